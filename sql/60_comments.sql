@@ -29,6 +29,6 @@ comment on column howdah.agents.domain is 'What it is about.';
 comment on column howdah.agents.user_id is 'The user it belongs to; null for the whole tenant.';
 comment on column howdah.agent_models.request_params is 'Sent to the model as they are: temperature, max_tokens, …; never a key.';
 comment on column howdah.sessions.state is 'Your own document about the conversation.';
-comment on column howdah.tools.kind is 'sql: a function of this database; custom: a TypeScript function registered in code.';
+comment on column howdah.tools.kind is 'sql: a function of this database; http: a request of an API; custom: a TypeScript function registered in code.';
 comment on column howdah.tools.configuration is 'By kind; of a sql tool what register_sql_tool found in the catalogue.';
 comment on column howdah.users.role is 'owner, admin, member, viewer.';

@@ -50,6 +50,9 @@ comment on constraint parameters_are_an_object on howdah.mcp_tools is 'Leave it 
 comment on constraint annotations_are_an_object on howdah.mcp_tools is 'Leave it to the worker: it writes what the server says.';
 comment on constraint refused_tools_have_a_fault on howdah.mcp_tools is 'Leave it to the worker, which sets status and fault together.';
 comment on constraint an_accepted_tool_is_what_was_accepted on howdah.mcp_tools is 'Accept it by howdah.accept_mcp_tool(server, tool).';
+comment on constraint variables_are_an_object on howdah.mcp_prompts is 'Leave it to the worker: it writes what the server says.';
+comment on constraint refused_prompts_have_a_fault on howdah.mcp_prompts is 'Leave it to the worker, which sets status and fault together.';
+comment on constraint an_accepted_prompt_is_what_was_accepted on howdah.mcp_prompts is 'Accept it by howdah.accept_mcp_prompt(server, prompt).';
 comment on constraint mcp_tools_name_their_server on howdah.tools is 'Insert the server into howdah.mcp_servers: its tools come by themselves.';
 
 comment on constraint agent_tools_name_their_agent on howdah.tools is 'Give a tool of the kind agent its agent_id, and other kinds none.';
@@ -57,7 +60,7 @@ comment on constraint aliases_fit_the_wire on howdah.tools is 'Make each of alia
 comment on constraint compensation_is_another_tool on howdah.tools is 'Let compensation_tool_id name the tool that takes this one back, or leave it out.';
 comment on constraint configuration_is_an_object on howdah.tools is 'Write configuration as a JSON object, such as {}.';
 comment on constraint name_fits_the_wire on howdah.tools is 'Make the name of 1 to 64 letters, digits, _ and -, since models call it by that.';
-comment on constraint only_tools_that_do_something_exist on howdah.tools is 'Take one of the kinds builtin, sql, custom, agent, workflow and mcp.';
+comment on constraint only_tools_that_do_something_exist on howdah.tools is 'Take one of the kinds builtin, sql, custom, http, agent, workflow and mcp.';
 comment on constraint workflow_tools_name_their_workflow on howdah.tools is 'Give a tool of the kind workflow its workflow_id, and other kinds none.';
 comment on constraint parameters_are_a_schema_of_an_object on howdah.tools is 'Write parameters as the JSON Schema of an object, such as {"type": "object", "properties": {…}}.';
 comment on constraint timeout_is_between_a_millisecond_and_an_hour on howdah.tools is 'Set timeout_ms to 1 to 3600000 milliseconds, or leave it out for a minute.';
@@ -68,6 +71,8 @@ comment on constraint state_is_an_object on howdah.sessions is 'Write state as a
 
 comment on constraint input_is_at_most_1_mb on howdah.executions is 'Give a large text to the agent by a tool that reads it piece by piece.';
 comment on constraint input_parts_are_a_list on howdah.executions is 'Write input_parts as a JSON array of parts, such as [{"type": "text", "text": "…"}].';
+comment on constraint history_is_a_list on howdah.executions is 'Write history as a JSON array of messages, such as [{"role": "user", "content": "…"}].';
+comment on constraint client_tools_are_a_list on howdah.executions is 'Write client_tools as a JSON array, such as [{"name": "get_weather", "parameters": {…}}].';
 comment on constraint metadata_is_an_object on howdah.executions is 'Write metadata as a JSON object, such as {"order": 4711}.';
 comment on constraint a_root_is_its_own_root on howdah.executions is 'Leave root_execution_id out: it follows from the parent.';
 comment on constraint forks_say_from_where on howdah.executions is 'Fork by howdah.fork_execution(id, seq), which writes both columns.';
@@ -93,6 +98,7 @@ comment on constraint tool_results_name_their_call on howdah.messages is 'Leave 
 
 comment on constraint answered_questions_say_when on howdah.questions is 'Answer by howdah.answer_question(id, answer), which writes both columns.';
 comment on constraint options_are_a_list on howdah.questions is 'Leave questions to the engine: options are an array of texts.';
+comment on constraint preview_is_an_object on howdah.questions is 'Leave questions to the engine: a preview is what a dry run changed.';
 comment on constraint schema_is_an_object on howdah.questions is 'Leave questions to the engine: a schema is a JSON Schema.';
 comment on constraint an_approval_names_what_it_is_for on howdah.approvals is 'Name what the scope says: execution_id for run, session_id for session, agent_id for agent, and nothing else.';
 
@@ -159,3 +165,35 @@ comment on constraint name_is_not_empty on howdah.agent_systems is 'Give the sys
 comment on constraint resolved_is_an_object on howdah.agent_systems is 'Write systems by howdah.apply_agent_system(document) or: howdah apply FILE.';
 comment on constraint version_counts_from_one on howdah.agent_systems is 'Write systems by howdah.apply_agent_system(document) or: howdah apply FILE.';
 comment on constraint resolved_is_an_object on howdah.agent_system_versions is 'Change the system instead: its versions are written from it.';
+
+comment on constraint a_policy_is_about_a_tool_or_a_kind on howdah.tool_policies is 'Set tool_id or kind, not both; or neither, and the policy is about all tools.';
+comment on constraint min_trust_is_above_external on howdah.tool_policies is 'Set min_trust to internal, user or system: nothing is trusted less than external.';
+comment on constraint name_is_a_word on howdah.output_filters is 'Make the name of 1 to 64 letters, digits, _ and -.';
+comment on constraint pattern_is_up_to_1000_characters_long on howdah.output_filters is 'Give a regular expression of 1 to 1000 characters.';
+comment on constraint places_are_named on howdah.output_filters is 'Name one or more of output, question, arguments, sql, message, board and file.';
+comment on constraint reason_is_an_object on howdah.questions is 'Leave questions to the runs that ask them.';
+
+comment on constraint on_event_is_insert_or_update on howdah.table_triggers is 'Set on_event to insert, update, or insert or update.';
+comment on constraint a_watch_is_for_an_agent_or_a_workflow on howdah.table_triggers is 'Name one of them: howdah.watch_table(''public.tickets'', agent => ''support'').';
+comment on constraint rows_are_found_by_a_key on howdah.table_triggers is 'Give the table a primary key, and call howdah.watch_table again.';
+comment on constraint row_key_is_an_object on howdah.watched_rows is 'Leave it to the watch, which writes it.';
+comment on constraint error_is_an_object on howdah.watched_rows is 'Leave it to the engine, which writes it.';
+
+comment on constraint url_is_http on howdah.webhooks is 'Write url as https://host/path, at most 2000 characters, with no user, password or space in it.';
+comment on constraint events_are_known on howdah.webhooks is 'Name one or more of execution.completed, execution.failed, execution.cancelled, question.opened, alert.firing, alert.resolved, alert.failed.';
+comment on constraint an_active_webhook_is_not_disabled on howdah.webhooks is 'Leave disabled_because to the engine, which writes it.';
+comment on constraint payload_is_an_object on howdah.webhook_deliveries is 'Leave it to the engine, which writes it.';
+comment on constraint pending_deliveries_have_a_next_time on howdah.webhook_deliveries is 'Leave it to the engine, which writes it.';
+comment on constraint delivered_ones_have_a_time on howdah.webhook_deliveries is 'Leave it to the engine, which writes it.';
+comment on constraint a_delivery_is_about_a_run_or_an_alert on howdah.webhook_deliveries is 'Leave it to the engine, which writes it.';
+comment on constraint interval_is_from_ten_seconds_to_a_day on howdah.alert_rules is 'Write interval_seconds as a whole number from 10 to 86400.';
+comment on constraint query_is_not_empty on howdah.alert_rules is 'Write one SELECT that finds nothing when all is well.';
+comment on constraint engine_check_is_known on howdah.alert_rules is 'Name one of failed_deliveries, violations.';
+comment on constraint a_rule_has_a_query_or_names_what_is_looked_at on howdah.alert_rules is 'Write either a query or an engine_check, not both.';
+comment on constraint sample_is_a_list on howdah.alert_rules is 'Leave it to the engine, which writes it.';
+
+comment on constraint score_is_between_0_and_1 on howdah.feedback_entries is 'Give a score from 0 (useless) to 1 (as it should be), or leave it out.';
+comment on constraint feedback_has_a_score_or_a_comment on howdah.feedback_entries is 'Give a score from 0 to 1, a comment, or both.';
+comment on constraint comment_is_not_empty on howdah.feedback_entries is 'Say in comment what you think, or leave it out.';
+comment on constraint comment_has_at_most_10000_characters on howdah.feedback_entries is 'Shorten the comment to 10000 characters.';
+comment on constraint message_seq_counts_from_one on howdah.feedback_entries is 'Take the seq of a message of the run, or leave it out.';

@@ -29,7 +29,8 @@ begin
     join pg_catalog.pg_namespace as n on n.oid = p.pronamespace
     where n.nspname in ('howdah', 'howdah_private') and p.prosecdef
       and p.proname not in ('ensure_partitions', 'ensure_month', 'settle_partitions')
-      and p.proname not in ('erase_log', 'delete_log', 'erase_answer_log', 'rename_author', 'run_bound', 'read_rows', 'read_rows_as_tool')
+      and p.proname not in ('erase_log', 'delete_log', 'erase_answer_log', 'rename_author', 'run_bound', 'read_rows', 'read_rows_as_tool',
+        'watched_inputs', 'plan_watch')
       and p.proowner = current_user::regrole
   loop
     execute format('alter function %s owner to howdah_engine', v_function);
@@ -42,6 +43,8 @@ alter function howdah_private.rename_author(uuid, text, text) owner to howdah_er
 grant create on schema howdah_private to howdah_tool; -- for who is given a function, while it is
 alter function howdah_private.run_bound(text, jsonb, text) owner to howdah_tool;
 alter function howdah_private.read_rows_as_tool(text, text, text[], int, int, float8) owner to howdah_tool;
+alter function howdah_private.watched_inputs(text, text[]) owner to howdah_tool;
+alter function howdah_private.plan_watch(text) owner to howdah_tool;
 revoke create on schema howdah_private from howdah_tool;
 grant execute on function howdah_private.run_bound(text, jsonb, text) to howdah_tool;
 grant create on schema howdah_private to howdah_reader;
@@ -49,10 +52,18 @@ alter function howdah_private.read_rows(text, text, text[], int, int, float8) ow
 revoke create on schema howdah_private from howdah_reader;
 grant execute on function howdah_private.read_rows(text, text, text[], int, int, float8) to howdah_reader;
 grant execute on function howdah_private.read_rows_as_tool(text, text, text[], int, int, float8) to howdah_tool;
+grant execute on function howdah_private.watched_inputs(text, text[]), howdah_private.plan_watch(text) to howdah_tool;
+grant execute on function howdah_private.plan_watch(text), howdah_private.tg__watch() to howdah_owner;
 grant execute on function howdah_private.rows_of_query(text, text, text[], int, int, float8),
-  howdah_private.named_apart(json), howdah_private.refuse_other_schemas(json, text[])
+  howdah_private.named_apart(json), howdah_private.refuse_other_schemas(json, text[]),
+  howdah_private.table_elsewhere(json, text[])
   to howdah_reader, howdah_tool;
-grant execute on function howdah_private.refused_calls(jsonb, text[]) to howdah_worker;
+grant execute on function howdah_private.call_watched(text, jsonb, text, jsonb), howdah_private.call_settled(text, jsonb, text),
+  howdah_private.counted_changes(), howdah_private.is_ours(xid), howdah_private.is_among_lockers(xid),
+  howdah_private.tables_changed(jsonb, bigint), howdah_private.touched_rows(jsonb, text, int, int, bigint),
+  howdah_private.rows_before(jsonb, int, text[], jsonb), howdah_private.rows_gone(jsonb)
+  to howdah_tool;
+grant execute on function howdah_private.refused_calls(jsonb, text[]), howdah_private.reading_rules() to howdah_worker;
 grant execute on function howdah_private.binding(uuid, uuid), howdah_private.bound_state(),
   howdah_private.refuse_leftovers(text)
   to howdah_worker;
@@ -173,7 +184,8 @@ grant execute on function howdah_private.call_now(jsonb), howdah_private.call_re
   howdah_private.call_write_resource(uuid, jsonb), howdah_private.call_search_messages(uuid, jsonb)
   to howdah_worker;
 grant execute on function howdah.agent_tool_list(text) to howdah_app;
-grant execute on function howdah_private.refuse_builtin_settings(text, jsonb), howdah_private.refuse_result_limit(jsonb)
+grant execute on function howdah_private.refuse_builtin_settings(text, jsonb), howdah_private.refuse_http_tool(jsonb, jsonb, boolean),
+  howdah_private.refuse_result_limit(jsonb)
   to howdah_app;
 grant insert (
   name, cron, timezone, agent_id, workflow_id, input, input_data, metadata, session_id, priority, overlap_policy,
@@ -192,16 +204,37 @@ grant execute on function howdah_private.refuse_engine(howdah.agents) to howdah_
 grant select (handoffs) on howdah.executions to howdah_app, howdah_analyst;
 
 -- MCP servers: what they offer is written by workers and accepted by a function.
-grant select on howdah.mcp_servers, howdah.mcp_tools, howdah.agent_servers to howdah_app, howdah_analyst;
-grant insert (name, description, type, configuration, trusts_annotations, is_active),
-  update (name, description, type, configuration, trusts_annotations, is_active), delete on howdah.mcp_servers to howdah_app;
+grant select on howdah.mcp_servers, howdah.mcp_tools, howdah.mcp_prompts, howdah.agent_servers to howdah_app, howdah_analyst;
+grant insert (name, description, type, configuration, trusts_annotations, is_active, sampling_model_id, allows_elicitation),
+  update (name, description, type, configuration, trusts_annotations, is_active, sampling_model_id, allows_elicitation), delete
+  on howdah.mcp_servers to howdah_app;
 grant insert (agent_id, server_id, allowed_tools), update (allowed_tools), delete on howdah.agent_servers to howdah_app;
 grant execute on function howdah.mcp_server_schema(howdah.mcp_server_type) to howdah_app, howdah_analyst;
-grant execute on function howdah.accept_mcp_tool(text, text, text), howdah_private.refuse_mcp_server(howdah.mcp_servers)
+grant execute on function howdah.accept_mcp_tool(text, text, text), howdah.accept_mcp_prompt(text, text, text),
+  howdah_private.refuse_mcp_server(howdah.mcp_servers)
   to howdah_app;
 grant execute on function howdah_private.mcp_server(uuid, uuid), howdah_private.begin_discovery(uuid, uuid, int),
-  howdah_private.record_mcp_tools(uuid, text, jsonb, jsonb), howdah_private.record_mcp_failure(uuid, text, text)
+  howdah_private.record_mcp_tools(uuid, text, jsonb, jsonb), howdah_private.record_mcp_prompts(uuid, text, jsonb), howdah_private.record_mcp_failure(uuid, text, text),
+  howdah_private.keep_mcp_file(uuid, text, text, bytea, jsonb)
   to howdah_worker;
+-- Files of tools that run in the worker's process.
+grant execute on function howdah_private.keep_files(uuid, text[], text[], bytea[], jsonb), howdah_private.given_files(uuid, text[])
+  to howdah_worker;
+
+-- What is trusted how far, and what it may do.
+grant select (input_trust, trust), insert (input_trust) on howdah.executions to howdah_app;
+grant select (input_trust, trust) on howdah.executions to howdah_analyst;
+grant select on howdah.tool_policies, howdah.output_filters, howdah.message_sources to howdah_app, howdah_analyst;
+grant insert (agent_id, tool_id, kind, effect, min_trust, decision), update (min_trust, decision), delete
+  on howdah.tool_policies to howdah_app;
+grant insert (agent_id, name, pattern, places, action, is_active), update (name, pattern, places, action, is_active), delete
+  on howdah.output_filters to howdah_app;
+grant execute on function howdah.use_tool_policies(text), howdah_private.strict_policies(uuid) to howdah_app;
+grant execute on function howdah_private.builtin_trust(uuid, text, jsonb), howdah_private.filtered(uuid, howdah.filter_place, jsonb),
+  howdah_private.filtered_call(uuid, text, text, jsonb), howdah_private.answering_model(uuid, text) to howdah_worker;
+grant execute on function howdah.look_through(text, howdah.filter_place, text), howdah_private.let_out(howdah.output_filters[], jsonb),
+  howdah_private.withheld(jsonb, text, text), howdah_private.withheld_text(text, text, text), howdah_private.invisible(),
+  howdah_private.in_latin(text) to howdah_app;
 
 -- Default agents.
 grant select (is_default), insert (is_default), update (is_default) on howdah.agents to howdah_app;
@@ -237,7 +270,7 @@ grant insert (name, description, content, is_active), update (name, description,
   on howdah.skills to howdah_app;
 grant insert (agent_id, skill_id, position), update (position), delete on howdah.agent_skills to howdah_app;
 grant execute on function howdah.prompt(text), howdah.skill(text), howdah.render_prompt(text, jsonb, text),
-  howdah_private.prompt_definition(howdah.prompts), howdah_private.rendered_prompt(jsonb, jsonb),
+  howdah_private.prompt_definition(howdah.prompts), howdah_private.rendered_prompt(jsonb, jsonb, text),
   howdah_private.refuse_values(text, text, jsonb, jsonb), howdah_private.nearest_word(text, text[]), howdah_private.some_of(text[], int)
   to howdah_app, howdah_analyst;
 grant execute on function howdah.delete_prompt(uuid), howdah.delete_skill(uuid) to howdah_app;
@@ -275,7 +308,7 @@ grant execute on function howdah.run_workflow(text, text, jsonb, uuid, timestamp
 grant select on howdah.agent_systems, howdah.agent_system_versions to howdah_app, howdah_analyst;
 grant select (agent_system_id) on howdah.agents, howdah.workflows to howdah_app, howdah_analyst;
 grant execute on function howdah.apply_agent_system(jsonb, text, boolean, boolean), howdah.export_agent_system(text),
-  howdah_private.exported_system(text), howdah_private.without_lost(jsonb), howdah_private.without_use(jsonb, text[], text),
+  howdah_private.exported_system(text), howdah_private.was_deleted(text, text), howdah_private.without_lost(jsonb), howdah_private.without_use(jsonb, text[], text),
   howdah_private.seeded_parts(),
   howdah_private.refuse_system_shape(jsonb, text), howdah_private.refuse_system(jsonb[]),
   howdah_private.system_fault(text, text, text, text), howdah_private.fault_path(text, text, jsonb, jsonb),
@@ -289,6 +322,9 @@ grant execute on function howdah.apply_agent_system(jsonb, text, boolean, boolea
   howdah_private.tool_entry(howdah.tools), howdah_private.tool_defaults(text), howdah_private.tool_named(text),
   howdah_private.sub_run_tool_name(text, text), howdah_private.sub_run_target(howdah.tools),
   howdah_private.refuse_owned(text, text, uuid, text), howdah_private.faulty_workflows(text[]), howdah_private.sql_tool_of(text, text, howdah.tools),
+  howdah_private.functions_of(text, text[]), howdah_private.function_entry(oid), howdah_private.apply_function(text, text, jsonb),
+  howdah_private.refuse_function_of(text, text), howdah_private.refuse_function(text, text, text, text, text),
+  howdah_private.check_function_of(text, text), howdah_private.drop_functions(uuid, jsonb),
   howdah_private.apply_step(text, text, text, jsonb), howdah_private.apply_model(text, text, jsonb),
   howdah_private.apply_tool(text, text, jsonb), howdah_private.apply_compensation(text, text),
   howdah_private.apply_prompt(text, text, jsonb), howdah_private.apply_skill(text, text, jsonb), howdah_private.drop_prompts(jsonb),
@@ -305,6 +341,58 @@ grant execute on function howdah.apply_agent_system(jsonb, text, boolean, boolea
   howdah_private.lesser_entry(text, jsonb, text, text), howdah_private.source_faults(text), howdah_private.prune_system(uuid, jsonb), howdah_private.write_system(jsonb, text, boolean),
   howdah_private.settle_system(jsonb, text, jsonb, boolean)
   to howdah_app;
+
+grant execute on function howdah_private.take_request_key(text, text), howdah_private.keep_request_answer(text, jsonb)
+  to howdah_app;
+grant execute on function howdah_private.set_workflow_members(uuid, jsonb) to howdah_app;
+grant execute on function howdah_private.run_by_id(uuid, uuid, text, jsonb, uuid, timestamptz, int, text, jsonb, jsonb, text, text)
+  to howdah_app;
+
+-- What an agent is given by name, with the rights of who gives it.
+grant execute on function howdah_private.refuse_unknown_part(text, text[], text[], text[]),
+  howdah_private.set_agent_models(uuid, howdah.model_purpose, text[], jsonb), howdah_private.set_request_params(uuid, jsonb),
+  howdah_private.set_agent_tools(uuid, text[]), howdah_private.set_agent_servers(uuid, text[]),
+  howdah_private.own_model_name(uuid, howdah.model_purpose), howdah_private.provider_config(uuid, howdah.model_purpose),
+  howdah_private.base_url_in(jsonb, howdah.model_purpose),
+  howdah_private.set_provider_config(uuid, howdah.model_purpose, jsonb, text),
+  howdah_private.drop_provider_config(uuid, howdah.model_purpose)
+  to howdah_app;
+
+-- What people think of runs: written by a function.
+grant select on howdah.feedback_entries to howdah_app, howdah_analyst;
+grant execute on function howdah.give_feedback(uuid, double precision, text, int) to howdah_app;
+
+-- Watched tables: made by owners, read by everybody.
+grant select on howdah.table_triggers, howdah.watched_rows to howdah_app, howdah_analyst;
+grant select (table_trigger_id) on howdah.executions to howdah_app, howdah_analyst;
+grant execute on function howdah_private.begin_write_back(uuid), howdah_private.answer_to_write(uuid),
+  howdah_private.end_write_back(uuid, howdah.write_back_status, jsonb) to howdah_worker;
+
+-- Webhooks, and callbacks of runs.
+grant select on howdah.webhooks, howdah.webhook_deliveries to howdah_app, howdah_analyst;
+grant insert (url, events, description, agent_id, workflow_id, secret_name, previous_secret_name, is_active),
+  update (url, events, description, agent_id, workflow_id, secret_name, previous_secret_name, is_active), delete
+  on howdah.webhooks to howdah_app;
+-- callback_url is for nobody to read: it may hold a key
+grant insert (callback_url) on howdah.executions to howdah_app;
+grant execute on function howdah.redeliver(uuid) to howdah_app;
+grant execute on function howdah_private.begin_delivery(uuid), howdah_private.end_delivery(uuid, int, int, text, bigint)
+  to howdah_worker;
+
+-- Conversations that their client keeps.
+grant select (history, client_tools) on howdah.executions to howdah_app, howdah_analyst;
+grant insert (history, client_tools) on howdah.executions to howdah_app;
+grant execute on function howdah_private.told_history(jsonb) to howdah_app, howdah_analyst;
+grant execute on function howdah_private.as_history(jsonb), howdah_private.earlier_run(uuid), howdah_private.execution_messages_of(uuid),
+  howdah_private.begin_conversation(text, text, jsonb, jsonb, jsonb, jsonb, uuid, boolean, boolean, text),
+  howdah_private.follow_own(uuid), howdah_private.is_client_call(howdah.questions), howdah_private.answer_client_calls(jsonb),
+  howdah_private.told_since(uuid, int), howdah_private.runnable_models(text), howdah_private.agent_permission(uuid)
+  to howdah_app;
+
+-- Agents of others, and user interfaces.
+grant execute on function howdah_private.card_of(text), howdah_private.standing_of(uuid, int, text), howdah_private.talk_of(uuid, int),
+  howdah_private.begin_task(text, text, jsonb, jsonb, uuid, jsonb, text), howdah_private.answer_in(jsonb),
+  howdah_private.answer_interrupts(text, jsonb) to howdah_app;
 
 -- Roles and grants.
 grant execute on function howdah_private.may(text, text, boolean), howdah_private.permit(text, text, boolean),
@@ -328,9 +416,16 @@ grant execute on function howdah.create_api_key(text, howdah.user_role, text[], 
   to howdah_app;
 
 -- The checks of what the application writes run with its own rights.
+grant execute on function howdah_private.offered_tools(text, text, int), howdah_private.set_mcp_log_level(text, text),
+  howdah_private.subscribe_mcp(text, uuid, text), howdah_private.unsubscribe_mcp(text, uuid), howdah_private.mcp_log_level(text)
+  to howdah_app;
 grant execute on function howdah_private.is_any_worker_alive(), howdah_private.refuse_row(regclass, name, name),
+  howdah_private.rule_told(text, jsonb),
   howdah_private.size_fix(int, text, text),
   howdah_private.refuse_schema(text, jsonb),
+  howdah_private.refuse_references(text, jsonb),
+  howdah_private.schema_references(text, jsonb),
+  howdah_private.json_referred(jsonb, text),
   howdah_private.refuse_plain_keys(text, jsonb), howdah_private.names_a_key(text), howdah_private.holds_a_key(text),
   howdah_private.may_hold_a_key(jsonb), howdah_private.prose_holds_a_key(text), howdah_private.line_gives_a_key(text), howdah_private.refuse_key(text, text),
   howdah_private.refuse_key_in_prose(text, text),
@@ -353,6 +448,9 @@ grant execute on function howdah.agent(text),
   howdah_private.reserve_idempotency_key(uuid, text, uuid), howdah_private.execution_row(uuid)
   to howdah_app;
 grant execute on procedure howdah.ask(text, text, text) to howdah_app;
+grant execute on procedure howdah.tail(uuid, text) to howdah_app, howdah_analyst;
+grant execute on function howdah_private.tell_questions(uuid, uuid[]),
+  howdah_private.step_line(int, howdah.step_kind, text, numeric, text) to howdah_app, howdah_analyst;
 grant execute on function howdah.start_session(text, text, howdah.session_policy, jsonb, text),
   howdah.send_message(uuid, text, jsonb), howdah.add_input(uuid, text, jsonb),
   howdah.switch_agent(uuid, text, text), howdah.session_state(uuid), howdah_private.active_agent(text), howdah_private.spoken_with(text, text)
@@ -373,7 +471,7 @@ grant execute on function howdah_private.refuse_question_settings(jsonb, boolean
 grant execute on function howdah_private.claim_executions(uuid, uuid[]),
   howdah_private.claim_executions(uuid, uuid[], int), howdah_private.claim_executions(uuid, uuid[], int, uuid, int),
   howdah_private.release_unheld(uuid, uuid[]), howdah_private.lost_runs(uuid, uuid[]), howdah_private.shares(uuid, uuid[]),
-  howdah_private.admit_parked(uuid, uuid),
+  howdah_private.admit_parked(uuid, uuid), howdah_private.deliver_mail(uuid, uuid),
   howdah_private.begin_risk(uuid, uuid, int), howdah_private.take_inbox(uuid, uuid, int, int),
   howdah_private.commit_steps(uuid, jsonb), howdah_private.commit_steps(uuid, jsonb, int),
   howdah_private.release_executions(uuid, uuid[], boolean),
@@ -401,6 +499,18 @@ grant execute on function howdah_private.begin_hooks(uuid, uuid, int), howdah_pr
   howdah_private.note_hooks(uuid, jsonb)
   to howdah_worker;
 grant execute on function howdah_private.tick(text), howdah_private.fire_schedules() to howdah_worker;
+-- Alert rules.
+grant select on howdah.alert_rules to howdah_app, howdah_analyst;
+grant insert (name, description, query, engine_check, interval_seconds, webhook_id, is_active),
+  update (name, description, query, engine_check, interval_seconds, webhook_id, is_active), delete
+  on howdah.alert_rules to howdah_app;
+grant execute on function howdah.use_alert_rules(uuid), howdah_private.usual_alerts() to howdah_app;
+grant execute on function howdah_private.begin_alert(uuid, uuid), howdah_private.end_alert(uuid, uuid, text, jsonb, text)
+  to howdah_worker;
+-- Monitoring.
+grant execute on function howdah_private.metrics(), howdah_private.model_prices(uuid[]), howdah_private.traceparent_of(uuid),
+  howdah_private.traced_runs(uuid[]), howdah_private.traced_elsewhere(interval, int)
+  to howdah_worker;
 grant execute on function howdah_private.due_checkpoints(), howdah_private.keep_checkpoints(jsonb),
   howdah_private.restore_checkpoints(jsonb) to howdah_worker;
 grant select on howdah.audit_log to howdah_app, howdah_analyst;
@@ -427,7 +537,8 @@ grant execute on function howdah_private.sealed_secret(uuid, text), howdah_priva
 -- The API's own connections: the live feed. Requests run as howdah_app.
 grant execute on function howdah_private.channel(text), howdah_private.watch(uuid, uuid[]), howdah_private.unwatch(uuid, uuid[]),
   howdah_private.steps_after(uuid[], int[], int), howdah_private.execution_states(uuid[]),
-  howdah_private.session_messages_after(uuid[], int[], int[], int), howdah_private.live_runs(uuid[])
+  howdah_private.session_messages_after(uuid[], int[], int[], int), howdah_private.live_runs(uuid[]),
+  howdah_private.announce_unanswered(uuid, uuid, text), howdah_private.mcp_subscriptions(uuid[], text[])
   to howdah_authenticator;
 
 grant select on howdah.agent_performance, howdah.model_usage, howdah.daily_usage,

@@ -6,6 +6,8 @@ create domain howdah.execution_id as uuid constraint must_be_uuid_v7 CHECK (howd
 
 create type howdah.agent_engine as enum ('builtin', 'http', 'openai', 'a2a', 'custom');
 
+create type howdah.alert_state as enum ('unknown', 'clear', 'firing', 'failed');
+
 create type howdah.approval_scope as enum ('run', 'session', 'agent');
 
 create type howdah.catchup_policy as enum ('skip', 'one', 'all');
@@ -14,9 +16,15 @@ create type howdah.child_wake as enum ('each', 'failure', 'last');
 
 create type howdah.context_policy as enum ('trim', 'summarize', 'none');
 
+create type howdah.delivery_status as enum ('pending', 'delivered', 'failed');
+
 create type howdah.erasure_mode as enum ('anonymise', 'delete');
 
 create type howdah.execution_status as enum ('queued', 'running', 'waiting', 'paused', 'completed', 'failed', 'cancelled');
+
+create type howdah.filter_action as enum ('flag', 'redact', 'block');
+
+create type howdah.filter_place as enum ('output', 'question', 'arguments', 'sql', 'message', 'board', 'file');
 
 create type howdah.grant_permission as enum ('read', 'run', 'edit');
 
@@ -31,6 +39,8 @@ create type howdah.message_role as enum ('system', 'user', 'assistant', 'tool');
 create type howdah.model_purpose as enum ('llm', 'embedding', 'tts', 'stt');
 
 create type howdah.overlap_policy as enum ('allow', 'skip', 'cancel');
+
+create type howdah.policy_decision as enum ('allow', 'ask', 'deny');
 
 create type howdah.question_kind as enum ('question', 'approval', 'effect');
 
@@ -61,6 +71,8 @@ create type howdah.user_role as enum ('owner', 'admin', 'member', 'viewer');
 create type howdah.waiting_reason as enum ('child', 'question', 'timer', 'turn', 'quota');
 
 create type howdah.workflow_type as enum ('chain', 'parallel', 'router', 'orchestrator', 'evaluator_optimizer', 'voting', 'map', 'graph');
+
+create type howdah.write_back_status as enum ('waiting', 'written', 'superseded', 'gone', 'failed');
 
 -- tables
 
@@ -139,6 +151,7 @@ create table howdah.agent_systems (
   resolved jsonb default '{}'::jsonb not null,
   created_at timestamp with time zone default now() not null,
   updated_at timestamp with time zone default now() not null,
+  functions text[] default '{}'::text[] not null,
   constraint agent_systems_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint agent_systems_tenant_id_name_key UNIQUE (tenant_id, name),
   constraint agent_systems_pkey PRIMARY KEY (id),
@@ -238,6 +251,40 @@ CREATE INDEX agents_prompt_id_idx ON howdah.agents USING btree (tenant_id, promp
 CREATE INDEX agents_restricted_idx ON howdah.agents USING btree (tenant_id) WHERE is_restricted;
 CREATE INDEX agents_user_id_idx ON howdah.agents USING btree (tenant_id, user_id);
 
+create table howdah.alert_rules (
+  id uuid default howdah.uuid_v7() not null,
+  tenant_id uuid default howdah.current_tenant() not null,
+  name text not null,
+  description text default ''::text not null,
+  query text,
+  engine_check text,
+  interval_seconds integer default 60 not null,
+  webhook_id uuid,
+  is_active boolean default true not null,
+  state howdah.alert_state default 'unknown'::howdah.alert_state not null,
+  found_rows integer,
+  sample jsonb,
+  last_error text,
+  last_at timestamp with time zone,
+  changed_at timestamp with time zone,
+  next_at timestamp with time zone default now() not null,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  constraint alert_rules_tenant_id_id_key UNIQUE (tenant_id, id),
+  constraint alert_rules_tenant_id_name_key UNIQUE (tenant_id, name),
+  constraint alert_rules_pkey PRIMARY KEY (id),
+  constraint alert_rules_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
+  constraint alert_rules_tenant_id_webhook_id_fkey FOREIGN KEY (tenant_id, webhook_id) REFERENCES howdah.webhooks(tenant_id, id) ON DELETE SET NULL (webhook_id),
+  constraint a_rule_has_a_query_or_names_what_is_looked_at CHECK ((num_nonnulls(query, engine_check) = 1)),
+  constraint engine_check_is_known CHECK ((engine_check = ANY (ARRAY['failed_deliveries'::text, 'violations'::text]))),
+  constraint interval_is_from_ten_seconds_to_a_day CHECK (((interval_seconds >= 10) AND (interval_seconds <= 86400))),
+  constraint query_is_not_empty CHECK ((query ~ '\S'::text)),
+  constraint sample_is_a_list CHECK ((jsonb_typeof(sample) = 'array'::text))
+);
+alter table howdah.alert_rules enable row level security, force row level security;
+CREATE INDEX alert_rules_next_at_idx ON howdah.alert_rules USING btree (next_at) WHERE is_active;
+CREATE INDEX alert_rules_webhook_id_idx ON howdah.alert_rules USING btree (tenant_id, webhook_id);
+
 create table howdah.api_keys (
   id uuid default howdah.uuid_v7() not null,
   tenant_id uuid default howdah.current_tenant() not null,
@@ -275,6 +322,7 @@ create table howdah.approvals (
   agent_id uuid,
   created_by text not null,
   created_at timestamp with time zone default now() not null,
+  trust howdah.trust default 'user'::howdah.trust not null,
   constraint approvals_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint approvals_pkey PRIMARY KEY (id),
   constraint approvals_tenant_id_agent_id_fkey FOREIGN KEY (tenant_id, agent_id) REFERENCES howdah.agents(tenant_id, id) ON DELETE CASCADE,
@@ -426,17 +474,25 @@ create table howdah.executions (
   members_waiting integer default 0 not null,
   overrides jsonb,
   handoffs integer default 0 not null,
+  input_trust howdah.trust default 'user'::howdah.trust not null,
+  trust howdah.trust default 'user'::howdah.trust not null,
+  table_trigger_id uuid,
+  callback_url text,
+  history jsonb,
+  client_tools jsonb,
   constraint executions_pkey PRIMARY KEY (id),
   constraint executions_tenant_id_session_id_fkey FOREIGN KEY (tenant_id, session_id) REFERENCES howdah.sessions(tenant_id, id) ON DELETE SET NULL (session_id),
   constraint executions_tenant_id_user_id_fkey FOREIGN KEY (tenant_id, user_id) REFERENCES howdah.users(tenant_id, id) ON DELETE SET NULL (user_id),
   constraint a_root_is_its_own_root CHECK (((parent_execution_id IS NULL) = (root_execution_id = (id)::uuid))),
   constraint a_run_is_of_an_agent_or_a_workflow CHECK ((num_nonnulls(agent_version_id, workflow_version_id) = 1)) NOT VALID,
+  constraint client_tools_are_a_list CHECK ((jsonb_typeof(client_tools) = 'array'::text)),
   constraint completed_runs_have_an_output CHECK (((status <> 'completed'::howdah.execution_status) OR (output IS NOT NULL))),
   constraint ended_runs_say_when CHECK (((status = ANY (ARRAY['completed'::howdah.execution_status, 'failed'::howdah.execution_status, 'cancelled'::howdah.execution_status])) = (completed_at IS NOT NULL))),
   constraint ended_runs_say_why CHECK (((status = ANY (ARRAY['completed'::howdah.execution_status, 'failed'::howdah.execution_status, 'cancelled'::howdah.execution_status])) = (stop_reason IS NOT NULL))),
   constraint error_is_an_object CHECK ((jsonb_typeof(error) = 'object'::text)),
   constraint failed_runs_have_an_error CHECK (((status = 'failed'::howdah.execution_status) = (error IS NOT NULL))),
   constraint forks_say_from_where CHECK (((forked_from_execution_id IS NULL) = (forked_from_seq IS NULL))),
+  constraint history_is_a_list CHECK ((jsonb_typeof(history) = 'array'::text)),
   constraint input_is_at_most_1_mb CHECK ((octet_length(input) <= 1048576)),
   constraint input_parts_are_a_list CHECK ((jsonb_typeof(input_parts) = 'array'::text)),
   constraint metadata_is_an_object CHECK ((jsonb_typeof(metadata) = 'object'::text)),
@@ -459,6 +515,29 @@ CREATE INDEX executions_tenant_id_idx ON ONLY howdah.executions USING btree (ten
 CREATE INDEX executions_turn_idx ON ONLY howdah.executions USING btree (parent_execution_id, tenant_id, id) WHERE ((waiting_for = 'turn'::howdah.waiting_reason) AND (parent_execution_id IS NOT NULL));
 CREATE INDEX executions_user_id_idx ON ONLY howdah.executions USING btree (tenant_id, user_id) WHERE (user_id IS NOT NULL);
 CREATE INDEX executions_workflow_id_idx ON ONLY howdah.executions USING btree (tenant_id, workflow_id, id) WHERE (workflow_id IS NOT NULL);
+
+create table howdah.feedback_entries (
+  id uuid default howdah.uuid_v7() not null,
+  tenant_id uuid default howdah.current_tenant() not null,
+  execution_id uuid not null,
+  message_seq integer,
+  score double precision,
+  comment text,
+  created_by text not null,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  constraint feedback_entries_tenant_id_id_key UNIQUE (tenant_id, id),
+  constraint feedback_entries_pkey PRIMARY KEY (id),
+  constraint feedback_entries_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
+  constraint comment_has_at_most_10000_characters CHECK ((length(comment) <= 10000)),
+  constraint comment_is_not_empty CHECK ((btrim(comment) <> ''::text)),
+  constraint feedback_has_a_score_or_a_comment CHECK (((score IS NOT NULL) OR (comment IS NOT NULL))),
+  constraint message_seq_counts_from_one CHECK ((message_seq > 0)),
+  constraint score_is_between_0_and_1 CHECK (((score >= (0)::double precision) AND (score <= (1)::double precision)))
+);
+alter table howdah.feedback_entries enable row level security, force row level security;
+CREATE UNIQUE INDEX feedback_entries_author_key ON howdah.feedback_entries USING btree (execution_id, tenant_id, created_by, COALESCE(message_seq, 0));
+CREATE INDEX feedback_entries_created_by_idx ON howdah.feedback_entries USING btree (tenant_id, created_by);
 
 create table howdah.grants (
   id uuid default howdah.uuid_v7() not null,
@@ -556,6 +635,34 @@ CREATE INDEX mail_to_agent_id_idx ON howdah.mail USING btree (tenant_id, to_agen
 CREATE INDEX mail_to_execution_id_idx ON howdah.mail USING btree (to_execution_id, tenant_id, id) WHERE (to_execution_id IS NOT NULL);
 CREATE INDEX mail_unread_idx ON howdah.mail USING btree (to_agent_id, tenant_id, id) WHERE ((received_at IS NULL) AND (to_execution_id IS NULL) AND (NOT is_within_tree));
 
+create table howdah.mcp_prompts (
+  id uuid default howdah.uuid_v7() not null,
+  tenant_id uuid not null,
+  server_id uuid not null,
+  name text not null,
+  description text not null,
+  template text not null,
+  variables jsonb not null,
+  digest text not null,
+  status howdah.mcp_tool_status not null,
+  fault text,
+  accepted_digest text,
+  accepted_at timestamp with time zone,
+  prompt_id uuid,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  constraint mcp_prompts_tenant_id_id_key UNIQUE (tenant_id, id),
+  constraint mcp_prompts_tenant_id_server_id_name_key UNIQUE (tenant_id, server_id, name),
+  constraint mcp_prompts_pkey PRIMARY KEY (id),
+  constraint mcp_prompts_tenant_id_prompt_id_fkey FOREIGN KEY (tenant_id, prompt_id) REFERENCES howdah.prompts(tenant_id, id) ON DELETE SET NULL (prompt_id),
+  constraint mcp_prompts_tenant_id_server_id_fkey FOREIGN KEY (tenant_id, server_id) REFERENCES howdah.mcp_servers(tenant_id, id) ON DELETE CASCADE,
+  constraint an_accepted_prompt_is_what_was_accepted CHECK (((status <> 'accepted'::howdah.mcp_tool_status) OR (digest = accepted_digest))),
+  constraint refused_prompts_have_a_fault CHECK (((status = 'refused'::howdah.mcp_tool_status) = (fault IS NOT NULL))),
+  constraint variables_are_an_object CHECK ((jsonb_typeof(variables) = 'object'::text))
+);
+alter table howdah.mcp_prompts enable row level security, force row level security;
+CREATE INDEX mcp_prompts_prompt_id_idx ON howdah.mcp_prompts USING btree (tenant_id, prompt_id);
+
 create table howdah.mcp_servers (
   id uuid default howdah.uuid_v7() not null,
   tenant_id uuid default howdah.current_tenant() not null,
@@ -572,17 +679,21 @@ create table howdah.mcp_servers (
   created_at timestamp with time zone default now() not null,
   updated_at timestamp with time zone default now() not null,
   agent_system_id uuid,
+  sampling_model_id uuid,
+  allows_elicitation boolean default false not null,
   constraint mcp_servers_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint mcp_servers_tenant_id_name_key UNIQUE (tenant_id, name),
   constraint mcp_servers_pkey PRIMARY KEY (id),
   constraint mcp_servers_tenant_id_agent_system_id_fkey FOREIGN KEY (tenant_id, agent_system_id) REFERENCES howdah.agent_systems(tenant_id, id) ON DELETE SET NULL (agent_system_id),
   constraint mcp_servers_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
+  constraint mcp_servers_tenant_id_sampling_model_id_fkey FOREIGN KEY (tenant_id, sampling_model_id) REFERENCES howdah.models(tenant_id, id) ON DELETE SET NULL (sampling_model_id),
   constraint configuration_is_an_object CHECK ((jsonb_typeof(configuration) = 'object'::text)),
   constraint name_is_a_short_word CHECK (((name ~ '^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$'::text) AND (name !~ '__|_$'::text))),
   constraint server_info_is_an_object CHECK ((jsonb_typeof(server_info) = 'object'::text))
 );
 alter table howdah.mcp_servers enable row level security, force row level security;
 CREATE INDEX mcp_servers_agent_system_id_idx ON howdah.mcp_servers USING btree (tenant_id, agent_system_id);
+CREATE INDEX mcp_servers_sampling_model_id_idx ON howdah.mcp_servers USING btree (tenant_id, sampling_model_id);
 
 create table howdah.mcp_tools (
   id uuid default howdah.uuid_v7() not null,
@@ -673,6 +784,29 @@ create table howdah.models (
 alter table howdah.models enable row level security, force row level security;
 CREATE INDEX models_agent_system_id_idx ON howdah.models USING btree (tenant_id, agent_system_id);
 
+create table howdah.output_filters (
+  id uuid default howdah.uuid_v7() not null,
+  tenant_id uuid default howdah.current_tenant() not null,
+  agent_id uuid,
+  name text not null,
+  pattern text not null,
+  places howdah.filter_place[] default '{output,question,arguments,sql,message,board,file}'::howdah.filter_place[] not null,
+  action howdah.filter_action default 'redact'::howdah.filter_action not null,
+  is_active boolean default true not null,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  constraint output_filters_tenant_id_id_key UNIQUE (tenant_id, id),
+  constraint output_filters_tenant_id_name_key UNIQUE (tenant_id, name),
+  constraint output_filters_pkey PRIMARY KEY (id),
+  constraint output_filters_tenant_id_agent_id_fkey FOREIGN KEY (tenant_id, agent_id) REFERENCES howdah.agents(tenant_id, id) ON DELETE CASCADE,
+  constraint output_filters_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
+  constraint name_is_a_word CHECK ((name ~ '^[A-Za-z0-9_-]{1,64}$'::text)),
+  constraint pattern_is_up_to_1000_characters_long CHECK (((length(pattern) >= 1) AND (length(pattern) <= 1000))),
+  constraint places_are_named CHECK ((cardinality(places) > 0))
+);
+alter table howdah.output_filters enable row level security, force row level security;
+CREATE INDEX output_filters_agent_id_idx ON howdah.output_filters USING btree (tenant_id, agent_id);
+
 create table howdah.prompt_versions (
   id uuid default howdah.uuid_v7() not null,
   tenant_id uuid not null,
@@ -738,17 +872,23 @@ create table howdah.questions (
   escalated_at timestamp with time zone,
   created_at timestamp with time zone default clock_timestamp() not null,
   updated_at timestamp with time zone default now() not null,
+  trust howdah.trust default 'internal'::howdah.trust not null,
+  preview jsonb,
+  reason jsonb,
   constraint questions_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint questions_pkey PRIMARY KEY (id),
   constraint questions_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
   constraint questions_tenant_id_session_id_fkey FOREIGN KEY (tenant_id, session_id) REFERENCES howdah.sessions(tenant_id, id) ON DELETE SET NULL (session_id),
   constraint answered_questions_say_when CHECK (((status = 'answered'::howdah.question_status) <= (answered_at IS NOT NULL))),
   constraint options_are_a_list CHECK ((jsonb_typeof(options) = 'array'::text)),
+  constraint preview_is_an_object CHECK ((jsonb_typeof(preview) = 'object'::text)),
+  constraint reason_is_an_object CHECK ((jsonb_typeof(reason) = 'object'::text)),
   constraint schema_is_an_object CHECK ((jsonb_typeof(schema) = 'object'::text))
 );
 alter table howdah.questions enable row level security, force row level security;
 CREATE INDEX questions_execution_id_idx ON howdah.questions USING btree (execution_id, tenant_id);
 CREATE INDEX questions_expires_at_idx ON howdah.questions USING btree (expires_at) WHERE ((status = 'open'::howdah.question_status) AND (expires_at IS NOT NULL));
+CREATE INDEX questions_open_idx ON howdah.questions USING btree (tenant_id, kind) WHERE (status = 'open'::howdah.question_status);
 CREATE INDEX questions_root_execution_id_idx ON howdah.questions USING btree (tenant_id, root_execution_id);
 CREATE INDEX questions_session_id_idx ON howdah.questions USING btree (tenant_id, session_id) WHERE (session_id IS NOT NULL);
 CREATE INDEX questions_status_idx ON howdah.questions USING btree (tenant_id, status, id);
@@ -1033,6 +1173,34 @@ create table howdah.steps (
 ) partition by RANGE (execution_id);
 alter table howdah.steps enable row level security, force row level security;
 
+create table howdah.table_triggers (
+  id uuid default howdah.uuid_v7() not null,
+  tenant_id uuid default howdah.current_tenant() not null,
+  table_name text not null,
+  on_event text default 'insert'::text not null,
+  agent_id uuid,
+  workflow_id uuid,
+  input text not null,
+  condition text,
+  into_column text,
+  key_columns text[] not null,
+  is_active boolean default true not null,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  constraint table_triggers_tenant_id_id_key UNIQUE (tenant_id, id),
+  constraint table_triggers_pkey PRIMARY KEY (id),
+  constraint table_triggers_tenant_id_agent_id_fkey FOREIGN KEY (tenant_id, agent_id) REFERENCES howdah.agents(tenant_id, id) ON DELETE CASCADE,
+  constraint table_triggers_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
+  constraint table_triggers_tenant_id_workflow_id_fkey FOREIGN KEY (tenant_id, workflow_id) REFERENCES howdah.workflows(tenant_id, id) ON DELETE CASCADE,
+  constraint a_watch_is_for_an_agent_or_a_workflow CHECK ((num_nonnulls(agent_id, workflow_id) = 1)),
+  constraint on_event_is_insert_or_update CHECK ((on_event = ANY (ARRAY['insert'::text, 'update'::text, 'insert or update'::text]))),
+  constraint rows_are_found_by_a_key CHECK (((into_column IS NULL) OR (cardinality(key_columns) > 0)))
+);
+alter table howdah.table_triggers enable row level security, force row level security;
+CREATE INDEX table_triggers_agent_id_idx ON howdah.table_triggers USING btree (tenant_id, agent_id);
+CREATE UNIQUE INDEX table_triggers_watch_key ON howdah.table_triggers USING btree (tenant_id, table_name, COALESCE(agent_id, workflow_id), COALESCE(into_column, ''::text));
+CREATE INDEX table_triggers_workflow_id_idx ON howdah.table_triggers USING btree (tenant_id, workflow_id);
+
 create table howdah.tenants (
   id uuid default howdah.uuid_v7() not null,
   slug text not null,
@@ -1066,6 +1234,29 @@ create table howdah.todos (
 );
 alter table howdah.todos enable row level security, force row level security;
 CREATE INDEX todos_session_id_idx ON howdah.todos USING btree (tenant_id, session_id, "position");
+
+create table howdah.tool_policies (
+  id uuid default howdah.uuid_v7() not null,
+  tenant_id uuid default howdah.current_tenant() not null,
+  agent_id uuid,
+  tool_id uuid,
+  kind howdah.tool_kind,
+  effect howdah.tool_effect,
+  min_trust howdah.trust default 'internal'::howdah.trust not null,
+  decision howdah.policy_decision not null,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  constraint tool_policies_tenant_id_agent_id_tool_id_kind_effect_min_tr_key UNIQUE NULLS NOT DISTINCT (tenant_id, agent_id, tool_id, kind, effect, min_trust),
+  constraint tool_policies_tenant_id_id_key UNIQUE (tenant_id, id),
+  constraint tool_policies_pkey PRIMARY KEY (id),
+  constraint tool_policies_tenant_id_agent_id_fkey FOREIGN KEY (tenant_id, agent_id) REFERENCES howdah.agents(tenant_id, id) ON DELETE CASCADE,
+  constraint tool_policies_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
+  constraint tool_policies_tenant_id_tool_id_fkey FOREIGN KEY (tenant_id, tool_id) REFERENCES howdah.tools(tenant_id, id) ON DELETE CASCADE,
+  constraint a_policy_is_about_a_tool_or_a_kind CHECK ((num_nonnulls(tool_id, kind) <= 1)),
+  constraint min_trust_is_above_external CHECK ((min_trust <> 'external'::howdah.trust))
+);
+alter table howdah.tool_policies enable row level security, force row level security;
+CREATE INDEX tool_policies_tool_id_idx ON howdah.tool_policies USING btree (tenant_id, tool_id);
 
 create table howdah.tools (
   id uuid default howdah.uuid_v7() not null,
@@ -1102,7 +1293,7 @@ create table howdah.tools (
   constraint configuration_is_an_object CHECK ((jsonb_typeof(configuration) = 'object'::text)),
   constraint mcp_tools_name_their_server CHECK (((kind = 'mcp'::howdah.tool_kind) = (server_id IS NOT NULL))),
   constraint name_fits_the_wire CHECK (howdah_private.fit_the_wire(ARRAY[name])),
-  constraint only_tools_that_do_something_exist CHECK ((kind = ANY (ARRAY['builtin'::howdah.tool_kind, 'sql'::howdah.tool_kind, 'custom'::howdah.tool_kind, 'agent'::howdah.tool_kind, 'workflow'::howdah.tool_kind, 'mcp'::howdah.tool_kind]))),
+  constraint only_tools_that_do_something_exist CHECK ((kind = ANY (ARRAY['builtin'::howdah.tool_kind, 'sql'::howdah.tool_kind, 'custom'::howdah.tool_kind, 'agent'::howdah.tool_kind, 'workflow'::howdah.tool_kind, 'mcp'::howdah.tool_kind, 'http'::howdah.tool_kind]))),
   constraint parameters_are_a_schema_of_an_object CHECK (((jsonb_typeof(parameters) = 'object'::text) AND (COALESCE((parameters ->> 'type'::text), 'object'::text) = 'object'::text))),
   constraint timeout_is_between_a_millisecond_and_an_hour CHECK (((timeout_ms >= 1) AND (timeout_ms <= 3600000))),
   constraint workflow_tools_name_their_workflow CHECK (((kind = 'workflow'::howdah.tool_kind) = (workflow_id IS NOT NULL)))
@@ -1157,6 +1348,87 @@ alter table howdah.version_labels enable row level security, force row level sec
 CREATE INDEX version_labels_agent_id_idx ON howdah.version_labels USING btree (tenant_id, agent_id, version);
 CREATE INDEX version_labels_prompt_id_idx ON howdah.version_labels USING btree (tenant_id, prompt_id, version);
 CREATE INDEX version_labels_workflow_id_idx ON howdah.version_labels USING btree (tenant_id, workflow_id, version);
+
+create table howdah.watched_rows (
+  execution_id uuid not null,
+  tenant_id uuid default howdah.current_tenant() not null,
+  table_trigger_id uuid not null,
+  row_key jsonb not null,
+  watches uuid[] not null,
+  value_sha256 bytea,
+  write_back howdah.write_back_status,
+  attempts smallint default 0 not null,
+  error jsonb,
+  written_at timestamp with time zone,
+  created_at timestamp with time zone default now() not null,
+  constraint watched_rows_pkey PRIMARY KEY (execution_id),
+  constraint watched_rows_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
+  constraint watched_rows_tenant_id_table_trigger_id_fkey FOREIGN KEY (tenant_id, table_trigger_id) REFERENCES howdah.table_triggers(tenant_id, id) ON DELETE CASCADE,
+  constraint error_is_an_object CHECK ((jsonb_typeof(error) = 'object'::text)),
+  constraint row_key_is_an_object CHECK ((jsonb_typeof(row_key) = 'object'::text))
+);
+alter table howdah.watched_rows enable row level security, force row level security;
+CREATE INDEX watched_rows_table_trigger_id_idx ON howdah.watched_rows USING btree (tenant_id, table_trigger_id, md5((row_key)::text));
+
+create table howdah.webhook_deliveries (
+  id uuid default howdah.uuid_v7() not null,
+  tenant_id uuid default howdah.current_tenant() not null,
+  webhook_id uuid,
+  execution_id uuid,
+  event text not null,
+  url text not null,
+  payload jsonb not null,
+  status howdah.delivery_status default 'pending'::howdah.delivery_status not null,
+  attempts smallint default 0 not null,
+  next_attempt_at timestamp with time zone,
+  last_attempt_at timestamp with time zone,
+  last_status smallint,
+  last_error text,
+  delivered_at timestamp with time zone,
+  created_at timestamp with time zone default now() not null,
+  alert_rule_id uuid,
+  constraint webhook_deliveries_tenant_id_id_key UNIQUE (tenant_id, id),
+  constraint webhook_deliveries_pkey PRIMARY KEY (id),
+  constraint webhook_deliveries_tenant_id_alert_rule_id_fkey FOREIGN KEY (tenant_id, alert_rule_id) REFERENCES howdah.alert_rules(tenant_id, id) ON DELETE CASCADE,
+  constraint webhook_deliveries_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
+  constraint webhook_deliveries_tenant_id_webhook_id_fkey FOREIGN KEY (tenant_id, webhook_id) REFERENCES howdah.webhooks(tenant_id, id) ON DELETE CASCADE,
+  constraint a_delivery_is_about_a_run_or_an_alert CHECK ((num_nonnulls(execution_id, alert_rule_id) = 1)),
+  constraint delivered_ones_have_a_time CHECK (((status = 'delivered'::howdah.delivery_status) = (delivered_at IS NOT NULL))),
+  constraint payload_is_an_object CHECK ((jsonb_typeof(payload) = 'object'::text)),
+  constraint pending_deliveries_have_a_next_time CHECK (((status = 'pending'::howdah.delivery_status) = (next_attempt_at IS NOT NULL)))
+);
+alter table howdah.webhook_deliveries enable row level security, force row level security;
+CREATE INDEX webhook_deliveries_alert_rule_id_idx ON howdah.webhook_deliveries USING btree (tenant_id, alert_rule_id) WHERE (alert_rule_id IS NOT NULL);
+CREATE INDEX webhook_deliveries_execution_id_idx ON howdah.webhook_deliveries USING btree (execution_id, tenant_id);
+CREATE INDEX webhook_deliveries_open_idx ON howdah.webhook_deliveries USING btree (tenant_id, status) WHERE (status <> 'delivered'::howdah.delivery_status);
+CREATE INDEX webhook_deliveries_webhook_id_idx ON howdah.webhook_deliveries USING btree (tenant_id, webhook_id, id);
+
+create table howdah.webhooks (
+  id uuid default howdah.uuid_v7() not null,
+  tenant_id uuid default howdah.current_tenant() not null,
+  url text not null,
+  events text[] default ARRAY['execution.completed'::text, 'execution.failed'::text] not null,
+  description text default ''::text not null,
+  agent_id uuid,
+  workflow_id uuid,
+  secret_name text,
+  previous_secret_name text,
+  is_active boolean default true not null,
+  disabled_because text,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  constraint webhooks_tenant_id_id_key UNIQUE (tenant_id, id),
+  constraint webhooks_pkey PRIMARY KEY (id),
+  constraint webhooks_tenant_id_agent_id_fkey FOREIGN KEY (tenant_id, agent_id) REFERENCES howdah.agents(tenant_id, id) ON DELETE CASCADE,
+  constraint webhooks_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
+  constraint webhooks_tenant_id_workflow_id_fkey FOREIGN KEY (tenant_id, workflow_id) REFERENCES howdah.workflows(tenant_id, id) ON DELETE CASCADE,
+  constraint an_active_webhook_is_not_disabled CHECK (((NOT is_active) OR (disabled_because IS NULL))),
+  constraint events_are_known CHECK (((cardinality(events) > 0) AND (events <@ ARRAY['execution.completed'::text, 'execution.failed'::text, 'execution.cancelled'::text, 'question.opened'::text, 'alert.firing'::text, 'alert.resolved'::text, 'alert.failed'::text]))),
+  constraint url_is_http CHECK (((url ~* '^https?://[^/@?#\s]+([/?#]\S*)?$'::text) AND (length(url) <= 2000)))
+);
+alter table howdah.webhooks enable row level security, force row level security;
+CREATE INDEX webhooks_agent_id_idx ON howdah.webhooks USING btree (tenant_id, agent_id);
+CREATE INDEX webhooks_workflow_id_idx ON howdah.webhooks USING btree (tenant_id, workflow_id);
 
 create table howdah.workflow_agents (
   id uuid default howdah.uuid_v7() not null,
@@ -1318,6 +1590,7 @@ alter table howdah_private.channels enable row level security, force row level s
 
 create table howdah_private.chores (
   name text not null,
+  reached_at timestamp with time zone,
   constraint chores_pkey PRIMARY KEY (name)
 );
 alter table howdah_private.chores enable row level security, force row level security;
@@ -1392,6 +1665,7 @@ create table howdah_private.inbox (
   content text,
   parts jsonb,
   created_at timestamp with time zone default clock_timestamp() not null,
+  trust howdah.trust,
   constraint inbox_pkey PRIMARY KEY (id),
   constraint inbox_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
   constraint kind_is_an_event_from_outside CHECK ((kind = ANY (ARRAY['input'::howdah.step_kind, 'answer'::howdah.step_kind, 'child'::howdah.step_kind])))
@@ -1418,6 +1692,19 @@ create table howdah_private.master_keys (
 );
 alter table howdah_private.master_keys enable row level security, force row level security;
 CREATE UNIQUE INDEX only_one_master_key_is_in_use ON howdah_private.master_keys USING btree ((true)) WHERE (retired_at IS NULL);
+
+create table howdah_private.mcp_sessions (
+  tenant_id uuid not null,
+  session text not null,
+  log_level text,
+  subscriptions jsonb default '{}'::jsonb not null,
+  expires_at timestamp with time zone not null,
+  constraint mcp_sessions_pkey PRIMARY KEY (tenant_id, session),
+  constraint mcp_sessions_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
+  constraint subscriptions_are_an_object CHECK ((jsonb_typeof(subscriptions) = 'object'::text))
+);
+alter table howdah_private.mcp_sessions enable row level security, force row level security;
+CREATE INDEX mcp_sessions_expires_at_idx ON howdah_private.mcp_sessions USING btree (expires_at);
 
 create table howdah_private.parked_runs (
   execution_id uuid not null,
@@ -1476,6 +1763,20 @@ create table howdah_private.receivers (
 );
 alter table howdah_private.receivers enable row level security, force row level security;
 CREATE INDEX receivers_agent_id_idx ON howdah_private.receivers USING btree (tenant_id, agent_id);
+
+create table howdah_private.request_keys (
+  tenant_id uuid not null,
+  caller text not null,
+  key text not null,
+  digest text not null,
+  answer jsonb,
+  created_at timestamp with time zone default now() not null,
+  constraint request_keys_pkey PRIMARY KEY (tenant_id, caller, key),
+  constraint request_keys_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
+  constraint answer_is_an_object CHECK ((jsonb_typeof(answer) = 'object'::text))
+);
+alter table howdah_private.request_keys enable row level security, force row level security;
+CREATE INDEX request_keys_created_at_idx ON howdah_private.request_keys USING btree (tenant_id, created_at);
 
 create table howdah_private.sealed_secrets (
   secret_id uuid not null,
@@ -1539,6 +1840,48 @@ create table howdah_private.workers (
 alter table howdah_private.workers enable row level security, force row level security;
 
 -- functions
+
+CREATE OR REPLACE FUNCTION howdah.accept_mcp_prompt(server text, prompt text, digest text DEFAULT NULL::text)
+ RETURNS howdah.prompts
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_server_id uuid;
+  v_found howdah.mcp_prompts;
+  v_stored howdah.prompts;
+begin
+  perform howdah_private.permit('tools', 'manage');
+  select s.id into v_server_id from howdah.mcp_servers as s
+  where s.tenant_id = howdah.current_tenant() and s.name = accept_mcp_prompt.server for no key update;
+  select m.* into v_found from howdah.mcp_prompts as m
+  where m.tenant_id = howdah.current_tenant() and m.server_id = v_server_id and m.name = accept_mcp_prompt.prompt;
+  if v_found.id is null then
+    raise exception using errcode = 'HWNTF',
+      message = case when v_server_id is null then format('there is no MCP server %L', accept_mcp_prompt.server)
+        else format('MCP server %L has no prompt %L', accept_mcp_prompt.server, accept_mcp_prompt.prompt) end,
+      detail = jsonb_build_object('server', accept_mcp_prompt.server, 'prompt', accept_mcp_prompt.prompt)::text,
+      hint = 'What servers offer stands in howdah.mcp_prompts, by the names they give it.';
+  elsif v_found.status = 'refused' then
+    raise exception using errcode = 'HWINV', message = v_found.fault,
+      detail = jsonb_build_object('server', server, 'prompt', prompt)::text,
+      hint = 'Agents that have the server may still read it by its tool get_prompt.';
+  elsif v_found.status = 'gone' or v_found.digest <> coalesce(accept_mcp_prompt.digest, v_found.digest) then
+    raise exception using errcode = 'HWCNF',
+      message = case v_found.status when 'gone' then format('MCP server %L no longer offers %L', server, prompt)
+        else format('MCP server %L says something else of %L by now', server, prompt) end,
+      detail = jsonb_build_object('server', server, 'prompt', prompt, 'status', v_found.status, 'digest', v_found.digest)::text,
+      hint = 'Read its row of howdah.mcp_prompts again, and give the digest that stands there.';
+  end if;
+  v_found.prompt_id := howdah_private.store_mcp_prompt(v_found, accept_mcp_prompt.server);
+  update howdah.mcp_prompts as m
+  set status = 'accepted', accepted_digest = m.digest, accepted_at = now(), prompt_id = v_found.prompt_id
+  where m.id = v_found.id;
+  select p.* into v_stored from howdah.prompts as p where p.id = v_found.prompt_id;
+  return v_stored;
+end $function$
+;
 
 CREATE OR REPLACE FUNCTION howdah.accept_mcp_tool(server text, tool text, digest text DEFAULT NULL::text)
  RETURNS howdah.mcp_tools
@@ -1729,6 +2072,7 @@ declare
   v_rounds int := 0;
   v_id uuid;
   v_execution record;
+  v_told uuid[] := '{}';
 begin
   v_id := (howdah.run(ask.agent, ask.input)).id;
   commit; -- inside a transaction block Postgres refuses this: there nobody could see the insert
@@ -1736,6 +2080,9 @@ begin
     select e.status, e.output, e.error, e.stop_reason, e.completed_at into v_execution
     from howdah.executions as e where e.id = v_id;
     exit when v_execution.completed_at is not null;
+    if v_execution.status = 'waiting' then
+      v_told := howdah_private.tell_questions(v_id, v_told);
+    end if;
     commit; -- lets go of the snapshot
     v_rounds := v_rounds + 1;
     if v_rounds = 250 and not howdah_private.is_any_worker_alive() then
@@ -1747,7 +2094,8 @@ begin
     raise exception using errcode = 'HWCNF',
       message = pg_catalog.format('the run ended as %s: %s', v_execution.status,
         coalesce(v_execution.error ->> 'message', v_execution.stop_reason::text)),
-      detail = pg_catalog.jsonb_build_object('execution_id', v_id)::text;
+      detail = pg_catalog.jsonb_build_object('execution_id', v_id)::text,
+      hint = pg_catalog.format('What happened in it: call howdah.tail(''%s''), or howdah show %s', v_id, v_id);
   end if;
   answer := v_execution.output;
 end $procedure$
@@ -2250,6 +2598,7 @@ begin
     from howdah.questions as q
     where q.tenant_id = v_user.tenant_id and q.answered_by = v_user.username and q.execution_id <> all (v_runs)
     order by q.id;
+  return query select howdah_private.exported_feedback(v_user, v_runs, v_redact);
   return query select howdah_private.exported_mail(v_user, v_runs, v_redact);
   return query select howdah_private.exported_row('resource', to_jsonb(r), 'howdah.resources', v_redact)
     from (
@@ -2285,16 +2634,16 @@ declare
 begin
   perform howdah_private.refuse_fork(v_execution, v_seq, fork_execution.input);
   insert into howdah.executions (
-    id, tenant_id, agent_id, agent_version_id, workflow_id, workflow_version_id, forked_from_execution_id, forked_from_seq, input, input_data, input_parts,
+    id, tenant_id, agent_id, agent_version_id, workflow_id, workflow_version_id, forked_from_execution_id, forked_from_seq, input_trust, input, input_data, input_parts, history, client_tools,
     user_id, max_steps, max_tokens, max_cost, max_seconds, priority, metadata
   ) values (
     v_id, v_execution.tenant_id,
     case when v_execution.workflow_id is null
       then (select v.agent_id from howdah.agent_versions as v where v.id = v_version_id) end,
     case when v_execution.workflow_id is null then v_version_id end, v_execution.workflow_id,
-    case when v_execution.workflow_id is not null then v_version_id end, v_execution.id, v_seq,
+    case when v_execution.workflow_id is not null then v_version_id end, v_execution.id, v_seq, v_execution.input_trust,
     case when v_seq = 0 then coalesce(fork_execution.input, v_execution.input) else v_execution.input end,
-    v_execution.input_data, v_execution.input_parts, v_execution.user_id, (v_limits ->> 'max_steps')::int,
+    v_execution.input_data, v_execution.input_parts, v_execution.history, v_execution.client_tools, v_execution.user_id, (v_limits ->> 'max_steps')::int,
     (v_limits ->> 'max_tokens')::bigint, (v_limits ->> 'max_cost')::numeric, (v_limits ->> 'max_seconds')::int,
     v_execution.priority, v_execution.metadata
   );
@@ -2315,11 +2664,40 @@ begin
     values (v_id, v_messages, v_execution.tenant_id, v_seq + 1, 'user', fork_execution.input, 'user');
   end if;
   update howdah.executions as e set step_count = v_seq + 1, message_count = v_messages,
+    trust = greatest(e.trust, howdah_private.trust_of_log(v_execution, v_seq)),
     handoffs = (select count(*) from howdah.steps as s where s.execution_id = v_id and s.kind = 'handoff')
   where e.id = v_id;
   perform howdah_private.note_action(v_execution.tenant_id, 'fork', 'executions', v_execution.id::text,
     jsonb_build_object('status', v_execution.status, 'seq', v_seq, 'fork_id', v_id), to_jsonb(fork_execution.input));
   return howdah_private.execution_row(v_id);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah.give_feedback(execution_id uuid, score double precision, comment text DEFAULT NULL::text, message_seq integer DEFAULT NULL::integer)
+ RETURNS howdah.feedback_entries
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+#variable_conflict use_column
+declare
+  v_run howdah.executions := howdah_private.rated_run(give_feedback.execution_id, give_feedback.message_seq);
+  v_comment text := nullif(btrim(give_feedback.comment), '');
+  v_entry howdah.feedback_entries;
+begin
+  if give_feedback.score is null and v_comment is null then
+    raise exception using errcode = 'HWINV', message = 'feedback has neither a score nor a comment',
+      detail = '{"field": "score"}', hint = 'Give a score from 0 to 1, a comment, or both.';
+  end if;
+  insert into howdah.feedback_entries as f (tenant_id, execution_id, message_seq, score, comment, created_by)
+  values (v_run.tenant_id, v_run.id, give_feedback.message_seq, give_feedback.score, v_comment, howdah_private.actor())
+  on conflict (execution_id, tenant_id, created_by, coalesce(message_seq, 0)) do update
+  set score = excluded.score, comment = excluded.comment
+  returning * into v_entry;
+  perform howdah_private.note_action(v_run.tenant_id, 'give_feedback', 'executions', v_run.id::text,
+    jsonb_strip_nulls(jsonb_build_object('score', v_entry.score, 'message_seq', v_entry.message_seq)),
+    case when v_comment is not null then jsonb_build_object('comment', v_comment) end);
+  return v_entry;
 end $function$
 ;
 
@@ -2353,6 +2731,22 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah.look_through(text text, place howdah.filter_place DEFAULT 'output'::howdah.filter_place, agent text DEFAULT NULL::text)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select jsonb_build_object('value', r.value, 'hits', r.hits)
+  from (
+    select array_agg(f order by f.action, f.name) as filters
+    from howdah.output_filters as f
+    where f.tenant_id = howdah.current_tenant() and f.is_active and look_through.place = any (f.places)
+      and (f.agent_id is null or f.agent_id = case when look_through.agent is not null then howdah.agent(look_through.agent) end)
+  ) as f, howdah_private.let_out(f.filters, to_jsonb(look_through.text)) as r
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah.mcp_server_schema(type howdah.mcp_server_type)
  RETURNS jsonb
  LANGUAGE sql
@@ -2363,7 +2757,7 @@ AS $function$
     '$schema', 'https://json-schema.org/draft/2020-12/schema',
     'title', format('configuration of an MCP server of type %s', mcp_server_schema.type),
     'type', 'object', 'additionalProperties', false
-  ) || case mcp_server_schema.type
+  ) || jsonb_set(case mcp_server_schema.type
     when 'stdio' then '{
       "required": ["command"],
       "properties": {
@@ -2387,7 +2781,11 @@ AS $function$
           "additionalProperties": {"type": "string", "minLength": 1}, "description": "Names of secrets by header: {\"X-API-Key\": \"search\"}."}
       }
     }'
-  end
+  end, '{properties,roots}', '{
+    "type": "array", "maxItems": 50, "description": "Folders it is told of when it asks where it may work (roots); none without.",
+    "items": {"type": "object", "required": ["uri"], "additionalProperties": false, "properties": {
+      "uri": {"type": "string", "pattern": "^file:///"}, "name": {"type": "string"}}}
+  }')
 $function$
 ;
 
@@ -2452,6 +2850,31 @@ AS $function$
   where u.quota_id = quota.id and not quota.is_per_tenant
     and (quota.subject_id is not null or quota.scope in ('tenant', 'system'))
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah.redeliver(delivery_id uuid)
+ RETURNS howdah.webhook_deliveries
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_tenant_id uuid := howdah.current_tenant();
+  v_row howdah.webhook_deliveries;
+begin
+  perform howdah_private.permit('webhooks', 'manage');
+  update howdah.webhook_deliveries as d
+  set status = 'pending', attempts = 0, next_attempt_at = clock_timestamp(), delivered_at = null
+  where d.id = redeliver.delivery_id and d.tenant_id = v_tenant_id
+  returning d.* into v_row;
+  if not found then
+    raise exception using errcode = 'HWNTF', message = format('there is no delivery %s', redeliver.delivery_id),
+      detail = jsonb_build_object('delivery_id', redeliver.delivery_id)::text,
+      hint = 'Those there are stand in howdah.webhook_deliveries.';
+  end if;
+  perform howdah_private.enqueue_delivery(v_row.id, v_row.next_attempt_at);
+  return v_row;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah.register_sql_tool(signature text)
@@ -2795,7 +3218,8 @@ declare
   v_live uuid;
 begin
   perform howdah_private.refuse_retry(v_execution);
-  perform howdah_private.permit_version(howdah_private.version_after(v_execution.id, v_execution.step_count));
+  perform howdah_private.permit_version(
+    coalesce(v_execution.workflow_version_id, howdah_private.version_after(v_execution.id, v_execution.step_count)));
   if v_execution.session_id is not null and v_execution.parent_execution_id is null then
     select coalesce(s.live_execution_id, v_execution.id) into v_live
     from howdah.sessions as s where s.id = v_execution.session_id for no key update;
@@ -3101,6 +3525,43 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE PROCEDURE howdah.tail(IN id uuid, INOUT answer text DEFAULT NULL::text)
+ LANGUAGE plpgsql
+AS $procedure$
+declare
+  v_execution record;
+  v_step record;
+  v_seq int := 0;
+  v_told uuid[] := '{}';
+begin
+  loop
+    select e.status, e.output, e.error, e.stop_reason, e.completed_at into v_execution
+    from howdah.executions as e where e.id = tail.id; -- before the steps: its end is then not told too early
+    if not found then
+      raise exception using errcode = 'HWNTF',
+        message = pg_catalog.format('there is no execution %s', tail.id),
+        detail = pg_catalog.jsonb_build_object('execution_id', tail.id)::text,
+        hint = 'Those there are stand in howdah.executions.';
+    end if;
+    for v_step in
+      select t.seq, t.kind, t.name, t.ms, coalesce(t.error, t.said) as said
+      from howdah.execution_timeline as t where t.execution_id = tail.id and t.seq > v_seq order by t.seq
+    loop
+      raise notice '%', howdah_private.step_line(v_step.seq, v_step.kind, v_step.name, v_step.ms, v_step.said);
+      v_seq := v_step.seq;
+    end loop;
+    exit when v_execution.completed_at is not null;
+    if v_execution.status = 'waiting' then
+      v_told := howdah_private.tell_questions(tail.id, v_told);
+    end if;
+    commit;
+    perform pg_catalog.pg_sleep(0.1);
+  end loop;
+  raise notice '% (%)%', v_execution.status, v_execution.stop_reason, coalesce(': ' || (v_execution.error ->> 'message'), '');
+  answer := v_execution.output;
+end $procedure$
+;
+
 CREATE OR REPLACE FUNCTION howdah.todolist_markdown(session_id uuid)
  RETURNS text
  LANGUAGE plpgsql
@@ -3132,6 +3593,97 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah.unwatch_table(target text)
+ RETURNS SETOF howdah.table_triggers
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_name text;
+  v_watch howdah.table_triggers;
+begin
+  perform howdah_private.refuse_no_owner('watch tables');
+  v_name := coalesce(to_regclass(unwatch_table.target)::text, unwatch_table.target);
+  for v_watch in
+    delete from howdah.table_triggers as w
+    where w.tenant_id = howdah.current_tenant() and (w.table_name = v_name or exists (
+      select from pg_catalog.pg_trigger as t
+      where t.tgrelid = to_regclass(unwatch_table.target) and t.tgfoid = 'howdah_private.tg__watch'::regproc
+        and starts_with(t.tgname, howdah_private.watch_name(w.id))))
+    returning w.*
+  loop
+    perform howdah_private.drop_watch(v_watch.id);
+    return next v_watch;
+  end loop;
+  if not found then
+    raise exception using errcode = 'HWNTF', message = format('%s is not watched', unwatch_table.target),
+      detail = jsonb_build_object('table', unwatch_table.target)::text,
+      hint = coalesce('Watched are: ' || (
+        select string_agg(distinct w.table_name, ', ') from howdah.table_triggers as w where w.tenant_id = howdah.current_tenant()
+      ), 'No table is.');
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah.use_alert_rules(webhook_id uuid DEFAULT NULL::uuid)
+ RETURNS SETOF howdah.alert_rules
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_tenant_id uuid := howdah.current_tenant();
+begin
+  if v_tenant_id is null then
+    raise exception using errcode = 'HWDEN', message = 'this login acts for no tenant',
+      detail = jsonb_build_object('login', session_user)::text,
+      hint = 'An owner of the database binds it by a row of howdah_private.login_tenants.';
+  end if;
+  perform howdah_private.permit('alert_rules', 'manage');
+  if use_alert_rules.webhook_id is not null and not exists (
+    select from howdah.webhooks as w where w.tenant_id = v_tenant_id and w.id = use_alert_rules.webhook_id
+  ) then
+    perform howdah_private.refuse_unknown('alert_rules', 'webhook_id', 'webhooks', use_alert_rules.webhook_id::text,
+      'alert_rules_tenant_id_webhook_id_fkey');
+  end if;
+  insert into howdah.alert_rules (name, description, query, engine_check, interval_seconds, webhook_id)
+  select u.name, u.description, u.query, u.engine_check, u.interval_seconds, use_alert_rules.webhook_id
+  from howdah_private.usual_alerts() as u
+  on conflict do nothing;
+  return query select r.* from howdah.alert_rules as r where r.tenant_id = v_tenant_id order by r.id;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah.use_tool_policies(preset text)
+ RETURNS SETOF howdah.tool_policies
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if use_tool_policies.preset is null or use_tool_policies.preset not in ('strict', 'none') then
+    raise exception using errcode = 'HWINV',
+      message = format('there is no set of policies %L', use_tool_policies.preset),
+      detail = jsonb_build_object('field', 'preset')::text, hint = 'There are: strict, none.';
+  end if;
+  if howdah.current_tenant() is null then
+    raise exception using errcode = 'HWDEN', message = 'this login acts for no tenant',
+      detail = jsonb_build_object('login', session_user)::text,
+      hint = 'An owner of the database binds it by a row of howdah_private.login_tenants.';
+  end if;
+  perform howdah_private.permit('tool_policies', 'manage');
+  delete from howdah.tool_policies as p
+  using howdah_private.strict_policies(howdah.current_tenant()) as s
+  where use_tool_policies.preset = 'none' and p.tenant_id = howdah.current_tenant() and p.agent_id is null
+    and (p.tool_id, p.kind, p.effect, p.min_trust, p.decision)
+      is not distinct from (s.tool_id, s.kind, s.effect, 'internal'::howdah.trust, 'ask'::howdah.policy_decision);
+  insert into howdah.tool_policies (tool_id, kind, effect, min_trust, decision)
+  select s.tool_id, s.kind, s.effect, 'internal', 'ask'
+  from howdah_private.strict_policies(howdah.current_tenant()) as s
+  where use_tool_policies.preset = 'strict'
+  on conflict do nothing;
+  return query select p.* from howdah.tool_policies as p where p.tenant_id = howdah.current_tenant() order by p.id;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah.uuid_v7()
  RETURNS uuid
  LANGUAGE sql
@@ -3148,6 +3700,44 @@ AS $function$
     select (lpad(to_hex((extract(epoch from uuid_v7_floor.at) * 1000)::bigint), 12, '0')
       || '70008000000000000000')::uuid
   $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah.watch_table(target text, agent text DEFAULT NULL::text, input text DEFAULT NULL::text, into_column text DEFAULT NULL::text, on_event text DEFAULT 'insert'::text, condition text DEFAULT NULL::text, workflow text DEFAULT NULL::text)
+ RETURNS howdah.table_triggers
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+#variable_conflict use_column
+declare
+  v_table regclass := howdah_private.watchable(watch_table.target);
+  v_watch howdah.table_triggers;
+begin
+  if watch_table.on_event is null or watch_table.on_event not in ('insert', 'update', 'insert or update') then
+    raise exception using errcode = 'HWINV',
+      message = format('on_event is %s, and a watch is on insert, update, or insert or update', coalesce(quote_literal(watch_table.on_event), 'null')),
+      detail = jsonb_build_object('field', 'on_event')::text, hint = 'Leave it out for rows that arrive.';
+  elsif num_nonnulls(watch_table.agent, watch_table.workflow) <> 1 then
+    raise exception using errcode = 'HWINV', message = 'a watch runs an agent or a workflow',
+      detail = jsonb_build_object('field', 'agent')::text, hint = $h$Name one of them: agent => 'support'.$h$;
+  end if;
+  v_watch.table_name := v_table::text;
+  v_watch.agent_id := howdah.agent(watch_table.agent) where watch_table.agent is not null;
+  v_watch.workflow_id := howdah.workflow(watch_table.workflow) where watch_table.workflow is not null;
+  v_watch.input := coalesce(watch_table.input, format('to_jsonb(%I)', (parse_ident(v_watch.table_name))[2]));
+  perform howdah_private.refuse_watch_expression(v_table, f.field, f.expression)
+  from (values ('input', v_watch.input), ('condition', watch_table.condition)) as f (field, expression)
+  where f.expression is not null;
+  v_watch.key_columns := howdah_private.key_of(v_table, watch_table.into_column, watch_table.on_event);
+  insert into howdah.table_triggers as w (table_name, on_event, agent_id, workflow_id, input, condition, into_column, key_columns)
+  values (v_watch.table_name, watch_table.on_event, v_watch.agent_id, v_watch.workflow_id, v_watch.input, watch_table.condition,
+    watch_table.into_column, v_watch.key_columns)
+  on conflict (tenant_id, table_name, (coalesce(agent_id, workflow_id)), (coalesce(into_column, ''))) do update
+  set on_event = excluded.on_event, input = excluded.input, condition = excluded.condition, key_columns = excluded.key_columns,
+    is_active = true
+  returning * into v_watch;
+  perform howdah_private.set_watch(v_table, v_watch);
+  return v_watch;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah.workflow(name text)
@@ -3636,7 +4226,7 @@ AS $function$
         'id', m.id, 'name', m.name, 'provider', m.provider, 'model', m.model, 'base_url', m.base_url,
         'context_tokens', m.context_tokens, 'request_params', m.request_params
       ) || case when m.secret_name is null then '{}' else jsonb_build_object('secret_name', m.secret_name) end
-        order by m.position) from models as m
+        || howdah_private.shown_to_model(m.capabilities) order by m.position) from models as m
     ), '[]') end,
     'tools', coalesce((
       select jsonb_agg(
@@ -3750,7 +4340,7 @@ CREATE OR REPLACE FUNCTION howdah_private.agent_system_schema()
  RETURNS jsonb
  LANGUAGE sql
  IMMUTABLE
-RETURN '{"type": "object", "title": "Agent system file, version v1", "$schema": "https://json-schema.org/draft/2020-12/schema", "required": ["version", "name"], "properties": {"name": {"type": "string", "maxLength": 200, "minLength": 1, "description": "Whose everything in this file is."}, "tools": {"type": "object", "propertyNames": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}, "additionalProperties": {"oneOf": [{"type": "object", "required": ["kind"], "properties": {"kind": {"type": "string", "const": "custom"}, "effect": {"enum": ["pure", "idempotent", "once"], "type": "string"}, "aliases": {"type": "array", "items": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}, "description": "Other names it may be allowed and called by."}, "is_active": {"type": "boolean"}, "parameters": {"type": "object", "description": "A JSON Schema of its arguments.", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "timeout_ms": {"type": "integer", "maximum": 3600000, "minimum": 1}, "description": {"type": "string", "maxLength": 1000000}, "compensation": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$", "description": "The tool that takes a finished call back."}, "configuration": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "requires_approval": {"type": "boolean"}}, "additionalProperties": false}, {"type": "object", "required": ["kind", "function"], "properties": {"kind": {"type": "string", "const": "sql"}, "effect": {"enum": ["pure", "idempotent", "once"], "type": "string"}, "aliases": {"type": "array", "items": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}, "description": "Other names it may be allowed and called by."}, "function": {"type": "string", "maxLength": 1000, "minLength": 1, "description": "shop.order_status(text); owners of the database only."}, "is_active": {"type": "boolean"}, "timeout_ms": {"type": "integer", "maximum": 3600000, "minimum": 1}, "description": {"type": "string", "maxLength": 1000000}, "compensation": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$", "description": "The tool that takes a finished call back."}, "requires_approval": {"type": "boolean"}}, "additionalProperties": false}, {"type": "object", "required": ["kind", "agent"], "properties": {"kind": {"type": "string", "const": "agent"}, "agent": {"type": "string", "maxLength": 200, "minLength": 1}, "effect": {"enum": ["pure", "idempotent", "once"], "type": "string"}, "aliases": {"type": "array", "items": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}, "description": "Other names it may be allowed and called by."}, "is_active": {"type": "boolean"}, "parameters": {"type": "object", "description": "A JSON Schema of its arguments.", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "timeout_ms": {"type": "integer", "maximum": 3600000, "minimum": 1}, "description": {"type": "string", "maxLength": 1000000}, "compensation": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$", "description": "The tool that takes a finished call back."}, "configuration": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "requires_approval": {"type": "boolean"}}, "additionalProperties": false}, {"type": "object", "required": ["kind", "workflow"], "properties": {"kind": {"type": "string", "const": "workflow"}, "effect": {"enum": ["pure", "idempotent", "once"], "type": "string"}, "aliases": {"type": "array", "items": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}, "description": "Other names it may be allowed and called by."}, "workflow": {"type": "string", "maxLength": 200, "minLength": 1}, "is_active": {"type": "boolean"}, "parameters": {"type": "object", "description": "A JSON Schema of its arguments.", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "timeout_ms": {"type": "integer", "maximum": 3600000, "minimum": 1}, "description": {"type": "string", "maxLength": 1000000}, "compensation": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$", "description": "The tool that takes a finished call back."}, "configuration": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "requires_approval": {"type": "boolean"}}, "additionalProperties": false}]}}, "agents": {"type": "object", "propertyNames": {"type": "string", "maxLength": 200, "minLength": 1}, "additionalProperties": {"type": "object", "properties": {"model": {"type": "string", "maxLength": 200, "minLength": 1, "description": "Its model; the one named default unless said."}, "tools": {"type": "object", "properties": {"allow": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "By name or alias."}, "configuration": {"type": "object", "description": "By tool: over the tool''s own.", "propertyNames": {"type": "string"}, "additionalProperties": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}}, "requires_approval": {"type": "object", "description": "By tool.", "propertyNames": {"type": "string"}, "additionalProperties": {"type": "boolean"}}}, "additionalProperties": false}, "agents": {"anyOf": [{"type": "array", "items": {"type": "string", "maxLength": 200, "minLength": 1}}, {"type": "object", "propertyNames": {"type": "string", "maxLength": 200, "minLength": 1}, "additionalProperties": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "requires_approval": {"type": "boolean"}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}], "description": "Agents it may hand work to."}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "domain": {"type": "string", "maxLength": 200}, "engine": {"enum": ["builtin", "http", "openai", "a2a", "custom"], "type": "string", "description": "What makes its answers."}, "models": {"type": "array", "items": {"anyOf": [{"type": "string", "maxLength": 200, "minLength": 1}, {"type": "object", "required": ["model"], "properties": {"model": {"type": "string", "maxLength": 200, "minLength": 1}, "purpose": {"enum": ["llm", "embedding", "tts", "stt"], "type": "string"}, "request_params": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Its models in order: the first, then the fallbacks."}, "prompt": {"type": "string", "maxLength": 200, "minLength": 1, "description": "A prompt that stands before the mission."}, "skills": {"type": "array", "items": {"type": "string", "maxLength": 200, "minLength": 1}, "description": "In the order it is told of them."}, "mission": {"type": "string", "maxLength": 1000000, "description": "What this agent is to do."}, "servers": {"anyOf": [{"type": "array", "items": {"type": "string", "maxLength": 200, "minLength": 1}}, {"type": "object", "propertyNames": {"type": "string", "maxLength": 200, "minLength": 1}, "additionalProperties": {"type": "object", "properties": {"allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these, by the names the server gives them."}}, "additionalProperties": false}}], "description": "MCP servers whose tools it has."}, "is_active": {"type": "boolean"}, "workflows": {"anyOf": [{"type": "array", "items": {"type": "string", "maxLength": 200, "minLength": 1}}, {"type": "object", "propertyNames": {"type": "string", "maxLength": 200, "minLength": 1}, "additionalProperties": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "requires_approval": {"type": "boolean"}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}], "description": "Workflows it may hand work to."}, "is_default": {"type": "boolean", "description": "The agent that is meant when nobody names one."}, "description": {"type": "string", "maxLength": 1000000, "description": "What others choose it by."}, "human_input": {"type": "boolean", "description": "Whether it may ask people."}, "use_history": {"type": "boolean"}, "capabilities": {"type": "array", "items": {"type": "string"}}, "output_schema": {"type": "object", "description": "A JSON Schema the answer must satisfy.", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "prompt_values": {"type": "object", "description": "By variable of the prompt; what a run brings goes before.", "propertyNames": {"type": "string"}, "additionalProperties": {"type": ["string", "number", "boolean"]}}, "system_prompt": {"type": "string", "maxLength": 1000000, "description": "A generic prompt that stands before the mission."}, "context_policy": {"enum": ["trim", "summarize", "none"], "type": "string"}, "request_params": {"type": "object", "description": "Sent to that model as they are: temperature, …", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "engine_configuration": {"type": "object", "description": "By engine; keys by secret_name.", "propertyNames": {"type": "string"}, "additionalProperties": {}}}, "additionalProperties": false}}, "models": {"type": "object", "propertyNames": {"type": "string", "maxLength": 200, "minLength": 1}, "additionalProperties": {"type": "object", "required": ["provider", "model"], "properties": {"model": {"type": "string", "maxLength": 500, "minLength": 1, "description": "The provider''s own id of the model."}, "domain": {"type": "string", "maxLength": 200, "minLength": 1}, "purpose": {"enum": ["llm", "embedding", "tts", "stt"], "type": "string"}, "base_url": {"type": "string", "maxLength": 2000, "description": "An OpenAI-compatible endpoint."}, "provider": {"type": "string", "maxLength": 200, "minLength": 1, "description": "openai and everything compatible, local, scripted."}, "input_price": {"type": "number", "minimum": 0, "description": "Price of a million input tokens."}, "secret_name": {"type": "string", "maxLength": 200, "minLength": 1, "description": "The secret that holds the key: howdah secret set NAME."}, "capabilities": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "output_price": {"type": "number", "minimum": 0, "description": "Price of a million output tokens."}, "context_tokens": {"type": "integer", "maximum": 2147483647, "minimum": 1}}, "additionalProperties": false}}, "skills": {"type": "object", "propertyNames": {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"}, "additionalProperties": {"type": "object", "required": ["description", "content"], "properties": {"content": {"type": "string", "maxLength": 61440, "minLength": 1, "description": "What the agent reads, as Markdown."}, "is_active": {"type": "boolean"}, "description": {"type": "string", "pattern": "^[^\\r\\n]*$", "maxLength": 500, "minLength": 1, "description": "One line: when to read it."}}, "additionalProperties": false}}, "prompts": {"type": "object", "propertyNames": {"type": "string", "maxLength": 200, "minLength": 1}, "additionalProperties": {"type": "object", "required": ["template"], "properties": {"template": {"type": "string", "maxLength": 262144, "minLength": 1, "description": "What agents are told, {{name}} where a value goes."}, "variables": {"type": "object", "description": "JSON Schemas by name; one without default has to be given.", "propertyNames": {"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]{0,62}$"}, "additionalProperties": {"type": "object", "required": ["type"], "properties": {"type": {"enum": ["string", "number", "integer", "boolean"], "type": "string"}, "description": {"type": "string"}}, "additionalProperties": {}}}, "description": {"type": "string", "maxLength": 1000000}}, "additionalProperties": false}}, "version": {"type": "string", "const": "v1"}, "workflows": {"type": "object", "propertyNames": {"type": "string", "maxLength": 200, "minLength": 1}, "additionalProperties": {"oneOf": [{"type": "object", "required": ["type", "members"], "properties": {"type": {"type": "string", "const": "chain"}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "members": {"type": "array", "items": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "object", "required": ["agent"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "agent": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["workflow"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "workflow": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["question"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "question": {"type": "object", "required": ["prompt"], "properties": {"prompt": {"type": "string", "minLength": 1}}, "additionalProperties": {}}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Agents by name, or {agent | workflow | question, role, configuration}."}, "is_active": {"type": "boolean"}, "stop_when": {"type": "string", "minLength": 1, "description": "An expression: the first answer it holds for is the last."}, "cumulative": {"type": "boolean", "description": "Each member is told the task and all answers before it."}, "description": {"type": "string", "maxLength": 1000000}, "instruction": {"type": "string", "maxLength": 1000000, "description": "What the deciding model is told besides its task."}}, "additionalProperties": false}, {"type": "object", "required": ["type", "members"], "properties": {"type": {"type": "string", "const": "parallel"}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "quorum": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "members": {"type": "array", "items": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "object", "required": ["agent"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "agent": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["workflow"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "workflow": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["question"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "question": {"type": "object", "required": ["prompt"], "properties": {"prompt": {"type": "string", "minLength": 1}}, "additionalProperties": {}}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Agents by name, or {agent | workflow | question, role, configuration}."}, "template": {"type": "string", "minLength": 1}, "is_active": {"type": "boolean"}, "aggregator": {"type": "string", "minLength": 1, "description": "The member that makes one answer of the others''."}, "on_failure": {"enum": ["fail", "ignore", "quorum"], "type": "string"}, "description": {"type": "string", "maxLength": 1000000}, "instruction": {"type": "string", "maxLength": 1000000, "description": "What the deciding model is told besides its task."}, "max_concurrency": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Members at work at once."}}, "additionalProperties": false}, {"type": "object", "required": ["type", "members"], "properties": {"type": {"type": "string", "const": "router"}, "model": {"type": "string", "minLength": 1, "description": "The model that decides; default unless said."}, "top_k": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "method": {"enum": ["llm", "lexical", "embedding"], "type": "string", "description": "By a model, by common words, or by a model with purpose embedding."}, "members": {"type": "array", "items": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "object", "required": ["agent"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "agent": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["workflow"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "workflow": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["question"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "question": {"type": "object", "required": ["prompt"], "properties": {"prompt": {"type": "string", "minLength": 1}}, "additionalProperties": {}}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Agents by name, or {agent | workflow | question, role, configuration}."}, "fallback": {"type": "string", "minLength": 1, "description": "The member taken when no decision is sure enough."}, "is_active": {"type": "boolean"}, "description": {"type": "string", "maxLength": 1000000}, "instruction": {"type": "string", "maxLength": 1000000, "description": "What the deciding model is told besides its task."}, "configuration": {"type": "object", "properties": {"members": {"enum": ["listed", "capable"], "type": "string", "description": "capable: beside those listed, all active agents."}}, "additionalProperties": false}, "min_confidence": {"type": "number", "maximum": 1, "minimum": 0}, "request_params": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["type", "members"], "properties": {"type": {"type": "string", "const": "orchestrator"}, "model": {"type": "string", "minLength": 1, "description": "The model that decides; default unless said."}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "members": {"type": "array", "items": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "object", "required": ["agent"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "agent": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["workflow"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "workflow": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["question"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "question": {"type": "object", "required": ["prompt"], "properties": {"prompt": {"type": "string", "minLength": 1}}, "additionalProperties": {}}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Agents by name, or {agent | workflow | question, role, configuration}."}, "planning": {"enum": ["full", "iterative"], "type": "string"}, "is_active": {"type": "boolean"}, "max_plans": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "max_tasks": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "description": {"type": "string", "maxLength": 1000000}, "instruction": {"type": "string", "maxLength": 1000000, "description": "What the deciding model is told besides its task."}, "request_params": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "max_concurrency": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Members at work at once."}}, "additionalProperties": false}, {"type": "object", "required": ["type", "members"], "properties": {"type": {"enum": ["evaluator_optimizer", "evaluator-optimizer"], "type": "string"}, "model": {"type": "string", "minLength": 1, "description": "The model that decides; default unless said."}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "rubric": {"type": "string", "minLength": 1, "description": "What the evaluator judges by."}, "members": {"type": "array", "items": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "object", "required": ["agent"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "agent": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["workflow"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "workflow": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["question"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "question": {"type": "object", "required": ["prompt"], "properties": {"prompt": {"type": "string", "minLength": 1}}, "additionalProperties": {}}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Agents by name, or {agent | workflow | question, role, configuration}."}, "is_active": {"type": "boolean"}, "min_score": {"type": "number", "maximum": 1, "minimum": 0}, "max_rounds": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "description": {"type": "string", "maxLength": 1000000}, "instruction": {"type": "string", "maxLength": 1000000, "description": "What the deciding model is told besides its task."}, "request_params": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["type", "members"], "properties": {"ties": {"enum": ["first", "fail"], "type": "string"}, "type": {"type": "string", "const": "voting"}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "method": {"enum": ["majority", "weighted", "ranked"], "type": "string"}, "quorum": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "members": {"type": "array", "items": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "object", "required": ["agent"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "agent": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["workflow"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "workflow": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["question"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "question": {"type": "object", "required": ["prompt"], "properties": {"prompt": {"type": "string", "minLength": 1}}, "additionalProperties": {}}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Agents by name, or {agent | workflow | question, role, configuration}."}, "is_active": {"type": "boolean"}, "on_failure": {"enum": ["fail", "ignore", "quorum"], "type": "string"}, "description": {"type": "string", "maxLength": 1000000}, "instruction": {"type": "string", "maxLength": 1000000, "description": "What the deciding model is told besides its task."}, "max_concurrency": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Members at work at once."}}, "additionalProperties": false}, {"type": "object", "required": ["type", "members"], "properties": {"type": {"type": "string", "const": "map"}, "query": {"type": "string", "minLength": 1, "description": "Each row of it is one task."}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "quorum": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "members": {"type": "array", "items": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "object", "required": ["agent"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "agent": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["workflow"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "workflow": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["question"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "question": {"type": "object", "required": ["prompt"], "properties": {"prompt": {"type": "string", "minLength": 1}}, "additionalProperties": {}}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Agents by name, or {agent | workflow | question, role, configuration}."}, "template": {"type": "string", "minLength": 1}, "is_active": {"type": "boolean"}, "on_failure": {"enum": ["fail", "ignore", "quorum"], "type": "string"}, "description": {"type": "string", "maxLength": 1000000}, "instruction": {"type": "string", "maxLength": 1000000, "description": "What the deciding model is told besides its task."}, "max_concurrency": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Members at work at once."}}, "additionalProperties": false}, {"type": "object", "required": ["type", "members", "edges"], "properties": {"type": {"type": "string", "const": "graph"}, "edges": {"type": "array", "items": {"type": "object", "required": ["from", "to"], "properties": {"to": {"type": "string", "minLength": 1}, "from": {"type": "string", "minLength": 1}, "when": {"type": "string", "minLength": 1}}, "additionalProperties": false}}, "joins": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {"enum": ["any", "all"], "type": "string"}}, "start": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "members": {"type": "array", "items": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "object", "required": ["agent"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "agent": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["workflow"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "workflow": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["question"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "question": {"type": "object", "required": ["prompt"], "properties": {"prompt": {"type": "string", "minLength": 1}}, "additionalProperties": {}}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Agents by name, or {agent | workflow | question, role, configuration}."}, "is_active": {"type": "boolean"}, "max_visits": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "description": {"type": "string", "maxLength": 1000000}, "instruction": {"type": "string", "maxLength": 1000000, "description": "What the deciding model is told besides its task."}}, "additionalProperties": false}]}}, "description": {"type": "string", "maxLength": 1000000}, "mcp_servers": {"type": "object", "propertyNames": {"type": "string", "pattern": "^[A-Za-z0-9](_?[A-Za-z0-9-])*$", "maxLength": 32}, "additionalProperties": {"oneOf": [{"type": "object", "required": ["type", "url"], "properties": {"url": {"type": "string", "pattern": "^https?:\\/\\/[^ ]+$", "description": "Speaks streamable HTTP."}, "type": {"type": "string", "const": "http"}, "headers": {"type": "object", "description": "Go along with each request.", "propertyNames": {"type": "string", "pattern": "^[A-Za-z0-9-]+$"}, "additionalProperties": {"type": "string"}}, "secrets": {"type": "object", "description": "Names of secrets by header.", "propertyNames": {"type": "string", "pattern": "^[A-Za-z0-9-]+$"}, "additionalProperties": {"type": "string", "maxLength": 200, "minLength": 1}}, "is_active": {"type": "boolean"}, "description": {"type": "string", "maxLength": 1000000}, "secret_name": {"type": "string", "maxLength": 200, "minLength": 1, "description": "The secret that is sent as Authorization: Bearer."}, "trusts_annotations": {"type": "boolean", "description": "Its word is taken for it that a tool only reads or may be repeated."}}, "additionalProperties": false}, {"type": "object", "required": ["type", "command"], "properties": {"cwd": {"type": "string", "pattern": "^\\/", "description": "The folder it begins in."}, "env": {"type": "object", "description": "Variables; keys go by secrets.", "propertyNames": {"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$"}, "additionalProperties": {"type": "string"}}, "args": {"type": "array", "items": {"type": "string"}}, "type": {"type": "string", "const": "stdio"}, "command": {"type": "string", "minLength": 1, "description": "A program on the worker''s machine; the database''s owner only."}, "secrets": {"type": "object", "description": "Names of secrets by variable.", "propertyNames": {"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$"}, "additionalProperties": {"type": "string", "maxLength": 200, "minLength": 1}}, "is_active": {"type": "boolean"}, "description": {"type": "string", "maxLength": 1000000}, "trusts_annotations": {"type": "boolean", "description": "Its word is taken for it that a tool only reads or may be repeated."}}, "additionalProperties": false}, {"type": "object", "required": ["type", "args"], "properties": {"cwd": {"type": "string", "pattern": "^\\/", "description": "The folder it begins in."}, "env": {"type": "object", "description": "Variables; keys go by secrets.", "propertyNames": {"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$"}, "additionalProperties": {"type": "string"}}, "args": {"type": "array", "items": {"type": "string", "minLength": 1}, "minItems": 1, "description": "The folders it may use."}, "type": {"type": "string", "const": "filesystem"}, "secrets": {"type": "object", "description": "Names of secrets by variable.", "propertyNames": {"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$"}, "additionalProperties": {"type": "string", "maxLength": 200, "minLength": 1}}, "is_active": {"type": "boolean"}, "description": {"type": "string", "maxLength": 1000000}, "trusts_annotations": {"type": "boolean", "description": "Its word is taken for it that a tool only reads or may be repeated."}}, "additionalProperties": false}, {"type": "object", "required": ["type"], "properties": {"cwd": {"type": "string", "pattern": "^\\/", "description": "The folder it begins in."}, "env": {"type": "object", "description": "Variables; keys go by secrets.", "propertyNames": {"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$"}, "additionalProperties": {"type": "string"}}, "args": {"type": "array", "items": {"type": "string"}}, "type": {"type": "string", "const": "fetch"}, "secrets": {"type": "object", "description": "Names of secrets by variable.", "propertyNames": {"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$"}, "additionalProperties": {"type": "string", "maxLength": 200, "minLength": 1}}, "is_active": {"type": "boolean"}, "description": {"type": "string", "maxLength": 1000000}, "trusts_annotations": {"type": "boolean", "description": "Its word is taken for it that a tool only reads or may be repeated."}}, "additionalProperties": false}]}}, "orchestrator": {"type": "string", "maxLength": 200, "minLength": 1, "description": "The agent or workflow that speaks for the system."}}, "description": "An agent system of Howdah.", "additionalProperties": false}'::jsonb
+RETURN '{"type": "object", "title": "Agent system file, version v1", "$schema": "https://json-schema.org/draft/2020-12/schema", "required": ["version", "name"], "properties": {"name": {"type": "string", "maxLength": 200, "minLength": 1, "description": "Whose everything in this file is."}, "tools": {"type": "object", "propertyNames": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}, "additionalProperties": {"oneOf": [{"type": "object", "required": ["kind"], "properties": {"kind": {"type": "string", "const": "custom"}, "effect": {"enum": ["pure", "idempotent", "once"], "type": "string"}, "aliases": {"type": "array", "items": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}, "description": "Other names it may be allowed and called by."}, "is_active": {"type": "boolean"}, "parameters": {"type": "object", "description": "A JSON Schema of its arguments.", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "timeout_ms": {"type": "integer", "maximum": 3600000, "minimum": 1}, "description": {"type": "string", "maxLength": 1000000}, "compensation": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$", "description": "The tool that takes a finished call back."}, "configuration": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "requires_approval": {"type": "boolean"}}, "additionalProperties": false}, {"type": "object", "required": ["kind", "function"], "properties": {"kind": {"type": "string", "const": "sql"}, "effect": {"enum": ["pure", "idempotent", "once"], "type": "string"}, "aliases": {"type": "array", "items": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}, "description": "Other names it may be allowed and called by."}, "function": {"type": "string", "maxLength": 1000, "minLength": 1, "description": "shop.order_status(text); owners of the database only."}, "is_active": {"type": "boolean"}, "timeout_ms": {"type": "integer", "maximum": 3600000, "minimum": 1}, "description": {"type": "string", "maxLength": 1000000}, "compensation": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$", "description": "The tool that takes a finished call back."}, "requires_approval": {"type": "boolean"}}, "additionalProperties": false}, {"type": "object", "required": ["kind", "configuration"], "properties": {"kind": {"type": "string", "const": "http"}, "effect": {"enum": ["pure", "idempotent", "once"], "type": "string"}, "aliases": {"type": "array", "items": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}, "description": "Other names it may be allowed and called by."}, "is_active": {"type": "boolean"}, "parameters": {"type": "object", "description": "A JSON Schema of its arguments.", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "timeout_ms": {"type": "integer", "maximum": 3600000, "minimum": 1}, "description": {"type": "string", "maxLength": 1000000}, "compensation": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$", "description": "The tool that takes a finished call back."}, "configuration": {"type": "object", "description": "The request: url, method, arguments, headers, secrets, …", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "requires_approval": {"type": "boolean"}}, "additionalProperties": false}, {"type": "object", "required": ["kind", "agent"], "properties": {"kind": {"type": "string", "const": "agent"}, "agent": {"type": "string", "maxLength": 200, "minLength": 1}, "effect": {"enum": ["pure", "idempotent", "once"], "type": "string"}, "aliases": {"type": "array", "items": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}, "description": "Other names it may be allowed and called by."}, "is_active": {"type": "boolean"}, "parameters": {"type": "object", "description": "A JSON Schema of its arguments.", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "timeout_ms": {"type": "integer", "maximum": 3600000, "minimum": 1}, "description": {"type": "string", "maxLength": 1000000}, "compensation": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$", "description": "The tool that takes a finished call back."}, "configuration": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "requires_approval": {"type": "boolean"}}, "additionalProperties": false}, {"type": "object", "required": ["kind", "workflow"], "properties": {"kind": {"type": "string", "const": "workflow"}, "effect": {"enum": ["pure", "idempotent", "once"], "type": "string"}, "aliases": {"type": "array", "items": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}, "description": "Other names it may be allowed and called by."}, "workflow": {"type": "string", "maxLength": 200, "minLength": 1}, "is_active": {"type": "boolean"}, "parameters": {"type": "object", "description": "A JSON Schema of its arguments.", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "timeout_ms": {"type": "integer", "maximum": 3600000, "minimum": 1}, "description": {"type": "string", "maxLength": 1000000}, "compensation": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$", "description": "The tool that takes a finished call back."}, "configuration": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "requires_approval": {"type": "boolean"}}, "additionalProperties": false}]}}, "agents": {"type": "object", "propertyNames": {"type": "string", "maxLength": 200, "minLength": 1}, "additionalProperties": {"type": "object", "properties": {"model": {"type": "string", "maxLength": 200, "minLength": 1, "description": "Its model; the one named default unless said."}, "tools": {"type": "object", "properties": {"allow": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "By name or alias."}, "configuration": {"type": "object", "description": "By tool: over the tool''s own.", "propertyNames": {"type": "string"}, "additionalProperties": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}}, "requires_approval": {"type": "object", "description": "By tool.", "propertyNames": {"type": "string"}, "additionalProperties": {"type": "boolean"}}}, "additionalProperties": false}, "agents": {"anyOf": [{"type": "array", "items": {"type": "string", "maxLength": 200, "minLength": 1}}, {"type": "object", "propertyNames": {"type": "string", "maxLength": 200, "minLength": 1}, "additionalProperties": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "requires_approval": {"type": "boolean"}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}], "description": "Agents it may hand work to."}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "domain": {"type": "string", "maxLength": 200}, "engine": {"enum": ["builtin", "http", "openai", "a2a", "custom"], "type": "string", "description": "What makes its answers."}, "models": {"type": "array", "items": {"anyOf": [{"type": "string", "maxLength": 200, "minLength": 1}, {"type": "object", "required": ["model"], "properties": {"model": {"type": "string", "maxLength": 200, "minLength": 1}, "purpose": {"enum": ["llm", "embedding", "tts", "stt"], "type": "string"}, "request_params": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Its models in order: the first, then the fallbacks."}, "prompt": {"type": "string", "maxLength": 200, "minLength": 1, "description": "A prompt that stands before the mission."}, "skills": {"type": "array", "items": {"type": "string", "maxLength": 200, "minLength": 1}, "description": "In the order it is told of them."}, "mission": {"type": "string", "maxLength": 1000000, "description": "What this agent is to do."}, "servers": {"anyOf": [{"type": "array", "items": {"type": "string", "maxLength": 200, "minLength": 1}}, {"type": "object", "propertyNames": {"type": "string", "maxLength": 200, "minLength": 1}, "additionalProperties": {"type": "object", "properties": {"allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these, by the names the server gives them."}}, "additionalProperties": false}}], "description": "MCP servers whose tools it has."}, "is_active": {"type": "boolean"}, "workflows": {"anyOf": [{"type": "array", "items": {"type": "string", "maxLength": 200, "minLength": 1}}, {"type": "object", "propertyNames": {"type": "string", "maxLength": 200, "minLength": 1}, "additionalProperties": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "requires_approval": {"type": "boolean"}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}], "description": "Workflows it may hand work to."}, "is_default": {"type": "boolean", "description": "The agent that is meant when nobody names one."}, "description": {"type": "string", "maxLength": 1000000, "description": "What others choose it by."}, "human_input": {"type": "boolean", "description": "Whether it may ask people."}, "use_history": {"type": "boolean"}, "capabilities": {"type": "array", "items": {"type": "string"}}, "output_schema": {"type": "object", "description": "A JSON Schema the answer must satisfy.", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "prompt_values": {"type": "object", "description": "By variable of the prompt; what a run brings goes before.", "propertyNames": {"type": "string"}, "additionalProperties": {"type": ["string", "number", "boolean"]}}, "system_prompt": {"type": "string", "maxLength": 1000000, "description": "A generic prompt that stands before the mission."}, "context_policy": {"enum": ["trim", "summarize", "none"], "type": "string"}, "request_params": {"type": "object", "description": "Sent to that model as they are: temperature, …", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "engine_configuration": {"type": "object", "description": "By engine; keys by secret_name.", "propertyNames": {"type": "string"}, "additionalProperties": {}}}, "additionalProperties": false}}, "models": {"type": "object", "propertyNames": {"type": "string", "maxLength": 200, "minLength": 1}, "additionalProperties": {"type": "object", "required": ["provider", "model"], "properties": {"model": {"type": "string", "maxLength": 500, "minLength": 1, "description": "The provider''s own id of the model."}, "domain": {"type": "string", "maxLength": 200, "minLength": 1}, "purpose": {"enum": ["llm", "embedding", "tts", "stt"], "type": "string"}, "base_url": {"type": "string", "maxLength": 2000, "description": "An OpenAI-compatible endpoint."}, "provider": {"type": "string", "maxLength": 200, "minLength": 1, "description": "openai and everything compatible, local, scripted."}, "input_price": {"type": "number", "minimum": 0, "description": "Price of a million input tokens."}, "secret_name": {"type": "string", "maxLength": 200, "minLength": 1, "description": "The secret that holds the key: howdah secret set NAME."}, "capabilities": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "output_price": {"type": "number", "minimum": 0, "description": "Price of a million output tokens."}, "context_tokens": {"type": "integer", "maximum": 2147483647, "minimum": 1}}, "additionalProperties": false}}, "skills": {"type": "object", "propertyNames": {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"}, "additionalProperties": {"type": "object", "required": ["description", "content"], "properties": {"content": {"type": "string", "maxLength": 61440, "minLength": 1, "description": "What the agent reads, as Markdown."}, "is_active": {"type": "boolean"}, "description": {"type": "string", "pattern": "^[^\\r\\n]*$", "maxLength": 500, "minLength": 1, "description": "One line: when to read it."}}, "additionalProperties": false}}, "prompts": {"type": "object", "propertyNames": {"type": "string", "maxLength": 200, "minLength": 1}, "additionalProperties": {"type": "object", "required": ["template"], "properties": {"template": {"type": "string", "maxLength": 262144, "minLength": 1, "description": "What agents are told, {{name}} where a value goes."}, "variables": {"type": "object", "description": "JSON Schemas by name; one without default has to be given.", "propertyNames": {"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]{0,62}$"}, "additionalProperties": {"type": "object", "required": ["type"], "properties": {"type": {"enum": ["string", "number", "integer", "boolean"], "type": "string"}, "description": {"type": "string"}}, "additionalProperties": {}}}, "description": {"type": "string", "maxLength": 1000000}}, "additionalProperties": false}}, "version": {"type": "string", "const": "v1"}, "functions": {"type": "object", "propertyNames": {"type": "string", "pattern": "^[a-z_][a-z0-9_]{0,62}$"}, "additionalProperties": {"type": "object", "required": ["definition"], "properties": {"comment": {"type": "string", "maxLength": 1000000, "description": "What a model is told of the tool it is."}, "definition": {"type": "string", "maxLength": 262144, "minLength": 1, "description": "create function …, in the schema called as the system; owners of the database only."}}, "additionalProperties": false}}, "workflows": {"type": "object", "propertyNames": {"type": "string", "maxLength": 200, "minLength": 1}, "additionalProperties": {"oneOf": [{"type": "object", "required": ["type", "members"], "properties": {"type": {"type": "string", "const": "chain"}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "members": {"type": "array", "items": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "object", "required": ["agent"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "agent": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["workflow"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "workflow": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["question"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "question": {"type": "object", "required": ["prompt"], "properties": {"prompt": {"type": "string", "minLength": 1}}, "additionalProperties": {}}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Agents by name, or {agent | workflow | question, role, configuration}."}, "is_active": {"type": "boolean"}, "stop_when": {"type": "string", "minLength": 1, "description": "An expression: the first answer it holds for is the last."}, "cumulative": {"type": "boolean", "description": "Each member is told the task and all answers before it."}, "description": {"type": "string", "maxLength": 1000000}, "instruction": {"type": "string", "maxLength": 1000000, "description": "What the deciding model is told besides its task."}}, "additionalProperties": false}, {"type": "object", "required": ["type", "members"], "properties": {"type": {"type": "string", "const": "parallel"}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "quorum": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "members": {"type": "array", "items": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "object", "required": ["agent"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "agent": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["workflow"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "workflow": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["question"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "question": {"type": "object", "required": ["prompt"], "properties": {"prompt": {"type": "string", "minLength": 1}}, "additionalProperties": {}}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Agents by name, or {agent | workflow | question, role, configuration}."}, "template": {"type": "string", "minLength": 1}, "is_active": {"type": "boolean"}, "aggregator": {"type": "string", "minLength": 1, "description": "The member that makes one answer of the others''."}, "on_failure": {"enum": ["fail", "ignore", "quorum"], "type": "string"}, "description": {"type": "string", "maxLength": 1000000}, "instruction": {"type": "string", "maxLength": 1000000, "description": "What the deciding model is told besides its task."}, "max_concurrency": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Members at work at once."}}, "additionalProperties": false}, {"type": "object", "required": ["type", "members"], "properties": {"type": {"type": "string", "const": "router"}, "model": {"type": "string", "minLength": 1, "description": "The model that decides; default unless said."}, "top_k": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "method": {"enum": ["llm", "lexical", "embedding"], "type": "string", "description": "By a model, by common words, or by a model with purpose embedding."}, "members": {"type": "array", "items": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "object", "required": ["agent"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "agent": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["workflow"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "workflow": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["question"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "question": {"type": "object", "required": ["prompt"], "properties": {"prompt": {"type": "string", "minLength": 1}}, "additionalProperties": {}}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Agents by name, or {agent | workflow | question, role, configuration}."}, "fallback": {"type": "string", "minLength": 1, "description": "The member taken when no decision is sure enough."}, "is_active": {"type": "boolean"}, "description": {"type": "string", "maxLength": 1000000}, "instruction": {"type": "string", "maxLength": 1000000, "description": "What the deciding model is told besides its task."}, "configuration": {"type": "object", "properties": {"members": {"enum": ["listed", "capable"], "type": "string", "description": "capable: beside those listed, all active agents."}}, "additionalProperties": false}, "min_confidence": {"type": "number", "maximum": 1, "minimum": 0}, "request_params": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["type", "members"], "properties": {"type": {"type": "string", "const": "orchestrator"}, "model": {"type": "string", "minLength": 1, "description": "The model that decides; default unless said."}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "members": {"type": "array", "items": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "object", "required": ["agent"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "agent": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["workflow"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "workflow": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["question"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "question": {"type": "object", "required": ["prompt"], "properties": {"prompt": {"type": "string", "minLength": 1}}, "additionalProperties": {}}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Agents by name, or {agent | workflow | question, role, configuration}."}, "planning": {"enum": ["full", "iterative"], "type": "string"}, "is_active": {"type": "boolean"}, "max_plans": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "max_tasks": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "description": {"type": "string", "maxLength": 1000000}, "instruction": {"type": "string", "maxLength": 1000000, "description": "What the deciding model is told besides its task."}, "request_params": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "max_concurrency": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Members at work at once."}}, "additionalProperties": false}, {"type": "object", "required": ["type", "members"], "properties": {"type": {"enum": ["evaluator_optimizer", "evaluator-optimizer"], "type": "string"}, "model": {"type": "string", "minLength": 1, "description": "The model that decides; default unless said."}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "rubric": {"type": "string", "minLength": 1, "description": "What the evaluator judges by."}, "members": {"type": "array", "items": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "object", "required": ["agent"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "agent": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["workflow"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "workflow": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["question"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "question": {"type": "object", "required": ["prompt"], "properties": {"prompt": {"type": "string", "minLength": 1}}, "additionalProperties": {}}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Agents by name, or {agent | workflow | question, role, configuration}."}, "is_active": {"type": "boolean"}, "min_score": {"type": "number", "maximum": 1, "minimum": 0}, "max_rounds": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "description": {"type": "string", "maxLength": 1000000}, "instruction": {"type": "string", "maxLength": 1000000, "description": "What the deciding model is told besides its task."}, "request_params": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["type", "members"], "properties": {"ties": {"enum": ["first", "fail"], "type": "string"}, "type": {"type": "string", "const": "voting"}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "method": {"enum": ["majority", "weighted", "ranked"], "type": "string"}, "quorum": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "members": {"type": "array", "items": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "object", "required": ["agent"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "agent": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["workflow"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "workflow": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["question"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "question": {"type": "object", "required": ["prompt"], "properties": {"prompt": {"type": "string", "minLength": 1}}, "additionalProperties": {}}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Agents by name, or {agent | workflow | question, role, configuration}."}, "is_active": {"type": "boolean"}, "on_failure": {"enum": ["fail", "ignore", "quorum"], "type": "string"}, "description": {"type": "string", "maxLength": 1000000}, "instruction": {"type": "string", "maxLength": 1000000, "description": "What the deciding model is told besides its task."}, "max_concurrency": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Members at work at once."}}, "additionalProperties": false}, {"type": "object", "required": ["type", "members"], "properties": {"type": {"type": "string", "const": "map"}, "query": {"type": "string", "minLength": 1, "description": "Each row of it is one task."}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "quorum": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "members": {"type": "array", "items": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "object", "required": ["agent"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "agent": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["workflow"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "workflow": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["question"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "question": {"type": "object", "required": ["prompt"], "properties": {"prompt": {"type": "string", "minLength": 1}}, "additionalProperties": {}}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Agents by name, or {agent | workflow | question, role, configuration}."}, "template": {"type": "string", "minLength": 1}, "is_active": {"type": "boolean"}, "on_failure": {"enum": ["fail", "ignore", "quorum"], "type": "string"}, "description": {"type": "string", "maxLength": 1000000}, "instruction": {"type": "string", "maxLength": 1000000, "description": "What the deciding model is told besides its task."}, "max_concurrency": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Members at work at once."}}, "additionalProperties": false}, {"type": "object", "required": ["type", "members", "edges"], "properties": {"type": {"type": "string", "const": "graph"}, "edges": {"type": "array", "items": {"type": "object", "required": ["from", "to"], "properties": {"to": {"type": "string", "minLength": 1}, "from": {"type": "string", "minLength": 1}, "when": {"type": "string", "minLength": 1}}, "additionalProperties": false}}, "joins": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {"enum": ["any", "all"], "type": "string"}}, "start": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "members": {"type": "array", "items": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "object", "required": ["agent"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "agent": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["workflow"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "workflow": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["question"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "question": {"type": "object", "required": ["prompt"], "properties": {"prompt": {"type": "string", "minLength": 1}}, "additionalProperties": {}}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Agents by name, or {agent | workflow | question, role, configuration}."}, "is_active": {"type": "boolean"}, "max_visits": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "description": {"type": "string", "maxLength": 1000000}, "instruction": {"type": "string", "maxLength": 1000000, "description": "What the deciding model is told besides its task."}}, "additionalProperties": false}]}}, "description": {"type": "string", "maxLength": 1000000}, "mcp_servers": {"type": "object", "propertyNames": {"type": "string", "pattern": "^[A-Za-z0-9](_?[A-Za-z0-9-])*$", "maxLength": 32}, "additionalProperties": {"oneOf": [{"type": "object", "required": ["type", "url"], "properties": {"url": {"type": "string", "pattern": "^https?:\\/\\/[^ ]+$", "description": "Speaks streamable HTTP."}, "type": {"type": "string", "const": "http"}, "roots": {"type": "array", "items": {"type": "object", "required": ["uri"], "properties": {"uri": {"type": "string", "pattern": "^file:\\/\\/\\/"}, "name": {"type": "string"}}, "additionalProperties": false}, "maxItems": 50, "description": "Folders it is told of when it asks where it may work."}, "headers": {"type": "object", "description": "Go along with each request.", "propertyNames": {"type": "string", "pattern": "^[A-Za-z0-9-]+$"}, "additionalProperties": {"type": "string"}}, "secrets": {"type": "object", "description": "Names of secrets by header.", "propertyNames": {"type": "string", "pattern": "^[A-Za-z0-9-]+$"}, "additionalProperties": {"type": "string", "maxLength": 200, "minLength": 1}}, "is_active": {"type": "boolean"}, "description": {"type": "string", "maxLength": 1000000}, "secret_name": {"type": "string", "maxLength": 200, "minLength": 1, "description": "The secret that is sent as Authorization: Bearer."}, "sampling_model": {"type": "string", "maxLength": 200, "minLength": 1, "description": "The model that answers what it asks of one; without, it is refused."}, "allows_elicitation": {"type": "boolean", "description": "It may ask people."}, "trusts_annotations": {"type": "boolean", "description": "Its word is taken for it that a tool only reads or may be repeated."}}, "additionalProperties": false}, {"type": "object", "required": ["type", "command"], "properties": {"cwd": {"type": "string", "pattern": "^\\/", "description": "The folder it begins in."}, "env": {"type": "object", "description": "Variables; keys go by secrets.", "propertyNames": {"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$"}, "additionalProperties": {"type": "string"}}, "args": {"type": "array", "items": {"type": "string"}}, "type": {"type": "string", "const": "stdio"}, "roots": {"type": "array", "items": {"type": "object", "required": ["uri"], "properties": {"uri": {"type": "string", "pattern": "^file:\\/\\/\\/"}, "name": {"type": "string"}}, "additionalProperties": false}, "maxItems": 50, "description": "Folders it is told of when it asks where it may work."}, "command": {"type": "string", "minLength": 1, "description": "A program on the worker''s machine; the database''s owner only."}, "secrets": {"type": "object", "description": "Names of secrets by variable.", "propertyNames": {"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$"}, "additionalProperties": {"type": "string", "maxLength": 200, "minLength": 1}}, "is_active": {"type": "boolean"}, "description": {"type": "string", "maxLength": 1000000}, "sampling_model": {"type": "string", "maxLength": 200, "minLength": 1, "description": "The model that answers what it asks of one; without, it is refused."}, "allows_elicitation": {"type": "boolean", "description": "It may ask people."}, "trusts_annotations": {"type": "boolean", "description": "Its word is taken for it that a tool only reads or may be repeated."}}, "additionalProperties": false}, {"type": "object", "required": ["type", "args"], "properties": {"cwd": {"type": "string", "pattern": "^\\/", "description": "The folder it begins in."}, "env": {"type": "object", "description": "Variables; keys go by secrets.", "propertyNames": {"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$"}, "additionalProperties": {"type": "string"}}, "args": {"type": "array", "items": {"type": "string", "minLength": 1}, "minItems": 1, "description": "The folders it may use."}, "type": {"type": "string", "const": "filesystem"}, "roots": {"type": "array", "items": {"type": "object", "required": ["uri"], "properties": {"uri": {"type": "string", "pattern": "^file:\\/\\/\\/"}, "name": {"type": "string"}}, "additionalProperties": false}, "maxItems": 50, "description": "Folders it is told of when it asks where it may work."}, "secrets": {"type": "object", "description": "Names of secrets by variable.", "propertyNames": {"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$"}, "additionalProperties": {"type": "string", "maxLength": 200, "minLength": 1}}, "is_active": {"type": "boolean"}, "description": {"type": "string", "maxLength": 1000000}, "sampling_model": {"type": "string", "maxLength": 200, "minLength": 1, "description": "The model that answers what it asks of one; without, it is refused."}, "allows_elicitation": {"type": "boolean", "description": "It may ask people."}, "trusts_annotations": {"type": "boolean", "description": "Its word is taken for it that a tool only reads or may be repeated."}}, "additionalProperties": false}, {"type": "object", "required": ["type"], "properties": {"cwd": {"type": "string", "pattern": "^\\/", "description": "The folder it begins in."}, "env": {"type": "object", "description": "Variables; keys go by secrets.", "propertyNames": {"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$"}, "additionalProperties": {"type": "string"}}, "args": {"type": "array", "items": {"type": "string"}}, "type": {"type": "string", "const": "fetch"}, "roots": {"type": "array", "items": {"type": "object", "required": ["uri"], "properties": {"uri": {"type": "string", "pattern": "^file:\\/\\/\\/"}, "name": {"type": "string"}}, "additionalProperties": false}, "maxItems": 50, "description": "Folders it is told of when it asks where it may work."}, "secrets": {"type": "object", "description": "Names of secrets by variable.", "propertyNames": {"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$"}, "additionalProperties": {"type": "string", "maxLength": 200, "minLength": 1}}, "is_active": {"type": "boolean"}, "description": {"type": "string", "maxLength": 1000000}, "sampling_model": {"type": "string", "maxLength": 200, "minLength": 1, "description": "The model that answers what it asks of one; without, it is refused."}, "allows_elicitation": {"type": "boolean", "description": "It may ask people."}, "trusts_annotations": {"type": "boolean", "description": "Its word is taken for it that a tool only reads or may be repeated."}}, "additionalProperties": false}]}}, "orchestrator": {"type": "string", "maxLength": 200, "minLength": 1, "description": "The agent or workflow that speaks for the system."}}, "description": "An agent system of Howdah.", "additionalProperties": false}'::jsonb
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.agent_tools_entry(agent_id uuid)
@@ -3823,6 +4413,18 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.announce_unanswered(execution_id uuid, question_id uuid, fault text)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select pg_notify(c.name, jsonb_build_object('execution_id', announce_unanswered.execution_id,
+    'question_id', announce_unanswered.question_id, 'fault', left(announce_unanswered.fault, 1000))::text)
+  from howdah_private.channel('unanswered') as c (name)
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.announce_watched(ids uuid[])
  RETURNS void
  LANGUAGE sql
@@ -3833,6 +4435,148 @@ AS $function$
   from howdah_private.channel('feed') as c (name), unnest(announce_watched.ids) as i (id)
   where exists (select from howdah_private.watchers as w where w.execution_id = i.id)
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.answer_client_calls(results jsonb, OUT execution_id uuid, OUT since integer)
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_tenant_id uuid := howdah.current_tenant();
+  v_missing text;
+  v_ids uuid[];
+begin
+  select array_agg(distinct q.execution_id) filter (where q.id is not null), min(r.place) filter (where q.id is null)
+  into v_ids, v_missing
+  from jsonb_array_elements(answer_client_calls.results) with ordinality as r (result, place)
+  left join howdah.questions as q on q.id = (r.result ->> 'question_id')::uuid
+    and q.tenant_id = v_tenant_id and howdah_private.is_client_call(q);
+  if v_missing is not null or cardinality(v_ids) <> 1 then
+    raise exception using errcode = case when v_missing is null then 'HWINV' else 'HWNTF' end,
+      message = case when v_missing is null then 'the results are of calls of several runs'
+        else format('there is no call %s that waits for a result', answer_client_calls.results #>> array[(v_missing::int - 1)::text, 'question_id']) end,
+      detail = jsonb_build_object('field', 'tool_call_id')::text,
+      hint = 'Send the results of the calls of the last answer, each under the id it came with.';
+  end if;
+  execution_id := v_ids[1];
+  select q.call_id into v_missing from howdah.questions as q
+  where q.execution_id = v_ids[1] and q.status = 'open' and howdah_private.is_client_call(q)
+    and not answer_client_calls.results @> jsonb_build_array(jsonb_build_object('question_id', q.id)) limit 1;
+  if found then
+    raise exception using errcode = 'HWINV', message = 'the result of a call is missing: all calls of an answer are answered together',
+      detail = jsonb_build_object('field', 'tool_call_id', 'execution_id', execution_id)::text,
+      hint = 'Send one result for each call of the last answer.';
+  end if;
+  perform howdah.answer_question(q.id, null, r.result -> 'output')
+  from jsonb_array_elements(answer_client_calls.results) as r (result)
+  join howdah.questions as q on q.id = (r.result ->> 'question_id')::uuid
+  where q.status <> 'answered';
+  select max(s.seq) into since from howdah.steps as s
+  where s.execution_id = v_ids[1] and s.kind = 'question'
+    and answer_client_calls.results @> jsonb_build_array(jsonb_build_object('question_id', s.input ->> 'question_id'));
+  perform howdah_private.follow_own(execution_id);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.answer_in(payload jsonb, OUT answer text, OUT data jsonb)
+ RETURNS record
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_verdict jsonb := case jsonb_typeof(payload) when 'boolean' then payload when 'object' then payload -> 'approved' end;
+begin
+  if jsonb_typeof(payload) = 'string' then
+    answer := payload #>> '{}';
+  elsif jsonb_typeof(v_verdict) = 'boolean' then
+    answer := case when v_verdict::boolean then 'approve' else 'reject' end;
+    data := case when jsonb_typeof(payload) = 'object' then payload -> case when v_verdict::boolean then 'arguments' else 'reason' end end;
+  elsif jsonb_typeof(payload -> 'answer') = 'string' then
+    answer := payload ->> 'answer';
+    data := payload -> 'data';
+  else
+    data := payload;
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.answer_interrupts(name text, entries jsonb, OUT execution_id uuid, OUT since integer)
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_tenant_id uuid := howdah.current_tenant();
+  v_roots uuid[];
+  v_missing text;
+  v_standing jsonb;
+begin
+  select array_agg(distinct q.root_execution_id), min(n.entry ->> 'interruptId') filter (where q.id is null)
+  into v_roots, v_missing
+  from jsonb_array_elements(answer_interrupts.entries) as n (entry)
+  left join howdah.questions as q on q.tenant_id = v_tenant_id and q.id::text = lower(n.entry ->> 'interruptId');
+  if v_missing is null and cardinality(v_roots) = 1 then
+    v_standing := howdah_private.standing_of(v_roots[1], 0, answer_interrupts.name);
+  end if;
+  if v_standing is null then
+    v_missing := coalesce(v_missing, answer_interrupts.entries #>> '{0,interruptId}');
+    raise exception using errcode = case when cardinality(v_roots) > 1 then 'HWINV' else 'HWNTF' end,
+      message = case when cardinality(v_roots) > 1 then 'the interrupts are of several runs'
+        else format('there is no interrupt %s', v_missing) end,
+      detail = jsonb_build_object('field', 'resume')::text,
+      hint = 'Send the interrupts that the last run of the thread ended with.';
+  end if;
+  execution_id := v_roots[1];
+  since := (v_standing ->> 'step_count')::int;
+  if jsonb_path_exists(answer_interrupts.entries, '$[*] ? (@.status == "cancelled")') then
+    perform howdah.cancel_execution(execution_id);
+    return;
+  end if;
+  perform howdah.answer_question((n.entry ->> 'interruptId')::uuid, a.answer, a.data)
+  from jsonb_array_elements(answer_interrupts.entries) with ordinality as n (entry, place)
+  cross join lateral howdah_private.answer_in(n.entry -> 'payload') as a;
+  perform howdah_private.follow_own(execution_id);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.answer_to_write(execution_id uuid)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_row howdah.watched_rows;
+  v_run howdah.executions;
+  v_watched regclass;
+begin
+  select w.* into v_row from howdah.watched_rows as w
+  where w.execution_id = answer_to_write.execution_id and w.write_back in ('waiting', 'failed') for update;
+  select e.* into v_run from howdah.executions as e where e.id = v_row.execution_id and e.completed_at is not null;
+  if not found then
+    return null; -- written already, or somebody retried the run, and it goes on
+  end if;
+  v_watched := howdah_private.watched_table(v_row.table_trigger_id);
+  if v_run.status <> 'completed' then
+    return jsonb_build_object('done', 'failed', 'error', jsonb_build_object('code', v_run.stop_reason,
+      'message', coalesce(v_run.error ->> 'message', 'the run was ' || v_run.status)));
+  elsif v_watched is null then
+    return '{"done": "gone"}';
+  elsif exists (
+    select from howdah.watched_rows as w
+    where w.tenant_id = v_row.tenant_id and w.table_trigger_id = v_row.table_trigger_id
+      and md5(w.row_key::text) = md5(v_row.row_key::text) and w.execution_id > v_row.execution_id
+  ) then
+    return '{"done": "superseded"}';
+  end if;
+  perform set_config('lock_timeout', '5s', true), set_config('howdah.writing_back', v_row.watches::text, true);
+  return jsonb_build_object(
+    'statement', (select howdah_private.write_statement(v_watched, t) from howdah.table_triggers as t where t.id = v_row.table_trigger_id),
+    'argument', jsonb_build_object('key', v_row.row_key, 'before', encode(v_row.value_sha256, 'hex'),
+      'output', v_run.output, 'output_data', v_run.output_data));
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.answer_value(answer text, schema jsonb)
@@ -3853,6 +4597,17 @@ begin
 exception when data_exception or statement_too_complex then
   return null;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.answering_model(tenant_id uuid, name text)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select howdah_private.model_definition(m, '{}') from howdah.models as m
+  where m.tenant_id = answering_model.tenant_id and m.name = answering_model.name and m.purpose = 'llm'
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.apply_agent(system_name text, name text, entry jsonb)
@@ -4014,6 +4769,58 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.apply_function(system_name text, name text, entry jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET check_function_bodies TO 'off'
+AS $function$
+declare
+  v_definition constant text := regexp_replace(entry ->> 'definition',
+    '^((?:\s|--[^\n]*\n)*)create\s+(?:or\s+replace\s+)?function\M', '\1create or replace function', 'i');
+  v_there constant oid[] := array(select f.id from howdah_private.functions_of(system_name, array[name]) as f);
+  v_now oid[];
+begin
+  perform howdah_private.refuse_function_of(system_name, name);
+  -- who makes it in another tenant waits: a database has it once
+  perform pg_advisory_xact_lock(hashtextextended('howdah.functions ' || system_name, 0));
+  perform howdah_private.run_statements(array[
+    case when to_regnamespace(system_name) is null then format('create schema %I', system_name) end,
+    format('grant usage on schema %I to howdah_app', system_name)]);
+  begin
+    perform howdah_private.run_in_schema(system_name, v_definition);
+  exception
+    when invalid_function_definition then -- what it gives or what its arguments are called is another: it cannot be replaced
+      perform howdah_private.run_statements(array(
+        select format('drop function %s', f.id::regprocedure) from unnest(v_there) as f (id)));
+      perform howdah_private.run_in_schema(system_name, v_definition);
+  end;
+  v_now := array(select f.id from howdah_private.functions_of(system_name, array[name]) as f);
+  if v_now <@ v_there and v_there <@ v_now and cardinality(v_now) = 1 then
+    null; -- replaced
+  else -- one with other arguments takes the place of what was there
+    perform howdah_private.run_statements(array(
+      select format('drop function %s', f.id::regprocedure) from unnest(v_there) as f (id) where f.id = any (v_now)));
+    v_now := array(select f.id from unnest(v_now) as f (id) where f.id <> all (v_there));
+  end if;
+  if cardinality(v_now) <> 1 then
+    perform howdah_private.refuse_function(system_name, name, 'definition',
+      format('its definition does not make the function %I.%I', system_name, name),
+      format('Write: create function %I.%I(…) returns …', system_name, name));
+  end if;
+  perform howdah_private.run_statements(array[
+    format('revoke all on function %s from public', v_now[1]::regprocedure),
+    format('grant all on function %s to howdah_app', v_now[1]::regprocedure),
+    format('comment on function %s is %L', v_now[1]::regprocedure, entry ->> 'comment')]);
+  perform howdah_private.refuse_unfit_function(system_name, name, v_now[1]);
+exception
+  when sqlstate 'HWINV' or sqlstate 'HWCNF' or sqlstate 'HWDEN' then raise;
+  when others then
+    perform howdah_private.refuse_function(system_name, name, 'definition', sqlerrm || format(' (SQLSTATE %s)', sqlstate),
+      'Try it in psql: a file has it as you would write it there.');
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.apply_mcp_server(system_name text, name text, entry jsonb)
  RETURNS void
  LANGUAGE plpgsql
@@ -4023,21 +4830,28 @@ declare
   v_server howdah.mcp_servers;
   v_wanted jsonb := howdah_private.without_preset(apply_mcp_server.entry);
   v_type howdah.mcp_server_type := v_wanted ->> 'type';
-  v_configuration jsonb := v_wanted - array['type', 'description', 'trusts_annotations', 'is_active'];
+  v_configuration jsonb := v_wanted - array['type', 'description', 'trusts_annotations', 'is_active',
+    'sampling_model', 'allows_elicitation'];
   v_description text := coalesce(v_wanted ->> 'description', '');
   v_trusts boolean := coalesce((v_wanted ->> 'trusts_annotations')::boolean, false);
   v_is_active boolean := coalesce((v_wanted ->> 'is_active')::boolean, true);
+  v_may_ask boolean := coalesce((v_wanted ->> 'allows_elicitation')::boolean, false);
+  v_model_id uuid := (select m.id from howdah.models as m
+    where m.tenant_id = howdah.current_tenant() and m.name = v_wanted ->> 'sampling_model');
 begin
   select s.* into v_server from howdah.mcp_servers as s
   where s.name = apply_mcp_server.name and s.tenant_id = howdah.current_tenant();
   perform howdah_private.refuse_owned('MCP server', apply_mcp_server.name, v_server.agent_system_id, system_name);
   if v_server.id is null then
-    insert into howdah.mcp_servers (name, type, configuration, description, trusts_annotations, is_active)
-    values (apply_mcp_server.name, v_type, v_configuration, v_description, v_trusts, v_is_active);
+    insert into howdah.mcp_servers (name, type, configuration, description, trusts_annotations, is_active,
+      sampling_model_id, allows_elicitation)
+    values (apply_mcp_server.name, v_type, v_configuration, v_description, v_trusts, v_is_active, v_model_id, v_may_ask);
     return;
   end if;
   update howdah.mcp_servers as s set description = v_description, trusts_annotations = v_trusts
   where s.id = v_server.id and (s.description, s.trusts_annotations) is distinct from (v_description, v_trusts);
+  update howdah.mcp_servers as s set sampling_model_id = v_model_id, allows_elicitation = v_may_ask
+  where s.id = v_server.id and (s.sampling_model_id, s.allows_elicitation) is distinct from (v_model_id, v_may_ask);
   update howdah.mcp_servers as s set is_active = v_is_active where s.id = v_server.id and s.is_active <> v_is_active;
   update howdah.mcp_servers as s set type = v_type, configuration = v_configuration
   where s.id = v_server.id and (s.type, s.configuration) is distinct from (v_type, v_configuration);
@@ -4158,6 +4972,8 @@ CREATE OR REPLACE FUNCTION howdah_private.apply_step(system_name text, what text
 AS $function$
 begin
   case what
+    when 'function' then perform howdah_private.apply_function(system_name, name, entry);
+    when 'function body' then perform howdah_private.check_function_of(system_name, name);
     when 'model' then perform howdah_private.apply_model(system_name, name, entry);
     when 'tool' then perform howdah_private.apply_tool(system_name, name, entry);
     when 'prompt' then perform howdah_private.apply_prompt(system_name, name, entry);
@@ -4234,7 +5050,10 @@ begin
   elsif v_kind = 'sql' then
     v_tool := howdah_private.sql_tool_of(apply_tool.name, v_wanted ->> 'function', v_tool);
   elsif v_tool.id is null then
-    insert into howdah.tools (name, kind, agent_id, workflow_id) values (apply_tool.name, v_kind, v_agent_id, v_workflow_id)
+    -- a request is nothing without its URL, nor a URL without the arguments it names
+    insert into howdah.tools (name, kind, agent_id, workflow_id, parameters, configuration)
+    select apply_tool.name, v_kind, v_agent_id, v_workflow_id, d.one -> 'parameters', d.one -> 'configuration'
+    from (select case v_kind when 'http' then v_wanted else howdah_private.tool_defaults(v_kind::text) end as one) as d
     returning * into v_tool;
   end if;
   update howdah.tools as t
@@ -4318,6 +5137,34 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.approved_trusts(execution_id uuid)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select coalesce(jsonb_object_agg(a.tool, a.trust), '{}') from (
+    select p.tool, max(p.trust) as trust
+    from howdah.executions as e
+    join howdah.executions as r on r.id = e.root_execution_id
+    join howdah.approvals as p on p.tenant_id = e.tenant_id and (
+      p.execution_id = any (e.ancestors || e.id::uuid) or p.agent_id = e.agent_id or p.session_id = r.session_id)
+    where e.id = approved_trusts.execution_id group by p.tool
+  ) as a
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.as_history(messages jsonb)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select coalesce(jsonb_agg(m.message - '{seq,step_seq,covers_from_seq,covers_to_seq,trust}'::text[] order by m.place), '[]')
+  from jsonb_array_elements(as_history.messages) with ordinality as m (message, place)
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.ask_for_room(ids uuid[])
  RETURNS void
  LANGUAGE sql
@@ -4340,14 +5187,16 @@ CREATE OR REPLACE FUNCTION howdah_private.ask_question(run howdah.executions, qu
 AS $function$
   insert into howdah.questions (
     id, tenant_id, execution_id, root_execution_id, session_id, kind, call_id, prompt, schema, tool_call, options,
-    required_role, expires_at, default_answer, escalate_to
+    required_role, expires_at, default_answer, escalate_to, preview, reason, trust
   )
   select q.id, run.tenant_id, run.id, run.root_execution_id, r.session_id, q.kind, q.call_id, q.prompt,
     q.schema, q.tool_call, q.options, q.required_role,
-    clock_timestamp() + q.expires_in_ms * interval '1 millisecond', q.default_answer, q.escalate_to
+    clock_timestamp() + q.expires_in_ms * interval '1 millisecond', q.default_answer, q.escalate_to, q.preview, q.reason,
+    coalesce(q.trust, 'internal')
   from jsonb_to_record(ask_question.question) as q (
     id uuid, kind howdah.question_kind, call_id text, prompt text, schema jsonb, tool_call jsonb, options jsonb,
-    required_role howdah.user_role, expires_in_ms bigint, default_answer text, escalate_to text
+    required_role howdah.user_role, expires_in_ms bigint, default_answer text, escalate_to text, preview jsonb, reason jsonb,
+    trust howdah.trust
   )
   join howdah.executions as r on r.id = run.root_execution_id
   on conflict (id) do nothing
@@ -4412,7 +5261,7 @@ AS $function$
     else '{}' end order by s.seq), '[]')
   from howdah.steps as s
   left join lateral (
-    select max(l.seq) filter (where l.kind = 'model') as answered, max(l.seq) filter (where l.kind = 'fork') as forked
+    select max(l.seq) filter (where l.kind = 'model' and l.call_id is null) as answered, max(l.seq) filter (where l.kind = 'fork') as forked
     from howdah.steps as l
     where l.execution_id = attempts_since_last_answer.execution_id and l.kind in ('model', 'fork')
   ) as m on true
@@ -4450,6 +5299,31 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.base_url_in(config jsonb, purpose howdah.model_purpose)
+ RETURNS text
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_url text := rtrim(config ->> 'api_url', '/');
+  v_path text := ltrim(coalesce(config ->> 'completions_path', ''), '/');
+begin
+  if base_url_in.purpose <> 'llm' or v_path = '' then
+    return regexp_replace(v_url, '/chat/completions$', '');
+  elsif v_path !~ '(^|/)chat/completions$' then
+    raise exception using errcode = 'HWINV',
+      message = format('completions_path %L does not end with /chat/completions', config ->> 'completions_path'),
+      detail = '{"field": "llm_provider_config.completions_path"}',
+      hint = 'Models are asked by OpenAI''s chat completions, such as /v1/chat/completions.';
+  elsif v_url is null then
+    raise exception using errcode = 'HWINV', message = 'completions_path has no api_url that it belongs to',
+      detail = '{"field": "llm_provider_config.api_url"}', hint = 'Give api_url, such as https://api.openai.com.';
+  end if;
+  return rtrim(v_url || '/' || regexp_replace(v_path, '/?chat/completions$', ''), '/');
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.began_with(execution_id uuid)
  RETURNS uuid
  LANGUAGE sql
@@ -4461,6 +5335,103 @@ AS $function$
   ) end
   from howdah.executions as e where e.id = began_with.execution_id
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.begin_alert(id uuid, tenant_id uuid)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_rule howdah.alert_rules;
+  v_found jsonb;
+begin
+  select r.* into v_rule from howdah.alert_rules as r
+  where r.id = begin_alert.id and r.tenant_id = begin_alert.tenant_id and r.is_active;
+  if not found then
+    return null;
+  elsif v_rule.engine_check = 'violations' then
+    select coalesce(jsonb_agg(b), '[]') into v_found from (
+      select p.* from howdah_private.broken_promises(now() - interval '1 hour') as p limit 100
+    ) as b;
+  elsif v_rule.engine_check = 'failed_deliveries' then
+    select coalesce(jsonb_agg(b), '[]') into v_found from (
+      select d.id, d.event, d.execution_id, d.last_status, d.last_error, d.last_attempt_at from howdah.webhook_deliveries as d
+      where d.tenant_id = v_rule.tenant_id and d.status = 'failed' and d.last_attempt_at > now() - interval '1 day' limit 100
+    ) as b;
+  end if;
+  return jsonb_build_object('id', v_rule.id, 'tenant_id', v_rule.tenant_id, 'query', v_rule.query, 'found', v_found);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.begin_conversation(model text, input text, input_parts jsonb, history jsonb, client_tools jsonb, metadata jsonb, previous uuid, is_kept boolean, is_followed boolean, idempotency_key text)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_workflow_id uuid := howdah_private.workflow_called(begin_conversation.model);
+  v_agent_id uuid := case when v_workflow_id is null then howdah.agent(begin_conversation.model) end;
+  v_id uuid := howdah.uuid_v7();
+  v_first uuid := v_id;
+  v_previous record;
+  v_session_id uuid;
+begin
+  select * into v_previous from howdah_private.earlier_run(begin_conversation.previous);
+  if begin_conversation.idempotency_key is not null then
+    v_first := howdah_private.reserve_idempotency_key(howdah.current_tenant(), begin_conversation.idempotency_key, v_id);
+  end if;
+  if v_first = v_id then
+    v_session_id := case when v_previous.is_last and is_kept then v_previous.session_id end;
+    if v_session_id is null and is_kept then
+      select s.id into v_session_id from howdah.start_session(
+        case when v_workflow_id is null then model end, workflow => case when v_workflow_id is not null then model end) as s;
+    end if;
+    insert into howdah.executions (
+      agent_id, workflow_id, session_id, input, input_parts, history, client_tools, metadata, idempotency_key
+    ) values (
+      v_agent_id, v_workflow_id, v_session_id, coalesce(begin_conversation.input, ''), begin_conversation.input_parts,
+      nullif(case when v_session_id = v_previous.session_id then '[]' else coalesce(v_previous.said, '[]') end
+        || coalesce(begin_conversation.history, '[]'), '[]'),
+      begin_conversation.client_tools, coalesce(begin_conversation.metadata, '{}'), begin_conversation.idempotency_key
+    ) returning executions.id into v_first;
+  end if;
+  perform howdah_private.follow_own(v_first) where is_followed;
+  return v_first;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.begin_delivery(id uuid)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_row howdah.webhook_deliveries;
+begin
+  update howdah.webhook_deliveries as d
+  set status = 'failed', next_attempt_at = null, last_error = 'the webhook was switched off'
+  from howdah.webhooks as w
+  where d.id = begin_delivery.id and d.status = 'pending' and w.id = d.webhook_id and w.tenant_id = d.tenant_id and not w.is_active;
+  update howdah.webhook_deliveries as d
+  set attempts = d.attempts + 1, last_attempt_at = clock_timestamp(), next_attempt_at = clock_timestamp() + interval '1 minute'
+  where d.id = begin_delivery.id and d.status = 'pending' and d.next_attempt_at <= clock_timestamp()
+  returning d.* into v_row;
+  if not found then
+    perform howdah_private.enqueue_delivery(d.id, d.next_attempt_at)
+    from howdah.webhook_deliveries as d where d.id = begin_delivery.id and d.status = 'pending';
+    return null;
+  end if;
+  perform howdah_private.enqueue_delivery(v_row.id, v_row.next_attempt_at);
+  return jsonb_build_object(
+    'id', v_row.id, 'tenant_id', v_row.tenant_id, 'url', v_row.url, 'attempt', v_row.attempts, 'body', v_row.payload::text,
+    'secrets', case when v_row.webhook_id is null
+      then (select jsonb_agg(s.name) from howdah.secrets as s where s.tenant_id = v_row.tenant_id and s.name = 'callbacks')
+      else (select to_jsonb(array_remove(array[w.secret_name, w.previous_secret_name], null))
+        from howdah.webhooks as w where w.id = v_row.webhook_id and w.tenant_id = v_row.tenant_id) end);
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.begin_discovery(tenant_id uuid, server_id uuid, attempt integer)
@@ -4507,10 +5478,10 @@ begin
   where e.id = begin_members.parent.id and e.completed_at is null;
   begin
     insert into howdah.executions (
-      id, tenant_id, agent_id, workflow_id, parent_execution_id, parent_call_id, input, overrides,
+      id, tenant_id, agent_id, workflow_id, parent_execution_id, parent_call_id, input_trust, input, overrides,
       max_steps, max_tokens, max_cost, max_seconds, user_id, priority
     )
-    select c.id, parent.tenant_id, c.agent_id, c.workflow_id, parent.id, c.call_id, c.input, c.overrides,
+    select c.id, parent.tenant_id, c.agent_id, c.workflow_id, parent.id, c.call_id, parent.trust, c.input, c.overrides,
       (c.budget ->> 'max_steps')::int, (c.budget ->> 'max_tokens')::bigint, (c.budget ->> 'max_cost')::numeric,
       (c.budget ->> 'max_seconds')::int, parent.user_id, parent.priority
     from jsonb_to_recordset(begin_members.children) as c (
@@ -4572,6 +5543,108 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.begin_task(name text, input text, input_data jsonb, input_parts jsonb, session_id uuid, metadata jsonb, idempotency_key text)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_tenant_id uuid := howdah.current_tenant();
+  v_workflow_id uuid := howdah_private.workflow_called(begin_task.name);
+  v_agent_id uuid := case when v_workflow_id is null then howdah.agent(begin_task.name) end;
+  v_session_id uuid := begin_task.session_id;
+  v_id uuid := howdah.uuid_v7();
+  v_first uuid := v_id;
+begin
+  if begin_task.idempotency_key is not null then
+    v_first := howdah_private.reserve_idempotency_key(v_tenant_id, begin_task.idempotency_key, v_id);
+  end if;
+  if v_first = v_id then
+    if v_session_id is null then
+      select s.id into v_session_id from howdah.start_session(
+        case when v_workflow_id is null then begin_task.name end,
+        workflow => case when v_workflow_id is not null then begin_task.name end) as s;
+    elsif not exists (
+      select from howdah.sessions as s
+      where s.id = v_session_id and s.tenant_id = v_tenant_id
+        and coalesce(s.agent_id, s.workflow_id) = coalesce(v_agent_id, v_workflow_id)
+    ) then
+      raise exception using errcode = 'HWNTF', message = format('there is no session %s of %s', v_session_id, begin_task.name),
+        detail = jsonb_build_object('session_id', v_session_id)::text,
+        hint = 'Leave it out: a new one is made, and its id comes with the answer.';
+    end if;
+    insert into howdah.executions (agent_id, workflow_id, session_id, input, input_data, input_parts, metadata, idempotency_key)
+    values (v_agent_id, v_workflow_id, v_session_id, coalesce(begin_task.input, ''), begin_task.input_data,
+      begin_task.input_parts, coalesce(begin_task.metadata, '{}'), begin_task.idempotency_key)
+    returning executions.id into v_first;
+  end if;
+  perform howdah_private.follow_own(v_first);
+  return v_first;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.begin_watched(watch howdah.table_triggers, watched regclass, path uuid[], rows text[], old_rows text[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_query text := howdah_private.watch_query(begin_watched.watched, begin_watched.watch);
+begin
+  with heard as materialized (
+    select h.* from howdah_private.watched_inputs(v_query, begin_watched.rows) as h where h.input is not null
+  ),
+  heard_before as materialized (
+    select h.* from howdah_private.watched_inputs(v_query, begin_watched.old_rows) as h
+  ),
+  due as materialized (
+    select howdah.uuid_v7() as id, h.input, h.row_key, sha256(convert_to(h.value, 'UTF8')) as value_sha256
+    from heard as h left join heard_before as b on b.row_key = h.row_key
+    where b.input is distinct from h.input
+    order by h.place
+  ),
+  begun as (
+    insert into howdah.executions (id, tenant_id, agent_id, workflow_id, input, input_trust, metadata, table_trigger_id)
+    select d.id, (watch).tenant_id, (watch).agent_id, (watch).workflow_id, d.input, 'external', -- nobody knows who wrote the row
+     
+      jsonb_build_object('table', (watch).table_name, 'row', d.row_key), (watch).id
+    from due as d
+  )
+  insert into howdah.watched_rows (execution_id, tenant_id, table_trigger_id, row_key, watches, value_sha256, write_back)
+  select d.id, (watch).tenant_id, (watch).id, d.row_key, begin_watched.path, d.value_sha256,
+    case when (watch).into_column is not null then 'waiting' end::howdah.write_back_status
+  from due as d;
+exception when data_exception or insufficient_privilege or undefined_column or undefined_function then
+  raise exception using errcode = 'HWINV',
+    message = format('the watch of %s cannot read a row: %s', begin_watched.watched, sqlerrm),
+    detail = jsonb_build_object('table_trigger_id', (watch).id, 'input', (watch).input, 'condition', (watch).condition)::text,
+    hint = 'Watch the table again with an expression that fits every row; howdah.unwatch_table ends it.';
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.begin_write_back(execution_id uuid)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_attempts int;
+begin
+  update howdah.watched_rows as w set attempts = w.attempts + 1
+  where w.execution_id = begin_write_back.execution_id and w.write_back in ('waiting', 'failed') and w.attempts < 14
+  returning w.attempts into v_attempts;
+  if v_attempts is null then
+    return false;
+  end if;
+  perform graphile_worker.add_job('write_back', json_build_object('id', begin_write_back.execution_id),
+    run_at => clock_timestamp() + least(power(2, v_attempts), 720) * interval '1 minute',
+    job_key => 'write_back ' || begin_write_back.execution_id);
+  return true;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.binding(tenant_id uuid, execution_id uuid)
  RETURNS text
  LANGUAGE plpgsql
@@ -4581,12 +5654,13 @@ CREATE OR REPLACE FUNCTION howdah_private.binding(tenant_id uuid, execution_id u
 AS $function$
 declare
   v_user_id uuid;
+  v_trust howdah.trust;
   v_said text;
 begin
   perform pg_current_xact_id(); -- from here on it has one
-  select e.user_id into v_user_id from howdah.executions as e
+  select e.user_id, e.trust into v_user_id, v_trust from howdah.executions as e
   where e.id = binding.execution_id and e.tenant_id = binding.tenant_id;
-  v_said := binding.tenant_id || ' ' || coalesce(v_user_id::text, '-');
+  v_said := binding.tenant_id || ' ' || coalesce(v_user_id::text, '-') || ' ' || coalesce(v_trust, 'external');
   return v_said || ' ' || howdah_private.binding_seal(v_said);
 end $function$
 ;
@@ -4629,6 +5703,19 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.board_trust(tenant_id uuid, root_id uuid, key text)
+ RETURNS howdah.trust
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select howdah_private.trust_of_runs(board_trust.tenant_id, array_agg(distinct b.written_by_execution_id))
+  from howdah.board_entries as b
+  where b.tenant_id = board_trust.tenant_id and b.root_execution_id = board_trust.root_id
+    and (board_trust.key is null or b.key = board_trust.key)
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.bound()
  RETURNS TABLE(tenant_id uuid, user_id uuid)
  LANGUAGE plpgsql
@@ -4638,7 +5725,7 @@ AS $function$
 declare
   v_parts text[] := string_to_array(current_setting('howdah.bound', true), ' ');
 begin
-  if v_parts[3] = howdah_private.binding_seal(v_parts[1] || ' ' || v_parts[2]) then
+  if v_parts[4] = howdah_private.binding_seal(array_to_string(v_parts[:3], ' ')) then
     return query select v_parts[1]::uuid, nullif(v_parts[2], '-')::uuid;
   end if;
 end $function$
@@ -4653,6 +5740,17 @@ begin
   return (select concat_ws(' ', p.oid, p.xmin, p.ctid) from pg_catalog.pg_proc as p
     where p.proname = 'run_bound' and p.pronamespace = 'howdah_private'::regnamespace);
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.bound_trust()
+ RETURNS howdah.trust
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select coalesce(nullif(split_part(current_setting('howdah.bound', true), ' ', 3), ''), 'external')::howdah.trust
+  where howdah_private.is_bound() and exists (select from howdah_private.bound())
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.broken_families(since timestamp with time zone)
@@ -4700,7 +5798,7 @@ AS $function$
   with runs as materialized (
     select e.id::uuid as id, e.tenant_id, e.status, e.waiting_for, greatest(e.run_at, e.wake_at) as due_at,
       e.step_count, e.message_count, e.model_count, e.max_steps, e.tokens_in, e.tokens_out, e.cost,
-      e.crashes_without_progress, e.forked_from_seq, e.completed_at, e.agent_version_id, e.workflow_version_id,
+      e.crashes_without_progress, e.forked_from_seq, e.completed_at, e.agent_version_id, e.workflow_version_id, e.trust,
       e.updated_at < clock_timestamp() - interval '10 seconds' as is_quiet
     from howdah.executions as e
     where e.status in ('queued', 'running', 'waiting', 'paused')
@@ -4717,7 +5815,7 @@ AS $function$
     group by s.execution_id
   ),
   talks as materialized (
-    select m.execution_id, count(*)::int as messages, max(m.seq) as last_seq,
+    select m.execution_id, count(*)::int as messages, max(m.seq) as last_seq, max(m.trust) filter (where m.role = 'tool') as read,
       bool_or(m.tenant_id <> r.tenant_id) as is_foreign
     from runs as r join howdah.messages as m on m.execution_id = r.id
     group by m.execution_id
@@ -4731,7 +5829,7 @@ AS $function$
         (coalesce(t.messages, 0), coalesce(t.last_seq, 0)) <> (r.message_count, r.message_count) as has_message_gap,
         (r.tokens_in, r.tokens_out, r.cost, r.model_count) <> (coalesce(l.tokens_in, 0), coalesce(l.tokens_out, 0),
           coalesce(l.cost, 0), coalesce(l.answers, 0)) as is_wrongly_counted,
-        r.model_count > r.max_steps as is_over_budget,
+        r.model_count > r.max_steps as is_over_budget, t.read, t.read > r.trust as is_trusted_too_far,
         r.crashes_without_progress > 20 as is_over_attempts,
         r.status = 'completed' and coalesce(l.outputs, 0) <> 1 as is_without_output,
         coalesce(l.is_foreign, false) or coalesce(t.is_foreign, false) as is_foreign
@@ -4740,7 +5838,7 @@ AS $function$
       left join talks as t on t.execution_id = r.id
     ) as b
     where b.is_late or b.has_step_gap or b.has_message_gap or b.is_wrongly_counted or b.is_over_budget
-      or b.is_over_attempts or b.is_without_output or b.is_foreign
+      or b.is_over_attempts or b.is_without_output or b.is_foreign or b.is_trusted_too_far
   ),
   calls as (
     select m.execution_id, c.call ->> 'id' as call_id
@@ -4795,6 +5893,9 @@ AS $function$
   union all
   select 'end_without_output', b.tenant_id, b.id, 'completed without exactly one output step'
   from broken as b where b.is_without_output
+  union all
+  select 'trusted_too_far', b.tenant_id, b.id, format('it has read what is %s', b.read)
+  from broken as b where b.is_trusted_too_far
   union all
   select 'wrong_tenant', b.tenant_id, b.id, 'a row of its log belongs to another tenant'
   from broken as b where b.is_foreign
@@ -4925,7 +6026,7 @@ AS $function$
   left join (
     values
       ('http_request', '{
-        "allow": {"type": ["array", "string", "null"], "items": {"type": "string", "pattern": "^(\\*\\.)?(\\[[0-9A-Fa-f.:]+\\]|[^\\s:/?#@*\\[\\]]+)(:[0-9]{1,5})?$"}},
+        "allow": {"type": ["array", "string", "null"], "pattern": "^(\\*\\.)?(\\[[0-9A-Fa-f.:]+\\]|[^\\s:/?#@*\\[\\]]+)(:[0-9]{1,5})?$", "items": {"type": "string", "pattern": "^(\\*\\.)?(\\[[0-9A-Fa-f.:]+\\]|[^\\s:/?#@*\\[\\]]+)(:[0-9]{1,5})?$"}},
         "methods": {"type": "array", "minItems": 1, "items": {"enum": ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]}},
         "headers": {"type": ["object", "null"], "additionalProperties": {"type": "string"}},
         "secrets": {"type": "object", "propertyNames": {"pattern": "^[A-Za-z0-9!#$%&''*+.^_`|~-]+$"}, "additionalProperties": {
@@ -4937,17 +6038,23 @@ AS $function$
       }', '{"allow": ["api.github.com"], "methods": ["GET"], "secrets":'
         ' {"authorization": {"secret_name": "github", "hosts": ["api.github.com"], "prefix": "Bearer "}}}'),
       ('sql_query', '{
+        "database": {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$"},
         "schemas": {"type": "array", "minItems": 1, "maxItems": 20, "items": {"type": "string", "minLength": 1, "maxLength": 63,
           "not": {"pattern": "^(pg_.*|information_schema|howdah_private|graphile_worker)$"}}},
         "max_rows": {"type": "integer", "minimum": 1, "maximum": 1000},
         "max_cost": {"type": "number", "minimum": 1},
         "timeout_ms": {"type": "integer", "minimum": 1, "maximum": 60000}
       }', 'Of sql_query: {"schemas": ["shop"], "max_rows": 100, "max_cost": 10000000, "timeout_ms": 10000}.'
-        ' Schemas of the system cannot be read.'),
+        ' Schemas of the system cannot be read. Another database is {"database": "warehouse"}: the name of a secret that holds its URL.'),
       ('run_code', '{
         "timeout_ms": {"type": "integer", "minimum": 100, "maximum": 60000},
         "memory_mb": {"type": "integer", "minimum": 32, "maximum": 512}
       }', '{"timeout_ms": 10000, "memory_mb": 64}'),
+      ('extract', '{
+        "model": {"type": "string", "minLength": 1, "maxLength": 200},
+        "request_params": {"type": "object"},
+        "values_trust": {"enum": ["internal", "external"]}
+      }', '{"model": "reader", "values_trust": "external"}'),
       ('send_message', '{
         "max_per_thread": {"type": "integer", "minimum": 1, "maximum": 100000},
         "max_per_tree": {"type": "integer", "minimum": 1, "maximum": 100000}
@@ -5018,17 +6125,35 @@ AS $function$
       'pure'::howdah.tool_effect),
     ('run_code',
       'Runs a program and gives the value of its last expression, as JSON, and what it printed. Compute with it instead of '
-        'guessing. It has the standard library alone: no network, no files, no packages, no timers.',
+        'guessing. It has the standard library alone: no network, no packages, no timers. Files it writes come back as files of '
+        'this conversation, at most 20 and 8 MB: in JavaScript by files.write(name, text or Uint8Array), in Python in the '
+        'current folder.',
       '{
         "type": "object", "additionalProperties": false, "required": ["language", "code"],
         "properties": {
           "language": {"type": "string", "enum": ["javascript", "python"], "description": "python is not there on every host"},
           "code": {"type": "string", "minLength": 1, "maxLength": 200000,
             "description": "The whole program. Nothing is left of programs that ran before. JavaScript may use await, and return at the top."},
-          "data": {"description": "Any JSON; the program sees it as the variable data"}
+          "data": {"description": "Any JSON; the program sees it as the variable data"},
+          "resources": {"type": "array", "maxItems": 20, "items": {"type": "string", "minLength": 1, "maxLength": 255},
+            "description": "Files of this conversation that the program may read, by name or id: in JavaScript by files.read(name), which gives text, or files.bytes(name); in Python in the current folder"}
         }
       }'::jsonb,
       'pure'),
+    ('extract',
+      'Has another model, which can do nothing else, read a file of this conversation for you, and gives what fits a JSON Schema you '
+        'write before. Use it for files you have no reason to trust, instead of reading them. Words of an enum, numbers, booleans, dates '
+        'and ids (a string with a pattern) come back as values, any other text as {"$ref": id} of a file you need not read; what did not fit is null.',
+      '{
+        "type": "object", "additionalProperties": false, "required": ["resource", "schema"],
+        "properties": {
+          "resource": {"type": "string", "minLength": 1, "maxLength": 255, "description": "The file, by its name or id; a $ref is one"},
+          "schema": {"type": "object", "description":
+            "Of type object, with properties of the types object, array, string (enum; format date, time, date-time, uuid; or pattern of an id, such as ^INV-\\d{4,8}$), number, integer, boolean"},
+          "question": {"type": "string", "maxLength": 1000, "description": "What you want to know, where the schema does not say it"}
+        }
+      }'::jsonb,
+      'idempotent'),
     ('send_message',
       'Writes to another agent, or to one of its runs. It does not answer at once: its reply comes by receive.',
       '{
@@ -5134,6 +6259,46 @@ AS $function$
       }'::jsonb,
       'pure')
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.builtin_trust(execution_id uuid, tool text, value jsonb)
+ RETURNS howdah.trust
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_run record;
+begin
+  select e.id::uuid as id, e.tenant_id, e.root_execution_id, r.session_id into v_run
+  from howdah.executions as e join howdah.executions as r on r.id = e.root_execution_id
+  where e.id = builtin_trust.execution_id;
+  return case builtin_trust.tool
+    when 'now' then 'system'
+    when 'load_skill' then 'system' -- as the agent's instructions are
+    when 'send_message' then 'system'
+    when 'write_resource' then 'system'
+    when 'discover_agents' then 'internal'
+    when 'receive' then coalesce((
+      select max((m.mail ->> 'trust')::howdah.trust) from jsonb_array_elements(value -> 'mail') as m (mail)), 'system')
+    when 'todo' then ( -- whoever may have written it
+      select max(greatest('internal', w.trust)) from (
+        select e.trust from howdah.executions as e where e.id = v_run.root_execution_id
+        union all
+        select e.trust from howdah.executions as e
+        where e.root_execution_id = v_run.root_execution_id and e.parent_execution_id is not null and e.tenant_id = v_run.tenant_id
+        union all
+        select e.trust from howdah.executions as e where e.session_id = v_run.session_id and e.tenant_id = v_run.tenant_id
+      ) as w)
+    when 'board_write' then case when value -> 'written' = 'true' then 'system'
+      else howdah_private.board_trust(v_run.tenant_id, v_run.root_execution_id, value ->> 'key') end
+    when 'board_read' then coalesce(
+      howdah_private.board_trust(v_run.tenant_id, v_run.root_execution_id, value ->> 'key'), 'system')
+    when 'read_resource' then howdah_private.resource_trust(v_run.tenant_id, howdah_private.id_in(value ->> 'id'))
+    when 'search_messages' then coalesce(howdah_private.trust_of_runs(v_run.tenant_id, array(
+      select (m.found ->> 'execution_id')::uuid from jsonb_array_elements(value -> 'messages') as m (found))), 'system')
+    else 'external' end;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.call_board_read(execution_id uuid, arguments jsonb)
@@ -5336,7 +6501,7 @@ end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.call_rules(execution_id uuid)
- RETURNS TABLE(approved text[], asked text[], withdrawn jsonb)
+ RETURNS TABLE(approved text[], asked text[], withdrawn jsonb, decided jsonb, approved_for jsonb)
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER ROWS 1
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -5345,19 +6510,24 @@ AS $function$
 declare
   v_run record;
   v_refusal text;
+  v_has_policies boolean;
 begin
-  select e.root_execution_id, e.agent_version_id, e.compensates_execution_id into v_run
+  select e.tenant_id, e.root_execution_id, e.agent_version_id, e.compensates_execution_id into v_run
   from howdah.executions as e where e.id = call_rules.execution_id;
+  v_has_policies := exists (select from howdah.tool_policies as p where p.tenant_id = v_run.tenant_id);
   approved := howdah_private.approved_tools(call_rules.execution_id);
+  approved_for := case when approved = '{}' then '{}' else howdah_private.approved_trusts(call_rules.execution_id) end;
   asked := '{}';
   withdrawn := '{}';
+  decided := '{}';
   if v_run.compensates_execution_id is null then
     select case when e.user_id is not null and not howdah_private.user_may_run(e.user_id, coalesce(e.agent_id, e.workflow_id))
       then 'the user of the run may not run its agent any more' end
     into v_refusal from howdah.executions as e where e.id = v_run.root_execution_id;
     select coalesce(array_agg(p.name) filter (where p.wants_leave), '{}'),
-      coalesce(jsonb_object_agg(p.name, p.reason) filter (where p.reason is not null), '{}')
-    into asked, withdrawn
+      coalesce(jsonb_object_agg(p.name, p.reason) filter (where p.reason is not null), '{}'),
+      coalesce(jsonb_object_agg(p.name, p.policies) filter (where p.policies is not null), '{}')
+    into asked, withdrawn, decided
     from (
       select d.tool ->> 'name' as name, coalesce(g.requires_approval, t.requires_approval) as wants_leave,
         coalesce(v_refusal, case when t.id is null then 'it was deleted'
@@ -5367,7 +6537,8 @@ begin
               t.name = 'ask_user' and a.human_input or t.name = 'load_skill' and v.definition ? 'skills'))
             then 'it was taken from the agent'
           when t.kind = 'agent' and d.tool -> 'configuration' -> 'handoff' = 'true'
-            then howdah_private.handoff_refusal(call_rules.execution_id, t.agent_id) end) as reason
+            then howdah_private.handoff_refusal(call_rules.execution_id, t.agent_id) end) as reason,
+        case when v_has_policies then howdah_private.policies_of(v.agent_id, t, (d.tool ->> 'effect')::howdah.tool_effect) end as policies
       from howdah.agent_versions as v
       join howdah.agents as a on a.id = v.agent_id
       cross join lateral jsonb_array_elements(v.definition -> 'tools') as d (tool)
@@ -5381,7 +6552,7 @@ end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.call_rules_of(ids uuid[])
- RETURNS TABLE(execution_id uuid, approved text[], asked text[], withdrawn jsonb, stamp bigint, is_shared boolean)
+ RETURNS TABLE(execution_id uuid, approved text[], asked text[], withdrawn jsonb, stamp bigint, is_shared boolean, decided jsonb, approved_for jsonb)
  LANGUAGE sql
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -5401,7 +6572,8 @@ AS $function$
   )
   select r.id, case when r.id = r.like_id then c.approved when t.has_approvals then howdah_private.approved_tools(r.id)
       else '{}' end, c.asked, c.withdrawn,
-    coalesce((select h.seq from howdah_private.audit_heads as h where h.tenant_id = r.tenant_id), 0), not t.has_approvals
+    coalesce((select h.seq from howdah_private.audit_heads as h where h.tenant_id = r.tenant_id), 0), not t.has_approvals,
+    c.decided, case when r.id = r.like_id then c.approved_for when t.has_approvals then howdah_private.approved_trusts(r.id) else '{}' end
   from runs as r join rules as c on c.like_id = r.like_id
   cross join lateral (
     select exists (select from howdah.approvals as a where a.tenant_id = r.tenant_id) as has_approvals
@@ -5511,6 +6683,21 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.call_settled(statement text, argument jsonb, path text)
+ RETURNS text[]
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_results text[];
+begin
+  perform set_config('search_path', call_settled.path, true);
+  execute format('select array(%s)', call_settled.statement) into v_results using call_settled.argument;
+  set constraints all immediate;
+  return v_results;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.call_todo(execution_id uuid, arguments jsonb)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -5540,6 +6727,49 @@ begin
         format('action %s is unknown: add, update, complete, reorder and list are known', coalesce(v_action, '(none)')));
   end case;
   return jsonb_build_object('todos', howdah_private.todos_json(v_session_id));
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.call_watched(statement text, argument jsonb, path text, bounds jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_counted constant jsonb := howdah_private.counted_changes();
+  v_lists constant int := mxid_age('1'::xid);
+  v_results text[];
+  v_before jsonb;
+  v_table jsonb;
+  v_after jsonb;
+  v_tables jsonb := '[]';
+begin
+  if not current_setting('track_counts')::boolean then
+    raise exception using errcode = 'HWCNF', message = 'what this call would change cannot be told: this server does not count changes',
+      hint = 'Set track_counts = on, or the tool''s configuration to {"dry_run": false}: then it is asked about without.';
+  end if;
+  with called as materialized (
+    select howdah_private.call_settled(call_watched.statement, call_watched.argument, call_watched.path) as results
+  )
+  select c.results, howdah_private.rows_before(v_counted, v_lists, c.results, call_watched.bounds)
+  into v_results, v_before from called as c;
+  for v_table in select b.value from jsonb_array_elements(v_before) as b loop
+    if v_table ->> 'left_out' is null then
+      v_after := howdah_private.touched_rows(v_table, 'xmin', 0, (bounds ->> 'rows')::int, (bounds ->> 'bytes')::bigint);
+      v_table := v_table || jsonb_build_object(
+        'left_out', case when (v_after ->> 'is_cut')::boolean or (v_table #>> '{before,is_cut}')::boolean then 'rows' end,
+        'before', howdah_private.rows_gone(v_table),
+        'after', jsonb_path_query_array(v_after, '$.rows[*].row'));
+    else
+      v_table := v_table - 'before';
+    end if;
+    v_tables := v_tables || jsonb_build_array(v_table - '{relation,parts}'::text[]);
+  end loop;
+  return jsonb_build_object('results', to_jsonb(v_results), 'tables', v_tables, 'altered', array(
+    select c.oid::regclass::text from pg_class as c
+    where age(c.xmin) <= 0 and howdah_private.is_ours(c.xmin) and c.relkind in ('r', 'p', 'v', 'm', 'f', 'S')
+      and c.relnamespace::regnamespace::text !~ '^(pg_temp|pg_toast|howdah_private|graphile_worker)'
+    order by 1 limit 20));
 end $function$
 ;
 
@@ -5606,6 +6836,35 @@ AS $function$
     order by 2, 1 limit 100
   ) as c
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.card_of(name text DEFAULT NULL::text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_tenant_id uuid := howdah.current_tenant();
+  v_name text := coalesce(card_of.name, (howdah.current_agent()).name);
+begin
+  return coalesce((
+    select jsonb_build_object('name', a.name, 'description', a.description, 'capabilities', a.capabilities,
+      'is_structured', a.output_schema is not null, 'version', coalesce(v.version, 1), 'skills', coalesce((
+        select jsonb_agg(jsonb_build_object('name', s.name, 'description', s.description) order by g.position, s.name)
+        from howdah.agent_skills as g join howdah.skills as s on s.tenant_id = g.tenant_id and s.id = g.skill_id
+        where g.tenant_id = a.tenant_id and g.agent_id = a.id and s.is_active
+      ), '[]'))
+    from howdah.agents as a left join howdah.agent_versions as v on v.tenant_id = a.tenant_id and v.id = a.current_version_id
+    where a.tenant_id = v_tenant_id and a.name = v_name and a.is_active and a.deleted_at is null
+  ), (
+    select jsonb_build_object('name', w.name, 'description', coalesce(nullif(w.description, ''), w.instruction), 'capabilities', '[]'::jsonb,
+      'is_structured', false, 'version', coalesce(v.version, 1), 'skills', '[]'::jsonb)
+    from howdah.workflows as w
+    left join howdah.workflow_versions as v on v.tenant_id = w.tenant_id and v.id = w.current_version_id
+    where w.tenant_id = v_tenant_id and w.name = v_name and w.is_active and w.deleted_at is null
+  ));
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.catch_up_quota(quota_id uuid)
@@ -5705,6 +6964,28 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.check_function_of(system_name text, name text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET check_function_bodies TO 'on'
+AS $function$
+declare
+  v_function regprocedure := (select f.id from howdah_private.functions_of(system_name, array[name]) as f);
+begin
+  perform howdah_private.run_statements(array[pg_get_functiondef(v_function)]);
+  perform howdah.register_sql_tool(v_function::text)
+  from howdah.tools as t
+  where t.tenant_id = howdah.current_tenant() and t.kind = 'sql' and t.name = check_function_of.name
+    and t.configuration ->> 'signature' = v_function::text;
+exception
+  when sqlstate 'HWINV' or sqlstate 'HWCNF' or sqlstate 'HWDEN' then raise;
+  when others then
+    perform howdah_private.refuse_function(system_name, name, 'definition', sqlerrm || format(' (SQLSTATE %s)', sqlstate),
+      'Names in a body are looked for in pg_catalog alone: write them with their schema.');
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.claim_executions(worker uuid, ids uuid[])
  RETURNS TABLE(execution_id uuid, fence integer, tenant_id uuid, agent_id uuid, agent_version_id uuid, session_id uuid, metadata jsonb, step_count integer, exhausted howdah.stop_reason, active_ms_left bigint, watched boolean, is_suspect boolean, messages jsonb, history jsonb, attempts jsonb)
  LANGUAGE sql
@@ -5732,7 +7013,7 @@ $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.claim_executions(worker uuid, ids uuid[], protocol integer, after uuid, room integer DEFAULT 0)
- RETURNS TABLE(execution_id uuid, fence integer, tenant_id uuid, agent_id uuid, agent_version_id uuid, session_id uuid, root_execution_id uuid, is_child boolean, is_compensation boolean, metadata jsonb, step_count integer, exhausted howdah.stop_reason, active_ms_left bigint, watched boolean, is_suspect boolean, messages_at_retry integer, refused jsonb, messages jsonb, history jsonb, attempts jsonb, is_new boolean, hooks jsonb, task jsonb, overrides jsonb, alike text)
+ RETURNS TABLE(execution_id uuid, fence integer, tenant_id uuid, agent_id uuid, agent_version_id uuid, session_id uuid, root_execution_id uuid, is_child boolean, is_compensation boolean, metadata jsonb, step_count integer, exhausted howdah.stop_reason, active_ms_left bigint, watched boolean, is_suspect boolean, messages_at_retry integer, refused jsonb, messages jsonb, history jsonb, attempts jsonb, is_new boolean, hooks jsonb, task jsonb, overrides jsonb, alike text, trust howdah.trust, is_filtered boolean)
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -5797,19 +7078,38 @@ begin
       where m.execution_id = e.id and m.execution_id between v_first and v_last
     ),
     case when e.turn > 1 then howdah_private.session_history(e.session_id, e.turn)
-      when e.overrides -> 'ephemeral' = 'false' then howdah_private.sub_run_history(e.id) else '[]' end,
+      when e.overrides -> 'ephemeral' = 'false' then howdah_private.sub_run_history(e.id) else '[]' end
+      || case when e.history is null then '[]' else howdah_private.told_history(e.history) end,
     case when e.step_count = 0 then '[]' when e.workflow_id is not null then howdah_private.team_log(e.id)
       else howdah_private.attempts_since_last_answer(e.id) end,
     e.step_count = 0 or howdah_private.is_new_run(e),
     case when exists (select from howdah.hooks as h where h.tenant_id = e.tenant_id)
       then howdah_private.hooks_of(e.tenant_id, e.agent_id, e.workflow_id) end,
     case when e.workflow_id is not null then jsonb_build_object('input', e.input, 'data', e.input_data) end,
-    e.overrides,
+    case when e.client_tools is null then e.overrides
+      else coalesce(e.overrides, '{}') || jsonb_build_object('client_tools', e.client_tools) end,
     case when e.depth = 0 and e.compensates_execution_id is null and e.handoffs = 0
-      then concat_ws(' ', e.agent_version_id, e.workflow_version_id, e.user_id) end
+      then concat_ws(' ', e.agent_version_id, e.workflow_version_id, e.user_id) end,
+    e.trust, exists (select from howdah.output_filters as f where f.tenant_id = e.tenant_id and f.is_active)
   from howdah.executions as e
   where e.id = any (v_claimed) and e.id between v_first and v_last;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.client_tool_fault(tool jsonb)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select case
+    when jsonb_typeof(client_tool_fault.tool) is distinct from 'object' then ' must be an object'
+    when (tool ->> 'name' ~ '^[A-Za-z0-9_-]{1,64}$') is not true then '.name must be 1 to 64 of A-Z a-z 0-9 _ -'
+    when tool - '{name,description,parameters}'::text[] <> '{}' then ' may have name, description and parameters'
+    when coalesce(jsonb_typeof(tool -> 'description'), 'string') <> 'string' then '.description must be a text'
+    when coalesce(jsonb_typeof(tool -> 'parameters'), 'object') <> 'object' then '.parameters must be a JSON Schema'
+  end
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.commit_steps(worker uuid, commits jsonb)
@@ -5878,12 +7178,13 @@ begin
     cross join lateral (
       select count(*)::int as steps_added, count(*) filter (where r.kind = 'model')::int as answers,
         coalesce(sum(jsonb_array_length(r.messages)), 0)::int as messages_added,
+        max(case r.kind when 'tool' then coalesce(r.trust, 'external') else r.trust end) as read,
         coalesce(sum(r.tokens_in), 0) as tokens_in, coalesce(sum(r.tokens_out), 0) as tokens_out,
         coalesce(sum((
           select howdah_private.price(r.tokens_in, r.tokens_out, m) from howdah.models as m where m.id = r.model_id
         )), 0) as cost
       from jsonb_to_recordset(c.steps)
-        as r (kind howdah.step_kind, model_id uuid, tokens_in int, tokens_out int, messages jsonb)
+        as r (kind howdah.step_kind, model_id uuid, tokens_in int, tokens_out int, trust howdah.trust, messages jsonb)
     ) as s
   ),
   moved as (
@@ -5891,11 +7192,10 @@ begin
     set step_count = e.step_count + i.steps_added,
       model_count = e.model_count + i.answers,
       message_count = e.message_count + i.messages_added,
-      tokens_in = e.tokens_in + i.tokens_in,
-      tokens_out = e.tokens_out + i.tokens_out,
+      tokens_in = e.tokens_in + i.tokens_in, tokens_out = e.tokens_out + i.tokens_out,
       cost = e.cost + i.cost,
-      crashes_without_progress = 0,
-      at_risk = false,
+      trust = greatest(e.trust, i.read),
+      crashes_without_progress = 0, at_risk = false,
       updated_at = now(),
       status = howdah_private.next_status(i.wanted, i.waits_for, e),
       stop_reason = (i.move ->> 'stop_reason')::howdah.stop_reason,
@@ -5950,9 +7250,9 @@ begin
     )
     select m.id, x.seq, m.tenant_id, m.session_id, m.after + x.step, x.role, x.content, x.parts, x.tool_calls,
       x.tool_call_id, coalesce(x.parent_seq, x.seq - 1), x.covers_from_seq, x.covers_to_seq, m.agent_id,
-      case when x.kind = 'guard' then 'system' when x.covers_to_seq is not null then 'internal'
-        when x.role = 'tool' then case when x.trust in ('internal', 'user', 'system') then x.trust else 'external' end when x.role = 'user' then 'user' when x.role = 'system' then 'system'
-        else 'internal' end::howdah.trust,
+      case when x.kind in ('guard', 'handoff') then 'system' when x.covers_to_seq is not null then 'internal'
+        when x.role in ('user', 'system') then x.role::text::howdah.trust
+        else coalesce(x.trust, case x.role when 'tool' then 'external' else 'internal' end::howdah.trust) end,
       case x.role when 'assistant' then coalesce(x.tokens_in, 0) else 0 end,
       case x.role when 'assistant' then coalesce(x.tokens_out, 0) else 0 end
     from moved as m
@@ -5962,7 +7262,7 @@ begin
         m.messages_before + t.position
           + case when s.position > 1 then howdah_private.messages_in_steps(m.steps, s.position - 1) else 0 end as seq
       from rows from (
-        jsonb_to_recordset(m.steps) as (kind howdah.step_kind, tokens_in int, tokens_out int, trust text, messages jsonb)
+        jsonb_to_recordset(m.steps) as (kind howdah.step_kind, tokens_in int, tokens_out int, trust howdah.trust, messages jsonb)
       ) with ordinality as s (kind, tokens_in, tokens_out, trust, messages, position)
       cross join lateral rows from (
         jsonb_to_recordset(s.messages) as (
@@ -5975,20 +7275,20 @@ begin
     ) as x
   )
   select i.id,
-    case when m.id is not null or e.step_count = i.after + i.steps_added then 'committed'
-      when e.has_inbox and e.owner_worker = commit_steps.worker and e.step_count = i.after then 'inbox'
+    case when m.id is not null or (n.run).step_count = i.after + i.steps_added then 'committed'
+      when (n.run).has_inbox and (n.run).owner_worker = commit_steps.worker and (n.run).step_count = i.after then 'inbox'
       else 'stale' end,
-    coalesce(m.status, e.status), coalesce(m.step_count, e.step_count),
-    case when m.id is null then howdah_private.exhausted_limit(e) else m.exhausted end,
-    case when m.id is null then howdah_private.active_ms_left(e) else m.active_ms_left end,
-    (select true from howdah_private.watchers as w where w.execution_id = i.id limit 1) is not null,
-    coalesce(m.has_inbox, e.has_inbox), coalesce(m.is_pause_requested, e.is_pause_requested),
+    coalesce(m.status, (n.run).status), coalesce(m.step_count, (n.run).step_count),
+    case when m.id is null then (n.run).exhausted else m.exhausted end,
+    case when m.id is null then (n.run).active_ms_left else m.active_ms_left end,
+    exists (select from howdah_private.watchers) -- mostly nobody watches, and no run is looked for
+      and (select true from howdah_private.watchers as w where w.execution_id = i.id limit 1) is not null,
+    coalesce(m.has_inbox, (n.run).has_inbox), coalesce(m.is_pause_requested, (n.run).is_pause_requested),
     v_counts and (howdah_private.over_quota(i.id)).quota_id is not null,
-    (select h.seq from howdah_private.audit_heads as h where h.tenant_id = coalesce(m.tenant_id, e.tenant_id))
+    (select h.seq from howdah_private.audit_heads as h where h.tenant_id = coalesce(m.tenant_id, (n.run).tenant_id))
   from input as i
   left join moved as m on m.id = i.id
-  left join lateral howdah_private.execution_now(case when m.id is null then i.id end) as e
-    on e.fence = i.fence;
+  cross join lateral (select howdah_private.execution_now(case when m.id is null then i.id end, i.fence) as run) as n;
 
   if v_more then
     perform howdah_private.follow_commit(commit_steps.worker, commit_steps.commits);
@@ -6119,6 +7419,12 @@ AS $function$
       ) or exists (
         select from howdah_private.ended_runs as r join howdah.executions as x on x.id = r.execution_id
         where r.tenant_id = e.tenant_id and x.root_execution_id = e.id and r.created_at > now() - interval '1 hour'
+      ) or exists (
+        select from howdah.webhook_deliveries as d
+        where d.execution_id = e.id and d.tenant_id = e.tenant_id and d.status = 'pending' and e.completed_at > now() - interval '1 hour'
+      ) or exists (
+        select from howdah.watched_rows as w
+        where w.execution_id = e.id and w.tenant_id = e.tenant_id and w.write_back = 'waiting' and e.completed_at > now() - interval '1 hour'
       ) or exists (
         select from howdah.executions as c
         where c.root_execution_id = e.id and c.parent_execution_id is not null and c.completed_at is null
@@ -6286,6 +7592,18 @@ AS $function$
   select c.quota_id, c.subject_id, c.used, a.amount
   from counted as c
   join amounts as a on a.id = c.quota_id and a.started_at = c.started_at and a.subject_id = c.subject_id
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.counted_changes()
+ RETURNS jsonb
+ LANGUAGE sql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select coalesce(jsonb_object_agg(s.relid, jsonb_build_array(s.n_tup_ins, s.n_tup_upd, s.n_tup_del)), '{}')
+  from pg_stat_xact_user_tables as s
+  where s.n_tup_ins + s.n_tup_upd + s.n_tup_del > 0 and s.schemaname not in ('howdah_private', 'graphile_worker')
+    and s.schemaname !~ '^pg_temp'
 $function$
 ;
 
@@ -6529,6 +7847,8 @@ begin
   delete from howdah_private.inbox as i where i.execution_id = any (delete_beside.ids);
   delete from howdah_private.ended_runs as r where r.execution_id = any (delete_beside.ids);
   delete from howdah_private.receivers as r where r.execution_id = any (delete_beside.ids);
+  delete from howdah.webhook_deliveries as d where d.execution_id = any (delete_beside.ids);
+  delete from howdah.watched_rows as w where w.execution_id = any (delete_beside.ids);
   delete from howdah.board_entries as b
   where b.root_execution_id = any (delete_beside.ids) or b.written_by_execution_id = any (delete_beside.ids);
   -- what still waits in the mailbox of an agent is for other runs
@@ -6582,6 +7902,7 @@ begin
   delete from howdah.questions as q where q.execution_id = any (delete_runs.ids);
   get diagnostics v_questions = row_count;
   delete from howdah.approvals as a where a.execution_id = any (delete_runs.ids);
+  delete from howdah.feedback_entries as f where f.execution_id = any (delete_runs.ids);
   v_log := to_jsonb(howdah_private.delete_log(delete_runs.ids));
   insert into howdah_private.todo_changes as t (tenant_id, session_id, changes)
   select s.tenant_id, s.id, v.version - howdah_private.session_version(s.id) + 1
@@ -6589,6 +7910,36 @@ begin
   on conflict (tenant_id, session_id) do update set changes = t.changes + excluded.changes;
   return v_log || jsonb_build_object('questions', v_questions) || v_beside;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.deliver_mail(tenant_id uuid, agent_id uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_runs uuid[];
+begin
+  perform howdah_private.lock_mailbox(deliver_mail.agent_id);
+  v_runs := array(
+    select distinct e.id::uuid from howdah_private.receivers as r
+    join howdah.executions as e on e.id = r.execution_id and e.completed_at is null
+    where r.tenant_id = deliver_mail.tenant_id and r.agent_id = deliver_mail.agent_id
+      and exists (select from howdah_private.unread_mail(e, null) as m)
+  );
+  if v_runs <> '{}' then
+    perform howdah_private.lock_lineage(v_runs);
+    perform howdah_private.wake_runs(v_runs);
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.delivery_pause(attempts integer)
+ RETURNS interval
+ LANGUAGE sql
+ IMMUTABLE
+RETURN (ARRAY['00:00:05'::interval, '00:05:00'::interval, '00:30:00'::interval, '02:00:00'::interval, '05:00:00'::interval, '10:00:00'::interval, '14:00:00'::interval, '20:00:00'::interval, '24:00:00'::interval])[attempts]
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.drain_inbox(ids uuid[])
@@ -6603,15 +7954,15 @@ AS $function$
   placed as (
     select t.*, row_number() over w as position, count(t.content) over w as said,
       count(*) over (partition by t.execution_id) as steps,
-      count(t.content) over (partition by t.execution_id) as messages
+      count(t.content) over (partition by t.execution_id) as messages, max(t.trust) over (partition by t.execution_id) as read
     from taken as t window w as (partition by t.execution_id order by t.id)
   ),
   moved as (
     update howdah.executions as e
     set has_inbox = false, step_count = e.step_count + coalesce(p.steps, 0),
-      message_count = e.message_count + coalesce(p.messages, 0), updated_at = now()
+      message_count = e.message_count + coalesce(p.messages, 0), trust = greatest(e.trust, p.read), updated_at = now()
     from unnest(drain_inbox.ids) as i (id)
-    left join (select distinct d.execution_id, d.steps, d.messages from placed as d) as p
+    left join (select distinct d.execution_id, d.steps, d.messages, d.read from placed as d) as p
       on p.execution_id = i.id
     where e.id = i.id and e.id = any (drain_inbox.ids) -- by which only their partitions are opened
     returning e.id, e.tenant_id, e.session_id, e.step_count - coalesce(p.steps, 0) as steps_before,
@@ -6625,7 +7976,7 @@ AS $function$
   )
   insert into howdah.messages (execution_id, seq, tenant_id, session_id, step_seq, role, content, parts, trust)
   select m.id, m.messages_before + p.said, m.tenant_id, m.session_id, m.steps_before + p.position, 'user',
-    p.content, p.parts, 'user'
+    p.content, p.parts, greatest('user', p.trust)
   from moved as m join placed as p on p.execution_id = m.id
   where p.content is not null
 $function$
@@ -6646,6 +7997,39 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.drop_functions(system_id uuid, document jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_system howdah.agent_systems;
+  v_functions text;
+begin
+  if not howdah_private.is_operator() then
+    return;
+  end if;
+  select s.* into v_system from howdah.agent_systems as s
+  where s.id = drop_functions.system_id and s.tenant_id = howdah.current_tenant();
+  select string_agg(f.id::regprocedure::text, ', ') into v_functions
+  from howdah_private.functions_of(v_system.name, v_system.functions) as f
+  where not coalesce(document -> 'functions' ? f.name, false)
+    and not exists (select from howdah.tools as t where t.kind = 'sql' and t.configuration ->> 'signature' = f.id::regprocedure::text)
+    and not exists (select from howdah.agent_systems as o
+      where o.name = v_system.name and o.id <> v_system.id and f.name = any (o.functions));
+  if v_functions is null then
+    return;
+  end if;
+  perform howdah_private.run_statements(array['drop function ' || v_functions]);
+  perform howdah_private.run_statements(array(
+    select format('drop schema %I', n.nspname) from pg_catalog.pg_namespace as n
+    where n.nspname = v_system.name
+      and not exists (select from pg_catalog.pg_proc as p where p.pronamespace = n.oid)
+      and not exists (select from pg_catalog.pg_class as c where c.relnamespace = n.oid)
+      and not exists (select from pg_catalog.pg_type as t where t.typnamespace = n.oid)));
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.drop_prompts(document jsonb)
  RETURNS void
  LANGUAGE plpgsql
@@ -6662,6 +8046,22 @@ begin
   perform from howdah.agents as a where a.id = any (v_agents) order by a.id for no key update;
   update howdah.agents as a set prompt_id = null, prompt_values = '{}'
   where a.id = any (v_agents) and (a.prompt_id is not null or a.prompt_values <> '{}');
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.drop_provider_config(agent_id uuid, purpose howdah.model_purpose)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_name text := howdah_private.own_model_name(drop_provider_config.agent_id, drop_provider_config.purpose);
+begin
+  delete from howdah.agent_models as x
+  where x.agent_id = drop_provider_config.agent_id and x.purpose = drop_provider_config.purpose
+    and (x.position = 1 or x.model_id = (
+      select m.id from howdah.models as m where m.tenant_id = howdah.current_tenant() and m.name = v_name));
+  delete from howdah.models as m where m.tenant_id = howdah.current_tenant() and m.name = v_name;
 end $function$
 ;
 
@@ -6715,6 +8115,24 @@ begin
     where j.key = any (drop_wake_ups.ids::text[]) and j.locked_at is null
     for update skip locked
   ));
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.drop_watch(watch_id uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_trigger record;
+begin
+  for v_trigger in
+    select t.tgname, t.tgrelid::regclass as watched from pg_catalog.pg_trigger as t
+    where t.tgfoid = 'howdah_private.tg__watch'::regproc and t.tgparentid = 0
+      and t.tgname in (howdah_private.watch_name(drop_watch.watch_id), howdah_private.watch_name(drop_watch.watch_id) || '_update')
+  loop
+    execute format('drop trigger %I on %s', v_trigger.tgname, v_trigger.watched);
+  end loop;
 end $function$
 ;
 
@@ -6852,6 +8270,37 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.earlier_run(id uuid, OUT session_id uuid, OUT is_last boolean, OUT said jsonb)
+ RETURNS record
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_tenant_id uuid := howdah.current_tenant();
+  v_run record;
+begin
+  if earlier_run.id is null then
+    return;
+  end if;
+  select e.session_id, e.turn, e.history, s.turns, s.id is not null and e.turn = s.turns as is_last into v_run
+  from howdah.executions as e left join howdah.sessions as s on s.id = e.session_id
+  where e.id = earlier_run.id and e.tenant_id = v_tenant_id and e.parent_execution_id is null;
+  if not found then
+    raise exception using errcode = 'HWNTF', message = format('there is no execution %s', earlier_run.id),
+      detail = jsonb_build_object('execution_id', earlier_run.id)::text,
+      hint = 'Those there are stand in howdah.executions.';
+  end if;
+  session_id := v_run.session_id;
+  is_last := v_run.is_last;
+  if not v_run.is_last then
+    said := howdah_private.as_history(case when v_run.session_id is not null
+      then howdah_private.session_history(v_run.session_id, v_run.turn + 1)
+      else coalesce(v_run.history, '[]') || howdah_private.execution_messages_of(earlier_run.id) end);
+  end if;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.effect_question(id uuid, call_id text, begun_at timestamp with time zone)
  RETURNS SETOF howdah.questions
  LANGUAGE sql
@@ -6863,6 +8312,74 @@ AS $function$
     and q.created_at >= effect_question.begun_at
   order by q.created_at desc limit 1
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.end_alert(id uuid, tenant_id uuid, query text, rows jsonb, error text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_rule howdah.alert_rules;
+  v_before howdah.alert_state;
+  v_state howdah.alert_state := case when end_alert.error is not null then 'failed'
+    when jsonb_array_length(end_alert.rows) > 0 then 'firing' else 'clear' end;
+begin
+  select r.* into v_rule from howdah.alert_rules as r
+  where r.id = end_alert.id and r.tenant_id = end_alert.tenant_id and r.is_active and r.query is not distinct from end_alert.query
+  for update;
+  if not found then
+    return;
+  end if;
+  v_before := v_rule.state;
+  update howdah.alert_rules as r
+  set state = v_state, last_at = clock_timestamp(), last_error = end_alert.error,
+    found_rows = case when v_state <> 'failed' then jsonb_array_length(end_alert.rows) end,
+    sample = case when v_state = 'firing' then jsonb_path_query_array(end_alert.rows, '$[0 to 9]') end,
+    changed_at = case when r.state = v_state then r.changed_at else clock_timestamp() end
+  where r.id = v_rule.id and r.tenant_id = v_rule.tenant_id
+  returning r.* into v_rule;
+  if v_before <> v_state and (v_state <> 'clear' or v_before <> 'unknown') then
+    perform howdah_private.tell_alert(v_rule, case v_state when 'clear' then 'alert.resolved' else 'alert.' || v_state end);
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.end_delivery(id uuid, attempt integer, status integer, error text, retry_after_ms bigint)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_is_received boolean := coalesce(end_delivery.status between 200 and 299, false);
+  v_pause interval := case when not v_is_received and end_delivery.status is distinct from 410 then greatest(
+    howdah_private.delivery_pause(end_delivery.attempt) * (0.9 + 0.2 * random()),
+    least(coalesce(end_delivery.retry_after_ms, 0), 86400000) * interval '1 millisecond') end;
+  v_row howdah.webhook_deliveries;
+begin
+  if howdah_private.delivery_pause(end_delivery.attempt) is null then
+    v_pause := null;
+  end if;
+  update howdah.webhook_deliveries as d
+  set status = case when v_is_received then 'delivered' when v_pause is null then 'failed' else 'pending' end::howdah.delivery_status,
+    last_status = end_delivery.status, last_error = end_delivery.error, next_attempt_at = clock_timestamp() + v_pause,
+    delivered_at = case when v_is_received then clock_timestamp() end
+  where d.id = end_delivery.id and d.status = 'pending' and d.attempts = end_delivery.attempt
+  returning d.* into v_row;
+  if not found then
+    return; -- somebody else has tried again meanwhile
+  elsif v_row.status = 'pending' then
+    perform howdah_private.enqueue_delivery(v_row.id, v_row.next_attempt_at);
+  else
+    perform graphile_worker.remove_job('delivery ' || v_row.id);
+  end if;
+  if end_delivery.status = 410 then
+    update howdah.webhooks as w set is_active = false, disabled_because = 'its receiver answered 410: gone'
+    where w.id = v_row.webhook_id and w.tenant_id = v_row.tenant_id and w.is_active;
+  end if;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.end_runs(ids uuid[], reason howdah.stop_reason, error jsonb)
@@ -6910,6 +8427,21 @@ begin
   where q.execution_id = d.id and q.status = 'open' and q.kind <> 'effect';
   perform howdah_private.tell_ended(v_live);
   perform howdah_private.announce_watched(end_runs.ids);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.end_write_back(execution_id uuid, done howdah.write_back_status, error jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  update howdah.watched_rows as w
+  set write_back = end_write_back.done, error = end_write_back.error,
+    written_at = case end_write_back.done when 'written' then now() end, attempts = 0
+  where w.execution_id = end_write_back.execution_id;
+  perform graphile_worker.remove_job('write_back ' || end_write_back.execution_id);
 end $function$
 ;
 
@@ -6966,6 +8498,52 @@ begin
   where e.id = any (enqueue_advance.ids)
   having count(*) > 0;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.enqueue_alerts()
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_rule record;
+begin
+  for v_rule in
+    update howdah.alert_rules as r set next_at = clock_timestamp() + make_interval(secs => r.interval_seconds)
+    where r.id in (
+      select d.id from howdah.alert_rules as d where d.is_active and d.next_at <= clock_timestamp()
+      order by d.next_at limit 1000 for update skip locked
+    )
+    returning r.id, r.tenant_id
+  loop
+    perform graphile_worker.add_job('check_alert', json_build_object('id', v_rule.id, 'tenant_id', v_rule.tenant_id),
+      job_key => 'alert ' || v_rule.id, job_key_mode => 'preserve_run_at');
+  end loop;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.enqueue_delivery(id uuid, run_at timestamp with time zone)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select graphile_worker.add_job('deliver', json_build_object('id', d.id, 'tenant_id', d.tenant_id), run_at => enqueue_delivery.run_at,
+    job_key => 'delivery ' || d.id)
+  from howdah.webhook_deliveries as d where d.id = enqueue_delivery.id
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.enqueue_delivery(tenant_id uuid, agent_id uuid)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select graphile_worker.add_job('deliver_mail',
+    json_build_object('agent_id', enqueue_delivery.agent_id, 'tenant_id', enqueue_delivery.tenant_id))
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.enqueue_discovery(tenant_id uuid, server_id uuid, attempt integer)
@@ -7124,9 +8702,10 @@ CREATE OR REPLACE FUNCTION howdah_private.erase_answer_log(execution_id uuid, ca
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  update howdah.steps as s set output = '"[erased]"', annotations = null
+  update howdah.steps as s
+  set input = case s.kind when 'model' then '"[erased]"' else s.input end, output = '"[erased]"', annotations = null
   where s.execution_id = erase_answer_log.execution_id and s.call_id = erase_answer_log.call_id
-    and s.kind in ('answer', 'tool');
+    and s.kind in ('answer', 'tool', 'model');
   update howdah.messages as m set content = '[erased]', parts = null
   where m.execution_id = erase_answer_log.execution_id and m.tool_call_id = erase_answer_log.call_id
 $function$
@@ -7214,6 +8793,8 @@ begin
   select jsonb_build_object('resources', count(*), 'files', coalesce(
     jsonb_agg(g.storage_path order by g.storage_path) filter (where g.storage_path is not null), '[]'))
   into v_files from gone as g;
+  update howdah.feedback_entries as f set comment = '[erased]'
+  where f.tenant_id = u.tenant_id and f.created_by = u.username and f.comment is not null;
   return v_files || jsonb_build_object('questions', v_answers, 'mail', howdah_private.erase_mail(u, erase_elsewhere.runs));
 end $function$
 ;
@@ -7267,7 +8848,7 @@ begin
   where m.execution_id = any (erase_log.ids);
   get diagnostics messages = row_count;
   update howdah.executions as e
-  set input = '[erased]', input_data = null, input_parts = null, output = case when e.output is not null then '[erased]' end,
+  set input = '[erased]', input_data = null, input_parts = null, history = null, client_tools = null, output = case when e.output is not null then '[erased]' end,
     output_data = null, error = howdah_private.erased_error(e.error), metadata = '{}',
     idempotency_key = case when erase_log.keep_keys then e.idempotency_key end,
     metrics = jsonb_strip_nulls(jsonb_build_object('finish_reason', e.metrics -> 'finish_reason')),
@@ -7313,12 +8894,14 @@ declare
   v_questions bigint;
 begin
   update howdah.questions as q
-  set prompt = '[erased]', schema = null, options = null, default_answer = null, answer_data = null,
+  set prompt = '[erased]', schema = null, options = null, default_answer = null, answer_data = null, preview = null,
     tool_call = howdah_private.erased_calls(jsonb_build_array(q.tool_call)) -> 0,
     answer = case when q.answer is not null and q.kind = 'question' then '[erased]' else q.answer end,
     status = case q.status when 'open' then 'cancelled' else q.status end
   where q.execution_id = any (erase_runs.ids);
   get diagnostics v_questions = row_count;
+  update howdah.feedback_entries as f set comment = '[erased]'
+  where f.execution_id = any (erase_runs.ids) and f.comment is not null;
   return to_jsonb(howdah_private.erase_log(erase_runs.ids, erase_runs.keep_keys)) || jsonb_build_object('questions', v_questions) || v_beside;
 end $function$
 ;
@@ -7380,6 +8963,25 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.event_data(e howdah.executions)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select jsonb_build_object(
+    'execution_id', e.id, 'status', e.status, 'stop_reason', e.stop_reason,
+    'agent', (select a.name from howdah.agents as a where a.id = e.agent_id and a.tenant_id = e.tenant_id),
+    'workflow', (select w.name from howdah.workflows as w where w.id = e.workflow_id and w.tenant_id = e.tenant_id),
+    'session_id', e.session_id, 'metadata', e.metadata,
+    'output', case when octet_length(e.output) <= 65536 then e.output end,
+    'output_data', case when octet_length(e.output_data::text) <= 65536 then e.output_data end,
+    'is_output_left_out', coalesce(greatest(octet_length(e.output), octet_length(e.output_data::text)) > 65536, false),
+    'error', e.error, 'tokens_in', e.tokens_in + e.children_tokens_in, 'tokens_out', e.tokens_out + e.children_tokens_out,
+    'cost', e.cost + e.children_cost, 'created_at', e.created_at, 'completed_at', e.completed_at)
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.execution_messages(execution_id uuid)
  RETURNS jsonb
  LANGUAGE sql
@@ -7392,12 +8994,27 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.execution_now(id uuid)
- RETURNS SETOF howdah.executions
+CREATE OR REPLACE FUNCTION howdah_private.execution_messages_of(execution_id uuid)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select coalesce(jsonb_agg(howdah_private.told_message(m) order by m.seq), '[]')
+  from howdah.messages as m where m.execution_id = execution_messages_of.execution_id
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.execution_now(id uuid, fence integer, OUT tenant_id uuid, OUT owner_worker uuid, OUT status howdah.execution_status, OUT step_count integer, OUT exhausted howdah.stop_reason, OUT active_ms_left bigint, OUT has_inbox boolean, OUT is_pause_requested boolean)
+ RETURNS record
  LANGUAGE sql
  STRICT SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$ select e.* from howdah.executions as e where e.id = execution_now.id $function$
+AS $function$
+  select e.tenant_id, e.owner_worker, e.status, e.step_count, howdah_private.exhausted_limit(e),
+    howdah_private.active_ms_left(e), e.has_inbox, e.is_pause_requested
+  from howdah.executions as e where e.id = execution_now.id and e.fence = execution_now.fence
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.execution_row(id uuid)
@@ -7516,14 +9133,30 @@ AS $function$
   select to_jsonb(x) from (
     select e.id, e.agent_id, e.agent_version_id, e.workflow_id, e.workflow_version_id, e.session_id, e.turn, e.user_id, e.parent_execution_id,
       e.root_execution_id, e.depth, e.forked_from_execution_id, e.forked_from_seq, e.compensates_execution_id,
-      e.status, e.waiting_for, e.input, e.input_data, e.input_parts, e.output, e.output_data, e.stop_reason, e.error,
+      e.status, e.waiting_for, e.input, e.input_data, e.input_parts, e.history, e.client_tools, e.output, e.output_data, e.stop_reason, e.error,
       e.tokens_in, e.tokens_out, e.cost, e.children_tokens_in, e.children_tokens_out, e.children_cost,
       e.step_count, e.model_count, e.message_count, e.handoffs, e.max_steps, e.max_tokens, e.max_cost, e.max_seconds,
-      e.metrics, e.priority, e.run_at, e.idempotency_key, e.metadata, e.overrides, e.created_by, e.created_at,
+      e.metrics, e.priority, e.run_at, e.idempotency_key, e.metadata, e.overrides, e.trust, e.input_trust, e.created_by, e.created_at,
       e.started_at, e.completed_at
     from howdah.executions as e where e.id = exported_execution.id
   ) as x
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.exported_feedback(u howdah.users, runs uuid[], redact boolean)
+ RETURNS SETOF jsonb
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  return query select howdah_private.exported_row('feedback', to_jsonb(f), 'howdah.feedback_entries', exported_feedback.redact)
+    from howdah.feedback_entries as f
+    where f.tenant_id = u.tenant_id and (f.execution_id = any (exported_feedback.runs) or (
+      f.created_by = u.username and exists (select from howdah.executions as e
+        where e.id = f.execution_id and howdah_private.sees_agent(coalesce(e.agent_id, e.workflow_id)))))
+    order by f.id;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.exported_mail(u howdah.users, runs uuid[], redact boolean)
@@ -7661,6 +9294,9 @@ declare
   v_first uuid := v_ids[1];
   v_last uuid := v_ids[cardinality(v_ids)];
 begin
+  if (select count(*) from (select from howdah.tenants limit 2) as t) < 2 then
+    return; -- nobody to be fair to
+  end if;
   select e.tenant_id into v_named from howdah.executions as e
   where e.id = any (v_ids) and e.id between v_first and v_last
     and (e.status = 'queued' or (e.status = 'waiting' and e.waiting_for = 'timer'))
@@ -7717,7 +9353,7 @@ AS $function$
       select path || howdah_private.pointer((m.place - 1)::text) from howdah_private.entry_members(entry) as m
       where m.name = detail ->> 'member' order by m.place limit 1), path)
     when what = 'mcp_server' then path || howdah_private.server_place(entry, detail)
-    when f.field is null or what not in ('model', 'tool', 'prompt', 'skill', 'agent', 'agent prompt', 'workflow') then path
+    when f.field is null or what not in ('function', 'function body', 'model', 'tool', 'prompt', 'skill', 'agent', 'agent prompt', 'workflow') then path
     when f.field like 'max\_%' and entry -> 'budget' ? f.field then path || howdah_private.pointer('budget', f.field)
     when f.field = 'instruction' and entry ? 'mission' then path || '/mission'
     when not entry ? f.field then path
@@ -7801,6 +9437,34 @@ AS $function$
   from howdah_private.template_parts(filled_in.template) as p
   cross join lateral (select filled_in.vals -> howdah_private.marked_name(p.marker) as value) as v
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.filtered(execution_id uuid, place howdah.filter_place, INOUT value jsonb, OUT hits jsonb)
+ RETURNS record
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select r.value, r.hits
+  from (
+    select array_agg(f order by f.action, f.name) as filters
+    from howdah.executions as e
+    join howdah.output_filters as f on f.tenant_id = e.tenant_id and (f.agent_id is null or f.agent_id = e.agent_id)
+    where e.id = filtered.execution_id and f.is_active and filtered.place = any (f.places)
+  ) as f, howdah_private.let_out(f.filters, filtered.value) as r
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.filtered_call(execution_id uuid, kind text, tool text, INOUT value jsonb, OUT hits jsonb, OUT place howdah.filter_place)
+ RETURNS record
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  place := howdah_private.outlet_of(kind, tool);
+  select f.value, f.hits into value, hits from howdah_private.filtered(execution_id, place, value) as f;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.final_system_prompt(definition jsonb)
@@ -8062,6 +9726,20 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.follow_own(execution_id uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_tenant_id uuid := howdah.current_tenant();
+begin
+  perform howdah_private.watch(gen_random_uuid(), array[e.id::uuid]) from howdah.executions as e
+  where e.id = follow_own.execution_id and e.tenant_id = v_tenant_id and e.completed_at is null;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.follow_parked(ids uuid[])
  RETURNS void
  LANGUAGE plpgsql
@@ -8124,7 +9802,8 @@ CREATE OR REPLACE FUNCTION howdah_private.forget_pins()
  LANGUAGE sql
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select set_config('howdah.pinned_tenant', '', true), set_config('howdah.pinned_agent_name', '', true)
+  select set_config('howdah.pinned_tenant', '', true), set_config('howdah.pinned_agent_name', '', true),
+    set_config('howdah.pinned_terms', '', true)
 $function$
 ;
 
@@ -8203,6 +9882,17 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.function_entry(id oid)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select howdah_private.sparse(jsonb_build_object(
+    'definition', pg_get_functiondef(function_entry.id), 'comment', obj_description(function_entry.id, 'pg_proc')), '{}')
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.function_parameters(fn regprocedure)
  RETURNS jsonb
  LANGUAGE sql
@@ -8231,6 +9921,40 @@ AS $function$
   where p.proname = regexp_replace(functions_named.signature, '^.*\.|\(.*$', '', 'g')
     and n.nspname not in ('pg_catalog', 'information_schema', 'howdah_private', 'graphile_worker')
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.functions_of(schema text, names text[])
+ RETURNS TABLE(id oid, name text)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select p.oid, p.proname::text
+  from pg_catalog.pg_proc as p join pg_catalog.pg_namespace as n on n.oid = p.pronamespace
+  where p.proname = any (functions_of.names::name[]) and n.nspname = functions_of.schema and p.prokind = 'f'
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.given_files(execution_id uuid, words text[])
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_run howdah.executions := howdah_private.calling_run(given_files.execution_id);
+  v_word text;
+  v_file record;
+  v_given jsonb := '[]';
+begin
+  foreach v_word in array words loop
+    v_file := howdah_private.file_named(v_run, case when howdah_private.id_in(v_word) is not null then v_word end,
+      case when howdah_private.id_in(v_word) is null then v_word end);
+    v_given := v_given || jsonb_build_object('id', v_file.id, 'name', v_file.name, 'bytes', v_file.size,
+      'trust', howdah_private.resource_trust(v_run.tenant_id, v_file.id));
+  end loop;
+  return v_given;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.grant_limit(id uuid, reason howdah.stop_reason)
@@ -8522,6 +10246,81 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.history_fault(message jsonb)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select case
+    when jsonb_typeof(history_fault.message) is distinct from 'object' then ' must be an object'
+    when (message ->> 'role' = any ('{system,user,assistant,tool}')) is not true
+      then '.role must be system, user, assistant or tool'
+    when message - '{role,content,parts,tool_calls,tool_call_id}'::text[] <> '{}'
+      then ' may have role, content, parts, tool_calls and tool_call_id'
+    when coalesce(jsonb_typeof(message -> 'content'), 'null') not in ('string', 'null') then '.content must be a text'
+    when coalesce(message ->> 'content', message ->> 'parts', message ->> 'tool_calls') is null then ' says nothing'
+    when message ? 'parts' and jsonb_typeof(message -> 'parts') <> 'array' then '.parts must be a list'
+    when message ? 'parts' then (
+      select format('.parts[%s].%s %s', p.place - 1, f.field, f.reason)
+      from jsonb_array_elements(case jsonb_typeof(message -> 'parts') when 'array' then message -> 'parts' end)
+        with ordinality as p (part, place)
+      cross join lateral (
+        select w.field, w.reason from howdah_private.part_fault(p.part) as w
+        union all select 'type', 'must be text, image_url, file or input_audio' where p.part ->> 'type' = 'resource'
+      ) as f
+      order by p.place limit 1)
+    when (message ->> 'role' = 'tool') <> (coalesce(message ->> 'tool_call_id', '') <> '')
+      then '.tool_call_id belongs to a message of role tool, and must be there'
+    when message ? 'tool_calls' and (message ->> 'role' <> 'assistant' or jsonb_typeof(message -> 'tool_calls') <> 'array')
+      then '.tool_calls must be a list, of a message of role assistant'
+    when message ? 'tool_calls' then (
+      select format('.tool_calls[%s] must have id, name and arguments, each a text', c.place - 1)
+      from jsonb_array_elements(case jsonb_typeof(message -> 'tool_calls') when 'array' then message -> 'tool_calls' end)
+        with ordinality as c (call, place)
+      where jsonb_typeof(c.call -> 'id') is distinct from 'string' or jsonb_typeof(c.call -> 'name') is distinct from 'string'
+        or jsonb_typeof(c.call -> 'arguments') is distinct from 'string'
+        or c.call - '{id,name,arguments}'::text[] <> '{}'
+      order by c.place limit 1)
+  end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.history_trust(history jsonb)
+ RETURNS howdah.trust
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select max(case when m.message ->> 'role' = 'tool' or jsonb_path_exists(m.message, '$.parts[*].image_url.url ? (!(@ starts with "data:"))')
+    then 'external' when m.message ->> 'role' = 'assistant' then 'internal' else 'user' end::howdah.trust)
+  from jsonb_array_elements(history_trust.history) as m (message)
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.hold_secrets(configuration jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_tenant_id constant uuid := howdah.current_tenant();
+  v_name text;
+begin
+  for v_name in
+    select s.value ->> 'secret_name' from jsonb_each(hold_secrets.configuration -> 'secrets') as s
+    union
+    select hold_secrets.configuration ->> 'database' where hold_secrets.configuration ? 'database'
+    order by 1
+  loop
+    perform from howdah.secrets as k where k.name = v_name and k.tenant_id = v_tenant_id for key share;
+    if not found then
+      perform howdah_private.refuse_unknown_secret(v_name);
+    end if;
+  end loop;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.hold_user(u howdah.users, cancel_live boolean)
  RETURNS uuid[]
  LANGUAGE plpgsql
@@ -8622,6 +10421,79 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.http_arguments(parameters jsonb, configuration jsonb)
+ RETURNS TABLE(argument text, place text, wire_name text, is_required boolean)
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select p.name, case
+      when c.said ? 'in' then c.said ->> 'in'
+      when http_arguments.configuration ->> 'body' = p.name then 'body'
+      when c.wire_name = any (u.names) then 'path'
+      when coalesce(http_arguments.configuration ->> 'method', 'GET') in ('GET', 'HEAD', 'DELETE') then 'query'
+      else 'body' end,
+    c.wire_name, coalesce(http_arguments.parameters -> 'required' ? p.name, false)
+  from jsonb_object_keys(coalesce(http_arguments.parameters -> 'properties', '{}')) as p (name)
+  cross join lateral (select s.said, coalesce(s.said ->> 'name', p.name) as wire_name
+    from (select http_arguments.configuration #> array['arguments', p.name] as said) as s) as c
+  cross join (
+    select array(select m.parts[1] from regexp_matches(http_arguments.configuration ->> 'url', '\{\+?([^{}]+)\}', 'g') as m (parts))
+  ) as u (names)
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.http_faults(parameters jsonb, configuration jsonb)
+ RETURNS text[]
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select array(
+    select format('url names {%s}, and parameters have no such required property', u.name)
+    from regexp_matches(http_faults.configuration ->> 'url', '\{\+?([^{}]+)\}', 'g') with ordinality as m (parts, place)
+    cross join lateral (select m.parts[1]) as u (name)
+    where not exists (select from howdah_private.http_arguments(http_faults.parameters, http_faults.configuration) as a
+      where (a.place, a.wire_name) = ('path', u.name) and a.is_required)
+    union all
+    select format('arguments.%s: parameters have no such property', k.name)
+    from jsonb_object_keys(coalesce(http_faults.configuration -> 'arguments', '{}')) as k (name)
+    where not coalesce(http_faults.parameters -> 'properties' ? k.name, false)
+    union all
+    select format('body: parameters have no property %s', to_jsonb(b.name))
+    from (select http_faults.configuration ->> 'body') as b (name)
+    where b.name is not null and not coalesce(http_faults.parameters -> 'properties' ? b.name, false)
+    union all
+    select case a.place when 'path' then format('arguments.%s: url has no {%s}', a.argument, a.wire_name)
+      else format('arguments.%s: %s takes no body', a.argument, coalesce(http_faults.configuration ->> 'method', 'GET')) end
+    from howdah_private.http_arguments(http_faults.parameters, http_faults.configuration) as a
+    where (a.place = 'path' and http_faults.configuration ->> 'url' !~ ('\{\+?' || regexp_replace(a.wire_name, '([^A-Za-z0-9_])', '\\\1', 'g') || '\}'))
+      or (a.place = 'body' and coalesce(http_faults.configuration ->> 'method', 'GET') in ('GET', 'HEAD'))
+  )
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.http_settings(of_agent boolean)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select (howdah_private.builtin_settings('http_request')).settings - array['allow', 'methods'] || case when of_agent then '{}' else '{
+    "url": {"type": "string", "maxLength": 2000,
+      "pattern": "^https?://(\\[[0-9A-Fa-f.:]+\\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?(/([A-Za-z0-9._~!$&''()*+,;=:@%/-]|\\{\\+?[A-Za-z0-9_.-]+\\})*)?$"},
+    "method": {"enum": ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]},
+    "arguments": {"type": "object", "additionalProperties": {"type": "object", "additionalProperties": false, "properties": {
+      "in": {"enum": ["path", "query", "header", "body"]},
+      "name": {"type": "string", "minLength": 1, "maxLength": 200},
+      "style": {"enum": ["form", "spaceDelimited", "pipeDelimited", "deepObject"]},
+      "explode": {"type": "boolean"}}}},
+    "body": {"type": "string", "minLength": 1},
+    "content_type": {"type": "string", "pattern": "^(application/(json|x-www-form-urlencoded|[A-Za-z0-9.+-]+\\+json)|text/[a-z0-9.+-]+)(; *charset=utf-8)?$"}
+  }'::jsonb end
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.id_in(word text)
  RETURNS uuid
  LANGUAGE sql
@@ -8629,6 +10501,43 @@ CREATE OR REPLACE FUNCTION howdah_private.id_in(word text)
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select case when id_in.word ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then id_in.word::uuid end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.in_latin(value text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+RETURN translate(regexp_replace(NORMALIZE(value, NFKD), '[̀-ͯ]'::text, ''::text, 'g'::text), (((('АВЕЅІЈКМНОРСТУХҮԌԚԜ'::text || 'аԁеһіјӏкорсԛѕуѵԝх'::text) || 'ΑΒΕΖΗΙΚΜΝΟΡΤΥΧ'::text) || 'αγικνορυχϲ'::text) || '‐‑‒–—−⁄'::text), (((('ABESIJKMHOPCTYXYGQW'::text || 'adehijlkopcqsyvwx'::text) || 'ABEZHIKMNOPTYX'::text) || 'ayikvopuxc'::text) || '------/'::text))
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.inherited_trust(e howdah.executions)
+ RETURNS howdah.trust
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select greatest(
+    howdah_private.parts_trust(e.tenant_id, e.input_parts),
+    howdah_private.history_trust(e.history),
+    case when e.turn > 1 and coalesce((
+      select (v.definition #>> '{agent,use_history}')::boolean from howdah.agent_versions as v where v.id = e.agent_version_id
+    ), true) then (
+      select max(t.trust) from howdah.executions as t
+      where t.tenant_id = e.tenant_id and t.session_id = e.session_id and t.turn < e.turn and t.status = 'completed'
+    ) end,
+    case when e.overrides -> 'ephemeral' = 'false' then (
+      select max(c.trust) from (
+        select e.root_execution_id
+        union all
+        select s.id from howdah.executions as o
+        join howdah.executions as s on s.tenant_id = o.tenant_id and s.session_id = o.session_id
+        where o.id = e.root_execution_id and s.turn < o.turn and s.status = 'completed'
+      ) as r (id)
+      join howdah.executions as c on c.root_execution_id = r.id and c.parent_execution_id is not null
+      where c.tenant_id = e.tenant_id and c.status = 'completed' and c.completed_at <= e.created_at
+        and c.overrides -> 'ephemeral' = 'false'
+    ) end)
 $function$
 ;
 
@@ -8682,6 +10591,25 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.invisible()
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+RETURN ('[­͏؜ᅟᅠ឴឵᠋-᠏​-‏‪-‮⁠-⁯ㅤ︀-️﻿ﾠ￰-￸'::text || '𛲠-𛲣𝅳-𝅺󠀀-󠿿]'::text)
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.is_among_lockers(list xid)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select exists (
+    select from pg_get_multixact_members(is_among_lockers.list) as m where m.mode in ('nokeyupd', 'upd') and howdah_private.is_ours(m.xid)
+  )
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.is_any_worker_alive()
  RETURNS boolean
  LANGUAGE sql
@@ -8699,6 +10627,20 @@ CREATE OR REPLACE FUNCTION howdah_private.is_bound()
  LANGUAGE sql
  STABLE PARALLEL SAFE
 RETURN (current_setting('role'::text) = ANY (ARRAY['howdah_tool'::text, 'howdah_reader'::text]))
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.is_client_call(q howdah.questions)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select exists (
+    select from howdah.executions as e
+    where e.id = q.execution_id and e.tenant_id = q.tenant_id and q.kind = 'question'
+      and e.client_tools @> jsonb_build_array(jsonb_build_object('name', q.tool_call ->> 'name'))
+  )
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.is_for_each(q howdah.quotas)
@@ -8753,6 +10695,20 @@ AS $function$
     where v.id = e.workflow_version_id and (v.definition #>> '{workflow,configuration,members}' = 'capable'
       or howdah_private.decides_by_embedding(v.definition #> '{workflow,configuration}'))
   )
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.is_known_to_protocol_5(e howdah.executions)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select e.client_tools is null
+    and not exists (select from howdah.tool_policies as p where p.tenant_id = e.tenant_id and p.decision <> 'allow')
+    and not exists (select from howdah.output_filters as f where f.tenant_id = e.tenant_id and f.is_active)
+    and not exists (
+      select from howdah.agent_versions as v where v.id = e.agent_version_id and v.definition -> 'tools' @> '[{"kind": "http"}]')
 $function$
 ;
 
@@ -8814,6 +10770,23 @@ AS $function$
     'howdah_owner', 'member'
   )
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.is_ours(x xid)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_top constant bigint := pg_current_xact_id_if_assigned()::text;
+  v_ahead constant bigint := (x::text::bigint - v_top % 4294967296 + 4294967296) % 4294967296;
+begin
+  return x::text::bigint >= 3 and v_ahead < 2147483648
+    and pg_xact_status((v_top + v_ahead)::text::xid8) = 'in progress';
+exception when invalid_parameter_value then
+  return false; -- there is no such transaction yet: it is the number of a list of lockers
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.is_replaced(q howdah.quotas, subject_id uuid)
@@ -9559,6 +11532,81 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.keep_file(run howdah.executions, name text, type text, bytes bytea, origin jsonb)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_id uuid;
+begin
+  -- the newest of a name is the one that is read by it, so an older one is written again, except by its own call
+  select f.id into v_id from (
+    select r.id, r.sha256, r.metadata, r.id = first_value(r.id) over (order by r.id desc) as is_newest from howdah.resources as r
+    where r.tenant_id = run.tenant_id and r.execution_id = run.root_execution_id and r.name = keep_file.name
+      and r.type = lower(keep_file.type)
+  ) as f
+  where f.sha256 = encode(sha256(keep_file.bytes), 'hex') and f.metadata ->> 'written_by_execution_id' = run.id::text
+    and (f.is_newest or f.metadata ->> 'call' = keep_file.origin ->> 'call')
+  order by f.id desc limit 1;
+  if found then
+    return v_id;
+  end if;
+  perform howdah_private.refuse_more_files(run);
+  insert into howdah.resources as r (tenant_id, name, type, bytes, execution_id, session_id, metadata)
+  select run.tenant_id, keep_file.name, keep_file.type, keep_file.bytes, run.root_execution_id, e.session_id,
+    keep_file.origin || jsonb_build_object('written_by_execution_id', run.id)
+  from howdah.executions as e where e.id = run.root_execution_id
+  returning r.id into v_id;
+  return v_id;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.keep_files(execution_id uuid, names text[], types text[], contents bytea[], origin jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_run howdah.executions := howdah_private.calling_run(keep_files.execution_id);
+  v_kept jsonb := '[]';
+begin
+  perform howdah_private.lock_files(v_run);
+  for i in 1 .. cardinality(names) loop
+    v_kept := v_kept || jsonb_build_object(
+      'id', howdah_private.keep_file(v_run, names[i], types[i], contents[i], origin),
+      'name', names[i], 'type', types[i], 'bytes', octet_length(contents[i]));
+  end loop;
+  return v_kept;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.keep_mcp_file(execution_id uuid, name text, type text, bytes bytea, origin jsonb)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_run howdah.executions := howdah_private.calling_run(keep_mcp_file.execution_id);
+begin
+  perform howdah_private.lock_files(v_run);
+  return howdah_private.keep_file(v_run, name, type, bytes, origin || '{"trust": "external"}');
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.keep_request_answer(key text, answer jsonb)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  update howdah_private.request_keys as k set answer = keep_request_answer.answer
+  where k.tenant_id = howdah.current_tenant() and k.caller = howdah_private.key_holder() and k.key = keep_request_answer.key
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.key_document(key howdah_private.data_keys)
  RETURNS jsonb
  LANGUAGE sql
@@ -9570,6 +11618,51 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.key_holder()
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select coalesce(howdah.current_user_id()::text, nullif(current_setting('howdah.api_key_id', true), ''), 'tenant')
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.key_of(watched regclass, into_column text, on_event text)
+ RETURNS text[]
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_column pg_catalog.pg_attribute;
+  v_key text[] := array(
+    select a.attname::text from pg_catalog.pg_index as i
+    cross join unnest(i.indkey) with ordinality as k (attnum, place)
+    join pg_catalog.pg_attribute as a on a.attrelid = i.indrelid and a.attnum = k.attnum
+    where i.indrelid = key_of.watched and i.indisprimary order by k.place);
+begin
+  if v_key = '{}' and (key_of.into_column is not null or key_of.on_event <> 'insert') then
+    raise exception using errcode = 'HWINV', message = format('%s has no primary key, by which its rows are found again', key_of.watched),
+      detail = jsonb_build_object('table', key_of.watched::text)::text,
+      hint = format('alter table %s add primary key (…); or watch inserts alone and leave out into_column.', key_of.watched);
+  end if;
+  select a.* into v_column from pg_catalog.pg_attribute as a
+  where a.attrelid = key_of.watched and a.attname = key_of.into_column and a.attnum > 0 and not a.attisdropped;
+  if key_of.into_column is not null and (v_column.attname is null or v_column.attgenerated <> '' or v_column.attname = any (v_key)) then
+    raise exception using errcode = case when v_column.attname is null then 'HWNTF' else 'HWINV' end,
+      message = case when v_column.attname is null then format('%s has no column %s', key_of.watched, key_of.into_column)
+        else format('the answer cannot be written into %s: it is %s', key_of.into_column,
+          case when v_column.attgenerated <> '' then 'generated' else 'part of the primary key' end) end,
+      detail = jsonb_build_object('field', 'into_column', 'column', key_of.into_column)::text,
+      hint = 'Its columns: ' || (
+        select string_agg(a.attname, ', ' order by a.attnum) from pg_catalog.pg_attribute as a
+        where a.attrelid = key_of.watched and a.attnum > 0 and not a.attisdropped);
+  end if;
+  return v_key;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.keyed_rows(keys text[], rows jsonb[])
  RETURNS TABLE(key text, content jsonb)
  LANGUAGE sql
@@ -9579,7 +11672,8 @@ AS $function$
   select (select string_agg(r.row ->> k.name, '/' order by k.place)
       from unnest(keyed_rows.keys) with ordinality as k (name, place)),
     r.row - array['updated_at', 'version_is_stale', 'current_version_id', 'is_restricted', 'next_at', 'last_at',
-      'last_execution_id', 'last_error', 'last_used_at', 'contents_reached_at', 'runs_reached_at']
+      'last_execution_id', 'last_error', 'last_used_at', 'contents_reached_at', 'runs_reached_at',
+      'state', 'sample', 'found_rows', 'changed_at']
   from unnest(keyed_rows.rows) as r (row)
 $function$
 ;
@@ -9764,8 +11858,35 @@ AS $function$
     when 'agent' then '{}'
     when 'workflow' then '{"type": "chain", "members": []}'
     when 'tool' then (select jsonb_object_agg(e.key, e.value) from jsonb_each(lesser_entry.entry) as e
-      where e.key in ('kind', 'agent', 'workflow', 'function')) end::jsonb as entry) as l
+      where e.key in ('kind', 'agent', 'workflow', 'function'))
+      || case lesser_entry.entry ->> 'kind' when 'http' then '{"configuration": {"url": "https://localhost/"}}' else '{}' end::jsonb
+    end::jsonb as entry) as l
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.let_out(filters howdah.output_filters[], INOUT value jsonb, OUT hits jsonb)
+ RETURNS record
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_filter howdah.output_filters;
+  v_clean jsonb;
+begin
+  hits := '[]';
+  foreach v_filter in array coalesce(filters, '{}') loop
+    v_clean := howdah_private.withheld(value, v_filter.pattern, '[' || v_filter.name || ' withheld]');
+    continue when v_clean = value;
+    hits := hits || jsonb_build_object('filter', v_filter.name, 'action', v_filter.action);
+    if v_filter.action = 'redact' then
+      value := v_clean;
+    elsif v_filter.action = 'block' then
+      value := null;
+      return;
+    end if;
+  end loop;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.limits_key(tenant_id uuid)
@@ -9874,6 +11995,15 @@ begin
   perform howdah_private.lock_lineage(lock_family.ids);
   return howdah_private.lock_below(lock_family.ids);
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.lock_files(run howdah.executions)
+ RETURNS void
+ LANGUAGE sql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select pg_advisory_xact_lock(hashtextextended('howdah.files ' || run.root_execution_id, 0))
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.lock_limits(ids uuid[])
@@ -10142,7 +12272,33 @@ CREATE OR REPLACE FUNCTION howdah_private.mcp_effect(annotations jsonb, is_trust
  RETURNS howdah.tool_effect
  LANGUAGE sql
  IMMUTABLE
-RETURN (CASE WHEN (NOT is_trusted) THEN 'once'::text WHEN ((annotations -> 'readOnlyHint'::text) = 'true'::jsonb) THEN 'pure'::text WHEN ((annotations -> 'idempotentHint'::text) = 'true'::jsonb) THEN 'idempotent'::text ELSE 'once'::text END)::howdah.tool_effect
+RETURN (CASE WHEN (annotations ? 'protocol'::text) THEN 'pure'::text WHEN (NOT is_trusted) THEN 'once'::text WHEN ((annotations -> 'readOnlyHint'::text) = 'true'::jsonb) THEN 'pure'::text WHEN ((annotations -> 'idempotentHint'::text) = 'true'::jsonb) THEN 'idempotent'::text ELSE 'once'::text END)::howdah.tool_effect
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.mcp_log_level(session text)
+ RETURNS text
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select s.log_level from howdah_private.mcp_sessions as s
+  where s.tenant_id = howdah.current_tenant() and s.session = mcp_log_level.session
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.mcp_prompt_status(known howdah.mcp_prompts, digest text, fault text)
+ RETURNS howdah.mcp_tool_status
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select case
+    when mcp_prompt_status.fault is not null then 'refused'
+    when mcp_prompt_status.digest = known.accepted_digest then 'accepted'
+    when known.accepted_digest is not null then 'changed'
+    else 'new'
+  end::howdah.mcp_tool_status
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.mcp_refusal(tool howdah.tools, agent_id uuid, digest text)
@@ -10175,7 +12331,9 @@ CREATE OR REPLACE FUNCTION howdah_private.mcp_revision(s howdah.mcp_servers)
  STABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select encode(sha256(convert_to(s.type || ' ' || s.configuration, 'UTF8')), 'hex')
+  select encode(sha256(convert_to(s.type || ' ' || s.configuration
+    || case when s.sampling_model_id is null then '' else ' sampling' end
+    || case when s.allows_elicitation then ' elicitation' else '' end, 'UTF8')), 'hex')
 $function$
 ;
 
@@ -10193,7 +12351,8 @@ CREATE OR REPLACE FUNCTION howdah_private.mcp_server(tenant_id uuid, server_id u
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select jsonb_build_object('id', s.id, 'tenant_id', s.tenant_id, 'name', s.name, 'type', s.type,
-    'configuration', s.configuration, 'revision', howdah_private.mcp_revision(s))
+    'configuration', s.configuration, 'revision', howdah_private.mcp_revision(s),
+    'allows_elicitation', s.allows_elicitation, 'sampling_model', howdah_private.sampling_model(s))
   from howdah.mcp_servers as s
   where s.tenant_id = mcp_server.tenant_id and s.id = mcp_server.server_id and s.is_active
 $function$
@@ -10202,12 +12361,14 @@ $function$
 CREATE OR REPLACE FUNCTION howdah_private.mcp_server_entry(s howdah.mcp_servers)
  RETURNS jsonb
  LANGUAGE sql
- IMMUTABLE
+ STABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select howdah_private.sparse(s.configuration || jsonb_build_object(
-    'type', s.type, 'description', s.description, 'trusts_annotations', s.trusts_annotations, 'is_active', s.is_active
-  ), '{"description": "", "trusts_annotations": false, "is_active": true}')
+    'type', s.type, 'description', s.description, 'trusts_annotations', s.trusts_annotations, 'is_active', s.is_active,
+    'sampling_model', (select m.name from howdah.models as m where m.tenant_id = s.tenant_id and m.id = s.sampling_model_id),
+    'allows_elicitation', s.allows_elicitation
+  ), '{"description": "", "trusts_annotations": false, "allows_elicitation": false, "is_active": true}')
 $function$
 ;
 
@@ -10224,6 +12385,26 @@ AS $function$
     when known.accepted_digest is not null then 'changed'
     else 'new'
   end::howdah.mcp_tool_status
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.mcp_subscriptions(tenants uuid[], sessions text[])
+ RETURNS TABLE(place bigint, subscriptions jsonb)
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with asked as (
+    select a.* from unnest(mcp_subscriptions.tenants, mcp_subscriptions.sessions) with ordinality as a (tenant_id, session, place)
+  ),
+  kept as (
+    update howdah_private.mcp_sessions as s set expires_at = now() + interval '1 day'
+    from asked as a
+    where s.tenant_id = a.tenant_id and s.session = a.session and s.expires_at < now() + interval '12 hours'
+  )
+  select a.place, s.subscriptions
+  from asked as a
+  join howdah_private.mcp_sessions as s on s.tenant_id = a.tenant_id and s.session = a.session
 $function$
 ;
 
@@ -10265,6 +12446,71 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.metrics()
+ RETURNS TABLE(name text, labels jsonb, value double precision)
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+begin
+  return query
+  with live as materialized (
+    select e.status, e.waiting_for, count(*) as runs, min(greatest(e.run_at, e.wake_at)) as oldest_due_at,
+      count(*) filter (where greatest(e.run_at, e.wake_at) <= now()) as due
+    from howdah.executions as e
+    where e.status in ('queued', 'running', 'waiting', 'paused')
+    group by e.status, e.waiting_for
+  )
+  select 'howdah_runs', jsonb_build_object('status', l.status, 'waiting_for', coalesce(l.waiting_for::text, '')), l.runs::float8
+  from live as l
+  union all
+  select 'howdah_queue_depth', '{}', coalesce(sum(l.due), 0)::float8 from live as l where l.status = 'queued'
+  union all
+  select 'howdah_queue_oldest_age_seconds', '{}',
+    greatest(0, coalesce(extract(epoch from now() - min(l.oldest_due_at)), 0))::float8
+  from live as l where l.status = 'queued'
+  union all
+  select 'howdah_jobs', jsonb_build_object('state', j.state), count(*)::float8
+  from (
+    select case when o.locked_at is not null then 'locked' when o.attempts >= o.max_attempts then 'failed'
+      when o.run_at > now() then 'later' else 'ready' end as state
+    from graphile_worker._private_jobs as o
+  ) as j
+  group by j.state
+  union all
+  select 'howdah_questions_open', jsonb_build_object('kind', q.kind), count(*)::float8
+  from howdah.questions as q where q.status = 'open' group by q.kind
+  union all
+  select 'howdah_webhook_deliveries', jsonb_build_object('status', d.status), count(*)::float8
+  from howdah.webhook_deliveries as d where d.status <> 'delivered' group by d.status
+  union all
+  select 'howdah_alert_rules', jsonb_build_object('state', r.state), count(*)::float8
+  from howdah.alert_rules as r where r.is_active group by r.state
+  union all
+  select 'howdah_workers', '{}', count(*)::float8
+  from howdah_private.workers as w where w.heartbeat_at > clock_timestamp() - interval '10 seconds';
+  return query select f.name, f.labels, f.value from howdah_private.server_figures() as f;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.model_asked_otherwise(tenant_id uuid, models jsonb)
+ RETURNS text
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select case when m.id is null then format('asks model %s, which admins have removed since', p.model ->> 'name')
+    else format('asks model %s at another URL or with another secret than admins have given it since', m.name) end
+  from jsonb_array_elements(model_asked_otherwise.models) with ordinality as p (model, place)
+  left join howdah.models as m on m.id = (p.model ->> 'id')::uuid and m.tenant_id = model_asked_otherwise.tenant_id
+  where coalesce(p.model ->> 'base_url', p.model ->> 'secret_name') is not null
+    and (m.id is null or (p.model ->> 'provider', p.model ->> 'base_url', p.model ->> 'secret_name')
+      is distinct from (m.provider, m.base_url, m.secret_name))
+  order by p.place limit 1
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.model_definition(m howdah.models, request_params jsonb)
  RETURNS jsonb
  LANGUAGE sql
@@ -10275,6 +12521,7 @@ AS $function$
     'id', m.id, 'name', m.name, 'provider', m.provider, 'model', m.model, 'base_url', m.base_url,
     'context_tokens', m.context_tokens, 'request_params', model_definition.request_params
   ) || case when m.secret_name is null then '{}' else jsonb_build_object('secret_name', m.secret_name) end
+    || howdah_private.shown_to_model(m.capabilities)
 $function$
 ;
 
@@ -10289,6 +12536,16 @@ AS $function$
     'secret_name', m.secret_name, 'capabilities', m.capabilities, 'input_price', m.input_price,
     'output_price', m.output_price, 'context_tokens', m.context_tokens
   ), '{"purpose": "llm", "capabilities": {}}')
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.model_prices(ids uuid[])
+ RETURNS TABLE(id uuid, input_price numeric, output_price numeric)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select m.id, m.input_price, m.output_price from howdah.models as m where m.id = any (model_prices.ids)
 $function$
 ;
 
@@ -10607,6 +12864,89 @@ exception when unique_violation then
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.offered_tools(tool text DEFAULT NULL::text, after text DEFAULT NULL::text, at_most integer DEFAULT 1000)
+ RETURNS TABLE(tool text, kind text, id uuid, name text, description text, parameters jsonb)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with seen as (
+    select 'agent' as kind, a.id, a.name, a.description, a.is_active, a.prompt_id, a.prompt_values
+    from howdah.agents as a
+    where a.tenant_id = (select howdah.current_tenant()) and a.deleted_at is null
+      and a.id <> all ((select howdah_private.hidden_agents())::uuid[])
+    union all
+    select 'workflow', w.id, w.name, w.description, w.is_active, null, null
+    from howdah.workflows as w
+    where w.tenant_id = (select howdah.current_tenant()) and w.deleted_at is null
+      and w.id <> all ((select howdah_private.hidden_agents())::uuid[])
+    union all
+    select 'builtin', null, 'answer_question', null, false, null, null
+  ),
+  written as (
+    select s.*, left(regexp_replace(s.name, '[^A-Za-z0-9_-]', '_', 'g'), 64) as wire from seen as s
+  ),
+  ranked as (
+    select w.*, row_number() over (
+      partition by w.wire order by w.kind <> 'builtin', w.wire <> w.name, w.kind, w.id) as place
+    from written as w
+    where offered_tools.tool is null or w.wire = offered_tools.tool or offered_tools.tool ~ '^(agent|workflow)__'
+  ),
+  called as (
+    select r.*, case when r.place = 1 then r.wire
+      else r.kind || '__' || left(r.wire, 40) || '__' || left(md5(r.kind || r.name), 8) end as tool
+    from ranked as r
+    order by tool collate "C"
+    offset 0
+  )
+  select c.tool, c.kind, c.id, c.name, c.description, howdah_private.run_parameters(
+    (select p.variables from howdah.prompts as p where p.id = c.prompt_id), c.prompt_values)
+  from called as c
+  where c.is_active and (select howdah_private.may('executions', 'run'))
+    and (offered_tools.tool is null or c.tool = offered_tools.tool)
+    and (offered_tools.after is null or c.tool > offered_tools.after collate "C")
+    and ((select howdah_private.is_trusted()) or howdah_private.agent_permission(c.id) >= 'run')
+  limit offered_tools.at_most
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.outdated_version(version_id uuid, OUT what text, OUT name text, OUT version integer, OUT current integer, OUT fault text)
+ RETURNS SETOF record
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  return query
+  select 'agent', a.name, v.version, c.version, case
+    when v.definition -> 'agent' ? 'engine' then case
+      when (v.definition #>> '{agent,engine}', v.definition #> '{agent,engine_configuration}')
+        is distinct from (a.engine::text, a.engine_configuration)
+      then format('asks an engine (%s) that the agent has no more', v.definition #>> '{agent,engine}') end
+    else coalesce(
+      'has tool ' || howdah_private.tool_set_otherwise(v.agent_id, v.definition -> 'tools')
+        || ' with other settings than admins have given it since',
+      howdah_private.model_asked_otherwise(v.tenant_id, v.definition -> 'models')) end
+  from howdah.agent_versions as v
+  join howdah.agents as a on a.id = v.agent_id
+  left join howdah.agent_versions as c on c.id = a.current_version_id
+  where v.id = outdated_version.version_id and (a.version_is_stale or a.current_version_id is distinct from v.id)
+  union all
+  select 'workflow', w.name, v.version, c.version, howdah_private.model_asked_otherwise(v.tenant_id, v.definition -> 'models')
+  from howdah.workflow_versions as v
+  join howdah.workflows as w on w.id = v.workflow_id
+  left join howdah.workflow_versions as c on c.id = w.current_version_id
+  where v.id = outdated_version.version_id and (w.version_is_stale or w.current_version_id is distinct from v.id);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.outlet_of(kind text, tool text)
+ RETURNS howdah.filter_place
+ LANGUAGE sql
+ IMMUTABLE
+RETURN (CASE kind WHEN 'http'::text THEN 'arguments'::text WHEN 'mcp'::text THEN 'arguments'::text WHEN 'custom'::text THEN 'arguments'::text WHEN 'client'::text THEN 'arguments'::text WHEN 'sql'::text THEN 'sql'::text WHEN 'agent'::text THEN 'message'::text WHEN 'workflow'::text THEN 'message'::text WHEN 'builtin'::text THEN CASE tool WHEN 'http_request'::text THEN 'arguments'::text WHEN 'sql_query'::text THEN 'sql'::text WHEN 'send_message'::text THEN 'message'::text WHEN 'board_write'::text THEN 'board'::text WHEN 'todo'::text THEN 'board'::text WHEN 'write_resource'::text THEN 'file'::text ELSE NULL::text END ELSE NULL::text END)::howdah.filter_place
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.over_quota(id uuid, OUT quota_id uuid, OUT subject_id uuid)
  RETURNS record
  LANGUAGE plpgsql
@@ -10637,6 +12977,16 @@ begin
   where g.tenant_id = howdah.current_tenant()
     and (g.user_id = howdah.current_user_id() or g.role >= howdah.current_user_role());
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.own_model_name(agent_id uuid, purpose howdah.model_purpose)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select format('agent-%s-%s', own_model_name.agent_id, own_model_name.purpose)
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.own_parts(system_id uuid, own jsonb, document jsonb, release boolean)
@@ -10712,7 +13062,7 @@ begin
       detail = jsonb_build_object('field', case when e.agent_id is null then 'workflow_version_id' else 'agent_version_id' end)::text,
       hint = 'Leave it out: then it is the current one.';
   end if;
-  perform howdah_private.permit_version(e.agent_version_id);
+  perform howdah_private.permit_version(coalesce(e.agent_version_id, e.workflow_version_id));
   return coalesce(e.agent_version_id, e.workflow_version_id);
 end $function$
 ;
@@ -10960,6 +13310,19 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.parts_trust(tenant_id uuid, parts jsonb)
+ RETURNS howdah.trust
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select max(case when p.part ->> 'type' = 'resource'
+      then howdah_private.resource_trust(parts_trust.tenant_id, howdah_private.id_in(p.part ->> 'resource_id'))
+    when p.part ->> 'type' = 'image_url' and p.part #>> '{image_url,url}' !~ '^data:' then 'external' end)
+  from jsonb_array_elements(case jsonb_typeof(parts_trust.parts) when 'array' then parts_trust.parts else '[]' end) as p (part)
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.passes_by_itself(code text)
  RETURNS boolean
  LANGUAGE sql
@@ -10980,6 +13343,7 @@ AS $function$
     ('todos', 'run', 'member', false),
     ('resources', 'run', 'member', false),
     ('mail', 'run', 'member', true),
+    ('feedback_entries', 'run', 'member', true),
     ('agents', 'edit', 'member', true),
     ('agent_models', 'edit', 'member', true),
     ('agent_tools', 'edit', 'member', true),
@@ -10998,6 +13362,8 @@ AS $function$
     ('mcp_servers', 'manage', 'admin', false),
     ('tools', 'manage', 'admin', false),
     ('approvals', 'manage', 'admin', false),
+    ('tool_policies', 'manage', 'admin', false),
+    ('output_filters', 'manage', 'admin', false),
     ('concurrency_limits', 'manage', 'admin', false),
     ('quotas', 'manage', 'admin', false),
     ('grants', 'manage', 'admin', false),
@@ -11006,6 +13372,11 @@ AS $function$
     ('retention_policies', 'manage', 'owner', false),
     ('api_keys', 'manage', 'admin', false),
     ('api_keys', 'read', 'admin', false),
+    ('webhooks', 'manage', 'admin', false),
+    ('webhooks', 'read', 'admin', false),
+    ('webhook_deliveries', 'read', 'admin', false),
+    ('alert_rules', 'manage', 'admin', false),
+    ('alert_rules', 'read', 'admin', false),
     ('audit_log', 'read', 'admin', false)
 $function$
 ;
@@ -11164,31 +13535,15 @@ CREATE OR REPLACE FUNCTION howdah_private.permit_version(version_id uuid)
 AS $function$
 declare
   v_version record;
-  v_fault text;
 begin
   if howdah_private.is_trusted() or coalesce(howdah.current_user_role() <= 'admin', false) then
     return;
   end if;
-  select v.version, v.definition, a.id as agent_id, a.name, a.engine, a.engine_configuration, c.version as current
-  into v_version
-  from howdah.agent_versions as v
-  join howdah.agents as a on a.id = v.agent_id
-  left join howdah.agent_versions as c on c.id = a.current_version_id
-  where v.id = permit_version.version_id and (a.version_is_stale or a.current_version_id is distinct from v.id);
-  if not found then
-    return;
-  end if;
-  v_fault := case
-    when v_version.definition -> 'agent' ? 'engine'
-      and (v_version.definition #>> '{agent,engine}', v_version.definition #> '{agent,engine_configuration}')
-        is distinct from (v_version.engine::text, v_version.engine_configuration)
-      then format('asks an engine (%s) that the agent has no more', v_version.definition #>> '{agent,engine}')
-    else 'has tool ' || howdah_private.tool_set_otherwise(v_version.agent_id, v_version.definition -> 'tools')
-      || ' with other settings than admins have given it since' end;
-  if v_fault is not null then
+  select * into v_version from howdah_private.outdated_version(permit_version.version_id);
+  if v_version.fault is not null then
     raise exception using errcode = 'HWDEN',
-      message = format('version %s of agent %L %s', v_version.version, v_version.name, v_fault),
-      detail = jsonb_build_object('field', 'version', 'agent_version_id', permit_version.version_id)::text,
+      message = format('version %s of %s %L %s', v_version.version, v_version.what, v_version.name, v_version.fault),
+      detail = jsonb_build_object('field', 'version', v_version.what || '_version_id', permit_version.version_id)::text,
       hint = format('Run or fork it as it is now, with version %s; an admin may run it as it was.', v_version.current);
   end if;
 end $function$
@@ -11265,6 +13620,17 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.plan_watch(query text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  execute 'explain ' || plan_watch.query;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.pointer(VARIADIC parts text[])
  RETURNS text
  LANGUAGE sql
@@ -11273,6 +13639,29 @@ CREATE OR REPLACE FUNCTION howdah_private.pointer(VARIADIC parts text[])
 AS $function$
   select coalesce(string_agg('/' || replace(replace(p.part, '~', '~0'), '/', '~1'), '' order by p.place), '')
   from unnest(pointer.parts) with ordinality as p (part, place)
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.policies_of(agent_id uuid, t howdah.tools, effect howdah.tool_effect)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select jsonb_object_agg(l.trust, d.decision)
+  from (values ('user'::howdah.trust), ('internal'), ('external')) as l (trust)
+  cross join lateral (
+    select p.decision from howdah.tool_policies as p
+    where p.tenant_id = t.tenant_id and l.trust > p.min_trust
+      and (p.agent_id is null or p.agent_id = policies_of.agent_id)
+      and (p.tool_id is null or p.tool_id = t.id) and (p.kind is null or p.kind = t.kind)
+      and (p.effect is null or p.effect = greatest(policies_of.effect, t.effect))
+      and (num_nonnulls(p.tool_id, p.kind) = 1
+        or not (t.kind in ('agent', 'workflow') or t.kind = 'builtin' and t.name = 'ask_user'))
+    order by p.tool_id is null, p.agent_id is null, p.kind is null, p.effect is null, p.decision desc
+    limit 1
+  ) as d
+  where d.decision <> 'allow'
 $function$
 ;
 
@@ -11428,6 +13817,24 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.provider_config(agent_id uuid, purpose howdah.model_purpose)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select jsonb_strip_nulls(jsonb_build_object('provider', m.provider, 'model', m.model, 'api_url', m.base_url, 'api_key', (
+      select '****' || coalesce(s.last_four, '') from howdah.secrets as s
+      where s.tenant_id = m.tenant_id and s.name = m.secret_name)))
+    || case provider_config.purpose when 'llm' then '{}' else x.request_params end
+  from howdah.agent_models as x
+  join howdah.models as m on m.id = x.model_id
+  where x.agent_id = provider_config.agent_id and x.purpose = provider_config.purpose
+  order by x.position
+  limit 1
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.prune_system(system_id uuid, document jsonb)
  RETURNS void
  LANGUAGE plpgsql
@@ -11483,11 +13890,13 @@ begin
       join howdah.agents as a on a.id = u.agent_id where t.server_id = s.id and a.deleted_at is null)
     and not exists (select from howdah.tools as t join howdah.tools as c on c.compensation_tool_id = t.id
       where t.server_id = s.id and c.server_id is distinct from s.id and c.tenant_id = t.tenant_id);
+  perform howdah_private.drop_functions(prune_system.system_id, document);
   -- the one named default is used by all who name none
   delete from howdah.models as m
   where m.name <> 'default' and m.tenant_id = howdah.current_tenant() and m.agent_system_id = prune_system.system_id
     and not coalesce(document -> 'models' ? m.name, false)
     and not exists (select from howdah.agent_models as u where u.model_id = m.id)
+    and not exists (select from howdah.mcp_servers as s where s.tenant_id = m.tenant_id and s.sampling_model_id = m.id)
     and not exists (select from howdah.workflows as w where w.tenant_id = m.tenant_id and w.deleted_at is null
       and howdah_private.deciding_model(w.tenant_id, w.configuration) = m.id);
 end $function$
@@ -11675,6 +14084,42 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.rated_run(id uuid, message_seq integer)
+ RETURNS howdah.executions
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_tenant_id uuid := case when howdah_private.is_operator()
+    then (select x.tenant_id from howdah.executions as x where x.id = rated_run.id) else howdah.current_tenant() end;
+  v_run howdah.executions;
+begin
+  select e.* into v_run from howdah.executions as e
+  where e.id = rated_run.id and e.tenant_id = v_tenant_id
+    and howdah_private.sees_agent(coalesce(e.agent_id, e.workflow_id))
+  for key share;
+  if not found then
+    raise exception using errcode = 'HWNTF',
+      message = format('there is no execution %s', rated_run.id),
+      detail = jsonb_build_object('execution_id', rated_run.id)::text,
+      hint = 'Those there are stand in howdah.executions.';
+  end if;
+  perform howdah_private.permit('feedback_entries', 'run');
+  perform howdah_private.permit_agent(coalesce(v_run.agent_id, v_run.workflow_id), 'run',
+    case when v_run.agent_id is null then 'workflow' else 'agent' end);
+  if rated_run.message_seq is not null and not exists (
+    select from howdah.messages as m where m.execution_id = v_run.id and m.seq = rated_run.message_seq
+  ) then
+    raise exception using errcode = 'HWNTF',
+      message = format('execution %s has no message %s', v_run.id, rated_run.message_seq),
+      detail = jsonb_build_object('execution_id', v_run.id, 'message_seq', rated_run.message_seq, 'field', 'message_seq')::text,
+      hint = 'Leave message_seq out for the run as a whole. Its messages stand in howdah.messages.';
+  end if;
+  return v_run;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.read_answer(q howdah.questions, answer text, data jsonb)
  RETURNS TABLE(given text, value jsonb)
  LANGUAGE plpgsql
@@ -11754,6 +14199,22 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.reading_rules(OUT refused_calls text, OUT table_elsewhere text)
+ RETURNS record
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select
+    max(replace(replace(p.prosrc, 'refused_calls.calls', '$1::jsonb'), 'refused_calls.path', '$2::text[]'))
+      filter (where p.proname = 'refused_calls'),
+    max(replace(replace(p.prosrc, 'table_elsewhere.plan', '$1::json'), 'table_elsewhere.schemas', '$2::text[]'))
+      filter (where p.proname = 'table_elsewhere')
+  from pg_proc as p
+  where p.pronamespace = 'howdah_private'::regnamespace and p.proname in ('refused_calls', 'table_elsewhere')
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.reap_workers(patience interval DEFAULT '00:00:10'::interval)
  RETURNS SETOF uuid
  LANGUAGE plpgsql
@@ -11796,6 +14257,41 @@ AS $function$
   where s.id = record_mcp_failure.server_id and howdah_private.mcp_revision(s) = record_mcp_failure.revision
     and s.error is distinct from record_mcp_failure.error
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.record_mcp_prompts(server_id uuid, revision text, prompts jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_server howdah.mcp_servers;
+begin
+  select s.* into v_server from howdah.mcp_servers as s where s.id = record_mcp_prompts.server_id for no key update;
+  if not found or not v_server.is_active or howdah_private.mcp_revision(v_server) <> record_mcp_prompts.revision then
+    return '[]'; -- another row by now, about which somebody else asks
+  end if;
+  insert into howdah.mcp_prompts as m (tenant_id, server_id, name, description, template, variables, digest, status, fault)
+  select v_server.tenant_id, v_server.id, p.name, p.description, p.template, p.variables, p.digest,
+    case when p.fault is null then 'new' else 'refused' end::howdah.mcp_tool_status, p.fault
+  from jsonb_to_recordset(record_mcp_prompts.prompts)
+    as p (name text, description text, template text, variables jsonb, digest text, fault text)
+  on conflict on constraint mcp_prompts_tenant_id_server_id_name_key do update
+  set description = excluded.description, template = excluded.template, variables = excluded.variables, digest = excluded.digest,
+    fault = excluded.fault, status = howdah_private.mcp_prompt_status(m, excluded.digest, excluded.fault)
+  where m.digest <> excluded.digest or m.status <> howdah_private.mcp_prompt_status(m, excluded.digest, excluded.fault);
+  update howdah.mcp_prompts as m set status = 'gone', fault = null
+  where m.tenant_id = v_server.tenant_id and m.server_id = v_server.id and m.status <> 'gone' and m.accepted_digest is not null
+    and not exists (select from jsonb_to_recordset(record_mcp_prompts.prompts) as p (name text) where p.name = m.name);
+  delete from howdah.mcp_prompts as m
+  where m.tenant_id = v_server.tenant_id and m.server_id = v_server.id and m.accepted_digest is null
+    and not exists (select from jsonb_to_recordset(record_mcp_prompts.prompts) as p (name text) where p.name = m.name);
+  return coalesce((
+    select jsonb_agg(jsonb_build_object('prompt', m.name, 'status', m.status) order by m.name) from howdah.mcp_prompts as m
+    where m.tenant_id = v_server.tenant_id and m.server_id = v_server.id and m.status = 'changed'
+  ), '[]');
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.record_mcp_tools(server_id uuid, revision text, server_info jsonb, tools jsonb)
@@ -12113,7 +14609,6 @@ CREATE OR REPLACE FUNCTION howdah_private.refuse_builtin_settings(name text, con
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_tenant_id constant uuid := howdah.current_tenant();
   v_known record := howdah_private.builtin_settings(refuse_builtin_settings.name);
   v_names text[] := array(select jsonb_object_keys(v_known.settings));
   v_faults text[] := howdah_private.json_faults(
@@ -12128,14 +14623,48 @@ begin
       hint = coalesce('Did you mean ' || howdah_private.nearest_word(v_name, v_names) || '?',
         case when v_name is not null then 'The settings: ' || array_to_string(v_names, ', ') end, v_known.example);
   end if;
-  for v_name in
-    select s.value ->> 'secret_name' from jsonb_each(refuse_builtin_settings.configuration -> 'secrets') as s
-  loop
-    perform from howdah.secrets as k where k.name = v_name and k.tenant_id = v_tenant_id for key share;
-    if not found then
-      perform howdah_private.refuse_unknown_secret(v_name);
-    end if;
-  end loop;
+  perform howdah_private.hold_secrets(refuse_builtin_settings.configuration);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.refuse_client_tools(e howdah.executions)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_fault record;
+begin
+  if e.workflow_id is not null or jsonb_typeof(e.client_tools) <> 'array' or jsonb_array_length(e.client_tools) > 128
+    or octet_length(e.client_tools::text) > 1048576 then
+    raise exception using errcode = 'HWINV',
+      message = case when e.workflow_id is not null then 'client_tools are for the run of an agent, not of a workflow'
+        else 'client_tools must be a list of at most 128 tools and 1 MB' end,
+      detail = jsonb_build_object('field', 'client_tools')::text,
+      hint = case when e.workflow_id is not null then 'Give its members the tools they need, or run an agent.'
+        else 'Leave out those that are not needed.' end;
+  end if;
+  select t.place - 1 as index, coalesce(howdah_private.client_tool_fault(t.tool), format('.name: %s', n.reason)) as fault
+  into v_fault
+  from jsonb_array_elements(e.client_tools) with ordinality as t (tool, place)
+  cross join lateral (
+    select case when exists (
+        select from jsonb_array_elements(e.client_tools) with ordinality as o (tool, place)
+        where o.tool ->> 'name' = t.tool ->> 'name' and o.place < t.place) then 'two tools have this name'
+      when e.forked_from_execution_id is null and exists (
+        select from howdah.agent_versions as v cross join lateral jsonb_array_elements(v.definition -> 'tools') as d (tool)
+        where v.id = e.agent_version_id and v.tenant_id = e.tenant_id
+          and (d.tool ->> 'name' = t.tool ->> 'name' or d.tool -> 'aliases' ? (t.tool ->> 'name'))
+      ) then 'the agent has a tool of its own by this name' end as reason
+  ) as n
+  where howdah_private.client_tool_fault(t.tool) is not null or n.reason is not null
+  order by t.place limit 1;
+  if found then
+    raise exception using errcode = 'HWINV', message = format('client_tools[%s]%s', v_fault.index, v_fault.fault),
+      detail = jsonb_build_object('field', format('client_tools[%s]', v_fault.index))::text,
+      hint = 'A tool is {"name": "get_weather", "description": "…", "parameters": {"type": "object", …}}.';
+  end if;
 end $function$
 ;
 
@@ -12336,13 +14865,7 @@ begin
       detail = jsonb_build_object('field', split_part(v_fault, ' ', 1))::text,
       hint = 'Text is text/*, JSON, XML, YAML and the like. What is long is divided over several files.';
   end if;
-  if (
-    select count(*) >= 200 from howdah.resources as r
-    where r.tenant_id = run.tenant_id and r.execution_id = run.root_execution_id
-  ) then
-    raise exception using errcode = 'HWQTA', message = 'this task has written 200 files, more are not allowed',
-      hint = 'Put what belongs together into one file.';
-  end if;
+  perform howdah_private.refuse_more_files(run);
 end $function$
 ;
 
@@ -12379,6 +14902,104 @@ begin
       detail = jsonb_build_object('field', 'input')::text,
       hint = 'Give a large text to the agent by a tool that reads it piece by piece.';
   end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.refuse_function(system_name text, name text, field text, message text, hint text)
+ RETURNS void
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  raise exception using errcode = 'HWINV', message = refuse_function.message,
+    detail = jsonb_build_object('field', refuse_function.field, 'function', refuse_function.system_name || '.' || refuse_function.name)::text,
+    hint = refuse_function.hint;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.refuse_function_of(system_name text, name text)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if not howdah_private.is_operator() then
+    raise exception using errcode = 'HWDEN', message = 'only an owner may describe functions',
+      detail = jsonb_build_object('function', refuse_function_of.name)::text,
+      hint = 'Let the database''s owner apply it: npx howdah db url.';
+  elsif system_name !~ '^[a-z_][a-z0-9_]{0,62}$' or system_name ~ '^(pg_.*|information_schema|public|howdah.*|graphile_.*)$' then
+    perform howdah_private.refuse_function(system_name, name, 'name',
+      format('functions stand in a schema that is called as their system, and %s is no name for one', to_jsonb(system_name)),
+      'Call the system by lower-case letters, digits and _, as nothing else of the database is.');
+  elsif exists (select from howdah_private.functions_of(system_name, array[name])) and not exists (
+    select from howdah.agent_systems as s
+    where s.name = refuse_function_of.system_name and refuse_function_of.name = any (s.functions)
+  ) then
+    raise exception using errcode = 'HWCNF',
+      message = format('there is a function %I.%I already, and no agent system has made it', system_name, name),
+      detail = jsonb_build_object('function', system_name || '.' || name)::text,
+      hint = 'Call this one or the system otherwise, or drop that function first.';
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.refuse_history(history jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_fault record;
+begin
+  if jsonb_typeof(refuse_history.history) <> 'array' or jsonb_array_length(refuse_history.history) > 2000
+    or octet_length(refuse_history.history::text) > 8388608 then
+    raise exception using errcode = 'HWINV', message = 'history must be a list of at most 2000 messages and 8 MB',
+      detail = jsonb_build_object('field', 'history')::text,
+      hint = 'Leave out what was said long ago, or begin a session: it keeps what was said.';
+  end if;
+  select m.place - 1 as index, f.fault into v_fault
+  from jsonb_array_elements(refuse_history.history) with ordinality as m (message, place)
+  cross join lateral howdah_private.history_fault(m.message) as f (fault)
+  where f.fault is not null order by m.place limit 1;
+  if found then
+    raise exception using errcode = 'HWINV', message = format('history[%s]%s', v_fault.index, v_fault.fault),
+      detail = jsonb_build_object('field', format('history[%s]', v_fault.index))::text,
+      hint = 'A message is {"role": "user", "content": "…"}; calls stand in tool_calls as [{"id", "name", "arguments"}].';
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.refuse_http_tool(parameters jsonb, configuration jsonb, of_agent boolean)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_known jsonb := howdah_private.http_settings(refuse_http_tool.of_agent);
+  v_names text[] := array(select jsonb_object_keys(v_known));
+  v_faults text[] := howdah_private.json_faults(
+    jsonb_build_object('additionalProperties', false, 'properties', v_known)
+      || case when refuse_http_tool.of_agent then '{}' else '{"required": ["url"]}'::jsonb end,
+    refuse_http_tool.configuration);
+  v_name text;
+begin
+  if cardinality(v_faults) = 0 and not refuse_http_tool.of_agent then
+    v_faults := howdah_private.http_faults(refuse_http_tool.parameters, refuse_http_tool.configuration);
+  end if;
+  if cardinality(v_faults) > 0 then
+    select k.key into v_name from jsonb_object_keys(refuse_http_tool.configuration) as k (key)
+    where k.key <> all (v_names) order by 1 limit 1;
+    raise exception using errcode = 'HWINV', message = 'configuration: ' || array_to_string(v_faults, '; '),
+      detail = jsonb_build_object('field', 'configuration', 'faults', to_jsonb(v_faults))::text,
+      hint = coalesce('Did you mean ' || howdah_private.nearest_word(v_name, v_names) || '?',
+        case when v_name is not null then 'The settings: ' || array_to_string(v_names, ', ') end,
+        'Such as {"method": "GET", "url": "https://api.example.org/orders/{order}"}, with order a required property of parameters.');
+  end if;
+  perform howdah_private.hold_secrets(refuse_http_tool.configuration);
 end $function$
 ;
 
@@ -12531,6 +15152,15 @@ begin
       detail = jsonb_build_object('field', 'configuration', 'path', 'configuration.url')::text,
       hint = 'Leave it out. Store a key as a secret (howdah secret set NAME) and name it in secret_name or secrets.';
   end if;
+  if exists (
+    select from howdah.models as m
+    where m.tenant_id = s.tenant_id and m.id = s.sampling_model_id and m.purpose <> 'llm'
+  ) then
+    raise exception using errcode = 'HWINV',
+      message = format('the sampling model of MCP server %L is none that answers', s.name),
+      detail = jsonb_build_object('field', 'sampling_model_id', 'server', s.name)::text,
+      hint = 'Name a model whose purpose is llm, or none: what the server asks of a model is refused then.';
+  end if;
 end $function$
 ;
 
@@ -12589,6 +15219,23 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.refuse_more_files(run howdah.executions)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if (
+    select count(*) >= 200 from howdah.resources as r
+    where r.tenant_id = run.tenant_id and r.execution_id = run.root_execution_id
+  ) then
+    raise exception using errcode = 'HWQTA', message = 'this task has written 200 files, more are not allowed',
+      hint = 'Put what belongs together into one file.';
+  end if;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.refuse_no_function(configuration jsonb)
  RETURNS void
  LANGUAGE plpgsql
@@ -12611,6 +15258,20 @@ begin
       message = 'a SQL tool has to say its function: configuration: ' || array_to_string(v_faults, '; '),
       detail = jsonb_build_object('field', 'configuration', 'faults', to_jsonb(v_faults))::text,
       hint = 'howdah.register_sql_tool(signature) makes a function a tool.';
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.refuse_no_owner(what text)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if not howdah_private.is_operator() then
+    raise exception using errcode = 'HWDEN', message = format('only an owner of the database may %s', refuse_no_owner.what),
+      hint = 'Connect as the database''s owner: npx howdah db url.';
   end if;
 end $function$
 ;
@@ -12638,38 +15299,11 @@ CREATE OR REPLACE FUNCTION howdah_private.refuse_other_schemas(plan json, schema
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_table text;
+  v_table constant text := howdah_private.table_elsewhere(refuse_other_schemas.plan, refuse_other_schemas.schemas);
 begin
-  with recursive read_tables as (
-    select distinct to_regclass(format('%I.%I', p.node ->> 'Schema', p.node ->> 'Relation Name'))::oid as oid
-    from jsonb_path_query(plan::jsonb, 'strict $.** ? (exists (@."Relation Name"))') as p (node)
-  ),
-  readers as (
-    select d.refobjid as oid, r.ev_class as reader from pg_depend as d
-    join pg_rewrite as r on r.oid = d.objid and d.classid = 'pg_rewrite'::regclass
-    where d.refclassid = 'pg_class'::regclass
-    union all
-    select d.refobjid, p.polrelid from pg_depend as d
-    join pg_policy as p on p.oid = d.objid and d.classid = 'pg_policy'::regclass
-    where d.refclassid = 'pg_class'::regclass
-    union all
-    select i.inhrelid, i.inhparent from pg_inherits as i
-  ),
-  reached (start, oid) as (
-    select t.oid, t.oid from read_tables as t
-    union
-    select x.start, r.reader from reached as x join readers as r on r.oid = x.oid
-  )
-  select t.oid::regclass::text into v_table from read_tables as t
-  where not exists (
-    select from reached as x
-    join pg_class as c on c.oid = x.oid join pg_namespace as n on n.oid = c.relnamespace
-    where x.start = t.oid and n.nspname = any (schemas)
-  )
-  limit 1;
   if v_table is not null then
     raise exception using errcode = 'HWDEN',
-      message = format('the query reads %s, which is in none of the schemas this tool may read', v_table),
+      message = 'the query reads a table that is in none of the schemas this tool may read', -- who named it was refused before
       hint = 'The schemas it may read: ' || array_to_string(schemas, ', ');
   end if;
 end $function$
@@ -12784,7 +15418,7 @@ CREATE OR REPLACE FUNCTION howdah_private.refuse_prompt_values(version_id uuid, 
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select howdah_private.rendered_prompt(v.definition #> '{agent,prompt}', refuse_prompt_values.input_data)
+  select howdah_private.rendered_prompt(v.definition #> '{agent,prompt}', refuse_prompt_values.input_data, 'input_data')
   from howdah.agent_versions as v
   where v.id = refuse_prompt_values.version_id and v.definition -> 'agent' ? 'prompt'
 $function$
@@ -12936,6 +15570,35 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.refuse_references(field text, schema jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_found record;
+begin
+  if not jsonb_path_exists(refuse_references.schema, 'strict $.**."$ref" ? (@.type() == "string")')
+    or jsonb_path_exists(refuse_references.schema, 'strict $.**."$id"') then
+    return;
+  end if;
+  select r.path, r.reference into v_found
+  from howdah_private.schema_references(refuse_references.field, refuse_references.schema) as r
+  where r.reference not like '#%'
+    or (r.reference like '#/%' and howdah_private.json_referred(refuse_references.schema, r.reference) is null)
+  order by r.path limit 1;
+  if found then
+    raise exception using errcode = 'HWINV',
+      message = format('%s is not a JSON Schema that can be checked: %s: %s %s', refuse_references.field, v_found.path,
+        to_jsonb(left(v_found.reference, 200)),
+        case when v_found.reference like '#%' then 'leads nowhere' else 'leads to another document' end),
+      detail = jsonb_build_object('field', refuse_references.field, 'path', v_found.path)::text,
+      hint = 'Put what it refers to below $defs, and refer to it as #/$defs/NAME.';
+  end if;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.refuse_request(tenant_id uuid, user_id uuid, api_key_id uuid)
  RETURNS void
  LANGUAGE plpgsql
@@ -12967,13 +15630,17 @@ CREATE OR REPLACE FUNCTION howdah_private.refuse_result_limit(configuration json
 AS $function$
 declare
   v_faults text[] := howdah_private.json_faults(
-    '{"properties": {"max_result_bytes": {"type": "integer", "minimum": 1000, "maximum": 1048576}}}',
+    '{"properties": {"max_result_bytes": {"type": "integer", "minimum": 1000, "maximum": 1048576},
+      "result_trust": {"enum": ["user", "internal", "external"]}, "dry_run": {"type": "boolean"}}}',
     refuse_result_limit.configuration);
 begin
   if cardinality(v_faults) > 0 then
     raise exception using errcode = 'HWINV', message = 'configuration: ' || array_to_string(v_faults, '; '),
       detail = jsonb_build_object('field', 'configuration', 'faults', to_jsonb(v_faults))::text,
-      hint = '{"max_result_bytes": 65536}';
+      hint = case
+        when v_faults[1] like '%dry_run%' then '{"dry_run": false}'
+        when v_faults[1] like '%result_trust%' then '{"result_trust": "internal"}'
+        else '{"max_result_bytes": 65536}' end;
   end if;
 end $function$
 ;
@@ -13040,7 +15707,7 @@ begin
     from pg_constraint as c where c.conrelid = refuse_row.relation and c.conname = refuse_row.rule;
   end if;
   raise exception using errcode = 'HWINV',
-    message = coalesce(format('the row of %s is refused: ', v_table) || replace(refuse_row.rule, '_', ' '),
+    message = coalesce(format('the row of %s is refused: ', v_table) || howdah_private.rule_told(refuse_row.rule, v_fields),
       format('%s of %s is missing', refuse_row.field, v_table)),
     detail = jsonb_build_object('table', v_table, 'fields', v_fields, 'constraint', refuse_row.rule)::text,
     hint = coalesce(v_fix, format('Give %s a value.', refuse_row.field)),
@@ -13236,6 +15903,26 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.refuse_unfit_function(system_name text, name text, id oid)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_reason text := (
+    select case when p.prosecdef then 'it is security definer, so whoever called it would have the rights of the owner'
+      when not l.lanpltrusted then format('%s is no trusted language', l.lanname) end
+    from pg_catalog.pg_proc as p join pg_catalog.pg_language as l on l.oid = p.prolang
+    where p.oid = refuse_unfit_function.id);
+begin
+  perform howdah_private.refuse_function(system_name, refuse_unfit_function.name, 'definition',
+    format('%I.%I cannot belong to an agent system: %s', system_name, refuse_unfit_function.name, v_reason),
+    'Functions of agent systems have the rights of who calls them: grant howdah_app what they read and write.')
+  where v_reason is not null;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.refuse_unfit_run(e howdah.executions)
  RETURNS void
  LANGUAGE plpgsql
@@ -13247,6 +15934,11 @@ declare
 begin
   if jsonb_typeof(e.metadata) is distinct from 'object' then
     perform howdah_private.refuse_row('howdah.executions', 'metadata_is_an_object', null);
+  end if;
+  if e.callback_url !~* '^https?://[^/@?#\s]+([/?#]\S*)?$' or length(e.callback_url) > 2000 then
+    raise exception using errcode = 'HWINV', message = 'callback_url is no address of HTTP',
+      detail = jsonb_build_object('field', 'callback_url')::text,
+      hint = 'Write it as https://host/path, at most 2000 characters, with no user, password or space in it.';
   end if;
   select * into v_large
   from (values
@@ -13261,7 +15953,7 @@ begin
       detail = jsonb_build_object('field', v_large.field, 'most', v_large.most, 'unit', v_large.unit)::text,
       hint = howdah_private.size_fix(v_large.most, v_large.unit, 'object');
   end if;
-  if e.forked_from_execution_id is null then
+  if e.forked_from_execution_id is null and e.table_trigger_id is null then -- which the owner of a table made
     perform howdah_private.refuse_plain_keys('metadata', e.metadata);
   end if;
 end $function$
@@ -13314,6 +16006,28 @@ begin
     detail = jsonb_build_object('table', refuse_unknown.relation, 'field', field, 'id', refuse_unknown.id, 'constraint', rule)::text,
     hint = format('Take the id of one that you see in howdah.%s.', referenced),
     schema = 'howdah', table = refuse_unknown.relation, column = field, constraint = rule;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.refuse_unknown_part(field text, names text[], known text[], aliases text[] DEFAULT '{}'::text[])
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_name text;
+begin
+  select n.name into v_name from unnest(refuse_unknown_part.names) with ordinality as n (name, place)
+  where n.name <> all (known || aliases) order by n.place limit 1;
+  if v_name is null then
+    return;
+  end if;
+  raise exception using errcode = 'HWNTF',
+    message = format('there is no %s named %L', rtrim(field, 's'), v_name),
+    detail = jsonb_build_object('field', field, 'name', v_name)::text,
+    hint = coalesce('Did you mean ' || howdah_private.nearest_word(left(v_name, 60), known) || '?',
+      'There are: ' || howdah_private.some_of(known, 12) || '.', 'There is none yet.');
 end $function$
 ;
 
@@ -13390,34 +16104,13 @@ CREATE OR REPLACE FUNCTION howdah_private.refuse_used_secret(secret howdah.secre
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_models text[] := array(
-    select m.name from howdah.models as m
-    where m.tenant_id = secret.tenant_id and m.secret_name = secret.name
-    union all
-    select 'of agent ' || a.name from howdah.agents as a
-    where a.tenant_id = secret.tenant_id and a.deleted_at is null
-      and a.engine_configuration ->> 'secret_name' = secret.name
-    union all
-    select 'of MCP server ' || s.name from howdah.mcp_servers as s
-    where s.tenant_id = secret.tenant_id and secret.name = any (howdah_private.mcp_secrets(s.configuration))
-    union all
-    select 'of tool ' || t.name || coalesce(' of agent ' || x.agent, '')
-    from howdah.tools as t
-    cross join lateral (
-      select null as agent, t.configuration
-      union all
-      select a.name, g.configuration from howdah.agent_tools as g join howdah.agents as a on a.id = g.agent_id
-      where g.tool_id = t.id and a.deleted_at is null
-    ) as x
-    where t.tenant_id = secret.tenant_id and t.kind = 'builtin' and t.name = 'http_request'
-      and jsonb_path_exists(x.configuration, 'lax $.secrets.*.secret_name ? (@ == $name)',
-        jsonb_build_object('name', secret.name))
-    order by 1);
+  v_users text[] := array(
+    select u.used_by from howdah_private.users_of_secret(secret.tenant_id, secret.name) as u order by 1);
 begin
-  if v_models <> '{}' then
+  if v_users <> '{}' then
     raise exception using errcode = 'HWCNF',
-      message = format('secret %L is used by the models %s', secret.name, array_to_string(v_models, ', ')),
-      detail = jsonb_build_object('secret', secret.name, 'models', v_models)::text,
+      message = format('secret %L is used by %s', secret.name, array_to_string(v_users, ', ')),
+      detail = jsonb_build_object('secret', secret.name, 'used_by', v_users)::text,
       hint = 'Let them name another secret first; forced (--force), their calls fail from now on.';
   end if;
 end $function$
@@ -13480,6 +16173,32 @@ begin
       detail = jsonb_build_object('field', 'variables', 'faults', to_jsonb(v_faults))::text,
       hint = '{"customer": {"type": "string"}, "tone": {"type": "string", "enum": ["kind", "strict"], "default": "kind"}}';
   end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.refuse_watch_expression(watched regclass, field text, expression text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_relname name;
+begin
+  select c.relname into v_relname from pg_catalog.pg_class as c where c.oid = refuse_watch_expression.watched;
+  perform howdah_private.plan_watch(format(
+    E'select from (select (null::%1$s).*) as %2$I where (\n%3$s\n) %4$s and (case when true then (\n%3$s\n) else\n%3$s\nend) %4$s',
+    watched, v_relname, expression, case field when 'condition' then '' else 'is null' end));
+exception when insufficient_privilege then
+  raise exception using errcode = 'HWDEN',
+    message = format('%s cannot be worked out: %s', field, sqlerrm),
+    detail = jsonb_build_object('field', field)::text,
+    hint = 'It has the rights of howdah_app, which needs those to tables and functions in the expression, and to their schemas.';
+when others then
+  raise exception using errcode = 'HWINV',
+    message = format('%s is no expression over the columns of %s: %s', field, watched, sqlerrm),
+    detail = jsonb_build_object('field', field, 'expression', expression)::text,
+    hint = case field when 'condition' then $h$Write one expression that is true or false, such as $$status = 'new'$$.$h$
+      else $h$Write one expression for one row, such as $$'Answer: ' || body$$; functions stand with their schema.$h$ end;
 end $function$
 ;
 
@@ -13681,19 +16400,27 @@ CREATE OR REPLACE FUNCTION howdah_private.remember_approval(q howdah.questions, 
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  insert into howdah.approvals (tenant_id, scope, tool, execution_id, session_id, agent_id, created_by)
+  insert into howdah.approvals (tenant_id, scope, tool, execution_id, session_id, agent_id, created_by, trust)
   select q.tenant_id, s.scope, q.tool_call ->> 'name',
     case when s.scope = 'run' then case remember_approval.scope when 'run' then q.execution_id
       else q.root_execution_id end end,
     case s.scope when 'session' then q.session_id end,
-    case s.scope when 'agent' then e.agent_id end, howdah_private.actor()
+    case s.scope when 'agent' then e.agent_id end, howdah_private.actor(), greatest('user', e.trust)
   from howdah.executions as e
   cross join lateral (
     select case when remember_approval.scope = 'session' and q.session_id is null then 'run'
       else remember_approval.scope end as scope
   ) as s
   where e.id = q.execution_id and s.scope is not null
-  on conflict do nothing
+  on conflict do nothing;
+  update howdah.approvals as a set trust = e.trust
+  from howdah.executions as e
+  where e.id = q.execution_id and remember_approval.scope is not null and a.tenant_id = q.tenant_id
+    and a.tool = q.tool_call ->> 'name' and a.trust < e.trust and case a.scope
+      when 'run' then a.execution_id in (q.execution_id, q.root_execution_id)
+      when 'session' then remember_approval.scope = 'session' and a.session_id = q.session_id
+      else remember_approval.scope = 'agent' and a.agent_id = e.agent_id end
+    and (a.scope <> 'run' or remember_approval.scope <> 'agent')
 $function$
 ;
 
@@ -13728,6 +16455,8 @@ AS $function$
   where q.tenant_id = u.tenant_id and u.username in (q.answered_by, q.escalate_to);
   update howdah.approvals as a set created_by = new_name
   where a.tenant_id = u.tenant_id and a.created_by = u.username;
+  update howdah.feedback_entries as f set created_by = new_name
+  where f.tenant_id = u.tenant_id and f.created_by = u.username;
   update howdah.mail as m set created_by = new_name
   where m.tenant_id = u.tenant_id and m.created_by = u.username;
   update howdah.api_keys as k set created_by = new_name
@@ -13738,7 +16467,7 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.rendered_prompt(prompt jsonb, given jsonb)
+CREATE OR REPLACE FUNCTION howdah_private.rendered_prompt(prompt jsonb, given jsonb, field text DEFAULT 'variables'::text)
  RETURNS text
  LANGUAGE plpgsql
  IMMUTABLE SECURITY DEFINER
@@ -13752,8 +16481,9 @@ declare
 begin
   if cardinality(v_faults) > 0 then
     raise exception using errcode = 'HWINV',
-      message = format('prompt %s: %s', rendered_prompt.prompt ->> 'name', array_to_string(v_faults, '; ')),
-      detail = jsonb_build_object('field', 'variables', 'prompt', rendered_prompt.prompt -> 'name',
+      message = format('%s for prompt %s: %s', rendered_prompt.field, rendered_prompt.prompt ->> 'name',
+        array_to_string(v_faults, '; ')),
+      detail = jsonb_build_object('field', rendered_prompt.field, 'prompt', rendered_prompt.prompt -> 'name',
         'faults', to_jsonb(v_faults))::text,
       hint = 'A run brings values in input_data, its agent in prompt_values: '
         || (select string_agg(k.name, ', ' order by k.name) from jsonb_object_keys(v_variables) as k (name)) || '.';
@@ -13848,6 +16578,9 @@ CREATE OR REPLACE FUNCTION howdah_private.reply_fault(q howdah.questions, given 
 AS $function$
   select case
     when reply_fault.given is null and reply_fault.data is null then 'an answer is missing'
+    when q.trust = 'external' and reply_fault.given = 'decline' and reply_fault.data is null then null
+    when q.trust = 'external' and reply_fault.given = 'accept'
+      then (howdah_private.json_faults(q.schema, coalesce(reply_fault.data, '{}')))[1]
     when q.schema is not null
       then (howdah_private.json_faults(q.schema, coalesce(reply_fault.data, to_jsonb(reply_fault.given))))[1]
     when q.options is not null and not q.options ? coalesce(reply_fault.given, reply_fault.data #>> '{}')
@@ -13941,6 +16674,21 @@ AS $function$
         'members', howdah_private.workflow_definition(w.id) #> '{workflow,members}'))
       from howdah.workflows as w
       where w.tenant_id = s.tenant_id and w.agent_system_id = s.id and w.deleted_at is null), '{}'))
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.resource_trust(tenant_id uuid, id uuid)
+ RETURNS howdah.trust
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select coalesce((
+    select greatest('internal', e.trust, case when r.metadata ->> 'trust' = 'external' then 'external'::howdah.trust end)
+    from howdah.resources as r
+    join howdah.executions as e on e.id = howdah_private.id_in(r.metadata ->> 'written_by_execution_id') and e.tenant_id = r.tenant_id
+    where r.id = resource_trust.id and r.tenant_id = resource_trust.tenant_id
+  ), 'external')
 $function$
 ;
 
@@ -14147,6 +16895,43 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.rows_before(counted jsonb, lists integer, results text[], bounds jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_lists constant int := mxid_age('1'::xid) - rows_before.lists;
+begin
+  return (
+    select coalesce(jsonb_agg(t.tbl || jsonb_build_object('before', case when t.tbl ->> 'left_out' is null then
+      howdah_private.touched_rows(t.tbl, 'xmax', v_lists, (bounds ->> 'rows')::int, (bounds ->> 'bytes')::bigint) end)), '[]')
+    from howdah_private.tables_changed(rows_before.counted, (bounds ->> 'scanned')::bigint) as t (tbl)
+  );
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.rows_gone(tbl jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_rows constant jsonb := tbl #> '{before,rows}';
+  v_there jsonb;
+begin
+  execute format('select coalesce(jsonb_object_agg(t.tableoid || '' '' || t.ctid, true), ''{}'') from %I.%I as t where t.ctid = any ($1)',
+    tbl ->> 'schema', tbl ->> 'name')
+    into v_there using array(select (r.value ->> 'place')::tid from jsonb_array_elements(v_rows) as r);
+  return (
+    select coalesce(jsonb_agg(r.value -> 'row'), '[]') from jsonb_array_elements(v_rows) as r
+    where not v_there ? ((r.value ->> 'part') || ' ' || (r.value ->> 'place'))
+  );
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.rows_of_query(query text, path text, schemas text[], max_rows integer, max_bytes integer, max_cost double precision)
  RETURNS TABLE(rows text[], cut_by text)
  LANGUAGE plpgsql
@@ -14187,6 +16972,28 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.rule_told(rule text, fields jsonb)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select coalesce(
+    case when rule_told.fields ? p[1] then p[1] else replace(p[1], '_', ' ') end
+    || case
+      when p[2] in ('is', 'are') and p[3] ~ '^_not_(?!.*_and_)' then ' must not be' || replace(substr(p[3], 5), '_', ' ')
+      else coalesce((
+          select v.told from (values ('is', ' must be'), ('are', ' must be'), ('has', ' must have'), ('have', ' must have'),
+            ('counts', ' must count'), ('fits', ' must fit'), ('fit', ' must fit'), ('say', ' must say'), ('names', ' must name'),
+            ('name', ' must name'), ('may', ' must be allowed to'), ('exist', ' may be there')) as v (verb, told)
+          where v.verb = p[2]
+        ), '') || replace(p[3], '_', ' ') end,
+    replace(rule_told.rule, '_', ' '))
+  from (values (1)) as one
+  left join regexp_match(rule_told.rule, '^(.+?)_(is|are|has|have|counts|fits|fit|say|names|name|may|exist)((?:_.*)?)$') as p on true
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.run_bound(statement text, argument jsonb, path text)
  RETURNS SETOF text
  LANGUAGE plpgsql
@@ -14200,6 +17007,39 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.run_by_id(agent_id uuid, workflow_id uuid, input text, input_data jsonb, session_id uuid, run_at timestamp with time zone, priority integer, idempotency_key text, metadata jsonb, input_parts jsonb, callback_url text, version text)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_id uuid := howdah.uuid_v7();
+  v_first uuid := v_id;
+begin
+  if run_by_id.idempotency_key is not null then
+    v_first := howdah_private.reserve_idempotency_key(howdah.current_tenant(), run_by_id.idempotency_key, v_id);
+  end if;
+  if v_first = v_id then
+    insert into howdah.executions (
+      agent_id, agent_version_id, workflow_id, workflow_version_id, input, input_data, session_id, run_at, priority,
+      idempotency_key, metadata, input_parts, callback_url
+    ) values (
+      run_by_id.agent_id,
+      case when run_by_id.agent_id is not null and run_by_id.version is not null
+        then howdah_private.version_named(run_by_id.agent_id, null, run_by_id.version) end,
+      run_by_id.workflow_id,
+      case when run_by_id.workflow_id is not null and run_by_id.version is not null
+        then howdah_private.version_named(null, run_by_id.workflow_id, run_by_id.version) end,
+      run_by_id.input, run_by_id.input_data, run_by_id.session_id, coalesce(run_by_id.run_at, now()),
+      coalesce(run_by_id.priority, 0), run_by_id.idempotency_key, coalesce(run_by_id.metadata, '{}'), run_by_id.input_parts,
+      run_by_id.callback_url
+    )
+    returning executions.id into v_first;
+  end if;
+  return v_first;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.run_history(execution_id uuid)
  RETURNS jsonb
  LANGUAGE sql
@@ -14208,8 +17048,60 @@ CREATE OR REPLACE FUNCTION howdah_private.run_history(execution_id uuid)
 AS $function$
   select case when e.turn > 1 then howdah_private.session_history(e.session_id, e.turn)
     when e.overrides -> 'ephemeral' = 'false' then howdah_private.sub_run_history(e.id) else '[]' end
+    || howdah_private.told_history(e.history)
   from howdah.executions as e where e.id = run_history.execution_id
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.run_in_schema(schema text, statement text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  perform set_config('search_path', format('%I, pg_catalog, pg_temp', run_in_schema.schema), true);
+  execute run_in_schema.statement;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.run_parameters(variables jsonb, known jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_required jsonb := '["message"]';
+  v_data jsonb;
+  v_lacking jsonb;
+begin
+  if run_parameters.known is null then
+    v_data := '{"description": "Data to work on, such as the list that a map goes over. Any JSON; leave it out where there is none."}';
+  elsif run_parameters.variables <> '{}' then
+    select coalesce(jsonb_agg(v.key order by v.key), '[]') into v_lacking from jsonb_each(run_parameters.variables) as v
+    where not v.value ? 'default' and not run_parameters.known ? v.key;
+    v_data := jsonb_build_object('type', 'object', 'description', 'Values for its prompt.',
+      'properties', run_parameters.variables, 'required', v_lacking);
+    v_required := v_required || case when v_lacking = '[]' then '[]' else '["input_data"]' end::jsonb;
+  end if;
+  return jsonb_build_object('type', 'object', 'required', v_required, 'additionalProperties', false,
+    'properties', '{"message": {"type": "string", "description": "What to say or ask."}}'::jsonb
+      || case when v_data is null then '{}' else jsonb_build_object('input_data', v_data) end);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.run_statements(statements text[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_statement text;
+begin
+  foreach v_statement in array array_remove(run_statements.statements, null) loop
+    execute v_statement;
+  end loop;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.runnable_like(name text)
@@ -14237,6 +17129,27 @@ AS $function$
   from nearest join near as n on n.name = nearest.name
   order by n.what
   limit 1
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.runnable_models(name text DEFAULT NULL::text)
+ RETURNS TABLE(id text, created bigint, owned_by text)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with named as (
+    select a.id, a.name, a.created_at, 1 as place from howdah.agents as a
+    where a.tenant_id = howdah.current_tenant() and a.is_active and a.deleted_at is null
+    union all
+    select w.id, w.name, w.created_at, 2 from howdah.workflows as w
+    where w.tenant_id = howdah.current_tenant() and w.is_active and w.deleted_at is null
+  )
+  select distinct on (n.name) n.name, floor(extract(epoch from n.created_at))::bigint, 'howdah'
+  from named as n
+  where coalesce(n.name = runnable_models.name, true) and howdah_private.may('executions', 'run')
+    and (howdah_private.is_trusted() or howdah_private.agent_permission(n.id) >= 'run')
+  order by n.name, n.place
 $function$
 ;
 
@@ -14288,6 +17201,19 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.sampling_model(server howdah.mcp_servers)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select jsonb_build_object('id', m.id, 'name', m.name, 'provider', m.provider, 'model', m.model, 'base_url', m.base_url,
+    'context_tokens', m.context_tokens, 'request_params', '{}'::jsonb)
+    || case when m.secret_name is null then '{}' else jsonb_build_object('secret_name', m.secret_name) end
+  from howdah.models as m where m.tenant_id = server.tenant_id and m.id = server.sampling_model_id
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.schedule_error(code text, message text, detail text, hint text, at timestamp with time zone)
  RETURNS jsonb
  LANGUAGE sql
@@ -14324,6 +17250,34 @@ begin
   limit 1;
   return v_fault;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.schema_references(field text, schema jsonb)
+ RETURNS TABLE(path text, reference text)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with recursive parts (path, part) as (
+    select schema_references.field, schema_references.schema
+    union all
+    select c.path, c.part
+    from parts as p
+    cross join lateral jsonb_each(case jsonb_typeof(p.part) when 'object' then p.part else '{}' end) as k (name, value)
+    cross join lateral (select howdah_private.keyword_kind(k.name) as is_of, jsonb_typeof(k.value) as type) as w
+    cross join lateral (
+      select p.path || '.' || k.name, k.value where w.is_of in ('schema', 'schema or list of schemas') and w.type = 'object'
+      union all
+      select p.path || '.' || k.name || '.' || e.name, e.value
+      from jsonb_each(case when w.is_of = 'schemas by name' and w.type = 'object' then k.value else '{}' end) as e (name, value)
+      union all
+      select format('%s.%s[%s]', p.path, k.name, e.place - 1), e.value
+      from jsonb_array_elements(case when w.is_of in ('list of schemas', 'schema or list of schemas') and w.type = 'array'
+        then k.value else '[]' end) with ordinality as e (value, place)
+    ) as c (path, part)
+  )
+  select p.path || '.$ref', p.part ->> '$ref' from parts as p where jsonb_typeof(p.part -> '$ref') = 'string'
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.scopes_of_key(scopes text[])
@@ -14497,6 +17451,43 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.server_figures()
+ RETURNS TABLE(name text, labels jsonb, value double precision)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with this as (
+    select d.* from pg_stat_database as d where d.datname = current_database()
+  )
+  select f.name, f.labels, f.value from this, lateral (values
+    ('howdah_database_connections', '{}'::jsonb, this.numbackends::float8),
+    ('howdah_database_connections_limit', '{}', current_setting('max_connections')::float8),
+    ('howdah_database_transactions', '{"outcome": "commit"}', this.xact_commit::float8),
+    ('howdah_database_transactions', '{"outcome": "rollback"}', this.xact_rollback::float8),
+    ('howdah_database_deadlocks', '{}', this.deadlocks::float8)
+  ) as f (name, labels, value)
+  union all
+  select 'howdah_database_lock_waits', '{}', count(*)::float8 from pg_locks as l where not l.granted
+  union all
+  select f.name, jsonb_build_object('table', t.relname), f.value
+  from (
+    select t.relname, sum(pg_stat_get_live_tuples(p.relid)) as live, sum(pg_stat_get_dead_tuples(p.relid)) as dead
+    from pg_class as t, pg_partition_tree(t.oid) as p
+    where t.relnamespace = 'howdah'::regnamespace and t.relname in ('executions', 'steps', 'messages') and p.isleaf
+    group by t.relname
+    union all
+    select c.relname, pg_stat_get_live_tuples(c.oid), pg_stat_get_dead_tuples(c.oid)
+    from pg_class as c
+    where c.relnamespace = 'howdah'::regnamespace and c.relname in ('sessions', 'questions', 'resources', 'webhook_deliveries')
+    union all
+    select 'jobs', pg_stat_get_live_tuples(c.oid), pg_stat_get_dead_tuples(c.oid)
+    from pg_class as c where c.oid = 'graphile_worker._private_jobs'::regclass
+  ) as t,
+  lateral (values ('howdah_database_live_rows', t.live::float8), ('howdah_database_dead_rows', t.dead::float8)) as f (name, value)
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.server_place(entry jsonb, detail jsonb)
  RETURNS text
  LANGUAGE sql
@@ -14514,6 +17505,7 @@ AS $function$
         when entry #> p.parts is null or (p.parts[1] = 'args' and entry ->> 'type' <> 'stdio') then howdah_private.pointer(p.parts[1])
         else howdah_private.pointer(variadic p.parts) end
       from (select string_to_array(translate(substr(detail ->> 'path', 15), '[]', '.'), '.') as parts) as p)
+    when detail ->> 'field' = 'sampling_model_id' then '/sampling_model'
     when entry ? (detail ->> 'field') then howdah_private.pointer(detail ->> 'field')
     else '' end
 $function$
@@ -14566,19 +17558,29 @@ CREATE OR REPLACE FUNCTION howdah_private.session_history(session_id uuid, turn 
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   with earlier as (
-    select e.id, e.turn, e.workflow_id, e.step_count from howdah.executions as e
+    select e.id, e.turn, e.workflow_id, e.step_count, e.history from howdah.executions as e
     where e.session_id = session_history.session_id
       and e.turn < session_history.turn
       and e.status = 'completed'
       and e.contents_erased_at is null
-  )
-  select coalesce(jsonb_agg(howdah_private.told_message(m) - 'step_seq' order by r.turn, m.seq), '[]')
-  from earlier as r
-  join howdah.messages as m on m.execution_id = r.id
-  where r.turn >= coalesce((
-    select max(l.turn) from earlier as l
+  ),
+  first as (
+    select coalesce(max(l.turn), 0) as turn from earlier as l
     join howdah.messages as s on s.execution_id = l.id where s.covers_from_seq = 0
-  ), 0) and (r.workflow_id is null or m.seq = 1 or m.step_seq = r.step_count)
+  ),
+  said as (
+    select r.turn, m.seq, howdah_private.told_message(m) - 'step_seq' as message
+    from earlier as r
+    join howdah.messages as m on m.execution_id = r.id
+    where r.turn >= (select f.turn from first as f) and (r.workflow_id is null or m.seq = 1 or m.step_seq = r.step_count)
+    union all
+    select r.turn, g.place - 1000000, g.message
+    from earlier as r
+    cross join lateral jsonb_array_elements(howdah_private.told_history(r.history)) with ordinality as g (message, place)
+    where r.history is not null and r.turn >= (select f.turn from first as f) and g.message ->> 'role' <> 'system'
+      and not exists (select from howdah.messages as s where s.execution_id = r.id and s.covers_from_seq = 0)
+  )
+  select coalesce(jsonb_agg(s.message order by s.turn, s.seq), '[]') from said as s
 $function$
 ;
 
@@ -14716,6 +17718,188 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.set_agent_models(agent_id uuid, purpose howdah.model_purpose, names text[], request_params jsonb DEFAULT NULL::jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_there jsonb;
+  v_wanted jsonb;
+begin
+  perform howdah_private.refuse_unknown_part('models', set_agent_models.names, array(
+    select m.name from howdah.models as m where m.tenant_id = howdah.current_tenant() order by m.name));
+  select coalesce(jsonb_agg(jsonb_build_object('model_id', x.model_id, 'request_params', x.request_params) order by x.position), '[]')
+  into v_there
+  from howdah.agent_models as x
+  where x.agent_id = set_agent_models.agent_id and x.purpose = set_agent_models.purpose;
+  select coalesce(jsonb_agg(jsonb_build_object('model_id', m.id, 'request_params', coalesce(
+      case when n.place = 1 then set_agent_models.request_params end,
+      (select t.one -> 'request_params' from jsonb_array_elements(v_there) as t (one) where t.one ->> 'model_id' = m.id::text limit 1),
+      '{}')) order by n.place), '[]')
+  into v_wanted
+  from unnest(set_agent_models.names) with ordinality as n (name, place)
+  join howdah.models as m on m.tenant_id = howdah.current_tenant() and m.name = n.name;
+  if v_wanted = v_there then
+    return;
+  end if;
+  delete from howdah.agent_models as x where x.agent_id = set_agent_models.agent_id and x.purpose = set_agent_models.purpose;
+  insert into howdah.agent_models (agent_id, purpose, position, model_id, request_params)
+  select set_agent_models.agent_id, set_agent_models.purpose, w.place, (w.one ->> 'model_id')::uuid, w.one -> 'request_params'
+  from jsonb_array_elements(v_wanted) with ordinality as w (one, place);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.set_agent_servers(agent_id uuid, names text[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_servers uuid[];
+begin
+  perform howdah_private.refuse_unknown_part('servers', set_agent_servers.names,
+    array(select s.name from howdah.mcp_servers as s where s.tenant_id = howdah.current_tenant() order by s.name));
+  v_servers := array(
+    select s.id from howdah.mcp_servers as s
+    where s.tenant_id = howdah.current_tenant() and s.name = any (set_agent_servers.names));
+  delete from howdah.agent_servers as x where x.agent_id = set_agent_servers.agent_id and x.server_id <> all (v_servers);
+  insert into howdah.agent_servers (agent_id, server_id)
+  select set_agent_servers.agent_id, s.id from unnest(v_servers) as s (id)
+  where not exists (
+    select from howdah.agent_servers as x where x.agent_id = set_agent_servers.agent_id and x.server_id = s.id);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.set_agent_tools(agent_id uuid, names text[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_tools uuid[];
+begin
+  perform howdah_private.refuse_unknown_part('tools', set_agent_tools.names,
+    array(select t.name from howdah.tools as t where t.tenant_id = howdah.current_tenant() order by t.name),
+    array(select unnest(t.aliases) from howdah.tools as t where t.tenant_id = howdah.current_tenant()));
+  v_tools := array(select howdah_private.tool_named(n.name) from unnest(set_agent_tools.names) as n (name));
+  delete from howdah.agent_tools as x where x.agent_id = set_agent_tools.agent_id and x.tool_id <> all (v_tools);
+  insert into howdah.agent_tools (agent_id, tool_id)
+  select distinct set_agent_tools.agent_id, t.id from unnest(v_tools) as t (id)
+  where not exists (
+    select from howdah.agent_tools as x where x.agent_id = set_agent_tools.agent_id and x.tool_id = t.id);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.set_mcp_log_level(session text, log_level text)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  delete from howdah_private.mcp_sessions as s where s.expires_at < now() and s.session <> set_mcp_log_level.session;
+  insert into howdah_private.mcp_sessions as s (tenant_id, session, log_level, expires_at)
+  values (howdah.current_tenant(), set_mcp_log_level.session, set_mcp_log_level.log_level, now() + interval '1 day')
+  on conflict on constraint mcp_sessions_pkey do update set log_level = excluded.log_level, expires_at = excluded.expires_at
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.set_provider_config(agent_id uuid, purpose howdah.model_purpose, config jsonb, secret_name text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_name text := howdah_private.own_model_name(set_provider_config.agent_id, set_provider_config.purpose);
+  v_url text := howdah_private.base_url_in(set_provider_config.config, set_provider_config.purpose);
+  v_others text[];
+  v_params jsonb := '{}';
+begin
+  insert into howdah.models as m (name, provider, model, purpose, base_url, secret_name)
+  values (v_name, coalesce(config ->> 'provider', 'openai'), coalesce(config ->> 'model', ''), set_provider_config.purpose,
+    v_url, set_provider_config.secret_name)
+  on conflict (tenant_id, name) do update
+  set provider = excluded.provider, model = excluded.model, base_url = excluded.base_url, secret_name = excluded.secret_name
+  where (m.provider, m.model, m.base_url, m.secret_name)
+    is distinct from (excluded.provider, excluded.model, excluded.base_url, excluded.secret_name);
+  if set_provider_config.purpose <> 'llm' then
+    v_params := config - '{provider,model,api_url,api_key}'::text[];
+  else
+    select x.request_params into v_params from howdah.agent_models as x
+    where x.agent_id = set_provider_config.agent_id and x.purpose = 'llm' order by x.position limit 1;
+  end if;
+  v_others := array(
+    select m.name from howdah.agent_models as x
+    join howdah.models as m on m.id = x.model_id
+    where x.agent_id = set_provider_config.agent_id and x.purpose = set_provider_config.purpose and m.name <> v_name
+      and x.position > 1
+    order by x.position);
+  perform howdah_private.set_agent_models(set_provider_config.agent_id, set_provider_config.purpose, v_name || v_others, v_params);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.set_request_params(agent_id uuid, request_params jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  update howdah.agent_models as x set request_params = set_request_params.request_params
+  where x.agent_id = set_request_params.agent_id and x.purpose = 'llm'
+    and x.position = (
+      select min(y.position) from howdah.agent_models as y
+      where y.agent_id = set_request_params.agent_id and y.purpose = 'llm');
+  if not found and set_request_params.request_params <> '{}' then
+    perform howdah_private.set_agent_models(set_request_params.agent_id, 'llm', '{default}', set_request_params.request_params);
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.set_watch(watched regclass, watch howdah.table_triggers)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_name text := howdah_private.watch_name((watch).id);
+begin
+  perform howdah_private.drop_watch((watch).id);
+  if (watch).on_event like 'insert%' then
+    execute format('create trigger %I after insert on %s referencing new table as new_rows '
+      'for each statement execute function howdah_private.tg__watch(%L)', v_name, watched, (watch).id);
+  end if;
+  if (watch).on_event like '%update' then
+    execute format('create trigger %I after update on %s referencing old table as old_rows new table as new_rows '
+      'for each statement execute function howdah_private.tg__watch(%L)',
+      v_name || case when (watch).on_event like 'insert%' then '_update' else '' end, watched, (watch).id);
+  end if;
+  if (watch).into_column is not null then
+    execute format('grant select (%1$s, %2$I), update (%2$I) on %3$s to howdah_tool',
+      (select string_agg(quote_ident(k.name), ', ') from unnest((watch).key_columns) as k (name)), (watch).into_column, watched);
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.set_workflow_members(workflow_id uuid, members jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_entry jsonb := jsonb_build_object('members', set_workflow_members.members);
+  v_agents text[] := array(
+    select a.name from howdah.agents as a where a.tenant_id = howdah.current_tenant() and a.deleted_at is null order by a.name);
+  v_workflows text[] := array(
+    select w.name from howdah.workflows as w where w.tenant_id = howdah.current_tenant() and w.deleted_at is null order by w.name);
+begin
+  perform howdah_private.refuse_unknown_part('members',
+    array(select m.name from howdah_private.entry_members(v_entry) as m where m.what = k.what and m.name is not null), k.known)
+  from (values ('agent', v_agents), ('workflow', v_workflows), ('member', v_agents || v_workflows)) as k (what, known);
+  perform howdah_private.apply_members(w.name, v_entry, false) from howdah.workflows as w
+  where w.id = set_workflow_members.workflow_id;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.settings_of_admins(configuration jsonb)
  RETURNS jsonb
  LANGUAGE sql
@@ -14828,6 +18012,16 @@ begin
   select s.* into v_system from howdah.agent_systems as s
   where s.tenant_id = v_tenant_id and s.name = settle_system.document ->> 'name';
   perform howdah_private.own_parts(v_system.id, settle_system.own, settle_system.document, settle_system.release);
+  if howdah_private.is_operator() then
+    v_system.functions := array(
+      select f.name from howdah_private.functions_of(v_system.name, howdah_private.texts(settle_system.own -> 'functions')) as f
+      where coalesce(settle_system.document -> 'functions' ? f.name, false) or not settle_system.release
+        or not exists (select from howdah.agent_systems as o
+          where o.name = v_system.name and o.id <> v_system.id and f.name = any (o.functions))
+      order by f.name collate "C");
+    update howdah.agent_systems as s set functions = v_system.functions
+    where s.id = v_system.id and s.functions <> v_system.functions;
+  end if;
   v_system.description := coalesce(settle_system.document ->> 'description', '');
   v_system.orchestrator := settle_system.document ->> 'orchestrator';
   v_digest := encode(sha256(convert_to(
@@ -15027,6 +18221,13 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.shown_to_model(capabilities jsonb)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE
+RETURN (CASE WHEN (capabilities @> '{"images": true}'::jsonb) THEN '{"images": true}'::text ELSE '{}'::text END)::jsonb
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.size_fix(most integer, unit text, type text)
  RETURNS text
  LANGUAGE sql
@@ -15066,10 +18267,14 @@ AS $function$
     (null, 'cron', 200, 'characters'),
     (null, 'timezone', 100, 'characters'),
     (null, 'description', 102400, 'bytes'),
+    ('executions', 'callback_url', null, null),
     ('executions', 'idempotency_key', null, null),
+    ('webhooks', 'url', null, null),
     ('executions', 'input', null, null),
     ('executions', 'input_data', null, null),
     ('executions', 'input_parts', null, null),
+    ('executions', 'history', null, null),
+    ('executions', 'client_tools', null, null),
     ('executions', 'metadata', null, null),
     ('schedules', 'input', null, null),
     ('prompts', 'template', 262144, 'bytes'),
@@ -15156,11 +18361,11 @@ begin
     return;
   end if;
   insert into howdah.executions (
-    id, tenant_id, agent_id, workflow_id, parent_execution_id, parent_call_id, input, overrides,
+    id, tenant_id, agent_id, workflow_id, parent_execution_id, parent_call_id, input_trust, input, overrides,
     max_steps, max_tokens, max_cost, max_seconds, user_id, priority
   ) values (
     v_id, parent.tenant_id, (child ->> 'agent_id')::uuid, (child ->> 'workflow_id')::uuid, parent.id, child ->> 'call_id',
-    child ->> 'input', child -> 'overrides', (child #>> '{budget,max_steps}')::int, (child #>> '{budget,max_tokens}')::bigint,
+    parent.trust, child ->> 'input', child -> 'overrides', (child #>> '{budget,max_steps}')::int, (child #>> '{budget,max_tokens}')::bigint,
     (child #>> '{budget,max_cost}')::numeric, (child #>> '{budget,max_seconds}')::int, parent.user_id, parent.priority
   );
 exception when others then
@@ -15227,6 +18432,39 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.standing_of(execution_id uuid, since integer, of_name text DEFAULT NULL::text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_tenant_id uuid := howdah.current_tenant();
+begin
+  return (
+    select howdah_private.told_since(standing_of.execution_id, standing_of.since) || jsonb_build_object(
+      'id', e.id, 'session_id', e.session_id, 'name', coalesce(a.name, w.name), 'output_data', e.output_data,
+      'waiting_for', e.waiting_for, 'metadata', e.metadata, 'changed_at', coalesce(e.completed_at, e.updated_at),
+      'questions', coalesce((
+        select jsonb_agg(jsonb_build_object('id', q.id, 'kind', q.kind, 'prompt', q.prompt, 'options', q.options, 'schema', q.schema,
+          'tool_call', q.tool_call, 'call_id', case when q.execution_id = e.id then q.call_id end, 'expires_at', q.expires_at,
+          'is_client_call', howdah_private.is_client_call(q)) order by q.created_at, q.id)
+        from howdah.questions as q
+        where q.tenant_id = v_tenant_id and q.root_execution_id = e.id and q.status = 'open'
+      ), '[]'),
+      'files', coalesce((
+        select jsonb_agg(jsonb_build_object('id', r.id, 'name', r.name, 'type', r.type) order by r.id)
+        from howdah.resources as r where r.tenant_id = v_tenant_id and r.execution_id = e.id
+      ), '[]'))
+    from howdah.executions as e
+    left join howdah.agents as a on a.tenant_id = e.tenant_id and a.id = e.agent_id
+    left join howdah.workflows as w on w.tenant_id = e.tenant_id and w.id = e.workflow_id
+    where e.id = standing_of.execution_id and e.tenant_id = v_tenant_id and e.parent_execution_id is null
+      and coalesce(coalesce(a.name, w.name) = standing_of.of_name, standing_of.of_name is null)
+  );
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.steer(execution_id uuid, content text, input_parts jsonb)
  RETURNS boolean
  LANGUAGE plpgsql
@@ -15284,11 +18522,55 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.step_line(seq integer, kind howdah.step_kind, name text, ms numeric, said text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select rtrim(concat_ws('  ', lpad(step_line.seq::text, 3), concat_ws(' ', step_line.kind, step_line.name),
+    step_line.ms || ' ms', left(regexp_replace(step_line.said, '[[:cntrl:]]+', ' ', 'g'), 200)))
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.step_note(s howdah.steps)
  RETURNS jsonb
  LANGUAGE sql
  STABLE
 RETURN jsonb_build_object('seq', (s).seq, 'kind', (s).kind, 'name', (s).name, 'call_id', (s).call_id, 'input', (s).input, 'output', CASE WHEN ((s).kind <> 'tool'::howdah.step_kind) THEN (s).output ELSE NULL::jsonb END, 'error', (s).error)
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.step_stories(ids uuid[], seqs integer[], afters integer[])
+ RETURNS TABLE(place integer, story jsonb)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select i.place::int, jsonb_build_object(
+    'agent', coalesce(
+      (select a.name from howdah.agents as a where a.id = coalesce(m.agent_id, e.agent_id)),
+      (select w.name from howdah.workflows as w where w.id = e.workflow_id)),
+    'messages', coalesce(m.messages, '[]'),
+    'question', (
+      select jsonb_build_object('question_id', q.id, 'kind', q.kind, 'status', q.status, 'prompt', q.prompt,
+        'options', q.options, 'schema', q.schema, 'tool_call', q.tool_call, 'expires_at', q.expires_at)
+      from howdah.questions as q
+      where s.kind = 'question' and q.tenant_id = e.tenant_id and q.id::text = s.input ->> 'question_id'
+    ))
+  from unnest(step_stories.ids, step_stories.seqs, step_stories.afters) with ordinality as i (id, seq, after, place)
+  join howdah.executions as e on e.id = i.id
+  join howdah.steps as s on s.execution_id = e.id and s.tenant_id = e.tenant_id and s.seq = i.seq
+  cross join lateral (
+    select min(x.agent_id::text)::uuid as agent_id, jsonb_agg(jsonb_build_object('seq', x.seq, 'role', x.role, 'content', x.content,
+      'tool_calls', x.tool_calls) order by x.seq) as messages
+    from (
+      select n.* from howdah.messages as n
+      where n.execution_id = e.id and n.tenant_id = e.tenant_id and n.seq > coalesce(i.after, 0)
+      order by n.seq limit case when i.after is null then null else 300 end
+    ) as x
+    where x.step_seq = i.seq
+  ) as m
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.steps_after(ids uuid[], cursors integer[], at_most integer)
@@ -15340,6 +18622,46 @@ begin
     when e.paused_from = 'timer' and e.wake_at > clock_timestamp() then 'timer'
   end;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.store_mcp_prompt(prompt howdah.mcp_prompts, server text)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_id uuid;
+begin
+  update howdah.prompts as p
+  set description = prompt.description, template = prompt.template, variables = prompt.variables
+  where p.tenant_id = prompt.tenant_id and p.id = prompt.prompt_id and p.deleted_at is null
+  returning p.id into v_id;
+  if v_id is null then
+    insert into howdah.prompts (tenant_id, name, description, template, variables)
+    values (prompt.tenant_id, store_mcp_prompt.server || '__' || prompt.name, prompt.description, prompt.template, prompt.variables)
+    returning id into v_id;
+  end if;
+  return v_id;
+exception when unique_violation then
+  raise exception using errcode = 'HWCNF', message = format('there is a prompt %L already', store_mcp_prompt.server || '__' || prompt.name),
+    detail = jsonb_build_object('server', store_mcp_prompt.server, 'prompt', prompt.name,
+      'name', store_mcp_prompt.server || '__' || prompt.name)::text,
+    hint = 'Rename that one, or give the server another name.';
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.strict_policies(tenant_id uuid)
+ RETURNS TABLE(tool_id uuid, kind howdah.tool_kind, effect howdah.tool_effect)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  values (null::uuid, null::howdah.tool_kind, 'once'::howdah.tool_effect), (null, 'mcp', null), (null, 'http', null)
+  union all
+  select t.id, null, null from howdah.tools as t
+  where t.tenant_id = strict_policies.tenant_id and t.kind = 'builtin' and t.name = 'http_request'
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.sub_run_history(execution_id uuid)
@@ -15395,6 +18717,27 @@ CREATE OR REPLACE FUNCTION howdah_private.sub_run_tool_name(what text, name text
  LANGUAGE sql
  IMMUTABLE
 RETURN "left"(((what || '__'::text) || regexp_replace(name, '[^A-Za-z0-9_-]'::text, '_'::text, 'g'::text)), 64)
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.subscribe_mcp(session text, execution_id uuid, mark text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  delete from howdah_private.mcp_sessions as s where s.expires_at < now();
+  insert into howdah_private.mcp_sessions as s (tenant_id, session, subscriptions, expires_at)
+  values (howdah.current_tenant(), subscribe_mcp.session,
+    jsonb_build_object(subscribe_mcp.execution_id, subscribe_mcp.mark), now() + interval '1 day')
+  on conflict on constraint mcp_sessions_pkey do update
+  set subscriptions = s.subscriptions || excluded.subscriptions, expires_at = excluded.expires_at
+  where (select count(*) from jsonb_object_keys(s.subscriptions)) < 100 or s.subscriptions ? subscribe_mcp.execution_id::text;
+  if not found then
+    raise exception using errcode = 'HWINV', message = 'a session is told of at most 100 resources',
+      detail = jsonb_build_object('field', 'uri')::text, hint = 'Unsubscribe from those whose runs have ended.';
+  end if;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.sweep_queue(sweep howdah_private.queue_sweep, before timestamp with time zone, at_most integer)
@@ -15534,6 +18877,8 @@ AS $function$
       from own as o cross join lateral jsonb_array_elements(o.entry -> 'models') as m where o.kind = 'agents'
       union
       select o.entry ->> 'model' from own as o where o.kind = 'workflows' and o.entry ? 'model'
+      union
+      select o.entry ->> 'sampling_model' from own as o where o.kind = 'mcp_servers' and o.entry ? 'sampling_model'
     ) as u
   ),
   rows as (
@@ -15595,6 +18940,16 @@ begin
   where m.tenant_id = v_tenant_id and (system_rows.named -> 'models' ? m.name
     or (m.agent_system_id is not distinct from system_id and not m.from_environment))
   union all
+  select distinct on (f.id) 'functions', f.name, null::uuid, o.id, howdah_private.function_entry(f.id)
+  from (
+    select s.name, s.functions from howdah.agent_systems as s where s.id = system_rows.system_id and s.tenant_id = v_tenant_id
+    union
+    select system_rows.named ->> 'name', array(select e.name from howdah_private.system_entries(system_rows.named, 'functions') as e)
+    where system_rows.named ? 'functions' and howdah_private.is_operator()
+  ) as x
+  cross join lateral howdah_private.functions_of(x.name, x.functions) as f
+  left join howdah.agent_systems as o on o.tenant_id = v_tenant_id and o.name = x.name and f.name = any (o.functions)
+  union all
   select 'tools', t.name, t.id, t.agent_system_id, howdah_private.tool_entry(t)
   from howdah.tools as t
   where t.tenant_id = v_tenant_id and (system_rows.named -> 'tools' ? t.name
@@ -15631,7 +18986,7 @@ CREATE OR REPLACE FUNCTION howdah_private.system_sections()
  RETURNS text[]
  LANGUAGE sql
  IMMUTABLE
-RETURN ARRAY['models'::text, 'tools'::text, 'mcp_servers'::text, 'prompts'::text, 'skills'::text, 'agents'::text, 'workflows'::text]
+RETURN ARRAY['models'::text, 'functions'::text, 'tools'::text, 'mcp_servers'::text, 'prompts'::text, 'skills'::text, 'agents'::text, 'workflows'::text]
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.system_state(system_id uuid, named jsonb)
@@ -15654,6 +19009,10 @@ CREATE OR REPLACE FUNCTION howdah_private.system_steps(document jsonb)
  IMMUTABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
+  select s.step, s.what, e.name, e.entry, howdah_private.pointer('functions', e.name)
+  from howdah_private.system_entries(document, 'functions') as e
+  cross join (values (0, 'function'), (1, 'function body')) as s (step, what)
+  union all
   select 1, 'model', e.name, e.entry, howdah_private.pointer('models', e.name)
   from howdah_private.system_entries(document, 'models') as e
   union all
@@ -15663,7 +19022,7 @@ AS $function$
   select 1, 'skill', e.name, e.entry, howdah_private.pointer('skills', e.name)
   from howdah_private.system_entries(document, 'skills') as e
   union all
-  select 1, 'mcp_server', e.name, e.entry, howdah_private.pointer('mcp_servers', e.name)
+  select 2, 'mcp_server', e.name, e.entry, howdah_private.pointer('mcp_servers', e.name)
   from howdah_private.system_entries(document, 'mcp_servers') as e
   union all
   select case when e.entry ->> 'kind' in ('agent', 'workflow') then 5 else 2 end, 'tool', e.name, e.entry, howdah_private.pointer('tools', e.name)
@@ -15785,7 +19144,85 @@ AS $function$
   select 'model', w.entry ->> 'model', howdah_private.pointer('workflows', w.name, 'model')
   from howdah_private.system_entries(document, 'workflows') as w where w.entry ? 'model'
   union all
+  select 'model', s.entry ->> 'sampling_model', howdah_private.pointer('mcp_servers', s.name, 'sampling_model')
+  from howdah_private.system_entries(document, 'mcp_servers') as s where s.entry ? 'sampling_model'
+  union all
   select 'member', document ->> 'orchestrator', '/orchestrator' where document ? 'orchestrator'
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.table_elsewhere(plan json, schemas text[])
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with recursive read_tables as (
+    -- by their names, not by to_regclass: a view may read what is in a schema that its reader may not use
+    select distinct c.oid
+    from jsonb_path_query(table_elsewhere.plan::jsonb, 'strict $.** ? (exists (@."Relation Name"))') as p (node)
+    join pg_namespace as n on n.nspname = p.node ->> 'Schema'
+    join pg_class as c on (c.relnamespace, c.relname) = (n.oid, (p.node ->> 'Relation Name')::name)
+  ),
+  readers as (
+    select d.refobjid as oid, r.ev_class as reader from pg_depend as d
+    join pg_rewrite as r on r.oid = d.objid and d.classid = 'pg_rewrite'::regclass
+    where d.refclassid = 'pg_class'::regclass
+    union all
+    select d.refobjid, p.polrelid from pg_depend as d
+    join pg_policy as p on p.oid = d.objid and d.classid = 'pg_policy'::regclass
+    where d.refclassid = 'pg_class'::regclass
+    union all
+    select i.inhrelid, i.inhparent from pg_inherits as i
+  ),
+  reached (start, oid) as (
+    select t.oid, t.oid from read_tables as t
+    union
+    select x.start, r.reader from reached as x join readers as r on r.oid = x.oid
+  )
+  select t.oid::regclass::text from read_tables as t
+  where not exists (
+    select from reached as x
+    join pg_class as c on c.oid = x.oid join pg_namespace as n on n.oid = c.relnamespace
+    where x.start = t.oid and n.nspname = any (table_elsewhere.schemas)
+  )
+  limit 1
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tables_changed(counted jsonb, most_bytes bigint)
+ RETURNS SETOF jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with counts as (
+    select c.key::oid as part, coalesce(pg_partition_root(c.key::oid)::oid, c.key::oid) as relation,
+      (c.value ->> 0)::bigint - coalesce((counted #>> array[c.key, '0'])::bigint, 0) as inserted,
+      (c.value ->> 1)::bigint - coalesce((counted #>> array[c.key, '1'])::bigint, 0) as updated,
+      (c.value ->> 2)::bigint - coalesce((counted #>> array[c.key, '2'])::bigint, 0) as deleted
+    from jsonb_each(howdah_private.counted_changes()) as c
+  ),
+  changed as (
+    select c.relation, array_agg(c.part) as parts, sum(c.inserted) as inserted, sum(c.updated) as updated,
+      sum(c.deleted) as deleted, sum(coalesce(pg_relation_size(c.part), 0)) as bytes
+    from counts as c where c.inserted + c.updated + c.deleted > 0 group by c.relation
+  )
+  select jsonb_build_object(
+    'relation', r.oid, 'schema', n.nspname, 'name', r.relname, 'parts', to_jsonb(c.parts), 'inserted', c.inserted, 'updated', c.updated,
+    'deleted', c.deleted, 'has_policies', row_security_active(r.oid), 'key', coalesce((
+      select jsonb_agg(a.attname order by k.place)
+      from pg_index as i
+      cross join lateral unnest(i.indkey::int2[]) with ordinality as k (attnum, place)
+      join pg_attribute as a on a.attrelid = i.indrelid and a.attnum = k.attnum
+      where i.indrelid = r.oid and i.indisprimary), '[]'),
+    'left_out', case
+      when not (has_schema_privilege(n.oid, 'usage') and has_table_privilege(r.oid, 'select')) then 'rights'
+      when c.bytes > tables_changed.most_bytes then 'size' end)
+  from changed as c
+  join pg_class as r on r.oid = c.relation
+  join pg_namespace as n on n.oid = r.relnamespace
+  order by n.nspname, r.relname
 $function$
 ;
 
@@ -15850,11 +19287,48 @@ AS $function$
     returning m.*
   )
   select coalesce(jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
-    'id', t.id, 'from', coalesce(a.name, t.created_by), 'from_run', t.from_execution_id, 'trust', t.trust,
+    'id', t.id, 'from', coalesce(a.name, t.created_by), 'from_run', t.from_execution_id, 'trust', case
+      when t.from_execution_id is null then t.trust else greatest(t.trust, coalesce(e.trust, 'external')) end,
     'thread', t.thread_id, 'reply_to', t.reply_to_id, 'subject', t.subject, 'content', t.content, 'sent_at', t.created_at
   )) order by t.id), '[]')
   from taken as t left join howdah.agents as a on a.id = t.from_agent_id
+  left join howdah.executions as e on e.id = t.from_execution_id
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.take_request_key(key text, digest text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_tenant_id uuid := howdah.current_tenant();
+  v_caller text := howdah_private.key_holder();
+  v_known howdah_private.request_keys;
+begin
+  if length(take_request_key.key) not between 1 and 255 then
+    raise exception using errcode = 'HWINV', message = 'an Idempotency-Key has 1 to 255 characters',
+      detail = '{"field": "Idempotency-Key"}', hint = 'A uuid is a good one.';
+  end if;
+  delete from howdah_private.request_keys as k
+  where k.tenant_id = v_tenant_id and k.created_at < now() - interval '1 day';
+  insert into howdah_private.request_keys as k (tenant_id, caller, key, digest)
+  values (v_tenant_id, v_caller, take_request_key.key, take_request_key.digest)
+  on conflict do nothing
+  returning k.* into v_known;
+  if found then
+    return null;
+  end if;
+  select k.* into v_known from howdah_private.request_keys as k
+  where k.tenant_id = v_tenant_id and k.caller = v_caller and k.key = take_request_key.key;
+  if v_known.digest is distinct from take_request_key.digest then
+    raise exception using errcode = 'HWCNF',
+      message = format('the Idempotency-Key %L was sent with another request', take_request_key.key),
+      detail = '{"field": "Idempotency-Key"}', hint = 'Take a new key for a new request.';
+  end if;
+  return v_known.answer;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.take_runs(worker uuid, protocol integer, ids uuid[])
@@ -15882,6 +19356,7 @@ begin
     where e.id = any (v_ids) and e.id between v_first and v_last and e.id <> all (v_parked)
       and (e.status = 'queued' or (e.status = 'waiting' and e.waiting_for = 'timer'))
       and greatest(e.run_at, e.wake_at) <= clock_timestamp()
+      and (take_runs.protocol >= 6 or howdah_private.is_known_to_protocol_5(e))
       and (take_runs.protocol >= 5 or howdah_private.is_known_to_protocol_4(e))
       and (take_runs.protocol >= 4 or e.workflow_id is null)
       and (take_runs.protocol >= 2 or howdah_private.is_known_to_protocol_1(e))
@@ -15894,16 +19369,19 @@ begin
       owner_worker = take_runs.worker, fence = e.fence + 1,
       at_risk = false,
       message_count = greatest(e.message_count, 1),
+      trust = greatest(e.trust, e.input_trust, case when e.turn > 1 or e.overrides is not null or e.input_parts is not null or e.history is not null
+        then howdah_private.inherited_trust(e) end),
       active_since = clock_timestamp(), started_at = coalesce(e.started_at, clock_timestamp()),
       updated_at = now()
     where e.id = any (v_due) and e.id between v_first and v_last
-    returning e.id, e.tenant_id, e.session_id, e.input, e.input_data, e.input_parts, e.agent_version_id
+    returning e.id, e.tenant_id, e.session_id, e.input, e.input_data, e.input_parts, e.agent_version_id, e.input_trust
   ),
   opened as (
     -- message 1 is the input, its data as JSON below the text; it is written when the run first begins
     insert into howdah.messages (execution_id, seq, tenant_id, session_id, role, content, parts, trust)
     select c.id, 1, c.tenant_id, c.session_id, 'user',
-      howdah_private.first_content(c.input, c.input_data, c.agent_version_id), c.input_parts, 'user'
+      howdah_private.first_content(c.input, c.input_data, c.agent_version_id), c.input_parts,
+      greatest('user', c.input_trust, case when c.input_parts is not null then howdah_private.parts_trust(c.tenant_id, c.input_parts) end)
     from claimed as c
     on conflict do nothing
   )
@@ -15969,6 +19447,22 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.talk_of(execution_id uuid, most integer DEFAULT NULL::integer)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select coalesce(jsonb_agg(jsonb_build_object('id', m.id, 'role', m.role, 'content', m.content) order by m.seq), '[]')
+  from (
+    select x.id, x.role, x.content, x.seq from howdah.messages as x
+    where x.execution_id = talk_of.execution_id and x.tenant_id = howdah.current_tenant()
+      and x.role in ('user', 'assistant') and x.content <> '' and x.covers_to_seq is null
+    order by x.seq desc limit talk_of.most
+  ) as m
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.team_fault(workflow_id uuid, definition jsonb)
  RETURNS text
  LANGUAGE plpgsql
@@ -16016,6 +19510,28 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tell_alert(r howdah.alert_rules, event text)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+with told as (
+  insert into howdah.webhook_deliveries (tenant_id, webhook_id, alert_rule_id, event, url, next_attempt_at, payload)
+  select r.tenant_id, w.id, r.id, tell_alert.event, w.url, clock_timestamp(), jsonb_build_object(
+    'type', tell_alert.event, 'timestamp', clock_timestamp(), 'data', jsonb_build_object(
+      'alert_rule_id', r.id, 'name', r.name, 'description', r.description, 'state', r.state, 'found_rows', r.found_rows,
+      'sample', case when octet_length(r.sample::text) <= 65536 then r.sample end, 'error', r.last_error, 'changed_at', r.changed_at))
+  from howdah.webhooks as w
+  where w.tenant_id = r.tenant_id and w.is_active
+    and (w.id = r.webhook_id or (r.webhook_id is null and tell_alert.event = any (w.events)))
+  returning id, tenant_id
+)
+select graphile_worker.add_job('deliver', json_build_object('id', t.id, 'tenant_id', t.tenant_id), job_key => 'delivery ' || t.id)
+  from told as t
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tell_ended(ids uuid[])
  RETURNS void
  LANGUAGE sql
@@ -16042,6 +19558,32 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tell_questions(execution_id uuid, told uuid[])
+ RETURNS uuid[]
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_question record;
+  v_told uuid[] := tell_questions.told;
+begin
+  for v_question in
+    select q.id, q.prompt, q.options from howdah.questions as q
+    where (q.root_execution_id = tell_questions.execution_id or q.execution_id = tell_questions.execution_id)
+      and q.status = 'open' and q.id <> all (tell_questions.told)
+    order by q.created_at, q.id
+  loop
+    raise notice '%', concat('waits for a person: ', left(regexp_replace(v_question.prompt, '[[:cntrl:]]+', ' ', 'g'), 500),
+        case when jsonb_typeof(v_question.options) = 'array' then concat(' (',
+          (select string_agg(o.option, ', ') from jsonb_array_elements_text(v_question.options) as o (option)), ')') end)
+      using hint = format('Answer it in another session: howdah.answer_question(''%s'', TEXT), or on the command line: howdah answer %s TEXT',
+        v_question.id, v_question.id);
+    v_told := v_told || v_question.id;
+  end loop;
+  return v_told;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tell_run(run howdah.executions, content text, input_parts jsonb)
  RETURNS boolean
  LANGUAGE plpgsql
@@ -16057,12 +19599,38 @@ begin
       join howdah.executions as e on e.id = f.id where e.agent_id is not null order by e.id
     );
   end if;
-  insert into howdah_private.inbox (execution_id, tenant_id, kind, content, parts)
-  select i.id, run.tenant_id, 'input', coalesce(tell_run.content, ''), nullif(nullif(tell_run.input_parts, 'null'), '[]')
+  insert into howdah_private.inbox (execution_id, tenant_id, kind, content, parts, trust)
+  select i.id, run.tenant_id, 'input', coalesce(tell_run.content, ''), nullif(nullif(tell_run.input_parts, 'null'), '[]'),
+    greatest(howdah_private.bound_trust(), howdah_private.parts_trust(run.tenant_id, tell_run.input_parts))
   from unnest(v_ids) as i (id);
   perform howdah_private.wake_runs(v_ids) where cardinality(v_ids) > 0;
   return cardinality(v_ids) > 0;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tell_webhooks(e howdah.executions, event text, more jsonb DEFAULT '{}'::jsonb)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+with told as (
+  insert into howdah.webhook_deliveries (tenant_id, webhook_id, execution_id, event, url, next_attempt_at, payload)
+  select e.tenant_id, w.id, e.id, tell_webhooks.event, w.url, clock_timestamp(), jsonb_build_object(
+    'type', tell_webhooks.event, 'timestamp', clock_timestamp(),
+    'data', howdah_private.event_data(e) || tell_webhooks.more)
+  from (
+    select h.id, h.url from howdah.webhooks as h
+    where h.tenant_id = e.tenant_id and h.is_active and tell_webhooks.event = any (h.events)
+      and coalesce(h.agent_id = e.agent_id, h.agent_id is null) and coalesce(h.workflow_id = e.workflow_id, h.workflow_id is null)
+    union all
+    select null, e.callback_url where e.callback_url is not null
+  ) as w
+  returning id, tenant_id
+)
+select graphile_worker.add_job('deliver', json_build_object('id', t.id, 'tenant_id', t.tenant_id), job_key => 'delivery ' || t.id)
+  from told as t
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.template_parts(template text)
@@ -16080,6 +19648,46 @@ AS $function$
   ) as p
   cross join lateral generate_series(1, cardinality(p.parts)) as i (place)
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.terms_of_agent(e howdah.executions, may_pin boolean)
+ RETURNS text[]
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_agent howdah.agents;
+  v_terms text[];
+begin
+  select a.* into v_agent from howdah.agents as a
+  where a.id = e.agent_id and a.tenant_id = e.tenant_id
+    and (not a.is_restricted or e.table_trigger_id is not null or howdah_private.sees_agent(a.id));
+  if not found then
+    raise exception using errcode = case when e.agent_id is null then 'HWINV' else 'HWNTF' end,
+      message = case when e.agent_id is null then 'agent_id is missing'
+        else format('there is no agent %s', e.agent_id) end,
+      detail = jsonb_build_object('agent_id', e.agent_id)::text,
+      hint = 'Name it by howdah.agent(name); those there are stand in howdah.agents. A workflow goes into workflow_id.';
+  end if;
+  -- what an agent did is taken back also when the agent is gone
+  if (v_agent.deleted_at is not null or not v_agent.is_active) and e.compensates_execution_id is null then
+    raise exception using errcode = 'HWCNF',
+      message = format('agent %L is %s', v_agent.name,
+        case when v_agent.deleted_at is not null then 'deleted' else 'not active' end),
+      detail = jsonb_build_object('agent_id', e.agent_id, 'agent', v_agent.name)::text,
+      hint = case when v_agent.deleted_at is not null then 'A deleted agent stays deleted: make a new one of that name.'
+        else 'Set its is_active to true.' end;
+  end if;
+  v_terms := array[e.agent_id::text, e.tenant_id::text,
+    case when not v_agent.version_is_stale then v_agent.current_version_id end::text, v_agent.max_steps::text,
+    v_agent.max_tokens::text, v_agent.max_cost::text, v_agent.max_seconds::text, v_agent.prompt_id::text];
+  if terms_of_agent.may_pin and v_terms[3] is not null and not v_agent.is_restricted
+    and v_agent.is_active and v_agent.deleted_at is null and current_setting('howdah.pinned_tenant', true) <> '' then
+    perform set_config('howdah.pinned_terms', v_terms::text, true);
+  end if;
+  return v_terms;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.texts(list jsonb)
@@ -16242,6 +19850,45 @@ AS $function$
 begin
   new.updated_at := now();
   return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg__watch()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_watch howdah.table_triggers;
+  v_path uuid[];
+  v_rows text[];
+  v_old_rows text[] := '{}';
+begin
+  select w.* into v_watch from howdah.table_triggers as w where w.id = tg_argv[0]::uuid and w.is_active;
+  v_path := howdah_private.watch_path(v_watch.id) where v_watch.id is not null;
+  if v_path is null then
+    return null;
+  elsif cardinality(v_path) > 8 then
+    raise exception using errcode = 'HWCNF', message = format('watches have begun one another 8 times, and %s would be the ninth', tg_relid::regclass),
+      detail = jsonb_build_object('table_trigger_id', v_watch.id)::text,
+      hint = 'A tool of an agent writes into a table whose watch runs that agent again: narrow the condition of the watch.';
+  end if;
+  if tg_op = 'INSERT' then
+    for v_rows in
+      select array_agg(n.image) from (
+        select record_out(r)::text as image, (row_number() over () - 1) / 1000 as part from new_rows as r
+      ) as n
+      group by n.part
+    loop
+      perform howdah_private.begin_watched(v_watch, tg_relid, v_path, v_rows, '{}');
+    end loop;
+    return null;
+  end if;
+  select array_agg(record_out(r)::text) into v_old_rows from old_rows as r;
+  select array_agg(record_out(r)::text) into v_rows from new_rows as r;
+  perform howdah_private.begin_watched(v_watch, tg_relid, v_path, v_rows, v_old_rows) where v_rows is not null;
+  return null;
 end $function$
 ;
 
@@ -16526,6 +20173,8 @@ begin
     select from howdah.tools as t where t.id = new.tool_id and t.kind = 'builtin' and t.name = 'ask_user'));
   perform howdah_private.refuse_builtin_settings(t.name, new.configuration) from howdah.tools as t
   where t.id = new.tool_id and t.kind = 'builtin';
+  perform howdah_private.refuse_http_tool(t.parameters, new.configuration, of_agent => true) from howdah.tools as t
+  where t.id = new.tool_id and t.kind = 'http';
   return new;
 end $function$
 ;
@@ -16662,6 +20311,17 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg_agents__forget_pins()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  perform set_config('howdah.pinned_agent_name', '', true), set_config('howdah.pinned_terms', '', true);
+  return null;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg_agents__hold_secret()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -16795,6 +20455,63 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_agents__write_version()
 AS $function$
 begin
   perform howdah_private.refresh_agent_version(new.id);
+  return null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_alert_rules__check()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if new.engine_check = 'violations' and not howdah_private.is_operator() then
+    raise exception using errcode = 'HWDEN', message = 'violations are of all tenants, and asked for by owners of the database alone',
+      detail = jsonb_build_object('field', 'engine_check')::text,
+      hint = 'Write one SELECT that finds nothing when all is well, or the check failed_deliveries.';
+  end if;
+  if tg_op = 'UPDATE' and (new.query, new.engine_check, new.is_active, new.interval_seconds)
+      is distinct from (old.query, old.engine_check, old.is_active, old.interval_seconds) then
+    new.next_at := clock_timestamp();
+    new.state := case when (new.query, new.engine_check) is distinct from (old.query, old.engine_check) then 'unknown' else new.state end;
+  end if;
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_alert_rules__refuse_invalid()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_refused text[];
+begin
+  select case
+    when n.name is null then array[null, 'name']
+    when not (num_nonnulls(query, engine_check) = 1) then array['a_rule_has_a_query_or_names_what_is_looked_at', null]
+    when not (engine_check = ANY (ARRAY['failed_deliveries'::text, 'violations'::text])) then array['engine_check_is_known', null]
+    when not ((interval_seconds >= 10) AND (interval_seconds <= 86400)) then array['interval_is_from_ten_seconds_to_a_day', null]
+    when not (query ~ '\S'::text) then array['query_is_not_empty', null]
+    when not (jsonb_typeof(sample) = 'array'::text) then array['sample_is_a_list', null]
+  end into v_refused from (select new.*) as n;
+  if v_refused is not null then
+    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
+  end if;
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_alert_rules__refuse_unknown()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if new.webhook_id is not null and not exists (select from howdah.webhooks as r where r.tenant_id = new.tenant_id and r.id = new.webhook_id) then
+    perform howdah_private.refuse_unknown('alert_rules', 'webhook_id', 'webhooks', new.webhook_id::text, 'alert_rules_tenant_id_webhook_id_fkey');
+  end if;
   return null;
 end $function$
 ;
@@ -17003,6 +20720,21 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg_executions__check_conversation()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  perform howdah_private.refuse_history(new.history) where new.history is not null;
+  perform howdah_private.refuse_client_tools(new) where new.client_tools is not null;
+  new.history := nullif(new.history, '[]');
+  new.client_tools := nullif(new.client_tools, '[]');
+  return new;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg_executions__check_move()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -17058,19 +20790,19 @@ begin
     new.status := 'waiting';
     new.waiting_for := 'turn';
   end if;
-  -- a child knows its agent, or workflow, as it was when the root began
+  -- a child knows its agent, or workflow, as it was when the root began, but for what admins have said since
   if new.workflow_id is null then
-    new.agent_version_id := coalesce((
+    new.agent_version_id := coalesce(howdah_private.unless_outdated((
       select v.id from howdah.agent_versions as v join howdah.executions as r on r.id = new.root_execution_id
       where v.agent_id = new.agent_id and v.created_at <= r.created_at
       order by v.version desc limit 1
-    ), new.agent_version_id);
+    ), new.agent_version_id), new.agent_version_id);
   else
-    new.workflow_version_id := coalesce((
+    new.workflow_version_id := coalesce(howdah_private.unless_outdated((
       select v.id from howdah.workflow_versions as v join howdah.executions as r on r.id = new.root_execution_id
       where v.workflow_id = new.workflow_id and v.created_at <= r.created_at
       order by v.version desc limit 1
-    ), new.workflow_version_id);
+    ), new.workflow_version_id), new.workflow_version_id);
   end if;
   update howdah.executions as e set live_children = e.live_children + 1,
     members_waiting = e.members_waiting + (coalesce(new.waiting_for, new.paused_from) is not distinct from 'turn')::int
@@ -17148,6 +20880,22 @@ begin
     if v_uses is not null then
       perform howdah_private.use_quotas(v_uses);
     end if;
+  end if;
+  return null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_executions__deliver()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if new.callback_url is not null or exists (
+    select from howdah.webhooks as w where w.tenant_id = new.tenant_id and w.is_active
+  ) then
+    perform howdah_private.tell_webhooks(new, 'execution.' || new.status);
   end if;
   return null;
 end $function$
@@ -17274,10 +21022,8 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_executions__prepare()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_agent_name text;
-  v_deleted_at timestamptz;
-  v_is_active boolean;
-  v_version_id uuid;
+  v_may_pin boolean := pg_has_role(session_user, 'howdah_owner', 'member') and not howdah_private.is_bound();
+  v_terms text[] := case when v_may_pin then nullif(current_setting('howdah.pinned_terms', true), '') end;
   v_has_prompt boolean;
 begin
   if new.tenant_id is null then
@@ -17285,41 +21031,27 @@ begin
       detail = jsonb_build_object('login', session_user)::text,
       hint = 'An owner of the database binds it by a row of howdah_private.login_tenants.';
   end if;
-  select a.name, a.deleted_at, a.is_active,
-    case when not a.version_is_stale then a.current_version_id end, 'queued',
-    coalesce(new.max_steps, a.max_steps, 50), coalesce(new.max_tokens, a.max_tokens),
-    coalesce(new.max_cost, a.max_cost), coalesce(new.max_seconds, a.max_seconds, 600),
-    coalesce(new.run_at, now()), coalesce(new.root_execution_id, new.id), coalesce(a.prompt_id, new.agent_version_id) is not null
-  into v_agent_name, v_deleted_at, v_is_active, v_version_id, new.status,
-    new.max_steps, new.max_tokens, new.max_cost, new.max_seconds, new.run_at, new.root_execution_id, v_has_prompt
-  from howdah.agents as a
-  where a.id = new.agent_id and a.tenant_id = new.tenant_id and (not a.is_restricted or howdah_private.sees_agent(a.id));
-  if not found then
-    raise exception using errcode = case when new.agent_id is null then 'HWINV' else 'HWNTF' end,
-      message = case when new.agent_id is null then 'agent_id is missing'
-        else format('there is no agent %s', new.agent_id) end,
-      detail = jsonb_build_object('agent_id', new.agent_id)::text,
-      hint = 'Name it by howdah.agent(name); those there are stand in howdah.agents. A workflow goes into workflow_id.';
+  if (v_terms[1] = new.agent_id::text and v_terms[2] = new.tenant_id::text) is not true then
+    v_terms := howdah_private.terms_of_agent(new, v_may_pin);
   end if;
-  -- what an agent did is taken back also when the agent is gone
-  if (v_deleted_at is not null or not v_is_active) and new.compensates_execution_id is null then
-    raise exception using errcode = 'HWCNF',
-      message = format('agent %L is %s', v_agent_name,
-        case when v_deleted_at is not null then 'deleted' else 'not active' end),
-      detail = jsonb_build_object('agent_id', new.agent_id, 'agent', v_agent_name)::text,
-      hint = case when v_deleted_at is not null then 'A deleted agent stays deleted: make a new one of that name.'
-        else 'Set its is_active to true.' end;
-  end if;
+  new.status := 'queued';
+  new.max_steps := coalesce(new.max_steps, v_terms[4]::int, 50);
+  new.max_tokens := coalesce(new.max_tokens, v_terms[5]::bigint);
+  new.max_cost := coalesce(new.max_cost, v_terms[6]::numeric);
+  new.max_seconds := coalesce(new.max_seconds, v_terms[7]::int, 600);
+  new.run_at := coalesce(new.run_at, now());
+  new.root_execution_id := coalesce(new.root_execution_id, new.id);
   if new.input is null or octet_length(new.input) > 1048576 then
     perform howdah_private.refuse_input(new.input);
   end if;
   if greatest(octet_length(new.idempotency_key), pg_column_size(new.input_data), pg_column_size(new.metadata)) > 500
-    or jsonb_typeof(new.metadata) is distinct from 'object' or (new.metadata <> '{}' and howdah_private.may_hold_a_key(new.metadata)) then
+    or jsonb_typeof(new.metadata) is distinct from 'object' or new.callback_url is not null or (new.metadata <> '{}' and new.table_trigger_id is null and howdah_private.may_hold_a_key(new.metadata)) then
     perform howdah_private.refuse_unfit_run(new);
   end if;
   if coalesce(new.forked_from_execution_id, new.compensates_execution_id) is null then
+    v_has_prompt := coalesce(v_terms[8]::uuid, new.agent_version_id) is not null;
     new.agent_version_id := case when new.agent_version_id is not null then howdah_private.own_version(new)
-      else coalesce(v_version_id, howdah_private.refresh_agent_version(new.agent_id)) end;
+      else coalesce(v_terms[3]::uuid, howdah_private.refresh_agent_version(new.agent_id)) end;
     if v_has_prompt and new.parent_execution_id is null then
       perform howdah_private.refuse_prompt_values(new.agent_version_id, new.input_data);
     end if;
@@ -17328,8 +21060,8 @@ begin
     and not howdah_private.is_bound() then
     new.created_by := session_user::text; -- what actor() says when nobody is named, for less
   else
-    new.user_id := coalesce(new.user_id, howdah.current_user_id());
-    new.created_by := howdah_private.actor();
+    select coalesce(new.user_id, howdah.current_user_id()), howdah_private.actor(), greatest(new.input_trust, howdah_private.bound_trust())
+    into new.user_id, new.created_by, new.input_trust;
   end if;
   return new;
 end $function$
@@ -17350,7 +21082,8 @@ begin
       detail = jsonb_build_object('field', 'workflow_id')::text, hint = 'Leave out agent_id or workflow_id.';
   end if;
   select w.* into v_workflow from howdah.workflows as w
-  where w.id = new.workflow_id and w.tenant_id = new.tenant_id and (not w.is_restricted or howdah_private.sees_agent(w.id));
+  where w.id = new.workflow_id and w.tenant_id = new.tenant_id
+    and (not w.is_restricted or new.table_trigger_id is not null or howdah_private.sees_agent(w.id));
   if not found then
     raise exception using errcode = 'HWNTF', message = format('there is no workflow %s', new.workflow_id),
       detail = jsonb_build_object('workflow_id', new.workflow_id)::text,
@@ -17391,8 +21124,8 @@ begin
   new.max_seconds := coalesce(new.max_seconds, v_workflow.max_seconds, 600);
   new.run_at := coalesce(new.run_at, now());
   new.root_execution_id := coalesce(new.root_execution_id, new.id);
-  new.user_id := coalesce(new.user_id, howdah.current_user_id());
-  new.created_by := howdah_private.actor();
+  select coalesce(new.user_id, howdah.current_user_id()), howdah_private.actor(), greatest(new.input_trust, howdah_private.bound_trust())
+  into new.user_id, new.created_by, new.input_trust;
   return new;
 end $function$
 ;
@@ -17411,10 +21144,10 @@ begin
   where e.id = new.parent_execution_id and e.completed_at is null
   returning e.* into v_parent;
   if found then
-    insert into howdah_private.inbox (execution_id, tenant_id, kind, call_id, output)
-    values (new.parent_execution_id, new.tenant_id, 'child', new.parent_call_id, jsonb_build_object(
+    insert into howdah_private.inbox (execution_id, tenant_id, kind, call_id, trust, output)
+    values (new.parent_execution_id, new.tenant_id, 'child', new.parent_call_id, greatest('internal', new.trust), jsonb_build_object(
       'execution_id', new.id, 'status', new.status, 'stop_reason', new.stop_reason, 'output', new.output,
-      'output_data', new.output_data, 'error', new.error));
+      'output_data', new.output_data, 'error', new.error, 'trust', greatest('internal', new.trust)));
     if v_parent.live_children > 0 and v_parent.waiting_for = 'child'
       and (v_parent.wakes_on = 'last' or (v_parent.wakes_on = 'failure' and new.status = 'completed')) then
       perform howdah_private.admit_members(v_parent.id) where v_parent.members_at_once is not null;
@@ -17476,6 +21209,44 @@ begin
     new.waiting_for := 'turn';
   end if;
   perform howdah_private.announce_watched(array[new.session_id]);
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_executions__write_back()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  perform graphile_worker.add_job('write_back', json_build_object('id', new.id), job_key => 'write_back ' || new.id)
+  from howdah.watched_rows as w
+  where w.execution_id = new.id and w.tenant_id = new.tenant_id and w.write_back in ('waiting', 'failed');
+  return null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_feedback_entries__refuse_invalid()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_refused text[];
+begin
+  select case
+    when n.created_by is null then array[null, 'created_by']
+    when n.execution_id is null then array[null, 'execution_id']
+    when not (length(comment) <= 10000) then array['comment_has_at_most_10000_characters', null]
+    when not (btrim(comment) <> ''::text) then array['comment_is_not_empty', null]
+    when not ((score IS NOT NULL) OR (comment IS NOT NULL)) then array['feedback_has_a_score_or_a_comment', null]
+    when not (message_seq > 0) then array['message_seq_counts_from_one', null]
+    when not ((score >= (0)::double precision) AND (score <= (1)::double precision)) then array['score_is_between_0_and_1', null]
+  end into v_refused from (select new.*) as n;
+  if v_refused is not null then
+    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
+  end if;
   return new;
 end $function$
 ;
@@ -17674,6 +21445,17 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg_mail__ask_order()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  perform set_config('howdah.mail_may_lock', (pg_current_xact_id_if_assigned() is null)::text, true);
+  return null;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg_mail__deliver()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -17684,6 +21466,13 @@ declare
   v_agents uuid[] := array(select distinct n.to_agent_id from new_rows as n order by 1);
   v_runs uuid[];
 begin
+  if current_setting('howdah.mail_may_lock') <> 'true' and not exists (
+    select from new_rows as n where n.from_execution_id is not null
+  ) then
+    perform howdah_private.enqueue_delivery(n.tenant_id, n.to_agent_id)
+    from (select distinct tenant_id, to_agent_id from new_rows) as n;
+    return null;
+  end if;
   perform howdah_private.lock_mailbox(a.id) from unnest(v_agents) as a (id);
   v_runs := array(
     select distinct e.id::uuid from new_rows as n
@@ -17735,6 +21524,51 @@ begin
   if howdah_private.is_bound() then
     raise exception using errcode = 'HWDEN', message = 'a tool in SQL may not send messages',
       hint = 'Give the agent the tool send_message.';
+  end if;
+  return null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_mcp_prompts__refuse_invalid()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_refused text[];
+begin
+  select case
+    when n.description is null then array[null, 'description']
+    when n.digest is null then array[null, 'digest']
+    when n.name is null then array[null, 'name']
+    when n.server_id is null then array[null, 'server_id']
+    when n.status is null then array[null, 'status']
+    when n.template is null then array[null, 'template']
+    when n.tenant_id is null then array[null, 'tenant_id']
+    when n.variables is null then array[null, 'variables']
+    when not ((status <> 'accepted'::howdah.mcp_tool_status) OR (digest = accepted_digest)) then array['an_accepted_prompt_is_what_was_accepted', null]
+    when not ((status = 'refused'::howdah.mcp_tool_status) = (fault IS NOT NULL)) then array['refused_prompts_have_a_fault', null]
+    when not (jsonb_typeof(variables) = 'object'::text) then array['variables_are_an_object', null]
+  end into v_refused from (select new.*) as n;
+  if v_refused is not null then
+    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
+  end if;
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_mcp_prompts__refuse_unknown()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if new.prompt_id is not null and not exists (select from howdah.prompts as r where r.tenant_id = new.tenant_id and r.id = new.prompt_id) then
+    perform howdah_private.refuse_unknown('mcp_prompts', 'prompt_id', 'prompts', new.prompt_id::text, 'mcp_prompts_tenant_id_prompt_id_fkey');
+  end if;
+  if new.server_id is not null and not exists (select from howdah.mcp_servers as r where r.tenant_id = new.tenant_id and r.id = new.server_id) then
+    perform howdah_private.refuse_unknown('mcp_prompts', 'server_id', 'mcp_servers', new.server_id::text, 'mcp_prompts_tenant_id_server_id_fkey');
   end if;
   return null;
 end $function$
@@ -17859,6 +21693,9 @@ AS $function$
 begin
   if new.agent_system_id is not null and not exists (select from howdah.agent_systems as r where r.tenant_id = new.tenant_id and r.id = new.agent_system_id) then
     perform howdah_private.refuse_unknown('mcp_servers', 'agent_system_id', 'agent_systems', new.agent_system_id::text, 'mcp_servers_tenant_id_agent_system_id_fkey');
+  end if;
+  if new.sampling_model_id is not null and not exists (select from howdah.models as r where r.tenant_id = new.tenant_id and r.id = new.sampling_model_id) then
+    perform howdah_private.refuse_unknown('mcp_servers', 'sampling_model_id', 'models', new.sampling_model_id::text, 'mcp_servers_tenant_id_sampling_model_id_fkey');
   end if;
   return null;
 end $function$
@@ -18086,6 +21923,68 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg_output_filters__check_pattern()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_fault text;
+begin
+  if new.pattern ~ '\\[1-9]' then
+    v_fault := 'it has a back-reference, which may take for ever';
+  else
+    begin
+      v_fault := case when '' ~ new.pattern then 'it matches the empty text' end;
+    exception when invalid_regular_expression then
+      v_fault := sqlerrm;
+    end;
+  end if;
+  if v_fault is not null then
+    raise exception using errcode = 'HWINV', message = format('pattern of filter %L: %s', new.name, v_fault),
+      detail = jsonb_build_object('field', 'pattern', 'fault', v_fault)::text,
+      hint = 'A regular expression of Postgres, such as \mAKIA[0-9A-Z]{16}\M';
+  end if;
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_output_filters__refuse_invalid()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_refused text[];
+begin
+  select case
+    when n.name is null then array[null, 'name']
+    when n.pattern is null then array[null, 'pattern']
+    when not (name ~ '^[A-Za-z0-9_-]{1,64}$'::text) then array['name_is_a_word', null]
+    when not ((length(pattern) >= 1) AND (length(pattern) <= 1000)) then array['pattern_is_up_to_1000_characters_long', null]
+    when not (cardinality(places) > 0) then array['places_are_named', null]
+  end into v_refused from (select new.*) as n;
+  if v_refused is not null then
+    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
+  end if;
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_output_filters__refuse_unknown()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if new.agent_id is not null and not exists (select from howdah.agents as r where r.tenant_id = new.tenant_id and r.id = new.agent_id) then
+    perform howdah_private.refuse_unknown('output_filters', 'agent_id', 'agents', new.agent_id::text, 'output_filters_tenant_id_agent_id_fkey');
+  end if;
+  return null;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg_prompt_versions__refuse_invalid()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -18230,6 +22129,23 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_prompts__write_version()
 AS $function$
 begin
   perform howdah_private.write_prompt_version(new.id);
+  return null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_questions__deliver()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  perform howdah_private.tell_webhooks(e, 'question.opened', jsonb_build_object('question', jsonb_build_object(
+    'id', new.id, 'kind', new.kind, 'execution_id', new.execution_id, 'prompt', new.prompt, 'options', new.options,
+    'schema', new.schema, 'tool_call', new.tool_call, 'trust', new.trust, 'expires_at', new.expires_at)))
+  from howdah.executions as e
+  where e.id = new.root_execution_id and e.tenant_id = new.tenant_id and (e.callback_url is not null or exists (
+    select from howdah.webhooks as w where w.tenant_id = new.tenant_id and w.is_active));
   return null;
 end $function$
 ;
@@ -18385,6 +22301,22 @@ begin
       'tenant_id', v_row.tenant_id, 'session_id', v_row.session_id)));
   end if;
   return null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_resources__keep_origin()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_keys constant text[] := array['written_by_execution_id', 'trust'];
+begin
+  if current_user <> 'howdah_engine' and not howdah_private.is_operator() and jsonb_typeof(new.metadata) = 'object' then
+    new.metadata := (new.metadata - v_keys) || case tg_op when 'INSERT' then '{}' else coalesce((
+      select jsonb_object_agg(k.name, old.metadata -> k.name) from unnest(v_keys) as k (name) where old.metadata ? k.name), '{}') end;
+  end if;
+  return new;
 end $function$
 ;
 
@@ -18845,6 +22777,46 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg_table_triggers__refuse_invalid()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_refused text[];
+begin
+  select case
+    when n.input is null then array[null, 'input']
+    when n.key_columns is null then array[null, 'key_columns']
+    when n.table_name is null then array[null, 'table_name']
+    when not (num_nonnulls(agent_id, workflow_id) = 1) then array['a_watch_is_for_an_agent_or_a_workflow', null]
+    when not (on_event = ANY (ARRAY['insert'::text, 'update'::text, 'insert or update'::text])) then array['on_event_is_insert_or_update', null]
+    when not ((into_column IS NULL) OR (cardinality(key_columns) > 0)) then array['rows_are_found_by_a_key', null]
+  end into v_refused from (select new.*) as n;
+  if v_refused is not null then
+    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
+  end if;
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_table_triggers__refuse_unknown()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if new.agent_id is not null and not exists (select from howdah.agents as r where r.tenant_id = new.tenant_id and r.id = new.agent_id) then
+    perform howdah_private.refuse_unknown('table_triggers', 'agent_id', 'agents', new.agent_id::text, 'table_triggers_tenant_id_agent_id_fkey');
+  end if;
+  if new.workflow_id is not null and not exists (select from howdah.workflows as r where r.tenant_id = new.tenant_id and r.id = new.workflow_id) then
+    perform howdah_private.refuse_unknown('table_triggers', 'workflow_id', 'workflows', new.workflow_id::text, 'table_triggers_tenant_id_workflow_id_fkey');
+  end if;
+  return null;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg_tenants__refuse_invalid()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -18961,6 +22933,43 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg_tool_policies__refuse_invalid()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_refused text[];
+begin
+  select case
+    when n.decision is null then array[null, 'decision']
+    when not (num_nonnulls(tool_id, kind) <= 1) then array['a_policy_is_about_a_tool_or_a_kind', null]
+    when not (min_trust <> 'external'::howdah.trust) then array['min_trust_is_above_external', null]
+  end into v_refused from (select new.*) as n;
+  if v_refused is not null then
+    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
+  end if;
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_tool_policies__refuse_unknown()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if new.agent_id is not null and not exists (select from howdah.agents as r where r.tenant_id = new.tenant_id and r.id = new.agent_id) then
+    perform howdah_private.refuse_unknown('tool_policies', 'agent_id', 'agents', new.agent_id::text, 'tool_policies_tenant_id_agent_id_fkey');
+  end if;
+  if new.tool_id is not null and not exists (select from howdah.tools as r where r.tenant_id = new.tenant_id and r.id = new.tool_id) then
+    perform howdah_private.refuse_unknown('tool_policies', 'tool_id', 'tools', new.tool_id::text, 'tool_policies_tenant_id_tool_id_fkey');
+  end if;
+  return null;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg_tools__check_parameters()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -18968,12 +22977,15 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_tools__check_parameters()
 AS $function$
 begin
   perform howdah_private.refuse_schema('parameters', new.parameters);
+  -- what a server says of its own tools has been looked at by who asked it, and its server checks arguments once more
+  perform howdah_private.refuse_references('parameters', new.parameters) where new.kind <> 'mcp';
   perform howdah_private.refuse_plain_keys('parameters', new.parameters);
   perform howdah_private.refuse_plain_keys('configuration', new.configuration);
   perform howdah_private.refuse_question_settings(
     new.configuration, new.kind = 'builtin' and new.name = 'ask_user');
   perform howdah_private.refuse_result_limit(new.configuration);
   perform howdah_private.refuse_builtin_settings(new.name, new.configuration) where new.kind = 'builtin';
+  perform howdah_private.refuse_http_tool(new.parameters, new.configuration, of_agent => false) where new.kind = 'http';
   return new;
 end $function$
 ;
@@ -19020,7 +23032,7 @@ begin
     when not (jsonb_typeof(configuration) = 'object'::text) then array['configuration_is_an_object', null]
     when not ((kind = 'mcp'::howdah.tool_kind) = (server_id IS NOT NULL)) then array['mcp_tools_name_their_server', null]
     when not howdah_private.fit_the_wire(ARRAY[name]) then array['name_fits_the_wire', null]
-    when not (kind = ANY (ARRAY['builtin'::howdah.tool_kind, 'sql'::howdah.tool_kind, 'custom'::howdah.tool_kind, 'agent'::howdah.tool_kind, 'workflow'::howdah.tool_kind, 'mcp'::howdah.tool_kind])) then array['only_tools_that_do_something_exist', null]
+    when not (kind = ANY (ARRAY['builtin'::howdah.tool_kind, 'sql'::howdah.tool_kind, 'custom'::howdah.tool_kind, 'agent'::howdah.tool_kind, 'workflow'::howdah.tool_kind, 'mcp'::howdah.tool_kind, 'http'::howdah.tool_kind])) then array['only_tools_that_do_something_exist', null]
     when not ((jsonb_typeof(parameters) = 'object'::text) AND (COALESCE((parameters ->> 'type'::text), 'object'::text) = 'object'::text)) then array['parameters_are_a_schema_of_an_object', null]
     when not ((timeout_ms >= 1) AND (timeout_ms <= 3600000)) then array['timeout_is_between_a_millisecond_and_an_hour', null]
     when not ((kind = 'workflow'::howdah.tool_kind) = (workflow_id IS NOT NULL)) then array['workflow_tools_name_their_workflow', null]
@@ -19108,6 +23120,10 @@ begin
       detail = jsonb_build_object('field', 'name', 'kind', 'builtin')::text,
       hint = (select 'The built-in tools: ' || string_agg(b.name, ', ' order by b.name)
         from howdah_private.builtin_tools() as b);
+  end if;
+  if tg_op = 'INSERT' then
+    select b.description, b.parameters into new.description, new.parameters
+    from howdah_private.builtin_tools() as b where b.name = new.name;
   end if;
   return new;
 end $function$
@@ -19214,6 +23230,114 @@ begin
   end if;
   if new.workflow_id is not null and new.version is not null and not exists (select from howdah.workflow_versions as r where r.tenant_id = new.tenant_id and r.workflow_id = new.workflow_id and r.version = new.version) then
     perform howdah_private.refuse_unknown('version_labels', 'workflow_id', 'workflow_versions', new.workflow_id::text, 'version_labels_tenant_id_workflow_id_version_fkey');
+  end if;
+  return null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_watched_rows__refuse_invalid()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_refused text[];
+begin
+  select case
+    when n.execution_id is null then array[null, 'execution_id']
+    when n.row_key is null then array[null, 'row_key']
+    when n.table_trigger_id is null then array[null, 'table_trigger_id']
+    when n.watches is null then array[null, 'watches']
+    when not (jsonb_typeof(error) = 'object'::text) then array['error_is_an_object', null]
+    when not (jsonb_typeof(row_key) = 'object'::text) then array['row_key_is_an_object', null]
+  end into v_refused from (select new.*) as n;
+  if v_refused is not null then
+    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
+  end if;
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_webhook_deliveries__refuse_invalid()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_refused text[];
+begin
+  select case
+    when n.event is null then array[null, 'event']
+    when n.payload is null then array[null, 'payload']
+    when n.url is null then array[null, 'url']
+    when not (num_nonnulls(execution_id, alert_rule_id) = 1) then array['a_delivery_is_about_a_run_or_an_alert', null]
+    when not ((status = 'delivered'::howdah.delivery_status) = (delivered_at IS NOT NULL)) then array['delivered_ones_have_a_time', null]
+    when not (jsonb_typeof(payload) = 'object'::text) then array['payload_is_an_object', null]
+    when not ((status = 'pending'::howdah.delivery_status) = (next_attempt_at IS NOT NULL)) then array['pending_deliveries_have_a_next_time', null]
+  end into v_refused from (select new.*) as n;
+  if v_refused is not null then
+    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
+  end if;
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_webhooks__check()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_name text;
+begin
+  foreach v_name in array array_remove(array[new.secret_name, new.previous_secret_name], null) loop
+    perform howdah_private.refuse_plain_keys('secret_name', to_jsonb(v_name));
+    perform from howdah.secrets as s where s.tenant_id = new.tenant_id and s.name = v_name for key share;
+    if not found then
+      perform howdah_private.refuse_unknown_secret(v_name);
+    end if;
+  end loop;
+  if new.is_active then
+    new.disabled_because := null;
+  end if;
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_webhooks__refuse_invalid()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_refused text[];
+begin
+  select case
+    when n.url is null then array[null, 'url']
+    when not ((NOT is_active) OR (disabled_because IS NULL)) then array['an_active_webhook_is_not_disabled', null]
+    when not ((cardinality(events) > 0) AND (events <@ ARRAY['execution.completed'::text, 'execution.failed'::text, 'execution.cancelled'::text, 'question.opened'::text, 'alert.firing'::text, 'alert.resolved'::text, 'alert.failed'::text])) then array['events_are_known', null]
+    when not ((url ~* '^https?://[^/@?#\s]+([/?#]\S*)?$'::text) AND (length(url) <= 2000)) then array['url_is_http', null]
+  end into v_refused from (select new.*) as n;
+  if v_refused is not null then
+    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
+  end if;
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_webhooks__refuse_unknown()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if new.agent_id is not null and not exists (select from howdah.agents as r where r.tenant_id = new.tenant_id and r.id = new.agent_id) then
+    perform howdah_private.refuse_unknown('webhooks', 'agent_id', 'agents', new.agent_id::text, 'webhooks_tenant_id_agent_id_fkey');
+  end if;
+  if new.workflow_id is not null and not exists (select from howdah.workflows as r where r.tenant_id = new.tenant_id and r.id = new.workflow_id) then
+    perform howdah_private.refuse_unknown('webhooks', 'workflow_id', 'workflows', new.workflow_id::text, 'webhooks_tenant_id_workflow_id_fkey');
   end if;
   return null;
 end $function$
@@ -19540,6 +23664,11 @@ begin
   if found then
     perform howdah_private.expire_questions();
   end if;
+  perform from howdah_private.chores as c
+  where c.name = 'alerts' and coalesce(tick.chore, c.name) = c.name for no key update skip locked;
+  if found then
+    perform howdah_private.enqueue_alerts();
+  end if;
 end $function$
 ;
 
@@ -19577,11 +23706,68 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.told_history(history jsonb)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select coalesce(jsonb_agg(m.message || case m.message ->> 'role' when 'tool' then '{"trust": "external"}' else '{}' end::jsonb
+    order by m.place), '[]')
+  from jsonb_array_elements(told_history.history) with ordinality as m (message, place)
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.told_message(m howdah.messages)
  RETURNS jsonb
  LANGUAGE sql
  STABLE
-RETURN (jsonb_strip_nulls(jsonb_build_object('seq', (m).seq, 'step_seq', (m).step_seq, 'role', (m).role, 'parts', (m).parts, 'tool_calls', (m).tool_calls, 'tool_call_id', (m).tool_call_id, 'covers_from_seq', (m).covers_from_seq, 'covers_to_seq', (m).covers_to_seq)) || jsonb_build_object('content', (m).content))
+RETURN (jsonb_strip_nulls(jsonb_build_object('seq', (m).seq, 'step_seq', (m).step_seq, 'role', (m).role, 'parts', (m).parts, 'tool_calls', (m).tool_calls, 'tool_call_id', (m).tool_call_id, 'covers_from_seq', (m).covers_from_seq, 'covers_to_seq', (m).covers_to_seq, 'trust', CASE WHEN ((m).trust = 'external'::howdah.trust) THEN (m).trust ELSE NULL::howdah.trust END)) || jsonb_build_object('content', (m).content))
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.told_since(execution_id uuid, since integer)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_tenant_id uuid := howdah.current_tenant();
+begin
+  return (select jsonb_build_object(
+    'status', e.status, 'stop_reason', e.stop_reason, 'error', e.error, 'output', e.output, 'step_count', e.step_count,
+    'created_at', floor(extract(epoch from e.created_at)), 'ended_at', floor(extract(epoch from e.completed_at)),
+    'is_whole', e.workflow_id is not null or coalesce(jsonb_typeof(v.definition #> '{agent,output_schema}') = 'object', false),
+    'tokens_in', u.tokens_in + c.tokens_in, 'tokens_out', u.tokens_out + c.tokens_out,
+    'answers', a.answers, 'questions', q.questions)
+  from howdah.executions as e
+  left join howdah.agent_versions as v on v.id = e.agent_version_id and v.tenant_id = e.tenant_id
+  cross join lateral (
+    select coalesce(sum(s.tokens_in), 0) as tokens_in, coalesce(sum(s.tokens_out), 0) as tokens_out
+    from howdah.steps as s where s.execution_id = e.id and s.seq > told_since.since
+  ) as u
+  cross join lateral (
+    select coalesce(sum(x.tokens_in + x.children_tokens_in), 0) as tokens_in,
+      coalesce(sum(x.tokens_out + x.children_tokens_out), 0) as tokens_out
+    from howdah.executions as x
+    join howdah.steps as s on s.execution_id = e.id and s.kind = 'child_started' and s.seq > told_since.since
+      and s.output ->> 'execution_id' = x.id::text
+    where x.parent_execution_id = e.id
+  ) as c
+  cross join lateral (
+    select coalesce(jsonb_agg(jsonb_build_object('seq', m.step_seq, 'content', coalesce(m.content, ''),
+      'has_calls', m.tool_calls is not null) order by m.seq), '[]') as answers
+    from howdah.messages as m
+    where m.execution_id = e.id and m.role = 'assistant' and m.step_seq > told_since.since
+  ) as a
+  cross join lateral (
+    select coalesce(jsonb_agg(jsonb_build_object('id', x.id, 'prompt', x.prompt, 'options', x.options,
+      'tool_call', x.tool_call, 'is_client_call', howdah_private.is_client_call(x)) order by x.created_at, x.id), '[]') as questions
+    from howdah.questions as x
+    where x.tenant_id = e.tenant_id and x.root_execution_id = e.id and x.status = 'open' and x.kind = 'question'
+  ) as q
+  where e.id = told_since.execution_id and e.tenant_id = v_tenant_id and e.parent_execution_id is null);
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.tool_defaults(kind text)
@@ -19682,6 +23868,128 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.touched_rows(tbl jsonb, mark text, lists integer, most_rows integer, most_bytes bigint)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_is_partitioned constant boolean := tbl -> 'parts' <> jsonb_build_array(tbl -> 'relation');
+  v_row record;
+  v_rows jsonb[] := '{}';
+  v_bytes bigint := 0;
+begin
+  for v_row in execute format(
+    'select t.tableoid as part, t.ctid as place, to_jsonb(t.*) as content from %s %I.%I as t where %s ((age(t.%5$s) <= 0 and howdah_private.is_ours(t.%5$s)) %6$s)',
+    case when not v_is_partitioned then 'only' end, tbl ->> 'schema', tbl ->> 'name',
+    case when v_is_partitioned then 't.tableoid = any ($2) and' end, touched_rows.mark,
+    case when touched_rows.mark = 'xmax' and lists > 0 then
+      'or (mxid_age(t.xmax) between 1 and $1 and howdah_private.is_among_lockers(t.xmax))' end)
+    using touched_rows.lists, array(select p.value::oid from jsonb_array_elements_text(tbl -> 'parts') as p)
+  loop
+    v_bytes := v_bytes + octet_length(v_row.content::text);
+    if cardinality(v_rows) = most_rows or v_bytes > most_bytes then
+      return jsonb_build_object('rows', to_jsonb(v_rows), 'is_cut', true);
+    end if;
+    v_rows := v_rows || jsonb_build_object('part', v_row.part, 'place', v_row.place, 'row', v_row.content);
+  end loop;
+  return jsonb_build_object('rows', to_jsonb(v_rows), 'is_cut', false);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.traced_elsewhere(lag interval DEFAULT '00:00:03'::interval, at_most integer DEFAULT 1000)
+ RETURNS uuid[]
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_after timestamptz;
+  v_until timestamptz := clock_timestamp() - traced_elsewhere.lag;
+  v_ids uuid[];
+  v_reached timestamptz;
+begin
+  select greatest(c.reached_at, v_until - interval '1 minute') into v_after
+  from howdah_private.chores as c where c.name = 'traces' for no key update skip locked;
+  if not found or v_after >= v_until then
+    return '{}';
+  end if;
+  select array_agg(e.id), max(e.completed_at) into v_ids, v_reached
+  from (
+    select o.id::uuid as id, o.completed_at from howdah.executions as o
+    where o.completed_at > v_after and o.completed_at <= v_until and o.stop_reason in ('cancelled', 'expired', 'poison')
+    order by o.completed_at limit traced_elsewhere.at_most
+  ) as e;
+  update howdah_private.chores as c
+  set reached_at = case when cardinality(v_ids) = traced_elsewhere.at_most then v_reached else v_until end
+  where c.name = 'traces';
+  return coalesce(v_ids, '{}');
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.traced_runs(ids uuid[])
+ RETURNS TABLE(execution_id uuid, root_execution_id uuid, parent_execution_id uuid, tenant_id uuid, session_id uuid, traceparent text, agent_id uuid, workflow_id uuid, name text, version integer, status howdah.execution_status, stop_reason howdah.stop_reason, error_code text, error_message text, tokens_in bigint, tokens_out bigint, cost numeric, steps integer, created_at timestamp with time zone, started_at timestamp with time zone, completed_at timestamp with time zone)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select e.id, e.root_execution_id, e.parent_execution_id, e.tenant_id, e.session_id,
+    case when e.depth = 0 then e.metadata ->> 'traceparent' else howdah_private.traceparent_of(e.root_execution_id) end,
+    e.agent_id, e.workflow_id, coalesce(a.name, w.name), coalesce(av.version, wv.version), e.status, e.stop_reason,
+    e.error ->> 'code', e.error ->> 'message', e.tokens_in::bigint, e.tokens_out::bigint, e.cost, e.step_count,
+    e.created_at, e.started_at, e.completed_at
+  from howdah.executions as e
+  left join howdah.agents as a on a.id = e.agent_id and a.tenant_id = e.tenant_id
+  left join howdah.workflows as w on w.id = e.workflow_id and w.tenant_id = e.tenant_id
+  left join howdah.agent_versions as av on av.id = e.agent_version_id and av.tenant_id = e.tenant_id
+  left join howdah.workflow_versions as wv on wv.id = e.workflow_version_id and wv.tenant_id = e.tenant_id
+  where e.id = any (traced_runs.ids) and e.completed_at is not null
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.traceparent_of(root uuid)
+ RETURNS text
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select e.metadata ->> 'traceparent' from howdah.executions as e where e.id = traceparent_of.root
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.trust_of_log(e howdah.executions, up_to integer)
+ RETURNS howdah.trust
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select greatest(e.input_trust, (
+    -- what a summary stands for may be of turns that are not copied
+    select max(case when m.covers_to_seq is not null then e.trust when m.role <> 'assistant' or m.trust = 'external' then m.trust end)
+    from howdah.messages as m
+    where m.execution_id = e.id and m.tenant_id = e.tenant_id and coalesce(m.step_seq, 0) <= trust_of_log.up_to
+  ), (
+    select max(case s.kind when 'child' then coalesce(s.output ->> 'trust', 'external')::howdah.trust else 'external' end)
+    from howdah.steps as s
+    where s.execution_id = e.id and s.tenant_id = e.tenant_id and s.seq <= trust_of_log.up_to
+      and (s.kind = 'child' or (s.kind = 'tool' and s.call_id = 'query' and e.workflow_id is not null))
+  ))
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.trust_of_runs(tenant_id uuid, ids uuid[])
+ RETURNS howdah.trust
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select max(greatest('internal', coalesce(e.trust, 'external')))
+  from unnest(trust_of_runs.ids) as i (id)
+  left join howdah.executions as e on e.id = i.id and e.tenant_id = trust_of_runs.tenant_id
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.try_mcp_tool(tool howdah.mcp_tools)
  RETURNS void
  LANGUAGE plpgsql
@@ -19720,6 +24028,18 @@ AS $function$
     else '{"type": "string"}'
   end::jsonb
   from pg_catalog.pg_type as t where t.oid = type_schema.type
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.unless_outdated(version_id uuid, current_version_id uuid)
+ RETURNS uuid
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select case when unless_outdated.version_id <> unless_outdated.current_version_id and exists (
+      select from howdah_private.outdated_version(unless_outdated.version_id) as o where o.fault is not null
+    ) then unless_outdated.current_version_id else unless_outdated.version_id end
 $function$
 ;
 
@@ -19771,6 +24091,18 @@ begin
         and t.kind in ('tool', 'tool_started', 'retry')
     );
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.unsubscribe_mcp(session text, execution_id uuid)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  update howdah_private.mcp_sessions as s
+  set subscriptions = s.subscriptions - unsubscribe_mcp.execution_id::text
+  where s.tenant_id = howdah.current_tenant() and s.session = unsubscribe_mcp.session
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.unsupported_keyword_at(root jsonb, schema jsonb, path text)
@@ -19968,6 +24300,64 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.users_of_secret(tenant_id uuid, name text)
+ RETURNS TABLE(used_by text, agent_system_id uuid)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select 'model ' || m.name, m.agent_system_id from howdah.models as m
+  where m.tenant_id = users_of_secret.tenant_id and m.secret_name = users_of_secret.name
+  union all
+  select 'agent ' || a.name, a.agent_system_id from howdah.agents as a
+  where a.tenant_id = users_of_secret.tenant_id and a.deleted_at is null
+    and a.engine_configuration ->> 'secret_name' = users_of_secret.name
+  union all
+  select 'MCP server ' || s.name, s.agent_system_id from howdah.mcp_servers as s
+  where s.tenant_id = users_of_secret.tenant_id
+    and users_of_secret.name = any (howdah_private.mcp_secrets(s.configuration))
+  union all
+  select 'webhook ' || w.url, null from howdah.webhooks as w
+  where w.tenant_id = users_of_secret.tenant_id and users_of_secret.name in (w.secret_name, w.previous_secret_name)
+  union all
+  select 'tool ' || t.name || coalesce(' of agent ' || x.agent, ''), t.agent_system_id
+  from howdah.tools as t
+  cross join lateral (
+    select null as agent, t.configuration
+    union all
+    select a.name, g.configuration from howdah.agent_tools as g join howdah.agents as a on a.id = g.agent_id
+    where g.tool_id = t.id and a.deleted_at is null
+  ) as x
+  where t.tenant_id = users_of_secret.tenant_id and (
+    ((t.kind = 'http' or (t.kind = 'builtin' and t.name = 'http_request'))
+      and jsonb_path_exists(x.configuration, 'lax $.secrets.*.secret_name ? (@ == $name)',
+        jsonb_build_object('name', users_of_secret.name)))
+    or (t.kind = 'builtin' and t.name = 'sql_query' and x.configuration ->> 'database' = users_of_secret.name))
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.usual_alerts()
+ RETURNS TABLE(name text, description text, interval_seconds integer, query text, engine_check text)
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  values
+    ('failed_deliveries', 'Webhooks that could not be delivered and were given up within a day.', 300, null, 'failed_deliveries'),
+    ('stuck_runs', 'Runs that are due for ten minutes and that nobody has taken up.', 60,
+      'select id, status, greatest(run_at, wake_at) as due_at from howdah.executions'
+      ' where status = ''queued'' and greatest(run_at, wake_at) < now() - interval ''10 minutes'' limit 100', null),
+    ('failing_agents', 'Agents and workflows of which most runs of the last hour failed, ten or more.', 300,
+      'select coalesce(a.name, w.name) as name, count(*) as runs, count(*) filter (where e.status = ''failed'') as failed'
+      ' from howdah.executions as e left join howdah.agents as a on a.id = e.agent_id left join howdah.workflows as w on w.id = e.workflow_id'
+      ' where e.completed_at > now() - interval ''1 hour'' group by 1'
+      ' having count(*) filter (where e.status = ''failed'') >= 10 and 2 * count(*) filter (where e.status = ''failed'') > count(*)', null),
+    ('old_questions', 'Questions to people that are open for a day.', 900,
+      'select id, kind, execution_id, created_at from howdah.questions'
+      ' where status = ''open'' and created_at < now() - interval ''1 day'' limit 100', null)
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.values_schema(variables jsonb, is_complete boolean)
  RETURNS jsonb
  LANGUAGE sql
@@ -20004,13 +24394,13 @@ CREATE OR REPLACE FUNCTION howdah_private.version_at(agent_id uuid, root_executi
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select coalesce((
+  select howdah_private.unless_outdated(coalesce((
     select v.id from howdah.agent_versions as v join howdah.executions as r on r.id = version_at.root_execution_id
     where v.agent_id = version_at.agent_id and v.created_at <= r.created_at
     order by v.version desc limit 1
   ), (
     select v.id from howdah.agent_versions as v where v.agent_id = version_at.agent_id order by v.version limit 1
-  ))
+  )), (select a.current_version_id from howdah.agents as a where a.id = version_at.agent_id))
 $function$
 ;
 
@@ -20152,6 +24542,28 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.was_deleted(kind text, name text)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select exists (
+    select from (
+      select 'agent' as kind, a.name, a.tenant_id, a.deleted_at from howdah.agents as a
+      union all
+      select 'workflow', w.name, w.tenant_id, w.deleted_at from howdah.workflows as w
+      union all
+      select 'prompt', p.name, p.tenant_id, p.deleted_at from howdah.prompts as p
+      union all
+      select 'skill', s.name, s.tenant_id, s.deleted_at from howdah.skills as s
+    ) as d
+    where d.tenant_id = howdah.current_tenant() and d.name = was_deleted.name and d.deleted_at is not null
+      and (d.kind = was_deleted.kind or (was_deleted.kind = 'member' and d.kind in ('agent', 'workflow')))
+  )
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.watch(listener uuid, ids uuid[])
  RETURNS void
  LANGUAGE sql
@@ -20161,6 +24573,114 @@ AS $function$
   insert into howdah_private.watchers (listener, execution_id, expires_at)
   select watch.listener, i.id, now() + interval '2 minutes' from unnest(watch.ids) as i (id)
   on conflict (execution_id, listener) do update set expires_at = excluded.expires_at
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.watch_name(watch_id uuid)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select 'howdah_watch_' || replace(watch_name.watch_id::text, '-', '')
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.watch_path(watch_id uuid)
+ RETURNS uuid[]
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_path uuid[] := nullif(current_setting('howdah.writing_back', true), '');
+  v_calling uuid := case when howdah_private.is_bound() then nullif(current_setting('howdah.calling', true), '') end;
+begin
+  if watch_path.watch_id = any (v_path) then
+    return null;
+  elsif v_calling is not null then
+    select w.watches into v_path from howdah.executions as e
+    join howdah.watched_rows as w on w.execution_id = e.root_execution_id
+    where e.id = v_calling;
+  end if;
+  return v_path || watch_path.watch_id;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.watch_query(watched regclass, watch howdah.table_triggers)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select format(
+    E'select howdah_rows.place, (\n%1$s\n)::text, jsonb_build_object(%2$s), %3$s from unnest($1) with ordinality as howdah_rows (image, place)\n'
+    'cross join lateral (select (howdah_rows.image::%4$s).*) as %5$I\nwhere (\n%6$s\n)',
+    (watch).input,
+    (select string_agg(format('%L, %I.%I', k.name, c.relname, k.name), ', ') from unnest((watch).key_columns) as k (name)),
+    case when (watch).into_column is null then 'null::text' else format('to_jsonb(%I.%I)::text', c.relname, (watch).into_column) end,
+    watched::text, c.relname, coalesce((watch).condition, 'true'))
+  from pg_catalog.pg_class as c where c.oid = watch_query.watched
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.watchable(target text)
+ RETURNS regclass
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_class pg_catalog.pg_class;
+  v_schema name;
+  v_reason text;
+begin
+  perform howdah_private.refuse_no_owner('watch tables');
+  select c.* into v_class from pg_catalog.pg_class as c where c.oid = to_regclass(watchable.target);
+  if not found then
+    raise exception using errcode = 'HWNTF', message = format('there is no table %s', coalesce(watchable.target, 'null')),
+      detail = jsonb_build_object('table', watchable.target)::text, hint = 'Write it with its schema: public.tickets.';
+  end if;
+  select n.nspname into v_schema from pg_catalog.pg_namespace as n where n.oid = v_class.relnamespace;
+  v_reason := case
+    when v_schema in ('pg_catalog', 'information_schema', 'howdah', 'howdah_private', 'graphile_worker') or v_schema like 'pg\_%'
+      then 'it stands in a system schema, or is temporary'
+    when v_class.relkind not in ('r', 'p') then 'it is no table'
+    when v_class.relispartition then 'it is a partition: watch the whole table'
+  end;
+  if v_reason is not null then
+    raise exception using errcode = 'HWINV', message = format('%s cannot be watched: %s', watchable.target, v_reason),
+      detail = jsonb_build_object('table', watchable.target)::text, hint = 'A watch is on a plain or partitioned table of yours.';
+  elsif not pg_has_role(v_class.relowner, 'member') then
+    raise exception using errcode = 'HWDEN', message = format('%s belongs to %s', v_class.oid::regclass, v_class.relowner::regrole),
+      detail = jsonb_build_object('table', v_class.oid::regclass::text, 'owner', v_class.relowner::regrole::text)::text,
+      hint = format('Only its owner may have it watched: grant %s to %I, or connect as a superuser.', v_class.relowner::regrole, current_user);
+  end if;
+  execute format('grant usage on schema %I to howdah_app', v_schema); -- where the expressions name the table's type
+  return v_class.oid;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.watched_inputs(query text, rows text[])
+ RETURNS TABLE(place bigint, input text, row_key jsonb, value text)
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  return query execute watched_inputs.query using watched_inputs.rows;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.watched_table(watch_id uuid)
+ RETURNS regclass
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select t.tgrelid from pg_catalog.pg_trigger as t
+  where t.tgfoid = 'howdah_private.tg__watch'::regproc and not t.tgisinternal and t.tgparentid = 0
+    and t.tgname in (howdah_private.watch_name(watched_table.watch_id), howdah_private.watch_name(watched_table.watch_id) || '_update')
+  limit 1
 $function$
 ;
 
@@ -20207,6 +24727,54 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.withheld(value jsonb, pattern text, remark text)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select case jsonb_typeof(withheld.value)
+    when 'string' then to_jsonb(howdah_private.withheld_text(withheld.value #>> '{}', withheld.pattern, withheld.remark))
+    when 'number' then case when withheld.value #>> '{}' ~ withheld.pattern then to_jsonb(withheld.remark) else withheld.value end
+    when 'array' then (
+      select coalesce(jsonb_agg(howdah_private.withheld(i.item, withheld.pattern, withheld.remark) order by i.place), '[]')
+      from jsonb_array_elements(withheld.value) with ordinality as i (item, place))
+    when 'object' then (
+      select coalesce(jsonb_object_agg(howdah_private.withheld_text(m.key, withheld.pattern, withheld.remark),
+        howdah_private.withheld(m.value, withheld.pattern, withheld.remark)), '{}')
+      from jsonb_each(withheld.value) as m)
+    else withheld.value end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.withheld_text(value text, pattern text, remark text)
+ RETURNS text
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_kept constant text := U&'\+10FFFD'; -- for private use; stands for the remark, so that no pattern finds that
+  v_text text := replace(withheld_text.value, withheld_text.remark, v_kept);
+  v_is_found boolean := v_text ~ withheld_text.pattern;
+  v_seen text;
+begin
+  v_text := regexp_replace(v_text, withheld_text.pattern, v_kept, 'g');
+  if octet_length(v_text) > length(v_text) then
+    v_seen := normalize(regexp_replace(v_text, howdah_private.invisible(), '', 'g'), nfkc);
+    for i in 1 .. 2 loop
+      if v_seen ~ withheld_text.pattern then
+        v_is_found := true;
+        v_text := regexp_replace(v_seen, withheld_text.pattern, v_kept, 'g');
+        v_seen := v_text;
+      end if;
+      v_seen := howdah_private.in_latin(v_seen);
+    end loop;
+  end if;
+  return case when v_is_found then replace(v_text, v_kept, withheld_text.remark) else withheld_text.value end;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.without_lost(document jsonb)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -20221,7 +24789,7 @@ declare
 begin
   loop
     for v_use in
-      select u.path, u.name, case u.what when 'member' then 'agent or workflow' else u.what end as what,
+      select u.path, u.name, u.what as kind, case u.what when 'member' then 'agent or workflow' else u.what end as what,
         p.parts
       from howdah_private.system_uses(v_document) as u
       cross join lateral (
@@ -20233,7 +24801,9 @@ begin
       order by length(u.path) desc, u.path desc -- of a list the last first, so that the others keep their places
     loop
       v_left_out := v_left_out || jsonb_build_object('path', v_use.path,
-        'message', format('%s %s was deleted, and is left out here', v_use.what, to_jsonb(v_use.name)));
+        'message', format(case when howdah_private.was_deleted(v_use.kind, v_use.name) or v_use.name = any (v_lost_tools)
+            then '%s %s was deleted, and is left out here' else 'there is no %s %s, so it is left out here' end,
+          v_use.what, to_jsonb(v_use.name)));
       v_document := howdah_private.without_use(v_document, v_use.parts, v_use.name);
       if v_use.parts[1] = 'tools' and v_use.parts[3] <> 'compensation' then
         v_lost_tools := v_lost_tools || v_use.parts[2];
@@ -20532,7 +25102,8 @@ begin
   loop
     continue when v_step.path = any (v_bad)
       or (v_step.what = 'agent prompt' and howdah_private.pointer('prompts', v_step.entry ->> 'prompt') = any (v_bad))
-      or (v_step.what = 'tool' and array[v_step.path || '/agent', v_step.path || '/workflow'] && v_bad);
+      or (v_step.what = 'tool' and array[v_step.path || '/agent', v_step.path || '/workflow', howdah_private.pointer('functions',
+        split_part(split_part(v_step.entry ->> 'function', '(', 1), '.', 2))] && v_bad);
     v_part := howdah_private.write_part(document ->> 'name', v_step.what, v_step.name, v_step.entry, v_step.path);
     v_faults := v_faults || v_part.faults;
     if v_part.faults <> '{}' and (v_step.what = 'prompt' or (v_step.step < 6 and not v_part.is_made)) then
@@ -20592,6 +25163,27 @@ begin
   ) as l on true
   where s.id = write_skill_version.skill_id and l.digest is distinct from d.digest;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.write_statement(watched regclass, watch howdah.table_triggers)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select format(
+    'with written as (update %1$s as t set %2$I = %3$s where %4$s '
+    'and encode(sha256(convert_to(to_jsonb(t.%2$I)::text, %5$L)), %6$L) is not distinct from $1 ->> %7$L returning true) '
+    'select case when exists (select from written) then %8$L when exists (select from %1$s as t where %4$s) then %9$L else %10$L end',
+    watched::text, (watch).into_column,
+    case when a.atttypid in ('json'::regtype, 'jsonb'::regtype)
+      then format('coalesce(nullif($1 -> %L, %L), $1 -> %L)::', 'output_data', 'null', 'output')
+      else format('($1 ->> %L)::', 'output') end || format_type(a.atttypid, a.atttypmod),
+    (select string_agg(format('t.%I = ($1 -> %L ->> %L)::%s', k.attname, 'key', k.attname, format_type(k.atttypid, k.atttypmod)), ' and ')
+      from pg_catalog.pg_attribute as k where k.attrelid = write_statement.watched and k.attname = any ((watch).key_columns)),
+    'UTF8', 'hex', 'before', 'written', 'superseded', 'gone')
+  from pg_catalog.pg_attribute as a where a.attrelid = write_statement.watched and a.attname = (watch).into_column
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.write_system(document jsonb, source text, prune boolean)
@@ -20670,13 +25262,15 @@ create view howdah.agent_performance with (security_invoker=true) as
     count(*) AS runs,
     count(*) FILTER (WHERE (e.status = 'completed'::howdah.execution_status)) AS completed,
     count(*) FILTER (WHERE (e.status = 'failed'::howdah.execution_status)) AS failed,
+    count(*) FILTER (WHERE (e.status = 'cancelled'::howdah.execution_status)) AS cancelled,
     round(((count(*) FILTER (WHERE (e.status = 'completed'::howdah.execution_status)))::numeric / (NULLIF(count(*) FILTER (WHERE (e.completed_at IS NOT NULL)), 0))::numeric), 4) AS success_rate,
-    round(avg(e.step_count), 2) AS steps_per_run,
+    round(avg((e.step_count - COALESCE(e.forked_from_seq, 0))), 2) AS steps_per_run,
     sum(e.tokens_in) AS tokens_in,
     sum(e.tokens_out) AS tokens_out,
     sum(e.cost) AS cost,
     percentile_cont((0.5)::double precision) WITHIN GROUP (ORDER BY ((EXTRACT(epoch FROM (e.completed_at - e.started_at)))::double precision)) AS seconds_p50,
-    percentile_cont((0.95)::double precision) WITHIN GROUP (ORDER BY ((EXTRACT(epoch FROM (e.completed_at - e.started_at)))::double precision)) AS seconds_p95
+    percentile_cont((0.95)::double precision) WITHIN GROUP (ORDER BY ((EXTRACT(epoch FROM (e.completed_at - e.started_at)))::double precision)) AS seconds_p95,
+    percentile_cont((0.99)::double precision) WITHIN GROUP (ORDER BY ((EXTRACT(epoch FROM (e.completed_at - e.started_at)))::double precision)) AS seconds_p99
    FROM ((howdah.executions e
      JOIN howdah.agents a ON ((a.id = e.agent_id)))
      JOIN howdah.agent_versions v ON ((v.id = e.agent_version_id)))
@@ -20685,21 +25279,26 @@ create view howdah.agent_performance with (security_invoker=true) as
 
 create view howdah.daily_usage with (security_invoker=true) as
  SELECT e.tenant_id,
-    (e.created_at)::date AS day,
+    ((e.created_at AT TIME ZONE 'UTC'::text))::date AS day,
     e.agent_id,
     a.name AS agent,
     e.workflow_id,
     w.name AS workflow,
     count(*) AS runs,
-    sum(e.step_count) AS steps,
+    count(*) FILTER (WHERE (e.status = 'completed'::howdah.execution_status)) AS completed,
+    count(*) FILTER (WHERE (e.status = 'failed'::howdah.execution_status)) AS failed,
+    round(((count(*) FILTER (WHERE (e.status = 'completed'::howdah.execution_status)))::numeric / (NULLIF(count(*) FILTER (WHERE (e.completed_at IS NOT NULL)), 0))::numeric), 4) AS success_rate,
+    sum((e.step_count - COALESCE(e.forked_from_seq, 0))) AS steps,
     sum(e.tokens_in) AS tokens_in,
     sum(e.tokens_out) AS tokens_out,
-    sum(e.cost) AS cost
+    sum(e.cost) AS cost,
+    percentile_cont((0.5)::double precision) WITHIN GROUP (ORDER BY ((EXTRACT(epoch FROM (e.completed_at - e.started_at)))::double precision)) AS seconds_p50,
+    percentile_cont((0.95)::double precision) WITHIN GROUP (ORDER BY ((EXTRACT(epoch FROM (e.completed_at - e.started_at)))::double precision)) AS seconds_p95
    FROM ((howdah.executions e
      LEFT JOIN howdah.agents a ON ((a.id = e.agent_id)))
      LEFT JOIN howdah.workflows w ON ((w.id = e.workflow_id)))
   WHERE (e.compensates_execution_id IS NULL)
-  GROUP BY e.tenant_id, ((e.created_at)::date), e.agent_id, a.name, e.workflow_id, w.name;
+  GROUP BY e.tenant_id, (((e.created_at AT TIME ZONE 'UTC'::text))::date), e.agent_id, a.name, e.workflow_id, w.name;
 
 create view howdah.effects with (security_invoker=true) as
  SELECT c.tenant_id,
@@ -20854,6 +25453,44 @@ create view howdah.execution_tree with (security_invoker=true) as
      LEFT JOIN howdah.agents a ON (((a.tenant_id = t.tenant_id) AND (a.id = t.agent_id))))
      LEFT JOIN howdah.workflows w ON (((w.tenant_id = t.tenant_id) AND (w.id = t.workflow_id))));
 
+create view howdah.message_sources with (security_invoker=true) as
+ SELECT m.tenant_id,
+    m.execution_id,
+    m.seq,
+    m.step_seq,
+    m.trust,
+    m.role,
+        CASE
+            WHEN (m.covers_to_seq IS NOT NULL) THEN 'summary'::text
+            WHEN ((m.seq = 1) OR (s.kind = 'input'::howdah.step_kind)) THEN 'input'::text
+            ELSE (s.kind)::text
+        END AS kind,
+        CASE
+            WHEN (m.seq > 1) THEN s.name
+            ELSE NULL::text
+        END AS tool,
+        CASE
+            WHEN (s.kind = 'tool'::howdah.step_kind) THEN (s.input ->> 'url'::text)
+            ELSE NULL::text
+        END AS url,
+    v.name AS server,
+        CASE
+            WHEN (m.seq = 1) THEN e.parent_execution_id
+            ELSE c.id
+        END AS from_execution_id,
+    m.created_at
+   FROM (((((howdah.messages m
+     JOIN howdah.executions e ON (((e.id)::uuid = m.execution_id)))
+     LEFT JOIN howdah.steps s ON (((s.execution_id = m.execution_id) AND (s.tenant_id = m.tenant_id) AND (s.seq = m.step_seq))))
+     LEFT JOIN howdah.tools t ON (((t.tenant_id = m.tenant_id) AND (t.name = s.name) AND (s.kind = 'tool'::howdah.step_kind) AND (t.kind = 'mcp'::howdah.tool_kind))))
+     LEFT JOIN howdah.mcp_servers v ON (((v.tenant_id = t.tenant_id) AND (v.id = t.server_id))))
+     LEFT JOIN LATERAL ( SELECT ((b.output ->> 'execution_id'::text))::uuid AS id
+           FROM howdah.steps b
+          WHERE ((b.execution_id = m.execution_id) AND (b.tenant_id = m.tenant_id) AND (b.kind = 'child_started'::howdah.step_kind) AND (b.call_id = s.call_id))
+          ORDER BY b.seq DESC
+         LIMIT 1) c ON ((s.kind = 'tool'::howdah.step_kind)))
+  WHERE ((m.role <> 'assistant'::howdah.message_role) OR (m.trust = 'external'::howdah.trust));
+
 create view howdah.model_usage with (security_invoker=true) as
  SELECT s.tenant_id,
     s.model_id,
@@ -20861,13 +25498,18 @@ create view howdah.model_usage with (security_invoker=true) as
     m.provider,
     count(*) FILTER (WHERE (s.kind = 'model'::howdah.step_kind)) AS answers,
     count(*) FILTER (WHERE (s.kind = 'retry'::howdah.step_kind)) AS failed_attempts,
+    round(((count(*) FILTER (WHERE (s.kind = 'model'::howdah.step_kind)))::numeric / (NULLIF(count(*) FILTER (WHERE (s.kind = ANY (ARRAY['model'::howdah.step_kind, 'retry'::howdah.step_kind]))), 0))::numeric), 4) AS success_rate,
     sum(s.tokens_in) AS tokens_in,
     sum(s.tokens_out) AS tokens_out,
     sum(s.cost) AS cost,
-    percentile_cont((0.5)::double precision) WITHIN GROUP (ORDER BY ((EXTRACT(epoch FROM (s.finished_at - s.started_at)))::double precision)) AS seconds_p50
+    percentile_cont((0.5)::double precision) WITHIN GROUP (ORDER BY ((EXTRACT(epoch FROM (s.finished_at - s.started_at)))::double precision)) FILTER (WHERE (s.kind = 'model'::howdah.step_kind)) AS seconds_p50,
+    percentile_cont((0.95)::double precision) WITHIN GROUP (ORDER BY ((EXTRACT(epoch FROM (s.finished_at - s.started_at)))::double precision)) FILTER (WHERE (s.kind = 'model'::howdah.step_kind)) AS seconds_p95,
+    percentile_cont((0.99)::double precision) WITHIN GROUP (ORDER BY ((EXTRACT(epoch FROM (s.finished_at - s.started_at)))::double precision)) FILTER (WHERE (s.kind = 'model'::howdah.step_kind)) AS seconds_p99
    FROM (howdah.steps s
      LEFT JOIN howdah.models m ON ((m.id = s.model_id)))
-  WHERE (s.model_id IS NOT NULL)
+  WHERE ((s.model_id IS NOT NULL) AND (NOT (EXISTS ( SELECT
+           FROM howdah.executions f
+          WHERE (((f.id)::uuid = s.execution_id) AND (f.tenant_id = s.tenant_id) AND (f.forked_from_seq IS NOT NULL) AND (s.seq <= f.forked_from_seq))))))
   GROUP BY s.tenant_id, s.model_id, m.name, m.provider;
 
 create view howdah.permissions with (security_invoker=true) as
@@ -20949,10 +25591,14 @@ create view howdah.tool_performance with (security_invoker=true) as
     name AS tool,
     count(*) AS calls,
     count(*) FILTER (WHERE (error IS NOT NULL)) AS errors,
+    round(((count(*) FILTER (WHERE (error IS NULL)))::numeric / (count(*))::numeric), 4) AS success_rate,
     percentile_cont((0.5)::double precision) WITHIN GROUP (ORDER BY ((EXTRACT(epoch FROM (finished_at - started_at)))::double precision)) AS seconds_p50,
-    percentile_cont((0.95)::double precision) WITHIN GROUP (ORDER BY ((EXTRACT(epoch FROM (finished_at - started_at)))::double precision)) AS seconds_p95
+    percentile_cont((0.95)::double precision) WITHIN GROUP (ORDER BY ((EXTRACT(epoch FROM (finished_at - started_at)))::double precision)) AS seconds_p95,
+    percentile_cont((0.99)::double precision) WITHIN GROUP (ORDER BY ((EXTRACT(epoch FROM (finished_at - started_at)))::double precision)) AS seconds_p99
    FROM howdah.steps s
-  WHERE ((kind = 'tool'::howdah.step_kind) AND COALESCE(((call_id <> 'route'::text) AND (call_id !~~ 'plan.%'::text)), true))
+  WHERE ((kind = 'tool'::howdah.step_kind) AND COALESCE(((call_id <> 'route'::text) AND (call_id !~~ 'plan.%'::text)), true) AND (NOT (EXISTS ( SELECT
+           FROM howdah.executions f
+          WHERE (((f.id)::uuid = s.execution_id) AND (f.tenant_id = s.tenant_id) AND (f.forked_from_seq IS NOT NULL) AND (s.seq <= f.forked_from_seq))))))
   GROUP BY tenant_id, name;
 
 create view howdah.violations with (security_invoker=true) as
@@ -21116,6 +25762,8 @@ CREATE TRIGGER _320_hold_secret BEFORE INSERT OR UPDATE OF engine_configuration 
 
 CREATE TRIGGER _400_unset_default BEFORE INSERT OR UPDATE OF is_default, user_id ON howdah.agents FOR EACH ROW WHEN ((new.is_default AND (new.deleted_at IS NULL))) EXECUTE FUNCTION howdah_private.tg_agents__unset_default();
 
+CREATE TRIGGER _500_forget_pins AFTER DELETE OR UPDATE ON howdah.agents FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg_agents__forget_pins();
+
 CREATE TRIGGER _500_mark_teams_stale AFTER UPDATE OF name, description, instruction, capabilities, domain ON howdah.agents FOR EACH ROW WHEN (((old.name <> new.name) OR (old.description <> new.description) OR (old.instruction <> new.instruction) OR (old.capabilities <> new.capabilities) OR (old.domain IS DISTINCT FROM new.domain))) EXECUTE FUNCTION howdah_private.tg_members__mark_stale();
 
 CREATE CONSTRAINT TRIGGER _900_write_version AFTER INSERT OR UPDATE ON howdah.agents DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (new.version_is_stale) EXECUTE FUNCTION howdah_private.tg_agents__write_version();
@@ -21129,6 +25777,28 @@ CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.agents REFERENCING OLD T
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF name, output_schema, max_steps, max_tokens, max_cost, max_seconds, prompt_values, engine_configuration ON howdah.agents FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agents__refuse_invalid();
 
 CREATE TRIGGER _995_refuse_unreadable_name BEFORE INSERT OR UPDATE OF name ON howdah.agents FOR EACH ROW WHEN ((howdah_private.name_fault(new.name) IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg__refuse_unreadable_name('name');
+
+CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF webhook_id ON howdah.alert_rules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_alert_rules__refuse_unknown();
+
+CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.alert_rules FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('alert_rules', 'manage');
+
+CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF name, description, query, engine_check ON howdah.alert_rules FOR EACH ROW WHEN (((length(new.name) > 200) OR (octet_length(new.description) > 102400) OR (octet_length(new.query) > 1048576) OR (octet_length(new.engine_check) > 1048576))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('name', '200', 'characters', 'description', '102400', 'bytes', 'query', '1048576', 'bytes', 'engine_check', '1048576', 'bytes');
+
+CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.alert_rules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
+
+CREATE TRIGGER _300_check BEFORE INSERT OR UPDATE OF query, engine_check, is_active, interval_seconds ON howdah.alert_rules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_alert_rules__check();
+
+CREATE TRIGGER _310_refuse_keys BEFORE INSERT OR UPDATE OF name, description, query ON howdah.alert_rules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__refuse_keys_in_texts('name', 'description', 'query');
+
+CREATE TRIGGER _950_audit_delete AFTER DELETE ON howdah.alert_rules REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.alert_rules REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.alert_rules REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF name, query, engine_check, interval_seconds, sample ON howdah.alert_rules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_alert_rules__refuse_invalid();
+
+CREATE TRIGGER _995_refuse_unreadable_name BEFORE INSERT OR UPDATE OF name ON howdah.alert_rules FOR EACH ROW WHEN ((howdah_private.name_fault(new.name) IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg__refuse_unreadable_name('name');
 
 CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF user_id ON howdah.api_keys FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_api_keys__refuse_unknown();
 
@@ -21208,6 +25878,8 @@ CREATE TRIGGER _110_check_version BEFORE INSERT ON howdah.executions FOR EACH RO
 
 CREATE TRIGGER _150_check_parts BEFORE INSERT ON howdah.executions FOR EACH ROW WHEN ((new.input_parts IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg_executions__check_parts();
 
+CREATE TRIGGER _160_check_conversation BEFORE INSERT ON howdah.executions FOR EACH ROW WHEN (((new.history IS NOT NULL) OR (new.client_tools IS NOT NULL))) EXECUTE FUNCTION howdah_private.tg_executions__check_conversation();
+
 CREATE TRIGGER _200_check_move BEFORE UPDATE OF status ON howdah.executions FOR EACH ROW WHEN ((old.status IS DISTINCT FROM new.status)) EXECUTE FUNCTION howdah_private.tg_executions__check_move();
 
 CREATE TRIGGER _200_check_parent BEFORE INSERT ON howdah.executions FOR EACH ROW WHEN (((new.parent_execution_id IS NOT NULL) AND (new.completed_at IS NULL))) EXECUTE FUNCTION howdah_private.tg_executions__check_parent();
@@ -21217,6 +25889,8 @@ CREATE TRIGGER _300_keep_key BEFORE INSERT ON howdah.executions FOR EACH ROW WHE
 CREATE TRIGGER _300_refuse_rewrite BEFORE UPDATE OF id, tenant_id, agent_id, agent_version_id, workflow_id, workflow_version_id, input, input_data, output, output_data, stop_reason, error, tokens_in, tokens_out, cost, step_count, message_count ON howdah.executions FOR EACH ROW WHEN (((old.completed_at IS NOT NULL) AND (CURRENT_USER <> 'howdah_engine'::name))) EXECUTE FUNCTION howdah_private.tg__refuse_change();
 
 CREATE TRIGGER _310_refuse_rewrite BEFORE UPDATE OF input_parts ON howdah.executions FOR EACH ROW WHEN (((old.completed_at IS NOT NULL) AND (CURRENT_USER <> 'howdah_engine'::name))) EXECUTE FUNCTION howdah_private.tg__refuse_change();
+
+CREATE TRIGGER _320_refuse_rewrite BEFORE UPDATE OF history, client_tools ON howdah.executions FOR EACH ROW WHEN (((old.completed_at IS NOT NULL) AND (CURRENT_USER <> 'howdah_engine'::name))) EXECUTE FUNCTION howdah_private.tg__refuse_change();
 
 CREATE TRIGGER _400_take_turn BEFORE INSERT ON howdah.executions FOR EACH ROW WHEN (((new.session_id IS NOT NULL) AND (new.parent_execution_id IS NULL) AND (new.completed_at IS NULL))) EXECUTE FUNCTION howdah_private.tg_executions__take_turn();
 
@@ -21232,7 +25906,17 @@ CREATE TRIGGER _840_make_room AFTER UPDATE OF status ON howdah.executions FOR EA
 
 CREATE TRIGGER _850_count_runs AFTER INSERT ON howdah.executions REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg_executions__count_runs();
 
+CREATE TRIGGER _850_write_back AFTER UPDATE OF status ON howdah.executions FOR EACH ROW WHEN (((new.table_trigger_id IS NOT NULL) AND (new.completed_at IS NOT NULL) AND (old.completed_at IS NULL))) EXECUTE FUNCTION howdah_private.tg_executions__write_back();
+
+CREATE TRIGGER _860_deliver AFTER UPDATE OF status ON howdah.executions FOR EACH ROW WHEN (((new.parent_execution_id IS NULL) AND (new.completed_at IS NOT NULL) AND (old.completed_at IS NULL))) EXECUTE FUNCTION howdah_private.tg_executions__deliver();
+
 CREATE TRIGGER _900_enqueue AFTER INSERT ON howdah.executions REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg_executions__enqueue();
+
+CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.feedback_entries FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('feedback_entries', 'run');
+
+CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.feedback_entries FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
+
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF execution_id, message_seq, score, comment, created_by ON howdah.feedback_entries FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_feedback_entries__refuse_invalid();
 
 CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF agent_id, user_id, workflow_id ON howdah.grants FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_grants__refuse_unknown();
 
@@ -21268,6 +25952,8 @@ CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF event, function, a
 
 CREATE TRIGGER _005_refuse_tools BEFORE INSERT ON howdah.mail FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg_mail__refuse_tools();
 
+CREATE TRIGGER _010_ask_order BEFORE INSERT ON howdah.mail FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg_mail__ask_order();
+
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.mail FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('mail', 'run');
 
 CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF subject, content ON howdah.mail FOR EACH ROW WHEN (((length(new.subject) > 200) OR (octet_length(new.content) > 32768))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('subject', '200', 'characters', 'content', '32768', 'bytes');
@@ -21280,7 +25966,21 @@ CREATE TRIGGER _900_deliver AFTER INSERT ON howdah.mail REFERENCING NEW TABLE AS
 
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF to_agent_id, is_within_tree, from_execution_id, root_execution_id, created_by, thread_id, content, received_at, received_by_execution_id ON howdah.mail FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_mail__refuse_invalid();
 
-CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF agent_system_id ON howdah.mcp_servers FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_mcp_servers__refuse_unknown();
+CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF prompt_id, server_id ON howdah.mcp_prompts FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_mcp_prompts__refuse_unknown();
+
+CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.mcp_prompts FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
+
+CREATE TRIGGER _950_audit_delete AFTER DELETE ON howdah.mcp_prompts REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.mcp_prompts REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.mcp_prompts REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF tenant_id, server_id, name, description, template, variables, digest, status, fault, accepted_digest ON howdah.mcp_prompts FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_mcp_prompts__refuse_invalid();
+
+CREATE TRIGGER _995_refuse_unreadable_name BEFORE INSERT OR UPDATE OF name ON howdah.mcp_prompts FOR EACH ROW WHEN ((howdah_private.name_fault(new.name) IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg__refuse_unreadable_name('name');
+
+CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF agent_system_id, sampling_model_id ON howdah.mcp_servers FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_mcp_servers__refuse_unknown();
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.mcp_servers FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('mcp_servers', 'manage');
 
@@ -21290,7 +25990,7 @@ CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.mcp_servers FOR EACH ROW EXECU
 
 CREATE TRIGGER _200_refuse_command BEFORE INSERT OR UPDATE OF type, configuration ON howdah.mcp_servers FOR EACH ROW WHEN ((new.type = 'stdio'::howdah.mcp_server_type)) EXECUTE FUNCTION howdah_private.tg_mcp_servers__refuse_command();
 
-CREATE TRIGGER _300_check BEFORE INSERT OR UPDATE OF type, configuration ON howdah.mcp_servers FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_mcp_servers__check();
+CREATE TRIGGER _300_check BEFORE INSERT OR UPDATE OF type, configuration, sampling_model_id ON howdah.mcp_servers FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_mcp_servers__check();
 
 CREATE TRIGGER _310_refuse_keys BEFORE INSERT OR UPDATE OF name, description ON howdah.mcp_servers FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__refuse_keys_in_texts('name', 'description');
 
@@ -21300,7 +26000,7 @@ CREATE TRIGGER _500_change_tools AFTER UPDATE OF name, trusts_annotations ON how
 
 CREATE TRIGGER _510_mark_stale AFTER UPDATE OF is_active ON howdah.mcp_servers FOR EACH ROW WHEN ((old.is_active <> new.is_active)) EXECUTE FUNCTION howdah_private.tg_mcp_servers__mark_stale();
 
-CREATE TRIGGER _900_discover AFTER INSERT OR UPDATE OF type, configuration, is_active ON howdah.mcp_servers FOR EACH ROW WHEN (new.is_active) EXECUTE FUNCTION howdah_private.tg_mcp_servers__discover();
+CREATE TRIGGER _900_discover AFTER INSERT OR UPDATE OF type, configuration, is_active, sampling_model_id, allows_elicitation ON howdah.mcp_servers FOR EACH ROW WHEN (new.is_active) EXECUTE FUNCTION howdah_private.tg_mcp_servers__discover();
 
 CREATE TRIGGER _950_audit_delete AFTER DELETE ON howdah.mcp_servers REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
 
@@ -21352,13 +26052,13 @@ CREATE TRIGGER _300_refuse_private BEFORE INSERT OR UPDATE OF base_url ON howdah
 
 CREATE TRIGGER _310_refuse_keys BEFORE INSERT OR UPDATE OF name, model, domain ON howdah.models FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__refuse_keys_in_texts('name', 'model', 'domain');
 
-CREATE TRIGGER _500_mark_stale AFTER UPDATE OF name, provider, model, base_url, secret_name, context_tokens ON howdah.models FOR EACH ROW WHEN ((old.* IS DISTINCT FROM new.*)) EXECUTE FUNCTION howdah_private.tg_models__mark_stale();
+CREATE TRIGGER _500_mark_stale AFTER UPDATE OF name, provider, model, base_url, secret_name, context_tokens, capabilities ON howdah.models FOR EACH ROW WHEN ((old.* IS DISTINCT FROM new.*)) EXECUTE FUNCTION howdah_private.tg_models__mark_stale();
 
 CREATE TRIGGER _510_mark_stale AFTER INSERT ON howdah.models FOR EACH ROW WHEN ((new.name = 'default'::text)) EXECUTE FUNCTION howdah_private.tg_models__mark_stale();
 
 CREATE TRIGGER _520_mark_stale AFTER DELETE ON howdah.models FOR EACH ROW WHEN ((old.name = 'default'::text)) EXECUTE FUNCTION howdah_private.tg_models__mark_stale();
 
-CREATE TRIGGER _530_mark_workflows_stale AFTER INSERT OR DELETE OR UPDATE OF name, provider, model, purpose, base_url, secret_name, context_tokens ON howdah.models FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_models__mark_workflows_stale();
+CREATE TRIGGER _530_mark_workflows_stale AFTER INSERT OR DELETE OR UPDATE OF name, provider, model, purpose, base_url, secret_name, context_tokens, capabilities ON howdah.models FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_models__mark_workflows_stale();
 
 CREATE TRIGGER _950_audit_delete AFTER DELETE ON howdah.models REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
 
@@ -21369,6 +26069,28 @@ CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.models REFERENCING OLD T
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF name, provider, model, base_url, capabilities, input_price, output_price, context_tokens ON howdah.models FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_models__refuse_invalid();
 
 CREATE TRIGGER _995_refuse_unreadable_name BEFORE INSERT OR UPDATE OF name ON howdah.models FOR EACH ROW WHEN ((howdah_private.name_fault(new.name) IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg__refuse_unreadable_name('name');
+
+CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF agent_id ON howdah.output_filters FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_output_filters__refuse_unknown();
+
+CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.output_filters FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('output_filters', 'manage');
+
+CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF name, pattern ON howdah.output_filters FOR EACH ROW WHEN (((length(new.name) > 200) OR (octet_length(new.pattern) > 1048576))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('name', '200', 'characters', 'pattern', '1048576', 'bytes');
+
+CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.output_filters FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
+
+CREATE TRIGGER _200_check_pattern BEFORE INSERT OR UPDATE OF pattern ON howdah.output_filters FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_output_filters__check_pattern();
+
+CREATE TRIGGER _310_refuse_keys BEFORE INSERT OR UPDATE OF name, pattern ON howdah.output_filters FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__refuse_keys_in_texts('name', 'pattern');
+
+CREATE TRIGGER _950_audit_delete AFTER DELETE ON howdah.output_filters REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.output_filters REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.output_filters REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF name, pattern, places ON howdah.output_filters FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_output_filters__refuse_invalid();
+
+CREATE TRIGGER _995_refuse_unreadable_name BEFORE INSERT OR UPDATE OF name ON howdah.output_filters FOR EACH ROW WHEN ((howdah_private.name_fault(new.name) IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg__refuse_unreadable_name('name');
 
 CREATE TRIGGER _100_refuse_change BEFORE DELETE OR UPDATE ON howdah.prompt_versions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__refuse_change();
 
@@ -21408,6 +26130,8 @@ CREATE TRIGGER _995_refuse_unreadable_name BEFORE INSERT OR UPDATE OF name ON ho
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.questions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
+CREATE TRIGGER _900_deliver AFTER INSERT ON howdah.questions FOR EACH ROW WHEN ((new.status = 'open'::howdah.question_status)) EXECUTE FUNCTION howdah_private.tg_questions__deliver();
+
 CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF agent_id, api_key_id, session_id, user_id ON howdah.quotas FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_quotas__refuse_unknown();
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.quotas FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('quotas', 'manage');
@@ -21437,6 +26161,8 @@ CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.resources
 CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF metadata ON howdah.resources FOR EACH ROW WHEN (((pg_column_size(new.metadata) > 1000) AND (octet_length((to_jsonb(new.metadata))::text) > 1048576))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('metadata', '1048576', 'bytes');
 
 CREATE TRIGGER _100_sign BEFORE INSERT ON howdah.resources FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_resources__sign();
+
+CREATE TRIGGER _150_keep_origin BEFORE INSERT OR UPDATE OF metadata ON howdah.resources FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_resources__keep_origin();
 
 CREATE TRIGGER _200_measure BEFORE INSERT ON howdah.resources FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_resources__measure();
 
@@ -21566,6 +26292,16 @@ CREATE TRIGGER _100_refuse_change BEFORE DELETE OR UPDATE ON howdah.steps FOR EA
 
 CREATE TRIGGER _100_refuse_truncate BEFORE TRUNCATE ON howdah.steps FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__refuse_change();
 
+CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF agent_id, workflow_id ON howdah.table_triggers FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_table_triggers__refuse_unknown();
+
+CREATE TRIGGER _950_audit_delete AFTER DELETE ON howdah.table_triggers REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.table_triggers REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.table_triggers REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF table_name, on_event, agent_id, workflow_id, input, into_column, key_columns ON howdah.table_triggers FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_table_triggers__refuse_invalid();
+
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.tenants FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
 CREATE TRIGGER _500_seed AFTER INSERT ON howdah.tenants FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_tenants__seed();
@@ -21595,6 +26331,20 @@ CREATE TRIGGER _500_count_inserts AFTER INSERT ON howdah.todos REFERENCING NEW T
 CREATE TRIGGER _500_count_updates AFTER UPDATE ON howdah.todos REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg_todos__count_changes();
 
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF session_id, "position", title, note ON howdah.todos FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_todos__refuse_invalid();
+
+CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF agent_id, tool_id ON howdah.tool_policies FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_tool_policies__refuse_unknown();
+
+CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.tool_policies FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('tool_policies', 'manage');
+
+CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.tool_policies FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
+
+CREATE TRIGGER _950_audit_delete AFTER DELETE ON howdah.tool_policies REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.tool_policies REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.tool_policies REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF tool_id, kind, min_trust, decision ON howdah.tool_policies FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_tool_policies__refuse_invalid();
 
 CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF agent_id, agent_system_id, compensation_tool_id, server_id, workflow_id ON howdah.tools FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_tools__refuse_unknown();
 
@@ -21665,6 +26415,28 @@ CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.version_labels REFERENCI
 CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.version_labels REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
 
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF agent_id, workflow_id, label, version, prompt_id ON howdah.version_labels FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_version_labels__refuse_invalid();
+
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF execution_id, table_trigger_id, row_key, watches, error ON howdah.watched_rows FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_watched_rows__refuse_invalid();
+
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF execution_id, event, url, payload, status, next_attempt_at, delivered_at, alert_rule_id ON howdah.webhook_deliveries FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_webhook_deliveries__refuse_invalid();
+
+CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF agent_id, workflow_id ON howdah.webhooks FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_webhooks__refuse_unknown();
+
+CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.webhooks FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('webhooks', 'manage');
+
+CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF events, description, secret_name, previous_secret_name ON howdah.webhooks FOR EACH ROW WHEN ((((pg_column_size(new.events) > 1000) AND (octet_length((to_jsonb(new.events))::text) > 102400)) OR (octet_length(new.description) > 102400) OR (length(new.secret_name) > 200) OR (octet_length(new.previous_secret_name) > 1048576))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('events', '102400', 'bytes', 'description', '102400', 'bytes', 'secret_name', '200', 'characters', 'previous_secret_name', '1048576', 'bytes');
+
+CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.webhooks FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
+
+CREATE TRIGGER _300_check BEFORE INSERT OR UPDATE ON howdah.webhooks FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_webhooks__check();
+
+CREATE TRIGGER _950_audit_delete AFTER DELETE ON howdah.webhooks REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.webhooks REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.webhooks REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF url, events, is_active, disabled_because ON howdah.webhooks FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_webhooks__refuse_invalid();
 
 CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF agent_id, member_workflow_id, workflow_id ON howdah.workflow_agents FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_workflow_agents__refuse_unknown();
 
@@ -21898,6 +26670,18 @@ CASE
     ELSE (id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))
 END));
 
+create policy engine on howdah.alert_rules to howdah_engine using (true) with check (true);
+
+create policy operator on howdah.alert_rules to howdah_owner using (true) with check (true);
+
+create policy tenant on howdah.alert_rules to howdah_analyst, howdah_app using ((((tenant_id, tenant_id) = ( SELECT t.id,
+    t.id
+   FROM ( SELECT howdah.current_tenant() AS current_tenant
+         OFFSET 0) t(id))) AND ( SELECT howdah_private.may('alert_rules'::text, 'read'::text) AS may))) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
+    t.id
+   FROM ( SELECT howdah.current_tenant() AS current_tenant
+         OFFSET 0) t(id))) AND ( SELECT howdah_private.may('alert_rules'::text, 'read'::text) AS may)));
+
 create policy engine on howdah.api_keys to howdah_engine using (true) with check (true);
 
 create policy operator on howdah.api_keys to howdah_owner using (true) with check (true);
@@ -22008,6 +26792,30 @@ CASE
     ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
 END));
 
+create policy engine on howdah.feedback_entries to howdah_engine using (true) with check (true);
+
+create policy operator on howdah.feedback_entries to howdah_owner using (true) with check (true);
+
+create policy tenant on howdah.feedback_entries to howdah_analyst, howdah_app using ((((tenant_id, tenant_id) = ( SELECT t.id,
+    t.id
+   FROM ( SELECT howdah.current_tenant() AS current_tenant
+         OFFSET 0) t(id))) AND
+CASE
+    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
+    ELSE ((execution_id IS NULL) OR (EXISTS ( SELECT
+       FROM howdah.executions e
+      WHERE ((e.id)::uuid = feedback_entries.execution_id))))
+END)) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
+    t.id
+   FROM ( SELECT howdah.current_tenant() AS current_tenant
+         OFFSET 0) t(id))) AND
+CASE
+    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
+    ELSE ((execution_id IS NULL) OR (EXISTS ( SELECT
+       FROM howdah.executions e
+      WHERE ((e.id)::uuid = feedback_entries.execution_id))))
+END));
+
 create policy engine on howdah.grants to howdah_engine using (true) with check (true);
 
 create policy operator on howdah.grants to howdah_owner using (true) with check (true);
@@ -22067,6 +26875,18 @@ CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((to_agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])) AND ((from_agent_id IS NULL) OR (from_agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
 END));
+
+create policy engine on howdah.mcp_prompts to howdah_engine using (true) with check (true);
+
+create policy operator on howdah.mcp_prompts to howdah_owner using (true) with check (true);
+
+create policy tenant on howdah.mcp_prompts to howdah_analyst, howdah_app using (((tenant_id, tenant_id) = ( SELECT t.id,
+    t.id
+   FROM ( SELECT howdah.current_tenant() AS current_tenant
+         OFFSET 0) t(id)))) with check (((tenant_id, tenant_id) = ( SELECT t.id,
+    t.id
+   FROM ( SELECT howdah.current_tenant() AS current_tenant
+         OFFSET 0) t(id))));
 
 create policy engine on howdah.mcp_servers to howdah_engine using (true) with check (true);
 
@@ -22129,6 +26949,26 @@ create policy tenant on howdah.models to howdah_analyst, howdah_app using (((ten
     t.id
    FROM ( SELECT howdah.current_tenant() AS current_tenant
          OFFSET 0) t(id))));
+
+create policy engine on howdah.output_filters to howdah_engine using (true) with check (true);
+
+create policy operator on howdah.output_filters to howdah_owner using (true) with check (true);
+
+create policy tenant on howdah.output_filters to howdah_analyst, howdah_app using ((((tenant_id, tenant_id) = ( SELECT t.id,
+    t.id
+   FROM ( SELECT howdah.current_tenant() AS current_tenant
+         OFFSET 0) t(id))) AND
+CASE
+    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
+    ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
+END)) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
+    t.id
+   FROM ( SELECT howdah.current_tenant() AS current_tenant
+         OFFSET 0) t(id))) AND
+CASE
+    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
+    ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
+END));
 
 create policy engine on howdah.prompt_versions to howdah_engine using (true) with check (true);
 
@@ -22358,6 +27198,26 @@ CASE
       WHERE ((e.id)::uuid = steps.execution_id))))
 END));
 
+create policy engine on howdah.table_triggers to howdah_engine using (true) with check (true);
+
+create policy operator on howdah.table_triggers to howdah_owner using (true) with check (true);
+
+create policy tenant on howdah.table_triggers to howdah_analyst, howdah_app using ((((tenant_id, tenant_id) = ( SELECT t.id,
+    t.id
+   FROM ( SELECT howdah.current_tenant() AS current_tenant
+         OFFSET 0) t(id))) AND
+CASE
+    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
+    ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
+END)) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
+    t.id
+   FROM ( SELECT howdah.current_tenant() AS current_tenant
+         OFFSET 0) t(id))) AND
+CASE
+    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
+    ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
+END));
+
 create policy engine on howdah.tenants to howdah_engine using (true) with check (true);
 
 create policy operator on howdah.tenants to howdah_owner using (true) with check (true);
@@ -22392,6 +27252,26 @@ CASE
     ELSE ((session_id IS NULL) OR (EXISTS ( SELECT
        FROM howdah.sessions s
       WHERE (s.id = todos.session_id))))
+END));
+
+create policy engine on howdah.tool_policies to howdah_engine using (true) with check (true);
+
+create policy operator on howdah.tool_policies to howdah_owner using (true) with check (true);
+
+create policy tenant on howdah.tool_policies to howdah_analyst, howdah_app using ((((tenant_id, tenant_id) = ( SELECT t.id,
+    t.id
+   FROM ( SELECT howdah.current_tenant() AS current_tenant
+         OFFSET 0) t(id))) AND
+CASE
+    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
+    ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
+END)) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
+    t.id
+   FROM ( SELECT howdah.current_tenant() AS current_tenant
+         OFFSET 0) t(id))) AND
+CASE
+    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
+    ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
 END));
 
 create policy engine on howdah.tools to howdah_engine using (true) with check (true);
@@ -22445,6 +27325,74 @@ CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
 END));
+
+create policy engine on howdah.watched_rows to howdah_engine using (true) with check (true);
+
+create policy operator on howdah.watched_rows to howdah_owner using (true) with check (true);
+
+create policy tenant on howdah.watched_rows to howdah_analyst, howdah_app using ((((tenant_id, tenant_id) = ( SELECT t.id,
+    t.id
+   FROM ( SELECT howdah.current_tenant() AS current_tenant
+         OFFSET 0) t(id))) AND
+CASE
+    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
+    ELSE ((execution_id IS NULL) OR (EXISTS ( SELECT
+       FROM howdah.executions e
+      WHERE ((e.id)::uuid = watched_rows.execution_id))))
+END)) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
+    t.id
+   FROM ( SELECT howdah.current_tenant() AS current_tenant
+         OFFSET 0) t(id))) AND
+CASE
+    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
+    ELSE ((execution_id IS NULL) OR (EXISTS ( SELECT
+       FROM howdah.executions e
+      WHERE ((e.id)::uuid = watched_rows.execution_id))))
+END));
+
+create policy engine on howdah.webhook_deliveries to howdah_engine using (true) with check (true);
+
+create policy operator on howdah.webhook_deliveries to howdah_owner using (true) with check (true);
+
+create policy tenant on howdah.webhook_deliveries to howdah_analyst, howdah_app using ((((tenant_id, tenant_id) = ( SELECT t.id,
+    t.id
+   FROM ( SELECT howdah.current_tenant() AS current_tenant
+         OFFSET 0) t(id))) AND
+CASE
+    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
+    ELSE ((execution_id IS NULL) OR (EXISTS ( SELECT
+       FROM howdah.executions e
+      WHERE ((e.id)::uuid = webhook_deliveries.execution_id))))
+END AND ( SELECT howdah_private.may('webhook_deliveries'::text, 'read'::text) AS may))) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
+    t.id
+   FROM ( SELECT howdah.current_tenant() AS current_tenant
+         OFFSET 0) t(id))) AND
+CASE
+    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
+    ELSE ((execution_id IS NULL) OR (EXISTS ( SELECT
+       FROM howdah.executions e
+      WHERE ((e.id)::uuid = webhook_deliveries.execution_id))))
+END AND ( SELECT howdah_private.may('webhook_deliveries'::text, 'read'::text) AS may)));
+
+create policy engine on howdah.webhooks to howdah_engine using (true) with check (true);
+
+create policy operator on howdah.webhooks to howdah_owner using (true) with check (true);
+
+create policy tenant on howdah.webhooks to howdah_analyst, howdah_app using ((((tenant_id, tenant_id) = ( SELECT t.id,
+    t.id
+   FROM ( SELECT howdah.current_tenant() AS current_tenant
+         OFFSET 0) t(id))) AND
+CASE
+    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
+    ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
+END AND ( SELECT howdah_private.may('webhooks'::text, 'read'::text) AS may))) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
+    t.id
+   FROM ( SELECT howdah.current_tenant() AS current_tenant
+         OFFSET 0) t(id))) AND
+CASE
+    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
+    ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
+END AND ( SELECT howdah_private.may('webhooks'::text, 'read'::text) AS may)));
 
 create policy engine on howdah.workflow_agents to howdah_engine using (true) with check (true);
 
@@ -22572,6 +27520,10 @@ create policy engine on howdah_private.master_keys to howdah_engine using (true)
 
 create policy operator on howdah_private.master_keys to howdah_owner using (true) with check (true);
 
+create policy engine on howdah_private.mcp_sessions to howdah_engine using (true) with check (true);
+
+create policy operator on howdah_private.mcp_sessions to howdah_owner using (true) with check (true);
+
 create policy engine on howdah_private.parked_runs to howdah_engine using (true) with check (true);
 
 create policy operator on howdah_private.parked_runs to howdah_owner using (true) with check (true);
@@ -22591,6 +27543,10 @@ create policy operator on howdah_private.quota_recounts to howdah_owner using (t
 create policy engine on howdah_private.receivers to howdah_engine using (true) with check (true);
 
 create policy operator on howdah_private.receivers to howdah_owner using (true) with check (true);
+
+create policy engine on howdah_private.request_keys to howdah_engine using (true) with check (true);
+
+create policy operator on howdah_private.request_keys to howdah_owner using (true) with check (true);
 
 create policy engine on howdah_private.sealed_secrets to howdah_engine using (true) with check (true);
 
@@ -22760,6 +27716,20 @@ grant select on column howdah.agents.user_id to howdah_analyst;
 
 grant insert, select, update on column howdah.agents.user_id to howdah_app;
 
+grant insert, update on column howdah.alert_rules.description to howdah_app;
+
+grant insert, update on column howdah.alert_rules.engine_check to howdah_app;
+
+grant insert, update on column howdah.alert_rules.interval_seconds to howdah_app;
+
+grant insert, update on column howdah.alert_rules.is_active to howdah_app;
+
+grant insert, update on column howdah.alert_rules.name to howdah_app;
+
+grant insert, update on column howdah.alert_rules.query to howdah_app;
+
+grant insert, update on column howdah.alert_rules.webhook_id to howdah_app;
+
 grant select on column howdah.api_keys.created_at to howdah_analyst;
 
 grant select on column howdah.api_keys.created_at to howdah_app;
@@ -22826,6 +27796,8 @@ grant select on column howdah.executions.ancestors to howdah_analyst;
 
 grant select on column howdah.executions.ancestors to howdah_app;
 
+grant insert on column howdah.executions.callback_url to howdah_app;
+
 grant select on column howdah.executions.children_cost to howdah_analyst;
 
 grant select on column howdah.executions.children_cost to howdah_app;
@@ -22837,6 +27809,10 @@ grant select on column howdah.executions.children_tokens_in to howdah_app;
 grant select on column howdah.executions.children_tokens_out to howdah_analyst;
 
 grant select on column howdah.executions.children_tokens_out to howdah_app;
+
+grant select on column howdah.executions.client_tools to howdah_analyst;
+
+grant insert, select on column howdah.executions.client_tools to howdah_app;
 
 grant select on column howdah.executions.compensates_execution_id to howdah_analyst;
 
@@ -22882,6 +27858,10 @@ grant select on column howdah.executions.handoffs to howdah_analyst;
 
 grant select on column howdah.executions.handoffs to howdah_app;
 
+grant select on column howdah.executions.history to howdah_analyst;
+
+grant insert, select on column howdah.executions.history to howdah_app;
+
 grant select on column howdah.executions.id to howdah_analyst;
 
 grant select on column howdah.executions.id to howdah_app;
@@ -22901,6 +27881,10 @@ grant insert, select on column howdah.executions.input_data to howdah_app;
 grant select on column howdah.executions.input_parts to howdah_analyst;
 
 grant insert, select on column howdah.executions.input_parts to howdah_app;
+
+grant select on column howdah.executions.input_trust to howdah_analyst;
+
+grant insert, select on column howdah.executions.input_trust to howdah_app;
 
 grant select on column howdah.executions.is_pause_requested to howdah_analyst;
 
@@ -22990,6 +27974,10 @@ grant select on column howdah.executions.stop_reason to howdah_analyst;
 
 grant select on column howdah.executions.stop_reason to howdah_app;
 
+grant select on column howdah.executions.table_trigger_id to howdah_analyst;
+
+grant select on column howdah.executions.table_trigger_id to howdah_app;
+
 grant select on column howdah.executions.tenant_id to howdah_analyst;
 
 grant select on column howdah.executions.tenant_id to howdah_app;
@@ -23001,6 +27989,10 @@ grant select on column howdah.executions.tokens_in to howdah_app;
 grant select on column howdah.executions.tokens_out to howdah_analyst;
 
 grant select on column howdah.executions.tokens_out to howdah_app;
+
+grant select on column howdah.executions.trust to howdah_analyst;
+
+grant select on column howdah.executions.trust to howdah_app;
 
 grant select on column howdah.executions.turn to howdah_analyst;
 
@@ -23052,6 +28044,8 @@ grant insert on column howdah.mail.to_agent_id to howdah_app;
 
 grant insert on column howdah.mail.to_execution_id to howdah_app;
 
+grant insert, update on column howdah.mcp_servers.allows_elicitation to howdah_app;
+
 grant insert, update on column howdah.mcp_servers.configuration to howdah_app;
 
 grant insert, update on column howdah.mcp_servers.description to howdah_app;
@@ -23059,6 +28053,8 @@ grant insert, update on column howdah.mcp_servers.description to howdah_app;
 grant insert, update on column howdah.mcp_servers.is_active to howdah_app;
 
 grant insert, update on column howdah.mcp_servers.name to howdah_app;
+
+grant insert, update on column howdah.mcp_servers.sampling_model_id to howdah_app;
 
 grant insert, update on column howdah.mcp_servers.trusts_annotations to howdah_app;
 
@@ -23085,6 +28081,18 @@ grant insert, update on column howdah.models.provider to howdah_app;
 grant insert, update on column howdah.models.purpose to howdah_app;
 
 grant insert, update on column howdah.models.secret_name to howdah_app;
+
+grant insert, update on column howdah.output_filters.action to howdah_app;
+
+grant insert on column howdah.output_filters.agent_id to howdah_app;
+
+grant insert, update on column howdah.output_filters.is_active to howdah_app;
+
+grant insert, update on column howdah.output_filters.name to howdah_app;
+
+grant insert, update on column howdah.output_filters.pattern to howdah_app;
+
+grant insert, update on column howdah.output_filters.places to howdah_app;
 
 grant update on column howdah.prompts.deleted_at to howdah_app;
 
@@ -23184,6 +28192,18 @@ grant insert, update on column howdah.todos.status to howdah_app;
 
 grant insert, update on column howdah.todos.title to howdah_app;
 
+grant insert on column howdah.tool_policies.agent_id to howdah_app;
+
+grant insert, update on column howdah.tool_policies.decision to howdah_app;
+
+grant insert on column howdah.tool_policies.effect to howdah_app;
+
+grant insert on column howdah.tool_policies.kind to howdah_app;
+
+grant insert, update on column howdah.tool_policies.min_trust to howdah_app;
+
+grant insert on column howdah.tool_policies.tool_id to howdah_app;
+
 grant insert, update on column howdah.tools.agent_id to howdah_app;
 
 grant insert, update on column howdah.tools.aliases to howdah_app;
@@ -23227,6 +28247,22 @@ grant insert on column howdah.version_labels.prompt_id to howdah_app;
 grant insert, update on column howdah.version_labels.version to howdah_app;
 
 grant insert on column howdah.version_labels.workflow_id to howdah_app;
+
+grant insert, update on column howdah.webhooks.agent_id to howdah_app;
+
+grant insert, update on column howdah.webhooks.description to howdah_app;
+
+grant insert, update on column howdah.webhooks.events to howdah_app;
+
+grant insert, update on column howdah.webhooks.is_active to howdah_app;
+
+grant insert, update on column howdah.webhooks.previous_secret_name to howdah_app;
+
+grant insert, update on column howdah.webhooks.secret_name to howdah_app;
+
+grant insert, update on column howdah.webhooks.url to howdah_app;
+
+grant insert, update on column howdah.webhooks.workflow_id to howdah_app;
 
 grant insert, update on column howdah.workflow_agents.agent_id to howdah_app;
 
@@ -23313,6 +28349,8 @@ grant insert, select, update on column howdah.workflows.type to howdah_app;
 grant select on column howdah.workflows.updated_at to howdah_analyst;
 
 grant select on column howdah.workflows.updated_at to howdah_app;
+
+grant execute on function howdah.accept_mcp_prompt(text,text,text) to howdah_app;
 
 grant execute on function howdah.accept_mcp_tool(text,text,text) to howdah_app;
 
@@ -23432,6 +28470,8 @@ grant execute on function howdah.export_user_data(uuid,boolean) to howdah_app;
 
 grant execute on function howdah.fork_execution(uuid,integer,text,integer) to howdah_app;
 
+grant execute on function howdah.give_feedback(uuid,double precision,text,integer) to howdah_app;
+
 grant execute on function howdah.label_agent_version(uuid,integer,text) to howdah_app;
 
 grant execute on function howdah.label_agent_version(uuid,integer,text) to howdah_engine;
@@ -23443,6 +28483,10 @@ grant execute on function howdah.label_prompt_version(uuid,integer,text) to howd
 grant execute on function howdah.label_workflow_version(uuid,integer,text) to howdah_app;
 
 grant execute on function howdah.label_workflow_version(uuid,integer,text) to howdah_engine;
+
+grant execute on function howdah.look_through(text,howdah.filter_place,text) to howdah_app;
+
+grant execute on function howdah.look_through(text,howdah.filter_place,text) to howdah_engine;
 
 grant execute on function howdah.mcp_server_schema(howdah.mcp_server_type) to howdah_analyst;
 
@@ -23463,6 +28507,8 @@ grant execute on function howdah.quotas_usage(howdah.quotas) to howdah_analyst;
 grant execute on function howdah.quotas_usage(howdah.quotas) to howdah_app;
 
 grant execute on function howdah.quotas_usage(howdah.quotas) to howdah_engine;
+
+grant execute on function howdah.redeliver(uuid) to howdah_app;
 
 grant execute on function howdah.register_sql_tool(text) to howdah_engine;
 
@@ -23538,11 +28584,25 @@ grant execute on function howdah.start_session(text,text,howdah.session_policy,j
 
 grant execute on function howdah.switch_agent(uuid,text,text) to howdah_app;
 
+grant execute on function howdah.tail(uuid,text) to howdah_analyst;
+
+grant execute on function howdah.tail(uuid,text) to howdah_app;
+
 grant execute on function howdah.todolist_markdown(uuid) to howdah_analyst;
 
 grant execute on function howdah.todolist_markdown(uuid) to howdah_app;
 
 grant execute on function howdah.todolist_markdown(uuid) to howdah_engine;
+
+grant execute on function howdah.unwatch_table(text) to howdah_engine;
+
+grant execute on function howdah.use_alert_rules(uuid) to howdah_app;
+
+grant execute on function howdah.use_alert_rules(uuid) to howdah_engine;
+
+grant execute on function howdah.use_tool_policies(text) to howdah_app;
+
+grant execute on function howdah.use_tool_policies(text) to howdah_engine;
 
 grant execute on function howdah.uuid_v7() to howdah_analyst;
 
@@ -23563,6 +28623,8 @@ grant execute on function howdah.uuid_v7_floor(timestamp with time zone) to howd
 grant execute on function howdah.uuid_v7_floor(timestamp with time zone) to howdah_engine;
 
 grant execute on function howdah.uuid_v7_floor(timestamp with time zone) to howdah_worker;
+
+grant execute on function howdah.watch_table(text,text,text,text,text,text,text) to howdah_engine;
 
 grant execute on function howdah.workflow(text) to howdah_analyst;
 
@@ -23594,6 +28656,8 @@ grant execute on function howdah_private.admit_parked(uuid,uuid) to howdah_worke
 
 grant execute on function howdah_private.agent_entry(howdah.agents) to howdah_engine;
 
+grant execute on function howdah_private.agent_permission(uuid) to howdah_app;
+
 grant execute on function howdah_private.agent_row(uuid) to howdah_analyst;
 
 grant execute on function howdah_private.agent_row(uuid) to howdah_app;
@@ -23612,7 +28676,25 @@ grant execute on function howdah_private.announce(uuid[]) to howdah_worker;
 
 grant execute on function howdah_private.announce_tokens(jsonb) to howdah_worker;
 
+grant execute on function howdah_private.announce_unanswered(uuid,uuid,text) to howdah_authenticator;
+
+grant execute on function howdah_private.answer_client_calls(jsonb) to howdah_app;
+
+grant execute on function howdah_private.answer_client_calls(jsonb) to howdah_engine;
+
+grant execute on function howdah_private.answer_in(jsonb) to howdah_app;
+
+grant execute on function howdah_private.answer_in(jsonb) to howdah_engine;
+
+grant execute on function howdah_private.answer_interrupts(text,jsonb) to howdah_app;
+
+grant execute on function howdah_private.answer_interrupts(text,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.answer_to_write(uuid) to howdah_worker;
+
 grant execute on function howdah_private.answer_value(text,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.answering_model(uuid,text) to howdah_worker;
 
 grant execute on function howdah_private.apply_agent(text,text,jsonb) to howdah_app;
 
@@ -23641,6 +28723,10 @@ grant execute on function howdah_private.apply_agent_tool(text,text,text,jsonb,b
 grant execute on function howdah_private.apply_compensation(text,text) to howdah_app;
 
 grant execute on function howdah_private.apply_compensation(text,text) to howdah_engine;
+
+grant execute on function howdah_private.apply_function(text,text,jsonb) to howdah_app;
+
+grant execute on function howdah_private.apply_function(text,text,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.apply_mcp_server(text,text,jsonb) to howdah_app;
 
@@ -23680,9 +28766,17 @@ grant execute on function howdah_private.apply_workflow(text,text,jsonb) to howd
 
 grant execute on function howdah_private.approved_tools(uuid) to howdah_worker;
 
+grant execute on function howdah_private.as_history(jsonb) to howdah_app;
+
+grant execute on function howdah_private.as_history(jsonb) to howdah_engine;
+
 grant execute on function howdah_private.audit_hash(howdah.audit_log) to howdah_engine;
 
 grant execute on function howdah_private.base62(bytea,integer) to howdah_engine;
+
+grant execute on function howdah_private.base_url_in(jsonb,howdah.model_purpose) to howdah_app;
+
+grant execute on function howdah_private.base_url_in(jsonb,howdah.model_purpose) to howdah_engine;
 
 grant execute on function howdah_private.began_with(uuid) to howdah_analyst;
 
@@ -23690,11 +28784,25 @@ grant execute on function howdah_private.began_with(uuid) to howdah_app;
 
 grant execute on function howdah_private.began_with(uuid) to howdah_engine;
 
+grant execute on function howdah_private.begin_alert(uuid,uuid) to howdah_worker;
+
+grant execute on function howdah_private.begin_conversation(text,text,jsonb,jsonb,jsonb,jsonb,uuid,boolean,boolean,text) to howdah_app;
+
+grant execute on function howdah_private.begin_conversation(text,text,jsonb,jsonb,jsonb,jsonb,uuid,boolean,boolean,text) to howdah_engine;
+
+grant execute on function howdah_private.begin_delivery(uuid) to howdah_worker;
+
 grant execute on function howdah_private.begin_discovery(uuid,uuid,integer) to howdah_worker;
 
 grant execute on function howdah_private.begin_hooks(uuid,uuid,integer) to howdah_worker;
 
 grant execute on function howdah_private.begin_risk(uuid,uuid,integer) to howdah_worker;
+
+grant execute on function howdah_private.begin_task(text,text,jsonb,jsonb,uuid,jsonb,text) to howdah_app;
+
+grant execute on function howdah_private.begin_task(text,text,jsonb,jsonb,uuid,jsonb,text) to howdah_engine;
+
+grant execute on function howdah_private.begin_write_back(uuid) to howdah_worker;
 
 grant execute on function howdah_private.binding(uuid,uuid) to howdah_worker;
 
@@ -23714,9 +28822,13 @@ grant execute on function howdah_private.bound_state() to howdah_engine;
 
 grant execute on function howdah_private.bound_state() to howdah_worker;
 
+grant execute on function howdah_private.bound_trust() to howdah_engine;
+
 grant execute on function howdah_private.builtin_settings(text) to howdah_engine;
 
 grant execute on function howdah_private.builtin_tools() to howdah_engine;
+
+grant execute on function howdah_private.builtin_trust(uuid,text,jsonb) to howdah_worker;
 
 grant execute on function howdah_private.call_board_read(uuid,jsonb) to howdah_worker;
 
@@ -23740,13 +28852,25 @@ grant execute on function howdah_private.call_search_messages(uuid,jsonb) to how
 
 grant execute on function howdah_private.call_send_message(uuid,jsonb,jsonb) to howdah_worker;
 
+grant execute on function howdah_private.call_settled(text,jsonb,text) to howdah_engine;
+
+grant execute on function howdah_private.call_settled(text,jsonb,text) to howdah_tool;
+
 grant execute on function howdah_private.call_todo(uuid,jsonb) to howdah_worker;
+
+grant execute on function howdah_private.call_watched(text,jsonb,text,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.call_watched(text,jsonb,text,jsonb) to howdah_tool;
 
 grant execute on function howdah_private.call_write_resource(uuid,jsonb) to howdah_worker;
 
 grant execute on function howdah_private.calling_run(uuid) to howdah_engine;
 
 grant execute on function howdah_private.capable_agents(uuid) to howdah_worker;
+
+grant execute on function howdah_private.card_of(text) to howdah_app;
+
+grant execute on function howdah_private.card_of(text) to howdah_engine;
 
 grant execute on function howdah_private.change_of(text,text,jsonb,jsonb) to howdah_app;
 
@@ -23758,11 +28882,17 @@ grant execute on function howdah_private.channel(text) to howdah_authenticator;
 
 grant execute on function howdah_private.channel(text) to howdah_worker;
 
+grant execute on function howdah_private.check_function_of(text,text) to howdah_app;
+
+grant execute on function howdah_private.check_function_of(text,text) to howdah_engine;
+
 grant execute on function howdah_private.claim_executions(uuid,uuid[]) to howdah_worker;
 
 grant execute on function howdah_private.claim_executions(uuid,uuid[],integer) to howdah_worker;
 
 grant execute on function howdah_private.claim_executions(uuid,uuid[],integer,uuid,integer) to howdah_worker;
+
+grant execute on function howdah_private.client_tool_fault(jsonb) to howdah_engine;
 
 grant execute on function howdah_private.commit_steps(uuid,jsonb) to howdah_worker;
 
@@ -23781,6 +28911,10 @@ grant execute on function howdah_private.content_digest(jsonb) to howdah_engine;
 grant execute on function howdah_private.count_requests(uuid[],uuid[],uuid[]) to howdah_authenticator;
 
 grant execute on function howdah_private.count_requests_of(uuid[]) to howdah_authenticator;
+
+grant execute on function howdah_private.counted_changes() to howdah_engine;
+
+grant execute on function howdah_private.counted_changes() to howdah_tool;
 
 grant execute on function howdah_private.crc_32(bytea) to howdah_engine;
 
@@ -23810,21 +28944,45 @@ grant execute on function howdah_private.deciding_model(uuid,jsonb) to howdah_en
 
 grant execute on function howdah_private.delete_log(uuid[]) to howdah_engine;
 
+grant execute on function howdah_private.deliver_mail(uuid,uuid) to howdah_worker;
+
+grant execute on function howdah_private.delivery_pause(integer) to howdah_engine;
+
 grant execute on function howdah_private.drop_aliases(jsonb) to howdah_app;
 
 grant execute on function howdah_private.drop_aliases(jsonb) to howdah_engine;
+
+grant execute on function howdah_private.drop_functions(uuid,jsonb) to howdah_app;
+
+grant execute on function howdah_private.drop_functions(uuid,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.drop_prompts(jsonb) to howdah_app;
 
 grant execute on function howdah_private.drop_prompts(jsonb) to howdah_engine;
 
+grant execute on function howdah_private.drop_provider_config(uuid,howdah.model_purpose) to howdah_app;
+
+grant execute on function howdah_private.drop_provider_config(uuid,howdah.model_purpose) to howdah_engine;
+
 grant execute on function howdah_private.drop_unused_sub_runs(uuid,jsonb) to howdah_app;
 
 grant execute on function howdah_private.drop_unused_sub_runs(uuid,jsonb) to howdah_engine;
 
+grant execute on function howdah_private.drop_watch(uuid) to howdah_engine;
+
 grant execute on function howdah_private.due_checkpoints() to howdah_worker;
 
 grant execute on function howdah_private.due_times(howdah.schedules,timestamp with time zone) to howdah_engine;
+
+grant execute on function howdah_private.earlier_run(uuid) to howdah_app;
+
+grant execute on function howdah_private.earlier_run(uuid) to howdah_engine;
+
+grant execute on function howdah_private.end_alert(uuid,uuid,text,jsonb,text) to howdah_worker;
+
+grant execute on function howdah_private.end_delivery(uuid,integer,integer,text,bigint) to howdah_worker;
+
+grant execute on function howdah_private.end_write_back(uuid,howdah.write_back_status,jsonb) to howdah_worker;
 
 grant execute on function howdah_private.ensure_month(timestamp with time zone) to howdah_engine;
 
@@ -23874,6 +29032,12 @@ grant execute on function howdah_private.erased_error(jsonb,text) to howdah_engi
 
 grant execute on function howdah_private.erased_error(jsonb,text) to howdah_eraser;
 
+grant execute on function howdah_private.event_data(howdah.executions) to howdah_engine;
+
+grant execute on function howdah_private.execution_messages_of(uuid) to howdah_app;
+
+grant execute on function howdah_private.execution_messages_of(uuid) to howdah_engine;
+
 grant execute on function howdah_private.execution_row(uuid) to howdah_app;
 
 grant execute on function howdah_private.execution_states(uuid[]) to howdah_authenticator;
@@ -23885,6 +29049,8 @@ grant execute on function howdah_private.exported_execution(uuid) to howdah_anal
 grant execute on function howdah_private.exported_execution(uuid) to howdah_app;
 
 grant execute on function howdah_private.exported_execution(uuid) to howdah_engine;
+
+grant execute on function howdah_private.exported_feedback(howdah.users,uuid[],boolean) to howdah_engine;
 
 grant execute on function howdah_private.exported_mail(howdah.users,uuid[],boolean) to howdah_engine;
 
@@ -23912,6 +29078,10 @@ grant execute on function howdah_private.files_of_run(howdah.executions) to howd
 
 grant execute on function howdah_private.filled_in(text,jsonb) to howdah_engine;
 
+grant execute on function howdah_private.filtered(uuid,howdah.filter_place,jsonb) to howdah_worker;
+
+grant execute on function howdah_private.filtered_call(uuid,text,text,jsonb) to howdah_worker;
+
 grant execute on function howdah_private.final_system_prompt(jsonb) to howdah_engine;
 
 grant execute on function howdah_private.find_todo(uuid,jsonb) to howdah_engine;
@@ -23930,15 +29100,27 @@ grant execute on function howdah_private.fit_the_wire(text[]) to howdah_engine;
 
 grant execute on function howdah_private.fit_the_wire(text[]) to howdah_worker;
 
+grant execute on function howdah_private.follow_own(uuid) to howdah_app;
+
 grant execute on function howdah_private.forget_pins() to howdah_engine;
 
 grant execute on function howdah_private.forget_worker(uuid) to howdah_worker;
 
 grant execute on function howdah_private.function_arguments(regprocedure) to howdah_engine;
 
+grant execute on function howdah_private.function_entry(oid) to howdah_app;
+
+grant execute on function howdah_private.function_entry(oid) to howdah_engine;
+
 grant execute on function howdah_private.function_parameters(regprocedure) to howdah_engine;
 
 grant execute on function howdah_private.functions_named(text) to howdah_engine;
+
+grant execute on function howdah_private.functions_of(text,text[]) to howdah_app;
+
+grant execute on function howdah_private.functions_of(text,text[]) to howdah_engine;
+
+grant execute on function howdah_private.given_files(uuid,text[]) to howdah_worker;
 
 grant execute on function howdah_private.has_compensation(uuid,text) to howdah_engine;
 
@@ -23954,15 +29136,39 @@ grant execute on function howdah_private.hidden_agents() to howdah_authenticator
 
 grant execute on function howdah_private.hidden_agents() to howdah_worker;
 
+grant execute on function howdah_private.history_fault(jsonb) to howdah_engine;
+
+grant execute on function howdah_private.history_trust(jsonb) to howdah_engine;
+
+grant execute on function howdah_private.hold_secrets(jsonb) to howdah_engine;
+
 grant execute on function howdah_private.holds_a_key(text) to howdah_app;
 
 grant execute on function howdah_private.holds_a_key(text) to howdah_engine;
 
 grant execute on function howdah_private.hook_function(text) to howdah_engine;
 
+grant execute on function howdah_private.http_arguments(jsonb,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.http_faults(jsonb,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.http_settings(boolean) to howdah_engine;
+
 grant execute on function howdah_private.id_in(text) to howdah_engine;
 
+grant execute on function howdah_private.in_latin(text) to howdah_app;
+
+grant execute on function howdah_private.in_latin(text) to howdah_engine;
+
 grant execute on function howdah_private.input_data(uuid) to howdah_worker;
+
+grant execute on function howdah_private.invisible() to howdah_app;
+
+grant execute on function howdah_private.invisible() to howdah_engine;
+
+grant execute on function howdah_private.is_among_lockers(xid) to howdah_engine;
+
+grant execute on function howdah_private.is_among_lockers(xid) to howdah_tool;
 
 grant execute on function howdah_private.is_any_worker_alive() to howdah_app;
 
@@ -23975,6 +29181,10 @@ grant execute on function howdah_private.is_bound() to howdah_authenticator;
 grant execute on function howdah_private.is_bound() to howdah_engine;
 
 grant execute on function howdah_private.is_bound() to howdah_worker;
+
+grant execute on function howdah_private.is_client_call(howdah.questions) to howdah_app;
+
+grant execute on function howdah_private.is_client_call(howdah.questions) to howdah_engine;
 
 grant execute on function howdah_private.is_for_each(howdah.quotas) to howdah_engine;
 
@@ -23995,6 +29205,10 @@ grant execute on function howdah_private.is_operator() to howdah_authenticator;
 grant execute on function howdah_private.is_operator() to howdah_engine;
 
 grant execute on function howdah_private.is_operator() to howdah_worker;
+
+grant execute on function howdah_private.is_ours(xid) to howdah_engine;
+
+grant execute on function howdah_private.is_ours(xid) to howdah_tool;
 
 grant execute on function howdah_private.is_replaced(howdah.quotas,uuid) to howdah_engine;
 
@@ -24072,6 +29286,8 @@ grant execute on function howdah_private.json_object_parts(jsonb,jsonb,text) to 
 
 grant execute on function howdah_private.json_place(text,text) to howdah_engine;
 
+grant execute on function howdah_private.json_referred(jsonb,text) to howdah_app;
+
 grant execute on function howdah_private.json_referred(jsonb,text) to howdah_engine;
 
 grant execute on function howdah_private.json_repeated(jsonb,text) to howdah_engine;
@@ -24090,7 +29306,19 @@ grant execute on function howdah_private.json_value_faults(jsonb,jsonb,text) to 
 
 grant execute on function howdah_private.keep_checkpoints(jsonb) to howdah_worker;
 
+grant execute on function howdah_private.keep_file(howdah.executions,text,text,bytea,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.keep_files(uuid,text[],text[],bytea[],jsonb) to howdah_worker;
+
+grant execute on function howdah_private.keep_mcp_file(uuid,text,text,bytea,jsonb) to howdah_worker;
+
+grant execute on function howdah_private.keep_request_answer(text,jsonb) to howdah_app;
+
 grant execute on function howdah_private.key_document(howdah_private.data_keys) to howdah_engine;
+
+grant execute on function howdah_private.key_holder() to howdah_engine;
+
+grant execute on function howdah_private.key_of(regclass,text,text) to howdah_engine;
 
 grant execute on function howdah_private.keyed_rows(text[],jsonb[]) to howdah_engine;
 
@@ -24120,6 +29348,10 @@ grant execute on function howdah_private.lesser_entry(text,jsonb,text,text) to h
 
 grant execute on function howdah_private.lesser_entry(text,jsonb,text,text) to howdah_engine;
 
+grant execute on function howdah_private.let_out(howdah.output_filters[],jsonb) to howdah_app;
+
+grant execute on function howdah_private.let_out(howdah.output_filters[],jsonb) to howdah_engine;
+
 grant execute on function howdah_private.limits_key(uuid) to howdah_engine;
 
 grant execute on function howdah_private.line_gives_a_key(text) to howdah_app;
@@ -24131,6 +29363,8 @@ grant execute on function howdah_private.live_runs(uuid[]) to howdah_authenticat
 grant execute on function howdah_private.lives_in_tree(uuid,uuid) to howdah_engine;
 
 grant execute on function howdah_private.load_resource(uuid,uuid) to howdah_worker;
+
+grant execute on function howdah_private.lock_files(howdah.executions) to howdah_engine;
 
 grant execute on function howdah_private.lock_mailbox(uuid) to howdah_engine;
 
@@ -24180,6 +29414,10 @@ grant execute on function howdah_private.may_write_to(howdah.executions,howdah.a
 
 grant execute on function howdah_private.mcp_effect(jsonb,boolean) to howdah_engine;
 
+grant execute on function howdah_private.mcp_log_level(text) to howdah_app;
+
+grant execute on function howdah_private.mcp_prompt_status(howdah.mcp_prompts,text,text) to howdah_engine;
+
 grant execute on function howdah_private.mcp_revision(howdah.mcp_servers) to howdah_engine;
 
 grant execute on function howdah_private.mcp_secrets(jsonb) to howdah_engine;
@@ -24192,15 +29430,21 @@ grant execute on function howdah_private.mcp_server_entry(howdah.mcp_servers) to
 
 grant execute on function howdah_private.mcp_status(howdah.mcp_tools,text,text) to howdah_engine;
 
+grant execute on function howdah_private.mcp_subscriptions(uuid[],text[]) to howdah_authenticator;
+
 grant execute on function howdah_private.mcp_tool_name(text,text) to howdah_engine;
 
 grant execute on function howdah_private.messages_in_steps(jsonb,bigint) to howdah_engine;
+
+grant execute on function howdah_private.metrics() to howdah_worker;
 
 grant execute on function howdah_private.model_definition(howdah.models,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.model_entry(howdah.models) to howdah_app;
 
 grant execute on function howdah_private.model_entry(howdah.models) to howdah_engine;
+
+grant execute on function howdah_private.model_prices(uuid[]) to howdah_worker;
 
 grant execute on function howdah_private.moment_name(timestamp with time zone) to howdah_engine;
 
@@ -24233,6 +29477,14 @@ grant execute on function howdah_private.no_embedding_model(jsonb) to howdah_app
 grant execute on function howdah_private.no_embedding_model(jsonb) to howdah_engine;
 
 grant execute on function howdah_private.note_hooks(uuid,jsonb) to howdah_worker;
+
+grant execute on function howdah_private.offered_tools(text,text,integer) to howdah_app;
+
+grant execute on function howdah_private.outlet_of(text,text) to howdah_engine;
+
+grant execute on function howdah_private.own_model_name(uuid,howdah.model_purpose) to howdah_app;
+
+grant execute on function howdah_private.own_model_name(uuid,howdah.model_purpose) to howdah_engine;
 
 grant execute on function howdah_private.own_parts(uuid,jsonb,jsonb,boolean) to howdah_engine;
 
@@ -24288,6 +29540,10 @@ grant execute on function howdah_private.plain_numbers(jsonb) to howdah_app;
 
 grant execute on function howdah_private.plain_numbers(jsonb) to howdah_engine;
 
+grant execute on function howdah_private.plan_watch(text) to howdah_engine;
+
+grant execute on function howdah_private.plan_watch(text) to howdah_owner;
+
 grant execute on function howdah_private.pointer(text[]) to howdah_app;
 
 grant execute on function howdah_private.pointer(text[]) to howdah_engine;
@@ -24309,6 +29565,10 @@ grant execute on function howdah_private.prompt_values(jsonb,jsonb,jsonb) to how
 grant execute on function howdah_private.prose_holds_a_key(text) to howdah_app;
 
 grant execute on function howdah_private.prose_holds_a_key(text) to howdah_engine;
+
+grant execute on function howdah_private.provider_config(uuid,howdah.model_purpose) to howdah_app;
+
+grant execute on function howdah_private.provider_config(uuid,howdah.model_purpose) to howdah_engine;
 
 grant execute on function howdah_private.prune_system(uuid,jsonb) to howdah_app;
 
@@ -24338,9 +29598,15 @@ grant execute on function howdah_private.read_rows_as_tool(text,text,text[],inte
 
 grant execute on function howdah_private.reader_of(howdah.mail) to howdah_engine;
 
+grant execute on function howdah_private.reading_rules() to howdah_engine;
+
+grant execute on function howdah_private.reading_rules() to howdah_worker;
+
 grant execute on function howdah_private.reap_workers(interval) to howdah_worker;
 
 grant execute on function howdah_private.record_mcp_failure(uuid,text,text) to howdah_worker;
+
+grant execute on function howdah_private.record_mcp_prompts(uuid,text,jsonb) to howdah_worker;
 
 grant execute on function howdah_private.record_mcp_tools(uuid,text,jsonb,jsonb) to howdah_worker;
 
@@ -24386,6 +29652,18 @@ grant execute on function howdah_private.refuse_file(howdah.executions,text,inte
 
 grant execute on function howdah_private.refuse_fork(howdah.executions,integer,text) to howdah_engine;
 
+grant execute on function howdah_private.refuse_function(text,text,text,text,text) to howdah_app;
+
+grant execute on function howdah_private.refuse_function(text,text,text,text,text) to howdah_engine;
+
+grant execute on function howdah_private.refuse_function_of(text,text) to howdah_app;
+
+grant execute on function howdah_private.refuse_function_of(text,text) to howdah_engine;
+
+grant execute on function howdah_private.refuse_history(jsonb) to howdah_engine;
+
+grant execute on function howdah_private.refuse_http_tool(jsonb,jsonb,boolean) to howdah_app;
+
 grant execute on function howdah_private.refuse_input(text) to howdah_engine;
 
 grant execute on function howdah_private.refuse_key(text,text) to howdah_app;
@@ -24404,7 +29682,11 @@ grant execute on function howdah_private.refuse_member_question(jsonb) to howdah
 
 grant execute on function howdah_private.refuse_member_question(jsonb) to howdah_engine;
 
+grant execute on function howdah_private.refuse_more_files(howdah.executions) to howdah_engine;
+
 grant execute on function howdah_private.refuse_no_function(jsonb) to howdah_engine;
+
+grant execute on function howdah_private.refuse_no_owner(text) to howdah_engine;
 
 grant execute on function howdah_private.refuse_other_kind(howdah.questions,howdah.question_kind) to howdah_engine;
 
@@ -24429,6 +29711,10 @@ grant execute on function howdah_private.refuse_question_setting(text,text,text)
 grant execute on function howdah_private.refuse_question_settings(jsonb,boolean) to howdah_app;
 
 grant execute on function howdah_private.refuse_reader(howdah.mail,howdah.executions) to howdah_engine;
+
+grant execute on function howdah_private.refuse_references(text,jsonb) to howdah_app;
+
+grant execute on function howdah_private.refuse_references(text,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.refuse_result_limit(jsonb) to howdah_app;
 
@@ -24458,11 +29744,17 @@ grant execute on function howdah_private.refuse_timezone(text) to howdah_engine;
 
 grant execute on function howdah_private.refuse_todo(uuid,text,text) to howdah_engine;
 
+grant execute on function howdah_private.refuse_unfit_function(text,text,oid) to howdah_engine;
+
 grant execute on function howdah_private.refuse_unfit_run(howdah.executions) to howdah_engine;
 
 grant execute on function howdah_private.refuse_unfit_tool(pg_proc,name) to howdah_engine;
 
 grant execute on function howdah_private.refuse_unknown(name,name,name,text,name) to howdah_engine;
+
+grant execute on function howdah_private.refuse_unknown_part(text,text[],text[],text[]) to howdah_app;
+
+grant execute on function howdah_private.refuse_unknown_part(text,text[],text[],text[]) to howdah_engine;
 
 grant execute on function howdah_private.refuse_unknown_secret(text) to howdah_engine;
 
@@ -24475,6 +29767,8 @@ grant execute on function howdah_private.refuse_values(text,text,jsonb,jsonb) to
 grant execute on function howdah_private.refuse_values(text,text,jsonb,jsonb) to howdah_app;
 
 grant execute on function howdah_private.refuse_variables(jsonb) to howdah_engine;
+
+grant execute on function howdah_private.refuse_watch_expression(regclass,text,text) to howdah_engine;
 
 grant execute on function howdah_private.refuse_workflow_configuration(text,howdah.workflow_type,jsonb) to howdah_app;
 
@@ -24492,9 +29786,9 @@ grant execute on function howdah_private.release_unheld(uuid,uuid[]) to howdah_w
 
 grant execute on function howdah_private.rename_author(uuid,text,text) to howdah_engine;
 
-grant execute on function howdah_private.rendered_prompt(jsonb,jsonb) to howdah_analyst;
+grant execute on function howdah_private.rendered_prompt(jsonb,jsonb,text) to howdah_analyst;
 
-grant execute on function howdah_private.rendered_prompt(jsonb,jsonb) to howdah_app;
+grant execute on function howdah_private.rendered_prompt(jsonb,jsonb,text) to howdah_app;
 
 grant execute on function howdah_private.reorder_todos(uuid,jsonb) to howdah_engine;
 
@@ -24514,13 +29808,29 @@ grant execute on function howdah_private.restore_parts(uuid,jsonb) to howdah_eng
 
 grant execute on function howdah_private.retain(integer) to howdah_worker;
 
+grant execute on function howdah_private.rows_before(jsonb,integer,text[],jsonb) to howdah_engine;
+
+grant execute on function howdah_private.rows_before(jsonb,integer,text[],jsonb) to howdah_tool;
+
+grant execute on function howdah_private.rows_gone(jsonb) to howdah_engine;
+
+grant execute on function howdah_private.rows_gone(jsonb) to howdah_tool;
+
 grant execute on function howdah_private.rows_of_query(text,text,text[],integer,integer,double precision) to howdah_engine;
 
 grant execute on function howdah_private.rows_of_query(text,text,text[],integer,integer,double precision) to howdah_reader;
 
 grant execute on function howdah_private.rows_of_query(text,text,text[],integer,integer,double precision) to howdah_tool;
 
+grant execute on function howdah_private.rule_told(text,jsonb) to howdah_app;
+
+grant execute on function howdah_private.rule_told(text,jsonb) to howdah_engine;
+
 grant execute on function howdah_private.run_bound(text,jsonb,text) to howdah_engine;
+
+grant execute on function howdah_private.run_by_id(uuid,uuid,text,jsonb,uuid,timestamp with time zone,integer,text,jsonb,jsonb,text,text) to howdah_app;
+
+grant execute on function howdah_private.run_by_id(uuid,uuid,text,jsonb,uuid,timestamp with time zone,integer,text,jsonb,jsonb,text,text) to howdah_engine;
 
 grant execute on function howdah_private.run_history(uuid) to howdah_analyst;
 
@@ -24528,17 +29838,31 @@ grant execute on function howdah_private.run_history(uuid) to howdah_app;
 
 grant execute on function howdah_private.run_history(uuid) to howdah_engine;
 
+grant execute on function howdah_private.run_in_schema(text,text) to howdah_engine;
+
+grant execute on function howdah_private.run_parameters(jsonb,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.run_statements(text[]) to howdah_engine;
+
 grant execute on function howdah_private.runnable_like(text) to howdah_analyst;
 
 grant execute on function howdah_private.runnable_like(text) to howdah_app;
 
 grant execute on function howdah_private.runnable_like(text) to howdah_engine;
 
+grant execute on function howdah_private.runnable_models(text) to howdah_app;
+
+grant execute on function howdah_private.runnable_models(text) to howdah_engine;
+
 grant execute on function howdah_private.schedule_error(text,text,text,text,timestamp with time zone) to howdah_engine;
 
 grant execute on function howdah_private.schema_fault(jsonb,text) to howdah_app;
 
 grant execute on function howdah_private.schema_fault(jsonb,text) to howdah_engine;
+
+grant execute on function howdah_private.schema_references(text,jsonb) to howdah_app;
+
+grant execute on function howdah_private.schema_references(text,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.scopes_of_key(text[]) to howdah_engine;
 
@@ -24574,6 +29898,34 @@ grant execute on function howdah_private.session_of_run(howdah.executions) to ho
 
 grant execute on function howdah_private.sessions_to_search(howdah.executions) to howdah_engine;
 
+grant execute on function howdah_private.set_agent_models(uuid,howdah.model_purpose,text[],jsonb) to howdah_app;
+
+grant execute on function howdah_private.set_agent_models(uuid,howdah.model_purpose,text[],jsonb) to howdah_engine;
+
+grant execute on function howdah_private.set_agent_servers(uuid,text[]) to howdah_app;
+
+grant execute on function howdah_private.set_agent_servers(uuid,text[]) to howdah_engine;
+
+grant execute on function howdah_private.set_agent_tools(uuid,text[]) to howdah_app;
+
+grant execute on function howdah_private.set_agent_tools(uuid,text[]) to howdah_engine;
+
+grant execute on function howdah_private.set_mcp_log_level(text,text) to howdah_app;
+
+grant execute on function howdah_private.set_provider_config(uuid,howdah.model_purpose,jsonb,text) to howdah_app;
+
+grant execute on function howdah_private.set_provider_config(uuid,howdah.model_purpose,jsonb,text) to howdah_engine;
+
+grant execute on function howdah_private.set_request_params(uuid,jsonb) to howdah_app;
+
+grant execute on function howdah_private.set_request_params(uuid,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.set_watch(regclass,howdah.table_triggers) to howdah_engine;
+
+grant execute on function howdah_private.set_workflow_members(uuid,jsonb) to howdah_app;
+
+grant execute on function howdah_private.set_workflow_members(uuid,jsonb) to howdah_engine;
+
 grant execute on function howdah_private.settings_of_admins(jsonb) to howdah_analyst;
 
 grant execute on function howdah_private.settings_of_admins(jsonb) to howdah_app;
@@ -24595,6 +29947,8 @@ grant execute on function howdah_private.shape_or_faults(jsonb,jsonb,text,text[]
 grant execute on function howdah_private.shared_ids() to howdah_engine;
 
 grant execute on function howdah_private.shares(uuid,uuid[]) to howdah_worker;
+
+grant execute on function howdah_private.shown_to_model(jsonb) to howdah_engine;
 
 grant execute on function howdah_private.size_fix(integer,text,text) to howdah_app;
 
@@ -24628,9 +29982,23 @@ grant execute on function howdah_private.sql_tool_of(text,text,howdah.tools) to 
 
 grant execute on function howdah_private.sql_tool_of(text,text,howdah.tools) to howdah_engine;
 
+grant execute on function howdah_private.standing_of(uuid,integer,text) to howdah_app;
+
+grant execute on function howdah_private.standing_of(uuid,integer,text) to howdah_engine;
+
+grant execute on function howdah_private.step_line(integer,howdah.step_kind,text,numeric,text) to howdah_analyst;
+
+grant execute on function howdah_private.step_line(integer,howdah.step_kind,text,numeric,text) to howdah_app;
+
+grant execute on function howdah_private.step_line(integer,howdah.step_kind,text,numeric,text) to howdah_engine;
+
 grant execute on function howdah_private.step_note(howdah.steps) to howdah_engine;
 
 grant execute on function howdah_private.steps_after(uuid[],integer[],integer) to howdah_authenticator;
+
+grant execute on function howdah_private.strict_policies(uuid) to howdah_app;
+
+grant execute on function howdah_private.strict_policies(uuid) to howdah_engine;
 
 grant execute on function howdah_private.sub_run_history(uuid) to howdah_analyst;
 
@@ -24645,6 +30013,8 @@ grant execute on function howdah_private.sub_run_target(howdah.tools) to howdah_
 grant execute on function howdah_private.sub_run_tool_name(text,text) to howdah_app;
 
 grant execute on function howdah_private.sub_run_tool_name(text,text) to howdah_engine;
+
+grant execute on function howdah_private.subscribe_mcp(text,uuid,text) to howdah_app;
 
 grant execute on function howdah_private.sync_custom_tools(jsonb) to howdah_worker;
 
@@ -24692,11 +30062,23 @@ grant execute on function howdah_private.system_uses(jsonb) to howdah_app;
 
 grant execute on function howdah_private.system_uses(jsonb) to howdah_engine;
 
+grant execute on function howdah_private.table_elsewhere(json,text[]) to howdah_engine;
+
+grant execute on function howdah_private.table_elsewhere(json,text[]) to howdah_reader;
+
+grant execute on function howdah_private.table_elsewhere(json,text[]) to howdah_tool;
+
+grant execute on function howdah_private.tables_changed(jsonb,bigint) to howdah_engine;
+
+grant execute on function howdah_private.tables_changed(jsonb,bigint) to howdah_tool;
+
 grant execute on function howdah_private.take_ended(uuid) to howdah_worker;
 
 grant execute on function howdah_private.take_inbox(uuid,uuid,integer,integer) to howdah_worker;
 
 grant execute on function howdah_private.take_mail(howdah.executions,text,uuid) to howdah_engine;
+
+grant execute on function howdah_private.take_request_key(text,text) to howdah_app;
 
 grant execute on function howdah_private.take_servers(jsonb) to howdah_app;
 
@@ -24711,6 +30093,16 @@ grant execute on function howdah_private.take_tools(jsonb) to howdah_app;
 grant execute on function howdah_private.take_tools(jsonb) to howdah_engine;
 
 grant execute on function howdah_private.takes_part(howdah.executions,howdah.mail) to howdah_engine;
+
+grant execute on function howdah_private.talk_of(uuid,integer) to howdah_app;
+
+grant execute on function howdah_private.talk_of(uuid,integer) to howdah_engine;
+
+grant execute on function howdah_private.tell_questions(uuid,uuid[]) to howdah_analyst;
+
+grant execute on function howdah_private.tell_questions(uuid,uuid[]) to howdah_app;
+
+grant execute on function howdah_private.tell_questions(uuid,uuid[]) to howdah_engine;
 
 grant execute on function howdah_private.template_parts(text) to howdah_engine;
 
@@ -24733,6 +30125,8 @@ grant execute on function howdah_private.tg__refuse_oversize() to howdah_engine;
 grant execute on function howdah_private.tg__refuse_unreadable_name() to howdah_engine;
 
 grant execute on function howdah_private.tg__stamp() to howdah_engine;
+
+grant execute on function howdah_private.tg__watch() to howdah_owner;
 
 grant execute on function howdah_private.tg_agent_models__check_params() to howdah_engine;
 
@@ -24760,11 +30154,17 @@ grant execute on function howdah_private.tg_agents__check_engine() to howdah_eng
 
 grant execute on function howdah_private.tg_agents__check_output_schema() to howdah_engine;
 
+grant execute on function howdah_private.tg_agents__forget_pins() to howdah_engine;
+
 grant execute on function howdah_private.tg_agents__mark_stale() to howdah_engine;
 
 grant execute on function howdah_private.tg_agents__refuse_invalid() to howdah_engine;
 
 grant execute on function howdah_private.tg_agents__refuse_workflow_name() to howdah_engine;
+
+grant execute on function howdah_private.tg_alert_rules__check() to howdah_engine;
+
+grant execute on function howdah_private.tg_alert_rules__refuse_invalid() to howdah_engine;
 
 grant execute on function howdah_private.tg_api_keys__refuse_invalid() to howdah_engine;
 
@@ -24778,6 +30178,8 @@ grant execute on function howdah_private.tg_concurrency_limits__refuse_tenant() 
 
 grant execute on function howdah_private.tg_executions__permit_agents() to howdah_engine;
 
+grant execute on function howdah_private.tg_feedback_entries__refuse_invalid() to howdah_engine;
+
 grant execute on function howdah_private.tg_grants__refuse_invalid() to howdah_engine;
 
 grant execute on function howdah_private.tg_hooks__check() to howdah_engine;
@@ -24788,9 +30190,13 @@ grant execute on function howdah_private.tg_hooks__refuse_invalid() to howdah_en
 
 grant execute on function howdah_private.tg_login_tenants__refuse_unfit() to howdah_engine;
 
+grant execute on function howdah_private.tg_mail__ask_order() to howdah_engine;
+
 grant execute on function howdah_private.tg_mail__refuse_invalid() to howdah_engine;
 
 grant execute on function howdah_private.tg_mail__refuse_tools() to howdah_engine;
+
+grant execute on function howdah_private.tg_mcp_prompts__refuse_invalid() to howdah_engine;
 
 grant execute on function howdah_private.tg_mcp_servers__check() to howdah_engine;
 
@@ -24808,6 +30214,10 @@ grant execute on function howdah_private.tg_models__refuse_keys() to howdah_engi
 
 grant execute on function howdah_private.tg_models__refuse_private() to howdah_engine;
 
+grant execute on function howdah_private.tg_output_filters__check_pattern() to howdah_engine;
+
+grant execute on function howdah_private.tg_output_filters__refuse_invalid() to howdah_engine;
+
 grant execute on function howdah_private.tg_prompt_versions__refuse_invalid() to howdah_engine;
 
 grant execute on function howdah_private.tg_prompts__refuse_invalid() to howdah_engine;
@@ -24819,6 +30229,8 @@ grant execute on function howdah_private.tg_quotas__refuse_invalid() to howdah_e
 grant execute on function howdah_private.tg_quotas__sign() to howdah_engine;
 
 grant execute on function howdah_private.tg_resources__check_execution() to howdah_engine;
+
+grant execute on function howdah_private.tg_resources__keep_origin() to howdah_engine;
 
 grant execute on function howdah_private.tg_resources__measure() to howdah_engine;
 
@@ -24852,6 +30264,8 @@ grant execute on function howdah_private.tg_skills__refuse_invalid() to howdah_e
 
 grant execute on function howdah_private.tg_status_transitions__refuse_invalid() to howdah_engine;
 
+grant execute on function howdah_private.tg_table_triggers__refuse_invalid() to howdah_engine;
+
 grant execute on function howdah_private.tg_tenants__refuse_invalid() to howdah_engine;
 
 grant execute on function howdah_private.tg_todos__check_session() to howdah_engine;
@@ -24859,6 +30273,8 @@ grant execute on function howdah_private.tg_todos__check_session() to howdah_eng
 grant execute on function howdah_private.tg_todos__refuse_invalid() to howdah_engine;
 
 grant execute on function howdah_private.tg_todos__take_position() to howdah_engine;
+
+grant execute on function howdah_private.tg_tool_policies__refuse_invalid() to howdah_engine;
 
 grant execute on function howdah_private.tg_tools__check_parameters() to howdah_engine;
 
@@ -24873,6 +30289,12 @@ grant execute on function howdah_private.tg_users__permit_owner() to howdah_engi
 grant execute on function howdah_private.tg_users__refuse_invalid() to howdah_engine;
 
 grant execute on function howdah_private.tg_version_labels__refuse_invalid() to howdah_engine;
+
+grant execute on function howdah_private.tg_watched_rows__refuse_invalid() to howdah_engine;
+
+grant execute on function howdah_private.tg_webhook_deliveries__refuse_invalid() to howdah_engine;
+
+grant execute on function howdah_private.tg_webhooks__refuse_invalid() to howdah_engine;
 
 grant execute on function howdah_private.tg_workflow_agents__check() to howdah_engine;
 
@@ -24896,11 +30318,21 @@ grant execute on function howdah_private.todo_text(uuid,text,jsonb,integer) to h
 
 grant execute on function howdah_private.todos_json(uuid) to howdah_engine;
 
+grant execute on function howdah_private.told_history(jsonb) to howdah_analyst;
+
+grant execute on function howdah_private.told_history(jsonb) to howdah_app;
+
+grant execute on function howdah_private.told_history(jsonb) to howdah_engine;
+
 grant execute on function howdah_private.told_message(howdah.messages) to howdah_analyst;
 
 grant execute on function howdah_private.told_message(howdah.messages) to howdah_app;
 
 grant execute on function howdah_private.told_message(howdah.messages) to howdah_engine;
+
+grant execute on function howdah_private.told_since(uuid,integer) to howdah_app;
+
+grant execute on function howdah_private.told_since(uuid,integer) to howdah_engine;
 
 grant execute on function howdah_private.tool_defaults(text) to howdah_app;
 
@@ -24916,15 +30348,33 @@ grant execute on function howdah_private.tool_named(text) to howdah_app;
 
 grant execute on function howdah_private.tool_named(text) to howdah_engine;
 
+grant execute on function howdah_private.touched_rows(jsonb,text,integer,integer,bigint) to howdah_engine;
+
+grant execute on function howdah_private.touched_rows(jsonb,text,integer,integer,bigint) to howdah_tool;
+
+grant execute on function howdah_private.traced_elsewhere(interval,integer) to howdah_worker;
+
+grant execute on function howdah_private.traced_runs(uuid[]) to howdah_worker;
+
+grant execute on function howdah_private.traceparent_of(uuid) to howdah_worker;
+
 grant execute on function howdah_private.type_schema(oid) to howdah_engine;
 
 grant execute on function howdah_private.unread_mail(howdah.executions,uuid) to howdah_engine;
+
+grant execute on function howdah_private.unsubscribe_mcp(text,uuid) to howdah_app;
 
 grant execute on function howdah_private.unsupported_keyword_at(jsonb,jsonb,text) to howdah_engine;
 
 grant execute on function howdah_private.unsupported_schema_keyword(jsonb) to howdah_engine;
 
 grant execute on function howdah_private.unwatch(uuid,uuid[]) to howdah_authenticator;
+
+grant execute on function howdah_private.users_of_secret(uuid,text) to howdah_engine;
+
+grant execute on function howdah_private.usual_alerts() to howdah_app;
+
+grant execute on function howdah_private.usual_alerts() to howdah_engine;
 
 grant execute on function howdah_private.values_schema(jsonb,boolean) to howdah_engine;
 
@@ -24952,7 +30402,21 @@ grant execute on function howdah_private.version_of(text,uuid,text) to howdah_ap
 
 grant execute on function howdah_private.version_of(text,uuid,text) to howdah_engine;
 
+grant execute on function howdah_private.was_deleted(text,text) to howdah_app;
+
+grant execute on function howdah_private.was_deleted(text,text) to howdah_engine;
+
 grant execute on function howdah_private.watch(uuid,uuid[]) to howdah_authenticator;
+
+grant execute on function howdah_private.watch_name(uuid) to howdah_engine;
+
+grant execute on function howdah_private.watch_query(regclass,howdah.table_triggers) to howdah_engine;
+
+grant execute on function howdah_private.watchable(text) to howdah_engine;
+
+grant execute on function howdah_private.watched_inputs(text,text[]) to howdah_engine;
+
+grant execute on function howdah_private.watched_table(uuid) to howdah_engine;
 
 grant execute on function howdah_private.whoever() to howdah_engine;
 
@@ -24961,6 +30425,14 @@ grant execute on function howdah_private.with_names(jsonb) to howdah_analyst;
 grant execute on function howdah_private.with_names(jsonb) to howdah_app;
 
 grant execute on function howdah_private.with_names(jsonb) to howdah_engine;
+
+grant execute on function howdah_private.withheld(jsonb,text,text) to howdah_app;
+
+grant execute on function howdah_private.withheld(jsonb,text,text) to howdah_engine;
+
+grant execute on function howdah_private.withheld_text(text,text,text) to howdah_app;
+
+grant execute on function howdah_private.withheld_text(text,text,text) to howdah_engine;
 
 grant execute on function howdah_private.without_lost(jsonb) to howdah_app;
 
@@ -24993,6 +30465,8 @@ grant execute on function howdah_private.write_part(text,text,text,jsonb,text) t
 grant execute on function howdah_private.write_parts(jsonb,text) to howdah_app;
 
 grant execute on function howdah_private.write_parts(jsonb,text) to howdah_engine;
+
+grant execute on function howdah_private.write_statement(regclass,howdah.table_triggers) to howdah_engine;
 
 grant execute on function howdah_private.write_system(jsonb,text,boolean) to howdah_app;
 
@@ -25044,6 +30518,12 @@ grant select, update on table howdah.agent_versions to howdah_eraser;
 
 grant delete, insert, select, update on table howdah.agents to howdah_engine;
 
+grant select on table howdah.alert_rules to howdah_analyst;
+
+grant delete, select on table howdah.alert_rules to howdah_app;
+
+grant delete, insert, select, update on table howdah.alert_rules to howdah_engine;
+
 grant delete, insert, select, update on table howdah.api_keys to howdah_engine;
 
 grant select on table howdah.approvals to howdah_analyst;
@@ -25074,6 +30554,12 @@ grant delete, insert, select, update on table howdah.executions to howdah_engine
 
 grant delete, select, update on table howdah.executions to howdah_eraser;
 
+grant select on table howdah.feedback_entries to howdah_analyst;
+
+grant select on table howdah.feedback_entries to howdah_app;
+
+grant delete, insert, select, update on table howdah.feedback_entries to howdah_engine;
+
 grant select on table howdah.grants to howdah_analyst;
 
 grant delete, select on table howdah.grants to howdah_app;
@@ -25091,6 +30577,12 @@ grant select on table howdah.mail to howdah_analyst;
 grant select on table howdah.mail to howdah_app;
 
 grant delete, insert, select, update on table howdah.mail to howdah_engine;
+
+grant select on table howdah.mcp_prompts to howdah_analyst;
+
+grant select on table howdah.mcp_prompts to howdah_app;
+
+grant delete, insert, select, update on table howdah.mcp_prompts to howdah_engine;
 
 grant select on table howdah.mcp_servers to howdah_analyst;
 
@@ -25117,6 +30609,12 @@ grant select on table howdah.models to howdah_analyst;
 grant delete, select on table howdah.models to howdah_app;
 
 grant delete, insert, select, update on table howdah.models to howdah_engine;
+
+grant select on table howdah.output_filters to howdah_analyst;
+
+grant delete, select on table howdah.output_filters to howdah_app;
+
+grant delete, insert, select, update on table howdah.output_filters to howdah_engine;
 
 grant select on table howdah.prompt_versions to howdah_analyst;
 
@@ -25202,6 +30700,12 @@ grant delete, insert, select, update on table howdah.steps to howdah_engine;
 
 grant delete, select, update on table howdah.steps to howdah_eraser;
 
+grant select on table howdah.table_triggers to howdah_analyst;
+
+grant select on table howdah.table_triggers to howdah_app;
+
+grant delete, insert, select, update on table howdah.table_triggers to howdah_engine;
+
 grant select on table howdah.tenants to howdah_analyst;
 
 grant select on table howdah.tenants to howdah_app;
@@ -25213,6 +30717,12 @@ grant select on table howdah.todos to howdah_analyst;
 grant delete, select on table howdah.todos to howdah_app;
 
 grant delete, insert, select, update on table howdah.todos to howdah_engine;
+
+grant select on table howdah.tool_policies to howdah_analyst;
+
+grant delete, select on table howdah.tool_policies to howdah_app;
+
+grant delete, insert, select, update on table howdah.tool_policies to howdah_engine;
 
 grant select on table howdah.tools to howdah_analyst;
 
@@ -25231,6 +30741,24 @@ grant select on table howdah.version_labels to howdah_analyst;
 grant delete, select on table howdah.version_labels to howdah_app;
 
 grant delete, insert, select, update on table howdah.version_labels to howdah_engine;
+
+grant select on table howdah.watched_rows to howdah_analyst;
+
+grant select on table howdah.watched_rows to howdah_app;
+
+grant delete, insert, select, update on table howdah.watched_rows to howdah_engine;
+
+grant select on table howdah.webhook_deliveries to howdah_analyst;
+
+grant select on table howdah.webhook_deliveries to howdah_app;
+
+grant delete, insert, select, update on table howdah.webhook_deliveries to howdah_engine;
+
+grant select on table howdah.webhooks to howdah_analyst;
+
+grant delete, select on table howdah.webhooks to howdah_app;
+
+grant delete, insert, select, update on table howdah.webhooks to howdah_engine;
 
 grant select on table howdah.workflow_agents to howdah_analyst;
 
@@ -25280,6 +30808,8 @@ grant delete, insert, select, update on table howdah_private.login_tenants to ho
 
 grant delete, insert, select, update on table howdah_private.master_keys to howdah_engine;
 
+grant delete, insert, select, update on table howdah_private.mcp_sessions to howdah_engine;
+
 grant delete, insert, select, update on table howdah_private.parked_runs to howdah_engine;
 
 grant delete, insert, select, update on table howdah_private.queue_sweep to howdah_engine;
@@ -25289,6 +30819,8 @@ grant delete, insert, select, update on table howdah_private.quota_counters to h
 grant delete, insert, select, update on table howdah_private.quota_recounts to howdah_engine;
 
 grant delete, insert, select, update on table howdah_private.receivers to howdah_engine;
+
+grant delete, insert, select, update on table howdah_private.request_keys to howdah_engine;
 
 grant delete, insert, select, update on table howdah_private.sealed_secrets to howdah_engine;
 
@@ -25329,6 +30861,12 @@ grant select on view howdah.execution_tree to howdah_analyst;
 grant select on view howdah.execution_tree to howdah_app;
 
 grant delete, insert, select, update on view howdah.execution_tree to howdah_engine;
+
+grant select on view howdah.message_sources to howdah_analyst;
+
+grant select on view howdah.message_sources to howdah_app;
+
+grant delete, insert, select, update on view howdah.message_sources to howdah_engine;
 
 grant select on view howdah.model_usage to howdah_analyst;
 
@@ -25372,11 +30910,97 @@ grant delete, insert, select, update on view howdah.violations to howdah_engine;
 
 -- comments
 
+comment on column howdah.agent_models."position" is 'Its place in the order, from 1 on.';
+
+comment on column howdah.agent_models.agent_id is 'The agent.';
+
+comment on column howdah.agent_models.model_id is 'The model.';
+
+comment on column howdah.agent_models.purpose is 'llm answers, embedding measures likeness, tts speaks, stt hears.';
+
 comment on column howdah.agent_models.request_params is 'Sent to the model as they are: temperature, max_tokens, …; never a key.';
+
+comment on column howdah.agent_models.tenant_id is 'The tenant it belongs to; nobody else sees it.';
+
+comment on column howdah.agent_performance.agent is 'The agent, by name.';
+
+comment on column howdah.agent_performance.agent_id is 'The agent.';
+
+comment on column howdah.agent_performance.cancelled is 'Runs that somebody ended.';
+
+comment on column howdah.agent_performance.completed is 'Runs that have ended with an answer.';
+
+comment on column howdah.agent_performance.cost is 'At the prices of the models when each step was committed, without the runs below.';
+
+comment on column howdah.agent_performance.failed is 'Runs that have ended with an error or at a limit.';
+
+comment on column howdah.agent_performance.runs is 'All of them, those that are live too.';
+
+comment on column howdah.agent_performance.seconds_p50 is 'From the first claim to the end, what it waited for people and other runs included: half of the runs that have ended took no longer.';
+
+comment on column howdah.agent_performance.seconds_p95 is 'So long at most took 95 of 100.';
+
+comment on column howdah.agent_performance.seconds_p99 is 'So long at most took 99 of 100.';
+
+comment on column howdah.agent_performance.steps_per_run is 'On average, without what a fork shares with its original.';
+
+comment on column howdah.agent_performance.success_rate is 'Completed runs among those that have ended, from 0 to 1: a cancelled one is no success. Null before any has.';
+
+comment on column howdah.agent_performance.tenant_id is 'The tenant it belongs to; nobody else sees it.';
+
+comment on column howdah.agent_performance.tokens_in is 'Read by its models, without those of the runs below.';
+
+comment on column howdah.agent_performance.tokens_out is 'Written by its models, without those of the runs below.';
+
+comment on column howdah.agent_performance.version is 'The version of the agent.';
+
+comment on column howdah.agent_servers.agent_id is 'The agent.';
 
 comment on column howdah.agent_servers.allowed_tools is 'Of the server''s tools only these, by the names the server gives them; null: all.';
 
+comment on column howdah.agent_servers.created_at is 'When it was made.';
+
+comment on column howdah.agent_servers.server_id is 'The MCP server.';
+
+comment on column howdah.agent_servers.tenant_id is 'The tenant it belongs to; nobody else sees it.';
+
+comment on column howdah.agent_skills."position" is 'Its place in the order, from 1 on.';
+
+comment on column howdah.agent_skills.agent_id is 'The agent.';
+
+comment on column howdah.agent_skills.created_at is 'When it was made.';
+
+comment on column howdah.agent_skills.skill_id is 'The skill.';
+
+comment on column howdah.agent_skills.tenant_id is 'The tenant it belongs to; nobody else sees it.';
+
+comment on column howdah.agent_system_versions.agent_system_id is 'The agent system.';
+
+comment on column howdah.agent_system_versions.created_at is 'When it was made.';
+
+comment on column howdah.agent_system_versions.digest is 'Of its content: equal content has an equal one.';
+
+comment on column howdah.agent_system_versions.id is 'Its id, a uuid v7: the order of ids is that of time.';
+
+comment on column howdah.agent_system_versions.resolved is 'The file with all defaults filled in.';
+
+comment on column howdah.agent_system_versions.source is 'The file as it was sent.';
+
+comment on column howdah.agent_system_versions.tenant_id is 'The tenant it belongs to; nobody else sees it.';
+
+comment on column howdah.agent_system_versions.version is 'Its number: 1, 2, 3 and so on.';
+
+comment on column howdah.agent_systems.created_at is 'When it was made.';
+
+comment on column howdah.agent_systems.description is 'What it is for, in words.';
+
 comment on column howdah.agent_systems.digest is 'SHA-256, in hex, of all that belongs to the system, however its file is written.';
+
+comment on column howdah.agent_systems.functions is 'The functions its file describes, by name; they stand in the schema that is called as the system.';
+
+comment on column howdah.agent_systems.id is 'Its id, a uuid v7: the order of ids is that of time.';
+
+comment on column howdah.agent_systems.name is 'Its name.';
 
 comment on column howdah.agent_systems.orchestrator is 'The agent or workflow that speaks for the system, by name.';
 
@@ -25384,9 +31008,37 @@ comment on column howdah.agent_systems.resolved is 'What came of it: {"agents": 
 
 comment on column howdah.agent_systems.source is 'The file as it was applied.';
 
+comment on column howdah.agent_systems.tenant_id is 'The tenant it belongs to; nobody else sees it.';
+
+comment on column howdah.agent_systems.updated_at is 'When it was changed last.';
+
 comment on column howdah.agent_systems.version is 'Counts the applies that changed something.';
 
+comment on column howdah.agent_tools.agent_id is 'The agent.';
+
+comment on column howdah.agent_tools.configuration is 'How it is set up, by its kind.';
+
+comment on column howdah.agent_tools.requires_approval is 'A person has to allow each call.';
+
+comment on column howdah.agent_tools.tenant_id is 'The tenant it belongs to; nobody else sees it.';
+
+comment on column howdah.agent_tools.tool_id is 'The tool.';
+
+comment on column howdah.agent_versions.agent_id is 'The agent.';
+
+comment on column howdah.agent_versions.created_at is 'When it was made.';
+
+comment on column howdah.agent_versions.created_by is 'Who made it: the user of the token, else the database login.';
+
+comment on column howdah.agent_versions.definition is 'The whole of it by value; never changed.';
+
 comment on column howdah.agent_versions.digest is 'SHA-256 of the definition, in hex.';
+
+comment on column howdah.agent_versions.id is 'Its id, a uuid v7: the order of ids is that of time.';
+
+comment on column howdah.agent_versions.tenant_id is 'The tenant it belongs to; nobody else sees it.';
+
+comment on column howdah.agent_versions.version is 'Its number: 1, 2, 3 and so on.';
 
 comment on column howdah.agents.agent_system_id is 'The agent system whose file describes it.';
 
@@ -25394,7 +31046,13 @@ comment on column howdah.agents.capabilities is 'What it is good at, in words to
 
 comment on column howdah.agents.context_policy is 'What happens when the conversation outgrows the model''s context_tokens.';
 
+comment on column howdah.agents.created_at is 'When it was made.';
+
+comment on column howdah.agents.current_version_id is 'The version that new runs are pinned to.';
+
 comment on column howdah.agents.deleted_at is 'Agents are deleted softly: their versions and runs stay.';
+
+comment on column howdah.agents.description is 'What it is for, in words.';
 
 comment on column howdah.agents.domain is 'What it is about.';
 
@@ -25404,6 +31062,8 @@ comment on column howdah.agents.engine_configuration is 'By engine: howdah.engin
 
 comment on column howdah.agents.human_input is 'Whether it may ask people: true gives it the tool ask_user.';
 
+comment on column howdah.agents.id is 'Its id, a uuid v7: the order of ids is that of time.';
+
 comment on column howdah.agents.instruction is 'What this agent is to do: the mission, told to the model first.';
 
 comment on column howdah.agents.is_active is 'An agent that is not active refuses new runs; those in flight go on.';
@@ -25412,9 +31072,15 @@ comment on column howdah.agents.is_default is 'The one that is meant when nobody
 
 comment on column howdah.agents.is_restricted is 'True while there are grants for it: then only they, admins and owners reach it and its runs.';
 
+comment on column howdah.agents.max_cost is 'What a run may cost, with the runs below it; null without limit.';
+
 comment on column howdah.agents.max_seconds is 'Seconds a run may be active, waiting not counted; null means 600.';
 
 comment on column howdah.agents.max_steps is 'Model answers a run may take; null means 50.';
+
+comment on column howdah.agents.max_tokens is 'Tokens a run may use, with the runs below it; null without limit.';
+
+comment on column howdah.agents.name is 'Its name.';
 
 comment on column howdah.agents.output_schema is 'A JSON Schema the answer must satisfy; the parsed answer is executions.output_data.';
 
@@ -25424,29 +31090,105 @@ comment on column howdah.agents.prompt_values is 'Values for variables of its pr
 
 comment on column howdah.agents.system_prompt is 'A generic prompt that stands before the instruction.';
 
+comment on column howdah.agents.tenant_id is 'The tenant it belongs to; nobody else sees it.';
+
+comment on column howdah.agents.updated_at is 'When it was changed last.';
+
 comment on column howdah.agents.use_history is 'Whether earlier runs of the session are told to the model.';
 
 comment on column howdah.agents.user_id is 'The user it belongs to; null for the whole tenant.';
 
 comment on column howdah.agents.version_is_stale is 'A part changed in this transaction and the version is not written yet.';
 
+comment on column howdah.alert_rules.changed_at is 'Since when the state is what it is.';
+
+comment on column howdah.alert_rules.created_at is 'When it was made.';
+
+comment on column howdah.alert_rules.description is 'What it is for, in words.';
+
+comment on column howdah.alert_rules.engine_check is 'In place of a query, what no member may read: failed_deliveries of the tenant within a day, or violations, the broken promises of the engine in all tenants, which only owners of the database may ask for.';
+
+comment on column howdah.alert_rules.found_rows is 'How many rows were found last, at most 100.';
+
+comment on column howdah.alert_rules.id is 'Its id, a uuid v7: the order of ids is that of time.';
+
+comment on column howdah.alert_rules.interval_seconds is 'Seconds between two looks.';
+
+comment on column howdah.alert_rules.is_active is 'False takes it out of use; the row stays.';
+
+comment on column howdah.alert_rules.last_at is 'When it was asked last.';
+
+comment on column howdah.alert_rules.last_error is 'Why it could not be asked.';
+
+comment on column howdah.alert_rules.name is 'Its name.';
+
+comment on column howdah.alert_rules.next_at is 'When it is asked next.';
+
+comment on column howdah.alert_rules.query is 'One SELECT that finds nothing when all is well; asked as a member of the tenant would, in a transaction that writes nothing.';
+
+comment on column howdah.alert_rules.sample is 'The first ten of them.';
+
+comment on column howdah.alert_rules.state is 'Not asked yet (unknown), clear, firing, or failed: it could not be asked.';
+
+comment on column howdah.alert_rules.tenant_id is 'The tenant it belongs to; nobody else sees it.';
+
+comment on column howdah.alert_rules.updated_at is 'When it was changed last.';
+
+comment on column howdah.alert_rules.webhook_id is 'Who is told; null: every webhook of the tenant that wants alert.firing, alert.resolved or alert.failed.';
+
+comment on column howdah.api_keys.created_at is 'When it was made.';
+
+comment on column howdah.api_keys.created_by is 'Who made it: the user of the token, else the database login.';
+
+comment on column howdah.api_keys.expires_at is 'When it ends by itself.';
+
 comment on column howdah.api_keys.hash is 'SHA-256 of its secret, which is random and so needs no slow hash.';
+
+comment on column howdah.api_keys.id is 'Its id, a uuid v7: the order of ids is that of time.';
 
 comment on column howdah.api_keys.last_used_at is 'To the minute.';
 
+comment on column howdah.api_keys.name is 'Its name.';
+
 comment on column howdah.api_keys.prefix is 'The part of the key that may be shown: hwd_ and an id.';
+
+comment on column howdah.api_keys.revoked_at is 'When it was taken back.';
 
 comment on column howdah.api_keys.role is 'What it may do at most; the row of its user may say less.';
 
 comment on column howdah.api_keys.scopes is 'The actions it may take, out of read, run, edit and manage; null: all that its role may.';
 
+comment on column howdah.api_keys.tenant_id is 'The tenant it belongs to; nobody else sees it.';
+
 comment on column howdah.api_keys.user_id is 'As whom the key acts; null: for its tenant as a whole.';
+
+comment on column howdah.approvals.agent_id is 'The agent.';
+
+comment on column howdah.approvals.created_at is 'When it was made.';
+
+comment on column howdah.approvals.created_by is 'Who made it: the user of the token, else the database login.';
+
+comment on column howdah.approvals.execution_id is 'The run.';
+
+comment on column howdah.approvals.id is 'Its id, a uuid v7: the order of ids is that of time.';
+
+comment on column howdah.approvals.scope is 'How far it holds: in the run, in the session, for the agent.';
+
+comment on column howdah.approvals.session_id is 'The conversation it belongs to; null outside of one.';
+
+comment on column howdah.approvals.tenant_id is 'The tenant it belongs to; nobody else sees it.';
+
+comment on column howdah.approvals.tool is 'The tool, by name.';
+
+comment on column howdah.approvals.trust is 'How far the run was trusted that asked: for runs that are trusted less, a policy asks again.';
 
 comment on column howdah.audit_log.action is 'insert, update or delete of a row; cancel, pause, resume, retry, fork or add_input of a run; answer, approve or reject of a question; begin of the log itself, erase of its first rows.';
 
 comment on column howdah.audit_log.actor is 'The user, else the database login.';
 
 comment on column howdah.audit_log.after_digest is 'SHA-256 of the row as it is now; of add_input and answers: of what was said.';
+
+comment on column howdah.audit_log.api_key_id is 'The API key that was used.';
 
 comment on column howdah.audit_log.before_digest is 'SHA-256 of the row as it was, as JSON without what is kept about it by itself (updated_at, next_at, …).';
 
@@ -25456,7 +31198,11 @@ comment on column howdah.audit_log.client is 'Where it came from: what the API s
 
 comment on column howdah.audit_log.created_at is 'When it was committed.';
 
+comment on column howdah.audit_log.detail is 'What else is to be said.';
+
 comment on column howdah.audit_log.hash is 'SHA-256 of prev_hash and all other columns.';
+
+comment on column howdah.audit_log.id is 'Its id, a uuid v7: the order of ids is that of time.';
 
 comment on column howdah.audit_log.login is 'The database login of the session.';
 
@@ -25468,28 +31214,170 @@ comment on column howdah.audit_log.prev_hash is 'The hash of the row before; of 
 
 comment on column howdah.audit_log.seq is '1, 2, 3, … within the tenant.';
 
+comment on column howdah.audit_log.tenant_id is 'The tenant it belongs to; nobody else sees it.';
+
+comment on column howdah.audit_log.user_id is 'The user who did it, where it was one.';
+
+comment on column howdah.board_entries.created_at is 'When it was made.';
+
+comment on column howdah.board_entries.id is 'Its id, a uuid v7: the order of ids is that of time.';
+
+comment on column howdah.board_entries.key is 'Its name on the board.';
+
+comment on column howdah.board_entries.root_execution_id is 'The run at the top; a root''s is its own.';
+
+comment on column howdah.board_entries.tenant_id is 'The tenant it belongs to; nobody else sees it.';
+
+comment on column howdah.board_entries.updated_at is 'When it was changed last.';
+
+comment on column howdah.board_entries.value is 'What stands there.';
+
 comment on column howdah.board_entries.version is 'Grows by one with each write of the key.';
 
 comment on column howdah.board_entries.written_by_execution_id is 'The run that wrote this version.';
 
 comment on column howdah.concurrency_limits.agent_id is 'The agent whose runs count.';
 
+comment on column howdah.concurrency_limits.created_at is 'When it was made.';
+
+comment on column howdah.concurrency_limits.id is 'Its id, a uuid v7: the order of ids is that of time.';
+
 comment on column howdah.concurrency_limits.max_running is 'Runs at work at once. Raised or deleted, those that wait go on; lowered, nobody is stopped.';
 
 comment on column howdah.concurrency_limits.model_id is 'The model whose runs count: those whose pinned version asks it first. With neither agent nor model the limit is the tenant''s.';
 
+comment on column howdah.concurrency_limits.tenant_id is 'The tenant it belongs to; nobody else sees it.';
+
+comment on column howdah.concurrency_limits.updated_at is 'When it was changed last.';
+
+comment on column howdah.daily_usage.agent is 'The agent, by name.';
+
+comment on column howdah.daily_usage.agent_id is 'The agent.';
+
+comment on column howdah.daily_usage.completed is 'Runs that have ended with an answer.';
+
+comment on column howdah.daily_usage.cost is 'What the runs themselves used: that of the runs below them stands in the rows of their agents, so that a sum counts nothing twice.';
+
+comment on column howdah.daily_usage.day is 'The day in UTC on which the runs were inserted.';
+
+comment on column howdah.daily_usage.failed is 'Runs that have ended with an error or at a limit.';
+
+comment on column howdah.daily_usage.runs is 'How many runs.';
+
+comment on column howdah.daily_usage.seconds_p50 is 'From the first claim to the end, as in agent_performance.';
+
+comment on column howdah.daily_usage.seconds_p95 is 'So long at most took 95 of 100.';
+
+comment on column howdah.daily_usage.steps is 'Without what forks share with their originals.';
+
+comment on column howdah.daily_usage.success_rate is 'As in agent_performance.';
+
+comment on column howdah.daily_usage.tenant_id is 'The tenant it belongs to; nobody else sees it.';
+
+comment on column howdah.daily_usage.tokens_in is 'Tokens that models read.';
+
+comment on column howdah.daily_usage.tokens_out is 'Tokens that models wrote.';
+
+comment on column howdah.daily_usage.workflow is 'The workflow, by name.';
+
+comment on column howdah.daily_usage.workflow_id is 'The workflow.';
+
+comment on column howdah.effects.arguments is 'What the tool was given.';
+
+comment on column howdah.effects.call_id is 'The call of a tool, as the model named it.';
+
 comment on column howdah.effects.compensation_execution_id is 'The run that takes it back, or took it back.';
+
+comment on column howdah.effects.effect is 'What a repeated call does: pure nothing, idempotent the same, once it again.';
+
+comment on column howdah.effects.error is 'What went wrong; null when nothing did.';
+
+comment on column howdah.effects.execution_id is 'The run.';
+
+comment on column howdah.effects.finished_at is 'When it was over.';
 
 comment on column howdah.effects.idempotency_key is 'What the tool was given, the same over all attempts.';
 
+comment on column howdah.effects.result is 'What it gave.';
+
 comment on column howdah.effects.seq is 'Its last step in the log.';
+
+comment on column howdah.effects.started_at is 'When it began.';
+
+comment on column howdah.effects.state is 'How far the call is: see the view.';
+
+comment on column howdah.effects.tenant_id is 'The tenant it belongs to; nobody else sees it.';
+
+comment on column howdah.effects.tool is 'The tool, by name.';
+
+comment on column howdah.execution_timeline.cost is 'What models cost, at the prices when the step was committed.';
+
+comment on column howdah.execution_timeline.error is 'What went wrong; null when nothing did.';
+
+comment on column howdah.execution_timeline.execution_id is 'The run.';
+
+comment on column howdah.execution_timeline.kind is 'As in steps.';
+
+comment on column howdah.execution_timeline.ms is 'Milliseconds it took.';
+
+comment on column howdah.execution_timeline.name is 'The model, the tool or the guard.';
+
+comment on column howdah.execution_timeline.said is 'What was said in it, at most 200 characters.';
+
+comment on column howdah.execution_timeline.seq is 'Its place in the log of the run: 1, 2, 3 and so on, without a gap.';
+
+comment on column howdah.execution_timeline.started_at is 'When it began.';
+
+comment on column howdah.execution_timeline.tenant_id is 'The tenant it belongs to; nobody else sees it.';
+
+comment on column howdah.execution_timeline.tokens_in is 'Tokens that models read.';
+
+comment on column howdah.execution_timeline.tokens_out is 'Tokens that models wrote.';
+
+comment on column howdah.execution_tree.agent is 'The agent, by name.';
+
+comment on column howdah.execution_tree.completed_at is 'When it ended, in whatever way.';
+
+comment on column howdah.execution_tree.cost is 'What it cost, without the runs below.';
+
+comment on column howdah.execution_tree.depth is '0 for a root, one more for each run above.';
+
+comment on column howdah.execution_tree.execution_id is 'The run.';
+
+comment on column howdah.execution_tree.parent_execution_id is 'The run above; null of a root.';
 
 comment on column howdah.execution_tree.path is '@behavior +orderBy
 From the root down to the run itself: in this order a tree is drawn line by line.';
 
+comment on column howdah.execution_tree.root_execution_id is 'The run at the top; a root''s is its own.';
+
+comment on column howdah.execution_tree.started_at is 'When it began.';
+
+comment on column howdah.execution_tree.status is 'As in executions.';
+
+comment on column howdah.execution_tree.stop_reason is 'Why it ended: see executions.';
+
+comment on column howdah.execution_tree.tenant_id is 'The tenant it belongs to; nobody else sees it.';
+
+comment on column howdah.execution_tree.tokens_in is 'Tokens its models read, without the runs below.';
+
+comment on column howdah.execution_tree.tokens_out is 'Tokens its models wrote, without the runs below.';
+
+comment on column howdah.execution_tree.total_cost is 'What it cost, with the runs below.';
+
+comment on column howdah.execution_tree.total_tokens_in is 'Tokens read, with the runs below.';
+
+comment on column howdah.execution_tree.total_tokens_out is 'Tokens written, with the runs below.';
+
+comment on column howdah.execution_tree.waiting_for is 'What waiting runs wait for: see executions.';
+
+comment on column howdah.execution_tree.workflow is 'The workflow, by name.';
+
 comment on column howdah.executions.active_ms is 'Milliseconds of active time before active_since.';
 
 comment on column howdah.executions.active_since is 'Since when it is active, while it runs.';
+
+comment on column howdah.executions.agent_id is 'The agent that runs; null in the run of a workflow.';
 
 comment on column howdah.executions.agent_version_id is 'The version pinned when the row was inserted.';
 
@@ -25497,19 +31385,27 @@ comment on column howdah.executions.ancestors is 'Its parent, the parent of that
 
 comment on column howdah.executions.at_risk is 'A suspect began something that may kill its worker and has not committed since: the third such death is poison.';
 
+comment on column howdah.executions.callback_url is 'Is told the end of this run, and the questions below it, as a webhook is; signed with the secret `callbacks`, if there is one.';
+
 comment on column howdah.executions.children_cost is 'Cost of all runs below it, counted against its max_cost.';
 
 comment on column howdah.executions.children_tokens_in is 'Tokens of all runs below it, counted against its max_tokens.';
 
 comment on column howdah.executions.children_tokens_out is 'Tokens of all runs below it, counted against its max_tokens.';
 
+comment on column howdah.executions.client_tools is 'Tools that whoever began the run calls himself: [{"name", "description", "parameters"}]. A call is a question whose answer is the tool''s result.';
+
 comment on column howdah.executions.compensates_execution_id is 'The run whose effects it takes back, newest first.';
+
+comment on column howdah.executions.completed_at is 'When it ended, in whatever way.';
 
 comment on column howdah.executions.contents_erased_at is 'When what was said and done in it was erased; what it used, and when, stays.';
 
 comment on column howdah.executions.cost is 'Sum of its steps, by the prices when they committed.';
 
 comment on column howdah.executions.crashes_without_progress is 'Workers that died with this run since its last commit.';
+
+comment on column howdah.executions.created_at is 'When it was made.';
 
 comment on column howdah.executions.created_by is 'The user of the token, else the database login.';
 
@@ -25529,23 +31425,37 @@ comment on column howdah.executions.handoffs is 'So often it was handed over: ag
 
 comment on column howdah.executions.has_inbox is 'Something came from outside and is not in the log yet.';
 
+comment on column howdah.executions.history is 'What was said before, by whoever keeps the conversation himself: [{"role": "user", "content": "…"}, …], after what its session says. Messages of role system hold for this run alone.';
+
+comment on column howdah.executions.id is 'Its id, a uuid v7: the order of ids is that of time.';
+
 comment on column howdah.executions.idempotency_key is 'A second insert with the same key is refused; run() gives the first row back.';
+
+comment on column howdah.executions.input is 'What it is told.';
 
 comment on column howdah.executions.input_data is 'Data beside the text; the model is told it as JSON below the input.';
 
 comment on column howdah.executions.input_parts is 'Images and files beside the text, as OpenAI content parts, or {"type": "resource", "resource_id": …}.';
 
+comment on column howdah.executions.input_trust is 'Whose words the input is: user, or what a program that inserts somebody else''s words says of them (external); of a child the level of its parent.';
+
 comment on column howdah.executions.is_pause_requested is 'Somebody asked a running run to pause: what is in the air still commits.';
 
 comment on column howdah.executions.live_children is 'Children that have not ended.';
+
+comment on column howdah.executions.max_cost is 'What a run may cost, with the runs below it; null without limit.';
 
 comment on column howdah.executions.max_seconds is 'Seconds this run may be active, waiting not counted.';
 
 comment on column howdah.executions.max_steps is 'Model answers this run may take: of the agent when it was inserted.';
 
+comment on column howdah.executions.max_tokens is 'Tokens a run may use, with the runs below it; null without limit.';
+
 comment on column howdah.executions.members_at_once is 'Of a workflow''s run: so many of its members are let begin, the others wait for their turn; null: all.';
 
 comment on column howdah.executions.members_waiting is 'Of its live children, those that wait for their turn.';
+
+comment on column howdah.executions.message_count is 'Messages in its conversation.';
 
 comment on column howdah.executions.messages_at_retry is 'Messages there were at the last retry_execution: guards look only at what came after.';
 
@@ -25568,6 +31478,8 @@ comment on column howdah.executions.owner_worker is 'The worker process that own
 
 comment on column howdah.executions.parent_call_id is 'The tool call of the parent that it answers.';
 
+comment on column howdah.executions.parent_execution_id is 'The run above; null of a root.';
+
 comment on column howdah.executions.paused_from is 'What a paused run waited for.';
 
 comment on column howdah.executions.priority is 'Smaller first.';
@@ -25576,11 +31488,31 @@ comment on column howdah.executions.root_execution_id is 'The run at the top; a 
 
 comment on column howdah.executions.run_at is 'Not before this time.';
 
+comment on column howdah.executions.session_id is 'The conversation it belongs to; null outside of one.';
+
+comment on column howdah.executions.started_at is 'When it began.';
+
 comment on column howdah.executions.status is 'queued, running, waiting, paused, or ended: completed, failed, cancelled.';
+
+comment on column howdah.executions.step_count is 'Steps in its log.';
 
 comment on column howdah.executions.stop_reason is 'Why it ended: final_answer, a limit (max_steps, …), cancelled, error, poison.';
 
+comment on column howdah.executions.table_trigger_id is 'The watch of a user''s table that began this run.';
+
+comment on column howdah.executions.tenant_id is 'The tenant it belongs to; nobody else sees it.';
+
+comment on column howdah.executions.tokens_in is 'Tokens its models read, without the runs below.';
+
+comment on column howdah.executions.tokens_out is 'Tokens its models wrote, without the runs below.';
+
+comment on column howdah.executions.trust is 'The lowest trust of anything it has read: user, internal or external. It never rises.';
+
 comment on column howdah.executions.turn is 'Its place in the session.';
+
+comment on column howdah.executions.updated_at is 'When it was changed last.';
+
+comment on column howdah.executions.user_id is 'The user whose rights and defaults it has.';
 
 comment on column howdah.executions.waiting_for is 'What a waiting run waits for: its turn in the session, a person, a child, a timer (the next attempt, or mail), room within a concurrency limit or a quota (quota).';
 
@@ -25590,29 +31522,93 @@ comment on column howdah.executions.wakes_on is 'Of a workflow''s run that waits
 
 comment on column howdah.executions.workflow_id is 'Whose run it is, when it is no agent''s.';
 
+comment on column howdah.executions.workflow_version_id is 'The version of the workflow it is pinned to.';
+
+comment on column howdah.feedback_entries.comment is 'In words; [erased] once the contents of the run, or its author, are.';
+
+comment on column howdah.feedback_entries.created_at is 'When it was made.';
+
+comment on column howdah.feedback_entries.created_by is 'The user of the token, else the API key, else the database login.';
+
+comment on column howdah.feedback_entries.execution_id is 'The run.';
+
+comment on column howdah.feedback_entries.id is 'Its id, a uuid v7: the order of ids is that of time.';
+
+comment on column howdah.feedback_entries.message_seq is 'The message of the run it is about; null: the run as a whole.';
+
+comment on column howdah.feedback_entries.score is 'From 0 (useless) to 1 (as it should be).';
+
+comment on column howdah.feedback_entries.tenant_id is 'The tenant it belongs to; nobody else sees it.';
+
+comment on column howdah.feedback_entries.updated_at is 'When it was changed last.';
+
+comment on column howdah.grants.agent_id is 'The agent.';
+
+comment on column howdah.grants.created_at is 'When it was made.';
+
+comment on column howdah.grants.id is 'Its id, a uuid v7: the order of ids is that of time.';
+
+comment on column howdah.grants.permission is 'What is allowed: read, run, edit.';
+
 comment on column howdah.grants.role is 'To everybody of this role or a higher one.';
 
+comment on column howdah.grants.tenant_id is 'The tenant it belongs to; nobody else sees it.';
+
+comment on column howdah.grants.updated_at is 'When it was changed last.';
+
 comment on column howdah.grants.user_id is 'To this user.';
+
+comment on column howdah.grants.workflow_id is 'The workflow.';
 
 comment on column howdah.hooks."position" is 'Hooks of one event are called in this order, smaller first.';
 
 comment on column howdah.hooks.agent_id is 'Only for runs of this agent. Without it and workflow_id for all runs of the tenant.';
 
+comment on column howdah.hooks.created_at is 'When it was made.';
+
+comment on column howdah.hooks.event is 'When it is called: before_run, after_setup, message_sent, tool_before, tool_after, execution_complete.';
+
 comment on column howdah.hooks.function is 'Its name with schema, such as shop.check_refund; it takes one jsonb, the event, and gives jsonb or nothing.';
+
+comment on column howdah.hooks.id is 'Its id, a uuid v7: the order of ids is that of time.';
+
+comment on column howdah.hooks.is_active is 'False takes it out of use; the row stays.';
+
+comment on column howdah.hooks.tenant_id is 'The tenant it belongs to; nobody else sees it.';
 
 comment on column howdah.hooks.timeout_ms is 'Milliseconds one call may take; longer is a failure.';
 
+comment on column howdah.hooks.updated_at is 'When it was changed last.';
+
 comment on column howdah.hooks.workflow_id is 'Only for runs of this workflow itself; those of its members go by their agents. Without it and agent_id for all runs.';
 
+comment on column howdah.mail.content is 'The text.';
+
+comment on column howdah.mail.created_at is 'When it was made.';
+
 comment on column howdah.mail.created_by is 'Who wrote it; null: a run did.';
+
+comment on column howdah.mail.from_agent_id is 'The agent that wrote it.';
+
+comment on column howdah.mail.from_execution_id is 'The run that wrote it.';
+
+comment on column howdah.mail.id is 'Its id, a uuid v7: the order of ids is that of time.';
 
 comment on column howdah.mail.is_within_tree is 'The agent had a live run in the tree of the sender: only runs of that tree receive it.';
 
 comment on column howdah.mail.received_at is 'When a run received it; it stands in the log of that run from then on.';
 
+comment on column howdah.mail.received_by_execution_id is 'The run that read it; null before.';
+
 comment on column howdah.mail.received_call_id is 'The call by which that run received it.';
 
+comment on column howdah.mail.reply_to_id is 'The letter it answers.';
+
 comment on column howdah.mail.root_execution_id is 'The tree of the run that sent it.';
+
+comment on column howdah.mail.subject is 'What it is about.';
+
+comment on column howdah.mail.tenant_id is 'The tenant it belongs to; nobody else sees it.';
 
 comment on column howdah.mail.thread_id is '@hasDefault
 The conversation: the id of the message that began it. Left out, a new one or that of reply_to_id.';
@@ -25624,75 +31620,341 @@ comment on column howdah.mail.to_execution_id is 'The one run that may receive i
 
 comment on column howdah.mail.trust is 'internal: an agent wrote it; user: a person did.';
 
+comment on column howdah.mcp_prompts.accepted_at is 'When somebody accepted it.';
+
+comment on column howdah.mcp_prompts.accepted_digest is 'Of what was accepted last: that stands in the stored prompt.';
+
+comment on column howdah.mcp_prompts.created_at is 'When it was made.';
+
+comment on column howdah.mcp_prompts.description is 'What it is for, in words.';
+
+comment on column howdah.mcp_prompts.digest is 'SHA-256 of what the server says: name, title, description, arguments, text.';
+
+comment on column howdah.mcp_prompts.fault is 'Why no template can be made of it.';
+
+comment on column howdah.mcp_prompts.id is 'Its id, a uuid v7: the order of ids is that of time.';
+
+comment on column howdah.mcp_prompts.name is 'Its name.';
+
+comment on column howdah.mcp_prompts.prompt_id is 'The stored prompt it was accepted as.';
+
+comment on column howdah.mcp_prompts.server_id is 'The MCP server.';
+
+comment on column howdah.mcp_prompts.status is 'new and changed ones wait for accept_mcp_prompt; refused ones cannot be templates: fault says why; gone are accepted ones that the server has no more.';
+
+comment on column howdah.mcp_prompts.template is 'What the server says when each argument is given as {{its name}}.';
+
+comment on column howdah.mcp_prompts.tenant_id is 'The tenant it belongs to; nobody else sees it.';
+
+comment on column howdah.mcp_prompts.updated_at is 'When it was changed last.';
+
+comment on column howdah.mcp_prompts.variables is 'Its arguments, as a prompt has them: JSON Schemas by name.';
+
 comment on column howdah.mcp_servers.agent_system_id is 'The agent system whose file describes it.';
 
+comment on column howdah.mcp_servers.allows_elicitation is 'It may ask people: what it asks is a row of questions, in its words, and the run waits.';
+
 comment on column howdah.mcp_servers.configuration is 'stdio: {command, args, env, cwd, secrets}; http: {url, headers, secret_name, secrets}. secrets: names of secrets by environment variable or header.';
+
+comment on column howdah.mcp_servers.created_at is 'When it was made.';
+
+comment on column howdah.mcp_servers.description is 'What it is for, in words.';
 
 comment on column howdah.mcp_servers.discovered_at is 'When it was first asked what it offers, and answered.';
 
 comment on column howdah.mcp_servers.error is 'Why it could not be asked the last time; null when it could.';
 
+comment on column howdah.mcp_servers.failed_at is 'When it failed last.';
+
+comment on column howdah.mcp_servers.id is 'Its id, a uuid v7: the order of ids is that of time.';
+
+comment on column howdah.mcp_servers.is_active is 'False takes it out of use; the row stays.';
+
+comment on column howdah.mcp_servers.name is 'Its name.';
+
+comment on column howdah.mcp_servers.sampling_model_id is 'The model that answers what the server asks of one (sampling), within the budget of the run; null: it is refused.';
+
 comment on column howdah.mcp_servers.server_info is 'What it said of itself: name, version.';
+
+comment on column howdah.mcp_servers.tenant_id is 'The tenant it belongs to; nobody else sees it.';
 
 comment on column howdah.mcp_servers.trusts_annotations is 'Its word is taken for it that a tool only reads or may be repeated; else each of its tools has effect once.';
 
+comment on column howdah.mcp_servers.type is 'stdio: a command that workers start; http: a server at a URL.';
+
+comment on column howdah.mcp_servers.updated_at is 'When it was changed last.';
+
+comment on column howdah.mcp_tools.accepted_at is 'When somebody accepted it.';
+
 comment on column howdah.mcp_tools.accepted_digest is 'Of what was accepted last: calls are made only while the server says the same.';
+
+comment on column howdah.mcp_tools.annotations is 'What its server says of it; hints, no promises.';
+
+comment on column howdah.mcp_tools.created_at is 'When it was made.';
+
+comment on column howdah.mcp_tools.description is 'What it is for, in words.';
 
 comment on column howdah.mcp_tools.digest is 'SHA-256 of what the server says of the tool: name, title, description, schemas, annotations.';
 
 comment on column howdah.mcp_tools.fault is 'Why it cannot be offered.';
 
+comment on column howdah.mcp_tools.id is 'Its id, a uuid v7: the order of ids is that of time.';
+
 comment on column howdah.mcp_tools.is_whole is 'False where what the server says of it is too large or cannot be kept: fault says why.';
+
+comment on column howdah.mcp_tools.name is 'Its name.';
+
+comment on column howdah.mcp_tools.parameters is 'What it takes, a JSON Schema.';
+
+comment on column howdah.mcp_tools.server_id is 'The MCP server.';
+
+comment on column howdah.mcp_tools.status is 'accepted, new, changed, refused, gone.';
+
+comment on column howdah.mcp_tools.tenant_id is 'The tenant it belongs to; nobody else sees it.';
+
+comment on column howdah.mcp_tools.updated_at is 'When it was changed last.';
+
+comment on column howdah.message_sources.created_at is 'When it was made.';
+
+comment on column howdah.message_sources.execution_id is 'The run.';
+
+comment on column howdah.message_sources.from_execution_id is 'The run that wrote it: the one above, or one below.';
+
+comment on column howdah.message_sources.kind is 'input, tool, guard, handoff, summary; model: an engine that is somebody else''s.';
+
+comment on column howdah.message_sources.role is 'As in messages.';
+
+comment on column howdah.message_sources.seq is 'The message, as in messages.';
+
+comment on column howdah.message_sources.server is 'The MCP server whose tool it is.';
+
+comment on column howdah.message_sources.step_seq is 'The step in which it was said; null of the input.';
+
+comment on column howdah.message_sources.tenant_id is 'The tenant it belongs to; nobody else sees it.';
+
+comment on column howdah.message_sources.tool is 'The tool, by name.';
+
+comment on column howdah.message_sources.trust is 'How far it is trusted: system, user, internal, external.';
+
+comment on column howdah.message_sources.url is 'Of a tool that was given one.';
+
+comment on column howdah.messages.agent_id is 'The agent that had the run when it was said.';
+
+comment on column howdah.messages.content is 'What was said.';
 
 comment on column howdah.messages.covers_from_seq is 'Of a summary: the first message it stands for; 0 means earlier turns of the session too.';
 
 comment on column howdah.messages.covers_to_seq is 'Of a summary: the last message it stands for. The originals stay.';
 
+comment on column howdah.messages.created_at is 'When it was made.';
+
+comment on column howdah.messages.execution_id is 'The run.';
+
+comment on column howdah.messages.id is 'Its id, a uuid v7: the order of ids is that of time.';
+
 comment on column howdah.messages.parent_seq is 'The message it answers: of a tool''s result the one that asked for the call.';
 
 comment on column howdah.messages.parts is 'Content parts beside the text, as OpenAI has them (images, files).';
 
+comment on column howdah.messages.role is 'system, user, assistant, tool.';
+
+comment on column howdah.messages.seq is 'Its place in the conversation of the run; 1 is the input.';
+
+comment on column howdah.messages.session_id is 'The conversation it belongs to; null outside of one.';
+
 comment on column howdah.messages.step_seq is 'The step that added it; null for the input.';
+
+comment on column howdah.messages.tenant_id is 'The tenant it belongs to; nobody else sees it.';
+
+comment on column howdah.messages.tokens_in is 'Tokens that models read.';
+
+comment on column howdah.messages.tokens_out is 'Tokens that models wrote.';
+
+comment on column howdah.messages.tool_call_id is 'Of a tool''s result: the call it answers.';
 
 comment on column howdah.messages.tool_calls is 'Calls an assistant asked for: [{id, name, arguments}].';
 
 comment on column howdah.messages.trust is 'Where the text comes from: system, user, internal (a model, another agent''s message), external (a tool).';
 
+comment on column howdah.model_usage.answers is 'Answers it gave.';
+
+comment on column howdah.model_usage.cost is 'At the prices when each step was committed.';
+
+comment on column howdah.model_usage.failed_attempts is 'Attempts that gave none.';
+
+comment on column howdah.model_usage.model is 'Its name among the models; null when it has been deleted since.';
+
+comment on column howdah.model_usage.model_id is 'The model.';
+
+comment on column howdah.model_usage.provider is 'Who serves it: openai, anthropic, local and so on.';
+
+comment on column howdah.model_usage.seconds_p50 is 'Of the attempts that gave an answer: half of them took no longer.';
+
+comment on column howdah.model_usage.seconds_p95 is 'So long at most took 95 of 100.';
+
+comment on column howdah.model_usage.seconds_p99 is 'So long at most took 99 of 100.';
+
+comment on column howdah.model_usage.success_rate is 'Answers among all attempts, from 0 to 1.';
+
+comment on column howdah.model_usage.tenant_id is 'The tenant it belongs to; nobody else sees it.';
+
+comment on column howdah.model_usage.tokens_in is 'Tokens that models read.';
+
+comment on column howdah.model_usage.tokens_out is 'Tokens that models wrote.';
+
 comment on column howdah.models.agent_system_id is 'The agent system whose file describes it; others share it as long as they say the same of it.';
 
 comment on column howdah.models.base_url is 'An OpenAI-compatible endpoint. Without one the environment''s URL and key are used; with one and no secret no key is sent.';
 
+comment on column howdah.models.capabilities is 'What it can do.';
+
+comment on column howdah.models.context_tokens is 'Tokens its context holds.';
+
+comment on column howdah.models.created_at is 'When it was made.';
+
+comment on column howdah.models.domain is 'What it is about.';
+
 comment on column howdah.models.from_environment is 'True while the row follows the environment; a person''s edit ends that.';
+
+comment on column howdah.models.id is 'Its id, a uuid v7: the order of ids is that of time.';
 
 comment on column howdah.models.input_price is 'Price of a million input tokens. Read when a step commits.';
 
 comment on column howdah.models.model is 'The provider''s own id of the model, such as gpt-5-mini.';
 
+comment on column howdah.models.name is 'Its name.';
+
 comment on column howdah.models.output_price is 'Price of a million output tokens. Read when a step commits.';
 
+comment on column howdah.models.provider is 'Who serves it: openai, anthropic, local and so on.';
+
+comment on column howdah.models.purpose is 'llm answers, embedding measures likeness, tts speaks, stt hears.';
+
 comment on column howdah.models.secret_name is 'The secret whose value is sent as the key. Without one the environment''s key goes to the environment''s URL, and none to a base_url.';
+
+comment on column howdah.models.tenant_id is 'The tenant it belongs to; nobody else sees it.';
+
+comment on column howdah.models.updated_at is 'When it was changed last.';
+
+comment on column howdah.output_filters.action is 'flag: noted in the log; redact: [name withheld] stands in its place; block: the call is refused, an answer is asked for once more and then fails the run.';
+
+comment on column howdah.output_filters.agent_id is 'Whose runs; null: those of all agents.';
+
+comment on column howdah.output_filters.created_at is 'When it was made.';
+
+comment on column howdah.output_filters.id is 'Its id, a uuid v7: the order of ids is that of time.';
+
+comment on column howdah.output_filters.is_active is 'False takes it out of use; the row stays.';
+
+comment on column howdah.output_filters.name is 'Its name.';
+
+comment on column howdah.output_filters.pattern is 'A regular expression of Postgres without back-references; (?i) in front ignores case.';
+
+comment on column howdah.output_filters.places is 'Where it looks: output, question, arguments (of tools that leave the installation), sql (arguments of tools in SQL, queries), message (mails, tasks of sub-agents), board (boards, todos), file. Left out: everywhere.';
+
+comment on column howdah.output_filters.tenant_id is 'The tenant it belongs to; nobody else sees it.';
+
+comment on column howdah.output_filters.updated_at is 'When it was changed last.';
 
 comment on column howdah.permissions.action is 'read, run, edit or manage; also the scope an API key needs for it.';
 
 comment on column howdah.permissions.by_agent is 'A grant of the agent that a row is about allows it to those below that role.';
 
+comment on column howdah.permissions.object is 'The table.';
+
+comment on column howdah.permissions.role is 'The least role that may.';
+
+comment on column howdah.plan_tasks."position" is 'Its place in the order, from 1 on.';
+
+comment on column howdah.plan_tasks.execution_id is 'The run.';
+
+comment on column howdah.plan_tasks.member is 'Who is to do it.';
+
+comment on column howdah.plan_tasks.member_execution_id is 'The run that does it.';
+
+comment on column howdah.plan_tasks.output is 'What came out.';
+
+comment on column howdah.plan_tasks.plan is 'Which plan of the run, from 1 on.';
+
+comment on column howdah.plan_tasks.planned_at is 'When it was planned.';
+
 comment on column howdah.plan_tasks.status is 'planned while it has not begun; then of its run, or of the question a person was asked.';
+
+comment on column howdah.plan_tasks.step is 'Which step of the plan, from 1 on.';
+
+comment on column howdah.plan_tasks.task is 'What is to be done.';
+
+comment on column howdah.plan_tasks.tenant_id is 'The tenant it belongs to; nobody else sees it.';
+
+comment on column howdah.prompt_versions.created_at is 'When it was made.';
+
+comment on column howdah.prompt_versions.created_by is 'Who made it: the user of the token, else the database login.';
+
+comment on column howdah.prompt_versions.definition is 'The whole of it by value; never changed.';
 
 comment on column howdah.prompt_versions.digest is 'SHA-256 of the definition, in hex.';
 
+comment on column howdah.prompt_versions.id is 'Its id, a uuid v7: the order of ids is that of time.';
+
+comment on column howdah.prompt_versions.prompt_id is 'The prompt.';
+
+comment on column howdah.prompt_versions.tenant_id is 'The tenant it belongs to; nobody else sees it.';
+
+comment on column howdah.prompt_versions.version is 'Its number: 1, 2, 3 and so on.';
+
 comment on column howdah.prompts.agent_system_id is 'The agent system whose file describes it.';
+
+comment on column howdah.prompts.created_at is 'When it was made.';
 
 comment on column howdah.prompts.deleted_at is 'Prompts are deleted softly: their versions stay.';
 
+comment on column howdah.prompts.description is 'What it is for, in words.';
+
+comment on column howdah.prompts.id is 'Its id, a uuid v7: the order of ids is that of time.';
+
+comment on column howdah.prompts.name is 'Its name.';
+
 comment on column howdah.prompts.template is 'Text with {{name}} where the value of the variable of this name goes.';
+
+comment on column howdah.prompts.tenant_id is 'The tenant it belongs to; nobody else sees it.';
+
+comment on column howdah.prompts.updated_at is 'When it was changed last.';
 
 comment on column howdah.prompts.variables is 'JSON Schemas by name: {"tone": {"type": "string", "enum": ["kind", "strict"], "default": "kind"}}. One without default has to be given.';
 
+comment on column howdah.questions.answer is 'What was answered.';
+
+comment on column howdah.questions.answer_data is 'What was answered, as JSON.';
+
+comment on column howdah.questions.answered_at is 'When it was answered.';
+
+comment on column howdah.questions.answered_by is 'Who answered.';
+
+comment on column howdah.questions.call_id is 'The call of a tool, as the model named it.';
+
+comment on column howdah.questions.created_at is 'When it was made.';
+
+comment on column howdah.questions.default_answer is 'What counts as the answer when nobody gives one in time.';
+
 comment on column howdah.questions.escalate_to is 'A role or a username that may answer after the deadline, for as long again.';
+
+comment on column howdah.questions.escalated_at is 'When somebody with more rights was asked.';
+
+comment on column howdah.questions.execution_id is 'The run.';
 
 comment on column howdah.questions.expires_at is 'The deadline: then it escalates, else the default answer counts, else the run fails.';
 
+comment on column howdah.questions.id is 'Its id, a uuid v7: the order of ids is that of time.';
+
+comment on column howdah.questions.kind is 'question; approval: of a call; effect: what became of a call whose end nobody saw.';
+
 comment on column howdah.questions.options is 'Answers to choose from.';
+
+comment on column howdah.questions.preview is 'What a call in SQL did when it was tried and undone: {result, tables: [{table, inserted, updated, deleted, rows: [{before, after}], …}], altered, new_each_time}.';
+
+comment on column howdah.questions.prompt is 'What is asked.';
+
+comment on column howdah.questions.reason is 'Of an approval a policy asked for: {policy, trust, tool, message_seq}: how far the run is trusted, and which message made it so.';
 
 comment on column howdah.questions.required_role is 'Who may answer besides admins and owners; null: for a question the run''s user.';
 
@@ -25700,23 +31962,67 @@ comment on column howdah.questions.root_execution_id is 'The run at the top, whe
 
 comment on column howdah.questions.schema is 'A JSON Schema that answer_data must satisfy.';
 
+comment on column howdah.questions.session_id is 'The conversation it belongs to; null outside of one.';
+
+comment on column howdah.questions.status is 'open, answered, expired, cancelled.';
+
+comment on column howdah.questions.tenant_id is 'The tenant it belongs to; nobody else sees it.';
+
 comment on column howdah.questions.tool_call is 'The call it is about: {id, name, arguments}.';
 
+comment on column howdah.questions.trust is 'Whose words the prompt is: internal, of an agent or of Howdah; external, of an MCP server.';
+
+comment on column howdah.questions.updated_at is 'When it was changed last.';
+
+comment on column howdah.queue_health.oldest_due is 'Since when the one that is due for longest could have begun.';
+
+comment on column howdah.queue_health.oldest_due_seconds is 'For how many seconds that is.';
+
+comment on column howdah.queue_health.runs is 'How many runs.';
+
+comment on column howdah.queue_health.status is 'As in executions.';
+
+comment on column howdah.queue_health.tenant_id is 'The tenant it belongs to; nobody else sees it.';
+
+comment on column howdah.queue_health.waiting_for is 'What waiting runs wait for: see executions.';
+
+comment on column howdah.quota_usage.max_value is 'How much is allowed.';
+
+comment on column howdah.quota_usage.metric is 'What is counted: requests, runs, tokens, cost, storage.';
+
+comment on column howdah.quota_usage.period is 'How long is counted before it begins anew.';
+
+comment on column howdah.quota_usage.quota_id is 'The quota.';
+
+comment on column howdah.quota_usage.remaining is 'How much is left.';
+
 comment on column howdah.quota_usage.resets_at is 'When the next period begins and nothing of it is used; null without one.';
+
+comment on column howdah.quota_usage.scope is 'Whom it holds for.';
 
 comment on column howdah.quota_usage.started_at is 'When the period began; null without one.';
 
 comment on column howdah.quota_usage.subject_id is 'The user, agent, session or API key, of a quota for each tenant the tenant; null for the tenant and the system.';
 
+comment on column howdah.quota_usage.tenant_id is 'The tenant it belongs to; nobody else sees it.';
+
+comment on column howdah.quota_usage.used is 'How much was used.';
+
 comment on column howdah.quotas.agent_id is 'The subject, when it is an agent.';
 
 comment on column howdah.quotas.api_key_id is 'The subject, when it is an API key.';
+
+comment on column howdah.quotas.created_at is 'When it was made.';
+
+comment on column howdah.quotas.id is 'Its id, a uuid v7: the order of ids is that of time.';
 
 comment on column howdah.quotas.is_imposed is 'Written by an owner of the database: the tenant sees it and cannot change it.';
 
 comment on column howdah.quotas.is_per_tenant is 'Of a quota of the system: each tenant may use so much, unless an owner of the database wrote one for it alone.';
 
 comment on column howdah.quotas.max_value is 'So much and no more. Raised or lowered, it holds at once, and those that wait go on if they may.';
+
+comment on column howdah.quotas.metric is 'What is counted: requests, runs, tokens, cost, storage.';
 
 comment on column howdah.quotas.period is 'By the calendar in UTC: the minute, hour, day or month of now. Without one what counts is all there ever was; for storage, all there is.';
 
@@ -25726,13 +32032,27 @@ comment on column howdah.quotas.session_id is 'The subject, when it is a session
 
 comment on column howdah.quotas.subject_id is 'The user, agent, session or API key; without one it holds for each of them that has none of its own for this metric and period. None for a tenant or the system.';
 
+comment on column howdah.quotas.tenant_id is 'The tenant it belongs to; nobody else sees it.';
+
+comment on column howdah.quotas.updated_at is 'When it was changed last.';
+
 comment on column howdah.quotas.user_id is 'The subject, when it is a user.';
 
 comment on column howdah.resources.bytes is 'The content; read only when it is asked for.';
 
+comment on column howdah.resources.created_at is 'When it was made.';
+
+comment on column howdah.resources.created_by is 'Who made it: the user of the token, else the database login.';
+
 comment on column howdah.resources.execution_id is 'The run it belongs to.';
 
+comment on column howdah.resources.id is 'Its id, a uuid v7: the order of ids is that of time.';
+
 comment on column howdah.resources.metadata is 'Your own tags.';
+
+comment on column howdah.resources.name is 'Its name.';
+
+comment on column howdah.resources.session_id is 'The conversation it belongs to; null outside of one.';
 
 comment on column howdah.resources.sha256 is '@hasDefault
 The hash of the content, in hex: computed from the bytes, and when it is given it must match.';
@@ -25741,9 +32061,15 @@ comment on column howdah.resources.size is 'Bytes of the content.';
 
 comment on column howdah.resources.storage_path is 'Of a file of the workers, below HOWDAH_HOME/resources; written by an owner.';
 
+comment on column howdah.resources.tenant_id is 'The tenant it belongs to; nobody else sees it.';
+
 comment on column howdah.resources.type is 'Its MIME type, such as image/png.';
 
 comment on column howdah.retention_policies.contents_reached_at is 'Runs that ended before it have no contents any more; what is older is not looked at again.';
+
+comment on column howdah.retention_policies.created_at is 'When it was made.';
+
+comment on column howdah.retention_policies.id is 'Its id, a uuid v7: the order of ids is that of time.';
 
 comment on column howdah.retention_policies.keep_contents_days is 'Days after the end of a run until what was said and done in it is erased; 0: at once; null: never.';
 
@@ -25753,7 +32079,41 @@ comment on column howdah.retention_policies.keep_sessions_minutes is 'Where keep
 
 comment on column howdah.retention_policies.runs_reached_at is 'Runs that ended before it are deleted; what is older is not looked at again.';
 
+comment on column howdah.retention_policies.tenant_id is 'The tenant it belongs to; nobody else sees it.';
+
+comment on column howdah.retention_policies.updated_at is 'When it was changed last.';
+
+comment on column howdah.routing_decisions.candidates is 'Who else could have been.';
+
+comment on column howdah.routing_decisions.chosen is 'Who was chosen, and how sure.';
+
+comment on column howdah.routing_decisions.decided_at is 'When it was decided.';
+
+comment on column howdah.routing_decisions.execution_id is 'The run.';
+
+comment on column howdah.routing_decisions.method is 'How it was decided.';
+
+comment on column howdah.routing_decisions.reason is 'Why.';
+
+comment on column howdah.routing_decisions.seq is 'Its place in the log of the run: 1, 2, 3 and so on, without a gap.';
+
+comment on column howdah.routing_decisions.tenant_id is 'The tenant it belongs to; nobody else sees it.';
+
+comment on column howdah.routing_decisions.workflow_id is 'The workflow.';
+
+comment on column howdah.schedules.agent_id is 'The agent.';
+
+comment on column howdah.schedules.catchup_policy is 'What happens with times that were missed: skip, one, all.';
+
+comment on column howdah.schedules.created_at is 'When it was made.';
+
 comment on column howdah.schedules.cron is 'minute hour day-of-month month day-of-week: lists, ranges, steps, JAN, MON; or @hourly, @daily, @weekly, @monthly, @yearly.';
+
+comment on column howdah.schedules.id is 'Its id, a uuid v7: the order of ids is that of time.';
+
+comment on column howdah.schedules.input is 'What it is told.';
+
+comment on column howdah.schedules.input_data is 'Data beside the text, as JSON.';
 
 comment on column howdah.schedules.is_active is 'Off: paused. Switched on again it goes on from now, nothing is caught up.';
 
@@ -25763,13 +32123,35 @@ comment on column howdah.schedules.last_error is 'Why the last time made no run,
 
 comment on column howdah.schedules.last_execution_id is 'The run of that time.';
 
+comment on column howdah.schedules.metadata is 'Your own tags.';
+
+comment on column howdah.schedules.name is 'Its name.';
+
 comment on column howdah.schedules.next_at is 'The next time; kept by the database.';
+
+comment on column howdah.schedules.overlap_policy is 'What happens when the last run is still live: allow, skip, cancel.';
+
+comment on column howdah.schedules.priority is 'Smaller first.';
 
 comment on column howdah.schedules.session_id is 'The session its runs are turns of; null for runs of their own.';
 
+comment on column howdah.schedules.tenant_id is 'The tenant it belongs to; nobody else sees it.';
+
 comment on column howdah.schedules.timezone is 'The zone cron is read in; a name of pg_timezone_names.';
 
+comment on column howdah.schedules.updated_at is 'When it was changed last.';
+
+comment on column howdah.schedules.user_id is 'The user its runs belong to.';
+
+comment on column howdah.schedules.workflow_id is 'The workflow.';
+
+comment on column howdah.secrets.created_at is 'When it was made.';
+
+comment on column howdah.secrets.created_by is 'Who made it: the user of the token, else the database login.';
+
 comment on column howdah.secrets.fingerprint is 'Equal for equal values of a tenant; without its key nobody can check a guess against it.';
+
+comment on column howdah.secrets.id is 'Its id, a uuid v7: the order of ids is that of time.';
 
 comment on column howdah.secrets.last_four is 'The last characters of the value; null when it is too short to show any.';
 
@@ -25777,7 +32159,19 @@ comment on column howdah.secrets.name is 'What rows such as models call it by (s
 
 comment on column howdah.secrets.rotated_at is 'When the value was last replaced; null while it is the first.';
 
+comment on column howdah.secrets.tenant_id is 'The tenant it belongs to; nobody else sees it.';
+
+comment on column howdah.secrets.updated_at is 'When it was changed last.';
+
 comment on column howdah.secrets.version is 'Rises with each new value.';
+
+comment on column howdah.sessions.agent_id is 'The agent.';
+
+comment on column howdah.sessions.created_at is 'When it was made.';
+
+comment on column howdah.sessions.id is 'Its id, a uuid v7: the order of ids is that of time.';
+
+comment on column howdah.sessions.last_activity_at is 'When something was said in it last.';
 
 comment on column howdah.sessions.live_execution_id is 'The root run whose turn it is; changed under this row''s lock.';
 
@@ -25785,19 +32179,59 @@ comment on column howdah.sessions.policy is 'A message while a run is live: queu
 
 comment on column howdah.sessions.state is 'Your own document about the conversation.';
 
+comment on column howdah.sessions.tenant_id is 'The tenant it belongs to; nobody else sees it.';
+
+comment on column howdah.sessions.title is 'What it is called.';
+
 comment on column howdah.sessions.turns is 'Runs begun so far; the last one''s turn.';
 
+comment on column howdah.sessions.updated_at is 'When it was changed last.';
+
+comment on column howdah.sessions.user_id is 'The user it belongs to.';
+
+comment on column howdah.sessions.workflow_id is 'The workflow.';
+
+comment on column howdah.skill_versions.created_at is 'When it was made.';
+
+comment on column howdah.skill_versions.created_by is 'Who made it: the user of the token, else the database login.';
+
+comment on column howdah.skill_versions.definition is 'The whole of it by value; never changed.';
+
 comment on column howdah.skill_versions.digest is 'SHA-256 of the definition, in hex.';
+
+comment on column howdah.skill_versions.id is 'Its id, a uuid v7: the order of ids is that of time.';
+
+comment on column howdah.skill_versions.skill_id is 'The skill.';
+
+comment on column howdah.skill_versions.tenant_id is 'The tenant it belongs to; nobody else sees it.';
+
+comment on column howdah.skill_versions.version is 'Its number: 1, 2, 3 and so on.';
 
 comment on column howdah.skills.agent_system_id is 'The agent system whose file describes it.';
 
 comment on column howdah.skills.content is 'What the agent reads, as Markdown: at most 60 kB, which is given in one piece.';
 
+comment on column howdah.skills.created_at is 'When it was made.';
+
 comment on column howdah.skills.deleted_at is 'Skills are deleted softly: their versions stay.';
 
 comment on column howdah.skills.description is 'One line: when to read it.';
 
+comment on column howdah.skills.id is 'Its id, a uuid v7: the order of ids is that of time.';
+
 comment on column howdah.skills.is_active is 'One that is not active is left out of its agents'' next versions.';
+
+comment on column howdah.skills.name is 'Its name.';
+
+comment on column howdah.skills.tenant_id is 'The tenant it belongs to; nobody else sees it.';
+
+comment on column howdah.skills.updated_at is 'When it was changed last.';
+
+comment on column howdah.status_transitions.cause is 'Who or what moves it.';
+
+comment on column howdah.status_transitions.from_status is 'Where a run stands before.';
+
+comment on column howdah.status_transitions.to_status is 'Where it stands then.';
 
 comment on column howdah.steps.annotations is 'What hooks noted about it.';
 
@@ -25809,38 +32243,150 @@ comment on column howdah.steps.effect is 'What repeating the call would do, as t
 
 comment on column howdah.steps.error is 'What went wrong: {code, message, retryable, cause}.';
 
+comment on column howdah.steps.execution_id is 'The run.';
+
+comment on column howdah.steps.finished_at is 'When it was over.';
+
 comment on column howdah.steps.idempotency_key is 'Given to the tool; the same over every attempt of the call.';
 
 comment on column howdah.steps.input is 'Of a tool: its arguments. Of a retry: which attempt.';
 
 comment on column howdah.steps.kind is 'model, tool, retry, guard, output, error, …: see docs/concepts.md.';
 
-comment on column howdah.steps.name is 'The model, the tool or the guard.';
+comment on column howdah.steps.model_id is 'The model.';
+
+comment on column howdah.steps.name is 'Its name.';
 
 comment on column howdah.steps.output is 'Of a tool: its result. Of a model: why it stopped. Of a retry: how long was waited.';
 
 comment on column howdah.steps.seq is '1, 2, 3 … within the run; the cursor of every live feed.';
 
+comment on column howdah.steps.started_at is 'When it began.';
+
+comment on column howdah.steps.tenant_id is 'The tenant it belongs to; nobody else sees it.';
+
+comment on column howdah.steps.tokens_in is 'Tokens that models read.';
+
+comment on column howdah.steps.tokens_out is 'Tokens that models wrote.';
+
 comment on column howdah.steps.worker is 'The worker process that committed it.';
 
+comment on column howdah.table_triggers.agent_id is 'The agent.';
+
+comment on column howdah.table_triggers.condition is 'An expression over the columns of the row that has to be true; null for every row.';
+
+comment on column howdah.table_triggers.created_at is 'When it was made.';
+
+comment on column howdah.table_triggers.id is 'Its id, a uuid v7: the order of ids is that of time.';
+
+comment on column howdah.table_triggers.input is 'An expression over the columns of the row: what the agent is told. Null begins no run.';
+
+comment on column howdah.table_triggers.into_column is 'Where the answer is written; null: nowhere.';
+
+comment on column howdah.table_triggers.is_active is 'Off: rows that arrive begin no runs; answers of those there are still written.';
+
+comment on column howdah.table_triggers.key_columns is 'The table''s primary key, by which the row is found again.';
+
+comment on column howdah.table_triggers.on_event is 'insert, update, or insert or update; an update counts when it changes the input, or fulfils the condition.';
+
+comment on column howdah.table_triggers.table_name is 'The table as it was called when the watch was made.';
+
+comment on column howdah.table_triggers.tenant_id is 'The tenant it belongs to; nobody else sees it.';
+
+comment on column howdah.table_triggers.updated_at is 'When it was changed last.';
+
+comment on column howdah.table_triggers.workflow_id is 'The workflow.';
+
+comment on column howdah.tenants.created_at is 'When it was made.';
+
+comment on column howdah.tenants.id is 'Its id, a uuid v7: the order of ids is that of time.';
+
 comment on column howdah.tenants.is_active is 'False: nobody of the tenant is let in by token or key. Its rows stay, its runs go on.';
+
+comment on column howdah.tenants.name is 'Its name.';
+
+comment on column howdah.tenants.slug is 'Its name in commands and tokens.';
+
+comment on column howdah.tenants.updated_at is 'When it was changed last.';
 
 comment on column howdah.todos."position" is '@hasDefault
 Its place in the list; left out, the end.';
 
+comment on column howdah.todos.created_at is 'When it was made.';
+
+comment on column howdah.todos.id is 'Its id, a uuid v7: the order of ids is that of time.';
+
 comment on column howdah.todos.note is 'What stands in the way, or what came of it.';
+
+comment on column howdah.todos.session_id is 'The conversation it belongs to; null outside of one.';
+
+comment on column howdah.todos.status is 'open, doing, done, blocked, cancelled.';
+
+comment on column howdah.todos.tenant_id is 'The tenant it belongs to; nobody else sees it.';
+
+comment on column howdah.todos.title is 'What it is called.';
+
+comment on column howdah.todos.updated_at is 'When it was changed last.';
+
+comment on column howdah.tool_performance.calls is 'How often it was called.';
+
+comment on column howdah.tool_performance.errors is 'Calls whose result told the model of an error; attempts that were repeated count once.';
+
+comment on column howdah.tool_performance.seconds_p50 is 'Half of the calls took no longer, approvals not counted.';
+
+comment on column howdah.tool_performance.seconds_p95 is 'So long at most took 95 of 100.';
+
+comment on column howdah.tool_performance.seconds_p99 is 'So long at most took 99 of 100.';
+
+comment on column howdah.tool_performance.success_rate is 'Calls without error among all, from 0 to 1.';
+
+comment on column howdah.tool_performance.tenant_id is 'The tenant it belongs to; nobody else sees it.';
+
+comment on column howdah.tool_performance.tool is 'The tool, by name.';
+
+comment on column howdah.tool_policies.agent_id is 'Whose runs; null: those of all agents.';
+
+comment on column howdah.tool_policies.created_at is 'When it was made.';
+
+comment on column howdah.tool_policies.decision is 'allow; ask: an admin approves the call; deny: the model is told that it may not.';
+
+comment on column howdah.tool_policies.effect is 'Tools of this effect; null: of any.';
+
+comment on column howdah.tool_policies.id is 'Its id, a uuid v7: the order of ids is that of time.';
+
+comment on column howdah.tool_policies.kind is 'Tools of this kind.';
+
+comment on column howdah.tool_policies.min_trust is 'For runs that are trusted less the row counts: internal: those that have read what is external; user: what is internal, too; system: all.';
+
+comment on column howdah.tool_policies.tenant_id is 'The tenant it belongs to; nobody else sees it.';
+
+comment on column howdah.tool_policies.tool_id is 'Which tool; with neither tool nor kind all but sub-agents, workflows and ask_user.';
+
+comment on column howdah.tool_policies.updated_at is 'When it was changed last.';
 
 comment on column howdah.tools.agent_id is 'Of kind agent: the agent that does the work, in a run of its own below the caller''s.';
 
 comment on column howdah.tools.agent_system_id is 'The agent system whose file describes it.';
 
+comment on column howdah.tools.aliases is 'Other names it is found by.';
+
 comment on column howdah.tools.compensation_tool_id is 'The tool that takes a finished call back when its run fails or is cancelled.';
 
 comment on column howdah.tools.configuration is 'By kind; of a sql tool what register_sql_tool found in the catalogue.';
 
+comment on column howdah.tools.created_at is 'When it was made.';
+
+comment on column howdah.tools.description is 'What it is for, in words.';
+
 comment on column howdah.tools.effect is 'pure and idempotent calls may be repeated after a crash; a sql tool runs in the transaction that commits its step.';
 
-comment on column howdah.tools.kind is 'sql: a function of this database; custom: a TypeScript function registered in code.';
+comment on column howdah.tools.id is 'Its id, a uuid v7: the order of ids is that of time.';
+
+comment on column howdah.tools.is_active is 'False takes it out of use; the row stays.';
+
+comment on column howdah.tools.kind is 'sql: a function of this database; http: a request of an API; custom: a TypeScript function registered in code.';
+
+comment on column howdah.tools.name is 'Its name.';
 
 comment on column howdah.tools.parameters is 'A JSON Schema; arguments are checked against it before the tool runs.';
 
@@ -25848,13 +32394,145 @@ comment on column howdah.tools.requires_approval is 'A call waits for a person; 
 
 comment on column howdah.tools.server_id is 'Of kind mcp: the server that does the work.';
 
+comment on column howdah.tools.tenant_id is 'The tenant it belongs to; nobody else sees it.';
+
+comment on column howdah.tools.timeout_ms is 'Milliseconds a call may take.';
+
+comment on column howdah.tools.updated_at is 'When it was changed last.';
+
 comment on column howdah.tools.workflow_id is 'Of kind workflow: whose run does the work.';
+
+comment on column howdah.users.created_at is 'When it was made.';
+
+comment on column howdah.users.email is 'Where the user is written to.';
+
+comment on column howdah.users.id is 'Its id, a uuid v7: the order of ids is that of time.';
 
 comment on column howdah.users.is_active is 'False: the user is not let in any more, by no token and no key, within a second.';
 
 comment on column howdah.users.role is 'owner, admin, member, viewer.';
 
+comment on column howdah.users.tenant_id is 'The tenant it belongs to; nobody else sees it.';
+
+comment on column howdah.users.updated_at is 'When it was changed last.';
+
+comment on column howdah.users.username is 'The name the user signs in by.';
+
+comment on column howdah.version_labels.agent_id is 'The agent.';
+
+comment on column howdah.version_labels.created_at is 'When it was made.';
+
+comment on column howdah.version_labels.id is 'Its id, a uuid v7: the order of ids is that of time.';
+
+comment on column howdah.version_labels.label is 'The name of a version, such as production.';
+
+comment on column howdah.version_labels.prompt_id is 'The prompt.';
+
+comment on column howdah.version_labels.tenant_id is 'The tenant it belongs to; nobody else sees it.';
+
+comment on column howdah.version_labels.updated_at is 'When it was changed last.';
+
+comment on column howdah.version_labels.version is 'The version it is on.';
+
+comment on column howdah.version_labels.workflow_id is 'The workflow.';
+
+comment on column howdah.violations.detail is 'What else is to be said.';
+
+comment on column howdah.violations.execution_id is 'The run.';
+
+comment on column howdah.violations.rule is 'The promise that is broken.';
+
+comment on column howdah.violations.tenant_id is 'The tenant it belongs to; nobody else sees it.';
+
+comment on column howdah.watched_rows.attempts is 'How often its answer was to be written.';
+
+comment on column howdah.watched_rows.created_at is 'When it was made.';
+
+comment on column howdah.watched_rows.error is 'Why there is no answer to write, or why it could not be written: {code, message}.';
+
+comment on column howdah.watched_rows.execution_id is 'The run.';
+
+comment on column howdah.watched_rows.row_key is 'The row''s primary key: {"id": 4711}.';
+
+comment on column howdah.watched_rows.table_trigger_id is 'The watched table.';
+
+comment on column howdah.watched_rows.tenant_id is 'The tenant it belongs to; nobody else sees it.';
+
+comment on column howdah.watched_rows.value_sha256 is 'Of what stood in into_column when the run began: whatever else stands there later is somebody''s edit, and is kept.';
+
+comment on column howdah.watched_rows.watches is 'The watches that led to this run, its own last: more than one when an answer, or a tool of a run, wrote into a watched table.';
+
+comment on column howdah.watched_rows.write_back is 'Null when the watch writes nothing back.';
+
+comment on column howdah.watched_rows.written_at is 'When the answer was written back.';
+
+comment on column howdah.webhook_deliveries.alert_rule_id is 'The alert rule it tells of.';
+
+comment on column howdah.webhook_deliveries.attempts is 'How often it was tried.';
+
+comment on column howdah.webhook_deliveries.created_at is 'When it was made.';
+
+comment on column howdah.webhook_deliveries.delivered_at is 'When it was taken.';
+
+comment on column howdah.webhook_deliveries.event is 'execution.completed, execution.failed or question.opened.';
+
+comment on column howdah.webhook_deliveries.execution_id is 'The run it tells of; null when it is about an alert.';
+
+comment on column howdah.webhook_deliveries.id is 'Sent as webhook-id: the same in every attempt, so that who receives it twice knows.';
+
+comment on column howdah.webhook_deliveries.last_attempt_at is 'When it was tried last.';
+
+comment on column howdah.webhook_deliveries.last_error is 'Why the last attempt did not count as received.';
+
+comment on column howdah.webhook_deliveries.last_status is 'What HTTP status the last attempt got; null when there was no answer.';
+
+comment on column howdah.webhook_deliveries.next_attempt_at is 'When it is tried next; null when it is over.';
+
+comment on column howdah.webhook_deliveries.payload is 'The body, the same in every attempt.';
+
+comment on column howdah.webhook_deliveries.status is 'pending, delivered, failed.';
+
+comment on column howdah.webhook_deliveries.tenant_id is 'The tenant it belongs to; nobody else sees it.';
+
+comment on column howdah.webhook_deliveries.url is 'Where it is sent to.';
+
+comment on column howdah.webhook_deliveries.webhook_id is 'Null for the callback_url of a run.';
+
+comment on column howdah.webhooks.agent_id is 'Only runs of this agent; null: of all.';
+
+comment on column howdah.webhooks.created_at is 'When it was made.';
+
+comment on column howdah.webhooks.description is 'What it is for, in words.';
+
+comment on column howdah.webhooks.disabled_because is 'Why it was switched off by itself; cleared when it is switched on.';
+
+comment on column howdah.webhooks.events is 'execution.completed, execution.failed, execution.cancelled (of runs that are nobody''s children), question.opened.';
+
+comment on column howdah.webhooks.id is 'Its id, a uuid v7: the order of ids is that of time.';
+
+comment on column howdah.webhooks.is_active is 'False takes it out of use; the row stays.';
+
+comment on column howdah.webhooks.previous_secret_name is 'Signs as well while the receiver changes over: it accepts either signature.';
+
+comment on column howdah.webhooks.secret_name is 'The secret (whsec_ and Base64) deliveries are signed with; null: they are not signed.';
+
+comment on column howdah.webhooks.tenant_id is 'The tenant it belongs to; nobody else sees it.';
+
+comment on column howdah.webhooks.updated_at is 'When it was changed last.';
+
+comment on column howdah.webhooks.url is 'Where it is sent to.';
+
+comment on column howdah.webhooks.workflow_id is 'Only runs of this workflow; null: of all.';
+
+comment on column howdah.workflow_agents.agent_id is 'The agent.';
+
 comment on column howdah.workflow_agents.configuration is 'By type of the workflow: what applies to this member alone.';
+
+comment on column howdah.workflow_agents.created_at is 'When it was made.';
+
+comment on column howdah.workflow_agents.id is 'Its id, a uuid v7: the order of ids is that of time.';
+
+comment on column howdah.workflow_agents.member_workflow_id is 'The workflow that is a member.';
 
 comment on column howdah.workflow_agents.question is 'The member is a person: {"prompt", "options", "schema", "required_role", "expires_in_seconds", "default_answer"}; the answer is its output.';
 
@@ -25863,15 +32541,45 @@ comment on column howdah.workflow_agents.role is 'What the member is called with
 comment on column howdah.workflow_agents.sequence_order is '@hasDefault
 Its place among the members, counted from 1; left out, the end.';
 
+comment on column howdah.workflow_agents.tenant_id is 'The tenant it belongs to; nobody else sees it.';
+
+comment on column howdah.workflow_agents.updated_at is 'When it was changed last.';
+
+comment on column howdah.workflow_agents.workflow_id is 'The workflow.';
+
+comment on column howdah.workflow_versions.created_at is 'When it was made.';
+
+comment on column howdah.workflow_versions.created_by is 'Who made it: the user of the token, else the database login.';
+
+comment on column howdah.workflow_versions.definition is 'The whole of it by value; never changed.';
+
 comment on column howdah.workflow_versions.digest is 'SHA-256 of the definition, in hex.';
+
+comment on column howdah.workflow_versions.id is 'Its id, a uuid v7: the order of ids is that of time.';
+
+comment on column howdah.workflow_versions.tenant_id is 'The tenant it belongs to; nobody else sees it.';
+
+comment on column howdah.workflow_versions.version is 'Its number: 1, 2, 3 and so on.';
+
+comment on column howdah.workflow_versions.workflow_id is 'The workflow.';
 
 comment on column howdah.workflows.agent_system_id is 'The agent system whose file describes it.';
 
 comment on column howdah.workflows.configuration is 'By type: howdah.workflow_schema(type) is its JSON Schema.';
 
+comment on column howdah.workflows.created_at is 'When it was made.';
+
+comment on column howdah.workflows.current_version_id is 'The version that new runs are pinned to.';
+
 comment on column howdah.workflows.deleted_at is 'Workflows are deleted softly: their versions and runs stay.';
 
+comment on column howdah.workflows.description is 'What it is for, in words.';
+
+comment on column howdah.workflows.id is 'Its id, a uuid v7: the order of ids is that of time.';
+
 comment on column howdah.workflows.instruction is 'What the deciding model of router, orchestrator and evaluator is told besides its task.';
+
+comment on column howdah.workflows.is_active is 'False takes it out of use; the row stays.';
 
 comment on column howdah.workflows.is_restricted is 'True while there are grants for it: then only they, admins and owners reach it and its runs.';
 
@@ -25883,7 +32591,19 @@ comment on column howdah.workflows.max_steps is 'Answers of its own deciding mod
 
 comment on column howdah.workflows.max_tokens is 'Tokens a run may use with all its members.';
 
+comment on column howdah.workflows.name is 'Its name.';
+
+comment on column howdah.workflows.tenant_id is 'The tenant it belongs to; nobody else sees it.';
+
+comment on column howdah.workflows.type is 'chain, parallel, router, orchestrator, evaluator_optimizer, voting, map, graph.';
+
+comment on column howdah.workflows.updated_at is 'When it was changed last.';
+
 comment on column howdah.workflows.version_is_stale is 'A part changed in this transaction and the version is not written yet.';
+
+comment on column howdah_private.chores.reached_at is 'Of a chore that goes through time: how far it has come.';
+
+comment on column howdah_private.inbox.trust is 'How far what came is trusted; null: a person''s word.';
 
 comment on column howdah_private.login_tenants.role is 'What the login may do within its tenant.';
 
@@ -25894,6 +32614,8 @@ comment on column howdah_private.quota_counters.subject_id is 'Whose use it is: 
 comment on column howdah_private.quota_recounts.after is 'A transaction that began when the quota was seen by whoever came: those before it may not have seen it. Null until somebody looked.';
 
 comment on column howdah_private.workers.protocol is 'What it understands: sql/10_private/older_workers.sql.';
+
+comment on routine howdah.accept_mcp_prompt(text,text,text) is 'Makes a prompt of an MCP server a stored one, as the server says it now (or only as the digest says): server__prompt. HWNTF when there is none, HWCNF when it is gone or another by now, HWINV when it is no template.';
 
 comment on routine howdah.accept_mcp_tool(text,text,text) is 'Lets agents have a tool of an MCP server as the server describes it now (or only as the digest says). HWNTF when there is none, HWCNF when it is gone or another by now.';
 
@@ -25910,7 +32632,7 @@ comment on routine howdah.apply_agent_system(jsonb,text,boolean,boolean) is 'App
 
 comment on routine howdah.approve(uuid,howdah.approval_scope,jsonb) is 'Allows the call that a question of kind approval is about, with other arguments if given; remember makes it stick for the run, its session or its agent.';
 
-comment on routine howdah.ask(text,text,text) is 'Starts a run, waits for its end and gives the answer. Commits, so it must be called outside a transaction block.';
+comment on routine howdah.ask(text,text,text) is 'Starts a run, waits for its end and gives the answer; what it asks people meanwhile comes as notices. Commits, so it must be called outside a transaction block.';
 
 comment on routine howdah.cancel_execution(uuid) is 'Cancels a run and its children at once, also in the middle of a model call. HWTRM when it has ended already.';
 
@@ -25954,15 +32676,19 @@ comment on routine howdah.export_agent_system(text) is 'An agent system as the c
 
 comment on routine howdah.export_run(uuid,boolean) is 'A run with its pinned definition, log, conversation and questions, and its children likewise: what howdah replay reads. With redact without what was said.';
 
-comment on routine howdah.export_user_data(uuid,boolean) is 'Everything about a person, by default the one who asks, one document each: user, grants, API keys, sessions, runs with their logs, answers, messages to agents, entries of boards, files (without content), schedules, agents. With redact without what was said.';
+comment on routine howdah.export_user_data(uuid,boolean) is 'Everything about a person, by default the one who asks, one document each: user, grants, API keys, sessions, runs with their logs, answers, feedback, messages to agents, entries of boards, files (without content), schedules, agents. With redact without what was said.';
 
 comment on routine howdah.fork_execution(uuid,integer,text,integer) is 'A new run with copies of the first steps of another, going on from there; input replaces the first (seq 0) or is added. Without seq after its last step.';
+
+comment on routine howdah.give_feedback(uuid,double precision,text,integer) is 'Says what you think of a run, or of one of its messages: a score from 0 to 1, a comment, or both. Said again it replaces what you said before.';
 
 comment on routine howdah.label_agent_version(uuid,integer,text) is 'Names a version of an agent (production, candidate, …); the name moves when it was given before.';
 
 comment on routine howdah.label_prompt_version(uuid,integer,text) is 'Names a version of a prompt (production, candidate, …); the name moves when it was given before.';
 
 comment on routine howdah.label_workflow_version(uuid,integer,text) is 'Names a version of a workflow (production, candidate, …); the name moves when it was given before.';
+
+comment on routine howdah.look_through(text,howdah.filter_place,text) is 'What output filters would make of a text at a place: {value, hits: [{filter, action}]}, value null when it would be blocked; with an agent also its own filters. HWNTF when there is no such agent.';
 
 comment on routine howdah.mcp_server_schema(howdah.mcp_server_type) is 'The JSON Schema of mcp_servers.configuration for this type.';
 
@@ -25973,12 +32699,14 @@ The id of the prompt with this name in the current tenant; HWNTF when there is n
 
 comment on routine howdah.quotas_usage(howdah.quotas) is 'What was used of it in the period of now; null for a quota for each: see usages.';
 
+comment on routine howdah.redeliver(uuid) is 'Tells a webhook once more what it was told, or could not be told, under the same id.';
+
 comment on routine howdah.register_sql_tool(text) is '@behavior -*
 Makes a SQL function a tool, described by the catalogue. Owners only. Calling it again takes over changes of the function.';
 
 comment on routine howdah.reject(uuid,text) is 'Refuses the call that a question of kind approval is about; the model is told the reason.';
 
-comment on routine howdah.remove_secret(text,boolean) is 'Forgets a secret and gives its row, without the value. HWCNF while a model, an agent, an MCP server or http_request uses it, unless forced; HWNTF when there is none.';
+comment on routine howdah.remove_secret(text,boolean) is 'Forgets a secret and gives its row, without the value. HWCNF while a model, an agent, an MCP server or a tool uses it, unless forced; HWNTF when there is none.';
 
 comment on routine howdah.render_prompt(text,jsonb,text) is 'The text of a prompt with these values; version: its number or label, else the prompt as it is now.';
 
@@ -26020,7 +32748,18 @@ comment on routine howdah.start_session(text,text,howdah.session_policy,jsonb,te
 
 comment on routine howdah.switch_agent(uuid,text,text) is 'From the next message on the session is with this agent, which knows what was said, or with a workflow; live runs keep theirs.';
 
+comment on routine howdah.tail(uuid,text) is 'Shows the steps of a run as notices, each as it commits, until it has ended, and gives the answer. Commits between two looks, so it must be called outside a transaction block.';
+
 comment on routine howdah.todolist_markdown(uuid) is 'The todo list of a session as Markdown; the same list always gives the same bytes.';
+
+comment on routine howdah.unwatch_table(text) is '@behavior -*
+Ends the watches of a table. Runs that it began go on; their answers are not written any more. Owners only.';
+
+comment on routine howdah.use_alert_rules(uuid) is '@behavior -*
+Makes the alert rules that make sense for everybody, where there are none of their names: stuck runs, deliveries that were given up, failing agents, old questions. Gives the rules there are.';
+
+comment on routine howdah.use_tool_policies(text) is '@behavior -*
+Policies that make sense together: strict (what has read what is external asks before it acts or sends anything out), none (takes them back). Gives the policies there are.';
 
 comment on routine howdah.uuid_v7() is '@behavior -*
 A new uuid v7: the server''s own on PostgreSQL 18, the same layout before.';
@@ -26028,10 +32767,17 @@ A new uuid v7: the server''s own on PostgreSQL 18, the same layout before.';
 comment on routine howdah.uuid_v7_floor(timestamp with time zone) is '@behavior -*
 The smallest id of a moment: `where id >= howdah.uuid_v7_floor(now() - interval ''1 day'')`.';
 
+comment on routine howdah.watch_table(text,text,text,text,text,text,text) is '@behavior -*
+Rows that arrive in a table begin runs of an agent, whose answers are written into a column. Owners only; unwatch_table ends it.';
+
 comment on routine howdah.workflow(text) is '@behavior -*
 The id of the workflow with this name in the current tenant; HWNTF when there is none.';
 
 comment on routine howdah.workflow_schema(howdah.workflow_type) is 'The JSON Schema of workflows.configuration for this type.';
+
+comment on routine howdah_private.step_line(integer,howdah.step_kind,text,numeric,text) is 'A step of the log as one line for people.';
+
+comment on routine howdah_private.tell_questions(uuid,uuid[]) is 'Tells open questions of a run and those below it as notices; gives those told so far.';
 
 comment on table howdah.agent_models is 'The models of an agent in order: position 1 is its default, the others are fallbacks. An agent without any uses the model named default.';
 
@@ -26048,6 +32794,8 @@ comment on table howdah.agent_tools is 'Which tools an agent may call; its confi
 comment on table howdah.agent_versions is 'What an agent was, whole and by value: one row per transaction of edits that changed something. Never updated, never deleted.';
 
 comment on table howdah.agents is 'Agents. An edit makes a new version at commit; runs in flight keep the version they pinned.';
+
+comment on table howdah.alert_rules is 'Queries that should find nothing, asked from time to time with the rights of the tenant; webhooks are told when that changes.';
 
 comment on table howdah.api_keys is 'Keys that programs log in with. Made by create_api_key, which shows the key once; taken back by revoke_api_key.';
 
@@ -26067,6 +32815,9 @@ comment on table howdah.executions is '@foreignKey (agent_id) references howdah.
 @foreignKey (workflow_version_id) references howdah.workflow_versions (id)
 Runs. Inserting (agent_id, input) or (workflow_id, input) starts one; its log is steps, its conversation is messages.';
 
+comment on table howdah.feedback_entries is '@foreignKey (execution_id) references howdah.executions (id)|@fieldName execution|@foreignFieldName feedbackEntries
+What people and checks think of runs, by howdah.give_feedback. One row for each author, run and message.';
+
 comment on table howdah.grants is 'Who besides admins and owners may read, run or edit an agent or a workflow. One without grants is open to its tenant, as roles allow.';
 
 comment on table howdah.hooks is 'Functions of this database that are called when a run does something: they may write, annotate and refuse. Written by owners.';
@@ -26076,6 +32827,8 @@ comment on table howdah.mail is '@foreignKey (to_execution_id) references howdah
 @foreignKey (received_by_execution_id) references howdah.executions (id)|@fieldName receivedByExecution|@foreignFieldName mailReceived
 Messages between agents, and from people to agents. A run sends by the tool send_message and receives by the tool receive; a person inserts a row.';
 
+comment on table howdah.mcp_prompts is 'Prompts that MCP servers offer, as they last said them; written by workers. What agents are told is the row of prompts made when one was accepted.';
+
 comment on table howdah.mcp_servers is 'Servers of the Model Context Protocol. A worker asks a new one what it offers; agents that are given it have its accepted tools.';
 
 comment on table howdah.mcp_tools is 'What MCP servers offer, as they last said it; written by workers. What agents have is the row of tools made when it was accepted.';
@@ -26084,6 +32837,8 @@ comment on table howdah.messages is '@foreignKey (execution_id) references howda
 What was said in a run, each message once, in order. Message 1 is the input.';
 
 comment on table howdah.models is 'Models agents may use: a provider (openai and everything compatible, local, scripted) and that provider''s own id of the model.';
+
+comment on table howdah.output_filters is 'What must not leave a run: looked for before it is recorded, in the same commit. Live: no version pins it.';
 
 comment on table howdah.prompt_versions is 'What a prompt was: one row per transaction of edits that changed something. Never updated, never deleted.';
 
@@ -26114,15 +32869,25 @@ comment on table howdah.status_transitions is 'The moves a run may make; every o
 comment on table howdah.steps is '@foreignKey (execution_id) references howdah.executions (id)|@fieldName execution|@foreignFieldName steps
 The log of a run: one row per model answer, finished tool call, failed attempt, guard, output. Append-only, seq without gaps.';
 
+comment on table howdah.table_triggers is 'Tables of users whose rows begin runs, by howdah.watch_table; howdah.unwatch_table ends it.';
+
 comment on table howdah.tenants is 'Who the rows belong to. Every other table carries tenant_id; a reference across tenants cannot exist.';
 
 comment on table howdah.todos is 'The todo list of a session: agents keep it by the tool todo, people by SQL and GraphQL.';
+
+comment on table howdah.tool_policies is 'What a run may call that has read something it is trusted less for than min_trust. The row that says most of a call decides: one that names the tool before one that does not, then agent, kind, effect; of equals the strictest. No row: allowed.';
 
 comment on table howdah.tools is 'What agents can do. kind sql: a function of this database (register_sql_tool); kind custom: a TypeScript function registered in code.';
 
 comment on table howdah.users is 'People of a tenant.';
 
 comment on table howdah.version_labels is 'Names for versions of agents, workflows and prompts, such as production and candidate. A label names one version; moving it is an update.';
+
+comment on table howdah.watched_rows is 'Which row of a watched table each of its runs is about, and what became of the answer.';
+
+comment on table howdah.webhook_deliveries is 'What was to be told to whom, how often it was tried and what came of it; howdah.redeliver tries again.';
+
+comment on table howdah.webhooks is 'Who is told over HTTP what happened to runs, signed as Standard Webhooks says.';
 
 comment on table howdah.workflow_agents is 'The members of a workflow, in order: agents, and workflows at any depth.';
 
@@ -26162,6 +32927,8 @@ comment on table howdah_private.login_tenants is 'The tenant a direct database l
 
 comment on table howdah_private.master_keys is 'Which master key new data keys are wrapped with, by its fingerprint: a process with another key is told so when it starts.';
 
+comment on table howdah_private.mcp_sessions is 'What clients of our MCP server asked to be told of. Only those that asked have a row.';
+
 comment on table howdah_private.parked_runs is 'Runs that found a limit reached or a quota used up, in the order they go on. A row whose run no longer waits is dropped when its turn comes.';
 
 comment on table howdah_private.queue_sweep is 'How far the search for runs without a wake-up has come, by status; a row is locked while somebody searches.';
@@ -26171,6 +32938,8 @@ comment on table howdah_private.quota_counters is 'What was used of a quota in t
 comment on table howdah_private.quota_recounts is 'New quotas of tokens and cost: what those have spent who did not see them yet is counted when they are over.';
 
 comment on table howdah_private.receivers is 'Calls of receive that wait: who sends to the agent wakes them. Read and written under the lock of its mailbox.';
+
+comment on table howdah_private.request_keys is 'Idempotency-Keys of requests, each with what it came to; good for a day.';
 
 comment on table howdah_private.sealed_secrets is 'The values of secrets, encrypted (AES-256-GCM) under their tenant, id, name and version: none opens in the place of another.';
 
@@ -26184,7 +32953,7 @@ comment on table howdah_private.workers is 'Worker processes alive. Presence is 
 
 comment on view howdah.agent_performance is 'How each version of each agent does: runs, success rate (0…1), steps, tokens, cost, seconds. Without runs that take effects back.';
 
-comment on view howdah.daily_usage is 'Runs, steps, tokens and cost per day and agent or workflow, without runs that take effects back.';
+comment on view howdah.daily_usage is 'Runs, success, steps, tokens, cost and seconds per day and agent or workflow, without runs that take effects back.';
 
 comment on view howdah.effects is 'The ledger: one row per call that did something outside its run. state: started (in the air), done, failed, unknown (nobody saw its end), given_up, compensated, compensation_failed.';
 
@@ -26194,7 +32963,9 @@ A run step by step: when, how long, what was said. Ask for one run: where execut
 comment on view howdah.execution_tree is '@foreignKey (root_execution_id) references howdah.executions (id)|@fieldName root|@foreignFieldName tree
 A run and all runs below it, with what each used itself and with its children: where root_execution_id = … order by path. Of any of them tree is the whole one.';
 
-comment on view howdah.model_usage is 'What each model was asked, answered, failed and cost.';
+comment on view howdah.message_sources is 'Where what a run was told comes from, and how far it is trusted: its input, tools with URL, MCP server or the run below it, guards, summaries.';
+
+comment on view howdah.model_usage is 'What each model was asked, answered, failed and cost. What forks share with their originals counts once.';
 
 comment on view howdah.permissions is 'The least role that may do something to the rows of a table. Reading takes no more than being of the tenant, and the grants of its agents, unless it stands here.';
 
@@ -26208,6 +32979,6 @@ What was used of each quota in the period of now; of a quota for each, a row for
 
 comment on view howdah.routing_decisions is 'Whom routers gave a task to, how sure and why, and who else could have had it. Ask for one run: where execution_id = …';
 
-comment on view howdah.tool_performance is 'Calls, errors and seconds of each tool.';
+comment on view howdah.tool_performance is 'Calls, errors and seconds of each tool, without decisions of workflows. What forks share with their originals counts once.';
 
 comment on view howdah.violations is 'Broken promises of live runs and of those that ended within the hour. Empty, always; for operators.';

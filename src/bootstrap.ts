@@ -1,4 +1,3 @@
-import { type Logger, pino } from 'pino';
 import { startWorker, type Worker } from '../workers/main.ts';
 import { migrateQueue } from '../workers/migrate-queue.ts';
 import { openTools, type ToolSources } from '../workers/registered-tools.ts';
@@ -7,6 +6,7 @@ import { checkpointFile, checkpointKey } from './contracts/audit-checkpoint.ts';
 import type { CustomEngine } from './contracts/engine.ts';
 import { HowdahError } from './contracts/errors.ts';
 import type { Hooks } from './contracts/hook.ts';
+import { awaitServer } from './db/await-server.ts';
 import { startEmbedded } from './db/embedded/embedded.ts';
 import { syncDefaultModel } from './db/maintenance.ts';
 import { migrateUp } from './db/migrate.ts';
@@ -19,10 +19,14 @@ import { createProviders, findProvider } from './providers/registry.ts';
 import { armFailpoint } from './runtime/failpoints.ts';
 import { refuseWrongKeys } from './secrets/data-keys.ts';
 import { createMasterKeys, type MasterKeys, noKey } from './secrets/master-keys.ts';
+import { openTelemetry, type Telemetry } from './telemetry.ts';
 import { calculatorTool } from './tools/calculator.ts';
 import { createEgress } from './tools/egress.ts';
+import { extractTool } from './tools/extract.ts';
 import { httpRequestTool } from './tools/http-request.ts';
 import { runCodeTool } from './tools/run-code.ts';
+
+export { openTelemetry } from './telemetry.ts';
 
 /** The database a process works on: the one DATABASE_URL names, else the embedded one, started if need be. */
 export type Database = { url: string; isEmbedded: boolean };
@@ -91,8 +95,10 @@ async function checkedMasterKeys(url: string, config: Config): Promise<MasterKey
   return masterKeys;
 }
 
-/** What a program adds to its worker. */
+/** What a program adds to its worker, and how it starts. */
 export type Extensions = ToolSources & {
+  /** How long a given server is waited for that takes no connections yet, in seconds; 20. */
+  waitSeconds?: number;
   engines?: readonly CustomEngine[];
   hooks?: Hooks;
 };
@@ -101,7 +107,7 @@ export type Extensions = ToolSources & {
 export async function openWorker(
   url: string,
   config: Config,
-  log: Logger,
+  telemetry: Telemetry,
   extensions: Extensions = {},
 ): Promise<Worker> {
   armFailpoint(config.failpoint);
@@ -114,13 +120,14 @@ export async function openWorker(
   const engines = createEngines(extensions.engines ?? [], { allowPrivate: config.egressAllow });
   return startWorker({
     url,
-    log,
+    ...telemetry.forWorker,
     tools: extensions.tools ?? [],
     hooks: extensions.hooks ?? {},
     builtins: [
       calculatorTool,
       httpRequestTool({ allowPrivate: config.egressAllow }),
       runCodeTool(),
+      extractTool,
     ],
     mcp: { ...config.mcp, egress: createEgress({ allowPrivate: config.egressAllow }) },
     concurrency: config.workerConcurrency,
@@ -146,9 +153,13 @@ export type Howdah = {
   apiUrl: string | undefined;
   /** Runs this process holds. */
   inFlight(): number;
+  /** Resolves when its worker holds nothing and nothing is due any more, or when the signal fires. */
+  untilIdle(signal: AbortSignal): Promise<void>;
   /** Drains the worker, closes the API; an embedded Postgres goes on running. */
   close(): Promise<void>;
 };
+
+const WAIT_SECONDS = 20;
 
 /** Opens the database, migrates it, and starts the parts asked for. What fails half way is closed again. */
 export async function openHowdah(
@@ -157,17 +168,18 @@ export async function openHowdah(
   talk: (line: string) => void,
   extensions: Extensions = {},
 ): Promise<Howdah> {
-  const log = createLog(config);
   const { url, isEmbedded } = await openDatabase(config, talk);
+  if (!isEmbedded) await awaitServer(url, extensions.waitSeconds ?? WAIT_SECONDS, talk);
   await migrateDatabase(url);
   if (parts.worker) {
     await followEnvironment(url, config); // whoever calls the models knows their keys
   }
   const tools = parts.worker ? await openTools(url, extensions, talk) : undefined;
-  const api = parts.api ? await openApi(url, config, log) : undefined;
+  const telemetry = await openTelemetry(url, config, { isServed: parts.api });
+  const api = parts.api ? await openApi(url, config, telemetry) : undefined;
   try {
     const worker = parts.worker
-      ? await openWorker(url, config, log, { ...extensions, tools: tools?.all() ?? [] })
+      ? await openWorker(url, config, telemetry, { ...extensions, tools: tools?.all() ?? [] })
       : undefined;
     if (worker) tools?.follow(worker);
     return {
@@ -176,14 +188,17 @@ export async function openHowdah(
       model: await defaultModelInWords(url),
       apiUrl: api?.url,
       inFlight: () => worker?.inFlight ?? 0,
+      untilIdle: async (signal) => worker?.untilIdle(signal),
       close: async () => {
         tools?.close();
         await worker?.stop();
         await api?.close();
+        await telemetry.close();
       },
     };
   } catch (error) {
     await api?.close();
+    await telemetry.close();
     throw error;
   }
 }
@@ -194,13 +209,8 @@ async function defaultModelInWords(url: string): Promise<string> {
 }
 
 /** Starts the API; its packages are loaded only by processes that serve one. */
-async function openApi(url: string, config: Config, log: Logger) {
+async function openApi(url: string, config: Config, { log, metrics }: Telemetry) {
   const { startApi } = await import('./api/server.ts');
   const masterKeys = await checkedMasterKeys(url, config);
-  return startApi({ ...config, url, log, masterKeys });
-}
-
-/** Structured logs on stderr: stdout belongs to results. */
-export function createLog(config: Config): Logger {
-  return pino({ level: config.logLevel, base: { pid: process.pid } }, pino.destination(2));
+  return startApi({ ...config, url, log, metrics, masterKeys });
 }

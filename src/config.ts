@@ -3,22 +3,19 @@ import { resolve } from 'node:path';
 import { parseEnv } from 'node:util';
 import { z } from 'zod';
 import { isHost, isLoopback, isOrigin } from './contracts/addresses.ts';
-import { HowdahError } from './contracts/errors.ts';
+import { type DefaultModel, defaultModel, modelVariables } from './contracts/default-model.ts';
 import { type ArmedFailpoint, FAILPOINTS, parseFailpoint } from './contracts/failpoint.ts';
 import { type McpCommands, mcpCommands } from './contracts/mcp-commands.ts';
-import { parseSecretKey } from './contracts/secret-key.ts';
-import { commaList, wholeNumber } from './contracts/variables.ts';
+import { secretKeyList } from './contracts/secret-key.ts';
+import {
+  type TelemetrySettings,
+  telemetrySettings,
+  telemetryVariables,
+} from './contracts/telemetry-settings.ts';
+import { commaList, invalid, wholeNumber } from './contracts/variables.ts';
 
 /** Environment variables as the process (or a test) has them. An empty string counts as unset. */
 export type Environment = Readonly<Record<string, string | undefined>>;
-
-/** The model of agents that name none. `apiKey` is a secret: hand it to the provider, never to a log. */
-export type DefaultModel = Readonly<{
-  provider: string;
-  model: string;
-  baseUrl: string | undefined;
-  apiKey: string | undefined;
-}>;
 
 /** What the environment says, checked and with the defaults of contract section 2 filled in. */
 export type Config = Readonly<{
@@ -53,17 +50,16 @@ export type Config = Readonly<{
   defaultModel: DefaultModel;
   /** Where workers of this process fail on purpose; for tests. */
   failpoint: ArmedFailpoint | undefined;
-  logLevel: z.infer<typeof logLevels>;
+  /** Whom commands ask that can do so over REST, instead of the database. */
+  apiUrl: string | undefined;
+  /** A token or an API key for it. */
+  apiKey: string | undefined;
   /** Runs in flight per worker. */
   workerConcurrency: number;
-}>;
-
-const logLevels = z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']);
+}> &
+  TelemetrySettings;
 
 const SECRET_KEY = '32 bytes as base64 or hex, such as the output of: openssl rand -base64 32';
-const secretKeyList = commaList
-  .transform((list) => list.map(parseSecretKey))
-  .pipe(z.array(z.custom<Buffer>(Buffer.isBuffer)));
 
 /** The values with their fixes: a fix completes the sentence "Set NAME to …" and never repeats the value. */
 const variables = {
@@ -125,25 +121,17 @@ const variables = {
       .optional(),
     `name[:nth]:kill|error|hang|delay=ms with one of the names ${FAILPOINTS.join(', ')}`,
   ],
-  HOWDAH_LOG_LEVEL: [logLevels.default('info'), `one of ${logLevels.options.join(', ')}`],
+  ...telemetryVariables,
+  HOWDAH_API_URL: [
+    z.url({ protocol: /^https?$/ }).optional(),
+    'the http or https URL of a server, such as http://127.0.0.1:8000',
+  ],
+  HOWDAH_API_KEY: [z.string().optional(), 'a token or an API key'],
   HOWDAH_WORKER_CONCURRENCY: [
     wholeNumber(1, 10_000).default(100),
     'a whole number from 1 to 10000',
   ],
-  OPENAI_API_KEY: [z.string().optional(), 'an API key'],
-  OPENAI_BASE_URL: [z.url({ protocol: /^https?$/ }).optional(), 'an http or https URL'],
-  OPENAI_MODEL: [z.string().default('gpt-5-mini'), 'the name of a model'],
-  LLM_PROVIDER: [
-    z
-      .string()
-      .regex(/^[\w-]+$/)
-      .toLowerCase()
-      .optional(),
-    'one word, such as openai',
-  ],
-  LLM_API_KEY: [z.string().optional(), 'an API key'],
-  LLM_MODEL: [z.string().optional(), 'the name of a model'],
-  LLM_URL: [z.url({ protocol: /^https?$/ }).optional(), 'an http or https URL'],
+  ...modelVariables,
 } as const satisfies Record<string, readonly [z.ZodType, string]>;
 
 type Name = keyof typeof variables;
@@ -185,7 +173,9 @@ export function readConfig(env: Environment): Config {
     mcp: mcpCommands(values.HOWDAH_MCP_COMMANDS, env),
     defaultModel: Object.freeze(defaultModel(values)),
     failpoint: values.HOWDAH_FAILPOINT,
-    logLevel: values.HOWDAH_LOG_LEVEL,
+    ...telemetrySettings(values),
+    apiUrl: values.HOWDAH_API_URL,
+    apiKey: values.HOWDAH_API_KEY,
     workerConcurrency: values.HOWDAH_WORKER_CONCURRENCY,
   });
 }
@@ -207,26 +197,6 @@ function readVariables(env: Environment): Values {
   return Object.fromEntries(values) as Values;
 }
 
-/** `OPENAI_*` wins over `LLM_*`; with neither, answers come from the local model that needs no key. */
-function defaultModel(values: Values): DefaultModel {
-  if (values.OPENAI_API_KEY || values.OPENAI_BASE_URL) {
-    const { OPENAI_MODEL: model, OPENAI_BASE_URL: baseUrl, OPENAI_API_KEY: apiKey } = values;
-    return { provider: 'openai', model, baseUrl, apiKey };
-  }
-  const { LLM_MODEL: model, LLM_URL: baseUrl, LLM_API_KEY: apiKey } = values;
-  const named = values.LLM_PROVIDER ?? (apiKey || baseUrl || model ? 'openai' : 'local');
-  const known: Record<string, string | undefined> = {
-    local: 'extractive',
-    openai: values.OPENAI_MODEL,
-  };
-  const chosen = model ?? known[named];
-  if (chosen === undefined) {
-    const reason = `LLM_PROVIDER is ${named}, which has no default model`;
-    throw invalid('LLM_MODEL', reason, 'Set LLM_MODEL to the name of a model.');
-  }
-  return { provider: named, model: chosen, baseUrl, apiKey };
-}
-
 function readDotEnv(folder: string): Environment {
   try {
     return parseEnv(readFileSync(resolve(folder, '.env'), 'utf8'));
@@ -238,12 +208,4 @@ function readDotEnv(folder: string): Environment {
 
 function withoutUndefined(env: Environment): Environment {
   return Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined));
-}
-
-function invalid(name: string, reason: string, hint: string, cause?: unknown): HowdahError {
-  return new HowdahError('HWINV', `${name}: ${reason}.`, {
-    hint,
-    detail: { variable: name },
-    cause,
-  });
 }

@@ -5,6 +5,19 @@ import type { Hooks } from './contracts/hook.ts';
 import type { CustomTool } from './contracts/tool.ts';
 
 export type { Howdah } from './bootstrap.ts';
+export type { Ask, ConnectOptions } from './client/asker.ts';
+export type { Call } from './client/call.ts';
+export {
+  type Asked,
+  type Connection,
+  type Conversation,
+  connect,
+  type RunOptions,
+  type RunResult,
+  type SendOptions,
+  type Speaker,
+} from './client/connect.ts';
+export type { Operations } from './client/operations.generated.ts';
 export type { AgentDefinition } from './contracts/definition.ts';
 export type {
   CustomEngine,
@@ -29,6 +42,7 @@ export type {
   ToolBeforeReply,
 } from './contracts/hook.ts';
 export type { Json, JsonObject, JsonSchema } from './contracts/json.ts';
+export type { StreamEvent } from './contracts/stream-event.ts';
 export type { CustomTool, ToolContext } from './contracts/tool.ts';
 export type { Divergence } from './runtime/replay/divergence.ts';
 export { type Replay, type ReplayOptions, replayRun } from './runtime/replay/replay-run.ts';

@@ -2,16 +2,17 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
+import { filesOfRun, LONG } from './support/long.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
 /** From the bottom up; a file may import its own folder and what is lower, never a sibling. */
 const LAYERS = [
   ['src/contracts'],
-  ['src/db', 'src/providers', 'src/secrets', 'src/tools'],
+  ['src/db', 'src/providers', 'src/secrets', 'src/telemetry', 'src/tools'],
   ['src/engines'],
   ['src/runtime'],
-  ['src/systems'],
+  ['src/systems', 'src/mcp-server', 'src/client'],
   ['workers', 'src/api', 'src/cli'],
 ] as const;
 
@@ -19,6 +20,7 @@ const LAYERS = [
 const ANYWHERE = new Set([
   'src/config.ts', // types of the configuration, read by whoever is given one
   'src/package-root.ts', // where this package stands on disk
+  'src/telemetry.ts', // puts what a process says of itself together, for the bootstrap
   'src/bootstrap.ts', // puts the parts together
   'src/index.ts', // the public surface
 ]);
@@ -42,10 +44,12 @@ const HOMES: Record<string, RegExp> = {
   'decimal.js': /^src\/tools\//,
   'quickjs-emscripten-core': /^src\/tools\//,
   '@jitl/quickjs-wasmfile-release-sync': /^src\/tools\//,
-  '@modelcontextprotocol/sdk': /^src\/tools\/mcp\//,
+  '@modelcontextprotocol/client': /^src\/tools\/mcp\//,
+  '@modelcontextprotocol/server': /^src\/mcp-server\//,
   yaml: /^src\/systems\//,
   'libpg-query': /^src\/db\//,
   diff: /^src\/systems\//,
+  'prom-client': /^src\/telemetry\//,
   'fastest-levenshtein': /^src\/(systems|runtime)\//,
 };
 
@@ -119,6 +123,14 @@ test('only config.ts reads the environment', () => {
   expect(wrong).toEqual(['src/api/graphql/environment.ts']); // tells PostGraphile, before it is loaded, not to warn
 });
 
+test('what a process says goes through its log or, for people, through the command line', () => {
+  const wrong = files
+    .filter(({ text }) => /(?<!['"`])\bconsole\.\w+\(|process\.std(out|err)\.write/.test(text))
+    .map(({ path }) => path)
+    .filter((path) => !path.startsWith('src/cli/'));
+  expect(wrong).toEqual(['src/index.ts']); // says where it stands while it starts, as the command line does
+});
+
 test('a file has at most 250 lines and no default export', () => {
   const long = files.filter(({ text }) => text.split('\n').length > 251).map(({ path }) => path);
   const defaults = files
@@ -130,4 +142,15 @@ test('a file has at most 250 lines and no default export', () => {
 test('nothing is named utils, helpers or common', () => {
   const vague = files.filter(({ path }) => /\b(utils?|helpers?|common|misc)\b/.test(path));
   expect(vague.map(({ path }) => path)).toEqual([]);
+});
+
+test('each file of tests is run by npm test or by npm run test:long, and by name', () => {
+  const files = readdirSync(join(ROOT, 'test'), { recursive: true, encoding: 'utf8' })
+    .map((file) => `test/${file.replaceAll('\\', '/')}`)
+    .filter((file) => file.endsWith('.test.ts'));
+  expect(LONG.filter((file) => !files.includes(file))).toEqual([]);
+  expect(filesOfRun({}, ['node', 'vitest', 'run']).exclude).toEqual(LONG);
+  expect(filesOfRun({ HOWDAH_TESTS: 'long' }, ['node', 'vitest', 'run']).include).toEqual(LONG);
+  const named = ['node', 'vitest', 'run', 'test/chaos/kill.test.ts'];
+  expect(filesOfRun({}, named).exclude).toEqual([]);
 });

@@ -31,7 +31,13 @@ test('an empty environment gives the defaults, frozen', () => {
       baseUrl: undefined,
       apiKey: undefined,
     },
+    apiUrl: undefined,
+    apiKey: undefined,
     logLevel: 'info',
+    logFormat: undefined,
+    metricsPort: undefined,
+    metricsToken: undefined,
+    tracing: undefined,
     workerConcurrency: 100,
   });
   expect(Object.isFrozen(config)).toBe(true);

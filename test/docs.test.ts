@@ -47,9 +47,16 @@ beforeAll(async () => {
   database = await createTestDatabase();
   worker = await startTestWorker(database.url);
   await runCli(database.url, 'demo');
-  const set = startCli(database.url, 'secret', 'set', 'github'); // which the pages name
-  set.type('a-token-of-github');
-  await set.end();
+  const secrets = {
+    github: 'a-token-of-github',
+    gitlab: 'a-token-of-gitlab',
+    warehouse: 'postgresql://agents:a-password@warehouse.example.com/sales',
+  };
+  for (const [name, value] of Object.entries(secrets)) {
+    const set = startCli(database.url, 'secret', 'set', name); // which the pages name
+    set.type(value);
+    await set.end();
+  }
   const { rows } = await database.pool.query('select id from howdah.executions limit 1');
   execution = rows[0].id;
 });
@@ -61,7 +68,7 @@ afterAll(async () => {
 
 test('there are snippets, and each is in a language this test knows', () => {
   expect(new Set(snippets.map(({ language }) => language))).toEqual(
-    new Set(['sh', 'sql', 'graphql', 'yaml', 'ts']), // ts: test/tools/tool-folder.test.ts
+    new Set(['sh', 'sql', 'graphql', 'yaml', 'ts', 'http', 'js']), // js: test/tools/run-code.test.ts, ts: test/tools/tool-folder.test.ts, test/api/rest/docs.test.ts; http: the latter
   );
 });
 
@@ -125,10 +132,10 @@ describe('commands', () => {
       ([, quoted, word]) => quoted ?? word ?? '',
     );
     const isCancel = argv[0] === 'cancel';
-    const { status } = await runCli(
+    const { status, stdout, stderr } = await runCli(
       database.url,
       ...argv.map((word) => (word === 'ID' ? execution : word)),
     );
-    expect(status).toBe(isCancel ? 1 : 0); // the demo's runs have ended, which cancel says
+    expect(status, stdout + stderr).toBe(isCancel ? 1 : 0); // the demo's runs have ended, which cancel says
   });
 });

@@ -2,15 +2,19 @@ import type { Logger as Log } from 'pino';
 import type { Outcome } from '../src/contracts/errors.ts';
 import type { Hooks } from '../src/contracts/hook.ts';
 import type { ModelProvider, ModelRef } from '../src/contracts/model.ts';
+import type { ObserveRun } from '../src/contracts/run-observer.ts';
 import type { ReadSecret } from '../src/contracts/secret.ts';
 import type { BuiltinTool, CustomTool } from '../src/contracts/tool.ts';
+import { createElsewhere } from '../src/db/elsewhere/reader.ts';
 import { ensurePartitions, syncCustomTools } from '../src/db/maintenance.ts';
 import { mcpRowsOn } from '../src/db/mcp.ts';
+import { modelNamed } from '../src/db/models.ts';
 import { createNotifier } from '../src/db/notifier.ts';
 import { breakConnections, createPool, GIVEN_UP_BY_SERVER } from '../src/db/pool.ts';
-import { rowsOf } from '../src/db/read-rows.ts';
-import { describeTables } from '../src/db/reading/describe.ts';
+import { readBound, rowsOf } from '../src/db/read-rows.ts';
+import { describeTables, type ReadOurs } from '../src/db/reading/describe.ts';
 import { loadResource } from '../src/db/resources.ts';
+import { runFilesOn } from '../src/db/run-files.ts';
 import { secretRowsOn } from '../src/db/secrets.ts';
 import { withSecret } from '../src/providers/with-secret.ts';
 import { MAX_FILE_BYTES } from '../src/runtime/resolve-parts.ts';
@@ -18,16 +22,20 @@ import { Runtime } from '../src/runtime/runtime.ts';
 import { sleep, type World } from '../src/runtime/world.ts';
 import { type MasterKeys, noMasterKeys } from '../src/secrets/master-keys.ts';
 import { createSecretReader } from '../src/secrets/reader.ts';
+import { heard } from '../src/telemetry/heard.ts';
+import type { Metrics } from '../src/telemetry/metrics.ts';
 import { customTools } from '../src/tools/custom.ts';
 import { createEgress } from '../src/tools/egress.ts';
 import type { LineOptions } from '../src/tools/mcp/line.ts';
 import { createMcpPool } from '../src/tools/mcp/pool.ts';
 import type { McpServer } from '../src/tools/mcp/server.ts';
 import { sqlQueryTool } from '../src/tools/sql-query.ts';
+import { createSender } from '../src/tools/webhooks/send.ts';
 import { type KeptPresence, keepPresence } from './presence.ts';
 import { startQueue } from './queue.ts';
 import { taskList } from './task-list.ts';
 import type { AuditAnchor } from './tasks/audit-checkpoints.ts';
+import { untilIdle } from './until-idle.ts';
 
 export type WorkerOptions = {
   url: string;
@@ -37,7 +45,7 @@ export type WorkerOptions = {
   tools: readonly CustomTool[];
   /** Howdah's own tools that run in the worker's process and need no database. */
   builtins: readonly BuiltinTool[];
-  /** How MCP servers are reached from here; without, those of the public internet and no commands. */
+  /** How MCP servers and other databases are reached from here; without, those of the public internet and no commands. */
   mcp?: McpWays;
   /** Hooks written in TypeScript, called for every run this worker holds. */
   hooks?: Hooks;
@@ -51,7 +59,15 @@ export type WorkerOptions = {
   /** A connection to the database that does not answer for so long is given up; 30 s. */
   answerWithinMs?: number;
   log: Log;
+  /** Looks at what runs do. */
+  observe?: ObserveRun | undefined;
+  metrics?: WorkerMetrics | undefined;
+  /** Every value of a secret that is read here: it is to stand in no log. */
+  onSecret?(value: string): void;
 };
+
+/** What a worker tells metrics beside its runs. */
+export type WorkerMetrics = Pick<Metrics, 'recovered' | 'watchPool' | 'watchWorker'>;
 
 /** What MCP servers need besides their rows: the guard of requests, and of commands what may be started with which environment. */
 export type McpWays = Omit<LineOptions, 'readSecret'>;
@@ -66,6 +82,8 @@ export type Worker = {
   readonly inFlight: number;
   /** From now on calls of custom tools go to these, by their names; their rows are whoever's who calls this. */
   replaceTools(tools: readonly CustomTool[]): void;
+  /** Resolves when nothing is held and nothing is due any more, or when the signal fires. */
+  untilIdle(signal: AbortSignal): Promise<void>;
   /** Drains: what is in the air may commit for `graceMs`, the rest is handed to other workers. */
   stop(graceMs?: number): Promise<void>;
 };
@@ -74,7 +92,7 @@ const ANSWER_MS = 30_000;
 
 /** Starts a worker: it takes wake-ups, owns runs, and shows that it is alive. Resolves when it is ready. */
 export async function startWorker(options: WorkerOptions): Promise<Worker> {
-  const { url, log } = options;
+  const { url, log, metrics } = options;
   const { answerWithinMs = ANSWER_MS } = options;
   const open = (applicationName: string, max: number, settings: Record<string, string> = {}) =>
     createPool({
@@ -87,21 +105,34 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
   const sqlToolPool = open('howdah-tools', 10);
   // of its own: queries of models may take long, and what commits shall not wait for them
   const queryPool = open('howdah-queries', 4);
-  const readSecret = createSecretReader(secretRowsOn(pool), options.masterKeys ?? noMasterKeys);
+  const readSecret = heard(
+    createSecretReader(secretRowsOn(pool), options.masterKeys ?? noMasterKeys),
+    options.onSecret,
+  );
   const mcp = createMcpPool({
     ...(options.mcp ?? NO_WAYS),
     rows: mcpRowsOn<McpServer>(pool),
     readSecret,
     log,
   });
+  metrics?.watchPool('commits', pool);
+  metrics?.watchPool('tools', sqlToolPool);
+  metrics?.watchPool('queries', queryPool);
   const notifier = createNotifier(url, answerWithinMs);
   await ensurePartitions(pool);
   await syncCustomTools(pool, options.tools);
   let registered = customTools(options.tools);
-  const sqlQuery = sqlQueryTool({
-    rows: (request) => rowsOf(queryPool, request),
-    tables: (request, names) => describeTables(queryPool, request, names),
-  });
+  const readOurs: ReadOurs = (request, parsed) => readBound(queryPool, request, parsed);
+  const { egress } = options.mcp ?? NO_WAYS;
+  const sqlQuery = sqlQueryTool(
+    {
+      rows: (request) => rowsOf(queryPool, request),
+      tables: (request, names) => describeTables(readOurs, request, names),
+    },
+    createElsewhere(queryPool, (host, port, signal) => egress.addresses(host, port, signal)),
+  );
+  const readFile = (tenantId: string, id: string) =>
+    loadResource(pool, tenantId, id, { folder: options.resourceFolder, maxBytes: MAX_FILE_BYTES });
   const runtime = new Runtime({
     pool,
     capacity: options.concurrency,
@@ -115,17 +146,25 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
       sqlToolPool,
       hooks: options.hooks ?? {},
       readSecret,
-      loadResource: (tenantId, id) =>
-        loadResource(pool, tenantId, id, {
-          folder: options.resourceFolder,
-          maxBytes: MAX_FILE_BYTES,
-        }),
+      modelNamed: (tenantId, name) => modelNamed(pool, tenantId, name),
+      loadResource: readFile,
+      filesOf: runFilesOn(pool, readFile),
       random: Math.random,
       sleep,
     },
     announce: (id) => notifier.announce(id),
     stream: (piece) => notifier.stream(piece),
-    onError: (error, id) => log.error({ err: error, execution_id: id }, 'a run was handed back'),
+    observe: options.observe,
+    onError: (err, execution_id, tenant_id) => {
+      metrics?.recovered('fault');
+      log.error({ err, execution_id, tenant_id }, 'a run was handed back');
+    },
+  });
+  metrics?.watchWorker({
+    capacity: options.concurrency,
+    get inFlight() {
+      return runtime.inFlight;
+    },
   });
   const ready = Promise.withResolvers<void>();
   let presence: KeptPresence | undefined;
@@ -134,13 +173,14 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     log,
     tasks: taskList(
       runtime,
-      { pool, sqlToolPool },
+      { pool, sqlToolPool, queryPool },
       ready.promise,
       {
         anchor: options.audit ?? {},
         log,
       },
       mcp,
+      createSender({ egress: (options.mcp ?? NO_WAYS).egress, readSecret }),
     ),
     onReplaced: () => presence?.renew('its queue was replaced'),
   });
@@ -150,6 +190,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     pool,
     release: options.release,
     log,
+    onRecovered: (reason, count) => metrics?.recovered(reason, count),
     onControl: (id) =>
       void runtime
         .abort(id)
@@ -166,6 +207,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     replaceTools(tools) {
       registered = customTools(tools);
     },
+    untilIdle: (signal) => untilIdle(pool, () => runtime.isIdle, signal),
     async stop(graceMs = 10_000) {
       const drained = runtime.drain(graceMs);
       const isOver = new AbortController(); // a timer left behind would keep the process alive

@@ -6,6 +6,9 @@ export const advancePayload = z.object({ id: z.uuid() });
 /** What the job `admit` carries: which concurrency limit may have room. */
 export const admitPayload = z.object({ id: z.uuid(), tenant_id: z.uuid() });
 
+/** What the job `deliver_mail` carries: whose mailbox holds something that its runs may wait for. */
+export const deliverMailPayload = z.object({ agent_id: z.uuid(), tenant_id: z.uuid() });
+
 /** What the job `discover_tools` carries: which MCP server to ask, and how often that was tried. */
 export const discoverToolsPayload = z.object({
   id: z.uuid(),
@@ -15,3 +18,12 @@ export const discoverToolsPayload = z.object({
 
 /** What the job `execution_complete` carries: which row of ended_runs. */
 export const executionCompletePayload = z.object({ id: z.uuid() });
+
+/** What the job `deliver` carries: which webhook delivery is due. */
+export const deliverPayload = z.object({ id: z.uuid(), tenant_id: z.uuid() });
+
+/** What the job `write_back` carries: whose answer goes into a watched table. */
+export const writeBackPayload = z.object({ id: z.uuid() });
+
+/** What the job `check_alert` carries: which alert rule is due. */
+export const checkAlertPayload = z.object({ id: z.uuid(), tenant_id: z.uuid() });

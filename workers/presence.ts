@@ -29,6 +29,8 @@ export type KeepPresenceOptions = {
    * not ours.
    */
   onWorker(id: string | null): void;
+  /** Others were found dead, or runs without a wake-up. */
+  onRecovered(reason: 'dead_worker' | 'lost_wake_up', count: number): void;
   /** No connection to the database can be trusted to have an answer on its way. */
   onSilence(): void;
 };
@@ -93,6 +95,7 @@ export async function keepPresence(options: KeepPresenceOptions): Promise<KeptPr
 
   const reap = async (): Promise<void> => {
     const dead = await reapWorkers(pool).catch(() => []);
+    if (dead.length > 0) options.onRecovered('dead_worker', dead.length);
     for (const worker of dead) {
       log.warn({ worker }, 'a dead worker was found; its runs go on');
     }
@@ -101,6 +104,7 @@ export async function keepPresence(options: KeepPresenceOptions): Promise<KeptPr
   const heal = async (): Promise<void> => {
     const healed = await healQueue(pool).catch(() => 0);
     if (healed > 0) {
+      options.onRecovered('lost_wake_up', healed);
       log.warn({ healed }, 'runs without a wake-up were woken');
     }
   };

@@ -2,33 +2,44 @@ import { type ParsedCronItem, parseCronItems, type TaskList } from 'graphile-wor
 import type { Logger } from 'pino';
 import { mcpRowsOn } from '../src/db/mcp.ts';
 import type { Pool } from '../src/db/pool.ts';
+import { deliveriesOn } from '../src/db/webhooks.ts';
 import type { Runtime } from '../src/runtime/runtime.ts';
 import type { McpPool } from '../src/tools/mcp/pool.ts';
 import type { McpServer } from '../src/tools/mcp/server.ts';
+import type { Delivery, DeliveryResult } from '../src/tools/webhooks/send.ts';
 import { admitTask } from './tasks/admit.ts';
 import { advanceTask } from './tasks/advance.ts';
 import { type AuditAnchor, auditCheckpointsTask } from './tasks/audit-checkpoints.ts';
+import { checkAlertTask } from './tasks/check-alert.ts';
+import { deliverTask } from './tasks/deliver.ts';
+import { deliverMailTask } from './tasks/deliver-mail.ts';
 import { discoverToolsTask } from './tasks/discover-tools.ts';
 import { executionCompleteTask } from './tasks/execution-complete.ts';
 import { partitionsTask } from './tasks/partitions.ts';
 import { retentionTask } from './tasks/retention.ts';
+import { writeBackTask } from './tasks/write-back.ts';
 
 /** Every job there is, by name. */
 export function taskList(
   runtime: Runtime,
-  pools: { pool: Pool; sqlToolPool: Pool },
+  pools: { pool: Pool; sqlToolPool: Pool; queryPool: Pool },
   ready: Promise<void>,
   audit: { anchor: AuditAnchor; log: Logger },
   mcp: McpPool,
+  send: (delivery: Delivery) => Promise<DeliveryResult>,
 ): TaskList {
   return {
     admit: admitTask(pools.pool),
     advance: advanceTask(runtime, ready),
     audit_checkpoints: auditCheckpointsTask(pools.pool, audit.anchor, audit.log),
+    check_alert: checkAlertTask(pools, audit.log),
+    deliver_mail: deliverMailTask(pools.pool),
+    deliver: deliverTask(deliveriesOn(pools.pool), send, audit.log),
     discover_tools: discoverToolsTask(mcp, mcpRowsOn<McpServer>(pools.pool).begin),
     execution_complete: executionCompleteTask(pools.sqlToolPool),
     partitions: partitionsTask(pools.pool),
     retention: retentionTask(pools.pool),
+    write_back: writeBackTask(pools.sqlToolPool, audit.log),
   };
 }
 

@@ -1,18 +1,20 @@
 -- For whom SQL runs that is not ours: tools and hooks, and queries a model wrote. It runs in a worker's session, whose login may
 -- be anybody, and can change every setting there is. So under the roles howdah_tool and howdah_reader, which it cannot leave
--- (sql/10_private/run_bound.sql, read_rows.sql), no setting counts but `howdah.bound`: tenant and user, signed by the worker for this transaction.
+-- (sql/10_private/run_bound.sql, read_rows.sql), no setting counts but `howdah.bound`: tenant, user and how far the run is
+-- trusted, signed by the worker for this transaction.
 create or replace function howdah_private.binding(tenant_id uuid, execution_id uuid) returns text
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_user_id uuid;
+  v_trust howdah.trust;
   v_said text;
 begin
   perform pg_current_xact_id(); -- from here on it has one
-  select e.user_id into v_user_id from howdah.executions as e
+  select e.user_id, e.trust into v_user_id, v_trust from howdah.executions as e
   where e.id = binding.execution_id and e.tenant_id = binding.tenant_id;
-  v_said := binding.tenant_id || ' ' || coalesce(v_user_id::text, '-');
+  v_said := binding.tenant_id || ' ' || coalesce(v_user_id::text, '-') || ' ' || coalesce(v_trust, 'external');
   return v_said || ' ' || howdah_private.binding_seal(v_said);
 end $$;
 
@@ -39,7 +41,16 @@ as $$
 declare
   v_parts text[] := string_to_array(current_setting('howdah.bound', true), ' ');
 begin
-  if v_parts[3] = howdah_private.binding_seal(v_parts[1] || ' ' || v_parts[2]) then
+  if v_parts[4] = howdah_private.binding_seal(array_to_string(v_parts[:3], ' ')) then
     return query select v_parts[1]::uuid, nullif(v_parts[2], '-')::uuid;
   end if;
 end $$;
+
+-- How far the words are trusted of whoever writes: as the run is whose tool it is. Null: a person does.
+create or replace function howdah_private.bound_trust() returns howdah.trust
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select coalesce(nullif(split_part(current_setting('howdah.bound', true), ' ', 3), ''), 'external')::howdah.trust
+  where howdah_private.is_bound() and exists (select from howdah_private.bound())
+$$;

@@ -13,6 +13,7 @@ as $$
     ('todos', 'run', 'member', false),
     ('resources', 'run', 'member', false),
     ('mail', 'run', 'member', true),
+    ('feedback_entries', 'run', 'member', true),
     ('agents', 'edit', 'member', true),
     ('agent_models', 'edit', 'member', true),
     ('agent_tools', 'edit', 'member', true),
@@ -31,6 +32,8 @@ as $$
     ('mcp_servers', 'manage', 'admin', false),
     ('tools', 'manage', 'admin', false),
     ('approvals', 'manage', 'admin', false),
+    ('tool_policies', 'manage', 'admin', false),
+    ('output_filters', 'manage', 'admin', false),
     ('concurrency_limits', 'manage', 'admin', false),
     ('quotas', 'manage', 'admin', false),
     ('grants', 'manage', 'admin', false),
@@ -39,5 +42,10 @@ as $$
     ('retention_policies', 'manage', 'owner', false),
     ('api_keys', 'manage', 'admin', false),
     ('api_keys', 'read', 'admin', false),
+    ('webhooks', 'manage', 'admin', false),
+    ('webhooks', 'read', 'admin', false),
+    ('webhook_deliveries', 'read', 'admin', false),
+    ('alert_rules', 'manage', 'admin', false),
+    ('alert_rules', 'read', 'admin', false),
     ('audit_log', 'read', 'admin', false)
 $$;

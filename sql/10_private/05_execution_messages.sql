@@ -6,12 +6,13 @@ create or replace function howdah_private.step_note(s howdah.steps) returns json
   return jsonb_build_object('seq', s.seq, 'kind', s.kind, 'name', s.name, 'call_id', s.call_id,
     'input', s.input, 'output', case when s.kind <> 'tool' then s.output end, 'error', s.error);
 
--- A message as models are told it, with its place in the run.
+-- A message as models are told it, with its place in the run, and its trust where that is lower than a person's or a model's.
 create or replace function howdah_private.told_message(m howdah.messages) returns jsonb
   language sql stable
   return jsonb_strip_nulls(jsonb_build_object(
     'seq', m.seq, 'step_seq', m.step_seq, 'role', m.role, 'parts', m.parts, 'tool_calls', m.tool_calls,
-    'tool_call_id', m.tool_call_id, 'covers_from_seq', m.covers_from_seq, 'covers_to_seq', m.covers_to_seq
+    'tool_call_id', m.tool_call_id, 'covers_from_seq', m.covers_from_seq, 'covers_to_seq', m.covers_to_seq,
+    'trust', case when m.trust = 'external' then m.trust end
   )) || jsonb_build_object('content', m.content);
 
 -- What message 1 says: the input, its data as JSON below the text. Values of the prompt's variables stand in the system prompt
@@ -42,26 +43,36 @@ $$;
 -- told and what it answered. A run that
 -- failed or was cancelled is left out, since its calls may stand without results; one whose contents were erased says
 -- nothing any more. Where a run summed up all
--- that was before it, nothing before it is needed; what else summaries cover the worker leaves out. With the rights of
+-- that was before it, nothing before it is needed, what its client told it included; what else summaries cover the worker leaves out. With the rights of
 -- whoever asks: a claim has the engine's, an export those of its caller.
 create or replace function howdah_private.session_history(session_id uuid, turn int) returns jsonb
   language sql stable
   set search_path = pg_catalog, pg_temp
 as $$
   with earlier as (
-    select e.id, e.turn, e.workflow_id, e.step_count from howdah.executions as e
+    select e.id, e.turn, e.workflow_id, e.step_count, e.history from howdah.executions as e
     where e.session_id = session_history.session_id
       and e.turn < session_history.turn
       and e.status = 'completed'
       and e.contents_erased_at is null
-  )
-  select coalesce(jsonb_agg(howdah_private.told_message(m) - 'step_seq' order by r.turn, m.seq), '[]')
-  from earlier as r
-  join howdah.messages as m on m.execution_id = r.id
-  where r.turn >= coalesce((
-    select max(l.turn) from earlier as l
+  ),
+  first as (
+    select coalesce(max(l.turn), 0) as turn from earlier as l
     join howdah.messages as s on s.execution_id = l.id where s.covers_from_seq = 0
-  ), 0) and (r.workflow_id is null or m.seq = 1 or m.step_seq = r.step_count)
+  ),
+  said as (
+    select r.turn, m.seq, howdah_private.told_message(m) - 'step_seq' as message
+    from earlier as r
+    join howdah.messages as m on m.execution_id = r.id
+    where r.turn >= (select f.turn from first as f) and (r.workflow_id is null or m.seq = 1 or m.step_seq = r.step_count)
+    union all
+    select r.turn, g.place - 1000000, g.message
+    from earlier as r
+    cross join lateral jsonb_array_elements(howdah_private.told_history(r.history)) with ordinality as g (message, place)
+    where r.history is not null and r.turn >= (select f.turn from first as f) and g.message ->> 'role' <> 'system'
+      and not exists (select from howdah.messages as s where s.execution_id = r.id and s.covers_from_seq = 0)
+  )
+  select coalesce(jsonb_agg(s.message order by s.turn, s.seq), '[]') from said as s
 $$;
 
 -- What was said to a sub-agent before that keeps its conversation (ephemeral: false): its runs that had ended when this
@@ -100,12 +111,14 @@ create or replace function howdah_private.run_history(execution_id uuid) returns
 as $$
   select case when e.turn > 1 then howdah_private.session_history(e.session_id, e.turn)
     when e.overrides -> 'ephemeral' = 'false' then howdah_private.sub_run_history(e.id) else '[]' end
+    || howdah_private.told_history(e.history)
   from howdah.executions as e where e.id = run_history.execution_id
 $$;
 
 -- What was tried after the last model answer: failed attempts and guards, calls begun, questions and their answers.
 -- What a fork copied belongs to the original run and counts for nothing, but for what must not be repeated: a call that
 -- must happen once and was begun, and the end of a child.
+-- An answer that a tool's server asked of a model is part of that call, and no answer to the run.
 -- A call that is to be tried again later says when by the clock that all workers share: they turn it into their own.
 create or replace function howdah_private.attempts_since_last_answer(execution_id uuid) returns jsonb
   language sql stable security definer
@@ -117,7 +130,7 @@ as $$
     else '{}' end order by s.seq), '[]')
   from howdah.steps as s
   left join lateral (
-    select max(l.seq) filter (where l.kind = 'model') as answered, max(l.seq) filter (where l.kind = 'fork') as forked
+    select max(l.seq) filter (where l.kind = 'model' and l.call_id is null) as answered, max(l.seq) filter (where l.kind = 'fork') as forked
     from howdah.steps as l
     where l.execution_id = attempts_since_last_answer.execution_id and l.kind in ('model', 'fork')
   ) as m on true

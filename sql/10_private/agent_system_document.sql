@@ -4,7 +4,7 @@
 -- The sections of a file, in the order they are written in.
 create or replace function howdah_private.system_sections() returns text[]
   language sql immutable
-  return array['models', 'tools', 'mcp_servers', 'prompts', 'skills', 'agents', 'workflows'];
+  return array['models', 'functions', 'tools', 'mcp_servers', 'prompts', 'skills', 'agents', 'workflows'];
 
 -- Without what is null or as it would be anyway. Numbers are written in one form: 0.250 and 0.25 are one price.
 create or replace function howdah_private.sparse(document jsonb, defaults jsonb) returns jsonb
@@ -112,12 +112,14 @@ $$;
 
 -- What a server's configuration holds stands beside the rest, as the keys of a workflow do.
 create or replace function howdah_private.mcp_server_entry(s howdah.mcp_servers) returns jsonb
-  language sql immutable
+  language sql stable
   set search_path = pg_catalog, pg_temp
 as $$
   select howdah_private.sparse(s.configuration || jsonb_build_object(
-    'type', s.type, 'description', s.description, 'trusts_annotations', s.trusts_annotations, 'is_active', s.is_active
-  ), '{"description": "", "trusts_annotations": false, "is_active": true}')
+    'type', s.type, 'description', s.description, 'trusts_annotations', s.trusts_annotations, 'is_active', s.is_active,
+    'sampling_model', (select m.name from howdah.models as m where m.tenant_id = s.tenant_id and m.id = s.sampling_model_id),
+    'allows_elicitation', s.allows_elicitation
+  ), '{"description": "", "trusts_annotations": false, "allows_elicitation": false, "is_active": true}')
 $$;
 
 -- The servers an agent has: names, or each with the tools it is allowed where that is not all.
@@ -231,6 +233,16 @@ begin
   where m.tenant_id = v_tenant_id and (system_rows.named -> 'models' ? m.name
     or (m.agent_system_id is not distinct from system_id and not m.from_environment))
   union all
+  select distinct on (f.id) 'functions', f.name, null::uuid, o.id, howdah_private.function_entry(f.id)
+  from (
+    select s.name, s.functions from howdah.agent_systems as s where s.id = system_rows.system_id and s.tenant_id = v_tenant_id
+    union
+    select system_rows.named ->> 'name', array(select e.name from howdah_private.system_entries(system_rows.named, 'functions') as e)
+    where system_rows.named ? 'functions' and howdah_private.is_operator()
+  ) as x
+  cross join lateral howdah_private.functions_of(x.name, x.functions) as f
+  left join howdah.agent_systems as o on o.tenant_id = v_tenant_id and o.name = x.name and f.name = any (o.functions)
+  union all
   select 'tools', t.name, t.id, t.agent_system_id, howdah_private.tool_entry(t)
   from howdah.tools as t
   where t.tenant_id = v_tenant_id and (system_rows.named -> 'tools' ? t.name
@@ -279,6 +291,8 @@ as $$
       from own as o cross join lateral jsonb_array_elements(o.entry -> 'models') as m where o.kind = 'agents'
       union
       select o.entry ->> 'model' from own as o where o.kind = 'workflows' and o.entry ? 'model'
+      union
+      select o.entry ->> 'sampling_model' from own as o where o.kind = 'mcp_servers' and o.entry ? 'sampling_model'
     ) as u
   ),
   rows as (

@@ -113,21 +113,28 @@ declare
   v_server howdah.mcp_servers;
   v_wanted jsonb := howdah_private.without_preset(apply_mcp_server.entry);
   v_type howdah.mcp_server_type := v_wanted ->> 'type';
-  v_configuration jsonb := v_wanted - array['type', 'description', 'trusts_annotations', 'is_active'];
+  v_configuration jsonb := v_wanted - array['type', 'description', 'trusts_annotations', 'is_active',
+    'sampling_model', 'allows_elicitation'];
   v_description text := coalesce(v_wanted ->> 'description', '');
   v_trusts boolean := coalesce((v_wanted ->> 'trusts_annotations')::boolean, false);
   v_is_active boolean := coalesce((v_wanted ->> 'is_active')::boolean, true);
+  v_may_ask boolean := coalesce((v_wanted ->> 'allows_elicitation')::boolean, false);
+  v_model_id uuid := (select m.id from howdah.models as m
+    where m.tenant_id = howdah.current_tenant() and m.name = v_wanted ->> 'sampling_model');
 begin
   select s.* into v_server from howdah.mcp_servers as s
   where s.name = apply_mcp_server.name and s.tenant_id = howdah.current_tenant();
   perform howdah_private.refuse_owned('MCP server', apply_mcp_server.name, v_server.agent_system_id, system_name);
   if v_server.id is null then
-    insert into howdah.mcp_servers (name, type, configuration, description, trusts_annotations, is_active)
-    values (apply_mcp_server.name, v_type, v_configuration, v_description, v_trusts, v_is_active);
+    insert into howdah.mcp_servers (name, type, configuration, description, trusts_annotations, is_active,
+      sampling_model_id, allows_elicitation)
+    values (apply_mcp_server.name, v_type, v_configuration, v_description, v_trusts, v_is_active, v_model_id, v_may_ask);
     return;
   end if;
   update howdah.mcp_servers as s set description = v_description, trusts_annotations = v_trusts
   where s.id = v_server.id and (s.description, s.trusts_annotations) is distinct from (v_description, v_trusts);
+  update howdah.mcp_servers as s set sampling_model_id = v_model_id, allows_elicitation = v_may_ask
+  where s.id = v_server.id and (s.sampling_model_id, s.allows_elicitation) is distinct from (v_model_id, v_may_ask);
   update howdah.mcp_servers as s set is_active = v_is_active where s.id = v_server.id and s.is_active <> v_is_active;
   update howdah.mcp_servers as s set type = v_type, configuration = v_configuration
   where s.id = v_server.id and (s.type, s.configuration) is distinct from (v_type, v_configuration);
@@ -157,7 +164,10 @@ begin
   elsif v_kind = 'sql' then
     v_tool := howdah_private.sql_tool_of(apply_tool.name, v_wanted ->> 'function', v_tool);
   elsif v_tool.id is null then
-    insert into howdah.tools (name, kind, agent_id, workflow_id) values (apply_tool.name, v_kind, v_agent_id, v_workflow_id)
+    -- a request is nothing without its URL, nor a URL without the arguments it names
+    insert into howdah.tools (name, kind, agent_id, workflow_id, parameters, configuration)
+    select apply_tool.name, v_kind, v_agent_id, v_workflow_id, d.one -> 'parameters', d.one -> 'configuration'
+    from (select case v_kind when 'http' then v_wanted else howdah_private.tool_defaults(v_kind::text) end as one) as d
     returning * into v_tool;
   end if;
   update howdah.tools as t

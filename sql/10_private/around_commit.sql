@@ -94,14 +94,16 @@ create or replace function howdah_private.ask_question(run howdah.executions, qu
 as $$
   insert into howdah.questions (
     id, tenant_id, execution_id, root_execution_id, session_id, kind, call_id, prompt, schema, tool_call, options,
-    required_role, expires_at, default_answer, escalate_to
+    required_role, expires_at, default_answer, escalate_to, preview, reason, trust
   )
   select q.id, run.tenant_id, run.id, run.root_execution_id, r.session_id, q.kind, q.call_id, q.prompt,
     q.schema, q.tool_call, q.options, q.required_role,
-    clock_timestamp() + q.expires_in_ms * interval '1 millisecond', q.default_answer, q.escalate_to
+    clock_timestamp() + q.expires_in_ms * interval '1 millisecond', q.default_answer, q.escalate_to, q.preview, q.reason,
+    coalesce(q.trust, 'internal')
   from jsonb_to_record(ask_question.question) as q (
     id uuid, kind howdah.question_kind, call_id text, prompt text, schema jsonb, tool_call jsonb, options jsonb,
-    required_role howdah.user_role, expires_in_ms bigint, default_answer text, escalate_to text
+    required_role howdah.user_role, expires_in_ms bigint, default_answer text, escalate_to text, preview jsonb, reason jsonb,
+    trust howdah.trust
   )
   join howdah.executions as r on r.id = run.root_execution_id
   on conflict (id) do nothing
@@ -121,11 +123,11 @@ begin
     return;
   end if;
   insert into howdah.executions (
-    id, tenant_id, agent_id, workflow_id, parent_execution_id, parent_call_id, input, overrides,
+    id, tenant_id, agent_id, workflow_id, parent_execution_id, parent_call_id, input_trust, input, overrides,
     max_steps, max_tokens, max_cost, max_seconds, user_id, priority
   ) values (
     v_id, parent.tenant_id, (child ->> 'agent_id')::uuid, (child ->> 'workflow_id')::uuid, parent.id, child ->> 'call_id',
-    child ->> 'input', child -> 'overrides', (child #>> '{budget,max_steps}')::int, (child #>> '{budget,max_tokens}')::bigint,
+    parent.trust, child ->> 'input', child -> 'overrides', (child #>> '{budget,max_steps}')::int, (child #>> '{budget,max_tokens}')::bigint,
     (child #>> '{budget,max_cost}')::numeric, (child #>> '{budget,max_seconds}')::int, parent.user_id, parent.priority
   );
 exception when others then
@@ -153,10 +155,10 @@ begin
   where e.id = begin_members.parent.id and e.completed_at is null;
   begin
     insert into howdah.executions (
-      id, tenant_id, agent_id, workflow_id, parent_execution_id, parent_call_id, input, overrides,
+      id, tenant_id, agent_id, workflow_id, parent_execution_id, parent_call_id, input_trust, input, overrides,
       max_steps, max_tokens, max_cost, max_seconds, user_id, priority
     )
-    select c.id, parent.tenant_id, c.agent_id, c.workflow_id, parent.id, c.call_id, c.input, c.overrides,
+    select c.id, parent.tenant_id, c.agent_id, c.workflow_id, parent.id, c.call_id, parent.trust, c.input, c.overrides,
       (c.budget ->> 'max_steps')::int, (c.budget ->> 'max_tokens')::bigint, (c.budget ->> 'max_cost')::numeric,
       (c.budget ->> 'max_seconds')::int, parent.user_id, parent.priority
     from jsonb_to_recordset(begin_members.children) as c (

@@ -32,7 +32,8 @@ as $$
   select (select string_agg(r.row ->> k.name, '/' order by k.place)
       from unnest(keyed_rows.keys) with ordinality as k (name, place)),
     r.row - array['updated_at', 'version_is_stale', 'current_version_id', 'is_restricted', 'next_at', 'last_at',
-      'last_execution_id', 'last_error', 'last_used_at', 'contents_reached_at', 'runs_reached_at']
+      'last_execution_id', 'last_error', 'last_used_at', 'contents_reached_at', 'runs_reached_at',
+      'state', 'sample', 'found_rows', 'changed_at']
   from unnest(keyed_rows.rows) as r (row)
 $$;
 

@@ -10,7 +10,7 @@ as $$
   with runs as materialized (
     select e.id::uuid as id, e.tenant_id, e.status, e.waiting_for, greatest(e.run_at, e.wake_at) as due_at,
       e.step_count, e.message_count, e.model_count, e.max_steps, e.tokens_in, e.tokens_out, e.cost,
-      e.crashes_without_progress, e.forked_from_seq, e.completed_at, e.agent_version_id, e.workflow_version_id,
+      e.crashes_without_progress, e.forked_from_seq, e.completed_at, e.agent_version_id, e.workflow_version_id, e.trust,
       e.updated_at < clock_timestamp() - interval '10 seconds' as is_quiet
     from howdah.executions as e
     where e.status in ('queued', 'running', 'waiting', 'paused')
@@ -27,7 +27,7 @@ as $$
     group by s.execution_id
   ),
   talks as materialized (
-    select m.execution_id, count(*)::int as messages, max(m.seq) as last_seq,
+    select m.execution_id, count(*)::int as messages, max(m.seq) as last_seq, max(m.trust) filter (where m.role = 'tool') as read,
       bool_or(m.tenant_id <> r.tenant_id) as is_foreign
     from runs as r join howdah.messages as m on m.execution_id = r.id
     group by m.execution_id
@@ -41,7 +41,7 @@ as $$
         (coalesce(t.messages, 0), coalesce(t.last_seq, 0)) <> (r.message_count, r.message_count) as has_message_gap,
         (r.tokens_in, r.tokens_out, r.cost, r.model_count) <> (coalesce(l.tokens_in, 0), coalesce(l.tokens_out, 0),
           coalesce(l.cost, 0), coalesce(l.answers, 0)) as is_wrongly_counted,
-        r.model_count > r.max_steps as is_over_budget,
+        r.model_count > r.max_steps as is_over_budget, t.read, t.read > r.trust as is_trusted_too_far,
         r.crashes_without_progress > 20 as is_over_attempts,
         r.status = 'completed' and coalesce(l.outputs, 0) <> 1 as is_without_output,
         coalesce(l.is_foreign, false) or coalesce(t.is_foreign, false) as is_foreign
@@ -50,7 +50,7 @@ as $$
       left join talks as t on t.execution_id = r.id
     ) as b
     where b.is_late or b.has_step_gap or b.has_message_gap or b.is_wrongly_counted or b.is_over_budget
-      or b.is_over_attempts or b.is_without_output or b.is_foreign
+      or b.is_over_attempts or b.is_without_output or b.is_foreign or b.is_trusted_too_far
   ),
   calls as (
     select m.execution_id, c.call ->> 'id' as call_id
@@ -105,6 +105,9 @@ as $$
   union all
   select 'end_without_output', b.tenant_id, b.id, 'completed without exactly one output step'
   from broken as b where b.is_without_output
+  union all
+  select 'trusted_too_far', b.tenant_id, b.id, format('it has read what is %s', b.read)
+  from broken as b where b.is_trusted_too_far
   union all
   select 'wrong_tenant', b.tenant_id, b.id, 'a row of its log belongs to another tenant'
   from broken as b where b.is_foreign

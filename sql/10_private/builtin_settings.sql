@@ -10,7 +10,7 @@ as $$
   left join (
     values
       ('http_request', '{
-        "allow": {"type": ["array", "string", "null"], "items": {"type": "string", "pattern": "^(\\*\\.)?(\\[[0-9A-Fa-f.:]+\\]|[^\\s:/?#@*\\[\\]]+)(:[0-9]{1,5})?$"}},
+        "allow": {"type": ["array", "string", "null"], "pattern": "^(\\*\\.)?(\\[[0-9A-Fa-f.:]+\\]|[^\\s:/?#@*\\[\\]]+)(:[0-9]{1,5})?$", "items": {"type": "string", "pattern": "^(\\*\\.)?(\\[[0-9A-Fa-f.:]+\\]|[^\\s:/?#@*\\[\\]]+)(:[0-9]{1,5})?$"}},
         "methods": {"type": "array", "minItems": 1, "items": {"enum": ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]}},
         "headers": {"type": ["object", "null"], "additionalProperties": {"type": "string"}},
         "secrets": {"type": "object", "propertyNames": {"pattern": "^[A-Za-z0-9!#$%&''*+.^_`|~-]+$"}, "additionalProperties": {
@@ -22,17 +22,23 @@ as $$
       }', '{"allow": ["api.github.com"], "methods": ["GET"], "secrets":'
         ' {"authorization": {"secret_name": "github", "hosts": ["api.github.com"], "prefix": "Bearer "}}}'),
       ('sql_query', '{
+        "database": {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$"},
         "schemas": {"type": "array", "minItems": 1, "maxItems": 20, "items": {"type": "string", "minLength": 1, "maxLength": 63,
           "not": {"pattern": "^(pg_.*|information_schema|howdah_private|graphile_worker)$"}}},
         "max_rows": {"type": "integer", "minimum": 1, "maximum": 1000},
         "max_cost": {"type": "number", "minimum": 1},
         "timeout_ms": {"type": "integer", "minimum": 1, "maximum": 60000}
       }', 'Of sql_query: {"schemas": ["shop"], "max_rows": 100, "max_cost": 10000000, "timeout_ms": 10000}.'
-        ' Schemas of the system cannot be read.'),
+        ' Schemas of the system cannot be read. Another database is {"database": "warehouse"}: the name of a secret that holds its URL.'),
       ('run_code', '{
         "timeout_ms": {"type": "integer", "minimum": 100, "maximum": 60000},
         "memory_mb": {"type": "integer", "minimum": 32, "maximum": 512}
       }', '{"timeout_ms": 10000, "memory_mb": 64}'),
+      ('extract', '{
+        "model": {"type": "string", "minLength": 1, "maxLength": 200},
+        "request_params": {"type": "object"},
+        "values_trust": {"enum": ["internal", "external"]}
+      }', '{"model": "reader", "values_trust": "external"}'),
       ('send_message', '{
         "max_per_thread": {"type": "integer", "minimum": 1, "maximum": 100000},
         "max_per_tree": {"type": "integer", "minimum": 1, "maximum": 100000}
@@ -40,14 +46,12 @@ as $$
   ) as b (name, settings, example) on b.name = builtin_settings.name
 $$;
 
--- Where http_request sends a secret is for admins to say (permits.sql). The secret is locked, so that it cannot be removed
--- before the configuration that names it is there to be seen.
+-- Where http_request sends a secret, and which database is asked, is for admins to say (permits.sql).
 create or replace function howdah_private.refuse_builtin_settings(name text, configuration jsonb) returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_tenant_id constant uuid := howdah.current_tenant();
   v_known record := howdah_private.builtin_settings(refuse_builtin_settings.name);
   v_names text[] := array(select jsonb_object_keys(v_known.settings));
   v_faults text[] := howdah_private.json_faults(
@@ -62,12 +66,5 @@ begin
       hint = coalesce('Did you mean ' || howdah_private.nearest_word(v_name, v_names) || '?',
         case when v_name is not null then 'The settings: ' || array_to_string(v_names, ', ') end, v_known.example);
   end if;
-  for v_name in
-    select s.value ->> 'secret_name' from jsonb_each(refuse_builtin_settings.configuration -> 'secrets') as s
-  loop
-    perform from howdah.secrets as k where k.name = v_name and k.tenant_id = v_tenant_id for key share;
-    if not found then
-      perform howdah_private.refuse_unknown_secret(v_name);
-    end if;
-  end loop;
+  perform howdah_private.hold_secrets(refuse_builtin_settings.configuration);
 end $$;

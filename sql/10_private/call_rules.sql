@@ -3,28 +3,36 @@
 --   approved   need not be asked about, since an approval sticks
 --   asked      want leave now, though they did not when the version was made; the stricter of the two counts
 --   withdrawn  may not be called any more, and why
+--   decided    by trust of the run: what policies say of their calls (tool_policies.sql)
+--   approved_for  need not be asked about for a policy, in runs that are trusted that far at least
 -- What takes back another run's effects does so whatever became of its tools.
-create or replace function howdah_private.call_rules(execution_id uuid)
-  returns table (approved text[], asked text[], withdrawn jsonb)
+drop function if exists howdah_private.call_rules(uuid); -- its columns change
+create function howdah_private.call_rules(execution_id uuid)
+  returns table (approved text[], asked text[], withdrawn jsonb, decided jsonb, approved_for jsonb)
   language plpgsql stable security definer rows 1
   set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_run record;
   v_refusal text;
+  v_has_policies boolean;
 begin
-  select e.root_execution_id, e.agent_version_id, e.compensates_execution_id into v_run
+  select e.tenant_id, e.root_execution_id, e.agent_version_id, e.compensates_execution_id into v_run
   from howdah.executions as e where e.id = call_rules.execution_id;
+  v_has_policies := exists (select from howdah.tool_policies as p where p.tenant_id = v_run.tenant_id);
   approved := howdah_private.approved_tools(call_rules.execution_id);
+  approved_for := case when approved = '{}' then '{}' else howdah_private.approved_trusts(call_rules.execution_id) end;
   asked := '{}';
   withdrawn := '{}';
+  decided := '{}';
   if v_run.compensates_execution_id is null then
     select case when e.user_id is not null and not howdah_private.user_may_run(e.user_id, coalesce(e.agent_id, e.workflow_id))
       then 'the user of the run may not run its agent any more' end
     into v_refusal from howdah.executions as e where e.id = v_run.root_execution_id;
     select coalesce(array_agg(p.name) filter (where p.wants_leave), '{}'),
-      coalesce(jsonb_object_agg(p.name, p.reason) filter (where p.reason is not null), '{}')
-    into asked, withdrawn
+      coalesce(jsonb_object_agg(p.name, p.reason) filter (where p.reason is not null), '{}'),
+      coalesce(jsonb_object_agg(p.name, p.policies) filter (where p.policies is not null), '{}')
+    into asked, withdrawn, decided
     from (
       select d.tool ->> 'name' as name, coalesce(g.requires_approval, t.requires_approval) as wants_leave,
         coalesce(v_refusal, case when t.id is null then 'it was deleted'
@@ -34,7 +42,8 @@ begin
               t.name = 'ask_user' and a.human_input or t.name = 'load_skill' and v.definition ? 'skills'))
             then 'it was taken from the agent'
           when t.kind = 'agent' and d.tool -> 'configuration' -> 'handoff' = 'true'
-            then howdah_private.handoff_refusal(call_rules.execution_id, t.agent_id) end) as reason
+            then howdah_private.handoff_refusal(call_rules.execution_id, t.agent_id) end) as reason,
+        case when v_has_policies then howdah_private.policies_of(v.agent_id, t, (d.tool ->> 'effect')::howdah.tool_effect) end as policies
       from howdah.agent_versions as v
       join howdah.agents as a on a.id = v.agent_id
       cross join lateral jsonb_array_elements(v.definition -> 'tools') as d (tool)
@@ -49,9 +58,11 @@ end $$;
 -- The same for many runs at once. What is asked and withdrawn is the same for all runs of a version and a user that
 -- were handed over as often, so it is looked at once for them; `is_shared`: what is approved is, too. All of it changes by audited tables alone: while the
 -- end of the tenant's audit log is at `stamp`, which every commit tells, nobody needs to ask again.
-create or replace function howdah_private.call_rules_of(ids uuid[])
+drop function if exists howdah_private.call_rules_of(uuid[]); -- its columns change
+create function howdah_private.call_rules_of(ids uuid[])
   returns table (
-    execution_id uuid, approved text[], asked text[], withdrawn jsonb, stamp bigint, is_shared boolean
+    execution_id uuid, approved text[], asked text[], withdrawn jsonb, stamp bigint, is_shared boolean, decided jsonb,
+    approved_for jsonb
   )
   language sql stable security definer
   set search_path = pg_catalog, pg_temp
@@ -71,7 +82,8 @@ as $$
   )
   select r.id, case when r.id = r.like_id then c.approved when t.has_approvals then howdah_private.approved_tools(r.id)
       else '{}' end, c.asked, c.withdrawn,
-    coalesce((select h.seq from howdah_private.audit_heads as h where h.tenant_id = r.tenant_id), 0), not t.has_approvals
+    coalesce((select h.seq from howdah_private.audit_heads as h where h.tenant_id = r.tenant_id), 0), not t.has_approvals,
+    c.decided, case when r.id = r.like_id then c.approved_for when t.has_approvals then howdah_private.approved_trusts(r.id) else '{}' end
   from runs as r join rules as c on c.like_id = r.like_id
   cross join lateral (
     select exists (select from howdah.approvals as a where a.tenant_id = r.tenant_id) as has_approvals

@@ -11,18 +11,20 @@
 -- The run of a workflow says whose version it pinned in agent_version_id, and by protocol 4 alone. Engines, handoffs,
 -- routers that look for members, prompts and skills are for protocol 5.
 --
--- Runs that are `alike` share what holds for their calls; see call_rules.sql.
+-- Runs that are `alike` share what holds for their calls; see call_rules.sql. `trust`: how far the run is trusted, see trust.sql;
+-- `is_filtered`: what it says is looked through first, see output_filters.sql. For protocol 6.
 --
 -- Every statement of it looks rows up by their keys, so its plans are made once and not for each call, and only the
 -- partitions between the first and the last id are opened.
-create or replace function howdah_private.claim_executions(worker uuid, ids uuid[], protocol int, after uuid, room int default 0)
+drop function if exists howdah_private.claim_executions(uuid, uuid[], int, uuid, int); -- its columns change
+create function howdah_private.claim_executions(worker uuid, ids uuid[], protocol int, after uuid, room int default 0)
   returns table (
     execution_id uuid, fence int, tenant_id uuid, agent_id uuid, agent_version_id uuid, session_id uuid,
     root_execution_id uuid, is_child boolean, is_compensation boolean, metadata jsonb, step_count int,
     exhausted howdah.stop_reason, active_ms_left bigint, watched boolean,
     is_suspect boolean, messages_at_retry int, refused jsonb,
     messages jsonb, history jsonb, attempts jsonb, is_new boolean, hooks jsonb, task jsonb,
-    overrides jsonb, alike text
+    overrides jsonb, alike text, trust howdah.trust, is_filtered boolean
   )
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan set enable_seqscan = off set jit = off
@@ -84,16 +86,19 @@ begin
       where m.execution_id = e.id and m.execution_id between v_first and v_last
     ),
     case when e.turn > 1 then howdah_private.session_history(e.session_id, e.turn)
-      when e.overrides -> 'ephemeral' = 'false' then howdah_private.sub_run_history(e.id) else '[]' end,
+      when e.overrides -> 'ephemeral' = 'false' then howdah_private.sub_run_history(e.id) else '[]' end
+      || case when e.history is null then '[]' else howdah_private.told_history(e.history) end,
     case when e.step_count = 0 then '[]' when e.workflow_id is not null then howdah_private.team_log(e.id)
       else howdah_private.attempts_since_last_answer(e.id) end,
     e.step_count = 0 or howdah_private.is_new_run(e),
     case when exists (select from howdah.hooks as h where h.tenant_id = e.tenant_id)
       then howdah_private.hooks_of(e.tenant_id, e.agent_id, e.workflow_id) end,
     case when e.workflow_id is not null then jsonb_build_object('input', e.input, 'data', e.input_data) end,
-    e.overrides,
+    case when e.client_tools is null then e.overrides
+      else coalesce(e.overrides, '{}') || jsonb_build_object('client_tools', e.client_tools) end,
     case when e.depth = 0 and e.compensates_execution_id is null and e.handoffs = 0
-      then concat_ws(' ', e.agent_version_id, e.workflow_version_id, e.user_id) end
+      then concat_ws(' ', e.agent_version_id, e.workflow_version_id, e.user_id) end,
+    e.trust, exists (select from howdah.output_filters as f where f.tenant_id = e.tenant_id and f.is_active)
   from howdah.executions as e
   where e.id = any (v_claimed) and e.id between v_first and v_last;
 end $$;
@@ -122,6 +127,7 @@ begin
     where e.id = any (v_ids) and e.id between v_first and v_last and e.id <> all (v_parked)
       and (e.status = 'queued' or (e.status = 'waiting' and e.waiting_for = 'timer'))
       and greatest(e.run_at, e.wake_at) <= clock_timestamp()
+      and (take_runs.protocol >= 6 or howdah_private.is_known_to_protocol_5(e))
       and (take_runs.protocol >= 5 or howdah_private.is_known_to_protocol_4(e))
       and (take_runs.protocol >= 4 or e.workflow_id is null)
       and (take_runs.protocol >= 2 or howdah_private.is_known_to_protocol_1(e))
@@ -134,16 +140,19 @@ begin
       owner_worker = take_runs.worker, fence = e.fence + 1,
       at_risk = false,
       message_count = greatest(e.message_count, 1),
+      trust = greatest(e.trust, e.input_trust, case when e.turn > 1 or e.overrides is not null or e.input_parts is not null or e.history is not null
+        then howdah_private.inherited_trust(e) end),
       active_since = clock_timestamp(), started_at = coalesce(e.started_at, clock_timestamp()),
       updated_at = now()
     where e.id = any (v_due) and e.id between v_first and v_last
-    returning e.id, e.tenant_id, e.session_id, e.input, e.input_data, e.input_parts, e.agent_version_id
+    returning e.id, e.tenant_id, e.session_id, e.input, e.input_data, e.input_parts, e.agent_version_id, e.input_trust
   ),
   opened as (
     -- message 1 is the input, its data as JSON below the text; it is written when the run first begins
     insert into howdah.messages (execution_id, seq, tenant_id, session_id, role, content, parts, trust)
     select c.id, 1, c.tenant_id, c.session_id, 'user',
-      howdah_private.first_content(c.input, c.input_data, c.agent_version_id), c.input_parts, 'user'
+      howdah_private.first_content(c.input, c.input_data, c.agent_version_id), c.input_parts,
+      greatest('user', c.input_trust, case when c.input_parts is not null then howdah_private.parts_trust(c.tenant_id, c.input_parts) end)
     from claimed as c
     on conflict do nothing
   )

@@ -16,6 +16,9 @@
 -- already ends at after + steps can only be that writer's own. The first call may still be on its way when the
 -- second one comes and waits for it, so what stands now is read by a volatile function, in a snapshot of its own.
 --
+-- `trust` of a step is that of what the run reads by it, a tool's result without one is external; the run's own is the
+-- lowest of all (trust.sql).
+--
 -- `over_quota`: no model may be called any more, the run is to be parked (`quota`); see quota_spending.sql.
 --
 -- `rules_stamp`: while it stays the same, so does what holds for a run's calls; see call_rules.sql.
@@ -69,12 +72,13 @@ begin
     cross join lateral (
       select count(*)::int as steps_added, count(*) filter (where r.kind = 'model')::int as answers,
         coalesce(sum(jsonb_array_length(r.messages)), 0)::int as messages_added,
+        max(case r.kind when 'tool' then coalesce(r.trust, 'external') else r.trust end) as read,
         coalesce(sum(r.tokens_in), 0) as tokens_in, coalesce(sum(r.tokens_out), 0) as tokens_out,
         coalesce(sum((
           select howdah_private.price(r.tokens_in, r.tokens_out, m) from howdah.models as m where m.id = r.model_id
         )), 0) as cost
       from jsonb_to_recordset(c.steps)
-        as r (kind howdah.step_kind, model_id uuid, tokens_in int, tokens_out int, messages jsonb)
+        as r (kind howdah.step_kind, model_id uuid, tokens_in int, tokens_out int, trust howdah.trust, messages jsonb)
     ) as s
   ),
   moved as (
@@ -82,11 +86,10 @@ begin
     set step_count = e.step_count + i.steps_added,
       model_count = e.model_count + i.answers,
       message_count = e.message_count + i.messages_added,
-      tokens_in = e.tokens_in + i.tokens_in,
-      tokens_out = e.tokens_out + i.tokens_out,
+      tokens_in = e.tokens_in + i.tokens_in, tokens_out = e.tokens_out + i.tokens_out,
       cost = e.cost + i.cost,
-      crashes_without_progress = 0,
-      at_risk = false,
+      trust = greatest(e.trust, i.read),
+      crashes_without_progress = 0, at_risk = false,
       updated_at = now(),
       status = howdah_private.next_status(i.wanted, i.waits_for, e),
       stop_reason = (i.move ->> 'stop_reason')::howdah.stop_reason,
@@ -141,9 +144,9 @@ begin
     )
     select m.id, x.seq, m.tenant_id, m.session_id, m.after + x.step, x.role, x.content, x.parts, x.tool_calls,
       x.tool_call_id, coalesce(x.parent_seq, x.seq - 1), x.covers_from_seq, x.covers_to_seq, m.agent_id,
-      case when x.kind = 'guard' then 'system' when x.covers_to_seq is not null then 'internal'
-        when x.role = 'tool' then case when x.trust in ('internal', 'user', 'system') then x.trust else 'external' end when x.role = 'user' then 'user' when x.role = 'system' then 'system'
-        else 'internal' end::howdah.trust,
+      case when x.kind in ('guard', 'handoff') then 'system' when x.covers_to_seq is not null then 'internal'
+        when x.role in ('user', 'system') then x.role::text::howdah.trust
+        else coalesce(x.trust, case x.role when 'tool' then 'external' else 'internal' end::howdah.trust) end,
       case x.role when 'assistant' then coalesce(x.tokens_in, 0) else 0 end,
       case x.role when 'assistant' then coalesce(x.tokens_out, 0) else 0 end
     from moved as m
@@ -153,7 +156,7 @@ begin
         m.messages_before + t.position
           + case when s.position > 1 then howdah_private.messages_in_steps(m.steps, s.position - 1) else 0 end as seq
       from rows from (
-        jsonb_to_recordset(m.steps) as (kind howdah.step_kind, tokens_in int, tokens_out int, trust text, messages jsonb)
+        jsonb_to_recordset(m.steps) as (kind howdah.step_kind, tokens_in int, tokens_out int, trust howdah.trust, messages jsonb)
       ) with ordinality as s (kind, tokens_in, tokens_out, trust, messages, position)
       cross join lateral rows from (
         jsonb_to_recordset(s.messages) as (
@@ -166,20 +169,20 @@ begin
     ) as x
   )
   select i.id,
-    case when m.id is not null or e.step_count = i.after + i.steps_added then 'committed'
-      when e.has_inbox and e.owner_worker = commit_steps.worker and e.step_count = i.after then 'inbox'
+    case when m.id is not null or (n.run).step_count = i.after + i.steps_added then 'committed'
+      when (n.run).has_inbox and (n.run).owner_worker = commit_steps.worker and (n.run).step_count = i.after then 'inbox'
       else 'stale' end,
-    coalesce(m.status, e.status), coalesce(m.step_count, e.step_count),
-    case when m.id is null then howdah_private.exhausted_limit(e) else m.exhausted end,
-    case when m.id is null then howdah_private.active_ms_left(e) else m.active_ms_left end,
-    (select true from howdah_private.watchers as w where w.execution_id = i.id limit 1) is not null,
-    coalesce(m.has_inbox, e.has_inbox), coalesce(m.is_pause_requested, e.is_pause_requested),
+    coalesce(m.status, (n.run).status), coalesce(m.step_count, (n.run).step_count),
+    case when m.id is null then (n.run).exhausted else m.exhausted end,
+    case when m.id is null then (n.run).active_ms_left else m.active_ms_left end,
+    exists (select from howdah_private.watchers) -- mostly nobody watches, and no run is looked for
+      and (select true from howdah_private.watchers as w where w.execution_id = i.id limit 1) is not null,
+    coalesce(m.has_inbox, (n.run).has_inbox), coalesce(m.is_pause_requested, (n.run).is_pause_requested),
     v_counts and (howdah_private.over_quota(i.id)).quota_id is not null,
-    (select h.seq from howdah_private.audit_heads as h where h.tenant_id = coalesce(m.tenant_id, e.tenant_id))
+    (select h.seq from howdah_private.audit_heads as h where h.tenant_id = coalesce(m.tenant_id, (n.run).tenant_id))
   from input as i
   left join moved as m on m.id = i.id
-  left join lateral howdah_private.execution_now(case when m.id is null then i.id end) as e
-    on e.fence = i.fence;
+  cross join lateral (select howdah_private.execution_now(case when m.id is null then i.id end, i.fence) as run) as n;
 
   if v_more then
     perform howdah_private.follow_commit(commit_steps.worker, commit_steps.commits);

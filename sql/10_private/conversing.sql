@@ -100,8 +100,9 @@ begin
       join howdah.executions as e on e.id = f.id where e.agent_id is not null order by e.id
     );
   end if;
-  insert into howdah_private.inbox (execution_id, tenant_id, kind, content, parts)
-  select i.id, run.tenant_id, 'input', coalesce(tell_run.content, ''), nullif(nullif(tell_run.input_parts, 'null'), '[]')
+  insert into howdah_private.inbox (execution_id, tenant_id, kind, content, parts, trust)
+  select i.id, run.tenant_id, 'input', coalesce(tell_run.content, ''), nullif(nullif(tell_run.input_parts, 'null'), '[]'),
+    greatest(howdah_private.bound_trust(), howdah_private.parts_trust(run.tenant_id, tell_run.input_parts))
   from unnest(v_ids) as i (id);
   perform howdah_private.wake_runs(v_ids) where cardinality(v_ids) > 0;
   return cardinality(v_ids) > 0;

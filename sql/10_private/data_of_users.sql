@@ -136,6 +136,8 @@ begin
   select jsonb_build_object('resources', count(*), 'files', coalesce(
     jsonb_agg(g.storage_path order by g.storage_path) filter (where g.storage_path is not null), '[]'))
   into v_files from gone as g;
+  update howdah.feedback_entries as f set comment = '[erased]'
+  where f.tenant_id = u.tenant_id and f.created_by = u.username and f.comment is not null;
   return v_files || jsonb_build_object('questions', v_answers, 'mail', howdah_private.erase_mail(u, erase_elsewhere.runs));
 end $$;
 
@@ -150,6 +152,8 @@ as $$
   where q.tenant_id = u.tenant_id and u.username in (q.answered_by, q.escalate_to);
   update howdah.approvals as a set created_by = new_name
   where a.tenant_id = u.tenant_id and a.created_by = u.username;
+  update howdah.feedback_entries as f set created_by = new_name
+  where f.tenant_id = u.tenant_id and f.created_by = u.username;
   update howdah.mail as m set created_by = new_name
   where m.tenant_id = u.tenant_id and m.created_by = u.username;
   update howdah.api_keys as k set created_by = new_name

@@ -129,6 +129,12 @@ as $$
         select from howdah_private.ended_runs as r join howdah.executions as x on x.id = r.execution_id
         where r.tenant_id = e.tenant_id and x.root_execution_id = e.id and r.created_at > now() - interval '1 hour'
       ) or exists (
+        select from howdah.webhook_deliveries as d
+        where d.execution_id = e.id and d.tenant_id = e.tenant_id and d.status = 'pending' and e.completed_at > now() - interval '1 hour'
+      ) or exists (
+        select from howdah.watched_rows as w
+        where w.execution_id = e.id and w.tenant_id = e.tenant_id and w.write_back = 'waiting' and e.completed_at > now() - interval '1 hour'
+      ) or exists (
         select from howdah.executions as c
         where c.root_execution_id = e.id and c.parent_execution_id is not null and c.completed_at is null
       ) then now() + interval '1 minute' end

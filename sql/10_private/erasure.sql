@@ -20,7 +20,7 @@ begin
   where m.execution_id = any (erase_log.ids);
   get diagnostics messages = row_count;
   update howdah.executions as e
-  set input = '[erased]', input_data = null, input_parts = null, output = case when e.output is not null then '[erased]' end,
+  set input = '[erased]', input_data = null, input_parts = null, history = null, client_tools = null, output = case when e.output is not null then '[erased]' end,
     output_data = null, error = howdah_private.erased_error(e.error), metadata = '{}',
     idempotency_key = case when erase_log.keep_keys then e.idempotency_key end,
     metrics = jsonb_strip_nulls(jsonb_build_object('finish_reason', e.metrics -> 'finish_reason')),
@@ -42,14 +42,16 @@ begin
   get diagnostics executions = row_count;
 end $$;
 
--- What one answered in the run of another: the step that says so, and what the model was told.
+-- What one answered in the run of another: the step that says so, what the model was told, and what the server of the call, which
+-- had the answer, asked a model.
 create or replace function howdah_private.erase_answer_log(execution_id uuid, call_id text) returns void
   language sql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
-  update howdah.steps as s set output = '"[erased]"', annotations = null
+  update howdah.steps as s
+  set input = case s.kind when 'model' then '"[erased]"' else s.input end, output = '"[erased]"', annotations = null
   where s.execution_id = erase_answer_log.execution_id and s.call_id = erase_answer_log.call_id
-    and s.kind in ('answer', 'tool');
+    and s.kind in ('answer', 'tool', 'model');
   update howdah.messages as m set content = '[erased]', parts = null
   where m.execution_id = erase_answer_log.execution_id and m.tool_call_id = erase_answer_log.call_id
 $$;
@@ -101,12 +103,14 @@ declare
   v_questions bigint;
 begin
   update howdah.questions as q
-  set prompt = '[erased]', schema = null, options = null, default_answer = null, answer_data = null,
+  set prompt = '[erased]', schema = null, options = null, default_answer = null, answer_data = null, preview = null,
     tool_call = howdah_private.erased_calls(jsonb_build_array(q.tool_call)) -> 0,
     answer = case when q.answer is not null and q.kind = 'question' then '[erased]' else q.answer end,
     status = case q.status when 'open' then 'cancelled' else q.status end
   where q.execution_id = any (erase_runs.ids);
   get diagnostics v_questions = row_count;
+  update howdah.feedback_entries as f set comment = '[erased]'
+  where f.execution_id = any (erase_runs.ids) and f.comment is not null;
   return to_jsonb(howdah_private.erase_log(erase_runs.ids, erase_runs.keep_keys)) || jsonb_build_object('questions', v_questions) || v_beside;
 end $$;
 
@@ -130,6 +134,7 @@ begin
   delete from howdah.questions as q where q.execution_id = any (delete_runs.ids);
   get diagnostics v_questions = row_count;
   delete from howdah.approvals as a where a.execution_id = any (delete_runs.ids);
+  delete from howdah.feedback_entries as f where f.execution_id = any (delete_runs.ids);
   v_log := to_jsonb(howdah_private.delete_log(delete_runs.ids));
   insert into howdah_private.todo_changes as t (tenant_id, session_id, changes)
   select s.tenant_id, s.id, v.version - howdah_private.session_version(s.id) + 1
@@ -152,6 +157,8 @@ begin
   delete from howdah_private.inbox as i where i.execution_id = any (delete_beside.ids);
   delete from howdah_private.ended_runs as r where r.execution_id = any (delete_beside.ids);
   delete from howdah_private.receivers as r where r.execution_id = any (delete_beside.ids);
+  delete from howdah.webhook_deliveries as d where d.execution_id = any (delete_beside.ids);
+  delete from howdah.watched_rows as w where w.execution_id = any (delete_beside.ids);
   delete from howdah.board_entries as b
   where b.root_execution_id = any (delete_beside.ids) or b.written_by_execution_id = any (delete_beside.ids);
   -- what still waits in the mailbox of an agent is for other runs

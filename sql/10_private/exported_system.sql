@@ -37,7 +37,7 @@ declare
 begin
   loop
     for v_use in
-      select u.path, u.name, case u.what when 'member' then 'agent or workflow' else u.what end as what,
+      select u.path, u.name, u.what as kind, case u.what when 'member' then 'agent or workflow' else u.what end as what,
         p.parts
       from howdah_private.system_uses(v_document) as u
       cross join lateral (
@@ -49,7 +49,9 @@ begin
       order by length(u.path) desc, u.path desc -- of a list the last first, so that the others keep their places
     loop
       v_left_out := v_left_out || jsonb_build_object('path', v_use.path,
-        'message', format('%s %s was deleted, and is left out here', v_use.what, to_jsonb(v_use.name)));
+        'message', format(case when howdah_private.was_deleted(v_use.kind, v_use.name) or v_use.name = any (v_lost_tools)
+            then '%s %s was deleted, and is left out here' else 'there is no %s %s, so it is left out here' end,
+          v_use.what, to_jsonb(v_use.name)));
       v_document := howdah_private.without_use(v_document, v_use.parts, v_use.name);
       if v_use.parts[1] = 'tools' and v_use.parts[3] <> 'compensation' then
         v_lost_tools := v_lost_tools || v_use.parts[2];
@@ -59,6 +61,26 @@ begin
   end loop;
   return jsonb_build_object('document', v_document, 'left_out', to_jsonb(v_left_out));
 end $$;
+
+-- Whether there was one of that name. Of what is deleted softly the row says so; of the rest nobody knows that it ever was.
+create or replace function howdah_private.was_deleted(kind text, name text) returns boolean
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select exists (
+    select from (
+      select 'agent' as kind, a.name, a.tenant_id, a.deleted_at from howdah.agents as a
+      union all
+      select 'workflow', w.name, w.tenant_id, w.deleted_at from howdah.workflows as w
+      union all
+      select 'prompt', p.name, p.tenant_id, p.deleted_at from howdah.prompts as p
+      union all
+      select 'skill', s.name, s.tenant_id, s.deleted_at from howdah.skills as s
+    ) as d
+    where d.tenant_id = howdah.current_tenant() and d.name = was_deleted.name and d.deleted_at is not null
+      and (d.kind = was_deleted.kind or (was_deleted.kind = 'member' and d.kind in ('agent', 'workflow')))
+  )
+$$;
 
 -- The document without one place where it names something, and without what was only said about that.
 create or replace function howdah_private.without_use(document jsonb, parts text[], name text) returns jsonb

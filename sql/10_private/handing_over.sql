@@ -1,18 +1,19 @@
 -- A run is handed over: from this commit on another agent goes on with the same run. What the run is stays; agent_id and
 -- agent_version_id say who has it now, and its steps of kind `handoff` who had it before.
 
--- The version of an agent that a run below this root works with: the one it had when the root began, or its first.
+-- The version of an agent that a run below this root works with: the one it had when the root began, or its first; but for what
+-- admins have said since, as for children (executions.sql).
 create or replace function howdah_private.version_at(agent_id uuid, root_execution_id uuid) returns uuid
   language sql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
-  select coalesce((
+  select howdah_private.unless_outdated(coalesce((
     select v.id from howdah.agent_versions as v join howdah.executions as r on r.id = version_at.root_execution_id
     where v.agent_id = version_at.agent_id and v.created_at <= r.created_at
     order by v.version desc limit 1
   ), (
     select v.id from howdah.agent_versions as v where v.agent_id = version_at.agent_id order by v.version limit 1
-  ))
+  )), (select a.current_version_id from howdah.agents as a where a.id = version_at.agent_id))
 $$;
 
 -- What the step says besides the reason: who had the run, and who has it now. It is read where the step is written, so

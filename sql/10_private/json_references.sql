@@ -94,3 +94,58 @@ begin
   end loop;
   return null;
 end $$;
+
+-- A schema nobody could check a value against: what it refers to stands in another document, which is never fetched, or nowhere.
+-- References by name ($anchor, $id) are left to whoever checks.
+create or replace function howdah_private.refuse_references(field text, schema jsonb) returns void
+  language plpgsql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_found record;
+begin
+  if not jsonb_path_exists(refuse_references.schema, 'strict $.**."$ref" ? (@.type() == "string")')
+    or jsonb_path_exists(refuse_references.schema, 'strict $.**."$id"') then
+    return;
+  end if;
+  select r.path, r.reference into v_found
+  from howdah_private.schema_references(refuse_references.field, refuse_references.schema) as r
+  where r.reference not like '#%'
+    or (r.reference like '#/%' and howdah_private.json_referred(refuse_references.schema, r.reference) is null)
+  order by r.path limit 1;
+  if found then
+    raise exception using errcode = 'HWINV',
+      message = format('%s is not a JSON Schema that can be checked: %s: %s %s', refuse_references.field, v_found.path,
+        to_jsonb(left(v_found.reference, 200)),
+        case when v_found.reference like '#%' then 'leads nowhere' else 'leads to another document' end),
+      detail = jsonb_build_object('field', refuse_references.field, 'path', v_found.path)::text,
+      hint = 'Put what it refers to below $defs, and refer to it as #/$defs/NAME.';
+  end if;
+end $$;
+
+-- Each $ref of a schema with its path; what is data (enum, default, …) is not looked into.
+create or replace function howdah_private.schema_references(field text, schema jsonb)
+  returns table (path text, reference text)
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  with recursive parts (path, part) as (
+    select schema_references.field, schema_references.schema
+    union all
+    select c.path, c.part
+    from parts as p
+    cross join lateral jsonb_each(case jsonb_typeof(p.part) when 'object' then p.part else '{}' end) as k (name, value)
+    cross join lateral (select howdah_private.keyword_kind(k.name) as is_of, jsonb_typeof(k.value) as type) as w
+    cross join lateral (
+      select p.path || '.' || k.name, k.value where w.is_of in ('schema', 'schema or list of schemas') and w.type = 'object'
+      union all
+      select p.path || '.' || k.name || '.' || e.name, e.value
+      from jsonb_each(case when w.is_of = 'schemas by name' and w.type = 'object' then k.value else '{}' end) as e (name, value)
+      union all
+      select format('%s.%s[%s]', p.path, k.name, e.place - 1), e.value
+      from jsonb_array_elements(case when w.is_of in ('list of schemas', 'schema or list of schemas') and w.type = 'array'
+        then k.value else '[]' end) with ordinality as e (value, place)
+    ) as c (path, part)
+  )
+  select p.path || '.$ref', p.part ->> '$ref' from parts as p where jsonb_typeof(p.part -> '$ref') = 'string'
+$$;

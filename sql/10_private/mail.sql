@@ -11,6 +11,36 @@ as $$
   select pg_advisory_xact_lock(hashtextextended('howdah.mail ' || lock_mailbox.agent_id, 0))
 $$;
 
+-- Without a key, which would let one transaction wait for another.
+create or replace function howdah_private.enqueue_delivery(tenant_id uuid, agent_id uuid) returns void
+  language sql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  select graphile_worker.add_job('deliver_mail',
+    json_build_object('agent_id', enqueue_delivery.agent_id, 'tenant_id', enqueue_delivery.tenant_id))
+$$;
+
+-- Wakes the runs that wait for what lies in a mailbox already, for a sender who may not lock them.
+create or replace function howdah_private.deliver_mail(tenant_id uuid, agent_id uuid) returns void
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_runs uuid[];
+begin
+  perform howdah_private.lock_mailbox(deliver_mail.agent_id);
+  v_runs := array(
+    select distinct e.id::uuid from howdah_private.receivers as r
+    join howdah.executions as e on e.id = r.execution_id and e.completed_at is null
+    where r.tenant_id = deliver_mail.tenant_id and r.agent_id = deliver_mail.agent_id
+      and exists (select from howdah_private.unread_mail(e, null) as m)
+  );
+  if v_runs <> '{}' then
+    perform howdah_private.lock_lineage(v_runs);
+    perform howdah_private.wake_runs(v_runs);
+  end if;
+end $$;
+
 -- Whether a run may write to an agent: one that takes runs, and that the run's user may run. A run that is nobody's reaches
 -- what is open to the whole tenant.
 create or replace function howdah_private.may_write_to(run howdah.executions, a howdah.agents) returns boolean
@@ -301,10 +331,12 @@ as $$
     returning m.*
   )
   select coalesce(jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
-    'id', t.id, 'from', coalesce(a.name, t.created_by), 'from_run', t.from_execution_id, 'trust', t.trust,
+    'id', t.id, 'from', coalesce(a.name, t.created_by), 'from_run', t.from_execution_id, 'trust', case
+      when t.from_execution_id is null then t.trust else greatest(t.trust, coalesce(e.trust, 'external')) end,
     'thread', t.thread_id, 'reply_to', t.reply_to_id, 'subject', t.subject, 'content', t.content, 'sent_at', t.created_at
   )) order by t.id), '[]')
   from taken as t left join howdah.agents as a on a.id = t.from_agent_id
+  left join howdah.executions as e on e.id = t.from_execution_id
 $$;
 
 -- Called by the worker in the transaction that commits the tool's step, or that parks the call: then `waits_ms` says how

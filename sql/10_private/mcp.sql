@@ -24,6 +24,15 @@ begin
       detail = jsonb_build_object('field', 'configuration', 'path', 'configuration.url')::text,
       hint = 'Leave it out. Store a key as a secret (howdah secret set NAME) and name it in secret_name or secrets.';
   end if;
+  if exists (
+    select from howdah.models as m
+    where m.tenant_id = s.tenant_id and m.id = s.sampling_model_id and m.purpose <> 'llm'
+  ) then
+    raise exception using errcode = 'HWINV',
+      message = format('the sampling model of MCP server %L is none that answers', s.name),
+      detail = jsonb_build_object('field', 'sampling_model_id', 'server', s.name)::text,
+      hint = 'Name a model whose purpose is llm, or none: what the server asks of a model is refused then.';
+  end if;
 end $$;
 
 -- The names of the secrets that are handed to a server.
@@ -35,12 +44,26 @@ create or replace function howdah_private.mcp_secrets(configuration jsonb) retur
     order by 1
   );
 
--- Whoever has a connection compares it: another one means another connection.
+-- Whoever has a connection compares it: another one means another connection. What a server may ask for it is told as the
+-- connection begins.
 create or replace function howdah_private.mcp_revision(s howdah.mcp_servers) returns text
   language sql stable
   set search_path = pg_catalog, pg_temp
 as $$
-  select encode(sha256(convert_to(s.type || ' ' || s.configuration, 'UTF8')), 'hex')
+  select encode(sha256(convert_to(s.type || ' ' || s.configuration
+    || case when s.sampling_model_id is null then '' else ' sampling' end
+    || case when s.allows_elicitation then ' elicitation' else '' end, 'UTF8')), 'hex')
+$$;
+
+-- The model that answers what a server asks of one, as it is now.
+create or replace function howdah_private.sampling_model(server howdah.mcp_servers) returns jsonb
+  language sql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  select jsonb_build_object('id', m.id, 'name', m.name, 'provider', m.provider, 'model', m.model, 'base_url', m.base_url,
+    'context_tokens', m.context_tokens, 'request_params', '{}'::jsonb)
+    || case when m.secret_name is null then '{}' else jsonb_build_object('secret_name', m.secret_name) end
+  from howdah.models as m where m.tenant_id = server.tenant_id and m.id = server.sampling_model_id
 $$;
 
 -- What a worker has to know to reach it, of the tenant whose run asks; null when it is not active or not there.
@@ -49,7 +72,8 @@ create or replace function howdah_private.mcp_server(tenant_id uuid, server_id u
   set search_path = pg_catalog, pg_temp
 as $$
   select jsonb_build_object('id', s.id, 'tenant_id', s.tenant_id, 'name', s.name, 'type', s.type,
-    'configuration', s.configuration, 'revision', howdah_private.mcp_revision(s))
+    'configuration', s.configuration, 'revision', howdah_private.mcp_revision(s),
+    'allows_elicitation', s.allows_elicitation, 'sampling_model', howdah_private.sampling_model(s))
   from howdah.mcp_servers as s
   where s.tenant_id = mcp_server.tenant_id and s.id = mcp_server.server_id and s.is_active
 $$;
@@ -178,10 +202,12 @@ exception when sqlstate 'HWINV' or sqlstate 'HWCNF' then
   update howdah.mcp_tools as m set status = 'refused', fault = sqlerrm where m.id = tool.id;
 end $$;
 
--- Its own word counts where the server is trusted that far; anything else must not be called twice.
+-- Its own word counts where the server is trusted that far; anything else must not be called twice. What reads by the protocol,
+-- resources and prompts, is not the server's word but a worker's: those tools it makes itself.
 create or replace function howdah_private.mcp_effect(annotations jsonb, is_trusted boolean) returns howdah.tool_effect
   language sql immutable
   return case
+    when mcp_effect.annotations ? 'protocol' then 'pure'
     when not mcp_effect.is_trusted then 'once'
     when mcp_effect.annotations -> 'readOnlyHint' = 'true' then 'pure'
     when mcp_effect.annotations -> 'idempotentHint' = 'true' then 'idempotent'
@@ -303,3 +329,17 @@ as $$
     where t.server_id = mark_server_agents_stale.server_id
   ))
 $$;
+
+-- A file that came with a result, as a row (run_files.sql), and the model is told its name and id. What a server gives may say
+-- anything.
+create or replace function howdah_private.keep_mcp_file(execution_id uuid, name text, type text, bytes bytea, origin jsonb)
+  returns uuid
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_run howdah.executions := howdah_private.calling_run(keep_mcp_file.execution_id);
+begin
+  perform howdah_private.lock_files(v_run);
+  return howdah_private.keep_file(v_run, name, type, bytes, origin || '{"trust": "external"}');
+end $$;

@@ -41,6 +41,18 @@ as $$
   )
 $$;
 
+-- Up to protocol 5 a worker knows neither policies nor filters, nor requests of APIs, nor tools that a client calls.
+create or replace function howdah_private.is_known_to_protocol_5(e howdah.executions) returns boolean
+  language sql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  select e.client_tools is null
+    and not exists (select from howdah.tool_policies as p where p.tenant_id = e.tenant_id and p.decision <> 'allow')
+    and not exists (select from howdah.output_filters as f where f.tenant_id = e.tenant_id and f.is_active)
+    and not exists (
+      select from howdah.agent_versions as v where v.id = e.agent_version_id and v.definition -> 'tools' @> '[{"kind": "http"}]')
+$$;
+
 create or replace function howdah_private.claim_executions(worker uuid, ids uuid[])
   returns table (
     execution_id uuid, fence int, tenant_id uuid, agent_id uuid, agent_version_id uuid, session_id uuid,

@@ -86,8 +86,9 @@ as $$
   cross join lateral (select filled_in.vals -> howdah_private.marked_name(p.marker) as value) as v
 $$;
 
--- The text of a prompt as an agent's version holds it, for what a run brings; HWINV says which value is missing or unfit.
-create or replace function howdah_private.rendered_prompt(prompt jsonb, given jsonb) returns text
+-- The text of a prompt as an agent's version holds it, for what a run brings; HWINV says which value is missing or unfit, and
+-- in which field whoever asks would give it.
+create or replace function howdah_private.rendered_prompt(prompt jsonb, given jsonb, field text default 'variables') returns text
   language plpgsql immutable security definer
   set search_path = pg_catalog, pg_temp
 as $$
@@ -99,8 +100,9 @@ declare
 begin
   if cardinality(v_faults) > 0 then
     raise exception using errcode = 'HWINV',
-      message = format('prompt %s: %s', rendered_prompt.prompt ->> 'name', array_to_string(v_faults, '; ')),
-      detail = jsonb_build_object('field', 'variables', 'prompt', rendered_prompt.prompt -> 'name',
+      message = format('%s for prompt %s: %s', rendered_prompt.field, rendered_prompt.prompt ->> 'name',
+        array_to_string(v_faults, '; ')),
+      detail = jsonb_build_object('field', rendered_prompt.field, 'prompt', rendered_prompt.prompt -> 'name',
         'faults', to_jsonb(v_faults))::text,
       hint = 'A run brings values in input_data, its agent in prompt_values: '
         || (select string_agg(k.name, ', ' order by k.name) from jsonb_object_keys(v_variables) as k (name)) || '.';
@@ -114,7 +116,7 @@ create or replace function howdah_private.refuse_prompt_values(version_id uuid, 
   language sql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
-  select howdah_private.rendered_prompt(v.definition #> '{agent,prompt}', refuse_prompt_values.input_data)
+  select howdah_private.rendered_prompt(v.definition #> '{agent,prompt}', refuse_prompt_values.input_data, 'input_data')
   from howdah.agent_versions as v
   where v.id = refuse_prompt_values.version_id and v.definition -> 'agent' ? 'prompt'
 $$;

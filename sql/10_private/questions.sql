@@ -128,13 +128,17 @@ begin
   return query select coalesce(v_given, v_data #>> '{}'), v_data;
 end $$;
 
--- What is wrong with an answer to ask_user: its schema decides, else the options, else it may be any text.
+-- What is wrong with an answer to ask_user: its schema decides, else the options, else it may be any text. What a server asks is
+-- answered by values that fit, or by a word: accept, where nothing has to be filled in, or decline.
 create or replace function howdah_private.reply_fault(q howdah.questions, given text, data jsonb) returns text
   language sql stable
   set search_path = pg_catalog, pg_temp
 as $$
   select case
     when reply_fault.given is null and reply_fault.data is null then 'an answer is missing'
+    when q.trust = 'external' and reply_fault.given = 'decline' and reply_fault.data is null then null
+    when q.trust = 'external' and reply_fault.given = 'accept'
+      then (howdah_private.json_faults(q.schema, coalesce(reply_fault.data, '{}')))[1]
     when q.schema is not null
       then (howdah_private.json_faults(q.schema, coalesce(reply_fault.data, to_jsonb(reply_fault.given))))[1]
     when q.options is not null and not q.options ? coalesce(reply_fault.given, reply_fault.data #>> '{}')
@@ -214,23 +218,31 @@ begin
 end $$;
 
 -- From now on calls of this tool are not asked about in the run and those below it, its session or its agent. A run
--- without a session is all there is of one.
+-- without a session is all there is of one. One that was remembered for runs that were trusted more now counts for these, too.
 create or replace function howdah_private.remember_approval(q howdah.questions, scope howdah.approval_scope)
   returns void
   language sql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
-  insert into howdah.approvals (tenant_id, scope, tool, execution_id, session_id, agent_id, created_by)
+  insert into howdah.approvals (tenant_id, scope, tool, execution_id, session_id, agent_id, created_by, trust)
   select q.tenant_id, s.scope, q.tool_call ->> 'name',
     case when s.scope = 'run' then case remember_approval.scope when 'run' then q.execution_id
       else q.root_execution_id end end,
     case s.scope when 'session' then q.session_id end,
-    case s.scope when 'agent' then e.agent_id end, howdah_private.actor()
+    case s.scope when 'agent' then e.agent_id end, howdah_private.actor(), greatest('user', e.trust)
   from howdah.executions as e
   cross join lateral (
     select case when remember_approval.scope = 'session' and q.session_id is null then 'run'
       else remember_approval.scope end as scope
   ) as s
   where e.id = q.execution_id and s.scope is not null
-  on conflict do nothing
+  on conflict do nothing;
+  update howdah.approvals as a set trust = e.trust
+  from howdah.executions as e
+  where e.id = q.execution_id and remember_approval.scope is not null and a.tenant_id = q.tenant_id
+    and a.tool = q.tool_call ->> 'name' and a.trust < e.trust and case a.scope
+      when 'run' then a.execution_id in (q.execution_id, q.root_execution_id)
+      when 'session' then remember_approval.scope = 'session' and a.session_id = q.session_id
+      else remember_approval.scope = 'agent' and a.agent_id = e.agent_id end
+    and (a.scope <> 'run' or remember_approval.scope <> 'agent')
 $$;

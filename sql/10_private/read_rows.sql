@@ -13,17 +13,17 @@ as $$
 $$;
 
 -- The list of schemas once more, by what Postgres' own planner is going to read and not by the text: each table has to stand
--- in one of them, or be read by a view, a policy or a partitioned table that does.
-create or replace function howdah_private.refuse_other_schemas(plan json, schemas text[]) returns void
-  language plpgsql stable
+-- in one of them, or be read by a view, a policy or a partitioned table that does. Gives one that does not.
+create or replace function howdah_private.table_elsewhere(plan json, schemas text[]) returns text
+  language sql stable
   set search_path = pg_catalog, pg_temp
 as $$
-declare
-  v_table text;
-begin
   with recursive read_tables as (
-    select distinct to_regclass(format('%I.%I', p.node ->> 'Schema', p.node ->> 'Relation Name'))::oid as oid
-    from jsonb_path_query(plan::jsonb, 'strict $.** ? (exists (@."Relation Name"))') as p (node)
+    -- by their names, not by to_regclass: a view may read what is in a schema that its reader may not use
+    select distinct c.oid
+    from jsonb_path_query(table_elsewhere.plan::jsonb, 'strict $.** ? (exists (@."Relation Name"))') as p (node)
+    join pg_namespace as n on n.nspname = p.node ->> 'Schema'
+    join pg_class as c on (c.relnamespace, c.relname) = (n.oid, (p.node ->> 'Relation Name')::name)
   ),
   readers as (
     select d.refobjid as oid, r.ev_class as reader from pg_depend as d
@@ -41,16 +41,25 @@ begin
     union
     select x.start, r.reader from reached as x join readers as r on r.oid = x.oid
   )
-  select t.oid::regclass::text into v_table from read_tables as t
+  select t.oid::regclass::text from read_tables as t
   where not exists (
     select from reached as x
     join pg_class as c on c.oid = x.oid join pg_namespace as n on n.oid = c.relnamespace
-    where x.start = t.oid and n.nspname = any (schemas)
+    where x.start = t.oid and n.nspname = any (table_elsewhere.schemas)
   )
-  limit 1;
+  limit 1
+$$;
+
+create or replace function howdah_private.refuse_other_schemas(plan json, schemas text[]) returns void
+  language plpgsql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_table constant text := howdah_private.table_elsewhere(refuse_other_schemas.plan, refuse_other_schemas.schemas);
+begin
   if v_table is not null then
     raise exception using errcode = 'HWDEN',
-      message = format('the query reads %s, which is in none of the schemas this tool may read', v_table),
+      message = 'the query reads a table that is in none of the schemas this tool may read', -- who named it was refused before
       hint = 'The schemas it may read: ' || array_to_string(schemas, ', ');
   end if;
 end $$;
@@ -170,4 +179,18 @@ as $$
   where d.reason is not null or (d.name is null and c.kind = 'function')
   group by c.name
   order by c.name
+$$;
+
+-- The two rules that ask a catalogue, as queries: for another database, which has none of our functions.
+create or replace function howdah_private.reading_rules(out refused_calls text, out table_elsewhere text)
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select
+    max(replace(replace(p.prosrc, 'refused_calls.calls', '$1::jsonb'), 'refused_calls.path', '$2::text[]'))
+      filter (where p.proname = 'refused_calls'),
+    max(replace(replace(p.prosrc, 'table_elsewhere.plan', '$1::json'), 'table_elsewhere.schemas', '$2::text[]'))
+      filter (where p.proname = 'table_elsewhere')
+  from pg_proc as p
+  where p.pronamespace = 'howdah_private'::regnamespace and p.proname in ('refused_calls', 'table_elsewhere')
 $$;

@@ -1,37 +1,50 @@
--- Models, engines, MCP servers and http_request name secrets, and none of them works without.
+-- Models, engines, MCP servers, tools that send requests and sql_query name secrets, and none of them works without.
+create or replace function howdah_private.users_of_secret(tenant_id uuid, name text)
+  returns table (used_by text, agent_system_id uuid)
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select 'model ' || m.name, m.agent_system_id from howdah.models as m
+  where m.tenant_id = users_of_secret.tenant_id and m.secret_name = users_of_secret.name
+  union all
+  select 'agent ' || a.name, a.agent_system_id from howdah.agents as a
+  where a.tenant_id = users_of_secret.tenant_id and a.deleted_at is null
+    and a.engine_configuration ->> 'secret_name' = users_of_secret.name
+  union all
+  select 'MCP server ' || s.name, s.agent_system_id from howdah.mcp_servers as s
+  where s.tenant_id = users_of_secret.tenant_id
+    and users_of_secret.name = any (howdah_private.mcp_secrets(s.configuration))
+  union all
+  select 'webhook ' || w.url, null from howdah.webhooks as w
+  where w.tenant_id = users_of_secret.tenant_id and users_of_secret.name in (w.secret_name, w.previous_secret_name)
+  union all
+  select 'tool ' || t.name || coalesce(' of agent ' || x.agent, ''), t.agent_system_id
+  from howdah.tools as t
+  cross join lateral (
+    select null as agent, t.configuration
+    union all
+    select a.name, g.configuration from howdah.agent_tools as g join howdah.agents as a on a.id = g.agent_id
+    where g.tool_id = t.id and a.deleted_at is null
+  ) as x
+  where t.tenant_id = users_of_secret.tenant_id and (
+    ((t.kind = 'http' or (t.kind = 'builtin' and t.name = 'http_request'))
+      and jsonb_path_exists(x.configuration, 'lax $.secrets.*.secret_name ? (@ == $name)',
+        jsonb_build_object('name', users_of_secret.name)))
+    or (t.kind = 'builtin' and t.name = 'sql_query' and x.configuration ->> 'database' = users_of_secret.name))
+$$;
+
 create or replace function howdah_private.refuse_used_secret(secret howdah.secrets) returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_models text[] := array(
-    select m.name from howdah.models as m
-    where m.tenant_id = secret.tenant_id and m.secret_name = secret.name
-    union all
-    select 'of agent ' || a.name from howdah.agents as a
-    where a.tenant_id = secret.tenant_id and a.deleted_at is null
-      and a.engine_configuration ->> 'secret_name' = secret.name
-    union all
-    select 'of MCP server ' || s.name from howdah.mcp_servers as s
-    where s.tenant_id = secret.tenant_id and secret.name = any (howdah_private.mcp_secrets(s.configuration))
-    union all
-    select 'of tool ' || t.name || coalesce(' of agent ' || x.agent, '')
-    from howdah.tools as t
-    cross join lateral (
-      select null as agent, t.configuration
-      union all
-      select a.name, g.configuration from howdah.agent_tools as g join howdah.agents as a on a.id = g.agent_id
-      where g.tool_id = t.id and a.deleted_at is null
-    ) as x
-    where t.tenant_id = secret.tenant_id and t.kind = 'builtin' and t.name = 'http_request'
-      and jsonb_path_exists(x.configuration, 'lax $.secrets.*.secret_name ? (@ == $name)',
-        jsonb_build_object('name', secret.name))
-    order by 1);
+  v_users text[] := array(
+    select u.used_by from howdah_private.users_of_secret(secret.tenant_id, secret.name) as u order by 1);
 begin
-  if v_models <> '{}' then
+  if v_users <> '{}' then
     raise exception using errcode = 'HWCNF',
-      message = format('secret %L is used by the models %s', secret.name, array_to_string(v_models, ', ')),
-      detail = jsonb_build_object('secret', secret.name, 'models', v_models)::text,
+      message = format('secret %L is used by %s', secret.name, array_to_string(v_users, ', ')),
+      detail = jsonb_build_object('secret', secret.name, 'used_by', v_users)::text,
       hint = 'Let them name another secret first; forced (--force), their calls fail from now on.';
   end if;
 end $$;

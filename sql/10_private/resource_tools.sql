@@ -91,6 +91,20 @@ begin
   return jsonb_build_object('id', v_file.id, 'name', v_file.name, 'type', v_file.type, 'bytes', v_file.size);
 end $$;
 
+create or replace function howdah_private.refuse_more_files(run howdah.executions) returns void
+  language plpgsql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if (
+    select count(*) >= 200 from howdah.resources as r
+    where r.tenant_id = run.tenant_id and r.execution_id = run.root_execution_id
+  ) then
+    raise exception using errcode = 'HWQTA', message = 'this task has written 200 files, more are not allowed',
+      hint = 'Put what belongs together into one file.';
+  end if;
+end $$;
+
 create or replace function howdah_private.refuse_file(run howdah.executions, type text, bytes int) returns void
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
@@ -105,11 +119,5 @@ begin
       detail = jsonb_build_object('field', split_part(v_fault, ' ', 1))::text,
       hint = 'Text is text/*, JSON, XML, YAML and the like. What is long is divided over several files.';
   end if;
-  if (
-    select count(*) >= 200 from howdah.resources as r
-    where r.tenant_id = run.tenant_id and r.execution_id = run.root_execution_id
-  ) then
-    raise exception using errcode = 'HWQTA', message = 'this task has written 200 files, more are not allowed',
-      hint = 'Put what belongs together into one file.';
-  end if;
+  perform howdah_private.refuse_more_files(run);
 end $$;

@@ -1,16 +1,21 @@
--- How much of a result the model is told, which may stand in the configuration of any tool that is called by a worker.
+-- How much of a result the model is told, how far that is trusted (trust.sql), and whether a call in SQL that wants leave is tried
+-- before anybody is asked: what may stand in the configuration of any tool that is called by a worker.
 create or replace function howdah_private.refuse_result_limit(configuration jsonb) returns void
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_faults text[] := howdah_private.json_faults(
-    '{"properties": {"max_result_bytes": {"type": "integer", "minimum": 1000, "maximum": 1048576}}}',
+    '{"properties": {"max_result_bytes": {"type": "integer", "minimum": 1000, "maximum": 1048576},
+      "result_trust": {"enum": ["user", "internal", "external"]}, "dry_run": {"type": "boolean"}}}',
     refuse_result_limit.configuration);
 begin
   if cardinality(v_faults) > 0 then
     raise exception using errcode = 'HWINV', message = 'configuration: ' || array_to_string(v_faults, '; '),
       detail = jsonb_build_object('field', 'configuration', 'faults', to_jsonb(v_faults))::text,
-      hint = '{"max_result_bytes": 65536}';
+      hint = case
+        when v_faults[1] like '%dry_run%' then '{"dry_run": false}'
+        when v_faults[1] like '%result_trust%' then '{"result_trust": "internal"}'
+        else '{"max_result_bytes": 65536}' end;
   end if;
 end $$;

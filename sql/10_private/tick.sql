@@ -15,4 +15,9 @@ begin
   if found then
     perform howdah_private.expire_questions();
   end if;
+  perform from howdah_private.chores as c
+  where c.name = 'alerts' and coalesce(tick.chore, c.name) = c.name for no key update skip locked;
+  if found then
+    perform howdah_private.enqueue_alerts();
+  end if;
 end $$;

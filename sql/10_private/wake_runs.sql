@@ -42,15 +42,15 @@ as $$
   placed as (
     select t.*, row_number() over w as position, count(t.content) over w as said,
       count(*) over (partition by t.execution_id) as steps,
-      count(t.content) over (partition by t.execution_id) as messages
+      count(t.content) over (partition by t.execution_id) as messages, max(t.trust) over (partition by t.execution_id) as read
     from taken as t window w as (partition by t.execution_id order by t.id)
   ),
   moved as (
     update howdah.executions as e
     set has_inbox = false, step_count = e.step_count + coalesce(p.steps, 0),
-      message_count = e.message_count + coalesce(p.messages, 0), updated_at = now()
+      message_count = e.message_count + coalesce(p.messages, 0), trust = greatest(e.trust, p.read), updated_at = now()
     from unnest(drain_inbox.ids) as i (id)
-    left join (select distinct d.execution_id, d.steps, d.messages from placed as d) as p
+    left join (select distinct d.execution_id, d.steps, d.messages, d.read from placed as d) as p
       on p.execution_id = i.id
     where e.id = i.id and e.id = any (drain_inbox.ids) -- by which only their partitions are opened
     returning e.id, e.tenant_id, e.session_id, e.step_count - coalesce(p.steps, 0) as steps_before,
@@ -64,7 +64,7 @@ as $$
   )
   insert into howdah.messages (execution_id, seq, tenant_id, session_id, step_seq, role, content, parts, trust)
   select m.id, m.messages_before + p.said, m.tenant_id, m.session_id, m.steps_before + p.position, 'user',
-    p.content, p.parts, 'user'
+    p.content, p.parts, greatest('user', p.trust)
   from moved as m join placed as p on p.execution_id = m.id
   where p.content is not null
 $$;

@@ -53,6 +53,7 @@ as $$
     'id', m.id, 'name', m.name, 'provider', m.provider, 'model', m.model, 'base_url', m.base_url,
     'context_tokens', m.context_tokens, 'request_params', model_definition.request_params
   ) || case when m.secret_name is null then '{}' else jsonb_build_object('secret_name', m.secret_name) end
+    || howdah_private.shown_to_model(m.capabilities)
 $$;
 
 create or replace function howdah_private.member_definition(x howdah.workflow_agents) returns jsonb
@@ -68,4 +69,13 @@ as $$
   from (values (1)) as one
   left join howdah.agents as a on a.id = x.agent_id
   left join howdah.workflows as w on w.id = x.member_workflow_id
+$$;
+
+-- A model that reads for a tool of ours, by the name its settings give, as it is now.
+create or replace function howdah_private.answering_model(tenant_id uuid, name text) returns jsonb
+  language sql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  select howdah_private.model_definition(m, '{}') from howdah.models as m
+  where m.tenant_id = answering_model.tenant_id and m.name = answering_model.name and m.purpose = 'llm'
 $$;

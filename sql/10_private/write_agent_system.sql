@@ -6,6 +6,10 @@ create or replace function howdah_private.system_steps(document jsonb)
   language sql immutable
   set search_path = pg_catalog, pg_temp
 as $$
+  select s.step, s.what, e.name, e.entry, howdah_private.pointer('functions', e.name)
+  from howdah_private.system_entries(document, 'functions') as e
+  cross join (values (0, 'function'), (1, 'function body')) as s (step, what)
+  union all
   select 1, 'model', e.name, e.entry, howdah_private.pointer('models', e.name)
   from howdah_private.system_entries(document, 'models') as e
   union all
@@ -15,7 +19,7 @@ as $$
   select 1, 'skill', e.name, e.entry, howdah_private.pointer('skills', e.name)
   from howdah_private.system_entries(document, 'skills') as e
   union all
-  select 1, 'mcp_server', e.name, e.entry, howdah_private.pointer('mcp_servers', e.name)
+  select 2, 'mcp_server', e.name, e.entry, howdah_private.pointer('mcp_servers', e.name)
   from howdah_private.system_entries(document, 'mcp_servers') as e
   union all
   select case when e.entry ->> 'kind' in ('agent', 'workflow') then 5 else 2 end, 'tool', e.name, e.entry, howdah_private.pointer('tools', e.name)
@@ -53,6 +57,8 @@ create or replace function howdah_private.apply_step(system_name text, what text
 as $$
 begin
   case what
+    when 'function' then perform howdah_private.apply_function(system_name, name, entry);
+    when 'function body' then perform howdah_private.check_function_of(system_name, name);
     when 'model' then perform howdah_private.apply_model(system_name, name, entry);
     when 'tool' then perform howdah_private.apply_tool(system_name, name, entry);
     when 'prompt' then perform howdah_private.apply_prompt(system_name, name, entry);
@@ -88,6 +94,7 @@ as $$
         when entry #> p.parts is null or (p.parts[1] = 'args' and entry ->> 'type' <> 'stdio') then howdah_private.pointer(p.parts[1])
         else howdah_private.pointer(variadic p.parts) end
       from (select string_to_array(translate(substr(detail ->> 'path', 15), '[]', '.'), '.') as parts) as p)
+    when detail ->> 'field' = 'sampling_model_id' then '/sampling_model'
     when entry ? (detail ->> 'field') then howdah_private.pointer(detail ->> 'field')
     else '' end
 $$;
@@ -102,7 +109,7 @@ as $$
       select path || howdah_private.pointer((m.place - 1)::text) from howdah_private.entry_members(entry) as m
       where m.name = detail ->> 'member' order by m.place limit 1), path)
     when what = 'mcp_server' then path || howdah_private.server_place(entry, detail)
-    when f.field is null or what not in ('model', 'tool', 'prompt', 'skill', 'agent', 'agent prompt', 'workflow') then path
+    when f.field is null or what not in ('function', 'function body', 'model', 'tool', 'prompt', 'skill', 'agent', 'agent prompt', 'workflow') then path
     when f.field like 'max\_%' and entry -> 'budget' ? f.field then path || howdah_private.pointer('budget', f.field)
     when f.field = 'instruction' and entry ? 'mission' then path || '/mission'
     when not entry ? f.field then path
@@ -198,7 +205,9 @@ as $$
     when 'agent' then '{}'
     when 'workflow' then '{"type": "chain", "members": []}'
     when 'tool' then (select jsonb_object_agg(e.key, e.value) from jsonb_each(lesser_entry.entry) as e
-      where e.key in ('kind', 'agent', 'workflow', 'function')) end::jsonb as entry) as l
+      where e.key in ('kind', 'agent', 'workflow', 'function'))
+      || case lesser_entry.entry ->> 'kind' when 'http' then '{"configuration": {"url": "https://localhost/"}}' else '{}' end::jsonb
+    end::jsonb as entry) as l
 $$;
 
 -- One part, and all that is wrong with it; `is_made` tells whether others may go on with it.
@@ -259,7 +268,8 @@ begin
   loop
     continue when v_step.path = any (v_bad)
       or (v_step.what = 'agent prompt' and howdah_private.pointer('prompts', v_step.entry ->> 'prompt') = any (v_bad))
-      or (v_step.what = 'tool' and array[v_step.path || '/agent', v_step.path || '/workflow'] && v_bad);
+      or (v_step.what = 'tool' and array[v_step.path || '/agent', v_step.path || '/workflow', howdah_private.pointer('functions',
+        split_part(split_part(v_step.entry ->> 'function', '(', 1), '.', 2))] && v_bad);
     v_part := howdah_private.write_part(document ->> 'name', v_step.what, v_step.name, v_step.entry, v_step.path);
     v_faults := v_faults || v_part.faults;
     if v_part.faults <> '{}' and (v_step.what = 'prompt' or (v_step.step < 6 and not v_part.is_made)) then
@@ -347,11 +357,13 @@ begin
       join howdah.agents as a on a.id = u.agent_id where t.server_id = s.id and a.deleted_at is null)
     and not exists (select from howdah.tools as t join howdah.tools as c on c.compensation_tool_id = t.id
       where t.server_id = s.id and c.server_id is distinct from s.id and c.tenant_id = t.tenant_id);
+  perform howdah_private.drop_functions(prune_system.system_id, document);
   -- the one named default is used by all who name none
   delete from howdah.models as m
   where m.name <> 'default' and m.tenant_id = howdah.current_tenant() and m.agent_system_id = prune_system.system_id
     and not coalesce(document -> 'models' ? m.name, false)
     and not exists (select from howdah.agent_models as u where u.model_id = m.id)
+    and not exists (select from howdah.mcp_servers as s where s.tenant_id = m.tenant_id and s.sampling_model_id = m.id)
     and not exists (select from howdah.workflows as w where w.tenant_id = m.tenant_id and w.deleted_at is null
       and howdah_private.deciding_model(w.tenant_id, w.configuration) = m.id);
 end $$;
@@ -376,6 +388,16 @@ begin
   select s.* into v_system from howdah.agent_systems as s
   where s.tenant_id = v_tenant_id and s.name = settle_system.document ->> 'name';
   perform howdah_private.own_parts(v_system.id, settle_system.own, settle_system.document, settle_system.release);
+  if howdah_private.is_operator() then
+    v_system.functions := array(
+      select f.name from howdah_private.functions_of(v_system.name, howdah_private.texts(settle_system.own -> 'functions')) as f
+      where coalesce(settle_system.document -> 'functions' ? f.name, false) or not settle_system.release
+        or not exists (select from howdah.agent_systems as o
+          where o.name = v_system.name and o.id <> v_system.id and f.name = any (o.functions))
+      order by f.name collate "C");
+    update howdah.agent_systems as s set functions = v_system.functions
+    where s.id = v_system.id and s.functions <> v_system.functions;
+  end if;
   v_system.description := coalesce(settle_system.document ->> 'description', '');
   v_system.orchestrator := settle_system.document ->> 'orchestrator';
   v_digest := encode(sha256(convert_to(

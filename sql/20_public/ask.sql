@@ -7,6 +7,7 @@ declare
   v_rounds int := 0;
   v_id uuid;
   v_execution record;
+  v_told uuid[] := '{}';
 begin
   v_id := (howdah.run(ask.agent, ask.input)).id;
   commit; -- inside a transaction block Postgres refuses this: there nobody could see the insert
@@ -14,6 +15,9 @@ begin
     select e.status, e.output, e.error, e.stop_reason, e.completed_at into v_execution
     from howdah.executions as e where e.id = v_id;
     exit when v_execution.completed_at is not null;
+    if v_execution.status = 'waiting' then
+      v_told := howdah_private.tell_questions(v_id, v_told);
+    end if;
     commit; -- lets go of the snapshot
     v_rounds := v_rounds + 1;
     if v_rounds = 250 and not howdah_private.is_any_worker_alive() then
@@ -25,9 +29,10 @@ begin
     raise exception using errcode = 'HWCNF',
       message = pg_catalog.format('the run ended as %s: %s', v_execution.status,
         coalesce(v_execution.error ->> 'message', v_execution.stop_reason::text)),
-      detail = pg_catalog.jsonb_build_object('execution_id', v_id)::text;
+      detail = pg_catalog.jsonb_build_object('execution_id', v_id)::text,
+      hint = pg_catalog.format('What happened in it: call howdah.tail(''%s''), or howdah show %s', v_id, v_id);
   end if;
   answer := v_execution.output;
 end $$;
 comment on procedure howdah.ask(text, text, text) is
-  'Starts a run, waits for its end and gives the answer. Commits, so it must be called outside a transaction block.';
+  'Starts a run, waits for its end and gives the answer; what it asks people meanwhile comes as notices. Commits, so it must be called outside a transaction block.';

@@ -86,10 +86,10 @@ as $$
   select to_jsonb(x) from (
     select e.id, e.agent_id, e.agent_version_id, e.workflow_id, e.workflow_version_id, e.session_id, e.turn, e.user_id, e.parent_execution_id,
       e.root_execution_id, e.depth, e.forked_from_execution_id, e.forked_from_seq, e.compensates_execution_id,
-      e.status, e.waiting_for, e.input, e.input_data, e.input_parts, e.output, e.output_data, e.stop_reason, e.error,
+      e.status, e.waiting_for, e.input, e.input_data, e.input_parts, e.history, e.client_tools, e.output, e.output_data, e.stop_reason, e.error,
       e.tokens_in, e.tokens_out, e.cost, e.children_tokens_in, e.children_tokens_out, e.children_cost,
       e.step_count, e.model_count, e.message_count, e.handoffs, e.max_steps, e.max_tokens, e.max_cost, e.max_seconds,
-      e.metrics, e.priority, e.run_at, e.idempotency_key, e.metadata, e.overrides, e.created_by, e.created_at,
+      e.metrics, e.priority, e.run_at, e.idempotency_key, e.metadata, e.overrides, e.trust, e.input_trust, e.created_by, e.created_at,
       e.started_at, e.completed_at
     from howdah.executions as e where e.id = exported_execution.id
   ) as x

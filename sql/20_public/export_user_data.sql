@@ -47,6 +47,7 @@ begin
     from howdah.questions as q
     where q.tenant_id = v_user.tenant_id and q.answered_by = v_user.username and q.execution_id <> all (v_runs)
     order by q.id;
+  return query select howdah_private.exported_feedback(v_user, v_runs, v_redact);
   return query select howdah_private.exported_mail(v_user, v_runs, v_redact);
   return query select howdah_private.exported_row('resource', to_jsonb(r), 'howdah.resources', v_redact)
     from (
@@ -65,7 +66,7 @@ begin
     where a.tenant_id = v_user.tenant_id and a.user_id = v_user.id order by a.id;
 end $$;
 comment on function howdah.export_user_data(uuid, boolean) is
-  'Everything about a person, by default the one who asks, one document each: user, grants, API keys, sessions, runs with their logs, answers, messages to agents, entries of boards, files (without content), schedules, agents. With redact without what was said.';
+  'Everything about a person, by default the one who asks, one document each: user, grants, API keys, sessions, runs with their logs, answers, feedback, messages to agents, entries of boards, files (without content), schedules, agents. With redact without what was said.';
 
 -- What he and his runs wrote to agents, and what these wrote on the boards they share.
 create or replace function howdah_private.exported_mail(u howdah.users, runs uuid[], redact boolean) returns setof jsonb
@@ -80,6 +81,20 @@ begin
     order by m.id;
   return query select howdah_private.exported_row('board_entry', to_jsonb(b), 'howdah.board_entries', exported_mail.redact)
     from howdah.board_entries as b where b.written_by_execution_id = any (exported_mail.runs) order by b.id;
+end $$;
+
+-- What he thought of runs, and what was thought of his.
+create or replace function howdah_private.exported_feedback(u howdah.users, runs uuid[], redact boolean) returns setof jsonb
+  language plpgsql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  return query select howdah_private.exported_row('feedback', to_jsonb(f), 'howdah.feedback_entries', exported_feedback.redact)
+    from howdah.feedback_entries as f
+    where f.tenant_id = u.tenant_id and (f.execution_id = any (exported_feedback.runs) or (
+      f.created_by = u.username and exists (select from howdah.executions as e
+        where e.id = f.execution_id and howdah_private.sees_agent(coalesce(e.agent_id, e.workflow_id)))))
+    order by f.id;
 end $$;
 
 -- A row of somebody's as a document of this kind.

@@ -17,16 +17,16 @@ declare
 begin
   perform howdah_private.refuse_fork(v_execution, v_seq, fork_execution.input);
   insert into howdah.executions (
-    id, tenant_id, agent_id, agent_version_id, workflow_id, workflow_version_id, forked_from_execution_id, forked_from_seq, input, input_data, input_parts,
+    id, tenant_id, agent_id, agent_version_id, workflow_id, workflow_version_id, forked_from_execution_id, forked_from_seq, input_trust, input, input_data, input_parts, history, client_tools,
     user_id, max_steps, max_tokens, max_cost, max_seconds, priority, metadata
   ) values (
     v_id, v_execution.tenant_id,
     case when v_execution.workflow_id is null
       then (select v.agent_id from howdah.agent_versions as v where v.id = v_version_id) end,
     case when v_execution.workflow_id is null then v_version_id end, v_execution.workflow_id,
-    case when v_execution.workflow_id is not null then v_version_id end, v_execution.id, v_seq,
+    case when v_execution.workflow_id is not null then v_version_id end, v_execution.id, v_seq, v_execution.input_trust,
     case when v_seq = 0 then coalesce(fork_execution.input, v_execution.input) else v_execution.input end,
-    v_execution.input_data, v_execution.input_parts, v_execution.user_id, (v_limits ->> 'max_steps')::int,
+    v_execution.input_data, v_execution.input_parts, v_execution.history, v_execution.client_tools, v_execution.user_id, (v_limits ->> 'max_steps')::int,
     (v_limits ->> 'max_tokens')::bigint, (v_limits ->> 'max_cost')::numeric, (v_limits ->> 'max_seconds')::int,
     v_execution.priority, v_execution.metadata
   );
@@ -47,6 +47,7 @@ begin
     values (v_id, v_messages, v_execution.tenant_id, v_seq + 1, 'user', fork_execution.input, 'user');
   end if;
   update howdah.executions as e set step_count = v_seq + 1, message_count = v_messages,
+    trust = greatest(e.trust, howdah_private.trust_of_log(v_execution, v_seq)),
     handoffs = (select count(*) from howdah.steps as s where s.execution_id = v_id and s.kind = 'handoff')
   where e.id = v_id;
   perform howdah_private.note_action(v_execution.tenant_id, 'fork', 'executions', v_execution.id::text,

@@ -7,7 +7,7 @@ as $$
     '$schema', 'https://json-schema.org/draft/2020-12/schema',
     'title', format('configuration of an MCP server of type %s', mcp_server_schema.type),
     'type', 'object', 'additionalProperties', false
-  ) || case mcp_server_schema.type
+  ) || jsonb_set(case mcp_server_schema.type
     when 'stdio' then '{
       "required": ["command"],
       "properties": {
@@ -31,7 +31,11 @@ as $$
           "additionalProperties": {"type": "string", "minLength": 1}, "description": "Names of secrets by header: {\"X-API-Key\": \"search\"}."}
       }
     }'
-  end
+  end, '{properties,roots}', '{
+    "type": "array", "maxItems": 50, "description": "Folders it is told of when it asks where it may work (roots); none without.",
+    "items": {"type": "object", "required": ["uri"], "additionalProperties": false, "properties": {
+      "uri": {"type": "string", "pattern": "^file:///"}, "name": {"type": "string"}}}
+  }')
 $$;
 comment on function howdah.mcp_server_schema(howdah.mcp_server_type) is
   'The JSON Schema of mcp_servers.configuration for this type.';

@@ -20,4 +20,4 @@ begin
   return v_secret;
 end $$;
 comment on function howdah.remove_secret(text, boolean) is
-  'Forgets a secret and gives its row, without the value. HWCNF while a model, an agent, an MCP server or http_request uses it, unless forced; HWNTF when there is none.';
+  'Forgets a secret and gives its row, without the value. HWCNF while a model, an agent, an MCP server or a tool uses it, unless forced; HWNTF when there is none.';

@@ -28,6 +28,18 @@ create or replace trigger _200_mark_stale
   for each row when (old.* is distinct from new.*)
   execute function howdah_private.tg_agents__mark_stale();
 
+-- An insert of runs, in the midst of which a function of its own changes an agent, sees the change (executions.sql).
+create or replace function howdah_private.tg_agents__forget_pins() returns trigger
+  language plpgsql volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform set_config('howdah.pinned_agent_name', '', true), set_config('howdah.pinned_terms', '', true);
+  return null;
+end $$;
+create or replace trigger _500_forget_pins after update or delete on howdah.agents
+  for each statement execute function howdah_private.tg_agents__forget_pins();
+
 drop trigger if exists _900_write_version on howdah.agents;
 create constraint trigger _900_write_version after insert or update on howdah.agents
   deferrable initially deferred
@@ -172,6 +184,8 @@ begin
     select from howdah.tools as t where t.id = new.tool_id and t.kind = 'builtin' and t.name = 'ask_user'));
   perform howdah_private.refuse_builtin_settings(t.name, new.configuration) from howdah.tools as t
   where t.id = new.tool_id and t.kind = 'builtin';
+  perform howdah_private.refuse_http_tool(t.parameters, new.configuration, of_agent => true) from howdah.tools as t
+  where t.id = new.tool_id and t.kind = 'http';
   return new;
 end $$;
 

@@ -1,8 +1,9 @@
 -- The life of an execution begins here, whoever inserts the row. Per row, before: the facts that must never be
 -- missing (tenant, version, limits, turn, key). Per statement, after: the wake-ups, for all rows at once.
 
--- Ten thousand rows ask ten thousand times which tenant an owner acts for, and which agent has that name. While one
--- statement inserts them the answers are kept; _900_enqueue forgets them. An outer statement's are not for an inner one.
+-- Ten thousand rows ask ten thousand times which tenant an owner acts for, which agent has that name, and what its runs
+-- get from it. While one statement inserts them the answers are kept; _900_enqueue forgets them, and what is known of agents
+-- is forgotten when one changes. An outer statement's are not for an inner one.
 create or replace function howdah_private.tg_executions__pin_tenant() returns trigger
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -17,18 +18,57 @@ create or replace function howdah_private.forget_pins() returns void
   language sql volatile
   set search_path = pg_catalog, pg_temp
 as $$
-  select set_config('howdah.pinned_tenant', '', true), set_config('howdah.pinned_agent_name', '', true)
+  select set_config('howdah.pinned_tenant', '', true), set_config('howdah.pinned_agent_name', '', true),
+    set_config('howdah.pinned_terms', '', true)
 $$;
+
+-- What a run gets from its agent, in the order of {agent, tenant, version, max_steps, max_tokens, max_cost, max_seconds,
+-- prompt}, or why there can be no run. Kept for the next row of the statement where that may trust it (owners, whose settings
+-- are trusted), and what it says is the same for every row.
+create or replace function howdah_private.terms_of_agent(e howdah.executions, may_pin boolean) returns text[]
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_agent howdah.agents;
+  v_terms text[];
+begin
+  select a.* into v_agent from howdah.agents as a
+  where a.id = e.agent_id and a.tenant_id = e.tenant_id
+    and (not a.is_restricted or e.table_trigger_id is not null or howdah_private.sees_agent(a.id));
+  if not found then
+    raise exception using errcode = case when e.agent_id is null then 'HWINV' else 'HWNTF' end,
+      message = case when e.agent_id is null then 'agent_id is missing'
+        else format('there is no agent %s', e.agent_id) end,
+      detail = jsonb_build_object('agent_id', e.agent_id)::text,
+      hint = 'Name it by howdah.agent(name); those there are stand in howdah.agents. A workflow goes into workflow_id.';
+  end if;
+  -- what an agent did is taken back also when the agent is gone
+  if (v_agent.deleted_at is not null or not v_agent.is_active) and e.compensates_execution_id is null then
+    raise exception using errcode = 'HWCNF',
+      message = format('agent %L is %s', v_agent.name,
+        case when v_agent.deleted_at is not null then 'deleted' else 'not active' end),
+      detail = jsonb_build_object('agent_id', e.agent_id, 'agent', v_agent.name)::text,
+      hint = case when v_agent.deleted_at is not null then 'A deleted agent stays deleted: make a new one of that name.'
+        else 'Set its is_active to true.' end;
+  end if;
+  v_terms := array[e.agent_id::text, e.tenant_id::text,
+    case when not v_agent.version_is_stale then v_agent.current_version_id end::text, v_agent.max_steps::text,
+    v_agent.max_tokens::text, v_agent.max_cost::text, v_agent.max_seconds::text, v_agent.prompt_id::text];
+  if terms_of_agent.may_pin and v_terms[3] is not null and not v_agent.is_restricted
+    and v_agent.is_active and v_agent.deleted_at is null and current_setting('howdah.pinned_tenant', true) <> '' then
+    perform set_config('howdah.pinned_terms', v_terms::text, true);
+  end if;
+  return v_terms;
+end $$;
 
 create or replace function howdah_private.tg_executions__prepare() returns trigger
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_agent_name text;
-  v_deleted_at timestamptz;
-  v_is_active boolean;
-  v_version_id uuid;
+  v_may_pin boolean := pg_has_role(session_user, 'howdah_owner', 'member') and not howdah_private.is_bound();
+  v_terms text[] := case when v_may_pin then nullif(current_setting('howdah.pinned_terms', true), '') end;
   v_has_prompt boolean;
 begin
   if new.tenant_id is null then
@@ -36,41 +76,27 @@ begin
       detail = jsonb_build_object('login', session_user)::text,
       hint = 'An owner of the database binds it by a row of howdah_private.login_tenants.';
   end if;
-  select a.name, a.deleted_at, a.is_active,
-    case when not a.version_is_stale then a.current_version_id end, 'queued',
-    coalesce(new.max_steps, a.max_steps, 50), coalesce(new.max_tokens, a.max_tokens),
-    coalesce(new.max_cost, a.max_cost), coalesce(new.max_seconds, a.max_seconds, 600),
-    coalesce(new.run_at, now()), coalesce(new.root_execution_id, new.id), coalesce(a.prompt_id, new.agent_version_id) is not null
-  into v_agent_name, v_deleted_at, v_is_active, v_version_id, new.status,
-    new.max_steps, new.max_tokens, new.max_cost, new.max_seconds, new.run_at, new.root_execution_id, v_has_prompt
-  from howdah.agents as a
-  where a.id = new.agent_id and a.tenant_id = new.tenant_id and (not a.is_restricted or howdah_private.sees_agent(a.id));
-  if not found then
-    raise exception using errcode = case when new.agent_id is null then 'HWINV' else 'HWNTF' end,
-      message = case when new.agent_id is null then 'agent_id is missing'
-        else format('there is no agent %s', new.agent_id) end,
-      detail = jsonb_build_object('agent_id', new.agent_id)::text,
-      hint = 'Name it by howdah.agent(name); those there are stand in howdah.agents. A workflow goes into workflow_id.';
+  if (v_terms[1] = new.agent_id::text and v_terms[2] = new.tenant_id::text) is not true then
+    v_terms := howdah_private.terms_of_agent(new, v_may_pin);
   end if;
-  -- what an agent did is taken back also when the agent is gone
-  if (v_deleted_at is not null or not v_is_active) and new.compensates_execution_id is null then
-    raise exception using errcode = 'HWCNF',
-      message = format('agent %L is %s', v_agent_name,
-        case when v_deleted_at is not null then 'deleted' else 'not active' end),
-      detail = jsonb_build_object('agent_id', new.agent_id, 'agent', v_agent_name)::text,
-      hint = case when v_deleted_at is not null then 'A deleted agent stays deleted: make a new one of that name.'
-        else 'Set its is_active to true.' end;
-  end if;
+  new.status := 'queued';
+  new.max_steps := coalesce(new.max_steps, v_terms[4]::int, 50);
+  new.max_tokens := coalesce(new.max_tokens, v_terms[5]::bigint);
+  new.max_cost := coalesce(new.max_cost, v_terms[6]::numeric);
+  new.max_seconds := coalesce(new.max_seconds, v_terms[7]::int, 600);
+  new.run_at := coalesce(new.run_at, now());
+  new.root_execution_id := coalesce(new.root_execution_id, new.id);
   if new.input is null or octet_length(new.input) > 1048576 then
     perform howdah_private.refuse_input(new.input);
   end if;
   if greatest(octet_length(new.idempotency_key), pg_column_size(new.input_data), pg_column_size(new.metadata)) > 500
-    or jsonb_typeof(new.metadata) is distinct from 'object' or (new.metadata <> '{}' and howdah_private.may_hold_a_key(new.metadata)) then
+    or jsonb_typeof(new.metadata) is distinct from 'object' or new.callback_url is not null or (new.metadata <> '{}' and new.table_trigger_id is null and howdah_private.may_hold_a_key(new.metadata)) then
     perform howdah_private.refuse_unfit_run(new);
   end if;
   if coalesce(new.forked_from_execution_id, new.compensates_execution_id) is null then
+    v_has_prompt := coalesce(v_terms[8]::uuid, new.agent_version_id) is not null;
     new.agent_version_id := case when new.agent_version_id is not null then howdah_private.own_version(new)
-      else coalesce(v_version_id, howdah_private.refresh_agent_version(new.agent_id)) end;
+      else coalesce(v_terms[3]::uuid, howdah_private.refresh_agent_version(new.agent_id)) end;
     if v_has_prompt and new.parent_execution_id is null then
       perform howdah_private.refuse_prompt_values(new.agent_version_id, new.input_data);
     end if;
@@ -79,8 +105,8 @@ begin
     and not howdah_private.is_bound() then
     new.created_by := session_user::text; -- what actor() says when nobody is named, for less
   else
-    new.user_id := coalesce(new.user_id, howdah.current_user_id());
-    new.created_by := howdah_private.actor();
+    select coalesce(new.user_id, howdah.current_user_id()), howdah_private.actor(), greatest(new.input_trust, howdah_private.bound_trust())
+    into new.user_id, new.created_by, new.input_trust;
   end if;
   return new;
 end $$;
@@ -99,7 +125,8 @@ begin
       detail = jsonb_build_object('field', 'workflow_id')::text, hint = 'Leave out agent_id or workflow_id.';
   end if;
   select w.* into v_workflow from howdah.workflows as w
-  where w.id = new.workflow_id and w.tenant_id = new.tenant_id and (not w.is_restricted or howdah_private.sees_agent(w.id));
+  where w.id = new.workflow_id and w.tenant_id = new.tenant_id
+    and (not w.is_restricted or new.table_trigger_id is not null or howdah_private.sees_agent(w.id));
   if not found then
     raise exception using errcode = 'HWNTF', message = format('there is no workflow %s', new.workflow_id),
       detail = jsonb_build_object('workflow_id', new.workflow_id)::text,
@@ -140,8 +167,8 @@ begin
   new.max_seconds := coalesce(new.max_seconds, v_workflow.max_seconds, 600);
   new.run_at := coalesce(new.run_at, now());
   new.root_execution_id := coalesce(new.root_execution_id, new.id);
-  new.user_id := coalesce(new.user_id, howdah.current_user_id());
-  new.created_by := howdah_private.actor();
+  select coalesce(new.user_id, howdah.current_user_id()), howdah_private.actor(), greatest(new.input_trust, howdah_private.bound_trust())
+  into new.user_id, new.created_by, new.input_trust;
   return new;
 end $$;
 
@@ -171,6 +198,11 @@ begin
   if jsonb_typeof(e.metadata) is distinct from 'object' then
     perform howdah_private.refuse_row('howdah.executions', 'metadata_is_an_object', null);
   end if;
+  if e.callback_url !~* '^https?://[^/@?#\s]+([/?#]\S*)?$' or length(e.callback_url) > 2000 then
+    raise exception using errcode = 'HWINV', message = 'callback_url is no address of HTTP',
+      detail = jsonb_build_object('field', 'callback_url')::text,
+      hint = 'Write it as https://host/path, at most 2000 characters, with no user, password or space in it.';
+  end if;
   select * into v_large
   from (values
     ('idempotency_key', length(e.idempotency_key), 500, 'characters'),
@@ -184,7 +216,7 @@ begin
       detail = jsonb_build_object('field', v_large.field, 'most', v_large.most, 'unit', v_large.unit)::text,
       hint = howdah_private.size_fix(v_large.most, v_large.unit, 'object');
   end if;
-  if e.forked_from_execution_id is null then
+  if e.forked_from_execution_id is null and e.table_trigger_id is null then -- which the owner of a table made
     perform howdah_private.refuse_plain_keys('metadata', e.metadata);
   end if;
 end $$;
@@ -252,19 +284,19 @@ begin
     new.status := 'waiting';
     new.waiting_for := 'turn';
   end if;
-  -- a child knows its agent, or workflow, as it was when the root began
+  -- a child knows its agent, or workflow, as it was when the root began, but for what admins have said since
   if new.workflow_id is null then
-    new.agent_version_id := coalesce((
+    new.agent_version_id := coalesce(howdah_private.unless_outdated((
       select v.id from howdah.agent_versions as v join howdah.executions as r on r.id = new.root_execution_id
       where v.agent_id = new.agent_id and v.created_at <= r.created_at
       order by v.version desc limit 1
-    ), new.agent_version_id);
+    ), new.agent_version_id), new.agent_version_id);
   else
-    new.workflow_version_id := coalesce((
+    new.workflow_version_id := coalesce(howdah_private.unless_outdated((
       select v.id from howdah.workflow_versions as v join howdah.executions as r on r.id = new.root_execution_id
       where v.workflow_id = new.workflow_id and v.created_at <= r.created_at
       order by v.version desc limit 1
-    ), new.workflow_version_id);
+    ), new.workflow_version_id), new.workflow_version_id);
   end if;
   update howdah.executions as e set live_children = e.live_children + 1,
     members_waiting = e.members_waiting + (coalesce(new.waiting_for, new.paused_from) is not distinct from 'turn')::int

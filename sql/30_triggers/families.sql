@@ -14,10 +14,10 @@ begin
   where e.id = new.parent_execution_id and e.completed_at is null
   returning e.* into v_parent;
   if found then
-    insert into howdah_private.inbox (execution_id, tenant_id, kind, call_id, output)
-    values (new.parent_execution_id, new.tenant_id, 'child', new.parent_call_id, jsonb_build_object(
+    insert into howdah_private.inbox (execution_id, tenant_id, kind, call_id, trust, output)
+    values (new.parent_execution_id, new.tenant_id, 'child', new.parent_call_id, greatest('internal', new.trust), jsonb_build_object(
       'execution_id', new.id, 'status', new.status, 'stop_reason', new.stop_reason, 'output', new.output,
-      'output_data', new.output_data, 'error', new.error));
+      'output_data', new.output_data, 'error', new.error, 'trust', greatest('internal', new.trust)));
     if v_parent.live_children > 0 and v_parent.waiting_for = 'child'
       and (v_parent.wakes_on = 'last' or (v_parent.wakes_on = 'failure' and new.status = 'completed')) then
       perform howdah_private.admit_members(v_parent.id) where v_parent.members_at_once is not null;

@@ -124,8 +124,20 @@ begin
   return v_thread_id;
 end $$;
 
+-- A mailbox is locked before any run's row. Whoever has written in this transaction before may have locked runs, by a control
+-- of one: it must not wait now for a mailbox, whose holder may wait for those runs, nor for other runs. Asked before the message
+-- itself is written.
+create or replace function howdah_private.tg_mail__ask_order() returns trigger
+  language plpgsql volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform set_config('howdah.mail_may_lock', (pg_current_xact_id_if_assigned() is null)::text, true);
+  return null;
+end $$;
+
 -- Wakes those who wait for these messages. They are locked together with the runs that send, which commit next: in one
--- order, as everybody locks runs.
+-- order, as everybody locks runs. A worker keeps that order; for who may not, a job does it once this has committed.
 create or replace function howdah_private.tg_mail__deliver() returns trigger
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -134,6 +146,13 @@ declare
   v_agents uuid[] := array(select distinct n.to_agent_id from new_rows as n order by 1);
   v_runs uuid[];
 begin
+  if current_setting('howdah.mail_may_lock') <> 'true' and not exists (
+    select from new_rows as n where n.from_execution_id is not null
+  ) then
+    perform howdah_private.enqueue_delivery(n.tenant_id, n.to_agent_id)
+    from (select distinct tenant_id, to_agent_id from new_rows) as n;
+    return null;
+  end if;
   perform howdah_private.lock_mailbox(a.id) from unnest(v_agents) as a (id);
   v_runs := array(
     select distinct e.id::uuid from new_rows as n
@@ -152,6 +171,8 @@ end $$;
 
 create or replace trigger _005_refuse_tools before insert on howdah.mail
   for each statement execute function howdah_private.tg_mail__refuse_tools();
+create or replace trigger _010_ask_order before insert on howdah.mail
+  for each statement execute function howdah_private.tg_mail__ask_order();
 create or replace trigger _100_address before insert on howdah.mail
   for each row execute function howdah_private.tg_mail__address();
 create or replace trigger _900_deliver after insert on howdah.mail

@@ -77,7 +77,7 @@ create or replace trigger _100_stamp before update on howdah.mcp_servers
 create or replace trigger _200_refuse_command before insert or update of type, configuration on howdah.mcp_servers
   for each row when (new.type = 'stdio')
   execute function howdah_private.tg_mcp_servers__refuse_command();
-create or replace trigger _300_check before insert or update of type, configuration on howdah.mcp_servers
+create or replace trigger _300_check before insert or update of type, configuration, sampling_model_id on howdah.mcp_servers
   for each row execute function howdah_private.tg_mcp_servers__check();
 create or replace trigger _310_refuse_keys before insert or update of name, description on howdah.mcp_servers
   for each row execute function howdah_private.tg__refuse_keys_in_texts('name', 'description');
@@ -89,7 +89,8 @@ create or replace trigger _500_change_tools after update of name, trusts_annotat
 create or replace trigger _510_mark_stale after update of is_active on howdah.mcp_servers
   for each row when (old.is_active <> new.is_active)
   execute function howdah_private.tg_mcp_servers__mark_stale();
-create or replace trigger _900_discover after insert or update of type, configuration, is_active on howdah.mcp_servers
+create or replace trigger _900_discover
+  after insert or update of type, configuration, is_active, sampling_model_id, allows_elicitation on howdah.mcp_servers
   for each row when (new.is_active)
   execute function howdah_private.tg_mcp_servers__discover();
 
@@ -102,6 +103,8 @@ begin
   return null;
 end $$;
 create or replace trigger _100_stamp before update on howdah.mcp_tools
+  for each row execute function howdah_private.tg__stamp();
+create or replace trigger _100_stamp before update on howdah.mcp_prompts
   for each row execute function howdah_private.tg__stamp();
 create or replace trigger _500_mark_stale after update of status on howdah.mcp_tools
   for each row when (old.status <> new.status)

@@ -84,7 +84,7 @@ create or replace trigger _200_adopt
   for each row when (old.from_environment and current_user <> 'howdah_engine')
   execute function howdah_private.tg_models__adopt();
 create or replace trigger _500_mark_stale
-  after update of name, provider, model, base_url, secret_name, context_tokens on howdah.models
+  after update of name, provider, model, base_url, secret_name, context_tokens, capabilities on howdah.models
   for each row when (old.* is distinct from new.*)
   execute function howdah_private.tg_models__mark_stale();
 create or replace trigger _510_mark_stale

@@ -28,6 +28,23 @@ begin
   return new;
 end $$;
 
+-- Who wrote a file, and how far it is trusted, is said by the engine when a run writes it (trust.sql): nobody else says so, nor takes it away.
+create or replace function howdah_private.tg_resources__keep_origin() returns trigger
+  language plpgsql volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_keys constant text[] := array['written_by_execution_id', 'trust'];
+begin
+  if current_user <> 'howdah_engine' and not howdah_private.is_operator() and jsonb_typeof(new.metadata) = 'object' then
+    new.metadata := (new.metadata - v_keys) || case tg_op when 'INSERT' then '{}' else coalesce((
+      select jsonb_object_agg(k.name, old.metadata -> k.name) from unnest(v_keys) as k (name) where old.metadata ? k.name), '{}') end;
+  end if;
+  return new;
+end $$;
+create or replace trigger _150_keep_origin before insert or update of metadata on howdah.resources
+  for each row execute function howdah_private.tg_resources__keep_origin();
+
 -- No foreign key points at executions, so this is where the run is checked.
 create or replace function howdah_private.tg_resources__check_execution() returns trigger
   language plpgsql volatile

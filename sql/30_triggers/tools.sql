@@ -68,15 +68,19 @@ create or replace function howdah_private.tg_tools__check_parameters() returns t
 as $$
 begin
   perform howdah_private.refuse_schema('parameters', new.parameters);
+  -- what a server says of its own tools has been looked at by who asked it, and its server checks arguments once more
+  perform howdah_private.refuse_references('parameters', new.parameters) where new.kind <> 'mcp';
   perform howdah_private.refuse_plain_keys('parameters', new.parameters);
   perform howdah_private.refuse_plain_keys('configuration', new.configuration);
   perform howdah_private.refuse_question_settings(
     new.configuration, new.kind = 'builtin' and new.name = 'ask_user');
   perform howdah_private.refuse_result_limit(new.configuration);
   perform howdah_private.refuse_builtin_settings(new.name, new.configuration) where new.kind = 'builtin';
+  perform howdah_private.refuse_http_tool(new.parameters, new.configuration, of_agent => false) where new.kind = 'http';
   return new;
 end $$;
 
+-- What a built-in tool does is ours to say, so a row that is made by hand says it too: a model told nothing could not call it.
 create or replace function howdah_private.tg_tools__refuse_unknown_builtin() returns trigger
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -87,6 +91,10 @@ begin
       detail = jsonb_build_object('field', 'name', 'kind', 'builtin')::text,
       hint = (select 'The built-in tools: ' || string_agg(b.name, ', ' order by b.name)
         from howdah_private.builtin_tools() as b);
+  end if;
+  if tg_op = 'INSERT' then
+    select b.description, b.parameters into new.description, new.parameters
+    from howdah_private.builtin_tools() as b where b.name = new.name;
   end if;
   return new;
 end $$;

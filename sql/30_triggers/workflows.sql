@@ -177,7 +177,7 @@ create or replace trigger _500_mark_stale after insert or update or delete on ho
   for each row execute function howdah_private.tg_workflow_agents__mark_stale();
 
 create or replace trigger _530_mark_workflows_stale
-  after insert or delete or update of name, provider, model, purpose, base_url, secret_name, context_tokens on howdah.models
+  after insert or delete or update of name, provider, model, purpose, base_url, secret_name, context_tokens, capabilities on howdah.models
   for each row execute function howdah_private.tg_models__mark_workflows_stale();
 create or replace trigger _500_mark_teams_stale after update of name, description, instruction, capabilities, domain on howdah.agents
   for each row when (

@@ -3,11 +3,26 @@ create view howdah.model_usage with (security_invoker = true) as
   select s.tenant_id, s.model_id, m.name as model, m.provider,
     count(*) filter (where s.kind = 'model') as answers,
     count(*) filter (where s.kind = 'retry') as failed_attempts,
+    round(count(*) filter (where s.kind = 'model')::numeric
+      / nullif(count(*) filter (where s.kind in ('model', 'retry')), 0), 4) as success_rate,
     sum(s.tokens_in) as tokens_in, sum(s.tokens_out) as tokens_out, sum(s.cost) as cost,
     percentile_cont(0.5) within group (order by extract(epoch from s.finished_at - s.started_at))
-      as seconds_p50
+      filter (where s.kind = 'model') as seconds_p50,
+    percentile_cont(0.95) within group (order by extract(epoch from s.finished_at - s.started_at))
+      filter (where s.kind = 'model') as seconds_p95,
+    percentile_cont(0.99) within group (order by extract(epoch from s.finished_at - s.started_at))
+      filter (where s.kind = 'model') as seconds_p99
   from howdah.steps as s
   left join howdah.models as m on m.id = s.model_id
-  where s.model_id is not null
+  where s.model_id is not null and not exists ( -- copies of a fork: the original was asked
+    select from howdah.executions as f
+    where f.id = s.execution_id and f.tenant_id = s.tenant_id and f.forked_from_seq is not null and s.seq <= f.forked_from_seq
+  )
   group by s.tenant_id, s.model_id, m.name, m.provider;
-comment on view howdah.model_usage is 'What each model was asked, answered, failed and cost.';
+comment on view howdah.model_usage is 'What each model was asked, answered, failed and cost. What forks share with their originals counts once.';
+comment on column howdah.model_usage.model is 'Its name among the models; null when it has been deleted since.';
+comment on column howdah.model_usage.success_rate is 'Answers among all attempts, from 0 to 1.';
+comment on column howdah.model_usage.cost is 'At the prices when each step was committed.';
+comment on column howdah.model_usage.seconds_p50 is 'Of the attempts that gave an answer: half of them took no longer.';
+comment on column howdah.model_usage.seconds_p95 is 'So long at most took 95 of 100.';
+comment on column howdah.model_usage.seconds_p99 is 'So long at most took 99 of 100.';

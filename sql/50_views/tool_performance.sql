@@ -2,11 +2,24 @@ drop view if exists howdah.tool_performance;
 create view howdah.tool_performance with (security_invoker = true) as
   select s.tenant_id, s.name as tool,
     count(*) as calls, count(*) filter (where s.error is not null) as errors,
+    round(count(*) filter (where s.error is null)::numeric / count(*), 4) as success_rate,
     percentile_cont(0.5) within group (order by extract(epoch from s.finished_at - s.started_at))
       as seconds_p50,
     percentile_cont(0.95) within group (order by extract(epoch from s.finished_at - s.started_at))
-      as seconds_p95
+      as seconds_p95,
+    percentile_cont(0.99) within group (order by extract(epoch from s.finished_at - s.started_at))
+      as seconds_p99
   from howdah.steps as s
   where s.kind = 'tool' and coalesce(s.call_id not in ('route') and s.call_id not like 'plan.%', true) -- decisions of workflows
+    and not exists ( -- copies of a fork: the original was asked
+      select from howdah.executions as f
+      where f.id = s.execution_id and f.tenant_id = s.tenant_id and f.forked_from_seq is not null and s.seq <= f.forked_from_seq
+    )
   group by s.tenant_id, s.name;
-comment on view howdah.tool_performance is 'Calls, errors and seconds of each tool.';
+comment on view howdah.tool_performance is
+  'Calls, errors and seconds of each tool, without decisions of workflows. What forks share with their originals counts once.';
+comment on column howdah.tool_performance.errors is 'Calls whose result told the model of an error; attempts that were repeated count once.';
+comment on column howdah.tool_performance.success_rate is 'Calls without error among all, from 0 to 1.';
+comment on column howdah.tool_performance.seconds_p50 is 'Half of the calls took no longer, approvals not counted.';
+comment on column howdah.tool_performance.seconds_p95 is 'So long at most took 95 of 100.';
+comment on column howdah.tool_performance.seconds_p99 is 'So long at most took 99 of 100.';

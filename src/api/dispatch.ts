@@ -9,38 +9,46 @@ import type { Config } from '../config.ts';
 import type { GraphqlServer } from './graphql/server.ts';
 import { secure } from './headers.ts';
 import { localOnly } from './local-only.ts';
+import type { McpEndpoint } from './mcp/endpoint.ts';
+import type { MetricsDoor } from './metrics-door.ts';
 import { allowReading, answerPreflight, isPreflight, originIsAllowed } from './origins.ts';
 import { pathOf, shownPath } from './path.ts';
 import { answerBare, sendProblem } from './problem.ts';
+import type { WsDoor } from './ws/door.ts';
 
 /** So that who sends a token that is far too long hears of the token (401), and not of a header (431). */
 const MAX_HEADER_BYTES = 128 * 1024;
 
 export type DispatchOptions = Pick<Config, 'host' | 'auth' | 'corsOrigins'> & {
   graphql: GraphqlServer;
+  mcp: McpEndpoint;
+  metrics?: MetricsDoor | undefined;
+  ws: WsDoor;
   requestMs: number;
   onError(error: unknown, request: IncomingMessage): void;
 };
 
 /**
- * One HTTP server: GraphQL's paths go to grafserv, all others to Fastify. Before, it is asked where the request
+ * One HTTP server: GraphQL's paths go to grafserv, `/mcp` and `/ws` to their own, all others to Fastify. Before, it is asked where the request
  * comes from: without a login that must be this machine, with one no page of a stranger.
  */
 export function dispatch(options: DispatchOptions, others: RequestListener): Server {
-  const { graphql, corsOrigins, requestMs, onError } = options;
+  const { graphql, mcp, metrics, ws, corsOrigins, requestMs, onError } = options;
   const refusalOf = createGate(options);
   const server = createServer(serverOptions(requestMs));
   server.on('request', (request, response) => {
     const path = pathOf(request.url);
+    metrics?.watch(path, request, response);
     secure(request, response, graphql.isPage(path));
     const refusal = refusalOf(request);
     if (isHostless(request))
       return sendProblem(response, 400, 'HWINV', 'The header Host is missing.');
     if (refusal) return sendProblem(response, 403, 'HWDEN', refusal);
     allowReading(request, response, corsOrigins);
-    if (isPreflight(request)) return answerPreflight(response);
-    if (!graphql.serves(path)) return others(request, response);
-    graphql.handle(request, response).catch((error: unknown) => {
+    if (isPreflight(request)) return answerPreflight(request, response);
+    const door = [graphql, mcp, metrics, ws].find((one) => one?.serves(path));
+    if (!door) return others(request, response);
+    door.handle(request, response).catch((error: unknown) => {
       onError(error, request);
       response.destroy();
     });
@@ -48,7 +56,9 @@ export function dispatch(options: DispatchOptions, others: RequestListener): Ser
   server.on('upgrade', (request, socket, head) => {
     const refusal = refusalOf(request);
     if (refusal) return answerBare(socket, 403, 'HWDEN', refusal);
-    if (pathOf(request.url) === '/graphql') return graphql.upgrade(request, socket, head);
+    const path = pathOf(request.url);
+    if (path === '/graphql') return graphql.upgrade(request, socket, head);
+    if (ws.serves(path)) return ws.upgrade(request, socket, head);
     answerBare(socket, 404, 'HWNTF', `There is no WebSocket at ${shownPath(request.url)}.`);
   });
   server.on('connect', (_request, socket) => {

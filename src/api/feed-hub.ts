@@ -6,6 +6,7 @@ import {
   type RunState,
   type SessionCursor,
   type SessionRow,
+  type Unanswered,
 } from '../db/feed.ts';
 import {
   followStates,
@@ -47,6 +48,7 @@ export class FeedHub {
   readonly #unregistered = new Set<string>();
   readonly #woken = new Set<string>();
   readonly #sessions: SessionFeed;
+  readonly #listeners = new Set<(unanswered: Unanswered) => void>();
   #feed: Feed | undefined;
   #poll: NodeJS.Timeout | undefined;
   #polls = 0;
@@ -68,6 +70,9 @@ export class FeedHub {
         for (const subscriber of this.#subscribersOf(piece.execution_id)) {
           subscriber.offerPiece(piece);
         }
+      },
+      onUnanswered: (unanswered) => {
+        for (const listener of this.#listeners) listener(unanswered);
       },
       onReconnected: () => this.#wakeAll({ register: true }),
     });
@@ -95,6 +100,12 @@ export class FeedHub {
   /** The messages of a session after `after`, then each new one, of later turns too. `return()` leaves. */
   messages(sessionId: string, after: SessionCursor): AsyncIterableIterator<SessionRow, undefined> {
     return this.#sessions.follow(sessionId, after);
+  }
+
+  /** Calls `listener` when somebody who was asked, by any process, gave no answer that counts. What it gives back ends that. */
+  onUnanswered(listener: (unanswered: Unanswered) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
   }
 
   /** Subscriptions open now. */

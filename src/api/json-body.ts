@@ -5,9 +5,9 @@ import type { Json } from '../contracts/json.ts';
 export type BodyFault = Readonly<{ status: 400 | 413 | 415; message: string; hint?: string }>;
 
 /** `gone`: whoever sent it hung up before it was here. */
-export type Body =
-  | Readonly<{ ok: true; value: Json }>
-  | Readonly<{ ok: false; fault: BodyFault | 'gone' }>;
+type Refused = Readonly<{ ok: false; fault: BodyFault | 'gone' }>;
+export type Body = Readonly<{ ok: true; value: Json }> | Refused;
+export type TextBody = Readonly<{ ok: true; value: string }> | Refused;
 
 /**
  * The JSON a request carries: UTF-8, at most so many bytes, every name once in its object. Parsers differ in what they make
@@ -22,23 +22,46 @@ export async function readJson(request: IncomingMessage, mostBytes: number): Pro
   return parsed(bytes);
 }
 
-function refused(status: BodyFault['status'], message: string, hint?: string): Body {
+/** The text a request carries: UTF-8, of one of these types, at most so many bytes. */
+export async function readText(
+  request: IncomingMessage,
+  mostBytes: number,
+  types: readonly string[],
+): Promise<TextBody> {
+  const misfit = headersFault(request.headers, types);
+  if (misfit) return refused(415, misfit);
+  const bytes = await readBytes(request, mostBytes);
+  if (bytes === 'gone') return { ok: false, fault: 'gone' };
+  if (bytes === 'too many') return refused(413, `A request may have ${mostBytes} bytes.`);
+  try {
+    return { ok: true, value: new TextDecoder('utf-8', { fatal: true }).decode(bytes) };
+  } catch {
+    return refused(400, 'The request is no text in UTF-8.');
+  }
+}
+
+function refused(status: BodyFault['status'], message: string, hint?: string): Refused {
   return { ok: false, fault: { status, message, ...(hint !== undefined && { hint }) } };
 }
 
 /** Only what a page cannot send elsewhere without being asked: no form, no plain text. */
-function headersFault(headers: IncomingMessage['headers']): string | undefined {
+function headersFault(
+  headers: IncomingMessage['headers'],
+  types: readonly string[] = ['application/json'],
+): string | undefined {
   const { 'content-type': type = '', 'content-encoding': encoding = 'identity' } = headers;
   const [media = '', ...parameters] = type.split(';').map((part) => part.trim().toLowerCase());
-  if (media !== 'application/json')
-    return 'The Content-Type of a request must be application/json.';
+  if (!types.includes(media)) {
+    return `The Content-Type of a request must be ${types.join(' or ')}.`;
+  }
   const charset = parameters.find((parameter) => parameter.startsWith('charset='));
   if (charset !== undefined && !/^charset="?utf-?8"?$/.test(charset)) {
-    return 'JSON is sent in UTF-8.';
+    return `${media === 'application/json' ? 'JSON' : 'Text'} is sent in UTF-8.`;
   }
   return encoding === 'identity' ? undefined : 'A request is sent without Content-Encoding.';
 }
 
+/** The bytes of a body. */
 async function readBytes(
   request: IncomingMessage,
   most: number,
@@ -58,14 +81,13 @@ async function readBytes(
   return promise;
 }
 
-function parsed(bytes: Buffer): Body {
+/** The JSON these bytes are, as `readJson` takes it. */
+export function parsed(bytes: Buffer): Body {
   try {
     const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
     const value = JSON.parse(text) as Json;
-    const twice = repeatedName(text);
-    return twice === undefined
-      ? { ok: true, value }
-      : refused(400, `The request has ${JSON.stringify(twice)} twice in one object.`);
+    const fault = faultIn(text);
+    return fault === undefined ? { ok: true, value } : refused(400, ...fault);
   } catch {
     return refused(400, 'The request is no JSON.', 'JSON in UTF-8, without a byte order mark.');
   }
@@ -73,10 +95,19 @@ function parsed(bytes: Buffer): Body {
 
 const COLON = /\s*:/y;
 
-/** A name that stands twice in an object of a text that is JSON. */
-function repeatedName(text: string): string | undefined {
+/** Levels of lists and objects in a request: whatever walks it calls itself for each. */
+const MOST_LEVELS = 100;
+
+/** What is wrong with a text that is JSON, and a hint: a name that stands twice in an object, or too many levels. */
+function faultIn(text: string): [message: string, hint?: string] | undefined {
   const open: (Set<string> | undefined)[] = [];
   for (let at = 0; at < text.length; at += 1) {
+    if (open.length > MOST_LEVELS) {
+      return [
+        `The request is nested over ${MOST_LEVELS} deep.`,
+        'Send less deep lists and objects.',
+      ];
+    }
     const character = text[at];
     if (character === '{') open.push(new Set());
     else if (character === '[') open.push(undefined);
@@ -87,7 +118,9 @@ function repeatedName(text: string): string | undefined {
       if (COLON.test(text)) {
         const names = open.at(-1);
         const name = JSON.parse(text.slice(at, end + 1)) as string;
-        if (names?.has(name)) return name;
+        if (names?.has(name)) {
+          return [`The request has ${JSON.stringify(name)} twice in one object.`];
+        }
         names?.add(name);
       }
       at = end;

@@ -2,6 +2,7 @@ import type { Subject } from '../db/identity.ts';
 import type { Pool } from '../db/pool.ts';
 import { countRequests, type QuotaRefusal, whoseRequestsCount } from '../db/quotas.ts';
 import { createLookup } from './login/lookup.ts';
+import { together } from './together.ts';
 
 /**
  * Counts a request of this subject, over all processes of the API; gives why it goes beyond a quota, null when it does not.
@@ -22,24 +23,5 @@ export function createRequestQuotas(pool: Pool): CountRequest {
     } catch {
       return null;
     }
-  };
-}
-
-/** One query at a time: what is asked meanwhile is asked together, on one connection. */
-function together<Q, A>(ask: (questions: Q[]) => Promise<A[]>): (question: Q) => Promise<A> {
-  let batch: { questions: Q[]; answers: Promise<A[]> } | undefined;
-  let underWay: Promise<unknown> = Promise.resolve();
-  const send = async (questions: Q[]) => {
-    await underWay;
-    batch = undefined;
-    const answers = ask(questions);
-    underWay = answers.catch(() => {});
-    return answers;
-  };
-  return async (question) => {
-    const questions: Q[] = batch?.questions ?? [];
-    batch ??= { questions, answers: send(questions) };
-    const place = questions.push(question) - 1;
-    return (await batch.answers)[place] as A;
   };
 }

@@ -1,13 +1,6 @@
 import './graphql/environment.ts';
-import { randomBytes } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
-import {
-  type FastifyError,
-  type FastifyInstance,
-  type FastifyReply,
-  type FastifyRequest,
-  fastify,
-} from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import type { Config } from '../config.ts';
 import { HowdahError } from '../contracts/errors.ts';
@@ -16,27 +9,28 @@ import { createPool, type Pool } from '../db/pool.ts';
 import { secretRowsOn } from '../db/secrets.ts';
 import { type MasterKeys, noMasterKeys } from '../secrets/master-keys.ts';
 import { createSecretWriter } from '../secrets/writer.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+import { a2aRoutes } from './a2a/door.ts';
 import { createAdmission } from './admission.ts';
+import { agUiRoutes } from './ag-ui/door.ts';
+import { closeApp, createApp } from './app.ts';
 import { type Bounds, usualBounds } from './bounds.ts';
-import { answerClientError } from './client-errors.ts';
-import { dispatch } from './dispatch.ts';
 import { createFeedHub } from './feed-hub.ts';
-import { createGraphqlServer, type GraphqlServer } from './graphql/server.ts';
+import { createGraphqlServer } from './graphql/server.ts';
 import { createSight } from './graphql/sight.ts';
-import { healthRoutes, isMigrated } from './health.ts';
+import { isMigrated } from './health.ts';
 import { inBrackets } from './local-only.ts';
 import { createKeyReader } from './login/api-keys.ts';
 import { createExistence } from './login/existence.ts';
 import type { Identities } from './login/identities.ts';
 import { createLogin } from './login/login.ts';
 import { createTokenReader } from './login/token.ts';
-import { pathOf, shownPath } from './path.ts';
-import { PROBLEM_TYPE, problem } from './problem.ts';
+import { createMcpEndpoint } from './mcp/endpoint.ts';
+import { createMetricsDoor, type MetricsDoor } from './metrics-door.ts';
+import { openAiRoutes } from './openai/door.ts';
 import { createRequestQuotas } from './request-quotas.ts';
-import { schemaRoutes } from './schemas.ts';
+import { createWsDoor } from './ws/door.ts';
 
-/** How long requests under way may take when the server closes; a statement may take 5 s. */
-const FAREWELL_MS = 8_000;
 /** For what is asked about a request before anybody is let in, each in one look-up for all who wait. */
 const LOGIN_CONNECTIONS = 2;
 export type ApiOptions = {
@@ -47,6 +41,9 @@ export type ApiOptions = {
   masterKeys?: MasterKeys;
   /** Where they differ from the usual ones. */
   bounds?: Partial<Bounds>;
+  /** Counts requests, and is read at /metrics. */
+  metrics?: Metrics | undefined;
+  metricsToken?: string | undefined;
 } & Pick<
   Config,
   | 'host'
@@ -68,7 +65,7 @@ export type Api = {
 };
 
 /**
- * Starts the API: GraphQL, GraphiQL and health on one port. Resolves when it listens.
+ * Starts the API: GraphQL, GraphiQL, REST, what clients of OpenAI ask, and health on one port. Resolves when it listens.
  *
  * Throws `HWDEN` when a login is required and nobody could have one; `HWCNF` when the database is not
  * migrated; `EADDRINUSE`; and what node-pg throws when the database cannot be reached.
@@ -113,15 +110,41 @@ export async function startApi(options: ApiOptions): Promise<Api> {
       onError,
     });
     closers.push(() => graphql.close());
-    const app = createApp({ ...options, ...bounds }, graphql, pool);
+    const shared = { ...entrance, hub, sight, admission, bounds, onError };
+    const mcp = createMcpEndpoint({ ...shared, pool: requests });
+    const rest = { ...shared, pool, requests, secrets };
+    const ws = createWsDoor(rest);
+    const { app, streams } = createApp({
+      ...options,
+      ...bounds,
+      metrics: watched(options, { login: pool, requests }),
+      ...{ mcp, ws, graphql, pool, rest },
+    });
+    const doors = [openAiRoutes, a2aRoutes, agUiRoutes].map((open) =>
+      open(app, { ...rest, auth: options.auth }),
+    );
     closers.push(() => closeApp(app));
     closers.push(() => graphql.closeSockets());
+    closers.push(() => mcp.close());
+    closers.push(() => ws.close());
+    closers.push(async () => streams.close());
+    for (const holds of doors) closers.push(async () => holds.close());
     const port = await listen(app, options);
     return { url: `http://${inBrackets(host)}:${port}`, port, close };
   } catch (error) {
     await close();
     throw error;
   }
+}
+
+/** Where metrics are read, and what of this server is in them. */
+function watched(
+  { metrics, metricsToken, auth }: ApiOptions,
+  pools: Readonly<Record<string, Pool>>,
+): MetricsDoor | undefined {
+  if (!metrics) return undefined;
+  for (const [name, pool] of Object.entries(pools)) metrics.watchPool(name, pool);
+  return createMetricsDoor({ metrics, auth, metricsToken });
 }
 
 async function refuseKeyless({ auth, host, jwtSecret, jwksUrl }: ApiOptions, pool: Pool) {
@@ -161,61 +184,6 @@ async function findDefaultTenant(pool: Pool, auth: Config['auth']): Promise<stri
   throw new HowdahError('HWCNF', 'the database is not migrated', {
     hint: 'Run: npx howdah migrate up',
   });
-}
-
-function createApp(
-  options: ApiOptions & Pick<Bounds, 'requestMs'>,
-  graphql: GraphqlServer,
-  pool: Pool,
-): FastifyInstance {
-  const { log } = options;
-  const onError = (err: unknown) => log.error({ err }, 'a request failed');
-  const app = fastify({
-    serverFactory: (handler) => dispatch({ ...options, graphql, onError }, handler),
-    clientErrorHandler: answerClientError,
-    frameworkErrors: (error, _request, reply) => answerError(error, reply, log),
-  });
-  app.addHook('onRequest', async (request, reply) => {
-    if (request.is404) return answerNowhere(app, request, reply); // before its body is read
-  });
-  app.setErrorHandler((error: FastifyError, _request, reply) => answerError(error, reply, log));
-  if (graphql.isPage('/graphiql')) app.get('/', (_request, reply) => reply.redirect('/graphiql'));
-  healthRoutes(app, pool);
-  schemaRoutes(app);
-  return app;
-}
-
-/** There is nothing at this path, or nothing for this method. */
-function answerNowhere(app: FastifyInstance, request: FastifyRequest, reply: FastifyReply) {
-  const url = pathOf(request.url);
-  const methods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'].filter((method) =>
-    app.hasRoute({ method, url }),
-  );
-  if (methods.length > 0) reply.header('allow', methods.join(', '));
-  const [status, code] = methods.length > 0 ? [405, 'HWINV'] : [404, 'HWNTF'];
-  const detail = `There is nothing at ${request.method} ${shownPath(request.url)}.`;
-  return reply
-    .code(status)
-    .type(PROBLEM_TYPE)
-    .send(problem(status, code, detail).body);
-}
-
-/** What is the client's fault is told; of anything else an id that stands in our log. */
-function answerError(error: FastifyError, reply: FastifyReply, log: Logger) {
-  const status = error.statusCode ?? 500;
-  const id = randomBytes(6).toString('hex');
-  if (status >= 500) log.error({ err: error, id }, 'a request failed');
-  const { body } =
-    status < 500
-      ? problem(status, 'HWINV', error.message)
-      : problem(status, 'EINTERNAL', `Something went wrong; it is logged as ${id}.`, { id });
-  return reply.code(status).type(PROBLEM_TYPE).send(body);
-}
-
-async function closeApp(app: FastifyInstance): Promise<void> {
-  const timer = setTimeout(() => app.server.closeAllConnections(), FAREWELL_MS);
-  await app.close();
-  clearTimeout(timer);
 }
 
 async function listen(app: FastifyInstance, { host, port }: ApiOptions): Promise<number> {

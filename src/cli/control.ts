@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { withDatabase } from './database.ts';
 import { executionId, knownExecution } from './ids.ts';
 import { type CliIo, printJson } from './output.ts';
+import { API_OPTION, apiFor } from './over-api.ts';
 
 /** A command that asks one thing of one run and prints where the run stands then. */
 export function registerControl(
@@ -9,8 +10,14 @@ export function registerControl(
   io: CliIo,
   name: 'cancel' | 'pause' | 'resume' | 'retry',
 ): void {
-  command.argument('<id>', 'the execution').action(async (text: string) => {
+  command.argument('<id>', 'the execution').option(...API_OPTION);
+  command.action(async (text: string, _options: object, self: Command) => {
     const id = executionId(text);
+    const api = await apiFor(io, self);
+    if (api) {
+      const run = await api.call(`${name}Execution`, { params: { id } });
+      return io.json ? printJson(io, run) : io.out(`${run.id} ${run.status}`);
+    }
     await withDatabase(io, async ({ pool, db }) => {
       const { rows } = await pool.query(`select * from howdah.${name}_execution($1)`, [
         await knownExecution(db, id),

@@ -1,5 +1,6 @@
 import { HowdahError } from '../contracts/errors.ts';
 import type { Json } from '../contracts/json.ts';
+import { inOurWords, type PgError } from '../contracts/postgres-words.ts';
 
 /** A failure as a person or a script is told of it. */
 export type ErrorReport = {
@@ -71,6 +72,8 @@ export function reportOf(thrown: unknown, server?: string): ErrorReport {
   const error = firstCause(thrown);
   const code = text(error.code);
   if (code === undefined) return bug(thrown);
+  const refused = refusedRow(code, error);
+  if (refused !== undefined) return refused;
   const report = { code, message: text(error.message) ?? code };
   const place = address(error) ?? server ?? text(error.hostname) ?? 'the database server';
   const connection = connectionReport(code, report.message, place);
@@ -85,6 +88,12 @@ export function reportOf(thrown: unknown, server?: string): ErrorReport {
 }
 
 type Shape = Readonly<Record<string, unknown>>;
+
+/** A row of ours that Postgres itself refuses reads as it does over GraphQL. */
+function refusedRow(code: string, error: Shape): ErrorReport | undefined {
+  if (!/^23\w{3}$/.test(code) || error.schema !== 'howdah') return undefined;
+  return inOurWords(error as PgError);
+}
 
 /** Node tries every address of a name and gives an AggregateError whose own message is empty. */
 function firstCause(thrown: unknown): Shape {

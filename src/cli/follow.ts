@@ -3,8 +3,9 @@ import type { Execution, Step } from '../db/queries.ts';
 import type { Question } from '../db/questions.ts';
 import { exitCodes } from './exit-codes.ts';
 import { type CliIo, printJson } from './output.ts';
+import { plainText } from './plain-text.ts';
 import { questionLines } from './questions.ts';
-import { endLine, errorOf, plainText, stepLine } from './steps.ts';
+import { endLine, errorOf, stepLine } from './steps.ts';
 
 const LIMITED = `waiting: a quota is used up, or a concurrency limit reached; the run goes on by itself when there is room.
    which: select * from howdah.quota_usage where remaining = 0; select * from howdah.concurrency_limits`;

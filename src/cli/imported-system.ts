@@ -1,17 +1,14 @@
 import { HowdahError } from '../contracts/errors.ts';
-import type { Client, Plan } from '../db/agent-systems.ts';
+import type { ApplyOptions, Client, Plan } from '../db/agent-systems.ts';
 import { inTenant, systemSource } from '../db/agent-systems.ts';
 import { applySystems, type SystemFile } from '../systems/apply.ts';
 import { type Fault, fromPointer } from '../systems/fault.ts';
 import type { CliDatabase } from './database.ts';
 import { tenantOf } from './tenants.ts';
 
-/** By it an import knows what an import has made. */
-const MARK = '# made by: howdah import fast-agent\n';
-const BY_HAND =
-  'Look at both first: howdah import fast-agent PATH --out FILE, howdah diff FILE, and howdah apply FILE takes over.';
-
-type Options = {
+type Options = ApplyOptions & {
+  /** The command: by it an import knows what such an import has made. */
+  origin: 'import fast-agent' | 'tools import-openapi';
   tenant?: string | undefined;
   /** Where the file is kept, if it is. */
   out?: string | undefined;
@@ -30,28 +27,38 @@ export async function applyImported(
 ): Promise<Plan[]> {
   const { id } = await tenantOf(db, options.tenant);
   return inTenant(pool, id, async (client) => {
-    await refuseOtherSystem(client, system.name);
-    const file: SystemFile = { name: options.out ?? 'import', text: system.text + MARK };
-    const plans = await applySystems(client, [file]).catch((error) => {
-      throw refusalOf(error);
+    await refuseOtherSystem(client, system.name, options.origin);
+    const file: SystemFile = {
+      name: options.out ?? 'import',
+      text: system.text + mark(options.origin),
+    };
+    const plans = await applySystems(client, [file], options).catch((error) => {
+      throw refusalOf(error, options.origin);
     });
-    plans.forEach(refuseOverwriting);
+    for (const plan of plans) refuseOverwriting(plan, options.origin);
     await options.keep();
     return plans;
   });
 }
 
-async function refuseOtherSystem(client: Client, name: string): Promise<void> {
+const mark = (origin: string): string => `# made by: howdah ${origin}\n`;
+const byHand = (origin: string): string =>
+  `Look at both first: howdah ${origin} ${origin === 'import fast-agent' ? 'PATH' : 'FILE'} --out FILE, howdah diff FILE, and howdah apply FILE takes over.`;
+
+async function refuseOtherSystem(client: Client, name: string, origin: string): Promise<void> {
   const source = await systemSource(client, name);
-  if (source === undefined || source.endsWith(MARK)) return;
+  if (source === undefined || source.endsWith(mark(origin))) return;
   throw new HowdahError(
     'HWCNF',
     `nothing was imported: there is an agent system ${JSON.stringify(name)} already, and it was not imported`,
-    { hint: `Call this one otherwise: --name NAME. ${BY_HAND}`, detail: { agent_system: name } },
+    {
+      hint: `Call this one otherwise: --name NAME. ${byHand(origin)}`,
+      detail: { agent_system: name },
+    },
   );
 }
 
-function refuseOverwriting({ objects }: Plan): void {
+function refuseOverwriting({ objects }: Plan, origin: string): void {
   const taken = objects.filter(
     ({ action, ownership, before, after }) =>
       action === 'change' &&
@@ -65,21 +72,26 @@ function refuseOverwriting({ objects }: Plan): void {
       `${kind} ${JSON.stringify(name)} is there already, as something else, and belongs to no agent system`,
   );
   throw new HowdahError('HWCNF', `nothing was imported: ${lines.join('\n')}`, {
-    hint: `Rename or delete it, or rename the card. ${BY_HAND}`,
+    hint: `Rename or delete it, or ${origin === 'import fast-agent' ? 'rename the card' : 'set names apart: --prefix TEXT'}. ${byHand(origin)}`,
     detail: { taken: named },
   });
 }
 
 /** The file is nowhere yet, so what is wrong is told by what it is about and not by lines. */
-function refusalOf(error: unknown): unknown {
+function refusalOf(error: unknown, origin: string): unknown {
   const { code, hint, detail } = error as HowdahError & { detail?: { faults?: Fault[] } };
   if (!(error instanceof HowdahError) || !detail?.faults) return error;
   const lines = detail.faults.map(({ path, message }) => {
     const place = fromPointer(path).join(' ');
     return place === '' ? message : `${place}: ${message}`;
   });
-  return new HowdahError(code, `nothing was imported: ${lines.join('\n')}`, {
-    ...(hint !== undefined && { hint }),
+  const isTaken = detail.faults.some(
+    ({ code, path }) => code === 'HWCNF' && path.endsWith('/kind'),
+  );
+  const fix =
+    isTaken && origin === 'tools import-openapi' ? 'Set names apart: --prefix TEXT.' : hint;
+  return new HowdahError(code, `nothing was imported: ${[...new Set(lines)].join('\n')}`, {
+    ...(fix !== undefined && { hint: fix }),
     detail: { faults: detail.faults.map(({ path, message, code }) => ({ path, message, code })) },
     cause: error,
   });

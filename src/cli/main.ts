@@ -3,14 +3,15 @@ import { fileURLToPath } from 'node:url';
 import { Command, CommanderError } from 'commander';
 import type { Config } from '../config.ts';
 import { releaseVersion } from '../package-root.ts';
+import type { CommandEntry } from './command-entry.ts';
 import { type ErrorReport, type ExitCode, exitCodeFor, exitCodes, reportOf } from './exit-codes.ts';
 import { type CliIo, createOutput, printError } from './output.ts';
-import { type CommandEntry, commands } from './registry.ts';
+import { commands } from './registry.ts';
 
 /** The parts of a process the command line lives in; a test hands in its own. */
 export type CliProcess = {
   stdin?: NodeJS.ReadableStream & { isTTY?: boolean };
-  stdout: NodeJS.WritableStream;
+  stdout: NodeJS.WritableStream & { isTTY?: boolean };
   stderr: NodeJS.WritableStream;
   on(signal: 'SIGINT' | 'SIGTERM', listener: () => void): unknown;
   exit(status: number): void;
@@ -57,7 +58,7 @@ function defineProgram(program: Command, io: CliIo, entries: readonly CommandEnt
       subcommandTerm: (command) => `${command.name()} ${command.usage()}`.replace('[options] ', ''),
     });
   const load = new Map(entries.map((entry) => [entry.name, entry.load]));
-  for (const { name, summary, args } of entries) {
+  for (const { name, summary, args = '' } of entries) {
     program.command(name).description(summary).usage(`[options] ${args}`);
   }
   program.hook('preSubcommand', async (_, command) => {
@@ -87,7 +88,11 @@ function createSession(argv: readonly string[], host: CliProcess, databaseUrl: (
       chosen = code;
     },
     onInterrupt: interrupts.handle,
-    ...(host.stdin?.isTTY && { ask: lineReader(host.stdin, host.stderr) }),
+    isTerminal: host.stdout.isTTY === true,
+    ...(host.stdin?.isTTY && {
+      ask: lineReader(host.stdin, host.stderr),
+      prompts: host.stderr,
+    }),
   };
   return {
     io,

@@ -1,6 +1,7 @@
 import { styleText } from 'node:util';
 import type { Config } from '../config.ts';
 import type { ErrorReport, ExitCode } from './exit-codes.ts';
+import { inCell, plainText } from './plain-text.ts';
 
 /** Where a command writes: the result to stdout, all talk to stderr. */
 export type Output = {
@@ -28,6 +29,10 @@ export type CliIo = Output & {
    * to return soon; the second ends it. The status is then 130 (143 for SIGTERM) unless `setExitCode` was called.
    */
   onInterrupt(stop: () => void): void;
+  /** stdout is a terminal: somebody reads what is written as it is written. */
+  readonly isTerminal: boolean;
+  /** Where prompts and what is typed are shown. Only there at a terminal. */
+  readonly prompts?: NodeJS.WritableStream;
   /** Asks for one line; undefined when there will be none. Only there at a terminal. */
   ask?: (prompt: string) => Promise<string | undefined>;
 };
@@ -53,7 +58,7 @@ export function printJson(io: Output, value: unknown): void {
   io.out(JSON.stringify(value));
 }
 
-/** Rows as aligned columns on stdout, headed by the keys of the first row; nothing at all for no rows. */
+/** Rows as aligned columns on stdout, headed by the keys of the first row; nothing at all for no rows. Texts of others move no cursor. */
 export function printTable(io: Output, rows: readonly Readonly<Record<string, unknown>>[]): void {
   const [first] = rows;
   if (first === undefined) return;
@@ -78,11 +83,12 @@ export function printError(io: Output, report: ErrorReport): void {
     io.err(JSON.stringify({ error: report }));
     return;
   }
-  io.err(`${paint(io, 'red', 'error:')} ${report.message}`);
+  io.err(`${paint(io, 'red', 'error:')} ${plainText(report.message)}`);
   // An object in `detail` is for programs; text (pg_ctl's output, the keys of a unique violation) is for people.
-  if (typeof report.detail === 'string') io.err(report.detail.replace(/^/gm, '        '));
+  if (typeof report.detail === 'string')
+    io.err(plainText(report.detail).replace(/^/gm, '        '));
   if (report.usage !== undefined) io.err(`${paint(io, 'cyan', 'usage:')} ${report.usage}`);
-  if (report.hint !== undefined) io.err(` ${paint(io, 'cyan', 'hint:')} ${report.hint}`);
+  if (report.hint !== undefined) io.err(` ${paint(io, 'cyan', 'hint:')} ${plainText(report.hint)}`);
 }
 
 /** `text` in a colour where the terminal shows one. */
@@ -109,5 +115,5 @@ function cell(value: unknown): string {
   if (value === null || value === undefined) return '';
   if (value instanceof Date) return value.toISOString();
   if (typeof value === 'number') return plainNumber(value);
-  return typeof value === 'object' ? JSON.stringify(value) : String(value);
+  return inCell(typeof value === 'object' ? JSON.stringify(value) : String(value));
 }

@@ -20,13 +20,15 @@ export async function helpAsWorker<T>(
     );
     return work();
   }
-  const { createLog, followEnvironment, openWorker } = await import('../bootstrap.ts');
+  const { followEnvironment, openTelemetry, openWorker } = await import('../bootstrap.ts');
   await followEnvironment(url, config);
   io.err('No worker is running, so this command works as one. Start one to stay: howdah worker');
-  const worker = await openWorker(url, config, createLog({ ...config, logLevel: 'error' }));
+  const telemetry = await openTelemetry(url, { ...config, logLevel: 'error' });
+  const worker = await openWorker(url, config, telemetry);
   try {
     return await work();
   } finally {
     await worker.stop(0);
+    await telemetry.close();
   }
 }

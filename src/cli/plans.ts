@@ -18,11 +18,11 @@ export function plansAsJson(plans: readonly Plan[]) {
 /** The same for people, object by object. */
 export function printPlans(io: CliIo, plans: readonly Plan[]): void {
   for (const plan of plans) {
-    const { name, version, objects, warnings, dry_run } = plan;
+    const { name, version, objects, dry_run } = plan;
     for (const { kind, name: object, action, ...change } of objects) {
       io.out(`${action.padEnd(9)}  ${kind.padEnd(8)}  ${object}${ownershipNote(change)}`);
     }
-    for (const warning of warnings) io.err(`warning: ${warning}`);
+    printWarnings(io, plan);
     printKept(io, plan);
     io.err(
       dry_run
@@ -30,6 +30,11 @@ export function printPlans(io: CliIo, plans: readonly Plan[]): void {
         : `${name} has version ${version}.`,
     );
   }
+}
+
+/** What was applied though somebody may want to look at it. */
+export function printWarnings(io: CliIo, { warnings }: Plan): void {
+  for (const warning of warnings) io.err(`warning: ${warning}`);
 }
 
 /** What pruning would be about. */

@@ -4,13 +4,16 @@ import { isAnyWorkerAlive } from '../db/queries.ts';
 import type { Answered, Question } from '../db/questions.ts';
 import { type CliDatabase, withDatabase } from './database.ts';
 import { type CliIo, printJson } from './output.ts';
-import { plainText } from './steps.ts';
+import { plainText } from './plain-text.ts';
+import { previewLines } from './preview.ts';
 
 /** A question as lines of talk: what is asked, what may be answered, and how. */
-export function questionLines({ id, kind, prompt, options, schema }: Question): string[] {
+export function questionLines(question: Question): string[] {
+  const { id, kind, prompt, options, schema, preview } = question;
   const choices = Array.isArray(options) && kind !== 'approval' ? options.join(', ') : undefined;
   return [
     `waits for a person: ${plainText(prompt)}`,
+    ...(preview ? previewLines(preview) : []),
     ...(choices ? [`  options: ${plainText(choices)}`] : []),
     ...(schema && kind === 'question' ? [`  to satisfy: ${JSON.stringify(schema)}`] : []),
     ...(kind === 'approval'

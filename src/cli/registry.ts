@@ -1,36 +1,21 @@
-import type { Command } from 'commander';
-import type { CliIo } from './output.ts';
-
-/** What every file in `commands/` exports: it gives `command` its arguments, options, subcommands and action. */
-export type CommandModule = { register(command: Command, io: CliIo): void };
-
-/** One line of `howdah --help`. `load` runs only when the command does, so that help stays instant. */
-export type CommandEntry = Readonly<{
-  name: string;
-  summary: string;
-  /** As the usage line shows them: `AGENT MESSAGE`. */
-  args: string;
-  load: () => Promise<CommandModule>;
-}>;
+import type { CommandEntry } from './command-entry.ts';
+import { runCommands } from './run-commands.ts';
 
 /** All commands, in the order help shows them. To add one: a file in `commands/` and a line here. */
 export const commands: readonly CommandEntry[] = [
   {
     name: 'start',
     summary: 'API and worker in one process',
-    args: '',
     load: () => import('./commands/start.ts'),
   },
   {
     name: 'worker',
     summary: 'a worker: runs agents until it is stopped',
-    args: '',
     load: () => import('./commands/worker.ts'),
   },
   {
     name: 'api',
     summary: 'the API alone',
-    args: '',
     load: () => import('./commands/api.ts'),
   },
   {
@@ -42,13 +27,11 @@ export const commands: readonly CommandEntry[] = [
   {
     name: 'demo',
     summary: 'tickets of a small shop, answered live',
-    args: '',
     load: () => import('./commands/demo.ts'),
   },
   {
     name: 'doctor',
     summary: 'look at everything a run needs',
-    args: '',
     load: () => import('./commands/doctor.ts'),
   },
   {
@@ -81,119 +64,38 @@ export const commands: readonly CommandEntry[] = [
     args: 'fast-agent PATH',
     load: () => import('./commands/import.ts'),
   },
-  {
-    name: 'run',
-    summary: 'run an agent and print its answer',
-    args: 'AGENT MESSAGE',
-    load: () => import('./commands/run.ts'),
-  },
-  {
-    name: 'run-agent',
-    summary: 'run an agent, by id',
-    args: '--agent-id ID --message TEXT',
-    load: () => import('./commands/run-agent.ts'),
-  },
-  {
-    name: 'chat',
-    summary: 'a conversation with an agent, line by line',
-    args: 'AGENT',
-    load: () => import('./commands/chat.ts'),
-  },
-  {
-    name: 'watch',
-    summary: 'the steps of a run, live',
-    args: 'ID',
-    load: () => import('./commands/watch.ts'),
-  },
-  {
-    name: 'executions',
-    summary: 'the newest runs',
-    args: '',
-    load: () => import('./commands/executions.ts'),
-  },
-  {
-    name: 'show',
-    summary: 'a run with all its steps',
-    args: 'ID',
-    load: () => import('./commands/show.ts'),
-  },
-  {
-    name: 'cancel',
-    summary: 'end a run at once',
-    args: 'ID',
-    load: () => import('./commands/cancel.ts'),
-  },
-  {
-    name: 'pause',
-    summary: 'let what is in the air finish, then wait',
-    args: 'ID',
-    load: () => import('./commands/pause.ts'),
-  },
-  {
-    name: 'resume',
-    summary: 'let a paused run go on',
-    args: 'ID',
-    load: () => import('./commands/resume.ts'),
-  },
-  {
-    name: 'retry',
-    summary: 'let a failed or cancelled run go on',
-    args: 'ID',
-    load: () => import('./commands/retry.ts'),
-  },
-  {
-    name: 'fork',
-    summary: 'a new run from a step of another',
-    args: 'ID --seq N',
-    load: () => import('./commands/fork.ts'),
-  },
-  {
-    name: 'export-run',
-    summary: 'a run as one document',
-    args: 'ID',
-    load: () => import('./commands/export-run.ts'),
-  },
-  {
-    name: 'replay',
-    summary: 'a run again as it was recorded, to see what has changed',
-    args: 'ID|FILE',
-    load: () => import('./commands/replay.ts'),
-  },
-  {
-    name: 'questions',
-    summary: 'what runs ask people',
-    args: '',
-    load: () => import('./commands/questions.ts'),
-  },
-  {
-    name: 'answer',
-    summary: 'answer a question, so that its run goes on',
-    args: 'ID TEXT',
-    load: () => import('./commands/answer.ts'),
-  },
-  {
-    name: 'approve',
-    summary: 'allow the call a run waits to make',
-    args: 'ID',
-    load: () => import('./commands/approve.ts'),
-  },
-  {
-    name: 'reject',
-    summary: 'refuse the call a run waits to make',
-    args: 'ID',
-    load: () => import('./commands/reject.ts'),
-  },
+  ...runCommands,
   {
     name: 'agents',
     summary: 'the agents there are',
-    args: '',
     load: () => import('./commands/agents.ts'),
   },
   {
     name: 'tools',
     summary: 'the tools there are; of an agent, as its models are told them',
-    args: '[AGENT]',
+    args: '[AGENT] | import-openapi FILE|URL',
     load: () => import('./commands/tools.ts'),
+  },
+  {
+    name: 'mcp',
+    summary: 'agents and workflows as tools of an MCP client, over stdin and stdout',
+    load: () => import('./commands/mcp.ts'),
+  },
+  {
+    name: 'alerts',
+    summary: 'queries that should find nothing, and what they found',
+    load: () => import('./commands/alerts.ts'),
+  },
+  {
+    name: 'policies',
+    summary: 'what runs may call that have read what others wrote',
+    load: () => import('./commands/policies.ts'),
+  },
+  {
+    name: 'filters',
+    summary: 'what must not leave a run',
+    args: 'list|add|remove|test',
+    load: () => import('./commands/filters.ts'),
   },
   {
     name: 'versions',
@@ -226,6 +128,11 @@ export const commands: readonly CommandEntry[] = [
     load: () => import('./commands/erase-user.ts'),
   },
   {
+    name: 'retention',
+    summary: 'erase and delete now what retention policies no longer keep',
+    load: () => import('./commands/retention.ts'),
+  },
+  {
     name: 'key',
     summary: 'API keys for programs',
     args: 'create|list|revoke',
@@ -234,7 +141,12 @@ export const commands: readonly CommandEntry[] = [
   {
     name: 'generate',
     summary: 'test data: a history of finished runs',
-    args: '',
     load: () => import('./commands/generate.ts'),
+  },
+  {
+    name: 'completion',
+    summary: 'a script that completes these commands in your shell',
+    args: 'bash|zsh|fish',
+    load: () => import('./commands/completion.ts'),
   },
 ];

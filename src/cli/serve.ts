@@ -2,18 +2,32 @@ import type { Command } from 'commander';
 import type { Howdah } from '../bootstrap.ts';
 import type { Config } from '../config.ts';
 import { HowdahError } from '../contracts/errors.ts';
+import { outliveTools } from '../tools/stray-faults.ts';
+import { secondsUpTo } from './duration.ts';
 import { exitCodes } from './exit-codes.ts';
 import type { CliIo } from './output.ts';
 
 /** Which parts of Howdah a process runs. */
 export type Parts = { api: boolean; worker: boolean };
 
-/** What `start` and `worker` take of tools. */
-export type ToolOptions = { tools?: string; watch?: boolean };
+/** How `start`, `worker` and `api` are told to start. */
+export type StartOptions = { wait?: number; once?: boolean };
+
+/** What `start` and `worker` take of tools besides. */
+export type ToolOptions = StartOptions & { tools?: string; watch?: boolean };
+
+/** Adds the option that all three have. */
+export function withStartOptions(command: Command): Command {
+  return command.option(
+    '--wait <time>',
+    'how long to wait for a database that takes no connections yet, such as 5m (20s)',
+    secondsUpTo(1),
+  );
+}
 
 /** Adds those options to a command. */
 export function withToolOptions(command: Command): Command {
-  return command
+  return withStartOptions(command)
     .option('--tools <folder>', 'also run the tools that the files of this folder export')
     .option('--watch', 'load a file of that folder anew when it changes, for development');
 }
@@ -22,7 +36,7 @@ export function withToolOptions(command: Command): Command {
 export async function serve(
   io: CliIo,
   parts: Parts,
-  { tools, watch = false }: ToolOptions = {},
+  { tools, watch = false, wait, once = false }: ToolOptions = {},
 ): Promise<void> {
   if (watch && tools === undefined) {
     throw new HowdahError('EUSAGE', '--watch is about the folder of tools, and there is none', {
@@ -30,16 +44,28 @@ export async function serve(
     });
   }
   const { openHowdah } = await import('../bootstrap.ts');
+  const endWithTools = parts.worker && tools !== undefined ? outliveTools(io.err) : () => {};
   const config = await io.config();
   const howdah = await openHowdah(config, parts, io.err, {
     ...(tools === undefined ? {} : { toolFolder: { path: tools, watch } }),
+    ...(wait === undefined ? {} : { waitSeconds: wait }),
   });
   io.err(banner(config, howdah, parts.worker));
-  await new Promise<void>((resolve) => io.onInterrupt(resolve));
-  if (parts.worker) {
+  const stop = new AbortController();
+  const stopped = new Promise<void>((resolve) => {
+    io.onInterrupt(() => {
+      stop.abort();
+      resolve();
+    });
+  });
+  await (once ? howdah.untilIdle(stop.signal) : stopped);
+  if (once && !stop.signal.aborted) {
+    io.err('Nothing more is due.');
+  } else if (parts.worker) {
     io.err(`Draining ${howdah.inFlight()} runs. Once more stops at once.`);
   }
   await howdah.close();
+  endWithTools();
   io.setExitCode(exitCodes.ok);
 }
 
@@ -50,6 +76,8 @@ function banner(config: Config, howdah: Howdah, hasWorker: boolean): string {
     ...(apiUrl
       ? [
           `  GraphQL   ${apiUrl}/graphql${config.graphqlIntrospection ? `   (GraphiQL: ${apiUrl}/graphiql)` : ''}`,
+          `  REST      ${apiUrl}/docs`,
+          `  MCP       ${apiUrl}/mcp`,
           `  Health    ${apiUrl}/healthz`,
         ]
       : []),

@@ -1,5 +1,6 @@
 import type { Execution, Step } from '../db/queries.ts';
 import { type CliIo, paint, plainNumber } from './output.ts';
+import { oneLine } from './plain-text.ts';
 
 /** A step as one line of talk: what happened, how long it took, and what was said. */
 export function stepLine(io: CliIo, step: Step): string {
@@ -27,17 +28,4 @@ export function endLine(execution: Execution): string {
 export function errorOf(error: unknown): string | undefined {
   const message = (error as { message?: unknown } | null)?.message;
   return typeof message === 'string' ? message : undefined;
-}
-
-/** At most one line of a terminal; control characters of a model's text never reach it. */
-export function oneLine(text: string, width = 100): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is removed
-  const flat = text.replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ').trim();
-  return flat.length > width ? `${flat.slice(0, width - 1)}…` : flat;
-}
-
-/** A model's text for a terminal: lines stay, escape sequences do not. */
-export function plainText(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is removed
-  return text.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, '');
 }

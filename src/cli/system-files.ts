@@ -5,12 +5,13 @@ import type { ApplyOptions, Plan } from '../db/agent-systems.ts';
 import { inTenant } from '../db/agent-systems.ts';
 import { applySystems, type SystemFile } from '../systems/apply.ts';
 import type { CliDatabase } from './database.ts';
+import { readPackFolder } from './pack-folder.ts';
 import { tenantOf } from './tenants.ts';
 
 /** How a command line and its faults call standard input. */
 const STDIN = { path: '-', name: 'stdin' };
 
-/** The files a command line names, `-` for standard input. Throws `HWNTF`, `EUSAGE`. */
+/** The files and packs a command line names, `-` for standard input. Throws `HWNTF`, `EUSAGE`. */
 export function readSystemFiles(
   paths: readonly string[],
   stdin: NodeJS.ReadableStream,
@@ -21,22 +22,18 @@ export function readSystemFiles(
   return Promise.all(
     paths.map(async (path) => {
       if (path === STDIN.path) return { name: STDIN.name, text: await readAll(stdin) };
-      const text = await readFile(path, 'utf8').catch((cause: NodeJS.ErrnoException) => {
+      try {
+        return { name: path, text: await readFile(path, 'utf8') };
+      } catch (error) {
+        const cause = error as NodeJS.ErrnoException;
+        if (cause.code === 'EISDIR') return readPackFolder(path);
         throw unreadable(path, cause);
-      });
-      return { name: path, text };
+      }
     }),
   );
 }
 
 function unreadable(path: string, cause: NodeJS.ErrnoException): HowdahError {
-  if (cause.code === 'EISDIR') {
-    return new HowdahError('EUSAGE', `${path} is a folder, and what is applied are files`, {
-      hint: `Name those in it: ${path.replace(/\/+$/, '')}/*.yaml`,
-      detail: { file: path },
-      cause,
-    });
-  }
   const why = cause.code === 'ENOENT' ? 'there is no such file' : cause.message;
   return new HowdahError('HWNTF', `cannot read ${path}: ${why}`, {
     hint: 'Write what there is into one: howdah export NAME > FILE',

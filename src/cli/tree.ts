@@ -1,6 +1,6 @@
 import type { TreeNode } from '../db/queries.ts';
 import { plainNumber } from './output.ts';
-import { oneLine } from './steps.ts';
+import { oneLine } from './plain-text.ts';
 
 /** A tree of runs as lines of a terminal, parents before their children; `nodes` come in that order. */
 export function treeLines(nodes: readonly TreeNode[]): string[] {

@@ -1,7 +1,12 @@
+import type { Bell } from '../db/bell.ts';
 import { followTurn, type OpenQuestion } from '../db/conversation.ts';
+import type { Pool } from '../db/pool.ts';
+import type { Execution } from '../db/queries.ts';
 import { showEnd, showLimit, showStep } from './follow.ts';
 import { type CliIo, printJson } from './output.ts';
-import { oneLine, plainText } from './steps.ts';
+import { oneLine, plainText } from './plain-text.ts';
+import { endLine } from './steps.ts';
+import { createStreamed } from './streamed.ts';
 
 /** How far a turn was shown. */
 export type ShownTurn = {
@@ -11,18 +16,22 @@ export type ShownTurn = {
   hasFailed: boolean;
 };
 
-/** Shows a run until it ends, asks a person, or the signal fires. */
+/** Shows a run until it ends, asks a person, or the signal fires. Pieces of answers come where the bell hears of them. */
 export async function showTurn(
   io: CliIo,
-  url: string,
+  { pool, bell }: { pool: Pool; bell: Bell },
   id: string,
   after: number,
   signal: AbortSignal,
 ): Promise<ShownTurn> {
   const shown: ShownTurn = { seq: after, question: undefined, hasEnded: false, hasFailed: false };
-  for await (const event of followTurn(url, id, after, signal)) {
-    if (event.type === 'step') {
-      showStep(io, id, event.step);
+  const streamed = createStreamed(io);
+  for await (const event of followTurn(pool, bell, id, after, signal)) {
+    if (event.type === 'token') {
+      streamed.piece(event.piece);
+    } else if (event.type === 'step') {
+      const isThere = streamed.completes(event.step);
+      showStep(io, id, isThere && !io.json ? { ...event.step, said: null } : event.step);
       shown.seq = event.step.seq;
     } else if (event.type === 'question') {
       showQuestion(io, event.question);
@@ -30,12 +39,18 @@ export async function showTurn(
     } else if (event.type === 'limited') {
       showLimit(io, id);
     } else {
-      showEnd(io, event.execution);
+      showAnswer(io, event.execution, streamed.hasShown(event.execution.output ?? ''));
       shown.hasEnded = true;
       shown.hasFailed = event.execution.status !== 'completed';
     }
   }
   return shown;
+}
+
+/** What stands there already is not said twice. */
+function showAnswer(io: CliIo, execution: Execution, isThere: boolean): void {
+  if (isThere && !io.json && execution.status === 'completed') io.err(endLine(execution));
+  else showEnd(io, execution);
 }
 
 /** What a run asks: part of the result, since a person has to read it. */

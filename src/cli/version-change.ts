@@ -1,7 +1,7 @@
 import type { Json } from '../contracts/json.ts';
 import type { VersionChange } from '../db/versions.ts';
 import { unifiedDiff } from '../runtime/replay/unified-diff.ts';
-import { plainText } from './steps.ts';
+import { plainText } from './plain-text.ts';
 
 /** A change for people: where it is, then the lines that went and came. */
 export function changeText(change: VersionChange): string {

@@ -1,23 +1,29 @@
-import { readFile, watch } from 'node:fs/promises';
-import { basename, dirname } from 'node:path';
+import { readdir, readFile, stat, watch } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 
 /** An editor may write a file in several pieces, or put another in its place. */
 const SETTLED_MS = 50;
 
-/** One now, then one whenever the content of a file is another one, until the signal. Folders are watched: files are replaced. */
+/**
+ * One now, then one whenever the content of a file is another one, until the signal. Folders are watched: files are replaced.
+ * A folder among the paths is watched with all that lies in it.
+ */
 export async function* changesOf(
   paths: readonly string[],
   signal: AbortSignal,
 ): AsyncGenerator<void> {
   const folders = new Map<string, Set<string>>();
+  const packs: string[] = [];
   for (const path of paths) {
-    folders.set(dirname(path), (folders.get(dirname(path)) ?? new Set()).add(basename(path)));
+    if (await isFolder(path)) packs.push(path);
+    else folders.set(dirname(path), (folders.get(dirname(path)) ?? new Set()).add(basename(path)));
   }
   let wake = () => {};
-  const ended = Promise.all(
-    [...folders].map(([folder, names]) => listen(folder, names, signal, () => wake())),
-  );
+  const ended = Promise.all([
+    ...[...folders].map(([folder, names]) => listen(folder, names, signal, () => wake())),
+    ...packs.map((folder) => listen(folder, undefined, signal, () => wake())),
+  ]);
   ended.catch(() => {}); // told below, by who waits
   signal.addEventListener('abort', () => wake());
   let last: string | undefined;
@@ -39,13 +45,13 @@ export async function* changesOf(
 
 async function listen(
   folder: string,
-  names: ReadonlySet<string>,
+  names: ReadonlySet<string> | undefined,
   signal: AbortSignal,
   heard: () => void,
 ) {
   try {
-    for await (const { filename } of watch(folder, { signal })) {
-      if (filename === null || names.has(filename)) heard();
+    for await (const { filename } of watch(folder, { signal, recursive: names === undefined })) {
+      if (filename === null || (names?.has(filename) ?? true)) heard();
     }
   } catch (error) {
     if (!signal.aborted) throw error;
@@ -53,6 +59,20 @@ async function listen(
 }
 
 async function contentOf(paths: readonly string[]): Promise<string> {
-  const texts = await Promise.all(paths.map((path) => readFile(path, 'utf8').catch(() => null)));
-  return JSON.stringify(texts);
+  const texts = paths.map(async (path) => {
+    const files = (await isFolder(path)) ? await filesBelow(path) : [path];
+    return Promise.all(
+      files.map(async (file) => [file, await readFile(file, 'utf8').catch(() => null)]),
+    );
+  });
+  return JSON.stringify(await Promise.all(texts));
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => undefined))?.isDirectory() ?? false;
+}
+
+async function filesBelow(folder: string): Promise<string[]> {
+  const names = await readdir(folder, { recursive: true }).catch(() => []);
+  return names.map((name) => join(folder, name)).toSorted();
 }

@@ -4,6 +4,7 @@ import type { Json, JsonObject } from './json.ts';
 import type { LoggedMessage, Message, ToolCall } from './message.ts';
 import type { ModelRef, ToolSchema } from './model.ts';
 import type { ChildWake, LoggedStep, StopReason } from './step.ts';
+import type { Trust } from './trust.ts';
 
 /** A step as a strategy looks at it. */
 export type StepNote = Pick<LoggedStep, 'kind' | 'name' | 'call_id' | 'input' | 'output' | 'error'>;
@@ -26,6 +27,8 @@ export type RunState = {
   readonly refused: Readonly<Record<string, number>>;
   /** As they stood when calls were last made. */
   readonly rules: CallRules;
+  /** How far the least is trusted that it has read. */
+  readonly trust: Trust;
 };
 
 /** What holds for calls now beside the version of the run, by names of its tools. */
@@ -36,6 +39,10 @@ export type CallRules = {
   readonly asked: readonly string[];
   /** They may not be called any more; why. */
   readonly withdrawn: Readonly<Record<string, string>>;
+  /** By trust of the run what policies say of their calls; what is not there is allowed. */
+  readonly decided: Readonly<Record<string, Partial<Record<Trust, 'ask' | 'deny'>>>>;
+  /** Their calls need not be asked about for a policy, in runs that are trusted that far at least. */
+  readonly approved_for: Readonly<Record<string, Trust>>;
 };
 
 /** The next thing to do. A strategy decides it from definition and state alone, without any I/O. */
@@ -77,7 +84,13 @@ export type Action =
   /** A guard speaks: its message is told to the model, which then goes on. */
   | { type: 'guard'; name: string; message: string }
   | { type: 'finish'; output: string; output_data: Json }
-  | { type: 'fail'; stop_reason: StopReason; error: RunError };
+  | {
+      type: 'fail';
+      stop_reason: StopReason;
+      error: RunError;
+      /** What was decided, when that is why nothing comes of it. */
+      decision?: TeamDecision;
+    };
 
 /** What a workflow decided, as it stands in its log before what comes of it. */
 export type TeamDecision =

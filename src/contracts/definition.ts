@@ -9,7 +9,9 @@ export type ToolKind =
   | 'code'
   | 'agent'
   | 'workflow'
-  | 'custom';
+  | 'custom'
+  /** Of one run: whoever began it makes the call himself. */
+  | 'client';
 export type ToolEffect = 'pure' | 'idempotent' | 'once';
 
 /** A tool as a version pins it. */
@@ -92,7 +94,11 @@ export type Overrides = {
   suppress_markdown?: boolean;
   /** False: it is told what it was told before below the same root, or in the same session. */
   ephemeral?: false;
+  /** Tools that whoever began the run calls himself. */
+  client_tools?: ClientTool[];
 };
+
+export type ClientTool = { name: string; description?: string; parameters?: JsonSchema };
 
 export type WorkflowType =
   | 'chain'

@@ -1,8 +1,9 @@
-import type { AgentDefinition, ToolEffect } from './definition.ts';
+import type { AgentDefinition, ClientTool, ToolEffect } from './definition.ts';
 import type { RunError } from './errors.ts';
 import type { Json, JsonObject } from './json.ts';
 import type { LoggedMessage, Message } from './message.ts';
 import type { ExecutionStatus, LoggedStep, StopReason } from './step.ts';
+import type { Trust } from './trust.ts';
 
 /** A step as `howdah.export_run` gives it. */
 export type ExportedStep = LoggedStep & {
@@ -34,6 +35,10 @@ export type ExportedExecution = {
   output_data: Json;
   error: RunError | null;
   metadata: JsonObject;
+  /** Whose words its input is; absent in exports of before. */
+  input_trust?: Trust;
+  /** Absent in exports of before. */
+  client_tools?: ClientTool[] | null;
 };
 
 /** A run as one document: what `howdah.export_run(id)` gives and a replay reads. */

@@ -9,6 +9,7 @@ export const FAILPOINTS = [
   'model.before',
   'model.midstream',
   'model.after',
+  'dry_run.after',
   'tool.before',
   'tool.after',
   'step.commit.before',
@@ -31,7 +32,7 @@ export type ArmedFailpoint = { name: Failpoint; nth: number; action: FailpointAc
 
 /** `name[:nth]:kill|error|hang|delay=ms`; undefined when the text is none. `nth` counts from 1, and is 1. */
 export function parseFailpoint(text: string): ArmedFailpoint | undefined {
-  const match = /^([a-z.]+)(?::([1-9]\d{0,8}))?:(kill|error|hang|delay=(\d{1,7}))$/.exec(text);
+  const match = /^([a-z._]+)(?::([1-9]\d{0,8}))?:(kill|error|hang|delay=(\d{1,7}))$/.exec(text);
   const name = FAILPOINTS.find((one) => one === match?.[1]);
   if (!match || !name) {
     return undefined;

@@ -1,9 +1,13 @@
 import type { JsonObject } from './json.ts';
+import type { Trust } from './trust.ts';
 
 export type Role = 'system' | 'user' | 'assistant' | 'tool';
 
 /** A call a model asks for. `arguments` is the raw JSON text the model wrote: it may be invalid. */
 export type ToolCall = { id: string; name: string; arguments: string };
+
+/** A file of the database as a part of a message. */
+export type ResourcePart = { type: 'resource'; resource_id: string };
 
 /**
  * One message of a conversation, in the words of OpenAI's chat format.
@@ -25,4 +29,6 @@ export type LoggedMessage = Message & {
   /** Of a summary: the messages it stands for; from 0 means what was before the run as well. */
   covers_from_seq?: number | null;
   covers_to_seq?: number | null;
+  /** Where it is lower than a person's or a model's. */
+  trust?: Trust | null;
 };

@@ -17,6 +17,8 @@ export type ModelRef = {
   /** Absent where the model names none. */
   secret_name?: string;
   context_tokens: number | null;
+  /** It is shown images that tools bring; absent where it is not. */
+  images?: true;
   /** Passed through to the provider (temperature, max_tokens, …). */
   request_params: JsonObject;
 };
@@ -53,6 +55,8 @@ export type ModelCallContext = {
   onToken?: (text: string) => void;
   /** The value of the model's secret, in place of any other key: for the wire alone, never for a text. */
   key?: string;
+  /** Where the run is traced: the header of this name, for the request (W3C Trace Context). */
+  traceparent?: string;
   /** For engines: which run asks, and what it was told to do. */
   run?: EngineRun;
 };

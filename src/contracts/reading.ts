@@ -12,7 +12,7 @@ export type ReadLimits = {
 /** What a query that is not ours may read, and for whom. */
 export type ReadRequest = {
   /** The run it is for: with the rights of whom it was begun for, in its tenant. */
-  boundTo: { tenantId: string; executionId: string };
+  boundTo: { tenantId: string; executionId?: string };
   /** Where its tables may be, in the order they are found in; null: wherever howdah_reader may read but in the system. */
   schemas: readonly string[] | null;
   limits: ReadLimits;

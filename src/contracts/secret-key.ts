@@ -1,3 +1,6 @@
+import { z } from 'zod';
+import { commaList } from './variables.ts';
+
 const BYTES = 32;
 
 /** The 32 bytes of a master key written as base64 (either alphabet) or hex; undefined for anything else. */
@@ -7,3 +10,8 @@ export function parseSecretKey(text: string): Buffer | undefined {
   const bytes = Buffer.from(text, 'base64');
   return bytes.length === BYTES ? bytes : undefined;
 }
+
+/** Several of them, as a variable of the environment has them. */
+export const secretKeyList = commaList
+  .transform((list) => list.map(parseSecretKey))
+  .pipe(z.array(z.custom<Buffer>(Buffer.isBuffer)));

@@ -2,6 +2,8 @@ import type { Overrides, ToolEffect } from './definition.ts';
 import type { RunError } from './errors.ts';
 import type { Json, JsonObject, JsonSchema } from './json.ts';
 import type { Message } from './message.ts';
+import type { Preview } from './preview.ts';
+import type { Trust } from './trust.ts';
 
 export const STEP_KINDS = [
   'input',
@@ -68,8 +70,8 @@ export type StepRecord = {
   question?: NewQuestion;
   /** A run below this one that begins with this step. */
   child?: NewChild;
-  /** Of a tool's result: whose words it is, when it is no tool's own. */
-  trust?: 'internal' | 'user' | 'system';
+  /** Of what the run reads by it: a tool's result without one is external; an answer of an engine that is somebody else's says so. */
+  trust?: Trust;
 };
 
 /** A message on its way into the log; the database gives it its `seq`. */
@@ -94,6 +96,12 @@ export type NewQuestion = {
   expires_in_ms?: number;
   default_answer?: string;
   escalate_to?: string;
+  /** What the call would do. */
+  preview?: Preview;
+  /** Of an approval that a policy asks for: how far the run is trusted, and what made it so. */
+  reason?: JsonObject;
+  /** Whose words the prompt is, when it is nobody's of ours. */
+  trust?: 'external';
 };
 
 /** `question`: the agent wants to know; `approval`: may it; `effect`: did it, nobody saw the end of the call. */

@@ -1,6 +1,10 @@
 import type { Outcome, RunError } from './errors.ts';
 import type { Json, JsonObject, JsonSchema } from './json.ts';
+import type { Message, ResourcePart } from './message.ts';
+import type { ModelAnswer } from './model.ts';
+import type { RunFiles } from './run-files.ts';
 import type { RunContext } from './step.ts';
+import type { Trust } from './trust.ts';
 
 /** What a tool may know of the call it serves. */
 export type ToolContext = RunContext & {
@@ -8,6 +12,8 @@ export type ToolContext = RunContext & {
   idempotency_key: string;
   /** Fires on cancel, drain and the tool's time-out. */
   signal: AbortSignal;
+  /** Where the run is traced: the header of this name, for requests the tool makes (W3C Trace Context). */
+  traceparent?: string;
 };
 
 /**
@@ -29,11 +35,31 @@ export type CustomTool = {
   run(args: JsonObject, context: ToolContext): Promise<Json> | Json;
 };
 
-/** `text` is what the model is told instead of the value, which the log keeps. */
-export type ToolOutcome = { ok: true; value: Json; text?: string } | { ok: false; error: RunError };
+/**
+ * `text` is what the model is told instead of the value, which the log keeps; `trust` how far a tool knows its result is trusted; `parts` what a
+ * model that can see is shown besides, as the resources they are kept as.
+ */
+export type ToolOutcome = (
+  | { ok: true; value: Json; text?: string }
+  | { ok: false; error: RunError }
+) & { trust?: Trust; parts?: ResourcePart[] };
 
-/** What a tool of our own may ask for beside: secrets of the run's tenant, which no tool of others is given. */
-export type BuiltinContext = ToolContext & { readSecret(name: string): Promise<Outcome<string>> };
+/** What a tool of our own may ask for beside: secrets of the run's tenant and files of the run, which no tool of others is given. */
+export type BuiltinContext = ToolContext & {
+  readSecret(name: string): Promise<Outcome<string>>;
+  files: RunFiles;
+  /** Has another model of the run's tenant read something: without tools, paid by the run, in its log. */
+  secondModel(reading: Reading): Promise<Outcome<ModelAnswer>>;
+};
+
+/** What another model is asked: `model` is its name, `input` what the log tells. */
+export type Reading = {
+  model: string;
+  request_params: JsonObject;
+  messages: Message[];
+  output_schema: JsonSchema;
+  input: JsonObject;
+};
 
 /**
  * A tool of Howdah's own that is run in the worker's process: as a custom tool, but it is given its row's configuration, and its

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { HowdahError } from './errors.ts';
 
 /** The kinds of values that several variables of the environment have. */
 export const wholeNumber = (min: number, max: number) =>
@@ -10,3 +11,12 @@ export const commaList = z
   .default('')
   .transform((list) => list.split(',').map((entry) => entry.trim()))
   .transform((entries) => entries.filter((entry) => entry !== ''));
+
+/** What is said of a variable of the environment that cannot be used. */
+export function invalid(name: string, reason: string, hint: string, cause?: unknown): HowdahError {
+  return new HowdahError('HWINV', `${name}: ${reason}.`, {
+    hint,
+    detail: { variable: name },
+    cause,
+  });
+}

@@ -13,7 +13,16 @@ export type ApplyOptions = {
 
 /** What an apply did to one object; `before` and `after` are its entries as a file would have them. */
 export type Change = {
-  kind: 'system' | 'model' | 'tool' | 'mcp_server' | 'prompt' | 'skill' | 'agent' | 'workflow';
+  kind:
+    | 'system'
+    | 'model'
+    | 'function'
+    | 'tool'
+    | 'mcp_server'
+    | 'prompt'
+    | 'skill'
+    | 'agent'
+    | 'workflow';
   name: string;
   action: 'create' | 'change' | 'unchanged' | 'delete';
   before: JsonObject | null;

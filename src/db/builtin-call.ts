@@ -1,5 +1,6 @@
-import type { Outcome, RunError } from '../contracts/errors.ts';
-import type { Json, JsonObject } from '../contracts/json.ts';
+import type { RunError } from '../contracts/errors.ts';
+import type { JsonObject } from '../contracts/json.ts';
+import type { ToolOutcome } from '../contracts/tool.ts';
 import { inTransaction, type Pool, type PoolClient } from './pool.ts';
 import { storableJson } from './runs.ts';
 import { FORGET_SESSION } from './sandbox.ts';
@@ -16,7 +17,7 @@ export type BuiltinCall = {
 };
 
 /** What came of it: its end, or how long it has to wait for it at most. */
-export type BuiltinOutcome = Outcome<Json> | { waits_ms: number };
+export type BuiltinOutcome = ToolOutcome | { waits_ms: number };
 
 /** Built-in tools that are functions of our own schema: how they are called there, and with what. */
 const FUNCTIONS: Readonly<Record<string, readonly [text: string, ...(keyof BuiltinCall)[]]>> = {
@@ -99,7 +100,14 @@ async function outcomeOf(client: PoolClient, call: BuiltinCall): Promise<Builtin
   try {
     const { rows } = await client.query(text, values);
     const { value, waits_ms } = rows[0];
-    return waits_ms ? { waits_ms } : { ok: true, value };
+    if (waits_ms) {
+      return { waits_ms };
+    }
+    const { rows: known } = await client.query(
+      'select howdah_private.builtin_trust($1, $2, $3) as trust',
+      [call.execution_id, call.name, storableJson(value)],
+    );
+    return { ok: true, value, trust: known[0].trust };
   } catch (error) {
     return { ok: false, error: refusalOf(error) };
   }

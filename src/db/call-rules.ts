@@ -16,7 +16,7 @@ export async function callRules(
 ): Promise<ReadonlyMap<string, StampedRules>> {
   const { rows } = await pool.query({
     name: 'call_rules',
-    text: `select execution_id, approved, asked, withdrawn, stamp, is_shared
+    text: `select execution_id, approved, asked, withdrawn, decided, approved_for, stamp, is_shared
       from howdah_private.call_rules_of($1)`,
     values: [ids],
   });

@@ -1,5 +1,7 @@
-import { type Followed, listenFor } from './follow.ts';
-import { createPool, type Pool } from './pool.ts';
+import type { TokenPiece } from '../contracts/step.ts';
+import type { Bell } from './bell.ts';
+import type { Followed } from './follow.ts';
+import type { Pool } from './pool.ts';
 import { findExecution, queriesOn, stepsAfter } from './queries.ts';
 
 /** What a run asks a person. */
@@ -19,8 +21,13 @@ export async function openSession(pool: Pool, agent: string, id?: string): Promi
   return rows[0].id;
 }
 
-/** Says something in a session. Gives the run it began, or the live one it joined. */
-export async function sendMessage(pool: Pool, session: string, text: string): Promise<string> {
+/** Says something in a session. Gives the run it began, or the live one it joined; the bell rings for it from its beginning. */
+export async function sendMessage(
+  pool: Pool,
+  session: string,
+  text: string,
+  bell: Bell,
+): Promise<string> {
   const client = await pool.connect();
   try {
     await client.query('begin');
@@ -35,8 +42,10 @@ export async function sendMessage(pool: Pool, session: string, text: string): Pr
        where e.session_id = $1 and e.turn = $2 and e.created_at = now()`,
       [session, turns],
     );
+    const id: string = begun.rows[0]?.id ?? live_execution_id;
+    await bell.watch(client, id);
     await client.query('commit');
-    return begun.rows[0]?.id ?? live_execution_id;
+    return id;
   } catch (error) {
     await client.query('rollback');
     throw error;
@@ -81,24 +90,26 @@ export async function cancelIfLive(pool: Pool, id: string): Promise<void> {
 
 export type TurnEvent =
   | Exclude<Followed, { type: 'questions' }>
+  | { type: 'token'; id: string; piece: TokenPiece }
   | { type: 'question'; id: string; question: OpenQuestion };
 
 /**
- * The steps of a run after a cursor and each new one as it commits, until it has ended or waits for a person: that is
- * the last event. Also ends when the signal fires.
+ * The steps of a run after a cursor and each new one as it commits, before each the pieces of its answer as far as they were
+ * heard; until it has ended or waits for a person: that is the last event. Also ends when the signal fires.
  */
 export async function* followTurn(
-  url: string,
+  pool: Pool,
+  bell: Bell,
   id: string,
   after: number,
   signal: AbortSignal,
 ): AsyncGenerator<TurnEvent> {
-  const pool = createPool({ url, applicationName: 'howdah-cli', max: 1, numbers: true });
   const db = queriesOn(pool);
-  const bell = await listenFor(url, [id], signal);
   let cursor = after;
-  try {
-    while (!signal.aborted) {
+  let isDue = true;
+  await bell.watch(pool, id);
+  while (!signal.aborted) {
+    if (isDue) {
       // both before the steps: what a question or the end belongs to is then told first
       const execution = await findExecution(db, id);
       const question = await openQuestion(pool, id);
@@ -108,10 +119,57 @@ export async function* followTurn(
       }
       if (execution?.completed_at) return yield { type: 'end', id, execution };
       if (question) return yield { type: 'question', id, question };
-      await bell.rung([id]);
     }
-  } finally {
-    await bell.close();
-    await pool.end();
+    isDue = (await bell.rung([id])).length > 0;
+    for (const piece of bell.pieces()) {
+      if (piece.execution_id === id && piece.seq > cursor) yield { type: 'token', id, piece };
+    }
   }
+}
+
+/** Who speaks next in a session, and what it has used. */
+export type SessionFacts = {
+  agent: string;
+  runs: number;
+  tokens_in: number;
+  tokens_out: number;
+  cost: number | string;
+};
+
+export async function sessionFacts(pool: Pool, session: string): Promise<SessionFacts | undefined> {
+  const { rows } = await pool.query<SessionFacts>(
+    `select coalesce(a.name, w.name) as agent, u.*
+     from howdah.sessions as s
+     left join howdah.agents as a on a.id = s.agent_id
+     left join howdah.workflows as w on w.id = s.workflow_id
+     cross join lateral (
+       select count(*)::int as runs, coalesce(sum(e.tokens_in + e.children_tokens_in), 0)::bigint as tokens_in,
+         coalesce(sum(e.tokens_out + e.children_tokens_out), 0)::bigint as tokens_out,
+         coalesce(sum(e.cost + e.children_cost), 0) as cost
+       from howdah.executions as e
+       where e.session_id = s.id and e.tenant_id = s.tenant_id and e.parent_execution_id is null
+     ) as u
+     where s.id = $1`,
+    [session],
+  );
+  return rows[0];
+}
+
+export type Said = { turn: number; who: string; said: string };
+
+/** What people and agents said in a session, in order: the last so many. */
+export async function lastSaid(pool: Pool, session: string, most: number): Promise<Said[]> {
+  const { rows } = await pool.query<Said>(
+    `select h.turn, h.who, h.said from (
+       select e.turn, m.seq, case m.role when 'user' then 'you' else coalesce(a.name, 'assistant') end as who, m.content as said
+       from howdah.executions as e
+       join howdah.messages as m on m.execution_id = e.id and m.tenant_id = e.tenant_id
+       left join howdah.agents as a on a.id = m.agent_id
+       where e.session_id = $1 and e.parent_execution_id is null and m.role in ('user', 'assistant')
+         and coalesce(m.content, '') <> '' and m.covers_to_seq is null
+       order by e.turn desc, m.seq desc limit $2
+     ) as h order by h.turn, h.seq`,
+    [session, most],
+  );
+  return rows;
 }

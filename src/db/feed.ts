@@ -26,12 +26,16 @@ export type SessionRow = SessionCursor & {
   message: Readonly<Record<string, Json>>;
 };
 
+/** What came of asking somebody who gave no answer that counts; without a fault, he would not say. */
+export type Unanswered = { execution_id: string; question_id: string; fault: string | null };
+
 export type FeedOptions = {
   url: string;
   /** Somebody announced that this run, or this session, has something new. */
   onAnnounced(id: string): void;
   /** A piece of an answer that streams; nothing brings back one that was lost. */
   onTokens(piece: TokenPiece): void;
+  onUnanswered(unanswered: Unanswered): void;
   /** The connection was lost and is back: announcements were missed, and registrations may be. */
   onReconnected(): void;
 };
@@ -120,13 +124,24 @@ export async function listenTo(client: Client, names: readonly string[]): Promis
 }
 
 /** What a worker says of an answer that streams; undefined when somebody else has said something on its channel. */
-function pieceOf(payload: string): TokenPiece | undefined {
+export function pieceOf(payload: string): TokenPiece | undefined {
   try {
     const { execution_id, seq, attempt, text } = JSON.parse(payload);
     const isPiece = typeof execution_id === 'string' && typeof text === 'string';
     return isPiece && Number.isInteger(seq) && Number.isInteger(attempt)
       ? { execution_id, seq, attempt, text }
       : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The same of who tells that a question was not answered. */
+function unansweredOf(payload: string): Unanswered | undefined {
+  try {
+    const { execution_id, question_id, fault } = JSON.parse(payload);
+    const isOne = typeof execution_id === 'string' && typeof question_id === 'string';
+    return isOne ? { execution_id, question_id, fault: fault ?? null } : undefined;
   } catch {
     return undefined;
   }
@@ -154,13 +169,17 @@ class ListenConnection {
     client.on('error', () => {}); // `end` follows
     client.on('end', () => this.#lose(client));
     client.on('notification', ({ channel, payload = '' }) => {
-      if (!channel.startsWith('howdah_tokens_')) return this.#options.onAnnounced(payload);
+      if (channel.startsWith('howdah_feed_')) return this.#options.onAnnounced(payload);
+      if (channel.startsWith('howdah_unanswered_')) {
+        const unanswered = unansweredOf(payload);
+        return unanswered && this.#options.onUnanswered(unanswered);
+      }
       const piece = pieceOf(payload);
       if (piece) this.#options.onTokens(piece);
     });
     try {
       await client.connect();
-      await listenTo(client, ['feed', 'tokens']);
+      await listenTo(client, ['feed', 'tokens', 'unanswered']);
     } catch (error) {
       await client.end().catch(() => {});
       throw error;

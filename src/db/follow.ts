@@ -1,6 +1,5 @@
-import { randomUUID } from 'node:crypto';
-import { listenTo } from './feed.ts';
-import { createClient, createPool } from './pool.ts';
+import { hangBell } from './bell.ts';
+import { createPool } from './pool.ts';
 import {
   type Execution,
   findExecution,
@@ -10,12 +9,6 @@ import {
   stepsAfter,
 } from './queries.ts';
 import { type Question, questionsInTheWay } from './questions.ts';
-import { faultOf } from './sqlstate.ts';
-
-/** Announcements may be lost; the log is read at least this often. */
-const POLL_MS = 500;
-/** A direct login of a tenant is told no announcements: it reads the log only. */
-const NO_RIGHTS = '42501';
 
 export type Followed =
   | { type: 'step'; id: string; step: Step }
@@ -37,7 +30,7 @@ export async function* followExecutions(
 ): AsyncGenerator<Followed> {
   const pool = createPool({ url, applicationName: 'howdah-cli', max: 1, numbers: true });
   const db = queriesOn(pool);
-  const bell = await listenFor(url, ids, signal);
+  const bell = await hangBell(url, ids, signal);
   const cursors = new Map(ids.map((id) => [id, after]));
   const told = new Set<string>();
   try {
@@ -93,49 +86,4 @@ async function* askedBy(db: Queries, id: string, told: Set<string>): AsyncGenera
       told.add(shown);
     }
   }
-}
-
-/** Tells which runs were announced since it was asked last; all of them when nothing was for a while. */
-export async function listenFor(url: string, ids: readonly string[], signal: AbortSignal) {
-  const client = createClient({ url, applicationName: 'howdah-listen' });
-  const listener = randomUUID();
-  const announced = new Set<string>();
-  let wake: () => void = () => {};
-  client.on('notification', ({ payload = '' }) => {
-    announced.add(payload);
-    wake();
-  });
-  client.on('error', () => {});
-  await client.connect();
-  try {
-    await listenTo(client, ['feed']);
-    await client.query('select howdah_private.watch($1, $2)', [listener, ids]);
-  } catch (error) {
-    if (faultOf(error).code !== NO_RIGHTS) {
-      await client.end().catch(() => {});
-      throw error;
-    }
-  }
-  return {
-    async rung(all: string[]): Promise<string[]> {
-      if (announced.size === 0 && !signal.aborted) {
-        const { promise, resolve } = Promise.withResolvers<void>();
-        wake = resolve;
-        const timer = setTimeout(resolve, POLL_MS);
-        timer.unref();
-        const heard = () => resolve();
-        signal.addEventListener('abort', heard);
-        await promise;
-        clearTimeout(timer);
-        signal.removeEventListener('abort', heard);
-      }
-      const due = announced.size > 0 ? all.filter((id) => announced.has(id)) : all;
-      announced.clear();
-      return due;
-    },
-    async close(): Promise<void> {
-      await client.query('select howdah_private.unwatch($1, null)', [listener]).catch(() => {});
-      await client.end().catch(() => {});
-    },
-  };
 }

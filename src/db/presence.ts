@@ -119,8 +119,14 @@ export async function admitParked(pool: Pool, limit: string, tenant: string): Pr
   await pool.query('select howdah_private.admit_parked($1, $2)', [limit, tenant]);
 }
 
-/** Fires schedules and closes questions that are due; one worker at a time does, the others come back at once. */
+/** Wakes the runs that wait for messages which lie in the mailbox of an agent. */
+export async function deliverMail(pool: Pool, agent: string, tenant: string): Promise<void> {
+  await pool.query('select howdah_private.deliver_mail($1, $2)', [tenant, agent]);
+}
+
+/** Fires schedules, closes questions and asks alert rules that are due; one worker at a time does, the others come back at once. */
 export async function tick(pool: Pool): Promise<void> {
   await pool.query(`select howdah_private.tick('schedules')`);
   await pool.query(`select howdah_private.tick('questions')`);
+  await pool.query(`select howdah_private.tick('alerts')`);
 }

@@ -1,5 +1,5 @@
 import { Kysely, PostgresDialect, type Selectable, sql } from 'kysely';
-import type { Pool } from './pool.ts';
+import type { Pool, PoolClient } from './pool.ts';
 import type { DB, ExecutionStatus } from './schema.generated.ts';
 
 export type Queries = Kysely<DB>;
@@ -7,6 +7,13 @@ export type Queries = Kysely<DB>;
 /** Typed queries over the public schema, on a pool of the caller. */
 export function queriesOn(pool: Pool): Queries {
   return new Kysely<DB>({ dialect: new PostgresDialect({ pool }) }).withSchema('howdah');
+}
+
+/** The same on one connection, within whatever transaction its caller has begun. */
+export function queriesWithin(client: Pick<PoolClient, 'query'>): Queries {
+  const connection = { query: client.query.bind(client), release() {} };
+  const pool = { connect: async () => connection, end: async () => {} };
+  return queriesOn(pool as unknown as Pool);
 }
 
 const ownTenant = sql<string>`howdah.current_tenant()`;
@@ -99,6 +106,8 @@ export type ExecutionFilter = {
   tenantId?: string | undefined;
   status?: ExecutionStatus | undefined;
   agent?: string | undefined;
+  /** Only what is older than this one. */
+  before?: string | undefined;
   limit: number;
 };
 
@@ -124,6 +133,9 @@ export function listExecutions(db: Queries, filter: ExecutionFilter) {
   }
   if (filter.agent) {
     query = query.where('a.name', '=', filter.agent);
+  }
+  if (filter.before) {
+    query = query.where('e.id', '<', filter.before);
   }
   return query.execute();
 }

@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import type { Json, JsonObject } from '../contracts/json.ts';
+import type { Preview } from '../contracts/preview.ts';
 import type { QuestionKind } from '../contracts/step.ts';
 import type { Pool } from './pool.ts';
 import type { Queries } from './queries.ts';
@@ -16,7 +17,7 @@ export function listQuestions(db: Queries, { isOpen, limit }: QuestionFilter) {
     .select(['q.id', 'q.kind', 'q.root_execution_id as run', 'q.status'])
     .select(sql<string>`coalesce(a.name, w.name)`.as('agent'))
     .select(['q.created_at', 'q.expires_at', 'q.prompt', 'q.options', 'q.schema', 'q.tool_call'])
-    .select(['q.answer', 'q.answer_data', 'q.answered_by', 'q.execution_id'])
+    .select(['q.answer', 'q.answer_data', 'q.answered_by', 'q.execution_id', 'q.preview'])
     .where('q.tenant_id', '=', sql<string>`howdah.current_tenant()`)
     .orderBy('q.id', 'desc')
     .limit(limit);
@@ -41,6 +42,8 @@ export type Question = {
   options: string[] | null;
   schema: JsonObject | null;
   tool_call: JsonObject | null;
+  /** What the call would do, where it could be tried. */
+  preview: Preview | null;
   expires_at: Date | null;
 };
 
@@ -56,7 +59,7 @@ export async function questionsInTheWay(db: Queries, executionId: string): Promi
       select e.id, e.status, e.waiting_for from howdah.executions as e
       where e.root_execution_id = ${executionId} and e.parent_execution_id is not null
     )
-    select q.id, q.kind, q.execution_id, q.prompt, q.options, q.schema, q.tool_call, q.expires_at
+    select q.id, q.kind, q.execution_id, q.prompt, q.options, q.schema, q.tool_call, q.preview, q.expires_at
     from howdah.questions as q
     where q.execution_id in (select f.id from family as f) and q.status = 'open'
       and not exists (

@@ -1,10 +1,12 @@
 import type { Outcome, RunError } from '../contracts/errors.ts';
 import type { Json, JsonObject } from '../contracts/json.ts';
 import type { ReadRequest, Rows } from '../contracts/reading.ts';
+import { exactJson } from './exact-json.ts';
 import { inTransaction, type Pool, type PoolClient, quoteName } from './pool.ts';
+import { withoutHiddenNames } from './reading/hidden-names.ts';
 import { parseQuery, placeOf, type ReadQuery, refused } from './reading/parse.ts';
 import { answeredAfter, enterSandbox, FORGET_SESSION } from './sandbox.ts';
-import { breakOnAbort, exactJson, failureOf } from './sql-tool.ts';
+import { breakOnAbort, failureOf } from './sql-tool.ts';
 import { faultOf, isConnectionLoss } from './sqlstate.ts';
 
 export type RowsRequest = ReadRequest & { query: string };
@@ -107,8 +109,8 @@ function explained(error: unknown, { query, limits, signal }: RowsRequest, text:
     const message = 'the database could not be asked, or has too much to do';
     return { code: 'overloaded', message, retryable: true };
   }
-  const failure = failureOf(error, limits, 'the query');
   const { code, hint = HINTS[code] } = faultOf(error);
+  const failure = withoutHiddenNames(failureOf(error, limits, 'the query'), code, query);
   const cause: { [key: string]: Json } = {
     ...(failure.cause as JsonObject),
     ...(hint ? { hint } : {}),

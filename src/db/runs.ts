@@ -3,6 +3,7 @@ import type { HookRow } from '../contracts/hook.ts';
 import { isJsonObject, type Json, type JsonObject } from '../contracts/json.ts';
 import type { LoggedMessage, Message } from '../contracts/message.ts';
 import type { Control, LoggedStep, StepRecord, StopReason, Transition } from '../contracts/step.ts';
+import type { Trust } from '../contracts/trust.ts';
 import type { Pool, PoolClient } from './pool.ts';
 
 /** A run this worker now owns, with all it needs to go on. */
@@ -30,6 +31,10 @@ export type ClaimedRun = {
   messages: LoggedMessage[];
   history: Message[];
   attempts: LoggedStep[];
+  /** How far the least is trusted that it has read. */
+  trust: Trust;
+  /** Its tenant has filters: what it says is looked through before it is recorded. */
+  is_filtered: boolean;
   /** No worker has added a step to it yet. */
   is_new: boolean;
   /** Of a workflow's run: what it was told to do, text and data apart. */
@@ -57,12 +62,12 @@ export type Commit = {
 export type CommitResult = Control & { outcome: 'committed' | 'stale' | 'inbox' };
 
 /** What this worker understands: sql/10_private/older_workers.sql. */
-export const PROTOCOL = 5;
+export const PROTOCOL = 6;
 
 /** Columns by name: a newer schema may add some, and the result of a prepared statement must not change under it. */
 const CLAIMED = `execution_id, fence, tenant_id, agent_id, agent_version_id, session_id, root_execution_id, is_child,
   is_compensation, metadata, step_count, exhausted, active_ms_left, watched, is_suspect, is_new, hooks, messages_at_retry, refused,
-  messages, history, attempts, task, overrides, alike`;
+  messages, history, attempts, task, overrides, alike, trust, is_filtered`;
 const COMMITTED = `execution_id, outcome, status, step_count, exhausted, active_ms_left, watched, has_inbox,
   is_pause_requested, over_quota, rules_stamp`;
 /** What came for a run from outside, as it stands in its log now. */

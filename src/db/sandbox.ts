@@ -52,7 +52,7 @@ export async function enterSandbox(
 ): Promise<string> {
   const { rows } = await client.query<{ state: string }>(
     `select howdah_private.bound_state() as state,
-       set_config('howdah.bound', howdah_private.binding($1, $2), true),
+       set_config('howdah.bound', howdah_private.binding($1, $2), true), set_config('howdah.calling', $2::uuid::text, true),
        set_config('statement_timeout', $3, true), set_config('role', $4, true)`,
     [boundTo.tenantId, boundTo.executionId ?? null, String(timeoutMs), role],
   );

@@ -7,7 +7,17 @@ import type { ColumnType } from "kysely";
 
 export type AgentEngine = "a2a" | "builtin" | "custom" | "http" | "openai";
 
+export type AlertState = "clear" | "failed" | "firing" | "unknown";
+
 export type ApprovalScope = "agent" | "run" | "session";
+
+export type ArrayType<T> = ArrayTypeImpl<T> extends (infer U)[]
+  ? U[]
+  : ArrayTypeImpl<T>;
+
+export type ArrayTypeImpl<T> = T extends ColumnType<infer S, infer I, infer U>
+  ? ColumnType<S[], I[], U[]>
+  : T[];
 
 export type CatchupPolicy = "all" | "one" | "skip";
 
@@ -15,7 +25,13 @@ export type ChildWake = "each" | "failure" | "last";
 
 export type ContextPolicy = "none" | "summarize" | "trim";
 
+export type DeliveryStatus = "delivered" | "failed" | "pending";
+
 export type ExecutionStatus = "cancelled" | "completed" | "failed" | "paused" | "queued" | "running" | "waiting";
+
+export type FilterAction = "block" | "flag" | "redact";
+
+export type FilterPlace = "arguments" | "board" | "file" | "message" | "output" | "question" | "sql";
 
 export type Generated<T> = T extends ColumnType<infer S, infer I, infer U>
   ? ColumnType<S, I | undefined, U>
@@ -51,6 +67,8 @@ export type Numeric = ColumnType<string, number | string, number | string>;
 
 export type OverlapPolicy = "allow" | "cancel" | "skip";
 
+export type PolicyDecision = "allow" | "ask" | "deny";
+
 export type QuestionKind = "approval" | "effect" | "question";
 
 export type QuestionStatus = "answered" | "cancelled" | "expired" | "open";
@@ -83,32 +101,99 @@ export type WaitingReason = "child" | "question" | "quota" | "timer" | "turn";
 
 export type WorkflowType = "chain" | "evaluator_optimizer" | "graph" | "map" | "orchestrator" | "parallel" | "router" | "voting";
 
+export type WriteBackStatus = "failed" | "gone" | "superseded" | "waiting" | "written";
+
 export interface AgentModels {
+  /**
+   * The agent.
+   */
   agent_id: string;
+  /**
+   * The model.
+   */
   model_id: string;
+  /**
+   * Its place in the order, from 1 on.
+   */
   position: Generated<number>;
+  /**
+   * llm answers, embedding measures likeness, tts speaks, stt hears.
+   */
   purpose: Generated<ModelPurpose>;
   /**
    * Sent to the model as they are: temperature, max_tokens, …; never a key.
    */
   request_params: Generated<Json>;
+  /**
+   * The tenant it belongs to; nobody else sees it.
+   */
   tenant_id: Generated<string>;
 }
 
 export interface AgentPerformance {
+  /**
+   * The agent, by name.
+   */
   agent: string | null;
+  /**
+   * The agent.
+   */
   agent_id: string | null;
+  /**
+   * Runs that somebody ended.
+   */
+  cancelled: Int8 | null;
+  /**
+   * Runs that have ended with an answer.
+   */
   completed: Int8 | null;
+  /**
+   * At the prices of the models when each step was committed, without the runs below.
+   */
   cost: Numeric | null;
+  /**
+   * Runs that have ended with an error or at a limit.
+   */
   failed: Int8 | null;
+  /**
+   * All of them, those that are live too.
+   */
   runs: Int8 | null;
+  /**
+   * From the first claim to the end, what it waited for people and other runs included: half of the runs that have ended took no longer.
+   */
   seconds_p50: number | null;
+  /**
+   * So long at most took 95 of 100.
+   */
   seconds_p95: number | null;
+  /**
+   * So long at most took 99 of 100.
+   */
+  seconds_p99: number | null;
+  /**
+   * On average, without what a fork shares with its original.
+   */
   steps_per_run: Numeric | null;
+  /**
+   * Completed runs among those that have ended, from 0 to 1: a cancelled one is no success. Null before any has.
+   */
   success_rate: Numeric | null;
+  /**
+   * The tenant it belongs to; nobody else sees it.
+   */
   tenant_id: string | null;
+  /**
+   * Read by its models, without those of the runs below.
+   */
   tokens_in: Numeric | null;
+  /**
+   * Written by its models, without those of the runs below.
+   */
   tokens_out: Numeric | null;
+  /**
+   * The version of the agent.
+   */
   version: number | null;
 }
 
@@ -125,12 +210,21 @@ export interface Agents {
    * What happens when the conversation outgrows the model's context_tokens.
    */
   context_policy: Generated<ContextPolicy>;
+  /**
+   * When it was made.
+   */
   created_at: Generated<Timestamp>;
+  /**
+   * The version that new runs are pinned to.
+   */
   current_version_id: string | null;
   /**
    * Agents are deleted softly: their versions and runs stay.
    */
   deleted_at: Timestamp | null;
+  /**
+   * What it is for, in words.
+   */
   description: Generated<string>;
   /**
    * What it is about.
@@ -148,6 +242,9 @@ export interface Agents {
    * Whether it may ask people: true gives it the tool ask_user.
    */
   human_input: Generated<boolean>;
+  /**
+   * Its id, a uuid v7: the order of ids is that of time.
+   */
   id: Generated<string>;
   /**
    * What this agent is to do: the mission, told to the model first.
@@ -165,6 +262,9 @@ export interface Agents {
    * True while there are grants for it: then only they, admins and owners reach it and its runs.
    */
   is_restricted: Generated<boolean>;
+  /**
+   * What a run may cost, with the runs below it; null without limit.
+   */
   max_cost: Numeric | null;
   /**
    * Seconds a run may be active, waiting not counted; null means 600.
@@ -174,7 +274,13 @@ export interface Agents {
    * Model answers a run may take; null means 50.
    */
   max_steps: number | null;
+  /**
+   * Tokens a run may use, with the runs below it; null without limit.
+   */
   max_tokens: Int8 | null;
+  /**
+   * Its name.
+   */
   name: string;
   /**
    * A JSON Schema the answer must satisfy; the parsed answer is executions.output_data.
@@ -192,7 +298,13 @@ export interface Agents {
    * A generic prompt that stands before the instruction.
    */
   system_prompt: string | null;
+  /**
+   * The tenant it belongs to; nobody else sees it.
+   */
   tenant_id: Generated<string>;
+  /**
+   * When it was changed last.
+   */
   updated_at: Generated<Timestamp>;
   /**
    * Whether earlier runs of the session are told to the model.
@@ -209,32 +321,75 @@ export interface Agents {
 }
 
 export interface AgentServers {
+  /**
+   * The agent.
+   */
   agent_id: string;
   /**
    * Of the server's tools only these, by the names the server gives them; null: all.
    */
   allowed_tools: string[] | null;
+  /**
+   * When it was made.
+   */
   created_at: Generated<Timestamp>;
+  /**
+   * The MCP server.
+   */
   server_id: string;
+  /**
+   * The tenant it belongs to; nobody else sees it.
+   */
   tenant_id: Generated<string>;
 }
 
 export interface AgentSkills {
+  /**
+   * The agent.
+   */
   agent_id: string;
+  /**
+   * When it was made.
+   */
   created_at: Generated<Timestamp>;
+  /**
+   * Its place in the order, from 1 on.
+   */
   position: Generated<number>;
+  /**
+   * The skill.
+   */
   skill_id: string;
+  /**
+   * The tenant it belongs to; nobody else sees it.
+   */
   tenant_id: Generated<string>;
 }
 
 export interface AgentSystems {
+  /**
+   * When it was made.
+   */
   created_at: Generated<Timestamp>;
+  /**
+   * What it is for, in words.
+   */
   description: Generated<string>;
   /**
    * SHA-256, in hex, of all that belongs to the system, however its file is written.
    */
   digest: string;
+  /**
+   * The functions its file describes, by name; they stand in the schema that is called as the system.
+   */
+  functions: Generated<string[]>;
+  /**
+   * Its id, a uuid v7: the order of ids is that of time.
+   */
   id: Generated<string>;
+  /**
+   * Its name.
+   */
   name: string;
   /**
    * The agent or workflow that speaks for the system, by name.
@@ -248,7 +403,13 @@ export interface AgentSystems {
    * The file as it was applied.
    */
   source: string;
+  /**
+   * The tenant it belongs to; nobody else sees it.
+   */
   tenant_id: Generated<string>;
+  /**
+   * When it was changed last.
+   */
   updated_at: Generated<Timestamp>;
   /**
    * Counts the applies that changed something.
@@ -257,56 +418,209 @@ export interface AgentSystems {
 }
 
 export interface AgentSystemVersions {
+  /**
+   * The agent system.
+   */
   agent_system_id: string;
+  /**
+   * When it was made.
+   */
   created_at: Generated<Timestamp>;
+  /**
+   * Of its content: equal content has an equal one.
+   */
   digest: string;
+  /**
+   * Its id, a uuid v7: the order of ids is that of time.
+   */
   id: Generated<string>;
+  /**
+   * The file with all defaults filled in.
+   */
   resolved: Json;
+  /**
+   * The file as it was sent.
+   */
   source: string;
+  /**
+   * The tenant it belongs to; nobody else sees it.
+   */
   tenant_id: string;
+  /**
+   * Its number: 1, 2, 3 and so on.
+   */
   version: number;
 }
 
 export interface AgentTools {
+  /**
+   * The agent.
+   */
   agent_id: string;
+  /**
+   * How it is set up, by its kind.
+   */
   configuration: Generated<Json>;
+  /**
+   * A person has to allow each call.
+   */
   requires_approval: boolean | null;
+  /**
+   * The tenant it belongs to; nobody else sees it.
+   */
   tenant_id: Generated<string>;
+  /**
+   * The tool.
+   */
   tool_id: string;
 }
 
 export interface AgentVersions {
+  /**
+   * The agent.
+   */
   agent_id: string;
+  /**
+   * When it was made.
+   */
   created_at: Generated<Timestamp>;
+  /**
+   * Who made it: the user of the token, else the database login.
+   */
   created_by: string;
+  /**
+   * The whole of it by value; never changed.
+   */
   definition: Json;
   /**
    * SHA-256 of the definition, in hex.
    */
   digest: string;
+  /**
+   * Its id, a uuid v7: the order of ids is that of time.
+   */
   id: Generated<string>;
+  /**
+   * The tenant it belongs to; nobody else sees it.
+   */
   tenant_id: string;
+  /**
+   * Its number: 1, 2, 3 and so on.
+   */
   version: number;
 }
 
-export interface ApiKeys {
+export interface AlertRules {
+  /**
+   * Since when the state is what it is.
+   */
+  changed_at: Timestamp | null;
+  /**
+   * When it was made.
+   */
   created_at: Generated<Timestamp>;
+  /**
+   * What it is for, in words.
+   */
+  description: Generated<string>;
+  /**
+   * In place of a query, what no member may read: failed_deliveries of the tenant within a day, or violations, the broken promises of the engine in all tenants, which only owners of the database may ask for.
+   */
+  engine_check: string | null;
+  /**
+   * How many rows were found last, at most 100.
+   */
+  found_rows: number | null;
+  /**
+   * Its id, a uuid v7: the order of ids is that of time.
+   */
+  id: Generated<string>;
+  /**
+   * Seconds between two looks.
+   */
+  interval_seconds: Generated<number>;
+  /**
+   * False takes it out of use; the row stays.
+   */
+  is_active: Generated<boolean>;
+  /**
+   * When it was asked last.
+   */
+  last_at: Timestamp | null;
+  /**
+   * Why it could not be asked.
+   */
+  last_error: string | null;
+  /**
+   * Its name.
+   */
+  name: string;
+  /**
+   * When it is asked next.
+   */
+  next_at: Generated<Timestamp>;
+  /**
+   * One SELECT that finds nothing when all is well; asked as a member of the tenant would, in a transaction that writes nothing.
+   */
+  query: string | null;
+  /**
+   * The first ten of them.
+   */
+  sample: Json | null;
+  /**
+   * Not asked yet (unknown), clear, firing, or failed: it could not be asked.
+   */
+  state: Generated<AlertState>;
+  /**
+   * The tenant it belongs to; nobody else sees it.
+   */
+  tenant_id: Generated<string>;
+  /**
+   * When it was changed last.
+   */
+  updated_at: Generated<Timestamp>;
+  /**
+   * Who is told; null: every webhook of the tenant that wants alert.firing, alert.resolved or alert.failed.
+   */
+  webhook_id: string | null;
+}
+
+export interface ApiKeys {
+  /**
+   * When it was made.
+   */
+  created_at: Generated<Timestamp>;
+  /**
+   * Who made it: the user of the token, else the database login.
+   */
   created_by: string;
+  /**
+   * When it ends by itself.
+   */
   expires_at: Timestamp | null;
   /**
    * SHA-256 of its secret, which is random and so needs no slow hash.
    */
   hash: Buffer;
+  /**
+   * Its id, a uuid v7: the order of ids is that of time.
+   */
   id: Generated<string>;
   /**
    * To the minute.
    */
   last_used_at: Timestamp | null;
+  /**
+   * Its name.
+   */
   name: string;
   /**
    * The part of the key that may be shown: hwd_ and an id.
    */
   prefix: string;
+  /**
+   * When it was taken back.
+   */
   revoked_at: Timestamp | null;
   /**
    * What it may do at most; the row of its user may say less.
@@ -316,6 +630,9 @@ export interface ApiKeys {
    * The actions it may take, out of read, run, edit and manage; null: all that its role may.
    */
   scopes: string[] | null;
+  /**
+   * The tenant it belongs to; nobody else sees it.
+   */
   tenant_id: Generated<string>;
   /**
    * As whom the key acts; null: for its tenant as a whole.
@@ -324,15 +641,46 @@ export interface ApiKeys {
 }
 
 export interface Approvals {
+  /**
+   * The agent.
+   */
   agent_id: string | null;
+  /**
+   * When it was made.
+   */
   created_at: Generated<Timestamp>;
+  /**
+   * Who made it: the user of the token, else the database login.
+   */
   created_by: string;
+  /**
+   * The run.
+   */
   execution_id: string | null;
+  /**
+   * Its id, a uuid v7: the order of ids is that of time.
+   */
   id: Generated<string>;
+  /**
+   * How far it holds: in the run, in the session, for the agent.
+   */
   scope: ApprovalScope;
+  /**
+   * The conversation it belongs to; null outside of one.
+   */
   session_id: string | null;
+  /**
+   * The tenant it belongs to; nobody else sees it.
+   */
   tenant_id: Generated<string>;
+  /**
+   * The tool, by name.
+   */
   tool: string;
+  /**
+   * How far the run was trusted that asked: for runs that are trusted less, a policy asks again.
+   */
+  trust: Generated<Trust>;
 }
 
 export interface AuditLog {
@@ -348,6 +696,9 @@ export interface AuditLog {
    * SHA-256 of the row as it is now; of add_input and answers: of what was said.
    */
   after_digest: Buffer | null;
+  /**
+   * The API key that was used.
+   */
   api_key_id: string | null;
   /**
    * SHA-256 of the row as it was, as JSON without what is kept about it by itself (updated_at, next_at, …).
@@ -365,11 +716,17 @@ export interface AuditLog {
    * When it was committed.
    */
   created_at: Timestamp;
+  /**
+   * What else is to be said.
+   */
   detail: Json | null;
   /**
    * SHA-256 of prev_hash and all other columns.
    */
   hash: Buffer;
+  /**
+   * Its id, a uuid v7: the order of ids is that of time.
+   */
   id: Generated<string>;
   /**
    * The database login of the session.
@@ -391,17 +748,44 @@ export interface AuditLog {
    * 1, 2, 3, … within the tenant.
    */
   seq: Int8;
+  /**
+   * The tenant it belongs to; nobody else sees it.
+   */
   tenant_id: string;
+  /**
+   * The user who did it, where it was one.
+   */
   user_id: string | null;
 }
 
 export interface BoardEntries {
+  /**
+   * When it was made.
+   */
   created_at: Generated<Timestamp>;
+  /**
+   * Its id, a uuid v7: the order of ids is that of time.
+   */
   id: Generated<string>;
+  /**
+   * Its name on the board.
+   */
   key: string;
+  /**
+   * The run at the top; a root's is its own.
+   */
   root_execution_id: string;
+  /**
+   * The tenant it belongs to; nobody else sees it.
+   */
   tenant_id: string;
+  /**
+   * When it was changed last.
+   */
   updated_at: Generated<Timestamp>;
+  /**
+   * What stands there.
+   */
   value: Json;
   /**
    * Grows by one with each write of the key.
@@ -418,7 +802,13 @@ export interface ConcurrencyLimits {
    * The agent whose runs count.
    */
   agent_id: string | null;
+  /**
+   * When it was made.
+   */
   created_at: Generated<Timestamp>;
+  /**
+   * Its id, a uuid v7: the order of ids is that of time.
+   */
   id: Generated<string>;
   /**
    * Runs at work at once. Raised or deleted, those that wait go on; lowered, nobody is stopped.
@@ -428,47 +818,139 @@ export interface ConcurrencyLimits {
    * The model whose runs count: those whose pinned version asks it first. With neither agent nor model the limit is the tenant's.
    */
   model_id: string | null;
+  /**
+   * The tenant it belongs to; nobody else sees it.
+   */
   tenant_id: Generated<string>;
+  /**
+   * When it was changed last.
+   */
   updated_at: Generated<Timestamp>;
 }
 
 export interface DailyUsage {
+  /**
+   * The agent, by name.
+   */
   agent: string | null;
+  /**
+   * The agent.
+   */
   agent_id: string | null;
+  /**
+   * Runs that have ended with an answer.
+   */
+  completed: Int8 | null;
+  /**
+   * What the runs themselves used: that of the runs below them stands in the rows of their agents, so that a sum counts nothing twice.
+   */
   cost: Numeric | null;
+  /**
+   * The day in UTC on which the runs were inserted.
+   */
   day: Timestamp | null;
+  /**
+   * Runs that have ended with an error or at a limit.
+   */
+  failed: Int8 | null;
+  /**
+   * How many runs.
+   */
   runs: Int8 | null;
+  /**
+   * From the first claim to the end, as in agent_performance.
+   */
+  seconds_p50: number | null;
+  /**
+   * So long at most took 95 of 100.
+   */
+  seconds_p95: number | null;
+  /**
+   * Without what forks share with their originals.
+   */
   steps: Int8 | null;
+  /**
+   * As in agent_performance.
+   */
+  success_rate: Numeric | null;
+  /**
+   * The tenant it belongs to; nobody else sees it.
+   */
   tenant_id: string | null;
+  /**
+   * Tokens that models read.
+   */
   tokens_in: Numeric | null;
+  /**
+   * Tokens that models wrote.
+   */
   tokens_out: Numeric | null;
+  /**
+   * The workflow, by name.
+   */
   workflow: string | null;
+  /**
+   * The workflow.
+   */
   workflow_id: string | null;
 }
 
 export interface Effects {
+  /**
+   * What the tool was given.
+   */
   arguments: Json | null;
+  /**
+   * The call of a tool, as the model named it.
+   */
   call_id: string | null;
   /**
    * The run that takes it back, or took it back.
    */
   compensation_execution_id: string | null;
+  /**
+   * What a repeated call does: pure nothing, idempotent the same, once it again.
+   */
   effect: ToolEffect | null;
+  /**
+   * What went wrong; null when nothing did.
+   */
   error: Json | null;
+  /**
+   * The run.
+   */
   execution_id: string | null;
+  /**
+   * When it was over.
+   */
   finished_at: Timestamp | null;
   /**
    * What the tool was given, the same over all attempts.
    */
   idempotency_key: string | null;
+  /**
+   * What it gave.
+   */
   result: Json | null;
   /**
    * Its last step in the log.
    */
   seq: number | null;
+  /**
+   * When it began.
+   */
   started_at: Timestamp | null;
+  /**
+   * How far the call is: see the view.
+   */
   state: string | null;
+  /**
+   * The tenant it belongs to; nobody else sees it.
+   */
   tenant_id: string | null;
+  /**
+   * The tool, by name.
+   */
   tool: string | null;
 }
 
@@ -481,6 +963,9 @@ export interface Executions {
    * Since when it is active, while it runs.
    */
   active_since: Timestamp | null;
+  /**
+   * The agent that runs; null in the run of a workflow.
+   */
   agent_id: string | null;
   /**
    * The version pinned when the row was inserted.
@@ -495,6 +980,10 @@ export interface Executions {
    */
   at_risk: Generated<boolean>;
   /**
+   * Is told the end of this run, and the questions below it, as a webhook is; signed with the secret `callbacks`, if there is one.
+   */
+  callback_url: string | null;
+  /**
    * Cost of all runs below it, counted against its max_cost.
    */
   children_cost: Generated<Numeric>;
@@ -507,9 +996,16 @@ export interface Executions {
    */
   children_tokens_out: Generated<Int8>;
   /**
+   * Tools that whoever began the run calls himself: [{"name", "description", "parameters"}]. A call is a question whose answer is the tool's result.
+   */
+  client_tools: Json | null;
+  /**
    * The run whose effects it takes back, newest first.
    */
   compensates_execution_id: string | null;
+  /**
+   * When it ended, in whatever way.
+   */
   completed_at: Timestamp | null;
   /**
    * When what was said and done in it was erased; what it used, and when, stays.
@@ -523,6 +1019,9 @@ export interface Executions {
    * Workers that died with this run since its last commit.
    */
   crashes_without_progress: Generated<number>;
+  /**
+   * When it was made.
+   */
   created_at: Generated<Timestamp>;
   /**
    * The user of the token, else the database login.
@@ -560,11 +1059,21 @@ export interface Executions {
    * Something came from outside and is not in the log yet.
    */
   has_inbox: Generated<boolean>;
+  /**
+   * What was said before, by whoever keeps the conversation himself: [{"role": "user", "content": "…"}, …], after what its session says. Messages of role system hold for this run alone.
+   */
+  history: Json | null;
+  /**
+   * Its id, a uuid v7: the order of ids is that of time.
+   */
   id: Generated<string>;
   /**
    * A second insert with the same key is refused; run() gives the first row back.
    */
   idempotency_key: string | null;
+  /**
+   * What it is told.
+   */
   input: string;
   /**
    * Data beside the text; the model is told it as JSON below the input.
@@ -575,6 +1084,10 @@ export interface Executions {
    */
   input_parts: Json | null;
   /**
+   * Whose words the input is: user, or what a program that inserts somebody else's words says of them (external); of a child the level of its parent.
+   */
+  input_trust: Generated<Trust>;
+  /**
    * Somebody asked a running run to pause: what is in the air still commits.
    */
   is_pause_requested: Generated<boolean>;
@@ -582,6 +1095,9 @@ export interface Executions {
    * Children that have not ended.
    */
   live_children: Generated<number>;
+  /**
+   * What a run may cost, with the runs below it; null without limit.
+   */
   max_cost: Numeric | null;
   /**
    * Seconds this run may be active, waiting not counted.
@@ -591,6 +1107,9 @@ export interface Executions {
    * Model answers this run may take: of the agent when it was inserted.
    */
   max_steps: number;
+  /**
+   * Tokens a run may use, with the runs below it; null without limit.
+   */
   max_tokens: Int8 | null;
   /**
    * Of a workflow's run: so many of its members are let begin, the others wait for their turn; null: all.
@@ -600,6 +1119,9 @@ export interface Executions {
    * Of its live children, those that wait for their turn.
    */
   members_waiting: Generated<number>;
+  /**
+   * Messages in its conversation.
+   */
   message_count: Generated<number>;
   /**
    * Messages there were at the last retry_execution: guards look only at what came after.
@@ -642,6 +1164,9 @@ export interface Executions {
    * The tool call of the parent that it answers.
    */
   parent_call_id: string | null;
+  /**
+   * The run above; null of a root.
+   */
   parent_execution_id: string | null;
   /**
    * What a paused run waited for.
@@ -659,25 +1184,57 @@ export interface Executions {
    * Not before this time.
    */
   run_at: Generated<Timestamp>;
+  /**
+   * The conversation it belongs to; null outside of one.
+   */
   session_id: string | null;
+  /**
+   * When it began.
+   */
   started_at: Timestamp | null;
   /**
    * queued, running, waiting, paused, or ended: completed, failed, cancelled.
    */
   status: Generated<ExecutionStatus>;
+  /**
+   * Steps in its log.
+   */
   step_count: Generated<number>;
   /**
    * Why it ended: final_answer, a limit (max_steps, …), cancelled, error, poison.
    */
   stop_reason: StopReason | null;
+  /**
+   * The watch of a user's table that began this run.
+   */
+  table_trigger_id: string | null;
+  /**
+   * The tenant it belongs to; nobody else sees it.
+   */
   tenant_id: Generated<string>;
+  /**
+   * Tokens its models read, without the runs below.
+   */
   tokens_in: Generated<Int8>;
+  /**
+   * Tokens its models wrote, without the runs below.
+   */
   tokens_out: Generated<Int8>;
+  /**
+   * The lowest trust of anything it has read: user, internal or external. It never rises.
+   */
+  trust: Generated<Trust>;
   /**
    * Its place in the session.
    */
   turn: number | null;
+  /**
+   * When it was changed last.
+   */
   updated_at: Generated<Timestamp>;
+  /**
+   * The user whose rights and defaults it has.
+   */
   user_id: string | null;
   /**
    * What a waiting run waits for: its turn in the session, a person, a child, a timer (the next attempt, or mail), room within a concurrency limit or a quota (quota).
@@ -695,65 +1252,218 @@ export interface Executions {
    * Whose run it is, when it is no agent's.
    */
   workflow_id: string | null;
+  /**
+   * The version of the workflow it is pinned to.
+   */
   workflow_version_id: string | null;
 }
 
 export interface ExecutionTimeline {
+  /**
+   * What models cost, at the prices when the step was committed.
+   */
   cost: Numeric | null;
+  /**
+   * What went wrong; null when nothing did.
+   */
   error: string | null;
+  /**
+   * The run.
+   */
   execution_id: string | null;
+  /**
+   * As in steps.
+   */
   kind: StepKind | null;
+  /**
+   * Milliseconds it took.
+   */
   ms: Numeric | null;
+  /**
+   * The model, the tool or the guard.
+   */
   name: string | null;
+  /**
+   * What was said in it, at most 200 characters.
+   */
   said: string | null;
+  /**
+   * Its place in the log of the run: 1, 2, 3 and so on, without a gap.
+   */
   seq: number | null;
+  /**
+   * When it began.
+   */
   started_at: Timestamp | null;
+  /**
+   * The tenant it belongs to; nobody else sees it.
+   */
   tenant_id: string | null;
+  /**
+   * Tokens that models read.
+   */
   tokens_in: number | null;
+  /**
+   * Tokens that models wrote.
+   */
   tokens_out: number | null;
 }
 
 export interface ExecutionTree {
+  /**
+   * The agent, by name.
+   */
   agent: string | null;
+  /**
+   * When it ended, in whatever way.
+   */
   completed_at: Timestamp | null;
+  /**
+   * What it cost, without the runs below.
+   */
   cost: Numeric | null;
+  /**
+   * 0 for a root, one more for each run above.
+   */
   depth: number | null;
+  /**
+   * The run.
+   */
   execution_id: string | null;
+  /**
+   * The run above; null of a root.
+   */
   parent_execution_id: string | null;
   /**
    * @behavior +orderBy
    * From the root down to the run itself: in this order a tree is drawn line by line.
    */
   path: string[] | null;
+  /**
+   * The run at the top; a root's is its own.
+   */
   root_execution_id: string | null;
+  /**
+   * When it began.
+   */
   started_at: Timestamp | null;
+  /**
+   * As in executions.
+   */
   status: ExecutionStatus | null;
+  /**
+   * Why it ended: see executions.
+   */
   stop_reason: StopReason | null;
+  /**
+   * The tenant it belongs to; nobody else sees it.
+   */
   tenant_id: string | null;
+  /**
+   * Tokens its models read, without the runs below.
+   */
   tokens_in: Int8 | null;
+  /**
+   * Tokens its models wrote, without the runs below.
+   */
   tokens_out: Int8 | null;
+  /**
+   * What it cost, with the runs below.
+   */
   total_cost: Numeric | null;
+  /**
+   * Tokens read, with the runs below.
+   */
   total_tokens_in: Int8 | null;
+  /**
+   * Tokens written, with the runs below.
+   */
   total_tokens_out: Int8 | null;
+  /**
+   * What waiting runs wait for: see executions.
+   */
   waiting_for: WaitingReason | null;
+  /**
+   * The workflow, by name.
+   */
   workflow: string | null;
 }
 
-export interface Grants {
-  agent_id: string | null;
+export interface FeedbackEntries {
+  /**
+   * In words; [erased] once the contents of the run, or its author, are.
+   */
+  comment: string | null;
+  /**
+   * When it was made.
+   */
   created_at: Generated<Timestamp>;
+  /**
+   * The user of the token, else the API key, else the database login.
+   */
+  created_by: string;
+  /**
+   * The run.
+   */
+  execution_id: string;
+  /**
+   * Its id, a uuid v7: the order of ids is that of time.
+   */
   id: Generated<string>;
+  /**
+   * The message of the run it is about; null: the run as a whole.
+   */
+  message_seq: number | null;
+  /**
+   * From 0 (useless) to 1 (as it should be).
+   */
+  score: number | null;
+  /**
+   * The tenant it belongs to; nobody else sees it.
+   */
+  tenant_id: Generated<string>;
+  /**
+   * When it was changed last.
+   */
+  updated_at: Generated<Timestamp>;
+}
+
+export interface Grants {
+  /**
+   * The agent.
+   */
+  agent_id: string | null;
+  /**
+   * When it was made.
+   */
+  created_at: Generated<Timestamp>;
+  /**
+   * Its id, a uuid v7: the order of ids is that of time.
+   */
+  id: Generated<string>;
+  /**
+   * What is allowed: read, run, edit.
+   */
   permission: GrantPermission;
   /**
    * To everybody of this role or a higher one.
    */
   role: UserRole | null;
+  /**
+   * The tenant it belongs to; nobody else sees it.
+   */
   tenant_id: Generated<string>;
+  /**
+   * When it was changed last.
+   */
   updated_at: Generated<Timestamp>;
   /**
    * To this user.
    */
   user_id: string | null;
+  /**
+   * The workflow.
+   */
   workflow_id: string | null;
 }
 
@@ -762,23 +1472,41 @@ export interface Hooks {
    * Only for runs of this agent. Without it and workflow_id for all runs of the tenant.
    */
   agent_id: string | null;
+  /**
+   * When it was made.
+   */
   created_at: Generated<Timestamp>;
+  /**
+   * When it is called: before_run, after_setup, message_sent, tool_before, tool_after, execution_complete.
+   */
   event: HookEvent;
   /**
    * Its name with schema, such as shop.check_refund; it takes one jsonb, the event, and gives jsonb or nothing.
    */
   function: string;
+  /**
+   * Its id, a uuid v7: the order of ids is that of time.
+   */
   id: Generated<string>;
+  /**
+   * False takes it out of use; the row stays.
+   */
   is_active: Generated<boolean>;
   /**
    * Hooks of one event are called in this order, smaller first.
    */
   position: Generated<number>;
+  /**
+   * The tenant it belongs to; nobody else sees it.
+   */
   tenant_id: Generated<string>;
   /**
    * Milliseconds one call may take; longer is a failure.
    */
   timeout_ms: Generated<number>;
+  /**
+   * When it was changed last.
+   */
   updated_at: Generated<Timestamp>;
   /**
    * Only for runs of this workflow itself; those of its members go by their agents. Without it and agent_id for all runs.
@@ -787,14 +1515,29 @@ export interface Hooks {
 }
 
 export interface Mail {
+  /**
+   * The text.
+   */
   content: string;
+  /**
+   * When it was made.
+   */
   created_at: Generated<Timestamp>;
   /**
    * Who wrote it; null: a run did.
    */
   created_by: string | null;
+  /**
+   * The agent that wrote it.
+   */
   from_agent_id: string | null;
+  /**
+   * The run that wrote it.
+   */
   from_execution_id: string | null;
+  /**
+   * Its id, a uuid v7: the order of ids is that of time.
+   */
   id: Generated<string>;
   /**
    * The agent had a live run in the tree of the sender: only runs of that tree receive it.
@@ -804,17 +1547,29 @@ export interface Mail {
    * When a run received it; it stands in the log of that run from then on.
    */
   received_at: Timestamp | null;
+  /**
+   * The run that read it; null before.
+   */
   received_by_execution_id: string | null;
   /**
    * The call by which that run received it.
    */
   received_call_id: string | null;
+  /**
+   * The letter it answers.
+   */
   reply_to_id: string | null;
   /**
    * The tree of the run that sent it.
    */
   root_execution_id: string | null;
+  /**
+   * What it is about.
+   */
   subject: string | null;
+  /**
+   * The tenant it belongs to; nobody else sees it.
+   */
   tenant_id: Generated<string>;
   /**
    * @hasDefault
@@ -836,16 +1591,89 @@ export interface Mail {
   trust: Generated<Trust>;
 }
 
+export interface McpPrompts {
+  /**
+   * When somebody accepted it.
+   */
+  accepted_at: Timestamp | null;
+  /**
+   * Of what was accepted last: that stands in the stored prompt.
+   */
+  accepted_digest: string | null;
+  /**
+   * When it was made.
+   */
+  created_at: Generated<Timestamp>;
+  /**
+   * What it is for, in words.
+   */
+  description: string;
+  /**
+   * SHA-256 of what the server says: name, title, description, arguments, text.
+   */
+  digest: string;
+  /**
+   * Why no template can be made of it.
+   */
+  fault: string | null;
+  /**
+   * Its id, a uuid v7: the order of ids is that of time.
+   */
+  id: Generated<string>;
+  /**
+   * Its name.
+   */
+  name: string;
+  /**
+   * The stored prompt it was accepted as.
+   */
+  prompt_id: string | null;
+  /**
+   * The MCP server.
+   */
+  server_id: string;
+  /**
+   * new and changed ones wait for accept_mcp_prompt; refused ones cannot be templates: fault says why; gone are accepted ones that the server has no more.
+   */
+  status: McpToolStatus;
+  /**
+   * What the server says when each argument is given as {{its name}}.
+   */
+  template: string;
+  /**
+   * The tenant it belongs to; nobody else sees it.
+   */
+  tenant_id: string;
+  /**
+   * When it was changed last.
+   */
+  updated_at: Generated<Timestamp>;
+  /**
+   * Its arguments, as a prompt has them: JSON Schemas by name.
+   */
+  variables: Json;
+}
+
 export interface McpServers {
   /**
    * The agent system whose file describes it.
    */
   agent_system_id: string | null;
   /**
+   * It may ask people: what it asks is a row of questions, in its words, and the run waits.
+   */
+  allows_elicitation: Generated<boolean>;
+  /**
    * stdio: {command, args, env, cwd, secrets}; http: {url, headers, secret_name, secrets}. secrets: names of secrets by environment variable or header.
    */
   configuration: Json;
+  /**
+   * When it was made.
+   */
   created_at: Generated<Timestamp>;
+  /**
+   * What it is for, in words.
+   */
   description: Generated<string>;
   /**
    * When it was first asked what it offers, and answered.
@@ -855,31 +1683,68 @@ export interface McpServers {
    * Why it could not be asked the last time; null when it could.
    */
   error: string | null;
+  /**
+   * When it failed last.
+   */
   failed_at: Timestamp | null;
+  /**
+   * Its id, a uuid v7: the order of ids is that of time.
+   */
   id: Generated<string>;
+  /**
+   * False takes it out of use; the row stays.
+   */
   is_active: Generated<boolean>;
+  /**
+   * Its name.
+   */
   name: string;
+  /**
+   * The model that answers what the server asks of one (sampling), within the budget of the run; null: it is refused.
+   */
+  sampling_model_id: string | null;
   /**
    * What it said of itself: name, version.
    */
   server_info: Json | null;
+  /**
+   * The tenant it belongs to; nobody else sees it.
+   */
   tenant_id: Generated<string>;
   /**
    * Its word is taken for it that a tool only reads or may be repeated; else each of its tools has effect once.
    */
   trusts_annotations: Generated<boolean>;
+  /**
+   * stdio: a command that workers start; http: a server at a URL.
+   */
   type: McpServerType;
+  /**
+   * When it was changed last.
+   */
   updated_at: Generated<Timestamp>;
 }
 
 export interface McpTools {
+  /**
+   * When somebody accepted it.
+   */
   accepted_at: Timestamp | null;
   /**
    * Of what was accepted last: calls are made only while the server says the same.
    */
   accepted_digest: string | null;
+  /**
+   * What its server says of it; hints, no promises.
+   */
   annotations: Json;
+  /**
+   * When it was made.
+   */
   created_at: Generated<Timestamp>;
+  /**
+   * What it is for, in words.
+   */
   description: string;
   /**
    * SHA-256 of what the server says of the tool: name, title, description, schemas, annotations.
@@ -889,21 +1754,48 @@ export interface McpTools {
    * Why it cannot be offered.
    */
   fault: string | null;
+  /**
+   * Its id, a uuid v7: the order of ids is that of time.
+   */
   id: Generated<string>;
   /**
    * False where what the server says of it is too large or cannot be kept: fault says why.
    */
   is_whole: Generated<boolean>;
+  /**
+   * Its name.
+   */
   name: string;
+  /**
+   * What it takes, a JSON Schema.
+   */
   parameters: Json;
+  /**
+   * The MCP server.
+   */
   server_id: string;
+  /**
+   * accepted, new, changed, refused, gone.
+   */
   status: McpToolStatus;
+  /**
+   * The tenant it belongs to; nobody else sees it.
+   */
   tenant_id: string;
+  /**
+   * When it was changed last.
+   */
   updated_at: Generated<Timestamp>;
 }
 
 export interface Messages {
+  /**
+   * The agent that had the run when it was said.
+   */
   agent_id: string | null;
+  /**
+   * What was said.
+   */
   content: string | null;
   /**
    * Of a summary: the first message it stands for; 0 means earlier turns of the session too.
@@ -913,8 +1805,17 @@ export interface Messages {
    * Of a summary: the last message it stands for. The originals stay.
    */
   covers_to_seq: number | null;
+  /**
+   * When it was made.
+   */
   created_at: Generated<Timestamp>;
+  /**
+   * The run.
+   */
   execution_id: string;
+  /**
+   * Its id, a uuid v7: the order of ids is that of time.
+   */
   id: Generated<string>;
   /**
    * The message it answers: of a tool's result the one that asked for the call.
@@ -924,16 +1825,37 @@ export interface Messages {
    * Content parts beside the text, as OpenAI has them (images, files).
    */
   parts: Json | null;
+  /**
+   * system, user, assistant, tool.
+   */
   role: MessageRole;
+  /**
+   * Its place in the conversation of the run; 1 is the input.
+   */
   seq: number;
+  /**
+   * The conversation it belongs to; null outside of one.
+   */
   session_id: string | null;
   /**
    * The step that added it; null for the input.
    */
   step_seq: number | null;
+  /**
+   * The tenant it belongs to; nobody else sees it.
+   */
   tenant_id: string;
+  /**
+   * Tokens that models read.
+   */
   tokens_in: Generated<number>;
+  /**
+   * Tokens that models wrote.
+   */
   tokens_out: Generated<number>;
+  /**
+   * Of a tool's result: the call it answers.
+   */
   tool_call_id: string | null;
   /**
    * Calls an assistant asked for: [{id, name, arguments}].
@@ -945,6 +1867,57 @@ export interface Messages {
   trust: Trust;
 }
 
+export interface MessageSources {
+  /**
+   * When it was made.
+   */
+  created_at: Timestamp | null;
+  /**
+   * The run.
+   */
+  execution_id: string | null;
+  /**
+   * The run that wrote it: the one above, or one below.
+   */
+  from_execution_id: string | null;
+  /**
+   * input, tool, guard, handoff, summary; model: an engine that is somebody else's.
+   */
+  kind: string | null;
+  /**
+   * As in messages.
+   */
+  role: MessageRole | null;
+  /**
+   * The message, as in messages.
+   */
+  seq: number | null;
+  /**
+   * The MCP server whose tool it is.
+   */
+  server: string | null;
+  /**
+   * The step in which it was said; null of the input.
+   */
+  step_seq: number | null;
+  /**
+   * The tenant it belongs to; nobody else sees it.
+   */
+  tenant_id: string | null;
+  /**
+   * The tool, by name.
+   */
+  tool: string | null;
+  /**
+   * How far it is trusted: system, user, internal, external.
+   */
+  trust: Trust | null;
+  /**
+   * Of a tool that was given one.
+   */
+  url: string | null;
+}
+
 export interface Models {
   /**
    * The agent system whose file describes it; others share it as long as they say the same of it.
@@ -954,14 +1927,29 @@ export interface Models {
    * An OpenAI-compatible endpoint. Without one the environment's URL and key are used; with one and no secret no key is sent.
    */
   base_url: string | null;
+  /**
+   * What it can do.
+   */
   capabilities: Generated<Json>;
+  /**
+   * Tokens its context holds.
+   */
   context_tokens: number | null;
+  /**
+   * When it was made.
+   */
   created_at: Generated<Timestamp>;
+  /**
+   * What it is about.
+   */
   domain: string | null;
   /**
    * True while the row follows the environment; a person's edit ends that.
    */
   from_environment: Generated<boolean>;
+  /**
+   * Its id, a uuid v7: the order of ids is that of time.
+   */
   id: Generated<string>;
   /**
    * Price of a million input tokens. Read when a step commits.
@@ -971,32 +1959,132 @@ export interface Models {
    * The provider's own id of the model, such as gpt-5-mini.
    */
   model: string;
+  /**
+   * Its name.
+   */
   name: string;
   /**
    * Price of a million output tokens. Read when a step commits.
    */
   output_price: Numeric | null;
+  /**
+   * Who serves it: openai, anthropic, local and so on.
+   */
   provider: string;
+  /**
+   * llm answers, embedding measures likeness, tts speaks, stt hears.
+   */
   purpose: Generated<ModelPurpose>;
   /**
    * The secret whose value is sent as the key. Without one the environment's key goes to the environment's URL, and none to a base_url.
    */
   secret_name: string | null;
+  /**
+   * The tenant it belongs to; nobody else sees it.
+   */
   tenant_id: Generated<string>;
+  /**
+   * When it was changed last.
+   */
   updated_at: Generated<Timestamp>;
 }
 
 export interface ModelUsage {
+  /**
+   * Answers it gave.
+   */
   answers: Int8 | null;
+  /**
+   * At the prices when each step was committed.
+   */
   cost: Numeric | null;
+  /**
+   * Attempts that gave none.
+   */
   failed_attempts: Int8 | null;
+  /**
+   * Its name among the models; null when it has been deleted since.
+   */
   model: string | null;
+  /**
+   * The model.
+   */
   model_id: string | null;
+  /**
+   * Who serves it: openai, anthropic, local and so on.
+   */
   provider: string | null;
+  /**
+   * Of the attempts that gave an answer: half of them took no longer.
+   */
   seconds_p50: number | null;
+  /**
+   * So long at most took 95 of 100.
+   */
+  seconds_p95: number | null;
+  /**
+   * So long at most took 99 of 100.
+   */
+  seconds_p99: number | null;
+  /**
+   * Answers among all attempts, from 0 to 1.
+   */
+  success_rate: Numeric | null;
+  /**
+   * The tenant it belongs to; nobody else sees it.
+   */
   tenant_id: string | null;
+  /**
+   * Tokens that models read.
+   */
   tokens_in: Int8 | null;
+  /**
+   * Tokens that models wrote.
+   */
   tokens_out: Int8 | null;
+}
+
+export interface OutputFilters {
+  /**
+   * flag: noted in the log; redact: [name withheld] stands in its place; block: the call is refused, an answer is asked for once more and then fails the run.
+   */
+  action: Generated<FilterAction>;
+  /**
+   * Whose runs; null: those of all agents.
+   */
+  agent_id: string | null;
+  /**
+   * When it was made.
+   */
+  created_at: Generated<Timestamp>;
+  /**
+   * Its id, a uuid v7: the order of ids is that of time.
+   */
+  id: Generated<string>;
+  /**
+   * False takes it out of use; the row stays.
+   */
+  is_active: Generated<boolean>;
+  /**
+   * Its name.
+   */
+  name: string;
+  /**
+   * A regular expression of Postgres without back-references; (?i) in front ignores case.
+   */
+  pattern: string;
+  /**
+   * Where it looks: output, question, arguments (of tools that leave the installation), sql (arguments of tools in SQL, queries), message (mails, tasks of sub-agents), board (boards, todos), file. Left out: everywhere.
+   */
+  places: Generated<ArrayType<FilterPlace>>;
+  /**
+   * The tenant it belongs to; nobody else sees it.
+   */
+  tenant_id: Generated<string>;
+  /**
+   * When it was changed last.
+   */
+  updated_at: Generated<Timestamp>;
 }
 
 export interface Permissions {
@@ -1008,24 +2096,60 @@ export interface Permissions {
    * A grant of the agent that a row is about allows it to those below that role.
    */
   by_agent: boolean | null;
+  /**
+   * The table.
+   */
   object: string | null;
+  /**
+   * The least role that may.
+   */
   role: UserRole | null;
 }
 
 export interface PlanTasks {
+  /**
+   * The run.
+   */
   execution_id: string | null;
+  /**
+   * Who is to do it.
+   */
   member: string | null;
+  /**
+   * The run that does it.
+   */
   member_execution_id: string | null;
+  /**
+   * What came out.
+   */
   output: string | null;
+  /**
+   * Which plan of the run, from 1 on.
+   */
   plan: number | null;
+  /**
+   * When it was planned.
+   */
   planned_at: Timestamp | null;
+  /**
+   * Its place in the order, from 1 on.
+   */
   position: number | null;
   /**
    * planned while it has not begun; then of its run, or of the question a person was asked.
    */
   status: string | null;
+  /**
+   * Which step of the plan, from 1 on.
+   */
   step: number | null;
+  /**
+   * What is to be done.
+   */
   task: string | null;
+  /**
+   * The tenant it belongs to; nobody else sees it.
+   */
   tenant_id: string | null;
 }
 
@@ -1034,19 +2158,37 @@ export interface Prompts {
    * The agent system whose file describes it.
    */
   agent_system_id: string | null;
+  /**
+   * When it was made.
+   */
   created_at: Generated<Timestamp>;
   /**
    * Prompts are deleted softly: their versions stay.
    */
   deleted_at: Timestamp | null;
+  /**
+   * What it is for, in words.
+   */
   description: Generated<string>;
+  /**
+   * Its id, a uuid v7: the order of ids is that of time.
+   */
   id: Generated<string>;
+  /**
+   * Its name.
+   */
   name: string;
   /**
    * Text with {{name}} where the value of the variable of this name goes.
    */
   template: string;
+  /**
+   * The tenant it belongs to; nobody else sees it.
+   */
   tenant_id: Generated<string>;
+  /**
+   * When it was changed last.
+   */
   updated_at: Generated<Timestamp>;
   /**
    * JSON Schemas by name: {"tone": {"type": "string", "enum": ["kind", "strict"], "default": "kind"}}. One without default has to be given.
@@ -1055,44 +2197,109 @@ export interface Prompts {
 }
 
 export interface PromptVersions {
+  /**
+   * When it was made.
+   */
   created_at: Generated<Timestamp>;
+  /**
+   * Who made it: the user of the token, else the database login.
+   */
   created_by: string;
+  /**
+   * The whole of it by value; never changed.
+   */
   definition: Json;
   /**
    * SHA-256 of the definition, in hex.
    */
   digest: string;
+  /**
+   * Its id, a uuid v7: the order of ids is that of time.
+   */
   id: Generated<string>;
+  /**
+   * The prompt.
+   */
   prompt_id: string;
+  /**
+   * The tenant it belongs to; nobody else sees it.
+   */
   tenant_id: string;
+  /**
+   * Its number: 1, 2, 3 and so on.
+   */
   version: number;
 }
 
 export interface Questions {
+  /**
+   * What was answered.
+   */
   answer: string | null;
+  /**
+   * What was answered, as JSON.
+   */
   answer_data: Json | null;
+  /**
+   * When it was answered.
+   */
   answered_at: Timestamp | null;
+  /**
+   * Who answered.
+   */
   answered_by: string | null;
+  /**
+   * The call of a tool, as the model named it.
+   */
   call_id: string | null;
+  /**
+   * When it was made.
+   */
   created_at: Generated<Timestamp>;
+  /**
+   * What counts as the answer when nobody gives one in time.
+   */
   default_answer: string | null;
   /**
    * A role or a username that may answer after the deadline, for as long again.
    */
   escalate_to: string | null;
+  /**
+   * When somebody with more rights was asked.
+   */
   escalated_at: Timestamp | null;
+  /**
+   * The run.
+   */
   execution_id: string;
   /**
    * The deadline: then it escalates, else the default answer counts, else the run fails.
    */
   expires_at: Timestamp | null;
+  /**
+   * Its id, a uuid v7: the order of ids is that of time.
+   */
   id: Generated<string>;
+  /**
+   * question; approval: of a call; effect: what became of a call whose end nobody saw.
+   */
   kind: QuestionKind;
   /**
    * Answers to choose from.
    */
   options: Json | null;
+  /**
+   * What a call in SQL did when it was tried and undone: {result, tables: [{table, inserted, updated, deleted, rows: [{before, after}], …}], altered, new_each_time}.
+   */
+  preview: Json | null;
+  /**
+   * What is asked.
+   */
   prompt: string;
+  /**
+   * Of an approval a policy asked for: {policy, trust, tool, message_seq}: how far the run is trusted, and which message made it so.
+   */
+  reason: Json | null;
   /**
    * Who may answer besides admins and owners; null: for a question the run's user.
    */
@@ -1105,22 +2312,56 @@ export interface Questions {
    * A JSON Schema that answer_data must satisfy.
    */
   schema: Json | null;
+  /**
+   * The conversation it belongs to; null outside of one.
+   */
   session_id: string | null;
+  /**
+   * open, answered, expired, cancelled.
+   */
   status: Generated<QuestionStatus>;
+  /**
+   * The tenant it belongs to; nobody else sees it.
+   */
   tenant_id: Generated<string>;
   /**
    * The call it is about: {id, name, arguments}.
    */
   tool_call: Json | null;
+  /**
+   * Whose words the prompt is: internal, of an agent or of Howdah; external, of an MCP server.
+   */
+  trust: Generated<Trust>;
+  /**
+   * When it was changed last.
+   */
   updated_at: Generated<Timestamp>;
 }
 
 export interface QueueHealth {
+  /**
+   * Since when the one that is due for longest could have begun.
+   */
   oldest_due: Timestamp | null;
+  /**
+   * For how many seconds that is.
+   */
   oldest_due_seconds: Numeric | null;
+  /**
+   * How many runs.
+   */
   runs: Int8 | null;
+  /**
+   * As in executions.
+   */
   status: ExecutionStatus | null;
+  /**
+   * The tenant it belongs to; nobody else sees it.
+   */
   tenant_id: string | null;
+  /**
+   * What waiting runs wait for: see executions.
+   */
   waiting_for: WaitingReason | null;
 }
 
@@ -1133,7 +2374,13 @@ export interface Quotas {
    * The subject, when it is an API key.
    */
   api_key_id: Generated<string | null>;
+  /**
+   * When it was made.
+   */
   created_at: Generated<Timestamp>;
+  /**
+   * Its id, a uuid v7: the order of ids is that of time.
+   */
   id: Generated<string>;
   /**
    * Written by an owner of the database: the tenant sees it and cannot change it.
@@ -1147,6 +2394,9 @@ export interface Quotas {
    * So much and no more. Raised or lowered, it holds at once, and those that wait go on if they may.
    */
   max_value: Numeric;
+  /**
+   * What is counted: requests, runs, tokens, cost, storage.
+   */
   metric: QuotaMetric;
   /**
    * By the calendar in UTC: the minute, hour, day or month of now. Without one what counts is all there ever was; for storage, all there is.
@@ -1164,7 +2414,13 @@ export interface Quotas {
    * The user, agent, session or API key; without one it holds for each of them that has none of its own for this metric and period. None for a tenant or the system.
    */
   subject_id: string | null;
+  /**
+   * The tenant it belongs to; nobody else sees it.
+   */
   tenant_id: Generated<string>;
+  /**
+   * When it was changed last.
+   */
   updated_at: Generated<Timestamp>;
   /**
    * The subject, when it is a user.
@@ -1173,15 +2429,33 @@ export interface Quotas {
 }
 
 export interface QuotaUsage {
+  /**
+   * How much is allowed.
+   */
   max_value: Numeric | null;
+  /**
+   * What is counted: requests, runs, tokens, cost, storage.
+   */
   metric: QuotaMetric | null;
+  /**
+   * How long is counted before it begins anew.
+   */
   period: QuotaPeriod | null;
+  /**
+   * The quota.
+   */
   quota_id: string | null;
+  /**
+   * How much is left.
+   */
   remaining: Numeric | null;
   /**
    * When the next period begins and nothing of it is used; null without one.
    */
   resets_at: Timestamp | null;
+  /**
+   * Whom it holds for.
+   */
   scope: QuotaScope | null;
   /**
    * When the period began; null without one.
@@ -1191,7 +2465,13 @@ export interface QuotaUsage {
    * The user, agent, session or API key, of a quota for each tenant the tenant; null for the tenant and the system.
    */
   subject_id: string | null;
+  /**
+   * The tenant it belongs to; nobody else sees it.
+   */
   tenant_id: string | null;
+  /**
+   * How much was used.
+   */
   used: Numeric | null;
 }
 
@@ -1200,18 +2480,33 @@ export interface Resources {
    * The content; read only when it is asked for.
    */
   bytes: Buffer | null;
+  /**
+   * When it was made.
+   */
   created_at: Generated<Timestamp>;
+  /**
+   * Who made it: the user of the token, else the database login.
+   */
   created_by: string;
   /**
    * The run it belongs to.
    */
   execution_id: string | null;
+  /**
+   * Its id, a uuid v7: the order of ids is that of time.
+   */
   id: Generated<string>;
   /**
    * Your own tags.
    */
   metadata: Generated<Json>;
+  /**
+   * Its name.
+   */
   name: string;
+  /**
+   * The conversation it belongs to; null outside of one.
+   */
   session_id: string | null;
   /**
    * @hasDefault
@@ -1226,6 +2521,9 @@ export interface Resources {
    * Of a file of the workers, below HOWDAH_HOME/resources; written by an owner.
    */
   storage_path: string | null;
+  /**
+   * The tenant it belongs to; nobody else sees it.
+   */
   tenant_id: Generated<string>;
   /**
    * Its MIME type, such as image/png.
@@ -1238,7 +2536,13 @@ export interface RetentionPolicies {
    * Runs that ended before it have no contents any more; what is older is not looked at again.
    */
   contents_reached_at: Timestamp | null;
+  /**
+   * When it was made.
+   */
   created_at: Generated<Timestamp>;
+  /**
+   * Its id, a uuid v7: the order of ids is that of time.
+   */
   id: Generated<string>;
   /**
    * Days after the end of a run until what was said and done in it is erased; 0: at once; null: never.
@@ -1256,32 +2560,83 @@ export interface RetentionPolicies {
    * Runs that ended before it are deleted; what is older is not looked at again.
    */
   runs_reached_at: Timestamp | null;
+  /**
+   * The tenant it belongs to; nobody else sees it.
+   */
   tenant_id: Generated<string>;
+  /**
+   * When it was changed last.
+   */
   updated_at: Generated<Timestamp>;
 }
 
 export interface RoutingDecisions {
+  /**
+   * Who else could have been.
+   */
   candidates: Json | null;
+  /**
+   * Who was chosen, and how sure.
+   */
   chosen: Json | null;
+  /**
+   * When it was decided.
+   */
   decided_at: Timestamp | null;
+  /**
+   * The run.
+   */
   execution_id: string | null;
+  /**
+   * How it was decided.
+   */
   method: string | null;
+  /**
+   * Why.
+   */
   reason: string | null;
+  /**
+   * Its place in the log of the run: 1, 2, 3 and so on, without a gap.
+   */
   seq: number | null;
+  /**
+   * The tenant it belongs to; nobody else sees it.
+   */
   tenant_id: string | null;
+  /**
+   * The workflow.
+   */
   workflow_id: string | null;
 }
 
 export interface Schedules {
+  /**
+   * The agent.
+   */
   agent_id: string | null;
+  /**
+   * What happens with times that were missed: skip, one, all.
+   */
   catchup_policy: Generated<CatchupPolicy>;
+  /**
+   * When it was made.
+   */
   created_at: Generated<Timestamp>;
   /**
    * minute hour day-of-month month day-of-week: lists, ranges, steps, JAN, MON; or @hourly, @daily, @weekly, @monthly, @yearly.
    */
   cron: string;
+  /**
+   * Its id, a uuid v7: the order of ids is that of time.
+   */
   id: Generated<string>;
+  /**
+   * What it is told.
+   */
   input: string;
+  /**
+   * Data beside the text, as JSON.
+   */
   input_data: Json | null;
   /**
    * Off: paused. Switched on again it goes on from now, nothing is caught up.
@@ -1299,35 +2654,68 @@ export interface Schedules {
    * The run of that time.
    */
   last_execution_id: string | null;
+  /**
+   * Your own tags.
+   */
   metadata: Generated<Json>;
+  /**
+   * Its name.
+   */
   name: string;
   /**
    * The next time; kept by the database.
    */
   next_at: Timestamp | null;
+  /**
+   * What happens when the last run is still live: allow, skip, cancel.
+   */
   overlap_policy: Generated<OverlapPolicy>;
+  /**
+   * Smaller first.
+   */
   priority: Generated<number>;
   /**
    * The session its runs are turns of; null for runs of their own.
    */
   session_id: string | null;
+  /**
+   * The tenant it belongs to; nobody else sees it.
+   */
   tenant_id: Generated<string>;
   /**
    * The zone cron is read in; a name of pg_timezone_names.
    */
   timezone: Generated<string>;
+  /**
+   * When it was changed last.
+   */
   updated_at: Generated<Timestamp>;
+  /**
+   * The user its runs belong to.
+   */
   user_id: string | null;
+  /**
+   * The workflow.
+   */
   workflow_id: string | null;
 }
 
 export interface Secrets {
+  /**
+   * When it was made.
+   */
   created_at: Generated<Timestamp>;
+  /**
+   * Who made it: the user of the token, else the database login.
+   */
   created_by: string | null;
   /**
    * Equal for equal values of a tenant; without its key nobody can check a guess against it.
    */
   fingerprint: string;
+  /**
+   * Its id, a uuid v7: the order of ids is that of time.
+   */
   id: Generated<string>;
   /**
    * The last characters of the value; null when it is too short to show any.
@@ -1341,7 +2729,13 @@ export interface Secrets {
    * When the value was last replaced; null while it is the first.
    */
   rotated_at: Timestamp | null;
+  /**
+   * The tenant it belongs to; nobody else sees it.
+   */
   tenant_id: Generated<string>;
+  /**
+   * When it was changed last.
+   */
   updated_at: Generated<Timestamp>;
   /**
    * Rises with each new value.
@@ -1350,9 +2744,21 @@ export interface Secrets {
 }
 
 export interface Sessions {
+  /**
+   * The agent.
+   */
   agent_id: string | null;
+  /**
+   * When it was made.
+   */
   created_at: Generated<Timestamp>;
+  /**
+   * Its id, a uuid v7: the order of ids is that of time.
+   */
   id: Generated<string>;
+  /**
+   * When something was said in it last.
+   */
   last_activity_at: Generated<Timestamp>;
   /**
    * The root run whose turn it is; changed under this row's lock.
@@ -1366,14 +2772,29 @@ export interface Sessions {
    * Your own document about the conversation.
    */
   state: Generated<Json>;
+  /**
+   * The tenant it belongs to; nobody else sees it.
+   */
   tenant_id: Generated<string>;
+  /**
+   * What it is called.
+   */
   title: string | null;
   /**
    * Runs begun so far; the last one's turn.
    */
   turns: Generated<number>;
+  /**
+   * When it was changed last.
+   */
   updated_at: Generated<Timestamp>;
+  /**
+   * The user it belongs to.
+   */
   user_id: string | null;
+  /**
+   * The workflow.
+   */
   workflow_id: string | null;
 }
 
@@ -1386,6 +2807,9 @@ export interface Skills {
    * What the agent reads, as Markdown: at most 60 kB, which is given in one piece.
    */
   content: string;
+  /**
+   * When it was made.
+   */
   created_at: Generated<Timestamp>;
   /**
    * Skills are deleted softly: their versions stay.
@@ -1395,33 +2819,75 @@ export interface Skills {
    * One line: when to read it.
    */
   description: string;
+  /**
+   * Its id, a uuid v7: the order of ids is that of time.
+   */
   id: Generated<string>;
   /**
    * One that is not active is left out of its agents' next versions.
    */
   is_active: Generated<boolean>;
+  /**
+   * Its name.
+   */
   name: string;
+  /**
+   * The tenant it belongs to; nobody else sees it.
+   */
   tenant_id: Generated<string>;
+  /**
+   * When it was changed last.
+   */
   updated_at: Generated<Timestamp>;
 }
 
 export interface SkillVersions {
+  /**
+   * When it was made.
+   */
   created_at: Generated<Timestamp>;
+  /**
+   * Who made it: the user of the token, else the database login.
+   */
   created_by: string;
+  /**
+   * The whole of it by value; never changed.
+   */
   definition: Json;
   /**
    * SHA-256 of the definition, in hex.
    */
   digest: string;
+  /**
+   * Its id, a uuid v7: the order of ids is that of time.
+   */
   id: Generated<string>;
+  /**
+   * The skill.
+   */
   skill_id: string;
+  /**
+   * The tenant it belongs to; nobody else sees it.
+   */
   tenant_id: string;
+  /**
+   * Its number: 1, 2, 3 and so on.
+   */
   version: number;
 }
 
 export interface StatusTransitions {
+  /**
+   * Who or what moves it.
+   */
   cause: string;
+  /**
+   * Where a run stands before.
+   */
   from_status: ExecutionStatus;
+  /**
+   * Where it stands then.
+   */
   to_status: ExecutionStatus;
 }
 
@@ -1446,7 +2912,13 @@ export interface Steps {
    * What went wrong: {code, message, retryable, cause}.
    */
   error: Json | null;
+  /**
+   * The run.
+   */
   execution_id: string;
+  /**
+   * When it was over.
+   */
   finished_at: Generated<Timestamp>;
   /**
    * Given to the tool; the same over every attempt of the call.
@@ -1460,9 +2932,12 @@ export interface Steps {
    * model, tool, retry, guard, output, error, …: see docs/concepts.md.
    */
   kind: StepKind;
+  /**
+   * The model.
+   */
   model_id: string | null;
   /**
-   * The model, the tool or the guard.
+   * Its name.
    */
   name: string | null;
   /**
@@ -1473,9 +2948,21 @@ export interface Steps {
    * 1, 2, 3 … within the run; the cursor of every live feed.
    */
   seq: number;
+  /**
+   * When it began.
+   */
   started_at: Generated<Timestamp>;
+  /**
+   * The tenant it belongs to; nobody else sees it.
+   */
   tenant_id: string;
+  /**
+   * Tokens that models read.
+   */
   tokens_in: Generated<number>;
+  /**
+   * Tokens that models wrote.
+   */
   tokens_out: Generated<number>;
   /**
    * The worker process that committed it.
@@ -1483,20 +2970,96 @@ export interface Steps {
   worker: string | null;
 }
 
-export interface Tenants {
+export interface TableTriggers {
+  /**
+   * The agent.
+   */
+  agent_id: string | null;
+  /**
+   * An expression over the columns of the row that has to be true; null for every row.
+   */
+  condition: string | null;
+  /**
+   * When it was made.
+   */
   created_at: Generated<Timestamp>;
+  /**
+   * Its id, a uuid v7: the order of ids is that of time.
+   */
+  id: Generated<string>;
+  /**
+   * An expression over the columns of the row: what the agent is told. Null begins no run.
+   */
+  input: string;
+  /**
+   * Where the answer is written; null: nowhere.
+   */
+  into_column: string | null;
+  /**
+   * Off: rows that arrive begin no runs; answers of those there are still written.
+   */
+  is_active: Generated<boolean>;
+  /**
+   * The table's primary key, by which the row is found again.
+   */
+  key_columns: string[];
+  /**
+   * insert, update, or insert or update; an update counts when it changes the input, or fulfils the condition.
+   */
+  on_event: Generated<string>;
+  /**
+   * The table as it was called when the watch was made.
+   */
+  table_name: string;
+  /**
+   * The tenant it belongs to; nobody else sees it.
+   */
+  tenant_id: Generated<string>;
+  /**
+   * When it was changed last.
+   */
+  updated_at: Generated<Timestamp>;
+  /**
+   * The workflow.
+   */
+  workflow_id: string | null;
+}
+
+export interface Tenants {
+  /**
+   * When it was made.
+   */
+  created_at: Generated<Timestamp>;
+  /**
+   * Its id, a uuid v7: the order of ids is that of time.
+   */
   id: Generated<string>;
   /**
    * False: nobody of the tenant is let in by token or key. Its rows stay, its runs go on.
    */
   is_active: Generated<boolean>;
+  /**
+   * Its name.
+   */
   name: string;
+  /**
+   * Its name in commands and tokens.
+   */
   slug: string;
+  /**
+   * When it was changed last.
+   */
   updated_at: Generated<Timestamp>;
 }
 
 export interface Todos {
+  /**
+   * When it was made.
+   */
   created_at: Generated<Timestamp>;
+  /**
+   * Its id, a uuid v7: the order of ids is that of time.
+   */
   id: Generated<string>;
   /**
    * What stands in the way, or what came of it.
@@ -1507,20 +3070,104 @@ export interface Todos {
    * Its place in the list; left out, the end.
    */
   position: number;
+  /**
+   * The conversation it belongs to; null outside of one.
+   */
   session_id: string;
+  /**
+   * open, doing, done, blocked, cancelled.
+   */
   status: Generated<TodoStatus>;
+  /**
+   * The tenant it belongs to; nobody else sees it.
+   */
   tenant_id: Generated<string>;
+  /**
+   * What it is called.
+   */
   title: string;
+  /**
+   * When it was changed last.
+   */
   updated_at: Generated<Timestamp>;
 }
 
 export interface ToolPerformance {
+  /**
+   * How often it was called.
+   */
   calls: Int8 | null;
+  /**
+   * Calls whose result told the model of an error; attempts that were repeated count once.
+   */
   errors: Int8 | null;
+  /**
+   * Half of the calls took no longer, approvals not counted.
+   */
   seconds_p50: number | null;
+  /**
+   * So long at most took 95 of 100.
+   */
   seconds_p95: number | null;
+  /**
+   * So long at most took 99 of 100.
+   */
+  seconds_p99: number | null;
+  /**
+   * Calls without error among all, from 0 to 1.
+   */
+  success_rate: Numeric | null;
+  /**
+   * The tenant it belongs to; nobody else sees it.
+   */
   tenant_id: string | null;
+  /**
+   * The tool, by name.
+   */
   tool: string | null;
+}
+
+export interface ToolPolicies {
+  /**
+   * Whose runs; null: those of all agents.
+   */
+  agent_id: string | null;
+  /**
+   * When it was made.
+   */
+  created_at: Generated<Timestamp>;
+  /**
+   * allow; ask: an admin approves the call; deny: the model is told that it may not.
+   */
+  decision: PolicyDecision;
+  /**
+   * Tools of this effect; null: of any.
+   */
+  effect: ToolEffect | null;
+  /**
+   * Its id, a uuid v7: the order of ids is that of time.
+   */
+  id: Generated<string>;
+  /**
+   * Tools of this kind.
+   */
+  kind: ToolKind | null;
+  /**
+   * For runs that are trusted less the row counts: internal: those that have read what is external; user: what is internal, too; system: all.
+   */
+  min_trust: Generated<Trust>;
+  /**
+   * The tenant it belongs to; nobody else sees it.
+   */
+  tenant_id: Generated<string>;
+  /**
+   * Which tool; with neither tool nor kind all but sub-agents, workflows and ask_user.
+   */
+  tool_id: string | null;
+  /**
+   * When it was changed last.
+   */
+  updated_at: Generated<Timestamp>;
 }
 
 export interface Tools {
@@ -1532,6 +3179,9 @@ export interface Tools {
    * The agent system whose file describes it.
    */
   agent_system_id: string | null;
+  /**
+   * Other names it is found by.
+   */
   aliases: Generated<string[]>;
   /**
    * The tool that takes a finished call back when its run fails or is cancelled.
@@ -1541,18 +3191,33 @@ export interface Tools {
    * By kind; of a sql tool what register_sql_tool found in the catalogue.
    */
   configuration: Generated<Json>;
+  /**
+   * When it was made.
+   */
   created_at: Generated<Timestamp>;
+  /**
+   * What it is for, in words.
+   */
   description: Generated<string>;
   /**
    * pure and idempotent calls may be repeated after a crash; a sql tool runs in the transaction that commits its step.
    */
   effect: Generated<ToolEffect>;
+  /**
+   * Its id, a uuid v7: the order of ids is that of time.
+   */
   id: Generated<string>;
+  /**
+   * False takes it out of use; the row stays.
+   */
   is_active: Generated<boolean>;
   /**
-   * sql: a function of this database; custom: a TypeScript function registered in code.
+   * sql: a function of this database; http: a request of an API; custom: a TypeScript function registered in code.
    */
   kind: ToolKind;
+  /**
+   * Its name.
+   */
   name: string;
   /**
    * A JSON Schema; arguments are checked against it before the tool runs.
@@ -1566,8 +3231,17 @@ export interface Tools {
    * Of kind mcp: the server that does the work.
    */
   server_id: string | null;
+  /**
+   * The tenant it belongs to; nobody else sees it.
+   */
   tenant_id: Generated<string>;
+  /**
+   * Milliseconds a call may take.
+   */
   timeout_ms: Generated<number>;
+  /**
+   * When it was changed last.
+   */
   updated_at: Generated<Timestamp>;
   /**
    * Of kind workflow: whose run does the work.
@@ -1576,8 +3250,17 @@ export interface Tools {
 }
 
 export interface Users {
+  /**
+   * When it was made.
+   */
   created_at: Generated<Timestamp>;
+  /**
+   * Where the user is written to.
+   */
   email: string | null;
+  /**
+   * Its id, a uuid v7: the order of ids is that of time.
+   */
   id: Generated<string>;
   /**
    * False: the user is not let in any more, by no token and no key, within a second.
@@ -1587,38 +3270,267 @@ export interface Users {
    * owner, admin, member, viewer.
    */
   role: Generated<UserRole>;
+  /**
+   * The tenant it belongs to; nobody else sees it.
+   */
   tenant_id: Generated<string>;
+  /**
+   * When it was changed last.
+   */
   updated_at: Generated<Timestamp>;
+  /**
+   * The name the user signs in by.
+   */
   username: string;
 }
 
 export interface VersionLabels {
+  /**
+   * The agent.
+   */
   agent_id: string | null;
+  /**
+   * When it was made.
+   */
   created_at: Generated<Timestamp>;
+  /**
+   * Its id, a uuid v7: the order of ids is that of time.
+   */
   id: Generated<string>;
+  /**
+   * The name of a version, such as production.
+   */
   label: string;
+  /**
+   * The prompt.
+   */
   prompt_id: string | null;
+  /**
+   * The tenant it belongs to; nobody else sees it.
+   */
   tenant_id: Generated<string>;
+  /**
+   * When it was changed last.
+   */
   updated_at: Generated<Timestamp>;
+  /**
+   * The version it is on.
+   */
   version: number;
+  /**
+   * The workflow.
+   */
   workflow_id: string | null;
 }
 
 export interface Violations {
+  /**
+   * What else is to be said.
+   */
   detail: string | null;
+  /**
+   * The run.
+   */
   execution_id: string | null;
+  /**
+   * The promise that is broken.
+   */
   rule: string | null;
+  /**
+   * The tenant it belongs to; nobody else sees it.
+   */
   tenant_id: string | null;
 }
 
+export interface WatchedRows {
+  /**
+   * How often its answer was to be written.
+   */
+  attempts: Generated<number>;
+  /**
+   * When it was made.
+   */
+  created_at: Generated<Timestamp>;
+  /**
+   * Why there is no answer to write, or why it could not be written: {code, message}.
+   */
+  error: Json | null;
+  /**
+   * The run.
+   */
+  execution_id: string;
+  /**
+   * The row's primary key: {"id": 4711}.
+   */
+  row_key: Json;
+  /**
+   * The watched table.
+   */
+  table_trigger_id: string;
+  /**
+   * The tenant it belongs to; nobody else sees it.
+   */
+  tenant_id: Generated<string>;
+  /**
+   * Of what stood in into_column when the run began: whatever else stands there later is somebody's edit, and is kept.
+   */
+  value_sha256: Buffer | null;
+  /**
+   * The watches that led to this run, its own last: more than one when an answer, or a tool of a run, wrote into a watched table.
+   */
+  watches: string[];
+  /**
+   * Null when the watch writes nothing back.
+   */
+  write_back: WriteBackStatus | null;
+  /**
+   * When the answer was written back.
+   */
+  written_at: Timestamp | null;
+}
+
+export interface WebhookDeliveries {
+  /**
+   * The alert rule it tells of.
+   */
+  alert_rule_id: string | null;
+  /**
+   * How often it was tried.
+   */
+  attempts: Generated<number>;
+  /**
+   * When it was made.
+   */
+  created_at: Generated<Timestamp>;
+  /**
+   * When it was taken.
+   */
+  delivered_at: Timestamp | null;
+  /**
+   * execution.completed, execution.failed or question.opened.
+   */
+  event: string;
+  /**
+   * The run it tells of; null when it is about an alert.
+   */
+  execution_id: string | null;
+  /**
+   * Sent as webhook-id: the same in every attempt, so that who receives it twice knows.
+   */
+  id: Generated<string>;
+  /**
+   * When it was tried last.
+   */
+  last_attempt_at: Timestamp | null;
+  /**
+   * Why the last attempt did not count as received.
+   */
+  last_error: string | null;
+  /**
+   * What HTTP status the last attempt got; null when there was no answer.
+   */
+  last_status: number | null;
+  /**
+   * When it is tried next; null when it is over.
+   */
+  next_attempt_at: Timestamp | null;
+  /**
+   * The body, the same in every attempt.
+   */
+  payload: Json;
+  /**
+   * pending, delivered, failed.
+   */
+  status: Generated<DeliveryStatus>;
+  /**
+   * The tenant it belongs to; nobody else sees it.
+   */
+  tenant_id: Generated<string>;
+  /**
+   * Where it is sent to.
+   */
+  url: string;
+  /**
+   * Null for the callback_url of a run.
+   */
+  webhook_id: string | null;
+}
+
+export interface Webhooks {
+  /**
+   * Only runs of this agent; null: of all.
+   */
+  agent_id: string | null;
+  /**
+   * When it was made.
+   */
+  created_at: Generated<Timestamp>;
+  /**
+   * What it is for, in words.
+   */
+  description: Generated<string>;
+  /**
+   * Why it was switched off by itself; cleared when it is switched on.
+   */
+  disabled_because: string | null;
+  /**
+   * execution.completed, execution.failed, execution.cancelled (of runs that are nobody's children), question.opened.
+   */
+  events: Generated<string[]>;
+  /**
+   * Its id, a uuid v7: the order of ids is that of time.
+   */
+  id: Generated<string>;
+  /**
+   * False takes it out of use; the row stays.
+   */
+  is_active: Generated<boolean>;
+  /**
+   * Signs as well while the receiver changes over: it accepts either signature.
+   */
+  previous_secret_name: string | null;
+  /**
+   * The secret (whsec_ and Base64) deliveries are signed with; null: they are not signed.
+   */
+  secret_name: string | null;
+  /**
+   * The tenant it belongs to; nobody else sees it.
+   */
+  tenant_id: Generated<string>;
+  /**
+   * When it was changed last.
+   */
+  updated_at: Generated<Timestamp>;
+  /**
+   * Where it is sent to.
+   */
+  url: string;
+  /**
+   * Only runs of this workflow; null: of all.
+   */
+  workflow_id: string | null;
+}
+
 export interface WorkflowAgents {
+  /**
+   * The agent.
+   */
   agent_id: string | null;
   /**
    * By type of the workflow: what applies to this member alone.
    */
   configuration: Generated<Json>;
+  /**
+   * When it was made.
+   */
   created_at: Generated<Timestamp>;
+  /**
+   * Its id, a uuid v7: the order of ids is that of time.
+   */
   id: Generated<string>;
+  /**
+   * The workflow that is a member.
+   */
   member_workflow_id: string | null;
   /**
    * The member is a person: {"prompt", "options", "schema", "required_role", "expires_in_seconds", "default_answer"}; the answer is its output.
@@ -1633,8 +3545,17 @@ export interface WorkflowAgents {
    * Its place among the members, counted from 1; left out, the end.
    */
   sequence_order: number;
+  /**
+   * The tenant it belongs to; nobody else sees it.
+   */
   tenant_id: Generated<string>;
+  /**
+   * When it was changed last.
+   */
   updated_at: Generated<Timestamp>;
+  /**
+   * The workflow.
+   */
   workflow_id: string;
 }
 
@@ -1647,18 +3568,33 @@ export interface Workflows {
    * By type: howdah.workflow_schema(type) is its JSON Schema.
    */
   configuration: Generated<Json>;
+  /**
+   * When it was made.
+   */
   created_at: Generated<Timestamp>;
+  /**
+   * The version that new runs are pinned to.
+   */
   current_version_id: string | null;
   /**
    * Workflows are deleted softly: their versions and runs stay.
    */
   deleted_at: Timestamp | null;
+  /**
+   * What it is for, in words.
+   */
   description: Generated<string>;
+  /**
+   * Its id, a uuid v7: the order of ids is that of time.
+   */
   id: Generated<string>;
   /**
    * What the deciding model of router, orchestrator and evaluator is told besides its task.
    */
   instruction: Generated<string>;
+  /**
+   * False takes it out of use; the row stays.
+   */
   is_active: Generated<boolean>;
   /**
    * True while there are grants for it: then only they, admins and owners reach it and its runs.
@@ -1680,9 +3616,21 @@ export interface Workflows {
    * Tokens a run may use with all its members.
    */
   max_tokens: Int8 | null;
+  /**
+   * Its name.
+   */
   name: string;
+  /**
+   * The tenant it belongs to; nobody else sees it.
+   */
   tenant_id: Generated<string>;
+  /**
+   * chain, parallel, router, orchestrator, evaluator_optimizer, voting, map, graph.
+   */
   type: WorkflowType;
+  /**
+   * When it was changed last.
+   */
   updated_at: Generated<Timestamp>;
   /**
    * A part changed in this transaction and the version is not written yet.
@@ -1691,16 +3639,37 @@ export interface Workflows {
 }
 
 export interface WorkflowVersions {
+  /**
+   * When it was made.
+   */
   created_at: Generated<Timestamp>;
+  /**
+   * Who made it: the user of the token, else the database login.
+   */
   created_by: string;
+  /**
+   * The whole of it by value; never changed.
+   */
   definition: Json;
   /**
    * SHA-256 of the definition, in hex.
    */
   digest: string;
+  /**
+   * Its id, a uuid v7: the order of ids is that of time.
+   */
   id: Generated<string>;
+  /**
+   * The tenant it belongs to; nobody else sees it.
+   */
   tenant_id: string;
+  /**
+   * Its number: 1, 2, 3 and so on.
+   */
   version: number;
+  /**
+   * The workflow.
+   */
   workflow_id: string;
 }
 
@@ -1714,6 +3683,7 @@ export interface DB {
   agent_tools: AgentTools;
   agent_versions: AgentVersions;
   agents: Agents;
+  alert_rules: AlertRules;
   api_keys: ApiKeys;
   approvals: Approvals;
   audit_log: AuditLog;
@@ -1724,14 +3694,18 @@ export interface DB {
   execution_timeline: ExecutionTimeline;
   execution_tree: ExecutionTree;
   executions: Executions;
+  feedback_entries: FeedbackEntries;
   grants: Grants;
   hooks: Hooks;
   mail: Mail;
+  mcp_prompts: McpPrompts;
   mcp_servers: McpServers;
   mcp_tools: McpTools;
+  message_sources: MessageSources;
   messages: Messages;
   model_usage: ModelUsage;
   models: Models;
+  output_filters: OutputFilters;
   permissions: Permissions;
   plan_tasks: PlanTasks;
   prompt_versions: PromptVersions;
@@ -1750,13 +3724,18 @@ export interface DB {
   skills: Skills;
   status_transitions: StatusTransitions;
   steps: Steps;
+  table_triggers: TableTriggers;
   tenants: Tenants;
   todos: Todos;
   tool_performance: ToolPerformance;
+  tool_policies: ToolPolicies;
   tools: Tools;
   users: Users;
   version_labels: VersionLabels;
   violations: Violations;
+  watched_rows: WatchedRows;
+  webhook_deliveries: WebhookDeliveries;
+  webhooks: Webhooks;
   workflow_agents: WorkflowAgents;
   workflow_versions: WorkflowVersions;
   workflows: Workflows;

@@ -72,6 +72,26 @@ export function listSecrets(db: Queries, tenantId: string) {
     .execute();
 }
 
+/** What uses these secrets, but for what belongs to that agent system: the first of each. */
+export async function usersOfSecrets(
+  pool: Pool,
+  tenantId: string,
+  names: readonly string[],
+  system: string,
+): Promise<{ name: string; used_by: string }[]> {
+  const { rows } = await pool.query<{ name: string; used_by: string }>(
+    `select distinct on (n.name) n.name, u.used_by
+     from unnest($2::text[]) as n (name)
+     cross join lateral howdah_private.users_of_secret($1, n.name) as u
+     where u.agent_system_id is distinct from
+       (select s.id from howdah.agent_systems as s where s.tenant_id = $1 and s.name = $3)
+       or u.agent_system_id is null
+     order by n.name, u.used_by`,
+    [tenantId, names, system],
+  );
+  return rows;
+}
+
 /** The tenants that have a data key, so secrets, by their id. */
 export async function tenantsWithSecrets(pool: Pool): Promise<string[]> {
   const { rows } = await pool.query<{ tenant_id: string }>(

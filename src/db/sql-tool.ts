@@ -1,5 +1,7 @@
 import type { Outcome, RunError } from '../contracts/errors.ts';
 import type { Json, JsonObject } from '../contracts/json.ts';
+import { type Watched, watchedQuery } from './changes.ts';
+import { exactJson } from './exact-json.ts';
 import { breakConnection, inTransaction, type Pool, type PoolClient, quoteName } from './pool.ts';
 import { storableJson } from './runs.ts';
 import { type BoundTo, boundQuery, FORGET_SESSION, inSandbox } from './sandbox.ts';
@@ -21,7 +23,12 @@ export type SqlToolCall = {
   timeoutMs: number;
   /** Abandons the call: nothing of it is committed. */
   signal: AbortSignal;
+  /** Looks at what the call did before it is committed, and throws `NotAsShown` where nothing of it shall be. */
+  check?: ((watched: Watched) => void) | undefined;
 };
+
+/** The call did something else than whoever allowed it was shown, and is undone. */
+export class NotAsShown extends Error {}
 
 /** What is done first in the transaction of a call, as the worker. */
 export type BeforeCall = (client: PoolClient) => Promise<JsonObject | undefined>;
@@ -58,21 +65,51 @@ const LOST_RACES = ['40001', '40P01'];
 const SHORTAGE = /^53/;
 const AFTER_SHORTAGE_MS = 10_000;
 
+export function isShort(error: unknown): boolean {
+  return SHORTAGE.test(faultOf(error).code);
+}
+
 async function outcomeOf(client: PoolClient, call: SqlToolCall): Promise<Outcome<Json>> {
   const stop = breakOnAbort(client, call.signal);
   try {
-    const { boundTo, timeoutMs, fn, args } = call;
-    const texts = await inSandbox(client, boundTo, timeoutMs, async () => {
-      const statement = statementOf(fn, args, await typesOf(client, fn));
-      return boundQuery(client, statement, storableJson(args), timeoutMs);
+    const { boundTo, timeoutMs, check } = call;
+    const value = await inSandbox(client, boundTo, timeoutMs, async () => {
+      if (!check) return plainValue(client, call);
+      const watched = await watchedCall(client, call);
+      check(watched);
+      return watched.value;
     });
-    const values = texts.map((text) => (text === null ? null : exactJson(text)));
-    return { ok: true, value: fn.returns_set ? values : (values[0] ?? null) };
+    return { ok: true, value };
   } catch (error) {
+    if (error instanceof NotAsShown) throw error;
     return { ok: false, error: failureOf(error, call) };
   } finally {
     stop();
   }
+}
+
+async function plainValue(client: PoolClient, call: SqlToolCall): Promise<Json> {
+  const { fn, args, timeoutMs } = call;
+  const statement = statementOf(fn, args, await typesOf(client, fn));
+  return valueIn(fn, await boundQuery(client, statement, storableJson(args), timeoutMs));
+}
+
+/** Calls it within the sandbox, and tells what that changed. */
+export async function watchedCall(client: PoolClient, call: SqlToolCall): Promise<Watched> {
+  const { fn, args, timeoutMs } = call;
+  const statement = statementOf(fn, args, await typesOf(client, fn));
+  const { results, ...changes } = await watchedQuery(
+    client,
+    statement,
+    storableJson(args),
+    timeoutMs,
+  );
+  return { value: valueIn(fn, results), ...changes };
+}
+
+function valueIn(fn: SqlFunction, texts: readonly (string | null)[]): Json {
+  const values = texts.map((text) => (text === null ? null : exactJson(text)));
+  return fn.returns_set ? values : (values[0] ?? null);
 }
 
 export function failureOf(
@@ -82,12 +119,11 @@ export function failureOf(
 ): RunError {
   const { code, message, hint, detail } = faultOf(error);
   const timedOut = code === '57014';
-  const isShort = SHORTAGE.test(code);
   return {
-    code: timedOut ? 'timeout' : isShort ? 'overloaded' : 'tool_failed',
+    code: timedOut ? 'timeout' : isShort(error) ? 'overloaded' : 'tool_failed',
     message: timedOut ? `${what} took longer than ${timeoutMs} ms` : message,
-    retryable: isShort || LOST_RACES.includes(code),
-    ...(isShort ? { retry_after_ms: AFTER_SHORTAGE_MS } : {}),
+    retryable: isShort(error) || LOST_RACES.includes(code),
+    ...(isShort(error) ? { retry_after_ms: AFTER_SHORTAGE_MS } : {}),
     cause: {
       sqlstate: code,
       ...(hint || code === '42501' ? { hint: hint ?? RIGHTS } : {}),
@@ -139,23 +175,6 @@ function statementOf(
   const target = `${quoteName(fn.schema)}.${quoteName(fn.function)}(${named})`;
   const value = `case when pg_typeof(r.*) <> 'void'::regtype then to_json(r.*) end::text`;
   return `select ${value} as value from ${source} cross join lateral ${target} as r`;
-}
-
-/** JSON whose numbers JavaScript cannot hold (bigint, numeric) come as text with all their digits. */
-export function exactJson(text: string): Json {
-  return /[\d.]{16}/.test(text) ? JSON.parse(text, exactNumber) : JSON.parse(text);
-}
-
-function exactNumber(_key: string, value: Json, ...[context]: { source?: string }[]): Json {
-  const source = context?.source ?? '';
-  return typeof value === 'number' && digits(source) !== digits(String(value)) ? source : value;
-}
-
-function digits(number: string): string {
-  return number
-    .replace(/e.*$/i, '')
-    .replace(/[-.]/g, '')
-    .replace(/^0+|0+$/g, '');
 }
 
 /**

@@ -42,7 +42,7 @@ export function httpEngine(egress: Egress): ModelProvider {
 
 function requestOf(
   { model, messages, output_schema }: ModelRequest,
-  { run, key, signal }: ModelCallContext,
+  { run, key, signal, traceparent }: ModelCallContext,
 ): Outcome<EgressRequest> {
   const own = readHeaders(model.request_params.headers, 'engine_configuration.headers');
   if (!own.ok) return { ok: false, error: { ...own.error, code: 'invalid_request' } };
@@ -50,6 +50,7 @@ function requestOf(
     return failed('unauthorized', `The secret ${model.secret_name} holds characters no key has.`);
   }
   const headers = new Headers({ 'user-agent': 'howdah', accept: 'application/json' });
+  if (traceparent) headers.set('traceparent', traceparent);
   for (const [name, value] of own.value) headers.set(name, value);
   headers.set('content-type', 'application/json');
   if (run) headers.set('idempotency-key', run.idempotency_key);

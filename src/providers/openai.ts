@@ -67,7 +67,11 @@ async function exchange<T>(
   const watch = startWatch(context.signal, limits);
   let outcome: Outcome<T> | undefined;
   try {
-    outcome = await send({ client: clientFor(target.value, options.fetch ?? fetch), watch, peer });
+    outcome = await send({
+      client: clientFor(target.value, options.fetch ?? fetch, context),
+      watch,
+      peer,
+    });
   } catch (error) {
     outcome = failureOf(error, peer);
   } finally {
@@ -77,7 +81,11 @@ async function exchange<T>(
 }
 
 /** Everything is said out loud, so that the client reads nothing from the process's environment. */
-function clientFor({ baseUrl, key }: Target, fetch: Fetch): OpenAI {
+function clientFor(
+  { baseUrl, key }: Target,
+  fetch: Fetch,
+  { traceparent }: ModelCallContext,
+): OpenAI {
   return new OpenAI({
     // The client insists on a key; without one the header is left out on the wire.
     apiKey: key ?? 'none',
@@ -88,7 +96,7 @@ function clientFor({ baseUrl, key }: Target, fetch: Fetch): OpenAI {
     webhookSecret: null,
     maxRetries: 0,
     logLevel: 'off',
-    fetch: guardedFetch(fetch, key),
+    fetch: guardedFetch(fetch, key, traceparent),
   });
 }
 

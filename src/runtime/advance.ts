@@ -2,7 +2,7 @@ import type { Action } from '../contracts/action.ts';
 import type { RunError } from '../contracts/errors.ts';
 import type { StepRecord, StopReason } from '../contracts/step.ts';
 import { faultOf, isConnectionLoss, isRefusal } from '../db/sqlstate.ts';
-import { beginMembers } from './begin-members.ts';
+import { beginMembers, decided } from './begin-members.ts';
 import { callModel } from './call-model.ts';
 
 import { callTools } from './call-tools.ts';
@@ -103,7 +103,7 @@ async function perform(action: Action, run: HeldRun, world: World): Promise<unkn
         output_data: action.output_data,
       });
     case 'fail':
-      return fail(run, action.stop_reason, action.error);
+      return fail(run, action.stop_reason, action.error, decided(action));
   }
 }
 
@@ -114,12 +114,17 @@ function outputOf({ output }: { output: string }, { definition }: HeldRun): Step
     : { kind: 'output' };
 }
 
-function fail(run: HeldRun, stop_reason: StopReason, error: RunError): Promise<boolean> {
+function fail(
+  run: HeldRun,
+  stop_reason: StopReason,
+  error: RunError,
+  before: readonly StepRecord[] = [],
+): Promise<boolean> {
   const step =
     stop_reason === 'error'
       ? ({ kind: 'error', error } as const)
       : ({ kind: 'guard', name: stop_reason, error } as const);
-  return run.commit([step], { status: 'failed', stop_reason, error });
+  return run.commit([...before, step], { status: 'failed', stop_reason, error });
 }
 
 /**

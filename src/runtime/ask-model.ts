@@ -69,7 +69,8 @@ function isTooLongStill(
 /** Failed attempts to get an answer, since the last one or since somebody retried the run. */
 function failuresOf({ attempts }: RunState): readonly StepNote[] {
   const before = attempts.findLastIndex(
-    ({ kind, name }) => kind === 'model' || (kind === 'retry' && name === RETRIED),
+    ({ kind, name, call_id }) =>
+      (kind === 'model' && !call_id) || (kind === 'retry' && name === RETRIED),
   );
   return attempts.slice(before + 1).filter(({ kind, call_id }) => kind === 'retry' && !call_id);
 }

@@ -1,5 +1,5 @@
 import { v7 as uuidV7 } from 'uuid';
-import type { Action, NewTask } from '../contracts/action.ts';
+import type { Action, NewTask, TeamDecision } from '../contracts/action.ts';
 import type { StepRecord } from '../contracts/step.ts';
 import type { HeldRun } from './held-run.ts';
 import { questionOf } from './question-about.ts';
@@ -11,13 +11,17 @@ type BeginMembers = Extract<Action, { type: 'begin_members' }>;
 export async function beginMembers(action: BeginMembers, run: HeldRun): Promise<void> {
   const { tasks, wakes_on, at_once } = action;
   const isAllAsked = tasks.every(({ question }) => question);
-  const decided: StepRecord[] = action.decision ? [{ kind: 'tool', ...action.decision }] : [];
-  await run.commit([...decided, ...tasks.map(begun)], {
+  await run.commit([...decided(action), ...tasks.map(begun)], {
     status: 'waiting',
     waiting_for: isAllAsked ? 'question' : 'child',
     ...(wakes_on ? { wakes_on } : {}),
     ...(at_once ? { members_at_once: at_once } : {}),
   });
+}
+
+/** What a workflow decided, as a step of its log. */
+export function decided({ decision }: { decision?: TeamDecision }): StepRecord[] {
+  return decision ? [{ kind: 'tool', ...decision, trust: 'system' }] : [];
 }
 
 function begun(task: NewTask): StepRecord {

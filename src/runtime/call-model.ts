@@ -10,8 +10,10 @@ import { commitFailedAttempt, SAME } from './failed-attempt.ts';
 import { failpoint, midStream } from './failpoints.ts';
 import { foldRecords } from './fold.ts';
 import type { HeldRun } from './held-run.ts';
+import { BLOCKED, blockedAnswer, type Looked } from './look-through.ts';
 import { toolSchemas } from './prompt.ts';
 import { remembering, resolveParts } from './resolve-parts.ts';
+import { shownTo } from './shown-images.ts';
 import type { World } from './world.ts';
 
 const FILTERED: RunError = {
@@ -52,12 +54,17 @@ async function ask(
   signal: AbortSignal,
 ): Promise<Outcome<ModelAnswer>> {
   const load = remembering(run, (id) => world.loadResource(run.context.tenant_id, id));
-  const told = await resolveParts(action.messages, load, isOfEarlierTurn);
+  const told = await resolveParts(
+    shownTo(action.model, action.messages),
+    load,
+    (message) => isOfEarlierTurn(message) || message.role === 'tool',
+  );
   if (!told.ok) {
     return told;
   }
   const onToken = midStream(run.tokenSink(action.attempt));
   const asking = await engineRun(action, run);
+  const traceparent = run.observer?.modelAsked?.('chat', action.messages);
   await failpoint('model.before');
   const outcome = await provider.generate(
     {
@@ -67,7 +74,7 @@ async function ask(
       ...(action.decision ? { tool_choice: action.decision.name } : {}),
       output_schema: run.definition.agent.output_schema,
     },
-    { signal, ...(onToken ? { onToken } : {}), ...asking },
+    { signal, ...(onToken ? { onToken } : {}), ...(traceparent ? { traceparent } : {}), ...asking },
   );
   await failpoint('model.after');
   return outcome;
@@ -98,26 +105,24 @@ async function commitAnswer(
   started_at: string,
 ): Promise<void> {
   const tool_calls = uniqueCalls(answer.tool_calls, run.state.messages);
+  const look = action.decision ? null : await run.lookThrough('output', answer.content);
+  if (look?.isBlocked) {
+    return commitBlocked(stepOf(action, answer, 0, started_at), look, run);
+  }
   const message = action.decision
     ? decisionIn(answer, action.decision.name)
     : ({
         role: 'assistant',
-        content: answer.content,
+        content: look?.value ?? null,
         ...(tool_calls.length > 0 ? { tool_calls } : {}),
       } as const);
   const records: StepRecord[] = [
-    {
-      kind: 'model',
-      name: action.model.name,
-      model_id: action.model.id,
-      output: { finish_reason: answer.finish_reason, tool_calls: tool_calls.length },
-      ...answer.usage,
-      started_at,
-      messages: [message],
-    },
+    { ...stepOf(action, answer, tool_calls.length, started_at), messages: [message] },
+    ...(look?.guards ?? []),
   ];
-  const ahead = run.next(foldRecords(run.state, records, SAME));
-  if (ahead.type === 'finish') {
+  const isOpen = !action.decision && tool_calls.length > 0; // then nothing ends here
+  const ahead = isOpen ? undefined : run.next(foldRecords(run.state, records, SAME));
+  if (ahead?.type === 'finish') {
     const { output, output_data } = ahead;
     const isOver = await run.commit([...records, { kind: 'output' }], {
       status: 'completed',
@@ -131,6 +136,51 @@ async function commitAnswer(
     }
   }
   await run.commit(records);
+}
+
+function stepOf(
+  action: CallModel,
+  { finish_reason, usage }: ModelAnswer,
+  tool_calls: number,
+  started_at: string,
+): StepRecord {
+  return {
+    kind: 'model',
+    name: action.model.name,
+    model_id: action.model.id,
+    output: { finish_reason, tool_calls },
+    ...usage,
+    ...trustOfAnswer(action),
+    started_at,
+  };
+}
+
+/** An answer that may not be let out is asked for once more, without it; then the run fails. */
+async function commitBlocked(
+  step: StepRecord,
+  { filter, guards }: Looked<string | null> & { isBlocked: true },
+  run: HeldRun,
+): Promise<void> {
+  const { content, reply } = blockedAnswer(filter);
+  const said: StepRecord = { ...step, messages: [{ role: 'assistant', content }] };
+  if (!run.state.attempts.some(({ kind, name }) => kind === 'guard' && name === BLOCKED)) {
+    const told = guards.map((one) => ({ ...one, messages: [{ role: 'user', content: reply }] }));
+    await run.commit([said, ...(told as StepRecord[])]);
+    return;
+  }
+  const message = `the output filter ${filter} let no answer of the agent out, twice`;
+  const error: RunError = { code: 'content_filtered', message, retryable: false };
+  await run.commit([said, ...guards, { kind: 'error', error }], {
+    status: 'failed',
+    stop_reason: 'error',
+    error,
+  });
+}
+
+/** What answers in a model's place over a network is somebody else's, who may have read anything. */
+function trustOfAnswer({ model: { provider } }: CallModel): Pick<StepRecord, 'trust'> {
+  const isElsewhere = provider.startsWith(ENGINE_PREFIX) && provider !== `${ENGINE_PREFIX}custom`;
+  return isElsewhere ? { trust: 'external' } : {};
 }
 
 /** A decision is no call that somebody makes and gives the result of: what was decided is what was said. */

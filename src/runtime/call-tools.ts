@@ -1,22 +1,23 @@
 import { v7 as uuidV7 } from 'uuid';
-import type { ToolDefinition } from '../contracts/definition.ts';
-import type { RunError } from '../contracts/errors.ts';
-import { isJsonObject, type Json, type JsonObject } from '../contracts/json.ts';
+import type { JsonObject } from '../contracts/json.ts';
 import type { ToolCall } from '../contracts/message.ts';
 import type { StepRecord } from '../contracts/step.ts';
 import type { ToolOutcome } from '../contracts/tool.ts';
-import { backOff, PARK_AFTER_MS, triesOf } from './backoff.ts';
+import { askAgain, askForLeave } from './ask-for-leave.ts';
+import { askedBack } from './asked-back.ts';
+import { guardIn, notBeforeOf, resultOf } from './attempt.ts';
+import { PARK_AFTER_MS } from './backoff.ts';
+import type { CallPlan } from './call-plan.ts';
 import { type OpenCall, openCalls } from './calls.ts';
 import { failpoint } from './failpoints.ts';
 import { handOver, handoffsOf } from './hand-over.ts';
 import type { HeldRun } from './held-run.ts';
+import { ask, NOTHING_FOUND, refuse } from './let-out.ts';
 import { overridesIn } from './overrides.ts';
-import { type CallPlan, leavesIntent, nameTools, planCalls } from './plan-call.ts';
-import { questionAbout } from './question-about.ts';
+import { leavesIntent, nameTools, planCalls } from './plan-call.ts';
+import { policyGuard } from './policy.ts';
 import { isCommittedWithItsCall, runInCommit, runTool } from './run-tool.ts';
-import { isLoadSkill } from './skills.ts';
-import { asked, finished, intentOf } from './tool-steps.ts';
-import { mayHaveHappened } from './unknown-effect.ts';
+import { finished, intentOf } from './tool-steps.ts';
 import type { World } from './world.ts';
 
 /**
@@ -78,18 +79,33 @@ async function perform(
   const { call } = open;
   switch (plan.do) {
     case 'tell':
-      await run.commit([finished(open, plan.name, plan.input, plan.outcome, started_at)]);
+      await run.commit([
+        {
+          ...finished(open, plan.name, plan.input, plan.outcome, started_at),
+          trust: plan.outcome.trust ?? 'system',
+        },
+        ...policyGuard(plan.outcome),
+      ]);
       return 0;
     case 'ask':
-      await run.commit([asked(plan.question)]);
+      if (plan.question.kind === 'approval') {
+        return askForLeave(plan, open, run, world);
+      }
+      await ask(plan.tool, plan.question, open, run, started_at);
       return 0;
     case 'spawn': {
       const { agent_id, workflow_id, configuration } = plan.tool;
+      const look = await run.lookThrough(plan.tool, { message: plan.message }, call.id);
+      if (look.isBlocked) {
+        await refuse(plan.tool.name, { message: '[withheld]' }, look, open, run, started_at);
+        return 0;
+      }
+      const { message } = look.value;
       const child = {
         id: uuidV7(),
         ...(workflow_id ? { workflow_id } : { agent_id: agent_id as string }),
         call_id: call.id,
-        input: plan.message,
+        input: message,
         ...overridesIn(configuration),
       };
       await run.commit([
@@ -97,22 +113,22 @@ async function perform(
           kind: 'child_started',
           name: plan.tool.name,
           call_id: call.id,
-          input: { message: plan.message },
+          input: { message },
           output: { execution_id: child.id },
           child,
         },
+        ...look.guards,
       ]);
       return 0;
     }
     case 'run':
-      return callIt(plan.tool, plan.args, open, run, world);
+      return callIt(plan, open, run, world);
   }
 }
 
 /** Not before the moment the attempt before it asked for, whoever made that: the log knows, a timer may be lost. */
 async function callIt(
-  tool: ToolDefinition,
-  args: JsonObject,
+  { tool, args: asked_args, shown }: Extract<CallPlan, { do: 'run' }>,
   open: OpenCall,
   run: HeldRun,
   world: World,
@@ -121,17 +137,26 @@ async function callIt(
     return open.notBefore;
   }
   const started_at = new Date().toISOString();
+  const look = open.isBegun ? NOTHING_FOUND : await run.lookThrough(tool, asked_args, open.call.id);
+  if (look.isBlocked) {
+    await refuse(tool.name, asked_args, look, open, run, started_at);
+    return 0;
+  }
+  const args = look === NOTHING_FOUND ? asked_args : (look.value as JsonObject);
   const intent = intentOf(tool, args, open, `${run.id}:${open.asked_seq}:${open.call.id}`);
   let due = 0;
   const record = (outcome: ToolOutcome, begun: StepRecord): StepRecord[] => {
     const step = resultOf(tool, open, outcome, begun, started_at, world);
     due = notBeforeOf(step);
-    return [step, ...guardIn(tool, step)];
+    return [step, ...guardIn(tool, step), ...look.guards];
   };
   if (isCommittedWithItsCall(tool)) {
     await failpoint('tool.before');
-    const waits_ms = await runInCommit(tool, run, world, intent, record);
+    const waits_ms = await runInCommit({ tool, intent, shown }, run, world, record);
     await failpoint('tool.after');
+    if (waits_ms === undefined) {
+      return askAgain(tool, args, open, run, world);
+    }
     return waits_ms > 0 ? Date.now() + waits_ms : due;
   }
   const input = await beginCall(intent, leavesIntent(tool), open, run);
@@ -139,32 +164,14 @@ async function callIt(
     return 0; // refused, or not ours any more
   }
   await failpoint('tool.before');
-  const outcome = await runTool(tool, input, intent.idempotency_key ?? '', run, world);
+  const outcome = await runTool(tool, input, intent.idempotency_key ?? '', open, run, world);
   await failpoint('tool.after');
   if (run.abort.signal.aborted) {
     return 0; // not ours any more: nothing may be committed
   }
-  await run.commit(record(outcome, { ...intent, input }));
+  const end = 'ok' in outcome ? outcome : askedBack(outcome.asks, tool, open, input, run.state);
+  await run.commit('kind' in end ? [end] : record(end, { ...intent, input }));
   return due;
-}
-
-/** What goes into the log of an attempt that was begun like this. */
-function resultOf(
-  tool: ToolDefinition,
-  open: OpenCall,
-  outcome: ToolOutcome,
-  { input, annotations, idempotency_key }: StepRecord,
-  started_at: string,
-  world: World,
-): StepRecord {
-  const result: StepRecord = {
-    ...finished(open, tool.name, input ?? null, outcome, started_at, tool.configuration),
-    effect: tool.effect,
-    ...(idempotency_key ? { idempotency_key } : {}),
-    ...(annotations ? { annotations } : {}),
-    ...(outcome.ok ? trustIn(tool, outcome.value) : {}),
-  };
-  return outcome.ok ? result : failedAttempt(tool, open, outcome.error, result, world);
 }
 
 /**
@@ -187,58 +194,4 @@ async function beginCall(
   await run.commit([intent]);
   const begun = openCalls(run.state).find(({ call }) => call.id === open.call.id);
   return run.isHeld && begun?.isBegun ? (begun.begunWith as JsonObject) : undefined;
-}
-
-/** An attempt that failed: of unknown effect, worth another one, or the result of the call. */
-function failedAttempt(
-  tool: ToolDefinition,
-  open: OpenCall,
-  error: RunError,
-  result: StepRecord,
-  world: World,
-): StepRecord {
-  if (tool.effect === 'once' && !isCommittedWithItsCall(tool) && mayHaveHappened(tool, error)) {
-    const prompt = `${tool.name} was called and gave no answer (${error.message}). Did the call take effect?`;
-    return {
-      ...asked(questionAbout('effect', tool, open, result.input as JsonObject, prompt)),
-      error,
-    };
-  }
-  const attempt = open.failures.length + 1;
-  if (attempt >= triesOf(error)) {
-    return result;
-  }
-  const delay_ms = backOff(error, attempt, world.random);
-  const not_before = new Date(Date.now() + delay_ms).toISOString();
-  const { kind: _, messages: __, ...attempted } = result;
-  return { ...attempted, kind: 'retry', input: { attempt }, output: { delay_ms, not_before } };
-}
-
-/** A limit of ours that refused a call is a guard that has spoken: the log says so. */
-function guardIn({ kind, name }: ToolDefinition, { error }: StepRecord): StepRecord[] {
-  return kind === 'builtin' && error?.code === 'limit_reached'
-    ? [{ kind: 'guard', name: `${name}_limit`, output: { message: error.message } }]
-    : [];
-}
-
-/**
- * What `receive` gives is what others wrote: people, or agents as well. What `load_skill` gives was written by who may edit the
- * agent, as its instructions were.
- */
-function trustIn(tool: ToolDefinition, value: Json): Pick<StepRecord, 'trust'> {
-  if (isLoadSkill(tool)) {
-    return { trust: 'system' };
-  }
-  const { kind, name } = tool;
-  const mail = kind === 'builtin' && name === 'receive' && isJsonObject(value) ? value.mail : null;
-  if (!Array.isArray(mail) || mail.length === 0) {
-    return {};
-  }
-  const isAllPeople = mail.every((one) => isJsonObject(one) && one.trust === 'user');
-  return { trust: isAllPeople ? 'user' : 'internal' };
-}
-
-function notBeforeOf({ kind, output }: StepRecord): number {
-  const { not_before } = (output ?? {}) as { not_before?: string };
-  return kind === 'retry' && not_before !== undefined ? Date.parse(not_before) : 0;
 }

@@ -2,6 +2,7 @@ import type { RunState, StepNote } from '../contracts/action.ts';
 import type { RunError } from '../contracts/errors.ts';
 import { isJsonObject, type Json } from '../contracts/json.ts';
 import type { ToolCall } from '../contracts/message.ts';
+import type { DryRun } from '../contracts/preview.ts';
 import type { QuestionKind } from '../contracts/step.ts';
 
 /** What a person said to a question about a call, or what counts since the deadline passed (`expired`). */
@@ -26,6 +27,10 @@ export type OpenCall = {
   /** A person has been asked and has not answered. */
   question: QuestionKind | undefined;
   answers: Partial<Record<QuestionKind, Answer>>;
+  /** What it did when it was tried, with the last question whether it may be made. */
+  dryRun: DryRun | undefined;
+  /** How often that was asked since the run was last retried by hand. */
+  timesAsked: number;
   /** A run below this one is at work on it. */
   isWithChild: boolean;
   /** How that run ended. */
@@ -63,6 +68,8 @@ function fold(call: ToolCall, asked_seq: number, notes: readonly StepNote[]): Op
     begunWith: undefined,
     question: undefined,
     answers: {},
+    dryRun: undefined,
+    timesAsked: 0,
     isWithChild: false,
     childEnd: undefined,
     failures: [],
@@ -94,7 +101,7 @@ function add(open: OpenCall, note: StepNote): void {
       open.notBefore = notBefore(note.output);
       break;
     case 'question':
-      open.question = note.name as QuestionKind;
+      questioned(open, note);
       break;
     case 'answer':
       answered(open, note);
@@ -109,6 +116,23 @@ function add(open: OpenCall, note: StepNote): void {
   }
 }
 
+/** Leave that was given for something else is none; what a server asks back is given up for it, and made again with the answer. */
+function questioned(open: OpenCall, note: StepNote): void {
+  const { name, input } = note;
+  open.question = name as QuestionKind;
+  open.isBegun &&= !isAskedBack(note);
+  if (name === 'approval') {
+    delete open.answers.approval;
+    open.dryRun = isJsonObject(input) ? (input.dry_run as DryRun | undefined) : undefined;
+    open.timesAsked += 1;
+  }
+}
+
+/** Asked in the middle of a call, by the server that works on it. */
+export function isAskedBack({ kind, input }: StepNote): boolean {
+  return kind === 'question' && isJsonObject(input) && typeof input.elicitation === 'string';
+}
+
 function answered(open: OpenCall, note: StepNote): void {
   const kind = note.name as QuestionKind;
   open.question = undefined;
@@ -121,6 +145,7 @@ function answered(open: OpenCall, note: StepNote): void {
 /** What was asked and who worked on it was withdrawn with the run; that the call was begun is not forgotten. */
 function forget(open: OpenCall): void {
   open.question = undefined;
+  open.timesAsked = 0;
   open.isWithChild = false;
   open.failures = [];
   open.notBefore = 0;

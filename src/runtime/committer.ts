@@ -2,9 +2,9 @@ import type { Pool, PoolClient } from '../db/pool.ts';
 import { type Commit, type CommitResult, commitSteps } from '../db/runs.ts';
 import { isRefusal } from '../db/sqlstate.ts';
 
-/** Batches in flight at once: while the database works on one, this process works on what the other gave back. */
-const FLUSHES = 2;
-/** A call costs as much as some fifteen commits in it: fewer are not shared out between two calls. */
+/** Batches in flight at once: while the database works on some and waits for its disk, this process works on what another gave back. */
+const FLUSHES = 3;
+/** A call costs as much as some fifteen commits in it: fewer are not shared out between calls. */
 const WORTH_A_CALL = 16;
 /** More gain nothing, and all of them wait for the last. */
 const MOST_AT_ONCE = 512;
@@ -51,10 +51,10 @@ export function createCommitter(pool: Pool, worker: () => string, signal: AbortS
     }
   };
 
-  /** Half of all that is to be committed, so that two calls stay about equal and neither side waits for the other. */
+  /** An equal part of all that is to be committed, so that the calls stay about equal and no side waits for the other. */
   const take = (): Pending[] => {
-    const half = Math.ceil((waiting.length + underWay) / FLUSHES);
-    return waiting.splice(0, Math.min(Math.max(half, WORTH_A_CALL), MOST_AT_ONCE));
+    const part = Math.ceil((waiting.length + underWay) / FLUSHES);
+    return waiting.splice(0, Math.min(Math.max(part, WORTH_A_CALL), MOST_AT_ONCE));
   };
 
   const flush = async (): Promise<void> => {

@@ -1,13 +1,14 @@
 import type { RunState } from '../contracts/action.ts';
 import type { AgentDefinition } from '../contracts/definition.ts';
 import type { LoggedMessage } from '../contracts/message.ts';
+import { delimited } from './delimited.ts';
 import { groupsOf, isSummary, type MessageGroup, SUMMARY_OPENING } from './message-groups.ts';
 import { skillList } from './skills.ts';
 
 /**
  * What a model is sent: the prompt, earlier turns, then the run's own conversation. Every call is followed by its
  * results, and a summary stands where the first message stood that it covers. The run's own messages keep their
- * `seq`, a summary the range it stands for (0 to 0 is the history); nothing else has either.
+ * `seq`, a summary the range it stands for (0 to 0 is the history); nothing else has either. What others wrote is marked.
  */
 export function conversation(definition: AgentDefinition, state: RunState): LoggedMessage[] {
   const { system_prompt, instruction } = definition.agent;
@@ -20,7 +21,7 @@ export function conversation(definition: AgentDefinition, state: RunState): Logg
   for (const turn of turns) {
     history = summarized(history, turn).map(asHistory);
   }
-  return [...system, ...summarized(history, state.messages).flat()];
+  return [...system, ...summarized(history, state.messages).flat().map(delimited)];
 }
 
 /** The runs a history consists of: numbers begin again with each. A history without numbers is taken as one. */

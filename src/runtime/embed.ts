@@ -20,7 +20,7 @@ export async function embed(action: Embed, run: HeldRun, world: World): Promise<
   const found = world.provider(model, run.context.tenant_id);
   const time = deadline(run.abort.signal, run.timeLeft);
   const outcome = found.ok
-    ? await ask(found.value, action, time.signal).finally(() => time.clear())
+    ? await ask(found.value, action, time.signal, run).finally(() => time.clear())
     : found;
   if (run.abort.signal.aborted) {
     return; // not ours any more: nothing may be committed
@@ -46,14 +46,19 @@ async function ask(
   provider: ModelProvider,
   { model, query, texts }: Embed,
   signal: AbortSignal,
+  { observer }: HeldRun,
 ): Promise<Outcome<Embeddings>> {
   if (!provider.embed) {
     const message = `The provider ${provider.name} makes no embeddings: give the model ${model.name} another one, or choose the method llm or lexical.`;
     return { ok: false, error: { code: 'invalid_request', message, retryable: false } };
   }
+  const traceparent = observer?.modelAsked?.('embeddings');
   await failpoint('model.before');
   const request = { model, texts: [query, ...texts.map(({ text }) => text)] };
-  const outcome = await provider.embed(request, { signal });
+  const outcome = await provider.embed(request, {
+    signal,
+    ...(traceparent ? { traceparent } : {}),
+  });
   await failpoint('model.after');
   return outcome;
 }

@@ -8,5 +8,5 @@ export async function findMembers(run: HeldRun): Promise<void> {
   if (run.abort.signal.aborted) {
     return; // not ours any more
   }
-  await run.commit([{ kind: 'tool', ...ROSTER, output, started_at }]);
+  await run.commit([{ kind: 'tool', ...ROSTER, output, trust: 'internal', started_at }]);
 }

@@ -2,9 +2,16 @@ import type { CallRules, RunState, StepNote } from '../contracts/action.ts';
 import type { LoggedMessage } from '../contracts/message.ts';
 import type { Control, LoggedStep, StepRecord } from '../contracts/step.ts';
 import type { ClaimedRun } from '../db/runs.ts';
+import { trustAfter, trustAfterInbox } from './trust.ts';
 
 /** Nothing but the version. */
-export const NO_RULES: CallRules = { approved: [], asked: [], withdrawn: {} };
+export const NO_RULES: CallRules = {
+  approved: [],
+  asked: [],
+  withdrawn: {},
+  decided: {},
+  approved_for: {},
+};
 
 /** The state of a run as its log tells it at the moment of a claim. */
 export function foldLog(run: ClaimedRun, useHistory: boolean): RunState {
@@ -16,6 +23,7 @@ export function foldLog(run: ClaimedRun, useHistory: boolean): RunState {
     exhausted: run.exhausted,
     messages_at_retry: run.messages_at_retry,
     refused: run.refused,
+    trust: run.trust,
     rules: NO_RULES, // asked for before each round of calls: HeldRun.refreshRules
   };
 }
@@ -26,7 +34,7 @@ export function foldRecords(
   records: readonly StepRecord[],
   control: Pick<Control, 'exhausted'>,
 ): RunState {
-  const said = records.flatMap((record) => record.messages ?? []);
+  const said = records.flatMap(saidBy);
   const first = state.messages.length + 1;
   return {
     ...state,
@@ -34,6 +42,7 @@ export function foldRecords(
     attempts: records.reduce(state.task ? addNote : addAttempt, state.attempts),
     refused: records.reduce(addRefused, state.refused),
     exhausted: control.exhausted,
+    trust: trustAfter(state.trust, records),
   };
 }
 
@@ -46,7 +55,14 @@ export function foldInbox(
     ...state,
     messages: [...state.messages, ...taken.messages],
     attempts: [...state.attempts, ...taken.steps],
+    trust: trustAfterInbox(state.trust, taken),
   };
+}
+
+/** Its messages as the log tells them. */
+function saidBy({ kind, trust, messages = [] }: StepRecord): LoggedMessage[] {
+  const read = kind === 'tool' ? (trust ?? 'external') : trust;
+  return read === 'external' ? messages.map((message) => ({ ...message, trust: read })) : messages;
 }
 
 /** What is shorter than all that was refused before is what counts from now on. */
@@ -58,10 +74,10 @@ function addRefused(refused: RunState['refused'], record: StepRecord): RunState[
     : refused;
 }
 
-/** A model answer begins a new count. */
+/** A model answer begins a new count; one that a call's server asked for is part of that call. */
 function addAttempt(attempts: readonly StepNote[], record: StepRecord): readonly StepNote[] {
   const isResult = record.kind === 'tool'; // which is among the messages
-  return record.kind === 'model'
+  return record.kind === 'model' && record.call_id === undefined
     ? []
     : addNote(attempts, isResult ? { ...record, output: null } : record);
 }

@@ -1,6 +1,7 @@
 import type { StepRecord } from '../contracts/step.ts';
+import type { CallPlan, PlannedCall } from './call-plan.ts';
 import type { HeldRun } from './held-run.ts';
-import { type CallPlan, type PlannedCall, planCalls } from './plan-call.ts';
+import { planCalls } from './plan-call.ts';
 import { finished } from './tool-steps.ts';
 
 type Handoff = PlannedCall & { plan: Extract<CallPlan, { do: 'hand_over' }> };

@@ -1,29 +1,21 @@
 import type { Action, RunState } from '../contracts/action.ts';
 import type { AgentDefinition } from '../contracts/definition.ts';
 import type { Json } from '../contracts/json.ts';
-import type { RunContext, StepRecord, TokenPiece, Transition } from '../contracts/step.ts';
-import type { ClaimedRun, Commit } from '../db/runs.ts';
+import type { RunObserver } from '../contracts/run-observer.ts';
+import type { RunContext, StepRecord, Transition } from '../contracts/step.ts';
+import type { Outlet } from '../db/output-filters.ts';
+import type { Commit } from '../db/runs.ts';
 import { isConnectionLoss } from '../db/sqlstate.ts';
-import type { Committed, Committer } from './committer.ts';
+import type { Committed } from './committer.ts';
 import { afterCommit, beforeCommit } from './failpoints.ts';
 import { foldInbox, foldLog, foldRecords } from './fold.ts';
+import type { HoldOptions } from './hold-options.ts';
 import type { RunHooks } from './hooks/run-hooks.ts';
+import { type Looked, looked } from './look-through.ts';
 import { definitionFor } from './overrides.ts';
 import { type OwnCommit, StaleRun } from './own-commit.ts';
-import type { Ownership } from './ownership.ts';
+import { contextOf } from './run-context.ts';
 import { strategyOf } from './strategies/registry.ts';
-
-export type HoldOptions = {
-  claimed: ClaimedRun;
-  definition: AgentDefinition;
-  committer: Committer;
-  hooks?: RunHooks | undefined;
-  ownership: Ownership;
-  /** Called after every commit of a run that somebody watches. */
-  announce(id: string): void;
-  /** Called with the pieces of a streaming answer of such a run. */
-  stream(piece: TokenPiece): void;
-};
 
 /** A run this process owns: its folded log, and the only way to add to it. */
 export class HeldRun {
@@ -31,6 +23,7 @@ export class HeldRun {
   readonly definition: AgentDefinition;
   readonly context: RunContext;
   readonly hooks: RunHooks | undefined;
+  readonly observer: RunObserver | undefined;
   /** Fires when the run is no longer ours: cancelled, taken over, handed on. */
   readonly abort = new AbortController();
   state: RunState;
@@ -64,16 +57,14 @@ export class HeldRun {
     this.definition = definitionFor(claimed, definition);
     this.context = contextOf(claimed);
     this.hooks = options.hooks;
+    this.observer = options.observer;
     this.state = foldLog(claimed, definition.agent.use_history);
     this.#after = claimed.step_count;
     this.#isWatched = claimed.watched;
     this.#deadline = performance.now() + claimed.active_ms_left;
   }
 
-  /**
-   * What is left of its active time, in whole milliseconds as timers want them: at least one, at most what a timer
-   * can hold.
-   */
+  /** What is left of its active time, in whole milliseconds: at least one, at most what a timer can hold. */
   get timeLeft(): number {
     return Math.ceil(Math.max(1, Math.min(this.#deadline - performance.now(), 2 ** 31 - 1)));
   }
@@ -117,7 +108,7 @@ export class HeldRun {
   /** Learns what holds for calls now: what was approved, forbidden or taken away while the run was at work. */
   async refreshRules(): Promise<void> {
     const rules = await this.#options.ownership.rulesOf(this.#rulesStamp);
-    this.state = { ...this.state, rules };
+    this.state = rules === this.state.rules ? this.state : { ...this.state, rules };
   }
 
   /** The agents that could be given its task, as they are now. */
@@ -125,10 +116,22 @@ export class HeldRun {
     return this.#options.ownership.capableAgents(this.id);
   }
 
+  /** What it is about to say, to send or to write, as the filters of its tenant leave it. */
+  async lookThrough<T extends Json>(
+    outlet: Outlet,
+    value: T,
+    call_id?: string,
+  ): Promise<Looked<T>> {
+    const { claimed, ownership } = this.#options;
+    return claimed.is_filtered
+      ? looked(await ownership.filtered(this.id, outlet, value, call_id), call_id)
+      : { isBlocked: false, value, guards: [] };
+  }
+
   /** Where the pieces of an answer go while it streams; undefined when nobody listens. */
   tokenSink(attempt: number): ((text: string) => void) | undefined {
-    if (!this.#isWatched) {
-      return undefined;
+    if (!this.#isWatched || this.#options.claimed.is_filtered) {
+      return undefined; // what was told cannot be taken back
     }
     const seq = this.#after + 1;
     return (text) => this.#options.stream({ execution_id: this.id, seq, attempt, text });
@@ -210,6 +213,7 @@ export class HeldRun {
     this.isHeld = this.isHeld && result.status === 'running';
     this.#isWatched = result.watched;
     this.hooks?.tell({ steps, to });
+    this.observer?.committed({ steps, to, status: result.status });
     this.#announceIfWatched();
   }
 
@@ -241,9 +245,4 @@ export class HeldRun {
       },
     };
   }
-}
-
-function contextOf(claimed: ClaimedRun): RunContext {
-  const { execution_id, tenant_id, agent_id, session_id, root_execution_id, metadata } = claimed;
-  return { execution_id, tenant_id, agent_id, session_id, root_execution_id, metadata };
 }

@@ -59,8 +59,11 @@ function isNews(messages: readonly LoggedMessage[], from: number): boolean {
   }
   const news = signatureOf(call, last);
   return messages.every((message, index) => {
-    const isCounted = message.role === 'tool' && message !== last && index >= from;
-    return !isCounted || (signatures.has(message) && signatures.get(message) !== news);
+    if (message.role !== 'tool' || message === last || index < from) {
+      return true;
+    }
+    const signature = signatures.get(message);
+    return signature !== undefined && signature !== news;
   });
 }
 

@@ -1,4 +1,9 @@
-import type { AgentDefinition, Overrides } from '../contracts/definition.ts';
+import type {
+  AgentDefinition,
+  ClientTool,
+  Overrides,
+  ToolDefinition,
+} from '../contracts/definition.ts';
 import { isJsonObject, type JsonObject } from '../contracts/json.ts';
 import type { ClaimedRun } from '../db/runs.ts';
 import { undoing } from './strategies/compensation.ts';
@@ -35,8 +40,10 @@ function overridden(definition: AgentDefinition, overrides: Overrides | null): A
   if (!overrides) {
     return definition;
   }
-  const { mission_override, allowed_tools, suppress_markdown } = overrides;
-  const { agent, tools } = definition;
+  const { mission_override, allowed_tools, suppress_markdown, client_tools = [] } = overrides;
+  const { agent } = definition;
+  const tools = definition.tools.filter(({ name }) => allowed_tools?.includes(name) ?? true);
+  const taken = new Set(tools.flatMap(({ name, aliases }) => [name, ...aliases]));
   const mission = mission_override ?? agent.instruction;
   const { prompt_fault: _, ...unprompted } = agent;
   return {
@@ -45,6 +52,25 @@ function overridden(definition: AgentDefinition, overrides: Overrides | null): A
       ...(mission_override === undefined ? agent : unprompted),
       instruction: suppress_markdown ? `${mission}\n\n${PLAIN}`.trim() : mission,
     },
-    tools: tools.filter(({ name }) => allowed_tools?.includes(name) ?? true),
+    // of an agent the run was handed to, whose tools nobody compared with these, its own come first
+    tools: [...tools, ...client_tools.filter(({ name }) => !taken.has(name)).map(ofClient)],
+  };
+}
+
+/** A client may never come back: then the run ends as expired, and its session goes on. */
+const CLIENT_ANSWERS_WITHIN_S = 24 * 60 * 60;
+
+function ofClient({ name, description = '', parameters }: ClientTool): ToolDefinition {
+  return {
+    id: '',
+    name,
+    aliases: [],
+    description,
+    kind: 'client',
+    parameters: parameters ?? { type: 'object', properties: {} },
+    configuration: { question: { expires_in_seconds: CLIENT_ANSWERS_WITHIN_S } },
+    effect: 'idempotent',
+    timeout_ms: 60_000,
+    requires_approval: false,
   };
 }

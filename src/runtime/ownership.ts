@@ -1,5 +1,6 @@
 import type { Json } from '../contracts/json.ts';
 import { capableAgents } from '../db/capable-agents.ts';
+import { type Filtered, filtered, type Outlet } from '../db/output-filters.ts';
 import type { Pool } from '../db/pool.ts';
 import { beginRisk, type Commit, type TakenInbox, takeInbox } from '../db/runs.ts';
 import type { RulesOf } from './kept-rules.ts';
@@ -14,6 +15,8 @@ export type Ownership = {
   rulesOf: RulesOf;
   /** The agents a run of it may be begun of. */
   capableAgents(id: string): Promise<Json>;
+  /** What filters leave of something. */
+  filtered(id: string, outlet: Outlet, value: Json, call_id?: string): Promise<Filtered>;
 };
 
 /** What the database says to this worker. */
@@ -23,5 +26,6 @@ export function ownershipOf(pool: Pool, worker: string, rulesOf: RulesOf): Owner
     beginRisk: (id, fence) => beginRisk(pool, worker, id, fence),
     rulesOf,
     capableAgents: (id) => capableAgents(pool, id),
+    filtered: (id, outlet, value) => filtered(pool, id, outlet, value),
   };
 }

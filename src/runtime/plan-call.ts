@@ -3,32 +3,29 @@ import type { AgentDefinition, ToolDefinition } from '../contracts/definition.ts
 import type { RunError } from '../contracts/errors.ts';
 import { isJsonObject, type Json, type JsonObject } from '../contracts/json.ts';
 import type { ToolCall } from '../contracts/message.ts';
-import type { NewQuestion } from '../contracts/step.ts';
-import type { ToolOutcome } from '../contracts/tool.ts';
 import { invalidArguments, parseArguments } from '../tools/arguments.ts';
-import { type Answer, childOutcome, type OpenCall, openCalls } from './calls.ts';
+import { type CallPlan, type PlannedCall, readable, tellError } from './call-plan.ts';
+import { childOutcome, type OpenCall, openCalls } from './calls.ts';
 import { faultsOf } from './json-schema.ts';
+import { approvalOf, withdrawal } from './leave.ts';
 import { nearestNames } from './nearest-names.ts';
 import { questionAbout } from './question-about.ts';
-import { shorten } from './shorten.ts';
+import { trustOfEnd } from './trust.ts';
 
-/** What is to be done about a call next. */
-export type CallPlan =
-  /** Somebody has it: a person or a child. */
-  | { do: 'wait'; for: 'question' | 'child' }
-  /** The result is known without calling anything. */
-  | { do: 'tell'; name: string; input: Json; outcome: ToolOutcome }
-  | { do: 'ask'; tool: ToolDefinition; question: Omit<NewQuestion, 'id'> }
-  | { do: 'spawn'; tool: ToolDefinition; message: string }
-  /** The whole run goes to another agent, once nothing else of this answer is left to do. */
-  | { do: 'hand_over'; tool: ToolDefinition; args: JsonObject }
-  | { do: 'run'; tool: ToolDefinition; args: JsonObject };
+type Planned = { definition: AgentDefinition; calls: readonly PlannedCall[] };
 
-export type PlannedCall = { open: OpenCall; plan: CallPlan };
+/** A state never changes, and each step asks several times what is to be done in it. */
+const known = new WeakMap<RunState, Planned>();
 
 /** The plans of all calls without a result. Pure: what the log says decides. */
-export function planCalls(definition: AgentDefinition, state: RunState): PlannedCall[] {
-  return openCalls(state).map((open) => ({ open, plan: planCall(definition, state, open) }));
+export function planCalls(definition: AgentDefinition, state: RunState): readonly PlannedCall[] {
+  const before = known.get(state);
+  if (before?.definition === definition) {
+    return before.calls;
+  }
+  const calls = openCalls(state).map((open) => ({ open, plan: planCall(definition, state, open) }));
+  known.set(state, { definition, calls });
+  return calls;
 }
 
 /** The same call in one answer so often; the next time it is no call but a loop. */
@@ -55,14 +52,15 @@ function planCall(definition: AgentDefinition, state: RunState, open: OpenCall):
     const error = tool ? (parsed as { error: RunError }).error : unknownTool(definition, open);
     return tellError(open.call.name, open.call.arguments, error);
   }
-  const error = misfit(tool, parsed.value);
+  const args = open.dryRun?.arguments ?? parsed.value;
+  const error = misfit(tool, args);
   if (error) {
-    return tellError(tool.name, parsed.value, error);
+    return tellError(tool.name, args, error);
   }
   return (
-    withdrawal(tool, parsed.value, open, state) ??
-    approvalOf(tool, parsed.value, open, state) ??
-    approved(tool, parsed.value, open)
+    withdrawal(tool, args, open, state) ??
+    approvalOf(tool, args, open, state) ??
+    approved(tool, args, open)
   );
 }
 
@@ -96,10 +94,6 @@ function unknownTool(definition: AgentDefinition, { call }: OpenCall): RunError 
   return { code: 'unknown_tool', message, retryable: false };
 }
 
-function tellError(name: string, input: Json, error: RunError): CallPlan {
-  return { do: 'tell', name, input, outcome: { ok: false, error } };
-}
-
 /** What is wrong with the arguments; or with the tool's own parameters, which no model can mend but may avoid. */
 function misfit(tool: ToolDefinition, args: JsonObject): RunError | undefined {
   try {
@@ -109,62 +103,6 @@ function misfit(tool: ToolDefinition, args: JsonObject): RunError | undefined {
     const message = `the parameters of ${tool.name} are no JSON Schema: ${(cause as Error).message}`;
     return { code: 'tool_failed', message, retryable: false };
   }
-}
-
-/** A tool that was taken away since; what has begun already is seen to its end. */
-function withdrawal(
-  tool: ToolDefinition,
-  args: JsonObject,
-  { isBegun, answers, childEnd }: OpenCall,
-  { rules }: RunState,
-): CallPlan | undefined {
-  const reason = rules.withdrawn[tool.name];
-  const isMade = answers.effect !== undefined && answers.effect.answer !== 'again';
-  if (!reason || isBegun || isMade || answers.question || childEnd !== undefined) {
-    return undefined;
-  }
-  const message = `${tool.name} may not be called any more: ${reason}`;
-  const cause = { withdrawn: reason };
-  return tellError(tool.name, args, { code: 'rejected', message, retryable: false, cause });
-}
-
-/** Undefined when the call may be made. */
-function approvalOf(
-  tool: ToolDefinition,
-  args: JsonObject,
-  open: OpenCall,
-  state: RunState,
-): CallPlan | undefined {
-  const approval = open.answers.approval;
-  if (approval?.answer === 'approve') {
-    return undefined;
-  }
-  if (approval) {
-    return tellError(tool.name, args, {
-      code: 'rejected',
-      message: rejection(approval),
-      retryable: false,
-    });
-  }
-  const isAsked = tool.requires_approval || state.rules.asked.includes(tool.name);
-  if (!isAsked || state.rules.approved.includes(tool.name)) {
-    return undefined;
-  }
-  const prompt = `May ${tool.name} be called with ${readable(args)}?`;
-  return { do: 'ask', tool, question: questionAbout('approval', tool, open, args, prompt) };
-}
-
-function rejection({ by, data, status }: Answer): string {
-  if (status === 'expired') {
-    return 'nobody allowed this call in time';
-  }
-  const reason = typeof data === 'string' ? data : data === null ? '' : JSON.stringify(data);
-  return `${by} did not allow this call${reason && `: ${reason}`}`;
-}
-
-/** Arguments within a sentence; the question carries them whole. */
-function readable(args: JsonObject): string {
-  return shorten(JSON.stringify(args), 2_000);
 }
 
 /** Calls of this tool are begun with a step of their own: their effect must not be lost sight of. */
@@ -180,32 +118,43 @@ function effectOf(tool: ToolDefinition, args: JsonObject, open: OpenCall): CallP
   const seen = open.answers.effect;
   if (open.isBegun && tool.effect === 'once') {
     const prompt = `${tool.name} was called with ${readable(args)}, and nobody saw the end of it. Did the call take effect?`;
-    return { do: 'ask', tool, question: questionAbout('effect', tool, open, args, prompt) };
+    return { do: 'ask', tool, args, question: questionAbout('effect', tool, open, args, prompt) };
   }
   if (seen?.answer === 'done') {
-    return { do: 'tell', name: tool.name, input: args, outcome: { ok: true, value: seen.data } };
+    return {
+      do: 'tell',
+      name: tool.name,
+      input: args,
+      outcome: { ok: true, value: seen.data, trust: 'user' },
+    };
   }
   if (seen?.answer === 'give_up') {
     const message = `it is not known whether this call took effect, and ${seen.by} gave it up`;
-    return tellError(tool.name, args, { code: 'tool_failed', message, retryable: false });
+    return tellError(tool.name, args, { code: 'tool_failed', message, retryable: false }, 'user');
   }
   return undefined;
 }
 
 function workOf(tool: ToolDefinition, given: JsonObject, open: OpenCall): CallPlan {
-  if (tool.kind === 'builtin' && tool.name === 'ask_user') {
+  const isAskUser = tool.kind === 'builtin' && tool.name === 'ask_user';
+  if (isAskUser || tool.kind === 'client') {
     const reply = open.answers.question;
     return reply
       ? {
           do: 'tell',
           name: tool.name,
           input: given,
-          outcome: { ok: true, value: reply.data ?? reply.answer },
+          outcome: {
+            ok: true,
+            value: reply.data ?? reply.answer,
+            trust: isAskUser ? 'user' : 'external',
+          },
         }
       : {
           do: 'ask',
           tool,
-          question: questionAbout('question', tool, open, given, String(given.question)),
+          args: given,
+          question: questionAbout('question', tool, open, given, promptOf(tool, given)),
         };
   }
   if (tool.kind === 'agent' && tool.configuration.handoff === true) {
@@ -216,7 +165,15 @@ function workOf(tool: ToolDefinition, given: JsonObject, open: OpenCall): CallPl
       ? { do: 'spawn', tool, message: messageOf(given) }
       : childEnded(tool, given, open.childEnd);
   }
-  return { do: 'run', tool, args: given };
+  const shown = open.answers.approval && open.dryRun;
+  return { do: 'run', tool, args: given, ...(shown?.digest ? { shown } : {}) };
+}
+
+/** A client's call is a question too: whoever may answer the run's questions may give its result. */
+function promptOf({ kind, name }: ToolDefinition, given: JsonObject): string {
+  return kind === 'client'
+    ? `The client of this run is to call ${name} and to answer with its result.`
+    : String(given.question);
 }
 
 /** A sub-agent is told its message; whatever else its tool declares it gets as JSON. */
@@ -229,11 +186,13 @@ export function messageOf(args: JsonObject): string {
 
 function childEnded(tool: ToolDefinition, input: Json, end: Json): CallPlan {
   const { isAnswer, value, message } = childOutcome(end);
+  const trust = trustOfEnd({ kind: 'child', output: end }) ?? 'external';
+  const error: RunError = {
+    code: 'tool_failed',
+    message: `${tool.name} gave no answer: ${message}`,
+    retryable: false,
+  };
   return isAnswer
-    ? { do: 'tell', name: tool.name, input, outcome: { ok: true, value } }
-    : tellError(tool.name, input, {
-        code: 'tool_failed',
-        message: `${tool.name} gave no answer: ${message}`,
-        retryable: false,
-      });
+    ? { do: 'tell', name: tool.name, input, outcome: { ok: true, value, trust } }
+    : tellError(tool.name, input, error, trust);
 }

@@ -53,7 +53,7 @@ function shapeOf(
       return { options: ['done', 'again', 'give_up'] };
     case 'question': {
       const { schema } = settings(tool);
-      const options = Array.isArray(args.options) ? args.options : [];
+      const options = tool.kind === 'client' || !Array.isArray(args.options) ? [] : args.options;
       return {
         ...(isJsonObject(schema) ? { schema: schema as JsonSchema } : {}),
         ...(options.length > 0 ? { options: options.map(String) } : {}),

@@ -3,6 +3,7 @@ import type { Outcome } from '../contracts/errors.ts';
 import { isJsonObject, type JsonObject } from '../contracts/json.ts';
 import type { Rows } from '../contracts/reading.ts';
 import { rowsOf } from '../db/read-rows.ts';
+import { backOff } from './backoff.ts';
 import type { HeldRun } from './held-run.ts';
 import type { World } from './world.ts';
 
@@ -12,12 +13,15 @@ type ReadRows = Extract<Action, { type: 'read_rows' }>;
 const TIMEOUT_MS = 60_000;
 /** So much its rows may be, as JSON: they are kept in one step. */
 const MOST_BYTES = 16 * 2 ** 20;
+/** A query that cannot be asked is asked again, over half a minute: a server that restarts is there again by then. */
+const TRIES = 6;
+const LEAST_MS = 500;
 
 /** Reads them, for the user of the run and with his rights, and keeps them in the log: the run goes by what was read once. */
 export async function readRows(
   { query, most }: ReadRows,
   run: HeldRun,
-  { sqlToolPool }: World,
+  { sqlToolPool, random, sleep }: World,
 ): Promise<void> {
   const started_at = new Date().toISOString();
   const { tenant_id: tenantId } = run.context;
@@ -29,12 +33,18 @@ export async function readRows(
     limits: { rows: most, bytes: MOST_BYTES, cost: null, timeoutMs },
     signal: run.abort.signal,
   };
-  const asked = await rowsOf(sqlToolPool, request);
-  // a person wrote it: it may read what the application may as well
-  const outcome = whole(
-    isForbidden(asked) ? await rowsOf(sqlToolPool, { ...request, role: 'howdah_tool' }) : asked,
-    most,
-  );
+  const ask = async (): Promise<Outcome<Rows>> => {
+    const asked = await rowsOf(sqlToolPool, request);
+    // a person wrote it: it may read what the application may as well
+    return isForbidden(asked) ? rowsOf(sqlToolPool, { ...request, role: 'howdah_tool' }) : asked;
+  };
+  let answer = await ask();
+  for (let attempt = 1; isWorthAnother(answer, attempt, request.signal); attempt += 1) {
+    const { error } = answer;
+    await sleep(Math.max(backOff(error, attempt, random), LEAST_MS * 2 ** attempt), request.signal);
+    answer = await ask();
+  }
+  const outcome = whole(answer, most);
   if (run.abort.signal.aborted) {
     return; // not ours any more
   }
@@ -48,6 +58,15 @@ export async function readRows(
       started_at,
     },
   ]);
+}
+
+/** A database that goes away is there again some time; a query that is refused is refused again. */
+function isWorthAnother(
+  answer: Outcome<Rows>,
+  attempt: number,
+  signal: AbortSignal,
+): answer is Extract<Outcome<Rows>, { ok: false }> {
+  return !answer.ok && answer.error.retryable && attempt < TRIES && !signal.aborted;
 }
 
 function isForbidden(asked: Outcome<Rows>): boolean {

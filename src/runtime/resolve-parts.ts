@@ -16,13 +16,13 @@ export const MAX_TEXT_BYTES = 1024 * 1024;
 /**
  * The messages with every part `{type: 'resource', resource_id}` in the form that models know: an image as a data URL, a
  * text as text under its name, anything else as a file. Files are read one after the other, so that their sum is bounded.
- * One that cannot be had is the error of the request; in a turn before, `isPast`, it becomes a remark, since nobody could
- * mend it there.
+ * One that cannot be had is the error of the request; where nobody could mend it, `isBeyondMending`, it becomes a remark: in a
+ * turn before, and in the result of a tool.
  */
 export async function resolveParts(
   messages: readonly Message[],
   load: LoadResource,
-  isPast: (message: Message) => boolean = () => false,
+  isBeyondMending: (message: Message) => boolean = () => false,
 ): Promise<Outcome<Message[]>> {
   const resolved: Message[] = [];
   const budget = { bytes: MAX_REQUEST_BYTES };
@@ -36,7 +36,7 @@ export async function resolveParts(
       const told: Outcome<JsonObject> = isResource(part)
         ? await partOf(String(part.resource_id), load, budget)
         : { ok: true, value: part };
-      if (!told.ok && (told.error.retryable || !isPast(message))) {
+      if (!told.ok && (told.error.retryable || !isBeyondMending(message))) {
         return told;
       }
       parts.push(

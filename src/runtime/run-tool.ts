@@ -1,15 +1,26 @@
 import type { ToolDefinition } from '../contracts/definition.ts';
+import type { Outcome } from '../contracts/errors.ts';
 import type { JsonObject } from '../contracts/json.ts';
+import type { McpOutcome } from '../contracts/mcp-host.ts';
+import type { ModelAnswer } from '../contracts/model.ts';
+import type { DryRun } from '../contracts/preview.ts';
 import type { StepRecord, Transition } from '../contracts/step.ts';
-import type { ToolContext, ToolOutcome } from '../contracts/tool.ts';
+import type { BuiltinContext, Reading, ToolContext, ToolOutcome } from '../contracts/tool.ts';
 import { type BuiltinOutcome, callBuiltinInCommit, isDatabaseBuiltin } from '../db/builtin-call.ts';
+import type { Watched } from '../db/changes.ts';
 import type { PoolClient } from '../db/pool.ts';
-import { callInCommit, type SqlFunction, type SqlToolCall } from '../db/sql-tool.ts';
+import { callInCommit, NotAsShown, type SqlFunction, type SqlToolCall } from '../db/sql-tool.ts';
 import { runCustomTool } from '../tools/custom.ts';
+import { httpRequestOf } from '../tools/http-tool.ts';
+import type { OpenCall } from './calls.ts';
 import { deadline } from './deadline.ts';
+import { digestOf } from './dry-run/digest.ts';
 import type { HeldRun } from './held-run.ts';
 import type { RunHooks } from './hooks/run-hooks.ts';
+import { lookedThrough } from './let-out.ts';
+import { mcpHost } from './mcp-host.ts';
 import type { OwnCommit } from './own-commit.ts';
+import { askSecondModel } from './second-model.ts';
 import type { World } from './world.ts';
 
 /** Tools that are functions of the database run in the transaction that commits their step. */
@@ -27,32 +38,51 @@ export async function runTool(
   tool: ToolDefinition,
   args: JsonObject,
   idempotency_key: string,
+  { call }: OpenCall,
   run: HeldRun,
   world: World,
-): Promise<ToolOutcome> {
+): Promise<McpOutcome> {
   if (world.standIn) {
     return world.standIn(tool, args, idempotency_key);
   }
   const time = deadline(run.abort.signal, timeOut(tool, run));
-  const context: ToolContext = { ...run.context, idempotency_key, signal: time.signal };
+  const traceparent = run.observer?.toolCalled?.(call.id);
+  const context: ToolContext = {
+    ...run.context,
+    idempotency_key,
+    signal: time.signal,
+    ...(traceparent ? { traceparent } : {}),
+  };
   // what has returned hears nothing of the end of its run
-  return callTool(tool, args, context, run, world).finally(() => time.clear());
+  return callTool(tool, args, context, call.id, run, world).finally(() => time.clear());
 }
 
 async function callTool(
   tool: ToolDefinition,
   args: JsonObject,
   context: ToolContext,
+  call_id: string,
   run: HeldRun,
   world: World,
-): Promise<ToolOutcome> {
+): Promise<McpOutcome> {
+  const ours: BuiltinContext = {
+    ...context,
+    secondModel: (reading) => read(reading, context, call_id, run, world),
+    readSecret: (name) => world.readSecret(context.tenant_id, name),
+    files: lookedThrough(world.filesOf(context.tenant_id, context.execution_id), call_id, run),
+  };
+  if (tool.kind === 'http') {
+    const request = httpRequestOf(args, tool.configuration);
+    const sender = world.builtins.get('http_request');
+    if (!request.ok || !sender) return request.ok ? notHere(tool) : request;
+    return sender.run(request.value.args, ours, request.value.configuration);
+  }
   const builtin = tool.kind === 'builtin' ? world.builtins.get(tool.name) : undefined;
   if (builtin) {
-    const readSecret = (name: string) => world.readSecret(context.tenant_id, name);
-    return builtin.run(args, { ...context, readSecret }, tool.configuration);
+    return builtin.run(args, ours, tool.configuration);
   }
   if (tool.kind === 'mcp') {
-    return world.mcp.call(tool, args, context);
+    return world.mcp.call(tool, args, context, mcpHost(call_id, run, world));
   }
   const custom = tool.kind === 'custom' ? world.customTools.get(tool.name) : undefined;
   if (!custom) {
@@ -62,29 +92,45 @@ async function callTool(
   return runCustomTool(custom, args, context);
 }
 
+async function read(
+  { model: name, request_params, ...asked }: Reading,
+  { tenant_id, signal }: ToolContext,
+  call_id: string,
+  run: HeldRun,
+  world: World,
+): Promise<Outcome<ModelAnswer>> {
+  const found = await world.modelNamed(tenant_id, name);
+  if (!found.ok) return found;
+  const model = { ...found.value, request_params };
+  return askSecondModel({ ...asked, model, told: () => ({}) }, signal, call_id, run, world);
+}
+
 function notHere(tool: ToolDefinition): ToolOutcome {
   const message = `the ${tool.kind} tool ${tool.name} is not registered in this worker: every worker has to be started with it`;
   return { ok: false, error: { code: 'tool_failed', message, retryable: false } };
 }
 
+/** A call that may be made, its beginning, and what whoever allowed it was shown. */
+type Allowed = { tool: ToolDefinition; intent: StepRecord; shown: DryRun | undefined };
+
 /**
  * The call and the commit of its step are one transaction; see `callInCommit`. `begun` is the beginning of the call as
  * hooks left it: it is in no log, since it commits with its end. Gives how long the call has to wait for its end, in
- * milliseconds, and 0 when it has ended.
+ * milliseconds, and 0 when it has ended; undefined when it was undone, since it is not what was shown to whoever allowed it.
  */
 export async function runInCommit(
-  tool: ToolDefinition,
+  { tool, intent, shown }: Allowed,
   run: HeldRun,
   world: World,
-  intent: StepRecord,
   record: (outcome: ToolOutcome, begun: StepRecord) => StepRecord[],
-): Promise<number> {
+): Promise<number | undefined> {
   let begun = intent;
   let waits_ms = 0;
   if (world.standIn) {
+    if (shown && world.wasAskedAgain?.(intent.call_id ?? '')) return undefined;
     const key = intent.idempotency_key ?? '';
     const outcome = await world.standIn(tool, intent.input as JsonObject, key);
-    await run.commit(record(outcome, intent));
+    if ('ok' in outcome) await run.commit(record(outcome, intent));
     return 0;
   }
   let own: OwnCommit | undefined;
@@ -116,10 +162,11 @@ export async function runInCommit(
   try {
     await (run.hooks?.lockRows ? begin() : undefined);
     await (tool.kind === 'sql'
-      ? callInCommit(world.sqlToolPool, sqlCall(tool, argsOf(intent), run), commit, before)
+      ? callInCommit(world.sqlToolPool, sqlCall(tool, argsOf(intent), run, shown), commit, before)
       : callBuiltinInCommit(world.sqlToolPool, call, begin, commit, before));
   } catch (error) {
     failure = error;
+    if (error instanceof NotAsShown) return undefined;
     throw error;
   } finally {
     own?.end(failure);
@@ -131,8 +178,18 @@ function argsOf(begun: StepRecord): JsonObject {
   return begun.input as JsonObject;
 }
 
-function sqlCall(tool: ToolDefinition, args: JsonObject, run: HeldRun): SqlToolCall {
+/** A call of a tool in SQL as the database makes it; one that was shown to somebody has to be what was shown. */
+export function sqlCall(
+  tool: ToolDefinition,
+  args: JsonObject,
+  run: HeldRun,
+  shown?: DryRun,
+): SqlToolCall {
   const fn = tool.configuration as unknown as SqlFunction;
   const boundTo = { tenantId: run.context.tenant_id, executionId: run.id };
-  return { boundTo, fn, args, timeoutMs: timeOut(tool, run), signal: run.abort.signal };
+  const check = (watched: Watched): void => {
+    if (shown && digestOf(watched, shown.ignored) !== shown.digest) throw new NotAsShown();
+  };
+  const call = { boundTo, fn, args, timeoutMs: timeOut(tool, run), signal: run.abort.signal };
+  return shown ? { ...call, check } : call;
 }

@@ -1,9 +1,8 @@
 import type { AgentDefinition } from '../contracts/definition.ts';
 import type { JsonObject } from '../contracts/json.ts';
-import type { TokenPiece } from '../contracts/step.ts';
+import type { ObserveRun } from '../contracts/run-observer.ts';
 import { callRules } from '../db/call-rules.ts';
 import { noteHooks } from '../db/hooks.ts';
-import type { Pool } from '../db/pool.ts';
 import { type ClaimedRun, sharesOf } from '../db/runs.ts';
 import { isConnectionLoss } from '../db/sqlstate.ts';
 import { advance } from './advance.ts';
@@ -19,19 +18,10 @@ import { RunHooks } from './hooks/run-hooks.ts';
 import type { CallableHook } from './hooks/verdict.ts';
 import { KeptRules } from './kept-rules.ts';
 import { ownershipOf } from './ownership.ts';
+import { contextOf } from './run-context.ts';
+import type { RuntimeOptions } from './runtime-options.ts';
 import { Slots } from './slots.ts';
 import { definitionsOfRuns } from './versions.ts';
-import type { World } from './world.ts';
-
-export type RuntimeOptions = {
-  pool: Pool;
-  world: World;
-  /** Runs in flight at once; a wake-up beyond it waits. */
-  capacity: number;
-  announce(executionId: string): void;
-  stream(piece: TokenPiece): void;
-  onError(error: unknown, executionId: string): void;
-};
 
 /** After a fault: what caused it may still be there. */
 const PAUSE_MS = 250;
@@ -78,6 +68,11 @@ export class Runtime {
 
   get inFlight(): number {
     return this.#held.size;
+  }
+
+  /** Whether it holds no run, and none is on its way to it. */
+  get isIdle(): boolean {
+    return this.#slots.areFree;
   }
 
   /** Under which id runs are claimed; null while there is none. What the id before held is dropped and handed back. */
@@ -139,7 +134,7 @@ export class Runtime {
     for (const run of runs) {
       this.#hold(run).catch((error) => {
         this.#slots.release();
-        this.#options.onError(error, run.execution_id);
+        this.#options.onError(error, run.execution_id, run.tenant_id);
       });
     }
   }
@@ -163,6 +158,7 @@ export class Runtime {
     if (claimed.attempts.some(({ kind }) => kind === 'answer')) {
       await failpoint('answer.applied');
     }
+    const observer = await this.#observerOf(claimed, definition);
     if (owner !== this.#claimer.worker) {
       this.#slots.release(); // handed back with all the others
       return;
@@ -170,7 +166,8 @@ export class Runtime {
     const hooks = this.#hooksOf(claimed, definition);
     const committer = this.#committerOf(hooks);
     const ownership = ownershipOf(pool, owner, this.#rules.of(claimed));
-    const run = new HeldRun({ claimed, definition, committer, hooks, ownership, announce, stream });
+    const seen = { hooks, observer, announce, stream };
+    const run = new HeldRun({ claimed, definition, committer, ownership, ...seen });
     if (claimed.watched) {
       announce(run.id);
     }
@@ -181,6 +178,11 @@ export class Runtime {
       this.#slots.release();
     });
     this.#held.set(run.id, { run, done });
+  }
+
+  #observerOf(claimed: ClaimedRun, definition: AgentDefinition): ReturnType<ObserveRun> {
+    const context = contextOf(claimed);
+    return this.#options.observe?.({ context, definition, isChild: claimed.is_child });
   }
 
   /** Most runs have none. */
@@ -218,7 +220,7 @@ export class Runtime {
       });
     } catch (error) {
       isFault = !isConnectionLoss(error);
-      onError(error, run.id);
+      onError(error, run.id, tenant);
       await world.sleep(PAUSE_MS, run.abort.signal);
     }
     run.abort.abort(); // other calls may still be in the air

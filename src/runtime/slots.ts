@@ -2,11 +2,18 @@ type Waiting = { priority: number; enter(isIn: boolean): void };
 
 /** So many at once; those who wait are let in by priority (smaller first), then in the order they came. */
 export class Slots {
+  readonly #capacity: number;
   #free: number;
   #queue: Waiting[] = [];
 
   constructor(capacity: number) {
+    this.#capacity = capacity;
     this.#free = capacity;
+  }
+
+  /** Whether none is taken. */
+  get areFree(): boolean {
+    return this.#free === this.#capacity;
   }
 
   /** How many wait to be let in. */

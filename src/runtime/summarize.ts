@@ -51,7 +51,9 @@ async function ask(action: Summarize, run: HeldRun, world: World): Promise<Outco
     return found;
   }
   const { signal, clear } = deadline(run.abort.signal, run.timeLeft);
-  const outcome = await found.value.generate(summaryRequest(action), { signal }).finally(clear);
+  const traceparent = run.observer?.modelAsked?.('chat', action.messages);
+  const context = { signal, ...(traceparent ? { traceparent } : {}) };
+  const outcome = await found.value.generate(summaryRequest(action), context).finally(clear);
   return outcome.ok && !outcome.value.content?.trim() ? { ok: false, error: EMPTY } : outcome;
 }
 

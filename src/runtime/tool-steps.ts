@@ -27,14 +27,19 @@ export function intentOf(
   };
 }
 
-/** A question to people. */
-export function asked(question: Omit<NewQuestion, 'id'>): StepRecord {
+/** A question to people. `about` says what it is, where that is not seen by its kind. */
+export function asked(question: Omit<NewQuestion, 'id'>, about: JsonObject = {}): StepRecord {
   const id = uuidV7();
   return {
     kind: 'question',
     name: question.kind,
     call_id: question.call_id,
-    input: { question_id: id, prompt: question.prompt },
+    input: {
+      question_id: id,
+      prompt: question.prompt,
+      ...(question.reason ? { reason: question.reason } : {}),
+      ...about,
+    },
     question: { id, ...question },
   };
 }
@@ -65,6 +70,7 @@ export function finished(
         content: resultText(outcome, limit),
         tool_call_id: call.id,
         parent_seq: asked_seq,
+        ...(outcome.parts ? { parts: outcome.parts } : {}),
       },
     ],
   };

@@ -19,5 +19,7 @@ export function mayHaveHappened(tool: ToolDefinition, { code, cause }: RunError)
   if (isJsonObject(cause) && typeof cause.sent === 'boolean') {
     return cause.sent; // sent, and what came back could not be taken; or nobody was there to send it to
   }
-  return UNSEEN.includes(code) || (code === 'overloaded' && tool.kind === 'builtin');
+  return (
+    UNSEEN.includes(code) || (code === 'overloaded' && ['builtin', 'http'].includes(tool.kind))
+  );
 }

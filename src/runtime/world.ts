@@ -2,10 +2,12 @@ import type { ToolDefinition } from '../contracts/definition.ts';
 import type { Outcome } from '../contracts/errors.ts';
 import type { Hooks } from '../contracts/hook.ts';
 import type { JsonObject } from '../contracts/json.ts';
+import type { McpOutcome } from '../contracts/mcp-host.ts';
 import type { ModelProvider, ModelRef } from '../contracts/model.ts';
 import type { Resource } from '../contracts/resource.ts';
+import type { RunFiles } from '../contracts/run-files.ts';
 import type { ReadSecret } from '../contracts/secret.ts';
-import type { BuiltinTool, ToolOutcome } from '../contracts/tool.ts';
+import type { BuiltinTool } from '../contracts/tool.ts';
 import type { Pool } from '../db/pool.ts';
 import type { CustomTools } from '../tools/custom.ts';
 import type { McpPool } from '../tools/mcp/pool.ts';
@@ -28,11 +30,17 @@ export type World = {
     tool: ToolDefinition,
     args: JsonObject,
     idempotency_key: string,
-  ) => Promise<ToolOutcome>;
+  ) => Promise<McpOutcome>;
+  /** Then says of a call that was allowed whether it turned out to do something else than what was shown. */
+  wasAskedAgain?: (callId: string) => boolean;
+  /** A model of the tenant by its name, for tools of our own. */
+  modelNamed(tenantId: string, name: string): Promise<Outcome<ModelRef>>;
   /** A secret of the tenant, for tools of our own. */
   readSecret: ReadSecret;
   /** The content of a resource of the tenant. */
   loadResource(tenantId: string, id: string): Promise<Outcome<Resource>>;
+  /** The files of a run, for tools of our own. */
+  filesOf(tenantId: string, executionId: string): RunFiles;
   random(): number;
   /** Resolves after the time, or at once when the signal fires. */
   sleep(ms: number, signal: AbortSignal): Promise<void>;

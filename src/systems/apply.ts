@@ -1,12 +1,15 @@
 import { HowdahError } from '../contracts/errors.ts';
 import { type ApplyOptions, applyDocument, type Client, type Plan } from '../db/agent-systems.ts';
 import { type Fault, faultLine } from './fault.ts';
+import { functionFaults } from './functions.ts';
+import { type PackPart, packSource, readPack } from './pack.ts';
 import { type Found, placed, type ReadFile, readFile } from './read-file.ts';
 import { shapeFaults } from './shape.ts';
+import { unknownProviders } from './unknown-providers.ts';
 import { wellFormed } from './well-formed.ts';
 
-/** A file by what it is called in messages, and its text. */
-export type SystemFile = { name: string; text: string };
+/** A file by what it is called in messages, and its text; of a pack the manifest, with the other files of its folder. */
+export type SystemFile = { name: string; text: string; parts?: readonly PackPart[] };
 
 /**
  * Makes the tenant have what the files describe, in the transaction the client is in, with its role and rights: every door
@@ -20,35 +23,43 @@ export async function applySystems(
   const plans: Plan[] = [];
   const refused: { file: string; faults: Fault[] }[] = [];
   for (const file of files) {
-    const read = readFile(file.text, { isJson: /\.json$/i.test(file.name) });
+    const manifest = readFile(file.text, { isJson: /\.json$/i.test(file.name) });
+    const read = file.parts ? await readPack(file.text, manifest, file.parts) : manifest;
     const { plan, faults } = await applyOne(client, file, read, options);
     if (plan && plans.some(({ name }) => name === plan.name)) {
       const message = `another of these files describes ${JSON.stringify(plan.name)} already`;
       refused.push({ file: file.name, faults: [placed(read, { path: '/name', message })] });
-    } else if (plan) plans.push(plan);
+    } else if (plan) plans.push(withDoubts(plan, file.name, read));
     else refused.push({ file: file.name, faults });
   }
   if (refused.length > 0) throw refusalOf(refused);
   return plans;
 }
 
+/** With what is not wrong as far as the database knows, by its place in the file. */
+function withDoubts(plan: Plan, file: string, read: ReadFile): Plan {
+  const doubts = unknownProviders(read.document).map((one) => faultLine(file, placed(read, one)));
+  return doubts.length === 0 ? plan : { ...plan, warnings: [...plan.warnings, ...doubts] };
+}
+
 type Applied = { plan?: Plan; faults: Fault[] };
 
 async function applyOne(
   client: Client,
-  { text }: SystemFile,
+  { text, parts = [] }: SystemFile,
   read: ReadFile,
   options: ApplyOptions,
 ): Promise<Applied> {
   if (read.faults.length > 0) return { faults: read.faults };
-  const shape = shapeFaults(read.document);
+  const source = packSource(text, parts);
+  const shape = [...shapeFaults(read.document), ...(await functionFaults(read.document))];
   if (shape.length === 0) {
-    const tried = await attempt(client, { document: read.document, source: text }, options);
+    const tried = await attempt(client, { document: read.document, source }, options);
     return 'plan' in tried ? { ...tried, faults: [] } : { faults: placesOf(read, tried.found) };
   }
   // what names nothing, and what rows would refuse, is told of too, of all that is well-formed
   const { document, original } = wellFormed(read.document, shape);
-  const rest = await attempt(client, { document, source: text }, { dryRun: true });
+  const rest = await attempt(client, { document, source }, { dryRun: true });
   const found = 'found' in rest ? rest.found : [];
   const others = found.flatMap((fault): Found[] => {
     const path = fault.line === undefined ? original(fault) : fault.path;
@@ -96,8 +107,10 @@ function faultsIn(error: unknown): Found[] | undefined {
 function refusalOf(refused: readonly { file: string; faults: Fault[] }[]): HowdahError {
   const faults = refused.flatMap(({ file, faults }) =>
     faults
-      .toSorted((a, b) => a.line - b.line || a.column - b.column)
-      .map((fault) => ({ file, ...fault })),
+      .map((fault) => ({ ...fault, file: fault.file ?? file }))
+      .toSorted((a, b) =>
+        a.file === b.file ? a.line - b.line || a.column - b.column : a.file < b.file ? -1 : 1,
+      ),
   );
   const codes = new Set(faults.map(({ code }) => code));
   const [only = 'HWINV'] = codes;

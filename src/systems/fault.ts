@@ -1,5 +1,5 @@
-/** Counted from one. */
-export type Place = { line: number; column: number };
+/** Counted from one; `file` where it is another than the one that is talked of. */
+export type Place = { line: number; column: number; file?: string };
 
 /** What is wrong at one place of a file. */
 export type Fault = Place & {

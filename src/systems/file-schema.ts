@@ -45,6 +45,20 @@ const model = z.strictObject({
   context_tokens: int().optional(),
 });
 
+const databaseFunction = z.strictObject({
+  definition: z
+    .string()
+    .min(1)
+    .max(262_144)
+    .describe(
+      'create function …, in the schema called as the system; owners of the database only.',
+    ),
+  comment: text.optional().describe('What a model is told of the tool it is.'),
+});
+const functionName = z
+  .string()
+  .regex(/^[a-z_][a-z0-9_]{0,62}$/, 'a function has a name of lower-case letters, digits and _');
+
 const toolFields = {
   aliases: z.array(toolName).optional().describe('Other names it may be allowed and called by.'),
   description: text.optional(),
@@ -68,6 +82,12 @@ const tool = z.discriminatedUnion('kind', [
       .max(1000)
       .describe('shop.order_status(text); owners of the database only.'),
     ...toolFields,
+  }),
+  z.strictObject({
+    kind: z.literal('http'),
+    ...toolFields,
+    parameters: described.parameters,
+    configuration: object.describe('The request: url, method, arguments, headers, secrets, …'),
   }),
   z.strictObject({ kind: z.literal('agent'), agent: name, ...toolFields, ...described }),
   z.strictObject({ kind: z.literal('workflow'), workflow: name, ...toolFields, ...described }),
@@ -174,6 +194,7 @@ export const systemFile = z
     name: name.describe('Whose everything in this file is.'),
     description: text.optional(),
     models: z.record(name, model).optional(),
+    functions: z.record(functionName, databaseFunction).optional(),
     tools: z.record(toolName, tool).optional(),
     mcp_servers: z.record(mcpServerName, mcpServer).optional(),
     prompts: z.record(name, prompt).optional(),

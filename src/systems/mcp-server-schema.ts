@@ -19,6 +19,23 @@ const fields = {
     .optional()
     .describe('Its word is taken for it that a tool only reads or may be repeated.'),
   is_active: z.boolean().optional(),
+  roots: z
+    .array(
+      z.strictObject({
+        uri: z.string().regex(/^file:\/\/\//, 'a root begins with file:///'),
+        name: z.string().optional(),
+      }),
+    )
+    .max(50)
+    .optional()
+    .describe('Folders it is told of when it asks where it may work.'),
+  sampling_model: z
+    .string()
+    .min(1)
+    .max(200)
+    .optional()
+    .describe('The model that answers what it asks of one; without, it is refused.'),
+  allows_elicitation: z.boolean().optional().describe('It may ask people.'),
 };
 /** Of a command, whatever it is. */
 const process = {

@@ -19,23 +19,34 @@ export const MAX_FILE_BYTES = 1024 * 1024;
 /** What aliases may unfold to, per value: files need few, and a bomb many. */
 const MAX_ALIASES = 100;
 
+/** What the parser takes for a fault of the text where the stack ended. */
+const TOO_DEEP = /Maximum call stack size exceeded|Stack overflow/;
+
 export type ReadFile = {
   /** The content, or undefined where it could not be read. */
   document: unknown;
   faults: Fault[];
   /** Where a JSON pointer points: at a scalar, else at the key of it, or at the nearest there is; `key`: at a key anyhow. */
   locate(pointer: string, key?: boolean): Place;
+  /** Where a line of what is kept as the source stands; as it is, unless said. */
+  locateLine?(line: number): Place;
 };
 
 /**
  * Reads a file of YAML 1.2, which JSON is too, and remembers where everything stands; one that is to be JSON has to be it
  * strictly, since others will read it. Never throws.
  */
-export function readFile(text: string, { isJson = false } = {}): ReadFile {
+export function readFile(
+  text: string,
+  { isJson = false, maxBytes = MAX_FILE_BYTES } = {},
+): ReadFile {
   const lines = new LineCounter();
   const start = (): Place => ({ line: 1, column: 1 });
-  if (Buffer.byteLength(text) > MAX_FILE_BYTES) {
-    const message = 'the file is larger than 1 MB: make several systems of it';
+  if (Buffer.byteLength(text) > maxBytes) {
+    const message =
+      maxBytes === MAX_FILE_BYTES
+        ? 'the file is larger than 1 MB: make several systems of it'
+        : `the file is larger than ${maxBytes / 1024 / 1024} MB`;
     return { document: undefined, faults: [fault(start(), '', message)], locate: start };
   }
   try {
@@ -45,6 +56,7 @@ export function readFile(text: string, { isJson = false } = {}): ReadFile {
       return { line: Math.max(line, 1), column: Math.max(col, 1) };
     };
     const strict = isJson ? jsonFault(text) : undefined;
+    if (parsed.errors.some(({ message }) => TOO_DEEP.test(message))) throw new RangeError();
     const faults = strict
       ? [fault(at(strict.offset), '', strict.message)]
       : syntaxFaults(parsed).map(({ offset, message }) => fault(at(offset), '', message));
@@ -53,8 +65,15 @@ export function readFile(text: string, { isJson = false } = {}): ReadFile {
     return { document, faults: all, locate: (pointer, key) => at(offsetOf(parsed, pointer, key)) };
   } catch (error) {
     // too many aliases, and nesting that no stack is deep enough for
+    const said = (error as Error).message;
     const message =
-      error instanceof RangeError ? 'it is nested too deep' : (error as Error).message;
+      error instanceof RangeError
+        ? 'it is nested too deep'
+        : /^Excessive alias count/.test(said)
+          ? 'its aliases unfold to too much'
+          : /circular structure/.test(said)
+            ? 'an alias in it stands for what it is a part of'
+            : said;
     return { document: undefined, faults: [fault(start(), '', message)], locate: start };
   }
 }
@@ -169,6 +188,7 @@ export type Found = {
 
 /** A fault of the document at the place of its pointer. */
 export function placed(file: ReadFile, { isKey, line, ...found }: Found): Fault {
-  const place = line === undefined ? file.locate(found.path, isKey) : { line, column: 1 };
+  const ofLine = file.locateLine ?? ((number: number) => ({ line: number, column: 1 }));
+  const place = line === undefined ? file.locate(found.path, isKey) : ofLine(line);
   return { ...place, code: 'HWINV', ...found };
 }

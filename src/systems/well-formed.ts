@@ -5,6 +5,7 @@ import { type ShapeFault, shapeFaults } from './shape.ts';
 /** The least of an entry, so that others may name it. */
 const LEAST: Record<string, JsonObject> = {
   models: { provider: 'local', model: 'extractive' },
+  functions: { definition: 'any' },
   tools: { kind: 'custom' },
   mcp_servers: { type: 'http', url: 'https://localhost/' },
   prompts: { template: 'any' },
@@ -41,7 +42,7 @@ export function wellFormed(document: unknown, faults: readonly ShapeFault[]): We
     document: copy,
     original: ({ path, code }) => {
       // of a system without name everything belongs to others
-      if (code === 'HWCNF' && !hasName) return undefined;
+      if (!hasName && (code === 'HWCNF' || path.startsWith('/functions/'))) return undefined;
       return sound.original(path);
     },
   };

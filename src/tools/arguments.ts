@@ -4,7 +4,7 @@ import { isJsonObject, type JsonObject } from '../contracts/json.ts';
 /** The arguments of a call as an object; a model may have written anything. */
 export function parseArguments(text: string): Outcome<JsonObject> {
   try {
-    const value = JSON.parse(text.trim() === '' ? '{}' : text, refuseRounding);
+    const value = JSON.parse(text.trim() === '' ? '{}' : text, refusing(text));
     return isJsonObject(value)
       ? { ok: true, value }
       : { ok: false, error: invalidArguments('they are not a JSON object') };
@@ -14,6 +14,11 @@ export function parseArguments(text: string): Outcome<JsonObject> {
       error: invalidArguments(`they are not JSON that can be read (${(error as Error).message})`),
     };
   }
+}
+
+/** A number of fewer digits is always exact; asking of every value would cost as much as all the rest of the reading. */
+function refusing(text: string): typeof refuseRounding | undefined {
+  return /\d{16}/.test(text) ? refuseRounding : undefined;
 }
 
 /** An id of more digits than a number of JavaScript holds would become another id. */

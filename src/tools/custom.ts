@@ -1,6 +1,7 @@
 import { type ErrorCode, HowdahError } from '../contracts/errors.ts';
 import type { JsonObject } from '../contracts/json.ts';
 import type { CustomTool, ToolContext, ToolOutcome } from '../contracts/tool.ts';
+import { asTool } from './stray-faults.ts';
 
 /** The TypeScript tools of this process by name. */
 export type CustomTools = ReadonlyMap<string, CustomTool>;
@@ -33,7 +34,10 @@ export async function runCustomTool(
   context.signal.addEventListener('abort', abort, { once: true });
   try {
     context.signal.throwIfAborted();
-    const value = await Promise.race([(async () => tool.run(args, context))(), aborted]);
+    const value = await Promise.race([
+      asTool(tool.name, async () => tool.run(args, context)),
+      aborted,
+    ]);
     return { ok: true, value: JSON.parse(JSON.stringify(value) ?? 'null') };
   } catch (error) {
     const isOurs = context.signal.aborted && error === context.signal.reason;

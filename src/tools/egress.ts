@@ -8,6 +8,7 @@ import { type Dial, dialDirectly, exchange, type Hop } from './egress/exchange.t
 import { ConnectTimeout, failed, failureOf, refused } from './egress/failures.ts';
 import { nextHop } from './egress/redirect.ts';
 import {
+  checkedAddresses,
   checkedTarget,
   type Resolve,
   type Rules,
@@ -59,6 +60,8 @@ export type Egress = Readonly<{
   open(request: EgressRequest): Promise<Outcome<EgressAnswer<Readable>>>;
   /** The whole body of an answer that was opened with this signal. */
   read(answer: EgressAnswer<Readable>, signal: AbortSignal): Promise<Outcome<EgressAnswer<Buffer>>>;
+  /** Where a connection that is no HTTP may go: the addresses of a host, under the same guard. */
+  addresses(host: string, port: number, signal: AbortSignal): Promise<Outcome<string[]>>;
   /** Both at once. */
   send(request: EgressRequest): Promise<Outcome<EgressAnswer<Buffer>>>;
 }>;
@@ -84,6 +87,13 @@ export function createEgress(options: EgressOptions): Egress {
   return Object.freeze({
     open: (request: EgressRequest) => follow(request, wiring),
     read: whole,
+    addresses: async (host: string, port: number, signal: AbortSignal) => {
+      const timed = AbortSignal.any([signal, AbortSignal.timeout(wiring.connectMs)]);
+      const found = await checkedAddresses(host, port, wiring.rules, timed);
+      return found.ok
+        ? { ok: true as const, value: found.value.map(({ address }) => address) }
+        : found;
+    },
     send: async (request: EgressRequest) => {
       const answer = await follow(request, wiring);
       return answer.ok ? await whole(answer.value, request.signal) : answer;

@@ -1,6 +1,8 @@
 import { availableParallelism } from 'node:os';
 import type { JsonObject } from '../contracts/json.ts';
 import type { BuiltinContext, BuiltinTool, ToolOutcome } from '../contracts/tool.ts';
+import type { Trust } from '../contracts/trust.ts';
+import { givenFiles, madeFile } from './run-code/given-files.ts';
 import type { CodeJob, CodeLimits, CodeReport } from './run-code/job.ts';
 import { limitsIn } from './run-code/limits.ts';
 import { outcomeOf } from './run-code/outcome.ts';
@@ -35,12 +37,11 @@ export function codeLanguages(options: PythonOptions = {}): Record<string, RunCo
 async function run(
   languages: Record<string, RunCode>,
   args: JsonObject,
-  { signal }: BuiltinContext,
+  context: BuiltinContext,
   configuration: JsonObject,
 ): Promise<ToolOutcome> {
   const limits = limitsIn(configuration);
   if (!limits.ok) return limits;
-  const job: CodeJob = { ...limits.value, code: String(args.code ?? ''), data: args.data ?? null };
   const language = Object.hasOwn(languages, String(args.language))
     ? languages[String(args.language)]
     : undefined;
@@ -49,10 +50,40 @@ async function run(
     return { ok: false, error: { code: 'invalid_arguments', message, retryable: false } };
   }
   try {
-    return outcomeOf(await language(job, signal), limits.value);
+    const given = await givenFiles(args.resources, context.files);
+    if (!given.ok) return given;
+    const { files, trust } = given.value;
+    const code = String(args.code ?? '');
+    const job: CodeJob = { ...limits.value, code, data: args.data ?? null, files };
+    const report = await language(job, context.signal);
+    const outcome = await withFiles(outcomeOf(report, limits.value), report, trust, context);
+    return trust ? { ...outcome, trust } : outcome;
   } catch (error) {
-    return signal.aborted ? ended(signal.reason, limits.value) : broken(error);
+    return context.signal.aborted ? ended(context.signal.reason, limits.value) : broken(error);
   }
+}
+
+/** Keeps the files of a program that came to its end, and says which they are. One that failed leaves none. */
+async function withFiles(
+  outcome: ToolOutcome,
+  report: CodeReport,
+  trust: Trust | undefined,
+  { files, idempotency_key, signal }: BuiltinContext,
+): Promise<ToolOutcome> {
+  if (!outcome.ok || !('files' in report) || report.files.length === 0) return outcome;
+  signal.throwIfAborted();
+  const isExternal = trust === 'external';
+  const origin = {
+    tool: 'run_code',
+    call: idempotency_key,
+    ...(isExternal ? { trust: 'external' } : {}),
+  };
+  const kept = await files.keep(report.files.map(madeFile), origin);
+  if (!kept.ok) {
+    const message = `the program ended, but its files were not kept: ${kept.error.message}`;
+    return { ok: false, error: { ...kept.error, message } };
+  }
+  return { ok: true, value: { ...(outcome.value as JsonObject), files: kept.value } };
 }
 
 /** The end of the run, or of the time the tool's row gives: of which its place in the line was a part. */

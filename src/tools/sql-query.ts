@@ -1,7 +1,8 @@
 import type { Outcome } from '../contracts/errors.ts';
-import type { JsonObject } from '../contracts/json.ts';
+import type { Json, JsonObject } from '../contracts/json.ts';
 import type { ReadableTable, ReadRequest, Rows } from '../contracts/reading.ts';
 import type { BuiltinTool, ToolContext, ToolOutcome } from '../contracts/tool.ts';
+import { asToolFault, concealing, withoutSecrets } from './http-request/secrets.ts';
 import { RESULT_LIMIT_BYTES } from './result.ts';
 import { describedTables, unknownTables } from './sql-query/description.ts';
 import { tableOf } from './sql-query/table.ts';
@@ -20,23 +21,61 @@ const MOST_BYTES = RESULT_LIMIT_BYTES - 4_096;
 
 const DESCRIBE = /^\s*describe\b([\w\s.,"]*?);?\s*$/i;
 
+/** The reader of the database a URL names, which stands in the secret of this name. */
+export type Elsewhere = (url: string, secret: string) => Reader;
+
 /**
  * The built-in tool `sql_query`. `configuration` (checked where it is written: howdah_private.refuse_builtin_settings) has
- * `schemas`, `max_rows`, `max_cost` and `timeout_ms`. The log keeps the rows, the model reads a table. Never throws.
+ * `database`, `schemas`, `max_rows`, `max_cost` and `timeout_ms`. The log keeps the rows, the model reads a table. Never throws.
  */
-export function sqlQueryTool(reader: Reader): BuiltinTool {
+export function sqlQueryTool(here: Reader, elsewhere: Elsewhere): BuiltinTool {
   return {
     name: 'sql_query',
     run: async (args, context, configuration) => {
-      const query = String(args.query ?? '');
+      const query = unfenced(String(args.query ?? ''));
       const request = requestOf(context, configuration);
-      const described = DESCRIBE.exec(query);
-      const outcome = described
-        ? await describe(reader, request, namesIn(described[1] ?? ''))
-        : await ask(reader, request, query);
-      return context.signal.aborted ? tooLate() : outcome;
+      if (typeof configuration.database !== 'string') return answer(here, request, query);
+      const { database } = configuration;
+      const secret = await context.readSecret(database);
+      if (!secret.ok) return { ok: false, error: asToolFault(secret.error) };
+      const outcome = await answer(elsewhere(secret.value, database), request, query);
+      return withoutSecrets(outcome as Json, concealing(wordsOf(secret.value))) as ToolOutcome;
     },
   };
+}
+
+/** As models write SQL to people: in a block of Markdown. */
+function unfenced(text: string): string {
+  const query = text.trim();
+  const head = query.split('\n', 1)[0] ?? '';
+  const isBlock = /^```(sql|postgres|postgresql)?\s*$/i.test(head) && query.endsWith('```');
+  return isBlock && query.length > head.length ? query.slice(head.length, -3) : text;
+}
+
+async function answer(reader: Reader, request: ReadRequest, query: string): Promise<ToolOutcome> {
+  const described = DESCRIBE.exec(query);
+  const outcome = described
+    ? await describe(reader, request, namesIn(described[1] ?? ''))
+    : await ask(reader, request, query);
+  return request.signal.aborted ? tooLate() : outcome;
+}
+
+/** The URL and the password in it: whoever keeps them in a table does not have them told. */
+function wordsOf(url: string): string[] {
+  const { password = '' } = URL.parse(url.trim()) ?? {};
+  const words = [url.trim(), password, plain(password)];
+  return words.filter(({ length }) => length >= SHORTEST_SECRET);
+}
+
+/** A shorter password is a word like any other. */
+const SHORTEST_SECRET = 6;
+
+function plain(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 function requestOf(context: ToolContext, configuration: JsonObject): ReadRequest {

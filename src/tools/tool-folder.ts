@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readdir, readFile, watch } from 'node:fs/promises';
+import { readdir, readFile, stat, watch } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { HowdahError } from '../contracts/errors.ts';
@@ -27,7 +27,8 @@ export type ToolFolder = {
   follow(signal: AbortSignal): Promise<void>;
 };
 
-type Loaded = { digest: string; tools: readonly CustomTool[] };
+/** `faultyAt`: when a file was written that could not be loaded; saved again it may be, though it is the same. */
+type Loaded = { digest: string; tools: readonly CustomTool[]; faultyAt?: number };
 
 /**
  * The tools that the files of a folder export: `.ts`, `.mts`, `.js`, `.mjs`, but no declarations, no tests and nothing that
@@ -49,10 +50,16 @@ export async function openToolFolder(options: ToolFolderOptions): Promise<ToolFo
       files.set(name, { digest, tools });
       options.say(`${join(options.path, name)}: ${tools.map((tool) => tool.name).join(', ')}`);
     } catch (error) {
-      files.set(name, { digest, tools: before });
+      files.set(name, { digest, tools: before, faultyAt: await writtenAt(join(folder, name)) });
       const kept = before.length > 0 ? '; what it had before is kept' : '';
       options.say(`${join(options.path, name)}: ${sentence(error)}${kept}`);
     }
+  };
+
+  const isNew = async (name: string, digest: string): Promise<boolean> => {
+    const { digest: before, faultyAt } = files.get(name) ?? {};
+    if (digest !== before) return true;
+    return faultyAt !== undefined && faultyAt !== (await writtenAt(join(folder, name)));
   };
 
   const refresh = async (): Promise<void> => {
@@ -64,7 +71,7 @@ export async function openToolFolder(options: ToolFolderOptions): Promise<ToolFo
     }
     for (const name of names) {
       const digest = await digestOf(join(folder, name));
-      if (digest !== undefined && digest !== files.get(name)?.digest) await load(name, digest);
+      if (digest !== undefined && (await isNew(name, digest))) await load(name, digest);
     }
   };
 
@@ -121,6 +128,10 @@ async function digestOf(path: string): Promise<string | undefined> {
   return content && createHash('sha256').update(content).digest('hex').slice(0, 16);
 }
 
+async function writtenAt(path: string): Promise<number> {
+  return (await stat(path).catch(() => undefined))?.mtimeMs ?? 0;
+}
+
 function refuseDoubles(tools: readonly CustomTool[], taken: readonly string[]): void {
   const names = [...taken];
   for (const { name } of tools) {
@@ -130,9 +141,18 @@ function refuseDoubles(tools: readonly CustomTool[], taken: readonly string[]): 
 }
 
 function sentence(error: unknown): string {
-  const { message, hint } = error as Partial<HowdahError>;
+  const { message, hint = missingPackage(error) } = error as Partial<HowdahError>;
   const said = String(message ?? error)
     .trim()
     .replace(/\s*\n\s*/g, ' ');
   return hint ? `${said} (${hint})` : said;
+}
+
+/** What a file imports is looked for from its own folder upwards, wherever Howdah is installed. */
+function missingPackage(error: unknown): string | undefined {
+  const { code, message } = error as NodeJS.ErrnoException;
+  const name = /^Cannot find package '([^']+)'/.exec(String(message))?.[1];
+  return code === 'ERR_MODULE_NOT_FOUND' && name !== undefined
+    ? `npm install ${name} in that folder or one above it, and save the file again`
+    : undefined;
 }

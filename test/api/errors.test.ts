@@ -76,6 +76,14 @@ describe('errors of Postgres that a client causes', () => {
     expect(error?.message).toBe('there is a row with this name already');
   });
 
+  test('a name that only what is deleted may have as well', async () => {
+    const prompt = 'createPrompt(input: { prompt: { name: "twice", template: "Hello." } })';
+    await ask(api, `mutation { ${prompt} { query { nodeId } } }`);
+    const error = await failure(`mutation { ${prompt} { query { nodeId } } }`);
+    expect(error?.message).toBe('there is a row with this name already');
+    expect(error?.extensions.hint).toBe('Take another name, or change the row that has it.');
+  });
+
   test('a constraint reads as a sentence', async () => {
     const error = await failure(
       'mutation { createAgent(input: { agent: { name: "x", maxSteps: 0 } }) { query { nodeId } } }',
@@ -89,7 +97,7 @@ describe('errors of Postgres that a client causes', () => {
         constraint: 'limits_are_positive',
       },
     });
-    expect(error?.message).toBe('the row of agents is refused: limits are positive');
+    expect(error?.message).toBe('the row of agents is refused: limits must be positive');
   });
 
   test('an id that names nothing', async () => {

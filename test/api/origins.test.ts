@@ -51,8 +51,9 @@ describe('with a login', () => {
     expect(before.status).toBe(204);
     expect(Object.fromEntries(before.headers)).toMatchObject({
       'access-control-allow-origin': APP,
-      'access-control-allow-methods': 'GET, POST',
-      'access-control-allow-headers': 'Authorization, Content-Type',
+      'access-control-allow-methods': 'GET, POST, PUT, PATCH, DELETE',
+      'access-control-allow-headers':
+        'Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Last-Event-ID, Mcp-Session-Id, Mcp-Protocol-Version, Mcp-Method, Mcp-Name, A2A-Version, X-Howdah-On-Disconnect',
       'access-control-max-age': '600',
       vary: 'Origin',
     });
@@ -92,6 +93,7 @@ describe('with a login', () => {
       });
     }
     expect(await handshake(origin)).toBe(403);
+    expect(await handshake(origin, {}, '/ws')).toBe(403);
   });
 
   test('its own pages may ask, under whatever name it is reached', async () => {
@@ -107,6 +109,7 @@ describe('with a login', () => {
 
   test('a listed Origin may open a WebSocket', async () => {
     expect(await handshake(APP)).toBe(101);
+    expect(await handshake(APP, {}, '/ws')).toBe(101);
   });
 });
 
@@ -122,9 +125,13 @@ test('without a login the list opens nothing to strangers, and lets local pages 
 });
 
 /** The status a WebSocket handshake is answered with. */
-function handshake(origin: string, headers: Record<string, string> = {}): Promise<number> {
+function handshake(
+  origin: string,
+  headers: Record<string, string> = {},
+  path = '/graphql',
+): Promise<number> {
   const { promise, resolve } = Promise.withResolvers<number>();
-  const url = `${api.url.replace('http', 'ws')}/graphql`;
+  const url = `${api.url.replace('http', 'ws')}${path}`;
   const socket = new WebSocket(url, 'graphql-transport-ws', { headers: { origin, ...headers } });
   socket.on('open', () => resolve(101));
   socket.on('unexpected-response', (_request, response) => resolve(response.statusCode ?? 0));

@@ -44,6 +44,23 @@ const upgrade = (line: string, headers = '') =>
 const KEY = 'sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n';
 const GOOD = '{"query":"{nodeId}"}';
 
+test.each(['/mcp', '/api/execute', '/v1/chat/completions', '/v1/responses', '/graphql'])(
+  'at %s a body nested 200,000 deep is told how deep it may be',
+  async (path) => {
+    const deep = `${'['.repeat(200_000)}${']'.repeat(200_000)}`;
+    const input = `{"agent":"assistant","message":"Hello","input_data":${deep}}`;
+    const call = `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"assistant","arguments":${input}}}`;
+    const answer = await ask(
+      `POST ${path}`,
+      'accept: application/json\r\n',
+      path === '/mcp' ? call : input,
+    );
+    expect(answer).toMatch(/^HTTP\/1.1 400 /);
+    expect(answer).toContain('HWINV');
+    expect(answer).toContain('nested over 100 deep');
+  },
+);
+
 describe('whatever is no result of GraphQL is a problem with a code', () => {
   test.each<[number, string, string, () => Promise<string>]>([
     [404, 'HWNTF', 'an unknown path', () => ask('GET /nothing')],

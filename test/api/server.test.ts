@@ -69,6 +69,7 @@ describe('paths', () => {
       status: 404,
       detail: 'There is nothing at GET /nothing.',
       code: 'HWNTF',
+      hint: '/docs lists what there is.',
     });
   });
 

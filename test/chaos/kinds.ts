@@ -105,6 +105,12 @@ export const KINDS: readonly Kind[] = [
     passes: [...WITH_TOOLS, ...ANSWERED],
   },
   {
+    name: 'tried',
+    tools: ['spend'],
+    turns: [{ tool_calls: [call('spend')] }, { content: 'done' }],
+    passes: [...WITH_TOOLS, ...ANSWERED, 'dry_run.after'],
+  },
+  {
     name: 'child',
     tools: ['helper'],
     turns: [{ tool_calls: [call('helper', { message: 'help' })] }, { content: 'done' }],
@@ -120,12 +126,17 @@ export const KINDS: readonly Kind[] = [
 ];
 
 /**
- * A workflow of such agents: two of them at once, then a person, then one more. It passes everything itself or by its members;
+ * A workflow of such agents: two of them at once, then a person, then one more. It passes everything but dry runs itself or by its members;
  * the third and the fifth end are those of the inner workflow and of the whole.
  */
 export const TEAM = {
   name: 'team',
-  passes: [...FAILPOINTS, 'finish.before:3', 'finish.after:3', 'finish.before:5'] as const,
+  passes: [
+    ...FAILPOINTS.filter((one) => one !== 'dry_run.after'),
+    'finish.before:3',
+    'finish.after:3',
+    'finish.before:5',
+  ] as const,
 };
 
 /** The model of all of them: the instruction says which kind it plays, the answers so far which turn it is. */
@@ -165,11 +176,14 @@ export async function makeKinds(pool: pg.Pool): Promise<void> {
       'update shop.counter set n = n + 1 returning 1';
     grant select, update on shop.counter to howdah_app;
     select howdah.register_sql_tool('shop.bump()');
+    create function shop.spend() returns int language sql as
+      'update shop.counter set n = n + 1 returning 1';
+    select howdah.register_sql_tool('shop.spend()');
     create table shop.seen (execution_id uuid, event text, call_id text);
     grant insert on shop.seen to howdah_app;
     create function shop.note(event jsonb) returns void language sql as
       'insert into shop.seen values ((event ->> ''execution_id'')::uuid, event ->> ''event'', event ->> ''call_id'')';
-    update howdah.tools set requires_approval = true where name = 'careful';
+    update howdah.tools set requires_approval = true where name in ('careful', 'spend');
     update howdah.tools set compensation_tool_id = (select id from howdah.tools where name = 'unreserve')
     where name = 'reserve';
     insert into howdah.agents (name, instruction) values ('helper', 'helper');

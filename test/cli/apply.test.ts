@@ -129,7 +129,7 @@ describe('howdah apply', () => {
   test('says of a folder that files are applied, and takes no JSON that is none', async () => {
     expect(await cli('apply', folder)).toMatchObject({
       status: 2,
-      stderr: `error: ${folder} is a folder, and what is applied are files\n hint: Name those in it: ${folder}/*.yaml\n`,
+      stderr: `error: ${folder} is a folder without a pack.yaml\n hint: A pack is a folder with a pack.yaml. Else name the files in it: ${folder}/*.yaml\n`,
     });
     const file = await put('{"version": "v1", "name": "t", "agents": {"a": {},}}', 'a.json');
     expect(await cli('apply', file)).toMatchObject({
@@ -259,6 +259,26 @@ workflows: { nightly: { type: chain, members: [analyst, desk] } }
   });
 });
 
+test('a provider that no worker of this release knows is warned of, where it stands', async () => {
+  const file = await put(
+    'version: v1\nname: x\nmodels:\n  m: { provider: opnai, model: x }\n  g: { provider: groq, model: x }\n' +
+      '  ok: { provider: groq, model: x, base_url: https://example.com/v1 }\n',
+  );
+  const told = [
+    `warning: ${file}:4:18: There is no model provider "opnai". Did you mean "openai"?`,
+    `warning: ${file}:5:18: Provider groq is any OpenAI-compatible server: give the model its base_url`,
+  ];
+  for (const args of [
+    ['apply', file, '--dry-run'],
+    ['diff', file],
+    ['apply', file],
+  ]) {
+    const { stderr } = await cli(...args);
+    const warnings = stderr.split('\n').filter((line) => line.startsWith('warning: '));
+    expect(warnings).toEqual(told.map((start) => expect.stringContaining(start)));
+  }
+});
+
 describe('howdah export', () => {
   test('gives a file that is applied without a change', async () => {
     await cli('apply', await put(HELPDESK));
@@ -286,6 +306,20 @@ describe('howdah export', () => {
     });
     expect((await cli('apply', out)).status).toBe(0);
     expect((await cli('export')).stderr).toBe('');
+  });
+
+  test('says of a model that was never there no more than that', async () => {
+    await database.pool.query(
+      `insert into howdah.workflows (tenant_id, name, type, configuration)
+       select id, 'lost', 'router', '{"model": "never"}' from howdah.tenants where slug = $1`,
+      [slug],
+    );
+    const { stdout, stderr } = await cli('export', '--unowned');
+    expect(stderr).toBe(
+      'warning: /workflows/lost/model: there is no model "never", so it is left out here\n',
+    );
+    expect(stdout).toContain('lost:');
+    expect(stdout).not.toContain('never');
   });
 
   test('without a name is of the only system, else of what was made by hand', async () => {

@@ -1,21 +1,49 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Worker } from '../../workers/main.ts';
 import { brokenRules } from '../sql/support.ts';
 import { createTestDatabase, eventually, type TestDatabase } from '../support/database.ts';
+import { createGate } from '../support/gate.ts';
 import { startTestWorker } from '../support/worker.ts';
-import { startCli } from './run-cli.ts';
+import { startAtTerminal, startCli } from './run-cli.ts';
 
 let database: TestDatabase;
 let worker: Worker;
 
+const POEM = 'Grüße: the parcel left on Monday, and every word of this came one by one. '.repeat(
+  20,
+);
+/** A model that stops in the middle of its answer until the gate lets it go on. */
+const gate = createGate();
+const poets = createServer(async (request, response) => {
+  request.resume();
+  const left = once(response, 'close');
+  const say = (delta: object, finish_reason: string | null = null) => {
+    const chunk = { choices: [{ index: 0, delta, finish_reason }] };
+    response.write(`data: ${JSON.stringify(chunk)}\n\n`);
+  };
+  response.writeHead(200, { 'content-type': 'text/event-stream' });
+  say({ role: 'assistant', content: POEM.slice(0, 700) });
+  await gate.pass(left);
+  say({ content: POEM.slice(700) });
+  say({}, 'stop');
+  response.end('data: [DONE]\n\n');
+});
+
 beforeAll(async () => {
   database = await createTestDatabase();
-  worker = await startTestWorker(database.url);
+  await once(poets.listen(0, '127.0.0.1'), 'listening');
+  const { port } = poets.address() as AddressInfo;
+  worker = await startTestWorker(database.url, { openai: `http://127.0.0.1:${port}/v1` });
   await database.pool.query(`
-    insert into howdah.models (name, provider, model) values ('script', 'scripted', 'script');
+    insert into howdah.models (name, provider, model) values ('script', 'scripted', 'script'), ('poet', 'openai', 'poet');
     insert into howdah.agents (name, instruction, human_input, use_history)
     values ('greeter', 'Greet.', false, false), ('asker', 'Ask.', true, false),
-      ('slow', 'Wait.', false, false), ('broken', 'Fail.', false, false);
+      ('slow', 'Wait.', false, false), ('broken', 'Fail.', false, false), ('poet', 'Write.', false, false);
+    insert into howdah.agent_models (agent_id, model_id)
+    select howdah.agent('poet'), id from howdah.models where name = 'poet';
     insert into howdah.agent_models (agent_id, model_id, request_params)
     select howdah.agent(s.agent), m.id, jsonb_build_object('script', s.script)
     from howdah.models as m, (values
@@ -27,6 +55,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await worker.stop(0);
+  poets.close();
   expect(await brokenRules(database.pool)).toEqual([]);
   await database.drop();
 });
@@ -160,5 +189,167 @@ describe('howdah chat', () => {
     const unknown = '01a1f805-7e9f-729f-9dc6-14d018338ca2';
     expect((await chat('greeter', '--session', unknown).end()).status).toBe(3);
     expect((await chat('greeter', '--session', '4711').end()).status).toBe(2);
+  });
+});
+
+describe('an answer that streams', () => {
+  const HALF = POEM.slice(0, 700);
+
+  test('stands on stdout once, from before its step is there, and steps do not repeat it', async () => {
+    const talk = chat('poet', '--stream');
+    talk.type('Hi');
+    await expect.poll(talk.stdout, { timeout: 20_000 }).toBe(HALF);
+    const { rows } = await database.pool.query(
+      'select e.step_count from howdah.executions as e where e.session_id = $1',
+      [sessionOf(talk.stderr())],
+    );
+    expect(rows).toEqual([{ step_count: 0 }]);
+    gate.allow(1);
+    await expect.poll(talk.stdout, { timeout: 20_000 }).toBe(`${POEM}\n`);
+    const { status, stdout, stderr } = await talk.end();
+    expect({ status, stdout }).toEqual({ status: 0, stdout: `${POEM}\n` });
+    expect(stderr).not.toContain('Grüße');
+    expect(stderr).toContain('completed (final_answer)');
+  });
+
+  test('that is interrupted is cancelled, and what was heard stays', async () => {
+    const talk = chat('poet', '--stream');
+    talk.type('Hi');
+    await expect.poll(talk.stdout, { timeout: 20_000 }).toBe(HALF);
+    talk.interrupt();
+    expect(await talk.end()).toMatchObject({ status: 130, stdout: HALF });
+  });
+
+  test('comes in pieces with --json --stream, and whole in the step', async () => {
+    const talk = chat('poet', '--json', '--stream');
+    talk.type('Hi');
+    await expect.poll(talk.stdout, { timeout: 20_000 }).toContain('"token"');
+    gate.allow(1);
+    const objects = (await talk.end()).stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    const [piece] = objects.filter(({ type }) => type === 'token');
+    expect(piece).toMatchObject({ seq: 1, attempt: 1, text: HALF });
+    expect(objects.at(-1)).toMatchObject({ type: 'end', output: POEM });
+  });
+
+  test('is shown whole where nobody asked for pieces', async () => {
+    gate.allow(1);
+    const talk = chat('poet');
+    talk.type('Hi');
+    const { stdout, stderr } = await talk.end();
+    expect(stdout).toBe(`${POEM}\n`);
+    expect(stderr).toMatch(/1 {2}model +poet .*Grüße/);
+  });
+});
+
+describe('a line with a slash', () => {
+  test('lists, switches, looks back; two begin a message', async () => {
+    const talk = chat('greeter');
+    for (const line of [
+      '/help',
+      'Hi',
+      '/agent',
+      '/agent asker',
+      'Paint it',
+      'blue',
+      '/agent greeter',
+      '//slash',
+      '/history',
+      '/cost',
+      '/trace',
+      '/agents',
+      '/quit',
+      'never said',
+    ]) {
+      talk.type(line);
+    }
+    const { status, stdout, stderr } = await talk.end();
+    expect({ status, stdout }).toEqual({
+      status: 0,
+      stdout: 'Hello there\nWhich colour?\nSo be it\nHello there\n',
+    });
+    const told = stderr.split('\n');
+    expect(told).toContain(
+      '/agent [NAME]  who is spoken with; with a name, who is from the next message on',
+    );
+    expect(told.filter((line) => /^agent /.test(line))).toEqual([
+      'agent greeter',
+      'agent asker',
+      'agent greeter',
+    ]);
+    const talked = told.filter((line) => /^(you|greeter|asker): /.test(line));
+    expect(talked).toEqual([
+      'you: Hi',
+      'greeter: Hello there',
+      'you: Paint it',
+      'asker: So be it',
+      'you: /slash',
+      'greeter: Hello there',
+    ]);
+    expect(stderr).toMatch(/^3 runs · \d+ tokens in, \d+ out · cost 0$/m);
+    expect(stderr).toMatch(/^ID +NAME +VERSION/m);
+    expect((await inputsOf(sessionOf(stderr))).map(({ input }) => input)).toEqual([
+      'Hi',
+      'Paint it',
+      '/slash',
+    ]);
+  });
+
+  test('that is no command, or names nobody, says what was meant; the conversation goes on', async () => {
+    const talk = chat('greeter');
+    for (const line of ['/histroy', '/agent greter', 'Hi']) talk.type(line);
+    const { status, stdout, stderr } = await talk.end();
+    expect({ status, stdout }).toEqual({ status: 0, stdout: 'Hello there\n' });
+    expect(stderr).toContain('there is no command /histroy');
+    expect(stderr).toContain('Did you mean /history?');
+    expect(stderr).toMatch(/error: .*greter/);
+  });
+
+  test('with --json is answered by an object', async () => {
+    const talk = chat('greeter', '--json');
+    for (const line of ['/help', '/agent', '/cost', '/history', '/trace', '/agents']) {
+      talk.type(line);
+    }
+    const { stdout } = await talk.end();
+    const objects = stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    expect(objects.map(({ type }) => type)).toEqual([
+      'session',
+      'help',
+      'agent',
+      'cost',
+      'history',
+      'trace',
+      'agents',
+    ]);
+    expect(objects[3]).toEqual({ type: 'cost', runs: 0, tokens_in: 0, tokens_out: 0, cost: 0 });
+  });
+});
+
+describe('at a terminal', () => {
+  test('lines can be edited and come back, prompts say who listens, answers stream', async () => {
+    const talk = startAtTerminal(database.url, 'chat', 'poet');
+    await expect.poll(talk.stderr, { timeout: 20_000 }).toContain('poet> ');
+    gate.allow(1);
+    talk.type('Hx\u007fi');
+    await expect.poll(talk.stdout, { timeout: 20_000 }).toBe(`${POEM}\n`);
+    talk.type('/agent asker');
+    await expect.poll(talk.stderr, { timeout: 20_000 }).toContain('asker> ');
+    talk.type('Paint it');
+    await expect.poll(talk.stderr, { timeout: 20_000 }).toContain('answer> ');
+    talk.type('red');
+    await expect.poll(talk.stdout, { timeout: 20_000 }).toContain('So be it\n');
+    talk.type('\u001b[A\u001b[A'); // the line before the last: Paint it
+    await expect.poll(talk.stdout, { timeout: 20_000 }).toMatch(/So be it\nWhich colour\?\n$/);
+    talk.type('\u0003');
+    const { status, stderr } = await talk.end();
+    expect(status).toBe(130);
+    expect(stderr).toContain('is cancelled');
+    const inputs = await inputsOf(sessionOf(stderr));
+    expect(inputs.map(({ input }) => input)).toEqual(['Hi', 'Paint it', 'Paint it']);
   });
 });

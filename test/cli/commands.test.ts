@@ -3,7 +3,7 @@ import type { Worker } from '../../workers/main.ts';
 import { makeTenant, unique } from '../sql/support.ts';
 import { createTestDatabase, eventually, type TestDatabase } from '../support/database.ts';
 import { startTestWorker } from '../support/worker.ts';
-import { runCli } from './run-cli.ts';
+import { runCli, startAtTerminal } from './run-cli.ts';
 
 let database: TestDatabase;
 let worker: Worker;
@@ -30,6 +30,50 @@ afterAll(async () => {
 });
 
 const cli = (...argv: string[]) => runCli(database.url, ...argv);
+
+describe('howdah filters', () => {
+  test('adds, tries, lists and removes', async () => {
+    const added = await cli('filters', 'add', 'badge', 'B-\\d{4}', '--places', 'output,board');
+    expect(added).toMatchObject({
+      status: 0,
+      stdout: expect.stringMatching(/badge.*output,board/),
+    });
+    expect(await cli('filters', 'test', 'my B-1234')).toMatchObject({
+      status: 0,
+      stdout: 'my [badge withheld]\n',
+      stderr: expect.stringContaining('Found: badge (redact).'),
+    });
+    expect(await cli('filters', 'test', 'my B-1234', '--place', 'file')).toMatchObject({
+      stdout: 'my B-1234\n',
+    });
+    const own = ['filters', 'add', 'own', 'X\\d', '--action', 'block', '--agent', 'greeter'];
+    expect(await cli(...own)).toMatchObject({ status: 0 });
+    expect(await cli('filters', 'test', 'X1', '--agent', 'greeter', '--json')).toMatchObject({
+      stdout: '{"hits":[{"action":"block","filter":"own"}],"value":null}\n',
+    });
+    expect(await cli('filters', 'test', 'X1')).toMatchObject({ stdout: 'X1\n' });
+    const { stdout } = await cli('filters', 'list', '--json');
+    expect(JSON.parse(stdout).items).toMatchObject([
+      { name: 'badge', agent: null, action: 'redact', places: ['output', 'board'] },
+      { name: 'own', agent: 'greeter', action: 'block' },
+    ]);
+    expect(await cli('filters', 'remove', 'badge')).toMatchObject({ status: 0 });
+    expect(await cli('filters', 'remove', 'own')).toMatchObject({ status: 0 });
+  });
+
+  test.each([
+    [['remove', 'nobody'], 3, /there is no filter named 'nobody'/],
+    [['add', 'x', '('], 2, /pattern of filter 'x'/],
+    [['add', 'x', 'y', '--places', 'roof'], 2, /'roof' is none of output/],
+    [['add', 'x', 'y', '--agent', 'nobody'], 3, /nobody/],
+    [['test', 'y', '--agent', 'nobody'], 3, /nobody/],
+  ])('filters %j exits %i', async (argv, status, said) => {
+    expect(await cli('filters', ...argv)).toMatchObject({
+      status,
+      stderr: expect.stringMatching(said),
+    });
+  });
+});
 
 describe('howdah run', () => {
   test('prints the answer on stdout, the steps on stderr, and exits 0', async () => {
@@ -285,6 +329,48 @@ describe('what there is', () => {
     const { status, stderr } = await cli('executions', '--status', 'done');
     expect(status).toBe(2);
     expect(stderr).toContain('queued, running');
+  });
+
+  test('top counts what is live, and lists it; at a terminal until Ctrl-C', async () => {
+    const { stdout: id } = await cli('run', 'greeter', 'Later', '--at', '2030-01-01', '--detach');
+    const { queue, runs } = JSON.parse((await cli('top', '--json')).stdout);
+    expect(queue).toContainEqual(expect.objectContaining({ status: 'queued', runs: 1 }));
+    expect(runs).toContainEqual(
+      expect.objectContaining({ id: id.trim(), agent: 'greeter', status: 'queued', steps: 0 }),
+    );
+    const { status, stdout } = await cli('top');
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/^STATUS +WAITING_FOR +RUNS/);
+    expect(stdout).toContain(id.trim());
+    const live = startAtTerminal(database.url, 'top', '--every', '1');
+    await expect
+      .poll(() => live.stdout().split('\u001b[2J').length, { timeout: 20_000 })
+      .toBeGreaterThan(2); // it looked twice
+    live.interrupt();
+    expect((await live.end()).status).toBe(130);
+    await cli('cancel', id.trim());
+  });
+
+  test('retention does now what policies say', async () => {
+    const { id } = (
+      await database.pool.query(
+        `insert into howdah.retention_policies (keep_runs_days) values (1) returning id`,
+      )
+    ).rows[0];
+    const old = (await cli('run', 'greeter', 'Long ago', '--json')).stdout
+      .trim()
+      .split('\n')
+      .at(-1);
+    const { id: run } = JSON.parse(old ?? '');
+    await database.pool.query(
+      `update howdah.executions set completed_at = now() - interval '2 days', started_at = now() - interval '3 days',
+         created_at = now() - interval '3 days' where id = $1`,
+      [run],
+    );
+    expect(JSON.parse((await cli('retention', '--json')).stdout)).toEqual({ removed: 1 });
+    expect((await cli('show', run)).status).toBe(3);
+    expect((await cli('retention')).stdout).toMatch(/^0 root runs/);
+    await database.pool.query('delete from howdah.retention_policies where id = $1', [id]);
   });
 
   test('doctor finds a healthy system, and a broken promise', async () => {

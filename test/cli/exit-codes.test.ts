@@ -50,6 +50,21 @@ describe('a report', () => {
     expect(reportOf(error).detail).toBe('Key (a)=(b)');
   });
 
+  test('of a row of ours that Postgres refuses reads as over GraphQL', () => {
+    const error = Object.assign(
+      new Error('duplicate key value violates unique constraint "models_tenant_id_name_key"'),
+      { code: '23505', schema: 'howdah', table: 'models', constraint: 'models_tenant_id_name_key' },
+    );
+    expect(reportOf(error)).toEqual({
+      code: 'HWCNF',
+      message: 'there is a row with this name already',
+      hint: 'Take another name, or change the row that has it.',
+      detail: { table: 'models', constraint: 'models_tenant_id_name_key' },
+    });
+    const { code, message } = reportOf(Object.assign(error, { schema: 'shop', table: 'orders' }));
+    expect({ code, message }).toEqual({ code: '23505', message: error.message });
+  });
+
   test('of a refused connection names host and port', async () => {
     const client = new Client({ connectionString: 'postgres://me:s3cret@127.0.0.1:1/db' });
     const report = reportOf(await client.connect().catch((error: unknown) => error));

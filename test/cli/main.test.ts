@@ -1,9 +1,9 @@
 import { EventEmitter } from 'node:events';
 import { PassThrough } from 'node:stream';
 import { describe, expect, test } from 'vitest';
+import type { CommandEntry } from '../../src/cli/command-entry.ts';
 import { main } from '../../src/cli/main.ts';
 import { type CliIo, printJson, printTable } from '../../src/cli/output.ts';
-import type { CommandEntry } from '../../src/cli/registry.ts';
 import { HowdahError } from '../../src/contracts/errors.ts';
 
 describe('usage', () => {
@@ -77,6 +77,24 @@ describe('a command', () => {
       '{"a":1}',
       '',
     ]);
+  });
+
+  test('lets no text of others move the cursor, change colours or name the window', async () => {
+    const text = 'a\u001b[2J\u001b]0;owned\u0007\u009b31mb';
+    const told = await cli(['start'], {
+      start: (io) => printTable(io, [{ text, more: { text } }]),
+    });
+    expect(told.stdout.split('\n')).toEqual([
+      'TEXT                 MORE',
+      'a [2J ]0;owned 31mb  {"text":"a\\u001b[2J\\u001b]0;owned\\u0007 31mb"}',
+      '',
+    ]);
+    const failed = await cli(['start'], {
+      start: () => {
+        throw new HowdahError('HWINV', text, { hint: text });
+      },
+    });
+    expect(failed.stderr).toBe('error: a[2J]0;owned31mb\n hint: a[2J]0;owned31mb\n');
   });
 
   test('takes the global options before and after its name', async () => {

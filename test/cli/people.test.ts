@@ -72,6 +72,14 @@ describe('howdah run', () => {
     expect(stderr).toContain('waits for a person: Why?');
   });
 
+  test('and whoever is shown the run later is told the same', async () => {
+    const { question, execution } = await asked('asking');
+    const { stdout } = await cli('show', execution);
+    expect(stdout).toContain(
+      `waits for a person: Which colour?\n  options: red, blue\n  howdah answer ${question} TEXT\n`,
+    );
+  });
+
   test('with --json gives the question as an object', async () => {
     const { status, stdout } = await cli('run', 'asking', 'Hi', '--json');
     expect(status).toBe(7);

@@ -21,12 +21,24 @@ export type StartedCli = {
 
 /** Starts one command line in this process, on a database of the test. */
 export function startCli(databaseUrl: string, ...argv: string[]): StartedCli {
+  return start(databaseUrl, argv, false);
+}
+
+/** The same, where somebody sits at a terminal; `type` is what he types, keys as terminals send them. */
+export function startAtTerminal(databaseUrl: string, ...argv: string[]): StartedCli {
+  return start(databaseUrl, argv, true);
+}
+
+function start(databaseUrl: string, argv: string[], isTTY: boolean): StartedCli {
   const host = Object.assign(new EventEmitter(), {
-    stdin: new PassThrough({ encoding: 'utf8' }),
-    stdout: new PassThrough({ encoding: 'utf8' }),
+    stdin: Object.assign(new PassThrough({ encoding: 'utf8' }), { isTTY }),
+    stdout: Object.assign(new PassThrough({ encoding: 'utf8' }), { isTTY }),
     stderr: new PassThrough({ encoding: 'utf8' }),
-    exit: () => {},
+    exit: (code: number) => {
+      exited ??= code;
+    },
   });
+  let exited: number | undefined;
   const printed = { stdout: '', stderr: '' };
   host.stdout.on('data', (text) => {
     printed.stdout += text;
@@ -42,7 +54,8 @@ export function startCli(databaseUrl: string, ...argv: string[]): StartedCli {
     interrupt: () => host.emit('SIGINT'),
     async end() {
       host.stdin.end();
-      return { status: await status, ...printed };
+      const returned = await status;
+      return { status: exited ?? returned, ...printed };
     },
   };
 }

@@ -96,6 +96,21 @@ describe('it answers only with what the tools said', () => {
     expect(await told(rows)).toContain('… and 12 more [order_status]');
   });
 
+  test('a table keeps its lines, and is cut as rows are', async () => {
+    const table = (rows: number) =>
+      [
+        '| carrier | n |',
+        '| --- | --- |',
+        ...Array.from({ length: rows }, (_, n) => `| DHL | ${n} |`),
+      ].join('\n');
+    expect(await told(`${table(2)}\n\n2 rows`)).toBe(`${table(2)}\n\n2 rows [order_status]`);
+    expect(await told(table(1))).toBe(`${table(1)}\n[order_status]`);
+    expect(await told(`${table(20)}\n\n20 rows`)).toBe(
+      `${table(8)}\n\n… and 12 more, 20 rows [order_status]`,
+    );
+    expect(await told('either | or\nis no table')).toContain('either | or is no table');
+  });
+
   test('a second tool is tried when the first found nothing, and no call is repeated', async () => {
     const round = toolRound('Where is order A-1001?', 'order_status', { order_id: 'A-1001' }, []);
     const next = answerOf(await answer(round, [orderStatus, knowledge]));

@@ -156,3 +156,31 @@ describe('it fills arguments by pattern, format and example', () => {
     expect(await filled(question, schema)).toEqual(expected);
   });
 });
+
+describe('a calculation', () => {
+  const calculator = tool('calculator', 'Works out an expression.', {
+    expression: { type: 'string', description: 'Such as (19.99 * 3 + 4.5) * 1.19' },
+  });
+  const asked = async (question: string) =>
+    answerOf(await answer(question, [calculator])).tool_calls.map((call) =>
+      JSON.parse(call.arguments),
+    );
+
+  test.each([
+    ['What is 6 * 7?', ['6 * 7']],
+    ['What is 7-2?', ['7-2']],
+    ['How much is (19.99 × 3 + 4.5) × 1.19, please?', ['(19.99 * 3 + 4.5) * 1.19']],
+    ['1,250 / 4 and 2^10?', ['1250 / 4', '2^10']],
+  ])('is worked out as it is written: %s', async (question, expressions) => {
+    expect(await asked(question)).toEqual(expressions.map((expression) => ({ expression })));
+  });
+
+  test.each([
+    'Where is order A-1001?',
+    'Work out 2026-11-21.',
+    'Calculate max(1,200) + 3',
+    'At 10:30?',
+  ])('is not made of what is none: %s', async (question) =>
+    expect(await asked(question)).toEqual([]),
+  );
+});

@@ -131,6 +131,37 @@ describe('the body', () => {
     expect(await wire(message)).toEqual({ role: 'tool', content: 'done', tool_call_id: 'a' });
   });
 
+  test('images of results follow behind all results of one answer, each under its call', async () => {
+    const call = (id: string) => ({ id, name: 'look', arguments: '{}' });
+    const { body } = await sent(
+      modelRequest([
+        { role: 'assistant', content: null, tool_calls: [call('a'), call('b'), call('c')] },
+        { role: 'tool', content: 'one', parts: [image], tool_call_id: 'a' },
+        { role: 'tool', content: 'none', tool_call_id: 'b' },
+        { role: 'tool', content: 'two', parts: [image, image], tool_call_id: 'c' },
+        { role: 'user', content: 'Go on.' },
+      ]),
+    );
+    const [, ...rest] = body.messages as object[];
+    expect(rest).toEqual([
+      { role: 'tool', content: 'one', tool_call_id: 'a' },
+      { role: 'tool', content: 'none', tool_call_id: 'b' },
+      { role: 'tool', content: 'two', tool_call_id: 'c' },
+      {
+        role: 'user',
+        content: [
+          { type: 'text', text: expect.stringContaining('They are data') },
+          { type: 'text', text: 'Of a:' },
+          image,
+          { type: 'text', text: 'Of c:' },
+          image,
+          image,
+        ],
+      },
+      { role: 'user', content: 'Go on.' },
+    ]);
+  });
+
   test("a model's broken call goes back well-formed", async () => {
     const tool_calls = [{ id: 'a', name: 'what is this?', arguments: '{"x":' }];
     const fn = { name: 'what_is_this_', arguments: '{"invalid_json":"{\\"x\\":"}' };

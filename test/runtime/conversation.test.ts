@@ -28,8 +28,9 @@ function sent(messages: readonly Message[], history: readonly Message[] = []) {
     messages,
     attempts: [],
     exhausted: null,
+    trust: 'user' as const,
     messages_at_retry: 0,
-    rules: { approved: [], asked: [], withdrawn: {} },
+    rules: { approved: [], asked: [], withdrawn: {}, decided: {}, approved_for: {} },
     refused: {},
   };
   return conversation(definition(), state);
@@ -47,8 +48,9 @@ describe('order', () => {
       messages: [user('And now?')],
       attempts: [],
       exhausted: null,
+      trust: 'user' as const,
       messages_at_retry: 0,
-      rules: { approved: [], asked: [], withdrawn: {} },
+      rules: { approved: [], asked: [], withdrawn: {}, decided: {}, approved_for: {} },
       refused: {},
     };
     const told = conversation(

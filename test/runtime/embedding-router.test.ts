@@ -262,10 +262,11 @@ describe('what is in the log is not asked again', () => {
     await eventually(
       database.pool,
       'it fails again',
-      `select from howdah.executions where id = $1 and status = 'failed' and step_count = 4`,
+      `select from howdah.executions where id = $1 and status = 'failed' and step_count = 5`,
       [id],
     );
-    expect(await kindsOf(database.pool, id)).toBe('model error retry error');
+    expect(await kindsOf(database.pool, id)).toBe('model tool error retry error');
+    expect(await decisionsOf(id)).toMatchObject([{ chosen: [] }]);
   });
 });
 

@@ -17,7 +17,13 @@ function book(shared = true) {
   const world = { stamp: 1, asked: [] as string[] };
   const kept = new KeptRules(async (ids) => {
     world.asked.push(...ids);
-    const rules = { approved: [], asked: [`at ${world.stamp}`], withdrawn: {} };
+    const rules = {
+      approved: [],
+      asked: [`at ${world.stamp}`],
+      withdrawn: {},
+      decided: {},
+      approved_for: {},
+    };
     return new Map<string, StampedRules>(
       ids.map((id) => [id, { rules, stamp: world.stamp, is_shared: shared }]),
     );
@@ -97,6 +103,7 @@ test('whatever the rules are made of is audited, so that the stamp changes with 
     { relname: 'grants', audited: 3 },
     { relname: 'mcp_servers', audited: 3 },
     { relname: 'mcp_tools', audited: 3 },
+    { relname: 'tool_policies', audited: 3 },
     { relname: 'tools', audited: 3 },
     { relname: 'users', audited: 3 },
     { relname: 'workflows', audited: 3 },

@@ -48,9 +48,16 @@ test('a login that locks every table it can holds runs up, and nothing is lost o
   const holder = new pg.Client({ connectionString: address.toString() });
   await holder.connect();
   const id = await insertRun(pool, agent);
-  await holder.query(
-    `begin; lock table ${rows.map(({ name }) => name).join(', ')} in access exclusive mode`,
-  );
+  const names = rows.map(({ name }) => name).join(', ');
+  const lock = () => holder.query(`begin; lock table ${names} in access exclusive mode`);
+  // one table after the other: a chore of the worker that has them in another order may be in the way
+  for (let isLocked = false; !isLocked; ) {
+    isLocked = await lock().then(
+      () => true,
+      (error) =>
+        error.code === '40P01' ? holder.query('rollback').then(() => false) : Promise.reject(error),
+    );
+  }
   // the worker has given up connections that did not answer, and tried again
   await eventually(
     pool,

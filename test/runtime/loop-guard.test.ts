@@ -122,8 +122,9 @@ describe('something new', () => {
         messages: [user('q'), { role: 'assistant', content: 'no JSON' }],
         attempts: [],
         exhausted: null,
+        trust: 'user',
         messages_at_retry: 0,
-        rules: { approved: [], asked: [], withdrawn: {} },
+        rules: { approved: [], asked: [], withdrawn: {}, decided: {}, approved_for: {} },
         refused: {},
       },
     );

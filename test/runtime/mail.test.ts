@@ -134,6 +134,26 @@ describe('receive', () => {
     await expectEqual(pool, id);
   });
 
+  test('hears of what came with other changes of one transaction, once that has committed', async () => {
+    const { pool } = database;
+    const agent = await makeAgent(pool, {
+      script: [receive(600), { content: 'read' }],
+      tools: MAIL,
+    });
+    const [id, paused] = [await insertRun(pool, agent), await insertRun(pool, agent)];
+    await parked(id);
+    await parked(paused);
+    const client = await pool.connect();
+    await client.query('begin');
+    await client.query('select howdah.pause_execution($1)', [paused]);
+    await client.query(`insert into howdah.mail (to_agent_id, content) values ($1, 'x')`, [agent]);
+    await client.query('commit');
+    client.release();
+    expect(await ended(pool, id)).toMatchObject({ status: 'completed', output: 'read' });
+    expect(await executionOf(pool, paused)).toMatchObject({ status: 'paused' });
+    await pool.query('select howdah.cancel_execution($1)', [paused]);
+  });
+
   test('gives nothing when the time is over, and says until when it waited', async () => {
     const { pool } = database;
     const agent = await makeAgent(pool, {

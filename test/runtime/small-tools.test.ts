@@ -184,8 +184,8 @@ describe('files', () => {
   test.each<[JsonObject, string]>([
     [{ name: 'a.png', type: 'image/png', content: 'x' }, 'is no type of text'],
     [{ name: 'a', type: 'nonsense', content: 'x' }, 'is no type of text'],
-    [{ name: 'a', type: 'text/ü', content: 'x' }, 'type is a mime type'],
-    [{ name: 'a\nb', content: 'x' }, 'name is one short line'],
+    [{ name: 'a', type: 'text/ü', content: 'x' }, 'type must be a mime type'],
+    [{ name: 'a\nb', content: 'x' }, 'name must be one short line'],
     [{ name: 'a', content: 'x'.repeat(262_145) }, 'at most 262144 are allowed'],
     [{ name: 'a' }, "must have required property 'content'"],
     [{ content: 'x' }, "must have required property 'name'"],

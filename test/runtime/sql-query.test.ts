@@ -19,6 +19,11 @@ const SHOP = `
   insert into shop.orders select i, 1 + i % 2, i, 'note | ' || i, 'hidden' from generate_series(1, 250) as i;
   create view shop.big_orders as select id, total from shop.orders where total > 200;
   create table shop.hidden (x int);
+  create schema vault;
+  create table vault.papers (text text);
+  insert into vault.papers values ('for all');
+  create schema window_of_it;
+  create view window_of_it.papers as select text from vault.papers;
   create table shop.shared (tenant_id uuid, word text);
   alter table shop.shared enable row level security;
   create policy own on shop.shared using (tenant_id = howdah.current_tenant());
@@ -27,8 +32,8 @@ const SHOP = `
   create table old.orders (id int);
   insert into old.orders values (-1);
   analyze;
-  grant usage on schema shop, old to howdah_analyst;
-  grant select on shop.customers, shop.big_orders, shop.shared, old.orders, public.visits to howdah_analyst;
+  grant usage on schema shop, old, window_of_it to howdah_analyst;
+  grant select on shop.customers, shop.big_orders, window_of_it.papers, shop.shared, old.orders, public.visits to howdah_analyst;
   grant select (id, customer_id, total, note) on shop.orders to howdah_analyst;
 `;
 
@@ -100,6 +105,11 @@ describe('sql_query', () => {
     expect(text).toContain('| 7 | 2 | note \\| 7 | a ⏎ b | ');
     expect(text).toContain(`${'x'.repeat(300)}… |`);
     expect(await told('select 1 where false')).toBe('(no rows)');
+  });
+
+  test('reads a view over a schema that is closed', async () => {
+    const text = await told('select text from papers', { schemas: ['window_of_it'] });
+    expect(text).toContain('| for all |');
   });
 
   test('is mended by the model: an error says what, where and what else', async () => {
@@ -197,6 +207,16 @@ describe('sql_query', () => {
   });
 });
 
+test('a query in a block of Markdown is the query in it', async () => {
+  for (const text of [
+    '```sql\nselect 1 as one;\n```',
+    '```\nselect 1 as one\n```',
+    '```SQL\n select 1\nas one```\n',
+  ])
+    expect(await told(text)).toContain('| one |');
+  expect(await told('```sql\ndescribe\n```')).toContain('shop.orders (about 250 rows)');
+});
+
 describe('describe', () => {
   test('lists the tables and columns that may be read', async () => {
     expect(await told('describe')).toBe(
@@ -208,7 +228,7 @@ describe('describe', () => {
       ].join('\n'),
     );
     expect(await told('describe;', { schemas: ['nowhere'] })).toBe(
-      'There is no table that may be read in nowhere.',
+      'There is no table that may be read in nowhere: none is opened to agents there, or the schema has another name.',
     );
   });
 

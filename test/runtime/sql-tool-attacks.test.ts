@@ -143,6 +143,18 @@ describe('SQL that a model wrote, inside a tool,', () => {
     }
   });
 
+  test('begins runs with the limits of their agents, whatever it sets within the insert', async () => {
+    expect(
+      await attack([
+        `insert into howdah.executions (agent_id, input, metadata)
+         select a.id, set_config('howdah.pinned_terms', array[a.id::text, a.tenant_id::text,
+           a.current_version_id::text, '777', null, null, null, null]::text, true), '{"begun": "here"}'
+         from howdah.agents as a order by a.id limit 1`,
+        `select string_agg(max_steps::text, ',') from howdah.executions where metadata ? 'begun'`,
+      ]),
+    ).toEqual({ result: '50' });
+  });
+
   test('acts as a member at most, whatever it sets', async () => {
     const settings = [
       `select set_config('howdah.role', 'owner', true), set_config('howdah.user_id', '', true)`,

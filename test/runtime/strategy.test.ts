@@ -1,12 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import type { RunState } from '../../src/contracts/action.ts';
-import type { AgentDefinition } from '../../src/contracts/definition.ts';
+import type { AgentDefinition, ToolDefinition } from '../../src/contracts/definition.ts';
 import type { ErrorCode, RunError } from '../../src/contracts/errors.ts';
 import type { JsonSchema } from '../../src/contracts/json.ts';
 import type { Message, ToolCall } from '../../src/contracts/message.ts';
 import type { ModelRef } from '../../src/contracts/model.ts';
 import { ATTEMPTS } from '../../src/runtime/backoff.ts';
 import { conversation } from '../../src/runtime/conversation.ts';
+import { planCalls } from '../../src/runtime/plan-call.ts';
 import { next } from '../../src/runtime/strategies/agent.ts';
 
 const question: Message = { role: 'user', content: 'Where is my order?' };
@@ -53,8 +54,9 @@ function state(messages: Message[], rest: Partial<RunState> = {}): RunState {
     messages: messages.map((message, index) => ({ ...message, seq: index + 1 })),
     attempts: [],
     exhausted: null,
+    trust: 'user',
     messages_at_retry: 0,
-    rules: { approved: [], asked: [], withdrawn: {} },
+    rules: { approved: [], asked: [], withdrawn: {}, decided: {}, approved_for: {} },
     refused: {},
     ...rest,
   };
@@ -71,6 +73,30 @@ function failures(name: string, count: number, retryable = true, code: ErrorCode
     error,
   }));
 }
+
+test('the calls of a state are planned once for a definition, and anew for another', () => {
+  const one = definition();
+  const asked = state([question, asking('call_1')]);
+  const planned = planCalls(one, asked);
+  expect(planned).toMatchObject([{ open: { call: { id: 'call_1' } }, plan: { do: 'tell' } }]);
+  expect(planCalls(one, asked)).toBe(planned);
+  expect(planCalls(one, { ...asked })).toEqual(planned);
+  const look: ToolDefinition = {
+    id: 'look',
+    name: 'look',
+    aliases: [],
+    description: '',
+    kind: 'custom',
+    parameters: {},
+    effect: 'pure',
+    requires_approval: false,
+    timeout_ms: 1_000,
+    configuration: {},
+  };
+  const other: AgentDefinition = { ...one, tools: [look] };
+  expect(planCalls(other, asked)).toMatchObject([{ plan: { do: 'run' } }]);
+  expect(planCalls(one, asked)).toEqual(planned);
+});
 
 describe('what comes next', () => {
   test('a question goes to the first model', () => {

@@ -216,6 +216,6 @@ test('a hook of a workflow is called for its runs, not for those of its members'
       ),
     ),
   ).toMatchObject({
-    message: expect.stringContaining('a hook is for an agent or a workflow or for all'),
+    message: expect.stringContaining('a hook must be for an agent or a workflow or for all'),
   });
 });

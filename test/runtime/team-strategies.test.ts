@@ -29,9 +29,10 @@ function playing(type: WorkflowType, members: string[], configuration: JsonObjec
     messages: [{ role: 'user', content: 'go', seq: 1 }],
     attempts: [],
     exhausted: null,
+    trust: 'user',
     messages_at_retry: 0,
     refused: {},
-    rules: { approved: [], asked: [], withdrawn: {} },
+    rules: { approved: [], asked: [], withdrawn: {}, decided: {}, approved_for: {} },
     task: { input: 'go', data: null },
   };
   const log = (...notes: Partial<StepNote>[]) => {
@@ -152,8 +153,21 @@ describe('a router by embeddings', () => {
   ])('with %j and the scores %j chooses %j', (configuration, scores, chosen) => {
     const team = byScores(configuration);
     team.scores(scores);
-    if (chosen === 'fail') expect(team.next()).toMatchObject({ error: { code: 'no_route' } });
-    else expect(named(team.begins())).toEqual(chosen);
+    if (chosen === 'fail') {
+      expect(team.next()).toMatchObject({
+        error: { code: 'no_route' },
+        decision: {
+          name: 'route',
+          output: {
+            method: 'embedding',
+            chosen: [],
+            reason: expect.stringContaining('no member is chosen'),
+            candidates: Object.entries(scores).map(([member, score]) => ({ member, score })),
+          },
+        },
+      });
+    }
+    if (chosen !== 'fail') expect(named(team.begins())).toEqual(chosen);
   });
 
   test('asks nothing when a limit is used up, and again for what was erased', () => {

@@ -48,7 +48,7 @@ const tools: CustomTool[] = [
   tool('function', () => (() => 7) as unknown as Json),
   tool('bad_schema', () => 'must not run', {
     type: 'object',
-    properties: { a: { $ref: '#/$defs/nowhere' } },
+    properties: { a: { pattern: '(' } }, // a regular expression that is none: only who checks by it can tell
   }),
 ];
 

@@ -56,8 +56,9 @@ export function retold(run: readonly LoggedMessage[], history: Message[], conten
       messages,
       attempts: [],
       exhausted: null,
+      trust: 'user',
       messages_at_retry: 0,
-      rules: { approved: [], asked: [], withdrawn: {} },
+      rules: { approved: [], asked: [], withdrawn: {}, decided: {}, approved_for: {} },
       refused: {},
     });
   return {

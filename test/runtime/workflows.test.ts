@@ -199,6 +199,19 @@ describe('a router', () => {
     expect((await runTeam(team, 'Where are my orders?')).output).toBe('red');
     const lost = await runTeam(team, 'Sing!');
     expect(lost).toMatchObject({ status: 'failed', error: { code: 'no_route' } });
+    const { rows: decisions } = await pool.query(
+      `select method, chosen, reason, jsonb_path_query_array(candidates, '$[*].score') as scores
+         from howdah.routing_decisions where execution_id = $1`,
+      [lost.id],
+    );
+    const decision = {
+      method: 'lexical',
+      chosen: [],
+      reason: expect.stringContaining('configuration.fallback names none'),
+      scores: [0, 0],
+    };
+    expect(decisions).toEqual([decision]);
+    expect(await kindsOf(pool, lost.id)).toBe('tool error');
   });
 });
 

@@ -82,6 +82,16 @@ const DEFINITIONS: Definition[] = [
     change: { max_running: 3 },
   },
   {
+    table: 'howdah.tool_policies',
+    row: () => ({ effect: 'once', decision: 'ask' }),
+    change: { decision: 'deny' },
+  },
+  {
+    table: 'howdah.output_filters',
+    row: () => ({ name: 'key', pattern: 'key' }),
+    change: { action: 'block' },
+  },
+  {
     table: 'howdah.quotas',
     row: () => ({ metric: 'runs', period: 'day', max_value: 5 }),
     change: { max_value: 6 },

@@ -28,6 +28,19 @@ test('every tenant has them, and their parameters are JSON Schemas', async () =>
   }
 });
 
+test('one that was deleted and is inserted by hand says what it does as before', async () => {
+  const tenant = await makeTenant(db.pool);
+  const own = `from howdah.tools where tenant_id = $1 and name = 'now'`;
+  const before = await one(db.pool, `select description, parameters ${own}`, [tenant]);
+  await db.pool.query(`delete ${own}`, [tenant]);
+  await db.pool.query(
+    `insert into howdah.tools (tenant_id, name, kind) values ($1, 'now', 'builtin')`,
+    [tenant],
+  );
+  expect(await one(db.pool, `select description, parameters ${own}`, [tenant])).toEqual(before);
+  expect(before.description).not.toBe('');
+});
+
 test('the parameters of http_request are a schema that asks for a URL', async () => {
   const { parameters } = await one(
     db.pool,

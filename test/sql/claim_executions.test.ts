@@ -237,7 +237,10 @@ describe('claim_executions', () => {
     expect(again?.messages).toEqual([
       { seq: 1, role: 'user', content: 'Where is A-1001?' },
       { seq: 2, step_seq: 2, role: 'assistant', content: null, tool_calls: calls },
-      { seq: 3, step_seq: 3, role: 'tool', content: '"shipped"', tool_call_id: 'c1' },
+      {
+        ...{ seq: 3, step_seq: 3, role: 'tool', content: '"shipped"', tool_call_id: 'c1' },
+        trust: 'external',
+      },
     ]);
     expect(again?.attempts).toMatchObject([
       { seq: 3, kind: 'tool', name: 'order_status' },

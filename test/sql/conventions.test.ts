@@ -13,7 +13,7 @@ const OURS = `('howdah'::regnamespace, 'howdah_private'::regnamespace)`;
 /** node-pg-migrate makes this table before there is anything of ours. */
 const FOREIGN_TABLES = ['howdah_private.migrations'];
 
-const PROCEDURES_THAT_COMMIT = ['howdah.ask(text,text,text)'];
+const PROCEDURES_THAT_COMMIT = ['howdah.ask(text,text,text)', 'howdah.tail(uuid,text)'];
 
 /** Only the owner of the parent may add partitions. */
 const DEFINERS_OF_THE_OWNER = [
@@ -24,9 +24,11 @@ const DEFINERS_OF_THE_OWNER = [
 
 /** Has fewer rights than its caller. */
 const DEFINERS_OF_THE_TOOLS = [
+  'howdah_private.plan_watch(text)',
   'howdah_private.read_rows(text,text,text[],integer,integer,double precision)',
   'howdah_private.read_rows_as_tool(text,text,text[],integer,integer,double precision)',
   'howdah_private.run_bound(text,jsonb,text)',
+  'howdah_private.watched_inputs(text,text[])',
 ];
 
 /** What the triggers of immutable tables let pass; the engine alone may call them. */
@@ -39,15 +41,32 @@ const DEFINERS_OF_THE_ERASER = [
 
 /** Dynamic SQL, and why nobody's input can reach it. */
 const DYNAMIC_SQL: Record<string, string> = {
+  'howdah_private.watched_inputs(text,text[])':
+    'is there for expressions that are not ours, and has no more rights than that',
+  'howdah_private.watchable(text)': 'no definer; the schema comes from the catalogue',
+  'howdah_private.touched_rows(jsonb,text,integer,integer,bigint)':
+    'which tables a call changed is known when it is over; names are quoted by format()',
   'howdah_private.tg_hooks__grant()':
     "an owner's trigger; what it formats comes from the catalogue",
   'howdah_private.settle_partitions()': 'names come from the catalogue, settings from a function',
+  'howdah_private.set_watch(regclass,howdah.table_triggers)':
+    'no definer; names come from the catalogue and an id',
+  'howdah_private.run_statements(text[])':
+    "no definer and granted to nobody; what it is given is quoted by format, or a function's definition from the catalogue",
+  'howdah_private.run_in_schema(text,text)':
+    'no definer and granted to nobody: functions an owner applies, with his own rights',
   'howdah_private.run_bound(text,jsonb,text)':
     'is there for SQL that is not ours, and has no more rights than that',
   'howdah_private.rows_of_query(text,text,text[],integer,integer,double precision)':
     'is there for queries that are not ours, and can do nothing but read what they may',
+  'howdah_private.rows_gone(jsonb)': 'as touched_rows',
+  'howdah_private.plan_watch(text)':
+    'plans expressions that are not ours, and has no more rights than that',
   'howdah_private.ensure_month(timestamp with time zone)':
     'names and bounds come from a time, quoted by format',
+  'howdah_private.drop_watch(uuid)': 'no definer; names come from the catalogue and an id',
+  'howdah_private.call_settled(text,jsonb,text)':
+    'a tool is tried and watched as run_bound runs it',
   'howdah.register_sql_tool(text)': 'no definer; what it formats is a regprocedure, not the text',
 };
 
@@ -100,6 +119,9 @@ const NO_FOREIGN_KEY: Record<string, string> = {
     'read from the agent, or checked by _110_check_version; never deleted',
   'howdah.executions.workflow_id': 'as agent_id',
   'howdah.executions.workflow_version_id': 'as agent_version_id',
+  'howdah.executions.table_trigger_id': 'written by the trigger of that watch; it may be gone',
+  'howdah.webhook_deliveries.execution_id': 'none points at executions; the run it tells of',
+  'howdah.watched_rows.execution_id': 'none points at executions; inserted with its run',
   'howdah.executions.parent_execution_id':
     'none points at executions; checked by the insert trigger',
   'howdah.executions.root_execution_id': 'none points at executions; copied from the parent',
@@ -111,6 +133,7 @@ const NO_FOREIGN_KEY: Record<string, string> = {
   'howdah.questions.call_id': 'a call of a message, no row',
   'howdah_private.inbox.call_id': 'a call of a message, no row',
   'howdah.questions.execution_id': 'none points at executions; asked under the lock of the run',
+  'howdah.feedback_entries.execution_id': 'none points at executions; held as it is written',
   'howdah.questions.root_execution_id': 'none points at executions; copied from the run',
   'howdah.approvals.execution_id': 'none points at executions; copied from the question',
   'howdah_private.inbox.execution_id':
@@ -174,6 +197,7 @@ const NOT_AUDITED: Record<string, string> = {
   'howdah.audit_log': 'the log itself',
   'howdah.board_entries': 'what runs share; says who wrote it',
   'howdah.executions': 'the hot path; created_by, and controls are audited where they are made',
+  'howdah.feedback_entries': 'said by give_feedback, which audits it',
   'howdah.mail': 'what runs and people write, with who did; nobody changes it',
   'howdah.messages': 'the log of a run: immutable',
   'howdah.prompt_versions': 'immutable, with created_by; made by an edit that is audited',
@@ -184,6 +208,8 @@ const NOT_AUDITED: Record<string, string> = {
   'howdah.status_transitions': 'rows of the schema itself',
   'howdah.steps': 'the log of a run: immutable',
   'howdah.todos': 'the notes of a conversation',
+  'howdah.watched_rows': 'beside each run of a watched table: the hot path',
+  'howdah.webhook_deliveries': 'what webhooks were told, and when; they themselves are audited',
   'howdah.workflow_versions': 'immutable, with created_by; made by an edit that is audited',
 };
 
@@ -580,6 +606,17 @@ describe('conventions', () => {
       ).toEqual(FOREIGN_TABLES);
     });
 
+    test('stand on every column that users see: beside the column, or for its name in sql/62_columns.sql', async () => {
+      expect(
+        await names(
+          `select c.oid::regclass || '.' || a.attname as name
+           from pg_class as c join pg_attribute as a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+           where c.relnamespace = 'howdah'::regnamespace and c.relkind in ('r', 'p', 'v') and not c.relispartition
+             and col_description(c.oid, a.attnum) is null order by 1`,
+        ),
+      ).toEqual([]);
+    });
+
     test('stand on every public function, enum and domain', async () => {
       expect(
         await names(
@@ -717,7 +754,7 @@ describe('conventions', () => {
              and (p.pronamespace <> 'howdah_private'::regnamespace or not exists (
                select from pg_trigger as t where t.tgfoid = p.oid))`,
         ),
-      ).toEqual([]);
+      ).toEqual(['tg__watch']); // on tables of users
     });
   });
 

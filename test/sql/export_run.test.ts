@@ -107,6 +107,9 @@ describe('the document of a run', () => {
           'live_children',
           'ancestors',
           'contents_erased_at',
+          // whom this installation tells, and which of its tables began it
+          'callback_url',
+          'table_trigger_id',
         ],
       ],
     );

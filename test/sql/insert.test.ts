@@ -154,6 +154,60 @@ describe('inserting executions', () => {
     await client.end();
   });
 
+  test('gives each of its rows what its own agent says', async () => {
+    await makeAgent(db.pool, { name: 'thrifty', max_steps: 3, max_tokens: 100, max_cost: '0.5' });
+    const rows = await all(
+      db.pool,
+      `insert into howdah.executions (agent_id, input, max_tokens)
+       select howdah.agent(name), 'x', case when i = 4 then 5 end
+       from unnest(array['thrifty', 'thrifty', 'support', 'thrifty']) with ordinality as u (name, i)
+       returning max_steps, max_tokens, max_cost, max_seconds,
+         (select a.name from howdah.agent_versions as v join howdah.agents as a on a.id = v.agent_id
+          where v.id = agent_version_id)`,
+    );
+    const thrifty = { name: 'thrifty', max_steps: 3, max_cost: '0.5', max_seconds: 600 };
+    expect(rows).toEqual([
+      { ...thrifty, max_tokens: '100' },
+      { ...thrifty, max_tokens: '100' },
+      { name: 'support', max_steps: 7, max_tokens: null, max_cost: null, max_seconds: 30 },
+      { ...thrifty, max_tokens: '5' },
+    ]);
+  });
+
+  test('sees from the next row on what its own functions change of an agent', async () => {
+    const client = await openSession(db.url);
+    const changing = (edit: string) =>
+      client.query(`
+      create or replace function pg_temp.change(i int) returns text language plpgsql as $$ begin
+        if i = 3 then ${edit}; end if;
+        return 'x';
+      end $$`);
+    const insert = `insert into howdah.executions (agent_id, input)
+      select howdah.agent('fickle'), pg_temp.change(i) from generate_series(1, 4) as i`;
+    await makeAgent(db.pool, { name: 'fickle', max_steps: 1 });
+    await changing(`update howdah.agents set max_steps = 2 where name = 'fickle'`);
+    const runs = await all(client, `${insert} returning id`);
+    expect(
+      await all(
+        client,
+        `select e.max_steps, v.version from howdah.executions as e
+         join howdah.agent_versions as v on v.id = e.agent_version_id where e.id = any ($1) order by e.id`,
+        [runs.map(({ id }) => id)],
+      ),
+    ).toEqual([
+      { max_steps: 1, version: 1 },
+      { max_steps: 1, version: 1 },
+      { max_steps: 2, version: 2 },
+      { max_steps: 2, version: 2 },
+    ]);
+    await changing(`update howdah.agents set is_active = false where name = 'fickle'`);
+    expect(await refusal(client.query(insert))).toMatchObject({
+      code: 'HWCNF',
+      message: `agent 'fickle' is not active`,
+    });
+    await client.end();
+  });
+
   test('refuses a version of another agent, also afterwards', async () => {
     const other = await makeAgent(db.pool);
     const { current_version_id: theirs } = await one(

@@ -22,6 +22,7 @@ import {
 
 /** Functions that act past row-level security, callable by tenants, and what keeps the tenants apart in each. */
 const REVIEWED: Record<string, string> = {
+  redeliver: 'deliveries of current_tenant(), by id',
   accept_mcp_tool: 'servers of current_tenant(), by name',
   add_input: 'controlled()',
   answer_question: 'asked()',
@@ -33,15 +34,23 @@ const REVIEWED: Record<string, string> = {
   current_user_role: 'the session itself',
   delete_agent: 'current_tenant(), looked for with the id',
   delete_workflow: 'current_tenant(), looked for with the id',
+  agent_permission: 'agents and workflows of current_tenant(), looked for with the id',
   agent_row: 'current_tenant(), looked for with the id',
+  take_request_key: 'keys of current_tenant() and of who asks',
   workflow_row: 'current_tenant(), looked for with the id',
   erase_user: 'user_of_tenant()',
   execution_row: 'current_tenant(), looked for with the id',
   export_user_data: 'user_of_tenant()',
+  give_feedback: 'runs of current_tenant(), looked for with the id',
+  follow_own: 'runs of current_tenant(), looked for with the id',
   fork_execution: 'controlled()',
   hidden_agents: 'agents of current_tenant()',
   is_any_worker_alive: 'tells of the installation, which has no tenant',
+  keep_request_answer: 'keys of current_tenant() and of who asks',
   may: 'the role of the session and grants of current_tenant()',
+  accept_mcp_prompt: 'a server of current_tenant(), by name',
+  mcp_log_level: 'sessions of current_tenant()',
+  offered_tools: 'agents and workflows of current_tenant()',
   pause_execution: 'controlled()',
   permit: 'the role of the session',
   permit_agent: 'agent_permission()',
@@ -54,6 +63,7 @@ const REVIEWED: Record<string, string> = {
   faulty_workflows: 'workflows of current_tenant()',
   refuse_builtin_settings: 'looks at what it was given, and for secrets of current_tenant()',
   refuse_engine: 'looks at what it was given',
+  refuse_http_tool: 'looks at what it was given, and for secrets of current_tenant()',
   refuse_mcp_server: 'looks at what it was given',
   refuse_owned: 'systems of current_tenant()',
   refuse_question_settings: 'looks at what it was given',
@@ -73,9 +83,12 @@ const REVIEWED: Record<string, string> = {
   sees_agent: 'hidden_agents() of whoever asks, which knows no other tenant',
   send_message: 'session_of()',
   session_state: 'session_of()',
+  set_mcp_log_level: 'sessions of current_tenant()',
   settle_system: 'rows of current_tenant(), by name',
+  subscribe_mcp: 'sessions of current_tenant()',
   switch_agent: 'session_of()',
   system_rows: 'rows of current_tenant(), by name',
+  unsubscribe_mcp: 'sessions of current_tenant()',
 };
 
 /** Keys without tenant_id that a tenant may write all columns of, and what refuses another tenant's before they are asked. */

@@ -410,6 +410,48 @@ describe('a message that comes between the look and the wait', () => {
     });
   });
 
+  test('a transaction that controls a run and then writes to its agent does not wait for who delivers to that run', async () => {
+    const waiting = async (agent: string) => {
+      const id = await makeRun(db.pool, { agent_id: agent });
+      await claim(db.pool, worker, [id]);
+      await receive(db.pool, id, { wait_seconds: 600 });
+      await park(id);
+      return id;
+    };
+    const agent = await makeAgent(db.pool);
+    const [controlled, other] = [await waiting(agent), await waiting(agent)];
+    const person = await openSession(db.url);
+    const writer = await openSession(db.url);
+    await person.query('begin');
+    await person.query('select howdah.pause_execution($1)', [controlled]);
+    const written = writer.query(
+      `insert into howdah.mail (to_execution_id, content) values ($1, 'to the paused one')`,
+      [controlled],
+    );
+    await isBlocked(db.pool, writer); // it has the mailbox, and waits for the run
+    await write(person, { to_agent_id: agent, content: 'to whoever reads' });
+    await person.query('commit');
+    await written;
+    await Promise.all([person.end(), writer.end()]);
+    expect(await standing(controlled)).toMatchObject({ status: 'paused', has_inbox: true });
+    // its sender locks nobody, so a job looks who waits
+    expect(await standing(other)).toMatchObject({ status: 'waiting' });
+    const jobs = await all(
+      db.pool,
+      `select j.payload from graphile_worker._private_jobs as j
+       join graphile_worker._private_tasks as t on t.id = j.task_id where t.identifier = 'deliver_mail'`,
+    );
+    expect(jobs).toEqual([{ payload: { agent_id: agent, tenant_id: tenant } }]);
+    await db.pool.query('select howdah_private.deliver_mail($1, $2)', [tenant, agent]);
+    expect(await standing(other)).toMatchObject({ status: 'queued', waiting_for: null });
+    await db.pool.query('select howdah_private.deliver_mail($1, $2)', [tenant, agent]);
+    const foreign = await makeTenant(db.pool);
+    await db.pool.query('select howdah_private.deliver_mail($1, $2)', [foreign, agent]);
+    await db.pool.query('select howdah.cancel_execution(unnest($1::uuid[]))', [
+      [controlled, other],
+    ]);
+  });
+
   test('a run that waits between two attempts is left waiting', async () => {
     const agent = await makeAgent(db.pool);
     const id = await makeRun(db.pool, { agent_id: agent });

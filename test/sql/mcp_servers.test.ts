@@ -330,7 +330,7 @@ describe('MCP servers', () => {
       await makeServer('one', { configuration: { url, secrets: { 'X-Key': 'held' } } });
       expect(await refusal(db.pool.query(`select howdah.remove_secret('held')`))).toMatchObject({
         code: 'HWCNF',
-        message: expect.stringContaining('of MCP server one'),
+        message: expect.stringContaining('used by MCP server one'),
       });
     });
 
@@ -386,5 +386,84 @@ describe('MCP servers', () => {
       is_new: false,
       is_well: true,
     });
+  });
+
+  test('what it may ask is part of how it is reached: another answer means another connection', async () => {
+    const revision = () =>
+      one(
+        db.pool,
+        'select howdah_private.mcp_server(tenant_id, id) as row from howdah.mcp_servers as s where id = $1',
+        [server],
+      );
+    const jobs = () =>
+      one(
+        db.pool,
+        `select coalesce(max(revision), 0) as n from graphile_worker._private_jobs where key = $1`,
+        [`mcp ${server}`],
+      );
+    const set = (change: string) =>
+      db.pool.query(`update howdah.mcp_servers set ${change} where id = $1`, [server]);
+    const before = (await revision()).row;
+    expect(before).toMatchObject({ sampling_model: null, allows_elicitation: false });
+    const asked = Number((await jobs()).n);
+    await set('allows_elicitation = true');
+    const asking = (await revision()).row;
+    await set(
+      `sampling_model_id = (select id from howdah.models where name = 'default' and tenant_id = '${tenant}')`,
+    );
+    const sampling = (await revision()).row;
+    expect(sampling).toMatchObject({
+      sampling_model: { name: 'default' },
+      allows_elicitation: true,
+    });
+    expect(new Set([before, asking, sampling].map((row) => row.revision)).size).toBe(3);
+    expect(Number((await jobs()).n)).toBe(asked + 2);
+    await set('sampling_model_id = null, allows_elicitation = false');
+    expect((await revision()).row.revision).toBe(before.revision);
+  });
+
+  test('a tool that reads by the protocol may be repeated, whatever the server is trusted with', async () => {
+    await record(
+      { name: 'read_resource', annotations: { readOnlyHint: true, protocol: 'resources/read' } },
+      { name: 'find', annotations: { readOnlyHint: true } },
+    );
+    const effects = Object.fromEntries((await toolsOf()).map(({ name, effect }) => [name, effect]));
+    expect(effects).toEqual({ search__find: 'once', search__read_resource: 'pure' });
+  });
+
+  test('a file is kept once for its run, and so many at most', async () => {
+    const run = (
+      await one(
+        db.pool,
+        'insert into howdah.executions (agent_id, input) values ($1, $2) returning id',
+        [agent, 'x'],
+      )
+    ).id;
+    const keep = (name: string, type = 'text/plain') =>
+      one(
+        db.pool,
+        `select howdah_private.keep_mcp_file($1, $2, $3, 'abc', '{"server": "search"}') as id`,
+        [run, name, type],
+      );
+    const first = await keep('a');
+    expect(await keep('a')).toEqual(first);
+    expect(await keep('a', 'text/csv')).not.toEqual(first);
+    expect(
+      await one(db.pool, 'select * from howdah.resources where id = $1', [first.id]),
+    ).toMatchObject({
+      execution_id: run,
+      metadata: { server: 'search', trust: 'external', written_by_execution_id: run },
+    });
+    for (let n = 2; n < 200; n += 1) await keep(`b${n}`);
+    expect(await refusal(keep('one more'))).toMatchObject({ code: 'HWQTA' });
+    expect(await keep('a')).toEqual(first);
+    expect(
+      await refusal(
+        one(
+          db.pool,
+          `select howdah_private.keep_mcp_file(howdah.uuid_v7(), 'a', 'text/plain', '', '{}')`,
+        ),
+      ),
+    ).toMatchObject({ code: 'HWNTF' });
   });
 });

@@ -29,6 +29,7 @@ const WRITES: Record<string, string> = {
   todos: `insert into howdah.todos (session_id, title) select id, 'x' from howdah.sessions`,
   resources: `insert into howdah.resources (name, type, bytes) values ('x', 'text/plain', 'x')`,
   mail: `insert into howdah.mail (to_agent_id, content) values (howdah.agent('desk'), 'x')`,
+  feedback_entries: `select howdah.give_feedback(id, 1) from howdah.executions where status = 'queued'`,
   agents: `update howdah.agents set description = 'x' where name = 'desk'`,
   agent_models: `delete from howdah.agent_models`,
   agent_tools: `update howdah.agent_tools set requires_approval = true`,
@@ -45,6 +46,8 @@ const WRITES: Record<string, string> = {
   models: `update howdah.models set input_price = 1`,
   tools: `update howdah.tools set requires_approval = false`,
   approvals: `delete from howdah.approvals`,
+  tool_policies: `insert into howdah.tool_policies (effect, decision) values ('once', 'ask')`,
+  output_filters: `insert into howdah.output_filters (name, pattern) values ('x', 'x')`,
   concurrency_limits: `insert into howdah.concurrency_limits (agent_id, max_running) values (howdah.agent('desk'), 1)`,
   quotas: `insert into howdah.quotas (metric, period, max_value) values ('runs', 'month', 1000000)`,
   grants: `insert into howdah.grants (agent_id, role, permission) values (howdah.agent('desk'), 'member', 'read')`,
@@ -52,10 +55,12 @@ const WRITES: Record<string, string> = {
   retention_policies: `insert into howdah.retention_policies (keep_runs_days) values (9)`,
   secrets: `select howdah.remove_secret('openai')`,
   api_keys: `update howdah.api_keys set name = 'x'`,
+  alert_rules: `insert into howdah.alert_rules (name, query) values ('x', 'select 1')`,
+  webhooks: `insert into howdah.webhooks (url) values ('https://hooks.example.com/')`,
 };
 
 /** Tables the application writes by functions alone. */
-const BY_FUNCTION = ['agent_systems', 'secrets'];
+const BY_FUNCTION = ['agent_systems', 'feedback_entries', 'secrets'];
 
 /** What acts by itself: on a run of the user, on one in the state it wants. */
 const ACTS: Record<string, string> = {
@@ -83,14 +88,19 @@ const ACTS: Record<string, string> = {
   run_schedule: `select howdah.run_schedule(id) from howdah.schedules`,
   delete_agent: `select howdah.delete_agent(howdah.agent('development'))`,
   delete_workflow: `select howdah.delete_workflow(howdah.workflow('nightly'))`,
+  give_feedback: `select howdah.give_feedback(id, 0.5) from howdah.executions where status = 'queued'`,
   answer_question: `select howdah.answer_question(id, 'yes') from howdah.questions`,
 };
 
 /** What takes an admin. */
 const MANAGES: Record<string, string> = {
+  accept_mcp_prompt: `select howdah.accept_mcp_prompt('search', 'brief')`,
   accept_mcp_tool: `select howdah.accept_mcp_tool('search', 'find')`,
   apply_agent_system: APPLY,
+  use_alert_rules: `select howdah.use_alert_rules()`,
+  use_tool_policies: `select howdah.use_tool_policies('strict')`,
   create_api_key: `select howdah.create_api_key('x')`,
+  redeliver: `select howdah.redeliver(coalesce((select id from howdah.webhook_deliveries limit 1), howdah.uuid_v7()))`,
   revoke_api_key: `select howdah.revoke_api_key(coalesce((select id from howdah.api_keys limit 1), howdah.uuid_v7()))`,
 };
 
@@ -100,6 +110,7 @@ const OTHER_FUNCTIONS: Record<string, string> = {
   reject: 'answer_question',
   remove_secret: 'the write of secrets',
   ask: 'run',
+  tail: 'reads a run, and tells it',
   erase_user: 'admins alone: personal_data.test.ts',
   uuid_v7: 'gives an id',
   uuid_v7_floor: 'gives an id',
@@ -140,6 +151,11 @@ describe('permissions', () => {
       [tenant_id],
     );
     await db.pool.query(
+      `insert into howdah.webhook_deliveries (tenant_id, execution_id, event, url, payload, next_attempt_at)
+       values ($1, howdah.uuid_v7(), 'execution.completed', 'https://hooks.example.com/', '{}', now())`,
+      [tenant_id],
+    );
+    await db.pool.query(
       `with made as (
          insert into howdah.workflows (tenant_id, name, type) values ($1, 'nightly', 'chain') returning id
        )
@@ -164,6 +180,9 @@ describe('permissions', () => {
        ), offered as (
          insert into howdah.mcp_tools (tenant_id, server_id, name, description, parameters, annotations, digest, status)
          select $1, id, 'find', 'x', '{"type": "object"}', '{}', 'x', 'new' from server
+       ), said as (
+         insert into howdah.mcp_prompts (tenant_id, server_id, name, description, template, variables, digest, status)
+         select $1, id, 'brief', 'x', 'Be brief.', '{}', 'x', 'new' from server
        )
        insert into howdah.agent_servers (tenant_id, agent_id, server_id) select $1, $2, id from server`,
       [tenant_id, desk],

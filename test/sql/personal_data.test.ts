@@ -66,6 +66,10 @@ async function talk(user: { id: string; name: string }, canary: string): Promise
   });
   const child = await work(run, canary, sing);
   await ask(user, run, canary);
+  await db.pool.query(
+    `insert into howdah.feedback_entries (execution_id, score, comment, created_by) values ($1, 1, $2, $3)`,
+    [run, canary, user.name],
+  );
   const lost = await makeRun(db.pool, columns);
   const error = {
     code: 'provider',
@@ -185,6 +189,7 @@ describe.each(['anonymise', 'delete'])('erased (%s)', (mode) => {
       new Set([
         'howdah.api_keys',
         'howdah.executions',
+        'howdah.feedback_entries',
         'howdah.messages',
         'howdah.questions',
         'howdah.resources',
@@ -387,6 +392,7 @@ test('an export has everything in it, one JSON document a line', async () => {
     'session',
     'run',
     'run',
+    'feedback',
     'resource',
   ]);
   expect(lines[0]).toMatchObject({ format: 'howdah-user', version: 1, username: ada.name });
@@ -399,7 +405,8 @@ test('an export has everything in it, one JSON document a line', async () => {
     children: [{}],
   });
   expect(lines[4]).toMatchObject({ execution: { id: lost, error: { message: canary } } });
-  expect(lines[5]).toMatchObject({ name: canary });
+  expect(lines[5]).toMatchObject({ score: 1, comment: canary });
+  expect(lines[6]).toMatchObject({ name: canary });
   expect(JSON.stringify(lines[3].messages)).toContain(canary);
 });
 
@@ -412,7 +419,7 @@ test('a redacted export has the same structure, and nothing that was said', asyn
   const rows = await all(db.pool, 'select howdah.export_user_data($1, true) as line', [ada.id]);
   const lines = rows.map(({ line }) => line);
   const plain = (await whole(db.pool, ada.id)).map(({ line }) => JSON.parse(line));
-  const kinds = ['user', 'api_key', 'session', 'run', 'run', 'answer', 'resource'];
+  const kinds = ['user', 'api_key', 'session', 'run', 'run', 'answer', 'feedback', 'resource'];
   expect(plain.map(({ kind }) => kind)).toEqual(kinds);
   expect(lines.map(({ kind }) => kind)).toEqual(kinds);
   for (const line of lines.filter(({ kind }) => kind !== 'api_key')) {
@@ -453,7 +460,7 @@ test('a redacted export has the same structure, and nothing that was said', asyn
     cause: { reason: 'ENOTFOUND' },
   });
   expect(lines[5]).toMatchObject({ question_kind: 'question', answer: '[redacted]' });
-  expect(lines[6]).toMatchObject({ name: '[redacted]', type: 'text/plain' });
+  expect(lines[7]).toMatchObject({ name: '[redacted]', type: 'text/plain' });
   // field by field the same, but for the contents
   for (const [at, line] of lines.entries()) {
     const { contents: _, ...fields } = line;
@@ -484,6 +491,7 @@ test('every column that names a person is one that erasure knows', async () => {
     'audit_log.user_id', // who did what stays: docs/personal-data.md
     'data_keys.wrapped_by', // a key, no person
     'executions.created_by',
+    'feedback_entries.created_by',
     'mail.created_by',
     'prompt_versions.created_by',
     'questions.answered_by',

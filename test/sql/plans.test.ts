@@ -214,6 +214,16 @@ describe('with a history of several months', () => {
       });
     });
 
+    test('of metrics counts what is live by its index and scans no log', async () => {
+      const touched = await touchedBy((client) =>
+        client.query('select * from howdah_private.metrics()'),
+      );
+      expect(
+        touched.filter(({ seq, relation }) => seq > 0 || !/^executions_/.test(relation)),
+      ).toEqual([]);
+      expect(touched.length).toBeGreaterThan(0);
+    });
+
     test('of a claim opens the months of its runs and nothing else', async () => {
       const id = await makeRun(db.pool, { agent_id: known.agent });
       const worker = await makeWorker(db.pool);

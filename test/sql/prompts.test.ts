@@ -261,7 +261,12 @@ describe('an agent', () => {
       code: 'HWINV',
       message: expect.stringContaining('customer is missing'),
     });
-    expect(await refusal(run({ customer: 7 }))).toMatchObject({ code: 'HWINV' });
+    const unfit = await refusal(run({ customer: 7 }));
+    expect(unfit).toMatchObject({
+      code: 'HWINV',
+      message: expect.stringMatching(/^input_data for prompt prompt \d+: customer /),
+    });
+    expect(JSON.parse(unfit.detail ?? '')).toMatchObject({ field: 'input_data' });
     expect((await run({ customer: 'Ada', more: 1 })).rowCount).toBe(1);
     await db.pool.query(
       `update howdah.agents set prompt_values = '{"customer": "Eve"}' where id = $1`,

@@ -39,6 +39,28 @@ const REFERENCES: Record<string, string[]> = {
   concurrency_limits: ['agent_id'],
 };
 
+/** What is told of the checks below. */
+const TOLD: Record<string, string> = {
+  name_is_not_empty: 'name must not be empty',
+  limits_are_positive: 'limits must be positive',
+  max_cost_is_finite: 'max_cost must be finite',
+  prices_are_not_negative: 'prices must not be negative',
+  prices_are_finite: 'prices must be finite',
+  base_url_is_http: 'base_url must be http',
+  context_tokens_are_positive: 'context_tokens must be positive',
+  name_fits_the_wire: 'name must fit the wire',
+  timeout_is_between_a_millisecond_and_an_hour: 'timeout must be between a millisecond and an hour',
+  agent_tools_name_their_agent: 'agent tools must name their agent',
+  metadata_is_an_object: 'metadata must be an object',
+  max_value_is_zero_or_more: 'max_value must be zero or more',
+  requests_have_a_period: 'requests must have a period',
+  a_grant_is_to_a_user_or_to_a_role: 'a grant must be to a user or to a role',
+  position_counts_from_one: 'position must count from one',
+  type_is_a_mime_type: 'type must be a mime type',
+  at_least_one_run_may_be_at_work: 'at least one run must be allowed to be at work',
+  runs_are_kept_for_a_day_at_least: 'runs must be kept for a day at least',
+};
+
 async function insert(table: string, values: Record<string, unknown>) {
   const given = (REFERENCES[table] ?? []).map((name) => [name, ids[name]]);
   const row = { ...WHOLE[table], ...Object.fromEntries(given), ...values };
@@ -124,7 +146,7 @@ describe('a row that a check refuses is told with its fields and the fix', () =>
     const refused = await refusal(insert(table, values));
     expect(refused).toMatchObject({
       code: 'HWINV',
-      message: `the row of ${table} is refused: ${constraint.replaceAll('_', ' ')}`,
+      message: `the row of ${table} is refused: ${TOLD[constraint]}`,
       hint: expect.stringMatching(fix),
       constraint,
     });
@@ -141,7 +163,7 @@ describe('a row that a check refuses is told with its fields and the fix', () =>
       await refusal(db.pool.query('update howdah.agents set max_tokens = -1 where id = $1', [id])),
     ).toMatchObject({
       code: 'HWINV',
-      message: 'the row of agents is refused: limits are positive',
+      message: 'the row of agents is refused: limits must be positive',
     });
   });
 
@@ -161,7 +183,7 @@ describe('a row that a check refuses is told with its fields and the fix', () =>
 
   test.each([
     ['agent_id => null', 'agent_id is missing'],
-    ["metadata => '[1]'", 'metadata is an object'],
+    ["metadata => '[1]'", 'metadata must be an object'],
   ])('a run with %s', async (argument, message) => {
     const [column, value] = argument.split(' => ');
     const text =
@@ -187,6 +209,58 @@ test('every check has a comment that says what to do', async () => {
   );
   expect(rows.length).toBeGreaterThan(80);
   expect(rows.filter(({ fix }) => !/^[A-Z].{15,}\.$/.test(fix ?? ''))).toEqual([]);
+});
+
+test('a row that is there already is left to Postgres, so that an upsert meets no trigger', async () => {
+  const tools = `insert into howdah.tools (name, kind, description) values ('twice', 'custom', $1)`;
+  await db.pool.query(tools, ['first']);
+  const refused = await refusal(db.pool.query(tools, ['second']));
+  expect(refused).toMatchObject({ code: '23505', constraint: 'tools_tenant_id_name_key' });
+  await db.pool.query(`${tools} on conflict do nothing`, ['third']);
+  await db.pool.query(
+    `${tools} on conflict (tenant_id, name) do update set description = excluded.description`,
+    ['fourth'],
+  );
+  expect(await all(db.pool, `select description from howdah.tools where name = 'twice'`)).toEqual([
+    { description: 'fourth' },
+  ]);
+});
+
+describe('a rule is told as one', () => {
+  const rulesOf = () =>
+    all<{ name: string; told: string }>(
+      db.pool,
+      `select distinct c.conname as name, howdah_private.rule_told(c.conname, (
+         select jsonb_agg(a.attname) from pg_attribute as a where a.attrelid = c.conrelid and a.attnum = any (c.conkey)
+       )) as told
+       from pg_constraint as c
+       where c.contype = 'c' and c.connamespace = 'howdah'::regnamespace and c.conparentid = 0`,
+    );
+
+  test('whatever the check is called: it says what must be, and not what is', async () => {
+    const rules = await rulesOf();
+    expect(rules.length).toBeGreaterThan(80);
+    const told =
+      /^([a-z0-9_]+ )*(must (not )?(be|have|count|fit|say|name) |must be \w|may be there$)/;
+    expect(rules.filter((rule) => !told.test(rule.told))).toEqual([]);
+    expect(rules.filter((rule) => rule.told === rule.name.replaceAll('_', ' '))).toEqual([
+      { name: 'must_be_uuid_v7', told: 'must be uuid v7' },
+    ]);
+  });
+
+  test.each([
+    ['limits_are_positive', 'limits must be positive'],
+    ['max_cost_is_finite', 'max_cost must be finite'],
+    ['prices_are_not_negative', 'prices must not be negative'],
+    ['name_is_not_blank_and_at_most_100_long', 'name must be not blank and at most 100 long'],
+    ['sequence_order_counts_from_one', 'sequence_order must count from one'],
+    ['a_run_that_writes_has_a_tree', 'a run that writes must have a tree'],
+    ['agent_tools_name_their_agent', 'agent tools must name their agent'],
+    ['at_least_one_run_may_be_at_work', 'at least one run must be allowed to be at work'],
+    ['only_tools_that_do_something_exist', 'only tools that do something may be there'],
+  ])('%s: %s', async (name, told) => {
+    expect((await rulesOf()).find((rule) => rule.name === name)?.told).toBe(told);
+  });
 });
 
 test('every check of a table that runs do not write is told in words', async () => {

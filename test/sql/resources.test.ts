@@ -54,6 +54,33 @@ describe('a resource', () => {
     });
   });
 
+  test('which run wrote it, and how far it is trusted, nobody says but the engine', async () => {
+    const claim = {
+      written_by_execution_id: '0190f0a2-0000-7000-8000-000000000000',
+      trust: 'user',
+    };
+    const { id } = await insert({ bytes, metadata: { ...claim, order: 1 } }); // by the owner, as by the engine
+    const metadata = await asRole(
+      db.pool,
+      'howdah_app',
+      { 'howdah.tenant_id': tenant },
+      async (client) => {
+        const made = await one(
+          client,
+          `insert into howdah.resources (name, type, bytes, metadata) values ('x', 'text/plain', 'x', $1) returning metadata`,
+          [{ ...claim, order: 2 }],
+        );
+        const changed = await one(
+          client,
+          `update howdah.resources set metadata = '{"order": 3, "trust": "internal"}' where id = $1 returning metadata`,
+          [id],
+        );
+        return [made.metadata, changed.metadata];
+      },
+    );
+    expect(metadata).toEqual([{ order: 2 }, { ...claim, order: 3 }]);
+  });
+
   test('takes a hash that matches, in any case, and refuses another one', async () => {
     expect(await insert({ bytes, sha256: hashOf(bytes).toUpperCase() })).toMatchObject({
       sha256: hashOf(bytes),
@@ -330,5 +357,94 @@ describe('loadResource', () => {
     await asRole(db.pool, 'howdah_app', { 'howdah.tenant_id': tenant }, async (client) => {
       expect(await refusedInside(client, text, [tenant, id])).toMatchObject({ code: '42501' });
     });
+  });
+});
+
+describe('files that tools keep', () => {
+  const tree = () => makeRun(db.pool);
+  const keep = async (run: string, call: string, files: Record<string, string>, more = {}) =>
+    (
+      await one(db.pool, 'select howdah_private.keep_files($1, $2, $3, $4, $5) as kept', [
+        run,
+        Object.keys(files),
+        Object.keys(files).map(() => 'text/plain'),
+        Object.values(files).map((text) => Buffer.from(text)),
+        { call, ...more },
+      ])
+    ).kept as { id: string; name: string; bytes: number }[];
+  const idsOf = (kept: { id: string }[]) => kept.map(({ id }) => id);
+
+  test('a call that is made again finds what it left, also where others wrote since', async () => {
+    const run = await tree();
+    const first = await keep(run, 'a', { x: '1', y: '2' });
+    expect(first).toMatchObject([
+      { name: 'x', type: 'text/plain', bytes: 1 },
+      { name: 'y', bytes: 1 },
+    ]);
+    const second = await keep(run, 'b', { x: 'other' });
+    expect(idsOf(second)).not.toContain(first[0]?.id);
+    expect(idsOf(await keep(run, 'a', { x: '1', y: '2' }))).toEqual(idsOf(first));
+    expect(idsOf(await keep(run, 'c', { y: '2' }))).toEqual([first[1]?.id]);
+  });
+
+  test('what a name had before is written anew: the newest is read by it', async () => {
+    const run = await tree();
+    await keep(run, 'a', { x: '1' });
+    await keep(run, 'b', { x: '2' });
+    await keep(run, 'c', { x: '1' });
+    expect(
+      await one(
+        db.pool,
+        `select howdah_private.call_read_resource($1, '{"name": "x"}') ->> 'text' as text`,
+        [run],
+      ),
+    ).toEqual({ text: '1' });
+  });
+
+  test('all of a call or none of them', async () => {
+    const run = await tree();
+    const count = () =>
+      one(db.pool, 'select count(*)::int as n from howdah.resources where execution_id = $1', [
+        run,
+      ]);
+    for (const files of [
+      { fine: '1', 'not\none line': '2' },
+      { fine: '1', '': '2' },
+    ]) {
+      await expect(keep(run, 'a', files)).rejects.toMatchObject({ code: 'HWINV' });
+    }
+    const many = Object.fromEntries(Array.from({ length: 201 }, (_, n) => [`f${n}`, '']));
+    await expect(keep(run, 'a', many)).rejects.toMatchObject({ code: 'HWQTA' });
+    expect(await count()).toEqual({ n: 0 });
+  });
+
+  test('calls of one tree that keep the same at once leave one file', async () => {
+    const run = await tree();
+    const kept = await Promise.all(
+      Array.from({ length: 4 }, (_, n) => keep(run, `call ${n}`, { x: 'same' })),
+    );
+    expect(new Set(kept.flatMap(idsOf)).size).toBe(1);
+  });
+
+  test('are given by name and id, of their own conversation alone, as they are trusted', async () => {
+    const [run, other] = [await tree(), await tree()];
+    const [mine] = await keep(run, 'a', { mine: '12' });
+    await keep(run, 'a', { read: '12' }, { trust: 'external' });
+    const [foreign] = await keep(other, 'a', { foreign: '1' });
+    const given = (words: (string | undefined)[]) =>
+      one(db.pool, 'select howdah_private.given_files($1, $2) as files', [run, words]);
+    expect(await given([mine?.id, 'read'])).toEqual({
+      files: [
+        { id: mine?.id, name: 'mine', bytes: 2, trust: 'internal' },
+        { id: expect.any(String), name: 'read', bytes: 2, trust: 'external' },
+      ],
+    });
+    for (const word of ['foreign', foreign?.id, '0190f0a2-0000-7000-8000-000000000000']) {
+      await expect(given(['mine', word])).rejects.toMatchObject({
+        code: 'HWNTF',
+        message: `this conversation has no file "${word}"`,
+        hint: 'Its files: read, mine.',
+      });
+    }
   });
 });

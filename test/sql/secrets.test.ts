@@ -298,8 +298,8 @@ describe('remove_secret', () => {
       await client.query('savepoint attempt');
       expect(await refusal(remove(client, 'openai'))).toMatchObject({
         code: 'HWCNF',
-        message: `secret 'openai' is used by the models fast`,
-        detail: '{"models": ["fast"], "secret": "openai"}',
+        message: `secret 'openai' is used by model fast`,
+        detail: '{"secret": "openai", "used_by": ["model fast"]}',
       });
       await client.query('rollback to savepoint attempt');
       expect(await remove(client, 'openai', true)).toMatchObject({
@@ -327,17 +327,17 @@ describe('remove_secret', () => {
       [
         'update howdah.tools set configuration = $2 where id = $1',
         [tool.id, naming('by_hand')],
-        'of tool http_request',
+        'tool http_request',
       ],
       [
         'insert into howdah.agent_tools (tenant_id, agent_id, tool_id, configuration) values ($1, $2, $3, $4)',
         [acme, agent_id, tool.id, naming('by_hand')],
-        'of tool http_request of agent caller',
+        'tool http_request of agent caller',
       ],
       [
         `insert into howdah.models (tenant_id, name, provider, model, secret_name) values ($1, 'by hand', 'openai', 'x', $2)`,
         [acme, 'by_hand'],
-        'by hand',
+        'model by hand',
       ],
     ];
     for (const [text, values, user] of used) {
@@ -350,7 +350,7 @@ describe('remove_secret', () => {
         ]) {
           expect(await refusedInside(client, removal), removal).toMatchObject({
             code: 'HWCNF',
-            message: `secret 'by_hand' is used by the models ${user}`,
+            message: `secret 'by_hand' is used by ${user}`,
           });
         }
         await client.query(`select howdah.remove_secret('by_hand', true)`);

@@ -4,6 +4,9 @@ import { all, makeAgent, makeSession, one, refusal, rolledBack } from './support
 
 /** Limited by a check or trigger of its own, and how it says so. */
 const OF_THEIR_OWN: Record<string, string> = {
+  'executions.callback_url': 'refuse_unfit_run',
+  'executions.client_tools': 'refuse_client_tools',
+  'executions.history': 'refuse_history',
   'executions.idempotency_key': 'refuse_unfit_run',
   'executions.input': 'tg_executions__prepare',
   'executions.input_data': 'refuse_unfit_run',
@@ -16,6 +19,7 @@ const OF_THEIR_OWN: Record<string, string> = {
   'todos.note': 'note_has_at_most_4000_characters',
   'todos.title': 'title_has_1_to_500_characters',
   'tools.name': 'name_fits_the_wire',
+  'webhooks.url': 'url_is_http',
 };
 
 let db: TestDatabase;

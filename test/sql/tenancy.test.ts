@@ -16,6 +16,7 @@ const READABLE = [
   'agent_tools',
   'agent_versions',
   'agents',
+  'alert_rules',
   'api_keys',
   'approvals',
   'audit_log',
@@ -26,14 +27,18 @@ const READABLE = [
   'execution_timeline',
   'execution_tree',
   'executions',
+  'feedback_entries',
   'grants',
   'hooks',
   'mail',
+  'mcp_prompts',
   'mcp_servers',
   'mcp_tools',
+  'message_sources',
   'messages',
   'model_usage',
   'models',
+  'output_filters',
   'permissions',
   'plan_tasks',
   'prompt_versions',
@@ -51,12 +56,17 @@ const READABLE = [
   'skills',
   'status_transitions',
   'steps',
+  'table_triggers',
   'tenants',
   'todos',
   'tool_performance',
+  'tool_policies',
   'tools',
   'users',
   'version_labels',
+  'watched_rows',
+  'webhook_deliveries',
+  'webhooks',
   'workflow_agents',
   'workflow_versions',
   'workflows',
@@ -468,6 +478,17 @@ describe('tenants', () => {
         `select tenant_id, created_by from howdah.run('development', 'hi')`,
       );
       expect(run).toEqual({ tenant_id: a, created_by: login });
+      // what an insert of an owner remembers of an agent
+      expect(
+        await one(
+          client,
+          `insert into howdah.executions (agent_id, input)
+           select a.id, set_config('howdah.pinned_terms',
+             array[a.id::text, $1, a.current_version_id::text, '777', null, null, null, null]::text, false)
+           from howdah.agents as a where a.name = 'development' returning max_steps`,
+          [a],
+        ),
+      ).toEqual({ max_steps: 50 });
       await client.end();
     });
 

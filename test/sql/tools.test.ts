@@ -54,6 +54,58 @@ describe('parameters are checked when they are written', () => {
     expect(refusal.message).toContain(words);
   });
 
+  test.each<[object, string, string]>([
+    [
+      { properties: { a: { $ref: 'http://169.254.169.254/x' } } },
+      'properties.a',
+      'to another document',
+    ],
+    [{ properties: { a: { $ref: 'other.json#/x' } } }, 'properties.a', 'to another document'],
+    [{ properties: { a: { items: [{ $ref: '#/$defs/A' }] } } }, 'properties.a.items[0]', 'nowhere'],
+    [{ $defs: { a: { not: { $ref: '#/$defs/b' } } } }, '$defs.a.not', 'nowhere'],
+    [{ anyOf: [{}, { $ref: '#/%FF' }] }, 'anyOf[1]', 'nowhere'],
+  ])('%j, which no value could be checked against, is refused', async (schema, path, words) => {
+    const refusal = await makeTool({ parameters: { type: 'object', ...schema } }).catch(
+      (error) => error,
+    );
+    expect(refusal).toMatchObject({
+      code: 'HWINV',
+      message: expect.stringMatching(`leads ${words}$`),
+      hint: expect.stringContaining('$defs'),
+    });
+    expect(JSON.parse(refusal.detail)).toEqual({
+      field: 'parameters',
+      path: `parameters.${path}.$ref`,
+    });
+  });
+
+  test('it is refused to the application in the same words', async () => {
+    const { id } = await one(db.pool, `select id from howdah.tenants where slug = 'default'`);
+    const refused = await asRole(db.pool, 'howdah_app', { 'howdah.tenant_id': id }, (client) =>
+      client
+        .query(
+          `insert into howdah.tools (name, kind, parameters) values ('x', 'custom', '{"type": "object", "$defs": {"a": {"$ref": "x"}}}')`,
+        )
+        .catch((error) => error),
+    );
+    expect(refused).toMatchObject({
+      code: 'HWINV',
+      message: expect.stringContaining('another document'),
+    });
+  });
+
+  test.each([
+    { properties: { $ref: { type: 'string' }, a: { enum: [{ $ref: 'x' }] } } },
+    {
+      properties: { a: { $ref: '#/$defs/a' }, b: { $ref: '#' } },
+      $defs: { a: { items: { $ref: '#/$defs/a' } } },
+    },
+    { properties: { a: { $ref: '#/definitions/x~1y%20z' } }, definitions: { 'x/y z': true } },
+    { properties: { a: { $ref: '#x' } }, $defs: { a: { $anchor: 'x' } } },
+  ])('%j refers to what is there', async (schema) => {
+    await expect(makeTool({ parameters: { type: 'object', ...schema } })).resolves.toBeTruthy();
+  });
+
   test('what is no schema of an object is refused by a constraint that says so', async () => {
     await expect(makeTool({ parameters: { type: 'string' } })).rejects.toMatchObject({
       constraint: 'parameters_are_a_schema_of_an_object',
@@ -586,6 +638,7 @@ describe('the configuration of http_request is checked where it is written', () 
     [{ secrets: { authorization: { secret_name: 'shop' } } }, /hosts/],
     [{ secrets: { authorization: { secret_name: 'shop', hosts: ['*'] } } }, /hosts/],
     [{ allow: ['http://x.com/'] }, /allow/],
+    [{ allow: 'http://x.com/' }, /allow/],
     [{ secrets: { 'bad name': { secret_name: 'shop', hosts: ['x.org'] } } }, /secrets/],
     [{ secrets: { a: { secret_name: 'shop', hosts: ['x.org'], prefix: 'a\nb' } } }, /prefix/],
     [{ secrets: { authorization: 'Bearer abcdef1234567890' } }, /holds a key/],

@@ -38,6 +38,8 @@ const ROWS = [
   `insert into howdah.hooks (tenant_id, event, function) values ($1, 'before_run', 'shop.on_event')`,
   `insert into howdah.concurrency_limits (tenant_id, agent_id, max_running) values ($1, $3, 9)`,
   `insert into howdah.quotas (tenant_id, scope, subject_id, metric, period, max_value) values ($1, 'agent', $3, 'tokens', 'month', 1e9)`,
+  `insert into howdah.tool_policies (tenant_id, agent_id, effect, decision) values ($1, $3, 'pure', 'allow')`,
+  `insert into howdah.output_filters (tenant_id, name, pattern, is_active) values ($1, $2, $2, false)`,
   `insert into howdah.grants (tenant_id, agent_id, role, permission) values ($1, $3, 'viewer', 'edit')`,
   `insert into howdah.retention_policies (tenant_id, keep_runs_days) values ($1, 999)`,
   `insert into howdah.secrets (tenant_id, name, fingerprint) values ($1, $2, '')`,
@@ -57,8 +59,18 @@ const ROWS = [
    values ($1, $2, 'http', '{"url": "https://mcp.example.com/"}')`,
   `insert into howdah.mcp_tools (tenant_id, server_id, name, description, parameters, annotations, digest, status)
    select $1, id, $2, $2, '{}', '{}', $2, 'new' from howdah.mcp_servers where tenant_id = $1`,
+  `insert into howdah.mcp_prompts (tenant_id, server_id, name, description, template, variables, digest, status)
+   select $1, id, $2, $2, $2, '{}', $2, 'new' from howdah.mcp_servers where tenant_id = $1`,
   `insert into howdah.agent_servers (tenant_id, agent_id, server_id)
    select $1, $3, id from howdah.mcp_servers where tenant_id = $1 and name = $2`,
+  `insert into howdah.alert_rules (tenant_id, name, query, is_active) values ($1, $2, 'select ' || quote_literal($2), false)`,
+  `insert into howdah.webhooks (tenant_id, url, secret_name) values ($1, 'https://hooks.example.com/' || $2, $2)`,
+  `insert into howdah.webhook_deliveries (tenant_id, webhook_id, execution_id, event, url, payload, next_attempt_at)
+   select $1, id, howdah.uuid_v7(), 'execution.completed', url, jsonb_build_object('type', $2::text), now() from howdah.webhooks where tenant_id = $1`,
+  `insert into howdah.table_triggers (tenant_id, table_name, agent_id, input, key_columns)
+   values ($1, $2, $3, $2, '{id}')`,
+  `insert into howdah.watched_rows (execution_id, tenant_id, table_trigger_id, row_key, watches)
+   select howdah.uuid_v7(), $1, id, '{"id": 1}', array[id] from howdah.table_triggers where tenant_id = $1`,
   `insert into howdah.version_labels (tenant_id, agent_id, version, label) values ($1, $3, 1, 'production')`,
   `insert into howdah.agent_systems (tenant_id, name, source, digest) values ($1, $2, $2, $2)`,
   `insert into howdah.agent_system_versions (tenant_id, agent_system_id, version, source, digest, resolved)
@@ -95,6 +107,11 @@ async function fillTenant(pool: pg.Pool, tenant_id: string, worker: string, mark
   await pool.query(
     `insert into howdah.board_entries (tenant_id, root_execution_id, key, value, written_by_execution_id)
      values ($1, $2, $3, to_jsonb($3::text), $2)`,
+    [tenant_id, run, mark],
+  );
+  await pool.query(
+    `insert into howdah.feedback_entries (tenant_id, execution_id, score, comment, created_by)
+     values ($1, $2, 1, $3, $3)`,
     [tenant_id, run, mark],
   );
   await pool.query(

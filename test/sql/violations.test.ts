@@ -176,6 +176,12 @@ describe('violations', () => {
     );
   });
 
+  test('trusted_too_far: a run has read more than its level says', async () => {
+    expect(
+      await breaking((of) => `update howdah.executions set trust = 'user' where id = '${of.done}'`),
+    ).toMatchObject([{ rule: 'trusted_too_far', execution_id: runs.done }]);
+  });
+
   test('message_gap: a message is missing', async () => {
     expect(
       await breaking((of) => `delete from howdah.messages where execution_id = '${of.live}'`),

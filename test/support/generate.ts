@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { migrateUp } from '../../src/db/migrate.ts';
 import { systemFileSchema } from '../../src/systems/file-schema.ts';
 import { migrateQueue } from '../../workers/migrate-queue.ts';
+import { clientOperations } from './client-operations.ts';
 import { licencesPage, productionDependencies } from './licences.ts';
 import { dumpSchema } from './schema-dump.ts';
 import { sql, startInFolder, withDatabase } from './server.ts';
@@ -22,6 +23,10 @@ let stale = 0;
 const systemSchema = systemFileSchema();
 write('src/systems/agent-system.v1.json', `${JSON.stringify(systemSchema, null, 2)}\n`);
 write('sql/10_private/agent_system_schema.sql', systemSchemaFunction(systemSchema));
+write(
+  'src/client/operations.generated.ts',
+  clientOperations((await import('../../src/api/rest/description.ts')).description),
+);
 write('docs/licences.md', licencesPage(productionDependencies()));
 try {
   await sql(server.url, `create database ${name}`);

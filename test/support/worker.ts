@@ -7,9 +7,10 @@ import { createProviders, findProvider } from '../../src/providers/registry.ts';
 import type { MasterKeys } from '../../src/secrets/master-keys.ts';
 import { calculatorTool } from '../../src/tools/calculator.ts';
 import { createEgress } from '../../src/tools/egress.ts';
+import { extractTool } from '../../src/tools/extract.ts';
 import { httpRequestTool } from '../../src/tools/http-request.ts';
 import { runCodeTool } from '../../src/tools/run-code.ts';
-import { startWorker, type Worker } from '../../workers/main.ts';
+import { startWorker, type Worker, type WorkerOptions } from '../../workers/main.ts';
 
 export type TestWorkerOptions = {
   /** The URL of an OpenAI-compatible server, what OPENAI_BASE_URL would be. */
@@ -27,7 +28,7 @@ export type TestWorkerOptions = {
   /** What secrets are opened with. */
   masterKeys?: MasterKeys;
   log?: Logger;
-};
+} & Pick<WorkerOptions, 'metrics' | 'observe'>;
 
 /** A worker in this process, as `howdah worker` starts it. */
 export function startTestWorker(url: string, options: TestWorkerOptions = {}): Promise<Worker> {
@@ -41,6 +42,7 @@ export function startTestWorker(url: string, options: TestWorkerOptions = {}): P
       calculatorTool,
       httpRequestTool({ allowPrivate: options.egressAllow ?? [] }),
       runCodeTool(),
+      extractTool,
     ],
     mcp: {
       egress: createEgress({ allowPrivate: options.egressAllow ?? [] }),
@@ -53,6 +55,8 @@ export function startTestWorker(url: string, options: TestWorkerOptions = {}): P
     ...(options.resourceFolder ? { resourceFolder: options.resourceFolder } : {}),
     ...(options.masterKeys ? { masterKeys: options.masterKeys } : {}),
     log: options.log ?? pino({ level: 'silent' }),
+    metrics: options.metrics,
+    observe: options.observe,
     provider: (model) => findEngine(engines, model) ?? findProvider(providers, model),
   });
 }

@@ -51,6 +51,7 @@ const FULL: JsonObject = {
       output_price: 1,
       context_tokens: 9000,
     },
+    quick: { provider: 'openai', model: 'y' },
   },
   tools: {
     full: {
@@ -80,6 +81,9 @@ const FULL: JsonObject = {
       description: 'Finds.',
       trusts_annotations: true,
       is_active: false,
+      roots: [{ uri: 'file:///srv', name: 'all' }],
+      sampling_model: 'quick',
+      allows_elicitation: true,
     },
   },
   prompts: {

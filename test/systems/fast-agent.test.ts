@@ -295,6 +295,27 @@ describe('an MCP server', () => {
     expect(servers(yaml)).toEqual({ entries: { x: entry }, notes: [] });
   });
 
+  test('says what it may ask, and where it may work', () => {
+    const { entries, notes: told } = servers(
+      'x: {command: y, sampling: {model: openai.gpt-5-mini}, elicitation: {mode: forms}, roots: [{uri: "file:///srv/docs", name: docs}, {uri: "file:///x", server_uri_alias: "file:///mnt"}]}, z: {command: z, elicitation: {mode: auto-cancel}, sampling: {model: "openai.gpt-5?reasoning=high"}}',
+    );
+    expect(entries).toEqual({
+      x: {
+        type: 'stdio',
+        command: 'y',
+        roots: [{ uri: 'file:///srv/docs', name: 'docs' }, { uri: 'file:///mnt' }],
+        sampling_model: 'gpt-5-mini',
+        allows_elicitation: true,
+      },
+      z: { type: 'stdio', command: 'z', sampling_model: 'gpt-5' },
+    });
+    expect(told).toEqual([
+      expect.stringMatching(
+        /sampling: what goes along with the model "openai.gpt-5\?reasoning=high"/,
+      ),
+    ]);
+  });
+
   test.each([
     ['x: {url: "https://mcp.example.org/sse"}', 'it speaks SSE, and http here is streamable HTTP'],
     [
@@ -342,7 +363,7 @@ describe('an MCP server', () => {
     });
     expect(notes(all)).toEqual([
       'a.md:4:9 tools.y: patterns are not carried over, name the tools: read_*',
-      'b.md:4:1 resources: of an MCP server only tools are used here',
+      'b.md:4:1 resources: what an MCP server has besides tools its agents have by read_resource and get_prompt',
       'b.md:5:9 tools.z: the agent has no such server',
       'w.md:5:1 servers: only agents have MCP servers here',
     ]);

@@ -190,7 +190,10 @@ describe('a fault has its line, its column and what was meant', () => {
     ],
     ['orchestrator: nobody', '3:15 unknown agent or workflow "nobody"'],
     // what rows refuse
-    ['models: { m: { provider: x, model: x, base_url: "ftp://x" } }', /^3:49 .*base url is http/],
+    [
+      'models: { m: { provider: x, model: x, base_url: "ftp://x" } }',
+      /^3:49 .*base_url must be http/,
+    ],
     ['models: { m: { provider: x, model: x, secret_name: nowhere } }', /^3:52 .*secret/],
     [
       'models: { m: { provider: x, model: x, base_url: "https://me:pass1234@x.org/" } }',
@@ -212,7 +215,7 @@ describe('a fault has its line, its column and what was meant', () => {
       'prompts: { p: { template: "Dear {{custmer}}", variables: { customer: { type: string } } } }',
       '3:27 template, line 1, column 6: {{custmer}} is no variable: did you mean {{customer}}?',
     ],
-    ['prompts: { p: { template: " " } }', /^3:27 .*template is not empty/],
+    ['prompts: { p: { template: " " } }', /^3:27 .*template must not be empty/],
     [
       'prompts: { p: { template: a, variables: { n: { type: integer, default: x } } } }',
       /^3:30 variables: the default of n/,
@@ -318,7 +321,7 @@ workflows:
     expect(
       lines.map((line) => line.replace(/ .*(holds a key|a key stands here).*/, ' $1')),
     ).toEqual([
-      '7:15 the row of models is refused: base url is http',
+      '7:15 the row of models is refused: base_url must be http',
       "8:18 there is no secret 'nowhere'",
       '9:18 input_price has to be at least 0',
       '12:14 holds a key',

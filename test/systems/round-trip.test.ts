@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { JsonObject } from '../../src/contracts/json.ts';
+import type { Json, JsonObject } from '../../src/contracts/json.ts';
 import { exportDocument } from '../../src/db/agent-systems.ts';
 import { readFile } from '../../src/systems/read-file.ts';
 import { writeFile } from '../../src/systems/write-file.ts';
@@ -148,6 +148,8 @@ const server = fc.oneof(
     headers: fc.constantFrom<JsonObject>({}, { 'X-Team': 'a: b' }),
     description: text,
     trusts_annotations: fc.boolean(),
+    allows_elicitation: fc.boolean(),
+    roots: fc.constantFrom<Json>([], [{ uri: 'file:///srv' }]),
     is_active: fc.boolean(),
   }).map((rest): JsonObject => ({ type: 'http', url: 'https://mcp.example.org/a?b=c', ...rest })),
   some({

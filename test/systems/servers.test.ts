@@ -251,6 +251,39 @@ agents:
     ]);
   });
 
+  test('a model that answers for a server is one that is there, and that answers', async () => {
+    const tenant = await newTenant(database.pool);
+    const file = (models: string, sampling: string) => `version: v1
+name: shop
+models: { ${models} }
+mcp_servers:
+  search: { type: http, url: "https://mcp.example.org", sampling_model: ${sampling} }
+  other: { type: http, url: "https://mcp.example.org", sampling_model: ${sampling}, allows_elicitation: true }
+`;
+    const quick = 'quick: { provider: local, model: extractive }';
+    const vectors = 'vectors: { provider: openai, model: x, purpose: embedding }';
+    const far = '  far: { type: http, url: "https://mcp.example.org", roots: [{ uri: /srv }] }\n';
+    const { lines } = await faultsOf(tenant.apply(file(quick, 'quik') + far));
+    expect(lines).toEqual([
+      '5:73 unknown model "quik", did you mean "quick"?',
+      '6:72 unknown model "quik", did you mean "quick"?',
+      '7:69 uri: a root begins with file:///',
+    ]);
+    expect((await faultsOf(tenant.apply(file(vectors, 'vectors')))).lines).toEqual([
+      "5:73 the sampling model of MCP server 'search' is none that answers",
+      "6:72 the sampling model of MCP server 'other' is none that answers",
+    ]);
+    await tenant.apply(file(quick, 'quick'));
+    expect(changes(await tenant.apply(file(quick, 'quick')))).toEqual([]);
+    const before = await jobs(tenant);
+    const without = file(quick, 'quick').replaceAll(', sampling_model: quick', '');
+    expect(changes(await tenant.apply(without))).toEqual([
+      'change mcp_server other',
+      'change mcp_server search',
+    ]);
+    expect(await jobs(tenant)).toBe(before + 2);
+  });
+
   test("a command is the owner's to write, and an admin's to keep", async () => {
     const tenant = await newTenant(database.pool);
     const text = `version: v1

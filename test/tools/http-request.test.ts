@@ -27,6 +27,8 @@ const context = (extra: Partial<BuiltinContext> = {}): BuiltinContext => ({
       ? { ok: false, error: { code: 'not_found', message: `no ${name}`, retryable: false } }
       : { ok: true, value };
   },
+  files: undefined as never, // none are read or kept
+  secondModel: undefined as never, // none is asked
   ...extra,
 });
 

@@ -2,7 +2,9 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { describe, expect, test, vi } from 'vitest';
 import type { JsonObject } from '../../src/contracts/json.ts';
+import type { MadeFile, RunFiles } from '../../src/contracts/run-files.ts';
 import type { BuiltinContext, ToolOutcome } from '../../src/contracts/tool.ts';
+import type { Trust } from '../../src/contracts/trust.ts';
 import { cameOf, ESCAPES, escapeJob } from '../../src/tools/run-code/escapes.ts';
 import { seccompFilter } from '../../src/tools/run-code/seccomp.ts';
 import { Threads } from '../../src/tools/run-code/threads.ts';
@@ -17,7 +19,8 @@ const options = HOWDAH_TEST_BWRAP === undefined ? {} : { bwrap: HOWDAH_TEST_BWRA
 const tool = runCodeTool(options);
 const languages = codeLanguages(options);
 const never = new AbortController().signal;
-const context = (signal: AbortSignal = never) => ({ signal }) as BuiltinContext;
+const context = (signal: AbortSignal = never, files?: RunFiles) =>
+  ({ signal, files, idempotency_key: 'run:1:call' }) as BuiltinContext;
 
 const works = await languages.python?.(
   {
@@ -29,6 +32,46 @@ const works = await languages.python?.(
 const noPython = works && 'message' in works ? works.message : undefined;
 if (noPython !== undefined) console.log(`Tests of Python are skipped. ${noPython}`);
 
+type TestFile = { name: string; content: string | Buffer; trust?: Trust };
+
+/** Files of a run that are kept here and nowhere else; those that may be given are trusted as they say. */
+class TestFiles implements RunFiles {
+  readonly kept: MadeFile[] = [];
+  readonly #given: readonly TestFile[];
+
+  constructor(...given: TestFile[]) {
+    this.#given = given;
+  }
+
+  async find(words: readonly string[]) {
+    const value = words.map((word) => {
+      const id = this.#given.findIndex(({ name }) => name === word);
+      const { name, content, trust = 'internal' } = this.#given[id] as TestFile;
+      return { id: String(id), name, bytes: Buffer.byteLength(content), trust };
+    });
+    return { ok: true as const, value };
+  }
+
+  async load(id: string) {
+    const { name, content } = this.#given[Number(id)] as TestFile;
+    const bytes = Buffer.from(content as Buffer);
+    return { ok: true as const, value: { name, type: 'x/y', is_text: true, bytes, sha256: '' } };
+  }
+
+  async keep(files: readonly MadeFile[]) {
+    this.kept.push(...files);
+    const value = files.map(({ name, type, bytes }, n) => ({
+      ...{ id: String(n), name, type, bytes: bytes.byteLength },
+    }));
+    return { ok: true as const, value };
+  }
+
+  /** What was kept, as text. */
+  get texts(): Record<string, string> {
+    return Object.fromEntries(this.kept.map(({ name, bytes }) => [name, bytes.toString('utf8')]));
+  }
+}
+
 function runCode(
   language: string,
   code: string,
@@ -36,13 +79,17 @@ function runCode(
     data = null,
     configuration = {},
     signal = never,
+    files,
+    resources = [],
   }: {
     data?: JsonObject | null;
+    files?: RunFiles;
+    resources?: string[];
     configuration?: JsonObject;
     signal?: AbortSignal;
   } = {},
 ): Promise<ToolOutcome> {
-  return tool.run({ language, code, data }, context(signal), configuration);
+  return tool.run({ language, code, data, resources }, context(signal, files), configuration);
 }
 
 const javascript = (code: string, more?: Parameters<typeof runCode>[2]) =>
@@ -195,6 +242,41 @@ describe('limits', () => {
   });
 
   test.each([
+    [
+      'rejects with null',
+      'async function f() { await null; for (;;) kept.push({ n: [1] }); } await f()',
+    ],
+    [
+      'rejects one of many',
+      'Promise.all(Array.from({ length: 1e6 }, (_, n) => new Promise((r) => r(Array(100).fill(n)))))',
+    ],
+    [
+      'never settles',
+      'Promise.resolve(1).then(() => { for (;;) kept.push(new Uint8Array(1000)); }).then(() => 2)',
+    ],
+    [
+      'is awaited beside others',
+      'const f = () => Promise.resolve().then(() => { for (;;) kept.push([1]); }); await Promise.all([f(), f()])',
+    ],
+  ])('of memory hold in a promise that %s', async (_, code) => {
+    const program = `globalThis.kept = [];\n${code}`;
+    expect(await javascript(program, { configuration: { memory_mb: 32 } })).toMatchObject({
+      error: { message: 'the code was stopped: it needed more than 32 MB of memory' },
+    });
+  });
+
+  test('of memory are not blamed for what the code throws, or awaits, itself', async () => {
+    expect(await javascript('throw null')).toMatchObject({
+      error: { message: expect.stringContaining('thrown: null') },
+    });
+    expect(
+      await javascript('const a = Array(1e6).fill(1); await new Promise(() => {})'),
+    ).toMatchObject({
+      error: { message: expect.stringContaining('something that never comes') },
+    });
+  });
+
+  test.each([
     ['timeout_ms', 99],
     ['timeout_ms', 60_001],
     ['timeout_ms', '1000'],
@@ -215,6 +297,247 @@ describe('limits', () => {
           message: expect.stringContaining('javascript, python'),
         },
       });
+    }
+  });
+});
+
+const MB = 1024 * 1024;
+/** A program of either language that should leave the same behind. */
+const LANGUAGES = [
+  ['JavaScript', javascript, false],
+  ['Python', python, noPython !== undefined],
+] as const;
+
+describe.each(LANGUAGES)('files of %s', (language, run, isSkipped) => {
+  const write = (name: string, content: string) =>
+    language === 'Python'
+      ? `open(${JSON.stringify(name)}, "w", newline="").write(${content}); None`
+      : `files.write(${JSON.stringify(name)}, ${content}); null`;
+  const it = test.skipIf(isSkipped);
+
+  it('come back, typed by their names, and only what was made', async () => {
+    const files = new TestFiles({ name: 'in.csv', content: 'a,b\n1,2\n' });
+    const code =
+      language === 'Python'
+        ? `text = open("in.csv").read()
+open("out.md", "w").write("# " + text)
+open("pixel.png", "wb").write(bytes.fromhex("89504e470d0a1a0a"))
+open("no.png", "w").write("no")
+open("nothing", "w").close()
+len(text)`
+        : `const text = files.read("in.csv");
+files.write("out.md", "# " + text);
+files.write("pixel.png", new Uint8Array([0, 0x89, 0x50, 0x4e, 0x47, 13, 10, 26, 10]).subarray(1));
+files.write("no.png", "no");
+files.write("nothing", "");
+text.length`;
+    expect(await run(code, { files, resources: ['in.csv'] })).toEqual({
+      ok: true,
+      trust: 'internal',
+      value: {
+        result: 8,
+        stdout: '',
+        files: expect.arrayContaining([
+          { id: expect.any(String), name: 'out.md', type: 'text/markdown', bytes: 10 },
+          { id: expect.any(String), name: 'pixel.png', type: 'image/png', bytes: 8 },
+          { id: expect.any(String), name: 'no.png', type: 'application/octet-stream', bytes: 2 },
+          { id: expect.any(String), name: 'nothing', type: 'application/octet-stream', bytes: 0 },
+        ]),
+      },
+    });
+    expect(files.kept).toHaveLength(4);
+    expect(files.texts['out.md']).toBe('# a,b\n1,2\n');
+  });
+
+  it('hold any text and any bytes', async () => {
+    const bytes = Buffer.from(Array.from({ length: 256 }, (_, n) => n));
+    const files = new TestFiles({ name: 'all', content: bytes });
+    const code =
+      language === 'Python'
+        ? `open("copy", "wb").write(open("all", "rb").read())
+open("text", "w").write("\\0é\\U0001f600")`
+        : `files.write("copy", files.bytes("all")); files.write("text", "\\0é\\u{1f600}")`;
+    await run(code, { files, resources: ['all'] });
+    expect(files.kept.find(({ name }) => name === 'copy')?.bytes).toEqual(bytes);
+    expect(files.texts.text).toBe('\0é\u{1f600}');
+  });
+
+  it('that were given and changed come back as they are now', async () => {
+    const files = new TestFiles({ name: 'a.txt', content: 'one' }, { name: 'b.txt', content: 'b' });
+    await run(write('a.txt', '"two"'), { files, resources: ['a.txt', 'b.txt'] });
+    expect(files.texts).toEqual({ 'a.txt': 'two' });
+  });
+
+  it('of a program that fails do not come back', async () => {
+    const files = new TestFiles();
+    expect(await run(`${write('a.txt', '"one"')}\nnope`, { files })).toMatchObject({ ok: false });
+    expect(files.kept).toEqual([]);
+  });
+
+  it.each([
+    ['one too many', 20, 1],
+    ['too large together', 2, 5 * MB],
+    ['too large alone', 0, 8 * MB + 1],
+  ])('%s are refused, and none is kept', async (_, last, bytes) => {
+    const files = new TestFiles();
+    const [text, loop] =
+      language === 'Python'
+        ? [`"x" * ${bytes}`, `for n in range(${last + 1}): open(f"f{n}", "w").write(text)`]
+        : [
+            `"x".repeat(${bytes})`,
+            `for (let n = 0; n <= ${last}; n += 1) files.write("f" + n, text)`,
+          ];
+    const code =
+      language === 'Python' ? `text = ${text}\n${loop}` : `const text = ${text};\n${loop}`;
+    const configuration = { memory_mb: 256 };
+    expect(await run(code, { files, configuration })).toMatchObject({
+      ok: false,
+      error: {
+        message: expect.stringMatching(
+          last === 20 ? /at most 20 files come back/ : /8388608 (come back|bytes together)/,
+        ),
+      },
+    });
+    expect(files.kept).toEqual([]);
+  });
+
+  it('of exactly the limit come back', async () => {
+    const files = new TestFiles();
+    const half = language === 'Python' ? `"x" * ${4 * MB}` : `"x".repeat(${4 * MB})`;
+    const code = `${write('a', half)}\n${write('b', half)}`;
+    expect(await run(code, { files })).toMatchObject({ ok: true });
+    expect(files.kept.map(({ bytes }) => bytes.byteLength)).toEqual([4 * MB, 4 * MB]);
+  });
+
+  it.each(['../x', '/x', 'a/b', '..', 'a\\b', 'a\u0007', ' ', 'é'.repeat(101)])(
+    'cannot be called %j',
+    async (name) => {
+      const files = new TestFiles();
+      expect(await run(write(name, '"x"'), { files })).toMatchObject({ ok: false });
+      expect(files.kept).toEqual([]);
+    },
+  );
+
+  it('given to the program make its result as little trusted as they are', async () => {
+    const files = new TestFiles({ name: 'a', content: 'x', trust: 'external' });
+    expect(await run('1', { files, resources: ['a'] })).toMatchObject({ trust: 'external' });
+    expect(await run('nope', { files, resources: ['a'] })).toMatchObject({
+      ok: false,
+      trust: 'external',
+    });
+  });
+
+  it('cannot be given when they do not fit, or have no name a program could use', async () => {
+    for (const [name, size, message] of [
+      ['large', 8 * MB + 1, /8388609 bytes together/],
+      ['a/b', 1, /no name of a file/],
+    ] as const) {
+      const files = new TestFiles({ name, content: Buffer.alloc(size) });
+      expect(await run('1', { files, resources: [name] })).toMatchObject({
+        ok: false,
+        error: { code: 'invalid_arguments', message: expect.stringMatching(message) },
+      });
+    }
+  });
+});
+
+describe('files of JavaScript', () => {
+  test('are made as the documentation shows it', async () => {
+    const page = readFileSync(new URL('../../docs/code.md', import.meta.url), 'utf8');
+    const code = /```js\n(.*?)```/s.exec(page)?.[1] ?? '';
+    const content = 'order,status\nA-1,late\nA-2,sent\nA-3,late\n';
+    const files = new TestFiles({ name: 'orders.csv', content });
+    expect(await javascript(code, { files, resources: ['orders.csv'] })).toMatchObject({
+      value: { result: 3 },
+    });
+    expect(files.texts).toEqual({ 'late.csv': 'A-1,late\nA-3,late' });
+  });
+
+  test('are read, listed and written over in the program', async () => {
+    const files = new TestFiles({ name: 'a', content: 'one' });
+    const code = `const before = files.list(); files.write("a", "three"); files.write("b", new ArrayBuffer(2), "x/y");
+      [before, files.list(), files.read("a"), files.bytes("b").length]`;
+    expect(await javascript(code, { files, resources: ['a'] })).toMatchObject({
+      value: {
+        result: [
+          [{ name: 'a', bytes: 3 }],
+          [
+            { name: 'a', bytes: 5 },
+            { name: 'b', bytes: 2 },
+          ],
+          'three',
+          2,
+        ],
+      },
+    });
+    expect(files.kept.map(({ type }) => type)).toEqual(['application/octet-stream', 'x/y']);
+  });
+
+  test.each([
+    ['a file that is not there', 'files.read("b")', /no file "b", but a: name files/],
+    ['bytes read as text', 'files.read("a")', /"a" is no text in UTF-8: read it by files.bytes/],
+    ['a type that is none', 'files.write("b", "", "csv")', /"csv" is no MIME type/],
+    ['what is neither text nor bytes', 'files.write("b", [1])', /is no text and no Uint8Array/],
+  ])('say what is wrong, and where: %s', async (_, code, message) => {
+    const files = new TestFiles({ name: 'a', content: Buffer.from([0xff]) });
+    const outcome = await javascript(`let n = 1;\n${code}`, { files, resources: ['a'] });
+    expect(outcome).toMatchObject({ ok: false, error: { cause: { line: expect.any(Number) } } });
+    expect(outcome.ok ? '' : outcome.error.message).toMatch(message);
+  });
+
+  test('the code may have a variable called files', async () => {
+    expect(await javascript('const files = [1]; files.length')).toMatchObject({
+      value: { result: 1 },
+    });
+  });
+
+  test('count in the memory of the sandbox', async () => {
+    const content = Buffer.alloc(8 * MB, 'x');
+    const code = 'const all = []; for (;;) all.push(files.bytes("a"))';
+    const files = () => new TestFiles({ name: 'a', content });
+    const options = { configuration: { memory_mb: 32 }, resources: ['a'] };
+    const stopped = { error: { message: expect.stringContaining('more than 32 MB of memory') } };
+    expect(await javascript(code, { ...options, files: files() })).toMatchObject(stopped);
+    const texts = code.replace('bytes', 'read');
+    expect(await javascript(texts, { ...options, files: files() })).toMatchObject(stopped);
+  });
+});
+
+describe.skipIf(noPython !== undefined)('files of Python', () => {
+  test.each([
+    ['a link', 'os.symlink("/usr/bin/python3", "a")', /only plain files come back.*'a' is none/],
+    ['a folder', 'os.mkdir("a")', /only plain files come back.*'a' is none/],
+    ['a name that is no text', 'open(b"\\xff", "w")', /cannot be printed/],
+    ['a million files', 'for n in range(1000): open(str(n), "w")', /at most 20 files/],
+  ])('are plain: %s is refused', async (_, code, message) => {
+    const files = new TestFiles();
+    const outcome = await python(`import os\n${code}`, { files });
+    expect(outcome).toMatchObject({ ok: false, error: { code: 'tool_failed' } });
+    expect(outcome.ok ? '' : outcome.error.message).toMatch(message);
+    expect(files.kept).toEqual([]);
+  });
+
+  test('nothing is left for the next program', async () => {
+    const files = new TestFiles();
+    await python('open("a", "w").write("x")', { files });
+    expect(await python('import os\nos.listdir(".")')).toMatchObject({ value: { result: [] } });
+  });
+
+  test('a report it forged itself keeps to the limits, or is none', async () => {
+    for (const [files, content] of [
+      ['[{"name": "a", "bytes": 5}]', 'x'],
+      ['[{"name": "a", "bytes": 1}]', 'xy'],
+      ['[{"name": "../a", "bytes": 1}]', 'x'],
+      ['[{"name": 1, "bytes": 1}]', 'x'],
+      ['[{"name": "a", "bytes": -1}]', ''],
+      ['1', ''],
+      ['null', ''],
+    ]) {
+      const kept = new TestFiles();
+      const report = `{"result": "1", "files": ${files}}\\n${content}`;
+      const code = `import os\nos.write(3, b'${report}')\nos._exit(0)`;
+      expect(await python(code, { files: kept })).toMatchObject({ ok: false });
+      expect(kept.kept).toEqual([]);
     }
   });
 });

@@ -1,7 +1,17 @@
-import { mkdtempSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { execFile } from 'node:child_process';
+import {
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import type { CustomTool, ToolContext } from '../../src/contracts/tool.ts';
@@ -52,6 +62,57 @@ async function open(taken: string[] = [], accept = async (_tools: readonly Custo
     Promise.all(opened.tools.map(async (one) => `${one.name}: ${await one.run({}, context)}`));
   return { opened, said, results };
 }
+
+test('a file that could not be loaded is tried again when it is saved as it is', async () => {
+  write('late.js', `export { late } from './_late.mjs';`);
+  const { opened, said, results } = await open();
+  expect(said[0]).toMatch(/^late\.js: Cannot find module /);
+  write('_late.mjs', tool('late', 'here'));
+  await opened.refresh();
+  expect(said).toHaveLength(1);
+  const later = new Date(Date.now() + 60_000);
+  utimesSync(join(folder, 'late.js'), later, later);
+  await opened.refresh();
+  expect(said.slice(1)).toEqual(['late.js: late']);
+  expect(await results()).toEqual(['late: here']);
+});
+
+test('a package that is not there is said with where to put it', async () => {
+  write('lost.ts', `import 'no-such-package-anywhere';`);
+  const { said } = await open();
+  expect(said[0]).toMatch(
+    /Cannot find package 'no-such-package-anywhere' .*\(npm install no-such-package-anywhere in that folder or one above it/,
+  );
+});
+
+test('a fault that a tool leaves behind ends no worker, and any other does', async () => {
+  const program = `
+    const { outliveTools } = await import('${ROOT}src/tools/stray-faults.ts');
+    const { runCustomTool } = await import('${ROOT}src/tools/custom.ts');
+    outliveTools(console.log);
+    const run = (name, run) => runCustomTool({ name, run }, {}, { signal: new AbortController().signal });
+    const results = [
+      await run('careless', () => (Promise.reject(new Error('floating')), 'ok')),
+      await run('later', () => (setTimeout(() => { throw new Error('ticking') }, 1), 'ok')),
+    ];
+    setTimeout(() => {
+      console.log(JSON.stringify(results));
+      Promise.reject(new Error('not a tool'));
+      setTimeout(() => console.log('never'), 50);
+    }, 50);`;
+  const ended = await promisify(execFile)(process.execPath, [
+    '--input-type=module',
+    '-e',
+    program,
+  ]).catch((error) => error);
+  expect(ended.stdout).toMatch(
+    /^the tool careless left a fault .*floating[\s\S]*the tool later left a fault .*ticking/,
+  );
+  expect(ended.stdout).toContain('[{"ok":true,"value":"ok"},{"ok":true,"value":"ok"}]');
+  expect(ended.stdout).not.toContain('never');
+  expect(ended.code).toBeGreaterThan(0);
+  expect(ended.stderr).toContain('not a tool');
+});
 
 test('the example of docs/tools.md: zod checks, fills in what is left out, and is told as JSON Schema', async () => {
   write('parcels.ts', EXAMPLE);

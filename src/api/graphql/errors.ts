@@ -2,9 +2,7 @@ import './environment.ts';
 import { randomBytes } from 'node:crypto';
 import { isSafeError } from 'postgraphile/grafast';
 import { GraphQLError } from 'postgraphile/graphql';
-import { isConnectionLoss } from '../../db/sqlstate.ts';
-import { BUSY } from '../admission.ts';
-import { type ClientError, explain, type PgError } from './database-errors.ts';
+import { type ClientError, explainFailure } from '../database-errors.ts';
 import { withoutChoices } from './plugins/inputs.ts';
 
 /** Writes down what a client was not told, with the id that he was. */
@@ -26,9 +24,7 @@ export function createMaskError(log: ErrorLog): (error: GraphQLError) => GraphQL
       const { statusCode: _, ...extensions } = cause.extensions ?? {};
       return restated(error, cause.message, { code: 'HWINV', ...extensions });
     }
-    const told = isPgError(cause)
-      ? (explain(cause) ?? explainWaiting(cause))
-      : (explainMissing(cause) ?? explainWaiting(cause));
+    const told = explainMissing(cause) ?? explainFailure(cause);
     if (told) return restated(error, told.message, told.extensions);
     const id = randomBytes(6).toString('hex');
     log(cause, id);
@@ -89,28 +85,4 @@ function explainMissing(error: unknown): ClientError | undefined {
   return table === undefined
     ? undefined
     : { message: `there is no such row in ${table}`, extensions: { code: 'HWNTF' } };
-}
-
-/** node-pg's words for a connection that did not come free in time. */
-function explainWaiting(error: unknown): ClientError | undefined {
-  if (isConnectionLoss(error) && !/^timeout exceeded/.test(String((error as Error).message))) {
-    const message = 'the database cannot be reached';
-    return {
-      message,
-      extensions: { code: 'EUNREACHABLE', hint: 'Try again in a moment; /readyz tells when.' },
-    };
-  }
-  if (
-    !(error instanceof Error) ||
-    !/^timeout exceeded when trying to connect/.test(error.message)
-  ) {
-    return undefined;
-  }
-  const message = 'every connection to the database is in use; try again in a moment';
-  return { message, extensions: { code: BUSY, hint: 'Ask for less at once.' } };
-}
-
-function isPgError(error: unknown): error is PgError {
-  const { code, message } = (error ?? {}) as Partial<Record<keyof PgError, unknown>>;
-  return typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) && typeof message === 'string';
 }

@@ -9,7 +9,7 @@ import type { SecretWriter } from '../../secrets/writer.ts';
 import type { Admission } from '../admission.ts';
 import type { FeedHub } from '../feed-hub.ts';
 import type { Identities } from '../login/identities.ts';
-import type { Identity } from '../login/verdict.ts';
+import { settingsFor } from '../login/settings.ts';
 import { createMaskError, type ErrorLog, withoutHelp } from './errors.ts';
 import { createPace } from './pace.ts';
 import { createAdmissionPlugin } from './plugins/admission.ts';
@@ -21,6 +21,7 @@ import { InputsPlugin } from './plugins/inputs.ts';
 import { createLimitsPlugin } from './plugins/limits.ts';
 import { NamingPlugin } from './plugins/naming.ts';
 import { PagesPlugin } from './plugins/pages.ts';
+import { ProviderConfigsPlugin } from './plugins/provider-configs.ts';
 import { createRequestsPlugin, type RequestsOptions } from './plugins/requests.ts';
 import { SecretsPlugin } from './plugins/secrets.ts';
 import { TenantKeysPlugin } from './plugins/tenant-keys.ts';
@@ -62,6 +63,7 @@ export function schemaPreset(pool: Pool): GraphileConfig.Preset {
       FeedPlugin,
       FeedRowsPlugin,
       SecretsPlugin,
+      ProviderConfigsPlugin,
       InputsPlugin,
     ],
     pgServices: [
@@ -115,7 +117,7 @@ export function servingPreset({
         if (!identity) throw new Error('a request came past the login');
         const pace = createPace();
         return {
-          pgSettings: settingsFor(identity, asking?.socket.remoteAddress),
+          pgSettings: settingsFor(identity, 'graphql', asking?.socket.remoteAddress),
           pace,
           secrets,
           tenantId: identity.tenantId,
@@ -123,25 +125,5 @@ export function servingPreset({
         };
       },
     },
-  };
-}
-
-/**
- * As whom the statements of a request run: set within each of its transactions only, so that a connection carries
- * nothing over to the next request. The role of a token is none of the database's; `howdah.permissions` knows it.
- */
-function settingsFor(
-  { tenantId, userId, role, scopes = [], apiKeyId = '' }: Identity,
-  address = 'unknown',
-): Record<string, string> {
-  return {
-    role: 'howdah_app',
-    'howdah.tenant_id': tenantId,
-    'howdah.user_id': userId ?? '',
-    'howdah.role': role,
-    'howdah.scopes': scopes.join(','),
-    'howdah.api_key_id': apiKeyId,
-    'howdah.client': `graphql ${address.replace(/^::ffff:/, '')}`,
-    statement_timeout: '5000',
   };
 }

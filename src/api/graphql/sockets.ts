@@ -9,11 +9,11 @@ import type { HowdahError } from '../../contracts/errors.ts';
 import { type Admission, BUSY, createAdmission } from '../admission.ts';
 import type { Bounds } from '../bounds.ts';
 import type { Identities } from '../login/identities.ts';
+import { createSocketLogins, type SocketLoginOptions } from '../login/socket-logins.ts';
 import { answerBare } from '../problem.ts';
 import type { CountRequest } from '../request-quotas.ts';
 import type { Pace } from './pace.ts';
 import { MAX_REQUEST_BYTES } from './preset.ts';
-import { createSocketLogins, type SocketLoginOptions } from './socket-logins.ts';
 
 const PING_MS = 12_000;
 /** How long a subscription may wait for its beginning. */

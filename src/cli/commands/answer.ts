@@ -2,8 +2,11 @@ import type { Command } from 'commander';
 import { HowdahError } from '../../contracts/errors.ts';
 import { answerQuestion } from '../../db/questions.ts';
 import { knownQuestion, questionId } from '../ids.ts';
-import type { CliIo } from '../output.ts';
+import { type CliIo, printJson } from '../output.ts';
+import { API_OPTION, apiFor } from '../over-api.ts';
 import { jsonOption, settle } from '../questions.ts';
+
+type Options = { data?: string };
 
 /** `howdah answer ID TEXT`: answers a question of any kind. */
 export function register(command: Command, io: CliIo): void {
@@ -11,7 +14,8 @@ export function register(command: Command, io: CliIo): void {
     .argument('<id>', 'the question')
     .argument('[text]', 'the answer; of an effect: done, again or give_up')
     .option('--data <json>', 'the answer as JSON; of done the result of the call')
-    .action(async (name: string, text: string | undefined, options: { data?: string }) => {
+    .option(...API_OPTION)
+    .action(async (name: string, text: string | undefined, options: Options, self: Command) => {
       const data = jsonOption('data', options.data);
       if (text === undefined && data === undefined) {
         throw new HowdahError('EUSAGE', 'an answer is missing', {
@@ -19,6 +23,12 @@ export function register(command: Command, io: CliIo): void {
         });
       }
       const id = questionId(name);
+      const api = await apiFor(io, self);
+      if (api) {
+        const given = { answer: text ?? null, ...(data !== undefined && { data }) };
+        const question = await api.call('answerQuestion', { params: { id }, body: given });
+        return io.json ? printJson(io, question) : io.out(`${question.id} ${question.status}`);
+      }
       await settle(io, async ({ pool, db }) =>
         answerQuestion(pool, await knownQuestion(db, id), text ?? null, data),
       );

@@ -1,8 +1,10 @@
 import type { Command } from 'commander';
 import type { CliIo } from '../output.ts';
-import { serve } from '../serve.ts';
+import { type StartOptions, serve, withStartOptions } from '../serve.ts';
 
 /** `howdah api`: GraphQL and health, without a worker. */
 export function register(command: Command, io: CliIo): void {
-  command.action(() => serve(io, { api: true, worker: false }));
+  withStartOptions(command).action((options: StartOptions) =>
+    serve(io, { api: true, worker: false }, options),
+  );
 }

@@ -13,7 +13,10 @@ type Options = { tenant?: string; dryRun?: true; prune?: true; watch?: true };
 /** `howdah apply FILE…`: all files or none, told object by object. */
 export function register(command: Command, io: CliIo): void {
   command
-    .argument('<files...>', 'agent system files, YAML or JSON; - reads standard input')
+    .argument(
+      '<files...>',
+      'agent system files, YAML or JSON, and folders of packs; - reads standard input',
+    )
     .option('--dry-run', 'tell what would be done, and do nothing')
     .option('--prune', 'delete what the systems own and their files no longer have')
     .option('--watch', 'apply again at each save, until Ctrl-C')

@@ -1,5 +1,6 @@
-import { createInterface } from 'node:readline';
+import { createInterface, type Interface } from 'node:readline';
 import type { Command } from 'commander';
+import { type Bell, hangBell } from '../../db/bell.ts';
 import {
   answerQuestion,
   cancelIfLive,
@@ -9,6 +10,7 @@ import {
   openSession,
   sendMessage,
 } from '../../db/conversation.ts';
+import { type Room, runChatCommand } from '../chat-commands.ts';
 import { type CliDatabase, withDatabase } from '../database.ts';
 import { exitCodes, reportOf } from '../exit-codes.ts';
 import { uuidOf } from '../ids.ts';
@@ -16,31 +18,43 @@ import { type CliIo, printError, printJson } from '../output.ts';
 import { helpAsWorker } from '../own-worker.ts';
 import { showQuestion, showTurn } from '../turn.ts';
 
-/** `howdah chat AGENT`: a conversation, one line of standard input for each message or answer. */
+type Options = { session?: string; stream?: boolean };
+
+/** `howdah chat AGENT`: a conversation, one line of standard input for each message, answer or command. */
 export function register(command: Command, io: CliIo): void {
   command
     .argument('<agent>', 'the agent, by name')
     .option('--session <id>', 'go on with this session')
-    .action((agent: string, options: { session?: string }) => chat(io, agent, options.session));
+    .option('--stream', 'show answers while they are written; so it is at a terminal')
+    .option('--no-stream', 'show answers when they are whole; so it is elsewhere')
+    .action((agent: string, options: Options) => chat(io, agent, options));
 }
 
-async function chat(io: CliIo, agent: string, known: string | undefined): Promise<void> {
+async function chat(io: CliIo, agent: string, { session: known, stream }: Options): Promise<void> {
   await withDatabase(io, async (database) => {
     const session = await openSession(database.pool, agent, known && uuidOf(known, 'a session'));
     if (io.json) printJson(io, { type: 'session', id: session });
-    else io.err(`session ${session} · a line is a message, Ctrl-D ends, Ctrl-C cancels`);
-    await helpAsWorker(io, database, () => converse(io, database, session, agent));
+    else
+      io.err(
+        `session ${session} · a line is a message, /help lists commands, Ctrl-D ends, Ctrl-C cancels`,
+      );
+    const stop = new AbortController();
+    const tokens = stream ?? (io.isTerminal && !io.json);
+    const bell = await hangBell(database.url, [], stop.signal, { tokens });
+    try {
+      await helpAsWorker(io, database, () => converse(io, database, session, agent, stop, bell));
+    } finally {
+      await bell.close();
+    }
   });
 }
 
 /** Where a conversation stands. */
-type Talk = {
-  io: CliIo;
-  database: CliDatabase;
-  session: string;
+type Talk = Room & {
+  bell: Bell;
   /** Fires at Ctrl-C. */
   stop: AbortSignal;
-  /** The run of the last message. */
+  /** The run of the last message, until it has ended. */
   run: string | undefined;
   /** What the next line answers. */
   question: OpenQuestion | undefined;
@@ -55,14 +69,19 @@ async function converse(
   database: CliDatabase,
   session: string,
   agent: string,
+  stop: AbortController,
+  bell: Bell,
 ): Promise<void> {
-  const stop = new AbortController();
   io.onInterrupt(() => stop.abort());
   const left = await openQuestionOf(database, session);
   const talk: Talk = {
     io,
     database,
     session,
+    agent,
+    bell,
+    lastRun: left.run,
+    isOver: false,
     stop: stop.signal,
     hasFailed: false,
     shown: new Map(),
@@ -70,16 +89,43 @@ async function converse(
   };
   if (talk.question) showQuestion(io, talk.question);
   // made right before it is read: a line that comes earlier would be lost
-  const lines = createInterface({ input: io.stdin, terminal: false, signal: stop.signal });
+  const lines = linesOf(io, stop);
+  prompt(lines, talk);
   for await (const line of lines) {
     if (line.trim() !== '') await say(talk, line);
-    if (stop.signal.aborted) break;
+    if (stop.signal.aborted || talk.isOver) break;
+    prompt(lines, talk);
   }
-  if (stop.signal.aborted && talk.run) {
-    await cancelIfLive(database.pool, talk.run);
-    io.err(`run ${talk.run} is cancelled`);
-  } else if (talk.question) {
-    io.err(`The run waits for your answer. Go on: howdah chat ${agent} --session ${session}`);
+  await leave(talk);
+}
+
+/** At a terminal a line can be edited, and earlier ones come back with the arrow keys. */
+function linesOf(io: CliIo, stop: AbortController): Interface {
+  const { signal } = stop;
+  if (!io.prompts) return createInterface({ input: io.stdin, terminal: false, signal });
+  const lines = createInterface({ input: io.stdin, output: io.prompts, terminal: true, signal });
+  return lines.on('SIGINT', () => {
+    // the key alone: a terminal that edits lines sends no signal
+    io.setExitCode(exitCodes.interrupted);
+    stop.abort();
+  });
+}
+
+function prompt(lines: Interface, { io, agent, question }: Talk): void {
+  if (!io.prompts) return;
+  lines.setPrompt(question ? 'answer> ' : `${agent}> `);
+  lines.prompt();
+}
+
+/** How a conversation that is over leaves its run, and the status that says so. */
+async function leave({ io, database, run, question, ...talk }: Talk): Promise<void> {
+  if (talk.stop.aborted && run) {
+    await cancelIfLive(database.pool, run);
+    io.err(`run ${run} is cancelled`);
+  } else if (question) {
+    io.err(
+      `The run waits for your answer. Go on: howdah chat ${talk.agent} --session ${talk.session}`,
+    );
     io.setExitCode(exitCodes.waitingForPerson);
   } else if (talk.hasFailed) {
     io.setExitCode(exitCodes.runFailed);
@@ -93,21 +139,22 @@ async function openQuestionOf({ pool }: CliDatabase, session: string) {
   return question ? { run, question } : { run: undefined, question: undefined };
 }
 
-/** A line answers what is asked, else it is a message; then the turn is shown until it ends or asks. */
+/** A line is a command, answers what is asked, or is a message; then the turn is shown until it ends or asks. */
 async function say(talk: Talk, line: string): Promise<void> {
-  const { io, database, session, shown } = talk;
-  try {
-    if (talk.question) await answerQuestion(database.pool, talk.question, line);
-    else talk.run = await sendMessage(database.pool, session, line);
-  } catch (error) {
-    if (!isForTheSpeaker(error)) throw error;
-    printError(io, reportOf(error)); // and the next line is another try
-    if ((error as { code: string }).code === 'HWINV' || !talk.question) return;
-  }
+  const { io, database, session, shown, bell } = talk;
+  const command = await attempt(io, () => runChatCommand(talk, line));
+  if (command.refused !== undefined || command.value) return;
+  const text = line.replace(/^\/\//, '/');
+  const said = await attempt(io, async () => {
+    if (talk.question) await answerQuestion(database.pool, talk.question, text);
+    else talk.run = await sendMessage(database.pool, session, text, bell);
+  });
+  if (said.refused && (said.refused === 'HWINV' || !talk.question)) return;
   talk.question = undefined;
   if (!talk.run) return;
+  talk.lastRun = talk.run;
   const after = shown.get(talk.run) ?? 0;
-  const turn = await showTurn(io, database.url, talk.run, after, talk.stop);
+  const turn = await showTurn(io, { pool: database.pool, bell }, talk.run, after, talk.stop);
   shown.set(talk.run, turn.seq);
   talk.question = turn.question;
   talk.hasFailed = turn.hasFailed;
@@ -115,6 +162,19 @@ async function say(talk: Talk, line: string): Promise<void> {
 }
 
 /** Refusals that another line may mend: a conversation goes on after them. */
-function isForTheSpeaker(error: unknown): boolean {
-  return ['HWINV', 'HWCNF', 'HWDEN'].includes((error as { code?: string }).code ?? '');
+const MENDABLE = ['HWINV', 'HWCNF', 'HWDEN', 'HWNTF', 'EUSAGE'];
+
+/** Does it, and tells the speaker when it was refused: the next line is another try. */
+async function attempt<T>(
+  io: CliIo,
+  work: () => Promise<T>,
+): Promise<{ value: T; refused?: undefined } | { refused: string }> {
+  try {
+    return { value: await work() };
+  } catch (error) {
+    const { code = '' } = error as { code?: string };
+    if (!MENDABLE.includes(code)) throw error;
+    printError(io, reportOf(error));
+    return { refused: code };
+  }
 }

@@ -11,7 +11,8 @@ import { withDatabase } from '../database.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { type CliIo, paint, printTable } from '../output.ts';
 import { helpAsWorker } from '../own-worker.ts';
-import { errorOf, plainText, stepLine } from '../steps.ts';
+import { plainText } from '../plain-text.ts';
+import { errorOf, stepLine } from '../steps.ts';
 
 /** `howdah demo`: customers' tickets become executions by one plain insert, and agents answer them, live. */
 export function register(command: Command, io: CliIo): void {

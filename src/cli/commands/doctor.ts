@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
-import type { Config, DefaultModel } from '../../config.ts';
+import type { Config } from '../../config.ts';
+import type { DefaultModel } from '../../contracts/default-model.ts';
 import { HowdahError } from '../../contracts/errors.ts';
 import { migrationStatus } from '../../db/migrate.ts';
 import { createPool, type Pool } from '../../db/pool.ts';

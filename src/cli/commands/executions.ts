@@ -1,4 +1,4 @@
-import { type Command, InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { listExecutions } from '../../db/queries.ts';
 import type { ExecutionStatus } from '../../db/schema.generated.ts';
 import { withDatabase } from '../database.ts';
@@ -21,7 +21,9 @@ type Options = { tenant?: string; status?: ExecutionStatus; agent?: string; limi
 export function register(command: Command, io: CliIo): void {
   command
     .option(...TENANT_OPTION)
-    .option('--status <status>', `one of ${STATUSES.join(', ')}`, status)
+    .addOption(
+      new Option('--status <status>', 'only runs that are').choices(STATUSES).argParser(status),
+    )
     .option('--agent <name>', 'only runs of this agent')
     .option('--limit <number>', 'at most so many', limit, 20)
     .action(async ({ tenant, status, agent, limit }: Options) => {

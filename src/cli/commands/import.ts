@@ -44,7 +44,11 @@ async function apply(
 ): Promise<void> {
   const name = String(imported.document.name);
   await withDatabase(io, async (database) => {
-    const plans = await applyImported(database, { name, text }, options);
+    const plans = await applyImported(
+      database,
+      { name, text },
+      { ...options, origin: 'import fast-agent' },
+    );
     if (io.json) printJson(io, { systems: plansAsJson(plans), ...report(imported) });
     else printPlans(io, plans);
   });

@@ -1,8 +1,10 @@
 import type { Command } from 'commander';
+import type { Preview } from '../../contracts/preview.ts';
 import { listQuestions } from '../../db/questions.ts';
 import { withDatabase } from '../database.ts';
 import { type CliIo, printJson, printTable } from '../output.ts';
-import { oneLine } from '../steps.ts';
+import { oneLine } from '../plain-text.ts';
+import { previewSummary } from '../preview.ts';
 
 const LIMIT = 100;
 
@@ -26,8 +28,10 @@ export function register(command: Command, io: CliIo): void {
 
 type Row = Awaited<ReturnType<typeof listQuestions>>[number];
 
-function openRow({ id, kind, run, agent, created_at, prompt }: Row) {
-  return { id, kind, run, agent, age: ageOf(created_at), prompt: oneLine(prompt, 60) };
+function openRow({ id, kind, run, agent, created_at, prompt, preview }: Row) {
+  const row = { id, kind, run, agent, age: ageOf(created_at) };
+  const changes = preview ? ` → ${oneLine(previewSummary(preview as unknown as Preview), 60)}` : '';
+  return { ...row, prompt: `${oneLine(prompt, 60)}${changes}` };
 }
 
 function fullRow(row: Row) {

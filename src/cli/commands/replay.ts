@@ -9,7 +9,7 @@ import { withDatabase } from '../database.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { knownExecution } from '../ids.ts';
 import { type CliIo, printJson } from '../output.ts';
-import { plainText } from '../steps.ts';
+import { plainText } from '../plain-text.ts';
 
 type Options = { agent?: string; version?: number };
 

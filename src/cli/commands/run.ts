@@ -7,6 +7,7 @@ import { type CliDatabase, withDatabase } from '../database.ts';
 import { showUntilEnd } from '../follow.ts';
 import { uuidOf } from '../ids.ts';
 import { type CliIo, printJson } from '../output.ts';
+import { API_OPTION, type Api, apiFor, showOverApi } from '../over-api.ts';
 import { helpAsWorker } from '../own-worker.ts';
 import { forTenant, TENANT_OPTION } from '../tenants.ts';
 
@@ -27,9 +28,12 @@ export function register(command: Command, io: CliIo): void {
   withOptions(command)
     .argument('<agent>', 'the agent, or else the workflow, by name')
     .argument('<message>', 'what to tell it; - reads standard input')
-    .action((agent: string, message: string, options: RunOptions) =>
-      start(io, agent, message, options),
-    );
+    .option(...API_OPTION)
+    .action(async (agent: string, message: string, options: RunOptions, self: Command) => {
+      const api = await apiFor(io, self);
+      if (api) return startOverApi(io, api, agent, await messageIn(io, message), options);
+      return start(io, agent, message, options);
+    });
 }
 
 /** The options `run` and `run-agent` share. */
@@ -53,7 +57,7 @@ export async function start(
   message: string,
   options: RunOptions,
 ): Promise<void> {
-  const input = message === '-' ? await piped(io) : message;
+  const input = await messageIn(io, message);
   await withDatabase(io, async (database) => {
     const id = await insert(database, agent, input, options);
     if (options.detach) {
@@ -66,6 +70,37 @@ export async function start(
       }),
     );
   });
+}
+
+/** The same over REST: whose tenant it is, the key says. */
+async function startOverApi(
+  io: CliIo,
+  api: Api,
+  agent: string,
+  message: string,
+  options: RunOptions,
+): Promise<void> {
+  if (options.tenant !== undefined) {
+    throw new HowdahError('EUSAGE', '--tenant is said over the API by the key', {
+      hint: 'Set HOWDAH_API_KEY to a key of that tenant, or leave --tenant out.',
+    });
+  }
+  const id = await api.agent(agent).run(message, {
+    ...(options.session !== undefined && { session_id: uuidOf(options.session, 'a session') }),
+    ...(options.at !== undefined && { run_at: options.at }),
+    ...(options.priority !== undefined && { priority: options.priority }),
+    ...(options.idempotencyKey !== undefined && { idempotency_key: options.idempotencyKey }),
+    ...(options.metadata !== undefined && { metadata: JSON.parse(metadataOf(options.metadata)) }),
+    ...(options.asVersion !== undefined && { version: options.asVersion }),
+    ...(options.data !== undefined && { input_data: JSON.parse(dataOf(options.data) ?? 'null') }),
+  });
+  if (options.detach) return io.json ? printJson(io, { id }) : io.out(id);
+  io.err(`execution ${id}`);
+  await showOverApi(io, api, id, { isLeftWaiting: true });
+}
+
+async function messageIn(io: CliIo, message: string): Promise<string> {
+  return message === '-' ? piped(io) : message;
 }
 
 async function piped(io: CliIo): Promise<string> {

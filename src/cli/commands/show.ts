@@ -1,9 +1,12 @@
 import type { Command } from 'commander';
 import { findExecution, stepsAfter, treeOf } from '../../db/queries.ts';
+import { questionsInTheWay } from '../../db/questions.ts';
 import { withDatabase } from '../database.ts';
 import { executionId, notFound } from '../ids.ts';
 import { type CliIo, printJson } from '../output.ts';
-import { endLine, errorOf, plainText, stepLine } from '../steps.ts';
+import { plainText } from '../plain-text.ts';
+import { questionLines } from '../questions.ts';
+import { endLine, errorOf, stepLine } from '../steps.ts';
 import { treeLines } from '../tree.ts';
 
 /** `howdah show ID`: a run as it stands: what was asked, every step, the answer; or the tree it belongs to. */
@@ -40,6 +43,9 @@ async function show(io: CliIo, id: string, isTree: boolean): Promise<void> {
     io.out(`input     ${plainText(execution.input)}`);
     for (const step of steps) {
       io.out(stepLine({ ...io, color: false }, step));
+    }
+    for (const question of await questionsInTheWay(db, id)) {
+      io.out(questionLines(question).join('\n'));
     }
     const error = errorOf(execution.error);
     if (error || execution.output !== null) {

@@ -1,12 +1,14 @@
 import type { Command } from 'commander';
 import { listTools, type OfferedTool, toolsOfAgent } from '../../db/queries.ts';
 import { withDatabase } from '../database.ts';
+import { register as registerImport } from '../import-openapi.ts';
 import { type CliIo, printJson, printTable } from '../output.ts';
 
 const LINE = 80;
 
-/** `howdah tools [AGENT]`: the tools there are, or those of one agent as its models are told them. */
+/** `howdah tools [AGENT]`: the tools there are, or those of one agent as its models are told them; `tools import-openapi`. */
 export function register(command: Command, io: CliIo): void {
+  registerImport(command, io);
   command
     .argument('[agent]', 'only its tools, as the models of its runs are told them')
     .action(async (agent: string | undefined) => {

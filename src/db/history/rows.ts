@@ -158,7 +158,7 @@ export const SAMPLE_STEPS_AND_EXECUTIONS = `
     id, tenant_id, agent_id, agent_version_id, session_id, turn, user_id, parent_execution_id, root_execution_id, depth,
     ancestors, parent_call_id, status, input, output, stop_reason, error, tokens_in, tokens_out, cost, step_count, model_count,
     message_count, max_steps, max_seconds, metrics, run_at, metadata, created_by, fence, active_ms, created_at, updated_at,
-    started_at, completed_at, children_tokens_in, children_tokens_out, children_cost, moves
+    started_at, completed_at, children_tokens_in, children_tokens_out, children_cost, moves, trust
   )
   select r.id, r.tenant_id, r.agent_id, r.version_id, r.session_id, r.turn, r.user_id, r.parent_id,
     coalesce(r.parent_id, r.id), (r.parent_id is not null)::int, case when r.parent_id is null then '{}' else array[r.parent_id] end,
@@ -169,7 +169,8 @@ export const SAMPLE_STEPS_AND_EXECUTIONS = `
     jsonb_build_object('order', 1000 + (pg_temp.hash_of(r.n, 25) & 65535), 'channel',
       (array['web', 'mail', 'chat', 'phone'])[1 + (pg_temp.hash_of(r.n, 26) & 3)]),
     'generate', 1, r.ms::bigint, r.created_at, r.started_at + r.ms * interval '1 ms', r.started_at,
-    r.started_at + r.ms * interval '1 ms', coalesce(b.tokens_in, 0), coalesce(b.tokens_out, 0), coalesce(b.cost, 0), 2
+    r.started_at + r.ms * interval '1 ms', coalesce(b.tokens_in, 0), coalesce(b.tokens_out, 0), coalesce(b.cost, 0), 2,
+    case when r.calls > 0 then 'external' else 'user' end::howdah.trust
   from sample_runs as r
   left join sums as s on s.execution_id = r.id
   left join sums as b on b.execution_id = r.child_id

@@ -1,8 +1,14 @@
 import type { Outcome } from '../../contracts/errors.ts';
 import type { JsonObject } from '../../contracts/json.ts';
-import type { ReadableColumn, ReadableTable, ReadRequest } from '../../contracts/reading.ts';
-import { type Pool, quoteName, quoteText } from '../pool.ts';
-import { readBound } from '../read-rows.ts';
+import type { ReadableColumn, ReadableTable, ReadRequest, Rows } from '../../contracts/reading.ts';
+import { quoteName, quoteText } from '../pool.ts';
+import type { ReadQuery } from './parse.ts';
+
+/** How a query of ours is run: with the rights of those of models, in whatever database. */
+export type ReadOurs = (
+  request: ReadRequest & { query: string },
+  parsed: ReadQuery,
+) => Promise<Outcome<Rows>>;
 
 /** Tables one description has at most. */
 const MOST_TABLES = 200;
@@ -18,28 +24,32 @@ const SAMPLE_LIMITS = { rows: SAMPLED_ROWS, bytes: 1_000_000, cost: 100_000, tim
  * `shop.orders`), or all without any. Values come from rows the reader may read, so they are of its tenant where rows are.
  */
 export async function describeTables(
-  pool: Pool,
+  read: ReadOurs,
   request: ReadRequest,
   names: readonly string[],
 ): Promise<Outcome<ReadableTable[]>> {
   const text = tablesQuery(request.schemas ?? [], names);
   const limits = { ...request.limits, rows: MOST_TABLES, bytes: 4_000_000, cost: null };
-  const found = await readBound(pool, { ...request, limits, query: text }, { text, calls: null });
+  const found = await read({ ...request, limits, query: text }, { text, calls: null });
   if (!found.ok) return found;
   const tables = found.value.rows as unknown as ReadableTable[];
   const sampled = names.length > 0 ? tables.slice(0, MOST_SAMPLED) : [];
-  for (const table of sampled) await addSamples(pool, request, table);
+  for (const table of sampled) await addSamples(read, request, table);
   return { ok: true, value: tables };
 }
 
 /** Where values cannot be had soon, of a view that reckons for long, there are none. */
-async function addSamples(pool: Pool, request: ReadRequest, table: ReadableTable): Promise<void> {
+async function addSamples(
+  read: ReadOurs,
+  request: ReadRequest,
+  table: ReadableTable,
+): Promise<void> {
   const columns = table.columns.map(
     ({ name }) => `left(${quoteName(name)}::text, ${SAMPLE_CHARACTERS + 1}) as ${quoteName(name)}`,
   );
   const text = `select ${columns.join(', ')} from ${quoteName(table.schema)}.${quoteName(table.name)} limit ${SAMPLED_ROWS}`;
   const asked = { ...request, limits: SAMPLE_LIMITS, query: text };
-  const found = await readBound(pool, asked, { text, calls: [] });
+  const found = await read(asked, { text, calls: [] });
   if (!found.ok) return;
   for (const column of table.columns) column.samples = samplesOf(found.value.rows, column);
 }

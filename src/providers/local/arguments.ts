@@ -1,5 +1,6 @@
 import type { Json, JsonObject } from '../../contracts/json.ts';
 import type { ToolSchema } from '../../contracts/model.ts';
+import { calculationsIn } from './expressions.ts';
 import {
   entityOf,
   enumOf,
@@ -121,6 +122,9 @@ const NAMED: readonly [RegExp, ValueKind][] = [
   [/(^|_)(url|uri|link)(_|$)/, 'url'],
 ];
 
+/** What is worked out is no single number of the question. */
+const CALCULATED = /(^|_)(expression|formula|calculation)(_|$)/;
+
 function strings(parameter: Parameter, tool: ToolSchema, question: Question): string[] {
   const { schema } = parameter;
   const texts = (kinds: ValueKind[]) => question.values.filter(({ kind }) => kinds.includes(kind));
@@ -129,6 +133,7 @@ function strings(parameter: Parameter, tool: ToolSchema, question: Question): st
     (typeof schema.format === 'string' ? FORMATS[schema.format] : undefined) ??
     NAMED.find(([pattern]) => pattern.test(parameter.name.toLowerCase()))?.[1];
   if (kind !== undefined) return texts([kind]).map(({ text }) => text);
+  if (CALCULATED.test(parameter.name.toLowerCase())) return calculationsIn(question.text);
   const ids = texts(['id', 'uuid', 'number']);
   const shapes = examplesOf(schema).map(shapeOf);
   const shaped = ids.filter(({ text }) => shapes.includes(shapeOf(text)));

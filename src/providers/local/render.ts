@@ -1,4 +1,5 @@
 import { isJsonObject, type Json, type JsonObject } from '../../contracts/json.ts';
+import { tableIn } from './table.ts';
 import { parsed, type Result } from './turn.ts';
 import { contentStems, overlap } from './words.ts';
 
@@ -14,7 +15,8 @@ export function renderResult(result: Result, question: string): string[] {
   if (troubleOf(result.content) !== null) return [];
   const lines = linesOf(result.content, contentStems(question.slice(0, MAX_READ)));
   const about = lines.length === 1 ? aboutOf(result, lines.join()) : '';
-  return lines.map((line) => `${about}${line} [${result.name}]`);
+  // behind a row of a table the name would be a cell
+  return lines.map((line) => `${about}${line}${line.endsWith('|') ? '\n' : ' '}[${result.name}]`);
 }
 
 /** The words of a failed tool call, null for one that worked. */
@@ -30,7 +32,7 @@ export function troubleOf(content: Json): string | null {
 
 function linesOf(value: Json, query: string[]): string[] {
   if (typeof value === 'string') {
-    const text = passage(value, query);
+    const text = tableText(value, query) ?? passage(value, query);
     return text === '' ? [] : [text];
   }
   if (Array.isArray(value)) return rowLines(value, query);
@@ -87,6 +89,21 @@ function scalar(value: Json): string {
       : String(value);
 }
 
+/** A table keeps its lines, as many of them as of other rows; a text without one gives nothing. */
+function tableText(text: string, query: string[]): string | null {
+  const table = tableIn(text);
+  if (table === null) return null;
+  const more = table.rows.length - MAX_ROWS;
+  const rest = more > 0 ? `… and ${more} more` : '';
+  return [
+    passage(table.before, query),
+    [...table.head, ...table.rows.slice(0, MAX_ROWS)].join('\n'),
+    [rest, passage(table.after, query)].filter(Boolean).join(', '),
+  ]
+    .filter(Boolean)
+    .join('\n\n');
+}
+
 /** A short text whole; of a long one the sentences nearest to the question, in their order. */
 function passage(text: string, query: string[]): string {
   const clean = text.replace(/\s+/g, ' ').trim();
@@ -106,6 +123,6 @@ function aboutOf(result: Result, line: string): string {
   const args = parsed(result.arguments);
   const [first, ...more] = isJsonObject(args) ? Object.values(args) : [];
   const short = (typeof first === 'string' && first.length <= 40) || typeof first === 'number';
-  if (!short || more.length > 0 || line.includes(String(first))) return '';
+  if (!short || more.length > 0 || line.includes(String(first)) || line.includes('\n')) return '';
   return `${first} — `;
 }

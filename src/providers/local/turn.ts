@@ -1,3 +1,4 @@
+import { unmarked } from '../../contracts/external-data.ts';
 import type { Json } from '../../contracts/json.ts';
 import type { Message } from '../../contracts/message.ts';
 
@@ -21,7 +22,9 @@ export function turnOf(messages: Message[]): Turn {
   const results = since.flatMap((message): Result[] => {
     const call = calls.find(({ id }) => id === message.tool_call_id);
     if (message.role !== 'tool' || call === undefined) return [];
-    return [{ name: call.name, arguments: call.arguments, content: parsed(textOf(message)) }];
+    return [
+      { name: call.name, arguments: call.arguments, content: parsed(unmarked(textOf(message))) },
+    ];
   });
   const used = new Set(calls.map(({ name }) => name));
   const last = messages[at];

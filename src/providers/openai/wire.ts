@@ -9,11 +9,12 @@ const MAX_BODY_BYTES = 64 * 1024 * 1024;
  * What may pass between us and a model server. `key` null sends no `Authorization` at all, a
  * redirect is not followed (it could lead anywhere, with the conversation), and a body has an end.
  */
-export function guardedFetch(fetch: Fetch, key: string | null): Fetch {
+export function guardedFetch(fetch: Fetch, key: string | null, traceparent?: string): Fetch {
   return async (input, init) => {
     const given = new Headers(init?.headers);
     const headers = new Headers({ 'user-agent': 'howdah' });
     for (const name of SENT) headers.set(name, given.get(name) ?? 'application/json');
+    if (traceparent) headers.set('traceparent', traceparent);
     if (key !== null) headers.set('authorization', `Bearer ${key}`);
     const response = await fetch(input, { ...init, headers, redirect: 'manual' });
     if (response.body === null) return response;

@@ -123,6 +123,7 @@ function refusedCall(call: StepRecord, error: RunError): StepRecord {
     call_id,
     ...(input === undefined ? {} : { input }),
     error,
+    trust: 'system',
     ...(annotations ? { annotations } : {}),
     messages: [message],
   };

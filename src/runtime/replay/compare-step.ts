@@ -7,9 +7,12 @@ import { messageText } from './told.ts';
 /** The first thing in which a step made now differs from the recorded one. */
 export type Difference = { field: string; recorded: Json; now: Json };
 
-/** Made anew with every run: ids of questions and children, and how long chance had a run wait. */
+/**
+ * Made anew with every run: ids of questions and children, and how long chance had a run wait. What a call was found to do
+ * is not found out again.
+ */
 const ALWAYS_NEW: Partial<Record<string, { input?: string[]; output?: string[] }>> = {
-  question: { input: ['question_id'] },
+  question: { input: ['question_id', 'dry_run'] },
   child_started: { output: ['execution_id'] },
   retry: { output: ['delay_ms', 'not_before'] },
   handoff: { output: ['agent_id', 'from', 'to'] }, // the database says it

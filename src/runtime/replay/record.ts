@@ -2,12 +2,16 @@ import type { CallRules, RunState } from '../../contracts/action.ts';
 import type { AgentDefinition, ToolDefinition } from '../../contracts/definition.ts';
 import type { ExportedMessage, ExportedRun, ExportedStep } from '../../contracts/exported-run.ts';
 import { isJsonObject } from '../../contracts/json.ts';
+import type { AskedBack } from '../../contracts/mcp-host.ts';
 import type { LoggedMessage } from '../../contracts/message.ts';
 import type { LoggedStep, StopReason } from '../../contracts/step.ts';
+import { lowestTrust, type Trust } from '../../contracts/trust.ts';
 import type { ClaimedRun } from '../../db/runs.ts';
 import { RETRIED } from '../calls.ts';
 import { foldLog } from '../fold.ts';
 import { prompted } from '../prompted.ts';
+import { trustOfEnd } from '../trust.ts';
+import { policyOf, reasonOf, told } from './told-again.ts';
 
 /** Guards that are the database's word that a limit is used up. */
 const LIMITS: readonly string[] = ['max_steps', 'max_tokens', 'max_cost', 'max_time'];
@@ -80,6 +84,15 @@ export class RunRecord {
       .find((step) => step.call_id === callId && step.worker !== null);
   }
 
+  /** What people were asked for the server of a call, if the step is that question. */
+  askedBackBy({ kind, input }: ExportedStep): AskedBack | undefined {
+    const { elicitation, question_id } = isJsonObject(input) ? input : {};
+    const question = this.run.questions.find(({ id }) => id === question_id);
+    return kind === 'question' && typeof elicitation === 'string' && question
+      ? { ...(question as unknown as AskedBack), elicitation }
+      : undefined;
+  }
+
   /** The limit that is used up, as the next step tells. */
   exhaustedAt(position: number): StopReason | null {
     const next = this.steps[position];
@@ -95,14 +108,17 @@ export class RunRecord {
     const approved: string[] = [];
     const asked: string[] = [];
     const withdrawn: Record<string, string> = {};
+    const decided: Record<string, CallRules['decided'][string]> = {};
     for (const tool of tools) {
       const first = this.#firstOfNext(tool, position);
       const reason = first && reasonOf(first);
-      if (first?.kind === 'question' && first.name === 'approval') asked.push(tool.name);
+      const policy = first && policyOf(first);
+      if (policy) decided[tool.name] = { user: policy, internal: policy, external: policy };
+      else if (first?.kind === 'question' && first.name === 'approval') asked.push(tool.name);
       else if (first && tool.requires_approval) approved.push(tool.name);
       if (reason) withdrawn[tool.name] = reason;
     }
-    return { approved, asked, withdrawn };
+    return { approved, asked, withdrawn, decided, approved_for: {} };
   }
 
   #firstOfNext(tool: ToolDefinition, position: number): ExportedStep | undefined {
@@ -131,7 +147,7 @@ export class RunRecord {
       session_id: execution.session_id,
       root_execution_id: execution.root_execution_id,
       task: null,
-      overrides: null,
+      overrides: execution.client_tools ? { client_tools: execution.client_tools } : null,
       alike: null,
       is_child: false,
       is_compensation: execution.compensates_execution_id !== null,
@@ -148,6 +164,8 @@ export class RunRecord {
       messages: this.#messagesAt(position),
       history,
       attempts: this.#attemptsAt(position),
+      trust: this.#trustAt(position),
+      is_filtered: true,
     };
   }
 
@@ -161,6 +179,18 @@ export class RunRecord {
   #messagesAt(position: number): LoggedMessage[] {
     const last = this.steps[position - 1]?.seq ?? 0;
     return this.run.messages.filter(({ step_seq }) => (step_seq ?? 0) <= last).map(told);
+  }
+
+  /** What it was when the run began, lowered by all that its log tells it has read. */
+  #trustAt(position: number): Trust {
+    const { execution, messages } = this.run;
+    const past = this.steps.slice(0, position);
+    const last = past.at(-1)?.seq ?? 0;
+    const read = messages
+      .filter(({ step_seq, role }) => (step_seq ?? 0) <= last && role !== 'assistant')
+      .map(({ trust }) => trust);
+    const begun = execution.input_trust ?? 'user';
+    return lowestTrust(begun, ...read, ...past.map(trustOfEnd));
   }
 
   #messagesAtRetry(position: number): number {
@@ -188,25 +218,12 @@ export class RunRecord {
     const forked = past.findLastIndex(({ kind }) => kind === 'fork');
     const isLeft = ({ kind, effect }: ExportedStep, at: number): boolean =>
       at > forked || kind === 'child' || (kind === 'tool_started' && effect === 'once');
-    const answered = past.findLastIndex(({ kind }) => kind === 'model');
+    const answered = past.findLastIndex(
+      ({ kind, call_id }) => kind === 'model' && call_id === null,
+    );
     const left = past.filter((step, at) => at > answered && isLeft(step, at));
     return left.map(({ seq, kind, name, call_id, input, output, error }) => {
       return { seq, kind, name, call_id, input, output: kind === 'tool' ? null : output, error };
     });
   }
-}
-
-/** Why the call was refused whose first step this is, if its tool had been withdrawn. */
-function reasonOf({ error }: ExportedStep): string | undefined {
-  const cause = error?.cause;
-  return isJsonObject(cause ?? null) ? (cause as { withdrawn?: string }).withdrawn : undefined;
-}
-
-/** A message as a claim tells it: what it does not have is absent. */
-function told(message: ExportedMessage): LoggedMessage {
-  const { seq, step_seq, role, content, parts, tool_calls, tool_call_id } = message;
-  const { covers_from_seq, covers_to_seq } = message;
-  const others = { step_seq, parts, tool_calls, tool_call_id, covers_from_seq, covers_to_seq };
-  const known = Object.entries(others).filter(([, value]) => value !== null && value !== undefined);
-  return { seq, role, content, ...Object.fromEntries(known) };
 }

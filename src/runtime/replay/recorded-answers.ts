@@ -1,6 +1,7 @@
 import type { RunError } from '../../contracts/errors.ts';
 import type { ExportedMessage, ExportedStep } from '../../contracts/exported-run.ts';
 import { isJsonObject, type Json, type JsonObject } from '../../contracts/json.ts';
+import type { ResourcePart } from '../../contracts/message.ts';
 import type { FinishReason, ModelAnswer } from '../../contracts/model.ts';
 import { isSameJson } from '../../contracts/same-json.ts';
 import type { ToolOutcome } from '../../contracts/tool.ts';
@@ -38,9 +39,18 @@ export function toolOutcome(
 ): ToolOutcome | undefined {
   const told = parsed(message?.content);
   if (step.kind === 'tool') {
+    const besides = {
+      ...(message?.trust ? { trust: message.trust } : {}),
+      ...(message?.parts ? { parts: message.parts as ResourcePart[] } : {}),
+    };
     return step.error
-      ? { ok: false, error: errorAsTold(step.error, told) }
-      : { ok: true, value: valueAsTold(step.output, told) };
+      ? { ok: false, error: errorAsTold(step.error, told), ...besides }
+      : {
+          ok: true,
+          ...textOf(step.output, message),
+          value: valueAsTold(step.output, told),
+          ...besides,
+        };
   }
   const isFailure = step.kind === 'retry' || isUnknownEffect(step);
   return isFailure && step.error ? { ok: false, error: step.error } : undefined;
@@ -49,6 +59,13 @@ export function toolOutcome(
 /** Whether nobody saw the end of the call: it gave no answer, or its worker died. */
 export function isUnknownEffect(step: ExportedStep): boolean {
   return step.kind === 'question' && step.name === 'effect';
+}
+
+/** Some tools tell a model more readably what they gave; what was told as JSON, whole or cut off, comes from the output again. */
+function textOf(output: Json, message: ExportedMessage | undefined): { text?: string } {
+  const content = message?.content;
+  const isReadable = typeof output === 'object' && content != null && !/^[[{]/.test(content);
+  return isReadable ? { text: content } : {};
 }
 
 /** `jsonb` orders keys; the model was told them as the tool gave them. */

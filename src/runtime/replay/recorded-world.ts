@@ -1,11 +1,15 @@
 import type { ToolDefinition } from '../../contracts/definition.ts';
 import type { RunError } from '../../contracts/errors.ts';
+import type { ExportedStep } from '../../contracts/exported-run.ts';
 import type { JsonObject } from '../../contracts/json.ts';
+import type { McpOutcome } from '../../contracts/mcp-host.ts';
 import type { ModelProvider, ModelRequest } from '../../contracts/model.ts';
 import type { Resource } from '../../contracts/resource.ts';
-import type { ToolOutcome } from '../../contracts/tool.ts';
+import type { RunFiles } from '../../contracts/run-files.ts';
 import type { Pool } from '../../db/pool.ts';
+import { definitionFor } from '../overrides.ts';
 import { resolveParts } from '../resolve-parts.ts';
+import { shownTo } from '../shown-images.ts';
 import { strategyOf } from '../strategies/registry.ts';
 import type { World } from '../world.ts';
 import type { Judge } from './judge.ts';
@@ -26,6 +30,10 @@ export function recordedWorld(record: RunRecord, judge: Judge, run: ReplayedRun)
   return {
     provider: () => ({ ok: true, value: provider }),
     standIn: (tool, args, key) => callRecorded(tool, args, key, record, judge, run),
+    wasAskedAgain: (callId) => {
+      const step = record.nextOf(callId, judge.position);
+      return step?.kind === 'question' && step.name === 'approval';
+    },
     customTools: new Map(),
     hooks: {},
     builtins: new Map(),
@@ -35,7 +43,9 @@ export function recordedWorld(record: RunRecord, judge: Judge, run: ReplayedRun)
       ok: false,
       error: { code: 'unauthorized', message: 'a replay has no secrets', retryable: false },
     }),
+    modelNamed: async () => GONE, // as above
     loadResource: (_tenant, id) => fileOf(id),
+    filesOf: () => undefined as unknown as RunFiles, // as above
     random: () => 0,
     sleep: async () => {},
   };
@@ -61,13 +71,20 @@ async function answer(request: ModelRequest, record: RunRecord, judge: Judge, ru
 /** What the record implies that its model was sent: the same pure functions say it, from its own definition. */
 async function recordedRequest(record: RunRecord, position: number): Promise<string> {
   const { execution } = record.run;
-  const definition = record.definitionAt(position);
+  const { overrides } = record.claimAt(position);
+  const definition = definitionFor(
+    { is_compensation: false, overrides },
+    record.definitionAt(position),
+  );
   const next = strategyOf(
     { is_compensation: execution.compensates_execution_id !== null },
     definition,
   );
   const request = requestOf(next(definition, record.stateAt(position)), definition);
-  const resolved = await resolveParts(request?.messages ?? [], fileOf);
+  const resolved = await resolveParts(
+    request ? shownTo(request.model, request.messages) : [],
+    fileOf,
+  );
   return request && resolved.ok ? requestText({ ...request, messages: resolved.value }) : '';
 }
 
@@ -79,9 +96,13 @@ async function callRecorded(
   record: RunRecord,
   judge: Judge,
   run: ReplayedRun,
-): Promise<ToolOutcome> {
+): Promise<McpOutcome> {
   const callId = idempotency_key.split(':').slice(2).join(':');
-  const step = record.nextOf(callId, judge.position);
+  const step = await behindItsOwn(callId, record, judge, run);
+  const asks = step && record.askedBackBy(step);
+  if (asks) {
+    return { asks };
+  }
   const outcome = step && toolOutcome(step, record.messagesOf(step));
   if (outcome) {
     return outcome;
@@ -92,6 +113,23 @@ async function callRecorded(
   }
   run.lose();
   return GONE;
+}
+
+/** Answers its server asked of a model, and what was refused it, stand in the log before the call's end: taken as they are. */
+async function behindItsOwn(
+  callId: string,
+  record: RunRecord,
+  judge: Judge,
+  run: ReplayedRun,
+): Promise<ExportedStep | undefined> {
+  for (;;) {
+    const step = record.nextOf(callId, judge.position);
+    if (!step || (step.kind !== 'model' && step.kind !== 'guard') || !run.isHeld) {
+      return step;
+    }
+    const { kind, name, input, output, tokens_in, tokens_out } = step;
+    await run.commit([{ kind, name, call_id: callId, input, output, tokens_in, tokens_out }]);
+  }
 }
 
 /** What files hold is not in a record: their ids stand for it. */

@@ -2,6 +2,7 @@ import type { AgentDefinition } from '../../contracts/definition.ts';
 import type { StepRecord, Transition } from '../../contracts/step.ts';
 import { HeldRun } from '../held-run.ts';
 import type { Judge } from './judge.ts';
+import { letOutAgain } from './let-out-again.ts';
 import { RecordedOrder } from './order.ts';
 import type { RunRecord } from './record.ts';
 
@@ -24,6 +25,8 @@ export class ReplayedRun extends HeldRun {
         beginRisk: async () => true,
         rulesOf: async () => record.rulesAt(judge.position),
         capableAgents: async () => [], // a workflow's run is not played
+        filtered: async (_id, _outlet, value, callId) =>
+          letOutAgain(record, judge.position, value, callId),
       },
       announce: () => {},
       stream: () => {},

@@ -1,5 +1,6 @@
 import type { Action } from '../../contracts/action.ts';
 import type { AgentDefinition } from '../../contracts/definition.ts';
+import { unmarked } from '../../contracts/external-data.ts';
 import type { Message } from '../../contracts/message.ts';
 import type { ModelRequest } from '../../contracts/model.ts';
 import { canonicalJson } from '../../contracts/same-json.ts';
@@ -52,5 +53,5 @@ function messageLines(message: Message): string {
 /** The model a request goes to, and what it was last told. */
 export function askedText({ model, messages }: ModelRequest): string {
   const last = messages.at(-1);
-  return `the model ${model.name} was asked${last ? `, after ${last.role}: ${brief(last.content)}` : ''}`;
+  return `the model ${model.name} was asked${last ? `, after ${last.role}: ${brief(last.content && unmarked(last.content))}` : ''}`;
 }

@@ -4,9 +4,10 @@ import type { Json, JsonSchema } from '../../contracts/json.ts';
 import type { Message } from '../../contracts/message.ts';
 import type { StopReason } from '../../contracts/step.ts';
 import { askModel } from '../ask-model.ts';
+import type { PlannedCall } from '../call-plan.ts';
 import { faultsOf } from '../json-schema.ts';
 import { loopVerdict, REPAIR_OPENING } from '../loop-guard.ts';
-import { type PlannedCall, planCalls } from '../plan-call.ts';
+import { planCalls } from '../plan-call.ts';
 import { promptFor } from '../prompt.ts';
 
 /**

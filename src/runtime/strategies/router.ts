@@ -34,15 +34,16 @@ export function next(definition: AgentDefinition, state: RunState): Action {
   if ('type' in choice) {
     return choice;
   }
+  if (choice.members.length === 0) {
+    return isTold(state) ? NOT_SURE : { ...NOT_SURE, decision: routed(choice.decision) };
+  }
   const tasks = tasksOf(state);
   const missing = choice.members.filter(({ name }) => !tasks.has(name));
   if (missing.length > 0) {
     const given = missing.map((member) => taskFor(member.name, member, inputOf(state)));
-    const isTold = state.attempts.some(({ kind, name }) => kind === 'tool' && name === DECISION);
-    const { decision } = choice;
     return begin(state, given, {
       wakes_on: 'failure',
-      ...(isTold ? {} : { decision: routed(decision) }),
+      ...(isTold(state) ? {} : { decision: routed(choice.decision) }),
     });
   }
   const named = choice.members.flatMap(({ name }) => {
@@ -54,6 +55,11 @@ export function next(definition: AgentDefinition, state: RunState): Action {
     return fail('member_failed', failure);
   }
   return named.some(({ task }) => task.state === 'live') ? WAIT : answerOf(named);
+}
+
+/** Whether the decision stands in the log, as it does from the moment anything came of it. */
+function isTold({ attempts }: RunState): boolean {
+  return attempts.some(({ kind, name }) => kind === 'tool' && name === DECISION);
 }
 
 function routed(output: RoutingDecision): TeamDecision {
@@ -87,10 +93,14 @@ function choose(definition: AgentDefinition, team: Team, state: RunState): Choic
     const { member, confidence, reason } = one;
     return { member: String(member), confidence: Number(confidence), reason: String(reason) };
   });
-  return sureEnough('llm', picked, [], team);
+  return sureEnough('llm', picked, picked, team);
 }
 
 const NOBODY = fail('no_route', 'there is no agent that the task could be given to');
+const NOT_SURE = fail(
+  'no_route',
+  'no member is chosen with enough confidence, and configuration.fallback names none',
+);
 
 type Pick = RoutingDecision['chosen'][number];
 
@@ -133,31 +143,30 @@ const REASONS = {
   embedding: 'the task is nearest to what is said of them',
 };
 
+/** Those that are sure enough, else the fallback; nobody, when there is none. */
 function sureEnough(
   method: RoutingDecision['method'],
   picks: readonly Pick[],
   scored: readonly Pick[],
   team: Team,
-): Choice | Action {
+): Choice {
   const { min_confidence = 0, fallback } = team.configuration;
   const sure = picks.filter(({ confidence }) => confidence >= Number(min_confidence));
-  const chosen = sure.length > 0 ? sure : [{ member: String(fallback), confidence: 0 }];
+  const chosen = (sure.length > 0 ? sure : [{ member: String(fallback), confidence: 0 }]).filter(
+    ({ member }) => memberNamed(team, member),
+  );
   const names = new Set(chosen.map(({ member }) => member));
   const members = [...names].flatMap((name) => memberNamed(team, name) ?? []);
   const why =
     method === 'llm' ? sure.flatMap(({ reason = '' }) => reason).join('; ') : REASONS[method];
-  const reason =
-    sure.length > 0 ? why : 'nobody was chosen with enough confidence: configuration.fallback';
+  const isFallback = 'nobody was chosen with enough confidence: configuration.fallback';
+  const reason = members.length === 0 ? NOT_SURE.error.message : sure.length > 0 ? why : isFallback;
   const scores = new Map(scored.map(({ member, confidence }) => [member, confidence]));
   const candidates = team.members.map(({ name: member }) => {
-    return method === 'llm' ? { member } : { member, score: scores.get(member) ?? 0 };
+    const score = scores.get(member) ?? 0;
+    return method === 'llm' && members.length > 0 ? { member } : { member, score };
   });
-  return members.length > 0
-    ? { members, decision: { method, chosen, reason, candidates } }
-    : fail(
-        'no_route',
-        'no member is chosen with enough confidence, and configuration.fallback names none',
-      );
+  return { members, decision: { method, chosen, reason, candidates } };
 }
 
 function byWords({ members }: Team, task: string): Pick[] {

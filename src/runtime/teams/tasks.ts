@@ -108,7 +108,11 @@ export function finish(output: string, data: Json = null): Action {
 }
 
 /** Why a workflow has no answer, in a code of its own: only `member_failed` is the fault of a member. */
-export function fail(code: RunError['code'], message: string, cause?: Json): Action {
+export function fail(
+  code: RunError['code'],
+  message: string,
+  cause?: Json,
+): Extract<Action, { type: 'fail' }> {
   const plain = error(code, message);
   return {
     type: 'fail',

@@ -10,6 +10,7 @@ import { createModels, type Models } from './models.ts';
 import type { Card, Findings, Mapping, Note, Project } from './project.ts';
 import { pythonAgents } from './python.ts';
 import { readCard, readMapping } from './read-card.ts';
+import { nameSamplingModels } from './server-asks.ts';
 import type { Servers } from './servers.ts';
 import { type Use, useFaults } from './uses.ts';
 import { WORKFLOWS, writeWorkflow } from './workflow-card.ts';
@@ -33,6 +34,7 @@ export function importFastAgent(project: Project): Imported {
   findings.notes.push(...of('python').flatMap(pythonAgents));
   const models = createModels(settings, tellOf(settings.default_model?.mapping, findings));
   models.choose(undefined, () => {}); // the default is carried over though nobody needs it
+  nameSamplingModels(settings.servers.entries, settings.servers.samplings, models);
   const sections = writeCards(named(cards, findings), {
     project,
     findings,

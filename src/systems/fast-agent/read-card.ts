@@ -1,4 +1,5 @@
 import type { Json } from '../../contracts/json.ts';
+import { frontMatter } from '../front-matter.ts';
 import { type ReadFile, readFile } from '../read-file.ts';
 import { isObject } from './fields.ts';
 import type { Card, Findings, Mapping, Source } from './project.ts';
@@ -30,19 +31,12 @@ export function readCard(source: Source, findings: Findings): Card | undefined {
   const mapping = readMapping(parts ? { ...source, text: parts.front } : source, findings);
   const name = mapping && nameOf(mapping, findings);
   if (!mapping || name === undefined) return undefined;
-  return { ...mapping, name, isTool: source.kind === 'tool-card', ...parts?.rest };
-}
-
-/** The front matter stands on the lines it has in the file, so that what is told of it is found there. */
-function frontMatter(text: string) {
-  const lines = text.replace(/^\ufeff/, '').split(/\r?\n/);
-  const first = lines.findIndex((line) => line.trim() !== '');
-  if (lines[first]?.trimEnd() !== '---') return undefined;
-  const length = lines.slice(first + 1).findIndex((line) => line.trimEnd() === '---');
-  if (length < 0) return undefined;
-  const end = first + 1 + length;
-  const front = [...Array(first + 1).fill(''), ...lines.slice(first + 1, end)].join('\n');
-  return { front, rest: { body: { text: lines.slice(end + 1).join('\n'), line: end + 2 } } };
+  return {
+    ...mapping,
+    name,
+    isTool: source.kind === 'tool-card',
+    ...(parts && { body: parts.body }),
+  };
 }
 
 /** What it is called, else what its file is, with _ for spaces, as fast-agent has it. */

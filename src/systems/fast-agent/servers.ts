@@ -2,9 +2,15 @@ import type { Json, JsonObject } from '../../contracts/json.ts';
 import { mcpServerName } from '../mcp-server-schema.ts';
 import { type Fields, fieldsOf, isObject } from './fields.ts';
 import type { Findings, Mapping } from './project.ts';
+import { elicitationOf, rootsOf, type Sampling, samplingOf } from './server-asks.ts';
 
 /** The servers of a configuration: as a file has them, and what each is called there by its name here. */
-export type Servers = { entries: JsonObject; names: ReadonlyMap<string, string> };
+export type Servers = {
+  entries: JsonObject;
+  names: ReadonlyMap<string, string>;
+  /** What models answer for them, by their names here. */
+  samplings: ReadonlyMap<string, Sampling>;
+};
 
 /** A server in one file; the file of secrets says more of those of the configuration. */
 export type FoundServer = { name: string; mapping: Mapping };
@@ -32,6 +38,7 @@ export function findServers(mapping: Mapping, mcp: JsonObject, findings: Finding
 export function readServers(found: readonly FoundServer[], findings: Findings): Servers {
   const entries: JsonObject = {};
   const names = new Map<string, string>();
+  const samplings = new Map<string, Sampling>();
   for (const [name, parts] of Map.groupBy(found, (one) => one.name)) {
     const all = parts.map(({ mapping }) => fieldsOf(mapping, findings, ['mcp', 'servers', name]));
     const first = all[0] as Fields;
@@ -43,13 +50,15 @@ export function readServers(found: readonly FoundServer[], findings: Findings): 
       );
       continue;
     }
+    const sampling = all.map(samplingOf).findLast((one) => one !== undefined);
     const entry = readServer(name, own, all);
     if (!entry) continue;
+    if (sampling) samplings.set(own, sampling);
     if (own !== name) first.note([], `MCP server ${JSON.stringify(name)} is called ${own}`);
     entries[own] = entry;
     names.set(name, own);
   }
-  return { entries, names };
+  return { entries, names, samplings };
 }
 
 function nameOf(name: string): string | undefined {
@@ -79,6 +88,8 @@ function readServer(name: string, own: string, parts: readonly Fields[]): JsonOb
   }
   const description = last((fields) => fields.text('description'));
   const cwd = command === undefined ? undefined : last((fields) => fields.text('cwd'));
+  const roots = last(rootsOf);
+  const mode = last(elicitationOf);
   const handed = valuesOf(command === undefined ? 'headers' : 'env', own, parts);
   for (const fields of parts) fields.leave({}, 'nothing here answers to it');
   const isPlaced = cwd?.startsWith('/') === true;
@@ -90,6 +101,8 @@ function readServer(name: string, own: string, parts: readonly Fields[]): JsonOb
     ...(command !== undefined && all.length > 0 && { args: all }),
     ...(isPlaced && { cwd }),
     ...handed.plain,
+    ...(roots !== undefined && { roots }),
+    ...(mode === 'forms' && { allows_elicitation: true }),
     ...(description !== undefined && { description }),
     ...((strays || !handed.isWhole) && { is_active: false }),
   };

@@ -27,7 +27,10 @@ export const LEFT: Readonly<Record<string, string>> = {
     ['servers', 'tools'].map((key) => [key, 'only agents have MCP servers here']),
   ),
   ...Object.fromEntries(
-    ['resources', 'prompts'].map((key) => [key, 'of an MCP server only tools are used here']),
+    ['resources', 'prompts'].map((key) => [
+      key,
+      'what an MCP server has besides tools its agents have by read_resource and get_prompt',
+    ]),
   ),
   mcp_connect: 'servers are read of mcp.servers in the configuration',
   ...Object.fromEntries(

@@ -51,6 +51,19 @@ export async function checkedTarget(
   if (rules.only && !isListed(rules.only, host, port)) {
     return refused(`url: this tool may not reach ${host}:${port}`, host);
   }
+  const addresses = await checkedAddresses(host, port, rules, wait);
+  return addresses.ok
+    ? { ok: true, value: { url, host, port, secure, addresses: addresses.value } }
+    : addresses;
+}
+
+/** The addresses of a host, looked up once: all of them public, or the host opened by who runs this. At least one. */
+export async function checkedAddresses(
+  host: string,
+  port: number,
+  rules: Omit<Rules, 'only'>,
+  wait: AbortSignal,
+): Promise<Outcome<readonly LookupAddress[]>> {
   const isOpen = isListed(rules.allowPrivate, host, port);
   const family = isIP(host);
   if (!isOpen && family === 0 && LOCAL_NAME.test(host)) return notPublic(host);
@@ -62,7 +75,7 @@ export async function checkedTarget(
     }
     return addresses.length === 0
       ? failureOf(Object.assign(new Error(), { code: 'ENODATA' }), host, wait)
-      : { ok: true, value: { url, host, port, secure, addresses } };
+      : { ok: true, value: addresses };
   } catch (error) {
     return failureOf(error, host, wait);
   }

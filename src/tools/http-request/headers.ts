@@ -38,6 +38,7 @@ export function requestHeaders(
   if (method !== 'GET' && method !== 'HEAD') {
     headers.set('idempotency-key', encodeURI(context.idempotency_key.toWellFormed()));
   }
+  if (context.traceparent) headers.set('traceparent', context.traceparent);
   for (const [name, value] of [...own, ...fixed]) headers.set(name, value);
   return headers;
 }

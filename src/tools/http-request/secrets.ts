@@ -79,6 +79,6 @@ function unsendable(header: string, secret: string): Outcome<never> {
 }
 
 /** The fault is in a row, where no model can mend it; a database that could not be asked may answer next time. */
-function asToolFault(error: RunError): RunError {
+export function asToolFault(error: RunError): RunError {
   return error.retryable ? error : { ...error, code: 'tool_failed' };
 }

@@ -1,56 +1,80 @@
-import { Client } from '@modelcontextprotocol/sdk/client/index.js';
-import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
 import {
-  CallToolResultSchema,
-  ToolListChangedNotificationSchema,
-} from '@modelcontextprotocol/sdk/types.js';
+  Client,
+  type LoggingMessageNotification,
+  type RequestOptions,
+  UrlElicitationRequiredError,
+} from '@modelcontextprotocol/client';
 import type { JsonObject } from '../../contracts/json.ts';
+import type { AskedBack, McpHost, McpOutcome } from '../../contracts/mcp-host.ts';
 import type { ToolContext, ToolOutcome } from '../../contracts/tool.ts';
 import { ended } from '../custom.ts';
+import {
+  answerServer,
+  asksBack,
+  capabilitiesFor,
+  elicitationOf,
+  type ServedCall,
+} from './asking-back.ts';
 import { failureOf, isForgotten, lost } from './failures.ts';
+import type { KeepFile } from './files.ts';
+import { collectImages } from './images.ts';
+import type { Line } from './line.ts';
+import { listenForTools } from './listening.ts';
 import { listTools } from './listing.ts';
+import { masked } from './masked.ts';
+import { callOwnTool, ownToolOf } from './own-tools.ts';
+import { lastProgress } from './progress.ts';
+import { listPrompts } from './prompts.ts';
 import { outcomeOf } from './result.ts';
-import type { Listing } from './server.ts';
+import type { Listing, McpServer } from './server.ts';
 
 /** Beyond the time-out of any tool: the signal of the call decides. */
 const NEVER_MS = 2 ** 31 - 1;
 
-/** What is shorter is a word like any other. */
-const SHORTEST_KEY = 12;
+/** A server that says for so long that its tools are others is asked all the same. */
+const MOST_TOLD_MS = 2_000;
+const QUIET_MS = 250;
 
-/** How a server is spoken with, and what must not be told of it. */
-export type Line = {
-  transport: Transport;
-  /** Values of secrets that were sent: they stand in no text. */
-  keys: ReadonlySet<string>;
-  /** Fires when an answer broke off: whoever waits for one waits in vain. */
-  broken: AbortSignal;
-  /** What the server wrote for people, its end. */
-  stderr(): string;
-};
+const IDLE_MS = 15 * 60_000;
+/** Of one that serves one run. */
+const OWN_IDLE_MS = 60_000;
 
-/** One connection to one server, for all runs of its tenant. */
+/** The same over every attempt of a call: who wants to may see by it what was done already. */
+const IDEMPOTENCY_KEY = 'howdah/idempotency-key';
+
+/** One connection to one server, for all runs of its tenant; one after the other where it may ask something back. */
 export class McpConnection {
   /** Digests of its tools by name, as it said them last. */
   digests: ReadonlyMap<string, string> = new Map();
-  /** It has said that they are others by now, and has not been asked since. */
-  isStale = false;
   inFlight = 0;
   usedAt = Date.now();
   isOpen = false;
   /** It says that its tools are others now. */
   onToolsChanged?: () => void;
+  /** It writes something for a log. */
+  onLog?: (message: LoggingMessageNotification['params']) => void;
   /** Whether the server ended it, not we. */
   onClosed?: (byServer: boolean) => void;
+  #staleSince: number | undefined;
+  #changedAt = 0;
   #isRetired = false;
   #isClosing = false;
-  readonly #name: string;
+  #served: ServedCall | undefined;
+  readonly #server: McpServer;
   readonly #line: Line;
-  readonly #client = new Client({ name: 'howdah', version: '1' }, { capabilities: {} });
+  readonly #client: Client;
 
-  constructor(name: string, line: Line) {
-    this.#name = name;
+  constructor(server: McpServer, line: Line) {
+    this.#server = server;
     this.#line = line;
+    const capabilities = capabilitiesFor(server);
+    // a command may end at a word it does not know, so what it speaks is asked of servers over HTTP alone
+    const mode = server.type === 'http' ? 'auto' : 'legacy';
+    this.#client = new Client(
+      { name: 'howdah', version: '1' },
+      { capabilities, versionNegotiation: { mode } },
+    );
+    answerServer(this.#client, server, () => this.#served, this.mask);
   }
 
   /** Throws what the client throws when the server does not answer as one of MCP does. */
@@ -60,38 +84,114 @@ export class McpConnection {
       this.onClosed?.(!this.#isClosing);
     };
     this.#client.onerror = () => {}; // what fails is told to who asked for it
-    await this.#client.connect(this.#line.transport as Transport, { signal, timeout: NEVER_MS });
+    this.#client.setNotificationHandler('notifications/message', ({ params }) =>
+      this.onLog?.(params),
+    );
+    await this.#client.connect(this.#line.transport, { signal, timeout: NEVER_MS });
     this.isOpen = true;
-    this.#client.setNotificationHandler(ToolListChangedNotificationSchema, () => {
-      this.isStale = true;
-      this.onToolsChanged?.();
-    });
+    for (const list of ['tools', 'prompts'] as const) {
+      this.#client.setNotificationHandler(`notifications/${list}/list_changed`, () => {
+        this.#changedAt = Date.now();
+        this.#staleSince ??= this.#changedAt;
+        this.onToolsChanged?.();
+      });
+    }
+    await listenForTools(this.#client, () => this.retire());
+  }
+
+  /** It has said that its tools are others by now, and has not been asked since. */
+  get isStale(): boolean {
+    return this.#staleSince !== undefined;
+  }
+
+  /** It has said so for some time, or has fallen silent about it. */
+  get isToldLongAgo(): boolean {
+    const since = (moment = 0) => Date.now() - moment;
+    return since(this.#changedAt) >= QUIET_MS || since(this.#staleSince) >= MOST_TOLD_MS;
   }
 
   async list(signal: AbortSignal): Promise<Listing> {
-    this.isStale = false;
+    this.#staleSince = undefined;
     const listing = await listTools(this.#client, signal);
     this.digests = new Map(listing.tools.map(({ name, digest }) => [name, digest]));
-    return listing;
+    return { ...listing, prompts: await listPrompts(this.#client, signal, this.mask) };
   }
 
   /** Never throws. A call whose signal fires is cancelled at the server, too. */
-  async call(name: string, args: JsonObject, { signal }: ToolContext): Promise<ToolOutcome> {
-    const request = { method: 'tools/call' as const, params: { name, arguments: args } };
-    const options = {
-      signal: AbortSignal.any([signal, this.#line.broken]),
-      timeout: NEVER_MS,
+  async call(
+    name: string,
+    args: JsonObject,
+    context: ToolContext,
+    keep: KeepFile,
+    host?: McpHost,
+  ): Promise<McpOutcome> {
+    const { signal } = context;
+    const given = new AbortController();
+    const progress = lastProgress();
+    let asked: AskedBack | undefined;
+    const giveUp = (question: AskedBack): void => {
+      asked ??= question;
+      given.abort();
     };
     this.inFlight += 1;
+    this.#served = host && { host, signal, giveUp };
     try {
-      const result = await this.#client.request(request, CallToolResultSchema, options);
-      return outcomeOf(result, (text) => this.mask(text));
+      const all = AbortSignal.any([signal, this.#line.broken, given.signal]);
+      const options = { signal: all, timeout: NEVER_MS, onprogress: progress.take };
+      return await this.#ask(name, args, context, options, keep);
     } catch (error) {
-      return { ok: false, error: this.#failure(error, signal) };
+      const question = asked ?? (host && this.#urlOf(error, host));
+      this.#breakOff();
+      return question
+        ? { asks: question }
+        : { ok: false, error: this.#failure(error, signal, progress.told()) };
     } finally {
+      this.#served = undefined;
       this.inFlight -= 1;
       this.usedAt = Date.now();
       this.#closeIfOver();
+    }
+  }
+
+  async #ask(
+    name: string,
+    args: JsonObject,
+    { idempotency_key, traceparent }: ToolContext,
+    options: RequestOptions,
+    keep: KeepFile,
+  ): Promise<ToolOutcome> {
+    const images = collectImages(keep);
+    const told = {
+      server: this.#server.name,
+      tool: name,
+      mask: this.mask,
+      keep: images.keep,
+    };
+    const own = ownToolOf(name, this.digests.get(name));
+    if (own) {
+      return images.besides(await callOwnTool(own, this.#client, args, options, told));
+    }
+    const _meta = { [IDEMPOTENCY_KEY]: idempotency_key, ...(traceparent ? { traceparent } : {}) };
+    const params = { name, arguments: args, _meta };
+    const result = await this.#client.request({ method: 'tools/call', params }, options);
+    return images.besides(await outcomeOf(result, told));
+  }
+
+  /** A server may say by an error that a page has to be opened before it does anything. */
+  #urlOf(error: unknown, host: McpHost): AskedBack | undefined {
+    const [first] = error instanceof UrlElicitationRequiredError ? error.elicitations : [];
+    const { name, allows_elicitation } = this.#server;
+    if (!first || !allows_elicitation) return undefined;
+    const asked = elicitationOf({ ...first, mode: 'url' }, name, this.mask);
+    const answer = 'fault' in asked ? undefined : host.elicit(asked);
+    return answer && !('action' in answer) ? answer : undefined;
+  }
+
+  /** What a server that may ask something says after a call that was broken off could be taken for the next one's. */
+  #breakOff(): void {
+    if (asksBack(this.#server)) {
+      this.#served = undefined;
+      void this.close();
     }
   }
 
@@ -112,31 +212,33 @@ export class McpConnection {
     }
   }
 
-  /** A text without the values of secrets. */
-  mask(text: string): string {
-    return [...this.#line.keys]
-      .filter((key) => key.length >= SHORTEST_KEY)
-      .flatMap((key) => [key, JSON.stringify(key).slice(1, -1), encodeURIComponent(key)])
-      .reduce((rest, spelling) => rest.replaceAll(spelling, '***'), text);
+  /** It is ended after so long without a call. */
+  get idleMs(): number {
+    return asksBack(this.#server) ? OWN_IDLE_MS : IDLE_MS;
   }
+
+  /** A text without the values of secrets. */
+  readonly mask = (text: string): string => masked(text, this.#line.keys);
 
   /** What it wrote to stderr, as one line for a log. */
   get stderr(): string {
     return this.mask(this.#line.stderr()).replace(/\s+/g, ' ').trim().slice(-1_000);
   }
 
-  #failure(error: unknown, signal: AbortSignal) {
+  #failure(error: unknown, signal: AbortSignal, progress: string) {
     if (signal.aborted) {
-      return ended(signal.reason);
+      const failure = ended(signal.reason);
+      return { ...failure, message: this.mask(failure.message + progress) };
     }
+    const { name } = this.#server;
     if (this.#line.broken.aborted) {
       void this.close();
-      return lost(this.#name, `the answer of ${this.#name} broke off`);
+      return lost(name, `the answer of ${name} broke off`);
     }
     if (isForgotten(error)) {
       void this.close();
     }
-    const failure = failureOf(error, this.#name);
+    const failure = failureOf(error, name);
     return { ...failure, message: this.mask(failure.message) };
   }
 }

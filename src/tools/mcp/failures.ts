@@ -1,24 +1,33 @@
-import { StreamableHTTPError } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
-import { ErrorCode, McpError } from '@modelcontextprotocol/sdk/types.js';
+import {
+  InsufficientScopeError,
+  ProtocolError,
+  SdkError,
+  SdkErrorCode,
+  SdkHttpError,
+} from '@modelcontextprotocol/client';
 import type { RunError } from '../../contracts/errors.ts';
 import { isJsonObject } from '../../contracts/json.ts';
+import type { ToolOutcome } from '../../contracts/tool.ts';
 
 /** What an error of the client means for a call. `cause.sent` is false where the server cannot have begun with it. */
 export function failureOf(error: unknown, server: string): RunError {
-  if (error instanceof StreamableHTTPError) {
-    return refusal(error.code ?? 0, server);
+  if (error instanceof SdkHttpError) {
+    return refusal(error.status, server);
   }
-  if (error instanceof McpError && error.code === ErrorCode.ConnectionClosed) {
+  if (error instanceof InsufficientScopeError) {
+    return refusal(403, server);
+  }
+  if (error instanceof SdkError && error.code === SdkErrorCode.ConnectionClosed) {
     return lost(server, `${server} closed its connection before it answered`);
   }
-  if (error instanceof McpError && error.code === ErrorCode.RequestTimeout) {
+  if (error instanceof SdkError && error.code === SdkErrorCode.RequestTimeout) {
     return { ...lost(server, `${server} did not answer in time`), code: 'timeout' };
   }
-  if (error instanceof McpError) {
+  if (error instanceof ProtocolError) {
     const message = error.message.replace(/^(MCP error -?\d+: )+/, '');
     return { code: 'tool_failed', message: `${server}: ${message}`, retryable: false };
   }
-  if (typeof error === 'object' && error !== null && 'issues' in error) {
+  if (error instanceof SdkError && error.code === SdkErrorCode.InvalidResult) {
     const message = `${server} answered with what is no answer of MCP`;
     return { code: 'bad_answer', message, retryable: true, cause: { server } };
   }
@@ -38,7 +47,7 @@ export function unsent(server: string, error: RunError): RunError {
 
 /** A server that no longer knows our session says 404, before it looks at the call. */
 export function isForgotten(error: unknown): boolean {
-  return error instanceof StreamableHTTPError && error.code === 404;
+  return error instanceof SdkHttpError && error.status === 404;
 }
 
 function refusal(status: number, server: string): RunError {
@@ -66,4 +75,19 @@ function guarded(error: unknown): RunError | undefined {
 
 function plain(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
+}
+
+/** What a server says of a tool now is not what was accepted. */
+export function otherThanAccepted(
+  server: string,
+  name: string,
+  digest: string | undefined,
+): string {
+  return digest === undefined
+    ? `${server} no longer offers ${name}`
+    : `${server} says something else of ${name} than what was accepted: an admin has to accept it (howdah.accept_mcp_tool)`;
+}
+
+export function refused(message: string): ToolOutcome {
+  return { ok: false, error: { code: 'tool_failed', message, retryable: false } };
 }

@@ -1,6 +1,5 @@
 import { tmpdir } from 'node:os';
-import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
-import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
+import { StreamableHTTPClientTransport, type Transport } from '@modelcontextprotocol/client';
 import type { Outcome } from '../../contracts/errors.ts';
 import type { McpCommands } from '../../contracts/mcp-commands.ts';
 import type { ReadSecret } from '../../contracts/secret.ts';
@@ -8,11 +7,21 @@ import { guardedFetch } from '../egress/guarded-fetch.ts';
 import type { Egress } from '../egress.ts';
 import { readHeaders } from '../http-request/headers.ts';
 import { ChildTransport } from './child-transport.ts';
-import type { Line } from './connection.ts';
 import { type McpServer, textsIn } from './server.ts';
 
 /** Of one message, or one answer over HTTP. */
 const MAX_BYTES = 4 * 1024 * 1024;
+
+/** How a server is spoken with, and what must not be told of it. */
+export type Line = {
+  transport: Transport;
+  /** Values of secrets that were sent: they stand in no text. */
+  keys: ReadonlySet<string>;
+  /** Fires when an answer broke off: whoever waits for one waits in vain. */
+  broken: AbortSignal;
+  /** What the server wrote for people, its end. */
+  stderr(): string;
+};
 
 export type LineOptions = McpCommands & {
   egress: Egress;
@@ -57,22 +66,29 @@ async function toUrl(server: McpServer, options: LineOptions): Promise<Outcome<L
   const broken = new AbortController();
   const first = await headersOf(server, options, keys);
   if (!first.ok) return first;
+  const bounds = { signal: broken.signal, maxBytes: MAX_BYTES };
   const guarded = guardedFetch(options.egress, {
-    signal: broken.signal,
-    maxBytes: MAX_BYTES,
+    ...bounds,
     broke: (method) => void (method === 'POST' && broken.abort()),
   });
+  const listening = guardedFetch(options.egress, bounds);
   const fetch = async (input: string | URL, init: RequestInit = {}) => {
     const own = await headersOf(server, options, keys);
     if (!own.ok) throw new TypeError(own.error.message, { cause: own.error });
     const headers = new Headers(init.headers);
     for (const [name, value] of own.value) headers.set(name, value);
-    return guarded(input, { ...init, headers });
+    return (isListening(init) ? listening : guarded)(input, { ...init, headers });
   };
   const transport = new StreamableHTTPClientTransport(new URL(String(server.configuration.url)), {
     fetch,
-  }) as Transport;
+  });
   return { ok: true, value: { transport, keys, broken: broken.signal, stderr: () => '' } };
+}
+
+/** An answer that goes on for as long as the connection: no call waits for its end. */
+function isListening({ body }: RequestInit): boolean {
+  const method = 'subscriptions/listen';
+  return typeof body === 'string' && body.includes(method) && JSON.parse(body).method === method;
 }
 
 async function headersOf(

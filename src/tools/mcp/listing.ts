@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
-import type { Client } from '@modelcontextprotocol/sdk/client/index.js';
-import { ListToolsResultSchema, type Tool } from '@modelcontextprotocol/sdk/types.js';
+import type { Client, Tool } from '@modelcontextprotocol/client';
 import type { JsonObject } from '../../contracts/json.ts';
 import { canonicalJson } from '../../contracts/same-json.ts';
+import { ownTools } from './own-tools.ts';
 import type { FoundTool, Listing } from './server.ts';
 import { schemaFault, withoutPatterns } from './tame-schema.ts';
 
@@ -11,26 +11,32 @@ const MAX_PAGES = 50;
 const MAX_TOOL_BYTES = 32_768;
 
 /** Characters that are not seen, or that change what is seen around them: controls, marks of direction, tags. Some emoji have one. */
-const HIDDEN = /[\p{Cf}\p{Co}]|(?![\t\n\r])\p{Cc}/u;
+export const HIDDEN = /[\p{Cf}\p{Co}]|(?![\t\n\r])\p{Cc}/u;
 
 /** Asks a server for all of its tools. Throws what the client throws, and an error where it offers too much. */
-export async function listTools(client: Client, signal: AbortSignal): Promise<Listing> {
+export async function listTools(
+  client: Client,
+  signal: AbortSignal,
+): Promise<Omit<Listing, 'prompts'>> {
   const { name = '', version = '' } = client.getServerVersion() ?? {};
   const server_info = { name: shown(name), version: shown(version) };
   if (!client.getServerCapabilities()?.tools) {
-    return { server_info, tools: [] };
+    return { server_info, tools: ownTools(client, new Set()) };
   }
   const tools = new Map<string, FoundTool>();
   let cursor: string | undefined;
   for (let page = 0; ; page += 1) {
     const params = cursor === undefined ? {} : { cursor };
     const request = { method: 'tools/list' as const, params };
-    const answer = await client.request(request, ListToolsResultSchema, { signal });
+    const answer = await client.request(request, { signal });
     for (const tool of answer.tools.filter(({ name }) => /^[\x21-\x7e]{1,128}$/.test(name))) {
       tools.set(tool.name, found(tool));
     }
     cursor = answer.nextCursor;
-    if (cursor === undefined) return { server_info, tools: [...tools.values()] };
+    if (cursor === undefined) {
+      const own = ownTools(client, new Set(tools.keys()));
+      return { server_info, tools: [...tools.values(), ...own] };
+    }
     if (tools.size > MAX_TOOLS || page >= MAX_PAGES) {
       throw new Error(`it offers more than ${MAX_TOOLS} tools`);
     }
@@ -62,10 +68,16 @@ function found(tool: Tool): FoundTool {
     fault,
     description: fault ? '' : text,
     parameters: fault ? {} : (withoutPatterns(inputSchema as JsonObject) as JsonObject),
-    annotations: fault ? {} : (JSON.parse(JSON.stringify(annotations ?? {})) as JsonObject),
+    annotations: fault ? {} : hints(annotations),
     // JSON writes controls as escapes: seen in the text itself
     hides_something: HIDDEN.test(text) || HIDDEN.test(unescaped(said)),
   };
+}
+
+/** What the server says of it, without the word that is ours alone (own-tools.ts). */
+function hints(annotations: Tool['annotations']): JsonObject {
+  const { protocol: _, ...said } = JSON.parse(JSON.stringify(annotations ?? {})) as JsonObject;
+  return said;
 }
 
 function faultOf(said: string): string | null {

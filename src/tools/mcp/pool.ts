@@ -1,40 +1,42 @@
 import type { ToolDefinition } from '../../contracts/definition.ts';
 import type { Outcome, RunError } from '../../contracts/errors.ts';
-import type { Json, JsonObject } from '../../contracts/json.ts';
-import type { ToolContext, ToolOutcome } from '../../contracts/tool.ts';
+import type { JsonObject } from '../../contracts/json.ts';
+import type { McpHost, McpOutcome } from '../../contracts/mcp-host.ts';
+import type { ToolContext } from '../../contracts/tool.ts';
 import { ended } from '../custom.ts';
+import { asksBack } from './asking-back.ts';
 import { McpConnection } from './connection.ts';
-import { failureOf, lost, unsent } from './failures.ts';
+import { failureOf, lost, otherThanAccepted, refused, unsent } from './failures.ts';
+import type { McpFile } from './files.ts';
+import { Lanes } from './lanes.ts';
 import { type LineOptions, lineTo } from './line.ts';
-import type { Listing, McpServer } from './server.ts';
+import type { McpRows } from './rows.ts';
+import type { McpServer } from './server.ts';
+import { type Log, logOf } from './server-log.ts';
+import { unlessAborted } from './unless-aborted.ts';
 
 /** The first start of a command may have to load it from somewhere. */
 const OPEN_MS = 60_000;
-const IDLE_MS = 15 * 60_000;
 /** A connection that ends sooner has failed. */
 const STEADY_MS = 10_000;
 const SOON_MS = 250;
 const BACK_OFF_MS = 1_000;
 const MOST_BACK_OFF_MS = 60_000;
 
-/** What is kept of servers. */
-export type McpRows = {
-  /** Undefined when it is not active, not there, or another tenant's. */
-  find(tenantId: string, id: string): Promise<McpServer | undefined>;
-  /** Gives what is not accepted. */
-  record(server: McpServer, listing: Listing): Promise<Json[]>;
-  fail(server: McpServer, reason: string): Promise<void>;
-};
-
 export type McpPoolOptions = LineOptions & {
   rows: McpRows;
-  log: { warn(about: object, message: string): void };
+  log: Log;
 };
 
 /** The connections of this process to MCP servers: one for each row that is used. */
 export type McpPool = {
   /** Never throws. A tool that is not what its version pinned is not called. */
-  call(tool: ToolDefinition, args: JsonObject, context: ToolContext): Promise<ToolOutcome>;
+  call(
+    tool: ToolDefinition,
+    args: JsonObject,
+    context: ToolContext,
+    host?: McpHost,
+  ): Promise<McpOutcome>;
   /** Asks a server what it offers, and keeps that. Never throws. */
   discover(server: McpServer): Promise<void>;
   close(): Promise<void>;
@@ -50,6 +52,7 @@ export function createMcpPool(options: McpPoolOptions): McpPool {
   const asking = new Map<string, Promise<void>>();
   const all = new Set<McpConnection>();
   const soon = new Set<McpConnection>();
+  const lanes = new Lanes();
 
   /** The next attempt waits for longer each time. */
   const backOff = (server: McpServer, error: RunError): void => {
@@ -91,15 +94,20 @@ export function createMcpPool(options: McpPoolOptions): McpPool {
     setTimeout(() => {
       soon.delete(connection);
       if (!connection.isOpen || !connection.isStale) return;
-      if (asking.has(server.id)) askSoon(server, connection);
+      if (asking.has(server.id) || !connection.isToldLongAgo) askSoon(server, connection);
       else void askAgain(server, connection);
     }, SOON_MS).unref();
   };
 
-  const open = async (server: McpServer, entry: Held): Promise<Outcome<McpConnection>> => {
+  const open = async (
+    server: McpServer,
+    place: string,
+    entry: Held,
+  ): Promise<Outcome<McpConnection>> => {
     const line = await lineTo(server, options);
     if (!line.ok) return line;
-    const connection = new McpConnection(server.name, line.value);
+    const connection = new McpConnection(server, line.value);
+    connection.onLog = logOf(log, server.name, (text) => connection.mask(text));
     all.add(connection);
     try {
       const signal = AbortSignal.timeout(OPEN_MS);
@@ -107,8 +115,8 @@ export function createMcpPool(options: McpPoolOptions): McpPool {
       const since = Date.now();
       connection.onClosed = (byServer) => {
         all.delete(connection);
-        if (held.get(server.id) === entry) {
-          held.delete(server.id);
+        if (held.get(place) === entry) {
+          held.delete(place);
           if (byServer && Date.now() - since < STEADY_MS) {
             backOff(server, failureOf(new Error('it ended'), server.name));
           }
@@ -128,85 +136,106 @@ export function createMcpPool(options: McpPoolOptions): McpPool {
     }
   };
 
-  const hold = (server: McpServer): Held => {
+  const hold = (server: McpServer, place: string): Held => {
     const entry: Held = { revision: server.revision, opening: undefined as never };
-    entry.opening = open(server, entry).then(async (outcome) => {
+    entry.opening = open(server, place, entry).then(async (outcome) => {
       if (outcome.ok) {
         failed.delete(server.id);
         return outcome;
       }
-      if (held.get(server.id) === entry) held.delete(server.id);
+      if (held.get(place) === entry) held.delete(place);
       backOff(server, outcome.error);
       await rows.fail(server, outcome.error.message).catch(() => {});
       return outcome;
     });
-    held.set(server.id, entry);
+    held.set(place, entry);
     return entry;
   };
 
-  const acquire = async (server: McpServer): Promise<Outcome<McpConnection>> => {
-    const known = held.get(server.id);
+  /** What was begun there goes on; nothing else does. */
+  const drop = (place: string, known: Held): void => {
+    held.delete(place);
+    void known.opening.then((outcome) => outcome.ok && outcome.value.retire());
+  };
+
+  const acquire = async (server: McpServer, lane = 0): Promise<Outcome<McpConnection>> => {
+    const place = `${server.id}/${lane}`;
+    const known = held.get(place);
     if (known && known.revision === server.revision) {
       return known.opening;
     }
-    if (known) {
-      held.delete(server.id); // what was begun with the row as it was goes on
-      void known.opening.then((outcome) => outcome.ok && outcome.value.retire());
-    }
+    if (known) drop(place, known);
     const failure = failed.get(server.id);
     if (failure?.revision === server.revision && failure.until > Date.now()) {
       const retry_after_ms = failure.until - Date.now();
       return { ok: false, error: { ...failure.error, retryable: true, retry_after_ms } };
     }
-    return hold(server).opening;
+    return hold(server, place).opening;
   };
 
   const idle = setInterval(() => {
-    for (const [id, { open }] of held) {
-      if (open && open.inFlight === 0 && Date.now() - open.usedAt > IDLE_MS) {
-        held.delete(id);
+    for (const [place, { open }] of held) {
+      if (open && open.inFlight === 0 && Date.now() - open.usedAt > open.idleMs) {
+        held.delete(place);
         void open.close();
       }
     }
   }, 60_000).unref();
 
+  /** By a connection that says of the tool what was accepted. */
+  const callOn = async (
+    server: McpServer,
+    lane: number,
+    tool: ToolDefinition,
+    args: JsonObject,
+    context: ToolContext,
+    host?: McpHost,
+  ): Promise<McpOutcome> => {
+    const name = String(tool.configuration.tool);
+    const connection = await unlessAborted(acquire(server, lane), context.signal);
+    if (!connection.ok) {
+      return { ok: false, error: unsent(server.name, connection.error) };
+    }
+    if (connection.value.isStale) {
+      const asked = askAgain(server, connection.value).then(() => connection);
+      const heard = await unlessAborted(asked, context.signal);
+      if (!heard.ok) return { ok: false, error: unsent(server.name, heard.error) };
+      if (!connection.value.isOpen) {
+        const error = lost(server.name, `${server.name} did not say its tools`);
+        return { ok: false, error: unsent(server.name, error) };
+      }
+    }
+    const digest = connection.value.digests.get(name);
+    if (digest !== tool.configuration.digest) {
+      return refused(otherThanAccepted(server.name, name, digest));
+    }
+    const keep = (file: McpFile) => rows.keep(context.execution_id, file);
+    return connection.value.call(name, args, context, keep, host);
+  };
+
   return {
-    async call(tool, args, context) {
-      const name = String(tool.configuration.tool);
+    async call(tool, args, context, host) {
       const server = await rows.find(context.tenant_id, tool.server_id ?? '').catch(() => null);
       if (server === null) {
         const message = `what is known of the MCP server of ${tool.name} cannot be read now`;
-        const error = { code: 'unreachable', message, retryable: true } as const;
-        return { ok: false, error: unsent(tool.name, error) };
+        return { ok: false, error: unsent(tool.name, lost(tool.name, message)) };
       }
       if (!server) {
         return refused(`the MCP server of ${tool.name} is not there or not active`);
       }
-      const connection = await unlessAborted(acquire(server), context.signal);
-      if (!connection.ok) {
-        return { ok: false, error: unsent(server.name, connection.error) };
+      if (!asksBack(server)) {
+        return callOn(server, 0, tool, args, context, host);
       }
-      if (connection.value.isStale) {
-        const asked = askAgain(server, connection.value).then(() => connection);
-        const heard = await unlessAborted(asked, context.signal);
-        if (!heard.ok) return { ok: false, error: unsent(server.name, heard.error) };
-        if (!connection.value.isOpen) {
-          const error = lost(server.name, `${server.name} did not say its tools`);
-          return { ok: false, error: unsent(server.name, error) };
-        }
-      }
-      const digest = connection.value.digests.get(name);
-      if (digest !== tool.configuration.digest) {
-        return refused(
-          digest === undefined
-            ? `${server.name} no longer offers ${name}`
-            : `${server.name} says something else of ${name} than what was accepted: an admin has to accept it (howdah.accept_mcp_tool)`,
-        );
-      }
-      return connection.value.call(name, args, context);
+      const taken = await lanes.take(server.id, context.execution_id, context.signal);
+      if (!taken) return { ok: false, error: unsent(server.name, ended(context.signal.reason)) };
+      const known = held.get(`${server.id}/${taken.lane}`);
+      if (known && taken.isForeign) drop(`${server.id}/${taken.lane}`, known);
+      return callOn(server, taken.lane, tool, args, context, host).finally(() =>
+        lanes.free(server.id, taken.lane),
+      );
     },
     async discover(server) {
-      const known = held.get(server.id)?.open;
+      const known = held.get(`${server.id}/0`)?.open;
       const connection = await acquire(server); // a new one is asked as it opens
       if (connection.ok && connection.value === known) {
         await askAgain(server, connection.value);
@@ -218,24 +247,4 @@ export function createMcpPool(options: McpPoolOptions): McpPool {
       await Promise.all([...all].map((connection) => connection.close().catch(() => {})));
     },
   };
-}
-
-function refused(message: string): ToolOutcome {
-  return { ok: false, error: { code: 'tool_failed', message, retryable: false } };
-}
-
-/** Opening goes on for the others who wait. */
-async function unlessAborted<T>(
-  work: Promise<Outcome<T>>,
-  signal: AbortSignal,
-): Promise<Outcome<T>> {
-  const { promise, resolve } = Promise.withResolvers<Outcome<T>>();
-  const abort = (): void => resolve({ ok: false, error: ended(signal.reason) });
-  if (signal.aborted) abort();
-  signal.addEventListener('abort', abort, { once: true });
-  try {
-    return await Promise.race([work, promise]);
-  } finally {
-    signal.removeEventListener('abort', abort);
-  }
 }

@@ -1,14 +1,32 @@
-import type { CallToolResult } from '@modelcontextprotocol/sdk/types.js';
+import type { CallToolResult, ContentBlock } from '@modelcontextprotocol/client';
 import type { ToolOutcome } from '../../contracts/tool.ts';
+import { typeOf } from '../file-type.ts';
+import { bytesIn, fileName, type KeepFile, keptLine } from './files.ts';
 
-/** A result as the model is told it: texts as they are, and in brackets what it cannot read. */
-export function outcomeOf(result: CallToolResult, mask: (text: string) => string): ToolOutcome {
-  const parts = result.content.map(told);
+/** Where a result came from, and what is done with what is in it. */
+export type ResultOptions = {
+  server: string;
+  tool: string;
+  mask(text: string): string;
+  keep: KeepFile;
+};
+
+/** What a text in a resource may have to be told at once; a longer one is a file, and its beginning is told. */
+const MAX_TEXT_BYTES = 32_768;
+const BEGINNING = 2_000;
+const MAX_FILES = 20;
+
+/** A result as the model is told it: texts as they are, and in brackets what it cannot read, which is kept. */
+export async function outcomeOf(
+  result: CallToolResult,
+  options: ResultOptions,
+): Promise<ToolOutcome> {
+  const parts = await toldAll(result.content, options);
   const text =
     parts.length === 0 && result.structuredContent !== undefined
       ? JSON.stringify(result.structuredContent)
       : parts.join('\n');
-  const value = mask(text);
+  const value = options.mask(text);
   return result.isError
     ? {
         ok: false,
@@ -21,22 +39,77 @@ export function outcomeOf(result: CallToolResult, mask: (text: string) => string
     : { ok: true, value };
 }
 
-function told(part: CallToolResult['content'][number]): string {
-  switch (part.type) {
+/** One after the other, so that no more than one file is decoded at a time. */
+export async function toldAll(
+  blocks: readonly ContentBlock[],
+  options: ResultOptions,
+): Promise<string[]> {
+  const parts: string[] = [];
+  let files = 0;
+  for (const block of blocks) {
+    const isFile = block.type !== 'text' && block.type !== 'resource_link';
+    files += isFile ? 1 : 0;
+    parts.push(
+      isFile && files > MAX_FILES ? `[${block.type}: not kept]` : await told(block, options),
+    );
+  }
+  return parts;
+}
+
+async function told(block: ContentBlock, options: ResultOptions): Promise<string> {
+  switch (block.type) {
     case 'text':
-      return part.text;
+      return block.text;
     case 'image':
     case 'audio':
-      return `[${part.type} ${part.mimeType}, ${bytesOf(part.data)} bytes: not shown]`;
-    case 'resource':
-      return 'text' in part.resource
-        ? `[${part.resource.uri}]\n${part.resource.text}`
-        : `[${part.resource.uri}, ${part.resource.mimeType ?? 'binary'}, ${bytesOf(part.resource.blob)} bytes: not shown]`;
+      return keptBytes(block.data, block.mimeType, undefined, block.type, options);
+    case 'resource': {
+      const { resource } = block;
+      return 'text' in resource
+        ? toldText(resource, options)
+        : keptBytes(resource.blob, resource.mimeType, resource.uri, resource.uri, options);
+    }
     case 'resource_link':
-      return `[${part.name}: ${part.uri}${part.description ? `, ${part.description}` : ''}]`;
+      return `[${block.name}: ${block.uri}${block.description ? `, ${block.description}` : ''}]`;
   }
 }
 
-function bytesOf(base64: string): number {
-  return Math.floor((base64.replace(/=+$/, '').length * 3) / 4);
+async function toldText(
+  { uri, text, mimeType }: { uri: string; text: string; mimeType?: string | undefined },
+  options: ResultOptions,
+): Promise<string> {
+  const bytes = Buffer.from(options.mask(text).replaceAll('\u0000', '').toWellFormed());
+  if (bytes.byteLength <= MAX_TEXT_BYTES) {
+    return `[${uri}]\n${text}`;
+  }
+  const said = typeOf(mimeType ?? 'text/plain', bytes);
+  const type = /^text\/|json|xml|yaml/.test(said) ? said : 'text/plain';
+  const file = {
+    name: fileName(uri, options.tool, type),
+    type,
+    bytes,
+    origin: origin(options, uri),
+  };
+  const line = await keptLine(file, uri, options.keep);
+  return `${line}\n${text.slice(0, BEGINNING)}\n[the beginning: ${bytes.byteLength} bytes are in the file]`;
+}
+
+async function keptBytes(
+  base64: string,
+  said: string | undefined,
+  uri: string | undefined,
+  what: string,
+  options: ResultOptions,
+): Promise<string> {
+  const bytes = bytesIn(base64);
+  if (!bytes) {
+    return `[${what}: not in base64]`;
+  }
+  const type = typeOf(said, bytes);
+  const name = fileName(uri, options.tool, type);
+  return keptLine({ name, type, bytes, origin: origin(options, uri) }, what, options.keep);
+}
+
+function origin({ server, tool, mask }: ResultOptions, uri: string | undefined) {
+  return { server, tool, ...(uri === undefined ? {} : { uri: mask(uri).slice(0, 2_000) }) };
 }

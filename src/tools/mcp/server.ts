@@ -1,4 +1,5 @@
 import type { Json, JsonObject, JsonSchema } from '../../contracts/json.ts';
+import type { ModelRef } from '../../contracts/model.ts';
 
 /** A row of howdah.mcp_servers, as far as it takes to reach the server. */
 export type McpServer = {
@@ -8,8 +9,12 @@ export type McpServer = {
   type: 'stdio' | 'http';
   /** As `howdah.mcp_server_schema(type)` says. */
   configuration: JsonObject;
-  /** Changes with type and configuration. */
+  /** Changes with type and configuration, and with what it may ask for. */
   revision: string;
+  /** What answers its requests for sampling; null: they are refused. */
+  sampling_model: ModelRef | null;
+  /** It may ask people. */
+  allows_elicitation: boolean;
 };
 
 /** What a server says of one of its tools. */
@@ -27,7 +32,24 @@ export type FoundTool = {
   hides_something: boolean;
 };
 
-export type Listing = { server_info: JsonObject; tools: FoundTool[] };
+/** What a server says of one of its prompts, as a template. */
+export type FoundPrompt = {
+  name: string;
+  description: string;
+  template: string;
+  /** JSON Schemas of its arguments by name. */
+  variables: JsonObject;
+  digest: string;
+  /** Why no template can be made of it. */
+  fault: string | null;
+};
+
+/** Undefined `prompts` could not be asked for now. */
+export type Listing = {
+  server_info: JsonObject;
+  tools: FoundTool[];
+  prompts: FoundPrompt[] | undefined;
+};
 
 /** Names and texts of a configuration's field, which the database has checked. */
 export function textsIn(configuration: JsonObject, field: string): Record<string, string> {

@@ -68,8 +68,17 @@ export function schemaFault(schema: JsonSchema): string | null {
 function at(schema: Json, ref: string): Json | undefined {
   let found: Json | undefined = schema;
   for (const name of ref.split('/').slice(1)) {
-    const key = decodeURIComponent(name).replaceAll('~1', '/').replaceAll('~0', '~');
+    const key = decoded(name).replaceAll('~1', '/').replaceAll('~0', '~');
     found = typeof found === 'object' && found !== null ? (found as JsonObject)[key] : undefined;
   }
   return found;
+}
+
+/** A name that is not percent-encoded as it should be names nothing, or itself. */
+function decoded(name: string): string {
+  try {
+    return decodeURIComponent(name);
+  } catch {
+    return name;
+  }
 }

@@ -1,12 +1,15 @@
 import type { CodeLimits } from './job.ts';
-import { PYTHON_PROGRAM } from './python-program.ts';
+import { PYTHON_PROGRAM, SCRATCH } from './python-program.ts';
+import { FILES_BYTES } from './scratch.ts';
 
 /** Where the report comes out, and where the filter of system calls goes in. */
 export const REPORT_FD = 3;
 export const FILTER_FD = 4;
+/** Of the scratch folder: what is given, what comes back, and the pages these do not fill. */
+export const SCRATCH_BYTES = 2 * FILES_BYTES + 1024 * 1024;
 
 /**
- * The arguments of bwrap for one job: programs and libraries of the system to read, nothing to write, no network, no other
+ * The arguments of bwrap for one job: programs and libraries of the system to read, nothing to write but a folder in memory, no network, no other
  * process, no variable, and one process without threads, whose memory is therefore the memory of the job.
  */
 export function bubblewrapArguments({ timeout_ms, memory_mb }: CodeLimits): string[] {
@@ -26,7 +29,8 @@ export function bubblewrapArguments({ timeout_ms, memory_mb }: CodeLimits): stri
     ...['--symlink', 'usr/lib', '/lib', '--symlink', 'usr/lib64', '/lib64'],
     ...['--symlink', 'usr/bin', '/bin'],
     ...['--dev-bind', '/dev/null', '/dev/null', '--dev-bind', '/dev/urandom', '/dev/urandom'],
-    ...['--remount-ro', '/', '--chdir', '/', '--cap-drop', 'ALL', '--seccomp', String(FILTER_FD)],
+    ...['--size', String(SCRATCH_BYTES), '--tmpfs', SCRATCH, '--chdir', SCRATCH],
+    ...['--remount-ro', '/', '--cap-drop', 'ALL', '--seccomp', String(FILTER_FD)],
     ...[
       '/usr/bin/prlimit',
       `--as=${memory_mb * 1024 * 1024}`,
@@ -34,7 +38,8 @@ export function bubblewrapArguments({ timeout_ms, memory_mb }: CodeLimits): stri
       '--nofile=64',
       '--core=0',
     ],
-    ...['--fsize=0', `--cpu=${Math.ceil(timeout_ms / 1000) + 1}`],
+    // one more than may come back: what is cut off there is seen to be too large
+    ...[`--fsize=${FILES_BYTES + 1}`, `--cpu=${Math.ceil(timeout_ms / 1000) + 1}`],
     ...['/usr/bin/python3', '-I', '-c', PYTHON_PROGRAM],
   ];
 }

@@ -43,7 +43,7 @@ export const ESCAPES: readonly Escape[] = [
   javascript('a module of the host', 'await import("node:fs")'),
   javascript('an endless loop', 'for (;;) {}', 'time'),
   javascript('an endless loop that catches', 'for (;;) try { for (;;) {} } catch {}', 'time'),
-  javascript('endless promises', 'const f = () => Promise.resolve().then(f); await f()', 'time'),
+  javascript('endless promises', 'for (;;) await null', 'time'),
   javascript('a regular expression that backtracks', '/(a+)+$/.test("a".repeat(40) + "b")', 'time'),
   javascript(
     'a search that the interpreter does not interrupt',
@@ -54,10 +54,37 @@ export const ESCAPES: readonly Escape[] = [
   javascript('a text of a gigabyte', '"x".repeat(1e9).length', 'memory'),
   javascript('endless recursion', '(function f() { f() })()', 'stack'),
   javascript('a result of a megabyte', '"x".repeat(1e6)', 'result'),
+  javascript('a file of the host', 'files.read("/etc/passwd")'),
+  javascript('a file outside of the scratch folder', 'files.write("../x", "x")'),
+  javascript(
+    'files larger than may come back',
+    'for (let n = 0; n < 9; n += 1) files.write("x" + n, new Uint8Array(1e6))',
+  ),
+  javascript('ever more files', 'for (let n = 0; ; n += 1) files.write("x" + n, "")'),
   python('a file of the host', 'open("/etc/passwd").read()'),
   python('the environment of a process', 'open("/proc/self/environ").read()'),
   python('a file in the temporary folder', 'open("/tmp/x", "w")'),
   python('a file at the root', 'open("/x", "w")'),
+  python('a file beside the scratch folder', 'open("../x", "w")'),
+  python(
+    'a link to a file of the host',
+    'import os\nos.symlink("/etc/passwd", "x")\nopen("x").read()',
+  ),
+  python('a link that comes back', 'import os\nos.symlink("/usr/bin/python3", "x")', 'files'),
+  python('a device', 'import os\nos.mknod("x", 0o60666, os.makedev(8, 0))'),
+  python(
+    'a full scratch folder',
+    'for n in range(20):\n  with open(f"x{n}", "wb") as file: file.write(bytes(1000000))',
+  ),
+  python(
+    'a file larger than may come back',
+    'with open("x", "wb") as file:\n  for n in range(9): file.write(bytes(1000000))',
+  ),
+  python(
+    'ever more files',
+    'for n in range(100):\n  with open(f"x{n}", "w") as file: file.write("x")',
+    'files',
+  ),
   python('a connection', 'import socket\nsocket.create_connection(("127.0.0.1", 5432), 1)'),
   python('a name looked up', 'import socket\nsocket.getaddrinfo("example.com", 80)'),
   python('another process', 'import os\nos.fork()'),
@@ -82,7 +109,7 @@ export const ESCAPES: readonly Escape[] = [
 /** The job an escape is tried as. */
 export function escapeJob({ code, expected }: Pick<Escape, 'code' | 'expected'>): CodeJob {
   const timeout_ms = expected === 'time' ? 300 : 10_000;
-  return { code, data: null, timeout_ms, memory_mb: 32 };
+  return { code, data: null, files: [], timeout_ms, memory_mb: 32 };
 }
 
 /** What came of a job, as `expected` says it. */

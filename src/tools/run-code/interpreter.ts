@@ -7,7 +7,9 @@ import {
   type QuickJSHandle,
   type QuickJSSyncVariant,
 } from 'quickjs-emscripten-core';
+import { filesFunctions } from './interpreted-files.ts';
 import {
+  type CodeEnd,
   type CodeFault,
   type CodeJob,
   type CodeReport,
@@ -15,11 +17,12 @@ import {
   RESULT_BYTES,
   STDOUT_BYTES,
 } from './job.ts';
+import { type BoundMemory, boundMemory } from './memory.ts';
 import { PRELUDE } from './prelude.ts';
+import { Scratch } from './scratch.ts';
 
 /** What of it is used here; neither the library of this language level nor @types/node describes it. */
 declare const WebAssembly: {
-  Memory: new (pages: { initial: number; maximum: number }) => object;
   compile(bytes: Uint8Array): Promise<object>;
 };
 
@@ -57,16 +60,13 @@ function compiled(): Promise<object> {
  * and is thrown away with it. It may not come back in time: who calls it has to be able to end this thread.
  */
 export async function interpret(job: CodeJob): Promise<CodeReport> {
-  const wasmMemory = new WebAssembly.Memory({
-    initial: FIRST_PAGES,
-    maximum: job.memory_mb * PAGES_OF_A_MB,
-  });
-  const own = newVariant(variant, { wasmModule: await compiled(), wasmMemory });
+  const bound = boundMemory(FIRST_PAGES, job.memory_mb * PAGES_OF_A_MB);
+  const own = newVariant(variant, { wasmModule: await compiled(), wasmMemory: bound.memory });
   const quickjs = await newQuickJSWASMModuleFromVariant(own);
   const printed = new Printed();
-  let outcome: { result: string } | CodeFault;
+  let outcome: CodeEnd | CodeFault;
   try {
-    outcome = new Evaluation(quickjs.newContext(), job, printed).outcome();
+    outcome = new Evaluation(quickjs.newContext(), job, printed, bound).outcome();
   } catch (error) {
     outcome = trapped(error);
   }
@@ -96,24 +96,28 @@ class Evaluation {
   readonly #code: string;
   readonly #tools: QuickJSHandle;
   readonly #end: number;
+  readonly #scratch: Scratch;
+  readonly #memory: BoundMemory;
   #isOver = false;
 
-  constructor(context: QuickJSContext, job: CodeJob, printed: Printed) {
+  constructor(context: QuickJSContext, job: CodeJob, printed: Printed, memory: BoundMemory) {
+    this.#memory = memory;
     this.#context = context;
     this.#code = job.code;
     this.#end = performance.now() + job.timeout_ms;
+    this.#scratch = new Scratch(job.files);
     context.runtime.setMaxStackSize(STACK_BYTES);
     context.runtime.setInterruptHandler(() => this.#late());
     const print = context.newFunction('print', (line) => printed.add(this.#textOf(line)));
     const prelude = context.unwrapResult(context.evalCode(PRELUDE, 'prelude.js'));
     const data = context.newString(JSON.stringify(job.data));
     const longest = context.newNumber(STDOUT_BYTES + 1);
-    this.#tools = context.unwrapResult(
-      context.callFunction(prelude, context.undefined, print, data, longest),
-    );
+    const { put, text, bytes, list } = filesFunctions(context, this.#scratch);
+    const given = [print, data, longest, put, text, bytes, list];
+    this.#tools = context.unwrapResult(context.callFunction(prelude, context.undefined, given));
   }
 
-  outcome(): { result: string } | CodeFault {
+  outcome(): CodeEnd | CodeFault {
     const value = this.#evaluate(this.#code, 0);
     if ('fault' in value) return value;
     const told = this.#settled(this.#tool('tell', value.handle), 0);
@@ -125,7 +129,7 @@ class Evaluation {
           fault: 'result',
           message: `its result has more than ${RESULT_BYTES} bytes: give a part of it`,
         }
-      : { result };
+      : { result, files: this.#scratch.made };
   }
 
   /** The code as it stands; where it has a `return` at the top, as the body of a function. Neither has run before. */
@@ -154,7 +158,7 @@ class Evaluation {
       const state = this.#context.getPromiseState(promise.value);
       if (state.type === 'fulfilled') return { handle: state.value };
       if (state.type === 'rejected') return this.#blame(state.error, offset);
-      if (!runtime.hasPendingJob()) return NEVER;
+      if (!runtime.hasPendingJob()) return this.#memory.isFull() ? OUT_OF_MEMORY : NEVER;
       const ran = runtime.executePendingJobs(STEPS_AT_ONCE);
       if (ran.error) return this.#blame(ran.error, offset);
     }
@@ -162,6 +166,9 @@ class Evaluation {
 
   #blame(error: QuickJSHandle, offset: number): CodeFault {
     if (this.#late()) return OUT_OF_TIME;
+    if (this.#memory.isFull() && this.#context.sameValue(error, this.#context.null)) {
+      return OUT_OF_MEMORY;
+    }
     const read = this.#tool('blame', error);
     if (this.#late()) return OUT_OF_TIME;
     // even that had no room

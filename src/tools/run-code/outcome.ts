@@ -35,6 +35,8 @@ function sentence({ fault, message, line, column }: CodeFault, limits: CodeLimit
       return line === undefined
         ? message
         : `${message} (line ${line}${column === undefined ? '' : `, column ${column}`})`;
+    case 'files':
+      return message;
     case 'stack':
     case 'result':
       return `the code was stopped: ${message}`;

@@ -1,8 +1,8 @@
 /**
- * Runs inside the sandbox before the code that was given: makes `data` and `console`, and gives the two functions by which
+ * Runs inside the sandbox before the code that was given: makes `data`, `console` and `files`, and gives the two functions by which
  * the result and an error are read. Nothing here is a wall: the code may replace all of it, and then only it is wrong.
  */
-export const PRELUDE = `(print, dataText, longest) => {
+export const PRELUDE = `(print, dataText, longest, put, text, bytes, list) => {
   const { stringify, parse } = JSON;
   const show = (value) => {
     if (typeof value === 'string') return value;
@@ -18,6 +18,23 @@ export const PRELUDE = `(print, dataText, longest) => {
   const log = (...values) => print(values.map(show).join(' ').slice(0, longest));
   globalThis.console = { log, info: log, warn: log, error: log, debug: log };
   globalThis.data = parse(dataText);
+  const { isView } = ArrayBuffer;
+  const bufferOf = (value) => value instanceof ArrayBuffer ? value
+    : !isView(value) ? undefined
+    : value.byteLength === value.buffer.byteLength ? value.buffer
+    : value.buffer.slice(value.byteOffset, value.byteOffset + value.byteLength);
+  globalThis.files = {
+    write: (name, content, type) => {
+      const buffer = bufferOf(content);
+      if (buffer === undefined && typeof content !== 'string') {
+        throw new TypeError('files.write(name, content, type): the content is no text and no Uint8Array');
+      }
+      put(stringify(type === undefined ? [String(name)] : [String(name), String(type)]), buffer ?? stringify(content));
+    },
+    read: (name) => parse(text(stringify([String(name)]))),
+    bytes: (name) => new Uint8Array(bytes(stringify([String(name)]))),
+    list: () => parse(list()),
+  };
   return {
     tell: async (value) => tell(await value) ?? 'null',
     blame: (error) => error instanceof Error

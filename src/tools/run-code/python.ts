@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { Readable, Writable } from 'node:stream';
-import { bubblewrapArguments, FILTER_FD, REPORT_FD } from './bubblewrap.ts';
+import { bubblewrapArguments, FILTER_FD, REPORT_FD, SCRATCH_BYTES } from './bubblewrap.ts';
 import {
   type CodeFault,
   type CodeJob,
@@ -9,6 +9,7 @@ import {
   RESULT_BYTES,
   STDOUT_BYTES,
 } from './job.ts';
+import { toldIn } from './python-report.ts';
 import { Room } from './room.ts';
 import { seccompFilter } from './seccomp.ts';
 
@@ -23,13 +24,11 @@ const NOBODY = 65_534;
 const MOST_BYTES = 16 * RESULT_BYTES;
 /** How it ends when its processor time is over. */
 const SPENT = ['SIGXCPU', 'status 152'];
-/** What the code may say of its end. */
-const FAULTS = ['threw', 'memory', 'result'];
 const OUT_OF_TIME: CodeFault = { fault: 'time', message: '' };
-const PROBE: CodeJob = { code: '1 + 1', data: null, timeout_ms: 5_000, memory_mb: 64 };
+const PROBE: CodeJob = { code: '1 + 1', data: null, files: [], timeout_ms: 5_000, memory_mb: 64 };
 
 type Ended = {
-  report: string;
+  report: Buffer;
   stdout: string;
   stderr: string;
   status: string;
@@ -46,7 +45,7 @@ export function createPython(size: number, options: PythonOptions) {
       const reason = await missing;
       signal.throwIfAborted();
       return reason === undefined
-        ? reportOf(await runOnce(job, signal, options))
+        ? reportOf(await runOnce(job, signal, options), job)
         : { stdout: '', fault: 'threw', message: reason };
     });
 }
@@ -59,7 +58,7 @@ async function whatIsMissing(options: PythonOptions): Promise<string | undefined
   }
   try {
     const tried = await runOnce(PROBE, new AbortController().signal, options);
-    const report = reportOf(tried);
+    const report = reportOf(tried, PROBE);
     return tried.stopped || ('result' in report && report.result === '2')
       ? undefined // one too busy to say within its time is not one that cannot
       : `Python does not run on this worker, bubblewrap could not make its sandbox (${tried.stderr.trim().slice(0, 200) || tried.status}): ${instead}`;
@@ -81,8 +80,9 @@ function runOnce(job: CodeJob, signal: AbortSignal, options: PythonOptions): Pro
     stopped ??= fault;
     child.kill('SIGKILL'); // the kernel ends whatever is in the sandbox
   };
-  const outputs = [1, 2, REPORT_FD].map((fd) => heard(child.stdio[fd] as Readable, stop));
-  feed(child, 0, JSON.stringify({ code: job.code, data: job.data }));
+  const outputs = [1, 2].map((fd) => heard(child.stdio[fd] as Readable, MOST_BYTES, stop));
+  const report = heard(child.stdio[REPORT_FD] as Readable, MOST_BYTES + SCRATCH_BYTES, stop);
+  feed(child, 0, jobText(job));
   feed(child, FILTER_FD, seccompFilter(process.arch) as Buffer);
   const abort = (): void => stop(OUT_OF_TIME);
   const timer = setTimeout(abort, job.timeout_ms + GRACE_MS);
@@ -90,15 +90,22 @@ function runOnce(job: CodeJob, signal: AbortSignal, options: PythonOptions): Pro
   return new Promise<Ended>((resolve, reject) => {
     child.once('error', reject);
     child.once('close', (code, killedBy) => {
-      const [stdout = '', stderr = '', report = ''] = outputs.map((output) => output());
+      const [stdout = '', stderr = ''] = outputs.map((output) => output().toString('utf8'));
       const status = killedBy ?? `status ${code}`;
       if (signal.aborted) reject(signal.reason);
-      else resolve({ report, stdout, stderr, status, ...(stopped ? { stopped } : {}) });
+      else resolve({ report: report(), stdout, stderr, status, ...(stopped ? { stopped } : {}) });
     });
   }).finally(() => {
     clearTimeout(timer);
     signal.removeEventListener('abort', abort);
   });
+}
+
+/** A line of JSON, and what is in the files. */
+function jobText({ code, data, files }: CodeJob): Buffer {
+  const lengths = files.map(({ name, bytes }) => ({ name, bytes: bytes.byteLength }));
+  const line = `${JSON.stringify({ code, data, files: lengths })}\n`;
+  return Buffer.concat([Buffer.from(line), ...files.map(({ bytes }) => bytes)]);
 }
 
 function feed(child: ChildProcess, fd: number, content: string | Buffer): void {
@@ -108,48 +115,27 @@ function feed(child: ChildProcess, fd: number, content: string | Buffer): void {
 }
 
 /** Gives what came out of it so far. Whoever writes far more than is kept goes around `print`, and is stopped. */
-function heard(stream: Readable, stop: (fault: CodeFault) => void): () => string {
+function heard(stream: Readable, most: number, stop: (fault: CodeFault) => void): () => Buffer {
   const chunks: Buffer[] = [];
   let bytes = 0;
   stream.on('error', () => {});
   stream.on('data', (chunk: Buffer) => {
     bytes += chunk.byteLength;
-    if (bytes <= MOST_BYTES) chunks.push(chunk);
+    if (bytes <= most) chunks.push(chunk);
     else stop({ fault: 'result', message: 'it wrote too much' });
   });
-  return () => Buffer.concat(chunks).toString('utf8');
+  return () => Buffer.concat(chunks);
 }
 
-function reportOf({ report, stopped, status, ...ended }: Ended): CodeReport {
+function reportOf({ report, stopped, status, ...ended }: Ended, job: CodeJob): CodeReport {
   const stdout = kept(ended.stdout, STDOUT_BYTES);
   if (stopped) return { stdout, ...stopped };
   if (SPENT.includes(status)) return { stdout, ...OUT_OF_TIME };
   return {
     stdout,
-    ...(toldIn(report) ?? {
+    ...(toldIn(report, job) ?? {
       fault: 'threw',
       message: `Python ended without a result (${status})`,
     }),
   };
-}
-
-/** The code may have written anything in place of its report: what is none is undefined. */
-function toldIn(report: string): { result: string } | CodeFault | undefined {
-  try {
-    const told = JSON.parse(report);
-    if (typeof told.result === 'string') {
-      JSON.parse(told.result);
-      return Buffer.byteLength(told.result) <= RESULT_BYTES ? { result: told.result } : undefined;
-    }
-    const { fault, message, line, column } = told;
-    return FAULTS.includes(fault) && typeof message === 'string'
-      ? { fault, message: message.slice(0, 4_000), line: placeIn(line), column: placeIn(column) }
-      : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-function placeIn(value: unknown): number | undefined {
-  return Number.isSafeInteger(value) ? (value as number) : undefined;
 }

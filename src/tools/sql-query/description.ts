@@ -9,7 +9,7 @@ export function describedTables(
   inDetail: boolean,
 ): string {
   if (tables.length === 0) {
-    return `There is no table that may be read in ${schemas.join(', ')}.`;
+    return `There is no table that may be read in ${schemas.join(', ')}: none is opened to agents there, or the schema has another name.`;
   }
   const lines = tables.map((table) =>
     inDetail

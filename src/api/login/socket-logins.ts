@@ -1,13 +1,11 @@
 import type { IncomingMessage } from 'node:http';
 import type { WebSocket } from 'ws';
-import type { Exists } from '../login/existence.ts';
-import type { Identities } from '../login/identities.ts';
-import type { Login } from '../login/login.ts';
-import { FRESH_MS } from '../login/lookup.ts';
-import { type Identity, type Refusal, refused, type Verdict } from '../login/verdict.ts';
-
-/** How often expired tokens, revoked keys and deleted users are looked for. */
-const SWEEP_MS = FRESH_MS;
+import type { Exists } from './existence.ts';
+import type { Identities } from './identities.ts';
+import type { Login } from './login.ts';
+import { hasExpired } from './standing.ts';
+import { sweepGuests } from './sweep.ts';
+import { type Identity, type Refusal, refused, type Verdict } from './verdict.ts';
 
 /** graphql-ws connects again by itself after 4403, with whatever token the client has then; after 4401 it does not. */
 const UNAUTHORIZED = 4401;
@@ -42,14 +40,13 @@ export type SocketLoginOptions = {
  */
 export function createSocketLogins(options: SocketLoginOptions): SocketLogins {
   const { identities, sockets } = options;
-  const sweep = async () => {
-    const checks = [...sockets].map(async (socket) => {
+  const endSweep = sweepGuests(options.exists, () =>
+    [...sockets].flatMap((socket) => {
       const identity = identities.get(socket);
-      if (identity) await check(socket, identity, options);
-    });
-    await Promise.allSettled(checks); // a lost database lets nobody in, and cuts nobody off
-  };
-  const timer = setInterval(sweep, SWEEP_MS);
+      const leave = (refusal: Refusal) => turnAway(socket, refusal, FORBIDDEN);
+      return identity ? [{ identity, leave }] : [];
+    }),
+  );
   return {
     async admit({ connectionParams, extra: { socket, request } }) {
       const params = connectionParams?.authorization ?? connectionParams?.Authorization;
@@ -58,7 +55,7 @@ export function createSocketLogins(options: SocketLoginOptions): SocketLogins {
       else turnAway(socket, verdict.refusal);
       return verdict.ok;
     },
-    close: () => clearInterval(timer),
+    close: endSweep,
   };
 }
 
@@ -73,16 +70,6 @@ async function strictly(login: Login, authorization: unknown): Promise<Verdict<I
   if (authorization !== undefined && typeof authorization !== 'string') return refused('invalid');
   const verdict = await login(authorization);
   return verdict.ok && hasExpired(verdict.value) ? refused('expired') : verdict;
-}
-
-async function check(socket: WebSocket, identity: Identity, { exists }: SocketLoginOptions) {
-  if (identity.expiresAt === undefined && identity.apiKeyId === undefined) return; // without a login
-  const standing = hasExpired(identity) ? 'expired' : await exists(identity);
-  if (standing !== 'good') turnAway(socket, refused(standing).refusal, FORBIDDEN);
-}
-
-function hasExpired({ expiresAt = Number.POSITIVE_INFINITY }: Identity): boolean {
-  return expiresAt <= Date.now();
 }
 
 /** The protocol allows 123 bytes: what is wrong, without what to do. */

@@ -1,10 +1,4 @@
-import type { Json, JsonObject } from '../../contracts/json.ts';
-
-/** What a client is told of a failure: nothing of our SQL, and no tables but the one he addressed. */
-export type ClientError = {
-  message: string;
-  extensions: { code: string; hint?: string; detail?: Json };
-};
+import type { JsonObject } from './json.ts';
 
 /** The parts of an error of node-pg that matter here. */
 export type PgError = {
@@ -18,22 +12,19 @@ export type PgError = {
   constraint?: string;
 };
 
-type Words = { code: string; message: string; hint?: string; detail?: JsonObject };
+/** A refusal as ours are told: by one of our codes. */
+export type Words = { code: string; message: string; hint?: string; detail?: JsonObject };
 
-/** What the client is told of an error of the database, by a code of ours; undefined when it is not his business. */
-export function explain(error: PgError): ClientError | undefined {
-  if (/^HW[A-Z0-9]{3}$/.test(error.code)) {
-    return { message: error.message, extensions: refusalOf(error) };
-  }
+/**
+ * What Postgres refuses by itself, a duplicate, an id that names nothing, a value that is none, in the terms of
+ * `sql/ERRORS.md`: the same on every interface but psql. Undefined when it is nothing that whoever asked has caused.
+ */
+export function inOurWords(error: PgError): Words | undefined {
   const words = wordsFor[error.code] ?? (error.code.startsWith('22') ? badValue : undefined);
   if (!words) return undefined;
-  const { message, detail = {}, ...rest } = words(error);
-  const where = whereOf(error);
-  const told = { ...where, ...detail };
-  return {
-    message,
-    extensions: { ...rest, ...(Object.keys(told).length > 0 && { detail: told }) },
-  };
+  const { detail, ...told } = words(error);
+  const where = { ...whereOf(error), ...detail };
+  return { ...told, ...(Object.keys(where).length > 0 && { detail: where }) };
 }
 
 /** The errors of Postgres that a client causes, in terms of `sql/ERRORS.md`. */
@@ -55,7 +46,7 @@ const wordsFor: Readonly<Record<string, (error: PgError) => Words>> = {
   }),
   '23514': ({ constraint = 'a rule' }) => ({
     code: 'HWINV',
-    message: `the row is refused: ${constraint.replaceAll('_', ' ')}`,
+    message: `the row breaks the rule “${constraint.replaceAll('_', ' ')}”`,
     hint: 'Give it values for which that is true.',
   }),
   '40001': again,
@@ -115,23 +106,6 @@ function whereOf({ schema, table, constraint }: PgError): JsonObject {
     : {};
 }
 
-/** The detail of our own errors is JSON for code. */
-function refusalOf({ code, hint, detail }: PgError): ClientError['extensions'] {
-  return {
-    code,
-    ...(hint !== undefined && { hint }),
-    ...(detail !== undefined && { detail: parsed(detail) }),
-  };
-}
-
-function parsed(detail: string): Json {
-  try {
-    return JSON.parse(detail) as Json;
-  } catch {
-    return detail;
-  }
-}
-
 function wordsOf(error: PgError): string {
   return columnsOf(error).replaceAll('_', ' ') || 'key';
 }
@@ -145,6 +119,7 @@ function columnsOf({ detail, constraint = '', table }: PgError): string {
   const named = constraint
     .replace(`${table}_`, '')
     .replace('tenant_id_', '')
+    .replace('living_', '')
     .replace(/_?[pf]?key$/, '');
   return columns.filter((column) => column !== 'tenant_id').join(', ') || named;
 }

@@ -1,0 +1,120 @@
+-- Alert rules. The clock puts a job for each rule that is due; a worker asks, with the rights a query of the tenant has anywhere
+-- else; what it found is judged here, under the lock of the rule, so that a change is told once, whoever asks at the same time.
+
+-- A rule that nobody could ask for a while is asked once, and not for each time it missed.
+create or replace function howdah_private.enqueue_alerts() returns void
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_rule record;
+begin
+  for v_rule in
+    update howdah.alert_rules as r set next_at = clock_timestamp() + make_interval(secs => r.interval_seconds)
+    where r.id in (
+      select d.id from howdah.alert_rules as d where d.is_active and d.next_at <= clock_timestamp()
+      order by d.next_at limit 1000 for update skip locked
+    )
+    returning r.id, r.tenant_id
+  loop
+    perform graphile_worker.add_job('check_alert', json_build_object('id', v_rule.id, 'tenant_id', v_rule.tenant_id),
+      job_key => 'alert ' || v_rule.id, job_key_mode => 'preserve_run_at');
+  end loop;
+end $$;
+
+-- What is to be asked; null when the rule is gone or switched off. What no query of a member may read is answered here.
+create or replace function howdah_private.begin_alert(id uuid, tenant_id uuid) returns jsonb
+  language plpgsql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_rule howdah.alert_rules;
+  v_found jsonb;
+begin
+  select r.* into v_rule from howdah.alert_rules as r
+  where r.id = begin_alert.id and r.tenant_id = begin_alert.tenant_id and r.is_active;
+  if not found then
+    return null;
+  elsif v_rule.engine_check = 'violations' then
+    select coalesce(jsonb_agg(b), '[]') into v_found from (
+      select p.* from howdah_private.broken_promises(now() - interval '1 hour') as p limit 100
+    ) as b;
+  elsif v_rule.engine_check = 'failed_deliveries' then
+    select coalesce(jsonb_agg(b), '[]') into v_found from (
+      select d.id, d.event, d.execution_id, d.last_status, d.last_error, d.last_attempt_at from howdah.webhook_deliveries as d
+      where d.tenant_id = v_rule.tenant_id and d.status = 'failed' and d.last_attempt_at > now() - interval '1 day' limit 100
+    ) as b;
+  end if;
+  return jsonb_build_object('id', v_rule.id, 'tenant_id', v_rule.tenant_id, 'query', v_rule.query, 'found', v_found);
+end $$;
+
+-- What was found, or why nothing could be asked. Says so to webhooks when it is not what it was: something where there was
+-- nothing, nothing where there was something, a failure. A rule that was written anew meanwhile is asked again soon.
+create or replace function howdah_private.end_alert(id uuid, tenant_id uuid, query text, rows jsonb, error text) returns void
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_rule howdah.alert_rules;
+  v_before howdah.alert_state;
+  v_state howdah.alert_state := case when end_alert.error is not null then 'failed'
+    when jsonb_array_length(end_alert.rows) > 0 then 'firing' else 'clear' end;
+begin
+  select r.* into v_rule from howdah.alert_rules as r
+  where r.id = end_alert.id and r.tenant_id = end_alert.tenant_id and r.is_active and r.query is not distinct from end_alert.query
+  for update;
+  if not found then
+    return;
+  end if;
+  v_before := v_rule.state;
+  update howdah.alert_rules as r
+  set state = v_state, last_at = clock_timestamp(), last_error = end_alert.error,
+    found_rows = case when v_state <> 'failed' then jsonb_array_length(end_alert.rows) end,
+    sample = case when v_state = 'firing' then jsonb_path_query_array(end_alert.rows, '$[0 to 9]') end,
+    changed_at = case when r.state = v_state then r.changed_at else clock_timestamp() end
+  where r.id = v_rule.id and r.tenant_id = v_rule.tenant_id
+  returning r.* into v_rule;
+  if v_before <> v_state and (v_state <> 'clear' or v_before <> 'unknown') then
+    perform howdah_private.tell_alert(v_rule, case v_state when 'clear' then 'alert.resolved' else 'alert.' || v_state end);
+  end if;
+end $$;
+
+create or replace function howdah_private.tell_alert(r howdah.alert_rules, event text) returns void
+  language sql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+with told as (
+  insert into howdah.webhook_deliveries (tenant_id, webhook_id, alert_rule_id, event, url, next_attempt_at, payload)
+  select r.tenant_id, w.id, r.id, tell_alert.event, w.url, clock_timestamp(), jsonb_build_object(
+    'type', tell_alert.event, 'timestamp', clock_timestamp(), 'data', jsonb_build_object(
+      'alert_rule_id', r.id, 'name', r.name, 'description', r.description, 'state', r.state, 'found_rows', r.found_rows,
+      'sample', case when octet_length(r.sample::text) <= 65536 then r.sample end, 'error', r.last_error, 'changed_at', r.changed_at))
+  from howdah.webhooks as w
+  where w.tenant_id = r.tenant_id and w.is_active
+    and (w.id = r.webhook_id or (r.webhook_id is null and tell_alert.event = any (w.events)))
+  returning id, tenant_id
+)
+select graphile_worker.add_job('deliver', json_build_object('id', t.id, 'tenant_id', t.tenant_id), job_key => 'delivery ' || t.id)
+  from told as t
+$$;
+
+-- Rules that make sense for everybody. Each reads what it needs by an index, however much has ended.
+create or replace function howdah_private.usual_alerts()
+  returns table (name text, description text, interval_seconds int, query text, engine_check text)
+  language sql immutable
+  set search_path = pg_catalog, pg_temp
+as $$
+  values
+    ('failed_deliveries', 'Webhooks that could not be delivered and were given up within a day.', 300, null, 'failed_deliveries'),
+    ('stuck_runs', 'Runs that are due for ten minutes and that nobody has taken up.', 60,
+      'select id, status, greatest(run_at, wake_at) as due_at from howdah.executions'
+      ' where status = ''queued'' and greatest(run_at, wake_at) < now() - interval ''10 minutes'' limit 100', null),
+    ('failing_agents', 'Agents and workflows of which most runs of the last hour failed, ten or more.', 300,
+      'select coalesce(a.name, w.name) as name, count(*) as runs, count(*) filter (where e.status = ''failed'') as failed'
+      ' from howdah.executions as e left join howdah.agents as a on a.id = e.agent_id left join howdah.workflows as w on w.id = e.workflow_id'
+      ' where e.completed_at > now() - interval ''1 hour'' group by 1'
+      ' having count(*) filter (where e.status = ''failed'') >= 10 and 2 * count(*) filter (where e.status = ''failed'') > count(*)', null),
+    ('old_questions', 'Questions to people that are open for a day.', 900,
+      'select id, kind, execution_id, created_at from howdah.questions'
+      ' where status = ''open'' and created_at < now() - interval ''1 day'' limit 100', null)
+$$;

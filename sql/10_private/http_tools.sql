@@ -1,0 +1,120 @@
+-- A tool of kind http is one request of an API: a URL whose parts are arguments of the call (docs/http.md). Its configuration is
+-- checked where it is written, so that a call can only fail by what it was given or by who answers it.
+
+-- `of_agent`: what agent_tools may say for one agent. Where a request goes stands in the tool alone.
+create or replace function howdah_private.http_settings(of_agent boolean) returns jsonb
+  language sql immutable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select (howdah_private.builtin_settings('http_request')).settings - array['allow', 'methods'] || case when of_agent then '{}' else '{
+    "url": {"type": "string", "maxLength": 2000,
+      "pattern": "^https?://(\\[[0-9A-Fa-f.:]+\\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?(/([A-Za-z0-9._~!$&''()*+,;=:@%/-]|\\{\\+?[A-Za-z0-9_.-]+\\})*)?$"},
+    "method": {"enum": ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]},
+    "arguments": {"type": "object", "additionalProperties": {"type": "object", "additionalProperties": false, "properties": {
+      "in": {"enum": ["path", "query", "header", "body"]},
+      "name": {"type": "string", "minLength": 1, "maxLength": 200},
+      "style": {"enum": ["form", "spaceDelimited", "pipeDelimited", "deepObject"]},
+      "explode": {"type": "boolean"}}}},
+    "body": {"type": "string", "minLength": 1},
+    "content_type": {"type": "string", "pattern": "^(application/(json|x-www-form-urlencoded|[A-Za-z0-9.+-]+\\+json)|text/[a-z0-9.+-]+)(; *charset=utf-8)?$"}
+  }'::jsonb end
+$$;
+
+-- Where an argument goes: what the tool says of it, else into the URL where that names it, else into the query of a request
+-- without body, else into the body.
+create or replace function howdah_private.http_arguments(parameters jsonb, configuration jsonb)
+  returns table (argument text, place text, wire_name text, is_required boolean)
+  language sql immutable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select p.name, case
+      when c.said ? 'in' then c.said ->> 'in'
+      when http_arguments.configuration ->> 'body' = p.name then 'body'
+      when c.wire_name = any (u.names) then 'path'
+      when coalesce(http_arguments.configuration ->> 'method', 'GET') in ('GET', 'HEAD', 'DELETE') then 'query'
+      else 'body' end,
+    c.wire_name, coalesce(http_arguments.parameters -> 'required' ? p.name, false)
+  from jsonb_object_keys(coalesce(http_arguments.parameters -> 'properties', '{}')) as p (name)
+  cross join lateral (select s.said, coalesce(s.said ->> 'name', p.name) as wire_name
+    from (select http_arguments.configuration #> array['arguments', p.name] as said) as s) as c
+  cross join (
+    select array(select m.parts[1] from regexp_matches(http_arguments.configuration ->> 'url', '\{\+?([^{}]+)\}', 'g') as m (parts))
+  ) as u (names)
+$$;
+
+create or replace function howdah_private.http_faults(parameters jsonb, configuration jsonb) returns text[]
+  language sql immutable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select array(
+    select format('url names {%s}, and parameters have no such required property', u.name)
+    from regexp_matches(http_faults.configuration ->> 'url', '\{\+?([^{}]+)\}', 'g') with ordinality as m (parts, place)
+    cross join lateral (select m.parts[1]) as u (name)
+    where not exists (select from howdah_private.http_arguments(http_faults.parameters, http_faults.configuration) as a
+      where (a.place, a.wire_name) = ('path', u.name) and a.is_required)
+    union all
+    select format('arguments.%s: parameters have no such property', k.name)
+    from jsonb_object_keys(coalesce(http_faults.configuration -> 'arguments', '{}')) as k (name)
+    where not coalesce(http_faults.parameters -> 'properties' ? k.name, false)
+    union all
+    select format('body: parameters have no property %s', to_jsonb(b.name))
+    from (select http_faults.configuration ->> 'body') as b (name)
+    where b.name is not null and not coalesce(http_faults.parameters -> 'properties' ? b.name, false)
+    union all
+    select case a.place when 'path' then format('arguments.%s: url has no {%s}', a.argument, a.wire_name)
+      else format('arguments.%s: %s takes no body', a.argument, coalesce(http_faults.configuration ->> 'method', 'GET')) end
+    from howdah_private.http_arguments(http_faults.parameters, http_faults.configuration) as a
+    where (a.place = 'path' and http_faults.configuration ->> 'url' !~ ('\{\+?' || regexp_replace(a.wire_name, '([^A-Za-z0-9_])', '\\\1', 'g') || '\}'))
+      or (a.place = 'body' and coalesce(http_faults.configuration ->> 'method', 'GET') in ('GET', 'HEAD'))
+  )
+$$;
+
+create or replace function howdah_private.refuse_http_tool(parameters jsonb, configuration jsonb, of_agent boolean) returns void
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_known jsonb := howdah_private.http_settings(refuse_http_tool.of_agent);
+  v_names text[] := array(select jsonb_object_keys(v_known));
+  v_faults text[] := howdah_private.json_faults(
+    jsonb_build_object('additionalProperties', false, 'properties', v_known)
+      || case when refuse_http_tool.of_agent then '{}' else '{"required": ["url"]}'::jsonb end,
+    refuse_http_tool.configuration);
+  v_name text;
+begin
+  if cardinality(v_faults) = 0 and not refuse_http_tool.of_agent then
+    v_faults := howdah_private.http_faults(refuse_http_tool.parameters, refuse_http_tool.configuration);
+  end if;
+  if cardinality(v_faults) > 0 then
+    select k.key into v_name from jsonb_object_keys(refuse_http_tool.configuration) as k (key)
+    where k.key <> all (v_names) order by 1 limit 1;
+    raise exception using errcode = 'HWINV', message = 'configuration: ' || array_to_string(v_faults, '; '),
+      detail = jsonb_build_object('field', 'configuration', 'faults', to_jsonb(v_faults))::text,
+      hint = coalesce('Did you mean ' || howdah_private.nearest_word(v_name, v_names) || '?',
+        case when v_name is not null then 'The settings: ' || array_to_string(v_names, ', ') end,
+        'Such as {"method": "GET", "url": "https://api.example.org/orders/{order}"}, with order a required property of parameters.');
+  end if;
+  perform howdah_private.hold_secrets(refuse_http_tool.configuration);
+end $$;
+
+-- The secrets a configuration names are locked, so that none can be removed before the configuration is there to be seen.
+create or replace function howdah_private.hold_secrets(configuration jsonb) returns void
+  language plpgsql volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_tenant_id constant uuid := howdah.current_tenant();
+  v_name text;
+begin
+  for v_name in
+    select s.value ->> 'secret_name' from jsonb_each(hold_secrets.configuration -> 'secrets') as s
+    union
+    select hold_secrets.configuration ->> 'database' where hold_secrets.configuration ? 'database'
+    order by 1
+  loop
+    perform from howdah.secrets as k where k.name = v_name and k.tenant_id = v_tenant_id for key share;
+    if not found then
+      perform howdah_private.refuse_unknown_secret(v_name);
+    end if;
+  end loop;
+end $$;

@@ -1,0 +1,107 @@
+-- What an agent asks, what its tools may reach and where secrets go is for admins to say, and what they said last holds: an older
+-- version that has another engine, tools with other settings of theirs, or a model that is asked elsewhere or with another secret
+-- than its row says now, is begun by admins alone. The current one is not looked at: it is what the rows say.
+create or replace function howdah_private.permit_version(version_id uuid) returns void
+  language plpgsql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_version record;
+begin
+  if howdah_private.is_trusted() or coalesce(howdah.current_user_role() <= 'admin', false) then
+    return;
+  end if;
+  select * into v_version from howdah_private.outdated_version(permit_version.version_id);
+  if v_version.fault is not null then
+    raise exception using errcode = 'HWDEN',
+      message = format('version %s of %s %L %s', v_version.version, v_version.what, v_version.name, v_version.fault),
+      detail = jsonb_build_object('field', 'version', v_version.what || '_version_id', permit_version.version_id)::text,
+      hint = format('Run or fork it as it is now, with version %s; an admin may run it as it was.', v_version.current);
+  end if;
+end $$;
+
+-- What a version has otherwise than admins have said since; a null fault for none, no row for the current one.
+create or replace function howdah_private.outdated_version(
+  version_id uuid, out what text, out name text, out version int, out current int, out fault text
+) returns setof record
+  language plpgsql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  return query
+  select 'agent', a.name, v.version, c.version, case
+    when v.definition -> 'agent' ? 'engine' then case
+      when (v.definition #>> '{agent,engine}', v.definition #> '{agent,engine_configuration}')
+        is distinct from (a.engine::text, a.engine_configuration)
+      then format('asks an engine (%s) that the agent has no more', v.definition #>> '{agent,engine}') end
+    else coalesce(
+      'has tool ' || howdah_private.tool_set_otherwise(v.agent_id, v.definition -> 'tools')
+        || ' with other settings than admins have given it since',
+      howdah_private.model_asked_otherwise(v.tenant_id, v.definition -> 'models')) end
+  from howdah.agent_versions as v
+  join howdah.agents as a on a.id = v.agent_id
+  left join howdah.agent_versions as c on c.id = a.current_version_id
+  where v.id = outdated_version.version_id and (a.version_is_stale or a.current_version_id is distinct from v.id)
+  union all
+  select 'workflow', w.name, v.version, c.version, howdah_private.model_asked_otherwise(v.tenant_id, v.definition -> 'models')
+  from howdah.workflow_versions as v
+  join howdah.workflows as w on w.id = v.workflow_id
+  left join howdah.workflow_versions as c on c.id = w.current_version_id
+  where v.id = outdated_version.version_id and (w.version_is_stale or w.current_version_id is distinct from v.id);
+end $$;
+
+-- The first of these tools that an admin has given other settings by now, or that takes leave now: as the agent has it, and
+-- one that it has not, as anybody could give it. What a call is taken back by has the settings of its own row alone.
+create or replace function howdah_private.tool_set_otherwise(agent_id uuid, tools jsonb) returns text
+  language plpgsql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  return (
+    with pinned as (
+      select x.tool, g.agent_id from jsonb_array_elements(tool_set_otherwise.tools) as x (tool)
+      cross join (values (tool_set_otherwise.agent_id)) as g (agent_id)
+      union all
+      select x.tool -> 'compensation', null from jsonb_array_elements(tool_set_otherwise.tools) as x (tool)
+      where x.tool ? 'compensation'
+    )
+    select p.tool ->> 'name'
+    from pinned as p
+    left join howdah.tools as t on t.id = (p.tool ->> 'id')::uuid
+    left join howdah.agent_tools as g on g.tool_id = t.id and g.agent_id = p.agent_id
+    cross join lateral (
+      select howdah_private.tool_definition(t, coalesce(g.configuration, '{}'), g.requires_approval) as tool
+    ) as now
+    where howdah_private.settings_of_admins(p.tool -> 'configuration')
+        is distinct from howdah_private.settings_of_admins(coalesce(now.tool -> 'configuration', '{}'))
+      or (now.tool ->> 'requires_approval')::boolean and not (p.tool ->> 'requires_approval')::boolean
+    order by 1 limit 1
+  );
+end $$;
+
+-- What is the matter with the first of these models that is asked at a URL, or with a secret, that its row does not name now.
+-- One that was pinned with neither is asked as the worker's environment says at the call, which is today's word already.
+create or replace function howdah_private.model_asked_otherwise(tenant_id uuid, models jsonb) returns text
+  language sql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  select case when m.id is null then format('asks model %s, which admins have removed since', p.model ->> 'name')
+    else format('asks model %s at another URL or with another secret than admins have given it since', m.name) end
+  from jsonb_array_elements(model_asked_otherwise.models) with ordinality as p (model, place)
+  left join howdah.models as m on m.id = (p.model ->> 'id')::uuid and m.tenant_id = model_asked_otherwise.tenant_id
+  where coalesce(p.model ->> 'base_url', p.model ->> 'secret_name') is not null
+    and (m.id is null or (p.model ->> 'provider', p.model ->> 'base_url', p.model ->> 'secret_name')
+      is distinct from (m.provider, m.base_url, m.secret_name))
+  order by p.place limit 1
+$$;
+
+-- What a run begins below another, whose root began earlier: the version it would have by that time; but once admins have said
+-- otherwise since, the present one. It is a worker that begins it, so here nobody is asked what he may.
+create or replace function howdah_private.unless_outdated(version_id uuid, current_version_id uuid) returns uuid
+  language sql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  select case when unless_outdated.version_id <> unless_outdated.current_version_id and exists (
+      select from howdah_private.outdated_version(unless_outdated.version_id) as o where o.fault is not null
+    ) then unless_outdated.current_version_id else unless_outdated.version_id end
+$$;

@@ -1,0 +1,34 @@
+-- howdah.run() for who has the id of the agent or workflow, and not its name: a known key gives the first run.
+create or replace function howdah_private.run_by_id(
+  agent_id uuid, workflow_id uuid, input text, input_data jsonb, session_id uuid, run_at timestamptz, priority int,
+  idempotency_key text, metadata jsonb, input_parts jsonb, callback_url text, version text
+) returns uuid
+  language plpgsql volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_id uuid := howdah.uuid_v7();
+  v_first uuid := v_id;
+begin
+  if run_by_id.idempotency_key is not null then
+    v_first := howdah_private.reserve_idempotency_key(howdah.current_tenant(), run_by_id.idempotency_key, v_id);
+  end if;
+  if v_first = v_id then
+    insert into howdah.executions (
+      agent_id, agent_version_id, workflow_id, workflow_version_id, input, input_data, session_id, run_at, priority,
+      idempotency_key, metadata, input_parts, callback_url
+    ) values (
+      run_by_id.agent_id,
+      case when run_by_id.agent_id is not null and run_by_id.version is not null
+        then howdah_private.version_named(run_by_id.agent_id, null, run_by_id.version) end,
+      run_by_id.workflow_id,
+      case when run_by_id.workflow_id is not null and run_by_id.version is not null
+        then howdah_private.version_named(null, run_by_id.workflow_id, run_by_id.version) end,
+      run_by_id.input, run_by_id.input_data, run_by_id.session_id, coalesce(run_by_id.run_at, now()),
+      coalesce(run_by_id.priority, 0), run_by_id.idempotency_key, coalesce(run_by_id.metadata, '{}'), run_by_id.input_parts,
+      run_by_id.callback_url
+    )
+    returning executions.id into v_first;
+  end if;
+  return v_first;
+end $$;

@@ -1,0 +1,38 @@
+-- What policies say of a tool's calls, by how far the run is trusted: {"external": "ask"}; a level that is not there is
+-- allowed. A row counts for runs that are trusted less than its min_trust; the one that says most decides. Sub-agents and
+-- workflows do nothing themselves, and are no way out of a policy: their runs are trusted as whoever began them. They and
+-- ask_user are meant only by rows that name them or their kind.
+create or replace function howdah_private.policies_of(agent_id uuid, t howdah.tools, effect howdah.tool_effect) returns jsonb
+  language sql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  select jsonb_object_agg(l.trust, d.decision)
+  from (values ('user'::howdah.trust), ('internal'), ('external')) as l (trust)
+  cross join lateral (
+    select p.decision from howdah.tool_policies as p
+    where p.tenant_id = t.tenant_id and l.trust > p.min_trust
+      and (p.agent_id is null or p.agent_id = policies_of.agent_id)
+      and (p.tool_id is null or p.tool_id = t.id) and (p.kind is null or p.kind = t.kind)
+      and (p.effect is null or p.effect = greatest(policies_of.effect, t.effect))
+      and (num_nonnulls(p.tool_id, p.kind) = 1
+        or not (t.kind in ('agent', 'workflow') or t.kind = 'builtin' and t.name = 'ask_user'))
+    order by p.tool_id is null, p.agent_id is null, p.kind is null, p.effect is null, p.decision desc
+    limit 1
+  ) as d
+  where d.decision <> 'allow'
+$$;
+
+-- Tools whose calls a policy need not ask about in a run, since an approval sticks, with the lowest trust it was given for.
+create or replace function howdah_private.approved_trusts(execution_id uuid) returns jsonb
+  language sql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  select coalesce(jsonb_object_agg(a.tool, a.trust), '{}') from (
+    select p.tool, max(p.trust) as trust
+    from howdah.executions as e
+    join howdah.executions as r on r.id = e.root_execution_id
+    join howdah.approvals as p on p.tenant_id = e.tenant_id and (
+      p.execution_id = any (e.ancestors || e.id::uuid) or p.agent_id = e.agent_id or p.session_id = r.session_id)
+    where e.id = approved_trusts.execution_id group by p.tool
+  ) as a
+$$;

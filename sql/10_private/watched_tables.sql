@@ -1,0 +1,281 @@
+-- Tables of users whose rows begin runs (howdah.watch_table). Three rights meet here. Whoever inserts into the table needs
+-- none of Howdah's: the trigger is the engine's, and takes rows as text, by the output functions of their types, since anything else (to_jsonb,
+-- a cast) may call what the owner of the table wrote. The expressions of a watch, and all that touches the values of a row,
+-- are worked out as howdah_tool. And the answer is written as howdah_tool too, bound to no tenant, in the sandbox all SQL runs in that is not ours.
+
+-- Of the rows (as text) for which the condition of a watch holds: what the agent is told, the key, and what stands in the column the answer is for.
+create or replace function howdah_private.watched_inputs(query text, rows text[])
+  returns table (place bigint, input text, row_key jsonb, value text)
+  language plpgsql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  return query execute watched_inputs.query using watched_inputs.rows;
+end $$;
+
+-- Whether Postgres understands an expression there. It is planned, not run.
+create or replace function howdah_private.plan_watch(query text) returns void
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  execute 'explain ' || plan_watch.query;
+end $$;
+
+-- The expressions stand in brackets on lines of their own, so that a remark at their end hides nothing of ours.
+create or replace function howdah_private.watch_query(watched regclass, watch howdah.table_triggers) returns text
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select format(
+    E'select howdah_rows.place, (\n%1$s\n)::text, jsonb_build_object(%2$s), %3$s from unnest($1) with ordinality as howdah_rows (image, place)\n'
+    'cross join lateral (select (howdah_rows.image::%4$s).*) as %5$I\nwhere (\n%6$s\n)',
+    (watch).input,
+    (select string_agg(format('%L, %I.%I', k.name, c.relname, k.name), ', ') from unnest((watch).key_columns) as k (name)),
+    case when (watch).into_column is null then 'null::text' else format('to_jsonb(%I.%I)::text', c.relname, (watch).into_column) end,
+    watched::text, c.relname, coalesce((watch).condition, 'true'))
+  from pg_catalog.pg_class as c where c.oid = watch_query.watched
+$$;
+
+-- One expression over the columns of the table, and no more: text that would close a bracket of ours is none within `case`,
+-- and what would close that is none within brackets. Aggregates and sets are refused where it stands here.
+create or replace function howdah_private.refuse_watch_expression(watched regclass, field text, expression text) returns void
+  language plpgsql volatile
+  set search_path = pg_catalog, pg_temp
+as $body$
+declare
+  v_relname name;
+begin
+  select c.relname into v_relname from pg_catalog.pg_class as c where c.oid = refuse_watch_expression.watched;
+  perform howdah_private.plan_watch(format(
+    E'select from (select (null::%1$s).*) as %2$I where (\n%3$s\n) %4$s and (case when true then (\n%3$s\n) else\n%3$s\nend) %4$s',
+    watched, v_relname, expression, case field when 'condition' then '' else 'is null' end));
+exception when insufficient_privilege then
+  raise exception using errcode = 'HWDEN',
+    message = format('%s cannot be worked out: %s', field, sqlerrm),
+    detail = jsonb_build_object('field', field)::text,
+    hint = 'It has the rights of howdah_app, which needs those to tables and functions in the expression, and to their schemas.';
+when others then
+  raise exception using errcode = 'HWINV',
+    message = format('%s is no expression over the columns of %s: %s', field, watched, sqlerrm),
+    detail = jsonb_build_object('field', field, 'expression', expression)::text,
+    hint = case field when 'condition' then $h$Write one expression that is true or false, such as $$status = 'new'$$.$h$
+      else $h$Write one expression for one row, such as $$'Answer: ' || body$$; functions stand with their schema.$h$ end;
+end $body$;
+
+-- The watches that led to this statement, this one last: it alone for most; more when an answer is being written back, or a
+-- tool of such a run writes. Null for what came of an answer of its own: a watch does not hear that.
+create or replace function howdah_private.watch_path(watch_id uuid) returns uuid[]
+  language plpgsql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_path uuid[] := nullif(current_setting('howdah.writing_back', true), '');
+  v_calling uuid := case when howdah_private.is_bound() then nullif(current_setting('howdah.calling', true), '') end;
+begin
+  if watch_path.watch_id = any (v_path) then
+    return null;
+  elsif v_calling is not null then
+    select w.watches into v_path from howdah.executions as e
+    join howdah.watched_rows as w on w.execution_id = e.root_execution_id
+    where e.id = v_calling;
+  end if;
+  return v_path || watch_path.watch_id;
+end $$;
+
+-- What arrived, a thousand rows at a time: for those a watch is about, a run each, in the same transaction. An update counts
+-- where the same row would not have been told the same before.
+create or replace function howdah_private.begin_watched(
+  watch howdah.table_triggers, watched regclass, path uuid[], rows text[], old_rows text[]
+) returns void
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_query text := howdah_private.watch_query(begin_watched.watched, begin_watched.watch);
+begin
+  with heard as materialized (
+    select h.* from howdah_private.watched_inputs(v_query, begin_watched.rows) as h where h.input is not null
+  ),
+  heard_before as materialized (
+    select h.* from howdah_private.watched_inputs(v_query, begin_watched.old_rows) as h
+  ),
+  due as materialized (
+    select howdah.uuid_v7() as id, h.input, h.row_key, sha256(convert_to(h.value, 'UTF8')) as value_sha256
+    from heard as h left join heard_before as b on b.row_key = h.row_key
+    where b.input is distinct from h.input
+    order by h.place
+  ),
+  begun as (
+    insert into howdah.executions (id, tenant_id, agent_id, workflow_id, input, input_trust, metadata, table_trigger_id)
+    select d.id, (watch).tenant_id, (watch).agent_id, (watch).workflow_id, d.input, 'external', -- nobody knows who wrote the row
+     
+      jsonb_build_object('table', (watch).table_name, 'row', d.row_key), (watch).id
+    from due as d
+  )
+  insert into howdah.watched_rows (execution_id, tenant_id, table_trigger_id, row_key, watches, value_sha256, write_back)
+  select d.id, (watch).tenant_id, (watch).id, d.row_key, begin_watched.path, d.value_sha256,
+    case when (watch).into_column is not null then 'waiting' end::howdah.write_back_status
+  from due as d;
+exception when data_exception or insufficient_privilege or undefined_column or undefined_function then
+  raise exception using errcode = 'HWINV',
+    message = format('the watch of %s cannot read a row: %s', begin_watched.watched, sqlerrm),
+    detail = jsonb_build_object('table_trigger_id', (watch).id, 'input', (watch).input, 'condition', (watch).condition)::text,
+    hint = 'Watch the table again with an expression that fits every row; howdah.unwatch_table ends it.';
+end $$;
+
+-- The trigger on a watched table, told which watch it is for. Per statement, so that many rows at once stay cheap. Nothing here may
+-- call a function of somebody else: record_out knows the output functions of types alone.
+create or replace function howdah_private.tg__watch() returns trigger
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_watch howdah.table_triggers;
+  v_path uuid[];
+  v_rows text[];
+  v_old_rows text[] := '{}';
+begin
+  select w.* into v_watch from howdah.table_triggers as w where w.id = tg_argv[0]::uuid and w.is_active;
+  v_path := howdah_private.watch_path(v_watch.id) where v_watch.id is not null;
+  if v_path is null then
+    return null;
+  elsif cardinality(v_path) > 8 then
+    raise exception using errcode = 'HWCNF', message = format('watches have begun one another 8 times, and %s would be the ninth', tg_relid::regclass),
+      detail = jsonb_build_object('table_trigger_id', v_watch.id)::text,
+      hint = 'A tool of an agent writes into a table whose watch runs that agent again: narrow the condition of the watch.';
+  end if;
+  if tg_op = 'INSERT' then
+    for v_rows in
+      select array_agg(n.image) from (
+        select record_out(r)::text as image, (row_number() over () - 1) / 1000 as part from new_rows as r
+      ) as n
+      group by n.part
+    loop
+      perform howdah_private.begin_watched(v_watch, tg_relid, v_path, v_rows, '{}');
+    end loop;
+    return null;
+  end if;
+  select array_agg(record_out(r)::text) into v_old_rows from old_rows as r;
+  select array_agg(record_out(r)::text) into v_rows from new_rows as r;
+  perform howdah_private.begin_watched(v_watch, tg_relid, v_path, v_rows, v_old_rows) where v_rows is not null;
+  return null;
+end $$;
+
+-- A run of a watch has ended: whoever is there writes its answer back, soon and in a transaction of its own, since the table
+-- is not ours and may be locked for long.
+create or replace function howdah_private.tg_executions__write_back() returns trigger
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform graphile_worker.add_job('write_back', json_build_object('id', new.id), job_key => 'write_back ' || new.id)
+  from howdah.watched_rows as w
+  where w.execution_id = new.id and w.tenant_id = new.tenant_id and w.write_back in ('waiting', 'failed');
+  return null;
+end $$;
+create or replace trigger _850_write_back after update of status on howdah.executions
+  for each row when (new.table_trigger_id is not null and new.completed_at is not null and old.completed_at is null)
+  execute function howdah_private.tg_executions__write_back();
+
+-- The table of a watch: the one its trigger stands on. Nobody else can make a trigger that calls tg__watch, so a name is no proof and
+-- this is. Null when the table was dropped, or the watch ended.
+create or replace function howdah_private.watched_table(watch_id uuid) returns regclass
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select t.tgrelid from pg_catalog.pg_trigger as t
+  where t.tgfoid = 'howdah_private.tg__watch'::regproc and not t.tgisinternal and t.tgparentid = 0
+    and t.tgname in (howdah_private.watch_name(watched_table.watch_id), howdah_private.watch_name(watched_table.watch_id) || '_update')
+  limit 1
+$$;
+
+-- One attempt to write an answer begins; the next one stands in the queue before, later each time, for about three days. False when
+-- there is nothing to be written (any more).
+create or replace function howdah_private.begin_write_back(execution_id uuid) returns boolean
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_attempts int;
+begin
+  update howdah.watched_rows as w set attempts = w.attempts + 1
+  where w.execution_id = begin_write_back.execution_id and w.write_back in ('waiting', 'failed') and w.attempts < 14
+  returning w.attempts into v_attempts;
+  if v_attempts is null then
+    return false;
+  end if;
+  perform graphile_worker.add_job('write_back', json_build_object('id', begin_write_back.execution_id),
+    run_at => clock_timestamp() + least(power(2, v_attempts), 720) * interval '1 minute',
+    job_key => 'write_back ' || begin_write_back.execution_id);
+  return true;
+end $$;
+
+-- What is to be written where, for the sandbox. Locks the note, so that two do not write. An answer to what the row said before is not
+-- written over one to what it says now: a later run of the same row counts.
+create or replace function howdah_private.answer_to_write(execution_id uuid) returns jsonb
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_row howdah.watched_rows;
+  v_run howdah.executions;
+  v_watched regclass;
+begin
+  select w.* into v_row from howdah.watched_rows as w
+  where w.execution_id = answer_to_write.execution_id and w.write_back in ('waiting', 'failed') for update;
+  select e.* into v_run from howdah.executions as e where e.id = v_row.execution_id and e.completed_at is not null;
+  if not found then
+    return null; -- written already, or somebody retried the run, and it goes on
+  end if;
+  v_watched := howdah_private.watched_table(v_row.table_trigger_id);
+  if v_run.status <> 'completed' then
+    return jsonb_build_object('done', 'failed', 'error', jsonb_build_object('code', v_run.stop_reason,
+      'message', coalesce(v_run.error ->> 'message', 'the run was ' || v_run.status)));
+  elsif v_watched is null then
+    return '{"done": "gone"}';
+  elsif exists (
+    select from howdah.watched_rows as w
+    where w.tenant_id = v_row.tenant_id and w.table_trigger_id = v_row.table_trigger_id
+      and md5(w.row_key::text) = md5(v_row.row_key::text) and w.execution_id > v_row.execution_id
+  ) then
+    return '{"done": "superseded"}';
+  end if;
+  perform set_config('lock_timeout', '5s', true), set_config('howdah.writing_back', v_row.watches::text, true);
+  return jsonb_build_object(
+    'statement', (select howdah_private.write_statement(v_watched, t) from howdah.table_triggers as t where t.id = v_row.table_trigger_id),
+    'argument', jsonb_build_object('key', v_row.row_key, 'before', encode(v_row.value_sha256, 'hex'),
+      'output', v_run.output, 'output_data', v_run.output_data));
+end $$;
+
+-- Writes, and says what came of it: one statement of one column of text, as the sandbox takes it.
+create or replace function howdah_private.write_statement(watched regclass, watch howdah.table_triggers) returns text
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select format(
+    'with written as (update %1$s as t set %2$I = %3$s where %4$s '
+    'and encode(sha256(convert_to(to_jsonb(t.%2$I)::text, %5$L)), %6$L) is not distinct from $1 ->> %7$L returning true) '
+    'select case when exists (select from written) then %8$L when exists (select from %1$s as t where %4$s) then %9$L else %10$L end',
+    watched::text, (watch).into_column,
+    case when a.atttypid in ('json'::regtype, 'jsonb'::regtype)
+      then format('coalesce(nullif($1 -> %L, %L), $1 -> %L)::', 'output_data', 'null', 'output')
+      else format('($1 ->> %L)::', 'output') end || format_type(a.atttypid, a.atttypmod),
+    (select string_agg(format('t.%I = ($1 -> %L ->> %L)::%s', k.attname, 'key', k.attname, format_type(k.atttypid, k.atttypmod)), ' and ')
+      from pg_catalog.pg_attribute as k where k.attrelid = write_statement.watched and k.attname = any ((watch).key_columns)),
+    'UTF8', 'hex', 'before', 'written', 'superseded', 'gone')
+  from pg_catalog.pg_attribute as a where a.attrelid = write_statement.watched and a.attname = (watch).into_column
+$$;
+
+-- What came of it, in the transaction that wrote: written once, however often it is tried.
+create or replace function howdah_private.end_write_back(execution_id uuid, done howdah.write_back_status, error jsonb) returns void
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  update howdah.watched_rows as w
+  set write_back = end_write_back.done, error = end_write_back.error,
+    written_at = case end_write_back.done when 'written' then now() end, attempts = 0
+  where w.execution_id = end_write_back.execution_id;
+  perform graphile_worker.remove_job('write_back ' || end_write_back.execution_id);
+end $$;

@@ -1,0 +1,129 @@
+-- What howdah.watch_table needs: all of it with the rights of who calls it, an owner.
+
+create or replace function howdah_private.refuse_no_owner(what text) returns void
+  language plpgsql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if not howdah_private.is_operator() then
+    raise exception using errcode = 'HWDEN', message = format('only an owner of the database may %s', refuse_no_owner.what),
+      hint = 'Connect as the database''s owner: npx howdah db url.';
+  end if;
+end $$;
+
+-- The table a name means, if it may be watched.
+create or replace function howdah_private.watchable(target text) returns regclass
+  language plpgsql volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_class pg_catalog.pg_class;
+  v_schema name;
+  v_reason text;
+begin
+  perform howdah_private.refuse_no_owner('watch tables');
+  select c.* into v_class from pg_catalog.pg_class as c where c.oid = to_regclass(watchable.target);
+  if not found then
+    raise exception using errcode = 'HWNTF', message = format('there is no table %s', coalesce(watchable.target, 'null')),
+      detail = jsonb_build_object('table', watchable.target)::text, hint = 'Write it with its schema: public.tickets.';
+  end if;
+  select n.nspname into v_schema from pg_catalog.pg_namespace as n where n.oid = v_class.relnamespace;
+  v_reason := case
+    when v_schema in ('pg_catalog', 'information_schema', 'howdah', 'howdah_private', 'graphile_worker') or v_schema like 'pg\_%'
+      then 'it stands in a system schema, or is temporary'
+    when v_class.relkind not in ('r', 'p') then 'it is no table'
+    when v_class.relispartition then 'it is a partition: watch the whole table'
+  end;
+  if v_reason is not null then
+    raise exception using errcode = 'HWINV', message = format('%s cannot be watched: %s', watchable.target, v_reason),
+      detail = jsonb_build_object('table', watchable.target)::text, hint = 'A watch is on a plain or partitioned table of yours.';
+  elsif not pg_has_role(v_class.relowner, 'member') then
+    raise exception using errcode = 'HWDEN', message = format('%s belongs to %s', v_class.oid::regclass, v_class.relowner::regrole),
+      detail = jsonb_build_object('table', v_class.oid::regclass::text, 'owner', v_class.relowner::regrole::text)::text,
+      hint = format('Only its owner may have it watched: grant %s to %I, or connect as a superuser.', v_class.relowner::regrole, current_user);
+  end if;
+  execute format('grant usage on schema %I to howdah_app', v_schema); -- where the expressions name the table's type
+  return v_class.oid;
+end $$;
+
+-- The columns of the primary key, by which rows are found again; refuses a watch that needs one, or a column that is not
+-- there to be written.
+create or replace function howdah_private.key_of(watched regclass, into_column text, on_event text) returns text[]
+  language plpgsql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_column pg_catalog.pg_attribute;
+  v_key text[] := array(
+    select a.attname::text from pg_catalog.pg_index as i
+    cross join unnest(i.indkey) with ordinality as k (attnum, place)
+    join pg_catalog.pg_attribute as a on a.attrelid = i.indrelid and a.attnum = k.attnum
+    where i.indrelid = key_of.watched and i.indisprimary order by k.place);
+begin
+  if v_key = '{}' and (key_of.into_column is not null or key_of.on_event <> 'insert') then
+    raise exception using errcode = 'HWINV', message = format('%s has no primary key, by which its rows are found again', key_of.watched),
+      detail = jsonb_build_object('table', key_of.watched::text)::text,
+      hint = format('alter table %s add primary key (…); or watch inserts alone and leave out into_column.', key_of.watched);
+  end if;
+  select a.* into v_column from pg_catalog.pg_attribute as a
+  where a.attrelid = key_of.watched and a.attname = key_of.into_column and a.attnum > 0 and not a.attisdropped;
+  if key_of.into_column is not null and (v_column.attname is null or v_column.attgenerated <> '' or v_column.attname = any (v_key)) then
+    raise exception using errcode = case when v_column.attname is null then 'HWNTF' else 'HWINV' end,
+      message = case when v_column.attname is null then format('%s has no column %s', key_of.watched, key_of.into_column)
+        else format('the answer cannot be written into %s: it is %s', key_of.into_column,
+          case when v_column.attgenerated <> '' then 'generated' else 'part of the primary key' end) end,
+      detail = jsonb_build_object('field', 'into_column', 'column', key_of.into_column)::text,
+      hint = 'Its columns: ' || (
+        select string_agg(a.attname, ', ' order by a.attnum) from pg_catalog.pg_attribute as a
+        where a.attrelid = key_of.watched and a.attnum > 0 and not a.attisdropped);
+  end if;
+  return v_key;
+end $$;
+
+create or replace function howdah_private.watch_name(watch_id uuid) returns text
+  language sql immutable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select 'howdah_watch_' || replace(watch_name.watch_id::text, '-', '')
+$$;
+
+-- The triggers of a watch: one for each event, since a trigger that is given what changed has one event. Both are found by
+-- name, so that the table may be renamed.
+create or replace function howdah_private.set_watch(watched regclass, watch howdah.table_triggers) returns void
+  language plpgsql volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_name text := howdah_private.watch_name((watch).id);
+begin
+  perform howdah_private.drop_watch((watch).id);
+  if (watch).on_event like 'insert%' then
+    execute format('create trigger %I after insert on %s referencing new table as new_rows '
+      'for each statement execute function howdah_private.tg__watch(%L)', v_name, watched, (watch).id);
+  end if;
+  if (watch).on_event like '%update' then
+    execute format('create trigger %I after update on %s referencing old table as old_rows new table as new_rows '
+      'for each statement execute function howdah_private.tg__watch(%L)',
+      v_name || case when (watch).on_event like 'insert%' then '_update' else '' end, watched, (watch).id);
+  end if;
+  if (watch).into_column is not null then
+    execute format('grant select (%1$s, %2$I), update (%2$I) on %3$s to howdah_tool',
+      (select string_agg(quote_ident(k.name), ', ') from unnest((watch).key_columns) as k (name)), (watch).into_column, watched);
+  end if;
+end $$;
+
+create or replace function howdah_private.drop_watch(watch_id uuid) returns void
+  language plpgsql volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_trigger record;
+begin
+  for v_trigger in
+    select t.tgname, t.tgrelid::regclass as watched from pg_catalog.pg_trigger as t
+    where t.tgfoid = 'howdah_private.tg__watch'::regproc and t.tgparentid = 0
+      and t.tgname in (howdah_private.watch_name(drop_watch.watch_id), howdah_private.watch_name(drop_watch.watch_id) || '_update')
+  loop
+    execute format('drop trigger %I on %s', v_trigger.tgname, v_trigger.watched);
+  end loop;
+end $$;

@@ -1,0 +1,28 @@
+-- The rules that make sense for everybody, for a tenant. What somebody wrote himself, or changed, stays.
+create or replace function howdah.use_alert_rules(webhook_id uuid default null) returns setof howdah.alert_rules
+  language plpgsql volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_tenant_id uuid := howdah.current_tenant();
+begin
+  if v_tenant_id is null then
+    raise exception using errcode = 'HWDEN', message = 'this login acts for no tenant',
+      detail = jsonb_build_object('login', session_user)::text,
+      hint = 'An owner of the database binds it by a row of howdah_private.login_tenants.';
+  end if;
+  perform howdah_private.permit('alert_rules', 'manage');
+  if use_alert_rules.webhook_id is not null and not exists (
+    select from howdah.webhooks as w where w.tenant_id = v_tenant_id and w.id = use_alert_rules.webhook_id
+  ) then
+    perform howdah_private.refuse_unknown('alert_rules', 'webhook_id', 'webhooks', use_alert_rules.webhook_id::text,
+      'alert_rules_tenant_id_webhook_id_fkey');
+  end if;
+  insert into howdah.alert_rules (name, description, query, engine_check, interval_seconds, webhook_id)
+  select u.name, u.description, u.query, u.engine_check, u.interval_seconds, use_alert_rules.webhook_id
+  from howdah_private.usual_alerts() as u
+  on conflict do nothing;
+  return query select r.* from howdah.alert_rules as r where r.tenant_id = v_tenant_id order by r.id;
+end $$;
+comment on function howdah.use_alert_rules(uuid) is
+  E'@behavior -*\nMakes the alert rules that make sense for everybody, where there are none of their names: stuck runs, deliveries that were given up, failing agents, old questions. Gives the rules there are.';

@@ -1,0 +1,80 @@
+-- "Run this agent when a row arrives, and write the answer there":
+--
+--   select howdah.watch_table('public.tickets', agent => 'support', input => $$'Answer: ' || body$$, into_column => 'reply');
+--
+-- A trigger on the table begins the runs in the transaction that writes the rows; the answer comes in one of its own. Only
+-- an owner may, and only for a table that is his. What writes the answer is howdah_tool, which is granted that column.
+-- The same table, agent or workflow, and column again: the watch is changed.
+create or replace function howdah.watch_table(
+  target text, agent text default null, input text default null, into_column text default null, on_event text default 'insert',
+  condition text default null, workflow text default null
+) returns howdah.table_triggers
+  language plpgsql volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  v_table regclass := howdah_private.watchable(watch_table.target);
+  v_watch howdah.table_triggers;
+begin
+  if watch_table.on_event is null or watch_table.on_event not in ('insert', 'update', 'insert or update') then
+    raise exception using errcode = 'HWINV',
+      message = format('on_event is %s, and a watch is on insert, update, or insert or update', coalesce(quote_literal(watch_table.on_event), 'null')),
+      detail = jsonb_build_object('field', 'on_event')::text, hint = 'Leave it out for rows that arrive.';
+  elsif num_nonnulls(watch_table.agent, watch_table.workflow) <> 1 then
+    raise exception using errcode = 'HWINV', message = 'a watch runs an agent or a workflow',
+      detail = jsonb_build_object('field', 'agent')::text, hint = $h$Name one of them: agent => 'support'.$h$;
+  end if;
+  v_watch.table_name := v_table::text;
+  v_watch.agent_id := howdah.agent(watch_table.agent) where watch_table.agent is not null;
+  v_watch.workflow_id := howdah.workflow(watch_table.workflow) where watch_table.workflow is not null;
+  v_watch.input := coalesce(watch_table.input, format('to_jsonb(%I)', (parse_ident(v_watch.table_name))[2]));
+  perform howdah_private.refuse_watch_expression(v_table, f.field, f.expression)
+  from (values ('input', v_watch.input), ('condition', watch_table.condition)) as f (field, expression)
+  where f.expression is not null;
+  v_watch.key_columns := howdah_private.key_of(v_table, watch_table.into_column, watch_table.on_event);
+  insert into howdah.table_triggers as w (table_name, on_event, agent_id, workflow_id, input, condition, into_column, key_columns)
+  values (v_watch.table_name, watch_table.on_event, v_watch.agent_id, v_watch.workflow_id, v_watch.input, watch_table.condition,
+    watch_table.into_column, v_watch.key_columns)
+  on conflict (tenant_id, table_name, (coalesce(agent_id, workflow_id)), (coalesce(into_column, ''))) do update
+  set on_event = excluded.on_event, input = excluded.input, condition = excluded.condition, key_columns = excluded.key_columns,
+    is_active = true
+  returning * into v_watch;
+  perform howdah_private.set_watch(v_table, v_watch);
+  return v_watch;
+end $$;
+comment on function howdah.watch_table(text, text, text, text, text, text, text) is
+  E'@behavior -*\nRows that arrive in a table begin runs of an agent, whose answers are written into a column. Owners only; unwatch_table ends it.';
+
+-- Ends the watches of a table, in this tenant. What they began goes on; its answers are not written any more.
+create or replace function howdah.unwatch_table(target text) returns setof howdah.table_triggers
+  language plpgsql volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_name text;
+  v_watch howdah.table_triggers;
+begin
+  perform howdah_private.refuse_no_owner('watch tables');
+  v_name := coalesce(to_regclass(unwatch_table.target)::text, unwatch_table.target);
+  for v_watch in
+    delete from howdah.table_triggers as w
+    where w.tenant_id = howdah.current_tenant() and (w.table_name = v_name or exists (
+      select from pg_catalog.pg_trigger as t
+      where t.tgrelid = to_regclass(unwatch_table.target) and t.tgfoid = 'howdah_private.tg__watch'::regproc
+        and starts_with(t.tgname, howdah_private.watch_name(w.id))))
+    returning w.*
+  loop
+    perform howdah_private.drop_watch(v_watch.id);
+    return next v_watch;
+  end loop;
+  if not found then
+    raise exception using errcode = 'HWNTF', message = format('%s is not watched', unwatch_table.target),
+      detail = jsonb_build_object('table', unwatch_table.target)::text,
+      hint = coalesce('Watched are: ' || (
+        select string_agg(distinct w.table_name, ', ') from howdah.table_triggers as w where w.tenant_id = howdah.current_tenant()
+      ), 'No table is.');
+  end if;
+end $$;
+comment on function howdah.unwatch_table(text) is
+  E'@behavior -*\nEnds the watches of a table. Runs that it began go on; their answers are not written any more. Owners only.';

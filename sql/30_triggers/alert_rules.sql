@@ -1,0 +1,24 @@
+-- A rule that is written anew is asked at once. The engine's own promises are of all tenants: only owners of the database ask for them.
+create or replace function howdah_private.tg_alert_rules__check() returns trigger
+  language plpgsql volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if new.engine_check = 'violations' and not howdah_private.is_operator() then
+    raise exception using errcode = 'HWDEN', message = 'violations are of all tenants, and asked for by owners of the database alone',
+      detail = jsonb_build_object('field', 'engine_check')::text,
+      hint = 'Write one SELECT that finds nothing when all is well, or the check failed_deliveries.';
+  end if;
+  if tg_op = 'UPDATE' and (new.query, new.engine_check, new.is_active, new.interval_seconds)
+      is distinct from (old.query, old.engine_check, old.is_active, old.interval_seconds) then
+    new.next_at := clock_timestamp();
+    new.state := case when (new.query, new.engine_check) is distinct from (old.query, old.engine_check) then 'unknown' else new.state end;
+  end if;
+  return new;
+end $$;
+create or replace trigger _100_stamp before update on howdah.alert_rules
+  for each row execute function howdah_private.tg__stamp();
+create or replace trigger _300_check before insert or update of query, engine_check, is_active, interval_seconds on howdah.alert_rules
+  for each row execute function howdah_private.tg_alert_rules__check();
+create or replace trigger _310_refuse_keys before insert or update of name, description, query on howdah.alert_rules
+  for each row execute function howdah_private.tg__refuse_keys_in_texts('name', 'description', 'query');

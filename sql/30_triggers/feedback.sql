@@ -1,0 +1,2 @@
+create or replace trigger _100_stamp before update on howdah.feedback_entries
+  for each row execute function howdah_private.tg__stamp();

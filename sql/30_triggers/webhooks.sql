@@ -1,0 +1,58 @@
+-- A root run has ended: whoever wants to hear of it is told. By the condition, others pay nothing.
+create or replace function howdah_private.tg_executions__deliver() returns trigger
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if new.callback_url is not null or exists (
+    select from howdah.webhooks as w where w.tenant_id = new.tenant_id and w.is_active
+  ) then
+    perform howdah_private.tell_webhooks(new, 'execution.' || new.status);
+  end if;
+  return null;
+end $$;
+create or replace trigger _860_deliver after update of status on howdah.executions
+  for each row when (new.parent_execution_id is null and new.completed_at is not null and old.completed_at is null)
+  execute function howdah_private.tg_executions__deliver();
+
+create or replace function howdah_private.tg_questions__deliver() returns trigger
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform howdah_private.tell_webhooks(e, 'question.opened', jsonb_build_object('question', jsonb_build_object(
+    'id', new.id, 'kind', new.kind, 'execution_id', new.execution_id, 'prompt', new.prompt, 'options', new.options,
+    'schema', new.schema, 'tool_call', new.tool_call, 'trust', new.trust, 'expires_at', new.expires_at)))
+  from howdah.executions as e
+  where e.id = new.root_execution_id and e.tenant_id = new.tenant_id and (e.callback_url is not null or exists (
+    select from howdah.webhooks as w where w.tenant_id = new.tenant_id and w.is_active));
+  return null;
+end $$;
+create or replace trigger _900_deliver after insert on howdah.questions
+  for each row when (new.status = 'open')
+  execute function howdah_private.tg_questions__deliver();
+
+-- Locked, so that no secret can be removed before the webhook that names it is there to be seen.
+create or replace function howdah_private.tg_webhooks__check() returns trigger
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_name text;
+begin
+  foreach v_name in array array_remove(array[new.secret_name, new.previous_secret_name], null) loop
+    perform howdah_private.refuse_plain_keys('secret_name', to_jsonb(v_name));
+    perform from howdah.secrets as s where s.tenant_id = new.tenant_id and s.name = v_name for key share;
+    if not found then
+      perform howdah_private.refuse_unknown_secret(v_name);
+    end if;
+  end loop;
+  if new.is_active then
+    new.disabled_because := null;
+  end if;
+  return new;
+end $$;
+create or replace trigger _100_stamp before update on howdah.webhooks
+  for each row execute function howdah_private.tg__stamp();
+create or replace trigger _300_check before insert or update on howdah.webhooks
+  for each row execute function howdah_private.tg_webhooks__check();

@@ -1,0 +1,27 @@
+-- Where what a run was told comes from, for all that is not a model's own answer. Ask for one run: where execution_id = …
+drop view if exists howdah.message_sources;
+create view howdah.message_sources with (security_invoker = true) as
+  select m.tenant_id, m.execution_id, m.seq, m.step_seq, m.trust, m.role,
+    case when m.covers_to_seq is not null then 'summary' when m.seq = 1 or s.kind = 'input' then 'input' else s.kind::text end as kind,
+    case when m.seq > 1 then s.name end as tool,
+    case when s.kind = 'tool' then s.input ->> 'url' end as url,
+    v.name as server,
+    case when m.seq = 1 then e.parent_execution_id else c.id end as from_execution_id,
+    m.created_at
+  from howdah.messages as m
+  join howdah.executions as e on e.id = m.execution_id
+  left join howdah.steps as s on s.execution_id = m.execution_id and s.tenant_id = m.tenant_id and s.seq = m.step_seq
+  left join howdah.tools as t on t.tenant_id = m.tenant_id and t.name = s.name and s.kind = 'tool' and t.kind = 'mcp'
+  left join howdah.mcp_servers as v on v.tenant_id = t.tenant_id and v.id = t.server_id
+  left join lateral (
+    select (b.output ->> 'execution_id')::uuid as id from howdah.steps as b
+    where b.execution_id = m.execution_id and b.tenant_id = m.tenant_id and b.kind = 'child_started' and b.call_id = s.call_id
+    order by b.seq desc limit 1
+  ) as c on s.kind = 'tool'
+  where m.role <> 'assistant' or m.trust = 'external';
+comment on view howdah.message_sources is
+  'Where what a run was told comes from, and how far it is trusted: its input, tools with URL, MCP server or the run below it, guards, summaries.';
+comment on column howdah.message_sources.kind is 'input, tool, guard, handoff, summary; model: an engine that is somebody else''s.';
+comment on column howdah.message_sources.url is 'Of a tool that was given one.';
+comment on column howdah.message_sources.server is 'The MCP server whose tool it is.';
+comment on column howdah.message_sources.from_execution_id is 'The run that wrote it: the one above, or one below.';

@@ -1,0 +1,66 @@
+import type { FastifyRequest } from 'fastify';
+import type { Client } from '../../db/json-rows.ts';
+
+/** What howdah_private.card_of tells of an agent or workflow. */
+type Described = {
+  name: string;
+  description: string;
+  capabilities: string[];
+  skills: { name: string; description: string }[];
+  version: number;
+  is_structured: boolean;
+};
+
+/** Undefined when there is none of this name that the caller sees; without a name, the current agent. */
+export async function describe(db: Client, name?: string): Promise<Described | undefined> {
+  const { rows } = await db.query<{ card: Described | null }>(
+    'select howdah_private.card_of($1) as card',
+    [name ?? null],
+  );
+  return rows[0]?.card ?? undefined;
+}
+
+/** The address a client came by: what stands before us may speak TLS for us. */
+export function baseOf({ headers, host }: FastifyRequest): string {
+  const [scheme] = [headers['x-forwarded-proto']].flat();
+  return `${scheme === 'https' ? 'https' : 'http'}://${host}`;
+}
+
+/**
+ * The card of an agent, in the words of A2A 1.0; who does not say that he speaks it gets those of 0.3 besides, which say a
+ * login in another way.
+ */
+export function cardOf(
+  { name, description, capabilities, skills, version, is_structured }: Described,
+  { base, isLocked, isNew }: { base: string; isLocked: boolean; isNew: boolean },
+): object {
+  const url = `${base}/a2a/${encodeURIComponent(name)}`;
+  const about = description === '' ? name : description;
+  const tags = capabilities.length > 0 ? capabilities : ['agent'];
+  const bearer = isNew
+    ? { httpAuthSecurityScheme: { scheme: 'Bearer' } }
+    : { type: 'http', scheme: 'bearer' };
+  return {
+    name,
+    description: about,
+    version: String(version),
+    supportedInterfaces: ['1.0', '0.3'].map((protocolVersion) => ({
+      url,
+      protocolBinding: 'JSONRPC',
+      protocolVersion,
+    })),
+    ...(!isNew && { url, preferredTransport: 'JSONRPC', protocolVersion: '0.3.0' }),
+    capabilities: { streaming: true, pushNotifications: false, extendedAgentCard: false },
+    defaultInputModes: ['text/plain', 'application/json', 'image/*', 'application/octet-stream'],
+    defaultOutputModes: is_structured ? ['application/json', 'text/plain'] : ['text/plain'],
+    skills: [
+      { id: name, name, description: about, tags },
+      ...skills.map((skill) => ({ id: `${name}/${skill.name}`, ...skill, tags: ['skill'] })),
+    ],
+    ...(isLocked && {
+      securitySchemes: { bearer },
+      securityRequirements: [{ schemes: { bearer: { list: [] } } }],
+      ...(!isNew && { security: [{ bearer: [] }] }),
+    }),
+  };
+}

@@ -1,0 +1,81 @@
+import { isJsonObject, type Json } from '../../contracts/json.ts';
+import type { Failure } from '../rest/answer-error.ts';
+
+/** An error of JSON-RPC, with the codes of A2A and what google.rpc.ErrorInfo says. */
+export type RpcError = { code: number; message: string; data: object[] };
+
+/** The codes of JSON-RPC, and those that A2A adds. */
+export const CODES = {
+  parse: [-32700, 'PARSE_ERROR'],
+  request: [-32600, 'INVALID_REQUEST'],
+  method: [-32601, 'METHOD_NOT_FOUND'],
+  params: [-32602, 'INVALID_PARAMS'],
+  internal: [-32603, 'INTERNAL_ERROR'],
+  noTask: [-32001, 'TASK_NOT_FOUND'],
+  notCancelable: [-32002, 'TASK_NOT_CANCELABLE'],
+  noPush: [-32003, 'PUSH_NOTIFICATION_NOT_SUPPORTED'],
+  unsupported: [-32004, 'UNSUPPORTED_OPERATION'],
+  contentType: [-32005, 'CONTENT_TYPE_NOT_SUPPORTED'],
+  noExtendedCard: [-32007, 'EXTENDED_AGENT_CARD_NOT_CONFIGURED'],
+  version: [-32009, 'VERSION_NOT_SUPPORTED'],
+  /** What A2A has no code for: refused by us, for a reason of ours. */
+  refused: [-32000, 'REFUSED'],
+} as const satisfies Record<string, readonly [number, string]>;
+export type Fault = keyof typeof CODES;
+
+/** A refusal in the words of A2A. */
+export class A2aRefusal extends Error {
+  readonly fault: Fault;
+  readonly metadata: Readonly<Record<string, string>>;
+
+  constructor(fault: Fault, message: string, metadata: Readonly<Record<string, string>> = {}) {
+    super(message);
+    this.fault = fault;
+    this.metadata = metadata;
+  }
+}
+
+/** What our refusals are to a client of A2A, by their SQLSTATE. */
+const faults: Readonly<Record<string, Fault>> = {
+  HWINV: 'params',
+  HWTRM: 'unsupported',
+  HWCNF: 'unsupported',
+  EINTERNAL: 'internal',
+};
+
+/** Anything thrown as a client is told of it; `failureOf` knows what may be told. */
+export function rpcError(error: unknown, failureOf: (error: unknown) => Failure): RpcError {
+  if (error instanceof A2aRefusal) return written(error.fault, error.message, error.metadata);
+  return failed(failureOf(error));
+}
+
+/** A refusal of ours: the sentence with its fix, our code and what belongs to it. */
+export function failed({ code, message, hint, detail }: Failure): RpcError {
+  const members = isJsonObject(detail) ? detail : {};
+  const isTask = code === 'HWNTF' && 'execution_id' in members;
+  const fault = isTask ? 'noTask' : (faults[code] ?? (code === 'HWNTF' ? 'params' : 'refused'));
+  const more = Object.entries(members).flatMap(([name, value]) =>
+    value == null ? [] : [[name, textOf(value)]],
+  );
+  const metadata = { code, ...(hint !== undefined && { hint }), ...Object.fromEntries(more) };
+  return written(fault, message, metadata);
+}
+
+function written(
+  fault: Fault,
+  message: string,
+  metadata: Readonly<Record<string, string>>,
+): RpcError {
+  const [code, reason] = CODES[fault];
+  const info = {
+    '@type': 'type.googleapis.com/google.rpc.ErrorInfo',
+    reason,
+    domain: 'a2a-protocol.org',
+    ...(Object.keys(metadata).length > 0 && { metadata }),
+  };
+  return { code, message, data: [info] };
+}
+
+function textOf(value: Json | undefined): string {
+  return typeof value === 'string' ? value : JSON.stringify(value);
+}

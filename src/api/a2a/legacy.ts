@@ -1,0 +1,67 @@
+import type { JsonObject } from '../../contracts/json.ts';
+import type { Artifact, Message, Part, StreamResponse, Task, TaskStatus } from './task.ts';
+
+// A2A 0.3 says the same in other words: every object says its `kind`, states are small letters, a file stands in `file`, and
+// the last update of a stream says that it is.
+
+/** The methods of 0.3 by those of 1.0. */
+export const LEGACY_METHODS: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    'message/send': 'SendMessage',
+    'message/stream': 'SendStreamingMessage',
+    'tasks/get': 'GetTask',
+    'tasks/cancel': 'CancelTask',
+    'tasks/resubscribe': 'SubscribeToTask',
+    'tasks/pushNotificationConfig/set': 'CreateTaskPushNotificationConfig',
+    'tasks/pushNotificationConfig/get': 'GetTaskPushNotificationConfig',
+    'tasks/pushNotificationConfig/list': 'ListTaskPushNotificationConfigs',
+    'tasks/pushNotificationConfig/delete': 'DeleteTaskPushNotificationConfig',
+    'agent/getAuthenticatedExtendedCard': 'GetExtendedAgentCard',
+  }),
+);
+
+export function legacyTask(task: Task): JsonObject {
+  const { status, artifacts, history } = task;
+  return {
+    ...task,
+    kind: 'task',
+    status: legacyStatus(status),
+    artifacts: artifacts.map(legacyArtifact),
+    history: history.map(legacyMessage),
+  };
+}
+
+/** `isLast`: nothing comes behind it. */
+export function legacyEvent(told: StreamResponse, isLast: boolean): JsonObject {
+  if ('task' in told) return legacyTask(told.task);
+  if ('statusUpdate' in told) {
+    const { status, ...place } = told.statusUpdate;
+    return { kind: 'status-update', ...place, status: legacyStatus(status), final: isLast };
+  }
+  const { artifact, ...rest } = told.artifactUpdate;
+  return { kind: 'artifact-update', ...rest, artifact: legacyArtifact(artifact) };
+}
+
+function legacyStatus({ state, timestamp, message }: TaskStatus): JsonObject {
+  const word = state.replace('TASK_STATE_', '').replace('_', '-').toLowerCase();
+  return { state: word, timestamp, ...(message && { message: legacyMessage(message) }) };
+}
+
+function legacyMessage({ role, parts, ...rest }: Message): JsonObject {
+  const said = { ...rest, parts: parts.map(legacyPart) };
+  return { kind: 'message', role: role === 'ROLE_USER' ? 'user' : 'agent', ...said };
+}
+
+function legacyArtifact({ parts, ...rest }: Artifact): JsonObject {
+  return { ...rest, parts: parts.map(legacyPart) };
+}
+
+function legacyPart(part: Part): JsonObject {
+  if ('text' in part) return { kind: 'text', text: part.text };
+  if ('url' in part) {
+    return { kind: 'file', file: { uri: part.url, name: part.filename, mimeType: part.mediaType } };
+  }
+  const { data } = part;
+  const isObject = typeof data === 'object' && data !== null && !Array.isArray(data);
+  return { kind: 'data', data: isObject ? data : { value: data } };
+}

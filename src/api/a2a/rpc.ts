@@ -1,0 +1,63 @@
+import type { FastifyRequest } from 'fastify';
+import type { z } from 'zod';
+import type { Json } from '../../contracts/json.ts';
+import { MAX_REQUEST_BYTES } from '../graphql/preset.ts';
+import { readJson } from '../json-body.ts';
+import { RequestRefusal } from '../rest/request-refusal.ts';
+import { unstorable } from '../unstorable.ts';
+import { A2aRefusal } from './errors.ts';
+import { LEGACY_METHODS } from './legacy.ts';
+import { type RpcId, rpcRequest } from './schema.ts';
+
+/** A request as it was sent; its method by the name that 1.0 has for it. */
+export type Call = { id: RpcId; method: string; params: unknown; isLegacy: boolean };
+
+/** What cannot be read, with the id it came under as far as that is known. */
+export class Unreadable extends A2aRefusal {
+  id: RpcId = null;
+}
+
+/** The call of a request; undefined when who sent it hung up. Throws what is wrong with it. */
+export async function readCall(request: FastifyRequest): Promise<Call | undefined> {
+  const body = await readJson(request.raw, MAX_REQUEST_BYTES);
+  if (!body.ok) {
+    if (body.fault === 'gone') return undefined;
+    const { status, message, hint } = body.fault;
+    if (status !== 400) throw new RequestRefusal(status, message, { hint });
+    throw new Unreadable('parse', message);
+  }
+  return callIn(body.value, request.headers['a2a-version']);
+}
+
+function callIn(value: Json, version: string | string[] | undefined): Call {
+  const parsed = rpcRequest.safeParse(value);
+  if (!parsed.success) {
+    throw new Unreadable('request', 'the request is no object of JSON-RPC 2.0 with a method');
+  }
+  const { id = null, method, params = {} } = parsed.data;
+  const refuse = (fault: 'version' | 'method' | 'params', message: string): never => {
+    throw Object.assign(new Unreadable(fault, message), { id });
+  };
+  if (version !== undefined && version !== '1.0' && version !== '0.3') {
+    refuse('version', `A2A ${String(version).slice(0, 20)} is not spoken here; 1.0 and 0.3 are`);
+  }
+  const legacy = LEGACY_METHODS.get(method);
+  const isLegacy = legacy !== undefined;
+  if (version !== undefined && isLegacy !== (version === '0.3')) {
+    refuse('method', `there is no method ${method.slice(0, 100)} in A2A ${version}`);
+  }
+  const fault = unstorable(params as Json, 'params');
+  if (fault) refuse('params', `${fault.path} ${fault.reason}`);
+  return { id, method: legacy ?? method, params, isLegacy };
+}
+
+/** The params of a method as its schema has them. */
+export function paramsOf<S extends z.ZodType>(schema: S, params: unknown): z.output<S> {
+  const parsed = schema.safeParse(params);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  const field = (issue?.path ?? []).join('.');
+  const isMissing = /received undefined$/.test(issue?.message ?? '');
+  const message = isMissing ? `${field} is missing` : `${field}: ${issue?.message}`;
+  throw new A2aRefusal('params', message, { field });
+}

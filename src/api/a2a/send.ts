@@ -1,0 +1,113 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import type { Json, JsonObject } from '../../contracts/json.ts';
+import type { Client } from '../../db/json-rows.ts';
+import type { Begun } from '../openai/runs.ts';
+import { type Standing, standingOf } from '../talk/standing.ts';
+import { withTraceparent } from '../traceparent.ts';
+import { A2aRefusal } from './errors.ts';
+import type { Part, SendParams, SentMessage } from './schema.ts';
+import { isAsking } from './task.ts';
+
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+/** What a message says: its text, data, and files as an agent is told them. */
+type Said = { text: string; data: Json | undefined; parts: JsonObject[] };
+
+/**
+ * A message begins a task, as the next turn of its context or the first of a new one; or it belongs to a task, and answers
+ * what that asks, or joins it at its next step.
+ */
+export async function receive(
+  db: Client,
+  { agent, params, headers }: { agent: string; params: SendParams; headers: IncomingHttpHeaders },
+): Promise<Begun> {
+  const { message, configuration, metadata } = params;
+  if (configuration?.taskPushNotificationConfig ?? configuration?.pushNotificationConfig) {
+    throw new A2aRefusal('noPush', 'a task tells nobody by itself; a webhook does, for all runs');
+  }
+  const said = saidIn(message);
+  const about = { ...metadata, ...message.metadata, a2a_message_id: message.messageId };
+  if (message.taskId) return goOn(db, agent, { ...message, taskId: message.taskId }, said);
+  const context = message.contextId || null;
+  if (context !== null && !UUID.test(context)) throw noContext(context);
+  const { rows } = await db.query<{ id: string }>(
+    'select howdah_private.begin_task($1, $2, $3, $4, $5, $6, $7)::text as id',
+    [
+      agent,
+      said.text,
+      said.data === undefined ? null : JSON.stringify(said.data),
+      said.parts.length > 0 ? JSON.stringify(said.parts) : null,
+      context,
+      JSON.stringify(withTraceparent(about, headers)),
+      [headers['idempotency-key']].flat()[0] ?? null,
+    ],
+  );
+  return { id: rows[0]?.id ?? '', since: 0 };
+}
+
+/** The task of this agent with this id, for whoever sees it. */
+export async function findTask(db: Client, agent: string, id: string): Promise<Standing> {
+  const run = UUID.test(id) ? await standingOf(db, { id, since: 0 }, agent) : undefined;
+  if (run) return run;
+  throw new A2aRefusal('noTask', `there is no task ${id.slice(0, 100)}`, { code: 'HWNTF' });
+}
+
+async function goOn(
+  db: Client,
+  agent: string,
+  { taskId, contextId, metadata }: SentMessage & { taskId: string },
+  { text, data, parts }: Said,
+): Promise<Begun> {
+  const run = await findTask(db, agent, taskId);
+  if (contextId && contextId !== (run.session_id ?? run.id)) {
+    throw new A2aRefusal('params', `task ${taskId} is of another context`, { field: 'contextId' });
+  }
+  const named = metadata?.question_id;
+  const asked =
+    named === undefined ? run.questions[0] : run.questions.find(({ id }) => id === named);
+  if (isAsking(run) && asked) {
+    const value = data === undefined ? null : JSON.stringify(data);
+    await db.query('select (howdah.answer_question($1, $2, $3)).id', [
+      asked.id,
+      text || null,
+      value,
+    ]);
+  } else {
+    const more = parts.length > 0 ? JSON.stringify(parts) : null;
+    await db.query('select (howdah.add_input($1, $2, $3)).id', [run.id, text, more]);
+  }
+  await db.query('select howdah_private.follow_own($1)', [run.id]);
+  return { id: run.id, since: run.step_count };
+}
+
+/** Texts are lines of one; data is the run's, and an answer's; files are parts as chat completions have them. */
+function saidIn({ parts }: SentMessage): Said {
+  const texts = parts.flatMap(({ text }) => (text === undefined ? [] : [text]));
+  const data = parts.flatMap((part) => (part.data === undefined ? [] : [part.data as Json]));
+  const files = parts.flatMap((part, index) => {
+    const file = fileOf(part, index);
+    return file ? [file] : [];
+  });
+  return { text: texts.join('\n'), data: data.length > 1 ? data : data[0], parts: files };
+}
+
+function fileOf(
+  { text, data, raw, url, filename, mediaType }: Part,
+  index: number,
+): JsonObject | undefined {
+  if (text !== undefined || data !== undefined) return undefined;
+  const type = mediaType ?? 'application/octet-stream';
+  const address = raw === undefined ? url : `data:${type};base64,${raw}`;
+  if (address !== undefined && type.startsWith('image/')) {
+    return { type: 'image_url', image_url: { url: address } };
+  }
+  if (raw !== undefined) return { type: 'file', file: { filename, file_data: address ?? '' } };
+  const message = `parts[${index}] is nothing that an agent can be told: text, data, raw, or the url of an image`;
+  throw new A2aRefusal('contentType', message, { field: `message.parts[${index}]` });
+}
+
+function noContext(id: string): A2aRefusal {
+  const hint = 'Leave it out: a new one is made, and its id comes with the task.';
+  const message = `there is no context ${id.slice(0, 100)}`;
+  return new A2aRefusal('params', message, { code: 'HWNTF', field: 'contextId', hint });
+}

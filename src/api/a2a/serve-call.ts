@@ -1,0 +1,147 @@
+import type { Client } from '../../db/json-rows.ts';
+import { writeEvents } from '../openai/event-writer.ts';
+import { isOver } from '../openai/follow.ts';
+import { type Begun, cancel } from '../openai/runs.ts';
+import type { Visit } from '../talk/door.ts';
+import { type Standing, standingOf } from '../talk/standing.ts';
+import { tellRun } from '../talk/tell-run.ts';
+import { A2aRefusal, failed, rpcError } from './errors.ts';
+import { legacyEvent, legacyTask } from './legacy.ts';
+import { type Call, paramsOf } from './rpc.ts';
+import { type SendParams, sendParams, taskParams } from './schema.ts';
+import { findTask, receive } from './send.ts';
+import { type StreamResponse, type Task, taskOf } from './task.ts';
+import { createTaskEvents } from './task-events.ts';
+
+export type CallOptions = { visit: Visit; call: Call; agent: string; base: string };
+
+/** Answers a call: with its result, or with events. Throws what is refused before there is an answer. */
+export async function serveCall(options: CallOptions): Promise<void> {
+  const { call, visit, agent, base } = options;
+  const { transaction } = visit;
+  switch (call.method) {
+    case 'SendMessage':
+      return sendMessage(options, paramsOf(sendParams, call.params));
+    case 'SendStreamingMessage': {
+      const params = paramsOf(sendParams, call.params);
+      return stream(
+        options,
+        await transaction((db) => receive(db, { agent, params, headers: visit.request.headers })),
+      );
+    }
+    case 'SubscribeToTask': {
+      const { id } = paramsOf(taskParams, call.params);
+      const run = await transaction((db) => findTask(db, agent, id));
+      if (isOver(run.status)) throw new A2aRefusal('unsupported', `task ${id} has ended`);
+      return stream(options, { id: run.id, since: run.step_count });
+    }
+    case 'GetTask': {
+      const { id, historyLength } = paramsOf(taskParams, call.params);
+      const task = await transaction(async (db) =>
+        taskOf(db, await findTask(db, agent, id), { base, historyLength }),
+      );
+      return answer(options, call.isLegacy ? legacyTask(task) : task);
+    }
+    case 'CancelTask': {
+      const { id } = paramsOf(taskParams, call.params);
+      const task = await transaction(async (db) => {
+        const run = await findTask(db, agent, id);
+        if (isOver(run.status)) throw new A2aRefusal('notCancelable', `task ${id} has ended`);
+        await cancel(db, run.id);
+        return taskOf(db, await findTask(db, agent, run.id), { base });
+      });
+      return answer(options, call.isLegacy ? legacyTask(task) : task);
+    }
+    default:
+      throw missing(call.method);
+  }
+}
+
+function missing(method: string): A2aRefusal {
+  if (method.includes('PushNotificationConfig')) {
+    return new A2aRefusal('noPush', 'a task tells nobody by itself; a webhook does, for all runs');
+  }
+  if (method === 'GetExtendedAgentCard') {
+    return new A2aRefusal('noExtendedCard', 'the card of an agent is all there is to tell of it');
+  }
+  if (method === 'ListTasks') {
+    return new A2aRefusal(
+      'unsupported',
+      'tasks are not listed here; GET /api/executions lists runs',
+    );
+  }
+  return new A2aRefusal('method', `there is no method ${method.slice(0, 100)}`);
+}
+
+/** Answers with the task: at once, or when it has ended or asks something. */
+async function sendMessage(options: CallOptions, params: SendParams): Promise<void> {
+  const { visit, call, agent, base } = options;
+  const begun = await visit.transaction((db) =>
+    receive(db, { agent, params, headers: visit.request.headers }),
+  );
+  const { returnImmediately, blocking, historyLength } = params.configuration ?? {};
+  const isLeft = call.isLegacy ? params.configuration != null && !blocking : returnImmediately;
+  if (!isLeft && !(await hasStopped(visit, begun))) {
+    const failure = visit.left(begun.id);
+    return failure && send(options, { error: failed(failure) });
+  }
+  const task = await visit.transaction(async (db) =>
+    taskOf(db, await findTask(db, agent, begun.id), { base, historyLength }),
+  );
+  return answer(options, call.isLegacy ? legacyTask(task) : { task });
+}
+
+/** Waits for it; false when the request is not waited for any more. */
+async function hasStopped({ source, hold }: Visit, begun: Begun): Promise<boolean> {
+  for await (const told of tellRun(source, begun, hold.signal)) {
+    if (told.type === 'stopped') return true;
+  }
+  return !hold.signal.aborted;
+}
+
+/** The task as it stands, then what happens to it until it ends or asks something. */
+async function stream(options: CallOptions, begun: Begun): Promise<void> {
+  const { visit, call, base } = options;
+  const { run, task } = await visit.transaction((db) => snapshot(db, begun, base));
+  visit.reply.hijack();
+  const writer = writeEvents(visit.reply.raw, { 'x-request-id': begun.id });
+  const write = (event: StreamResponse, isLast = false) => {
+    const result = call.isLegacy ? legacyEvent(event, isLast) : event;
+    return writer.write({ jsonrpc: '2.0', id: call.id, result });
+  };
+  const fail = (error: object) => writer.write({ jsonrpc: '2.0', id: call.id, error });
+  try {
+    await write({ task });
+    const tell = createTaskEvents(run, base);
+    for await (const told of tellRun(visit.source, begun, visit.hold.signal)) {
+      for (const event of tell(told)) {
+        await write(event, told.type === 'stopped' && 'statusUpdate' in event);
+      }
+    }
+    const failure = visit.left(begun.id);
+    if (failure) await fail(failed(failure));
+  } catch (error) {
+    await fail(rpcError(error, visit.failureOf));
+  }
+  writer.end();
+}
+
+async function snapshot(
+  db: Client,
+  { id }: Begun,
+  base: string,
+): Promise<{ run: Standing; task: Task }> {
+  const run = await standingOf(db, { id, since: 0 });
+  if (!run) throw new A2aRefusal('noTask', `there is no task ${id}`, { code: 'HWNTF' });
+  return { run, task: await taskOf(db, run, { base }) };
+}
+
+function answer(options: CallOptions, result: object): void {
+  send(options, { result });
+}
+
+function send({ visit, call }: CallOptions, body: object): void {
+  const type = 'application/json; charset=utf-8';
+  visit.reply.header('cache-control', 'no-store').type(type);
+  visit.reply.send(JSON.stringify({ jsonrpc: '2.0', id: call.id, ...body }));
+}

@@ -1,0 +1,161 @@
+import type { Json, JsonObject } from '../../contracts/json.ts';
+import type { Client } from '../../db/json-rows.ts';
+import { askedText, type OpenQuestion, type Standing } from '../talk/standing.ts';
+
+// A run as a task of A2A 1.0, in its JSON. (0.3 is made of this: legacy.ts.)
+
+export type Part =
+  | { text: string }
+  | { data: Json }
+  | { url: string; filename: string; mediaType: string };
+export type Message = {
+  messageId: string;
+  contextId: string;
+  taskId: string;
+  role: 'ROLE_USER' | 'ROLE_AGENT';
+  parts: Part[];
+};
+export type TaskState =
+  | 'TASK_STATE_SUBMITTED'
+  | 'TASK_STATE_WORKING'
+  | 'TASK_STATE_INPUT_REQUIRED'
+  | 'TASK_STATE_COMPLETED'
+  | 'TASK_STATE_FAILED'
+  | 'TASK_STATE_CANCELED';
+export type TaskStatus = { state: TaskState; timestamp: string; message?: Message };
+export type Artifact = { artifactId: string; name: string; parts: Part[] };
+export type Task = {
+  id: string;
+  contextId: string;
+  status: TaskStatus;
+  artifacts: Artifact[];
+  history: Message[];
+  metadata: JsonObject;
+};
+type Place = { taskId: string; contextId: string };
+/** What a stream tells: one of these per event. */
+export type StreamResponse =
+  | { task: Task }
+  | { statusUpdate: Place & { status: TaskStatus } }
+  | { artifactUpdate: Place & { artifact: Artifact; append: boolean; lastChunk: boolean } };
+
+/** The artifact that a run's answer is. */
+export const ANSWER = 'answer';
+
+/** Where files are fetched: under the address a client came by. */
+export type Rendering = { base: string };
+
+export function placeOf({ id, session_id }: Standing): Place {
+  return { taskId: id, contextId: session_id ?? id };
+}
+
+/** A task as it stands, with so many of its last messages; all of them without a number. */
+export async function taskOf(
+  db: Client,
+  run: Standing,
+  { base, historyLength }: Rendering & { historyLength?: number | null | undefined },
+): Promise<Task> {
+  const { taskId, contextId } = placeOf(run);
+  return {
+    id: taskId,
+    contextId,
+    status: statusOf(run),
+    artifacts: artifactsOf(run, base),
+    history: historyLength === 0 ? [] : await historyOf(db, run, historyLength ?? null),
+    metadata: { agent: run.name, tokens_in: run.tokens_in, tokens_out: run.tokens_out },
+  };
+}
+
+export function statusOf(run: Standing): TaskStatus {
+  const text = statusText(run);
+  const state = stateOf(run);
+  const status = { state, timestamp: new Date(run.changed_at).toISOString() };
+  if (text === undefined) return status;
+  const parts: Part[] = [{ text }, ...(isAsking(run) ? run.questions.map(questionPart) : [])];
+  return { ...status, message: agentMessage(run, `${run.id}.${run.step_count}.status`, parts) };
+}
+
+/** What an agent says beside its answer. */
+export function agentMessage(run: Standing, messageId: string, parts: Part[]): Message {
+  return { messageId, ...placeOf(run), role: 'ROLE_AGENT', parts };
+}
+
+/** The answer, where there is one, and the files the run made. */
+export function artifactsOf(run: Standing, base: string): Artifact[] {
+  const files = run.files.map(
+    ({ id, name, type }): Artifact => ({
+      artifactId: id,
+      name,
+      parts: [{ url: `${base}/api/resources/${id}`, filename: name, mediaType: type }],
+    }),
+  );
+  if (run.status !== 'completed') return files;
+  return [{ artifactId: ANSWER, name: ANSWER, parts: answerParts(run) }, ...files];
+}
+
+function answerParts({ output, output_data }: Standing): Part[] {
+  const text = [{ text: output ?? '' }];
+  return output_data === null ? text : [...text, { data: output_data }];
+}
+
+function stateOf(run: Standing): TaskState {
+  if (isAsking(run)) return 'TASK_STATE_INPUT_REQUIRED';
+  switch (run.status) {
+    case 'queued':
+      return 'TASK_STATE_SUBMITTED';
+    case 'completed':
+      return 'TASK_STATE_COMPLETED';
+    case 'failed':
+      return 'TASK_STATE_FAILED';
+    case 'cancelled':
+      return 'TASK_STATE_CANCELED';
+    default:
+      return 'TASK_STATE_WORKING'; // waiting for itself and paused are the agent's own business
+  }
+}
+
+export function isAsking({ status, questions }: Standing): boolean {
+  return status === 'waiting' && questions.length > 0;
+}
+
+function statusText(run: Standing): string | undefined {
+  const [question] = run.questions;
+  if (isAsking(run) && question) return askedText(question);
+  if (run.status === 'failed') return run.error?.message ?? `the run ended: ${run.stop_reason}`;
+  return undefined;
+}
+
+/** What programs need to answer: each question under its id. */
+function questionPart({
+  id,
+  kind,
+  prompt,
+  options,
+  schema,
+  tool_call,
+  expires_at,
+}: OpenQuestion): Part {
+  return {
+    data: { question_id: id, kind, prompt, options, schema, tool_call, expires_at },
+  };
+}
+
+async function historyOf(db: Client, run: Standing, most: number | null): Promise<Message[]> {
+  const { rows } = await db.query<{ talk: { id: string; role: string; content: string }[] }>(
+    'select howdah_private.talk_of($1, $2) as talk',
+    [run.id, most],
+  );
+  const sent = run.metadata.a2a_message_id;
+  let isFirst = true;
+  return (rows[0]?.talk ?? []).map(({ id, role, content }) => {
+    const isUser = role === 'user';
+    const messageId = isUser && isFirst && typeof sent === 'string' ? sent : id;
+    if (isUser) isFirst = false;
+    return {
+      messageId,
+      ...placeOf(run),
+      role: isUser ? 'ROLE_USER' : 'ROLE_AGENT',
+      parts: [{ text: content }],
+    };
+  });
+}

@@ -1,0 +1,142 @@
+import { z } from 'zod';
+import { isJsonObject, type Json, type JsonObject } from '../../contracts/json.ts';
+import { chatRequest, conversationOf } from '../openai/chat-request.ts';
+import { invalid } from '../openai/errors.ts';
+import type { Conversation } from '../openai/runs.ts';
+
+const source = z.looseObject({
+  type: z.string(),
+  value: z.string().optional(),
+  mimeType: z.string().nullish(),
+});
+const part = z.looseObject({
+  type: z.string(),
+  text: z.string().optional(),
+  source: source.optional(),
+});
+const content = z.union([z.string(), z.array(part)]);
+
+const message = z.discriminatedUnion('role', [
+  z.looseObject({ role: z.enum(['system', 'developer', 'user']), content }),
+  z.looseObject({
+    role: z.literal('assistant'),
+    content: z.string().nullish(),
+    toolCalls: z
+      .array(
+        z.looseObject({
+          id: z.string(),
+          function: z.looseObject({ name: z.string(), arguments: z.string() }),
+        }),
+      )
+      .nullish(),
+  }),
+  z.looseObject({ role: z.literal('tool'), content, toolCallId: z.string() }),
+  z.looseObject({ role: z.enum(['activity', 'reasoning']) }), // for eyes, and no part of what was said
+]);
+type AgUiMessage = z.output<typeof message>;
+
+/** `RunAgentInput`. */
+export const runAgentInput = z.looseObject({
+  threadId: z.string(),
+  runId: z.string(),
+  parentRunId: z.string().nullish(),
+  state: z.unknown().optional(),
+  messages: z.array(message),
+  tools: z
+    .array(
+      z.looseObject({
+        name: z.string(),
+        description: z.string().nullish(),
+        parameters: z.looseObject({}).nullish(),
+      }),
+    )
+    .nullish(),
+  context: z.array(z.looseObject({ description: z.string(), value: z.string() })).nullish(),
+  forwardedProps: z.unknown().optional(),
+  resume: z
+    .array(
+      z.looseObject({
+        interruptId: z.string(),
+        status: z.enum(['resolved', 'cancelled']),
+        payload: z.unknown().optional(),
+      }),
+    )
+    .nullish(),
+});
+export type RunAgentInput = z.output<typeof runAgentInput>;
+
+/** The turn that an input comes down to: its messages as chat completions have them, before them what is known besides. */
+export function turnOf(agent: string, input: RunAgentInput): Conversation {
+  const { threadId, runId, parentRunId, messages, tools, forwardedProps } = input;
+  const said = messages.flatMap((one, index) => chatMessage(one, `messages[${index}]`));
+  if (said.length === 0) {
+    throw invalid(
+      'messages',
+      'there is nothing to answer',
+      'What the agent is to answer comes last.',
+    );
+  }
+  const request = chatRequest.parse({
+    model: agent,
+    messages: [...knownBesides(input), ...said],
+    tools: (tools ?? []).map((tool) => ({ type: 'function', function: tool })),
+  });
+  const metadata = {
+    ag_ui_thread_id: threadId,
+    ag_ui_run_id: runId,
+    ...(parentRunId != null && { ag_ui_parent_run_id: parentRunId }),
+    ...(!isEmpty(forwardedProps) && { forwarded_props: forwardedProps as Json }),
+  };
+  return { ...conversationOf(request), metadata };
+}
+
+/** The state of the interface, and what it tells of itself. */
+function knownBesides({ context, state }: RunAgentInput): JsonObject[] {
+  const lines = [
+    ...(context ?? []).map(({ description, value }) => `${description}: ${value}`),
+    ...(isEmpty(state) ? [] : [`The state of the user interface: ${JSON.stringify(state)}`]),
+  ];
+  return lines.length === 0 ? [] : [{ role: 'system', content: lines.join('\n') }];
+}
+
+function isEmpty(value: unknown): boolean {
+  return (
+    value == null || (isJsonObject(value as Json) && Object.keys(value as object).length === 0)
+  );
+}
+
+function chatMessage(one: AgUiMessage, field: string): JsonObject[] {
+  switch (one.role) {
+    case 'activity':
+    case 'reasoning':
+      return [];
+    case 'tool':
+      return [{ role: 'tool', content: partsOf(one.content, field), tool_call_id: one.toolCallId }];
+    case 'assistant': {
+      const calls = (one.toolCalls ?? []).map(({ id, function: called }) => ({
+        id,
+        function: { name: called.name, arguments: called.arguments },
+      }));
+      const spoken = { role: 'assistant', content: one.content ?? '' };
+      return [calls.length > 0 ? { ...spoken, tool_calls: calls } : spoken];
+    }
+    default:
+      return [{ role: one.role, content: partsOf(one.content, field) }];
+  }
+}
+
+function partsOf(given: z.output<typeof content>, field: string): Json {
+  if (typeof given === 'string') return given;
+  return given.map(({ type, text, source: from }, index): JsonObject => {
+    if (type === 'text' && text !== undefined) return { type: 'text', text };
+    const mime = from?.mimeType ?? 'application/octet-stream';
+    const url = from?.type === 'data' ? `data:${mime};base64,${from.value ?? ''}` : from?.value;
+    if (type === 'image' && url !== undefined) return { type: 'image_url', image_url: { url } };
+    if (type === 'document' && from?.type === 'data' && url !== undefined) {
+      return { type: 'file', file: { filename: 'document', file_data: url } };
+    }
+    const at = `${field}.content[${index}]`;
+    const hint = 'There are text, image, and document with its data.';
+    throw invalid(at, `${at} is no part that an agent can be told`, hint);
+  });
+}

@@ -1,0 +1,57 @@
+import type { ServerResponse } from 'node:http';
+
+/** A line now and then, so that who stands between does not take a quiet stream for a dead one. */
+const HEARTBEAT_MS = 15_000;
+/** Who takes nothing for so long is cut off. */
+const STALLED_MS = 60_000;
+
+export type EventStream = {
+  /** Writes as fast as it is read: resolves when there is room for more. */
+  write(frame: string): Promise<void>;
+  /** The last frame, if any, and the end. */
+  end(frame?: string): void;
+};
+
+export type EventStreamOptions = {
+  headers?: Readonly<Record<string, string>>;
+  heartbeatMs?: number;
+  stalledMs?: number;
+};
+
+/** Answers with Server-Sent Events: whoever writes them says what a frame is. */
+export function openEventStream(
+  response: ServerResponse,
+  { headers, heartbeatMs = HEARTBEAT_MS, stalledMs = STALLED_MS }: EventStreamOptions = {},
+): EventStream {
+  response.writeHead(200, {
+    'content-type': 'text/event-stream; charset=utf-8',
+    'cache-control': 'no-cache, no-transform',
+    'x-accel-buffering': 'no',
+    connection: 'close', // a server that closes waits for connections that may be used again
+    ...headers,
+  });
+  response.flushHeaders();
+  const heartbeat = setInterval(() => {
+    if (!response.writableNeedDrain) response.write(': \n\n');
+  }, heartbeatMs);
+  response.once('close', () => clearInterval(heartbeat));
+  const drained = async () => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const stalled = setTimeout(() => response.destroy(), stalledMs);
+    response.once('drain', resolve).once('close', resolve);
+    await promise;
+    clearTimeout(stalled);
+    response.off('drain', resolve).off('close', resolve);
+  };
+  return {
+    async write(frame) {
+      if (response.destroyed) return;
+      if (!response.write(frame)) await drained();
+    },
+    end(frame) {
+      clearInterval(heartbeat);
+      if (response.destroyed || response.writableEnded) return;
+      response.end(frame);
+    },
+  };
+}

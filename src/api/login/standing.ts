@@ -1,0 +1,14 @@
+import type { Exists } from './existence.ts';
+import { type Identity, type Refusal, refused } from './verdict.ts';
+
+/** Whether a token or key has ended. */
+export function hasExpired({ expiresAt = Number.POSITIVE_INFINITY }: Identity): boolean {
+  return expiresAt <= Date.now();
+}
+
+/** Why somebody who was let in may stay no longer; undefined while he may. Rejects when the database cannot be asked. */
+export async function noLongerIn(identity: Identity, exists: Exists): Promise<Refusal | undefined> {
+  if (identity.expiresAt === undefined && identity.apiKeyId === undefined) return; // without a login
+  const standing = hasExpired(identity) ? 'expired' : await exists(identity);
+  return standing === 'good' ? undefined : refused(standing).refusal;
+}

@@ -1,0 +1,106 @@
+import { randomBytes } from 'node:crypto';
+import { HowdahError } from '../../contracts/errors.ts';
+import { type SessionOf, type Subscriptions, subscriptionsOf } from '../../db/mcp-sessions.ts';
+import type { Pool } from '../../db/pool.ts';
+import type { Caller, Told } from '../../mcp-server/caller.ts';
+import type { Admission } from '../admission.ts';
+import { explainFailure } from '../database-errors.ts';
+import type { FeedHub } from '../feed-hub.ts';
+import type { ErrorLog } from '../graphql/errors.ts';
+import type { Sight } from '../graphql/sight.ts';
+import type { Exists } from '../login/existence.ts';
+import { createLookup } from '../login/lookup.ts';
+import { inTransactionAs, settingsFor } from '../login/settings.ts';
+import { noLongerIn } from '../login/standing.ts';
+import type { Identity } from '../login/verdict.ts';
+import { followRun } from './follow.ts';
+import { createListMarks } from './list-marks.ts';
+
+export type CallersOptions = {
+  pool: Pool;
+  hub: FeedHub;
+  sight: Sight;
+  admission: Admission;
+  exists: Exists;
+  onError: ErrorLog;
+};
+
+/** Callers of `/mcp` as those of the other doors: howdah_app with the settings of who was let in. */
+export function createCallers(options: CallersOptions) {
+  const { pool, hub, sight, admission, exists } = options;
+  const lists = createListMarks();
+  const subscriptions = createLookup<SessionOf, Subscriptions>({
+    keyOf: ({ tenantId, session }) => `${tenantId} ${session}`,
+    ask: (sessions) => subscriptionsOf(pool, sessions),
+  });
+  return (identity: Identity, address: string | undefined): Caller => {
+    const { tenantId, userId, role, scopes = [], apiKeyId } = identity;
+    const settings = settingsFor(identity, 'mcp', address);
+    const transact: Caller['transact'] = (work) =>
+      admission.run(() => inTransactionAs(pool, settings, work));
+    const stillGood = () => refuseGone(identity, exists);
+    const key = [tenantId, userId, apiKeyId, role, ...scopes].join(' ');
+    const watching = { tenantId, userId, role };
+    return {
+      key,
+      transact,
+      follow: (id, signal) =>
+        followRun({ hub, sight, watching, transact, stillGood, gone: noExecution }, id, signal),
+      async announceUnanswered(executionId, questionId, fault) {
+        await pool.query('select howdah_private.announce_unanswered($1, $2, $3)', [
+          executionId,
+          questionId,
+          fault,
+        ]);
+      },
+      explain: (error) => told(error, options.onError),
+      lists: () => lists(key, transact),
+      changes: (id, signal) => wakes(hub, id, signal),
+      subscriptions: (session) => subscriptions({ tenantId, session }),
+      stillGood,
+    };
+  };
+}
+
+/** A call may last longer than who made it: a token runs out, a key is revoked. A lost database cuts nobody off. */
+async function refuseGone(identity: Identity, exists: Exists): Promise<void> {
+  const refusal = await noLongerIn(identity, exists).catch(() => undefined);
+  if (refusal) throw new HowdahError('HWDEN', refusal.message, { hint: refusal.hint });
+}
+
+/** Wakes with each state of the run, from the feed of this process. */
+async function* wakes(hub: FeedHub, id: string, signal: AbortSignal): AsyncGenerator<void> {
+  const states = hub.states(id);
+  const leave = () => void states.return?.();
+  signal.addEventListener('abort', leave, { once: true });
+  if (signal.aborted) leave();
+  try {
+    for await (const _ of states) yield;
+  } finally {
+    signal.removeEventListener('abort', leave);
+    leave();
+  }
+}
+
+function noExecution(id: string): HowdahError {
+  return new HowdahError('HWNTF', `there is no execution ${id}`, { detail: { execution_id: id } });
+}
+
+/** As GraphQL tells it: what is not the client's business stands in our log, under an id. */
+function told(error: unknown, log: ErrorLog): Told {
+  if (error instanceof HowdahError) {
+    const { code, message, hint, detail } = error;
+    return {
+      code,
+      message,
+      ...(hint !== undefined && { hint }),
+      ...(detail !== undefined && { detail }),
+    };
+  }
+  const known = explainFailure(error);
+  if (known) return { message: known.message, ...known.extensions };
+  const id = randomBytes(6).toString('hex');
+  log(error, id);
+  const message = `something went wrong on our side; it is logged as ${id}`;
+  return { code: 'EINTERNAL', message };
+}

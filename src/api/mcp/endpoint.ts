@@ -1,0 +1,116 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { createMcpHttp } from '../../mcp-server/http.ts';
+import { BUSY, RETRY_AFTER } from '../admission.ts';
+import type { Bounds } from '../bounds.ts';
+import { MAX_REQUEST_BYTES } from '../graphql/preset.ts';
+import { type Body, readJson } from '../json-body.ts';
+import type { Login } from '../login/login.ts';
+import { pathOf } from '../path.ts';
+import { sendProblem, sendQuotaRefusal, sendRefusal } from '../problem.ts';
+import type { CountRequest } from '../request-quotas.ts';
+import { type CallersOptions, createCallers } from './caller.ts';
+
+export type McpOptions = CallersOptions & {
+  login: Login;
+  countRequest: CountRequest;
+  bounds: Pick<Bounds, 'sockets'>;
+};
+
+export type McpEndpoint = {
+  serves(path: string): boolean;
+  handle(request: IncomingMessage, response: ServerResponse): Promise<void>;
+  /** Ends what is under way: before the HTTP server closes, which waits for it. */
+  close(): Promise<void>;
+};
+
+/** `/mcp`: who is let in, and counted, as at the other doors; then the protocol has it. */
+export function createMcpEndpoint(options: McpOptions): McpEndpoint {
+  const { login, countRequest, bounds, onError } = options;
+  const callerOf = createCallers(options);
+  const mcp = createMcpHttp(() => {}); // what a client did wrong is told to it, and is no news of ours
+  const underWay = new Set<AbortController>();
+  return {
+    serves: (path) => path === '/mcp',
+    async handle(request, response) {
+      const verdict = await login(request.headers.authorization);
+      if (!verdict.ok) return sendRefusal(response, verdict.refusal);
+      const refusal = await countRequest(verdict.value);
+      if (refusal) return sendQuotaRefusal(response, refusal);
+      if (underWay.size >= bounds.sockets) return sendBusy(response);
+      const onDisconnect = disconnectOf(request.url);
+      if (onDisconnect === 'unknown') {
+        const detail = 'on_disconnect is continue or cancel.';
+        return sendProblem(response, 400, 'HWINV', detail, { field: 'on_disconnect' });
+      }
+      const read = await bodyOf(request, response);
+      if (!read) return;
+      const leaving = new AbortController();
+      underWay.add(leaving);
+      response.on('close', () => leaving.abort());
+      try {
+        const caller = callerOf(verdict.value, request.socket.remoteAddress);
+        const asked = webRequest(request, leaving.signal);
+        const answer = await mcp.handle({ request: asked, body: read.value, caller, onDisconnect });
+        await send(answer, response);
+      } catch (error) {
+        if (leaving.signal.aborted) return;
+        onError(error, 'mcp');
+        if (response.headersSent) response.destroy();
+        else sendProblem(response, 500, 'EINTERNAL', 'Something went wrong; it is logged.');
+      } finally {
+        underWay.delete(leaving);
+      }
+    },
+    async close() {
+      await mcp.close();
+      for (const leaving of underWay) leaving.abort();
+    },
+  };
+}
+
+function sendBusy(response: ServerResponse): void {
+  response.setHeader('retry-after', RETRY_AFTER);
+  sendProblem(response, 503, BUSY, 'The server has too many calls at once.');
+}
+
+/** Clients are given a URL and little else. */
+function disconnectOf(url = ''): 'continue' | 'cancel' | 'unknown' | undefined {
+  const word = new URLSearchParams(url.slice(pathOf(url).length)).get('on_disconnect');
+  if (word === null) return undefined;
+  return word === 'continue' || word === 'cancel' ? word : 'unknown';
+}
+
+/** Undefined when there is no JSON, which is answered here. */
+async function bodyOf(request: IncomingMessage, response: ServerResponse) {
+  if (request.method !== 'POST') return { value: undefined };
+  const body: Body = await readJson(request, MAX_REQUEST_BYTES);
+  if (body.ok) return { value: body.value };
+  if (body.fault === 'gone') return undefined;
+  const { status, message, hint } = body.fault;
+  sendProblem(response, status, 'HWINV', message, hint === undefined ? {} : { hint });
+  return undefined;
+}
+
+/** The same request as the protocol's library takes it, without what let it in and without its body, which is read. */
+function webRequest(
+  { method = 'GET', headers, url }: IncomingMessage,
+  signal: AbortSignal,
+): Request {
+  const kept = Object.entries(headers).flatMap(([name, value]) =>
+    typeof value === 'string' && !HELD_BACK.has(name) ? [[name, value] as [string, string]] : [],
+  );
+  return new Request(new URL(url ?? '/', 'http://howdah'), { method, headers: kept, signal });
+}
+const HELD_BACK = new Set(['authorization', 'content-length', 'connection', 'transfer-encoding']);
+
+async function send({ status, headers, body }: Response, response: ServerResponse): Promise<void> {
+  response.writeHead(status, Object.fromEntries(headers));
+  if (body === null) {
+    response.end();
+    return;
+  }
+  response.flushHeaders();
+  await pipeline(Readable.fromWeb(body), response);
+}

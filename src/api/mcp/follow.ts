@@ -1,0 +1,104 @@
+import type { Watching } from '../../db/identity.ts';
+import { standOf } from '../../db/mcp-door.ts';
+import type { PoolClient } from '../../db/pool.ts';
+import { queriesWithin } from '../../db/queries.ts';
+import { questionsInTheWay } from '../../db/questions.ts';
+import type { RunEvent } from '../../mcp-server/caller.ts';
+import type { FeedHub } from '../feed-hub.ts';
+import { FeedQueue } from '../feed-queue.ts';
+import type { Sight } from '../graphql/sight.ts';
+
+/** What is asked by a run below changes nothing of the run itself: so often that is looked for while it waits. */
+const LOOK_MS = 1_000;
+
+export type FollowOptions = {
+  hub: FeedHub;
+  sight: Sight;
+  watching: Omit<Watching, 'id'>;
+  transact<T>(work: (client: PoolClient) => Promise<T>): Promise<T>;
+  /** Rejects when the caller may not ask any more. */
+  stillGood(): Promise<void>;
+  /** With what a run ends that he may not see any more. */
+  gone(id: string): Error;
+};
+
+/** The steps of a run, what it asks, and its end, from the feed of this process, for as long as the caller may see them. */
+export async function* followRun(
+  { hub, sight, watching, transact, stillGood, gone }: FollowOptions,
+  id: string,
+  signal: AbortSignal,
+): AsyncGenerator<RunEvent> {
+  const events = new FeedQueue<RunEvent | { type: 'failed'; error: unknown }>({ onClose() {} });
+  const fail = (error: unknown) => events.push({ type: 'failed', error });
+  const seen = <T>(source: AsyncIterableIterator<T>) =>
+    sight.whileSeen(source, { ...watching, id }, () => gone(id));
+  const steps = seen(hub.steps(id, 0));
+  const states = seen(hub.states(id));
+  const look = createLook(id, transact, (event) => events.push(event));
+  const deaf = hub.onUnanswered(({ execution_id, question_id: question, fault }) => {
+    if (execution_id === id) events.push({ type: 'unanswered', question, fault });
+  });
+  let isWaiting = false;
+  const lookAgain = async () => {
+    await stillGood();
+    if (isWaiting) await look();
+  };
+  const timer = setInterval(() => lookAgain().catch(fail), LOOK_MS);
+  const end = () => events.end();
+  signal.addEventListener('abort', end, { once: true });
+  const tellSteps = async () => {
+    for await (const { seq, step } of steps) {
+      const name = typeof step.name === 'string' ? step.name : null;
+      events.push({ type: 'step', seq, kind: String(step.kind), name, error: step.error ?? null });
+    }
+  };
+  const tellStates = async () => {
+    for await (const { status } of states) {
+      isWaiting = status === 'waiting';
+      if (isWaiting) await look();
+    }
+  };
+  Promise.all([tellSteps(), tellStates()]).then(() => events.push({ type: 'end' }), fail);
+  if (signal.aborted) end();
+  try {
+    for await (const event of events) {
+      if (event.type === 'failed') throw event.error;
+      yield event;
+      if (event.type === 'end') return;
+    }
+  } finally {
+    clearInterval(timer);
+    deaf();
+    signal.removeEventListener('abort', end);
+    await Promise.all([steps.return?.(), states.return?.()]);
+  }
+}
+
+/** Looks what the run waits for, one look at a time; tells each question once. */
+function createLook(
+  id: string,
+  transact: FollowOptions['transact'],
+  tell: (event: RunEvent) => void,
+): () => Promise<void> {
+  const told = new Set<string>();
+  let underWay: Promise<void> | undefined;
+  const look = async () => {
+    const { stand, questions } = await transact(async (client) => {
+      const now = await standOf(client, id);
+      const isWaiting = now?.status === 'waiting';
+      const open = isWaiting ? await questionsInTheWay(queriesWithin(client), id) : [];
+      return { stand: now, questions: open.filter((question) => !told.has(question.id)) };
+    });
+    for (const question of questions) told.add(question.id);
+    if (questions.length > 0) tell({ type: 'questions', questions });
+    if (stand?.waiting_for !== 'quota' || told.has(id)) return;
+    told.add(id);
+    tell({ type: 'limited' });
+  };
+  return () => {
+    underWay ??= look().finally(() => {
+      underWay = undefined;
+    });
+    return underWay;
+  };
+}

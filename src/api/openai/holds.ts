@@ -1,0 +1,52 @@
+import type { ServerResponse } from 'node:http';
+import { HowdahError } from '../../contracts/errors.ts';
+import { BUSY } from '../admission.ts';
+import type { Exists } from '../login/existence.ts';
+import { sweepGuests } from '../login/sweep.ts';
+import type { Identity, Refusal } from '../login/verdict.ts';
+
+/** Why somebody is not waited for any more: he hung up, the server closes, or he may not be here any longer. */
+export type Leaving = 'gone' | 'closing' | Refusal;
+
+/** An answer that takes as long as its run does. The reason of its signal is a `Leaving`. */
+export type Hold = { signal: AbortSignal; release(): void };
+
+export type Holds = {
+  /** Throws `53300` when there are too many already. */
+  begin(response: ServerResponse, identity: Identity): Hold;
+  /** Ends all of them. */
+  close(): void;
+};
+
+/** Keeps an eye on all who wait: those whose token or key has ended are told so, as on a socket. */
+export function createHolds({ exists, most }: { exists: Exists; most: number }): Holds {
+  const open = new Map<AbortController, Identity>();
+  const endSweep = sweepGuests(exists, () =>
+    [...open].map(([leaving, identity]) => ({
+      identity,
+      leave: (refusal) => leaving.abort(refusal),
+    })),
+  );
+  return {
+    begin(response, identity) {
+      if (open.size >= most) {
+        throw new HowdahError(BUSY, 'too many answers are under way; try again in a moment');
+      }
+      const leaving = new AbortController();
+      const leave = () => leaving.abort('gone' satisfies Leaving);
+      response.once('close', leave);
+      open.set(leaving, identity);
+      return {
+        signal: leaving.signal,
+        release() {
+          open.delete(leaving);
+          response.off('close', leave);
+        },
+      };
+    },
+    close() {
+      endSweep();
+      for (const leaving of open.keys()) leaving.abort('closing' satisfies Leaving);
+    },
+  };
+}

@@ -1,0 +1,18 @@
+import type { Client } from '../../db/json-rows.ts';
+
+/** A model as OpenAI lists it. */
+type Model = { id: string; object: 'model'; created: number; owned_by: string };
+
+/** The agents and workflows that the caller may run, by name; or the one of a name. */
+export async function modelsOf(db: Client, name?: string): Promise<Model[]> {
+  const { rows } = await db.query<{ id: string; created: string; owned_by: string }>(
+    'select id, created, owned_by from howdah_private.runnable_models($1)',
+    [name ?? null],
+  );
+  return rows.map(({ id, created, owned_by }) => ({
+    id,
+    object: 'model',
+    created: Number(created),
+    owned_by,
+  }));
+}

@@ -1,0 +1,37 @@
+import type { FastifyRequest } from 'fastify';
+import type { z } from 'zod';
+import { MAX_REQUEST_BYTES } from '../graphql/preset.ts';
+import { readJson } from '../json-body.ts';
+import { RequestRefusal } from '../rest/request-refusal.ts';
+import { unstorable } from '../unstorable.ts';
+import { invalid } from './errors.ts';
+
+/** The body of a request as its schema has it; undefined when who sent it hung up. Throws what is wrong with it. */
+export async function readBody<S extends z.ZodType>(
+  request: FastifyRequest,
+  schema: S,
+): Promise<z.output<S> | undefined> {
+  const body = await readJson(request.raw, MAX_REQUEST_BYTES);
+  if (!body.ok) {
+    if (body.fault === 'gone') return undefined;
+    const { status, message, hint } = body.fault;
+    throw new RequestRefusal(status, message, { hint });
+  }
+  const fault = unstorable(body.value, 'request');
+  if (fault) throw invalid(fault.path.replace(/^request\./, ''), `${fault.path} ${fault.reason}`);
+  const parsed = schema.safeParse(body.value);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  const field = (issue?.path ?? []).reduce<string>(
+    (path, key) =>
+      typeof key === 'number'
+        ? `${path}[${key}]`
+        : path === ''
+          ? String(key)
+          : `${path}.${String(key)}`,
+    '',
+  );
+  if (field === '') throw invalid('body', 'the request is no object of JSON');
+  const isMissing = /received undefined$/.test(issue?.message ?? '');
+  throw invalid(field, isMissing ? `${field} is missing` : `${field}: ${issue?.message}`);
+}

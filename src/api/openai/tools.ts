@@ -1,0 +1,42 @@
+import { z } from 'zod';
+import type { JsonObject } from '../../contracts/json.ts';
+import { invalid, unsupported } from './errors.ts';
+import { uuidIn } from './ids.ts';
+import type { CallResult, Conversation } from './runs.ts';
+
+/** A function as a client describes it; chat completions have it one level deeper than responses. */
+export const functionSchema = z.looseObject({
+  name: z.string(),
+  description: z.string().nullish(),
+  parameters: z.looseObject({}).nullish(),
+});
+
+export const toolChoice = z.union([z.string(), z.looseObject({})]).nullish();
+
+/** Tools that the client calls itself, unless it wants none called. */
+export function toolsFor(
+  functions: readonly z.output<typeof functionSchema>[],
+  choice: z.output<typeof toolChoice>,
+): Conversation['tools'] {
+  if (choice === 'none') return [];
+  if (choice != null && choice !== 'auto') {
+    const hint = 'Leave it out, or send auto or none.';
+    throw unsupported('tool_choice', 'which tools are called is for the agent to decide', hint);
+  }
+  return functions.map(({ name, description, parameters }) => ({
+    name,
+    ...(description != null && { description }),
+    ...(parameters != null && { parameters: parameters as JsonObject }),
+  }));
+}
+
+/** The result of a call under the id that it came with. */
+export function resultOf(param: string, callId: string, output: string): CallResult {
+  const question_id = uuidIn('call', callId);
+  if (question_id === undefined) {
+    const hint =
+      'Send the results of the calls of the last answer, each under the id it came with.';
+    throw invalid(param, `there is no call ${callId.slice(0, 100)} that waits for a result`, hint);
+  }
+  return { question_id, output };
+}

@@ -1,0 +1,34 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import { RequestRefusal } from './request-refusal.ts';
+import type { RunCursor } from './run-events.ts';
+import type { SessionCursor } from './session-events.ts';
+
+/** Where clients send it. */
+const HEADER = 'Last-Event-ID';
+
+type Sent = { headers: IncomingHttpHeaders; query: { after?: string | undefined } };
+
+/** Where the events of a run go on: `seq.n` of Last-Event-ID, else of `after`; from the beginning without either. */
+export function runCursor(sent: Sent, field = HEADER): RunCursor {
+  const [seq = 0, n = 0] = numbersIn(sent, 2, field);
+  return { seq, n };
+}
+
+/** Where the events of a session go on: `turn.seq.n`. */
+export function sessionCursor(sent: Sent, field = HEADER): SessionCursor {
+  const [turn = 1, seq = 0, n = 0] = numbersIn(sent, 3, field);
+  return { turn, seq, n };
+}
+
+function numbersIn({ headers, query }: Sent, most: number, field: string): number[] {
+  const text = [headers['last-event-id']].flat()[0] ?? query.after;
+  if (text === undefined || text === '') return [];
+  const parts = text.split('.');
+  if (parts.length === most && parts.every((part) => /^\d{1,9}$/.test(part)))
+    return parts.map(Number);
+  const form = most === 2 ? 'seq.n, such as 3.1' : 'turn.seq.n, such as 1.3.1';
+  throw new RequestRefusal(400, `${field} is no id of an event of this stream`, {
+    hint: `Send the id of the last event you have (${form}), or none.`,
+    detail: { field },
+  });
+}

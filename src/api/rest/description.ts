@@ -1,0 +1,6 @@
+import { socketPath } from '../ws/messages.ts';
+import { openApi } from './openapi.ts';
+import { routes } from './routes.ts';
+
+/** What the server says of itself at `/openapi.json`. */
+export const description = openApi(routes, [socketPath]);

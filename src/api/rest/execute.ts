@@ -1,0 +1,136 @@
+import { z } from 'zod';
+import type { Client } from '../../db/json-rows.ts';
+import { withTraceparent } from '../traceparent.ts';
+import { execution, findExecution, STATUSES } from './execution-rows.ts';
+import { id, json, object, time } from './fields.ts';
+import { RequestRefusal } from './request-refusal.ts';
+import { type Answer, type Means, type Route, route } from './route.ts';
+
+/** Seconds a request may wait for a run. */
+export const LONGEST_WAIT = 300;
+export const waitField = z
+  .union([z.boolean(), z.number().min(0).max(LONGEST_WAIT)])
+  .optional()
+  .describe(`Seconds to wait for the output, true is ${LONGEST_WAIT}`);
+
+export const executeBody = z.strictObject({
+  message: z.string().describe('What it is told'),
+  agent: z
+    .string()
+    .optional()
+    .describe('The name of an agent, or of a workflow where no agent has it'),
+  workflow: z.string().optional().describe('The name of a workflow'),
+  agent_id: id.optional(),
+  workflow_id: id.optional(),
+  version: z.string().optional().describe('A number or a label; the current one when left out'),
+  session_id: id.optional(),
+  input_data: json.optional(),
+  input_parts: z.array(object).optional().describe('Files and images: docs/artifacts.md'),
+  metadata: object.optional(),
+  priority: z.int().optional().describe('Smaller first'),
+  run_at: time.optional().describe('Not before'),
+  idempotency_key: z.string().optional().describe('The same as the header Idempotency-Key'),
+  callback_url: z.string().optional().describe('Told when it has ended, or asks: docs/webhooks.md'),
+  wait: waitField,
+  stream: z.boolean().optional().describe('Answers with the events of the run'),
+});
+type Body = z.output<typeof executeBody>;
+
+const started = z.object({
+  execution_id: id,
+  status: z.enum(STATUSES),
+});
+
+const ended = started.extend({
+  output: execution.shape.output,
+  output_data: json,
+  stop_reason: execution.shape.stop_reason,
+  error: execution.shape.error,
+  tokens_in: z.number(),
+  tokens_out: z.number(),
+  cost: z.number(),
+});
+
+/** Starts a run; waits for it, or answers with what happens in it, when asked to. */
+export const executeRoutes: Route[] = [
+  route({
+    method: 'POST',
+    path: '/api/execute',
+    id: 'execute',
+    tag: 'executions',
+    summary: 'Starts a run of an agent or a workflow',
+    description:
+      'A known Idempotency-Key gives the first run. With `wait` the answer is 200 when the run has ended in time, else 202.',
+    body: executeBody,
+    isKeyed: true,
+    words: { input: 'message' },
+    answers: {
+      200: { description: 'It has ended, or its events', schema: ended },
+      202: { description: 'It has begun', schema: started },
+    },
+    async serve({ body, headers }, means) {
+      const key = body.idempotency_key ?? [headers['idempotency-key']].flat()[0];
+      const metadata = withTraceparent(body.metadata, headers) as Body['metadata'];
+      const executionId = await means.transaction((db) => start(db, { ...body, metadata }, key));
+      const seconds = body.wait === true ? LONGEST_WAIT : Number(body.wait ?? 0);
+      if (body.stream) return { events: means.runEvents(executionId, { seq: 0, n: 0 }) };
+      if (seconds > 0) await means.ended(executionId, seconds * 1000);
+      return answerFor(means, executionId, seconds > 0);
+    },
+  }),
+];
+
+async function answerFor(means: Means, executionId: string, isWaitedFor: boolean): Promise<Answer> {
+  const run = await means.transaction((db) => findExecution(db, executionId));
+  const headers = { location: `/api/executions/${executionId}` };
+  const { status, output, output_data, stop_reason, error, tokens_in, tokens_out, cost } = run;
+  const begun = { execution_id: executionId, status };
+  if (!isWaitedFor || run.completed_at === null) return { status: 202, headers, body: begun };
+  const end = { output, output_data, stop_reason, error, tokens_in, tokens_out, cost };
+  return { status: 200, headers, body: { ...begun, ...end } };
+}
+
+/** Starts the run in the words of whoever asked: by name, or by id. */
+async function start(db: Client, sent: Body, key: string | undefined): Promise<string> {
+  const { agent, workflow, agent_id, workflow_id } = sent;
+  const named = [agent, workflow, agent_id, workflow_id].filter((one) => one !== undefined);
+  if (named.length !== 1) {
+    throw new RequestRefusal(400, 'a run is of one agent or one workflow', {
+      hint: 'Give one of agent, workflow, agent_id and workflow_id.',
+      detail: { field: 'agent' },
+    });
+  }
+  const data = sent.input_data === undefined ? null : JSON.stringify(sent.input_data);
+  const parts = sent.input_parts === undefined ? null : JSON.stringify(sent.input_parts);
+  const metadata = JSON.stringify(sent.metadata ?? {});
+  const { message, session_id = null, run_at = null, priority = 0, version = null } = sent;
+  const rest = [message, data, session_id, run_at, priority, key ?? null, metadata];
+  const first = async (text: string, values: unknown[]) => {
+    const { rows } = await db.query<{ id: string }>(text, values);
+    return rows[0]?.id ?? '';
+  };
+  const known = sent.callback_url === undefined; // run and run_workflow know no callback
+  if (agent !== undefined && known) {
+    return first(
+      'select (howdah.run($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)).id::uuid::text as id',
+      [agent, ...rest, parts, version],
+    );
+  }
+  if (workflow !== undefined && known && parts === null) {
+    return first(
+      'select (howdah.run_workflow($1, $2, $3, $4, $5, $6, $7, $8, $9)).id::uuid::text as id',
+      [workflow, ...rest, version],
+    );
+  }
+  const name = agent ?? workflow ?? null;
+  const called = await first(
+    `select coalesce($2::uuid, howdah_private.workflow_called($1), case when $3 then howdah.workflow($1) end)::text as id`,
+    [name, workflow_id ?? null, workflow !== undefined],
+  );
+  return first(
+    `select howdah_private.run_by_id(
+       case when $2::uuid is null then coalesce($1::uuid, howdah.agent($3)) end,
+       $2, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)::text as id`,
+    [agent_id ?? null, called || null, name, ...rest, parts, sent.callback_url ?? null, version],
+  );
+}

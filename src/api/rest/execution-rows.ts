@@ -1,0 +1,160 @@
+import { z } from 'zod';
+import { type Client, jsonRow, jsonRows } from '../../db/json-rows.ts';
+import { id, json, object, time } from './fields.ts';
+import { noSuch } from './request-refusal.ts';
+
+export const STATUSES = [
+  'queued',
+  'running',
+  'waiting',
+  'paused',
+  'completed',
+  'failed',
+  'cancelled',
+] as const;
+const nullableText = z.string().nullable();
+const nullableId = id.nullable();
+
+/** A run as it is shown. */
+export const execution = z
+  .object({
+    id,
+    status: z.enum(STATUSES),
+    waiting_for: nullableText.describe('child, question, timer, turn or quota'),
+    agent_id: nullableId,
+    agent: nullableText,
+    agent_version_id: nullableId,
+    workflow_id: nullableId,
+    workflow: nullableText,
+    workflow_version_id: nullableId,
+    session_id: nullableId,
+    turn: z.int().nullable(),
+    user_id: nullableId,
+    parent_execution_id: nullableId,
+    root_execution_id: id,
+    forked_from_execution_id: nullableId,
+    forked_from_seq: z.int().nullable(),
+    input: z.string(),
+    input_data: json,
+    input_parts: json,
+    output: nullableText,
+    output_data: json,
+    stop_reason: nullableText,
+    error: object.nullable(),
+    tokens_in: z.number(),
+    tokens_out: z.number(),
+    cost: z.number(),
+    step_count: z.int(),
+    metrics: object,
+    metadata: object,
+    priority: z.int(),
+    idempotency_key: nullableText,
+    created_by: z.string(),
+    run_at: time,
+    created_at: time,
+    started_at: time.nullable(),
+    completed_at: time.nullable(),
+  })
+  .meta({ id: 'Execution' });
+
+export const message = z
+  .object({
+    id,
+    seq: z.int(),
+    step_seq: z.int().nullable(),
+    parent_seq: z.int().nullable(),
+    role: z.enum(['system', 'user', 'assistant', 'tool']),
+    content: nullableText,
+    parts: json,
+    tool_calls: json,
+    tool_call_id: nullableText,
+    agent_id: nullableId,
+    trust: z.enum(['system', 'user', 'internal', 'external']),
+    tokens_in: z.int(),
+    tokens_out: z.int(),
+    created_at: time,
+  })
+  .meta({ id: 'Message' });
+
+export const step = z
+  .object({
+    seq: z.int(),
+    kind: z.string(),
+    name: nullableText,
+    call_id: nullableText,
+    input: json,
+    output: json,
+    error: object.nullable(),
+    model_id: nullableId,
+    tokens_in: z.int(),
+    tokens_out: z.int(),
+    cost: z.number(),
+    started_at: time,
+    finished_at: time,
+  })
+  .meta({ id: 'Step' });
+
+export const child = execution.pick({
+  id: true,
+  agent: true,
+  workflow: true,
+  status: true,
+  input: true,
+  output: true,
+  tokens_in: true,
+  tokens_out: true,
+  cost: true,
+});
+
+const NAMES: Readonly<Record<string, string>> = {
+  agent: '(select a.name from howdah.agents as a where a.id = t.agent_id) as agent',
+  workflow: '(select w.name from howdah.workflows as w where w.id = t.workflow_id) as workflow',
+};
+const listOf = (schema: z.ZodObject) =>
+  Object.keys(schema.shape)
+    .map((name) => NAMES[name] ?? `t.${name}`)
+    .join(', ');
+
+/** Select lists over `t`. */
+export const shownExecution = listOf(execution);
+const shownMessage = listOf(message);
+const shownStep = listOf(step);
+
+export type Execution = z.output<typeof execution>;
+
+/** Throws `HWNTF`, also for a run of another tenant. */
+export async function findExecution(db: Client, id: string): Promise<Execution> {
+  const text = `select ${shownExecution} from howdah.executions as t where t.id = $1::uuid`;
+  const found = await jsonRow<Execution>(db, text, [id]);
+  if (!found) throw noSuch('execution', id);
+  return found;
+}
+
+export type Place = { after: number; limit: number };
+
+export function messagesOf(db: Client, id: string, { after, limit }: Place) {
+  return jsonRows<{ seq: number }>(
+    db,
+    `select ${shownMessage} from howdah.messages as t
+     where t.execution_id = $1 and t.seq > $2 order by t.seq limit $3`,
+    [id, after, limit],
+  );
+}
+
+export function stepsOf(db: Client, id: string, { after, limit }: Place) {
+  return jsonRows<{ seq: number }>(
+    db,
+    `select ${shownStep} from howdah.steps as t
+     where t.execution_id = $1 and t.seq > $2 order by t.seq limit $3`,
+    [id, after, limit],
+  );
+}
+
+export function childrenOf(db: Client, id: string, limit: number) {
+  return jsonRows(
+    db,
+    `select ${listOf(child)} from howdah.executions as t
+     where t.parent_execution_id = $1 order by t.id limit $2`,
+    [id, limit],
+  );
+}

@@ -1,0 +1,227 @@
+import { z } from 'zod';
+import { type Collection, type Condition, listRows } from '../../db/collections.ts';
+import type { Client } from '../../db/json-rows.ts';
+import { runCursor } from './cursors.ts';
+import {
+  child,
+  childrenOf,
+  execution,
+  findExecution,
+  message,
+  messagesOf,
+  STATUSES,
+  shownExecution,
+  step,
+  stepsOf,
+} from './execution-rows.ts';
+import { byId, flag, id, page, pageOf } from './fields.ts';
+import { idIn, numberIn, pageAnswer } from './pages.ts';
+import { RequestRefusal } from './request-refusal.ts';
+import { type Described, type Route, route } from './route.ts';
+
+/** What a run shows at once of its conversation and of the runs below it; the rest is on pages of its own. */
+const SHOWN_AT_ONCE = 1_000;
+
+const runs: Collection = {
+  table: 'executions',
+  shown: shownExecution,
+  stamp: 't.updated_at',
+};
+
+/** Statuses as other systems call them. */
+const WORDS: Readonly<Record<string, string>> = { pending: 'queued', started: 'running' };
+const status = z
+  .string()
+  .transform((text) => text.split(',').map((word) => word.trim().toLowerCase()))
+  .transform((words) => words.map((word) => WORDS[word] ?? word))
+  .pipe(z.array(z.enum(STATUSES)))
+  .describe(
+    `One or more of ${STATUSES.join(', ')}, with commas; in any case, PENDING and STARTED too`,
+  );
+
+const filters = {
+  status: status.optional(),
+  agent_id: id.optional(),
+  workflow_id: id.optional(),
+  session_id: id.optional(),
+  parent_execution_id: id.optional(),
+  is_root: flag.optional(),
+  metadata: z.string().optional().describe('A JSON object: runs whose metadata contain it'),
+};
+type Filters = z.output<z.ZodObject<typeof filters>>;
+
+const EQUAL = ['agent_id', 'workflow_id', 'session_id', 'parent_execution_id'] as const;
+
+function conditionsIn(query: Filters): Condition[] {
+  const { status, is_root, metadata } = query;
+  return [
+    ...(status === undefined
+      ? []
+      : [['t.status = any (?::howdah.execution_status[])', status] as const]),
+    ...EQUAL.filter((name) => query[name] !== undefined).map(
+      (name) => [`t.${name} = ?`, query[name]] as const,
+    ),
+    ...(is_root === undefined ? [] : [['(t.parent_execution_id is null) = ?', is_root] as const]),
+    ...(metadata === undefined ? [] : [['t.metadata @> ?::jsonb', objectIn(metadata)] as const]),
+  ];
+}
+
+function objectIn(text: string): string {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return text;
+  } catch {}
+  throw new RequestRefusal(400, 'metadata is no JSON object', {
+    hint: 'Such as metadata={"order":4711}, percent-encoded.',
+    detail: { field: 'metadata' },
+  });
+}
+
+const shown: Record<number, Described> = { 200: { description: 'The run', schema: execution } };
+const shared = { tag: 'executions' as const, params: byId };
+
+/** Reading runs. */
+const reading: Route[] = [
+  route({
+    method: 'GET',
+    path: '/api/executions',
+    id: 'listExecutions',
+    tag: 'executions',
+    summary: 'The runs, the newest first',
+    query: z.strictObject({ ...page, ...filters }),
+    answers: { 200: { description: 'A page of runs', schema: pageOf(execution) } },
+    async work(db, { query, url }) {
+      const before = idIn(query.cursor);
+      const rows = await listRows(db, runs, {
+        where: conditionsIn(query),
+        limit: query.limit + 1,
+        ...(before !== undefined && { before }),
+      });
+      return pageAnswer(rows, query.limit, url, (row) => row.id);
+    },
+  }),
+  route({
+    ...shared,
+    method: 'GET',
+    path: '/api/executions/{id}',
+    id: 'getExecution',
+    summary: 'A run with its messages and the runs below it',
+    description: `At most ${SHOWN_AT_ONCE} of each, the first ones; /messages has pages.`,
+    answers: {
+      200: {
+        description: 'The run',
+        schema: execution
+          .extend({ messages: z.array(message), children: z.array(child) })
+          .meta({ id: 'ExecutionWithMessages' }),
+      },
+    },
+    async work(db, { params }) {
+      const found = await findExecution(db, params.id);
+      const messages = await messagesOf(db, params.id, { after: 0, limit: SHOWN_AT_ONCE });
+      const children = await childrenOf(db, params.id, SHOWN_AT_ONCE);
+      return { body: { ...found, messages, children } };
+    },
+  }),
+  logRoute('steps', 'What it did, in order: a step is a commit', step, stepsOf),
+  logRoute('messages', 'What was said, in order', message, messagesOf),
+];
+
+function logRoute(
+  name: 'steps' | 'messages',
+  summary: string,
+  row: z.ZodObject,
+  read: typeof stepsOf,
+): Route {
+  return route({
+    ...shared,
+    method: 'GET',
+    path: `/api/executions/{id}/${name}`,
+    id: `listExecution${name.charAt(0).toUpperCase()}${name.slice(1)}`,
+    summary,
+    query: z.strictObject(page),
+    answers: { 200: { description: `A page of ${name}`, schema: pageOf(row) } },
+    async work(db, { params, query, url }) {
+      await findExecution(db, params.id);
+      const place = { after: numberIn(query.cursor) ?? 0, limit: query.limit + 1 };
+      const rows = await read(db, params.id, place);
+      return pageAnswer(rows, query.limit, url, ({ seq }) => seq);
+    },
+  });
+}
+
+const stream = route({
+  ...shared,
+  method: 'GET',
+  path: '/api/executions/{id}/stream',
+  id: 'streamExecution',
+  summary: 'What happens in it, as Server-Sent Events, until it has ended',
+  description:
+    'All from the beginning, or what comes behind the event in the header Last-Event-ID. The last event is `complete`.',
+  query: z.strictObject({ after: z.string().optional().describe('As Last-Event-ID') }),
+  answers: { 200: { description: 'Events', type: 'text/event-stream' } },
+  async serve({ params, query, headers }, means) {
+    const after = runCursor({ headers, query });
+    await means.transaction((db) => findExecution(db, params.id));
+    return { events: means.runEvents(params.id.toLowerCase(), after) };
+  },
+});
+
+const CONTROLS = {
+  cancel: 'Ends it now, and the runs below it',
+  pause: 'Asks it to stop after what is in the air',
+  resume: 'Lets a paused run go on',
+  retry: 'Lets a failed or cancelled run go on after its last good step',
+} as const;
+
+/** Controlling runs: the functions of SQL by the same names. */
+const controls: Route[] = Object.entries(CONTROLS).map(([name, summary]) =>
+  route({
+    ...shared,
+    method: 'POST',
+    path: `/api/executions/{id}/${name}`,
+    id: `${name}Execution`,
+    summary,
+    answers: shown,
+    async work(db, { params }) {
+      await control(db, `${name}_execution`, [params.id]);
+      return { body: await findExecution(db, params.id) };
+    },
+  }),
+);
+
+async function control(db: Client, name: string, values: unknown[]): Promise<string> {
+  const places = values.map((_value, index) => `$${index + 1}`).join(', ');
+  const text = `select (howdah.${name}(${places})).id::uuid::text as id`;
+  const { rows } = await db.query<{ id: string }>(text, values);
+  return rows[0]?.id ?? '';
+}
+
+const fork = route({
+  ...shared,
+  method: 'POST',
+  path: '/api/executions/{id}/fork',
+  id: 'forkExecution',
+  summary: 'A new run that shares its first steps',
+  isBodyOptional: true,
+  isKeyed: true,
+  body: z.strictObject({
+    seq: z.int().min(0).optional().describe('So many steps are shared; all when left out'),
+    input: z
+      .string()
+      .optional()
+      .describe('At seq 0 in the place of its input, later said after it'),
+    version: z.int().optional().describe('Of its agent; the one it has when left out'),
+  }),
+  answers: { 201: { description: 'The new run', schema: execution } },
+  async work(db, { params, body }) {
+    const { seq = null, input = null, version = null } = body;
+    const made = await control(db, 'fork_execution', [params.id, seq, input, version]);
+    return {
+      status: 201,
+      headers: { location: `/api/executions/${made}` },
+      body: await findExecution(db, made),
+    };
+  },
+});
+
+export const executionRoutes: Route[] = [...reading, stream, ...controls, fork];

@@ -1,0 +1,75 @@
+import { z } from 'zod';
+import { type Collection, findRow, listRows } from '../../db/collections.ts';
+import { findExecution } from './execution-rows.ts';
+import { byId, id, page, pageOf, time } from './fields.ts';
+import { idIn, pageAnswer } from './pages.ts';
+import { noSuch } from './request-refusal.ts';
+import { type Route, route } from './route.ts';
+
+const feedback = z
+  .object({
+    id,
+    execution_id: id,
+    message_seq: z.int().nullable().describe('The message it is about; null: the run as a whole'),
+    score: z.number().nullable(),
+    comment: z.string().nullable(),
+    created_by: z.string(),
+    created_at: time,
+    updated_at: time,
+  })
+  .meta({ id: 'Feedback' });
+
+const entries: Collection = {
+  table: 'feedback_entries',
+  shown: Object.keys(feedback.shape)
+    .map((name) => `t.${name}`)
+    .join(', '),
+  stamp: 't.updated_at',
+};
+
+const shared = { tag: 'executions', path: '/api/executions/{id}/feedback', params: byId };
+
+/** What people think of a run. */
+export const feedbackRoutes: Route[] = [
+  route({
+    ...shared,
+    method: 'POST',
+    id: 'giveFeedback',
+    summary: 'Says what you think of it; said again it replaces what you said before',
+    isKeyed: true,
+    body: z.strictObject({
+      score: z.number().min(0).max(1).nullish().describe('From 0 (useless) to 1 (as it should be)'),
+      comment: z.string().nullish(),
+      message_seq: z.int().nullish().describe('A message of the run; the run when left out'),
+    }),
+    answers: { 201: { description: 'What you said', schema: feedback } },
+    async work(db, { params, body }) {
+      const { score = null, comment = null, message_seq = null } = body;
+      const { rows } = await db.query<{ id: string }>(
+        'select (howdah.give_feedback($1, $2, $3, $4)).id',
+        [params.id, score, comment, message_seq],
+      );
+      const found = await findRow(db, entries, rows[0]?.id ?? '');
+      if (!found) throw noSuch('feedback entry', rows[0]?.id ?? '');
+      return { status: 201, body: found.row };
+    },
+  }),
+  route({
+    ...shared,
+    method: 'GET',
+    id: 'listFeedback',
+    summary: 'What people think of it, the newest first',
+    query: z.strictObject(page),
+    answers: { 200: { description: 'A page of feedback', schema: pageOf(feedback) } },
+    async work(db, { params, query: { limit, cursor }, url }) {
+      const run = await findExecution(db, params.id);
+      const before = idIn(cursor);
+      const rows = await listRows(db, entries, {
+        where: [['t.execution_id = ?', run.id]],
+        limit: limit + 1,
+        ...(before !== undefined && { before }),
+      });
+      return pageAnswer(rows, limit, url, (row) => row.id);
+    },
+  }),
+];

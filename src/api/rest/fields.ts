@@ -1,0 +1,34 @@
+import { z } from 'zod';
+
+/** The types that fields of several routes have. */
+export const id = z.guid('this is no uuid');
+export const time = z.iso.datetime({
+  offset: true,
+  error: 'this is no time of ISO 8601, such as 2030-01-01T00:00:00Z',
+});
+export const json = z.unknown();
+export const object = z.record(z.string(), z.unknown());
+export const names = z.array(z.string());
+/** A number that is shown as a text when a double cannot hold it. */
+export const count = z.number();
+export const optionalText = z.string().nullable().optional();
+export const optionalInt = z.int().nullable().optional();
+export const optionalNumber = z.number().nullable().optional();
+
+export const byId = z.strictObject({ id: id.describe('Of the row, a uuid') });
+
+/** A query parameter that is true or false. */
+export const flag = z.enum(['true', 'false']).transform((text) => text === 'true');
+
+/** What a list shows on one page. */
+export const page = {
+  limit: z.coerce.number().int().min(1).max(1000).default(100).describe('Rows on a page'),
+  cursor: z.string().optional().describe('`next` of the page before'),
+};
+
+/** A page of rows. */
+export const pageOf = (row: z.ZodType) =>
+  z.object({
+    data: z.array(row),
+    next: z.string().nullable().describe('The cursor of the next page, null on the last one'),
+  });

@@ -1,0 +1,69 @@
+import { createHash } from 'node:crypto';
+import type { Client } from '../../db/json-rows.ts';
+import type { Answer, Asked, Means, Route } from './route.ts';
+import { routes } from './routes.ts';
+
+/** What is kept of an answer: where the row is that it showed, or the ids it told. */
+type Kept = { status: number; location?: string; body?: unknown };
+
+/**
+ * Answers a request in its transaction, once for each Idempotency-Key: what it made, and what it was answered, are committed
+ * together. Sent again it is answered by the row as it is now.
+ */
+export async function workOnce(
+  db: Client,
+  route: Route,
+  asked: Asked<never, never, never>,
+  means: Means,
+): Promise<Answer> {
+  const [key] = [asked.headers['idempotency-key']].flat();
+  const work = async () => (await route.work?.(db, asked, means)) ?? {};
+  if (!route.isKeyed || key === undefined) return work();
+  const { rows } = await db.query<{ kept: Kept | null }>(
+    'select howdah_private.take_request_key($1, $2) as kept',
+    [key, digestOf(route, asked)],
+  );
+  const kept = rows[0]?.kept;
+  if (kept) return again(db, kept, asked, means);
+  const answer = await work();
+  const location = answer.headers?.location;
+  const { status = 200, body } = answer;
+  const keeping: Kept = location === undefined ? { status, body } : { status, location };
+  await db.query('select howdah_private.keep_request_answer($1, $2)', [
+    key,
+    JSON.stringify(keeping),
+  ]);
+  return answer;
+}
+
+async function again(
+  db: Client,
+  { status, location, body }: Kept,
+  asked: Asked<never, never, never>,
+  means: Means,
+): Promise<Answer> {
+  if (location === undefined) return { status, body };
+  const found = routeAt(location);
+  const shown = await found?.route.work?.(
+    db,
+    { ...asked, params: found.params as never, query: {} as never },
+    means,
+  );
+  return { ...shown, status, headers: { location } };
+}
+
+/** The route that shows what is at a path. */
+function routeAt(path: string) {
+  for (const route of routes) {
+    const pattern = route.path.replace(/\{(\w+)\}$/, '(?<$1>[^/{}]+)');
+    const params =
+      route.method === 'GET' ? new RegExp(`^${pattern}$`).exec(path)?.groups : undefined;
+    if (params) return { route, params };
+  }
+  return undefined;
+}
+
+function digestOf(route: Route, { params, query, body }: Asked<never, never, never>): string {
+  const text = JSON.stringify([route.method, route.path, params, query, body]);
+  return createHash('sha256').update(text).digest('hex');
+}

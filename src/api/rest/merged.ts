@@ -1,0 +1,69 @@
+type Come<T> = { source: AsyncIterator<T>; item: IteratorResult<T, unknown> } | { error: unknown };
+
+/** Several sources as one: what comes first is given first. Of each source one item is taken, and no next one before that is given. */
+export class Merged<T> {
+  readonly #open = new Set<AsyncIterator<T>>();
+  readonly #come: Come<T>[] = [];
+  #waiting: PromiseWithResolvers<void> | undefined;
+  #isClosed = false;
+
+  add(source: AsyncIterator<T>): void {
+    if (this.#isClosed) return void source.return?.();
+    this.#open.add(source);
+    this.#ask(source);
+  }
+
+  /** What came, or the source that has ended; undefined when none is left. Rejects as a source does. */
+  async next(): Promise<{ value: T } | { ended: AsyncIterator<T> } | undefined> {
+    while (this.#come.length === 0) {
+      if (this.#open.size === 0) return undefined;
+      this.#waiting = Promise.withResolvers<void>();
+      await this.#waiting.promise;
+    }
+    const come = this.#come.shift() as Come<T>;
+    if ('error' in come) throw come.error;
+    const { source, item } = come;
+    if (item.done) {
+      this.#open.delete(source);
+      return { ended: source };
+    }
+    this.#ask(source);
+    return { value: item.value };
+  }
+
+  /** Leaves all sources, and those that are added later. */
+  close(): void {
+    this.#isClosed = true;
+    for (const source of this.#open) void source.return?.();
+  }
+
+  #ask(source: AsyncIterator<T>): void {
+    const come = (one: Come<T>) => {
+      this.#come.push(one);
+      this.#waiting?.resolve();
+    };
+    source.next().then(
+      (item) => come({ source, item }),
+      (error: unknown) => come({ error }),
+    );
+  }
+}
+
+/** A source whose items are made into others; leaving it leaves the source at once, also while it waits for one. */
+export function mapped<T, U>(
+  source: AsyncIterator<T, unknown>,
+  make: (value: T) => U,
+): AsyncIterator<U> {
+  return {
+    async next() {
+      const item = await source.next();
+      return item.done
+        ? { done: true, value: undefined }
+        : { done: false, value: make(item.value) };
+    },
+    async return() {
+      await source.return?.();
+      return { done: true, value: undefined };
+    },
+  };
+}

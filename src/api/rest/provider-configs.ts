@@ -1,0 +1,134 @@
+import { z } from 'zod';
+import { type Client, jsonRows } from '../../db/json-rows.ts';
+import { putSecretStatement } from '../../db/secrets.ts';
+import type { SecretWriter } from '../../secrets/writer.ts';
+import { RequestRefusal } from './request-refusal.ts';
+
+/** What neighbouring systems call the model an agent answers, speaks or hears with. */
+export const providerConfig = z.strictObject({
+  provider: z.string().optional().describe('Such as openai'),
+  api_key: z
+    .string()
+    .optional()
+    .describe('Stored as a secret; shown as its last characters, and those may be sent back'),
+  model: z.string().optional().describe("The provider's own id"),
+  api_url: z.string().optional().describe('Where it is asked'),
+  url: z.string().optional().describe('The same as api_url'),
+  completions_path: z.string().optional().describe('Behind api_url; /chat/completions at its end'),
+  path: z.string().optional(),
+  voice_id: z.string().optional(),
+  sample_rate: z.int().optional(),
+});
+export type ProviderConfig = z.output<typeof providerConfig>;
+
+const PURPOSES = ['llm', 'tts', 'stt'] as const;
+type Purpose = (typeof PURPOSES)[number];
+
+/** The fields of an agent that hold them. */
+export const configFields = {
+  llm_provider_config: providerConfig.nullable().optional(),
+  tts_provider_config: providerConfig.nullable().optional(),
+  stt_provider_config: providerConfig.nullable().optional(),
+};
+
+/** Those fields as a select list over agents `t`. */
+export const shownConfigs = PURPOSES.map(
+  (purpose) => `howdah_private.provider_config(t.id, '${purpose}') as ${purpose}_provider_config`,
+).join(', ');
+
+export type Writing = {
+  db: Client;
+  agentId: string;
+  tenantId: string;
+  secrets: SecretWriter;
+  /** What is left out is gone, and not as it was. */
+  isWhole: boolean;
+};
+
+/** What is shown of each, and the secret its model is asked with. */
+type Before = { config: ProviderConfig | null; secret: string | null };
+export type Configs = Readonly<Record<Purpose, Before>>;
+
+export async function readConfigs(db: Client, agentId: string): Promise<Configs> {
+  const rows = await jsonRows<Before & { purpose: Purpose }>(
+    db,
+    `select p.purpose, howdah_private.provider_config($1, p.purpose) as config, (
+       select m.secret_name from howdah.agent_models as x join howdah.models as m on m.id = x.model_id
+       where x.agent_id = $1 and x.purpose = p.purpose order by x.position limit 1) as secret
+     from unnest($2::howdah.model_purpose[]) as p (purpose)`,
+    [agentId, PURPOSES],
+  );
+  return Object.fromEntries(rows.map(({ purpose, ...one }) => [purpose, one])) as Configs;
+}
+
+/**
+ * Writes those that were sent: a model row for this agent alone, the key as a secret. One that is as it was before the
+ * request stays untouched, so that a row that was read can be sent back with another model.
+ */
+export async function writeConfigs(
+  writing: Writing,
+  body: Readonly<Record<string, unknown>>,
+  before: Configs,
+): Promise<void> {
+  const { db, agentId } = writing;
+  for (const purpose of PURPOSES) {
+    const sent = body[`${purpose}_provider_config`] as ProviderConfig | null | undefined;
+    if (sent) await write(writing, purpose, sent, before[purpose]);
+    else if (sent === null && before[purpose].config) {
+      await db.query('select howdah_private.drop_provider_config($1, $2)', [agentId, purpose]);
+    }
+  }
+}
+
+async function write(
+  writing: Writing,
+  purpose: Purpose,
+  sent: ProviderConfig,
+  { config: there, secret: known }: Before,
+): Promise<void> {
+  const { db, agentId, isWhole } = writing;
+  const { url, ...rest } = sent;
+  const given = { ...rest, ...(url !== undefined && { api_url: rest.api_url ?? url }) };
+  const wanted = isWhole ? given : { ...there, ...given };
+  if (there && isSame(wanted, there)) return;
+  if (!wanted.model) {
+    const field = `${purpose}_provider_config.model`;
+    throw new RequestRefusal(400, `${field} is missing`, { detail: { field } });
+  }
+  const { api_key: key, ...config } = wanted;
+  const isKept = key !== undefined && key === there?.api_key;
+  const secret = isKept ? known : await store(writing, purpose, key);
+  await db.query('select howdah_private.set_provider_config($1, $2, $3, $4)', [
+    agentId,
+    purpose,
+    JSON.stringify(config),
+    secret,
+  ]);
+}
+
+function isSame(a: ProviderConfig, b: ProviderConfig): boolean {
+  const text = (config: ProviderConfig) => JSON.stringify(Object.entries(config).toSorted());
+  return text(a) === text(b);
+}
+
+/** Seals the key in this process; whether the caller may store one is said by put_secret, as the caller. */
+async function store(
+  { db, agentId, tenantId, secrets }: Writing,
+  purpose: Purpose,
+  key: string | undefined,
+): Promise<string | null> {
+  if (key === undefined) return null;
+  const field = `${purpose}_provider_config.api_key`;
+  if (/^\*{4}.{0,4}$/.test(key)) {
+    throw new RequestRefusal(400, `${field} is what is shown of a key, and not of this one`, {
+      hint: 'Send the key itself, or leave it out.',
+      detail: { field },
+    });
+  }
+  const name = `agent-${agentId}-${purpose}`;
+  await secrets.set(tenantId, name, key, async (secret, traits) => {
+    const { rows } = await db.query<{ id: string | null }>(putSecretStatement(secret, traits));
+    return rows[0]?.id;
+  });
+  return name;
+}

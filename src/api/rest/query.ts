@@ -1,0 +1,110 @@
+import { z } from 'zod';
+import { type Client, jsonRow } from '../../db/json-rows.ts';
+import { LONGEST_WAIT, waitField } from './execute.ts';
+import { execution, findExecution, STATUSES } from './execution-rows.ts';
+import { id, object } from './fields.ts';
+import { type Route, route } from './route.ts';
+
+/** Who decides which agent a question is for: docs/workflows.md. */
+const MANAGER = 'manager';
+/** Seconds to wait when nothing is said of it. */
+const USUAL_WAIT = 60;
+
+const decision = z.object({
+  method: z.string(),
+  chosen: z.unknown().describe('Whom it was given to, with confidence and reason'),
+  reason: z.string().nullable(),
+  candidates: z.unknown(),
+});
+
+const found = z.object({
+  decision: decision.nullable().describe('As howdah.routing_decisions has it'),
+  sql: z.string().nullable().describe('The last query that was answered; null: none was asked'),
+  rows: z.array(object).nullable(),
+  row_count: z.int().nullable(),
+  cut_by: z
+    .string()
+    .nullable()
+    .describe('rows or bytes, when there were more than an agent may read'),
+});
+
+const answered = found.extend({
+  execution_id: id,
+  status: z.enum(STATUSES),
+  answer: execution.shape.output,
+  error: execution.shape.error,
+});
+
+/** A question in words, answered by whomever the manager finds; where that took SQL, with the query and its rows. */
+export const queryRoutes: Route[] = [
+  route({
+    method: 'POST',
+    path: '/query',
+    id: 'query',
+    tag: 'executions',
+    summary: 'Asks a question; the manager decides which agent answers it',
+    description: `With what was asked of the database, and its rows. It waits ${USUAL_WAIT} seconds when nothing is said of it.`,
+    body: z.strictObject({
+      question: z.string().describe('In any language'),
+      session_id: id.optional(),
+      metadata: object.optional(),
+      wait: waitField,
+    }),
+    isKeyed: true,
+    words: { message: 'question', input: 'question' },
+    answers: {
+      200: { description: 'It is answered, or could not be', schema: answered },
+      202: {
+        description: 'It is not answered yet',
+        schema: z.object({ execution_id: id, status: z.enum(STATUSES) }),
+      },
+    },
+    async serve({ body: { question, session_id = null, metadata = {}, wait }, headers }, means) {
+      const key = [headers['idempotency-key']].flat()[0] ?? null;
+      const execution_id = await means.transaction(async (db) => {
+        const { rows } = await db.query<{ id: string }>(
+          `select (howdah.run_workflow($1, $2, session_id => $3, idempotency_key => $4, metadata => $5)).id::uuid::text as id`,
+          [MANAGER, question, session_id, key, JSON.stringify(metadata)],
+        );
+        return rows[0]?.id ?? '';
+      });
+      const seconds = wait === true ? LONGEST_WAIT : Number(wait ?? USUAL_WAIT);
+      if (seconds > 0) await means.ended(execution_id, seconds * 1000);
+      return means.transaction(async (db) => {
+        const {
+          status,
+          output: answer,
+          error,
+          completed_at,
+        } = await findExecution(db, execution_id);
+        const headers = { location: `/api/executions/${execution_id}` };
+        if (completed_at === null) return { status: 202, headers, body: { execution_id, status } };
+        const more = await foundBy(db, execution_id);
+        return { headers, body: { execution_id, status, answer, error, ...more } };
+      });
+    },
+  }),
+];
+
+/** What was decided, and the last query below the run that was answered, of those the caller sees. */
+async function foundBy(db: Client, executionId: string): Promise<z.output<typeof found>> {
+  const row = await jsonRow<z.output<typeof found>>(
+    db,
+    `select (
+       select jsonb_build_object('method', d.method, 'chosen', d.chosen, 'reason', d.reason, 'candidates', d.candidates)
+       from howdah.routing_decisions as d where d.execution_id = t.id order by d.seq limit 1
+     ) as decision, q.input ->> 'query' as sql, q.output -> 'rows' as rows,
+       (q.output ->> 'row_count')::int as row_count, q.output ->> 'cut_by' as cut_by
+     from howdah.executions as t
+     left join lateral (
+       select s.input, s.output from howdah.executions as e
+       join howdah.steps as s on s.execution_id = e.id
+       where e.root_execution_id = t.root_execution_id and s.kind = 'tool' and s.name = 'sql_query'
+         and s.error is null and s.output ? 'rows'
+       order by s.finished_at desc, s.execution_id desc, s.seq desc limit 1
+     ) as q on true
+     where t.id = $1`,
+    [executionId],
+  );
+  return row ?? { decision: null, sql: null, rows: null, row_count: null, cut_by: null };
+}

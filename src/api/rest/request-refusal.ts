@@ -1,0 +1,34 @@
+import { HowdahError } from '../../contracts/errors.ts';
+import type { Json } from '../../contracts/json.ts';
+
+/** A request that is refused before or beside the database, with the status of HTTP that says why. */
+export class RequestRefusal extends HowdahError {
+  readonly status: number;
+
+  constructor(
+    status: number,
+    message: string,
+    { code = 'HWINV', ...more }: { code?: string; hint?: string | undefined; detail?: Json } = {},
+  ) {
+    super(code, message, more);
+    this.status = status;
+  }
+}
+
+/** The row is not what whoever asks believes it is. */
+export function staleMatch(): RequestRefusal {
+  return new RequestRefusal(412, 'the row has changed since this ETag was given', {
+    code: 'HWCNF',
+    hint: 'Read it again, and send its ETag as If-Match.',
+  });
+}
+
+/** As the database says it of a row that is not there, or somebody else's. */
+export function noSuch(one: string, id: string): RequestRefusal {
+  const key = `${one.replaceAll(' ', '_')}_id`;
+  return new RequestRefusal(404, `there is no ${one} ${id}`, {
+    code: 'HWNTF',
+    hint: 'Take the id of one that you see.',
+    detail: { [key]: id },
+  });
+}

@@ -1,0 +1,97 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import type { z } from 'zod';
+import type { Client } from '../../db/json-rows.ts';
+import type { SecretWriter } from '../../secrets/writer.ts';
+import type { Identity } from '../login/verdict.ts';
+import type { RunCursor } from './run-events.ts';
+import type { SessionCursor } from './session-events.ts';
+import type { EventsOf } from './streams.ts';
+
+/** What a request is answered with: JSON, or something of another type, or nothing. */
+export type Answer = {
+  /** 200 when absent. */
+  status?: number;
+  body?: unknown;
+  text?: { type: string; content: string | Buffer };
+  headers?: Readonly<Record<string, string>>;
+  /** Of the row that is shown: the header ETag. */
+  tag?: string;
+};
+
+/** Instead of an answer: events, until there are no more or nobody listens. */
+export type Events = { events: EventsOf };
+
+/** A request that is what its route takes. */
+export type Asked<Params, Query, Body> = {
+  params: Params;
+  query: Query;
+  body: Body;
+  headers: IncomingHttpHeaders;
+  identity: Identity;
+  /** The path and query, for links to the next page. */
+  url: string;
+};
+
+/** What a route may use besides the transaction it is given. */
+export type Means = {
+  secrets: SecretWriter;
+  /** A transaction as the caller; it waits for its turn. */
+  transaction<T>(work: (db: Client) => Promise<T>): Promise<T>;
+  /** Waits until a run has ended, at most so many milliseconds; holds no connection meanwhile. */
+  ended(executionId: string, ms: number): Promise<void>;
+  /** The events of a run or a session that the caller sees. */
+  runEvents(executionId: string, after: RunCursor): EventsOf;
+  sessionEvents(sessionId: string, after: SessionCursor): EventsOf;
+};
+
+export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+
+/** What an answer is, for the description. */
+export type Described = { description: string; schema?: z.ZodType; type?: string };
+
+/** One operation: what it takes, what it gives, what it does. OpenAPI is written from it, requests are checked by it. */
+export type Route = {
+  method: Method;
+  /** As OpenAPI writes it: `/api/agents/{id}`. */
+  path: string;
+  /** The name of the operation. */
+  id: string;
+  tag: string;
+  summary: string;
+  description?: string;
+  params?: z.ZodObject;
+  query?: z.ZodObject;
+  body?: z.ZodType;
+  /** A request without a body is none. */
+  isBodyOptional?: boolean;
+  /** The body is a text of one of these types, not JSON. */
+  bodyTypes?: readonly string[];
+  /** It makes something: with a known Idempotency-Key it is answered as the first time. */
+  isKeyed?: boolean;
+  /** Names that other systems have for fields, and ours. */
+  words?: Readonly<Record<string, string>>;
+  answers: Readonly<Record<number, Described>>;
+  /** Answers in one transaction. */
+  work?(db: Client, asked: Asked<never, never, never>, means: Means): Promise<Answer>;
+  /** Answers in transactions of its own, or with events. */
+  serve?(asked: Asked<never, never, never>, means: Means): Promise<Answer | Events>;
+};
+
+type Shape<S extends z.ZodType | undefined> = S extends z.ZodType ? z.output<S> : undefined;
+
+/** A route whose handler knows the types of what it takes. */
+export function route<
+  P extends z.ZodObject | undefined = undefined,
+  Q extends z.ZodObject | undefined = undefined,
+  B extends z.ZodType | undefined = undefined,
+>(
+  definition: Omit<Route, 'params' | 'query' | 'body' | 'work' | 'serve'> & {
+    params?: P;
+    query?: Q;
+    body?: B;
+    work?(db: Client, asked: Asked<Shape<P>, Shape<Q>, Shape<B>>, means: Means): Promise<Answer>;
+    serve?(asked: Asked<Shape<P>, Shape<Q>, Shape<B>>, means: Means): Promise<Answer | Events>;
+  },
+): Route {
+  return definition as unknown as Route;
+}

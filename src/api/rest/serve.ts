@@ -1,0 +1,160 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Client } from '../../db/json-rows.ts';
+import type { Pool } from '../../db/pool.ts';
+import type { SecretWriter } from '../../secrets/writer.ts';
+import type { Admission } from '../admission.ts';
+import type { Bounds } from '../bounds.ts';
+import type { FeedHub } from '../feed-hub.ts';
+import type { ErrorLog } from '../graphql/errors.ts';
+import type { Exists } from '../login/existence.ts';
+import type { Identities } from '../login/identities.ts';
+import type { Login } from '../login/login.ts';
+import { inTransactionAs, settingsFor } from '../login/settings.ts';
+import type { Identity } from '../login/verdict.ts';
+import { sendQuotaRefusal, sendRefusal } from '../problem.ts';
+import type { CountRequest } from '../request-quotas.ts';
+import { answerFailure, failureOf } from './answer-error.ts';
+import { workOnce } from './keyed.ts';
+import { createLive, type LiveFor, type LiveOptions } from './live.ts';
+import { readRequest } from './read-request.ts';
+import type { Answer, Asked, Means, Route } from './route.ts';
+import { routes } from './routes.ts';
+import { runEvents } from './run-events.ts';
+import { sessionEvents } from './session-events.ts';
+import { createStreams, type Streams } from './streams.ts';
+
+export type RestOptions = LiveOptions & {
+  login: Login;
+  exists: Exists;
+  bounds: Pick<Bounds, 'sockets'>;
+  /** The connections requests share; `pool` is for what is asked for many at once. */
+  requests: Pool;
+  countRequest: CountRequest;
+  identities: Identities;
+  admission: Admission;
+  secrets: SecretWriter;
+  onError: ErrorLog;
+};
+
+/**
+ * The REST door: every route asks for a login, counts, takes the request apart and answers it in a transaction as the
+ * caller. What may be done is decided there, as for every other door.
+ */
+export function restRoutes(app: FastifyInstance, options: RestOptions): Streams {
+  const streams = createStreams({
+    exists: options.exists,
+    most: options.bounds.sockets,
+    failureOf: (error) => failureOf(error, options.onError),
+  });
+  const door = { ...options, streams, live: createLive(options) };
+  app.register(async (scope) => {
+    scope.removeAllContentTypeParsers();
+    scope.addContentTypeParser('*', (_request, _payload, done) => done(null)); // read by the route
+    scope.addHook('onRequest', (request, reply) => letIn(request, reply, options));
+    scope.setErrorHandler((error, _request, reply) =>
+      answerFailure(reply, failureOf(error, options.onError)),
+    );
+    for (const route of routes) {
+      scope.route({
+        method: route.method,
+        url: route.path.replaceAll(/\{(\w+)\}/g, ':$1'),
+        exposeHeadRoute: route.work !== undefined,
+        handler: (request, reply) => answer(route, request, reply, door),
+      });
+    }
+  });
+  return streams;
+}
+
+type Door = RestOptions & { streams: Streams; live: LiveFor };
+
+/** The methods that routes have at a path. */
+export function methodsAt(path: string): string[] {
+  const patterns = routes.filter(({ path: known }) =>
+    new RegExp(`^${known.replaceAll('.', '\\.').replaceAll(/\{\w+\}/g, '[^/]+')}$`).test(path),
+  );
+  return [...new Set(patterns.map(({ method }) => method))];
+}
+
+/** Who may not ask is answered here. */
+async function letIn(request: FastifyRequest, reply: FastifyReply, options: RestOptions) {
+  const { login, countRequest, identities } = options;
+  const verdict = await login(request.headers.authorization);
+  if (!verdict.ok) {
+    reply.hijack();
+    return sendRefusal(reply.raw, verdict.refusal);
+  }
+  const refusal = await countRequest(verdict.value);
+  if (refusal) {
+    reply.hijack();
+    return sendQuotaRefusal(reply.raw, refusal);
+  }
+  identities.set(request.raw, verdict.value);
+}
+
+async function answer(route: Route, request: FastifyRequest, reply: FastifyReply, door: Door) {
+  const identity = door.identities.get(request.raw);
+  if (!identity) throw new Error('a request came past the login');
+  const read = await readRequest(route, request);
+  if (!read) return reply.hijack();
+  const { headers, url } = request;
+  const asked = { ...read, headers, url, identity } as Asked<never, never, never>;
+  const means = meansFor(identity, request, reply, door);
+  const given = route.serve
+    ? await route.serve(asked, means)
+    : await means.transaction((db) => workOnce(db, route, asked, means));
+  if ('events' in given) {
+    door.streams.refuseIfFull();
+    reply.hijack();
+    return door.streams.write(reply.raw, identity, given.events);
+  }
+  return send(reply, given, headers['if-none-match']);
+}
+
+function meansFor(
+  identity: Identity,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { requests, admission, secrets, streams, hub, live }: Door,
+): Means {
+  const settings = {
+    ...settingsFor(identity, 'rest', request.raw.socket.remoteAddress),
+    timezone: 'UTC',
+  };
+  const transaction = <T>(work: (db: Client) => Promise<T>) =>
+    admission.run(() => inTransactionAs(requests, settings, work));
+  const source = live(identity);
+  return {
+    secrets,
+    transaction,
+    ended: (id, ms) => streams.hold(reply.raw, ms, (signal) => untilEnded(hub, id, signal)),
+    runEvents: (id, after) => (signal) => runEvents(source, id, after, signal),
+    sessionEvents: (id, after) => (signal) => sessionEvents(source, id, after, signal),
+  };
+}
+
+async function untilEnded(hub: FeedHub, id: string, signal: AbortSignal): Promise<void> {
+  const states = hub.states(id);
+  const leave = () => void states.return?.();
+  signal.addEventListener('abort', leave);
+  if (signal.aborted) leave();
+  for await (const _state of states);
+  signal.removeEventListener('abort', leave);
+}
+
+function send(reply: FastifyReply, { status = 200, body, text, headers, tag }: Answer, known = '') {
+  reply.headers({ 'cache-control': 'no-store', ...headers });
+  if (tag !== undefined) {
+    reply.header('etag', `"${tag}"`).header('cache-control', 'no-cache');
+    if (status === 200 && matches(known, tag)) return reply.code(304).send();
+  }
+  if (text) return reply.code(status).type(text.type).send(text.content);
+  if (body === undefined) return reply.code(status).send();
+  return reply.code(status).type('application/json; charset=utf-8').send(JSON.stringify(body));
+}
+
+/** Whether a header of tags (`If-Match`, `If-None-Match`) names this one. */
+export function matches(header: string, tag: string): boolean {
+  const tags = header.split(',').map((one) => one.trim().replace(/^W\//, ''));
+  return tags.includes('*') || tags.includes(`"${tag}"`);
+}

@@ -1,0 +1,146 @@
+import { z } from 'zod';
+import type { Client } from '../../db/json-rows.ts';
+import { sessionCursor } from './cursors.ts';
+import { id, object } from './fields.ts';
+import { answerFields, answerQuestion, question } from './questions.ts';
+import { noSuch, RequestRefusal } from './request-refusal.ts';
+import { type Answer, type Route, route } from './route.ts';
+import { bySid, findSession } from './sessions.ts';
+
+const shared = { tag: 'sessions' as const, params: bySid };
+
+/** What a person says, on every path that takes it. */
+export const saidFields = {
+  content: z.string(),
+  input_parts: z.array(object).optional().describe('Files and images: docs/artifacts.md'),
+};
+
+const say = route({
+  ...shared,
+  method: 'POST',
+  path: '/sessions/{sid}/messages',
+  id: 'sendMessage',
+  summary: 'Says something as a person',
+  body: z.strictObject(saidFields),
+  words: { message: 'content' },
+  isKeyed: true,
+  answers: {
+    202: {
+      description: 'It begins a run, or reaches the one that is live',
+      schema: z.object({ session_id: id, execution_id: id, turn: z.int() }),
+    },
+  },
+  async work(db, { params, body }) {
+    const parts = body.input_parts === undefined ? null : JSON.stringify(body.input_parts);
+    await db.query('select (howdah.send_message($1, $2, $3)).id', [
+      params.sid,
+      body.content,
+      parts,
+    ]);
+    const { rows } = await db.query(
+      `select e.session_id, e.id::uuid as execution_id, e.turn from howdah.executions as e
+       where e.session_id = $1 and e.parent_execution_id is null order by e.turn desc limit 1`,
+      [params.sid],
+    );
+    return { status: 202, body: rows[0] };
+  },
+});
+
+const answer = route({
+  ...shared,
+  method: 'POST',
+  path: '/sessions/{sid}/answers',
+  id: 'answerInSession',
+  summary: 'Answers what the session asks; the oldest open question when none is named',
+  body: z.strictObject({ question_id: id.optional(), ...answerFields }),
+  answers: { 200: { description: 'The question as it was answered', schema: question } },
+  async work(db, { params: { sid }, body }): Promise<Answer> {
+    const { rows } = await db.query<{ id: string | null }>(
+      `select howdah.session_state($1) #>> '{awaiting_user_input,question_id}' as id`,
+      [sid],
+    );
+    const open = rows[0]?.id ?? undefined;
+    const asked = body.question_id ?? open;
+    if (asked === undefined) {
+      throw new RequestRefusal(409, `session ${sid} asks nothing now`, {
+        code: 'HWCNF',
+        hint: 'GET /sessions/{sid}/state says what it waits for.',
+        detail: { session_id: sid },
+      });
+    }
+    if (asked !== open) await refuseOthers(db, sid, asked);
+    return answerQuestion(db, asked, body.answer, body.data);
+  },
+});
+
+/** A question of another session is not found here. */
+async function refuseOthers(db: Client, sid: string, questionId: string): Promise<void> {
+  const { rowCount } = await db.query(
+    `select from howdah.questions as q join howdah.executions as e on e.id = q.root_execution_id
+     where q.id = $1 and e.session_id = $2`,
+    [questionId, sid],
+  );
+  if (rowCount === 0) throw noSuch('question', questionId);
+}
+
+const state = route({
+  ...shared,
+  method: 'GET',
+  path: '/sessions/{sid}/state',
+  id: 'getSessionState',
+  summary: 'How it stands',
+  answers: {
+    200: {
+      description: 'docs/sessions.md says what each member holds',
+      schema: z.object({
+        version: z.int(),
+        tasks: z.array(object),
+        awaiting_user_input: object.nullable(),
+        blocker: object.nullable(),
+      }),
+    },
+  },
+  async work(db, { params }) {
+    const { rows } = await db.query<{ state: unknown }>(
+      'select howdah.session_state($1) as state',
+      [params.sid],
+    );
+    return { body: rows[0]?.state };
+  },
+});
+
+const todolist = route({
+  ...shared,
+  method: 'GET',
+  path: '/sessions/{sid}/artifacts/todolist.md',
+  id: 'getTodolist',
+  summary: 'Its todo list, as Markdown',
+  answers: { 200: { description: 'The list', type: 'text/markdown' } },
+  async work(db, { params }) {
+    const { rows } = await db.query<{ text: string }>(
+      'select howdah.todolist_markdown($1) as text',
+      [params.sid],
+    );
+    return { text: { type: 'text/markdown; charset=utf-8', content: rows[0]?.text ?? '' } };
+  },
+});
+
+const stream = route({
+  ...shared,
+  method: 'GET',
+  path: '/sessions/{sid}/stream',
+  id: 'streamSession',
+  summary: 'What happens in it, as Server-Sent Events, over all its turns',
+  description:
+    'From turn 1, or behind the event in the header Last-Event-ID. It stays open when a turn is complete.',
+  query: z.strictObject({ after: z.string().optional().describe('As Last-Event-ID') }),
+  answers: { 200: { description: 'Events', type: 'text/event-stream' } },
+  async serve({ params, query, headers }, means) {
+    const after = sessionCursor({ headers, query });
+    const { id: sid } = await means.transaction((db) => findSession(db, params.sid));
+    return { events: means.sessionEvents(sid, after) };
+  },
+});
+
+/** Talking in a session, and following it. */
+export const talkRoutes: Route[] = [say, answer, state, todolist, stream];

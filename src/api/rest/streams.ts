@@ -1,0 +1,114 @@
+import type { ServerResponse } from 'node:http';
+import { HowdahError } from '../../contracts/errors.ts';
+import type { StreamEvent } from '../../contracts/stream-event.ts';
+import { BUSY } from '../admission.ts';
+import { openEventStream } from '../event-stream.ts';
+import type { Exists } from '../login/existence.ts';
+import { type Guest, sweepGuests } from '../login/sweep.ts';
+import type { Identity } from '../login/verdict.ts';
+import type { Failure } from './answer-error.ts';
+
+/** What clients wait before they come back, in milliseconds. */
+const RETRY_MS = 2_000;
+
+/** Answers that last: streams of events, and requests that wait for a run. */
+export type Streams = {
+  /** Throws `53300` when there are too many already. */
+  refuseIfFull(): void;
+  /** Writes the events until there are none left or nobody listens; `signal` tells their source of the latter. */
+  write(response: ServerResponse, identity: Identity, events: EventsOf): Promise<void>;
+  /** Until `ended` resolves, the time is over, nobody waits any more, or the server closes. */
+  hold(
+    response: ServerResponse,
+    ms: number,
+    begin: (signal: AbortSignal) => Promise<void>,
+  ): Promise<void>;
+  /** Ends all of them. */
+  close(): void;
+};
+
+/** What is written, for as long as the signal is not given. */
+export type EventsOf = (signal: AbortSignal) => AsyncIterable<StreamEvent>;
+
+export type StreamsOptions = {
+  exists: Exists;
+  /** So many streams at once. */
+  most: number;
+  failureOf(error: unknown): Failure;
+  heartbeatMs?: number;
+  stalledMs?: number;
+};
+
+/** Keeps an eye on all that are open: those whose token or key has ended, or whose user is gone, are ended as sockets are. */
+export function createStreams(options: StreamsOptions): Streams {
+  const { exists, most, failureOf, ...pace } = options;
+  const open = new Set<Guest>();
+  const closing = new AbortController();
+  const endSweep = sweepGuests(exists, () => open);
+  return {
+    refuseIfFull() {
+      if (open.size < most) return;
+      throw new HowdahError(BUSY, 'the server has too many streams; try again in a moment');
+    },
+    async write(response, identity, events) {
+      const leaving = new AbortController();
+      const signal = AbortSignal.any([leaving.signal, closing.signal]);
+      const leave = () => leaving.abort();
+      response.once('close', leave);
+      const writer = openEventStream(response, pace);
+      response.write(`retry: ${RETRY_MS}\n\n`);
+      const stream: Guest = {
+        identity,
+        leave(refusal) {
+          const { code, message, status } = refusal;
+          writer.end(frameOf({ event: 'error', data: { code, message, status } }));
+          leaving.abort();
+        },
+      };
+      open.add(stream);
+      try {
+        for await (const event of events(signal)) {
+          if (signal.aborted) break;
+          await writer.write(frameOf(event));
+        }
+      } catch (error) {
+        const { code, message, status } = failureOf(error);
+        writer.end(frameOf({ event: 'error', data: { code, message, status } }));
+      } finally {
+        open.delete(stream);
+        response.off('close', leave);
+        writer.end();
+      }
+    },
+    async hold(response, ms, begin) {
+      const leaving = new AbortController();
+      const leave = () => leaving.abort();
+      response.once('close', leave);
+      const waiting = setTimeout(leave, ms);
+      try {
+        await begin(AbortSignal.any([leaving.signal, closing.signal]));
+      } finally {
+        clearTimeout(waiting);
+        response.off('close', leave);
+      }
+    },
+    close() {
+      endSweep();
+      closing.abort();
+    },
+  };
+}
+
+/** One event as the protocol has it; JSON has no line breaks of its own. */
+export function frameOf(told: StreamEvent): string {
+  const known = frames.get(told);
+  if (known !== undefined) return known;
+  const { event, id, data } = told;
+  const lines = [`event: ${event}`, ...(id === undefined ? [] : [`id: ${id}`])];
+  const frame = `${lines.join('\n')}\ndata: ${JSON.stringify(data)}\n\n`;
+  frames.set(told, frame);
+  return frame;
+}
+
+/** Many streams write the same event. */
+const frames = new WeakMap<StreamEvent, string>();

@@ -1,0 +1,219 @@
+import type { IncomingMessage } from 'node:http';
+import type { RawData, WebSocket } from 'ws';
+import { isJsonObject, type Json } from '../../contracts/json.ts';
+import type { StreamEvent } from '../../contracts/stream-event.ts';
+import { nearestNames } from '../../runtime/nearest-names.ts';
+import { parsed } from '../json-body.ts';
+import type { Identity } from '../login/verdict.ts';
+import { failureOf, problemOf } from '../rest/answer-error.ts';
+import { runCursor, sessionCursor } from '../rest/cursors.ts';
+import { findExecution } from '../rest/execution-rows.ts';
+import { readMessage } from '../rest/read-request.ts';
+import { RequestRefusal } from '../rest/request-refusal.ts';
+import type { Means } from '../rest/route.ts';
+import type { RestOptions } from '../rest/serve.ts';
+import { findSession } from '../rest/sessions.ts';
+import type { EventsOf } from '../rest/streams.ts';
+import { type Message, type MessageType, messages } from './messages.ts';
+import { nothingNamed, operate } from './operations.ts';
+import { createOutbox, type Outbox } from './outbox.ts';
+
+/** Messages of one client that wait for their turn; meanwhile no more are read. */
+const MOST_PENDING = 16;
+
+export type ConnectionOptions = Pick<RestOptions, 'countRequest' | 'onError' | 'identities'> & {
+  /** Lets the socket in by what it says or by its headers, or closes it. */
+  admit(socket: WebSocket, request: IncomingMessage, authorization?: Json): Promise<boolean>;
+  meansFor(identity: Identity, request: IncomingMessage): Means;
+  /** Subscriptions at once. */
+  most: number;
+};
+
+type Subscribe = Extract<Message, { type: 'subscribe' }>;
+
+/** One client. His messages are answered one after the other, as they came; events come in between. */
+export class Connection {
+  readonly #socket: WebSocket;
+  readonly #request: IncomingMessage;
+  readonly #options: ConnectionOptions;
+  readonly #outbox: Outbox;
+  readonly #subscriptions = new Map<string, AbortController>();
+  #admitted: Promise<boolean> | undefined;
+  #means: Means | undefined;
+  #pending = 0;
+  #last: Promise<void> = Promise.resolve();
+
+  constructor(socket: WebSocket, request: IncomingMessage, options: ConnectionOptions) {
+    this.#socket = socket;
+    this.#request = request;
+    this.#options = options;
+    this.#outbox = createOutbox(socket);
+    socket.on('message', (data, isBinary) => this.#take(data, isBinary));
+    socket.on('close', () => {
+      for (const leaving of this.#subscriptions.values()) leaving.abort();
+    });
+  }
+
+  /** Whether a first message has come. */
+  get hasBegun(): boolean {
+    return this.#admitted !== undefined;
+  }
+
+  #take(data: RawData, isBinary: boolean): void {
+    this.#pending += 1;
+    if (this.#pending >= MOST_PENDING) this.#socket.pause();
+    this.#last = this.#last.then(async () => {
+      if (this.#socket.readyState === this.#socket.OPEN) await this.#hear(data, isBinary);
+      this.#pending -= 1;
+      if (this.#pending < MOST_PENDING) this.#socket.resume();
+    });
+  }
+
+  async #hear(data: RawData, isBinary: boolean): Promise<void> {
+    const read = readObject(data, isBinary);
+    const sent = 'value' in read ? read.value : {};
+    const isFirst = this.#admitted === undefined;
+    const said = sent.type === 'connection_init' ? sent.authorization : undefined;
+    this.#admitted ??= this.#options.admit(this.#socket, this.#request, said);
+    if (!(await this.#admitted)) return; // and is told nothing
+    const id = typeof sent.id === 'string' ? sent.id : null;
+    try {
+      if ('fault' in read) throw read.fault;
+      const message = messageIn(sent);
+      if (message.type !== 'connection_init') return await this.#answer(message);
+      if (!isFirst) throw conflict('the connection is let in already');
+      await this.#send({ type: 'connection_ack' });
+    } catch (error) {
+      await this.#refuse(id, error);
+    }
+  }
+
+  async #answer(message: Exclude<Message, { type: 'connection_init' }>): Promise<void> {
+    const { identities, countRequest, meansFor } = this.#options;
+    const identity = identities.get(this.#socket);
+    if (!identity) throw new Error('a message came past the login');
+    this.#means ??= meansFor(identity, this.#request);
+    const refusal = await countRequest(identity);
+    if (refusal) {
+      const { message: text, hint, detail } = refusal;
+      throw new RequestRefusal(429, text, { code: 'HWQTA', hint, detail: { ...detail } });
+    }
+    const { id } = message;
+    if (message.type === 'subscribe') {
+      const events = await this.#eventsOf(message, this.#means);
+      await this.#send({ type: 'result', id, data: { subscription: id } });
+      void this.#follow(id, events);
+    } else if (message.type === 'unsubscribe') {
+      this.#leave(message.subscription);
+      await this.#send({ type: 'result', id, data: { subscription: message.subscription } });
+    } else {
+      const given = await operate(message, identity, this.#means);
+      await this.#send({ type: 'result', id, data: given as Json });
+    }
+  }
+
+  async #eventsOf({ id, after, ...of }: Subscribe, means: Means): Promise<EventsOf> {
+    if (this.#subscriptions.has(id)) throw conflict(`there is a subscription ${id} already`);
+    if (this.#subscriptions.size >= this.#options.most) {
+      throw new RequestRefusal(429, `a connection may have ${this.#options.most} subscriptions`, {
+        code: 'HWQTA',
+        hint: 'Open another connection, or end some of them.',
+      });
+    }
+    const { execution_id, session_id } = of;
+    const sent = { headers: {}, query: { after } };
+    if (execution_id !== undefined && session_id !== undefined) {
+      throw new RequestRefusal(400, 'a subscription is of a run or of a session', {
+        hint: 'Give execution_id or session_id, not both.',
+        detail: { field: 'session_id' },
+      });
+    }
+    if (execution_id !== undefined) {
+      const cursor = runCursor(sent, 'after');
+      const run = await means.transaction((db) => findExecution(db, execution_id));
+      return means.runEvents(run.id, cursor);
+    }
+    if (session_id === undefined) throw nothingNamed('execution_id', 'session_id');
+    const cursor = sessionCursor(sent, 'after');
+    const session = await means.transaction((db) => findSession(db, session_id));
+    return means.sessionEvents(session.id, cursor);
+  }
+
+  /** Sends the events until there are none left or nobody wants them. */
+  async #follow(id: string, events: EventsOf): Promise<void> {
+    const leaving = new AbortController();
+    this.#subscriptions.set(id, leaving);
+    if (this.#socket.readyState !== this.#socket.OPEN) leaving.abort();
+    const named = `{"type":"event","subscription":${JSON.stringify(id)},`;
+    try {
+      for await (const event of events(leaving.signal)) {
+        if (leaving.signal.aborted) break;
+        await this.#outbox.send(`${named}${textOf(event)}`);
+      }
+    } catch (error) {
+      await this.#refuse(id, error);
+    }
+    this.#subscriptions.delete(id);
+    await this.#send({ type: 'end', subscription: id });
+  }
+
+  #leave(id: string): void {
+    const leaving = this.#subscriptions.get(id);
+    leaving?.abort();
+    if (leaving) return;
+    throw new RequestRefusal(404, `there is no subscription ${id} on this connection`, {
+      code: 'HWNTF',
+      hint: 'Take the id of the message that began it.',
+      detail: { field: 'subscription' },
+    });
+  }
+
+  async #refuse(id: string | null, error: unknown): Promise<void> {
+    const failure = failureOf(error, this.#options.onError);
+    const { body } = problemOf(failure);
+    await this.#outbox.send(`{"type":"error","id":${JSON.stringify(id)},"error":${body}}`);
+  }
+
+  #send(message: Record<string, Json>): Promise<void> {
+    return this.#outbox.send(JSON.stringify(message));
+  }
+}
+
+type Read = { value: Record<string, Json> } | { fault: RequestRefusal };
+
+function readObject(data: RawData, isBinary: boolean): Read {
+  const body = isBinary ? undefined : parsed(data as Buffer);
+  if (body?.ok && isJsonObject(body.value)) return { value: body.value as Record<string, Json> };
+  const known = body && !body.ok && body.fault !== 'gone' ? body.fault : undefined;
+  const fault = new RequestRefusal(400, known?.message ?? 'The message is no object of JSON.', {
+    hint: known?.hint ?? 'Send text frames, each of one object with a type.',
+  });
+  return { fault };
+}
+
+function messageIn(sent: Record<string, Json>): Message {
+  const { type } = sent;
+  const known = Object.keys(messages);
+  if (typeof type === 'string' && known.includes(type)) {
+    return readMessage(messages[type as MessageType], sent) as Message;
+  }
+  const [near] = typeof type === 'string' ? nearestNames(type, known, 1) : [];
+  throw new RequestRefusal(400, type === undefined ? 'type is missing' : 'there is no such type', {
+    hint: near === undefined ? `There are: ${known.join(', ')}.` : `Did you mean ${near}?`,
+    detail: { field: 'type' },
+  });
+}
+
+function conflict(message: string): RequestRefusal {
+  return new RequestRefusal(409, message, { code: 'HWCNF', hint: 'Open another connection.' });
+}
+
+/** An event as it stands in a message, without the brace that opens it; many subscriptions are sent the same. */
+function textOf(event: StreamEvent): string {
+  const known = texts.get(event);
+  if (known !== undefined) return known;
+  const text = JSON.stringify(event).slice(1);
+  texts.set(event, text);
+  return text;
+}
+const texts = new WeakMap<StreamEvent, string>();

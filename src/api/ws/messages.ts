@@ -1,0 +1,98 @@
+import { z } from 'zod';
+import { executeBody } from '../rest/execute.ts';
+import { id } from '../rest/fields.ts';
+import type { SocketPath } from '../rest/openapi.ts';
+import { answerFields } from '../rest/questions.ts';
+import { saidFields } from '../rest/session-talk.ts';
+
+/** What a client calls its message by; what answers it carries the same. */
+const ref = z.string().min(1).max(100).describe('Of the message: what answers it has the same');
+const execution_id = id.describe('Of the run');
+const idempotency_key = z
+  .string()
+  .optional()
+  .describe('The same as the header Idempotency-Key of the request');
+
+const control = <T extends string>(type: T) =>
+  z.strictObject({ type: z.literal(type), id: ref, execution_id });
+
+/** What a client may send, by type: JSON, one object to a text frame. */
+export const messages = {
+  connection_init: z.strictObject({
+    type: z.literal('connection_init'),
+    authorization: z.string().optional().describe('Bearer …, where no header can be sent'),
+  }),
+  subscribe: z.strictObject({
+    type: z.literal('subscribe'),
+    id: ref,
+    execution_id: execution_id.optional(),
+    session_id: id.optional(),
+    after: z.string().optional().describe('The id of the last event you have'),
+  }),
+  unsubscribe: z.strictObject({
+    type: z.literal('unsubscribe'),
+    id: ref,
+    subscription: z.string().describe('The id of the message that began it'),
+  }),
+  execute: executeBody
+    .omit({ wait: true, stream: true })
+    .extend({ type: z.literal('execute'), id: ref }),
+  send_message: z.strictObject({
+    type: z.literal('send_message'),
+    id: ref,
+    session_id: id,
+    ...saidFields,
+    idempotency_key,
+  }),
+  answer: z.strictObject({
+    type: z.literal('answer'),
+    id: ref,
+    question_id: id.optional(),
+    session_id: id.optional().describe('Whose oldest open question is meant, when none is named'),
+    ...answerFields,
+  }),
+  cancel: control('cancel'),
+  pause: control('pause'),
+  resume: control('resume'),
+  retry: control('retry'),
+} as const;
+
+export type MessageType = keyof typeof messages;
+export type Message = { [T in MessageType]: z.output<(typeof messages)[T]> }[MessageType];
+
+/** All of them, for the description. */
+const clientMessage = z
+  .union(Object.values(messages))
+  .meta({ id: 'SocketMessage', description: 'What a client sends over /ws' });
+
+/** What a server sends. */
+const serverMessage = z
+  .union([
+    z.object({ type: z.literal('connection_ack') }),
+    z.object({
+      type: z.literal('event'),
+      subscription: z.string(),
+      event: z.enum(['thought', 'action', 'observation', 'ask_user', 'token', 'complete', 'error']),
+      id: z.string().optional().describe('Where to go on behind it (`after`)'),
+      data: z.record(z.string(), z.unknown()),
+    }),
+    z.object({ type: z.literal('end'), subscription: z.string() }),
+    z.object({ type: z.literal('result'), id: z.string(), data: z.unknown() }),
+    z.object({
+      type: z.literal('error'),
+      id: z.string().nullable(),
+      error: z.record(z.string(), z.unknown()).describe('A Problem'),
+    }),
+  ])
+  .meta({ id: 'SocketAnswer', description: 'What a server sends over /ws' });
+
+/** The door in words of OpenAPI. */
+export const socketPath: SocketPath = {
+  path: '/ws',
+  id: 'openSocket',
+  tag: 'executions',
+  summary: 'Events of runs and sessions, and what a person does meanwhile, over one WebSocket',
+  description: 'JSON, one object to a text frame: docs/rest.md.',
+  takes: clientMessage,
+  sends: serverMessage,
+};

@@ -1,0 +1,68 @@
+import type { Identity } from '../login/verdict.ts';
+import { workOnce } from '../rest/keyed.ts';
+import { RequestRefusal } from '../rest/request-refusal.ts';
+import type { Asked, Means, Route } from '../rest/route.ts';
+import { routes } from '../rest/routes.ts';
+import type { Message } from './messages.ts';
+
+/** Messages that REST has a route for. */
+export type Operation = Exclude<Message, { type: 'connection_init' | 'subscribe' | 'unsubscribe' }>;
+type Call = { route: Route; params?: object; body?: object; key?: string | undefined };
+
+/** Does what the route of REST does, and gives its body: there are no other rules here. */
+export async function operate(
+  operation: Operation,
+  identity: Identity,
+  means: Means,
+): Promise<unknown> {
+  const { route, params, body, key } = callOf(operation);
+  const headers = key === undefined ? {} : { 'idempotency-key': key };
+  const asked = { params, query: {}, body, headers, identity, url: route.path };
+  const given = route.serve
+    ? await route.serve(asked as unknown as Asked<never, never, never>, means)
+    : await means.transaction((db) =>
+        workOnce(db, route, asked as unknown as Asked<never, never, never>, means),
+      );
+  return 'body' in given ? given.body : null;
+}
+
+function callOf(operation: Operation): Call {
+  switch (operation.type) {
+    case 'execute': {
+      const { type: _type, id: _id, ...body } = operation;
+      return { route: routeOf('execute'), body };
+    }
+    case 'send_message': {
+      const { type: _type, id: _id, session_id, idempotency_key: key, ...body } = operation;
+      return { route: routeOf('sendMessage'), params: { sid: session_id }, body, key };
+    }
+    case 'answer': {
+      const { type: _type, id: _id, session_id, question_id, ...body } = operation;
+      if (session_id !== undefined) {
+        const named = { ...body, ...(question_id !== undefined && { question_id }) };
+        return { route: routeOf('answerInSession'), params: { sid: session_id }, body: named };
+      }
+      if (question_id === undefined) throw nothingNamed('question_id', 'session_id');
+      return { route: routeOf('answerQuestion'), params: { id: question_id }, body };
+    }
+    default:
+      return {
+        route: routeOf(`${operation.type}Execution`),
+        params: { id: operation.execution_id },
+      };
+  }
+}
+
+function routeOf(id: string): Route {
+  const found = routes.find((route) => route.id === id);
+  if (!found) throw new Error(`there is no route ${id}`);
+  return found;
+}
+
+/** Two fields of which one has to be there. */
+export function nothingNamed(one: string, other: string): RequestRefusal {
+  return new RequestRefusal(400, `neither ${one} nor ${other} is there`, {
+    hint: `Give ${one} or ${other}.`,
+    detail: { field: one },
+  });
+}

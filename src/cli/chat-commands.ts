@@ -1,0 +1,115 @@
+import { HowdahError } from '../contracts/errors.ts';
+import { lastSaid, openSession, sessionFacts } from '../db/conversation.ts';
+import { listAgents, stepsAfter } from '../db/queries.ts';
+import { nearestNames } from '../runtime/nearest-names.ts';
+import type { CliDatabase } from './database.ts';
+import { type CliIo, plainNumber, printJson, printTable } from './output.ts';
+import { plainText } from './plain-text.ts';
+import { stepLine } from './steps.ts';
+
+/** What the commands of a conversation look at and change. */
+export type Room = {
+  readonly io: CliIo;
+  readonly database: CliDatabase;
+  readonly session: string;
+  /** Who is spoken with. */
+  agent: string;
+  /** The run of the last message. */
+  lastRun: string | undefined;
+  /** The conversation ends behind this line. */
+  isOver: boolean;
+};
+
+type ChatCommand = {
+  args?: string;
+  summary: string;
+  run(room: Room, argument: string): Promise<void> | void;
+};
+
+const MOST_SAID = 50;
+
+/** Lines that begin with a slash, by the word behind it. Their answers are talk; with --json objects on stdout. */
+export const chatCommands: Readonly<Record<string, ChatCommand>> = {
+  help: { summary: 'these commands', run: ({ io }) => help(io) },
+  agent: {
+    args: '[NAME]',
+    summary: 'who is spoken with; with a name, who is from the next message on',
+    run: (room, name) => (name === '' ? tellAgent(room) : switchAgent(room, name)),
+  },
+  agents: { summary: 'the agents there are', run: agents },
+  history: { summary: `what was said in this session, the last ${MOST_SAID}`, run: history },
+  cost: { summary: 'what this session has used', run: cost },
+  trace: { summary: 'the steps of the last run', run: trace },
+  quit: {
+    summary: 'end the conversation, as Ctrl-D does',
+    run: (room) => {
+      room.isOver = true;
+    },
+  },
+};
+
+/** Does what the line says when it is a command; false when it is none: `//` begins a message with a slash. */
+export async function runChatCommand(room: Room, line: string): Promise<boolean> {
+  const [, name = '', argument = ''] = /^\/([^/\s]\S*|$)\s*(.*?)\s*$/.exec(line) ?? [];
+  if (!line.startsWith('/') || line.startsWith('//')) return false;
+  const command = Object.hasOwn(chatCommands, name) ? chatCommands[name] : undefined;
+  if (!command) {
+    const [near] = nearestNames(name, Object.keys(chatCommands), 1);
+    throw new HowdahError('EUSAGE', `there is no command /${name}`, {
+      hint: `${near ? `Did you mean /${near}? ` : ''}/help lists them; // begins a message with a slash.`,
+    });
+  }
+  await command.run(room, argument);
+  return true;
+}
+
+function help(io: CliIo): void {
+  const rows = Object.entries(chatCommands).map(([name, { args, summary }]) => ({
+    command: `/${name}${args ? ` ${args}` : ''}`,
+    summary,
+  }));
+  if (io.json) printJson(io, { type: 'help', items: rows });
+  else io.err(rows.map(({ command, summary }) => `${command.padEnd(14)} ${summary}`).join('\n'));
+}
+
+function tellAgent({ io, agent }: Room): void {
+  if (io.json) printJson(io, { type: 'agent', agent });
+  else io.err(`agent ${agent}`);
+}
+
+async function switchAgent(room: Room, name: string): Promise<void> {
+  await openSession(room.database.pool, name, room.session);
+  room.agent = name;
+  tellAgent(room);
+}
+
+async function agents({ io, database: { db } }: Room): Promise<void> {
+  const rows = await listAgents(db, undefined);
+  if (io.json) printJson(io, { type: 'agents', items: rows });
+  else printTable({ ...io, out: io.err }, rows);
+}
+
+async function history({ io, database: { pool }, session }: Room): Promise<void> {
+  const items = await lastSaid(pool, session, MOST_SAID);
+  if (io.json) return printJson(io, { type: 'history', items });
+  for (const { who, said } of items) io.err(`${who}: ${plainText(said)}`);
+  if (items.length === 0) io.err('Nothing was said yet.');
+}
+
+async function cost({ io, database: { pool }, session }: Room): Promise<void> {
+  const facts = await sessionFacts(pool, session);
+  if (!facts) return;
+  const { agent: _, ...used } = facts;
+  if (io.json) return printJson(io, { type: 'cost', ...used });
+  const tokens = `${used.tokens_in} tokens in, ${used.tokens_out} out`;
+  io.err(
+    `${used.runs} ${used.runs === 1 ? 'run' : 'runs'} · ${tokens} · cost ${plainNumber(used.cost)}`,
+  );
+}
+
+async function trace({ io, database: { db }, lastRun }: Room): Promise<void> {
+  const steps = lastRun ? await stepsAfter(db, lastRun, 0) : [];
+  if (io.json) return printJson(io, { type: 'trace', execution_id: lastRun ?? null, items: steps });
+  io.err(lastRun ? `execution ${lastRun}` : 'Nothing has run yet.');
+  for (const step of steps) io.err(stepLine(io, step));
+}

@@ -1,0 +1,37 @@
+import type { Command } from 'commander';
+import { type AlertRule, listAlerts, useAlerts } from '../../db/alerts.ts';
+import { withDatabase } from '../database.ts';
+import { type CliIo, printJson, printTable } from '../output.ts';
+import { forTenant, TENANT_OPTION } from '../tenants.ts';
+
+type Options = { tenant?: string; use?: boolean; webhook?: string };
+
+/** `howdah alerts [--use]`: queries that should find nothing, and what they found. */
+export function register(command: Command, io: CliIo): void {
+  command
+    .option(...TENANT_OPTION)
+    .option('--use', 'make the rules that make sense for everybody')
+    .option('--webhook <id>', 'with --use: the webhook that is told of them')
+    .action(async ({ tenant, use, webhook }: Options) => {
+      await withDatabase(io, async (database) => {
+        const rows = await forTenant(database, tenant, async (client) => {
+          await (use && useAlerts(client, webhook));
+          return listAlerts(client);
+        });
+        show(io, rows);
+      });
+    });
+}
+
+function show(io: CliIo, rows: AlertRule[]): void {
+  if (io.json) {
+    printJson(io, { items: rows });
+    return;
+  }
+  printTable(io, rows);
+  if (rows.length === 0) {
+    io.err(
+      'There are no alert rules. Make the usual ones: howdah alerts --use. See docs/observability.md.',
+    );
+  }
+}

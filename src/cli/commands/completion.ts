@@ -1,0 +1,33 @@
+import { Argument, Command } from 'commander';
+import { completionsOf, type Load } from '../completion.ts';
+import { completionScripts, type Shell } from '../completion-scripts.ts';
+import { type CliIo, printJson } from '../output.ts';
+import { commands } from '../registry.ts';
+
+/** `howdah completion bash | zsh | fish`: a script for the shell; what it asks is `howdah completion words -- …`. */
+export function register(command: Command, io: CliIo): void {
+  command
+    .addArgument(new Argument('<shell>', 'whose script').choices(Object.keys(completionScripts)))
+    .action((shell: Shell) => io.write(completionScripts[shell]));
+  command
+    .command('words', { hidden: true })
+    .description('what may come next in a line')
+    .argument('[words...]', 'the words behind `howdah`, the last of which is being typed')
+    .action(async (words: string[]) => {
+      const program = command.parent ?? command;
+      const found = await completionsOf(program, words, loader(io));
+      if (io.json) return printJson(io, found);
+      const lines = found.words.map(({ word, summary }) => `${word}\t${summary}`);
+      for (const line of [...lines, ...(found.files ? [':files'] : [])]) io.out(line);
+    });
+}
+
+/** The command as its file describes it, apart from the one that runs. */
+function loader(io: CliIo): Load {
+  return async (known) => {
+    const module = await commands.find(({ name }) => name === known.name())?.load();
+    const copy = new Command(known.name()).helpCommand(false);
+    module?.register(copy, io);
+    return copy;
+  };
+}

@@ -1,0 +1,127 @@
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { HowdahError } from '../../contracts/errors.ts';
+import {
+  addFilter,
+  type FilterAction,
+  type FilterPlace,
+  filterActions,
+  filterPlaces,
+  listFilters,
+  type OutputFilter,
+  removeFilter,
+  tryFilters,
+} from '../../db/output-filters.ts';
+import { withDatabase } from '../database.ts';
+import { type CliIo, printJson, printTable } from '../output.ts';
+import { forTenant, listed, TENANT_OPTION } from '../tenants.ts';
+
+type Options = {
+  tenant?: string;
+  agent?: string;
+  action?: FilterAction;
+  place?: FilterPlace;
+  places?: FilterPlace[];
+};
+
+/** `howdah filters list | add | remove | test`: what must not leave a run. */
+export function register(command: Command, io: CliIo): void {
+  const add = (usage: string, description: string) =>
+    command
+      .command(usage)
+      .description(description)
+      .option(...TENANT_OPTION);
+  add('list', 'the filters there are').action(({ tenant }: Options) => list(io, tenant));
+  add('add', 'look for a pattern in what leaves runs')
+    .argument('<name>', 'what stands in its place: [name withheld]')
+    .argument('<pattern>', 'a regular expression of Postgres')
+    .addOption(
+      new Option('--action <action>', 'note it, withhold it, or refuse what has it')
+        .choices([...filterActions])
+        .default('redact'),
+    )
+    .option('--places <list>', `out of ${filterPlaces.join(',')} (default: all)`, placesOf)
+    .option('--agent <name>', 'in runs of this agent alone')
+    .action((name: string, pattern: string, options: Options) => put(io, name, pattern, options));
+  add('remove', 'forget a filter')
+    .argument('<name>', 'its name')
+    .action((name: string, { tenant }: Options) => remove(io, name, tenant));
+  add('test', 'say what the filters would make of a text')
+    .argument('<text>', 'what a run would say')
+    .addOption(
+      new Option('--place <place>', 'where it would say it')
+        .choices([...filterPlaces])
+        .default('output'),
+    )
+    .option('--agent <name>', 'with the filters of this agent, too')
+    .action((text: string, options: Options) => test(io, text, options));
+}
+
+function placesOf(text: string): FilterPlace[] {
+  const isPlace = (word: string): word is FilterPlace => filterPlaces.some((one) => one === word);
+  const words = text.split(',').map((word) => word.trim());
+  const wrong = words.find((word) => !isPlace(word));
+  if (wrong !== undefined) {
+    throw new InvalidArgumentError(`'${wrong}' is none of ${filterPlaces.join(', ')}.`);
+  }
+  return words.filter(isPlace);
+}
+
+async function list(io: CliIo, tenant: string | undefined): Promise<void> {
+  await withDatabase(io, async (database) => {
+    show(io, await forTenant(database, tenant, (client) => listFilters(client)));
+  });
+}
+
+async function put(io: CliIo, name: string, pattern: string, options: Options): Promise<void> {
+  const { tenant, action = 'redact', ...others } = options;
+  await withDatabase(io, async (database) => {
+    const rows = await forTenant(database, tenant, async (client) => {
+      await addFilter(client, { name, pattern, action, ...others });
+      return listFilters(client, name);
+    });
+    show(io, rows);
+  });
+}
+
+async function remove(io: CliIo, name: string, tenant: string | undefined): Promise<void> {
+  await withDatabase(io, async (database) => {
+    await forTenant(database, tenant, async (client) => {
+      if (await removeFilter(client, name)) return;
+      const names = (await listFilters(client)).map((filter) => filter.name);
+      throw new HowdahError('HWNTF', `there is no filter named '${name}'`, {
+        hint: names.length > 0 ? `There are: ${listed(names)}.` : 'There are none.',
+        detail: { filter: name },
+      });
+    });
+    if (io.json) return printJson(io, { name });
+    io.err(`Filter ${name} is gone.`);
+  });
+}
+
+async function test(io: CliIo, text: string, { tenant, place, agent }: Options): Promise<void> {
+  await withDatabase(io, async (database) => {
+    const found = await forTenant(database, tenant, (client) =>
+      tryFilters(client, text, place ?? 'output', agent),
+    );
+    if (io.json) return printJson(io, found);
+    io.out(found.value === null ? '' : String(found.value));
+    const hits = found.hits.map(({ filter, action }) => `${filter} (${action})`).join(', ');
+    io.err(
+      found.value === null ? `Blocked: ${hits}.` : hits ? `Found: ${hits}.` : 'Nothing was found.',
+    );
+  });
+}
+
+function show(io: CliIo, rows: OutputFilter[]): void {
+  if (io.json) {
+    printJson(io, { items: rows });
+    return;
+  }
+  printTable(
+    io,
+    rows.map((row) => ({ ...row, places: row.places.join(',') })),
+  );
+  if (rows.length === 0) {
+    io.err('There are no filters: whatever a run says is let out. See docs/trust.md.');
+  }
+}

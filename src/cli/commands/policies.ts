@@ -1,0 +1,38 @@
+import { type Command, Option } from 'commander';
+import { listPolicies, PRESETS, type ToolPolicy, usePolicies } from '../../db/tool-policies.ts';
+import { withDatabase } from '../database.ts';
+import { type CliIo, printJson, printTable } from '../output.ts';
+import { forTenant, TENANT_OPTION } from '../tenants.ts';
+
+/** `howdah policies [--use strict|none]`: what runs may call that have read what others wrote. */
+export function register(command: Command, io: CliIo): void {
+  command
+    .option(...TENANT_OPTION)
+    .addOption(
+      new Option('--use <set>', 'take over the policies of a set, or take them back').choices([
+        ...PRESETS,
+      ]),
+    )
+    .action(async ({ tenant, use }: { tenant?: string; use?: string }) => {
+      await withDatabase(io, async (database) => {
+        const rows = await forTenant(database, tenant, async (client) => {
+          await (use && usePolicies(client, use));
+          return listPolicies(client);
+        });
+        show(io, rows);
+      });
+    });
+}
+
+function show(io: CliIo, rows: ToolPolicy[]): void {
+  if (io.json) {
+    printJson(io, { items: rows });
+    return;
+  }
+  printTable(io, rows);
+  if (rows.length === 0) {
+    io.err(
+      'There are no policies: whatever a run has read, its tools are allowed. See docs/trust.md.',
+    );
+  }
+}

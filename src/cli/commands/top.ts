@@ -1,0 +1,50 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Command, InvalidArgumentError } from 'commander';
+import { liveRuns } from '../../db/live-runs.ts';
+import { withDatabase } from '../database.ts';
+import { type CliIo, printJson, printTable } from '../output.ts';
+
+type Options = { once?: true; every: number; limit: number };
+
+const CLEAR = '\u001b[H\u001b[2J';
+
+/** `howdah top`: what is live; at a terminal again and again, until Ctrl-C. */
+export function register(command: Command, io: CliIo): void {
+  command
+    .option('--once', 'look once; so it is where stdout is no terminal')
+    .option('--every <seconds>', 'how long between two looks', atLeastOne, 2)
+    .option('--limit <number>', 'at most so many runs', atLeastOne, 20)
+    .action(async ({ once, every, limit }: Options) => {
+      await withDatabase(io, async ({ pool }) => {
+        const isLive = io.isTerminal && !io.json && !once;
+        const stop = new AbortController();
+        if (isLive) io.onInterrupt(() => stop.abort());
+        do {
+          const seen = await liveRuns(pool, limit);
+          if (isLive) io.write(CLEAR);
+          show(io, seen);
+          if (isLive)
+            await sleep(every * 1_000, undefined, { signal: stop.signal }).catch(() => {});
+        } while (isLive && !stop.signal.aborted);
+      });
+    });
+}
+
+function show(io: CliIo, seen: Awaited<ReturnType<typeof liveRuns>>): void {
+  if (io.json) {
+    printJson(io, seen);
+    return;
+  }
+  if (seen.queue.length === 0) io.err('Nothing is live.');
+  printTable(io, seen.queue);
+  if (seen.runs.length > 0) io.out('');
+  printTable(io, seen.runs);
+}
+
+function atLeastOne(text: string): number {
+  const number = Number(text);
+  if (!Number.isInteger(number) || number < 1) {
+    throw new InvalidArgumentError('It is a whole number from 1 on.');
+  }
+  return number;
+}

@@ -1,0 +1,54 @@
+/**
+ * What a shell runs once to complete the lines of `howdah`. Each asks the command itself, by `howdah completion words -- …`: a
+ * candidate to a line, behind a tab what it means; `:files` says that a name of a file may stand there.
+ */
+export const completionScripts = {
+  bash: `# howdah completion bash: put this into ~/.bashrc:  eval "$(howdah completion bash)"
+_howdah() {
+  local word summary
+  COMPREPLY=()
+  while IFS=$'\\t' read -r word summary; do
+    if [[ $word == :files ]]; then
+      compopt -o default 2>/dev/null
+    else
+      COMPREPLY+=("$word")
+    fi
+  done < <("\${COMP_WORDS[0]}" completion words -- "\${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null)
+}
+complete -F _howdah howdah
+`,
+  zsh: `#compdef howdah
+# howdah completion zsh: put this into ~/.zshrc, behind compinit:  eval "$(howdah completion zsh)"
+_howdah() {
+  local word summary
+  local -a candidates
+  while IFS=$'\\t' read -r word summary; do
+    if [[ $word == :files ]]; then
+      _files
+    else
+      candidates+=("\${word//:/\\\\:}:$summary")
+    fi
+  done < <("\${words[1]}" completion words -- "\${(@)words[2,CURRENT]}" 2>/dev/null)
+  (( \${#candidates} )) && _describe howdah candidates
+}
+compdef _howdah howdah
+`,
+  fish: `# howdah completion fish: howdah completion fish > ~/.config/fish/completions/howdah.fish
+function __howdah_complete
+  set -l before (commandline -opc)
+  set -l program $before[1]
+  set -e before[1]
+  set -l last (commandline -ct)
+  for line in ($program completion words -- $before "$last" 2>/dev/null)
+    if test "$line" = :files
+      __fish_complete_path "$last"
+    else
+      echo $line
+    end
+  end
+end
+complete -c howdah -f -a '(__howdah_complete)'
+`,
+} as const;
+
+export type Shell = keyof typeof completionScripts;

@@ -1,0 +1,9 @@
+import type { Json } from './json.ts';
+
+/** An event as Server-Sent Events carry it. */
+export type StreamEvent = {
+  event: 'thought' | 'action' | 'observation' | 'ask_user' | 'token' | 'complete' | 'error';
+  /** Where to go on behind it; what has none comes again, or not at all. */
+  id?: string;
+  data: Readonly<Record<string, Json>>;
+};

@@ -1,0 +1,84 @@
+import { isJsonObject, type Json } from '../contracts/json.ts';
+import type { Pool } from './pool.ts';
+import { rowsOf } from './read-rows.ts';
+
+/** A query may take so long, and give so much. */
+const TIMEOUT_MS = 10_000;
+const MOST_ROWS = 100;
+const MOST_BYTES = 1_048_576;
+
+type Rule = { id: string; tenant_id: string; query: string | null; found: Json[] | null };
+
+/** What a rule found, or why it could not be asked. */
+type Found = { rows: Json[]; error: string | null };
+
+/** The rule as it is now; nothing when it is gone or switched off. */
+export async function beginAlert(
+  pool: Pool,
+  rule: { id: string; tenant_id: string },
+): Promise<Rule | undefined> {
+  const { rows } = await pool.query<{ rule: Rule | null }>(
+    'select howdah_private.begin_alert($1, $2) as rule',
+    [rule.id, rule.tenant_id],
+  );
+  return rows[0]?.rule ?? undefined;
+}
+
+/** Asks it, with the rights of its tenant and none of the engine's, and has the database judge what was found. */
+export async function checkAlert(pool: Pool, queries: Pool, rule: Rule): Promise<void> {
+  const { rows, error } =
+    rule.query === null
+      ? { rows: rule.found ?? [], error: null }
+      : await ask(queries, rule.query, rule.tenant_id);
+  await pool.query('select howdah_private.end_alert($1, $2, $3, $4, $5)', [
+    rule.id,
+    rule.tenant_id,
+    rule.query,
+    JSON.stringify(rows),
+    error,
+  ]);
+}
+
+async function ask(queries: Pool, query: string, tenantId: string): Promise<Found> {
+  const request = {
+    boundTo: { tenantId },
+    query,
+    schemas: null,
+    limits: { rows: MOST_ROWS, bytes: MOST_BYTES, cost: null, timeoutMs: TIMEOUT_MS },
+    signal: new AbortController().signal,
+  };
+  const asked = await rowsOf(queries, request);
+  // an admin wrote it: it may read what the application may as well
+  const cause = asked.ok ? null : (asked.error.cause ?? null);
+  const isForbidden = isJsonObject(cause) && cause.sqlstate === '42501';
+  const outcome = isForbidden ? await rowsOf(queries, { ...request, role: 'howdah_tool' }) : asked;
+  return outcome.ok
+    ? { rows: outcome.value.rows as Json[], error: null }
+    : { rows: [], error: outcome.error.message };
+}
+
+/** A rule, and what was found last. */
+export type AlertRule = {
+  name: string;
+  state: string;
+  found_rows: number | null;
+  since: Date | null;
+  interval_seconds: number;
+  is_active: boolean;
+  last_error: string | null;
+};
+
+/** Those of the tenant the connection acts for, what needs somebody first. */
+export async function listAlerts(client: Pick<Pool, 'query'>): Promise<AlertRule[]> {
+  const { rows } = await client.query(
+    `select r.name, r.state, r.found_rows, r.changed_at as since, r.interval_seconds, r.is_active, r.last_error
+     from howdah.alert_rules as r where r.tenant_id = howdah.current_tenant()
+     order by r.is_active desc, array_position('{firing, failed, unknown, clear}', r.state::text), r.name`,
+  );
+  return rows;
+}
+
+/** Makes the usual ones, where there are none of their names. */
+export async function useAlerts(client: Pick<Pool, 'query'>, webhookId?: string): Promise<void> {
+  await client.query('select from howdah.use_alert_rules($1)', [webhookId ?? null]);
+}

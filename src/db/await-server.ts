@@ -1,0 +1,49 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { createClient } from './pool.ts';
+import { faultOf } from './sqlstate.ts';
+
+/** Nobody answers yet, its name is not known yet, it is starting or ending, or has no connection left: all of it may pass. */
+const MAY_PASS =
+  /^(ECONNREFUSED|ECONNRESET|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|57P0[1-3]|53300)$/;
+const PAUSE_MS = 250;
+
+/**
+ * Waits until the server takes a connection, for at most so many seconds, and says once that it does. What waiting cannot mend
+ * (a refused login, a database that is not there) is thrown at once, the rest when the time is over.
+ */
+export async function awaitServer(
+  url: string,
+  seconds: number,
+  talk: (line: string) => void,
+): Promise<void> {
+  const end = performance.now() + seconds * 1000;
+  for (let isFirst = true; ; isFirst = false) {
+    const error = await refusal(url);
+    if (error === undefined) return;
+    if (!MAY_PASS.test(codeOf(error)) || performance.now() >= end) throw error;
+    if (isFirst) {
+      const { host } = new URL(url);
+      talk(`No server takes connections at ${host} yet: waiting for up to ${seconds} s.`);
+    }
+    await pause(PAUSE_MS);
+  }
+}
+
+async function refusal(url: string): Promise<unknown> {
+  const client = createClient({ url, applicationName: 'howdah-start' });
+  client.on('error', () => {});
+  try {
+    await client.connect();
+    return undefined;
+  } catch (error) {
+    return error;
+  } finally {
+    await client.end().catch(() => {});
+  }
+}
+
+/** A name with several addresses is tried at each: what the first said stands for all. */
+function codeOf(error: unknown): string {
+  const [first] = error instanceof AggregateError ? error.errors : [];
+  return faultOf(first ?? error).code;
+}

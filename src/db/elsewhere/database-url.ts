@@ -1,0 +1,45 @@
+import { hostOf } from '../../contracts/host-pattern.ts';
+
+export type Tls = 'disable' | 'require' | 'verify-ca' | 'verify-full';
+
+/** Which database, as whom, and how the connection is kept secret. */
+export type DatabaseUrl = {
+  host: string;
+  port: number;
+  user: string;
+  password: string;
+  database: string;
+  tls: Tls;
+};
+
+const TLS: readonly string[] = ['disable', 'require', 'verify-ca', 'verify-full'] satisfies Tls[];
+
+/**
+ * Reads `postgresql://user:password@host:port/database?sslmode=verify-full`. All parts have to be there: what is not said would
+ * be taken from the environment of this process. Nothing but `sslmode` may be said behind it: other settings name files of this
+ * machine. Gives what is wrong as a sentence that holds no part of the URL.
+ */
+export function parseDatabaseUrl(text: string): DatabaseUrl | string {
+  const url = URL.parse(text.trim());
+  if (!url || !/^postgres(ql)?:$/.test(url.protocol)) {
+    return 'it is no URL that begins with postgresql://';
+  }
+  const place = URL.parse(`http://${url.host}/`);
+  const [user, password, database] = [url.username, url.password, url.pathname.slice(1)].map(plain);
+  if (!place || !url.hostname) return 'it names no host';
+  if (!user || !password) return 'it has to hold a user and a password';
+  if (!database) return 'it names no database';
+  const { sslmode = 'verify-full', ...others } = Object.fromEntries(url.searchParams);
+  if (Object.keys(others).length > 0) return 'of parameters it may have sslmode and no other';
+  if (!TLS.includes(sslmode)) return `its sslmode has to be one of ${TLS.join(', ')}`;
+  const port = url.port === '' ? 5432 : Number(url.port);
+  return { host: hostOf(place), port, user, password, database, tls: sslmode as Tls };
+}
+
+function plain(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return '';
+  }
+}

@@ -1,0 +1,72 @@
+import {
+  type ListResourcesResult,
+  type ReadResourceResult,
+  ResourceNotFoundError,
+} from '@modelcontextprotocol/server';
+import { outlineOf } from '../db/mcp-door.ts';
+import { findExecution, listExecutions, queriesWithin } from '../db/queries.ts';
+import { questionsInTheWay } from '../db/questions.ts';
+import type { Caller } from './caller.ts';
+import { executionOf, executionUri, UUID } from './uris.ts';
+
+const RUNS_PER_PAGE = 50;
+/** Steps shown of a run: the last ones. */
+const MOST_STEPS = 200;
+const MIME_TYPE = 'application/json';
+
+/** The newest runs; the cursor is the last one of the page before. */
+export async function listRuns(caller: Caller, cursor?: string): Promise<ListResourcesResult> {
+  const before = cursor !== undefined && UUID.test(cursor) ? cursor : undefined;
+  const rows = await caller.transact((client) =>
+    listExecutions(queriesWithin(client), { before, limit: RUNS_PER_PAGE + 1 }),
+  );
+  const page = rows.slice(0, RUNS_PER_PAGE);
+  const resources = page.map(({ id, agent, status, input, created_at }) => ({
+    uri: executionUri(id),
+    name: id,
+    title: `${agent}: ${input}`,
+    description: `${status}, begun ${new Date(created_at).toISOString()}`,
+    mimeType: MIME_TYPE,
+  }));
+  const isMore = rows.length > RUNS_PER_PAGE;
+  return { resources, ...(isMore && { nextCursor: page.at(-1)?.id }) };
+}
+
+/** A run as one document. What is not there, or not the caller's to see, is not found. */
+export async function readRun(caller: Caller, uri: string): Promise<ReadResourceResult> {
+  const id = executionOf(uri);
+  const document =
+    id &&
+    (await caller.transact(async (client) => {
+      const db = queriesWithin(client);
+      const run = await findExecution(db, id);
+      if (!run) return undefined;
+      return {
+        id,
+        ...(run.agent !== null ? { agent: run.agent } : { workflow: run.workflow }),
+        version: run.agent_version ?? run.workflow_version,
+        status: run.status,
+        waiting_for: run.waiting_for,
+        input: run.input,
+        input_data: run.input_data,
+        output: run.output,
+        output_data: run.output_data,
+        stop_reason: run.stop_reason,
+        error: run.error,
+        session_id: run.session_id,
+        parent_execution_id: run.parent_execution_id,
+        root_execution_id: run.root_execution_id,
+        tokens_in: Number(run.tokens_in),
+        tokens_out: Number(run.tokens_out),
+        cost: Number(run.cost),
+        step_count: run.step_count,
+        created_at: run.created_at,
+        started_at: run.started_at,
+        completed_at: run.completed_at,
+        questions: await questionsInTheWay(db, id),
+        steps: await outlineOf(client, id, MOST_STEPS),
+      };
+    }));
+  if (!document) throw new ResourceNotFoundError(uri);
+  return { contents: [{ uri, mimeType: MIME_TYPE, text: JSON.stringify(document, null, 2) }] };
+}

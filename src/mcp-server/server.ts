@@ -1,0 +1,132 @@
+import {
+  CLIENT_CAPABILITIES_META_KEY,
+  Server,
+  type ServerContext,
+} from '@modelcontextprotocol/server';
+import { HowdahError } from '../contracts/errors.ts';
+import type { JsonObject } from '../contracts/json.ts';
+import { releaseVersion } from '../package-root.ts';
+import { type Asking, type CallContext, callTool } from './calls.ts';
+import { completed } from './completions.ts';
+import { filledPrompt, promptList } from './prompts.ts';
+import { refusing } from './refusals.ts';
+import { listRuns, readRun } from './resources.ts';
+import type { ToldSession } from './told-session.ts';
+import { listTools } from './tools.ts';
+import { EXECUTION_TEMPLATE } from './uris.ts';
+
+/** What differs from one transport to the other. */
+export type ServerDoor = Omit<CallContext, 'asking' | 'metadata' | 'logLevel'> & {
+  /** What the client asked to be told of, where the revision says that in requests of their own and there is a session to keep it for. */
+  session?: ToldSession | undefined;
+  /** How the client is asked where the SDK does not know whether it can be. */
+  asking?(ctx: ServerContext): Asking;
+  /** Of the run that a call begins. */
+  metadataOf?(ctx: ServerContext): JsonObject;
+};
+
+const INSTRUCTIONS =
+  'Each tool is an agent or a workflow of this server: say what you want in `message`, its answer is the result. Runs are resources, howdah://executions/{id}. A result may say that a run waits for a person: ask him, then call answer_question.';
+
+/** What an elicitation needs of a client: an empty capability stands for forms. */
+export function takesForms(
+  capabilities: { elicitation?: object | undefined } | undefined,
+): boolean {
+  const elicitation = capabilities?.elicitation;
+  return elicitation !== undefined && (!('url' in elicitation) || 'form' in elicitation);
+}
+
+/** What the client says of itself in the request, as the newer revision has it. */
+function claimedIn({ mcpReq }: ServerContext): { elicitation?: object } | undefined {
+  const envelope = mcpReq.envelope as Readonly<Record<string, object>> | undefined;
+  return envelope?.[CLIENT_CAPABILITIES_META_KEY];
+}
+
+/** Agents and workflows as tools, runs as resources, prompts as prompts: as the caller may use and see them now, and nothing kept between requests. */
+export function createMcpServer(door: ServerDoor): Server {
+  const { caller } = door;
+  const server = new Server(
+    { name: 'howdah', title: 'Howdah', version: releaseVersion() },
+    {
+      capabilities: {
+        tools: { listChanged: true },
+        resources: { listChanged: true, subscribe: true },
+        prompts: { listChanged: true },
+        completions: {},
+        logging: {},
+      },
+      instructions: INSTRUCTIONS,
+    },
+  );
+  const asking = (ctx: ServerContext): Asking =>
+    takesForms(claimedIn(ctx) ?? server.getClientCapabilities())
+      ? { by: 'result' }
+      : (door.asking?.(ctx) ?? { by: 'nobody' });
+  server.setRequestHandler('tools/list', ({ params }) =>
+    refusing(caller, () => listTools(caller, params?.cursor)),
+  );
+  server.setRequestHandler('tools/call', ({ params }, ctx) =>
+    callTool(
+      {
+        ...door,
+        asking: asking(ctx),
+        metadata: door.metadataOf?.(ctx) ?? {},
+        logLevel: async () => (await door.session?.logLevel()) ?? null,
+      },
+      params,
+      ctx,
+    ),
+  );
+  server.setRequestHandler('resources/list', ({ params }) =>
+    refusing(caller, () => listRuns(caller, params?.cursor)),
+  );
+  server.setRequestHandler('resources/templates/list', () => ({
+    resourceTemplates: [
+      {
+        uriTemplate: EXECUTION_TEMPLATE,
+        name: 'execution',
+        description: 'A run: what it was asked, what it answered, its steps.',
+        mimeType: 'application/json',
+      },
+    ],
+  }));
+  server.setRequestHandler('resources/read', ({ params }) =>
+    refusing(caller, () => readRun(caller, params.uri)),
+  );
+  server.setRequestHandler('prompts/list', ({ params }) =>
+    refusing(caller, () => promptList(caller, params?.cursor)),
+  );
+  server.setRequestHandler('prompts/get', ({ params }) =>
+    refusing(caller, () => filledPrompt(caller, params.name, params.arguments)),
+  );
+  server.setRequestHandler('completion/complete', ({ params }) =>
+    refusing(caller, () => completed(caller, params)),
+  );
+  hearWishes(server, door);
+  return server;
+}
+
+/** What the client wants to be told of, as older revisions ask for it. */
+function hearWishes(server: Server, { caller, session }: ServerDoor): void {
+  const wish = (of: (session: ToldSession) => Promise<void>) =>
+    refusing(caller, async () => {
+      if (!session) throw sessionless();
+      await of(session);
+      return {};
+    });
+  server.setRequestHandler('logging/setLevel', ({ params }) =>
+    wish((kept) => kept.setLogLevel(params.level)),
+  );
+  server.setRequestHandler('resources/subscribe', ({ params }) =>
+    wish((kept) => kept.subscribe(params.uri)),
+  );
+  server.setRequestHandler('resources/unsubscribe', ({ params }) =>
+    wish((kept) => kept.unsubscribe(params.uri)),
+  );
+}
+
+function sessionless(): HowdahError {
+  return new HowdahError('HWINV', 'nothing is kept for a client without a session', {
+    hint: 'Send the Mcp-Session-Id that initialize has given.',
+  });
+}

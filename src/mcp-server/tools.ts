@@ -1,0 +1,68 @@
+import {
+  type ListToolsResult,
+  ProtocolError,
+  ProtocolErrorCode,
+  type Tool,
+} from '@modelcontextprotocol/server';
+import { HowdahError } from '../contracts/errors.ts';
+import type { JsonObject } from '../contracts/json.ts';
+import { beginRun, mayRun, type OfferedTool, offeredTool, offeredTools } from '../db/mcp-door.ts';
+import { answerTool } from './answer-tool.ts';
+import type { Caller } from './caller.ts';
+
+/** Tools of one page: more than most clients ask for again. */
+const TOOLS_PER_PAGE = 1_000;
+
+/** The agents and workflows that the caller may run, by name; the first page also has the tool that answers. */
+export async function listTools(caller: Caller, cursor?: string): Promise<ListToolsResult> {
+  return caller.transact(async (client) => {
+    const rows = await offeredTools(client, cursor, TOOLS_PER_PAGE + 1);
+    const tools = rows.slice(0, TOOLS_PER_PAGE).map(asTool);
+    if (cursor === undefined && (await mayRun(client))) tools.push(answerTool);
+    const isMore = rows.length > TOOLS_PER_PAGE;
+    return { tools, ...(isMore && { nextCursor: rows[TOOLS_PER_PAGE - 1]?.tool }) };
+  });
+}
+
+function asTool({ tool, kind, name, description, parameters }: OfferedTool): Tool {
+  return {
+    name: tool,
+    title: name,
+    description: description || `The ${kind} ${name}.`,
+    inputSchema: parameters as Tool['inputSchema'],
+  };
+}
+
+/** Begins a run of what the tool stands for; gives its id. Throws `ProtocolError` when there is no such tool, and what the insert is refused with. */
+export async function beginByTool(
+  caller: Caller,
+  name: string,
+  args: JsonObject,
+  metadata: JsonObject,
+): Promise<string> {
+  return caller.transact(async (client) => {
+    const offered = await offeredTool(client, name);
+    if (!offered) throw noTool(name);
+    const { message, input_data: data, ...others } = args;
+    const [other] = Object.keys(others);
+    if (other !== undefined) throw wrong(other, 'is not known', offered);
+    if (typeof message !== 'string') throw wrong('message', 'has to be a text', offered);
+    return beginRun(client, offered, { message, data, metadata });
+  });
+}
+
+function wrong(field: string, what: string, { parameters }: OfferedTool): HowdahError {
+  const known = Object.keys((parameters.properties ?? {}) as JsonObject).join(', ');
+  return new HowdahError('HWINV', `${field} ${what}`, {
+    hint: `The tool takes: ${known}.`,
+    detail: { field },
+  });
+}
+
+function noTool(name: string): ProtocolError {
+  return new ProtocolError(
+    ProtocolErrorCode.InvalidParams,
+    `Unknown tool: ${name.slice(0, 200)}. tools/list has those there are.`,
+    { code: 'HWNTF' },
+  );
+}

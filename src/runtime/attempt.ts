@@ -1,0 +1,70 @@
+import type { ToolDefinition } from '../contracts/definition.ts';
+import type { RunError } from '../contracts/errors.ts';
+import type { JsonObject } from '../contracts/json.ts';
+import type { StepRecord } from '../contracts/step.ts';
+import type { ToolOutcome } from '../contracts/tool.ts';
+import { backOff, triesOf } from './backoff.ts';
+import type { OpenCall } from './calls.ts';
+import { questionAbout } from './question-about.ts';
+import { isCommittedWithItsCall } from './run-tool.ts';
+import { asked, finished } from './tool-steps.ts';
+import { trustOfResult } from './trust.ts';
+import { mayHaveHappened } from './unknown-effect.ts';
+import type { World } from './world.ts';
+
+/** What goes into the log of an attempt that was begun like this. */
+export function resultOf(
+  tool: ToolDefinition,
+  open: OpenCall,
+  outcome: ToolOutcome,
+  { input, annotations, idempotency_key }: StepRecord,
+  started_at: string,
+  world: World,
+): StepRecord {
+  const result: StepRecord = {
+    ...finished(open, tool.name, input ?? null, outcome, started_at, tool.configuration),
+    effect: tool.effect,
+    ...(idempotency_key ? { idempotency_key } : {}),
+    ...(annotations ? { annotations } : {}),
+    trust: trustOfResult(tool, outcome),
+  };
+  return outcome.ok ? result : failedAttempt(tool, open, outcome.error, result, world);
+}
+
+/** An attempt that failed: of unknown effect, worth another one, or the result of the call. */
+function failedAttempt(
+  tool: ToolDefinition,
+  open: OpenCall,
+  error: RunError,
+  result: StepRecord,
+  world: World,
+): StepRecord {
+  if (tool.effect === 'once' && !isCommittedWithItsCall(tool) && mayHaveHappened(tool, error)) {
+    const prompt = `${tool.name} was called and gave no answer (${error.message}). Did the call take effect?`;
+    return {
+      ...asked(questionAbout('effect', tool, open, result.input as JsonObject, prompt)),
+      error,
+    };
+  }
+  const attempt = open.failures.length + 1;
+  if (attempt >= triesOf(error)) {
+    return result;
+  }
+  const delay_ms = backOff(error, attempt, world.random);
+  const not_before = new Date(Date.now() + delay_ms).toISOString();
+  const { kind: _, messages: __, trust: ___, ...attempted } = result; // no model is told
+  return { ...attempted, kind: 'retry', input: { attempt }, output: { delay_ms, not_before } };
+}
+
+/** A limit of ours that refused a call is a guard that has spoken: the log says so. */
+export function guardIn({ kind, name }: ToolDefinition, { error }: StepRecord): StepRecord[] {
+  return kind === 'builtin' && error?.code === 'limit_reached'
+    ? [{ kind: 'guard', name: `${name}_limit`, output: { message: error.message } }]
+    : [];
+}
+
+/** The moment before which no further attempt is made. */
+export function notBeforeOf({ kind, output }: StepRecord): number {
+  const { not_before } = (output ?? {}) as { not_before?: string };
+  return kind === 'retry' && not_before !== undefined ? Date.parse(not_before) : 0;
+}

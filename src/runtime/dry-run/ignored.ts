@@ -1,0 +1,62 @@
+import { isJsonObject, type Json, type JsonObject } from '../../contracts/json.ts';
+import type { Ignored } from '../../contracts/preview.ts';
+import { canonicalJson } from '../../contracts/same-json.ts';
+import type { TableChange, Watched } from '../../db/changes.ts';
+
+/** What differs between two calls over the same rows: it will be another value with the real call, too. */
+export function ignoredIn(first: Watched, second: Watched): Ignored {
+  const others = new Map(second.tables.map((table) => [nameOf(table), table]));
+  const columns = first.tables.flatMap((table): [string, string[]][] => {
+    const name = nameOf(table);
+    if (table.left_out === 'rows') return []; // some of them, and not always the same
+    const differing = columnsThatDiffer(table.after ?? [], others.get(name)?.after ?? []);
+    return differing.length > 0 ? [[name, differing]] : [];
+  });
+  const result = namesThatDiffer(
+    leavesOf(first.value).map(({ pattern, value }) => [pattern, value]),
+    leavesOf(second.value).map(({ pattern, value }) => [pattern, value]),
+  );
+  return { columns: Object.fromEntries(columns), result };
+}
+
+export function nameOf({ schema, name }: TableChange): string {
+  return `${schema}.${name}`;
+}
+
+type Leaf = { path: string; pattern: string; value: Json };
+
+/** Every value of a result that is no list and no object; the pattern is the same for all entries of a list. */
+export function leavesOf(value: Json, path = 'result', pattern = path): Leaf[] {
+  if (Array.isArray(value)) {
+    return value.flatMap((entry, at) => leavesOf(entry, `${path}.${at}`, `${pattern}.*`));
+  }
+  return isJsonObject(value)
+    ? Object.entries(value).flatMap(([key, entry]) =>
+        leavesOf(entry, `${path}.${key}`, `${pattern}.${key}`),
+      )
+    : [{ path, pattern, value }];
+}
+
+function columnsThatDiffer(one: readonly JsonObject[], other: readonly JsonObject[]): string[] {
+  return namesThatDiffer(one.flatMap(Object.entries), other.flatMap(Object.entries));
+}
+
+/** The names whose values are not the same on both sides, in whatever order they come. */
+function namesThatDiffer(
+  one: readonly [name: string, value: Json][],
+  other: readonly [name: string, value: Json][],
+): string[] {
+  const [left, right] = [valuesByName(one), valuesByName(other)];
+  const names = [...new Set([...left.keys(), ...right.keys()])];
+  return names.filter((name) => left.get(name)?.sort().join() !== right.get(name)?.sort().join());
+}
+
+function valuesByName(entries: readonly [name: string, value: Json][]): Map<string, string[]> {
+  const values = new Map<string, string[]>();
+  for (const [name, value] of entries) {
+    const list = values.get(name) ?? [];
+    list.push(canonicalJson(value));
+    values.set(name, list);
+  }
+  return values;
+}

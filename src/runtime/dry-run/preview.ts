@@ -1,0 +1,78 @@
+import type { JsonObject } from '../../contracts/json.ts';
+import type { ChangedRow, ChangedTable, Ignored, Preview } from '../../contracts/preview.ts';
+import { canonicalJson } from '../../contracts/same-json.ts';
+import type { TableChange, Watched } from '../../db/changes.ts';
+import { shorten } from '../shorten.ts';
+import { changedRows } from './changed-rows.ts';
+import { nameOf } from './ignored.ts';
+
+const MOST_ROWS = 20;
+const MOST_BYTES = 32_768;
+const VALUE_CHARACTERS = 200;
+const RESULT_CHARACTERS = 2_000;
+
+/** What a person is shown of a call that was tried: so much as can be read. */
+export function previewOf(watched: Watched, ignored: Ignored): Preview {
+  let room = MOST_BYTES;
+  const tables = watched.tables.map((table): ChangedTable => {
+    const rows: ChangedRow[] = [];
+    const all = changedRows(table).sort(inOrder);
+    for (const row of all.slice(0, MOST_ROWS).map(short)) {
+      room -= Buffer.byteLength(JSON.stringify(row));
+      if (room < 0) break;
+      rows.push(row);
+    }
+    return { ...countsOf(table, all), rows, more_rows: all.length - rows.length };
+  });
+  return {
+    result: shorten(JSON.stringify(watched.value), RESULT_CHARACTERS),
+    tables,
+    altered: watched.altered,
+    new_each_time: [
+      ...Object.entries(ignored.columns).flatMap(([table, columns]) =>
+        columns.map((column) => `${table}.${column}`),
+      ),
+      ...ignored.result,
+    ],
+  };
+}
+
+/** By the rows themselves where all of them are known, else as Postgres counts. */
+function countsOf(
+  table: TableChange,
+  rows: readonly ChangedRow[],
+): Omit<ChangedTable, 'rows' | 'more_rows'> {
+  const { inserted, updated, deleted } = table;
+  const isHidden = table.has_policies && rows.length < inserted + updated + deleted;
+  const left_out = table.left_out ?? (isHidden ? 'rights' : undefined);
+  const name = { table: nameOf(table) };
+  if (left_out || table.key.length === 0) {
+    return { ...name, inserted, updated, deleted, ...(left_out ? { left_out } : {}) };
+  }
+  const count = (fits: (row: ChangedRow) => unknown) => rows.filter(fits).length;
+  return {
+    ...name,
+    inserted: count(({ before }) => !before),
+    updated: count(({ before, after }) => before && after),
+    deleted: count(({ after }) => !after),
+  };
+}
+
+function inOrder(one: ChangedRow, other: ChangedRow): number {
+  const [left, right] = [one, other].map(({ before, after }) => canonicalJson(before ?? after));
+  return (left as string) < (right as string) ? -1 : 1;
+}
+
+function short(row: ChangedRow): ChangedRow {
+  const shortRow = (values: JsonObject): JsonObject =>
+    Object.fromEntries(
+      Object.entries(values).map(([name, value]) => {
+        const text = typeof value === 'string' ? value : JSON.stringify(value);
+        return [name, text.length > VALUE_CHARACTERS ? shorten(text, VALUE_CHARACTERS) : value];
+      }),
+    );
+  return {
+    ...(row.before ? { before: shortRow(row.before) } : {}),
+    ...(row.after ? { after: shortRow(row.after) } : {}),
+  };
+}

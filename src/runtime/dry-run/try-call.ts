@@ -1,0 +1,42 @@
+import type { ToolDefinition } from '../../contracts/definition.ts';
+import type { Outcome } from '../../contracts/errors.ts';
+import type { JsonObject } from '../../contracts/json.ts';
+import type { DryRun, Preview } from '../../contracts/preview.ts';
+import { canBeUndone, dryRuns } from '../../db/dry-run.ts';
+import type { HeldRun } from '../held-run.ts';
+import { sqlCall } from '../run-tool.ts';
+import type { World } from '../world.ts';
+import { digestOf } from './digest.ts';
+import { ignoredIn } from './ignored.ts';
+import { previewOf } from './preview.ts';
+
+/** What is shown of a call that was tried, and by what it will be known to be the same. */
+export type Tried = { preview: Preview; dryRun: DryRun };
+
+/**
+ * What a call would do, found out by making and undoing it. Undefined where that says nothing: of tools that are no function
+ * of the database, that are set not to be tried or cannot be undone, and where hooks may still change the call.
+ */
+export async function tryCall(
+  tool: ToolDefinition,
+  args: JsonObject,
+  run: HeldRun,
+  world: World,
+): Promise<Outcome<Tried> | undefined> {
+  const isTried = tool.kind === 'sql' && tool.configuration.dry_run !== false;
+  if (!isTried || world.standIn || run.hooks?.hear('tool_before')) {
+    return undefined;
+  }
+  const call = sqlCall(tool, args, run);
+  if (!(await canBeUndone(world.sqlToolPool, call.fn))) {
+    return undefined;
+  }
+  const tried = await dryRuns(world.sqlToolPool, call);
+  if (!tried.ok) {
+    return tried;
+  }
+  const [first, second] = tried.value;
+  const ignored = ignoredIn(first, second);
+  const dryRun = { digest: digestOf(first, ignored), ignored, arguments: args };
+  return { ok: true, value: { preview: previewOf(first, ignored), dryRun } };
+}

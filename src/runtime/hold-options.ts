@@ -1,0 +1,22 @@
+import type { AgentDefinition } from '../contracts/definition.ts';
+import type { RunObserver } from '../contracts/run-observer.ts';
+import type { TokenPiece } from '../contracts/step.ts';
+import type { ClaimedRun } from '../db/runs.ts';
+import type { Committer } from './committer.ts';
+import type { RunHooks } from './hooks/run-hooks.ts';
+import type { Ownership } from './ownership.ts';
+
+/** What a run is held with. */
+export type HoldOptions = {
+  claimed: ClaimedRun;
+  definition: AgentDefinition;
+  committer: Committer;
+  hooks?: RunHooks | undefined;
+  ownership: Ownership;
+  /** Who looks at it, for metrics, logs and traces. */
+  observer?: RunObserver | undefined;
+  /** Called after every commit of a run that somebody watches. */
+  announce(id: string): void;
+  /** Called with the pieces of a streaming answer of such a run. */
+  stream(piece: TokenPiece): void;
+};

@@ -1,0 +1,48 @@
+import type { ExportedStep } from '../../contracts/exported-run.ts';
+import { isJsonObject, type Json, type JsonObject } from '../../contracts/json.ts';
+import type { NewQuestion, StepKind } from '../../contracts/step.ts';
+import type { Filtered } from '../../db/output-filters.ts';
+import { BLOCKED, FILTERED } from '../look-through.ts';
+import type { RunRecord } from './record.ts';
+
+/** The steps that say with what a call was made, or asked about. */
+const MADE: readonly StepKind[] = ['tool', 'question', 'child_started'];
+
+/** What filters left of an answer or a call, which is what was recorded: the guard behind it says what they found. */
+export function letOutAgain(
+  { run, steps }: RunRecord,
+  position: number,
+  value: Json,
+  callId: string | undefined,
+): Filtered {
+  const behind = steps.slice(position);
+  if (!callId) {
+    return { value, ...foundBy(behind.slice(1, 2).filter(({ call_id }) => call_id === null)) };
+  }
+  const own = behind.filter(({ call_id }) => call_id === callId);
+  const [made, ...after] = own.slice(own.findIndex(({ kind }) => MADE.includes(kind)));
+  const end = after.findIndex(({ kind }) => kind !== 'guard');
+  const found = foundBy(end < 0 ? after : after.slice(0, end));
+  const isRedacted = found.hits.length > 0 && made !== undefined;
+  return { value: isRedacted ? recorded(made, run.questions) : value, ...found };
+}
+
+function foundBy(guards: readonly ExportedStep[]): Pick<Filtered, 'hits' | 'place'> {
+  const guard = guards.find(
+    ({ kind, name }) => kind === 'guard' && (name === FILTERED || name === BLOCKED),
+  );
+  const { hits = [], place = null } = (guard?.output ?? {}) as Partial<Filtered>;
+  return { hits, place };
+}
+
+/** With what it was made, or asked about. */
+function recorded({ kind, input }: ExportedStep, questions: RunRecord['run']['questions']): Json {
+  const { question_id } = isJsonObject(input) ? input : {};
+  const asked = questions.find(({ id }) => id === question_id);
+  if (kind !== 'question' || !asked) {
+    return input;
+  }
+  const { prompt, options, tool_call } = asked as unknown as NewQuestion;
+  const args = (tool_call as JsonObject | undefined)?.arguments ?? null;
+  return asked.kind === 'approval' ? args : { prompt, options: options ?? null, arguments: args };
+}

@@ -1,0 +1,17 @@
+import type { ObserveRun } from '../contracts/run-observer.ts';
+import type { TokenPiece } from '../contracts/step.ts';
+import type { Pool } from '../db/pool.ts';
+import type { World } from './world.ts';
+
+/** What a worker's runtime works with, and whom it tells. */
+export type RuntimeOptions = {
+  pool: Pool;
+  world: World;
+  /** Runs in flight at once; a wake-up beyond it waits. */
+  capacity: number;
+  announce(executionId: string): void;
+  stream(piece: TokenPiece): void;
+  onError(error: unknown, executionId: string, tenantId: string): void;
+  /** Looks at the runs that are held. */
+  observe?: ObserveRun | undefined;
+};

@@ -1,0 +1,50 @@
+import type { Outcome, RunError } from '../contracts/errors.ts';
+import type { JsonObject } from '../contracts/json.ts';
+import type { ModelAnswer, ModelRequest } from '../contracts/model.ts';
+import { deadline } from './deadline.ts';
+import type { HeldRun } from './held-run.ts';
+import type { World } from './world.ts';
+
+/** What a model is asked within a call, and what the log tells of it. */
+export type Asked = Pick<ModelRequest, 'model' | 'messages' | 'output_schema'> & {
+  input: JsonObject;
+  told(answer: ModelAnswer): JsonObject;
+};
+
+/** Asks a model without tools, for a call. The answer is in the log, and its price in the budget, before anybody has it. */
+export async function askSecondModel(
+  { model, messages, output_schema, input, told }: Asked,
+  signal: AbortSignal,
+  call_id: string,
+  run: HeldRun,
+  world: World,
+): Promise<Outcome<ModelAnswer>> {
+  if (run.state.exhausted || run.isOverQuota) {
+    const used = run.state.exhausted ?? 'a quota';
+    return no('limit_reached', `the run may not ask a model any more: ${used} is used up`);
+  }
+  const started_at = new Date().toISOString();
+  const found = world.provider(model, run.context.tenant_id);
+  if (!found.ok) return found;
+  const time = deadline(signal, run.timeLeft);
+  const outcome = await found.value
+    .generate({ model, messages, tools: [], output_schema }, { signal: time.signal })
+    .finally(() => time.clear());
+  if (run.abort.signal.aborted || !run.isHeld || !outcome.ok) {
+    return outcome.ok ? no('cancelled', 'the run was cancelled') : outcome;
+  }
+  const { finish_reason, usage } = outcome.value;
+  const step = { kind: 'model', name: model.name, model_id: model.id, call_id } as const;
+  const output = { finish_reason, ...told(outcome.value) };
+  await run.commit([{ ...step, input, output, ...usage, started_at }]);
+  if (!run.isHeld) {
+    return no('cancelled', 'another worker owns this run'); // it is not in the log
+  }
+  return finish_reason === 'content_filter'
+    ? no('content_filtered', "the answer was withheld by its provider's content filter")
+    : outcome;
+}
+
+function no(code: RunError['code'], message: string): { ok: false; error: RunError } {
+  return { ok: false, error: { code, message, retryable: false } };
+}

@@ -1,0 +1,233 @@
+import { isJsonObject, type Json, type JsonObject } from '../../contracts/json.ts';
+import { isHeader } from '../../tools/http-request/headers.ts';
+import type { ArgumentPlace } from '../../tools/http-tool.ts';
+import type { OpenApi } from './document.ts';
+import { Schemas } from './schema.ts';
+
+/** Names models may give arguments, whoever serves them. */
+const ARGUMENT = /^[A-Za-z0-9_.-]{1,64}$/;
+/** Of a request's framing, or said by others: no arguments. */
+const OURS =
+  /^(accept|content-type|authorization|host|connection|content-length|transfer-encoding|te|trailer|upgrade|expect|keep-alive|accept-encoding|cookie2?|proxy-.*)$/i;
+/** A body whose schema says no more than these is its properties. */
+const PLAIN = new Set([
+  'type',
+  'properties',
+  'required',
+  'title',
+  'description',
+  'additionalProperties',
+  'example',
+  'examples',
+]);
+
+export type Place = Required<Pick<ArgumentPlace, 'in' | 'name'>> &
+  Omit<ArgumentPlace, 'in' | 'name'>;
+export type Argument = Place & { argument: string; schema: Json; required: boolean };
+
+/** What an operation is called with; undefined where it needs something that no request of a tool can have. */
+export type Arguments = {
+  list: Argument[];
+  defs: JsonObject;
+  /** The argument that is the whole body. */
+  body?: string;
+  content_type?: string;
+};
+
+type Located = { value: JsonObject; pointer: string };
+
+export function argumentsOf(
+  openApi: OpenApi,
+  path: Located,
+  operation: Located,
+): Arguments | undefined {
+  const schemas = new Schemas(openApi, operation.pointer);
+  const all = new Map<string, Argument>();
+  for (const { value, pointer } of [path, operation]) {
+    for (const [index, one] of listOf(value.parameters).entries()) {
+      const place = `${pointer}/parameters/${index}`;
+      const parameter = openApi.resolve(one, place);
+      const problem = parameter
+        ? problemOf(parameter.value)
+        : 'a reference that leads out of this file, or nowhere';
+      if (parameter && !problem) {
+        const argument = argumentOf(parameter.value, schemas);
+        all.set(`${argument.in} ${argument.name}`, argument);
+      } else if (parameter?.value.required === true || !parameter) {
+        openApi.note(
+          place,
+          `${callOf(operation)} is left out: it needs ${parameter ? `${String(parameter.value.name)}, ` : ''}${problem}`,
+        );
+        return undefined;
+      } else if (problem !== IGNORED) {
+        openApi.note(place, `${String(parameter.value.name)} is left out: ${problem}`);
+      }
+    }
+  }
+  const body = bodyOf(openApi, operation, schemas);
+  if (body === undefined) return undefined;
+  const list = distinct([...all.values(), ...body.list]);
+  const whole = list.find(({ isBody }) => isBody)?.argument;
+  return {
+    list: list.map(({ isBody: _, ...argument }) => argument),
+    defs: schemas.defs,
+    ...(whole !== undefined && { body: whole }),
+    ...(body.content_type !== undefined && { content_type: body.content_type }),
+  };
+}
+
+const IGNORED = 'ignored';
+
+function problemOf(parameter: JsonObject): string | undefined {
+  const { name, in: place, style, content } = parameter;
+  if (typeof name !== 'string' || name === '') return 'a parameter without a name';
+  if (place === 'header' && OURS.test(name))
+    return parameter.required === true && /^cookie/i.test(name) ? 'a cookie' : IGNORED;
+  if (place === 'header' && !isHeader(name, ''))
+    return 'which is no name of a header that may be sent';
+  if (place === 'cookie') return 'a cookie, which no request has';
+  if (!['path', 'query', 'header'].includes(String(place)))
+    return `in: ${String(place)}, which is no place`;
+  if (content !== undefined) return 'a parameter written as a document of its own (content)';
+  const styles =
+    place === 'query' ? ['form', 'spaceDelimited', 'pipeDelimited', 'deepObject'] : ['simple'];
+  return style === undefined || styles.includes(String(style))
+    ? undefined
+    : `style ${String(style)}`;
+}
+
+function argumentOf(parameter: JsonObject, schemas: Schemas): Argument {
+  const { name, in: place, style, explode, description, deprecated } = parameter;
+  const schema = schemas.take(parameter.schema);
+  const told =
+    typeof description === 'string' && isJsonObject(schema) && schema.description === undefined
+      ? { description: schemas.told(description), ...(deprecated === true && { deprecated }) }
+      : {};
+  const written =
+    place === 'query' && style !== undefined && style !== 'form'
+      ? { style: style as 'deepObject' }
+      : {};
+  const isSplit = explode === ((style ?? 'form') === 'form');
+  return {
+    argument: String(name),
+    name: String(name),
+    in: place as 'query',
+    ...written,
+    ...(place === 'query' && typeof explode === 'boolean' && !isSplit && { explode }),
+    required: parameter.required === true || place === 'path',
+    schema: isJsonObject(schema) ? { ...schema, ...told } : schema,
+  };
+}
+
+type Found = Argument & { isBody?: boolean };
+
+function bodyOf(
+  openApi: OpenApi,
+  operation: Located,
+  schemas: Schemas,
+): { list: Found[]; content_type?: string } | undefined {
+  const given = operation.value.requestBody;
+  if (given === undefined || ['get', 'head'].includes(operation.pointer.split('/').at(-1) ?? ''))
+    return { list: [] };
+  const pointer = `${operation.pointer}/requestBody`;
+  const body = openApi.resolve(given, pointer);
+  const contents =
+    body && isJsonObject(body.value.content ?? null) ? (body.value.content as JsonObject) : {};
+  const type = typeOf(Object.keys(contents));
+  const isNeeded = body?.value.required === true;
+  if (!body || type === undefined) {
+    const kinds = Object.keys(contents).join(', ') || 'nothing that can be read';
+    openApi.note(
+      pointer,
+      isNeeded || !body
+        ? `${callOf(operation)} is left out: its body is ${kinds}`
+        : `the body of ${callOf(operation)} is left out: it is ${kinds}`,
+    );
+    return isNeeded || !body ? undefined : { list: [] };
+  }
+  const media = openApi.resolve(contents[type], `${body.pointer}/content`)?.value ?? {};
+  const content_type = /^application\/json\b/.test(type)
+    ? {}
+    : { content_type: type.split(';')[0] as string };
+  const properties = isNeeded ? propertiesOf(openApi, media.schema, schemas) : undefined;
+  if (properties) return { list: properties, ...content_type };
+  const schema = schemas.take(media.schema);
+  const description = body.value.description;
+  const told =
+    typeof description === 'string' && isJsonObject(schema)
+      ? { ...schema, description: schemas.told(description) }
+      : schema;
+  const whole = {
+    argument: 'body',
+    name: 'body',
+    in: 'body' as const,
+    required: isNeeded,
+    schema: told,
+    isBody: true,
+  };
+  return { list: [whole], ...content_type };
+}
+
+/** JSON before a form before plain text. */
+function typeOf(types: readonly string[]): string | undefined {
+  const kinds = [
+    /^application\/json\b/i,
+    /^application\/[\w.+-]+\+json\b/i,
+    /^application\/x-www-form-urlencoded\b/i,
+    /^text\/plain\b/i,
+  ];
+  return kinds
+    .map((kind) => types.find((type) => kind.test(type)))
+    .find((type) => type !== undefined);
+}
+
+/** A body that is an object and nothing more is its properties, each an argument: models call those best. */
+function propertiesOf(
+  openApi: OpenApi,
+  schema: Json | undefined,
+  schemas: Schemas,
+): Found[] | undefined {
+  const found = openApi.resolve(schema, '');
+  const { value } = found ?? {};
+  if (!value || !isJsonObject(value.properties ?? null)) return undefined;
+  const names = Object.keys(value.properties as JsonObject);
+  const isPlain = Object.keys(value).every((key) => PLAIN.has(key) || key.startsWith('x-'));
+  const isClosed = value.additionalProperties === undefined || value.additionalProperties === false;
+  if (!isPlain || !isClosed || names.length === 0 || names.some((name) => !ARGUMENT.test(name)))
+    return undefined;
+  const required = listOf(value.required);
+  return Object.entries(value.properties as JsonObject)
+    .filter(([, one]) => openApi.resolve(one, '')?.value.readOnly !== true)
+    .map(([name, one]) => ({
+      argument: name,
+      name,
+      in: 'body' as const,
+      required: required.includes(name),
+      schema: schemas.take(one),
+    }));
+}
+
+/** Two of a name, in the path and in the query say, are told apart by where they go. */
+function distinct(list: readonly Found[]): Found[] {
+  const taken = new Set<string>();
+  return list.map((one) => {
+    const plain = ARGUMENT.test(one.argument)
+      ? one.argument
+      : one.argument.replace(/[^A-Za-z0-9_.-]+/g, '_').slice(0, 60) || 'argument';
+    let argument = taken.has(plain) ? `${one.in}_${plain}`.slice(0, 64) : plain;
+    for (let count = 2; taken.has(argument); count += 1)
+      argument = `${plain.slice(0, 60)}_${count}`;
+    taken.add(argument);
+    return { ...one, argument };
+  });
+}
+
+function listOf(value: Json | undefined): Json[] {
+  return Array.isArray(value) ? value : [];
+}
+
+/** `POST /pets`, by where the operation stands. */
+export function callOf({ pointer }: Located): string {
+  const [, path = '', method = ''] = pointer.split('/').slice(1);
+  return `${method.toUpperCase()} ${path.replaceAll('~1', '/').replaceAll('~0', '~')}`;
+}

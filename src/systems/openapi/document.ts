@@ -1,0 +1,114 @@
+import { isJsonObject, type Json, type JsonObject } from '../../contracts/json.ts';
+import { type Fault, fromPointer } from '../fault.ts';
+import { type ReadFile, readFile } from '../read-file.ts';
+
+/** The largest descriptions in use have 12 MB. */
+export const MAX_OPENAPI_BYTES = 16 * 1024 * 1024;
+const MAX_HOPS = 50;
+/** Marks of format, private characters and controls; but the joiners that emoji and some scripts are written with. */
+const HIDDEN = /(?![\u200c\u200d])[\p{Cf}\p{Co}]|(?![\t\n\r])\p{Cc}/gu;
+
+/** The JSON pointer of a reference within its document; undefined where it leads elsewhere, or is none. */
+export function pointerOf($ref: string): string | undefined {
+  if (!$ref.startsWith('#')) return undefined;
+  try {
+    return decodeURIComponent($ref.slice(1));
+  } catch {
+    return undefined;
+  }
+}
+
+/** Something of the description that has no counterpart, and where it stands. */
+export type Note = { file: string; line: number; column: number; message: string };
+
+/** An OpenAPI description, with where everything in it stands. */
+export class OpenApi {
+  readonly name: string;
+  readonly root: JsonObject;
+  readonly notes: Note[] = [];
+  readonly faults: Fault[] = [];
+  readonly #read: ReadFile;
+
+  constructor(name: string, text: string) {
+    this.name = name;
+    this.#read = readFile(text, { isJson: /^\s*\{/.test(text), maxBytes: MAX_OPENAPI_BYTES });
+    this.faults.push(...this.#read.faults);
+    const document = (this.#read.document ?? {}) as Json;
+    this.root = isJsonObject(document) ? document : {};
+    if (this.faults.length === 0) this.#refuseOthers();
+  }
+
+  /** Dialect of its schemas: 3.0 has one of its own, later versions that of JSON Schema. */
+  get isOlder(): boolean {
+    return String(this.root.openapi).startsWith('3.0');
+  }
+
+  note(pointer: string, message: string): void {
+    this.notes.push({ file: this.name, ...this.#read.locate(pointer), message });
+  }
+
+  fault(pointer: string, message: string, hint?: string): void {
+    const place = this.#read.locate(pointer);
+    this.faults.push({ ...place, path: pointer, message, code: 'HWINV', ...(hint && { hint }) });
+  }
+
+  /**
+   * What stands there, behind all references, and where that is. Undefined where it is no object; a reference into another
+   * file is never followed.
+   */
+  resolve(
+    value: Json | undefined,
+    pointer: string,
+  ): { value: JsonObject; pointer: string } | undefined {
+    let at = { value, pointer };
+    for (let hops = 0; isJsonObject(at.value ?? null); hops += 1) {
+      const object = at.value as JsonObject;
+      if (typeof object.$ref !== 'string') return { value: object, pointer: at.pointer };
+      const next = pointerOf(object.$ref);
+      if (next === undefined || hops === MAX_HOPS) return undefined;
+      at = { value: this.at(next), pointer: next };
+    }
+    return undefined;
+  }
+
+  /** What a JSON pointer points to. */
+  at(pointer: string): Json | undefined {
+    let value: Json | undefined = this.root;
+    for (const part of fromPointer(pointer)) {
+      if (Array.isArray(value)) value = value[Number(part)];
+      else
+        value =
+          isJsonObject(value ?? null) && Object.hasOwn(value as JsonObject, part)
+            ? (value as JsonObject)[part]
+            : undefined;
+    }
+    return value;
+  }
+
+  /** Of characters a reader does not see, which could tell a model what nobody has read, a text is freed, and that is told of. */
+  visible(text: string, pointer: string, what: string): string {
+    const plain = text.replace(HIDDEN, '');
+    if (plain !== text)
+      this.note(pointer, `of ${what} are left out the characters that a reader does not see`);
+    return plain;
+  }
+
+  #refuseOthers(): void {
+    const { openapi, swagger, paths } = this.root;
+    if (/^3\.[01](\.|$)/.test(String(openapi))) {
+      if (!isJsonObject(paths ?? null))
+        this.fault('/paths', 'paths is missing: there are no operations');
+    } else if (swagger !== undefined) {
+      this.fault(
+        '/swagger',
+        `this is Swagger ${String(swagger)}, and OpenAPI 3.0 or 3.1 is read`,
+        'Convert it first.',
+      );
+    } else {
+      this.fault(
+        '/openapi',
+        'openapi is not 3.0.x or 3.1.x: this is no OpenAPI description that is read',
+      );
+    }
+  }
+}

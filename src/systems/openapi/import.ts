@@ -1,0 +1,153 @@
+import { HowdahError } from '../../contracts/errors.ts';
+import { isJsonObject, type JsonObject } from '../../contracts/json.ts';
+import { faultLine } from '../fault.ts';
+import { nearestTo } from '../shape.ts';
+import { callOf } from './arguments.ts';
+import { type Note, OpenApi } from './document.ts';
+import type { NeededSecret } from './security.ts';
+import {
+  type ImportedTool,
+  type Operation,
+  operationsOf,
+  type ToolOptions,
+  toolOf,
+} from './tool.ts';
+
+export type OpenApiOptions = {
+  /** What the system is called; else as the description, in lower case. */
+  name?: string | undefined;
+  /** Before the name of each tool. */
+  prefix?: string | undefined;
+  /** Of the operations only these, by the names of their tools without prefix; `*` stands for anything. */
+  only?: readonly string[] | undefined;
+  /** Names of secrets by security scheme. */
+  secrets?: Readonly<Record<string, string>> | undefined;
+  approval?: boolean | undefined;
+} & Pick<ToolOptions, 'server' | 'source'>;
+
+export type ImportedApi = {
+  /** An agent system file that has the tools. */
+  document: JsonObject;
+  /** What could not be carried over, or not quite. */
+  notes: Note[];
+  /** Secrets that requests are sent with. */
+  secrets: NeededSecret[];
+};
+
+/**
+ * An agent system of tools, one for each operation of an OpenAPI description. Throws one error for all that is wrong with the
+ * description (`detail.faults`), and `EUSAGE` for what was asked of it; what has no counterpart is a note.
+ */
+export function importOpenApi(
+  file: string,
+  text: string,
+  options: OpenApiOptions = {},
+): ImportedApi {
+  const openApi = new OpenApi(file, text);
+  refuseFaults(openApi);
+  const name = options.name ?? nameOf(openApi);
+  const secretName = (scheme: string) =>
+    options.secrets?.[scheme] ?? asSecretName(`${name}_${scheme}`);
+  const operations = chosen(operationsOf(openApi, ''), options.only);
+  const prefix = options.prefix ?? '';
+  const tools = operations.flatMap((one): ImportedTool[] => {
+    const named = { ...one, name: `${prefix}${one.name}`.slice(0, 64) };
+    const tool = toolOf(openApi, named, {
+      ...options,
+      approval: options.approval ?? true,
+      secretName,
+    });
+    return tool ? [tool] : [];
+  });
+  for (const [at, tool] of tools.entries()) {
+    const first = tools.findIndex((other) => other.name === tool.name);
+    if (first === at) continue;
+    const other = callOf({ value: {}, pointer: tools[first]?.pointer ?? '' });
+    openApi.fault(
+      `${tool.pointer}/operationId`,
+      `${tool.name} is the name of ${other} already`,
+      'Take one of them: --only',
+    );
+  }
+  refuseFaults(openApi);
+  if (tools.length === 0) refuseNone(openApi);
+  const needed = new Map(
+    tools.flatMap((tool) => tool.needed).map((one) => [`${one.secret_name} ${one.host}`, one]),
+  );
+  return {
+    document: {
+      version: 'v1',
+      name,
+      ...titled(openApi),
+      tools: Object.fromEntries(tools.map((tool) => [tool.name, tool.entry])),
+    },
+    notes: openApi.notes,
+    secrets: [...needed.values()],
+  };
+}
+
+function refuseFaults({ name, faults }: OpenApi): void {
+  if (faults.length === 0) return;
+  const lines = faults.map((fault) => faultLine(name, fault));
+  throw new HowdahError('HWINV', `nothing was imported: ${lines.join('\n')}`, {
+    hint:
+      faults.find(({ hint }) => hint)?.hint ??
+      'OpenAPI 3.0 and 3.1 are read: https://spec.openapis.org/oas/',
+    detail: { faults: faults.map((fault) => ({ file: name, ...fault })) },
+  });
+}
+
+/** An import of nothing would be a system of nothing, and with --prune the end of the tools before. */
+function refuseNone(openApi: OpenApi): void {
+  const why = openApi.notes.map((note) => faultLine(openApi.name, { ...note, path: '', code: '' }));
+  throw new HowdahError(
+    'HWINV',
+    ['nothing was imported: there is no operation that can be a tool', ...why].join('\n'),
+    { hint: 'Operations stand below paths, by path and method.', detail: { notes: openApi.notes } },
+  );
+}
+
+function chosen(
+  operations: readonly Operation[],
+  only: readonly string[] | undefined,
+): Operation[] {
+  if (only === undefined) return [...operations];
+  const patterns = only.map((text) => ({ text, pattern: patternOf(text) }));
+  const names = operations.map(({ name }) => name);
+  const strange = patterns.find(({ pattern }) => !names.some((name) => pattern.test(name)));
+  if (strange) {
+    const nearest = nearestTo(strange.text, names);
+    const meant = nearest ? `, did you mean ${nearest}?` : '';
+    throw new HowdahError('EUSAGE', `--only ${strange.text}: there is no such operation${meant}`, {
+      hint: `There are: ${names.slice(0, 12).join(', ')}${names.length > 12 ? ` and ${names.length - 12} more` : ''}.`,
+    });
+  }
+  return operations.filter(({ name }) => patterns.some(({ pattern }) => pattern.test(name)));
+}
+
+function patternOf(text: string): RegExp {
+  const parts = text.split('*').map((part) => part.replace(/[^A-Za-z0-9_]/g, '\\$&'));
+  return new RegExp(`^${parts.join('.*')}$`);
+}
+
+function nameOf({ root, name }: OpenApi): string {
+  const { title } = (isJsonObject(root.info ?? null) ? root.info : {}) as { title?: unknown };
+  const words = (typeof title === 'string' ? title : name).toLowerCase().normalize('NFKD');
+  return (
+    words
+      .replace(/[^a-z0-9]+/g, '-')
+      .replace(/^-+|-+$/g, '')
+      .slice(0, 100) || 'api'
+  );
+}
+
+function titled({ root }: OpenApi): { description?: string } {
+  const { title, version } = (isJsonObject(root.info ?? null) ? root.info : {}) as JsonObject;
+  return typeof title === 'string'
+    ? { description: `${title} ${String(version ?? '')}`.trim() }
+    : {};
+}
+
+function asSecretName(text: string): string {
+  return text.replace(/[^A-Za-z0-9_.-]+/g, '_').slice(0, 100);
+}

@@ -1,0 +1,129 @@
+import { isJsonObject, type Json, type JsonObject } from '../../contracts/json.ts';
+import { fromPointer } from '../fault.ts';
+import { type OpenApi, pointerOf } from './document.ts';
+
+/** Of a schema, what tells nothing of what may be sent; examples may hold keys, too. */
+const LEFT_OUT = new Set([
+  'example',
+  'examples',
+  'xml',
+  'externalDocs',
+  'discriminator',
+  '$schema',
+  '$id',
+  '$anchor',
+  '$comment',
+]);
+const BY_NAME = new Set([
+  'properties',
+  'patternProperties',
+  '$defs',
+  'definitions',
+  'dependentSchemas',
+]);
+const AS_IT_IS = new Set(['enum', 'const', 'default', 'required', 'type']);
+
+/** Schemas of one tool: what they refer to is kept once, below `$defs`, so that what refers to itself stays finite. */
+export class Schemas {
+  readonly #openApi: OpenApi;
+  readonly #names = new Map<string, string>();
+  readonly #elsewhere = new Set<string>();
+  readonly #pointer: string;
+  readonly defs: JsonObject = {};
+
+  /** `pointer`: the operation, at which it is told what cannot be carried over. */
+  constructor(openApi: OpenApi, pointer: string) {
+    this.#openApi = openApi;
+    this.#pointer = pointer;
+  }
+
+  /** A schema of the description as JSON Schema 2020-12. */
+  take(schema: Json | undefined): Json {
+    if (Array.isArray(schema)) return schema.map((one) => this.take(one));
+    if (!isJsonObject(schema ?? null)) return typeof schema === 'boolean' ? schema : {};
+    const { $ref, ...rest } = schema as JsonObject;
+    const own = this.#converted(rest);
+    if (typeof $ref !== 'string') return own;
+    const name = this.#named($ref);
+    return name === undefined ? own : { $ref: `#/$defs/${name}`, ...own };
+  }
+
+  /** What is said of a parameter. */
+  told(description: string): string {
+    return this.#openApi.visible(description, this.#pointer, 'the description of a parameter');
+  }
+
+  #named($ref: string): string | undefined {
+    const pointer = pointerOf($ref);
+    if (pointer === undefined) {
+      if (!this.#elsewhere.has($ref)) {
+        const told = JSON.stringify($ref.slice(0, 200));
+        this.#openApi.note(
+          this.#pointer,
+          `anything is taken for ${told}, which leads out of this file`,
+        );
+      }
+      this.#elsewhere.add($ref);
+      return undefined;
+    }
+    const known = this.#names.get(pointer);
+    if (known) return known;
+    const found = this.#openApi.at(pointer);
+    if (found === undefined) {
+      this.#openApi.fault(pointer, `there is nothing at ${$ref}`);
+      return undefined;
+    }
+    const base = (fromPointer(pointer).at(-1) ?? 'root').replace(/[^A-Za-z0-9_.-]/g, '_');
+    const taken = new Set(this.#names.values());
+    let name = base;
+    for (let count = 2; taken.has(name); count += 1) name = `${base}_${count}`;
+    this.#names.set(pointer, name);
+    this.defs[name] = this.take(found);
+    return name;
+  }
+
+  #converted(schema: JsonObject): JsonObject {
+    const kept = Object.entries(schema).filter(
+      ([key]) => !LEFT_OUT.has(key) && !key.startsWith('x-'),
+    );
+    const converted = Object.fromEntries(
+      kept.map(([key, value]) => [key, this.#keyword(key, value)]),
+    );
+    const { required, ...rest } = converted;
+    const sound = Array.isArray(required) ? converted : (rest as JsonObject);
+    return this.#openApi.isOlder ? fromOlder(sound) : sound;
+  }
+
+  #keyword(key: string, value: Json): Json {
+    if (AS_IT_IS.has(key)) return value;
+    if (key === 'description' && typeof value === 'string') return this.told(value);
+    if (BY_NAME.has(key) && isJsonObject(value)) {
+      return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, this.take(one)]));
+    }
+    return Array.isArray(value) || isJsonObject(value) ? this.take(value) : value;
+  }
+}
+
+/** OpenAPI 3.0 says three things otherwise than JSON Schema. */
+function fromOlder(schema: JsonObject): JsonObject {
+  const { nullable, exclusiveMinimum, exclusiveMaximum, ...rest } = schema;
+  const limits = {
+    ...bound('exclusiveMinimum', exclusiveMinimum, rest.minimum),
+    ...bound('exclusiveMaximum', exclusiveMaximum, rest.maximum),
+  };
+  if ('exclusiveMinimum' in limits) delete rest.minimum;
+  if ('exclusiveMaximum' in limits) delete rest.maximum;
+  const plain = { ...rest, ...limits } as JsonObject;
+  if (nullable !== true) return plain;
+  if (typeof plain.type !== 'string') return { anyOf: [plain, { type: 'null' }] };
+  return {
+    ...plain,
+    type: [plain.type, 'null'],
+    ...(Array.isArray(plain.enum) && !plain.enum.includes(null) && { enum: [...plain.enum, null] }),
+  };
+}
+
+function bound(key: string, exclusive: Json | undefined, limit: Json | undefined): JsonObject {
+  if (typeof exclusive === 'number') return { [key]: exclusive };
+  return exclusive === true && typeof limit === 'number' ? { [key]: limit } : {};
+}

@@ -1,0 +1,220 @@
+import { isJsonObject, type JsonObject } from '../../contracts/json.ts';
+import { type Argument, type Arguments, argumentsOf, callOf } from './arguments.ts';
+import type { OpenApi } from './document.ts';
+import { type NeededSecret, type SecretNames, secretsOf } from './security.ts';
+import { hostOf, serverOf } from './server.ts';
+import { unfoldedSize } from './unfolded.ts';
+
+export type Located = { value: JsonObject; pointer: string };
+export type Operation = {
+  name: string;
+  method: string;
+  template: string;
+  path: Located;
+  operation: Located;
+};
+
+export type ToolOptions = {
+  /** Where requests go, instead of where the description says. */
+  server?: string | undefined;
+  /** Where the description came from: relative servers are beside it. */
+  source?: string | undefined;
+  /** Whether calls that write want leave. */
+  approval: boolean;
+  secretName: SecretNames;
+};
+
+export type ImportedTool = {
+  name: string;
+  entry: JsonObject;
+  needed: NeededSecret[];
+  pointer: string;
+};
+
+const METHODS = ['get', 'head', 'post', 'put', 'patch', 'delete'];
+const EFFECTS: Record<string, string> = {
+  get: 'pure',
+  head: 'pure',
+  put: 'idempotent',
+  delete: 'idempotent',
+};
+/** What vendors of models take of a description. */
+const MAX_DESCRIPTION = 1_024;
+const LARGE_PARAMETERS = 32_768;
+/** Parts of a schema behind its references: the largest in use have some hundred thousand, and a bomb doubles at each. */
+const MAX_UNFOLDED = 10_000_000;
+
+/** Each operation by the name its tool will have. */
+export function operationsOf(openApi: OpenApi, prefix: string): Operation[] {
+  const paths = isJsonObject(openApi.root.paths ?? null) ? (openApi.root.paths as JsonObject) : {};
+  return Object.entries(paths).flatMap(([template, item]): Operation[] => {
+    const at = `/paths/${template.replaceAll('~', '~0').replaceAll('/', '~1')}`;
+    const path = openApi.resolve(item, at);
+    if (!path) {
+      openApi.note(at, `${template} is left out: it is described in another file, or nowhere`);
+      return [];
+    }
+    for (const method of ['options', 'trace']) {
+      if (path.value[method] !== undefined) {
+        openApi.note(
+          `${at}/${method}`,
+          `${method.toUpperCase()} ${template} is left out: no tool sends that`,
+        );
+      }
+    }
+    return METHODS.flatMap((method) => {
+      const operation = openApi.resolve(path.value[method], `${path.pointer}/${method}`);
+      if (!operation) return [];
+      const said = operation.value.operationId;
+      const words = `${method}_${template.replace(/[^A-Za-z0-9-]+/g, '_').replace(/^_/, '')}`;
+      const name = `${prefix}${typeof said === 'string' && said !== '' ? said : words}`;
+      return [
+        {
+          name: asToolName(name),
+          method,
+          template,
+          path,
+          operation: { ...operation, pointer: `${at}/${method}` },
+        },
+      ];
+    });
+  });
+}
+
+function asToolName(text: string): string {
+  return (
+    text
+      .replace(/[^A-Za-z0-9_-]+/g, '_')
+      .replace(/^_+|_+$/g, '')
+      .slice(0, 64) || 'operation'
+  );
+}
+
+/** The tool of an operation; undefined, and told of, where there can be none. */
+export function toolOf(
+  openApi: OpenApi,
+  one: Operation,
+  options: ToolOptions,
+): ImportedTool | undefined {
+  const { name, method, template, operation } = one;
+  const server = serverOf(openApi, one, options);
+  if (server === undefined) return undefined;
+  const args = argumentsOf(openApi, one.path, operation);
+  if (!args) return undefined;
+  const leaveOut = (why: string) =>
+    openApi.note(operation.pointer, `${callOf(operation)} is left out: ${why}`);
+  const url = urlOf(server, template, args);
+  if (url === undefined) {
+    leaveOut(
+      'its path does not begin with /, has a part that is no parameter of it, or holds ?, # or ..',
+    );
+    return undefined;
+  }
+  const secrets = secretsOf(openApi, operation, hostOf(server), options.secretName);
+  const writes = !['get', 'head'].includes(method);
+  const parameters = parametersOf(args);
+  const unfolded = unfoldedSize(parameters);
+  if (unfolded > MAX_UNFOLDED) {
+    leaveOut('its parameters have no end of parts once their references are followed');
+    return undefined;
+  }
+  const size = JSON.stringify(parameters).length;
+  if (size > LARGE_PARAMETERS) {
+    openApi.note(
+      operation.pointer,
+      `the parameters of ${name} are ${Math.round(size / 1024)} KB, which each request to a model carries`,
+    );
+  }
+  return {
+    name,
+    pointer: operation.pointer,
+    needed: secrets.needed,
+    entry: {
+      kind: 'http',
+      description: openApi.visible(
+        descriptionOf(operation.value, callOf(operation)),
+        operation.pointer,
+        `the description of ${name}`,
+      ),
+      effect: EFFECTS[method] ?? 'once',
+      ...(writes && options.approval && { requires_approval: true }),
+      parameters,
+      configuration: {
+        method: method.toUpperCase(),
+        url,
+        ...placesOf(args.list, url, method, args.body),
+        ...(args.body !== undefined && { body: args.body }),
+        ...(args.content_type !== undefined && { content_type: args.content_type }),
+        ...(Object.keys(secrets.headers).length > 0 && { secrets: secrets.headers }),
+      },
+    },
+  };
+}
+
+function descriptionOf({ summary, description, deprecated }: JsonObject, call: string): string {
+  const texts = [summary, description].filter(
+    (one): one is string => typeof one === 'string' && one.trim() !== '',
+  );
+  const said = texts.map((one) => one.trim()).filter((one, at, all) => all.indexOf(one) === at);
+  const all = [...(deprecated === true ? ['Deprecated.'] : []), ...said].join('\n\n') || call;
+  return all.length > MAX_DESCRIPTION
+    ? `${all.slice(0, MAX_DESCRIPTION - 1).toWellFormed()}…`
+    : all;
+}
+
+function parametersOf({ list, defs }: Arguments): JsonObject {
+  const required = list.filter((one) => one.required).map(({ argument }) => argument);
+  return {
+    type: 'object',
+    properties: Object.fromEntries(list.map(({ argument, schema }) => [argument, schema])),
+    ...(required.length > 0 && { required }),
+    additionalProperties: false,
+    ...(Object.keys(defs).length > 0 && { $defs: defs }),
+  };
+}
+
+/** Only what a request would not have by itself. */
+function placesOf(
+  list: readonly Argument[],
+  url: string,
+  method: string,
+  body: string | undefined,
+): JsonObject {
+  const places = list.flatMap(
+    ({ argument, name, in: place, style, explode }): [string, JsonObject][] => {
+      const byItself =
+        argument === body
+          ? 'body'
+          : url.includes(`{${name}}`)
+            ? 'path'
+            : ['get', 'head', 'delete'].includes(method)
+              ? 'query'
+              : 'body';
+      const isPath = place === 'path';
+      const said: JsonObject = {
+        ...(place !== byItself && !isPath && { in: place }),
+        ...(name !== argument && !isPath && argument !== body && { name }),
+        ...(style !== undefined && { style }),
+        ...(explode !== undefined && { explode }),
+      };
+      return Object.keys(said).length > 0 ? [[argument, said]] : [];
+    },
+  );
+  return places.length > 0 ? { arguments: Object.fromEntries(places) } : {};
+}
+
+/** The path with the names of the arguments in the place of those of its parameters. */
+function urlOf(server: string, template: string, { list }: Arguments): string | undefined {
+  if (/^[^/]|^$|[?#]/.test(template)) return undefined; // evil.example, behind a host, would be another host
+  let isWhole = true;
+  const parts = template.split(/(\{[^{}]*\})/).map((part) => {
+    if (!part.startsWith('{'))
+      return encodeURI(part).replace(/[^A-Za-z0-9._~!$&'()*+,;=:@%/-]/g, encodeURIComponent);
+    const argument = list.find((one) => one.in === 'path' && `{${one.name}}` === part)?.argument;
+    isWhole &&= argument !== undefined;
+    return `{${argument}}`;
+  });
+  const url = server + parts.join('');
+  const sample = url.replace(/\{[^{}]*\}/g, 'x');
+  return isWhole && new URL(sample).href === sample ? url : undefined;
+}

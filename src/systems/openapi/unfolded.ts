@@ -1,0 +1,32 @@
+import { isJsonObject, type Json } from '../../contracts/json.ts';
+import { fromPointer } from '../fault.ts';
+
+/**
+ * How many parts a schema has once its references are followed, each counted as often as it is met: what whoever checks by it
+ * may have to look at. One that refers to itself ends with the value, so a round is counted once.
+ */
+export function unfoldedSize(schema: Json): number {
+  const sizes = new Map<string, number>();
+  const size = (value: Json): number => {
+    if (typeof value !== 'object' || value === null) return 1;
+    const parts = Object.values(value).reduce<number>((sum, one) => sum + size(one as Json), 1);
+    const ref = isJsonObject(value) ? value.$ref : undefined;
+    return typeof ref === 'string' ? parts + target(ref) : parts;
+  };
+  const target = (ref: string): number => {
+    const known = sizes.get(ref);
+    if (known !== undefined) return known;
+    sizes.set(ref, 0);
+    const found = size(at(schema, ref.slice(1)) ?? null);
+    sizes.set(ref, found);
+    return found;
+  };
+  return size(schema);
+}
+
+function at(schema: Json, pointer: string): Json | undefined {
+  let found: Json | undefined = schema;
+  for (const name of fromPointer(pointer))
+    found = typeof found === 'object' && found !== null ? (found as never)[name] : undefined;
+  return found;
+}

@@ -1,0 +1,124 @@
+import { isJsonObject, type Json, type JsonObject } from '../contracts/json.ts';
+import { functionsIn } from '../db/function-text.ts';
+import { fromPointer, toPointer } from './fault.ts';
+import { frontMatter } from './front-matter.ts';
+import { type ReadFile, readFile } from './read-file.ts';
+
+/** A file of a pack beside its manifest: `path` within the pack, such as `skills/refunds.md`, `name` as messages call it. */
+export type PackPart = { name: string; path: string; text: string };
+
+/** What a text of Markdown is in an entry of each section; its front matter is the rest of the entry. */
+export const TEXTS: Readonly<Record<string, string>> = {
+  agents: 'mission',
+  prompts: 'template',
+  skills: 'content',
+};
+
+/** Where in its file a part of an entry stands. */
+type Place = ReturnType<ReadFile['locate']>;
+type Locate = (rest: string, key?: boolean) => Place;
+
+/**
+ * A pack as one file: the entries that stand in files of their own are put into the document of its manifest, and whatever is
+ * told of them is told with their file and line.
+ */
+export async function readPack(
+  text: string,
+  manifest: ReadFile,
+  parts: readonly PackPart[],
+): Promise<ReadFile> {
+  const document = isJsonObject((manifest.document ?? null) as Json)
+    ? structuredClone(manifest.document as JsonObject)
+    : undefined;
+  const faults = [...manifest.faults];
+  const places = new Map<string, Locate>();
+  for (const part of parts) {
+    const file = part.name;
+    const read = part.path.endsWith('.sql') ? await functionsOf(part) : entryOf(part);
+    faults.push(...read.faults.map((fault) => ({ file, ...fault })));
+    for (const { section, name, entry, locate } of read.entries) {
+      const pointer = toPointer([section, name]);
+      const place: Locate = (rest, key) => ({ file, ...locate(rest, key) });
+      const entries = document?.[section] ?? {};
+      if (isJsonObject(entries) && Object.hasOwn(entries, name)) {
+        const message = `${section.slice(0, -1)} ${name} is described elsewhere in the pack already`;
+        faults.push({ ...place(''), path: pointer, message, code: 'HWINV' });
+      } else if (document && isJsonObject(entries)) {
+        document[section] = { ...entries, [name]: entry };
+        places.set(pointer, place);
+      }
+    }
+  }
+  return {
+    document: document ?? manifest.document,
+    faults,
+    locateLine: (line) => sourcePlace(text, parts, line),
+    locate: (pointer, key) => {
+      const [section = '', name = '', ...rest] = fromPointer(pointer);
+      const locate = places.get(toPointer([section, name]));
+      return locate ? locate(toPointer(rest), key) : manifest.locate(pointer, key);
+    },
+  };
+}
+
+type Entry = { section: string; name: string; entry: JsonObject; locate: Locate };
+type Read = { entries: Entry[]; faults: ReadFile['faults'] };
+
+/** The entry of a file of Markdown, which is called as the file. */
+function entryOf({ path, text }: PackPart): Read {
+  const [section = '', file = ''] = path.split('/');
+  const parts = frontMatter(text) ?? { front: '', body: { text, line: 1 } };
+  const front = readFile(parts.front);
+  const fields = (front.document ?? {}) as Json;
+  const key = TEXTS[section] ?? 'content';
+  const body = parts.body.text.replace(/^\s*\n/, '').trimEnd();
+  const entry = isJsonObject(fields) ? { ...fields, ...(body !== '' && { [key]: body }) } : {};
+  const locate: Locate = (rest, isKey) =>
+    rest === `/${key}` ? { line: parts.body.line, column: 1 } : front.locate(rest, isKey);
+  const isMapping = isJsonObject(fields);
+  const wrong = { path: '', message: 'front matter is keys and their values', code: 'HWINV' };
+  return {
+    entries: [{ section, name: file.replace(/\.md$/i, ''), entry, locate }],
+    faults: isMapping ? front.faults : [...front.faults, { line: 1, column: 1, ...wrong }],
+  };
+}
+
+async function functionsOf({ text }: PackPart): Promise<Read> {
+  const { functions, faults } = await functionsIn(text);
+  return {
+    entries: functions.map(({ name, definition, comment, line, column }) => ({
+      section: 'functions',
+      name,
+      entry: { definition, ...(comment !== undefined && { comment }) },
+      locate: () => ({ line, column }),
+    })),
+    faults: faults.map((fault) => ({ ...fault, path: '', code: 'HWINV' })),
+  };
+}
+
+/** All of a pack as one text, as it is kept; each file but the manifest below a line that names it. */
+export function packSource(manifest: string, parts: readonly PackPart[]): string {
+  return [manifest, ...parts.map(({ path, text }) => headed(path, text))].join('');
+}
+
+/** Where a line of that text stands. */
+function sourcePlace(manifest: string, parts: readonly PackPart[], line: number): Place {
+  let first = linesOf(manifest);
+  if (line <= first) return { line, column: 1 };
+  for (const { name, path, text } of parts) {
+    const lines = linesOf(headed(path, text));
+    // the heading is of two lines
+    if (line <= first + lines)
+      return { file: name, line: Math.max(1, line - first - 2), column: 1 };
+    first += lines;
+  }
+  return { line, column: 1 };
+}
+
+function headed(path: string, text: string): string {
+  return `\n# ${path}\n${text.endsWith('\n') ? text : `${text}\n`}`;
+}
+
+function linesOf(text: string): number {
+  return text.split('\n').length - 1;
+}

@@ -1,0 +1,114 @@
+import type { Logger } from 'pino';
+import type { WorkerOptions } from '../workers/main.ts';
+import type { Config } from './config.ts';
+import type { TracingSettings } from './contracts/telemetry-settings.ts';
+import { figuresOn } from './db/metrics.ts';
+import { createPool } from './db/pool.ts';
+import { traceRowsOn } from './db/traces.ts';
+import { releaseVersion } from './package-root.ts';
+import { createLog } from './telemetry/log.ts';
+import type { Metrics } from './telemetry/metrics.ts';
+import { together } from './telemetry/observers.ts';
+import { createRedaction } from './telemetry/redaction.ts';
+import { logRuns } from './telemetry/run-log.ts';
+import type { EndedRun } from './telemetry/traces/run-spans.ts';
+
+/** What a process says of itself: logs always, metrics where somebody can read them, traces where the environment says so. */
+export type Telemetry = {
+  log: Logger;
+  metrics: Metrics | undefined;
+  forWorker: Pick<WorkerOptions, 'log' | 'observe' | 'metrics' | 'onSecret'>;
+  /** Sends what is left, closes the port of metrics. */
+  close(): Promise<void>;
+};
+
+/** Metrics are only counted where they are served: by the API, or on a port of their own. */
+export async function openTelemetry(
+  url: string,
+  config: Config,
+  { isServed = false }: { isServed?: boolean } = {},
+): Promise<Telemetry> {
+  const redaction = createRedaction(secretsOf(url, config));
+  const { stderr } = process;
+  const isTty = stderr.isTTY === true;
+  const log = createLog({ ...config, redaction, isTty, isColoured: isTty && stderr.hasColors() });
+  const { metricsPort } = config;
+  const counted =
+    isServed || metricsPort !== undefined ? await openMetrics(url, config, log) : undefined;
+  const traced = config.tracing && (await openTracing(url, config.tracing, log));
+  return {
+    log,
+    metrics: counted?.metrics,
+    forWorker: {
+      log,
+      observe: together([logRuns(log), counted?.metrics.observeRun, traced?.observeRun]),
+      metrics: counted?.metrics,
+      onSecret: redaction.learn,
+    },
+    async close() {
+      await traced?.close();
+      await counted?.close();
+    },
+  };
+}
+
+/** What is loaded for metrics is loaded here, by processes that have some. */
+async function openMetrics(url: string, config: Config, log: Logger) {
+  const { createMetrics } = await import('./telemetry/metrics.ts');
+  const pool = createPool({
+    ...{ url, applicationName: 'howdah-metrics', max: 1, answerWithinMs: 10_000 },
+    role: 'howdah_worker',
+    settings: { statement_timeout: '8s', jit: 'off' },
+  });
+  const metrics = createMetrics(figuresOn(pool));
+  const { metricsPort: port } = config;
+  const server = port === undefined ? undefined : await serve({ ...config, metrics, port });
+  if (server) log.info({ url: server.url }, 'metrics are served');
+  return {
+    metrics,
+    async close() {
+      await server?.close();
+      await pool.end();
+    },
+  };
+}
+
+/** The same for traces. */
+async function openTracing(url: string, settings: TracingSettings, log: Logger) {
+  const { createTracing } = await import('./telemetry/traces/tracing.ts');
+  const pool = createPool({
+    ...{ url, applicationName: 'howdah-traces', max: 1, answerWithinMs: 10_000 },
+    role: 'howdah_worker',
+    settings: { statement_timeout: '8s', jit: 'off' },
+  });
+  const rows = traceRowsOn<EndedRun>(pool);
+  const tracing = createTracing({ settings, rows, version: releaseVersion(), log });
+  return {
+    observeRun: tracing.observeRun,
+    async close() {
+      await tracing.close();
+      await pool.end();
+    },
+  };
+}
+
+async function serve(
+  options: Pick<Config, 'host' | 'auth' | 'metricsToken'> & { metrics: Metrics; port: number },
+) {
+  const { startMetricsServer } = await import('./api/metrics-server.ts');
+  return startMetricsServer(options);
+}
+
+/** What stands in no line of the log, whoever writes it: all that this process was given as a secret. */
+function secretsOf(url: string, config: Config): (string | undefined)[] {
+  const { password } = new URL(url);
+  return [
+    password === '' ? undefined : decodeURIComponent(password),
+    config.jwtSecret,
+    config.metricsToken,
+    config.defaultModel.apiKey,
+    config.apiKey,
+    ...config.secretKeys.flatMap((key) => [key.toString('base64'), key.toString('hex')]),
+    ...Object.values(config.tracing?.headers ?? {}),
+  ];
+}

@@ -1,0 +1,75 @@
+import { Gauge, type Registry } from 'prom-client';
+
+/** A figure of the database, by the name of its metric. */
+export type Figure = { name: string; labels: Record<string, string>; value: number };
+export type ReadFigures = () => Promise<readonly Figure[]>;
+
+/** Readers that come together, or one after the other, are told the same. */
+const KEPT_MS = 5_000;
+
+/** What `howdah_private.metrics()` gives; the labels of each stand there. */
+const FIGURES: Readonly<Record<string, readonly [help: string, ...labels: string[]]>> = {
+  howdah_runs: [
+    'Runs that have not ended, by status and by what they wait for.',
+    'status',
+    'waiting_for',
+  ],
+  howdah_queue_depth: ['Runs that are due and that no worker has taken up yet.'],
+  howdah_queue_oldest_age_seconds: ['For how long the oldest of them is due.'],
+  howdah_jobs: [
+    'Jobs of the queue: ready, later, locked by a worker, or failed for good.',
+    'state',
+  ],
+  howdah_questions_open: ['Questions to people that nobody has answered.', 'kind'],
+  howdah_webhook_deliveries: ['Deliveries on their way, and those given up.', 'status'],
+  howdah_workers: ['Workers that have been heard of within 10 seconds.'],
+  howdah_alert_rules: ['Active alert rules, by what was found last.', 'state'],
+  howdah_database_connections: ['Connections to this database, of everybody.'],
+  howdah_database_connections_limit: ['Connections the server allows.'],
+  howdah_database_lock_waits: ['Sessions that wait for a lock.'],
+  howdah_database_transactions: [
+    'Transactions since the statistics of the server began.',
+    'outcome',
+  ],
+  howdah_database_deadlocks: ['Deadlocks since then.'],
+  howdah_database_dead_rows: ['Old versions of rows that vacuum has not removed yet.', 'table'],
+  howdah_database_live_rows: ['Rows, as the server estimates them.', 'table'],
+};
+
+/** Gauges of what the database says; `howdah_database_up` is 0 when it says nothing, and then the others are left out. */
+export function createDatabaseFigures(register: Registry, read: ReadFigures) {
+  const registers = [register];
+  const gauges = new Map(
+    Object.entries(FIGURES).map(([name, [help, ...labelNames]]) => [
+      name,
+      new Gauge({ name, help, labelNames, registers }),
+    ]),
+  );
+  const up = new Gauge({
+    name: 'howdah_database_up',
+    help: 'Whether the database could be asked.',
+    registers,
+  });
+  let asked: Promise<void> | undefined;
+  let until = 0;
+
+  const ask = async (): Promise<void> => {
+    const figures = await read().catch(() => undefined);
+    for (const [name, gauge] of gauges) {
+      gauge.reset();
+      if (!figures && FIGURES[name]?.length === 1) gauge.remove(); // else it would say 0
+    }
+    up.set(figures ? 1 : 0);
+    for (const { name, labels, value } of figures ?? []) gauges.get(name)?.set(labels, value);
+    until = performance.now() + KEPT_MS;
+  };
+  return {
+    refresh(): Promise<void> {
+      if (!asked || performance.now() > until) {
+        until = Number.POSITIVE_INFINITY; // while it is asked
+        asked = ask();
+      }
+      return asked;
+    },
+  };
+}

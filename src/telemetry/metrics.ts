@@ -1,0 +1,111 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { ObserveRun } from '../contracts/run-observer.ts';
+import { createDatabaseFigures, type ReadFigures } from './database-figures.ts';
+import { createRunFigures, type Prices } from './run-figures.ts';
+
+/** As much of a pool of connections as is counted. */
+export type CountedPool = {
+  readonly totalCount: number;
+  readonly idleCount: number;
+  readonly waitingCount: number;
+};
+
+/** What the database says of itself and of its runs, and what models cost. */
+export type FiguresSource = {
+  figures: ReadFigures;
+  prices(modelIds: readonly string[]): Promise<Prices>;
+};
+
+/** The figures of this process, and those of the database, as Prometheus reads them. */
+export type Metrics = {
+  readonly contentType: string;
+  /** All of them; those of the database are at most a few seconds old. */
+  text(): Promise<string>;
+  observeRun: ObserveRun;
+  /** Workers found dead, runs whose wake-up was lost, runs handed back after a fault. */
+  recovered(reason: 'dead_worker' | 'lost_wake_up' | 'fault', count?: number): void;
+  requested(door: string, method: string, status: number, seconds: number): void;
+  watchPool(name: string, pool: CountedPool): void;
+  watchWorker(worker: { readonly inFlight: number; capacity: number }): void;
+};
+
+/** Seconds, from what a database answers to what a request may take. */
+const REQUEST_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
+
+export function createMetrics(source: FiguresSource): Metrics {
+  const register = new Registry();
+  const registers = [register];
+  collectDefaultMetrics({ register });
+  const runs = createRunFigures(register, source.prices);
+  const database = createDatabaseFigures(register, source.figures);
+  const pools = new Map<string, CountedPool>();
+  const workers: { readonly inFlight: number; capacity: number }[] = [];
+
+  new Gauge({
+    name: 'howdah_pool_connections',
+    help: 'Connections of this process to the database, by pool and whether they are in use.',
+    labelNames: ['pool', 'state'],
+    registers,
+    collect() {
+      for (const [pool, { totalCount, idleCount }] of pools) {
+        this.set({ pool, state: 'idle' }, idleCount);
+        this.set({ pool, state: 'busy' }, totalCount - idleCount);
+      }
+    },
+  });
+  new Gauge({
+    name: 'howdah_pool_waiting',
+    help: 'What waits in this process for a connection of the pool.',
+    labelNames: ['pool'],
+    registers,
+    collect() {
+      for (const [pool, { waitingCount }] of pools) this.set({ pool }, waitingCount);
+    },
+  });
+  new Gauge({
+    name: 'howdah_runs_held',
+    help: 'Runs that workers of this process hold now.',
+    registers,
+    collect() {
+      this.set(workers.reduce((sum, { inFlight }) => sum + inFlight, 0));
+    },
+  });
+  new Gauge({
+    name: 'howdah_runs_capacity',
+    help: 'Runs that workers of this process may hold at once.',
+    registers,
+    collect() {
+      this.set(workers.reduce((sum, { capacity }) => sum + capacity, 0));
+    },
+  });
+  const recoveries = new Counter({
+    name: 'howdah_recoveries_total',
+    help: 'Workers found dead, runs whose wake-up was lost, runs handed back after a fault.',
+    labelNames: ['reason'],
+    registers,
+  });
+  const requests = new Histogram({
+    name: 'howdah_http_request_duration_seconds',
+    help: 'Requests to the API until their answer ended, streams too.',
+    labelNames: ['door', 'method', 'status'],
+    buckets: REQUEST_BUCKETS,
+    registers,
+  });
+
+  return {
+    contentType: register.contentType,
+    async text() {
+      await Promise.all([database.refresh(), runs.price()]);
+      return register.metrics();
+    },
+    observeRun: runs.observe,
+    recovered: (reason, count = 1) => recoveries.inc({ reason }, count),
+    requested(door, method, status, seconds) {
+      const known = METHODS.has(method) ? method : 'other';
+      requests.observe({ door, method: known, status: `${Math.floor(status / 100)}xx` }, seconds);
+    },
+    watchPool: (name, pool) => void pools.set(name, pool),
+    watchWorker: (worker) => void workers.push(worker),
+  };
+}

@@ -1,0 +1,23 @@
+import type { ObserveRun, RunObserver } from '../contracts/run-observer.ts';
+
+/** Several who look at the same runs; undefined when there is none, so that nothing is called then. */
+export function together(all: readonly (ObserveRun | undefined)[]): ObserveRun | undefined {
+  const observing = all.filter((one) => one !== undefined);
+  if (observing.length < 2) return observing[0];
+  return async (run) => {
+    const found = await Promise.all(observing.map((observe) => observe(run)));
+    return allOf(found.filter((one) => one !== undefined));
+  };
+}
+
+function allOf(observers: readonly RunObserver[]): RunObserver | undefined {
+  if (observers.length < 2) return observers[0];
+  const tracing = observers.find(({ modelAsked }) => modelAsked);
+  return {
+    committed: (commit) => observers.forEach((one) => void one.committed(commit)),
+    ...(tracing && {
+      modelAsked: (operation, messages) => tracing.modelAsked?.(operation, messages),
+      toolCalled: (callId) => tracing.toolCalled?.(callId),
+    }),
+  };
+}

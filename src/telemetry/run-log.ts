@@ -1,0 +1,27 @@
+import type { Logger } from 'pino';
+import type { ObserveRun } from '../contracts/run-observer.ts';
+
+/** Says how runs end: failures as they are, the others and every step only where somebody asks for so much. */
+export function logRuns(log: Logger): ObserveRun | undefined {
+  if (!log.isLevelEnabled('info')) return undefined;
+  return ({ context, definition }) => {
+    const { execution_id, root_execution_id, tenant_id } = context;
+    const about = {
+      execution_id,
+      tenant_id,
+      ...(root_execution_id === execution_id ? {} : { root_execution_id }),
+      agent: definition.agent.name,
+    };
+    return {
+      committed({ steps, to }) {
+        if (log.isLevelEnabled('trace')) {
+          for (const { kind, name } of steps) log.trace({ ...about, kind, name }, 'a step');
+        }
+        if (to?.status === 'completed') log.debug(about, 'a run has completed');
+        if (to?.status === 'failed') {
+          log.info({ ...about, stop_reason: to.stop_reason, error: to.error }, 'a run has failed');
+        }
+      },
+    };
+  };
+}

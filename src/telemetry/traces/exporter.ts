@@ -1,0 +1,84 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { TracingSettings } from '../../contracts/telemetry-settings.ts';
+import { type Attributes, otlpBody, type Span } from './otlp.ts';
+
+/** Spans that wait; what comes when there are so many is dropped. */
+const MOST_WAITING = 8_192;
+const MOST_AT_ONCE = 512;
+/** Pauses before another attempt; then the spans are dropped. */
+const PAUSES_MS = [500, 2_000, 5_000];
+/** What OTLP says may be sent again. */
+const PASSING = new Set([429, 502, 503, 504]);
+
+export type ExporterOptions = Pick<TracingSettings, 'url' | 'headers' | 'timeoutMs'> & {
+  resource: Attributes;
+  version: string;
+  /** Spans that did not arrive, and why. */
+  onDropped(count: number, reason: string): void;
+};
+
+/** Sends spans, many at a time; nobody waits for it, and what cannot be sent is dropped and said so. */
+export class Exporter {
+  readonly #options: ExporterOptions;
+  #waiting: Span[] = [];
+  #dropped = 0;
+  #sending: Promise<void> = Promise.resolve();
+
+  constructor(options: ExporterOptions) {
+    this.#options = options;
+  }
+
+  add(span: Span): void {
+    if (this.#waiting.length >= MOST_WAITING) this.#dropped += 1;
+    else this.#waiting.push(span);
+  }
+
+  /** Sends all there are; one after the other. `isLast`: nothing is tried again, somebody waits for the end. */
+  flush(isLast = false): Promise<void> {
+    this.#sending = this.#sending.then(() => this.#sendAll(isLast));
+    return this.#sending;
+  }
+
+  async #sendAll(isLast: boolean): Promise<void> {
+    const { onDropped } = this.#options;
+    if (this.#dropped > 0) onDropped(this.#dropped, 'more came than could be sent');
+    this.#dropped = 0;
+    while (this.#waiting.length > 0) {
+      const spans = this.#waiting.splice(0, MOST_AT_ONCE);
+      const reason = await this.#send(spans, isLast ? [] : PAUSES_MS);
+      if (reason !== undefined) onDropped(spans.length, reason);
+    }
+  }
+
+  /** Why they were not received; undefined when they were. */
+  async #send(spans: Span[], pauses: readonly number[]): Promise<string | undefined> {
+    const { resource, version } = this.#options;
+    const body = otlpBody(spans, resource, version);
+    for (let attempt = 0; ; attempt += 1) {
+      const { reason, isPassing } = await this.#post(body);
+      const pause = pauses[attempt];
+      if (reason === undefined || !isPassing || pause === undefined) return reason;
+      await delay(pause, undefined, { ref: false });
+    }
+  }
+
+  async #post(body: string): Promise<{ reason?: string; isPassing: boolean }> {
+    const { url, headers, timeoutMs } = this.#options;
+    try {
+      const response = await fetch(url, {
+        method: 'POST',
+        headers: { 'user-agent': 'howdah', ...headers, 'content-type': 'application/json' },
+        body,
+        redirect: 'manual',
+        signal: AbortSignal.timeout(timeoutMs),
+      });
+      await response.body?.cancel();
+      if (response.ok) return { isPassing: false };
+      return { reason: `status ${response.status}`, isPassing: PASSING.has(response.status) };
+    } catch (error) {
+      const { message, cause } = error as Error;
+      const told = cause instanceof Error ? cause.message : message;
+      return { reason: told, isPassing: true };
+    }
+  }
+}

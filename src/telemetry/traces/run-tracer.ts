@@ -1,0 +1,107 @@
+import type { Message } from '../../contracts/message.ts';
+import type { ObservedCommit, ObservedRun, RunObserver } from '../../contracts/run-observer.ts';
+import type { StepRecord } from '../../contracts/step.ts';
+import type { Span } from './otlp.ts';
+import { modelSpan, type StepPlace, toolSpan } from './step-spans.ts';
+import { newSpanId, spanOf, type TraceContext, traceparent } from './traceparent.ts';
+
+export type RunTracerOptions = {
+  run: ObservedRun;
+  trace: TraceContext;
+  capturesContent: boolean;
+  add(span: Span): void;
+  /** It has ended: its own span is made from its row. */
+  ended(executionId: string): void;
+};
+
+type Begun = { spanId: string; from: number };
+type Asked = { operation: 'chat' | 'embeddings'; messages: readonly Message[] | undefined };
+
+const ENDS: ReadonlySet<string> = new Set(['completed', 'failed', 'cancelled']);
+
+/**
+ * The spans of one run while this process holds it: one for each request to a model and each call of a tool, when what came of it
+ * is committed. What another worker did of the same run has its spans from there; they share the trace and the run's own span.
+ */
+export class RunTracer implements RunObserver {
+  readonly #options: RunTracerOptions;
+  readonly #place: StepPlace;
+  readonly #runSpan: string;
+  #model: (Begun & Asked) | undefined;
+  readonly #tools = new Map<string, Begun>();
+
+  constructor(options: RunTracerOptions) {
+    const { run, capturesContent } = options;
+    this.#options = options;
+    this.#place = { ...run, capturesContent };
+    this.#runSpan = spanOf(run.context.execution_id);
+  }
+
+  modelAsked(operation: Asked['operation'], asked?: readonly Message[]): string {
+    const messages = this.#place.capturesContent ? asked : undefined;
+    this.#model = { operation, messages, spanId: newSpanId(), from: Date.now() };
+    return traceparent(this.#options.trace.traceId, this.#model.spanId);
+  }
+
+  toolCalled(callId: string): string {
+    const begun = { spanId: newSpanId(), from: Date.now() };
+    this.#tools.set(callId, begun);
+    return traceparent(this.#options.trace.traceId, begun.spanId);
+  }
+
+  committed({ steps, status }: ObservedCommit): void {
+    const to = Date.now();
+    for (const step of steps) this.#add(step, to);
+    if (ENDS.has(status)) this.#options.ended(this.#place.context.execution_id);
+  }
+
+  #add(step: StepRecord, to: number): void {
+    const { kind, call_id } = step;
+    const isAttempt = kind === 'retry' && step.started_at !== undefined;
+    if (kind === 'model' && call_id) this.#addSampling(step, call_id, to);
+    else if (!call_id && (kind === 'model' || isAttempt)) this.#addModel(step, to);
+    else if (call_id && (kind === 'tool' || isAttempt || isUnknown(step))) {
+      this.#addTool(step, call_id, to);
+    }
+  }
+
+  #addModel(step: StepRecord, to: number): void {
+    const { operation = 'chat', messages, spanId = newSpanId(), from } = this.#model ?? {};
+    this.#model = undefined;
+    const described = modelSpan(step, operation, this.#place, messages);
+    this.#emit({
+      ...described,
+      spanId,
+      parentId: this.#runSpan,
+      from: from ?? began(step, to),
+      to,
+    });
+  }
+
+  #addTool(step: StepRecord, callId: string, to: number): void {
+    const begun = this.#tools.get(callId);
+    this.#tools.delete(callId);
+    const { spanId = newSpanId(), from = began(step, to) } = begun ?? {};
+    this.#emit({ ...toolSpan(step, this.#place), spanId, parentId: this.#runSpan, from, to });
+  }
+
+  /** An answer of a model that the server of a call asked for hangs below the call. */
+  #addSampling(step: StepRecord, callId: string, to: number): void {
+    const parentId = this.#tools.get(callId)?.spanId ?? this.#runSpan;
+    const described = modelSpan(step, 'chat', this.#place);
+    this.#emit({ ...described, spanId: newSpanId(), parentId, from: began(step, to), to });
+  }
+
+  #emit(span: Omit<Span, 'traceId'>): void {
+    this.#options.add({ traceId: this.#options.trace.traceId, ...span });
+  }
+}
+
+/** A call that gave no answer, about which a person is asked. */
+function isUnknown({ kind, error }: StepRecord): boolean {
+  return kind === 'question' && error !== undefined && error !== null;
+}
+
+function began({ started_at }: StepRecord, to: number): number {
+  return started_at === undefined ? to : Date.parse(started_at);
+}

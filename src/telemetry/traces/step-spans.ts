@@ -1,0 +1,133 @@
+import type { AgentDefinition } from '../../contracts/definition.ts';
+import type { Message } from '../../contracts/message.ts';
+import type { ModelRef } from '../../contracts/model.ts';
+import type { RunContext, StepRecord } from '../../contracts/step.ts';
+import type { Attributes } from './otlp.ts';
+
+/** What steps of one run have in common. */
+export type StepPlace = {
+  context: RunContext;
+  definition: AgentDefinition;
+  /** Texts of models and tools go along. */
+  capturesContent: boolean;
+};
+
+type Described = {
+  name: string;
+  kind: 'internal' | 'client';
+  attributes: Attributes;
+  error?: string | undefined;
+};
+
+/** A request to a model, in the words of OpenTelemetry's conventions for generative AI. */
+export function modelSpan(
+  step: StepRecord,
+  operation: 'chat' | 'embeddings',
+  { context, definition, capturesContent }: StepPlace,
+  told?: readonly Message[],
+): Described {
+  const model = definition.models.find(({ name }) => name === step.name);
+  const asked = model?.model ?? step.name ?? 'unknown';
+  const { finish_reason } = (step.output ?? {}) as { finish_reason?: string };
+  return {
+    name: `${operation} ${asked}`,
+    kind: 'client',
+    attributes: {
+      'gen_ai.operation.name': operation,
+      'gen_ai.provider.name': model?.provider ?? 'unknown',
+      'gen_ai.request.model': asked,
+      ...requestAttributes(model),
+      ...(finish_reason ? { 'gen_ai.response.finish_reasons': [finish_reason] } : {}),
+      'gen_ai.usage.input_tokens': step.tokens_in,
+      'gen_ai.usage.output_tokens': step.tokens_out,
+      ...(capturesContent && told ? { 'gen_ai.input.messages': textOf(told) } : {}),
+      ...(capturesContent ? { 'gen_ai.output.messages': outputOf(step, finish_reason) } : {}),
+      ...common(step, context, definition),
+    },
+    ...failure(step),
+  };
+}
+
+/** A call of a tool. */
+export function toolSpan(
+  step: StepRecord,
+  { context, definition, capturesContent }: StepPlace,
+): Described {
+  const tool = definition.tools.find(({ name }) => name === step.name);
+  return {
+    name: `execute_tool ${step.name ?? ''}`.trimEnd(),
+    kind: 'internal',
+    attributes: {
+      'gen_ai.operation.name': 'execute_tool',
+      'gen_ai.tool.name': step.name,
+      'gen_ai.tool.type': typeOf(tool?.kind, step.name),
+      'gen_ai.tool.call.id': step.call_id,
+      'howdah.tool.kind': tool?.kind,
+      ...(capturesContent
+        ? {
+            'gen_ai.tool.call.arguments': JSON.stringify(step.input ?? null),
+            'gen_ai.tool.call.result': JSON.stringify(step.output ?? null),
+          }
+        : {}),
+      ...common(step, context, definition),
+    },
+    ...failure(step),
+  };
+}
+
+function common({ error }: StepRecord, context: RunContext, { agent }: AgentDefinition) {
+  return {
+    'gen_ai.agent.name': agent.name,
+    'gen_ai.conversation.id': context.session_id,
+    'howdah.execution.id': context.execution_id,
+    'howdah.tenant.id': context.tenant_id,
+    ...(error ? { 'error.type': error.code } : {}),
+  };
+}
+
+function failure({ error }: StepRecord): { error?: string } {
+  return error ? { error: error.message } : {};
+}
+
+function requestAttributes(model: ModelRef | undefined): Attributes {
+  const { temperature, max_tokens, top_p } = model?.request_params ?? {};
+  const number = (value: unknown) => (typeof value === 'number' ? value : undefined);
+  return {
+    'gen_ai.request.temperature': number(temperature),
+    'gen_ai.request.max_tokens': number(max_tokens),
+    'gen_ai.request.top_p': number(top_p),
+    'server.address': model?.base_url ? URL.parse(model.base_url)?.hostname : undefined,
+  };
+}
+
+/** `datastore` reads data, `function` is run by whoever registered it, anything else is an `extension`. */
+function typeOf(kind: string | undefined, name: string | null | undefined): string {
+  if (kind === 'sql' || name === 'sql_query' || name === 'knowledge_search') return 'datastore';
+  return kind === 'custom' || kind === 'client' ? 'function' : 'extension';
+}
+
+function textOf(messages: readonly Message[]): string {
+  return JSON.stringify(
+    messages.map((message) => ({ role: message.role, parts: partsOf(message) })),
+  );
+}
+
+/** As the conventions write messages: a role and parts. */
+function outputOf({ messages = [] }: StepRecord, finish_reason = 'stop'): string {
+  return JSON.stringify(
+    messages.map((message) => ({ role: message.role, parts: partsOf(message), finish_reason })),
+  );
+}
+
+function partsOf({ role, content, tool_calls, tool_call_id }: Message): object[] {
+  if (role === 'tool') {
+    return [{ type: 'tool_call_response', id: tool_call_id, response: content }];
+  }
+  return [
+    ...(content ? [{ type: 'text', content }] : []),
+    ...(tool_calls ?? []).map(({ id, name, arguments: args }) => ({
+      type: 'tool_call',
+      ...{ id, name, arguments: args },
+    })),
+  ];
+}

@@ -1,0 +1,68 @@
+import { isJsonObject, type Json, type JsonObject } from '../../contracts/json.ts';
+import type { Shape } from './shape.ts';
+
+/** What fits: values, and in the place of texts which of `texts` it is, until those are kept. */
+export type Fitted = {
+  value: Json;
+  texts: { path: string; text: string }[];
+  /** Where something else was given: its place in the schema, nothing of what was said. */
+  unfit: string[];
+};
+
+/** Of what a model said that which the shape lets through. Whatever does not fit is null. */
+export function fitted(shape: Shape, said: Json): Fitted {
+  const texts: Fitted['texts'] = [];
+  const unfit = new Set<string>();
+  const none = (path: string): null => {
+    unfit.add(path);
+    return null;
+  };
+  const taken = (inner: Shape, value: Json | undefined, path: string): Json => {
+    if (value === undefined || value === null) return null;
+    switch (inner.kind) {
+      case 'value':
+        return inner.fits(value) ? value : none(path);
+      case 'text':
+        if (typeof value !== 'string') return none(path);
+        texts.push({ path, text: value });
+        return { $text: texts.length - 1 };
+      case 'list':
+        return Array.isArray(value) && value.length <= inner.most
+          ? value.map((item) => taken(inner.items, item, `${path}.items`))
+          : none(path);
+      case 'object':
+        return isJsonObject(value)
+          ? Object.fromEntries(
+              [...inner.fields].map(([name, field]) => [
+                name,
+                taken(field, Object.hasOwn(value, name) ? value[name] : null, `${path}.${name}`),
+              ]),
+            )
+          : none(path);
+    }
+  };
+  return { value: taken(shape, said, 'schema'), texts, unfit: [...unfit] };
+}
+
+/** The same with what stands for each text in its place. */
+export function withReferences(value: Json, references: readonly JsonObject[]): Json {
+  if (Array.isArray(value)) return value.map((item) => withReferences(item, references));
+  if (!isJsonObject(value)) return value;
+  if (typeof value.$text === 'number') return references[value.$text] ?? null;
+  return Object.fromEntries(
+    Object.entries(value).map(([name, inner]) => [name, withReferences(inner, references)]),
+  );
+}
+
+/** Whether a text could say anything by it: its words, or how many of them. */
+export function saysMore(shape: Shape): boolean {
+  switch (shape.kind) {
+    case 'value':
+    case 'list':
+      return true;
+    case 'text':
+      return false;
+    case 'object':
+      return [...shape.fields.values()].some(saysMore);
+  }
+}

@@ -1,0 +1,145 @@
+import { isJsonObject, type Json, type JsonObject } from '../../contracts/json.ts';
+
+/**
+ * What may come of reading a text. A `value` has a form in which nobody can say much: one of the words the schema lists, a
+ * number, a truth, a day or time, an id. A `text` may say anything.
+ */
+export type Shape =
+  | { kind: 'value'; fits(value: Json): boolean }
+  | { kind: 'text' }
+  | { kind: 'list'; items: Shape; most: number }
+  | { kind: 'object'; fields: ReadonlyMap<string, Shape> };
+
+const MOST_DEPTH = 4;
+const MOST_FIELDS = 50;
+const MOST_ITEMS = 100;
+const MOST_WORDS = 100;
+const WORD_CHARACTERS = 100;
+
+const KNOWN: Readonly<Record<string, readonly string[]>> = {
+  any: ['type', 'title', 'description', 'enum'],
+  object: ['properties', 'required', 'additionalProperties'],
+  array: ['items', 'maxItems', 'minItems'],
+  string: ['format', 'pattern', 'minLength', 'maxLength'],
+  number: ['minimum', 'maximum'],
+  integer: ['minimum', 'maximum'],
+  boolean: [],
+};
+
+const FORMATS: Readonly<Record<string, RegExp>> = {
+  date: /^\d{4}-\d{2}-\d{2}$/,
+  time: /^\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:\d{2})?$/,
+  'date-time': /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:\d{2})?$/,
+  uuid: /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i,
+};
+
+/** An id, whatever pattern it has to match as well: one short word with a digit in it. */
+const ID = /^(?=.*\d)[A-Za-z0-9][A-Za-z0-9._:/#-]{0,39}$/;
+
+/** Without groups and alternatives, and with few repetitions: over 40 characters no such pattern takes long. */
+const PATTERN =
+  /^\^((\\d|\[(?:[A-Za-z0-9._:/#-]|\\d)+\]|[A-Za-z0-9_:/#-]|\\\.|\\-)(\{\d{1,2}(,\d{0,2})?\}|[?+*])?)+\$$/;
+const MOST_REPETITIONS = 4;
+
+/** Reads a schema; gives what is wrong with it as a sentence. */
+export function shapeOf(schema: Json | undefined, path = 'schema', depth = 0): Shape | string {
+  if (!isJsonObject(schema ?? null)) return `${path}: it is no object`;
+  const own = schema as JsonObject;
+  const type = typeof own.type === 'string' ? own.type : own.enum ? 'enum' : '';
+  const known = [...(KNOWN.any as string[]), ...(KNOWN[type] ?? [])];
+  const other = Object.keys(own).find((key) => !known.includes(key));
+  if (type !== 'enum' && !Object.hasOwn(KNOWN, type)) {
+    return `${path}: its type is none of object, array, string, number, integer and boolean`;
+  }
+  if (other !== undefined) return `${path}: ${other} is not understood here`;
+  if (own.enum !== undefined) return wordsOf(own.enum, path);
+  switch (type) {
+    case 'object':
+      return objectOf(own, path, depth);
+    case 'array':
+      return listOf(own, path, depth);
+    case 'string':
+      return textOf(own, path);
+    case 'boolean':
+      return { kind: 'value', fits: (value) => typeof value === 'boolean' };
+    default:
+      return numberOf(own, type === 'integer');
+  }
+}
+
+function wordsOf(words: Json, path: string): Shape | string {
+  const isFit =
+    Array.isArray(words) &&
+    words.length > 0 &&
+    words.length <= MOST_WORDS &&
+    words.every((word) => !isJsonObject(word) && String(word).length <= WORD_CHARACTERS);
+  return isFit
+    ? { kind: 'value', fits: (value) => words.includes(value) }
+    : `${path}: enum has to list 1 to ${MOST_WORDS} words of up to ${WORD_CHARACTERS} characters`;
+}
+
+function objectOf({ properties }: JsonObject, path: string, depth: number): Shape | string {
+  const entries = Object.entries(
+    isJsonObject(properties ?? null) ? (properties as JsonObject) : {},
+  );
+  if (entries.length === 0 || entries.length > MOST_FIELDS || depth >= MOST_DEPTH) {
+    return `${path}: it has to have 1 to ${MOST_FIELDS} properties, at most ${MOST_DEPTH} deep`;
+  }
+  const fields = new Map<string, Shape>();
+  for (const [name, inner] of entries) {
+    if (name.startsWith('$')) return `${path}: the name ${name} is ours`;
+    const shape = shapeOf(inner, `${path}.${name}`, depth + 1);
+    if (typeof shape === 'string') return shape;
+    fields.set(name, shape);
+  }
+  return { kind: 'object', fields };
+}
+
+function listOf({ items, maxItems }: JsonObject, path: string, depth: number): Shape | string {
+  if (depth >= MOST_DEPTH) return `${path}: it is more than ${MOST_DEPTH} deep`;
+  const inner = shapeOf(items, `${path}.items`, depth + 1);
+  if (typeof inner === 'string') return inner;
+  const most = typeof maxItems === 'number' ? Math.min(maxItems, MOST_ITEMS) : MOST_ITEMS;
+  return { kind: 'list', items: inner, most };
+}
+
+function textOf({ format, pattern }: JsonObject, path: string): Shape | string {
+  if (format !== undefined) {
+    const form = Object.hasOwn(FORMATS, String(format)) ? FORMATS[String(format)] : undefined;
+    return form
+      ? { kind: 'value', fits: (value) => typeof value === 'string' && form.test(value) }
+      : `${path}: its format is none of ${Object.keys(FORMATS).join(', ')}`;
+  }
+  if (pattern === undefined) return { kind: 'text' };
+  const own = typeof pattern === 'string' ? patternOf(pattern) : undefined;
+  if (!own) {
+    return `${path}: its pattern has to be of an id, such as ^INV-\\d{4,8}$: from ^ to $, of letters, digits, classes and at most ${MOST_REPETITIONS} repetitions`;
+  }
+  return {
+    kind: 'value',
+    fits: (value) => typeof value === 'string' && ID.test(value) && own.test(value),
+  };
+}
+
+/** Undefined of a pattern that is not of an id, or whose bounds are the wrong way round: `[z-a]`, `{5,2}`. */
+function patternOf(pattern: string): RegExp | undefined {
+  const repetitions = pattern.match(/[?+*{]/g)?.length ?? 0;
+  if (repetitions > MOST_REPETITIONS || !PATTERN.test(pattern)) return undefined;
+  try {
+    return new RegExp(pattern);
+  } catch {
+    return undefined;
+  }
+}
+
+function numberOf({ minimum, maximum }: JsonObject, isWhole: boolean): Shape {
+  const [least, most] = [minimum ?? -Infinity, maximum ?? Infinity].map(Number) as [number, number];
+  return {
+    kind: 'value',
+    fits: (value) =>
+      typeof value === 'number' &&
+      (!isWhole || Number.isSafeInteger(value)) &&
+      value >= least &&
+      value <= most,
+  };
+}

@@ -1,0 +1,180 @@
+import type { Outcome } from '../contracts/errors.ts';
+import { isJsonObject, type Json, type JsonObject } from '../contracts/json.ts';
+
+/** Where an argument of a call goes in the request, as OpenAPI says it. */
+export type ArgumentPlace = {
+  in?: 'path' | 'query' | 'header' | 'body';
+  /** What it is called there, where that is not its own name. */
+  name?: string;
+  /** Of lists and objects in the query. */
+  style?: 'form' | 'spaceDelimited' | 'pipeDelimited' | 'deepObject';
+  explode?: boolean;
+};
+
+/** The configuration of a tool of kind `http`: `howdah_private.http_settings` says the same to whoever writes one. */
+export type HttpSettings = {
+  /** `{name}` stands where an argument goes, `{+name}` where one goes with its slashes. */
+  url: string;
+  method?: string;
+  arguments?: Record<string, ArgumentPlace>;
+  /** The argument that is the whole body; else those that go into it are an object together. */
+  body?: string;
+  content_type?: string;
+};
+
+/** A call of the tool `http_request`, which sends it. */
+export type HttpCall = { args: JsonObject; configuration: JsonObject };
+
+const WITHOUT_BODY = ['GET', 'HEAD', 'DELETE'];
+const SEPARATORS: Record<string, string> = { form: ',', spaceDelimited: ' ', pipeDelimited: '|' };
+
+/**
+ * The request that a call of a tool of kind `http` makes. It reaches the host of the tool's URL and no other, whatever the
+ * arguments are. Arguments have been checked against the tool's parameters; what fits those and no request is refused here.
+ */
+export function httpRequestOf(args: JsonObject, configuration: JsonObject): Outcome<HttpCall> {
+  const { url: template, method = 'GET', body, content_type, ...rest } = configuration;
+  const settings = configuration as unknown as HttpSettings;
+  const places = placesOf(args, settings);
+  const path = filledIn(String(template), places.path);
+  if (!path.ok) return path;
+  const url = new URL(path.value);
+  if (url.pathname !== pathOf(path.value)) {
+    return unfit('an argument would lead to another place of the server: it may not be . or ..');
+  }
+  for (const { value, name, ...place } of places.query) addQuery(url, name, value, place);
+  const headers = headersOf(places.header);
+  if (!headers.ok) return headers;
+  const sent = bodyOf(places.body, settings);
+  const { arguments: _, ...sending } = rest;
+  return {
+    ok: true,
+    value: {
+      args: {
+        url: url.href,
+        method,
+        headers: { ...headers.value, ...(sent && { 'content-type': sent.type }) },
+        ...(sent && { body: sent.text }),
+      },
+      configuration: { ...sending, allow: [hostAndPort(url)], methods: [method] },
+    },
+  };
+}
+
+type Placed = ArgumentPlace & { argument: string; name: string; value: Json };
+type Places = Record<'path' | 'query' | 'header' | 'body', Placed[]>;
+
+function placesOf(args: JsonObject, settings: HttpSettings): Places {
+  const places: Places = { path: [], query: [], header: [], body: [] };
+  for (const [argument, value] of Object.entries(args)) {
+    const said = settings.arguments?.[argument] ?? {};
+    const name = said.name ?? argument;
+    const place = said.in ?? placeOf(argument, name, settings);
+    if (value !== null || place === 'body') places[place].push({ ...said, argument, name, value });
+  }
+  return places;
+}
+
+function placeOf(argument: string, name: string, settings: HttpSettings): keyof Places {
+  if (settings.body === argument) return 'body';
+  if (settings.url.includes(`{${name}}`) || settings.url.includes(`{+${name}}`)) return 'path';
+  return WITHOUT_BODY.includes(settings.method ?? 'GET') ? 'query' : 'body';
+}
+
+function filledIn(template: string, values: readonly Placed[]): Outcome<string> {
+  const known = new Map(values.map(({ name, value }) => [name, plain(value)]));
+  const missing = [...template.matchAll(/\{\+?([^{}]+)\}/g)].find(
+    ([, name = '']) => !known.get(name),
+  );
+  if (missing) return unfit(`${missing[1]}: it has to be a text or a number, and not empty`);
+  return {
+    ok: true,
+    value: template.replace(/\{(\+?)([^{}]+)\}/g, (_, isPath, name) => {
+      const text = known.get(name) ?? '';
+      return isPath ? text.split('/').map(encodeURIComponent).join('/') : encodeURIComponent(text);
+    }),
+  };
+}
+
+/** A list goes with commas; an object has no form in a path or a header. */
+function plain(value: Json): string | undefined {
+  if (Array.isArray(value)) {
+    return value.every((one) => !isNested(one)) ? value.map(String).join(',') : undefined;
+  }
+  if (isJsonObject(value)) return undefined;
+  return typeof value === 'string' && !value.isWellFormed() ? undefined : String(value);
+}
+
+function isNested(value: Json): boolean {
+  return typeof value === 'object' && value !== null;
+}
+
+/** As it stands in the text, which a parser may read otherwise: `/a/../b` is `/b`. */
+function pathOf(url: string): string {
+  return /^https?:\/\/[^/]+(.*)$/.exec(url)?.[1] || '/';
+}
+
+function addQuery(url: URL, name: string, value: Json, place: ArgumentPlace): void {
+  const { style = 'form', explode = style === 'form' } = place;
+  const add = (key: string, one: Json) => url.searchParams.append(key, textOf(one));
+  if (isJsonObject(value) && style === 'deepObject') {
+    for (const [key, one] of Object.entries(value)) add(`${name}[${key}]`, one as Json);
+  } else if (isJsonObject(value) && explode) {
+    for (const [key, one] of Object.entries(value)) add(key, one as Json);
+  } else if (isJsonObject(value)) {
+    add(
+      name,
+      Object.entries(value)
+        .flatMap(([key, one]) => [key, textOf(one as Json)])
+        .join(','),
+    );
+  } else if (Array.isArray(value) && explode) {
+    for (const one of value) add(name, one);
+  } else if (Array.isArray(value)) {
+    add(name, value.map(textOf).join(SEPARATORS[style] ?? ','));
+  } else add(name, value);
+}
+
+function textOf(value: Json): string {
+  return isNested(value) ? JSON.stringify(value) : String(value);
+}
+
+function headersOf(values: readonly Placed[]): Outcome<Record<string, string>> {
+  const headers: Record<string, string> = {};
+  for (const { name, value } of values) {
+    const text = plain(value);
+    if (text === undefined) return unfit(`${name}: it has no form in a header`);
+    headers[name] = text;
+  }
+  return { ok: true, value: headers };
+}
+
+function bodyOf(values: readonly Placed[], settings: HttpSettings) {
+  const { body, content_type: type = 'application/json' } = settings;
+  if (values.length === 0) return undefined;
+  const whole = values.find(({ argument }) => argument === body)?.value;
+  const value = body !== undefined ? (whole ?? null) : objectOf(values);
+  return { type, text: encoded(value, type) };
+}
+
+function objectOf(values: readonly Placed[]): JsonObject {
+  return Object.fromEntries(values.map(({ name, value }) => [name, value]));
+}
+
+function encoded(value: Json, type: string): string {
+  if (type.startsWith('text/')) return textOf(value);
+  if (!type.startsWith('application/x-www-form-urlencoded')) return JSON.stringify(value);
+  const form = new URL('http://form/');
+  for (const [name, one] of Object.entries(isJsonObject(value) ? value : {})) {
+    if (one !== null) addQuery(form, name, one as Json, {});
+  }
+  return form.searchParams.toString();
+}
+
+function hostAndPort(url: URL): string {
+  return `${url.hostname}:${url.port || (url.protocol === 'https:' ? '443' : '80')}`;
+}
+
+function unfit(message: string): Outcome<never> {
+  return { ok: false, error: { code: 'invalid_arguments', message, retryable: false } };
+}

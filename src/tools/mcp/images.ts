@@ -1,0 +1,25 @@
+import type { ResourcePart } from '../../contracts/message.ts';
+import type { ToolOutcome } from '../../contracts/tool.ts';
+import type { KeepFile } from './files.ts';
+
+/** Those that models take. */
+const SHOWN = new Set(['image/png', 'image/jpeg', 'image/gif', 'image/webp']);
+/** Of one image; a larger one is a file like others. */
+const MAX_BYTES = 3 * 1024 * 1024;
+/** Of one result. */
+const MOST = 5;
+
+/** Keeps files as `keep` does, and remembers the images among them that a model may be shown. */
+export function collectImages(keep: KeepFile) {
+  const parts: ResourcePart[] = [];
+  return {
+    keep: (async (file) => {
+      const id = await keep(file);
+      const isShown = SHOWN.has(file.type) && file.bytes.byteLength <= MAX_BYTES;
+      if (isShown && parts.length < MOST) parts.push({ type: 'resource', resource_id: id });
+      return id;
+    }) satisfies KeepFile,
+    besides: (outcome: ToolOutcome): ToolOutcome =>
+      parts.length > 0 ? { ...outcome, parts } : outcome,
+  };
+}

@@ -1,0 +1,54 @@
+/** So many connections to one server that may ask something back. */
+const MAX_LANES = 8;
+
+type Lane = { run: string; isTaken: boolean };
+
+/**
+ * Which of its connections each call has, of servers that may ask something back: one call at a time, and all of one run, so
+ * that whatever a server asks, and when, it is asked of the run whose call it is or was.
+ */
+export class Lanes {
+  readonly #lanes = new Map<string, Lane[]>();
+  readonly #waiting = new Map<string, Set<() => void>>();
+
+  /** Its number, and whether another run had it before. Undefined when the signal fires before one is free. */
+  async take(
+    server: string,
+    run: string,
+    signal: AbortSignal,
+  ): Promise<{ lane: number; isForeign: boolean } | undefined> {
+    for (;;) {
+      if (signal.aborted) return undefined;
+      const lanes = this.#lanes.get(server) ?? [];
+      this.#lanes.set(server, lanes);
+      const own = lanes.findIndex((one) => !one.isTaken && one.run === run);
+      if (own >= 0 || lanes.length < MAX_LANES) {
+        const lane = own >= 0 ? own : lanes.length;
+        lanes[lane] = { run, isTaken: true };
+        return { lane, isForeign: false };
+      }
+      const free = lanes.findIndex((one) => !one.isTaken);
+      if (free >= 0) {
+        lanes[free] = { run, isTaken: true };
+        return { lane: free, isForeign: true };
+      }
+      await this.#freed(server, signal);
+    }
+  }
+
+  free(server: string, lane: number): void {
+    const one = this.#lanes.get(server)?.[lane];
+    if (one) one.isTaken = false;
+    const [first] = this.#waiting.get(server) ?? [];
+    first?.();
+  }
+
+  async #freed(server: string, signal: AbortSignal): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const all = this.#waiting.get(server) ?? new Set();
+    this.#waiting.set(server, all.add(resolve));
+    signal.addEventListener('abort', () => resolve(), { once: true });
+    await promise;
+    all.delete(resolve);
+  }
+}

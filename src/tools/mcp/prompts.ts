@@ -1,0 +1,149 @@
+import { createHash } from 'node:crypto';
+import type { Client, Prompt } from '@modelcontextprotocol/client';
+import type { JsonObject } from '../../contracts/json.ts';
+import { canonicalJson } from '../../contracts/same-json.ts';
+import { plainText } from './elicitation.ts';
+import { HIDDEN } from './listing.ts';
+import type { FoundPrompt } from './server.ts';
+
+const MAX_PROMPTS = 100;
+const MAX_PAGES = 10;
+const MAX_ARGUMENTS = 30;
+const MAX_BYTES = 32_768;
+/** As a variable of a stored prompt is called. */
+const VARIABLE = /^[A-Za-z_][A-Za-z0-9_]{0,62}$/;
+
+/**
+ * The prompts of a server as templates: each is asked for once, with `{{name}}` for every argument, and what comes back is the template. So its
+ * text can be read and pinned before any agent is told it. Undefined when the server does not list them now; what it has besides is then not lost.
+ */
+export async function listPrompts(
+  client: Client,
+  signal: AbortSignal,
+  mask: (text: string) => string,
+): Promise<FoundPrompt[] | undefined> {
+  if (!client.getServerCapabilities()?.prompts) return [];
+  const listed = new Map<string, Prompt>();
+  let cursor: string | undefined;
+  try {
+    for (let page = 0; page < MAX_PAGES && listed.size < MAX_PROMPTS; page += 1) {
+      const params = cursor === undefined ? {} : { cursor };
+      const answer = await client.request({ method: 'prompts/list', params }, { signal });
+      for (const one of answer.prompts) listed.set(one.name, one);
+      cursor = answer.nextCursor;
+      if (cursor === undefined) break;
+    }
+    const found: FoundPrompt[] = [];
+    for (const one of [...listed.values()].slice(0, MAX_PROMPTS)) {
+      if (/^[\x21-\x7e]([\x20-\x7e]{0,126}[\x21-\x7e])?$/.test(one.name)) {
+        found.push(await templateOf(client, one, signal, mask));
+      }
+    }
+    return found;
+  } catch {
+    if (signal.aborted) throw signal.reason;
+    return undefined;
+  }
+}
+
+async function templateOf(
+  client: Client,
+  { name, title, description, arguments: args = [] }: Prompt,
+  signal: AbortSignal,
+  mask: (text: string) => string,
+): Promise<FoundPrompt> {
+  const odd = args.find((one) => !VARIABLE.test(one.name));
+  const read =
+    args.length > MAX_ARGUMENTS
+      ? { fault: `it has more than ${MAX_ARGUMENTS} arguments` }
+      : odd
+        ? {
+            fault: `no variable is called as its argument ${JSON.stringify(odd.name.slice(0, 100))}`,
+          }
+        : await textOf(
+            client,
+            name,
+            args.map((one) => one.name),
+            signal,
+          );
+  const text = 'text' in read ? mask(read.text) : '';
+  const said = canonicalJson({ name, title, description, arguments: args, text, read });
+  const words = [text, title, description, ...args.map((one) => one.description)];
+  const fault = 'fault' in read ? plainText(mask(read.fault), 500) : faultOf(words, said, args);
+  const digest = createHash('sha256').update(said).digest('hex');
+  if (fault !== null) {
+    return {
+      name,
+      description: '',
+      template: '',
+      variables: {},
+      digest,
+      fault,
+    };
+  }
+  const used = args.filter((one) => text.includes(placeholder(one.name)));
+  const variables = Object.fromEntries(used.map((one) => [one.name, schemaOf(one)]));
+  return {
+    name,
+    description: mask(description ?? title ?? ''),
+    template: text,
+    variables,
+    digest,
+    fault,
+  };
+}
+
+const placeholder = (name: string) => `{{${name}}}`;
+
+function schemaOf({ description, required }: NonNullable<Prompt['arguments']>[number]): JsonObject {
+  return {
+    type: 'string',
+    ...(description === undefined ? {} : { description }),
+    ...(required === true ? {} : { default: '' }),
+  };
+}
+
+/** What the server makes of placeholders. An error of its own is one of the prompt, not of the connection. */
+async function textOf(
+  client: Client,
+  name: string,
+  args: readonly string[],
+  signal: AbortSignal,
+): Promise<{ text: string } | { fault: string }> {
+  const given = Object.fromEntries(args.map((one) => [one, placeholder(one)]));
+  const request = { method: 'prompts/get' as const, params: { name, arguments: given } };
+  try {
+    const { messages } = await client.request(request, { signal });
+    const texts = messages.map(({ role, content }) => ({
+      role,
+      text: content.type === 'text' ? content.text : undefined,
+    }));
+    if (texts.some(({ text }) => text === undefined)) {
+      return { fault: 'there is something in it that is no text' };
+    }
+    const [only] = texts;
+    if (texts.length === 1) return { text: only?.text ?? '' };
+    return { text: texts.map(({ role, text }) => `${role}: ${text}`).join('\n\n') };
+  } catch (error) {
+    if (signal.aborted) throw error;
+    const message = error instanceof Error ? error.message : String(error);
+    return { fault: `its server does not fill it in with names for its arguments: ${message}` };
+  }
+}
+
+function faultOf(
+  [text = '', ...words]: (string | undefined)[],
+  said: string,
+  args: NonNullable<Prompt['arguments']>,
+): string | null {
+  if (!/\S/.test(text)) return 'there is no text in it';
+  const bytes = Buffer.byteLength(said);
+  if (bytes > MAX_BYTES) {
+    return `what its server says of it has ${bytes} bytes, and ${MAX_BYTES} are kept`;
+  }
+  if ([text, ...words].some((one = '') => HIDDEN.test(one) || !one.isWellFormed())) {
+    return 'there are characters in it that a reader does not see';
+  }
+  const silent = args.find((one) => one.required && !text.includes(placeholder(one.name)));
+  return silent ? `it does not repeat its argument ${silent.name} as it is given` : null;
+}

@@ -1,0 +1,34 @@
+import type { LoggingMessageNotification } from '@modelcontextprotocol/client';
+import { plainText } from './elicitation.ts';
+
+export type Log = {
+  warn(about: object, message: string): void;
+  info(about: object, message: string): void;
+};
+
+/** Of one connection, in a minute. */
+const MAX_LINES = 60;
+const MINUTE_MS = 60_000;
+const GRAVE = new Set(['error', 'critical', 'alert', 'emergency']);
+
+/** Writes what a server has for a log into this process's, as much of it as anybody would read. */
+export function logOf(log: Log, server: string, mask: (text: string) => string) {
+  let since = Date.now();
+  let lines = 0;
+  return ({ level, logger, data }: LoggingMessageNotification['params']): void => {
+    if (Date.now() - since > MINUTE_MS) {
+      since = Date.now();
+      lines = 0;
+    }
+    lines += 1;
+    if (lines > MAX_LINES) return;
+    const said = typeof data === 'string' ? data : (JSON.stringify(data) ?? '');
+    const about = {
+      server,
+      level,
+      ...(logger === undefined ? {} : { logger: plainText(mask(logger), 100) }),
+      said: plainText(mask(said), 1_000),
+    };
+    log[GRAVE.has(level) ? 'warn' : 'info'](about, 'an MCP server writes');
+  };
+}

@@ -1,0 +1,79 @@
+import { isType } from '../file-type.ts';
+import type { CodeFile } from './job.ts';
+
+/** Files that come back of one call, and the bytes of them together; as many may be given to it. */
+export const MOST_FILES = 20;
+export const FILES_BYTES = 8 * 1024 * 1024;
+const NAME_BYTES = 200;
+
+/** What is wrong with the name of a file in a scratch folder, which has no folders in it. */
+export function nameFault(name: string): string | undefined {
+  const said = JSON.stringify(name.slice(0, NAME_BYTES));
+  if (!/\S/.test(name) || Buffer.byteLength(name) > NAME_BYTES) {
+    return `a file has a name of 1 to ${NAME_BYTES} bytes, ${said} has not`;
+  }
+  if (/[/\\]/.test(name) || name === '.' || name === '..') {
+    return `${said} is no name of a file: there are no folders, take a name without / and \\`;
+  }
+  return /\p{Cc}|\u2028|\u2029/u.test(name) || !name.isWellFormed()
+    ? `${said} is no name of a file: it has characters that cannot be printed`
+    : undefined;
+}
+
+/** The scratch folder of one call: what was given, and what was written over and beside it. Faults are thrown, as sentences. */
+export class Scratch {
+  readonly #given: ReadonlyMap<string, CodeFile>;
+  readonly #written = new Map<string, CodeFile>();
+  #bytes = 0;
+
+  constructor(given: readonly CodeFile[]) {
+    this.#given = new Map(given.map((file) => [file.name, file]));
+  }
+
+  /** What comes back: what was written and is not what was given. */
+  get made(): CodeFile[] {
+    return [...this.#written.values()].filter(({ name, bytes }) => {
+      const given = this.#given.get(name);
+      return !given || Buffer.compare(given.bytes, bytes) !== 0;
+    });
+  }
+
+  write({ name, bytes, type }: CodeFile): void {
+    const fault = nameFault(name);
+    if (fault !== undefined) throw new Error(fault);
+    if (type !== undefined && !isType(type)) {
+      throw new Error(
+        `${JSON.stringify(type.slice(0, 100))} is no MIME type, such as text/csv: leave it out`,
+      );
+    }
+    const together = this.#bytes + bytes.byteLength - (this.#written.get(name)?.bytes.length ?? 0);
+    if (together > FILES_BYTES) {
+      throw new Error(
+        `the files would have ${together} bytes together, at most ${FILES_BYTES} come back: write less`,
+      );
+    }
+    if (!this.#written.has(name) && this.#written.size === MOST_FILES) {
+      throw new Error(
+        `at most ${MOST_FILES} files come back: put what belongs together into one file`,
+      );
+    }
+    this.#bytes = together;
+    this.#written.set(name, { name, bytes, ...(type === undefined ? {} : { type }) });
+  }
+
+  read(name: string): Uint8Array {
+    const file = this.#written.get(name) ?? this.#given.get(name);
+    if (!file) {
+      const names = this.list().map((one) => one.name);
+      throw new Error(
+        `there is no file ${JSON.stringify(name.slice(0, NAME_BYTES))}, but ${names.join(', ') || 'none'}: name files of the conversation in the argument resources`,
+      );
+    }
+    return file.bytes;
+  }
+
+  list(): { name: string; bytes: number }[] {
+    const all = new Map([...this.#given, ...this.#written]);
+    return [...all.values()].map(({ name, bytes }) => ({ name, bytes: bytes.byteLength }));
+  }
+}

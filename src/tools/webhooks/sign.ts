@@ -1,0 +1,39 @@
+import { createHmac } from 'node:crypto';
+import type { Outcome } from '../../contracts/errors.ts';
+
+const PREFIX = 'whsec_';
+
+/** The key in a secret as Standard Webhooks writes it. */
+export function signingKey(name: string, secret: string): Outcome<Buffer> {
+  const text = secret.trim();
+  const key = Buffer.from(text.slice(PREFIX.length), 'base64');
+  const isOne =
+    text.startsWith(PREFIX) &&
+    key.length >= 16 &&
+    key.toString('base64').replace(/=+$/, '') === text.slice(PREFIX.length).replace(/=+$/, '');
+  if (isOne) return { ok: true, value: key };
+  const message = `the secret ${name} is no signing key: it has to be ${PREFIX} and at least 16 bytes in Base64`;
+  return { ok: false, error: { code: 'invalid_request', message, retryable: true } };
+}
+
+/** The headers that say what this is and who sent it: one signature for each key, so that keys can change. */
+export function webhookHeaders(
+  { id, body, at }: { id: string; body: string; at: Date },
+  keys: readonly Buffer[],
+): Headers {
+  const timestamp = Math.floor(at.getTime() / 1_000).toString();
+  const signed = `${id}.${timestamp}.${body}`;
+  const headers = new Headers({
+    'content-type': 'application/json',
+    'user-agent': 'howdah',
+    'webhook-id': id,
+    'webhook-timestamp': timestamp,
+  });
+  if (keys.length > 0) {
+    const signatures = keys.map(
+      (key) => `v1,${createHmac('sha256', key).update(signed).digest('base64')}`,
+    );
+    headers.set('webhook-signature', signatures.join(' '));
+  }
+  return headers;
+}

@@ -1,0 +1,364 @@
+import type OpenAI from 'openai';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { expectEqual } from '../../runtime/replay-runs.ts';
+import { one } from '../../sql/support.ts';
+import { createGate } from '../../support/gate.ts';
+import { until } from '../harness.ts';
+import { openStage, type Stage, WEATHER } from './support.ts';
+
+let stage: Stage;
+beforeAll(async () => {
+  stage = await openStage();
+});
+afterAll(() => stage?.close());
+
+const say = (content: string) => [{ role: 'user' as const, content }];
+const tools = [{ type: 'function' as const, function: WEATHER }];
+const runOf = (id: string) =>
+  one(
+    stage.db.pool,
+    `select e.* from howdah.executions as e where replace(e.id::text, '-', '') = $1`,
+    [id.replace('chatcmpl-', '')],
+  );
+async function streamed(
+  model: string,
+  messages: OpenAI.ChatCompletionMessageParam[],
+  more: Partial<OpenAI.ChatCompletionCreateParamsStreaming> = {},
+) {
+  const chunks: OpenAI.ChatCompletionChunk[] = [];
+  const stream = await stage.client.chat.completions.create({
+    model,
+    messages,
+    stream: true,
+    ...more,
+  });
+  for await (const chunk of stream) chunks.push(chunk);
+  const text = chunks.map(({ choices }) => choices[0]?.delta.content ?? '').join('');
+  return { chunks, text };
+}
+
+describe('an answer', () => {
+  test('is the output of a run, with its tokens', async () => {
+    const model = await stage.agent(() => ({ content: 'It left on Monday.' }));
+    const completion = await stage.client.chat.completions.create({
+      model,
+      messages: say('Where is A-1001?'),
+      metadata: { order: 'A-1001' },
+      user: 'ada',
+    });
+    expect(completion).toMatchObject({
+      object: 'chat.completion',
+      model,
+      choices: [
+        {
+          index: 0,
+          message: { role: 'assistant', content: 'It left on Monday.', refusal: null },
+          finish_reason: 'stop',
+        },
+      ],
+      usage: { prompt_tokens: 11, completion_tokens: 7, total_tokens: 18 },
+    });
+    expect(await runOf(completion.id)).toMatchObject({
+      status: 'completed',
+      input: 'Where is A-1001?',
+      history: null,
+      session_id: null,
+      metadata: { order: 'A-1001', user: 'ada' },
+    });
+  });
+
+  test('streams word by word, from the first step on, and says what was used when asked', async () => {
+    const gate = createGate();
+    const model = await stage.agent(async ({ left }) => {
+      await gate.pass(left);
+      return { content: 'One two three four.' };
+    });
+    gate.allow(1);
+    const { chunks, text } = await streamed(model, say('Count.'), {
+      stream_options: { include_usage: true },
+    });
+    expect(text).toBe('One two three four.');
+    expect(chunks[0]?.choices[0]?.delta).toEqual({ role: 'assistant', content: '' });
+    expect(chunks.at(-2)?.choices[0]).toMatchObject({ delta: {}, finish_reason: 'stop' });
+    expect(chunks.at(-1)).toMatchObject({ choices: [], usage: { total_tokens: 18 } });
+    expect(new Set(chunks.map(({ id }) => id)).size).toBe(1);
+  });
+
+  test('is given after tools of the agent, which the client does not see', async () => {
+    const model = await stage.agent(
+      (_request, told) =>
+        told.at(-1)?.role === 'tool'
+          ? { content: 'It is 42.' }
+          : {
+              content: 'I count.',
+              tool_calls: [{ name: 'calculator', arguments: { expression: '6 * 7' } }],
+            },
+      {},
+      ['calculator'],
+    );
+    const completion = await stage.client.chat.completions.create({ model, messages: say('?') });
+    expect(completion.choices[0]).toMatchObject({
+      message: { content: 'It is 42.' },
+      finish_reason: 'stop',
+    });
+    expect(completion.usage).toMatchObject({ prompt_tokens: 22, completion_tokens: 14 });
+    expect((await streamed(model, say('?'))).text).toBe('I count.\n\nIt is 42.');
+  });
+
+  test('of a workflow is its output, whole', async () => {
+    const first = await stage.agent(() => ({ content: 'Rough.' }));
+    const second = await stage.agent(() => ({ content: 'Polished.' }));
+    const { id } = await one(
+      stage.db.pool,
+      `insert into howdah.workflows (name, type) values ('polish', 'chain') returning id`,
+    );
+    await stage.db.pool.query(
+      `insert into howdah.workflow_agents (workflow_id, agent_id, sequence_order)
+       values ($1, howdah.agent($2), 1), ($1, howdah.agent($3), 2)`,
+      [id, first, second],
+    );
+    const whole = await stage.client.chat.completions.create({
+      model: 'polish',
+      messages: say('Write.'),
+    });
+    expect(whole.choices[0]?.message.content).toBe('Polished.');
+    expect(whole.usage?.total_tokens).toBe(36);
+    expect((await streamed('polish', say('Write.'))).text).toBe('Polished.');
+  });
+});
+
+describe('the conversation', () => {
+  test('is told as the client keeps it, and only the last message is the input', async () => {
+    const model = await stage.agent(() => ({ content: 'Blue.' }));
+    const completion = await stage.client.chat.completions.create({
+      model,
+      messages: [
+        { role: 'developer', content: 'Be brief.' },
+        { role: 'user', content: 'Which colours are there?' },
+        {
+          role: 'assistant',
+          content: null,
+          tool_calls: [
+            { id: 'x1', type: 'function', function: { name: 'colours', arguments: '{}' } },
+          ],
+        },
+        { role: 'tool', tool_call_id: 'x1', content: 'red, blue' },
+        { role: 'assistant', content: 'Red and blue.' },
+        { role: 'user', content: [{ type: 'text', text: 'The second?' }] },
+      ],
+    });
+    const [sent] = stage.told(model);
+    expect(sent?.map(({ role, content }) => [role, content])).toEqual([
+      ['system', `I am ${model}.`],
+      ['system', 'Be brief.'],
+      ['user', 'Which colours are there?'],
+      ['assistant', expect.toBeOneOf(['', null])],
+      ['tool', 'red, blue'],
+      ['assistant', 'Red and blue.'],
+      ['user', 'The second?'],
+    ]);
+    const run = await runOf(completion.id);
+    expect(run).toMatchObject({ input: 'The second?', trust: 'external' }); // a tool's words, as the client tells them
+    const { count } = await one(
+      stage.db.pool,
+      'select count(*)::int as count from howdah.messages where execution_id = $1',
+      [run.id],
+    );
+    expect(count).toBe(2); // the input and the answer: nobody else's words stand in the log
+  });
+
+  test('carries images', async () => {
+    const model = await stage.agent(() => ({ content: 'A cat.' }));
+    const url = 'data:image/png;base64,iVBORw0KGgo=';
+    await stage.client.chat.completions.create({
+      model,
+      messages: [
+        {
+          role: 'user',
+          content: [
+            { type: 'text', text: 'What is it?' },
+            { type: 'image_url', image_url: { url } },
+          ],
+        },
+      ],
+    });
+    expect(stage.told(model)[0]?.at(-1)?.content).toEqual([
+      { type: 'text', text: 'What is it?' },
+      { type: 'image_url', image_url: { url } },
+    ]);
+  });
+
+  test('goes on from a question to a person as from any other answer', async () => {
+    const model = await stage.agent(
+      (_request, told) =>
+        told.some(({ content }) => content === 'Red.')
+          ? { content: 'Painted red.' }
+          : { tool_calls: [{ name: 'ask_user', arguments: { question: 'Which colour?' } }] },
+      { human_input: true },
+    );
+    const messages: OpenAI.ChatCompletionMessageParam[] = [...say('Paint it.')];
+    const asked = await stage.client.chat.completions.create({ model, messages });
+    expect(asked.choices[0]).toMatchObject({
+      message: { content: 'Which colour?' },
+      finish_reason: 'stop',
+    });
+    expect((await runOf(asked.id)).status).toBe('cancelled'); // it would wait for ever
+    messages.push({ role: 'assistant', content: 'Which colour?' }, ...say('Red.'));
+    expect((await streamed(model, messages)).text).toBe('Painted red.');
+    expect((await streamed(model, say('Paint it.'))).text).toBe('Which colour?');
+  });
+});
+
+describe('tools of the client', () => {
+  const forecaster = () =>
+    stage.agent((_request, told) => {
+      const results = told.filter(({ role }) => role === 'tool').map(({ content }) => content);
+      return results.length > 0
+        ? { content: `It is ${results.join(' and ')}.` }
+        : {
+            tool_calls: ['Oslo', 'Rome'].map((city, index) => ({
+              id: `c${index}`,
+              name: 'get_weather',
+              arguments: { city },
+            })),
+          };
+    });
+
+  test('are called by the client, and the same run goes on with what they gave, after a restart too', async () => {
+    const model = await forecaster();
+    const messages: OpenAI.ChatCompletionMessageParam[] = [...say('How is the weather?')];
+    const asked = await stage.client.chat.completions.create({ model, messages, tools });
+    const [choice] = asked.choices;
+    expect(choice?.finish_reason).toBe('tool_calls');
+    const calls = choice?.message.tool_calls ?? [];
+    expect(calls.map((call) => (call.type === 'function' ? call.function : undefined))).toEqual([
+      { name: 'get_weather', arguments: '{"city":"Oslo"}' },
+      { name: 'get_weather', arguments: '{"city":"Rome"}' },
+    ]);
+    expect(asked.usage?.total_tokens).toBe(18);
+    const run = await runOf(asked.id);
+    expect(run).toMatchObject({ status: 'waiting', waiting_for: 'question' });
+    await stage.restartWorker();
+    const [oslo, rome] = calls;
+    messages.push(
+      choice?.message as OpenAI.ChatCompletionMessageParam,
+      { role: 'tool', tool_call_id: rome?.id ?? '', content: '31' },
+      { role: 'tool', tool_call_id: oslo?.id ?? '', content: '' },
+    );
+    const request = { model, messages, tools };
+    const done = await stage.client.chat.completions.create(request);
+    expect(done.id).toBe(asked.id);
+    expect(done.choices[0]?.message.content).toBe('It is  and 31.');
+    expect(done.usage?.total_tokens).toBe(18);
+    const again = await stage.client.chat.completions.create(request); // as a client that lost the answer
+    expect(again).toEqual(done);
+    expect(stage.told(model)).toHaveLength(2);
+    expect((await runOf(done.id)).trust).toBe('external'); // whatever the client's tool says
+    await expectEqual(stage.db.pool, run.id); // and it replays
+  });
+
+  test('stream', async () => {
+    const model = await forecaster();
+    const { chunks } = await streamed(model, say('Weather?'), { tools });
+    const calls = chunks.flatMap(({ choices }) => choices[0]?.delta.tool_calls ?? []);
+    expect(calls).toMatchObject([
+      { index: 0, type: 'function', function: { name: 'get_weather' } },
+      { index: 1 },
+    ]);
+    expect(chunks.at(-1)?.choices[0]?.finish_reason).toBe('tool_calls');
+    const results = calls.map(({ id = '' }) => ({
+      role: 'tool' as const,
+      tool_call_id: id,
+      content: 'dry',
+    }));
+    const messages = [...say('Weather?'), ...results];
+    expect((await streamed(model, messages)).text).toBe('It is dry and dry.');
+  });
+
+  test('are refused where the agent has one of the name, where a result is missing, and where nobody waits', async () => {
+    const model = await forecaster();
+    const calculator = [{ type: 'function' as const, function: { name: 'calculator' } }];
+    const counting = await stage.agent(() => ({ content: '' }), {}, ['calculator']);
+    const { chat } = stage.client;
+    await expect(
+      chat.completions.create({ model: counting, messages: say('?'), tools: calculator }),
+    ).rejects.toMatchObject({ status: 400, param: 'client_tools[0]' });
+    const asked = await chat.completions.create({ model, messages: say('?'), tools });
+    const [call] = asked.choices[0]?.message.tool_calls ?? [];
+    const result = (tool_call_id: string) => ({
+      model,
+      messages: [...say('?'), { role: 'tool' as const, tool_call_id, content: 'dry' }],
+    });
+    await expect(chat.completions.create(result(call?.id ?? ''))).rejects.toMatchObject({
+      status: 400,
+      message: expect.stringContaining('result of a call is missing'),
+    });
+    await expect(chat.completions.create(result('call_1'))).rejects.toMatchObject({
+      status: 400,
+      param: 'messages[1].tool_call_id',
+    });
+    await expect(chat.completions.create(result(`call_${'0'.repeat(32)}`))).rejects.toMatchObject({
+      status: 404,
+      param: 'tool_call_id',
+    });
+    expect((await runOf(asked.id)).status).toBe('waiting');
+  });
+});
+
+describe('a run that gives no answer', () => {
+  test('is an error that clients do not repeat', async () => {
+    const model = await stage.agent(() => ({ status: 400, error: { message: 'no such thing' } }));
+    const completion = stage.client.chat.completions.create(
+      { model, messages: say('?') },
+      { maxRetries: 3 },
+    );
+    await expect(completion).rejects.toMatchObject({
+      status: 500,
+      type: 'server_error',
+      code: 'invalid_request',
+      message: expect.stringContaining('no such thing'),
+    });
+    expect(stage.told(model)).toHaveLength(1);
+    await expect(streamed(model, say('?'))).rejects.toMatchObject({
+      message: expect.stringContaining('no such thing'),
+    });
+  });
+});
+
+describe('who leaves', () => {
+  const slow = async (headers: Record<string, string>) => {
+    const gate = createGate();
+    const model = await stage.agent(async ({ left }) => {
+      await gate.pass(left);
+      return { content: 'Done.' };
+    });
+    const leaving = new AbortController();
+    const completion = stage.client.chat.completions.create(
+      { model, messages: say('?') },
+      { signal: leaving.signal, headers },
+    );
+    await until(() => stage.told(model).length === 1);
+    leaving.abort();
+    await expect(completion).rejects.toThrow();
+    const { id } = await one(
+      stage.db.pool,
+      'select id from howdah.executions where agent_id = howdah.agent($1)',
+      [model],
+    );
+    const status = async () =>
+      (await one(stage.db.pool, 'select status from howdah.executions where id = $1', [id])).status;
+    return { gate, status };
+  };
+
+  test('leaves the run to go on', async () => {
+    const { gate, status } = await slow({});
+    gate.allow(1);
+    await until(async () => (await status()) === 'completed');
+  });
+
+  test('cancels it when the request says so', async () => {
+    const { gate, status } = await slow({ 'X-Howdah-On-Disconnect': 'cancel' });
+    await until(async () => (await status()) === 'cancelled');
+    gate.allow(1);
+  });
+});

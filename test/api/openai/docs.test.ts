@@ -1,0 +1,37 @@
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import OpenAI from 'openai';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { openStage, type Stage } from './support.ts';
+
+const PAGE = readFileSync(
+  fileURLToPath(new URL('../../../docs/openai.md', import.meta.url)),
+  'utf8',
+);
+const EXAMPLE = /^```ts\nimport OpenAI from 'openai';\n([\s\S]*?)^```/m.exec(PAGE)?.[1] ?? '';
+const AsyncFunction = (async () => {}).constructor as new (
+  ...parts: string[]
+) => (...values: unknown[]) => Promise<void>;
+
+let stage: Stage;
+beforeAll(async () => {
+  stage = await openStage();
+});
+afterAll(() => stage?.close());
+
+test('the example of docs/openai.md prints what the agent says', async () => {
+  const helper = await stage.agent((_request, told) => ({
+    content: told.length > 2 ? 'Your name is Ada.' : 'I can count.',
+  }));
+  await stage.db.pool.query(
+    `update howdah.agents set instruction = $1 where name = 'development'`,
+    [`I am ${helper}.`],
+  );
+  const printed: string[] = [];
+  const process = { env: {}, stdout: { write: (text: string) => printed.push(text) } };
+  const console = { log: vi.fn() };
+  const code = EXAMPLE.replace('http://127.0.0.1:8000', stage.api.url);
+  await new AsyncFunction('OpenAI', 'process', 'console', code)(OpenAI, process, console);
+  expect(printed.join('')).toBe('I can count.');
+  expect(console.log).toHaveBeenCalledWith('Your name is Ada.');
+});

@@ -1,0 +1,273 @@
+import type OpenAI from 'openai';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { all, one } from '../../sql/support.ts';
+import { openStage, type Stage, WEATHER } from './support.ts';
+
+let stage: Stage;
+beforeAll(async () => {
+  stage = await openStage();
+});
+afterAll(() => stage?.close());
+
+type Request = OpenAI.Responses.ResponseCreateParamsNonStreaming;
+const ask = (request: Request) => stage.client.responses.create(request);
+async function streamed(request: Request) {
+  const events: OpenAI.Responses.ResponseStreamEvent[] = [];
+  for await (const event of await stage.client.responses.create({ ...request, stream: true })) {
+    events.push(event);
+  }
+  const last = events.at(-1);
+  return { events, response: last && 'response' in last ? last.response : undefined };
+}
+const runOf = (id: string) =>
+  one(
+    stage.db.pool,
+    `select e.* from howdah.executions as e where replace(e.id::text, '-', '') = $1`,
+    [id.split('_')[1] ?? ''],
+  );
+const words = (sent: { role: string; content: unknown }[] | undefined) =>
+  sent?.map(({ role, content }) => `${role}: ${content}`);
+/** Says how many messages it was told, without its prompt. */
+const counting = () => stage.agent((_request, told) => ({ content: `I know ${told.length - 1}.` }));
+const tools = [{ type: 'function' as const, strict: false, ...WEATHER }];
+
+describe('a response', () => {
+  test('is the answer of a run, with its tokens', async () => {
+    const model = await counting();
+    const response = await ask({ model, input: 'Hello.', metadata: { a: 'b' } });
+    expect(response).toMatchObject({
+      object: 'response',
+      status: 'completed',
+      model,
+      error: null,
+      output_text: 'I know 1.',
+      output: [{ type: 'message', role: 'assistant', status: 'completed' }],
+      usage: { input_tokens: 11, output_tokens: 7, total_tokens: 18 },
+      metadata: { a: 'b' },
+    });
+    expect(await runOf(response.id)).toMatchObject({ status: 'completed', metadata: { a: 'b' } });
+  });
+
+  test('streams: each item from its beginning to its end, numbered', async () => {
+    const model = await stage.agent(
+      (_request, told) =>
+        told.at(-1)?.role === 'tool'
+          ? { content: 'It is forty-two.' }
+          : {
+              content: 'I count.',
+              tool_calls: [{ name: 'calculator', arguments: { expression: '6 * 7' } }],
+            },
+      {},
+      ['calculator'],
+    );
+    const { events, response } = await streamed({ model, input: 'Count.' });
+    expect(events.map(({ sequence_number }) => sequence_number)).toEqual(events.map((_, n) => n));
+    const kinds = events.map(({ type }) => type);
+    expect(kinds.filter((type, at) => type !== kinds[at - 1])).toEqual([
+      'response.created',
+      'response.in_progress',
+      ...[1, 2].flatMap(() => [
+        'response.output_item.added',
+        'response.content_part.added',
+        'response.output_text.delta',
+        'response.output_text.done',
+        'response.content_part.done',
+        'response.output_item.done',
+      ]),
+      'response.completed',
+    ]);
+    const deltas = events.flatMap((event) =>
+      event.type === 'response.output_text.delta' ? [event.delta] : [],
+    );
+    expect(deltas.join('')).toBe('I count.It is forty-two.');
+    expect(response?.output).toMatchObject([
+      { phase: 'commentary', content: [{ text: 'I count.' }] },
+      { phase: 'final_answer', content: [{ text: 'It is forty-two.' }] },
+    ]);
+    const whole = await ask({ model, input: 'Count.' });
+    const said = ({ output }: OpenAI.Responses.Response) =>
+      output.map((item) => ({ ...item, id: '' }));
+    expect(said(whole)).toEqual(said(response as OpenAI.Responses.Response));
+  });
+
+  test('says that its run failed, and was cut short by its budget of tokens', async () => {
+    const broken = await stage.agent(() => ({ status: 400, error: { message: 'no such thing' } }));
+    expect(await ask({ model: broken, input: '?' })).toMatchObject({
+      status: 'failed',
+      error: { code: 'server_error', message: expect.stringContaining('no such thing') },
+    });
+    expect((await streamed({ model: broken, input: '?' })).events.at(-1)?.type).toBe(
+      'response.failed',
+    );
+    const poor = await stage.agent(
+      () => ({ tool_calls: [{ name: 'calculator', arguments: { expression: '1' } }] }),
+      { max_tokens: 10 },
+      ['calculator'],
+    );
+    expect(await ask({ model: poor, input: '?' })).toMatchObject({
+      status: 'incomplete',
+      incomplete_details: { reason: 'max_output_tokens' },
+    });
+  });
+});
+
+describe('the conversation', () => {
+  test('goes on from the previous response in one session; instructions hold for one turn', async () => {
+    const model = await counting();
+    const first = await ask({ model, instructions: 'Be brief.', input: 'One.' });
+    const second = await ask({ model, input: 'Two.', previous_response_id: first.id });
+    const third = await ask({
+      model,
+      input: [{ role: 'user', content: [{ type: 'input_text', text: 'Three.' }] }],
+      previous_response_id: second.id,
+    });
+    expect(third.previous_response_id).toBe(second.id);
+    expect(words(stage.told(model).at(-1))).toEqual([
+      `system: I am ${model}.`,
+      'user: One.',
+      'assistant: I know 2.',
+      'user: Two.',
+      'assistant: I know 3.',
+      'user: Three.',
+    ]);
+    const runs = await Promise.all([first, second, third].map(({ id }) => runOf(id)));
+    expect(new Set(runs.map(({ session_id }) => session_id)).size).toBe(1);
+    expect(runs.map(({ turn }) => turn)).toEqual([1, 2, 3]);
+  });
+
+  test('branches where it goes on from an earlier response, and from one that was not kept', async () => {
+    const model = await counting();
+    const first = await ask({ model, input: 'One.' });
+    await ask({ model, input: 'Two.', previous_response_id: first.id });
+    const branch = await ask({ model, input: 'Other.', previous_response_id: first.id });
+    expect(words(stage.told(model).at(-1))).toEqual([
+      `system: I am ${model}.`,
+      'user: One.',
+      'assistant: I know 1.',
+      'user: Other.',
+    ]);
+    const next = await ask({ model, input: 'On.', previous_response_id: branch.id });
+    expect(next.output_text).toBe('I know 5.');
+    const [a, b] = await Promise.all([first, branch].map(({ id }) => runOf(id)));
+    expect(a?.session_id).not.toBe(b?.session_id);
+
+    const passing = await ask({ model, input: 'One.', store: false });
+    expect(await runOf(passing.id)).toMatchObject({ session_id: null });
+    const after = await ask({ model, input: 'Two.', previous_response_id: passing.id });
+    expect(after.output_text).toBe('I know 3.');
+  });
+
+  test('is told as the items say it', async () => {
+    const model = await counting();
+    await ask({
+      model,
+      input: [
+        { role: 'developer', content: 'Be kind.' },
+        { role: 'user', content: 'Weather?' },
+        { type: 'function_call', call_id: 'x', name: 'get_weather', arguments: '{}' },
+        { type: 'function_call_output', call_id: 'x', output: 'dry' },
+        { role: 'assistant', content: 'Dry.' },
+        { role: 'user', content: 'Tomorrow?' },
+      ],
+    });
+    expect(words(stage.told(model).at(-1))).toEqual([
+      `system: I am ${model}.`,
+      'system: Be kind.',
+      'user: Weather?',
+      expect.stringMatching(/^assistant: /),
+      'tool: dry',
+      'assistant: Dry.',
+      'user: Tomorrow?',
+    ]);
+  });
+
+  test('answers what a person is asked with the next message', async () => {
+    const model = await stage.agent(
+      (_request, told) =>
+        told.at(-1)?.role === 'tool'
+          ? { content: `Painted ${told.at(-1)?.content}.` }
+          : { tool_calls: [{ name: 'ask_user', arguments: { question: 'Which colour?' } }] },
+      { human_input: true },
+    );
+    const asked = await ask({ model, input: 'Paint it.' });
+    expect(asked).toMatchObject({ status: 'completed', output_text: 'Which colour?' });
+    expect((await runOf(asked.id)).status).toBe('waiting');
+    const done = await ask({ model, input: 'red', previous_response_id: asked.id });
+    expect(done.output_text).toBe('Painted red.');
+    expect(done.id).not.toBe(asked.id);
+    expect((await runOf(done.id)).id).toBe((await runOf(asked.id)).id);
+    const after = await ask({ model, input: 'red', previous_response_id: done.id });
+    expect(after.output_text).toBe('Which colour?');
+  });
+});
+
+describe('tools of the client', () => {
+  const forecaster = () =>
+    stage.agent((_request, told) => {
+      const last = told.at(-1);
+      return last?.role === 'tool'
+        ? { content: `It is ${last.content}.` }
+        : {
+            content: 'I look.',
+            tool_calls: [{ name: 'get_weather', arguments: { city: 'Oslo' } }],
+          };
+    });
+  const resultOf = (output: OpenAI.Responses.ResponseOutputItem[], text: string) =>
+    output.flatMap((item) =>
+      item.type === 'function_call'
+        ? [{ type: 'function_call_output' as const, call_id: item.call_id, output: text }]
+        : [],
+    );
+
+  test('are called by the client, and the same run goes on with what they gave', async () => {
+    const model = await forecaster();
+    const asked = await ask({ model, input: 'Weather?', tools });
+    expect(asked).toMatchObject({
+      status: 'completed',
+      output: [
+        { type: 'message', phase: 'commentary' },
+        { type: 'function_call', name: 'get_weather', arguments: '{"city":"Oslo"}' },
+      ],
+    });
+    await expect(
+      ask({ model, input: 'And?', previous_response_id: asked.id }),
+    ).rejects.toMatchObject({
+      status: 400,
+      message: expect.stringContaining('no tool output was found for function call call_'),
+    });
+    const done = await ask({
+      model,
+      input: resultOf(asked.output, 'dry'),
+      previous_response_id: asked.id,
+      tools,
+    });
+    expect(done).toMatchObject({ output_text: 'It is dry.', usage: { total_tokens: 18 } });
+    const next = await ask({ model, input: 'Thanks.', previous_response_id: done.id });
+    expect(next.output_text).toContain('there is no tool named get_weather'); // it was for that turn
+  });
+
+  test('stream', async () => {
+    const model = await forecaster();
+    const { events, response } = await streamed({ model, input: 'Weather?', tools });
+    expect(events.flatMap((event) => ('arguments' in event ? [event.arguments] : []))).toEqual([
+      '{"city":"Oslo"}',
+    ]);
+    const { response: done } = await streamed({
+      model,
+      input: resultOf(response?.output ?? [], 'wet'),
+    });
+    expect(done?.output).toMatchObject([{ content: [{ text: 'It is wet.' }] }]);
+  });
+
+  test('that nobody calls end their run after a day', async () => {
+    const model = await forecaster();
+    const asked = await ask({ model, input: 'Weather?', tools });
+    const [question] = await all(
+      stage.db.pool,
+      `select q.kind, q.expires_at - q.created_at > interval '23 hours' as is_long
+       from howdah.questions as q where q.execution_id = $1`,
+      [(await runOf(asked.id)).id],
+    );
+    expect(question).toEqual({ kind: 'question', is_long: true });
+  });
+});

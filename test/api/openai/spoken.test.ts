@@ -1,0 +1,78 @@
+import { describe, expect, test } from 'vitest';
+import { Spoken } from '../../../src/api/openai/spoken.ts';
+
+type Act =
+  | { piece: string; seq: number; attempt?: number }
+  | { answers: [seq: number, content: string][]; step_count: number };
+
+/** What a client reads, in order: `seq:text`. */
+function read(acts: Act[]): string[] {
+  const spoken = new Spoken();
+  return acts.flatMap((act) => {
+    const told =
+      'piece' in act
+        ? spoken.hear({
+            execution_id: 'run',
+            seq: act.seq,
+            attempt: act.attempt ?? 1,
+            text: act.piece,
+          })
+        : spoken.settle({
+            step_count: act.step_count,
+            answers: act.answers.map(([seq, content]) => ({ seq, content, has_calls: false })),
+          });
+    return [...told].flatMap((one) => (one.type === 'text' ? [`${one.seq}:${one.text}`] : []));
+  });
+}
+
+describe('what is told of an answer', () => {
+  test('are its pieces, and then only what they lacked', () => {
+    expect(
+      read([
+        { piece: 'It ', seq: 1 },
+        { piece: 'left', seq: 1 },
+        { answers: [[1, 'It left.']], step_count: 1 },
+        { piece: '.', seq: 1 },
+      ]),
+    ).toEqual(['1:It ', '1:left', '1:.']);
+  });
+
+  test('is told to its end before the next one begins', () => {
+    expect(
+      read([
+        { piece: 'I ', seq: 1 },
+        { piece: 'It is 42', seq: 3 },
+        { answers: [[1, 'I count.']], step_count: 2 },
+        {
+          answers: [
+            [1, 'I count.'],
+            [3, 'It is 42.'],
+          ],
+          step_count: 3,
+        },
+      ]),
+    ).toEqual(['1:I ', '1:count.', '3:It is 42', '3:.']);
+  });
+
+  test('that broke off is told anew, in the same step and in the next', () => {
+    expect(
+      read([
+        { piece: 'It l', seq: 1 },
+        { piece: 'It stayed', seq: 1, attempt: 2 },
+        { answers: [], step_count: 1 },
+        { piece: 'It went', seq: 2, attempt: 3 },
+        { answers: [[2, 'It went.']], step_count: 2 },
+      ]),
+    ).toEqual(['1:It l', '1:\n\nIt stayed', '2:It went', '2:.']);
+  });
+
+  test('of which a piece in the middle was lost is told whole', () => {
+    expect(
+      read([
+        { piece: 'It ', seq: 1 },
+        { piece: 'Monday.', seq: 1 },
+        { answers: [[1, 'It left on Monday.']], step_count: 1 },
+      ]),
+    ).toEqual(['1:It ', '1:Monday.', '1:\n\nIt left on Monday.']);
+  });
+});

@@ -1,0 +1,112 @@
+import OpenAI from 'openai';
+import type { Api } from '../../../src/api/server.ts';
+import type { JsonObject } from '../../../src/contracts/json.ts';
+import type { Worker } from '../../../workers/main.ts';
+import { makeAgent, unique } from '../../sql/support.ts';
+import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
+import {
+  type FakeAnswer,
+  type FakeRequest,
+  type FakeServer,
+  startOpenAiServer,
+} from '../../support/openai-server.ts';
+import { startTestWorker } from '../../support/worker.ts';
+import { startTestApi } from '../harness.ts';
+import { locked, tokenFor } from '../tokens.ts';
+
+/** A message as the model server is sent it. */
+export type Sent = { role: string; content: unknown; tool_calls?: unknown; tool_call_id?: string };
+
+/** An API, a worker, and a model server that answers by the agent whose instruction it is told. */
+export type Stage = {
+  db: TestDatabase;
+  api: Api;
+  client: OpenAI;
+  /** A client of its own: by this token or key, to this API. */
+  clientOf(apiKey: string, api?: Api): OpenAI;
+  /** An agent whose model answers so; gives its name. */
+  agent(
+    answer: (request: FakeRequest, told: Sent[]) => FakeAnswer | Promise<FakeAnswer>,
+    columns?: object,
+    tools?: string[],
+  ): Promise<string>;
+  /** What the model of an agent was sent, request by request. */
+  told(agent: string): Sent[][];
+  restartWorker(): Promise<void>;
+  close(): Promise<void>;
+};
+
+export async function openStage(): Promise<Stage> {
+  const db = await createTestDatabase();
+  const answers = new Map<
+    string,
+    (request: FakeRequest, told: Sent[]) => FakeAnswer | Promise<FakeAnswer>
+  >();
+  const nameIn = ({ body }: FakeRequest) =>
+    /I am ([\w-]+)\./.exec(JSON.stringify(body.messages))?.[1] ?? '';
+  const server: FakeServer = await startOpenAiServer((request) => {
+    const answer = answers.get(nameIn(request));
+    return answer
+      ? answer(request, sentIn(request))
+      : { status: 500, error: { message: 'nobody' } };
+  });
+  await db.pool.query(`update howdah.models set provider = 'openai' where name = 'default'`);
+  const api = await startTestApi(db.url);
+  const start = () => startTestWorker(db.url, { openai: server.url });
+  let worker: Worker = await start();
+  const clientOf = (apiKey: string, to = api) =>
+    new OpenAI({ apiKey, baseURL: `${to.url}/v1`, maxRetries: 0 });
+  return {
+    db,
+    api,
+    clientOf,
+    client: clientOf('none'),
+    async agent(answer, columns = {}, tools = []) {
+      const name = unique('agent');
+      answers.set(name, answer);
+      const id = await makeAgent(db.pool, { instruction: `I am ${name}.`, ...columns, name });
+      for (const tool of tools) {
+        await db.pool.query(
+          'insert into howdah.agent_tools (agent_id, tool_id) select $1, t.id from howdah.tools as t where t.name = $2 and t.tenant_id = howdah.current_tenant()',
+          [id, tool],
+        );
+      }
+      return name;
+    },
+    told: (agent) => server.requests.filter((request) => nameIn(request) === agent).map(sentIn),
+    async restartWorker() {
+      await worker.stop(0);
+      worker = await start();
+    },
+    async close() {
+      await worker.stop(0);
+      await api.close();
+      await server.close();
+      await db.drop();
+    },
+  };
+}
+
+/** Without the marks around what comes from outside: docs/trust.md. */
+const MARKED = /<external-data [^>]*>\n([\s\S]*?)\n<\/external-data [^>]*>/g;
+
+function sentIn({ body }: FakeRequest): Sent[] {
+  const messages = body.messages as unknown as Sent[];
+  return messages.map((message) =>
+    typeof message.content === 'string'
+      ? { ...message, content: message.content.replace(MARKED, '$1') }
+      : message,
+  );
+}
+
+export const WEATHER = {
+  name: 'get_weather',
+  description: 'The weather in a city.',
+  parameters: {
+    type: 'object',
+    properties: { city: { type: 'string' } },
+    required: ['city'],
+  } satisfies JsonObject,
+};
+
+export { locked, startTestApi, tokenFor };

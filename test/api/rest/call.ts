@@ -1,0 +1,31 @@
+import type { Api } from '../../../src/api/server.ts';
+import type { Answer } from '../harness.ts';
+
+export type Called = { status: number; body: Answer; headers: Headers };
+export type CallOptions = { token?: string; headers?: Record<string, string> };
+
+/** One request of the REST door; a body is sent as JSON unless it is a text of a type that the headers name. */
+export async function call(
+  api: Api,
+  method: string,
+  path: string,
+  body?: unknown,
+  { token, headers = {} }: CallOptions = {},
+): Promise<Called> {
+  const response = await fetch(`${api.url}${path}`, {
+    method,
+    headers: {
+      ...(token && { authorization: `Bearer ${token}` }),
+      ...(body !== undefined && { 'content-type': 'application/json' }),
+      ...headers,
+    },
+    ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+  });
+  const text = await response.text();
+  const isJson = response.headers.get('content-type')?.includes('json');
+  return {
+    status: response.status,
+    body: isJson && text ? JSON.parse(text) : text,
+    headers: response.headers,
+  };
+}

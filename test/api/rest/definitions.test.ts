@@ -1,0 +1,192 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Api } from '../../../src/api/server.ts';
+import { one } from '../../sql/support.ts';
+import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
+import { startTestApi } from '../harness.ts';
+import { locked, makePerson, tokenFor } from '../tokens.ts';
+import { type CallOptions, call } from './call.ts';
+
+let db: TestDatabase;
+let api: Api;
+const ask = (method: string, path: string, body?: unknown, options?: CallOptions) =>
+  call(api, method, path, body, options);
+
+beforeAll(async () => {
+  db = await createTestDatabase();
+  api = await startTestApi(db.url);
+});
+afterAll(async () => {
+  await api?.close();
+  await db?.drop();
+});
+
+/** What is made, what PATCH changes, and what is refused, for each kind. */
+const KINDS: Record<string, { made: object; patch: object; faulty: [object, string] }> = {
+  models: {
+    made: { name: 'm1', provider: 'openai', model: 'gpt', capabilities: { tools: true } },
+    patch: { input_price: 0.15, domain: 'law' },
+    faulty: [{ name: 'm2', provider: 'openai', model: 'gpt', input_price: -1 }, 'constraint'],
+  },
+  prompts: {
+    made: { name: 'p1', template: 'Be {{tone}}.', variables: { tone: { type: 'string' } } },
+    patch: { description: 'Manners.' },
+    faulty: [{ name: 'p2', template: 'Be {{tone}}.' }, 'field'],
+  },
+  tools: {
+    made: { name: 't1', kind: 'custom', description: 'Does.', effect: 'pure' },
+    patch: { requires_approval: true, timeout_ms: 5 },
+    faulty: [{ name: 'not a name', kind: 'custom' }, 'constraint'],
+  },
+  'mcp-servers': {
+    made: { name: 's1', type: 'http', configuration: { url: 'https://mcp.example.com/' } },
+    patch: { description: 'Far away.', is_active: false },
+    faulty: [{ name: 's2', type: 'http', configuration: { uri: 'x' } }, 'field'],
+  },
+  'alert-rules': {
+    made: { name: 'r1', query: 'select 1 where false', interval_seconds: 30 },
+    patch: { description: 'Should be empty.', is_active: false },
+    faulty: [{ name: 'r2', query: 'select 1', interval_seconds: 3 }, 'constraint'],
+  },
+  resources: {
+    made: { name: 'a.txt', type: 'text/plain', content: 'Hello', metadata: { lang: 'en' } },
+    patch: { name: 'b.txt' },
+    faulty: [{ name: 'c.txt', type: 'text/plain' }, 'hint'],
+  },
+  workflows: {
+    made: { name: 'w1', type: 'chain', members: ['development'] },
+    patch: { members: ['development', { agent: 'development', role: 'second' }] },
+    faulty: [{ name: 'w2', type: 'chain', members: ['developer'] }, 'field'],
+  },
+};
+
+describe.each(Object.entries(KINDS))('/api/%s', (path, { made, patch, faulty }) => {
+  const url = `/api/${path}`;
+  const visible = (body: object) =>
+    Object.fromEntries(
+      Object.entries(body).filter(([name]) => !['content', 'members'].includes(name)),
+    );
+
+  test('are made, read, listed, changed, replaced and deleted', async () => {
+    const first = await ask('POST', url, made);
+    expect(first).toMatchObject({ status: 201, body: visible(made) });
+    const place = first.headers.get('location') ?? '';
+    expect(place).toBe(`${url}/${first.body.id}`);
+    expect((await ask('GET', place)).body).toEqual(first.body);
+    const name = encodeURIComponent(first.body.name);
+    expect((await ask('GET', `${url}?name=${name}`)).body.data).toEqual([first.body]);
+
+    const changed = await ask('PATCH', place, patch);
+    expect(changed).toMatchObject({ status: 200, body: visible(patch) });
+    const same = await ask('PUT', place, changed.body);
+    expect(same.status).toBe(200);
+    const { updated_at: _before, ...before } = changed.body;
+    const { updated_at: _after, ...after } = same.body;
+    expect(after).toEqual(before);
+    const etag = first.headers.get('etag') ?? '';
+    const stale = await ask('PATCH', place, patch, { headers: { 'if-match': etag } });
+    expect(stale).toMatchObject({ status: 412, body: { code: 'HWCNF' } });
+
+    expect((await ask('DELETE', place)).status).toBe(204);
+    expect(await ask('GET', place)).toMatchObject({ status: 404, body: { code: 'HWNTF' } });
+    expect(await ask('PATCH', place, patch)).toMatchObject({ status: 404 });
+    expect(await ask('DELETE', place)).toMatchObject({ status: 404 });
+  });
+
+  test('what is wrong is told, and nothing is written', async () => {
+    const [body, member] = faulty;
+    const refused = await ask('POST', url, body);
+    expect([400, 404]).toContain(refused.status);
+    expect(refused.body[member]).toBeTruthy();
+    const name = encodeURIComponent((body as { name: string }).name);
+    expect((await ask('GET', `${url}?name=${name}`)).body.data).toEqual([]);
+    const unknown = await ask('POST', url, { ...made, nothing: 1 });
+    expect(unknown).toMatchObject({ status: 400, body: { field: 'nothing' } });
+  });
+});
+
+test('prices come per thousand tokens too, and workflows in other words', async () => {
+  const priced = await ask('POST', '/api/models', {
+    name: 'priced',
+    provider: 'openai',
+    model: 'gpt',
+    cost_per_1k_tokens: 0.0003,
+  });
+  expect(priced.body).toMatchObject({ input_price: 0.3, output_price: 0.3 });
+  const judged = await ask('POST', '/api/workflows', {
+    name: 'judged',
+    type: 'evaluator-optimizer',
+    members: ['development', 'development'],
+    active: false,
+  });
+  expect(judged.body).toMatchObject({
+    type: 'evaluator_optimizer',
+    is_active: false,
+    members: [{ agent: 'development' }, { agent: 'development' }],
+  });
+  const versions = await ask('GET', `/api/workflows/${judged.body.id}/versions`);
+  expect(versions.body.data).toMatchObject([{ version: 1 }]);
+});
+
+test('presets of MCP servers are commands, which only an owner of the database may write', async () => {
+  const body = { name: 'files', type: 'filesystem', configuration: { args: ['/tmp'] } };
+  expect(await ask('POST', '/api/mcp-servers', body)).toMatchObject({
+    status: 403,
+    body: { code: 'HWDEN', field: 'type' },
+  });
+});
+
+test('what is written once is not written again', async () => {
+  const { body } = await ask('POST', '/api/resources', {
+    name: 'x',
+    type: 'text/plain',
+    content: 'a',
+  });
+  const refused = await ask('PATCH', `/api/resources/${body.id}`, { content: 'b' });
+  expect(refused).toMatchObject({ status: 400, body: { field: 'bytes' } });
+  const content = await ask('GET', `/api/resources/${body.id}/content`);
+  expect(content.body).toBe('a');
+  expect(content.headers.get('content-disposition')).toContain('attachment');
+  const bytes = await ask('POST', '/api/resources', {
+    name: 'y',
+    type: 'image/png',
+    base64: 'AAEC',
+  });
+  expect(bytes.body.size).toBe(3);
+});
+
+test('/tools are those of the tenant, or of an agent', async () => {
+  await ask('POST', '/api/agents', { name: 'armed', tools: ['todo'] });
+  const all = await ask('GET', '/tools');
+  expect(all.body.data.map(({ name }: { name: string }) => name)).toContain('calculator');
+  const own = await ask('GET', '/tools?agent=armed');
+  expect(own.body.data).toMatchObject([
+    { name: 'todo', kind: 'builtin', parameters: { type: 'object' }, type: 'function' },
+  ]);
+  expect(all.body).not.toHaveProperty('offered');
+  const [{ function: todo }] = own.body.data;
+  expect(todo).toMatchObject({ name: 'todo', parameters: { type: 'object' } });
+  expect(own.body.offered).toEqual([{ type: 'function', function: todo }]);
+  expect(await ask('GET', '/tools?agent=amred')).toMatchObject({
+    status: 404,
+    body: { code: 'HWNTF' },
+  });
+});
+
+test('a member may edit agents and no models: the role decides in the database', async () => {
+  const shut = await startTestApi(db.url, locked);
+  const person = await makePerson(db.pool, 'ada');
+  await db.pool.query(`update howdah.users set role = 'member' where id = $1`, [person.sub]);
+  const token = await tokenFor(person);
+  const made = await call(shut, 'POST', '/api/agents', { name: 'hers' }, { token });
+  expect(made.status).toBe(201);
+  const refused = await call(shut, 'POST', '/api/models', KINDS.models?.made, { token });
+  expect(refused).toMatchObject({ status: 403, body: { code: 'HWDEN', required_role: 'admin' } });
+  expect((await call(shut, 'GET', '/api/agents')).status).toBe(401);
+  const { created_by } = await one(
+    db.pool,
+    'select v.created_by from howdah.agent_versions as v where v.agent_id = $1',
+    [made.body.id],
+  );
+  expect(created_by).toContain('ada');
+  await shut.close();
+});

@@ -1,0 +1,390 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Api } from '../../../src/api/server.ts';
+import type { Worker } from '../../../workers/main.ts';
+import { makeAgent } from '../../runtime/arrange.ts';
+import { one } from '../../sql/support.ts';
+import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
+import { startTestWorker } from '../../support/worker.ts';
+import { startTestApi, until } from '../harness.ts';
+import { type CallOptions, call } from './call.ts';
+import { listen } from './events.ts';
+
+let db: TestDatabase;
+let api: Api;
+let worker: Worker;
+const ask = (method: string, path: string, body?: unknown, options?: CallOptions) =>
+  call(api, method, path, body, options);
+
+beforeAll(async () => {
+  db = await createTestDatabase();
+  api = await startTestApi(db.url);
+  worker = await startTestWorker(db.url);
+});
+afterAll(async () => {
+  await worker?.stop(0);
+  await api?.close();
+  await db?.drop();
+});
+
+const CALC = { name: 'calculator', arguments: { expression: '6 * 7' } };
+const counting = () =>
+  makeAgent(db.pool, {
+    tools: ['calculator'],
+    script: [
+      {
+        content: 'I count.',
+        tool_calls: [{ ...CALC, id: 'c1' }],
+        usage: { tokens_in: 5, tokens_out: 2 },
+      },
+      { content: 'It is 42.', usage: { tokens_in: 9, tokens_out: 3 } },
+    ],
+  });
+const asking = () =>
+  makeAgent(db.pool, {
+    tools: ['ask_user'],
+    script: [
+      { tool_calls: [{ name: 'ask_user', arguments: { question: 'Which colour?' }, id: 'q1' }] },
+      { content: 'Painted.' },
+    ],
+  });
+const nameOf = async (id: string): Promise<string> =>
+  (await one(db.pool, 'select name from howdah.agents where id = $1', [id])).name;
+const run = async (agent_id: string, more: object = {}) =>
+  (await ask('POST', '/api/execute', { agent_id, message: 'Go.', wait: 20, ...more })).body;
+const statusOf = async (id: string) => (await ask('GET', `/api/executions/${id}`)).body.status;
+
+describe('execute', () => {
+  test('begins a run: 202 with its id, and where it is', async () => {
+    const agent = await counting();
+    const begun = await ask('POST', '/api/execute', { agent: await nameOf(agent), message: 'Go.' });
+    expect(begun.status).toBe(202);
+    expect(begun.headers.get('location')).toBe(`/api/executions/${begun.body.execution_id}`);
+    await until(async () => (await statusOf(begun.body.execution_id)) === 'completed');
+    const { body } = await ask('GET', `/api/executions/${begun.body.execution_id}`);
+    expect(body).toMatchObject({
+      agent_id: agent,
+      input: 'Go.',
+      output: 'It is 42.',
+      tokens_in: 14,
+      tokens_out: 5,
+      messages: [
+        { seq: 1, role: 'user', content: 'Go.' },
+        { role: 'assistant', content: 'I count.', tokens_in: 5, tokens_out: 2 },
+        { role: 'tool', tool_call_id: 'c1' },
+        { role: 'assistant', content: 'It is 42.' },
+      ],
+      children: [],
+    });
+    expect(body.metrics).toBeTypeOf('object');
+  });
+
+  test('waits: 200 with the output when it comes in time, else 202', async () => {
+    expect(await run(await counting())).toMatchObject({ status: 'completed', output: 'It is 42.' });
+    const parked = await ask('POST', '/api/execute', {
+      agent_id: await asking(),
+      message: 'Paint.',
+      wait: 0.2,
+    });
+    expect(parked).toMatchObject({ status: 202, body: { execution_id: expect.any(String) } });
+  });
+
+  test('takes workflows, by name and by id', async () => {
+    const member = await counting();
+    const { id } = await one(
+      db.pool,
+      `insert into howdah.workflows (name, type) values ('line', 'chain') returning id`,
+    );
+    await db.pool.query(
+      'insert into howdah.workflow_agents (workflow_id, agent_id, sequence_order) values ($1, $2, 1)',
+      [id, member],
+    );
+    for (const which of [{ workflow: 'line' }, { workflow_id: id }, { agent: 'line' }]) {
+      const answer = await ask('POST', '/api/execute', { ...which, message: 'Go.', wait: 20 });
+      expect(answer).toMatchObject({ status: 200, body: { output: 'It is 42.' } });
+    }
+    const { body } = await ask('GET', `/api/executions?workflow_id=${id}&limit=1`);
+    expect((await ask('GET', `/api/executions/${body.data[0].id}`)).body.children).toMatchObject([
+      { status: 'completed', output: 'It is 42.', tokens_in: 14 },
+    ]);
+  });
+
+  test('tells a callback_url, whoever runs', async () => {
+    const agent_id = await counting();
+    const callback_url = 'https://erp.example.com/done';
+    for (const who of [
+      { agent_id },
+      { agent: await nameOf(agent_id) },
+      { agent: 'line' },
+      { workflow: 'line' },
+    ]) {
+      const { body } = await ask('POST', '/api/execute', { ...who, message: 'x', callback_url });
+      const row = await one(
+        db.pool,
+        'select callback_url, workflow_id is not null as is_workflow from howdah.executions where id = $1',
+        [body.execution_id],
+      );
+      expect(row).toEqual({ callback_url, is_workflow: Object.values(who).includes('line') });
+    }
+  });
+
+  test('gives the first run to a known key, by name and by id', async () => {
+    const agent_id = await counting();
+    const options = { headers: { 'idempotency-key': 'ticket 17' } };
+    const all = await Promise.all(
+      [agent_id, agent_id, agent_id].map((id) =>
+        ask('POST', '/api/execute', { agent_id: id, message: 'Go.' }, options),
+      ),
+    );
+    expect(new Set(all.map(({ body }) => body.execution_id)).size).toBe(1);
+    const byName = await ask('POST', '/api/execute', {
+      agent: await nameOf(agent_id),
+      message: 'Go.',
+      idempotency_key: 'ticket 17',
+    });
+    expect(byName.body.execution_id).toBe(all[0]?.body.execution_id);
+  });
+
+  test.each([
+    [{ message: 'x' }, 400, 'HWINV', 'a run is of one agent or one workflow'],
+    [{ message: 'x', agent: 'a', workflow: 'b' }, 400, 'HWINV', 'a run is of one agent'],
+    [{ agent: 'development' }, 400, 'HWINV', 'message is missing'],
+    [{ agent: 'nobody', message: 'x' }, 404, 'HWNTF', "there is no agent named 'nobody'"],
+    [{ agent: 'development', message: 'x', wait: 301 }, 400, 'HWINV', 'wait'],
+    [
+      { agent: 'development', message: 'x', callback_url: 'ftp://x.example' },
+      400,
+      'HWINV',
+      'callback_url is no address of HTTP',
+    ],
+    [{ agent_id: '0199aaaa-0000-7000-8000-000000000000', message: 'x' }, 404, 'HWNTF', 'agent'],
+  ])('refuses %j', async (body, status, code, detail) => {
+    const refused = await ask('POST', '/api/execute', body);
+    expect(refused).toMatchObject({
+      status,
+      body: { code, detail: expect.stringContaining(detail) },
+    });
+  });
+});
+
+describe('runs', () => {
+  test('are listed by what they are, statuses in any words', async () => {
+    const agent_id = await counting();
+    const { execution_id } = await run(agent_id, { metadata: { order: 4711 } });
+    const later = await ask('POST', '/api/execute', {
+      agent_id,
+      message: 'x',
+      run_at: '2100-01-01T00:00:00Z',
+    });
+    const ids = async (query: string) => {
+      const { body } = await ask('GET', `/api/executions?agent_id=${agent_id}&${query}`);
+      return body.data.map(({ id }: { id: string }) => id);
+    };
+    expect(await ids('status=COMPLETED')).toEqual([execution_id]);
+    expect(await ids('status=PENDING')).toEqual([later.body.execution_id]);
+    expect(await ids('status=completed,queued')).toHaveLength(2);
+    expect(await ids(`metadata=${encodeURIComponent('{"order":4711}')}`)).toEqual([execution_id]);
+    expect((await ask('GET', '/api/executions?status=done')).body).toMatchObject({
+      status: 400,
+      field: 'status',
+    });
+    expect((await ask('GET', '/api/executions?metadata=7')).body).toMatchObject({
+      field: 'metadata',
+    });
+  });
+
+  test('tell their steps and messages page by page', async () => {
+    const { execution_id: id } = await run(await counting());
+    const first = await ask('GET', `/api/executions/${id}/steps?limit=2`);
+    expect(first.body.data.map(({ seq }: { seq: number }) => seq)).toEqual([1, 2]);
+    const rest = await ask('GET', `/api/executions/${id}/steps?cursor=${first.body.next}`);
+    expect(rest.body.data[0].seq).toBe(3);
+    expect(rest.body.data.at(-1).kind).toBe('output');
+    const messages = await ask('GET', `/api/executions/${id}/messages`);
+    expect(messages.body.data.map(({ role }: { role: string }) => role)).toEqual([
+      'user',
+      'assistant',
+      'tool',
+      'assistant',
+    ]);
+  });
+
+  test('are paused, resumed, cancelled, retried and forked', async () => {
+    const { execution_id: id } = await run(await asking(), { wait: false });
+    await until(async () => (await statusOf(id)) === 'waiting');
+    expect((await ask('POST', `/api/executions/${id}/pause`)).body.status).toBe('paused');
+    expect((await ask('POST', `/api/executions/${id}/resume`)).body.status).toBe('waiting');
+    expect((await ask('POST', `/api/executions/${id}/cancel`)).body.status).toBe('cancelled');
+    expect(await ask('POST', `/api/executions/${id}/pause`)).toMatchObject({
+      status: 409,
+      body: { code: 'HWTRM' },
+    });
+    expect((await ask('POST', `/api/executions/${id}/retry`)).status).toBe(200);
+    const forked = await ask('POST', `/api/executions/${id}/fork`, { seq: 0, input: 'Other.' });
+    expect(forked).toMatchObject({
+      status: 201,
+      body: { forked_from_execution_id: id, input: 'Other.' },
+    });
+    expect(forked.headers.get('location')).toBe(`/api/executions/${forked.body.id}`);
+    expect((await ask('POST', `/api/executions/${id}/fork`)).status).toBe(201);
+  });
+});
+
+test('questions are listed and answered; the first answer counts', async () => {
+  const { execution_id } = await run(await asking(), { wait: false });
+  await until(async () => (await statusOf(execution_id)) === 'waiting');
+  const { body } = await ask('GET', `/api/questions?status=open&execution_id=${execution_id}`);
+  expect(body.data).toMatchObject([{ kind: 'question', prompt: 'Which colour?', status: 'open' }]);
+  const path = `/api/questions/${body.data[0].id}`;
+  expect((await ask('POST', `${path}/answer`, { answer: 'blue' })).body).toMatchObject({
+    status: 'answered',
+    answer: 'blue',
+  });
+  expect(await ask('POST', `${path}/answer`, { answer: 'red' })).toMatchObject({
+    status: 409,
+    body: { code: 'HWCNF' },
+  });
+  await until(async () => (await statusOf(execution_id)) === 'completed');
+  expect((await ask('GET', path)).body.answer).toBe('blue');
+});
+
+describe('a stream', () => {
+  test('tells a run from the beginning and closes when it has ended', async () => {
+    const agent_id = await counting();
+    const stream = await listen(api, '/api/execute', {
+      method: 'POST',
+      body: { agent_id, message: 'Go.', stream: true },
+    });
+    await stream.end;
+    expect(stream.headers.get('content-type')).toBe('text/event-stream; charset=utf-8');
+    const told = stream.events.filter(({ event }) => event !== 'token');
+    expect(told.map(({ event }) => event)).toEqual([
+      'thought',
+      'action',
+      'observation',
+      'thought',
+      'complete',
+    ]);
+    expect(told).toMatchObject([
+      { data: { content: 'I count.', agent: await nameOf(agent_id) } },
+      { data: { tool: 'calculator', call_id: 'c1', arguments: { expression: '6 * 7' } } },
+      { data: { tool: 'calculator', call_id: 'c1', output: expect.anything() } },
+      { data: { content: 'It is 42.' } },
+      { data: { status: 'completed', output: 'It is 42.', tokens_in: 14, tokens_out: 5 } },
+    ]);
+  });
+
+  test('goes on behind any event: each cut gives the rest, with the same ids and data', async () => {
+    const { execution_id } = await run(await counting());
+    const path = `/api/executions/${execution_id}/stream`;
+    const whole = await listen(api, path);
+    await whole.end;
+    const ids = whole.events.map(({ id }) => id as string);
+    expect(new Set(ids).size).toBe(5);
+    for (const [place, lastEventId] of ids.entries()) {
+      const rest = await listen(api, path, { lastEventId });
+      await rest.end;
+      expect(rest.events).toEqual(whole.events.slice(place + 1));
+    }
+    const byQuery = await listen(api, `${path}?after=${ids[1]}`);
+    await byQuery.end;
+    expect(byQuery.told()).toEqual(whole.told().slice(2));
+  });
+
+  test('tells what is asked, also by a run below, and goes on when it is answered', async () => {
+    const child = await asking();
+    const { id: tool } = await one(
+      db.pool,
+      `insert into howdah.tools (name, kind, agent_id, description, parameters)
+       values ('painter', 'agent', $1, 'Paints.', '{"type": "object", "properties": {"message": {"type": "string"}}}') returning id`,
+      [child],
+    );
+    const parent = await makeAgent(db.pool, {
+      tools: [],
+      script: [
+        { tool_calls: [{ name: 'painter', arguments: { message: 'Paint.' }, id: 'p1' }] },
+        { content: 'Done.' },
+      ],
+    });
+    await db.pool.query('insert into howdah.agent_tools (agent_id, tool_id) values ($1, $2)', [
+      parent,
+      tool,
+    ]);
+    const { execution_id } = await run(parent, { wait: false });
+    const path = `/api/executions/${execution_id}/stream`;
+    const stream = await listen(api, path);
+    const asked = await stream.when(({ event }) => event === 'ask_user');
+    expect(asked.data).toMatchObject({
+      prompt: 'Which colour?',
+      kind: 'question',
+      agent: await nameOf(child),
+    });
+    expect(asked.id).toBeUndefined();
+    const again = await listen(api, path, { lastEventId: '3.1' });
+    expect(await again.when(({ event }) => event === 'ask_user')).toEqual(asked);
+    again.close();
+    await ask('POST', `/api/questions/${asked.data.question_id}/answer`, { answer: 'blue' });
+    await stream.end;
+    expect(stream.told().at(-1)).toMatch(/^complete /);
+    const replay = await listen(api, path);
+    await replay.end;
+    const withId = stream.events.filter(({ id }) => id !== undefined);
+    expect(replay.events).toEqual(withId);
+  });
+
+  test('tells a failure as error, and then that it is complete', async () => {
+    const agent = await makeAgent(db.pool, { script: [{ error: { status: 400, message: 'no' } }] });
+    const { execution_id, status } = await run(agent);
+    expect(status).toBe('failed');
+    const stream = await listen(api, `/api/executions/${execution_id}/stream`);
+    await stream.end;
+    expect(stream.events.slice(-2)).toMatchObject([
+      { event: 'error', data: { error: { message: expect.stringContaining('no') } } },
+      { event: 'complete', data: { status: 'failed', stop_reason: 'error' } },
+    ]);
+  });
+
+  test('goes on behind the end when the run does: a retry repeats no id', async () => {
+    const { execution_id } = await run(await asking(), { wait: false });
+    await until(async () => (await statusOf(execution_id)) === 'waiting');
+    await ask('POST', `/api/executions/${execution_id}/cancel`);
+    const path = `/api/executions/${execution_id}/stream`;
+    const before = await listen(api, path);
+    await before.end;
+    expect(before.events.at(-1)).toMatchObject({
+      event: 'complete',
+      data: { status: 'cancelled' },
+    });
+    await ask('POST', `/api/executions/${execution_id}/retry`);
+    const after = await listen(api, path, { lastEventId: before.events.at(-1)?.id ?? '' });
+    const asked = await after.when(({ event }) => event === 'ask_user');
+    await ask('POST', `/api/questions/${asked.data.question_id}/answer`, { answer: 'blue' });
+    await after.end;
+    expect(after.events.at(-1)).toMatchObject({ event: 'complete', data: { output: 'Painted.' } });
+    const ids = [...before.events, ...after.events].map(({ id }) => id);
+    expect(new Set(ids).size).toBe(ids.length);
+  });
+
+  test('of a run that was cancelled before it began is complete at once', async () => {
+    const { body } = await ask('POST', '/api/execute', {
+      agent: 'development',
+      message: 'x',
+      run_at: '2100-01-01T00:00:00Z',
+    });
+    const stream = await listen(api, `/api/executions/${body.execution_id}/stream`);
+    await ask('POST', `/api/executions/${body.execution_id}/cancel`);
+    await stream.end;
+    expect(stream.events).toMatchObject([{ event: 'complete', data: { status: 'cancelled' } }]);
+  });
+
+  test('of no run, or behind no event, is a problem and no stream', async () => {
+    const nowhere = '/api/executions/0199aaaa-0000-7000-8000-000000000000/stream';
+    expect((await ask('GET', nowhere)).body).toMatchObject({ status: 404, code: 'HWNTF' });
+    const { execution_id } = await run(await counting());
+    const path = `/api/executions/${execution_id}/stream`;
+    const headers = { 'last-event-id': 'x' };
+    expect((await ask('GET', path, undefined, { headers })).body).toMatchObject({
+      status: 400,
+      field: 'Last-Event-ID',
+    });
+  });
+});

@@ -1,0 +1,247 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { z } from 'zod';
+import type { Route } from '../../../src/api/rest/route.ts';
+import { routes } from '../../../src/api/rest/routes.ts';
+import type { Api } from '../../../src/api/server.ts';
+import { all } from '../../sql/support.ts';
+import { MARK, makeTwoTenants } from '../../sql/two-tenants.ts';
+import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
+import { startTestApi } from '../harness.ts';
+import { locked, tokenFor } from '../tokens.ts';
+import { type Called, call } from './call.ts';
+
+/**
+ * The walk of test/api/isolation.test.ts through REST: every route of the table as it is, asked by one tenant for the rows
+ * of another. A route that is added later is walked too.
+ */
+
+let db: TestDatabase;
+let api: Api;
+let token: string;
+/** Ids of the other tenant, by table. */
+let theirs: Record<string, string>;
+let before: string;
+
+beforeAll(async () => {
+  db = await createTestDatabase();
+  const { a, b } = await makeTwoTenants(db.pool);
+  api = await startTestApi(db.url, locked);
+  token = await tokenFor(
+    { sub: 'a', tenant_id: a, user_id: '' },
+    { user_id: undefined, role: 'owner' },
+  );
+  const tables = await all(
+    db.pool,
+    `select c.relname as name from pg_class as c join pg_attribute as x on x.attrelid = c.oid and x.attname = 'id'
+     join pg_attribute as t on t.attrelid = c.oid and t.attname = 'tenant_id'
+     where c.relnamespace = 'howdah'::regnamespace and c.relkind in ('r', 'p') and not c.relispartition`,
+  );
+  theirs = {};
+  for (const { name } of tables) {
+    const [row] = await all(
+      db.pool,
+      `select id from howdah.${name} where tenant_id = $1 order by id desc limit 1`,
+      [b],
+    );
+    theirs[name] = row?.id;
+  }
+  before = await rowsOf(b);
+});
+afterAll(async () => {
+  await api?.close();
+  await db?.drop();
+});
+
+/** All that the other tenant has. */
+async function rowsOf(tenant: string): Promise<string> {
+  const tables = ['agents', 'workflows', 'models', 'prompts', 'tools', 'mcp_servers', 'resources'];
+  const texts = [];
+  for (const table of [...tables, 'sessions', 'executions', 'questions', 'todos', 'messages']) {
+    const rows = await all(
+      db.pool,
+      `select md5(string_agg(t::text, '' order by t::text)) as hash from howdah.${table} as t where tenant_id = $1`,
+      [tenant],
+    );
+    texts.push(rows[0]?.hash);
+  }
+  return texts.join(' ');
+}
+
+const nowhere = () => randomUUID().replace(/^(.{14})4/, '$17');
+const namesIn = ({ path }: Route) => [...path.matchAll(/\{(\w+)\}/g)].map(([, name = '']) => name);
+const isOne = (route: Route) => namesIn(route).length > 0;
+const label = ({ method, path }: Route) => `${method} ${path}`;
+
+/** A value that a schema takes, with the id wherever one fits; what is optional is left out unless it takes an id. */
+function valueFor(schema: z.ZodType, id: string): unknown {
+  const text = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' });
+  return sample(text as Sample, id);
+}
+type Sample = {
+  type?: string;
+  format?: string;
+  enum?: unknown[];
+  properties?: Record<string, Sample>;
+  required?: string[];
+  anyOf?: Sample[];
+};
+function sample(schema: Sample, id: string): unknown {
+  if (schema.enum) return schema.enum[0];
+  if (schema.anyOf) return sample(schema.anyOf[0] as Sample, id);
+  if (schema.type === 'object') {
+    const entries = Object.entries(schema.properties ?? {});
+    const kept = entries.filter(([name, one]) => schema.required?.includes(name) || holdsId(one));
+    return Object.fromEntries(kept.map(([name, one]) => [name, sample(one, id)]));
+  }
+  if (schema.type === 'string') return isId(schema) ? id : 'x';
+  if (schema.type === 'integer' || schema.type === 'number') return 1;
+  if (schema.type === 'boolean') return true;
+  if (schema.type === 'array') return [];
+  return null;
+}
+const isId = ({ format }: Sample) => format === 'uuid' || format === 'guid';
+const holdsId = (one: Sample) => isId(one) || (one.anyOf ?? []).some(isId);
+
+/** Where every id at once would be one too many. */
+const OWN_BODIES: Record<string, object> = {
+  'PUT /sessions/{sid}/agent': { agent: 'development' },
+  'PUT /api/workflows/{id}': { name: 'x', type: 'chain' }, // its type is one of some words
+};
+const bodyFor = (route: Route, id: string): unknown =>
+  OWN_BODIES[label(route)] ?? (route.body && valueFor(route.body, id));
+
+async function said(route: Route, id: string, body: unknown): Promise<Called> {
+  const path = route.path.replaceAll(/\{\w+\}/g, id);
+  const headers = route.bodyTypes ? { 'content-type': String(route.bodyTypes[0]) } : {};
+  return call(api, route.method, path, body, { token, headers });
+}
+
+/** An answer with the id it was asked for made equal, and what only differs by when it was made. */
+function alike({ status, body }: Called, id: string): string {
+  return JSON.stringify({ status, body })
+    .replaceAll(id, 'THAT')
+    .replaceAll(/\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b/g, 'SOME')
+    .replaceAll(/"\d{4}-\d\d-\d\dT[^"]*"/g, '"WHEN"')
+    .replaceAll(/logged as \w+|"id":"[0-9a-f]{12}"/g, 'LOGGED');
+}
+
+describe('a row of another tenant is one that does not exist', () => {
+  test.each(routes.filter(isOne).map((route) => [label(route), route] as const))(
+    '%s',
+    async (_label, route) => {
+      for (const [table, id] of Object.entries(theirs)) {
+        const missing = nowhere();
+        const own = (of: string) => bodyFor(route, of);
+        const there = await said(route, id, own(id));
+        const not = await said(route, missing, own(missing));
+        expect(alike(there, id), table).toBe(alike(not, missing));
+        expect(there.status, table).toBe(404);
+        expect(JSON.stringify(there.body)).not.toContain(MARK);
+      }
+    },
+  );
+});
+
+test('bodies that name a row of another tenant are answered as if it were not there', async () => {
+  const takers = routes.filter(
+    (route) => !isOne(route) && route.body && !route.bodyTypes && route.method === 'POST',
+  );
+  expect(takers.length).toBeGreaterThan(8);
+  for (const route of takers) {
+    const body = route.body as z.ZodObject;
+    const fields = Object.entries(body.shape).filter(([, one]) =>
+      holdsId(z.toJSONSchema(one as z.ZodType, { io: 'input', unrepresentable: 'any' }) as Sample),
+    );
+    for (const [field] of fields) {
+      for (const [table, id] of Object.entries(theirs)) {
+        const missing = nowhere();
+        const plain = valueFor(body, id) as Record<string, unknown>;
+        const rest = Object.fromEntries(
+          Object.entries(plain).filter(([name]) => !fields.some(([one]) => one === name)),
+        );
+        const there = await said(route, id, { ...rest, [field]: id });
+        const not = await said(route, missing, { ...rest, [field]: missing });
+        expect(alike(there, id), `${label(route)} ${field} ${table}`).toBe(alike(not, missing));
+      }
+    }
+  }
+});
+
+test('lists show one tenant, whatever they are asked for', async () => {
+  const lists = routes.filter((route) => !isOne(route) && route.method === 'GET');
+  expect(lists.length).toBeGreaterThan(10);
+  for (const route of lists) {
+    const { status, body } = await said(route, '', undefined);
+    expect(status, label(route)).toBe(200);
+    expect(JSON.stringify(body), label(route)).not.toContain(MARK);
+    for (const name of Object.keys(route.query?.shape ?? {}).filter((one) => one.endsWith('_id'))) {
+      for (const id of Object.values(theirs)) {
+        const found = await call(api, 'GET', `${route.path}?${name}=${id}`, undefined, { token });
+        expect(found.body.data ?? [], `${label(route)} ${name}`).toEqual([]);
+      }
+    }
+  }
+});
+
+test('and nothing of the other tenant has changed', async () => {
+  const [{ tenant_id }] = (await all(db.pool, 'select tenant_id from howdah.agents where id = $1', [
+    theirs.agents,
+  ])) as [{ tenant_id: string }];
+  expect(await rowsOf(tenant_id)).toBe(before);
+});
+
+/** What each role may begin; what it may not is refused, by the table of docs/keys.md. */
+const EXPECTED: Record<string, string[]> = {
+  viewer: [],
+  member: ['/api/agents', '/api/execute', '/api/prompts', '/api/resources', '/query', '/sessions'],
+  admin: [
+    '/api/agents',
+    '/api/execute',
+    '/api/models',
+    '/api/prompts',
+    '/api/resources',
+    '/api/tools',
+    '/query',
+    '/sessions',
+  ],
+};
+const BODIES: Record<string, object> = {
+  '/api/agents': { name: 'walked' },
+  '/api/execute': { agent: 'development', message: 'x' },
+  '/api/models': { name: 'walked', provider: 'openai', model: 'x' },
+  '/api/prompts': { name: 'walked', template: 'x' },
+  '/api/resources': { name: 'walked', type: 'text/plain', content: 'x' },
+  '/api/tools': { name: 'walked', kind: 'custom' },
+  '/query': { question: 'x', wait: 0 },
+  '/sessions': {},
+};
+
+test.each(Object.entries(EXPECTED))('a %s may make what its role may', async (role, allowed) => {
+  const [{ tenant_id }] = (await all(
+    db.pool,
+    `select id as tenant_id from howdah.tenants where slug = 'default'`,
+  )) as [{ tenant_id: string }];
+  const own = await tokenFor({ sub: 'r', tenant_id, user_id: '' }, { user_id: undefined, role });
+  const may: string[] = [];
+  for (const [path, body] of Object.entries(BODIES)) {
+    const named = 'name' in body ? { ...body, name: `walked_${role}` } : body;
+    const made = await call(api, 'POST', path, named, { token: own });
+    if (made.status < 300) may.push(path);
+    else expect(made, path).toMatchObject({ status: 403, body: { code: 'HWDEN' } });
+  }
+  expect(may).toEqual(allowed);
+  for (const route of routes.filter((one) => !isOne(one) && one.method === 'GET')) {
+    const read = await call(api, 'GET', route.path, undefined, { token: own });
+    expect(read.status, label(route)).toBe(200);
+  }
+});
+
+test('without a login every route is shut', async () => {
+  for (const route of routes) {
+    const path = route.path.replaceAll(/\{\w+\}/g, nowhere());
+    const { status, body } = await call(api, route.method, path);
+    expect(status, label(route)).toBe(401);
+    expect(body.code, label(route)).toBe('HWDEN');
+  }
+});

@@ -1,0 +1,86 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Api } from '../../../src/api/server.ts';
+import { one } from '../../sql/support.ts';
+import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
+import { startTestApi } from '../harness.ts';
+import { locked, makePerson, tokenFor } from '../tokens.ts';
+import { call } from './call.ts';
+
+let db: TestDatabase;
+let api: Api;
+let shut: Api;
+const ask = (method: string, path: string, body: unknown, key?: string) =>
+  call(api, method, path, body, key === undefined ? {} : { headers: { 'idempotency-key': key } });
+
+beforeAll(async () => {
+  db = await createTestDatabase();
+  api = await startTestApi(db.url);
+  shut = await startTestApi(db.url, locked);
+});
+afterAll(async () => {
+  await shut?.close();
+  await api?.close();
+  await db?.drop();
+});
+
+const rows = async (table: string) =>
+  (await one(db.pool, `select count(*)::int as rows from howdah.${table}`)).rows;
+
+test('what is sent many times at once is made once, and all are told of the same row', async () => {
+  const before = await rows('sessions');
+  const all = await Promise.all(
+    Array.from({ length: 8 }, () => ask('POST', '/sessions', { title: 'Once' }, 'a')),
+  );
+  expect(await rows('sessions')).toBe(before + 1);
+  const [first] = all;
+  for (const { status, body, headers } of all) {
+    expect({ status, body }).toEqual({ status: 201, body: first?.body });
+    expect(headers.get('location')).toBe(`/sessions/${first?.body.id}`);
+  }
+});
+
+test('a message that is sent again is said once', async () => {
+  const { body: session } = await ask('POST', '/sessions', {});
+  const path = `/sessions/${session.id}/messages`;
+  const first = await ask('POST', path, { content: 'Hello.' }, 'b');
+  const again = await ask('POST', path, { content: 'Hello.' }, 'b');
+  expect(again).toMatchObject({ status: 202, body: first.body });
+  const next = await ask('POST', path, { content: 'Hello.' }, 'c');
+  expect(next.body.turn).toBe(2);
+});
+
+test('a key belongs to one request: with another it is refused', async () => {
+  await ask('POST', '/api/agents', { name: 'keyed' }, 'd');
+  const other = await ask('POST', '/api/agents', { name: 'other' }, 'd');
+  expect(other).toMatchObject({ status: 409, body: { code: 'HWCNF', field: 'Idempotency-Key' } });
+  const long = await ask('POST', '/api/agents', { name: 'other' }, 'x'.repeat(256));
+  expect(long).toMatchObject({ status: 400, body: { code: 'HWINV', field: 'Idempotency-Key' } });
+});
+
+test('a request that was refused may be sent again with its key', async () => {
+  const refused = await ask('POST', '/api/agents', { name: 'late', model: 'later' }, 'e');
+  expect(refused.status).toBe(404);
+  await ask('POST', '/api/models', { name: 'later', provider: 'scripted', model: 'm' });
+  expect((await ask('POST', '/api/agents', { name: 'late', model: 'later' }, 'e')).status).toBe(
+    201,
+  );
+});
+
+test('keys of one person say nothing to another', async () => {
+  const [ada, bob] = await Promise.all(
+    ['ada', 'bob'].map(async (name) => tokenFor(await makePerson(db.pool, name))),
+  );
+  const headers = { 'idempotency-key': 'f' };
+  const made = async (token = '') =>
+    (await call(shut, 'POST', '/sessions', { title: 'Mine' }, { token, headers })).body.id;
+  expect(await made(ada)).not.toBe(await made(bob));
+});
+
+test('a key is forgotten after a day', async () => {
+  const first = await ask('POST', '/sessions', { title: 'Daily' }, 'g');
+  await db.pool.query(
+    `update howdah_private.request_keys set created_at = now() - interval '25 hours' where key = 'g'`,
+  );
+  const next = await ask('POST', '/sessions', { title: 'Daily' }, 'g');
+  expect(next.body.id).not.toBe(first.body.id);
+});

@@ -1,0 +1,58 @@
+import fc from 'fast-check';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Api } from '../../../src/api/server.ts';
+import { makeAgent, makeRun } from '../../sql/support.ts';
+import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
+import { driveRun, startTestApi } from '../harness.ts';
+import { listen } from './events.ts';
+
+/** Streams of one run at once, and steps it commits meanwhile. */
+const STREAMS = 60;
+const STEPS = 150;
+
+let db: TestDatabase;
+let api: Api;
+beforeAll(async () => {
+  db = await createTestDatabase();
+  api = await startTestApi(db.url);
+});
+afterAll(async () => {
+  await api?.close();
+  await db?.drop();
+});
+
+/** Follows to the end, cut off after so many events each time, and gives the ids as they came. */
+async function followInPieces(path: string, pieces: readonly number[]): Promise<string[]> {
+  const ids: string[] = [];
+  for (const most of [...pieces, Number.POSITIVE_INFINITY]) {
+    const lastEventId = ids.at(-1);
+    const stream = await listen(api, path, lastEventId === undefined ? {} : { lastEventId });
+    const ended = stream.end.then(() => true);
+    const enough = stream.when(() => stream.events.length >= most).then(() => false);
+    enough.catch(() => {}); // it may end before
+    const isEnd = await Promise.race([ended, enough]);
+    const kept = isEnd ? stream.events : stream.events.slice(0, most);
+    stream.close();
+    ids.push(...kept.flatMap(({ id }) => id ?? []));
+    if (isEnd) break;
+  }
+  return ids;
+}
+
+test('whoever is cut, and wherever: all get every event of the run once, in order', async () => {
+  const id = await makeRun(db.pool, { agent_id: await makeAgent(db.pool) });
+  const run = await driveRun(db.pool, id);
+  const path = `/api/executions/${id}/stream`;
+  const cuts = fc.sample(fc.array(fc.integer({ min: 1, max: 60 }), { maxLength: 4 }), {
+    numRuns: STREAMS,
+    seed: 4711,
+  });
+  const all = Promise.all(cuts.map((pieces) => followInPieces(path, pieces)));
+  await run.steps(STEPS - 1);
+  await run.finish();
+  const expected = [
+    ...Array.from({ length: STEPS - 1 }, (_, index) => `${index + 1}.1`),
+    `${STEPS}.1`, // complete: the last step has no event of its own
+  ];
+  for (const ids of await all) expect(ids).toEqual(expected);
+});

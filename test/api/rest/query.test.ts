@@ -1,0 +1,121 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Api } from '../../../src/api/server.ts';
+import type { Worker } from '../../../workers/main.ts';
+import { all, makeTenant } from '../../sql/support.ts';
+import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
+import { type FakeServer, startOpenAiServer } from '../../support/openai-server.ts';
+import { startTestWorker } from '../../support/worker.ts';
+import { startTestApi } from '../harness.ts';
+import { locked, makePerson, tokenFor } from '../tokens.ts';
+import { call } from './call.ts';
+
+const SQL = 'select quarter, total from shop.revenue order by quarter';
+const ROWS = [
+  { quarter: 'Q1', total: 1200.5 },
+  { quarter: 'Q2', total: 900 },
+];
+let db: TestDatabase;
+let api: Api;
+let worker: Worker;
+let server: FakeServer;
+/** Whom the manager gives the question to. */
+let member = 'figures';
+
+beforeAll(async () => {
+  db = await createTestDatabase();
+  await db.pool.query(
+    `create schema shop;
+     create table shop.revenue (quarter text, total numeric(10, 2));
+     insert into shop.revenue values ('Q1', 1200.50), ('Q2', 900);
+     grant usage on schema shop to howdah_analyst;
+     grant select on shop.revenue to howdah_analyst;
+     insert into howdah.agents (name, description, instruction, capabilities)
+       values ('figures', 'Answers questions about figures.', 'I am figures.', '{text-to-sql}');
+     insert into howdah.agent_tools (agent_id, tool_id, configuration)
+       select howdah.agent('figures'), id, '{"schemas": ["shop"]}' from howdah.tools where name = 'sql_query'`,
+  );
+  server = await startOpenAiServer(({ body }) => {
+    const text = JSON.stringify(body.messages);
+    if (!text.includes('I am figures.')) {
+      if (!JSON.stringify(body.tools ?? []).includes('"members"')) return { content: 'Good day.' };
+      const chosen = { member, confidence: 0.9, reason: 'it is about revenue' };
+      return { tool_calls: [{ name: 'route', arguments: { members: [chosen] } }] };
+    }
+    if (text.includes('1200.5')) return { content: 'In Q1 it was 1200.50.' };
+    const query = text.includes('amount') ? SQL : 'select amount from shop.revenue';
+    return { tool_calls: [{ name: 'sql_query', arguments: { query } }] };
+  });
+  await db.pool.query(
+    `update howdah.models set provider = 'openai', base_url = $1, model = 'm' where name = 'default'`,
+    [server.url],
+  );
+  api = await startTestApi(db.url);
+  worker = await startTestWorker(db.url);
+});
+afterAll(async () => {
+  await worker?.stop(0);
+  await api?.close();
+  await server?.close();
+  await db?.drop();
+});
+
+test('"Umsatz Q1" is answered with SQL and its rows, and the decision is a row', async () => {
+  const { status, body } = await call(api, 'POST', '/query', { question: 'Umsatz Q1' });
+  expect({ status, body }).toMatchObject({
+    status: 200,
+    body: {
+      status: 'completed',
+      answer: 'In Q1 it was 1200.50.',
+      sql: SQL, // and not the one before, which failed
+      rows: ROWS,
+      row_count: 2,
+      cut_by: null,
+      error: null,
+      decision: { method: 'llm', reason: 'it is about revenue', chosen: [{ member: 'figures' }] },
+    },
+  });
+  const decisions = await all(
+    db.pool,
+    'select method, chosen, reason, candidates from howdah.routing_decisions where execution_id = $1',
+    [body.execution_id],
+  );
+  expect(decisions).toEqual([body.decision]);
+});
+
+test('what takes no query is answered without one', async () => {
+  member = 'development';
+  const { body } = await call(api, 'POST', '/query', { question: 'Guten Morgen' });
+  expect(body).toMatchObject({ answer: 'Good day.', sql: null, rows: null, row_count: null });
+});
+
+test('one that is not waited for is 202, and with the same key the same run', async () => {
+  const ask = () =>
+    call(
+      api,
+      'POST',
+      '/query',
+      { question: 'x', wait: 0 },
+      { headers: { 'idempotency-key': 'q' } },
+    );
+  const first = await ask();
+  expect(first).toMatchObject({ status: 202, body: { execution_id: expect.any(String) } });
+  expect(first.headers.get('location')).toBe(`/api/executions/${first.body.execution_id}`);
+  expect((await ask()).body.execution_id).toBe(first.body.execution_id);
+});
+
+test('a tenant without a manager is told so', async () => {
+  const tenant_id = await makeTenant(db.pool);
+  await db.pool.query(
+    `update howdah.workflows set deleted_at = now() where name = 'manager' and tenant_id = $1`,
+    [tenant_id],
+  );
+  const guarded = await startTestApi(db.url, locked);
+  const token = await tokenFor(await makePerson(db.pool, 'ada', tenant_id));
+  const { status, body } = await call(guarded, 'POST', '/query', { question: 'x' }, { token });
+  expect({ status, code: body.code, detail: body.detail }).toEqual({
+    status: 404,
+    code: 'HWNTF',
+    detail: expect.stringContaining('manager'),
+  });
+  await guarded.close();
+});

@@ -1,0 +1,220 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Api } from '../../../src/api/server.ts';
+import type { Worker } from '../../../workers/main.ts';
+import { makeAgent } from '../../runtime/arrange.ts';
+import { one } from '../../sql/support.ts';
+import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
+import { startTestWorker } from '../../support/worker.ts';
+import { startTestApi, until } from '../harness.ts';
+import { type CallOptions, call } from './call.ts';
+import { listen } from './events.ts';
+
+let db: TestDatabase;
+let api: Api;
+let worker: Worker;
+const ask = (method: string, path: string, body?: unknown, options?: CallOptions) =>
+  call(api, method, path, body, options);
+
+beforeAll(async () => {
+  db = await createTestDatabase();
+  api = await startTestApi(db.url);
+  worker = await startTestWorker(db.url);
+});
+afterAll(async () => {
+  await worker?.stop(0);
+  await api?.close();
+  await db?.drop();
+});
+
+const yaml = { headers: { 'content-type': 'application/yaml' } };
+const SYSTEM = `version: v1
+name: helpdesk
+models: { scripted: { provider: scripted, model: m } }
+agents:
+  desk:
+    mission: Answer the customer.
+    tools: { allow: [todo] }
+    agents: [painter]
+    models:
+      - model: scripted
+        request_params:
+          script:
+            - content: Let me plan.
+              tool_calls: [{ name: todo, id: t1, arguments: { action: add, title: Ask about the colour } }]
+            - tool_calls: [{ name: agent__painter, id: p1, arguments: { message: Paint it. } }]
+            - content: It is painted.
+            - content: You are welcome.
+  painter:
+    mission: Paint.
+    tools: { allow: [ask_user] }
+    models:
+      - model: scripted
+        request_params:
+          script:
+            - tool_calls: [{ name: ask_user, id: q1, arguments: { question: Which colour? } }]
+            - content: Painted.
+orchestrator: desk
+`;
+
+test('from a file to an answer: system, session, message, stream, question of a sub-agent, todo list', async () => {
+  const system = await ask('POST', '/agent-systems', SYSTEM, yaml);
+  expect(system.body).toMatchObject({ name: 'helpdesk', version: 1 });
+  expect(system.status).toBe(201);
+  const session = await ask('POST', '/sessions', { agent_system_id: system.body.id });
+  expect(session).toMatchObject({ status: 201, body: { agent: 'desk', turns: 0 } });
+  const path = session.headers.get('location') ?? '';
+  const stream = await listen(api, `${path}/stream`);
+  const sent = await ask('POST', `${path}/messages`, { content: 'Please paint it.' });
+  expect(sent).toMatchObject({ status: 202, body: { session_id: session.body.id, turn: 1 } });
+
+  const asked = await stream.when(({ event }) => event === 'ask_user');
+  expect(asked.data).toMatchObject({ prompt: 'Which colour?', agent: 'painter' });
+  expect((await ask('GET', `${path}/state`)).body).toMatchObject({
+    tasks: [{ position: 1, title: 'Ask about the colour', status: 'open' }],
+    awaiting_user_input: { prompt: 'Which colour?', question_id: asked.data.question_id },
+    blocker: null,
+  });
+  const answered = await ask('POST', `${path}/answers`, { answer: 'blue' });
+  expect(answered).toMatchObject({ status: 200, body: { answer: 'blue', status: 'answered' } });
+  const complete = await stream.when(({ event }) => event === 'complete');
+  expect(complete.data).toMatchObject({
+    status: 'completed',
+    output: 'It is painted.',
+    agent: 'desk',
+  });
+
+  await ask('POST', `${path}/messages`, { content: 'Thank you.' });
+  await stream.when(
+    ({ event, data }) => event === 'complete' && data.output === 'You are welcome.',
+  );
+  const ids = stream.events.flatMap(({ id }) => id ?? []);
+  expect(ids).toContain('1.1.1');
+  expect(ids.at(-1)).toMatch(/^2\.\d+\.\d+$/);
+  stream.close();
+
+  for (const [place, lastEventId] of ids.entries()) {
+    const rest = await listen(api, `${path}/stream`, { lastEventId });
+    await until(() => rest.events.length >= ids.length - place - 1);
+    expect(rest.events.map(({ id }) => id)).toEqual(ids.slice(place + 1));
+    rest.close();
+  }
+  const todos = await ask('GET', `${path}/artifacts/todolist.md`);
+  expect(todos.headers.get('content-type')).toBe('text/markdown; charset=utf-8');
+  expect(todos.body).toContain('Ask about the colour');
+});
+
+describe('agent systems', () => {
+  test('faults are told with file, line and column, and nothing is written', async () => {
+    const faulty = 'version: v1\nname: faulty\nagents:\n  lone: { tools: { allow: [tood] } }\n';
+    const refused = await ask('POST', '/agent-systems?file=lone.yaml', faulty, yaml);
+    expect(refused).toMatchObject({ status: 400, body: { code: 'HWINV' } });
+    expect(refused.body.detail).toContain(
+      'lone.yaml:4:28: unknown tool "tood", did you mean "todo"?',
+    );
+    expect(refused.body.faults).toMatchObject([{ file: 'lone.yaml', line: 4, column: 28 }]);
+    expect((await ask('GET', '/agent-systems?name=faulty')).body.data).toEqual([]);
+  });
+
+  test('are read resolved and exported, and the export changes nothing', async () => {
+    const document = { version: 'v1', name: 'small', agents: { small: { mission: 'Answer.' } } };
+    const tried = await ask('POST', '/agent-systems?dry_run=true', document);
+    expect(tried).toMatchObject({ status: 200, body: { dry_run: true } });
+    const { body } = await ask('POST', '/agent-systems', document);
+    const read = await ask('GET', `/agent-systems/${body.id}`);
+    expect(read.body.resolved.agents.small.final_system_prompt).toBe('Answer.');
+    const file = await ask('GET', `/agent-systems/${body.id}/export`);
+    expect(file.headers.get('content-type')).toBe('application/yaml; charset=utf-8');
+    const again = await ask('POST', '/agent-systems', file.body, yaml);
+    expect(again.body).toMatchObject({ id: body.id, digest: body.digest, version: 1 });
+    const json = await ask('GET', `/agent-systems/${body.id}/export?format=json`);
+    expect(json.body).toEqual(document);
+  });
+
+  test('what is no file of them is refused', async () => {
+    expect((await ask('POST', '/agent-systems', '- a', yaml)).body.code).toBe('HWINV');
+    const text = { headers: { 'content-type': 'text/plain' } };
+    expect((await ask('POST', '/agent-systems', SYSTEM, text)).status).toBe(415);
+    const nowhere = '0199aaaa-0000-7000-8000-000000000000';
+    expect((await ask('GET', `/agent-systems/${nowhere}/export`)).body).toMatchObject({
+      status: 404,
+      agent_system_id: nowhere,
+    });
+  });
+});
+
+describe('sessions', () => {
+  const session = async (body: object = {}) => (await ask('POST', '/sessions', body)).body;
+
+  test('are with the current agent unless somebody is named, and are turned to another', async () => {
+    const first = await makeAgent(db.pool, { script: [{ content: 'One.' }] });
+    const other = await makeAgent(db.pool, { script: [{ content: 'Two.' }, { content: 'Two.' }] });
+    expect(await session()).toMatchObject({ agent: 'development', policy: 'queue' });
+    const { id } = await session({ agent_id: first, title: 'Talk', state: { theme: 'dark' } });
+    const turned = await ask('PUT', `/sessions/${id}/agent`, { agent_id: other });
+    expect(turned.body).toMatchObject({ agent_id: other, title: 'Talk', state: { theme: 'dark' } });
+    const { body } = await ask('POST', `/sessions/${id}/messages`, { content: 'Hello.' });
+    await until(
+      async () =>
+        (await ask('GET', `/api/executions/${body.execution_id}`)).body.status === 'completed',
+    );
+    const run = await ask('GET', `/api/executions/${body.execution_id}`);
+    expect(run.body).toMatchObject({ agent_id: other, output: 'Two.' });
+    expect((await ask('GET', `/sessions/${id}`)).body).toMatchObject({
+      turns: 1,
+      live_execution_id: null,
+    });
+    expect((await ask('GET', `/sessions?agent_id=${other}`)).body.data).toMatchObject([{ id }]);
+  });
+
+  test('who asks nothing is answered nothing, and no question of another session', async () => {
+    const { id } = await session();
+    expect(await ask('POST', `/sessions/${id}/answers`, { answer: 'x' })).toMatchObject({
+      status: 409,
+      body: { code: 'HWCNF', session_id: id },
+    });
+    const { id: question } = await one(db.pool, 'select id from howdah.questions limit 1');
+    expect(
+      await ask('POST', `/sessions/${id}/answers`, { question_id: question, answer: 'x' }),
+    ).toMatchObject({
+      status: 404,
+      body: { code: 'HWNTF' },
+    });
+  });
+
+  test('a stream of a session waits for its first message, and ends with the server alone', async () => {
+    const agent_id = await makeAgent(db.pool, { script: [{ content: 'Hello.' }] });
+    const { id } = await session({ agent_id });
+    const other = await startTestApi(db.url);
+    const stream = await listen(other, `/sessions/${id}/stream`);
+    await ask('POST', `/sessions/${id}/messages`, { content: 'Hi.' });
+    await stream.when(({ event }) => event === 'complete');
+    await other.close();
+    await stream.end;
+    expect(stream.events.at(-1)?.event).toBe('complete');
+  });
+
+  test('a turn that is retried goes on in the stream', async () => {
+    const agent_id = await makeAgent(db.pool, {
+      tools: ['ask_user'],
+      script: [
+        { tool_calls: [{ name: 'ask_user', arguments: { question: 'Which?' }, id: 'q1' }] },
+        { content: 'Done.' },
+      ],
+    });
+    const { id } = await session({ agent_id });
+    const stream = await listen(api, `/sessions/${id}/stream`);
+    const { body } = await ask('POST', `/sessions/${id}/messages`, { content: 'Go.' });
+    await stream.when(({ event }) => event === 'ask_user');
+    await ask('POST', `/api/executions/${body.execution_id}/cancel`);
+    await stream.when(({ event }) => event === 'complete');
+    await ask('POST', `/api/executions/${body.execution_id}/retry`);
+    await until(
+      async () => (await ask('GET', `/sessions/${id}/state`)).body.awaiting_user_input !== null,
+    );
+    await ask('POST', `/sessions/${id}/answers`, { answer: 'that' });
+    await stream.when(({ event, data }) => event === 'complete' && data.output === 'Done.');
+    const ids = stream.events.flatMap(({ id }) => id ?? []);
+    expect(new Set(ids).size).toBe(ids.length);
+    stream.close();
+  });
+});

@@ -1,0 +1,207 @@
+import { once } from 'node:events';
+import { createServer, get, type IncomingMessage, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { createStreams, type EventsOf, type Streams } from '../../../src/api/rest/streams.ts';
+import type { Api } from '../../../src/api/server.ts';
+import type { StreamEvent } from '../../../src/contracts/stream-event.ts';
+import type { Worker } from '../../../workers/main.ts';
+import { makeAgent } from '../../runtime/arrange.ts';
+import { one } from '../../sql/support.ts';
+import { createTestDatabase, eventually, type TestDatabase } from '../../support/database.ts';
+import { type FakeServer, startOpenAiServer } from '../../support/openai-server.ts';
+import { startTestWorker } from '../../support/worker.ts';
+import { startTestApi, until } from '../harness.ts';
+import { locked } from '../tokens.ts';
+import { call } from './call.ts';
+import { listen } from './events.ts';
+
+describe('the writer', () => {
+  const identity = {
+    tenantId: 't',
+    userId: undefined,
+    role: 'owner',
+    expiresAt: undefined,
+  } as const;
+  let server: Server;
+  let streams: Streams;
+  let source: EventsOf;
+  let written: Promise<void>;
+
+  const start = async (options: { heartbeatMs?: number; stalledMs?: number; most?: number }) => {
+    streams = createStreams({
+      exists: async () => 'good',
+      most: 10,
+      failureOf: (error) => ({ status: 500, code: 'X', message: String(error), detail: {} }),
+      ...options,
+    });
+    server = createServer((_request, response) => {
+      written = streams.write(response, identity, source);
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const [response] = (await once(get({ port, host: '127.0.0.1' }), 'response')) as [
+      IncomingMessage,
+    ];
+    return response;
+  };
+  const stop = async () => {
+    streams.close();
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+  };
+  const event = (content: string): StreamEvent => ({ event: 'token', data: { content } });
+
+  test('says something now and then while nothing happens, and ends when it is told to', async () => {
+    source = async function* (signal) {
+      yield event('first');
+      await once(signal, 'abort');
+    };
+    const response = await start({ heartbeatMs: 5 });
+    let text = '';
+    response.setEncoding('utf8').on('data', (part: string) => {
+      text += part;
+    });
+    await until(() => text.split(': \n\n').length > 3);
+    streams.close();
+    await written;
+    await once(response, 'end');
+    await stop();
+  });
+
+  test('takes no more from the source than is read, and cuts off who never reads', async () => {
+    let taken = 0;
+    let isLeft = false;
+    source = async function* (signal) {
+      try {
+        for (;;) {
+          if (signal.aborted) return;
+          taken += 1;
+          yield event('x'.repeat(64 * 1024));
+        }
+      } finally {
+        isLeft = true;
+      }
+    };
+    const response = await start({ stalledMs: 200 }); // and is not read
+    response.on('error', () => {});
+    await written;
+    expect(isLeft).toBe(true);
+    expect(taken).toBeLessThan(500); // what sockets of two ends hold: some megabytes
+    await stop();
+  });
+
+  test('leaves the source when nobody listens any more', async () => {
+    const left = Promise.withResolvers<void>();
+    source = async function* (signal) {
+      yield event('x');
+      await once(signal, 'abort');
+      left.resolve();
+    };
+    const response = await start({});
+    response.on('error', () => {});
+    response.destroy();
+    await left.promise;
+    await written;
+    await stop();
+  });
+
+  test('tells what the source throws', async () => {
+    source = async function* () {
+      yield event('x');
+      throw new Error('gone');
+    };
+    const response = await start({});
+    let text = '';
+    for await (const part of response.setEncoding('utf8')) text += part;
+    expect(text).toContain('event: error\ndata: {"code":"X","message":"Error: gone","status":500}');
+    await stop();
+  });
+});
+
+describe('over the API', () => {
+  let db: TestDatabase;
+  let api: Api;
+  let worker: Worker;
+  let model: FakeServer;
+  let answers: PromiseWithResolvers<void>;
+
+  beforeAll(async () => {
+    db = await createTestDatabase();
+    api = await startTestApi(db.url, locked);
+    model = await startOpenAiServer(async () => {
+      await answers.promise;
+      return { content: 'The moon is far away.' };
+    });
+    worker = await startTestWorker(db.url, { openai: model.url });
+  });
+  afterAll(async () => {
+    await worker?.stop(0);
+    await model?.close();
+    await api?.close();
+    await db?.drop();
+  });
+  beforeEach(() => {
+    answers = Promise.withResolvers<void>();
+  });
+
+  const keyFor = async (role = 'owner') =>
+    one(db.pool, `select id, key from howdah.create_api_key($1, $2)`, [`k${Math.random()}`, role]);
+  const begin = async (token: string, more: object = {}) => {
+    const agent_id = await makeAgent(db.pool, { models: [{ provider: 'openai' }] });
+    const run = { agent_id, message: 'Go.', ...more };
+    const { body } = await call(api, 'POST', '/api/execute', run, { token });
+    const id = body.execution_id;
+    return { agent_id, id, path: `/api/executions/${id}/stream` };
+  };
+
+  test('tokens come before the thought they become, without an id', async () => {
+    const { key } = await keyFor();
+    const { id, path } = await begin(key, { run_at: '2100-01-01T00:00:00Z' });
+    const stream = await listen(api, path, { token: key });
+    await eventually(db.pool, 'it is watched', 'select 1 from howdah_private.watchers');
+    await db.pool.query('update howdah.executions set run_at = now() where id = $1', [id]);
+    await db.pool.query('select howdah_private.enqueue_advance(array[$1::uuid])', [id]);
+    answers.resolve();
+    await stream.end;
+    const kinds = stream.events.map(({ event }) => event);
+    const tokens = stream.events.filter(({ event }) => event === 'token');
+    expect(kinds).toEqual([...tokens.map(() => 'token'), 'thought', 'complete']);
+    expect(tokens.map(({ data }) => data.content).join('')).toBe('The moon is far away.');
+    expect(tokens.every((one) => one.id === undefined)).toBe(true);
+  });
+
+  test('a key that is revoked is out, also of a stream that is open', async () => {
+    const { id, key } = await keyFor();
+    const { path } = await begin(key);
+    const stream = await listen(api, path, { token: key });
+    await db.pool.query('select howdah.revoke_api_key($1)', [id]);
+    await stream.end;
+    expect(stream.events.at(-1)).toMatchObject({
+      event: 'error',
+      data: { code: 'HWDEN', status: 401 },
+    });
+    answers.resolve();
+  });
+
+  test('an agent that is hidden from somebody ends his streams of its runs', async () => {
+    const { key } = await keyFor('member');
+    const owner = await keyFor();
+    const { agent_id, path } = await begin(owner.key);
+    const stream = await listen(api, path, { token: key });
+    expect(stream.status).toBe(200);
+    await db.pool.query(
+      `insert into howdah.grants (agent_id, role, permission) values ($1, 'admin', 'run')`,
+      [agent_id],
+    );
+    await stream.end;
+    expect(stream.events.at(-1)).toMatchObject({
+      event: 'error',
+      data: { code: 'HWNTF', status: 404 },
+    });
+    answers.resolve();
+    const again = await call(api, 'GET', path, undefined, { token: key });
+    expect(again).toMatchObject({ status: 404, body: { code: 'HWNTF' } });
+  });
+});

@@ -1,0 +1,94 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Api } from '../../src/api/server.ts';
+import type { Worker } from '../../workers/main.ts';
+import { startTestApi } from '../api/harness.ts';
+import { locked } from '../api/tokens.ts';
+import { makeAgent } from '../runtime/arrange.ts';
+import { makeRun, one } from '../sql/support.ts';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { startTestWorker } from '../support/worker.ts';
+import { runCli } from './run-cli.ts';
+
+/** Nobody is there: what asks it fails. */
+const NOWHERE = 'postgresql://127.0.0.1:1/nowhere';
+let db: TestDatabase;
+let api: Api;
+let worker: Worker;
+
+beforeAll(async () => {
+  db = await createTestDatabase();
+  api = await startTestApi(db.url);
+  worker = await startTestWorker(db.url);
+});
+afterAll(async () => {
+  await worker?.stop(0);
+  await api?.close();
+  await db?.drop();
+});
+
+const howdah = (...line: string[]) => runCli(NOWHERE, ...line, '--api', api.url);
+const named = async (script: object[], tools: string[] = []) => {
+  const id = await makeAgent(db.pool, { script: script as [], tools });
+  return (await one(db.pool, 'select name from howdah.agents where id = $1', [id])).name as string;
+};
+
+test('a run is begun and watched, its answer is the result', async () => {
+  const agent = await named([{ content: 'Hello.' }]);
+  const ran = await howdah('run', agent, 'Hi.', '--metadata', '{"ticket": 17}');
+  expect(ran).toMatchObject({ status: 0, stdout: 'Hello.\n' });
+  const [, id = ''] = /^execution (\S+)/.exec(ran.stderr) ?? [];
+  const { metadata } = await one(db.pool, 'select metadata from howdah.executions where id = $1', [
+    id,
+  ]);
+  expect(metadata).toEqual({ ticket: 17 });
+  const watched = await howdah('watch', id, '--json');
+  const events = watched.stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  expect(events.map(({ event }) => event)).toEqual(['thought', 'complete']);
+  expect((await howdah('watch', id, '--after', '9')).stdout).toBe('Hello.\n');
+});
+
+test('a call is shown with its tool and what it was given', async () => {
+  const call = { name: 'calculator', arguments: { expression: '6 * 7' }, id: 'c1' };
+  const agent = await named([{ tool_calls: [call] }, { content: '42.' }], ['calculator']);
+  const { stderr } = await howdah('run', agent, 'Work it out.');
+  expect(stderr).toContain('action      calculator {"expression":"6 * 7"}');
+  expect(stderr).toContain('observation calculator 42');
+});
+
+test('what asks a person is left waiting, and answered from elsewhere', async () => {
+  const agent = await named(
+    [
+      { tool_calls: [{ name: 'ask_user', arguments: { question: 'Which colour?' }, id: 'q1' }] },
+      { content: 'Painted.' },
+    ],
+    ['ask_user'],
+  );
+  const ran = await howdah('run', agent, 'Paint.');
+  expect(ran).toMatchObject({ status: 7, stdout: '' });
+  expect(ran.stderr).toContain('Which colour?');
+  const [, run = '', question = ''] =
+    /^execution (\S+)[\s\S]*howdah answer (\S+) TEXT/.exec(ran.stderr) ?? [];
+  const answered = await howdah('answer', question, 'blue');
+  expect(answered).toMatchObject({ status: 0, stdout: `${question} answered\n` });
+  expect(await howdah('watch', run)).toMatchObject({ status: 0, stdout: 'Painted.\n' });
+});
+
+test('controls, failures and refusals have the exit codes of the database', async () => {
+  const run = await makeRun(db.pool, { run_at: '2100-01-01' });
+  expect(await howdah('pause', run)).toMatchObject({ status: 0, stdout: `${run} paused\n` });
+  expect(await howdah('resume', run)).toMatchObject({ status: 0, stdout: `${run} queued\n` });
+  expect(await howdah('cancel', run)).toMatchObject({ status: 0, stdout: `${run} cancelled\n` });
+  expect((await howdah('cancel', run)).status).toBe(1);
+  expect((await howdah('run', await named([{ error: { status: 400 } }]), 'x')).status).toBe(6);
+  expect((await howdah('run', 'nobody', 'x')).status).toBe(3);
+  expect((await howdah('run', 'development', 'x', '--tenant', 'other')).status).toBe(2);
+  const unreached = await runCli(NOWHERE, 'cancel', run, '--api', 'http://127.0.0.1:1');
+  expect(unreached.status).toBe(8);
+  expect(unreached.stderr).toContain('hint: Check the address, and that the server runs.');
+  const guarded = await startTestApi(db.url, locked);
+  expect((await runCli(NOWHERE, 'cancel', run, '--api', guarded.url)).status).toBe(4);
+  await guarded.close();
+});

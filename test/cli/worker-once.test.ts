@@ -1,0 +1,62 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { brokenPromises, makeAgent } from '../runtime/arrange.ts';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { runCli, startCli } from './run-cli.ts';
+
+let db: TestDatabase;
+
+beforeAll(async () => {
+  db = await createTestDatabase();
+});
+afterAll(async () => {
+  expect(await brokenPromises(db.pool)).toEqual([]);
+  await db.drop();
+});
+
+test('howdah worker --once does what is due, with all that comes of it, and ends; what is for later stays', async () => {
+  const child = await makeAgent(db.pool, { script: [{ content: 'looked', delay_ms: 300 }] });
+  const parent = await makeAgent(db.pool, {
+    script: [
+      { tool_calls: [{ name: 'calculator', arguments: { expression: '1 + 1' } }] },
+      { content: 'done', delay_ms: 300 },
+    ],
+  });
+  await db.pool.query(
+    `insert into howdah.executions (agent_id, input, run_at)
+     select a.id, 'go', clock_timestamp() + a.after
+     from (values ($1::uuid, interval '0'), ($1, interval '1 day'), ($2, interval '0')) as a (id, after),
+       generate_series(1, 20)`,
+    [child, parent],
+  );
+  const { status, stdout, stderr } = await runCli(db.url, 'worker', '--once');
+  expect({ status, stdout }).toEqual({ status: 0, stdout: '' });
+  expect(stderr).toContain('Nothing more is due.');
+  const { rows } = await db.pool.query(
+    `select e.status, e.output, e.owner_worker, count(*)::int as runs from howdah.executions as e
+     group by e.status, e.output, e.owner_worker order by e.output`,
+  );
+  expect(rows).toEqual([
+    { status: 'completed', output: 'done', owner_worker: null, runs: 20 },
+    { status: 'completed', output: 'looked', owner_worker: null, runs: 20 },
+    { status: 'queued', output: null, owner_worker: null, runs: 20 },
+  ]);
+  expect((await runCli(db.url, 'worker', '--once')).stderr).toContain('Nothing more is due.');
+});
+
+test('Ctrl-C lets what is in the air come to its end, and no more begin', async () => {
+  const slow = await makeAgent(db.pool, { script: [{ content: 'late', delay_ms: 3_000 }] });
+  const { rows } = await db.pool.query(
+    `insert into howdah.executions (agent_id, input) values ($1, 'go') returning id`,
+    [slow],
+  );
+  const worker = startCli(db.url, 'worker', '--once');
+  const status = async () =>
+    (await db.pool.query('select status from howdah.executions where id = $1', [rows[0].id]))
+      .rows[0].status;
+  await expect.poll(status).toBe('running');
+  worker.interrupt();
+  const { status: code, stderr } = await worker.end();
+  expect(code).toBe(0);
+  expect(stderr).toContain('Draining 1 runs.');
+  expect(await status()).toBe('completed');
+});

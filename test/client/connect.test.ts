@@ -1,0 +1,189 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { routes } from '../../src/api/rest/routes.ts';
+import type { Api } from '../../src/api/server.ts';
+import { operations } from '../../src/client/operations.generated.ts';
+import { connect } from '../../src/index.ts';
+import type { Worker } from '../../workers/main.ts';
+import { startTestApi } from '../api/harness.ts';
+import { makeAgent } from '../runtime/arrange.ts';
+import { one } from '../sql/support.ts';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { startTestWorker } from '../support/worker.ts';
+
+let db: TestDatabase;
+let api: Api;
+let worker: Worker;
+beforeAll(async () => {
+  db = await createTestDatabase();
+  api = await startTestApi(db.url);
+  worker = await startTestWorker(db.url);
+});
+afterAll(async () => {
+  await worker?.stop(0);
+  await api?.close();
+  await db?.drop();
+});
+
+const named = async (script: object[], tools: string[] = []) => {
+  const id = await makeAgent(db.pool, { script: script as [], tools });
+  return (await one(db.pool, 'select name from howdah.agents where id = $1', [id])).name as string;
+};
+const asking = () =>
+  named(
+    [
+      { tool_calls: [{ name: 'ask_user', arguments: { question: 'Which colour?' }, id: 'q1' }] },
+      { content: 'Painted.' },
+    ],
+    ['ask_user'],
+  );
+
+test('an agent is talked to, and its answer comes back', async () => {
+  const howdah = connect(api.url);
+  const agent = howdah.agent(await named([{ content: 'Hello.' }]));
+  expect(await agent.send('Hi.', { metadata: { ticket: 17 } })).toMatchObject({
+    status: 'completed',
+    output: 'Hello.',
+    execution_id: expect.any(String),
+  });
+  const events = [];
+  for await (const { event } of agent.stream('Hi.')) if (event !== 'token') events.push(event);
+  expect(events).toEqual(['thought', 'complete']);
+});
+
+test('what a run asks is answered in place, or is an error that says so', async () => {
+  const howdah = connect(`${api.url}/`);
+  const answer = ({ prompt }: { prompt: string }) => (prompt === 'Which colour?' ? 'blue' : 'no');
+  const agent = howdah.agent(await asking());
+  expect((await agent.send('Paint.', { answer })).output).toBe('Painted.');
+  await expect(howdah.agent(await asking()).send('Paint.')).rejects.toMatchObject({
+    code: 'EWAITING',
+    detail: { prompt: 'Which colour?' },
+  });
+});
+
+test('a stream that is cut goes on behind the last event it gave', async () => {
+  let cuts = 2;
+  const howdah = connect(api.url, {
+    async fetch(input, init) {
+      const response = await fetch(input, init);
+      if (!String(input).endsWith('/stream') || cuts-- <= 0) return response;
+      const whole = await response.text();
+      const half = whole.slice(0, whole.indexOf('\n\n', whole.indexOf('event: ')) + 6);
+      return new Response(half, response); // one event, and a half
+    },
+  });
+  const agent = howdah.agent(
+    await named(
+      [
+        {
+          content: 'One.',
+          tool_calls: [{ name: 'calculator', arguments: { expression: '1' }, id: 'c' }],
+        },
+        { content: 'Two.' },
+      ],
+      ['calculator'],
+    ),
+  );
+  const events = [];
+  for await (const { event, id } of agent.stream('Go.'))
+    if (event !== 'token') events.push(`${event} ${id}`);
+  expect(cuts).toBeLessThanOrEqual(0);
+  expect(new Set(events).size).toBe(events.length);
+  expect(events.map((one) => one.split(' ')[0])).toEqual([
+    'thought',
+    'action',
+    'observation',
+    'thought',
+    'complete',
+  ]);
+});
+
+test('what is refused is thrown with code, hint and field', async () => {
+  const howdah = connect(api.url);
+  await expect(howdah.agent('nobody').send('x')).rejects.toMatchObject({
+    code: 'HWNTF',
+    message: "there is no agent named 'nobody'",
+    hint: expect.any(String),
+  });
+  await expect(howdah.request('POST', '/api/agents', {})).rejects.toMatchObject({
+    code: 'HWINV',
+    detail: { field: 'name' },
+  });
+  await expect(
+    howdah.agent(await named([{ error: { status: 400 } }])).send('x'),
+  ).rejects.toMatchObject({
+    code: 'EFAILED',
+  });
+  await expect(connect('http://127.0.0.1:1').agent('a').send('x')).rejects.toMatchObject({
+    code: 'EUNREACHABLE',
+  });
+  const id = await howdah.agent(await asking()).run('Paint.');
+  expect(await howdah.cancel(id)).toMatchObject({ status: 'cancelled' });
+});
+
+test('a conversation is talked in, answered in and followed', async () => {
+  const howdah = connect(api.url);
+  const { id } = await howdah.call('startSession', { body: { agent: await asking() } });
+  const session = howdah.session(id);
+  await session.send('Paint.');
+  const told: string[] = [];
+  for await (const { event, data } of session.watch()) {
+    if (event !== 'token') told.push(event);
+    if (event === 'ask_user') await session.answer('blue');
+    if (event === 'complete') {
+      expect(data.output).toBe('Painted.');
+      break;
+    }
+  }
+  expect(told).toContain('ask_user');
+});
+
+test('every operation is called by its name, with what it takes and gives', async () => {
+  const howdah = connect(api.url);
+  const made = await howdah.call('createAgent', {
+    body: { name: 'typed', instruction: 'Answer.' },
+    headers: { 'Idempotency-Key': 'typed-1' },
+  });
+  const name: string = made.name;
+  expect(name).toBe('typed');
+  const { data } = await howdah.call('listAgents', { query: { name: 'typed' } });
+  expect(data).toMatchObject([{ id: made.id }]);
+  expect((await howdah.call('listExecutions')).data).toEqual(expect.any(Array));
+  const system = await howdah.call('applyAgentSystem', {
+    body: 'version: v1\nname: small\nagents: { small: { mission: Answer. } }\n',
+  });
+  const row = await howdah.open('GET', `/api/agents/${made.id}`);
+  expect(row.headers.get('etag')).toMatch(/^"\w+"$/);
+  const file = await howdah.call('exportAgentSystem', { params: { id: system.id } });
+  expect(file).toContain('mission: Answer.');
+  expect(await howdah.call('deleteAgent', { params: { id: made.id } })).toBeNull();
+  await expect(howdah.call('getAgent', { params: { id: made.id } })).rejects.toMatchObject({
+    code: 'HWNTF',
+  });
+});
+
+test('every route of REST is an operation of the client, or a stream', () => {
+  const streams = ['streamExecution', 'streamSession'];
+  const known = Object.keys(operations).concat(streams).toSorted();
+  expect(routes.map(({ id }) => id).toSorted()).toEqual(known);
+});
+
+test('a server that is away for a while is waited for, by who has followed a run already', async () => {
+  let asked = 0;
+  const howdah = connect(api.url, {
+    async fetch(input, init) {
+      if (!String(input).endsWith('/stream')) return fetch(input, init);
+      asked += 1;
+      if (asked === 2 || asked === 3) throw new TypeError('fetch failed');
+      const response = await fetch(input, init);
+      if (asked > 1) return response;
+      const whole = await response.text();
+      return new Response(whole.slice(0, whole.indexOf('event: complete')), response);
+    },
+  });
+  const events = [];
+  for await (const { event } of howdah.agent(await named([{ content: 'Hello.' }])).stream('Hi.'))
+    if (event !== 'token') events.push(event);
+  expect(events).toEqual(['thought', 'complete']);
+  expect(asked).toBe(4);
+});

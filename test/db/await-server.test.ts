@@ -1,0 +1,62 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { awaitServer } from '../../src/db/await-server.ts';
+import { startCli } from '../cli/run-cli.ts';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts';
+
+let db: TestDatabase;
+let proxy: FaultProxy;
+
+beforeAll(async () => {
+  db = await createTestDatabase();
+  proxy = await startFaultProxy(db.url);
+});
+afterAll(async () => {
+  await proxy.close();
+  await db.drop();
+});
+
+describe('a server that takes no connections yet', () => {
+  test('is waited for, which is said once', async () => {
+    proxy.isDown = true;
+    const said: string[] = [];
+    await awaitServer(proxy.url, 60, (line) => {
+      said.push(line);
+      proxy.isDown = false;
+    });
+    const { host } = new URL(proxy.url);
+    expect(said).toEqual([`No server takes connections at ${host} yet: waiting for up to 60 s.`]);
+  });
+
+  test('is waited for by a worker that was started before it', async () => {
+    proxy.isDown = true;
+    const worker = startCli(proxy.url, 'worker', '--wait', '2m');
+    await expect.poll(worker.stderr).toContain('waiting for up to 120 s');
+    proxy.isDown = false;
+    await expect.poll(worker.stderr).toContain('Howdah is ready.');
+    worker.interrupt();
+    expect((await worker.end()).status).toBe(0);
+  });
+
+  test('and never will is told when the time is over', async () => {
+    await expect(awaitServer('postgres://me@127.0.0.1:1/x', 0, () => {})).rejects.toMatchObject({
+      code: 'ECONNREFUSED',
+    });
+  });
+});
+
+test('what waiting cannot mend is told at once', async () => {
+  const nobody = new URL(db.url);
+  nobody.username = 'nobody';
+  const nowhere = new URL(db.url);
+  nowhere.pathname = '/nope';
+  for (const [url, code] of [
+    [nobody, /^28/],
+    [nowhere, /^3D000$/],
+  ] as const) {
+    const talk = () => expect.unreachable('it waits');
+    await expect(awaitServer(url.toString(), 60, talk)).rejects.toMatchObject({
+      code: expect.stringMatching(code),
+    });
+  }
+});

@@ -1,0 +1,115 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Deployment } from 'kubernetes-models/apps/v1/Deployment';
+import { Job } from 'kubernetes-models/batch/v1/Job';
+import { PodDisruptionBudget } from 'kubernetes-models/policy/v1/PodDisruptionBudget';
+import { Service } from 'kubernetes-models/v1/Service';
+import { ServiceAccount } from 'kubernetes-models/v1/ServiceAccount';
+import { describe, expect, test } from 'vitest';
+import { parse, parseAllDocuments } from 'yaml';
+import { commands } from '../src/cli/registry.ts';
+
+const FOLDER = join(import.meta.dirname, '../deploy/kubernetes');
+const KINDS = { Deployment, Job, PodDisruptionBudget, Service, ServiceAccount };
+
+type Container = {
+  name: string;
+  image: string;
+  args: string[];
+  env?: { name: string; value: string }[];
+  securityContext: object;
+  resources: { requests: object; limits: object };
+};
+type Manifest = {
+  kind: keyof typeof KINDS;
+  metadata: { name: string };
+  spec: { template: { spec: { containers: Container[]; securityContext: object } } };
+};
+
+const read = (file: string) => readFileSync(join(FOLDER, file), 'utf8');
+const kustomization = parse(read('kustomization.yaml'));
+const manifests: Manifest[] = kustomization.resources.flatMap((file: string) =>
+  parseAllDocuments(read(file)).map((document) => document.toJS()),
+);
+const pods = manifests.filter(({ kind }) => kind === 'Deployment' || kind === 'Job');
+
+/** The words that are fields of something in Kubernetes: what it does not know it leaves out without a word. */
+const FIELDS = new Set(
+  [
+    'v1',
+    'apps/v1',
+    'batch/v1',
+    'policy/v1',
+    '../@kubernetes-models/apimachinery/apis/meta/v1',
+  ].flatMap((part) => {
+    const folder = join(import.meta.dirname, '../node_modules/kubernetes-models', part);
+    return readdirSync(folder)
+      .filter((file) => file.endsWith('.d.ts'))
+      .flatMap((file) => [
+        ...readFileSync(join(folder, file), 'utf8').matchAll(/^ +"?(\w+)"?\??:/gm),
+      ])
+      .map(([, field]) => field);
+  }),
+);
+
+/** Every field of a manifest; the names in these are anybody's. */
+function fieldsOf(value: unknown): string[] {
+  if (typeof value !== 'object' || value === null) return [];
+  if (Array.isArray(value)) return value.flatMap(fieldsOf);
+  return Object.entries(value).flatMap(([field, inner]) =>
+    /^(labels|matchLabels|requests|limits)$/.test(field) ? [field] : [field, ...fieldsOf(inner)],
+  );
+}
+
+/** Throws with the place of what the API of Kubernetes would refuse. */
+function validate(manifest: Manifest): void {
+  new KINDS[manifest.kind](manifest as never).validate();
+}
+
+describe('the manifests for Kubernetes', () => {
+  test('are all in the kustomization, which pins the image of this release', () => {
+    const files = readdirSync(FOLDER).filter((file) => file !== 'kustomization.yaml');
+    expect([...kustomization.resources].sort()).toEqual(files.sort());
+    const { version } = JSON.parse(readFileSync(join(FOLDER, '../../package.json'), 'utf8'));
+    expect(kustomization.images).toEqual([{ name: 'howdah', newName: 'howdah', newTag: version }]);
+  });
+
+  test.each(manifests.map((one): [string, Manifest] => [`${one.kind} ${one.metadata.name}`, one]))(
+    '%s is what the API of Kubernetes takes',
+    (_name, manifest) => {
+      validate(manifest);
+      const wrong = { ...manifest, metadata: { name: 7 as never } };
+      expect(() => validate(wrong)).toThrow('must be string');
+      expect(
+        fieldsOf(manifest).filter((field) => !field.includes('/') && !FIELDS.has(field)),
+      ).toEqual([]);
+    },
+  );
+
+  test.each(pods.map((one): [string, Manifest] => [one.metadata.name, one]))(
+    '%s runs a command of ours as nobody special, with limits, and takes its secrets by reference',
+    (_name, { spec }) => {
+      const { containers, securityContext } = spec.template.spec;
+      expect(securityContext).toMatchObject({ runAsNonRoot: true, runAsUser: 1000 });
+      for (const { image, args, env = [], resources, ...container } of containers) {
+        expect(image).toBe('howdah');
+        expect(commands.map(({ name }) => name)).toContain(args[0]);
+        expect(container).toMatchObject({
+          envFrom: [{ secretRef: { name: 'howdah' } }],
+          securityContext: {
+            allowPrivilegeEscalation: false,
+            readOnlyRootFilesystem: true,
+            capabilities: { drop: ['ALL'] },
+          },
+        });
+        expect(env.map(({ name }) => name).filter((name) => /KEY|SECRET|URL/.test(name))).toEqual(
+          [],
+        );
+        expect(resources).toMatchObject({
+          requests: { memory: expect.any(String) },
+          limits: { memory: expect.any(String) },
+        });
+      }
+    },
+  );
+});

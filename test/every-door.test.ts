@@ -1,0 +1,175 @@
+import { spawnSync } from 'node:child_process';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import WebSocket from 'ws';
+import type { Api } from '../src/api/server.ts';
+import { connect } from '../src/client/connect.ts';
+import type { StreamEvent } from '../src/contracts/stream-event.ts';
+import type { Worker } from '../workers/main.ts';
+import { ask, followSteps, openSocket, startTestApi, until } from './api/harness.ts';
+import { runCli } from './cli/run-cli.ts';
+import { brokenRules, one } from './sql/support.ts';
+import { createTestDatabase, type TestDatabase } from './support/database.ts';
+import { startTestWorker } from './support/worker.ts';
+
+// One run through every door of the house: what one of them does, all others show.
+
+let database: TestDatabase;
+let worker: Worker;
+let api: Api;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  worker = await startTestWorker(database.url);
+  api = await startTestApi(database.url);
+});
+afterAll(async () => {
+  await api?.close();
+  await worker?.stop(0);
+  expect(await brokenRules(database.pool)).toEqual([]);
+  await database.drop();
+});
+
+/** Somebody who looks at a run through one door: the steps he was told of so far, and a promise of the end. */
+type Watcher = { seqs(): number[]; end: Promise<unknown> };
+
+/** The steps that events tell of; a token is of none yet, and `complete` is of the run. */
+const seqsOf = (events: StreamEvent[]) => {
+  const told = events.filter(({ event }) => !['token', 'complete'].includes(event));
+  return [...new Set(told.map(({ data }) => Number(data.seq)))];
+};
+
+const watchers: Record<string, (id: string) => Watcher> = {
+  'Server-Sent Events': (id) => {
+    const events: StreamEvent[] = [];
+    const end = (async () => {
+      for await (const event of connect(api.url).watch(id)) events.push(event);
+    })();
+    return { seqs: () => seqsOf(events), end };
+  },
+  'a WebSocket': (id) => {
+    const told: StreamEvent[] = [];
+    const end = Promise.withResolvers<void>();
+    const socket = new WebSocket(`${api.url.replace('http', 'ws')}/ws`);
+    socket.on('error', end.reject);
+    socket.on('open', () =>
+      socket.send(JSON.stringify({ type: 'subscribe', id: 'live', execution_id: id })),
+    );
+    socket.on('message', (frame) => {
+      const message = JSON.parse(String(frame));
+      if (message.type === 'event') told.push(message);
+      if (message.type === 'error') end.reject(new Error(JSON.stringify(message.error)));
+      if (message.type !== 'end') return;
+      socket.close();
+      end.resolve();
+    });
+    return { seqs: () => seqsOf(told), end: end.promise };
+  },
+  'a GraphQL subscription': (id) => {
+    const socket = openSocket(api);
+    const { items, end } = followSteps(socket, id);
+    return {
+      seqs: () => items.map(({ seq }) => seq),
+      end: end.then(async (how) => {
+        await socket.client.dispose();
+        expect(how).toBe('completed');
+      }),
+    };
+  },
+};
+
+/** Steps that events tell nothing of: docs/rest.md. */
+const SILENT = ['tool_started', 'output'];
+
+const SCRIPT = [
+  {
+    tool_calls: [
+      { name: 'ask_user', arguments: { question: 'Which colour?', options: ['red', 'blue'] } },
+    ],
+    usage: { tokens_in: 100, tokens_out: 10 },
+  },
+  { content: 'Painted it.', usage: { tokens_in: 20, tokens_out: 5 } },
+];
+
+test('created by REST, run by SQL, watched by SSE, WebSocket and GraphQL at once, answered by the CLI, forked by GraphQL, read by psql', async () => {
+  // created by REST
+  const { request } = connect(api.url);
+  await request('POST', '/api/models', { name: 'script', provider: 'scripted', model: 'script' });
+  const agent = await request('POST', '/api/agents', {
+    name: 'painter',
+    instruction: 'Paint it.',
+    human_input: true,
+    model: 'script',
+    request_params: { script: SCRIPT },
+  });
+  expect(agent).toMatchObject({ name: 'painter', model: 'script' });
+
+  // run by SQL
+  const { id } = await one<{ id: string }>(
+    database.pool,
+    `insert into howdah.executions (agent_id, input)
+     values (howdah.agent('painter'), 'Paint the fence.') returning id`,
+  );
+
+  // watched through all doors at once, up to what it asks
+  const seen = Object.entries(watchers).map(([door, watch]) => ({ door, ...watch(id) }));
+  await until(() => seen.every(({ seqs }) => seqs().length >= 2));
+  for (const { door, seqs } of seen) expect([door, seqs()]).toEqual([door, [1, 2]]);
+
+  // answered by the command line, which finds the question itself
+  const open = JSON.parse((await runCli(database.url, 'questions', '--json')).stdout);
+  expect(open.items).toMatchObject([{ prompt: 'Which colour?', agent: 'painter', run: id }]);
+  const answered = await runCli(database.url, 'answer', open.items[0].id, 'blue');
+  expect(answered).toMatchObject({ status: 0, stdout: `${open.items[0].id} answered\n` });
+  await Promise.all(seen.map(({ end }) => end));
+
+  // every door has told the same steps, which are those of the log
+  const { rows: log } = await database.pool.query(
+    'select seq, kind from howdah.steps where execution_id = $1 order by seq',
+    [id],
+  );
+  expect(log.map(({ kind }) => kind)).toEqual([
+    'model',
+    'question',
+    'answer',
+    'tool',
+    'model',
+    'output',
+  ]);
+  const told = log.filter(({ kind }) => !SILENT.includes(kind)).map(({ seq }) => seq);
+  for (const { door, seqs } of seen) {
+    expect([door, seqs().filter((seq) => told.includes(seq))]).toEqual([door, told]);
+  }
+
+  // forked by GraphQL from behind the answer: nobody is asked again
+  const forked = await ask(
+    api,
+    `mutation ($id: UUID!) { forkExecution(input: {id: $id, seq: 4}) { result { id forkedFromExecutionId } } }`,
+    { id },
+  );
+  const copy = forked.data.forkExecution.result;
+  expect(copy.forkedFromExecutionId).toBe(id);
+  const shown = await runCli(database.url, 'watch', copy.id);
+  expect(shown).toMatchObject({ status: 0, stdout: 'Painted it.\n' });
+
+  // read through REST, and by psql where there is one
+  expect(await request('GET', `/api/executions/${copy.id}`)).toMatchObject({
+    status: 'completed',
+    output: 'Painted it.',
+  });
+  const READ = `select runs, completed, success_rate, tokens_in, tokens_out
+    from howdah.agent_performance where agent = 'painter'`;
+  const figures = psql(READ) ?? Object.values(await one(database.pool, READ)).join('|');
+  expect(figures).toBe('2|2|1.0000|140|20');
+});
+
+/** What psql prints of a query; undefined where there is none. */
+function psql(text: string): string | undefined {
+  const { status, stdout, stderr, error } = spawnSync(
+    'psql',
+    ['-XAtq', '-v', 'ON_ERROR_STOP=1', '-c', text, database.url],
+    { encoding: 'utf8' },
+  );
+  if (error) return undefined;
+  if (status !== 0) throw new Error(stderr);
+  return stdout.trim();
+}

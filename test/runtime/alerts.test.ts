@@ -1,0 +1,244 @@
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import type { JsonObject } from '../../src/contracts/json.ts';
+import type { Worker } from '../../workers/main.ts';
+import { makeTenant, refusal } from '../sql/support.ts';
+import { createTestDatabase, eventually, type TestDatabase } from '../support/database.ts';
+import { startTestWorker } from '../support/worker.ts';
+import { brokenPromises } from './arrange.ts';
+
+let database: TestDatabase;
+let worker: Worker;
+let receiver: Server;
+let base: string;
+const received: { path: string; body: JsonObject }[] = [];
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  receiver = createServer((request, response) => {
+    const chunks: Buffer[] = [];
+    request.on('data', (chunk) => chunks.push(chunk));
+    request.on('end', () => {
+      received.push({
+        path: request.url ?? '',
+        body: JSON.parse(Buffer.concat(chunks).toString()),
+      });
+      response.writeHead(204).end();
+    });
+  }).listen(0, '127.0.0.1');
+  await once(receiver, 'listening');
+  const { port } = receiver.address() as AddressInfo;
+  base = `http://127.0.0.1:${port}`;
+  await database.pool.query(
+    `create schema shop; create table shop.stock (sku text, pieces int);
+     grant usage on schema shop to howdah_analyst; grant select on shop.stock to howdah_analyst`,
+  );
+  worker = await startTestWorker(database.url, { egressAllow: [`127.0.0.1:${port}`] });
+});
+afterAll(async () => {
+  await worker.stop(1_000);
+  receiver.close();
+  expect(await brokenPromises(database.pool)).toEqual([]);
+  await database.drop();
+});
+beforeEach(async () => {
+  received.length = 0;
+  await database.pool.query(
+    'delete from howdah.alert_rules; delete from howdah.webhooks; truncate shop.stock',
+  );
+});
+
+type Rule = {
+  id: string;
+  state: string;
+  found_rows: number | null;
+  sample: JsonObject[] | null;
+  last_error: string | null;
+  last_at: Date | null;
+  webhook_id: string | null;
+};
+
+const makeHook = async (path: string, events: string[] = ['execution.completed']) => {
+  const { rows } = await database.pool.query(
+    'insert into howdah.webhooks (url, events) values ($1, $2) returning id',
+    [`${base}/${path}`, events],
+  );
+  return rows[0].id as string;
+};
+
+const makeRule = async (columns: Record<string, unknown>): Promise<string> => {
+  const all = { name: `rule_${randomBytes(4).toString('hex')}`, ...columns };
+  const names = Object.keys(all);
+  const { rows } = await database.pool.query(
+    `insert into howdah.alert_rules (${names.join(', ')}) values (${names.map((_, at) => `$${at + 1}`).join(', ')}) returning id`,
+    Object.values(all),
+  );
+  return rows[0].id;
+};
+
+/** As if its interval were over. */
+const askAgain = async (id: string): Promise<Rule> => {
+  const { rows } = await database.pool.query(
+    `update howdah.alert_rules set next_at = now() where id = $1 returning coalesce(last_at, '-infinity')::text as before`,
+    [id],
+  );
+  return asked(id, rows[0].before);
+};
+const asked = (id: string, after = '-infinity') =>
+  eventually<Rule>(
+    database.pool,
+    'the rule to be asked',
+    'select * from howdah.alert_rules where id = $1 and last_at > $2::timestamptz',
+    [id, after],
+  );
+const delivered = (id: string) =>
+  eventually<{ count: number }>(
+    database.pool,
+    'all to be delivered',
+    `select count(*)::int as count from howdah.webhook_deliveries where alert_rule_id = $1
+     having bool_and(status = 'delivered')`,
+    [id],
+  );
+
+const LOW = 'select sku, pieces from shop.stock where pieces < 3';
+
+test('a webhook is told when something is found, once; and when it is gone, once', async () => {
+  const webhook_id = await makeHook('stock');
+  const id = await makeRule({
+    name: 'low_stock',
+    description: 'order more',
+    query: LOW,
+    webhook_id,
+  });
+  expect(await asked(id)).toMatchObject({ state: 'clear', found_rows: 0 });
+  await database.pool.query(`insert into shop.stock values ('A-1', 2), ('A-2', 9)`);
+  expect(await askAgain(id)).toMatchObject({
+    ...{ state: 'firing', found_rows: 1, sample: [{ sku: 'A-1', pieces: 2 }] },
+  });
+  await askAgain(id);
+  await database.pool.query(`update shop.stock set pieces = 5`);
+  expect(await askAgain(id)).toMatchObject({ state: 'clear', found_rows: 0, sample: null });
+  await askAgain(id);
+  expect(await delivered(id)).toEqual({ count: 2 });
+  expect(received.map(({ path, body }) => [path, body.type])).toEqual([
+    ['/stock', 'alert.firing'],
+    ['/stock', 'alert.resolved'],
+  ]);
+  expect(received[0]?.body.data).toMatchObject({
+    ...{ alert_rule_id: id, name: 'low_stock', description: 'order more', state: 'firing' },
+    ...{ found_rows: 1, sample: [{ sku: 'A-1', pieces: 2 }], error: null },
+  });
+});
+
+test('without a webhook of its own, those that want alerts are told', async () => {
+  await makeHook('alerts', ['alert.firing']);
+  await makeHook('runs');
+  await database.pool.query(`insert into shop.stock values ('A-1', 0)`);
+  const id = await makeRule({ query: LOW });
+  expect(await asked(id)).toMatchObject({ state: 'firing' });
+  await delivered(id);
+  expect(received.map(({ path }) => path)).toEqual(['/alerts']);
+});
+
+test('a rule that cannot be asked says so, once, and why; and goes on', async () => {
+  const webhook_id = await makeHook('broken');
+  const id = await makeRule({ query: 'select * from shop.gone', webhook_id });
+  const failed = await asked(id);
+  expect(failed).toMatchObject({ state: 'failed', found_rows: null });
+  expect(failed.last_error).toMatch(/shop.gone/);
+  await askAgain(id);
+  await database.pool.query('update howdah.alert_rules set query = $2 where id = $1', [id, LOW]);
+  await eventually(
+    database.pool,
+    'the new query to be asked',
+    `select 1 from howdah.alert_rules where id = $1 and state = 'clear'`,
+    [id],
+  );
+  await delivered(id);
+  expect(received.map(({ body }) => body.type)).toEqual(['alert.failed']);
+});
+
+test.each([
+  ['writes', `insert into shop.stock values ('x', 1) returning sku`],
+  ['writes in a CTE', `with x as (delete from shop.stock returning sku) select * from x`],
+  ['is two statements', 'select 1; select 2'],
+  ['reads what is the engine’s', 'select * from howdah_private.workers'],
+  ['reads files', `select pg_read_file('/etc/passwd')`],
+  ['becomes somebody', `select set_config('role', 'howdah_owner', false)`],
+  ['names another tenant', `select set_config('howdah.tenant_id', howdah.uuid_v7()::text, false)`],
+])('a query that %s is not asked', async (_, query) => {
+  await database.pool.query(`insert into shop.stock values ('A-1', 0)`);
+  const id = await makeRule({ query });
+  expect(await asked(id)).toMatchObject({ state: 'failed', sample: null });
+  const { rows } = await database.pool.query('select sku from shop.stock');
+  expect(rows).toEqual([{ sku: 'A-1' }]);
+});
+
+test('a rule reads what its tenant may, and no row of another', async () => {
+  const tenant_id = await makeTenant(database.pool);
+  await database.pool.query(
+    `insert into howdah.executions (agent_id, input, run_at) values (howdah.agent('development'), 'mine', now() + interval '1 day')`,
+  );
+  const query = `select input from howdah.executions where status = 'queued'`;
+  const [mine, theirs] = [await makeRule({ query }), await makeRule({ query, tenant_id })];
+  expect(await asked(mine)).toMatchObject({ state: 'firing', sample: [{ input: 'mine' }] });
+  expect(await asked(theirs)).toMatchObject({ state: 'clear' });
+  await database.pool.query(
+    `select howdah.cancel_execution(id) from howdah.executions where status = 'queued'`,
+  );
+});
+
+test('the engine’s own promises are a rule of the owner’s alone', async () => {
+  const id = await makeRule({ name: 'violations', engine_check: 'violations' });
+  expect(await asked(id)).toMatchObject({ state: 'clear', found_rows: 0 });
+  const client = await database.pool.connect();
+  await client.query('begin; set local role howdah_app');
+  const refused = await refusal(
+    client.query(
+      `insert into howdah.alert_rules (name, engine_check) values ('of a tenant', 'violations')`,
+    ),
+  );
+  await client.query('rollback');
+  client.release();
+  expect(refused).toMatchObject({ code: 'HWDEN', detail: '{"field": "engine_check"}' });
+});
+
+test('the usual rules are made once, are asked, and find nothing where all is well', async () => {
+  const webhook_id = await makeHook('all');
+  const use = () =>
+    database.pool.query<Rule>('select * from howdah.use_alert_rules($1)', [webhook_id]);
+  const { rows } = await use();
+  expect(rows.map((rule) => rule.webhook_id)).toEqual(Array(4).fill(webhook_id));
+  expect((await use()).rowCount).toBe(4);
+  for (const { id } of rows)
+    expect(await asked(id)).toMatchObject({ state: 'clear', last_error: null });
+  await database.pool.query(
+    `insert into howdah.webhook_deliveries (webhook_id, execution_id, event, url, payload, status, last_attempt_at)
+     values ($1, howdah.uuid_v7(), 'execution.failed', 'https://hooks.example.com', '{}', 'failed', now())`,
+    [webhook_id],
+  );
+  const failed = await database.pool.query(
+    `select id from howdah.alert_rules where name = 'failed_deliveries'`,
+  );
+  expect(await askAgain(failed.rows[0].id)).toMatchObject({ state: 'firing', found_rows: 1 });
+});
+
+test('one that is switched off is not asked, and what is asked is not in the audit log', async () => {
+  const off = await makeRule({ query: LOW, is_active: false });
+  const on = await makeRule({ query: LOW });
+  await asked(on);
+  await askAgain(on);
+  const { rows } = await database.pool.query(
+    `select state, last_at from howdah.alert_rules where id = $1`,
+    [off],
+  );
+  expect(rows).toEqual([{ state: 'unknown', last_at: null }]);
+  const log = await database.pool.query(
+    `select action from howdah.audit_log where object = 'alert_rules' and object_id = $1`,
+    [on],
+  );
+  expect(log.rows).toEqual([{ action: 'insert' }]);
+});

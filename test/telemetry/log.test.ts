@@ -1,0 +1,128 @@
+import { stripVTControlCharacters } from 'node:util';
+import { expect, test } from 'vitest';
+import { createLog } from '../../src/telemetry/log.ts';
+import { createRedaction } from '../../src/telemetry/redaction.ts';
+
+const SECRETS = ['correct-horse-"battery"', 'pa ss/word+1'];
+
+function logged(
+  write: (log: ReturnType<typeof createLog>) => void,
+  options: { logFormat?: 'json' | 'pretty'; isTty?: boolean; logLevel?: 'info' | 'debug' } = {},
+): string {
+  const lines: string[] = [];
+  const { logFormat, isTty = false, logLevel = 'info' } = options;
+  const redaction = createRedaction(SECRETS);
+  const sink = { write: (line: string) => lines.push(line) };
+  write(createLog({ logLevel, logFormat, isTty, isColoured: isTty, redaction }, sink));
+  return lines.join('');
+}
+
+test('a line is one JSON object, with the level asked for', () => {
+  const text = logged((log) => {
+    log.debug('nobody asked for this');
+    log.info({ execution_id: 'e1', tenant_id: 't1' }, 'a run has failed');
+  });
+  expect(text.split('\n')).toHaveLength(2);
+  expect(JSON.parse(text)).toMatchObject({
+    level: 30,
+    pid: process.pid,
+    execution_id: 'e1',
+    tenant_id: 't1',
+    msg: 'a run has failed',
+  });
+});
+
+/** Keys that stand in an error of somebody else, in its cause, in fields of it, in the text of a request. */
+const PLANTED = [
+  ...SECRETS,
+  ...SECRETS.map(encodeURIComponent),
+  'sk-proj-4fk39dk2k4h5g6j7k8l9',
+  'ghp_abcdefghij0123456789abcdefghij012345',
+  'AKIAIOSFODNN7EXAMPLE',
+  'AIzaSyA1234567890abcdefghijklmnopqrstuvw',
+  'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw',
+  'eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.c2lnbmF0dXJlLW9mLWl0',
+];
+
+test.each(['json', 'pretty'] as const)(
+  'no key that is planted in an error is in a line, in %s',
+  (logFormat) => {
+    for (const key of PLANTED) {
+      const cause = Object.assign(new Error(`401 for Bearer ${key}`), {
+        headers: { authorization: key },
+      });
+      const error = Object.assign(new Error(`no answer with ${key}`, { cause }), {
+        detail: `(key)=(${key})`,
+      });
+      const text = logged(
+        (log) => log.error({ err: error, body: { api_key: key } }, `failed: ${key}`),
+        {
+          logFormat,
+        },
+      );
+      expect(text).toContain('***');
+      for (const spelling of [key, JSON.stringify(key).slice(1, -1)]) {
+        expect(text, key).not.toContain(spelling);
+      }
+      if (logFormat === 'json') expect(JSON.parse(text).msg).toContain('failed: ');
+    }
+  },
+);
+
+test('a password in a URL, a key in a query and fields named so are taken out; words are not', () => {
+  const text = logged((log) =>
+    log.warn(
+      {
+        url: 'postgres://howdah:hunter2hunter@db.example/howdah',
+        next: 'https://api.example/v1?api_key=abcdef123456&page=2',
+        headers: { 'x-api-key': 'a plain word', cookie: 'session=1' },
+        max_tokens: 4000,
+        prompt_tokens: 12,
+      },
+      'the bearer of news asked for max_tokens and sk-learn',
+    ),
+  );
+  const line = JSON.parse(text);
+  expect(line).toMatchObject({
+    url: 'postgres://howdah:***@db.example/howdah',
+    next: 'https://api.example/v1?api_key=***&page=2',
+    headers: { 'x-api-key': '***', cookie: '***' },
+    max_tokens: 4000,
+    prompt_tokens: 12,
+    msg: 'the bearer of news asked for max_tokens and sk-learn',
+  });
+});
+
+test('a value that is learnt while the process runs is in no line from then on', () => {
+  const redaction = createRedaction([]);
+  const lines: string[] = [];
+  const log = createLog(
+    { logLevel: 'info', logFormat: 'json', isTty: false, isColoured: false, redaction },
+    { write: (line: string) => lines.push(line) },
+  );
+  redaction.learn('plain-words-of-a-tenant');
+  log.info('the server said: plain-words-of-a-tenant');
+  expect(lines.join('')).toContain('the server said: ***');
+});
+
+test('people are shown one line, in colours where there is a terminal, and the stack below', () => {
+  const write = (log: ReturnType<typeof createLog>) =>
+    log.error({ execution_id: '0198', err: new Error('it broke') }, 'a run was handed back');
+  const plain = logged(write, { logFormat: 'pretty' });
+  expect(plain).toMatch(
+    /^\d\d:\d\d:\d\d\.\d{3} ERROR a run was handed back execution_id=0198\n {4}Error: it broke\n {4} +at /,
+  );
+  const onTerminal = logged(write, { isTty: true });
+  const head = (text: string) => text.split('\n').slice(0, 2).join('\n').replace(/^\S+/, '');
+  expect(onTerminal).not.toBe(stripVTControlCharacters(onTerminal));
+  expect(head(stripVTControlCharacters(onTerminal))).toBe(head(plain));
+  expect(logged(write)).toMatch(/^\{/); // nobody looks: JSON
+});
+
+test('whoever wrote the text moves nobody’s cursor', () => {
+  const text = logged((log) => log.info({ name: 'a\u001b[2Jb\u202ec' }, 'x\u001b[31my\rz'), {
+    logFormat: 'pretty',
+  });
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+  expect(text.replace(/\n$/, '')).not.toMatch(/[\u0000-\u001f\u202e]/);
+});

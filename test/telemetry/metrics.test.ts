@@ -1,0 +1,221 @@
+import { readFileSync } from 'node:fs';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { startMetricsServer } from '../../src/api/metrics-server.ts';
+import type { Api } from '../../src/api/server.ts';
+import { figuresOn } from '../../src/db/metrics.ts';
+import { createPool, type Pool } from '../../src/db/pool.ts';
+import { createMetrics, type Metrics } from '../../src/telemetry/metrics.ts';
+import type { Worker } from '../../workers/main.ts';
+import { startTestApi } from '../api/harness.ts';
+import { brokenPromises, makeAgent, runToEnd } from '../runtime/arrange.ts';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { startTestWorker } from '../support/worker.ts';
+
+const TOKEN = 'a-token-of-the-monitoring';
+
+let database: TestDatabase;
+let pool: Pool;
+let metrics: Metrics;
+let worker: Worker;
+let api: Api;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  pool = createPool({
+    ...{ url: database.url, applicationName: 'test', max: 1, role: 'howdah_worker' },
+  });
+  metrics = createMetrics(figuresOn(pool));
+  worker = await startTestWorker(database.url, { metrics, observe: metrics.observeRun });
+  api = await startTestApi(database.url, { metrics });
+});
+afterAll(async () => {
+  await api.close();
+  await worker.stop(1_000);
+  await pool.end();
+  expect(await brokenPromises(database.pool)).toEqual([]);
+  await database.drop();
+});
+
+/** The value of each series of a metric, by its labels. */
+function series(text: string, name: string): Record<string, number> {
+  const lines = text
+    .split('\n')
+    .filter((line) => line.startsWith(`${name}{`) || line.startsWith(`${name} `));
+  return Object.fromEntries(
+    lines.map((line) => {
+      const [, labels = '', value] = /^\w+(\{.*\})? (\S+)$/.exec(line) ?? [];
+      return [labels, Number(value)];
+    }),
+  );
+}
+
+const read = async (headers: Record<string, string> = {}, url = `${api.url}/metrics`) => {
+  const response = await fetch(url, { headers });
+  return {
+    status: response.status,
+    type: response.headers.get('content-type'),
+    text: await response.text(),
+  };
+};
+
+test('what runs did is counted: steps, ends, retries, tokens, and cost at the price of the model', async () => {
+  const agent = await makeAgent(database.pool, {
+    models: [
+      {
+        script: [
+          { error: { code: 'overloaded' }, times: 1 },
+          { content: 'forty-two', usage: { tokens_in: 1_000, tokens_out: 500 } },
+        ],
+        input_price: 2,
+        output_price: 8,
+      },
+    ],
+  });
+  await runToEnd(database.pool, agent, 'what is it?');
+  await expect // the database knows of the end before the process is told
+    .poll(async () => series(await metrics.text(), 'howdah_runs_ended_total'))
+    .toEqual({ '{status="completed",stop_reason="final_answer"}': 1 });
+  const { status, type, text } = await read();
+  expect({ status, type }).toEqual({
+    status: 200,
+    type: 'text/plain; version=0.0.4; charset=utf-8',
+  });
+  expect(series(text, 'howdah_steps_total')).toMatchObject({
+    '{kind="model"}': 1,
+    '{kind="retry"}': 1,
+    '{kind="output"}': 1,
+  });
+  expect(series(text, 'howdah_retries_total')).toEqual({ '{of="model",code="overloaded"}': 1 });
+  expect(series(text, 'howdah_tokens_total')).toEqual({
+    '{provider="scripted",type="input"}': 1_000,
+    '{provider="scripted",type="output"}': 500,
+  });
+  expect(series(text, 'howdah_cost_total')).toEqual({ '{provider="scripted"}': 0.006 });
+  expect(series(text, 'howdah_step_duration_seconds_count')).toMatchObject({
+    '{kind="model",outcome="ok"}': 1,
+    '{kind="retry",outcome="error"}': 1,
+  });
+});
+
+test('what the process uses is there: pools, runs held, lag of the event loop, requests by door', async () => {
+  await fetch(`${api.url}/healthz`);
+  await fetch(`${api.url}/a-strangers-word`);
+  const { text } = await read();
+  expect(Object.keys(series(text, 'howdah_pool_connections'))).toContain(
+    '{pool="commits",state="idle"}',
+  );
+  expect(Object.keys(series(text, 'howdah_pool_waiting'))).toContain('{pool="requests"}');
+  expect(series(text, 'howdah_runs_held')).toEqual({ '': 0 });
+  expect(series(text, 'howdah_runs_capacity')).toEqual({ '': 100 });
+  expect(series(text, 'nodejs_eventloop_lag_seconds')).toHaveProperty(['']);
+  const requests = series(text, 'howdah_http_request_duration_seconds_count');
+  expect(requests).toMatchObject({
+    '{door="healthz",method="GET",status="2xx"}': 1,
+    '{door="other",method="GET",status="4xx"}': 1,
+  });
+  expect(text).not.toContain('a-strangers-word');
+});
+
+test('what the database says is there, and no word of any tenant', async () => {
+  await database.pool.query(
+    `insert into howdah.executions (agent_id, input, run_at)
+     select howdah.agent('development'), 'words of a tenant', now() + interval '1 day' from generate_series(1, 3)`,
+  );
+  const fresh = createMetrics(figuresOn(pool));
+  const text = await fresh.text();
+  expect(series(text, 'howdah_database_up')).toEqual({ '': 1 });
+  expect(series(text, 'howdah_runs')).toEqual({ '{status="queued",waiting_for=""}': 3 });
+  expect(series(text, 'howdah_queue_depth')).toEqual({ '': 0 }); // none is due
+  expect(series(text, 'howdah_queue_oldest_age_seconds')).toEqual({ '': 0 });
+  expect(series(text, 'howdah_jobs')).toMatchObject({ '{state="later"}': 3 });
+  expect(series(text, 'howdah_workers')).toEqual({ '': 1 });
+  expect(series(text, 'howdah_database_connections')['']).toBeGreaterThan(1);
+  expect(Object.keys(series(text, 'howdah_database_dead_rows'))).toContain('{table="executions"}');
+  for (const word of ['default', 'development', 'words of a tenant']) {
+    expect(text).not.toContain(word);
+  }
+  await database.pool.query(
+    `select howdah.cancel_execution(id) from howdah.executions where status = 'queued'`,
+  );
+});
+
+test('who asks often asks the database once', async () => {
+  let asked = 0;
+  const counted = createMetrics({
+    prices: async () => new Map(),
+    figures: async () => {
+      asked += 1;
+      return [{ name: 'howdah_queue_depth', labels: {}, value: 7 }];
+    },
+  });
+  const texts = await Promise.all([counted.text(), counted.text()]);
+  texts.push(await counted.text());
+  expect(texts.map((text) => series(text, 'howdah_queue_depth'))).toEqual(Array(3).fill({ '': 7 }));
+  expect(asked).toBe(1);
+});
+
+test('without the database the figures of the process are there, and none of the database', async () => {
+  const alone = createMetrics({
+    prices: () => Promise.reject(new Error('away')),
+    figures: () => Promise.reject(new Error('away')),
+  });
+  const text = await alone.text();
+  expect(series(text, 'howdah_database_up')).toEqual({ '': 0 });
+  expect(series(text, 'howdah_queue_depth')).toEqual({});
+  expect(series(text, 'howdah_runs')).toEqual({});
+  expect(series(text, 'howdah_runs_held')).toEqual({ '': 0 });
+});
+
+test('a token opens them where one is set, and no login of a tenant does', async () => {
+  const own = { host: '127.0.0.1', port: 0, auth: 'required', metrics } as const;
+  const closed = await startMetricsServer({ ...own, metricsToken: TOKEN });
+  const { url } = closed;
+  const { status, text } = await read({}, url);
+  expect([status, JSON.parse(text).code]).toEqual([401, 'HWDEN']);
+  expect((await read({ authorization: 'Bearer another-token-of-others' }, url)).status).toBe(401);
+  expect((await read({ authorization: `Bearer ${TOKEN}` }, url)).status).toBe(200);
+  await closed.close();
+  const required = await startMetricsServer({ ...own, metricsToken: undefined });
+  const refused = await read({}, required.url);
+  expect([refused.status, JSON.parse(refused.text).hint]).toEqual([
+    403,
+    expect.stringContaining('HOWDAH_METRICS_TOKEN'),
+  ]);
+  await required.close();
+});
+
+test('they are read, and from this machine', async () => {
+  const posted = await fetch(`${api.url}/metrics`, { method: 'POST' });
+  expect([posted.status, posted.headers.get('allow')]).toEqual([405, 'GET, HEAD']);
+  const foreign = await read({ origin: 'https://evil.example' });
+  expect(foreign.status).toBe(403);
+});
+
+test('a process without an API serves them on a port of its own', async () => {
+  const server = await startMetricsServer({
+    ...{ host: '127.0.0.1', port: 0, auth: 'none', metricsToken: undefined, metrics },
+  });
+  expect((await read({}, server.url)).status).toBe(200);
+  expect((await read({ origin: 'https://evil.example' }, server.url)).status).toBe(403);
+  const elsewhere = await fetch(server.url.replace('/metrics', '/other'));
+  expect(elsewhere.status).toBe(404);
+  await server.close();
+  const open = { host: '0.0.0.0', port: 0, auth: 'required', metrics } as const;
+  await expect(startMetricsServer({ ...open, metricsToken: undefined })).rejects.toMatchObject({
+    code: 'HWDEN',
+    hint: expect.stringContaining('HOWDAH_METRICS_TOKEN'),
+  });
+});
+
+test('every metric stands in the documentation, and none that is not there', async () => {
+  const all = createMetrics({
+    prices: async () => new Map(),
+    figures: async () => [],
+  });
+  const named = (text: string) => [...new Set(text.match(/\bhowdah_(?!private)\w+/g))].sort();
+  const told = [...(await all.text()).matchAll(/^# TYPE (howdah_\w+)/gm)].map(([, name]) => name);
+  const docs = readFileSync(new URL('../../docs/observability.md', import.meta.url), 'utf8');
+  const section = docs.slice(docs.indexOf('## Metrics'), docs.indexOf('## Logs'));
+  const written = named(section).filter((name) => name !== 'howdah_queue'); // a word of a command
+  expect(written).toEqual(told.sort());
+});
