@@ -16338,6 +16338,9 @@ CREATE OR REPLACE FUNCTION howdah_private.release_executions(worker uuid, ids uu
 AS $function$
 declare
   v_released uuid[];
+  v_seen_at timestamptz := (
+    select w.heartbeat_at from howdah_private.workers as w where w.id = release_executions.worker
+  );
 begin
   -- all of them in the order everybody locks in: a root after somebody else's child would be against it
   perform howdah_private.lock_lineage(array_agg(e.id::uuid)) from howdah.executions as e
@@ -16356,7 +16359,9 @@ begin
     set status = case when e.is_pause_requested then 'paused' else 'queued' end::howdah.execution_status,
       is_pause_requested = false, owner_worker = null, fence = e.fence + 1,
       crashes_without_progress = e.crashes_without_progress + release_executions.is_dead::int,
-      active_ms = e.max_seconds * 1000::bigint - howdah_private.active_ms_left(e), active_since = null,
+      active_ms = case when release_executions.is_dead
+          then e.active_ms + greatest(0, extract(epoch from coalesce(v_seen_at, e.updated_at) - e.active_since) * 1000)::bigint
+        else e.max_seconds * 1000::bigint - howdah_private.active_ms_left(e) end, active_since = null,
       updated_at = now()
     from held as h where e.id = h.id
     returning e.id::uuid

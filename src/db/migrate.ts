@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { runner } from 'node-pg-migrate';
 import { HowdahError } from '../contracts/errors.ts';
 import { PACKAGE_ROOT } from '../package-root.ts';
+import { withMendedMigrations } from './mended-migrations.ts';
 import { type Client, createClient } from './pool.ts';
 import { applyReplaceable, digestOf, dropReplaceable, replaceableFiles } from './replaceable.ts';
 import { refuseGuest, refuseNewer, schemaState } from './schema-state.ts';
@@ -54,7 +55,9 @@ export async function migrateUp(url: string, migrateQueue: MigrateQueue): Promis
         await client.query(
           `set local role howdah_owner; set local lock_timeout = '${LOCK_TIMEOUT_MS}ms'`,
         );
-        const applied = await run(client, 'up', Number.POSITIVE_INFINITY);
+        const applied = await withMendedMigrations(client, () =>
+          run(client, 'up', Number.POSITIVE_INFINITY),
+        );
         await applyReplaceable(client);
         return applied;
       }),

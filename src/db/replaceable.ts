@@ -57,7 +57,10 @@ export async function applyReplaceable(client: Client): Promise<void> {
   );
 }
 
-/** Seeds and grants (80, 90) come last, since they touch the catalogue rows of everything that still stands. */
+/**
+ * Grants and seeds come last, since they touch the catalogue rows of everything that still stands; seeds behind the grants,
+ * since a changed row fires triggers, which need rights on what is new.
+ */
 async function applyInOrder(
   client: Client,
   files: { path: string; text: string }[],

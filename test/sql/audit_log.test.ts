@@ -591,8 +591,8 @@ describe('the chain', () => {
         await client.query(`delete from ${table} where tenant_id = $1`, [tenant_id]);
       }
       await client.query('set local session_replication_role = origin');
-      await apply(client, '80_seed.sql');
-      await apply(client, '80_seed.sql'); // and once only
+      await apply(client, '98_seed.sql');
+      await apply(client, '98_seed.sql'); // and once only
       return all(client, 'select tenant_id, action, object from howdah_private.audit_inbox');
     });
     expect(begun).toEqual([{ tenant_id, action: 'begin', object: 'audit_log' }]);

@@ -118,6 +118,31 @@ describe('presence of workers', () => {
     await alive.client.end();
   });
 
+  test.each([
+    ['registered', "interval '23 hours'", 3_600_000],
+    ['forgotten', null, 7_200_000],
+  ])(
+    'what passes after the last sign of a dead worker that is %s is no active time',
+    async (_, ago, expected) => {
+      const worker = await makeWorker(db.pool);
+      const id = await started(worker);
+      await db.pool.query(
+        `update howdah.executions set active_since = now() - interval '1 day', updated_at = now() - interval '22 hours' where id = $1`,
+        [id],
+      );
+      await db.pool.query(
+        ago === null
+          ? 'delete from howdah_private.workers'
+          : `update howdah_private.workers set heartbeat_at = now() - ${ago}`,
+      );
+      if (ago === null) await heal();
+      else await reap();
+      const { status, active_ms } = await rowOf(id);
+      expect(status).toBe('queued');
+      expect(Math.abs(Number(active_ms) - expected)).toBeLessThan(1_000);
+    },
+  );
+
   test('a frozen worker is reaped by its heartbeat, and can commit nothing afterwards', async () => {
     const { id: worker, client } = await startWorkerSession(db.url);
     const id = await started(worker);

@@ -1,0 +1,88 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
+import pg from 'pg';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { verifyAudit } from '../../src/db/audit.ts';
+import { migrateDown, migrateUp, migrationStatus } from '../../src/db/migrate.ts';
+import { PACKAGE_ROOT } from '../../src/package-root.ts';
+import { migrateQueue } from '../../workers/migrate-queue.ts';
+import { createEmptyDatabase, eventually, type TestDatabase } from '../support/database.ts';
+import { startTestWorker } from '../support/worker.ts';
+
+// The way here from every release that was recorded: its database as its own worker left it when it was killed, brought up
+// to this schema, its runs brought to their end, and back again. `node test/support/record-release.ts COMMIT` makes one.
+
+const FOLDER = join(PACKAGE_ROOT, 'test/fixtures/releases');
+const RELEASES = readdirSync(FOLDER).sort();
+
+/** The database of a release, on this server, and the last migration it knows. */
+async function openRelease(file: string): Promise<{ db: TestDatabase; last: string }> {
+  const db = await createEmptyDatabase();
+  onTestFinished(() => db.drop());
+  const client = new pg.Client({ connectionString: db.url });
+  await client.connect();
+  try {
+    await client.query(gunzipSync(readFileSync(join(FOLDER, file))).toString('utf8'));
+  } finally {
+    await client.end();
+  }
+  return { db, last: file.replace('.sql.gz', '') };
+}
+
+const ENDINGS = `
+  select coalesce(metadata ->> 'recorded', input) as run, status::text, coalesce(output, error ->> 'code') as said
+  from howdah.executions where depth = 0 order by id`;
+
+/** What its people still have to do: answer, approve, go on, and wait until the time has come. */
+async function comeToTheEnd({ pool, url }: TestDatabase): Promise<void> {
+  await pool.query(
+    `select howdah.resume_execution(id) from howdah.executions where status = 'paused'`,
+  );
+  await pool.query(
+    `update howdah.executions set run_at = now() where run_at > now() + interval '1 day'`,
+  );
+  await pool.query(
+    `select howdah_private.enqueue_advance(array_agg(id::uuid)) from howdah.executions where status = 'queued'`,
+  );
+  const worker = await startTestWorker(url);
+  try {
+    const answer = `
+      select howdah.answer_question(id, case kind when 'question' then 'this one' else 'approve' end)
+      from howdah.questions where status = 'open'`;
+    await pool.query(answer);
+    await eventually(
+      pool,
+      'all runs have ended',
+      'select 1 from howdah.executions having count(*) = count(completed_at)',
+    );
+  } finally {
+    await worker.stop(1_000);
+  }
+}
+
+async function faultsOf({ pool }: TestDatabase): Promise<unknown[]> {
+  const { rows } = await pool.query('select * from howdah.check_all()');
+  const chains = await verifyAudit(pool, []);
+  return [...rows, ...chains.filter(({ broken }) => broken)];
+}
+
+describe.each(RELEASES)('the database of %s', (file) => {
+  test('comes up to this schema, goes on with its runs, and goes back', async () => {
+    const { db, last } = await openRelease(file);
+    await migrateUp(db.url, migrateQueue);
+    expect(await faultsOf(db)).toEqual([]);
+    await comeToTheEnd(db);
+    const { rows } = await db.pool.query(ENDINGS);
+    const failed = rows.filter(({ status }) => status !== 'completed');
+    expect(failed).toMatchObject([{ run: 'finished failing' }]);
+    expect(rows.length).toBeGreaterThan(12);
+    expect(await faultsOf(db)).toEqual([]);
+
+    while ((await migrationStatus(db.url)).applied.at(-1) !== last)
+      await migrateDown(db.url, false);
+    await migrateUp(db.url, migrateQueue);
+    expect((await db.pool.query(ENDINGS)).rows).toEqual(rows);
+    expect(await faultsOf(db)).toEqual([]);
+  });
+});
