@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { startWorker, type Worker } from '../workers/main.ts';
 import { migrateQueue } from '../workers/migrate-queue.ts';
 import { openTools, type ToolSources } from '../workers/registered-tools.ts';
@@ -99,6 +100,8 @@ async function checkedMasterKeys(url: string, config: Config): Promise<MasterKey
 export type Extensions = ToolSources & {
   /** How long a given server is waited for that takes no connections yet, in seconds; 20. */
   waitSeconds?: number;
+  /** How long the API says that it is not ready, and answers all the same, before it closes, in seconds; 0. */
+  drainSeconds?: number;
   engines?: readonly CustomEngine[];
   hooks?: Hooks;
 };
@@ -155,7 +158,7 @@ export type Howdah = {
   inFlight(): number;
   /** Resolves when its worker holds nothing and nothing is due any more, or when the signal fires. */
   untilIdle(signal: AbortSignal): Promise<void>;
-  /** Drains the worker, closes the API; an embedded Postgres goes on running. */
+  /** Drains worker and API, closes both; an embedded Postgres goes on running. */
   close(): Promise<void>;
 };
 
@@ -191,7 +194,9 @@ export async function openHowdah(
       untilIdle: async (signal) => worker?.untilIdle(signal),
       close: async () => {
         tools?.close();
-        await worker?.stop();
+        api?.drain();
+        const seen = api && extensions.drainSeconds ? delay(extensions.drainSeconds * 1_000) : null;
+        await Promise.all([worker?.stop(), seen]);
         await api?.close();
         await telemetry.close();
       },

@@ -22,6 +22,9 @@ import { schemaRoutes } from './schemas.ts';
 
 /** How long requests under way may take when the server closes; a statement may take 5 s. */
 const FAREWELL_MS = 8_000;
+/** And how long those may take to say why they did not. */
+const LAST_WORDS_MS = 500;
+const IDLE_MS = 50;
 
 export type AppOptions = Omit<DispatchOptions, 'onError'> & {
   log: Logger;
@@ -44,7 +47,7 @@ export function createApp(options: AppOptions): { app: FastifyInstance; streams:
   });
   app.setErrorHandler((error: FastifyError, _request, reply) => answerError(error, reply, log));
   if (graphql.isPage('/graphiql')) app.get('/', (_request, reply) => reply.redirect('/graphiql'));
-  healthRoutes(app, pool);
+  healthRoutes(app, pool, options.departure);
   schemaRoutes(app);
   descriptionRoutes(app);
   return { app, streams: restRoutes(app, rest) };
@@ -81,9 +84,26 @@ function answerError(error: FastifyError, reply: FastifyReply, log: Logger) {
   return reply.code(status).type(PROBLEM_TYPE).send(body);
 }
 
-/** Lets requests under way end, for a while. */
-export async function closeApp(app: FastifyInstance): Promise<void> {
-  const timer = setTimeout(() => app.server.closeAllConnections(), FAREWELL_MS);
+export type Farewell = {
+  /** Ends what clients take up elsewhere where it ended: streams, sockets. */
+  endStreams(): Promise<void>;
+  /** Ends what they cannot: answers that are still being made. */
+  endAnswers(): void;
+};
+
+/** Takes no new connection, ends streams at once, and lets requests under way end for a while. */
+export async function closeApp(app: FastifyInstance, farewell: Farewell): Promise<void> {
+  const { server } = app;
+  const gone = new Promise<void>((resolve) => void server.close(() => resolve()));
+  // who has one and asks nothing would keep us; who asks now is told to take another one
+  const idle = setInterval(() => server.closeIdleConnections(), IDLE_MS);
+  const late = setTimeout(() => farewell.endAnswers(), FAREWELL_MS);
+  const last = setTimeout(() => server.closeAllConnections(), FAREWELL_MS + LAST_WORDS_MS);
+  await farewell.endStreams();
+  await gone;
+  clearInterval(idle);
+  clearTimeout(late);
+  clearTimeout(last);
+  farewell.endAnswers();
   await app.close();
-  clearTimeout(timer);
 }

@@ -6,6 +6,8 @@ import {
   type ServerOptions,
 } from 'node:http';
 import type { Config } from '../config.ts';
+import { BUSY } from './admission.ts';
+import type { Departure } from './departure.ts';
 import type { GraphqlServer } from './graphql/server.ts';
 import { secure } from './headers.ts';
 import { localOnly } from './local-only.ts';
@@ -25,6 +27,7 @@ export type DispatchOptions = Pick<Config, 'host' | 'auth' | 'corsOrigins'> & {
   metrics?: MetricsDoor | undefined;
   ws: WsDoor;
   requestMs: number;
+  departure: Departure;
   onError(error: unknown, request: IncomingMessage): void;
 };
 
@@ -33,11 +36,12 @@ export type DispatchOptions = Pick<Config, 'host' | 'auth' | 'corsOrigins'> & {
  * comes from: without a login that must be this machine, with one no page of a stranger.
  */
 export function dispatch(options: DispatchOptions, others: RequestListener): Server {
-  const { graphql, mcp, metrics, ws, corsOrigins, requestMs, onError } = options;
+  const { graphql, mcp, metrics, ws, corsOrigins, requestMs, departure, onError } = options;
   const refusalOf = createGate(options);
   const server = createServer(serverOptions(requestMs));
   server.on('request', (request, response) => {
     const path = pathOf(request.url);
+    departure.watch(response);
     metrics?.watch(path, request, response);
     secure(request, response, graphql.isPage(path));
     const refusal = refusalOf(request);
@@ -56,6 +60,10 @@ export function dispatch(options: DispatchOptions, others: RequestListener): Ser
   server.on('upgrade', (request, socket, head) => {
     const refusal = refusalOf(request);
     if (refusal) return answerBare(socket, 403, 'HWDEN', refusal);
+    if (departure.isClosing) {
+      const detail = 'This server closes; connect again.';
+      return answerBare(socket, 503, BUSY, detail, { 'retry-after': '1' });
+    }
     const path = pathOf(request.url);
     if (path === '/graphql') return graphql.upgrade(request, socket, head);
     if (ws.serves(path)) return ws.upgrade(request, socket, head);

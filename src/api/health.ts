@@ -1,15 +1,16 @@
 import type { FastifyInstance } from 'fastify';
 import type { Pool } from '../db/pool.ts';
+import type { Departure } from './departure.ts';
 import { PROBLEM_TYPE, problem } from './problem.ts';
 
 /**
  * `/healthz` says that the process is alive, `/readyz` that requests will work: the database answers and is
  * migrated. Workers are not asked for: without one runs wait, and everything else works.
  */
-export function healthRoutes(app: FastifyInstance, pool: Pool): void {
+export function healthRoutes(app: FastifyInstance, pool: Pool, departure: Departure): void {
   app.get('/healthz', async () => ({ status: 'ok' }));
   app.get('/readyz', async (_request, reply) => {
-    const reason = await unreadiness(pool);
+    const reason = departure.hasBegun ? DRAINING : await unreadiness(pool);
     if (reason === undefined) return { status: 'ready' };
     return reply
       .code(503)
@@ -17,6 +18,8 @@ export function healthRoutes(app: FastifyInstance, pool: Pool): void {
       .send(problem(503, reason.code, reason.detail).body);
   });
 }
+
+const DRAINING = { code: 'EDRAINING', detail: 'This process is about to end; ask another one.' };
 
 /** Why requests would fail now. */
 async function unreadiness(pool: Pool): Promise<{ code: string; detail: string } | undefined> {

@@ -15,6 +15,7 @@ import { createAdmission } from './admission.ts';
 import { agUiRoutes } from './ag-ui/door.ts';
 import { closeApp, createApp } from './app.ts';
 import { type Bounds, usualBounds } from './bounds.ts';
+import { createDeparture } from './departure.ts';
 import { createFeedHub } from './feed-hub.ts';
 import { createGraphqlServer } from './graphql/server.ts';
 import { createSight } from './graphql/sight.ts';
@@ -60,7 +61,9 @@ export type Api = {
   /** Without a slash at its end. */
   url: string;
   port: number;
-  /** Says goodbye to subscribers, answers what was asked, lets go of every connection. */
+  /** From now on `/readyz` says that it is not ready, and connections end with the answer on them. */
+  drain(): void;
+  /** Takes nobody new, says goodbye to subscribers, answers what was asked, lets go of every connection. */
   close(): Promise<void>;
 };
 
@@ -74,7 +77,9 @@ export async function startApi(options: ApiOptions): Promise<Api> {
   const { url, host, log } = options;
   const bounds = { ...usualBounds, ...options.bounds };
   const closers: (() => Promise<unknown>)[] = [];
+  const departure = createDeparture();
   const close = async () => {
+    departure.close();
     for (const closer of closers.splice(0).reverse()) await closer();
   };
   try {
@@ -118,19 +123,24 @@ export async function startApi(options: ApiOptions): Promise<Api> {
       ...options,
       ...bounds,
       metrics: watched(options, { login: pool, requests }),
-      ...{ mcp, ws, graphql, pool, rest },
+      ...{ mcp, ws, graphql, pool, rest, departure },
     });
     const doors = [openAiRoutes, a2aRoutes, agUiRoutes].map((open) =>
       open(app, { ...rest, auth: options.auth }),
     );
-    closers.push(() => closeApp(app));
-    closers.push(() => graphql.closeSockets());
-    closers.push(() => mcp.close());
-    closers.push(() => ws.close());
-    closers.push(async () => streams.close());
-    for (const holds of doors) closers.push(async () => holds.close());
+    closers.push(() =>
+      closeApp(app, {
+        async endStreams() {
+          streams.close();
+          await Promise.all([ws.close(), mcp.close(), graphql.closeSockets()]);
+        },
+        endAnswers() {
+          for (const holds of doors) holds.close();
+        },
+      }),
+    );
     const port = await listen(app, options);
-    return { url: `http://${inBrackets(host)}:${port}`, port, close };
+    return { url: `http://${inBrackets(host)}:${port}`, port, drain: departure.begin, close };
   } catch (error) {
     await close();
     throw error;

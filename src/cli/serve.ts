@@ -11,7 +11,7 @@ import type { CliIo } from './output.ts';
 export type Parts = { api: boolean; worker: boolean };
 
 /** How `start`, `worker` and `api` are told to start. */
-export type StartOptions = { wait?: number; once?: boolean };
+export type StartOptions = { wait?: number; once?: boolean; drain?: number };
 
 /** What `start` and `worker` take of tools besides. */
 export type ToolOptions = StartOptions & { tools?: string; watch?: boolean };
@@ -21,6 +21,15 @@ export function withStartOptions(command: Command): Command {
   return command.option(
     '--wait <time>',
     'how long to wait for a database that takes no connections yet, such as 5m (20s)',
+    secondsUpTo(1),
+  );
+}
+
+/** Adds what the two have that serve an API. */
+export function withDrainOption(command: Command): Command {
+  return command.option(
+    '--drain <time>',
+    'how long to answer on after SIGTERM while /readyz says 503, for who balances to see it, such as 5s (none)',
     secondsUpTo(1),
   );
 }
@@ -36,7 +45,7 @@ export function withToolOptions(command: Command): Command {
 export async function serve(
   io: CliIo,
   parts: Parts,
-  { tools, watch = false, wait, once = false }: ToolOptions = {},
+  { tools, watch = false, wait, drain, once = false }: ToolOptions = {},
 ): Promise<void> {
   if (watch && tools === undefined) {
     throw new HowdahError('EUSAGE', '--watch is about the folder of tools, and there is none', {
@@ -49,6 +58,7 @@ export async function serve(
   const howdah = await openHowdah(config, parts, io.err, {
     ...(tools === undefined ? {} : { toolFolder: { path: tools, watch } }),
     ...(wait === undefined ? {} : { waitSeconds: wait }),
+    ...(drain === undefined ? {} : { drainSeconds: drain }),
   });
   io.err(banner(config, howdah, parts.worker));
   const stop = new AbortController();

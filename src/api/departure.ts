@@ -1,0 +1,41 @@
+import type { ServerResponse } from 'node:http';
+
+/** How a server goes: first whoever asks is led away from it, then it lets nobody in any more. */
+export type Departure = {
+  /** It goes: `/readyz` says so, and a connection ends with the answer on it. All are answered still. */
+  readonly hasBegun: boolean;
+  /** Nobody new is let in. */
+  readonly isClosing: boolean;
+  /** Of every request. */
+  watch(response: ServerResponse): void;
+  begin(): void;
+  close(): void;
+};
+
+/** Of a server that stays until it is told to go. */
+export function createDeparture(): Departure {
+  let stage: 'here' | 'leaving' | 'closing' = 'here';
+  const answering = new Set<ServerResponse>();
+  const begin = () => {
+    if (stage === 'here') stage = 'leaving';
+    for (const response of answering) response.shouldKeepAlive = false;
+  };
+  return {
+    get hasBegun() {
+      return stage !== 'here';
+    },
+    get isClosing() {
+      return stage === 'closing';
+    },
+    watch(response) {
+      if (stage !== 'here') response.shouldKeepAlive = false;
+      answering.add(response);
+      response.once('close', () => answering.delete(response));
+    },
+    begin,
+    close() {
+      begin();
+      stage = 'closing';
+    },
+  };
+}
