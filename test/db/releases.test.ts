@@ -1,34 +1,13 @@
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { gunzipSync } from 'node:zlib';
-import pg from 'pg';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { verifyAudit } from '../../src/db/audit.ts';
 import { migrateDown, migrateUp, migrationStatus } from '../../src/db/migrate.ts';
-import { PACKAGE_ROOT } from '../../src/package-root.ts';
 import { migrateQueue } from '../../workers/migrate-queue.ts';
 import { createEmptyDatabase, eventually, type TestDatabase } from '../support/database.ts';
+import { loadRelease, RELEASES } from '../support/releases.ts';
 import { startTestWorker } from '../support/worker.ts';
 
 // The way here from every release that was recorded: its database as its own worker left it when it was killed, brought up
 // to this schema, its runs brought to their end, and back again. `node test/support/record-release.ts COMMIT` makes one.
-
-const FOLDER = join(PACKAGE_ROOT, 'test/fixtures/releases');
-const RELEASES = readdirSync(FOLDER).sort();
-
-/** The database of a release, on this server, and the last migration it knows. */
-async function openRelease(file: string): Promise<{ db: TestDatabase; last: string }> {
-  const db = await createEmptyDatabase();
-  onTestFinished(() => db.drop());
-  const client = new pg.Client({ connectionString: db.url });
-  await client.connect();
-  try {
-    await client.query(gunzipSync(readFileSync(join(FOLDER, file))).toString('utf8'));
-  } finally {
-    await client.end();
-  }
-  return { db, last: file.replace('.sql.gz', '') };
-}
 
 const ENDINGS = `
   select coalesce(metadata ->> 'recorded', input) as run, status::text, coalesce(output, error ->> 'code') as said
@@ -67,9 +46,11 @@ async function faultsOf({ pool }: TestDatabase): Promise<unknown[]> {
   return [...rows, ...chains.filter(({ broken }) => broken)];
 }
 
-describe.each(RELEASES)('the database of %s', (file) => {
+describe.each(RELEASES)('the database of %s', (last) => {
   test('comes up to this schema, goes on with its runs, and goes back', async () => {
-    const { db, last } = await openRelease(file);
+    const db = await createEmptyDatabase();
+    onTestFinished(() => db.drop());
+    await loadRelease(db, last);
     await migrateUp(db.url, migrateQueue);
     expect(await faultsOf(db)).toEqual([]);
     await comeToTheEnd(db);
