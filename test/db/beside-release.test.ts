@@ -82,8 +82,8 @@ describe('the checks find', () => {
     expect(await when(`alter table howdah.todos add column shade text not null`)).toEqual([
       'howdah.todos.shade has to be given, and is not known',
     ]);
-    expect(await when('alter table howdah.todos alter column note type varchar')).toEqual([
-      'howdah.todos.note is character varying, and was text',
+    expect(await when('alter table howdah_private.workers alter column pid type bigint')).toEqual([
+      'howdah_private.workers.pid is bigint, and was integer',
     ]);
     expect(
       await when(
