@@ -16906,12 +16906,10 @@ CREATE OR REPLACE FUNCTION howdah_private.rows_before(counted jsonb, lists integ
  STABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-declare
-  v_lists constant int := mxid_age('1'::xid) - rows_before.lists;
 begin
   return (
     select coalesce(jsonb_agg(t.tbl || jsonb_build_object('before', case when t.tbl ->> 'left_out' is null then
-      howdah_private.touched_rows(t.tbl, 'xmax', v_lists, (bounds ->> 'rows')::int, (bounds ->> 'bytes')::bigint) end)), '[]')
+      howdah_private.touched_rows(t.tbl, 'xmax', rows_before.lists, (bounds ->> 'rows')::int, (bounds ->> 'bytes')::bigint) end)), '[]')
     from howdah_private.tables_changed(rows_before.counted, (bounds ->> 'scanned')::bigint) as t (tbl)
   );
 end $function$
@@ -23889,8 +23887,8 @@ begin
     'select t.tableoid as part, t.ctid as place, to_jsonb(t.*) as content from %s %I.%I as t where %s ((age(t.%5$s) <= 0 and howdah_private.is_ours(t.%5$s)) %6$s)',
     case when not v_is_partitioned then 'only' end, tbl ->> 'schema', tbl ->> 'name',
     case when v_is_partitioned then 't.tableoid = any ($2) and' end, touched_rows.mark,
-    case when touched_rows.mark = 'xmax' and lists > 0 then
-      'or (mxid_age(t.xmax) between 1 and $1 and howdah_private.is_among_lockers(t.xmax))' end)
+    case when touched_rows.mark = 'xmax' and mxid_age('1'::xid) > touched_rows.lists then
+      'or (mxid_age(t.xmax) between 1 and mxid_age(''1''::xid) - $1 and howdah_private.is_among_lockers(t.xmax))' end)
     using touched_rows.lists, array(select p.value::oid from jsonb_array_elements_text(tbl -> 'parts') as p)
   loop
     v_bytes := v_bytes + octet_length(v_row.content::text);

@@ -89,7 +89,8 @@ function patiently(caller: Caller): { patient: Caller; quiet(): Promise<void> } 
 
 /**
  * Resolves when the client has shaken hands, or listens, which the library answers by itself: the runs it wants to hear of are read off
- * its request. What it does not want to hear any more the library keeps from it.
+ * its request, and how they stand is known before the answer, so that nothing is missed after it. What it does not want to hear any more
+ * the library keeps from it.
  */
 function whenAsked(
   transport: StdioServerTransport,
@@ -99,16 +100,22 @@ function whenAsked(
   const { promise, resolve } = Promise.withResolvers<void>();
   const onMessage = transport.onmessage;
   transport.onmessage = (message: JSONRPCMessage) => {
-    onMessage?.(message);
-    if (!('method' in message)) return;
-    if (message.method === 'notifications/initialized') resolve();
-    if (message.method !== 'subscriptions/listen') return;
+    if (!('method' in message) || message.method !== 'subscriptions/listen') {
+      onMessage?.(message);
+      if ('method' in message && message.method === 'notifications/initialized') resolve();
+      return;
+    }
     const { notifications } = (message.params ?? {}) as {
       notifications?: { resourceSubscriptions?: unknown };
     };
     const uris = notifications?.resourceSubscriptions;
     const runs = Array.isArray(uris) ? uris.filter((uri) => typeof uri === 'string') : [];
-    Promise.allSettled(runs.map((uri) => session.subscribe(uri))).then(() => resolve(), onError);
+    Promise.allSettled(runs.map((uri) => session.subscribe(uri)))
+      .then(() => {
+        onMessage?.(message);
+        resolve();
+      })
+      .catch(onError);
   };
   return promise;
 }

@@ -5,7 +5,7 @@ import { StdioClientTransport } from '@modelcontextprotocol/client/stdio';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { calling, ended, executionOf, makeAgent } from '../runtime/arrange.ts';
 import { all, makeTenant, one, unique } from '../sql/support.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { createTestDatabase, eventually, type TestDatabase } from '../support/database.ts';
 
 const HOWDAH = fileURLToPath(new URL('../../bin/howdah', import.meta.url));
 
@@ -64,6 +64,37 @@ async function agentNamed(name: string, script: object[], tools: string[] = []):
 type Result = any;
 const say = (client: Client, name: string, options: object = {}): Promise<Result> =>
   client.callTool({ name, arguments: { message: 'Hello' } }, options);
+
+test('howdah mcp says that it listens when it knows how the run stands', async () => {
+  const agent = await agentNamed(unique('told'), []);
+  const client = await open({ revision: '2026-07-28' });
+  const { id } = await one(
+    db.pool,
+    `insert into howdah.executions (agent_id, input, run_at) values ($1, 'go', 'infinity') returning id`,
+    [agent],
+  );
+  const other = await db.pool.connect();
+  let listens = false;
+  try {
+    await other.query('begin');
+    await other.query('lock table howdah.executions in access exclusive mode');
+    const listening = client
+      .listen({ resourceSubscriptions: [`howdah://executions/${id}`] })
+      .then(() => {
+        listens = true;
+      });
+    await eventually(
+      db.pool,
+      'it looks at the run',
+      `select from pg_locks where not granted and relation = 'howdah.executions'::regclass`,
+    );
+    expect(listens).toBe(false);
+    await other.query('rollback');
+    await listening;
+  } finally {
+    other.release(true);
+  }
+});
 
 describe.each(['2025-11-25', '2026-07-28'] as const)('howdah mcp in revision %s', (revision) => {
   test('tells of lists that change, and of runs that go on', async () => {

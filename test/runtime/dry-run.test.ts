@@ -420,33 +420,66 @@ describe('what turns out to be something else is not done', () => {
   });
 });
 
-test('the rows another transaction is at work on are not taken for its own', async () => {
+/** What somebody else's transaction did is there while `work` runs, and undone however that ends. */
+async function beside(statement: string, work: () => Promise<void>): Promise<void> {
   const other = await database.pool.connect();
-  await other.query('begin');
-  await other.query(`update store.stock set pieces = 1 where item = 'nut'`);
-  const run = await begin('take', { item: 'bolt', pieces: 1 });
-  const { id, preview } = await waiting(run);
-  expect(preview?.tables[0]?.rows.map(({ before }) => before?.item)).toEqual(['bolt']);
-  await approve(id);
-  await ended(database.pool, run);
-  await other.query('rollback');
-  other.release();
+  try {
+    await other.query('begin');
+    await other.query(statement);
+    await work();
+  } finally {
+    await other.query('rollback');
+    other.release();
+  }
+}
+
+test('the rows another transaction is at work on are not taken for its own', async () => {
+  await beside(`update store.stock set pieces = 1 where item = 'nut'`, async () => {
+    const run = await begin('take', { item: 'bolt', pieces: 1 });
+    const { id, preview } = await waiting(run);
+    expect(preview?.tables[0]?.rows.map(({ before }) => before?.item)).toEqual(['bolt']);
+    await approve(id);
+    await ended(database.pool, run);
+  });
   expect(await pieces()).toBe(9);
 });
 
 test('a row that somebody else holds a key of is found all the same', async () => {
-  const other = await database.pool.connect();
-  await other.query('begin');
-  await other.query(`select from store.stock where item = 'bolt' for key share`);
-  const run = await begin('take', { item: 'bolt', pieces: 1 });
-  const { preview, id } = await waiting(run);
-  expect(preview?.tables[0]?.rows).toMatchObject([
-    { before: { pieces: 10 }, after: { pieces: 9 } },
-  ]);
-  await approve(id);
-  await ended(database.pool, run);
-  await other.query('rollback');
-  other.release();
+  await beside(`select from store.stock where item = 'bolt' for key share`, async () => {
+    const run = await begin('take', { item: 'bolt', pieces: 1 });
+    const { preview, id } = await waiting(run);
+    expect(preview?.tables[0]?.rows).toMatchObject([
+      { before: { pieces: 10 }, after: { pieces: 9 } },
+    ]);
+    await approve(id);
+    await ended(database.pool, run);
+  });
+});
+
+test('also when others come to hold rows together between the call and the look for it', async () => {
+  const HOLD = `select from store.stock where item = $1 for key share`;
+  await beside(`select from store.stock for key share`, async () => {
+    const us = await database.pool.connect();
+    try {
+      await us.query('begin');
+      const { rows: before } = await us.query(`select mxid_age('1') as lists`);
+      const release = await holdLock(database.pool, 78);
+      const called = us.query(
+        `with called as materialized (select store.take_behind_a_lock('bolt', 1, 78))
+         select howdah_private.touched_rows(jsonb_build_object('relation', s.oid, 'schema', 'store', 'name', 'stock',
+           'parts', jsonb_build_array(s.oid)), 'xmax', $1, 9, 9999) #> '{rows,0,row}' as row
+         from called, (select 'store.stock'::regclass::oid) as s (oid)`,
+        [before[0].lists],
+      );
+      await waitingFor(database.pool, 78);
+      await database.pool.query(HOLD, ['nut']);
+      await release();
+      expect((await called).rows[0].row).toMatchObject({ item: 'bolt', pieces: 10 });
+    } finally {
+      await us.query('rollback');
+      us.release();
+    }
+  });
 });
 
 test('a change that comes while the allowed call is at work is seen', async () => {
@@ -454,16 +487,19 @@ test('a change that comes while the allowed call is at work is seen', async () =
   const { id } = await waiting(run);
   const release = await holdLock(database.pool, 77);
   const other = await database.pool.connect();
-  await other.query('begin');
-  await other.query(`update store.stock set pieces = 20 where item = 'bolt'`);
-  await approve(id);
-  await eventually(
-    database.pool,
-    'the call waits for the row',
-    `select from pg_stat_activity where wait_event_type = 'Lock' and application_name = 'howdah-tools'`,
-  );
-  await other.query('commit');
-  other.release();
+  try {
+    await other.query('begin');
+    await other.query(`update store.stock set pieces = 20 where item = 'bolt'`);
+    await approve(id);
+    await eventually(
+      database.pool,
+      'the call waits for the row',
+      `select from pg_stat_activity where wait_event_type = 'Lock' and application_name = 'howdah-tools'`,
+    );
+    await other.query('commit');
+  } finally {
+    other.release(true);
+  }
   await waitingFor(database.pool, 77);
   await release();
   const again = await eventually<Asked>(
