@@ -163,6 +163,7 @@ export type Howdah = {
 };
 
 const WAIT_SECONDS = 20;
+const STARTING = [{ name: 'presence', ok: false, reason: 'This worker is starting.' }];
 
 /** Opens the database, migrates it, and starts the parts asked for. What fails half way is closed again. */
 export async function openHowdah(
@@ -180,8 +181,10 @@ export async function openHowdah(
   const tools = parts.worker ? await openTools(url, extensions, talk) : undefined;
   const telemetry = await openTelemetry(url, config, { isServed: parts.api });
   const api = parts.api ? await openApi(url, config, telemetry) : undefined;
+  let worker: Worker | undefined;
+  if (parts.worker) telemetry.readiness.watch(() => worker?.checks() ?? STARTING);
   try {
-    const worker = parts.worker
+    worker = parts.worker
       ? await openWorker(url, config, telemetry, { ...extensions, tools: tools?.all() ?? [] })
       : undefined;
     if (worker) tools?.follow(worker);
@@ -194,6 +197,7 @@ export async function openHowdah(
       untilIdle: async (signal) => worker?.untilIdle(signal),
       close: async () => {
         tools?.close();
+        telemetry.readiness.drain();
         api?.drain();
         const seen = api && extensions.drainSeconds ? delay(extensions.drainSeconds * 1_000) : null;
         await Promise.all([worker?.stop(), seen]);

@@ -4,11 +4,13 @@ import type { Config } from './config.ts';
 import type { TracingSettings } from './contracts/telemetry-settings.ts';
 import { figuresOn } from './db/metrics.ts';
 import { createPool } from './db/pool.ts';
+import { presenceOfSchema } from './db/readiness.ts';
 import { traceRowsOn } from './db/traces.ts';
 import { releaseVersion } from './package-root.ts';
 import { createLog } from './telemetry/log.ts';
 import type { Metrics } from './telemetry/metrics.ts';
 import { together } from './telemetry/observers.ts';
+import { createReadiness, type Readiness } from './telemetry/readiness.ts';
 import { createRedaction } from './telemetry/redaction.ts';
 import { logRuns } from './telemetry/run-log.ts';
 import type { EndedRun } from './telemetry/traces/run-spans.ts';
@@ -17,6 +19,8 @@ import type { EndedRun } from './telemetry/traces/run-spans.ts';
 export type Telemetry = {
   log: Logger;
   metrics: Metrics | undefined;
+  /** Of this process, as its own port says it; the API has one of its own. */
+  readiness: Readiness;
   forWorker: Pick<WorkerOptions, 'log' | 'observe' | 'metrics' | 'onSecret'>;
   /** Sends what is left, closes the port of metrics. */
   close(): Promise<void>;
@@ -32,13 +36,17 @@ export async function openTelemetry(
   const { stderr } = process;
   const isTty = stderr.isTTY === true;
   const log = createLog({ ...config, redaction, isTty, isColoured: isTty && stderr.hasColors() });
+  const readiness = createReadiness((err) => log.warn({ err }, 'not ready'));
   const { metricsPort } = config;
   const counted =
-    isServed || metricsPort !== undefined ? await openMetrics(url, config, log) : undefined;
+    isServed || metricsPort !== undefined
+      ? await openMetrics(url, config, log, readiness)
+      : undefined;
   const traced = config.tracing && (await openTracing(url, config.tracing, log));
   return {
     log,
     metrics: counted?.metrics,
+    readiness,
     forWorker: {
       log,
       observe: together([logRuns(log), counted?.metrics.observeRun, traced?.observeRun]),
@@ -53,7 +61,7 @@ export async function openTelemetry(
 }
 
 /** What is loaded for metrics is loaded here, by processes that have some. */
-async function openMetrics(url: string, config: Config, log: Logger) {
+async function openMetrics(url: string, config: Config, log: Logger, readiness: Readiness) {
   const { createMetrics } = await import('./telemetry/metrics.ts');
   const pool = createPool({
     ...{ url, applicationName: 'howdah-metrics', max: 1, answerWithinMs: 10_000 },
@@ -61,8 +69,10 @@ async function openMetrics(url: string, config: Config, log: Logger) {
     settings: { statement_timeout: '8s', jit: 'off' },
   });
   const metrics = createMetrics(figuresOn(pool));
+  readiness.watch(presenceOfSchema(pool));
   const { metricsPort: port } = config;
-  const server = port === undefined ? undefined : await serve({ ...config, metrics, port });
+  const server =
+    port === undefined ? undefined : await serve({ ...config, metrics, readiness, port });
   if (server) log.info({ url: server.url }, 'metrics are served');
   return {
     metrics,
@@ -93,7 +103,11 @@ async function openTracing(url: string, settings: TracingSettings, log: Logger) 
 }
 
 async function serve(
-  options: Pick<Config, 'host' | 'auth' | 'metricsToken'> & { metrics: Metrics; port: number },
+  options: Pick<Config, 'host' | 'auth' | 'metricsToken'> & {
+    metrics: Metrics;
+    readiness: Readiness;
+    port: number;
+  },
 ) {
   const { startMetricsServer } = await import('./api/metrics-server.ts');
   return startMetricsServer(options);

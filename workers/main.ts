@@ -24,6 +24,7 @@ import { type MasterKeys, noMasterKeys } from '../src/secrets/master-keys.ts';
 import { createSecretReader } from '../src/secrets/reader.ts';
 import { heard } from '../src/telemetry/heard.ts';
 import type { Metrics } from '../src/telemetry/metrics.ts';
+import type { Check } from '../src/telemetry/readiness.ts';
 import { customTools } from '../src/tools/custom.ts';
 import { createEgress } from '../src/tools/egress.ts';
 import type { LineOptions } from '../src/tools/mcp/line.ts';
@@ -80,6 +81,8 @@ const NO_WAYS: McpWays = {
 
 export type Worker = {
   readonly inFlight: number;
+  /** Whether the database knows it as alive, and whether it takes wake-ups. */
+  checks(): readonly Check[];
   /** From now on calls of custom tools go to these, by their names; their rows are whoever's who calls this. */
   replaceTools(tools: readonly CustomTool[]): void;
   /** Resolves when nothing is held and nothing is due any more, or when the signal fires. */
@@ -204,6 +207,10 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     get inFlight() {
       return runtime.inFlight;
     },
+    checks: () => [
+      { name: 'presence', ...(presence.isAlive ? { ok: true } : { ok: false, reason: UNKNOWN }) },
+      { name: 'queue', ...(queue.isTaking ? { ok: true } : { ok: false, reason: IDLE }) },
+    ],
     replaceTools(tools) {
       registered = customTools(tools);
     },
@@ -220,6 +227,10 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     },
   };
 }
+
+const UNKNOWN =
+  'The database does not know this worker as alive; it lets go of its runs and comes back under another name.';
+const IDLE = 'This worker takes no wake-ups: its queue is started again.';
 
 function withSecrets(provider: WorkerOptions['provider'], read: ReadSecret): World['provider'] {
   return (model, tenantId) => {

@@ -36,6 +36,8 @@ export type KeepPresenceOptions = {
 };
 
 export type KeptPresence = {
+  /** Whether the database was told so a moment ago. */
+  readonly isAlive: boolean;
   /** Begins a new life, as if the old one had been lost. */
   renew(reason: string): void;
   stop(): Promise<void>;
@@ -141,6 +143,9 @@ export async function keepPresence(options: KeepPresenceOptions): Promise<KeptPr
     every(HEAL_MS, heal),
   ];
   return {
+    get isAlive() {
+      return presence !== undefined && !stopped;
+    },
     renew: (reason) => lose(new Error(reason)),
     async stop() {
       stopped = true;

@@ -33,6 +33,8 @@ export type Queue = {
   readonly poolId: string;
   /** Its connections. */
   readonly pool: Pool;
+  /** Whether it looks for jobs; not while it stops, or is started again. */
+  readonly isTaking: boolean;
   stop(): Promise<void>;
 };
 
@@ -66,7 +68,9 @@ export async function startQueue(options: QueueOptions): Promise<Queue> {
 
   const onShutdown = (): void => {
     if (!stopped) {
-      replacing = replace();
+      replacing = replace().finally(() => {
+        replacing = undefined;
+      });
     }
   };
 
@@ -95,6 +99,9 @@ export async function startQueue(options: QueueOptions): Promise<Queue> {
     },
     get pool() {
       return current.pool;
+    },
+    get isTaking() {
+      return !stopped && replacing === undefined;
     },
     async stop() {
       stopped = true;

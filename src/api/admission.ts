@@ -16,6 +16,8 @@ export type Place = {
 
 /** Lets so many requests work at once, so many wait, and refuses the others. */
 export type Admission = {
+  /** As many wait as may. */
+  readonly isFull: boolean;
   /** Takes a place at the end of the queue. Throws `53300` when there is none. */
   enter(): Place;
   /** Works when it is its turn. Throws `53300` as above. */
@@ -67,7 +69,13 @@ export function createAdmission({
     }
     return { turn: entry.turn.promise, leave: () => leave(entry) };
   };
-  return { enter, run: (work) => inTurn(enter(), work) };
+  return {
+    get isFull() {
+      return queue.size >= waiting && working >= connections * 2;
+    },
+    enter,
+    run: (work) => inTurn(enter(), work),
+  };
 }
 
 async function inTurn<T>(place: Place, work: () => Promise<T>): Promise<T> {

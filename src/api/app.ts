@@ -7,7 +7,7 @@ import {
   fastify,
 } from 'fastify';
 import type { Logger } from 'pino';
-import type { Pool } from '../db/pool.ts';
+import type { Readiness } from '../telemetry/readiness.ts';
 import { answerClientError } from './client-errors.ts';
 import { type DispatchOptions, dispatch } from './dispatch.ts';
 import { healthRoutes } from './health.ts';
@@ -28,14 +28,13 @@ const IDLE_MS = 50;
 
 export type AppOptions = Omit<DispatchOptions, 'onError'> & {
   log: Logger;
-  /** For what health asks. */
-  pool: Pool;
+  readiness: Readiness;
   rest: RestOptions;
 };
 
 /** What Fastify serves, on the one server that hands GraphQL and MCP their requests before it. */
 export function createApp(options: AppOptions): { app: FastifyInstance; streams: Streams } {
-  const { log, graphql, pool, rest } = options;
+  const { log, graphql, readiness, rest } = options;
   const onError = (err: unknown) => log.error({ err }, 'a request failed');
   const app = fastify({
     serverFactory: (handler) => dispatch({ ...options, onError }, handler),
@@ -47,7 +46,7 @@ export function createApp(options: AppOptions): { app: FastifyInstance; streams:
   });
   app.setErrorHandler((error: FastifyError, _request, reply) => answerError(error, reply, log));
   if (graphql.isPage('/graphiql')) app.get('/', (_request, reply) => reply.redirect('/graphiql'));
-  healthRoutes(app, pool, options.departure);
+  healthRoutes(app, readiness);
   schemaRoutes(app);
   descriptionRoutes(app);
   return { app, streams: restRoutes(app, rest) };

@@ -2,12 +2,11 @@ import type { ServerResponse } from 'node:http';
 
 /** How a server goes: first whoever asks is led away from it, then it lets nobody in any more. */
 export type Departure = {
-  /** It goes: `/readyz` says so, and a connection ends with the answer on it. All are answered still. */
-  readonly hasBegun: boolean;
   /** Nobody new is let in. */
   readonly isClosing: boolean;
   /** Of every request. */
   watch(response: ServerResponse): void;
+  /** It goes: a connection ends with the answer on it. All are answered still. */
   begin(): void;
   close(): void;
 };
@@ -21,9 +20,6 @@ export function createDeparture(): Departure {
     for (const response of answering) response.shouldKeepAlive = false;
   };
   return {
-    get hasBegun() {
-      return stage !== 'here';
-    },
     get isClosing() {
       return stage === 'closing';
     },

@@ -108,6 +108,11 @@ export class FeedHub {
     return () => this.#listeners.delete(listener);
   }
 
+  /** Whether announcements are heard; while they are not, all is found by looking once the connection is back. */
+  get isListening(): boolean {
+    return this.#feed?.isListening ?? false;
+  }
+
   /** Subscriptions open now. */
   get subscriptions(): number {
     const ofRuns = [...this.#runs.values()].reduce((sum, { size }) => sum + size, 0);

@@ -1,37 +1,36 @@
 import type { FastifyInstance } from 'fastify';
 import type { Pool } from '../db/pool.ts';
-import type { Departure } from './departure.ts';
-import { PROBLEM_TYPE, problem } from './problem.ts';
+import type { Check, Readiness } from '../telemetry/readiness.ts';
+import { problem } from './problem.ts';
 
 /**
- * `/healthz` says that the process is alive, `/readyz` that requests will work: the database answers and is
- * migrated. Workers are not asked for: without one runs wait, and everything else works.
+ * `/healthz` says that the process is alive, `/readyz` that requests will work, and if not, why. Workers are not asked for:
+ * without one runs wait, and everything else works.
  */
-export function healthRoutes(app: FastifyInstance, pool: Pool, departure: Departure): void {
+export function healthRoutes(app: FastifyInstance, readiness: Readiness): void {
   app.get('/healthz', async () => ({ status: 'ok' }));
   app.get('/readyz', async (_request, reply) => {
-    const reason = departure.hasBegun ? DRAINING : await unreadiness(pool);
-    if (reason === undefined) return { status: 'ready' };
-    return reply
-      .code(503)
-      .type(PROBLEM_TYPE)
-      .send(problem(503, reason.code, reason.detail).body);
+    const { status, headers, body } = readinessAnswer(await readiness.checks());
+    return reply.code(status).headers(headers).send(body);
   });
 }
 
-const DRAINING = { code: 'EDRAINING', detail: 'This process is about to end; ask another one.' };
-
-/** Why requests would fail now. */
-async function unreadiness(pool: Pool): Promise<{ code: string; detail: string } | undefined> {
-  try {
-    return (await isMigrated(pool))
-      ? undefined
-      : { code: 'HWCNF', detail: 'The database is not migrated. Run: npx howdah migrate up' };
-  } catch (error) {
-    const cause = error instanceof Error && error.message ? `: ${error.message}` : '';
-    const detail = `The database cannot be reached${cause}. Check DATABASE_URL, and that the server runs.`;
-    return { code: 'EUNREACHABLE', detail };
+/** 200 and what was looked at, or 503 as a problem that says why not. */
+export function readinessAnswer(checks: readonly Check[]): {
+  status: number;
+  headers: Record<string, string>;
+  body: string;
+} {
+  const failed = checks.filter(({ ok }) => !ok);
+  const uncached = { 'cache-control': 'no-store' };
+  if (failed.length === 0) {
+    const headers = { 'content-type': 'application/json; charset=utf-8', ...uncached };
+    return { status: 200, headers, body: JSON.stringify({ status: 'ready', checks }) };
   }
+  const code = failed.every(({ name }) => name === 'schema') ? 'HWCNF' : 'EUNREACHABLE';
+  const detail = failed.flatMap(({ reason }) => reason ?? []).join(' ');
+  const { headers, body } = problem(503, code, detail, { checks });
+  return { status: 503, headers: { ...headers, ...uncached }, body };
 }
 
 /** Whether Howdah's schema is there. */

@@ -3,7 +3,9 @@ import type { AddressInfo } from 'node:net';
 import type { Config } from '../config.ts';
 import { isLoopback } from '../contracts/addresses.ts';
 import { HowdahError } from '../contracts/errors.ts';
+import type { Readiness } from '../telemetry/readiness.ts';
 import { secure } from './headers.ts';
+import { readinessAnswer } from './health.ts';
 import { inBrackets, localOnly } from './local-only.ts';
 import { createMetricsDoor, type MetricsOptions } from './metrics-door.ts';
 import { pathOf } from './path.ts';
@@ -18,9 +20,9 @@ const REQUEST_MS = 10_000;
  * then they need a token.
  */
 export async function startMetricsServer(
-  options: MetricsOptions & Pick<Config, 'host'> & { port: number },
+  options: MetricsOptions & Pick<Config, 'host'> & { port: number; readiness: Readiness },
 ): Promise<MetricsServer> {
-  const { host, port, metricsToken } = options;
+  const { host, port, metricsToken, readiness } = options;
   if (!isLoopback(host) && metricsToken === undefined) {
     throw new HowdahError('HWDEN', `metrics on ${host} would be read by everybody`, {
       hint: 'Set HOWDAH_METRICS_TOKEN to the output of: openssl rand -hex 24; or keep HOST on loopback (127.0.0.1).',
@@ -38,10 +40,20 @@ export async function startMetricsServer(
     }
     if (path === '/healthz') {
       response.writeHead(200, { 'content-type': 'application/json' }).end('{"status":"ok"}');
+    } else if (path === '/readyz') {
+      void readiness.checks().then((checks) => {
+        const { status, headers, body } = readinessAnswer(checks);
+        response.writeHead(status, headers).end(body);
+      });
     } else if (door.serves(path)) {
       door.handle(request, response).catch(() => response.destroy());
     } else {
-      sendProblem(response, 404, 'HWNTF', 'There is nothing here but /metrics and /healthz.');
+      sendProblem(
+        response,
+        404,
+        'HWNTF',
+        'There is nothing here but /metrics, /healthz and /readyz.',
+      );
     }
   });
   await new Promise<void>((resolve, reject) => {

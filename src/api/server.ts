@@ -6,17 +6,19 @@ import type { Config } from '../config.ts';
 import { HowdahError } from '../contracts/errors.ts';
 import { hasApiKeys } from '../db/api-keys.ts';
 import { createPool, type Pool } from '../db/pool.ts';
+import { schemaProbe } from '../db/readiness.ts';
 import { secretRowsOn } from '../db/secrets.ts';
 import { type MasterKeys, noMasterKeys } from '../secrets/master-keys.ts';
 import { createSecretWriter } from '../secrets/writer.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
+import { createReadiness, type Readiness } from '../telemetry/readiness.ts';
 import { a2aRoutes } from './a2a/door.ts';
-import { createAdmission } from './admission.ts';
+import { type Admission, createAdmission } from './admission.ts';
 import { agUiRoutes } from './ag-ui/door.ts';
 import { closeApp, createApp } from './app.ts';
 import { type Bounds, usualBounds } from './bounds.ts';
 import { createDeparture } from './departure.ts';
-import { createFeedHub } from './feed-hub.ts';
+import { createFeedHub, type FeedHub } from './feed-hub.ts';
 import { createGraphqlServer } from './graphql/server.ts';
 import { createSight } from './graphql/sight.ts';
 import { isMigrated } from './health.ts';
@@ -78,7 +80,13 @@ export async function startApi(options: ApiOptions): Promise<Api> {
   const bounds = { ...usualBounds, ...options.bounds };
   const closers: (() => Promise<unknown>)[] = [];
   const departure = createDeparture();
+  const readiness = createReadiness((err) => log.warn({ err }, 'not ready'));
+  const drain = () => {
+    readiness.drain();
+    departure.begin();
+  };
   const close = async () => {
+    readiness.drain();
     departure.close();
     for (const closer of closers.splice(0).reverse()) await closer();
   };
@@ -94,13 +102,14 @@ export async function startApi(options: ApiOptions): Promise<Api> {
     closers.push(() => requests.end());
     const entrance = await createEntrance(options, pool);
     await refuseKeyless(options, pool);
+    const admission = createAdmission(bounds);
     const warn = (err: unknown) => log.warn({ err }, 'the live feed lost its connection');
     const hub = await createFeedHub({ url, onError: warn });
     closers.push(() => hub.close());
+    watchReadiness(readiness, { pool, hub, admission });
     const sight = createSight(pool);
     closers.push(async () => sight.close());
     const onError = (err: unknown, id: string) => log.error({ err, id }, 'a request failed');
-    const admission = createAdmission(bounds);
     const secrets = createSecretWriter(secretRowsOn(pool), options.masterKeys ?? noMasterKeys);
     const graphql = await createGraphqlServer({
       ...entrance,
@@ -123,7 +132,7 @@ export async function startApi(options: ApiOptions): Promise<Api> {
       ...options,
       ...bounds,
       metrics: watched(options, { login: pool, requests }),
-      ...{ mcp, ws, graphql, pool, rest, departure },
+      ...{ mcp, ws, graphql, readiness, rest, departure },
     });
     const doors = [openAiRoutes, a2aRoutes, agUiRoutes].map((open) =>
       open(app, { ...rest, auth: options.auth }),
@@ -140,7 +149,7 @@ export async function startApi(options: ApiOptions): Promise<Api> {
       }),
     );
     const port = await listen(app, options);
-    return { url: `http://${inBrackets(host)}:${port}`, port, drain: departure.begin, close };
+    return { url: `http://${inBrackets(host)}:${port}`, port, drain, close };
   } catch (error) {
     await close();
     throw error;
@@ -156,6 +165,21 @@ function watched(
   for (const [name, pool] of Object.entries(pools)) metrics.watchPool(name, pool);
   return createMetricsDoor({ metrics, auth, metricsToken });
 }
+
+/** What requests need: the database as this release knows it, the connection of live streams, room for one more. */
+function watchReadiness(
+  readiness: Readiness,
+  { pool, hub, admission }: { pool: Pool; hub: FeedHub; admission: Admission },
+): void {
+  readiness.watch(schemaProbe(pool));
+  readiness.watch(() => [
+    { name: 'listener', ok: hub.isListening, ...(hub.isListening ? {} : { reason: DEAF }) },
+    { name: 'pool', ok: !admission.isFull, ...(admission.isFull ? { reason: FULL } : {}) },
+  ]);
+}
+
+const DEAF = 'The connection that live streams listen on is lost; it is opened again each moment.';
+const FULL = 'As many requests wait as may: the next one would be refused.';
 
 async function refuseKeyless({ auth, host, jwtSecret, jwksUrl }: ApiOptions, pool: Pool) {
   if (auth === 'none' || jwtSecret !== undefined || jwksUrl !== undefined) return;

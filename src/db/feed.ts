@@ -42,6 +42,8 @@ export type FeedOptions = {
 
 /** The database's side of the live feed. Calls fail while the connection is lost; `onReconnected` ends that. */
 export type Feed = {
+  /** Whether its connection is there. */
+  readonly isListening: boolean;
   /** Registers as a listener to these runs or sessions, for two minutes; before the first read of their rows. */
   watch(ids: readonly string[]): Promise<void>;
   unwatch(ids: readonly string[]): Promise<void>;
@@ -68,6 +70,9 @@ export async function createFeed(options: FeedOptions): Promise<Feed> {
   await connection.open();
   const listener = randomUUID();
   return {
+    get isListening() {
+      return connection.isOpen;
+    },
     async watch(ids) {
       await connection.query('select howdah_private.watch($1, $2)', [listener, ids]);
     },
@@ -158,6 +163,10 @@ class ListenConnection {
 
   constructor(options: FeedOptions) {
     this.#options = options;
+  }
+
+  get isOpen(): boolean {
+    return this.#client !== undefined;
   }
 
   async open(): Promise<void> {

@@ -1,8 +1,6 @@
-import { readdirSync } from 'node:fs';
-import { join } from 'node:path';
 import { runner } from 'node-pg-migrate';
 import { HowdahError } from '../contracts/errors.ts';
-import { PACKAGE_ROOT } from '../package-root.ts';
+import { knownMigrations, MIGRATIONS } from './known-migrations.ts';
 import { withMendedMigrations } from './mended-migrations.ts';
 import { type Client, createClient } from './pool.ts';
 import { applyReplaceable, digestOf, dropReplaceable, replaceableFiles } from './replaceable.ts';
@@ -10,7 +8,6 @@ import { refuseGuest, refuseNewer, schemaState } from './schema-state.ts';
 import { faultOf } from './sqlstate.ts';
 import { refuseStrangers } from './strangers.ts';
 
-const MIGRATIONS = join(PACKAGE_ROOT, 'migrations');
 /** Shorter than deadlock_timeout, which is a second unless somebody changed it. */
 const LOCK_TIMEOUT_MS = 500;
 const LOCK_ATTEMPTS = 60;
@@ -139,10 +136,7 @@ async function onConnection<T>(url: string, work: (client: Client) => Promise<T>
 
 async function status(client: Client): Promise<MigrationStatus> {
   refuseGuest(await schemaState(client));
-  const known = readdirSync(MIGRATIONS)
-    .filter((name) => name.endsWith('.sql'))
-    .sort()
-    .map((name) => name.replace(/\.sql$/, ''));
+  const known = knownMigrations();
   const exists = await client.query(
     `select to_regclass('howdah_private.migrations') is not null as migrations,
        to_regclass('howdah_private.applied_sql') is not null as sql`,

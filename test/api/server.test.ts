@@ -49,7 +49,10 @@ const problemType = expect.stringContaining('application/problem+json');
 describe('paths', () => {
   test('health and readiness', async () => {
     expect(await send('/healthz')).toMatchObject({ status: 200, body: '{"status":"ok"}' });
-    expect(await send('/readyz')).toMatchObject({ status: 200, body: '{"status":"ready"}' });
+    expect(await send('/readyz')).toMatchObject({
+      status: 200,
+      body: expect.stringMatching(/^\{"status":"ready"/),
+    });
   });
 
   test('GraphiQL, and / leads there', async () => {

@@ -5,6 +5,7 @@ import type { Api } from '../../src/api/server.ts';
 import { figuresOn } from '../../src/db/metrics.ts';
 import { createPool, type Pool } from '../../src/db/pool.ts';
 import { createMetrics, type Metrics } from '../../src/telemetry/metrics.ts';
+import { createReadiness } from '../../src/telemetry/readiness.ts';
 import type { Worker } from '../../workers/main.ts';
 import { startTestApi } from '../api/harness.ts';
 import { brokenPromises, makeAgent, runToEnd } from '../runtime/arrange.ts';
@@ -12,6 +13,7 @@ import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { startTestWorker } from '../support/worker.ts';
 
 const TOKEN = 'a-token-of-the-monitoring';
+const readiness = createReadiness(() => {});
 
 let database: TestDatabase;
 let pool: Pool;
@@ -167,7 +169,7 @@ test('without the database the figures of the process are there, and none of the
 });
 
 test('a token opens them where one is set, and no login of a tenant does', async () => {
-  const own = { host: '127.0.0.1', port: 0, auth: 'required', metrics } as const;
+  const own = { host: '127.0.0.1', port: 0, auth: 'required', metrics, readiness } as const;
   const closed = await startMetricsServer({ ...own, metricsToken: TOKEN });
   const { url } = closed;
   const { status, text } = await read({}, url);
@@ -193,14 +195,14 @@ test('they are read, and from this machine', async () => {
 
 test('a process without an API serves them on a port of its own', async () => {
   const server = await startMetricsServer({
-    ...{ host: '127.0.0.1', port: 0, auth: 'none', metricsToken: undefined, metrics },
+    ...{ host: '127.0.0.1', port: 0, auth: 'none', metricsToken: undefined, metrics, readiness },
   });
   expect((await read({}, server.url)).status).toBe(200);
   expect((await read({ origin: 'https://evil.example' }, server.url)).status).toBe(403);
   const elsewhere = await fetch(server.url.replace('/metrics', '/other'));
   expect(elsewhere.status).toBe(404);
   await server.close();
-  const open = { host: '0.0.0.0', port: 0, auth: 'required', metrics } as const;
+  const open = { host: '0.0.0.0', port: 0, auth: 'required', metrics, readiness } as const;
   await expect(startMetricsServer({ ...open, metricsToken: undefined })).rejects.toMatchObject({
     code: 'HWDEN',
     hint: expect.stringContaining('HOWDAH_METRICS_TOKEN'),
