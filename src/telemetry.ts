@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import type { WorkerOptions } from '../workers/main.ts';
 import type { Config } from './config.ts';
 import type { TracingSettings } from './contracts/telemetry-settings.ts';
+import { MOST_CONNECTIONS } from './db/connection-limits.ts';
 import { figuresOn } from './db/metrics.ts';
 import { createPool } from './db/pool.ts';
 import { traceRowsOn } from './db/traces.ts';
@@ -12,6 +13,8 @@ import { together } from './telemetry/observers.ts';
 import { createRedaction } from './telemetry/redaction.ts';
 import { logRuns } from './telemetry/run-log.ts';
 import type { EndedRun } from './telemetry/traces/run-spans.ts';
+
+const { any: MOST } = MOST_CONNECTIONS;
 
 /** What a process says of itself: logs always, metrics where somebody can read them, traces where the environment says so. */
 export type Telemetry = {
@@ -56,11 +59,12 @@ export async function openTelemetry(
 async function openMetrics(url: string, config: Config, log: Logger) {
   const { createMetrics } = await import('./telemetry/metrics.ts');
   const pool = createPool({
-    ...{ url, applicationName: 'howdah-metrics', max: 1, answerWithinMs: 10_000 },
+    ...{ url, applicationName: 'howdah-metrics', max: MOST.metrics, answerWithinMs: 10_000 },
     role: 'howdah_worker',
     settings: { statement_timeout: '8s', jit: 'off' },
   });
   const metrics = createMetrics(figuresOn(pool));
+  metrics.watchPool('metrics', () => pool);
   const { metricsPort: port } = config;
   const server = port === undefined ? undefined : await serve({ ...config, metrics, port });
   if (server) log.info({ url: server.url }, 'metrics are served');
@@ -77,7 +81,7 @@ async function openMetrics(url: string, config: Config, log: Logger) {
 async function openTracing(url: string, settings: TracingSettings, log: Logger) {
   const { createTracing } = await import('./telemetry/traces/tracing.ts');
   const pool = createPool({
-    ...{ url, applicationName: 'howdah-traces', max: 1, answerWithinMs: 10_000 },
+    ...{ url, applicationName: 'howdah-traces', max: MOST.traces, answerWithinMs: 10_000 },
     role: 'howdah_worker',
     settings: { statement_timeout: '8s', jit: 'off' },
   });
