@@ -44,6 +44,19 @@ export async function openDatabase(
   return { url, isEmbedded: true };
 }
 
+const WAIT_SECONDS = 20;
+
+/** The same, once it takes connections: a given one may be started later than we are. */
+export async function awaitDatabase(
+  config: Config,
+  talk: (line: string) => void,
+  seconds: number = WAIT_SECONDS,
+): Promise<Database> {
+  const database = await openDatabase(config, talk);
+  if (!database.isEmbedded) await awaitServer(database.url, seconds, talk);
+  return database;
+}
+
 /** Brings the schema up to date. Gives the migrations applied. */
 export function migrateDatabase(url: string): Promise<string[]> {
   return migrateUp(url, migrateQueue);
@@ -162,7 +175,6 @@ export type Howdah = {
   close(): Promise<void>;
 };
 
-const WAIT_SECONDS = 20;
 const STARTING = [{ name: 'presence', ok: false, reason: 'This worker is starting.' }];
 
 /** Opens the database, migrates it, and starts the parts asked for. What fails half way is closed again. */
@@ -172,8 +184,7 @@ export async function openHowdah(
   talk: (line: string) => void,
   extensions: Extensions = {},
 ): Promise<Howdah> {
-  const { url, isEmbedded } = await openDatabase(config, talk);
-  if (!isEmbedded) await awaitServer(url, extensions.waitSeconds ?? WAIT_SECONDS, talk);
+  const { url, isEmbedded } = await awaitDatabase(config, talk, extensions.waitSeconds);
   await migrateDatabase(url);
   if (parts.worker) {
     await followEnvironment(url, config); // whoever calls the models knows their keys

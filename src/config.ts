@@ -19,8 +19,12 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** What the environment says, checked and with the defaults of contract section 2 filled in. */
 export type Config = Readonly<{
-  /** Undefined: Howdah runs its own PostgreSQL in `home`. */
+  /** Undefined: Howdah runs its own PostgreSQL in `home`. Connections here are sessions of their own. */
   databaseUrl: string | undefined;
+  /** A pooler that gives a connection for each transaction: for the requests of the API. */
+  poolerUrl: string | undefined;
+  /** A hot standby: for what the API only reads. */
+  replicaUrl: string | undefined;
   /** 0 takes any free port. */
   port: number;
   host: string;
@@ -61,11 +65,21 @@ export type Config = Readonly<{
 
 const SECRET_KEY = '32 bytes as base64 or hex, such as the output of: openssl rand -base64 32';
 
+const postgresUrl = z.url({ protocol: /^postgres(ql)?$/ }).optional();
+
 /** The values with their fixes: a fix completes the sentence "Set NAME to …" and never repeats the value. */
 const variables = {
   DATABASE_URL: [
-    z.url({ protocol: /^postgres(ql)?$/ }).optional(),
+    postgresUrl,
     'a URL such as postgres://user:password@localhost:5432/howdah, or unset it to use the embedded PostgreSQL',
+  ],
+  DATABASE_DIRECT_URL: [
+    postgresUrl,
+    'the URL of the server itself, such as postgres://user:password@localhost:5432/howdah, while DATABASE_URL is that of a pooler',
+  ],
+  DATABASE_REPLICA_URL: [
+    postgresUrl,
+    'the URL of a hot standby, such as postgres://user:password@replica:5432/howdah',
   ],
   PORT: [wholeNumber(0, 65_535).default(8000), 'a port number from 0 to 65535'],
   HOST: [
@@ -151,9 +165,18 @@ export function readConfig(env: Environment): Config {
       'Set HOWDAH_AUTH to required, or HOST to 127.0.0.1.',
     );
   }
+  if (values.DATABASE_DIRECT_URL !== undefined && values.DATABASE_URL === undefined) {
+    throw invalid(
+      'DATABASE_DIRECT_URL',
+      'it goes around a pooler, and there is none: DATABASE_URL is not set',
+      'Set DATABASE_URL to the URL of the pooler; or without a pooler to this one, and unset DATABASE_DIRECT_URL.',
+    );
+  }
   const auth = values.HOWDAH_AUTH ?? (onLoopback ? 'none' : 'required');
   return Object.freeze({
-    databaseUrl: values.DATABASE_URL,
+    databaseUrl: values.DATABASE_DIRECT_URL ?? values.DATABASE_URL,
+    poolerUrl: values.DATABASE_DIRECT_URL && values.DATABASE_URL,
+    replicaUrl: values.DATABASE_REPLICA_URL,
     port: values.PORT,
     host: values.HOST,
     home: resolve(values.HOWDAH_HOME),

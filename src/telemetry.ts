@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import type { WorkerOptions } from '../workers/main.ts';
 import type { Config } from './config.ts';
 import type { TracingSettings } from './contracts/telemetry-settings.ts';
+import { MOST_CONNECTIONS } from './db/connection-limits.ts';
 import { figuresOn } from './db/metrics.ts';
 import { createPool } from './db/pool.ts';
 import { presenceOfSchema } from './db/readiness.ts';
@@ -14,6 +15,8 @@ import { createReadiness, type Readiness } from './telemetry/readiness.ts';
 import { createRedaction } from './telemetry/redaction.ts';
 import { logRuns } from './telemetry/run-log.ts';
 import type { EndedRun } from './telemetry/traces/run-spans.ts';
+
+const { any: MOST } = MOST_CONNECTIONS;
 
 /** What a process says of itself: logs always, metrics where somebody can read them, traces where the environment says so. */
 export type Telemetry = {
@@ -64,12 +67,13 @@ export async function openTelemetry(
 async function openMetrics(url: string, config: Config, log: Logger, readiness: Readiness) {
   const { createMetrics } = await import('./telemetry/metrics.ts');
   const pool = createPool({
-    ...{ url, applicationName: 'howdah-metrics', max: 1, answerWithinMs: 10_000 },
+    ...{ url, applicationName: 'howdah-metrics', max: MOST.metrics, answerWithinMs: 10_000 },
     role: 'howdah_worker',
     settings: { statement_timeout: '8s', jit: 'off' },
   });
   const metrics = createMetrics(figuresOn(pool));
   readiness.watch(presenceOfSchema(pool));
+  metrics.watchPool('metrics', () => pool);
   const { metricsPort: port } = config;
   const server =
     port === undefined ? undefined : await serve({ ...config, metrics, readiness, port });
@@ -87,7 +91,7 @@ async function openMetrics(url: string, config: Config, log: Logger, readiness: 
 async function openTracing(url: string, settings: TracingSettings, log: Logger) {
   const { createTracing } = await import('./telemetry/traces/tracing.ts');
   const pool = createPool({
-    ...{ url, applicationName: 'howdah-traces', max: 1, answerWithinMs: 10_000 },
+    ...{ url, applicationName: 'howdah-traces', max: MOST.traces, answerWithinMs: 10_000 },
     role: 'howdah_worker',
     settings: { statement_timeout: '8s', jit: 'off' },
   });

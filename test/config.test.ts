@@ -11,6 +11,8 @@ test('an empty environment gives the defaults, frozen', () => {
   const config = readConfig({});
   expect(config).toEqual({
     databaseUrl: undefined,
+    poolerUrl: undefined,
+    replicaUrl: undefined,
     port: 8000,
     host: '127.0.0.1',
     home: resolve('.howdah'),
@@ -239,3 +241,18 @@ function failure(env: Environment): Error {
   }
   throw new Error('readConfig did not throw');
 }
+
+test('beside a pooler there is the URL of the server itself, and requests of the API alone go to the pooler', () => {
+  const [pooler, server] = ['postgres://api@pooler:6432/howdah', 'postgres://me@db:5432/howdah'];
+  expect(readConfig({ DATABASE_URL: pooler, DATABASE_DIRECT_URL: server })).toMatchObject({
+    databaseUrl: server,
+    poolerUrl: pooler,
+  });
+  expect(readConfig({ DATABASE_URL: server })).toMatchObject({
+    databaseUrl: server,
+    poolerUrl: undefined,
+  });
+  expect(() => readConfig({ DATABASE_DIRECT_URL: server })).toThrow(
+    'DATABASE_DIRECT_URL: it goes around a pooler, and there is none: DATABASE_URL is not set',
+  );
+});

@@ -5,6 +5,7 @@ import type { ModelProvider, ModelRef } from '../src/contracts/model.ts';
 import type { ObserveRun } from '../src/contracts/run-observer.ts';
 import type { ReadSecret } from '../src/contracts/secret.ts';
 import type { BuiltinTool, CustomTool } from '../src/contracts/tool.ts';
+import { MOST_CONNECTIONS } from '../src/db/connection-limits.ts';
 import { createElsewhere } from '../src/db/elsewhere/reader.ts';
 import { ensurePartitions, syncCustomTools } from '../src/db/maintenance.ts';
 import { mcpRowsOn } from '../src/db/mcp.ts';
@@ -92,6 +93,7 @@ export type Worker = {
 };
 
 const ANSWER_MS = 30_000;
+const { worker: MOST } = MOST_CONNECTIONS;
 
 /** Starts a worker: it takes wake-ups, owns runs, and shows that it is alive. Resolves when it is ready. */
 export async function startWorker(options: WorkerOptions): Promise<Worker> {
@@ -104,10 +106,9 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
       settings: { ...GIVEN_UP_BY_SERVER, ...settings },
     });
   // a few rows at a time, whatever the planner guesses of functions over JSON: compiling would cost more than running
-  const pool = open('howdah-worker', 4, { jit: 'off' });
-  const sqlToolPool = open('howdah-tools', 10);
-  // of its own: queries of models may take long, and what commits shall not wait for them
-  const queryPool = open('howdah-queries', 4);
+  const pool = open('howdah-worker', MOST.commits, { jit: 'off' });
+  const sqlToolPool = open('howdah-tools', MOST.tools);
+  const queryPool = open('howdah-queries', MOST.queries);
   const readSecret = heard(
     createSecretReader(secretRowsOn(pool), options.masterKeys ?? noMasterKeys),
     options.onSecret,
@@ -118,9 +119,9 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     readSecret,
     log,
   });
-  metrics?.watchPool('commits', pool);
-  metrics?.watchPool('tools', sqlToolPool);
-  metrics?.watchPool('queries', queryPool);
+  metrics?.watchPool('commits', () => pool);
+  metrics?.watchPool('tools', () => sqlToolPool);
+  metrics?.watchPool('queries', () => queryPool);
   const notifier = createNotifier(url, answerWithinMs);
   await ensurePartitions(pool);
   await syncCustomTools(pool, options.tools);
@@ -187,6 +188,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     ),
     onReplaced: () => presence?.renew('its queue was replaced'),
   });
+  metrics?.watchPool('queue', () => queue.pool);
   presence = await keepPresence({
     url,
     poolId: () => queue.poolId,

@@ -9,12 +9,14 @@ import {
   type WorkerEvents,
 } from 'graphile-worker';
 import type { Logger as Log } from 'pino';
+import { MOST_CONNECTIONS } from '../src/db/connection-limits.ts';
 import type { Pool } from '../src/db/pool.ts';
 import { forgivingPool } from './forgiving-pool.ts';
 import { cronItems } from './task-list.ts';
 
 /** Slots that take wake-ups; a run leaves its slot as soon as it is claimed. */
 const WAKE_UP_SLOTS = 8;
+const { queue: MOST } = MOST_CONNECTIONS.worker;
 const RETURN_MS = 250;
 /** Longer than a statement whose connection has been lost may still be under way. */
 const UNLOCK_MS = 500;
@@ -126,7 +128,7 @@ async function startRunner(
   });
   events.on('worker:getJob:error', ({ worker }) => onLostJob(worker.workerPool.id));
   const searched = firstSearch(events);
-  const pool = forgivingPool(options.open('howdah-worker', WAKE_UP_SLOTS));
+  const pool = forgivingPool(options.open('howdah-worker', MOST));
   const runner = await run({
     events,
     pgPool: pool,

@@ -1,3 +1,5 @@
+import { MOST_CONNECTIONS } from '../db/connection-limits.ts';
+
 /** How much a server takes on at once. What is beyond is refused at once, so that the rest is answered in time. */
 export type Bounds = Readonly<{
   /** Connections to the database that requests share. */
@@ -16,7 +18,7 @@ export type Bounds = Readonly<{
 
 /** The bounds of `howdah api` and `howdah start`. */
 export const usualBounds: Bounds = Object.freeze({
-  connections: 10,
+  connections: MOST_CONNECTIONS.api.requests,
   waiting: 200,
   waitMs: 5_000,
   requestMs: 30_000,

@@ -5,8 +5,10 @@ import type { Logger } from 'pino';
 import type { Config } from '../config.ts';
 import { HowdahError } from '../contracts/errors.ts';
 import { hasApiKeys } from '../db/api-keys.ts';
+import { MOST_CONNECTIONS } from '../db/connection-limits.ts';
 import { createPool, type Pool } from '../db/pool.ts';
 import { schemaProbe } from '../db/readiness.ts';
+import { refuseOtherServer } from '../db/same-server.ts';
 import { secretRowsOn } from '../db/secrets.ts';
 import { type MasterKeys, noMasterKeys } from '../secrets/master-keys.ts';
 import { createSecretWriter } from '../secrets/writer.ts';
@@ -34,11 +36,14 @@ import { openAiRoutes } from './openai/door.ts';
 import { createRequestQuotas } from './request-quotas.ts';
 import { createWsDoor } from './ws/door.ts';
 
-/** For what is asked about a request before anybody is let in, each in one look-up for all who wait. */
-const LOGIN_CONNECTIONS = 2;
 export type ApiOptions = {
-  /** An owner's URL. */
+  /** An owner's URL, for what needs sessions. */
   url: string;
+  /**
+   * The same database behind a pooler that gives a connection for each transaction: those of requests are asked for there. A
+   * look-up within one goes to `url`, or requests that hold all of the pooler's connections would wait for one another.
+   */
+  poolerUrl?: string | undefined;
   log: Logger;
   /** What secrets are sealed with; without, none can be stored here. */
   masterKeys?: MasterKeys;
@@ -91,15 +96,13 @@ export async function startApi(options: ApiOptions): Promise<Api> {
     for (const closer of closers.splice(0).reverse()) await closer();
   };
   try {
-    const pool = createPool({ url, applicationName: 'howdah-login', max: LOGIN_CONNECTIONS });
-    closers.push(() => pool.end());
-    const requests = createPool({
-      url,
-      applicationName: 'howdah-api',
-      role: 'howdah_authenticator', // what forgets to become somebody sees nothing
-      max: bounds.connections,
+    const pool = createPool({
+      ...{ url, applicationName: 'howdah-login', max: MOST_CONNECTIONS.api.login },
     });
+    closers.push(() => pool.end());
+    const requests = openRequests(options, bounds);
     closers.push(() => requests.end());
+    if (options.poolerUrl !== undefined) await refuseOtherServer(pool, requests);
     const entrance = await createEntrance(options, pool);
     await refuseKeyless(options, pool);
     const admission = createAdmission(bounds);
@@ -156,13 +159,25 @@ export async function startApi(options: ApiOptions): Promise<Api> {
   }
 }
 
+/** Connections that transactions of requests share. */
+function openRequests({ url, poolerUrl }: ApiOptions, { connections }: Bounds): Pool {
+  return createPool({
+    url: poolerUrl ?? url,
+    isPooled: poolerUrl !== undefined,
+    applicationName: 'howdah-api',
+    role: 'howdah_authenticator', // what forgets to become somebody sees nothing
+    settings: { jit_optimize_above_cost: '-1' }, // it would take longer than such queries do
+    max: connections,
+  });
+}
+
 /** Where metrics are read, and what of this server is in them. */
 function watched(
   { metrics, metricsToken, auth }: ApiOptions,
   pools: Readonly<Record<string, Pool>>,
 ): MetricsDoor | undefined {
   if (!metrics) return undefined;
-  for (const [name, pool] of Object.entries(pools)) metrics.watchPool(name, pool);
+  for (const [name, pool] of Object.entries(pools)) metrics.watchPool(name, () => pool);
   return createMetricsDoor({ metrics, auth, metricsToken });
 }
 

@@ -16,7 +16,7 @@ export type StartOptions = { wait?: number; once?: boolean; drain?: number };
 /** What `start` and `worker` take of tools besides. */
 export type ToolOptions = StartOptions & { tools?: string; watch?: boolean };
 
-/** Adds the option that all three have. */
+/** Adds the option that all three have, and `migrate` beside them. */
 export function withStartOptions(command: Command): Command {
   return command.option(
     '--wait <time>',

@@ -35,7 +35,7 @@ export async function hangBell(
   signal: AbortSignal,
   { tokens = false } = {},
 ): Promise<Bell> {
-  const client = createClient({ url, applicationName: 'howdah-listen' });
+  const client = createClient({ url, applicationName: 'howdah-cli' });
   const listener = randomUUID();
   const watched = new Set(ids);
   const announced = new Set<string>();

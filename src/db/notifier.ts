@@ -1,4 +1,5 @@
 import type { TokenPiece } from '../contracts/step.ts';
+import { MOST_CONNECTIONS } from './connection-limits.ts';
 import { createPool } from './pool.ts';
 import { storableJson } from './runs.ts';
 
@@ -27,7 +28,7 @@ export function createNotifier(url: string, answerWithinMs?: number): Notifier {
     url,
     applicationName: 'howdah-notify',
     role: 'howdah_worker',
-    max: 1,
+    max: MOST_CONNECTIONS.worker.notify,
     answerWithinMs,
     settings: { synchronous_commit: 'off' },
   });

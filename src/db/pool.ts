@@ -1,4 +1,5 @@
 import pg from 'pg';
+import { keepToTransactions } from './pooled.ts';
 
 export type Pool = pg.Pool;
 export type Client = pg.Client;
@@ -20,6 +21,11 @@ export type ConnectionOptions = {
   numbers?: boolean;
   /** Settings the sessions begin with, such as `{ synchronous_commit: 'off' }`. */
   settings?: Readonly<Record<string, string>>;
+  /**
+   * The URL is that of a pooler which gives a connection for each transaction: nothing is kept from one to the next. Role and
+   * settings are said at the start of each transaction, and a statement of its own that needs them becomes one.
+   */
+  isPooled?: boolean | undefined;
   /** A statement without an answer for so long has lost its connection: it fails, and the connection is given up. */
   answerWithinMs?: number | undefined;
 };
@@ -37,8 +43,8 @@ export const GIVEN_UP_BY_SERVER = {
 } as const;
 
 function configOf(options: ConnectionOptions): pg.ClientConfig {
-  const settings = { ...(options.role ? { role: options.role } : {}), ...options.settings };
-  const flags = Object.entries(settings).map(([name, value]) => `-c ${name}=${value}`);
+  const settings = Object.entries(options.isPooled ? {} : settingsOf(options));
+  const flags = settings.map(([name, value]) => `-c ${name}=${value}`);
   return {
     connectionString: options.url,
     application_name: options.applicationName,
@@ -48,6 +54,10 @@ function configOf(options: ConnectionOptions): pg.ClientConfig {
     ...(options.numbers ? { types: { getTypeParser } } : {}),
     ...(flags.length > 0 ? { options: flags.join(' ') } : {}),
   };
+}
+
+function settingsOf({ role, settings }: ConnectionOptions): Record<string, string> {
+  return { ...(role ? { role } : {}), ...settings };
 }
 
 const { INT8, NUMERIC } = pg.types.builtins;
@@ -79,7 +89,17 @@ export function createPool(options: ConnectionOptions): Pool {
     client.on('error', ignore);
   });
   pool.on('remove', (client) => clients.delete(client));
+  if (options.isPooled) pooled(pool, settingsOf(options));
   return pool;
+}
+
+/** A statement that nobody has begun a transaction for gets one, where there are settings to say. */
+function pooled(pool: Pool, settings: Readonly<Record<string, string>>): void {
+  pool.on('connect', (client) => keepToTransactions(client, settings));
+  if (Object.keys(settings).length === 0) return;
+  const query = (...asked: Parameters<Client['query']>) =>
+    inTransaction(pool, async (client) => client.query(...asked));
+  pool.query = query as Pool['query'];
 }
 
 const connected = new WeakMap<Pool, Set<PoolClient>>();

@@ -8,6 +8,7 @@ export type CountedPool = {
   readonly totalCount: number;
   readonly idleCount: number;
   readonly waitingCount: number;
+  readonly options: { readonly max: number };
 };
 
 /** What the database says of itself and of its runs, and what models cost. */
@@ -25,7 +26,8 @@ export type Metrics = {
   /** Workers found dead, runs whose wake-up was lost, runs handed back after a fault. */
   recovered(reason: 'dead_worker' | 'lost_wake_up' | 'fault', count?: number): void;
   requested(door: string, method: string, status: number, seconds: number): void;
-  watchPool(name: string, pool: CountedPool): void;
+  /** `pool` gives the one there is now. */
+  watchPool(name: string, pool: () => CountedPool): void;
   watchWorker(worker: { readonly inFlight: number; capacity: number }): void;
 };
 
@@ -39,7 +41,7 @@ export function createMetrics(source: FiguresSource): Metrics {
   collectDefaultMetrics({ register });
   const runs = createRunFigures(register, source.prices);
   const database = createDatabaseFigures(register, source.figures);
-  const pools = new Map<string, CountedPool>();
+  const pools = new Map<string, () => CountedPool>();
   const workers: { readonly inFlight: number; capacity: number }[] = [];
 
   new Gauge({
@@ -48,10 +50,20 @@ export function createMetrics(source: FiguresSource): Metrics {
     labelNames: ['pool', 'state'],
     registers,
     collect() {
-      for (const [pool, { totalCount, idleCount }] of pools) {
+      for (const [pool, counted] of pools) {
+        const { totalCount, idleCount } = counted();
         this.set({ pool, state: 'idle' }, idleCount);
         this.set({ pool, state: 'busy' }, totalCount - idleCount);
       }
+    },
+  });
+  new Gauge({
+    name: 'howdah_pool_connections_limit',
+    help: 'The most connections the pool will have.',
+    labelNames: ['pool'],
+    registers,
+    collect() {
+      for (const [pool, counted] of pools) this.set({ pool }, counted().options.max);
     },
   });
   new Gauge({
@@ -60,7 +72,7 @@ export function createMetrics(source: FiguresSource): Metrics {
     labelNames: ['pool'],
     registers,
     collect() {
-      for (const [pool, { waitingCount }] of pools) this.set({ pool }, waitingCount);
+      for (const [pool, counted] of pools) this.set({ pool }, counted().waitingCount);
     },
   });
   new Gauge({

@@ -381,6 +381,13 @@ describe('what there is', () => {
       ok: true,
       found: expect.stringMatching(/^javascript: \d+ escapes tried; python: \S/),
     });
+    expect(JSON.parse(healthy.stdout).items).toContainEqual({
+      check: 'connections',
+      ok: true,
+      found: expect.stringMatching(
+        /^\d+ of \d+ at most: 0 API with 15 each, \d+ workers with 30 each, \d+ of others$/,
+      ),
+    });
     await database.pool.query(`update howdah.sessions set title = title; begin;
       set local session_replication_role = replica;
       insert into howdah.sessions (live_execution_id) values (howdah.uuid_v7()); commit`);

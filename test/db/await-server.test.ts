@@ -38,6 +38,15 @@ describe('a server that takes no connections yet', () => {
     expect((await worker.end()).status).toBe(0);
   });
 
+  test('is waited for by a migration', async () => {
+    proxy.isDown = true;
+    const migrate = startCli(proxy.url, 'migrate', 'up', '--wait', '2m');
+    await expect.poll(migrate.stderr).toContain('waiting for up to 120 s');
+    proxy.isDown = false;
+    expect((await migrate.end()).status).toBe(0);
+    expect(migrate.stderr()).toContain('0 migrations up.');
+  });
+
   test('and never will is told when the time is over', async () => {
     await expect(awaitServer('postgres://me@127.0.0.1:1/x', 0, () => {})).rejects.toMatchObject({
       code: 'ECONNREFUSED',

@@ -106,6 +106,14 @@ test('what the process uses is there: pools, runs held, lag of the event loop, r
   expect(Object.keys(series(text, 'howdah_pool_connections'))).toContain(
     '{pool="commits",state="idle"}',
   );
+  expect(series(text, 'howdah_pool_connections_limit')).toEqual({
+    '{pool="commits"}': 4,
+    '{pool="tools"}': 10,
+    '{pool="queries"}': 4,
+    '{pool="queue"}': 8,
+    '{pool="login"}': 2,
+    '{pool="requests"}': 10,
+  });
   expect(Object.keys(series(text, 'howdah_pool_waiting'))).toContain('{pool="requests"}');
   expect(series(text, 'howdah_runs_held')).toEqual({ '': 0 });
   expect(series(text, 'howdah_runs_capacity')).toEqual({ '': 100 });

@@ -8,6 +8,7 @@ import { countWorkers, describeDefaultModel, listViolations, queriesOn } from '.
 import { secretRowsOn } from '../../db/secrets.ts';
 import { refuseWrongKeys } from '../../secrets/data-keys.ts';
 import { type AuditFinding, auditFindings } from '../audit.ts';
+import { connectionsFinding } from '../connections-finding.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { type CliIo, paint, printJson } from '../output.ts';
 import { searchPathFinding } from '../search-path.ts';
@@ -34,6 +35,7 @@ export function register(command: Command, io: CliIo): void {
       if (findings.every(({ ok }) => ok)) {
         findings.push(await roles(pool), await searchPathFinding(pool), await extensions(pool));
         findings.push(await clock(pool));
+        findings.push(await connectionsFinding(pool, config.poolerUrl !== undefined));
         findings.push(await secrets(pool, config));
         findings.push(await workers(pool), await queue(pool), await promises(pool));
       }

@@ -3,19 +3,20 @@ import { createClient } from '../../db/pool.ts';
 import { refuseNewer } from '../../db/schema-state.ts';
 import { type CliIo, printJson } from '../output.ts';
 import { searchPathFinding } from '../search-path.ts';
+import { withStartOptions } from '../serve.ts';
 
 /** `howdah migrate up | down | status`. */
 export function register(command: Command, io: CliIo): void {
-  command
+  withStartOptions(command)
     .addArgument(
       new Argument('[what]', 'what to do').choices(['up', 'down', 'status']).default('up'),
     )
     .option('--all', 'with down: everything, not only the last migration')
-    .action(async (what: 'up' | 'down' | 'status', options: { all?: true }) => {
-      const { migrateDatabase, openDatabase } = await import('../../bootstrap.ts');
+    .action(async (what: 'up' | 'down' | 'status', options: { all?: true; wait?: number }) => {
+      const { awaitDatabase, migrateDatabase } = await import('../../bootstrap.ts');
       const { migrateDown, migrationStatus } = await import('../../db/migrate.ts');
       const config = await io.config();
-      const { url } = await openDatabase(config, io.err);
+      const { url } = await awaitDatabase(config, io.err, options.wait);
       if (what === 'status') {
         const status = await migrationStatus(url);
         return io.json ? printJson(io, status) : printStatus(io, status);
