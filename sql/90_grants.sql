@@ -522,8 +522,8 @@ grant execute on function howdah.erase_user(uuid, howdah.erasure_mode, boolean),
   to howdah_app;
 grant select (contents_erased_at) on howdah.executions to howdah_app, howdah_analyst;
 grant select on howdah.retention_policies to howdah_app, howdah_analyst;
-grant insert (keep_contents_days, keep_sessions_minutes, keep_runs_days),
-  update (keep_contents_days, keep_sessions_minutes, keep_runs_days), delete
+grant insert (keep_contents_days, keep_sessions_minutes, keep_runs_days, is_by_month),
+  update (keep_contents_days, keep_sessions_minutes, keep_runs_days, is_by_month), delete
   on howdah.retention_policies to howdah_app;
 grant execute on function howdah_private.retain(int), howdah_private.erase_ended(int, interval) to howdah_worker;
 
@@ -541,6 +541,8 @@ grant execute on function howdah_private.channel(text), howdah_private.watch(uui
   howdah_private.announce_unanswered(uuid, uuid, text), howdah_private.mcp_subscriptions(uuid[], text[])
   to howdah_authenticator;
 
+grant select on howdah.kept_usage, howdah.kept_steps to howdah_app, howdah_analyst;
+grant execute on function howdah_private.closing_months(), howdah_private.is_call_of_tool(text) to howdah_app, howdah_analyst;
 grant select on howdah.agent_performance, howdah.model_usage, howdah.daily_usage,
   howdah.tool_performance, howdah.routing_decisions, howdah.plan_tasks, howdah.execution_timeline, howdah.effects, howdah.execution_tree, howdah.quota_usage
   to howdah_app, howdah_analyst;

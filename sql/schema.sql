@@ -588,6 +588,46 @@ alter table howdah.hooks enable row level security, force row level security;
 CREATE INDEX hooks_agent_id_idx ON howdah.hooks USING btree (tenant_id, agent_id);
 CREATE INDEX hooks_workflow_id_idx ON howdah.hooks USING btree (tenant_id, workflow_id) WHERE (workflow_id IS NOT NULL);
 
+create table howdah.kept_steps (
+  id uuid default howdah.uuid_v7() not null,
+  tenant_id uuid not null,
+  day date not null,
+  kind howdah.step_kind not null,
+  model_id uuid,
+  tool text,
+  steps bigint not null,
+  errors bigint not null,
+  tokens_in bigint not null,
+  tokens_out bigint not null,
+  cost numeric not null,
+  constraint kept_steps_tenant_id_day_kind_model_id_tool_key UNIQUE NULLS NOT DISTINCT (tenant_id, day, kind, model_id, tool),
+  constraint kept_steps_pkey PRIMARY KEY (id),
+  constraint kept_steps_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE
+);
+alter table howdah.kept_steps enable row level security, force row level security;
+
+create table howdah.kept_usage (
+  id uuid default howdah.uuid_v7() not null,
+  tenant_id uuid not null,
+  day date not null,
+  agent_id uuid,
+  agent_version_id uuid,
+  workflow_id uuid,
+  runs bigint not null,
+  completed bigint not null,
+  failed bigint not null,
+  cancelled bigint not null,
+  steps bigint not null,
+  tokens_in bigint not null,
+  tokens_out bigint not null,
+  cost numeric not null,
+  constraint kept_usage_tenant_id_day_agent_id_agent_version_id_workflow_key UNIQUE NULLS NOT DISTINCT (tenant_id, day, agent_id, agent_version_id, workflow_id),
+  constraint kept_usage_pkey PRIMARY KEY (id),
+  constraint kept_usage_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
+  constraint all_kept_runs_have_ended CHECK ((runs = ((completed + failed) + cancelled)))
+);
+alter table howdah.kept_usage enable row level security, force row level security;
+
 create table howdah.mail (
   id uuid default howdah.uuid_v7() not null,
   tenant_id uuid default howdah.current_tenant() not null,
@@ -991,6 +1031,7 @@ create table howdah.retention_policies (
   created_at timestamp with time zone default now() not null,
   updated_at timestamp with time zone default now() not null,
   keep_sessions_minutes integer default 60 not null,
+  is_by_month boolean default false not null,
   constraint retention_policies_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint retention_policies_tenant_id_key UNIQUE (tenant_id),
   constraint retention_policies_pkey PRIMARY KEY (id),
@@ -1594,6 +1635,20 @@ create table howdah_private.chores (
   constraint chores_pkey PRIMARY KEY (name)
 );
 alter table howdah_private.chores enable row level security, force row level security;
+
+create table howdah_private.closed_months (
+  month date not null,
+  first_id uuid not null,
+  next_id uuid not null,
+  runs bigint not null,
+  cleared_to uuid,
+  archive text,
+  closed_at timestamp with time zone default now() not null,
+  dropped_at timestamp with time zone,
+  constraint closed_months_pkey PRIMARY KEY (month),
+  constraint months_are_named_by_their_first_day CHECK ((EXTRACT(day FROM month) = (1)::numeric))
+);
+alter table howdah_private.closed_months enable row level security, force row level security;
 
 create table howdah_private.data_keys (
   id uuid default howdah.uuid_v7() not null,
@@ -7112,6 +7167,16 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.closing_months()
+ RETURNS TABLE(first_id uuid, next_id uuid)
+ LANGUAGE sql
+ STABLE PARALLEL SAFE SECURITY DEFINER ROWS 1
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select m.first_id, m.next_id from howdah_private.closed_months as m where m.dropped_at is null
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.commit_steps(worker uuid, commits jsonb)
  RETURNS TABLE(execution_id uuid, outcome text, status howdah.execution_status, step_count integer, exhausted howdah.stop_reason, active_ms_left bigint, watched boolean)
  LANGUAGE plpgsql
@@ -7888,7 +7953,8 @@ CREATE OR REPLACE FUNCTION howdah_private.delete_runs(ids uuid[])
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_beside jsonb := howdah_private.delete_beside(delete_runs.ids);
+  v_ids uuid[] := howdah_private.hold_runs(delete_runs.ids);
+  v_beside jsonb := howdah_private.delete_beside(v_ids);
   v_sessions uuid[];
   v_versions bigint[];
   v_questions bigint;
@@ -7897,13 +7963,14 @@ begin
   select array_agg(s.id), array_agg(howdah_private.session_version(s.id)) into v_sessions, v_versions
   from (
     select distinct e.session_id as id from howdah.executions as e
-    where e.id = any (delete_runs.ids) and e.session_id is not null order by 1
+    where e.id = any (v_ids) and e.session_id is not null order by 1
   ) as s;
-  delete from howdah.questions as q where q.execution_id = any (delete_runs.ids);
+  delete from howdah.questions as q where q.execution_id = any (v_ids);
   get diagnostics v_questions = row_count;
-  delete from howdah.approvals as a where a.execution_id = any (delete_runs.ids);
-  delete from howdah.feedback_entries as f where f.execution_id = any (delete_runs.ids);
-  v_log := to_jsonb(howdah_private.delete_log(delete_runs.ids));
+  delete from howdah.approvals as a where a.execution_id = any (v_ids);
+  delete from howdah.feedback_entries as f where f.execution_id = any (v_ids);
+  perform howdah_private.keep_totals(v_ids);
+  v_log := to_jsonb(howdah_private.delete_log(v_ids));
   insert into howdah_private.todo_changes as t (tenant_id, session_id, changes)
   select s.tenant_id, s.id, v.version - howdah_private.session_version(s.id) + 1
   from unnest(v_sessions, v_versions) as v (id, version) join howdah.sessions as s on s.id = v.id
@@ -10298,6 +10365,18 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.hold_runs(ids uuid[])
+ RETURNS uuid[]
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  lock table howdah.executions in row exclusive mode;
+  return array(select e.id::uuid from howdah.executions as e where e.id = any (hold_runs.ids) order by e.id for update);
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.hold_secrets(configuration jsonb)
  RETURNS void
  LANGUAGE plpgsql
@@ -10627,6 +10706,13 @@ CREATE OR REPLACE FUNCTION howdah_private.is_bound()
  LANGUAGE sql
  STABLE PARALLEL SAFE
 RETURN (current_setting('role'::text) = ANY (ARRAY['howdah_tool'::text, 'howdah_reader'::text]))
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.is_call_of_tool(call_id text)
+ RETURNS boolean
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN COALESCE(((call_id <> 'route'::text) AND (call_id !~~ 'plan.%'::text)), true)
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.is_client_call(q howdah.questions)
@@ -11605,6 +11691,51 @@ AS $function$
   update howdah_private.request_keys as k set answer = keep_request_answer.answer
   where k.tenant_id = howdah.current_tenant() and k.caller = howdah_private.key_holder() and k.key = keep_request_answer.key
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.keep_totals(ids uuid[], first_id uuid DEFAULT NULL::uuid, last_id uuid DEFAULT NULL::uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_custom_plan'
+AS $function$
+declare
+  v_first_id uuid := coalesce(keep_totals.first_id, keep_totals.ids[1]);
+  v_last_id uuid := coalesce(keep_totals.last_id, keep_totals.ids[cardinality(keep_totals.ids)]);
+begin
+  insert into howdah.kept_steps as k
+    (tenant_id, day, kind, model_id, tool, steps, errors, tokens_in, tokens_out, cost)
+  select s.tenant_id, (s.started_at at time zone 'UTC')::date, s.kind, s.model_id, t.tool, count(*), count(s.error),
+    coalesce(sum(s.tokens_in), 0), coalesce(sum(s.tokens_out), 0), coalesce(sum(s.cost), 0)
+  from howdah.steps as s
+  join howdah.executions as e on e.id = s.execution_id and s.seq > coalesce(e.forked_from_seq, 0)
+  cross join lateral (select case when s.kind = 'tool' and howdah_private.is_call_of_tool(s.call_id) then s.name end) as t (tool)
+  where e.id between v_first_id and v_last_id
+    and s.execution_id between v_first_id and v_last_id
+    and (keep_totals.ids is null or (e.id = any (keep_totals.ids) and s.execution_id = any (keep_totals.ids)))
+    and (s.model_id is not null or t.tool is not null)
+    and not exists (select from howdah_private.closing_months() as m where e.id >= m.first_id and e.id < m.next_id)
+  group by 1, 2, 3, 4, 5 order by 1, 2, 3, 4, 5
+  on conflict (tenant_id, day, kind, model_id, tool) do update
+  set steps = k.steps + excluded.steps, errors = k.errors + excluded.errors, tokens_in = k.tokens_in + excluded.tokens_in,
+    tokens_out = k.tokens_out + excluded.tokens_out, cost = k.cost + excluded.cost;
+  insert into howdah.kept_usage as k
+    (tenant_id, day, agent_id, agent_version_id, workflow_id, runs, completed, failed, cancelled, steps, tokens_in, tokens_out, cost)
+  select e.tenant_id, (e.created_at at time zone 'UTC')::date, e.agent_id, e.agent_version_id, e.workflow_id, count(*),
+    count(*) filter (where e.status = 'completed'), count(*) filter (where e.status = 'failed'),
+    count(*) filter (where e.status = 'cancelled'), sum(e.step_count - coalesce(e.forked_from_seq, 0)),
+    sum(e.tokens_in), sum(e.tokens_out), sum(e.cost)
+  from howdah.executions as e
+  where e.id between v_first_id and v_last_id
+    and (keep_totals.ids is null or e.id = any (keep_totals.ids)) and e.compensates_execution_id is null
+    and not exists (select from howdah_private.closing_months() as m where e.id >= m.first_id and e.id < m.next_id)
+  group by 1, 2, 3, 4, 5 order by 1, 2, 3, 4, 5
+  on conflict (tenant_id, day, agent_id, agent_version_id, workflow_id) do update
+  set runs = k.runs + excluded.runs, completed = k.completed + excluded.completed, failed = k.failed + excluded.failed,
+    cancelled = k.cancelled + excluded.cancelled, steps = k.steps + excluded.steps,
+    tokens_in = k.tokens_in + excluded.tokens_in, tokens_out = k.tokens_out + excluded.tokens_out, cost = k.cost + excluded.cost;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.key_document(key howdah_private.data_keys)
@@ -16775,7 +16906,7 @@ begin
   delete from howdah_private.receivers as r where r.ends_at < clock_timestamp() - interval '1 hour'; -- of runs that were ended
   for v_policy in select p.* from howdah.retention_policies as p order by p.id for update skip locked loop
     v_done := v_done + howdah_private.retain_mail(v_policy, retain.batch);
-    if v_policy.keep_runs_days is not null then
+    if v_policy.keep_runs_days is not null and not v_policy.is_by_month then -- those go with their month (months.sql)
       v_done := v_done + howdah_private.retain_of(v_policy, v_policy.runs_reached_at,
         now() - make_interval(days => v_policy.keep_runs_days), retain.batch, true);
     end if;
@@ -21384,6 +21515,59 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg_kept_steps__refuse_invalid()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_refused text[];
+begin
+  select case
+    when n.cost is null then array[null, 'cost']
+    when n.day is null then array[null, 'day']
+    when n.errors is null then array[null, 'errors']
+    when n.kind is null then array[null, 'kind']
+    when n.steps is null then array[null, 'steps']
+    when n.tenant_id is null then array[null, 'tenant_id']
+    when n.tokens_in is null then array[null, 'tokens_in']
+    when n.tokens_out is null then array[null, 'tokens_out']
+  end into v_refused from (select new.*) as n;
+  if v_refused is not null then
+    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
+  end if;
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_kept_usage__refuse_invalid()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_refused text[];
+begin
+  select case
+    when n.cancelled is null then array[null, 'cancelled']
+    when n.completed is null then array[null, 'completed']
+    when n.cost is null then array[null, 'cost']
+    when n.day is null then array[null, 'day']
+    when n.failed is null then array[null, 'failed']
+    when n.runs is null then array[null, 'runs']
+    when n.steps is null then array[null, 'steps']
+    when n.tenant_id is null then array[null, 'tenant_id']
+    when n.tokens_in is null then array[null, 'tokens_in']
+    when n.tokens_out is null then array[null, 'tokens_out']
+    when not (runs = ((completed + failed) + cancelled)) then array['all_kept_runs_have_ended', null]
+  end into v_refused from (select new.*) as n;
+  if v_refused is not null then
+    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
+  end if;
+  return new;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg_login_tenants__refuse_unfit()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -25258,50 +25442,118 @@ end $function$
 -- views
 
 create view howdah.agent_performance with (security_invoker=true) as
- SELECT e.tenant_id,
-    e.agent_id,
+ SELECT u.tenant_id,
+    u.agent_id,
     a.name AS agent,
     v.version,
-    count(*) AS runs,
-    count(*) FILTER (WHERE (e.status = 'completed'::howdah.execution_status)) AS completed,
-    count(*) FILTER (WHERE (e.status = 'failed'::howdah.execution_status)) AS failed,
-    count(*) FILTER (WHERE (e.status = 'cancelled'::howdah.execution_status)) AS cancelled,
-    round(((count(*) FILTER (WHERE (e.status = 'completed'::howdah.execution_status)))::numeric / (NULLIF(count(*) FILTER (WHERE (e.completed_at IS NOT NULL)), 0))::numeric), 4) AS success_rate,
-    round(avg((e.step_count - COALESCE(e.forked_from_seq, 0))), 2) AS steps_per_run,
-    sum(e.tokens_in) AS tokens_in,
-    sum(e.tokens_out) AS tokens_out,
-    sum(e.cost) AS cost,
-    percentile_cont((0.5)::double precision) WITHIN GROUP (ORDER BY ((EXTRACT(epoch FROM (e.completed_at - e.started_at)))::double precision)) AS seconds_p50,
-    percentile_cont((0.95)::double precision) WITHIN GROUP (ORDER BY ((EXTRACT(epoch FROM (e.completed_at - e.started_at)))::double precision)) AS seconds_p95,
-    percentile_cont((0.99)::double precision) WITHIN GROUP (ORDER BY ((EXTRACT(epoch FROM (e.completed_at - e.started_at)))::double precision)) AS seconds_p99
-   FROM ((howdah.executions e
-     JOIN howdah.agents a ON ((a.id = e.agent_id)))
-     JOIN howdah.agent_versions v ON ((v.id = e.agent_version_id)))
-  WHERE (e.compensates_execution_id IS NULL)
-  GROUP BY e.tenant_id, e.agent_id, a.name, v.version;
+    (sum(u.runs))::bigint AS runs,
+    (sum(u.completed))::bigint AS completed,
+    (sum(u.failed))::bigint AS failed,
+    (sum(u.cancelled))::bigint AS cancelled,
+    round((sum(u.completed) / NULLIF(sum(u.ended), (0)::numeric)), 4) AS success_rate,
+    round((sum(u.steps) / sum(u.runs)), 2) AS steps_per_run,
+    sum(u.tokens_in) AS tokens_in,
+    sum(u.tokens_out) AS tokens_out,
+    sum(u.cost) AS cost,
+    max(u.seconds_p50) AS seconds_p50,
+    max(u.seconds_p95) AS seconds_p95,
+    max(u.seconds_p99) AS seconds_p99
+   FROM ((( SELECT e.tenant_id,
+            e.agent_id,
+            e.agent_version_id,
+            count(*) AS runs,
+            count(*) FILTER (WHERE (e.status = 'completed'::howdah.execution_status)) AS completed,
+            count(*) FILTER (WHERE (e.status = 'failed'::howdah.execution_status)) AS failed,
+            count(*) FILTER (WHERE (e.status = 'cancelled'::howdah.execution_status)) AS cancelled,
+            count(*) FILTER (WHERE (e.completed_at IS NOT NULL)) AS ended,
+            sum((e.step_count - COALESCE(e.forked_from_seq, 0))) AS steps,
+            sum(e.tokens_in) AS tokens_in,
+            sum(e.tokens_out) AS tokens_out,
+            sum(e.cost) AS cost,
+            percentile_cont((0.5)::double precision) WITHIN GROUP (ORDER BY ((EXTRACT(epoch FROM (e.completed_at - e.started_at)))::double precision)) AS seconds_p50,
+            percentile_cont((0.95)::double precision) WITHIN GROUP (ORDER BY ((EXTRACT(epoch FROM (e.completed_at - e.started_at)))::double precision)) AS seconds_p95,
+            percentile_cont((0.99)::double precision) WITHIN GROUP (ORDER BY ((EXTRACT(epoch FROM (e.completed_at - e.started_at)))::double precision)) AS seconds_p99
+           FROM howdah.executions e
+          WHERE ((e.compensates_execution_id IS NULL) AND (NOT (EXISTS ( SELECT
+                   FROM howdah_private.closing_months() m(first_id, next_id)
+                  WHERE (((e.id)::uuid >= m.first_id) AND ((e.id)::uuid < m.next_id))))))
+          GROUP BY e.tenant_id, e.agent_id, e.agent_version_id
+        UNION ALL
+         SELECT k.tenant_id,
+            k.agent_id,
+            k.agent_version_id,
+            k.runs,
+            k.completed,
+            k.failed,
+            k.cancelled,
+            k.runs,
+            k.steps,
+            k.tokens_in,
+            k.tokens_out,
+            k.cost,
+            NULL::double precision,
+            NULL::double precision,
+            NULL::double precision
+           FROM howdah.kept_usage k) u
+     JOIN howdah.agents a ON ((a.id = u.agent_id)))
+     JOIN howdah.agent_versions v ON ((v.id = u.agent_version_id)))
+  GROUP BY u.tenant_id, u.agent_id, a.name, v.version;
 
 create view howdah.daily_usage with (security_invoker=true) as
- SELECT e.tenant_id,
-    ((e.created_at AT TIME ZONE 'UTC'::text))::date AS day,
-    e.agent_id,
+ SELECT u.tenant_id,
+    u.day,
+    u.agent_id,
     a.name AS agent,
-    e.workflow_id,
+    u.workflow_id,
     w.name AS workflow,
-    count(*) AS runs,
-    count(*) FILTER (WHERE (e.status = 'completed'::howdah.execution_status)) AS completed,
-    count(*) FILTER (WHERE (e.status = 'failed'::howdah.execution_status)) AS failed,
-    round(((count(*) FILTER (WHERE (e.status = 'completed'::howdah.execution_status)))::numeric / (NULLIF(count(*) FILTER (WHERE (e.completed_at IS NOT NULL)), 0))::numeric), 4) AS success_rate,
-    sum((e.step_count - COALESCE(e.forked_from_seq, 0))) AS steps,
-    sum(e.tokens_in) AS tokens_in,
-    sum(e.tokens_out) AS tokens_out,
-    sum(e.cost) AS cost,
-    percentile_cont((0.5)::double precision) WITHIN GROUP (ORDER BY ((EXTRACT(epoch FROM (e.completed_at - e.started_at)))::double precision)) AS seconds_p50,
-    percentile_cont((0.95)::double precision) WITHIN GROUP (ORDER BY ((EXTRACT(epoch FROM (e.completed_at - e.started_at)))::double precision)) AS seconds_p95
-   FROM ((howdah.executions e
-     LEFT JOIN howdah.agents a ON ((a.id = e.agent_id)))
-     LEFT JOIN howdah.workflows w ON ((w.id = e.workflow_id)))
-  WHERE (e.compensates_execution_id IS NULL)
-  GROUP BY e.tenant_id, (((e.created_at AT TIME ZONE 'UTC'::text))::date), e.agent_id, a.name, e.workflow_id, w.name;
+    (sum(u.runs))::bigint AS runs,
+    (sum(u.completed))::bigint AS completed,
+    (sum(u.failed))::bigint AS failed,
+    round((sum(u.completed) / NULLIF(sum(u.ended), (0)::numeric)), 4) AS success_rate,
+    (sum(u.steps))::bigint AS steps,
+    sum(u.tokens_in) AS tokens_in,
+    sum(u.tokens_out) AS tokens_out,
+    sum(u.cost) AS cost,
+    max(u.seconds_p50) AS seconds_p50,
+    max(u.seconds_p95) AS seconds_p95
+   FROM ((( SELECT e.tenant_id,
+            ((e.created_at AT TIME ZONE 'UTC'::text))::date AS day,
+            e.agent_id,
+            e.workflow_id,
+            count(*) AS runs,
+            count(*) FILTER (WHERE (e.status = 'completed'::howdah.execution_status)) AS completed,
+            count(*) FILTER (WHERE (e.status = 'failed'::howdah.execution_status)) AS failed,
+            count(*) FILTER (WHERE (e.completed_at IS NOT NULL)) AS ended,
+            sum((e.step_count - COALESCE(e.forked_from_seq, 0))) AS steps,
+            sum(e.tokens_in) AS tokens_in,
+            sum(e.tokens_out) AS tokens_out,
+            sum(e.cost) AS cost,
+            percentile_cont((0.5)::double precision) WITHIN GROUP (ORDER BY ((EXTRACT(epoch FROM (e.completed_at - e.started_at)))::double precision)) AS seconds_p50,
+            percentile_cont((0.95)::double precision) WITHIN GROUP (ORDER BY ((EXTRACT(epoch FROM (e.completed_at - e.started_at)))::double precision)) AS seconds_p95
+           FROM howdah.executions e
+          WHERE ((e.compensates_execution_id IS NULL) AND (NOT (EXISTS ( SELECT
+                   FROM howdah_private.closing_months() m(first_id, next_id)
+                  WHERE (((e.id)::uuid >= m.first_id) AND ((e.id)::uuid < m.next_id))))))
+          GROUP BY e.tenant_id, (((e.created_at AT TIME ZONE 'UTC'::text))::date), e.agent_id, e.workflow_id
+        UNION ALL
+         SELECT k.tenant_id,
+            k.day,
+            k.agent_id,
+            k.workflow_id,
+            k.runs,
+            k.completed,
+            k.failed,
+            k.runs,
+            k.steps,
+            k.tokens_in,
+            k.tokens_out,
+            k.cost,
+            NULL::double precision,
+            NULL::double precision
+           FROM howdah.kept_usage k) u
+     LEFT JOIN howdah.agents a ON ((a.id = u.agent_id)))
+     LEFT JOIN howdah.workflows w ON ((w.id = u.workflow_id)))
+  GROUP BY u.tenant_id, u.day, u.agent_id, a.name, u.workflow_id, w.name;
 
 create view howdah.effects with (security_invoker=true) as
  SELECT c.tenant_id,
@@ -25495,25 +25747,57 @@ create view howdah.message_sources with (security_invoker=true) as
   WHERE ((m.role <> 'assistant'::howdah.message_role) OR (m.trust = 'external'::howdah.trust));
 
 create view howdah.model_usage with (security_invoker=true) as
- SELECT s.tenant_id,
-    s.model_id,
+ SELECT u.tenant_id,
+    u.model_id,
     m.name AS model,
     m.provider,
-    count(*) FILTER (WHERE (s.kind = 'model'::howdah.step_kind)) AS answers,
-    count(*) FILTER (WHERE (s.kind = 'retry'::howdah.step_kind)) AS failed_attempts,
-    round(((count(*) FILTER (WHERE (s.kind = 'model'::howdah.step_kind)))::numeric / (NULLIF(count(*) FILTER (WHERE (s.kind = ANY (ARRAY['model'::howdah.step_kind, 'retry'::howdah.step_kind]))), 0))::numeric), 4) AS success_rate,
-    sum(s.tokens_in) AS tokens_in,
-    sum(s.tokens_out) AS tokens_out,
-    sum(s.cost) AS cost,
-    percentile_cont((0.5)::double precision) WITHIN GROUP (ORDER BY ((EXTRACT(epoch FROM (s.finished_at - s.started_at)))::double precision)) FILTER (WHERE (s.kind = 'model'::howdah.step_kind)) AS seconds_p50,
-    percentile_cont((0.95)::double precision) WITHIN GROUP (ORDER BY ((EXTRACT(epoch FROM (s.finished_at - s.started_at)))::double precision)) FILTER (WHERE (s.kind = 'model'::howdah.step_kind)) AS seconds_p95,
-    percentile_cont((0.99)::double precision) WITHIN GROUP (ORDER BY ((EXTRACT(epoch FROM (s.finished_at - s.started_at)))::double precision)) FILTER (WHERE (s.kind = 'model'::howdah.step_kind)) AS seconds_p99
-   FROM (howdah.steps s
-     LEFT JOIN howdah.models m ON ((m.id = s.model_id)))
-  WHERE ((s.model_id IS NOT NULL) AND (NOT (EXISTS ( SELECT
-           FROM howdah.executions f
-          WHERE (((f.id)::uuid = s.execution_id) AND (f.tenant_id = s.tenant_id) AND (f.forked_from_seq IS NOT NULL) AND (s.seq <= f.forked_from_seq))))))
-  GROUP BY s.tenant_id, s.model_id, m.name, m.provider;
+    (sum(u.answers))::bigint AS answers,
+    (sum(u.failed_attempts))::bigint AS failed_attempts,
+    round((sum(u.answers) / NULLIF(sum((u.answers + u.failed_attempts)), (0)::numeric)), 4) AS success_rate,
+    (sum(u.tokens_in))::bigint AS tokens_in,
+    (sum(u.tokens_out))::bigint AS tokens_out,
+    sum(u.cost) AS cost,
+    max(u.seconds_p50) AS seconds_p50,
+    max(u.seconds_p95) AS seconds_p95,
+    max(u.seconds_p99) AS seconds_p99
+   FROM (( SELECT s.tenant_id,
+            s.model_id,
+            count(*) FILTER (WHERE (s.kind = 'model'::howdah.step_kind)) AS answers,
+            count(*) FILTER (WHERE (s.kind = 'retry'::howdah.step_kind)) AS failed_attempts,
+            sum(s.tokens_in) AS tokens_in,
+            sum(s.tokens_out) AS tokens_out,
+            sum(s.cost) AS cost,
+            percentile_cont((0.5)::double precision) WITHIN GROUP (ORDER BY ((EXTRACT(epoch FROM (s.finished_at - s.started_at)))::double precision)) FILTER (WHERE (s.kind = 'model'::howdah.step_kind)) AS seconds_p50,
+            percentile_cont((0.95)::double precision) WITHIN GROUP (ORDER BY ((EXTRACT(epoch FROM (s.finished_at - s.started_at)))::double precision)) FILTER (WHERE (s.kind = 'model'::howdah.step_kind)) AS seconds_p95,
+            percentile_cont((0.99)::double precision) WITHIN GROUP (ORDER BY ((EXTRACT(epoch FROM (s.finished_at - s.started_at)))::double precision)) FILTER (WHERE (s.kind = 'model'::howdah.step_kind)) AS seconds_p99
+           FROM howdah.steps s
+          WHERE ((s.model_id IS NOT NULL) AND (NOT (EXISTS ( SELECT
+                   FROM howdah.executions f
+                  WHERE (((f.id)::uuid = s.execution_id) AND (f.tenant_id = s.tenant_id) AND (f.forked_from_seq IS NOT NULL) AND (s.seq <= f.forked_from_seq))))) AND (NOT (EXISTS ( SELECT
+                   FROM howdah_private.closing_months() c(first_id, next_id)
+                  WHERE ((s.execution_id >= c.first_id) AND (s.execution_id < c.next_id))))))
+          GROUP BY s.tenant_id, s.model_id
+        UNION ALL
+         SELECT k.tenant_id,
+            k.model_id,
+                CASE k.kind
+                    WHEN 'model'::howdah.step_kind THEN k.steps
+                    ELSE (0)::bigint
+                END AS "case",
+                CASE k.kind
+                    WHEN 'retry'::howdah.step_kind THEN k.steps
+                    ELSE (0)::bigint
+                END AS "case",
+            k.tokens_in,
+            k.tokens_out,
+            k.cost,
+            NULL::double precision,
+            NULL::double precision,
+            NULL::double precision
+           FROM howdah.kept_steps k
+          WHERE (k.model_id IS NOT NULL)) u
+     LEFT JOIN howdah.models m ON ((m.id = u.model_id)))
+  GROUP BY u.tenant_id, u.model_id, m.name, m.provider;
 
 create view howdah.permissions with (security_invoker=true) as
  SELECT object,
@@ -25591,18 +25875,38 @@ create view howdah.routing_decisions with (security_invoker=true) as
 
 create view howdah.tool_performance with (security_invoker=true) as
  SELECT tenant_id,
-    name AS tool,
-    count(*) AS calls,
-    count(*) FILTER (WHERE (error IS NOT NULL)) AS errors,
-    round(((count(*) FILTER (WHERE (error IS NULL)))::numeric / (count(*))::numeric), 4) AS success_rate,
-    percentile_cont((0.5)::double precision) WITHIN GROUP (ORDER BY ((EXTRACT(epoch FROM (finished_at - started_at)))::double precision)) AS seconds_p50,
-    percentile_cont((0.95)::double precision) WITHIN GROUP (ORDER BY ((EXTRACT(epoch FROM (finished_at - started_at)))::double precision)) AS seconds_p95,
-    percentile_cont((0.99)::double precision) WITHIN GROUP (ORDER BY ((EXTRACT(epoch FROM (finished_at - started_at)))::double precision)) AS seconds_p99
-   FROM howdah.steps s
-  WHERE ((kind = 'tool'::howdah.step_kind) AND COALESCE(((call_id <> 'route'::text) AND (call_id !~~ 'plan.%'::text)), true) AND (NOT (EXISTS ( SELECT
-           FROM howdah.executions f
-          WHERE (((f.id)::uuid = s.execution_id) AND (f.tenant_id = s.tenant_id) AND (f.forked_from_seq IS NOT NULL) AND (s.seq <= f.forked_from_seq))))))
-  GROUP BY tenant_id, name;
+    tool,
+    (sum(calls))::bigint AS calls,
+    (sum(errors))::bigint AS errors,
+    round(((sum(calls) - sum(errors)) / sum(calls)), 4) AS success_rate,
+    max(seconds_p50) AS seconds_p50,
+    max(seconds_p95) AS seconds_p95,
+    max(seconds_p99) AS seconds_p99
+   FROM ( SELECT s.tenant_id,
+            s.name AS tool,
+            count(*) AS calls,
+            count(s.error) AS errors,
+            percentile_cont((0.5)::double precision) WITHIN GROUP (ORDER BY ((EXTRACT(epoch FROM (s.finished_at - s.started_at)))::double precision)) AS seconds_p50,
+            percentile_cont((0.95)::double precision) WITHIN GROUP (ORDER BY ((EXTRACT(epoch FROM (s.finished_at - s.started_at)))::double precision)) AS seconds_p95,
+            percentile_cont((0.99)::double precision) WITHIN GROUP (ORDER BY ((EXTRACT(epoch FROM (s.finished_at - s.started_at)))::double precision)) AS seconds_p99
+           FROM howdah.steps s
+          WHERE ((s.kind = 'tool'::howdah.step_kind) AND howdah_private.is_call_of_tool(s.call_id) AND (NOT (EXISTS ( SELECT
+                   FROM howdah.executions f
+                  WHERE (((f.id)::uuid = s.execution_id) AND (f.tenant_id = s.tenant_id) AND (f.forked_from_seq IS NOT NULL) AND (s.seq <= f.forked_from_seq))))) AND (NOT (EXISTS ( SELECT
+                   FROM howdah_private.closing_months() c(first_id, next_id)
+                  WHERE ((s.execution_id >= c.first_id) AND (s.execution_id < c.next_id))))))
+          GROUP BY s.tenant_id, s.name
+        UNION ALL
+         SELECT k.tenant_id,
+            k.tool,
+            k.steps,
+            k.errors,
+            NULL::double precision,
+            NULL::double precision,
+            NULL::double precision
+           FROM howdah.kept_steps k
+          WHERE (k.tool IS NOT NULL)) u
+  GROUP BY tenant_id, tool;
 
 create view howdah.violations with (security_invoker=true) as
  SELECT rule,
@@ -25952,6 +26256,10 @@ CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.hooks REFERENCING NEW TA
 CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.hooks REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
 
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF event, function, agent_id, timeout_ms, workflow_id ON howdah.hooks FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_hooks__refuse_invalid();
+
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF tenant_id, day, kind, steps, errors, tokens_in, tokens_out, cost ON howdah.kept_steps FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_kept_steps__refuse_invalid();
+
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF tenant_id, day, runs, completed, failed, cancelled, steps, tokens_in, tokens_out, cost ON howdah.kept_usage FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_kept_usage__refuse_invalid();
 
 CREATE TRIGGER _005_refuse_tools BEFORE INSERT ON howdah.mail FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg_mail__refuse_tools();
 
@@ -26859,6 +27167,38 @@ CASE
     ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
 END));
 
+create policy engine on howdah.kept_steps to howdah_engine using (true) with check (true);
+
+create policy operator on howdah.kept_steps to howdah_owner using (true) with check (true);
+
+create policy tenant on howdah.kept_steps to howdah_analyst, howdah_app using (((tenant_id, tenant_id) = ( SELECT t.id,
+    t.id
+   FROM ( SELECT howdah.current_tenant() AS current_tenant
+         OFFSET 0) t(id)))) with check (((tenant_id, tenant_id) = ( SELECT t.id,
+    t.id
+   FROM ( SELECT howdah.current_tenant() AS current_tenant
+         OFFSET 0) t(id))));
+
+create policy engine on howdah.kept_usage to howdah_engine using (true) with check (true);
+
+create policy operator on howdah.kept_usage to howdah_owner using (true) with check (true);
+
+create policy tenant on howdah.kept_usage to howdah_analyst, howdah_app using ((((tenant_id, tenant_id) = ( SELECT t.id,
+    t.id
+   FROM ( SELECT howdah.current_tenant() AS current_tenant
+         OFFSET 0) t(id))) AND
+CASE
+    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
+    ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
+END)) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
+    t.id
+   FROM ( SELECT howdah.current_tenant() AS current_tenant
+         OFFSET 0) t(id))) AND
+CASE
+    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
+    ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
+END));
+
 create policy engine on howdah.mail to howdah_engine using (true) with check (true);
 
 create policy operator on howdah.mail to howdah_owner using (true) with check (true);
@@ -27490,6 +27830,10 @@ create policy operator on howdah_private.channels to howdah_owner using (true) w
 create policy engine on howdah_private.chores to howdah_engine using (true) with check (true);
 
 create policy operator on howdah_private.chores to howdah_owner using (true) with check (true);
+
+create policy engine on howdah_private.closed_months to howdah_engine using (true) with check (true);
+
+create policy operator on howdah_private.closed_months to howdah_owner using (true) with check (true);
 
 create policy engine on howdah_private.data_keys to howdah_engine using (true) with check (true);
 
@@ -28130,6 +28474,8 @@ grant insert on column howdah.resources.session_id to howdah_app;
 grant insert on column howdah.resources.sha256 to howdah_app;
 
 grant insert on column howdah.resources.type to howdah_app;
+
+grant insert, update on column howdah.retention_policies.is_by_month to howdah_app;
 
 grant insert, update on column howdah.retention_policies.keep_contents_days to howdah_app;
 
@@ -28897,6 +29243,10 @@ grant execute on function howdah_private.claim_executions(uuid,uuid[],integer,uu
 
 grant execute on function howdah_private.client_tool_fault(jsonb) to howdah_engine;
 
+grant execute on function howdah_private.closing_months() to howdah_analyst;
+
+grant execute on function howdah_private.closing_months() to howdah_app;
+
 grant execute on function howdah_private.commit_steps(uuid,jsonb) to howdah_worker;
 
 grant execute on function howdah_private.commit_steps(uuid,jsonb,integer) to howdah_worker;
@@ -29184,6 +29534,12 @@ grant execute on function howdah_private.is_bound() to howdah_authenticator;
 grant execute on function howdah_private.is_bound() to howdah_engine;
 
 grant execute on function howdah_private.is_bound() to howdah_worker;
+
+grant execute on function howdah_private.is_call_of_tool(text) to howdah_analyst;
+
+grant execute on function howdah_private.is_call_of_tool(text) to howdah_app;
+
+grant execute on function howdah_private.is_call_of_tool(text) to howdah_engine;
 
 grant execute on function howdah_private.is_client_call(howdah.questions) to howdah_app;
 
@@ -30191,6 +30547,10 @@ grant execute on function howdah_private.tg_hooks__grant() to howdah_engine;
 
 grant execute on function howdah_private.tg_hooks__refuse_invalid() to howdah_engine;
 
+grant execute on function howdah_private.tg_kept_steps__refuse_invalid() to howdah_engine;
+
+grant execute on function howdah_private.tg_kept_usage__refuse_invalid() to howdah_engine;
+
 grant execute on function howdah_private.tg_login_tenants__refuse_unfit() to howdah_engine;
 
 grant execute on function howdah_private.tg_mail__ask_order() to howdah_engine;
@@ -30575,6 +30935,18 @@ grant select on table howdah.hooks to howdah_app;
 
 grant delete, insert, select, update on table howdah.hooks to howdah_engine;
 
+grant select on table howdah.kept_steps to howdah_analyst;
+
+grant select on table howdah.kept_steps to howdah_app;
+
+grant delete, insert, select, update on table howdah.kept_steps to howdah_engine;
+
+grant select on table howdah.kept_usage to howdah_analyst;
+
+grant select on table howdah.kept_usage to howdah_app;
+
+grant delete, insert, select, update on table howdah.kept_usage to howdah_engine;
+
 grant select on table howdah.mail to howdah_analyst;
 
 grant select on table howdah.mail to howdah_app;
@@ -30794,6 +31166,8 @@ grant delete, insert, select, update on table howdah_private.binding_keys to how
 grant delete, insert, select, update on table howdah_private.channels to howdah_engine;
 
 grant delete, insert, select, update on table howdah_private.chores to howdah_engine;
+
+grant delete, insert, select, update on table howdah_private.closed_months to howdah_engine;
 
 grant delete, insert, select, update on table howdah_private.data_keys to howdah_engine;
 
@@ -31585,6 +31959,56 @@ comment on column howdah.hooks.updated_at is 'When it was changed last.';
 
 comment on column howdah.hooks.workflow_id is 'Only for runs of this workflow itself; those of its members go by their agents. Without it and agent_id for all runs.';
 
+comment on column howdah.kept_steps.cost is 'What models cost, at the prices when the step was committed.';
+
+comment on column howdah.kept_steps.day is 'The day in UTC on which the steps began.';
+
+comment on column howdah.kept_steps.errors is 'Of these steps those with an error.';
+
+comment on column howdah.kept_steps.id is 'Its id, a uuid v7: the order of ids is that of time.';
+
+comment on column howdah.kept_steps.kind is 'What it is.';
+
+comment on column howdah.kept_steps.model_id is 'The model.';
+
+comment on column howdah.kept_steps.steps is 'How many steps, without what forks share with their originals.';
+
+comment on column howdah.kept_steps.tenant_id is 'The tenant it belongs to; nobody else sees it.';
+
+comment on column howdah.kept_steps.tokens_in is 'Tokens that models read.';
+
+comment on column howdah.kept_steps.tokens_out is 'Tokens that models wrote.';
+
+comment on column howdah.kept_steps.tool is 'The tool, by name.';
+
+comment on column howdah.kept_usage.agent_id is 'The agent.';
+
+comment on column howdah.kept_usage.agent_version_id is 'The version the runs were pinned to; null for workflows.';
+
+comment on column howdah.kept_usage.cancelled is 'Runs that somebody ended.';
+
+comment on column howdah.kept_usage.completed is 'Runs that have ended with an answer.';
+
+comment on column howdah.kept_usage.cost is 'What models cost, at the prices when the step was committed.';
+
+comment on column howdah.kept_usage.day is 'The day in UTC on which the runs were inserted.';
+
+comment on column howdah.kept_usage.failed is 'Runs that have ended with an error or at a limit.';
+
+comment on column howdah.kept_usage.id is 'Its id, a uuid v7: the order of ids is that of time.';
+
+comment on column howdah.kept_usage.runs is 'How many runs.';
+
+comment on column howdah.kept_usage.steps is 'Without what forks share with their originals.';
+
+comment on column howdah.kept_usage.tenant_id is 'The tenant it belongs to; nobody else sees it.';
+
+comment on column howdah.kept_usage.tokens_in is 'Tokens that models read.';
+
+comment on column howdah.kept_usage.tokens_out is 'Tokens that models wrote.';
+
+comment on column howdah.kept_usage.workflow_id is 'The workflow.';
+
 comment on column howdah.mail.content is 'The text.';
 
 comment on column howdah.mail.created_at is 'When it was made.';
@@ -32073,6 +32497,8 @@ comment on column howdah.retention_policies.contents_reached_at is 'Runs that en
 comment on column howdah.retention_policies.created_at is 'When it was made.';
 
 comment on column howdah.retention_policies.id is 'Its id, a uuid v7: the order of ids is that of time.';
+
+comment on column howdah.retention_policies.is_by_month is 'Runs are deleted with their whole month, up to a month later than keep_runs_days says, and at no cost however many there are. False: each on its day.';
 
 comment on column howdah.retention_policies.keep_contents_days is 'Days after the end of a run until what was said and done in it is erased; 0: at once; null: never.';
 
@@ -32606,6 +33032,18 @@ comment on column howdah.workflows.version_is_stale is 'A part changed in this t
 
 comment on column howdah_private.chores.reached_at is 'Of a chore that goes through time: how far it has come.';
 
+comment on column howdah_private.closed_months.archive is 'Where it was archived; null: nowhere.';
+
+comment on column howdah_private.closed_months.cleared_to is 'How far what stands beside its runs is deleted.';
+
+comment on column howdah_private.closed_months.dropped_at is 'When its partitions were dropped; null until they are.';
+
+comment on column howdah_private.closed_months.first_id is 'The smallest id of the month.';
+
+comment on column howdah_private.closed_months.next_id is 'The smallest id of the month after it.';
+
+comment on column howdah_private.closed_months.runs is 'How many runs there were when it was closed.';
+
 comment on column howdah_private.inbox.trust is 'How far what came is trusted; null: a person''s word.';
 
 comment on column howdah_private.login_tenants.role is 'What the login may do within its tenant.';
@@ -32825,6 +33263,12 @@ comment on table howdah.grants is 'Who besides admins and owners may read, run o
 
 comment on table howdah.hooks is 'Functions of this database that are called when a run does something: they may write, annotate and refuse. Written by owners.';
 
+comment on table howdah.kept_steps is '@behavior -*
+What steps used whose runs are deleted by now, per day and model or tool; model_usage and tool_performance add it to what is there.';
+
+comment on table howdah.kept_usage is '@behavior -*
+What runs used that are deleted by now, per day and agent version or workflow; daily_usage and agent_performance add it to what is there.';
+
 comment on table howdah.mail is '@foreignKey (to_execution_id) references howdah.executions (id)|@fieldName toExecution|@foreignFieldName mailAddressed
 @foreignKey (from_execution_id) references howdah.executions (id)|@fieldName fromExecution|@foreignFieldName mailSent
 @foreignKey (received_by_execution_id) references howdah.executions (id)|@fieldName receivedByExecution|@foreignFieldName mailReceived
@@ -32914,6 +33358,8 @@ comment on table howdah_private.channels is 'The end of the names of the channel
 
 comment on table howdah_private.chores is 'What one session does at a time: whoever is at it holds the row.';
 
+comment on table howdah_private.closed_months is 'Months that are to be dropped, or were: their runs are counted in kept_usage and kept_steps, and in no view beside these.';
+
 comment on table howdah_private.data_keys is 'The keys that secrets are encrypted with, one of each tenant in use, each encrypted with the master key.';
 
 comment on table howdah_private.ended_runs is 'Runs that were ended from outside and whose hooks of execution_complete are still to be called.';
@@ -32956,7 +33402,7 @@ comment on table howdah_private.workers is 'Worker processes alive. Presence is 
 
 comment on view howdah.agent_performance is 'How each version of each agent does: runs, success rate (0…1), steps, tokens, cost, seconds. Without runs that take effects back.';
 
-comment on view howdah.daily_usage is 'Runs, success, steps, tokens, cost and seconds per day and agent or workflow, without runs that take effects back.';
+comment on view howdah.daily_usage is 'Runs, success, steps, tokens, cost and seconds per day and agent or workflow, without runs that take effects back; deleted runs count.';
 
 comment on view howdah.effects is 'The ledger: one row per call that did something outside its run. state: started (in the air), done, failed, unknown (nobody saw its end), given_up, compensated, compensation_failed.';
 

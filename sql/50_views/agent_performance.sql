@@ -1,26 +1,44 @@
--- What a fork shares with its original is the original's work: its steps are copies.
+-- What a fork shares with its original is the original's work: its steps are copies. Deleted runs count, as in daily_usage.
 drop view if exists howdah.agent_performance;
 create view howdah.agent_performance with (security_invoker = true) as
-  select e.tenant_id, e.agent_id, a.name as agent, v.version,
-    count(*) as runs,
-    count(*) filter (where e.status = 'completed') as completed,
-    count(*) filter (where e.status = 'failed') as failed,
-    count(*) filter (where e.status = 'cancelled') as cancelled,
-    round(count(*) filter (where e.status = 'completed')::numeric
-      / nullif(count(*) filter (where e.completed_at is not null), 0), 4) as success_rate,
-    round(avg(e.step_count - coalesce(e.forked_from_seq, 0)), 2) as steps_per_run,
-    sum(e.tokens_in) as tokens_in, sum(e.tokens_out) as tokens_out, sum(e.cost) as cost,
-    percentile_cont(0.5) within group (order by extract(epoch from e.completed_at - e.started_at))
-      as seconds_p50,
-    percentile_cont(0.95) within group (order by extract(epoch from e.completed_at - e.started_at))
-      as seconds_p95,
-    percentile_cont(0.99) within group (order by extract(epoch from e.completed_at - e.started_at))
-      as seconds_p99
-  from howdah.executions as e
-  join howdah.agents as a on a.id = e.agent_id
-  join howdah.agent_versions as v on v.id = e.agent_version_id
-  where e.compensates_execution_id is null -- taking back is no work of the agent's
-  group by e.tenant_id, e.agent_id, a.name, v.version;
+  select u.tenant_id, u.agent_id, a.name as agent, v.version,
+    sum(u.runs)::bigint as runs,
+    sum(u.completed)::bigint as completed,
+    sum(u.failed)::bigint as failed,
+    sum(u.cancelled)::bigint as cancelled,
+    round(sum(u.completed) / nullif(sum(u.ended), 0), 4) as success_rate,
+    round(sum(u.steps) / sum(u.runs), 2) as steps_per_run,
+    sum(u.tokens_in) as tokens_in, sum(u.tokens_out) as tokens_out, sum(u.cost) as cost,
+    max(u.seconds_p50) as seconds_p50, -- of what is there, which is one row
+    max(u.seconds_p95) as seconds_p95,
+    max(u.seconds_p99) as seconds_p99
+  from (
+    select e.tenant_id, e.agent_id, e.agent_version_id,
+      count(*) as runs,
+      count(*) filter (where e.status = 'completed') as completed,
+      count(*) filter (where e.status = 'failed') as failed,
+      count(*) filter (where e.status = 'cancelled') as cancelled,
+      count(*) filter (where e.completed_at is not null) as ended,
+      sum(e.step_count - coalesce(e.forked_from_seq, 0)) as steps,
+      sum(e.tokens_in) as tokens_in, sum(e.tokens_out) as tokens_out, sum(e.cost) as cost,
+      percentile_cont(0.5) within group (order by extract(epoch from e.completed_at - e.started_at))
+        as seconds_p50,
+      percentile_cont(0.95) within group (order by extract(epoch from e.completed_at - e.started_at))
+        as seconds_p95,
+      percentile_cont(0.99) within group (order by extract(epoch from e.completed_at - e.started_at))
+        as seconds_p99
+    from howdah.executions as e
+    where e.compensates_execution_id is null -- taking back is no work of the agent's
+      and not exists (select from howdah_private.closing_months() as m where e.id >= m.first_id and e.id < m.next_id)
+    group by 1, 2, 3
+    union all
+    select k.tenant_id, k.agent_id, k.agent_version_id, k.runs, k.completed, k.failed, k.cancelled, k.runs, k.steps,
+      k.tokens_in, k.tokens_out, k.cost, null, null, null
+    from howdah.kept_usage as k
+  ) as u
+  join howdah.agents as a on a.id = u.agent_id
+  join howdah.agent_versions as v on v.id = u.agent_version_id
+  group by u.tenant_id, u.agent_id, a.name, v.version;
 comment on view howdah.agent_performance is
   'How each version of each agent does: runs, success rate (0…1), steps, tokens, cost, seconds. Without runs that take effects back.';
 comment on column howdah.agent_performance.runs is 'All of them, those that are live too.';

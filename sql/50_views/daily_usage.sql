@@ -1,24 +1,41 @@
+-- What is there, and what is kept of runs that are deleted; a month that is being dropped is counted there already.
 drop view if exists howdah.daily_usage;
 create view howdah.daily_usage with (security_invoker = true) as
-  select e.tenant_id, (e.created_at at time zone 'UTC')::date as day, e.agent_id, a.name as agent, e.workflow_id, w.name as workflow,
-    count(*) as runs,
-    count(*) filter (where e.status = 'completed') as completed,
-    count(*) filter (where e.status = 'failed') as failed,
-    round(count(*) filter (where e.status = 'completed')::numeric
-      / nullif(count(*) filter (where e.completed_at is not null), 0), 4) as success_rate,
-    sum(e.step_count - coalesce(e.forked_from_seq, 0)) as steps,
-    sum(e.tokens_in) as tokens_in, sum(e.tokens_out) as tokens_out, sum(e.cost) as cost,
-    percentile_cont(0.5) within group (order by extract(epoch from e.completed_at - e.started_at))
-      as seconds_p50,
-    percentile_cont(0.95) within group (order by extract(epoch from e.completed_at - e.started_at))
-      as seconds_p95
-  from howdah.executions as e
-  left join howdah.agents as a on a.id = e.agent_id
-  left join howdah.workflows as w on w.id = e.workflow_id
-  where e.compensates_execution_id is null -- taking back is no work of the agent's
-  group by e.tenant_id, (e.created_at at time zone 'UTC')::date, e.agent_id, a.name, e.workflow_id, w.name;
+  select u.tenant_id, u.day, u.agent_id, a.name as agent, u.workflow_id, w.name as workflow,
+    sum(u.runs)::bigint as runs,
+    sum(u.completed)::bigint as completed,
+    sum(u.failed)::bigint as failed,
+    round(sum(u.completed) / nullif(sum(u.ended), 0), 4) as success_rate,
+    sum(u.steps)::bigint as steps,
+    sum(u.tokens_in) as tokens_in, sum(u.tokens_out) as tokens_out, sum(u.cost) as cost,
+    max(u.seconds_p50) as seconds_p50, -- of what is there, which is one row
+    max(u.seconds_p95) as seconds_p95
+  from (
+    select e.tenant_id, (e.created_at at time zone 'UTC')::date as day, e.agent_id, e.workflow_id,
+      count(*) as runs,
+      count(*) filter (where e.status = 'completed') as completed,
+      count(*) filter (where e.status = 'failed') as failed,
+      count(*) filter (where e.completed_at is not null) as ended,
+      sum(e.step_count - coalesce(e.forked_from_seq, 0)) as steps,
+      sum(e.tokens_in) as tokens_in, sum(e.tokens_out) as tokens_out, sum(e.cost) as cost,
+      percentile_cont(0.5) within group (order by extract(epoch from e.completed_at - e.started_at))
+        as seconds_p50,
+      percentile_cont(0.95) within group (order by extract(epoch from e.completed_at - e.started_at))
+        as seconds_p95
+    from howdah.executions as e
+    where e.compensates_execution_id is null -- taking back is no work of the agent's
+      and not exists (select from howdah_private.closing_months() as m where e.id >= m.first_id and e.id < m.next_id)
+    group by 1, 2, 3, 4
+    union all
+    select k.tenant_id, k.day, k.agent_id, k.workflow_id, k.runs, k.completed, k.failed, k.runs, k.steps,
+      k.tokens_in, k.tokens_out, k.cost, null, null
+    from howdah.kept_usage as k
+  ) as u
+  left join howdah.agents as a on a.id = u.agent_id
+  left join howdah.workflows as w on w.id = u.workflow_id
+  group by u.tenant_id, u.day, u.agent_id, a.name, u.workflow_id, w.name;
 comment on view howdah.daily_usage is
-  'Runs, success, steps, tokens, cost and seconds per day and agent or workflow, without runs that take effects back.';
+  'Runs, success, steps, tokens, cost and seconds per day and agent or workflow, without runs that take effects back; deleted runs count.';
 comment on column howdah.daily_usage.day is 'The day in UTC on which the runs were inserted.';
 comment on column howdah.daily_usage.success_rate is 'As in agent_performance.';
 comment on column howdah.daily_usage.steps is 'Without what forks share with their originals.';

@@ -1,24 +1,39 @@
 drop view if exists howdah.model_usage;
 create view howdah.model_usage with (security_invoker = true) as
-  select s.tenant_id, s.model_id, m.name as model, m.provider,
-    count(*) filter (where s.kind = 'model') as answers,
-    count(*) filter (where s.kind = 'retry') as failed_attempts,
-    round(count(*) filter (where s.kind = 'model')::numeric
-      / nullif(count(*) filter (where s.kind in ('model', 'retry')), 0), 4) as success_rate,
-    sum(s.tokens_in) as tokens_in, sum(s.tokens_out) as tokens_out, sum(s.cost) as cost,
-    percentile_cont(0.5) within group (order by extract(epoch from s.finished_at - s.started_at))
-      filter (where s.kind = 'model') as seconds_p50,
-    percentile_cont(0.95) within group (order by extract(epoch from s.finished_at - s.started_at))
-      filter (where s.kind = 'model') as seconds_p95,
-    percentile_cont(0.99) within group (order by extract(epoch from s.finished_at - s.started_at))
-      filter (where s.kind = 'model') as seconds_p99
-  from howdah.steps as s
-  left join howdah.models as m on m.id = s.model_id
-  where s.model_id is not null and not exists ( -- copies of a fork: the original was asked
-    select from howdah.executions as f
-    where f.id = s.execution_id and f.tenant_id = s.tenant_id and f.forked_from_seq is not null and s.seq <= f.forked_from_seq
-  )
-  group by s.tenant_id, s.model_id, m.name, m.provider;
+  select u.tenant_id, u.model_id, m.name as model, m.provider,
+    sum(u.answers)::bigint as answers,
+    sum(u.failed_attempts)::bigint as failed_attempts,
+    round(sum(u.answers) / nullif(sum(u.answers + u.failed_attempts), 0), 4) as success_rate,
+    sum(u.tokens_in)::bigint as tokens_in, sum(u.tokens_out)::bigint as tokens_out, sum(u.cost) as cost,
+    max(u.seconds_p50) as seconds_p50, -- of what is there, which is one row
+    max(u.seconds_p95) as seconds_p95,
+    max(u.seconds_p99) as seconds_p99
+  from (
+    select s.tenant_id, s.model_id,
+      count(*) filter (where s.kind = 'model') as answers,
+      count(*) filter (where s.kind = 'retry') as failed_attempts,
+      sum(s.tokens_in) as tokens_in, sum(s.tokens_out) as tokens_out, sum(s.cost) as cost,
+      percentile_cont(0.5) within group (order by extract(epoch from s.finished_at - s.started_at))
+        filter (where s.kind = 'model') as seconds_p50,
+      percentile_cont(0.95) within group (order by extract(epoch from s.finished_at - s.started_at))
+        filter (where s.kind = 'model') as seconds_p95,
+      percentile_cont(0.99) within group (order by extract(epoch from s.finished_at - s.started_at))
+        filter (where s.kind = 'model') as seconds_p99
+    from howdah.steps as s
+    where s.model_id is not null and not exists ( -- copies of a fork: the original was asked
+      select from howdah.executions as f
+      where f.id = s.execution_id and f.tenant_id = s.tenant_id and f.forked_from_seq is not null and s.seq <= f.forked_from_seq
+    ) and not exists (
+      select from howdah_private.closing_months() as c where s.execution_id >= c.first_id and s.execution_id < c.next_id
+    )
+    group by s.tenant_id, s.model_id
+    union all
+    select k.tenant_id, k.model_id, case k.kind when 'model' then k.steps else 0 end,
+      case k.kind when 'retry' then k.steps else 0 end, k.tokens_in, k.tokens_out, k.cost, null, null, null
+    from howdah.kept_steps as k where k.model_id is not null
+  ) as u
+  left join howdah.models as m on m.id = u.model_id
+  group by u.tenant_id, u.model_id, m.name, m.provider;
 comment on view howdah.model_usage is 'What each model was asked, answered, failed and cost. What forks share with their originals counts once.';
 comment on column howdah.model_usage.model is 'Its name among the models; null when it has been deleted since.';
 comment on column howdah.model_usage.success_rate is 'Answers among all attempts, from 0 to 1.';

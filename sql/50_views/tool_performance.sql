@@ -1,21 +1,31 @@
 drop view if exists howdah.tool_performance;
 create view howdah.tool_performance with (security_invoker = true) as
-  select s.tenant_id, s.name as tool,
-    count(*) as calls, count(*) filter (where s.error is not null) as errors,
-    round(count(*) filter (where s.error is null)::numeric / count(*), 4) as success_rate,
-    percentile_cont(0.5) within group (order by extract(epoch from s.finished_at - s.started_at))
-      as seconds_p50,
-    percentile_cont(0.95) within group (order by extract(epoch from s.finished_at - s.started_at))
-      as seconds_p95,
-    percentile_cont(0.99) within group (order by extract(epoch from s.finished_at - s.started_at))
-      as seconds_p99
-  from howdah.steps as s
-  where s.kind = 'tool' and coalesce(s.call_id not in ('route') and s.call_id not like 'plan.%', true) -- decisions of workflows
-    and not exists ( -- copies of a fork: the original was asked
-      select from howdah.executions as f
-      where f.id = s.execution_id and f.tenant_id = s.tenant_id and f.forked_from_seq is not null and s.seq <= f.forked_from_seq
-    )
-  group by s.tenant_id, s.name;
+  select u.tenant_id, u.tool, sum(u.calls)::bigint as calls, sum(u.errors)::bigint as errors,
+    round((sum(u.calls) - sum(u.errors)) / sum(u.calls), 4) as success_rate,
+    max(u.seconds_p50) as seconds_p50, -- of what is there, which is one row
+    max(u.seconds_p95) as seconds_p95,
+    max(u.seconds_p99) as seconds_p99
+  from (
+    select s.tenant_id, s.name as tool, count(*) as calls, count(s.error) as errors,
+      percentile_cont(0.5) within group (order by extract(epoch from s.finished_at - s.started_at))
+        as seconds_p50,
+      percentile_cont(0.95) within group (order by extract(epoch from s.finished_at - s.started_at))
+        as seconds_p95,
+      percentile_cont(0.99) within group (order by extract(epoch from s.finished_at - s.started_at))
+        as seconds_p99
+    from howdah.steps as s
+    where s.kind = 'tool' and howdah_private.is_call_of_tool(s.call_id)
+      and not exists ( -- copies of a fork: the original was asked
+        select from howdah.executions as f
+        where f.id = s.execution_id and f.tenant_id = s.tenant_id and f.forked_from_seq is not null and s.seq <= f.forked_from_seq
+      ) and not exists (
+        select from howdah_private.closing_months() as c where s.execution_id >= c.first_id and s.execution_id < c.next_id
+      )
+    group by s.tenant_id, s.name
+    union all
+    select k.tenant_id, k.tool, k.steps, k.errors, null, null, null from howdah.kept_steps as k where k.tool is not null
+  ) as u
+  group by u.tenant_id, u.tool;
 comment on view howdah.tool_performance is
   'Calls, errors and seconds of each tool, without decisions of workflows. What forks share with their originals counts once.';
 comment on column howdah.tool_performance.errors is 'Calls whose result told the model of an error; attempts that were repeated count once.';

@@ -1514,6 +1514,112 @@ export interface Hooks {
   workflow_id: string | null;
 }
 
+export interface KeptSteps {
+  /**
+   * What models cost, at the prices when the step was committed.
+   */
+  cost: Numeric;
+  /**
+   * The day in UTC on which the steps began.
+   */
+  day: Timestamp;
+  /**
+   * Of these steps those with an error.
+   */
+  errors: Int8;
+  /**
+   * Its id, a uuid v7: the order of ids is that of time.
+   */
+  id: Generated<string>;
+  /**
+   * What it is.
+   */
+  kind: StepKind;
+  /**
+   * The model.
+   */
+  model_id: string | null;
+  /**
+   * How many steps, without what forks share with their originals.
+   */
+  steps: Int8;
+  /**
+   * The tenant it belongs to; nobody else sees it.
+   */
+  tenant_id: string;
+  /**
+   * Tokens that models read.
+   */
+  tokens_in: Int8;
+  /**
+   * Tokens that models wrote.
+   */
+  tokens_out: Int8;
+  /**
+   * The tool, by name.
+   */
+  tool: string | null;
+}
+
+export interface KeptUsage {
+  /**
+   * The agent.
+   */
+  agent_id: string | null;
+  /**
+   * The version the runs were pinned to; null for workflows.
+   */
+  agent_version_id: string | null;
+  /**
+   * Runs that somebody ended.
+   */
+  cancelled: Int8;
+  /**
+   * Runs that have ended with an answer.
+   */
+  completed: Int8;
+  /**
+   * What models cost, at the prices when the step was committed.
+   */
+  cost: Numeric;
+  /**
+   * The day in UTC on which the runs were inserted.
+   */
+  day: Timestamp;
+  /**
+   * Runs that have ended with an error or at a limit.
+   */
+  failed: Int8;
+  /**
+   * Its id, a uuid v7: the order of ids is that of time.
+   */
+  id: Generated<string>;
+  /**
+   * How many runs.
+   */
+  runs: Int8;
+  /**
+   * Without what forks share with their originals.
+   */
+  steps: Int8;
+  /**
+   * The tenant it belongs to; nobody else sees it.
+   */
+  tenant_id: string;
+  /**
+   * Tokens that models read.
+   */
+  tokens_in: Int8;
+  /**
+   * Tokens that models wrote.
+   */
+  tokens_out: Int8;
+  /**
+   * The workflow.
+   */
+  workflow_id: string | null;
+}
+
 export interface Mail {
   /**
    * The text.
@@ -2544,6 +2650,10 @@ export interface RetentionPolicies {
    * Its id, a uuid v7: the order of ids is that of time.
    */
   id: Generated<string>;
+  /**
+   * Runs are deleted with their whole month, up to a month later than keep_runs_days says, and at no cost however many there are. False: each on its day.
+   */
+  is_by_month: Generated<boolean>;
   /**
    * Days after the end of a run until what was said and done in it is erased; 0: at once; null: never.
    */
@@ -3697,6 +3807,8 @@ export interface DB {
   feedback_entries: FeedbackEntries;
   grants: Grants;
   hooks: Hooks;
+  kept_steps: KeptSteps;
+  kept_usage: KeptUsage;
   mail: Mail;
   mcp_prompts: McpPrompts;
   mcp_servers: McpServers;

@@ -29,6 +29,7 @@ const REVIEWED: Record<string, string> = {
   approve: 'asked()',
   bound: 'what a worker signed for this transaction',
   cancel_execution: 'controlled()',
+  closing_months: 'bounds of months, the same for all tenants',
   create_api_key: 'current_tenant(), and a user of it',
   current_tenant: 'the session itself',
   current_user_role: 'the session itself',

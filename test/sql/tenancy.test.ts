@@ -30,6 +30,8 @@ const READABLE = [
   'feedback_entries',
   'grants',
   'hooks',
+  'kept_steps',
+  'kept_usage',
   'mail',
   'mcp_prompts',
   'mcp_servers',

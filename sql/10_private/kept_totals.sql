@@ -1,0 +1,70 @@
+-- What runs used stays counted when they are deleted. Whoever deletes them adds their figures to kept_usage and kept_steps in
+-- the same transaction, and the views add these to what is there: a sum is the same before and after, at each moment.
+
+-- Runs that are about to be deleted, by a list in their order or all between two ids. Who gives a list holds these runs `for update`
+-- and the table in row exclusive mode (hold_runs), so that nobody else counts them. Those of a closed month are counted already.
+-- Planned for its values: with a list it is a look by key, without one a read of a whole month.
+create or replace function howdah_private.keep_totals(ids uuid[], first_id uuid default null, last_id uuid default null) returns void
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp set plan_cache_mode = force_custom_plan
+as $$
+declare
+  v_first_id uuid := coalesce(keep_totals.first_id, keep_totals.ids[1]);
+  v_last_id uuid := coalesce(keep_totals.last_id, keep_totals.ids[cardinality(keep_totals.ids)]);
+begin
+  insert into howdah.kept_steps as k
+    (tenant_id, day, kind, model_id, tool, steps, errors, tokens_in, tokens_out, cost)
+  select s.tenant_id, (s.started_at at time zone 'UTC')::date, s.kind, s.model_id, t.tool, count(*), count(s.error),
+    coalesce(sum(s.tokens_in), 0), coalesce(sum(s.tokens_out), 0), coalesce(sum(s.cost), 0)
+  from howdah.steps as s
+  join howdah.executions as e on e.id = s.execution_id and s.seq > coalesce(e.forked_from_seq, 0)
+  cross join lateral (select case when s.kind = 'tool' and howdah_private.is_call_of_tool(s.call_id) then s.name end) as t (tool)
+  where e.id between v_first_id and v_last_id
+    and s.execution_id between v_first_id and v_last_id
+    and (keep_totals.ids is null or (e.id = any (keep_totals.ids) and s.execution_id = any (keep_totals.ids)))
+    and (s.model_id is not null or t.tool is not null)
+    and not exists (select from howdah_private.closing_months() as m where e.id >= m.first_id and e.id < m.next_id)
+  group by 1, 2, 3, 4, 5 order by 1, 2, 3, 4, 5
+  on conflict (tenant_id, day, kind, model_id, tool) do update
+  set steps = k.steps + excluded.steps, errors = k.errors + excluded.errors, tokens_in = k.tokens_in + excluded.tokens_in,
+    tokens_out = k.tokens_out + excluded.tokens_out, cost = k.cost + excluded.cost;
+  insert into howdah.kept_usage as k
+    (tenant_id, day, agent_id, agent_version_id, workflow_id, runs, completed, failed, cancelled, steps, tokens_in, tokens_out, cost)
+  select e.tenant_id, (e.created_at at time zone 'UTC')::date, e.agent_id, e.agent_version_id, e.workflow_id, count(*),
+    count(*) filter (where e.status = 'completed'), count(*) filter (where e.status = 'failed'),
+    count(*) filter (where e.status = 'cancelled'), sum(e.step_count - coalesce(e.forked_from_seq, 0)),
+    sum(e.tokens_in), sum(e.tokens_out), sum(e.cost)
+  from howdah.executions as e
+  where e.id between v_first_id and v_last_id
+    and (keep_totals.ids is null or e.id = any (keep_totals.ids)) and e.compensates_execution_id is null
+    and not exists (select from howdah_private.closing_months() as m where e.id >= m.first_id and e.id < m.next_id)
+  group by 1, 2, 3, 4, 5 order by 1, 2, 3, 4, 5
+  on conflict (tenant_id, day, agent_id, agent_version_id, workflow_id) do update
+  set runs = k.runs + excluded.runs, completed = k.completed + excluded.completed, failed = k.failed + excluded.failed,
+    cancelled = k.cancelled + excluded.cancelled, steps = k.steps + excluded.steps,
+    tokens_in = k.tokens_in + excluded.tokens_in, tokens_out = k.tokens_out + excluded.tokens_out, cost = k.cost + excluded.cost;
+end $$;
+
+-- Of runs that are to be deleted those that are still there, held until that is done. Who closes a month waits for the lock on
+-- the table, and who comes after him sees that it is closed.
+create or replace function howdah_private.hold_runs(ids uuid[]) returns uuid[]
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  lock table howdah.executions in row exclusive mode;
+  return array(select e.id::uuid from howdah.executions as e where e.id = any (hold_runs.ids) order by e.id for update);
+end $$;
+
+-- Whether a step of kind tool is the call of one; the others are decisions of workflows.
+create or replace function howdah_private.is_call_of_tool(call_id text) returns boolean
+  language sql immutable parallel safe
+  return coalesce(call_id not in ('route') and call_id not like 'plan.%', true);
+
+-- Months that are closed and not dropped yet: what is in them is counted. Asked by views, so everybody may.
+create or replace function howdah_private.closing_months() returns table (first_id uuid, next_id uuid)
+  language sql stable parallel safe security definer rows 1
+  set search_path = pg_catalog, pg_temp
+as $$
+  select m.first_id, m.next_id from howdah_private.closed_months as m where m.dropped_at is null
+$$;
