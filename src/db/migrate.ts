@@ -95,6 +95,14 @@ export async function migrationStatus(url: string): Promise<MigrationStatus> {
   return onConnection(url, status);
 }
 
+/** The migrations of this release, in their order. */
+export function knownMigrations(): string[] {
+  return readdirSync(MIGRATIONS)
+    .filter((name) => name.endsWith('.sql'))
+    .sort()
+    .map((name) => name.replace(/\.sql$/, ''));
+}
+
 /** A newer release keeps what this one calls; the older sql/ would break what that one calls. */
 function isUpToDate({ pending, newer, sql }: MigrationStatus): boolean {
   return pending.length === 0 && (sql === 'current' || newer.length > 0);
@@ -136,10 +144,7 @@ async function onConnection<T>(url: string, work: (client: Client) => Promise<T>
 
 async function status(client: Client): Promise<MigrationStatus> {
   refuseGuest(await schemaState(client));
-  const known = readdirSync(MIGRATIONS)
-    .filter((name) => name.endsWith('.sql'))
-    .sort()
-    .map((name) => name.replace(/\.sql$/, ''));
+  const known = knownMigrations();
   const exists = await client.query(
     `select to_regclass('howdah_private.migrations') is not null as migrations,
        to_regclass('howdah_private.applied_sql') is not null as sql`,
