@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { delimiter, resolve } from 'node:path';
 import { parseEnv } from 'node:util';
 import { z } from 'zod';
 import { isHost, isLoopback, isOrigin } from './contracts/addresses.ts';
@@ -60,6 +60,10 @@ export type Config = Readonly<{
   apiKey: string | undefined;
   /** Runs in flight per worker. */
   workerConcurrency: number;
+  /** The folder of pg_dump and its like; undefined: they are looked for. */
+  pgBin: string | undefined;
+  /** The folders programs are looked for in. */
+  path: readonly string[];
 }> &
   TelemetrySettings;
 
@@ -145,6 +149,10 @@ const variables = {
     wholeNumber(1, 10_000).default(100),
     'a whole number from 1 to 10000',
   ],
+  HOWDAH_PG_BIN: [
+    z.string().optional(),
+    'the folder of pg_dump, such as /usr/lib/postgresql/18/bin',
+  ],
   ...modelVariables,
 } as const satisfies Record<string, readonly [z.ZodType, string]>;
 
@@ -200,6 +208,8 @@ export function readConfig(env: Environment): Config {
     apiUrl: values.HOWDAH_API_URL,
     apiKey: values.HOWDAH_API_KEY,
     workerConcurrency: values.HOWDAH_WORKER_CONCURRENCY,
+    pgBin: values.HOWDAH_PG_BIN && resolve(values.HOWDAH_PG_BIN),
+    path: Object.freeze((env.PATH ?? '').split(delimiter).filter((folder) => folder !== '')),
   });
 }
 

@@ -41,6 +41,8 @@ test('an empty environment gives the defaults, frozen', () => {
     metricsToken: undefined,
     tracing: undefined,
     workerConcurrency: 100,
+    pgBin: undefined,
+    path: [],
   });
   expect(Object.isFrozen(config)).toBe(true);
   expect(Object.isFrozen(config.defaultModel)).toBe(true);

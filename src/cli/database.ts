@@ -42,7 +42,8 @@ export async function withDatabase<T>(
   }
 }
 
-function noSchema(url: string): HowdahError {
+/** For a database that may be the wrong one. */
+export function noSchema(url: string): HowdahError {
   const name = decodeURIComponent(new URL(url).pathname.slice(1));
   return new HowdahError('HWNTF', `there is no Howdah in the database ${name}`, {
     hint: 'If it is the right one, give it the schema: howdah migrate up. Else check DATABASE_URL (or --database-url).',

@@ -41,6 +41,18 @@ export const commands: readonly CommandEntry[] = [
     load: () => import('./commands/db.ts'),
   },
   {
+    name: 'backup',
+    summary: 'the database in one file, while it goes on',
+    args: '[FILE]',
+    load: () => import('./commands/backup.ts'),
+  },
+  {
+    name: 'restore',
+    summary: 'a backup back into an empty database',
+    args: 'FILE',
+    load: () => import('./commands/restore.ts'),
+  },
+  {
     name: 'apply',
     summary: 'make the tenant have what files describe',
     args: 'FILE...',

@@ -40,6 +40,8 @@ const LINES: Record<string, string[]> = {
   policies: [],
   filters: ['list'],
   versions: ['support'],
+  backup: ['never.dump'],
+  restore: ['never.dump'],
   apply: ['examples/press.yaml'],
   diff: ['examples/press.yaml'],
   export: [],
@@ -53,7 +55,7 @@ const LINES: Record<string, string[]> = {
   generate: ['--executions', '1'],
 };
 /** Those that make the schema, or look whether it is there. */
-const MAKERS = ['start', 'worker', 'api', 'migrate', 'demo', 'doctor', 'generate'];
+const MAKERS = ['start', 'worker', 'api', 'migrate', 'demo', 'doctor', 'restore', 'generate'];
 
 let db: TestDatabase;
 let empty: TestDatabase;

@@ -19,6 +19,8 @@ const NONE: Record<string, string> = {
   api: 'serves until it is stopped',
   demo: 'is for people',
   mcp: 'speaks MCP on stdout',
+  backup: 'needs programs of PostgreSQL: backup.test.ts reads it where they are',
+  restore: 'needs programs of PostgreSQL: backup.test.ts reads it where they are',
   doctor: 'does: commands.test.ts reads it, which takes its time',
 };
 

@@ -1,0 +1,67 @@
+import type { Command } from 'commander';
+import { type BackupReport, backUp } from '../../db/backup/backup.ts';
+import { createPool } from '../../db/pool.ts';
+import { refuseGuest, schemaState } from '../../db/schema-state.ts';
+import { noSchema } from '../database.ts';
+import { type CliIo, printJson } from '../output.ts';
+import { interruption, PG_BIN_OPTION, placesOf } from '../pg-programs.ts';
+
+type Options = { all?: true; pgBin?: string };
+
+/** `howdah backup [FILE]`: the installation in one file, while it goes on. */
+export function register(command: Command, io: CliIo): void {
+  command
+    .argument('[file]', 'where to write it; howdah-DATABASE-TIME.dump in this folder when left out')
+    .option('--all', "every schema of the database, not only Howdah's")
+    .option(...PG_BIN_OPTION)
+    .action(async (file: string | undefined, { all, pgBin }: Options) => {
+      const { openDatabase } = await import('../../bootstrap.ts');
+      const config = await io.config();
+      const { url } = await openDatabase(config, io.err);
+      await refuseOther(url);
+      const report = await backUp({
+        ...{ url, file: file ?? nameFor(url), isWhole: all === true },
+        ...{ places: placesOf(config, pgBin), signal: interruption(io) },
+      });
+      if (io.json) return printJson(io, report);
+      io.out(report.file);
+      for (const line of told(report)) io.err(line);
+    });
+}
+
+/** The schema stays as it is: a backup is what one makes before a newer release changes it. */
+async function refuseOther(url: string): Promise<void> {
+  const pool = createPool({ url, applicationName: 'howdah-backup', max: 1 });
+  const state = await schemaState(pool).finally(() => pool.end());
+  if (!state.isThere) throw noSchema(url);
+  refuseGuest(state);
+}
+
+/** Sorted by name, they are sorted by time. */
+function nameFor(url: string): string {
+  const database = decodeURIComponent(new URL(url).pathname.slice(1)).replace(/[^\w.-]/g, '_');
+  const time = new Date().toISOString().replace(/[-:]|\.\d+/g, '');
+  return `howdah-${database}-${time}.dump`;
+}
+
+function told({ bytes, seconds, server, live_runs, left_out }: BackupReport): string[] {
+  const live = Object.entries(live_runs).map(([status, runs]) => `${runs} ${status}`);
+  const { secret_keys, watched_tables, functions, files, logins } = left_out;
+  const elsewhere = [
+    secret_keys.length > 0
+      ? `HOWDAH_SECRET_KEY (${secret_keys.join(', ')}): without it nobody opens the secrets in it. Keep it elsewhere`
+      : '',
+    files > 0 ? `${files} files of resources, in HOWDAH_HOME/resources: copy the folder` : '',
+    watched_tables.length > 0
+      ? `the watched tables ${watched_tables.join(', ')}: --all takes them along`
+      : '',
+    functions.length > 0
+      ? `the functions of tools ${functions.join(', ')}: --all takes them along`
+      : '',
+    logins.length > 0 ? `the logins ${logins.join(', ')}: pg_dumpall --roles-only has them` : '',
+  ].filter((line) => line !== '');
+  return [
+    `${(bytes / 1e6).toFixed(1)} MB in ${seconds.toFixed(1)} s, of PostgreSQL ${server}. Runs that go on after a restore: ${live.join(', ') || 'none'}.`,
+    ...elsewhere.map((line) => `Not in it: ${line}.`),
+  ];
+}

@@ -1,0 +1,60 @@
+import type { Command } from 'commander';
+import { restore } from '../../db/backup/restore.ts';
+import { knownMigrations } from '../../db/migrate.ts';
+import { createPool } from '../../db/pool.ts';
+import { exitCodes } from '../exit-codes.ts';
+import { type CliIo, paint, printJson } from '../output.ts';
+import { interruption, PG_BIN_OPTION, placesOf } from '../pg-programs.ts';
+import { type RestoreReport, settle } from '../restored.ts';
+
+type Options = { into?: string; paused?: true; pgBin?: string };
+
+/** `howdah restore FILE`: what a backup holds, into a database without a Howdah; then a look at all of it. */
+export function register(command: Command, io: CliIo): void {
+  command
+    .argument('<file>', 'what howdah backup wrote')
+    .option('--into <url>', 'the database, empty or without a Howdah; else the one of DATABASE_URL')
+    .option(
+      '--paused',
+      'for a copy beside the living first: pauses runs, switches schedules, webhooks and alert rules off',
+    )
+    .option(...PG_BIN_OPTION)
+    .action(async (file: string, { into, paused, pgBin }: Options) => {
+      const { migrateDatabase, openDatabase } = await import('../../bootstrap.ts');
+      const config = await io.config();
+      const url = into ?? (await openDatabase(config, io.err)).url;
+      const begun = performance.now();
+      const brought = await restore({
+        ...{ url, file, isPaused: paused === true, known: knownMigrations() },
+        ...{ places: placesOf(config, pgBin), signal: interruption(io) },
+      });
+      io.err('The contents are there: bringing the schema up to date, and looking at all of it.');
+      const migrated = await migrateDatabase(url);
+      const pool = createPool({ url, applicationName: 'howdah-restore', max: 2, numbers: true });
+      const settled = await settle(pool, config).finally(() => pool.end());
+      const seconds = (performance.now() - begun) / 1000;
+      report(io, { file, seconds, ...brought, migrated, paused: paused === true, ...settled });
+    });
+}
+
+function report(io: CliIo, result: RestoreReport): void {
+  if (io.json) printJson(io, result);
+  else {
+    for (const [name, count] of Object.entries(result.counts))
+      io.out(`${name.padEnd(15)} ${count}`);
+    for (const { ok, check, found, fix } of result.findings) {
+      io.out(
+        `${paint(io, ok ? 'cyan' : 'red', ok ? 'ok  ' : 'BAD ')} ${check.padEnd(11)} ${found}`,
+      );
+      if (fix) io.out(`     ${''.padEnd(11)} ${fix}`);
+    }
+    io.err(`Restored in ${result.seconds.toFixed(1)} s. ${whatNow(result)}`);
+  }
+  if (result.findings.some(({ ok }) => !ok)) io.setExitCode(exitCodes.error);
+}
+
+function whatNow({ paused }: RestoreReport): string {
+  return paused
+    ? 'Nothing in it goes on by itself: howdah resume ID lets a run go on.'
+    : 'Runs go on as soon as a worker is there. Where the first database lives on, both act: see docs/operations.md.';
+}

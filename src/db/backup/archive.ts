@@ -1,0 +1,147 @@
+import { mkdtemp, open, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import { HowdahError } from '../../contracts/errors.ts';
+import { OUR_SCHEMAS } from './backup.ts';
+import { startProgram } from './child.ts';
+import { type ClientPrograms, findPrograms, type ProgramPlaces, program } from './programs.ts';
+
+/** What a file of pg_dump says of itself. */
+export type Archive = {
+  file: string;
+  programs: ClientPrograms;
+  /** The version of the server it was made on, and its major. */
+  server: string;
+  serverMajor: number;
+  createdAt: string;
+  /** The migrations in it. */
+  migrations: string[];
+  /** Roles that own something in it, or are granted something. */
+  roles: string[];
+  /** Its table of contents as pg_restore takes it, without our schemas, which are made before. */
+  list: string;
+};
+
+const BEGINNING = 'PGDMP';
+
+/** Reads the table of contents. Throws `HWNTF` for no file, `HWINV` for one that is no backup of Howdah, `EPOSTGRES` without pg_restore. */
+export async function readArchive(
+  file: string,
+  places: ProgramPlaces,
+  targetMajor: number,
+  signal: AbortSignal,
+): Promise<Archive> {
+  await refuseOther(file);
+  // any pg_restore tells which one wrote it, and an older one says that it cannot read it
+  const any = await findPrograms(places, needOf(targetMajor));
+  const contents = await listed(any, file, signal);
+  const [, server = '', serverMajor = ''] =
+    /Dumped from database version: ((\d+)\S*)/.exec(contents) ?? [];
+  const [, writtenBy = ''] = /Dumped by pg_dump version: (\d+)/.exec(contents) ?? [];
+  const programs = await findPrograms(places, needOf(Math.max(Number(writtenBy), targetMajor)));
+  const lines = contents.split('\n');
+  if (!lines.some((line) => / SCHEMA - howdah /.test(line))) throw notOurs(file);
+  return {
+    ...{ file, programs, server, serverMajor: Number(serverMajor) },
+    createdAt: /Archive created at (.*)/.exec(contents)?.[1] ?? '',
+    migrations: await migrationsIn(programs, file, signal),
+    roles: [
+      ...new Set([...ownersIn(lines), ...(await granteesIn(programs, file, lines, signal))]),
+    ].sort(),
+    list: lines.filter((line) => !MADE_BEFORE.test(line)).join('\n'),
+  };
+}
+
+const MADE_BEFORE = new RegExp(`^\\d+; \\d+ \\d+ SCHEMA - (${OUR_SCHEMAS.join('|')}) \\S+$`);
+
+function needOf(atLeast: number) {
+  const programs = ['pg_restore', 'psql'] as const;
+  return { programs, atLeast, of: 'the newer of this file and this server' };
+}
+
+async function refuseOther(file: string): Promise<void> {
+  const beginning = Buffer.alloc(BEGINNING.length);
+  try {
+    const opened = await open(file, 'r');
+    await opened.read(beginning).finally(() => opened.close());
+  } catch (cause) {
+    const { code, message } = cause as NodeJS.ErrnoException;
+    const isAbsent = code === 'ENOENT' || code === 'ENOTDIR';
+    throw new HowdahError(
+      isAbsent ? 'HWNTF' : 'HWINV',
+      isAbsent ? `there is no file ${file}` : `${file} cannot be read: ${message}`,
+      { hint: 'Name a file that howdah backup wrote.', detail: { file }, cause },
+    );
+  }
+  if (beginning.toString('latin1') !== BEGINNING) throw notOurs(file);
+}
+
+function notOurs(file: string): HowdahError {
+  return new HowdahError('HWINV', `${file} is no backup of Howdah`, {
+    hint: 'Name a file that howdah backup wrote, or pg_dump in its custom format with the schemas howdah, howdah_private and graphile_worker.',
+    detail: { file },
+  });
+}
+
+function listed(programs: ClientPrograms, file: string, signal: AbortSignal): Promise<string> {
+  return printed(programs, ['--list', file], signal);
+}
+
+async function migrationsIn(
+  programs: ClientPrograms,
+  file: string,
+  signal: AbortSignal,
+): Promise<string[]> {
+  const only = ['--data-only', '--schema=howdah_private', '--table=migrations', '--file=-'];
+  const sql = await printed(programs, [...only, file], signal);
+  const [, rows = ''] = /^COPY .*FROM stdin;\n([\s\S]*?)^\\\.$/m.exec(sql) ?? [];
+  return rows.split('\n').flatMap((row) => row.split('\t')[1] ?? []);
+}
+
+/** The last word of an entry; pg_restore quotes nothing here, and roles with a space in their name are found by their grants alone. */
+function ownersIn(lines: readonly string[]): string[] {
+  return lines.flatMap((line) => /^\d+; \d+ \d+ .* (\S+)$/.exec(line)?.[1] ?? []);
+}
+
+/** To whom the grants in it are made: only these entries are read, which lie in the table of contents. */
+async function granteesIn(
+  programs: ClientPrograms,
+  file: string,
+  lines: readonly string[],
+  signal: AbortSignal,
+): Promise<string[]> {
+  const grants = lines.filter((line) => /^\d+; \d+ \d+ (DEFAULT )?ACL /.test(line));
+  if (grants.length === 0) return [];
+  return withList(grants.join('\n'), async (list) => {
+    const sql = await printed(programs, [`--use-list=${list}`, '--file=-', file], signal);
+    const found = sql.matchAll(
+      /^(?:GRANT|ALTER DEFAULT) .* TO (?:"((?:[^"]|"")+)"|(\S+?))(?: WITH .*)?;$/gm,
+    );
+    return [...found].map(([, quoted, plain = '']) => quoted?.replaceAll('""', '"') ?? plain);
+  }).then((names) => names.filter((name) => name !== 'PUBLIC'));
+}
+
+/** Hands a list of entries to pg_restore, which takes it as a file. */
+export async function withList<T>(list: string, work: (path: string) => Promise<T>): Promise<T> {
+  const folder = await mkdtemp(join(tmpdir(), 'howdah-'));
+  try {
+    const path = join(folder, 'contents');
+    await writeFile(path, `${list}\n`, { mode: 0o600 });
+    return await work(path);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function printed(
+  programs: ClientPrograms,
+  args: readonly string[],
+  signal: AbortSignal,
+): Promise<string> {
+  const stdio = { stdin: 'ignore', stdout: 'pipe' } as const;
+  const { child, ended } = startProgram(program(programs, 'pg_restore'), args, stdio, signal);
+  const [output] = await Promise.all([text(child.stdout as Readable), ended]);
+  return output;
+}

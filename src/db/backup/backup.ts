@@ -1,0 +1,213 @@
+import { existsSync } from 'node:fs';
+import { open, rename, rm, stat } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { HowdahError } from '../../contracts/errors.ts';
+import { type Client, createClient } from '../pool.ts';
+import { interrupted, startProgram, withPasswordFile } from './child.ts';
+import { type ClientPrograms, findPrograms, type ProgramPlaces, program } from './programs.ts';
+
+/** The schemas that hold the whole state of an installation. */
+export const OUR_SCHEMAS = ['howdah', 'howdah_private', 'graphile_worker'] as const;
+
+/** A migration holds tables for itself: the backup waits for so long, and then says so. */
+const LOCK_WAIT_MS = 60_000;
+
+export type BackupRequest = Readonly<{
+  url: string;
+  file: string;
+  /** All schemas of the database, not only ours. */
+  isWhole: boolean;
+  places: ProgramPlaces;
+  signal: AbortSignal;
+}>;
+
+/** What was written, and what of the installation is elsewhere. */
+export type BackupReport = {
+  file: string;
+  bytes: number;
+  seconds: number;
+  server: string;
+  pg_dump: string;
+  /** Null: all of the database. */
+  schemas: string[] | null;
+  /** The last migration in it. */
+  migration: string;
+  /** Runs that have not ended, by status. */
+  live_runs: Record<string, number>;
+  left_out: LeftOut;
+};
+
+/** What belongs to an installation and is not in the file. */
+export type LeftOut = {
+  /** The fingerprints of the master keys that open the secrets in it. */
+  secret_keys: string[];
+  /** Tables that are watched, and functions that are tools, in schemas that are not in it. */
+  watched_tables: string[];
+  functions: string[];
+  /** Files of resources, which lie in a folder. */
+  files: number;
+  /** Logins that are bound to tenants: the server has them, not the database. */
+  logins: string[];
+};
+
+/**
+ * Writes the database into one file by pg_dump, while everything goes on. What it holds is what the database held at one moment.
+ * It has its name only when it is whole, and nobody else may read it. Throws `HWCNF` when there is such a file, `HWDEN` for a login
+ * that row-level security keeps rows from, `EPOSTGRES` when pg_dump is missing, too old or fails.
+ */
+export async function backUp(request: BackupRequest): Promise<BackupReport> {
+  const begun = performance.now();
+  const file = resolve(request.file);
+  const client = createClient({ url: request.url, applicationName: 'howdah-backup' });
+  client.on('error', () => {});
+  await client.connect();
+  try {
+    const server = await readServer(client);
+    refuseBlind(server);
+    const programs = await findPrograms(request.places, {
+      ...{ programs: ['pg_dump'], atLeast: server.major, of: 'this server' },
+    });
+    const part = await makePart(file);
+    try {
+      const snapshot = await readSnapshot(client, request.isWhole);
+      await dump(request, programs, part, snapshot);
+      const { size } = await stat(part);
+      refuseTaken(file);
+      await rename(part, file);
+      await keepName(file);
+      return {
+        ...{ file, bytes: size, seconds: (performance.now() - begun) / 1000 },
+        ...{ server: server.version, pg_dump: programs.version },
+        ...{ schemas: request.isWhole ? null : snapshot.schemas, migration: snapshot.migration },
+        ...{ live_runs: snapshot.live_runs, left_out: snapshot.left_out },
+      };
+    } finally {
+      await rm(part, { force: true });
+    }
+  } finally {
+    await client.end().catch(() => {});
+  }
+}
+
+type Server = { version: string; major: number; login: string; passes: boolean };
+
+async function readServer(client: Client): Promise<Server> {
+  const { rows } = await client.query<Server>(
+    `select current_setting('server_version') as version, current_setting('server_version_num')::int / 10000 as major,
+       r.rolname as login, r.rolsuper or r.rolbypassrls as passes
+     from pg_catalog.pg_roles as r where r.rolname = current_user`,
+  );
+  return rows[0] as Server;
+}
+
+/** pg_dump reads months of a table one by one, on which no policy lets even their owner see a row: it would refuse, or miss them. */
+function refuseBlind({ login, passes }: Server): void {
+  if (passes) return;
+  throw new HowdahError(
+    'HWDEN',
+    `the login ${login} cannot back up: row-level security keeps rows from it`,
+    {
+      hint: 'Use a superuser, or a member of howdah_owner whom a superuser has given BYPASSRLS (for backups alone: leave it out of DATABASE_URL of what runs).',
+      detail: { login },
+    },
+  );
+}
+
+function refuseTaken(file: string): void {
+  if (!existsSync(file)) return;
+  throw new HowdahError('HWCNF', `there is a file ${file} already, and a backup replaces none`, {
+    hint: 'Name another one, or move that away.',
+    detail: { file },
+  });
+}
+
+/** Beside its later name, so that it can take it. Ours alone from its first byte on: it holds what people said. */
+async function makePart(file: string): Promise<string> {
+  refuseTaken(file);
+  const part = `${file}.${process.pid}.part`;
+  await open(part, 'wx', 0o600)
+    .then((made) => made.close())
+    .catch((cause: NodeJS.ErrnoException) => {
+      const reason =
+        cause.code === 'ENOENT' ? `there is no folder ${dirname(file)}` : cause.message;
+      throw new HowdahError('EUSAGE', `${file} cannot be written: ${reason}`, {
+        hint: 'Name a file in a folder that is there and may be written to.',
+        detail: { file, code: cause.code ?? null },
+        cause,
+      });
+    });
+  return part;
+}
+
+type Snapshot = Pick<BackupReport, 'migration' | 'live_runs' | 'left_out'> & {
+  id: string;
+  schemas: string[];
+};
+
+/** Begins the transaction whose snapshot pg_dump takes, so that what is told of the file is what stands in it. */
+async function readSnapshot(client: Client, isWhole: boolean): Promise<Snapshot> {
+  await client.query('begin isolation level repeatable read read only');
+  const { rows } = await client.query<Omit<Snapshot, 'schemas'> & { own: string[] }>(SNAPSHOT, [
+    isWhole,
+    OUR_SCHEMAS,
+  ]);
+  const { own, ...snapshot } = rows[0] as (typeof rows)[0];
+  return { ...snapshot, schemas: [...OUR_SCHEMAS, ...own] };
+}
+
+/** Schemas of functions that agent systems brought along are ours too. */
+const SNAPSHOT = `
+  with own as (
+    select distinct s.name::text as name from howdah.agent_systems as s
+    join pg_catalog.pg_namespace as n on n.nspname = s.name where s.functions <> '{}'
+  ),
+  known as (select o.name from own as o union all select unnest($2::text[]))
+  select pg_export_snapshot() as id,
+    array(select o.name from own as o order by 1) as own,
+    (select m.name from howdah_private.migrations as m order by m.id desc limit 1) as migration,
+    (select coalesce(jsonb_object_agg(l.status, l.runs), '{}') from (
+      select e.status, count(*) as runs from howdah.executions as e
+      where e.status in ('queued', 'running', 'waiting', 'paused') group by e.status) as l) as live_runs,
+    jsonb_build_object(
+      'secret_keys', array(select distinct k.wrapped_by from howdah_private.data_keys as k order by 1),
+      'watched_tables', array(
+        select distinct w.table_name from howdah.table_triggers as w
+        where not $1 and not exists (select from known as k where starts_with(w.table_name, quote_ident(k.name) || '.'))
+        order by 1),
+      'functions', array(
+        select distinct t.configuration ->> 'signature' from howdah.tools as t
+        where t.kind = 'sql' and not $1 and t.configuration ->> 'schema' not in (select k.name from known as k)
+        order by 1),
+      'files', (select count(*) from howdah.resources as r where r.storage_path is not null),
+      'logins', array(select l.login::text from howdah_private.login_tenants as l order by 1)
+    ) as left_out`;
+
+async function dump(
+  { url, isWhole, signal }: BackupRequest,
+  programs: ClientPrograms,
+  part: string,
+  { id, schemas }: Snapshot,
+): Promise<void> {
+  const only = schemas.map((name) => `--schema="${name.replaceAll('"', '""')}"`);
+  await withPasswordFile(url, async (address) => {
+    const { ended } = startProgram(
+      program(programs, 'pg_dump'),
+      [
+        ...['--format=custom', '--no-password', `--lock-wait-timeout=${LOCK_WAIT_MS}`],
+        ...[`--snapshot=${id}`, ...(isWhole ? [] : only), `--file=${part}`, `--dbname=${address}`],
+      ],
+      { stdin: 'ignore', stdout: 'ignore' },
+      signal,
+    );
+    await ended.catch((error: unknown) => {
+      throw signal.aborted ? interrupted() : error;
+    });
+  });
+}
+
+/** pg_dump has put the bytes on the disk; the name is in the folder. */
+async function keepName(file: string): Promise<void> {
+  if (process.platform === 'win32') return; // where folders cannot be opened
+  const folder = await open(dirname(file), 'r');
+  await folder.sync().finally(() => folder.close());
+}

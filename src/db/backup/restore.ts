@@ -1,0 +1,153 @@
+import type { Readable, Writable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { HowdahError } from '../../contracts/errors.ts';
+import { type Client, createClient } from '../pool.ts';
+import { OUR_ROLES } from '../strangers.ts';
+import { type Archive, readArchive, withList } from './archive.ts';
+import { OUR_SCHEMAS } from './backup.ts';
+import { interrupted, type Running, startProgram, withPasswordFile } from './child.ts';
+import { type ProgramPlaces, program } from './programs.ts';
+import { AFTER_CONTENTS, beforeContents, PAUSED } from './restore-sql.ts';
+
+export type RestoreRequest = Readonly<{
+  url: string;
+  file: string;
+  /** Nothing in it goes on by itself: for a copy beside the living first. */
+  isPaused: boolean;
+  places: ProgramPlaces;
+  /** The migrations this build knows. */
+  known: readonly string[];
+  signal: AbortSignal;
+}>;
+
+/** What was brought back. */
+export type Restored = Pick<Archive, 'server' | 'createdAt'> & { pg_restore: string };
+
+/**
+ * Brings a backup back in one transaction: a file that is cut off, or a process that is killed, leaves nothing. The schema is the one
+ * of the backup; bringing it up to date is the caller's. Throws `HWCNF` for a database that has a Howdah, for a newer
+ * schema and for roles that are not there, besides what reading the file throws.
+ */
+export async function restore(request: RestoreRequest): Promise<Restored> {
+  const target = await onConnection(request.url, async (client) => {
+    await refuseTaken(client);
+    const { rows } = await client.query<{ major: number }>(
+      `select current_setting('server_version_num')::int / 10000 as major`,
+    );
+    return rows[0] as { major: number };
+  });
+  const archive = await readArchive(request.file, request.places, target.major, request.signal);
+  refuseNewer(archive, target.major, request.known);
+  await onConnection(request.url, (client) => refuseMissingRoles(client, archive.roles));
+  await pour(request, archive);
+  const { server, createdAt, programs } = archive;
+  return { server, createdAt, pg_restore: programs.version };
+}
+
+async function onConnection<T>(url: string, work: (client: Client) => Promise<T>): Promise<T> {
+  const client = createClient({ url, applicationName: 'howdah-restore' });
+  client.on('error', () => {});
+  await client.connect();
+  return work(client).finally(() => client.end().catch(() => {}));
+}
+
+async function refuseTaken(client: Client): Promise<void> {
+  const { rows } = await client.query<{ database: string; schemas: string[] }>(
+    `select current_database() as database, array(
+       select n.nspname::text from pg_catalog.pg_namespace as n where n.nspname = any ($1) order by 1) as schemas`,
+    [OUR_SCHEMAS],
+  );
+  const [{ database, schemas } = { database: '', schemas: [] }] = rows;
+  if (schemas.length === 0) return;
+  const what =
+    schemas.length === 1 ? `the schema ${schemas[0]}` : `the schemas ${schemas.join(', ')}`;
+  throw new HowdahError(
+    'HWCNF',
+    `the database ${database} has ${what} already, and a restore replaces nothing`,
+    {
+      hint: `Restore into an empty database: createdb NAME, and --into with its URL. When ${database} may lose what it holds: howdah migrate down --all`,
+      detail: { database, schemas },
+    },
+  );
+}
+
+function refuseNewer(archive: Archive, targetMajor: number, known: readonly string[]): void {
+  if (archive.serverMajor > targetMajor) {
+    throw new HowdahError(
+      'HWCNF',
+      `the backup is of PostgreSQL ${archive.server}, and this server is ${targetMajor}`,
+      { hint: `Restore it into a server of PostgreSQL ${archive.serverMajor} or newer.` },
+    );
+  }
+  const newer = archive.migrations.filter((name) => !known.includes(name));
+  if (newer.length === 0) return;
+  throw new HowdahError('HWCNF', 'the schema in the backup is newer than this program', {
+    hint: `Use the release that made it, or a newer one; this one does not know ${newer.join(', ')}.`,
+    detail: { newer },
+  });
+}
+
+async function refuseMissingRoles(client: Client, roles: readonly string[]): Promise<void> {
+  const { rows } = await client.query<{ name: string }>(
+    `select r.name from unnest($1::text[]) as r (name)
+     where r.name !~ $2 and not exists (select from pg_catalog.pg_roles as p where p.rolname = r.name)`,
+    [roles, OUR_ROLES],
+  );
+  if (rows.length === 0) return;
+  const names = rows.map(({ name }) => name);
+  throw new HowdahError(
+    'HWCNF',
+    `the backup names roles that this server does not have: ${names.join(', ')}`,
+    {
+      hint: `They own something in it, or are granted something. Make them (createuser --no-login NAME, or with their passwords as they were) and restore again.`,
+      detail: { roles: names },
+    },
+  );
+}
+
+/** pg_restore writes SQL, psql reads it; the commit is ours, and is said when pg_restore has come to its end. */
+async function pour({ url, isPaused, signal }: RestoreRequest, archive: Archive): Promise<void> {
+  const { programs, file, list } = archive;
+  await withPasswordFile(url, (address) =>
+    withList(list, async (contents) => {
+      const ending = new AbortController();
+      const either = AbortSignal.any([signal, ending.signal]);
+      const psql = startProgram(
+        program(programs, 'psql'),
+        ['-X', '-q', '-w', '-v', 'ON_ERROR_STOP=1', '-f', '-', '-d', address],
+        { stdin: 'pipe', stdout: 'ignore' },
+        either,
+      );
+      const reading = startProgram(
+        program(programs, 'pg_restore'),
+        [`--use-list=${contents}`, '--file=-', file],
+        { stdin: 'ignore', stdout: 'pipe' },
+        either,
+      );
+      const sink = psql.child.stdin as Writable;
+      sink.on('error', () => {}); // psql has ended, and says why
+      try {
+        sink.write(beforeContents());
+        await Promise.race([
+          pipeline(reading.child.stdout as Readable, sink, { end: false }),
+          psql.ended.then(() => Promise.reject(new Error('psql ended before its time'))),
+        ]);
+        await reading.ended;
+        sink.end(`${AFTER_CONTENTS}${isPaused ? PAUSED : ''}commit;\n`);
+        await psql.ended;
+      } catch (error) {
+        ending.abort();
+        const [fault] = await faults([psql, reading]);
+        throw signal.aborted ? interrupted() : (fault ?? error);
+      }
+    }),
+  );
+}
+
+/** What the programs themselves say of their end, but for those that were stopped. */
+async function faults(running: readonly Running[]): Promise<unknown[]> {
+  const ends = await Promise.allSettled(running.map(({ ended }) => ended));
+  return ends.flatMap((end) =>
+    end.status === 'rejected' && end.reason.code !== 'EINTERRUPTED' ? [end.reason] : [],
+  );
+}
