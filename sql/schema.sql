@@ -2458,14 +2458,15 @@ AS $function$
       }'
       when 'custom' then '{
         "function": {"type": "string", "minLength": 1, "description": "The name the function was registered under in code."},
-        "request_params": {"type": "object", "description": "Given to the function."}
+        "request_params": {"type": "object", "description": "Given to the function."},
+        "tool": {"type": "string", "minLength": 1, "description": "Instead of a function: a tool of the agent, called without any model."}
       }'
       else '{}'
     end
   ) || case engine_schema.engine
     when 'http' then '{"required": ["url"]}'::jsonb
     when 'openai' then '{"required": ["base_url", "model"]}'
-    when 'custom' then '{"required": ["function"]}'
+    when 'custom' then '{"oneOf": [{"required": ["function"]}, {"required": ["tool"], "not": {"anyOf": [{"required": ["function"]}, {"required": ["request_params"]}]}}]}'
     else '{}'
   end
 $function$
@@ -4235,7 +4236,8 @@ AS $function$
             'compensation', howdah_private.tool_definition(c, '{}', null)) end
         order by (g.tool).name)
       from given as g
-      join agent as a on a.engine = 'builtin' -- whoever else answers has tools of its own
+      join agent as a on a.engine = 'builtin' -- whoever else answers has tools of its own, but for who is one
+        or a.engine = 'custom' and a.engine_configuration ->> 'tool' = (g.tool).name
       left join howdah.tools as c on c.id = (g.tool).compensation_tool_id and c.is_active
     ), '[]')
   ) || howdah_private.pinned_skills(a.id) || case a.engine when 'builtin' then howdah_private.pinned_servers(a.id) else '{}' end
@@ -8456,8 +8458,8 @@ AS $function$
       select am.model_id from howdah.agent_models as am
       where am.agent_id = a.id and am.purpose = 'llm' order by am.position limit 1
     ),
-    'name', a.engine, 'provider', 'engine:' || a.engine,
-    'model', coalesce(c ->> 'model', c ->> 'function', ''), 'base_url', coalesce(c ->> 'base_url', c ->> 'url'),
+    'name', a.engine, 'provider', 'engine:' || case when c ? 'tool' then 'tool' else a.engine::text end,
+    'model', coalesce(c ->> 'model', c ->> 'function', c ->> 'tool', ''), 'base_url', coalesce(c ->> 'base_url', c ->> 'url'),
     'context_tokens', null,
     'request_params', case when a.engine = 'http' then jsonb_strip_nulls(jsonb_build_object('headers', c -> 'headers'))
       else coalesce(c -> 'request_params', '{}') end
@@ -12865,23 +12867,24 @@ end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.offered_tools(tool text DEFAULT NULL::text, after text DEFAULT NULL::text, at_most integer DEFAULT 1000)
- RETURNS TABLE(tool text, kind text, id uuid, name text, description text, parameters jsonb)
+ RETURNS TABLE(tool text, kind text, id uuid, name text, description text, parameters jsonb, calls text)
  LANGUAGE sql
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   with seen as (
-    select 'agent' as kind, a.id, a.name, a.description, a.is_active, a.prompt_id, a.prompt_values
+    select 'agent' as kind, a.id, a.name, a.description, a.is_active, a.prompt_id, a.prompt_values,
+      a.engine_configuration ->> 'tool' as calls
     from howdah.agents as a
     where a.tenant_id = (select howdah.current_tenant()) and a.deleted_at is null
       and a.id <> all ((select howdah_private.hidden_agents())::uuid[])
     union all
-    select 'workflow', w.id, w.name, w.description, w.is_active, null, null
+    select 'workflow', w.id, w.name, w.description, w.is_active, null, null, null
     from howdah.workflows as w
     where w.tenant_id = (select howdah.current_tenant()) and w.deleted_at is null
       and w.id <> all ((select howdah_private.hidden_agents())::uuid[])
     union all
-    select 'builtin', null, 'answer_question', null, false, null, null
+    select 'builtin', null, 'answer_question', null, false, null, null, null
   ),
   written as (
     select s.*, left(regexp_replace(s.name, '[^A-Za-z0-9_-]', '_', 'g'), 64) as wire from seen as s
@@ -12899,10 +12902,15 @@ AS $function$
     order by tool collate "C"
     offset 0
   )
-  select c.tool, c.kind, c.id, c.name, c.description, howdah_private.run_parameters(
-    (select p.variables from howdah.prompts as p where p.id = c.prompt_id), c.prompt_values)
+  select c.tool, c.kind, c.id, c.name, coalesce(nullif(c.description, ''), t.description), coalesce(t.parameters,
+    howdah_private.run_parameters((select p.variables from howdah.prompts as p where p.id = c.prompt_id), c.prompt_values)), t.name
   from called as c
-  where c.is_active and (select howdah_private.may('executions', 'run'))
+  left join lateral (
+    select t.name, t.description, t.parameters
+    from howdah.agent_tools as g join howdah.tools as t on t.id = g.tool_id
+    where g.agent_id = c.id and t.name = c.calls and howdah_private.is_offered(t)
+  ) as t on true
+  where c.is_active and (c.calls is null or t.name is not null) and (select howdah_private.may('executions', 'run'))
     and (offered_tools.tool is null or c.tool = offered_tools.tool)
     and (offered_tools.after is null or c.tool > offered_tools.after collate "C")
     and ((select howdah_private.is_trusted()) or howdah_private.agent_permission(c.id) >= 'run')

@@ -6,6 +6,7 @@ import {
 import { HowdahError } from '../contracts/errors.ts';
 import type { JsonObject } from '../contracts/json.ts';
 import { releaseVersion } from '../package-root.ts';
+import { abilitiesOf } from './asking.ts';
 import { type Asking, type CallContext, callTool } from './calls.ts';
 import { completed } from './completions.ts';
 import { filledPrompt, promptList } from './prompts.ts';
@@ -28,16 +29,8 @@ export type ServerDoor = Omit<CallContext, 'asking' | 'metadata' | 'logLevel'> &
 const INSTRUCTIONS =
   'Each tool is an agent or a workflow of this server: say what you want in `message`, its answer is the result. Runs are resources, howdah://executions/{id}. A result may say that a run waits for a person: ask him, then call answer_question.';
 
-/** What an elicitation needs of a client: an empty capability stands for forms. */
-export function takesForms(
-  capabilities: { elicitation?: object | undefined } | undefined,
-): boolean {
-  const elicitation = capabilities?.elicitation;
-  return elicitation !== undefined && (!('url' in elicitation) || 'form' in elicitation);
-}
-
 /** What the client says of itself in the request, as the newer revision has it. */
-function claimedIn({ mcpReq }: ServerContext): { elicitation?: object } | undefined {
+function claimedIn({ mcpReq }: ServerContext): Parameters<typeof abilitiesOf>[0] {
   const envelope = mcpReq.envelope as Readonly<Record<string, object>> | undefined;
   return envelope?.[CLIENT_CAPABILITIES_META_KEY];
 }
@@ -58,10 +51,11 @@ export function createMcpServer(door: ServerDoor): Server {
       instructions: INSTRUCTIONS,
     },
   );
-  const asking = (ctx: ServerContext): Asking =>
-    takesForms(claimedIn(ctx) ?? server.getClientCapabilities())
-      ? { by: 'result' }
-      : (door.asking?.(ctx) ?? { by: 'nobody' });
+  const asking = (ctx: ServerContext): Asking => {
+    const can = abilitiesOf(claimedIn(ctx) ?? server.getClientCapabilities());
+    const isAble = can.forms || can.samples;
+    return (isAble ? undefined : door.asking?.(ctx)) ?? { by: 'result', can };
+  };
   server.setRequestHandler('tools/list', ({ params }) =>
     refusing(caller, () => listTools(caller, params?.cursor)),
   );

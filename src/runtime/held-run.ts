@@ -3,6 +3,7 @@ import type { AgentDefinition } from '../contracts/definition.ts';
 import type { Json } from '../contracts/json.ts';
 import type { RunObserver } from '../contracts/run-observer.ts';
 import type { RunContext, StepRecord, Transition } from '../contracts/step.ts';
+import type { ToolNote } from '../contracts/tool-talk.ts';
 import type { Outlet } from '../db/output-filters.ts';
 import type { Commit } from '../db/runs.ts';
 import { isConnectionLoss } from '../db/sqlstate.ts';
@@ -135,6 +136,17 @@ export class HeldRun {
     }
     const seq = this.#after + 1;
     return (text) => this.#options.stream({ execution_id: this.id, seq, attempt, text });
+  }
+
+  /** Tells whoever follows it what a tool says while it works. What filters of its tenant would have to look at is not told. */
+  tell(note: ToolNote): void {
+    const { claimed, tell } = this.#options;
+    if (!claimed.is_filtered) {
+      tell(note);
+    } else if (note.type === 'progress') {
+      const { message: _, ...numbers } = note;
+      tell(numbers);
+    }
   }
 
   /** Call before running code in this process that might kill it; durable for a suspect, free for all others. */
