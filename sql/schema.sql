@@ -964,6 +964,7 @@ create table howdah.resources (
   session_id uuid,
   created_by text not null,
   created_at timestamp with time zone default now() not null,
+  uri text,
   constraint resources_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint resources_pkey PRIMARY KEY (id),
   constraint resources_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
@@ -975,11 +976,13 @@ create table howdah.resources (
   constraint sha256_is_hex CHECK ((sha256 ~ '^[0-9a-f]{64}$'::text)),
   constraint size_is_not_negative CHECK ((size >= 0)),
   constraint storage_path_is_relative CHECK (((char_length(storage_path) <= 1000) AND (storage_path ~ '^[^/\\[:cntrl:]][^\\[:cntrl:]]*$'::text) AND (storage_path !~ '(^|/)\.{1,2}(/|$)'::text))),
-  constraint type_is_a_mime_type CHECK (((char_length(type) <= 200) AND (type ~ '^[a-z0-9][a-z0-9.+-]*/[a-z0-9][a-z0-9.+-]*(;[ -~]*)?$'::text)))
+  constraint type_is_a_mime_type CHECK (((char_length(type) <= 200) AND (type ~ '^[a-z0-9][a-z0-9.+-]*/[a-z0-9][a-z0-9.+-]*(;[ -~]*)?$'::text))),
+  constraint uri_is_an_address_of_its_own CHECK (((length(uri) <= 2000) AND (uri ~ '^[a-z][a-z0-9+.-]*:[^[:space:][:cntrl:]]+$'::text) AND (uri !~ '^howdah:'::text)))
 );
 alter table howdah.resources enable row level security, force row level security;
 CREATE INDEX resources_execution_id_idx ON howdah.resources USING btree (tenant_id, execution_id) WHERE (execution_id IS NOT NULL);
 CREATE INDEX resources_session_id_idx ON howdah.resources USING btree (tenant_id, session_id) WHERE (session_id IS NOT NULL);
+CREATE INDEX resources_uri_idx ON howdah.resources USING btree (tenant_id, uri, id) WHERE (uri IS NOT NULL);
 
 create table howdah.retention_policies (
   id uuid default howdah.uuid_v7() not null,
@@ -18727,6 +18730,16 @@ RETURN "left"(((what || '__'::text) || regexp_replace(name, '[^A-Za-z0-9_-]'::te
 
 CREATE OR REPLACE FUNCTION howdah_private.subscribe_mcp(session text, execution_id uuid, mark text)
  RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select howdah_private.subscribe_mcp_to(subscribe_mcp.session, subscribe_mcp.execution_id::text, subscribe_mcp.mark)
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.subscribe_mcp_to(session text, resource text, mark text)
+ RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -18734,11 +18747,11 @@ AS $function$
 begin
   delete from howdah_private.mcp_sessions as s where s.expires_at < now();
   insert into howdah_private.mcp_sessions as s (tenant_id, session, subscriptions, expires_at)
-  values (howdah.current_tenant(), subscribe_mcp.session,
-    jsonb_build_object(subscribe_mcp.execution_id, subscribe_mcp.mark), now() + interval '1 day')
+  values (howdah.current_tenant(), subscribe_mcp_to.session,
+    jsonb_build_object(subscribe_mcp_to.resource, subscribe_mcp_to.mark), now() + interval '1 day')
   on conflict on constraint mcp_sessions_pkey do update
   set subscriptions = s.subscriptions || excluded.subscriptions, expires_at = excluded.expires_at
-  where (select count(*) from jsonb_object_keys(s.subscriptions)) < 100 or s.subscriptions ? subscribe_mcp.execution_id::text;
+  where (select count(*) from jsonb_object_keys(s.subscriptions)) < 100 or s.subscriptions ? subscribe_mcp_to.resource;
   if not found then
     raise exception using errcode = 'HWINV', message = 'a session is told of at most 100 resources',
       detail = jsonb_build_object('field', 'uri')::text, hint = 'Unsubscribe from those whose runs have ended.';
@@ -22379,6 +22392,7 @@ begin
     when not (size >= 0) then array['size_is_not_negative', null]
     when not ((char_length(storage_path) <= 1000) AND (storage_path ~ '^[^/\\[:cntrl:]][^\\[:cntrl:]]*$'::text) AND (storage_path !~ '(^|/)\.{1,2}(/|$)'::text)) then array['storage_path_is_relative', null]
     when not ((char_length(type) <= 200) AND (type ~ '^[a-z0-9][a-z0-9.+-]*/[a-z0-9][a-z0-9.+-]*(;[ -~]*)?$'::text)) then array['type_is_a_mime_type', null]
+    when not ((length(uri) <= 2000) AND (uri ~ '^[a-z][a-z0-9+.-]*:[^[:space:][:cntrl:]]+$'::text) AND (uri !~ '^howdah:'::text)) then array['uri_is_an_address_of_its_own', null]
   end into v_refused from (select new.*) as n;
   if v_refused is not null then
     perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
@@ -24105,9 +24119,19 @@ CREATE OR REPLACE FUNCTION howdah_private.unsubscribe_mcp(session text, executio
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
+  select howdah_private.unsubscribe_mcp_from(unsubscribe_mcp.session, unsubscribe_mcp.execution_id::text)
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.unsubscribe_mcp_from(session text, resource text)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
   update howdah_private.mcp_sessions as s
-  set subscriptions = s.subscriptions - unsubscribe_mcp.execution_id::text
-  where s.tenant_id = howdah.current_tenant() and s.session = unsubscribe_mcp.session
+  set subscriptions = s.subscriptions - unsubscribe_mcp_from.resource
+  where s.tenant_id = howdah.current_tenant() and s.session = unsubscribe_mcp_from.session
 $function$
 ;
 
@@ -26164,7 +26188,7 @@ CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF scope, subject_id,
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.resources FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('resources', 'run');
 
-CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF metadata ON howdah.resources FOR EACH ROW WHEN (((pg_column_size(new.metadata) > 1000) AND (octet_length((to_jsonb(new.metadata))::text) > 1048576))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('metadata', '1048576', 'bytes');
+CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF metadata, uri ON howdah.resources FOR EACH ROW WHEN ((((pg_column_size(new.metadata) > 1000) AND (octet_length((to_jsonb(new.metadata))::text) > 1048576)) OR (octet_length(new.uri) > 1048576))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('metadata', '1048576', 'bytes', 'uri', '1048576', 'bytes');
 
 CREATE TRIGGER _100_sign BEFORE INSERT ON howdah.resources FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_resources__sign();
 
@@ -26180,7 +26204,7 @@ CREATE TRIGGER _300_refuse_keys BEFORE INSERT OR UPDATE OF metadata ON howdah.re
 
 CREATE TRIGGER _600_count_storage AFTER INSERT OR DELETE ON howdah.resources FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_resources__count_storage();
 
-CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF name, type, storage_path, bytes, size, sha256, metadata, created_by ON howdah.resources FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_resources__refuse_invalid();
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF name, type, storage_path, bytes, size, sha256, metadata, created_by, uri ON howdah.resources FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_resources__refuse_invalid();
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.retention_policies FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('retention_policies', 'manage');
 
@@ -28134,6 +28158,8 @@ grant insert on column howdah.resources.sha256 to howdah_app;
 
 grant insert on column howdah.resources.type to howdah_app;
 
+grant insert, update on column howdah.resources.uri to howdah_app;
+
 grant insert, update on column howdah.retention_policies.keep_contents_days to howdah_app;
 
 grant insert, update on column howdah.retention_policies.keep_runs_days to howdah_app;
@@ -30022,6 +30048,8 @@ grant execute on function howdah_private.sub_run_tool_name(text,text) to howdah_
 
 grant execute on function howdah_private.subscribe_mcp(text,uuid,text) to howdah_app;
 
+grant execute on function howdah_private.subscribe_mcp_to(text,text,text) to howdah_app;
+
 grant execute on function howdah_private.sync_custom_tools(jsonb) to howdah_worker;
 
 grant execute on function howdah_private.sync_default_model(text,text) to howdah_worker;
@@ -30369,6 +30397,8 @@ grant execute on function howdah_private.type_schema(oid) to howdah_engine;
 grant execute on function howdah_private.unread_mail(howdah.executions,uuid) to howdah_engine;
 
 grant execute on function howdah_private.unsubscribe_mcp(text,uuid) to howdah_app;
+
+grant execute on function howdah_private.unsubscribe_mcp_from(text,text) to howdah_app;
 
 grant execute on function howdah_private.unsupported_keyword_at(jsonb,jsonb,text) to howdah_engine;
 
@@ -32070,6 +32100,8 @@ comment on column howdah.resources.storage_path is 'Of a file of the workers, be
 comment on column howdah.resources.tenant_id is 'The tenant it belongs to; nobody else sees it.';
 
 comment on column howdah.resources.type is 'Its MIME type, such as image/png.';
+
+comment on column howdah.resources.uri is 'The address MCP clients read it by, such as docs://handbook; of rows that share one the newest counts. With {name} in it, and {{name}} in a text, a template.';
 
 comment on column howdah.retention_policies.contents_reached_at is 'Runs that ended before it have no contents any more; what is older is not looked at again.';
 

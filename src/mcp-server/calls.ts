@@ -27,8 +27,7 @@ import { UUID } from './uris.ts';
 /** How a person or a model is asked by the client. What it cannot be asked the result tells, and that the run waits. */
 export type Asking = {
   can: Abilities;
-} & /** The result asks, and the call comes again with the answers. */
-(
+} /** The result asks, and the call comes again with the answers. */ & (
   | { by: 'result' }
   /** A request of ours asks; what came of it is heard as an event of the run, or seen by the run going on. */
   | { by: 'request'; ask(question: Question, fault: string | null): Promise<void> }

@@ -6,15 +6,15 @@ import {
 import { HowdahError } from '../contracts/errors.ts';
 import type { JsonObject } from '../contracts/json.ts';
 import { releaseVersion } from '../package-root.ts';
+import { listTemplates } from './addressed.ts';
 import { abilitiesOf } from './asking.ts';
 import { type Asking, type CallContext, callTool } from './calls.ts';
 import { completed } from './completions.ts';
 import { filledPrompt, promptList } from './prompts.ts';
 import { refusing } from './refusals.ts';
-import { listRuns, readRun } from './resources.ts';
+import { listResources, readResource } from './resources.ts';
 import type { ToldSession } from './told-session.ts';
 import { listTools } from './tools.ts';
-import { EXECUTION_TEMPLATE } from './uris.ts';
 
 /** What differs from one transport to the other. */
 export type ServerDoor = Omit<CallContext, 'asking' | 'metadata' | 'logLevel'> & {
@@ -35,7 +35,7 @@ function claimedIn({ mcpReq }: ServerContext): Parameters<typeof abilitiesOf>[0]
   return envelope?.[CLIENT_CAPABILITIES_META_KEY];
 }
 
-/** Agents and workflows as tools, runs as resources, prompts as prompts: as the caller may use and see them now, and nothing kept between requests. */
+/** Agents and workflows as tools, files and runs as resources, prompts as prompts: as the caller may use and see them now, and nothing kept between requests. */
 export function createMcpServer(door: ServerDoor): Server {
   const { caller } = door;
   const server = new Server(
@@ -72,20 +72,13 @@ export function createMcpServer(door: ServerDoor): Server {
     ),
   );
   server.setRequestHandler('resources/list', ({ params }) =>
-    refusing(caller, () => listRuns(caller, params?.cursor)),
+    refusing(caller, () => listResources(caller, params?.cursor)),
   );
-  server.setRequestHandler('resources/templates/list', () => ({
-    resourceTemplates: [
-      {
-        uriTemplate: EXECUTION_TEMPLATE,
-        name: 'execution',
-        description: 'A run: what it was asked, what it answered, its steps.',
-        mimeType: 'application/json',
-      },
-    ],
-  }));
+  server.setRequestHandler('resources/templates/list', ({ params }) =>
+    refusing(caller, () => listTemplates(caller, params?.cursor)),
+  );
   server.setRequestHandler('resources/read', ({ params }) =>
-    refusing(caller, () => readRun(caller, params.uri)),
+    refusing(caller, () => readResource(caller, params.uri)),
   );
   server.setRequestHandler('prompts/list', ({ params }) =>
     refusing(caller, () => promptList(caller, params?.cursor)),

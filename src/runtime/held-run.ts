@@ -3,7 +3,6 @@ import type { AgentDefinition } from '../contracts/definition.ts';
 import type { Json } from '../contracts/json.ts';
 import type { RunObserver } from '../contracts/run-observer.ts';
 import type { RunContext, StepRecord, Transition } from '../contracts/step.ts';
-import type { ToolNote } from '../contracts/tool-talk.ts';
 import type { Outlet } from '../db/output-filters.ts';
 import type { Commit } from '../db/runs.ts';
 import { isConnectionLoss } from '../db/sqlstate.ts';
@@ -17,6 +16,7 @@ import { definitionFor } from './overrides.ts';
 import { type OwnCommit, StaleRun } from './own-commit.ts';
 import { contextOf } from './run-context.ts';
 import { strategyOf } from './strategies/registry.ts';
+import { tellOf } from './tell.ts';
 
 /** A run this process owns: its folded log, and the only way to add to it. */
 export class HeldRun {
@@ -25,6 +25,7 @@ export class HeldRun {
   readonly context: RunContext;
   readonly hooks: RunHooks | undefined;
   readonly observer: RunObserver | undefined;
+  readonly tell: ReturnType<typeof tellOf>;
   /** Fires when the run is no longer ours: cancelled, taken over, handed on. */
   readonly abort = new AbortController();
   state: RunState;
@@ -59,6 +60,7 @@ export class HeldRun {
     this.context = contextOf(claimed);
     this.hooks = options.hooks;
     this.observer = options.observer;
+    this.tell = tellOf(options);
     this.state = foldLog(claimed, definition.agent.use_history);
     this.#after = claimed.step_count;
     this.#isWatched = claimed.watched;
@@ -136,17 +138,6 @@ export class HeldRun {
     }
     const seq = this.#after + 1;
     return (text) => this.#options.stream({ execution_id: this.id, seq, attempt, text });
-  }
-
-  /** Tells whoever follows it what a tool says while it works. What filters of its tenant would have to look at is not told. */
-  tell(note: ToolNote): void {
-    const { claimed, tell } = this.#options;
-    if (!claimed.is_filtered) {
-      tell(note);
-    } else if (note.type === 'progress') {
-      const { message: _, ...numbers } = note;
-      tell(numbers);
-    }
   }
 
   /** Call before running code in this process that might kill it; durable for a suspect, free for all others. */
