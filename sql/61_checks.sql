@@ -129,6 +129,7 @@ comment on constraint name_is_one_short_line on howdah.resources is 'Give the fi
 comment on constraint sha256_is_hex on howdah.resources is 'Leave sha256 out, or write it as 64 characters of 0-9 and a-f.';
 comment on constraint size_is_not_negative on howdah.resources is 'Leave size out where there are bytes; of a file write how many it has.';
 comment on constraint storage_path_is_relative on howdah.resources is 'Write storage_path relative to the folder of resources, with / and without . or .. as a part.';
+comment on constraint uri_is_an_address_of_its_own on howdah.resources is 'Write uri as a scheme other than howdah, a colon and a place, such as docs://handbook, in at most 2000 characters.';
 comment on constraint type_is_a_mime_type on howdah.resources is 'Write type as a MIME type in lower case, such as text/plain.';
 
 comment on constraint a_hook_is_for_an_agent_or_a_workflow_or_for_all on howdah.hooks is 'Set agent_id or workflow_id, or neither: then it is called for all runs of the tenant.';

@@ -164,7 +164,7 @@ grant select (ancestors) on howdah.executions to howdah_app, howdah_analyst;
 grant insert (input_parts) on howdah.executions to howdah_app;
 grant insert (session_id, position, title, status, note), update (position, title, status, note), delete
   on howdah.todos to howdah_app;
-grant insert (name, type, bytes, sha256, metadata, execution_id, session_id), update (name, metadata), delete
+grant insert (name, type, bytes, sha256, metadata, execution_id, session_id, uri), update (name, metadata, uri), delete
   on howdah.resources to howdah_app;
 grant execute on function howdah.todolist_markdown(uuid), howdah.resource_text(uuid),
   howdah_private.markdown_line(text), howdah_private.is_text_type(text)
@@ -417,7 +417,8 @@ grant execute on function howdah.create_api_key(text, howdah.user_role, text[], 
 
 -- The checks of what the application writes run with its own rights.
 grant execute on function howdah_private.offered_tools(text, text, int), howdah_private.set_mcp_log_level(text, text),
-  howdah_private.subscribe_mcp(text, uuid, text), howdah_private.unsubscribe_mcp(text, uuid), howdah_private.mcp_log_level(text)
+  howdah_private.subscribe_mcp(text, uuid, text), howdah_private.unsubscribe_mcp(text, uuid),
+  howdah_private.subscribe_mcp_to(text, text, text), howdah_private.unsubscribe_mcp_from(text, text), howdah_private.mcp_log_level(text)
   to howdah_app;
 grant execute on function howdah_private.is_any_worker_alive(), howdah_private.refuse_row(regclass, name, name),
   howdah_private.rule_told(text, jsonb),

@@ -158,6 +158,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     },
     announce: (id) => notifier.announce(id),
     stream: (piece) => notifier.stream(piece),
+    tell: (note) => notifier.tell(note),
     observe: options.observe,
     onError: (err, execution_id, tenant_id) => {
       metrics?.recovered('fault');

@@ -56,7 +56,8 @@ as $$
             'compensation', howdah_private.tool_definition(c, '{}', null)) end
         order by (g.tool).name)
       from given as g
-      join agent as a on a.engine = 'builtin' -- whoever else answers has tools of its own
+      join agent as a on a.engine = 'builtin' -- whoever else answers has tools of its own, but for who is one
+        or a.engine = 'custom' and a.engine_configuration ->> 'tool' = (g.tool).name
       left join howdah.tools as c on c.id = (g.tool).compensation_tool_id and c.is_active
     ), '[]')
   ) || howdah_private.pinned_skills(a.id) || case a.engine when 'builtin' then howdah_private.pinned_servers(a.id) else '{}' end

@@ -11,8 +11,8 @@ as $$
       select am.model_id from howdah.agent_models as am
       where am.agent_id = a.id and am.purpose = 'llm' order by am.position limit 1
     ),
-    'name', a.engine, 'provider', 'engine:' || a.engine,
-    'model', coalesce(c ->> 'model', c ->> 'function', ''), 'base_url', coalesce(c ->> 'base_url', c ->> 'url'),
+    'name', a.engine, 'provider', 'engine:' || case when c ? 'tool' then 'tool' else a.engine::text end,
+    'model', coalesce(c ->> 'model', c ->> 'function', c ->> 'tool', ''), 'base_url', coalesce(c ->> 'base_url', c ->> 'url'),
     'context_tokens', null,
     'request_params', case when a.engine = 'http' then jsonb_strip_nulls(jsonb_build_object('headers', c -> 'headers'))
       else coalesce(c -> 'request_params', '{}') end

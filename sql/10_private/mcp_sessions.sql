@@ -13,17 +13,25 @@ $$;
 
 -- The caller has looked whether he may see the run; nobody is told of one that he may not see any more.
 create or replace function howdah_private.subscribe_mcp(session text, execution_id uuid, mark text) returns void
+  language sql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  select howdah_private.subscribe_mcp_to(subscribe_mcp.session, subscribe_mcp.execution_id::text, subscribe_mcp.mark)
+$$;
+
+-- `resource` is the id of a run, or the address of a file.
+create or replace function howdah_private.subscribe_mcp_to(session text, resource text, mark text) returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
 begin
   delete from howdah_private.mcp_sessions as s where s.expires_at < now();
   insert into howdah_private.mcp_sessions as s (tenant_id, session, subscriptions, expires_at)
-  values (howdah.current_tenant(), subscribe_mcp.session,
-    jsonb_build_object(subscribe_mcp.execution_id, subscribe_mcp.mark), now() + interval '1 day')
+  values (howdah.current_tenant(), subscribe_mcp_to.session,
+    jsonb_build_object(subscribe_mcp_to.resource, subscribe_mcp_to.mark), now() + interval '1 day')
   on conflict on constraint mcp_sessions_pkey do update
   set subscriptions = s.subscriptions || excluded.subscriptions, expires_at = excluded.expires_at
-  where (select count(*) from jsonb_object_keys(s.subscriptions)) < 100 or s.subscriptions ? subscribe_mcp.execution_id::text;
+  where (select count(*) from jsonb_object_keys(s.subscriptions)) < 100 or s.subscriptions ? subscribe_mcp_to.resource;
   if not found then
     raise exception using errcode = 'HWINV', message = 'a session is told of at most 100 resources',
       detail = jsonb_build_object('field', 'uri')::text, hint = 'Unsubscribe from those whose runs have ended.';
@@ -34,9 +42,16 @@ create or replace function howdah_private.unsubscribe_mcp(session text, executio
   language sql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
+  select howdah_private.unsubscribe_mcp_from(unsubscribe_mcp.session, unsubscribe_mcp.execution_id::text)
+$$;
+
+create or replace function howdah_private.unsubscribe_mcp_from(session text, resource text) returns void
+  language sql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
   update howdah_private.mcp_sessions as s
-  set subscriptions = s.subscriptions - unsubscribe_mcp.execution_id::text
-  where s.tenant_id = howdah.current_tenant() and s.session = unsubscribe_mcp.session
+  set subscriptions = s.subscriptions - unsubscribe_mcp_from.resource
+  where s.tenant_id = howdah.current_tenant() and s.session = unsubscribe_mcp_from.session
 $$;
 
 create or replace function howdah_private.mcp_log_level(session text) returns text

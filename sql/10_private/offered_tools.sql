@@ -1,24 +1,26 @@
 -- What our MCP server offers whoever asks: the agents and workflows that he may run, each as a tool. Names of agents are free texts,
 -- those of tools are not (fit_the_wire): what does not fit is written with _. Where two would have one name, the one that has it to the
 -- letter keeps it, then an agent before a workflow (as howdah.run has it), then the older one; the other is called by its kind and a digest.
+-- An agent that is a tool called without a model (engines.sql) takes what that tool takes, and `calls` has its name.
 -- Only what he sees has a say in that, so a name tells nothing of what is hidden. `tool` asks for one, `after` for those behind one.
 create or replace function howdah_private.offered_tools(tool text default null, after text default null, at_most int default 1000)
-  returns table (tool text, kind text, id uuid, name text, description text, parameters jsonb)
+  returns table (tool text, kind text, id uuid, name text, description text, parameters jsonb, calls text)
   language sql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
   with seen as (
-    select 'agent' as kind, a.id, a.name, a.description, a.is_active, a.prompt_id, a.prompt_values
+    select 'agent' as kind, a.id, a.name, a.description, a.is_active, a.prompt_id, a.prompt_values,
+      a.engine_configuration ->> 'tool' as calls
     from howdah.agents as a
     where a.tenant_id = (select howdah.current_tenant()) and a.deleted_at is null
       and a.id <> all ((select howdah_private.hidden_agents())::uuid[])
     union all
-    select 'workflow', w.id, w.name, w.description, w.is_active, null, null
+    select 'workflow', w.id, w.name, w.description, w.is_active, null, null, null
     from howdah.workflows as w
     where w.tenant_id = (select howdah.current_tenant()) and w.deleted_at is null
       and w.id <> all ((select howdah_private.hidden_agents())::uuid[])
     union all
-    select 'builtin', null, 'answer_question', null, false, null, null
+    select 'builtin', null, 'answer_question', null, false, null, null, null
   ),
   written as (
     select s.*, left(regexp_replace(s.name, '[^A-Za-z0-9_-]', '_', 'g'), 64) as wire from seen as s
@@ -36,10 +38,15 @@ as $$
     order by tool collate "C"
     offset 0
   )
-  select c.tool, c.kind, c.id, c.name, c.description, howdah_private.run_parameters(
-    (select p.variables from howdah.prompts as p where p.id = c.prompt_id), c.prompt_values)
+  select c.tool, c.kind, c.id, c.name, coalesce(nullif(c.description, ''), t.description), coalesce(t.parameters,
+    howdah_private.run_parameters((select p.variables from howdah.prompts as p where p.id = c.prompt_id), c.prompt_values)), t.name
   from called as c
-  where c.is_active and (select howdah_private.may('executions', 'run'))
+  left join lateral (
+    select t.name, t.description, t.parameters
+    from howdah.agent_tools as g join howdah.tools as t on t.id = g.tool_id
+    where g.agent_id = c.id and t.name = c.calls and howdah_private.is_offered(t)
+  ) as t on true
+  where c.is_active and (c.calls is null or t.name is not null) and (select howdah_private.may('executions', 'run'))
     and (offered_tools.tool is null or c.tool = offered_tools.tool)
     and (offered_tools.after is null or c.tool > offered_tools.after collate "C")
     and ((select howdah_private.is_trusted()) or howdah_private.agent_permission(c.id) >= 'run')

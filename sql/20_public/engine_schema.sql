@@ -21,14 +21,15 @@ as $$
       }'
       when 'custom' then '{
         "function": {"type": "string", "minLength": 1, "description": "The name the function was registered under in code."},
-        "request_params": {"type": "object", "description": "Given to the function."}
+        "request_params": {"type": "object", "description": "Given to the function."},
+        "tool": {"type": "string", "minLength": 1, "description": "Instead of a function: a tool of the agent, called without any model."}
       }'
       else '{}'
     end
   ) || case engine_schema.engine
     when 'http' then '{"required": ["url"]}'::jsonb
     when 'openai' then '{"required": ["base_url", "model"]}'
-    when 'custom' then '{"required": ["function"]}'
+    when 'custom' then '{"oneOf": [{"required": ["function"]}, {"required": ["tool"], "not": {"anyOf": [{"required": ["function"]}, {"required": ["request_params"]}]}}]}'
     else '{}'
   end
 $$;

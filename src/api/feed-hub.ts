@@ -1,4 +1,5 @@
 import type { TokenPiece } from '../contracts/step.ts';
+import type { ToolNote } from '../contracts/tool-talk.ts';
 import {
   createFeed,
   type Feed,
@@ -49,6 +50,7 @@ export class FeedHub {
   readonly #woken = new Set<string>();
   readonly #sessions: SessionFeed;
   readonly #listeners = new Set<(unanswered: Unanswered) => void>();
+  readonly #noteListeners = new Set<(note: ToolNote) => void>();
   #feed: Feed | undefined;
   #poll: NodeJS.Timeout | undefined;
   #polls = 0;
@@ -73,6 +75,9 @@ export class FeedHub {
       },
       onUnanswered: (unanswered) => {
         for (const listener of this.#listeners) listener(unanswered);
+      },
+      onNote: (note) => {
+        for (const listener of this.#noteListeners) listener(note);
       },
       onReconnected: () => this.#wakeAll({ register: true }),
     });
@@ -111,6 +116,12 @@ export class FeedHub {
   /** Whether announcements are heard; while they are not, all is found by looking once the connection is back. */
   get isListening(): boolean {
     return this.#feed?.isListening ?? false;
+  }
+
+  /** Calls `listener` when a tool says something while it works, of whatever run. What it gives back ends that. */
+  onNote(listener: (note: ToolNote) => void): () => void {
+    this.#noteListeners.add(listener);
+    return () => this.#noteListeners.delete(listener);
   }
 
   /** Subscriptions open now. */

@@ -32,7 +32,7 @@ export type Tool = { id: string; name: string; kind: "builtin" | "sql" | "http" 
 
 export type McpServer = { id: string; name: string; description: string; type: "stdio" | "http" | "filesystem" | "fetch"; configuration: { [name: string]: unknown }; trusts_annotations: boolean; is_active: boolean; server_info: { [name: string]: unknown } | null; discovered_at: string | null; error: string | null; failed_at: string | null; agent_system_id: string | null; created_at: string; updated_at: string };
 
-export type Resource = { id: string; name: string; type: string; sha256: string; metadata: { [name: string]: unknown }; execution_id: string | null; session_id: string | null; size: number; storage_path: string | null; created_by: string; created_at: string };
+export type Resource = { id: string; name: string; type: string; uri: string | null; sha256: string; metadata: { [name: string]: unknown }; execution_id: string | null; session_id: string | null; size: number; storage_path: string | null; created_by: string; created_at: string };
 
 export type AlertRule = { id: string; name: string; description: string; query: string | null; engine_check: string | null; interval_seconds: number; webhook_id: string | null; is_active: boolean; state: "unknown" | "clear" | "firing" | "failed"; found_rows: number | null; sample: ({ [name: string]: unknown })[] | null; last_error: string | null; last_at: string | null; changed_at: string | null; created_at: string; updated_at: string };
 
@@ -182,13 +182,13 @@ export type Operations = {
   /** The resources, the newest first. */
   listResources: { takes: { query?: { limit?: number; cursor?: string; name?: string; type?: string; execution_id?: string; session_id?: string } }; gives: { data: (Resource)[]; next: string | null } };
   /** Makes a row. */
-  createResource: { takes: { body: { name: string; type: string; sha256?: string; metadata?: { [name: string]: unknown }; execution_id?: string | null; session_id?: string | null; content?: string; base64?: string } }; gives: Resource };
+  createResource: { takes: { body: { name: string; type: string; uri?: string | null; sha256?: string; metadata?: { [name: string]: unknown }; execution_id?: string | null; session_id?: string | null; content?: string; base64?: string } }; gives: Resource };
   /** One of them. */
   getResource: { takes: { params: { id: string } }; gives: Resource };
   /** Replaces it: what is left out takes its default. */
-  replaceResource: { takes: { params: { id: string }; body: { name: string; type: string; sha256?: string; metadata?: { [name: string]: unknown }; execution_id?: string | null; session_id?: string | null; content?: string; base64?: string; id?: unknown; size?: unknown; storage_path?: unknown; created_by?: unknown; created_at?: unknown } }; gives: Resource };
+  replaceResource: { takes: { params: { id: string }; body: { name: string; type: string; uri?: string | null; sha256?: string; metadata?: { [name: string]: unknown }; execution_id?: string | null; session_id?: string | null; content?: string; base64?: string; id?: unknown; size?: unknown; storage_path?: unknown; created_by?: unknown; created_at?: unknown } }; gives: Resource };
   /** Changes the fields that are sent. */
-  changeResource: { takes: { params: { id: string }; body: { name?: string; type?: string; sha256?: string; metadata?: { [name: string]: unknown }; execution_id?: string | null; session_id?: string | null; content?: string; base64?: string } }; gives: Resource };
+  changeResource: { takes: { params: { id: string }; body: { name?: string; type?: string; uri?: string | null; sha256?: string; metadata?: { [name: string]: unknown }; execution_id?: string | null; session_id?: string | null; content?: string; base64?: string } }; gives: Resource };
   /** Deletes it. */
   deleteResource: { takes: { params: { id: string } }; gives: null };
   /** The alert-rules, the newest first. */

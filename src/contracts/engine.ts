@@ -6,6 +6,9 @@ import type { RunContext } from './step.ts';
 /** What the provider of an engine is called in a definition: `engine:` and the name of the engine. */
 export const ENGINE_PREFIX = 'engine:';
 
+/** The provider of agents that are one tool, which is called without a model. */
+export const TOOL_PROVIDER = `${ENGINE_PREFIX}tool`;
+
 /** The run that asks an engine for an answer. */
 export type EngineRun = RunContext & {
   /** What the run was told to do. */

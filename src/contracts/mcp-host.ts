@@ -20,7 +20,14 @@ export type Elicitation = {
   message: string;
   schema: JsonSchema;
   url?: string;
+  /** It is a tool of a project that asks: `server` is its name. */
+  isTool?: true;
+  /** What a model is asked, as MCP has it: the answer of a model is wanted. */
+  sampling?: JsonObject;
 };
+
+/** In the schema of a question: what a model is asked, where a model's answer is wanted. */
+export const SAMPLING = 'x-sampling';
 
 /** What people said to it. */
 export type Elicited = { action: 'accept'; content: JsonObject } | { action: 'decline' | 'cancel' };

@@ -4,6 +4,7 @@ import type { Message, ResourcePart } from './message.ts';
 import type { ModelAnswer } from './model.ts';
 import type { RunFiles } from './run-files.ts';
 import type { RunContext } from './step.ts';
+import type { ToolTalk } from './tool-talk.ts';
 import type { Trust } from './trust.ts';
 
 /** What a tool may know of the call it serves. */
@@ -15,6 +16,9 @@ export type ToolContext = RunContext & {
   /** Where the run is traced: the header of this name, for requests the tool makes (W3C Trace Context). */
   traceparent?: string;
 };
+
+/** The same for a tool written in TypeScript, which may speak while it works. */
+export type CustomContext = ToolContext & ToolTalk;
 
 /**
  * A tool written in TypeScript and registered in code (`kind = 'custom'`). Arguments arrive already
@@ -32,7 +36,7 @@ export type CustomTool = {
   description: string;
   parameters: JsonSchema;
   effect?: 'pure' | 'idempotent' | 'once';
-  run(args: JsonObject, context: ToolContext): Promise<Json> | Json;
+  run(args: JsonObject, context: CustomContext): Promise<Json> | Json;
 };
 
 /**

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Json } from '../contracts/json.ts';
 import type { ExecutionStatus, TokenPiece } from '../contracts/step.ts';
+import type { ToolNote } from '../contracts/tool-talk.ts';
 import { type Client, createClient, quoteName } from './pool.ts';
 
 /** Milliseconds between attempts to get the listening connection back. */
@@ -36,6 +37,8 @@ export type FeedOptions = {
   /** A piece of an answer that streams; nothing brings back one that was lost. */
   onTokens(piece: TokenPiece): void;
   onUnanswered(unanswered: Unanswered): void;
+  /** A tool says something while it works; nothing brings back what was lost. */
+  onNote(note: ToolNote): void;
   /** The connection was lost and is back: announcements were missed, and registrations may be. */
   onReconnected(): void;
 };
@@ -141,6 +144,18 @@ export function pieceOf(payload: string): TokenPiece | undefined {
   }
 }
 
+/** The same of what a tool says while it works. */
+export function noteOf(payload: string): ToolNote | undefined {
+  try {
+    const note = JSON.parse(payload);
+    const isOne = typeof note.execution_id === 'string' && typeof note.tool === 'string';
+    const isKnown = note.type === 'log' || (note.type === 'progress' && note.progress >= 0);
+    return isOne && isKnown ? note : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 /** The same of who tells that a question was not answered. */
 function unansweredOf(payload: string): Unanswered | undefined {
   try {
@@ -184,7 +199,9 @@ class ListenConnection {
         return unanswered && this.#options.onUnanswered(unanswered);
       }
       const piece = pieceOf(payload);
-      if (piece) this.#options.onTokens(piece);
+      if (piece) return this.#options.onTokens(piece);
+      const note = noteOf(payload);
+      if (note) this.#options.onNote(note);
     });
     try {
       await client.connect();

@@ -11,6 +11,8 @@ export type OfferedTool = {
   name: string;
   description: string;
   parameters: JsonObject;
+  /** The tool that is called without a model: it takes the arguments themselves. */
+  calls: string | null;
 };
 
 /** What whoever asks may run, by the names of the tools, behind one. */

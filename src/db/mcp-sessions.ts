@@ -28,8 +28,10 @@ export async function listMarks(client: Client): Promise<ListMarks> {
        (select md5(string_agg(concat_ws(',', p.name, p.description, p.variables), ',' order by p.name))
         from howdah.prompts as p
         where p.tenant_id = howdah.current_tenant() and p.deleted_at is null) as prompts,
-       (select e.id::text from howdah.executions as e
-        where e.tenant_id = howdah.current_tenant() order by e.id desc limit 1) as resources`,
+       concat((select e.id::text from howdah.executions as e
+        where e.tenant_id = howdah.current_tenant() order by e.id desc limit 1),
+       (select md5(string_agg(concat_ws(',', r.id, r.uri, r.name), ',' order by r.id)) from howdah.resources as r
+        where r.tenant_id = howdah.current_tenant() and r.uri is not null)) as resources`,
   );
   return rows[0] as ListMarks;
 }
@@ -47,16 +49,16 @@ export async function setLogLevel(client: Client, session: string, level: string
   await client.query('select howdah_private.set_mcp_log_level($1, $2)', [session, level]);
 }
 
-/** The session's client hears of the run from this mark on. Throws `HWINV` when it hears of too many. */
+/** The session's client hears of the run of this id, or the file of this address, from this mark on. Throws `HWINV` when it hears of too many. */
 export async function subscribe(
   client: Client,
   session: string,
-  executionId: string,
+  resource: string,
   mark: string,
 ): Promise<void> {
-  await client.query('select howdah_private.subscribe_mcp($1, $2, $3)', [
+  await client.query('select howdah_private.subscribe_mcp_to($1, $2, $3)', [
     session,
-    executionId,
+    resource,
     mark,
   ]);
 }
@@ -64,16 +66,16 @@ export async function subscribe(
 export async function unsubscribe(
   client: Client,
   session: string,
-  executionId: string,
+  resource: string,
 ): Promise<void> {
-  await client.query('select howdah_private.unsubscribe_mcp($1, $2)', [session, executionId]);
+  await client.query('select howdah_private.unsubscribe_mcp_from($1, $2)', [session, resource]);
 }
 
 export type SessionOf = { tenantId: string; session: string };
-/** Marks by the ids of runs, as they were when they were asked for. */
+/** Marks by the ids of runs and the addresses of files, as they were when they were asked for. */
 export type Subscriptions = ReadonlyMap<string, string>;
 
-/** The runs that clients of these sessions want to hear of, in the same order. */
+/** What clients of these sessions want to hear of, in the same order. */
 export async function subscriptionsOf(
   pool: Pool,
   sessions: readonly SessionOf[],

@@ -1,4 +1,5 @@
 import type { TokenPiece } from '../contracts/step.ts';
+import type { ToolNote } from '../contracts/tool-talk.ts';
 import { MOST_CONNECTIONS } from './connection-limits.ts';
 import { createPool } from './pool.ts';
 import { storableJson } from './runs.ts';
@@ -15,6 +16,8 @@ export type Notifier = {
   announce(executionId: string): void;
   /** Passes on a piece of a streaming answer; lost without harm. */
   stream(piece: TokenPiece): void;
+  /** Passes on what a tool says while it works; lost without harm. */
+  tell(note: ToolNote): void;
   close(): Promise<void>;
 };
 
@@ -35,15 +38,19 @@ export function createNotifier(url: string, answerWithinMs?: number): Notifier {
   const streamed = gather<TokenPiece>(GATHER_TOKENS_MS, async (pieces) => {
     await pool.query('select howdah_private.announce_tokens($1)', [storableJson(joined(pieces))]);
   });
+  const noted = gather<ToolNote>(GATHER_MS, async (notes) => {
+    await pool.query('select howdah_private.announce_tokens($1)', [storableJson(notes)]);
+  });
   const announced = gather<string>(GATHER_MS, async (ids) => {
-    await streamed.sendNow(); // the pieces of a step come before the step
+    await Promise.all([streamed.sendNow(), noted.sendNow()]); // what belongs to a step comes before the step
     await pool.query('select howdah_private.announce($1)', [[...new Set(ids)]]);
   });
   return {
     announce: announced.add,
     stream: streamed.add,
+    tell: noted.add,
     async close() {
-      await Promise.all([announced.over(), streamed.over()]);
+      await Promise.all([announced.over(), streamed.over(), noted.over()]);
       await pool.end();
     },
   };

@@ -2635,6 +2635,10 @@ export interface Resources {
    * Its MIME type, such as image/png.
    */
   type: string;
+  /**
+   * The address MCP clients read it by, such as docs://handbook; of rows that share one the newest counts. With {name} in it, and {{name}} in a text, a template.
+   */
+  uri: string | null;
 }
 
 export interface RetentionPolicies {

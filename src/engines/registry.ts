@@ -5,6 +5,7 @@ import { createEgress, type EgressOptions } from '../tools/egress.ts';
 import { customEngine } from './custom.ts';
 import { httpEngine } from './http.ts';
 import { openaiEngine } from './openai.ts';
+import { toolEngine } from './tool.ts';
 
 /** The engines of this process, by the provider a definition names. */
 export type Engines = ReadonlyMap<string, ModelProvider>;
@@ -15,7 +16,12 @@ export function createEngines(
   options: Pick<EgressOptions, 'allowPrivate'>,
 ): Engines {
   const egress = createEgress(options);
-  const engines = [openaiEngine(egress), httpEngine(egress), customEngine(byName(custom))];
+  const engines = [
+    openaiEngine(egress),
+    httpEngine(egress),
+    customEngine(byName(custom)),
+    toolEngine,
+  ];
   return new Map(engines.map((engine) => [engine.name, engine]));
 }
 

@@ -1,4 +1,5 @@
 import type { Json } from '../contracts/json.ts';
+import type { ToolNote } from '../contracts/tool-talk.ts';
 import type { ListMarks, Subscriptions } from '../db/mcp-sessions.ts';
 import type { PoolClient } from '../db/pool.ts';
 import type { Question } from '../db/questions.ts';
@@ -10,6 +11,8 @@ export type RunEvent =
   | { type: 'questions'; questions: Question[] }
   /** Somebody who was asked gave no answer that counts; without a fault, he would not say. */
   | { type: 'unanswered'; question: string; fault: string | null }
+  /** A tool says something while it works. */
+  | { type: 'note'; note: ToolNote }
   /** A limit is reached: it goes on by itself once there is room. */
   | { type: 'limited' }
   | { type: 'end' };

@@ -8,27 +8,30 @@ import {
   SdkErrorCode,
   type ServerContext,
 } from '@modelcontextprotocol/server';
-import { isJsonObject, type JsonObject } from '../contracts/json.ts';
+import type { Json, JsonObject } from '../contracts/json.ts';
 import { answer, cancelRun } from '../db/mcp-door.ts';
 import { findExecution, queriesWithin } from '../db/queries.ts';
 import { type Question, questionsInTheWay } from '../db/questions.ts';
 import { ANSWER_TOOL, answerByTool } from './answer-tool.ts';
-import type { Caller, RunEvent } from './caller.ts';
-import { formOf, replyOf } from './elicitation.ts';
+import { type Abilities, canBeAsked, inputFor, type Response, responseTo } from './asking.ts';
+import type { Caller } from './caller.ts';
+import { contentOf } from './content.ts';
+import { replyOf } from './elicitation.ts';
 import { createRunLog } from './log-messages.ts';
+import { createProgress } from './progress.ts';
 import { refusedCall } from './refusals.ts';
 import { endedResult, waitingResult } from './results.ts';
-import { beginByTool } from './tools.ts';
+import { beginByTool, callsTool } from './tools.ts';
 import { UUID } from './uris.ts';
 
-/** How a person is asked by the client. */
-export type Asking =
-  /** He is not: the result says that the run waits. */
-  | { by: 'nobody' }
-  /** The result asks, and the call comes again with the answers. */
+/** How a person or a model is asked by the client. What it cannot be asked the result tells, and that the run waits. */
+export type Asking = {
+  can: Abilities;
+} /** The result asks, and the call comes again with the answers. */ & (
   | { by: 'result' }
   /** A request of ours asks; what came of it is heard as an event of the run, or seen by the run going on. */
-  | { by: 'request'; ask(question: Question, fault: string | null): Promise<void> };
+  | { by: 'request'; ask(question: Question, fault: string | null): Promise<void> }
+);
 
 /** What a call brings along besides itself. */
 export type CallContext = {
@@ -60,12 +63,12 @@ export async function callTool(
   const { caller } = context;
   try {
     const state = ctx.mcpReq.requestState();
-    if (state !== undefined) return await goOn(context, String(state), ctx);
-    const id =
-      name === ANSWER_TOOL
-        ? await answerByTool(caller, args as JsonObject)
-        : await beginByTool(caller, name, args as JsonObject, context.metadata);
-    return await stayWith(context, id, ctx);
+    if (state !== undefined) return await goOn(context, String(state), name, ctx);
+    if (name === ANSWER_TOOL) {
+      return await stayWith(context, await answerByTool(caller, args as JsonObject), ctx);
+    }
+    const { id, isOneTool } = await beginByTool(caller, name, args as JsonObject, context.metadata);
+    return await stayWith(context, id, ctx, { ...NOTHING_ASKED, isOneTool });
   } catch (error) {
     if (error instanceof ProtocolError) throw error;
     return refusedCall(caller.explain(error));
@@ -73,7 +76,12 @@ export async function callTool(
 }
 
 /** The call comes again, with what people have answered. */
-async function goOn(context: CallContext, state: string, ctx: ServerContext): Promise<Outcome> {
+async function goOn(
+  context: CallContext,
+  state: string,
+  name: string,
+  ctx: ServerContext,
+): Promise<Outcome> {
   const { caller } = context;
   const [, id, rounds] = STATE.exec(state) ?? [];
   if (id === undefined || !UUID.test(id)) return endedResult(state.slice(0, 36), undefined);
@@ -82,15 +90,16 @@ async function goOn(context: CallContext, state: string, ctx: ServerContext): Pr
   for (const question of questions) {
     const response = ctx.mcpReq.inputResponses?.[question.id];
     if (response === undefined) continue;
-    const { action, content } = response as { action?: string; content?: unknown };
-    if (action !== 'accept') return waitingResult(id, questions, UNANSWERED);
-    const fault = await settled(caller, question, isJsonObject(content) ? content : {});
+    const said = responseTo(question, response as Json);
+    if (!said) return waitingResult(id, questions, UNANSWERED);
+    const fault = await settled(caller, question, said);
     if (fault !== null) faults.set(question.id, fault);
   }
   const asks = Number(rounds);
   const [fault] = faults.values();
   if (fault !== undefined && asks >= MOST_ASKS) return waitingResult(id, questions, fault);
-  return stayWith(context, id, ctx, { faults, asks: fault === undefined ? 0 : asks });
+  const isOneTool = await callsTool(caller, name);
+  return stayWith(context, id, ctx, { faults, asks: fault === undefined ? 0 : asks, isOneTool });
 }
 
 const UNANSWERED = 'Nobody would answer.';
@@ -99,9 +108,10 @@ const UNANSWERED = 'Nobody would answer.';
 export async function settled(
   caller: Caller,
   question: Question,
-  content: JsonObject,
+  said: NonNullable<Response>,
 ): Promise<string | null> {
-  const { text, data } = replyOf(question, content);
+  const { text, data } =
+    'text' in said ? { ...said, data: undefined } : replyOf(question, said.content);
   try {
     await caller.transact((client) => answer(client, question.id, text, data));
     return null;
@@ -113,27 +123,32 @@ export async function settled(
   }
 }
 
-/** What was asked before, and what was wrong with the answers. */
-type Asked = { faults: ReadonlyMap<string, string>; asks: number };
+/** What was asked before, what was wrong with the answers, and whether the run is one tool. */
+type Asked = { faults: ReadonlyMap<string, string>; asks: number; isOneTool: boolean };
+
+const NOTHING_ASKED: Asked = { faults: new Map(), asks: 0, isOneTool: false };
 
 async function stayWith(
   context: CallContext,
   id: string,
   ctx: ServerContext,
-  before: Asked = { faults: new Map(), asks: 0 },
+  before: Asked = NOTHING_ASKED,
 ): Promise<Outcome> {
   const { caller, asking } = context;
   const { signal } = ctx.mcpReq;
   const open = new Map<string, { question: Question; asks: number }>();
   const log = createRunLog(id, ctx, await context.logLevel());
+  const report = createProgress(ctx, before.isOneTool);
   for await (const event of caller.follow(id, signal)) {
-    await report(event, ctx);
+    await report(event);
     await log(event);
     if (event.type === 'end') break;
     if (event.type === 'questions') {
       for (const question of event.questions) open.set(question.id, { question, asks: 1 });
-      if (asking.by === 'nobody') return waitingResult(id, event.questions);
-      if (asking.by === 'result') return required(id, event.questions, before);
+      if (!event.questions.every((question) => canBeAsked(asking.can, question))) {
+        return waitingResult(id, event.questions);
+      }
+      if (asking.by === 'result') return required(id, event.questions, before, asking.can);
       for (const question of event.questions) await asking.ask(question, null);
     }
     const asked = event.type === 'unanswered' && open.get(event.question);
@@ -146,42 +161,28 @@ async function stayWith(
     await asking.ask(question, event.fault);
   }
   if (signal.aborted) await abandon(context, id, signal);
-  return caller.transact(async (client) =>
-    endedResult(id, await findExecution(queriesWithin(client), id)),
-  );
+  return caller.transact(async (client) => {
+    const run = await findExecution(queriesWithin(client), id);
+    const content = run?.status === 'completed' ? await contentOf(client, id) : [];
+    return endedResult(id, run, content);
+  });
 }
 
 function required(
   id: string,
   questions: readonly Question[],
   { faults, asks }: Asked,
+  can: Abilities,
 ): InputRequiredResult {
   return inputRequired({
     requestState: `${id} ${asks + 1}`,
     inputRequests: Object.fromEntries(
       questions.map((question) => [
         question.id,
-        inputRequired.elicit(formOf(question, faults.get(question.id) ?? null)),
+        inputFor(question, faults.get(question.id) ?? null, can),
       ]),
     ),
   });
-}
-
-/** A client that asked for it hears of each step. */
-async function report(event: RunEvent, ctx: ServerContext): Promise<void> {
-  const token = ctx.mcpReq._meta?.progressToken;
-  if (token === undefined || event.type !== 'step') return;
-  const { seq, kind, name } = event;
-  await ctx.mcpReq
-    .notify({
-      method: 'notifications/progress',
-      params: {
-        progressToken: token,
-        progress: seq,
-        message: [kind, name].filter(Boolean).join(' '),
-      },
-    })
-    .catch(() => {}); // who is gone hears nothing
 }
 
 /** Nobody waits for the answer any more: whoever said so wants the run ended, whoever has vanished may have lost his connection. */

@@ -1,6 +1,7 @@
-import { type ListMarks, marksOf } from '../db/mcp-sessions.ts';
+import type { ListMarks } from '../db/mcp-sessions.ts';
 import type { Caller } from './caller.ts';
-import { executionUri } from './uris.ts';
+import { marksOfAll } from './marks.ts';
+import { executionUri, UUID } from './uris.ts';
 
 export type ListName = keyof ListMarks;
 export const LIST_NAMES: readonly ListName[] = ['tools', 'prompts', 'resources'];
@@ -8,7 +9,7 @@ export const LIST_NAMES: readonly ListName[] = ['tools', 'prompts', 'resources']
 /** What a client is told of. */
 export type Change = { list: ListName } | { uri: string };
 
-/** What a client wants to be told of: lists, and runs with the mark they had when it last knew. */
+/** What a client wants to be told of: lists, and runs by their ids and files by their addresses, with the mark they had when it last knew. */
 export type Wanted = {
   lists: ReadonlySet<ListName>;
   runs: ReadonlyMap<string, string>;
@@ -47,12 +48,12 @@ export async function watchChanges(options: WatchOptions): Promise<{ over: Promi
     return done;
   };
   const compare = async (ids: readonly string[]) => {
-    const marks = await caller.transact((client) => marksOf(client, ids));
+    const marks = await caller.transact((client) => marksOfAll(client, ids));
     for (const [id, mark] of marks) {
       const run = runs.get(id);
       if (!run || run.mark === mark) continue;
       run.mark = mark;
-      await options.tell({ uri: executionUri(id) });
+      await options.tell({ uri: UUID.test(id) ? executionUri(id) : id });
       if (run.isOver) follow(id, run);
     }
   };
@@ -63,6 +64,7 @@ export async function watchChanges(options: WatchOptions): Promise<{ over: Promi
     for (const list of wanted) if (before[list] !== lists[list]) await options.tell({ list });
   };
   const follow = (id: string, run: Run) => {
+    if (!UUID.test(id)) return; // nobody announces files: the slow beat looks
     run.isOver = false;
     const heed = async () => {
       for await (const _ of caller.changes(id, run.stop.signal)) await compareRuns([id]);

@@ -98,14 +98,46 @@ function formFields(schema: JsonObject | null): JsonObject | undefined {
   return { type: 'object', properties: Object.fromEntries(fields), ...required };
 }
 
+/** Several of some words: a list of texts that stand in its schema, with or without titles. */
+function listField({
+  title,
+  description,
+  default: usual,
+  items,
+  minItems,
+  maxItems,
+}: JsonObject): JsonObject | undefined {
+  if (!isJsonObject(items ?? null)) return undefined;
+  const { type, enum: words, anyOf } = items as JsonObject;
+  const some = type === 'string' && areTexts(words) ? { type, enum: words as Json } : undefined;
+  const titled = areTitled(anyOf) ? { anyOf: anyOf as Json } : undefined;
+  const told = { title, description, default: usual, minItems, maxItems };
+  const given = Object.entries(told).filter(([, value]) => value !== undefined) as [string, Json][];
+  const of = some ?? titled;
+  return of && { ...Object.fromEntries(given), type: 'array', items: of };
+}
+
+function areTexts(words: Json | undefined): boolean {
+  return Array.isArray(words) && words.every((one) => typeof one === 'string');
+}
+
+function areTitled(words: Json | undefined): boolean {
+  const isOne = (one: Json) =>
+    isJsonObject(one) && typeof one.const === 'string' && typeof (one.title ?? '') === 'string';
+  return Array.isArray(words) && words.length > 0 && words.every(isOne);
+}
+
 /** A schema of a text, number or boolean in the words of a form; what it says beyond is checked when it is answered. */
 function plainField(schema: JsonObject): JsonObject | undefined {
-  const isEnum = Array.isArray(schema.enum) && schema.enum.every((one) => typeof one === 'string');
+  if (schema.type === 'array') return listField(schema);
+  const isEnum = areTexts(schema.enum);
   const type = schema.type ?? (isEnum ? 'string' : undefined);
   if (typeof type !== 'string' || !PLAIN_TYPES.has(type)) return undefined;
   if (schema.enum !== undefined && !isEnum) return undefined;
   const words = Object.entries(schema).filter(
-    ([word, value]) => OF_FIELDS.has(word) && (word !== 'format' || FORMATS.has(String(value))),
+    ([word, value]) =>
+      (OF_FIELDS.has(word) && (word !== 'format' || FORMATS.has(String(value)))) ||
+      (word === 'oneOf' && type === 'string' && areTitled(value)),
   );
   return { ...Object.fromEntries(words), type };
 }

@@ -6,11 +6,11 @@ import { isJsonObject, type Json, type JsonObject } from '../contracts/json.ts';
 import { cancelRun, findLive, findQuestion } from '../db/mcp-door.ts';
 import { queriesWithin } from '../db/queries.ts';
 import { type Question, questionsInTheWay } from '../db/questions.ts';
+import { abilitiesOf, requestFor, responseTo, type Response as Said } from './asking.ts';
 import type { Caller } from './caller.ts';
 import { type Asking, settled } from './calls.ts';
-import { formOf } from './elicitation.ts';
 import { serveStream } from './legacy-stream.ts';
-import { createMcpServer, takesForms } from './server.ts';
+import { createMcpServer } from './server.ts';
 import { type McpSession, mintSession, readSession, sessionDigest } from './session-id.ts';
 import { storedSession, type ToldSession } from './told-session.ts';
 
@@ -65,14 +65,14 @@ function keptOf(caller: Caller, { id }: McpSession): ToldSession {
 async function answer(asked: LegacyRequest, session: McpSession | undefined): Promise<Response> {
   const { request, body, caller, onDisconnect = 'continue', isClosing } = asked;
   const transport = new WebStandardStreamableHTTPServerTransport({});
+  const can = session?.can ?? abilitiesOf(undefined);
   let asks = 0;
   const ask = async (requestId: Json, question: Question, fault: string | null) => {
     asks += 1;
     const message: JSONRPCRequest = {
       jsonrpc: '2.0',
       id: `question:${question.id}:${asks}`,
-      method: 'elicitation/create',
-      params: formOf(question, fault),
+      ...requestFor(question, fault, can),
     };
     await transport.send(message, { relatedRequestId: requestId as string | number });
   };
@@ -81,10 +81,11 @@ async function answer(asked: LegacyRequest, session: McpSession | undefined): Pr
     onDisconnect,
     isClosing,
     session: session && keptOf(caller, session),
-    asking: ({ mcpReq }): Asking =>
-      session?.elicits
-        ? { by: 'request', ask: (question, fault) => ask(mcpReq.id, question, fault) }
-        : { by: 'nobody' },
+    asking: ({ mcpReq }): Asking => ({
+      by: 'request',
+      can,
+      ask: (question, fault) => ask(mcpReq.id, question, fault),
+    }),
     metadataOf: ({ mcpReq }) => (session ? metadataOf(session, mcpReq.id) : {}),
   });
   server.onerror = asked.onError;
@@ -93,15 +94,19 @@ async function answer(asked: LegacyRequest, session: McpSession | undefined): Pr
   request.signal.addEventListener('abort', leave, { once: true });
   const response = await transport.handleRequest(request, { parsedBody: body });
   if (isJsonObject(body) && body.method === 'initialize' && response.ok) {
-    response.headers.set(SESSION_HEADER, mintSession(caller.key, takesForms(claimed(body))));
+    response.headers.set(SESSION_HEADER, mintSession(caller.key, abilitiesOf(claimed(body))));
   }
   return response;
 }
 
-function claimed({ params }: JsonObject): { elicitation?: object } | undefined {
+function claimed({ params }: JsonObject): Parameters<typeof abilitiesOf>[0] {
   const capabilities = isJsonObject(params) ? params.capabilities : undefined;
-  if (!isJsonObject(capabilities) || !isJsonObject(capabilities.elicitation)) return undefined;
-  return { elicitation: capabilities.elicitation };
+  if (!isJsonObject(capabilities)) return undefined;
+  const { elicitation, sampling } = capabilities;
+  return {
+    ...(isJsonObject(elicitation ?? null) && { elicitation: elicitation as object }),
+    ...(isJsonObject(sampling ?? null) && { sampling: sampling as object }),
+  };
 }
 
 function metadataOf({ id }: McpSession, request: Json): JsonObject {
@@ -134,14 +139,14 @@ async function hear({ caller }: LegacyRequest, { id, result }: JsonObject): Prom
     return { root: found?.root_execution_id, question: open?.find((one) => one.id === questionId) };
   });
   if (root === undefined || !question) return accepted(); // nobody waits for it any more
-  const said = isJsonObject(result) && result.action === 'accept' ? result.content : undefined;
-  const outcome = isJsonObject(said) ? await heard(caller, question, said) : { fault: null };
+  const said = responseTo(question, result);
+  const outcome = said ? await heard(caller, question, said) : { fault: null };
   if (outcome) await caller.announceUnanswered(root, questionId, outcome.fault);
   return accepted();
 }
 
 /** Undefined when the answer counts. Whoever may not answer is not asked again. */
-async function heard(caller: Caller, question: Question, said: JsonObject) {
+async function heard(caller: Caller, question: Question, said: NonNullable<Said>) {
   try {
     const fault = await settled(caller, question, said);
     return fault === null ? undefined : { fault };

@@ -1,8 +1,8 @@
 import { createMcpHandler, type ServerEvent } from '@modelcontextprotocol/server';
 import { isJsonObject, type Json, type JsonObject } from '../contracts/json.ts';
-import { marksOf } from '../db/mcp-sessions.ts';
 import type { Caller } from './caller.ts';
 import { type Change, LIST_NAMES, type Wanted, watchChanges } from './changes.ts';
+import { marksOfAll } from './marks.ts';
 import { createMcpServer } from './server.ts';
 import { executionOf } from './uris.ts';
 
@@ -68,10 +68,11 @@ function filterOf({ params }: JsonObject): Filter {
   };
 }
 
-/** Runs the caller cannot see are like those that are nowhere: nothing is ever said of them. */
+/** What the caller cannot see is like what is nowhere: nothing is ever said of it. */
 async function wantedBy(caller: Caller, { lists, uris }: Filter): Promise<Wanted> {
-  const ids = uris.flatMap((uri) => executionOf(uri) ?? []);
-  const runs = ids.length > 0 ? await caller.transact((client) => marksOf(client, ids)) : new Map();
+  const keys = uris.map((uri) => executionOf(uri) ?? uri);
+  const runs =
+    keys.length > 0 ? await caller.transact((client) => marksOfAll(client, keys)) : new Map();
   return { lists, runs };
 }
 

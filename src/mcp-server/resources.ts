@@ -4,23 +4,38 @@ import {
   ResourceNotFoundError,
 } from '@modelcontextprotocol/server';
 import { outlineOf } from '../db/mcp-door.ts';
+import { addressedFiles } from '../db/mcp-resources.ts';
 import { findExecution, listExecutions, queriesWithin } from '../db/queries.ts';
 import { questionsInTheWay } from '../db/questions.ts';
+import { asResource, readAddress } from './addressed.ts';
 import type { Caller } from './caller.ts';
 import { executionOf, executionUri, UUID } from './uris.ts';
 
-const RUNS_PER_PAGE = 50;
+const PER_PAGE = 50;
 /** Steps shown of a run: the last ones. */
 const MOST_STEPS = 200;
 const MIME_TYPE = 'application/json';
 
-/** The newest runs; the cursor is the last one of the page before. */
-export async function listRuns(caller: Caller, cursor?: string): Promise<ListResourcesResult> {
-  const before = cursor !== undefined && UUID.test(cursor) ? cursor : undefined;
+/** A cursor behind a file. */
+const FILE = /^file:(.+)$/s;
+
+/** Files by their addresses, then the newest runs; the cursor is the last one of the page before. */
+export async function listResources(caller: Caller, cursor?: string): Promise<ListResourcesResult> {
+  if (cursor !== undefined && UUID.test(cursor)) return listRuns(caller, cursor);
+  const after = FILE.exec(cursor ?? '')?.[1];
+  const rows = await caller.transact((client) => addressedFiles(client, after, PER_PAGE + 1));
+  const page = rows.slice(0, PER_PAGE);
+  const files = page.map(asResource);
+  if (rows.length > PER_PAGE) return { resources: files, nextCursor: `file:${page.at(-1)?.uri}` };
+  const runs = await listRuns(caller);
+  return { ...runs, resources: [...files, ...runs.resources] };
+}
+
+async function listRuns(caller: Caller, before?: string): Promise<ListResourcesResult> {
   const rows = await caller.transact((client) =>
-    listExecutions(queriesWithin(client), { before, limit: RUNS_PER_PAGE + 1 }),
+    listExecutions(queriesWithin(client), { before, limit: PER_PAGE + 1 }),
   );
-  const page = rows.slice(0, RUNS_PER_PAGE);
+  const page = rows.slice(0, PER_PAGE);
   const resources = page.map(({ id, agent, status, input, created_at }) => ({
     uri: executionUri(id),
     name: id,
@@ -28,12 +43,17 @@ export async function listRuns(caller: Caller, cursor?: string): Promise<ListRes
     description: `${status}, begun ${new Date(created_at).toISOString()}`,
     mimeType: MIME_TYPE,
   }));
-  const isMore = rows.length > RUNS_PER_PAGE;
+  const isMore = rows.length > PER_PAGE;
   return { resources, ...(isMore && { nextCursor: page.at(-1)?.id }) };
 }
 
+/** A run, or what stands at another address. */
+export function readResource(caller: Caller, uri: string): Promise<ReadResourceResult> {
+  return uri.startsWith('howdah:') ? readRun(caller, uri) : readAddress(caller, uri);
+}
+
 /** A run as one document. What is not there, or not the caller's to see, is not found. */
-export async function readRun(caller: Caller, uri: string): Promise<ReadResourceResult> {
+async function readRun(caller: Caller, uri: string): Promise<ReadResourceResult> {
   const id = executionOf(uri);
   const document =
     id &&

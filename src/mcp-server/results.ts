@@ -4,13 +4,17 @@ import type { Execution } from '../db/queries.ts';
 import type { Question } from '../db/questions.ts';
 import { ANSWER_TOOL } from './answer-tool.ts';
 
-/** A run that has ended, as the result of the call that began it. */
-export function endedResult(id: string, run: Execution | undefined): CallToolResult {
+/** A run that has ended, as the result of the call that began it: its text, or what is more than that. */
+export function endedResult(
+  id: string,
+  run: Execution | undefined,
+  content: CallToolResult['content'] = [],
+): CallToolResult {
   const _meta = { 'howdah/execution_id': id, 'howdah/status': run?.status ?? 'gone' };
   if (run?.status === 'completed') {
     const text = run.output ?? JSON.stringify(run.output_data);
     return {
-      content: [{ type: 'text', text }],
+      content: content.length > 0 ? content : [{ type: 'text', text }],
       ...(isJsonObject(run.output_data) && { structuredContent: run.output_data }),
       _meta,
     };

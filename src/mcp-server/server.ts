@@ -6,14 +6,15 @@ import {
 import { HowdahError } from '../contracts/errors.ts';
 import type { JsonObject } from '../contracts/json.ts';
 import { releaseVersion } from '../package-root.ts';
+import { listTemplates } from './addressed.ts';
+import { abilitiesOf } from './asking.ts';
 import { type Asking, type CallContext, callTool } from './calls.ts';
 import { completed } from './completions.ts';
 import { filledPrompt, promptList } from './prompts.ts';
 import { refusing } from './refusals.ts';
-import { listRuns, readRun } from './resources.ts';
+import { listResources, readResource } from './resources.ts';
 import type { ToldSession } from './told-session.ts';
 import { listTools } from './tools.ts';
-import { EXECUTION_TEMPLATE } from './uris.ts';
 
 /** What differs from one transport to the other. */
 export type ServerDoor = Omit<CallContext, 'asking' | 'metadata' | 'logLevel'> & {
@@ -28,21 +29,13 @@ export type ServerDoor = Omit<CallContext, 'asking' | 'metadata' | 'logLevel'> &
 const INSTRUCTIONS =
   'Each tool is an agent or a workflow of this server: say what you want in `message`, its answer is the result. Runs are resources, howdah://executions/{id}. A result may say that a run waits for a person: ask him, then call answer_question.';
 
-/** What an elicitation needs of a client: an empty capability stands for forms. */
-export function takesForms(
-  capabilities: { elicitation?: object | undefined } | undefined,
-): boolean {
-  const elicitation = capabilities?.elicitation;
-  return elicitation !== undefined && (!('url' in elicitation) || 'form' in elicitation);
-}
-
 /** What the client says of itself in the request, as the newer revision has it. */
-function claimedIn({ mcpReq }: ServerContext): { elicitation?: object } | undefined {
+function claimedIn({ mcpReq }: ServerContext): Parameters<typeof abilitiesOf>[0] {
   const envelope = mcpReq.envelope as Readonly<Record<string, object>> | undefined;
   return envelope?.[CLIENT_CAPABILITIES_META_KEY];
 }
 
-/** Agents and workflows as tools, runs as resources, prompts as prompts: as the caller may use and see them now, and nothing kept between requests. */
+/** Agents and workflows as tools, files and runs as resources, prompts as prompts: as the caller may use and see them now, and nothing kept between requests. */
 export function createMcpServer(door: ServerDoor): Server {
   const { caller } = door;
   const server = new Server(
@@ -58,10 +51,11 @@ export function createMcpServer(door: ServerDoor): Server {
       instructions: INSTRUCTIONS,
     },
   );
-  const asking = (ctx: ServerContext): Asking =>
-    takesForms(claimedIn(ctx) ?? server.getClientCapabilities())
-      ? { by: 'result' }
-      : (door.asking?.(ctx) ?? { by: 'nobody' });
+  const asking = (ctx: ServerContext): Asking => {
+    const can = abilitiesOf(claimedIn(ctx) ?? server.getClientCapabilities());
+    const isAble = can.forms || can.samples;
+    return (isAble ? undefined : door.asking?.(ctx)) ?? { by: 'result', can };
+  };
   server.setRequestHandler('tools/list', ({ params }) =>
     refusing(caller, () => listTools(caller, params?.cursor)),
   );
@@ -78,20 +72,13 @@ export function createMcpServer(door: ServerDoor): Server {
     ),
   );
   server.setRequestHandler('resources/list', ({ params }) =>
-    refusing(caller, () => listRuns(caller, params?.cursor)),
+    refusing(caller, () => listResources(caller, params?.cursor)),
   );
-  server.setRequestHandler('resources/templates/list', () => ({
-    resourceTemplates: [
-      {
-        uriTemplate: EXECUTION_TEMPLATE,
-        name: 'execution',
-        description: 'A run: what it was asked, what it answered, its steps.',
-        mimeType: 'application/json',
-      },
-    ],
-  }));
+  server.setRequestHandler('resources/templates/list', ({ params }) =>
+    refusing(caller, () => listTemplates(caller, params?.cursor)),
+  );
   server.setRequestHandler('resources/read', ({ params }) =>
-    refusing(caller, () => readRun(caller, params.uri)),
+    refusing(caller, () => readResource(caller, params.uri)),
   );
   server.setRequestHandler('prompts/list', ({ params }) =>
     refusing(caller, () => promptList(caller, params?.cursor)),

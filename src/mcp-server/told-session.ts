@@ -1,7 +1,6 @@
 import { ResourceNotFoundError } from '@modelcontextprotocol/server';
 import {
   logLevelOf,
-  marksOf,
   type Subscriptions,
   setLogLevel,
   subscribe,
@@ -9,6 +8,7 @@ import {
 } from '../db/mcp-sessions.ts';
 import type { PoolClient } from '../db/pool.ts';
 import type { Caller } from './caller.ts';
+import { marksOfAll } from './marks.ts';
 import { executionOf } from './uris.ts';
 
 /** What the client of a session asked to be told of, wherever that is kept. */
@@ -16,7 +16,7 @@ export type ToldSession = {
   /** The least grave log message it wants; null when it never said. */
   logLevel(): Promise<string | null>;
   setLogLevel(level: string): Promise<void>;
-  /** Throws when there is no such run for the caller. */
+  /** Throws when there is no such run, or file, for the caller. */
   subscribe(uri: string): Promise<void>;
   unsubscribe(uri: string): Promise<void>;
   subscriptions(): Promise<Subscriptions>;
@@ -33,8 +33,8 @@ export function storedSession(caller: Caller, session: string): ToldSession {
         await subscribe(client, session, id, mark);
       }),
     async unsubscribe(uri) {
-      const id = executionOf(uri);
-      if (id !== undefined) await caller.transact((client) => unsubscribe(client, session, id));
+      const key = executionOf(uri) ?? uri;
+      await caller.transact((client) => unsubscribe(client, session, key));
     },
     subscriptions: () => caller.subscriptions(session),
   };
@@ -54,15 +54,15 @@ export function heldSession(caller: Caller): ToldSession {
       runs.set(id, mark);
     },
     async unsubscribe(uri) {
-      runs.delete(executionOf(uri) ?? '');
+      runs.delete(executionOf(uri) ?? uri);
     },
     subscriptions: async () => runs,
   };
 }
 
 async function seen(client: PoolClient, uri: string): Promise<{ id: string; mark: string }> {
-  const id = executionOf(uri);
-  const mark = id === undefined ? undefined : (await marksOf(client, [id])).get(id);
-  if (id === undefined || mark === undefined) throw new ResourceNotFoundError(uri);
+  const id = executionOf(uri) ?? uri;
+  const mark = (await marksOfAll(client, [id])).get(id);
+  if (mark === undefined) throw new ResourceNotFoundError(uri);
   return { id, mark };
 }

@@ -29,8 +29,13 @@ function asTool({ tool, kind, name, description, parameters }: OfferedTool): Too
     name: tool,
     title: name,
     description: description || `The ${kind} ${name}.`,
-    inputSchema: parameters as Tool['inputSchema'],
+    inputSchema: { type: 'object', ...parameters } as Tool['inputSchema'],
   };
+}
+
+/** Whether it is a tool that is called without a model. */
+export function callsTool(caller: Caller, name: string): Promise<boolean> {
+  return caller.transact(async (client) => Boolean((await offeredTool(client, name))?.calls));
 }
 
 /** Begins a run of what the tool stands for; gives its id. Throws `ProtocolError` when there is no such tool, and what the insert is refused with. */
@@ -39,15 +44,20 @@ export async function beginByTool(
   name: string,
   args: JsonObject,
   metadata: JsonObject,
-): Promise<string> {
+): Promise<{ id: string; isOneTool: boolean }> {
   return caller.transact(async (client) => {
     const offered = await offeredTool(client, name);
     if (!offered) throw noTool(name);
+    if (offered.calls !== null) {
+      const message = JSON.stringify(args);
+      const id = await beginRun(client, offered, { message, data: undefined, metadata });
+      return { id, isOneTool: true };
+    }
     const { message, input_data: data, ...others } = args;
     const [other] = Object.keys(others);
     if (other !== undefined) throw wrong(other, 'is not known', offered);
     if (typeof message !== 'string') throw wrong('message', 'has to be a text', offered);
-    return beginRun(client, offered, { message, data, metadata });
+    return { id: await beginRun(client, offered, { message, data, metadata }), isOneTool: false };
   });
 }
 

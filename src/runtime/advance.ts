@@ -8,6 +8,7 @@ import { callModel } from './call-model.ts';
 import { callTools } from './call-tools.ts';
 import { embed } from './embed.ts';
 import { findMembers } from './find-members.ts';
+import { finish } from './finish.ts';
 import type { HeldRun } from './held-run.ts';
 import { BEGINNING } from './hooks/events.ts';
 import { StaleRun } from './own-commit.ts';
@@ -96,22 +97,10 @@ async function perform(action: Action, run: HeldRun, world: World): Promise<unkn
         },
       ]);
     case 'finish':
-      return run.commit([outputOf(action, run)], {
-        status: 'completed',
-        stop_reason: 'final_answer',
-        output: action.output,
-        output_data: action.output_data,
-      });
+      return finish(action, run);
     case 'fail':
       return fail(run, action.stop_reason, action.error, decided(action));
   }
-}
-
-/** What an agent answers is its last message already; a workflow says what its members' answers came to. */
-function outputOf({ output }: { output: string }, { definition }: HeldRun): StepRecord {
-  return definition.workflow
-    ? { kind: 'output', messages: [{ role: 'assistant', content: output }] }
-    : { kind: 'output' };
 }
 
 function fail(

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Action } from '../contracts/action.ts';
-import { ENGINE_PREFIX, type EngineRun } from '../contracts/engine.ts';
+import { ENGINE_PREFIX, type EngineRun, TOOL_PROVIDER } from '../contracts/engine.ts';
 import type { Outcome, RunError } from '../contracts/errors.ts';
 import type { Message, ToolCall } from '../contracts/message.ts';
 import type { ModelAnswer, ModelProvider } from '../contracts/model.ts';
@@ -177,9 +177,12 @@ async function commitBlocked(
   });
 }
 
+/** Engines of this process. */
+const OURS: ReadonlySet<string> = new Set([`${ENGINE_PREFIX}custom`, TOOL_PROVIDER]);
+
 /** What answers in a model's place over a network is somebody else's, who may have read anything. */
 function trustOfAnswer({ model: { provider } }: CallModel): Pick<StepRecord, 'trust'> {
-  const isElsewhere = provider.startsWith(ENGINE_PREFIX) && provider !== `${ENGINE_PREFIX}custom`;
+  const isElsewhere = provider.startsWith(ENGINE_PREFIX) && !OURS.has(provider);
   return isElsewhere ? { trust: 'external' } : {};
 }
 

@@ -16,6 +16,7 @@ import { definitionFor } from './overrides.ts';
 import { type OwnCommit, StaleRun } from './own-commit.ts';
 import { contextOf } from './run-context.ts';
 import { strategyOf } from './strategies/registry.ts';
+import { tellOf } from './tell.ts';
 
 /** A run this process owns: its folded log, and the only way to add to it. */
 export class HeldRun {
@@ -24,6 +25,7 @@ export class HeldRun {
   readonly context: RunContext;
   readonly hooks: RunHooks | undefined;
   readonly observer: RunObserver | undefined;
+  readonly tell: ReturnType<typeof tellOf>;
   /** Fires when the run is no longer ours: cancelled, taken over, handed on. */
   readonly abort = new AbortController();
   state: RunState;
@@ -58,6 +60,7 @@ export class HeldRun {
     this.context = contextOf(claimed);
     this.hooks = options.hooks;
     this.observer = options.observer;
+    this.tell = tellOf(options);
     this.state = foldLog(claimed, definition.agent.use_history);
     this.#after = claimed.step_count;
     this.#isWatched = claimed.watched;

@@ -1,6 +1,7 @@
 import type { AgentDefinition } from '../contracts/definition.ts';
 import type { RunObserver } from '../contracts/run-observer.ts';
 import type { TokenPiece } from '../contracts/step.ts';
+import type { ToolNote } from '../contracts/tool-talk.ts';
 import type { ClaimedRun } from '../db/runs.ts';
 import type { Committer } from './committer.ts';
 import type { RunHooks } from './hooks/run-hooks.ts';
@@ -19,4 +20,6 @@ export type HoldOptions = {
   announce(id: string): void;
   /** Called with the pieces of a streaming answer of such a run. */
   stream(piece: TokenPiece): void;
+  /** Called with what its tools say while they work. */
+  tell(note: ToolNote): void;
 };

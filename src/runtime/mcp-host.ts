@@ -2,7 +2,14 @@ import { createHash } from 'node:crypto';
 import type { StepNote } from '../contracts/action.ts';
 import type { Outcome, RunError } from '../contracts/errors.ts';
 import { isJsonObject, type Json } from '../contracts/json.ts';
-import type { AskedBack, Elicitation, Elicited, McpHost, Sampling } from '../contracts/mcp-host.ts';
+import {
+  type AskedBack,
+  type Elicitation,
+  type Elicited,
+  type McpHost,
+  SAMPLING,
+  type Sampling,
+} from '../contracts/mcp-host.ts';
 import type { ModelAnswer } from '../contracts/model.ts';
 import { canonicalJson } from '../contracts/same-json.ts';
 import type { Answer } from './calls.ts';
@@ -111,13 +118,16 @@ function elicited({ answer, data, status }: Answer): Elicited {
 }
 
 /** Who asks stands before what is asked, which is nobody's words of ours. */
-function questionOf({ server, message, schema, url }: Elicitation, elicitation: string): AskedBack {
+function questionOf(
+  { server, message, schema, url, isTool, sampling }: Elicitation,
+  elicitation: string,
+): AskedBack {
   const page = url === undefined ? '' : `\n\nIt wants you to open this page: ${url}`;
   const isForm = Object.keys((schema.properties ?? {}) as object).length > 0;
   return {
     elicitation,
-    prompt: `The MCP server ${server} asks: ${message}${page}`,
-    schema,
+    prompt: `The ${isTool ? 'tool' : 'MCP server'} ${server} asks${sampling ? ' a model' : ''}: ${message}${page}`,
+    schema: sampling ? { ...schema, [SAMPLING]: sampling } : schema,
     options: isForm ? ['decline'] : ['accept', 'decline'],
   };
 }

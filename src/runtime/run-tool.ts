@@ -10,6 +10,7 @@ import { type BuiltinOutcome, callBuiltinInCommit, isDatabaseBuiltin } from '../
 import type { Watched } from '../db/changes.ts';
 import type { PoolClient } from '../db/pool.ts';
 import { callInCommit, NotAsShown, type SqlFunction, type SqlToolCall } from '../db/sql-tool.ts';
+import { isContent, keptContent } from '../tools/contents.ts';
 import { runCustomTool } from '../tools/custom.ts';
 import { httpRequestOf } from '../tools/http-tool.ts';
 import type { OpenCall } from './calls.ts';
@@ -21,6 +22,7 @@ import { lookedThrough } from './let-out.ts';
 import { mcpHost } from './mcp-host.ts';
 import type { OwnCommit } from './own-commit.ts';
 import { askSecondModel } from './second-model.ts';
+import { runTalking } from './tool-talk.ts';
 import type { World } from './world.ts';
 
 /** Tools that are functions of the database run in the transaction that commits their step. */
@@ -89,7 +91,12 @@ async function callTool(
     return notHere(tool);
   }
   await run.beginRisk();
-  return runCustomTool(custom, args, context);
+  return runTalking(tool, context, call_id, run, world, async (talking) => {
+    const outcome = await runCustomTool(custom, args, talking);
+    return outcome.ok && isContent(outcome.value)
+      ? keptContent(outcome.value, tool.name, ours.files)
+      : outcome;
+  });
 }
 
 async function read(

@@ -1,5 +1,6 @@
 import type { ObserveRun } from '../contracts/run-observer.ts';
 import type { TokenPiece } from '../contracts/step.ts';
+import type { ToolNote } from '../contracts/tool-talk.ts';
 import type { Pool } from '../db/pool.ts';
 import type { World } from './world.ts';
 
@@ -11,6 +12,7 @@ export type RuntimeOptions = {
   capacity: number;
   announce(executionId: string): void;
   stream(piece: TokenPiece): void;
+  tell?(note: ToolNote): void;
   onError(error: unknown, executionId: string, tenantId: string): void;
   /** Looks at the runs that are held. */
   observe?: ObserveRun | undefined;

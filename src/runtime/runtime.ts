@@ -148,7 +148,7 @@ export class Runtime {
   }
 
   async #begin(claimed: ClaimedRun): Promise<void> {
-    const { pool, announce, stream } = this.#options;
+    const { pool, announce, stream, tell = () => {} } = this.#options;
     const owner = this.#claimer.worker;
     const definition = await this.#definitionOf(claimed).catch(async (error) => {
       await this.#claimer.handBack(claimed.execution_id, owner);
@@ -166,7 +166,7 @@ export class Runtime {
     const hooks = this.#hooksOf(claimed, definition);
     const committer = this.#committerOf(hooks);
     const ownership = ownershipOf(pool, owner, this.#rules.of(claimed));
-    const seen = { hooks, observer, announce, stream };
+    const seen = { hooks, observer, announce, stream, tell };
     const run = new HeldRun({ claimed, definition, committer, ownership, ...seen });
     if (claimed.watched) {
       announce(run.id);

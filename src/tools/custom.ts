@@ -1,5 +1,5 @@
 import { type ErrorCode, HowdahError } from '../contracts/errors.ts';
-import type { JsonObject } from '../contracts/json.ts';
+import type { Json, JsonObject } from '../contracts/json.ts';
 import type { CustomTool, ToolContext, ToolOutcome } from '../contracts/tool.ts';
 import { asTool } from './stray-faults.ts';
 
@@ -24,10 +24,10 @@ export function customTools(tools: readonly CustomTool[]): CustomTools {
  * Runs a custom tool. It ends when its signal fires, whether the tool listens to it or not; what it throws
  * becomes the outcome it says (`CustomTool`), and a result that is no JSON `tool_failed`.
  */
-export async function runCustomTool(
-  tool: CustomTool,
+export async function runCustomTool<Context extends ToolContext>(
+  tool: Omit<CustomTool, 'run'> & { run(args: JsonObject, context: Context): Promise<Json> | Json },
   args: JsonObject,
-  context: ToolContext,
+  context: Context,
 ): Promise<ToolOutcome> {
   const { promise: aborted, reject } = Promise.withResolvers<never>();
   const abort = (): void => reject(context.signal.reason);

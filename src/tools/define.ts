@@ -1,11 +1,11 @@
 import { z } from 'zod';
 import type { Json, JsonObject, JsonSchema } from '../contracts/json.ts';
-import type { CustomTool, ToolContext } from '../contracts/tool.ts';
+import type { CustomContext, CustomTool } from '../contracts/tool.ts';
 
 /** A tool whose parameters are an object of zod, so that what `run` is given has its type. */
 export type ToolSpec<Parameters extends z.ZodObject> = Omit<CustomTool, 'parameters' | 'run'> & {
   parameters: Parameters;
-  run(args: z.output<Parameters>, context: ToolContext): Promise<Json> | Json;
+  run(args: z.output<Parameters>, context: CustomContext): Promise<Json> | Json;
 };
 
 /**
@@ -17,7 +17,7 @@ export function defineTool<Parameters extends z.ZodObject>(spec: ToolSpec<Parame
   return {
     ...spec,
     parameters: parameters as JsonSchema,
-    async run(args: JsonObject, context: ToolContext): Promise<Json> {
+    async run(args: JsonObject, context: CustomContext): Promise<Json> {
       const parsed = await spec.parameters.safeParseAsync(args);
       if (!parsed.success) {
         const message = `the arguments were not accepted: ${faultsIn(parsed.error)}`;

@@ -87,9 +87,11 @@ const REVIEWED: Record<string, string> = {
   set_mcp_log_level: 'sessions of current_tenant()',
   settle_system: 'rows of current_tenant(), by name',
   subscribe_mcp: 'sessions of current_tenant()',
+  subscribe_mcp_to: 'sessions of current_tenant()',
   switch_agent: 'session_of()',
   system_rows: 'rows of current_tenant(), by name',
   unsubscribe_mcp: 'sessions of current_tenant()',
+  unsubscribe_mcp_from: 'sessions of current_tenant()',
 };
 
 /** Keys without tenant_id that a tenant may write all columns of, and what refuses another tenant's before they are asked. */

@@ -14,7 +14,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import type { CustomTool, ToolContext } from '../../src/contracts/tool.ts';
+import type { CustomContext, CustomTool } from '../../src/contracts/tool.ts';
 import { runCustomTool } from '../../src/tools/custom.ts';
 import { defineTool } from '../../src/tools/define.ts';
 import { openToolFolder } from '../../src/tools/tool-folder.ts';
@@ -48,7 +48,7 @@ function write(name: string, text: string): void {
 const tool = (name: string, says: string) =>
   `export const ${name} = { description: 'd', parameters: { type: 'object' }, run: () => '${says}' };\n`;
 
-const context = { signal: new AbortController().signal } as unknown as ToolContext;
+const context = { signal: new AbortController().signal } as unknown as CustomContext;
 
 async function open(taken: string[] = [], accept = async (_tools: readonly CustomTool[]) => {}) {
   const said: string[] = [];

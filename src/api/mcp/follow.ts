@@ -38,6 +38,9 @@ export async function* followRun(
   const deaf = hub.onUnanswered(({ execution_id, question_id: question, fault }) => {
     if (execution_id === id) events.push({ type: 'unanswered', question, fault });
   });
+  const noteless = hub.onNote((note) => {
+    if (note.execution_id === id) events.push({ type: 'note', note });
+  });
   let isWaiting = false;
   const lookAgain = async () => {
     await stillGood();
@@ -69,6 +72,7 @@ export async function* followRun(
   } finally {
     clearInterval(timer);
     deaf();
+    noteless();
     signal.removeEventListener('abort', end);
     await Promise.all([steps.return?.(), states.return?.()]);
   }

@@ -193,6 +193,7 @@ export const resources = plainKind({
   columns: {
     name: z.string(),
     type: z.string().describe('A MIME type'),
+    uri: z.string().nullable().optional().describe('Its address for MCP clients'),
     sha256: z.string().optional(),
     metadata: object.optional(),
     execution_id: id.nullable().optional(),

@@ -30,6 +30,7 @@ export class ReplayedRun extends HeldRun {
       },
       announce: () => {},
       stream: () => {},
+      tell: () => {},
     });
     this.#record = record;
     this.#judge = judge;

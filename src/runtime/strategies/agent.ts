@@ -33,7 +33,7 @@ function stopUntold({ agent }: AgentDefinition): Action | undefined {
   return agent.prompt_fault === undefined ? undefined : fail('error', agent.prompt_fault);
 }
 
-function stopAtLimit({ exhausted }: RunState): Action | undefined {
+export function stopAtLimit({ exhausted }: RunState): Action | undefined {
   return exhausted ? fail(exhausted, limitMessage(exhausted)) : undefined;
 }
 
@@ -51,7 +51,7 @@ function stopLoop({ messages, messages_at_retry }: RunState): Action | undefined
 }
 
 /** Calls whose turn it is are made, a handoff last; when all the others wait for somebody, so does the run. */
-function goOn(planned: readonly PlannedCall[]): Action {
+export function goOn(planned: readonly PlannedCall[]): Action {
   const others = planned.filter(({ plan }) => plan.do !== 'hand_over');
   const due = others.length > 0 ? others : planned;
   const ready = due.filter(({ plan }) => plan.do !== 'wait');

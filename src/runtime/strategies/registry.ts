@@ -1,5 +1,6 @@
 import type { Action, RunState } from '../../contracts/action.ts';
 import type { AgentDefinition, WorkflowType } from '../../contracts/definition.ts';
+import { TOOL_PROVIDER } from '../../contracts/engine.ts';
 import { next as agent } from './agent.ts';
 import { next as chain } from './chain.ts';
 import { next as compensation } from './compensation.ts';
@@ -9,6 +10,7 @@ import { next as map } from './map.ts';
 import { next as orchestrator } from './orchestrator.ts';
 import { next as parallel } from './parallel.ts';
 import { next as router } from './router.ts';
+import { next as tool } from './tool.ts';
 import { next as voting } from './voting.ts';
 
 /** Decides the next thing to do from definition and state alone: the same two give the same action, without any I/O. */
@@ -17,12 +19,15 @@ export type Strategy = (definition: AgentDefinition, state: RunState) => Action;
 /** The strategy a run follows. */
 export function strategyOf(
   run: { is_compensation: boolean },
-  { workflow }: AgentDefinition,
+  { workflow, models }: AgentDefinition,
 ): Strategy {
   if (workflow) {
     return TEAMS[workflow.type];
   }
-  return run.is_compensation ? compensation : agent;
+  if (run.is_compensation) {
+    return compensation;
+  }
+  return models[0]?.provider === TOOL_PROVIDER ? tool : agent;
 }
 
 const TEAMS: Record<WorkflowType, Strategy> = {
