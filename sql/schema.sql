@@ -1004,6 +1004,7 @@ create table howdah.resources (
   session_id uuid,
   created_by text not null,
   created_at timestamp with time zone default now() not null,
+  uri text,
   constraint resources_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint resources_pkey PRIMARY KEY (id),
   constraint resources_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
@@ -1015,11 +1016,13 @@ create table howdah.resources (
   constraint sha256_is_hex CHECK ((sha256 ~ '^[0-9a-f]{64}$'::text)),
   constraint size_is_not_negative CHECK ((size >= 0)),
   constraint storage_path_is_relative CHECK (((char_length(storage_path) <= 1000) AND (storage_path ~ '^[^/\\[:cntrl:]][^\\[:cntrl:]]*$'::text) AND (storage_path !~ '(^|/)\.{1,2}(/|$)'::text))),
-  constraint type_is_a_mime_type CHECK (((char_length(type) <= 200) AND (type ~ '^[a-z0-9][a-z0-9.+-]*/[a-z0-9][a-z0-9.+-]*(;[ -~]*)?$'::text)))
+  constraint type_is_a_mime_type CHECK (((char_length(type) <= 200) AND (type ~ '^[a-z0-9][a-z0-9.+-]*/[a-z0-9][a-z0-9.+-]*(;[ -~]*)?$'::text))),
+  constraint uri_is_an_address_of_its_own CHECK (((length(uri) <= 2000) AND (uri ~ '^[a-z][a-z0-9+.-]*:[^[:space:][:cntrl:]]+$'::text) AND (uri !~ '^howdah:'::text)))
 );
 alter table howdah.resources enable row level security, force row level security;
 CREATE INDEX resources_execution_id_idx ON howdah.resources USING btree (tenant_id, execution_id) WHERE (execution_id IS NOT NULL);
 CREATE INDEX resources_session_id_idx ON howdah.resources USING btree (tenant_id, session_id) WHERE (session_id IS NOT NULL);
+CREATE INDEX resources_uri_idx ON howdah.resources USING btree (tenant_id, uri, id) WHERE (uri IS NOT NULL);
 
 create table howdah.retention_policies (
   id uuid default howdah.uuid_v7() not null,
@@ -2513,14 +2516,15 @@ AS $function$
       }'
       when 'custom' then '{
         "function": {"type": "string", "minLength": 1, "description": "The name the function was registered under in code."},
-        "request_params": {"type": "object", "description": "Given to the function."}
+        "request_params": {"type": "object", "description": "Given to the function."},
+        "tool": {"type": "string", "minLength": 1, "description": "Instead of a function: a tool of the agent, called without any model."}
       }'
       else '{}'
     end
   ) || case engine_schema.engine
     when 'http' then '{"required": ["url"]}'::jsonb
     when 'openai' then '{"required": ["base_url", "model"]}'
-    when 'custom' then '{"required": ["function"]}'
+    when 'custom' then '{"oneOf": [{"required": ["function"]}, {"required": ["tool"], "not": {"anyOf": [{"required": ["function"]}, {"required": ["request_params"]}]}}]}'
     else '{}'
   end
 $function$
@@ -4290,7 +4294,8 @@ AS $function$
             'compensation', howdah_private.tool_definition(c, '{}', null)) end
         order by (g.tool).name)
       from given as g
-      join agent as a on a.engine = 'builtin' -- whoever else answers has tools of its own
+      join agent as a on a.engine = 'builtin' -- whoever else answers has tools of its own, but for who is one
+        or a.engine = 'custom' and a.engine_configuration ->> 'tool' = (g.tool).name
       left join howdah.tools as c on c.id = (g.tool).compensation_tool_id and c.is_active
     ), '[]')
   ) || howdah_private.pinned_skills(a.id) || case a.engine when 'builtin' then howdah_private.pinned_servers(a.id) else '{}' end
@@ -8523,8 +8528,8 @@ AS $function$
       select am.model_id from howdah.agent_models as am
       where am.agent_id = a.id and am.purpose = 'llm' order by am.position limit 1
     ),
-    'name', a.engine, 'provider', 'engine:' || a.engine,
-    'model', coalesce(c ->> 'model', c ->> 'function', ''), 'base_url', coalesce(c ->> 'base_url', c ->> 'url'),
+    'name', a.engine, 'provider', 'engine:' || case when c ? 'tool' then 'tool' else a.engine::text end,
+    'model', coalesce(c ->> 'model', c ->> 'function', c ->> 'tool', ''), 'base_url', coalesce(c ->> 'base_url', c ->> 'url'),
     'context_tokens', null,
     'request_params', case when a.engine = 'http' then jsonb_strip_nulls(jsonb_build_object('headers', c -> 'headers'))
       else coalesce(c -> 'request_params', '{}') end
@@ -12996,23 +13001,24 @@ end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.offered_tools(tool text DEFAULT NULL::text, after text DEFAULT NULL::text, at_most integer DEFAULT 1000)
- RETURNS TABLE(tool text, kind text, id uuid, name text, description text, parameters jsonb)
+ RETURNS TABLE(tool text, kind text, id uuid, name text, description text, parameters jsonb, calls text)
  LANGUAGE sql
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   with seen as (
-    select 'agent' as kind, a.id, a.name, a.description, a.is_active, a.prompt_id, a.prompt_values
+    select 'agent' as kind, a.id, a.name, a.description, a.is_active, a.prompt_id, a.prompt_values,
+      a.engine_configuration ->> 'tool' as calls
     from howdah.agents as a
     where a.tenant_id = (select howdah.current_tenant()) and a.deleted_at is null
       and a.id <> all ((select howdah_private.hidden_agents())::uuid[])
     union all
-    select 'workflow', w.id, w.name, w.description, w.is_active, null, null
+    select 'workflow', w.id, w.name, w.description, w.is_active, null, null, null
     from howdah.workflows as w
     where w.tenant_id = (select howdah.current_tenant()) and w.deleted_at is null
       and w.id <> all ((select howdah_private.hidden_agents())::uuid[])
     union all
-    select 'builtin', null, 'answer_question', null, false, null, null
+    select 'builtin', null, 'answer_question', null, false, null, null, null
   ),
   written as (
     select s.*, left(regexp_replace(s.name, '[^A-Za-z0-9_-]', '_', 'g'), 64) as wire from seen as s
@@ -13030,10 +13036,15 @@ AS $function$
     order by tool collate "C"
     offset 0
   )
-  select c.tool, c.kind, c.id, c.name, c.description, howdah_private.run_parameters(
-    (select p.variables from howdah.prompts as p where p.id = c.prompt_id), c.prompt_values)
+  select c.tool, c.kind, c.id, c.name, coalesce(nullif(c.description, ''), t.description), coalesce(t.parameters,
+    howdah_private.run_parameters((select p.variables from howdah.prompts as p where p.id = c.prompt_id), c.prompt_values)), t.name
   from called as c
-  where c.is_active and (select howdah_private.may('executions', 'run'))
+  left join lateral (
+    select t.name, t.description, t.parameters
+    from howdah.agent_tools as g join howdah.tools as t on t.id = g.tool_id
+    where g.agent_id = c.id and t.name = c.calls and howdah_private.is_offered(t)
+  ) as t on true
+  where c.is_active and (c.calls is null or t.name is not null) and (select howdah_private.may('executions', 'run'))
     and (offered_tools.tool is null or c.tool = offered_tools.tool)
     and (offered_tools.after is null or c.tool > offered_tools.after collate "C")
     and ((select howdah_private.is_trusted()) or howdah_private.agent_permission(c.id) >= 'run')
@@ -18855,6 +18866,16 @@ RETURN "left"(((what || '__'::text) || regexp_replace(name, '[^A-Za-z0-9_-]'::te
 
 CREATE OR REPLACE FUNCTION howdah_private.subscribe_mcp(session text, execution_id uuid, mark text)
  RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select howdah_private.subscribe_mcp_to(subscribe_mcp.session, subscribe_mcp.execution_id::text, subscribe_mcp.mark)
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.subscribe_mcp_to(session text, resource text, mark text)
+ RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -18862,11 +18883,11 @@ AS $function$
 begin
   delete from howdah_private.mcp_sessions as s where s.expires_at < now();
   insert into howdah_private.mcp_sessions as s (tenant_id, session, subscriptions, expires_at)
-  values (howdah.current_tenant(), subscribe_mcp.session,
-    jsonb_build_object(subscribe_mcp.execution_id, subscribe_mcp.mark), now() + interval '1 day')
+  values (howdah.current_tenant(), subscribe_mcp_to.session,
+    jsonb_build_object(subscribe_mcp_to.resource, subscribe_mcp_to.mark), now() + interval '1 day')
   on conflict on constraint mcp_sessions_pkey do update
   set subscriptions = s.subscriptions || excluded.subscriptions, expires_at = excluded.expires_at
-  where (select count(*) from jsonb_object_keys(s.subscriptions)) < 100 or s.subscriptions ? subscribe_mcp.execution_id::text;
+  where (select count(*) from jsonb_object_keys(s.subscriptions)) < 100 or s.subscriptions ? subscribe_mcp_to.resource;
   if not found then
     raise exception using errcode = 'HWINV', message = 'a session is told of at most 100 resources',
       detail = jsonb_build_object('field', 'uri')::text, hint = 'Unsubscribe from those whose runs have ended.';
@@ -22560,6 +22581,7 @@ begin
     when not (size >= 0) then array['size_is_not_negative', null]
     when not ((char_length(storage_path) <= 1000) AND (storage_path ~ '^[^/\\[:cntrl:]][^\\[:cntrl:]]*$'::text) AND (storage_path !~ '(^|/)\.{1,2}(/|$)'::text)) then array['storage_path_is_relative', null]
     when not ((char_length(type) <= 200) AND (type ~ '^[a-z0-9][a-z0-9.+-]*/[a-z0-9][a-z0-9.+-]*(;[ -~]*)?$'::text)) then array['type_is_a_mime_type', null]
+    when not ((length(uri) <= 2000) AND (uri ~ '^[a-z][a-z0-9+.-]*:[^[:space:][:cntrl:]]+$'::text) AND (uri !~ '^howdah:'::text)) then array['uri_is_an_address_of_its_own', null]
   end into v_refused from (select new.*) as n;
   if v_refused is not null then
     perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
@@ -24286,9 +24308,19 @@ CREATE OR REPLACE FUNCTION howdah_private.unsubscribe_mcp(session text, executio
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
+  select howdah_private.unsubscribe_mcp_from(unsubscribe_mcp.session, unsubscribe_mcp.execution_id::text)
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.unsubscribe_mcp_from(session text, resource text)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
   update howdah_private.mcp_sessions as s
-  set subscriptions = s.subscriptions - unsubscribe_mcp.execution_id::text
-  where s.tenant_id = howdah.current_tenant() and s.session = unsubscribe_mcp.session
+  set subscriptions = s.subscriptions - unsubscribe_mcp_from.resource
+  where s.tenant_id = howdah.current_tenant() and s.session = unsubscribe_mcp_from.session
 $function$
 ;
 
@@ -26469,7 +26501,7 @@ CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF scope, subject_id,
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.resources FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('resources', 'run');
 
-CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF metadata ON howdah.resources FOR EACH ROW WHEN (((pg_column_size(new.metadata) > 1000) AND (octet_length((to_jsonb(new.metadata))::text) > 1048576))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('metadata', '1048576', 'bytes');
+CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF metadata, uri ON howdah.resources FOR EACH ROW WHEN ((((pg_column_size(new.metadata) > 1000) AND (octet_length((to_jsonb(new.metadata))::text) > 1048576)) OR (octet_length(new.uri) > 1048576))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('metadata', '1048576', 'bytes', 'uri', '1048576', 'bytes');
 
 CREATE TRIGGER _100_sign BEFORE INSERT ON howdah.resources FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_resources__sign();
 
@@ -26485,7 +26517,7 @@ CREATE TRIGGER _300_refuse_keys BEFORE INSERT OR UPDATE OF metadata ON howdah.re
 
 CREATE TRIGGER _600_count_storage AFTER INSERT OR DELETE ON howdah.resources FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_resources__count_storage();
 
-CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF name, type, storage_path, bytes, size, sha256, metadata, created_by ON howdah.resources FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_resources__refuse_invalid();
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF name, type, storage_path, bytes, size, sha256, metadata, created_by, uri ON howdah.resources FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_resources__refuse_invalid();
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.retention_policies FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('retention_policies', 'manage');
 
@@ -28475,6 +28507,8 @@ grant insert on column howdah.resources.sha256 to howdah_app;
 
 grant insert on column howdah.resources.type to howdah_app;
 
+grant insert, update on column howdah.resources.uri to howdah_app;
+
 grant insert, update on column howdah.retention_policies.is_by_month to howdah_app;
 
 grant insert, update on column howdah.retention_policies.keep_contents_days to howdah_app;
@@ -30375,6 +30409,8 @@ grant execute on function howdah_private.sub_run_tool_name(text,text) to howdah_
 
 grant execute on function howdah_private.subscribe_mcp(text,uuid,text) to howdah_app;
 
+grant execute on function howdah_private.subscribe_mcp_to(text,text,text) to howdah_app;
+
 grant execute on function howdah_private.sync_custom_tools(jsonb) to howdah_worker;
 
 grant execute on function howdah_private.sync_default_model(text,text) to howdah_worker;
@@ -30726,6 +30762,8 @@ grant execute on function howdah_private.type_schema(oid) to howdah_engine;
 grant execute on function howdah_private.unread_mail(howdah.executions,uuid) to howdah_engine;
 
 grant execute on function howdah_private.unsubscribe_mcp(text,uuid) to howdah_app;
+
+grant execute on function howdah_private.unsubscribe_mcp_from(text,text) to howdah_app;
 
 grant execute on function howdah_private.unsupported_keyword_at(jsonb,jsonb,text) to howdah_engine;
 
@@ -32491,6 +32529,8 @@ comment on column howdah.resources.storage_path is 'Of a file of the workers, be
 comment on column howdah.resources.tenant_id is 'The tenant it belongs to; nobody else sees it.';
 
 comment on column howdah.resources.type is 'Its MIME type, such as image/png.';
+
+comment on column howdah.resources.uri is 'The address MCP clients read it by, such as docs://handbook; of rows that share one the newest counts. With {name} in it, and {{name}} in a text, a template.';
 
 comment on column howdah.retention_policies.contents_reached_at is 'Runs that ended before it have no contents any more; what is older is not looked at again.';
 

@@ -95,14 +95,6 @@ export async function migrationStatus(url: string): Promise<MigrationStatus> {
   return onConnection(url, status);
 }
 
-/** The migrations of this release, in their order. */
-export function knownMigrations(): string[] {
-  return readdirSync(MIGRATIONS)
-    .filter((name) => name.endsWith('.sql'))
-    .sort()
-    .map((name) => name.replace(/\.sql$/, ''));
-}
-
 /** A newer release keeps what this one calls; the older sql/ would break what that one calls. */
 function isUpToDate({ pending, newer, sql }: MigrationStatus): boolean {
   return pending.length === 0 && (sql === 'current' || newer.length > 0);

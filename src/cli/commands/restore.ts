@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { restore } from '../../db/backup/restore.ts';
-import { knownMigrations } from '../../db/migrate.ts';
+import { knownMigrations } from '../../db/known-migrations.ts';
 import { createPool } from '../../db/pool.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { type CliIo, paint, printJson } from '../output.ts';
