@@ -7,6 +7,7 @@ import type { Worker } from '../../workers/main.ts';
 import { kindsOf, reaches } from '../runtime/arrange.ts';
 import { makeApiKey, makeTenant, one } from '../sql/support.ts';
 import { createTestDatabase, eventually, type TestDatabase } from '../support/database.ts';
+import { type FakeServer, startOpenAiServer } from '../support/openai-server.ts';
 import { startTestWorker } from '../support/worker.ts';
 import { startTestApi, until } from './harness.ts';
 import { type ClientOptions, connect, REVISIONS, type Result, textOf } from './mcp-client.ts';
@@ -59,6 +60,18 @@ const tools: CustomTool[] = [
       (await sample({ messages: [{ role: 'user', content: 'Write.' }], max_tokens: 9 })).content,
   },
   {
+    name: 'verse',
+    description: 'Has a verse written by a model of the tenant.',
+    parameters: { type: 'object', properties: {} },
+    async run(_args, { sample }) {
+      const { content, model } = await sample({
+        messages: [{ role: 'user', content: 'Write.' }],
+        system: 'You rhyme.',
+      });
+      return `${model}: ${content}`;
+    },
+  },
+  {
     name: 'chatty',
     description: 'Says a lot.',
     parameters: { type: 'object', properties: {} },
@@ -87,12 +100,14 @@ let db: TestDatabase;
 let api: Api;
 let guarded: Api;
 let worker: Worker;
+let models: FakeServer;
 const clients: Client[] = [];
 
 beforeAll(async () => {
   db = await createTestDatabase();
   [api, guarded] = await Promise.all([startTestApi(db.url), startTestApi(db.url, locked)]);
-  worker = await startTestWorker(db.url, { tools });
+  models = await startOpenAiServer([{ content: 'Violets are blue.' }]);
+  worker = await startTestWorker(db.url, { tools, openai: models.url });
   for (const { name } of tools.slice(0, -1)) await offer(name);
 });
 afterEach(async () => {
@@ -101,6 +116,7 @@ afterEach(async () => {
 afterAll(async () => {
   await worker?.stop(0);
   await Promise.all([api?.close(), guarded?.close()]);
+  await models?.close();
   await db?.drop();
 });
 
@@ -231,6 +247,29 @@ describe.each(REVISIONS)('in revision %s', (revision) => {
 
 const defaultTenant = async () =>
   (await one(db.pool, `select id from howdah.tenants where slug = 'default'`)).id;
+
+test('a model of the tenant answers where the tool names it, and the run pays', async () => {
+  await db.pool.query(
+    `insert into howdah.models (name, provider, model, input_price, output_price) values ('small', 'openai', 'tiny', 1, 2)`,
+  );
+  await db.pool.query(
+    `update howdah.tools set configuration = '{"sampling_model": "small"}' where name = 'verse'`,
+  );
+  const client = await connect(api);
+  clients.push(client);
+  const result: Result = await client.callTool({ name: 'verse', arguments: {} });
+  expect(textOf(result)).toBe('small: Violets are blue.');
+  expect(models.requests[0]?.body.messages).toEqual([
+    { role: 'system', content: 'You rhyme.' },
+    { role: 'user', content: 'Write.' },
+  ]);
+  const run = await one(
+    db.pool,
+    'select cost::float8 as cost from howdah.executions where id = $1',
+    [runOf(result)],
+  );
+  expect(run.cost).toBeGreaterThan(0);
+});
 
 test('a call that needs approval waits for it, and a rejected one is an error', async () => {
   await db.pool.query(
