@@ -10803,6 +10803,18 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.is_known_to_protocol_6(e howdah.executions)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select not exists (
+    select from howdah.agent_versions as v
+    where v.id = e.agent_version_id and v.definition #>> '{models,0,provider}' = 'engine:tool')
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.is_limited_by(l howdah.concurrency_limits, agent_id uuid, agent_version_id uuid)
  RETURNS boolean
  LANGUAGE sql
@@ -19511,6 +19523,7 @@ begin
     where e.id = any (v_ids) and e.id between v_first and v_last and e.id <> all (v_parked)
       and (e.status = 'queued' or (e.status = 'waiting' and e.waiting_for = 'timer'))
       and greatest(e.run_at, e.wake_at) <= clock_timestamp()
+      and (take_runs.protocol >= 7 or howdah_private.is_known_to_protocol_6(e))
       and (take_runs.protocol >= 6 or howdah_private.is_known_to_protocol_5(e))
       and (take_runs.protocol >= 5 or howdah_private.is_known_to_protocol_4(e))
       and (take_runs.protocol >= 4 or e.workflow_id is null)

@@ -12,7 +12,7 @@
 -- routers that look for members, prompts and skills are for protocol 5.
 --
 -- Runs that are `alike` share what holds for their calls; see call_rules.sql. `trust`: how far the run is trusted, see trust.sql;
--- `is_filtered`: what it says is looked through first, see output_filters.sql. For protocol 6.
+-- `is_filtered`: what it says is looked through first, see output_filters.sql. For protocol 6. Agents that are a tool are for protocol 7.
 --
 -- Every statement of it looks rows up by their keys, so its plans are made once and not for each call, and only the
 -- partitions between the first and the last id are opened.
@@ -127,6 +127,7 @@ begin
     where e.id = any (v_ids) and e.id between v_first and v_last and e.id <> all (v_parked)
       and (e.status = 'queued' or (e.status = 'waiting' and e.waiting_for = 'timer'))
       and greatest(e.run_at, e.wake_at) <= clock_timestamp()
+      and (take_runs.protocol >= 7 or howdah_private.is_known_to_protocol_6(e))
       and (take_runs.protocol >= 6 or howdah_private.is_known_to_protocol_5(e))
       and (take_runs.protocol >= 5 or howdah_private.is_known_to_protocol_4(e))
       and (take_runs.protocol >= 4 or e.workflow_id is null)

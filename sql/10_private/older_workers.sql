@@ -53,6 +53,16 @@ as $$
       select from howdah.agent_versions as v where v.id = e.agent_version_id and v.definition -> 'tools' @> '[{"kind": "http"}]')
 $$;
 
+-- Up to protocol 6 a worker knows no agent that is a tool.
+create or replace function howdah_private.is_known_to_protocol_6(e howdah.executions) returns boolean
+  language sql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  select not exists (
+    select from howdah.agent_versions as v
+    where v.id = e.agent_version_id and v.definition #>> '{models,0,provider}' = 'engine:tool')
+$$;
+
 create or replace function howdah_private.claim_executions(worker uuid, ids uuid[])
   returns table (
     execution_id uuid, fence int, tenant_id uuid, agent_id uuid, agent_version_id uuid, session_id uuid,

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { TokenPiece } from '../contracts/step.ts';
-import { listenTo, pieceOf } from './feed.ts';
+import type { ToolNote } from '../contracts/tool-talk.ts';
+import { listenTo, noteOf, pieceOf } from './feed.ts';
 import { createClient, type Pool } from './pool.ts';
 import { faultOf } from './sqlstate.ts';
 
@@ -20,11 +21,13 @@ export type Bell = {
   watch(client: Pick<Pool, 'query'>, id: string): Promise<void>;
   /**
    * Waits until something is announced, for a while at most. Gives which of these runs are due to be read: those announced,
-   * none when pieces of answers came, all when nothing was heard for a while.
+   * none when pieces of answers or notes of tools came, all when nothing was heard for a while.
    */
   rung(ids: readonly string[]): Promise<string[]>;
   /** The pieces of answers that came since it was asked last. */
   pieces(): TokenPiece[];
+  /** What tools said while they work, since it was asked last. */
+  notes(): ToolNote[];
   close(): Promise<void>;
 };
 
@@ -33,26 +36,32 @@ export async function hangBell(
   url: string,
   ids: readonly string[],
   signal: AbortSignal,
-  { tokens = false } = {},
+  { tokens = false, notes = false } = {},
 ): Promise<Bell> {
   const client = createClient({ url, applicationName: 'howdah-cli' });
   const listener = randomUUID();
   const watched = new Set(ids);
   const announced = new Set<string>();
   let pieces: TokenPiece[] = [];
+  let said: ToolNote[] = [];
   let wake: () => void = () => {};
   let isDeaf = false;
   client.on('notification', ({ channel, payload = '' }) => {
-    const piece = channel.startsWith('howdah_tokens_') ? pieceOf(payload) : undefined;
-    if (piece && !watched.has(piece.execution_id)) return;
+    if (!channel.startsWith('howdah_tokens_')) {
+      announced.add(payload);
+      return wake();
+    }
+    const piece = tokens ? pieceOf(payload) : undefined;
+    const note = notes ? noteOf(payload) : undefined;
+    if (!watched.has((piece ?? note)?.execution_id ?? '')) return;
     if (piece) pieces.push(piece);
-    else announced.add(payload);
+    if (note) said.push(note);
     wake();
   });
   client.on('error', () => {});
   await client.connect();
   try {
-    await listenTo(client, tokens ? ['feed', 'tokens'] : ['feed']);
+    await listenTo(client, tokens || notes ? ['feed', 'tokens'] : ['feed']);
     await client.query('select howdah_private.watch($1, $2)', [listener, ids]);
   } catch (error) {
     if (faultOf(error).code !== NO_RIGHTS) {
@@ -70,7 +79,7 @@ export async function hangBell(
       if (!isDeaf) await caller.query('select howdah_private.watch($1, $2)', [listener, [id]]);
     },
     async rung(all) {
-      const isQuiet = () => announced.size === 0 && pieces.length === 0;
+      const isQuiet = () => announced.size + pieces.length + said.length === 0;
       if (isQuiet() && !signal.aborted) {
         const { promise, resolve } = Promise.withResolvers<void>();
         wake = resolve;
@@ -89,6 +98,11 @@ export async function hangBell(
     pieces() {
       const taken = pieces;
       pieces = [];
+      return taken;
+    },
+    notes() {
+      const taken = said;
+      said = [];
       return taken;
     },
     async close() {

@@ -1,3 +1,4 @@
+import type { ToolNote } from '../contracts/tool-talk.ts';
 import { hangBell } from './bell.ts';
 import { createPool } from './pool.ts';
 import {
@@ -18,24 +19,42 @@ export type Followed =
   | { type: 'limited'; id: string }
   | { type: 'end'; id: string; execution: Execution };
 
+/** A tool says something while it works. */
+export type Noted = { type: 'note'; id: string; note: ToolNote };
+
 /**
  * The steps of the runs after a cursor, then each new one as it commits, what they wait for people for, then each run's end. Reads the log by itself
  * and uses announcements only to do so at once. Ends when all runs have, or when the signal fires.
  */
+export function followExecutions(
+  url: string,
+  ids: readonly string[],
+  after: number,
+  signal: AbortSignal,
+): AsyncGenerator<Followed>;
+export function followExecutions(
+  url: string,
+  ids: readonly string[],
+  after: number,
+  signal: AbortSignal,
+  options: { notes: true },
+): AsyncGenerator<Followed | Noted>;
 export async function* followExecutions(
   url: string,
   ids: readonly string[],
   after: number,
   signal: AbortSignal,
-): AsyncGenerator<Followed> {
+  { notes = false } = {},
+): AsyncGenerator<Followed | Noted> {
   const pool = createPool({ url, applicationName: 'howdah-cli', max: 1, numbers: true });
   const db = queriesOn(pool);
-  const bell = await hangBell(url, ids, signal);
+  const bell = await hangBell(url, ids, signal, { notes });
   const cursors = new Map(ids.map((id) => [id, after]));
   const told = new Set<string>();
   try {
     let due: Iterable<string> = ids;
     while (cursors.size > 0 && !signal.aborted) {
+      for (const note of bell.notes()) yield { type: 'note', id: note.execution_id, note };
       for (const id of due) {
         yield* readOn(db, id, cursors, told);
       }

@@ -37,7 +37,6 @@ export class HeldRun {
   isPauseRequested = false;
   /** No model may be called: a quota is used up. */
   isOverQuota = false;
-
   readonly #options: HoldOptions;
   /** Steps in the log. */
   #after: number;

@@ -14,20 +14,26 @@ export type ClientOptions = {
   onStream?: () => void;
   /** What a person answers who is asked; without it the client cannot ask. */
   elicit?: (params: { message: string; requestedSchema: Form }) => Answered | Promise<Answered>;
+  /** What its model answers; without it the client has none. */
+  sample?: (params: Sampled) => string;
 };
 export type Form = { properties: Record<string, object>; required?: string[] };
 export type Answered = {
   action: 'accept' | 'decline' | 'cancel';
   content?: Record<string, string | number | boolean>;
 };
+export type Sampled = { messages: { content: { text: string } }[]; maxTokens: number };
 
 /** A client as programs of people are, with the official SDK. */
 export async function connect(api: Api, options: ClientOptions = {}): Promise<Client> {
-  const { revision = '2025-11-25', token, query = '', elicit, onStream } = options;
+  const { revision = '2025-11-25', token, query = '', elicit, sample, onStream } = options;
   const client = new Client(
     { name: 'test', version: '1' },
     {
-      capabilities: elicit ? { elicitation: {} } : {},
+      capabilities: {
+        ...(elicit && { elicitation: {} }),
+        ...(sample && { sampling: {} }),
+      },
       versionNegotiation: { mode: revision === '2026-07-28' ? { pin: revision } : 'legacy' },
     },
   );
@@ -36,6 +42,13 @@ export async function connect(api: Api, options: ClientOptions = {}): Promise<Cl
       const answered = await elicit(params as never);
       return { ...answered };
     });
+  }
+  if (sample) {
+    client.setRequestHandler('sampling/createMessage', async ({ params }) => ({
+      role: 'assistant' as const,
+      content: { type: 'text' as const, text: sample(params as never) },
+      model: 'of-the-client',
+    }));
   }
   const headers: Record<string, string> = token ? { authorization: `Bearer ${token}` } : {};
   const transport = new StreamableHTTPClientTransport(new URL(`${api.url}/mcp${query}`), {

@@ -234,6 +234,11 @@ describe.each(REVISIONS)('rights in revision %s', (revision) => {
     const byName = {
       'tools/call': (name: string) => client.callTool({ name, arguments: { message: 'x' } }),
       'prompts/get': (name: string) => client.getPrompt({ name }),
+      'resources/read': (name: string) => client.readResource({ uri: `docs://${name}` }),
+      'resources/subscribe': (name: string) => client.subscribeResource({ uri: `docs://${name}` }),
+      'resources/list': (name: string) => client.listResources({ cursor: `file:docs://${name}` }),
+      'resources/templates/list': (name: string) =>
+        client.listResourceTemplates({ cursor: `docs://${name}` }),
       'completion/complete': (name: string) =>
         client.complete({ ref: { type: 'ref/prompt', name }, argument: { name: 'x', value: '' } }),
     };
@@ -273,7 +278,7 @@ describe.each(REVISIONS)('rights in revision %s', (revision) => {
         walked += 1;
       }
     }
-    console.info(`isolation in MCP ${revision}: ${walked} ids asked for by 6 methods, 3 by name`);
+    console.info(`isolation in MCP ${revision}: ${walked} ids asked for by 6 methods, 7 by name`);
     await client.close();
   });
 });

@@ -212,6 +212,15 @@ describe('a worker of protocol 4', () => {
     expect(await claimedBy(5, id)).toBe(true);
   });
 
+  test('is not given a run of an agent that is a tool, nor is one of protocol 6', async () => {
+    const agent_id = await makeAgent(db.pool);
+    const text = `update howdah.agents set engine = 'custom', engine_configuration = '{"tool": "now"}' where id = $1 returning id`;
+    await db.pool.query(text, [agent_id]);
+    const id = await makeRun(db.pool, { agent_id });
+    expect(await claimedBy(6, id)).toBe(false);
+    expect(await claimedBy(7, id)).toBe(true);
+  });
+
   test('is not given a run of a manager', async () => {
     const { id } = await one(db.pool, `select (howdah.run('manager', 'x')).id`, []);
     expect(await claimedBy(4, id)).toBe(false);

@@ -49,7 +49,7 @@ const ROWS = [
   `insert into howdah.secrets (tenant_id, name, fingerprint) values ($1, $2, '')`,
   `insert into howdah.todos (tenant_id, session_id, title) values ($1, $4, $2)`,
   `insert into howdah.mail (tenant_id, to_agent_id, subject, content) values ($1, $3, $2, $2)`,
-  `insert into howdah.resources (tenant_id, name, type, bytes, session_id) values ($1, $2, 'text/plain', $2::text::bytea, $4)`,
+  `insert into howdah.resources (tenant_id, name, type, bytes, session_id, uri) values ($1, $2, 'text/plain', $2::text::bytea, $4, 'docs://' || $2)`,
   `insert into howdah.approvals (tenant_id, scope, tool, agent_id, created_by) values ($1, 'agent', $2, $3, $2)`,
   `insert into howdah.workflows (tenant_id, name, type, instruction) values ($1, $2, 'chain', $2)`,
   `insert into howdah.workflow_agents (tenant_id, workflow_id, agent_id, role)

@@ -13,6 +13,28 @@ afterAll(() => database?.drop());
 const system = (name: string, rest: object) => ({ version: 'v1', name, ...rest });
 
 describe('an apply', () => {
+  test('makes an agent that is a tool, called without a model', async () => {
+    const tenant = await newTenant(database.pool);
+    const label = {
+      engine: 'custom',
+      engine_configuration: { tool: 'label' },
+      tools: { allow: ['label'] },
+    };
+    const tools = { label: { kind: 'custom', parameters: { type: 'object' } } };
+    const plan = await tenant.apply(system('parcels', { tools, agents: { label } }));
+    expect(changes(plan)).toEqual([
+      'create system parcels',
+      'create tool label',
+      'create agent label',
+    ]);
+    const { definition } = await tenant.one(
+      `select howdah_private.agent_definition(id) as definition from howdah.agents where tenant_id = $1 and name = 'label'`,
+      tenant.tenant,
+    );
+    expect(definition.models).toMatchObject([{ provider: 'engine:tool', model: 'label' }]);
+    expect(definition.tools).toMatchObject([{ name: 'label' }]);
+  });
+
   test('makes everything of the example, and says what came of it', async () => {
     const tenant = await newTenant(database.pool);
     const plan = await tenant.apply(HELPDESK);

@@ -65,12 +65,14 @@ function callerOf({ pool, url }: CliDatabase, tenantId: string): Caller {
 }
 
 async function* follow(url: string, id: string, signal: AbortSignal): AsyncGenerator<RunEvent> {
-  for await (const event of followExecutions(url, [id], 0, signal)) {
+  for await (const event of followExecutions(url, [id], 0, signal, { notes: true })) {
     if (event.type === 'step') {
       const { seq, kind, name, error } = event.step;
       yield { type: 'step', seq, kind, name, error: error as Json };
     } else if (event.type === 'questions') {
       yield { type: 'questions', questions: event.questions };
+    } else if (event.type === 'note') {
+      yield { type: 'note', note: event.note };
     } else {
       yield { type: event.type };
     }
