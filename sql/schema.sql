@@ -6,6 +6,8 @@ create domain howdah.execution_id as uuid constraint must_be_uuid_v7 CHECK (howd
 
 create type howdah.agent_engine as enum ('builtin', 'http', 'openai', 'a2a', 'custom');
 
+create type howdah.alert_severity as enum ('warning', 'critical');
+
 create type howdah.alert_state as enum ('unknown', 'clear', 'firing', 'failed');
 
 create type howdah.approval_scope as enum ('run', 'session', 'agent');
@@ -276,7 +278,7 @@ create table howdah.alert_rules (
   constraint alert_rules_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
   constraint alert_rules_tenant_id_webhook_id_fkey FOREIGN KEY (tenant_id, webhook_id) REFERENCES howdah.webhooks(tenant_id, id) ON DELETE SET NULL (webhook_id),
   constraint a_rule_has_a_query_or_names_what_is_looked_at CHECK ((num_nonnulls(query, engine_check) = 1)),
-  constraint engine_check_is_known CHECK ((engine_check = ANY (ARRAY['failed_deliveries'::text, 'violations'::text]))),
+  constraint engine_check_is_known CHECK ((engine_check = ANY (ARRAY['failed_deliveries'::text, 'violations'::text, 'alerts'::text]))),
   constraint interval_is_from_ten_seconds_to_a_day CHECK (((interval_seconds >= 10) AND (interval_seconds <= 86400))),
   constraint query_is_not_empty CHECK ((query ~ '\S'::text)),
   constraint sample_is_a_list CHECK ((jsonb_typeof(sample) = 'array'::text))
@@ -1513,6 +1515,19 @@ CREATE INDEX workflows_agent_system_id_idx ON howdah.workflows USING btree (tena
 CREATE INDEX workflows_current_version_id_idx ON howdah.workflows USING btree (tenant_id, current_version_id);
 CREATE UNIQUE INDEX workflows_living_name_key ON howdah.workflows USING btree (tenant_id, name) WHERE (deleted_at IS NULL);
 CREATE INDEX workflows_restricted_idx ON howdah.workflows USING btree (tenant_id) WHERE is_restricted;
+
+create table howdah_private.alert_limits (
+  name text not null,
+  severity howdah.alert_severity not null,
+  threshold numeric not null,
+  unit text not null,
+  is_active boolean default true not null,
+  description text not null,
+  constraint alert_limits_pkey PRIMARY KEY (name),
+  constraint name_is_a_word CHECK ((name ~ '^[a-z_]{1,40}$'::text)),
+  constraint threshold_is_zero_or_more CHECK (((threshold >= (0)::numeric) AND (threshold <> 'NaN'::numeric)))
+);
+alter table howdah_private.alert_limits enable row level security, force row level security;
 
 create table howdah_private.applied_sql (
   is_current boolean default true not null,
@@ -3647,7 +3662,7 @@ begin
   end if;
   insert into howdah.alert_rules (name, description, query, engine_check, interval_seconds, webhook_id)
   select u.name, u.description, u.query, u.engine_check, u.interval_seconds, use_alert_rules.webhook_id
-  from howdah_private.usual_alerts() as u
+  from (select * from howdah_private.usual_alerts() union all select * from howdah_private.usual_owner_alerts()) as u
   on conflict do nothing;
   return query select r.* from howdah.alert_rules as r where r.tenant_id = v_tenant_id order by r.id;
 end $function$
@@ -5354,6 +5369,10 @@ begin
   elsif v_rule.engine_check = 'violations' then
     select coalesce(jsonb_agg(b), '[]') into v_found from (
       select p.* from howdah_private.broken_promises(now() - interval '1 hour') as p limit 100
+    ) as b;
+  elsif v_rule.engine_check = 'alerts' then
+    select coalesce(jsonb_agg(b), '[]') into v_found from (
+      select i.*, 'docs/operations.md#' || i.name as runbook from howdah_private.installation_alerts() as i limit 100
     ) as b;
   elsif v_rule.engine_check = 'failed_deliveries' then
     select coalesce(jsonb_agg(b), '[]') into v_found from (
@@ -10567,6 +10586,26 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.installation_alerts()
+ RETURNS TABLE(name text, severity howdah.alert_severity, tenant_id uuid, subject text, since timestamp with time zone, detail text)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select a.name, l.severity, a.tenant_id, a.subject, a.since, a.detail
+  from (
+    select * from howdah_private.queue_alerts()
+    union all
+    select * from howdah_private.outlet_alerts()
+    union all
+    select * from howdah_private.upkeep_alerts()
+    union all
+    select * from howdah_private.server_alerts()
+  ) as a
+  join howdah_private.alert_limits as l on l.name = a.name and l.is_active
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.interrupt_session(session_id uuid, tenant_id uuid)
  RETURNS void
  LANGUAGE plpgsql
@@ -12100,6 +12139,13 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.long_ago(seconds numeric)
+ RETURNS timestamp with time zone
+ LANGUAGE sql
+ STABLE
+RETURN (statement_timestamp() - make_interval(secs => (LEAST(seconds, '1000000000'::numeric))::double precision))
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.look_at_quotas(quotas uuid[])
  RETURNS void
  LANGUAGE plpgsql
@@ -12485,12 +12531,20 @@ begin
   select 'howdah_webhook_deliveries', jsonb_build_object('status', d.status), count(*)::float8
   from howdah.webhook_deliveries as d where d.status <> 'delivered' group by d.status
   union all
+  select 'howdah_agents', jsonb_build_object('state', case when g.is_active then 'active' else 'inactive' end), count(*)::float8
+  from howdah.agents as g where g.deleted_at is null group by g.is_active
+  union all
   select 'howdah_alert_rules', jsonb_build_object('state', r.state), count(*)::float8
   from howdah.alert_rules as r where r.is_active group by r.state
   union all
   select 'howdah_workers', '{}', count(*)::float8
   from howdah_private.workers as w where w.heartbeat_at > clock_timestamp() - interval '10 seconds';
   return query select f.name, f.labels, f.value from howdah_private.server_figures() as f;
+  return query
+  select 'howdah_alerts', jsonb_build_object('alert', l.name, 'severity', l.severity), count(a.name)::float8
+  from howdah_private.alert_limits as l left join howdah_private.installation_alerts() as a on a.name = l.name
+  where l.is_active and l.name <> 'promises_broken'
+  group by l.name, l.severity;
 end $function$
 ;
 
@@ -12938,6 +12992,50 @@ begin
   left join howdah.workflow_versions as c on c.id = w.current_version_id
   where v.id = outdated_version.version_id and (w.version_is_stale or w.current_version_id is distinct from v.id);
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.outlet_alerts()
+ RETURNS TABLE(name text, tenant_id uuid, subject text, since timestamp with time zone, detail text)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with limits as (
+    select l.name, l.threshold, howdah_private.long_ago(l.threshold) as before from howdah_private.alert_limits as l
+  )
+  select l.name, d.tenant_id, coalesce('webhook ' || d.webhook_id, 'callbacks'), min(d.last_attempt_at),
+    format('deliveries given up: %s', count(*))
+  from limits as l
+  join howdah.webhook_deliveries as d on d.status <> 'delivered' and d.status = 'failed' and d.last_attempt_at >= l.before
+  where l.name = 'deliveries_failed'
+  group by l.name, d.tenant_id, d.webhook_id
+  union all
+  select l.name, w.tenant_id, t.table_name, min(w.created_at), format('answers not written back: %s, the last: %s',
+    count(*), (array_agg(left(w.error ->> 'message', 200) order by w.created_at desc))[1])
+  from limits as l
+  join howdah.watched_rows as w on w.execution_id >= howdah.uuid_v7_floor(l.before) and w.write_back = 'failed'
+  join howdah.table_triggers as t on t.tenant_id = w.tenant_id and t.id = w.table_trigger_id
+  where l.name = 'write_backs_failing'
+  group by l.name, w.tenant_id, t.id, t.table_name
+  union all
+  select l.name, s.tenant_id, s.name, s.failed_at, left(s.error, 200)
+  from limits as l join howdah.mcp_servers as s on s.is_active and s.error is not null and s.failed_at < l.before
+  where l.name = 'mcp_server_down'
+  union all
+  select l.name, s.tenant_id, s.name, s.next_at, 'it has begun no run'
+  from limits as l join howdah.schedules as s on s.is_active and s.next_at < l.before
+  where l.name = 'schedules_late'
+  union all
+  select l.name, q.tenant_id, format('%s %s of a %s%s', q.metric, coalesce('per ' || q.period, 'in all'), q.scope,
+    case when c.subject_id not in (q.id, q.tenant_id) then ' ' || c.subject_id else '' end), c.started_at,
+    format('%s of %s are used', trim_scale(c.used), trim_scale(q.max_value))
+  from limits as l
+  cross join howdah.quotas as q
+  join howdah_private.quota_counters as c
+    on c.quota_id = q.id and c.started_at = howdah_private.quota_begins(q.period, clock_timestamp())
+  where l.name = 'quota_nearly_used' and q.max_value > 0 and c.used >= q.max_value * l.threshold / 100
+    and not (howdah_private.is_for_each(q) and howdah_private.is_replaced(q, c.subject_id))
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.outlet_of(kind text, tool text)
@@ -13964,6 +14062,52 @@ begin
   where q.id = question_for_expiry.id and q.status = 'open' and q.expires_at <= clock_timestamp()
   for no key update nowait;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.queue_alerts()
+ RETURNS TABLE(name text, tenant_id uuid, subject text, since timestamp with time zone, detail text)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+  with due as materialized (
+    select e.tenant_id, count(*) as runs, min(greatest(e.run_at, e.wake_at)) as due_at
+    from howdah.executions as e
+    where e.status = 'queued' and greatest(e.run_at, e.wake_at) <= now()
+    group by e.tenant_id
+  ),
+  held as materialized (
+    select e.owner_worker as worker, count(*) as runs, max(e.updated_at) as updated_at
+    from howdah.executions as e where e.owner_worker is not null
+    group by e.owner_worker
+  ),
+  limits as (
+    select l.name, howdah_private.long_ago(l.threshold) as before from howdah_private.alert_limits as l
+  )
+  select l.name, d.tenant_id, t.slug, d.due_at, format('due runs that nobody has taken up: %s', d.runs)
+  from limits as l join due as d on d.due_at < l.before join howdah.tenants as t on t.id = d.tenant_id
+  where l.name = 'queue_stuck'
+  union all
+  select l.name, null, 'workers', min(d.due_at), format('due runs: %s, workers alive: none', sum(d.runs))
+  from limits as l join due as d on d.due_at < l.before
+  where l.name = 'no_worker' and not howdah_private.is_any_worker_alive()
+  group by l.name
+  union all
+  select l.name, null, format('worker %s', h.worker), coalesce(w.heartbeat_at, h.updated_at),
+    format('runs it holds: %s; it is %s', h.runs, coalesce('silent: process ' || w.pid || ' on ' || w.host, 'not registered'))
+  from limits as l cross join held as h left join howdah_private.workers as w on w.id = h.worker
+  where l.name = 'leases_expired' and coalesce(w.heartbeat_at, h.updated_at) < l.before
+  union all
+  select l.name, null, format('task %s', k.identifier), min(j.updated_at),
+    format('jobs without an attempt left: %s, the last said: %s', count(*),
+      coalesce((array_agg(left(j.last_error, 200) order by j.updated_at desc))[1], 'nothing'))
+  from limits as l
+  join graphile_worker._private_jobs as j on j.attempts >= j.max_attempts and j.locked_at is null and j.updated_at < l.before
+  join graphile_worker._private_tasks as k on k.id = j.task_id
+  where l.name = 'jobs_given_up'
+  group by l.name, k.identifier
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.quota_begins(period howdah.quota_period, at timestamp with time zone)
@@ -17449,6 +17593,46 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.server_alerts()
+ RETURNS TABLE(name text, tenant_id uuid, subject text, since timestamp with time zone, detail text)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select l.name, null::uuid, 'server', null::timestamptz, format('%s of %s connections are taken', c.taken, c.most)
+  from howdah_private.alert_limits as l
+  cross join (
+    select sum(d.numbackends) as taken,
+      current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int as most
+    from pg_stat_database as d
+  ) as c
+  where l.name = 'connections_near_max' and c.taken >= c.most * l.threshold / 100
+  union all
+  select l.name, null, d.datname, null, format('its oldest row is %s transactions old', age(d.datfrozenxid))
+  from howdah_private.alert_limits as l cross join pg_database as d
+  where l.name = 'transaction_ids_old' and age(d.datfrozenxid) >= l.threshold
+  union all
+  select l.name, null, c.oid::regclass::text, pg_stat_get_last_autovacuum_time(c.oid),
+    format('%s dead rows beside %s live ones', r.dead, r.live)
+  from howdah_private.alert_limits as l
+  cross join pg_class as c
+  cross join lateral (select pg_stat_get_dead_tuples(c.oid) as dead, pg_stat_get_live_tuples(c.oid) as live) as r
+  where l.name = 'vacuum_behind' and c.relkind = 'r' and r.dead >= 10000 and r.dead >= r.live * l.threshold / 100
+    and c.relnamespace in ('howdah'::regnamespace, 'howdah_private'::regnamespace, 'graphile_worker'::regnamespace)
+  union all
+  select l.name, null, x.subject, x.began_at, x.detail
+  from howdah_private.alert_limits as l
+  cross join (
+    select format('process %s', a.pid), a.xact_start, concat_ws(', ', nullif(a.application_name, ''), a.datname, a.state)
+    from pg_stat_activity as a
+    where a.backend_type = 'client backend' and (a.backend_xid is not null or a.backend_xmin is not null)
+    union all
+    select format('prepared transaction %s', p.gid), p.prepared, format('in %s', p.database) from pg_prepared_xacts as p
+  ) as x (subject, began_at, detail)
+  where l.name = 'transaction_long' and x.began_at < howdah_private.long_ago(l.threshold)
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.server_figures()
  RETURNS TABLE(name text, labels jsonb, value double precision)
  LANGUAGE sql
@@ -17463,7 +17647,10 @@ AS $function$
     ('howdah_database_connections_limit', '{}', current_setting('max_connections')::float8),
     ('howdah_database_transactions', '{"outcome": "commit"}', this.xact_commit::float8),
     ('howdah_database_transactions', '{"outcome": "rollback"}', this.xact_rollback::float8),
-    ('howdah_database_deadlocks', '{}', this.deadlocks::float8)
+    ('howdah_database_deadlocks', '{}', this.deadlocks::float8),
+    ('howdah_database_size_bytes', '{}', pg_database_size(this.datid)::float8),
+    ('howdah_database_oldest_transaction_id', '{}', (
+      select age(o.datfrozenxid) from pg_database as o where o.oid = this.datid)::float8)
   ) as f (name, labels, value)
   union all
   select 'howdah_database_lock_waits', '{}', count(*)::float8 from pg_locks as l where not l.granted
@@ -20463,8 +20650,8 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_alert_rules__check()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
-  if new.engine_check = 'violations' and not howdah_private.is_operator() then
-    raise exception using errcode = 'HWDEN', message = 'violations are of all tenants, and asked for by owners of the database alone',
+  if new.engine_check in ('violations', 'alerts') and not howdah_private.is_operator() then
+    raise exception using errcode = 'HWDEN', message = format('%s are of all tenants, and asked for by owners of the database alone', new.engine_check),
       detail = jsonb_build_object('field', 'engine_check')::text,
       hint = 'Write one SELECT that finds nothing when all is well, or the check failed_deliveries.';
   end if;
@@ -20488,7 +20675,7 @@ begin
   select case
     when n.name is null then array[null, 'name']
     when not (num_nonnulls(query, engine_check) = 1) then array['a_rule_has_a_query_or_names_what_is_looked_at', null]
-    when not (engine_check = ANY (ARRAY['failed_deliveries'::text, 'violations'::text])) then array['engine_check_is_known', null]
+    when not (engine_check = ANY (ARRAY['failed_deliveries'::text, 'violations'::text, 'alerts'::text])) then array['engine_check_is_known', null]
     when not ((interval_seconds >= 10) AND (interval_seconds <= 86400)) then array['interval_is_from_ten_seconds_to_a_day', null]
     when not (query ~ '\S'::text) then array['query_is_not_empty', null]
     when not (jsonb_typeof(sample) = 'array'::text) then array['sample_is_a_list', null]
@@ -24186,6 +24373,34 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.upkeep_alerts()
+ RETURNS TABLE(name text, tenant_id uuid, subject text, since timestamp with time zone, detail text)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select l.name, null::uuid, p.relation, m.begins_at at time zone 'UTC', 'rows of that month will be refused'
+  from howdah_private.alert_limits as l
+  cross join generate_series(
+    date_trunc('month', now() at time zone 'UTC'), (now() at time zone 'UTC') + make_interval(days => l.threshold::int),
+    interval '1 month') as m (begins_at)
+  cross join unnest(array['executions', 'steps', 'messages']) as t (name)
+  cross join lateral (select format('howdah_private.%s_%s', t.name, to_char(m.begins_at, 'YYYY_MM'))) as p (relation)
+  where l.name = 'partitions_missing' and to_regclass(p.relation) is null
+  union all
+  select l.name, h.tenant_id, t.slug, a.created_at, format('the log goes on to %s, its last checkpoint is at %s', h.seq, k.seq)
+  from howdah_private.alert_limits as l
+  cross join howdah_private.audit_heads as h
+  cross join lateral (
+    select coalesce(max(c.seq), 0) as seq from howdah_private.audit_checkpoints as c where c.tenant_id = h.tenant_id
+  ) as k
+  join howdah.audit_log as a on a.tenant_id = h.tenant_id and a.seq = k.seq + 1
+  left join howdah.tenants as t on t.id = h.tenant_id
+  where l.name = 'audit_checkpoint_stale' and k.seq < h.seq
+    and a.created_at < howdah_private.long_ago(l.threshold)
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.use_quotas(uses jsonb)
  RETURNS void
  LANGUAGE plpgsql
@@ -24352,7 +24567,33 @@ AS $function$
       ' having count(*) filter (where e.status = ''failed'') >= 10 and 2 * count(*) filter (where e.status = ''failed'') > count(*)', null),
     ('old_questions', 'Questions to people that are open for a day.', 900,
       'select id, kind, execution_id, created_at from howdah.questions'
-      ' where status = ''open'' and created_at < now() - interval ''1 day'' limit 100', null)
+      ' where status = ''open'' and created_at < now() - interval ''1 day'' limit 100', null),
+    ('failed_write_backs', 'Answers of the last day that could not be written into the watched row.', 300,
+      'select execution_id, table_trigger_id, row_key, error, created_at from howdah.watched_rows'
+      ' where execution_id >= howdah.uuid_v7_floor(now() - interval ''1 day'') and write_back = ''failed'' limit 100', null),
+    ('mcp_servers_down', 'Active MCP servers that cannot be reached for five minutes.', 300,
+      'select name, failed_at, error from howdah.mcp_servers'
+      ' where is_active and error is not null and failed_at < now() - interval ''5 minutes'' limit 100', null),
+    ('late_schedules', 'Schedules that should have begun a run two minutes ago.', 60,
+      'select name, next_at, last_error from howdah.schedules'
+      ' where is_active and next_at < now() - interval ''2 minutes'' limit 100', null),
+    ('nearly_used_quotas', 'Quotas of which nine tenths are used.', 300,
+      'select quota_id, scope, subject_id, metric, period, used, max_value, resets_at from howdah.quota_usage'
+      ' where max_value > 0 and used >= 0.9 * max_value limit 100', null)
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.usual_owner_alerts()
+ RETURNS TABLE(name text, description text, interval_seconds integer, query text, engine_check text)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select o.* from (values
+    ('installation', 'What howdah.alerts has: see docs/operations.md for each.', 60, null, 'alerts'),
+    ('violations', 'Broken promises of the engine, in all tenants.', 300, null, 'violations')
+  ) as o
+  where howdah_private.is_operator()
 $function$
 ;
 
@@ -25274,6 +25515,32 @@ create view howdah.agent_performance with (security_invoker=true) as
      JOIN howdah.agent_versions v ON ((v.id = e.agent_version_id)))
   WHERE (e.compensates_execution_id IS NULL)
   GROUP BY e.tenant_id, e.agent_id, a.name, v.version;
+
+create view howdah.alerts with (security_invoker=true) as
+ SELECT name,
+    severity,
+    tenant_id,
+    subject,
+    since,
+    detail,
+    ('docs/operations.md#'::text || name) AS runbook
+   FROM ( SELECT i.name,
+            i.severity,
+            i.tenant_id,
+            i.subject,
+            i.since,
+            i.detail
+           FROM howdah_private.installation_alerts() i(name, severity, tenant_id, subject, since, detail)
+        UNION ALL
+         SELECT l.name,
+            l.severity,
+            b.tenant_id,
+            COALESCE(('run '::text || b.execution_id), 'engine'::text) AS "coalesce",
+            NULL::timestamp with time zone,
+            ((b.rule || ': '::text) || b.detail)
+           FROM (howdah_private.alert_limits l
+             CROSS JOIN howdah_private.broken_promises((now() - '01:00:00'::interval)) b(rule, tenant_id, execution_id, detail))
+          WHERE ((l.name = 'promises_broken'::text) AND l.is_active)) a;
 
 create view howdah.daily_usage with (security_invoker=true) as
  SELECT e.tenant_id,
@@ -27454,6 +27721,10 @@ CASE
     ELSE (id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))
 END));
 
+create policy engine on howdah_private.alert_limits to howdah_engine using (true) with check (true);
+
+create policy operator on howdah_private.alert_limits to howdah_owner using (true) with check (true);
+
 create policy engine on howdah_private.applied_sql to howdah_engine using (true) with check (true);
 
 create policy operator on howdah_private.applied_sql to howdah_owner using (true) with check (true);
@@ -29160,6 +29431,8 @@ grant execute on function howdah_private.in_latin(text) to howdah_engine;
 
 grant execute on function howdah_private.input_data(uuid) to howdah_worker;
 
+grant execute on function howdah_private.installation_alerts() to howdah_engine;
+
 grant execute on function howdah_private.invisible() to howdah_app;
 
 grant execute on function howdah_private.invisible() to howdah_engine;
@@ -29371,6 +29644,8 @@ grant execute on function howdah_private.lock_senders(uuid) to howdah_engine;
 grant execute on function howdah_private.lock_todos(uuid) to howdah_app;
 
 grant execute on function howdah_private.lock_todos(uuid) to howdah_engine;
+
+grant execute on function howdah_private.long_ago(numeric) to howdah_engine;
 
 grant execute on function howdah_private.lost_runs(uuid,uuid[]) to howdah_worker;
 
@@ -29878,6 +30153,8 @@ grant execute on function howdah_private.sees_agent(uuid) to howdah_app;
 
 grant execute on function howdah_private.sender_of(howdah.mail) to howdah_engine;
 
+grant execute on function howdah_private.server_alerts() to howdah_engine;
+
 grant execute on function howdah_private.server_place(jsonb,jsonb) to howdah_app;
 
 grant execute on function howdah_private.server_place(jsonb,jsonb) to howdah_engine;
@@ -30374,6 +30651,10 @@ grant execute on function howdah_private.usual_alerts() to howdah_app;
 
 grant execute on function howdah_private.usual_alerts() to howdah_engine;
 
+grant execute on function howdah_private.usual_owner_alerts() to howdah_app;
+
+grant execute on function howdah_private.usual_owner_alerts() to howdah_engine;
+
 grant execute on function howdah_private.values_schema(jsonb,boolean) to howdah_engine;
 
 grant execute on function howdah_private.version_after(uuid,integer) to howdah_analyst;
@@ -30774,6 +31055,8 @@ grant select, update on table howdah.workflow_versions to howdah_eraser;
 
 grant delete, insert, select, update on table howdah.workflows to howdah_engine;
 
+grant delete, insert, select, update on table howdah_private.alert_limits to howdah_engine;
+
 grant delete, insert, select, update on table howdah_private.applied_sql to howdah_engine;
 
 grant delete, insert, select, update on table howdah_private.audit_checkpoints to howdah_engine;
@@ -30835,6 +31118,8 @@ grant select on view howdah.agent_performance to howdah_analyst;
 grant select on view howdah.agent_performance to howdah_app;
 
 grant delete, insert, select, update on view howdah.agent_performance to howdah_engine;
+
+grant delete, insert, select, update on view howdah.alerts to howdah_engine;
 
 grant select on view howdah.daily_usage to howdah_analyst;
 
@@ -31104,7 +31389,7 @@ comment on column howdah.alert_rules.created_at is 'When it was made.';
 
 comment on column howdah.alert_rules.description is 'What it is for, in words.';
 
-comment on column howdah.alert_rules.engine_check is 'In place of a query, what no member may read: failed_deliveries of the tenant within a day, or violations, the broken promises of the engine in all tenants, which only owners of the database may ask for.';
+comment on column howdah.alert_rules.engine_check is 'In place of a query, what no member may read: failed_deliveries of the tenant within a day; or, for owners of the database alone, violations, the broken promises of the engine in all tenants, or alerts, what howdah.alerts has besides.';
 
 comment on column howdah.alert_rules.found_rows is 'How many rows were found last, at most 100.';
 
@@ -31133,6 +31418,20 @@ comment on column howdah.alert_rules.tenant_id is 'The tenant it belongs to; nob
 comment on column howdah.alert_rules.updated_at is 'When it was changed last.';
 
 comment on column howdah.alert_rules.webhook_id is 'Who is told; null: every webhook of the tenant that wants alert.firing, alert.resolved or alert.failed.';
+
+comment on column howdah.alerts.detail is 'What was found.';
+
+comment on column howdah.alerts.name is 'The alert, as in howdah_private.alert_limits.';
+
+comment on column howdah.alerts.runbook is 'Where it is written what it means, how to look, and what to run.';
+
+comment on column howdah.alerts.severity is 'critical: look at it now; warning: today.';
+
+comment on column howdah.alerts.since is 'Since when, where that is known.';
+
+comment on column howdah.alerts.subject is 'What it is about.';
+
+comment on column howdah.alerts.tenant_id is 'Whose it is; null when it is of the installation.';
 
 comment on column howdah.api_keys.created_at is 'When it was made.';
 
@@ -32599,6 +32898,10 @@ comment on column howdah.workflows.updated_at is 'When it was changed last.';
 
 comment on column howdah.workflows.version_is_stale is 'A part changed in this transaction and the version is not written yet.';
 
+comment on column howdah_private.alert_limits.is_active is 'Whether it is told at all.';
+
+comment on column howdah_private.alert_limits.threshold is 'From where on it is told, in its unit.';
+
 comment on column howdah_private.chores.reached_at is 'Of a chore that goes through time: how far it has come.';
 
 comment on column howdah_private.inbox.trust is 'How far what came is trusted; null: a person''s word.';
@@ -32754,7 +33057,7 @@ comment on routine howdah.unwatch_table(text) is '@behavior -*
 Ends the watches of a table. Runs that it began go on; their answers are not written any more. Owners only.';
 
 comment on routine howdah.use_alert_rules(uuid) is '@behavior -*
-Makes the alert rules that make sense for everybody, where there are none of their names: stuck runs, deliveries that were given up, failing agents, old questions. Gives the rules there are.';
+Makes the alert rules that make sense for everybody, where there are none of their names: stuck runs, deliveries and write-backs that were given up, failing agents, old questions, MCP servers that are down, late schedules, quotas near their end; for an owner of the database also the alerts of the installation. Gives the rules there are.';
 
 comment on routine howdah.use_tool_policies(text) is '@behavior -*
 Policies that make sense together: strict (what has read what is external asks before it acts or sends anything out), none (takes them back). Gives the policies there are.';
@@ -32893,6 +33196,8 @@ comment on table howdah.workflow_versions is 'What a workflow was, whole and by 
 
 comment on table howdah.workflows is 'Teams of agents. An edit makes a new version at commit; runs in flight keep the version they pinned.';
 
+comment on table howdah_private.alert_limits is 'What howdah.alerts looks for, and from where on: an owner changes threshold, severity and is_active by UPDATE.';
+
 comment on table howdah_private.applied_sql is 'The digest of the replaceable objects in force.';
 
 comment on table howdah_private.audit_checkpoints is 'How far each audit log was at times, signed where there is a key. Workers write the same to a file, which a superuser of the database does not reach.';
@@ -32950,6 +33255,8 @@ comment on table howdah_private.watchers is 'Who listens to which run. Unlogged:
 comment on table howdah_private.workers is 'Worker processes alive. Presence is a session advisory lock on lock_key; the heartbeat finds the frozen and the cut off.';
 
 comment on view howdah.agent_performance is 'How each version of each agent does: runs, success rate (0…1), steps, tokens, cost, seconds. Without runs that take effects back.';
+
+comment on view howdah.alerts is 'What needs an operator now, with the place of its runbook. Empty when all is well; howdah_private.alert_limits says from where on something is told. For operators.';
 
 comment on view howdah.daily_usage is 'Runs, success, steps, tokens, cost and seconds per day and agent or workflow, without runs that take effects back.';
 

@@ -57,7 +57,9 @@ function fieldsOf(value: unknown): string[] {
   if (typeof value !== 'object' || value === null) return [];
   if (Array.isArray(value)) return value.flatMap(fieldsOf);
   return Object.entries(value).flatMap(([field, inner]) =>
-    /^(labels|annotations|matchLabels|requests|limits)$/.test(field) ? [field] : [field, ...fieldsOf(inner)],
+    /^(labels|annotations|matchLabels|requests|limits)$/.test(field)
+      ? [field]
+      : [field, ...fieldsOf(inner)],
   );
 }
 
