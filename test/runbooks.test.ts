@@ -6,7 +6,7 @@ import { createTestDatabase, type TestDatabase } from './support/database.ts';
 // That the SQL of each runs is held by docs.test.ts, which runs every snippet; here: that each alert has a runbook of all its parts.
 
 const page = readFileSync(new URL('../docs/operations.md', import.meta.url), 'utf8');
-const alerts = page.slice(page.indexOf('## Alerts\n'), page.indexOf('## Readiness\n'));
+const alerts = page.slice(page.indexOf('## Alerts\n'), page.indexOf('## Alerts of processes\n'));
 const runbooks = new Map(
   alerts
     .split(/^### /m)
