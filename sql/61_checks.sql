@@ -189,7 +189,7 @@ comment on constraint delivered_ones_have_a_time on howdah.webhook_deliveries is
 comment on constraint a_delivery_is_about_a_run_or_an_alert on howdah.webhook_deliveries is 'Leave it to the engine, which writes it.';
 comment on constraint interval_is_from_ten_seconds_to_a_day on howdah.alert_rules is 'Write interval_seconds as a whole number from 10 to 86400.';
 comment on constraint query_is_not_empty on howdah.alert_rules is 'Write one SELECT that finds nothing when all is well.';
-comment on constraint engine_check_is_known on howdah.alert_rules is 'Name one of failed_deliveries, violations.';
+comment on constraint engine_check_is_known on howdah.alert_rules is 'Name one of failed_deliveries, violations, alerts.';
 comment on constraint a_rule_has_a_query_or_names_what_is_looked_at on howdah.alert_rules is 'Write either a query or an engine_check, not both.';
 comment on constraint sample_is_a_list on howdah.alert_rules is 'Leave it to the engine, which writes it.';
 

@@ -505,7 +505,8 @@ grant select on howdah.alert_rules to howdah_app, howdah_analyst;
 grant insert (name, description, query, engine_check, interval_seconds, webhook_id, is_active),
   update (name, description, query, engine_check, interval_seconds, webhook_id, is_active), delete
   on howdah.alert_rules to howdah_app;
-grant execute on function howdah.use_alert_rules(uuid), howdah_private.usual_alerts() to howdah_app;
+grant execute on function howdah.use_alert_rules(uuid), howdah_private.usual_alerts(), howdah_private.usual_owner_alerts()
+  to howdah_app;
 grant execute on function howdah_private.begin_alert(uuid, uuid), howdah_private.end_alert(uuid, uuid, text, jsonb, text)
   to howdah_worker;
 -- Monitoring.

@@ -39,6 +39,10 @@ begin
     select coalesce(jsonb_agg(b), '[]') into v_found from (
       select p.* from howdah_private.broken_promises(now() - interval '1 hour') as p limit 100
     ) as b;
+  elsif v_rule.engine_check = 'alerts' then
+    select coalesce(jsonb_agg(b), '[]') into v_found from (
+      select i.*, 'docs/operations.md#' || i.name as runbook from howdah_private.installation_alerts() as i limit 100
+    ) as b;
   elsif v_rule.engine_check = 'failed_deliveries' then
     select coalesce(jsonb_agg(b), '[]') into v_found from (
       select d.id, d.event, d.execution_id, d.last_status, d.last_error, d.last_attempt_at from howdah.webhook_deliveries as d
@@ -116,5 +120,30 @@ as $$
       ' having count(*) filter (where e.status = ''failed'') >= 10 and 2 * count(*) filter (where e.status = ''failed'') > count(*)', null),
     ('old_questions', 'Questions to people that are open for a day.', 900,
       'select id, kind, execution_id, created_at from howdah.questions'
-      ' where status = ''open'' and created_at < now() - interval ''1 day'' limit 100', null)
+      ' where status = ''open'' and created_at < now() - interval ''1 day'' limit 100', null),
+    ('failed_write_backs', 'Answers of the last day that could not be written into the watched row.', 300,
+      'select execution_id, table_trigger_id, row_key, error, created_at from howdah.watched_rows'
+      ' where execution_id >= howdah.uuid_v7_floor(now() - interval ''1 day'') and write_back = ''failed'' limit 100', null),
+    ('mcp_servers_down', 'Active MCP servers that cannot be reached for five minutes.', 300,
+      'select name, failed_at, error from howdah.mcp_servers'
+      ' where is_active and error is not null and failed_at < now() - interval ''5 minutes'' limit 100', null),
+    ('late_schedules', 'Schedules that should have begun a run two minutes ago.', 60,
+      'select name, next_at, last_error from howdah.schedules'
+      ' where is_active and next_at < now() - interval ''2 minutes'' limit 100', null),
+    ('nearly_used_quotas', 'Quotas of which nine tenths are used.', 300,
+      'select quota_id, scope, subject_id, metric, period, used, max_value, resets_at from howdah.quota_usage'
+      ' where max_value > 0 and used >= 0.9 * max_value limit 100', null)
+$$;
+
+-- What an owner of the database has told to a webhook besides.
+create or replace function howdah_private.usual_owner_alerts()
+  returns table (name text, description text, interval_seconds int, query text, engine_check text)
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select o.* from (values
+    ('installation', 'What howdah.alerts has: see docs/operations.md for each.', 60, null, 'alerts'),
+    ('violations', 'Broken promises of the engine, in all tenants.', 300, null, 'violations')
+  ) as o
+  where howdah_private.is_operator()
 $$;

@@ -36,12 +36,20 @@ begin
   select 'howdah_webhook_deliveries', jsonb_build_object('status', d.status), count(*)::float8
   from howdah.webhook_deliveries as d where d.status <> 'delivered' group by d.status
   union all
+  select 'howdah_agents', jsonb_build_object('state', case when g.is_active then 'active' else 'inactive' end), count(*)::float8
+  from howdah.agents as g where g.deleted_at is null group by g.is_active
+  union all
   select 'howdah_alert_rules', jsonb_build_object('state', r.state), count(*)::float8
   from howdah.alert_rules as r where r.is_active group by r.state
   union all
   select 'howdah_workers', '{}', count(*)::float8
   from howdah_private.workers as w where w.heartbeat_at > clock_timestamp() - interval '10 seconds';
   return query select f.name, f.labels, f.value from howdah_private.server_figures() as f;
+  return query
+  select 'howdah_alerts', jsonb_build_object('alert', l.name, 'severity', l.severity), count(a.name)::float8
+  from howdah_private.alert_limits as l left join howdah_private.installation_alerts() as a on a.name = l.name
+  where l.is_active and l.name <> 'promises_broken'
+  group by l.name, l.severity;
 end $$;
 
 -- What the server counts anyway.
@@ -57,7 +65,10 @@ as $$
     ('howdah_database_connections_limit', '{}', current_setting('max_connections')::float8),
     ('howdah_database_transactions', '{"outcome": "commit"}', this.xact_commit::float8),
     ('howdah_database_transactions', '{"outcome": "rollback"}', this.xact_rollback::float8),
-    ('howdah_database_deadlocks', '{}', this.deadlocks::float8)
+    ('howdah_database_deadlocks', '{}', this.deadlocks::float8),
+    ('howdah_database_size_bytes', '{}', pg_database_size(this.datid)::float8),
+    ('howdah_database_oldest_transaction_id', '{}', (
+      select age(o.datfrozenxid) from pg_database as o where o.oid = this.datid)::float8)
   ) as f (name, labels, value)
   union all
   select 'howdah_database_lock_waits', '{}', count(*)::float8 from pg_locks as l where not l.granted

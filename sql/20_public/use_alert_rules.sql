@@ -20,9 +20,9 @@ begin
   end if;
   insert into howdah.alert_rules (name, description, query, engine_check, interval_seconds, webhook_id)
   select u.name, u.description, u.query, u.engine_check, u.interval_seconds, use_alert_rules.webhook_id
-  from howdah_private.usual_alerts() as u
+  from (select * from howdah_private.usual_alerts() union all select * from howdah_private.usual_owner_alerts()) as u
   on conflict do nothing;
   return query select r.* from howdah.alert_rules as r where r.tenant_id = v_tenant_id order by r.id;
 end $$;
 comment on function howdah.use_alert_rules(uuid) is
-  E'@behavior -*\nMakes the alert rules that make sense for everybody, where there are none of their names: stuck runs, deliveries that were given up, failing agents, old questions. Gives the rules there are.';
+  E'@behavior -*\nMakes the alert rules that make sense for everybody, where there are none of their names: stuck runs, deliveries and write-backs that were given up, failing agents, old questions, MCP servers that are down, late schedules, quotas near their end; for an owner of the database also the alerts of the installation. Gives the rules there are.';

@@ -1,11 +1,12 @@
--- A rule that is written anew is asked at once. The engine's own promises are of all tenants: only owners of the database ask for them.
+-- A rule that is written anew is asked at once. The engine's own promises, and the alerts of the installation, are of all
+-- tenants: only owners of the database ask for them.
 create or replace function howdah_private.tg_alert_rules__check() returns trigger
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
 as $$
 begin
-  if new.engine_check = 'violations' and not howdah_private.is_operator() then
-    raise exception using errcode = 'HWDEN', message = 'violations are of all tenants, and asked for by owners of the database alone',
+  if new.engine_check in ('violations', 'alerts') and not howdah_private.is_operator() then
+    raise exception using errcode = 'HWDEN', message = format('%s are of all tenants, and asked for by owners of the database alone', new.engine_check),
       detail = jsonb_build_object('field', 'engine_check')::text,
       hint = 'Write one SELECT that finds nothing when all is well, or the check failed_deliveries.';
   end if;

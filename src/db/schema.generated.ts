@@ -7,6 +7,8 @@ import type { ColumnType } from "kysely";
 
 export type AgentEngine = "a2a" | "builtin" | "custom" | "http" | "openai";
 
+export type AlertSeverity = "critical" | "warning";
+
 export type AlertState = "clear" | "failed" | "firing" | "unknown";
 
 export type ApprovalScope = "agent" | "run" | "session";
@@ -524,7 +526,7 @@ export interface AlertRules {
    */
   description: Generated<string>;
   /**
-   * In place of a query, what no member may read: failed_deliveries of the tenant within a day, or violations, the broken promises of the engine in all tenants, which only owners of the database may ask for.
+   * In place of a query, what no member may read: failed_deliveries of the tenant within a day; or, for owners of the database alone, violations, the broken promises of the engine in all tenants, or alerts, what howdah.alerts has besides.
    */
   engine_check: string | null;
   /**
@@ -583,6 +585,37 @@ export interface AlertRules {
    * Who is told; null: every webhook of the tenant that wants alert.firing, alert.resolved or alert.failed.
    */
   webhook_id: string | null;
+}
+
+export interface Alerts {
+  /**
+   * What was found.
+   */
+  detail: string | null;
+  /**
+   * The alert, as in howdah_private.alert_limits.
+   */
+  name: string | null;
+  /**
+   * Where it is written what it means, how to look, and what to run.
+   */
+  runbook: string | null;
+  /**
+   * critical: look at it now; warning: today.
+   */
+  severity: AlertSeverity | null;
+  /**
+   * Since when, where that is known.
+   */
+  since: Timestamp | null;
+  /**
+   * What it is about.
+   */
+  subject: string | null;
+  /**
+   * Whose it is; null when it is of the installation.
+   */
+  tenant_id: string | null;
 }
 
 export interface ApiKeys {
@@ -3798,6 +3831,7 @@ export interface DB {
   agent_versions: AgentVersions;
   agents: Agents;
   alert_rules: AlertRules;
+  alerts: Alerts;
   api_keys: ApiKeys;
   approvals: Approvals;
   audit_log: AuditLog;

@@ -23,6 +23,12 @@ const FIGURES: Readonly<Record<string, readonly [help: string, ...labels: string
   howdah_questions_open: ['Questions to people that nobody has answered.', 'kind'],
   howdah_webhook_deliveries: ['Deliveries on their way, and those given up.', 'status'],
   howdah_workers: ['Workers that have been heard of within 10 seconds.'],
+  howdah_agents: ['Agents that are not deleted, by whether they are active.', 'state'],
+  howdah_alerts: [
+    'Rows of howdah.alerts, by alert; broken promises are told by an alert rule.',
+    'alert',
+    'severity',
+  ],
   howdah_alert_rules: ['Active alert rules, by what was found last.', 'state'],
   howdah_database_connections: ['Connections to this database, of everybody.'],
   howdah_database_connections_limit: ['Connections the server allows.'],
@@ -32,6 +38,10 @@ const FIGURES: Readonly<Record<string, readonly [help: string, ...labels: string
     'outcome',
   ],
   howdah_database_deadlocks: ['Deadlocks since then.'],
+  howdah_database_size_bytes: ['Size of the database on disk.'],
+  howdah_database_oldest_transaction_id: [
+    'How many transactions ago the oldest row that is not frozen was written.',
+  ],
   howdah_database_dead_rows: ['Old versions of rows that vacuum has not removed yet.', 'table'],
   howdah_database_live_rows: ['Rows, as the server estimates them.', 'table'],
 };

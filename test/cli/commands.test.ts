@@ -340,6 +340,9 @@ describe('what there is', () => {
     );
     const { status, stdout } = await cli('top');
     expect(status).toBe(0);
+    expect(stdout).toMatch(
+      /\d+ of \d+ connections, \d+ lock waits, oldest transaction \d+ s, \d+ MB/,
+    );
     expect(stdout).toMatch(/^STATUS +WAITING_FOR +RUNS/);
     expect(stdout).toContain(id.trim());
     const live = startAtTerminal(database.url, 'top', '--every', '1');
@@ -349,6 +352,36 @@ describe('what there is', () => {
     live.interrupt();
     expect((await live.end()).status).toBe(130);
     await cli('cancel', id.trim());
+  });
+
+  test('alerts --now, top and doctor tell an owner what is wrong, and where its runbook is', async () => {
+    const limit = (threshold: number) =>
+      database.pool.query(
+        `update howdah_private.alert_limits set threshold = $1 where name = 'connections_near_max'`,
+        [threshold],
+      );
+    const only = await database.pool.query(
+      `update howdah_private.alert_limits set is_active = (name = 'connections_near_max')`,
+    );
+    expect(only.rowCount).toBeGreaterThan(10);
+    try {
+      await limit(1_000_000);
+      const well = await cli('alerts', '--now');
+      expect([well.status, well.stdout]).toEqual([0, '']);
+      expect(well.stderr).toContain('howdah.alerts is empty');
+      await limit(0);
+      const alert = { name: 'connections_near_max', severity: 'critical' };
+      const now = JSON.parse((await cli('alerts', '--now', '--json')).stdout);
+      expect(now.items).toEqual([expect.objectContaining(alert)]);
+      expect(JSON.parse((await cli('top', '--json')).stdout).alerts).toMatchObject([alert]);
+      const { status, stdout } = await cli('doctor');
+      expect(status).toBe(1);
+      expect(stdout).toMatch(/BAD +alerts +1, the worst: connections_near_max of server/);
+      expect(stdout).toContain('docs/operations.md#connections_near_max');
+    } finally {
+      await limit(85);
+      await database.pool.query('update howdah_private.alert_limits set is_active = true');
+    }
   });
 
   test('retention does now what policies say', async () => {

@@ -131,6 +131,9 @@ test('each command prints what it has always printed', async () => {
   const later = async () =>
     (await note('run --detach', 'run', 'greeter', 'Hi', '--detach', '--at', '2030-01-01'))[0].id;
   const paused = await later();
+  await database.pool.query(
+    `update howdah_private.alert_limits set threshold = 0, is_active = (name = 'connections_near_max')`,
+  );
   await note('top', 'top');
   await note('pause', 'pause', paused);
   await note('resume', 'resume', paused);

@@ -53,6 +53,7 @@ beforeEach(async () => {
 
 type Rule = {
   id: string;
+  name: string;
   state: string;
   found_rows: number | null;
   sample: JsonObject[] | null;
@@ -211,9 +212,9 @@ test('the usual rules are made once, are asked, and find nothing where all is we
   const use = () =>
     database.pool.query<Rule>('select * from howdah.use_alert_rules($1)', [webhook_id]);
   const { rows } = await use();
-  expect(rows.map((rule) => rule.webhook_id)).toEqual(Array(4).fill(webhook_id));
-  expect((await use()).rowCount).toBe(4);
-  for (const { id } of rows)
+  expect(rows.map((rule) => rule.webhook_id)).toEqual(Array(10).fill(webhook_id));
+  expect((await use()).rowCount).toBe(10);
+  for (const { id } of rows.filter(({ name }) => name !== 'installation'))
     expect(await asked(id)).toMatchObject({ state: 'clear', last_error: null });
   await database.pool.query(
     `insert into howdah.webhook_deliveries (webhook_id, execution_id, event, url, payload, status, last_attempt_at)
@@ -224,6 +225,35 @@ test('the usual rules are made once, are asked, and find nothing where all is we
     `select id from howdah.alert_rules where name = 'failed_deliveries'`,
   );
   expect(await askAgain(failed.rows[0].id)).toMatchObject({ state: 'firing', found_rows: 1 });
+});
+
+test('the alerts of the installation are a rule of owners, and of no tenant', async () => {
+  const limit = (threshold: number, name = 'connections_near_max') =>
+    database.pool.query(
+      'update howdah_private.alert_limits set threshold = $1, is_active = (name = $2)',
+      [threshold, name],
+    );
+  await limit(1_000_000);
+  const id = await makeRule({ name: 'installation', engine_check: 'alerts' });
+  expect(await asked(id)).toMatchObject({ state: 'clear', last_error: null });
+  await limit(0);
+  expect(await askAgain(id)).toMatchObject({
+    state: 'firing',
+    sample: [{ name: 'connections_near_max', runbook: 'docs/operations.md#connections_near_max' }],
+  });
+  const client = await database.pool.connect();
+  try {
+    await client.query('begin; set local role howdah_app');
+    const { rows } = await client.query<Rule>('select * from howdah.use_alert_rules()');
+    expect(rows.map(({ name }) => name)).not.toContain('violations');
+    const refused = await refusal(
+      client.query(`insert into howdah.alert_rules (name, engine_check) values ('mine', 'alerts')`),
+    );
+    expect(refused).toMatchObject({ code: 'HWDEN', message: expect.stringMatching(/^alerts are/) });
+  } finally {
+    await client.query('rollback');
+    client.release();
+  }
 });
 
 test('one that is switched off is not asked, and what is asked is not in the audit log', async () => {

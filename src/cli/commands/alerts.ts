@@ -1,19 +1,24 @@
 import type { Command } from 'commander';
 import { type AlertRule, listAlerts, useAlerts } from '../../db/alerts.ts';
+import { listInstallationAlerts } from '../../db/operator.ts';
 import { withDatabase } from '../database.ts';
 import { type CliIo, printJson, printTable } from '../output.ts';
 import { forTenant, TENANT_OPTION } from '../tenants.ts';
 
-type Options = { tenant?: string; use?: boolean; webhook?: string };
+type Options = { tenant?: string; use?: boolean; webhook?: string; now?: boolean };
 
-/** `howdah alerts [--use]`: queries that should find nothing, and what they found. */
+/** `howdah alerts [--use]`: queries that should find nothing, and what they found; `--now`: what is wrong in the installation. */
 export function register(command: Command, io: CliIo): void {
   command
     .option(...TENANT_OPTION)
     .option('--use', 'make the rules that make sense for everybody')
     .option('--webhook <id>', 'with --use: the webhook that is told of them')
-    .action(async ({ tenant, use, webhook }: Options) => {
+    .option('--now', 'what howdah.alerts finds in the installation, for owners of the database')
+    .action(async ({ tenant, use, webhook, now }: Options) => {
       await withDatabase(io, async (database) => {
+        if (now) {
+          return showFound(io, await listInstallationAlerts(database.pool, { withPromises: true }));
+        }
         const rows = await forTenant(database, tenant, async (client) => {
           await (use && useAlerts(client, webhook));
           return listAlerts(client);
@@ -21,6 +26,15 @@ export function register(command: Command, io: CliIo): void {
         show(io, rows);
       });
     });
+}
+
+function showFound(io: CliIo, rows: Awaited<ReturnType<typeof listInstallationAlerts>>): void {
+  if (io.json) {
+    printJson(io, { items: rows });
+    return;
+  }
+  printTable(io, rows);
+  if (rows.length === 0) io.err('All is well: howdah.alerts is empty.');
 }
 
 function show(io: CliIo, rows: AlertRule[]): void {

@@ -10,6 +10,7 @@ import { refuseWrongKeys } from '../../secrets/data-keys.ts';
 import { type AuditFinding, auditFindings } from '../audit.ts';
 import { connectionsFinding } from '../connections-finding.ts';
 import { exitCodes } from '../exit-codes.ts';
+import { operatorFindings } from '../operator-view.ts';
 import { type CliIo, paint, printJson } from '../output.ts';
 import { searchPathFinding } from '../search-path.ts';
 
@@ -38,6 +39,7 @@ export function register(command: Command, io: CliIo): void {
         findings.push(await connectionsFinding(pool, config.poolerUrl !== undefined));
         findings.push(await secrets(pool, config));
         findings.push(await workers(pool), await queue(pool), await promises(pool));
+        findings.push(...(await operatorFindings(pool)));
       }
       const { codeSandboxes } = await import('../code-check.ts');
       findings.push(await codeSandboxes());

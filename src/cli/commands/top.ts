@@ -2,25 +2,29 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Command, InvalidArgumentError } from 'commander';
 import { liveRuns } from '../../db/live-runs.ts';
 import { withDatabase } from '../database.ts';
+import { type OperatorView, operatorView, showOperatorView } from '../operator-view.ts';
 import { type CliIo, printJson, printTable } from '../output.ts';
 
 type Options = { once?: true; every: number; limit: number };
 
 const CLEAR = '\u001b[H\u001b[2J';
 
-/** `howdah top`: what is live; at a terminal again and again, until Ctrl-C. */
+/** `howdah top`: what is live, and for owners what is wrong and how the server is; at a terminal again and again, until Ctrl-C. */
 export function register(command: Command, io: CliIo): void {
   command
     .option('--once', 'look once; so it is where stdout is no terminal')
     .option('--every <seconds>', 'how long between two looks', atLeastOne, 2)
     .option('--limit <number>', 'at most so many runs', atLeastOne, 20)
     .action(async ({ once, every, limit }: Options) => {
-      await withDatabase(io, async ({ pool }) => {
+      await withDatabase(io, async ({ pool, isOwner }) => {
         const isLive = io.isTerminal && !io.json && !once;
         const stop = new AbortController();
         if (isLive) io.onInterrupt(() => stop.abort());
         do {
-          const seen = await liveRuns(pool, limit);
+          const seen = {
+            ...(await liveRuns(pool, limit)),
+            ...(isOwner ? await operatorView(pool) : {}),
+          };
           if (isLive) io.write(CLEAR);
           show(io, seen);
           if (isLive)
@@ -30,7 +34,9 @@ export function register(command: Command, io: CliIo): void {
     });
 }
 
-function show(io: CliIo, seen: Awaited<ReturnType<typeof liveRuns>>): void {
+type Seen = Awaited<ReturnType<typeof liveRuns>> & Partial<OperatorView>;
+
+function show(io: CliIo, seen: Seen): void {
   if (io.json) {
     printJson(io, seen);
     return;
@@ -39,6 +45,8 @@ function show(io: CliIo, seen: Awaited<ReturnType<typeof liveRuns>>): void {
   printTable(io, seen.queue);
   if (seen.runs.length > 0) io.out('');
   printTable(io, seen.runs);
+  const { alerts, database, slow_statements = null } = seen;
+  if (alerts && database) showOperatorView(io, { alerts, database, slow_statements });
 }
 
 function atLeastOne(text: string): number {

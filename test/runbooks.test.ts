@@ -1,0 +1,57 @@
+import { readFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { all } from './sql/support.ts';
+import { createTestDatabase, type TestDatabase } from './support/database.ts';
+
+// That the SQL of each runs is held by docs.test.ts, which runs every snippet; here: that each alert has a runbook of all its parts.
+
+const page = readFileSync(new URL('../docs/operations.md', import.meta.url), 'utf8');
+const alerts = page.slice(page.indexOf('## Alerts\n'), page.indexOf('## Alerts of processes\n'));
+const runbooks = new Map(
+  alerts
+    .split(/^### /m)
+    .slice(1)
+    .map((text) => [text.slice(0, text.indexOf('\n')), text]),
+);
+
+let database: TestDatabase;
+beforeAll(async () => {
+  database = await createTestDatabase();
+});
+afterAll(() => database.drop());
+
+test('each alert has its runbook, and each runbook is of an alert', async () => {
+  const known = await all(database.pool, 'select name from howdah_private.alert_limits');
+  expect([...runbooks.keys()].sort()).toEqual(known.map(({ name }) => name).sort());
+});
+
+describe.each([...runbooks])('the runbook of %s', (name, text) => {
+  test('says what it means, how to look, and what to run', () => {
+    const [means = '', look = '', run = ''] = text
+      .slice(name.length)
+      .split(/^```(?:sql)?$/m)
+      .map((part) => part.trim());
+    expect(means.length).toBeGreaterThan(40);
+    expect(look).toMatch(/^select /);
+    expect(run.length).toBeGreaterThan(40);
+  });
+
+  test('links only to what is there', () => {
+    for (const [, anchor = ''] of text.matchAll(/\]\(#([\w-]+)\)/g)) {
+      const heading = new RegExp(`^#+ ${anchor.replaceAll('-', '[ -]')}$`, 'im');
+      expect(page).toMatch(heading);
+    }
+  });
+
+  test('looks with statements that run and change nothing', async () => {
+    const client = await database.pool.connect();
+    try {
+      await client.query('begin read only');
+      for (const [, sql = ''] of text.matchAll(/^```sql\n([\s\S]*?)^```/gm))
+        await client.query(sql);
+    } finally {
+      await client.query('rollback');
+      client.release();
+    }
+  });
+});
