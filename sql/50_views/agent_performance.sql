@@ -1,6 +1,5 @@
 -- What a fork shares with its original is the original's work: its steps are copies.
-drop view if exists howdah.agent_performance;
-create view howdah.agent_performance with (security_invoker = true) as
+create or replace view howdah.agent_performance with (security_invoker = true) as
   select e.tenant_id, e.agent_id, a.name as agent, v.version,
     count(*) as runs,
     count(*) filter (where e.status = 'completed') as completed,

@@ -1,5 +1,4 @@
-drop view if exists howdah.daily_usage;
-create view howdah.daily_usage with (security_invoker = true) as
+create or replace view howdah.daily_usage with (security_invoker = true) as
   select e.tenant_id, (e.created_at at time zone 'UTC')::date as day, e.agent_id, a.name as agent, e.workflow_id, w.name as workflow,
     count(*) as runs,
     count(*) filter (where e.status = 'completed') as completed,

@@ -1,5 +1,4 @@
-drop view if exists howdah.model_usage;
-create view howdah.model_usage with (security_invoker = true) as
+create or replace view howdah.model_usage with (security_invoker = true) as
   select s.tenant_id, s.model_id, m.name as model, m.provider,
     count(*) filter (where s.kind = 'model') as answers,
     count(*) filter (where s.kind = 'retry') as failed_attempts,

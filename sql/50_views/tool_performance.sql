@@ -1,5 +1,4 @@
-drop view if exists howdah.tool_performance;
-create view howdah.tool_performance with (security_invoker = true) as
+create or replace view howdah.tool_performance with (security_invoker = true) as
   select s.tenant_id, s.name as tool,
     count(*) as calls, count(*) filter (where s.error is not null) as errors,
     round(count(*) filter (where s.error is null)::numeric / count(*), 4) as success_rate,
