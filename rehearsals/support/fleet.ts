@@ -43,7 +43,13 @@ export function createFleet(databaseUrl: string): Fleet {
     child.once('exit', () => children.delete(child));
     return child;
   };
+  const end = () => {
+    for (const child of children) child.kill('SIGKILL');
+    rmSync(home, { recursive: true, force: true });
+  };
+  process.once('exit', end); // also when it is interrupted
   return {
+    end,
     async start(part, release, options = []) {
       const child = spawned(release, [part, ...options]);
       const said = await untilSaid(child, /Model {5}/);
@@ -66,10 +72,6 @@ export function createFleet(databaseUrl: string): Fleet {
       child.stderr?.pipe(process.stderr);
       const [code] = await once(child, 'exit');
       if (code !== 0) throw new Error(`migrate up ended with ${code}`);
-    },
-    end() {
-      for (const child of children) child.kill('SIGKILL');
-      rmSync(home, { recursive: true, force: true });
     },
   };
 }
@@ -95,14 +97,13 @@ export function checkOutBefore(named: string | undefined): Release & { remove():
   const folder = join(home, 'tree');
   git('worktree', 'add', '--detach', folder, commit);
   symlinkSync(join(PACKAGE_ROOT, 'node_modules'), join(folder, 'node_modules'));
-  return {
-    name: 'old',
-    folder,
-    remove() {
-      git('worktree', 'remove', '--force', folder);
-      rmSync(home, { recursive: true, force: true });
-    },
+  const remove = () => {
+    if (!existsSync(home)) return;
+    git('worktree', 'remove', '--force', folder);
+    rmSync(home, { recursive: true, force: true });
   };
+  process.once('exit', remove); // also when it is interrupted
+  return { name: 'old', folder, remove };
 }
 
 function commitBefore(): string {
