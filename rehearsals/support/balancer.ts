@@ -18,6 +18,8 @@ export type Balancer = {
 };
 
 const LOOK_MS = 100;
+/** Whoever does not say within this that it is ready is not. */
+const ANSWER_MS = 2_000;
 
 /**
  * Passes requests and WebSockets on, to one server after the other, over connections that are kept. It asks `/readyz` of each.
@@ -35,14 +37,13 @@ export async function startBalancer(): Promise<Balancer> {
     turn += 1;
     return ready[turn % ready.length];
   };
-  const look = async () => {
-    for (const [url, backend] of backends) {
-      const answer = await fetch(`${url}/readyz`).catch(() => undefined);
-      backend.isReady = answer?.status === 200;
-      await answer?.body?.cancel();
-    }
+  const look = async ([url, backend]: [string, { isReady: boolean }]) => {
+    const signal = AbortSignal.timeout(ANSWER_MS);
+    const answer = await fetch(`${url}/readyz`, { signal }).catch(() => undefined);
+    backend.isReady = answer?.status === 200;
+    await answer?.body?.cancel();
   };
-  const looking = setInterval(() => void look(), LOOK_MS);
+  const looking = setInterval(() => void Promise.all([...backends].map(look)), LOOK_MS);
 
   const pass = (from: IncomingMessage, body: Buffer, to: ServerResponse): void => {
     const url = next();
