@@ -1,6 +1,5 @@
 -- What a fork shares with its original is the original's work: its steps are copies. Deleted runs count, as in daily_usage.
-drop view if exists howdah.agent_performance;
-create view howdah.agent_performance with (security_invoker = true) as
+create or replace view howdah.agent_performance with (security_invoker = true) as
   select u.tenant_id, u.agent_id, a.name as agent, v.version,
     sum(u.runs)::bigint as runs,
     sum(u.completed)::bigint as completed,

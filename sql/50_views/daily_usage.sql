@@ -1,6 +1,5 @@
 -- What is there, and what is kept of runs that are deleted; a month that is being dropped is counted there already.
-drop view if exists howdah.daily_usage;
-create view howdah.daily_usage with (security_invoker = true) as
+create or replace view howdah.daily_usage with (security_invoker = true) as
   select u.tenant_id, u.day, u.agent_id, a.name as agent, u.workflow_id, w.name as workflow,
     sum(u.runs)::bigint as runs,
     sum(u.completed)::bigint as completed,

@@ -1,7 +1,6 @@
 -- The ledger of effects, read from the log: a call that is not pure is one row, whatever attempts it took. What a fork has
 -- in common with its original is the original's. Ask for one run: where execution_id = …
-drop view if exists howdah.effects;
-create view howdah.effects with (security_invoker = true) as
+create or replace view howdah.effects with (security_invoker = true) as
   select c.tenant_id, c.execution_id, (c.last).seq, c.call_id, (c.last).name as tool, c.effect, c.idempotency_key,
     case
       when k.undone and k.error is null then 'compensated'

@@ -1,5 +1,4 @@
-drop view if exists howdah.execution_timeline;
-create view howdah.execution_timeline with (security_invoker = true) as
+create or replace view howdah.execution_timeline with (security_invoker = true) as
   select s.tenant_id, s.execution_id, s.seq, s.kind, s.name, s.started_at,
     round(extract(epoch from s.finished_at - s.started_at) * 1000, 1) as ms,
     s.tokens_in, s.tokens_out, s.cost, s.error ->> 'message' as error,

@@ -1,6 +1,5 @@
 -- A run and all below it. Two halves, since a root is found by its id and the others by an index of their own.
-drop view if exists howdah.execution_tree;
-create view howdah.execution_tree with (security_invoker = true) as
+create or replace view howdah.execution_tree with (security_invoker = true) as
   select t.tenant_id, t.root_execution_id, t.execution_id, t.parent_execution_id, t.depth, t.path, a.name as agent, w.name as workflow,
     t.status, t.waiting_for, t.stop_reason, t.tokens_in, t.tokens_out, t.cost,
     t.tokens_in + t.children_tokens_in as total_tokens_in,

@@ -1,6 +1,5 @@
 -- Where what a run was told comes from, for all that is not a model's own answer. Ask for one run: where execution_id = …
-drop view if exists howdah.message_sources;
-create view howdah.message_sources with (security_invoker = true) as
+create or replace view howdah.message_sources with (security_invoker = true) as
   select m.tenant_id, m.execution_id, m.seq, m.step_seq, m.trust, m.role,
     case when m.covers_to_seq is not null then 'summary' when m.seq = 1 or s.kind = 'input' then 'input' else s.kind::text end as kind,
     case when m.seq > 1 then s.name end as tool,

@@ -1,5 +1,4 @@
-drop view if exists howdah.model_usage;
-create view howdah.model_usage with (security_invoker = true) as
+create or replace view howdah.model_usage with (security_invoker = true) as
   select u.tenant_id, u.model_id, m.name as model, m.provider,
     sum(u.answers)::bigint as answers,
     sum(u.failed_attempts)::bigint as failed_attempts,

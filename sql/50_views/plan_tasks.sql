@@ -1,7 +1,6 @@
 -- The plans of orchestrators as rows. A plan stands in the log as one step; what came of its tasks in the runs below it, and in
 -- the questions to people who are members.
-drop view if exists howdah.plan_tasks;
-create view howdah.plan_tasks with (security_invoker = true) as
+create or replace view howdah.plan_tasks with (security_invoker = true) as
   select s.tenant_id, s.execution_id, (s.output ->> 'plan')::int as plan, p.step::int as step, t.place::int as position,
     t.task ->> 'member' as member, t.task ->> 'task' as task, coalesce(e.status::text, q.status::text, 'planned') as status,
     e.id::uuid as member_execution_id, coalesce(e.output, q.answer) as output, s.finished_at as planned_at

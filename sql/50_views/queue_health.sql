@@ -1,5 +1,4 @@
-drop view if exists howdah.queue_health;
-create view howdah.queue_health with (security_invoker = true) as
+create or replace view howdah.queue_health with (security_invoker = true) as
   select e.tenant_id, e.status, e.waiting_for, count(*) as runs,
     min(greatest(e.run_at, e.wake_at)) as oldest_due,
     greatest(0, extract(epoch from now() - min(greatest(e.run_at, e.wake_at)))) as oldest_due_seconds

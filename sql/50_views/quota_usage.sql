@@ -1,6 +1,4 @@
-drop function if exists howdah.quotas_usage(howdah.quotas);
-drop view if exists howdah.quota_usage;
-create view howdah.quota_usage with (security_invoker = true) as
+create or replace view howdah.quota_usage with (security_invoker = true) as
   select q.tenant_id, q.id as quota_id, q.scope, u.subject_id, q.metric, q.period, q.max_value, u.used,
     greatest(q.max_value - u.used, 0) as remaining, u.started_at, u.resets_at
   from howdah.quotas as q

@@ -1,5 +1,4 @@
-drop view if exists howdah.routing_decisions;
-create view howdah.routing_decisions with (security_invoker = true) as
+create or replace view howdah.routing_decisions with (security_invoker = true) as
   select s.tenant_id, s.execution_id, s.seq, e.workflow_id, s.output ->> 'method' as method,
     s.output -> 'chosen' as chosen, s.output ->> 'reason' as reason, s.output -> 'candidates' as candidates,
     s.finished_at as decided_at

@@ -1,5 +1,4 @@
-drop view if exists howdah.tool_performance;
-create view howdah.tool_performance with (security_invoker = true) as
+create or replace view howdah.tool_performance with (security_invoker = true) as
   select u.tenant_id, u.tool, sum(u.calls)::bigint as calls, sum(u.errors)::bigint as errors,
     round((sum(u.calls) - sum(u.errors)) / sum(u.calls), 4) as success_rate,
     max(u.seconds_p50) as seconds_p50, -- of what is there, which is one row

@@ -1,5 +1,4 @@
-drop view if exists howdah.violations;
-create view howdah.violations with (security_invoker = true) as
+create or replace view howdah.violations with (security_invoker = true) as
   select * from howdah_private.broken_promises(now() - interval '1 hour');
 comment on view howdah.violations is
   'Broken promises of live runs and of those that ended within the hour. Empty, always; for operators.';

@@ -6,11 +6,11 @@ import { type Client, createClient } from './pool.ts';
 import { applyReplaceable, digestOf, dropReplaceable, replaceableFiles } from './replaceable.ts';
 import { refuseGuest, refuseNewer, schemaState } from './schema-state.ts';
 import { faultOf } from './sqlstate.ts';
-import { refuseStrangers } from './strangers.ts';
+import { refuseStrangers, refuseViewsOnOurs } from './strangers.ts';
 
 /** Shorter than deadlock_timeout, which is a second unless somebody changed it. */
 const LOCK_TIMEOUT_MS = 500;
-const LOCK_ATTEMPTS = 60;
+const LOCK_ATTEMPTS = 240;
 const LOCK = `hashtextextended('howdah.migrate', 0)`;
 
 /** Brings Graphile Worker's own schema up to date; given by the caller, since only workers/ knows that package. */
@@ -52,6 +52,7 @@ export async function migrateUp(url: string, migrateQueue: MigrateQueue): Promis
         await client.query(
           `set local role howdah_owner; set local lock_timeout = '${LOCK_TIMEOUT_MS}ms'`,
         );
+        await lockTables(client);
         const applied = await withMendedMigrations(client, () =>
           run(client, 'up', Number.POSITIVE_INFINITY),
         );
@@ -66,7 +67,7 @@ export async function migrateUp(url: string, migrateQueue: MigrateQueue): Promis
 /**
  * Undoes the last migration, or all of them. Replaceable objects go first, since they may use what
  * the migration made; the next `migrateUp`, of this release or of an older one, makes its own again.
- * Throws `HWCNF` when all would go and something in our schemas is not ours.
+ * Throws `HWCNF` when views of others stand on ours, and when all would go and something in our schemas is not ours.
  */
 export async function migrateDown(url: string, all: boolean): Promise<string[]> {
   return withMigrator(url, async (client) => {
@@ -76,6 +77,7 @@ export async function migrateDown(url: string, all: boolean): Promise<string[]> 
       return [];
     }
     if (all) await refuseStrangers(client);
+    await refuseViewsOnOurs(client);
     const later = all ? applied.length - 1 : Math.min(1, applied.length - 1);
     const undone = await inOneTransaction<string[]>(client, async () => {
       await client.query('set local role howdah_owner');
@@ -175,6 +177,19 @@ async function besideOthers<T>(migrate: () => Promise<T>): Promise<T> {
       await new Promise((resolve) => setTimeout(resolve, 50 + Math.random() * 200));
     }
   }
+}
+
+/**
+ * All tables of ours, before anything is done: policies and triggers need every one of them in the end. A wait that is given
+ * up here costs nothing; one in the middle would throw seconds of work away, and under a steady load that would go on for ever.
+ */
+async function lockTables(client: Client): Promise<void> {
+  const { rows } = await client.query<{ names: string | null }>(
+    `select string_agg(c.oid::regclass::text, ', ' order by c.oid) as names from pg_catalog.pg_class as c
+     where c.relnamespace in (select n.oid from pg_catalog.pg_namespace as n where n.nspname in ('howdah', 'howdah_private'))
+       and c.relkind in ('r', 'p') and not c.relispartition and c.relowner = current_user::regrole`,
+  );
+  if (rows[0]?.names) await client.query(`lock table ${rows[0].names} in access exclusive mode`);
 }
 
 async function inOneTransaction<T>(client: Client, work: () => Promise<T>): Promise<T> {

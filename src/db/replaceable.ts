@@ -5,11 +5,11 @@ import { HowdahError } from '../contracts/errors.ts';
 import { PACKAGE_ROOT } from '../package-root.ts';
 import type { Client } from './pool.ts';
 import { faultOf } from './sqlstate.ts';
-import { OUR_ROLES } from './strangers.ts';
+import { OUR_ROLES, refuseViewsOnOurs } from './strangers.ts';
 
 const REPLACEABLE = join(PACKAGE_ROOT, 'sql');
-/** "cannot change return type of existing function" and its kin. */
-const CANNOT_REPLACE = '42P13';
+/** "cannot change return type of existing function" and its kin; "cannot drop columns from view" and its. */
+const CANNOT_REPLACE = new Set<unknown>(['42P13', '42P16']);
 /** "cannot drop … because other objects depend on it". */
 const STILL_NEEDED = '2BP01';
 
@@ -33,8 +33,8 @@ export function digestOf(files: { path: string; text: string }[]): string {
 }
 
 /**
- * Applies `sql/`. A function whose result or arguments changed cannot be replaced in place: then everything
- * replaceable is dropped first, and made anew.
+ * Applies `sql/`. A function whose result or arguments changed, or a view whose columns did, cannot be replaced in place: then
+ * everything replaceable is dropped first, and made anew. Throws `HWCNF` when views of others stand on what would have to go.
  */
 export async function applyReplaceable(client: Client): Promise<void> {
   const files = replaceableFiles();
@@ -43,12 +43,17 @@ export async function applyReplaceable(client: Client): Promise<void> {
   try {
     await applyInOrder(client, files);
   } catch (error) {
-    if (faultOf((error as Error).cause).code !== CANNOT_REPLACE) {
+    if (!CANNOT_REPLACE.has(faultOf((error as Error).cause).code)) {
       throw error;
     }
     await client.query('rollback to savepoint replaceable');
     await dropReplaceable(client);
-    await applyInOrder(client, files);
+    await applyInOrder(client, files).catch(async (again) => {
+      if (!CANNOT_REPLACE.has(faultOf(again.cause).code)) throw again;
+      await client.query('rollback to savepoint replaceable');
+      await refuseViewsOnOurs(client);
+      throw again;
+    });
   }
   await client.query(
     `insert into howdah_private.applied_sql (digest) values ($1)
@@ -130,7 +135,7 @@ async function applyFiles(client: Client, files: { path: string; text: string }[
 }
 
 /**
- * Drops every view, trigger, policy and function of ours; a function that a default or a domain needs stays. Functions
+ * Drops every view, trigger, policy and function of ours; what a default, a domain or a view of others needs stays. Functions
  * that others were parsed with go after those, so it is gone over until nothing more can be dropped.
  */
 export async function dropReplaceable(client: Client): Promise<void> {
@@ -159,8 +164,8 @@ export async function dropReplaceable(client: Client): Promise<void> {
           from pg_proc as p
           where p.pronamespace in ('howdah'::regnamespace, 'howdah_private'::regnamespace)
             and pg_get_userbyid(p.proowner) ~ '${OUR_ROLES}'
-          union all -- last: what gives back its rows goes with it
-          select format('drop view %s cascade', c.oid::regclass)
+          union all -- last: what gives back its rows has gone; one that a view of somebody else stands on stays
+          select format('drop view %s', c.oid::regclass)
           from pg_class as c where c.relnamespace = 'howdah'::regnamespace and c.relkind = 'v'
             and pg_get_userbyid(c.relowner) ~ '${OUR_ROLES}'
         loop

@@ -25,6 +25,33 @@ export async function refuseStrangers(client: Client): Promise<void> {
   );
 }
 
+/** Throws `HWCNF`, naming them, when views of others select from views of ours that would have to be dropped. */
+export async function refuseViewsOnOurs(client: Client): Promise<void> {
+  const { rows } = await client.query<{ name: string; on: string }>(VIEWS_ON_OURS);
+  if (rows.length === 0) return;
+  const shown = rows.slice(0, 10).map(({ name, on }) => `${name} (from ${on})`);
+  const more = rows.length > 10 ? ` and ${rows.length - 10} more` : '';
+  throw new HowdahError(
+    'HWCNF',
+    `views that are not Howdah's own select from its views, which change: ${shown.join(', ')}${more}`,
+    {
+      hint: 'Keep their text (pg_get_viewdef), drop them, migrate, and make them again.',
+      detail: { views: rows.map(({ name }) => name) },
+    },
+  );
+}
+
+const VIEWS_ON_OURS = `
+  select distinct o.oid::regclass::text as name, c.oid::regclass::text as on
+  from pg_catalog.pg_class as c
+  join pg_catalog.pg_depend as d on d.refclassid = 'pg_catalog.pg_class'::regclass and d.refobjid = c.oid
+    and d.classid = 'pg_catalog.pg_rewrite'::regclass
+  join pg_catalog.pg_rewrite as r on r.oid = d.objid
+  join pg_catalog.pg_class as o on o.oid = r.ev_class
+  where c.relkind = 'v' and c.relnamespace = 'howdah'::regnamespace
+    and pg_get_userbyid(c.relowner) ~ '${OUR_ROLES}' and pg_get_userbyid(o.relowner) !~ '${OUR_ROLES}'
+  order by 1, 2`;
+
 const STRANGERS = `
   with ours as (
     select n.oid from pg_catalog.pg_namespace as n where n.nspname in ('howdah', 'howdah_private', 'graphile_worker')

@@ -1,4 +1,9 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { Agent, request } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import type { Api } from '../../src/api/server.ts';
 import { calling, insertRun, makeAgent as makeScriptedAgent } from '../runtime/arrange.ts';
@@ -142,4 +147,31 @@ test('a subscription is closed as going away (1001), and goes on elsewhere behin
   expect(await resumed.end).toBe('completed');
   await again.client.dispose();
   expect([...begun.items, ...resumed.items].map(({ seq }) => seq)).toEqual(count(1, 7));
+});
+
+test('the process goes on answering for as long as --drain says, and a second signal ends it', async () => {
+  const home = mkdtempSync(join(tmpdir(), 'howdah-drain-'));
+  const main = join(import.meta.dirname, '../../src/cli/main.ts');
+  const child = spawn(process.execPath, [main, 'api', '--drain', '1h'], {
+    env: { PATH: process.env.PATH, DATABASE_URL: db.url, PORT: '0', HOWDAH_HOME: home },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  onTestFinished(() => {
+    child.kill('SIGKILL');
+    rmSync(home, { recursive: true, force: true });
+  });
+  let said = '';
+  child.stderr.on('data', (chunk) => {
+    said += chunk;
+  });
+  await expect.poll(() => said, { timeout: 30_000 }).toContain('Model');
+  const url = /http:\/\/[\d.:]+/.exec(said)?.[0] ?? '';
+  const statusAt = async (path: string) => (await fetch(`${url}${path}`)).status;
+  expect(await statusAt('/readyz')).toBe(200);
+  child.kill('SIGTERM');
+  await expect.poll(() => statusAt('/readyz'), { timeout: 30_000 }).toBe(503);
+  expect(await statusAt('/api/agents')).toBe(200);
+  const exit = once(child, 'exit');
+  child.kill('SIGTERM');
+  expect(await exit).toEqual([143, null]);
 });
