@@ -7,8 +7,10 @@ import { archiveMonth, checkArchive } from '../../src/db/archive.ts';
 import { generateHistory } from '../../src/db/history/generate.ts';
 import { dropMonths, type MonthOutcome, oldMonths } from '../../src/db/months.ts';
 import { restoreArchive } from '../../src/db/restore-archive.ts';
+import { cronItems } from '../../workers/task-list.ts';
 import { all, brokenRules, makeAgent, makeRun, one, openSession, refusal } from '../sql/support.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { createTestDatabase, eventually, type TestDatabase } from '../support/database.ts';
+import { startTestWorker } from '../support/worker.ts';
 
 let db: TestDatabase;
 let folder: string;
@@ -259,5 +261,56 @@ describe('others', () => {
     } finally {
       await db.pool.query(`drop role ${login}`);
     }
+  });
+});
+
+describe('workers', () => {
+  test('drop months each night, and make those of the coming year when they start', async () => {
+    const old = await months();
+    const before = await sums();
+    const ahead = `howdah_private.executions_${new Date().getUTCFullYear() + 1}_01`;
+    for (const table of ['executions', 'steps', 'messages'])
+      await db.pool.query(`drop table ${ahead.replace('executions', table)}`);
+    const worker = await startTestWorker(db.url);
+    try {
+      await eventually(
+        db.pool,
+        'the partition that was missing is there',
+        'select from (select to_regclass($1) as name) as x where name is not null',
+        [ahead],
+      );
+      await db.pool.query(`select graphile_worker.add_job('retention')`);
+      await eventually(
+        db.pool,
+        'the old months are dropped',
+        `select from howdah_private.closed_months where dropped_at is not null having count(*) = $1`,
+        [old.length],
+      );
+    } finally {
+      await worker.stop(0);
+    }
+    expect(await sums()).toEqual(before);
+    expect(await months()).toEqual([]);
+  });
+
+  test('make the partitions that are missing each night too', async () => {
+    const ahead = `${new Date().getUTCFullYear() + 1}_02`;
+    const worker = await startTestWorker(db.url);
+    try {
+      for (const table of ['executions', 'steps', 'messages'])
+        await db.pool.query(`drop table howdah_private.${table}_${ahead}`);
+      await db.pool.query(`select graphile_worker.add_job('partitions')`);
+      await eventually(
+        db.pool,
+        'the partition that was missing is there',
+        'select from (select to_regclass($1) as name) as x where name is not null',
+        [`howdah_private.messages_${ahead}`],
+      );
+    } finally {
+      await worker.stop(0);
+    }
+    expect(cronItems().map(({ task }) => task)).toEqual(
+      expect.arrayContaining(['partitions', 'retention']),
+    );
   });
 });
