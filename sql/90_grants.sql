@@ -529,7 +529,7 @@ grant execute on function howdah_private.retain(int), howdah_private.erase_ended
 grant execute on function howdah_private.month_holds(date), howdah_private.entangled(date, int),
   howdah_private.keep_totals(uuid[], uuid, uuid), howdah_private.old_months(), howdah_private.clear_month(date, int),
   howdah_private.clear_closed(date, int), howdah_private.note_month(date, text, boolean), howdah_private.clear_sessions(int), howdah_private.month_partitions(date),
-  howdah_private.month_bounds(date)
+  howdah_private.month_bounds(date), howdah_private.freeze_month(date)
   to howdah_owner;
 
 -- Secrets: everybody sees that they are there; the value is written sealed, and read by workers alone.

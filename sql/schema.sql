@@ -7269,9 +7269,7 @@ begin
   values (close_month.month, v_first, v_next, v_runs)
   on conflict on constraint closed_months_pkey do update
   set runs = excluded.runs, cleared_to = null, archive = null, closed_at = excluded.closed_at, dropped_at = null;
-  execute format('create trigger _000_refuse_closed
-    before insert or delete or update of status, tokens_in, tokens_out, cost, step_count on howdah_private.%I
-    for each row execute function howdah_private.tg__refuse_closed()', v_partition);
+  execute howdah_private.freeze_month(close_month.month);
   return v_runs;
 end $function$
 ;
@@ -10061,6 +10059,18 @@ begin
   perform howdah_private.permit_version(v_id);
   return v_id;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.freeze_month(month date)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select format('create trigger _000_refuse_closed
+    before insert or delete or update of status, tokens_in, tokens_out, cost, step_count on howdah_private.%I
+    for each row execute function howdah_private.tg__refuse_closed()', 'executions_' || to_char(freeze_month.month, 'YYYY_MM'))
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.function_arguments(fn regprocedure)
@@ -18317,6 +18327,13 @@ begin
     from pg_catalog.pg_inherits as i
     where i.inhparent in ('howdah.steps'::regclass, 'howdah.messages'::regclass) and not exists (
       select from pg_catalog.pg_trigger as t where t.tgrelid = i.inhrelid and t.tgname = '_100_refuse_truncate'
+    )
+    union all
+    select howdah_private.freeze_month(m.month) from howdah_private.closed_months as m
+    where m.dropped_at is null and exists (
+      select from pg_catalog.pg_inherits as i where i.inhparent = 'howdah.executions'::regclass
+        and i.inhrelid = to_regclass('howdah_private.executions_' || to_char(m.month, 'YYYY_MM')) and not exists (
+          select from pg_catalog.pg_trigger as t where t.tgrelid = i.inhrelid and t.tgname = '_000_refuse_closed')
     )
     union all
     select format('alter table %s set (%s)', c.oid::regclass, w.settings)
@@ -29722,6 +29739,8 @@ grant execute on function howdah_private.follow_own(uuid) to howdah_app;
 grant execute on function howdah_private.forget_pins() to howdah_engine;
 
 grant execute on function howdah_private.forget_worker(uuid) to howdah_worker;
+
+grant execute on function howdah_private.freeze_month(date) to howdah_engine;
 
 grant execute on function howdah_private.function_arguments(regprocedure) to howdah_engine;
 

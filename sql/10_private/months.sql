@@ -121,6 +121,16 @@ begin
   return cardinality(v_roots);
 end $$;
 
+-- The statement by which the runs of a month begin, end and change no more.
+create or replace function howdah_private.freeze_month(month date) returns text
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select format('create trigger _000_refuse_closed
+    before insert or delete or update of status, tokens_in, tokens_out, cost, step_count on howdah_private.%I
+    for each row execute function howdah_private.tg__refuse_closed()', 'executions_' || to_char(freeze_month.month, 'YYYY_MM'))
+$$;
+
 -- Counts a month and freezes it. The lock is on its own partition: who inserts runs is in other ones. It waits for those who
 -- write to the month, and whoever comes after them finds it closed. Owned by howdah_owner, since only the owner of a table may give it a trigger.
 create or replace function howdah_private.close_month(month date) returns bigint
@@ -151,9 +161,7 @@ begin
   values (close_month.month, v_first, v_next, v_runs)
   on conflict on constraint closed_months_pkey do update
   set runs = excluded.runs, cleared_to = null, archive = null, closed_at = excluded.closed_at, dropped_at = null;
-  execute format('create trigger _000_refuse_closed
-    before insert or delete or update of status, tokens_in, tokens_out, cost, step_count on howdah_private.%I
-    for each row execute function howdah_private.tg__refuse_closed()', v_partition);
+  execute howdah_private.freeze_month(close_month.month);
   return v_runs;
 end $$;
 

@@ -181,7 +181,11 @@ describe('a month that nobody keeps', () => {
       `select e.id from howdah.executions as e join howdah_private.closed_months as m on e.id >= m.first_id and e.id < m.next_id
        where e.parent_execution_id is null and e.status = 'failed' limit 1`,
     );
-    // frozen: nothing goes on in it, and what is erased there is not counted twice
+    // frozen, also when a migration down and up took the trigger away: nothing goes on in it, and what is erased there is not counted twice
+    await db.pool.query(
+      `drop trigger _000_refuse_closed on howdah_private.executions_${month.replace('-', '_')}`,
+    );
+    await db.pool.query('select howdah_private.ensure_partitions()');
     expect(
       await refusal(db.pool.query('select howdah.retry_execution($1)', [ids[0]?.id])),
     ).toMatchObject({ code: 'HWCNF' });
