@@ -63,6 +63,7 @@ const DYNAMIC_SQL: Record<string, string> = {
   'howdah_private.rows_gone(jsonb)': 'as touched_rows',
   'howdah_private.plan_watch(text)':
     'plans expressions that are not ours, and has no more rights than that',
+  'howdah_private.freeze_month(date)': 'runs nothing; the name comes from a date, quoted by format',
   'howdah_private.ensure_month(timestamp with time zone)':
     'names and bounds come from a time, quoted by format',
   'howdah_private.drop_watch(uuid)': 'no definer; names come from the catalogue and an id',
