@@ -7156,6 +7156,78 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.clear_closed(month date, batch integer DEFAULT 1000)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_closed howdah_private.closed_months;
+  v_ids uuid[];
+begin
+  select c.* into v_closed from howdah_private.closed_months as c
+  where c.month = clear_closed.month and c.dropped_at is null for update;
+  v_ids := array(
+    select e.id::uuid from howdah.executions as e
+    where e.id >= v_closed.first_id and e.id < v_closed.next_id
+      and (v_closed.cleared_to is null or e.id > v_closed.cleared_to)
+    order by e.id limit clear_closed.batch
+  );
+  if cardinality(v_ids) > 0 then
+    perform howdah_private.delete_beside(v_ids);
+    delete from howdah.questions as q where q.execution_id = any (v_ids);
+    delete from howdah.approvals as a where a.execution_id = any (v_ids);
+    delete from howdah.feedback_entries as f where f.execution_id = any (v_ids);
+    update howdah_private.closed_months as c set cleared_to = v_ids[cardinality(v_ids)] where c.month = clear_closed.month;
+  end if;
+  return cardinality(v_ids);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.clear_month(month date, batch integer DEFAULT 200)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_roots uuid[];
+begin
+  if exists (select from howdah_private.month_holds(clear_month.month)) then
+    return 0;
+  end if;
+  v_roots := array(select howdah_private.entangled(clear_month.month, clear_month.batch));
+  perform howdah_private.delete_runs(array(
+    select e.id::uuid from howdah.executions as e where e.id = any (v_roots)
+    union all
+    select e.id::uuid from howdah.executions as e
+    where e.root_execution_id = any (v_roots) and e.parent_execution_id is not null
+  )) where cardinality(v_roots) > 0;
+  return cardinality(v_roots);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.clear_sessions(batch integer DEFAULT 1000)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_ids uuid[] := array(
+    select s.id from howdah.sessions as s
+    join howdah.retention_policies as p on p.tenant_id = s.tenant_id and p.is_by_month
+    where s.turns > 0 and s.last_activity_at < now() - make_interval(days => p.keep_runs_days)
+      and not exists (select from howdah.executions as e where e.tenant_id = s.tenant_id and e.session_id = s.id)
+    order by s.id limit clear_sessions.batch for no key update of s skip locked
+  );
+begin
+  perform howdah_private.erase_sessions(v_ids, true) where cardinality(v_ids) > 0;
+  return cardinality(v_ids);
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.client_tool_fault(tool jsonb)
  RETURNS text
  LANGUAGE sql
@@ -7170,6 +7242,41 @@ AS $function$
     when coalesce(jsonb_typeof(tool -> 'parameters'), 'object') <> 'object' then '.parameters must be a JSON Schema'
   end
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.close_month(month date)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_first uuid := (howdah_private.month_bounds(close_month.month)).first_id;
+  v_next uuid := (howdah_private.month_bounds(close_month.month)).next_id;
+  v_partition text := 'executions_' || to_char(close_month.month, 'YYYY_MM');
+  v_holds text[];
+  v_runs bigint;
+begin
+  execute format('lock table howdah_private.%I in share row exclusive mode', v_partition);
+  v_holds := array(select howdah_private.month_holds(close_month.month))
+    || array(select 'a run belongs to a tree or a session that reaches into other months'
+      from howdah_private.entangled(close_month.month));
+  if cardinality(v_holds) > 0 then
+    raise exception using errcode = 'HWCNF',
+      message = format('the month %s stays: %s', to_char(close_month.month, 'YYYY-MM'), array_to_string(v_holds, ', ')),
+      detail = jsonb_build_object('month', close_month.month, 'holds', v_holds)::text,
+      hint = 'It goes when nothing holds it any more: howdah retention months';
+  end if;
+  select count(*) into v_runs from howdah.executions as e where e.id >= v_first and e.id < v_next;
+  perform howdah_private.keep_totals(null, v_first, (
+    select e.id from howdah.executions as e where e.id >= v_first and e.id < v_next order by e.id desc limit 1));
+  insert into howdah_private.closed_months as c (month, first_id, next_id, runs)
+  values (close_month.month, v_first, v_next, v_runs)
+  on conflict on constraint closed_months_pkey do update
+  set runs = excluded.runs, cleared_to = null, archive = null, closed_at = excluded.closed_at, dropped_at = null;
+  execute howdah_private.freeze_month(close_month.month);
+  return v_runs;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.closing_months()
@@ -8682,6 +8789,33 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.entangled(month date, batch integer DEFAULT 1)
+ RETURNS SETOF uuid
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_custom_plan'
+AS $function$
+declare
+  v_first uuid := (howdah_private.month_bounds(entangled.month)).first_id;
+  v_next uuid := (howdah_private.month_bounds(entangled.month)).next_id;
+begin
+  return query
+  select e.root_execution_id from howdah.executions as e
+  where e.parent_execution_id is not null and e.root_execution_id < v_first and e.id >= v_first and e.id < v_next
+  union
+  select e.root_execution_id from howdah.executions as e
+  where e.parent_execution_id is not null and e.root_execution_id >= v_first and e.root_execution_id < v_next
+    and e.id >= v_next
+  union
+  select e.root_execution_id from howdah.executions as e
+  join howdah.sessions as s on s.tenant_id = e.tenant_id and s.id = e.session_id
+  join howdah.retention_policies as p on p.tenant_id = e.tenant_id
+  where e.id >= v_first and e.id < v_next and s.last_activity_at >= now() - make_interval(days => p.keep_runs_days)
+  limit entangled.batch;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.entry_members(entry jsonb)
  RETURNS TABLE(what text, name text, question jsonb, role text, configuration jsonb, place integer)
  LANGUAGE sql
@@ -9930,6 +10064,18 @@ begin
   perform howdah_private.permit_version(v_id);
   return v_id;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.freeze_month(month date)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select format('create trigger _000_refuse_closed
+    before insert or delete or update of status, tokens_in, tokens_out, cost, step_count on howdah_private.%I
+    for each row execute function howdah_private.tg__refuse_closed()', 'executions_' || to_char(freeze_month.month, 'YYYY_MM'))
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.function_arguments(fn regprocedure)
@@ -12705,6 +12851,77 @@ CREATE OR REPLACE FUNCTION howdah_private.moment_name(at timestamp with time zon
 AS $function$ select (to_jsonb(moment_name.at at time zone 'UTC') #>> '{}') || 'Z' $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.month_bounds(month date, OUT first_id uuid, OUT next_id uuid)
+ RETURNS record
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select howdah.uuid_v7_floor(month_bounds.month::timestamp at time zone 'UTC'),
+    howdah.uuid_v7_floor((month_bounds.month + interval '1 month') at time zone 'UTC')
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.month_holds(month date)
+ RETURNS SETOF text
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_custom_plan'
+AS $function$
+declare
+  v_first uuid := (howdah_private.month_bounds(month_holds.month)).first_id;
+  v_next uuid := (howdah_private.month_bounds(month_holds.month)).next_id;
+  v_ends_at timestamptz := (month_holds.month + interval '1 month') at time zone 'UTC';
+begin
+  return query
+  with live as (
+    select count(*) as runs from howdah.executions as e
+    where e.status in ('queued', 'running', 'waiting', 'paused')
+      and ((e.id >= v_first and e.id < v_next) or (e.root_execution_id >= v_first and e.root_execution_id < v_next)
+        or e.id in (select m.root_execution_id from howdah.executions as m
+          where m.id >= v_first and m.id < v_next and m.parent_execution_id is not null and m.root_execution_id < v_first))
+  ),
+  here as (
+    select t.id, t.slug, p.keep_runs_days as days from howdah.tenants as t
+    left join howdah.retention_policies as p on p.tenant_id = t.id
+    where exists (select from howdah.executions as e where e.tenant_id = t.id and e.id >= v_first and e.id < v_next)
+  ),
+  late as (
+    select count(*) as runs from here as h
+    join howdah.executions as e on e.tenant_id = h.id and e.completed_at > now() - make_interval(days => h.days)
+    where v_ends_at <= now() - make_interval(days => h.days)
+      and ((e.id >= v_first and e.id < v_next) or (e.root_execution_id = e.id and e.id < v_first and exists (
+        select from howdah.executions as m
+        where m.root_execution_id = e.id and m.parent_execution_id is not null and m.id >= v_first and m.id < v_next)))
+  )
+  select format('%s runs have not ended', l.runs) from live as l where l.runs > 0
+  union all
+  select format('tenant %s keeps its runs for ever', h.slug) from here as h where h.days is null
+  union all
+  select format('tenant %s keeps its runs until %s', h.slug,
+    to_char((v_ends_at + make_interval(days => h.days)) at time zone 'UTC', 'YYYY-MM-DD'))
+  from here as h where v_ends_at > now() - make_interval(days => h.days)
+  union all
+  select format('%s runs ended too late', l.runs) from late as l where l.runs > 0;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.month_partitions(month date)
+ RETURNS TABLE(name text, parent text, is_attached boolean, is_pending boolean)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select format('howdah_private.%I', c.relname), 'howdah.' || p.name, i.inhrelid is not null, coalesce(i.inhdetachpending, false)
+  from unnest(array['executions', 'steps', 'messages']) with ordinality as p (name, place)
+  join pg_catalog.pg_class as c on c.relnamespace = 'howdah_private'::regnamespace
+    and c.relname = p.name || to_char(month_partitions.month, '_YYYY_MM')
+  left join pg_catalog.pg_inherits as i on i.inhrelid = c.oid
+  order by p.place
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.more_runs(after uuid, room integer, except_ids uuid[])
  RETURNS uuid[]
  LANGUAGE plpgsql
@@ -12970,6 +13187,19 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.note_month(month date, archive text DEFAULT NULL::text, is_dropped boolean DEFAULT false)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  update howdah_private.closed_months as c
+  set archive = coalesce(note_month.archive, c.archive),
+    dropped_at = case when note_month.is_dropped then now() else c.dropped_at end
+  where c.month = note_month.month
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.offer_mcp_tool(tool howdah.mcp_tools)
  RETURNS void
  LANGUAGE plpgsql
@@ -13061,6 +13291,29 @@ AS $function$
     and (offered_tools.after is null or c.tool > offered_tools.after collate "C")
     and ((select howdah_private.is_trusted()) or howdah_private.agent_permission(c.id) >= 'run')
   limit offered_tools.at_most
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.old_months()
+ RETURNS TABLE(month date, is_closed boolean, runs bigint, holds text[])
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with months as (
+    select to_date(substr(c.relname, 12), 'YYYY_MM') as month
+    from pg_catalog.pg_inherits as i join pg_catalog.pg_class as c on c.oid = i.inhrelid
+    where i.inhparent = 'howdah.executions'::regclass and c.relname ~ '^executions_\d{4}_\d{2}$'
+      and exists (select from howdah.retention_policies as p where p.keep_runs_days is not null)
+    union
+    select m.month from howdah_private.closed_months as m where m.dropped_at is null
+  )
+  select m.month, c.month is not null, c.runs,
+    case when c.month is null then array(select howdah_private.month_holds(m.month)) else '{}' end
+  from months as m
+  left join howdah_private.closed_months as c on c.month = m.month and c.dropped_at is null
+  where m.month < date_trunc('month', now() at time zone 'UTC') - interval '1 month'
+  order by m.month
 $function$
 ;
 
@@ -18104,6 +18357,13 @@ begin
       select from pg_catalog.pg_trigger as t where t.tgrelid = i.inhrelid and t.tgname = '_100_refuse_truncate'
     )
     union all
+    select howdah_private.freeze_month(m.month) from howdah_private.closed_months as m
+    where m.dropped_at is null and exists (
+      select from pg_catalog.pg_inherits as i where i.inhparent = 'howdah.executions'::regclass
+        and i.inhrelid = to_regclass('howdah_private.executions_' || to_char(m.month, 'YYYY_MM')) and not exists (
+          select from pg_catalog.pg_trigger as t where t.tgrelid = i.inhrelid and t.tgname = '_000_refuse_closed')
+    )
+    union all
     select format('alter table %s set (%s)', c.oid::regclass, w.settings)
     from pg_catalog.pg_inherits as i
     join pg_catalog.pg_class as c on c.oid = i.inhrelid
@@ -19953,6 +20213,22 @@ begin
     message = format('%s of howdah.%s is not allowed: what happened stays', lower(tg_op), v_table),
     detail = jsonb_build_object('table', v_table, 'operation', lower(tg_op))::text,
     hint = 'Retention and erasure remove rows; nothing changes them.';
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg__refuse_closed()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if current_user = 'howdah_eraser' then
+    return case tg_op when 'DELETE' then old else new end;
+  end if;
+  raise exception using errcode = 'HWCNF',
+    message = 'the month of this run is closed: nobody keeps its runs any more, and they are about to be dropped',
+    detail = jsonb_build_object('execution_id', case tg_op when 'DELETE' then old.id else new.id end)::text,
+    hint = 'Begin a new run instead.';
 end $function$
 ;
 
@@ -29288,7 +29564,15 @@ grant execute on function howdah_private.claim_executions(uuid,uuid[],integer) t
 
 grant execute on function howdah_private.claim_executions(uuid,uuid[],integer,uuid,integer) to howdah_worker;
 
+grant execute on function howdah_private.clear_closed(date,integer) to howdah_owner;
+
+grant execute on function howdah_private.clear_month(date,integer) to howdah_owner;
+
+grant execute on function howdah_private.clear_sessions(integer) to howdah_owner;
+
 grant execute on function howdah_private.client_tool_fault(jsonb) to howdah_engine;
+
+grant execute on function howdah_private.close_month(date) to howdah_engine;
 
 grant execute on function howdah_private.closing_months() to howdah_analyst;
 
@@ -29389,6 +29673,8 @@ grant execute on function howdah_private.ensure_month(timestamp with time zone) 
 grant execute on function howdah_private.ensure_partitions(integer) to howdah_engine;
 
 grant execute on function howdah_private.ensure_partitions(integer) to howdah_worker;
+
+grant execute on function howdah_private.entangled(date,integer) to howdah_owner;
 
 grant execute on function howdah_private.entry_members(jsonb) to howdah_app;
 
@@ -29505,6 +29791,8 @@ grant execute on function howdah_private.follow_own(uuid) to howdah_app;
 grant execute on function howdah_private.forget_pins() to howdah_engine;
 
 grant execute on function howdah_private.forget_worker(uuid) to howdah_worker;
+
+grant execute on function howdah_private.freeze_month(date) to howdah_engine;
 
 grant execute on function howdah_private.function_arguments(regprocedure) to howdah_engine;
 
@@ -29720,6 +30008,8 @@ grant execute on function howdah_private.keep_mcp_file(uuid,text,text,bytea,json
 
 grant execute on function howdah_private.keep_request_answer(text,jsonb) to howdah_app;
 
+grant execute on function howdah_private.keep_totals(uuid[],uuid,uuid) to howdah_owner;
+
 grant execute on function howdah_private.key_document(howdah_private.data_keys) to howdah_engine;
 
 grant execute on function howdah_private.key_holder() to howdah_engine;
@@ -29854,6 +30144,12 @@ grant execute on function howdah_private.model_prices(uuid[]) to howdah_worker;
 
 grant execute on function howdah_private.moment_name(timestamp with time zone) to howdah_engine;
 
+grant execute on function howdah_private.month_bounds(date) to howdah_engine;
+
+grant execute on function howdah_private.month_holds(date) to howdah_owner;
+
+grant execute on function howdah_private.month_partitions(date) to howdah_engine;
+
 grant execute on function howdah_private.most_handoffs() to howdah_engine;
 
 grant execute on function howdah_private.name_fault(text) to howdah_app;
@@ -29884,7 +30180,11 @@ grant execute on function howdah_private.no_embedding_model(jsonb) to howdah_eng
 
 grant execute on function howdah_private.note_hooks(uuid,jsonb) to howdah_worker;
 
+grant execute on function howdah_private.note_month(date,text,boolean) to howdah_owner;
+
 grant execute on function howdah_private.offered_tools(text,text,integer) to howdah_app;
+
+grant execute on function howdah_private.old_months() to howdah_owner;
 
 grant execute on function howdah_private.outlet_of(text,text) to howdah_engine;
 
@@ -30525,6 +30825,8 @@ grant execute on function howdah_private.tg__permit_agent() to howdah_engine;
 grant execute on function howdah_private.tg__permit_session() to howdah_engine;
 
 grant execute on function howdah_private.tg__refuse_change() to howdah_engine;
+
+grant execute on function howdah_private.tg__refuse_closed() to howdah_engine;
 
 grant execute on function howdah_private.tg__refuse_keys_in_texts() to howdah_engine;
 

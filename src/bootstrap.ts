@@ -149,6 +149,7 @@ export async function openWorker(
     concurrency: config.workerConcurrency,
     release: releaseVersion(),
     resourceFolder: config.resourceFolder,
+    archiveFolder: config.archiveFolder,
     masterKeys,
     audit: {
       file: checkpointFile(config.home),

@@ -32,6 +32,8 @@ export type Config = Readonly<{
   home: string;
   /** Absolute: where files lie that rows of howdah.resources name by their path. */
   resourceFolder: string;
+  /** Absolute: where months are archived before they are dropped; without one they are not. */
+  archiveFolder: string | undefined;
   auth: 'none' | 'required';
   /** The secret that tokens are signed with (HS256), at least 32 bytes: hand it to no log. */
   jwtSecret: string | undefined;
@@ -99,6 +101,10 @@ const variables = {
       .regex(/^(?!\/(proc|sys|dev)(\/|$))/)
       .default('./.howdah'),
     'a folder on a disk',
+  ],
+  HOWDAH_ARCHIVE_FOLDER: [
+    z.string().min(1).optional(),
+    'a folder on a disk, in which months are archived before they are dropped',
   ],
   HOWDAH_AUTH: [z.enum(['none', 'required']).optional(), 'none or required'],
   HOWDAH_JWT_SECRET: [
@@ -189,6 +195,7 @@ export function readConfig(env: Environment): Config {
     host: values.HOST,
     home: resolve(values.HOWDAH_HOME),
     resourceFolder: resolve(values.HOWDAH_HOME, 'resources'),
+    archiveFolder: values.HOWDAH_ARCHIVE_FOLDER && resolve(values.HOWDAH_ARCHIVE_FOLDER),
     auth,
     jwtSecret: values.HOWDAH_JWT_SECRET,
     secretKeys: Object.freeze([...values.HOWDAH_SECRET_KEY, ...values.HOWDAH_SECRET_KEY_OLD]),

@@ -56,6 +56,8 @@ export type WorkerOptions = {
   release: string;
   /** Where the files of resources lie; without one only content in the database is given to models. */
   resourceFolder?: string;
+  /** Where months are archived before they are dropped; without one they are not. */
+  archiveFolder?: string | undefined;
   /** Where checkpoints of the audit log go besides the database. */
   audit?: AuditAnchor;
   /** A connection to the database that does not answer for so long is given up; 30 s. */
@@ -186,6 +188,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
       },
       mcp,
       createSender({ egress: (options.mcp ?? NO_WAYS).egress, readSecret }),
+      { url, archiveFolder: options.archiveFolder },
     ),
     onReplaced: () => presence?.renew('its queue was replaced'),
   });

@@ -1,6 +1,7 @@
 import { type ParsedCronItem, parseCronItems, type TaskList } from 'graphile-worker';
 import type { Logger } from 'pino';
 import { mcpRowsOn } from '../src/db/mcp.ts';
+import type { MonthOptions } from '../src/db/months.ts';
 import type { Pool } from '../src/db/pool.ts';
 import { deliveriesOn } from '../src/db/webhooks.ts';
 import type { Runtime } from '../src/runtime/runtime.ts';
@@ -27,6 +28,7 @@ export function taskList(
   audit: { anchor: AuditAnchor; log: Logger },
   mcp: McpPool,
   send: (delivery: Delivery) => Promise<DeliveryResult>,
+  months: MonthOptions,
 ): TaskList {
   return {
     admit: admitTask(pools.pool),
@@ -38,7 +40,7 @@ export function taskList(
     discover_tools: discoverToolsTask(mcp, mcpRowsOn<McpServer>(pools.pool).begin),
     execution_complete: executionCompleteTask(pools.sqlToolPool),
     partitions: partitionsTask(pools.pool),
-    retention: retentionTask(pools.pool),
+    retention: retentionTask(pools.pool, months, audit.log),
     write_back: writeBackTask(pools.sqlToolPool, audit.log),
   };
 }

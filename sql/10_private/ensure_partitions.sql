@@ -63,7 +63,7 @@ begin
 end $$;
 
 -- What a partition does not inherit: triggers of statements (a change of sql/ may have dropped those of old ones too), and how
--- it is stored. One that somebody holds for longer than a migration waits is settled the next time.
+-- it is stored; and that a closed month is frozen. One that somebody holds for longer than a migration waits is settled the next time.
 create or replace function howdah_private.settle_partitions() returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -77,6 +77,13 @@ begin
     from pg_catalog.pg_inherits as i
     where i.inhparent in ('howdah.steps'::regclass, 'howdah.messages'::regclass) and not exists (
       select from pg_catalog.pg_trigger as t where t.tgrelid = i.inhrelid and t.tgname = '_100_refuse_truncate'
+    )
+    union all
+    select howdah_private.freeze_month(m.month) from howdah_private.closed_months as m
+    where m.dropped_at is null and exists (
+      select from pg_catalog.pg_inherits as i where i.inhparent = 'howdah.executions'::regclass
+        and i.inhrelid = to_regclass('howdah_private.executions_' || to_char(m.month, 'YYYY_MM')) and not exists (
+          select from pg_catalog.pg_trigger as t where t.tgrelid = i.inhrelid and t.tgname = '_000_refuse_closed')
     )
     union all
     select format('alter table %s set (%s)', c.oid::regclass, w.settings)

@@ -26,6 +26,21 @@ begin
     hint = 'Retention and erasure remove rows; nothing changes them.';
 end $$;
 
+-- Runs of a closed month are counted and about to go: nothing begins, ends or goes on among them. Erasure passes.
+create or replace function howdah_private.tg__refuse_closed() returns trigger
+  language plpgsql volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if current_user = 'howdah_eraser' then
+    return case tg_op when 'DELETE' then old else new end;
+  end if;
+  raise exception using errcode = 'HWCNF',
+    message = 'the month of this run is closed: nobody keeps its runs any more, and they are about to be dropped',
+    detail = jsonb_build_object('execution_id', case tg_op when 'DELETE' then old.id else new.id end)::text,
+    hint = 'Begin a new run instead.';
+end $$;
+
 -- Texts of definitions stay in versions for good, so a key may stand in none of them. The columns are the arguments.
 create or replace function howdah_private.tg__refuse_keys_in_texts() returns trigger
   language plpgsql volatile

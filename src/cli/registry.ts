@@ -141,7 +141,8 @@ export const commands: readonly CommandEntry[] = [
   },
   {
     name: 'retention',
-    summary: 'erase and delete now what retention policies no longer keep',
+    summary: 'erase and delete now what retention policies no longer keep; archives of months',
+    args: '[months|archive|restore]',
     load: () => import('./commands/retention.ts'),
   },
   {

@@ -1,4 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { commands } from '../../src/cli/registry.ts';
@@ -164,6 +167,15 @@ test('each command prints what it has always printed', async () => {
   set.type('a-token-of-github');
   await set.end();
   await note('retention', 'retention');
+  await note('retention months', 'retention', 'months');
+  const out = await mkdtemp(join(tmpdir(), 'howdah-archive-'));
+  try {
+    const month = new Date().toISOString().slice(0, 7);
+    const [archived] = await note('retention archive', 'retention', 'archive', month, '--out', out);
+    await note('retention restore', 'retention', 'restore', archived.folder);
+  } finally {
+    await rm(out, { recursive: true, force: true });
+  }
   await note('secret', 'secret', 'list');
   await note('token', 'token', '--user', 'ada', '--create');
   await note('export-user', 'export-user', 'ada');

@@ -17,6 +17,7 @@ const PROCEDURES_THAT_COMMIT = ['howdah.ask(text,text,text)', 'howdah.tail(uuid,
 
 /** Only the owner of the parent may add partitions. */
 const DEFINERS_OF_THE_OWNER = [
+  'howdah_private.close_month(date)', // and give it a trigger
   'howdah_private.ensure_month(timestamp with time zone)',
   'howdah_private.ensure_partitions(integer)',
   'howdah_private.settle_partitions()',
@@ -62,9 +63,11 @@ const DYNAMIC_SQL: Record<string, string> = {
   'howdah_private.rows_gone(jsonb)': 'as touched_rows',
   'howdah_private.plan_watch(text)':
     'plans expressions that are not ours, and has no more rights than that',
+  'howdah_private.freeze_month(date)': 'runs nothing; the name comes from a date, quoted by format',
   'howdah_private.ensure_month(timestamp with time zone)':
     'names and bounds come from a time, quoted by format',
   'howdah_private.drop_watch(uuid)': 'no definer; names come from the catalogue and an id',
+  'howdah_private.close_month(date)': 'the name comes from a date, quoted by format',
   'howdah_private.call_settled(text,jsonb,text)':
     'a tool is tried and watched as run_bound runs it',
   'howdah.register_sql_tool(text)': 'no definer; what it formats is a regprocedure, not the text',
@@ -770,7 +773,7 @@ describe('conventions', () => {
              and (p.pronamespace <> 'howdah_private'::regnamespace or not exists (
                select from pg_trigger as t where t.tgfoid = p.oid))`,
         ),
-      ).toEqual(['tg__watch']); // on tables of users
+      ).toEqual(['tg__refuse_closed', 'tg__watch']); // on partitions of closed months, on tables of users
     });
   });
 

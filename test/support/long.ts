@@ -17,6 +17,7 @@ export const LONG = [
   'test/db/embedded.test.ts',
   'test/db/migrate.test.ts',
   'test/db/releases.test.ts',
+  'test/db/months.test.ts',
   'test/runtime/control-properties.test.ts',
   'test/runtime/fair-shares.test.ts',
   'test/runtime/retries.test.ts',

@@ -1,16 +1,112 @@
-import type { Command } from 'commander';
+import { resolve } from 'node:path';
+import { type Command, InvalidArgumentError } from 'commander';
+import { archiveMonth, checkArchive } from '../../db/archive.ts';
 import { retain } from '../../db/maintenance.ts';
+import { dropMonths, type MonthOutcome, oldMonths } from '../../db/months.ts';
+import { restoreArchive } from '../../db/restore-archive.ts';
 import { withDatabase } from '../database.ts';
-import { type CliIo, printJson } from '../output.ts';
+import { type CliIo, printJson, printTable } from '../output.ts';
 
-/** `howdah retention`: does now what a worker does each night. */
+/** `howdah retention`: does now what a worker does each night, and reads what is archived. */
 export function register(command: Command, io: CliIo): void {
-  command.action(async () => {
-    await withDatabase(io, async ({ pool }) => {
-      const removed = await retain(pool);
-      if (io.json) printJson(io, { removed });
-      else
-        io.out(`${removed} root runs and letters erased or deleted, as the retention policies say`);
-    });
+  command
+    .option(
+      '--archive <folder>',
+      'archive months there before they are dropped (default: HOWDAH_ARCHIVE_FOLDER)',
+    )
+    .action((options: { archive?: string }) => now(io, options.archive));
+  command
+    .command('months')
+    .description('the months before the last one, and why each stays')
+    .action(() => months(io));
+  command
+    .command('archive')
+    .description('write a month into a folder as gzip JSONL, and drop nothing')
+    .argument('<month>', 'such as 2026-03', monthOf)
+    .requiredOption('--out <folder>', 'its files go into a folder of its own in there')
+    .action((month: string, { out }: { out: string }) => archive(io, month, resolve(out)));
+  command
+    .command('restore')
+    .description('put the rows of an archive into a schema of its own, for reading')
+    .argument('<folder>', 'the archive: the folder with its manifest.json', (path) => resolve(path))
+    .option('--schema <name>', 'the schema that is made for it (default: archive_2026_03)')
+    .action((folder: string, { schema }: { schema?: string }) => restore(io, folder, schema));
+}
+
+async function now(io: CliIo, folder: string | undefined): Promise<void> {
+  await withDatabase(io, async ({ pool, url, config }) => {
+    const archiveFolder = folder === undefined ? config.archiveFolder : resolve(folder);
+    const dropped = await dropMonths({ url, archiveFolder });
+    if (dropped === undefined)
+      io.err('Somebody else is dropping months already; they are left to him.');
+    const removed = await retain(pool);
+    if (io.json) return printJson(io, { removed, months: (dropped ?? []).map(shown) });
+    for (const outcome of dropped ?? []) io.out(inWords(outcome));
+    io.out(`${removed} root runs and letters erased or deleted, as the retention policies say`);
   });
+}
+
+const shown = ({ month, dropped, runs, holds, archive }: MonthOutcome) => ({
+  month,
+  dropped,
+  runs,
+  holds,
+  archive,
+});
+
+function inWords({ month, dropped, runs, holds, archive }: MonthOutcome): string {
+  if (!dropped) return `${month} stays: ${holds.join('; ')}`;
+  return `${month} was dropped: ${runs} runs${archive === null ? '' : `, archived in ${archive}`}`;
+}
+
+async function months(io: CliIo): Promise<void> {
+  await withDatabase(io, async ({ pool }) => {
+    const rows = (await oldMonths(pool)).map(({ month, is_closed, holds }) => ({
+      month,
+      is_closed,
+      holds,
+    }));
+    if (io.json) return printJson(io, { items: rows });
+    printTable(
+      io,
+      rows.map(({ month, is_closed, holds }) => ({
+        month,
+        next:
+          holds.length > 0 ? `stays: ${holds.join('; ')}` : is_closed ? 'is being dropped' : 'goes',
+      })),
+    );
+  });
+}
+
+async function archive(io: CliIo, month: string, out: string): Promise<void> {
+  await withDatabase(io, async ({ pool }) => {
+    const client = await pool.connect();
+    try {
+      const folder = await archiveMonth(client, month, out);
+      const { tables } = await checkArchive(folder);
+      const rows = Object.fromEntries(tables.map((one) => [one.table, one.rows]));
+      if (io.json) return printJson(io, { month, folder, rows });
+      io.out(`${folder}: ${inNumbers(rows)}`);
+    } finally {
+      client.release();
+    }
+  });
+}
+
+async function restore(io: CliIo, folder: string, name: string | undefined): Promise<void> {
+  await withDatabase(io, async ({ pool }) => {
+    const { month, schema, tables } = await restoreArchive(pool, folder, name);
+    if (io.json) return printJson(io, { month, schema, rows: tables });
+    io.out(`${schema}: ${inNumbers(tables)}`);
+  });
+}
+
+const inNumbers = (rows: Record<string, number>): string =>
+  Object.entries(rows)
+    .map(([table, count]) => `${count} ${table}`)
+    .join(', ');
+
+function monthOf(text: string): string {
+  if (/^\d{4}-(0[1-9]|1[0-2])$/.test(text)) return text;
+  throw new InvalidArgumentError('Name a month as a year and a month, such as 2026-03.');
 }

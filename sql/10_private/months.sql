@@ -1,0 +1,236 @@
+-- Months whose runs nobody keeps any more go as a whole (src/db/months.ts): what reaches into other months is deleted run by
+-- run (clear_month), then the month is closed: counted in kept_usage and frozen (close_month); what stands beside its runs goes
+-- (clear_closed); then its partitions are detached concurrently and dropped, by statements that no function may run.
+
+-- The bounds of a month among ids.
+create or replace function howdah_private.month_bounds(month date, out first_id uuid, out next_id uuid)
+  language sql immutable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select howdah.uuid_v7_floor(month_bounds.month::timestamp at time zone 'UTC'),
+    howdah.uuid_v7_floor((month_bounds.month + interval '1 month') at time zone 'UTC')
+$$;
+
+-- Why a month stays, in words; nothing when it may go. Asked by index, but for tenants whose runs are there.
+create or replace function howdah_private.month_holds(month date) returns setof text
+  language plpgsql stable security definer
+  set search_path = pg_catalog, pg_temp set plan_cache_mode = force_custom_plan
+as $$
+declare
+  v_first uuid := (howdah_private.month_bounds(month_holds.month)).first_id;
+  v_next uuid := (howdah_private.month_bounds(month_holds.month)).next_id;
+  v_ends_at timestamptz := (month_holds.month + interval '1 month') at time zone 'UTC';
+begin
+  return query
+  with live as (
+    select count(*) as runs from howdah.executions as e
+    where e.status in ('queued', 'running', 'waiting', 'paused')
+      and ((e.id >= v_first and e.id < v_next) or (e.root_execution_id >= v_first and e.root_execution_id < v_next)
+        or e.id in (select m.root_execution_id from howdah.executions as m
+          where m.id >= v_first and m.id < v_next and m.parent_execution_id is not null and m.root_execution_id < v_first))
+  ),
+  here as (
+    select t.id, t.slug, p.keep_runs_days as days from howdah.tenants as t
+    left join howdah.retention_policies as p on p.tenant_id = t.id
+    where exists (select from howdah.executions as e where e.tenant_id = t.id and e.id >= v_first and e.id < v_next)
+  ),
+  late as (
+    select count(*) as runs from here as h
+    join howdah.executions as e on e.tenant_id = h.id and e.completed_at > now() - make_interval(days => h.days)
+    where v_ends_at <= now() - make_interval(days => h.days)
+      and ((e.id >= v_first and e.id < v_next) or (e.root_execution_id = e.id and e.id < v_first and exists (
+        select from howdah.executions as m
+        where m.root_execution_id = e.id and m.parent_execution_id is not null and m.id >= v_first and m.id < v_next)))
+  )
+  select format('%s runs have not ended', l.runs) from live as l where l.runs > 0
+  union all
+  select format('tenant %s keeps its runs for ever', h.slug) from here as h where h.days is null
+  union all
+  select format('tenant %s keeps its runs until %s', h.slug,
+    to_char((v_ends_at + make_interval(days => h.days)) at time zone 'UTC', 'YYYY-MM-DD'))
+  from here as h where v_ends_at > now() - make_interval(days => h.days)
+  union all
+  select format('%s runs ended too late', l.runs) from late as l where l.runs > 0;
+end $$;
+
+-- The months before the last one that there are, and those that are closed, with why each stays. None while nobody deletes runs.
+create or replace function howdah_private.old_months()
+  returns table (month date, is_closed boolean, runs bigint, holds text[])
+  language sql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  with months as (
+    select to_date(substr(c.relname, 12), 'YYYY_MM') as month
+    from pg_catalog.pg_inherits as i join pg_catalog.pg_class as c on c.oid = i.inhrelid
+    where i.inhparent = 'howdah.executions'::regclass and c.relname ~ '^executions_\d{4}_\d{2}$'
+      and exists (select from howdah.retention_policies as p where p.keep_runs_days is not null)
+    union
+    select m.month from howdah_private.closed_months as m where m.dropped_at is null
+  )
+  select m.month, c.month is not null, c.runs,
+    case when c.month is null then array(select howdah_private.month_holds(m.month)) else '{}' end
+  from months as m
+  left join howdah_private.closed_months as c on c.month = m.month and c.dropped_at is null
+  where m.month < date_trunc('month', now() at time zone 'UTC') - interval '1 month'
+  order by m.month
+$$;
+
+-- The roots of trees that have runs in this month and in others, and of those whose sessions go on: these are deleted run by
+-- run, so that nothing that stays has lost a part of it.
+create or replace function howdah_private.entangled(month date, batch int default 1) returns setof uuid
+  language plpgsql stable security definer
+  set search_path = pg_catalog, pg_temp set plan_cache_mode = force_custom_plan
+as $$
+declare
+  v_first uuid := (howdah_private.month_bounds(entangled.month)).first_id;
+  v_next uuid := (howdah_private.month_bounds(entangled.month)).next_id;
+begin
+  return query
+  select e.root_execution_id from howdah.executions as e
+  where e.parent_execution_id is not null and e.root_execution_id < v_first and e.id >= v_first and e.id < v_next
+  union
+  select e.root_execution_id from howdah.executions as e
+  where e.parent_execution_id is not null and e.root_execution_id >= v_first and e.root_execution_id < v_next
+    and e.id >= v_next
+  union
+  select e.root_execution_id from howdah.executions as e
+  join howdah.sessions as s on s.tenant_id = e.tenant_id and s.id = e.session_id
+  join howdah.retention_policies as p on p.tenant_id = e.tenant_id
+  where e.id >= v_first and e.id < v_next and s.last_activity_at >= now() - make_interval(days => p.keep_runs_days)
+  limit entangled.batch;
+end $$;
+
+-- Deletes such trees, so many at a time; gives how many it was. To be called until it gives 0.
+create or replace function howdah_private.clear_month(month date, batch int default 200) returns int
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_roots uuid[];
+begin
+  if exists (select from howdah_private.month_holds(clear_month.month)) then
+    return 0;
+  end if;
+  v_roots := array(select howdah_private.entangled(clear_month.month, clear_month.batch));
+  perform howdah_private.delete_runs(array(
+    select e.id::uuid from howdah.executions as e where e.id = any (v_roots)
+    union all
+    select e.id::uuid from howdah.executions as e
+    where e.root_execution_id = any (v_roots) and e.parent_execution_id is not null
+  )) where cardinality(v_roots) > 0;
+  return cardinality(v_roots);
+end $$;
+
+-- The statement by which the runs of a month begin, end and change no more.
+create or replace function howdah_private.freeze_month(month date) returns text
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select format('create trigger _000_refuse_closed
+    before insert or delete or update of status, tokens_in, tokens_out, cost, step_count on howdah_private.%I
+    for each row execute function howdah_private.tg__refuse_closed()', 'executions_' || to_char(freeze_month.month, 'YYYY_MM'))
+$$;
+
+-- Counts a month and freezes it. The lock is on its own partition: who inserts runs is in other ones. It waits for those who
+-- write to the month, and whoever comes after them finds it closed. Owned by howdah_owner, since only the owner of a table may give it a trigger.
+create or replace function howdah_private.close_month(month date) returns bigint
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_first uuid := (howdah_private.month_bounds(close_month.month)).first_id;
+  v_next uuid := (howdah_private.month_bounds(close_month.month)).next_id;
+  v_partition text := 'executions_' || to_char(close_month.month, 'YYYY_MM');
+  v_holds text[];
+  v_runs bigint;
+begin
+  execute format('lock table howdah_private.%I in share row exclusive mode', v_partition);
+  v_holds := array(select howdah_private.month_holds(close_month.month))
+    || array(select 'a run belongs to a tree or a session that reaches into other months'
+      from howdah_private.entangled(close_month.month));
+  if cardinality(v_holds) > 0 then
+    raise exception using errcode = 'HWCNF',
+      message = format('the month %s stays: %s', to_char(close_month.month, 'YYYY-MM'), array_to_string(v_holds, ', ')),
+      detail = jsonb_build_object('month', close_month.month, 'holds', v_holds)::text,
+      hint = 'It goes when nothing holds it any more: howdah retention months';
+  end if;
+  select count(*) into v_runs from howdah.executions as e where e.id >= v_first and e.id < v_next;
+  perform howdah_private.keep_totals(null, v_first, (
+    select e.id from howdah.executions as e where e.id >= v_first and e.id < v_next order by e.id desc limit 1));
+  insert into howdah_private.closed_months as c (month, first_id, next_id, runs)
+  values (close_month.month, v_first, v_next, v_runs)
+  on conflict on constraint closed_months_pkey do update
+  set runs = excluded.runs, cleared_to = null, archive = null, closed_at = excluded.closed_at, dropped_at = null;
+  execute howdah_private.freeze_month(close_month.month);
+  return v_runs;
+end $$;
+
+-- What stands beside the runs of a closed month, of so many runs at a time; gives how many it was. To be called until it gives 0.
+create or replace function howdah_private.clear_closed(month date, batch int default 1000) returns int
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_closed howdah_private.closed_months;
+  v_ids uuid[];
+begin
+  select c.* into v_closed from howdah_private.closed_months as c
+  where c.month = clear_closed.month and c.dropped_at is null for update;
+  v_ids := array(
+    select e.id::uuid from howdah.executions as e
+    where e.id >= v_closed.first_id and e.id < v_closed.next_id
+      and (v_closed.cleared_to is null or e.id > v_closed.cleared_to)
+    order by e.id limit clear_closed.batch
+  );
+  if cardinality(v_ids) > 0 then
+    perform howdah_private.delete_beside(v_ids);
+    delete from howdah.questions as q where q.execution_id = any (v_ids);
+    delete from howdah.approvals as a where a.execution_id = any (v_ids);
+    delete from howdah.feedback_entries as f where f.execution_id = any (v_ids);
+    update howdah_private.closed_months as c set cleared_to = v_ids[cardinality(v_ids)] where c.month = clear_closed.month;
+  end if;
+  return cardinality(v_ids);
+end $$;
+
+-- What is left of a month: the partitions that are there, and how far the detaching of each has come.
+create or replace function howdah_private.month_partitions(month date)
+  returns table (name text, parent text, is_attached boolean, is_pending boolean)
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select format('howdah_private.%I', c.relname), 'howdah.' || p.name, i.inhrelid is not null, coalesce(i.inhdetachpending, false)
+  from unnest(array['executions', 'steps', 'messages']) with ordinality as p (name, place)
+  join pg_catalog.pg_class as c on c.relnamespace = 'howdah_private'::regnamespace
+    and c.relname = p.name || to_char(month_partitions.month, '_YYYY_MM')
+  left join pg_catalog.pg_inherits as i on i.inhrelid = c.oid
+  order by p.place
+$$;
+
+create or replace function howdah_private.note_month(month date, archive text default null, is_dropped boolean default false)
+  returns void
+  language sql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  update howdah_private.closed_months as c
+  set archive = coalesce(note_month.archive, c.archive),
+    dropped_at = case when note_month.is_dropped then now() else c.dropped_at end
+  where c.month = note_month.month
+$$;
+
+-- Sessions that have lost their last run with a month, and saw nothing since; gives how many.
+create or replace function howdah_private.clear_sessions(batch int default 1000) returns int
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_ids uuid[] := array(
+    select s.id from howdah.sessions as s
+    join howdah.retention_policies as p on p.tenant_id = s.tenant_id and p.is_by_month
+    where s.turns > 0 and s.last_activity_at < now() - make_interval(days => p.keep_runs_days)
+      and not exists (select from howdah.executions as e where e.tenant_id = s.tenant_id and e.session_id = s.id)
+    order by s.id limit clear_sessions.batch for no key update of s skip locked
+  );
+begin
+  perform howdah_private.erase_sessions(v_ids, true) where cardinality(v_ids) > 0;
+  return cardinality(v_ids);
+end $$;

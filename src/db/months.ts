@@ -1,0 +1,200 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { HowdahError } from '../contracts/errors.ts';
+import { archiveMonth } from './archive.ts';
+import { type Client, createClient } from './pool.ts';
+import { faultOf } from './sqlstate.ts';
+
+/** What became of a month: it is dropped, or stays for reasons in words. */
+export type MonthOutcome = {
+  /** As `2026-03`. */
+  month: string;
+  dropped: boolean;
+  runs: number | null;
+  holds: string[];
+  archive: string | null;
+  /** Of the statements that take locks: how long the one that succeeded took, in milliseconds, and how often it was tried. */
+  locks: { statement: string; ms: number; attempts: number }[];
+};
+
+export type MonthOptions = {
+  url: string;
+  /** Where months are archived before they go; without one they are not. */
+  archiveFolder?: string | undefined;
+  /** How long a lock is tried for again and again until the rest is left to the next time; two minutes. */
+  patienceMs?: number;
+};
+
+const ONE_AT_A_TIME = `hashtextextended('howdah.months', 0)`;
+/** Whoever comes behind a lock that waits, waits as well: so long at most. */
+const LOCK_TIMEOUT_MS = 100;
+const PAUSE_MS = 250;
+
+type OldMonth = { month: string; is_closed: boolean; runs: number | null; holds: string[] };
+
+/** The months before the last one, and why each stays. */
+export async function oldMonths(client: Pick<Client, 'query'>): Promise<OldMonth[]> {
+  const { rows } = await client.query(
+    `select to_char(m.month, 'YYYY-MM') as month, m.is_closed, m.runs::float8 as runs, m.holds
+     from howdah_private.old_months() as m`,
+  );
+  return rows;
+}
+
+/**
+ * Drops the months whose runs nobody keeps any more, and goes on with those that were begun before. Nobody is kept waiting for
+ * longer than a tenth of a second by it: a lock that is not there by then is given up and tried again. Undefined when somebody else is at it.
+ * Throws `HWDEN` for a login that is no owner.
+ */
+export async function dropMonths(options: MonthOptions): Promise<MonthOutcome[] | undefined> {
+  const client = createClient({ url: options.url, applicationName: 'howdah-months' });
+  client.on('error', () => {}); // the next statement says so
+  await client.connect();
+  try {
+    await becomeOwner(client);
+    const { rows } = await client.query(`select pg_try_advisory_lock(${ONE_AT_A_TIME}) as is_mine`);
+    if (!rows[0].is_mine) return undefined;
+    await client.query(`set lock_timeout = '${LOCK_TIMEOUT_MS}ms'`);
+    const outcomes: MonthOutcome[] = [];
+    for (const month of await oldMonths(client)) {
+      const halfway = await detachedHalfway(client);
+      outcomes.push(
+        halfway === undefined || halfway === month.month
+          ? await dropMonth(client, month, options)
+          : { ...untouched(month), holds: [`the month ${halfway} is to be detached first`] },
+      );
+    }
+    await untilNone(client, 'select howdah_private.clear_sessions() as done', []);
+    return outcomes;
+  } finally {
+    await client.end();
+  }
+}
+
+/** The month that somebody long at work keeps from being detached: until he ends no other one can be. */
+async function detachedHalfway(client: Client): Promise<string | undefined> {
+  const { rows } = await client.query(
+    `select to_char(m.month, 'YYYY-MM') as month from howdah_private.closed_months as m
+     where m.dropped_at is null and exists (select from howdah_private.month_partitions(m.month) as p where p.is_pending)`,
+  );
+  return rows[0]?.month;
+}
+
+function untouched({ month, runs, holds }: OldMonth): MonthOutcome {
+  return { month, dropped: false, runs, holds, archive: null, locks: [] };
+}
+
+async function becomeOwner(client: Client): Promise<void> {
+  await client.query('set role howdah_owner').catch((cause) => {
+    throw new HowdahError('HWDEN', 'only an owner of the database may drop a month', {
+      hint: 'Run howdah retention as an owner, or grant howdah_owner to the login of the workers.',
+      detail: {},
+      cause,
+    });
+  });
+}
+
+async function dropMonth(
+  client: Client,
+  old: OldMonth,
+  options: MonthOptions,
+): Promise<MonthOutcome> {
+  const { month, is_closed } = old;
+  const outcome = untouched(old);
+  if (old.holds.length > 0) return outcome;
+  const day = `${month}-01`;
+  const end = Date.now() + (options.patienceMs ?? 120_000);
+  const locked = (text: string, values: unknown[] = []) =>
+    patiently(client, outcome, end, text, values);
+  try {
+    if (!is_closed) {
+      await untilNone(client, 'select howdah_private.clear_month($1) as done', [day]);
+      const [closed] = await locked('select howdah_private.close_month($1)::float8 as runs', [day]);
+      outcome.runs = Number(closed?.runs);
+    }
+    await archive(client, outcome, day, options.archiveFolder);
+    await untilNone(client, 'select howdah_private.clear_closed($1) as done', [day]);
+    await detachAndDrop(client, day, end, locked);
+    await client.query('select howdah_private.note_month($1, null, true)', [day]);
+    outcome.dropped = true;
+  } catch (error) {
+    const { code, message } = faultOf(error);
+    if (code !== 'HWCNF' && code !== '55P03') throw error;
+    outcome.holds = [message]; // somebody is in the way: the next time goes on from here
+  }
+  return outcome;
+}
+
+async function archive(
+  client: Client,
+  outcome: MonthOutcome,
+  day: string,
+  folder: string | undefined,
+): Promise<void> {
+  const { rows } = await client.query(
+    'select c.archive, c.cleared_to from howdah_private.closed_months as c where c.month = $1',
+    [day],
+  );
+  outcome.archive = rows[0].archive;
+  const partitions = await client.query('select * from howdah_private.month_partitions($1)', [day]);
+  if (folder === undefined || outcome.archive !== null || partitions.rows.length < 3) return;
+  outcome.archive = await archiveMonth(client, outcome.month, folder);
+  await client.query('select howdah_private.note_month($1, $2)', [day, outcome.archive]);
+}
+
+/** One partition at a time: while one is detached halfway, its table allows no other. */
+async function detachAndDrop(
+  client: Client,
+  day: string,
+  end: number,
+  locked: (text: string) => Promise<unknown>,
+): Promise<void> {
+  const { rows } = await client.query('select * from howdah_private.month_partitions($1)', [day]);
+  for (const { name, parent } of rows) {
+    for (;;) {
+      const state = await client.query(
+        'select * from howdah_private.month_partitions($1) where name = $2',
+        [day, name],
+      );
+      const { is_attached, is_pending } = state.rows[0];
+      if (!is_attached) break;
+      // what was interrupted is finished: begun anew it would be refused
+      await locked(
+        `alter table ${parent} detach partition ${name} ${is_pending ? 'finalize' : 'concurrently'}`,
+      ).catch(async (error) => {
+        if (is_pending || faultOf(error).code !== '55P03' || Date.now() > end) throw error;
+        await sleep(PAUSE_MS);
+      });
+    }
+    await locked(`drop table ${name}`);
+  }
+}
+
+/** Tries a statement until its locks are there. A detaching that was given up is to be finished instead, so it is tried once. */
+async function patiently(
+  client: Client,
+  outcome: MonthOutcome,
+  end: number,
+  text: string,
+  values: unknown[],
+): Promise<{ runs?: number }[]> {
+  for (let attempts = 1; ; attempts++) {
+    const begin = performance.now();
+    try {
+      const { rows } = await client.query(text, values);
+      const ms = Math.round((performance.now() - begin) * 10) / 10;
+      outcome.locks.push({ statement: text, ms, attempts });
+      return rows;
+    } catch (error) {
+      const isOnce = text.endsWith('concurrently');
+      if (faultOf(error).code !== '55P03' || isOnce || Date.now() > end) throw error;
+    }
+    await sleep(PAUSE_MS);
+  }
+}
+
+async function untilNone(client: Client, text: string, values: unknown[]): Promise<void> {
+  for (;;) {
+    const { rows } = await client.query(text, values);
+    if (rows[0].done === 0) return;
+  }
+}

@@ -1,0 +1,320 @@
+import { randomUUID } from 'node:crypto';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { archiveMonth, checkArchive } from '../../src/db/archive.ts';
+import { generateHistory } from '../../src/db/history/generate.ts';
+import { dropMonths, type MonthOutcome, oldMonths } from '../../src/db/months.ts';
+import { restoreArchive } from '../../src/db/restore-archive.ts';
+import { cronItems } from '../../workers/task-list.ts';
+import { all, brokenRules, makeAgent, makeRun, one, openSession, refusal } from '../sql/support.ts';
+import { createTestDatabase, eventually, type TestDatabase } from '../support/database.ts';
+import { startTestWorker } from '../support/worker.ts';
+
+let db: TestDatabase;
+let folder: string;
+
+/** Two old months of runs of two tenants, one of the last days, and nobody who keeps anything for longer than 30 days. */
+beforeEach(async () => {
+  db = await createTestDatabase();
+  folder = await mkdtemp(join(tmpdir(), 'howdah-months-'));
+  const until = new Date(Date.UTC(new Date().getUTCFullYear(), new Date().getUTCMonth() - 3, 1));
+  await generateHistory(
+    db.url,
+    { executions: 600, steps: 5, days: 58, tenants: 2, agents: 2, seed: 7, until, append: true },
+    () => {},
+  );
+  await db.pool.query(
+    `insert into howdah.retention_policies (tenant_id, keep_runs_days, is_by_month)
+     select distinct tenant_id, 30, true from howdah.executions`,
+  );
+});
+afterEach(async () => {
+  await rm(folder, { recursive: true, force: true });
+  await db?.drop();
+});
+
+const drop = (options: { archiveFolder?: string; patienceMs?: number } = {}) =>
+  dropMonths({ url: db.url, ...options });
+
+async function sums() {
+  return {
+    days: await all(
+      db.pool,
+      `select tenant_id, day, agent_id, runs, completed, failed, success_rate, steps, tokens_in, tokens_out, cost
+       from howdah.daily_usage order by 1, 2, 3`,
+    ),
+    agents: await all(
+      db.pool,
+      `select tenant_id, agent_id, version, runs, completed, failed, cancelled, success_rate, steps_per_run, tokens_in, cost
+       from howdah.agent_performance order by 1, 2, 3`,
+    ),
+    models: await all(
+      db.pool,
+      `select tenant_id, model_id, answers, failed_attempts, tokens_in, tokens_out, cost from howdah.model_usage order by 1, 2`,
+    ),
+    tools: await all(
+      db.pool,
+      'select tenant_id, tool, calls, errors from howdah.tool_performance order by 1, 2',
+    ),
+  };
+}
+
+const digestOf = (table: string, order: string) =>
+  one(
+    db.pool,
+    `select count(*)::int as rows, md5(string_agg(row_to_json(t)::text, e'\\n' order by ${order})) as digest from ${table} as t`,
+  );
+
+const partitions = async (month: string) =>
+  (await all(db.pool, 'select name from howdah_private.month_partitions($1)', [`${month}-01`]))
+    .length;
+
+const months = async () => (await oldMonths(db.pool)).map(({ month }) => month);
+
+/** A run of the first agent with runs in that month, with an id of that month. */
+async function runIn(month: string): Promise<string> {
+  const { id } = await one(
+    db.pool,
+    `select (left(howdah.uuid_v7_floor(($1 || '-15')::timestamptz)::text, 23) || right(gen_random_uuid()::text, 13)) as id`,
+    [month],
+  );
+  const { agent_id, tenant_id } = await one(
+    db.pool,
+    'select agent_id, tenant_id from howdah.executions where agent_id is not null limit 1',
+  );
+  return makeRun(db.pool, { id, agent_id, tenant_id });
+}
+
+describe('a month that nobody keeps', () => {
+  test('is archived, detached and dropped; figures stay, nothing is broken, and the archive gives the same rows', async () => {
+    const old = await months();
+    expect(old.length).toBeGreaterThanOrEqual(2);
+    const before = await sums();
+    const name = old[1]?.replace('-', '_');
+    const keys = {
+      executions: 't.id',
+      steps: 't.execution_id, t.seq',
+      messages: 't.execution_id, t.seq',
+    };
+    // what reaches into the month before goes run by run; the rest is in the archive
+    const outcomes = await drop({ archiveFolder: folder });
+    expect(outcomes?.map(({ month, dropped, holds }) => ({ month, dropped, holds }))).toEqual(
+      old.map((month) => ({ month, dropped: true, holds: [] })),
+    );
+    expect(await sums()).toEqual(before);
+    expect(await brokenRules(db.pool)).toEqual([]);
+    expect(await all(db.pool, 'select id from howdah.executions')).toEqual([]);
+    expect(await all(db.pool, 'select id from howdah.sessions where turns > 0')).toEqual([]);
+    for (const month of old) expect(await partitions(month)).toBe(0);
+    expect(await months()).toEqual([]);
+
+    const archive = outcomes?.[1]?.archive ?? '';
+    const manifest = await checkArchive(archive);
+    const restored = await restoreArchive(db.pool, archive);
+    expect(restored.schema).toBe(`archive_${name}`);
+    expect(manifest.tables[0]?.rows).toBe(outcomes?.[1]?.runs);
+    for (const { table, rows } of manifest.tables) {
+      expect(rows).toBeGreaterThan(100);
+      const found = await digestOf(`${restored.schema}.${table}`, keys[table as keyof typeof keys]);
+      expect(found.rows).toBe(rows);
+    }
+    expect(await refusal(restoreArchive(db.pool, archive))).toMatchObject({
+      code: 'HWCNF',
+    });
+  });
+
+  test('comes back from its archive row by row as it was', async () => {
+    const month = (await months())[0] ?? '';
+    const suffix = month.replace('-', '_');
+    await db.pool.query(
+      `update howdah.executions set metadata = '{"ü": "\\n\\"", "n": 12345678901234567890.123}' where id = (select id from howdah.executions order by id limit 1)`,
+    );
+    const client = await openSession(db.url);
+    try {
+      const archive = await archiveMonth(client, month, folder);
+      const restored = await restoreArchive(db.pool, archive, 'Old "Rows"');
+      for (const [table, order] of [
+        ['executions', 't.id'],
+        ['steps', 't.execution_id, t.seq'],
+        ['messages', 't.execution_id, t.seq'],
+      ] as const) {
+        const there = await digestOf(`howdah_private.${table}_${suffix}`, order);
+        expect(await digestOf(`"Old ""Rows""".${table}`, order)).toEqual(there);
+        expect(there.rows).toBe(restored.tables[table]);
+      }
+      expect(await archiveMonth(client, month, folder)).toBe(`${archive}.2`);
+      await writeFile(
+        join(archive, 'steps.jsonl.gz'),
+        await readFile(join(archive, 'executions.jsonl.gz')),
+      );
+      await expect(checkArchive(archive)).rejects.toMatchObject({
+        code: 'HWINV',
+        message: expect.stringContaining('steps.jsonl.gz'),
+      });
+      await expect(archiveMonth(client, '1999-01', folder)).rejects.toMatchObject({
+        code: 'HWNTF',
+      });
+    } finally {
+      await client.end();
+    }
+  });
+
+  test('keeps figures, versions and audit at each step in between', async () => {
+    const month = (await months())[0] ?? '';
+    const before = await sums();
+    const count =
+      'select (select count(*) from howdah.agent_versions) + (select count(*) from howdah.audit_log) as n';
+    const kept = await one(db.pool, count);
+    for (;;) {
+      const { n } = await one(db.pool, 'select howdah_private.clear_month($1, 5) as n', [
+        `${month}-01`,
+      ]);
+      expect(await sums()).toEqual(before);
+      if (n === 0) break;
+    }
+    await db.pool.query('select howdah_private.close_month($1)', [`${month}-01`]);
+    expect(await sums()).toEqual(before);
+    const ids = await all(
+      db.pool,
+      `select e.id from howdah.executions as e join howdah_private.closed_months as m on e.id >= m.first_id and e.id < m.next_id
+       where e.parent_execution_id is null and e.status = 'failed' limit 1`,
+    );
+    // frozen, also when a migration down and up took the trigger away: nothing goes on in it, and what is erased there is not counted twice
+    await db.pool.query(
+      `drop trigger _000_refuse_closed on howdah_private.executions_${month.replace('-', '_')}`,
+    );
+    await db.pool.query('select howdah_private.ensure_partitions()');
+    expect(
+      await refusal(db.pool.query('select howdah.retry_execution($1)', [ids[0]?.id])),
+    ).toMatchObject({ code: 'HWCNF' });
+    expect(await refusal(runIn(month))).toMatchObject({ code: 'HWCNF' });
+    await db.pool.query('select howdah_private.delete_runs($1)', [[ids[0]?.id]]);
+    expect(await sums()).toEqual(before);
+    expect((await drop())?.every(({ dropped }) => dropped)).toBe(true);
+    expect(await sums()).toEqual(before);
+    expect(await one(db.pool, count)).toEqual(kept);
+  });
+
+  test('stays while a run in it waits, or a tenant keeps its runs, and says so', async () => {
+    const old = await months();
+    const waiting = await runIn(old[0] ?? '');
+    const [held, ...rest] = (await drop()) as MonthOutcome[];
+    expect(held).toMatchObject({ month: old[0], dropped: false, holds: ['1 runs have not ended'] });
+    expect(rest.every(({ dropped }) => dropped)).toBe(true);
+    expect(await partitions(old[0] ?? '')).toBe(3);
+    await db.pool.query('select howdah.cancel_execution($1)', [waiting]);
+    expect((await drop())?.[0]?.holds).toEqual([expect.stringMatching(/^1 runs ended too late/)]);
+    await db.pool.query('update howdah.retention_policies set keep_runs_days = null');
+    await db.pool.query(
+      'insert into howdah.retention_policies (keep_runs_days) values (1) on conflict (tenant_id) do update set keep_runs_days = 1',
+    );
+    expect((await drop())?.[0]?.holds).toContainEqual(
+      expect.stringMatching(/^tenant .* keeps its runs for ever$/),
+    );
+  });
+});
+
+describe('others', () => {
+  test('insert runs meanwhile, and the month whose detaching was given up halfway is finished the next time', async () => {
+    const old = await months();
+    const before = await sums();
+    const reader = await openSession(db.url);
+    const agent = await makeAgent(db.pool);
+    try {
+      await reader.query('begin isolation level repeatable read');
+      await reader.query('select count(*) from howdah.executions');
+      const given_up = await drop({ patienceMs: 500 });
+      expect(given_up?.[0]).toMatchObject({
+        dropped: false,
+        holds: [expect.stringMatching(/lock timeout/)],
+      });
+      const pending = await all(
+        db.pool,
+        `select name from howdah_private.month_partitions($1) where is_pending`,
+        [`${old[0]}-01`],
+      );
+      expect(pending).toHaveLength(1);
+      await makeRun(db.pool, { agent_id: agent }); // nobody is in the way of new runs
+    } finally {
+      await reader.end();
+    }
+    const outcomes = await drop();
+    expect(outcomes?.map(({ dropped }) => dropped)).toEqual(old.map(() => true));
+    expect(outcomes?.[0]?.locks.map(({ statement }) => statement).join()).toContain('finalize');
+    const { days } = await sums();
+    expect(days.filter((day) => day.agent_id !== agent)).toEqual(before.days);
+  });
+
+  test('at it already are left alone, and who is no owner is refused', async () => {
+    const other = await openSession(db.url);
+    try {
+      await other.query(`select pg_advisory_lock(hashtextextended('howdah.months', 0))`);
+      expect(await drop()).toBeUndefined();
+    } finally {
+      await other.end();
+    }
+    const login = `guest_${randomUUID().slice(0, 8)}`;
+    await db.pool.query(`create role ${login} login password 'x'`);
+    try {
+      const url = new URL(db.url);
+      url.username = login;
+      url.password = 'x';
+      await expect(dropMonths({ url: url.href })).rejects.toMatchObject({ code: 'HWDEN' });
+    } finally {
+      await db.pool.query(`drop role ${login}`);
+    }
+  });
+});
+
+describe('workers', () => {
+  test('drop months each night, and make those of the coming year when they start', async () => {
+    const old = await months();
+    const before = await sums();
+    const ahead = `howdah_private.executions_${new Date().getUTCFullYear() + 1}_01`;
+    for (const table of ['executions', 'steps', 'messages'])
+      await db.pool.query(`drop table ${ahead.replace('executions', table)}`);
+    const worker = await startTestWorker(db.url);
+    try {
+      await eventually(
+        db.pool,
+        'the partition that was missing is there',
+        'select from (select to_regclass($1) as name) as x where name is not null',
+        [ahead],
+      );
+      await db.pool.query(`select graphile_worker.add_job('retention')`);
+      await eventually(
+        db.pool,
+        'the old months are dropped',
+        `select from howdah_private.closed_months where dropped_at is not null having count(*) = $1`,
+        [old.length],
+      );
+    } finally {
+      await worker.stop(0);
+    }
+    expect(await sums()).toEqual(before);
+    expect(await months()).toEqual([]);
+  });
+
+  test('make the partitions that are missing each night too', async () => {
+    const ahead = `${new Date().getUTCFullYear() + 1}_02`;
+    const worker = await startTestWorker(db.url);
+    try {
+      for (const table of ['executions', 'steps', 'messages'])
+        await db.pool.query(`drop table howdah_private.${table}_${ahead}`);
+      await db.pool.query(`select graphile_worker.add_job('partitions')`);
+      await eventually(
+        db.pool,
+        'the partition that was missing is there',
+        'select from (select to_regclass($1) as name) as x where name is not null',
+        [`howdah_private.messages_${ahead}`],
+      );
+    } finally {
+      await worker.stop(0);
+    }
+    expect(cronItems().map(({ task }) => task)).toEqual(
+      expect.arrayContaining(['partitions', 'retention']),
+    );
+  });
+});
