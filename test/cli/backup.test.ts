@@ -109,7 +109,9 @@ describe.runIf(pgBin)('backup and restore', () => {
   });
 
   async function arrange(): Promise<Runs> {
-    const insertDone = await makeAgent(pool, { script: [{ content: 'done' }] });
+    const insertDone = await makeAgent(pool, {
+      ...{ script: [{ content: 'done' }], use_history: false },
+    });
     const slow = await makeAgent(pool, { models: [{ provider: 'openai' }] });
     const asking = calling({ name: 'ask_user', arguments: { question: 'Which?' } });
     const asker = await makeAgent(pool, { script: [asking, { content: 'so be it' }] });

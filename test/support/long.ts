@@ -16,6 +16,7 @@ export const LONG = [
   'test/cli/backup.test.ts',
   'test/db/embedded.test.ts',
   'test/db/migrate.test.ts',
+  'test/rehearsals/backup.test.ts',
   'test/runtime/control-properties.test.ts',
   'test/runtime/fair-shares.test.ts',
   'test/runtime/retries.test.ts',
