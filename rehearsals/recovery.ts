@@ -19,7 +19,7 @@ export const title =
 
 type Options = { words: readonly string[]; talk(line: string): void };
 
-/** `--runs N`: so many live runs of each kind; `--later S`: in so many seconds some are due. What docs/operations.md writes is what is done here. */
+/** `--runs N`: so many live runs of each kind; `--later S`: in so many seconds some are due. What docs/backup.md writes is what is done here. */
 export async function* run({ words, talk }: Options): AsyncGenerator<Figure> {
   const { values } = parseArgs({
     args: [...words],

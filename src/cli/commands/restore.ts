@@ -56,5 +56,5 @@ function report(io: CliIo, result: RestoreReport): void {
 function whatNow({ paused }: RestoreReport): string {
   return paused
     ? 'Nothing in it goes on by itself: howdah resume ID lets a run go on.'
-    : 'Runs go on as soon as a worker is there. Where the first database lives on, both act: see docs/operations.md.';
+    : 'Runs go on as soon as a worker is there. Where the first database lives on, both act: see docs/backup.md.';
 }
