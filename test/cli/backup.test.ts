@@ -288,6 +288,9 @@ describe.runIf(pgBin)('backup and restore', () => {
       const { status, stderr } = await cli(url, 'restore', 'package.json');
       expect(status).toBe(2);
       expect(stderr).toMatch(/package\.json is no backup of Howdah/);
+      const into = await cli(url, 'restore', file, '--into', 'scratch');
+      expect(into).toMatchObject({ status: 2, stdout: '' });
+      expect(into.stderr).toMatch(/--into is not the URL of a database/);
     });
 
     test('a role that the server does not have', async () => {
