@@ -28,14 +28,20 @@ export function fullPostgres(): string | undefined {
   return places.find((folder) => NEEDED.every((name) => existsSync(join(folder, name))));
 }
 
+/** Its programs that make and run a server. */
+export function binariesIn(pgBin: string) {
+  return {
+    initdb: join(pgBin, 'initdb'),
+    pg_ctl: join(pgBin, 'pg_ctl'),
+    postgres: join(pgBin, 'postgres'),
+  };
+}
+
 /** Starts one, with fsync on, on loopback; as another user where this is root. */
 export async function startFullServer(pgBin: string): Promise<FullServer> {
   const home = mkdtempSync(join(tmpdir(), 'howdah-full-'));
   chmodSync(home, 0o755);
-  const [initdb, pg_ctl, postgres] = ['initdb', 'pg_ctl', 'postgres'].map((name) =>
-    join(pgBin, name),
-  ) as [string, string, string];
-  const binaries = { initdb, pg_ctl, postgres };
+  const binaries = binariesIn(pgBin);
   const { url } = await startEmbedded({ home, binaries });
   return {
     ...{ url, pgBin, folder: join(home, 'postgres') },

@@ -109,7 +109,9 @@ describe.runIf(pgBin)('backup and restore', () => {
   });
 
   async function arrange(): Promise<Runs> {
-    const insertDone = await makeAgent(pool, { script: [{ content: 'done' }] });
+    const insertDone = await makeAgent(pool, {
+      ...{ script: [{ content: 'done' }], use_history: false },
+    });
     const slow = await makeAgent(pool, { models: [{ provider: 'openai' }] });
     const asking = calling({ name: 'ask_user', arguments: { question: 'Which?' } });
     const asker = await makeAgent(pool, { script: [asking, { content: 'so be it' }] });
@@ -286,6 +288,9 @@ describe.runIf(pgBin)('backup and restore', () => {
       const { status, stderr } = await cli(url, 'restore', 'package.json');
       expect(status).toBe(2);
       expect(stderr).toMatch(/package\.json is no backup of Howdah/);
+      const into = await cli(url, 'restore', file, '--into', 'scratch');
+      expect(into).toMatchObject({ status: 2, stdout: '' });
+      expect(into.stderr).toMatch(/--into is not the URL of a database/);
     });
 
     test('a role that the server does not have', async () => {

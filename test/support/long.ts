@@ -18,6 +18,7 @@ export const LONG = [
   'test/db/migrate.test.ts',
   'test/db/releases.test.ts',
   'test/db/months.test.ts',
+  'test/rehearsals/backup.test.ts',
   'test/runtime/control-properties.test.ts',
   'test/runtime/fair-shares.test.ts',
   'test/runtime/retries.test.ts',

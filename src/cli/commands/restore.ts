@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { HowdahError } from '../../contracts/errors.ts';
 import { restore } from '../../db/backup/restore.ts';
 import { knownMigrations } from '../../db/known-migrations.ts';
 import { createPool } from '../../db/pool.ts';
@@ -22,7 +23,7 @@ export function register(command: Command, io: CliIo): void {
     .action(async (file: string, { into, paused, pgBin }: Options) => {
       const { migrateDatabase, openDatabase } = await import('../../bootstrap.ts');
       const config = await io.config();
-      const url = into ?? (await openDatabase(config, io.err)).url;
+      const url = into === undefined ? (await openDatabase(config, io.err)).url : checkedUrl(into);
       const begun = performance.now();
       const brought = await restore({
         ...{ url, file, isPaused: paused === true, known: knownMigrations() },
@@ -35,6 +36,13 @@ export function register(command: Command, io: CliIo): void {
       const seconds = (performance.now() - begun) / 1000;
       report(io, { file, seconds, ...brought, migrated, paused: paused === true, ...settled });
     });
+}
+
+function checkedUrl(into: string): string {
+  if (/^postgres(ql)?:$/.test(URL.parse(into)?.protocol ?? '')) return into;
+  throw new HowdahError('EUSAGE', '--into is not the URL of a database', {
+    hint: 'Write it like DATABASE_URL: postgres://user:password@localhost:5432/empty_database',
+  });
 }
 
 function report(io: CliIo, result: RestoreReport): void {
@@ -56,5 +64,5 @@ function report(io: CliIo, result: RestoreReport): void {
 function whatNow({ paused }: RestoreReport): string {
   return paused
     ? 'Nothing in it goes on by itself: howdah resume ID lets a run go on.'
-    : 'Runs go on as soon as a worker is there. Where the first database lives on, both act: see docs/operations.md.';
+    : 'Runs go on as soon as a worker is there. Where the first database lives on, both act: see docs/backup.md.';
 }

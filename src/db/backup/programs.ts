@@ -82,7 +82,7 @@ async function versionIn(folder: string, need: ProgramNeed): Promise<ClientProgr
   const [name] = need.programs;
   try {
     const { stdout } = await promisify(execFile)(program({ folder }, name), ['--version']);
-    const [, version = '', major = ''] = /((\d+)(?:\.\d+|[a-z]+\d+)?)/.exec(stdout) ?? [];
+    const [, version = '', major = ''] = /((\d+)(?:\.\d+|[a-z]+\d*)?)/.exec(stdout) ?? [];
     return major === '' ? [] : [{ folder, version, major: Number(major) }];
   } catch {
     return [];
