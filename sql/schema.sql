@@ -1208,9 +1208,11 @@ create table howdah.tenants (
   created_at timestamp with time zone default now() not null,
   updated_at timestamp with time zone default now() not null,
   is_active boolean default true not null,
+  weight integer default 1 not null,
   constraint tenants_slug_key UNIQUE (slug),
   constraint tenants_pkey PRIMARY KEY (id),
-  constraint slug_is_short_and_lower_case CHECK ((slug ~ '^[a-z0-9][a-z0-9-]{0,62}$'::text))
+  constraint slug_is_short_and_lower_case CHECK ((slug ~ '^[a-z0-9][a-z0-9-]{0,62}$'::text)),
+  constraint weight_is_from_1_to_1000 CHECK (((weight >= 1) AND (weight <= 1000)))
 );
 alter table howdah.tenants enable row level security, force row level security;
 
@@ -1834,8 +1836,11 @@ create table howdah_private.workers (
   started_at timestamp with time zone default clock_timestamp() not null,
   heartbeat_at timestamp with time zone default clock_timestamp() not null,
   protocol integer default 3 not null,
+  only_tenants uuid[],
+  only_members uuid[],
   constraint workers_lock_key_key UNIQUE (lock_key),
-  constraint workers_pkey PRIMARY KEY (id)
+  constraint workers_pkey PRIMARY KEY (id),
+  constraint a_scope_has_tenants CHECK (((only_members IS NULL) OR (only_tenants IS NOT NULL)))
 );
 alter table howdah_private.workers enable row level security, force row level security;
 
@@ -2086,7 +2091,7 @@ begin
     commit; -- lets go of the snapshot
     v_rounds := v_rounds + 1;
     if v_rounds = 250 and not howdah_private.is_any_worker_alive() then
-      raise warning 'no worker is alive, so nothing will happen until one is started: howdah worker';
+      raise warning 'no worker is alive that takes every run, so nothing may happen until one is started: howdah worker';
     end if;
     perform pg_catalog.pg_sleep(0.02);
   end loop;
@@ -7022,6 +7027,7 @@ CREATE OR REPLACE FUNCTION howdah_private.claim_executions(worker uuid, ids uuid
  SET jit TO 'off'
 AS $function$
 declare
+  v_worker howdah_private.workers;
   v_first uuid;
   v_last uuid;
   v_named uuid[] := '{}'; -- gave their room to those in v_picks
@@ -7030,13 +7036,17 @@ declare
   v_claimed uuid[] := '{}';
 begin
   -- a worker that was declared dead claims nothing; the lock makes its reaper wait, or us
-  perform from howdah_private.workers as w where w.id = claim_executions.worker for key share;
+  select w.* into v_worker from howdah_private.workers as w where w.id = claim_executions.worker for key share;
   if found then
-    if claim_executions.protocol >= 3 then
+    if v_worker.only_tenants is not null then
+      claim_executions.ids := '{}'; -- it looks for its own
+      v_more := howdah_private.runs_in_scope(v_worker, claim_executions.after, claim_executions.room);
+    end if;
+    if claim_executions.protocol >= 3 and v_worker.only_tenants is null then
       select coalesce(array_agg(s.named), '{}'), coalesce(array_agg(s.pick), '{}') into v_named, v_picks
       from howdah_private.fair_swaps(claim_executions.ids, claim_executions.after) as s;
     end if;
-    if claim_executions.room > 0 then
+    if claim_executions.room > 0 and v_worker.only_tenants is null then
       v_more := howdah_private.more_runs(claim_executions.after, claim_executions.room, claim_executions.ids || v_picks);
     end if;
     perform howdah_private.lock_limits(claim_executions.ids || v_picks || v_more);
@@ -7109,6 +7119,21 @@ AS $function$
     when coalesce(jsonb_typeof(tool -> 'description'), 'string') <> 'string' then '.description must be a text'
     when coalesce(jsonb_typeof(tool -> 'parameters'), 'object') <> 'object' then '.parameters must be a JSON Schema'
   end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.comes_of(id uuid, ancestors uuid[], members uuid[])
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select exists (
+    select from howdah.executions as e
+    where e.id = any (comes_of.ancestors || comes_of.id)
+      and (e.agent_id = any (comes_of.members) or e.workflow_id = any (comes_of.members)
+        or (e.handoffs > 0 and howdah_private.began_with(e.id) = any (comes_of.members)))
+  )
 $function$
 ;
 
@@ -9287,6 +9312,7 @@ declare
   v_timers boolean[];
   v_priorities smallint[];
   v_at_work int[];
+  v_weights int[];
   v_taken uuid[] := fair_swaps.ids;
   v_named record;
   v_next int;
@@ -9314,7 +9340,7 @@ begin
     select distinct e.tenant_id from howdah.executions as e
     where e.id = any (v_ids) and e.id between v_first and v_last and e.tenant_id <> all (v_tenants)
   );
-  v_at_work := howdah_private.runs_at_work(v_tenants);
+  select howdah_private.runs_at_work(v_tenants), howdah_private.weights(v_tenants) into v_at_work, v_weights;
   for v_named in
     select e.id::uuid, e.tenant_id from howdah.executions as e
     where e.id = any (v_ids) and e.id between v_first and v_last
@@ -9325,7 +9351,7 @@ begin
     loop
       select i.place into v_next from generate_subscripts(v_tenants, 1) as i (place)
       where v_at_work[i.place] is not null and (v_timers[i.place] is not null or v_tenants[i.place] = v_named.tenant_id)
-      order by v_at_work[i.place], v_tenants[i.place] <= v_after, v_tenants[i.place] limit 1;
+      order by v_at_work[i.place]::float8 / v_weights[i.place], v_tenants[i.place] <= v_after, v_tenants[i.place] limit 1;
       exit when v_tenants[v_next] = v_named.tenant_id;
       named := v_named.id;
       pick := howdah_private.due_run(v_tenants[v_next], v_timers[v_next], v_priorities[v_next], v_taken);
@@ -10060,6 +10086,26 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.has_due_work(worker uuid)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_worker howdah_private.workers;
+begin
+  select w.* into v_worker from howdah_private.workers as w where w.id = has_due_work.worker;
+  return v_worker.id is null
+    or (v_worker.only_tenants is not null and cardinality(howdah_private.runs_in_scope(v_worker, null, 1)) > 0)
+    or exists (
+      select from graphile_worker.jobs as j
+      where j.run_at <= clock_timestamp() and j.attempts < j.max_attempts
+        and (j.task_identifier <> 'advance' or v_worker.only_tenants is null)
+    );
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.has_rivals(tenant_id uuid)
  RETURNS boolean
  LANGUAGE plpgsql
@@ -10617,7 +10663,8 @@ CREATE OR REPLACE FUNCTION howdah_private.is_any_worker_alive()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select exists (
-    select from howdah_private.workers as w where w.heartbeat_at > clock_timestamp() - interval '10 seconds'
+    select from howdah_private.workers as w
+    where w.only_tenants is null and w.heartbeat_at > clock_timestamp() - interval '10 seconds'
   )
 $function$
 ;
@@ -12570,8 +12617,9 @@ declare
   v_tenants uuid[] := array(
     select d.tenant_id from howdah_private.due_tenants_after(more_runs.after) as d where not d.is_timer
   );
-  v_workers int := greatest((select count(*) from howdah_private.workers), 1);
+  v_workers int := greatest((select count(*) from howdah_private.workers as w where w.only_tenants is null), 1);
   v_at_work int[];
+  v_weights int[];
   v_given int[];
   v_next int;
   v_found uuid[];
@@ -12581,10 +12629,11 @@ begin
     v_given := array[more_runs.room];
   elsif cardinality(v_tenants) > 1 then
     v_at_work := howdah_private.runs_at_work(v_tenants);
+    v_weights := howdah_private.weights(v_tenants);
     v_given := array_fill(0, array[cardinality(v_tenants)]);
     for v_place in 1 .. more_runs.room loop
       select i.place into v_next from generate_subscripts(v_tenants, 1) as i (place)
-      order by v_at_work[i.place] + v_given[i.place], i.place limit 1;
+      order by (v_at_work[i.place] + v_given[i.place])::float8 / v_weights[i.place], i.place limit 1;
       v_given[v_next] := v_given[v_next] + 1;
     end loop;
   end if;
@@ -16310,7 +16359,7 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.register_worker(id uuid, pool_id text, host text, pid integer, release text, protocol integer)
+CREATE OR REPLACE FUNCTION howdah_private.register_worker(id uuid, pool_id text, host text, pid integer, release text, protocol integer, only_tenants uuid[] DEFAULT NULL::uuid[], only_members uuid[] DEFAULT NULL::uuid[])
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -16320,9 +16369,9 @@ declare
   v_lock_key int;
 begin
   loop
-    insert into howdah_private.workers (id, pool_id, host, pid, release, protocol)
+    insert into howdah_private.workers (id, pool_id, host, pid, release, protocol, only_tenants, only_members)
     values (register_worker.id, register_worker.pool_id, register_worker.host, register_worker.pid,
-      register_worker.release, register_worker.protocol)
+      register_worker.release, register_worker.protocol, register_worker.only_tenants, register_worker.only_members)
     returning lock_key into v_lock_key;
     exit when pg_try_advisory_lock(1214871364, v_lock_key);
     delete from howdah_private.workers as w where w.id = register_worker.id;
@@ -17172,6 +17221,49 @@ begin
       ) as r
     )
     from unnest(runs_at_work.tenants) with ordinality as t (id, place) order by t.place
+  );
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.runs_in_scope(scope howdah_private.workers, after uuid, room integer)
+ RETURNS uuid[]
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET enable_sort TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET jit TO 'off'
+AS $function$
+declare
+  v_tenants uuid[] := (runs_in_scope.scope).only_tenants;
+  v_members uuid[] := (runs_in_scope.scope).only_members;
+  v_now timestamptz := clock_timestamp();
+begin
+  return array(
+    with tenants as (
+      select t.id, t.at_work, t.weight
+      from unnest(v_tenants, howdah_private.runs_at_work(v_tenants), howdah_private.weights(v_tenants)) as t (id, at_work, weight)
+    ),
+    due as (
+      select t.id as tenant_id, t.at_work, t.weight, r.id,
+        row_number() over (partition by t.id order by r.priority, r.due_at, r.id) as place
+      from tenants as t cross join lateral (
+        (select e.id::uuid, e.priority, greatest(e.run_at, e.wake_at) as due_at from howdah.executions as e
+        where e.status = 'queued' and e.waiting_for is null and e.tenant_id = t.id and greatest(e.run_at, e.wake_at) <= v_now
+          and (v_members is null or e.agent_id = any (v_members) or e.workflow_id = any (v_members)
+            or ((e.depth > 0 or e.handoffs > 0) and howdah_private.comes_of(e.id, e.ancestors, v_members)))
+        order by e.status, e.waiting_for, e.tenant_id, e.priority, greatest(e.run_at, e.wake_at) limit runs_in_scope.room)
+        union all
+        (select e.id::uuid, e.priority, greatest(e.run_at, e.wake_at) from howdah.executions as e
+        where e.status = 'waiting' and e.waiting_for = 'timer' and e.tenant_id = t.id and greatest(e.run_at, e.wake_at) <= v_now
+          and (v_members is null or e.agent_id = any (v_members) or e.workflow_id = any (v_members)
+            or ((e.depth > 0 or e.handoffs > 0) and howdah_private.comes_of(e.id, e.ancestors, v_members)))
+        order by e.status, e.waiting_for, e.tenant_id, e.priority, greatest(e.run_at, e.wake_at) limit runs_in_scope.room)
+      ) as r
+    )
+    select d.id from due as d
+    order by (d.at_work + d.place)::float8 / d.weight, coalesce(d.tenant_id <= runs_in_scope.after, false), d.tenant_id
+    limit runs_in_scope.room
   );
 end $function$
 ;
@@ -18192,7 +18284,7 @@ end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.shares(after uuid, tenants uuid[])
- RETURNS TABLE(tenant_id uuid, at_work integer, due boolean, other_workers integer)
+ RETURNS TABLE(tenant_id uuid, at_work integer, due boolean, other_workers integer, weight integer)
  LANGUAGE sql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -18208,14 +18300,15 @@ AS $function$
     ) as tenants, d.tenants as due
     from due as d
   )
-  select t.id, t.runs, t.id = any (a.due) and t.id <> all (l.reached), (select count(*)::int - 1 from howdah_private.workers)
+  select t.id, t.runs, t.id = any (a.due) and t.id <> all (l.reached), 
+    (select count(*)::int - 1 from howdah_private.workers as w where w.only_tenants is null), t.weight
   from asked as a
   cross join lateral (
     select coalesce(array_agg((r.concurrency_limit).tenant_id), '{}') as reached
     from howdah_private.room_left(a.due) as r
     where r.room <= 0
   ) as l
-  cross join lateral unnest(a.tenants, howdah_private.runs_at_work(a.tenants)) as t (id, runs)
+  cross join lateral unnest(a.tenants, howdah_private.runs_at_work(a.tenants), howdah_private.weights(a.tenants)) as t (id, runs, weight)
 $function$
 ;
 
@@ -22827,6 +22920,7 @@ begin
     when n.name is null then array[null, 'name']
     when n.slug is null then array[null, 'slug']
     when not (slug ~ '^[a-z0-9][a-z0-9-]{0,62}$'::text) then array['slug_is_short_and_lower_case', null]
+    when not ((weight >= 1) AND (weight <= 1000)) then array['weight_is_from_1_to_1000', null]
   end into v_refused from (select new.*) as n;
   if v_refused is not null then
     perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
@@ -24682,6 +24776,17 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.weights(tenants uuid[])
+ RETURNS integer[]
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select array_agg(coalesce(n.weight, 1) order by t.place)
+  from unnest(weights.tenants) with ordinality as t (id, place) left join howdah.tenants as n on n.id = t.id
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.who_sees(tenants uuid[], users uuid[], roles howdah.user_role[], ids uuid[])
  RETURNS TABLE(place bigint, sees boolean)
  LANGUAGE sql
@@ -26310,7 +26415,7 @@ CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.tenants REFERENCING NEW 
 
 CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.tenants REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
 
-CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF slug, name ON howdah.tenants FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_tenants__refuse_invalid();
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF slug, name, weight ON howdah.tenants FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_tenants__refuse_invalid();
 
 CREATE TRIGGER _995_refuse_unreadable_name BEFORE INSERT OR UPDATE OF name ON howdah.tenants FOR EACH ROW WHEN ((howdah_private.name_fault(new.name) IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg__refuse_unreadable_name('name');
 
@@ -29122,6 +29227,8 @@ grant execute on function howdah_private.given_files(uuid,text[]) to howdah_work
 
 grant execute on function howdah_private.has_compensation(uuid,text) to howdah_engine;
 
+grant execute on function howdah_private.has_due_work(uuid) to howdah_worker;
+
 grant execute on function howdah_private.heal_queue(interval,integer) to howdah_worker;
 
 grant execute on function howdah_private.heartbeat(uuid) to howdah_worker;
@@ -29776,7 +29883,7 @@ grant execute on function howdah_private.refused_calls(jsonb,text[]) to howdah_w
 
 grant execute on function howdah_private.register_worker(uuid,text,text,integer,text) to howdah_worker;
 
-grant execute on function howdah_private.register_worker(uuid,text,text,integer,text,integer) to howdah_worker;
+grant execute on function howdah_private.register_worker(uuid,text,text,integer,text,integer,uuid[],uuid[]) to howdah_worker;
 
 grant execute on function howdah_private.release_executions(uuid,uuid[],boolean) to howdah_worker;
 
@@ -32307,6 +32414,8 @@ comment on column howdah.tenants.slug is 'Its name in commands and tokens.';
 
 comment on column howdah.tenants.updated_at is 'When it was changed last.';
 
+comment on column howdah.tenants.weight is 'Its part where tenants share workers: one of weight 3 has three runs at work for each one of a tenant of weight 1. Set by an owner of the database.';
+
 comment on column howdah.todos."position" is '@hasDefault
 Its place in the list; left out, the end.';
 
@@ -32610,6 +32719,10 @@ comment on column howdah_private.parked_runs.quota_subject_id is 'For whose use 
 comment on column howdah_private.quota_counters.subject_id is 'Whose use it is: the tenant, user, agent, session or API key; the quota itself where it is of all tenants together.';
 
 comment on column howdah_private.quota_recounts.after is 'A transaction that began when the quota was seen by whoever came: those before it may not have seen it. Null until somebody looked.';
+
+comment on column howdah_private.workers.only_members is 'Of those tenants it takes only runs of these agents and workflows, with all that is below them; null: every run.';
+
+comment on column howdah_private.workers.only_tenants is 'It takes runs of these tenants only; null: of all.';
 
 comment on column howdah_private.workers.protocol is 'What it understands: sql/10_private/older_workers.sql.';
 

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import type { Howdah } from '../bootstrap.ts';
 import type { Config } from '../config.ts';
 import { HowdahError } from '../contracts/errors.ts';
+import type { ScopeTerm } from '../db/worker-scope.ts';
 import { outliveTools } from '../tools/stray-faults.ts';
 import { secondsUpTo } from './duration.ts';
 import { exitCodes } from './exit-codes.ts';
@@ -11,7 +12,7 @@ import type { CliIo } from './output.ts';
 export type Parts = { api: boolean; worker: boolean };
 
 /** How `start`, `worker` and `api` are told to start. */
-export type StartOptions = { wait?: number; once?: boolean };
+export type StartOptions = { wait?: number; once?: boolean; only?: ScopeTerm[] };
 
 /** What `start` and `worker` take of tools besides. */
 export type ToolOptions = StartOptions & { tools?: string; watch?: boolean };
@@ -36,7 +37,7 @@ export function withToolOptions(command: Command): Command {
 export async function serve(
   io: CliIo,
   parts: Parts,
-  { tools, watch = false, wait, once = false }: ToolOptions = {},
+  { tools, watch = false, wait, once = false, only = [] }: ToolOptions = {},
 ): Promise<void> {
   if (watch && tools === undefined) {
     throw new HowdahError('EUSAGE', '--watch is about the folder of tools, and there is none', {
@@ -49,8 +50,9 @@ export async function serve(
   const howdah = await openHowdah(config, parts, io.err, {
     ...(tools === undefined ? {} : { toolFolder: { path: tools, watch } }),
     ...(wait === undefined ? {} : { waitSeconds: wait }),
+    only,
   });
-  io.err(banner(config, howdah, parts.worker));
+  io.err(banner(config, howdah, parts.worker, only));
   const stop = new AbortController();
   const stopped = new Promise<void>((resolve) => {
     io.onInterrupt(() => {
@@ -69,7 +71,12 @@ export async function serve(
   io.setExitCode(exitCodes.ok);
 }
 
-function banner(config: Config, howdah: Howdah, hasWorker: boolean): string {
+function banner(
+  config: Config,
+  howdah: Howdah,
+  hasWorker: boolean,
+  only: readonly ScopeTerm[],
+): string {
   const { apiUrl, isEmbedded } = howdah;
   const lines = [
     'Howdah is ready.',
@@ -81,9 +88,17 @@ function banner(config: Config, howdah: Howdah, hasWorker: boolean): string {
           `  Health    ${apiUrl}/healthz`,
         ]
       : []),
-    ...(hasWorker ? [`  Worker    up to ${config.workerConcurrency} runs at a time`] : []),
+    ...(hasWorker
+      ? [`  Worker    up to ${config.workerConcurrency} runs at a time${onlyOf(only)}`]
+      : []),
     `  Postgres  ${isEmbedded ? 'embedded; psql "$(npx howdah db url)"' : 'the one of DATABASE_URL'}`,
     `  Model     ${howdah.model}`,
   ];
   return lines.join('\n');
+}
+
+function onlyOf(terms: readonly ScopeTerm[]): string {
+  return terms.length === 0
+    ? ''
+    : `, only of ${terms.map(({ kind, name }) => `${kind} ${name}`).join(', ')}`;
 }

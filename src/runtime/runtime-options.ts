@@ -12,6 +12,8 @@ export type RuntimeOptions = {
   announce(executionId: string): void;
   stream(piece: TokenPiece): void;
   onError(error: unknown, executionId: string, tenantId: string): void;
+  /** A run has left. */
+  onRoom?(): void;
   /** Looks at the runs that are held. */
   observe?: ObserveRun | undefined;
 };
