@@ -6,13 +6,14 @@ import type { ScopeTerm } from '../db/worker-scope.ts';
 import { outliveTools } from '../tools/stray-faults.ts';
 import { secondsUpTo } from './duration.ts';
 import { exitCodes } from './exit-codes.ts';
+import { refuseTooLittle, watchMemory } from './memory-bound.ts';
 import type { CliIo } from './output.ts';
 
 /** Which parts of Howdah a process runs. */
 export type Parts = { api: boolean; worker: boolean };
 
 /** How `start`, `worker` and `api` are told to start. */
-export type StartOptions = { wait?: number; once?: boolean; only?: ScopeTerm[] };
+export type StartOptions = { wait?: number; once?: boolean; only?: ScopeTerm[]; memory?: number };
 
 /** What `start` and `worker` take of tools besides. */
 export type ToolOptions = StartOptions & { tools?: string; watch?: boolean };
@@ -37,13 +38,14 @@ export function withToolOptions(command: Command): Command {
 export async function serve(
   io: CliIo,
   parts: Parts,
-  { tools, watch = false, wait, once = false, only = [] }: ToolOptions = {},
+  { tools, watch = false, wait, once = false, only = [], memory }: ToolOptions = {},
 ): Promise<void> {
   if (watch && tools === undefined) {
     throw new HowdahError('EUSAGE', '--watch is about the folder of tools, and there is none', {
       hint: 'Name it: --tools ./tools --watch',
     });
   }
+  if (memory !== undefined) refuseTooLittle(memory);
   const { openHowdah } = await import('../bootstrap.ts');
   const endWithTools = parts.worker && tools !== undefined ? outliveTools(io.err) : () => {};
   const config = await io.config();
@@ -52,23 +54,28 @@ export async function serve(
     ...(wait === undefined ? {} : { waitSeconds: wait }),
     only,
   });
-  io.err(banner(config, howdah, parts.worker, only));
   const stop = new AbortController();
   const stopped = new Promise<void>((resolve) => {
-    io.onInterrupt(() => {
-      stop.abort();
-      resolve();
-    });
+    stop.signal.addEventListener('abort', () => resolve());
   });
+  io.onInterrupt(() => stop.abort());
+  let isOver = false;
+  const unwatch = watchMemory(memory ?? Number.POSITIVE_INFINITY, (held) => {
+    isOver = true;
+    io.err(`This process holds ${held} MB, more than --memory ${memory}.`);
+    stop.abort();
+  });
+  io.err(banner(config, howdah, parts.worker, only));
   await (once ? howdah.untilIdle(stop.signal) : stopped);
   if (once && !stop.signal.aborted) {
     io.err('Nothing more is due.');
   } else if (parts.worker) {
     io.err(`Draining ${howdah.inFlight()} runs. Once more stops at once.`);
   }
+  unwatch();
   await howdah.close();
   endWithTools();
-  io.setExitCode(exitCodes.ok);
+  io.setExitCode(isOver ? exitCodes.error : exitCodes.ok);
 }
 
 function banner(

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { megabytes } from '../memory-bound.ts';
 import type { CliIo } from '../output.ts';
 import { scopeTerm } from '../scope-terms.ts';
 import { serve, type ToolOptions, withToolOptions } from '../serve.ts';
@@ -14,6 +15,11 @@ export function register(command: Command, io: CliIo): void {
       '--only <kind=name>',
       'take only runs of tenant=SLUG, agent=NAME or workflow=NAME, with all below them; may be repeated',
       scopeTerm,
+    )
+    .option(
+      '--memory <megabytes>',
+      'when it holds more: hand the runs over and end with 1, to be started anew',
+      megabytes,
     )
     .action((options: ToolOptions) => serve(io, { api: false, worker: true }, options));
 }
