@@ -2,6 +2,7 @@
 -- `\dd howdah.*` shows it beside the name. Of checks that only a fault of the engine's could break it says who writes the column.
 comment on constraint must_be_uuid_v7 on domain howdah.execution_id is 'Leave id out, or take howdah.uuid_v7(): an id begins with the time it was made.';
 comment on constraint slug_is_short_and_lower_case on howdah.tenants is 'Take 1 to 63 of a-z, 0-9 and -, beginning with a letter or digit, such as acme-2.';
+comment on constraint weight_is_from_1_to_1000 on howdah.tenants is 'Set weight to a whole number from 1, which all tenants have at first, to 1000.';
 
 comment on constraint base_url_is_http on howdah.models is 'Write base_url as https://host/path, with no user, password or space in it; a key is stored by: howdah secret set NAME.';
 comment on constraint capabilities_are_an_object on howdah.models is 'Write capabilities as a JSON object, such as {"tools": true}.';

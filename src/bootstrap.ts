@@ -14,6 +14,7 @@ import { migrateUp } from './db/migrate.ts';
 import { createPool } from './db/pool.ts';
 import { describeDefaultModel, queriesOn } from './db/queries.ts';
 import { secretRowsOn } from './db/secrets.ts';
+import { resolveScope, type ScopeTerm, type WorkerScope } from './db/worker-scope.ts';
 import { createEngines, findEngine } from './engines/registry.ts';
 import { releaseVersion } from './package-root.ts';
 import { createProviders, findProvider } from './providers/registry.ts';
@@ -115,8 +116,12 @@ export type Extensions = ToolSources & {
   waitSeconds?: number;
   /** How long the API says that it is not ready, and answers all the same, before it closes, in seconds; 0. */
   drainSeconds?: number;
+  /** What the worker is there for; all runs when empty. */
+  only?: readonly ScopeTerm[];
   engines?: readonly CustomEngine[];
   hooks?: Hooks;
+  /** The same by ids, where it is known. */
+  scope?: WorkerScope | undefined;
 };
 
 /** Starts a worker with the providers of this environment. */
@@ -139,6 +144,7 @@ export async function openWorker(
     ...telemetry.forWorker,
     tools: extensions.tools ?? [],
     hooks: extensions.hooks ?? {},
+    scope: extensions.scope,
     builtins: [
       calculatorTool,
       httpRequestTool({ allowPrivate: config.egressAllow }),
@@ -190,6 +196,7 @@ export async function openHowdah(
   if (parts.worker) {
     await followEnvironment(url, config); // whoever calls the models knows their keys
   }
+  const scope = await scopeOf(url, extensions.only ?? []);
   const tools = parts.worker ? await openTools(url, extensions, talk) : undefined;
   const telemetry = await openTelemetry(url, config, { isServed: parts.api });
   const api = parts.api ? await openApi(url, config, telemetry) : undefined;
@@ -197,7 +204,10 @@ export async function openHowdah(
   if (parts.worker) telemetry.readiness.watch(() => worker?.checks() ?? STARTING);
   try {
     worker = parts.worker
-      ? await openWorker(url, config, telemetry, { ...extensions, tools: tools?.all() ?? [] })
+      ? await openWorker(url, config, telemetry, {
+          ...extensions,
+          ...{ scope, tools: tools?.all() ?? [] },
+        })
       : undefined;
     if (worker) tools?.follow(worker);
     return {
@@ -222,6 +232,11 @@ export async function openHowdah(
     await telemetry.close();
     throw error;
   }
+}
+
+async function scopeOf(url: string, terms: readonly ScopeTerm[]): Promise<WorkerScope | undefined> {
+  const pool = createPool({ url, applicationName: 'howdah-start', max: 1 });
+  return resolveScope(pool, terms).finally(() => pool.end());
 }
 
 async function defaultModelInWords(url: string): Promise<string> {

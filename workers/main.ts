@@ -7,7 +7,7 @@ import type { ReadSecret } from '../src/contracts/secret.ts';
 import type { BuiltinTool, CustomTool } from '../src/contracts/tool.ts';
 import { MOST_CONNECTIONS } from '../src/db/connection-limits.ts';
 import { createElsewhere } from '../src/db/elsewhere/reader.ts';
-import { ensurePartitions, syncCustomTools } from '../src/db/maintenance.ts';
+import { ensurePartitions, hasDueWork, syncCustomTools } from '../src/db/maintenance.ts';
 import { mcpRowsOn } from '../src/db/mcp.ts';
 import { modelNamed } from '../src/db/models.ts';
 import { createNotifier } from '../src/db/notifier.ts';
@@ -17,6 +17,7 @@ import { describeTables, type ReadOurs } from '../src/db/reading/describe.ts';
 import { loadResource } from '../src/db/resources.ts';
 import { runFilesOn } from '../src/db/run-files.ts';
 import { secretRowsOn } from '../src/db/secrets.ts';
+import type { WorkerScope } from '../src/db/worker-scope.ts';
 import { withSecret } from '../src/providers/with-secret.ts';
 import { MAX_FILE_BYTES } from '../src/runtime/resolve-parts.ts';
 import { Runtime } from '../src/runtime/runtime.ts';
@@ -33,9 +34,10 @@ import { createMcpPool } from '../src/tools/mcp/pool.ts';
 import type { McpServer } from '../src/tools/mcp/server.ts';
 import { sqlQueryTool } from '../src/tools/sql-query.ts';
 import { createSender } from '../src/tools/webhooks/send.ts';
+import { keepLooking, type LookOut } from './look-out.ts';
 import { type KeptPresence, keepPresence } from './presence.ts';
 import { startQueue } from './queue.ts';
-import { taskList } from './task-list.ts';
+import { taskList, withoutWakeUps } from './task-list.ts';
 import type { AuditAnchor } from './tasks/audit-checkpoints.ts';
 import { untilIdle } from './until-idle.ts';
 
@@ -51,6 +53,8 @@ export type WorkerOptions = {
   mcp?: McpWays;
   /** Hooks written in TypeScript, called for every run this worker holds. */
   hooks?: Hooks;
+  /** The runs it is there for; all when absent. */
+  scope?: WorkerScope | undefined;
   /** Runs in flight at once. */
   concurrency: number;
   release: string;
@@ -139,6 +143,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
   );
   const readFile = (tenantId: string, id: string) =>
     loadResource(pool, tenantId, id, { folder: options.resourceFolder, maxBytes: MAX_FILE_BYTES });
+  let lookOut: LookOut | undefined;
   const runtime = new Runtime({
     pool,
     capacity: options.concurrency,
@@ -162,6 +167,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     stream: (piece) => notifier.stream(piece),
     tell: (note) => notifier.tell(note),
     observe: options.observe,
+    onRoom: () => lookOut?.nudge(),
     onError: (err, execution_id, tenant_id) => {
       metrics?.recovered('fault');
       log.error({ err, execution_id, tenant_id }, 'a run was handed back');
@@ -175,21 +181,23 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
   });
   const ready = Promise.withResolvers<void>();
   let presence: KeptPresence | undefined;
+  const tasks = taskList(
+    runtime,
+    { pool, sqlToolPool, queryPool },
+    ready.promise,
+    {
+      anchor: options.audit ?? {},
+      log,
+    },
+    mcp,
+    createSender({ egress: (options.mcp ?? NO_WAYS).egress, readSecret }),
+    { url, archiveFolder: options.archiveFolder },
+  );
   const queue = await startQueue({
     open,
     log,
-    tasks: taskList(
-      runtime,
-      { pool, sqlToolPool, queryPool },
-      ready.promise,
-      {
-        anchor: options.audit ?? {},
-        log,
-      },
-      mcp,
-      createSender({ egress: (options.mcp ?? NO_WAYS).egress, readSecret }),
-      { url, archiveFolder: options.archiveFolder },
-    ),
+    tasks: options.scope ? withoutWakeUps(tasks) : tasks,
+    onNews: () => lookOut?.nudge(),
     onReplaced: () => presence?.renew('its queue was replaced'),
   });
   metrics?.watchPool('queue', () => queue.pool);
@@ -198,6 +206,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     poolId: () => queue.poolId,
     pool,
     release: options.release,
+    scope: options.scope,
     log,
     onRecovered: (reason, count) => metrics?.recovered(reason, count),
     onControl: (id) =>
@@ -208,6 +217,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     onSilence: () => [pool, sqlToolPool, queryPool, queue.pool].forEach(breakConnections),
   });
   ready.resolve();
+  if (options.scope) lookOut = keepLooking(runtime.look);
 
   return {
     get inFlight() {
@@ -220,13 +230,20 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     replaceTools(tools) {
       registered = customTools(tools);
     },
-    untilIdle: (signal) => untilIdle(pool, () => runtime.isIdle, signal),
+    untilIdle: (signal) =>
+      untilIdle(
+        () => hasDueWork(pool, runtime.worker),
+        () => runtime.isIdle,
+        signal,
+      ),
     async stop(graceMs = 10_000) {
+      const looked = lookOut?.stop();
       const drained = runtime.drain(graceMs);
       const isOver = new AbortController(); // a timer left behind would keep the process alive
       await Promise.race([queue.stop(), sleep(graceMs, isOver.signal)]);
       isOver.abort();
       await drained;
+      await looked;
       await mcp.close();
       await presence.stop();
       await Promise.all([pool.end(), sqlToolPool.end(), queryPool.end(), notifier.close()]);

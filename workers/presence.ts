@@ -10,6 +10,7 @@ import {
   SilentDatabase,
   tick,
 } from '../src/db/presence.ts';
+import type { WorkerScope } from '../src/db/worker-scope.ts';
 
 const BEAT_MS = 1_000;
 const REAP_MS = 500;
@@ -22,6 +23,7 @@ export type KeepPresenceOptions = {
   poolId(): string;
   pool: Pool;
   release: string;
+  scope?: WorkerScope | undefined;
   log: Log;
   onControl(executionId: string): void;
   /**

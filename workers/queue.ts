@@ -26,6 +26,8 @@ export type QueueOptions = {
   open(applicationName: string, max: number): Pool;
   tasks: TaskList;
   log: Log;
+  /** Somebody added jobs. */
+  onNews(): void;
   /** Wake-ups are taken under another pool id from now on; what the old pool has locked must be unlocked. */
   onReplaced(): void;
 };
@@ -127,6 +129,7 @@ async function startRunner(
     events.once('pool:create', ({ workerPool }) => resolve(workerPool.id));
   });
   events.on('worker:getJob:error', ({ worker }) => onLostJob(worker.workerPool.id));
+  events.on('pool:listen:notification', () => options.onNews());
   const searched = firstSearch(events);
   const pool = forgivingPool(options.open('howdah-worker', MOST));
   const runner = await run({

@@ -45,6 +45,11 @@ export function taskList(
   };
 }
 
+/** For a worker that is there for some runs only: wake-ups are left to others, since most are not of its runs. */
+export function withoutWakeUps({ advance: _, ...others }: TaskList): TaskList {
+  return others;
+}
+
 /** Chores by the clock. */
 export function cronItems(): ParsedCronItem[] {
   return parseCronItems([

@@ -1,20 +1,18 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { hasDueJobs } from '../src/db/maintenance.ts';
-import type { Pool } from '../src/db/pool.ts';
 
 const LOOK_MS = 100;
 
 /**
- * Resolves when this process does nothing and no job is due. A run has its place here before its wake-up is done, and what it
+ * Resolves when this process does nothing and nothing is due. A run has its place here before its wake-up is done, and what it
  * wakes it wakes before it leaves: so where nobody was before the look at the jobs and nobody is after it, nothing is on its way.
  */
 export async function untilIdle(
-  pool: Pool,
+  hasDue: () => Promise<boolean>,
   isIdle: () => boolean,
   signal: AbortSignal,
 ): Promise<void> {
   while (!signal.aborted) {
-    if (isIdle() && !(await hasDueJobs(pool)) && isIdle()) return;
+    if (isIdle() && !(await hasDue()) && isIdle()) return;
     await pause(LOOK_MS, undefined, { signal }).catch(() => {});
   }
 }

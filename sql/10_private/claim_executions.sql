@@ -8,6 +8,8 @@
 -- place of one that was named (fair_swaps), which then has its wake-up back. `after`: the tenant served last. `room`: so
 -- many more may be given, whose wake-ups did not come yet (more_runs). What was claimed before its wake-up loses it.
 --
+-- A worker that is there for some runs only is given due ones of those, and wakes nobody: runs_in_scope.sql.
+--
 -- The run of a workflow says whose version it pinned in agent_version_id, and by protocol 4 alone. Engines, handoffs,
 -- routers that look for members, prompts and skills are for protocol 5.
 --
@@ -30,6 +32,7 @@ create function howdah_private.claim_executions(worker uuid, ids uuid[], protoco
   set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan set enable_seqscan = off set jit = off
 as $$
 declare
+  v_worker howdah_private.workers;
   v_first uuid;
   v_last uuid;
   v_named uuid[] := '{}'; -- gave their room to those in v_picks
@@ -38,13 +41,17 @@ declare
   v_claimed uuid[] := '{}';
 begin
   -- a worker that was declared dead claims nothing; the lock makes its reaper wait, or us
-  perform from howdah_private.workers as w where w.id = claim_executions.worker for key share;
+  select w.* into v_worker from howdah_private.workers as w where w.id = claim_executions.worker for key share;
   if found then
-    if claim_executions.protocol >= 3 then
+    if v_worker.only_tenants is not null then
+      claim_executions.ids := '{}'; -- it looks for its own
+      v_more := howdah_private.runs_in_scope(v_worker, claim_executions.after, claim_executions.room);
+    end if;
+    if claim_executions.protocol >= 3 and v_worker.only_tenants is null then
       select coalesce(array_agg(s.named), '{}'), coalesce(array_agg(s.pick), '{}') into v_named, v_picks
       from howdah_private.fair_swaps(claim_executions.ids, claim_executions.after) as s;
     end if;
-    if claim_executions.room > 0 then
+    if claim_executions.room > 0 and v_worker.only_tenants is null then
       v_more := howdah_private.more_runs(claim_executions.after, claim_executions.room, claim_executions.ids || v_picks);
     end if;
     perform howdah_private.lock_limits(claim_executions.ids || v_picks || v_more);

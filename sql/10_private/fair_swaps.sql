@@ -1,6 +1,6 @@
 -- Fair shares. Wake-ups come in the order of the queue, so whoever inserted 10,000 runs first would see them all
 -- claimed first. A wake-up therefore says only that a worker has room. Who gets it is decided here: the tenant with
--- the fewest runs at work, counted over all workers, and among equals the one whose turn is next after the tenant this
+-- the fewest runs at work for its weight, counted over all workers, and among equals the one whose turn is next after the tenant this
 -- worker served last. Within a tenant priority counts, then age; between tenants only the share.
 
 -- Shares are counted among runs of the last months, so that of many partitions two or three are opened; older and
@@ -139,6 +139,15 @@ begin
   );
 end $$;
 
+-- What each of the tenants counts beside the others: runs at work are divided by it.
+create or replace function howdah_private.weights(tenants uuid[]) returns int[]
+  language sql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  select array_agg(coalesce(n.weight, 1) order by t.place)
+  from unnest(weights.tenants) with ordinality as t (id, place) left join howdah.tenants as n on n.id = t.id
+$$;
+
 -- The oldest due run of that priority, but for those named.
 create or replace function howdah_private.due_run(
   tenant_id uuid, is_timer boolean, priority smallint, except_ids uuid[]
@@ -179,6 +188,7 @@ declare
   v_timers boolean[];
   v_priorities smallint[];
   v_at_work int[];
+  v_weights int[];
   v_taken uuid[] := fair_swaps.ids;
   v_named record;
   v_next int;
@@ -206,7 +216,7 @@ begin
     select distinct e.tenant_id from howdah.executions as e
     where e.id = any (v_ids) and e.id between v_first and v_last and e.tenant_id <> all (v_tenants)
   );
-  v_at_work := howdah_private.runs_at_work(v_tenants);
+  select howdah_private.runs_at_work(v_tenants), howdah_private.weights(v_tenants) into v_at_work, v_weights;
   for v_named in
     select e.id::uuid, e.tenant_id from howdah.executions as e
     where e.id = any (v_ids) and e.id between v_first and v_last
@@ -217,7 +227,7 @@ begin
     loop
       select i.place into v_next from generate_subscripts(v_tenants, 1) as i (place)
       where v_at_work[i.place] is not null and (v_timers[i.place] is not null or v_tenants[i.place] = v_named.tenant_id)
-      order by v_at_work[i.place], v_tenants[i.place] <= v_after, v_tenants[i.place] limit 1;
+      order by v_at_work[i.place]::float8 / v_weights[i.place], v_tenants[i.place] <= v_after, v_tenants[i.place] limit 1;
       exit when v_tenants[v_next] = v_named.tenant_id;
       named := v_named.id;
       pick := howdah_private.due_run(v_tenants[v_next], v_timers[v_next], v_priorities[v_next], v_taken);

@@ -1,5 +1,5 @@
 -- Under a backlog a worker with much room need not wait for each wake-up in turn: it is given as many due runs as it has
--- room for, the room shared out one by one to the tenants with the fewest at work, and of the runs there are no more than a
+-- room for, the room shared out one by one to the tenants with the fewest at work for their weight, and of the runs there are no more than a
 -- worker's part, so that others who have room find some too.
 create or replace function howdah_private.more_runs(after uuid, room int, except_ids uuid[]) returns uuid[]
   language plpgsql volatile security definer
@@ -11,8 +11,9 @@ declare
   v_tenants uuid[] := array(
     select d.tenant_id from howdah_private.due_tenants_after(more_runs.after) as d where not d.is_timer
   );
-  v_workers int := greatest((select count(*) from howdah_private.workers), 1);
+  v_workers int := greatest((select count(*) from howdah_private.workers as w where w.only_tenants is null), 1);
   v_at_work int[];
+  v_weights int[];
   v_given int[];
   v_next int;
   v_found uuid[];
@@ -22,10 +23,11 @@ begin
     v_given := array[more_runs.room];
   elsif cardinality(v_tenants) > 1 then
     v_at_work := howdah_private.runs_at_work(v_tenants);
+    v_weights := howdah_private.weights(v_tenants);
     v_given := array_fill(0, array[cardinality(v_tenants)]);
     for v_place in 1 .. more_runs.room loop
       select i.place into v_next from generate_subscripts(v_tenants, 1) as i (place)
-      order by v_at_work[i.place] + v_given[i.place], i.place limit 1;
+      order by (v_at_work[i.place] + v_given[i.place])::float8 / v_weights[i.place], i.place limit 1;
       v_given[v_next] := v_given[v_next] + 1;
     end loop;
   end if;

@@ -2,8 +2,9 @@
 -- in turn after `after`. `due`: a run of theirs is due. Asked by a worker that has no room, which then knows whose runs
 -- should give way (src/runtime/shares.ts). Nobody gives way to a tenant that has reached a limit of its own, since its runs
 -- might find no room all the same; `other_workers` says whether somebody else might take its wake-ups.
-create or replace function howdah_private.shares(after uuid, tenants uuid[])
-  returns table (tenant_id uuid, at_work int, due boolean, other_workers int)
+drop function if exists howdah_private.shares(uuid, uuid[]); -- its columns change
+create function howdah_private.shares(after uuid, tenants uuid[])
+  returns table (tenant_id uuid, at_work int, due boolean, other_workers int, weight int)
   language sql volatile security definer
   set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan set jit = off
 as $$
@@ -16,12 +17,13 @@ as $$
     ) as tenants, d.tenants as due
     from due as d
   )
-  select t.id, t.runs, t.id = any (a.due) and t.id <> all (l.reached), (select count(*)::int - 1 from howdah_private.workers)
+  select t.id, t.runs, t.id = any (a.due) and t.id <> all (l.reached), 
+    (select count(*)::int - 1 from howdah_private.workers as w where w.only_tenants is null), t.weight
   from asked as a
   cross join lateral (
     select coalesce(array_agg((r.concurrency_limit).tenant_id), '{}') as reached
     from howdah_private.room_left(a.due) as r
     where r.room <= 0
   ) as l
-  cross join lateral unnest(a.tenants, howdah_private.runs_at_work(a.tenants)) as t (id, runs)
+  cross join lateral unnest(a.tenants, howdah_private.runs_at_work(a.tenants), howdah_private.weights(a.tenants)) as t (id, runs, weight)
 $$;

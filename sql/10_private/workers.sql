@@ -2,8 +2,10 @@
 -- is gone. The heartbeat, by the clock of the database alone, finds what presence cannot: the frozen and the
 -- cut off. A worker whose row is gone has been declared dead and must drop everything it holds. Anybody who is
 -- connected can take an advisory lock: so none is waited for. A key somebody else holds is passed over.
+drop function if exists howdah_private.register_worker(uuid, text, text, int, text, int); -- it has two more arguments
 create or replace function howdah_private.register_worker(
-  id uuid, pool_id text, host text, pid int, release text, protocol int
+  id uuid, pool_id text, host text, pid int, release text, protocol int,
+  only_tenants uuid[] default null, only_members uuid[] default null
 ) returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -12,9 +14,9 @@ declare
   v_lock_key int;
 begin
   loop
-    insert into howdah_private.workers (id, pool_id, host, pid, release, protocol)
+    insert into howdah_private.workers (id, pool_id, host, pid, release, protocol, only_tenants, only_members)
     values (register_worker.id, register_worker.pool_id, register_worker.host, register_worker.pid,
-      register_worker.release, register_worker.protocol)
+      register_worker.release, register_worker.protocol, register_worker.only_tenants, register_worker.only_members)
     returning lock_key into v_lock_key;
     exit when pg_try_advisory_lock(1214871364, v_lock_key);
     delete from howdah_private.workers as w where w.id = register_worker.id;

@@ -21,7 +21,7 @@ begin
     commit; -- lets go of the snapshot
     v_rounds := v_rounds + 1;
     if v_rounds = 250 and not howdah_private.is_any_worker_alive() then
-      raise warning 'no worker is alive, so nothing will happen until one is started: howdah worker';
+      raise warning 'no worker is alive that takes every run, so nothing may happen until one is started: howdah worker';
     end if;
     perform pg_catalog.pg_sleep(0.02);
   end loop;

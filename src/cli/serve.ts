@@ -2,16 +2,24 @@ import type { Command } from 'commander';
 import type { Howdah } from '../bootstrap.ts';
 import type { Config } from '../config.ts';
 import { HowdahError } from '../contracts/errors.ts';
+import type { ScopeTerm } from '../db/worker-scope.ts';
 import { outliveTools } from '../tools/stray-faults.ts';
 import { secondsUpTo } from './duration.ts';
 import { exitCodes } from './exit-codes.ts';
+import { refuseTooLittle, watchMemory } from './memory-bound.ts';
 import type { CliIo } from './output.ts';
 
 /** Which parts of Howdah a process runs. */
 export type Parts = { api: boolean; worker: boolean };
 
 /** How `start`, `worker` and `api` are told to start. */
-export type StartOptions = { wait?: number; once?: boolean; drain?: number };
+export type StartOptions = {
+  wait?: number;
+  once?: boolean;
+  drain?: number;
+  only?: ScopeTerm[];
+  memory?: number;
+};
 
 /** What `start` and `worker` take of tools besides. */
 export type ToolOptions = StartOptions & { tools?: string; watch?: boolean };
@@ -45,13 +53,14 @@ export function withToolOptions(command: Command): Command {
 export async function serve(
   io: CliIo,
   parts: Parts,
-  { tools, watch = false, wait, drain, once = false }: ToolOptions = {},
+  { tools, watch = false, wait, drain, once = false, only = [], memory }: ToolOptions = {},
 ): Promise<void> {
   if (watch && tools === undefined) {
     throw new HowdahError('EUSAGE', '--watch is about the folder of tools, and there is none', {
       hint: 'Name it: --tools ./tools --watch',
     });
   }
+  if (memory !== undefined) refuseTooLittle(memory);
   const { openHowdah } = await import('../bootstrap.ts');
   const endWithTools = parts.worker && tools !== undefined ? outliveTools(io.err) : () => {};
   const config = await io.config();
@@ -59,27 +68,38 @@ export async function serve(
     ...(tools === undefined ? {} : { toolFolder: { path: tools, watch } }),
     ...(wait === undefined ? {} : { waitSeconds: wait }),
     ...(drain === undefined ? {} : { drainSeconds: drain }),
+    only,
   });
-  io.err(banner(config, howdah, parts.worker));
   const stop = new AbortController();
   const stopped = new Promise<void>((resolve) => {
-    io.onInterrupt(() => {
-      stop.abort();
-      resolve();
-    });
+    stop.signal.addEventListener('abort', () => resolve());
   });
+  io.onInterrupt(() => stop.abort());
+  let isOver = false;
+  const unwatch = watchMemory(memory ?? Number.POSITIVE_INFINITY, (held) => {
+    isOver = true;
+    io.err(`This process holds ${held} MB, more than --memory ${memory}.`);
+    stop.abort();
+  });
+  io.err(banner(config, howdah, parts.worker, only));
   await (once ? howdah.untilIdle(stop.signal) : stopped);
   if (once && !stop.signal.aborted) {
     io.err('Nothing more is due.');
   } else if (parts.worker) {
     io.err(`Draining ${howdah.inFlight()} runs. Once more stops at once.`);
   }
+  unwatch();
   await howdah.close();
   endWithTools();
-  io.setExitCode(exitCodes.ok);
+  io.setExitCode(isOver ? exitCodes.error : exitCodes.ok);
 }
 
-function banner(config: Config, howdah: Howdah, hasWorker: boolean): string {
+function banner(
+  config: Config,
+  howdah: Howdah,
+  hasWorker: boolean,
+  only: readonly ScopeTerm[],
+): string {
   const { apiUrl, isEmbedded } = howdah;
   const lines = [
     'Howdah is ready.',
@@ -91,9 +111,17 @@ function banner(config: Config, howdah: Howdah, hasWorker: boolean): string {
           `  Health    ${apiUrl}/healthz`,
         ]
       : []),
-    ...(hasWorker ? [`  Worker    up to ${config.workerConcurrency} runs at a time`] : []),
+    ...(hasWorker
+      ? [`  Worker    up to ${config.workerConcurrency} runs at a time${onlyOf(only)}`]
+      : []),
     `  Postgres  ${isEmbedded ? 'embedded; psql "$(npx howdah db url)"' : 'the one of DATABASE_URL'}`,
     `  Model     ${howdah.model}`,
   ];
   return lines.join('\n');
+}
+
+function onlyOf(terms: readonly ScopeTerm[]): string {
+  return terms.length === 0
+    ? ''
+    : `, only of ${terms.map(({ kind, name }) => `${kind} ${name}`).join(', ')}`;
 }

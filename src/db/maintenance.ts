@@ -7,14 +7,12 @@ export async function ensurePartitions(pool: Pool): Promise<number> {
   return rows[0].made;
 }
 
-/** Whether a job is due, also one that somebody is just doing; those that were given up are not. */
-export async function hasDueJobs(pool: Pool): Promise<boolean> {
-  const { rows } = await pool.query(
-    `select exists (
-       select from graphile_worker.jobs as j where j.run_at <= now() and j.attempts < j.max_attempts
-     ) as has_due_jobs`,
-  );
-  return rows[0].has_due_jobs;
+/** Whether a job is due, also one that somebody is just doing; of a worker that is there for some runs only, a run of those. */
+export async function hasDueWork(pool: Pool, worker: string): Promise<boolean> {
+  const { rows } = await pool.query('select howdah_private.has_due_work($1) as has_due_work', [
+    worker,
+  ]);
+  return rows[0].has_due_work;
 }
 
 /** Erases and deletes what retention policies no longer keep, in parts; gives how many root runs it was. */

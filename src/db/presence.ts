@@ -2,6 +2,7 @@ import { hostname } from 'node:os';
 import { listenTo } from './feed.ts';
 import { type Client, createClient, type Pool } from './pool.ts';
 import { PROTOCOL } from './runs.ts';
+import type { WorkerScope } from './worker-scope.ts';
 
 /** A heartbeat went unanswered: whatever else was asked of the database may have been lost as silently. */
 export class SilentDatabase extends Error {}
@@ -23,6 +24,8 @@ export type PresenceOptions = {
   worker: string;
   poolId: string;
   release: string;
+  /** The runs it is there for; all when absent. */
+  scope?: WorkerScope | undefined;
   /** A run of some worker was cancelled. */
   onControl(executionId: string): void;
   /** The session, and with it the presence, is lost. */
@@ -61,13 +64,15 @@ export async function enter(options: PresenceOptions): Promise<Presence> {
        set tcp_user_timeout = 10000`,
     );
     await listenTo(client, ['control']);
-    await client.query('select howdah_private.register_worker($1, $2, $3, $4, $5, $6)', [
+    await client.query('select howdah_private.register_worker($1, $2, $3, $4, $5, $6, $7, $8)', [
       options.worker,
       options.poolId,
       hostname(),
       process.pid,
       options.release,
       PROTOCOL,
+      options.scope?.tenants ?? null,
+      options.scope?.members ?? null,
     ]);
   } catch (error) {
     await close(); // or the lock would be there, and nobody who beats

@@ -193,22 +193,6 @@ export async function stillOwns(pool: Pool, worker: string, id: string): Promise
   return rows.length === 0;
 }
 
-/** How many runs of a tenant are at work, over all workers, and whether one more is due. */
-export type Share = { tenant_id: string; at_work: number; due: boolean; other_workers: number };
-
-/** The shares of these tenants and of some that have due runs, in turn after `after`. */
-export async function sharesOf(
-  pool: Pool,
-  tenants: readonly string[],
-  after: string | null,
-): Promise<Share[]> {
-  const { rows } = await pool.query('select * from howdah_private.shares($1, $2)', [
-    after,
-    tenants,
-  ]);
-  return rows;
-}
-
 /** The definition a run pinned; it never changes. */
 export async function loadVersion(pool: Pool, id: string): Promise<AgentDefinition> {
   const { rows } = await pool.query('select howdah_private.agent_version($1) as definition', [id]);

@@ -3197,6 +3197,10 @@ export interface Tenants {
    * When it was changed last.
    */
   updated_at: Generated<Timestamp>;
+  /**
+   * Its part where tenants share workers: one of weight 3 has three runs at work for each one of a tenant of weight 1. Set by an owner of the database.
+   */
+  weight: Generated<number>;
 }
 
 export interface Todos {

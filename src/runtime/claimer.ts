@@ -60,12 +60,12 @@ export class Claimer {
     );
   }
 
-  /** Under which id runs are claimed now. */
   /** Whether this worker does not own the run any more. Rejects when the database cannot say. */
   async hasLost(executionId: string): Promise<boolean> {
     return !(await stillOwns(this.#options.pool, this.#worker, executionId));
   }
 
+  /** Under which id runs are claimed now. */
   get worker(): string {
     return this.#worker;
   }
@@ -90,6 +90,15 @@ export class Claimer {
   /** Who waits for an id waits no longer. */
   stop(): void {
     this.#present.resolve();
+  }
+
+  /** Claims what is due for this worker without having been woken for it, as far as there is room; whether there was any. */
+  async look(): Promise<boolean> {
+    while (this.#underWay) {
+      await this.#underWay;
+    }
+    const kept = this.#options.reserve(MOST_AT_ONCE);
+    return kept > 0 && (await this.#fill(kept));
   }
 
   /** It is held now, or will not be. */
@@ -136,12 +145,19 @@ export class Claimer {
       this.#isBacklog = left.runs.length === left.kept;
       const kept = this.#isBacklog ? this.#options.reserve(MOST_AT_ONCE) : 0;
       if (kept > 0) {
-        this.#claimAlone([], kept).then(
-          (runs) => this.#give({ runs, kept }),
-          () => this.#options.more({ runs: [], kept }), // wake-ups come all the same
-        );
+        void this.#fill(kept);
       }
     }
+  }
+
+  async #fill(kept: number): Promise<boolean> {
+    const runs = await this.#claimAlone([], kept).catch(() => undefined);
+    if (runs) {
+      this.#give({ runs, kept });
+    } else {
+      this.#options.more({ runs: [], kept }); // wake-ups come all the same
+    }
+    return runs !== undefined && runs.length > 0;
   }
 
   /** Tries until there is an answer: without one it is not known what was claimed, so all of it is handed back. */

@@ -1,4 +1,4 @@
-import type { Share } from '../db/runs.ts';
+import type { Share } from '../db/shares.ts';
 import { type GivingWay, givingWay } from './shares.ts';
 import type { Slots } from './slots.ts';
 

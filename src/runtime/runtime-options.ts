@@ -14,6 +14,8 @@ export type RuntimeOptions = {
   stream(piece: TokenPiece): void;
   tell?(note: ToolNote): void;
   onError(error: unknown, executionId: string, tenantId: string): void;
+  /** A run has left. */
+  onRoom?(): void;
   /** Looks at the runs that are held. */
   observe?: ObserveRun | undefined;
 };

@@ -3,7 +3,8 @@ import type { JsonObject } from '../contracts/json.ts';
 import type { ObserveRun } from '../contracts/run-observer.ts';
 import { callRules } from '../db/call-rules.ts';
 import { noteHooks } from '../db/hooks.ts';
-import { type ClaimedRun, sharesOf } from '../db/runs.ts';
+import type { ClaimedRun } from '../db/runs.ts';
+import { sharesOf } from '../db/shares.ts';
 import { isConnectionLoss } from '../db/sqlstate.ts';
 import { advance } from './advance.ts';
 import { Claimer } from './claimer.ts';
@@ -39,6 +40,8 @@ export class Runtime {
   readonly #ownHooks: readonly CallableHook[];
   readonly #claimer: Claimer;
   #draining = false;
+  /** Claims due runs without a wake-up: for a worker that is there for some runs only, to which wake-ups say nothing. */
+  readonly look = (): Promise<boolean> => this.#claimer.look();
 
   constructor(options: RuntimeOptions) {
     this.#options = options;
@@ -64,6 +67,11 @@ export class Runtime {
     });
     this.#committer = createCommitter(options.pool, () => this.#claimer.worker, this.#over.signal);
     this.#ownHooks = ownHooks(options.world.hooks);
+  }
+
+  /** Under which id runs are claimed now. */
+  get worker(): string {
+    return this.#claimer.worker;
   }
 
   get inFlight(): number {
@@ -176,6 +184,7 @@ export class Runtime {
         this.#held.delete(run.id); // and not the same run, claimed again meanwhile
       }
       this.#slots.release();
+      this.#options.onRoom?.();
     });
     this.#held.set(run.id, { run, done });
   }

@@ -55,7 +55,7 @@ export async function makeAgent(pool: pg.Pool, spec: AgentSpec): Promise<string>
     }
     const given = await client.query(
       `insert into howdah.agent_tools (agent_id, tool_id)
-       select $1, t.id from howdah.tools as t where t.name = any ($2)`,
+       select $1, t.id from howdah.tools as t where t.name = any ($2) and t.tenant_id = howdah.current_tenant()`,
       [rows[0].id, tools],
     );
     await client.query('commit');

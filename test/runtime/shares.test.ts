@@ -1,12 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import type { Share } from '../../src/db/runs.ts';
+import type { Share } from '../../src/db/shares.ts';
 import { givingWay } from '../../src/runtime/shares.ts';
 import { Slots } from '../../src/runtime/slots.ts';
 
-const share = (tenant_id: string, at_work: number, due = false): Share => ({
-  tenant_id,
-  at_work,
-  due,
+const share = (tenant_id: string, at_work: number, due = false, weight = 1): Share => ({
+  ...{ tenant_id, at_work, due, weight },
   other_workers: 0,
 });
 const plan = (shares: Share[], held: Record<string, number>) =>
@@ -30,6 +28,19 @@ describe('who gives way', () => {
   test('those who have one take turns with those who have none', () => {
     expect(plan([share('a', 1), share('b', 0, true)], { a: 1 })).toEqual({
       a: { now: 0, later: 1 },
+    });
+  });
+
+  test('what is at work is divided by the weight', () => {
+    const heavy = (atWork: number, due = false) => share('heavy', atWork, due, 3);
+    expect(plan([heavy(6), share('b', 1, true)], { heavy: 6 })).toEqual({}); // 6/3 against 1: 5/3 would be less than 2
+    expect(plan([heavy(7), share('b', 1, true)], { heavy: 7 })).toEqual({
+      heavy: { now: 1, later: 0 },
+    });
+    expect(plan([share('a', 2), heavy(2, true)], { a: 2 })).toEqual({ a: { now: 1, later: 0 } });
+    expect(plan([share('a', 1), heavy(3, true)], { a: 1 })).toEqual({});
+    expect(plan([heavy(2), share('b', 0, true)], { heavy: 2 })).toEqual({
+      heavy: { now: 0, later: 1 },
     });
   });
 

@@ -168,6 +168,54 @@ describe('fair shares', () => {
     expect(ids).toEqual([{ execution_id: named[2] }]);
   });
 
+  test('a tenant of weight 3 has three runs at work for each one of a tenant of weight 1, from the next claim on', async () => {
+    const named = await many(0, 12);
+    await many(1, 12);
+    const running = async () =>
+      (
+        await all(
+          db.pool,
+          `select count(*)::int as runs from howdah.executions where status = 'running' and tenant_id = any ($1)
+           group by tenant_id order by tenant_id`,
+          [tenants.map(({ id }) => id)],
+        )
+      ).map(({ runs }) => runs);
+    await claim(named.slice(0, 4));
+    expect(await running()).toEqual([2, 2]);
+    const weigh = (weight: number) =>
+      db.pool.query('update howdah.tenants set weight = $2 where id = $1', [
+        tenants[1]?.id,
+        weight,
+      ]);
+    await weigh(3);
+    try {
+      await claim(named.slice(4, 8));
+      expect(await running()).toEqual([2, 6]);
+      await db.pool.query(
+        'select execution_id from howdah_private.claim_executions($1, $2, 6, null, 4)',
+        [worker, []],
+      ); // with room for four
+      expect(await running()).toEqual([3, 9]);
+    } finally {
+      await weigh(1);
+    }
+  });
+
+  test('only an owner of the database weighs tenants, from 1 to 1000', async () => {
+    for (const weight of [0, -1, 1001]) {
+      await expect(
+        db.pool.query('update howdah.tenants set weight = $2 where id = $1', [
+          tenants[0]?.id,
+          weight,
+        ]),
+      ).rejects.toMatchObject({ constraint: 'weight_is_from_1_to_1000' });
+    }
+    const { rows } = await db.pool.query(
+      `select has_column_privilege('howdah_app', 'howdah.tenants', 'weight', 'update') as may`,
+    );
+    expect(rows[0].may).toBe(false);
+  });
+
   test('one wake-up claims one run, however many tenants wait', async () => {
     const [named] = await many(0, 1);
     await many(1, 2);
@@ -184,8 +232,8 @@ describe('fair shares', () => {
       [tenants[0]?.id],
     ]);
     expect(rows.toSorted((a, b) => b.at_work - a.at_work)).toEqual([
-      { tenant_id: tenants[0]?.id, at_work: 3, due: false, other_workers: 0 },
-      { tenant_id: tenants[1]?.id, at_work: 0, due: true, other_workers: 0 },
+      { tenant_id: tenants[0]?.id, at_work: 3, due: false, other_workers: 0, weight: 1 },
+      { tenant_id: tenants[1]?.id, at_work: 0, due: true, other_workers: 0, weight: 1 },
     ]);
   });
 

@@ -30,6 +30,7 @@ export const LONG = [
   'test/sql/quotas.test.ts',
   'test/workers/death.test.ts',
   'test/workers/many-workers.test.ts',
+  'test/workers/only.test.ts',
   'test/workers/silence.test.ts',
 ];
 

@@ -29,7 +29,14 @@ const tools: CustomTool[] = [
 ];
 
 flushCompileCache(); // who is killed keeps nothing for the next one
-const { DATABASE_URL, OPENAI_BASE_URL, EGRESS_ALLOW, WAIT, GRACE_MS = '10000' } = process.env;
+const {
+  DATABASE_URL,
+  OPENAI_BASE_URL,
+  EGRESS_ALLOW,
+  SCOPE,
+  WAIT,
+  GRACE_MS = '10000',
+} = process.env;
 if (DATABASE_URL === undefined) {
   throw new Error('DATABASE_URL is missing');
 }
@@ -42,6 +49,7 @@ if (WAIT !== undefined) {
 const worker = await startTestWorker(DATABASE_URL, {
   tools,
   egressAllow: EGRESS_ALLOW === undefined ? [] : [EGRESS_ALLOW],
+  scope: SCOPE === undefined ? undefined : JSON.parse(SCOPE),
   ...(OPENAI_BASE_URL === undefined ? {} : { openai: OPENAI_BASE_URL }),
 });
 process.once('SIGTERM', () => void worker.stop(Number(GRACE_MS)));

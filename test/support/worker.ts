@@ -28,7 +28,7 @@ export type TestWorkerOptions = {
   /** What secrets are opened with. */
   masterKeys?: MasterKeys;
   log?: Logger;
-} & Pick<WorkerOptions, 'metrics' | 'observe'>;
+} & Pick<WorkerOptions, 'metrics' | 'observe' | 'scope'>;
 
 /** A worker in this process, as `howdah worker` starts it. */
 export function startTestWorker(url: string, options: TestWorkerOptions = {}): Promise<Worker> {
@@ -55,6 +55,7 @@ export function startTestWorker(url: string, options: TestWorkerOptions = {}): P
     ...(options.resourceFolder ? { resourceFolder: options.resourceFolder } : {}),
     ...(options.masterKeys ? { masterKeys: options.masterKeys } : {}),
     log: options.log ?? pino({ level: 'silent' }),
+    scope: options.scope,
     metrics: options.metrics,
     observe: options.observe,
     provider: (model) => findEngine(engines, model) ?? findProvider(providers, model),

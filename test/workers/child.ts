@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
+import type { WorkerScope } from '../../src/db/worker-scope.ts';
 
 export type WorkerProcess = {
   readonly pid: number;
@@ -14,7 +15,12 @@ export type WorkerProcess = {
 const ENTRY = fileURLToPath(new URL('../support/worker-process.ts', import.meta.url));
 const children = new Set<ChildProcess>();
 
-type ProcessOptions = { openai?: string; graceMs?: number; egressAllow?: string };
+type ProcessOptions = {
+  openai?: string;
+  graceMs?: number;
+  egressAllow?: string;
+  scope?: WorkerScope;
+};
 
 /** Starts a worker in a process of its own; resolves when it takes runs. */
 export async function startWorkerProcess(
@@ -47,7 +53,7 @@ export async function loadWorkerProcess(
 
 function spawnWorker(
   url: string,
-  { openai, graceMs, egressAllow }: ProcessOptions,
+  { openai, graceMs, egressAllow, scope }: ProcessOptions,
   extra: Record<string, string>,
 ): ChildProcess {
   const child = spawn(process.execPath, [ENTRY], {
@@ -58,6 +64,7 @@ function spawnWorker(
       ...(openai === undefined ? {} : { OPENAI_BASE_URL: openai }),
       ...(graceMs === undefined ? {} : { GRACE_MS: String(graceMs) }),
       ...(egressAllow === undefined ? {} : { EGRESS_ALLOW: egressAllow }),
+      ...(scope === undefined ? {} : { SCOPE: JSON.stringify(scope) }),
       ...extra,
     },
   });

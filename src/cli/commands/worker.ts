@@ -1,10 +1,25 @@
 import type { Command } from 'commander';
+import { megabytes } from '../memory-bound.ts';
 import type { CliIo } from '../output.ts';
+import { scopeTerm } from '../scope-terms.ts';
 import { serve, type ToolOptions, withToolOptions } from '../serve.ts';
 
-/** `howdah worker`: runs agents until it is told to stop, or with `--once` until nothing is due; then drains and hands over. */
+/**
+ * `howdah worker`: runs agents until it is told to stop, or with `--once` until nothing is due; then drains and hands over.
+ * With `--only` it is there for the runs of a tenant, an agent or a workflow.
+ */
 export function register(command: Command, io: CliIo): void {
   withToolOptions(command)
     .option('--once', 'end when nothing is due any more')
+    .option(
+      '--only <kind=name>',
+      'take only runs of tenant=SLUG, agent=NAME or workflow=NAME, with all below them; may be repeated',
+      scopeTerm,
+    )
+    .option(
+      '--memory <megabytes>',
+      'when it holds more: hand the runs over and end with 1, to be started anew',
+      megabytes,
+    )
     .action((options: ToolOptions) => serve(io, { api: false, worker: true }, options));
 }

@@ -1,0 +1,81 @@
+-- Workers that are there for some runs only (howdah worker --only). Wake-ups are everybody's, so such a worker takes none: it
+-- looks for due runs of its own when something was added to the queue, and each second. What it claims loses its wake-up; what
+-- is not its own keeps it, for whoever else there is. Other workers may claim these runs as well.
+--
+-- What is below a run of an agent belongs to it too, whoever's run that is: alone, a worker for one agent brings its runs to
+-- their end. So does a run that was handed over to another agent.
+--
+-- By tenant this is a look at the first rows of executions_live_idx. By agent all that is due in the tenant is looked
+-- through, which is why a worker looks the less often the longer it took (workers/look-out.ts).
+
+-- What is due for the worker: shared out among its tenants by their weights, within a tenant by priority, then age. Unlike
+-- more_runs of any age, since no wake-up comes for those that are old.
+create or replace function howdah_private.runs_in_scope(scope howdah_private.workers, after uuid, room int) returns uuid[]
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp set enable_sort = off set plan_cache_mode = force_generic_plan set jit = off
+as $$
+declare
+  v_tenants uuid[] := (runs_in_scope.scope).only_tenants;
+  v_members uuid[] := (runs_in_scope.scope).only_members;
+  v_now timestamptz := clock_timestamp();
+begin
+  return array(
+    with tenants as (
+      select t.id, t.at_work, t.weight
+      from unnest(v_tenants, howdah_private.runs_at_work(v_tenants), howdah_private.weights(v_tenants)) as t (id, at_work, weight)
+    ),
+    due as (
+      select t.id as tenant_id, t.at_work, t.weight, r.id,
+        row_number() over (partition by t.id order by r.priority, r.due_at, r.id) as place
+      from tenants as t cross join lateral (
+        (select e.id::uuid, e.priority, greatest(e.run_at, e.wake_at) as due_at from howdah.executions as e
+        where e.status = 'queued' and e.waiting_for is null and e.tenant_id = t.id and greatest(e.run_at, e.wake_at) <= v_now
+          and (v_members is null or e.agent_id = any (v_members) or e.workflow_id = any (v_members)
+            or ((e.depth > 0 or e.handoffs > 0) and howdah_private.comes_of(e.id, e.ancestors, v_members)))
+        order by e.status, e.waiting_for, e.tenant_id, e.priority, greatest(e.run_at, e.wake_at) limit runs_in_scope.room)
+        union all
+        (select e.id::uuid, e.priority, greatest(e.run_at, e.wake_at) from howdah.executions as e
+        where e.status = 'waiting' and e.waiting_for = 'timer' and e.tenant_id = t.id and greatest(e.run_at, e.wake_at) <= v_now
+          and (v_members is null or e.agent_id = any (v_members) or e.workflow_id = any (v_members)
+            or ((e.depth > 0 or e.handoffs > 0) and howdah_private.comes_of(e.id, e.ancestors, v_members)))
+        order by e.status, e.waiting_for, e.tenant_id, e.priority, greatest(e.run_at, e.wake_at) limit runs_in_scope.room)
+      ) as r
+    )
+    select d.id from due as d
+    order by (d.at_work + d.place)::float8 / d.weight, coalesce(d.tenant_id <= runs_in_scope.after, false), d.tenant_id
+    limit runs_in_scope.room
+  );
+end $$;
+
+-- Whether the run began as one of these agents', or a run above it is or was.
+create or replace function howdah_private.comes_of(id uuid, ancestors uuid[], members uuid[]) returns boolean
+  language sql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  select exists (
+    select from howdah.executions as e
+    where e.id = any (comes_of.ancestors || comes_of.id)
+      and (e.agent_id = any (comes_of.members) or e.workflow_id = any (comes_of.members)
+        or (e.handoffs > 0 and howdah_private.began_with(e.id) = any (comes_of.members)))
+  )
+$$;
+
+-- Whether anything is left to do for a worker: a job, also one that somebody is just doing, but none that was given up; for one
+-- that is there for some runs only, a run of its own or a job that is no wake-up. One that is not registered at the moment does
+-- not know.
+create or replace function howdah_private.has_due_work(worker uuid) returns boolean
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_worker howdah_private.workers;
+begin
+  select w.* into v_worker from howdah_private.workers as w where w.id = has_due_work.worker;
+  return v_worker.id is null
+    or (v_worker.only_tenants is not null and cardinality(howdah_private.runs_in_scope(v_worker, null, 1)) > 0)
+    or exists (
+      select from graphile_worker.jobs as j
+      where j.run_at <= clock_timestamp() and j.attempts < j.max_attempts
+        and (j.task_identifier <> 'advance' or v_worker.only_tenants is null)
+    );
+end $$;

@@ -1,0 +1,33 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { runCli, startCli } from './run-cli.ts';
+
+let db: TestDatabase;
+
+beforeAll(async () => {
+  db = await createTestDatabase();
+});
+afterAll(() => db.drop());
+
+test('a worker that holds more than --memory drains and ends with 1', async () => {
+  const bound = Math.ceil(process.memoryUsage.rss() / 2 ** 20) + 300;
+  const worker = startCli(db.url, 'worker', '--memory', String(bound));
+  await expect.poll(() => worker.stderr(), { timeout: 30_000 }).toContain('Howdah is ready.');
+  const hoard = Buffer.alloc(600 * 2 ** 20, 1);
+  const { status, stderr } = await worker.end();
+  expect(hoard.length).toBeGreaterThan(0);
+  expect(status).toBe(1);
+  expect(stderr).toContain(`more than --memory ${bound}`);
+  expect(stderr).toContain('Draining 0 runs.');
+  const { rows } = await db.pool.query('select count(*)::int as n from howdah_private.workers');
+  expect(rows[0].n).toBe(0);
+});
+
+test('less than the process has already, or no number, is refused', async () => {
+  const { status, stderr } = await runCli(db.url, 'worker', '--memory', '128');
+  expect(status).toBe(2);
+  expect(stderr).toContain('--memory 128 is less than the ');
+  for (const bad of ['0', '-1', '12.5', 'much', '1GB']) {
+    expect((await runCli(db.url, 'worker', `--memory=${bad}`)).status, bad).toBe(2);
+  }
+});

@@ -1,0 +1,265 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import type { WorkerScope } from '../../src/db/worker-scope.ts';
+import type { Worker } from '../../workers/main.ts';
+import { runCli } from '../cli/run-cli.ts';
+import {
+  brokenPromises,
+  calling,
+  childrenOf,
+  ended,
+  executionOf,
+  giveTool,
+  insertRun,
+  kindsOf,
+  makeAgent,
+  makeAgentTool,
+  reaches,
+} from '../runtime/arrange.ts';
+import { makeTeam } from '../runtime/teams.ts';
+import { makeTenant, type Tenant } from '../runtime/tenants.ts';
+import { createTestDatabase, eventually, type TestDatabase } from '../support/database.ts';
+import { type FakeServer, startOpenAiServer } from '../support/openai-server.ts';
+import { startTestWorker } from '../support/worker.ts';
+import { killWorkerProcesses, startWorkerProcess } from './child.ts';
+
+let db: TestDatabase;
+const servers: FakeServer[] = [];
+const workers: Worker[] = [];
+const tenants: Tenant[] = [];
+
+beforeAll(async () => {
+  db = await createTestDatabase();
+});
+afterEach(async () => {
+  await Promise.all(workers.splice(0).map((worker) => worker.stop(0)));
+  await Promise.all(servers.splice(0).map((server) => server.close()));
+  await Promise.all(tenants.splice(0).map((tenant) => tenant.pool.end()));
+  await db.pool.query(
+    'select howdah.cancel_execution(id) from howdah.executions where completed_at is null and depth = 0',
+  );
+  expect(await brokenPromises(db.pool)).toEqual([]);
+});
+afterAll(async () => {
+  killWorkerProcesses();
+  await db.drop();
+});
+
+/** Does what is due and ends; gives what it said. */
+async function once(...only: string[]): Promise<string> {
+  const words = only.flatMap((term) => ['--only', term]);
+  const { status, stderr } = await runCli(db.url, 'worker', '--once', ...words);
+  expect(status, stderr).toBe(0);
+  return stderr;
+}
+
+async function nameOf(table: 'agents' | 'workflows', id: string): Promise<string> {
+  return (await db.pool.query(`select name from howdah.${table} where id = $1`, [id])).rows[0].name;
+}
+
+async function tenantScope(members: string[]): Promise<WorkerScope> {
+  const { rows } = await db.pool.query('select howdah.current_tenant() as id');
+  return { tenants: [rows[0].id], members };
+}
+
+async function start(scope: WorkerScope, openai?: string): Promise<void> {
+  workers.push(await startTestWorker(db.url, { scope, ...(openai ? { openai } : {}) }));
+}
+
+const answering = (content = 'done') => makeAgent(db.pool, { script: [{ content }] });
+
+/** An agent that has its only question answered by another one. */
+async function asking(other: string): Promise<string> {
+  const tool = await makeAgentTool(db.pool, other);
+  const agent = await makeAgent(db.pool, {
+    script: [calling({ name: tool, arguments: { message: 'help' } }), { content: 'helped' }],
+  });
+  await giveTool(db.pool, agent, tool);
+  return agent;
+}
+
+describe('howdah worker --only', () => {
+  test('agent=NAME: does the runs of that agent and leaves the others queued, each with its wake-up', async () => {
+    const [mine, others] = [await answering('mine'), await answering('others')];
+    const left = await Promise.all(Array.from({ length: 10 }, () => insertRun(db.pool, others)));
+    const done = await Promise.all(Array.from({ length: 10 }, () => insertRun(db.pool, mine)));
+    const name = await nameOf('agents', mine);
+    expect(await once(`agent=${name}`)).toContain(`only of agent ${name}`);
+    for (const id of done) {
+      expect(await executionOf(db.pool, id)).toMatchObject({ status: 'completed', output: 'mine' });
+    }
+    for (const id of left) {
+      expect(await executionOf(db.pool, id)).toMatchObject({ status: 'queued', fence: 0 });
+    }
+    const { rows } = await db.pool.query(
+      `select j.key::uuid as id from graphile_worker.jobs as j where j.task_identifier = 'advance' and j.attempts = 0 order by 1`,
+    );
+    expect(rows.map(({ id }) => id)).toEqual(left.toSorted());
+    await once();
+    expect((await executionOf(db.pool, left[0] as string)).status).toBe('completed');
+  });
+
+  test('tenant=SLUG, of several, and an agent of one of them by its name', async () => {
+    for (const name of ['blue', 'red', 'green']) tenants.push(await makeTenant(db, name));
+    const ids: string[] = [];
+    for (const tenant of tenants) {
+      const agent = await makeAgent(tenant.pool, { script: [{ content: tenant.name }] });
+      await tenant.pool.query(`update howdah.agents set name = 'helper' where id = $1`, [agent]);
+      ids.push(await insertRun(tenant.pool, agent));
+    }
+    const statuses = async () =>
+      Promise.all(ids.map(async (id) => (await executionOf(db.pool, id)).status));
+    await once('tenant=blue', 'agent=helper');
+    expect(await statuses()).toEqual(['completed', 'queued', 'queued']);
+    await once('tenant=red', 'tenant=blue');
+    expect(await statuses()).toEqual(['completed', 'completed', 'queued']);
+    const { rows } = await db.pool.query(`select id from howdah.tenants where slug = 'green'`);
+    await once(`tenant=${rows[0].id}`);
+    expect(await statuses()).toEqual(['completed', 'completed', 'completed']);
+  });
+
+  test('what its runs spawn comes to its end, whoever it belongs to', async () => {
+    const child = await answering('looked it up');
+    const parent = await asking(child);
+    const id = await insertRun(db.pool, parent);
+    const alone = await insertRun(db.pool, child);
+    await once(`agent=${parent}`); // by its id
+    expect(await executionOf(db.pool, id)).toMatchObject({ status: 'completed', output: 'helped' });
+    expect((await executionOf(db.pool, alone)).status).toBe('queued');
+  });
+
+  test('workflow=NAME: with all its members', async () => {
+    const member = await answering('a part');
+    const workflow = await makeTeam(db.pool, { type: 'chain', members: [{ agent: member }] });
+    const { rows } = await db.pool.query(
+      `insert into howdah.executions (workflow_id, input) values ($1, 'go') returning id`,
+      [workflow],
+    );
+    const other = await insertRun(db.pool, member);
+    await once(`workflow=${await nameOf('workflows', workflow)}`);
+    expect(await executionOf(db.pool, rows[0].id)).toMatchObject({
+      status: 'completed',
+      output: 'a part',
+    });
+    expect((await executionOf(db.pool, other)).status).toBe('queued');
+  });
+
+  test('a child of its own goes on here when the worker of the parent is gone, the parent does not', async () => {
+    const server = await startOpenAiServer(({ index }) =>
+      index === 0 ? { stall: 'before_headers' } : { content: 'looked it up' },
+    );
+    servers.push(server);
+    const child = await makeAgent(db.pool, { models: [{ provider: 'openai' }] });
+    const parent = await insertRun(db.pool, await asking(child));
+    const first = await startWorkerProcess(db.url, { openai: server.url });
+    await expect.poll(() => server.requests.length, { timeout: 20_000 }).toBe(1);
+    first.signal('SIGKILL');
+    await first.ended;
+    await start(await tenantScope([child]), server.url);
+    const [mine] = await childrenOf(db.pool, parent);
+    expect(await ended(db.pool, mine?.id as string)).toMatchObject({ output: 'looked it up' });
+    expect((await executionOf(db.pool, parent)).status).toBe('queued');
+    await once();
+    expect(await executionOf(db.pool, parent)).toMatchObject({ output: 'helped' });
+  });
+
+  test('a worker that is killed is replaced by another one for the same', async () => {
+    const server = await startOpenAiServer(({ index }) =>
+      index < 5 ? { stall: 'before_headers' } : { content: 'answered' },
+    );
+    servers.push(server);
+    const agent = await makeAgent(db.pool, { models: [{ provider: 'openai' }] });
+    const scope = await tenantScope([agent]);
+    const other = await insertRun(db.pool, await answering());
+    const ids = await Promise.all(Array.from({ length: 5 }, () => insertRun(db.pool, agent)));
+    const victim = await startWorkerProcess(db.url, { openai: server.url, scope });
+    await expect.poll(() => server.requests.length, { timeout: 20_000 }).toBe(5);
+    await start(scope, server.url);
+    victim.signal('SIGKILL');
+    for (const id of ids) {
+      expect(await ended(db.pool, id)).toMatchObject({ status: 'completed', output: 'answered' });
+      expect(await kindsOf(db.pool, id)).toBe('model output');
+    }
+    expect((await executionOf(db.pool, other)).status).toBe('queued');
+  });
+
+  test('answers of people, retries and times come through without any other worker', async () => {
+    const server = await startOpenAiServer(({ index }) =>
+      index === 0 ? { status: 503 } : { content: 'at the second try' },
+    );
+    servers.push(server);
+    const retrying = await makeAgent(db.pool, { models: [{ provider: 'openai' }] });
+    const question = await makeAgent(db.pool, {
+      script: [
+        calling({ name: 'ask_user', arguments: { question: 'Red?' } }),
+        { content: 'painted' },
+      ],
+      tools: ['ask_user'],
+    });
+    await start(await tenantScope([retrying, question]), server.url);
+    const [first, second] = [
+      await insertRun(db.pool, retrying),
+      await insertRun(db.pool, question),
+    ];
+    await reaches(db.pool, second, 'waiting');
+    await db.pool.query(
+      `select howdah.answer_question(q.id, 'yes') from howdah.questions as q where q.execution_id = $1`,
+      [second],
+    );
+    expect(await ended(db.pool, second)).toMatchObject({ output: 'painted' });
+    expect(await ended(db.pool, first)).toMatchObject({ output: 'at the second try' });
+    const { rows } = await db.pool.query(
+      `insert into howdah.executions (agent_id, input, run_at) values ($1, 'go', clock_timestamp() + interval '1 second') returning id`,
+      [retrying],
+    );
+    expect((await ended(db.pool, rows[0].id)).status).toBe('completed');
+  });
+
+  test('room that a run leaves is used at once', async () => {
+    const server = await startOpenAiServer(() => ({ content: 'done' }));
+    servers.push(server);
+    const agent = await makeAgent(db.pool, { models: [{ provider: 'openai' }] });
+    const scope = await tenantScope([agent]);
+    workers.push(await startTestWorker(db.url, { scope, openai: server.url, concurrency: 2 }));
+    const { rows } = await db.pool.query(
+      `insert into howdah.executions (agent_id, input) select $1, 'go' from generate_series(1, 200) returning id`,
+      [agent],
+    );
+    await eventually(
+      db.pool,
+      'all are done',
+      `select from howdah.executions where id = any ($1) and status = 'completed' having count(*) = 200`,
+      [rows.map(({ id }) => id)],
+    );
+  });
+});
+
+describe('what it is told', () => {
+  test('a name that is not there is refused with those there are, before anything starts', async () => {
+    for (const [term, said] of [
+      ['tenant=nobody', `there is no tenant named 'nobody'`],
+      ['agent=nobody', `there is no agent named 'nobody'`],
+      ['workflow=nobody', `there is no workflow named 'nobody'`],
+      ['agent=018f0000-0000-7000-8000-000000000000', 'there is no agent named'],
+    ] as const) {
+      const { status, stderr } = await runCli(db.url, 'worker', '--once', '--only', term);
+      expect(status, term).toBe(3);
+      expect(stderr).toContain(said);
+    }
+    const { stderr } = await runCli(db.url, 'worker', '--only', 'tenant=nobody');
+    expect(stderr).toContain('There are: ');
+    expect(stderr).toContain('default');
+    const { rows } = await db.pool.query(
+      'select count(*)::int as workers from howdah_private.workers',
+    );
+    expect(rows[0].workers).toBe(0);
+  });
+
+  test.each(['nothing', 'tenant', 'tenant=', '=acme', 'user=ann', ''])(
+    '%j is no scope',
+    async (term) => {
+      const { status, stderr } = await runCli(db.url, 'worker', '--only', term);
+      expect(status).toBe(2);
+      expect(stderr).toContain('tenant=SLUG, agent=NAME or workflow=NAME');
+    },
+  );
+});
