@@ -47,7 +47,7 @@ describe('howdah sql', () => {
   test.each([
     [`update howdah.agents set description = 'x'`, /read-only|permission denied/],
     ['commit; delete from howdah.executions', /multiple commands/],
-    ['select * from howdah_private.secrets', /permission denied|not allowed|may not/],
+    ['select * from howdah_private.login_tenants', /permission denied|not allowed|may not/],
     ['create table public.mine ()', /read-only|permission denied/],
   ])('refuses %s', async (statement, why) => {
     const { status, stdout, stderr } = await cli('sql', statement);
