@@ -5,6 +5,8 @@ import {
   checkpointFile,
   checkpointKey,
   isGenuine,
+  isOfAnother,
+  NOBODY,
   readCheckpoints,
 } from '../contracts/audit-checkpoint.ts';
 import { type AuditedChain, listCheckpoints, verifyAudit } from '../db/audit.ts';
@@ -26,8 +28,6 @@ const RESTORE =
   'Compare with a backup from before: somebody with the rights of a superuser wrote past the triggers. Keep the database as it is until that is known.';
 const DELETED =
   'Nothing of ours deletes them: ask who has the rights of a superuser, and compare with a backup. A worker killed while it wrote one leaves it out, and the next that starts puts it in.';
-/** The chain of what belongs to no tenant; the same in every database. */
-const NOBODY = '00000000-0000-0000-0000-000000000000';
 
 /** What `howdah doctor --audit` looks at: every audit log, the checkpoints, and whether anything keeps rows from being written. */
 export async function auditFindings(pool: Pool, config: Config): Promise<AuditFinding[]> {
@@ -106,11 +106,8 @@ function notKept(written: Checkpoint[], kept: Checkpoint[], chains: AuditedChain
   );
 }
 
-/** A folder may have served another database before: then no tenant of the file is one of ours. */
 function isForeign(checkpoints: Checkpoint[], chains: AuditedChain[]): boolean {
-  const ours = new Set(chains.map(({ tenant_id }) => tenant_id));
-  const theirs = checkpoints.filter(({ tenant_id }) => tenant_id !== NOBODY);
-  return theirs.length > 0 && !theirs.some(({ tenant_id }) => ours.has(tenant_id));
+  return isOfAnother(checkpoints, new Set(chains.map(({ tenant_id }) => tenant_id)));
 }
 
 /** Tenants the file knows and the database does not, without a trace of them. */

@@ -1,10 +1,11 @@
 import { existsSync, realpathSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, Option } from 'commander';
 import type { Config } from '../config.ts';
 import { releaseVersion } from '../package-root.ts';
 import type { CommandEntry } from './command-entry.ts';
 import { type ErrorReport, type ExitCode, exitCodeFor, exitCodes, reportOf } from './exit-codes.ts';
+import { FORMATS, type Format, formatIn, formatNamed } from './formats.ts';
 import { type CliIo, createOutput, printError } from './output.ts';
 import { commands } from './registry.ts';
 
@@ -24,7 +25,8 @@ export async function main(
   entries: readonly CommandEntry[] = commands,
 ): Promise<number> {
   const program = new Command('howdah');
-  const session = createSession(argv, host, () => program.opts().databaseUrl);
+  const format = await formatNamed(formatIn(ownWords(argv)));
+  const session = createSession(argv, host, () => program.opts().databaseUrl, format);
   if (isOwnVersion(argv, entries)) {
     program.version(releaseVersion(), '--version', 'print the version');
   }
@@ -47,6 +49,11 @@ function defineProgram(program: Command, io: CliIo, entries: readonly CommandEnt
   program
     .description('Insert a row, watch an agent answer it, ask everything in SQL.')
     .option('--json', 'print JSON: the result on stdout, errors on stderr')
+    .addOption(
+      new Option('-o, --output <format>', 'how the result is written; --json is -o json').choices(
+        FORMATS,
+      ),
+    )
     .option('--database-url <url>', 'the database to use instead of DATABASE_URL')
     .option('--no-color', 'print without colours')
     .helpOption('-h, --help', 'print this help')
@@ -68,10 +75,22 @@ function defineProgram(program: Command, io: CliIo, entries: readonly CommandEnt
   });
 }
 
+/** Behind -- stands what is nobody's option. */
+function ownWords(argv: readonly string[]): readonly string[] {
+  return argv.includes('--') ? argv.slice(0, argv.indexOf('--')) : argv;
+}
+
 /** What one command line keeps: its streams, the status it chose, the server it talks to. */
-function createSession(argv: readonly string[], host: CliProcess, databaseUrl: () => unknown) {
-  const own = argv.includes('--') ? argv.slice(0, argv.indexOf('--')) : argv;
-  const flags = { json: own.includes('--json'), color: !own.includes('--no-color') };
+function createSession(
+  argv: readonly string[],
+  host: CliProcess,
+  databaseUrl: () => unknown,
+  format: Format | undefined,
+) {
+  const own = ownWords(argv);
+  const isForPrograms = !['table', undefined].includes(formatIn(own));
+  const json = own.includes('--json') || isForPrograms;
+  const flags = { json, color: !own.includes('--no-color'), format };
   const interrupts = listenForInterrupts(host);
   let chosen: ExitCode | undefined;
   let config: Config | undefined;

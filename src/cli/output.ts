@@ -1,6 +1,7 @@
 import { styleText } from 'node:util';
 import type { Config } from '../config.ts';
 import type { ErrorReport, ExitCode } from './exit-codes.ts';
+import type { Format } from './formats.ts';
 import { inCell, plainText } from './plain-text.ts';
 
 /** Where a command writes: the result to stdout, all talk to stderr. */
@@ -8,6 +9,8 @@ export type Output = {
   /** The caller wants JSON on stdout, and errors as one JSON object on stderr. */
   readonly json: boolean;
   readonly color: boolean;
+  /** How results for programs are written, where that is not JSON. */
+  readonly format?: Format | undefined;
   /** One or more lines of the result; the newline at the end is added. */
   out(text: string): void;
   /** A piece of the result as it is, for answers that stream. */
@@ -41,11 +44,12 @@ type Stream = NodeJS.WritableStream;
 
 /** An `Output` on two streams. Colour also respects NO_COLOR, FORCE_COLOR, TERM and whether stderr is a terminal. */
 export function createOutput(
-  flags: { json: boolean; color: boolean },
+  flags: { json: boolean; color: boolean; format?: Format | undefined },
   streams: { stdout: Stream; stderr: Stream },
 ): Output {
   return {
     json: flags.json,
+    format: flags.format,
     color: flags.color && !flags.json && wantsColor(streams.stderr),
     out: (text) => streams.stdout.write(asLines(text)),
     write: (chunk) => streams.stdout.write(chunk),
@@ -53,9 +57,10 @@ export function createOutput(
   };
 }
 
-/** The value as one line of JSON on stdout. */
+/** The value for programs on stdout: one line of JSON, or as `-o` says. */
 export function printJson(io: Output, value: unknown): void {
-  io.out(JSON.stringify(value));
+  const text = io.format ? io.format(value) : JSON.stringify(value);
+  if (text !== '') io.out(text);
 }
 
 /** Rows as aligned columns on stdout, headed by the keys of the first row; nothing at all for no rows. Texts of others move no cursor. */

@@ -110,6 +110,12 @@ export const commands: readonly CommandEntry[] = [
     load: () => import('./commands/filters.ts'),
   },
   {
+    name: 'sql',
+    summary: 'one statement as the tenant; it writes nothing unless told to',
+    args: '[QUERY]',
+    load: () => import('./commands/sql.ts'),
+  },
+  {
     name: 'versions',
     summary: 'what an agent, workflow, prompt or skill was; compare, label, restore',
     args: 'NAME',

@@ -36,6 +36,10 @@ export type Resource = { id: string; name: string; type: string; uri: string | n
 
 export type AlertRule = { id: string; name: string; description: string; query: string | null; engine_check: string | null; interval_seconds: number; webhook_id: string | null; is_active: boolean; state: "unknown" | "clear" | "firing" | "failed"; found_rows: number | null; sample: ({ [name: string]: unknown })[] | null; last_error: string | null; last_at: string | null; changed_at: string | null; created_at: string; updated_at: string };
 
+export type Webhook = { id: string; url: string; events: (string)[]; description: string; agent_id: string | null; workflow_id: string | null; secret_name: string | null; previous_secret_name: string | null; is_active: boolean; disabled_because: string | null; created_at: string; updated_at: string };
+
+export type WebhookDelivery = { id: string; webhook_id: string | null; execution_id: string | null; alert_rule_id: string | null; event: string; url: string; status: "pending" | "delivered" | "failed"; attempts: number; next_attempt_at: string | null; last_attempt_at: string | null; last_status: number | null; last_error: string | null; delivered_at: string | null; payload: { [name: string]: unknown }; created_at: string };
+
 export type Operations = {
   /** The agent that is meant when nobody is named. */
   getCurrentAgent: { takes: { query?: { session_id?: string } }; gives: Agent };
@@ -205,6 +209,26 @@ export type Operations = {
   deleteAlertRule: { takes: { params: { id: string } }; gives: null };
   /** What is in the file. */
   getResourceContent: { takes: { params: { id: string } }; gives: string };
+  /** The webhooks, the newest first. */
+  listWebhooks: { takes: { query?: { limit?: number; cursor?: string; url?: string; agent_id?: string; workflow_id?: string; is_active?: "true" | "false" } }; gives: { data: (Webhook)[]; next: string | null } };
+  /** Makes a row. */
+  createWebhook: { takes: { body: { url: string; events?: (string)[]; description?: string; agent_id?: string | null; workflow_id?: string | null; secret_name?: string | null; previous_secret_name?: string | null; is_active?: boolean } }; gives: Webhook };
+  /** One of them. */
+  getWebhook: { takes: { params: { id: string } }; gives: Webhook };
+  /** Replaces it: what is left out takes its default. */
+  replaceWebhook: { takes: { params: { id: string }; body: { url: string; events?: (string)[]; description?: string; agent_id?: string | null; workflow_id?: string | null; secret_name?: string | null; previous_secret_name?: string | null; is_active?: boolean; id?: unknown; disabled_because?: unknown; created_at?: unknown; updated_at?: unknown } }; gives: Webhook };
+  /** Changes the fields that are sent. */
+  changeWebhook: { takes: { params: { id: string }; body: { url?: string; events?: (string)[]; description?: string; agent_id?: string | null; workflow_id?: string | null; secret_name?: string | null; previous_secret_name?: string | null; is_active?: boolean } }; gives: Webhook };
+  /** Deletes it. */
+  deleteWebhook: { takes: { params: { id: string } }; gives: null };
+  /** What it was told, or is to be, the newest first. */
+  listDeliveriesOfWebhook: { takes: { params: { id: string }; query?: { limit?: number; cursor?: string; status?: "pending" | "delivered" | "failed"; event?: string; execution_id?: string } }; gives: { data: (WebhookDelivery)[]; next: string | null } };
+  /** What all webhooks and callbacks were told, the newest first. */
+  listWebhookDeliveries: { takes: { query?: { limit?: number; cursor?: string; status?: "pending" | "delivered" | "failed"; event?: string; execution_id?: string; webhook_id?: string } }; gives: { data: (WebhookDelivery)[]; next: string | null } };
+  /** One of them. */
+  getWebhookDelivery: { takes: { params: { id: string } }; gives: WebhookDelivery };
+  /** Tells it once more, under the same id. */
+  redeliver: { takes: { params: { id: string } }; gives: WebhookDelivery };
 };
 
 /** The method and path of each. */
@@ -293,4 +317,14 @@ export const operations = {
   changeAlertRule: ['PATCH', '/api/alert-rules/{id}'],
   deleteAlertRule: ['DELETE', '/api/alert-rules/{id}'],
   getResourceContent: ['GET', '/api/resources/{id}/content'],
+  listWebhooks: ['GET', '/api/webhooks'],
+  createWebhook: ['POST', '/api/webhooks'],
+  getWebhook: ['GET', '/api/webhooks/{id}'],
+  replaceWebhook: ['PUT', '/api/webhooks/{id}'],
+  changeWebhook: ['PATCH', '/api/webhooks/{id}'],
+  deleteWebhook: ['DELETE', '/api/webhooks/{id}'],
+  listDeliveriesOfWebhook: ['GET', '/api/webhooks/{id}/deliveries'],
+  listWebhookDeliveries: ['GET', '/api/webhook-deliveries'],
+  getWebhookDelivery: ['GET', '/api/webhook-deliveries/{id}'],
+  redeliver: ['POST', '/api/webhook-deliveries/{id}/redeliver'],
 } as const satisfies Record<keyof Operations, readonly [method: string, path: string, type?: string]>;

@@ -44,6 +44,18 @@ function hmacOf({ tenant_id, seq, hash }: ChainEnd, key: CheckpointKey): Buffer 
   return createHmac('sha256', key.bytes).update(`${tenant_id}:${seq}:${hash}`).digest();
 }
 
+/** The chain of what belongs to no tenant; the same in every database. */
+export const NOBODY = '00000000-0000-0000-0000-000000000000';
+
+/** Whether a file is that of another database, which its folder served before: no tenant it names is one of these. */
+export function isOfAnother(
+  checkpoints: readonly Checkpoint[],
+  tenants: ReadonlySet<string>,
+): boolean {
+  const named = checkpoints.filter(({ tenant_id }) => tenant_id !== NOBODY);
+  return named.length > 0 && !named.some(({ tenant_id }) => tenants.has(tenant_id));
+}
+
 /** One line of the file that checkpoints are appended to. */
 export function checkpointLine(checkpoint: Checkpoint, at: Date): string {
   return `${JSON.stringify({ at: at.toISOString(), ...checkpoint })}\n`;

@@ -104,8 +104,12 @@ export async function describeDefaultModel(db: Queries): Promise<string> {
 export type ExecutionFilter = {
   /** Instead of the tenant the login acts for. */
   tenantId?: string | undefined;
-  status?: ExecutionStatus | undefined;
+  /** Those that are one of these. */
+  status?: readonly ExecutionStatus[] | undefined;
   agent?: string | undefined;
+  workflow?: string | undefined;
+  since?: Date | undefined;
+  until?: Date | undefined;
   /** Only what is older than this one. */
   before?: string | undefined;
   limit: number;
@@ -129,10 +133,19 @@ export function listExecutions(db: Queries, filter: ExecutionFilter) {
     .orderBy('e.id', 'desc')
     .limit(filter.limit);
   if (filter.status) {
-    query = query.where('e.status', '=', filter.status);
+    query = query.where('e.status', 'in', filter.status);
   }
   if (filter.agent) {
     query = query.where('a.name', '=', filter.agent);
+  }
+  if (filter.workflow) {
+    query = query.where('w.name', '=', filter.workflow);
+  }
+  if (filter.since) {
+    query = query.where('e.created_at', '>=', filter.since);
+  }
+  if (filter.until) {
+    query = query.where('e.created_at', '<', filter.until);
   }
   if (filter.before) {
     query = query.where('e.id', '<', filter.before);

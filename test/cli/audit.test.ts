@@ -362,8 +362,14 @@ describe('a checkpoint', () => {
       seq: 3,
       hash: '0'.repeat(64),
     };
-    await writeFile(file, `${JSON.stringify(line)}\n`);
+    const nobodys = { ...line, tenant_id: '00000000-0000-0000-0000-000000000000', seq: 1 };
+    await db.pool.query(
+      `select howdah_private.note_action($1::uuid, 'erase', 'tenants', 'x', '{}')`,
+      [nobodys.tenant_id],
+    );
+    await writeFile(file, `${JSON.stringify(line)}\n${JSON.stringify(nobodys)}\n`);
     const { items } = await doctor();
+    expect(items.filter(({ tenant }) => tenant === 'no tenant')).toMatchObject([{ ok: true }]);
     expect(items.filter(({ tenant }) => tenant === line.tenant_id)).toEqual([]);
     expect(items.find(({ check }) => check === 'checkpoints')?.found).toContain(
       'those of the file are of another database',

@@ -39,6 +39,7 @@ const LINES: Record<string, string[]> = {
   alerts: [],
   policies: [],
   filters: ['list'],
+  sql: ['select 1'],
   versions: ['support'],
   backup: ['never.dump'],
   restore: ['never.dump'],

@@ -193,6 +193,7 @@ test('each command prints what it has always printed', async () => {
   await note('filters list', 'filters', 'list');
   await note('filters test', 'filters', 'test', '12345678901');
   await note('filters remove', 'filters', 'remove', 'tax_id');
+  await note('sql', 'sql', 'select 1 as one');
   await note('completion', 'completion', 'words', 'exec');
 
   if (process.env.HOWDAH_WRITE_SHAPES) writeFileSync(FILE, `${JSON.stringify(shapes, null, 2)}\n`);

@@ -163,7 +163,6 @@ test('a rule that cannot be asked says so, once, and why; and goes on', async ()
 });
 
 test.each([
-  ['writes', `insert into shop.stock values ('x', 1) returning sku`],
   ['writes in a CTE', `with x as (delete from shop.stock returning sku) select * from x`],
   ['is two statements', 'select 1; select 2'],
   ['reads what is the engine’s', 'select * from howdah_private.workers'],
@@ -176,6 +175,20 @@ test.each([
   expect(await asked(id)).toMatchObject({ state: 'failed', sample: null });
   const { rows } = await database.pool.query('select sku from shop.stock');
   expect(rows).toEqual([{ sku: 'A-1' }]);
+});
+
+test.each([
+  `insert into shop.stock values ('x', 1) returning sku`,
+  `/* looks */ -- harmless\n delete from shop.stock`,
+  'call howdah.ask(null, null)',
+])('what is no query is refused when it is written: %s', async (query) => {
+  expect(await refusal(makeRule({ query }))).toMatchObject({ code: 'HWINV' });
+  const id = await makeRule({ query: '-- none\n (select 1 where false)' });
+  const change = database.pool.query('update howdah.alert_rules set query = $2 where id = $1', [
+    id,
+    query,
+  ]);
+  expect(await refusal(change)).toMatchObject({ code: 'HWINV' });
 });
 
 test('a rule reads what its tenant may, and no row of another', async () => {

@@ -69,6 +69,7 @@ export const executeRoutes: Route[] = [
       202: { description: 'It has begun', schema: started },
     },
     async serve({ body, headers }, means) {
+      if (body.stream && body.wait) throw streamAndWait();
       const key = body.idempotency_key ?? [headers['idempotency-key']].flat()[0];
       const metadata = withTraceparent(body.metadata, headers) as Body['metadata'];
       const executionId = await means.transaction((db) => start(db, { ...body, metadata }, key));
@@ -79,6 +80,13 @@ export const executeRoutes: Route[] = [
     },
   }),
 ];
+
+function streamAndWait(): RequestRefusal {
+  return new RequestRefusal(400, 'stream and wait are two ways to answer', {
+    hint: 'Leave wait out: the last event of the stream, complete, has the output.',
+    detail: { field: 'wait' },
+  });
+}
 
 async function answerFor(means: Means, executionId: string, isWaitedFor: boolean): Promise<Answer> {
   const run = await means.transaction((db) => findExecution(db, executionId));

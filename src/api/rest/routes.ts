@@ -9,6 +9,7 @@ import { questionRoutes } from './questions.ts';
 import type { Route } from './route.ts';
 import { talkRoutes } from './session-talk.ts';
 import { sessionRoutes } from './sessions.ts';
+import { webhookRoutes } from './webhooks.ts';
 
 /** Every operation of the REST door. */
 export const routes: readonly Route[] = [
@@ -22,4 +23,5 @@ export const routes: readonly Route[] = [
   ...talkRoutes,
   ...agentSystemRoutes,
   ...definitionRoutes,
+  ...webhookRoutes,
 ];

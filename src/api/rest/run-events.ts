@@ -25,6 +25,12 @@ export type Live = {
   liveChildren(id: string): Promise<string[]>;
 };
 
+/** Pieces of an answer may be here before the steps they follow; so many wait for those, the step will have all of it. */
+const MOST_EARLY = 500;
+
+/** Events behind those of the last step: an error that is no step, and `complete`. */
+const MOST_AT_END = 2;
+
 type LastStep = { kind: string; events: number };
 type Item =
   | { of: 'run'; row: FeedRow }
@@ -50,6 +56,7 @@ export async function* runEvents(
     if (!run) return;
     const below = new Below(live);
     const merged = new Merged<Item>();
+    const early: TokenPiece[] = [];
     const leave = () => merged.close();
     signal.addEventListener('abort', leave);
     if (signal.aborted) leave();
@@ -67,7 +74,8 @@ export async function* runEvents(
         if ('ended' in next) continue;
         const { value: item } = next;
         if (item.of === 'tokens') {
-          if (item.piece.seq > at.seq) yield tokenEvent(item.piece, run);
+          if (early.length < MOST_EARLY && item.piece.seq > at.seq) early.push(item.piece);
+          yield* inTurn(early, at.seq, run);
         } else if (item.of === 'below') {
           yield* below.tell(item.row, merged);
         } else {
@@ -77,7 +85,9 @@ export async function* runEvents(
           lastStep = { kind: String(row.step.kind), events: told.length };
           const from = row.seq === at.seq ? at.n : 0;
           yield* told.slice(from);
-          at = { seq: row.seq, n: Math.max(from, told.length) };
+          const isEvent = from <= told.length + MOST_AT_END;
+          at = { seq: row.seq, n: isEvent ? Math.max(from, told.length) : told.length };
+          yield* inTurn(early, at.seq, run);
           if (row.seq > run.step_count) await below.began(row, merged);
         }
       }
@@ -87,6 +97,10 @@ export async function* runEvents(
     }
     const last = signal.aborted ? undefined : await live.find(id);
     if (last && last.completed_at !== null && last.step_count <= at.seq) {
+      if (last.step_count < at.seq) {
+        at = { seq: last.step_count, n: Number.POSITIVE_INFINITY }; // a cursor that never was
+        continue;
+      }
       yield* endOf(last, lastStep, at);
       return;
     }
@@ -139,6 +153,14 @@ function numbered(id: string, seq: number, events: readonly Told[], before = 0):
     id: `${seq}.${before + index + 1}`,
     data: { execution_id: id, seq, ...data },
   }));
+}
+
+/** Takes out the pieces of the step that comes next; those of steps that are told are of no use any more. */
+function inTurn(early: TokenPiece[], told: number, run: Execution): StreamEvent[] {
+  const next = early.filter(({ seq }) => seq === told + 1);
+  const later = early.filter(({ seq }) => seq > told + 1);
+  early.splice(0, early.length, ...later);
+  return next.map((piece) => tokenEvent(piece, run));
 }
 
 function tokenEvent({ execution_id, seq, attempt, text }: TokenPiece, run: Execution): StreamEvent {

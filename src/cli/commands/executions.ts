@@ -15,32 +15,51 @@ const STATUSES: readonly ExecutionStatus[] = [
   'cancelled',
 ];
 
-type Options = { tenant?: string; status?: ExecutionStatus; agent?: string; limit: number };
+type Options = {
+  tenant?: string;
+  status?: ExecutionStatus[];
+  agent?: string;
+  workflow?: string;
+  since?: Date;
+  until?: Date;
+  limit: number;
+};
 
 /** `howdah executions`: the newest runs. */
 export function register(command: Command, io: CliIo): void {
   command
     .option(...TENANT_OPTION)
     .addOption(
-      new Option('--status <status>', 'only runs that are').choices(STATUSES).argParser(status),
+      new Option('--status <status>', 'only runs that are; several with commas')
+        .choices(STATUSES)
+        .argParser(statuses),
     )
     .option('--agent <name>', 'only runs of this agent')
+    .option('--workflow <name>', 'only runs of this workflow')
+    .option('--since <when>', 'only runs made since, such as 1h, 7d or 2026-12-01', moment)
+    .option('--until <when>', 'only runs made before, such as 1h, 7d or 2026-12-01', moment)
     .option('--limit <number>', 'at most so many', limit, 20)
-    .action(async ({ tenant, status, agent, limit }: Options) => {
+    .action(async ({ tenant, agent, workflow, ...filter }: Options) => {
       await withDatabase(io, async (database) => {
         const { db } = database;
-        if (agent !== undefined) {
-          // says so when there is none
+        // say so when there is none
+        for (const [one, name] of Object.entries({ agent, workflow })) {
+          if (name === undefined) continue;
           await forTenant(database, tenant, (client) =>
-            client.query('select howdah.agent($1)', [agent]),
+            client.query(`select howdah.${one}($1)`, [name]),
           );
         }
         const tenantId = tenant === undefined ? undefined : (await tenantOf(db, tenant)).id;
-        const rows = await listExecutions(db, { tenantId, status, agent, limit });
+        const rows = await listExecutions(db, { tenantId, agent, workflow, ...filter });
         if (io.json) {
           printJson(io, { items: rows });
         } else if (rows.length === 0) {
-          io.err('No executions. Insert one: howdah run development "Hello"');
+          const isAsked = agent ?? workflow ?? filter.status ?? filter.since ?? filter.until;
+          io.err(
+            isAsked === undefined
+              ? 'No executions. Insert one: howdah run development "Hello"'
+              : 'No such executions.',
+          );
         } else {
           printTable(io, rows);
         }
@@ -48,12 +67,28 @@ export function register(command: Command, io: CliIo): void {
     });
 }
 
-function status(text: string): ExecutionStatus {
-  const found = STATUSES.find((one) => one === text.toLowerCase());
-  if (!found) {
-    throw new InvalidArgumentError(`It is one of ${STATUSES.join(', ')}.`);
+function statuses(text: string): ExecutionStatus[] {
+  return text.split(',').map((word) => {
+    const found = STATUSES.find((one) => one === word.trim().toLowerCase());
+    if (!found) {
+      throw new InvalidArgumentError(`It is one of ${STATUSES.join(', ')}.`);
+    }
+    return found;
+  });
+}
+
+const UNITS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3_600, d: 86_400, w: 604_800 };
+
+/** So long ago, or a time. */
+function moment(text: string): Date {
+  const [, number, unit = ''] = /^(\d{1,6})([smhdw])$/.exec(text.trim()) ?? [];
+  const at = number
+    ? new Date(Date.now() - Number(number) * (UNITS[unit] ?? 0) * 1_000)
+    : new Date(text);
+  if (Number.isNaN(at.getTime())) {
+    throw new InvalidArgumentError('It is such as 30m, 1h, 7d, or a time such as 2026-12-01.');
   }
-  return found;
+  return at;
 }
 
 function limit(text: string): number {

@@ -172,6 +172,28 @@ describe('over the API', () => {
     expect(tokens.every((one) => one.id === undefined)).toBe(true);
   });
 
+  test.each(['1000.1', '3.1', '2.99'])(
+    'behind %s, which never was, it closes when the run is over',
+    async (after) => {
+      const { key } = await keyFor();
+      const { path } = await begin(key);
+      const live = await listen(api, `${path}?after=${after}`, { token: key });
+      answers.resolve();
+      await live.end;
+      const late = await listen(api, `${path}?after=${after}`, { token: key });
+      await late.end;
+      expect(late.events.map(({ event }) => event)).toEqual(['complete']);
+      expect(live.events.at(-1)).toMatchObject({ event: 'complete', id: late.events[0]?.id });
+    },
+  );
+
+  test('stream and wait together are refused', async () => {
+    const { key } = await keyFor();
+    const body = { agent: 'development', message: 'Go.', stream: true, wait: 5 };
+    const refused = await call(api, 'POST', '/api/execute', body, { token: key });
+    expect(refused).toMatchObject({ status: 400, body: { code: 'HWINV', field: 'wait' } });
+  });
+
   test('a key that is revoked is out, also of a stream that is open', async () => {
     const { id, key } = await keyFor();
     const { path } = await begin(key);

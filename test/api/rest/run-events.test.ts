@@ -1,0 +1,54 @@
+import { expect, test } from 'vitest';
+import { FeedQueue } from '../../../src/api/feed-queue.ts';
+import type { Execution } from '../../../src/api/rest/execution-rows.ts';
+import { type Live, runEvents } from '../../../src/api/rest/run-events.ts';
+import type { TokenPiece } from '../../../src/contracts/step.ts';
+import type { FeedRow } from '../../../src/db/feed.ts';
+
+const ID = '01a1f805-7e9f-729f-9dc6-14d018338ca2';
+
+/** A run whose rows and pieces come when the test says. */
+function staged(run: Partial<Execution>) {
+  const steps = new FeedQueue<FeedRow>({ onClose() {} });
+  const tokens = new FeedQueue<TokenPiece>({ onClose() {} });
+  const live: Live = {
+    hub: { tokens: () => tokens },
+    steps: () => steps,
+    story: async () => ({ messages: [] }) as never,
+    find: async () => run as Execution,
+    isSeen: async () => true,
+    liveChildren: async () => [],
+  };
+  const piece = (seq: number, text: string) =>
+    tokens.push({ execution_id: ID, seq, attempt: 1, text } as TokenPiece);
+  const row = (seq: number) =>
+    steps.push({
+      execution_id: ID,
+      seq,
+      step: { seq, kind: 'timer', name: null, input: null, output: null, error: null },
+    } as unknown as FeedRow);
+  return { live, piece, row, steps };
+}
+
+test('pieces of an answer wait for the steps before it, and are told then', async () => {
+  const { live, piece, row } = staged({ id: ID, step_count: 0, completed_at: null });
+  const leaving = new AbortController();
+  const told = runEvents(live, ID, { seq: 0, n: 0 }, leaving.signal);
+  piece(3, 'to');
+  piece(3, 'gether');
+  const first = told.next();
+  await new Promise(setImmediate);
+  row(1);
+  row(2);
+  const seen = [(await first).value];
+  while (seen.filter((one) => one?.event === 'token').length < 2) {
+    seen.push((await told.next()).value);
+  }
+  expect(seen.map((one) => `${one?.event} ${one?.data.seq}`).slice(-2)).toEqual([
+    'token 3',
+    'token 3',
+  ]);
+  expect(Math.max(...seen.slice(0, -2).map((one) => Number(one?.data.seq)))).toBe(2);
+  leaving.abort();
+  await told.return();
+});

@@ -1,0 +1,109 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Api } from '../../../src/api/server.ts';
+import { connect } from '../../../src/index.ts';
+import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
+import { startTestApi } from '../harness.ts';
+import { locked, makePerson, tokenFor } from '../tokens.ts';
+import { type CallOptions, call } from './call.ts';
+
+let db: TestDatabase;
+let api: Api;
+const ask = (method: string, path: string, body?: unknown, options?: CallOptions) =>
+  call(api, method, path, body, options);
+
+beforeAll(async () => {
+  db = await createTestDatabase();
+  api = await startTestApi(db.url);
+});
+afterAll(async () => {
+  await api?.close();
+  await db?.drop();
+});
+
+async function ended(webhook?: string): Promise<string> {
+  const { rows } = await db.pool.query(
+    `insert into howdah.webhook_deliveries (webhook_id, execution_id, event, url, payload, status, attempts, last_status)
+     values ($1, howdah.uuid_v7(), 'execution.completed', 'https://erp.example.com/told', '{"type": "execution.completed"}', 'failed', 7, 503)
+     returning id`,
+    [webhook ?? null],
+  );
+  return rows[0].id;
+}
+
+test('webhooks are made, changed, replaced and deleted as all rows are', async () => {
+  const made = await ask('POST', '/api/webhooks', { url: 'https://erp.example.com/howdah' });
+  expect(made).toMatchObject({
+    status: 201,
+    body: { events: ['execution.completed', 'execution.failed'], is_active: true },
+  });
+  const place = made.headers.get('location') ?? '';
+  const changed = await ask('PATCH', place, { events: ['question.opened'], is_active: false });
+  expect(changed.body).toMatchObject({ events: ['question.opened'], is_active: false });
+  expect((await ask('PUT', place, changed.body)).status).toBe(200);
+  const listed = await ask('GET', '/api/webhooks?is_active=false');
+  expect(listed.body.data).toMatchObject([{ id: made.body.id }]);
+  expect((await ask('DELETE', place)).status).toBe(204);
+  expect((await ask('GET', place)).status).toBe(404);
+});
+
+test.each([
+  [{ url: 'ftp://erp.example.com' }, { constraint: 'url_is_http' }],
+  [{ url: 'https://erp.example.com', events: ['run.done'] }, { constraint: 'events_are_known' }],
+  [{ url: 'https://erp.example.com', secret_name: 'nowhere' }, { code: 'HWNTF' }],
+  [{ url: 'https://erp.example.com', secret: 'whsec_x' }, { field: 'secret' }],
+  [{}, { field: 'url' }],
+])('a webhook %j is refused', async (body, problem) => {
+  const { status, body: told } = await ask('POST', '/api/webhooks', body);
+  expect(told).toMatchObject(problem);
+  expect([400, 404]).toContain(status);
+});
+
+test('what was told is listed, shown and told once more', async () => {
+  const { body: hook } = await ask('POST', '/api/webhooks', { url: 'https://erp.example.com/a' });
+  const [of, other] = [await ended(hook.id), await ended()];
+  const ids = async (path: string) =>
+    (await ask('GET', path)).body.data.map(({ id }: { id: string }) => id);
+  expect(await ids(`/api/webhooks/${hook.id}/deliveries`)).toEqual([of]);
+  expect(await ids('/api/webhook-deliveries?status=failed')).toEqual([other, of]);
+  expect(await ids(`/api/webhook-deliveries?webhook_id=${hook.id}&event=question.opened`)).toEqual(
+    [],
+  );
+  const again = await ask('POST', `/api/webhook-deliveries/${of}/redeliver`);
+  expect(again).toMatchObject({ status: 200, body: { id: of, status: 'pending', attempts: 0 } });
+  const shown = await connect(`http://127.0.0.1:${api.port}`).call('getWebhookDelivery', {
+    params: { id: of },
+  });
+  expect(shown).toEqual(again.body);
+  const page = await ask('GET', '/api/webhook-deliveries?limit=1');
+  const next = await ask('GET', `/api/webhook-deliveries?limit=1&cursor=${page.body.next}`);
+  expect(next.body.data[0].id).not.toBe(page.body.data[0].id);
+});
+
+test('members neither see nor write them', async () => {
+  const shut = await startTestApi(db.url, locked);
+  try {
+    const token = await tokenFor(await makePerson(db.pool, 'mia'));
+    const body = { url: 'https://erp.example.com/howdah' };
+    expect(await call(shut, 'POST', '/api/webhooks', body, { token })).toMatchObject({
+      status: 403,
+      body: { code: 'HWDEN' },
+    });
+    for (const path of ['/api/webhooks', '/api/webhook-deliveries']) {
+      const { status, body: told } = await call(shut, 'GET', path, undefined, { token });
+      expect(status === 403 || told.data.length === 0).toBe(true);
+    }
+  } finally {
+    await shut.close();
+  }
+});
+
+test('what is not there is not found', async () => {
+  const id = '01a1f805-7e9f-729f-9dc6-14d018338ca2';
+  for (const [method, path] of [
+    ['GET', `/api/webhooks/${id}/deliveries`],
+    ['GET', `/api/webhook-deliveries/${id}`],
+    ['POST', `/api/webhook-deliveries/${id}/redeliver`],
+  ] as const) {
+    expect(await ask(method, path)).toMatchObject({ status: 404, body: { code: 'HWNTF' } });
+  }
+});

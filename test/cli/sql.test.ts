@@ -1,0 +1,126 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { makeTenant } from '../sql/support.ts';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { runCli, startCli } from './run-cli.ts';
+
+let db: TestDatabase;
+const cli = (...argv: string[]) => runCli(db.url, ...argv);
+
+beforeAll(async () => {
+  db = await createTestDatabase();
+  await makeTenant(db.pool, 'acme');
+  await db.pool.query(`
+    insert into howdah.agents (name, instruction) values ('night', 'Go.'), ('day', 'Go.');
+    insert into howdah.executions (agent_id, input, created_at)
+    values (howdah.agent('night'), 'old, "very" old', now() - interval '3 days'), (howdah.agent('day'), 'new', now())`);
+});
+afterAll(() => db?.drop());
+
+describe('howdah sql', () => {
+  test('shows rows of the tenant, and of no other', async () => {
+    const own = await cli('sql', 'select name from howdah.agents order by name');
+    expect(own.stdout.split('\n').map((line) => line.trim())).toEqual([
+      'NAME',
+      'day',
+      'development',
+      'night',
+      '',
+    ]);
+    expect(own.stderr).toContain('3 rows');
+    const other = await cli(
+      'sql',
+      'select name from howdah.agents',
+      '--tenant',
+      'acme',
+      '-o',
+      'csv',
+    );
+    expect(other.stdout).toBe('name\ndevelopment\n');
+  });
+
+  test('keeps columns of the same name apart, and reads standard input', async () => {
+    const piped = startCli(db.url, 'sql', '-', '--json');
+    piped.type('select 1 as a, 2 as a');
+    expect(JSON.parse((await piped.end()).stdout)).toEqual({ items: [{ a: 1, a_2: 2 }] });
+  });
+
+  test.each([
+    [`update howdah.agents set description = 'x'`, /read-only|permission denied/],
+    ['commit; delete from howdah.executions', /multiple commands/],
+    ['select * from howdah_private.login_tenants', /permission denied|not allowed|may not/],
+    ['create table public.mine ()', /read-only|permission denied/],
+  ])('refuses %s', async (statement, why) => {
+    const { status, stdout, stderr } = await cli('sql', statement);
+    expect(stdout).toBe('');
+    expect(status).toBeGreaterThan(0);
+    expect(stderr).toMatch(why);
+    const { rows } = await db.pool.query('select count(*)::int as n from howdah.executions');
+    expect(rows[0].n).toBe(2);
+  });
+
+  test('writes only when it is told to', async () => {
+    const change = `update howdah.agents set description = 'By hand.' where name = 'day' returning name, description`;
+    expect((await cli('sql', change, '--write', '--json')).stdout).toBe(
+      '{"items":[{"name":"day","description":"By hand."}]}\n',
+    );
+    const other = await cli('sql', change, '--write', '--tenant', 'acme', '--json');
+    expect(other.stdout).toBe('{"items":[]}\n');
+  });
+
+  test('says what is missing', async () => {
+    const { status, stderr } = await cli('sql', '-');
+    expect(status).toBe(2);
+    expect(stderr).toContain('there is no statement');
+  });
+});
+
+describe('howdah executions', () => {
+  test.each([
+    [['--since', '1d'], ['new']],
+    [['--until', '1d'], ['old, "very" old']],
+    [
+      ['--status', 'queued,failed'],
+      ['new', 'old, "very" old'],
+    ],
+    [['--status', 'completed'], []],
+    [['--agent', 'night', '--since', '7d'], ['old, "very" old']],
+  ])('%j', async (options, inputs) => {
+    const { stdout } = await cli('executions', ...options, '--json');
+    expect(JSON.parse(stdout).items.map(({ input }: { input: string }) => input)).toEqual(inputs);
+  });
+
+  test.each([[['--since', 'yesterday']], [['--status', 'done']], [['--workflow', 'nope']]])(
+    'refuses %j',
+    async (options) => {
+      const { status, stdout } = await cli('executions', ...options);
+      expect([2, 3]).toContain(status);
+      expect(stdout).toBe('');
+    },
+  );
+});
+
+describe('-o', () => {
+  const inputs = `select input, null as nothing from howdah.executions order by id desc`;
+
+  test('jsonl is a row a line, yaml a document, csv quotes what it must', async () => {
+    const printed = async (format: string) => (await cli('sql', inputs, '-o', format)).stdout;
+    expect(await printed('jsonl')).toMatch(/^\{"input":"new".*\}\n\{"input":"old.*\}\n$/);
+    expect(await printed('csv')).toBe('input,nothing\nnew,\n"old, ""very"" old",\n');
+    expect(await printed('yaml')).toContain('---\nitems:\n  - input: new\n    nothing: null\n');
+    expect((await cli('sql', inputs, '--output=table')).stdout).toMatch(/^INPUT/);
+  });
+
+  test('id is what scripts go on with', async () => {
+    const { stdout } = await cli('executions', '-o', 'id');
+    expect(stdout).toMatch(/^([0-9a-f-]{36}\n){2}$/);
+    const none = await cli('sql', 'select 1 as one', '-oid');
+    expect(none.status).toBe(2);
+    expect(JSON.parse(none.stderr).error.hint).toBe('Use -o json.');
+  });
+
+  test('an unknown one is told those there are', async () => {
+    const { status, stderr } = await cli('executions', '-o', 'xml');
+    expect(status).toBe(2);
+    expect(stderr).toContain('table, json, jsonl, csv, yaml, id');
+  });
+});
