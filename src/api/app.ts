@@ -8,6 +8,7 @@ import {
 } from 'fastify';
 import type { Logger } from 'pino';
 import type { Pool } from '../db/pool.ts';
+import type { Replica } from '../db/replica.ts';
 import { answerClientError } from './client-errors.ts';
 import { type DispatchOptions, dispatch } from './dispatch.ts';
 import { healthRoutes } from './health.ts';
@@ -27,6 +28,7 @@ export type AppOptions = Omit<DispatchOptions, 'onError'> & {
   log: Logger;
   /** For what health asks. */
   pool: Pool;
+  replica: Pick<Replica, 'trouble'> | undefined;
   rest: RestOptions;
 };
 
@@ -44,7 +46,7 @@ export function createApp(options: AppOptions): { app: FastifyInstance; streams:
   });
   app.setErrorHandler((error: FastifyError, _request, reply) => answerError(error, reply, log));
   if (graphql.isPage('/graphiql')) app.get('/', (_request, reply) => reply.redirect('/graphiql'));
-  healthRoutes(app, pool);
+  healthRoutes(app, pool, options.replica);
   schemaRoutes(app);
   descriptionRoutes(app);
   return { app, streams: restRoutes(app, rest) };

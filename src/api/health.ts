@@ -1,22 +1,36 @@
 import type { FastifyInstance } from 'fastify';
 import type { Pool } from '../db/pool.ts';
+import type { Replica, ReplicaTrouble } from '../db/replica.ts';
 import { PROBLEM_TYPE, problem } from './problem.ts';
 
 /**
  * `/healthz` says that the process is alive, `/readyz` that requests will work: the database answers and is
  * migrated. Workers are not asked for: without one runs wait, and everything else works.
  */
-export function healthRoutes(app: FastifyInstance, pool: Pool): void {
+export function healthRoutes(
+  app: FastifyInstance,
+  pool: Pool,
+  replica?: Pick<Replica, 'trouble'>,
+): void {
   app.get('/healthz', async () => ({ status: 'ok' }));
   app.get('/readyz', async (_request, reply) => {
     const reason = await unreadiness(pool);
-    if (reason === undefined) return { status: 'ready' };
+    const reasons = replica?.trouble === undefined ? [] : [REPLICA[replica.trouble]];
+    if (reason === undefined) return { status: 'ready', ...(reasons.length > 0 && { reasons }) };
     return reply
       .code(503)
       .type(PROBLEM_TYPE)
       .send(problem(503, reason.code, reason.detail).body);
   });
 }
+
+/** None of it makes a server unready: the primary answers. */
+const REPLICA: Readonly<Record<ReplicaTrouble, string>> = {
+  away: 'The replica cannot be reached: the primary answers what is read.',
+  lagging: 'The replica is far behind: the primary answers what is read.',
+  promoted: 'The replica is no standby any more: the primary answers what is read.',
+  foreign: 'The replica is one of another server: the primary answers what is read.',
+};
 
 /** Why requests would fail now. */
 async function unreadiness(pool: Pool): Promise<{ code: string; detail: string } | undefined> {

@@ -30,17 +30,12 @@ import { createTokenReader } from './login/token.ts';
 import { createMcpEndpoint } from './mcp/endpoint.ts';
 import { createMetricsDoor, type MetricsDoor } from './metrics-door.ts';
 import { openAiRoutes } from './openai/door.ts';
+import { openReplica, openRequests, type PoolOptions } from './pools.ts';
+import { createReads } from './reads.ts';
 import { createRequestQuotas } from './request-quotas.ts';
 import { createWsDoor } from './ws/door.ts';
 
-export type ApiOptions = {
-  /** An owner's URL, for what needs sessions. */
-  url: string;
-  /**
-   * The same database behind a pooler that gives a connection for each transaction: those of requests are asked for there. A
-   * look-up within one goes to `url`, or requests that hold all of the pooler's connections would wait for one another.
-   */
-  poolerUrl?: string | undefined;
+export type ApiOptions = PoolOptions & {
   log: Logger;
   /** What secrets are sealed with; without, none can be stored here. */
   masterKeys?: MasterKeys;
@@ -50,16 +45,16 @@ export type ApiOptions = {
   metrics?: Metrics | undefined;
   metricsToken?: string | undefined;
 } & Pick<
-  Config,
-  | 'host'
-  | 'port'
-  | 'auth'
-  | 'jwtSecret'
-  | 'jwksUrl'
-  | 'corsOrigins'
-  | 'graphqlIntrospection'
-  | 'graphqlOperations'
->;
+    Config,
+    | 'host'
+    | 'port'
+    | 'auth'
+    | 'jwtSecret'
+    | 'jwksUrl'
+    | 'corsOrigins'
+    | 'graphqlIntrospection'
+    | 'graphqlOperations'
+  >;
 
 export type Api = {
   /** Without a slash at its end. */
@@ -87,7 +82,7 @@ export async function startApi(options: ApiOptions): Promise<Api> {
       ...{ url, applicationName: 'howdah-login', max: MOST_CONNECTIONS.api.login },
     });
     closers.push(() => pool.end());
-    const requests = openRequests(options, bounds);
+    const requests = openRequests(options, bounds.connections);
     closers.push(() => requests.end());
     if (options.poolerUrl !== undefined) await refuseOtherServer(pool, requests);
     const entrance = await createEntrance(options, pool);
@@ -95,7 +90,10 @@ export async function startApi(options: ApiOptions): Promise<Api> {
     const warn = (err: unknown) => log.warn({ err }, 'the live feed lost its connection');
     const hub = await createFeedHub({ url, onError: warn });
     closers.push(() => hub.close());
-    const sight = createSight(pool);
+    const replica = openReplica(options, pool, bounds.connections);
+    if (replica) closers.push(() => replica.close());
+    const reads = replica && createReads({ replica, primary: pool, metrics: options.metrics });
+    const sight = createSight(pool, reads?.saw);
     closers.push(async () => sight.close());
     const onError = (err: unknown, id: string) => log.error({ err, id }, 'a request failed');
     const admission = createAdmission(bounds);
@@ -103,6 +101,7 @@ export async function startApi(options: ApiOptions): Promise<Api> {
     const graphql = await createGraphqlServer({
       ...entrance,
       secrets,
+      reads,
       pool: requests,
       hub,
       sight,
@@ -113,7 +112,7 @@ export async function startApi(options: ApiOptions): Promise<Api> {
       onError,
     });
     closers.push(() => graphql.close());
-    const shared = { ...entrance, hub, sight, admission, bounds, onError };
+    const shared = { ...entrance, reads, hub, sight, admission, bounds, onError };
     const mcp = createMcpEndpoint({ ...shared, pool: requests });
     const rest = { ...shared, pool, requests, secrets };
     const ws = createWsDoor(rest);
@@ -121,7 +120,7 @@ export async function startApi(options: ApiOptions): Promise<Api> {
       ...options,
       ...bounds,
       metrics: watched(options, { login: pool, requests }),
-      ...{ mcp, ws, graphql, pool, rest },
+      ...{ mcp, ws, graphql, pool, replica, rest },
     });
     const doors = [openAiRoutes, a2aRoutes, agUiRoutes].map((open) =>
       open(app, { ...rest, auth: options.auth }),
@@ -138,18 +137,6 @@ export async function startApi(options: ApiOptions): Promise<Api> {
     await close();
     throw error;
   }
-}
-
-/** Connections that transactions of requests share. */
-function openRequests({ url, poolerUrl }: ApiOptions, { connections }: Bounds): Pool {
-  return createPool({
-    url: poolerUrl ?? url,
-    isPooled: poolerUrl !== undefined,
-    applicationName: 'howdah-api',
-    role: 'howdah_authenticator', // what forgets to become somebody sees nothing
-    settings: { jit_optimize_above_cost: '-1' }, // it would take longer than such queries do
-    max: connections,
-  });
 }
 
 /** Where metrics are read, and what of this server is in them. */
