@@ -62,7 +62,10 @@ async function load(apis: Api[], { pool }: BenchDatabase, way: string, seconds: 
     for (let turn = one; performance.now() < end; turn += 1) {
       const api = apis[turn % apis.length] as Api;
       const begun = performance.now();
-      const { ok } = await askApi(api, turn % 10 === 0 ? writing(`${way}-${one}-${turn}`) : READING);
+      const { ok } = await askApi(
+        api,
+        turn % 10 === 0 ? writing(`${way}-${one}-${turn}`) : READING,
+      );
       took.push(performance.now() - begun);
       if (!ok) failed += 1;
     }

@@ -6,7 +6,8 @@ import { type Standby, startStandby } from '../test/support/standby.ts';
 import { askApi, READING, startApiProcess, writing } from './support/api-process.ts';
 import { type RehearsalOptions, UsageError } from './support/rehearsal.ts';
 
-export const title = 'reads by a hot standby: what was written is read, also while it lags, goes and comes back';
+export const title =
+  'reads by a hot standby: what was written is read, also while it lags, goes and comes back';
 
 /** Options: --rounds N (200) of a write and a read behind it, in each state of the replica. */
 export async function* run({ words, talk, server }: RehearsalOptions): AsyncGenerator<Figure> {
@@ -40,7 +41,9 @@ export async function* run({ words, talk, server }: RehearsalOptions): AsyncGene
     await standby.start();
     const begun = performance.now();
     await isUsed(apis);
-    yield figure('replica', 'back_in_use_s', (performance.now() - begun) / 1_000, 's', { atMost: 30 });
+    yield figure('replica', 'back_in_use_s', (performance.now() - begun) / 1_000, 's', {
+      atMost: 30,
+    });
   } finally {
     await Promise.all(apis.map((api) => api.close()));
     await standby.remove();
@@ -72,7 +75,9 @@ async function writeAndRead([one, other]: Api[], state: string, rounds: number) 
 async function isUsed(apis: readonly Api[]): Promise<void> {
   for (const end = Date.now() + 60_000; Date.now() < end; await sleep(50)) {
     const told = await Promise.all(
-      apis.map(async ({ url }) => (await (await fetch(`${url}/readyz`)).json()) as { reasons?: string[] }),
+      apis.map(
+        async ({ url }) => (await (await fetch(`${url}/readyz`)).json()) as { reasons?: string[] },
+      ),
     );
     if (told.every(({ reasons }) => reasons === undefined)) return;
   }

@@ -22,7 +22,10 @@ export async function askApi(api: Api, query: string, position?: string | null):
   try {
     const response = await fetch(`${api.url}/graphql`, {
       method: 'POST',
-      headers: { 'content-type': 'application/json', ...(position && { 'x-howdah-lsn': position }) },
+      headers: {
+        'content-type': 'application/json',
+        ...(position && { 'x-howdah-lsn': position }),
+      },
       body: JSON.stringify({ query }),
     });
     const { data, errors } = (await response.json()) as {
