@@ -61,7 +61,9 @@ const live = new Set(['up']);
 beforeAll(async () => {
   database = await createTestDatabase();
   const metrics = createMetrics(figuresOn(database.pool));
-  metrics.watchPool('requests', { totalCount: 1, idleCount: 1, waitingCount: 0 });
+  metrics.watchPool('requests', () => ({
+    ...{ totalCount: 1, idleCount: 1, waitingCount: 0, options: { max: 10 } },
+  }));
   metrics.requested('api', 'GET', 200, 0.1);
   const text = await metrics.text();
   for (const [, name = '', type] of text.matchAll(/^# TYPE (\w+) (\w+)/gm)) {

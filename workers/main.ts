@@ -34,6 +34,7 @@ import { createMcpPool } from '../src/tools/mcp/pool.ts';
 import type { McpServer } from '../src/tools/mcp/server.ts';
 import { sqlQueryTool } from '../src/tools/sql-query.ts';
 import { createSender } from '../src/tools/webhooks/send.ts';
+import { checksOf } from './checks.ts';
 import { keepLooking, type LookOut } from './look-out.ts';
 import { type KeptPresence, keepPresence } from './presence.ts';
 import { startQueue } from './queue.ts';
@@ -185,10 +186,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     runtime,
     { pool, sqlToolPool, queryPool },
     ready.promise,
-    {
-      anchor: options.audit ?? {},
-      log,
-    },
+    { anchor: options.audit ?? {}, log },
     mcp,
     createSender({ egress: (options.mcp ?? NO_WAYS).egress, readSecret }),
     { url, archiveFolder: options.archiveFolder },
@@ -223,10 +221,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     get inFlight() {
       return runtime.inFlight;
     },
-    checks: () => [
-      { name: 'presence', ...(presence.isAlive ? { ok: true } : { ok: false, reason: UNKNOWN }) },
-      { name: 'queue', ...(queue.isTaking ? { ok: true } : { ok: false, reason: IDLE }) },
-    ],
+    checks: () => checksOf(presence, queue),
     replaceTools(tools) {
       registered = customTools(tools);
     },
@@ -250,10 +245,6 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     },
   };
 }
-
-const UNKNOWN =
-  'The database does not know this worker as alive; it lets go of its runs and comes back under another name.';
-const IDLE = 'This worker takes no wake-ups: its queue is started again.';
 
 function withSecrets(provider: WorkerOptions['provider'], read: ReadSecret): World['provider'] {
   return (model, tenantId) => {

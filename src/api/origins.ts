@@ -24,7 +24,7 @@ export function allowReading(
   response.setHeader('access-control-allow-origin', headers.origin);
   response.setHeader(
     'access-control-expose-headers',
-    'ETag, Link, Location, Retry-After, WWW-Authenticate, Mcp-Session-Id, X-Request-Id, X-Should-Retry',
+    'ETag, Link, Location, Retry-After, WWW-Authenticate, Mcp-Session-Id, X-Howdah-LSN, X-Request-Id, X-Should-Retry',
   );
 }
 
@@ -42,6 +42,7 @@ const READ = [
     'If-Match',
     'If-None-Match',
     'Last-Event-ID',
+    'X-Howdah-LSN',
   ],
   ...[
     'Mcp-Session-Id',

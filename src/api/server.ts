@@ -7,20 +7,19 @@ import { HowdahError } from '../contracts/errors.ts';
 import { hasApiKeys } from '../db/api-keys.ts';
 import { MOST_CONNECTIONS } from '../db/connection-limits.ts';
 import { createPool, type Pool } from '../db/pool.ts';
-import { schemaProbe } from '../db/readiness.ts';
 import { refuseOtherServer } from '../db/same-server.ts';
 import { secretRowsOn } from '../db/secrets.ts';
 import { type MasterKeys, noMasterKeys } from '../secrets/master-keys.ts';
 import { createSecretWriter } from '../secrets/writer.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
-import { createReadiness, type Readiness } from '../telemetry/readiness.ts';
+import { createReadiness } from '../telemetry/readiness.ts';
 import { a2aRoutes } from './a2a/door.ts';
-import { type Admission, createAdmission } from './admission.ts';
+import { createAdmission } from './admission.ts';
 import { agUiRoutes } from './ag-ui/door.ts';
 import { closeApp, createApp } from './app.ts';
 import { type Bounds, usualBounds } from './bounds.ts';
 import { createDeparture } from './departure.ts';
-import { createFeedHub, type FeedHub } from './feed-hub.ts';
+import { createFeedHub } from './feed-hub.ts';
 import { createGraphqlServer } from './graphql/server.ts';
 import { createSight } from './graphql/sight.ts';
 import { isMigrated } from './health.ts';
@@ -33,17 +32,13 @@ import { createTokenReader } from './login/token.ts';
 import { createMcpEndpoint } from './mcp/endpoint.ts';
 import { createMetricsDoor, type MetricsDoor } from './metrics-door.ts';
 import { openAiRoutes } from './openai/door.ts';
+import { openReplica, openRequests, type PoolOptions } from './pools.ts';
+import { watchReadiness } from './readiness.ts';
+import { createReads } from './reads.ts';
 import { createRequestQuotas } from './request-quotas.ts';
 import { createWsDoor } from './ws/door.ts';
 
-export type ApiOptions = {
-  /** An owner's URL, for what needs sessions. */
-  url: string;
-  /**
-   * The same database behind a pooler that gives a connection for each transaction: those of requests are asked for there. A
-   * look-up within one goes to `url`, or requests that hold all of the pooler's connections would wait for one another.
-   */
-  poolerUrl?: string | undefined;
+export type ApiOptions = PoolOptions & {
   log: Logger;
   /** What secrets are sealed with; without, none can be stored here. */
   masterKeys?: MasterKeys;
@@ -53,16 +48,16 @@ export type ApiOptions = {
   metrics?: Metrics | undefined;
   metricsToken?: string | undefined;
 } & Pick<
-  Config,
-  | 'host'
-  | 'port'
-  | 'auth'
-  | 'jwtSecret'
-  | 'jwksUrl'
-  | 'corsOrigins'
-  | 'graphqlIntrospection'
-  | 'graphqlOperations'
->;
+    Config,
+    | 'host'
+    | 'port'
+    | 'auth'
+    | 'jwtSecret'
+    | 'jwksUrl'
+    | 'corsOrigins'
+    | 'graphqlIntrospection'
+    | 'graphqlOperations'
+  >;
 
 export type Api = {
   /** Without a slash at its end. */
@@ -100,7 +95,7 @@ export async function startApi(options: ApiOptions): Promise<Api> {
       ...{ url, applicationName: 'howdah-login', max: MOST_CONNECTIONS.api.login },
     });
     closers.push(() => pool.end());
-    const requests = openRequests(options, bounds);
+    const requests = openRequests(options, bounds.connections);
     closers.push(() => requests.end());
     if (options.poolerUrl !== undefined) await refuseOtherServer(pool, requests);
     const entrance = await createEntrance(options, pool);
@@ -109,14 +104,18 @@ export async function startApi(options: ApiOptions): Promise<Api> {
     const warn = (err: unknown) => log.warn({ err }, 'the live feed lost its connection');
     const hub = await createFeedHub({ url, onError: warn });
     closers.push(() => hub.close());
-    watchReadiness(readiness, { pool, hub, admission });
-    const sight = createSight(pool);
+    const replica = openReplica(options, pool, bounds.connections);
+    if (replica) closers.push(() => replica.close());
+    watchReadiness(readiness, { pool, hub, admission, replica });
+    const reads = replica && createReads({ replica, primary: pool, metrics: options.metrics });
+    const sight = createSight(pool, reads?.saw);
     closers.push(async () => sight.close());
     const onError = (err: unknown, id: string) => log.error({ err, id }, 'a request failed');
     const secrets = createSecretWriter(secretRowsOn(pool), options.masterKeys ?? noMasterKeys);
     const graphql = await createGraphqlServer({
       ...entrance,
       secrets,
+      reads,
       pool: requests,
       hub,
       sight,
@@ -127,7 +126,7 @@ export async function startApi(options: ApiOptions): Promise<Api> {
       onError,
     });
     closers.push(() => graphql.close());
-    const shared = { ...entrance, hub, sight, admission, bounds, onError };
+    const shared = { ...entrance, reads, hub, sight, admission, bounds, onError };
     const mcp = createMcpEndpoint({ ...shared, pool: requests });
     const rest = { ...shared, pool, requests, secrets };
     const ws = createWsDoor(rest);
@@ -159,18 +158,6 @@ export async function startApi(options: ApiOptions): Promise<Api> {
   }
 }
 
-/** Connections that transactions of requests share. */
-function openRequests({ url, poolerUrl }: ApiOptions, { connections }: Bounds): Pool {
-  return createPool({
-    url: poolerUrl ?? url,
-    isPooled: poolerUrl !== undefined,
-    applicationName: 'howdah-api',
-    role: 'howdah_authenticator', // what forgets to become somebody sees nothing
-    settings: { jit_optimize_above_cost: '-1' }, // it would take longer than such queries do
-    max: connections,
-  });
-}
-
 /** Where metrics are read, and what of this server is in them. */
 function watched(
   { metrics, metricsToken, auth }: ApiOptions,
@@ -180,21 +167,6 @@ function watched(
   for (const [name, pool] of Object.entries(pools)) metrics.watchPool(name, () => pool);
   return createMetricsDoor({ metrics, auth, metricsToken });
 }
-
-/** What requests need: the database as this release knows it, the connection of live streams, room for one more. */
-function watchReadiness(
-  readiness: Readiness,
-  { pool, hub, admission }: { pool: Pool; hub: FeedHub; admission: Admission },
-): void {
-  readiness.watch(schemaProbe(pool));
-  readiness.watch(() => [
-    { name: 'listener', ok: hub.isListening, ...(hub.isListening ? {} : { reason: DEAF }) },
-    { name: 'pool', ok: !admission.isFull, ...(admission.isFull ? { reason: FULL } : {}) },
-  ]);
-}
-
-const DEAF = 'The connection that live streams listen on is lost; it is opened again each moment.';
-const FULL = 'As many requests wait as may: the next one would be refused.';
 
 async function refuseKeyless({ auth, host, jwtSecret, jwksUrl }: ApiOptions, pool: Pool) {
   if (auth === 'none' || jwtSecret !== undefined || jwksUrl !== undefined) return;

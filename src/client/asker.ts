@@ -22,11 +22,13 @@ export function asker(
   url: string,
   { token, fetch = globalThis.fetch, signal }: ConnectOptions,
 ): Ask {
+  let position: string | undefined; // what was written up to there is to be read, by whichever process
   return async (method, path, body, more = {}) => {
     const isText = typeof body === 'string' && more['content-type'] !== undefined;
     const headers = {
       ...(token !== undefined && { authorization: `Bearer ${token}` }),
       ...(body !== undefined && { 'content-type': 'application/json' }),
+      ...(position !== undefined && { 'x-howdah-lsn': position }),
       ...more,
     };
     const sent = {
@@ -41,6 +43,7 @@ export function asker(
         });
       },
     );
+    position = response.headers.get('x-howdah-lsn') ?? position;
     if (!response.ok) throw await problemOf(response);
     return response;
   };

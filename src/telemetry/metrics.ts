@@ -1,6 +1,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { ObserveRun } from '../contracts/run-observer.ts';
 import { createDatabaseFigures, type ReadFigures } from './database-figures.ts';
+import { createReplicaFigures, type WatchedReplica } from './replica-figures.ts';
 import { createRunFigures, type Prices } from './run-figures.ts';
 
 /** As much of a pool of connections as is counted. */
@@ -28,6 +29,9 @@ export type Metrics = {
   requested(door: string, method: string, status: number, seconds: number): void;
   /** `pool` gives the one there is now. */
   watchPool(name: string, pool: () => CountedPool): void;
+  /** A read of the API: by which server, and why. */
+  wasRead(server: 'replica' | 'primary', reason: string): void;
+  watchReplica(replica: WatchedReplica): void;
   watchWorker(worker: { readonly inFlight: number; capacity: number }): void;
 };
 
@@ -91,6 +95,7 @@ export function createMetrics(source: FiguresSource): Metrics {
       this.set(workers.reduce((sum, { capacity }) => sum + capacity, 0));
     },
   });
+  const reads = createReplicaFigures(register);
   const recoveries = new Counter({
     name: 'howdah_recoveries_total',
     help: 'Workers found dead, runs whose wake-up was lost, runs handed back after a fault.',
@@ -118,6 +123,7 @@ export function createMetrics(source: FiguresSource): Metrics {
       requests.observe({ door, method: known, status: `${Math.floor(status / 100)}xx` }, seconds);
     },
     watchPool: (name, pool) => void pools.set(name, pool),
+    ...reads,
     watchWorker: (worker) => void workers.push(worker),
   };
 }

@@ -1,4 +1,4 @@
-/** What was looked at, and when it is not as it should be, why: in words that a stranger may read. */
+/** What was looked at, and why it is not ok, or not what it might be: in words that a stranger may read. */
 export type Check = { name: string; ok: boolean; reason?: string };
 
 /** Looks at one thing or a few that are asked together. Throws when it cannot: of that nobody outside learns more. */

@@ -53,7 +53,7 @@ describe('with a login', () => {
       'access-control-allow-origin': APP,
       'access-control-allow-methods': 'GET, POST, PUT, PATCH, DELETE',
       'access-control-allow-headers':
-        'Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Last-Event-ID, Mcp-Session-Id, Mcp-Protocol-Version, Mcp-Method, Mcp-Name, A2A-Version, X-Howdah-On-Disconnect',
+        'Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Last-Event-ID, X-Howdah-LSN, Mcp-Session-Id, Mcp-Protocol-Version, Mcp-Method, Mcp-Name, A2A-Version, X-Howdah-On-Disconnect',
       'access-control-max-age': '600',
       vary: 'Origin',
     });

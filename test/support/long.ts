@@ -7,6 +7,7 @@ export const LONG = [
   'test/api/isolation-timing.test.ts',
   'test/api/isolation.test.ts',
   'test/api/mcp-rights.test.ts',
+  'test/api/replica.test.ts',
   'test/api/rest/isolation.test.ts',
   'test/api/rest/many-streams.test.ts',
   'test/chaos/failpoints.test.ts',

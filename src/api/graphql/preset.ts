@@ -10,6 +10,7 @@ import type { Admission } from '../admission.ts';
 import type { FeedHub } from '../feed-hub.ts';
 import type { Identities } from '../login/identities.ts';
 import { settingsFor } from '../login/settings.ts';
+import type { Reads } from '../reads.ts';
 import { createMaskError, type ErrorLog, withoutHelp } from './errors.ts';
 import { createPace } from './pace.ts';
 import { createAdmissionPlugin } from './plugins/admission.ts';
@@ -22,6 +23,7 @@ import { createLimitsPlugin } from './plugins/limits.ts';
 import { NamingPlugin } from './plugins/naming.ts';
 import { PagesPlugin } from './plugins/pages.ts';
 import { ProviderConfigsPlugin } from './plugins/provider-configs.ts';
+import { createReplicaPlugin } from './plugins/replica.ts';
 import { createRequestsPlugin, type RequestsOptions } from './plugins/requests.ts';
 import { SecretsPlugin } from './plugins/secrets.ts';
 import { TenantKeysPlugin } from './plugins/tenant-keys.ts';
@@ -42,6 +44,8 @@ export type ServingOptions = RequestsOptions & {
   /** Whether the schema may be asked about. */
   introspection: boolean;
   secrets: SecretWriter;
+  /** Where there is a replica. */
+  reads: Reads | undefined;
   onError: ErrorLog;
 };
 
@@ -89,6 +93,7 @@ export function servingPreset({
   admission,
   introspection,
   secrets,
+  reads,
   onError,
   ...requests
 }: ServingOptions): GraphileConfig.Preset {
@@ -100,6 +105,7 @@ export function servingPreset({
       createAdmissionPlugin(admission),
       createAnswersPlugin(),
       createRequestsPlugin(requests),
+      ...(reads ? [createReplicaPlugin(reads, identities)] : []),
     ],
     grafserv: {
       graphqlPath: '/graphql',

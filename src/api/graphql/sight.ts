@@ -15,8 +15,8 @@ export type Sight = {
 
 type Follower = { watching: Watching; end(): void };
 
-/** Asks the database about all followers at once. */
-export function createSight(pool: Pool): Sight {
+/** Asks the database about all followers at once. `onShown` is told whom something was given. */
+export function createSight(pool: Pool, onShown: (watching: Watching) => void = () => {}): Sight {
   const followers = new Set<Follower>();
   const sees = createLookup({
     keyOf: ({ tenantId, userId, role, id }: Watching) => `${tenantId} ${userId} ${role} ${id}`,
@@ -47,6 +47,7 @@ export function createSight(pool: Pool): Sight {
           const item = await events.next();
           if (isGone) throw gone();
           if (item.done) followers.delete(follower);
+          else onShown(watching);
           return item;
         },
         async return() {

@@ -13,6 +13,7 @@ import { createLookup } from '../login/lookup.ts';
 import { inTransactionAs, settingsFor } from '../login/settings.ts';
 import { noLongerIn } from '../login/standing.ts';
 import type { Identity } from '../login/verdict.ts';
+import type { Reads } from '../reads.ts';
 import { followRun } from './follow.ts';
 import { createListMarks } from './list-marks.ts';
 
@@ -22,6 +23,8 @@ export type CallersOptions = {
   sight: Sight;
   admission: Admission;
   exists: Exists;
+  /** Where there is a replica. */
+  reads: Reads | undefined;
   onError: ErrorLog;
 };
 
@@ -37,7 +40,11 @@ export function createCallers(options: CallersOptions) {
     const { tenantId, userId, role, scopes = [], apiKeyId } = identity;
     const settings = settingsFor(identity, 'mcp', address);
     const transact: Caller['transact'] = (work) =>
-      admission.run(() => inTransactionAs(pool, settings, work));
+      admission.run(async () => {
+        const result = await inTransactionAs(pool, settings, work);
+        options.reads?.saw(identity);
+        return result;
+      });
     const stillGood = () => refuseGone(identity, exists);
     const key = [tenantId, userId, apiKeyId, role, ...scopes].join(' ');
     const watching = { tenantId, userId, role };

@@ -33,7 +33,11 @@ export function openAiRoutes(app: FastifyInstance, options: OpenAiOptions): Hold
     const address = request.raw.socket.remoteAddress;
     const settings = { ...settingsFor(identity, 'openai', address), timezone: 'UTC' };
     const transaction = <T>(work: (db: Client) => Promise<T>) =>
-      options.admission.run(() => inTransactionAs(options.requests, settings, work));
+      options.admission.run(async () => {
+        const result = await inTransactionAs(options.requests, settings, work);
+        options.reads?.saw(identity);
+        return result;
+      });
     return { identity, transaction };
   };
   const asking =

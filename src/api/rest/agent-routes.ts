@@ -70,6 +70,7 @@ export const agentRoutes: Route[] = [
     id: 'getAgentPerformance',
     tag: 'agents',
     summary: 'How its runs went, by version: the view `agent_performance`',
+    isReplicable: true,
     params: byId,
     answers: {
       200: {

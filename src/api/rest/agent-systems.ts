@@ -88,6 +88,7 @@ export const agentSystemRoutes: Route[] = [
     id: 'listAgentSystems',
     tag: 'agent systems',
     summary: 'The agent systems, the newest first',
+    isReplicable: true,
     query: z.strictObject({ ...page, name: z.string().optional() }),
     answers: { 200: { description: 'A page of agent systems', schema: pageOf(heading) } },
     async work(db, { query, url }) {

@@ -88,6 +88,7 @@ const reading: Route[] = [
     id: 'listExecutions',
     tag: 'executions',
     summary: 'The runs, the newest first',
+    isReplicable: true,
     query: z.strictObject({ ...page, ...filters }),
     answers: { 200: { description: 'A page of runs', schema: pageOf(execution) } },
     async work(db, { query, url }) {
@@ -138,6 +139,7 @@ function logRoute(
     path: `/api/executions/{id}/${name}`,
     id: `listExecution${name.charAt(0).toUpperCase()}${name.slice(1)}`,
     summary,
+    isReplicable: true,
     query: z.strictObject(page),
     answers: { 200: { description: `A page of ${name}`, schema: pageOf(row) } },
     async work(db, { params, query, url }) {

@@ -59,6 +59,7 @@ export const feedbackRoutes: Route[] = [
     method: 'GET',
     id: 'listFeedback',
     summary: 'What people think of it, the newest first',
+    isReplicable: true,
     query: z.strictObject(page),
     answers: { 200: { description: 'A page of feedback', schema: pageOf(feedback) } },
     async work(db, { params, query: { limit, cursor }, url }) {

@@ -74,6 +74,7 @@ function listRoute(kind: Kind): Route {
     id: `list${inCamels(many)}`,
     tag: many,
     summary: `The ${many}, the newest first`,
+    isReplicable: true,
     query: z.strictObject({ ...page, ...kind.filters?.query }),
     answers: { 200: { description: `A page of ${many}`, schema: pageOf(kind.row) } },
     async work(db, { query, url }) {

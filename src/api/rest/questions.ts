@@ -78,6 +78,7 @@ export const questionRoutes: Route[] = [
     id: 'listQuestions',
     tag: 'questions',
     summary: 'What runs ask people, the newest first',
+    isReplicable: true,
     query: z.strictObject({
       ...page,
       status: question.shape.status.optional(),

@@ -68,6 +68,8 @@ export type Route = {
   bodyTypes?: readonly string[];
   /** It makes something: with a known Idempotency-Key it is answered as the first time. */
   isKeyed?: boolean;
+  /** A list, or figures: read from a replica where there is one. */
+  isReplicable?: boolean;
   /** Names that other systems have for fields, and ours. */
   words?: Readonly<Record<string, string>>;
   answers: Readonly<Record<number, Described>>;

@@ -12,6 +12,7 @@ import type { Login } from '../login/login.ts';
 import { inTransactionAs, settingsFor } from '../login/settings.ts';
 import type { Identity } from '../login/verdict.ts';
 import { sendQuotaRefusal, sendRefusal } from '../problem.ts';
+import { type Reads, readPosition } from '../reads.ts';
 import type { CountRequest } from '../request-quotas.ts';
 import { answerFailure, failureOf } from './answer-error.ts';
 import { workOnce } from './keyed.ts';
@@ -33,6 +34,8 @@ export type RestOptions = LiveOptions & {
   identities: Identities;
   admission: Admission;
   secrets: SecretWriter;
+  /** Where there is a replica. */
+  reads: Reads | undefined;
   onError: ErrorLog;
 };
 
@@ -99,7 +102,7 @@ async function answer(route: Route, request: FastifyRequest, reply: FastifyReply
   if (!read) return reply.hijack();
   const { headers, url } = request;
   const asked = { ...read, headers, url, identity } as Asked<never, never, never>;
-  const means = meansFor(identity, request, reply, door);
+  const means = meansFor(route, identity, request, reply, door);
   const given = route.serve
     ? await route.serve(asked, means)
     : await means.transaction((db) => workOnce(db, route, asked, means));
@@ -112,17 +115,28 @@ async function answer(route: Route, request: FastifyRequest, reply: FastifyReply
 }
 
 function meansFor(
+  route: Route,
   identity: Identity,
   request: FastifyRequest,
   reply: FastifyReply,
-  { requests, admission, secrets, streams, hub, live }: Door,
+  { requests, reads, admission, secrets, streams, hub, live }: Door,
 ): Means {
   const settings = {
     ...settingsFor(identity, 'rest', request.raw.socket.remoteAddress),
     timezone: 'UTC',
   };
+  const position = reads && route.isReplicable ? readPosition(request.headers) : 0n;
   const transaction = <T>(work: (db: Client) => Promise<T>) =>
-    admission.run(() => inTransactionAs(requests, settings, work));
+    admission.run(async () => {
+      const onPrimary = () => inTransactionAs(requests, settings, work);
+      if (reads && route.isReplicable) {
+        const onReplica = () => inTransactionAs(reads.pool, settings, work);
+        return reads.read(identity, position, onReplica, onPrimary);
+      }
+      const result = await onPrimary();
+      if (route.method !== 'GET') await reads?.wrote(identity, reply.raw);
+      return result;
+    });
   const source = live(identity);
   return {
     secrets,

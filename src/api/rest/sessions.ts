@@ -141,6 +141,7 @@ const list = route({
   id: 'listSessions',
   tag: 'sessions',
   summary: 'The sessions, the newest first',
+  isReplicable: true,
   query: z.strictObject({ ...page, user_id: id.optional(), agent_id: id.optional() }),
   answers: { 200: { description: 'A page of sessions', schema: pageOf(session) } },
   async work(db, { query: { limit, cursor, ...filters }, url }) {

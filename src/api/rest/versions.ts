@@ -27,6 +27,7 @@ export function versionsRoute(kind: Kind): Route {
     id: `list${one.charAt(0).toUpperCase()}${one.slice(1)}Versions`,
     tag: path.split('/').at(-1) ?? path,
     summary: 'What it was, the newest version first',
+    isReplicable: true,
     params: byId,
     query: z.strictObject(page),
     answers: { 200: { description: 'A page of versions', schema: pageOf(version) } },

@@ -49,7 +49,11 @@ export function openDoor(
       const address = request.raw.socket.remoteAddress;
       const settings = { ...settingsFor(identity, name, address), timezone: 'UTC' };
       const transaction = <T>(work: (db: Client) => Promise<T>) =>
-        options.admission.run(() => inTransactionAs(options.requests, settings, work));
+        options.admission.run(async () => {
+          const result = await inTransactionAs(options.requests, settings, work);
+          options.reads?.saw(identity);
+          return result;
+        });
       const { steps, story } = live(identity);
       const { tenantId, userId, role } = identity;
       const states: RunSource['hub']['states'] = (id) => {

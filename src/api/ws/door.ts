@@ -120,7 +120,7 @@ export function createWsDoor(options: WsDoorOptions): WsDoor {
 }
 
 function createMeans(options: WsDoorOptions) {
-  const { requests, admission, secrets } = options;
+  const { requests, reads, admission, secrets } = options;
   const live = createLive(options);
   return (identity: Identity, { socket: { remoteAddress } }: IncomingMessage): Means => {
     const settings = { ...settingsFor(identity, 'ws', remoteAddress), timezone: 'UTC' };
@@ -128,7 +128,11 @@ function createMeans(options: WsDoorOptions) {
     return {
       secrets,
       transaction: <T>(work: (db: Client) => Promise<T>) =>
-        admission.run(() => inTransactionAs(requests, settings, work)),
+        admission.run(async () => {
+          const result = await inTransactionAs(requests, settings, work);
+          reads?.saw(identity);
+          return result;
+        }),
       ended: async () => {}, // no message waits
       runEvents: (id, after) => (signal) => runEvents(source, id, after, signal),
       sessionEvents: (id, after) => (signal) => sessionEvents(source, id, after, signal),

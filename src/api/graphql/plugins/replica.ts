@@ -1,0 +1,76 @@
+import '../environment.ts';
+import type { IncomingHttpHeaders } from 'node:http';
+import 'postgraphile/grafserv';
+import type { WithPgClient } from 'postgraphile/@dataplan/pg';
+import { makePgAdaptorWithPgClient } from 'postgraphile/@dataplan/pg/adaptors/pg';
+import { getOperationAST } from 'postgraphile/graphql';
+import type { HowdahError } from '../../../contracts/errors.ts';
+import type { Identities } from '../../login/identities.ts';
+import { type Chosen, type Reads, readPosition } from '../../reads.ts';
+import { refusal } from '../request.ts';
+
+type Context = { withPgClient: WithPgClient };
+
+/**
+ * Queries are read from the replica where that shows what the reader knows of. Mutations and subscriptions are the
+ * primary's; an answer to a mutation says up to where it wrote.
+ */
+export function createReplicaPlugin(reads: Reads, identities: Identities): GraphileConfig.Plugin {
+  const withReplica = makePgAdaptorWithPgClient(reads.pool);
+  return {
+    name: 'HowdahReplicaPlugin',
+    version: '1.0.0',
+    grafserv: {
+      middleware: {
+        setPreset(next, event) {
+          const configure = event.getExecutionConfig;
+          event.getExecutionConfig = async function getExecutionConfig(context) {
+            const config = await configure.call(this, context);
+            const { execute } = config;
+            const { node, ws } = context;
+            const identity = identities.get(node?.req ?? ws?.socket ?? context);
+            if (!identity) return config;
+            const position = positionIn(node?.req.headers);
+            return {
+              ...config,
+              execute: (async (args) => {
+                const operation = getOperationAST(args.document, args.operationName)?.operation;
+                if (operation === 'query') {
+                  const chosen = await reads.choose(identity, position);
+                  if (chosen.isReplica) replace(args.contextValue as Context, withReplica, chosen);
+                  return execute(args);
+                }
+                const result = await execute(args);
+                await reads.wrote(identity, node?.res);
+                return result;
+              }) as typeof execute,
+            };
+          };
+          return next();
+        },
+      },
+    },
+  };
+}
+
+function positionIn(headers: IncomingHttpHeaders = {}): bigint {
+  try {
+    return readPosition(headers);
+  } catch (error) {
+    const { message, detail, hint } = error as HowdahError;
+    throw refusal(message, detail ?? null, hint);
+  }
+}
+
+/** What the replica failed at is asked of the primary, each statement for itself. */
+function replace(context: Context, withReplica: WithPgClient, { forgive }: Chosen): void {
+  const { withPgClient } = context;
+  context.withPgClient = (async (settings, callback) => {
+    try {
+      return await withReplica(settings, callback);
+    } catch (error) {
+      forgive(error);
+      return withPgClient(settings, callback);
+    }
+  }) as WithPgClient;
+}

@@ -1,0 +1,185 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { breakConnections, createPool, type Pool } from './pool.ts';
+import { faultOf, isConnectionLoss } from './sqlstate.ts';
+
+/** So often it is looked at. */
+const LOOK_MS = 1_000;
+/** A replica that does not say so soon how far it is counts as away. */
+const ANSWER_MS = 2_000;
+/** Longer than any statement of a request may take. */
+const REQUEST_MS = 6_000;
+/** Between two questions of those who wait for it. */
+const ASK_AGAIN_MS = 2;
+/** Farther behind than this it is not asked. */
+const MOST_LAG_SECONDS = 10;
+/** Positions of the primary that are remembered: one for each look. */
+const REMEMBERED = 60;
+
+/** Why a replica is not asked; undefined when it is. */
+export type ReplicaTrouble = 'away' | 'lagging' | 'promoted' | 'foreign';
+
+export type ReplicaOptions = {
+  url: string;
+  /** Asked how far the writer is. */
+  primary: Pool;
+  /** Connections of requests to it. */
+  connections: number;
+  settings: Readonly<Record<string, string>>;
+  mostLagSeconds?: number;
+  /** A statement without an answer for so long has lost its connection. */
+  answerWithinMs?: number;
+  onChange(trouble: ReplicaTrouble | undefined): void;
+};
+
+/** A hot standby, and what is known of it. */
+export type Replica = {
+  /** Connections for requests. */
+  readonly pool: Pool;
+  readonly trouble: ReplicaTrouble | undefined;
+  /** How old the newest is that it shows, in seconds, to about one; undefined while it is away. */
+  readonly lag: number | undefined;
+  hasReached(position: bigint): boolean;
+  /** Whether it shows what was written up to here; waits for that, so long at most. */
+  reaches(position: bigint, ms: number): Promise<boolean>;
+  close(): Promise<void>;
+};
+
+/** A place in the log of the writer (`16/B374D848`) as a number; undefined for what is none. */
+export function positionOf(lsn: string): bigint | undefined {
+  const [, high, low] = /^([0-9A-F]{1,8})\/([0-9A-F]{1,8})$/i.exec(lsn) ?? [];
+  if (high === undefined || low === undefined) return undefined;
+  return (BigInt(`0x${high}`) << 32n) | BigInt(`0x${low}`);
+}
+
+/**
+ * Where the log of the writer ends: whatever was committed before stands before it. A commit that did not wait for its flush
+ * (`synchronous_commit = off`) may stand behind what is written to the file.
+ */
+export async function writtenUpTo(primary: Pool): Promise<string> {
+  const { rows } = await primary.query<{ lsn: string }>(
+    `select case current_setting('synchronous_commit')
+       when 'off' then pg_current_wal_insert_lsn() else pg_current_wal_lsn() end::text as lsn`,
+  );
+  return rows[0]?.lsn ?? '';
+}
+
+/**
+ * Whether the primary may give what a replica did not: it was lost, it had to end the query so that it could go on with the log,
+ * it was asked to write, or it has not heard yet of a row, a table or a function.
+ */
+export function mayDoBetter(error: unknown): boolean {
+  return (
+    isConnectionLoss(error) ||
+    /^(HWNTF|25006|0A000|42P01|42703|42883|42704|(08|28|3D|3F|40|53|55|57P|58|XX)...)$/.test(
+      faultOf(error).code,
+    )
+  );
+}
+
+type Look = { is_standby: boolean; replayed: string | null; system: string };
+
+/** Watches a replica from now on. It may be away, now or later: that is told, and never thrown. */
+export function watchReplica(options: ReplicaOptions): Replica {
+  const { url, primary, connections, settings, mostLagSeconds = MOST_LAG_SECONDS } = options;
+  const shared = { url, role: 'howdah_authenticator' } as const;
+  const pool = createPool({
+    ...{ ...shared, applicationName: 'howdah-api', max: connections, settings },
+    answerWithinMs: options.answerWithinMs ?? REQUEST_MS,
+  });
+  const own = createPool({
+    ...{ ...shared, applicationName: 'howdah-watch', max: 2, answerWithinMs: ANSWER_MS },
+  });
+  const closing = new AbortController();
+  const written: { at: number; position: bigint }[] = [];
+  let trouble: ReplicaTrouble | undefined = 'away';
+  let replayed = 0n;
+  let asking: Promise<void> | undefined;
+  /** It was waited for in vain: until then nobody waits again. */
+  let isSlowUntil = 0;
+
+  const become = (now: ReplicaTrouble | undefined) => {
+    if (now === trouble || closing.signal.aborted) return;
+    trouble = now;
+    if (now === 'away') breakConnections(pool); // whoever waits for an answer asks the primary
+    options.onChange(now);
+  };
+  const ask = async (): Promise<void> => {
+    const { rows } = await own.query<{ replayed: string | null }>(
+      'select pg_last_wal_replay_lsn()::text as replayed',
+    );
+    replayed = positionOf(rows[0]?.replayed ?? '') ?? replayed;
+  };
+  const look = async (): Promise<ReplicaTrouble | undefined> => {
+    const before = performance.now();
+    const [its, ours] = await Promise.all([lookAt(own), systemOf(primary)]);
+    written.push({ at: before, position: positionOf(ours.lsn) ?? 0n });
+    if (written.length > REMEMBERED) written.shift();
+    replayed = positionOf(its.replayed ?? '') ?? replayed;
+    if (its.system !== ours.system) return 'foreign';
+    if (!its.is_standby) return 'promoted';
+    return lagOf(written, replayed) > mostLagSeconds ? 'lagging' : undefined;
+  };
+  const watch = async (): Promise<void> => {
+    while (!closing.signal.aborted) {
+      become(await look().catch(() => 'away' as const));
+      await pause(LOOK_MS, undefined, { signal: closing.signal, ref: false }).catch(() => {});
+    }
+  };
+  const watching = watch();
+
+  return {
+    pool,
+    get trouble() {
+      return trouble;
+    },
+    get lag() {
+      return trouble === 'away' ? undefined : lagOf(written, replayed);
+    },
+    hasReached: (position) => replayed >= position,
+    async reaches(position, ms) {
+      const end = performance.now() + ms;
+      while (replayed < position) {
+        const now = performance.now();
+        if (trouble !== undefined || now < isSlowUntil) return false;
+        if (now >= end) {
+          isSlowUntil = now + LOOK_MS;
+          return false;
+        }
+        asking ??= ask()
+          .then(() => pause(replayed < position ? ASK_AGAIN_MS : 0))
+          .finally(() => {
+            asking = undefined;
+          });
+        await Promise.race([asking, pause(end - now)]).catch(() => become('away'));
+      }
+      return trouble === undefined;
+    },
+    async close() {
+      closing.abort();
+      await watching;
+      await Promise.all([pool.end(), own.end()]);
+    },
+  };
+}
+
+async function lookAt(pool: Pool): Promise<Look> {
+  const { rows } = await pool.query<Look>(
+    `select pg_is_in_recovery() as is_standby, pg_last_wal_replay_lsn()::text as replayed,
+       c.system_identifier::text as system from pg_control_system() as c`,
+  );
+  return rows[0] as Look;
+}
+
+async function systemOf(pool: Pool): Promise<{ lsn: string; system: string }> {
+  const { rows } = await pool.query<{ lsn: string; system: string }>(
+    `select pg_current_wal_lsn()::text as lsn, c.system_identifier::text as system
+     from pg_control_system() as c`,
+  );
+  return rows[0] as { lsn: string; system: string };
+}
+
+/** Seconds since the writer was where the replica is; none when that is where it was seen last. */
+function lagOf(written: readonly { at: number; position: bigint }[], replayed: bigint): number {
+  const ahead = written.find(({ position }) => position > replayed);
+  return ahead ? (performance.now() - ahead.at) / 1000 : 0;
+}

@@ -1,0 +1,44 @@
+import { Counter, Gauge, type Registry } from 'prom-client';
+
+/** As much of a replica as is told. */
+export type WatchedReplica = {
+  readonly trouble: string | undefined;
+  readonly lag: number | undefined;
+};
+
+/** What is read where, for servers that have a replica; without one there is nothing to tell. */
+export function createReplicaFigures(register: Registry) {
+  const registers = [register];
+  let replica: WatchedReplica | undefined;
+  const reads = new Counter({
+    name: 'howdah_reads_total',
+    help: 'Reads of a server with a replica: by it, or by the primary and why.',
+    labelNames: ['server', 'reason'],
+    registers,
+  });
+  new Gauge({
+    name: 'howdah_replica_up',
+    help: 'Whether reads may go to the replica.',
+    labelNames: [],
+    registers,
+    collect() {
+      if (replica) this.set(replica.trouble === undefined ? 1 : 0);
+      else this.remove();
+    },
+  });
+  new Gauge({
+    name: 'howdah_replica_lag_seconds',
+    help: 'How old the newest is that the replica shows.',
+    registers,
+    collect() {
+      if (replica?.lag === undefined) this.remove();
+      else this.set(replica.lag);
+    },
+  });
+  return {
+    wasRead: (server: string, reason: string) => reads.inc({ server, reason }),
+    watchReplica(one: WatchedReplica) {
+      replica = one;
+    },
+  };
+}
