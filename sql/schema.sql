@@ -6,6 +6,8 @@ create domain howdah.execution_id as uuid constraint must_be_uuid_v7 CHECK (howd
 
 create type howdah.agent_engine as enum ('builtin', 'http', 'openai', 'a2a', 'custom');
 
+create type howdah.alert_severity as enum ('warning', 'critical');
+
 create type howdah.alert_state as enum ('unknown', 'clear', 'firing', 'failed');
 
 create type howdah.approval_scope as enum ('run', 'session', 'agent');
@@ -276,7 +278,7 @@ create table howdah.alert_rules (
   constraint alert_rules_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
   constraint alert_rules_tenant_id_webhook_id_fkey FOREIGN KEY (tenant_id, webhook_id) REFERENCES howdah.webhooks(tenant_id, id) ON DELETE SET NULL (webhook_id),
   constraint a_rule_has_a_query_or_names_what_is_looked_at CHECK ((num_nonnulls(query, engine_check) = 1)),
-  constraint engine_check_is_known CHECK ((engine_check = ANY (ARRAY['failed_deliveries'::text, 'violations'::text]))),
+  constraint engine_check_is_known CHECK ((engine_check = ANY (ARRAY['failed_deliveries'::text, 'violations'::text, 'alerts'::text]))),
   constraint interval_is_from_ten_seconds_to_a_day CHECK (((interval_seconds >= 10) AND (interval_seconds <= 86400))),
   constraint query_is_not_empty CHECK ((query ~ '\S'::text)),
   constraint sample_is_a_list CHECK ((jsonb_typeof(sample) = 'array'::text))
@@ -1252,9 +1254,11 @@ create table howdah.tenants (
   created_at timestamp with time zone default now() not null,
   updated_at timestamp with time zone default now() not null,
   is_active boolean default true not null,
+  weight integer default 1 not null,
   constraint tenants_slug_key UNIQUE (slug),
   constraint tenants_pkey PRIMARY KEY (id),
-  constraint slug_is_short_and_lower_case CHECK ((slug ~ '^[a-z0-9][a-z0-9-]{0,62}$'::text))
+  constraint slug_is_short_and_lower_case CHECK ((slug ~ '^[a-z0-9][a-z0-9-]{0,62}$'::text)),
+  constraint weight_is_from_1_to_1000 CHECK (((weight >= 1) AND (weight <= 1000)))
 );
 alter table howdah.tenants enable row level security, force row level security;
 
@@ -1557,6 +1561,19 @@ CREATE INDEX workflows_agent_system_id_idx ON howdah.workflows USING btree (tena
 CREATE INDEX workflows_current_version_id_idx ON howdah.workflows USING btree (tenant_id, current_version_id);
 CREATE UNIQUE INDEX workflows_living_name_key ON howdah.workflows USING btree (tenant_id, name) WHERE (deleted_at IS NULL);
 CREATE INDEX workflows_restricted_idx ON howdah.workflows USING btree (tenant_id) WHERE is_restricted;
+
+create table howdah_private.alert_limits (
+  name text not null,
+  severity howdah.alert_severity not null,
+  threshold numeric not null,
+  unit text not null,
+  is_active boolean default true not null,
+  description text not null,
+  constraint alert_limits_pkey PRIMARY KEY (name),
+  constraint name_is_a_word CHECK ((name ~ '^[a-z_]{1,40}$'::text)),
+  constraint threshold_is_zero_or_more CHECK (((threshold >= (0)::numeric) AND (threshold <> 'NaN'::numeric)))
+);
+alter table howdah_private.alert_limits enable row level security, force row level security;
 
 create table howdah_private.applied_sql (
   is_current boolean default true not null,
@@ -1892,8 +1909,11 @@ create table howdah_private.workers (
   started_at timestamp with time zone default clock_timestamp() not null,
   heartbeat_at timestamp with time zone default clock_timestamp() not null,
   protocol integer default 3 not null,
+  only_tenants uuid[],
+  only_members uuid[],
   constraint workers_lock_key_key UNIQUE (lock_key),
-  constraint workers_pkey PRIMARY KEY (id)
+  constraint workers_pkey PRIMARY KEY (id),
+  constraint a_scope_has_tenants CHECK (((only_members IS NULL) OR (only_tenants IS NOT NULL)))
 );
 alter table howdah_private.workers enable row level security, force row level security;
 
@@ -2144,7 +2164,7 @@ begin
     commit; -- lets go of the snapshot
     v_rounds := v_rounds + 1;
     if v_rounds = 250 and not howdah_private.is_any_worker_alive() then
-      raise warning 'no worker is alive, so nothing will happen until one is started: howdah worker';
+      raise warning 'no worker is alive that takes every run, so nothing may happen until one is started: howdah worker';
     end if;
     perform pg_catalog.pg_sleep(0.02);
   end loop;
@@ -3706,7 +3726,7 @@ begin
   end if;
   insert into howdah.alert_rules (name, description, query, engine_check, interval_seconds, webhook_id)
   select u.name, u.description, u.query, u.engine_check, u.interval_seconds, use_alert_rules.webhook_id
-  from howdah_private.usual_alerts() as u
+  from (select * from howdah_private.usual_alerts() union all select * from howdah_private.usual_owner_alerts()) as u
   on conflict do nothing;
   return query select r.* from howdah.alert_rules as r where r.tenant_id = v_tenant_id order by r.id;
 end $function$
@@ -5415,6 +5435,10 @@ begin
     select coalesce(jsonb_agg(b), '[]') into v_found from (
       select p.* from howdah_private.broken_promises(now() - interval '1 hour') as p limit 100
     ) as b;
+  elsif v_rule.engine_check = 'alerts' then
+    select coalesce(jsonb_agg(b), '[]') into v_found from (
+      select i.*, 'docs/operations.md#' || i.name as runbook from howdah_private.installation_alerts() as i limit 100
+    ) as b;
   elsif v_rule.engine_check = 'failed_deliveries' then
     select coalesce(jsonb_agg(b), '[]') into v_found from (
       select d.id, d.event, d.execution_id, d.last_status, d.last_error, d.last_attempt_at from howdah.webhook_deliveries as d
@@ -7082,6 +7106,7 @@ CREATE OR REPLACE FUNCTION howdah_private.claim_executions(worker uuid, ids uuid
  SET jit TO 'off'
 AS $function$
 declare
+  v_worker howdah_private.workers;
   v_first uuid;
   v_last uuid;
   v_named uuid[] := '{}'; -- gave their room to those in v_picks
@@ -7090,13 +7115,17 @@ declare
   v_claimed uuid[] := '{}';
 begin
   -- a worker that was declared dead claims nothing; the lock makes its reaper wait, or us
-  perform from howdah_private.workers as w where w.id = claim_executions.worker for key share;
+  select w.* into v_worker from howdah_private.workers as w where w.id = claim_executions.worker for key share;
   if found then
-    if claim_executions.protocol >= 3 then
+    if v_worker.only_tenants is not null then
+      claim_executions.ids := '{}'; -- it looks for its own
+      v_more := howdah_private.runs_in_scope(v_worker, claim_executions.after, claim_executions.room);
+    end if;
+    if claim_executions.protocol >= 3 and v_worker.only_tenants is null then
       select coalesce(array_agg(s.named), '{}'), coalesce(array_agg(s.pick), '{}') into v_named, v_picks
       from howdah_private.fair_swaps(claim_executions.ids, claim_executions.after) as s;
     end if;
-    if claim_executions.room > 0 then
+    if claim_executions.room > 0 and v_worker.only_tenants is null then
       v_more := howdah_private.more_runs(claim_executions.after, claim_executions.room, claim_executions.ids || v_picks);
     end if;
     perform howdah_private.lock_limits(claim_executions.ids || v_picks || v_more);
@@ -7286,6 +7315,21 @@ CREATE OR REPLACE FUNCTION howdah_private.closing_months()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select m.first_id, m.next_id from howdah_private.closed_months as m where m.dropped_at is null
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.comes_of(id uuid, ancestors uuid[], members uuid[])
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select exists (
+    select from howdah.executions as e
+    where e.id = any (comes_of.ancestors || comes_of.id)
+      and (e.agent_id = any (comes_of.members) or e.workflow_id = any (comes_of.members)
+        or (e.handoffs > 0 and howdah_private.began_with(e.id) = any (comes_of.members)))
+  )
 $function$
 ;
 
@@ -9493,6 +9537,7 @@ declare
   v_timers boolean[];
   v_priorities smallint[];
   v_at_work int[];
+  v_weights int[];
   v_taken uuid[] := fair_swaps.ids;
   v_named record;
   v_next int;
@@ -9520,7 +9565,7 @@ begin
     select distinct e.tenant_id from howdah.executions as e
     where e.id = any (v_ids) and e.id between v_first and v_last and e.tenant_id <> all (v_tenants)
   );
-  v_at_work := howdah_private.runs_at_work(v_tenants);
+  select howdah_private.runs_at_work(v_tenants), howdah_private.weights(v_tenants) into v_at_work, v_weights;
   for v_named in
     select e.id::uuid, e.tenant_id from howdah.executions as e
     where e.id = any (v_ids) and e.id between v_first and v_last
@@ -9531,7 +9576,7 @@ begin
     loop
       select i.place into v_next from generate_subscripts(v_tenants, 1) as i (place)
       where v_at_work[i.place] is not null and (v_timers[i.place] is not null or v_tenants[i.place] = v_named.tenant_id)
-      order by v_at_work[i.place], v_tenants[i.place] <= v_after, v_tenants[i.place] limit 1;
+      order by v_at_work[i.place]::float8 / v_weights[i.place], v_tenants[i.place] <= v_after, v_tenants[i.place] limit 1;
       exit when v_tenants[v_next] = v_named.tenant_id;
       named := v_named.id;
       pick := howdah_private.due_run(v_tenants[v_next], v_timers[v_next], v_priorities[v_next], v_taken);
@@ -10278,6 +10323,26 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.has_due_work(worker uuid)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_worker howdah_private.workers;
+begin
+  select w.* into v_worker from howdah_private.workers as w where w.id = has_due_work.worker;
+  return v_worker.id is null
+    or (v_worker.only_tenants is not null and cardinality(howdah_private.runs_in_scope(v_worker, null, 1)) > 0)
+    or exists (
+      select from graphile_worker.jobs as j
+      where j.run_at <= clock_timestamp() and j.attempts < j.max_attempts
+        and (j.task_identifier <> 'advance' or v_worker.only_tenants is null)
+    );
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.has_rivals(tenant_id uuid)
  RETURNS boolean
  LANGUAGE plpgsql
@@ -10797,6 +10862,26 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.installation_alerts()
+ RETURNS TABLE(name text, severity howdah.alert_severity, tenant_id uuid, subject text, since timestamp with time zone, detail text)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select a.name, l.severity, a.tenant_id, a.subject, a.since, a.detail
+  from (
+    select * from howdah_private.queue_alerts()
+    union all
+    select * from howdah_private.outlet_alerts()
+    union all
+    select * from howdah_private.upkeep_alerts()
+    union all
+    select * from howdah_private.server_alerts()
+  ) as a
+  join howdah_private.alert_limits as l on l.name = a.name and l.is_active
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.interrupt_session(session_id uuid, tenant_id uuid)
  RETURNS void
  LANGUAGE plpgsql
@@ -10847,7 +10932,8 @@ CREATE OR REPLACE FUNCTION howdah_private.is_any_worker_alive()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select exists (
-    select from howdah_private.workers as w where w.heartbeat_at > clock_timestamp() - interval '10 seconds'
+    select from howdah_private.workers as w
+    where w.only_tenants is null and w.heartbeat_at > clock_timestamp() - interval '10 seconds'
   )
 $function$
 ;
@@ -12394,6 +12480,13 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.long_ago(seconds numeric)
+ RETURNS timestamp with time zone
+ LANGUAGE sql
+ STABLE
+RETURN (statement_timestamp() - make_interval(secs => (LEAST(seconds, '1000000000'::numeric))::double precision))
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.look_at_quotas(quotas uuid[])
  RETURNS void
  LANGUAGE plpgsql
@@ -12779,12 +12872,20 @@ begin
   select 'howdah_webhook_deliveries', jsonb_build_object('status', d.status), count(*)::float8
   from howdah.webhook_deliveries as d where d.status <> 'delivered' group by d.status
   union all
+  select 'howdah_agents', jsonb_build_object('state', case when g.is_active then 'active' else 'inactive' end), count(*)::float8
+  from howdah.agents as g where g.deleted_at is null group by g.is_active
+  union all
   select 'howdah_alert_rules', jsonb_build_object('state', r.state), count(*)::float8
   from howdah.alert_rules as r where r.is_active group by r.state
   union all
   select 'howdah_workers', '{}', count(*)::float8
   from howdah_private.workers as w where w.heartbeat_at > clock_timestamp() - interval '10 seconds';
   return query select f.name, f.labels, f.value from howdah_private.server_figures() as f;
+  return query
+  select 'howdah_alerts', jsonb_build_object('alert', l.name, 'severity', l.severity), count(a.name)::float8
+  from howdah_private.alert_limits as l left join howdah_private.installation_alerts() as a on a.name = l.name
+  where l.is_active and l.name <> 'promises_broken'
+  group by l.name, l.severity;
 end $function$
 ;
 
@@ -12935,8 +13036,9 @@ declare
   v_tenants uuid[] := array(
     select d.tenant_id from howdah_private.due_tenants_after(more_runs.after) as d where not d.is_timer
   );
-  v_workers int := greatest((select count(*) from howdah_private.workers), 1);
+  v_workers int := greatest((select count(*) from howdah_private.workers as w where w.only_tenants is null), 1);
   v_at_work int[];
+  v_weights int[];
   v_given int[];
   v_next int;
   v_found uuid[];
@@ -12946,10 +13048,11 @@ begin
     v_given := array[more_runs.room];
   elsif cardinality(v_tenants) > 1 then
     v_at_work := howdah_private.runs_at_work(v_tenants);
+    v_weights := howdah_private.weights(v_tenants);
     v_given := array_fill(0, array[cardinality(v_tenants)]);
     for v_place in 1 .. more_runs.room loop
       select i.place into v_next from generate_subscripts(v_tenants, 1) as i (place)
-      order by v_at_work[i.place] + v_given[i.place], i.place limit 1;
+      order by (v_at_work[i.place] + v_given[i.place])::float8 / v_weights[i.place], i.place limit 1;
       v_given[v_next] := v_given[v_next] + 1;
     end loop;
   end if;
@@ -13345,6 +13448,50 @@ begin
   left join howdah.workflow_versions as c on c.id = w.current_version_id
   where v.id = outdated_version.version_id and (w.version_is_stale or w.current_version_id is distinct from v.id);
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.outlet_alerts()
+ RETURNS TABLE(name text, tenant_id uuid, subject text, since timestamp with time zone, detail text)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with limits as (
+    select l.name, l.threshold, howdah_private.long_ago(l.threshold) as before from howdah_private.alert_limits as l
+  )
+  select l.name, d.tenant_id, coalesce('webhook ' || d.webhook_id, 'callbacks'), min(d.last_attempt_at),
+    format('deliveries given up: %s', count(*))
+  from limits as l
+  join howdah.webhook_deliveries as d on d.status <> 'delivered' and d.status = 'failed' and d.last_attempt_at >= l.before
+  where l.name = 'deliveries_failed'
+  group by l.name, d.tenant_id, d.webhook_id
+  union all
+  select l.name, w.tenant_id, t.table_name, min(w.created_at), format('answers not written back: %s, the last: %s',
+    count(*), (array_agg(left(w.error ->> 'message', 200) order by w.created_at desc))[1])
+  from limits as l
+  join howdah.watched_rows as w on w.execution_id >= howdah.uuid_v7_floor(l.before) and w.write_back = 'failed'
+  join howdah.table_triggers as t on t.tenant_id = w.tenant_id and t.id = w.table_trigger_id
+  where l.name = 'write_backs_failing'
+  group by l.name, w.tenant_id, t.id, t.table_name
+  union all
+  select l.name, s.tenant_id, s.name, s.failed_at, left(s.error, 200)
+  from limits as l join howdah.mcp_servers as s on s.is_active and s.error is not null and s.failed_at < l.before
+  where l.name = 'mcp_server_down'
+  union all
+  select l.name, s.tenant_id, s.name, s.next_at, 'it has begun no run'
+  from limits as l join howdah.schedules as s on s.is_active and s.next_at < l.before
+  where l.name = 'schedules_late'
+  union all
+  select l.name, q.tenant_id, format('%s %s of a %s%s', q.metric, coalesce('per ' || q.period, 'in all'), q.scope,
+    case when c.subject_id not in (q.id, q.tenant_id) then ' ' || c.subject_id else '' end), c.started_at,
+    format('%s of %s are used', trim_scale(c.used), trim_scale(q.max_value))
+  from limits as l
+  cross join howdah.quotas as q
+  join howdah_private.quota_counters as c
+    on c.quota_id = q.id and c.started_at = howdah_private.quota_begins(q.period, clock_timestamp())
+  where l.name = 'quota_nearly_used' and q.max_value > 0 and c.used >= q.max_value * l.threshold / 100
+    and not (howdah_private.is_for_each(q) and howdah_private.is_replaced(q, c.subject_id))
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.outlet_of(kind text, tool text)
@@ -14371,6 +14518,52 @@ begin
   where q.id = question_for_expiry.id and q.status = 'open' and q.expires_at <= clock_timestamp()
   for no key update nowait;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.queue_alerts()
+ RETURNS TABLE(name text, tenant_id uuid, subject text, since timestamp with time zone, detail text)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+  with due as materialized (
+    select e.tenant_id, count(*) as runs, min(greatest(e.run_at, e.wake_at)) as due_at
+    from howdah.executions as e
+    where e.status = 'queued' and greatest(e.run_at, e.wake_at) <= now()
+    group by e.tenant_id
+  ),
+  held as materialized (
+    select e.owner_worker as worker, count(*) as runs, max(e.updated_at) as updated_at
+    from howdah.executions as e where e.owner_worker is not null
+    group by e.owner_worker
+  ),
+  limits as (
+    select l.name, howdah_private.long_ago(l.threshold) as before from howdah_private.alert_limits as l
+  )
+  select l.name, d.tenant_id, t.slug, d.due_at, format('due runs that nobody has taken up: %s', d.runs)
+  from limits as l join due as d on d.due_at < l.before join howdah.tenants as t on t.id = d.tenant_id
+  where l.name = 'queue_stuck'
+  union all
+  select l.name, null, 'workers', min(d.due_at), format('due runs: %s, workers alive: none', sum(d.runs))
+  from limits as l join due as d on d.due_at < l.before
+  where l.name = 'no_worker' and not howdah_private.is_any_worker_alive()
+  group by l.name
+  union all
+  select l.name, null, format('worker %s', h.worker), coalesce(w.heartbeat_at, h.updated_at),
+    format('runs it holds: %s; it is %s', h.runs, coalesce('silent: process ' || w.pid || ' on ' || w.host, 'not registered'))
+  from limits as l cross join held as h left join howdah_private.workers as w on w.id = h.worker
+  where l.name = 'leases_expired' and coalesce(w.heartbeat_at, h.updated_at) < l.before
+  union all
+  select l.name, null, format('task %s', k.identifier), min(j.updated_at),
+    format('jobs without an attempt left: %s, the last said: %s', count(*),
+      coalesce((array_agg(left(j.last_error, 200) order by j.updated_at desc))[1], 'nothing'))
+  from limits as l
+  join graphile_worker._private_jobs as j on j.attempts >= j.max_attempts and j.locked_at is null and j.updated_at < l.before
+  join graphile_worker._private_tasks as k on k.id = j.task_id
+  where l.name = 'jobs_given_up'
+  group by l.name, k.identifier
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.quota_begins(period howdah.quota_period, at timestamp with time zone)
@@ -16717,7 +16910,7 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.register_worker(id uuid, pool_id text, host text, pid integer, release text, protocol integer)
+CREATE OR REPLACE FUNCTION howdah_private.register_worker(id uuid, pool_id text, host text, pid integer, release text, protocol integer, only_tenants uuid[] DEFAULT NULL::uuid[], only_members uuid[] DEFAULT NULL::uuid[])
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -16727,9 +16920,9 @@ declare
   v_lock_key int;
 begin
   loop
-    insert into howdah_private.workers (id, pool_id, host, pid, release, protocol)
+    insert into howdah_private.workers (id, pool_id, host, pid, release, protocol, only_tenants, only_members)
     values (register_worker.id, register_worker.pool_id, register_worker.host, register_worker.pid,
-      register_worker.release, register_worker.protocol)
+      register_worker.release, register_worker.protocol, register_worker.only_tenants, register_worker.only_members)
     returning lock_key into v_lock_key;
     exit when pg_try_advisory_lock(1214871364, v_lock_key);
     delete from howdah_private.workers as w where w.id = register_worker.id;
@@ -17588,6 +17781,49 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.runs_in_scope(scope howdah_private.workers, after uuid, room integer)
+ RETURNS uuid[]
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET enable_sort TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET jit TO 'off'
+AS $function$
+declare
+  v_tenants uuid[] := (runs_in_scope.scope).only_tenants;
+  v_members uuid[] := (runs_in_scope.scope).only_members;
+  v_now timestamptz := clock_timestamp();
+begin
+  return array(
+    with tenants as (
+      select t.id, t.at_work, t.weight
+      from unnest(v_tenants, howdah_private.runs_at_work(v_tenants), howdah_private.weights(v_tenants)) as t (id, at_work, weight)
+    ),
+    due as (
+      select t.id as tenant_id, t.at_work, t.weight, r.id,
+        row_number() over (partition by t.id order by r.priority, r.due_at, r.id) as place
+      from tenants as t cross join lateral (
+        (select e.id::uuid, e.priority, greatest(e.run_at, e.wake_at) as due_at from howdah.executions as e
+        where e.status = 'queued' and e.waiting_for is null and e.tenant_id = t.id and greatest(e.run_at, e.wake_at) <= v_now
+          and (v_members is null or e.agent_id = any (v_members) or e.workflow_id = any (v_members)
+            or ((e.depth > 0 or e.handoffs > 0) and howdah_private.comes_of(e.id, e.ancestors, v_members)))
+        order by e.status, e.waiting_for, e.tenant_id, e.priority, greatest(e.run_at, e.wake_at) limit runs_in_scope.room)
+        union all
+        (select e.id::uuid, e.priority, greatest(e.run_at, e.wake_at) from howdah.executions as e
+        where e.status = 'waiting' and e.waiting_for = 'timer' and e.tenant_id = t.id and greatest(e.run_at, e.wake_at) <= v_now
+          and (v_members is null or e.agent_id = any (v_members) or e.workflow_id = any (v_members)
+            or ((e.depth > 0 or e.handoffs > 0) and howdah_private.comes_of(e.id, e.ancestors, v_members)))
+        order by e.status, e.waiting_for, e.tenant_id, e.priority, greatest(e.run_at, e.wake_at) limit runs_in_scope.room)
+      ) as r
+    )
+    select d.id from due as d
+    order by (d.at_work + d.place)::float8 / d.weight, coalesce(d.tenant_id <= runs_in_scope.after, false), d.tenant_id
+    limit runs_in_scope.room
+  );
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.runs_of_user(u howdah.users)
  RETURNS uuid[]
  LANGUAGE sql
@@ -17861,6 +18097,46 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.server_alerts()
+ RETURNS TABLE(name text, tenant_id uuid, subject text, since timestamp with time zone, detail text)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select l.name, null::uuid, 'server', null::timestamptz, format('%s of %s connections are taken', c.taken, c.most)
+  from howdah_private.alert_limits as l
+  cross join (
+    select sum(d.numbackends) as taken,
+      current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int as most
+    from pg_stat_database as d
+  ) as c
+  where l.name = 'connections_near_max' and c.taken >= c.most * l.threshold / 100
+  union all
+  select l.name, null, d.datname, null, format('its oldest row is %s transactions old', age(d.datfrozenxid))
+  from howdah_private.alert_limits as l cross join pg_database as d
+  where l.name = 'transaction_ids_old' and age(d.datfrozenxid) >= l.threshold
+  union all
+  select l.name, null, c.oid::regclass::text, pg_stat_get_last_autovacuum_time(c.oid),
+    format('%s dead rows beside %s live ones', r.dead, r.live)
+  from howdah_private.alert_limits as l
+  cross join pg_class as c
+  cross join lateral (select pg_stat_get_dead_tuples(c.oid) as dead, pg_stat_get_live_tuples(c.oid) as live) as r
+  where l.name = 'vacuum_behind' and c.relkind = 'r' and r.dead >= 10000 and r.dead >= r.live * l.threshold / 100
+    and c.relnamespace in ('howdah'::regnamespace, 'howdah_private'::regnamespace, 'graphile_worker'::regnamespace)
+  union all
+  select l.name, null, x.subject, x.began_at, x.detail
+  from howdah_private.alert_limits as l
+  cross join (
+    select format('process %s', a.pid), a.xact_start, concat_ws(', ', nullif(a.application_name, ''), a.datname, a.state)
+    from pg_stat_activity as a
+    where a.backend_type = 'client backend' and (a.backend_xid is not null or a.backend_xmin is not null)
+    union all
+    select format('prepared transaction %s', p.gid), p.prepared, format('in %s', p.database) from pg_prepared_xacts as p
+  ) as x (subject, began_at, detail)
+  where l.name = 'transaction_long' and x.began_at < howdah_private.long_ago(l.threshold)
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.server_figures()
  RETURNS TABLE(name text, labels jsonb, value double precision)
  LANGUAGE sql
@@ -17875,7 +18151,10 @@ AS $function$
     ('howdah_database_connections_limit', '{}', current_setting('max_connections')::float8),
     ('howdah_database_transactions', '{"outcome": "commit"}', this.xact_commit::float8),
     ('howdah_database_transactions', '{"outcome": "rollback"}', this.xact_rollback::float8),
-    ('howdah_database_deadlocks', '{}', this.deadlocks::float8)
+    ('howdah_database_deadlocks', '{}', this.deadlocks::float8),
+    ('howdah_database_size_bytes', '{}', pg_database_size(this.datid)::float8),
+    ('howdah_database_oldest_transaction_id', '{}', (
+      select age(o.datfrozenxid) from pg_database as o where o.oid = this.datid)::float8)
   ) as f (name, labels, value)
   union all
   select 'howdah_database_lock_waits', '{}', count(*)::float8 from pg_locks as l where not l.granted
@@ -18611,7 +18890,7 @@ end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.shares(after uuid, tenants uuid[])
- RETURNS TABLE(tenant_id uuid, at_work integer, due boolean, other_workers integer)
+ RETURNS TABLE(tenant_id uuid, at_work integer, due boolean, other_workers integer, weight integer)
  LANGUAGE sql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -18627,14 +18906,15 @@ AS $function$
     ) as tenants, d.tenants as due
     from due as d
   )
-  select t.id, t.runs, t.id = any (a.due) and t.id <> all (l.reached), (select count(*)::int - 1 from howdah_private.workers)
+  select t.id, t.runs, t.id = any (a.due) and t.id <> all (l.reached), 
+    (select count(*)::int - 1 from howdah_private.workers as w where w.only_tenants is null), t.weight
   from asked as a
   cross join lateral (
     select coalesce(array_agg((r.concurrency_limit).tenant_id), '{}') as reached
     from howdah_private.room_left(a.due) as r
     where r.room <= 0
   ) as l
-  cross join lateral unnest(a.tenants, howdah_private.runs_at_work(a.tenants)) as t (id, runs)
+  cross join lateral unnest(a.tenants, howdah_private.runs_at_work(a.tenants), howdah_private.weights(a.tenants)) as t (id, runs, weight)
 $function$
 ;
 
@@ -20909,8 +21189,8 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_alert_rules__check()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
-  if new.engine_check = 'violations' and not howdah_private.is_operator() then
-    raise exception using errcode = 'HWDEN', message = 'violations are of all tenants, and asked for by owners of the database alone',
+  if new.engine_check in ('violations', 'alerts') and not howdah_private.is_operator() then
+    raise exception using errcode = 'HWDEN', message = format('%s are of all tenants, and asked for by owners of the database alone', new.engine_check),
       detail = jsonb_build_object('field', 'engine_check')::text,
       hint = 'Write one SELECT that finds nothing when all is well, or the check failed_deliveries.';
   end if;
@@ -20940,7 +21220,7 @@ begin
   select case
     when n.name is null then array[null, 'name']
     when not (num_nonnulls(query, engine_check) = 1) then array['a_rule_has_a_query_or_names_what_is_looked_at', null]
-    when not (engine_check = ANY (ARRAY['failed_deliveries'::text, 'violations'::text])) then array['engine_check_is_known', null]
+    when not (engine_check = ANY (ARRAY['failed_deliveries'::text, 'violations'::text, 'alerts'::text])) then array['engine_check_is_known', null]
     when not ((interval_seconds >= 10) AND (interval_seconds <= 86400)) then array['interval_is_from_ten_seconds_to_a_day', null]
     when not (query ~ '\S'::text) then array['query_is_not_empty', null]
     when not (jsonb_typeof(sample) = 'array'::text) then array['sample_is_a_list', null]
@@ -23333,6 +23613,7 @@ begin
     when n.name is null then array[null, 'name']
     when n.slug is null then array[null, 'slug']
     when not (slug ~ '^[a-z0-9][a-z0-9-]{0,62}$'::text) then array['slug_is_short_and_lower_case', null]
+    when not ((weight >= 1) AND (weight <= 1000)) then array['weight_is_from_1_to_1000', null]
   end into v_refused from (select new.*) as n;
   if v_refused is not null then
     perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
@@ -24702,6 +24983,34 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.upkeep_alerts()
+ RETURNS TABLE(name text, tenant_id uuid, subject text, since timestamp with time zone, detail text)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select l.name, null::uuid, p.relation, m.begins_at at time zone 'UTC', 'rows of that month will be refused'
+  from howdah_private.alert_limits as l
+  cross join generate_series(
+    date_trunc('month', now() at time zone 'UTC'), (now() at time zone 'UTC') + make_interval(days => l.threshold::int),
+    interval '1 month') as m (begins_at)
+  cross join unnest(array['executions', 'steps', 'messages']) as t (name)
+  cross join lateral (select format('howdah_private.%s_%s', t.name, to_char(m.begins_at, 'YYYY_MM'))) as p (relation)
+  where l.name = 'partitions_missing' and to_regclass(p.relation) is null
+  union all
+  select l.name, h.tenant_id, t.slug, a.created_at, format('the log goes on to %s, its last checkpoint is at %s', h.seq, k.seq)
+  from howdah_private.alert_limits as l
+  cross join howdah_private.audit_heads as h
+  cross join lateral (
+    select coalesce(max(c.seq), 0) as seq from howdah_private.audit_checkpoints as c where c.tenant_id = h.tenant_id
+  ) as k
+  join howdah.audit_log as a on a.tenant_id = h.tenant_id and a.seq = k.seq + 1
+  left join howdah.tenants as t on t.id = h.tenant_id
+  where l.name = 'audit_checkpoint_stale' and k.seq < h.seq
+    and a.created_at < howdah_private.long_ago(l.threshold)
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.use_quotas(uses jsonb)
  RETURNS void
  LANGUAGE plpgsql
@@ -24868,7 +25177,33 @@ AS $function$
       ' having count(*) filter (where e.status = ''failed'') >= 10 and 2 * count(*) filter (where e.status = ''failed'') > count(*)', null),
     ('old_questions', 'Questions to people that are open for a day.', 900,
       'select id, kind, execution_id, created_at from howdah.questions'
-      ' where status = ''open'' and created_at < now() - interval ''1 day'' limit 100', null)
+      ' where status = ''open'' and created_at < now() - interval ''1 day'' limit 100', null),
+    ('failed_write_backs', 'Answers of the last day that could not be written into the watched row.', 300,
+      'select execution_id, table_trigger_id, row_key, error, created_at from howdah.watched_rows'
+      ' where execution_id >= howdah.uuid_v7_floor(now() - interval ''1 day'') and write_back = ''failed'' limit 100', null),
+    ('mcp_servers_down', 'Active MCP servers that cannot be reached for five minutes.', 300,
+      'select name, failed_at, error from howdah.mcp_servers'
+      ' where is_active and error is not null and failed_at < now() - interval ''5 minutes'' limit 100', null),
+    ('late_schedules', 'Schedules that should have begun a run two minutes ago.', 60,
+      'select name, next_at, last_error from howdah.schedules'
+      ' where is_active and next_at < now() - interval ''2 minutes'' limit 100', null),
+    ('nearly_used_quotas', 'Quotas of which nine tenths are used.', 300,
+      'select quota_id, scope, subject_id, metric, period, used, max_value, resets_at from howdah.quota_usage'
+      ' where max_value > 0 and used >= 0.9 * max_value limit 100', null)
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.usual_owner_alerts()
+ RETURNS TABLE(name text, description text, interval_seconds integer, query text, engine_check text)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select o.* from (values
+    ('installation', 'What howdah.alerts has: see docs/operations.md for each.', 60, null, 'alerts'),
+    ('violations', 'Broken promises of the engine, in all tenants.', 300, null, 'violations')
+  ) as o
+  where howdah_private.is_operator()
 $function$
 ;
 
@@ -25195,6 +25530,17 @@ AS $function$
   where t.tgfoid = 'howdah_private.tg__watch'::regproc and not t.tgisinternal and t.tgparentid = 0
     and t.tgname in (howdah_private.watch_name(watched_table.watch_id), howdah_private.watch_name(watched_table.watch_id) || '_update')
   limit 1
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.weights(tenants uuid[])
+ RETURNS integer[]
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select array_agg(coalesce(n.weight, 1) order by t.place)
+  from unnest(weights.tenants) with ordinality as t (id, place) left join howdah.tenants as n on n.id = t.id
 $function$
 ;
 
@@ -25825,6 +26171,32 @@ create view howdah.agent_performance with (security_invoker=true) as
      JOIN howdah.agents a ON ((a.id = u.agent_id)))
      JOIN howdah.agent_versions v ON ((v.id = u.agent_version_id)))
   GROUP BY u.tenant_id, u.agent_id, a.name, v.version;
+
+create view howdah.alerts with (security_invoker=true) as
+ SELECT name,
+    severity,
+    tenant_id,
+    subject,
+    since,
+    detail,
+    ('docs/operations.md#'::text || name) AS runbook
+   FROM ( SELECT i.name,
+            i.severity,
+            i.tenant_id,
+            i.subject,
+            i.since,
+            i.detail
+           FROM howdah_private.installation_alerts() i(name, severity, tenant_id, subject, since, detail)
+        UNION ALL
+         SELECT l.name,
+            l.severity,
+            b.tenant_id,
+            COALESCE(('run '::text || b.execution_id), 'engine'::text) AS "coalesce",
+            NULL::timestamp with time zone,
+            ((b.rule || ': '::text) || b.detail)
+           FROM (howdah_private.alert_limits l
+             CROSS JOIN howdah_private.broken_promises((now() - '01:00:00'::interval)) b(rule, tenant_id, execution_id, detail))
+          WHERE ((l.name = 'promises_broken'::text) AND l.is_active)) a;
 
 create view howdah.daily_usage with (security_invoker=true) as
  SELECT u.tenant_id,
@@ -26950,7 +27322,7 @@ CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.tenants REFERENCING NEW 
 
 CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.tenants REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
 
-CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF slug, name ON howdah.tenants FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_tenants__refuse_invalid();
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF slug, name, weight ON howdah.tenants FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_tenants__refuse_invalid();
 
 CREATE TRIGGER _995_refuse_unreadable_name BEFORE INSERT OR UPDATE OF name ON howdah.tenants FOR EACH ROW WHEN ((howdah_private.name_fault(new.name) IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg__refuse_unreadable_name('name');
 
@@ -28125,6 +28497,10 @@ CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE (id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))
 END));
+
+create policy engine on howdah_private.alert_limits to howdah_engine using (true) with check (true);
+
+create policy operator on howdah_private.alert_limits to howdah_owner using (true) with check (true);
 
 create policy engine on howdah_private.applied_sql to howdah_engine using (true) with check (true);
 
@@ -29818,6 +30194,8 @@ grant execute on function howdah_private.given_files(uuid,text[]) to howdah_work
 
 grant execute on function howdah_private.has_compensation(uuid,text) to howdah_engine;
 
+grant execute on function howdah_private.has_due_work(uuid) to howdah_worker;
+
 grant execute on function howdah_private.heal_queue(interval,integer) to howdah_worker;
 
 grant execute on function howdah_private.heartbeat(uuid) to howdah_worker;
@@ -29855,6 +30233,8 @@ grant execute on function howdah_private.in_latin(text) to howdah_app;
 grant execute on function howdah_private.in_latin(text) to howdah_engine;
 
 grant execute on function howdah_private.input_data(uuid) to howdah_worker;
+
+grant execute on function howdah_private.installation_alerts() to howdah_engine;
 
 grant execute on function howdah_private.invisible() to howdah_app;
 
@@ -30075,6 +30455,8 @@ grant execute on function howdah_private.lock_senders(uuid) to howdah_engine;
 grant execute on function howdah_private.lock_todos(uuid) to howdah_app;
 
 grant execute on function howdah_private.lock_todos(uuid) to howdah_engine;
+
+grant execute on function howdah_private.long_ago(numeric) to howdah_engine;
 
 grant execute on function howdah_private.lost_runs(uuid,uuid[]) to howdah_worker;
 
@@ -30490,7 +30872,7 @@ grant execute on function howdah_private.refused_calls(jsonb,text[]) to howdah_w
 
 grant execute on function howdah_private.register_worker(uuid,text,text,integer,text) to howdah_worker;
 
-grant execute on function howdah_private.register_worker(uuid,text,text,integer,text,integer) to howdah_worker;
+grant execute on function howdah_private.register_worker(uuid,text,text,integer,text,integer,uuid[],uuid[]) to howdah_worker;
 
 grant execute on function howdah_private.release_executions(uuid,uuid[],boolean) to howdah_worker;
 
@@ -30591,6 +30973,8 @@ grant execute on function howdah_private.sees_agent(uuid) to howdah_analyst;
 grant execute on function howdah_private.sees_agent(uuid) to howdah_app;
 
 grant execute on function howdah_private.sender_of(howdah.mail) to howdah_engine;
+
+grant execute on function howdah_private.server_alerts() to howdah_engine;
 
 grant execute on function howdah_private.server_place(jsonb,jsonb) to howdah_app;
 
@@ -31098,6 +31482,10 @@ grant execute on function howdah_private.usual_alerts() to howdah_app;
 
 grant execute on function howdah_private.usual_alerts() to howdah_engine;
 
+grant execute on function howdah_private.usual_owner_alerts() to howdah_app;
+
+grant execute on function howdah_private.usual_owner_alerts() to howdah_engine;
+
 grant execute on function howdah_private.values_schema(jsonb,boolean) to howdah_engine;
 
 grant execute on function howdah_private.version_after(uuid,integer) to howdah_analyst;
@@ -31510,6 +31898,8 @@ grant select, update on table howdah.workflow_versions to howdah_eraser;
 
 grant delete, insert, select, update on table howdah.workflows to howdah_engine;
 
+grant delete, insert, select, update on table howdah_private.alert_limits to howdah_engine;
+
 grant delete, insert, select, update on table howdah_private.applied_sql to howdah_engine;
 
 grant delete, insert, select, update on table howdah_private.audit_checkpoints to howdah_engine;
@@ -31573,6 +31963,8 @@ grant select on view howdah.agent_performance to howdah_analyst;
 grant select on view howdah.agent_performance to howdah_app;
 
 grant delete, insert, select, update on view howdah.agent_performance to howdah_engine;
+
+grant delete, insert, select, update on view howdah.alerts to howdah_engine;
 
 grant select on view howdah.daily_usage to howdah_analyst;
 
@@ -31842,7 +32234,7 @@ comment on column howdah.alert_rules.created_at is 'When it was made.';
 
 comment on column howdah.alert_rules.description is 'What it is for, in words.';
 
-comment on column howdah.alert_rules.engine_check is 'In place of a query, what no member may read: failed_deliveries of the tenant within a day, or violations, the broken promises of the engine in all tenants, which only owners of the database may ask for.';
+comment on column howdah.alert_rules.engine_check is 'In place of a query, what no member may read: failed_deliveries of the tenant within a day; or, for owners of the database alone, violations, the broken promises of the engine in all tenants, or alerts, what howdah.alerts has besides.';
 
 comment on column howdah.alert_rules.found_rows is 'How many rows were found last, at most 100.';
 
@@ -31871,6 +32263,20 @@ comment on column howdah.alert_rules.tenant_id is 'The tenant it belongs to; nob
 comment on column howdah.alert_rules.updated_at is 'When it was changed last.';
 
 comment on column howdah.alert_rules.webhook_id is 'Who is told; null: every webhook of the tenant that wants alert.firing, alert.resolved or alert.failed.';
+
+comment on column howdah.alerts.detail is 'What was found.';
+
+comment on column howdah.alerts.name is 'The alert, as in howdah_private.alert_limits.';
+
+comment on column howdah.alerts.runbook is 'Where it is written what it means, how to look, and what to run.';
+
+comment on column howdah.alerts.severity is 'critical: look at it now; warning: today.';
+
+comment on column howdah.alerts.since is 'Since when, where that is known.';
+
+comment on column howdah.alerts.subject is 'What it is about.';
+
+comment on column howdah.alerts.tenant_id is 'Whose it is; null when it is of the installation.';
 
 comment on column howdah.api_keys.created_at is 'When it was made.';
 
@@ -33099,6 +33505,8 @@ comment on column howdah.tenants.slug is 'Its name in commands and tokens.';
 
 comment on column howdah.tenants.updated_at is 'When it was changed last.';
 
+comment on column howdah.tenants.weight is 'Its part where tenants share workers: one of weight 3 has three runs at work for each one of a tenant of weight 1. Set by an owner of the database.';
+
 comment on column howdah.todos."position" is '@hasDefault
 Its place in the list; left out, the end.';
 
@@ -33391,6 +33799,10 @@ comment on column howdah.workflows.updated_at is 'When it was changed last.';
 
 comment on column howdah.workflows.version_is_stale is 'A part changed in this transaction and the version is not written yet.';
 
+comment on column howdah_private.alert_limits.is_active is 'Whether it is told at all.';
+
+comment on column howdah_private.alert_limits.threshold is 'From where on it is told, in its unit.';
+
 comment on column howdah_private.chores.reached_at is 'Of a chore that goes through time: how far it has come.';
 
 comment on column howdah_private.closed_months.archive is 'Where it was archived; null: nowhere.';
@@ -33414,6 +33826,10 @@ comment on column howdah_private.parked_runs.quota_subject_id is 'For whose use 
 comment on column howdah_private.quota_counters.subject_id is 'Whose use it is: the tenant, user, agent, session or API key; the quota itself where it is of all tenants together.';
 
 comment on column howdah_private.quota_recounts.after is 'A transaction that began when the quota was seen by whoever came: those before it may not have seen it. Null until somebody looked.';
+
+comment on column howdah_private.workers.only_members is 'Of those tenants it takes only runs of these agents and workflows, with all that is below them; null: every run.';
+
+comment on column howdah_private.workers.only_tenants is 'It takes runs of these tenants only; null: of all.';
 
 comment on column howdah_private.workers.protocol is 'What it understands: sql/10_private/older_workers.sql.';
 
@@ -33558,7 +33974,7 @@ comment on routine howdah.unwatch_table(text) is '@behavior -*
 Ends the watches of a table. Runs that it began go on; their answers are not written any more. Owners only.';
 
 comment on routine howdah.use_alert_rules(uuid) is '@behavior -*
-Makes the alert rules that make sense for everybody, where there are none of their names: stuck runs, deliveries that were given up, failing agents, old questions. Gives the rules there are.';
+Makes the alert rules that make sense for everybody, where there are none of their names: stuck runs, deliveries and write-backs that were given up, failing agents, old questions, MCP servers that are down, late schedules, quotas near their end; for an owner of the database also the alerts of the installation. Gives the rules there are.';
 
 comment on routine howdah.use_tool_policies(text) is '@behavior -*
 Policies that make sense together: strict (what has read what is external asks before it acts or sends anything out), none (takes them back). Gives the policies there are.';
@@ -33703,6 +34119,8 @@ comment on table howdah.workflow_versions is 'What a workflow was, whole and by 
 
 comment on table howdah.workflows is 'Teams of agents. An edit makes a new version at commit; runs in flight keep the version they pinned.';
 
+comment on table howdah_private.alert_limits is 'What howdah.alerts looks for, and from where on: an owner changes threshold, severity and is_active by UPDATE.';
+
 comment on table howdah_private.applied_sql is 'The digest of the replaceable objects in force.';
 
 comment on table howdah_private.audit_checkpoints is 'How far each audit log was at times, signed where there is a key. Workers write the same to a file, which a superuser of the database does not reach.';
@@ -33762,6 +34180,8 @@ comment on table howdah_private.watchers is 'Who listens to which run. Unlogged:
 comment on table howdah_private.workers is 'Worker processes alive. Presence is a session advisory lock on lock_key; the heartbeat finds the frozen and the cut off.';
 
 comment on view howdah.agent_performance is 'How each version of each agent does: runs, success rate (0…1), steps, tokens, cost, seconds. Without runs that take effects back.';
+
+comment on view howdah.alerts is 'What needs an operator now, with the place of its runbook. Empty when all is well; howdah_private.alert_limits says from where on something is told. For operators.';
 
 comment on view howdah.daily_usage is 'Runs, success, steps, tokens, cost and seconds per day and agent or workflow, without runs that take effects back; deleted runs count.';
 

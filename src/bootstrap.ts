@@ -203,12 +203,8 @@ export async function openHowdah(
   let worker: Worker | undefined;
   if (parts.worker) telemetry.readiness.watch(() => worker?.checks() ?? STARTING);
   try {
-    worker = parts.worker
-      ? await openWorker(url, config, telemetry, {
-          ...extensions,
-          ...{ scope, tools: tools?.all() ?? [] },
-        })
-      : undefined;
+    const given = { ...extensions, scope, tools: tools?.all() ?? [] };
+    worker = parts.worker ? await openWorker(url, config, telemetry, given) : undefined;
     if (worker) tools?.follow(worker);
     return {
       databaseUrl: url,

@@ -12,7 +12,7 @@ import {
   telemetrySettings,
   telemetryVariables,
 } from './contracts/telemetry-settings.ts';
-import { commaList, invalid, wholeNumber } from './contracts/variables.ts';
+import { commaList, invalid, wholeNumber, withoutUndefined } from './contracts/variables.ts';
 
 /** Environment variables as the process (or a test) has them. An empty string counts as unset. */
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -244,8 +244,4 @@ function readDotEnv(folder: string): Environment {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return {};
     throw invalid('.env', 'the file cannot be read', 'Make it readable, or remove it.', error);
   }
-}
-
-function withoutUndefined(env: Environment): Environment {
-  return Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined));
 }

@@ -3,7 +3,6 @@ import type { Outcome } from '../src/contracts/errors.ts';
 import type { Hooks } from '../src/contracts/hook.ts';
 import type { ModelProvider, ModelRef } from '../src/contracts/model.ts';
 import type { ObserveRun } from '../src/contracts/run-observer.ts';
-import type { ReadSecret } from '../src/contracts/secret.ts';
 import type { BuiltinTool, CustomTool } from '../src/contracts/tool.ts';
 import { MOST_CONNECTIONS } from '../src/db/connection-limits.ts';
 import { createElsewhere } from '../src/db/elsewhere/reader.ts';
@@ -18,10 +17,10 @@ import { loadResource } from '../src/db/resources.ts';
 import { runFilesOn } from '../src/db/run-files.ts';
 import { secretRowsOn } from '../src/db/secrets.ts';
 import type { WorkerScope } from '../src/db/worker-scope.ts';
-import { withSecret } from '../src/providers/with-secret.ts';
+import { withSecrets } from '../src/providers/with-secret.ts';
 import { MAX_FILE_BYTES } from '../src/runtime/resolve-parts.ts';
 import { Runtime } from '../src/runtime/runtime.ts';
-import { sleep, type World } from '../src/runtime/world.ts';
+import { sleep } from '../src/runtime/world.ts';
 import { type MasterKeys, noMasterKeys } from '../src/secrets/master-keys.ts';
 import { createSecretReader } from '../src/secrets/reader.ts';
 import { heard } from '../src/telemetry/heard.ts';
@@ -243,13 +242,5 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
       await presence.stop();
       await Promise.all([pool.end(), sqlToolPool.end(), queryPool.end(), notifier.close()]);
     },
-  };
-}
-
-function withSecrets(provider: WorkerOptions['provider'], read: ReadSecret): World['provider'] {
-  return (model, tenantId) => {
-    const found = provider(model);
-    if (!found.ok) return found;
-    return { ok: true, value: withSecret(found.value, model, (name) => read(tenantId, name)) };
   };
 }

@@ -20,3 +20,8 @@ export function invalid(name: string, reason: string, hint: string, cause?: unkn
     cause,
   });
 }
+
+/** What is not set may be set elsewhere. */
+export function withoutUndefined<T>(values: Readonly<Record<string, T>>): Record<string, T> {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
+}

@@ -1,5 +1,6 @@
 import type { Outcome } from '../contracts/errors.ts';
 import type { ModelCallContext, ModelProvider, ModelRef } from '../contracts/model.ts';
+import type { ReadSecret } from '../contracts/secret.ts';
 import { cancelled } from './failure.ts';
 
 /**
@@ -28,5 +29,17 @@ export function withSecret(
     ...(embed && {
       embed: (request, context) => withKey(context, (keyed) => embed(request, keyed)),
     }),
+  };
+}
+
+/** Each of them with the secret its model names, as a tenant has it. */
+export function withSecrets(
+  provider: (model: ModelRef) => Outcome<ModelProvider>,
+  read: ReadSecret,
+): (model: ModelRef, tenantId: string) => Outcome<ModelProvider> {
+  return (model, tenantId) => {
+    const found = provider(model);
+    if (!found.ok) return found;
+    return { ok: true, value: withSecret(found.value, model, (name) => read(tenantId, name)) };
   };
 }
