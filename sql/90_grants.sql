@@ -1,4 +1,4 @@
--- Who may do what. Everything is revoked first; what is not named here nobody has.
+-- Who may do what. Everything is revoked first; what is not named here nobody has. Partitions are read by their table alone.
 -- What others have put into these schemas is theirs.
 do $$
 declare
@@ -7,7 +7,7 @@ begin
   for v_object in
     select format('table %s', c.oid::regclass) from pg_catalog.pg_class as c
     where c.relnamespace in ('howdah'::regnamespace, 'howdah_private'::regnamespace) and c.relkind in ('r', 'p', 'v')
-      and starts_with(pg_get_userbyid(c.relowner), 'howdah_')
+      and not c.relispartition and starts_with(pg_get_userbyid(c.relowner), 'howdah_')
     union all
     select format('routine %s', p.oid::regprocedure) from pg_catalog.pg_proc as p
     where p.pronamespace in ('howdah'::regnamespace, 'howdah_private'::regnamespace)
@@ -83,7 +83,7 @@ begin
   for v_object in
     select format('table %s', c.oid::regclass) from pg_catalog.pg_class as c
     where c.relnamespace in ('howdah'::regnamespace, 'howdah_private'::regnamespace) and c.relkind in ('r', 'p', 'v')
-      and starts_with(pg_get_userbyid(c.relowner), 'howdah_')
+      and not c.relispartition and starts_with(pg_get_userbyid(c.relowner), 'howdah_')
     union all
     select format('function %s', p.oid::regprocedure) from pg_catalog.pg_proc as p
     where p.pronamespace in ('howdah'::regnamespace, 'howdah_private'::regnamespace) and p.prokind <> 'p'
