@@ -64,11 +64,11 @@ test('clients that are cut off again and again have every step once, by SSE, Gra
   });
   expect(values.cuts).toBeGreaterThan(9);
   expect(figures.filter(({ holds }) => holds === false)).toEqual([]);
-}, 60_000);
+});
 
 test('a receiver that is down for a while is told of every run in the end, under one id', async () => {
   const figures = await soakWebhooks(context, { seed: 4711, seconds: 1, runs: 6 });
   const values = Object.fromEntries(figures.map(({ figure, value }) => [figure, value]));
   expect(values).toMatchObject({ received: 6, lost: 0, ids_per_event: 1, undelivered_rows: 0 });
   expect(values.failed_attempts).toBeGreaterThanOrEqual(6);
-}, 60_000);
+});

@@ -164,11 +164,11 @@ describe('howdah apply', () => {
   test('with --watch applies at each save, and lives on after a faulty file', async () => {
     const file = await put(HELPDESK);
     const watching = startCli(database.url, 'apply', file, '--watch', '--tenant', slug);
-    await vi.waitFor(() => expect(watching.stderr()).toContain('has version 1.'), 10_000);
+    await vi.waitFor(() => expect(watching.stderr()).toContain('has version 1.'), 60_000);
     await writeFile(file, HELPDESK.replace('mission: "Answer with SQL."', 'mision: "Answer."'));
-    await vi.waitFor(() => expect(watching.stderr()).toContain('did you mean "mission"?'), 10_000);
+    await vi.waitFor(() => expect(watching.stderr()).toContain('did you mean "mission"?'), 60_000);
     await writeFile(file, HELPDESK.replace('Answer with SQL.', 'Answer with figures.'));
-    await vi.waitFor(() => expect(watching.stderr()).toContain('has version 2.'), 10_000);
+    await vi.waitFor(() => expect(watching.stderr()).toContain('has version 2.'), 60_000);
     expect(watching.stdout()).toMatch(/change +agent +analyst/);
     watching.interrupt();
     expect((await watching.end()).status).toBe(130);

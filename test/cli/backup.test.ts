@@ -199,7 +199,7 @@ describe.runIf(pgBin)('backup and restore', () => {
       await worker.stop(0);
       await model.close();
     }
-  }, 120_000);
+  });
 
   test('--paused: nothing in the copy goes on by itself, and nothing goes out', async () => {
     const url = await emptyDatabase();
@@ -222,7 +222,7 @@ describe.runIf(pgBin)('backup and restore', () => {
     } finally {
       await worker.stop(0);
     }
-  }, 120_000);
+  });
 
   test('an owner who is no superuser restores, and has all he had; he cannot back up, and is told why', async () => {
     const url = await emptyDatabase('alice');
@@ -234,7 +234,7 @@ describe.runIf(pgBin)('backup and restore', () => {
     const backup = await cli(url, 'backup', join(folder, 'alice.dump'));
     expect(backup).toMatchObject({ status: 4, stdout: '' });
     expect(backup.stderr).toMatch(/login alice cannot back up: row-level security[\s\S]*BYPASSRLS/);
-  }, 120_000);
+  });
 
   test('--all takes along what is not ours', async () => {
     const whole = join(folder, 'all.dump');
@@ -248,7 +248,7 @@ describe.runIf(pgBin)('backup and restore', () => {
     );
     expect(rows).toHaveLength(1);
     rmSync(whole);
-  }, 120_000);
+  });
 
   test('a key that does not open the secrets is said, with the fix', async () => {
     const url = await emptyDatabase();
@@ -260,7 +260,7 @@ describe.runIf(pgBin)('backup and restore', () => {
     } finally {
       vi.stubEnv('HOWDAH_SECRET_KEY', key.toString('base64'));
     }
-  }, 120_000);
+  });
 
   describe('what cannot be restored leaves nothing, and says why', () => {
     test.each([0.02, 0.5, 0.99])('a file that ends after %d of it', async (part) => {

@@ -76,7 +76,7 @@ describe('howdah chat', () => {
   test('answers line by line in one session, and ends with its input', async () => {
     const talk = chat('greeter');
     talk.type('Hi');
-    await expect.poll(talk.stdout, { timeout: 20_000 }).toBe('Hello there\n');
+    await expect.poll(talk.stdout, { timeout: 60_000 }).toBe('Hello there\n');
     talk.type('');
     talk.type('Hi again');
     const { status, stdout, stderr } = await talk.end();
@@ -99,10 +99,10 @@ describe('howdah chat', () => {
   test('prints what the run asks; the next line answers, and one that does not fit is another try', async () => {
     const talk = chat('asker');
     talk.type('Paint it');
-    await expect.poll(talk.stdout, { timeout: 20_000 }).toBe('Which colour?\n');
+    await expect.poll(talk.stdout, { timeout: 60_000 }).toBe('Which colour?\n');
     expect(talk.stderr()).toContain('red · blue');
     talk.type('green');
-    await expect.poll(talk.stderr, { timeout: 20_000 }).toContain('none of the options');
+    await expect.poll(talk.stderr, { timeout: 60_000 }).toContain('none of the options');
     talk.type('blue');
     const { status, stdout, stderr } = await talk.end();
     expect({ status, stdout }).toEqual({ status: 0, stdout: 'Which colour?\nSo be it\n' });
@@ -118,7 +118,7 @@ describe('howdah chat', () => {
     expect(first.stderr).toContain('waits for your answer');
     const session = sessionOf(first.stderr);
     const talk = chat('asker', '--session', session);
-    await expect.poll(talk.stdout, { timeout: 20_000 }).toBe('Which colour?\n');
+    await expect.poll(talk.stdout, { timeout: 60_000 }).toBe('Which colour?\n');
     talk.type('red');
     expect((await talk.end()).stdout).toBe('Which colour?\nSo be it\n');
     // and with another agent
@@ -131,7 +131,7 @@ describe('howdah chat', () => {
   test('Ctrl-C cancels the live run and exits 130', async () => {
     const talk = chat('slow');
     talk.type('Hi');
-    await expect.poll(talk.stderr, { timeout: 20_000 }).toContain('session');
+    await expect.poll(talk.stderr, { timeout: 60_000 }).toContain('session');
     const session = sessionOf(talk.stderr());
     await eventually(
       database.pool,
@@ -140,14 +140,14 @@ describe('howdah chat', () => {
       [session],
     );
     talk.interrupt();
-    await expect.poll(talk.stderr, { timeout: 20_000 }).toContain('is cancelled');
+    await expect.poll(talk.stderr, { timeout: 60_000 }).toContain('is cancelled');
     expect((await talk.end()).status).toBe(130);
     expect(await inputsOf(session)).toMatchObject([{ status: 'cancelled' }]);
   });
 
   test('Ctrl-C while nothing runs just exits', async () => {
     const talk = chat('greeter');
-    await expect.poll(talk.stderr, { timeout: 20_000 }).toContain('session');
+    await expect.poll(talk.stderr, { timeout: 60_000 }).toContain('session');
     talk.interrupt();
     expect((await talk.end()).status).toBe(130);
   });
@@ -198,14 +198,14 @@ describe('an answer that streams', () => {
   test('stands on stdout once, from before its step is there, and steps do not repeat it', async () => {
     const talk = chat('poet', '--stream');
     talk.type('Hi');
-    await expect.poll(talk.stdout, { timeout: 20_000 }).toBe(HALF);
+    await expect.poll(talk.stdout, { timeout: 60_000 }).toBe(HALF);
     const { rows } = await database.pool.query(
       'select e.step_count from howdah.executions as e where e.session_id = $1',
       [sessionOf(talk.stderr())],
     );
     expect(rows).toEqual([{ step_count: 0 }]);
     gate.allow(1);
-    await expect.poll(talk.stdout, { timeout: 20_000 }).toBe(`${POEM}\n`);
+    await expect.poll(talk.stdout, { timeout: 60_000 }).toBe(`${POEM}\n`);
     const { status, stdout, stderr } = await talk.end();
     expect({ status, stdout }).toEqual({ status: 0, stdout: `${POEM}\n` });
     expect(stderr).not.toContain('Grüße');
@@ -215,7 +215,7 @@ describe('an answer that streams', () => {
   test('that is interrupted is cancelled, and what was heard stays', async () => {
     const talk = chat('poet', '--stream');
     talk.type('Hi');
-    await expect.poll(talk.stdout, { timeout: 20_000 }).toBe(HALF);
+    await expect.poll(talk.stdout, { timeout: 60_000 }).toBe(HALF);
     talk.interrupt();
     expect(await talk.end()).toMatchObject({ status: 130, stdout: HALF });
   });
@@ -223,7 +223,7 @@ describe('an answer that streams', () => {
   test('comes in pieces with --json --stream, and whole in the step', async () => {
     const talk = chat('poet', '--json', '--stream');
     talk.type('Hi');
-    await expect.poll(talk.stdout, { timeout: 20_000 }).toContain('"token"');
+    await expect.poll(talk.stdout, { timeout: 60_000 }).toContain('"token"');
     gate.allow(1);
     const objects = (await talk.end()).stdout
       .trim()
@@ -333,18 +333,18 @@ describe('a line with a slash', () => {
 describe('at a terminal', () => {
   test('lines can be edited and come back, prompts say who listens, answers stream', async () => {
     const talk = startAtTerminal(database.url, 'chat', 'poet');
-    await expect.poll(talk.stderr, { timeout: 20_000 }).toContain('poet> ');
+    await expect.poll(talk.stderr, { timeout: 60_000 }).toContain('poet> ');
     gate.allow(1);
     talk.type('Hx\u007fi');
-    await expect.poll(talk.stdout, { timeout: 20_000 }).toBe(`${POEM}\n`);
+    await expect.poll(talk.stdout, { timeout: 60_000 }).toBe(`${POEM}\n`);
     talk.type('/agent asker');
-    await expect.poll(talk.stderr, { timeout: 20_000 }).toContain('asker> ');
+    await expect.poll(talk.stderr, { timeout: 60_000 }).toContain('asker> ');
     talk.type('Paint it');
-    await expect.poll(talk.stderr, { timeout: 20_000 }).toContain('answer> ');
+    await expect.poll(talk.stderr, { timeout: 60_000 }).toContain('answer> ');
     talk.type('red');
-    await expect.poll(talk.stdout, { timeout: 20_000 }).toContain('So be it\n');
+    await expect.poll(talk.stdout, { timeout: 60_000 }).toContain('So be it\n');
     talk.type('\u001b[A\u001b[A'); // the line before the last: Paint it
-    await expect.poll(talk.stdout, { timeout: 20_000 }).toMatch(/So be it\nWhich colour\?\n$/);
+    await expect.poll(talk.stdout, { timeout: 60_000 }).toMatch(/So be it\nWhich colour\?\n$/);
     talk.type('\u0003');
     const { status, stderr } = await talk.end();
     expect(status).toBe(130);

@@ -347,7 +347,7 @@ describe('what there is', () => {
     expect(stdout).toContain(id.trim());
     const live = startAtTerminal(database.url, 'top', '--every', '1');
     await expect
-      .poll(() => live.stdout().split('\u001b[2J').length, { timeout: 20_000 })
+      .poll(() => live.stdout().split('\u001b[2J').length, { timeout: 60_000 })
       .toBeGreaterThan(2); // it looked twice
     live.interrupt();
     expect((await live.end()).status).toBe(130);

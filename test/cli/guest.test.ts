@@ -90,9 +90,9 @@ describe('a login bound to a tenant', () => {
 
   test('talks with an agent', async () => {
     const chat = startCli(urlOf('admin'), 'chat', 'greeter');
-    await vi.waitFor(() => expect(chat.stderr()).toContain('session '), 10_000);
+    await vi.waitFor(() => expect(chat.stderr()).toContain('session '), 60_000);
     chat.type('Hi');
-    await vi.waitFor(() => expect(chat.stdout()).toContain('Hello there'), 10_000);
+    await vi.waitFor(() => expect(chat.stdout()).toContain('Hello there'), 60_000);
     expect(await chat.end()).toMatchObject({ status: 0 });
   });
 

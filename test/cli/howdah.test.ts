@@ -117,7 +117,7 @@ describe.runIf(oldNode)('under an older Node', () => {
     const isGone = async () =>
       (await pool.query(`select from pg_stat_activity where application_name = 'howdah-live'`))
         .rowCount === 0;
-    await expect.poll(isGone, { timeout: 10_000 }).toBe(true);
+    await expect.poll(isGone, { timeout: 60_000 }).toBe(true);
     await pool.end();
   });
 

@@ -175,9 +175,9 @@ create function ${name}.third(n numeric) returns numeric language sql as $$ sele
 
   test('with --watch is applied again when one of its files is saved', async () => {
     const watching = startCli(database.url, 'apply', folder, '--watch', '--tenant', slug);
-    await vi.waitFor(() => expect(watching.stderr()).toContain('has version 1.'), 10_000);
+    await vi.waitFor(() => expect(watching.stderr()).toContain('has version 1.'), 60_000);
     await put('skills/halving.md', '---\ndescription: Before you halve.\n---\nThink first.\n');
-    await vi.waitFor(() => expect(watching.stderr()).toContain('has version 2.'), 10_000);
+    await vi.waitFor(() => expect(watching.stderr()).toContain('has version 2.'), 60_000);
     watching.interrupt();
     expect((await watching.end()).status).toBe(130);
   });

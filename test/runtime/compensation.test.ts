@@ -134,7 +134,7 @@ describe('what a run did is taken back, the newest first', () => {
       if (path !== '/book/b') response.end();
     });
     const id = await insertRun(database.pool, await booker(server, ['a', 'b'], refused));
-    await expect.poll(() => pathsOf(server), { timeout: 10_000 }).toEqual(['/book/a', '/book/b']);
+    await expect.poll(() => pathsOf(server), { timeout: 60_000 }).toEqual(['/book/a', '/book/b']);
     const error = { code: 'internal', message: 'no more', retryable: false };
     await database.pool.query(
       `select howdah_private.end_runs(howdah_private.lock_family(array[$1::uuid]),
@@ -192,7 +192,7 @@ describe('what a run did is taken back, the newest first', () => {
     const { pool } = database;
     const agent = await booker(server, ['a', 'b'], refused);
     const id = await insertRun(pool, agent);
-    await expect.poll(() => pathsOf(server).length, { timeout: 10_000 }).toBe(2);
+    await expect.poll(() => pathsOf(server).length, { timeout: 60_000 }).toBe(2);
     await pool.query(`update howdah.tools set is_active = false where name in ('book', 'unbook')`);
     await pool.query('select howdah.delete_agent($1)', [agent]);
     await pool.query('select howdah.cancel_execution($1)', [id]);
@@ -209,7 +209,7 @@ describe('what a run did is taken back, the newest first', () => {
     await stopHere();
     const victim = await startWorkerProcess(database.url);
     const id = await insertRun(database.pool, await booker(server, ['a', 'b', 'c'], refused));
-    await expect.poll(() => server.seen.length, { timeout: 20_000 }).toBe(5);
+    await expect.poll(() => server.seen.length, { timeout: 60_000 }).toBe(5);
     victim.signal('SIGKILL');
     await victim.ended;
     silent = false;
@@ -236,7 +236,7 @@ test('a call that can be taken back and may be repeated is repeated after a kill
   await stopHere();
   const victim = await startWorkerProcess(database.url);
   const id = await insertRun(database.pool, await booker(server, ['a'], { content: 'fine' }));
-  await expect.poll(() => server.seen.length, { timeout: 20_000 }).toBe(1);
+  await expect.poll(() => server.seen.length, { timeout: 60_000 }).toBe(1);
   victim.signal('SIGKILL');
   await victim.ended;
   silent = false;
@@ -274,7 +274,7 @@ test('what a person saw done after the end of its run is taken back too, once', 
     if (path !== '/book/b') response.end();
   });
   const id = await insertRun(pool, await booker(server, ['a', 'b'], refused));
-  await expect.poll(() => pathsOf(server).length, { timeout: 10_000 }).toBe(2);
+  await expect.poll(() => pathsOf(server).length, { timeout: 60_000 }).toBe(2);
   await pool.query('select howdah.cancel_execution($1)', [id]);
   await undoingOf(id);
   const { rows } = await pool.query(
@@ -283,7 +283,7 @@ test('what a person saw done after the end of its run is taken back too, once', 
     [id],
   );
   expect(rows).toHaveLength(1);
-  await expect.poll(() => pathsOf(server).at(-1), { timeout: 10_000 }).toBe('/unbook/B-b');
+  await expect.poll(() => pathsOf(server).at(-1), { timeout: 60_000 }).toBe('/unbook/B-b');
   await expect.poll(() => statesOf(id)).toEqual(['compensated', 'compensated']);
   expect(pathsOf(server)).toHaveLength(4);
 });

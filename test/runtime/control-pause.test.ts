@@ -213,7 +213,7 @@ test('a worker that is killed between the request and the park leaves the run pa
   processes.push(doomed);
   await once(doomed.stdout as NodeJS.EventEmitter, 'data');
   const id = await insertRun(pool, await makeAgent(pool, { models }));
-  await expect.poll(() => gate.waiting, { timeout: 10_000 }).toBe(1);
+  await expect.poll(() => gate.waiting, { timeout: 60_000 }).toBe(1);
   await pause(id);
   doomed.kill('SIGKILL');
   await once(doomed, 'exit');

@@ -87,7 +87,7 @@ async function killedWhileCalling(runs: number): Promise<{ server: TestServer; i
   const victim = await startWorkerProcess(database.url, { egressAllow: LOOPBACK });
   const ids: string[] = [];
   while (ids.length < runs) ids.push(await posting(server));
-  await expect.poll(() => server.seen.length, { timeout: 20_000 }).toBe(runs);
+  await expect.poll(() => server.seen.length, { timeout: 60_000 }).toBe(runs);
   victim.signal('SIGKILL');
   await victim.ended;
   silent = false;
@@ -334,7 +334,7 @@ describe('a run cancelled in the middle of a call that must happen once', () => 
     });
     await startHere();
     const id = await posting(server);
-    await expect.poll(() => server.seen.length, { timeout: 10_000 }).toBe(1);
+    await expect.poll(() => server.seen.length, { timeout: 60_000 }).toBe(1);
     await database.pool.query('select howdah.cancel_execution($1)', [id]);
     return { id, server };
   }

@@ -237,7 +237,7 @@ describe('an agent behind a URL', () => {
       return undefined;
     });
     const id = await insertRun(pool, await external('http', { url: server.url }));
-    await expect.poll(() => left.length, { timeout: 10_000 }).toBe(1);
+    await expect.poll(() => left.length, { timeout: 60_000 }).toBe(1);
     await pool.query('select howdah.cancel_execution($1)', [id]);
     expect(await ended(pool, id)).toMatchObject({ status: 'cancelled' });
     await left[0];

@@ -71,10 +71,10 @@ test('10,000 queued runs, all slots taken by long ones: the run of another tenan
   answerTo = async (name, { left }) => (name === many.name ? goOn(left) : done);
   await many.insert(10_000);
   await start(4);
-  await expect.poll(() => count(many.name), { timeout: 20_000 }).toBeGreaterThan(8);
+  await expect.poll(() => count(many.name), { timeout: 60_000 }).toBeGreaterThan(8);
   const before = count(many.name);
   const [id] = await single.insert(1);
-  await expect.poll(() => count(single.name), { timeout: 20_000 }).toBe(1);
+  await expect.poll(() => count(single.name), { timeout: 60_000 }).toBe(1);
   const steps = count(many.name) - before;
   console.log(`steps of the others before the first of the single run: ${steps}`);
   expect(steps).toBeLessThanOrEqual(4 * 6); // six steps of each of the four
@@ -92,22 +92,22 @@ test('10,000 queued runs, all slots taken by long ones: the run of another tenan
     `select from howdah.executions where agent_id = $1 and status = 'running' having count(*) = 4`,
     [many.agent],
   );
-}, 90_000);
+});
 
 test('thousands of short runs: the run of another tenant is among the next', async () => {
   const [many, single] = [await tenant('many'), await tenant('single')];
   answerTo = async () => done;
   await many.insert(3_000);
   await start(4);
-  await expect.poll(() => count(many.name), { timeout: 20_000 }).toBeGreaterThan(20);
+  await expect.poll(() => count(many.name), { timeout: 60_000 }).toBeGreaterThan(20);
   const [id] = await single.insert(1);
   const before = count(many.name);
-  await expect.poll(() => count(single.name), { timeout: 20_000, interval: 5 }).toBe(1);
+  await expect.poll(() => count(single.name), { timeout: 60_000, interval: 5 }).toBe(1);
   const at = asked.slice(asked.indexOf(many.name)).indexOf(single.name);
   console.log(`short runs begun before the single one: ${at - before}`);
   expect(at - before).toBeLessThanOrEqual(24);
   expect((await ended(database.pool, id as string)).status).toBe('completed');
-}, 60_000);
+});
 
 test('many tenants are served in turn, in whatever order they came', async () => {
   const all: Tenant[] = [];
@@ -119,22 +119,22 @@ test('many tenants are served in turn, in whatever order they came', async () =>
   for (let round = 0; round < 6; round += 1) {
     expect(new Set(asked.slice(5 * round, 5 * round + 5)).size).toBe(5);
   }
-}, 60_000);
+});
 
 test('one slot and two tenants with long runs: both go on, in turns', async () => {
   const [first, second] = [await tenant('first'), await tenant('second')];
   answerTo = (_, { left }) => goOn(left);
   const [mine] = await first.insert(1);
   await start(1);
-  await expect.poll(() => count(first.name), { timeout: 20_000 }).toBeGreaterThan(1);
+  await expect.poll(() => count(first.name), { timeout: 60_000 }).toBeGreaterThan(1);
   await second.insert(1);
-  await expect.poll(() => count(second.name), { timeout: 20_000 }).toBeGreaterThan(0);
+  await expect.poll(() => count(second.name), { timeout: 60_000 }).toBeGreaterThan(0);
   const before = count(first.name);
-  await expect.poll(() => count(first.name), { timeout: 20_000 }).toBeGreaterThan(before);
+  await expect.poll(() => count(first.name), { timeout: 60_000 }).toBeGreaterThan(before);
   expect(await executionOf(database.pool, mine as string)).toMatchObject({
     crashes_without_progress: 0,
   });
-}, 60_000);
+});
 
 test('equal shares never give way', async () => {
   const [first, second] = [await tenant('first'), await tenant('second')];
@@ -154,10 +154,10 @@ test('equal shares never give way', async () => {
     [ids],
   );
   const steps = asked.length;
-  await expect.poll(() => asked.length, { timeout: 20_000 }).toBeGreaterThan(steps + 40);
+  await expect.poll(() => asked.length, { timeout: 60_000 }).toBeGreaterThan(steps + 40);
   const { rows: after } = await database.pool.query(
     'select id, fence from howdah.executions where id = any ($1) order by id',
     [ids],
   );
   expect(after).toEqual(before);
-}, 60_000);
+});

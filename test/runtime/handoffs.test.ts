@@ -301,7 +301,7 @@ describe('a session', () => {
               [session_id],
             )
           ).rows[0],
-        { timeout: 10_000 },
+        { timeout: 60_000 },
       )
       .toEqual({ agent_id: target, output: 'still here' });
   });

@@ -61,12 +61,12 @@ const outputs = async (ids: string[]): Promise<string[]> => {
 test(`an edit is live for the next insert at once, and disturbs none of ${RUNS} runs in flight on two workers`, async () => {
   const { pool } = database;
   const before = await insert(RUNS);
-  await expect.poll(() => gate.waiting, { timeout: 20_000 }).toBe(RUNS);
+  await expect.poll(() => gate.waiting, { timeout: 60_000 }).toBe(RUNS);
 
   const edited = performance.now();
   await pool.query(`update howdah.agents set instruction = 'second' where name = 'clerk'`);
   const [after = ''] = await insert();
-  await expect.poll(() => gate.waiting, { timeout: 20_000, interval: 1 }).toBe(RUNS + 1);
+  await expect.poll(() => gate.waiting, { timeout: 60_000, interval: 1 }).toBe(RUNS + 1);
   console.log(
     `edit → the next run asks its model with it: ${Math.round(performance.now() - edited)} ms`,
   );
@@ -79,7 +79,7 @@ test(`an edit is live for the next insert at once, and disturbs none of ${RUNS} 
 test('disabled and deleted agents refuse the next insert, and what is in flight goes on', async () => {
   const { pool } = database;
   const running = await insert(3);
-  await expect.poll(() => gate.waiting, { timeout: 20_000 }).toBe(3);
+  await expect.poll(() => gate.waiting, { timeout: 60_000 }).toBe(3);
 
   await pool.query(`update howdah.agents set is_active = false where name = 'clerk'`);
   await expect(insert()).rejects.toMatchObject({

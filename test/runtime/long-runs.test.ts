@@ -136,7 +136,7 @@ describe(`a run of ${TURNS} turns on a model of ${CONTEXT_TOKENS} tokens`, () =>
     const results = await resultsOf(database.pool, run.id);
     expect(results).toEqual(Array.from({ length: TURNS }, (_, i) => `page ${i + 1}: ${PAGE}`));
     expect(run.message_count).toBe(2 + 2 * TURNS);
-  }, 60_000);
+  });
 
   test('summarize: summaries say what they cover, are the runtime’s own words, and the originals stay', async () => {
     let made = 0;
@@ -165,7 +165,7 @@ describe(`a run of ${TURNS} turns on a model of ${CONTEXT_TOKENS} tokens`, () =>
     expect(await resultsOf(database.pool, run.id)).toHaveLength(TURNS);
     expect(JSON.stringify(server.requests.at(-1)?.body)).toContain(`Summary ${made}`);
     expect(run.model_count).toBe(server.requests.length);
-  }, 60_000);
+  });
 
   test('summarize, but no summary can be had: a guard says so, and the oldest is left out', async () => {
     const server = await serving(
@@ -180,7 +180,7 @@ describe(`a run of ${TURNS} turns on a model of ${CONTEXT_TOKENS} tokens`, () =>
     for (const { body } of server.requests) {
       expect(sizeOf(body)).toBeLessThanOrEqual(CONTEXT_TOKENS);
     }
-  }, 60_000);
+  });
 
   test('none: a conversation that is too long goes to the next model, and without one the run fails', async () => {
     const tooLong = { status: 400, error: { message: 'maximum context length is 4000 tokens' } };
@@ -203,7 +203,7 @@ describe(`a run of ${TURNS} turns on a model of ${CONTEXT_TOKENS} tokens`, () =>
       stop_reason: 'error',
       error: { code: 'context_too_long' },
     });
-  }, 60_000);
+  });
 });
 
 describe('a model whose window nobody has named', () => {
@@ -220,7 +220,7 @@ describe('a model whose window nobody has named', () => {
     expect(run).toMatchObject({ status: 'completed', output: `read ${TURNS} pages` });
     const refused = server.requests.filter(({ body }) => sizeOf(body) > CONTEXT_TOKENS);
     expect(refused.length).toBeLessThanOrEqual(2);
-  }, 60_000);
+  });
 
   test('a request that cannot be made shorter is not sent twice: the next model is asked, or the run fails', async () => {
     const small = await serving(() => tooLong);
@@ -278,7 +278,7 @@ test('a session of many turns is summed up, and later turns know the summary and
   for (const [index, id] of runs.entries()) {
     expect((await messagesOf(pool, id))[0]?.content).toContain(`turn ${index + 1}:`);
   }
-}, 60_000);
+});
 
 describe('the loop guard', () => {
   test('tells once, and stops the run at the sixth time', async () => {

@@ -47,7 +47,7 @@ async function sessionWith(agent: string, policy = 'queue'): Promise<string> {
 }
 
 test('100 messages from 10 connections take turns 1 to 100, one at a time, and all are answered', {
-  timeout: 90_000,
+  timeout: 300_000,
 }, async () => {
   const { pool, url } = database;
   const agent = await makeAgent(pool, { models: [{ provider: 'openai' }], use_history: false });

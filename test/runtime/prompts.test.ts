@@ -107,7 +107,7 @@ describe('a prompt', () => {
     const { pool } = database;
     const { agent, prompt } = await greeter({ customer: 'Ada' });
     const before = await insertRun(pool, agent, 'wait');
-    await expect.poll(() => gate.waiting, { timeout: 20_000 }).toBe(1);
+    await expect.poll(() => gate.waiting, { timeout: 60_000 }).toBe(1);
     await pool.query(`update howdah.prompts set template = 'Sing.' where id = $1`, [prompt]);
     const after = await insertRun(pool, agent, 'now');
     expect((await ended(pool, after)).output).toBe('You are a clerk.\n\nSing.\n\nBe short.');

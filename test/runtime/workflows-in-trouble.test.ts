@@ -111,7 +111,7 @@ describe('three levels', () => {
       configuration: { max_concurrency: 2 },
     });
     const map = await startTeam(pool, deepest, '', ['a', 'b', 'c', 'd']);
-    await expect.poll(() => gate.waiting, { timeout: 10_000 }).toBe(2);
+    await expect.poll(() => gate.waiting, { timeout: 60_000 }).toBe(2);
     await pool.query('select howdah.cancel_execution($1)', [map]);
     expect(await ended(pool, map)).toMatchObject({ status: 'cancelled' });
     expect((await childrenOf(pool, map)).map(({ status }) => status)).toEqual(
@@ -136,7 +136,7 @@ describe('a map of slow items, three at a time', () => {
     await begin();
     const { pool } = database;
     const map = await slowMap(letters);
-    await expect.poll(() => gate.waiting, { timeout: 10_000 }).toBe(3);
+    await expect.poll(() => gate.waiting, { timeout: 60_000 }).toBe(3);
     await pool.query('select howdah.pause_execution($1)', [map]);
     gate.allow(3); // what is in the air ends, and nobody follows
     await eventually(
@@ -147,7 +147,7 @@ describe('a map of slow items, three at a time', () => {
       [map],
     );
     await pool.query('select howdah.resume_execution($1)', [map]);
-    await expect.poll(() => gate.waiting, { timeout: 10_000 }).toBe(3);
+    await expect.poll(() => gate.waiting, { timeout: 60_000 }).toBe(3);
     gate.allow(100);
     expect(await ended(pool, map)).toMatchObject({ status: 'completed', output_data: letters });
     expect(most).toBe(3);
@@ -158,7 +158,7 @@ describe('a map of slow items, three at a time', () => {
     const first = await startWorkerProcess(database.url);
     const map = await slowMap(letters);
     gate.allow(4);
-    await expect.poll(() => gate.waiting, { timeout: 20_000 }).toBe(3);
+    await expect.poll(() => gate.waiting, { timeout: 60_000 }).toBe(3);
     first.signal('SIGKILL');
     await first.ended;
     const second = await startWorkerProcess(database.url);

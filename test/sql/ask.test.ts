@@ -129,7 +129,7 @@ describe('howdah.ask', () => {
     const steps = [questionStep(question)];
     const parked = { status: 'waiting', waiting_for: 'question' };
     await commit(db.pool, worker, [{ id, fence: run?.fence, after: 0, steps, to: parked }]);
-    await expect.poll(() => notices, { timeout: 20_000 }).toHaveLength(1);
+    await expect.poll(() => notices, { timeout: 60_000 }).toHaveLength(1);
     expect(notices[0]?.message).toBe('waits for a person: Which colour? (red, blue)');
     expect(notices[0]?.hint).toContain(`howdah answer ${question} TEXT`);
     await db.pool.query(`select howdah.answer_question($1, 'red')`, [question]);
@@ -172,7 +172,7 @@ describe('howdah.tail', () => {
         messages: [{ role: 'assistant', content: 'Let\u001b[31m me\nsee.' }],
       };
       await commit(db.pool, worker, [{ id, fence: run?.fence, after: 0, steps: [said] }]);
-      await expect.poll(() => notices, { timeout: 20_000 }).toHaveLength(1);
+      await expect.poll(() => notices, { timeout: 60_000 }).toHaveLength(1);
       expect(notices[0]?.message).toMatch(
         /^ {2}1 {2}model default {2}[\d.]+ ms {2}Let \[31m me see\.$/,
       );

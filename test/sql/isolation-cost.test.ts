@@ -23,7 +23,7 @@ import {
 type Plan = Record<string, unknown> & { Plans?: Plan[] };
 
 describe('an id of another tenant costs what one costs that is nowhere', {
-  timeout: 120_000,
+  timeout: 300_000,
 }, () => {
   let db: TestDatabase;
   let a: string;

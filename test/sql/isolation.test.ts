@@ -104,7 +104,7 @@ const KEYS_OF_PARTS: Record<string, string> = {
 
 type Outcome = { code: string; message: string; detail: string } | { rows: unknown[] };
 
-describe('a tenant learns nothing of another', { timeout: 120_000 }, () => {
+describe('a tenant learns nothing of another', { timeout: 300_000 }, () => {
   let db: TestDatabase;
   let a: string;
   let b: string;

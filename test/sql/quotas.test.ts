@@ -513,7 +513,7 @@ describe('quotas', () => {
         await db.pool.query('update graphile_worker._private_jobs set run_at = now()');
         await admit();
         expect(await used(id)).toBeCloseTo(2 * each);
-      }, 20_000);
+      }, 240_000); // a walk through all functions beside it takes that long
     });
 
     test('count a commit that is sent twice once, and one that is refused not at all', async () => {
@@ -942,7 +942,7 @@ describe('quotas', () => {
           [bob]: [0.3, 8.7],
           [eve]: [0.15, 8.85],
         });
-      }, 20_000);
+      }, 240_000); // a walk through all functions beside it takes that long
     });
 
     test('count a child for the session and the user of its root', async () => {

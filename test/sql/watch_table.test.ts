@@ -486,7 +486,7 @@ describe('watch_table', () => {
       expect(later).toEqual([
         ['write_back', { id: ids[3] }, { jobKey: `write_back ${ids[3]}`, runAt: expect.any(Date) }],
       ]);
-      await vi.waitFor(() => expect(warned.toSorted()).toEqual(ids.slice(0, 3).toSorted()), 20_000);
+      await vi.waitFor(() => expect(warned.toSorted()).toEqual(ids.slice(0, 3).toSorted()), 60_000);
       await holder.query('rollback');
       holder.release();
       await task({ id: ids[3] }, { addJob } as unknown as JobHelpers); // there is room again
@@ -494,7 +494,7 @@ describe('watch_table', () => {
         const text =
           'select write_back::text as done from howdah.watched_rows where execution_id = $1';
         expect(await all(db.pool, text, [ids[3]])).toEqual([{ done: 'written' }]);
-      }, 20_000);
+      }, 60_000);
       expect(later).toHaveLength(1);
       await writers.end();
       for (const id of ids.slice(0, 3)) expect(await writeBack(id)).toEqual({ done: 'written' });

@@ -704,7 +704,7 @@ describe('Python', () => {
           expect(found).toHaveLength(1);
           return found;
         },
-        { timeout: 5_000 },
+        { timeout: 60_000 },
       );
       isOver.abort(new Error('cancelled'));
       expect(await call).toMatchObject({ error: { code: 'cancelled' } });

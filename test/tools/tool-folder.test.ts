@@ -273,7 +273,7 @@ describe('howdah worker --tools FOLDER --watch', () => {
   };
 
   test('calls what the files say now, and refuses the name of a built-in tool', {
-    timeout: 120_000,
+    timeout: 300_000,
   }, async () => {
     const { pool, url } = database;
     write('greet.ts', tool('greet', 'hello'));

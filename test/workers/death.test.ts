@@ -55,7 +55,7 @@ describe('a worker that is killed', () => {
     const victim = await startWorkerProcess(database.url, { openai: server.url });
     const agent = await makeAgent(pool, { models: [{ provider: 'openai' }] });
     const ids = await Promise.all(Array.from({ length: RUNS }, () => insertRun(pool, agent)));
-    await expect.poll(() => server.requests.length, { timeout: 10_000 }).toBe(RUNS);
+    await expect.poll(() => server.requests.length, { timeout: 60_000 }).toBe(RUNS);
     const owners = await Promise.all(ids.map((id) => executionOf(pool, id)));
     await startHere(server.url);
     const killed = performance.now();
@@ -107,7 +107,7 @@ describe('a run that kills its workers', () => {
       pool,
       await makeAgent(pool, { models: [{ provider: 'openai' }] }),
     );
-    await expect.poll(() => server.requests.length, { timeout: 10_000 }).toBe(1);
+    await expect.poll(() => server.requests.length, { timeout: 60_000 }).toBe(1);
     const poison = await insertRun(
       pool,
       await makeAgent(pool, {
@@ -126,7 +126,7 @@ describe('a run that kills its workers', () => {
     const next = await insertRun(pool, await makeAgent(pool, { script: [{ content: 'moving' }] }));
     expect((await ended(pool, next)).output).toBe('moving');
     await expect
-      .poll(async () => (await executionOf(pool, bystander)).status, { timeout: 10_000 })
+      .poll(async () => (await executionOf(pool, bystander)).status, { timeout: 60_000 })
       .toBe('running');
     isOver = true;
     child?.signal('SIGKILL');
@@ -147,7 +147,7 @@ describe('a worker that is told to stop', () => {
     const child = await startWorkerProcess(database.url, { openai: server.url, graceMs: 20_000 });
     const agent = await makeAgent(pool, { models: [{ provider: 'openai' }] });
     const id = await insertRun(pool, agent);
-    await expect.poll(() => server.requests.length, { timeout: 10_000 }).toBe(1);
+    await expect.poll(() => server.requests.length, { timeout: 60_000 }).toBe(1);
     child.signal('SIGTERM');
     await eventually(
       pool,

@@ -40,7 +40,7 @@ test('a frozen worker is reaped; thawed it writes nothing, and comes back as ano
   const frozen = await startWorkerProcess(database.url, { openai: server.url });
   const agent = await makeAgent(pool, { models: [{ provider: 'openai' }] });
   const id = await insertRun(pool, agent);
-  await expect.poll(() => server.requests.length, { timeout: 10_000 }).toBe(1);
+  await expect.poll(() => server.requests.length, { timeout: 60_000 }).toBe(1);
   const { owner_worker: old, fence } = await executionOf(pool, id);
   healthy = await startTestWorker(database.url, { openai: server.url });
 

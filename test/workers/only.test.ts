@@ -151,7 +151,7 @@ describe('howdah worker --only', () => {
     const child = await makeAgent(db.pool, { models: [{ provider: 'openai' }] });
     const parent = await insertRun(db.pool, await asking(child));
     const first = await startWorkerProcess(db.url, { openai: server.url });
-    await expect.poll(() => server.requests.length, { timeout: 20_000 }).toBe(1);
+    await expect.poll(() => server.requests.length, { timeout: 60_000 }).toBe(1);
     first.signal('SIGKILL');
     await first.ended;
     await start(await tenantScope([child]), server.url);
@@ -172,7 +172,7 @@ describe('howdah worker --only', () => {
     const other = await insertRun(db.pool, await answering());
     const ids = await Promise.all(Array.from({ length: 5 }, () => insertRun(db.pool, agent)));
     const victim = await startWorkerProcess(db.url, { openai: server.url, scope });
-    await expect.poll(() => server.requests.length, { timeout: 20_000 }).toBe(5);
+    await expect.poll(() => server.requests.length, { timeout: 60_000 }).toBe(5);
     await start(scope, server.url);
     victim.signal('SIGKILL');
     for (const id of ids) {

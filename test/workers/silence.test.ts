@@ -87,7 +87,7 @@ test('a worker frozen in the transaction of a SQL tool keeps nobody from going o
   expect(await kindsOf(pool, id)).toBe('model tool model output');
   expect(await counted()).toBe(1);
   frozen.signal('SIGKILL');
-}, 60_000);
+});
 
 test.each([
   ['a commit of steps', /commit_steps/],
