@@ -207,6 +207,39 @@ test('run starts, cancelExecution ends, deleteAgent deletes softly', async () =>
   expect(deleted.data.deleteAgent.result).toMatchObject({ isActive: false });
 });
 
+test('lists leave out what was deleted, unless they are asked for it; runs and ids reach it', async () => {
+  const id = await makeAgent(db.pool);
+  const run = await makeRun(db.pool, { agent_id: id });
+  await db.pool.query('select howdah.delete_agent($1)', [id]);
+  const query = `query ($id: UUID!, $run: UUID!, $all: Boolean!) {
+    left: agents(filter: { id: { equalTo: $id } }) { totalCount nodes { id } edges { node { id } } }
+    asked: agents(filter: { id: { equalTo: $id } }, includeDeleted: $all) { totalCount nodes { id } }
+    literal: agents(filter: { id: { equalTo: $id } }, includeDeleted: true, first: 1) { totalCount nodes { id } }
+    one: agent(id: $id) { id deletedAt agentVersions { totalCount } }
+    execution(id: $run) { agent { id } }
+    versions: agentVersions(first: 1) { nodes { agent { id } } }
+  }`;
+  const { data, errors } = await ask(api, query, { id, run, all: true });
+  expect(errors).toEqual([]);
+  expect(data).toMatchObject({
+    left: { totalCount: 0, nodes: [], edges: [] },
+    asked: { totalCount: 1, nodes: [{ id }] },
+    literal: { totalCount: 1, nodes: [{ id }] },
+    one: { id, deletedAt: expect.any(String), agentVersions: { totalCount: 1 } },
+    execution: { agent: { id } },
+  });
+  const again = await ask(api, query, { id, run, all: false });
+  expect(again.data.asked).toEqual({ totalCount: 0, nodes: [] });
+  const lists = new Set<string>();
+  let field = '';
+  for (const line of sdl.split('\n')) {
+    field = /^ {2}(\w+)\(/.exec(line)?.[1] ?? field;
+    if (line === '    includeDeleted: Boolean! = false') lists.add(field);
+  }
+  const shown = [...lists].filter((name) => !name.endsWith('ByCurrentVersionId')).sort();
+  expect(shown).toEqual(['agents', 'prompts', 'skills', 'workflows']);
+});
+
 test('another tenant is not seen', async () => {
   const id = await makeRun(db.pool);
   const tenant = await db.pool.query(

@@ -15,6 +15,7 @@ import { createMaskError, type ErrorLog, withoutHelp } from './errors.ts';
 import { createPace } from './pace.ts';
 import { createAdmissionPlugin } from './plugins/admission.ts';
 import { createAnswersPlugin } from './plugins/answers.ts';
+import { DeletedRowsPlugin } from './plugins/deleted-rows.ts';
 import { FeedPlugin } from './plugins/feed.ts';
 import { FeedRowsPlugin } from './plugins/feed-rows.ts';
 import { IndexedColumnsPlugin } from './plugins/indexed-columns.ts';
@@ -62,6 +63,7 @@ export function schemaPreset(pool: Pool): GraphileConfig.Preset {
       TenantKeysPlugin,
       IndexedColumnsPlugin,
       PagesPlugin,
+      DeletedRowsPlugin,
       UuidDomainsPlugin,
       TreesPlugin,
       FeedPlugin,
