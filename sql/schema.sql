@@ -817,7 +817,7 @@ create table howdah.models (
   constraint models_pkey PRIMARY KEY (id),
   constraint models_tenant_id_agent_system_id_fkey FOREIGN KEY (tenant_id, agent_system_id) REFERENCES howdah.agent_systems(tenant_id, id) ON DELETE SET NULL (agent_system_id),
   constraint models_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
-  constraint base_url_is_http CHECK ((base_url ~* '^https?://[^/@?#\s]+([/?#]\S*)?$'::text)),
+  constraint base_url_is_http CHECK (((base_url ~* '^https?://[^/@?#\s]+([/?#]\S*)?$'::text) OR ((purpose = ANY (ARRAY['tts'::howdah.model_purpose, 'stt'::howdah.model_purpose])) AND (base_url ~* '^wss?://[^/@?#\s]+([/?#]\S*)?$'::text)))),
   constraint capabilities_are_an_object CHECK ((jsonb_typeof(capabilities) = 'object'::text)),
   constraint context_tokens_are_positive CHECK ((context_tokens > 0)),
   constraint prices_are_finite CHECK (((input_price < 'Infinity'::numeric) AND (output_price < 'Infinity'::numeric))),
@@ -22626,7 +22626,7 @@ begin
     when n.model is null then array[null, 'model']
     when n.name is null then array[null, 'name']
     when n.provider is null then array[null, 'provider']
-    when not (base_url ~* '^https?://[^/@?#\s]+([/?#]\S*)?$'::text) then array['base_url_is_http', null]
+    when not ((base_url ~* '^https?://[^/@?#\s]+([/?#]\S*)?$'::text) OR ((purpose = ANY (ARRAY['tts'::howdah.model_purpose, 'stt'::howdah.model_purpose])) AND (base_url ~* '^wss?://[^/@?#\s]+([/?#]\S*)?$'::text))) then array['base_url_is_http', null]
     when not (jsonb_typeof(capabilities) = 'object'::text) then array['capabilities_are_an_object', null]
     when not (context_tokens > 0) then array['context_tokens_are_positive', null]
     when not ((input_price < 'Infinity'::numeric) AND (output_price < 'Infinity'::numeric)) then array['prices_are_finite', null]
@@ -22645,14 +22645,14 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_models__refuse_keys()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
-  if new.base_url ~* '^https?://[^/?#\s]*@' then
+  if new.base_url ~* '^(http|ws)s?://[^/?#\s]*@' then
     raise exception using errcode = 'HWINV', message = 'base_url holds a user name or a password before its host',
       detail = jsonb_build_object('field', 'base_url')::text,
       hint = format('Leave it out: %s. Store a key as a secret (howdah secret set NAME) and name it in secret_name.',
-        regexp_replace(new.base_url, '^(https?://)[^/?#\s]*@([^?#\s]*).*$', '\1\2', 'i'));
+        regexp_replace(new.base_url, '^((?:http|ws)s?://)[^/?#\s]*@([^?#\s]*).*$', '\1\2', 'i'));
   end if;
   perform howdah_private.refuse_plain_keys('base_url',
-    to_jsonb(substring(new.base_url from '^https?://[^/@?#\s]+([/?#].*)$')));
+    to_jsonb(substring(new.base_url from '(?i)^(?:http|ws)s?://[^/@?#\s]+([/?#].*)$')));
   perform howdah_private.refuse_plain_keys('capabilities', new.capabilities);
   return new;
 end $function$
@@ -22664,7 +22664,7 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_models__refuse_private()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_host text := lower(substring(new.base_url from '^https?://([^/:?#]+)'));
+  v_host text := substring(lower(new.base_url) from '^(?:http|ws)s?://([^/:?#]+)');
 begin
   if not howdah_private.is_operator()
     and (v_host !~ '^([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}\.?$'
@@ -27076,7 +27076,7 @@ CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.models REFERENCING NEW T
 
 CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.models REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
 
-CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF name, provider, model, base_url, capabilities, input_price, output_price, context_tokens ON howdah.models FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_models__refuse_invalid();
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF name, provider, model, purpose, base_url, capabilities, input_price, output_price, context_tokens ON howdah.models FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_models__refuse_invalid();
 
 CREATE TRIGGER _995_refuse_unreadable_name BEFORE INSERT OR UPDATE OF name ON howdah.models FOR EACH ROW WHEN ((howdah_private.name_fault(new.name) IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg__refuse_unreadable_name('name');
 

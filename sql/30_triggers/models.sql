@@ -32,7 +32,7 @@ create or replace function howdah_private.tg_models__refuse_private() returns tr
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_host text := lower(substring(new.base_url from '^https?://([^/:?#]+)'));
+  v_host text := substring(lower(new.base_url) from '^(?:http|ws)s?://([^/:?#]+)');
 begin
   if not howdah_private.is_operator()
     and (v_host !~ '^([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}\.?$'
@@ -65,14 +65,14 @@ create or replace function howdah_private.tg_models__refuse_keys() returns trigg
   set search_path = pg_catalog, pg_temp
 as $$
 begin
-  if new.base_url ~* '^https?://[^/?#\s]*@' then
+  if new.base_url ~* '^(http|ws)s?://[^/?#\s]*@' then
     raise exception using errcode = 'HWINV', message = 'base_url holds a user name or a password before its host',
       detail = jsonb_build_object('field', 'base_url')::text,
       hint = format('Leave it out: %s. Store a key as a secret (howdah secret set NAME) and name it in secret_name.',
-        regexp_replace(new.base_url, '^(https?://)[^/?#\s]*@([^?#\s]*).*$', '\1\2', 'i'));
+        regexp_replace(new.base_url, '^((?:http|ws)s?://)[^/?#\s]*@([^?#\s]*).*$', '\1\2', 'i'));
   end if;
   perform howdah_private.refuse_plain_keys('base_url',
-    to_jsonb(substring(new.base_url from '^https?://[^/@?#\s]+([/?#].*)$')));
+    to_jsonb(substring(new.base_url from '(?i)^(?:http|ws)s?://[^/@?#\s]+([/?#].*)$')));
   perform howdah_private.refuse_plain_keys('capabilities', new.capabilities);
   return new;
 end $$;

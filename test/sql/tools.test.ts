@@ -525,7 +525,33 @@ describe('keys never stand in a row', () => {
     expect(refused.hint).not.toMatch(/pw|sk-|abcdefgh/);
   });
 
-  test.each(['http://example.com/v1 x', 'ftp://example.com'])(
+  test('a socket is an address of what hears and speaks, and of nothing else', async () => {
+    const make = (purpose: string, url: string) =>
+      db.pool.query(
+        `insert into howdah.models (name, provider, model, purpose, base_url)
+         values ($1 || $2, 'deepgram', 'x', $1::howdah.model_purpose, $2) returning id`,
+        [purpose, url],
+      );
+    const made = await make('stt', 'wss://api.example.com/v1/listen');
+    await make('tts', 'WS://127.0.0.1:9000/speak');
+    await expect(make('llm', 'wss://api.example.com/v1')).rejects.toMatchObject({
+      constraint: 'base_url_is_http',
+      hint: expect.stringContaining('wss://'),
+    });
+    const asLlm = `update howdah.models set purpose = 'llm' where id = $1`;
+    await expect(db.pool.query(asLlm, [made.rows[0].id])).rejects.toMatchObject({
+      constraint: 'base_url_is_http',
+    });
+    await expect(make('stt', 'wss://a:pw@api.example.com/x')).rejects.toMatchObject({
+      code: 'HWINV',
+      hint: expect.stringContaining('wss://api.example.com/x'),
+    });
+    await expect(
+      make('stt', 'wss://api.example.com/x?key=sk-abcdefghijklmnopqrstuvwx'),
+    ).rejects.toMatchObject({ code: 'HWINV' });
+  });
+
+  test.each(['http://example.com/v1 x', 'ftp://example.com', 'wss://'])(
     'a base_url is no place for nonsense: %s',
     async (url) => {
       const made = db.pool.query(
@@ -544,10 +570,13 @@ describe('keys never stand in a row', () => {
     'http://metadata.google.internal/v1',
     'http://postgres:5432/',
     'http://127.0.0.1.nip.io/v1',
+    'HTTP://127.0.0.1/v1',
+    'wss://127.0.0.1/listen',
+    'WS://localhost:9000/',
   ])('a tenant may not name a private server: %s', async (url) => {
     await asRole(db.pool, 'howdah_app', {}, async (client) => {
       const made = client.query(
-        `insert into howdah.models (name, provider, model, base_url) values ('x', 'openai', 'x', $1)`,
+        `insert into howdah.models (name, provider, model, purpose, base_url) values ('x', 'openai', 'x', 'stt', $1)`,
         [url],
       );
       await expect(made).rejects.toMatchObject({ code: 'HWDEN' });
