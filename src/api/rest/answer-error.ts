@@ -6,6 +6,7 @@ import { BUSY, RETRY_AFTER } from '../admission.ts';
 import { explainFailure } from '../database-errors.ts';
 import type { ErrorLog } from '../graphql/errors.ts';
 import { PROBLEM_TYPE, problem } from '../problem.ts';
+import { inWordsOfRest } from './hint-words.ts';
 import { RequestRefusal } from './request-refusal.ts';
 
 /** The statuses of `sql/ERRORS.md`, and of what the server itself cannot do now. */
@@ -42,7 +43,7 @@ export function failureOf(error: unknown, log: ErrorLog): Failure {
   const status = told ? statuses[told.extensions.code] : undefined;
   if (told && status !== undefined) {
     const { code, hint, detail = {} } = told.extensions;
-    return { status, code, message: told.message, hint, detail };
+    return { status, code, message: told.message, hint: hint && inWordsOfRest(hint), detail };
   }
   const id = randomBytes(6).toString('hex');
   log(error, id);

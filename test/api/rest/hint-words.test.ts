@@ -1,0 +1,57 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { inWordsOfRest } from '../../../src/api/rest/hint-words.ts';
+import { routes } from '../../../src/api/rest/routes.ts';
+import type { Api } from '../../../src/api/server.ts';
+import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
+import { startTestApi } from '../harness.ts';
+import { call } from './call.ts';
+
+const NOBODY = '00000000-0000-4000-8000-000000000000';
+let db: TestDatabase;
+let api: Api;
+
+beforeAll(async () => {
+  db = await createTestDatabase();
+  api = await startTestApi(db.url);
+});
+afterAll(async () => {
+  await api?.close();
+  await db?.drop();
+});
+
+test('a refusal tells a client of REST what it can ask REST for', async () => {
+  const started = await call(api, 'POST', '/api/execute', { agent_id: NOBODY, message: 'x' });
+  expect(started.body.hint).toContain('/api/agents');
+  expect(started.body.hint).not.toContain('howdah.');
+  const said = await call(api, 'POST', `/api/executions/${NOBODY}/feedback`, { score: 1 });
+  expect(said.body.hint).toBe('Those there are stand in /api/executions.');
+});
+
+test('functions are requests, and what REST has nothing for keeps its name', () => {
+  expect(inWordsOfRest(`Answer it by howdah.answer_question('1 (2)', TEXT).`)).toBe(
+    'Answer it by POST /api/questions/ID/answer.',
+  );
+  expect(inWordsOfRest('See howdah.todos; howdah.add_input adds to it (howdah show ID).')).toBe(
+    'See todos; add_input adds to it (howdah show ID).',
+  );
+});
+
+test('every path that a hint may name is one of REST', async () => {
+  const source = await readFile('src/api/rest/hint-words.ts', 'utf8');
+  const named = [...source.matchAll(/(\/(?:api\/|sessions|agent-systems)[\w/-]*)/g)].map(
+    ([, path = '']) => path.replaceAll('/ID', '/{}'),
+  );
+  const known = new Set(routes.map(({ path }) => path.replaceAll(/\{\w+\}/g, '{}')));
+  expect(named.filter((path) => !known.has(path))).toEqual([]);
+  expect(named.length).toBeGreaterThan(15);
+});
+
+test('no hint of ours is left with a name of the database', async () => {
+  const files = (await readdir('sql', { recursive: true })).filter((one) => one.endsWith('.sql'));
+  const texts = await Promise.all(files.map((file) => readFile(`sql/${file}`, 'utf8')));
+  const hints = texts.flatMap((text) => [...text.matchAll(/hint = '((?:[^']|'')+)'/g)]);
+  const told = hints.map(([, hint = '']) => inWordsOfRest(hint.replaceAll("''", "'")));
+  expect(told.length).toBeGreaterThan(100);
+  expect(told.filter((hint) => /\bhowdah\.(?!yaml|json)/.test(hint))).toEqual([]);
+});
