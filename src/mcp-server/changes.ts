@@ -77,6 +77,7 @@ export async function watchChanges(options: WatchOptions): Promise<{ over: Promi
   };
   const settle = async () => {
     const { lists: names, runs: now } = await options.wanted();
+    if (!lists) await compareLists(names); // who is told of a run may count on it that lists are watched, too
     for (const [id, { stop }] of runs) {
       if (now.has(id)) continue;
       stop.abort();

@@ -9,14 +9,40 @@ type BeginMembers = Extract<Action, { type: 'begin_members' }>;
 
 /** Members begin and the run waits for them: one commit, however many there are. */
 export async function beginMembers(action: BeginMembers, run: HeldRun): Promise<void> {
-  const { tasks, wakes_on, at_once } = action;
+  const { wakes_on, at_once } = action;
+  const { tasks, guards } = await letOut(action.tasks, run);
+  const records = [...decided(action), ...tasks.map(begun), ...guards];
+  if (tasks.length === 0) {
+    await run.commit(records); // all were blocked: whoever planned them hears of that
+    return;
+  }
   const isAllAsked = tasks.every(({ question }) => question);
-  await run.commit([...decided(action), ...tasks.map(begun)], {
+  await run.commit(records, {
     status: 'waiting',
     waiting_for: isAllAsked ? 'question' : 'child',
     ...(wakes_on ? { wakes_on } : {}),
     ...(at_once ? { members_at_once: at_once } : {}),
   });
+}
+
+/**
+ * What a model has made up for members to do, as filters leave it. The others are told what people, rows and answers say, which was looked
+ * through where it was said. The guard of a task that was blocked is its end.
+ */
+async function letOut(
+  given: readonly NewTask[],
+  run: HeldRun,
+): Promise<{ tasks: NewTask[]; guards: StepRecord[] }> {
+  const tasks: NewTask[] = [];
+  const guards: StepRecord[] = [];
+  const isMadeUp = run.definition.workflow?.type === 'orchestrator';
+  for (const task of given) {
+    const outlet = task.question ? 'question' : 'message';
+    const look = isMadeUp ? await run.lookThrough(outlet, task.input, task.id) : null;
+    guards.push(...(look?.guards ?? []));
+    if (!look?.isBlocked) tasks.push({ ...task, input: look?.value ?? task.input });
+  }
+  return { tasks, guards };
 }
 
 /** What a workflow decided, as a step of its log. */

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { Action } from '../contracts/action.ts';
 import { ENGINE_PREFIX, type EngineRun, TOOL_PROVIDER } from '../contracts/engine.ts';
 import type { Outcome, RunError } from '../contracts/errors.ts';
+import type { Json } from '../contracts/json.ts';
 import type { Message, ToolCall } from '../contracts/message.ts';
 import type { ModelAnswer, ModelProvider } from '../contracts/model.ts';
 import type { StepRecord } from '../contracts/step.ts';
@@ -105,20 +106,23 @@ async function commitAnswer(
   started_at: string,
 ): Promise<void> {
   const tool_calls = uniqueCalls(answer.tool_calls, run.state.messages);
-  const look = action.decision ? null : await run.lookThrough('output', answer.content);
-  if (look?.isBlocked) {
+  const decision = action.decision && decisionIn(answer, action.decision.name);
+  const look = decision
+    ? await lookAtDecision(decision, stepOf(action, answer, tool_calls.length, started_at), run)
+    : await run.lookThrough('output', answer.content);
+  if (look.isBlocked) {
     return commitBlocked(stepOf(action, answer, 0, started_at), look, run);
   }
-  const message = action.decision
-    ? decisionIn(answer, action.decision.name)
+  const message = decision
+    ? { ...decision, content: look.value }
     : ({
         role: 'assistant',
-        content: look?.value ?? null,
+        content: look.value,
         ...(tool_calls.length > 0 ? { tool_calls } : {}),
       } as const);
   const records: StepRecord[] = [
     { ...stepOf(action, answer, tool_calls.length, started_at), messages: [message] },
-    ...(look?.guards ?? []),
+    ...look.guards,
   ];
   const isOpen = !action.decision && tool_calls.length > 0; // then nothing ends here
   const ahead = isOpen ? undefined : run.next(foldRecords(run.state, records, SAME));
@@ -136,6 +140,32 @@ async function commitAnswer(
     }
   }
   await run.commit(records);
+}
+
+/** A decision stays within the run, until it is what the run answers. It is looked through as the data it is: no escape hides anything. */
+async function lookAtDecision(
+  decision: Message,
+  step: StepRecord,
+  run: HeldRun,
+): Promise<Looked<string | null>> {
+  const { content } = decision;
+  const ahead = run.next(foldRecords(run.state, [{ ...step, messages: [decision] }], SAME));
+  if (ahead.type !== 'finish') {
+    return { isBlocked: false, value: content, guards: [] };
+  }
+  const look = await run.lookThrough('output', jsonOr(content));
+  if (look.isBlocked) return look;
+  const { value } = look;
+  const cleaned = typeof value === 'string' ? value : JSON.stringify(value);
+  return { ...look, value: look.guards.length === 0 ? content : cleaned };
+}
+
+function jsonOr(text: string | null): Json {
+  try {
+    return JSON.parse(text ?? '');
+  } catch {
+    return text;
+  }
 }
 
 function stepOf(

@@ -169,8 +169,12 @@ async function callIt(
   if (run.abort.signal.aborted) {
     return 0; // not ours any more: nothing may be committed
   }
-  const end = 'ok' in outcome ? outcome : askedBack(outcome.asks, tool, open, input, run.state);
-  await run.commit('kind' in end ? [end] : record(end, { ...intent, input }));
+  const begun = { ...intent, input };
+  const end =
+    'ok' in outcome
+      ? { outcome, guards: [] }
+      : await askedBack(outcome.asks, tool, open, input, run);
+  await run.commit('steps' in end ? end.steps : [...end.guards, ...record(end.outcome, begun)]);
   return due;
 }
 

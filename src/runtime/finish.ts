@@ -7,14 +7,15 @@ import type { Looked } from './look-through.ts';
 
 type Finish = Extract<Action, { type: 'finish' }>;
 
-/** Ends the run with its answer. That of a tool called without a model has passed no filter yet. */
+/** Ends the run with its answer. That of a workflow, and of a tool called without a model, has passed no filter yet. */
 export async function finish(action: Finish, run: HeldRun): Promise<unknown> {
   const isOfTool = run.definition.models[0]?.provider === TOOL_PROVIDER;
-  const look = isOfTool
-    ? await run.lookThrough('output', action.output)
-    : { isBlocked: false as const, value: action.output, guards: [] };
+  const look =
+    isOfTool || run.definition.workflow
+      ? await run.lookThrough('output', action.output)
+      : { isBlocked: false as const, value: action.output, guards: [] };
   if (look.isBlocked) {
-    return commitBlocked(look, run);
+    return commitBlocked(look, isOfTool ? 'result of the tool' : 'answer of the workflow', run);
   }
   const isAsItWas = look.value === action.output;
   return run.commit([...look.guards, outputOf(look.value, run, isOfTool)], {
@@ -34,9 +35,10 @@ function outputOf(output: string, { definition }: HeldRun, isOfTool: boolean): S
 
 function commitBlocked(
   { filter, guards }: Extract<Looked<string>, { isBlocked: true }>,
+  what: string,
   run: HeldRun,
 ): Promise<boolean> {
-  const message = `the output filter ${filter} does not let the result of the tool out`;
+  const message = `the output filter ${filter} does not let the ${what} out`;
   const error: RunError = { code: 'content_filtered', message, retryable: false };
   return run.commit([...guards, { kind: 'error', error }], {
     status: 'failed',

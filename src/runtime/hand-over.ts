@@ -1,8 +1,11 @@
+import { canonicalJson } from '../contracts/same-json.ts';
 import type { StepRecord } from '../contracts/step.ts';
 import type { CallPlan, PlannedCall } from './call-plan.ts';
 import type { HeldRun } from './held-run.ts';
+import { refuse } from './let-out.ts';
 import { planCalls } from './plan-call.ts';
 import { finished } from './tool-steps.ts';
+import { instead, wholeConversation } from './whole-conversation.ts';
 
 type Handoff = PlannedCall & { plan: Extract<CallPlan, { do: 'hand_over' }> };
 
@@ -14,14 +17,35 @@ export function handoffsOf(run: HeldRun): Handoff[] {
 }
 
 /**
+ * Filters look through what the other agent will read: in a conversation in which something is withheld its words as filters leave them
+ * stand for it, and where they let nothing out the model is told, and goes on itself.
+ *
  * Gives the run to another agent, with one commit. Then it is let go: whoever claims it next, perhaps this very worker,
  * reads the version that has it now, so it is the same whether a worker dies here or not.
  */
 export async function handOver(handoffs: readonly Handoff[], run: HeldRun): Promise<void> {
-  const records = handoffs.map((one, at) => (at === 0 ? handedOver(one) : tooLate(one)));
-  await run.commit(records, { status: 'waiting', waiting_for: 'timer', delay_ms: 0 });
+  const [first, ...late] = handoffs;
+  if (!first) return;
+  const { plan, open } = first;
+  const given = { arguments: plan.args, conversation: wholeConversation(run) };
+  const look = await run.lookThrough('message', given, open.call.id);
+  if (look.isBlocked) {
+    return refuse(plan.tool.name, WITHHELD, look, open, run, new Date().toISOString());
+  }
+  const { arguments: args, conversation } = look.value;
+  const isAsItWas = canonicalJson(look.value) === canonicalJson(given);
+  const guards = isAsItWas
+    ? look.guards
+    : look.guards.map((guard) => instead(conversation, guard, run));
+  const over = handedOver({ open, plan: { ...plan, args } });
+  await run.commit([over, ...late.map(tooLate), ...guards], {
+    status: 'waiting',
+    waiting_for: 'timer',
+    delay_ms: 0,
+  });
 }
 
+const WITHHELD = { message: '[withheld]' };
 const TOLD = 'The conversation was handed over: whoever reads this has it now and goes on with it.';
 
 /** Who had the run and who has it now the database adds: it knows the versions. */

@@ -1,3 +1,4 @@
+import type { StepNote } from '../contracts/action.ts';
 import type { RunError } from '../contracts/errors.ts';
 import type { Json } from '../contracts/json.ts';
 import type { StepRecord } from '../contracts/step.ts';
@@ -46,4 +47,11 @@ export function blockedAnswer(filter: string): { content: string; reply: string 
     content: `[withheld by the output filter ${filter}]`,
     reply: `Your answer was not let out: the output filter ${filter} found something in it that must not leave. Answer again without it.`,
   };
+}
+
+/** The filter that kept a task from its member, if the step says that. */
+export function blockedBy({ kind, name, output }: StepNote): string | undefined {
+  if (kind !== 'guard' || name !== BLOCKED) return undefined;
+  const { hits } = output as { hits: { filter: string }[] };
+  return hits.at(-1)?.filter;
 }

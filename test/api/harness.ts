@@ -132,7 +132,7 @@ export function until(condition: () => boolean | Promise<boolean>): Promise<void
     async () => {
       if (!(await condition())) throw new Error(`did not happen: ${condition}`);
     },
-    { timeout: 60_000, interval: 10 },
+    { timeout: 120_000, interval: 10 },
   );
 }
 

@@ -101,7 +101,7 @@ describe.each(['2025-11-25', '2026-07-28'] as const)('howdah mcp in revision %s'
     const agent = await agentNamed(unique('told'), [{ content: 'A fine day.' }]);
     const client = await open({ revision });
     const heard: string[] = [];
-    const hears = (what: string) => vi.waitFor(() => expect(heard).toContain(what), 60_000);
+    const hears = (what: string) => vi.waitFor(() => expect(heard).toContain(what), 120_000);
     client.setNotificationHandler(
       'notifications/tools/list_changed',
       () => void heard.push('tools'),

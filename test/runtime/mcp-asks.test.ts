@@ -361,6 +361,39 @@ describe('elicitation', { timeout: 60_000 }, () => {
     await expectEqual(db.pool, run);
   });
 
+  test('people read what filters let out of it, and what they block nobody is asked', async () => {
+    const filter = (action: string) =>
+      db.pool.query(
+        `insert into howdah.output_filters (name, pattern, action, places) values ('key', 'canary-[a-z0-9]{8,}', $1, '{question}')
+         on conflict (tenant_id, name) do update set action = excluded.action`,
+        [action],
+      );
+    const ask = [{ name: 'asker__ask', arguments: { text: 'Is canary-abcdefgh1 yours?' } }];
+    try {
+      await filter('redact');
+      const run = await begin('asker', ask);
+      expect(await rowOf('questions', await question(db.pool, run))).toMatchObject({
+        prompt: 'The MCP server asker asks: Is [key withheld] yours?',
+        schema: { type: 'object', properties: { color: { type: 'string' } } },
+      });
+      await reply(run, null, { color: 'blue' });
+      await ended(db.pool, run);
+      const [said] = await resultsOf(db.pool, run);
+      expect(JSON.parse(said ?? '')).toEqual({ action: 'accept', content: { color: 'blue' } });
+      await expectEqual(db.pool, run);
+      await filter('block');
+      const blocked = await begin('asker', ask);
+      await ended(db.pool, blocked);
+      expect((await resultsOf(db.pool, blocked))[0]).toContain('the output filter key');
+      const steps = await stepsOf(db.pool, blocked);
+      expect(steps.map(({ kind }) => kind)).not.toContain('question');
+      expect(steps.find(({ kind }) => kind === 'guard')).toMatchObject({ name: 'output_blocked' });
+      await expectEqual(db.pool, blocked);
+    } finally {
+      await db.pool.query('delete from howdah.output_filters');
+    }
+  });
+
   test('it may be declined', async () => {
     const run = await begin('asker', [{ name: 'asker__ask', arguments: { text: 'Which?' } }]);
     await reply(run, 'decline');

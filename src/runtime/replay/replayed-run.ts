@@ -25,8 +25,8 @@ export class ReplayedRun extends HeldRun {
         beginRisk: async () => true,
         rulesOf: async () => record.rulesAt(judge.position),
         capableAgents: async () => [], // a workflow's run is not played
-        filtered: async (_id, _outlet, value, callId) =>
-          letOutAgain(record, judge.position, value, callId),
+        filtered: async (_id, outlet, value, callId) =>
+          letOutAgain(record, judge.position, value, callId, outlet),
       },
       announce: () => {},
       stream: () => {},

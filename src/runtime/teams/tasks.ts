@@ -4,6 +4,7 @@ import type { RunError } from '../../contracts/errors.ts';
 import type { Json } from '../../contracts/json.ts';
 import type { ChildWake, StopReason } from '../../contracts/step.ts';
 import { type Answer, childOutcome, RETRIED } from '../calls.ts';
+import { blockedBy } from '../look-through.ts';
 import { overridesIn } from '../overrides.ts';
 import { fillIn } from './template.ts';
 
@@ -32,7 +33,9 @@ export function tasksOf({ attempts }: RunState): ReadonlyMap<string, Task> {
 
 const LIVE: Task = { state: 'live', output: '', data: null, error: '' };
 
-function add(tasks: Map<string, Task>, id: string, { kind, output }: StepNote): void {
+function add(tasks: Map<string, Task>, id: string, note: StepNote): void {
+  const { kind, output } = note;
+  const filter = blockedBy(note);
   if (kind === 'child_started' || kind === 'question') {
     tasks.set(id, LIVE);
   } else if (kind === 'child') {
@@ -40,6 +43,9 @@ function add(tasks: Map<string, Task>, id: string, { kind, output }: StepNote): 
   } else if (kind === 'answer') {
     const { answer, data } = output as Answer;
     tasks.set(id, { state: 'answered', output: answer, data, error: '' });
+  } else if (filter !== undefined) {
+    const error = `the output filter ${filter} does not let the task out`;
+    tasks.set(id, { state: 'failed', output: '', data: null, error });
   }
 }
 
