@@ -623,6 +623,7 @@ create table howdah.kept_usage (
   tokens_in bigint not null,
   tokens_out bigint not null,
   cost numeric not null,
+  roots bigint default 0 not null,
   constraint kept_usage_tenant_id_day_agent_id_agent_version_id_workflow_key UNIQUE NULLS NOT DISTINCT (tenant_id, day, agent_id, agent_version_id, workflow_id),
   constraint kept_usage_pkey PRIMARY KEY (id),
   constraint kept_usage_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
@@ -10980,6 +10981,13 @@ CREATE OR REPLACE FUNCTION howdah_private.is_harmless_configuration(configuratio
 RETURN (howdah_private.settings_of_admins(configuration) = '{}'::jsonb)
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.is_kept(quota howdah.quotas)
+ RETURNS boolean
+ LANGUAGE sql
+ IMMUTABLE
+RETURN (((quota).scope = ANY (ARRAY['system'::howdah.quota_scope, 'tenant'::howdah.quota_scope, 'agent'::howdah.quota_scope])) AND COALESCE(((quota).period = ANY (ARRAY['day'::howdah.quota_period, 'month'::howdah.quota_period])), true))
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.is_known_to_protocol_1(e howdah.executions)
  RETURNS boolean
  LANGUAGE sql
@@ -11970,9 +11978,9 @@ begin
   set steps = k.steps + excluded.steps, errors = k.errors + excluded.errors, tokens_in = k.tokens_in + excluded.tokens_in,
     tokens_out = k.tokens_out + excluded.tokens_out, cost = k.cost + excluded.cost;
   insert into howdah.kept_usage as k
-    (tenant_id, day, agent_id, agent_version_id, workflow_id, runs, completed, failed, cancelled, steps, tokens_in, tokens_out, cost)
+    (tenant_id, day, agent_id, agent_version_id, workflow_id, runs, roots, completed, failed, cancelled, steps, tokens_in, tokens_out, cost)
   select e.tenant_id, (e.created_at at time zone 'UTC')::date, e.agent_id, e.agent_version_id, e.workflow_id, count(*),
-    count(*) filter (where e.status = 'completed'), count(*) filter (where e.status = 'failed'),
+    count(*) filter (where e.parent_execution_id is null), count(*) filter (where e.status = 'completed'), count(*) filter (where e.status = 'failed'),
     count(*) filter (where e.status = 'cancelled'), sum(e.step_count - coalesce(e.forked_from_seq, 0)),
     sum(e.tokens_in), sum(e.tokens_out), sum(e.cost)
   from howdah.executions as e
@@ -11981,10 +11989,24 @@ begin
     and not exists (select from howdah_private.closing_months() as m where e.id >= m.first_id and e.id < m.next_id)
   group by 1, 2, 3, 4, 5 order by 1, 2, 3, 4, 5
   on conflict (tenant_id, day, agent_id, agent_version_id, workflow_id) do update
-  set runs = k.runs + excluded.runs, completed = k.completed + excluded.completed, failed = k.failed + excluded.failed,
+  set runs = k.runs + excluded.runs, roots = k.roots + excluded.roots, completed = k.completed + excluded.completed, failed = k.failed + excluded.failed,
     cancelled = k.cancelled + excluded.cancelled, steps = k.steps + excluded.steps,
     tokens_in = k.tokens_in + excluded.tokens_in, tokens_out = k.tokens_out + excluded.tokens_out, cost = k.cost + excluded.cost;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.kept_since(quota howdah.quotas, since timestamp with time zone)
+ RETURNS TABLE(subject_id uuid, used numeric)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select s.id, case quota.metric when 'runs' then k.roots when 'cost' then k.cost else k.tokens_in + k.tokens_out end
+  from howdah.kept_usage as k
+  cross join lateral (values (howdah_private.quota_subject(quota, k.tenant_id, null, k.agent_id, null))) as s (id)
+  where howdah_private.is_kept(quota) and (quota.scope = 'system' or k.tenant_id = quota.tenant_id)
+    and k.day >= (kept_since.since at time zone 'UTC')::date and s.id is not null
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.key_document(key howdah_private.data_keys)
@@ -19078,6 +19100,22 @@ exception when others then
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.spenders_since(quota howdah.quotas, since timestamp with time zone)
+ RETURNS SETOF howdah.executions
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select l.* from howdah.executions as l
+  where (quota.scope = 'system' or l.tenant_id = quota.tenant_id) and l.status in ('queued', 'running', 'waiting', 'paused')
+  union all
+  select d.* from howdah.executions as d
+  where (quota.scope = 'system' or d.tenant_id = quota.tenant_id) and d.completed_at >= spenders_since.since
+    and not (howdah_private.is_kept(quota)
+      and exists (select from howdah_private.closing_months() as m where d.id >= m.first_id and d.id < m.next_id))
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.spoken_with(agent text, workflow text, OUT agent_id uuid, OUT workflow_id uuid)
  RETURNS record
  LANGUAGE plpgsql
@@ -25042,29 +25080,32 @@ declare
 begin
   case quota.metric
     when 'runs' then
-      return query select s.id, count(*)::numeric
-      from howdah.executions as e
-      cross join lateral (
-        values (howdah_private.quota_subject(quota, e.tenant_id, e.user_id, e.agent_id, e.session_id))) as s (id)
-      where (quota.scope = 'system' or e.tenant_id = quota.tenant_id)
-        and e.id >= v_first and e.created_at >= used_since.since
-        and e.parent_execution_id is null and e.compensates_execution_id is null and s.id is not null
-      group by s.id;
-    when 'tokens', 'cost' then
-      return query select b.id, sum(case quota.metric when 'cost' then s.cost else s.tokens_in + s.tokens_out end)
-      from (
-        select l as e from howdah.executions as l
-        where (quota.scope = 'system' or l.tenant_id = quota.tenant_id)
-          and l.status in ('queued', 'running', 'waiting', 'paused')
+      return query select u.subject_id, sum(u.used) from (
+        select s.id as subject_id, 1::numeric as used
+        from howdah.executions as e
+        cross join lateral (
+          values (howdah_private.quota_subject(quota, e.tenant_id, e.user_id, e.agent_id, e.session_id))) as s (id)
+        where (quota.scope = 'system' or e.tenant_id = quota.tenant_id)
+          and e.id >= v_first and e.created_at >= used_since.since
+          and e.parent_execution_id is null and e.compensates_execution_id is null and s.id is not null
+          and not (howdah_private.is_kept(quota)
+            and exists (select from howdah_private.closing_months() as m where e.id >= m.first_id and e.id < m.next_id))
         union all
-        select d as e from howdah.executions as d
-        where (quota.scope = 'system' or d.tenant_id = quota.tenant_id) and d.completed_at >= used_since.since
-      ) as r
-      join howdah.steps as s on s.execution_id = (r.e).id and s.finished_at >= used_since.since
-      cross join lateral (values (howdah_private.quota_subject(
-        quota, (r.e).tenant_id, (r.e).user_id, (r.e).agent_id, howdah_private.session_of_run(r.e)))) as b (id)
-      where b.id is not null
-      group by b.id having sum(s.tokens_in + s.tokens_out) > 0;
+        select k.subject_id, k.used from howdah_private.kept_since(quota, used_since.since) as k
+      ) as u
+      group by u.subject_id;
+    when 'tokens', 'cost' then
+      return query select u.subject_id, sum(u.used) from (
+        select b.id as subject_id, case quota.metric when 'cost' then s.cost else s.tokens_in + s.tokens_out end as used
+        from howdah_private.spenders_since(quota, used_since.since) as e
+        join howdah.steps as s on s.execution_id = e.id and s.finished_at >= used_since.since
+        cross join lateral (values (howdah_private.quota_subject(
+          quota, e.tenant_id, e.user_id, e.agent_id, howdah_private.session_of_run(e)))) as b (id)
+        where b.id is not null
+        union all
+        select k.subject_id, k.used from howdah_private.kept_since(quota, used_since.since) as k
+      ) as u
+      group by u.subject_id having sum(u.used) > 0;
     when 'storage' then
       return query select s.id, sum(r.size)
       from howdah.resources as r
@@ -30274,6 +30315,8 @@ grant execute on function howdah_private.is_harmless_configuration(jsonb) to how
 
 grant execute on function howdah_private.is_harmless_configuration(jsonb) to howdah_engine;
 
+grant execute on function howdah_private.is_kept(howdah.quotas) to howdah_engine;
+
 grant execute on function howdah_private.is_new_run(howdah.executions) to howdah_engine;
 
 grant execute on function howdah_private.is_operator() to howdah_analyst;
@@ -32761,6 +32804,8 @@ comment on column howdah.kept_usage.day is 'The day in UTC on which the runs wer
 comment on column howdah.kept_usage.failed is 'Runs that have ended with an error or at a limit.';
 
 comment on column howdah.kept_usage.id is 'Its id, a uuid v7: the order of ids is that of time.';
+
+comment on column howdah.kept_usage.roots is 'Of the runs those that are no children; a quota that is made later counts them.';
 
 comment on column howdah.kept_usage.runs is 'How many runs.';
 

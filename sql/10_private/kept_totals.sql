@@ -29,9 +29,9 @@ begin
   set steps = k.steps + excluded.steps, errors = k.errors + excluded.errors, tokens_in = k.tokens_in + excluded.tokens_in,
     tokens_out = k.tokens_out + excluded.tokens_out, cost = k.cost + excluded.cost;
   insert into howdah.kept_usage as k
-    (tenant_id, day, agent_id, agent_version_id, workflow_id, runs, completed, failed, cancelled, steps, tokens_in, tokens_out, cost)
+    (tenant_id, day, agent_id, agent_version_id, workflow_id, runs, roots, completed, failed, cancelled, steps, tokens_in, tokens_out, cost)
   select e.tenant_id, (e.created_at at time zone 'UTC')::date, e.agent_id, e.agent_version_id, e.workflow_id, count(*),
-    count(*) filter (where e.status = 'completed'), count(*) filter (where e.status = 'failed'),
+    count(*) filter (where e.parent_execution_id is null), count(*) filter (where e.status = 'completed'), count(*) filter (where e.status = 'failed'),
     count(*) filter (where e.status = 'cancelled'), sum(e.step_count - coalesce(e.forked_from_seq, 0)),
     sum(e.tokens_in), sum(e.tokens_out), sum(e.cost)
   from howdah.executions as e
@@ -40,7 +40,7 @@ begin
     and not exists (select from howdah_private.closing_months() as m where e.id >= m.first_id and e.id < m.next_id)
   group by 1, 2, 3, 4, 5 order by 1, 2, 3, 4, 5
   on conflict (tenant_id, day, agent_id, agent_version_id, workflow_id) do update
-  set runs = k.runs + excluded.runs, completed = k.completed + excluded.completed, failed = k.failed + excluded.failed,
+  set runs = k.runs + excluded.runs, roots = k.roots + excluded.roots, completed = k.completed + excluded.completed, failed = k.failed + excluded.failed,
     cancelled = k.cancelled + excluded.cancelled, steps = k.steps + excluded.steps,
     tokens_in = k.tokens_in + excluded.tokens_in, tokens_out = k.tokens_out + excluded.tokens_out, cost = k.cost + excluded.cost;
 end $$;

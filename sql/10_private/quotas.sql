@@ -171,8 +171,27 @@ begin
         quota.id) end;
 end $$;
 
+-- What deleted runs have used, as it was kept: for tenants and agents, by the day on which the runs began. For whom else they
+-- ran, and at which hour, nobody knows any more.
+create or replace function howdah_private.is_kept(quota howdah.quotas) returns boolean
+  language sql immutable
+  return quota.scope in ('system', 'tenant', 'agent') and coalesce(quota.period in ('day', 'month'), true);
+
+create or replace function howdah_private.kept_since(quota howdah.quotas, since timestamptz)
+  returns table (subject_id uuid, used numeric)
+  language sql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  select s.id, case quota.metric when 'runs' then k.roots when 'cost' then k.cost else k.tokens_in + k.tokens_out end
+  from howdah.kept_usage as k
+  cross join lateral (values (howdah_private.quota_subject(quota, k.tenant_id, null, k.agent_id, null))) as s (id)
+  where howdah_private.is_kept(quota) and (quota.scope = 'system' or k.tenant_id = quota.tenant_id)
+    and k.day >= (kept_since.since at time zone 'UTC')::date and s.id is not null
+$$;
+
 -- What a quota has been used, with what ran before there was one. The ids of runs tell their time; a day is for clocks
--- and for who gave an id himself. What live runs and those that ended since have spent is found by their indexes.
+-- and for who gave an id himself. What live runs and those that ended since have spent is found by their indexes. What was deleted is
+-- looked at by the same statement as what is there, so that none of it is missed or counted twice; closed months are kept already.
 create or replace function howdah_private.used_since(quota howdah.quotas, since timestamptz)
   returns table (subject_id uuid, used numeric)
   language plpgsql volatile security definer
@@ -184,29 +203,32 @@ declare
 begin
   case quota.metric
     when 'runs' then
-      return query select s.id, count(*)::numeric
-      from howdah.executions as e
-      cross join lateral (
-        values (howdah_private.quota_subject(quota, e.tenant_id, e.user_id, e.agent_id, e.session_id))) as s (id)
-      where (quota.scope = 'system' or e.tenant_id = quota.tenant_id)
-        and e.id >= v_first and e.created_at >= used_since.since
-        and e.parent_execution_id is null and e.compensates_execution_id is null and s.id is not null
-      group by s.id;
-    when 'tokens', 'cost' then
-      return query select b.id, sum(case quota.metric when 'cost' then s.cost else s.tokens_in + s.tokens_out end)
-      from (
-        select l as e from howdah.executions as l
-        where (quota.scope = 'system' or l.tenant_id = quota.tenant_id)
-          and l.status in ('queued', 'running', 'waiting', 'paused')
+      return query select u.subject_id, sum(u.used) from (
+        select s.id as subject_id, 1::numeric as used
+        from howdah.executions as e
+        cross join lateral (
+          values (howdah_private.quota_subject(quota, e.tenant_id, e.user_id, e.agent_id, e.session_id))) as s (id)
+        where (quota.scope = 'system' or e.tenant_id = quota.tenant_id)
+          and e.id >= v_first and e.created_at >= used_since.since
+          and e.parent_execution_id is null and e.compensates_execution_id is null and s.id is not null
+          and not (howdah_private.is_kept(quota)
+            and exists (select from howdah_private.closing_months() as m where e.id >= m.first_id and e.id < m.next_id))
         union all
-        select d as e from howdah.executions as d
-        where (quota.scope = 'system' or d.tenant_id = quota.tenant_id) and d.completed_at >= used_since.since
-      ) as r
-      join howdah.steps as s on s.execution_id = (r.e).id and s.finished_at >= used_since.since
-      cross join lateral (values (howdah_private.quota_subject(
-        quota, (r.e).tenant_id, (r.e).user_id, (r.e).agent_id, howdah_private.session_of_run(r.e)))) as b (id)
-      where b.id is not null
-      group by b.id having sum(s.tokens_in + s.tokens_out) > 0;
+        select k.subject_id, k.used from howdah_private.kept_since(quota, used_since.since) as k
+      ) as u
+      group by u.subject_id;
+    when 'tokens', 'cost' then
+      return query select u.subject_id, sum(u.used) from (
+        select b.id as subject_id, case quota.metric when 'cost' then s.cost else s.tokens_in + s.tokens_out end as used
+        from howdah_private.spenders_since(quota, used_since.since) as e
+        join howdah.steps as s on s.execution_id = e.id and s.finished_at >= used_since.since
+        cross join lateral (values (howdah_private.quota_subject(
+          quota, e.tenant_id, e.user_id, e.agent_id, howdah_private.session_of_run(e)))) as b (id)
+        where b.id is not null
+        union all
+        select k.subject_id, k.used from howdah_private.kept_since(quota, used_since.since) as k
+      ) as u
+      group by u.subject_id having sum(u.used) > 0;
     when 'storage' then
       return query select s.id, sum(r.size)
       from howdah.resources as r
@@ -217,6 +239,20 @@ begin
       null; -- requests leave no rows
   end case;
 end $$;
+
+-- Runs that may have spent something since: live ones, and those that ended since.
+create or replace function howdah_private.spenders_since(quota howdah.quotas, since timestamptz) returns setof howdah.executions
+  language sql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  select l.* from howdah.executions as l
+  where (quota.scope = 'system' or l.tenant_id = quota.tenant_id) and l.status in ('queued', 'running', 'waiting', 'paused')
+  union all
+  select d.* from howdah.executions as d
+  where (quota.scope = 'system' or d.tenant_id = quota.tenant_id) and d.completed_at >= spenders_since.since
+    and not (howdah_private.is_kept(quota)
+      and exists (select from howdah_private.closing_months() as m where d.id >= m.first_id and d.id < m.next_id))
+$$;
 
 -- Whom a new quota must wait for, and who waits for it. Taken in place of a call: every insert of runs asks.
 create or replace function howdah_private.quotas_key(tenant_id uuid) returns bigint

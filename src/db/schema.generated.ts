@@ -1628,6 +1628,10 @@ export interface KeptUsage {
    */
   id: Generated<string>;
   /**
+   * Of the runs those that are no children; a quota that is made later counts them.
+   */
+  roots: Generated<Int8>;
+  /**
    * How many runs.
    */
   runs: Int8;

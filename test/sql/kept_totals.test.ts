@@ -228,6 +228,62 @@ describe('sums stay when runs are deleted', () => {
   });
 });
 
+describe('a quota made after runs were deleted counts them', () => {
+  /** What each subject used of a quota that is made now, counted at its making and again by its job. */
+  async function usedOf(tenant_id: string, columns: Record<string, unknown>): Promise<unknown[]> {
+    const { scope = 'tenant', metric, period = null, subject_id = null } = columns;
+    const { id } = await one(
+      db.pool,
+      `insert into howdah.quotas (tenant_id, scope, subject_id, metric, period, max_value)
+       values ($1, $2, $3, $4, $5, 1000000) returning id`,
+      [tenant_id, scope, subject_id, metric, period],
+    );
+    const counters = `select subject_id, used from howdah_private.quota_counters where quota_id = $1 order by 1`;
+    const first = await all(db.pool, counters, [id]);
+    const again =
+      'select howdah_private.recount(q) as done from howdah.quotas as q where q.id = $1';
+    await expect.poll(async () => (await one(db.pool, again, [id])).done).toBe(true);
+    expect(await all(db.pool, counters, [id])).toEqual(first);
+    await db.pool.query('delete from howdah.quotas where id = $1', [id]);
+    return first;
+  }
+  const QUOTAS = ['runs', 'tokens', 'cost'].flatMap((metric) =>
+    ['month', null].flatMap((period) => [
+      { metric, period },
+      { metric, period, scope: 'agent' },
+    ]),
+  );
+
+  test('of a tenant and of each agent, in this month and ever', async () => {
+    const place = await makePlace();
+    const { tenant_id } = place;
+    const ids = [await work(place), await work(place), await work(place)];
+    const used = async () => {
+      const found = [];
+      for (const columns of QUOTAS) found.push(await usedOf(tenant_id, columns));
+      return found;
+    };
+    const before = await used();
+    // three that somebody began, without their children
+    expect(before[0]).toEqual([{ subject_id: tenant_id, used: '3' }]);
+    expect(before.every((rows) => rows.length === 1)).toBe(true);
+    for (const id of ids) {
+      await db.pool.query('select howdah_private.delete_runs($1)', [await treeOf(id)]);
+      expect(await used()).toEqual(before);
+    }
+    // by the day: nobody knows at which hour
+    expect(await usedOf(tenant_id, { metric: 'tokens', period: 'hour' })).toEqual([]);
+    await db.pool.query(`update howdah.kept_usage set day = day - 31 where tenant_id = $1`, [
+      tenant_id,
+    ]);
+    expect(await usedOf(tenant_id, { metric: 'runs', period: 'month' })).toEqual([]);
+    expect(await usedOf(tenant_id, { metric: 'runs' })).toEqual(before[0]);
+    expect(
+      await usedOf(tenant_id, { metric: 'runs', scope: 'user', subject_id: place.user_id }),
+    ).toEqual([]);
+  });
+});
+
 test('kept figures are their tenant’s alone, and written by nobody', async () => {
   const [mine, others] = [await makePlace(), await makePlace()];
   for (const place of [mine, others]) {
