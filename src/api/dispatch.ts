@@ -79,11 +79,15 @@ export function dispatch(options: DispatchOptions, others: RequestListener): Ser
   return server;
 }
 
+/** Longer than balancers keep a connection without requests (60 s, most of them): they, not we, end one that is about to be used. */
+const IDLE_MS = 75_000;
+
 /** A client that only offers another protocol (h2c) is answered in this one. What lacks a Host is told so by us. */
 function serverOptions(requestMs: number): ServerOptions {
   return {
     requestTimeout: requestMs,
     headersTimeout: requestMs,
+    keepAliveTimeout: IDLE_MS,
     connectionsCheckingInterval: Math.ceil(requestMs / 6),
     maxHeaderSize: MAX_HEADER_BYTES,
     requireHostHeader: false,

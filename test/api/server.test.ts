@@ -46,6 +46,11 @@ function send(path: string, headers: Record<string, string> = {}, body?: string)
 const JSON_TYPE = { 'content-type': 'application/json' };
 const problemType = expect.stringContaining('application/problem+json');
 
+test('a connection outlives the pauses that balancers allow', async () => {
+  const response = await fetch(`${api.url}/healthz`);
+  expect(response.headers.get('keep-alive')).toBe('timeout=75');
+});
+
 describe('paths', () => {
   test('health and readiness', async () => {
     expect(await send('/healthz')).toMatchObject({ status: 200, body: '{"status":"ok"}' });
