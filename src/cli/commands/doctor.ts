@@ -38,6 +38,8 @@ export function register(command: Command, io: CliIo): void {
         findings.push(await clock(pool));
         findings.push(await connectionsFinding(pool, config.poolerUrl !== undefined));
         findings.push(await secrets(pool, config));
+        const { providersFinding } = await import('../providers-finding.ts');
+        findings.push(await providersFinding(pool));
         findings.push(await workers(pool), await queue(pool), await promises(pool));
         findings.push(...(await operatorFindings(pool)));
       }

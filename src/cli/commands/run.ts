@@ -2,7 +2,9 @@ import { text as readAll } from 'node:stream/consumers';
 import { type Command, InvalidArgumentError } from 'commander';
 import { HowdahError } from '../../contracts/errors.ts';
 import { isJsonObject } from '../../contracts/json.ts';
+import { inTransaction, type Pool } from '../../db/pool.ts';
 import { answerHere } from '../answer-here.ts';
+import { ATTACH_OPTION, type Attached, partsOf, readAttached } from '../attached.ts';
 import { type CliDatabase, withDatabase } from '../database.ts';
 import { showUntilEnd } from '../follow.ts';
 import { uuidOf } from '../ids.ts';
@@ -21,6 +23,7 @@ export type RunOptions = {
   data?: string;
   metadata?: string;
   asVersion?: string;
+  attach?: string[];
 };
 
 /** `howdah run AGENT MESSAGE`, also of a workflow: inserts an execution, shows its steps, prints the answer. */
@@ -47,7 +50,8 @@ export function withOptions(command: Command): Command {
     .option('--session <id>', 'as the next turn of this session')
     .option('--data <json>', 'what a map goes over or a prompt is filled in with, as JSON')
     .option('--metadata <json>', 'your own tags, a JSON object')
-    .option('--as-version <version>', 'as it was in this version, by number or label');
+    .option('--as-version <version>', 'as it was in this version, by number or label')
+    .option(...ATTACH_OPTION);
 }
 
 /** Starts the run and stays with it, unless told not to. */
@@ -58,8 +62,9 @@ export async function start(
   options: RunOptions,
 ): Promise<void> {
   const input = await messageIn(io, message);
+  const files = await readAttached(options.attach);
   await withDatabase(io, async (database) => {
-    const id = await insert(database, agent, input, options);
+    const id = await insert(database, agent, input, options, files);
     if (options.detach) {
       return io.json ? printJson(io, { id }) : io.out(id);
     }
@@ -85,8 +90,16 @@ async function startOverApi(
       hint: 'Set HOWDAH_API_KEY to a key of that tenant, or leave --tenant out.',
     });
   }
+  const files = await readAttached(options.attach);
+  const session_id = options.session === undefined ? null : uuidOf(options.session, 'a session');
+  const kept: string[] = [];
+  for (const { name, type, bytes } of files) {
+    const body = { name, type, session_id, base64: bytes.toString('base64') };
+    kept.push((await api.call('createResource', { body })).id);
+  }
   const id = await api.agent(agent).run(message, {
-    ...(options.session !== undefined && { session_id: uuidOf(options.session, 'a session') }),
+    ...(kept.length > 0 && { input_parts: partsOf(kept) }),
+    ...(session_id !== null && { session_id }),
     ...(options.at !== undefined && { run_at: options.at }),
     ...(options.priority !== undefined && { priority: options.priority }),
     ...(options.idempotencyKey !== undefined && { idempotency_key: options.idempotencyKey }),
@@ -115,30 +128,45 @@ async function piped(io: CliIo): Promise<string> {
   );
 }
 
+/** The files are kept in the transaction that begins the run: where it is refused, so are they. */
 async function insert(
   database: CliDatabase,
   agent: string,
   input: string,
   options: RunOptions,
+  files: readonly Attached[],
 ): Promise<string> {
-  const { rows } = await forTenant(database, options.tenant, (client) =>
-    client.query(
+  const session_id = options.session === undefined ? null : uuidOf(options.session, 'a session');
+  const work = async (client: Pick<Pool, 'query'>): Promise<string> => {
+    const kept: string[] = [];
+    for (const { name, type, bytes } of files) {
+      const { rows } = await client.query(
+        `insert into howdah.resources (name, type, bytes, session_id) values ($1, $2, $3, $4) returning id`,
+        [name, type, bytes, session_id],
+      );
+      kept.push(rows[0].id);
+    }
+    const { rows } = await client.query(
       `select (howdah.run($1, $2, session_id => $3, run_at => $4, priority => $5,
-       idempotency_key => $6, metadata => $7, version => $8, input_data => $9)).id`,
+       idempotency_key => $6, metadata => $7, version => $8, input_data => $9, input_parts => $10)).id`,
       [
         agent,
         input,
-        options.session === undefined ? null : uuidOf(options.session, 'a session'),
+        session_id,
         options.at ?? null,
         options.priority ?? 0,
         options.idempotencyKey ?? null,
         metadataOf(options.metadata),
         options.asVersion ?? null,
         dataOf(options.data),
+        kept.length > 0 ? JSON.stringify(partsOf(kept)) : null,
       ],
-    ),
-  );
-  return rows[0].id;
+    );
+    return rows[0].id;
+  };
+  return options.tenant === undefined
+    ? inTransaction(database.pool, work)
+    : forTenant(database, options.tenant, work);
 }
 
 function priority(text: string): number {

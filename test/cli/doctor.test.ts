@@ -1,0 +1,29 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { runCli } from './run-cli.ts';
+
+let db: TestDatabase;
+beforeAll(async () => {
+  db = await createTestDatabase();
+});
+afterAll(() => db?.drop());
+
+async function providers() {
+  const { stdout } = await runCli(db.url, 'doctor', '--json');
+  const { items } = JSON.parse(stdout) as { items: { check: string; fix?: string }[] };
+  return items.find(({ check }) => check === 'providers');
+}
+
+test('doctor names a model whose provider nobody knows, with the one that was meant', async () => {
+  expect(await providers()).toMatchObject({ ok: true, found: 'every model has one that is known' });
+  await db.pool.query(
+    `insert into howdah.models (name, provider, model, purpose, base_url) values
+       ('typo', 'opnai', 'x', 'llm', null), ('ear', 'deepgram', 'x', 'stt', null),
+       ('fine', 'groq', 'x', 'llm', 'https://api.groq.com/openai/v1')`,
+  );
+  expect(await providers()).toMatchObject({
+    ok: true,
+    found: 'unknown: 1, the first that of the model typo',
+    fix: expect.stringContaining('Did you mean "openai"?'),
+  });
+});
