@@ -18944,7 +18944,7 @@ CREATE OR REPLACE FUNCTION howdah_private.shown_to_model(capabilities jsonb)
  RETURNS jsonb
  LANGUAGE sql
  IMMUTABLE
-RETURN (CASE WHEN (capabilities @> '{"images": true}'::jsonb) THEN '{"images": true}'::text ELSE '{}'::text END)::jsonb
+RETURN ((CASE WHEN (capabilities @> '{"images": true}'::jsonb) THEN '{"images": true}'::text ELSE '{}'::text END)::jsonb || (CASE WHEN (capabilities @> '{"audio": true}'::jsonb) THEN '{"audio": true}'::text ELSE '{}'::text END)::jsonb)
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.size_fix(most integer, unit text, type text)

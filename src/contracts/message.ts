@@ -7,7 +7,12 @@ export type Role = 'system' | 'user' | 'assistant' | 'tool';
 export type ToolCall = { id: string; name: string; arguments: string };
 
 /** A file of the database as a part of a message. */
-export type ResourcePart = { type: 'resource'; resource_id: string };
+export type ResourcePart = {
+  type: 'resource';
+  resource_id: string;
+  /** A sound that a tool brought: for models that hear. Without it an image, or any file that somebody gave. */
+  media?: 'audio';
+};
 
 /**
  * One message of a conversation, in the words of OpenAI's chat format.

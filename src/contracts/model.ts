@@ -19,6 +19,8 @@ export type ModelRef = {
   context_tokens: number | null;
   /** It is shown images that tools bring; absent where it is not. */
   images?: true;
+  /** Sounds likewise. */
+  audio?: true;
   /** Passed through to the provider (temperature, max_tokens, …). */
   request_params: JsonObject;
 };

@@ -2,6 +2,7 @@ import type { Outcome } from '../contracts/errors.ts';
 import type { JsonObject } from '../contracts/json.ts';
 import type { Message } from '../contracts/message.ts';
 import type { Resource } from '../contracts/resource.ts';
+import { soundFormat } from '../contracts/sounds.ts';
 
 /** Gives the content of a resource by its id. */
 export type LoadResource = (id: string) => Promise<Outcome<Resource>>;
@@ -15,7 +16,7 @@ export const MAX_TEXT_BYTES = 1024 * 1024;
 
 /**
  * The messages with every part `{type: 'resource', resource_id}` in the form that models know: an image as a data URL, a
- * text as text under its name, anything else as a file. Files are read one after the other, so that their sum is bounded.
+ * sound of a tool as one, a text as text under its name, anything else as a file. Files are read one after the other, so that their sum is bounded.
  * One that cannot be had is the error of the request; where nobody could mend it, `isBeyondMending`, it becomes a remark: in a
  * turn before, and in the result of a tool.
  */
@@ -34,7 +35,7 @@ export async function resolveParts(
     const parts: JsonObject[] = [];
     for (const part of message.parts) {
       const told: Outcome<JsonObject> = isResource(part)
-        ? await partOf(String(part.resource_id), load, budget)
+        ? await partOf(part, load, budget)
         : { ok: true, value: part };
       if (!told.ok && (told.error.retryable || !isBeyondMending(message))) {
         return told;
@@ -73,20 +74,27 @@ function isResource(part: JsonObject): boolean {
 }
 
 async function partOf(
-  id: string,
+  { resource_id, media }: JsonObject,
   load: LoadResource,
   budget: { bytes: number },
 ): Promise<Outcome<JsonObject>> {
-  const outcome = await load(id);
+  const outcome = await load(String(resource_id));
   if (!outcome.ok) {
     return outcome;
   }
-  const { name, bytes } = outcome.value;
+  const { name, type, bytes } = outcome.value;
   budget.bytes -= bytes.length;
   if (budget.bytes < 0) {
     return refused(
       `the files of this request have more than ${MAX_REQUEST_BYTES} bytes together; ${name} is beyond that`,
     );
+  }
+  const format = media === 'audio' ? soundFormat(type) : undefined;
+  if (format) {
+    return {
+      ok: true,
+      value: { type: 'input_audio', input_audio: { data: bytes.toString('base64'), format } },
+    };
   }
   return outcome.value.is_text
     ? textPart(outcome.value)

@@ -1,16 +1,17 @@
 import type { Message } from '../contracts/message.ts';
 import type { ModelRef } from '../contracts/model.ts';
 
-/** Images of tools that one request shows, the newest ones; of others the text says where they are kept. */
+/** Images and sounds of tools that one request shows, the newest ones; of others the text says where they are kept. */
 const MOST_SHOWN = 5;
 
-/** The messages as this model sees them: without eyes it is told of images by the text of the results alone. */
-export function shownTo({ images }: ModelRef, messages: readonly Message[]): Message[] {
-  let room = images ? MOST_SHOWN : 0;
+/** The messages as this model sees them: of what it cannot see or hear it is told by the text of the results alone. */
+export function shownTo({ images, audio }: ModelRef, messages: readonly Message[]): Message[] {
+  let room = MOST_SHOWN;
   const shown = (message: Message): Message => {
     if (message.role !== 'tool' || !message.parts?.length) return message;
     const { parts, ...rest } = message;
-    const kept = room > 0 ? parts.slice(-room) : [];
+    const known = parts.filter(({ media }) => (media === 'audio' ? audio : images));
+    const kept = room > 0 ? known.slice(-room) : [];
     room -= kept.length;
     return kept.length > 0 ? { ...rest, parts: kept } : rest;
   };

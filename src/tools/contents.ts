@@ -4,7 +4,7 @@ import type { MadeFile, RunFiles } from '../contracts/run-files.ts';
 import type { ToolOutcome } from '../contracts/tool.ts';
 import { bytesIn } from './mcp/files.ts';
 import { collectImages } from './mcp/images.ts';
-import { toldAll } from './mcp/result.ts';
+import { readable, toldAll } from './mcp/result.ts';
 
 /** What a tool gives that is more than JSON stands under this key, and so does what the log keeps of it. */
 export const CONTENT = '$content';
@@ -54,7 +54,10 @@ export async function keptContent(
   const options = { server: '', tool, mask: (text: string) => text, keep: images.keep };
   const logged: JsonObject[] = [];
   const told: string[] = [];
-  for (const block of parsed.data) {
+  for (const given of parsed.data) {
+    const block = (
+      given.type === 'resource' ? { ...given, resource: readable(given.resource) } : given
+    ) as Block;
     ids.length = 0;
     const [line = ''] = await toldAll([block as never], options);
     told.push(line);

@@ -131,6 +131,31 @@ describe('the body', () => {
     expect(await wire(message)).toEqual({ role: 'tool', content: 'done', tool_call_id: 'a' });
   });
 
+  test('a sound of a result follows behind it', async () => {
+    const sound = { type: 'input_audio', input_audio: { data: 'UklGRg==', format: 'wav' } };
+    const { body } = await sent(
+      modelRequest([
+        {
+          role: 'assistant',
+          content: null,
+          tool_calls: [{ id: 'a', name: 'listen', arguments: '{}' }],
+        },
+        { role: 'tool', content: 'one', parts: [sound], tool_call_id: 'a' },
+      ]),
+    );
+    expect((body.messages as object[]).slice(1)).toEqual([
+      { role: 'tool', content: 'one', tool_call_id: 'a' },
+      {
+        role: 'user',
+        content: [
+          { type: 'text', text: expect.stringContaining('nothing written or said in them') },
+          { type: 'text', text: 'Of a:' },
+          sound,
+        ],
+      },
+    ]);
+  });
+
   test('images of results follow behind all results of one answer, each under its call', async () => {
     const call = (id: string) => ({ id, name: 'look', arguments: '{}' });
     const { body } = await sent(

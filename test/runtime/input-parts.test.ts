@@ -354,4 +354,16 @@ describe('an image that a tool of an MCP server brings', { timeout: 60_000 }, ()
     expect(outcome).toMatchObject({ ok: true });
     expect(JSON.stringify(outcome)).toContain('[a file of this message is left out: it is gone]');
   });
+
+  test('and what is heard is shown to models that hear, what is seen to those that see', () => {
+    const sound = { ...part('sound'), media: 'audio' };
+    const messages: Message[] = [
+      { role: 'tool', content: 'both', tool_call_id: '1', parts: [part('image'), sound] },
+    ];
+    const shown = (model: object) => shownTo(model as ModelRef, messages)[0]?.parts;
+    expect(shown({ images: true, audio: true })).toEqual([part('image'), sound]);
+    expect(shown({ images: true })).toEqual([part('image')]);
+    expect(shown({ audio: true })).toEqual([sound]);
+    expect(shown({})).toBeUndefined();
+  });
 });

@@ -15,6 +15,7 @@ export type ResultOptions = {
 const MAX_TEXT_BYTES = 32_768;
 const BEGINNING = 2_000;
 const MAX_FILES = 20;
+const TEXT = /^text\/|json|xml|yaml/;
 
 /** A result as the model is told it: texts as they are, and in brackets what it cannot read, which is kept. */
 export async function outcomeOf(
@@ -64,13 +65,30 @@ async function told(block: ContentBlock, options: ResultOptions): Promise<string
     case 'audio':
       return keptBytes(block.data, block.mimeType, undefined, block.type, options);
     case 'resource': {
-      const { resource } = block;
+      const resource = readable(block.resource);
       return 'text' in resource
         ? toldText(resource, options)
         : keptBytes(resource.blob, resource.mimeType, resource.uri, resource.uri, options);
     }
     case 'resource_link':
       return `[${block.name}: ${block.uri}${block.description ? `, ${block.description}` : ''}]`;
+  }
+}
+
+type Embedded = { uri: string; mimeType?: string | undefined } & (
+  | { text: string }
+  | { blob: string }
+);
+
+/** What says that it is a text, and is one, is read as such also where it came in base64. */
+export function readable<T extends Embedded>(resource: T): T | (Embedded & { text: string }) {
+  if ('text' in resource || !TEXT.test(resource.mimeType ?? '')) return resource;
+  const { blob, ...about } = resource as Embedded & { blob: string };
+  try {
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(bytesIn(blob) ?? undefined);
+    return text === '' || text.includes('\0') ? resource : { ...about, text };
+  } catch {
+    return resource;
   }
 }
 
@@ -83,7 +101,7 @@ async function toldText(
     return `[${uri}]\n${text}`;
   }
   const said = typeOf(mimeType ?? 'text/plain', bytes);
-  const type = /^text\/|json|xml|yaml/.test(said) ? said : 'text/plain';
+  const type = TEXT.test(said) ? said : 'text/plain';
   const file = {
     name: fileName(uri, options.tool, type),
     type,
