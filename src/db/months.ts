@@ -159,7 +159,7 @@ async function refuseUnarchived(client: Client, archive: string, day: string): P
     'HWCNF',
     `the month ${day.slice(0, 7)} stays: its archive ${archive} has ${archived} runs of ${month}, and ${rows[0].runs} are there`,
     {
-      hint: 'Archive the month again: howdah retention archive.',
+      hint: 'Put the archive of that month back in its place.',
       detail: { month: day.slice(0, 7), archive, archived, runs: rows[0].runs },
     },
   );
