@@ -157,8 +157,8 @@ function* latencies(when: string, waits: number[], atMost?: number): Generator<F
 function* locks(outcomes: MonthOutcome[], talk: (line: string) => void): Generator<Figure> {
   const kinds: Record<string, RegExp> = {
     close: /close_month/,
-    detach: /^alter/,
-    drop: /^drop/,
+    detach: /detach/,
+    drop: /drop/,
   };
   for (const [kind, pattern] of Object.entries(kinds)) {
     const found = outcomes.flatMap((one) =>

@@ -34,13 +34,23 @@ export type Manifest = {
   tables: ArchivedTable[];
 };
 
-const TABLES = ['executions', 'steps', 'messages'];
-/** Rows may hold a megabyte each. */
-const ROWS_AT_ONCE = 200;
+/** With their order. Of files the contents that stand in the database; those in a folder stay where they are. */
+const ORDERS: Record<string, string> = {
+  executions: 't.id',
+  steps: 't.execution_id, t.seq',
+  messages: 't.execution_id, t.seq',
+  questions: 't.id',
+  approvals: 't.id',
+  feedback_entries: 't.id',
+  resources: 't.id',
+};
+const TABLES = Object.keys(ORDERS);
+/** Rows may hold a megabyte each, files 8. */
+const rowsAtOnce = (table: string) => (table === 'resources' ? 4 : 200);
 const MANIFEST = 'manifest.json';
 
 /**
- * Writes what is in a month's partitions into a folder of its own below `folder`, as one snapshot, and reads it back: counts and digests
+ * Writes the runs of a month, and the questions, approvals, feedback and files of these, into a folder of its own below `folder`, as one snapshot, and reads it back: counts and digests
  * must agree before it gets its name. Contents that were erased are erased here too; secrets stand in other tables and are in none of it. Gives
  * the path of that folder. Throws `HWNTF` for a month that is not there.
  */
@@ -109,11 +119,13 @@ async function writeTable(
     `declare archived no scroll cursor for select row_to_json(t)::text as line from howdah.${table} as t
      where t.${id} >= (select b.first_id from howdah_private.month_bounds('${month}-01') as b)
        and t.${id} < (select b.next_id from howdah_private.month_bounds('${month}-01') as b)
-     order by ${table === 'executions' ? 't.id' : 't.execution_id, t.seq'}`,
+     order by ${ORDERS[table]}`,
   );
   const lines = async function* () {
     for (;;) {
-      const found = await client.query<{ line: string }>(`fetch ${ROWS_AT_ONCE} from archived`);
+      const found = await client.query<{ line: string }>(
+        `fetch ${rowsAtOnce(table)} from archived`,
+      );
       if (found.rows.length === 0) return;
       rows += found.rows.length;
       yield found.rows.map(({ line }) => `${line}\n`).join('');

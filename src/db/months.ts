@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import pg from 'pg';
 import { HowdahError } from '../contracts/errors.ts';
-import { archiveMonth } from './archive.ts';
+import { archiveMonth, checkArchive } from './archive.ts';
 import { type Client, createClient } from './pool.ts';
 import { faultOf } from './sqlstate.ts';
 
@@ -118,7 +119,7 @@ async function dropMonth(
     outcome.dropped = true;
   } catch (error) {
     const { code, message } = faultOf(error);
-    if (code !== 'HWCNF' && code !== '55P03') throw error;
+    if (code !== 'HWCNF' && code !== 'HWINV' && code !== '55P03') throw error;
     outcome.holds = [message]; // somebody is in the way: the next time goes on from here
   }
   return outcome;
@@ -136,9 +137,32 @@ async function archive(
   );
   outcome.archive = rows[0].archive;
   const partitions = await client.query('select * from howdah_private.month_partitions($1)', [day]);
-  if (folder === undefined || outcome.archive !== null || partitions.rows.length < 3) return;
-  outcome.archive = await archiveMonth(client, outcome.month, folder);
-  await client.query('select howdah_private.note_month($1, $2)', [day, outcome.archive]);
+  if (folder !== undefined && outcome.archive === null && partitions.rows.length === 3) {
+    outcome.archive = await archiveMonth(client, outcome.month, folder);
+    await client.query('select howdah_private.note_month($1, $2)', [day, outcome.archive]);
+  }
+  if (outcome.archive !== null && rows[0].cleared_to === null)
+    await refuseUnarchived(client, outcome.archive, day);
+}
+
+/** Nothing of a month goes as long as its archive is not whole, or has other runs: fewer are there only when some were erased since. */
+async function refuseUnarchived(client: Client, archive: string, day: string): Promise<void> {
+  const { month, tables } = await checkArchive(archive);
+  const { rows } = await client.query(
+    `select count(*)::float8 as runs from howdah.executions as e, howdah_private.month_bounds($1) as b
+     where e.id >= b.first_id and e.id < b.next_id`,
+    [day],
+  );
+  const archived = tables[0]?.rows ?? 0;
+  if (`${month}-01` === day && archived >= rows[0].runs) return;
+  throw new HowdahError(
+    'HWCNF',
+    `the month ${day.slice(0, 7)} stays: its archive ${archive} has ${archived} runs of ${month}, and ${rows[0].runs} are there`,
+    {
+      hint: 'Put the archive of that month back in its place.',
+      detail: { month: day.slice(0, 7), archive, archived, runs: rows[0].runs },
+    },
+  );
 }
 
 /** One partition at a time: while one is detached halfway, its table allows no other. */
@@ -165,6 +189,13 @@ async function detachAndDrop(
         await sleep(PAUSE_MS);
       });
     }
+    const keys = await client.query(
+      `select c.conname from pg_constraint as c where c.conrelid = $1::regclass and c.contype = 'f' order by 1`,
+      [name],
+    );
+    // each needs the table it refers to: never two at once, one held while the other is waited for
+    for (const { conname } of keys.rows)
+      await locked(`alter table ${name} drop constraint ${pg.escapeIdentifier(conname)}`);
     await locked(`drop table ${name}`);
   }
 }

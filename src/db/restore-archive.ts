@@ -5,6 +5,7 @@ import { type ArchivedTable, checkArchive, linesOf } from './archive.ts';
 import { inTransaction, type Pool, type PoolClient } from './pool.ts';
 
 const ROWS_AT_ONCE = 200;
+const CHARACTERS_AT_ONCE = 16_000_000;
 
 /** Where an archive was restored to, and the rows of each table. */
 export type Restored = { month: string; schema: string; tables: Record<string, number> };
@@ -54,16 +55,18 @@ async function readTable(
   }
   await client.query(`create table ${target} (${definitions.join(', ')})`);
   let batch: string[] = [];
+  let length = 0;
   const write = async () => {
     await client.query(
       `insert into ${target} select r.* from json_populate_recordset(null::${target}, $1::json) as r`,
       [`[${batch.join(',')}]`],
     );
-    batch = [];
+    [batch, length] = [[], 0];
   };
   for await (const line of linesOf(join(folder, file))) {
     batch.push(line);
-    if (batch.length === ROWS_AT_ONCE) await write();
+    length += line.length;
+    if (batch.length === ROWS_AT_ONCE || length >= CHARACTERS_AT_ONCE) await write();
   }
   if (batch.length > 0) await write();
   return rows;

@@ -87,11 +87,48 @@ async function runIn(month: string): Promise<string> {
   return makeRun(db.pool, { id, agent_id, tenant_id });
 }
 
+/** A question, a comment and a file of a run of that month that goes with it as a whole; what each table holds. */
+async function besideRuns(month: string) {
+  const { id, tenant_id } = await one(
+    db.pool,
+    `select e.id, e.tenant_id from howdah.executions as e cross join howdah_private.month_bounds(($1 || '-01')::date) as b
+     where e.id >= b.first_id and e.id < b.next_id and e.parent_execution_id is null and e.status = 'completed'
+       and not exists (select from howdah.executions as c where c.root_execution_id = e.id and c.id >= b.next_id)
+     order by e.id limit 1`,
+    [month],
+  );
+  for (const text of [
+    'delete from howdah.questions',
+    'delete from howdah.feedback_entries',
+    'delete from howdah.resources',
+  ])
+    await db.pool.query(text);
+  await db.pool.query(
+    `insert into howdah.questions (tenant_id, execution_id, root_execution_id, kind, prompt, status)
+     values ($1, $2, $2, 'question', 'Which one?', 'cancelled')`,
+    [tenant_id, id],
+  );
+  await db.pool.query(
+    `insert into howdah.feedback_entries (tenant_id, execution_id, score, comment, created_by) values ($1, $2, 1, 'good', 'ada')`,
+    [tenant_id, id],
+  );
+  await db.pool.query(
+    `insert into howdah.resources (tenant_id, execution_id, name, type, bytes, created_by) values ($1, $2, 'a.bin', 'application/octet-stream', '\\x00ff0a', 'ada')`,
+    [tenant_id, id],
+  );
+  return {
+    questions: await digestOf('howdah.questions', 't.id'),
+    feedback_entries: await digestOf('howdah.feedback_entries', 't.id'),
+    resources: await digestOf('howdah.resources', 't.id'),
+  };
+}
+
 describe('a month that nobody keeps', () => {
   test('is archived, detached and dropped; figures stay, nothing is broken, and the archive gives the same rows', async () => {
     const old = await months();
     expect(old.length).toBeGreaterThanOrEqual(2);
     const before = await sums();
+    const beside = await besideRuns(old[1] ?? '');
     const name = old[1]?.replace('-', '_');
     const keys = {
       executions: 't.id',
@@ -115,7 +152,13 @@ describe('a month that nobody keeps', () => {
     const restored = await restoreArchive(db.pool, archive);
     expect(restored.schema).toBe(`archive_${name}`);
     expect(manifest.tables[0]?.rows).toBe(outcomes?.[1]?.runs);
-    for (const { table, rows } of manifest.tables) {
+    for (const table of Object.keys(beside)) {
+      expect(await digestOf(`howdah.${table}`, 't.id')).toMatchObject({ rows: 0 });
+      expect(await digestOf(`${restored.schema}.${table}`, 't.id')).toEqual(
+        beside[table as keyof typeof beside],
+      );
+    }
+    for (const { table, rows } of manifest.tables.slice(0, 3)) {
       expect(rows).toBeGreaterThan(100);
       const found = await digestOf(`${restored.schema}.${table}`, keys[table as keyof typeof keys]);
       expect(found.rows).toBe(rows);
@@ -156,6 +199,50 @@ describe('a month that nobody keeps', () => {
       await expect(archiveMonth(client, '1999-01', folder)).rejects.toMatchObject({
         code: 'HWNTF',
       });
+    } finally {
+      await client.end();
+    }
+  });
+
+  test('stays when its archive is broken, or lacks runs that are there', async () => {
+    const month = (await months())[0] ?? '';
+    const client = await openSession(db.url);
+    try {
+      const whole = await archiveMonth(client, month, folder);
+      const other = await archiveMonth(client, (await months())[1] ?? '', folder);
+      const close = async (archive: string) => {
+        await db.pool.query('select howdah_private.note_month($1, $2)', [`${month}-01`, archive]);
+        return (await drop())?.[0];
+      };
+      for (;;) {
+        const { n } = await one(db.pool, 'select howdah_private.clear_month($1) as n', [
+          `${month}-01`,
+        ]);
+        if (n === 0) break;
+      }
+      await db.pool.query('select howdah_private.close_month($1)', [`${month}-01`]);
+      const { n: runs } = await one(
+        db.pool,
+        'select runs::int as n from howdah_private.closed_months where dropped_at is null',
+      );
+      expect(await close(other)).toMatchObject({
+        dropped: false,
+        holds: [expect.stringMatching(`^the month ${month} stays: its archive `)],
+      });
+      await rm(join(other, 'steps.jsonl.gz'));
+      expect(await close(other)).toMatchObject({
+        dropped: false,
+        holds: [expect.stringContaining('steps.jsonl.gz: it cannot be read')],
+      });
+      expect(await partitions(month)).toBe(3);
+      const { n: left } = await one(
+        db.pool,
+        `select count(*)::int as n from howdah.executions as e cross join howdah_private.month_bounds($1) as b
+         where e.id >= b.first_id and e.id < b.next_id`,
+        [`${month}-01`],
+      );
+      expect(left).toBe(runs);
+      expect(await close(whole)).toMatchObject({ dropped: true });
     } finally {
       await client.end();
     }
