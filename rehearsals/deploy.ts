@@ -10,7 +10,7 @@ import {
   THIS_RELEASE,
 } from './support/fleet.ts';
 import { makeBusyAgent, startLoad } from './support/load.ts';
-import { outcome } from './support/outcome.ts';
+import { outcome, whileMigrating } from './support/outcome.ts';
 import type { RehearsalOptions } from './support/rehearsal.ts';
 
 export const title =
@@ -71,7 +71,7 @@ export async function run({ words, server, talk }: RehearsalOptions): Promise<Fi
     const figures = await outcome('deploy', seen, database.pool, talk);
     await Promise.all([...apis, ...workers].map((one) => one.stop()));
     return [
-      figure('deploy', 'migrations_s', migrated / 1_000, 's'),
+      ...whileMigrating('deploy', seen, began, migrated),
       ...figures,
       figure('deploy', 'given_to_another_api', balancer.retried, 'requests'),
       figure(

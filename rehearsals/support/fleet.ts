@@ -88,8 +88,8 @@ async function untilSaid(child: ChildProcess, words: RegExp): Promise<string> {
 }
 
 /**
- * The release before this one, in a folder that is removed afterwards: the commit that was there before migrations were added
- * last, or the one that is named.
+ * The release before this one, in a folder that is removed afterwards: the one that is named, or the newest commit whose
+ * migrations are the first ones of ours (others cannot be migrated: branches that were merged had numbers in between).
  */
 export function checkOutBefore(named: string | undefined): Release & { remove(): void } {
   const commit = named ?? commitBefore();
@@ -110,19 +110,19 @@ function commitBefore(): string {
   if (!existsSync(join(PACKAGE_ROOT, '.git'))) {
     throw new UsageError('the release before is a commit: this takes a clone of the repository');
   }
-  const last = git(
-    'log',
-    '-1',
-    '--format=%H',
-    '--first-parent',
-    '--diff-filter=A',
-    '--',
-    'migrations',
-  );
-  if (last === '')
+  const ours = migrationsOf('HEAD');
+  const commits = git('log', '--first-parent', '--format=%H', '--', 'migrations').split('\n');
+  const before = commits.find((commit) => {
+    const theirs = migrationsOf(commit);
+    return theirs.length < ours.length && theirs.every((name, at) => name === ours[at]);
+  });
+  if (before === undefined)
     throw new UsageError('this clone does not go back that far: name a commit by --from');
-  return git('rev-parse', `${last}^`);
+  return before;
 }
+
+const migrationsOf = (commit: string): string[] =>
+  git('ls-tree', '--name-only', commit, 'migrations/').split('\n').toSorted();
 
 function git(...words: string[]): string {
   const { status, stdout, stderr } = spawnSync('git', ['-C', PACKAGE_ROOT, ...words], {

@@ -2,8 +2,8 @@ import type pg from 'pg';
 
 /** What clients have seen. */
 export type Seen = {
-  /** By what they did: milliseconds of each. */
-  took: Map<string, number[]>;
+  /** Requests: when each began, by performance.now(), and how many milliseconds it took. */
+  took: { began: number; ms: number }[];
   /** What was not answered as it should be. */
   failed: string[];
   /** Streams that were taken up again behind their last event. */
@@ -42,7 +42,7 @@ export async function makeBusyAgent(pool: pg.Pool): Promise<void> {
 
 /** Clients of every kind that ask without a pause: REST, GraphQL, streams of events, rows inserted by SQL. */
 export function startLoad(url: string, pool: pg.Pool): Load {
-  const seen: Seen = { took: new Map(), failed: [], resumed: 0, wrongEvents: [] };
+  const seen: Seen = { took: [], failed: [], resumed: 0, wrongEvents: [] };
   let isOver = false;
   const ask = async <T>(what: string, work: () => Promise<T>): Promise<T | undefined> => {
     const began = performance.now();
@@ -52,9 +52,7 @@ export function startLoad(url: string, pool: pg.Pool): Load {
       seen.failed.push(`${what}: ${(error as Error).message}`);
       return undefined;
     } finally {
-      const took = seen.took.get(what) ?? [];
-      took.push(performance.now() - began);
-      seen.took.set(what, took);
+      seen.took.push({ began, ms: performance.now() - began });
     }
   };
   const again = async (client: () => Promise<unknown>) => {

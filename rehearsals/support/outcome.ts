@@ -26,7 +26,7 @@ export async function outcome(
   for (const row of odd) talk(JSON.stringify(row));
   const { rows: broken } = await pool.query('select * from howdah.check_all()');
   for (const row of broken.slice(0, 5)) talk(JSON.stringify(row));
-  const took = [...seen.took.values()].flat();
+  const took = seen.took.map(({ ms }) => ms);
   return [
     figure(name, 'requests', took.length, 'requests'),
     figure(name, 'failed_requests', seen.failed.length, 'requests', { atMost: 0 }),
@@ -38,6 +38,19 @@ export async function outcome(
     figure(name, 'runs', begun, 'runs'),
     figure(name, 'lost_runs', begun - completed, 'runs', { atMost: 0 }),
     figure(name, 'violations', broken.length, 'rows', { atMost: 0 }),
+  ];
+}
+
+/** How long those waited that were under way while the migrations were. `began` is of performance.now(). */
+export function whileMigrating(name: string, seen: Seen, began: number, ms: number): Figure[] {
+  const met = seen.took.filter((one) => one.began < began + ms && one.began + one.ms > began);
+  const took = met.map((one) => one.ms);
+  return [
+    figure(name, 'migrations_s', ms / 1_000, 's'),
+    figure(name, 'requests_meanwhile', met.length, 'requests'),
+    figure(name, 'request_meanwhile_p50_ms', percentile(took, 50), 'ms'),
+    figure(name, 'request_meanwhile_p99_ms', percentile(took, 99), 'ms'),
+    figure(name, 'request_meanwhile_max_ms', percentile(took, 100), 'ms'),
   ];
 }
 
