@@ -56,13 +56,19 @@ export function createFleet(databaseUrl: string): Fleet {
       return {
         part,
         release,
-        url: /GraphQL +(http:\/\/[\d.:]+)/.exec(said)?.[1] ?? '',
+        url: /GraphQL +(http:\/\/[\d.:]+)/.exec(said())?.[1] ?? '',
         async stop() {
           const began = performance.now();
-          const exit = once(child, 'exit');
-          child.kill('SIGTERM');
-          const [code] = await exit;
-          if (code !== 0) throw new Error(`a ${release.name} ${part} ended with ${code}`);
+          const isGoneAlready = child.exitCode !== null || child.signalCode !== null;
+          if (!isGoneAlready) {
+            const exit = once(child, 'exit');
+            child.kill('SIGTERM');
+            await exit;
+          }
+          if (isGoneAlready || child.exitCode !== 0) {
+            const how = `${isGoneAlready ? 'by itself ' : ''}with ${child.exitCode ?? child.signalCode}`;
+            throw new Error(`a ${release.name} ${part} ended ${how}: ${said().slice(-2_000)}`);
+          }
           return performance.now() - began;
         },
       };
@@ -76,13 +82,14 @@ export function createFleet(databaseUrl: string): Fleet {
   };
 }
 
-async function untilSaid(child: ChildProcess, words: RegExp): Promise<string> {
-  const { promise, resolve, reject } = Promise.withResolvers<string>();
+/** Resolves when it said that, to a function that gives all it has said since. */
+async function untilSaid(child: ChildProcess, words: RegExp): Promise<() => string> {
+  const { promise, resolve, reject } = Promise.withResolvers<() => string>();
   let said = '';
   child.once('exit', () => reject(new Error(`a process did not start: ${said}`)));
   child.stderr?.on('data', (chunk) => {
     said += chunk;
-    if (words.test(said)) resolve(said);
+    if (words.test(said)) resolve(() => said);
   });
   return promise;
 }
