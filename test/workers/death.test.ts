@@ -185,4 +185,25 @@ describe('a worker that is told to stop', () => {
     });
     await pool.query('select howdah.cancel_execution($1)', [id]);
   });
+
+  test('gives its run to the worker beside it as it goes: nobody has to find that it is gone', async () => {
+    const { pool } = database;
+    const server = await hangingAtFirst(1);
+    const leaving = await startWorkerProcess(database.url, { openai: server.url, graceMs: 100 });
+    const id = await insertRun(pool, await makeAgent(pool, { models: [{ provider: 'openai' }] }));
+    await expect.poll(() => server.requests.length, { timeout: 60_000 }).toBe(1);
+    const first = await executionOf(pool, id);
+    const staying = await startWorkerProcess(database.url, { openai: server.url });
+    leaving.signal('SIGTERM');
+    expect(await leaving.ended).toEqual({ code: 0, signal: null });
+    // it gave the run away itself: before it ended, and not as one that died
+    expect((await executionOf(pool, id)).owner_worker).not.toBe(first.owner_worker);
+    expect(await ended(pool, id)).toMatchObject({
+      ...{ status: 'completed', output: 'answered' },
+      ...{ fence: first.fence + 2, crashes_without_progress: 0 }, // given away once, taken once
+    });
+    expect((await stepsOf(pool, id))[0]?.worker).not.toBe(first.owner_worker);
+    staying.signal('SIGTERM');
+    expect(await staying.ended).toEqual({ code: 0, signal: null });
+  });
 });
