@@ -1,5 +1,4 @@
 import type { TokenPiece } from '../contracts/step.ts';
-import type { ToolNote } from '../contracts/tool-talk.ts';
 import {
   createFeed,
   type Feed,
@@ -17,6 +16,7 @@ import {
   type SubscriberEvents,
 } from './feed-subscriber.ts';
 import { SessionFeed } from './session-feed.ts';
+import { ToolNotes } from './tool-notes.ts';
 
 /** Announcements may be lost: so often every followed run is looked at anyway, all of them in one call. */
 const POLL_MS = 1_000;
@@ -50,7 +50,7 @@ export class FeedHub {
   readonly #woken = new Set<string>();
   readonly #sessions: SessionFeed;
   readonly #listeners = new Set<(unanswered: Unanswered) => void>();
-  readonly #noteListeners = new Set<(note: ToolNote) => void>();
+  readonly notes = new ToolNotes();
   #feed: Feed | undefined;
   #poll: NodeJS.Timeout | undefined;
   #polls = 0;
@@ -76,9 +76,7 @@ export class FeedHub {
       onUnanswered: (unanswered) => {
         for (const listener of this.#listeners) listener(unanswered);
       },
-      onNote: (note) => {
-        for (const listener of this.#noteListeners) listener(note);
-      },
+      onNote: (note) => this.notes.heard(note),
       onReconnected: () => this.#wakeAll({ register: true }),
     });
     this.#poll = setInterval(() => {
@@ -116,12 +114,6 @@ export class FeedHub {
   /** Whether announcements are heard; while they are not, all is found by looking once the connection is back. */
   get isListening(): boolean {
     return this.#feed?.isListening ?? false;
-  }
-
-  /** Calls `listener` when a tool says something while it works, of whatever run. What it gives back ends that. */
-  onNote(listener: (note: ToolNote) => void): () => void {
-    this.#noteListeners.add(listener);
-    return () => this.#noteListeners.delete(listener);
   }
 
   /** Subscriptions open now. */

@@ -38,9 +38,7 @@ export async function* followRun(
   const deaf = hub.onUnanswered(({ execution_id, question_id: question, fault }) => {
     if (execution_id === id) events.push({ type: 'unanswered', question, fault });
   });
-  const noteless = hub.onNote((note) => {
-    if (note.execution_id === id) events.push({ type: 'note', note });
-  });
+  const noteless = hub.notes.follow(id, (note) => events.push({ type: 'note', note }));
   let isWaiting = false;
   const lookAgain = async () => {
     await stillGood();

@@ -1,0 +1,35 @@
+import { expect, test } from 'vitest';
+import { ToolNotes } from '../../src/api/tool-notes.ts';
+import type { ToolNote } from '../../src/contracts/tool-talk.ts';
+
+const said = (execution_id: string, data: number): ToolNote => ({
+  ...{ execution_id, call_id: 'call', tool: 'tool', type: 'log', level: 'info', data },
+});
+const heardOf = (notes: ToolNotes, id: string) => {
+  const heard: unknown[] = [];
+  const leave = notes.follow(id, (note) => heard.push(note.type === 'log' && note.data));
+  return { heard, leave };
+};
+
+test('who follows a run a moment late hears what its tools have said, and nothing of others', () => {
+  const notes = new ToolNotes();
+  notes.heard(said('mine', 1));
+  notes.heard(said('other', 2));
+  const { heard, leave } = heardOf(notes, 'mine');
+  notes.heard(said('mine', 3));
+  expect(heard).toEqual([1, 3]);
+  leave();
+  notes.heard(said('mine', 4));
+  expect(heard).toEqual([1, 3]);
+});
+
+test('one that leaves leaves the others there, and no more than the last notes are kept', () => {
+  const notes = new ToolNotes();
+  const first = heardOf(notes, 'mine');
+  const second = heardOf(notes, 'mine');
+  first.leave();
+  for (let n = 0; n < 600; n += 1) notes.heard(said('mine', n));
+  expect(first.heard).toEqual([]);
+  expect(second.heard).toHaveLength(600);
+  expect(heardOf(notes, 'mine').heard).toEqual(second.heard.slice(100));
+});
