@@ -5,6 +5,7 @@ comment on constraint slug_is_short_and_lower_case on howdah.tenants is 'Take 1 
 comment on constraint weight_is_from_1_to_1000 on howdah.tenants is 'Set weight to a whole number from 1, which all tenants have at first, to 1000.';
 
 comment on constraint base_url_is_http on howdah.models is 'Write base_url as https://host/path (of a model for tts or stt also wss://), with no user, password or space in it; a key is stored by: howdah secret set NAME.';
+comment on constraint a_socket_is_for_speech on howdah.models is 'Write base_url as https://host/path, or set purpose to tts or stt: only those take wss://.';
 comment on constraint capabilities_are_an_object on howdah.models is 'Write capabilities as a JSON object, such as {"tools": true}.';
 comment on constraint context_tokens_are_positive on howdah.models is 'Set context_tokens to a whole number from 1 on, or leave it out.';
 comment on constraint prices_are_not_negative on howdah.models is 'Set input_price and output_price to what a million tokens cost, 0 or more, or leave them out.';

@@ -818,7 +818,8 @@ create table howdah.models (
   constraint models_pkey PRIMARY KEY (id),
   constraint models_tenant_id_agent_system_id_fkey FOREIGN KEY (tenant_id, agent_system_id) REFERENCES howdah.agent_systems(tenant_id, id) ON DELETE SET NULL (agent_system_id),
   constraint models_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
-  constraint base_url_is_http CHECK (((base_url ~* '^https?://[^/@?#\s]+([/?#]\S*)?$'::text) OR ((purpose = ANY (ARRAY['tts'::howdah.model_purpose, 'stt'::howdah.model_purpose])) AND (base_url ~* '^wss?://[^/@?#\s]+([/?#]\S*)?$'::text)))),
+  constraint a_socket_is_for_speech CHECK (((base_url !~* '^ws'::text) OR (purpose = ANY (ARRAY['tts'::howdah.model_purpose, 'stt'::howdah.model_purpose])))),
+  constraint base_url_is_http CHECK ((base_url ~* '^(http|ws)s?://[^/@?#\s]+([/?#]\S*)?$'::text)),
   constraint capabilities_are_an_object CHECK ((jsonb_typeof(capabilities) = 'object'::text)),
   constraint context_tokens_are_positive CHECK ((context_tokens > 0)),
   constraint prices_are_finite CHECK (((input_price < 'Infinity'::numeric) AND (output_price < 'Infinity'::numeric))),
@@ -22664,7 +22665,8 @@ begin
     when n.model is null then array[null, 'model']
     when n.name is null then array[null, 'name']
     when n.provider is null then array[null, 'provider']
-    when not ((base_url ~* '^https?://[^/@?#\s]+([/?#]\S*)?$'::text) OR ((purpose = ANY (ARRAY['tts'::howdah.model_purpose, 'stt'::howdah.model_purpose])) AND (base_url ~* '^wss?://[^/@?#\s]+([/?#]\S*)?$'::text))) then array['base_url_is_http', null]
+    when not ((base_url !~* '^ws'::text) OR (purpose = ANY (ARRAY['tts'::howdah.model_purpose, 'stt'::howdah.model_purpose]))) then array['a_socket_is_for_speech', null]
+    when not (base_url ~* '^(http|ws)s?://[^/@?#\s]+([/?#]\S*)?$'::text) then array['base_url_is_http', null]
     when not (jsonb_typeof(capabilities) = 'object'::text) then array['capabilities_are_an_object', null]
     when not (context_tokens > 0) then array['context_tokens_are_positive', null]
     when not ((input_price < 'Infinity'::numeric) AND (output_price < 'Infinity'::numeric)) then array['prices_are_finite', null]

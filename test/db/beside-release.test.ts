@@ -16,6 +16,10 @@ import { loadRelease, NEWEST_RELEASE } from '../support/releases.ts';
 const KNOWN_TO_BREAK: Readonly<Record<string, string>> = {
   "howdah.alert_rules: engine_check_is_known CHECK ((engine_check = ANY (ARRAY['failed_deliveries'::text, 'violations'::text, 'alerts'::text]))) may refuse what is written":
     'It allows one word more than before.',
+  "howdah.models: a_socket_is_for_speech CHECK (((base_url !~* '^ws'::text) OR (purpose = ANY (ARRAY['tts'::howdah.model_purpose, 'stt'::howdah.model_purpose])))) may refuse what is written":
+    'No release before let addresses of sockets in.',
+  "howdah.models: base_url_is_http CHECK ((base_url ~* '^(http|ws)s?://[^/@?#\\s]+([/?#]\\S*)?$'::text)) may refuse what is written":
+    'It allows more addresses than before.',
   'howdah_private.offered_tools(tool text, after text, at_most integer) can no longer be called, or gives other columns than TABLE(tool text, kind text, id uuid, name text, description text, parameters jsonb)':
     'It has one column more, at its end, and is read by names.',
   'howdah_private.shares(after uuid, tenants uuid[]) can no longer be called, or gives other columns than TABLE(tenant_id uuid, at_work integer, due boolean, other_workers integer)':

@@ -47,6 +47,7 @@ const TOLD: Record<string, string> = {
   prices_are_not_negative: 'prices must not be negative',
   prices_are_finite: 'prices must be finite',
   base_url_is_http: 'base_url must be http',
+  a_socket_is_for_speech: 'a socket must be for speech',
   context_tokens_are_positive: 'context_tokens must be positive',
   name_fits_the_wire: 'name must fit the wire',
   timeout_is_between_a_millisecond_and_an_hour: 'timeout must be between a millisecond and an hour',
@@ -99,6 +100,13 @@ describe('a row that a check refuses is told with its fields and the fix', () =>
       /plain number/,
     ],
     ['models', { base_url: 'ftp://x' }, 'base_url_is_http', ['base_url'], /https:/],
+    [
+      'models',
+      { base_url: 'wss://example.com/x' },
+      'a_socket_is_for_speech',
+      ['base_url', 'purpose'],
+      /tts/,
+    ],
     [
       'models',
       { context_tokens: 0 },
