@@ -1,3 +1,4 @@
+import pg from 'pg';
 import type { Pool } from './pool.ts';
 
 export type AskAs = {
@@ -30,7 +31,12 @@ export async function queryAs(
       await client.query(`select set_config('howdah.tenant_id', $1, true)`, [tenantId]);
     }
     if (role !== undefined) await client.query(`set local role ${role}`);
-    const typed = { text, queryMode: 'extended', rowMode: 'array' } as const;
+    const getTypeParser: typeof pg.types.getTypeParser = (oid, format) =>
+      OF_NO_ZONE.has(oid) ? (text: string) => text : client.getTypeParser(oid, format);
+    const typed = {
+      ...{ text, queryMode: 'extended', rowMode: 'array' },
+      types: { getTypeParser },
+    } as const;
     const { rows, fields, command } = await client.query<unknown[]>(typed);
     const names = distinct(fields.map(({ name }) => name));
     await client.query('commit');
@@ -43,6 +49,12 @@ export async function queryAs(
     client.release();
   }
 }
+
+/** A day is the same day wherever it is read. */
+const OF_NO_ZONE: ReadonlySet<number> = new Set([
+  pg.types.builtins.DATE,
+  pg.types.builtins.TIMESTAMP,
+]);
 
 /** Columns of the same name are told apart by a number. */
 function distinct(names: readonly string[]): string[] {

@@ -44,6 +44,14 @@ describe('howdah sql', () => {
     expect(JSON.parse((await piped.end()).stdout)).toEqual({ items: [{ a: 1, a_2: 2 }] });
   });
 
+  test('tells days and numbers as they are', async () => {
+    const text = `select date '2026-11-21' as day, timestamp '2026-11-21 08:00' as at, 12345678901234567890 as much, 1::bigint as n`;
+    const { stdout } = await cli('sql', text, '--json');
+    expect(JSON.parse(stdout).items).toEqual([
+      { day: '2026-11-21', at: '2026-11-21 08:00:00', much: '12345678901234567890', n: 1 },
+    ]);
+  });
+
   test.each([
     [`update howdah.agents set description = 'x'`, /read-only|permission denied/],
     ['commit; delete from howdah.executions', /multiple commands/],
