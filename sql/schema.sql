@@ -26207,9 +26207,9 @@ create view howdah.agent_performance with (security_invoker=true) as
             k.tokens_in,
             k.tokens_out,
             k.cost,
-            NULL::double precision,
-            NULL::double precision,
-            NULL::double precision
+            NULL::double precision AS seconds_p50,
+            NULL::double precision AS seconds_p95,
+            NULL::double precision AS seconds_p99
            FROM howdah.kept_usage k) u
      JOIN howdah.agents a ON ((a.id = u.agent_id)))
      JOIN howdah.agent_versions v ON ((v.id = u.agent_version_id)))
@@ -26234,9 +26234,9 @@ create view howdah.alerts with (security_invoker=true) as
          SELECT l.name,
             l.severity,
             b.tenant_id,
-            COALESCE(('run '::text || b.execution_id), 'engine'::text) AS "coalesce",
-            NULL::timestamp with time zone,
-            ((b.rule || ': '::text) || b.detail)
+            COALESCE(('run '::text || b.execution_id), 'engine'::text) AS subject,
+            NULL::timestamp with time zone AS since,
+            ((b.rule || ': '::text) || b.detail) AS detail
            FROM (howdah_private.alert_limits l
              CROSS JOIN howdah_private.broken_promises((now() - '01:00:00'::interval)) b(rule, tenant_id, execution_id, detail))
           WHERE ((l.name = 'promises_broken'::text) AND l.is_active)) a;
@@ -26290,8 +26290,8 @@ create view howdah.daily_usage with (security_invoker=true) as
             k.tokens_in,
             k.tokens_out,
             k.cost,
-            NULL::double precision,
-            NULL::double precision
+            NULL::double precision AS seconds_p50,
+            NULL::double precision AS seconds_p95
            FROM howdah.kept_usage k) u
      LEFT JOIN howdah.agents a ON ((a.id = u.agent_id)))
      LEFT JOIN howdah.workflows w ON ((w.id = u.workflow_id)))
@@ -26525,17 +26525,17 @@ create view howdah.model_usage with (security_invoker=true) as
                 CASE k.kind
                     WHEN 'model'::howdah.step_kind THEN k.steps
                     ELSE (0)::bigint
-                END AS "case",
+                END AS answers,
                 CASE k.kind
                     WHEN 'retry'::howdah.step_kind THEN k.steps
                     ELSE (0)::bigint
-                END AS "case",
+                END AS failed_attempts,
             k.tokens_in,
             k.tokens_out,
             k.cost,
-            NULL::double precision,
-            NULL::double precision,
-            NULL::double precision
+            NULL::double precision AS seconds_p50,
+            NULL::double precision AS seconds_p95,
+            NULL::double precision AS seconds_p99
            FROM howdah.kept_steps k
           WHERE (k.model_id IS NOT NULL)) u
      LEFT JOIN howdah.models m ON ((m.id = u.model_id)))
@@ -26643,9 +26643,9 @@ create view howdah.tool_performance with (security_invoker=true) as
             k.tool,
             k.steps,
             k.errors,
-            NULL::double precision,
-            NULL::double precision,
-            NULL::double precision
+            NULL::double precision AS seconds_p50,
+            NULL::double precision AS seconds_p95,
+            NULL::double precision AS seconds_p99
            FROM howdah.kept_steps k
           WHERE (k.tool IS NOT NULL)) u
   GROUP BY tenant_id, tool;

@@ -32,7 +32,8 @@ create or replace view howdah.agent_performance with (security_invoker = true) a
     group by 1, 2, 3
     union all
     select k.tenant_id, k.agent_id, k.agent_version_id, k.runs, k.completed, k.failed, k.cancelled, k.runs, k.steps,
-      k.tokens_in, k.tokens_out, k.cost, null, null, null
+      k.tokens_in, k.tokens_out, k.cost,
+      null::float8 as seconds_p50, null::float8 as seconds_p95, null::float8 as seconds_p99
     from howdah.kept_usage as k
   ) as u
   join howdah.agents as a on a.id = u.agent_id

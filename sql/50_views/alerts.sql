@@ -1,10 +1,10 @@
-drop view if exists howdah.alerts;
-create view howdah.alerts with (security_invoker = true) as
+create or replace view howdah.alerts with (security_invoker = true) as
   select a.name, a.severity, a.tenant_id, a.subject, a.since, a.detail, 'docs/operations.md#' || a.name as runbook
   from (
     select i.* from howdah_private.installation_alerts() as i
     union all
-    select l.name, l.severity, b.tenant_id, coalesce('run ' || b.execution_id, 'engine'), null, b.rule || ': ' || b.detail
+    select l.name, l.severity, b.tenant_id, coalesce('run ' || b.execution_id, 'engine') as subject,
+      null::timestamptz as since, b.rule || ': ' || b.detail as detail
     from howdah_private.alert_limits as l cross join howdah_private.broken_promises(now() - interval '1 hour') as b
     where l.name = 'promises_broken' and l.is_active
   ) as a;

@@ -27,7 +27,7 @@ create or replace view howdah.daily_usage with (security_invoker = true) as
     group by 1, 2, 3, 4
     union all
     select k.tenant_id, k.day, k.agent_id, k.workflow_id, k.runs, k.completed, k.failed, k.runs, k.steps,
-      k.tokens_in, k.tokens_out, k.cost, null, null
+      k.tokens_in, k.tokens_out, k.cost, null::float8 as seconds_p50, null::float8 as seconds_p95
     from howdah.kept_usage as k
   ) as u
   left join howdah.agents as a on a.id = u.agent_id

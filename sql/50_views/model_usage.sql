@@ -27,8 +27,9 @@ create or replace view howdah.model_usage with (security_invoker = true) as
     )
     group by s.tenant_id, s.model_id
     union all
-    select k.tenant_id, k.model_id, case k.kind when 'model' then k.steps else 0 end,
-      case k.kind when 'retry' then k.steps else 0 end, k.tokens_in, k.tokens_out, k.cost, null, null, null
+    select k.tenant_id, k.model_id, case k.kind when 'model' then k.steps else 0 end as answers,
+      case k.kind when 'retry' then k.steps else 0 end as failed_attempts,
+      k.tokens_in, k.tokens_out, k.cost, null::float8 as seconds_p50, null::float8 as seconds_p95, null::float8 as seconds_p99
     from howdah.kept_steps as k where k.model_id is not null
   ) as u
   left join howdah.models as m on m.id = u.model_id

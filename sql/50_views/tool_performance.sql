@@ -22,7 +22,9 @@ create or replace view howdah.tool_performance with (security_invoker = true) as
       )
     group by s.tenant_id, s.name
     union all
-    select k.tenant_id, k.tool, k.steps, k.errors, null, null, null from howdah.kept_steps as k where k.tool is not null
+    select k.tenant_id, k.tool, k.steps, k.errors,
+      null::float8 as seconds_p50, null::float8 as seconds_p95, null::float8 as seconds_p99
+    from howdah.kept_steps as k where k.tool is not null
   ) as u
   group by u.tenant_id, u.tool;
 comment on view howdah.tool_performance is
