@@ -7,6 +7,7 @@ export default defineConfig({
   test: {
     ...filesOfRun(process.env, process.argv),
     globalSetup: ['test/support/server.ts'],
+    setupFiles: ['test/support/home.ts'],
     // Processes that tests start read and compile our sources once, not each time: half of what they cost.
     env: { NODE_COMPILE_CACHE: resolve('node_modules/.cache/test') },
     // Nothing is asserted of time: these are for what would never end, also on a machine that does much else.

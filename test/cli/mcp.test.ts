@@ -46,7 +46,7 @@ async function open({ revision = '2025-11-25', args = [], elicit }: Options = {}
   const transport = new StdioClientTransport({
     command: HOWDAH,
     args: ['mcp', ...args],
-    env: { PATH: process.env.PATH ?? '', DATABASE_URL: db.url },
+    env: { ...process.env, DATABASE_URL: db.url } as Record<string, string>,
     stderr: 'ignore',
   });
   await client.connect(transport);
