@@ -12807,10 +12807,15 @@ AS $function$
   with asked as (
     select a.* from unnest(mcp_subscriptions.tenants, mcp_subscriptions.sessions) with ordinality as a (tenant_id, session, place)
   ),
+  old as (
+    select s.tenant_id, s.session from howdah_private.mcp_sessions as s
+    where (s.tenant_id, s.session) in (select a.tenant_id, a.session from asked as a) and s.expires_at < now() + interval '12 hours'
+    for no key update skip locked
+  ),
   kept as (
     update howdah_private.mcp_sessions as s set expires_at = now() + interval '1 day'
-    from asked as a
-    where s.tenant_id = a.tenant_id and s.session = a.session and s.expires_at < now() + interval '12 hours'
+    from old as o
+    where s.tenant_id = o.tenant_id and s.session = o.session
   )
   select a.place, s.subscriptions
   from asked as a
@@ -13098,6 +13103,14 @@ CREATE OR REPLACE FUNCTION howdah_private.most_handoffs()
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE
 RETURN 6
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.most_mcp_sessions()
+ RETURNS integer
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$ select 10000 $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.name_fault(name text)
@@ -15859,6 +15872,33 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.refuse_more_mcp_sessions(session text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_tenant_id constant uuid := howdah.current_tenant();
+  v_most constant int := howdah_private.most_mcp_sessions();
+begin
+  if exists (
+    select from howdah_private.mcp_sessions as s
+    where s.tenant_id = v_tenant_id and s.session = refuse_more_mcp_sessions.session
+  ) then
+    return;
+  end if;
+  perform pg_advisory_xact_lock(hashtextextended('howdah.mcp_sessions ' || v_tenant_id, 0));
+  if (
+    select count(*) from howdah_private.mcp_sessions as s where s.tenant_id = v_tenant_id and s.expires_at >= now()
+  ) >= v_most then
+    raise exception using errcode = 'HWQTA',
+      message = format('%s MCP sessions of this tenant are told of something, more are not allowed', v_most),
+      detail = jsonb_build_object('max_sessions', v_most)::text,
+      hint = 'Use the sessions there are again: one is forgotten when no stream has read it for a day.';
+  end if;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.refuse_no_function(configuration jsonb)
  RETURNS void
  LANGUAGE plpgsql
@@ -18509,10 +18549,11 @@ CREATE OR REPLACE FUNCTION howdah_private.set_mcp_log_level(session text, log_le
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  delete from howdah_private.mcp_sessions as s where s.expires_at < now() and s.session <> set_mcp_log_level.session;
+  select howdah_private.refuse_more_mcp_sessions(set_mcp_log_level.session);
   insert into howdah_private.mcp_sessions as s (tenant_id, session, log_level, expires_at)
   values (howdah.current_tenant(), set_mcp_log_level.session, set_mcp_log_level.log_level, now() + interval '1 day')
-  on conflict on constraint mcp_sessions_pkey do update set log_level = excluded.log_level, expires_at = excluded.expires_at
+  on conflict on constraint mcp_sessions_pkey do update set log_level = excluded.log_level, expires_at = excluded.expires_at;
+  select howdah_private.sweep_mcp_sessions()
 $function$
 ;
 
@@ -19472,7 +19513,7 @@ CREATE OR REPLACE FUNCTION howdah_private.subscribe_mcp_to(session text, resourc
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
-  delete from howdah_private.mcp_sessions as s where s.expires_at < now();
+  perform howdah_private.refuse_more_mcp_sessions(subscribe_mcp_to.session);
   insert into howdah_private.mcp_sessions as s (tenant_id, session, subscriptions, expires_at)
   values (howdah.current_tenant(), subscribe_mcp_to.session,
     jsonb_build_object(subscribe_mcp_to.resource, subscribe_mcp_to.mark), now() + interval '1 day')
@@ -19483,7 +19524,23 @@ begin
     raise exception using errcode = 'HWINV', message = 'a session is told of at most 100 resources',
       detail = jsonb_build_object('field', 'uri')::text, hint = 'Unsubscribe from those whose runs have ended.';
   end if;
+  perform howdah_private.sweep_mcp_sessions();
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.sweep_mcp_sessions()
+ RETURNS void
+ LANGUAGE sql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  delete from howdah_private.mcp_sessions as s
+  using (
+    select x.tenant_id, x.session from howdah_private.mcp_sessions as x
+    where x.expires_at < now() order by x.expires_at limit 100
+    for update skip locked
+  ) as gone
+  where s.tenant_id = gone.tenant_id and s.session = gone.session
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.sweep_queue(sweep howdah_private.queue_sweep, before timestamp with time zone, at_most integer)
@@ -21245,6 +21302,29 @@ begin
     new.state := case when (new.query, new.engine_check) is distinct from (old.query, old.engine_check) then 'unknown' else new.state end;
   end if;
   return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_alert_rules__limit()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_most constant int := 200;
+  v_tenant_id uuid;
+begin
+  for v_tenant_id in select distinct n.tenant_id from new_rows as n order by n.tenant_id loop
+    perform pg_advisory_xact_lock(hashtextextended('howdah.alert_rules ' || v_tenant_id, 0));
+    if (select count(*) from howdah.alert_rules as r where r.tenant_id = v_tenant_id) > v_most then
+      raise exception using errcode = 'HWQTA',
+        message = format('a tenant has at most %s alert rules', v_most),
+        detail = jsonb_build_object('max_rules', v_most)::text,
+        hint = 'Delete some: one query can look for several things, each a row of what it finds.';
+    end if;
+  end loop;
+  return null;
 end $function$
 ;
 
@@ -26839,6 +26919,8 @@ CREATE TRIGGER _300_check BEFORE INSERT OR UPDATE OF query, engine_check, is_act
 
 CREATE TRIGGER _310_refuse_keys BEFORE INSERT OR UPDATE OF name, description, query ON howdah.alert_rules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__refuse_keys_in_texts('name', 'description', 'query');
 
+CREATE TRIGGER _500_limit AFTER INSERT ON howdah.alert_rules REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg_alert_rules__limit();
+
 CREATE TRIGGER _950_audit_delete AFTER DELETE ON howdah.alert_rules REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
 
 CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.alert_rules REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
@@ -30585,6 +30667,8 @@ grant execute on function howdah_private.month_partitions(date) to howdah_engine
 
 grant execute on function howdah_private.most_handoffs() to howdah_engine;
 
+grant execute on function howdah_private.most_mcp_sessions() to howdah_engine;
+
 grant execute on function howdah_private.name_fault(text) to howdah_app;
 
 grant execute on function howdah_private.name_fault(text) to howdah_engine;
@@ -30822,6 +30906,8 @@ grant execute on function howdah_private.refuse_member_question(jsonb) to howdah
 grant execute on function howdah_private.refuse_member_question(jsonb) to howdah_engine;
 
 grant execute on function howdah_private.refuse_more_files(howdah.executions) to howdah_engine;
+
+grant execute on function howdah_private.refuse_more_mcp_sessions(text) to howdah_engine;
 
 grant execute on function howdah_private.refuse_no_function(jsonb) to howdah_engine;
 
@@ -31158,6 +31244,8 @@ grant execute on function howdah_private.sub_run_tool_name(text,text) to howdah_
 grant execute on function howdah_private.subscribe_mcp(text,uuid,text) to howdah_app;
 
 grant execute on function howdah_private.subscribe_mcp_to(text,text,text) to howdah_app;
+
+grant execute on function howdah_private.sweep_mcp_sessions() to howdah_engine;
 
 grant execute on function howdah_private.sync_custom_tools(jsonb) to howdah_worker;
 

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { delimiter, resolve } from 'node:path';
 import { parseEnv } from 'node:util';
 import { z } from 'zod';
-import { isHost, isLoopback, isOrigin } from './contracts/addresses.ts';
+import { isHost, isLoopback, isOrigin, publicUrl } from './contracts/addresses.ts';
 import { type DefaultModel, defaultModel, modelVariables } from './contracts/default-model.ts';
 import { type ArmedFailpoint, FAILPOINTS, parseFailpoint } from './contracts/failpoint.ts';
 import { type McpCommands, mcpCommands } from './contracts/mcp-commands.ts';
@@ -28,6 +28,8 @@ export type Config = Readonly<{
   /** 0 takes any free port. */
   port: number;
   host: string;
+  /** Where others reach this server, without a slash at its end. */
+  publicUrl: string | undefined;
   /** Absolute. */
   home: string;
   /** Absolute: where files lie that rows of howdah.resources name by their path. */
@@ -69,8 +71,6 @@ export type Config = Readonly<{
 }> &
   TelemetrySettings;
 
-const SECRET_KEY = '32 bytes as base64 or hex, such as the output of: openssl rand -base64 32';
-
 const postgresUrl = z.url({ protocol: /^postgres(ql)?$/ }).optional();
 
 /** The values with their fixes: a fix completes the sentence "Set NAME to …" and never repeats the value. */
@@ -95,6 +95,7 @@ const variables = {
       .default('127.0.0.1'),
     'an address or host name, such as 127.0.0.1',
   ],
+  HOWDAH_PUBLIC_URL: [publicUrl, 'an http or https URL, such as https://agents.example.com'],
   HOWDAH_HOME: [
     z
       .string()
@@ -120,7 +121,7 @@ const variables = {
   ],
   HOWDAH_SECRET_KEY: [
     secretKeyList,
-    `${SECRET_KEY}; before a comma the one in use, behind it older ones`,
+    '32 bytes as base64 or hex, such as the output of: openssl rand -base64 32; before a comma the one in use, behind it older ones',
   ],
   HOWDAH_SECRET_KEY_OLD: [secretKeyList, `the key (or keys) that HOWDAH_SECRET_KEY was before`],
   HOWDAH_CORS_ORIGINS: [
@@ -193,6 +194,7 @@ export function readConfig(env: Environment): Config {
     replicaUrl: values.DATABASE_REPLICA_URL,
     port: values.PORT,
     host: values.HOST,
+    publicUrl: values.HOWDAH_PUBLIC_URL,
     home: resolve(values.HOWDAH_HOME),
     resourceFolder: resolve(values.HOWDAH_HOME, 'resources'),
     archiveFolder: values.HOWDAH_ARCHIVE_FOLDER && resolve(values.HOWDAH_ARCHIVE_FOLDER),
