@@ -39,7 +39,9 @@ export async function main(
       return thrown.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
     }
     const report =
-      thrown instanceof CommanderError ? usageReport(thrown) : reportOf(thrown, session.server());
+      thrown instanceof CommanderError
+        ? await usageReport(thrown)
+        : reportOf(thrown, session.server());
     printError(session.io, report);
     return exitCodeFor(report.code);
   }
@@ -65,8 +67,9 @@ function defineProgram(program: Command, io: CliIo, entries: readonly CommandEnt
       subcommandTerm: (command) => `${command.name()} ${command.usage()}`.replace('[options] ', ''),
     });
   const load = new Map(entries.map((entry) => [entry.name, entry.load]));
-  for (const { name, summary, args = '' } of entries) {
-    program.command(name).description(summary).usage(`[options] ${args}`);
+  for (const { name, alias, summary, args = '' } of entries) {
+    const command = program.command(name).description(summary).usage(`[options] ${args}`);
+    if (alias !== undefined) command.alias(alias);
   }
   program.hook('preSubcommand', async (_, command) => {
     const module = await load.get(command.name())?.();
@@ -168,7 +171,9 @@ function withHelp(argv: readonly string[]): readonly string[] {
 /** Behind a command `--version` is an option of that command. */
 function isOwnVersion(argv: readonly string[], entries: readonly CommandEntry[]): boolean {
   const before = argv.slice(0, Math.max(argv.indexOf('--version'), 0));
-  return !entries.some(({ name }) => before.includes(name));
+  return !entries.some(({ name, alias = name }) =>
+    before.some((word) => [name, alias].includes(word)),
+  );
 }
 
 function isHelp(error: CommanderError): boolean {
@@ -186,7 +191,12 @@ function rememberCommands(command: Command): void {
 }
 
 /** Commander's "error: unknown command 'strat'\n(Did you mean start?)" as message and hint. */
-function usageReport({ message: text, command }: UsageError): ErrorReport {
+async function usageReport({ message: text, command, code }: UsageError): Promise<ErrorReport> {
+  if (code === 'commander.excessArguments') {
+    const { unknownVerbReport } = await import('./verbs.ts');
+    const report = command && (await unknownVerbReport(command));
+    if (report) return report;
+  }
   const [message = '', suggestion] = text.replace(/^error: /, '').split('\n');
   const path = command ? ` ${pathOf(command)}` : '';
   const hint =

@@ -21,7 +21,6 @@ const NONE: Record<string, string> = {
   worker: 'serves until it is stopped',
   api: 'serves until it is stopped',
   demo: 'is for people',
-  mcp: 'speaks MCP on stdout',
   backup: 'needs programs of PostgreSQL: backup.test.ts reads it where they are',
   restore: 'needs programs of PostgreSQL: backup.test.ts reads it where they are',
   doctor: 'does: commands.test.ts reads it, which takes its time',
@@ -179,6 +178,8 @@ test('each command prints what it has always printed', async () => {
   await note('secret', 'secret', 'list');
   await note('token', 'token', '--user', 'ada', '--create');
   await note('export-user', 'export-user', 'ada');
+  await note('users list', 'users');
+  await note('users show', 'users', 'show', 'ada');
   await note('erase-user', 'erase-user', 'ada', '--mode', 'delete');
   const [key] = await note('key create', 'key', 'create', 'ci', '--role', 'member');
   await note('key list', 'key', 'list');
@@ -194,6 +195,31 @@ test('each command prints what it has always printed', async () => {
   await note('filters test', 'filters', 'test', '12345678901');
   await note('filters remove', 'filters', 'remove', 'tax_id');
   await note('sql', 'sql', 'select 1 as one');
+  await database.pool.query(`
+    insert into howdah.workflows (name, type) values ('visit', 'chain');
+    insert into howdah.workflow_agents (workflow_id, agent_id, sequence_order) values (howdah.workflow('visit'), howdah.agent('greeter'), 1);
+    insert into howdah.prompts (name, template) values ('hello', 'Hello.');
+    insert into howdah.mcp_servers (name, type, configuration) values ('shelf', 'http', '{"url": "https://example.com/mcp"}');
+    insert into howdah.schedules (name, cron, agent_id, input) values ('morning', '0 7 * * *', howdah.agent('greeter'), 'Good morning');
+    insert into howdah.webhooks (url) values ('https://example.com/hook');
+    insert into howdah.webhook_deliveries (webhook_id, execution_id, event, url, payload, status)
+    select w.id, '${done.id}', 'execution.completed', w.url, '{}', 'failed' from howdah.webhooks as w`);
+  for (const [noun, name] of Object.entries({
+    agents: 'greeter',
+    workflows: 'visit',
+    models: 'script',
+    prompts: 'hello',
+    tools: 'calculator',
+    mcp: 'shelf',
+    schedules: 'morning',
+    webhooks: 'https://example.com/hook',
+  })) {
+    await note(`${noun} list`, noun, 'list');
+    await note(`${noun} show`, noun, 'show', name);
+  }
+  await note('schedules run', 'schedules', 'run', 'morning');
+  const [told] = await note('webhooks deliveries', 'webhooks', 'deliveries');
+  await note('webhooks redeliver', 'webhooks', 'redeliver', told.items[0].id);
   await note('completion', 'completion', 'words', 'exec');
 
   if (process.env.HOWDAH_WRITE_SHAPES) writeFileSync(FILE, `${JSON.stringify(shapes, null, 2)}\n`);
