@@ -17902,7 +17902,7 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.run_by_id(agent_id uuid, workflow_id uuid, input text, input_data jsonb, session_id uuid, run_at timestamp with time zone, priority integer, idempotency_key text, metadata jsonb, input_parts jsonb, callback_url text, version text, max_cost numeric, overrides jsonb)
+CREATE OR REPLACE FUNCTION howdah_private.run_by_id(agent_id uuid, workflow_id uuid, input text, input_data jsonb, session_id uuid, run_at timestamp with time zone, priority integer, idempotency_key text, metadata jsonb, input_parts jsonb, callback_url text, version text, max_cost numeric DEFAULT NULL::numeric, overrides jsonb DEFAULT NULL::jsonb)
  RETURNS uuid
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'

@@ -1,7 +1,7 @@
 -- howdah.run() for who has the id of the agent or workflow, and not its name: a known key gives the first run.
 create or replace function howdah_private.run_by_id(
   agent_id uuid, workflow_id uuid, input text, input_data jsonb, session_id uuid, run_at timestamptz, priority int,
-  idempotency_key text, metadata jsonb, input_parts jsonb, callback_url text, version text, max_cost numeric, overrides jsonb
+  idempotency_key text, metadata jsonb, input_parts jsonb, callback_url text, version text, max_cost numeric default null, overrides jsonb default null
 ) returns uuid
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
