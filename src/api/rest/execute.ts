@@ -145,6 +145,11 @@ async function start(db: Client, sent: Body, key: string | undefined): Promise<s
     `select howdah_private.run_by_id(
        case when $2::uuid is null then coalesce($1::uuid, howdah.agent($3)) end,
        $2, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)::text as id`,
-    [agent_id ?? null, called || null, name, ...rest, parts, sent.callback_url ?? null, version],
+    [
+      agent_id ?? null,
+      called || null,
+      name,
+      ...[...rest, parts, sent.callback_url ?? null, version, max_cost, overrides],
+    ],
   );
 }
