@@ -3,6 +3,7 @@ import { delimiter, resolve } from 'node:path';
 import { parseEnv } from 'node:util';
 import { z } from 'zod';
 import { isHost, isLoopback, isOrigin, publicUrl } from './contracts/addresses.ts';
+import { type CliSettings, cliSettings, cliVariables } from './contracts/cli-settings.ts';
 import { type DefaultModel, defaultModel, modelVariables } from './contracts/default-model.ts';
 import { type ArmedFailpoint, FAILPOINTS, parseFailpoint } from './contracts/failpoint.ts';
 import { type McpCommands, mcpCommands } from './contracts/mcp-commands.ts';
@@ -58,10 +59,6 @@ export type Config = Readonly<{
   defaultModel: DefaultModel;
   /** Where workers of this process fail on purpose; for tests. */
   failpoint: ArmedFailpoint | undefined;
-  /** Whom commands ask that can do so over REST, instead of the database. */
-  apiUrl: string | undefined;
-  /** A token or an API key for it. */
-  apiKey: string | undefined;
   /** Runs in flight per worker. */
   workerConcurrency: number;
   /** The folder of pg_dump and its like; undefined: they are looked for. */
@@ -69,7 +66,8 @@ export type Config = Readonly<{
   /** The folders programs are looked for in. */
   path: readonly string[];
 }> &
-  TelemetrySettings;
+  TelemetrySettings &
+  CliSettings;
 
 const postgresUrl = z.url({ protocol: /^postgres(ql)?$/ }).optional();
 
@@ -147,11 +145,7 @@ const variables = {
     `name[:nth]:kill|error|hang|delay=ms with one of the names ${FAILPOINTS.join(', ')}`,
   ],
   ...telemetryVariables,
-  HOWDAH_API_URL: [
-    z.url({ protocol: /^https?$/ }).optional(),
-    'the http or https URL of a server, such as http://127.0.0.1:8000',
-  ],
-  HOWDAH_API_KEY: [z.string().optional(), 'a token or an API key'],
+  ...cliVariables,
   HOWDAH_WORKER_CONCURRENCY: [
     wholeNumber(1, 10_000).default(100),
     'a whole number from 1 to 10000',
@@ -214,8 +208,7 @@ export function readConfig(env: Environment): Config {
     defaultModel: Object.freeze(defaultModel(values)),
     failpoint: values.HOWDAH_FAILPOINT,
     ...telemetrySettings(values),
-    apiUrl: values.HOWDAH_API_URL,
-    apiKey: values.HOWDAH_API_KEY,
+    ...cliSettings(values, env),
     workerConcurrency: values.HOWDAH_WORKER_CONCURRENCY,
     pgBin: values.HOWDAH_PG_BIN && resolve(values.HOWDAH_PG_BIN),
     path: Object.freeze((env.PATH ?? '').split(delimiter).filter((folder) => folder !== '')),

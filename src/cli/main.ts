@@ -26,7 +26,7 @@ export async function main(
 ): Promise<number> {
   const program = new Command('howdah');
   const format = await formatNamed(formatIn(ownWords(argv)));
-  const session = createSession(argv, host, () => program.opts().databaseUrl, format);
+  const session = createSession(argv, host, () => program.opts(), format);
   if (isOwnVersion(argv, entries)) {
     program.version(releaseVersion(), '--version', 'print the version');
   }
@@ -57,6 +57,7 @@ function defineProgram(program: Command, io: CliIo, entries: readonly CommandEnt
       ),
     )
     .option('--database-url <url>', 'the database to use instead of DATABASE_URL')
+    .option('--profile <name>', 'the server of `howdah login` to ask; none for none')
     .option('--no-color', 'print without colours')
     .helpOption('-h, --help', 'print this help')
     .helpCommand(false)
@@ -87,7 +88,7 @@ function ownWords(argv: readonly string[]): readonly string[] {
 function createSession(
   argv: readonly string[],
   host: CliProcess,
-  databaseUrl: () => unknown,
+  globals: () => { databaseUrl?: string; profile?: string },
   format: Format | undefined,
 ) {
   const own = ownWords(argv);
@@ -102,10 +103,11 @@ function createSession(
     stdin: host.stdin ?? process.stdin,
     config: async () => {
       const { loadConfig } = await import('../config.ts');
-      const url = databaseUrl();
-      config = loadConfig(typeof url === 'string' ? { DATABASE_URL: url } : {});
+      const { databaseUrl } = globals();
+      config = loadConfig(databaseUrl === undefined ? {} : { DATABASE_URL: databaseUrl });
       return config;
     },
+    profile: () => globals().profile,
     setExitCode: (code) => {
       chosen = code;
     },

@@ -173,6 +173,23 @@ export const commands: readonly CommandEntry[] = [
     load: () => import('./commands/users.ts'),
   },
   {
+    name: 'login',
+    summary: 'keep the address of a server and a key for it, which comes from stdin',
+    args: '[URL]',
+    load: () => import('./commands/login.ts'),
+  },
+  {
+    name: 'logout',
+    summary: 'forget it with its key',
+    load: () => import('./commands/logout.ts'),
+  },
+  {
+    name: 'profiles',
+    summary: 'the servers that are logged in to',
+    args: '[list|use]',
+    load: () => import('./commands/profiles.ts'),
+  },
+  {
     name: 'export-user',
     summary: 'everything about a person, one document a line',
     args: 'NAME',

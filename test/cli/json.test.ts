@@ -23,6 +23,9 @@ const NONE: Record<string, string> = {
   demo: 'is for people',
   backup: 'needs programs of PostgreSQL: backup.test.ts reads it where they are',
   restore: 'needs programs of PostgreSQL: backup.test.ts reads it where they are',
+  login: 'asks no database: login.test.ts reads it',
+  logout: 'asks no database: login.test.ts reads it',
+  profiles: 'asks no database: login.test.ts reads it',
   doctor: 'does: commands.test.ts reads it, which takes its time',
 };
 
@@ -200,8 +203,8 @@ test('each command prints what it has always printed', async () => {
     insert into howdah.workflow_agents (workflow_id, agent_id, sequence_order) values (howdah.workflow('visit'), howdah.agent('greeter'), 1);
     insert into howdah.prompts (name, template) values ('hello', 'Hello.');
     insert into howdah.mcp_servers (name, type, configuration) values ('shelf', 'http', '{"url": "https://example.com/mcp"}');
-    insert into howdah.schedules (name, cron, agent_id, input) values ('morning', '0 7 * * *', howdah.agent('greeter'), 'Good morning');
-    insert into howdah.webhooks (url) values ('https://example.com/hook');
+    insert into howdah.schedules (name, cron, agent_id, input) values ('morning', '0 0 29 2 *', howdah.agent('greeter'), 'Good morning');
+    insert into howdah.webhooks (url, is_active) values ('https://example.com/hook', false);
     insert into howdah.webhook_deliveries (webhook_id, execution_id, event, url, payload, status)
     select w.id, '${done.id}', 'execution.completed', w.url, '{}', 'failed' from howdah.webhooks as w`);
   for (const [noun, name] of Object.entries({
