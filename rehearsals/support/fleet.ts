@@ -1,0 +1,140 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { PACKAGE_ROOT } from '../../src/package-root.ts';
+import { UsageError } from './rehearsal.ts';
+
+/** A release as it stands in a folder of its own. */
+export type Release = { name: string; folder: string };
+
+export const THIS_RELEASE: Release = { name: 'new', folder: PACKAGE_ROOT };
+
+/** A process of a release: an API with its address, or a worker. */
+export type Member = {
+  readonly part: 'api' | 'worker';
+  readonly release: Release;
+  /** Of an API. */
+  readonly url: string;
+  /** SIGTERM; how many milliseconds it took to go. */
+  stop(): Promise<number>;
+};
+
+export type Fleet = {
+  start(part: Member['part'], release: Release, options?: readonly string[]): Promise<Member>;
+  migrate(release: Release): Promise<void>;
+  /** Kills what is left. */
+  end(): void;
+};
+
+/** Starts processes of releases on one database. */
+export function createFleet(databaseUrl: string): Fleet {
+  const home = mkdtempSync(join(tmpdir(), 'howdah-fleet-'));
+  const children = new Set<ChildProcess>();
+  const spawned = (release: Release, words: readonly string[]) => {
+    const { PATH, HOME } = process.env;
+    const env = { PATH, HOME, DATABASE_URL: databaseUrl, PORT: '0', HOWDAH_HOME: home };
+    const child = spawn(process.execPath, [join(release.folder, 'src/cli/main.ts'), ...words], {
+      env: { ...env, HOWDAH_LOG_LEVEL: 'error' },
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    children.add(child);
+    child.once('exit', () => children.delete(child));
+    return child;
+  };
+  const end = () => {
+    for (const child of children) child.kill('SIGKILL');
+    rmSync(home, { recursive: true, force: true });
+  };
+  process.once('exit', end); // also when it is interrupted
+  return {
+    end,
+    async start(part, release, options = []) {
+      const child = spawned(release, [part, ...options]);
+      const said = await untilSaid(child, /Model {5}/);
+      return {
+        part,
+        release,
+        url: /GraphQL +(http:\/\/[\d.:]+)/.exec(said())?.[1] ?? '',
+        async stop() {
+          const began = performance.now();
+          const isGoneAlready = child.exitCode !== null || child.signalCode !== null;
+          if (!isGoneAlready) {
+            const exit = once(child, 'exit');
+            child.kill('SIGTERM');
+            await exit;
+          }
+          if (isGoneAlready || child.exitCode !== 0) {
+            const how = `${isGoneAlready ? 'by itself ' : ''}with ${child.exitCode ?? child.signalCode}`;
+            throw new Error(`a ${release.name} ${part} ended ${how}: ${said().slice(-2_000)}`);
+          }
+          return performance.now() - began;
+        },
+      };
+    },
+    async migrate(release) {
+      const child = spawned(release, ['migrate', 'up']);
+      child.stderr?.pipe(process.stderr);
+      const [code] = await once(child, 'exit');
+      if (code !== 0) throw new Error(`migrate up ended with ${code}`);
+    },
+  };
+}
+
+/** Resolves when it said that, to a function that gives all it has said since. */
+async function untilSaid(child: ChildProcess, words: RegExp): Promise<() => string> {
+  const { promise, resolve, reject } = Promise.withResolvers<() => string>();
+  let said = '';
+  child.once('exit', () => reject(new Error(`a process did not start: ${said}`)));
+  child.stderr?.on('data', (chunk) => {
+    said += chunk;
+    if (words.test(said)) resolve(() => said);
+  });
+  return promise;
+}
+
+/**
+ * The release before this one, in a folder that is removed afterwards: the one that is named, or the newest commit whose
+ * migrations are the first ones of ours (others cannot be migrated: branches that were merged had numbers in between).
+ */
+export function checkOutBefore(named: string | undefined): Release & { remove(): void } {
+  const commit = named ?? commitBefore();
+  const home = mkdtempSync(join(tmpdir(), 'howdah-release-'));
+  const folder = join(home, 'tree');
+  git('worktree', 'add', '--detach', folder, commit);
+  symlinkSync(join(PACKAGE_ROOT, 'node_modules'), join(folder, 'node_modules'));
+  const remove = () => {
+    if (!existsSync(home)) return;
+    git('worktree', 'remove', '--force', folder);
+    rmSync(home, { recursive: true, force: true });
+  };
+  process.once('exit', remove); // also when it is interrupted
+  return { name: 'old', folder, remove };
+}
+
+function commitBefore(): string {
+  if (!existsSync(join(PACKAGE_ROOT, '.git'))) {
+    throw new UsageError('the release before is a commit: this takes a clone of the repository');
+  }
+  const ours = migrationsOf('HEAD');
+  const commits = git('log', '--first-parent', '--format=%H', '--', 'migrations').split('\n');
+  const before = commits.find((commit) => {
+    const theirs = migrationsOf(commit);
+    return theirs.length < ours.length && theirs.every((name, at) => name === ours[at]);
+  });
+  if (before === undefined)
+    throw new UsageError('this clone does not go back that far: name a commit by --from');
+  return before;
+}
+
+const migrationsOf = (commit: string): string[] =>
+  git('ls-tree', '--name-only', commit, 'migrations/').split('\n').toSorted();
+
+function git(...words: string[]): string {
+  const { status, stdout, stderr } = spawnSync('git', ['-C', PACKAGE_ROOT, ...words], {
+    encoding: 'utf8',
+  });
+  if (status !== 0) throw new UsageError(`git ${words[0]}: ${stderr.trim()}`);
+  return stdout.trim();
+}
