@@ -96,7 +96,7 @@ async function untilSaid(child: ChildProcess, words: RegExp): Promise<() => stri
 
 /**
  * The release before this one, in a folder that is removed afterwards: the one that is named, or the newest commit whose
- * migrations are the first ones of ours (others cannot be migrated: branches that were merged had numbers in between).
+ * migrations are the first ones of ours, to the letter (others cannot be migrated: branches that were merged had numbers in between).
  */
 export function checkOutBefore(named: string | undefined): Release & { remove(): void } {
   const commit = named ?? commitBefore();
@@ -128,8 +128,9 @@ function commitBefore(): string {
   return before;
 }
 
+/** Name and content of each: a migration may change until it is released. */
 const migrationsOf = (commit: string): string[] =>
-  git('ls-tree', '--name-only', commit, 'migrations/').split('\n').toSorted();
+  git('ls-tree', '--format=%(path) %(objectname)', commit, 'migrations/').split('\n').toSorted();
 
 function git(...words: string[]): string {
   const { status, stdout, stderr } = spawnSync('git', ['-C', PACKAGE_ROOT, ...words], {
