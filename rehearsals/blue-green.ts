@@ -16,11 +16,15 @@ import type { RehearsalOptions } from './support/rehearsal.ts';
 export const title =
   'two sets of API and workers on one database: all is switched to the new one under load, back, and over again';
 
-/** `--seconds`: how long each state lasts; `--from`: the commit that stands for the release before. */
+/** `--seconds`: how long each state lasts; `--clients`: how many of each kind; `--from`: the commit that stands for the release before. */
 export async function run({ words, server, talk }: RehearsalOptions): Promise<Figure[]> {
   const { values } = parseArgs({
     args: [...words],
-    options: { seconds: { type: 'string', default: '3' }, from: { type: 'string' } },
+    options: {
+      seconds: { type: 'string', default: '3' },
+      clients: { type: 'string', default: '2' },
+      from: { type: 'string' },
+    },
   });
   const pause = () => delay(Number(values.seconds) * 1_000);
   const old = checkOutBefore(values.from);
@@ -38,7 +42,7 @@ export async function run({ words, server, talk }: RehearsalOptions): Promise<Fi
     const blue = await apisOf(old);
     let workers: Member[] = await workersOf(old);
     await balancer.turnTo(urlsOf(blue));
-    const load = startLoad(balancer.url, database.pool);
+    const load = startLoad(balancer.url, database.pool, Number(values.clients));
     await pause();
     talk('green comes up beside it: migrations, then two APIs of this release');
     await fleet.migrate(THIS_RELEASE);

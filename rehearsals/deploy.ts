@@ -16,11 +16,15 @@ import type { RehearsalOptions } from './support/rehearsal.ts';
 export const title =
   'two APIs and two workers are replaced one by one under load, with the migrations in the middle';
 
-/** `--seconds`: how long each state lasts; `--from`: the commit that stands for the release before. */
+/** `--seconds`: how long each state lasts; `--clients`: how many of each kind; `--from`: the commit that stands for the release before. */
 export async function run({ words, server, talk }: RehearsalOptions): Promise<Figure[]> {
   const { values } = parseArgs({
     args: [...words],
-    options: { seconds: { type: 'string', default: '3' }, from: { type: 'string' } },
+    options: {
+      seconds: { type: 'string', default: '3' },
+      clients: { type: 'string', default: '2' },
+      from: { type: 'string' },
+    },
   });
   const pause = () => delay(Number(values.seconds) * 1_000);
   const old = checkOutBefore(values.from);
@@ -34,7 +38,7 @@ export async function run({ words, server, talk }: RehearsalOptions): Promise<Fi
     const apis = [await fleet.start('api', old), await fleet.start('api', old)];
     const workers = [await fleet.start('worker', old), await fleet.start('worker', old)];
     await balancer.turnTo(apis.map(({ url }) => url));
-    const load = startLoad(balancer.url, database.pool);
+    const load = startLoad(balancer.url, database.pool, Number(values.clients));
     await pause();
     talk('the migrations of this release');
     const began = performance.now();

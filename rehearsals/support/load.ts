@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type pg from 'pg';
 
 /** What clients have seen. */
@@ -40,11 +41,15 @@ export async function makeBusyAgent(pool: pg.Pool): Promise<void> {
   );
 }
 
-/** Clients of every kind that ask without a pause: REST, GraphQL, streams of events, rows inserted by SQL. */
-export function startLoad(url: string, pool: pg.Pool): Load {
+/**
+ * Clients of every kind, `clients` of each: runs begun by REST and read until they are over, begun and read by GraphQL, inserted
+ * and read by SQL, begun and followed by a stream; and who only reads. Each waits for its run before it begins the next one:
+ * so it is the installation that says how fast it goes, and no backlog of the load is taken for a fault of the deploy.
+ */
+export function startLoad(url: string, pool: pg.Pool, clients = 2): Load {
   const seen: Seen = { took: [], failed: [], resumed: 0, wrongEvents: [] };
   let isOver = false;
-  const ask = async <T>(what: string, work: () => Promise<T>): Promise<T | undefined> => {
+  const ask: Ask = async (what, work) => {
     const began = performance.now();
     try {
       return await work();
@@ -55,42 +60,53 @@ export function startLoad(url: string, pool: pg.Pool): Load {
       seen.took.push({ began, ms: performance.now() - began });
     }
   };
-  const again = async (client: () => Promise<unknown>) => {
-    while (!isOver) {
-      await client();
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
-  };
-  const execute = () =>
+  const begin = () =>
     ask('POST /api/execute', async () => {
       const body = { agent: 'busy', message: 'go' };
       return (await sent(url, '/api/execute', body, 202)).execution_id as string;
     });
-  const clients = [
+  const kinds = [
     async () => {
-      const id = await execute();
-      if (id) await ask('GET /api/executions/{id}', () => sent(url, `/api/executions/${id}`));
+      const id = await begin();
+      const read = async () => (await sent(url, `/api/executions/${id}`)).status;
+      if (id) await untilEnded(() => ask('GET /api/executions/{id}', read));
+    },
+    async () => {
+      const run = 'mutation { run(input: { agent: "busy", input: "go" }) { result { id } } }';
+      const id = await ask(
+        'GraphQL mutation',
+        async () => (await graphql(url, run)).run.result.id as string,
+      );
+      const query = `{ execution(id: "${id}") { status } }`;
+      const read = async () => (await graphql(url, query)).execution.status.toLowerCase();
+      if (id) await untilEnded(() => ask('GraphQL query', read));
+    },
+    async () => {
+      const id = await ask('insert', async () => {
+        const { rows } = await pool.query(`select id from howdah.run('busy', 'go')`);
+        return rows[0].id as string;
+      });
+      const text = 'select status from howdah.executions where id = $1';
+      const read = async () => (await pool.query(text, [id])).rows[0].status;
+      if (id) await untilEnded(() => ask('select', read));
+    },
+    async () => {
+      const id = await begin();
+      if (id) await followed(url, id, seen);
     },
     () => ask('GET /api/agents', () => sent(url, '/api/agents')),
     () =>
-      ask('GraphQL query', () =>
+      ask('GraphQL list', () =>
         graphql(url, '{ executions(first: 5, orderBy: ID_DESC) { nodes { id status } } }'),
       ),
-    () =>
-      ask('GraphQL mutation', () =>
-        graphql(url, 'mutation { run(input: { agent: "busy", input: "go" }) { result { id } } }'),
-      ),
-    () => ask('insert', () => pool.query(`select id from howdah.run('busy', 'go')`)),
-    async () => {
-      const id = await execute();
-      if (id) await followed(url, id, seen);
-    },
-    async () => {
-      const id = await execute();
-      if (id) await followed(url, id, seen);
-    },
   ];
-  const running = clients.map(again);
+  const again = async (client: () => Promise<unknown>) => {
+    while (!isOver) {
+      await client();
+      await delay(PAUSE_MS);
+    }
+  };
+  const running = kinds.flatMap((kind) => Array.from({ length: clients }, () => again(kind)));
   return {
     seen,
     async stop() {
@@ -99,6 +115,18 @@ export function startLoad(url: string, pool: pg.Pool): Load {
       return seen;
     },
   };
+}
+
+type Ask = <T>(what: string, work: () => Promise<T>) => Promise<T | undefined>;
+
+const PAUSE_MS = 50;
+/** Who waits longer for a run counts it as lost in the end, and goes on. */
+const PATIENCE_MS = 60_000;
+
+async function untilEnded(status: () => Promise<string | undefined>): Promise<void> {
+  for (const end = Date.now() + PATIENCE_MS; Date.now() < end; await delay(PAUSE_MS)) {
+    if (/^(completed|failed|cancelled)$/.test((await status()) ?? '')) return;
+  }
 }
 
 async function sent(url: string, path: string, body?: object, expected = 200) {
@@ -111,9 +139,10 @@ async function sent(url: string, path: string, body?: object, expected = 200) {
   return JSON.parse(text);
 }
 
-async function graphql(url: string, query: string): Promise<void> {
-  const { errors } = await sent(url, '/graphql', { query });
+async function graphql(url: string, query: string) {
+  const { data, errors } = await sent(url, '/graphql', { query });
   if (errors) throw new Error(JSON.stringify(errors).slice(0, 300));
+  return data;
 }
 
 /** A stream to the end of its run, taken up again as browsers do; then once more from the beginning, to compare. */
