@@ -31,22 +31,18 @@ export async function run({ words, server, talk }: RehearsalOptions): Promise<Fi
   const database = await (await server()).createEmptyDatabase();
   const fleet = createFleet(database.url);
   const balancer = await startBalancer();
-  const apisOf = (release: Release) =>
-    Promise.all([fleet.start('api', release), fleet.start('api', release)]);
-  const workersOf = (release: Release) =>
-    Promise.all([fleet.start('worker', release), fleet.start('worker', release)]);
   try {
     await fleet.migrate(old);
     await makeBusyAgent(database.pool);
     talk('blue: two APIs and two workers of the release before');
-    const blue = await apisOf(old);
-    let workers: Member[] = await workersOf(old);
+    const blue = await fleet.two('api', old);
+    let workers: Member[] = await fleet.two('worker', old);
     await balancer.turnTo(urlsOf(blue));
     const load = startLoad(balancer.url, database.pool, Number(values.clients));
     await pause();
     talk('green comes up beside it: migrations, then two APIs of this release');
     await fleet.migrate(THIS_RELEASE);
-    const green = await apisOf(THIS_RELEASE);
+    const green = await fleet.two('api', THIS_RELEASE);
     await pause();
     const switches: number[] = [];
     const turns: [string, Release, Member[]][] = [
@@ -57,7 +53,7 @@ export async function run({ words, server, talk }: RehearsalOptions): Promise<Fi
     for (const [words, release, apis] of turns) {
       talk(`all is switched ${words}`);
       const began = performance.now();
-      const next = await workersOf(release);
+      const next = await fleet.two('worker', release);
       await balancer.turnTo(urlsOf(apis));
       await Promise.all(workers.map((worker) => worker.stop()));
       workers = next;

@@ -35,8 +35,7 @@ export async function run({ words, server, talk }: RehearsalOptions): Promise<Fi
     await fleet.migrate(old);
     await makeBusyAgent(database.pool);
     talk('two APIs and two workers of the release before, and their load');
-    const apis = [await fleet.start('api', old), await fleet.start('api', old)];
-    const workers = [await fleet.start('worker', old), await fleet.start('worker', old)];
+    const [apis, workers] = await Promise.all([fleet.two('api', old), fleet.two('worker', old)]);
     await balancer.turnTo(apis.map(({ url }) => url));
     const load = startLoad(balancer.url, database.pool, Number(values.clients));
     await pause();
@@ -46,30 +45,17 @@ export async function run({ words, server, talk }: RehearsalOptions): Promise<Fi
     const migrated = performance.now() - began;
     talk('the release before on the schema of this one');
     await pause();
-    const tools = { fleet, balancer };
-    for (const [at, worker] of workers.entries()) {
-      talk(`worker ${at + 1} of 2 is replaced`);
-      workers[at] = (await replaced(tools, worker)).member;
-      talk(`API ${at + 1} of 2 is replaced`);
-      // the release before may not say that it drains: whoever deploys takes it out of the balancer first
-      apis[at] = (await replaced(tools, apis[at] as Member, true)).member;
+    const leaving = { api: [] as number[], worker: [] as number[] };
+    for (const at of [0, 1]) {
+      for (const members of [workers, apis]) {
+        const { part } = members[at] as Member;
+        talk(`${part} ${at + 1} of 2 is replaced`);
+        const { member, ms } = await replaced({ fleet, balancer }, members[at] as Member);
+        members[at] = member;
+        leaving[part].push(ms / 1_000);
+      }
       await pause();
     }
-    const drains: number[] = [];
-    for (const [at, api] of apis.entries()) {
-      talk(`API ${at + 1} of 2 is replaced once more, by SIGTERM alone`);
-      const { member, ms } = await replaced(tools, api);
-      apis[at] = member;
-      drains.push(ms);
-    }
-    const handOvers: number[] = [];
-    for (const [at, worker] of workers.entries()) {
-      talk(`worker ${at + 1} of 2 is replaced once more`);
-      const { member, ms } = await replaced(tools, worker);
-      workers[at] = member;
-      handOvers.push(ms);
-    }
-    await pause();
     const seen = await load.stop();
     talk('no more load; the runs that are under way come to their end');
     const figures = await outcome('deploy', seen, database.pool, talk);
@@ -78,20 +64,8 @@ export async function run({ words, server, talk }: RehearsalOptions): Promise<Fi
       ...whileMigrating('deploy', seen, began, migrated),
       ...figures,
       figure('deploy', 'given_to_another_api', balancer.retried, 'requests'),
-      figure(
-        'deploy',
-        'api_leaves_s',
-        drains.map((ms) => ms / 1_000),
-        's',
-        { atMost: 10 },
-      ),
-      figure(
-        'deploy',
-        'worker_leaves_s',
-        handOvers.map((ms) => ms / 1_000),
-        's',
-        { atMost: 15 },
-      ),
+      figure('deploy', 'api_leaves_s', leaving.api, 's', { atMost: 10 }),
+      figure('deploy', 'worker_leaves_s', leaving.worker, 's', { atMost: 15 }),
     ];
   } finally {
     balancer.close();
@@ -101,18 +75,15 @@ export async function run({ words, server, talk }: RehearsalOptions): Promise<Fi
   }
 }
 
-/** First the new one, then the old one goes. */
+/** First the new one comes, then the old one goes by SIGTERM alone: it says itself that it goes. */
 async function replaced(
   { fleet, balancer }: { fleet: Fleet; balancer: Balancer },
   { part, url, stop }: Member,
-  isTakenOut = false,
 ): Promise<{ member: Member; ms: number }> {
-  const drain = part === 'api' ? ['--drain', '1s'] : [];
-  const member = await fleet.start(part, THIS_RELEASE, drain);
+  const member = await fleet.start(part, THIS_RELEASE);
   if (part === 'api') {
     balancer.join(member.url);
     await balancer.ready(member.url);
-    if (isTakenOut) balancer.leave(url);
   }
   const ms = await stop();
   balancer.leave(url);

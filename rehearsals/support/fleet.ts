@@ -22,7 +22,8 @@ export type Member = {
 };
 
 export type Fleet = {
-  start(part: Member['part'], release: Release, options?: readonly string[]): Promise<Member>;
+  start(part: Member['part'], release: Release): Promise<Member>;
+  two(part: Member['part'], release: Release): Promise<Member[]>;
   migrate(release: Release): Promise<void>;
   /** Kills what is left. */
   end(): void;
@@ -35,7 +36,7 @@ export function createFleet(databaseUrl: string): Fleet {
   const spawned = (release: Release, words: readonly string[]) => {
     const { PATH, HOME } = process.env;
     const env = { PATH, HOME, DATABASE_URL: databaseUrl, PORT: '0', HOWDAH_HOME: home };
-    const child = spawn(process.execPath, [join(release.folder, 'src/cli/main.ts'), ...words], {
+    const child = spawn(process.execPath, [join(release.folder, 'bin/howdah'), ...words], {
       env: { ...env, HOWDAH_LOG_LEVEL: 'error' },
       stdio: ['ignore', 'ignore', 'pipe'],
     });
@@ -48,31 +49,33 @@ export function createFleet(databaseUrl: string): Fleet {
     rmSync(home, { recursive: true, force: true });
   };
   process.once('exit', end); // also when it is interrupted
+  const start: Fleet['start'] = async (part, release) => {
+    const child = spawned(release, part === 'api' ? ['api', '--drain', '1s'] : ['worker']);
+    const said = await untilSaid(child, /Model {5}/);
+    return {
+      part,
+      release,
+      url: /GraphQL +(http:\/\/[\d.:]+)/.exec(said())?.[1] ?? '',
+      async stop() {
+        const began = performance.now();
+        const isGoneAlready = child.exitCode !== null || child.signalCode !== null;
+        if (!isGoneAlready) {
+          const exit = once(child, 'exit');
+          child.kill('SIGTERM');
+          await exit;
+        }
+        if (isGoneAlready || child.exitCode !== 0) {
+          const how = `${isGoneAlready ? 'by itself ' : ''}with ${child.exitCode ?? child.signalCode}`;
+          throw new Error(`a ${release.name} ${part} ended ${how}: ${said().slice(-2_000)}`);
+        }
+        return performance.now() - began;
+      },
+    };
+  };
   return {
     end,
-    async start(part, release, options = []) {
-      const child = spawned(release, [part, ...options]);
-      const said = await untilSaid(child, /Model {5}/);
-      return {
-        part,
-        release,
-        url: /GraphQL +(http:\/\/[\d.:]+)/.exec(said())?.[1] ?? '',
-        async stop() {
-          const began = performance.now();
-          const isGoneAlready = child.exitCode !== null || child.signalCode !== null;
-          if (!isGoneAlready) {
-            const exit = once(child, 'exit');
-            child.kill('SIGTERM');
-            await exit;
-          }
-          if (isGoneAlready || child.exitCode !== 0) {
-            const how = `${isGoneAlready ? 'by itself ' : ''}with ${child.exitCode ?? child.signalCode}`;
-            throw new Error(`a ${release.name} ${part} ended ${how}: ${said().slice(-2_000)}`);
-          }
-          return performance.now() - began;
-        },
-      };
-    },
+    start,
+    two: (part, release) => Promise.all([start(part, release), start(part, release)]),
     async migrate(release) {
       const child = spawned(release, ['migrate', 'up']);
       child.stderr?.pipe(process.stderr);

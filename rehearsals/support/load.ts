@@ -119,7 +119,7 @@ export function startLoad(url: string, pool: pg.Pool, clients = 2): Load {
 
 type Ask = <T>(what: string, work: () => Promise<T>) => Promise<T | undefined>;
 
-const PAUSE_MS = 50;
+const PAUSE_MS = 100;
 /** Who waits longer for a run counts it as lost in the end, and goes on. */
 const PATIENCE_MS = 60_000;
 
