@@ -10,6 +10,7 @@ import {
   THIS_RELEASE,
 } from './support/fleet.ts';
 import { makeBusyAgent, startLoad } from './support/load.ts';
+import { openMachines } from './support/machines.ts';
 import { outcome } from './support/outcome.ts';
 import type { RehearsalOptions } from './support/rehearsal.ts';
 
@@ -29,16 +30,19 @@ export async function run({ words, server, talk }: RehearsalOptions): Promise<Fi
   const pause = () => delay(Number(values.seconds) * 1_000);
   const old = checkOutBefore(values.from);
   const database = await (await server()).createEmptyDatabase();
-  const fleet = createFleet(database.url);
+  const machines = await openMachines(database.url);
+  const fleet = createFleet(machines);
   const balancer = await startBalancer();
   try {
     await fleet.migrate(old);
     await makeBusyAgent(database.pool);
+    const token = await fleet.token(old);
+    talk(machines.kind);
     talk('blue: two APIs and two workers of the release before');
     const blue = await fleet.two('api', old);
     let workers: Member[] = await fleet.two('worker', old);
     await balancer.turnTo(urlsOf(blue));
-    const load = startLoad(balancer.url, database.pool, Number(values.clients));
+    const load = startLoad({ url: balancer.url, token }, database.pool, Number(values.clients));
     await pause();
     talk('green comes up beside it: migrations, then two APIs of this release');
     await fleet.migrate(THIS_RELEASE);
@@ -68,6 +72,7 @@ export async function run({ words, server, talk }: RehearsalOptions): Promise<Fi
   } finally {
     balancer.close();
     fleet.end();
+    machines.remove();
     await database.drop();
     old.remove();
   }

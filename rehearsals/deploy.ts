@@ -10,6 +10,7 @@ import {
   THIS_RELEASE,
 } from './support/fleet.ts';
 import { makeBusyAgent, startLoad } from './support/load.ts';
+import { openMachines } from './support/machines.ts';
 import { outcome, whileMigrating } from './support/outcome.ts';
 import type { RehearsalOptions } from './support/rehearsal.ts';
 
@@ -29,15 +30,18 @@ export async function run({ words, server, talk }: RehearsalOptions): Promise<Fi
   const pause = () => delay(Number(values.seconds) * 1_000);
   const old = checkOutBefore(values.from);
   const database = await (await server()).createEmptyDatabase();
-  const fleet = createFleet(database.url);
+  const machines = await openMachines(database.url);
+  const fleet = createFleet(machines);
   const balancer = await startBalancer();
   try {
     await fleet.migrate(old);
     await makeBusyAgent(database.pool);
+    const token = await fleet.token(old);
+    talk(machines.kind);
     talk('two APIs and two workers of the release before, and their load');
     const [apis, workers] = await Promise.all([fleet.two('api', old), fleet.two('worker', old)]);
     await balancer.turnTo(apis.map(({ url }) => url));
-    const load = startLoad(balancer.url, database.pool, Number(values.clients));
+    const load = startLoad({ url: balancer.url, token }, database.pool, Number(values.clients));
     await pause();
     talk('the migrations of this release');
     const began = performance.now();
@@ -50,9 +54,10 @@ export async function run({ words, server, talk }: RehearsalOptions): Promise<Fi
       for (const members of [workers, apis]) {
         const { part } = members[at] as Member;
         talk(`${part} ${at + 1} of 2 is replaced`);
-        const { member, ms } = await replaced({ fleet, balancer }, members[at] as Member);
+        const { member, ms } = await replaced({ fleet, balancer, talk }, members[at] as Member);
         members[at] = member;
         leaving[part].push(ms / 1_000);
+        talk(`  the old one went within ${(ms / 1_000).toFixed(1)} s`);
       }
       await pause();
     }
@@ -64,12 +69,13 @@ export async function run({ words, server, talk }: RehearsalOptions): Promise<Fi
       ...whileMigrating('deploy', seen, began, migrated),
       ...figures,
       figure('deploy', 'given_to_another_api', balancer.retried, 'requests'),
-      figure('deploy', 'api_leaves_s', leaving.api, 's', { atMost: 10 }),
+      figure('deploy', 'api_leaves_s', leaving.api, 's', { atMost: 15 }),
       figure('deploy', 'worker_leaves_s', leaving.worker, 's', { atMost: 15 }),
     ];
   } finally {
     balancer.close();
     fleet.end();
+    machines.remove();
     await database.drop();
     old.remove();
   }
@@ -77,13 +83,15 @@ export async function run({ words, server, talk }: RehearsalOptions): Promise<Fi
 
 /** First the new one comes, then the old one goes by SIGTERM alone: it says itself that it goes. */
 async function replaced(
-  { fleet, balancer }: { fleet: Fleet; balancer: Balancer },
+  { fleet, balancer, talk }: { fleet: Fleet; balancer: Balancer; talk(line: string): void },
   { part, url, stop }: Member,
 ): Promise<{ member: Member; ms: number }> {
   const member = await fleet.start(part, THIS_RELEASE);
+  talk('  the new one has started');
   if (part === 'api') {
     balancer.join(member.url);
     await balancer.ready(member.url);
+    talk('  and is ready');
   }
   const ms = await stop();
   balancer.leave(url);

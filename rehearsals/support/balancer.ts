@@ -1,5 +1,6 @@
 import { Agent, createServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 
 /** One address for several servers. */
 export type Balancer = {
@@ -12,21 +13,37 @@ export type Balancer = {
   turnTo(urls: readonly string[]): Promise<void>;
   /** Resolves when it is asked. */
   ready(url: string): Promise<void>;
-  /** Requests given to another one since nothing took the connection. */
+  /** Requests given to another one. */
   readonly retried: number;
   close(): void;
 };
 
 const LOOK_MS = 100;
 /** Whoever does not say within this that it is ready is not. */
-const ANSWER_MS = 2_000;
+const ANSWER_MS = 5_000;
+
+/** As probes of orchestrators have it: once is nothing, unless it says that it goes. */
+const MOST_MISSED = 3;
+
+type Backend = { isReady: boolean; missed: number };
+
+/** Whether `/readyz` said that this is why. */
+function isUnready(said: string, name: string): boolean {
+  try {
+    const { checks } = JSON.parse(said) as { checks: { name: string; ok: boolean }[] };
+    return checks.some((check) => check.name === name && !check.ok);
+  } catch {
+    return false;
+  }
+}
 
 /**
  * Passes requests and WebSockets on, to one server after the other, over connections that are kept. It asks `/readyz` of each.
- * Only what nobody took the connection for is given to another one: what has left may have been done.
+ * Given to another one is only what nobody took the connection for, and what only reads, when a kept connection ended before an
+ * answer: else what has left may have been done.
  */
 export async function startBalancer(): Promise<Balancer> {
-  const backends = new Map<string, { isReady: boolean }>();
+  const backends = new Map<string, Backend>();
   const agent = new Agent({ keepAlive: true });
   const sockets = new Set<Socket>();
   let turn = 0;
@@ -37,13 +54,24 @@ export async function startBalancer(): Promise<Balancer> {
     turn += 1;
     return ready[turn % ready.length];
   };
-  const look = async ([url, backend]: [string, { isReady: boolean }]) => {
+  const look = async ([url, backend]: [string, Backend]) => {
     const signal = AbortSignal.timeout(ANSWER_MS);
     const answer = await fetch(`${url}/readyz`, { signal }).catch(() => undefined);
-    backend.isReady = answer?.status === 200;
-    await answer?.body?.cancel();
+    const said = (await answer?.text().catch(() => undefined)) ?? '';
+    backend.missed = answer?.status === 200 ? 0 : backend.missed + 1;
+    const isGoing = isUnready(said, 'draining');
+    if (backend.missed === 0) backend.isReady = true;
+    else if (isGoing || backend.missed >= MOST_MISSED) backend.isReady = false;
   };
-  const looking = setInterval(() => void Promise.all([...backends].map(look)), LOOK_MS);
+  const closing = new AbortController();
+  // one look after the other: on a machine that is slow to answer they would pile up
+  const keepLooking = async (): Promise<void> => {
+    while (!closing.signal.aborted) {
+      await Promise.all([...backends].map(look));
+      await delay(LOOK_MS);
+    }
+  };
+  void keepLooking();
 
   const pass = (from: IncomingMessage, body: Buffer, to: ServerResponse): void => {
     const url = next();
@@ -63,12 +91,14 @@ export async function startBalancer(): Promise<Balancer> {
     });
     sent.on('error', (error: NodeJS.ErrnoException) => {
       to.off('close', stop);
-      if (error.code === 'ECONNREFUSED') {
+      const isRefused = error.code === 'ECONNREFUSED';
+      const isCut = sent.reusedSocket && method === 'GET' && !to.headersSent;
+      if (isRefused || isCut) {
         const backend = backends.get(url);
-        if (backend) backend.isReady = false;
+        if (backend && isRefused) backend.isReady = false;
         retried += 1;
         pass(from, body, to);
-      } else if (!to.headersSent) to.writeHead(502).end(error.message);
+      } else if (!to.headersSent) to.writeHead(502).end(`${url}: ${error.message}`);
       else to.destroy();
     });
     sent.end(body);
@@ -100,11 +130,11 @@ export async function startBalancer(): Promise<Balancer> {
 
   const balancer = {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    join: (url: string) => void backends.set(url, { isReady: false }),
+    join: (url: string) => void backends.set(url, { isReady: false, missed: 0 }),
     leave: (url: string) => void backends.delete(url),
     async ready(url: string) {
       while (backends.get(url)?.isReady !== true) {
-        await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+        await delay(LOOK_MS);
       }
     },
     async turnTo(urls: readonly string[]) {
@@ -116,7 +146,7 @@ export async function startBalancer(): Promise<Balancer> {
       return retried;
     },
     close() {
-      clearInterval(looking);
+      closing.abort();
       agent.destroy();
       for (const socket of sockets) socket.destroy();
       server.closeAllConnections();

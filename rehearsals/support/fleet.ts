@@ -1,9 +1,11 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PACKAGE_ROOT } from '../../src/package-root.ts';
+import type { Machines } from './machines.ts';
 import { UsageError } from './rehearsal.ts';
 
 /** A release as it stands in a folder of its own. */
@@ -25,21 +27,32 @@ export type Fleet = {
   start(part: Member['part'], release: Release): Promise<Member>;
   two(part: Member['part'], release: Release): Promise<Member[]>;
   migrate(release: Release): Promise<void>;
+  /** Of a user who may do what the load does. */
+  token(release: Release): Promise<string>;
   /** Kills what is left. */
   end(): void;
 };
 
-/** Starts processes of releases on one database. */
-export function createFleet(databaseUrl: string): Fleet {
+/** Starts processes of releases on one database, each on a machine of its own. Whoever asks their APIs needs the token. */
+export function createFleet(machines: Machines): Fleet {
   const home = mkdtempSync(join(tmpdir(), 'howdah-fleet-'));
   const children = new Set<ChildProcess>();
+  const { PATH, HOME } = process.env;
+  const env = {
+    ...{ PATH, HOME, PORT: '0', HOWDAH_HOME: home, HOWDAH_LOG_LEVEL: 'error' },
+    ...{ DATABASE_URL: machines.databaseUrl, HOWDAH_AUTH: 'required' },
+    HOWDAH_JWT_SECRET: randomBytes(48).toString('base64'),
+    HOWDAH_SECRET_KEY: randomBytes(32).toString('base64'),
+  };
   const spawned = (release: Release, words: readonly string[]) => {
-    const { PATH, HOME } = process.env;
-    const env = { PATH, HOME, DATABASE_URL: databaseUrl, PORT: '0', HOWDAH_HOME: home };
-    const child = spawn(process.execPath, [join(release.folder, 'bin/howdah'), ...words], {
-      env: { ...env, HOWDAH_LOG_LEVEL: 'error' },
-      stdio: ['ignore', 'ignore', 'pipe'],
+    const { before, host } = machines.add();
+    const program = [process.execPath, join(release.folder, 'bin/howdah')];
+    const [command = '', ...rest] = [...before, ...program, ...words];
+    const child = spawn(command, rest, {
+      env: { ...env, HOST: host },
+      stdio: ['ignore', 'pipe', 'pipe'],
     });
+    child.stdout.setEncoding('utf8');
     children.add(child);
     child.once('exit', () => children.delete(child));
     return child;
@@ -50,7 +63,7 @@ export function createFleet(databaseUrl: string): Fleet {
   };
   process.once('exit', end); // also when it is interrupted
   const start: Fleet['start'] = async (part, release) => {
-    const child = spawned(release, part === 'api' ? ['api', '--drain', '1s'] : ['worker']);
+    const child = spawned(release, part === 'api' ? ['api', '--drain', '5s'] : ['worker']);
     const said = await untilSaid(child, /Model {5}/);
     return {
       part,
@@ -76,13 +89,28 @@ export function createFleet(databaseUrl: string): Fleet {
     end,
     start,
     two: (part, release) => Promise.all([start(part, release), start(part, release)]),
-    async migrate(release) {
-      const child = spawned(release, ['migrate', 'up']);
-      child.stderr?.pipe(process.stderr);
-      const [code] = await once(child, 'exit');
-      if (code !== 0) throw new Error(`migrate up ended with ${code}`);
+    migrate: async (release) => void (await done(spawned(release, ['migrate', 'up']))),
+    async token(release) {
+      const words = ['token', '--user', 'load', '--role', 'admin', '--create'];
+      return (await done(spawned(release, words))).trim();
     },
   };
+}
+
+/** What it wrote. Throws when it does not end well. */
+async function done(child: ChildProcess): Promise<string> {
+  let written = '';
+  let said = '';
+  child.stdout?.on('data', (chunk) => {
+    written += chunk;
+  });
+  child.stderr?.on('data', (chunk) => {
+    said += chunk;
+  });
+  const [code, signal] = await once(child, 'close');
+  if (code !== 0)
+    throw new Error(`${child.spawnargs.join(' ')} ended with ${code ?? signal}: ${said}`);
+  return written;
 }
 
 /** Resolves when it said that, to a function that gives all it has said since. */

@@ -13,6 +13,9 @@ export type Seen = {
   wrongEvents: string[];
 };
 
+/** Where they ask, and as whom. */
+export type Door = { url: string; token: string };
+
 export type Load = {
   readonly seen: Seen;
   /** No new requests; resolves when those under way have ended. */
@@ -46,7 +49,7 @@ export async function makeBusyAgent(pool: pg.Pool): Promise<void> {
  * and read by SQL, begun and followed by a stream; and who only reads. Each waits for its run before it begins the next one:
  * so it is the installation that says how fast it goes, and no backlog of the load is taken for a fault of the deploy.
  */
-export function startLoad(url: string, pool: pg.Pool, clients = 2): Load {
+export function startLoad(door: Door, pool: pg.Pool, clients: number): Load {
   const seen: Seen = { took: [], failed: [], resumed: 0, wrongEvents: [] };
   let isOver = false;
   const ask: Ask = async (what, work) => {
@@ -54,7 +57,7 @@ export function startLoad(url: string, pool: pg.Pool, clients = 2): Load {
     try {
       return await work();
     } catch (error) {
-      seen.failed.push(`${what}: ${(error as Error).message}`);
+      seen.failed.push(`${what} at ${at(began)}: ${(error as Error).message}`);
       return undefined;
     } finally {
       seen.took.push({ began, ms: performance.now() - began });
@@ -63,22 +66,22 @@ export function startLoad(url: string, pool: pg.Pool, clients = 2): Load {
   const begin = () =>
     ask('POST /api/execute', async () => {
       const body = { agent: 'busy', message: 'go' };
-      return (await sent(url, '/api/execute', body, 202)).execution_id as string;
+      return (await sent(door, '/api/execute', body, 202)).execution_id as string;
     });
   const kinds = [
     async () => {
       const id = await begin();
-      const read = async () => (await sent(url, `/api/executions/${id}`)).status;
+      const read = async () => (await sent(door, `/api/executions/${id}`)).status;
       if (id) await untilEnded(() => ask('GET /api/executions/{id}', read));
     },
     async () => {
       const run = 'mutation { run(input: { agent: "busy", input: "go" }) { result { id } } }';
       const id = await ask(
         'GraphQL mutation',
-        async () => (await graphql(url, run)).run.result.id as string,
+        async () => (await graphql(door, run)).run.result.id as string,
       );
       const query = `{ execution(id: "${id}") { status } }`;
-      const read = async () => (await graphql(url, query)).execution.status.toLowerCase();
+      const read = async () => (await graphql(door, query)).execution.status.toLowerCase();
       if (id) await untilEnded(() => ask('GraphQL query', read));
     },
     async () => {
@@ -92,12 +95,12 @@ export function startLoad(url: string, pool: pg.Pool, clients = 2): Load {
     },
     async () => {
       const id = await begin();
-      if (id) await followed(url, id, seen);
+      if (id) await followed(door, id, seen);
     },
-    () => ask('GET /api/agents', () => sent(url, '/api/agents')),
+    () => ask('GET /api/agents', () => sent(door, '/api/agents')),
     () =>
       ask('GraphQL list', () =>
-        graphql(url, '{ executions(first: 5, orderBy: ID_DESC) { nodes { id status } } }'),
+        graphql(door, '{ executions(first: 5, orderBy: ID_DESC) { nodes { id status } } }'),
       ),
   ];
   const again = async (client: () => Promise<unknown>) => {
@@ -117,6 +120,9 @@ export function startLoad(url: string, pool: pg.Pool, clients = 2): Load {
   };
 }
 
+/** Of the life of this process. */
+const at = (ms: number) => `${(ms / 1_000).toFixed(1)} s`;
+
 type Ask = <T>(what: string, work: () => Promise<T>) => Promise<T | undefined>;
 
 const PAUSE_MS = 100;
@@ -129,35 +135,39 @@ async function untilEnded(status: () => Promise<string | undefined>): Promise<vo
   }
 }
 
-async function sent(url: string, path: string, body?: object, expected = 200) {
+async function sent({ url, token }: Door, path: string, body?: object, expected = 200) {
   const answer = await fetch(`${url}${path}`, {
     method: body ? 'POST' : 'GET',
-    ...(body && { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
+    headers: {
+      authorization: `Bearer ${token}`,
+      ...(body && { 'content-type': 'application/json' }),
+    },
+    ...(body && { body: JSON.stringify(body) }),
   });
   const text = await answer.text();
   if (answer.status !== expected) throw new Error(`${answer.status} ${text.slice(0, 300)}`);
   return JSON.parse(text);
 }
 
-async function graphql(url: string, query: string) {
-  const { data, errors } = await sent(url, '/graphql', { query });
+async function graphql(door: Door, query: string) {
+  const { data, errors } = await sent(door, '/graphql', { query });
   if (errors) throw new Error(JSON.stringify(errors).slice(0, 300));
   return data;
 }
 
 /** A stream to the end of its run, taken up again as browsers do; then once more from the beginning, to compare. */
-async function followed(url: string, id: string, seen: Seen): Promise<void> {
+async function followed(door: Door, id: string, seen: Seen): Promise<void> {
   const told: string[] = [];
   for (let attempt = 0; attempt < 20; attempt += 1) {
     if (attempt > 0) seen.resumed += 1;
-    const hasEnded = await streamed(url, id, told).catch((error: Error) => {
-      seen.failed.push(`stream: ${error.message}`);
+    const hasEnded = await streamed(door, id, told).catch((error: Error) => {
+      seen.failed.push(`stream at ${at(performance.now())}: ${error.message}`);
       return false;
     });
     if (hasEnded) break;
   }
   const whole: string[] = [];
-  const hasEnded = await streamed(url, id, whole).catch(() => false);
+  const hasEnded = await streamed(door, id, whole).catch(() => false);
   // who is cut off while comparing has nothing to compare with
   if (hasEnded && told.join(' ') !== whole.join(' ')) {
     seen.wrongEvents.push(`${id}: ${told.join(' ')} instead of ${whole.join(' ')}`);
@@ -165,10 +175,14 @@ async function followed(url: string, id: string, seen: Seen): Promise<void> {
 }
 
 /** Adds the ids it is told; true when the run is over. */
-async function streamed(url: string, id: string, told: string[]): Promise<boolean> {
+async function streamed({ url, token }: Door, id: string, told: string[]): Promise<boolean> {
   const last = told.at(-1);
   const answer = await fetch(`${url}/api/executions/${id}/stream`, {
-    headers: { accept: 'text/event-stream', ...(last && { 'last-event-id': last }) },
+    headers: {
+      authorization: `Bearer ${token}`,
+      accept: 'text/event-stream',
+      ...(last && { 'last-event-id': last }),
+    },
   });
   if (answer.status !== 200) throw new Error(`${answer.status} ${await answer.text()}`);
   let hasEnded = false;
