@@ -28,7 +28,7 @@ begin
     select p.oid::regprocedure from pg_catalog.pg_proc as p
     join pg_catalog.pg_namespace as n on n.oid = p.pronamespace
     where n.nspname in ('howdah', 'howdah_private') and p.prosecdef
-      and p.proname not in ('ensure_partitions', 'ensure_month', 'settle_partitions', 'close_month')
+      and p.proname not in ('ensure_partitions', 'ensure_month', 'settle_partitions', 'begin_closing', 'reopen_month')
       and p.proname not in ('erase_log', 'delete_log', 'erase_answer_log', 'rename_author', 'run_bound', 'read_rows', 'read_rows_as_tool',
         'watched_inputs', 'plan_watch')
       and p.proowner = current_user::regrole
@@ -535,7 +535,8 @@ grant execute on function howdah_private.retain(int), howdah_private.erase_ended
 grant execute on function howdah_private.month_holds(date), howdah_private.entangled(date, int),
   howdah_private.keep_totals(uuid[], uuid, uuid), howdah_private.old_months(), howdah_private.clear_month(date, int),
   howdah_private.clear_closed(date, int), howdah_private.note_month(date, text, boolean), howdah_private.clear_sessions(int), howdah_private.month_partitions(date),
-  howdah_private.month_bounds(date), howdah_private.freeze_month(date)
+  howdah_private.month_bounds(date), howdah_private.freeze_month(date), howdah_private.close_month(date),
+  howdah_private.refuse_held(date, text[])
   to howdah_owner;
 
 -- Secrets: everybody sees that they are there; the value is written sealed, and read by workers alone.

@@ -1662,7 +1662,7 @@ create table howdah_private.closed_months (
   month date not null,
   first_id uuid not null,
   next_id uuid not null,
-  runs bigint not null,
+  runs bigint,
   cleared_to uuid,
   archive text,
   closed_at timestamp with time zone default now() not null,
@@ -5462,6 +5462,32 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.begin_closing(month date)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_custom_plan'
+AS $function$
+declare
+  v_first uuid := (howdah_private.month_bounds(begin_closing.month)).first_id;
+  v_next uuid := (howdah_private.month_bounds(begin_closing.month)).next_id;
+  v_live bigint;
+begin
+  if exists (select from howdah_private.closed_months as c where c.month = begin_closing.month and c.dropped_at is null) then
+    return;
+  end if;
+  execute format('lock table howdah_private.%I in share row exclusive mode', 'executions_' || to_char(begin_closing.month, 'YYYY_MM'));
+  select count(*) into v_live from howdah.executions as e
+  where e.id >= v_first and e.id < v_next and e.status in ('queued', 'running', 'waiting', 'paused');
+  perform howdah_private.refuse_held(begin_closing.month, array[format('%s runs have not ended', v_live)]) where v_live > 0;
+  insert into howdah_private.closed_months as c (month, first_id, next_id) values (begin_closing.month, v_first, v_next)
+  on conflict on constraint closed_months_pkey do update
+  set runs = null, cleared_to = null, archive = null, closed_at = excluded.closed_at, dropped_at = null;
+  execute howdah_private.freeze_month(begin_closing.month);
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.begin_conversation(model text, input text, input_parts jsonb, history jsonb, client_tools jsonb, metadata jsonb, previous uuid, is_kept boolean, is_followed boolean, idempotency_key text)
  RETURNS uuid
  LANGUAGE plpgsql
@@ -7312,30 +7338,22 @@ CREATE OR REPLACE FUNCTION howdah_private.close_month(month date)
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_first uuid := (howdah_private.month_bounds(close_month.month)).first_id;
-  v_next uuid := (howdah_private.month_bounds(close_month.month)).next_id;
-  v_partition text := 'executions_' || to_char(close_month.month, 'YYYY_MM');
-  v_holds text[];
+  v_closing howdah_private.closed_months;
   v_runs bigint;
 begin
-  execute format('lock table howdah_private.%I in share row exclusive mode', v_partition);
-  v_holds := array(select howdah_private.month_holds(close_month.month))
-    || array(select 'a run belongs to a tree or a session that reaches into other months'
-      from howdah_private.entangled(close_month.month));
-  if cardinality(v_holds) > 0 then
-    raise exception using errcode = 'HWCNF',
-      message = format('the month %s stays: %s', to_char(close_month.month, 'YYYY-MM'), array_to_string(v_holds, ', ')),
-      detail = jsonb_build_object('month', close_month.month, 'holds', v_holds)::text,
-      hint = 'It goes when nothing holds it any more: howdah retention months';
+  perform howdah_private.begin_closing(close_month.month);
+  select c.* into v_closing from howdah_private.closed_months as c where c.month = close_month.month for update;
+  if v_closing.runs is not null then
+    return v_closing.runs;
   end if;
-  select count(*) into v_runs from howdah.executions as e where e.id >= v_first and e.id < v_next;
-  perform howdah_private.keep_totals(null, v_first, (
-    select e.id from howdah.executions as e where e.id >= v_first and e.id < v_next order by e.id desc limit 1));
-  insert into howdah_private.closed_months as c (month, first_id, next_id, runs)
-  values (close_month.month, v_first, v_next, v_runs)
-  on conflict on constraint closed_months_pkey do update
-  set runs = excluded.runs, cleared_to = null, archive = null, closed_at = excluded.closed_at, dropped_at = null;
-  execute howdah_private.freeze_month(close_month.month);
+  perform howdah_private.refuse_held(close_month.month, array(select howdah_private.month_holds(close_month.month))
+    || array(select 'a run belongs to a tree or a session that reaches into other months'
+      from howdah_private.entangled(close_month.month)));
+  perform howdah_private.keep_totals(null, v_closing.first_id, (
+    select e.id from howdah.executions as e
+    where e.id >= v_closing.first_id and e.id < v_closing.next_id order by e.id desc limit 1));
+  select count(*) into v_runs from howdah.executions as e where e.id >= v_closing.first_id and e.id < v_closing.next_id;
+  update howdah_private.closed_months as c set runs = v_runs, closed_at = now() where c.month = close_month.month;
   return v_runs;
 end $function$
 ;
@@ -7346,7 +7364,7 @@ CREATE OR REPLACE FUNCTION howdah_private.closing_months()
  STABLE PARALLEL SAFE SECURITY DEFINER ROWS 1
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select m.first_id, m.next_id from howdah_private.closed_months as m where m.dropped_at is null
+  select m.first_id, m.next_id from howdah_private.closed_months as m where m.dropped_at is null and m.runs is not null
 $function$
 ;
 
@@ -10151,7 +10169,7 @@ CREATE OR REPLACE FUNCTION howdah_private.freeze_month(month date)
  STABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select format('create trigger _000_refuse_closed
+  select format('create or replace trigger _000_refuse_closed
     before insert or delete or update of status, tokens_in, tokens_out, cost, step_count on howdah_private.%I
     for each row execute function howdah_private.tg__refuse_closed()', 'executions_' || to_char(freeze_month.month, 'YYYY_MM'))
 $function$
@@ -10615,6 +10633,18 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.hold_counts()
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  lock table howdah.executions in row exclusive mode;
+  perform from howdah_private.closed_months as m where m.dropped_at is null and m.runs is null order by m.month for share;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.hold_runs(ids uuid[])
  RETURNS uuid[]
  LANGUAGE plpgsql
@@ -10622,7 +10652,7 @@ CREATE OR REPLACE FUNCTION howdah_private.hold_runs(ids uuid[])
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
-  lock table howdah.executions in row exclusive mode;
+  perform howdah_private.hold_counts();
   return array(select e.id::uuid from howdah.executions as e where e.id = any (hold_runs.ids) order by e.id for update);
 end $function$
 ;
@@ -13527,8 +13557,8 @@ AS $function$
     union
     select m.month from howdah_private.closed_months as m where m.dropped_at is null
   )
-  select m.month, c.month is not null, c.runs,
-    case when c.month is null then array(select howdah_private.month_holds(m.month)) else '{}' end
+  select m.month, c.runs is not null, c.runs,
+    case when c.runs is null then array(select howdah_private.month_holds(m.month)) else '{}' end
   from months as m
   left join howdah_private.closed_months as c on c.month = m.month and c.dropped_at is null
   where m.month < date_trunc('month', now() at time zone 'UTC') - interval '1 month'
@@ -15778,6 +15808,22 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.refuse_held(month date, holds text[])
+ RETURNS void
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if cardinality(refuse_held.holds) > 0 then
+    raise exception using errcode = 'HWCNF',
+      message = format('the month %s stays: %s', to_char(refuse_held.month, 'YYYY-MM'), array_to_string(refuse_held.holds, ', ')),
+      detail = jsonb_build_object('month', refuse_held.month, 'holds', refuse_held.holds)::text,
+      hint = 'It goes when nothing holds it any more: howdah retention months';
+  end if;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.refuse_history(history jsonb)
  RETURNS void
  LANGUAGE plpgsql
@@ -17389,6 +17435,22 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.reopen_month(month date)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_partition regclass := to_regclass('howdah_private.executions_' || to_char(reopen_month.month, 'YYYY_MM'));
+begin
+  delete from howdah_private.closed_months as c where c.month = reopen_month.month and c.runs is null and c.dropped_at is null;
+  if found and exists (select from pg_catalog.pg_trigger as t where t.tgrelid = v_partition and t.tgname = '_000_refuse_closed') then
+    execute format('alter table %s disable trigger _000_refuse_closed', v_partition);
+  end if;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.reopen_questions(run howdah.executions)
  RETURNS void
  LANGUAGE sql
@@ -17664,6 +17726,7 @@ declare
   v_policy howdah.retention_policies;
   v_done int := 0;
 begin
+  perform howdah_private.hold_counts(); -- before all that is counted below
   delete from howdah_private.receivers as r where r.ends_at < clock_timestamp() - interval '1 hour'; -- of runs that were ended
   for v_policy in select p.* from howdah.retention_policies as p order by p.id for update skip locked loop
     v_done := v_done + howdah_private.retain_mail(v_policy, retain.batch);
@@ -18958,7 +19021,8 @@ begin
     where m.dropped_at is null and exists (
       select from pg_catalog.pg_inherits as i where i.inhparent = 'howdah.executions'::regclass
         and i.inhrelid = to_regclass('howdah_private.executions_' || to_char(m.month, 'YYYY_MM')) and not exists (
-          select from pg_catalog.pg_trigger as t where t.tgrelid = i.inhrelid and t.tgname = '_000_refuse_closed')
+          select from pg_catalog.pg_trigger as t
+          where t.tgrelid = i.inhrelid and t.tgname = '_000_refuse_closed' and t.tgenabled <> 'D')
     )
     union all
     select format('alter table %s set (%s)', c.oid::regclass, w.settings)
@@ -30238,6 +30302,8 @@ grant execute on function howdah_private.began_with(uuid) to howdah_engine;
 
 grant execute on function howdah_private.begin_alert(uuid,uuid) to howdah_worker;
 
+grant execute on function howdah_private.begin_closing(date) to howdah_engine;
+
 grant execute on function howdah_private.begin_conversation(text,text,jsonb,jsonb,jsonb,jsonb,uuid,boolean,boolean,text) to howdah_app;
 
 grant execute on function howdah_private.begin_conversation(text,text,jsonb,jsonb,jsonb,jsonb,uuid,boolean,boolean,text) to howdah_engine;
@@ -30352,7 +30418,7 @@ grant execute on function howdah_private.clear_sessions(integer) to howdah_owner
 
 grant execute on function howdah_private.client_tool_fault(jsonb) to howdah_engine;
 
-grant execute on function howdah_private.close_month(date) to howdah_engine;
+grant execute on function howdah_private.close_month(date) to howdah_owner;
 
 grant execute on function howdah_private.closing_months() to howdah_analyst;
 
@@ -31162,6 +31228,8 @@ grant execute on function howdah_private.refuse_function_of(text,text) to howdah
 
 grant execute on function howdah_private.refuse_function_of(text,text) to howdah_engine;
 
+grant execute on function howdah_private.refuse_held(date,text[]) to howdah_engine;
+
 grant execute on function howdah_private.refuse_history(jsonb) to howdah_engine;
 
 grant execute on function howdah_private.refuse_http_tool(jsonb,jsonb,boolean) to howdah_app;
@@ -31295,6 +31363,8 @@ grant execute on function howdah_private.rename_author(uuid,text,text) to howdah
 grant execute on function howdah_private.rendered_prompt(jsonb,jsonb,text) to howdah_analyst;
 
 grant execute on function howdah_private.rendered_prompt(jsonb,jsonb,text) to howdah_app;
+
+grant execute on function howdah_private.reopen_month(date) to howdah_engine;
 
 grant execute on function howdah_private.reorder_todos(uuid,jsonb) to howdah_engine;
 
@@ -34233,7 +34303,7 @@ comment on column howdah_private.closed_months.first_id is 'The smallest id of t
 
 comment on column howdah_private.closed_months.next_id is 'The smallest id of the month after it.';
 
-comment on column howdah_private.closed_months.runs is 'How many runs there were when it was closed.';
+comment on column howdah_private.closed_months.runs is 'How many runs there were when it was closed; null while it is frozen and not counted yet.';
 
 comment on column howdah_private.inbox.trust is 'How far what came is trusted; null: a person''s word.';
 
