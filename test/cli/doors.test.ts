@@ -12,7 +12,7 @@ const LINES: Record<string, string[]> = {
   start: ['--wait', '1s'],
   worker: ['--wait', '1s'],
   api: ['--wait', '1s'],
-  migrate: ['status'],
+  migrate: ['status', '--wait', '1s'],
   demo: [],
   doctor: [],
   run: ['support', 'Hi'],

@@ -24,6 +24,7 @@ import { createLimitsPlugin } from './plugins/limits.ts';
 import { NamingPlugin } from './plugins/naming.ts';
 import { PagesPlugin } from './plugins/pages.ts';
 import { ProviderConfigsPlugin } from './plugins/provider-configs.ts';
+import { RememberedBehaviorPlugin } from './plugins/remembered-behavior.ts';
 import { createReplicaPlugin } from './plugins/replica.ts';
 import { createRequestsPlugin, type RequestsOptions } from './plugins/requests.ts';
 import { SecretsPlugin } from './plugins/secrets.ts';
@@ -59,6 +60,7 @@ export function schemaPreset(pool: Pool): GraphileConfig.Preset {
       PostGraphileConnectionFilterPreset,
     ],
     plugins: [
+      RememberedBehaviorPlugin,
       NamingPlugin,
       TenantKeysPlugin,
       IndexedColumnsPlugin,
