@@ -104,7 +104,9 @@ describe('quotas', () => {
     // what was spent beside the quota's making is counted again once nobody is left in the whole server who began before it
     const recount =
       'select howdah_private.recount(q) as done from howdah.quotas as q where q.id = $1';
-    await expect.poll(async () => (await one(db.pool, recount, [id])).done).toBe(true);
+    await expect
+      .poll(async () => (await one(db.pool, recount, [id])).done, { timeout: 240_000 })
+      .toBe(true);
     await db.pool.query(
       `update howdah_private.quota_counters set started_at = started_at - interval '31 days' where quota_id = $1`,
       [id],
