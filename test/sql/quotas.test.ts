@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { clearOfTheHour } from '../support/turn-of-hour.ts';
 import {
   admitParked,
   all,
@@ -43,6 +44,7 @@ describe('quotas', () => {
     db = await createTestDatabase();
     worker = await makeWorker(db.pool);
   });
+  beforeEach(clearOfTheHour);
   beforeEach(async () => {
     await db.pool.query('delete from howdah.quotas');
     await db.pool.query(
