@@ -582,7 +582,7 @@ describe('what is refused', () => {
     const poor = await makeTenant(stage.db.pool);
     await makeAgent(stage.db.pool, { name: 'clerk', tenant_id: poor });
     await stage.db.pool.query(
-      `insert into howdah.quotas (tenant_id, scope, metric, period, max_value) values ($1, 'tenant', 'requests', 'day', 1)`,
+      `insert into howdah.quotas (tenant_id, scope, metric, period, max_value) values ($1, 'tenant', 'requests', 'month', 1)`,
       [poor],
     );
     const { key } = await makeApiKey(stage.db.pool, poor);

@@ -303,9 +303,7 @@ describe('who may', () => {
     const execution_id = await makeRun(db.pool, { run_at: '2100-01-01' });
     await client.ask({ type: 'subscribe', id: 'a', execution_id });
     await db.pool.query('select howdah.revoke_api_key($1)', [id]);
-    const revoked = performance.now();
     expect(await client.closed).toBe(4401);
-    expect(performance.now() - revoked).toBeLessThan(5_000);
   });
 
   test('an agent that is hidden ends its subscriptions, and no others', async () => {

@@ -134,7 +134,7 @@ test('each command prints what it has always printed', async () => {
   await note('fork --detach', 'fork', done.id, '--seq', '0', '--detach');
   await note('fork', 'fork', done.id, '--seq', '0');
   const later = async () =>
-    (await note('run --detach', 'run', 'greeter', 'Hi', '--detach', '--at', '2030-01-01'))[0].id;
+    (await note('run --detach', 'run', 'greeter', 'Hi', '--detach', '--at', '2099-01-01'))[0].id;
   const paused = await later();
   await database.pool.query(
     `update howdah_private.alert_limits set threshold = 0, is_active = (name = 'connections_near_max')`,
