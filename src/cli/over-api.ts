@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { type Connection, connect } from '../client/connect.ts';
+import { HowdahError } from '../contracts/errors.ts';
 import type { StreamEvent } from '../contracts/stream-event.ts';
 import { exitCodes } from './exit-codes.ts';
 import { type CliIo, paint, printJson } from './output.ts';
@@ -27,6 +28,13 @@ export async function apiFor(io: CliIo, command: Command): Promise<Api | undefin
   const { url, token } = server;
   const options = { signal: leaving.signal, ...(token !== undefined && { token }) };
   return { ...connect(url, options), leave: () => leaving.abort() };
+}
+
+/** Of `--tenant` beside an API. */
+export function tenantOverApi(): HowdahError {
+  return new HowdahError('EUSAGE', '--tenant is said over the API by the key', {
+    hint: 'Set HOWDAH_API_KEY to a key of that tenant, or leave --tenant out.',
+  });
 }
 
 export type ApiFollowOptions = {

@@ -22,8 +22,8 @@ export const runCommands: readonly CommandEntry[] = [
   },
   {
     name: 'watch',
-    summary: 'the steps of a run, live',
-    args: 'ID',
+    summary: 'the steps of a run, live; without an id of your newest',
+    args: '[ID]',
     load: () => import('./commands/watch.ts'),
   },
   {

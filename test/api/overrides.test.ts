@@ -179,6 +179,17 @@ describe.each(Object.entries(doors))('%s', (_, begin) => {
   });
 });
 
+test('a run with a model of its own is replayed as it was', async () => {
+  const overrides = { model: 'careful', request_params: { temperature: 0.5 } };
+  const id = await connect(api.url, { token: member }).agent(agent).run('Hi.', { overrides });
+  await ended(id);
+  const replayed = await runCli(db.url, 'replay', id);
+  expect([replayed.status, replayed.stderr + replayed.stdout]).toEqual([
+    0,
+    expect.not.stringContaining('something else'),
+  ]);
+});
+
 test('a budget ends a run that has cost as much', async () => {
   const call = { tool_calls: [{ name: 'now', arguments: {} }] };
   const price = { usage: { tokens_in: 1000, tokens_out: 0 } };

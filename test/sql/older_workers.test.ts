@@ -221,6 +221,17 @@ describe('a worker of protocol 4', () => {
     expect(await claimedBy(7, id)).toBe(true);
   });
 
+  test.each([{ model: 'default' }, { request_params: { temperature: 0 } }])(
+    'is not given a run with %o, nor is one of protocol 7',
+    async (overrides) => {
+      const agent_id = await makeAgent(db.pool);
+      const id = await makeRun(db.pool, { agent_id, overrides });
+      expect(await claimedBy(4, id)).toBe(false);
+      expect(await claimedBy(7, id)).toBe(false);
+      expect(await claimedBy(8, id)).toBe(true);
+    },
+  );
+
   test('is not given a run of a manager', async () => {
     const { id } = await one(db.pool, `select (howdah.run('manager', 'x')).id`, []);
     expect(await claimedBy(4, id)).toBe(false);

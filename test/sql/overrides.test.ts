@@ -269,6 +269,23 @@ describe('a run with a model of its own', () => {
     }
   });
 
+  test('is asked as the other agent is asked once it is handed over', async () => {
+    const id = await cancelled({ ...MODEL, request_params: { top_p: 0.5 }, allowed_tools: [] });
+    const text = `select howdah_private.agent_overrides(jsonb_populate_record(e, $2)) as told,
+        howdah_private.model_chosen(e.overrides, $3) as counted
+      from howdah.executions as e where e.id = $1`;
+    const first = await one(db.pool, text, [id, {}, 0]);
+    expect(first).toMatchObject({ told: { model: { name: 'careful' } } });
+    expect(first.counted).toBe(first.told.model.id);
+    expect(await one(db.pool, text, [id, { handoffs: 1 }, 1])).toEqual({
+      told: { allowed_tools: [] },
+      counted: null,
+    });
+    expect(await one(db.pool, text, [id, { handoffs: 1, overrides: MODEL }, 1])).toMatchObject({
+      told: null,
+    });
+  });
+
   test('counts within the limit of that model, and of no other', async () => {
     const agent_id = await makeAgent(db.pool);
     const own = await makeModel(db.pool);

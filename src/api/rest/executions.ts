@@ -46,14 +46,18 @@ const filters = {
   session_id: id.optional(),
   parent_execution_id: id.optional(),
   is_root: flag.optional(),
+  is_mine: flag
+    .optional()
+    .describe('Of the user who asks; of a key without user all of the tenant'),
   metadata: z.string().optional().describe('A JSON object: runs whose metadata contain it'),
 };
 type Filters = z.output<z.ZodObject<typeof filters>>;
 
+const MINE = 'coalesce(t.user_id = howdah.current_user_id(), howdah.current_user_id() is null) = ?';
 const EQUAL = ['agent_id', 'workflow_id', 'session_id', 'parent_execution_id'] as const;
 
 function conditionsIn(query: Filters): Condition[] {
-  const { status, is_root, metadata } = query;
+  const { status, is_root, is_mine, metadata } = query;
   return [
     ...(status === undefined
       ? []
@@ -62,6 +66,7 @@ function conditionsIn(query: Filters): Condition[] {
       (name) => [`t.${name} = ?`, query[name]] as const,
     ),
     ...(is_root === undefined ? [] : [['(t.parent_execution_id is null) = ?', is_root] as const]),
+    ...(is_mine === undefined ? [] : [[MINE, is_mine] as const]),
     ...(metadata === undefined ? [] : [['t.metadata @> ?::jsonb', objectIn(metadata)] as const]),
   ];
 }

@@ -9,7 +9,7 @@ import { showUntilEnd } from '../follow.ts';
 import { ELSEWHERE, givenJson, givenText } from '../given.ts';
 import { uuidOf } from '../ids.ts';
 import { type CliIo, printJson } from '../output.ts';
-import { API_OPTION, type Api, apiFor, showOverApi } from '../over-api.ts';
+import { API_OPTION, type Api, apiFor, showOverApi, tenantOverApi } from '../over-api.ts';
 import { helpAsWorker } from '../own-worker.ts';
 import { type OverrideOptions, overridesOf, withOverrides } from '../run-overrides.ts';
 import { forTenant, TENANT_OPTION } from '../tenants.ts';
@@ -89,9 +89,7 @@ async function startOverApi(
   options: RunOptions,
 ): Promise<void> {
   if (options.tenant !== undefined) {
-    throw new HowdahError('EUSAGE', '--tenant is said over the API by the key', {
-      hint: 'Set HOWDAH_API_KEY to a key of that tenant, or leave --tenant out.',
-    });
+    throw tenantOverApi();
   }
   const { input, data, metadata, overrides, files } = await givenIn(io, message, options);
   const session_id = options.session === undefined ? null : uuidOf(options.session, 'a session');

@@ -2,23 +2,40 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { withDatabase } from '../database.ts';
 import { showUntilEnd } from '../follow.ts';
 import { executionId, knownExecution } from '../ids.ts';
+import { newestOverApi, newestRun } from '../newest.ts';
 import type { CliIo } from '../output.ts';
-import { API_OPTION, apiFor, showOverApi } from '../over-api.ts';
+import { API_OPTION, apiFor, showOverApi, tenantOverApi } from '../over-api.ts';
+import { forTenant, TENANT_OPTION } from '../tenants.ts';
 
-/** `howdah watch ID`: the steps so far, then each new one as it commits. */
+type Options = { after: number; tenant?: string };
+
+/** `howdah watch [ID]`: the steps so far, then each new one as it commits. */
 export function register(command: Command, io: CliIo): void {
   command
-    .argument('<id>', 'the execution')
+    .argument('[id]', 'the execution; left out, the newest run of yours')
+    .option(...TENANT_OPTION)
     .option('--after <seq>', 'only steps after this one', seq, 0)
     .option(...API_OPTION)
-    .action(async (text: string, options: { after: number }, self: Command) => {
-      const id = executionId(text);
+    .action(async (text: string | undefined, options: Options, self: Command) => {
+      const named = text === undefined ? undefined : executionId(text);
       const api = await apiFor(io, self);
-      if (api) return showOverApi(io, api, id, options);
-      await withDatabase(io, async ({ url, db }) => {
-        await showUntilEnd(io, url, await knownExecution(db, id), { after: options.after });
+      if (api) {
+        if (options.tenant !== undefined) throw tenantOverApi();
+        return showOverApi(io, api, named ?? told(io, await newestOverApi(api)), options);
+      }
+      await withDatabase(io, async (database) => {
+        const id = named
+          ? await knownExecution(database.db, named)
+          : told(io, await forTenant(database, options.tenant, newestRun));
+        await showUntilEnd(io, database.url, id, { after: options.after });
       });
     });
+}
+
+/** Which run it is, for who has not named it. */
+function told(io: CliIo, id: string): string {
+  io.err(`execution ${id}`);
+  return id;
 }
 
 function seq(text: string): number {
