@@ -2592,6 +2592,26 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah.explain_execution(id uuid)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_execution howdah.executions := howdah_private.execution_row(explain_execution.id);
+begin
+  if v_execution.id is null then
+    raise exception using errcode = 'HWNTF',
+      message = format('there is no execution %s', explain_execution.id),
+      detail = jsonb_build_object('execution_id', explain_execution.id)::text,
+      hint = 'Those there are stand in howdah.executions.';
+  end if;
+  return jsonb_build_object('execution_id', v_execution.id, 'status', v_execution.status,
+    'since', coalesce(v_execution.completed_at, v_execution.updated_at)) || howdah_private.explanation(v_execution);
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah.export_agent_system(name text DEFAULT NULL::text)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -9425,6 +9445,37 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.explained(reason text, summary text, blocked_by jsonb DEFAULT NULL::jsonb, next jsonb DEFAULT NULL::jsonb)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE
+RETURN jsonb_build_object('reason', reason, 'summary', summary, 'blocked_by', COALESCE(blocked_by, '[]'::jsonb), 'next', COALESCE(next, '[]'::jsonb))
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.explanation(e howdah.executions)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select case
+    when e.completed_at is not null then howdah_private.why_ended(e)
+    when e.status = 'paused' then howdah_private.explained('paused',
+      concat('it is paused', ', and waits for a ' || e.paused_from || ' as well'), null,
+      jsonb_build_array(howdah_private.next_step('resume_execution', e.id)))
+    when e.status = 'running' then howdah_private.why_running(e)
+    when e.waiting_for = 'child' then howdah_private.why_children(e)
+    when e.waiting_for = 'question' then howdah_private.why_question(e)
+    when e.waiting_for = 'turn' then howdah_private.why_turn(e)
+    when e.waiting_for = 'quota' then howdah_private.why_parked(e)
+    when e.waiting_for = 'timer' and e.wake_at > clock_timestamp() then howdah_private.explained('timer',
+      concat('it goes on by itself at ', howdah_private.utc_text(e.wake_at), '; its last step said: ' || (
+        select s.error ->> 'message' from howdah.steps as s
+        where s.execution_id = e.id and s.tenant_id = e.tenant_id and s.seq = e.step_count)))
+    else howdah_private.why_due(e) end
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.exported_execution(id uuid)
  RETURNS jsonb
  LANGUAGE sql
@@ -13309,6 +13360,13 @@ CREATE OR REPLACE FUNCTION howdah_private.next_status(wanted howdah.execution_st
  LANGUAGE sql
  IMMUTABLE
 RETURN CASE wanted WHEN 'waiting'::howdah.execution_status THEN CASE WHEN (e).is_pause_requested THEN 'paused'::howdah.execution_status WHEN ((e).has_inbox AND (waits_for = ANY (ARRAY['question'::howdah.waiting_reason, 'child'::howdah.waiting_reason]))) THEN 'queued'::howdah.execution_status ELSE 'waiting'::howdah.execution_status END WHEN 'paused'::howdah.execution_status THEN CASE WHEN (e).is_pause_requested THEN wanted ELSE (e).status END ELSE COALESCE(wanted, (e).status) END
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.next_step(action text, id uuid)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE
+RETURN jsonb_build_object('action', action, 'id', id)
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.no_embedding_model(configuration jsonb)
@@ -25663,6 +25721,13 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.utc_text(at timestamp with time zone)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+RETURN to_char((at AT TIME ZONE 'UTC'::text), 'YYYY-MM-DD HH24:MI:SS "UTC"'::text)
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.values_schema(variables jsonb, is_complete boolean)
  RETURNS jsonb
  LANGUAGE sql
@@ -26027,6 +26092,193 @@ AS $function$
   select coalesce(case when howdah.current_user_id() is null then 'the role ' || howdah.current_user_role()
     else format('%s, as %s,', howdah_private.actor(), howdah.current_user_role()) end, 'Nobody')
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.why_children(e howdah.executions)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_blocked jsonb;
+  v_next jsonb;
+begin
+  with recursive below as (
+    select c.id::uuid as id, c.status, c.waiting_for, c.agent_id, c.workflow_id from howdah.executions as c
+    where c.parent_execution_id = e.id and c.tenant_id = e.tenant_id and c.completed_at is null
+    union all
+    select c.id::uuid, c.status, c.waiting_for, c.agent_id, c.workflow_id
+    from below as b
+    join howdah.executions as c on c.parent_execution_id = b.id and c.tenant_id = e.tenant_id and c.completed_at is null
+    where b.waiting_for = 'child'
+  ),
+  leaves as (
+    select b.* from below as b
+    where b.waiting_for is distinct from 'child' and howdah_private.sees_agent(coalesce(b.agent_id, b.workflow_id))
+    order by b.waiting_for is null, b.id limit 10
+  )
+  select jsonb_agg(jsonb_build_object('kind', 'execution', 'id', l.id, 'name', coalesce(a.name, w.name),
+      'detail', concat(l.status, ' for ' || l.waiting_for))),
+    jsonb_agg(howdah_private.next_step('explain_execution', l.id))
+  into v_blocked, v_next
+  from leaves as l
+  left join howdah.agents as a on a.id = l.agent_id
+  left join howdah.workflows as w on w.id = l.workflow_id;
+  return howdah_private.explained('child', case e.live_children when 1 then 'it waits for a run below it'
+    else format('it waits for %s runs below it', e.live_children) end, v_blocked, v_next);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.why_due(e howdah.executions)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_due_at timestamptz := greatest(e.run_at, e.wake_at);
+  v_before int;
+begin
+  if v_due_at > clock_timestamp() then
+    return howdah_private.explained('scheduled', format('it begins at %s', howdah_private.utc_text(v_due_at)));
+  elsif not howdah_private.is_any_worker_alive() then
+    return howdah_private.explained('no_worker', 'it is due, and no worker is alive',
+      jsonb_build_array(jsonb_build_object('kind', 'worker', 'id', null, 'name', null, 'detail', 'none is alive')),
+      jsonb_build_array(howdah_private.next_step('start_worker', null)));
+  end if;
+  select count(*) into v_before from (
+    select from howdah.executions as o
+    where o.tenant_id = e.tenant_id and o.status = 'queued' and o.waiting_for is null
+      and (o.priority, greatest(o.run_at, o.wake_at), o.id::uuid) < (e.priority, v_due_at, e.id::uuid)
+      and greatest(o.run_at, o.wake_at) <= clock_timestamp()
+    limit 100
+  ) as o;
+  return howdah_private.explained('in_queue', format('it is due since %s; before it are %s due runs of its tenant',
+    howdah_private.utc_text(v_due_at), case v_before when 100 then '100 or more' else v_before::text end));
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.why_ended(e howdah.executions)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE
+RETURN howdah_private.explained(CASE (e).status WHEN 'failed'::howdah.execution_status THEN ((e).stop_reason)::text ELSE ((e).status)::text END, (CASE WHEN (((e).status = 'completed'::howdah.execution_status) AND ((e).stop_reason = 'final_answer'::howdah.stop_reason)) THEN 'it has ended with its answer'::text WHEN ((e).status = 'completed'::howdah.execution_status) THEN format('it has ended with an answer (%s)'::text, (e).stop_reason) WHEN ((e).status = 'cancelled'::howdah.execution_status) THEN 'it was cancelled'::text ELSE format('it failed (%s)%s'::text, (e).stop_reason, (': '::text || ((e).error ->> 'message'::text))) END || CASE (e).stop_reason WHEN 'max_steps'::howdah.stop_reason THEN format('; it may take %s model calls'::text, (e).max_steps) WHEN 'max_tokens'::howdah.stop_reason THEN format('; it may use %s tokens'::text, (e).max_tokens) WHEN 'max_cost'::howdah.stop_reason THEN format('; it may cost %s'::text, trim_scale((e).max_cost)) WHEN 'max_time'::howdah.stop_reason THEN format('; it may work for %s seconds'::text, (e).max_seconds) ELSE ''::text END), NULL::jsonb, CASE WHEN ((e).status = ANY (ARRAY['failed'::howdah.execution_status, 'cancelled'::howdah.execution_status])) THEN jsonb_build_array(CASE WHEN ((e).parent_execution_id IS NULL) THEN howdah_private.next_step('retry_execution'::text, ((e).id)::uuid) ELSE howdah_private.next_step('explain_execution'::text, (e).parent_execution_id) END) ELSE NULL::jsonb END)
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.why_parked(e howdah.executions)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_parked howdah_private.parked_runs;
+  v_limit howdah.concurrency_limits;
+  v_quota howdah.quotas;
+  v_kind text := 'quota';
+  v_summary text := 'there is room again; it is about to go on';
+begin
+  select p.* into v_parked from howdah_private.parked_runs as p where p.execution_id = e.id;
+  select l.* into v_limit from howdah.concurrency_limits as l where l.id = v_parked.concurrency_limit_id;
+  select q.* into v_quota from howdah.quotas as q where q.id = v_parked.quota_id;
+  if v_limit.id is not null then
+    v_kind := 'concurrency_limit';
+    v_summary := format('at most %s runs%s work at once, and so many do', v_limit.max_running, coalesce(
+      (select format(' of the agent %s', a.name) from howdah.agents as a where a.id = v_limit.agent_id),
+      (select format(' with the model %s', m.name) from howdah.models as m where m.id = v_limit.model_id), ' of the tenant'));
+  elsif v_quota.tenant_id = e.tenant_id or howdah_private.is_operator() then
+    v_summary := format('the quota of %s%s of the %s is used up: %s of %s%s', v_quota.metric, ' per ' || v_quota.period,
+      v_quota.scope, coalesce((
+        select trim_scale(c.used)::text from howdah_private.quota_counters as c
+        where c.quota_id = v_quota.id and c.subject_id = v_parked.quota_subject_id
+          and c.started_at = howdah_private.quota_begins(v_quota.period, clock_timestamp())
+      ), '0'), trim_scale(v_quota.max_value),
+      '; it begins anew at ' || howdah_private.utc_text(howdah_private.quota_ends(v_quota.period, clock_timestamp())));
+  elsif v_quota.id is not null then
+    return howdah_private.explained('quota', 'a quota of the whole installation is used up',
+      '[{"kind": "quota", "id": null, "name": "system", "detail": "of the whole installation"}]');
+  end if;
+  return howdah_private.explained(v_kind, v_summary, (
+    select jsonb_build_array(jsonb_build_object('kind', v_kind, 'id', b.id, 'name', null, 'detail', v_summary))
+    from (values (coalesce(v_limit.id, v_quota.id))) as b (id) where b.id is not null));
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.why_question(e howdah.executions)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_blocked jsonb;
+  v_next jsonb;
+  v_prompt text;
+begin
+  select jsonb_agg(jsonb_build_object('kind', 'question', 'id', q.id, 'name', q.kind,
+      'detail', concat(left(q.prompt, 200), ' (for a person who is ' || nullif(q.required_role, 'viewer') || ')',
+        '; expires at ' || howdah_private.utc_text(q.expires_at))) order by q.id),
+    jsonb_agg(howdah_private.next_step(
+      case q.kind when 'approval' then 'approve' else 'answer_question' end, q.id) order by q.id),
+    (array_agg(left(q.prompt, 200) order by q.id))[1]
+  into v_blocked, v_next, v_prompt
+  from howdah.questions as q
+  where q.execution_id = e.id and q.tenant_id = e.tenant_id and q.status = 'open';
+  return howdah_private.explained('question', coalesce('it waits for a person: ' || v_prompt,
+    'what it asked is answered; it is about to go on'), v_blocked, v_next);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.why_running(e howdah.executions)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_heard_at timestamptz;
+  v_last text;
+begin
+  select w.heartbeat_at into v_heard_at from howdah_private.workers as w where w.id = e.owner_worker;
+  if v_heard_at is null or v_heard_at < clock_timestamp() - interval '10 seconds' then
+    return howdah_private.explained('worker_lost', 'its worker is not heard of; another one takes it up by itself',
+      jsonb_build_array(jsonb_build_object('kind', 'worker', 'id', e.owner_worker, 'name', null, 'detail',
+        coalesce('last heard of at ' || howdah_private.utc_text(v_heard_at), 'gone'))),
+      case when not howdah_private.is_any_worker_alive()
+        then jsonb_build_array(howdah_private.next_step('start_worker', null)) end);
+  end if;
+  select format('; its last step was %s, %s, at %s', s.seq, concat_ws(' ', s.kind, s.name), howdah_private.utc_text(s.finished_at))
+  into v_last from howdah.steps as s where s.execution_id = e.id and s.tenant_id = e.tenant_id and s.seq = e.step_count;
+  return howdah_private.explained('at_work', concat('a worker is at it', v_last,
+    case when e.is_pause_requested then '; it pauses when what is in the air has ended' end));
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.why_turn(e howdah.executions)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_before uuid;
+  v_at_once int;
+begin
+  if e.parent_execution_id is not null then
+    select p.members_at_once into v_at_once from howdah.executions as p where p.id = e.parent_execution_id;
+    return howdah_private.explained('turn',
+      coalesce('its workflow lets so many members work at once, and those are others: ' || v_at_once, 'it waits for its turn'),
+      jsonb_build_array(jsonb_build_object('kind', 'execution', 'id', e.parent_execution_id, 'name', null,
+        'detail', 'the run of its workflow')),
+      jsonb_build_array(howdah_private.next_step('explain_execution', e.parent_execution_id)));
+  end if;
+  select s.live_execution_id into v_before from howdah.sessions as s where s.id = e.session_id and s.tenant_id = e.tenant_id;
+  return howdah_private.explained('turn', 'another turn of its session is under way',
+    case when v_before <> e.id then jsonb_build_array(jsonb_build_object('kind', 'execution', 'id', v_before, 'name', null,
+      'detail', 'the turn under way')) end,
+    case when v_before <> e.id then jsonb_build_array(howdah_private.next_step('explain_execution', v_before)) end);
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.with_names(part jsonb)
@@ -29970,6 +30222,8 @@ grant execute on function howdah.engine_schema(howdah.agent_engine) to howdah_en
 
 grant execute on function howdah.erase_user(uuid,howdah.erasure_mode,boolean) to howdah_app;
 
+grant execute on function howdah.explain_execution(uuid) to howdah_app;
+
 grant execute on function howdah.export_agent_system(text) to howdah_app;
 
 grant execute on function howdah.export_agent_system(text) to howdah_engine;
@@ -30576,6 +30830,8 @@ grant execute on function howdah_private.execution_states(uuid[]) to howdah_auth
 
 grant execute on function howdah_private.exhausted_limit(howdah.executions) to howdah_engine;
 
+grant execute on function howdah_private.explained(text,text,jsonb,jsonb) to howdah_engine;
+
 grant execute on function howdah_private.exported_execution(uuid) to howdah_analyst;
 
 grant execute on function howdah_private.exported_execution(uuid) to howdah_app;
@@ -31031,6 +31287,8 @@ grant execute on function howdah_private.nearest_word(text,text[]) to howdah_app
 grant execute on function howdah_private.nearest_word(text,text[]) to howdah_engine;
 
 grant execute on function howdah_private.next_status(howdah.execution_status,howdah.waiting_reason,howdah.executions) to howdah_engine;
+
+grant execute on function howdah_private.next_step(text,uuid) to howdah_engine;
 
 grant execute on function howdah_private.no_embedding_model(jsonb) to howdah_app;
 
@@ -31972,6 +32230,8 @@ grant execute on function howdah_private.usual_owner_alerts() to howdah_app;
 
 grant execute on function howdah_private.usual_owner_alerts() to howdah_engine;
 
+grant execute on function howdah_private.utc_text(timestamp with time zone) to howdah_engine;
+
 grant execute on function howdah_private.values_schema(jsonb,boolean) to howdah_engine;
 
 grant execute on function howdah_private.version_after(uuid,integer) to howdah_analyst;
@@ -32015,6 +32275,8 @@ grant execute on function howdah_private.watched_inputs(text,text[]) to howdah_e
 grant execute on function howdah_private.watched_table(uuid) to howdah_engine;
 
 grant execute on function howdah_private.whoever() to howdah_engine;
+
+grant execute on function howdah_private.why_ended(howdah.executions) to howdah_engine;
 
 grant execute on function howdah_private.with_names(jsonb) to howdah_analyst;
 
@@ -34377,6 +34639,8 @@ comment on routine howdah.diff_workflow_versions(uuid,text,text) is 'What change
 comment on routine howdah.engine_schema(howdah.agent_engine) is 'The JSON Schema of agents.engine_configuration for this engine.';
 
 comment on routine howdah.erase_user(uuid,howdah.erasure_mode,boolean) is 'Erases a person''s data: contents become [erased], or his runs and sessions are deleted. Gives how many rows of each, and files to remove. HWCNF while a run of his is live, unless cancel_live.';
+
+comment on routine howdah.explain_execution(uuid) is 'Why a run is where it is: {execution_id, status, since, reason, summary, blocked_by, next}; next names what may be done, and to what.';
 
 comment on routine howdah.export_agent_system(text) is 'An agent system as the content of a file, in JSON; without a name, what belongs to none.';
 

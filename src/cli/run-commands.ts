@@ -45,6 +45,12 @@ export const runCommands: readonly CommandEntry[] = [
     load: () => import('./commands/show.ts'),
   },
   {
+    name: 'explain',
+    summary: 'why a run is where it is, and what may be done',
+    args: 'ID',
+    load: () => import('./commands/explain.ts'),
+  },
+  {
     name: 'cancel',
     summary: 'end a run at once',
     args: 'ID',

@@ -14,6 +14,8 @@ export type Message = { id: string; seq: number; step_seq: number | null; parent
 
 export type Step = { seq: number; kind: string; name: string | null; call_id: string | null; input: unknown; output: unknown; error: { [name: string]: unknown } | null; model_id: string | null; tokens_in: number; tokens_out: number; cost: number; started_at: string; finished_at: string };
 
+export type Explanation = { execution_id: string; status: "queued" | "running" | "waiting" | "paused" | "completed" | "failed" | "cancelled"; since: string; reason: string; summary: string; blocked_by: ({ kind: string; id: string | null; name: string | null; detail: string })[]; next: ({ action: string; id: string | null })[] };
+
 export type Feedback = { id: string; execution_id: string; message_seq: number | null; score: number | null; comment: string | null; created_by: string; created_at: string; updated_at: string };
 
 export type Question = { id: string; kind: "question" | "approval" | "effect"; status: "open" | "answered" | "expired" | "cancelled"; execution_id: string; root_execution_id: string; session_id: string | null; prompt: string; options: (unknown)[] | null; schema: { [name: string]: unknown } | null; tool_call: unknown; required_role: string | null; answer: string | null; answer_data: unknown; answered_by: string | null; answered_at: string | null; expires_at: string | null; default_answer: string | null; created_at: string };
@@ -71,6 +73,8 @@ export type Operations = {
   listExecutionSteps: { takes: { params: { id: string }; query?: { limit?: number; cursor?: string } }; gives: { data: (Step)[]; next: string | null } };
   /** What was said, in order. */
   listExecutionMessages: { takes: { params: { id: string }; query?: { limit?: number; cursor?: string } }; gives: { data: (Message)[]; next: string | null } };
+  /** Why it is where it is, and what may be done. */
+  explainExecution: { takes: { params: { id: string } }; gives: Explanation };
   /** Ends it now, and the runs below it. */
   cancelExecution: { takes: { params: { id: string } }; gives: Execution };
   /** Asks it to stop after what is in the air. */
@@ -248,6 +252,7 @@ export const operations = {
   getExecution: ['GET', '/api/executions/{id}'],
   listExecutionSteps: ['GET', '/api/executions/{id}/steps'],
   listExecutionMessages: ['GET', '/api/executions/{id}/messages'],
+  explainExecution: ['GET', '/api/executions/{id}/explanation'],
   cancelExecution: ['POST', '/api/executions/{id}/cancel'],
   pauseExecution: ['POST', '/api/executions/{id}/pause'],
   resumeExecution: ['POST', '/api/executions/{id}/resume'],

@@ -15,7 +15,7 @@ const complete = async (...words: string[]) => {
 describe('howdah completion words', () => {
   test.each<[string[], string[]]>([
     [['exec'], ['executions']],
-    [['ex'], ['export', 'executions', 'export-run', 'export-user']],
+    [['ex'], ['export', 'executions', 'explain', 'export-run', 'export-user']],
     [
       ['db', ''],
       ['url', 'start', 'stop'],

@@ -22,6 +22,7 @@ const LINES: Record<string, string[]> = {
   top: [],
   executions: [],
   show: [ID],
+  explain: [ID],
   cancel: [ID],
   pause: [ID],
   resume: [ID],
@@ -136,9 +137,18 @@ describe.each(Object.entries(LINES))('howdah %s', (name, argv) => {
 
 describe('what names nothing exits 3 and says which command lists it', () => {
   test.each([
-    ...['cancel', 'pause', 'resume', 'retry', 'watch', 'show', 'fork', 'export-run', 'replay'].map(
-      (name): [string, RegExp] => [name, /^List them: howdah executions$/],
-    ),
+    ...[
+      'explain',
+      'cancel',
+      'pause',
+      'resume',
+      'retry',
+      'watch',
+      'show',
+      'fork',
+      'export-run',
+      'replay',
+    ].map((name): [string, RegExp] => [name, /^List them: howdah executions$/]),
     ...['answer', 'approve', 'reject'].map((name): [string, RegExp] => [
       name,
       /^List them: howdah questions$/,
@@ -160,9 +170,9 @@ describe('what names nothing exits 3 and says which command lists it', () => {
   });
 
   test.each(
-    ['cancel', 'watch', 'show', 'fork', 'export-run', 'answer', 'approve', 'reject'].map((name) => [
-      name,
-    ]),
+    ['explain', 'cancel', 'watch', 'show', 'fork', 'export-run', 'answer', 'approve', 'reject'].map(
+      (name) => [name],
+    ),
   )('howdah %s of what is no id asks no database', async (name) => {
     const argv = (LINES[name] ?? []).map((word) => (word === ID ? '4711' : word));
     const { status, stderr } = await runCli('postgres://me:s3cret@127.0.0.1:1/x', name, ...argv);

@@ -69,6 +69,14 @@ test('what asks a person is left waiting, and answered from elsewhere', async ()
   const ran = await howdah('run', agent, 'Paint.');
   expect(ran).toMatchObject({ status: 7, stdout: '' });
   expect(ran.stderr).toContain('Which colour?');
+  const [, waiting = ''] = /^execution (\S+)/.exec(ran.stderr) ?? [];
+  const explained = await howdah('explain', waiting);
+  expect(explained).toMatchObject({ status: 0, stderr: '' });
+  expect(explained.stdout).toMatch(
+    /^waiting \(question\) since \S+: it waits for a person: Which colour\?\n {2}by question \S+: Which colour\?\n {2}next: howdah answer \S+ TEXT\n$/,
+  );
+  const here = await runCli(db.url, 'explain', waiting);
+  expect(here).toEqual(explained);
   const [, run = '', question = ''] =
     /^execution (\S+)[\s\S]*howdah answer (\S+) TEXT/.exec(ran.stderr) ?? [];
   const answered = await howdah('answer', question, 'blue');

@@ -40,6 +40,7 @@ const REVIEWED: Record<string, string> = {
   take_request_key: 'keys of current_tenant() and of who asks',
   workflow_row: 'current_tenant(), looked for with the id',
   erase_user: 'user_of_tenant()',
+  explain_execution: 'execution_row()',
   execution_row: 'current_tenant(), looked for with the id',
   export_user_data: 'user_of_tenant()',
   give_feedback: 'runs of current_tenant(), looked for with the id',

@@ -14,6 +14,7 @@ import {
   step,
   stepsOf,
 } from './execution-rows.ts';
+import { explanationRoute } from './explanation.ts';
 import { byId, flag, id, page, pageOf } from './fields.ts';
 import { idIn, numberIn, pageAnswer } from './pages.ts';
 import { RequestRefusal } from './request-refusal.ts';
@@ -231,4 +232,4 @@ const fork = route({
   },
 });
 
-export const executionRoutes: Route[] = [...reading, stream, ...controls, fork];
+export const executionRoutes: Route[] = [...reading, explanationRoute, stream, ...controls, fork];

@@ -6,6 +6,7 @@ import { type CliIo, printJson, printTable } from '../output.ts';
 import { forTenant, TENANT_OPTION, tenantOf } from '../tenants.ts';
 import { withVerbs } from '../verbs.ts';
 import { register as registerCancel } from './cancel.ts';
+import { register as registerExplain } from './explain.ts';
 import { register as registerExport } from './export-run.ts';
 import { register as registerFork } from './fork.ts';
 import { register as registerPause } from './pause.ts';
@@ -39,6 +40,7 @@ export function register(command: Command, io: CliIo): void {
   withVerbs(command, io, [
     { name: 'list', summary: 'the newest runs', register: registerList },
     { name: 'show', summary: 'a run with all its steps', register: registerShow },
+    { name: 'explain', summary: 'why a run is where it is', register: registerExplain },
     { name: 'watch', summary: 'the steps of a run, live', register: registerWatch },
     { name: 'cancel', summary: 'end a run at once', register: registerCancel },
     { name: 'pause', summary: 'let what is in the air finish, then wait', register: registerPause },

@@ -1,0 +1,52 @@
+import type { Command } from 'commander';
+import type { Explanation } from '../../contracts/explanation.ts';
+import { explainExecution } from '../../db/explanations.ts';
+import { withDatabase } from '../database.ts';
+import { executionId, knownExecution } from '../ids.ts';
+import { type CliIo, printJson } from '../output.ts';
+import { API_OPTION, apiFor } from '../over-api.ts';
+import { oneLine } from '../plain-text.ts';
+
+/** What may be done, as it is typed. */
+const COMMANDS: Readonly<Record<string, string>> = {
+  start_worker: 'howdah worker',
+  answer_question: 'howdah answer ID TEXT',
+  approve: 'howdah approve ID, or howdah reject ID',
+  resume_execution: 'howdah resume ID',
+  retry_execution: 'howdah retry ID',
+  explain_execution: 'howdah explain ID',
+};
+const WIDTH = 200;
+
+/** `howdah explain ID`: why a run is where it is: what it waits for, what is in its way, and what may be done. */
+export function register(command: Command, io: CliIo): void {
+  command.argument('<id>', 'the execution').option(...API_OPTION);
+  command.action(async (text: string, _options: object, self: Command) => {
+    const id = executionId(text);
+    const api = await apiFor(io, self);
+    if (api) return show(io, await api.call('explainExecution', { params: { id } }));
+    await withDatabase(io, async ({ db }) =>
+      show(io, await explainExecution(db, await knownExecution(db, id))),
+    );
+  });
+}
+
+function show(io: CliIo, explanation: Explanation): void {
+  if (io.json) {
+    printJson(io, explanation);
+    return;
+  }
+  const { status, since, reason, summary, blocked_by, next } = explanation;
+  io.out(
+    `${status} (${reason}) since ${new Date(since).toISOString()}: ${oneLine(summary, WIDTH)}`,
+  );
+  for (const { kind, id, name, detail } of blocked_by) {
+    io.out(
+      `  by ${[...new Set([kind, name, id])].filter(Boolean).join(' ')}: ${oneLine(detail, WIDTH)}`,
+    );
+  }
+  const commands = next.map(({ action, id }) =>
+    COMMANDS[action]?.replaceAll('ID', id ?? explanation.execution_id),
+  );
+  for (const line of new Set(commands)) if (line) io.out(`  next: ${line}`);
+}
