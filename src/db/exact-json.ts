@@ -11,8 +11,12 @@ function exactNumber(_key: string, value: Json, ...[context]: { source?: string 
 }
 
 function digits(number: string): string {
-  return number
-    .replace(/e.*$/i, '')
-    .replace(/[-.]/g, '')
-    .replace(/^0+|0+$/g, '');
+  return withoutZeros(number.replace(/e.*$/i, '').replace(/[-.]/g, ''));
+}
+
+/** Without zeros at its ends; those at the end one by one, as an expression would look for the end again from each zero. */
+export function withoutZeros(digits: string): string {
+  let end = digits.length;
+  while (digits[end - 1] === '0') end -= 1;
+  return digits.slice(0, end).replace(/^0+/, '');
 }

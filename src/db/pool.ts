@@ -1,4 +1,5 @@
 import pg from 'pg';
+import { withoutZeros } from './exact-json.ts';
 import { keepToTransactions } from './pooled.ts';
 
 export type Pool = pg.Pool;
@@ -74,7 +75,7 @@ const getTypeParser: typeof pg.types.getTypeParser = (oid, format) => {
 function exactNumber(text: string): number | string {
   const number = Number(text);
   if (Number.isInteger(number)) return Number.isSafeInteger(number) ? number : text;
-  const digits = text.replace(/0+$/, '').replace(/[-.]/g, '').replace(/^0+/, '');
+  const digits = withoutZeros(text.replace(/[-.]/g, ''));
   return Number.isFinite(number) && digits.length <= EXACT_DIGITS ? number : text;
 }
 

@@ -19,7 +19,7 @@ const DEFAULTS = { schemas: ['public'], max_rows: 100, max_cost: 10_000_000, tim
 /** Rows are logged as they are, so they have to fit into what is logged of a result, with their frame. */
 const MOST_BYTES = RESULT_LIMIT_BYTES - 4_096;
 
-const DESCRIBE = /^\s*describe\b([\w\s.,"]*?);?\s*$/i;
+const DESCRIBE = /^describe\b([\w\s.,"]*);?$/i;
 
 /** The reader of the database a URL names, which stands in the secret of this name. */
 export type Elsewhere = (url: string, secret: string) => Reader;
@@ -53,7 +53,7 @@ function unfenced(text: string): string {
 }
 
 async function answer(reader: Reader, request: ReadRequest, query: string): Promise<ToolOutcome> {
-  const described = DESCRIBE.exec(query);
+  const described = DESCRIBE.exec(query.trim());
   const outcome = described
     ? await describe(reader, request, namesIn(described[1] ?? ''))
     : await ask(reader, request, query);

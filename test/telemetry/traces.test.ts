@@ -4,6 +4,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { pino } from 'pino';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { withTraceparent } from '../../src/api/traceparent.ts';
 import { readConfig } from '../../src/config.ts';
 import { createPool, type Pool } from '../../src/db/pool.ts';
 import { traceRowsOn } from '../../src/db/traces.ts';
@@ -434,3 +435,22 @@ test('the environment says where traces go, in OpenTelemetry’s words', () => {
     expect.objectContaining({ code: 'HWINV', hint: expect.stringContaining('http/json') }),
   );
 });
+
+test.each([
+  [`00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`, '01'],
+  [` 00-${'a'.repeat(32)}-${'b'.repeat(16)}-00 `, '00'],
+  [`cc-${'a'.repeat(32)}-${'b'.repeat(16)}-ff`, '01'],
+  [`01-${'a'.repeat(32)}-${'b'.repeat(16)}-00-${'x'.repeat(100_000)}`, '00'],
+])('of the header traceparent a run keeps its four parts', (traceparent, flags) => {
+  expect(withTraceparent({ a: 1 }, { traceparent })).toEqual({
+    ...{ a: 1, traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-${flags}` },
+  });
+  expect(withTraceparent({ traceparent: 'own' }, { traceparent })).toEqual({ traceparent: 'own' });
+});
+
+test.each([undefined, '', 'a'.repeat(100_000), `00-${'0'.repeat(32)}-${'b'.repeat(16)}-01`])(
+  'what is no traceparent is passed over',
+  (traceparent) => {
+    expect(withTraceparent(null, traceparent === undefined ? {} : { traceparent })).toEqual({});
+  },
+);

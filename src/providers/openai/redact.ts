@@ -13,14 +13,20 @@ export function redact(text: string, key: string | null): string {
 
 /** A server's own words on one line: no markup, no key, of bearable length, ending like a sentence. */
 export function sentence(text: string, key: string | null): string {
-  const line = redact(text, key)
+  const line = withoutBlocks(redact(text, key))
     .replaceAll('\u0000', '')
-    .replace(/<(style|script)[\s\S]*?<\/\1>/gi, ' ')
-    .replace(/<[^>]*>/g, ' ')
+    .replace(/<[^<>]*>/g, ' ')
     .replace(/\s+/g, ' ')
     .trim()
     .toWellFormed();
   if (line === '') return '';
   const short = line.length > MAX_TEXT ? `${line.slice(0, MAX_TEXT - 1).toWellFormed()}…` : line;
   return /[.!?…]$/.test(short) ? short : `${short}.`;
+}
+
+/** Without styles and scripts. By their ends: an expression for both would look for the end again from each beginning. */
+function withoutBlocks(text: string): string {
+  const parts = text.split(/<\/(?:style|script)>/i);
+  const last = parts.pop() as string;
+  return [...parts.map((part) => part.replace(/<(?:style|script)\b[\s\S]*/i, ' ')), last].join(' ');
 }

@@ -9,6 +9,7 @@ import { faultsOf } from '../json-schema.ts';
 import { loopVerdict, REPAIR_OPENING } from '../loop-guard.ts';
 import { planCalls } from '../plan-call.ts';
 import { promptFor } from '../prompt.ts';
+import { unfenced } from '../unfenced.ts';
 
 /**
  * The loop of a single agent: ask the model; run the tools it calls; ask again with their results, until it answers
@@ -98,7 +99,7 @@ type Parsed = { value: Json; faults: string[]; isMendable: boolean };
 function parseOutput(schema: JsonSchema, text: string): Parsed {
   let value: Json = null;
   try {
-    value = JSON.parse(text.replace(/^\s*```(?:json)?\s*|\s*```\s*$/g, ''));
+    value = JSON.parse(unfenced(text));
   } catch (error) {
     return { value, faults: [`it is not JSON (${(error as Error).message})`], isMendable: true };
   }

@@ -5,6 +5,7 @@ import type { LoggedMessage, Message } from '../../contracts/message.ts';
 import type { ToolSchema } from '../../contracts/model.ts';
 import { askModel } from '../ask-model.ts';
 import { faultsOf } from '../json-schema.ts';
+import { unfenced } from '../unfenced.ts';
 
 /**
  * What a workflow's deciding model decided, in order: the arguments of its call, checked against the tool's schema. It is
@@ -39,7 +40,7 @@ function decided(message: LoggedMessage, tool: ToolSchema): Decision {
 
 function parsed(text: string): Json {
   try {
-    return JSON.parse(text.replace(/^\s*```(?:json)?\s*|\s*```\s*$/g, ''));
+    return JSON.parse(unfenced(text));
   } catch {
     return null;
   }

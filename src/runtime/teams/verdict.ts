@@ -1,4 +1,5 @@
 import { isJsonObject, type Json, type JsonObject, type JsonSchema } from '../../contracts/json.ts';
+import { unfenced } from '../unfenced.ts';
 import type { Task } from './tasks.ts';
 
 /** What an evaluator says of an answer. */
@@ -40,7 +41,7 @@ export function verdictOf({ score, passed, feedback }: JsonObject, enough: numbe
 
 function parsed(text: string): Json {
   try {
-    return JSON.parse(text.replace(/^\s*```(?:json)?\s*|\s*```\s*$/g, ''));
+    return JSON.parse(unfenced(text));
   } catch {
     return null;
   }

@@ -19,8 +19,8 @@ export function parseTraceparent(text: unknown): TraceContext | undefined {
     : { traceId, parentId, isSampled: (Number.parseInt(flags, 16) & 1) === 1 };
 }
 
-export function traceparent(traceId: string, spanId: string): string {
-  return `00-${traceId}-${spanId}-01`;
+export function traceparent(traceId: string, spanId: string, isSampled = true): string {
+  return `00-${traceId}-${spanId}-${isSampled ? '01' : '00'}`;
 }
 
 /**

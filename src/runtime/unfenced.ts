@@ -1,0 +1,7 @@
+/** A model's answer without the block of Markdown that some put their JSON into. */
+export function unfenced(text: string): string {
+  const whole = text.trim();
+  const [head = ''] = /^```(?:json)?/.exec(whole) ?? [];
+  const rest = whole.slice(head.length);
+  return rest.endsWith('```') ? rest.slice(0, -3) : rest;
+}

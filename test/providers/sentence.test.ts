@@ -1,0 +1,29 @@
+import { expect, test } from 'vitest';
+import { sentence } from '../../src/providers/openai/redact.ts';
+
+test.each([
+  ['Too many requests', 'Too many requests.'],
+  [
+    '<html><head><style>a { b: "c" }</style></head><h1>502 Bad Gateway</h1></html>',
+    '502 Bad Gateway.',
+  ],
+  ['<SCRIPT src="x">alert(1)</Script>no<script>2</script> way!', 'no way!'],
+  ['a <style>never closed', 'a never closed.'],
+  ['closed</style> twice</script> here', 'closed twice here.'],
+  ['1 < 2 and <b>3</b> > 2', '1 < 2 and 3 > 2.'],
+  ['<style>', ''],
+])('what a server says is a sentence: %s', (said, told) => {
+  expect(sentence(said, null)).toBe(told);
+});
+
+test('a server’s words take no longer than their length, whatever they are', () => {
+  const parts = ['<', '<a ', '<style', '</style', '<style>', '<style></script>', '</style>', 'sk-'];
+  for (const part of [...parts, 'Bearer ', ' ', '&', '\\', '\u0000', 'abcdefgh', 'a.']) {
+    const text = part.repeat(Math.ceil(200_000 / part.length));
+    const from = process.threadCpuUsage();
+    expect(sentence(text, 'abcdefgh').length).toBeLessThanOrEqual(400);
+    const { user, system } = process.threadCpuUsage(from);
+    // half as much of `<` took a minute of a processor
+    expect((user + system) / 1000, part).toBeLessThan(1_000);
+  }
+});
