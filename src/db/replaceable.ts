@@ -13,8 +13,10 @@ const CANNOT_REPLACE = new Set<unknown>(['42P13', '42P16']);
 /** "cannot drop … because other objects depend on it". */
 const STILL_NEEDED = '2BP01';
 
+type File = { path: string; text: string };
+
 /** The replaceable objects in the order they are applied: path relative to the project, and text. */
-export function replaceableFiles(): { path: string; text: string }[] {
+export function replaceableFiles(): File[] {
   return readdirSync(REPLACEABLE, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile() && entry.name.endsWith('.sql'))
     .map((entry) => relative(PACKAGE_ROOT, join(entry.parentPath, entry.name)))
@@ -24,7 +26,7 @@ export function replaceableFiles(): { path: string; text: string }[] {
 }
 
 /** One digest over names and texts. */
-export function digestOf(files: { path: string; text: string }[]): string {
+export function digestOf(files: readonly File[]): string {
   const hash = createHash('sha256');
   for (const { path, text } of files) {
     hash.update(`${path}\0${text}\0`);
@@ -33,8 +35,8 @@ export function digestOf(files: { path: string; text: string }[]): string {
 }
 
 /**
- * Applies `sql/`. A function whose result or arguments changed, or a view whose columns did, cannot be replaced in place: then
- * everything replaceable is dropped first, and made anew. Throws `HWCNF` when views of others stand on what would have to go.
+ * Applies `sql/`. A function whose result or arguments changed, or a view whose columns did, cannot be replaced in place: when
+ * others stand on it, everything replaceable is dropped first, and made anew, for which all wait twice as long. Throws `HWCNF` when views of others stand on what would have to go.
  */
 export async function applyReplaceable(client: Client): Promise<void> {
   const files = replaceableFiles();
@@ -66,11 +68,8 @@ export async function applyReplaceable(client: Client): Promise<void> {
  * Grants and seeds come last, since they touch the catalogue rows of everything that still stands; seeds behind the grants,
  * since a changed row fires triggers, which need rights on what is new.
  */
-async function applyInOrder(
-  client: Client,
-  files: { path: string; text: string }[],
-): Promise<void> {
-  const isDefinition = ({ path }: { path: string }): boolean => !/^sql.[89]/.test(path);
+async function applyInOrder(client: Client, files: readonly File[]): Promise<void> {
+  const isDefinition = ({ path }: File): boolean => !/^sql.[89]/.test(path);
   const before = await replaceableObjects(client);
   await applyFiles(client, files.filter(isDefinition));
   await dropLeftOver(client, before);
@@ -125,13 +124,43 @@ async function dropLeftOver(client: Client, before: ReplaceableObject[]): Promis
   }
 }
 
-async function applyFiles(client: Client, files: { path: string; text: string }[]): Promise<void> {
-  for (const { path, text } of files) {
-    await client.query(text).catch((error: { message: string; position?: string }) => {
-      const line = text.slice(0, Number(error.position ?? 1)).split('\n').length;
-      throw new HowdahError('HWINV', `${path}:${line}: ${error.message}`, { cause: error });
-    });
+const BEFORE_FILE = 'savepoint file;';
+
+async function applyFiles(client: Client, files: readonly File[]): Promise<void> {
+  for (const file of files) {
+    await applyFile(client, file);
   }
+}
+
+/** What cannot be replaced because of one function is tried again without that one, where nothing else needs it. */
+async function applyFile(client: Client, { path, text }: File): Promise<void> {
+  for (const dropped = new Set<string>(); ; ) {
+    try {
+      await client.query(`${BEFORE_FILE}${text}\n;release savepoint file`);
+      return;
+    } catch (error) {
+      const { code, message, hint = '' } = faultOf(error);
+      const drop = CANNOT_REPLACE.has(code)
+        ? /\bDROP (FUNCTION|PROCEDURE) .*\)/.exec(hint)?.[0]
+        : undefined;
+      if (drop && !dropped.has(drop) && (await isDropped(client, drop))) {
+        dropped.add(drop);
+        continue;
+      }
+      const { position = BEFORE_FILE.length } = error as { position?: string };
+      const line = (BEFORE_FILE + text).slice(0, Number(position)).split('\n').length;
+      throw new HowdahError('HWINV', `${path}:${line}: ${message}`, { cause: error });
+    }
+  }
+}
+
+/** Undoes what failed, then that. */
+async function isDropped(client: Client, drop: string): Promise<boolean> {
+  await client.query('rollback to savepoint file');
+  return client.query(drop).then(
+    () => true,
+    () => false,
+  );
 }
 
 /**

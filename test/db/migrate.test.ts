@@ -204,6 +204,18 @@ describe('migrate', () => {
     expect(await ask(db.pool, IN_FORCE)).toEqual(before);
   });
 
+  test('up replaces a function whose result has changed without making policies anew', async () => {
+    await begin(createTestDatabase);
+    await db.pool.query(`drop function howdah_private.heartbeat(uuid);
+      create function howdah_private.heartbeat(worker uuid) returns text language sql return 'x';
+      alter function howdah_private.heartbeat(uuid) owner to howdah_engine;
+      update howdah_private.applied_sql set digest = 'older'`);
+    const others = 'select oid from pg_policy order by 1';
+    const before = await ask(db.pool, others);
+    await up();
+    expect(await ask(db.pool, others)).toEqual(before);
+  });
+
   test('down undoes the last migration, and up makes it again', async () => {
     await begin(createTestDatabase);
     await worksFor(db.url);
