@@ -197,6 +197,7 @@ comment on constraint sample_is_a_list on howdah.alert_rules is 'Leave it to the
 
 comment on constraint all_kept_runs_have_ended on howdah.kept_usage is 'Leave it to retention and erasure, which write it.';
 comment on constraint months_are_named_by_their_first_day on howdah_private.closed_months is 'Name a month by its first day, as howdah retention does.';
+comment on constraint kept_figures_are_of_a_user_or_a_session on howdah_private.kept_subjects is 'Keep figures of users and sessions here, of others in kept_usage.';
 comment on constraint score_is_between_0_and_1 on howdah.feedback_entries is 'Give a score from 0 (useless) to 1 (as it should be), or leave it out.';
 comment on constraint feedback_has_a_score_or_a_comment on howdah.feedback_entries is 'Give a score from 0 to 1, a comment, or both.';
 comment on constraint comment_is_not_empty on howdah.feedback_entries is 'Say in comment what you think, or leave it out.';

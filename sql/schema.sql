@@ -1751,6 +1751,20 @@ alter table howdah_private.inbox enable row level security, force row level secu
 CREATE INDEX inbox_execution_id_idx ON howdah_private.inbox USING btree (execution_id, id);
 CREATE INDEX inbox_tenant_id_idx ON howdah_private.inbox USING btree (tenant_id);
 
+create table howdah_private.kept_subjects (
+  tenant_id uuid not null,
+  scope howdah.quota_scope not null,
+  subject_id uuid not null,
+  day date not null,
+  roots bigint not null,
+  tokens bigint not null,
+  cost numeric not null,
+  constraint kept_subjects_pkey PRIMARY KEY (tenant_id, scope, subject_id, day),
+  constraint kept_subjects_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
+  constraint kept_figures_are_of_a_user_or_a_session CHECK ((scope = ANY (ARRAY['user'::howdah.quota_scope, 'session'::howdah.quota_scope])))
+);
+alter table howdah_private.kept_subjects enable row level security, force row level security;
+
 create table howdah_private.login_tenants (
   login name not null,
   tenant_id uuid not null,
@@ -11099,7 +11113,14 @@ CREATE OR REPLACE FUNCTION howdah_private.is_kept(quota howdah.quotas)
  RETURNS boolean
  LANGUAGE sql
  IMMUTABLE
-RETURN (((quota).scope = ANY (ARRAY['system'::howdah.quota_scope, 'tenant'::howdah.quota_scope, 'agent'::howdah.quota_scope])) AND COALESCE(((quota).period = ANY (ARRAY['day'::howdah.quota_period, 'month'::howdah.quota_period])), true))
+RETURN (((quota).scope <> 'api_key'::howdah.quota_scope) AND COALESCE(((quota).period = ANY (ARRAY['day'::howdah.quota_period, 'month'::howdah.quota_period])), true))
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.is_kept_by_month(quota howdah.quotas)
+ RETURNS boolean
+ LANGUAGE sql
+ IMMUTABLE
+RETURN (howdah_private.is_kept(quota) AND ((quota).scope <> 'session'::howdah.quota_scope))
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.is_known_to_protocol_1(e howdah.executions)
@@ -12075,6 +12096,33 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.keep_subjects(ids uuid[], first_id uuid, last_id uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_custom_plan'
+AS $function$
+begin
+  insert into howdah_private.kept_subjects as k (tenant_id, scope, subject_id, day, roots, tokens, cost)
+  select e.tenant_id, s.scope, s.id, (e.created_at at time zone 'UTC')::date,
+    count(*) filter (where e.parent_execution_id is null and e.compensates_execution_id is null),
+    sum(e.tokens_in + e.tokens_out), sum(e.cost)
+  from howdah.executions as e
+  cross join lateral (
+    select 'user'::howdah.quota_scope, e.user_id
+    where not exists (select from howdah_private.closing_months() as m where e.id >= m.first_id and e.id < m.next_id)
+    union all
+    select 'session', howdah_private.session_of_run(e) where keep_subjects.ids is not null
+  ) as s (scope, id)
+  where e.id between keep_subjects.first_id and keep_subjects.last_id
+    and (keep_subjects.ids is null or e.id = any (keep_subjects.ids)) and s.id is not null
+  group by 1, 2, 3, 4 order by 1, 2, 3, 4
+  on conflict (tenant_id, scope, subject_id, day) do update
+  set roots = k.roots + excluded.roots, tokens = k.tokens + excluded.tokens, cost = k.cost + excluded.cost;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.keep_totals(ids uuid[], first_id uuid DEFAULT NULL::uuid, last_id uuid DEFAULT NULL::uuid)
  RETURNS void
  LANGUAGE plpgsql
@@ -12117,6 +12165,7 @@ begin
   set runs = k.runs + excluded.runs, roots = k.roots + excluded.roots, completed = k.completed + excluded.completed, failed = k.failed + excluded.failed,
     cancelled = k.cancelled + excluded.cancelled, steps = k.steps + excluded.steps,
     tokens_in = k.tokens_in + excluded.tokens_in, tokens_out = k.tokens_out + excluded.tokens_out, cost = k.cost + excluded.cost;
+  perform howdah_private.keep_subjects(keep_totals.ids, v_first_id, v_last_id);
 end $function$
 ;
 
@@ -12129,8 +12178,13 @@ AS $function$
   select s.id, case quota.metric when 'runs' then k.roots when 'cost' then k.cost else k.tokens_in + k.tokens_out end
   from howdah.kept_usage as k
   cross join lateral (values (howdah_private.quota_subject(quota, k.tenant_id, null, k.agent_id, null))) as s (id)
-  where howdah_private.is_kept(quota) and (quota.scope = 'system' or k.tenant_id = quota.tenant_id)
+  where howdah_private.is_kept(quota) and (quota.scope = 'system' or (quota.scope in ('tenant', 'agent') and k.tenant_id = quota.tenant_id))
     and k.day >= (kept_since.since at time zone 'UTC')::date and s.id is not null
+  union all
+  select k.subject_id, case quota.metric when 'runs' then k.roots when 'cost' then k.cost else k.tokens end
+  from howdah_private.kept_subjects as k
+  where howdah_private.is_kept(quota) and k.tenant_id = quota.tenant_id and k.scope = quota.scope
+    and k.subject_id = coalesce(quota.subject_id, k.subject_id) and k.day >= (kept_since.since at time zone 'UTC')::date
 $function$
 ;
 
@@ -19530,7 +19584,7 @@ AS $function$
   union all
   select d.* from howdah.executions as d
   where (quota.scope = 'system' or d.tenant_id = quota.tenant_id) and d.completed_at >= spenders_since.since
-    and not (howdah_private.is_kept(quota)
+    and not (howdah_private.is_kept_by_month(quota)
       and exists (select from howdah_private.closing_months() as m where d.id >= m.first_id and d.id < m.next_id))
 $function$
 ;
@@ -20899,6 +20953,19 @@ begin
   end if;
   perform howdah_private.note_changes(tg_table_name, tg_argv::text[], v_before, v_after)
   where v_before is not null or v_after is not null;
+  return null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg__forget_kept()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  delete from howdah_private.kept_subjects as k using gone as g
+  where k.tenant_id = g.tenant_id and k.scope = tg_argv[0]::howdah.quota_scope and k.subject_id = g.id;
   return null;
 end $function$
 ;
@@ -25561,7 +25628,7 @@ begin
         where (quota.scope = 'system' or e.tenant_id = quota.tenant_id)
           and e.id >= v_first and e.created_at >= used_since.since
           and e.parent_execution_id is null and e.compensates_execution_id is null and s.id is not null
-          and not (howdah_private.is_kept(quota)
+          and not (howdah_private.is_kept_by_month(quota)
             and exists (select from howdah_private.closing_months() as m where e.id >= m.first_id and e.id < m.next_id))
         union all
         select k.subject_id, k.used from howdah_private.kept_since(quota, used_since.since) as k
@@ -27972,6 +28039,8 @@ CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.sessions FOR EACH ROW EXECUTE 
 
 CREATE TRIGGER _200_refuse_live BEFORE DELETE ON howdah.sessions FOR EACH ROW WHEN ((old.live_execution_id IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg_sessions__refuse_live();
 
+CREATE TRIGGER _800_forget_kept AFTER DELETE ON howdah.sessions REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__forget_kept('session');
+
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF agent_id, state, workflow_id ON howdah.sessions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_sessions__refuse_invalid();
 
 CREATE TRIGGER _100_refuse_change BEFORE DELETE OR UPDATE ON howdah.skill_versions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__refuse_change();
@@ -28107,6 +28176,8 @@ CREATE TRIGGER _030_permit_owner_update BEFORE UPDATE ON howdah.users FOR EACH R
 CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF username, email ON howdah.users FOR EACH ROW WHEN (((length(new.username) > 200) OR (length(new.email) > 320))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('username', '200', 'characters', 'email', '320', 'characters');
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.users FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
+
+CREATE TRIGGER _800_forget_kept AFTER DELETE ON howdah.users REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__forget_kept('user');
 
 CREATE TRIGGER _950_audit_delete AFTER DELETE ON howdah.users REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
 
@@ -29273,6 +29344,10 @@ create policy operator on howdah_private.idempotency_keys to howdah_owner using 
 create policy engine on howdah_private.inbox to howdah_engine using (true) with check (true);
 
 create policy operator on howdah_private.inbox to howdah_owner using (true) with check (true);
+
+create policy engine on howdah_private.kept_subjects to howdah_engine using (true) with check (true);
+
+create policy operator on howdah_private.kept_subjects to howdah_owner using (true) with check (true);
 
 create policy engine on howdah_private.login_tenants to howdah_engine using (true) with check (true);
 
@@ -30996,6 +31071,8 @@ grant execute on function howdah_private.is_harmless_configuration(jsonb) to how
 
 grant execute on function howdah_private.is_kept(howdah.quotas) to howdah_engine;
 
+grant execute on function howdah_private.is_kept_by_month(howdah.quotas) to howdah_engine;
+
 grant execute on function howdah_private.is_new_run(howdah.executions) to howdah_engine;
 
 grant execute on function howdah_private.is_operator() to howdah_analyst;
@@ -32677,6 +32754,8 @@ grant delete, insert, select, update on table howdah_private.erasures_due to how
 grant delete, insert, select, update on table howdah_private.idempotency_keys to howdah_engine;
 
 grant delete, insert, select, update on table howdah_private.inbox to howdah_engine;
+
+grant delete, insert, select, update on table howdah_private.kept_subjects to howdah_engine;
 
 grant delete, insert, select, update on table howdah_private.login_tenants to howdah_engine;
 
@@ -34569,6 +34648,16 @@ comment on column howdah_private.closed_months.runs is 'How many runs there were
 
 comment on column howdah_private.inbox.trust is 'How far what came is trusted; null: a person''s word.';
 
+comment on column howdah_private.kept_subjects.day is 'The day in UTC on which the runs were inserted.';
+
+comment on column howdah_private.kept_subjects.roots is 'How many runs, without children and without those that took effects back.';
+
+comment on column howdah_private.kept_subjects.scope is 'Whether it is a user or a session.';
+
+comment on column howdah_private.kept_subjects.subject_id is 'The user or session the runs counted for.';
+
+comment on column howdah_private.kept_subjects.tokens is 'In and out, of children too.';
+
 comment on column howdah_private.login_tenants.role is 'What the login may do within its tenant.';
 
 comment on column howdah_private.parked_runs.quota_subject_id is 'For whose use the quota is used up.';
@@ -34902,6 +34991,8 @@ comment on table howdah_private.erasures_due is 'Root runs that have ended and w
 comment on table howdah_private.idempotency_keys is 'Which execution an idempotency key stands for; lives as long as the run.';
 
 comment on table howdah_private.inbox is 'What came for a live run and is not in its log yet: its owner takes it at the next step, or whoever claims it next.';
+
+comment on table howdah_private.kept_subjects is 'What users and sessions used in runs that are deleted by now, per day; quotas that are made later count it. It goes with the user or session.';
 
 comment on table howdah_private.login_tenants is 'The tenant a direct database login acts for.';
 

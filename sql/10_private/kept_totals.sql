@@ -43,6 +43,32 @@ begin
   set runs = k.runs + excluded.runs, roots = k.roots + excluded.roots, completed = k.completed + excluded.completed, failed = k.failed + excluded.failed,
     cancelled = k.cancelled + excluded.cancelled, steps = k.steps + excluded.steps,
     tokens_in = k.tokens_in + excluded.tokens_in, tokens_out = k.tokens_out + excluded.tokens_out, cost = k.cost + excluded.cost;
+  perform howdah_private.keep_subjects(keep_totals.ids, v_first_id, v_last_id);
+end $$;
+
+-- The same for the users and sessions these runs counted for. Sessions of a whole month are silent and go with it: what they used is
+-- not written down to be deleted at once, and is counted of their runs while these are there, closed month or not.
+create or replace function howdah_private.keep_subjects(ids uuid[], first_id uuid, last_id uuid) returns void
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp set plan_cache_mode = force_custom_plan
+as $$
+begin
+  insert into howdah_private.kept_subjects as k (tenant_id, scope, subject_id, day, roots, tokens, cost)
+  select e.tenant_id, s.scope, s.id, (e.created_at at time zone 'UTC')::date,
+    count(*) filter (where e.parent_execution_id is null and e.compensates_execution_id is null),
+    sum(e.tokens_in + e.tokens_out), sum(e.cost)
+  from howdah.executions as e
+  cross join lateral (
+    select 'user'::howdah.quota_scope, e.user_id
+    where not exists (select from howdah_private.closing_months() as m where e.id >= m.first_id and e.id < m.next_id)
+    union all
+    select 'session', howdah_private.session_of_run(e) where keep_subjects.ids is not null
+  ) as s (scope, id)
+  where e.id between keep_subjects.first_id and keep_subjects.last_id
+    and (keep_subjects.ids is null or e.id = any (keep_subjects.ids)) and s.id is not null
+  group by 1, 2, 3, 4 order by 1, 2, 3, 4
+  on conflict (tenant_id, scope, subject_id, day) do update
+  set roots = k.roots + excluded.roots, tokens = k.tokens + excluded.tokens, cost = k.cost + excluded.cost;
 end $$;
 
 -- Of runs that are to be deleted those that are still there, held until that is done.

@@ -171,11 +171,15 @@ begin
         quota.id) end;
 end $$;
 
--- What deleted runs have used, as it was kept: for tenants and agents, by the day on which the runs began. For whom else they
--- ran, and at which hour, nobody knows any more.
+-- What deleted runs have used, as it was kept: by the day on which the runs began. At which hour nobody knows any more.
 create or replace function howdah_private.is_kept(quota howdah.quotas) returns boolean
   language sql immutable
-  return quota.scope in ('system', 'tenant', 'agent') and coalesce(quota.period in ('day', 'month'), true);
+  return quota.scope <> 'api_key' and coalesce(quota.period in ('day', 'month'), true);
+
+-- Whether what is kept of it has closed months in it as a whole: their runs, while they are there, are counted already.
+create or replace function howdah_private.is_kept_by_month(quota howdah.quotas) returns boolean
+  language sql immutable
+  return howdah_private.is_kept(quota) and quota.scope <> 'session';
 
 create or replace function howdah_private.kept_since(quota howdah.quotas, since timestamptz)
   returns table (subject_id uuid, used numeric)
@@ -185,8 +189,13 @@ as $$
   select s.id, case quota.metric when 'runs' then k.roots when 'cost' then k.cost else k.tokens_in + k.tokens_out end
   from howdah.kept_usage as k
   cross join lateral (values (howdah_private.quota_subject(quota, k.tenant_id, null, k.agent_id, null))) as s (id)
-  where howdah_private.is_kept(quota) and (quota.scope = 'system' or k.tenant_id = quota.tenant_id)
+  where howdah_private.is_kept(quota) and (quota.scope = 'system' or (quota.scope in ('tenant', 'agent') and k.tenant_id = quota.tenant_id))
     and k.day >= (kept_since.since at time zone 'UTC')::date and s.id is not null
+  union all
+  select k.subject_id, case quota.metric when 'runs' then k.roots when 'cost' then k.cost else k.tokens end
+  from howdah_private.kept_subjects as k
+  where howdah_private.is_kept(quota) and k.tenant_id = quota.tenant_id and k.scope = quota.scope
+    and k.subject_id = coalesce(quota.subject_id, k.subject_id) and k.day >= (kept_since.since at time zone 'UTC')::date
 $$;
 
 -- What a quota has been used, with what ran before there was one. The ids of runs tell their time; a day is for clocks
@@ -211,7 +220,7 @@ begin
         where (quota.scope = 'system' or e.tenant_id = quota.tenant_id)
           and e.id >= v_first and e.created_at >= used_since.since
           and e.parent_execution_id is null and e.compensates_execution_id is null and s.id is not null
-          and not (howdah_private.is_kept(quota)
+          and not (howdah_private.is_kept_by_month(quota)
             and exists (select from howdah_private.closing_months() as m where e.id >= m.first_id and e.id < m.next_id))
         union all
         select k.subject_id, k.used from howdah_private.kept_since(quota, used_since.since) as k
@@ -250,7 +259,7 @@ as $$
   union all
   select d.* from howdah.executions as d
   where (quota.scope = 'system' or d.tenant_id = quota.tenant_id) and d.completed_at >= spenders_since.since
-    and not (howdah_private.is_kept(quota)
+    and not (howdah_private.is_kept_by_month(quota)
       and exists (select from howdah_private.closing_months() as m where d.id >= m.first_id and d.id < m.next_id))
 $$;
 

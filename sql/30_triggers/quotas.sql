@@ -129,3 +129,18 @@ create or replace trigger _850_count_runs after insert on howdah.executions
   for each statement execute function howdah_private.tg_executions__count_runs();
 create or replace trigger _600_count_storage after insert or delete on howdah.resources
   for each row execute function howdah_private.tg_resources__count_storage();
+
+-- What was kept of users and sessions for quotas goes with them.
+create or replace function howdah_private.tg__forget_kept() returns trigger
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  delete from howdah_private.kept_subjects as k using gone as g
+  where k.tenant_id = g.tenant_id and k.scope = tg_argv[0]::howdah.quota_scope and k.subject_id = g.id;
+  return null;
+end $$;
+create or replace trigger _800_forget_kept after delete on howdah.users
+  referencing old table as gone for each statement execute function howdah_private.tg__forget_kept('user');
+create or replace trigger _800_forget_kept after delete on howdah.sessions
+  referencing old table as gone for each statement execute function howdah_private.tg__forget_kept('session');

@@ -111,6 +111,7 @@ const DAYS: Record<string, string> = {
   'howdah_private.closed_months.month': 'a month, by its first day',
   'howdah.kept_steps.day': 'figures of a day',
   'howdah.kept_usage.day': 'figures of a day',
+  'howdah_private.kept_subjects.day': 'figures of a day',
 };
 
 /** Times that are no `_at`. */
@@ -166,6 +167,8 @@ const NO_FOREIGN_KEY: Record<string, string> = {
   'howdah.kept_usage.agent_id': 'figures outlive what they are about',
   'howdah.kept_usage.agent_version_id': 'figures outlive what they are about',
   'howdah.kept_usage.workflow_id': 'figures outlive what they are about',
+  'howdah_private.kept_subjects.subject_id':
+    'of two tables; who counts waits for nobody who deletes a user or session, and both take it along',
   'howdah.kept_steps.model_id': 'figures outlive what they are about',
   'howdah_private.closed_months.first_id': 'a bound, no reference',
   'howdah_private.closed_months.next_id': 'a bound, no reference',

@@ -278,9 +278,66 @@ describe('a quota made after runs were deleted counts them', () => {
     ]);
     expect(await usedOf(tenant_id, { metric: 'runs', period: 'month' })).toEqual([]);
     expect(await usedOf(tenant_id, { metric: 'runs' })).toEqual(before[0]);
-    expect(
-      await usedOf(tenant_id, { metric: 'runs', scope: 'user', subject_id: place.user_id }),
-    ).toEqual([]);
+  });
+
+  test('of each user and session too, which take it along when they go', async () => {
+    const place = await makePlace();
+    const { tenant_id, user_id } = place;
+    const session = await makeSession(db.pool, { tenant_id });
+    const ids = [await work(place, completed, session), await work(place, completed, session)];
+    ids.push(await work(place));
+    const quotas = ['runs', 'tokens', 'cost'].flatMap((metric) =>
+      [
+        { scope: 'user' },
+        { scope: 'user', subject_id: user_id },
+        { scope: 'session' },
+        { scope: 'session', subject_id: session, period: 'month' },
+      ].map((quota) => ({ metric, ...quota })),
+    );
+    const used = async () => {
+      const found = [];
+      for (const columns of quotas) found.push(await usedOf(tenant_id, columns));
+      return found;
+    };
+    const before = await used();
+    expect(before.slice(0, 4)).toEqual([
+      [{ subject_id: user_id, used: '3' }],
+      [{ subject_id: user_id, used: '3' }],
+      [{ subject_id: session, used: '2' }],
+      [{ subject_id: session, used: '2' }],
+    ]);
+    for (const id of ids) {
+      await db.pool.query('select howdah_private.delete_runs($1)', [await treeOf(id)]);
+      expect(await used()).toEqual(before);
+    }
+    const kept = `select scope from howdah_private.kept_subjects where tenant_id = $1 group by 1 order by 1`;
+    expect(await all(db.pool, kept, [tenant_id])).toEqual([
+      { scope: 'user' },
+      { scope: 'session' },
+    ]);
+    await db.pool.query('delete from howdah.sessions where id = $1', [session]);
+    expect(await all(db.pool, kept, [tenant_id])).toEqual([{ scope: 'user' }]);
+    await db.pool.query('select howdah.erase_user($1, $2)', [user_id, 'delete']);
+    expect(await all(db.pool, kept, [tenant_id])).toEqual([]);
+  });
+
+  test('that is made while they are being deleted waits for that, or counts them where they are', async () => {
+    const place = await makePlace();
+    const { tenant_id, user_id } = place;
+    const ids = await treeOf(await work(place));
+    await work(place);
+    const deleter = await openSession(db.url);
+    const columns = { metric: 'runs', scope: 'user', subject_id: user_id };
+    const both = [{ subject_id: user_id, used: '2' }];
+    try {
+      await deleter.query('begin');
+      await deleter.query('select howdah_private.delete_runs($1)', [ids]);
+      expect(await usedOf(tenant_id, columns)).toEqual(both);
+      await deleter.query('commit');
+    } finally {
+      await deleter.end();
+    }
+    expect(await usedOf(tenant_id, columns)).toEqual(both);
   });
 });
 
