@@ -15,6 +15,7 @@
 --
 -- Runs that are `alike` share what holds for their calls; see call_rules.sql. `trust`: how far the run is trusted, see trust.sql;
 -- `is_filtered`: what it says is looked through first, see output_filters.sql. For protocol 6. Agents that are a tool are for protocol 7.
+-- `are_calls_limited`: a call is asked for before it is made, by protocol 8 alone; see call_limits.sql.
 --
 -- Every statement of it looks rows up by their keys, so its plans are made once and not for each call, and only the
 -- partitions between the first and the last id are opened.
@@ -26,7 +27,7 @@ create function howdah_private.claim_executions(worker uuid, ids uuid[], protoco
     exhausted howdah.stop_reason, active_ms_left bigint, watched boolean,
     is_suspect boolean, messages_at_retry int, refused jsonb,
     messages jsonb, history jsonb, attempts jsonb, is_new boolean, hooks jsonb, task jsonb,
-    overrides jsonb, alike text, trust howdah.trust, is_filtered boolean
+    overrides jsonb, alike text, trust howdah.trust, is_filtered boolean, are_calls_limited boolean
   )
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan set enable_seqscan = off set jit = off
@@ -105,7 +106,8 @@ begin
       else coalesce(e.overrides, '{}') || jsonb_build_object('client_tools', e.client_tools) end,
     case when e.depth = 0 and e.compensates_execution_id is null and e.handoffs = 0
       then concat_ws(' ', e.agent_version_id, e.workflow_version_id, e.user_id) end,
-    e.trust, exists (select from howdah.output_filters as f where f.tenant_id = e.tenant_id and f.is_active)
+    e.trust, exists (select from howdah.output_filters as f where f.tenant_id = e.tenant_id and f.is_active),
+    exists (select from howdah.call_limits) and howdah_private.are_calls_limited(e.tenant_id)
   from howdah.executions as e
   where e.id = any (v_claimed) and e.id between v_first and v_last;
 end $$;
@@ -134,6 +136,7 @@ begin
     where e.id = any (v_ids) and e.id between v_first and v_last and e.id <> all (v_parked)
       and (e.status = 'queued' or (e.status = 'waiting' and e.waiting_for = 'timer'))
       and greatest(e.run_at, e.wake_at) <= clock_timestamp()
+      and (take_runs.protocol >= 8 or howdah_private.is_known_to_protocol_7(e))
       and (take_runs.protocol >= 7 or howdah_private.is_known_to_protocol_6(e))
       and (take_runs.protocol >= 6 or howdah_private.is_known_to_protocol_5(e))
       and (take_runs.protocol >= 5 or howdah_private.is_known_to_protocol_4(e))
