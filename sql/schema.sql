@@ -7580,8 +7580,7 @@ CREATE OR REPLACE FUNCTION howdah_private.commit_steps(worker uuid, commits json
 AS $function$
 #variable_conflict use_column
 declare
-  v_ids uuid[]; v_counts boolean;
-  v_first uuid; v_last uuid;
+  v_ids uuid[]; v_first uuid; v_last uuid; v_counts boolean;
   v_more boolean := jsonb_path_exists(
     commit_steps.commits, '$[*] ? (exists (@.more) || exists (@.to.delay_ms))');
 begin
@@ -32963,6 +32962,8 @@ comment on column howdah.board_entries.version is 'Grows by one with each write 
 comment on column howdah.board_entries.written_by_execution_id is 'The run that wrote this version.';
 
 comment on column howdah.call_limit_usage.at_once is 'Calls that are in the air.';
+
+comment on column howdah.call_limit_usage.call_limit_id is 'The limit.';
 
 comment on column howdah.call_limit_usage.last_minute is 'Calls that began within the last 60 seconds.';
 

@@ -43,8 +43,7 @@ create function howdah_private.commit_steps(worker uuid, commits jsonb, protocol
 as $$
 #variable_conflict use_column
 declare
-  v_ids uuid[]; v_counts boolean;
-  v_first uuid; v_last uuid;
+  v_ids uuid[]; v_first uuid; v_last uuid; v_counts boolean;
   v_more boolean := jsonb_path_exists(
     commit_steps.commits, '$[*] ? (exists (@.more) || exists (@.to.delay_ms))');
 begin

@@ -4,6 +4,7 @@ create or replace view howdah.call_limit_usage with (security_invoker = true) as
   cross join lateral howdah_private.call_limit_use(l.id) as u;
 comment on view howdah.call_limit_usage is
   E'@foreignKey (call_limit_id) references howdah.call_limits (id)|@foreignFieldName usage|@unique call_limit_id\nHow far each limit of calls is used now, and how many runs wait for it.';
+comment on column howdah.call_limit_usage.call_limit_id is 'The limit.';
 comment on column howdah.call_limit_usage.at_once is 'Calls that are in the air.';
 comment on column howdah.call_limit_usage.last_minute is 'Calls that began within the last 60 seconds.';
 comment on column howdah.call_limit_usage.tokens_last_minute is 'Tokens of the calls that ended within the last 60 seconds.';

@@ -882,6 +882,9 @@ export interface CallLimitUsage {
    * Calls that are in the air.
    */
   at_once: number | null;
+  /**
+   * The limit.
+   */
   call_limit_id: string | null;
   /**
    * Calls that began within the last 60 seconds.

@@ -117,6 +117,7 @@ const OTHER_TIMES: Record<string, string> = {
 
 /** Ids that somebody else makes. */
 const IDS_WITHOUT_DEFAULT: Record<string, string> = {
+  'howdah_private.limited_calls': 'the order in which calls began; none points at it',
   'howdah_private.inbox': 'the order in which events came; never shown to anybody',
   'howdah_private.workers': 'a worker names itself before it connects',
 };

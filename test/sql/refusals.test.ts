@@ -70,6 +70,7 @@ const TOLD: Record<string, string> = {
   a_grant_is_to_a_user_or_to_a_role: 'a grant must be to a user or to a role',
   position_counts_from_one: 'position must count from one',
   type_is_a_mime_type: 'type must be a mime type',
+  at_least_one_call_is_let_through: 'at least one call must be let through',
   at_least_one_run_may_be_at_work: 'at least one run must be allowed to be at work',
   runs_are_kept_for_a_day_at_least: 'runs must be kept for a day at least',
 };
