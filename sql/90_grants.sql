@@ -492,7 +492,7 @@ grant insert (agent_id, model_id, max_running), update (max_running), delete
 grant select on howdah.call_limits to howdah_app, howdah_analyst;
 grant insert (tool_id, model_id, max_at_once, max_per_minute, max_tokens_per_minute),
   update (max_at_once, max_per_minute, max_tokens_per_minute), delete on howdah.call_limits to howdah_app;
-grant execute on function howdah_private.call_limit_use(uuid) to howdah_app, howdah_analyst;
+grant execute on function howdah_private.call_limit_use(uuid), howdah.call_limits_usage(howdah.call_limits) to howdah_app, howdah_analyst;
 grant execute on function howdah_private.begin_call(uuid, uuid, int, uuid, text, uuid, text, boolean),
   howdah_private.end_call(uuid, int) to howdah_worker;
 -- Quotas: a tenant's own are its to write. The API counts requests.

@@ -2227,6 +2227,14 @@ begin
 end $procedure$
 ;
 
+CREATE OR REPLACE FUNCTION howdah.call_limits_usage(call_limit howdah.call_limits)
+ RETURNS howdah.call_limit_usage
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$ select u.* from howdah.call_limit_usage as u where u.call_limit_id = call_limit.id $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah.cancel_execution(id uuid)
  RETURNS howdah.executions
  LANGUAGE plpgsql
@@ -29981,6 +29989,12 @@ grant execute on function howdah.approve(uuid,howdah.approval_scope,jsonb) to ho
 
 grant execute on function howdah.ask(text,text,text) to howdah_app;
 
+grant execute on function howdah.call_limits_usage(howdah.call_limits) to howdah_analyst;
+
+grant execute on function howdah.call_limits_usage(howdah.call_limits) to howdah_app;
+
+grant execute on function howdah.call_limits_usage(howdah.call_limits) to howdah_engine;
+
 grant execute on function howdah.cancel_execution(uuid) to howdah_app;
 
 grant execute on function howdah.check_all() to howdah_engine;
@@ -34477,6 +34491,8 @@ comment on routine howdah.approve(uuid,howdah.approval_scope,jsonb) is 'Allows t
 
 comment on routine howdah.ask(text,text,text) is 'Starts a run, waits for its end and gives the answer; what it asks people meanwhile comes as notices. Commits, so it must be called outside a transaction block.';
 
+comment on routine howdah.call_limits_usage(howdah.call_limits) is 'How far it is used now, and how many runs wait for it.';
+
 comment on routine howdah.cancel_execution(uuid) is 'Cancels a run and its children at once, also in the middle of a model call. HWTRM when it has ended already.';
 
 comment on routine howdah.check_all() is '@behavior -*
@@ -34812,7 +34828,7 @@ comment on view howdah.agent_performance is 'How each version of each agent does
 
 comment on view howdah.alerts is 'What needs an operator now, with the place of its runbook. Empty when all is well; howdah_private.alert_limits says from where on something is told. For operators.';
 
-comment on view howdah.call_limit_usage is '@foreignKey (call_limit_id) references howdah.call_limits (id)|@foreignFieldName usage|@unique call_limit_id
+comment on view howdah.call_limit_usage is '@foreignKey (call_limit_id) references howdah.call_limits (id)|@foreignFieldName usages
 How far each limit of calls is used now, and how many runs wait for it.';
 
 comment on view howdah.daily_usage is 'Runs, success, steps, tokens, cost and seconds per day and agent or workflow, without runs that take effects back; deleted runs count.';
