@@ -138,6 +138,10 @@ comment on constraint a_hook_is_for_an_agent_or_a_workflow_or_for_all on howdah.
 comment on constraint timeout_is_up_to_a_minute on howdah.hooks is 'Set timeout_ms to 1 to 60000 milliseconds.';
 comment on constraint a_limit_is_for_an_agent_or_a_model_or_the_whole_tenant on howdah.concurrency_limits is 'Give agent_id or model_id, or neither for the whole tenant.';
 comment on constraint at_least_one_run_may_be_at_work on howdah.concurrency_limits is 'Set max_running to 1 or more; to stop an agent set its is_active to false.';
+comment on constraint a_call_limit_is_of_one_tool_or_one_model on howdah.call_limits is 'Give one of tool_id and model_id; an owner of the database may give every_tool or every_model instead.';
+comment on constraint a_call_limit_has_a_number on howdah.call_limits is 'Set max_at_once, max_per_minute or max_tokens_per_minute, or several of them.';
+comment on constraint at_least_one_call_is_let_through on howdah.call_limits is 'Set the numbers to 1 or more; to stop a tool set its is_active to false.';
+comment on constraint tokens_are_those_of_a_model on howdah.call_limits is 'Leave max_tokens_per_minute out, or give model_id: tools use no tokens.';
 comment on constraint a_grant_is_of_an_agent_or_of_a_workflow on howdah.grants is 'Set one of agent_id and workflow_id.';
 comment on constraint a_grant_is_to_a_user_or_to_a_role on howdah.grants is 'Give either user_id or role, not both.';
 

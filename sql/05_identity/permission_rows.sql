@@ -34,6 +34,7 @@ as $$
     ('approvals', 'manage', 'admin', false),
     ('tool_policies', 'manage', 'admin', false),
     ('output_filters', 'manage', 'admin', false),
+    ('call_limits', 'manage', 'admin', false),
     ('concurrency_limits', 'manage', 'admin', false),
     ('quotas', 'manage', 'admin', false),
     ('grants', 'manage', 'admin', false),

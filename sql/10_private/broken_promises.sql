@@ -202,8 +202,11 @@ as $$
     select from howdah.quotas as q
     where q.id = p.quota_id and howdah_private.is_used_up(q, p.quota_subject_id, clock_timestamp())
   ) and not exists (
+    select from howdah.call_limits as l cross join lateral howdah_private.room_for_calls(l) as c
+    where l.id = p.call_limit_id and c.room <= 0
+  ) and not exists (
     select from graphile_worker._private_jobs as j
-    where j.payload ->> 'id' = coalesce(p.concurrency_limit_id, p.quota_id)::text and j.attempts < j.max_attempts
+    where j.payload ->> 'id' = coalesce(p.concurrency_limit_id, p.call_limit_id, p.quota_id)::text and j.attempts < j.max_attempts
       and (p.quota_id is null or j.run_at <= clock_timestamp())
   )
   union all

@@ -146,7 +146,7 @@ begin
     insert into howdah_private.parked_runs
       (execution_id, tenant_id, concurrency_limit_id, quota_id, quota_subject_id, priority, due_at)
     select p.id, p.tenant_id, p.concurrency_limit_id, p.quota_id, p.subject_id, p.priority, p.run_at from parked as p
-    on conflict (execution_id) do update set concurrency_limit_id = excluded.concurrency_limit_id,
+    on conflict (execution_id) do update set concurrency_limit_id = excluded.concurrency_limit_id, call_limit_id = null,
       quota_id = excluded.quota_id, quota_subject_id = excluded.quota_subject_id
   )
   select array_agg(p.id) into v_parked from parked as p;
@@ -186,11 +186,12 @@ as $$
 declare
   v_most constant int := 200;
   v_room int;
-  v_parked record;
-  v_seen int := 0;
-  v_held int := 0;
-  v_admitted uuid[] := '{}';
+  v_done record;
 begin
+  if exists (select from howdah.call_limits as l where l.id = admit_parked.limit_id)
+    or exists (select from howdah_private.parked_runs as p where p.call_limit_id = admit_parked.limit_id) then
+    return howdah_private.admit_at_call_limit(admit_parked.limit_id);
+  end if;
   perform howdah_private.catch_up_quota(admit_parked.limit_id);
   if exists (select from howdah.quotas as q where q.id = admit_parked.limit_id)
     or exists (select from howdah_private.parked_runs as p where p.quota_id = admit_parked.limit_id) then
@@ -200,32 +201,48 @@ begin
   select r.room into v_room from howdah_private.room_left(array[admit_parked.tenant_id]) as r
   where (r.concurrency_limit).id = admit_parked.limit_id;
   v_room := least(coalesce(v_room, v_most), v_most);
-  for v_parked in
+  select * into v_done from howdah_private.admit_runs(array(
     select p.execution_id from howdah_private.parked_runs as p
     where p.concurrency_limit_id = admit_parked.limit_id
     order by p.priority, p.due_at, p.execution_id limit 2 * v_most
-  loop
-    exit when cardinality(v_admitted) >= v_room;
-    v_seen := v_seen + 1;
-    perform from howdah.executions as e where e.id = v_parked.execution_id for no key update skip locked;
+  ), v_room);
+  if v_done.held > 0 or v_done.seen >= 2 * v_most or v_done.admitted >= v_most then
+    perform graphile_worker.add_job('admit', json_build_object('id', admit_parked.limit_id,
+      'tenant_id', admit_parked.tenant_id), run_at => clock_timestamp() + v_done.held * interval '1 millisecond');
+  end if;
+  return v_done.admitted;
+end $$;
+
+-- Of parked runs the first ones that still wait are queued, as many as there is room for. How many those are, how many somebody holds,
+-- and how many were looked at.
+create or replace function howdah_private.admit_runs(ids uuid[], room int, out admitted int, out held int, out seen int)
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_id uuid;
+  v_admitted uuid[] := '{}';
+begin
+  seen := 0;
+  held := 0;
+  foreach v_id in array admit_runs.ids loop
+    exit when cardinality(v_admitted) >= admit_runs.room;
+    seen := seen + 1;
+    perform from howdah.executions as e where e.id = v_id for no key update skip locked;
     if not found then
-      v_held := v_held + 1;
+      held := held + 1;
       continue;
     end if;
     update howdah.executions as e set status = 'queued', waiting_for = null, updated_at = now()
-    where e.id = v_parked.execution_id and e.status = 'waiting' and e.waiting_for = 'quota';
+    where e.id = v_id and e.status = 'waiting' and e.waiting_for = 'quota';
     if found then
-      v_admitted := v_admitted || v_parked.execution_id;
+      v_admitted := v_admitted || v_id;
     end if;
-    delete from howdah_private.parked_runs as p where p.execution_id = v_parked.execution_id;
+    delete from howdah_private.parked_runs as p where p.execution_id = v_id;
   end loop;
+  admitted := cardinality(v_admitted);
   perform howdah_private.enqueue_advance(v_admitted);
   perform howdah_private.announce_watched(v_admitted);
-  if v_held > 0 or v_seen >= 2 * v_most or cardinality(v_admitted) >= v_most then
-    perform graphile_worker.add_job('admit', json_build_object('id', admit_parked.limit_id,
-      'tenant_id', admit_parked.tenant_id), run_at => clock_timestamp() + v_held * interval '1 millisecond');
-  end if;
-  return cardinality(v_admitted);
 end $$;
 
 -- What should never happen: runs that wait for room at a limit that has some, or at none. Called by heal_queue, which may
@@ -247,7 +264,13 @@ begin
   from (
     select distinct r.quota_id from howdah_private.parked_runs as r where r.quota_id is not null order by 1
   ) as p;
+  perform howdah_private.admit_at_call_limit(p.call_limit_id)
+  from (
+    select distinct r.call_limit_id from howdah_private.parked_runs as r where r.call_limit_id is not null order by 1
+  ) as p
+  where pg_try_advisory_xact_lock(howdah_private.calls_key(p.call_limit_id));
   perform howdah_private.forget_counters();
+  perform howdah_private.forget_calls();
   with lost as (
     select e.id from howdah.executions as e
     where e.status = 'waiting' and e.waiting_for = 'quota' and e.updated_at < heal_parked.before

@@ -63,12 +63,22 @@ as $$
     where v.id = e.agent_version_id and v.definition #>> '{models,0,provider}' = 'engine:tool')
 $$;
 
--- Up to protocol 7 a worker asks the agent's own models, as the agent asks them.
+-- Up to protocol 7 a worker asks the agent's own models, as the agent asks them, and asks nobody before it makes a call.
 create or replace function howdah_private.is_known_to_protocol_7(e howdah.executions) returns boolean
   language sql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
-  select not coalesce(e.overrides ?| '{model,request_params}', false)
+  select not coalesce(e.overrides ?| '{model,request_params}', false) and (
+    not exists (select from howdah.call_limits) or not exists (
+      select from howdah.call_limits as l left join howdah.agent_versions as v on v.id = e.agent_version_id
+      where (l.tenant_id = e.tenant_id or (l.tool_id is null and l.model_id is null))
+        and (e.workflow_id is not null
+          or v.definition -> 'models' @> jsonb_build_array(jsonb_build_object('id', l.model_id))
+          or v.definition -> 'tools' @> jsonb_build_array(jsonb_build_object('id', l.tool_id))
+          or v.definition -> 'models' @> jsonb_build_array(jsonb_build_object('model', l.every_model))
+          or v.definition -> 'tools' @> jsonb_build_array(jsonb_build_object('name', l.every_tool)))
+    )
+  )
 $$;
 
 create or replace function howdah_private.claim_executions(worker uuid, ids uuid[])

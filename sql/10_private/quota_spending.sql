@@ -90,8 +90,8 @@ begin
   return v_over;
 end $$;
 
--- Runs that a commit has parked for want of quota find their place; those that have room again by now go on. Part of
--- commit_steps, which holds their rows.
+-- Runs that a commit has parked for want of quota find their place; those that have room again by now go on. Those that
+-- wait to make a call have theirs since begin_call. Part of commit_steps, which holds their rows.
 create or replace function howdah_private.follow_parked(ids uuid[]) returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -100,8 +100,9 @@ declare
   v_free uuid[];
 begin
   with waiting as materialized (
-    select e.id::uuid as id, e.tenant_id, e.priority, e.run_at, q.quota_id, q.subject_id
+    select e.id::uuid as id, e.tenant_id, e.priority, e.run_at, q.quota_id, q.subject_id, p.call_limit_id
     from howdah.executions as e cross join lateral howdah_private.over_quota(e.id) as q
+    left join howdah_private.parked_runs as p on p.execution_id = e.id
     where e.id = any (follow_parked.ids) and e.status = 'waiting' and e.waiting_for = 'quota'
   ),
   noted as (
@@ -109,18 +110,25 @@ begin
     select w.id, w.tenant_id, w.quota_id, w.subject_id, w.priority, w.run_at
     from waiting as w where w.quota_id is not null
     on conflict (execution_id) do update set quota_id = excluded.quota_id,
-      quota_subject_id = excluded.quota_subject_id, concurrency_limit_id = null
+      quota_subject_id = excluded.quota_subject_id, concurrency_limit_id = null, call_limit_id = null
   ),
   freed as (
     update howdah.executions as e set status = 'queued', waiting_for = null, updated_at = now()
     from waiting as w
-    where e.id = w.id and e.id = any (follow_parked.ids) and w.quota_id is null
+    where e.id = w.id and e.id = any (follow_parked.ids) and w.quota_id is null and w.call_limit_id is null
     returning e.id::uuid as id
   )
   select array_agg(f.id) into v_free from freed as f;
   perform howdah_private.enqueue_advance(v_free);
   perform howdah_private.look_at_quotas(array(
     select p.quota_id from howdah_private.parked_runs as p where p.execution_id = any (follow_parked.ids)));
+  perform graphile_worker.add_job('admit', json_build_object('id', p.call_limit_id, 'tenant_id', p.tenant_id),
+    run_at => clock_timestamp(), job_key => 'calls ' || p.call_limit_id || ' now', priority => -32768)
+  from (
+    select distinct on (r.call_limit_id) r.call_limit_id, r.tenant_id from howdah_private.parked_runs as r
+    where r.execution_id = any (follow_parked.ids) and r.call_limit_id is not null
+    order by r.call_limit_id
+  ) as p;
 end $$;
 
 -- Who parks a run says so by a job, which looks when that has committed: a change of the quota that nobody here could see

@@ -14,6 +14,8 @@ as $$
     (null, 'domain', 200, 'characters'),
     (null, 'provider', 200, 'characters'),
     (null, 'model', 500, 'characters'),
+    (null, 'every_tool', 200, 'characters'),
+    (null, 'every_model', 500, 'characters'),
     (null, 'secret_name', 200, 'characters'),
     (null, 'function', 200, 'characters'),
     (null, 'base_url', 2000, 'characters'),

@@ -31,6 +31,45 @@ begin
   perform howdah_private.enqueue_admission(l.id, l.tenant_id) from howdah.concurrency_limits as l
   where l.tenant_id = new.tenant_id and howdah_private.is_limited_by(l, new.agent_id, new.agent_version_id,
       howdah_private.model_chosen(new.overrides, new.handoffs));
+  perform howdah_private.end_calls_of(new.id);
+  return null;
+end $$;
+
+-- What holds for all tenants together is for who runs the installation. What is no call of its own cannot be limited as one.
+create or replace function howdah_private.tg_call_limits__refuse() returns trigger
+  language plpgsql volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_row howdah.call_limits := case tg_op when 'INSERT' then new else old end;
+  v_tool record;
+begin
+  if coalesce(v_row.every_tool, v_row.every_model) is not null and not howdah_private.is_operator() then
+    raise exception using errcode = 'HWDEN', message = 'only an owner may limit calls of all tenants together',
+      detail = jsonb_build_object('field', case when v_row.every_tool is null then 'every_model' else 'every_tool' end)::text,
+      hint = 'Give tool_id or model_id, or connect as the database''s owner: npx howdah db url.';
+  end if;
+  select t.name, t.kind into v_tool from howdah.tools as t
+  where t.tenant_id = v_row.tenant_id and t.id = v_row.tool_id
+    and (t.kind in ('agent', 'workflow') or t.kind = 'builtin' and t.name = 'ask_user');
+  if found and tg_op = 'INSERT' then
+    raise exception using errcode = 'HWINV',
+      message = format('the tool %s makes no calls that could be limited: it %s', v_tool.name,
+        case v_tool.kind when 'builtin' then 'asks a person' else 'begins a run' end),
+      detail = jsonb_build_object('field', 'tool_id')::text,
+      hint = case v_tool.kind when 'builtin' then 'Leave the limit out.'
+        else 'Limit the runs of its agent: concurrency_limits, or a quota with the metric runs.' end;
+  end if;
+  return case tg_op when 'DELETE' then old else new end;
+end $$;
+
+-- More may be let through now.
+create or replace function howdah_private.tg_call_limits__admit() returns trigger
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform howdah_private.enqueue_admission(old.id, old.tenant_id);
   return null;
 end $$;
 
@@ -47,6 +86,12 @@ create or replace trigger _500_admit after update of max_running on howdah.concu
   execute function howdah_private.tg_concurrency_limits__admit();
 create or replace trigger _510_admit after delete on howdah.concurrency_limits
   for each row execute function howdah_private.tg_concurrency_limits__admit();
+create or replace trigger _100_stamp before update on howdah.call_limits
+  for each row execute function howdah_private.tg__stamp();
+create or replace trigger _200_refuse before insert or update or delete on howdah.call_limits
+  for each row execute function howdah_private.tg_call_limits__refuse();
+create or replace trigger _500_admit after update or delete on howdah.call_limits
+  for each row execute function howdah_private.tg_call_limits__admit();
 create or replace trigger _840_make_room after update of status on howdah.executions
   for each row when (old.status = 'running' and new.status <> 'running')
   execute function howdah_private.tg_executions__make_room();

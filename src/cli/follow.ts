@@ -7,8 +7,8 @@ import { plainText } from './plain-text.ts';
 import { questionLines } from './questions.ts';
 import { endLine, errorOf, stepLine } from './steps.ts';
 
-const LIMITED = `waiting: a quota is used up, or a concurrency limit reached; the run goes on by itself when there is room.
-   which: select * from howdah.quota_usage where remaining = 0; select * from howdah.concurrency_limits`;
+const LIMITED = `waiting: a quota is used up, or a limit of runs or calls reached; the run goes on by itself when there is room.
+   which: select * from howdah.quota_usage where remaining = 0; select * from howdah.concurrency_limits; select * from howdah.call_limit_usage`;
 
 export type FollowOptions = {
   /** Only steps after this one. */

@@ -170,6 +170,8 @@ export type Control = {
   is_pause_requested: boolean;
   /** A quota is used up: no model may be called, the run waits for it to have room. */
   over_quota: boolean;
+  /** Calls of its tenant may be limited: each is asked for before it is made. */
+  are_calls_limited: boolean;
   /** While it is the same, so is what holds for the run's calls; null when nobody looked. */
   rules_stamp: number | null;
 };

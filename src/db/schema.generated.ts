@@ -830,6 +830,80 @@ export interface BoardEntries {
   written_by_execution_id: string;
 }
 
+export interface CallLimits {
+  /**
+   * When it was made.
+   */
+  created_at: Generated<Timestamp>;
+  /**
+   * What a provider calls a model (models.model): calls of every model that asks for it count, of all tenants together. Written by an owner of the database.
+   */
+  every_model: string | null;
+  /**
+   * The name of a tool: calls of every tool of this name count, of all tenants together. Written by an owner of the database.
+   */
+  every_tool: string | null;
+  /**
+   * Its id, a uuid v7: the order of ids is that of time.
+   */
+  id: Generated<string>;
+  /**
+   * Calls in the air at once. Lowered, no call is stopped.
+   */
+  max_at_once: number | null;
+  /**
+   * Calls that begin within any 60 seconds; an attempt that failed was a call.
+   */
+  max_per_minute: number | null;
+  /**
+   * Tokens, in and out, of the calls that ended within the last 60 seconds: while there were fewer, another call begins.
+   */
+  max_tokens_per_minute: number | null;
+  /**
+   * The model whose calls count.
+   */
+  model_id: string | null;
+  /**
+   * The tenant it belongs to; nobody else sees it.
+   */
+  tenant_id: Generated<string>;
+  /**
+   * The tool whose calls count. One that begins a run of an agent or a workflow has no calls: limit its runs.
+   */
+  tool_id: string | null;
+  /**
+   * When it was changed last.
+   */
+  updated_at: Generated<Timestamp>;
+}
+
+export interface CallLimitUsage {
+  /**
+   * Calls that are in the air.
+   */
+  at_once: number | null;
+  /**
+   * The limit.
+   */
+  call_limit_id: string | null;
+  /**
+   * Calls that began within the last 60 seconds.
+   */
+  last_minute: number | null;
+  /**
+   * The tenant it belongs to; nobody else sees it.
+   */
+  tenant_id: string | null;
+  /**
+   * Tokens of the calls that ended within the last 60 seconds.
+   */
+  tokens_last_minute: Int8 | null;
+  /**
+   * Runs that wait to call.
+   */
+  waiting: number | null;
+}
+
 export interface ConcurrencyLimits {
   /**
    * The agent whose runs count.
@@ -3844,6 +3918,8 @@ export interface DB {
   approvals: Approvals;
   audit_log: AuditLog;
   board_entries: BoardEntries;
+  call_limit_usage: CallLimitUsage;
+  call_limits: CallLimits;
   concurrency_limits: ConcurrencyLimits;
   daily_usage: DailyUsage;
   effects: Effects;

@@ -3,17 +3,14 @@ import type { RunError } from '../contracts/errors.ts';
 import type { StepRecord, StopReason } from '../contracts/step.ts';
 import { faultOf, isConnectionLoss, isRefusal } from '../db/sqlstate.ts';
 import { beginMembers, decided } from './begin-members.ts';
-import { callModel } from './call-model.ts';
-
 import { callTools } from './call-tools.ts';
-import { embed } from './embed.ts';
 import { findMembers } from './find-members.ts';
 import { finish } from './finish.ts';
 import type { HeldRun } from './held-run.ts';
 import { BEGINNING } from './hooks/events.ts';
 import { StaleRun } from './own-commit.ts';
 import { readRows } from './read-rows.ts';
-import { summarize } from './summarize.ts';
+import { askWithinLimits } from './within-limits.ts';
 import type { World } from './world.ts';
 
 /**
@@ -63,20 +60,12 @@ function parked(run: HeldRun): Promise<unknown> | undefined {
   return run.hasInbox ? run.takeInbox() : undefined;
 }
 
-/** What a model is paid for: not begun while a quota is used up. */
-const COSTING: ReadonlySet<Action['type']> = new Set(['call_model', 'summarize', 'embed']);
-
 async function perform(action: Action, run: HeldRun, world: World): Promise<unknown> {
-  if (run.isOverQuota && COSTING.has(action.type)) {
-    return run.commit([], { status: 'waiting', waiting_for: 'quota' });
-  }
   switch (action.type) {
     case 'call_model':
-      return callModel(action, run, world);
     case 'summarize':
-      return summarize(action, run, world);
     case 'embed':
-      return embed(action, run, world);
+      return askWithinLimits(action, run, world);
     case 'call_tools':
       return callTools(action.calls, run, world);
     case 'read_rows':

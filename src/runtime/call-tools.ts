@@ -18,6 +18,7 @@ import { leavesIntent, nameTools, planCalls } from './plan-call.ts';
 import { policyGuard } from './policy.ts';
 import { isCommittedWithItsCall, runInCommit, runTool } from './run-tool.ts';
 import { finished, intentOf } from './tool-steps.ts';
+import { parkAtLimit } from './within-limits.ts';
 import type { World } from './world.ts';
 
 /**
@@ -33,8 +34,13 @@ export async function callTools(calls: ToolCall[], run: HeldRun, world: World): 
     return handOver(over, run);
   }
   const moments = await Promise.all(calls.map((call) => callTool(call, run, world)));
-  const delay_ms = Math.ceil(Math.min(...moments.filter((due) => due > 0)) - Date.now());
-  if (!Number.isFinite(delay_ms) || !run.isHeld || run.isPauseRequested) {
+  const due = Math.min(...moments.filter((moment) => moment > 0 && moment !== AT_LIMIT));
+  const delay_ms = Math.ceil(due - Date.now());
+  if (!run.isHeld || run.isPauseRequested) {
+    return;
+  }
+  if (!Number.isFinite(delay_ms)) {
+    await (moments.includes(AT_LIMIT) ? parkAtLimit(run) : undefined);
     return;
   }
   if (delay_ms > PARK_AFTER_MS) {
@@ -43,6 +49,9 @@ export async function callTools(calls: ToolCall[], run: HeldRun, world: World): 
     await world.sleep(delay_ms, run.abort.signal);
   }
 }
+
+/** Stands for a moment nobody knows: when a limit lets the call begin. */
+const AT_LIMIT = Number.POSITIVE_INFINITY;
 
 /** One call until it has a result or has to wait; gives the moment of its next attempt, 0 when there is none. */
 async function callTool(call: ToolCall, run: HeldRun, world: World): Promise<number> {
@@ -126,16 +135,37 @@ async function perform(
   }
 }
 
-/** Not before the moment the attempt before it asked for, whoever made that: the log knows, a timer may be lost. */
-async function callIt(
-  { tool, args: asked_args, shown }: Extract<CallPlan, { do: 'run' }>,
+type Run = Extract<CallPlan, { do: 'run' }>;
+
+/**
+ * Not before the moment the attempt before it asked for, whoever made that: the log knows, a timer may be lost. And not
+ * before the limits of the tool let it.
+ */
+async function callIt(plan: Run, open: OpenCall, run: HeldRun, world: World): Promise<number> {
+  if (open.notBefore > Date.now()) {
+    return open.notBefore;
+  }
+  const begun = await run.limits.begin({ tool: plan.tool });
+  if (begun === 'full') {
+    return AT_LIMIT;
+  }
+  if (begun === 'stale') {
+    run.lose();
+    return 0;
+  }
+  try {
+    return await attempt(plan, open, run, world);
+  } finally {
+    await begun.end();
+  }
+}
+
+async function attempt(
+  { tool, args: asked_args, shown }: Run,
   open: OpenCall,
   run: HeldRun,
   world: World,
 ): Promise<number> {
-  if (open.notBefore > Date.now()) {
-    return open.notBefore;
-  }
   const started_at = new Date().toISOString();
   const look = open.isBegun ? NOTHING_FOUND : await run.lookThrough(tool, asked_args, open.call.id);
   if (look.isBlocked) {

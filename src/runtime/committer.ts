@@ -139,5 +139,6 @@ export const STALE: CommitResult = {
   has_inbox: false,
   is_pause_requested: false,
   over_quota: false,
+  are_calls_limited: false,
   rules_stamp: null,
 };

@@ -15,6 +15,7 @@ import { type Looked, looked } from './look-through.ts';
 import { definitionFor } from './overrides.ts';
 import { type OwnCommit, StaleRun } from './own-commit.ts';
 import { contextOf } from './run-context.ts';
+import { RunLimits } from './run-limits.ts';
 import { strategyOf } from './strategies/registry.ts';
 import { tellOf } from './tell.ts';
 
@@ -35,15 +36,13 @@ export class HeldRun {
   hasInbox = false;
   /** Somebody asked it to pause. */
   isPauseRequested = false;
-  /** No model may be called: a quota is used up. */
-  isOverQuota = false;
+  readonly limits: RunLimits;
   readonly #options: HoldOptions;
   /** Steps in the log. */
   #after: number;
   /** Somebody listened when it was claimed or last committed. */
   #isWatched: boolean;
-  /** Of the last commit. */
-  #rulesStamp: number | null = null;
+  #rulesStamp: number | null = null; // of the last commit
   /** When its active time is used up, by `performance.now()`. */
   #deadline: number;
   /** A commit may be there or not. */
@@ -57,6 +56,7 @@ export class HeldRun {
     this.id = claimed.execution_id;
     this.definition = definitionFor(claimed, definition);
     this.context = contextOf(claimed);
+    this.limits = new RunLimits(options);
     this.hooks = options.hooks;
     this.observer = options.observer;
     this.tell = tellOf(options);
@@ -204,7 +204,7 @@ export class HeldRun {
     }
     this.hasInbox = result.has_inbox;
     this.isPauseRequested = result.is_pause_requested;
-    this.isOverQuota = result.over_quota;
+    this.limits.settled(result);
     this.#rulesStamp = result.rules_stamp;
     if (result.outcome === 'inbox') {
       return;

@@ -1,4 +1,5 @@
 import type { Json } from '../contracts/json.ts';
+import { type BegunCall, beginCall, type Called, endCall } from '../db/call-limits.ts';
 import { capableAgents } from '../db/capable-agents.ts';
 import { type Filtered, filtered, type Outlet } from '../db/output-filters.ts';
 import type { Pool } from '../db/pool.ts';
@@ -11,6 +12,9 @@ export type Ownership = {
   takeInbox(run: Pick<Commit, 'id' | 'fence' | 'after'>): Promise<TakenInbox | undefined>;
   /** False when the run is not ours any more. */
   beginRisk(id: string, fence: number): Promise<boolean>;
+  /** Asks for a call that may be limited; see `BegunCall`. */
+  beginCall(id: string, fence: number, called: Called, parks: boolean): Promise<BegunCall>;
+  endCall(call_id: string, tokens: number): Promise<void>;
   /** What holds for calls now. */
   rulesOf: RulesOf;
   /** The agents a run of it may be begun of. */
@@ -24,6 +28,8 @@ export function ownershipOf(pool: Pool, worker: string, rulesOf: RulesOf): Owner
   return {
     takeInbox: (commit) => takeInbox(pool, worker, commit),
     beginRisk: (id, fence) => beginRisk(pool, worker, id, fence),
+    beginCall: (id, fence, called, parks) => beginCall(pool, worker, id, fence, called, parks),
+    endCall: (call_id, tokens) => endCall(pool, call_id, tokens),
     rulesOf,
     capableAgents: (id) => capableAgents(pool, id),
     filtered: (id, outlet, value) => filtered(pool, id, outlet, value),

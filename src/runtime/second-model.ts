@@ -3,6 +3,7 @@ import type { JsonObject } from '../contracts/json.ts';
 import type { ModelAnswer, ModelRequest } from '../contracts/model.ts';
 import { deadline } from './deadline.ts';
 import type { HeldRun } from './held-run.ts';
+import type { LimitedCall } from './run-limits.ts';
 import type { World } from './world.ts';
 
 /** What a model is asked within a call, and what the log tells of it. */
@@ -19,7 +20,7 @@ export async function askSecondModel(
   run: HeldRun,
   world: World,
 ): Promise<Outcome<ModelAnswer>> {
-  if (run.state.exhausted || run.isOverQuota) {
+  if (run.state.exhausted || run.limits.isOverQuota) {
     const used = run.state.exhausted ?? 'a quota';
     return no('limit_reached', `the run may not ask a model any more: ${used} is used up`);
   }
@@ -27,9 +28,21 @@ export async function askSecondModel(
   const found = world.provider(model, run.context.tenant_id);
   if (!found.ok) return found;
   const time = deadline(signal, run.timeLeft);
-  const outcome = await found.value
-    .generate({ model, messages, tools: [], output_schema }, { signal: time.signal })
-    .finally(() => time.clear());
+  const ask = async (): Promise<Outcome<ModelAnswer>> => {
+    const begun = await roomFor(model, time.signal, run, world);
+    if (!begun)
+      return no('limit_reached', `the limit of the model ${model.name} had no room in time`);
+    let tokens = 0;
+    try {
+      const asked = { model, messages, tools: [], output_schema };
+      const answered = await found.value.generate(asked, { signal: time.signal });
+      tokens = answered.ok ? answered.value.usage.tokens_in + answered.value.usage.tokens_out : 0;
+      return answered;
+    } finally {
+      await begun.end(tokens);
+    }
+  };
+  const outcome = await ask().finally(() => time.clear());
   if (run.abort.signal.aborted || !run.isHeld || !outcome.ok) {
     return outcome.ok ? no('cancelled', 'the run was cancelled') : outcome;
   }
@@ -43,6 +56,27 @@ export async function askSecondModel(
   return finish_reason === 'content_filter'
     ? no('content_filtered', "the answer was withheld by its provider's content filter")
     : outcome;
+}
+
+const LOOK_MS = 500;
+
+/** A call cannot park in its middle, so it waits here, no longer than it may take; undefined when there was no room in time. */
+async function roomFor(
+  model: Asked['model'],
+  signal: AbortSignal,
+  run: HeldRun,
+  world: World,
+): Promise<LimitedCall | undefined> {
+  while (!signal.aborted) {
+    const begun = await run.limits.begin({ model }, false);
+    if (begun === 'stale') {
+      run.lose();
+      return undefined;
+    }
+    if (begun !== 'full') return begun;
+    await world.sleep(LOOK_MS, signal);
+  }
+  return undefined;
 }
 
 function no(code: RunError['code'], message: string): { ok: false; error: RunError } {

@@ -82,6 +82,14 @@ const DEFINITIONS: Definition[] = [
     change: { max_running: 3 },
   },
   {
+    table: 'howdah.call_limits',
+    row: async (db, tenant_id) => ({
+      model_id: await makeModel(db, { tenant_id }),
+      max_at_once: 2,
+    }),
+    change: { max_per_minute: 3 },
+  },
+  {
     table: 'howdah.tool_policies',
     row: () => ({ effect: 'once', decision: 'ask' }),
     change: { decision: 'deny' },

@@ -72,6 +72,7 @@ describe('commit_steps', () => {
         has_inbox: false,
         is_pause_requested: false,
         over_quota: false,
+        are_calls_limited: false,
         rules_stamp: expect.stringMatching(/^[1-9]/),
       },
     ]);

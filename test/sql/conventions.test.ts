@@ -121,6 +121,7 @@ const OTHER_TIMES: Record<string, string> = {
 
 /** Ids that somebody else makes. */
 const IDS_WITHOUT_DEFAULT: Record<string, string> = {
+  'howdah_private.limited_calls': 'the order in which calls began; none points at it',
   'howdah_private.inbox': 'the order in which events came; never shown to anybody',
   'howdah_private.workers': 'a worker names itself before it connects',
 };
@@ -188,6 +189,13 @@ const NO_FOREIGN_KEY: Record<string, string> = {
   'howdah_private.idempotency_keys.execution_id': 'none points at executions',
   'howdah_private.parked_runs.execution_id':
     'none points at executions; a row whose run no longer waits is dropped',
+  'howdah_private.parked_runs.call_limit_id':
+    'a limit that may be edited by somebody who takes long; a deleted one lets its runs go on',
+  'howdah_private.limited_calls.limit_id':
+    'a limit that may be edited by somebody who takes long; what it is about is forgotten in minutes',
+  'howdah_private.limited_calls.execution_id':
+    'references to executions have none; forgotten in minutes',
+  'howdah_private.limited_calls.call_id': 'a call, which has no row of its own',
   'howdah_private.parked_runs.concurrency_limit_id':
     'what waited at a limit that is gone goes on, when the job that looks finds it here',
   'howdah_private.parked_runs.quota_id':

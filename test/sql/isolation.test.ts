@@ -61,6 +61,7 @@ const REVIEWED: Record<string, string> = {
   permit_tool: 'tools of current_tenant(), then permit_agent()',
   put_secret:
     'writes rows of current_tenant(); takes an id only from who knows that of its data key, which nobody is told',
+  call_limit_use: 'current_tenant(), looked for with the id',
   quota_use: 'current_tenant(), looked for with the id',
   faulty_workflows: 'workflows of current_tenant()',
   refuse_builtin_settings: 'looks at what it was given, and for secrets of current_tenant()',

@@ -49,6 +49,7 @@ const WRITES: Record<string, string> = {
   tool_policies: `insert into howdah.tool_policies (effect, decision) values ('once', 'ask')`,
   output_filters: `insert into howdah.output_filters (name, pattern) values ('x', 'x')`,
   concurrency_limits: `insert into howdah.concurrency_limits (agent_id, max_running) values (howdah.agent('desk'), 1)`,
+  call_limits: `insert into howdah.call_limits (model_id, max_at_once) select id, 1 from howdah.models limit 1`,
   quotas: `insert into howdah.quotas (metric, period, max_value) values ('runs', 'month', 1000000)`,
   grants: `insert into howdah.grants (agent_id, role, permission) values (howdah.agent('desk'), 'member', 'read')`,
   users: `insert into howdah.users (username) values ('x')`,

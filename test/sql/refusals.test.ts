@@ -1,6 +1,15 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { all, asRole, makeAgent, makeSession, makeTenant, one, refusal } from './support.ts';
+import {
+  all,
+  asRole,
+  makeAgent,
+  makeModel,
+  makeSession,
+  makeTenant,
+  one,
+  refusal,
+} from './support.ts';
 
 let db: TestDatabase;
 let ids: Record<string, string>;
@@ -14,6 +23,7 @@ beforeAll(async () => {
   ids = {
     agent_id: await makeAgent(db.pool),
     session_id: await makeSession(db.pool),
+    model_id: await makeModel(db.pool),
     user_id: user.id,
   };
 });
@@ -30,6 +40,7 @@ const WHOLE: Record<string, Record<string, unknown>> = {
   todos: { position: 1, title: 'x' },
   resources: { name: 'r', type: 'text/plain', bytes: Buffer.from('x') },
   concurrency_limits: { max_running: 1 },
+  call_limits: { max_at_once: 1 },
   retention_policies: { keep_runs_days: 1 },
 };
 const REFERENCES: Record<string, string[]> = {
@@ -37,6 +48,7 @@ const REFERENCES: Record<string, string[]> = {
   grants: ['agent_id'],
   todos: ['session_id'],
   concurrency_limits: ['agent_id'],
+  call_limits: ['model_id'],
 };
 
 /** What is told of the checks below. */
@@ -58,6 +70,7 @@ const TOLD: Record<string, string> = {
   a_grant_is_to_a_user_or_to_a_role: 'a grant must be to a user or to a role',
   position_counts_from_one: 'position must count from one',
   type_is_a_mime_type: 'type must be a mime type',
+  at_least_one_call_is_let_through: 'at least one call must be let through',
   at_least_one_run_may_be_at_work: 'at least one run must be allowed to be at work',
   runs_are_kept_for_a_day_at_least: 'runs must be kept for a day at least',
 };
@@ -136,6 +149,13 @@ describe('a row that a check refuses is told with its fields and the fix', () =>
     ],
     ['todos', { position: 0 }, 'position_counts_from_one', ['position'], /from 1/],
     ['resources', { type: 'Text' }, 'type_is_a_mime_type', ['type'], /text\/plain/],
+    [
+      'call_limits',
+      { max_at_once: 0 },
+      'at_least_one_call_is_let_through',
+      ['max_at_once', 'max_per_minute', 'max_tokens_per_minute'],
+      /1 or more/,
+    ],
     [
       'concurrency_limits',
       { max_running: 0 },

@@ -21,6 +21,8 @@ const READABLE = [
   'approvals',
   'audit_log',
   'board_entries',
+  'call_limit_usage',
+  'call_limits',
   'concurrency_limits',
   'daily_usage',
   'effects',
@@ -288,6 +290,11 @@ describe('tenants', () => {
           'HWNTF',
         ],
         ['insert into howdah.sessions (user_id) values ($1)', [theirs.person], '23503'],
+        [
+          'insert into howdah.call_limits (tool_id, max_at_once) values ($1, 1)',
+          [theirs.tool],
+          'HWNTF',
+        ],
         [
           'insert into howdah.concurrency_limits (agent_id, max_running) values ($1, 1)',
           [theirs.agent],

@@ -148,6 +148,7 @@ export class Judge {
       has_inbox: false,
       is_pause_requested: false,
       over_quota: false,
+      are_calls_limited: false,
       rules_stamp: null,
     };
   }

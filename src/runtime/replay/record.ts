@@ -166,6 +166,7 @@ export class RunRecord {
       attempts: this.#attemptsAt(position),
       trust: this.#trustAt(position),
       is_filtered: true,
+      are_calls_limited: false,
     };
   }
 

@@ -23,6 +23,8 @@ export class ReplayedRun extends HeldRun {
       ownership: {
         takeInbox: async () => undefined, // the judge ends a claim instead
         beginRisk: async () => true,
+        beginCall: async () => ({ outcome: 'free', call_id: null }),
+        endCall: async () => {},
         rulesOf: async () => record.rulesAt(judge.position),
         capableAgents: async () => [], // a workflow's run is not played
         filtered: async (_id, outlet, value, callId) =>
