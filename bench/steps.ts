@@ -24,7 +24,7 @@ type Rounds = { engine: Engine[]; beside: Map<string, number[]> };
 export const steps: Bench = async (context) => {
   const database = await context.server.createDatabase();
   try {
-    const fast = await measureRounds(context, database, context.rounds(3), async (note) => {
+    const fast = await measureRounds(context, database, context.rounds(5), async (note) => {
       note('pgbench_steps_per_second', await measurePgbench(database, RUNS_AT_ONCE));
       for (const { name } of systemsFor('steps', context.has)) {
         const found = await measureBeside(context, name);
@@ -35,7 +35,7 @@ export const steps: Bench = async (context) => {
     });
     await slowFlush(database);
     context.talk('… with a flush that takes 2 ms, as on a cloud disk');
-    const slow = await measureRounds(context, database, context.rounds(3), async (note) => {
+    const slow = await measureRounds(context, database, context.rounds(5), async (note) => {
       note('pgbench_steps_per_second', await measurePgbench(database, RUNS_AT_ONCE));
       note('pgbench_4_clients_steps_per_second', await measurePgbench(database, FEW_CLIENTS));
     });

@@ -37,9 +37,12 @@ async function rehearse(name: string, words: string[], isJson: boolean): Promise
     process.once(signal, () => void stop().finally(() => process.exit(130)));
   }
   console.error(`── ${name}: ${title}`);
+  const began = performance.now();
+  const talk = (line: string) =>
+    console.error(`${((performance.now() - began) / 1_000).toFixed(1).padStart(7)} s  ${line}`);
   let holds = true;
   try {
-    const figures = run({ words, server, talk: (line) => console.error(`   ${line}`) });
+    const figures = run({ words, server, talk });
     for await (const one of 'then' in figures ? await figures : figures) {
       console.log(isJson ? JSON.stringify(one) : inOneLine(one));
       holds &&= one.holds !== false;

@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util';
 import { BENCH_AGENT, startEngine } from '../bench/engine.ts';
 import { type Figure, figure, percentile } from '../bench/figures.ts';
 import type { BenchDatabase } from '../bench/server.ts';
+import { claimingCalls, costsOf } from './support/claiming.ts';
 import { type RehearsalOptions, UsageError } from './support/rehearsal.ts';
 
 export const title =
@@ -15,6 +16,8 @@ const SLOTS = 20;
 /** Of each long run: calls of a tool, each after an answer of the model. */
 const CALLS = 9;
 const OWN_MS = 1_000;
+/** A queue that is longer may cost some levels of its indexes, and what changes beside. */
+const OWN_PAGES = 60;
 
 /** Options: --runs N (100000) of the tenant with the queue, --probes N (100) of the other, --seconds N (15) for each share. */
 export async function* run({ words, talk, server }: RehearsalOptions): AsyncGenerator<Figure> {
@@ -34,9 +37,16 @@ export async function* run({ words, talk, server }: RehearsalOptions): AsyncGene
     await database.pool.query(BENCH_AGENT);
     await makeNeighbour(database);
     const alone = await probe(database, Math.ceil(probes / 5));
+    await queue(database, 'default', SLOTS * 4, `${CALLS} default`);
+    const short = await pages(database, talk);
     yield figure('neighbours', 'first_step_alone_ms_p50', percentile(alone, 50), 'ms');
     await queue(database, 'default', runs, `${CALLS} default`);
     talk(`${runs} runs of ${2 * CALLS + 2} steps are queued, ${SLOTS} at work`);
+    const long = await pages(database, talk);
+    for (const [call, found] of long) {
+      const atMost = (short.get(call) ?? 0) * 1.5 + OWN_PAGES;
+      yield figure('neighbours', `pages_${call.replaceAll(' ', '_')}`, found, 'pages', { atMost });
+    }
     const beside = await probe(database, probes);
     for (const percent of [50, 99, 100]) {
       const name = percent === 100 ? 'max' : `p${percent}`;
@@ -61,6 +71,23 @@ export async function* run({ words, talk, server }: RehearsalOptions): AsyncGene
   } finally {
     await engine.stop(0);
     await database.drop();
+  }
+}
+
+/** How many pages each question of a claim looks at, in a session of its own; tables that are read whole are said. */
+async function pages({ pool }: BenchDatabase, talk: (line: string) => void) {
+  const client = await pool.connect();
+  try {
+    const { rows } = await client.query(`select id from howdah.tenants where slug = 'default'`);
+    const calls = await claimingCalls(client, rows[0].id);
+    const costs = await costsOf(client, calls);
+    for (const { call, pages, wholeReads } of costs) {
+      const whole = wholeReads.length > 0 ? `, reads ${wholeReads.join(', ')} whole` : '';
+      talk(`${call}: ${pages} pages${whole}`);
+    }
+    return new Map(costs.map(({ call, pages }) => [call, pages]));
+  } finally {
+    client.release(true); // its plans are not kept for anybody
   }
 }
 

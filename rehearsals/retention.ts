@@ -4,19 +4,20 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { BENCH_AGENT } from '../bench/engine.ts';
-import { type Figure, figure, percentile } from '../bench/figures.ts';
+import { type Figure, figure } from '../bench/figures.ts';
 import type { BenchDatabase } from '../bench/server.ts';
 import { checkArchive } from '../src/db/archive.ts';
 import { generateHistory } from '../src/db/history/generate.ts';
-import { dropMonths, type MonthOutcome } from '../src/db/months.ts';
+import { dropMonths, type MonthOutcome, type MonthStep } from '../src/db/months.ts';
 import { createPool } from '../src/db/pool.ts';
 import { restoreArchive } from '../src/db/restore-archive.ts';
+import { type Inserts, insertWhile } from './support/inserts.ts';
 import { type RehearsalOptions, UsageError } from './support/rehearsal.ts';
 
 export const title =
   'months of history are archived and dropped while runs come in, and no figure changes';
 
-const WRITERS = 4;
+const STEPS: MonthStep[] = ['clear', 'freeze', 'count', 'archive', 'beside', 'detach', 'drop'];
 /** What a new run may wait for a month that goes: its lock timeout, and as much again for everything else. */
 const MOST_MS = 250;
 
@@ -30,12 +31,13 @@ export async function* run({ words, talk, server }: RehearsalOptions): AsyncGene
     const before = await sums(database);
     talk(`${runs} runs, ${before.tokens} tokens, cost ${before.cost}`);
     await database.pool.query(BENCH_AGENT);
-    const alone = await insertWhile(database, () => sleep(seconds * 1_000));
-    yield* latencies('alone', alone.waits);
-    const beside = await insertWhile(database, () =>
-      dropMonths({ url: database.url, archiveFolder: folder }),
+    const alone = await insertWhile(database.url, () => sleep(seconds * 1_000));
+    yield* latencies('alone', alone);
+    const beside = await insertWhile(database.url, (begin) =>
+      dropMonths({ url: database.url, archiveFolder: folder, onStep: begin }),
     );
-    yield* latencies('beside', beside.waits, MOST_MS);
+    yield* latencies('beside', beside, MOST_MS);
+    yield* steps(beside, talk);
     const outcomes = beside.result ?? [];
     for (const { month, dropped, runs: count, holds } of outcomes)
       talk(`${month}: ${dropped ? `${count} runs dropped` : holds.join('; ')}`);
@@ -113,50 +115,39 @@ async function sums({ pool }: BenchDatabase) {
   return rows[0] as Record<'runs' | 'tokens' | 'cost' | 'answers' | 'calls', number>;
 }
 
-/** Inserts sessions with a run each, one after the other on each connection, as long as `work` lasts. */
-async function insertWhile<T>({ url }: BenchDatabase, work: () => Promise<T>) {
-  const pool = createPool({ url, applicationName: 'howdah-rehearsal', max: WRITERS });
-  const waits: number[] = [];
-  let isOver = false;
-  const write = async () => {
-    while (!isOver) {
-      const begun = performance.now();
-      await pool.query(
-        `with talk as (insert into howdah.sessions (agent_id) values (howdah.agent('bench')) returning id)
-         insert into howdah.executions (agent_id, session_id, input) select howdah.agent('bench'), t.id, 'hello' from talk as t`,
-      );
-      waits.push(performance.now() - begun);
-    }
-  };
-  try {
-    const writers = Promise.all(Array.from({ length: WRITERS }, write));
-    const result = await work().finally(() => {
-      isOver = true;
-    });
-    await writers;
-    return { waits, result };
-  } finally {
-    await pool.end();
-  }
-}
-
-function* latencies(when: string, waits: number[], atMost?: number): Generator<Figure> {
-  yield figure('retention', `inserts_${when}`, waits.length, 'runs');
-  yield figure('retention', `insert_${when}_ms_p50`, percentile(waits, 50), 'ms');
-  yield figure('retention', `insert_${when}_ms_p99`, percentile(waits, 99), 'ms');
+function* latencies(
+  when: string,
+  { count, p50, p99, max }: Inserts<unknown>,
+  atMost?: number,
+): Generator<Figure> {
+  yield figure('retention', `inserts_${when}`, count, 'runs');
+  yield figure('retention', `insert_${when}_ms_p50`, p50, 'ms');
+  yield figure('retention', `insert_${when}_ms_p99`, p99, 'ms');
   yield figure(
     'retention',
     `insert_${when}_ms_max`,
-    percentile(waits, 100),
+    max,
     'ms',
     atMost === undefined ? {} : { atMost },
   );
 }
 
+/** The longest insert beside each step, and what inserts were seen waiting for. */
+function* steps({ longest, waits }: Inserts<unknown>, talk: (line: string) => void) {
+  for (const step of STEPS) {
+    const ms = longest.get(step);
+    if (ms !== undefined) yield figure('retention', `insert_beside_${step}_ms_max`, ms, 'ms');
+  }
+  if (waits.size === 0) talk('no insert was seen waiting for a lock');
+  for (const [line, times] of [...waits].sort((one, other) => other[1] - one[1]))
+    talk(`seen waiting ${times} times, beside ${line}`);
+}
+
 /** How long each kind of statement took in which locks are held: the slowest month. */
 function* locks(outcomes: MonthOutcome[], talk: (line: string) => void): Generator<Figure> {
   const kinds: Record<string, RegExp> = {
-    close: /close_month/,
+    freeze: /begin_closing/,
+    count: /close_month/,
     detach: /detach/,
     drop: /drop/,
   };

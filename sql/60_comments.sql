@@ -6,6 +6,7 @@ comment on column howdah.executions.error is 'Of a failed run: {code, message, r
 comment on column howdah.executions.output is 'The answer.';
 comment on column howdah.executions.output_data is 'The answer as JSON, when the agent has an output_schema.';
 comment on column howdah.executions.input_data is 'Data beside the text; the model is told it as JSON below the input.';
+comment on column howdah.executions.overrides is 'How the run differs from its pinned version: model (by name, kept by value), request_params, allowed_tools, suppress_markdown, as whoever began it said; below a run also mission_override.';
 comment on column howdah.executions.metrics is 'Facts of the end: finish_reason "length" says that the answer was cut off.';
 comment on column howdah.executions.max_steps is 'Model answers this run may take: of the agent when it was inserted.';
 comment on column howdah.executions.max_seconds is 'Seconds this run may be active, waiting not counted.';

@@ -28,7 +28,7 @@ begin
     select p.oid::regprocedure from pg_catalog.pg_proc as p
     join pg_catalog.pg_namespace as n on n.oid = p.pronamespace
     where n.nspname in ('howdah', 'howdah_private') and p.prosecdef
-      and p.proname not in ('ensure_partitions', 'ensure_month', 'settle_partitions', 'close_month')
+      and p.proname not in ('ensure_partitions', 'ensure_month', 'settle_partitions', 'begin_closing', 'reopen_month')
       and p.proname not in ('erase_log', 'delete_log', 'erase_answer_log', 'rename_author', 'run_bound', 'read_rows', 'read_rows_as_tool',
         'watched_inputs', 'plan_watch')
       and p.proowner = current_user::regrole
@@ -296,7 +296,7 @@ grant insert (workflow_id, agent_version_id, workflow_version_id) on howdah.exec
 grant execute on function howdah_private.version_named(uuid, uuid, text), howdah_private.workflow_called(text), howdah_private.runnable_like(text), howdah_private.nearest_word(text, text[]),
   howdah_private.sees_agent(uuid) to howdah_app, howdah_analyst;
 grant execute on function howdah.workflow(text), howdah.workflow_schema(howdah.workflow_type) to howdah_app, howdah_analyst;
-grant execute on function howdah.run_workflow(text, text, jsonb, uuid, timestamptz, int, text, jsonb, text),
+grant execute on function howdah.run_workflow(text, text, jsonb, uuid, timestamptz, int, text, jsonb, text, numeric),
   howdah.delete_workflow(uuid), howdah_private.refuse_member_question(jsonb),
   howdah_private.refuse_sub_run_settings(jsonb),
   howdah_private.refuse_workflow_configuration(text, howdah.workflow_type, jsonb),
@@ -345,7 +345,7 @@ grant execute on function howdah.apply_agent_system(jsonb, text, boolean, boolea
 grant execute on function howdah_private.take_request_key(text, text), howdah_private.keep_request_answer(text, jsonb)
   to howdah_app;
 grant execute on function howdah_private.set_workflow_members(uuid, jsonb) to howdah_app;
-grant execute on function howdah_private.run_by_id(uuid, uuid, text, jsonb, uuid, timestamptz, int, text, jsonb, jsonb, text, text)
+grant execute on function howdah_private.run_by_id(uuid, uuid, text, jsonb, uuid, timestamptz, int, text, jsonb, jsonb, text, text, numeric, jsonb)
   to howdah_app;
 
 -- What an agent is given by name, with the rights of who gives it.
@@ -378,6 +378,9 @@ grant insert (callback_url) on howdah.executions to howdah_app;
 grant execute on function howdah.redeliver(uuid) to howdah_app;
 grant execute on function howdah_private.begin_delivery(uuid), howdah_private.end_delivery(uuid, int, int, text, bigint)
   to howdah_worker;
+
+-- How one run differs from its agent.
+grant insert (max_cost, overrides) on howdah.executions to howdah_app;
 
 -- Conversations that their client keeps.
 grant select (history, client_tools) on howdah.executions to howdah_app, howdah_analyst;
@@ -441,7 +444,7 @@ grant execute on function howdah_private.refuse_cron(text, text, text),
   to howdah_app;
 
 grant execute on function howdah.agent(text),
-  howdah.run(text, text, jsonb, uuid, timestamptz, int, text, jsonb, jsonb, text),
+  howdah.run(text, text, jsonb, uuid, timestamptz, int, text, jsonb, jsonb, text, numeric, jsonb),
   howdah.cancel_execution(uuid), howdah.pause_execution(uuid), howdah.resume_execution(uuid),
   howdah.retry_execution(uuid), howdah.fork_execution(uuid, int, text, int),
   howdah.answer_question(uuid, text, jsonb), howdah.approve(uuid, howdah.approval_scope, jsonb),
@@ -532,7 +535,8 @@ grant execute on function howdah_private.retain(int), howdah_private.erase_ended
 grant execute on function howdah_private.month_holds(date), howdah_private.entangled(date, int),
   howdah_private.keep_totals(uuid[], uuid, uuid), howdah_private.old_months(), howdah_private.clear_month(date, int),
   howdah_private.clear_closed(date, int), howdah_private.note_month(date, text, boolean), howdah_private.clear_sessions(int), howdah_private.month_partitions(date),
-  howdah_private.month_bounds(date), howdah_private.freeze_month(date)
+  howdah_private.month_bounds(date), howdah_private.freeze_month(date), howdah_private.close_month(date),
+  howdah_private.refuse_held(date, text[])
   to howdah_owner;
 
 -- Secrets: everybody sees that they are there; the value is written sealed, and read by workers alone.

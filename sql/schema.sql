@@ -1662,7 +1662,7 @@ create table howdah_private.closed_months (
   month date not null,
   first_id uuid not null,
   next_id uuid not null,
-  runs bigint not null,
+  runs bigint,
   cleared_to uuid,
   archive text,
   closed_at timestamp with time zone default now() not null,
@@ -2716,7 +2716,7 @@ begin
   perform howdah_private.refuse_fork(v_execution, v_seq, fork_execution.input);
   insert into howdah.executions (
     id, tenant_id, agent_id, agent_version_id, workflow_id, workflow_version_id, forked_from_execution_id, forked_from_seq, input_trust, input, input_data, input_parts, history, client_tools,
-    user_id, max_steps, max_tokens, max_cost, max_seconds, priority, metadata
+    user_id, max_steps, max_tokens, max_cost, max_seconds, priority, metadata, overrides
   ) values (
     v_id, v_execution.tenant_id,
     case when v_execution.workflow_id is null
@@ -2726,7 +2726,7 @@ begin
     case when v_seq = 0 then coalesce(fork_execution.input, v_execution.input) else v_execution.input end,
     v_execution.input_data, v_execution.input_parts, v_execution.history, v_execution.client_tools, v_execution.user_id, (v_limits ->> 'max_steps')::int,
     (v_limits ->> 'max_tokens')::bigint, (v_limits ->> 'max_cost')::numeric, (v_limits ->> 'max_seconds')::int,
-    v_execution.priority, v_execution.metadata
+    v_execution.priority, v_execution.metadata, howdah_private.said_overrides(v_execution, v_seq)
   );
   v_messages := howdah_private.copy_log(v_execution.id, v_id, v_seq);
   if v_seq > 0 and v_messages = 0 then
@@ -3301,6 +3301,7 @@ begin
   perform howdah_private.refuse_retry(v_execution);
   perform howdah_private.permit_version(
     coalesce(v_execution.workflow_version_id, howdah_private.version_after(v_execution.id, v_execution.step_count)));
+  perform howdah_private.permit_kept_model(v_execution);
   if v_execution.session_id is not null and v_execution.parent_execution_id is null then
     select coalesce(s.live_execution_id, v_execution.id) into v_live
     from howdah.sessions as s where s.id = v_execution.session_id for no key update;
@@ -3356,7 +3357,7 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah.run(agent text, input text, input_data jsonb DEFAULT NULL::jsonb, session_id uuid DEFAULT NULL::uuid, run_at timestamp with time zone DEFAULT NULL::timestamp with time zone, priority integer DEFAULT 0, idempotency_key text DEFAULT NULL::text, metadata jsonb DEFAULT '{}'::jsonb, input_parts jsonb DEFAULT NULL::jsonb, version text DEFAULT NULL::text)
+CREATE OR REPLACE FUNCTION howdah.run(agent text, input text, input_data jsonb DEFAULT NULL::jsonb, session_id uuid DEFAULT NULL::uuid, run_at timestamp with time zone DEFAULT NULL::timestamp with time zone, priority integer DEFAULT 0, idempotency_key text DEFAULT NULL::text, metadata jsonb DEFAULT '{}'::jsonb, input_parts jsonb DEFAULT NULL::jsonb, version text DEFAULT NULL::text, max_cost numeric DEFAULT NULL::numeric, overrides jsonb DEFAULT NULL::jsonb)
  RETURNS howdah.executions
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3373,12 +3374,14 @@ begin
   end if;
   if v_first = v_id then
     insert into howdah.executions (
-      agent_id, agent_version_id, workflow_id, workflow_version_id, input, input_data, session_id, run_at, priority, idempotency_key, metadata, input_parts
+      agent_id, agent_version_id, workflow_id, workflow_version_id, input, input_data, session_id, run_at, priority, idempotency_key, metadata, input_parts,
+      max_cost, overrides
     ) values (
       v_agent_id, case when v_workflow_id is null then howdah_private.version_named(v_agent_id, null, run.version) end,
       v_workflow_id, case when v_workflow_id is not null then howdah_private.version_named(null, v_workflow_id, run.version) end,
       run.input, run.input_data, run.session_id, coalesce(run.run_at, now()),
-      run.priority, run.idempotency_key, coalesce(run.metadata, '{}'), run.input_parts
+      run.priority, run.idempotency_key, coalesce(run.metadata, '{}'), run.input_parts,
+      run.max_cost, run.overrides
     )
     returning executions.id into v_first;
   end if;
@@ -3415,7 +3418,7 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah.run_workflow(workflow text, input text, input_data jsonb DEFAULT NULL::jsonb, session_id uuid DEFAULT NULL::uuid, run_at timestamp with time zone DEFAULT NULL::timestamp with time zone, priority integer DEFAULT 0, idempotency_key text DEFAULT NULL::text, metadata jsonb DEFAULT '{}'::jsonb, version text DEFAULT NULL::text)
+CREATE OR REPLACE FUNCTION howdah.run_workflow(workflow text, input text, input_data jsonb DEFAULT NULL::jsonb, session_id uuid DEFAULT NULL::uuid, run_at timestamp with time zone DEFAULT NULL::timestamp with time zone, priority integer DEFAULT 0, idempotency_key text DEFAULT NULL::text, metadata jsonb DEFAULT '{}'::jsonb, version text DEFAULT NULL::text, max_cost numeric DEFAULT NULL::numeric)
  RETURNS howdah.executions
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3430,11 +3433,12 @@ begin
   end if;
   if v_first = v_id then
     insert into howdah.executions (
-      workflow_id, workflow_version_id, input, input_data, session_id, run_at, priority, idempotency_key, metadata
+      workflow_id, workflow_version_id, input, input_data, session_id, run_at, priority, idempotency_key, metadata,
+      max_cost
     ) values (
       v_workflow_id, howdah_private.version_named(null, v_workflow_id, run_workflow.version), run_workflow.input, run_workflow.input_data, run_workflow.session_id,
       coalesce(run_workflow.run_at, now()), run_workflow.priority, run_workflow.idempotency_key,
-      coalesce(run_workflow.metadata, '{}')
+      coalesce(run_workflow.metadata, '{}'), run_workflow.max_cost
     )
     returning executions.id into v_first;
   end if;
@@ -4355,6 +4359,13 @@ AS $function$
     "engine": "builtin", "engine_configuration": {}, "prompt_values": {}
   }')
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.agent_overrides(e howdah.executions)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE
+RETURN CASE WHEN (((e).client_tools IS NULL) AND (((e).overrides IS NULL) OR ((e).handoffs = 0))) THEN (e).overrides ELSE NULLIF((COALESCE(CASE WHEN ((e).handoffs = 0) THEN (e).overrides ELSE ((e).overrides - '{model,request_params}'::text[]) END, '{}'::jsonb) || CASE WHEN ((e).client_tools IS NULL) THEN '{}'::jsonb ELSE jsonb_build_object('client_tools', (e).client_tools) END), '{}'::jsonb) END
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.agent_permission(agent_id uuid)
@@ -5448,6 +5459,32 @@ begin
     ) as b;
   end if;
   return jsonb_build_object('id', v_rule.id, 'tenant_id', v_rule.tenant_id, 'query', v_rule.query, 'found', v_found);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.begin_closing(month date)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_custom_plan'
+AS $function$
+declare
+  v_first uuid := (howdah_private.month_bounds(begin_closing.month)).first_id;
+  v_next uuid := (howdah_private.month_bounds(begin_closing.month)).next_id;
+  v_live bigint;
+begin
+  if exists (select from howdah_private.closed_months as c where c.month = begin_closing.month and c.dropped_at is null) then
+    return;
+  end if;
+  execute format('lock table howdah_private.%I in share row exclusive mode', 'executions_' || to_char(begin_closing.month, 'YYYY_MM'));
+  select count(*) into v_live from howdah.executions as e
+  where e.id >= v_first and e.id < v_next and e.status in ('queued', 'running', 'waiting', 'paused');
+  perform howdah_private.refuse_held(begin_closing.month, array[format('%s runs have not ended', v_live)]) where v_live > 0;
+  insert into howdah_private.closed_months as c (month, first_id, next_id) values (begin_closing.month, v_first, v_next)
+  on conflict on constraint closed_months_pkey do update
+  set runs = null, cleared_to = null, archive = null, closed_at = excluded.closed_at, dropped_at = null;
+  execute howdah_private.freeze_month(begin_closing.month);
 end $function$
 ;
 
@@ -7072,6 +7109,26 @@ exception
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.checked_overrides(e howdah.executions)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_definition jsonb := (
+    select v.definition from howdah.agent_versions as v where v.id = e.agent_version_id and v.tenant_id = e.tenant_id
+  );
+begin
+  perform howdah_private.refuse_overrides(e, v_definition #>> '{agent,engine}', array(
+    select t.tool ->> 'name' from jsonb_array_elements(v_definition -> 'tools') as t (tool) order by 1));
+  perform howdah_private.refuse_plain_keys('overrides', e.overrides);
+  perform howdah_private.permit_overrides(e, v_definition -> 'models');
+  return nullif(e.overrides || case when e.overrides ? 'model' then jsonb_build_object('model',
+    howdah_private.model_of_run(e.tenant_id, e.overrides ->> 'model', v_definition -> 'models')) else '{}' end, '{}');
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.claim_executions(worker uuid, ids uuid[])
  RETURNS TABLE(execution_id uuid, fence integer, tenant_id uuid, agent_id uuid, agent_version_id uuid, session_id uuid, metadata jsonb, step_count integer, exhausted howdah.stop_reason, active_ms_left bigint, watched boolean, is_suspect boolean, messages jsonb, history jsonb, attempts jsonb)
  LANGUAGE sql
@@ -7177,8 +7234,7 @@ begin
     case when exists (select from howdah.hooks as h where h.tenant_id = e.tenant_id)
       then howdah_private.hooks_of(e.tenant_id, e.agent_id, e.workflow_id) end,
     case when e.workflow_id is not null then jsonb_build_object('input', e.input, 'data', e.input_data) end,
-    case when e.client_tools is null then e.overrides
-      else coalesce(e.overrides, '{}') || jsonb_build_object('client_tools', e.client_tools) end,
+    howdah_private.agent_overrides(e),
     case when e.depth = 0 and e.compensates_execution_id is null and e.handoffs = 0
       then concat_ws(' ', e.agent_version_id, e.workflow_version_id, e.user_id) end,
     e.trust, exists (select from howdah.output_filters as f where f.tenant_id = e.tenant_id and f.is_active)
@@ -7282,30 +7338,22 @@ CREATE OR REPLACE FUNCTION howdah_private.close_month(month date)
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_first uuid := (howdah_private.month_bounds(close_month.month)).first_id;
-  v_next uuid := (howdah_private.month_bounds(close_month.month)).next_id;
-  v_partition text := 'executions_' || to_char(close_month.month, 'YYYY_MM');
-  v_holds text[];
+  v_closing howdah_private.closed_months;
   v_runs bigint;
 begin
-  execute format('lock table howdah_private.%I in share row exclusive mode', v_partition);
-  v_holds := array(select howdah_private.month_holds(close_month.month))
-    || array(select 'a run belongs to a tree or a session that reaches into other months'
-      from howdah_private.entangled(close_month.month));
-  if cardinality(v_holds) > 0 then
-    raise exception using errcode = 'HWCNF',
-      message = format('the month %s stays: %s', to_char(close_month.month, 'YYYY-MM'), array_to_string(v_holds, ', ')),
-      detail = jsonb_build_object('month', close_month.month, 'holds', v_holds)::text,
-      hint = 'It goes when nothing holds it any more: howdah retention months';
+  perform howdah_private.begin_closing(close_month.month);
+  select c.* into v_closing from howdah_private.closed_months as c where c.month = close_month.month for update;
+  if v_closing.runs is not null then
+    return v_closing.runs;
   end if;
-  select count(*) into v_runs from howdah.executions as e where e.id >= v_first and e.id < v_next;
-  perform howdah_private.keep_totals(null, v_first, (
-    select e.id from howdah.executions as e where e.id >= v_first and e.id < v_next order by e.id desc limit 1));
-  insert into howdah_private.closed_months as c (month, first_id, next_id, runs)
-  values (close_month.month, v_first, v_next, v_runs)
-  on conflict on constraint closed_months_pkey do update
-  set runs = excluded.runs, cleared_to = null, archive = null, closed_at = excluded.closed_at, dropped_at = null;
-  execute howdah_private.freeze_month(close_month.month);
+  perform howdah_private.refuse_held(close_month.month, array(select howdah_private.month_holds(close_month.month))
+    || array(select 'a run belongs to a tree or a session that reaches into other months'
+      from howdah_private.entangled(close_month.month)));
+  perform howdah_private.keep_totals(null, v_closing.first_id, (
+    select e.id from howdah.executions as e
+    where e.id >= v_closing.first_id and e.id < v_closing.next_id order by e.id desc limit 1));
+  select count(*) into v_runs from howdah.executions as e where e.id >= v_closing.first_id and e.id < v_closing.next_id;
+  update howdah_private.closed_months as c set runs = v_runs, closed_at = now() where c.month = close_month.month;
   return v_runs;
 end $function$
 ;
@@ -7316,7 +7364,7 @@ CREATE OR REPLACE FUNCTION howdah_private.closing_months()
  STABLE PARALLEL SAFE SECURITY DEFINER ROWS 1
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select m.first_id, m.next_id from howdah_private.closed_months as m where m.dropped_at is null
+  select m.first_id, m.next_id from howdah_private.closed_months as m where m.dropped_at is null and m.runs is not null
 $function$
 ;
 
@@ -8719,7 +8767,9 @@ begin
     order by e.id
   ))
   from howdah.executions as e
-  left join graphile_worker._private_jobs as j on j.key = e.id::text and j.locked_at is not null
+  left join lateral ( -- so that each is looked up by its key; a join may be planned as a read of the whole queue
+    select k.id from graphile_worker._private_jobs as k where k.key = e.id::text and k.locked_at is not null limit 1
+  ) as j on true
   where e.id = any (enqueue_advance.ids)
   having count(*) > 0;
 end $function$
@@ -9100,7 +9150,7 @@ begin
   where m.execution_id = any (erase_log.ids);
   get diagnostics messages = row_count;
   update howdah.executions as e
-  set input = '[erased]', input_data = null, input_parts = null, history = null, client_tools = null, output = case when e.output is not null then '[erased]' end,
+  set input = '[erased]', input_data = null, input_parts = null, history = null, client_tools = null, overrides = e.overrides - 'request_params', output = case when e.output is not null then '[erased]' end,
     output_data = null, error = howdah_private.erased_error(e.error), metadata = '{}',
     idempotency_key = case when erase_log.keep_keys then e.idempotency_key end,
     metrics = jsonb_strip_nulls(jsonb_build_object('finish_reason', e.metrics -> 'finish_reason')),
@@ -10119,7 +10169,7 @@ CREATE OR REPLACE FUNCTION howdah_private.freeze_month(month date)
  STABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select format('create trigger _000_refuse_closed
+  select format('create or replace trigger _000_refuse_closed
     before insert or delete or update of status, tokens_in, tokens_out, cost, step_count on howdah_private.%I
     for each row execute function howdah_private.tg__refuse_closed()', 'executions_' || to_char(freeze_month.month, 'YYYY_MM'))
 $function$
@@ -10583,6 +10633,18 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.hold_counts()
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  lock table howdah.executions in row exclusive mode;
+  perform from howdah_private.closed_months as m where m.dropped_at is null and m.runs is null order by m.month for share;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.hold_runs(ids uuid[])
  RETURNS uuid[]
  LANGUAGE plpgsql
@@ -10590,7 +10652,7 @@ CREATE OR REPLACE FUNCTION howdah_private.hold_runs(ids uuid[])
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
-  lock table howdah.executions in row exclusive mode;
+  perform howdah_private.hold_counts();
   return array(select e.id::uuid from howdah.executions as e where e.id = any (hold_runs.ids) order by e.id for update);
 end $function$
 ;
@@ -11056,7 +11118,17 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.is_limited_by(l howdah.concurrency_limits, agent_id uuid, agent_version_id uuid)
+CREATE OR REPLACE FUNCTION howdah_private.is_known_to_protocol_7(e howdah.executions)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select not coalesce(e.overrides ?| '{model,request_params}', false)
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.is_limited_by(l howdah.concurrency_limits, agent_id uuid, agent_version_id uuid, model_id text)
  RETURNS boolean
  LANGUAGE sql
  STABLE SECURITY DEFINER
@@ -11064,6 +11136,7 @@ CREATE OR REPLACE FUNCTION howdah_private.is_limited_by(l howdah.concurrency_lim
 AS $function$
   select case
     when l.agent_id is not null then l.agent_id = is_limited_by.agent_id
+    when l.model_id is not null and is_limited_by.model_id is not null then l.model_id::text = is_limited_by.model_id
     when l.model_id is not null then (
       select v.definition #>> '{models,0,id}' = l.model_id::text
       from howdah.agent_versions as v where v.id = is_limited_by.agent_version_id
@@ -12807,10 +12880,15 @@ AS $function$
   with asked as (
     select a.* from unnest(mcp_subscriptions.tenants, mcp_subscriptions.sessions) with ordinality as a (tenant_id, session, place)
   ),
+  old as (
+    select s.tenant_id, s.session from howdah_private.mcp_sessions as s
+    where (s.tenant_id, s.session) in (select a.tenant_id, a.session from asked as a) and s.expires_at < now() + interval '12 hours'
+    for no key update skip locked
+  ),
   kept as (
     update howdah_private.mcp_sessions as s set expires_at = now() + interval '1 day'
-    from asked as a
-    where s.tenant_id = a.tenant_id and s.session = a.session and s.expires_at < now() + interval '12 hours'
+    from old as o
+    where s.tenant_id = o.tenant_id and s.session = o.session
   )
   select a.place, s.subscriptions
   from asked as a
@@ -12929,6 +13007,13 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.model_chosen(overrides jsonb, handoffs integer)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+RETURN CASE WHEN (handoffs = 0) THEN (overrides #>> '{model,id}'::text[]) ELSE NULL::text END
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.model_definition(m howdah.models, request_params jsonb)
  RETURNS jsonb
  LANGUAGE sql
@@ -12955,6 +13040,36 @@ AS $function$
     'output_price', m.output_price, 'context_tokens', m.context_tokens
   ), '{"purpose": "llm", "capabilities": {}}')
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.model_of_run(tenant_id uuid, name text, own jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_model jsonb := (
+    select m.model from jsonb_array_elements(model_of_run.own) with ordinality as m (model, place)
+    where m.model ->> 'name' = model_of_run.name order by m.place limit 1
+  );
+  v_row howdah.models;
+begin
+  if v_model is not null then
+    return v_model;
+  end if;
+  select m.* into v_row from howdah.models as m where m.tenant_id = model_of_run.tenant_id and m.name = model_of_run.name;
+  if v_row.id is null or v_row.purpose <> 'llm' then
+    raise exception using errcode = case when v_row.id is null then 'HWNTF' else 'HWINV' end,
+      message = case when v_row.id is null then format('there is no model %L', model_of_run.name)
+        else format('model %L is for %s and answers nobody', v_row.name, v_row.purpose) end,
+      detail = jsonb_build_object('field', 'overrides.model', 'model', model_of_run.name)::text,
+      hint = coalesce('Did you mean ' || howdah_private.nearest_word(left(model_of_run.name, 60), array(
+          select m.name from howdah.models as m where m.tenant_id = model_of_run.tenant_id and m.purpose = 'llm' order by m.name)) || '? ', '')
+        || 'Those there are stand in howdah.models.';
+  end if;
+  return howdah_private.model_definition(v_row, '{}');
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.model_prices(ids uuid[])
@@ -13098,6 +13213,14 @@ CREATE OR REPLACE FUNCTION howdah_private.most_handoffs()
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE
 RETURN 6
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.most_mcp_sessions()
+ RETURNS integer
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$ select 10000 $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.name_fault(name text)
@@ -13434,8 +13557,8 @@ AS $function$
     union
     select m.month from howdah_private.closed_months as m where m.dropped_at is null
   )
-  select m.month, c.month is not null, c.runs,
-    case when c.month is null then array(select howdah_private.month_holds(m.month)) else '{}' end
+  select m.month, c.runs is not null, c.runs,
+    case when c.runs is null then array(select howdah_private.month_holds(m.month)) else '{}' end
   from months as m
   left join howdah_private.closed_months as c on c.month = m.month and c.dropped_at is null
   where m.month < date_trunc('month', now() at time zone 'UTC') - interval '1 month'
@@ -13543,6 +13666,47 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.overrides_fault(overrides jsonb)
+ RETURNS TABLE(field text, fault text, fix text)
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with said as (
+    select case jsonb_typeof(overrides_fault.overrides) when 'object' then overrides_fault.overrides else '{}' end as o
+  )
+  select x.field, x.fault, x.fix from (
+    select 1 as place, '' as field, 'must be an object' as fault, 'Write {"model": "careful", "request_params": {"temperature": 0}}.' as fix
+    where jsonb_typeof(overrides_fault.overrides) is distinct from 'object'
+    union all
+    select 2, '', 'has ' || octet_length(s.o::text) || ' bytes, at most 65536 are allowed', 'Say long things in input.'
+    from said as s where octet_length(s.o::text) > 65536
+    union all
+    select 3, '.' || k.key, 'is unknown', coalesce('Did you mean ' || howdah_private.nearest_word(left(k.key, 60), w.known) || '? ', '')
+      || format('There are %s.', array_to_string(w.known, ', '))
+    from said as s cross join lateral jsonb_object_keys(s.o) as k (key)
+    cross join (values ('{model,request_params,allowed_tools,suppress_markdown}'::text[])) as w (known)
+    where k.key <> all (w.known)
+    union all
+    select 4, '.' || t.key, t.must, 'Leave it out: then it is as the agent has it.'
+    from said as s cross join (values
+      ('model', 'string', 'must be the name of a model'),
+      ('suppress_markdown', 'boolean', 'must be true or false'), ('request_params', 'object', 'must be an object'),
+      ('allowed_tools', 'array', 'must be a list of names')
+    ) as t (key, type, must)
+    where s.o ? t.key and (jsonb_typeof(s.o -> t.key) <> t.type
+      or t.key = 'allowed_tools' and jsonb_path_exists(s.o, 'strict $.allowed_tools[*] ? (@.type() != "string")', '{}', true))
+    union all
+    select 5, '.request_params.' || p.name, 'must be a ' || array_to_string(array_replace(array_replace(p.types, 'string', 'text'), 'array', 'list'), ' or a '),
+      'It goes to the model as it is.'
+    from said as s cross join howdah_private.sampling_params() as p
+    where jsonb_typeof(s.o -> 'request_params') = 'object' and s.o -> 'request_params' ? p.name
+      and jsonb_typeof(s.o -> 'request_params' -> p.name) <> all (p.types)
+  ) as x
+  order by x.place, x.field limit 1
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.own_grants()
  RETURNS SETOF howdah.grants
  LANGUAGE plpgsql
@@ -13644,6 +13808,31 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.owned_budget(e howdah.executions, most numeric)
+ RETURNS numeric
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if coalesce(e.parent_execution_id, e.forked_from_execution_id, e.compensates_execution_id) is not null then
+    return e.max_cost;
+  end if;
+  if (e.max_cost > 0 and e.max_cost < 'infinity') is not true then
+    raise exception using errcode = 'HWINV', message = 'max_cost must be a plain number above 0',
+      detail = jsonb_build_object('field', 'max_cost')::text,
+      hint = 'Leave it out: then the limit of the agent or workflow holds, if it has one.';
+  elsif e.max_cost > owned_budget.most and not howdah_private.is_trusted() then
+    raise exception using errcode = 'HWDEN',
+      message = format('max_cost %s is above the limit of its %s, %s', e.max_cost,
+        case when e.workflow_id is null then 'agent' else 'workflow' end, trim_scale(owned_budget.most)),
+      detail = jsonb_build_object('field', 'max_cost', 'most', owned_budget.most)::text,
+      hint = format('A run may have less than that and not more: give at most %s, or leave it out.', trim_scale(owned_budget.most));
+  end if;
+  return e.max_cost;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.park_over_limit(ids uuid[])
  RETURNS uuid[]
  LANGUAGE plpgsql
@@ -13666,7 +13855,7 @@ begin
     return '{}';
   end if;
   for v_run in
-    select e.id::uuid, e.tenant_id, e.agent_id, e.agent_version_id from howdah.executions as e
+    select e.id::uuid, e.tenant_id, e.agent_id, e.agent_version_id, howdah_private.model_chosen(e.overrides, e.handoffs) as model_id from howdah.executions as e
     where e.id = any (park_over_limit.ids)
       and (e.status = 'queued' or (e.status = 'waiting' and e.waiting_for = 'timer'))
       and greatest(e.run_at, e.wake_at) <= clock_timestamp()
@@ -13675,7 +13864,7 @@ begin
     v_mine := array(
       select i.place from generate_subscripts(v_limits, 1) as i (place)
       where v_limits[i.place].tenant_id = v_run.tenant_id
-        and howdah_private.is_limited_by(v_limits[i.place], v_run.agent_id, v_run.agent_version_id)
+        and howdah_private.is_limited_by(v_limits[i.place], v_run.agent_id, v_run.agent_version_id, v_run.model_id)
     );
     v_full := (select m.place from unnest(v_mine) as m (place) where v_room[m.place] <= 0 limit 1);
     if v_full is not null then
@@ -14041,6 +14230,57 @@ begin
         'role', howdah.current_user_role())::text,
       hint = 'Its user, an admin or an owner may.';
   end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.permit_kept_model(e howdah.executions)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_fault text := case when e.overrides ? 'model' and e.handoffs = 0
+    then howdah_private.model_asked_otherwise(e.tenant_id, jsonb_build_array(e.overrides -> 'model')) end;
+begin
+  if v_fault is not null and not howdah_private.is_trusted() and coalesce(howdah.current_user_role() > 'admin', true) then
+    raise exception using errcode = 'HWDEN', message = format('execution %s %s', e.id, v_fault),
+      detail = jsonb_build_object('field', 'overrides.model', 'execution_id', e.id)::text,
+      hint = 'Fork it, so that the model is asked as it is now; an admin may retry it as it was.';
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.permit_overrides(e howdah.executions, own_models jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_names text[] := array(
+    select m.model ->> 'name' from jsonb_array_elements(permit_overrides.own_models) with ordinality as m (model, place) order by m.place);
+  v_free text[] := array(select p.name from howdah_private.sampling_params() as p order by p.name);
+  v_beyond text := (
+    select x.field from (
+      select 1 as place, 'model' as field where e.overrides ->> 'model' <> all (v_names)
+      union all
+      select 2, 'request_params.' || k.key
+      from jsonb_object_keys(coalesce(e.overrides -> 'request_params', '{}')) as k (key)
+      where k.key <> all (v_free)
+    ) as x order by x.place, x.field limit 1
+  );
+begin
+  if v_beyond is null or howdah_private.is_trusted() or (howdah_private.may('agent_models', 'edit')
+    and coalesce(howdah_private.agent_permission(e.agent_id) >= 'edit', false)) then
+    return;
+  end if;
+  raise exception using errcode = 'HWDEN',
+    message = format('%s may not run this agent with overrides.%s', howdah_private.whoever(), v_beyond),
+    detail = jsonb_build_object('field', 'overrides.' || v_beyond, 'agent_id', e.agent_id, 'required_permission', 'edit')::text,
+    hint = 'It takes who may edit the agent. ' || case when v_beyond = 'model'
+        then format('Its own models are free: %s.', howdah_private.some_of(v_names, 20))
+      else format('Free are %s.', array_to_string(v_free, ', ')) end;
 end $function$
 ;
 
@@ -15568,6 +15808,22 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.refuse_held(month date, holds text[])
+ RETURNS void
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if cardinality(refuse_held.holds) > 0 then
+    raise exception using errcode = 'HWCNF',
+      message = format('the month %s stays: %s', to_char(refuse_held.month, 'YYYY-MM'), array_to_string(refuse_held.holds, ', ')),
+      detail = jsonb_build_object('month', refuse_held.month, 'holds', refuse_held.holds)::text,
+      hint = 'It goes when nothing holds it any more: howdah retention months';
+  end if;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.refuse_history(history jsonb)
  RETURNS void
  LANGUAGE plpgsql
@@ -15859,6 +16115,33 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.refuse_more_mcp_sessions(session text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_tenant_id constant uuid := howdah.current_tenant();
+  v_most constant int := howdah_private.most_mcp_sessions();
+begin
+  if exists (
+    select from howdah_private.mcp_sessions as s
+    where s.tenant_id = v_tenant_id and s.session = refuse_more_mcp_sessions.session
+  ) then
+    return;
+  end if;
+  perform pg_advisory_xact_lock(hashtextextended('howdah.mcp_sessions ' || v_tenant_id, 0));
+  if (
+    select count(*) from howdah_private.mcp_sessions as s where s.tenant_id = v_tenant_id and s.expires_at >= now()
+  ) >= v_most then
+    raise exception using errcode = 'HWQTA',
+      message = format('%s MCP sessions of this tenant are told of something, more are not allowed', v_most),
+      detail = jsonb_build_object('max_sessions', v_most)::text,
+      hint = 'Use the sessions there are again: one is forgotten when no stream has read it for a day.';
+  end if;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.refuse_no_function(configuration jsonb)
  RETURNS void
  LANGUAGE plpgsql
@@ -15928,6 +16211,38 @@ begin
     raise exception using errcode = 'HWDEN',
       message = 'the query reads a table that is in none of the schemas this tool may read', -- who named it was refused before
       hint = 'The schemas it may read: ' || array_to_string(schemas, ', ');
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.refuse_overrides(e howdah.executions, engine text, tools text[])
+ RETURNS void
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_fault record;
+begin
+  select f.* into v_fault from (
+    select '' as field, 'are for the run of an agent, not of a workflow' as fault,
+      'Run an agent, or give the members of the workflow what they need.' as fix where e.workflow_id is not null
+    union all
+    select f.field, f.fault, f.fix from howdah_private.overrides_fault(e.overrides) as f
+    union all
+    select '.' || k.key, format('has no meaning for an agent whose answers an engine makes (%s)', refuse_overrides.engine),
+      'Leave it out; what the engine is asked stands in agents.engine_configuration.'
+    from (values ('model'), ('request_params')) as k (key)
+    where refuse_overrides.engine is not null and e.overrides ? k.key
+    union all
+    select '.allowed_tools', format('names %s, which the agent has not', t.name),
+      coalesce('It has ' || howdah_private.some_of(refuse_overrides.tools, 20) || '.', 'It has no tools.')
+    from jsonb_array_elements_text(case jsonb_typeof(e.overrides -> 'allowed_tools') when 'array' then e.overrides -> 'allowed_tools' else '[]' end) as t (name)
+    where t.name <> all (refuse_overrides.tools)
+  ) as f limit 1;
+  if found then
+    raise exception using errcode = 'HWINV', message = format('overrides%s %s', v_fault.field, v_fault.fault),
+      detail = jsonb_build_object('field', 'overrides' || v_fault.field)::text, hint = v_fault.fix;
   end if;
 end $function$
 ;
@@ -17120,6 +17435,22 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.reopen_month(month date)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_partition regclass := to_regclass('howdah_private.executions_' || to_char(reopen_month.month, 'YYYY_MM'));
+begin
+  delete from howdah_private.closed_months as c where c.month = reopen_month.month and c.runs is null and c.dropped_at is null;
+  if found and exists (select from pg_catalog.pg_trigger as t where t.tgrelid = v_partition and t.tgname = '_000_refuse_closed') then
+    execute format('alter table %s disable trigger _000_refuse_closed', v_partition);
+  end if;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.reopen_questions(run howdah.executions)
  RETURNS void
  LANGUAGE sql
@@ -17395,6 +17726,7 @@ declare
   v_policy howdah.retention_policies;
   v_done int := 0;
 begin
+  perform howdah_private.hold_counts(); -- before all that is counted below
   delete from howdah_private.receivers as r where r.ends_at < clock_timestamp() - interval '1 hour'; -- of runs that were ended
   for v_policy in select p.* from howdah.retention_policies as p order by p.id for update skip locked loop
     v_done := v_done + howdah_private.retain_mail(v_policy, retain.batch);
@@ -17508,14 +17840,14 @@ CREATE OR REPLACE FUNCTION howdah_private.room_left(tenants uuid[])
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   with at_work as materialized (
-    select e.tenant_id, e.agent_id, e.agent_version_id, count(*)::int as runs from howdah.executions as e
+    select e.tenant_id, e.agent_id, e.agent_version_id, howdah_private.model_chosen(e.overrides, e.handoffs) as model_id, count(*)::int as runs from howdah.executions as e
     where e.status = 'running' and e.waiting_for is null and e.tenant_id = any (room_left.tenants)
       and exists (select from howdah.concurrency_limits as l where l.tenant_id = any (room_left.tenants))
-    group by e.tenant_id, e.agent_id, e.agent_version_id
+    group by 1, 2, 3, 4
   )
   select l, l.max_running - coalesce((
     select sum(w.runs)::int from at_work as w
-    where w.tenant_id = l.tenant_id and howdah_private.is_limited_by(l, w.agent_id, w.agent_version_id)
+    where w.tenant_id = l.tenant_id and howdah_private.is_limited_by(l, w.agent_id, w.agent_version_id, w.model_id)
   ), 0)
   from howdah.concurrency_limits as l
   where l.tenant_id = any (room_left.tenants)
@@ -17633,7 +17965,7 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.run_by_id(agent_id uuid, workflow_id uuid, input text, input_data jsonb, session_id uuid, run_at timestamp with time zone, priority integer, idempotency_key text, metadata jsonb, input_parts jsonb, callback_url text, version text)
+CREATE OR REPLACE FUNCTION howdah_private.run_by_id(agent_id uuid, workflow_id uuid, input text, input_data jsonb, session_id uuid, run_at timestamp with time zone, priority integer, idempotency_key text, metadata jsonb, input_parts jsonb, callback_url text, version text, max_cost numeric DEFAULT NULL::numeric, overrides jsonb DEFAULT NULL::jsonb)
  RETURNS uuid
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -17648,7 +17980,7 @@ begin
   if v_first = v_id then
     insert into howdah.executions (
       agent_id, agent_version_id, workflow_id, workflow_version_id, input, input_data, session_id, run_at, priority,
-      idempotency_key, metadata, input_parts, callback_url
+      idempotency_key, metadata, input_parts, callback_url, max_cost, overrides
     ) values (
       run_by_id.agent_id,
       case when run_by_id.agent_id is not null and run_by_id.version is not null
@@ -17658,7 +17990,7 @@ begin
         then howdah_private.version_named(null, run_by_id.workflow_id, run_by_id.version) end,
       run_by_id.input, run_by_id.input_data, run_by_id.session_id, coalesce(run_by_id.run_at, now()),
       coalesce(run_by_id.priority, 0), run_by_id.idempotency_key, coalesce(run_by_id.metadata, '{}'), run_by_id.input_parts,
-      run_by_id.callback_url
+      run_by_id.callback_url, run_by_id.max_cost, run_by_id.overrides
     )
     returning executions.id into v_first;
   end if;
@@ -17870,6 +18202,19 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.said_overrides(e howdah.executions, seq integer)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select e.overrides || case when e.overrides ? 'model' then jsonb_build_object('model', e.overrides #> '{model,name}') else '{}' end
+  where e.parent_execution_id is null and not exists (
+    select from howdah.steps as s
+    where s.execution_id = e.id and s.tenant_id = e.tenant_id and s.kind = 'handoff' and s.seq <= said_overrides.seq)
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.sampling_model(server howdah.mcp_servers)
  RETURNS jsonb
  LANGUAGE sql
@@ -17880,6 +18225,18 @@ AS $function$
     'context_tokens', m.context_tokens, 'request_params', '{}'::jsonb)
     || case when m.secret_name is null then '{}' else jsonb_build_object('secret_name', m.secret_name) end
   from howdah.models as m where m.tenant_id = server.tenant_id and m.id = server.sampling_model_id
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.sampling_params()
+ RETURNS TABLE(name text, types text[])
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  values ('temperature', '{number}'::text[]), ('top_p', '{number}'), ('top_k', '{number}'), ('seed', '{number}'),
+    ('max_tokens', '{number}'), ('max_completion_tokens', '{number}'), ('frequency_penalty', '{number}'),
+    ('presence_penalty', '{number}'), ('stop', '{string,array}'), ('reasoning_effort', '{string}'), ('verbosity', '{string}')
 $function$
 ;
 
@@ -18509,10 +18866,11 @@ CREATE OR REPLACE FUNCTION howdah_private.set_mcp_log_level(session text, log_le
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  delete from howdah_private.mcp_sessions as s where s.expires_at < now() and s.session <> set_mcp_log_level.session;
+  select howdah_private.refuse_more_mcp_sessions(set_mcp_log_level.session);
   insert into howdah_private.mcp_sessions as s (tenant_id, session, log_level, expires_at)
   values (howdah.current_tenant(), set_mcp_log_level.session, set_mcp_log_level.log_level, now() + interval '1 day')
-  on conflict on constraint mcp_sessions_pkey do update set log_level = excluded.log_level, expires_at = excluded.expires_at
+  on conflict on constraint mcp_sessions_pkey do update set log_level = excluded.log_level, expires_at = excluded.expires_at;
+  select howdah_private.sweep_mcp_sessions()
 $function$
 ;
 
@@ -18663,7 +19021,8 @@ begin
     where m.dropped_at is null and exists (
       select from pg_catalog.pg_inherits as i where i.inhparent = 'howdah.executions'::regclass
         and i.inhrelid = to_regclass('howdah_private.executions_' || to_char(m.month, 'YYYY_MM')) and not exists (
-          select from pg_catalog.pg_trigger as t where t.tgrelid = i.inhrelid and t.tgname = '_000_refuse_closed')
+          select from pg_catalog.pg_trigger as t
+          where t.tgrelid = i.inhrelid and t.tgname = '_000_refuse_closed' and t.tgenabled <> 'D')
     )
     union all
     select format('alter table %s set (%s)', c.oid::regclass, w.settings)
@@ -18996,6 +19355,7 @@ AS $function$
     ('executions', 'history', null, null),
     ('executions', 'client_tools', null, null),
     ('executions', 'metadata', null, null),
+    ('executions', 'overrides', null, null),
     ('schedules', 'input', null, null),
     ('prompts', 'template', 262144, 'bytes'),
     ('skills', 'content', 61440, 'bytes'),
@@ -19472,7 +19832,7 @@ CREATE OR REPLACE FUNCTION howdah_private.subscribe_mcp_to(session text, resourc
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
-  delete from howdah_private.mcp_sessions as s where s.expires_at < now();
+  perform howdah_private.refuse_more_mcp_sessions(subscribe_mcp_to.session);
   insert into howdah_private.mcp_sessions as s (tenant_id, session, subscriptions, expires_at)
   values (howdah.current_tenant(), subscribe_mcp_to.session,
     jsonb_build_object(subscribe_mcp_to.resource, subscribe_mcp_to.mark), now() + interval '1 day')
@@ -19483,7 +19843,23 @@ begin
     raise exception using errcode = 'HWINV', message = 'a session is told of at most 100 resources',
       detail = jsonb_build_object('field', 'uri')::text, hint = 'Unsubscribe from those whose runs have ended.';
   end if;
+  perform howdah_private.sweep_mcp_sessions();
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.sweep_mcp_sessions()
+ RETURNS void
+ LANGUAGE sql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  delete from howdah_private.mcp_sessions as s
+  using (
+    select x.tenant_id, x.session from howdah_private.mcp_sessions as x
+    where x.expires_at < now() order by x.expires_at limit 100
+    for update skip locked
+  ) as gone
+  where s.tenant_id = gone.tenant_id and s.session = gone.session
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.sweep_queue(sweep howdah_private.queue_sweep, before timestamp with time zone, at_most integer)
@@ -20102,6 +20478,7 @@ begin
     where e.id = any (v_ids) and e.id between v_first and v_last and e.id <> all (v_parked)
       and (e.status = 'queued' or (e.status = 'waiting' and e.waiting_for = 'timer'))
       and greatest(e.run_at, e.wake_at) <= clock_timestamp()
+      and (take_runs.protocol >= 8 or howdah_private.is_known_to_protocol_7(e))
       and (take_runs.protocol >= 7 or howdah_private.is_known_to_protocol_6(e))
       and (take_runs.protocol >= 6 or howdah_private.is_known_to_protocol_5(e))
       and (take_runs.protocol >= 5 or howdah_private.is_known_to_protocol_4(e))
@@ -21248,6 +21625,29 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg_alert_rules__limit()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_most constant int := 200;
+  v_tenant_id uuid;
+begin
+  for v_tenant_id in select distinct n.tenant_id from new_rows as n order by n.tenant_id loop
+    perform pg_advisory_xact_lock(hashtextextended('howdah.alert_rules ' || v_tenant_id, 0));
+    if (select count(*) from howdah.alert_rules as r where r.tenant_id = v_tenant_id) > v_most then
+      raise exception using errcode = 'HWQTA',
+        message = format('a tenant has at most %s alert rules', v_most),
+        detail = jsonb_build_object('max_rules', v_most)::text,
+        hint = 'Delete some: one query can look for several things, each a row of what it finds.';
+    end if;
+  end loop;
+  return null;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg_alert_rules__refuse_invalid()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -21525,6 +21925,18 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg_executions__check_overrides()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  new.overrides := howdah_private.checked_overrides(new);
+  return new;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg_executions__check_parent()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -21724,7 +22136,8 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_executions__make_room()
 AS $function$
 begin
   perform howdah_private.enqueue_admission(l.id, l.tenant_id) from howdah.concurrency_limits as l
-  where l.tenant_id = new.tenant_id and howdah_private.is_limited_by(l, new.agent_id, new.agent_version_id);
+  where l.tenant_id = new.tenant_id and howdah_private.is_limited_by(l, new.agent_id, new.agent_version_id,
+      howdah_private.model_chosen(new.overrides, new.handoffs));
   return null;
 end $function$
 ;
@@ -21806,7 +22219,7 @@ begin
   new.status := 'queued';
   new.max_steps := coalesce(new.max_steps, v_terms[4]::int, 50);
   new.max_tokens := coalesce(new.max_tokens, v_terms[5]::bigint);
-  new.max_cost := coalesce(new.max_cost, v_terms[6]::numeric);
+  new.max_cost := case when new.max_cost is null then v_terms[6]::numeric else howdah_private.owned_budget(new, v_terms[6]::numeric) end;
   new.max_seconds := coalesce(new.max_seconds, v_terms[7]::int, 600);
   new.run_at := coalesce(new.run_at, now());
   new.root_execution_id := coalesce(new.root_execution_id, new.id);
@@ -21889,7 +22302,7 @@ begin
   new.status := 'queued';
   new.max_steps := coalesce(new.max_steps, v_workflow.max_steps, 50);
   new.max_tokens := coalesce(new.max_tokens, v_workflow.max_tokens);
-  new.max_cost := coalesce(new.max_cost, v_workflow.max_cost);
+  new.max_cost := case when new.max_cost is null then v_workflow.max_cost else howdah_private.owned_budget(new, v_workflow.max_cost) end;
   new.max_seconds := coalesce(new.max_seconds, v_workflow.max_seconds, 600);
   new.run_at := coalesce(new.run_at, now());
   new.root_execution_id := coalesce(new.root_execution_id, new.id);
@@ -26839,6 +27252,8 @@ CREATE TRIGGER _300_check BEFORE INSERT OR UPDATE OF query, engine_check, is_act
 
 CREATE TRIGGER _310_refuse_keys BEFORE INSERT OR UPDATE OF name, description, query ON howdah.alert_rules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__refuse_keys_in_texts('name', 'description', 'query');
 
+CREATE TRIGGER _500_limit AFTER INSERT ON howdah.alert_rules REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg_alert_rules__limit();
+
 CREATE TRIGGER _950_audit_delete AFTER DELETE ON howdah.alert_rules REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
 
 CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.alert_rules REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
@@ -26928,6 +27343,8 @@ CREATE TRIGGER _110_check_version BEFORE INSERT ON howdah.executions FOR EACH RO
 CREATE TRIGGER _150_check_parts BEFORE INSERT ON howdah.executions FOR EACH ROW WHEN ((new.input_parts IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg_executions__check_parts();
 
 CREATE TRIGGER _160_check_conversation BEFORE INSERT ON howdah.executions FOR EACH ROW WHEN (((new.history IS NOT NULL) OR (new.client_tools IS NOT NULL))) EXECUTE FUNCTION howdah_private.tg_executions__check_conversation();
+
+CREATE TRIGGER _170_check_overrides BEFORE INSERT ON howdah.executions FOR EACH ROW WHEN (((new.overrides IS NOT NULL) AND (new.parent_execution_id IS NULL) AND (new.completed_at IS NULL))) EXECUTE FUNCTION howdah_private.tg_executions__check_overrides();
 
 CREATE TRIGGER _200_check_move BEFORE UPDATE OF status ON howdah.executions FOR EACH ROW WHEN ((old.status IS DISTINCT FROM new.status)) EXECUTE FUNCTION howdah_private.tg_executions__check_move();
 
@@ -28989,7 +29406,7 @@ grant select on column howdah.executions.live_children to howdah_app;
 
 grant select on column howdah.executions.max_cost to howdah_analyst;
 
-grant select on column howdah.executions.max_cost to howdah_app;
+grant insert, select on column howdah.executions.max_cost to howdah_app;
 
 grant select on column howdah.executions.max_seconds to howdah_analyst;
 
@@ -29029,7 +29446,7 @@ grant select on column howdah.executions.output_data to howdah_app;
 
 grant select on column howdah.executions.overrides to howdah_analyst;
 
-grant select on column howdah.executions.overrides to howdah_app;
+grant insert, select on column howdah.executions.overrides to howdah_app;
 
 grant select on column howdah.executions.parent_execution_id to howdah_analyst;
 
@@ -29647,15 +30064,15 @@ grant execute on function howdah.retry_execution(uuid) to howdah_app;
 
 grant execute on function howdah.revoke_api_key(uuid) to howdah_app;
 
-grant execute on function howdah.run(text,text,jsonb,uuid,timestamp with time zone,integer,text,jsonb,jsonb,text) to howdah_app;
+grant execute on function howdah.run(text,text,jsonb,uuid,timestamp with time zone,integer,text,jsonb,jsonb,text,numeric,jsonb) to howdah_app;
 
-grant execute on function howdah.run(text,text,jsonb,uuid,timestamp with time zone,integer,text,jsonb,jsonb,text) to howdah_engine;
+grant execute on function howdah.run(text,text,jsonb,uuid,timestamp with time zone,integer,text,jsonb,jsonb,text,numeric,jsonb) to howdah_engine;
 
 grant execute on function howdah.run_schedule(uuid) to howdah_app;
 
-grant execute on function howdah.run_workflow(text,text,jsonb,uuid,timestamp with time zone,integer,text,jsonb,text) to howdah_app;
+grant execute on function howdah.run_workflow(text,text,jsonb,uuid,timestamp with time zone,integer,text,jsonb,text,numeric) to howdah_app;
 
-grant execute on function howdah.run_workflow(text,text,jsonb,uuid,timestamp with time zone,integer,text,jsonb,text) to howdah_engine;
+grant execute on function howdah.run_workflow(text,text,jsonb,uuid,timestamp with time zone,integer,text,jsonb,text,numeric) to howdah_engine;
 
 grant execute on function howdah.schedule_times(text,text,timestamp with time zone,integer) to howdah_app;
 
@@ -29752,6 +30169,8 @@ grant execute on function howdah_private.addressed_run(howdah.executions,uuid) t
 grant execute on function howdah_private.admit_parked(uuid,uuid) to howdah_worker;
 
 grant execute on function howdah_private.agent_entry(howdah.agents) to howdah_engine;
+
+grant execute on function howdah_private.agent_overrides(howdah.executions) to howdah_engine;
 
 grant execute on function howdah_private.agent_permission(uuid) to howdah_app;
 
@@ -29883,6 +30302,8 @@ grant execute on function howdah_private.began_with(uuid) to howdah_engine;
 
 grant execute on function howdah_private.begin_alert(uuid,uuid) to howdah_worker;
 
+grant execute on function howdah_private.begin_closing(date) to howdah_engine;
+
 grant execute on function howdah_private.begin_conversation(text,text,jsonb,jsonb,jsonb,jsonb,uuid,boolean,boolean,text) to howdah_app;
 
 grant execute on function howdah_private.begin_conversation(text,text,jsonb,jsonb,jsonb,jsonb,uuid,boolean,boolean,text) to howdah_engine;
@@ -29997,7 +30418,7 @@ grant execute on function howdah_private.clear_sessions(integer) to howdah_owner
 
 grant execute on function howdah_private.client_tool_fault(jsonb) to howdah_engine;
 
-grant execute on function howdah_private.close_month(date) to howdah_engine;
+grant execute on function howdah_private.close_month(date) to howdah_owner;
 
 grant execute on function howdah_private.closing_months() to howdah_analyst;
 
@@ -30567,6 +30988,8 @@ grant execute on function howdah_private.messages_in_steps(jsonb,bigint) to howd
 
 grant execute on function howdah_private.metrics() to howdah_worker;
 
+grant execute on function howdah_private.model_chosen(jsonb,integer) to howdah_engine;
+
 grant execute on function howdah_private.model_definition(howdah.models,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.model_entry(howdah.models) to howdah_app;
@@ -30584,6 +31007,8 @@ grant execute on function howdah_private.month_holds(date) to howdah_owner;
 grant execute on function howdah_private.month_partitions(date) to howdah_engine;
 
 grant execute on function howdah_private.most_handoffs() to howdah_engine;
+
+grant execute on function howdah_private.most_mcp_sessions() to howdah_engine;
 
 grant execute on function howdah_private.name_fault(text) to howdah_app;
 
@@ -30621,11 +31046,15 @@ grant execute on function howdah_private.old_months() to howdah_owner;
 
 grant execute on function howdah_private.outlet_of(text,text) to howdah_engine;
 
+grant execute on function howdah_private.overrides_fault(jsonb) to howdah_engine;
+
 grant execute on function howdah_private.own_model_name(uuid,howdah.model_purpose) to howdah_app;
 
 grant execute on function howdah_private.own_model_name(uuid,howdah.model_purpose) to howdah_engine;
 
 grant execute on function howdah_private.own_parts(uuid,jsonb,jsonb,boolean) to howdah_engine;
+
+grant execute on function howdah_private.owned_budget(howdah.executions,numeric) to howdah_engine;
 
 grant execute on function howdah_private.parse_cron(text) to howdah_app;
 
@@ -30799,6 +31228,8 @@ grant execute on function howdah_private.refuse_function_of(text,text) to howdah
 
 grant execute on function howdah_private.refuse_function_of(text,text) to howdah_engine;
 
+grant execute on function howdah_private.refuse_held(date,text[]) to howdah_engine;
+
 grant execute on function howdah_private.refuse_history(jsonb) to howdah_engine;
 
 grant execute on function howdah_private.refuse_http_tool(jsonb,jsonb,boolean) to howdah_app;
@@ -30823,6 +31254,8 @@ grant execute on function howdah_private.refuse_member_question(jsonb) to howdah
 
 grant execute on function howdah_private.refuse_more_files(howdah.executions) to howdah_engine;
 
+grant execute on function howdah_private.refuse_more_mcp_sessions(text) to howdah_engine;
+
 grant execute on function howdah_private.refuse_no_function(jsonb) to howdah_engine;
 
 grant execute on function howdah_private.refuse_no_owner(text) to howdah_engine;
@@ -30834,6 +31267,8 @@ grant execute on function howdah_private.refuse_other_schemas(json,text[]) to ho
 grant execute on function howdah_private.refuse_other_schemas(json,text[]) to howdah_reader;
 
 grant execute on function howdah_private.refuse_other_schemas(json,text[]) to howdah_tool;
+
+grant execute on function howdah_private.refuse_overrides(howdah.executions,text,text[]) to howdah_engine;
 
 grant execute on function howdah_private.refuse_owned(text,text,uuid,text) to howdah_app;
 
@@ -30929,6 +31364,8 @@ grant execute on function howdah_private.rendered_prompt(jsonb,jsonb,text) to ho
 
 grant execute on function howdah_private.rendered_prompt(jsonb,jsonb,text) to howdah_app;
 
+grant execute on function howdah_private.reopen_month(date) to howdah_engine;
+
 grant execute on function howdah_private.reorder_todos(uuid,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.replied_to(howdah.executions,text) to howdah_engine;
@@ -30967,9 +31404,9 @@ grant execute on function howdah_private.rule_told(text,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.run_bound(text,jsonb,text) to howdah_engine;
 
-grant execute on function howdah_private.run_by_id(uuid,uuid,text,jsonb,uuid,timestamp with time zone,integer,text,jsonb,jsonb,text,text) to howdah_app;
+grant execute on function howdah_private.run_by_id(uuid,uuid,text,jsonb,uuid,timestamp with time zone,integer,text,jsonb,jsonb,text,text,numeric,jsonb) to howdah_app;
 
-grant execute on function howdah_private.run_by_id(uuid,uuid,text,jsonb,uuid,timestamp with time zone,integer,text,jsonb,jsonb,text,text) to howdah_engine;
+grant execute on function howdah_private.run_by_id(uuid,uuid,text,jsonb,uuid,timestamp with time zone,integer,text,jsonb,jsonb,text,text,numeric,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.run_history(uuid) to howdah_analyst;
 
@@ -30992,6 +31429,8 @@ grant execute on function howdah_private.runnable_like(text) to howdah_engine;
 grant execute on function howdah_private.runnable_models(text) to howdah_app;
 
 grant execute on function howdah_private.runnable_models(text) to howdah_engine;
+
+grant execute on function howdah_private.sampling_params() to howdah_engine;
 
 grant execute on function howdah_private.schedule_error(text,text,text,text,timestamp with time zone) to howdah_engine;
 
@@ -31158,6 +31597,8 @@ grant execute on function howdah_private.sub_run_tool_name(text,text) to howdah_
 grant execute on function howdah_private.subscribe_mcp(text,uuid,text) to howdah_app;
 
 grant execute on function howdah_private.subscribe_mcp_to(text,text,text) to howdah_app;
+
+grant execute on function howdah_private.sweep_mcp_sessions() to howdah_engine;
 
 grant execute on function howdah_private.sync_custom_tools(jsonb) to howdah_worker;
 
@@ -32659,7 +33100,7 @@ comment on column howdah.executions.output is 'The answer.';
 
 comment on column howdah.executions.output_data is 'The answer as JSON, when the agent has an output_schema.';
 
-comment on column howdah.executions.overrides is 'How the run differs from its pinned version: mission_override, allowed_tools, suppress_markdown; given by whoever began it.';
+comment on column howdah.executions.overrides is 'How the run differs from its pinned version: model (by name, kept by value), request_params, allowed_tools, suppress_markdown, as whoever began it said; below a run also mission_override.';
 
 comment on column howdah.executions.owner_worker is 'The worker process that owns it while it runs.';
 
@@ -33862,7 +34303,7 @@ comment on column howdah_private.closed_months.first_id is 'The smallest id of t
 
 comment on column howdah_private.closed_months.next_id is 'The smallest id of the month after it.';
 
-comment on column howdah_private.closed_months.runs is 'How many runs there were when it was closed.';
+comment on column howdah_private.closed_months.runs is 'How many runs there were when it was closed; null while it is frozen and not counted yet.';
 
 comment on column howdah_private.inbox.trust is 'How far what came is trusted; null: a person''s word.';
 
@@ -33991,11 +34432,11 @@ comment on routine howdah.retry_execution(uuid) is 'Lets a failed or cancelled r
 
 comment on routine howdah.revoke_api_key(uuid) is 'Takes an API key back, for good and within a second.';
 
-comment on routine howdah.run(text,text,jsonb,uuid,timestamp with time zone,integer,text,jsonb,jsonb,text) is 'Starts a run of the agent with this name, or of the workflow, and gives its row; a known idempotency key gives the first run. version: its number or label, else the current one.';
+comment on routine howdah.run(text,text,jsonb,uuid,timestamp with time zone,integer,text,jsonb,jsonb,text,numeric,jsonb) is 'Starts a run of the agent with this name, or of the workflow, and gives its row; a known idempotency key gives the first run. version: its number or label, else the current one. max_cost lowers the limit of the agent; overrides: another model, request_params or fewer allowed_tools for this run.';
 
 comment on routine howdah.run_schedule(uuid) is 'Runs a schedule now, paused or not, beside its times, and gives the run.';
 
-comment on routine howdah.run_workflow(text,text,jsonb,uuid,timestamp with time zone,integer,text,jsonb,text) is 'Starts a run of the workflow with this name and gives its row; a known idempotency key gives the first run. version: its number or label, else the current one.';
+comment on routine howdah.run_workflow(text,text,jsonb,uuid,timestamp with time zone,integer,text,jsonb,text,numeric) is 'Starts a run of the workflow with this name and gives its row; a known idempotency key gives the first run. version: its number or label, else the current one. max_cost lowers the limit of the workflow.';
 
 comment on routine howdah.schedule_times(text,text,timestamp with time zone,integer) is '@behavior -connection +list
 The next times of a cron expression in a time zone. None, when it names a day that never comes.';

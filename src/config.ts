@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs';
 import { delimiter, resolve } from 'node:path';
 import { parseEnv } from 'node:util';
 import { z } from 'zod';
-import { isHost, isLoopback, isOrigin } from './contracts/addresses.ts';
+import { isHost, isLoopback, isOrigin, publicUrl } from './contracts/addresses.ts';
+import { type CliSettings, cliSettings, cliVariables } from './contracts/cli-settings.ts';
 import { type DefaultModel, defaultModel, modelVariables } from './contracts/default-model.ts';
 import { type ArmedFailpoint, FAILPOINTS, parseFailpoint } from './contracts/failpoint.ts';
 import { type McpCommands, mcpCommands } from './contracts/mcp-commands.ts';
@@ -28,6 +29,8 @@ export type Config = Readonly<{
   /** 0 takes any free port. */
   port: number;
   host: string;
+  /** Where others reach this server, without a slash at its end. */
+  publicUrl: string | undefined;
   /** Absolute. */
   home: string;
   /** Absolute: where files lie that rows of howdah.resources name by their path. */
@@ -56,10 +59,6 @@ export type Config = Readonly<{
   defaultModel: DefaultModel;
   /** Where workers of this process fail on purpose; for tests. */
   failpoint: ArmedFailpoint | undefined;
-  /** Whom commands ask that can do so over REST, instead of the database. */
-  apiUrl: string | undefined;
-  /** A token or an API key for it. */
-  apiKey: string | undefined;
   /** Runs in flight per worker. */
   workerConcurrency: number;
   /** The folder of pg_dump and its like; undefined: they are looked for. */
@@ -67,9 +66,8 @@ export type Config = Readonly<{
   /** The folders programs are looked for in. */
   path: readonly string[];
 }> &
-  TelemetrySettings;
-
-const SECRET_KEY = '32 bytes as base64 or hex, such as the output of: openssl rand -base64 32';
+  TelemetrySettings &
+  CliSettings;
 
 const postgresUrl = z.url({ protocol: /^postgres(ql)?$/ }).optional();
 
@@ -95,6 +93,7 @@ const variables = {
       .default('127.0.0.1'),
     'an address or host name, such as 127.0.0.1',
   ],
+  HOWDAH_PUBLIC_URL: [publicUrl, 'an http or https URL, such as https://agents.example.com'],
   HOWDAH_HOME: [
     z
       .string()
@@ -120,7 +119,7 @@ const variables = {
   ],
   HOWDAH_SECRET_KEY: [
     secretKeyList,
-    `${SECRET_KEY}; before a comma the one in use, behind it older ones`,
+    '32 bytes as base64 or hex, such as the output of: openssl rand -base64 32; before a comma the one in use, behind it older ones',
   ],
   HOWDAH_SECRET_KEY_OLD: [secretKeyList, `the key (or keys) that HOWDAH_SECRET_KEY was before`],
   HOWDAH_CORS_ORIGINS: [
@@ -146,11 +145,7 @@ const variables = {
     `name[:nth]:kill|error|hang|delay=ms with one of the names ${FAILPOINTS.join(', ')}`,
   ],
   ...telemetryVariables,
-  HOWDAH_API_URL: [
-    z.url({ protocol: /^https?$/ }).optional(),
-    'the http or https URL of a server, such as http://127.0.0.1:8000',
-  ],
-  HOWDAH_API_KEY: [z.string().optional(), 'a token or an API key'],
+  ...cliVariables,
   HOWDAH_WORKER_CONCURRENCY: [
     wholeNumber(1, 10_000).default(100),
     'a whole number from 1 to 10000',
@@ -193,6 +188,7 @@ export function readConfig(env: Environment): Config {
     replicaUrl: values.DATABASE_REPLICA_URL,
     port: values.PORT,
     host: values.HOST,
+    publicUrl: values.HOWDAH_PUBLIC_URL,
     home: resolve(values.HOWDAH_HOME),
     resourceFolder: resolve(values.HOWDAH_HOME, 'resources'),
     archiveFolder: values.HOWDAH_ARCHIVE_FOLDER && resolve(values.HOWDAH_ARCHIVE_FOLDER),
@@ -212,8 +208,7 @@ export function readConfig(env: Environment): Config {
     defaultModel: Object.freeze(defaultModel(values)),
     failpoint: values.HOWDAH_FAILPOINT,
     ...telemetrySettings(values),
-    apiUrl: values.HOWDAH_API_URL,
-    apiKey: values.HOWDAH_API_KEY,
+    ...cliSettings(values, env),
     workerConcurrency: values.HOWDAH_WORKER_CONCURRENCY,
     pgBin: values.HOWDAH_PG_BIN && resolve(values.HOWDAH_PG_BIN),
     path: Object.freeze((env.PATH ?? '').split(delimiter).filter((folder) => folder !== '')),

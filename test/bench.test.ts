@@ -148,9 +148,7 @@ describe('processes that are measured', () => {
         `insert into howdah.executions (agent_id, input) values (howdah.agent('bench'), '2 ping') returning id`,
       );
       await expect
-        .poll(() => readStepLog(log).map(({ what, run, index }) => [what, run, index]), {
-          timeout: 20_000,
-        })
+        .poll(() => readStepLog(log).map(({ what, run, index }) => [what, run, index]))
         .toEqual(
           [
             ['begin', 0],

@@ -15,6 +15,7 @@ test('an empty environment gives the defaults, frozen', () => {
     replicaUrl: undefined,
     port: 8000,
     host: '127.0.0.1',
+    publicUrl: undefined,
     home: resolve('.howdah'),
     resourceFolder: resolve('.howdah', 'resources'),
     auth: 'none',
@@ -48,6 +49,11 @@ test('an empty environment gives the defaults, frozen', () => {
   expect(Object.isFrozen(config.defaultModel)).toBe(true);
   expect(Object.isFrozen(config.corsOrigins)).toBe(true);
   expect(Object.isFrozen(config.egressAllow)).toBe(true);
+});
+
+test('the public URL has no slash at its end', () => {
+  const publicUrl = 'https://example.com/howdah';
+  expect(readConfig({ HOWDAH_PUBLIC_URL: `${publicUrl}/` })).toMatchObject({ publicUrl });
 });
 
 test('an empty value counts as unset', () => {
@@ -191,6 +197,10 @@ test.each([
   ['PORT', '80 80 s3cret'],
   ['PORT', '65536'],
   ['HOST', 'http://s3cret'],
+  ['HOWDAH_PUBLIC_URL', 's3cret'],
+  ['HOWDAH_PUBLIC_URL', 'ftp://s3cret'],
+  ['HOWDAH_PUBLIC_URL', 'https://me:s3cret@agents.example.com'],
+  ['HOWDAH_PUBLIC_URL', 'https://agents.example.com/?s3cret'],
   ['HOWDAH_AUTH', 's3cret'],
   ['HOWDAH_SECRET_KEY', 's3cret'],
   ['HOWDAH_SECRET_KEY', `${'ab'.repeat(32)},s3cret`],

@@ -14,7 +14,8 @@
 -- routers that look for members, prompts and skills are for protocol 5.
 --
 -- Runs that are `alike` share what holds for their calls; see call_rules.sql. `trust`: how far the run is trusted, see trust.sql;
--- `is_filtered`: what it says is looked through first, see output_filters.sql. For protocol 6. Agents that are a tool are for protocol 7.
+-- `is_filtered`: what it says is looked through first, see output_filters.sql. For protocol 6. Agents that are a tool are for protocol 7; runs with a model or parameters of their
+-- own for protocol 8.
 --
 -- Every statement of it looks rows up by their keys, so its plans are made once and not for each call, and only the
 -- partitions between the first and the last id are opened.
@@ -101,14 +102,20 @@ begin
     case when exists (select from howdah.hooks as h where h.tenant_id = e.tenant_id)
       then howdah_private.hooks_of(e.tenant_id, e.agent_id, e.workflow_id) end,
     case when e.workflow_id is not null then jsonb_build_object('input', e.input, 'data', e.input_data) end,
-    case when e.client_tools is null then e.overrides
-      else coalesce(e.overrides, '{}') || jsonb_build_object('client_tools', e.client_tools) end,
+    howdah_private.agent_overrides(e),
     case when e.depth = 0 and e.compensates_execution_id is null and e.handoffs = 0
       then concat_ws(' ', e.agent_version_id, e.workflow_version_id, e.user_id) end,
     e.trust, exists (select from howdah.output_filters as f where f.tenant_id = e.tenant_id and f.is_active)
   from howdah.executions as e
   where e.id = any (v_claimed) and e.id between v_first and v_last;
 end $$;
+
+-- What the agent that has the run now is told of how it differs: the model was chosen for the one it began with.
+create or replace function howdah_private.agent_overrides(e howdah.executions) returns jsonb
+  language sql immutable
+  return case when e.client_tools is null and (e.overrides is null or e.handoffs = 0) then e.overrides
+    else nullif(coalesce(case when e.handoffs = 0 then e.overrides else e.overrides - '{model,request_params}'::text[] end, '{}')
+      || case when e.client_tools is null then '{}' else jsonb_build_object('client_tools', e.client_tools) end, '{}') end;
 
 -- Those of the runs that are due and free, and within their quotas and limits.
 create or replace function howdah_private.take_runs(worker uuid, protocol int, ids uuid[]) returns uuid[]
@@ -134,6 +141,7 @@ begin
     where e.id = any (v_ids) and e.id between v_first and v_last and e.id <> all (v_parked)
       and (e.status = 'queued' or (e.status = 'waiting' and e.waiting_for = 'timer'))
       and greatest(e.run_at, e.wake_at) <= clock_timestamp()
+      and (take_runs.protocol >= 8 or howdah_private.is_known_to_protocol_7(e))
       and (take_runs.protocol >= 7 or howdah_private.is_known_to_protocol_6(e))
       and (take_runs.protocol >= 6 or howdah_private.is_known_to_protocol_5(e))
       and (take_runs.protocol >= 5 or howdah_private.is_known_to_protocol_4(e))

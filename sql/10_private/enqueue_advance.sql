@@ -17,7 +17,9 @@ begin
     order by e.id
   ))
   from howdah.executions as e
-  left join graphile_worker._private_jobs as j on j.key = e.id::text and j.locked_at is not null
+  left join lateral ( -- so that each is looked up by its key; a join may be planned as a read of the whole queue
+    select k.id from graphile_worker._private_jobs as k where k.key = e.id::text and k.locked_at is not null limit 1
+  ) as j on true
   where e.id = any (enqueue_advance.ids)
   having count(*) > 0;
 end $$;

@@ -83,7 +83,8 @@ begin
     where m.dropped_at is null and exists (
       select from pg_catalog.pg_inherits as i where i.inhparent = 'howdah.executions'::regclass
         and i.inhrelid = to_regclass('howdah_private.executions_' || to_char(m.month, 'YYYY_MM')) and not exists (
-          select from pg_catalog.pg_trigger as t where t.tgrelid = i.inhrelid and t.tgname = '_000_refuse_closed')
+          select from pg_catalog.pg_trigger as t
+          where t.tgrelid = i.inhrelid and t.tgname = '_000_refuse_closed' and t.tgenabled <> 'D')
     )
     union all
     select format('alter table %s set (%s)', c.oid::regclass, w.settings)

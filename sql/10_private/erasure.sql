@@ -20,7 +20,7 @@ begin
   where m.execution_id = any (erase_log.ids);
   get diagnostics messages = row_count;
   update howdah.executions as e
-  set input = '[erased]', input_data = null, input_parts = null, history = null, client_tools = null, output = case when e.output is not null then '[erased]' end,
+  set input = '[erased]', input_data = null, input_parts = null, history = null, client_tools = null, overrides = e.overrides - 'request_params', output = case when e.output is not null then '[erased]' end,
     output_data = null, error = howdah_private.erased_error(e.error), metadata = '{}',
     idempotency_key = case when erase_log.keep_keys then e.idempotency_key end,
     metrics = jsonb_strip_nulls(jsonb_build_object('finish_reason', e.metrics -> 'finish_reason')),

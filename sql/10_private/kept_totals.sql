@@ -2,7 +2,7 @@
 -- the same transaction, and the views add these to what is there: a sum is the same before and after, at each moment.
 
 -- Runs that are about to be deleted, by a list in their order or all between two ids. Who gives a list holds these runs `for update`
--- and the table in row exclusive mode (hold_runs), so that nobody else counts them. Those of a closed month are counted already.
+-- and what keeps months from being counted (hold_runs), so that nobody else counts them. Those of a closed month are counted already.
 -- Planned for its values: with a list it is a look by key, without one a read of a whole month.
 create or replace function howdah_private.keep_totals(ids uuid[], first_id uuid default null, last_id uuid default null) returns void
   language plpgsql volatile security definer
@@ -45,15 +45,25 @@ begin
     tokens_in = k.tokens_in + excluded.tokens_in, tokens_out = k.tokens_out + excluded.tokens_out, cost = k.cost + excluded.cost;
 end $$;
 
--- Of runs that are to be deleted those that are still there, held until that is done. Who closes a month waits for the lock on
--- the table, and who comes after him sees that it is closed.
+-- Of runs that are to be deleted those that are still there, held until that is done.
 create or replace function howdah_private.hold_runs(ids uuid[]) returns uuid[]
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
 begin
-  lock table howdah.executions in row exclusive mode;
+  perform howdah_private.hold_counts();
   return array(select e.id::uuid from howdah.executions as e where e.id = any (hold_runs.ids) order by e.id for update);
+end $$;
+
+-- Who deletes runs and who counts a month do it one after the other: no month is frozen any more until the first has ended, and
+-- who counts a frozen one has its row. Taken before anything that both write, by whoever deletes twice in a transaction too.
+create or replace function howdah_private.hold_counts() returns void
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  lock table howdah.executions in row exclusive mode;
+  perform from howdah_private.closed_months as m where m.dropped_at is null and m.runs is null order by m.month for share;
 end $$;
 
 -- Whether a step of kind tool is the call of one; the others are decisions of workflows.
@@ -61,10 +71,10 @@ create or replace function howdah_private.is_call_of_tool(call_id text) returns 
   language sql immutable parallel safe
   return coalesce(call_id not in ('route') and call_id not like 'plan.%', true);
 
--- Months that are closed and not dropped yet: what is in them is counted. Asked by views, so everybody may.
+-- Months that are counted and not dropped yet. Asked by views, so everybody may.
 create or replace function howdah_private.closing_months() returns table (first_id uuid, next_id uuid)
   language sql stable parallel safe security definer rows 1
   set search_path = pg_catalog, pg_temp
 as $$
-  select m.first_id, m.next_id from howdah_private.closed_months as m where m.dropped_at is null
+  select m.first_id, m.next_id from howdah_private.closed_months as m where m.dropped_at is null and m.runs is not null
 $$;

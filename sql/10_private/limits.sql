@@ -31,21 +31,27 @@ create or replace function howdah_private.limits_key(tenant_id uuid) returns big
   set search_path = pg_catalog, pg_temp
 as $$ select hashtextextended('howdah.limits ' || limits_key.tenant_id, 0) $$;
 
--- Whether a run counts: by its agent, and by the model its pinned version asks first.
+-- Whether a run counts: by its agent, and by the model its pinned version asks first, or that it was begun with.
 create or replace function howdah_private.is_limited_by(
-  l howdah.concurrency_limits, agent_id uuid, agent_version_id uuid
+  l howdah.concurrency_limits, agent_id uuid, agent_version_id uuid, model_id text
 ) returns boolean
   language sql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
   select case
     when l.agent_id is not null then l.agent_id = is_limited_by.agent_id
+    when l.model_id is not null and is_limited_by.model_id is not null then l.model_id::text = is_limited_by.model_id
     when l.model_id is not null then (
       select v.definition #>> '{models,0,id}' = l.model_id::text
       from howdah.agent_versions as v where v.id = is_limited_by.agent_version_id
     )
     else true end
 $$;
+
+-- The model a run was begun with, while the agent that it was said of has the run.
+create or replace function howdah_private.model_chosen(overrides jsonb, handoffs int) returns text
+  language sql immutable
+  return case when model_chosen.handoffs = 0 then model_chosen.overrides #>> '{model,id}' end;
 
 -- The limits of tenants and how many more runs each lets work now; below zero when it was lowered.
 create or replace function howdah_private.room_left(tenants uuid[])
@@ -54,14 +60,14 @@ create or replace function howdah_private.room_left(tenants uuid[])
   set search_path = pg_catalog, pg_temp
 as $$
   with at_work as materialized (
-    select e.tenant_id, e.agent_id, e.agent_version_id, count(*)::int as runs from howdah.executions as e
+    select e.tenant_id, e.agent_id, e.agent_version_id, howdah_private.model_chosen(e.overrides, e.handoffs) as model_id, count(*)::int as runs from howdah.executions as e
     where e.status = 'running' and e.waiting_for is null and e.tenant_id = any (room_left.tenants)
       and exists (select from howdah.concurrency_limits as l where l.tenant_id = any (room_left.tenants))
-    group by e.tenant_id, e.agent_id, e.agent_version_id
+    group by 1, 2, 3, 4
   )
   select l, l.max_running - coalesce((
     select sum(w.runs)::int from at_work as w
-    where w.tenant_id = l.tenant_id and howdah_private.is_limited_by(l, w.agent_id, w.agent_version_id)
+    where w.tenant_id = l.tenant_id and howdah_private.is_limited_by(l, w.agent_id, w.agent_version_id, w.model_id)
   ), 0)
   from howdah.concurrency_limits as l
   where l.tenant_id = any (room_left.tenants)
@@ -89,7 +95,7 @@ begin
     return '{}';
   end if;
   for v_run in
-    select e.id::uuid, e.tenant_id, e.agent_id, e.agent_version_id from howdah.executions as e
+    select e.id::uuid, e.tenant_id, e.agent_id, e.agent_version_id, howdah_private.model_chosen(e.overrides, e.handoffs) as model_id from howdah.executions as e
     where e.id = any (park_over_limit.ids)
       and (e.status = 'queued' or (e.status = 'waiting' and e.waiting_for = 'timer'))
       and greatest(e.run_at, e.wake_at) <= clock_timestamp()
@@ -98,7 +104,7 @@ begin
     v_mine := array(
       select i.place from generate_subscripts(v_limits, 1) as i (place)
       where v_limits[i.place].tenant_id = v_run.tenant_id
-        and howdah_private.is_limited_by(v_limits[i.place], v_run.agent_id, v_run.agent_version_id)
+        and howdah_private.is_limited_by(v_limits[i.place], v_run.agent_id, v_run.agent_version_id, v_run.model_id)
     );
     v_full := (select m.place from unnest(v_mine) as m (place) where v_room[m.place] <= 0 limit 1);
     if v_full is not null then

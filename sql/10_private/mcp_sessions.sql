@@ -1,14 +1,65 @@
 -- What the client of an MCP session asked to be told of: how grave a log message has to be, and which runs. A session is the digest of an id
 -- that no other caller can have made, so whoever names it may write it. The mark of a run says how it stood when it was asked for: a stream
 -- that begins later, in whatever process, knows by it what the client has not heard. What nobody has read for a day is forgotten.
+--
+-- Who writes a session locks its row first, and waits for nobody after that: what is swept or prolonged besides is only what
+-- nobody else has locked. So no two of them wait for one another.
+
+-- Sessions that a tenant has at once.
+create or replace function howdah_private.most_mcp_sessions() returns int
+  language sql immutable parallel safe
+  set search_path = pg_catalog, pg_temp
+as $$ select 10000 $$;
+
+-- One more than that is refused; new ones of a tenant are counted one after the other, before any row is locked.
+create or replace function howdah_private.refuse_more_mcp_sessions(session text) returns void
+  language plpgsql volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_tenant_id constant uuid := howdah.current_tenant();
+  v_most constant int := howdah_private.most_mcp_sessions();
+begin
+  if exists (
+    select from howdah_private.mcp_sessions as s
+    where s.tenant_id = v_tenant_id and s.session = refuse_more_mcp_sessions.session
+  ) then
+    return;
+  end if;
+  perform pg_advisory_xact_lock(hashtextextended('howdah.mcp_sessions ' || v_tenant_id, 0));
+  if (
+    select count(*) from howdah_private.mcp_sessions as s where s.tenant_id = v_tenant_id and s.expires_at >= now()
+  ) >= v_most then
+    raise exception using errcode = 'HWQTA',
+      message = format('%s MCP sessions of this tenant are told of something, more are not allowed', v_most),
+      detail = jsonb_build_object('max_sessions', v_most)::text,
+      hint = 'Use the sessions there are again: one is forgotten when no stream has read it for a day.';
+  end if;
+end $$;
+
+-- A hundred at a time, so that nobody pays for all that others left.
+create or replace function howdah_private.sweep_mcp_sessions() returns void
+  language sql volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+  delete from howdah_private.mcp_sessions as s
+  using (
+    select x.tenant_id, x.session from howdah_private.mcp_sessions as x
+    where x.expires_at < now() order by x.expires_at limit 100
+    for update skip locked
+  ) as gone
+  where s.tenant_id = gone.tenant_id and s.session = gone.session
+$$;
+
 create or replace function howdah_private.set_mcp_log_level(session text, log_level text) returns void
   language sql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
-  delete from howdah_private.mcp_sessions as s where s.expires_at < now() and s.session <> set_mcp_log_level.session;
+  select howdah_private.refuse_more_mcp_sessions(set_mcp_log_level.session);
   insert into howdah_private.mcp_sessions as s (tenant_id, session, log_level, expires_at)
   values (howdah.current_tenant(), set_mcp_log_level.session, set_mcp_log_level.log_level, now() + interval '1 day')
-  on conflict on constraint mcp_sessions_pkey do update set log_level = excluded.log_level, expires_at = excluded.expires_at
+  on conflict on constraint mcp_sessions_pkey do update set log_level = excluded.log_level, expires_at = excluded.expires_at;
+  select howdah_private.sweep_mcp_sessions()
 $$;
 
 -- The caller has looked whether he may see the run; nobody is told of one that he may not see any more.
@@ -25,7 +76,7 @@ create or replace function howdah_private.subscribe_mcp_to(session text, resourc
   set search_path = pg_catalog, pg_temp
 as $$
 begin
-  delete from howdah_private.mcp_sessions as s where s.expires_at < now();
+  perform howdah_private.refuse_more_mcp_sessions(subscribe_mcp_to.session);
   insert into howdah_private.mcp_sessions as s (tenant_id, session, subscriptions, expires_at)
   values (howdah.current_tenant(), subscribe_mcp_to.session,
     jsonb_build_object(subscribe_mcp_to.resource, subscribe_mcp_to.mark), now() + interval '1 day')
@@ -36,6 +87,7 @@ begin
     raise exception using errcode = 'HWINV', message = 'a session is told of at most 100 resources',
       detail = jsonb_build_object('field', 'uri')::text, hint = 'Unsubscribe from those whose runs have ended.';
   end if;
+  perform howdah_private.sweep_mcp_sessions();
 end $$;
 
 create or replace function howdah_private.unsubscribe_mcp(session text, execution_id uuid) returns void
@@ -71,10 +123,15 @@ as $$
   with asked as (
     select a.* from unnest(mcp_subscriptions.tenants, mcp_subscriptions.sessions) with ordinality as a (tenant_id, session, place)
   ),
+  old as (
+    select s.tenant_id, s.session from howdah_private.mcp_sessions as s
+    where (s.tenant_id, s.session) in (select a.tenant_id, a.session from asked as a) and s.expires_at < now() + interval '12 hours'
+    for no key update skip locked
+  ),
   kept as (
     update howdah_private.mcp_sessions as s set expires_at = now() + interval '1 day'
-    from asked as a
-    where s.tenant_id = a.tenant_id and s.session = a.session and s.expires_at < now() + interval '12 hours'
+    from old as o
+    where s.tenant_id = o.tenant_id and s.session = o.session
   )
   select a.place, s.subscriptions
   from asked as a

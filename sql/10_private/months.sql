@@ -1,6 +1,7 @@
 -- Months whose runs nobody keeps any more go as a whole (src/db/months.ts): what reaches into other months is deleted run by
--- run (clear_month), then the month is closed: counted in kept_usage and frozen (close_month); what stands beside its runs goes
--- (clear_closed); then its partitions are detached concurrently and dropped, by statements that no function may run.
+-- run (clear_month), then the month is frozen (begin_closing), counted in kept_usage (close_month), or opened again when something
+-- holds it after all (reopen_month); what stands beside its runs goes (clear_closed); then its partitions are detached concurrently
+-- and dropped, by statements that no function may run. Each is a transaction of its own, and goes on where the last one ended.
 
 -- The bounds of a month among ids.
 create or replace function howdah_private.month_bounds(month date, out first_id uuid, out next_id uuid)
@@ -53,7 +54,7 @@ begin
   select format('%s runs ended too late', l.runs) from late as l where l.runs > 0;
 end $$;
 
--- The months before the last one that there are, and those that are closed, with why each stays. None while nobody deletes runs.
+-- The months before the last one that there are, and those that are closed (counted), with why each stays. None while nobody deletes runs.
 create or replace function howdah_private.old_months()
   returns table (month date, is_closed boolean, runs bigint, holds text[])
   language sql stable security definer
@@ -67,8 +68,8 @@ as $$
     union
     select m.month from howdah_private.closed_months as m where m.dropped_at is null
   )
-  select m.month, c.month is not null, c.runs,
-    case when c.month is null then array(select howdah_private.month_holds(m.month)) else '{}' end
+  select m.month, c.runs is not null, c.runs,
+    case when c.runs is null then array(select howdah_private.month_holds(m.month)) else '{}' end
   from months as m
   left join howdah_private.closed_months as c on c.month = m.month and c.dropped_at is null
   where m.month < date_trunc('month', now() at time zone 'UTC') - interval '1 month'
@@ -126,43 +127,87 @@ create or replace function howdah_private.freeze_month(month date) returns text
   language sql stable
   set search_path = pg_catalog, pg_temp
 as $$
-  select format('create trigger _000_refuse_closed
+  select format('create or replace trigger _000_refuse_closed
     before insert or delete or update of status, tokens_in, tokens_out, cost, step_count on howdah_private.%I
     for each row execute function howdah_private.tg__refuse_closed()', 'executions_' || to_char(freeze_month.month, 'YYYY_MM'))
 $$;
 
--- Counts a month and freezes it. The lock is on its own partition: who inserts runs is in other ones. It waits for those who
--- write to the month, and whoever comes after them finds it closed. Owned by howdah_owner, since only the owner of a table may give it a trigger.
+-- Freezes a month, unless it is. The lock is on its own partition, and for a moment: it waits for those who write to the month, and
+-- whoever comes after them finds it frozen. Of what may hold a month only its live runs are looked for under it: a frozen one could
+-- not end. Owned by howdah_owner, since only the owner of a table may give it a trigger.
+create or replace function howdah_private.begin_closing(month date) returns void
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp set plan_cache_mode = force_custom_plan
+as $$
+declare
+  v_first uuid := (howdah_private.month_bounds(begin_closing.month)).first_id;
+  v_next uuid := (howdah_private.month_bounds(begin_closing.month)).next_id;
+  v_live bigint;
+begin
+  if exists (select from howdah_private.closed_months as c where c.month = begin_closing.month and c.dropped_at is null) then
+    return;
+  end if;
+  execute format('lock table howdah_private.%I in share row exclusive mode', 'executions_' || to_char(begin_closing.month, 'YYYY_MM'));
+  select count(*) into v_live from howdah.executions as e
+  where e.id >= v_first and e.id < v_next and e.status in ('queued', 'running', 'waiting', 'paused');
+  perform howdah_private.refuse_held(begin_closing.month, array[format('%s runs have not ended', v_live)]) where v_live > 0;
+  insert into howdah_private.closed_months as c (month, first_id, next_id) values (begin_closing.month, v_first, v_next)
+  on conflict on constraint closed_months_pkey do update
+  set runs = null, cleared_to = null, archive = null, closed_at = excluded.closed_at, dropped_at = null;
+  execute howdah_private.freeze_month(begin_closing.month);
+end $$;
+
+-- Counts a month that is frozen, under no lock but that of its row, which who deletes runs waits for (hold_counts): what he deletes is
+-- counted by one of the two. Freezes it first where nobody did.
 create or replace function howdah_private.close_month(month date) returns bigint
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_first uuid := (howdah_private.month_bounds(close_month.month)).first_id;
-  v_next uuid := (howdah_private.month_bounds(close_month.month)).next_id;
-  v_partition text := 'executions_' || to_char(close_month.month, 'YYYY_MM');
-  v_holds text[];
+  v_closing howdah_private.closed_months;
   v_runs bigint;
 begin
-  execute format('lock table howdah_private.%I in share row exclusive mode', v_partition);
-  v_holds := array(select howdah_private.month_holds(close_month.month))
+  perform howdah_private.begin_closing(close_month.month);
+  select c.* into v_closing from howdah_private.closed_months as c where c.month = close_month.month for update;
+  if v_closing.runs is not null then
+    return v_closing.runs;
+  end if;
+  perform howdah_private.refuse_held(close_month.month, array(select howdah_private.month_holds(close_month.month))
     || array(select 'a run belongs to a tree or a session that reaches into other months'
-      from howdah_private.entangled(close_month.month));
-  if cardinality(v_holds) > 0 then
+      from howdah_private.entangled(close_month.month)));
+  perform howdah_private.keep_totals(null, v_closing.first_id, (
+    select e.id from howdah.executions as e
+    where e.id >= v_closing.first_id and e.id < v_closing.next_id order by e.id desc limit 1));
+  select count(*) into v_runs from howdah.executions as e where e.id >= v_closing.first_id and e.id < v_closing.next_id;
+  update howdah_private.closed_months as c set runs = v_runs, closed_at = now() where c.month = close_month.month;
+  return v_runs;
+end $$;
+
+-- A month that is frozen and not counted goes on as before. The trigger stays, switched off: dropping it would keep out readers too.
+create or replace function howdah_private.reopen_month(month date) returns void
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_partition regclass := to_regclass('howdah_private.executions_' || to_char(reopen_month.month, 'YYYY_MM'));
+begin
+  delete from howdah_private.closed_months as c where c.month = reopen_month.month and c.runs is null and c.dropped_at is null;
+  if found and exists (select from pg_catalog.pg_trigger as t where t.tgrelid = v_partition and t.tgname = '_000_refuse_closed') then
+    execute format('alter table %s disable trigger _000_refuse_closed', v_partition);
+  end if;
+end $$;
+
+create or replace function howdah_private.refuse_held(month date, holds text[]) returns void
+  language plpgsql immutable
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if cardinality(refuse_held.holds) > 0 then
     raise exception using errcode = 'HWCNF',
-      message = format('the month %s stays: %s', to_char(close_month.month, 'YYYY-MM'), array_to_string(v_holds, ', ')),
-      detail = jsonb_build_object('month', close_month.month, 'holds', v_holds)::text,
+      message = format('the month %s stays: %s', to_char(refuse_held.month, 'YYYY-MM'), array_to_string(refuse_held.holds, ', ')),
+      detail = jsonb_build_object('month', refuse_held.month, 'holds', refuse_held.holds)::text,
       hint = 'It goes when nothing holds it any more: howdah retention months';
   end if;
-  select count(*) into v_runs from howdah.executions as e where e.id >= v_first and e.id < v_next;
-  perform howdah_private.keep_totals(null, v_first, (
-    select e.id from howdah.executions as e where e.id >= v_first and e.id < v_next order by e.id desc limit 1));
-  insert into howdah_private.closed_months as c (month, first_id, next_id, runs)
-  values (close_month.month, v_first, v_next, v_runs)
-  on conflict on constraint closed_months_pkey do update
-  set runs = excluded.runs, cleared_to = null, archive = null, closed_at = excluded.closed_at, dropped_at = null;
-  execute howdah_private.freeze_month(close_month.month);
-  return v_runs;
 end $$;
 
 -- What stands beside the runs of a closed month, of so many runs at a time; gives how many it was. To be called until it gives 0.

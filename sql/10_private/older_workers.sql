@@ -63,6 +63,14 @@ as $$
     where v.id = e.agent_version_id and v.definition #>> '{models,0,provider}' = 'engine:tool')
 $$;
 
+-- Up to protocol 7 a worker asks the agent's own models, as the agent asks them.
+create or replace function howdah_private.is_known_to_protocol_7(e howdah.executions) returns boolean
+  language sql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  select not coalesce(e.overrides ?| '{model,request_params}', false)
+$$;
+
 create or replace function howdah_private.claim_executions(worker uuid, ids uuid[])
   returns table (
     execution_id uuid, fence int, tenant_id uuid, agent_id uuid, agent_version_id uuid, session_id uuid,

@@ -8,6 +8,7 @@ declare
   v_policy howdah.retention_policies;
   v_done int := 0;
 begin
+  perform howdah_private.hold_counts(); -- before all that is counted below
   delete from howdah_private.receivers as r where r.ends_at < clock_timestamp() - interval '1 hour'; -- of runs that were ended
   for v_policy in select p.* from howdah.retention_policies as p order by p.id for update skip locked loop
     v_done := v_done + howdah_private.retain_mail(v_policy, retain.batch);

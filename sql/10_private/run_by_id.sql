@@ -1,7 +1,7 @@
 -- howdah.run() for who has the id of the agent or workflow, and not its name: a known key gives the first run.
 create or replace function howdah_private.run_by_id(
   agent_id uuid, workflow_id uuid, input text, input_data jsonb, session_id uuid, run_at timestamptz, priority int,
-  idempotency_key text, metadata jsonb, input_parts jsonb, callback_url text, version text
+  idempotency_key text, metadata jsonb, input_parts jsonb, callback_url text, version text, max_cost numeric default null, overrides jsonb default null
 ) returns uuid
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
@@ -16,7 +16,7 @@ begin
   if v_first = v_id then
     insert into howdah.executions (
       agent_id, agent_version_id, workflow_id, workflow_version_id, input, input_data, session_id, run_at, priority,
-      idempotency_key, metadata, input_parts, callback_url
+      idempotency_key, metadata, input_parts, callback_url, max_cost, overrides
     ) values (
       run_by_id.agent_id,
       case when run_by_id.agent_id is not null and run_by_id.version is not null
@@ -26,7 +26,7 @@ begin
         then howdah_private.version_named(null, run_by_id.workflow_id, run_by_id.version) end,
       run_by_id.input, run_by_id.input_data, run_by_id.session_id, coalesce(run_by_id.run_at, now()),
       coalesce(run_by_id.priority, 0), run_by_id.idempotency_key, coalesce(run_by_id.metadata, '{}'), run_by_id.input_parts,
-      run_by_id.callback_url
+      run_by_id.callback_url, run_by_id.max_cost, run_by_id.overrides
     )
     returning executions.id into v_first;
   end if;

@@ -31,6 +31,7 @@ as $$
     ('executions', 'history', null, null),
     ('executions', 'client_tools', null, null),
     ('executions', 'metadata', null, null),
+    ('executions', 'overrides', null, null),
     ('schedules', 'input', null, null),
     ('prompts', 'template', 262144, 'bytes'),
     ('skills', 'content', 61440, 'bytes'),

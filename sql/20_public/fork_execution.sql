@@ -1,6 +1,6 @@
 -- Time travel: a new root run that shares the first `seq` steps of another, as copies with zero usage, and goes on from
 -- there. The original is never touched, nothing copied is repeated; what was asked or begun there without an end is
--- asked and begun anew. The pinned version stays unless another is named.
+-- asked and begun anew. The pinned version stays unless another is named, and so do the overrides of a root.
 create or replace function howdah.fork_execution(
   id uuid, seq int default null, input text default null, version int default null
 ) returns howdah.executions
@@ -18,7 +18,7 @@ begin
   perform howdah_private.refuse_fork(v_execution, v_seq, fork_execution.input);
   insert into howdah.executions (
     id, tenant_id, agent_id, agent_version_id, workflow_id, workflow_version_id, forked_from_execution_id, forked_from_seq, input_trust, input, input_data, input_parts, history, client_tools,
-    user_id, max_steps, max_tokens, max_cost, max_seconds, priority, metadata
+    user_id, max_steps, max_tokens, max_cost, max_seconds, priority, metadata, overrides
   ) values (
     v_id, v_execution.tenant_id,
     case when v_execution.workflow_id is null
@@ -28,7 +28,7 @@ begin
     case when v_seq = 0 then coalesce(fork_execution.input, v_execution.input) else v_execution.input end,
     v_execution.input_data, v_execution.input_parts, v_execution.history, v_execution.client_tools, v_execution.user_id, (v_limits ->> 'max_steps')::int,
     (v_limits ->> 'max_tokens')::bigint, (v_limits ->> 'max_cost')::numeric, (v_limits ->> 'max_seconds')::int,
-    v_execution.priority, v_execution.metadata
+    v_execution.priority, v_execution.metadata, howdah_private.said_overrides(v_execution, v_seq)
   );
   v_messages := howdah_private.copy_log(v_execution.id, v_id, v_seq);
   if v_seq > 0 and v_messages = 0 then

@@ -10,7 +10,9 @@ create or replace function howdah.run(
   idempotency_key text default null,
   metadata jsonb default '{}',
   input_parts jsonb default null,
-  version text default null
+  version text default null,
+  max_cost numeric default null,
+  overrides jsonb default null
 ) returns howdah.executions
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
@@ -27,16 +29,18 @@ begin
   end if;
   if v_first = v_id then
     insert into howdah.executions (
-      agent_id, agent_version_id, workflow_id, workflow_version_id, input, input_data, session_id, run_at, priority, idempotency_key, metadata, input_parts
+      agent_id, agent_version_id, workflow_id, workflow_version_id, input, input_data, session_id, run_at, priority, idempotency_key, metadata, input_parts,
+      max_cost, overrides
     ) values (
       v_agent_id, case when v_workflow_id is null then howdah_private.version_named(v_agent_id, null, run.version) end,
       v_workflow_id, case when v_workflow_id is not null then howdah_private.version_named(null, v_workflow_id, run.version) end,
       run.input, run.input_data, run.session_id, coalesce(run.run_at, now()),
-      run.priority, run.idempotency_key, coalesce(run.metadata, '{}'), run.input_parts
+      run.priority, run.idempotency_key, coalesce(run.metadata, '{}'), run.input_parts,
+      run.max_cost, run.overrides
     )
     returning executions.id into v_first;
   end if;
   return howdah_private.execution_row(v_first);
 end $$;
-comment on function howdah.run(text, text, jsonb, uuid, timestamptz, int, text, jsonb, jsonb, text) is
-  'Starts a run of the agent with this name, or of the workflow, and gives its row; a known idempotency key gives the first run. version: its number or label, else the current one.';
+comment on function howdah.run(text, text, jsonb, uuid, timestamptz, int, text, jsonb, jsonb, text, numeric, jsonb) is
+  'Starts a run of the agent with this name, or of the workflow, and gives its row; a known idempotency key gives the first run. version: its number or label, else the current one. max_cost lowers the limit of the agent; overrides: another model, request_params or fewer allowed_tools for this run.';

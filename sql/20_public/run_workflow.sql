@@ -8,7 +8,8 @@ create or replace function howdah.run_workflow(
   priority int default 0,
   idempotency_key text default null,
   metadata jsonb default '{}',
-  version text default null
+  version text default null,
+  max_cost numeric default null
 ) returns howdah.executions
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
@@ -23,15 +24,16 @@ begin
   end if;
   if v_first = v_id then
     insert into howdah.executions (
-      workflow_id, workflow_version_id, input, input_data, session_id, run_at, priority, idempotency_key, metadata
+      workflow_id, workflow_version_id, input, input_data, session_id, run_at, priority, idempotency_key, metadata,
+      max_cost
     ) values (
       v_workflow_id, howdah_private.version_named(null, v_workflow_id, run_workflow.version), run_workflow.input, run_workflow.input_data, run_workflow.session_id,
       coalesce(run_workflow.run_at, now()), run_workflow.priority, run_workflow.idempotency_key,
-      coalesce(run_workflow.metadata, '{}')
+      coalesce(run_workflow.metadata, '{}'), run_workflow.max_cost
     )
     returning executions.id into v_first;
   end if;
   return howdah_private.execution_row(v_first);
 end $$;
-comment on function howdah.run_workflow(text, text, jsonb, uuid, timestamptz, int, text, jsonb, text) is
-  'Starts a run of the workflow with this name and gives its row; a known idempotency key gives the first run. version: its number or label, else the current one.';
+comment on function howdah.run_workflow(text, text, jsonb, uuid, timestamptz, int, text, jsonb, text, numeric) is
+  'Starts a run of the workflow with this name and gives its row; a known idempotency key gives the first run. version: its number or label, else the current one. max_cost lowers the limit of the workflow.';

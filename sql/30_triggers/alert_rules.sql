@@ -29,3 +29,26 @@ create or replace trigger _300_check before insert or update of query, engine_ch
   for each row execute function howdah_private.tg_alert_rules__check();
 create or replace trigger _310_refuse_keys before insert or update of name, description, query on howdah.alert_rules
   for each row execute function howdah_private.tg__refuse_keys_in_texts('name', 'description', 'query');
+
+-- Each rule is a query again and again: a tenant has so many. Two who write rules at once are counted one after the other.
+create or replace function howdah_private.tg_alert_rules__limit() returns trigger
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_most constant int := 200;
+  v_tenant_id uuid;
+begin
+  for v_tenant_id in select distinct n.tenant_id from new_rows as n order by n.tenant_id loop
+    perform pg_advisory_xact_lock(hashtextextended('howdah.alert_rules ' || v_tenant_id, 0));
+    if (select count(*) from howdah.alert_rules as r where r.tenant_id = v_tenant_id) > v_most then
+      raise exception using errcode = 'HWQTA',
+        message = format('a tenant has at most %s alert rules', v_most),
+        detail = jsonb_build_object('max_rules', v_most)::text,
+        hint = 'Delete some: one query can look for several things, each a row of what it finds.';
+    end if;
+  end loop;
+  return null;
+end $$;
+create or replace trigger _500_limit after insert on howdah.alert_rules
+  referencing new table as new_rows for each statement execute function howdah_private.tg_alert_rules__limit();

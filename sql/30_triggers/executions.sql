@@ -82,7 +82,7 @@ begin
   new.status := 'queued';
   new.max_steps := coalesce(new.max_steps, v_terms[4]::int, 50);
   new.max_tokens := coalesce(new.max_tokens, v_terms[5]::bigint);
-  new.max_cost := coalesce(new.max_cost, v_terms[6]::numeric);
+  new.max_cost := case when new.max_cost is null then v_terms[6]::numeric else howdah_private.owned_budget(new, v_terms[6]::numeric) end;
   new.max_seconds := coalesce(new.max_seconds, v_terms[7]::int, 600);
   new.run_at := coalesce(new.run_at, now());
   new.root_execution_id := coalesce(new.root_execution_id, new.id);
@@ -163,7 +163,7 @@ begin
   new.status := 'queued';
   new.max_steps := coalesce(new.max_steps, v_workflow.max_steps, 50);
   new.max_tokens := coalesce(new.max_tokens, v_workflow.max_tokens);
-  new.max_cost := coalesce(new.max_cost, v_workflow.max_cost);
+  new.max_cost := case when new.max_cost is null then v_workflow.max_cost else howdah_private.owned_budget(new, v_workflow.max_cost) end;
   new.max_seconds := coalesce(new.max_seconds, v_workflow.max_seconds, 600);
   new.run_at := coalesce(new.run_at, now());
   new.root_execution_id := coalesce(new.root_execution_id, new.id);
@@ -248,6 +248,16 @@ begin
       detail = jsonb_build_object('agent_id', new.agent_id, 'agent_version_id', new.agent_version_id)::text,
       hint = 'Those there are stand in howdah.agent_versions.';
   end if;
+  return new;
+end $$;
+
+-- Behind _100_prepare, which says what version the run has.
+create or replace function howdah_private.tg_executions__check_overrides() returns trigger
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  new.overrides := howdah_private.checked_overrides(new);
   return new;
 end $$;
 
@@ -387,6 +397,9 @@ create or replace trigger _110_check_change before update of tenant_id, agent_id
     is distinct from (new.tenant_id, new.agent_id, new.agent_version_id, new.workflow_id, new.workflow_version_id)
   )
   execute function howdah_private.tg_executions__check_version();
+create or replace trigger _170_check_overrides before insert on howdah.executions
+  for each row when (new.overrides is not null and new.parent_execution_id is null and new.completed_at is null)
+  execute function howdah_private.tg_executions__check_overrides();
 create or replace trigger _200_check_parent before insert on howdah.executions
   for each row when (new.parent_execution_id is not null and new.completed_at is null)
   execute function howdah_private.tg_executions__check_parent();

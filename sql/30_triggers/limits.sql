@@ -29,7 +29,8 @@ create or replace function howdah_private.tg_executions__make_room() returns tri
 as $$
 begin
   perform howdah_private.enqueue_admission(l.id, l.tenant_id) from howdah.concurrency_limits as l
-  where l.tenant_id = new.tenant_id and howdah_private.is_limited_by(l, new.agent_id, new.agent_version_id);
+  where l.tenant_id = new.tenant_id and howdah_private.is_limited_by(l, new.agent_id, new.agent_version_id,
+      howdah_private.model_chosen(new.overrides, new.handoffs));
   return null;
 end $$;
 

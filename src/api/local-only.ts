@@ -9,10 +9,15 @@ export type LocalOnly = (request: Pick<IncomingMessage, 'headers'>) => boolean;
  * both must name this machine, or the address the server was told to listen on.
  */
 export function localOnly(host: string): LocalOnly {
-  const names = new Set(['localhost', '127.0.0.1', '[::1]', inBrackets(host)]);
+  const names = localNames(host);
   return ({ headers }) =>
     names.has(hostOf(`http://${headers.host}`)) &&
     (headers.origin === undefined || names.has(hostOf(headers.origin)));
+}
+
+/** Names of this machine for itself, and the address the server was told to listen on. */
+export function localNames(host: string): ReadonlySet<string> {
+  return new Set(['localhost', '127.0.0.1', '[::1]', inBrackets(host)]);
 }
 
 /** An IPv6 address as it stands in a URL. */

@@ -57,7 +57,8 @@ export type ApiOptions = PoolOptions & {
     | 'corsOrigins'
     | 'graphqlIntrospection'
     | 'graphqlOperations'
-  >;
+  > &
+  Partial<Pick<Config, 'publicUrl'>>;
 
 export type Api = {
   /** Without a slash at its end. */
@@ -137,7 +138,7 @@ export async function startApi(options: ApiOptions): Promise<Api> {
       ...{ mcp, ws, graphql, readiness, rest, departure },
     });
     const doors = [openAiRoutes, a2aRoutes, agUiRoutes].map((open) =>
-      open(app, { ...rest, auth: options.auth }),
+      open(app, { ...rest, auth: options.auth, host, publicUrl: options.publicUrl }),
     );
     closers.push(() =>
       closeApp(app, {

@@ -7,6 +7,8 @@ export type CommandModule = { register(command: Command, io: CliIo): void };
 /** One line of `howdah --help`. `load` runs only when the command does, so that help stays instant. */
 export type CommandEntry = Readonly<{
   name: string;
+  /** Also known as. */
+  alias?: string;
   summary: string;
   /** As the usage line shows them: `AGENT MESSAGE`; none when absent. */
   args?: string;

@@ -49,6 +49,28 @@ function __howdah_complete
 end
 complete -c howdah -f -a '(__howdah_complete)'
 `,
+  pwsh: `# howdah completion pwsh: put this into $PROFILE:  howdah completion pwsh | Out-String | Invoke-Expression
+Register-ArgumentCompleter -Native -CommandName howdah -ScriptBlock {
+  param($wordToComplete, $commandAst, $cursorPosition)
+  $program = $commandAst.CommandElements[0].Extent.Text
+  $words = @($commandAst.CommandElements | Select-Object -Skip 1 |
+    Where-Object { $_.Extent.StartOffset -lt $cursorPosition } |
+    ForEach-Object { $_.Extent.Text.Trim('"', "'") })
+  # an empty word does not reach a program from every PowerShell
+  $next = @(if (-not $wordToComplete) { '--next' })
+  & $program completion words @next '--' @words 2>$null | ForEach-Object {
+    $word, $summary = $_ -split "\t", 2
+    if ($word -eq ':files') {
+      Get-ChildItem -Name -Path "$wordToComplete*" | ForEach-Object {
+        [System.Management.Automation.CompletionResult]::new($_, $_, 'ProviderItem', $_)
+      }
+    } else {
+      if (-not $summary) { $summary = $word }
+      [System.Management.Automation.CompletionResult]::new($word, $word, 'ParameterValue', $summary)
+    }
+  }
+}
+`,
 } as const;
 
 export type Shell = keyof typeof completionScripts;

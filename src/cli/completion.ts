@@ -1,4 +1,5 @@
 import type { Argument, Command, Option } from 'commander';
+import { firstVerb } from './verbs.ts';
 
 /** What may stand at the end of a line; `files` says that a name of a file may. */
 export type Candidates = { words: { word: string; summary: string }[]; files: boolean };
@@ -22,14 +23,21 @@ export async function completionsOf(
     if (waiting) {
       waiting = undefined;
     } else if (word.startsWith('-')) {
-      const option = optionsOf(place.chain).find(({ long, short }) => [long, short].includes(word));
+      const option = optionsOf(chainOf(place)).find(({ long, short }) =>
+        [long, short].includes(word),
+      );
       waiting = option?.required ? option : undefined;
     } else {
       await step(place, program, word, load);
     }
   }
   if (waiting) return valuesOf(waiting, FILES.test(waiting.flags), last);
-  return last.startsWith('-') ? flagsOf(place.chain, last) : operandsOf(place, last);
+  if (last.startsWith('-')) return flagsOf(chainOf(place), last);
+  const here = operandsOf(place, last);
+  const without = firstVerb(place.command);
+  if (!without) return here;
+  const there = operandsOf({ ...place, command: without }, last);
+  return { words: [...here.words, ...there.words], files: here.files || there.files };
 }
 
 /** Bash takes `--status=failed` for three words. */
@@ -41,8 +49,14 @@ function joined(words: readonly string[]): string[] {
 
 type Place = { command: Command; chain: Command[]; position: number };
 
+/** Whose options may stand there: without a verb a noun takes those of its first one. */
+function chainOf({ command, chain }: Place): Command[] {
+  const verb = firstVerb(command);
+  return verb ? [...chain, verb] : chain;
+}
+
 async function step(place: Place, program: Command, word: string, load: Load): Promise<void> {
-  const known = place.command.commands.find((one) => one.name() === word);
+  const known = place.command.commands.find((one) => [one.name(), ...one.aliases()].includes(word));
   if (!known) {
     place.position += 1;
     return;

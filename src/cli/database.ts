@@ -5,6 +5,7 @@ import { type Queries, queriesOn } from '../db/queries.ts';
 import { type SchemaState, schemaState } from '../db/schema-state.ts';
 import { faultOf } from '../db/sqlstate.ts';
 import type { CliIo } from './output.ts';
+import { chosenServer, NO_PROFILE } from './profiles.ts';
 
 export type CliDatabase = {
   url: string;
@@ -26,6 +27,8 @@ export async function withDatabase<T>(
 ): Promise<T> {
   const { migrateDatabase, openDatabase } = await import('../bootstrap.ts');
   const config = await io.config();
+  if (!isMaker && (config.databaseUrl === undefined || io.profile() !== undefined))
+    await refuseServer(io);
   const { url, isEmbedded } = await openDatabase(config, io.err);
   const pool = createPool({ url, applicationName: 'howdah-cli', max: 4, numbers: true });
   try {
@@ -40,6 +43,20 @@ export async function withDatabase<T>(
   } finally {
     await pool.end();
   }
+}
+
+/** Who has logged in to a server would take the embedded database for it. */
+async function refuseServer(io: CliIo): Promise<void> {
+  const server = await chosenServer(io);
+  if (server?.profile === undefined) return;
+  throw new HowdahError(
+    'EUSAGE',
+    `this asks a database, and profile ${server.profile} is the API of ${server.url}`,
+    {
+      hint: `Name a database by --database-url or DATABASE_URL; the embedded one: --profile ${NO_PROFILE}`,
+      detail: { profile: server.profile },
+    },
+  );
 }
 
 /** For a database that may be the wrong one. */

@@ -8,7 +8,11 @@ type Terminal = Readable & { isTTY?: boolean; setRawMode?(isRaw: boolean): unkno
  * All of stdin as text, without the newline at its end; at a terminal one line, which is not shown. Throws `HWINV` for
  * what is no text or more than `most` bytes.
  */
-export async function readHidden(io: CliIo, prompt: string, most: number): Promise<string> {
+export async function readHidden(
+  io: CliIo,
+  prompt: string,
+  { most, example }: { most: number; example: string },
+): Promise<string> {
   const input = io.stdin as Terminal;
   if (input.isTTY && input.setRawMode) return readLine(input, io, prompt);
   const pieces: Buffer[] = [];
@@ -16,13 +20,13 @@ export async function readHidden(io: CliIo, prompt: string, most: number): Promi
   for await (const piece of input) {
     pieces.push(Buffer.from(piece));
     size += Buffer.byteLength(piece);
-    if (size > most + 2) throw unfit(`has more than ${most} bytes`);
+    if (size > most + 2) throw unfit(`has more than ${most} bytes`, example);
   }
   try {
     const text = new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(pieces));
     return text.replace(/\r?\n$/, '');
   } catch {
-    throw unfit('is not UTF-8 text');
+    throw unfit('is not UTF-8 text', example);
   }
 }
 
@@ -46,9 +50,9 @@ async function readLine(input: Terminal, io: CliIo, prompt: string): Promise<str
   }
 }
 
-function unfit(what: string): HowdahError {
+function unfit(what: string, example: string): HowdahError {
   return new HowdahError('HWINV', `the value on stdin ${what}`, {
-    hint: 'Pipe it: printf %s "$KEY" | npx howdah secret set NAME',
+    hint: `Pipe it: ${example}`,
     detail: { field: 'value' },
   });
 }

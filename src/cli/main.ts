@@ -26,7 +26,7 @@ export async function main(
 ): Promise<number> {
   const program = new Command('howdah');
   const format = await formatNamed(formatIn(ownWords(argv)));
-  const session = createSession(argv, host, () => program.opts().databaseUrl, format);
+  const session = createSession(argv, host, () => program.opts(), format);
   if (isOwnVersion(argv, entries)) {
     program.version(releaseVersion(), '--version', 'print the version');
   }
@@ -39,7 +39,9 @@ export async function main(
       return thrown.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
     }
     const report =
-      thrown instanceof CommanderError ? usageReport(thrown) : reportOf(thrown, session.server());
+      thrown instanceof CommanderError
+        ? await usageReport(thrown)
+        : reportOf(thrown, session.server());
     printError(session.io, report);
     return exitCodeFor(report.code);
   }
@@ -55,6 +57,7 @@ function defineProgram(program: Command, io: CliIo, entries: readonly CommandEnt
       ),
     )
     .option('--database-url <url>', 'the database to use instead of DATABASE_URL')
+    .option('--profile <name>', 'the server of `howdah login` to ask; none for none')
     .option('--no-color', 'print without colours')
     .helpOption('-h, --help', 'print this help')
     .helpCommand(false)
@@ -65,8 +68,9 @@ function defineProgram(program: Command, io: CliIo, entries: readonly CommandEnt
       subcommandTerm: (command) => `${command.name()} ${command.usage()}`.replace('[options] ', ''),
     });
   const load = new Map(entries.map((entry) => [entry.name, entry.load]));
-  for (const { name, summary, args = '' } of entries) {
-    program.command(name).description(summary).usage(`[options] ${args}`);
+  for (const { name, alias, summary, args = '' } of entries) {
+    const command = program.command(name).description(summary).usage(`[options] ${args}`);
+    if (alias !== undefined) command.alias(alias);
   }
   program.hook('preSubcommand', async (_, command) => {
     const module = await load.get(command.name())?.();
@@ -84,7 +88,7 @@ function ownWords(argv: readonly string[]): readonly string[] {
 function createSession(
   argv: readonly string[],
   host: CliProcess,
-  databaseUrl: () => unknown,
+  globals: () => { databaseUrl?: string; profile?: string },
   format: Format | undefined,
 ) {
   const own = ownWords(argv);
@@ -99,10 +103,11 @@ function createSession(
     stdin: host.stdin ?? process.stdin,
     config: async () => {
       const { loadConfig } = await import('../config.ts');
-      const url = databaseUrl();
-      config = loadConfig(typeof url === 'string' ? { DATABASE_URL: url } : {});
+      const { databaseUrl } = globals();
+      config = loadConfig(databaseUrl === undefined ? {} : { DATABASE_URL: databaseUrl });
       return config;
     },
+    profile: () => globals().profile,
     setExitCode: (code) => {
       chosen = code;
     },
@@ -168,7 +173,9 @@ function withHelp(argv: readonly string[]): readonly string[] {
 /** Behind a command `--version` is an option of that command. */
 function isOwnVersion(argv: readonly string[], entries: readonly CommandEntry[]): boolean {
   const before = argv.slice(0, Math.max(argv.indexOf('--version'), 0));
-  return !entries.some(({ name }) => before.includes(name));
+  return !entries.some(({ name, alias = name }) =>
+    before.some((word) => [name, alias].includes(word)),
+  );
 }
 
 function isHelp(error: CommanderError): boolean {
@@ -186,7 +193,12 @@ function rememberCommands(command: Command): void {
 }
 
 /** Commander's "error: unknown command 'strat'\n(Did you mean start?)" as message and hint. */
-function usageReport({ message: text, command }: UsageError): ErrorReport {
+async function usageReport({ message: text, command, code }: UsageError): Promise<ErrorReport> {
+  if (code === 'commander.excessArguments') {
+    const { unknownVerbReport } = await import('./verbs.ts');
+    const report = command && (await unknownVerbReport(command));
+    if (report) return report;
+  }
   const [message = '', suggestion] = text.replace(/^error: /, '').split('\n');
   const path = command ? ` ${pathOf(command)}` : '';
   const hint =

@@ -25,6 +25,8 @@ export type CliIo = Output & {
   readonly stdin: NodeJS.ReadableStream;
   /** The configuration with `--database-url` taken into account. Throws `HWINV`. */
   config(): Promise<Config>;
+  /** What `--profile` names. */
+  profile(): string | undefined;
   /** The status to exit with when the command returns, for outcomes that are not errors. */
   setExitCode(code: ExitCode): void;
   /**

@@ -4,25 +4,27 @@ import type { StreamEvent } from '../contracts/stream-event.ts';
 import { exitCodes } from './exit-codes.ts';
 import { type CliIo, paint, printJson } from './output.ts';
 import { oneLine, plainText } from './plain-text.ts';
+import { chosenServer } from './profiles.ts';
 
 /** Of commands that do their work over REST as well. */
 export const API_OPTION = [
   '--api <url>',
-  'over the API of a server, and not its database; default HOWDAH_API_URL, with HOWDAH_API_KEY',
+  'over the API of a server, and not its database; default HOWDAH_API_URL, with HOWDAH_API_KEY, or the one logged in to',
 ] as const;
+
+type Flags = { api?: string; databaseUrl?: string; profile?: string };
 
 /** A server to ask over REST, and what lets go of what is followed there. */
 export type Api = Connection & { leave(): void };
 
 /** The server that is to be asked; undefined: the database is. `--database-url` says so, too. */
 export async function apiFor(io: CliIo, command: Command): Promise<Api | undefined> {
-  const { api, databaseUrl } = command.optsWithGlobals<{ api?: string; databaseUrl?: string }>();
-  if (api === undefined && databaseUrl !== undefined) return undefined;
-  const config = await io.config();
-  const url = api ?? config.apiUrl;
-  if (url === undefined) return undefined;
+  const { api, databaseUrl, profile } = command.optsWithGlobals<Flags>();
+  if ((api ?? profile) === undefined && databaseUrl !== undefined) return undefined;
+  const server = await chosenServer(io, api);
+  if (server === undefined) return undefined;
   const leaving = new AbortController();
-  const token = config.apiKey;
+  const { url, token } = server;
   const options = { signal: leaving.signal, ...(token !== undefined && { token }) };
   return { ...connect(url, options), leave: () => leaving.abort() };
 }

@@ -1,5 +1,3 @@
-import { HowdahError } from '../contracts/errors.ts';
-import type { Json } from '../contracts/json.ts';
 import { isAnyWorkerAlive } from '../db/queries.ts';
 import type { Answered, Question } from '../db/questions.ts';
 import { type CliDatabase, withDatabase } from './database.ts';
@@ -38,16 +36,4 @@ export async function settle(
       io.err('No worker is running. Start one: howdah worker');
     }
   });
-}
-
-/** The JSON of an option. Throws `EUSAGE`. */
-export function jsonOption(name: string, text: string | undefined): Json | undefined {
-  try {
-    return text === undefined ? undefined : (JSON.parse(text) as Json);
-  } catch (cause) {
-    throw new HowdahError('EUSAGE', `--${name} is no JSON: ${(cause as Error).message}`, {
-      hint: `Write JSON in quotes of the shell: --${name} '{"order": 4711}'`,
-      cause,
-    });
-  }
 }

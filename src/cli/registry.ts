@@ -79,19 +79,51 @@ export const commands: readonly CommandEntry[] = [
   ...runCommands,
   {
     name: 'agents',
-    summary: 'the agents there are',
+    summary: 'the agents there are, or one as it is',
+    args: '[list|show]',
     load: () => import('./commands/agents.ts'),
+  },
+  {
+    name: 'workflows',
+    summary: 'how agents work together',
+    args: '[list|show]',
+    load: () => import('./commands/workflows.ts'),
+  },
+  {
+    name: 'models',
+    summary: 'the models agents ask, with their prices',
+    args: '[list|show]',
+    load: () => import('./commands/models.ts'),
+  },
+  {
+    name: 'prompts',
+    summary: 'the templates agents are instructed by',
+    args: '[list|show]',
+    load: () => import('./commands/prompts.ts'),
   },
   {
     name: 'tools',
     summary: 'the tools there are; of an agent, as its models are told them',
-    args: '[AGENT] | import-openapi FILE|URL',
+    args: '[AGENT] | show NAME | import-openapi FILE|URL',
     load: () => import('./commands/tools.ts'),
   },
   {
     name: 'mcp',
-    summary: 'agents and workflows as tools of an MCP client, over stdin and stdout',
+    summary: 'agents as tools of an MCP client, over stdin and stdout; MCP servers agents use',
+    args: '[serve|list|show|accept]',
     load: () => import('./commands/mcp.ts'),
+  },
+  {
+    name: 'schedules',
+    summary: 'what begins runs at its times',
+    args: '[list|show|run|pause|resume]',
+    load: () => import('./commands/schedules.ts'),
+  },
+  {
+    name: 'webhooks',
+    summary: 'who is told of runs, and what came of it',
+    args: '[list|show|deliveries|…]',
+    load: () => import('./commands/webhooks.ts'),
   },
   {
     name: 'alerts',
@@ -123,6 +155,7 @@ export const commands: readonly CommandEntry[] = [
   },
   {
     name: 'secret',
+    alias: 'secrets',
     summary: 'keys of model servers and other secrets, encrypted; values come from stdin',
     args: 'set|rotate|list|remove',
     load: () => import('./commands/secret.ts'),
@@ -132,6 +165,29 @@ export const commands: readonly CommandEntry[] = [
     summary: 'a token for the API, for one user of a tenant',
     args: '--user NAME',
     load: () => import('./commands/token.ts'),
+  },
+  {
+    name: 'users',
+    summary: 'the people of a tenant',
+    args: '[list|show|create|…]',
+    load: () => import('./commands/users.ts'),
+  },
+  {
+    name: 'login',
+    summary: 'keep the address of a server and a key for it, which comes from stdin',
+    args: '[URL]',
+    load: () => import('./commands/login.ts'),
+  },
+  {
+    name: 'logout',
+    summary: 'forget it with its key',
+    load: () => import('./commands/logout.ts'),
+  },
+  {
+    name: 'profiles',
+    summary: 'the servers that are logged in to',
+    args: '[list|use]',
+    load: () => import('./commands/profiles.ts'),
   },
   {
     name: 'export-user',
@@ -153,6 +209,7 @@ export const commands: readonly CommandEntry[] = [
   },
   {
     name: 'key',
+    alias: 'keys',
     summary: 'API keys for programs',
     args: 'create|list|revoke',
     load: () => import('./commands/key.ts'),
@@ -165,7 +222,7 @@ export const commands: readonly CommandEntry[] = [
   {
     name: 'completion',
     summary: 'a script that completes these commands in your shell',
-    args: 'bash|zsh|fish',
+    args: 'bash|zsh|fish|pwsh',
     load: () => import('./commands/completion.ts'),
   },
 ];

@@ -33,7 +33,9 @@ export const runCommands: readonly CommandEntry[] = [
   },
   {
     name: 'executions',
-    summary: 'the newest runs',
+    alias: 'runs',
+    summary: 'the newest runs; what is done with one',
+    args: '[list|show|…]',
     load: () => import('./commands/executions.ts'),
   },
   {

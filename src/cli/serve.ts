@@ -8,6 +8,7 @@ import { secondsUpTo } from './duration.ts';
 import { exitCodes } from './exit-codes.ts';
 import { refuseTooLittle, watchMemory } from './memory-bound.ts';
 import type { CliIo } from './output.ts';
+import { stopWithNpm } from './stop-with-npm.ts';
 
 /** Which parts of Howdah a process runs. */
 export type Parts = { api: boolean; worker: boolean };
@@ -75,6 +76,7 @@ export async function serve(
     stop.signal.addEventListener('abort', () => resolve());
   });
   io.onInterrupt(() => stop.abort());
+  const unwatchNpm = stopWithNpm(() => stop.abort());
   let isOver = false;
   const unwatch = watchMemory(memory ?? Number.POSITIVE_INFINITY, (held) => {
     isOver = true;
@@ -89,6 +91,7 @@ export async function serve(
     io.err(`Draining ${howdah.inFlight()} runs. Once more stops at once.`);
   }
   unwatch();
+  unwatchNpm();
   await howdah.close();
   endWithTools();
   io.setExitCode(isOver ? exitCodes.error : exitCodes.ok);

@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import { parseHostPattern } from './host-pattern.ts';
 
 /** A host that nobody but this machine reaches. */
@@ -15,3 +16,10 @@ export function isOrigin(text: string): boolean {
 export function isHost(text: string): boolean {
   return parseHostPattern(text)?.wildcard === false;
 }
+
+/** Where others reach a server: http or https, perhaps below a path. Gives it without a slash at its end. */
+export const publicUrl = z
+  .url({ protocol: /^https?$/ })
+  .refine((text) => /^https?:\/\/[^@?#]+$/i.test(text))
+  .transform((text) => text.replace(/\/+$/, ''))
+  .optional();

@@ -84,7 +84,7 @@ export type SkillDefinition = {
   description: string;
 };
 
-/** What whoever begins a run below its own may say of it: stands in the configuration of a tool or member. */
+/** How one run differs from its agent: what whoever begins it says, or the configuration of the tool or member it is of. */
 export type Overrides = {
   /** Instead of the agent's own instruction. */
   mission_override?: string;
@@ -94,6 +94,10 @@ export type Overrides = {
   suppress_markdown?: boolean;
   /** False: it is told what it was told before below the same root, or in the same session. */
   ephemeral?: false;
+  /** Asked in place of the agent's models. */
+  model?: ModelRef;
+  /** Over those of the model that is asked. */
+  request_params?: JsonObject;
   /** Tools that whoever began the run calls himself. */
   client_tools?: ClientTool[];
 };

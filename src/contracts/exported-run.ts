@@ -1,4 +1,4 @@
-import type { AgentDefinition, ClientTool, ToolEffect } from './definition.ts';
+import type { AgentDefinition, ClientTool, Overrides, ToolEffect } from './definition.ts';
 import type { RunError } from './errors.ts';
 import type { Json, JsonObject } from './json.ts';
 import type { LoggedMessage, Message } from './message.ts';
@@ -39,6 +39,8 @@ export type ExportedExecution = {
   input_trust?: Trust;
   /** Absent in exports of before. */
   client_tools?: ClientTool[] | null;
+  /** Absent in exports of before. */
+  overrides?: Overrides | null;
 };
 
 /** A run as one document: what `howdah.export_run(id)` gives and a replay reads. */

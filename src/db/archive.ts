@@ -7,6 +7,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip, createGzip } from 'node:zlib';
 import { HowdahError } from '../contracts/errors.ts';
+import { keepName } from './keep-name.ts';
 import type { Client } from './pool.ts';
 
 /** One connection: the rows are read in a transaction. */
@@ -152,8 +153,9 @@ async function writeTable(
   return { table, file, rows, bytes, sha256: hash.digest('hex'), columns: columns.rows };
 }
 
-/** An archive gets its name when it is whole; a month that was dropped and came again gets another one. */
+/** An archive gets its name when it is whole, and takes nobody's: there may be an older one of that month, which may be the only one. */
 async function settle(part: string, wanted: string): Promise<string> {
+  await keepName(join(part, MANIFEST));
   for (let n = 1; ; n++) {
     const name = n === 1 ? wanted : `${wanted}.${n}`;
     const isTaken = await access(name).then(
@@ -161,7 +163,14 @@ async function settle(part: string, wanted: string): Promise<string> {
       () => false,
     );
     if (isTaken) continue;
-    await rename(part, name);
+    try {
+      await rename(part, name);
+    } catch (error) {
+      // by another process, since a moment
+      if (['ENOTEMPTY', 'EEXIST'].includes((error as NodeJS.ErrnoException).code ?? '')) continue;
+      throw error;
+    }
+    await keepName(name);
     return name;
   }
 }

@@ -2,6 +2,18 @@ import type { Json, JsonObject } from '../contracts/json.ts';
 import type { Pool } from './pool.ts';
 import { storableJson } from './runs.ts';
 
+/** Lets agents have a tool as its server describes it now, or only as the digest says. Throws `HWNTF`, and `HWCNF` when it is another by now. */
+export async function acceptMcpTool(
+  client: Pick<Pool, 'query'>,
+  { server, tool, digest }: { server: string; tool: string; digest?: string | undefined },
+): Promise<{ id: string; name: string; status: string; digest: string }> {
+  const { rows } = await client.query(
+    'select m.id, m.name, m.status, m.digest from howdah.accept_mcp_tool($1, $2, $3) as m',
+    [server, tool, digest ?? null],
+  );
+  return rows[0];
+}
+
 /** What the database tells of an MCP server, and what is told it; the types are those of who asks. */
 export function mcpRowsOn<Server extends { id: string; revision: string }>(pool: Pool) {
   const call = async <T>(text: string, ...values: unknown[]): Promise<T> =>

@@ -7,10 +7,8 @@ import { applyReplaceable, digestOf, dropReplaceable, replaceableFiles } from '.
 import { refuseGuest, refuseNewer, schemaState } from './schema-state.ts';
 import { faultOf } from './sqlstate.ts';
 import { refuseStrangers, refuseViewsOnOurs } from './strangers.ts';
+import { besideOthers } from './table-locks.ts';
 
-/** Shorter than deadlock_timeout, which is a second unless somebody changed it. */
-const LOCK_TIMEOUT_MS = 500;
-const LOCK_ATTEMPTS = 240;
 const LOCK = `hashtextextended('howdah.migrate', 0)`;
 
 /** Brings Graphile Worker's own schema up to date; given by the caller, since only workers/ knows that package. */
@@ -28,8 +26,14 @@ export type MigrationStatus = {
  * Applies what is missing: roles and schemas first, then the queue's schema, then all migrations and `sql/` in
  * one transaction, so that a failure anywhere in them leaves nothing behind. Safe when several processes
  * do it at once (they wait for each other). Does nothing to the schema of a newer release. Gives the names of the migrations applied.
+ *
+ * Throws `HWCNF` when others hold our tables for longer than `patienceMs`, which is two minutes.
  */
-export async function migrateUp(url: string, migrateQueue: MigrateQueue): Promise<string[]> {
+export async function migrateUp(
+  url: string,
+  migrateQueue: MigrateQueue,
+  patienceMs?: number,
+): Promise<string[]> {
   if (isUpToDate(await migrationStatus(url))) {
     return []; // an advisory lock can be held by anybody: only who has something to do waits for it
   }
@@ -47,19 +51,17 @@ export async function migrateUp(url: string, migrateQueue: MigrateQueue): Promis
       }).catch(explainRefusal);
     }
     await migrateQueue(url);
-    const rest = await besideOthers(() =>
+    const apply = (lockTables: () => Promise<void>) =>
       inOneTransaction(client, async () => {
-        await client.query(
-          `set local role howdah_owner; set local lock_timeout = '${LOCK_TIMEOUT_MS}ms'`,
-        );
-        await lockTables(client);
+        await client.query('set local role howdah_owner');
+        await lockTables();
         const applied = await withMendedMigrations(client, () =>
           run(client, 'up', Number.POSITIVE_INFINITY),
         );
         await applyReplaceable(client);
         return applied;
-      }),
-    ).catch(explainRefusal);
+      });
+    const rest = await besideOthers(client, apply, patienceMs).catch(explainRefusal);
     return [...first, ...rest];
   });
 }
@@ -158,38 +160,6 @@ async function status(client: Client): Promise<MigrationStatus> {
     newer: applied.filter((name) => !known.includes(name)),
     sql: digest === digestOf(replaceableFiles()) ? 'current' : 'outdated',
   };
-}
-
-/**
- * Workers go on while we migrate, and hold locks that we need. We give up a wait before the deadlock detector
- * would, so that it is never their transaction that fails, and try again as a whole.
- */
-async function besideOthers<T>(migrate: () => Promise<T>): Promise<T> {
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      return await migrate();
-    } catch (error) {
-      const cause = error instanceof HowdahError ? error.cause : error;
-      const { code } = faultOf(cause);
-      if (attempt === LOCK_ATTEMPTS || (code !== '55P03' && code !== '40P01')) {
-        throw error;
-      }
-      await new Promise((resolve) => setTimeout(resolve, 50 + Math.random() * 200));
-    }
-  }
-}
-
-/**
- * All tables of ours, before anything is done: policies and triggers need every one of them in the end. A wait that is given
- * up here costs nothing; one in the middle would throw seconds of work away, and under a steady load that would go on for ever.
- */
-async function lockTables(client: Client): Promise<void> {
-  const { rows } = await client.query<{ names: string | null }>(
-    `select string_agg(c.oid::regclass::text, ', ' order by c.oid) as names from pg_catalog.pg_class as c
-     where c.relnamespace in (select n.oid from pg_catalog.pg_namespace as n where n.nspname in ('howdah', 'howdah_private'))
-       and c.relkind in ('r', 'p') and not c.relispartition and c.relowner = current_user::regrole`,
-  );
-  if (rows[0]?.names) await client.query(`lock table ${rows[0].names} in access exclusive mode`);
 }
 
 async function inOneTransaction<T>(client: Client, work: () => Promise<T>): Promise<T> {

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { HowdahError } from '../contracts/errors.ts';
-import { archiveMonth, checkArchive } from './archive.ts';
+import { keepArchive } from './kept-archive.ts';
 import { type Client, createClient } from './pool.ts';
 import { faultOf } from './sqlstate.ts';
 
@@ -13,12 +13,19 @@ export type MonthOutcome = {
   runs: number | null;
   holds: string[];
   archive: string | null;
+  /** The archive in whose place it stands since that one is not whole; it is left where it is. */
+  replaced: string | null;
   /** Of the statements that take locks: how long the one that succeeded took, in milliseconds, and how often it was tried. */
   locks: { statement: string; ms: number; attempts: number }[];
 };
 
+/** What is done with a month, in this order: each is a transaction or more of its own, and goes on where an interrupted one ended. */
+export type MonthStep = 'clear' | 'freeze' | 'count' | 'archive' | 'beside' | 'detach' | 'drop';
+
 export type MonthOptions = {
   url: string;
+  /** Told as each step of a month begins; detach and drop begin for each of its three tables. What it throws stops all. */
+  onStep?: (step: MonthStep, month: string, table?: string) => void;
   /** Where months are archived before they go; without one they are not. */
   archiveFolder?: string | undefined;
   /** How long a lock is tried for again and again until the rest is left to the next time; two minutes. */
@@ -30,6 +37,7 @@ const ONE_AT_A_TIME = `hashtextextended('howdah.months', 0)`;
 const LOCK_TIMEOUT_MS = 100;
 const PAUSE_MS = 250;
 
+/** Closed: counted, so that it goes whatever holds it now. */
 type OldMonth = { month: string; is_closed: boolean; runs: number | null; holds: string[] };
 
 /** The months before the last one, and why each stays. */
@@ -55,6 +63,8 @@ export async function dropMonths(options: MonthOptions): Promise<MonthOutcome[] 
     const { rows } = await client.query(`select pg_try_advisory_lock(${ONE_AT_A_TIME}) as is_mine`);
     if (!rows[0].is_mine) return undefined;
     await client.query(`set lock_timeout = '${LOCK_TIMEOUT_MS}ms'`);
+    // no lock is held for as long as a disk takes to flush: what a crash undoes is done again, and dropping a table flushes all before it
+    await client.query('set synchronous_commit = off');
     const outcomes: MonthOutcome[] = [];
     for (const month of await oldMonths(client)) {
       const halfway = await detachedHalfway(client);
@@ -81,7 +91,7 @@ async function detachedHalfway(client: Client): Promise<string | undefined> {
 }
 
 function untouched({ month, runs, holds }: OldMonth): MonthOutcome {
-  return { month, dropped: false, runs, holds, archive: null, locks: [] };
+  return { month, dropped: false, runs, holds, archive: null, replaced: null, locks: [] };
 }
 
 async function becomeOwner(client: Client): Promise<void> {
@@ -101,68 +111,46 @@ async function dropMonth(
 ): Promise<MonthOutcome> {
   const { month, is_closed } = old;
   const outcome = untouched(old);
-  if (old.holds.length > 0) return outcome;
   const day = `${month}-01`;
+  if (old.holds.length > 0) {
+    await reopen(client, day);
+    return outcome;
+  }
   const end = Date.now() + (options.patienceMs ?? 120_000);
   const locked = (text: string, values: unknown[] = []) =>
     patiently(client, outcome, end, text, values);
+  const begin = (step: MonthStep, table?: string) => options.onStep?.(step, month, table);
   try {
     if (!is_closed) {
+      begin('clear');
       await untilNone(client, 'select howdah_private.clear_month($1) as done', [day]);
+      begin('freeze');
+      await locked('select howdah_private.begin_closing($1)', [day]);
+      begin('count');
       const [closed] = await locked('select howdah_private.close_month($1)::float8 as runs', [day]);
       outcome.runs = Number(closed?.runs);
     }
-    await archive(client, outcome, day, options.archiveFolder);
+    begin('archive');
+    Object.assign(outcome, await keepArchive(client, month, options.archiveFolder));
+    begin('beside');
     await untilNone(client, 'select howdah_private.clear_closed($1) as done', [day]);
-    await detachAndDrop(client, day, end, locked);
+    await detachAndDrop(client, day, end, locked, begin);
     await client.query('select howdah_private.note_month($1, null, true)', [day]);
     outcome.dropped = true;
   } catch (error) {
     const { code, message } = faultOf(error);
     if (code !== 'HWCNF' && code !== 'HWINV' && code !== '55P03') throw error;
     outcome.holds = [message]; // somebody is in the way: the next time goes on from here
+    await reopen(client, day);
   }
   return outcome;
 }
 
-async function archive(
-  client: Client,
-  outcome: MonthOutcome,
-  day: string,
-  folder: string | undefined,
-): Promise<void> {
-  const { rows } = await client.query(
-    'select c.archive, c.cleared_to from howdah_private.closed_months as c where c.month = $1',
-    [day],
-  );
-  outcome.archive = rows[0].archive;
-  const partitions = await client.query('select * from howdah_private.month_partitions($1)', [day]);
-  if (folder !== undefined && outcome.archive === null && partitions.rows.length === 3) {
-    outcome.archive = await archiveMonth(client, outcome.month, folder);
-    await client.query('select howdah_private.note_month($1, $2)', [day, outcome.archive]);
-  }
-  if (outcome.archive !== null && rows[0].cleared_to === null)
-    await refuseUnarchived(client, outcome.archive, day);
-}
-
-/** Nothing of a month goes as long as its archive is not whole, or has other runs: fewer are there only when some were erased since. */
-async function refuseUnarchived(client: Client, archive: string, day: string): Promise<void> {
-  const { month, tables } = await checkArchive(archive);
-  const { rows } = await client.query(
-    `select count(*)::float8 as runs from howdah.executions as e, howdah_private.month_bounds($1) as b
-     where e.id >= b.first_id and e.id < b.next_id`,
-    [day],
-  );
-  const archived = tables[0]?.rows ?? 0;
-  if (`${month}-01` === day && archived >= rows[0].runs) return;
-  throw new HowdahError(
-    'HWCNF',
-    `the month ${day.slice(0, 7)} stays: its archive ${archive} has ${archived} runs of ${month}, and ${rows[0].runs} are there`,
-    {
-      hint: 'Put the archive of that month back in its place.',
-      detail: { month: day.slice(0, 7), archive, archived, runs: rows[0].runs },
-    },
-  );
+/** A month that is frozen and stays goes on as before; one that is counted is not touched. Left to the next time when somebody is in the way. */
+async function reopen(client: Client, day: string): Promise<void> {
+  await client.query('select howdah_private.reopen_month($1)', [day]).catch((error) => {
+    if (faultOf(error).code !== '55P03') throw error;
+  });
 }
 
 /** One partition at a time: while one is detached halfway, its table allows no other. */
@@ -171,9 +159,11 @@ async function detachAndDrop(
   day: string,
   end: number,
   locked: (text: string) => Promise<unknown>,
+  begin: (step: MonthStep, table: string) => void,
 ): Promise<void> {
   const { rows } = await client.query('select * from howdah_private.month_partitions($1)', [day]);
   for (const { name, parent } of rows) {
+    begin('detach', name);
     for (;;) {
       const state = await client.query(
         'select * from howdah_private.month_partitions($1) where name = $2',
@@ -189,6 +179,7 @@ async function detachAndDrop(
         await sleep(PAUSE_MS);
       });
     }
+    begin('drop', name);
     const keys = await client.query(
       `select c.conname from pg_constraint as c where c.conrelid = $1::regclass and c.contype = 'f' order by 1`,
       [name],

@@ -62,7 +62,7 @@ export type Commit = {
 export type CommitResult = Control & { outcome: 'committed' | 'stale' | 'inbox' };
 
 /** What this worker understands: sql/10_private/older_workers.sql. */
-export const PROTOCOL = 7;
+export const PROTOCOL = 8;
 
 /** Columns by name: a newer schema may add some, and the result of a prepared statement must not change under it. */
 const CLAIMED = `execution_id, fence, tenant_id, agent_id, agent_version_id, session_id, root_execution_id, is_child,

@@ -1186,7 +1186,7 @@ export interface Executions {
    */
   output_data: Json | null;
   /**
-   * How the run differs from its pinned version: mission_override, allowed_tools, suppress_markdown; given by whoever began it.
+   * How the run differs from its pinned version: model (by name, kept by value), request_params, allowed_tools, suppress_markdown, as whoever began it said; below a run also mission_override.
    */
   overrides: Json | null;
   /**

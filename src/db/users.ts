@@ -1,4 +1,6 @@
+import { HowdahError } from '../contracts/errors.ts';
 import type { Pool } from './pool.ts';
+import type { UserRole } from './schema.generated.ts';
 
 /** What becomes of a person's runs. */
 export type ErasureMode = 'anonymise' | 'delete';
@@ -30,4 +32,29 @@ export async function eraseUser(
     user.cancelLive,
   ]);
   return rows[0].erased;
+}
+
+/** Makes a user of the tenant. Throws `23505` when there is one of that name. */
+export async function makeUser(
+  client: Pick<Pool, 'query'>,
+  user: { username: string; role: UserRole; email?: string | undefined },
+): Promise<void> {
+  await client.query('insert into howdah.users (username, role, email) values ($1, $2, $3)', [
+    user.username,
+    user.role,
+    user.email ?? null,
+  ]);
+}
+
+/** Lets a user in, or nobody in as that user. Throws `HWDEN` when this login may only see it. */
+export async function setUserActive(
+  client: Pick<Pool, 'query'>,
+  id: string,
+  isActive: boolean,
+): Promise<void> {
+  const { rowCount } = await client.query(
+    'update howdah.users as u set is_active = $2 where u.id = $1',
+    [id, isActive],
+  );
+  if (rowCount === 0) throw new HowdahError('HWDEN', 'this login may not change users');
 }

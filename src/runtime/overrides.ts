@@ -42,6 +42,7 @@ function overridden(definition: AgentDefinition, overrides: Overrides | null): A
   }
   const { mission_override, allowed_tools, suppress_markdown, client_tools = [] } = overrides;
   const { agent } = definition;
+  const models = overrides.model ? [overrides.model] : definition.models;
   const tools = definition.tools.filter(({ name }) => allowed_tools?.includes(name) ?? true);
   const taken = new Set(tools.flatMap(({ name, aliases }) => [name, ...aliases]));
   const mission = mission_override ?? agent.instruction;
@@ -52,6 +53,10 @@ function overridden(definition: AgentDefinition, overrides: Overrides | null): A
       ...(mission_override === undefined ? agent : unprompted),
       instruction: suppress_markdown ? `${mission}\n\n${PLAIN}`.trim() : mission,
     },
+    models: models.map((one) => ({
+      ...one,
+      request_params: { ...one.request_params, ...overrides.request_params },
+    })),
     // of an agent the run was handed to, whose tools nobody compared with these, its own come first
     tools: [...tools, ...client_tools.filter(({ name }) => !taken.has(name)).map(ofClient)],
   };

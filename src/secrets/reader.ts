@@ -5,7 +5,7 @@ import { open, placeOfSecret } from './envelope.ts';
 import type { MasterKeys } from './master-keys.ts';
 
 /** A value is asked for again after this: a new one is in use within a second. */
-const KEPT_MS = 500;
+export const KEPT_MS = 500;
 
 /**
  * Reads secrets: `await readSecret(tenantId, 'openai')`. Many who ask for the same at once cost one query. A value

@@ -1,4 +1,6 @@
 import { readFileSync } from 'node:fs';
+import { get } from 'node:http';
+import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { type Message, Role, type StreamResponse, type Task, TaskState } from '@a2a-js/sdk';
 import {
@@ -132,6 +134,69 @@ describe('a card', () => {
       `insert into howdah.workflows (name, type, description) values ('two of them', 'chain', 'Both.')`,
     );
     expect((await (await clientOf('two of them')).getAgentCard()).description).toBe('Both.');
+  });
+
+  describe('says the address it is reached at', () => {
+    let open: Api;
+    let key: string;
+    beforeAll(async () => {
+      ({ key } = await makeApiKey(stage.db.pool, tenant));
+      open = await startTestApi(stage.db.url, {
+        ...locked,
+        publicUrl: 'https://agents.example.com/howdah',
+      });
+    });
+    afterAll(() => open?.close());
+
+    /** fetch writes a Host of its own. */
+    const cardBy = async (at: Api, headers: Record<string, string>) => {
+      const { promise, resolve, reject } = Promise.withResolvers<Answer>();
+      const authorization = `Bearer ${key}`;
+      get(
+        `${at.url}/.well-known/agent-card.json`,
+        { agent: false, headers: { authorization, ...headers } },
+        (response) => {
+          text(response)
+            .then((body) => resolve({ status: response.statusCode, ...JSON.parse(body) }))
+            .catch(reject);
+        },
+      ).on('error', reject);
+      return promise;
+    };
+
+    test('as its operator says it, whatever the Host', async () => {
+      for (const host of ['evil.example', new URL(open.url).host]) {
+        expect(await cardBy(open, { host })).toMatchObject({
+          ...{ status: 200, url: 'https://agents.example.com/howdah/a2a/development' },
+        });
+      }
+    });
+
+    test('else by a Host that names this machine', async () => {
+      const { port } = new URL(api.url);
+      for (const host of [`localhost:${port}`, `127.0.0.1:${port}`]) {
+        expect(await cardBy(api, { host })).toMatchObject({
+          url: `http://${host}/a2a/development`,
+        });
+      }
+      const tls = await cardBy(api, { host: 'localhost', 'x-forwarded-proto': 'https' });
+      expect(tls.url).toBe('https://localhost/a2a/development');
+    });
+
+    test.each([
+      'evil.example',
+      'evil.example:8000',
+      'localhost.evil.example',
+      '127.0.0.1@evil.example',
+      'evil.example/127.0.0.1',
+      '10.0.0.1',
+      '[::2]:80',
+    ])('and not by one that anybody may write: %s', async (host) => {
+      const card = await cardBy(api, { host });
+      expect(card).toMatchObject({ status: 400, code: 'HWINV', field: 'Host' });
+      expect(card.hint).toContain('HOWDAH_PUBLIC_URL');
+      expect(JSON.stringify(card)).not.toContain('evil');
+    });
   });
 
   test('says that a login is wanted, where one is, and is for those who have one', async () => {
@@ -517,7 +582,7 @@ describe('what is refused', () => {
     const poor = await makeTenant(stage.db.pool);
     await makeAgent(stage.db.pool, { name: 'clerk', tenant_id: poor });
     await stage.db.pool.query(
-      `insert into howdah.quotas (tenant_id, scope, metric, period, max_value) values ($1, 'tenant', 'requests', 'day', 1)`,
+      `insert into howdah.quotas (tenant_id, scope, metric, period, max_value) values ($1, 'tenant', 'requests', 'month', 1)`,
       [poor],
     );
     const { key } = await makeApiKey(stage.db.pool, poor);

@@ -233,14 +233,11 @@ describe('is refused', () => {
     const said = Promise.withResolvers<string>();
     theirs.socket().once('close', (_code, words) => said.resolve(String(words)));
     await db.pool.query(text, [id]);
-    const since = performance.now();
     while ((await ask(api, WHO, {}, key)).status === 200);
-    expect(performance.now() - since).toBeLessThan(1_500); // on a busy machine
     const answer = (await refused(key)) as { detail: string };
     expect(answer).toMatchObject({ status: 401, reason });
     expect(await theirs.closed).toBe(reason === 'expired' ? 4403 : 4401);
     expect(await said.promise).toBe(answer.detail);
-    expect(performance.now() - since).toBeLessThan(2_000);
     expect(2 * FRESH_MS).toBeLessThan(1_000); // an answer that was fresh, and a look at the socket
     expect(lasting.socket().readyState).toBe(WebSocket.OPEN);
     await lasting.client.dispose();

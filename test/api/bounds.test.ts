@@ -6,12 +6,15 @@ import type { Api } from '../../src/api/server.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { ask, follow, openSocket, startTestApi, until } from './harness.ts';
 
+/** How long a request waits for its turn: longer than a busy machine takes to refuse five. */
+const WAIT_MS = 3_000;
+
 let db: TestDatabase;
 let api: Api;
 
 beforeAll(async () => {
   db = await createTestDatabase();
-  api = await startTestApi(db.url, { bounds: { connections: 1, waiting: 3, waitMs: 700 } });
+  api = await startTestApi(db.url, { bounds: { connections: 1, waiting: 3, waitMs: WAIT_MS } });
   await db.pool.query(
     `insert into howdah.sessions (title) select 'session ' || n from generate_series(1, 1200) as n`,
   );
@@ -147,8 +150,8 @@ describe('too many requests at once', () => {
       times.push(performance.now() - started);
       return answer;
     });
-    await until(() => times.length === 5);
-    expect(times[4]).toBeLessThan(650);
+    await until(() => times.length >= 5);
+    expect(times[4]).toBeLessThan(WAIT_MS);
     expect((await fetch(`${api.url}/healthz`)).status).toBe(200);
     await until(() => times.length === 8);
     await blocker.query('rollback');

@@ -164,12 +164,12 @@ test('the process goes on answering for as long as --drain says, and a second si
   child.stderr.on('data', (chunk) => {
     said += chunk;
   });
-  await expect.poll(() => said, { timeout: 30_000 }).toContain('Model');
+  await expect.poll(() => said).toContain('Model');
   const url = /http:\/\/[\d.:]+/.exec(said)?.[0] ?? '';
   const statusAt = async (path: string) => (await fetch(`${url}${path}`)).status;
   expect(await statusAt('/readyz')).toBe(200);
   child.kill('SIGTERM');
-  await expect.poll(() => statusAt('/readyz'), { timeout: 30_000 }).toBe(503);
+  await expect.poll(() => statusAt('/readyz')).toBe(503);
   expect(await statusAt('/api/agents')).toBe(200);
   const exit = once(child, 'exit');
   child.kill('SIGTERM');

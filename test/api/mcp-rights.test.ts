@@ -105,7 +105,7 @@ describe('the door', () => {
   test('counts requests', async () => {
     const tenant = await makeTenant(db.pool);
     await db.pool.query(
-      `insert into howdah.quotas (tenant_id, scope, metric, period, max_value) values ($1, 'tenant', 'requests', 'day', 2)`,
+      `insert into howdah.quotas (tenant_id, scope, metric, period, max_value) values ($1, 'tenant', 'requests', 'month', 2)`,
       [tenant],
     );
     const key = await keyOf({}, tenant);

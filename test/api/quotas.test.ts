@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { Api } from '../../src/api/server.ts';
 import { makeAgent, makeApiKey, one } from '../sql/support.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { clearOfTheHour } from '../support/turn-of-hour.ts';
 import { ask, follow, openSocket, STEPS, startTestApi, until } from './harness.ts';
 import { claimsOf, locked, makePerson, type Person, sign } from './tokens.ts';
 
@@ -26,6 +27,7 @@ beforeAll(async () => {
   await db.pool.query(`update howdah.users set role = 'admin' where username = 'ada'`);
   tokens = await Promise.all(people.map((person) => sign(claimsOf(person, { role: 'admin' }))));
 });
+beforeEach(clearOfTheHour);
 beforeEach(() => db.pool.query('delete from howdah.quotas'));
 
 afterAll(async () => {

@@ -132,7 +132,7 @@ test(`${RUNS} runs of ${STEPS_PER_RUN} steps survive ${KILLS} killed workers: no
   );
   expect(log.rows).toEqual([]);
   expect((await pool.query('select * from howdah.check_all()')).rows).toEqual([]);
-}, 240_000);
+});
 
 /** Kills a worker that owns runs; gives the milliseconds until the first of them goes on elsewhere. */
 async function killAndMeasure(): Promise<number> {

@@ -100,7 +100,7 @@ describe.runIf(pgBin)('backup and restore', () => {
       await worker.stop(0);
       await silent.close();
     }
-  }, 180_000);
+  });
   afterAll(async () => {
     vi.unstubAllEnvs();
     await Promise.all(pools.map((one) => one.end()));

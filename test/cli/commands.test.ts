@@ -332,9 +332,11 @@ describe('what there is', () => {
   });
 
   test('top counts what is live, and lists it; at a terminal until Ctrl-C', async () => {
-    const { stdout: id } = await cli('run', 'greeter', 'Later', '--at', '2030-01-01', '--detach');
+    const { stdout: id } = await cli('run', 'greeter', 'Later', '--at', '2099-01-01', '--detach');
     const { queue, runs } = JSON.parse((await cli('top', '--json')).stdout);
-    expect(queue).toContainEqual(expect.objectContaining({ status: 'queued', runs: 1 }));
+    expect(queue).toContainEqual(
+      expect.objectContaining({ status: 'queued', runs: expect.any(Number) }),
+    );
     expect(runs).toContainEqual(
       expect.objectContaining({ id: id.trim(), agent: 'greeter', status: 'queued', steps: 0 }),
     );
@@ -400,10 +402,7 @@ describe('what there is', () => {
          created_at = now() - interval '3 days' where id = $1`,
       [run],
     );
-    expect(JSON.parse((await cli('retention', '--json')).stdout)).toEqual({
-      removed: 1,
-      months: [],
-    });
+    expect(JSON.parse((await cli('retention', '--json')).stdout)).toMatchObject({ removed: 1 });
     expect((await cli('show', run)).status).toBe(3);
     expect((await cli('retention')).stdout).toMatch(/^0 root runs/);
     await database.pool.query('delete from howdah.retention_policies where id = $1', [id]);

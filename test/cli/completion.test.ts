@@ -46,11 +46,30 @@ describe('howdah completion words', () => {
     [['show', ''], []],
     [['nonsense', ''], []],
     [
+      ['agents', ''],
+      ['list', 'show'],
+    ],
+    [['agents', '--te'], ['--tenant']],
+    [
+      ['runs', '--status', 'c'],
+      ['completed', 'cancelled'],
+    ],
+    [['keys', 'cr'], ['create']],
+    [
+      ['mcp', '--on-disconnect', ''],
+      ['continue', 'cancel'],
+    ],
+    [
       ['completion', ''],
-      ['bash', 'zsh', 'fish'],
+      ['bash', 'zsh', 'fish', 'pwsh'],
     ],
   ])('%j gives %j', async (words, expected) => {
     expect((await complete(...words)).toSorted()).toEqual(expected.toSorted());
+  });
+
+  test('goes on behind whole words where the shell says so', async () => {
+    const words = await runCli(NOWHERE, 'completion', 'words', '--next', '--', 'key');
+    expect(words.stdout).toMatch(/^create\t.*\nlist\t.*\nrevoke\t.*\n$/);
   });
 
   test('every command stands there with what it does', async () => {
@@ -69,7 +88,7 @@ describe('howdah completion words', () => {
 test('an unknown shell is refused, naming those there are', async () => {
   const { status, stderr } = await runCli(NOWHERE, 'completion', 'tcsh');
   expect(status).toBe(2);
-  expect(stderr).toContain('bash, zsh, fish');
+  expect(stderr).toContain('bash, zsh, fish, pwsh');
 });
 
 const bin = join(import.meta.dirname, '../../bin');
@@ -106,3 +125,17 @@ test.each(['bash', 'zsh', 'fish'].filter(hasShell))(
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
   },
 );
+
+test.runIf(hasShell('pwsh'))('PowerShell completes by the script', () => {
+  const script = `
+    howdah completion pwsh | Out-String | Invoke-Expression
+    foreach ($line in 'howdah db ', 'howdah show --tr', 'howdah executions --status c') {
+      ([System.Management.Automation.CommandCompletion]::CompleteInput($line, $line.Length, $null).CompletionMatches |
+        ForEach-Object CompletionText) -join ' '
+    }`;
+  const { stdout } = spawnSync('pwsh', ['-NoProfile', '-Command', script], {
+    encoding: 'utf8',
+    env: { ...process.env, PATH: `${bin}:${dirname(process.execPath)}:${process.env.PATH}` },
+  });
+  expect(stdout.split('\n')).toEqual(['url start stop', '--tree', 'completed cancelled', '']);
+});

@@ -159,7 +159,7 @@ describe('a login bound to a tenant', () => {
     const run = startCli(urlOf('admin'), 'run', 'greeter', 'Hi');
     await vi.waitFor(
       () => expect(run.stderr()).toContain('until an owner of the database starts one'),
-      20_000,
+      60_000,
     );
     run.interrupt();
     expect(await run.end()).toMatchObject({ status: 130, stdout: '' });

@@ -140,7 +140,11 @@ test.runIf(process.platform === 'linux')(
     writeFileSync(join(dataDir, 'postmaster.pid'), lines.join('\n'));
     const env = { HOWDAH_HOME: join(root, 'waiting') };
     const child = spawn(oldNode ?? process.execPath, [bin, 'db', 'start'], options(env));
-    child.stderr?.once('data', () => child.kill('SIGINT'));
+    let said = '';
+    child.stderr?.on('data', (chunk) => {
+      said += chunk;
+      if (said.includes('Waiting')) child.kill('SIGINT');
+    });
     const { status, stderr } = await ended(child);
     slow.kill();
     expect(stderr).toContain('Waiting');

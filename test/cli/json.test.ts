@@ -21,9 +21,11 @@ const NONE: Record<string, string> = {
   worker: 'serves until it is stopped',
   api: 'serves until it is stopped',
   demo: 'is for people',
-  mcp: 'speaks MCP on stdout',
   backup: 'needs programs of PostgreSQL: backup.test.ts reads it where they are',
   restore: 'needs programs of PostgreSQL: backup.test.ts reads it where they are',
+  login: 'asks no database: login.test.ts reads it',
+  logout: 'asks no database: login.test.ts reads it',
+  profiles: 'asks no database: login.test.ts reads it',
   doctor: 'does: commands.test.ts reads it, which takes its time',
 };
 
@@ -132,7 +134,7 @@ test('each command prints what it has always printed', async () => {
   await note('fork --detach', 'fork', done.id, '--seq', '0', '--detach');
   await note('fork', 'fork', done.id, '--seq', '0');
   const later = async () =>
-    (await note('run --detach', 'run', 'greeter', 'Hi', '--detach', '--at', '2030-01-01'))[0].id;
+    (await note('run --detach', 'run', 'greeter', 'Hi', '--detach', '--at', '2099-01-01'))[0].id;
   const paused = await later();
   await database.pool.query(
     `update howdah_private.alert_limits set threshold = 0, is_active = (name = 'connections_near_max')`,
@@ -179,6 +181,8 @@ test('each command prints what it has always printed', async () => {
   await note('secret', 'secret', 'list');
   await note('token', 'token', '--user', 'ada', '--create');
   await note('export-user', 'export-user', 'ada');
+  await note('users list', 'users');
+  await note('users show', 'users', 'show', 'ada');
   await note('erase-user', 'erase-user', 'ada', '--mode', 'delete');
   const [key] = await note('key create', 'key', 'create', 'ci', '--role', 'member');
   await note('key list', 'key', 'list');
@@ -194,6 +198,31 @@ test('each command prints what it has always printed', async () => {
   await note('filters test', 'filters', 'test', '12345678901');
   await note('filters remove', 'filters', 'remove', 'tax_id');
   await note('sql', 'sql', 'select 1 as one');
+  await database.pool.query(`
+    insert into howdah.workflows (name, type) values ('visit', 'chain');
+    insert into howdah.workflow_agents (workflow_id, agent_id, sequence_order) values (howdah.workflow('visit'), howdah.agent('greeter'), 1);
+    insert into howdah.prompts (name, template) values ('hello', 'Hello.');
+    insert into howdah.mcp_servers (name, type, configuration) values ('shelf', 'http', '{"url": "https://example.com/mcp"}');
+    insert into howdah.schedules (name, cron, agent_id, input) values ('morning', '0 0 29 2 *', howdah.agent('greeter'), 'Good morning');
+    insert into howdah.webhooks (url, is_active) values ('https://example.com/hook', false);
+    insert into howdah.webhook_deliveries (webhook_id, execution_id, event, url, payload, status)
+    select w.id, '${done.id}', 'execution.completed', w.url, '{}', 'failed' from howdah.webhooks as w`);
+  for (const [noun, name] of Object.entries({
+    agents: 'greeter',
+    workflows: 'visit',
+    models: 'script',
+    prompts: 'hello',
+    tools: 'calculator',
+    mcp: 'shelf',
+    schedules: 'morning',
+    webhooks: 'https://example.com/hook',
+  })) {
+    await note(`${noun} list`, noun, 'list');
+    await note(`${noun} show`, noun, 'show', name);
+  }
+  await note('schedules run', 'schedules', 'run', 'morning');
+  const [told] = await note('webhooks deliveries', 'webhooks', 'deliveries');
+  await note('webhooks redeliver', 'webhooks', 'redeliver', told.items[0].id);
   await note('completion', 'completion', 'words', 'exec');
 
   if (process.env.HOWDAH_WRITE_SHAPES) writeFileSync(FILE, `${JSON.stringify(shapes, null, 2)}\n`);

@@ -86,7 +86,8 @@ test('howdah mcp says that it listens when it knows how the run stands', async (
     await eventually(
       db.pool,
       'it looks at the run',
-      `select from pg_locks where not granted and relation = 'howdah.executions'::regclass`,
+      `select from pg_locks where not granted and relation = 'howdah.executions'::regclass
+         and database = (select oid from pg_database where datname = current_database())`,
     );
     expect(listens).toBe(false);
     await other.query('rollback');

@@ -9,6 +9,13 @@ export async function runCli(databaseUrl: string, ...argv: string[]): Promise<Cl
   return startCli(databaseUrl, ...argv).end();
 }
 
+/** The same, where no database is named: it is a server of `howdah login` that is asked. */
+export async function runWithoutDatabase(input: string, ...argv: string[]): Promise<CliResult> {
+  const cli = start(undefined, argv, false);
+  if (input !== '') cli.type(input);
+  return cli.end();
+}
+
 /** A command that goes on: what it has printed so far, lines for it to read, and Ctrl-C. */
 export type StartedCli = {
   stdout(): string;
@@ -29,7 +36,7 @@ export function startAtTerminal(databaseUrl: string, ...argv: string[]): Started
   return start(databaseUrl, argv, true);
 }
 
-function start(databaseUrl: string, argv: string[], isTTY: boolean): StartedCli {
+function start(databaseUrl: string | undefined, argv: string[], isTTY: boolean): StartedCli {
   const host = Object.assign(new EventEmitter(), {
     stdin: Object.assign(new PassThrough({ encoding: 'utf8' }), { isTTY }),
     stdout: Object.assign(new PassThrough({ encoding: 'utf8' }), { isTTY }),
@@ -46,7 +53,8 @@ function start(databaseUrl: string, argv: string[], isTTY: boolean): StartedCli 
   host.stderr.on('data', (text) => {
     printed.stderr += text;
   });
-  const status = main(['--database-url', databaseUrl, ...argv], host);
+  const named = databaseUrl === undefined ? [] : ['--database-url', databaseUrl];
+  const status = main([...named, ...argv], host);
   return {
     stdout: () => printed.stdout,
     stderr: () => printed.stderr,

@@ -52,6 +52,25 @@ describe('howdah sql', () => {
     ]);
   });
 
+  test('holds no more rows than are asked for, and says how many there were', async () => {
+    const many = 'select n from generate_series(1, 20000) as n';
+    const cut = await cli('sql', many, '-o', 'csv', '--limit', '2');
+    expect(cut.stdout).toBe('n\n1\n2\n');
+    expect(cut.stderr).toContain('the first 2 of 20000 rows: --limit 0 prints all');
+    const usual = await cli('sql', many, '-o', 'csv');
+    expect(usual.stdout.split('\n')).toHaveLength(10_002);
+    const all = await cli('sql', many, '-o', 'csv', '--limit', '0');
+    expect(all.stdout.split('\n')).toHaveLength(20_002);
+    expect(all.stderr).toBe('');
+    expect((await cli('sql', many, '--limit', 'many')).status).toBe(2);
+  });
+
+  test('ends a statement that takes longer than it may, and prints nothing of it', async () => {
+    const { status, stdout, stderr } = await cli('sql', 'select pg_sleep(600)', '--timeout', '1s');
+    expect([status > 0, stdout]).toEqual([true, '']);
+    expect(stderr).toContain('statement timeout');
+  });
+
   test.each([
     [`update howdah.agents set description = 'x'`, /read-only|permission denied/],
     ['commit; delete from howdah.executions', /multiple commands/],

@@ -12,7 +12,7 @@ afterAll(() => db.drop());
 test('a worker that holds more than --memory drains and ends with 1', async () => {
   const bound = Math.ceil(process.memoryUsage.rss() / 2 ** 20) + 300;
   const worker = startCli(db.url, 'worker', '--memory', String(bound));
-  await expect.poll(() => worker.stderr(), { timeout: 30_000 }).toContain('Howdah is ready.');
+  await expect.poll(() => worker.stderr()).toContain('Howdah is ready.');
   const hoard = Buffer.alloc(600 * 2 ** 20, 1);
   const { status, stderr } = await worker.end();
   expect(hoard.length).toBeGreaterThan(0);

@@ -4,31 +4,21 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { archiveMonth, checkArchive } from '../../src/db/archive.ts';
-import { generateHistory } from '../../src/db/history/generate.ts';
 import { dropMonths, type MonthOutcome, oldMonths } from '../../src/db/months.ts';
 import { restoreArchive } from '../../src/db/restore-archive.ts';
 import { cronItems } from '../../workers/task-list.ts';
 import { all, brokenRules, makeAgent, makeRun, one, openSession, refusal } from '../sql/support.ts';
 import { createTestDatabase, eventually, type TestDatabase } from '../support/database.ts';
+import { makeOldMonths, runInMonth, sumsOfAll } from '../support/old-months.ts';
 import { startTestWorker } from '../support/worker.ts';
 
 let db: TestDatabase;
 let folder: string;
 
-/** Two old months of runs of two tenants, one of the last days, and nobody who keeps anything for longer than 30 days. */
 beforeEach(async () => {
   db = await createTestDatabase();
   folder = await mkdtemp(join(tmpdir(), 'howdah-months-'));
-  const until = new Date(Date.UTC(new Date().getUTCFullYear(), new Date().getUTCMonth() - 3, 1));
-  await generateHistory(
-    db.url,
-    { executions: 600, steps: 5, days: 58, tenants: 2, agents: 2, seed: 7, until, append: true },
-    () => {},
-  );
-  await db.pool.query(
-    `insert into howdah.retention_policies (tenant_id, keep_runs_days, is_by_month)
-     select distinct tenant_id, 30, true from howdah.executions`,
-  );
+  await makeOldMonths(db);
 });
 afterEach(async () => {
   await rm(folder, { recursive: true, force: true });
@@ -38,28 +28,7 @@ afterEach(async () => {
 const drop = (options: { archiveFolder?: string; patienceMs?: number } = {}) =>
   dropMonths({ url: db.url, ...options });
 
-async function sums() {
-  return {
-    days: await all(
-      db.pool,
-      `select tenant_id, day, agent_id, runs, completed, failed, success_rate, steps, tokens_in, tokens_out, cost
-       from howdah.daily_usage order by 1, 2, 3`,
-    ),
-    agents: await all(
-      db.pool,
-      `select tenant_id, agent_id, version, runs, completed, failed, cancelled, success_rate, steps_per_run, tokens_in, cost
-       from howdah.agent_performance order by 1, 2, 3`,
-    ),
-    models: await all(
-      db.pool,
-      `select tenant_id, model_id, answers, failed_attempts, tokens_in, tokens_out, cost from howdah.model_usage order by 1, 2`,
-    ),
-    tools: await all(
-      db.pool,
-      'select tenant_id, tool, calls, errors from howdah.tool_performance order by 1, 2',
-    ),
-  };
-}
+const sums = () => sumsOfAll(db);
 
 const digestOf = (table: string, order: string) =>
   one(
@@ -73,19 +42,7 @@ const partitions = async (month: string) =>
 
 const months = async () => (await oldMonths(db.pool)).map(({ month }) => month);
 
-/** A run of the first agent with runs in that month, with an id of that month. */
-async function runIn(month: string): Promise<string> {
-  const { id } = await one(
-    db.pool,
-    `select (left(howdah.uuid_v7_floor(($1 || '-15')::timestamptz)::text, 23) || right(gen_random_uuid()::text, 13)) as id`,
-    [month],
-  );
-  const { agent_id, tenant_id } = await one(
-    db.pool,
-    'select agent_id, tenant_id from howdah.executions where agent_id is not null limit 1',
-  );
-  return makeRun(db.pool, { id, agent_id, tenant_id });
-}
+const runIn = (month: string) => runInMonth(db, month);
 
 /** A question, a comment and a file of a run of that month that goes with it as a whole; what each table holds. */
 async function besideRuns(month: string) {
@@ -385,7 +342,9 @@ describe('workers', () => {
   });
 
   test('make the partitions that are missing each night too', async () => {
-    const ahead = `${new Date().getUTCFullYear() + 1}_02`;
+    const now = new Date();
+    const last = new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() + 12, 1));
+    const ahead = last.toISOString().slice(0, 7).replace('-', '_');
     const worker = await startTestWorker(db.url);
     try {
       for (const table of ['executions', 'steps', 'messages'])

@@ -229,4 +229,4 @@ test('200 conversations of 10 calls each at once', async () => {
     }
   };
   await Promise.all(Array.from({ length: 200 }, (_, run) => conversation(run)));
-}, 30_000);
+});

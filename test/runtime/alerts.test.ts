@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import type { JsonObject } from '../../src/contracts/json.ts';
 import type { Worker } from '../../workers/main.ts';
-import { makeTenant, refusal } from '../sql/support.ts';
+import { isBlocked, makeTenant, refusal } from '../sql/support.ts';
 import { createTestDatabase, eventually, type TestDatabase } from '../support/database.ts';
 import { startTestWorker } from '../support/worker.ts';
 import { brokenPromises } from './arrange.ts';
@@ -174,12 +174,46 @@ test('a rule that cannot be asked says so, once, and why; and goes on', async ()
   expect(received.map(({ body }) => body.type)).toEqual(['alert.failed']);
 });
 
+test('a tenant has two hundred rules and no more, also when two are written at once', async () => {
+  const some = `insert into howdah.alert_rules (name, query, is_active)
+    select 'one of many ' || n, 'select 1 where false', false from generate_series($1::int, $2::int) as n`;
+  const refused = {
+    code: 'HWQTA',
+    message: 'a tenant has at most 200 alert rules',
+    detail: '{"max_rules": 200}',
+  };
+  expect(await refusal(database.pool.query(some, [1, 201]))).toMatchObject(refused);
+  await database.pool.query(some, [1, 199]);
+  const [one, other] = [await database.pool.connect(), await database.pool.connect()];
+  try {
+    await one.query('begin');
+    await one.query(some, [200, 200]);
+    const late = refusal(other.query(some, [201, 201]));
+    await isBlocked(database.pool, other);
+    await one.query('commit');
+    expect(await late).toMatchObject(refused);
+  } finally {
+    one.release(true);
+    other.release(true);
+  }
+  const tenant_id = await makeTenant(database.pool);
+  await makeRule({ query: LOW, is_active: false, tenant_id });
+  await database.pool.query('delete from howdah.alert_rules where tenant_id <> $1', [tenant_id]);
+  await makeRule({ query: LOW, is_active: false });
+});
+
 test.each([
   ['writes in a CTE', `with x as (delete from shop.stock returning sku) select * from x`],
   ['is two statements', 'select 1; select 2'],
   ['reads what is the engine’s', 'select * from howdah_private.workers'],
   ['reads files', `select pg_read_file('/etc/passwd')`],
   ['becomes somebody', `select set_config('role', 'howdah_owner', false)`],
+  ['locks rows', 'select * from shop.stock for update'],
+  ['only looks like a query', `select 1; commit; delete from shop.stock`],
+  ['ends the transaction first', `/**/ select 1) as r; commit; delete from shop.stock; --`],
+  ['calls what writes', `select howdah.run('development', 'x')`],
+  ['waits', 'select pg_sleep(3600)'],
+  ['holds a lock', 'select pg_advisory_lock(1)'],
   ['names another tenant', `select set_config('howdah.tenant_id', howdah.uuid_v7()::text, false)`],
 ])('a query that %s is not asked', async (_, query) => {
   await database.pool.query(`insert into shop.stock values ('A-1', 0)`);

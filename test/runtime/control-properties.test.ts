@@ -151,7 +151,7 @@ test(`${SEQUENCES} random sequences of controls against two workers end well`, a
     'select distinct status::text from howdah.executions where depth = 0 order by 1',
   );
   expect(rows.map(({ status }) => status)).toEqual(['cancelled', 'completed', 'failed']);
-}, 150_000);
+});
 
 test('and nobody waited for somebody who waited for them', async () => {
   await Promise.all(workers.map((worker) => worker.stop(0)));

@@ -494,7 +494,8 @@ test('a change that comes while the allowed call is at work is seen', async () =
     await eventually(
       database.pool,
       'the call waits for the row',
-      `select from pg_stat_activity where wait_event_type = 'Lock' and application_name = 'howdah-tools'`,
+      `select from pg_stat_activity where datname = current_database()
+         and wait_event_type = 'Lock' and application_name = 'howdah-tools'`,
     );
     await other.query('commit');
   } finally {

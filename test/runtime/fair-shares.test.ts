@@ -72,10 +72,10 @@ test('10,000 queued runs, all slots taken by long ones: the run of another tenan
   await many.insert(10_000);
   await start(4);
   await expect.poll(() => count(many.name), { timeout: 60_000 }).toBeGreaterThan(8);
-  const before = count(many.name);
   const [id] = await single.insert(1);
+  const before = count(many.name);
   await expect.poll(() => count(single.name), { timeout: 60_000 }).toBe(1);
-  const steps = count(many.name) - before;
+  const steps = asked.indexOf(single.name) - before; // of the others alone, whenever this is seen
   console.log(`steps of the others before the first of the single run: ${steps}`);
   expect(steps).toBeLessThanOrEqual(4 * 6); // six steps of each of the four
   expect((await ended(database.pool, id as string)).status).toBe('completed');
@@ -115,7 +115,7 @@ test('many tenants are served in turn, in whatever order they came', async () =>
   answerTo = async () => done;
   for (const each of all) await each.insert(6);
   await start(1);
-  await expect.poll(() => asked.length, { timeout: 30_000 }).toBe(30);
+  await expect.poll(() => asked.length, { timeout: 60_000 }).toBe(30);
   for (let round = 0; round < 6; round += 1) {
     expect(new Set(asked.slice(5 * round, 5 * round + 5)).size).toBe(5);
   }

@@ -258,7 +258,7 @@ describe('an insert', () => {
   });
 });
 
-describe('an image that a tool of an MCP server brings', { timeout: 60_000 }, () => {
+describe('an image that a tool of an MCP server brings', () => {
   const sees: Record<string, string> = {};
   beforeAll(async () => {
     await database.pool.query(

@@ -76,9 +76,8 @@ test('a login that locks every table it can holds runs up, and nothing is lost o
     'the run ends',
     'select status, output from howdah.executions where id = $1 and completed_at is not null',
     [id],
-    60_000,
   );
   expect(run).toEqual({ status: 'completed', output: 'ok' });
   expect(await counter(pool, 'locked')).toBe(2);
   expect((await stepsOf(pool, id)).filter(({ kind }) => kind === 'tool')).toHaveLength(2);
-}, 100_000);
+});

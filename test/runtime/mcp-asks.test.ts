@@ -126,7 +126,7 @@ const stepsNamed = async (run: string, kind: string) =>
   (await stepsOf(db.pool, run)).filter((step) => step.kind === kind && step.call_id !== null);
 const isOff = /not allowed/;
 
-describe('what a server asks back', { timeout: 60_000 }, () => {
+describe('what a server asks back', () => {
   test.each(['stdio', 'http'])(
     'every tool that server-everything has for a client that answers, over %s',
     async (type) => {
@@ -177,7 +177,7 @@ describe('what a server asks back', { timeout: 60_000 }, () => {
   );
 });
 
-describe('sampling', { timeout: 60_000 }, () => {
+describe('sampling', () => {
   beforeAll(() => makeServer('sampler', { elicitation: false }));
 
   test('an answer is a step of the log, and counts in the budget of the run', async () => {
@@ -327,7 +327,7 @@ describe('sampling', { timeout: 60_000 }, () => {
   });
 });
 
-describe('elicitation', { timeout: 60_000 }, () => {
+describe('elicitation', () => {
   beforeAll(() => makeServer('asker', { sampling: false }));
 
   test('a question is a row in the words of the server, and the run waits', async () => {
@@ -531,7 +531,7 @@ describe('elicitation', { timeout: 60_000 }, () => {
   });
 });
 
-describe('resources, prompts and files', { timeout: 60_000 }, () => {
+describe('resources, prompts and files', () => {
   beforeAll(() => makeServer('shelf', { sampling: false, elicitation: false }));
 
   const files = async (run: string) =>
@@ -630,7 +630,7 @@ describe('resources, prompts and files', { timeout: 60_000 }, () => {
   });
 });
 
-describe('a worker that dies', { timeout: 60_000 }, () => {
+describe('a worker that dies', () => {
   test('in the middle of a call that asked somebody leaves the question, or asks it again', async () => {
     await makeServer('mortal', { sampling: true });
     const victim = loadWorkerProcess(db.url, { openai: models.url });

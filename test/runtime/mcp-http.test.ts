@@ -27,7 +27,7 @@ import {
 const KEY = 'a-key-that-nobody-may-see-4711';
 
 /** An MCP server over HTTP, by hand: what it does with calls is the test's to say. */
-describe('MCP servers over HTTP', { timeout: 60_000 }, () => {
+describe('MCP servers over HTTP', () => {
   let db: TestDatabase;
   let worker: Worker;
   let url: string;

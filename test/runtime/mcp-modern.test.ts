@@ -11,7 +11,7 @@ import { brokenPromises, calling, ended, insertRun, makeAgent, resultsOf } from 
 import { question } from './replay-runs.ts';
 
 /** A server by hand that speaks protocol version 2026-07-28 and nothing older. */
-describe('an MCP server of protocol version 2026-07-28', { timeout: 60_000 }, () => {
+describe('an MCP server of protocol version 2026-07-28', () => {
   let db: TestDatabase;
   let worker: Worker;
   let listener: ServerResponse | undefined;

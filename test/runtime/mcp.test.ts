@@ -23,7 +23,7 @@ import { type HttpServer, program, startEverything } from './mcp-servers.ts';
 const path = (name: string) => fileURLToPath(new URL(`../../${name}`, import.meta.url));
 const node = process.execPath;
 
-describe('tools of MCP servers', { timeout: 60_000 }, () => {
+describe('tools of MCP servers', () => {
   let db: TestDatabase;
   let worker: Worker;
   let http: HttpServer;
@@ -477,7 +477,7 @@ describe('tools of MCP servers', { timeout: 60_000 }, () => {
   });
 });
 
-describe('a worker with its own rules', { timeout: 60_000 }, () => {
+describe('a worker with its own rules', () => {
   let db: TestDatabase;
   beforeAll(async () => {
     db = await createTestDatabase();

@@ -17,9 +17,10 @@ const PROCEDURES_THAT_COMMIT = ['howdah.ask(text,text,text)', 'howdah.tail(uuid,
 
 /** Only the owner of the parent may add partitions. */
 const DEFINERS_OF_THE_OWNER = [
-  'howdah_private.close_month(date)', // and give it a trigger
+  'howdah_private.begin_closing(date)', // and give it a trigger
   'howdah_private.ensure_month(timestamp with time zone)',
   'howdah_private.ensure_partitions(integer)',
+  'howdah_private.reopen_month(date)',
   'howdah_private.settle_partitions()',
 ];
 
@@ -67,7 +68,8 @@ const DYNAMIC_SQL: Record<string, string> = {
   'howdah_private.ensure_month(timestamp with time zone)':
     'names and bounds come from a time, quoted by format',
   'howdah_private.drop_watch(uuid)': 'no definer; names come from the catalogue and an id',
-  'howdah_private.close_month(date)': 'the name comes from a date, quoted by format',
+  'howdah_private.begin_closing(date)': 'the name comes from a date, quoted by format',
+  'howdah_private.reopen_month(date)': 'the name is a regclass',
   'howdah_private.call_settled(text,jsonb,text)':
     'a tool is tried and watched as run_bound runs it',
   'howdah.register_sql_tool(text)': 'no definer; what it formats is a regprocedure, not the text',
@@ -94,7 +96,8 @@ const ANY_JSON: Record<string, string> = {
   'howdah.questions.answer_data': 'whatever its schema describes',
   'howdah.questions.tool_call': 'written by the engine only, a copy of the call',
   'howdah.executions.first_limits': 'written by the engine only',
-  'howdah.executions.overrides': 'written by the engine only',
+  'howdah.executions.overrides':
+    'its shape is checked with the row, by overrides_fault; below a run the engine writes it',
   'howdah_private.inbox.output': 'written by the engine only, becomes steps.output',
   'howdah_private.inbox.parts': 'written by the engine only, becomes messages.parts',
   'howdah.board_entries.value': 'whatever an agent writes',

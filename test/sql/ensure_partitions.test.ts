@@ -7,6 +7,7 @@ describe('ensure_partitions', () => {
 
   beforeAll(async () => {
     db = await createTestDatabase();
+    await db.pool.query('select howdah_private.ensure_partitions()'); // a month may have begun since it was migrated
   });
   afterAll(() => db?.drop());
 
@@ -19,7 +20,7 @@ describe('ensure_partitions', () => {
       [`howdah.${table}`],
     );
 
-  test('finds nothing to do on a migrated database, however often it is called', async () => {
+  test('finds nothing to do where all is there, however often it is called', async () => {
     for (let n = 0; n < 2; n++) {
       expect(await one(db.pool, 'select howdah_private.ensure_partitions() as made')).toEqual({
         made: 0,
@@ -31,7 +32,6 @@ describe('ensure_partitions', () => {
     'covers last month to a year ahead of %s without a gap',
     async (table) => {
       const partitions = await partitionsOf(table);
-      expect(partitions).toHaveLength(14);
       const bounds = partitions.map(({ bounds }) => /FROM \('(.+)'\) TO \('(.+)'\)/.exec(bounds));
       const { floors } = await one(
         db.pool,
@@ -40,8 +40,8 @@ describe('ensure_partitions', () => {
            )::text order by n) as floors
          from generate_series(-1, 13) as n`,
       );
-      expect(bounds.map((bound) => bound?.[1])).toEqual(floors.slice(0, 14));
-      expect(bounds.map((bound) => bound?.[2])).toEqual(floors.slice(1));
+      expect(bounds.slice(-14).map((bound) => bound?.[1])).toEqual(floors.slice(0, 14));
+      expect(bounds.slice(-14).map((bound) => bound?.[2])).toEqual(floors.slice(1));
     },
   );
 

@@ -94,7 +94,7 @@ describe('with a history of several months', () => {
       `select a.name, sum(e.cost) from howdah.executions as e join howdah.agents as a on a.id = e.agent_id
        where e.id >= howdah.uuid_v7_floor($1) group by a.name`,
     ])('before a time are not opened by: %s', async (text) => {
-      const since = new Date(NOW.getFullYear(), NOW.getMonth(), 1);
+      const since = new Date(Date.UTC(NOW.getUTCFullYear(), NOW.getUTCMonth(), 1));
       const found = months(await explain(text, [since]));
       expect(found).toContain(MONTH);
       expect(found.filter((name) => name < MONTH)).toEqual([]);

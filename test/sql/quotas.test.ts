@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { clearOfTheHour } from '../support/turn-of-hour.ts';
 import {
   admitParked,
   all,
@@ -44,6 +45,7 @@ describe('quotas', () => {
     worker = await makeWorker(db.pool);
   });
   beforeEach(async () => {
+    await clearOfTheHour();
     await db.pool.query('delete from howdah.quotas');
     await db.pool.query(
       'select howdah.cancel_execution(id) from howdah.executions where completed_at is null',
@@ -104,7 +106,9 @@ describe('quotas', () => {
     // what was spent beside the quota's making is counted again once nobody is left in the whole server who began before it
     const recount =
       'select howdah_private.recount(q) as done from howdah.quotas as q where q.id = $1';
-    await expect.poll(async () => (await one(db.pool, recount, [id])).done).toBe(true);
+    await expect
+      .poll(async () => (await one(db.pool, recount, [id])).done, { timeout: 240_000 })
+      .toBe(true);
     await db.pool.query(
       `update howdah_private.quota_counters set started_at = started_at - interval '31 days' where quota_id = $1`,
       [id],

@@ -12,6 +12,7 @@ const OF_THEIR_OWN: Record<string, string> = {
   'executions.input_data': 'refuse_unfit_run',
   'executions.input_parts': 'refuse_parts',
   'executions.metadata': 'refuse_unfit_run',
+  'executions.overrides': 'overrides_fault',
   'resources.name': 'name_is_one_short_line',
   'resources.sha256': 'sha256_is_hex',
   'resources.type': 'type_is_a_mime_type',

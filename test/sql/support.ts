@@ -302,7 +302,7 @@ export function jobsOf(db: Db, id: string) {
 /** True once the backend waits for a lock; asked again until it does. */
 export async function isBlocked(pool: pg.Pool, client: pg.PoolClient | pg.Client): Promise<void> {
   const pid = (client as unknown as { processID: number }).processID;
-  const end = Date.now() + 20_000;
+  const end = Date.now() + 120_000;
   while (Date.now() < end) {
     const { rows } = await pool.query('select cardinality(pg_blocking_pids($1)) as blockers', [
       pid,

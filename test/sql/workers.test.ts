@@ -139,7 +139,7 @@ describe('presence of workers', () => {
       else await reap();
       const { status, active_ms } = await rowOf(id);
       expect(status).toBe('queued');
-      expect(Math.abs(Number(active_ms) - expected)).toBeLessThan(1_000);
+      expect(Math.abs(Number(active_ms) - expected)).toBeLessThan(60_000);
     },
   );
 
@@ -398,7 +398,7 @@ describe('presence of workers', () => {
   test('a living worker does not keep others from making partitions', async () => {
     const { client } = await startWorkerSession(db.url);
     await rolledBack(db.pool, (other) =>
-      other.query(`set local statement_timeout = '5s'; select howdah_private.ensure_partitions()`),
+      other.query(`set local lock_timeout = '5s'; select howdah_private.ensure_partitions()`),
     );
     await client.end();
   });

@@ -7,5 +7,6 @@ import { afterAll } from 'vitest';
 // in a shared folder (how far an audit log is, each five minutes) would speak of the tenants of all of them.
 const home = mkdtempSync(join(tmpdir(), 'howdah-home-'));
 process.env.HOWDAH_HOME = home;
+process.env.XDG_CONFIG_HOME = home; // and no profile of whoever runs them
 
 afterAll(() => rmSync(home, { recursive: true, force: true }));

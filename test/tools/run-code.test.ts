@@ -708,7 +708,7 @@ describe('Python', () => {
       );
       isOver.abort(new Error('cancelled'));
       expect(await call).toMatchObject({ error: { code: 'cancelled' } });
-      await vi.waitFor(() => expect(inside.filter(({ pid }) => isThere(pid))).toEqual([]));
+      await expect.poll(() => inside.filter(({ pid }) => isThere(pid))).toEqual([]);
     });
 
     test('no more at once than there are processors, and each has its own answer', async () => {

@@ -1,4 +1,3 @@
-import type { FastifyRequest } from 'fastify';
 import type { Client } from '../../db/json-rows.ts';
 
 /** What howdah_private.card_of tells of an agent or workflow. */
@@ -18,12 +17,6 @@ export async function describe(db: Client, name?: string): Promise<Described | u
     [name ?? null],
   );
   return rows[0]?.card ?? undefined;
-}
-
-/** The address a client came by: what stands before us may speak TLS for us. */
-export function baseOf({ headers, host }: FastifyRequest): string {
-  const [scheme] = [headers['x-forwarded-proto']].flat();
-  return `${scheme === 'https' ? 'https' : 'http'}://${host}`;
 }
 
 /**

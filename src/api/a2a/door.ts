@@ -4,7 +4,8 @@ import type { Holds } from '../openai/holds.ts';
 import { RequestRefusal } from '../rest/request-refusal.ts';
 import type { RestOptions } from '../rest/serve.ts';
 import { openDoor, type Visit } from '../talk/door.ts';
-import { baseOf, cardOf, describe } from './card.ts';
+import { type Base, type BaseOptions, createBase } from './base.ts';
+import { cardOf, describe } from './card.ts';
 import { rpcError } from './errors.ts';
 import { readCall, Unreadable } from './rpc.ts';
 import type { RpcId } from './schema.ts';
@@ -19,27 +20,35 @@ const CARD = '/.well-known/agent-card.json';
  */
 export function a2aRoutes(
   app: FastifyInstance,
-  options: RestOptions & Pick<Config, 'auth'>,
+  options: RestOptions & Pick<Config, 'auth'> & BaseOptions,
 ): Holds {
   const isLocked = options.auth === 'required';
+  const base = createBase(options);
   return openDoor(app, 'a2a', options, (scope, { visited }) => {
-    const card = visited((visit) => sendCard(visit, isLocked));
+    const card = visited((visit) => sendCard(visit, base, isLocked));
     scope.get(CARD, card);
     scope.get(`/a2a/:agent${CARD}`, card);
-    scope.post('/a2a/:agent', visited(serve));
+    scope.post(
+      '/a2a/:agent',
+      visited((visit) => serve(visit, base)),
+    );
   });
 }
 
-async function sendCard({ request, reply, transaction }: Visit, isLocked: boolean): Promise<void> {
+async function sendCard(
+  { request, reply, transaction }: Visit,
+  base: Base,
+  isLocked: boolean,
+): Promise<void> {
   const { agent } = request.params as { agent?: string };
   const described = await transaction((db) => describe(db, agent));
   if (!described) throw noAgent(agent);
   const isNew = request.headers['a2a-version'] === '1.0';
   reply.header('cache-control', 'no-store').header('vary', 'A2A-Version');
-  reply.send(cardOf(described, { base: baseOf(request), isLocked, isNew }));
+  reply.send(cardOf(described, { base: base.ofCard(request), isLocked, isNew }));
 }
 
-async function serve(visit: Visit): Promise<void> {
+async function serve(visit: Visit, base: Base): Promise<void> {
   const { request, reply, transaction, failureOf } = visit;
   const { agent } = request.params as { agent: string };
   let id: RpcId = null;
@@ -48,7 +57,7 @@ async function serve(visit: Visit): Promise<void> {
     if (!call) return;
     id = call.id;
     if (!(await transaction((db) => describe(db, agent)))) throw noAgent(agent);
-    await serveCall({ visit, call, agent, base: baseOf(request) });
+    await serveCall({ visit, call, agent, base: base.ofFiles(request) });
   } catch (error) {
     if (error instanceof RequestRefusal && error.status !== 400) throw error; // of HTTP, not of the protocol
     if (error instanceof Unreadable) id = error.id;

@@ -29,6 +29,10 @@ export const executeBody = z.strictObject({
   metadata: object.optional(),
   priority: z.int().optional().describe('Smaller first'),
   run_at: time.optional().describe('Not before'),
+  max_cost: z.number().optional().describe('What it may cost: lowers the limit of the agent'),
+  overrides: object
+    .optional()
+    .describe('How it differs from its agent: model, request_params, …: docs/control.md'),
   idempotency_key: z.string().optional().describe('The same as the header Idempotency-Key'),
   callback_url: z.string().optional().describe('Told when it has ended, or asks: docs/webhooks.md'),
   wait: waitField,
@@ -112,6 +116,8 @@ async function start(db: Client, sent: Body, key: string | undefined): Promise<s
   const parts = sent.input_parts === undefined ? null : JSON.stringify(sent.input_parts);
   const metadata = JSON.stringify(sent.metadata ?? {});
   const { message, session_id = null, run_at = null, priority = 0, version = null } = sent;
+  const { max_cost = null } = sent;
+  const overrides = sent.overrides === undefined ? null : JSON.stringify(sent.overrides);
   const rest = [message, data, session_id, run_at, priority, key ?? null, metadata];
   const first = async (text: string, values: unknown[]) => {
     const { rows } = await db.query<{ id: string }>(text, values);
@@ -120,14 +126,14 @@ async function start(db: Client, sent: Body, key: string | undefined): Promise<s
   const known = sent.callback_url === undefined; // run and run_workflow know no callback
   if (agent !== undefined && known) {
     return first(
-      'select (howdah.run($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)).id::uuid::text as id',
-      [agent, ...rest, parts, version],
+      'select (howdah.run($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)).id::uuid::text as id',
+      [agent, ...rest, parts, version, max_cost, overrides],
     );
   }
-  if (workflow !== undefined && known && parts === null) {
+  if (workflow !== undefined && known && parts === null && overrides === null) {
     return first(
-      'select (howdah.run_workflow($1, $2, $3, $4, $5, $6, $7, $8, $9)).id::uuid::text as id',
-      [workflow, ...rest, version],
+      'select (howdah.run_workflow($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)).id::uuid::text as id',
+      [workflow, ...rest, version, max_cost],
     );
   }
   const name = agent ?? workflow ?? null;
@@ -138,7 +144,12 @@ async function start(db: Client, sent: Body, key: string | undefined): Promise<s
   return first(
     `select howdah_private.run_by_id(
        case when $2::uuid is null then coalesce($1::uuid, howdah.agent($3)) end,
-       $2, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)::text as id`,
-    [agent_id ?? null, called || null, name, ...rest, parts, sent.callback_url ?? null, version],
+       $2, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)::text as id`,
+    [
+      agent_id ?? null,
+      called || null,
+      name,
+      ...[...rest, parts, sent.callback_url ?? null, version, max_cost, overrides],
+    ],
   );
 }

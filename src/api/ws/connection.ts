@@ -20,6 +20,10 @@ import { createOutbox, type Outbox } from './outbox.ts';
 
 /** Messages of one client that wait for their turn; meanwhile no more are read. */
 const MOST_PENDING = 16;
+/** In a row, messages that cannot be read or go beyond a quota; behind them the socket is closed. */
+const MOST_REFUSED = 100;
+/** The code of the protocol for who does not keep to the rules. */
+const POLICY_VIOLATION = 1008;
 
 export type ConnectionOptions = Pick<RestOptions, 'countRequest' | 'onError' | 'identities'> & {
   /** Lets the socket in by what it says or by its headers, or closes it. */
@@ -28,6 +32,8 @@ export type ConnectionOptions = Pick<RestOptions, 'countRequest' | 'onError' | '
   /** Subscriptions at once. */
   most: number;
 };
+
+const FLOOD = `${MOST_REFUSED} messages in a row were refused`;
 
 type Subscribe = Extract<Message, { type: 'subscribe' }>;
 
@@ -41,6 +47,7 @@ export class Connection {
   #admitted: Promise<boolean> | undefined;
   #means: Means | undefined;
   #pending = 0;
+  #refused = 0;
   #last: Promise<void> = Promise.resolve();
 
   constructor(socket: WebSocket, request: IncomingMessage, options: ConnectionOptions) {
@@ -78,26 +85,45 @@ export class Connection {
     if (!(await this.#admitted)) return; // and is told nothing
     const id = typeof sent.id === 'string' ? sent.id : null;
     try {
-      if ('fault' in read) throw read.fault;
-      const message = messageIn(sent);
-      if (message.type !== 'connection_init') return await this.#answer(message);
-      if (!isFirst) throw conflict('the connection is let in already');
-      await this.#send({ type: 'connection_ack' });
+      const message = await this.#understood(read, isFirst);
+      if (message.type === 'connection_init') await this.#send({ type: 'connection_ack' });
+      else await this.#answer(message);
     } catch (error) {
       await this.#refuse(id, error);
+      if (this.#refused >= MOST_REFUSED) this.#socket.close(POLICY_VIOLATION, FLOOD);
     }
   }
 
-  async #answer(message: Exclude<Message, { type: 'connection_init' }>): Promise<void> {
-    const { identities, countRequest, meansFor } = this.#options;
-    const identity = identities.get(this.#socket);
-    if (!identity) throw new Error('a message came past the login');
-    this.#means ??= meansFor(identity, this.#request);
-    const refusal = await countRequest(identity);
-    if (refusal) {
-      const { message: text, hint, detail } = refusal;
-      throw new RequestRefusal(429, text, { code: 'HWQTA', hint, detail: { ...detail } });
+  /** Counted before it is read: only the word that opens the connection is no request. */
+  async #understood(read: Read, isFirst: boolean): Promise<Message> {
+    const opens = isFirst && 'value' in read && read.value.type === 'connection_init';
+    this.#refused += 1;
+    if (!opens) await this.#count();
+    if ('fault' in read) throw read.fault;
+    const message = messageIn(read.value);
+    if (message.type === 'connection_init' && !isFirst) {
+      throw conflict('the connection is let in already');
     }
+    this.#refused = 0;
+    return message;
+  }
+
+  get #identity(): Identity {
+    const identity = this.#options.identities.get(this.#socket);
+    if (!identity) throw new Error('a message came past the login');
+    return identity;
+  }
+
+  async #count(): Promise<void> {
+    const refusal = await this.#options.countRequest(this.#identity);
+    if (!refusal) return;
+    const { message, hint, detail } = refusal;
+    throw new RequestRefusal(429, message, { code: 'HWQTA', hint, detail: { ...detail } });
+  }
+
+  async #answer(message: Exclude<Message, { type: 'connection_init' }>): Promise<void> {
+    const identity = this.#identity;
+    this.#means ??= this.#options.meansFor(identity, this.#request);
     const { id } = message;
     if (message.type === 'subscribe') {
       const events = await this.#eventsOf(message, this.#means);

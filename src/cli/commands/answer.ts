@@ -1,10 +1,11 @@
 import type { Command } from 'commander';
 import { HowdahError } from '../../contracts/errors.ts';
 import { answerQuestion } from '../../db/questions.ts';
+import { ELSEWHERE, givenText, givenValue } from '../given.ts';
 import { knownQuestion, questionId } from '../ids.ts';
 import { type CliIo, printJson } from '../output.ts';
 import { API_OPTION, apiFor } from '../over-api.ts';
-import { jsonOption, settle } from '../questions.ts';
+import { settle } from '../questions.ts';
 
 type Options = { data?: string };
 
@@ -12,11 +13,12 @@ type Options = { data?: string };
 export function register(command: Command, io: CliIo): void {
   command
     .argument('<id>', 'the question')
-    .argument('[text]', 'the answer; of an effect: done, again or give_up')
-    .option('--data <json>', 'the answer as JSON; of done the result of the call')
+    .argument('[text]', `the answer; of an effect: done, again or give_up; ${ELSEWHERE}`)
+    .option('--data <json>', `the answer as JSON; of done the result of the call; ${ELSEWHERE}`)
     .option(...API_OPTION)
-    .action(async (name: string, text: string | undefined, options: Options, self: Command) => {
-      const data = jsonOption('data', options.data);
+    .action(async (name: string, said: string | undefined, options: Options, self: Command) => {
+      const text = said === undefined ? undefined : await givenText(io, 'the answer', said);
+      const data = await givenValue(io, 'data', options.data);
       if (text === undefined && data === undefined) {
         throw new HowdahError('EUSAGE', 'an answer is missing', {
           hint: 'howdah answer ID TEXT, or --data JSON',

@@ -4,7 +4,7 @@ import { completionScripts, type Shell } from '../completion-scripts.ts';
 import { type CliIo, printJson } from '../output.ts';
 import { commands } from '../registry.ts';
 
-/** `howdah completion bash | zsh | fish`: a script for the shell; what it asks is `howdah completion words -- …`. */
+/** `howdah completion bash | zsh | fish | pwsh`: a script for the shell; what it asks is `howdah completion words -- …`. */
 export function register(command: Command, io: CliIo): void {
   command
     .addArgument(new Argument('<shell>', 'whose script').choices(Object.keys(completionScripts)))
@@ -13,9 +13,10 @@ export function register(command: Command, io: CliIo): void {
     .command('words', { hidden: true })
     .description('what may come next in a line')
     .argument('[words...]', 'the words behind `howdah`, the last of which is being typed')
-    .action(async (words: string[]) => {
+    .option('--next', 'they are whole: another one is about to be typed')
+    .action(async (words: string[], { next }: { next?: true }) => {
       const program = command.parent ?? command;
-      const found = await completionsOf(program, words, loader(io));
+      const found = await completionsOf(program, next ? [...words, ''] : words, loader(io));
       if (io.json) return printJson(io, found);
       const lines = found.words.map(({ word, summary }) => `${word}\t${summary}`);
       for (const line of [...lines, ...(found.files ? [':files'] : [])]) io.out(line);

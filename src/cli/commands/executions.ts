@@ -4,6 +4,15 @@ import type { ExecutionStatus } from '../../db/schema.generated.ts';
 import { withDatabase } from '../database.ts';
 import { type CliIo, printJson, printTable } from '../output.ts';
 import { forTenant, TENANT_OPTION, tenantOf } from '../tenants.ts';
+import { withVerbs } from '../verbs.ts';
+import { register as registerCancel } from './cancel.ts';
+import { register as registerExport } from './export-run.ts';
+import { register as registerFork } from './fork.ts';
+import { register as registerPause } from './pause.ts';
+import { register as registerResume } from './resume.ts';
+import { register as registerRetry } from './retry.ts';
+import { register as registerShow } from './show.ts';
+import { register as registerWatch } from './watch.ts';
 
 const STATUSES: readonly ExecutionStatus[] = [
   'queued',
@@ -25,8 +34,26 @@ type Options = {
   limit: number;
 };
 
-/** `howdah executions`: the newest runs. */
+/** `howdah executions [list | show | …]`, or `howdah runs`: the newest runs, and what is done with one, which are commands as well. */
 export function register(command: Command, io: CliIo): void {
+  withVerbs(command, io, [
+    { name: 'list', summary: 'the newest runs', register: registerList },
+    { name: 'show', summary: 'a run with all its steps', register: registerShow },
+    { name: 'watch', summary: 'the steps of a run, live', register: registerWatch },
+    { name: 'cancel', summary: 'end a run at once', register: registerCancel },
+    { name: 'pause', summary: 'let what is in the air finish, then wait', register: registerPause },
+    { name: 'resume', summary: 'let a paused run go on', register: registerResume },
+    {
+      name: 'retry',
+      summary: 'let a failed or cancelled run go on',
+      register: registerRetry,
+    },
+    { name: 'fork', summary: 'a new run from a step of another', register: registerFork },
+    { name: 'export', summary: 'a run as one document', register: registerExport },
+  ]);
+}
+
+function registerList(command: Command, io: CliIo): void {
   command
     .option(...TENANT_OPTION)
     .addOption(

@@ -12,6 +12,7 @@ import {
   tryFilters,
 } from '../../db/output-filters.ts';
 import { withDatabase } from '../database.ts';
+import { ELSEWHERE, givenText } from '../given.ts';
 import { type CliIo, printJson, printTable } from '../output.ts';
 import { forTenant, listed, TENANT_OPTION } from '../tenants.ts';
 
@@ -46,14 +47,16 @@ export function register(command: Command, io: CliIo): void {
     .argument('<name>', 'its name')
     .action((name: string, { tenant }: Options) => remove(io, name, tenant));
   add('test', 'say what the filters would make of a text')
-    .argument('<text>', 'what a run would say')
+    .argument('<text>', `what a run would say; ${ELSEWHERE}`)
     .addOption(
       new Option('--place <place>', 'where it would say it')
         .choices([...filterPlaces])
         .default('output'),
     )
     .option('--agent <name>', 'with the filters of this agent, too')
-    .action((text: string, options: Options) => test(io, text, options));
+    .action(async (text: string, options: Options) =>
+      test(io, await givenText(io, 'the text', text), options),
+    );
 }
 
 function placesOf(text: string): FilterPlace[] {

@@ -4,18 +4,46 @@ import { type Command, Option } from 'commander';
 import type { Json } from '../../contracts/json.ts';
 import { inTenant } from '../../db/agent-systems.ts';
 import { followExecutions } from '../../db/follow.ts';
+import { acceptMcpTool } from '../../db/mcp.ts';
 import { listMarks } from '../../db/mcp-sessions.ts';
 import type { Caller, RunEvent } from '../../mcp-server/caller.ts';
 import { type CliDatabase, withDatabase } from '../database.ts';
 import { reportOf } from '../exit-codes.ts';
-import type { CliIo } from '../output.ts';
+import { listVerb, type Named, showVerb } from '../named.ts';
+import { type CliIo, printJson } from '../output.ts';
 import { helpAsWorker } from '../own-worker.ts';
-import { TENANT_OPTION, tenantOf } from '../tenants.ts';
+import { forTenant, TENANT_OPTION, tenantOf } from '../tenants.ts';
+import { withVerbs } from '../verbs.ts';
 
+type AcceptOptions = { tenant?: string; digest?: string };
 type McpOptions = { tenant?: string; onDisconnect: 'continue' | 'cancel' };
 
-/** `howdah mcp`: agents and workflows as tools for the MCP client that has started this command. */
+const SERVERS: Named = {
+  kind: 'mcp_servers',
+  one: 'MCP server',
+  noun: 'mcp',
+  empty: 'No MCP servers. Rows of howdah.mcp_servers are some: docs/mcp.md',
+};
+
+/** `howdah mcp [serve]`: agents and workflows as tools for the MCP client that has started this command; `list`, `show`, `accept`: servers whose tools agents use. */
 export function register(command: Command, io: CliIo): void {
+  withVerbs(command, io, [
+    {
+      name: 'serve',
+      summary: 'agents and workflows as tools of an MCP client, over stdin and stdout',
+      register: registerServe,
+    },
+    { ...listVerb(SERVERS), summary: 'the MCP servers whose tools agents may use' },
+    showVerb(SERVERS),
+    {
+      name: 'accept',
+      summary: 'let agents use a tool as its server describes it now',
+      register: registerAccept,
+    },
+  ]);
+}
+
+function registerServe(command: Command, io: CliIo): void {
   const onDisconnect = new Option(
     '--on-disconnect <what>',
     'what becomes of runs under way when the client closes its end',
@@ -24,6 +52,23 @@ export function register(command: Command, io: CliIo): void {
     .option(...TENANT_OPTION)
     .addOption(onDisconnect.choices(['continue', 'cancel']).default('continue'))
     .action((options: McpOptions) => serve(io, options));
+}
+
+function registerAccept(command: Command, io: CliIo): void {
+  command
+    .argument('<server>', 'the MCP server')
+    .argument('<tool>', 'the tool, by the name its server gives it')
+    .option('--digest <digest>', 'only as it was read: the digest in howdah.mcp_tools')
+    .option(...TENANT_OPTION)
+    .action(async (server: string, tool: string, { tenant, digest }: AcceptOptions) => {
+      await withDatabase(io, async (database) => {
+        const row = await forTenant(database, tenant, (client) =>
+          acceptMcpTool(client, { server, tool, digest }),
+        );
+        if (io.json) printJson(io, row);
+        else io.out(`${row.name} ${row.status}`);
+      });
+    });
 }
 
 /** Standard output carries the protocol and nothing else. */

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { reject } from '../../db/questions.ts';
+import { ELSEWHERE, givenText } from '../given.ts';
 import { knownQuestion, questionId } from '../ids.ts';
 import type { CliIo } from '../output.ts';
 import { settle } from '../questions.ts';
@@ -8,11 +9,11 @@ import { settle } from '../questions.ts';
 export function register(command: Command, io: CliIo): void {
   command
     .argument('<id>', 'the question')
-    .option('--reason <text>', 'what the model is told')
-    .action(async (text: string, { reason }: { reason?: string }) => {
+    .option('--reason <text>', `what the model is told; ${ELSEWHERE}`)
+    .action(async (text: string, options: { reason?: string }) => {
       const id = questionId(text);
-      await settle(io, async ({ pool, db }) =>
-        reject(pool, await knownQuestion(db, id), reason ?? null),
-      );
+      const { reason: said } = options;
+      const reason = said === undefined ? null : await givenText(io, 'the reason', said);
+      await settle(io, async ({ pool, db }) => reject(pool, await knownQuestion(db, id), reason));
     });
 }

@@ -46,17 +46,20 @@ async function now(io: CliIo, folder: string | undefined): Promise<void> {
   });
 }
 
-const shown = ({ month, dropped, runs, holds, archive }: MonthOutcome) => ({
+const shown = ({ month, dropped, runs, holds, archive, replaced }: MonthOutcome) => ({
   month,
   dropped,
   runs,
   holds,
   archive,
+  replaced,
 });
 
-function inWords({ month, dropped, runs, holds, archive }: MonthOutcome): string {
+function inWords({ month, dropped, runs, holds, archive, replaced }: MonthOutcome): string {
+  const instead = replaced === null ? '' : ` instead of ${replaced}, which is not whole`;
+  const where = archive === null ? '' : `, archived in ${archive}${instead}`;
   if (!dropped) return `${month} stays: ${holds.join('; ')}`;
-  return `${month} was dropped: ${runs} runs${archive === null ? '' : `, archived in ${archive}`}`;
+  return `${month} was dropped: ${runs} runs${where}`;
 }
 
 async function months(io: CliIo): Promise<void> {

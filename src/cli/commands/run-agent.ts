@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { HowdahError } from '../../contracts/errors.ts';
 import type { Pool } from '../../db/pool.ts';
 import { withDatabase } from '../database.ts';
+import { ELSEWHERE } from '../given.ts';
 import type { CliIo } from '../output.ts';
 import { forTenant } from '../tenants.ts';
 import { type RunOptions, start, withOptions } from './run.ts';
@@ -10,7 +11,7 @@ import { type RunOptions, start, withOptions } from './run.ts';
 export function register(command: Command, io: CliIo): void {
   withOptions(command)
     .requiredOption('--agent-id <id>', 'the agent, by id')
-    .requiredOption('--message <text>', 'what to tell it; - reads standard input')
+    .requiredOption('--message <text>', `what to tell it; ${ELSEWHERE}`)
     .action(async (options: RunOptions & { agentId: string; message: string }) => {
       const name = await withDatabase(io, (database) =>
         forTenant(database, options.tenant, (client) => nameOf(client, options.agentId)),

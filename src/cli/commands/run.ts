@@ -1,19 +1,20 @@
-import { text as readAll } from 'node:stream/consumers';
 import { type Command, InvalidArgumentError } from 'commander';
 import { HowdahError } from '../../contracts/errors.ts';
-import { isJsonObject } from '../../contracts/json.ts';
+import { isJsonObject, type JsonObject } from '../../contracts/json.ts';
 import { inTransaction, type Pool } from '../../db/pool.ts';
 import { answerHere } from '../answer-here.ts';
 import { ATTACH_OPTION, type Attached, partsOf, readAttached } from '../attached.ts';
 import { type CliDatabase, withDatabase } from '../database.ts';
 import { showUntilEnd } from '../follow.ts';
+import { ELSEWHERE, givenJson, givenText } from '../given.ts';
 import { uuidOf } from '../ids.ts';
 import { type CliIo, printJson } from '../output.ts';
 import { API_OPTION, type Api, apiFor, showOverApi } from '../over-api.ts';
 import { helpAsWorker } from '../own-worker.ts';
+import { type OverrideOptions, overridesOf, withOverrides } from '../run-overrides.ts';
 import { forTenant, TENANT_OPTION } from '../tenants.ts';
 
-export type RunOptions = {
+export type RunOptions = OverrideOptions & {
   tenant?: string;
   detach?: true;
   idempotencyKey?: string;
@@ -30,26 +31,29 @@ export type RunOptions = {
 export function register(command: Command, io: CliIo): void {
   withOptions(command)
     .argument('<agent>', 'the agent, or else the workflow, by name')
-    .argument('<message>', 'what to tell it; - reads standard input')
+    .argument('<message>', `what to tell it; ${ELSEWHERE}`)
     .option(...API_OPTION)
     .action(async (agent: string, message: string, options: RunOptions, self: Command) => {
       const api = await apiFor(io, self);
-      if (api) return startOverApi(io, api, agent, await messageIn(io, message), options);
+      if (api) return startOverApi(io, api, agent, message, options);
       return start(io, agent, message, options);
     });
 }
 
 /** The options `run` and `run-agent` share. */
 export function withOptions(command: Command): Command {
-  return command
+  return withOverrides(command)
     .option(...TENANT_OPTION)
     .option('--detach', 'print the id of the execution and return at once')
     .option('--idempotency-key <key>', 'give the first run back when the key is known')
     .option('--at <time>', 'not before this time, such as "2026-12-01 18:00"', time)
     .option('--priority <number>', 'smaller first, from -32767 to 32767', priority)
     .option('--session <id>', 'as the next turn of this session')
-    .option('--data <json>', 'what a map goes over or a prompt is filled in with, as JSON')
-    .option('--metadata <json>', 'your own tags, a JSON object')
+    .option(
+      '--data <json>',
+      `what a map goes over or a prompt is filled in with, as JSON; ${ELSEWHERE}`,
+    )
+    .option('--metadata <json>', `your own tags, a JSON object; ${ELSEWHERE}`)
     .option('--as-version <version>', 'as it was in this version, by number or label')
     .option(...ATTACH_OPTION);
 }
@@ -61,10 +65,9 @@ export async function start(
   message: string,
   options: RunOptions,
 ): Promise<void> {
-  const input = await messageIn(io, message);
-  const files = await readAttached(options.attach);
+  const given = await givenIn(io, message, options);
   await withDatabase(io, async (database) => {
-    const id = await insert(database, agent, input, options, files);
+    const id = await insert(database, agent, options, given);
     if (options.detach) {
       return io.json ? printJson(io, { id }) : io.out(id);
     }
@@ -90,51 +93,55 @@ async function startOverApi(
       hint: 'Set HOWDAH_API_KEY to a key of that tenant, or leave --tenant out.',
     });
   }
-  const files = await readAttached(options.attach);
+  const { input, data, metadata, overrides, files } = await givenIn(io, message, options);
   const session_id = options.session === undefined ? null : uuidOf(options.session, 'a session');
   const kept: string[] = [];
   for (const { name, type, bytes } of files) {
     const body = { name, type, session_id, base64: bytes.toString('base64') };
     kept.push((await api.call('createResource', { body })).id);
   }
-  const id = await api.agent(agent).run(message, {
+  const id = await api.agent(agent).run(input, {
     ...(kept.length > 0 && { input_parts: partsOf(kept) }),
     ...(session_id !== null && { session_id }),
     ...(options.at !== undefined && { run_at: options.at }),
     ...(options.priority !== undefined && { priority: options.priority }),
     ...(options.idempotencyKey !== undefined && { idempotency_key: options.idempotencyKey }),
-    ...(options.metadata !== undefined && { metadata: JSON.parse(metadataOf(options.metadata)) }),
+    ...(options.metadata !== undefined && { metadata: JSON.parse(metadata) }),
     ...(options.asVersion !== undefined && { version: options.asVersion }),
-    ...(options.data !== undefined && { input_data: JSON.parse(dataOf(options.data) ?? 'null') }),
+    ...(data !== undefined && { input_data: JSON.parse(data) }),
+    ...(options.budget !== undefined && { max_cost: Number(options.budget) }),
+    ...(overrides !== undefined && { overrides }),
   });
   if (options.detach) return io.json ? printJson(io, { id }) : io.out(id);
   io.err(`execution ${id}`);
   await showOverApi(io, api, id, { isLeftWaiting: true });
 }
 
-async function messageIn(io: CliIo, message: string): Promise<string> {
-  return message === '-' ? piped(io) : message;
-}
+/** What a run is given, once all that stands elsewhere has been read: before anything is written. */
+type Given = {
+  input: string;
+  data: string | undefined;
+  metadata: string;
+  overrides: JsonObject | undefined;
+  files: Attached[];
+};
 
-async function piped(io: CliIo): Promise<string> {
-  const text = await readAll(io.stdin);
-  if (text.trim() !== '') return text;
-  throw new HowdahError(
-    'EUSAGE',
-    'standard input is empty, so there is nothing to tell the agent',
-    {
-      hint: 'Pipe a text into it, or write the message in place of -.',
-    },
-  );
+async function givenIn(io: CliIo, message: string, options: RunOptions): Promise<Given> {
+  return {
+    input: await givenText(io, 'the message', message),
+    data: await givenJson(io, 'data', options.data, '["tea", "milk"]'),
+    metadata: objectOf((await givenJson(io, 'metadata', options.metadata)) ?? '{}'),
+    overrides: await overridesOf(io, options),
+    files: await readAttached(options.attach),
+  };
 }
 
 /** The files are kept in the transaction that begins the run: where it is refused, so are they. */
 async function insert(
   database: CliDatabase,
   agent: string,
-  input: string,
   options: RunOptions,
-  files: readonly Attached[],
+  { input, data, metadata, overrides, files }: Given,
 ): Promise<string> {
   const session_id = options.session === undefined ? null : uuidOf(options.session, 'a session');
   const work = async (client: Pick<Pool, 'query'>): Promise<string> => {
@@ -148,7 +155,8 @@ async function insert(
     }
     const { rows } = await client.query(
       `select (howdah.run($1, $2, session_id => $3, run_at => $4, priority => $5,
-       idempotency_key => $6, metadata => $7, version => $8, input_data => $9, input_parts => $10)).id`,
+       idempotency_key => $6, metadata => $7, version => $8, input_data => $9, input_parts => $10,
+       max_cost => $11, overrides => $12)).id`,
       [
         agent,
         input,
@@ -156,10 +164,12 @@ async function insert(
         options.at ?? null,
         options.priority ?? 0,
         options.idempotencyKey ?? null,
-        metadataOf(options.metadata),
+        metadata,
         options.asVersion ?? null,
-        dataOf(options.data),
+        data ?? null,
         kept.length > 0 ? JSON.stringify(partsOf(kept)) : null,
+        options.budget ?? null,
+        overrides === undefined ? null : JSON.stringify(overrides),
       ],
     );
     return rows[0].id;
@@ -187,30 +197,9 @@ function time(text: string): string {
   return at.toISOString();
 }
 
-function dataOf(text: string | undefined): string | null {
-  if (text === undefined) return null;
-  try {
-    JSON.parse(text);
-    return text; // as it is: no number is rounded
-  } catch (cause) {
-    throw new HowdahError('EUSAGE', `--data cannot be used: ${(cause as Error).message}`, {
-      hint: `Write JSON, texts in quotes: --data '["tea", "milk"]'`,
-      cause,
-    });
-  }
-}
-
-function metadataOf(text: string | undefined): string {
-  try {
-    const value: unknown = JSON.parse(text ?? '{}');
-    if (!isJsonObject(value)) {
-      throw new Error('it is not an object');
-    }
-    return JSON.stringify(value);
-  } catch (cause) {
-    throw new HowdahError('EUSAGE', `--metadata cannot be used: ${(cause as Error).message}`, {
-      hint: `Write an object: --metadata '{"order": 4711}'`,
-      cause,
-    });
-  }
+function objectOf(metadata: string): string {
+  if (isJsonObject(JSON.parse(metadata))) return metadata;
+  throw new HowdahError('EUSAGE', '--metadata cannot be used: it is not an object', {
+    hint: `Write an object: --metadata '{"order": 4711}'`,
+  });
 }

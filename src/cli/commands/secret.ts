@@ -47,7 +47,10 @@ export function register(command: Command, io: CliIo): void {
 
 async function set(io: CliIo, name: string, options: Options, isThere: boolean): Promise<void> {
   const prompt = `The value of ${name}, which is not shown while you type or paste it:`;
-  const value = await readHidden(io, prompt, MAX_SECRET_BYTES);
+  const value = await readHidden(io, prompt, {
+    most: MAX_SECRET_BYTES,
+    example: 'printf %s "$KEY" | npx howdah secret set NAME',
+  });
   await withDatabase(io, async (database) => {
     const tenantId = await tenantFor(database, options);
     const { masterKeysOf } = await import('../../bootstrap.ts');

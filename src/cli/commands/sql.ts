@@ -1,12 +1,16 @@
 import { text as readAll } from 'node:stream/consumers';
-import type { Command } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
 import { HowdahError } from '../../contracts/errors.ts';
-import { queryAs } from '../../db/typed-query.ts';
+import { type Asked, queryAs } from '../../db/typed-query.ts';
 import { withDatabase } from '../database.ts';
+import { secondsUpTo } from '../duration.ts';
 import { type CliIo, printJson, printTable } from '../output.ts';
 import { TENANT_OPTION, tenantOf } from '../tenants.ts';
 
-type Options = { tenant?: string; write?: true };
+type Options = { tenant?: string; write?: true; limit: number; timeout?: number };
+
+/** Held in memory before they are printed. */
+const MOST_ROWS = 10_000;
 
 /** `howdah sql QUERY`: one statement as the tenant, which reads; with `--write` what the application may write, too. */
 export function register(command: Command, io: CliIo): void {
@@ -14,26 +18,38 @@ export function register(command: Command, io: CliIo): void {
     .argument('[query]', 'one statement; without it, or with -, standard input is read')
     .option(...TENANT_OPTION)
     .option('--write', 'with the rights of the application, and kept; else nothing is written')
-    .action(async (query: string | undefined, { tenant, write }: Options) => {
+    .option('--limit <rows>', 'print so many rows at most; 0: all', rowsOf, MOST_ROWS)
+    .option('--timeout <duration>', 'end the statement after, such as 30s', secondsUpTo(1))
+    .action(async (query: string | undefined, options: Options) => {
+      const { tenant, write, limit, timeout } = options;
       const text = await queryIn(io, query);
       await withDatabase(io, async ({ pool, db, isOwner }) => {
         const tenantId =
           isOwner || tenant !== undefined ? (await tenantOf(db, tenant)).id : undefined;
         const role = write ? 'howdah_app' : 'howdah_analyst';
-        const { rows, command: done } = await queryAs(pool, text, {
+        const asked = await queryAs(pool, text, {
           isReadOnly: !write,
           ...(tenantId !== undefined && { tenantId }),
           ...(isOwner && { role }),
+          ...{ mostRows: limit === 0 ? undefined : limit, seconds: timeout },
         });
-        if (io.json) return printJson(io, { items: rows });
-        printTable(io, rows);
-        io.err(
-          rows.length === 1
-            ? '1 row'
-            : `${rows.length} rows${done === 'SELECT' ? '' : ` (${done})`}`,
-        );
+        const { rows, count } = asked;
+        if (io.json) printJson(io, { items: rows });
+        else printTable(io, rows);
+        if (!io.json || rows.length < count) io.err(summaryOf(asked));
       });
     });
+}
+
+function summaryOf({ rows, count, command }: Asked): string {
+  const total = `${count} row${count === 1 ? '' : 's'}`;
+  if (rows.length < count) return `the first ${rows.length} of ${total}: --limit 0 prints all`;
+  return command === 'SELECT' ? total : `${total} (${command})`;
+}
+
+function rowsOf(text: string): number {
+  if (/^\d{1,9}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError('It is a whole number from 0 on; 0 prints all.');
 }
 
 async function queryIn(io: CliIo, query: string | undefined): Promise<string> {

@@ -2,13 +2,24 @@ import type { Command } from 'commander';
 import { listTools, type OfferedTool, toolsOfAgent } from '../../db/queries.ts';
 import { withDatabase } from '../database.ts';
 import { register as registerImport } from '../import-openapi.ts';
+import { type Named, showVerb } from '../named.ts';
 import { type CliIo, printJson, printTable } from '../output.ts';
+import { withVerbs } from '../verbs.ts';
 
 const LINE = 80;
 
-/** `howdah tools [AGENT]`: the tools there are, or those of one agent as its models are told them; `tools import-openapi`. */
+const TOOLS: Named = { kind: 'tools', one: 'tool', noun: 'tools', empty: '' };
+
+/** `howdah tools [list [AGENT] | show | import-openapi]`: the tools there are, or those of one agent as its models are told them. */
 export function register(command: Command, io: CliIo): void {
+  withVerbs(command, io, [
+    { name: 'list', summary: 'the tools there are, or of an agent', register: registerList },
+    showVerb(TOOLS),
+  ]);
   registerImport(command, io);
+}
+
+function registerList(command: Command, io: CliIo): void {
   command
     .argument('[agent]', 'only its tools, as the models of its runs are told them')
     .action(async (agent: string | undefined) => {

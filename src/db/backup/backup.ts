@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { open, rename, rm, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { HowdahError } from '../../contracts/errors.ts';
+import { keepName } from '../keep-name.ts';
 import { type Client, createClient } from '../pool.ts';
 import { interrupted, startProgram, withPasswordFile } from './child.ts';
 import { type ClientPrograms, findPrograms, type ProgramPlaces, program } from './programs.ts';
@@ -74,7 +75,7 @@ export async function backUp(request: BackupRequest): Promise<BackupReport> {
       const { size } = await stat(part);
       refuseTaken(file);
       await rename(part, file);
-      await keepName(file);
+      await keepName(file); // pg_dump has put the bytes on the disk
       return {
         ...{ file, bytes: size, seconds: (performance.now() - begun) / 1000 },
         ...{ server: server.version, pg_dump: programs.version },
@@ -203,11 +204,4 @@ async function dump(
       throw signal.aborted ? interrupted() : error;
     });
   });
-}
-
-/** pg_dump has put the bytes on the disk; the name is in the folder. */
-async function keepName(file: string): Promise<void> {
-  if (process.platform === 'win32') return; // where folders cannot be opened
-  const folder = await open(dirname(file), 'r');
-  await folder.sync().finally(() => folder.close());
 }

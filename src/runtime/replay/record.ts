@@ -1,5 +1,5 @@
 import type { CallRules, RunState } from '../../contracts/action.ts';
-import type { AgentDefinition, ToolDefinition } from '../../contracts/definition.ts';
+import type { AgentDefinition, Overrides, ToolDefinition } from '../../contracts/definition.ts';
 import type { ExportedMessage, ExportedRun, ExportedStep } from '../../contracts/exported-run.ts';
 import { isJsonObject } from '../../contracts/json.ts';
 import type { AskedBack } from '../../contracts/mcp-host.ts';
@@ -147,7 +147,7 @@ export class RunRecord {
       session_id: execution.session_id,
       root_execution_id: execution.root_execution_id,
       task: null,
-      overrides: execution.client_tools ? { client_tools: execution.client_tools } : null,
+      overrides: this.#overridesAt(position),
       alike: null,
       is_child: false,
       is_compensation: execution.compensates_execution_id !== null,
@@ -167,6 +167,16 @@ export class RunRecord {
       trust: this.#trustAt(position),
       is_filtered: true,
     };
+  }
+
+  /** What its worker was told there, as howdah_private.agent_overrides says it. */
+  #overridesAt(position: number): Overrides | null {
+    const { overrides, client_tools } = this.run.execution;
+    const last = this.steps[position - 1]?.seq ?? 0;
+    const isHandedOver = this.run.handoffs?.some(({ seq }) => seq <= last) ?? false;
+    const { model: _, request_params: __, ...kept } = overrides ?? {};
+    const said = { ...(isHandedOver ? kept : overrides), ...(client_tools && { client_tools }) };
+    return Object.keys(said).length > 0 ? said : null;
   }
 
   /** The state a strategy would look at there, with the definition the run had. */

@@ -1,4 +1,5 @@
 import { isJsonObject, type Json, type JsonObject } from '../../contracts/json.ts';
+import { MOST_CHARACTERS, MOST_REPETITIONS, patternOf } from './pattern.ts';
 
 /**
  * What may come of reading a text. A `value` has a form in which nobody can say much: one of the words the schema lists, a
@@ -35,11 +36,6 @@ const FORMATS: Readonly<Record<string, RegExp>> = {
 
 /** An id, whatever pattern it has to match as well: one short word with a digit in it. */
 const ID = /^(?=.*\d)[A-Za-z0-9][A-Za-z0-9._:/#-]{0,39}$/;
-
-/** Without groups and alternatives, and with few repetitions: over 40 characters no such pattern takes long. */
-const PATTERN =
-  /^\^((\\d|\[(?:[A-Za-z0-9._:/#-]|\\d)+\]|[A-Za-z0-9_:/#-]|\\\.|\\-)(\{\d{1,2}(,\d{0,2})?\}|[?+*])?)+\$$/;
-const MOST_REPETITIONS = 4;
 
 /** Reads a schema; gives what is wrong with it as a sentence. */
 export function shapeOf(schema: Json | undefined, path = 'schema', depth = 0): Shape | string {
@@ -113,23 +109,12 @@ function textOf({ format, pattern }: JsonObject, path: string): Shape | string {
   if (pattern === undefined) return { kind: 'text' };
   const own = typeof pattern === 'string' ? patternOf(pattern) : undefined;
   if (!own) {
-    return `${path}: its pattern has to be of an id, such as ^INV-\\d{4,8}$: from ^ to $, of letters, digits, classes and at most ${MOST_REPETITIONS} repetitions`;
+    return `${path}: its pattern has to be of an id, such as ^INV-\\d{4,8}$: from ^ to $, of letters, digits, classes and at most ${MOST_REPETITIONS} repetitions, ${MOST_CHARACTERS} characters long at most`;
   }
   return {
     kind: 'value',
-    fits: (value) => typeof value === 'string' && ID.test(value) && own.test(value),
+    fits: (value) => typeof value === 'string' && ID.test(value) && own(value),
   };
-}
-
-/** Undefined of a pattern that is not of an id, or whose bounds are the wrong way round: `[z-a]`, `{5,2}`. */
-function patternOf(pattern: string): RegExp | undefined {
-  const repetitions = pattern.match(/[?+*{]/g)?.length ?? 0;
-  if (repetitions > MOST_REPETITIONS || !PATTERN.test(pattern)) return undefined;
-  try {
-    return new RegExp(pattern);
-  } catch {
-    return undefined;
-  }
 }
 
 function numberOf({ minimum, maximum }: JsonObject, isWhole: boolean): Shape {

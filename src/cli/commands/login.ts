@@ -1,0 +1,78 @@
+import type { Command } from 'commander';
+import { connect } from '../../client/connect.ts';
+import { isLoopback } from '../../contracts/addresses.ts';
+import { HowdahError } from '../../contracts/errors.ts';
+import { readHidden } from '../hidden-input.ts';
+import { type CliIo, printJson } from '../output.ts';
+import {
+  isSame,
+  type Profile,
+  profileName,
+  profilesPath,
+  readProfiles,
+  writeProfiles,
+} from '../profiles.ts';
+
+const MAX_KEY_BYTES = 16_384;
+const DEFAULT = 'default';
+
+/** `howdah login [URL]`: keeps the address of a server and a key for it, after that server has taken the key. */
+export function register(command: Command, io: CliIo): void {
+  command
+    .argument('[url]', 'the address of a server; that of the profile when left out')
+    .option('--no-key', 'the server asks for none')
+    .action(async (url: string | undefined, { key }: { key?: false }) =>
+      login(io, url, key !== false),
+    );
+}
+
+async function login(io: CliIo, address: string | undefined, withKey: boolean): Promise<void> {
+  const file = await profilesPath(io);
+  const name = profileName(io.profile() ?? (await io.config()).profile ?? DEFAULT);
+  const before = (await readProfiles(file)).profiles[name];
+  const url = addressOf(address ?? before?.url ?? (await io.config()).apiUrl);
+  const key = withKey ? await keyFor(io, url) : undefined;
+  await connect(url, key === undefined ? {} : { token: key }).call('listAgents', {
+    query: { limit: 1 },
+  });
+  const profile: Profile = { url, ...(key !== undefined && { key }) };
+  const kept = await readProfiles(file); // again: a person may have taken long
+  await writeProfiles(file, {
+    current: name,
+    profiles: { ...kept.profiles, [name]: profile },
+  });
+  if (io.json) return printJson(io, { profile: name, url, has_key: key !== undefined });
+  const changed = before && !isSame(before.url, url) ? ` in the place of ${before.url}` : '';
+  io.err(`Logged in to ${url}${changed} as profile ${name}, kept in ${file}.`);
+}
+
+function addressOf(text: string | undefined): string {
+  if (text === undefined) {
+    throw new HowdahError('EUSAGE', 'the address of a server is missing', {
+      hint: 'Such as: howdah login https://howdah.example.com',
+    });
+  }
+  const url = URL.parse(text);
+  if (!url || !/^https?:$/.test(url.protocol) || url.username || url.password || url.search) {
+    throw new HowdahError('EUSAGE', 'this is no address of a server', {
+      hint: 'It is an http or https URL without a login, such as https://howdah.example.com; the key comes from stdin.',
+    });
+  }
+  return url.href.replace(/\/$/, '');
+}
+
+async function keyFor(io: CliIo, url: string): Promise<string> {
+  const { protocol, hostname } = new URL(url);
+  if (protocol === 'http:' && !isLoopback(hostname)) {
+    io.err(`Others can read what goes to ${url}, the key too: https keeps it.`);
+  }
+  const key = await readHidden(io, `The API key or token for ${url}, which is not shown:`, {
+    most: MAX_KEY_BYTES,
+    example: 'printf %s "$KEY" | npx howdah login URL',
+  });
+  if (/^[\x21-\x7e]+$/.test(key)) return key;
+  throw new HowdahError('HWINV', key === '' ? 'the key is empty' : 'the key is not one word', {
+    hint: 'Pipe it: printf %s "$KEY" | npx howdah login URL; a server that asks for none: --no-key',
+    detail: { field: 'key' },
+  });
+}

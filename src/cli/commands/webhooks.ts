@@ -1,0 +1,70 @@
+import { type Command, Option } from 'commander';
+import { listDeliveries, redeliver } from '../../db/deliveries.ts';
+import { withDatabase } from '../database.ts';
+import { uuidOf } from '../ids.ts';
+import { listVerb, type Named, oneNamed, showVerb } from '../named.ts';
+import { type CliIo, printJson, printTable } from '../output.ts';
+import { forTenant, TENANT_OPTION } from '../tenants.ts';
+import { withVerbs } from '../verbs.ts';
+
+const WEBHOOKS: Named = {
+  kind: 'webhooks',
+  one: 'webhook',
+  noun: 'webhooks',
+  empty: 'No webhooks. Rows of howdah.webhooks are some: docs/webhooks.md',
+};
+const LIMIT = 100;
+
+type Options = { tenant?: string; status?: string };
+
+/** `howdah webhooks [list | show | deliveries | redeliver]`: who is told of runs, and what came of it. */
+export function register(command: Command, io: CliIo): void {
+  withVerbs(command, io, [
+    listVerb(WEBHOOKS),
+    showVerb(WEBHOOKS),
+    {
+      name: 'deliveries',
+      summary: 'what was told, or could not be, the newest first',
+      register: registerDeliveries,
+    },
+    { name: 'redeliver', summary: 'tell it once more', register: registerRedeliver },
+  ]);
+}
+
+function registerDeliveries(command: Command, io: CliIo): void {
+  command
+    .argument('[webhook]', 'of this one alone, by its URL or id')
+    .addOption(
+      new Option('--status <status>', 'only those that are').choices([
+        'pending',
+        'delivered',
+        'failed',
+      ]),
+    )
+    .option(...TENANT_OPTION)
+    .action(async (webhook: string | undefined, { tenant, status }: Options) => {
+      await withDatabase(io, async (database) => {
+        const items = await forTenant(database, tenant, async (client) => {
+          const of = webhook && (await oneNamed(client, WEBHOOKS, webhook)).id;
+          return listDeliveries(client, { webhookId: of, status, limit: LIMIT });
+        });
+        if (io.json) printJson(io, { items });
+        else if (items.length === 0) io.err('No deliveries.');
+        else printTable(io, items);
+      });
+    });
+}
+
+function registerRedeliver(command: Command, io: CliIo): void {
+  command
+    .argument('<id>', 'the delivery')
+    .option(...TENANT_OPTION)
+    .action(async (text: string, { tenant }: Options) => {
+      const id = uuidOf(text, 'a delivery', ' List them: howdah webhooks deliveries');
+      await withDatabase(io, async (database) => {
+        const row = await forTenant(database, tenant, (client) => redeliver(client, id));
+        if (io.json) printJson(io, row);
+        else io.out(`${row.id} ${row.status}`);
+      });
+    });
+}

@@ -1,0 +1,54 @@
+import { expect, onTestFinished, test } from 'vitest';
+import { migrateUp, migrationStatus } from '../../src/db/migrate.ts';
+import { createClient } from '../../src/db/pool.ts';
+import { migrateQueue } from '../../workers/migrate-queue.ts';
+import { createTestDatabase, eventually, type TestDatabase } from '../support/database.ts';
+
+/** A database of an older sql/, in which somebody reads a table and leaves his transaction open. */
+async function withReader(): Promise<{ db: TestDatabase; pid: number; leave(): Promise<void> }> {
+  const db = await createTestDatabase();
+  onTestFinished(db.drop);
+  await db.pool.query(`update howdah_private.applied_sql set digest = 'older'`);
+  const reader = createClient({ url: db.url, applicationName: 'a long report' });
+  await reader.connect();
+  onTestFinished(() => reader.end());
+  const { rows } = await reader.query('select pg_backend_pid() as pid');
+  await reader.query('begin; select from howdah.mail');
+  return {
+    db,
+    pid: rows[0].pid,
+    leave: async () => void (await reader.query('rollback')),
+  };
+}
+
+test('who holds a table for longer than migrating waits is named, and nothing has changed', async () => {
+  const { db, pid, leave } = await withReader();
+  const error = await migrateUp(db.url, migrateQueue, 0).catch((fault: unknown) => fault);
+  expect(error).toMatchObject({ code: 'HWCNF', detail: { pids: [pid] } });
+  expect(error).toHaveProperty('hint', expect.stringContaining(`${pid} (a long report, `));
+  expect(await migrationStatus(db.url)).toMatchObject({ sql: 'outdated' });
+  await leave();
+  expect(await migrateUp(db.url, migrateQueue)).toEqual([]);
+  expect(await migrationStatus(db.url)).toMatchObject({ sql: 'current' });
+});
+
+test('who asks while migrating waits for a table is answered, again and again', async () => {
+  const { db, leave } = await withReader();
+  const migrating = migrateUp(db.url, migrateQueue);
+  try {
+    for (let round = 1; round <= 3; round += 1) {
+      await eventually(
+        db.pool,
+        'migrating waits',
+        `select from pg_stat_activity where datname = current_database() and application_name = 'howdah-migrate'
+         and wait_event_type = 'Lock' and query ~ '^lock table'`,
+      );
+      await db.pool.query('select from howdah.agents');
+      await db.pool.query(`update howdah.tenants set name = name where slug = 'default'`);
+    }
+  } finally {
+    await leave();
+  }
+  await migrating;
+  expect(await migrationStatus(db.url)).toMatchObject({ sql: 'current' });
+});

@@ -1,0 +1,42 @@
+import { expect, test } from 'vitest';
+import { patternOf } from '../../src/tools/extract/pattern.ts';
+import { shapeOf } from '../../src/tools/extract/shape.ts';
+
+const PATTERNS = [
+  ...['^INV-\\d{4,8}$', '^\\d+$', '^[A-C1]*[b-d2]?$', '^a{2}b{1,}c{0,3}$', '^a?a*a+$', '^\\d\\d$'],
+  ...['^[\\d.]+\\.[\\d-]*$', '^[a-]\\-1$', '^[ab]{2,4}[ba]{1,2}1$', '^#/:_0$'],
+];
+
+/** All texts of so many letters. */
+function* texts(letters: string, most: number): Generator<string> {
+  let all = [''];
+  for (let length = 0; length <= most; length += 1) {
+    yield* all;
+    all = all.flatMap((text) => [...letters].map((letter) => text + letter));
+  }
+}
+
+test.each(PATTERNS)('%s matches what JavaScript matches', (pattern) => {
+  const [own, known] = [patternOf(pattern), new RegExp(pattern)];
+  for (const text of [...texts('abC1.-', 5), 'INV-123', 'INV-1234', 'INV-12345678', '#/:_0']) {
+    expect(own?.(text), text).toBe(known.test(text));
+  }
+});
+
+test.each([
+  ...['^(a+)+$', '^[z-a]$', '^\\d{5,2}$', '^a|b$', '^.$', 'a', '^a', '^$', '^[]$', '^a{100}$', ''],
+  ...['^a*a*a*a*a*$', '^a**$', '^\\w$', '^[^a]$', '^[a\\]$', '^a$$', '^^a$', '^a\n$'],
+  ...[`^${'a'.repeat(200)}$`, `^${'a'.repeat(3_000_000)}!`],
+])('no pattern of an id: %s', (pattern) => {
+  expect(patternOf(pattern)).toBeUndefined();
+});
+
+test('a thousand values take milliseconds each way, however a pattern may share them out', () => {
+  const pattern = '^[\\da]{0,40}[\\da]{0,40}[\\da]{0,40}[\\da]{0,40}-$';
+  const shape = shapeOf({ type: 'string', pattern });
+  if (typeof shape === 'string' || shape.kind !== 'value') throw new Error('it is a value');
+  const from = process.threadCpuUsage();
+  for (let n = 0; n < 1_000; n += 1) expect(shape.fits('0'.repeat(40))).toBe(false);
+  const { user, system } = process.threadCpuUsage(from);
+  expect((user + system) / 1000).toBeLessThan(1_000); // it was several seconds of a processor
+});
