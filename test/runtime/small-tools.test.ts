@@ -372,7 +372,7 @@ describe('search_messages', () => {
     const id = await insertRun(pool, agent, 'x', { run_at: new Date('2100-01-01') });
     await pool.query('update howdah.executions set user_id = $2 where id = $1', [id, user]);
     await pool.query(
-      'insert into howdah.sessions (user_id, agent_id) select $1, $2 from generate_series(1, 3000)',
+      'insert into howdah.sessions (user_id, agent_id) select $1, $2 from generate_series(1, 1000)',
       [user, agent],
     );
     await rolledBack(pool, async (client) => {

@@ -12,6 +12,14 @@ const FIRST = [
   'test/runtime/fair-shares.test.ts',
   'test/workers/many-workers.test.ts',
   'test/runtime/retries.test.ts',
+  'test/cli/doors.test.ts',
+  'test/api/mcp-told.test.ts',
+  'test/cli/mcp.test.ts',
+  'test/docs.test.ts',
+  'test/api/login.test.ts',
+  'test/cli/commands.test.ts',
+  'test/runtime/mcp.test.ts',
+  'test/runtime/mcp-asks.test.ts',
 ];
 
 /** Also where nobody has run the tests before: then Vitest knows only how large the files are. */
