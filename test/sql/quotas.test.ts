@@ -44,8 +44,8 @@ describe('quotas', () => {
     db = await createTestDatabase();
     worker = await makeWorker(db.pool);
   });
-  beforeEach(clearOfTheHour);
   beforeEach(async () => {
+    await clearOfTheHour();
     await db.pool.query('delete from howdah.quotas');
     await db.pool.query(
       'select howdah.cancel_execution(id) from howdah.executions where completed_at is null',
