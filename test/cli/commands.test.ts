@@ -406,7 +406,7 @@ describe('what there is', () => {
     expect(JSON.parse((await cli('retention', '--json')).stdout)).toMatchObject({
       removed: expect.any(Number),
     });
-    expect((await cli('show', run)).status).toBe(3);
+    await expect.poll(async () => (await cli('show', run)).status).toBe(3);
     expect((await cli('retention')).stdout).toMatch(/^0 root runs/);
     await database.pool.query('delete from howdah.retention_policies where id = $1', [id]);
   });
