@@ -27,8 +27,10 @@ beforeAll(async () => {
   await db.pool.query(`update howdah.users set role = 'admin' where username = 'ada'`);
   tokens = await Promise.all(people.map((person) => sign(claimsOf(person, { role: 'admin' }))));
 });
-beforeEach(clearOfTheHour);
-beforeEach(() => db.pool.query('delete from howdah.quotas'));
+beforeEach(async () => {
+  await clearOfTheHour();
+  await db.pool.query('delete from howdah.quotas');
+});
 
 afterAll(async () => {
   await Promise.all(apis.map((api) => api.close()));

@@ -189,7 +189,7 @@ describe('a worker killed at', () => {
 async function diesWhileAnswered(victim: WorkerProcess) {
   const answering = new AbortController();
   const asked = answerUntil(answering.signal);
-  const tooLong = setTimeout(() => victim.signal('SIGTERM'), 15_000);
+  const tooLong = setTimeout(() => victim.signal('SIGTERM'), 120_000);
   const end = await victim.ended;
   clearTimeout(tooLong);
   answering.abort();

@@ -144,12 +144,13 @@ async function killAndMeasure(): Promise<number> {
      join howdah_private.workers as w on w.id = e.owner_worker
      group by w.id, w.pid order by count(*) desc limit 1`,
   );
-  await kill(victim.pid);
-  const killedAt = performance.now();
+  // asked before, since they may be taken over before anything can be asked behind it
   const { rows: orphans } = await pool.query(
     'select id, fence from howdah.executions where owner_worker = $1',
     [victim.worker],
   );
+  await kill(victim.pid);
+  const killedAt = performance.now();
   await eventually(
     pool,
     'a run of the dead worker was resumed',

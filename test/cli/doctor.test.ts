@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { runCli } from './run-cli.ts';
@@ -8,11 +9,22 @@ beforeAll(async () => {
 });
 afterAll(() => db?.drop());
 
-async function providers() {
+async function finding(of: string) {
   const { stdout } = await runCli(db.url, 'doctor', '--json');
   const { items } = JSON.parse(stdout) as { items: { check: string; fix?: string }[] };
-  return items.find(({ check }) => check === 'providers');
+  return items.find(({ check }) => check === of);
 }
+const providers = () => finding('providers');
+
+test('doctor looks at our roles, not at those of others whose names begin as ours do', async () => {
+  const other = `howdah_test_${randomBytes(6).toString('hex')}`;
+  await db.pool.query(`create role ${other} superuser`);
+  try {
+    expect(await finding('roles')).toMatchObject({ ok: true });
+  } finally {
+    await db.pool.query(`drop role ${other}`);
+  }
+});
 
 test('doctor names a model whose provider nobody knows, with the one that was meant', async () => {
   expect(await providers()).toMatchObject({ ok: true, found: 'every model has one that is known' });

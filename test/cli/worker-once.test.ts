@@ -1,6 +1,7 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { brokenPromises, makeAgent } from '../runtime/arrange.ts';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { brokenPromises, door, executionOf, insertRun, makeAgent } from '../runtime/arrange.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { startOpenAiServer } from '../support/openai-server.ts';
 import { runCli, startCli } from './run-cli.ts';
 
 let db: TestDatabase;
@@ -44,19 +45,22 @@ test('howdah worker --once does what is due, with all that comes of it, and ends
 });
 
 test('Ctrl-C lets what is in the air come to its end, and no more begin', async () => {
-  const slow = await makeAgent(db.pool, { script: [{ content: 'late', delay_ms: 3_000 }] });
-  const { rows } = await db.pool.query(
-    `insert into howdah.executions (agent_id, input) values ($1, 'go') returning id`,
-    [slow],
-  );
+  const gate = door();
+  const server = await startOpenAiServer(async () => {
+    await gate.opened;
+    return { content: 'late' };
+  });
+  onTestFinished(() => server.close());
+  const slow = await makeAgent(db.pool, {
+    models: [{ provider: 'openai', base_url: server.url }],
+  });
+  const id = await insertRun(db.pool, slow);
   const worker = startCli(db.url, 'worker', '--once');
-  const status = async () =>
-    (await db.pool.query('select status from howdah.executions where id = $1', [rows[0].id]))
-      .rows[0].status;
-  await expect.poll(status).toBe('running');
+  await expect.poll(() => server.requests.length).toBe(1);
+  await expect.poll(worker.stderr).toContain('Howdah is ready.'); // and hears of Ctrl-C from now on
   worker.interrupt();
-  const { status: code, stderr } = await worker.end();
-  expect(code).toBe(0);
-  expect(stderr).toContain('Draining 1 runs.');
-  expect(await status()).toBe('completed');
+  await expect.poll(worker.stderr).toContain('Draining 1 runs.');
+  gate.open();
+  expect((await worker.end()).status).toBe(0);
+  expect((await executionOf(db.pool, id)).status).toBe('completed');
 });

@@ -251,7 +251,6 @@ describe('what is in the log is not asked again', () => {
       expect(server.requests).toHaveLength(1);
       expect(await decisionsOf(id)).toHaveLength(1);
     },
-    40_000,
   );
 
   test('when a failed run is retried by hand', async () => {

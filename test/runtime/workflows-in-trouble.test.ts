@@ -168,7 +168,6 @@ describe('a map of slow items, three at a time', () => {
       'six are done',
       `select where (select count(*) from howdah.executions where parent_execution_id = $1 and status = 'completed') = 6`,
       [map],
-      20_000,
     );
     second.signal('SIGKILL');
     await second.ended;

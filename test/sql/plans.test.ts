@@ -105,7 +105,7 @@ describe('with a history of several months', () => {
         await client.query('set local plan_cache_mode = force_generic_plan');
         await client.query(
           `prepare recent as select count(*) from howdah.executions
-           where id >= howdah.uuid_v7_floor(date_trunc('month', now()))`,
+           where id >= howdah.uuid_v7_floor(date_trunc('month', now(), 'UTC'))`,
         );
         const found = months(await scansOf(client, 'execute recent'));
         expect(found.filter((name) => name < MONTH)).toEqual([]);

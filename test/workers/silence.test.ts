@@ -81,7 +81,6 @@ test('a worker frozen in the transaction of a SQL tool keeps nobody from going o
     'somebody else finishes it',
     'select status from howdah.executions where id = $1 and completed_at is not null',
     [id],
-    40_000,
   );
   expect(run.status).toBe('completed');
   expect(await kindsOf(pool, id)).toBe('model tool model output');

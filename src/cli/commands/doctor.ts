@@ -106,7 +106,8 @@ async function migrations(url: string): Promise<Finding> {
 async function roles(pool: Pool): Promise<Finding> {
   const { rows } = await pool.query(
     `select r.rolname as role, r.rolsuper or r.rolbypassrls as is_too_strong
-     from pg_roles as r where r.rolname like 'howdah\\_%'`,
+     from pg_roles as r where r.rolname = any ($1)`,
+    [ROLES],
   );
   const strong = rows.filter(({ is_too_strong }) => is_too_strong).map(({ role }) => role);
   const missing = ROLES.filter((role) => !rows.some((row) => row.role === role));
