@@ -386,6 +386,33 @@ create table howdah.board_entries (
 alter table howdah.board_entries enable row level security, force row level security;
 CREATE INDEX board_entries_written_by_execution_id_idx ON howdah.board_entries USING btree (written_by_execution_id, tenant_id);
 
+create table howdah.call_limits (
+  id uuid default howdah.uuid_v7() not null,
+  tenant_id uuid default howdah.current_tenant() not null,
+  tool_id uuid,
+  model_id uuid,
+  every_tool text,
+  every_model text,
+  max_at_once integer,
+  max_per_minute integer,
+  max_tokens_per_minute integer,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  constraint call_limits_tenant_id_id_key UNIQUE (tenant_id, id),
+  constraint call_limits_tenant_id_tool_id_model_id_every_tool_every_mod_key UNIQUE NULLS NOT DISTINCT (tenant_id, tool_id, model_id, every_tool, every_model),
+  constraint call_limits_pkey PRIMARY KEY (id),
+  constraint call_limits_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
+  constraint call_limits_tenant_id_model_id_fkey FOREIGN KEY (tenant_id, model_id) REFERENCES howdah.models(tenant_id, id) ON DELETE CASCADE,
+  constraint call_limits_tenant_id_tool_id_fkey FOREIGN KEY (tenant_id, tool_id) REFERENCES howdah.tools(tenant_id, id) ON DELETE CASCADE,
+  constraint a_call_limit_has_a_number CHECK ((num_nonnulls(max_at_once, max_per_minute, max_tokens_per_minute) >= 1)),
+  constraint a_call_limit_is_of_one_tool_or_one_model CHECK ((num_nonnulls(tool_id, model_id, every_tool, every_model) = 1)),
+  constraint at_least_one_call_is_let_through CHECK ((LEAST(max_at_once, max_per_minute, max_tokens_per_minute) >= 1)),
+  constraint tokens_are_those_of_a_model CHECK (((max_tokens_per_minute IS NULL) OR (num_nonnulls(model_id, every_model) = 1)))
+);
+alter table howdah.call_limits enable row level security, force row level security;
+CREATE INDEX call_limits_model_id_idx ON howdah.call_limits USING btree (tenant_id, model_id);
+CREATE INDEX call_limits_of_the_system_idx ON howdah.call_limits USING btree (every_tool, every_model) WHERE ((tool_id IS NULL) AND (model_id IS NULL));
+
 create table howdah.concurrency_limits (
   id uuid default howdah.uuid_v7() not null,
   tenant_id uuid default howdah.current_tenant() not null,
@@ -1765,6 +1792,23 @@ create table howdah_private.kept_subjects (
 );
 alter table howdah_private.kept_subjects enable row level security, force row level security;
 
+create table howdah_private.limited_calls (
+  id bigint generated always as identity not null,
+  call_id uuid not null,
+  limit_id uuid not null,
+  execution_id uuid not null,
+  began_at timestamp with time zone not null,
+  ended_at timestamp with time zone,
+  tokens integer default 0 not null,
+  constraint limited_calls_pkey PRIMARY KEY (id)
+);
+alter table howdah_private.limited_calls enable row level security, force row level security;
+CREATE INDEX limited_calls_began_at_idx ON howdah_private.limited_calls USING btree (limit_id, began_at);
+CREATE INDEX limited_calls_call_id_idx ON howdah_private.limited_calls USING btree (call_id);
+CREATE INDEX limited_calls_ended_at_idx ON howdah_private.limited_calls USING btree (limit_id, ended_at) INCLUDE (tokens);
+CREATE INDEX limited_calls_execution_id_idx ON howdah_private.limited_calls USING btree (execution_id) WHERE (ended_at IS NULL);
+CREATE INDEX limited_calls_in_the_air_idx ON howdah_private.limited_calls USING btree (limit_id) WHERE (ended_at IS NULL);
+
 create table howdah_private.login_tenants (
   login name not null,
   tenant_id uuid not null,
@@ -1805,12 +1849,14 @@ create table howdah_private.parked_runs (
   due_at timestamp with time zone not null,
   quota_id uuid,
   quota_subject_id uuid,
+  call_limit_id uuid,
   constraint parked_runs_pkey PRIMARY KEY (execution_id),
   constraint parked_runs_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
-  constraint a_run_is_parked_at_a_limit_or_at_a_quota CHECK ((num_nonnulls(concurrency_limit_id, quota_id) = 1)),
+  constraint a_run_is_parked_at_a_limit_or_at_a_quota CHECK ((num_nonnulls(concurrency_limit_id, call_limit_id, quota_id) = 1)),
   constraint a_run_is_parked_for_a_subject_of_the_quota CHECK (((quota_id IS NULL) = (quota_subject_id IS NULL)))
 );
 alter table howdah_private.parked_runs enable row level security, force row level security;
+CREATE INDEX parked_runs_call_limit_id_idx ON howdah_private.parked_runs USING btree (call_limit_id, priority, due_at, execution_id) WHERE (call_limit_id IS NOT NULL);
 CREATE INDEX parked_runs_concurrency_limit_id_idx ON howdah_private.parked_runs USING btree (concurrency_limit_id, priority, due_at, execution_id);
 CREATE INDEX parked_runs_quota_id_idx ON howdah_private.parked_runs USING btree (quota_id, quota_subject_id, priority, due_at, execution_id) WHERE (quota_id IS NOT NULL);
 CREATE INDEX parked_runs_tenant_id_idx ON howdah_private.parked_runs USING btree (tenant_id);
@@ -2193,6 +2239,14 @@ begin
   end if;
   answer := v_execution.output;
 end $procedure$
+;
+
+CREATE OR REPLACE FUNCTION howdah.call_limits_usage(call_limit howdah.call_limits)
+ RETURNS howdah.call_limit_usage
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$ select u.* from howdah.call_limit_usage as u where u.call_limit_id = call_limit.id $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah.cancel_execution(id uuid)
@@ -4140,6 +4194,38 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.admit_at_call_limit(limit_id uuid)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_most constant int := 200;
+  v_limit howdah.call_limits;
+  v_room record;
+  v_done record;
+  v_tenant_id uuid;
+begin
+  perform pg_advisory_xact_lock(howdah_private.calls_key(admit_at_call_limit.limit_id));
+  select l.* into v_limit from howdah.call_limits as l where l.id = admit_at_call_limit.limit_id;
+  select least(r.room, v_most) as room, r.free_at into v_room from howdah_private.room_for_calls(v_limit) as r;
+  select * into v_done from howdah_private.admit_runs(array(
+    select p.execution_id from howdah_private.parked_runs as p
+    where p.call_limit_id = admit_at_call_limit.limit_id
+    order by p.priority, p.due_at, p.execution_id limit 2 * v_most
+  ), v_room.room);
+  select p.tenant_id into v_tenant_id from howdah_private.parked_runs as p
+  where p.call_limit_id = admit_at_call_limit.limit_id limit 1;
+  if found and (v_room.room > 0 or v_room.free_at is not null) then
+    perform graphile_worker.add_job('admit', json_build_object('id', admit_at_call_limit.limit_id, 'tenant_id', v_tenant_id),
+      run_at => coalesce(v_room.free_at, clock_timestamp() + (v_limit.id is not null)::int * interval '1 second'),
+      job_key => 'calls ' || admit_at_call_limit.limit_id, priority => -32768);
+  end if;
+  return v_done.admitted;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.admit_at_quota(quota_id uuid)
  RETURNS integer
  LANGUAGE plpgsql
@@ -4197,6 +4283,21 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.admit_callers(limits uuid[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  perform howdah_private.enqueue_admission(l.id, p.tenant_id)
+  from (select distinct u.id from unnest(admit_callers.limits) as u (id)) as l
+  cross join lateral (
+    select r.tenant_id from howdah_private.parked_runs as r where r.call_limit_id = l.id limit 1
+  ) as p;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.admit_members(parent_id uuid)
  RETURNS void
  LANGUAGE plpgsql
@@ -4238,11 +4339,12 @@ AS $function$
 declare
   v_most constant int := 200;
   v_room int;
-  v_parked record;
-  v_seen int := 0;
-  v_held int := 0;
-  v_admitted uuid[] := '{}';
+  v_done record;
 begin
+  if exists (select from howdah.call_limits as l where l.id = admit_parked.limit_id)
+    or exists (select from howdah_private.parked_runs as p where p.call_limit_id = admit_parked.limit_id) then
+    return howdah_private.admit_at_call_limit(admit_parked.limit_id);
+  end if;
   perform howdah_private.catch_up_quota(admit_parked.limit_id);
   if exists (select from howdah.quotas as q where q.id = admit_parked.limit_id)
     or exists (select from howdah_private.parked_runs as p where p.quota_id = admit_parked.limit_id) then
@@ -4252,32 +4354,49 @@ begin
   select r.room into v_room from howdah_private.room_left(array[admit_parked.tenant_id]) as r
   where (r.concurrency_limit).id = admit_parked.limit_id;
   v_room := least(coalesce(v_room, v_most), v_most);
-  for v_parked in
+  select * into v_done from howdah_private.admit_runs(array(
     select p.execution_id from howdah_private.parked_runs as p
     where p.concurrency_limit_id = admit_parked.limit_id
     order by p.priority, p.due_at, p.execution_id limit 2 * v_most
-  loop
-    exit when cardinality(v_admitted) >= v_room;
-    v_seen := v_seen + 1;
-    perform from howdah.executions as e where e.id = v_parked.execution_id for no key update skip locked;
+  ), v_room);
+  if v_done.held > 0 or v_done.seen >= 2 * v_most or v_done.admitted >= v_most then
+    perform graphile_worker.add_job('admit', json_build_object('id', admit_parked.limit_id,
+      'tenant_id', admit_parked.tenant_id), run_at => clock_timestamp() + v_done.held * interval '1 millisecond');
+  end if;
+  return v_done.admitted;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.admit_runs(ids uuid[], room integer, OUT admitted integer, OUT held integer, OUT seen integer)
+ RETURNS record
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_id uuid;
+  v_admitted uuid[] := '{}';
+begin
+  seen := 0;
+  held := 0;
+  foreach v_id in array admit_runs.ids loop
+    exit when cardinality(v_admitted) >= admit_runs.room;
+    seen := seen + 1;
+    perform from howdah.executions as e where e.id = v_id for no key update skip locked;
     if not found then
-      v_held := v_held + 1;
+      held := held + 1;
       continue;
     end if;
     update howdah.executions as e set status = 'queued', waiting_for = null, updated_at = now()
-    where e.id = v_parked.execution_id and e.status = 'waiting' and e.waiting_for = 'quota';
+    where e.id = v_id and e.status = 'waiting' and e.waiting_for = 'quota';
     if found then
-      v_admitted := v_admitted || v_parked.execution_id;
+      v_admitted := v_admitted || v_id;
     end if;
-    delete from howdah_private.parked_runs as p where p.execution_id = v_parked.execution_id;
+    delete from howdah_private.parked_runs as p where p.execution_id = v_id;
   end loop;
+  admitted := cardinality(v_admitted);
   perform howdah_private.enqueue_advance(v_admitted);
   perform howdah_private.announce_watched(v_admitted);
-  if v_held > 0 or v_seen >= 2 * v_most or cardinality(v_admitted) >= v_most then
-    perform graphile_worker.add_job('admit', json_build_object('id', admit_parked.limit_id,
-      'tenant_id', admit_parked.tenant_id), run_at => clock_timestamp() + v_held * interval '1 millisecond');
-  end if;
-  return cardinality(v_admitted);
 end $function$
 ;
 
@@ -5281,6 +5400,19 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.are_calls_limited(tenant_id uuid)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET enable_seqscan TO 'off'
+AS $function$
+begin
+  return exists (select from howdah.call_limits as l where l.tenant_id = are_calls_limited.tenant_id)
+    or exists (select from howdah.call_limits as l where l.tool_id is null and l.model_id is null);
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.as_history(messages jsonb)
  RETURNS jsonb
  LANGUAGE sql
@@ -5493,6 +5625,54 @@ begin
     ) as b;
   end if;
   return jsonb_build_object('id', v_rule.id, 'tenant_id', v_rule.tenant_id, 'query', v_rule.query, 'found', v_found);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.begin_call(worker uuid, id uuid, fence integer, tool_id uuid, tool text, model_id uuid, model text, parks boolean, OUT outcome text, OUT call_id uuid)
+ RETURNS record
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_run record;
+  v_limits uuid[];
+  v_full uuid;
+begin
+  outcome := 'stale';
+  -- held until the call is written: whoever takes the run away comes before or after, and ends what there is
+  select e.tenant_id, e.priority, e.run_at into v_run from howdah.executions as e
+  where e.id = begin_call.id and e.owner_worker = begin_call.worker and e.fence = begin_call.fence and e.status = 'running'
+  for share;
+  if not found then
+    return;
+  end if;
+  v_limits := array(
+    select l.id from howdah_private.limits_of_call(v_run.tenant_id, begin_call.tool_id, begin_call.tool,
+      begin_call.model_id, begin_call.model) as l order by l.id);
+  outcome := 'free';
+  if v_limits = '{}' then
+    return;
+  end if;
+  for v_place in 1 .. cardinality(v_limits) loop
+    perform pg_advisory_xact_lock(howdah_private.calls_key(v_limits[v_place]));
+  end loop;
+  select l.id into v_full from howdah.call_limits as l cross join lateral howdah_private.room_for_calls(l) as r
+  where l.id = any (v_limits) and r.room <= 0 order by r.free_at desc nulls last, l.id limit 1;
+  if v_full is null then
+    outcome := 'begun';
+    call_id := gen_random_uuid();
+    insert into howdah_private.limited_calls (call_id, limit_id, execution_id, began_at)
+    select begin_call.call_id, l.id, begin_call.id, clock_timestamp() from unnest(v_limits) as l (id);
+    return;
+  end if;
+  outcome := 'full';
+  if begin_call.parks then
+    insert into howdah_private.parked_runs (execution_id, tenant_id, call_limit_id, priority, due_at)
+    values (begin_call.id, v_run.tenant_id, v_full, v_run.priority, v_run.run_at)
+    on conflict (execution_id) do update
+    set call_limit_id = excluded.call_limit_id, concurrency_limit_id = null, quota_id = null, quota_subject_id = null;
+  end if;
 end $function$
 ;
 
@@ -6149,8 +6329,11 @@ AS $function$
     select from howdah.quotas as q
     where q.id = p.quota_id and howdah_private.is_used_up(q, p.quota_subject_id, clock_timestamp())
   ) and not exists (
+    select from howdah.call_limits as l cross join lateral howdah_private.room_for_calls(l) as c
+    where l.id = p.call_limit_id and c.room <= 0
+  ) and not exists (
     select from graphile_worker._private_jobs as j
-    where j.payload ->> 'id' = coalesce(p.concurrency_limit_id, p.quota_id)::text and j.attempts < j.max_attempts
+    where j.payload ->> 'id' = coalesce(p.concurrency_limit_id, p.call_limit_id, p.quota_id)::text and j.attempts < j.max_attempts
       and (p.quota_id is null or j.run_at <= clock_timestamp())
   )
   union all
@@ -6540,6 +6723,34 @@ begin
       order by h.hits desc, a.name limit 20
     ) as f
   ), '[]'));
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.call_limit_use(limit_id uuid)
+ RETURNS TABLE(at_once integer, last_minute integer, tokens_last_minute bigint, waiting integer)
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER ROWS 1
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_tenant_id uuid := case when howdah_private.is_operator()
+    then (select x.tenant_id from howdah.call_limits as x where x.id = call_limit_use.limit_id) else howdah.current_tenant() end;
+  v_since timestamptz := clock_timestamp() - interval '1 minute';
+begin
+  perform from howdah.call_limits as l
+  where l.id = call_limit_use.limit_id and l.tenant_id = v_tenant_id
+    and (coalesce(l.every_tool, l.every_model) is null or howdah_private.is_operator()); -- it is of all tenants
+  if not found then
+    return;
+  end if;
+  return query select
+    (select count(*)::int from howdah_private.limited_calls as c
+    where c.limit_id = call_limit_use.limit_id and c.ended_at is null),
+    (select count(*)::int from howdah_private.limited_calls as c
+    where c.limit_id = call_limit_use.limit_id and c.began_at > v_since),
+    (select coalesce(sum(c.tokens), 0) from howdah_private.limited_calls as c
+    where c.limit_id = call_limit_use.limit_id and c.ended_at > v_since),
+    (select count(*)::int from howdah_private.parked_runs as p where p.call_limit_id = call_limit_use.limit_id);
 end $function$
 ;
 
@@ -6972,6 +7183,13 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.calls_key(limit_id uuid)
+ RETURNS bigint
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN hashtextextended(('howdah.calls '::text || (limit_id)::text), (0)::bigint)
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.capable_agents(execution_id uuid)
  RETURNS jsonb
  LANGUAGE sql
@@ -7190,7 +7408,7 @@ $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.claim_executions(worker uuid, ids uuid[], protocol integer, after uuid, room integer DEFAULT 0)
- RETURNS TABLE(execution_id uuid, fence integer, tenant_id uuid, agent_id uuid, agent_version_id uuid, session_id uuid, root_execution_id uuid, is_child boolean, is_compensation boolean, metadata jsonb, step_count integer, exhausted howdah.stop_reason, active_ms_left bigint, watched boolean, is_suspect boolean, messages_at_retry integer, refused jsonb, messages jsonb, history jsonb, attempts jsonb, is_new boolean, hooks jsonb, task jsonb, overrides jsonb, alike text, trust howdah.trust, is_filtered boolean)
+ RETURNS TABLE(execution_id uuid, fence integer, tenant_id uuid, agent_id uuid, agent_version_id uuid, session_id uuid, root_execution_id uuid, is_child boolean, is_compensation boolean, metadata jsonb, step_count integer, exhausted howdah.stop_reason, active_ms_left bigint, watched boolean, is_suspect boolean, messages_at_retry integer, refused jsonb, messages jsonb, history jsonb, attempts jsonb, is_new boolean, hooks jsonb, task jsonb, overrides jsonb, alike text, trust howdah.trust, is_filtered boolean, are_calls_limited boolean)
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -7271,7 +7489,8 @@ begin
     howdah_private.agent_overrides(e),
     case when e.depth = 0 and e.compensates_execution_id is null and e.handoffs = 0
       then concat_ws(' ', e.agent_version_id, e.workflow_version_id, e.user_id) end,
-    e.trust, exists (select from howdah.output_filters as f where f.tenant_id = e.tenant_id and f.is_active)
+    e.trust, exists (select from howdah.output_filters as f where f.tenant_id = e.tenant_id and f.is_active),
+    exists (select from howdah.call_limits) and howdah_private.are_calls_limited(e.tenant_id)
   from howdah.executions as e
   where e.id = any (v_claimed) and e.id between v_first and v_last;
 end $function$
@@ -7441,7 +7660,7 @@ end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.commit_steps(worker uuid, commits jsonb, protocol integer)
- RETURNS TABLE(execution_id uuid, outcome text, status howdah.execution_status, step_count integer, exhausted howdah.stop_reason, active_ms_left bigint, watched boolean, has_inbox boolean, is_pause_requested boolean, over_quota boolean, rules_stamp bigint)
+ RETURNS TABLE(execution_id uuid, outcome text, status howdah.execution_status, step_count integer, exhausted howdah.stop_reason, active_ms_left bigint, watched boolean, has_inbox boolean, is_pause_requested boolean, over_quota boolean, rules_stamp bigint, are_calls_limited boolean)
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -7451,8 +7670,7 @@ CREATE OR REPLACE FUNCTION howdah_private.commit_steps(worker uuid, commits json
 AS $function$
 #variable_conflict use_column
 declare
-  v_ids uuid[]; v_counts boolean;
-  v_first uuid; v_last uuid;
+  v_ids uuid[]; v_first uuid; v_last uuid; v_counts boolean;
   v_more boolean := jsonb_path_exists(
     commit_steps.commits, '$[*] ? (exists (@.more) || exists (@.to.delay_ms))');
 begin
@@ -7590,7 +7808,8 @@ begin
       and (select true from howdah_private.watchers as w where w.execution_id = i.id limit 1) is not null,
     coalesce(m.has_inbox, (n.run).has_inbox), coalesce(m.is_pause_requested, (n.run).is_pause_requested),
     v_counts and (howdah_private.over_quota(i.id)).quota_id is not null,
-    (select h.seq from howdah_private.audit_heads as h where h.tenant_id = coalesce(m.tenant_id, (n.run).tenant_id))
+    (select h.seq from howdah_private.audit_heads as h where h.tenant_id = coalesce(m.tenant_id, (n.run).tenant_id)),
+    exists (select from howdah.call_limits) and howdah_private.are_calls_limited(coalesce(m.tenant_id, (n.run).tenant_id))
   from input as i
   left join moved as m on m.id = i.id
   cross join lateral (select howdah_private.execution_now(case when m.id is null then i.id end, i.fence) as run) as n;
@@ -8650,6 +8869,51 @@ begin
   if v_before <> v_state and (v_state <> 'clear' or v_before <> 'unknown') then
     perform howdah_private.tell_alert(v_rule, case v_state when 'clear' then 'alert.resolved' else 'alert.' || v_state end);
   end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.end_call(call_id uuid, tokens integer)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_limits uuid[];
+begin
+  with ended as (
+    update howdah_private.limited_calls as c
+    set ended_at = coalesce(c.ended_at, clock_timestamp()), tokens = end_call.tokens
+    where c.call_id = end_call.call_id
+    returning c.limit_id
+  )
+  select array_agg(e.limit_id) into v_limits from ended as e;
+  perform howdah_private.admit_callers(v_limits);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.end_calls_of(execution_id uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_limits uuid[];
+begin
+  if not exists (
+    select from howdah_private.limited_calls as c
+    where c.execution_id = end_calls_of.execution_id and c.ended_at is null
+  ) then
+    return; -- mostly
+  end if;
+  with ended as (
+    update howdah_private.limited_calls as c set ended_at = clock_timestamp()
+    where c.execution_id = end_calls_of.execution_id and c.ended_at is null
+    returning c.limit_id
+  )
+  select array_agg(e.limit_id) into v_limits from ended as e;
+  perform howdah_private.admit_callers(v_limits);
 end $function$
 ;
 
@@ -10118,8 +10382,9 @@ declare
   v_free uuid[];
 begin
   with waiting as materialized (
-    select e.id::uuid as id, e.tenant_id, e.priority, e.run_at, q.quota_id, q.subject_id
+    select e.id::uuid as id, e.tenant_id, e.priority, e.run_at, q.quota_id, q.subject_id, p.call_limit_id
     from howdah.executions as e cross join lateral howdah_private.over_quota(e.id) as q
+    left join howdah_private.parked_runs as p on p.execution_id = e.id
     where e.id = any (follow_parked.ids) and e.status = 'waiting' and e.waiting_for = 'quota'
   ),
   noted as (
@@ -10127,18 +10392,47 @@ begin
     select w.id, w.tenant_id, w.quota_id, w.subject_id, w.priority, w.run_at
     from waiting as w where w.quota_id is not null
     on conflict (execution_id) do update set quota_id = excluded.quota_id,
-      quota_subject_id = excluded.quota_subject_id, concurrency_limit_id = null
+      quota_subject_id = excluded.quota_subject_id, concurrency_limit_id = null, call_limit_id = null
   ),
   freed as (
     update howdah.executions as e set status = 'queued', waiting_for = null, updated_at = now()
     from waiting as w
-    where e.id = w.id and e.id = any (follow_parked.ids) and w.quota_id is null
+    where e.id = w.id and e.id = any (follow_parked.ids) and w.quota_id is null and w.call_limit_id is null
     returning e.id::uuid as id
   )
   select array_agg(f.id) into v_free from freed as f;
   perform howdah_private.enqueue_advance(v_free);
   perform howdah_private.look_at_quotas(array(
     select p.quota_id from howdah_private.parked_runs as p where p.execution_id = any (follow_parked.ids)));
+  perform graphile_worker.add_job('admit', json_build_object('id', p.call_limit_id, 'tenant_id', p.tenant_id),
+    run_at => clock_timestamp(), job_key => 'calls ' || p.call_limit_id || ' now', priority => -32768)
+  from (
+    select distinct on (r.call_limit_id) r.call_limit_id, r.tenant_id from howdah_private.parked_runs as r
+    where r.execution_id = any (follow_parked.ids) and r.call_limit_id is not null
+    order by r.call_limit_id
+  ) as p;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.forget_calls()
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if not exists (select from howdah_private.limited_calls) then
+    return;
+  end if;
+  update howdah_private.limited_calls as c set ended_at = clock_timestamp()
+  where c.ended_at is null and not exists (
+    select from howdah.executions as e where e.id = c.execution_id and e.status = 'running');
+  delete from howdah_private.limited_calls as c
+  using (
+    select o.id from howdah_private.limited_calls as o
+    where o.ended_at < clock_timestamp() - interval '2 minutes' for update skip locked
+  ) as old
+  where c.id = old.id;
 end $function$
 ;
 
@@ -10515,7 +10809,13 @@ begin
   from (
     select distinct r.quota_id from howdah_private.parked_runs as r where r.quota_id is not null order by 1
   ) as p;
+  perform howdah_private.admit_at_call_limit(p.call_limit_id)
+  from (
+    select distinct r.call_limit_id from howdah_private.parked_runs as r where r.call_limit_id is not null order by 1
+  ) as p
+  where pg_try_advisory_xact_lock(howdah_private.calls_key(p.call_limit_id));
   perform howdah_private.forget_counters();
+  perform howdah_private.forget_calls();
   with lost as (
     select e.id from howdah.executions as e
     where e.status = 'waiting' and e.waiting_for = 'quota' and e.updated_at < heal_parked.before
@@ -11196,7 +11496,17 @@ CREATE OR REPLACE FUNCTION howdah_private.is_known_to_protocol_7(e howdah.execut
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select not coalesce(e.overrides ?| '{model,request_params}', false)
+  select not coalesce(e.overrides ?| '{model,request_params}', false) and (
+    not exists (select from howdah.call_limits) or not exists (
+      select from howdah.call_limits as l left join howdah.agent_versions as v on v.id = e.agent_version_id
+      where (l.tenant_id = e.tenant_id or (l.tool_id is null and l.model_id is null))
+        and (e.workflow_id is not null
+          or v.definition -> 'models' @> jsonb_build_array(jsonb_build_object('id', l.model_id))
+          or v.definition -> 'tools' @> jsonb_build_array(jsonb_build_object('id', l.tool_id))
+          or v.definition -> 'models' @> jsonb_build_array(jsonb_build_object('model', l.every_model))
+          or v.definition -> 'tools' @> jsonb_build_array(jsonb_build_object('name', l.every_tool)))
+    )
+  )
 $function$
 ;
 
@@ -12476,6 +12786,24 @@ CREATE OR REPLACE FUNCTION howdah_private.limits_key(tenant_id uuid)
  IMMUTABLE PARALLEL SAFE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$ select hashtextextended('howdah.limits ' || limits_key.tenant_id, 0) $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.limits_of_call(tenant_id uuid, tool_id uuid, tool text, model_id uuid, model text)
+ RETURNS SETOF howdah.call_limits
+ LANGUAGE sql
+ STABLE SECURITY DEFINER ROWS 2
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select l.* from howdah.call_limits as l
+  where l.tenant_id = limits_of_call.tenant_id and l.tool_id = limits_of_call.tool_id
+  union all
+  select l.* from howdah.call_limits as l
+  where l.tenant_id = limits_of_call.tenant_id and l.model_id = limits_of_call.model_id
+  union all
+  select l.* from howdah.call_limits as l
+  where l.tool_id is null and l.model_id is null
+    and (l.every_tool = limits_of_call.tool or l.every_model = limits_of_call.model)
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.line_gives_a_key(line text)
@@ -14049,7 +14377,7 @@ begin
     insert into howdah_private.parked_runs
       (execution_id, tenant_id, concurrency_limit_id, quota_id, quota_subject_id, priority, due_at)
     select p.id, p.tenant_id, p.concurrency_limit_id, p.quota_id, p.subject_id, p.priority, p.run_at from parked as p
-    on conflict (execution_id) do update set concurrency_limit_id = excluded.concurrency_limit_id,
+    on conflict (execution_id) do update set concurrency_limit_id = excluded.concurrency_limit_id, call_limit_id = null,
       quota_id = excluded.quota_id, quota_subject_id = excluded.quota_subject_id
   )
   select array_agg(p.id) into v_parked from parked as p;
@@ -14242,6 +14570,7 @@ AS $function$
     ('approvals', 'manage', 'admin', false),
     ('tool_policies', 'manage', 'admin', false),
     ('output_filters', 'manage', 'admin', false),
+    ('call_limits', 'manage', 'admin', false),
     ('concurrency_limits', 'manage', 'admin', false),
     ('quotas', 'manage', 'admin', false),
     ('grants', 'manage', 'admin', false),
@@ -17945,6 +18274,48 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.room_for_calls(l howdah.call_limits, OUT room integer, OUT free_at timestamp with time zone)
+ RETURNS record
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_since timestamptz := clock_timestamp() - interval '1 minute';
+  v_begun int;
+  v_oldest timestamptz;
+begin
+  room := 2147483647;
+  if l.max_per_minute is not null then
+    select count(*), min(c.began_at) into v_begun, v_oldest
+    from (
+      select o.began_at from howdah_private.limited_calls as o
+      where o.limit_id = l.id and o.began_at > v_since
+      order by o.began_at desc limit l.max_per_minute
+    ) as c;
+    room := l.max_per_minute - v_begun;
+    free_at := case when room = 0 then v_oldest + interval '1 minute' end;
+  end if;
+  if l.max_tokens_per_minute is not null then
+    select c.ended_at into v_oldest
+    from (
+      select o.ended_at, sum(o.tokens) over (order by o.ended_at desc, o.id) as tokens
+      from howdah_private.limited_calls as o where o.limit_id = l.id and o.ended_at > v_since
+    ) as c
+    where c.tokens >= l.max_tokens_per_minute order by c.ended_at desc limit 1;
+    if found then
+      room := 0;
+      free_at := greatest(free_at, v_oldest + interval '1 minute');
+    end if;
+  end if;
+  if l.max_at_once is not null then
+    v_begun := (select count(*) from howdah_private.limited_calls as c where c.limit_id = l.id and c.ended_at is null);
+    room := least(room, l.max_at_once - v_begun);
+    free_at := case when v_begun < l.max_at_once then free_at end;
+  end if;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.room_left(tenants uuid[])
  RETURNS TABLE(concurrency_limit howdah.concurrency_limits, room integer)
  LANGUAGE sql
@@ -19450,6 +19821,8 @@ AS $function$
     (null, 'domain', 200, 'characters'),
     (null, 'provider', 200, 'characters'),
     (null, 'model', 500, 'characters'),
+    (null, 'every_tool', 200, 'characters'),
+    (null, 'every_model', 500, 'characters'),
     (null, 'secret_name', 200, 'characters'),
     (null, 'function', 200, 'characters'),
     (null, 'base_url', 2000, 'characters'),
@@ -21935,6 +22308,85 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg_call_limits__admit()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  perform howdah_private.enqueue_admission(old.id, old.tenant_id);
+  return null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_call_limits__refuse()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_row howdah.call_limits := case tg_op when 'INSERT' then new else old end;
+  v_tool record;
+begin
+  if coalesce(v_row.every_tool, v_row.every_model) is not null and not howdah_private.is_operator() then
+    raise exception using errcode = 'HWDEN', message = 'only an owner may limit calls of all tenants together',
+      detail = jsonb_build_object('field', case when v_row.every_tool is null then 'every_model' else 'every_tool' end)::text,
+      hint = 'Give tool_id or model_id, or connect as the database''s owner: npx howdah db url.';
+  end if;
+  select t.name, t.kind into v_tool from howdah.tools as t
+  where t.tenant_id = v_row.tenant_id and t.id = v_row.tool_id
+    and (t.kind in ('agent', 'workflow') or t.kind = 'builtin' and t.name = 'ask_user');
+  if found and tg_op = 'INSERT' then
+    raise exception using errcode = 'HWINV',
+      message = format('the tool %s makes no calls that could be limited: it %s', v_tool.name,
+        case v_tool.kind when 'builtin' then 'asks a person' else 'begins a run' end),
+      detail = jsonb_build_object('field', 'tool_id')::text,
+      hint = case v_tool.kind when 'builtin' then 'Leave the limit out.'
+        else 'Limit the runs of its agent: concurrency_limits, or a quota with the metric runs.' end;
+  end if;
+  return case tg_op when 'DELETE' then old else new end;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_call_limits__refuse_invalid()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_refused text[];
+begin
+  select case
+    when not (num_nonnulls(max_at_once, max_per_minute, max_tokens_per_minute) >= 1) then array['a_call_limit_has_a_number', null]
+    when not (num_nonnulls(tool_id, model_id, every_tool, every_model) = 1) then array['a_call_limit_is_of_one_tool_or_one_model', null]
+    when not (LEAST(max_at_once, max_per_minute, max_tokens_per_minute) >= 1) then array['at_least_one_call_is_let_through', null]
+    when not ((max_tokens_per_minute IS NULL) OR (num_nonnulls(model_id, every_model) = 1)) then array['tokens_are_those_of_a_model', null]
+  end into v_refused from (select new.*) as n;
+  if v_refused is not null then
+    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
+  end if;
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_call_limits__refuse_unknown()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if new.model_id is not null and not exists (select from howdah.models as r where r.tenant_id = new.tenant_id and r.id = new.model_id) then
+    perform howdah_private.refuse_unknown('call_limits', 'model_id', 'models', new.model_id::text, 'call_limits_tenant_id_model_id_fkey');
+  end if;
+  if new.tool_id is not null and not exists (select from howdah.tools as r where r.tenant_id = new.tenant_id and r.id = new.tool_id) then
+    perform howdah_private.refuse_unknown('call_limits', 'tool_id', 'tools', new.tool_id::text, 'call_limits_tenant_id_tool_id_fkey');
+  end if;
+  return null;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg_concurrency_limits__admit()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -22263,6 +22715,7 @@ begin
   perform howdah_private.enqueue_admission(l.id, l.tenant_id) from howdah.concurrency_limits as l
   where l.tenant_id = new.tenant_id and howdah_private.is_limited_by(l, new.agent_id, new.agent_version_id,
       howdah_private.model_chosen(new.overrides, new.handoffs));
+  perform howdah_private.end_calls_of(new.id);
   return null;
 end $function$
 ;
@@ -26973,6 +27426,16 @@ create view howdah.alerts with (security_invoker=true) as
              CROSS JOIN howdah_private.broken_promises((now() - '01:00:00'::interval)) b(rule, tenant_id, execution_id, detail))
           WHERE ((l.name = 'promises_broken'::text) AND l.is_active)) a;
 
+create view howdah.call_limit_usage with (security_invoker=true) as
+ SELECT l.tenant_id,
+    l.id AS call_limit_id,
+    u.at_once,
+    u.last_minute,
+    u.tokens_last_minute,
+    u.waiting
+   FROM (howdah.call_limits l
+     CROSS JOIN LATERAL howdah_private.call_limit_use(l.id) u(at_once, last_minute, tokens_last_minute, waiting));
+
 create view howdah.daily_usage with (security_invoker=true) as
  SELECT u.tenant_id,
     u.day,
@@ -27618,6 +28081,24 @@ CREATE TRIGGER _100_refuse_truncate BEFORE TRUNCATE ON howdah.audit_log FOR EACH
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.board_entries FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF tenant_id, root_execution_id, key, value, version, written_by_execution_id ON howdah.board_entries FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_board_entries__refuse_invalid();
+
+CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF model_id, tool_id ON howdah.call_limits FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_call_limits__refuse_unknown();
+
+CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.call_limits FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('call_limits', 'manage');
+
+CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.call_limits FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
+
+CREATE TRIGGER _200_refuse BEFORE INSERT OR DELETE OR UPDATE ON howdah.call_limits FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_call_limits__refuse();
+
+CREATE TRIGGER _500_admit AFTER DELETE OR UPDATE ON howdah.call_limits FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_call_limits__admit();
+
+CREATE TRIGGER _950_audit_delete AFTER DELETE ON howdah.call_limits REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.call_limits REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.call_limits REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF tool_id, model_id, every_tool, every_model, max_at_once, max_per_minute, max_tokens_per_minute ON howdah.call_limits FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_call_limits__refuse_invalid();
 
 CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF agent_id, model_id ON howdah.concurrency_limits FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_concurrency_limits__refuse_unknown();
 
@@ -28551,6 +29032,18 @@ CASE
       WHERE ((e.id)::uuid = board_entries.root_execution_id)))
 END));
 
+create policy engine on howdah.call_limits to howdah_engine using (true) with check (true);
+
+create policy operator on howdah.call_limits to howdah_owner using (true) with check (true);
+
+create policy tenant on howdah.call_limits to howdah_analyst, howdah_app using (((tenant_id, tenant_id) = ( SELECT t.id,
+    t.id
+   FROM ( SELECT howdah.current_tenant() AS current_tenant
+         OFFSET 0) t(id)))) with check (((tenant_id, tenant_id) = ( SELECT t.id,
+    t.id
+   FROM ( SELECT howdah.current_tenant() AS current_tenant
+         OFFSET 0) t(id))));
+
 create policy engine on howdah.concurrency_limits to howdah_engine using (true) with check (true);
 
 create policy operator on howdah.concurrency_limits to howdah_owner using (true) with check (true);
@@ -29349,6 +29842,10 @@ create policy engine on howdah_private.kept_subjects to howdah_engine using (tru
 
 create policy operator on howdah_private.kept_subjects to howdah_owner using (true) with check (true);
 
+create policy engine on howdah_private.limited_calls to howdah_engine using (true) with check (true);
+
+create policy operator on howdah_private.limited_calls to howdah_owner using (true) with check (true);
+
 create policy engine on howdah_private.login_tenants to howdah_engine using (true) with check (true);
 
 create policy operator on howdah_private.login_tenants to howdah_owner using (true) with check (true);
@@ -29614,6 +30111,16 @@ grant select on column howdah.api_keys.tenant_id to howdah_app;
 grant select on column howdah.api_keys.user_id to howdah_analyst;
 
 grant select on column howdah.api_keys.user_id to howdah_app;
+
+grant insert, update on column howdah.call_limits.max_at_once to howdah_app;
+
+grant insert, update on column howdah.call_limits.max_per_minute to howdah_app;
+
+grant insert, update on column howdah.call_limits.max_tokens_per_minute to howdah_app;
+
+grant insert on column howdah.call_limits.model_id to howdah_app;
+
+grant insert on column howdah.call_limits.tool_id to howdah_app;
 
 grant insert on column howdah.concurrency_limits.agent_id to howdah_app;
 
@@ -30215,6 +30722,12 @@ grant execute on function howdah.approve(uuid,howdah.approval_scope,jsonb) to ho
 
 grant execute on function howdah.ask(text,text,text) to howdah_app;
 
+grant execute on function howdah.call_limits_usage(howdah.call_limits) to howdah_analyst;
+
+grant execute on function howdah.call_limits_usage(howdah.call_limits) to howdah_app;
+
+grant execute on function howdah.call_limits_usage(howdah.call_limits) to howdah_engine;
+
 grant execute on function howdah.cancel_execution(uuid) to howdah_app;
 
 grant execute on function howdah.check_all() to howdah_engine;
@@ -30631,6 +31144,8 @@ grant execute on function howdah_private.began_with(uuid) to howdah_engine;
 
 grant execute on function howdah_private.begin_alert(uuid,uuid) to howdah_worker;
 
+grant execute on function howdah_private.begin_call(uuid,uuid,integer,uuid,text,uuid,text,boolean) to howdah_worker;
+
 grant execute on function howdah_private.begin_closing(date) to howdah_engine;
 
 grant execute on function howdah_private.begin_conversation(text,text,jsonb,jsonb,jsonb,jsonb,uuid,boolean,boolean,text) to howdah_app;
@@ -30683,6 +31198,10 @@ grant execute on function howdah_private.call_board_write(uuid,jsonb) to howdah_
 
 grant execute on function howdah_private.call_discover_agents(uuid,jsonb) to howdah_worker;
 
+grant execute on function howdah_private.call_limit_use(uuid) to howdah_analyst;
+
+grant execute on function howdah_private.call_limit_use(uuid) to howdah_app;
+
 grant execute on function howdah_private.call_load_skill(uuid,jsonb) to howdah_worker;
 
 grant execute on function howdah_private.call_now(jsonb) to howdah_worker;
@@ -30712,6 +31231,8 @@ grant execute on function howdah_private.call_watched(text,jsonb,text,jsonb) to 
 grant execute on function howdah_private.call_write_resource(uuid,jsonb) to howdah_worker;
 
 grant execute on function howdah_private.calling_run(uuid) to howdah_engine;
+
+grant execute on function howdah_private.calls_key(uuid) to howdah_engine;
 
 grant execute on function howdah_private.capable_agents(uuid) to howdah_worker;
 
@@ -30838,6 +31359,8 @@ grant execute on function howdah_private.earlier_run(uuid) to howdah_app;
 grant execute on function howdah_private.earlier_run(uuid) to howdah_engine;
 
 grant execute on function howdah_private.end_alert(uuid,uuid,text,jsonb,text) to howdah_worker;
+
+grant execute on function howdah_private.end_call(uuid,integer) to howdah_worker;
 
 grant execute on function howdah_private.end_delivery(uuid,integer,integer,text,bigint) to howdah_worker;
 
@@ -32093,6 +32616,10 @@ grant execute on function howdah_private.tg_approvals__refuse_invalid() to howda
 
 grant execute on function howdah_private.tg_board_entries__refuse_invalid() to howdah_engine;
 
+grant execute on function howdah_private.tg_call_limits__refuse() to howdah_engine;
+
+grant execute on function howdah_private.tg_call_limits__refuse_invalid() to howdah_engine;
+
 grant execute on function howdah_private.tg_concurrency_limits__refuse_invalid() to howdah_engine;
 
 grant execute on function howdah_private.tg_concurrency_limits__refuse_tenant() to howdah_engine;
@@ -32479,6 +33006,12 @@ grant select on table howdah.board_entries to howdah_app;
 
 grant delete, insert, select, update on table howdah.board_entries to howdah_engine;
 
+grant select on table howdah.call_limits to howdah_analyst;
+
+grant delete, select on table howdah.call_limits to howdah_app;
+
+grant delete, insert, select, update on table howdah.call_limits to howdah_engine;
+
 grant select on table howdah.concurrency_limits to howdah_analyst;
 
 grant delete, select on table howdah.concurrency_limits to howdah_app;
@@ -32757,6 +33290,8 @@ grant delete, insert, select, update on table howdah_private.inbox to howdah_eng
 
 grant delete, insert, select, update on table howdah_private.kept_subjects to howdah_engine;
 
+grant delete, insert, select, update on table howdah_private.limited_calls to howdah_engine;
+
 grant delete, insert, select, update on table howdah_private.login_tenants to howdah_engine;
 
 grant delete, insert, select, update on table howdah_private.master_keys to howdah_engine;
@@ -32792,6 +33327,12 @@ grant select on view howdah.agent_performance to howdah_app;
 grant delete, insert, select, update on view howdah.agent_performance to howdah_engine;
 
 grant delete, insert, select, update on view howdah.alerts to howdah_engine;
+
+grant select on view howdah.call_limit_usage to howdah_analyst;
+
+grant select on view howdah.call_limit_usage to howdah_app;
+
+grant delete, insert, select, update on view howdah.call_limit_usage to howdah_engine;
 
 grant select on view howdah.daily_usage to howdah_analyst;
 
@@ -33204,6 +33745,40 @@ comment on column howdah.board_entries.value is 'What stands there.';
 comment on column howdah.board_entries.version is 'Grows by one with each write of the key.';
 
 comment on column howdah.board_entries.written_by_execution_id is 'The run that wrote this version.';
+
+comment on column howdah.call_limit_usage.at_once is 'Calls that are in the air.';
+
+comment on column howdah.call_limit_usage.call_limit_id is 'The limit.';
+
+comment on column howdah.call_limit_usage.last_minute is 'Calls that began within the last 60 seconds.';
+
+comment on column howdah.call_limit_usage.tenant_id is 'The tenant it belongs to; nobody else sees it.';
+
+comment on column howdah.call_limit_usage.tokens_last_minute is 'Tokens of the calls that ended within the last 60 seconds.';
+
+comment on column howdah.call_limit_usage.waiting is 'Runs that wait to call.';
+
+comment on column howdah.call_limits.created_at is 'When it was made.';
+
+comment on column howdah.call_limits.every_model is 'What a provider calls a model (models.model): calls of every model that asks for it count, of all tenants together. Written by an owner of the database.';
+
+comment on column howdah.call_limits.every_tool is 'The name of a tool: calls of every tool of this name count, of all tenants together. Written by an owner of the database.';
+
+comment on column howdah.call_limits.id is 'Its id, a uuid v7: the order of ids is that of time.';
+
+comment on column howdah.call_limits.max_at_once is 'Calls in the air at once. Lowered, no call is stopped.';
+
+comment on column howdah.call_limits.max_per_minute is 'Calls that begin within any 60 seconds; an attempt that failed was a call.';
+
+comment on column howdah.call_limits.max_tokens_per_minute is 'Tokens, in and out, of the calls that ended within the last 60 seconds: while there were fewer, another call begins.';
+
+comment on column howdah.call_limits.model_id is 'The model whose calls count.';
+
+comment on column howdah.call_limits.tenant_id is 'The tenant it belongs to; nobody else sees it.';
+
+comment on column howdah.call_limits.tool_id is 'The tool whose calls count. One that begins a run of an agent or a workflow has no calls: limit its runs.';
+
+comment on column howdah.call_limits.updated_at is 'When it was changed last.';
 
 comment on column howdah.concurrency_limits.agent_id is 'The agent whose runs count.';
 
@@ -34658,7 +35233,13 @@ comment on column howdah_private.kept_subjects.subject_id is 'The user or sessio
 
 comment on column howdah_private.kept_subjects.tokens is 'In and out, of children too.';
 
+comment on column howdah_private.limited_calls.call_id is 'The call; the same for all limits it counts for.';
+
+comment on column howdah_private.limited_calls.ended_at is 'Null while it is in the air; the end of its run at work ends it too.';
+
 comment on column howdah_private.login_tenants.role is 'What the login may do within its tenant.';
+
+comment on column howdah_private.parked_runs.call_limit_id is 'The limit that let no other call begin.';
 
 comment on column howdah_private.parked_runs.quota_subject_id is 'For whose use the quota is used up.';
 
@@ -34690,6 +35271,8 @@ comment on routine howdah.apply_agent_system(jsonb,text,boolean,boolean) is 'App
 comment on routine howdah.approve(uuid,howdah.approval_scope,jsonb) is 'Allows the call that a question of kind approval is about, with other arguments if given; remember makes it stick for the run, its session or its agent.';
 
 comment on routine howdah.ask(text,text,text) is 'Starts a run, waits for its end and gives the answer; what it asks people meanwhile comes as notices. Commits, so it must be called outside a transaction block.';
+
+comment on routine howdah.call_limits_usage(howdah.call_limits) is 'How far it is used now, and how many runs wait for it.';
 
 comment on routine howdah.cancel_execution(uuid) is 'Cancels a run and its children at once, also in the middle of a model call. HWTRM when it has ended already.';
 
@@ -34866,6 +35449,8 @@ comment on table howdah.board_entries is '@foreignKey (root_execution_id) refere
 @foreignKey (written_by_execution_id) references howdah.executions (id)|@fieldName writtenByExecution|@foreignFieldName boardEntriesWritten
 What the runs of one tree share, by key. Written by the tool board_write, which names the version it read: a stale one is told what stands there now.';
 
+comment on table howdah.call_limits is 'How many calls of a tool or of a model may be in the air at once, and how many may begin within a minute; runs that want more wait (quota).';
+
 comment on table howdah.concurrency_limits is 'How many runs of an agent, of a model or of the whole tenant may be at work at once; those above it wait (quota).';
 
 comment on table howdah.executions is '@foreignKey (agent_id) references howdah.agents (id)
@@ -34994,6 +35579,8 @@ comment on table howdah_private.inbox is 'What came for a live run and is not in
 
 comment on table howdah_private.kept_subjects is 'What users and sessions used in runs that are deleted by now, per day; quotas that are made later count it. It goes with the user or session.';
 
+comment on table howdah_private.limited_calls is 'Calls that count for a limit: those in the air and those of the last minute, one row for each limit they count for.';
+
 comment on table howdah_private.login_tenants is 'The tenant a direct database login acts for.';
 
 comment on table howdah_private.master_keys is 'Which master key new data keys are wrapped with, by its fingerprint: a process with another key is told so when it starts.';
@@ -35025,6 +35612,9 @@ comment on table howdah_private.workers is 'Worker processes alive. Presence is 
 comment on view howdah.agent_performance is 'How each version of each agent does: runs, success rate (0…1), steps, tokens, cost, seconds. Without runs that take effects back.';
 
 comment on view howdah.alerts is 'What needs an operator now, with the place of its runbook. Empty when all is well; howdah_private.alert_limits says from where on something is told. For operators.';
+
+comment on view howdah.call_limit_usage is '@foreignKey (call_limit_id) references howdah.call_limits (id)|@foreignFieldName usages
+How far each limit of calls is used now, and how many runs wait for it.';
 
 comment on view howdah.daily_usage is 'Runs, success, steps, tokens, cost and seconds per day and agent or workflow, without runs that take effects back; deleted runs count.';
 
