@@ -100,7 +100,7 @@ async function watch(
 
 /** Who notifies holds one lock of the server until his commit is on the disk: those are waits for the disk. */
 const WAITING = `
-  select case when a.wait_event = 'object' and l.classid = 'pg_catalog.pg_database'::regclass then 'the commits of others'
+  select case a.wait_event when 'object' then 'the commits of others'
       else coalesce(l.relation::regclass::text, a.wait_event) end as what, coalesce(b.application_name, 'others') as who
   from pg_catalog.pg_stat_activity as a
   left join pg_catalog.pg_locks as l on l.pid = a.pid and not l.granted
