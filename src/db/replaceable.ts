@@ -36,7 +36,7 @@ export function digestOf(files: readonly File[]): string {
 
 /**
  * Applies `sql/`. A function whose result or arguments changed, or a view whose columns did, cannot be replaced in place: when
- * others stand on it, everything replaceable is dropped first, and made anew, for which all wait twice as long. Throws `HWCNF` when views of others stand on what would have to go.
+ * others stand on it, everything replaceable is dropped first, and made anew, for which all wait longer. Throws `HWCNF` when views of others stand on what would have to go.
  */
 export async function applyReplaceable(client: Client): Promise<void> {
   const files = replaceableFiles();
