@@ -26614,6 +26614,30 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.why_call_limited(e howdah.executions, l howdah.call_limits)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_of text := coalesce(
+    (select 'the tool ' || t.name from howdah.tools as t where t.id = l.tool_id),
+    (select 'the model ' || m.name from howdah.models as m where m.id = l.model_id),
+    'tools named ' || l.every_tool, 'the model ' || l.every_model);
+  v_summary text := format('calls of %s are limited to %s, and there is room for no other', v_of, concat_ws(' and ',
+    l.max_at_once || ' at once', l.max_per_minute || ' a minute', l.max_tokens_per_minute || ' tokens a minute'));
+begin
+  if coalesce(l.every_tool, l.every_model) is not null and not howdah_private.is_operator() then
+    v_summary := format('calls of %s are limited for the whole installation, and there is room for no other', v_of);
+    return howdah_private.explained('call_limit', v_summary,
+      jsonb_build_array(jsonb_build_object('kind', 'call_limit', 'id', null, 'name', 'system', 'detail', 'of the whole installation')));
+  end if;
+  return howdah_private.explained('call_limit', v_summary,
+    jsonb_build_array(jsonb_build_object('kind', 'call_limit', 'id', l.id, 'name', null, 'detail', v_summary)));
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.why_children(e howdah.executions)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -26695,14 +26719,18 @@ AS $function$
 declare
   v_parked howdah_private.parked_runs;
   v_limit howdah.concurrency_limits;
+  v_calls howdah.call_limits;
   v_quota howdah.quotas;
   v_kind text := 'quota';
   v_summary text := 'there is room again; it is about to go on';
 begin
   select p.* into v_parked from howdah_private.parked_runs as p where p.execution_id = e.id;
   select l.* into v_limit from howdah.concurrency_limits as l where l.id = v_parked.concurrency_limit_id;
+  select l.* into v_calls from howdah.call_limits as l where l.id = v_parked.call_limit_id;
   select q.* into v_quota from howdah.quotas as q where q.id = v_parked.quota_id;
-  if v_limit.id is not null then
+  if v_calls.id is not null then
+    return howdah_private.why_call_limited(e, v_calls);
+  elsif v_limit.id is not null then
     v_kind := 'concurrency_limit';
     v_summary := format('at most %s runs%s work at once, and so many do', v_limit.max_running, coalesce(
       (select format(' of the agent %s', a.name) from howdah.agents as a where a.id = v_limit.agent_id),

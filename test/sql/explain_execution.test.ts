@@ -11,6 +11,7 @@ import {
   makeRun,
   makeSession,
   makeTenant,
+  makeTool,
   makeWorker,
   one,
   refusal,
@@ -194,6 +195,51 @@ test('of a parked run names the limit or the quota, with its figures', async () 
     reason: 'quota',
     summary: expect.stringMatching(/^the quota of tokens of the tenant is used up: \d+ of 0$/),
     blocked_by: [{ kind: 'quota', id: quota.id }],
+  });
+});
+
+test('of a run that may not make its call names the limit, of the installation without figures', async () => {
+  const tool = await makeTool(db.pool, { name: 'stamp', kind: 'custom' });
+  const told = async (columns: string, values: unknown[], explained: typeof explain) => {
+    const limit = await one(
+      db.pool,
+      `insert into howdah.call_limits (${columns}, max_at_once, max_per_minute) values ($1, 1, 5) returning id`,
+      values,
+    );
+    const [first, second] = [await taken(), await taken()];
+    for (const { id, fence } of [first, second]) {
+      await db.pool.query(
+        'select howdah_private.begin_call($1, $2, $3, $4, $5, null, null, true)',
+        [worker, id, fence, tool, 'stamp'],
+      );
+    }
+    const { id, fence } = second;
+    const to = { status: 'waiting', waiting_for: 'quota' };
+    await commit(db.pool, worker, [{ id, fence, after: 0, steps: [], to, more: true }]);
+    const found = await explained(id);
+    await db.pool.query('delete from howdah.call_limits');
+    return { limit: limit.id, found };
+  };
+  const own = await told('tool_id', [tool], explain);
+  expect(own.found).toMatchObject({
+    status: 'waiting',
+    reason: 'call_limit',
+    summary:
+      'calls of the tool stamp are limited to 1 at once and 5 a minute, and there is room for no other',
+    blocked_by: [{ kind: 'call_limit', id: own.limit }],
+  });
+  const { tenant } = await one(db.pool, 'select howdah.current_tenant() as tenant');
+  const system = await told('every_tool', ['stamp'], async (id) => {
+    let found: unknown;
+    await asRole(db.pool, 'howdah_app', { 'howdah.tenant_id': tenant }, async (client) => {
+      found = (await one(client, 'select howdah.explain_execution($1) as told', [id])).told;
+    });
+    return found;
+  });
+  expect(system.found).toMatchObject({
+    summary:
+      'calls of tools named stamp are limited for the whole installation, and there is room for no other',
+    blocked_by: [{ kind: 'call_limit', id: null, name: 'system' }],
   });
 });
 
