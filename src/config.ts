@@ -65,6 +65,8 @@ export type Config = Readonly<{
   pgBin: string | undefined;
   /** The folders programs are looked for in. */
   path: readonly string[];
+  /** By `npx howdah` or `npm start`, so by somebody at a terminal or a script, who ends npm to end it. */
+  isStartedByNpm: boolean;
 }> &
   TelemetrySettings &
   CliSettings;
@@ -211,6 +213,7 @@ export function readConfig(env: Environment): Config {
     ...cliSettings(values, env),
     workerConcurrency: values.HOWDAH_WORKER_CONCURRENCY,
     pgBin: values.HOWDAH_PG_BIN && resolve(values.HOWDAH_PG_BIN),
+    isStartedByNpm: ['npx', 'start'].includes(env.npm_lifecycle_event ?? ''),
     path: Object.freeze((env.PATH ?? '').split(delimiter).filter((folder) => folder !== '')),
   });
 }

@@ -44,6 +44,7 @@ test('an empty environment gives the defaults, frozen', () => {
     workerConcurrency: 100,
     pgBin: undefined,
     path: [],
+    isStartedByNpm: false,
   });
   expect(Object.isFrozen(config)).toBe(true);
   expect(Object.isFrozen(config.defaultModel)).toBe(true);

@@ -76,7 +76,7 @@ export async function serve(
     stop.signal.addEventListener('abort', () => resolve());
   });
   io.onInterrupt(() => stop.abort());
-  const unwatchNpm = stopWithNpm(() => stop.abort());
+  const unwatchNpm = config.isStartedByNpm ? stopWithNpm(() => stop.abort()) : () => {};
   let isOver = false;
   const unwatch = watchMemory(memory ?? Number.POSITIVE_INFINITY, (held) => {
     isOver = true;

@@ -1,12 +1,10 @@
 const LOOK_MS = 500;
-const BY_HAND = new Set(['npx', 'start']);
 
 /**
- * Calls `stop` when npm is gone that started this process: it passes no signal on through the shell between them, and
- * `kill` of an `npx howdah start` would leave a server behind.
+ * Calls `stop` when what started this process is gone: npm passes no signal on through the shell between them, and `kill` of an
+ * `npx howdah start` would leave a server behind.
  */
-export function stopWithNpm(stop: () => void, env: NodeJS.ProcessEnv = process.env): () => void {
-  if (!BY_HAND.has(env.npm_lifecycle_event ?? '')) return () => {};
+export function stopWithNpm(stop: () => void): () => void {
   const parent = process.ppid;
   const timer = setInterval(() => {
     if (process.ppid !== parent) stop();

@@ -20,6 +20,10 @@ const KNOWN_TO_BREAK: Readonly<Record<string, string>> = {
     'No release before let addresses of sockets in.',
   "howdah.models: base_url_is_http CHECK ((base_url ~* '^(http|ws)s?://[^/@?#\\s]+([/?#]\\S*)?$'::text)) may refuse what is written":
     'It allows more addresses than before.',
+  'howdah_private.claim_executions(worker uuid, ids uuid[], protocol integer, after uuid, room integer) can no longer be called, or gives other columns than TABLE(execution_id uuid, fence integer, tenant_id uuid, agent_id uuid, agent_version_id uuid, session_id uuid, root_execution_id uuid, is_child boolean, is_compensation boolean, metadata jsonb, step_count integer, exhausted howdah.stop_reason, active_ms_left bigint, watched boolean, is_suspect boolean, messages_at_retry integer, refused jsonb, messages jsonb, history jsonb, attempts jsonb, is_new boolean, hooks jsonb, task jsonb, overrides jsonb, alike text, trust howdah.trust, is_filtered boolean)':
+    'It has one column more, at its end, and is read by names.',
+  'howdah_private.commit_steps(worker uuid, commits jsonb, protocol integer) can no longer be called, or gives other columns than TABLE(execution_id uuid, outcome text, status howdah.execution_status, step_count integer, exhausted howdah.stop_reason, active_ms_left bigint, watched boolean, has_inbox boolean, is_pause_requested boolean, over_quota boolean, rules_stamp bigint)':
+    'It has one column more, at its end, and is read by names.',
   'howdah_private.offered_tools(tool text, after text, at_most integer) can no longer be called, or gives other columns than TABLE(tool text, kind text, id uuid, name text, description text, parameters jsonb)':
     'It has one column more, at its end, and is read by names.',
   'howdah_private.shares(after uuid, tenants uuid[]) can no longer be called, or gives other columns than TABLE(tenant_id uuid, at_work integer, due boolean, other_workers integer)':
