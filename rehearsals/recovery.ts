@@ -14,6 +14,10 @@ import { binariesIn, fullPostgres } from './support/full-servers.ts';
 import { howdah } from './support/howdah.ts';
 import { beginLoad, finish, twoWorkers } from './support/live-runs.ts';
 
+/** Their connections end a moment after them; until then they hold locks. */
+const WORKERS_ARE_GONE = `select where not exists (
+  select from pg_stat_activity where datname = current_database() and application_name like 'howdah-%' and state <> 'idle')`;
+
 export const title =
   'recovery to a moment: base backup, WAL archive, a schema that is dropped, and the database as it was just before';
 
@@ -72,6 +76,7 @@ export async function* run({ words, talk }: Options): AsyncGenerator<Figure> {
     const came = await load.end();
     talk(`${came} runs came in; ${moment} is the moment to go back to`);
     for (const worker of workers.splice(0)) worker.signal('SIGKILL');
+    await eventually(first, 'the last statements of killed workers end', WORKERS_ARE_GONE);
     await first.query('drop schema howdah cascade');
     await archived(first);
     await stopEmbedded(home, binaries);
