@@ -8,6 +8,7 @@ import { listViolations, queriesOn } from '../db/queries.ts';
 import { secretRowsOn } from '../db/secrets.ts';
 import { refuseWrongKeys } from '../secrets/data-keys.ts';
 import type { AuditFinding } from './audit.ts';
+import { isolationFinding } from './isolation-finding.ts';
 import { searchPathFinding } from './search-path.ts';
 
 /** What `howdah restore` prints. */
@@ -41,6 +42,7 @@ export async function settle(
       await audit(pool),
       await secrets(pool, config),
       ...missing(state),
+      await isolationFinding(pool),
       await searchPathFinding(pool),
     ],
   };
