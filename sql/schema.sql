@@ -634,6 +634,7 @@ create table howdah.kept_steps (
   constraint kept_steps_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE
 );
 alter table howdah.kept_steps enable row level security, force row level security;
+CREATE INDEX kept_steps_tenant_id_idx ON howdah.kept_steps USING btree (tenant_id, id);
 
 create table howdah.kept_usage (
   id uuid default howdah.uuid_v7() not null,
@@ -657,6 +658,7 @@ create table howdah.kept_usage (
   constraint all_kept_runs_have_ended CHECK ((runs = ((completed + failed) + cancelled)))
 );
 alter table howdah.kept_usage enable row level security, force row level security;
+CREATE INDEX kept_usage_tenant_id_idx ON howdah.kept_usage USING btree (tenant_id, id);
 
 create table howdah.mail (
   id uuid default howdah.uuid_v7() not null,

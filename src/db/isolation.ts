@@ -42,14 +42,17 @@ export async function isolationGaps(pool: Pool): Promise<Gap[]> {
     from ours as o
     where o.relkind = 'v' and not coalesce('security_invoker=true' = any (o.reloptions), false)
     union all
-    select o.name, format('%s is newer than %s', p.indexrelid::regclass, max(t.indexrelid)::regclass),
-      format('reindex index concurrently %s', max(t.indexrelid)::regclass)
+    select o.name, case when max(t.indexrelid) is null then 'no index looks for an id in a tenant'
+        else format('%s is newer than %s', p.indexrelid::regclass, max(t.indexrelid)::regclass) end,
+      case when max(t.indexrelid) is null then format('create index concurrently on %s (tenant_id, id)', o.name)
+        else format('reindex index concurrently %s', max(t.indexrelid)::regclass) end
     from ours as o
     join keys as p on p.indrelid = o.oid and p.indisprimary and p.columns = '{id}'
-    join keys as t on t.indrelid = o.oid and t.indisvalid and t.columns[1 : 2] = '{tenant_id,id}'
-    where o.relkind = 'r'
+    join pg_attribute as a on a.attrelid = o.oid and a.attname = 'tenant_id'
+    left join keys as t on t.indrelid = o.oid and t.indisvalid and t.columns[1 : 2] = '{tenant_id,id}'
+    where o.relkind = 'r' and has_any_column_privilege('howdah_app', o.oid, 'select')
     group by o.name, p.indexrelid
-    having max(t.indexrelid) < p.indexrelid
+    having coalesce(max(t.indexrelid) < p.indexrelid, true)
     order by object, fault`);
   return rows;
 }

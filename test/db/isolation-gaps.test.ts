@@ -34,6 +34,11 @@ test.each([
     'reindex index concurrently howdah.agents_pkey',
     'howdah.agents_pkey is newer than howdah.agents_tenant_id_id_key',
   ],
+  [
+    'a table whose only index with an id has no tenant',
+    'drop index howdah.kept_usage_tenant_id_idx',
+    'no index looks for an id in a tenant',
+  ],
 ])('the catalogue shows %s, and the statement that mends it', async (_, harm, fault) => {
   expect(await isolationGaps(db.pool)).toEqual([]);
   await db.pool.query(harm);
