@@ -28808,6 +28808,12 @@ CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF name, type, config
 
 CREATE TRIGGER _995_refuse_unreadable_name BEFORE INSERT OR UPDATE OF name ON howdah.workflows FOR EACH ROW WHEN ((howdah_private.name_fault(new.name) IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg__refuse_unreadable_name('name');
 
+CREATE TRIGGER _950_audit_delete AFTER DELETE ON howdah_private.alert_limits REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('name');
+
+CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah_private.alert_limits REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('name');
+
+CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah_private.alert_limits REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('name');
+
 CREATE CONSTRAINT TRIGGER _900_chain AFTER INSERT OR UPDATE ON howdah_private.audit_pending DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_audit_pending__chain();
 
 CREATE TRIGGER _300_refuse_unfit BEFORE INSERT OR UPDATE OF login ON howdah_private.login_tenants FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_login_tenants__refuse_unfit();

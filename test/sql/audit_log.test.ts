@@ -265,6 +265,16 @@ describe('a change of a definition', () => {
     });
   });
 
+  test('of what the alerts look for is noted too: who silences one is known', async () => {
+    const silence = 'update howdah_private.alert_limits set is_active = $1 where name = $2';
+    await db.pool.query(silence, [false, 'audit_checkpoint_stale']);
+    await db.pool.query(silence, [true, 'audit_checkpoint_stale']);
+    const noted = (await logOf('00000000-0000-0000-0000-000000000000')).slice(-2);
+    const change = { action: 'update', object: 'alert_limits', changed: ['is_active'] };
+    expect(noted).toMatchObject([change, { ...change, object_id: 'audit_checkpoint_stale' }]);
+    expect(noted[0]?.before_digest).toEqual(noted[1]?.after_digest);
+  });
+
   test('has the same digests in every time zone', async () => {
     const tenant_id = await makeTenant(db.pool);
     const id = await makeModel(db.pool, { tenant_id });
