@@ -17018,7 +17018,7 @@ begin
   where s.id is not null and coalesce(c.used, 0) + 1 > q.max_value and not howdah_private.is_replaced(q, s.id)
   order by q.period desc limit 1;
   if found then
-    perform howdah_private.refuse_use(v_over.quota, v_over.subject_id, v_over.used, 1);
+    perform howdah_private.refuse_use(v_over.quota, v_over.subject_id, v_over.used, 1, clock_timestamp());
   end if;
 end $function$
 ;
@@ -17447,13 +17447,13 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.refuse_use(quota howdah.quotas, subject_id uuid, used numeric, amount numeric)
+CREATE OR REPLACE FUNCTION howdah_private.refuse_use(quota howdah.quotas, subject_id uuid, used numeric, amount numeric, at timestamp with time zone)
  RETURNS void
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_ends_at timestamptz := howdah_private.quota_ends(quota.period, clock_timestamp());
+  v_ends_at timestamptz := howdah_private.quota_ends(quota.period, refuse_use.at);
   v_moment text := howdah_private.moment_name(v_ends_at);
   v_max text := trim_scale(quota.max_value)::text;
 begin
@@ -17475,7 +17475,7 @@ begin
         then format('That is more than is ever allowed at once: ask for at most %s.', v_max)
       else format('%s its max_value raised%s: the quota %s.',
         case quota.metric when 'storage' then 'Delete something, or have'
-          else case when v_ends_at is null then 'Have' else 'Wait until then, or have' end end,
+          else case when v_ends_at is null or quota.max_value = 0 then 'Have' else 'Wait until then, or have' end end,
         case when howdah_private.is_for_each(quota) then ' (one for this subject alone takes its place)' end,
         quota.id) end;
 end $function$
@@ -26079,7 +26079,8 @@ begin
   where c.used > q.max_value and c.amount > 0 and not howdah_private.is_replaced(q, c.subject_id)
   order by q.period desc nulls first, q.id, c.subject_id limit 1;
   if found then
-    perform howdah_private.refuse_use(v_over.quota, v_over.subject_id, v_over.used, v_over.amount);
+    perform howdah_private.refuse_use(v_over.quota, v_over.subject_id, v_over.used, v_over.amount,
+      (select max(u.at) from jsonb_to_recordset(use_quotas.uses) as u (at timestamptz)));
   end if;
 end $function$
 ;
@@ -32251,7 +32252,7 @@ grant execute on function howdah_private.refuse_unknown_part(text,text[],text[],
 
 grant execute on function howdah_private.refuse_unknown_secret(text) to howdah_engine;
 
-grant execute on function howdah_private.refuse_use(howdah.quotas,uuid,numeric,numeric) to howdah_engine;
+grant execute on function howdah_private.refuse_use(howdah.quotas,uuid,numeric,numeric,timestamp with time zone) to howdah_engine;
 
 grant execute on function howdah_private.refuse_used(name,name,name) to howdah_engine;
 
