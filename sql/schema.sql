@@ -1836,6 +1836,7 @@ create table howdah_private.mcp_sessions (
   log_level text,
   subscriptions jsonb default '{}'::jsonb not null,
   expires_at timestamp with time zone not null,
+  caller uuid,
   constraint mcp_sessions_pkey PRIMARY KEY (tenant_id, session),
   constraint mcp_sessions_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
   constraint subscriptions_are_an_object CHECK ((jsonb_typeof(subscriptions) = 'object'::text))
@@ -13186,6 +13187,14 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.mcp_caller()
+ RETURNS uuid
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$ select coalesce(a.user_id, a.api_key_id) from howdah_private.asker() as a $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.mcp_effect(annotations jsonb, is_trusted boolean)
  RETURNS howdah.tool_effect
  LANGUAGE sql
@@ -13656,6 +13665,14 @@ CREATE OR REPLACE FUNCTION howdah_private.most_mcp_sessions()
  IMMUTABLE PARALLEL SAFE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$ select 10000 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.most_mcp_sessions_of_a_caller()
+ RETURNS integer
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$ select 1000 $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.name_fault(name text)
@@ -16565,7 +16582,11 @@ CREATE OR REPLACE FUNCTION howdah_private.refuse_more_mcp_sessions(session text)
 AS $function$
 declare
   v_tenant_id constant uuid := howdah.current_tenant();
+  v_caller constant uuid := howdah_private.mcp_caller();
   v_most constant int := howdah_private.most_mcp_sessions();
+  v_share constant int := howdah_private.most_mcp_sessions_of_a_caller();
+  v_of_all int;
+  v_of_caller int;
 begin
   if exists (
     select from howdah_private.mcp_sessions as s
@@ -16574,12 +16595,13 @@ begin
     return;
   end if;
   perform pg_advisory_xact_lock(hashtextextended('howdah.mcp_sessions ' || v_tenant_id, 0));
-  if (
-    select count(*) from howdah_private.mcp_sessions as s where s.tenant_id = v_tenant_id and s.expires_at >= now()
-  ) >= v_most then
+  select count(*), count(*) filter (where s.caller = v_caller) into v_of_all, v_of_caller
+  from howdah_private.mcp_sessions as s where s.tenant_id = v_tenant_id and s.expires_at >= now();
+  if v_of_all >= v_most or v_of_caller >= v_share then
     raise exception using errcode = 'HWQTA',
-      message = format('%s MCP sessions of this tenant are told of something, more are not allowed', v_most),
-      detail = jsonb_build_object('max_sessions', v_most)::text,
+      message = format('%s MCP sessions of this %s are told of something, more are not allowed',
+        case when v_of_all >= v_most then v_most else v_share end, case when v_of_all >= v_most then 'tenant' else 'caller' end),
+      detail = jsonb_build_object('max_sessions', case when v_of_all >= v_most then v_most else v_share end)::text,
       hint = 'Use the sessions there are again: one is forgotten when no stream has read it for a day.';
   end if;
 end $function$
@@ -16998,7 +17020,7 @@ begin
   where s.id is not null and coalesce(c.used, 0) + 1 > q.max_value and not howdah_private.is_replaced(q, s.id)
   order by q.period desc limit 1;
   if found then
-    perform howdah_private.refuse_use(v_over.quota, v_over.subject_id, v_over.used, 1);
+    perform howdah_private.refuse_use(v_over.quota, v_over.subject_id, v_over.used, 1, clock_timestamp());
   end if;
 end $function$
 ;
@@ -17427,13 +17449,13 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.refuse_use(quota howdah.quotas, subject_id uuid, used numeric, amount numeric)
+CREATE OR REPLACE FUNCTION howdah_private.refuse_use(quota howdah.quotas, subject_id uuid, used numeric, amount numeric, at timestamp with time zone)
  RETURNS void
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_ends_at timestamptz := howdah_private.quota_ends(quota.period, clock_timestamp());
+  v_ends_at timestamptz := howdah_private.quota_ends(quota.period, refuse_use.at);
   v_moment text := howdah_private.moment_name(v_ends_at);
   v_max text := trim_scale(quota.max_value)::text;
 begin
@@ -17455,7 +17477,7 @@ begin
         then format('That is more than is ever allowed at once: ask for at most %s.', v_max)
       else format('%s its max_value raised%s: the quota %s.',
         case quota.metric when 'storage' then 'Delete something, or have'
-          else case when v_ends_at is null then 'Have' else 'Wait until then, or have' end end,
+          else case when v_ends_at is null or quota.max_value = 0 then 'Have' else 'Wait until then, or have' end end,
         case when howdah_private.is_for_each(quota) then ' (one for this subject alone takes its place)' end,
         quota.id) end;
 end $function$
@@ -19352,8 +19374,9 @@ CREATE OR REPLACE FUNCTION howdah_private.set_mcp_log_level(session text, log_le
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select howdah_private.refuse_more_mcp_sessions(set_mcp_log_level.session);
-  insert into howdah_private.mcp_sessions as s (tenant_id, session, log_level, expires_at)
-  values (howdah.current_tenant(), set_mcp_log_level.session, set_mcp_log_level.log_level, now() + interval '1 day')
+  insert into howdah_private.mcp_sessions as s (tenant_id, session, caller, log_level, expires_at)
+  values (howdah.current_tenant(), set_mcp_log_level.session, howdah_private.mcp_caller(), set_mcp_log_level.log_level,
+    now() + interval '1 day')
   on conflict on constraint mcp_sessions_pkey do update set log_level = excluded.log_level, expires_at = excluded.expires_at;
   select howdah_private.sweep_mcp_sessions()
 $function$
@@ -20320,8 +20343,8 @@ CREATE OR REPLACE FUNCTION howdah_private.subscribe_mcp_to(session text, resourc
 AS $function$
 begin
   perform howdah_private.refuse_more_mcp_sessions(subscribe_mcp_to.session);
-  insert into howdah_private.mcp_sessions as s (tenant_id, session, subscriptions, expires_at)
-  values (howdah.current_tenant(), subscribe_mcp_to.session,
+  insert into howdah_private.mcp_sessions as s (tenant_id, session, caller, subscriptions, expires_at)
+  values (howdah.current_tenant(), subscribe_mcp_to.session, howdah_private.mcp_caller(),
     jsonb_build_object(subscribe_mcp_to.resource, subscribe_mcp_to.mark), now() + interval '1 day')
   on conflict on constraint mcp_sessions_pkey do update
   set subscriptions = s.subscriptions || excluded.subscriptions, expires_at = excluded.expires_at
@@ -26058,7 +26081,8 @@ begin
   where c.used > q.max_value and c.amount > 0 and not howdah_private.is_replaced(q, c.subject_id)
   order by q.period desc nulls first, q.id, c.subject_id limit 1;
   if found then
-    perform howdah_private.refuse_use(v_over.quota, v_over.subject_id, v_over.used, v_over.amount);
+    perform howdah_private.refuse_use(v_over.quota, v_over.subject_id, v_over.used, v_over.amount,
+      (select max(u.at) from jsonb_to_recordset(use_quotas.uses) as u (at timestamptz)));
   end if;
 end $function$
 ;
@@ -28809,6 +28833,12 @@ CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.workflows REFERENCING OL
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF name, type, configuration, max_steps, max_tokens, max_cost, max_seconds ON howdah.workflows FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_workflows__refuse_invalid();
 
 CREATE TRIGGER _995_refuse_unreadable_name BEFORE INSERT OR UPDATE OF name ON howdah.workflows FOR EACH ROW WHEN ((howdah_private.name_fault(new.name) IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg__refuse_unreadable_name('name');
+
+CREATE TRIGGER _950_audit_delete AFTER DELETE ON howdah_private.alert_limits REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('name');
+
+CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah_private.alert_limits REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('name');
+
+CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah_private.alert_limits REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('name');
 
 CREATE CONSTRAINT TRIGGER _900_chain AFTER INSERT OR UPDATE ON howdah_private.audit_pending DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_audit_pending__chain();
 
@@ -31848,6 +31878,8 @@ grant execute on function howdah_private.may_hold_a_key(jsonb) to howdah_engine;
 
 grant execute on function howdah_private.may_write_to(howdah.executions,howdah.agents) to howdah_engine;
 
+grant execute on function howdah_private.mcp_caller() to howdah_engine;
+
 grant execute on function howdah_private.mcp_effect(jsonb,boolean) to howdah_engine;
 
 grant execute on function howdah_private.mcp_log_level(text) to howdah_app;
@@ -31895,6 +31927,8 @@ grant execute on function howdah_private.month_partitions(date) to howdah_engine
 grant execute on function howdah_private.most_handoffs() to howdah_engine;
 
 grant execute on function howdah_private.most_mcp_sessions() to howdah_engine;
+
+grant execute on function howdah_private.most_mcp_sessions_of_a_caller() to howdah_engine;
 
 grant execute on function howdah_private.name_fault(text) to howdah_app;
 
@@ -32220,7 +32254,7 @@ grant execute on function howdah_private.refuse_unknown_part(text,text[],text[],
 
 grant execute on function howdah_private.refuse_unknown_secret(text) to howdah_engine;
 
-grant execute on function howdah_private.refuse_use(howdah.quotas,uuid,numeric,numeric) to howdah_engine;
+grant execute on function howdah_private.refuse_use(howdah.quotas,uuid,numeric,numeric,timestamp with time zone) to howdah_engine;
 
 grant execute on function howdah_private.refuse_used(name,name,name) to howdah_engine;
 
@@ -35268,6 +35302,8 @@ comment on column howdah_private.limited_calls.call_id is 'The call; the same fo
 comment on column howdah_private.limited_calls.ended_at is 'Null while it is in the air; the end of its run at work ends it too.';
 
 comment on column howdah_private.login_tenants.role is 'What the login may do within its tenant.';
+
+comment on column howdah_private.mcp_sessions.caller is 'The user, else the API key, that asked first; null for a token of the tenant as a whole. Refers to nothing: the row is forgotten within days.';
 
 comment on column howdah_private.parked_runs.call_limit_id is 'The limit that let no other call begin.';
 

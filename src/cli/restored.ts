@@ -63,7 +63,7 @@ async function promises(pool: Pool): Promise<AuditFinding> {
 
 /** The chains themselves: checkpoints in a file of this machine may well be younger than the backup. */
 async function audit(pool: Pool): Promise<AuditFinding> {
-  const chains = await verifyAudit(pool, []);
+  const chains = await verifyAudit(pool);
   const broken = chains.flatMap(({ tenant_id, slug, broken: fault }) =>
     fault ? [`${slug ?? tenant_id} at ${fault.seq}: ${fault.found}`] : [],
   );
