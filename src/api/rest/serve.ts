@@ -141,7 +141,8 @@ function meansFor(
   return {
     secrets,
     transaction,
-    ended: (id, ms) => streams.hold(reply.raw, ms, (signal) => untilEnded(hub, id, signal)),
+    ended: (id, ms) =>
+      streams.hold(reply.raw, identity, ms, (signal) => untilEnded(hub, id, signal)),
     runEvents: (id, after) => (signal) => runEvents(source, id, after, signal),
     sessionEvents: (id, after) => (signal) => sessionEvents(source, id, after, signal),
   };

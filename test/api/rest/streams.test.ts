@@ -207,6 +207,28 @@ describe('over the API', () => {
     answers.resolve();
   });
 
+  test('and of an answer that waits for its run', async () => {
+    const { id, key } = await keyFor();
+    const agent_id = await makeAgent(db.pool, { models: [{ provider: 'openai' }] });
+    const body = { agent_id, message: 'Go.', wait: true };
+    const answer = call(api, 'POST', '/api/execute', body, { token: key });
+    await eventually(
+      db.pool,
+      'it is waited for',
+      `select 1 from howdah_private.watchers as w join howdah.executions as e on e.id = w.execution_id
+       where e.agent_id = $1`,
+      [agent_id],
+    );
+    await db.pool.query('select howdah.revoke_api_key($1)', [id]);
+    const { status, headers, body: problem } = await answer;
+    expect({ status, problem }).toMatchObject({
+      status: 401,
+      problem: { code: 'HWDEN', reason: 'revoked', detail: 'The API key was revoked.' },
+    });
+    expect(headers.get('www-authenticate')).toBe('Bearer error="invalid_token"');
+    answers.resolve();
+  });
+
   test('an agent that is hidden from somebody ends his streams of its runs', async () => {
     const { key } = await keyFor('member');
     const owner = await keyFor();
