@@ -8,12 +8,14 @@ import { type ErrorReport, type ExitCode, exitCodeFor, exitCodes, reportOf } fro
 import { FORMATS, type Format, formatIn, formatNamed } from './formats.ts';
 import { type CliIo, createOutput, printError } from './output.ts';
 import { commands } from './registry.ts';
+import { type Environment, isAttended, type TextStream } from './terminal.ts';
 
 /** The parts of a process the command line lives in; a test hands in its own. */
 export type CliProcess = {
   stdin?: NodeJS.ReadableStream & { isTTY?: boolean };
-  stdout: NodeJS.WritableStream & { isTTY?: boolean };
-  stderr: NodeJS.WritableStream;
+  stdout: TextStream;
+  stderr: TextStream;
+  env?: Environment;
   on(signal: 'SIGINT' | 'SIGTERM', listener: () => void): unknown;
   exit(status: number): void;
 };
@@ -28,7 +30,9 @@ export async function main(
   const format = await formatNamed(formatIn(ownWords(argv)));
   const session = createSession(argv, host, () => program.opts(), format);
   if (isOwnVersion(argv, entries)) {
-    program.version(releaseVersion(), '--version', 'print the version');
+    const version = releaseVersion();
+    const told = ownWords(argv).includes('--json') ? JSON.stringify({ version }) : version;
+    program.version(told, '--version', 'print the version');
   }
   defineProgram(program, session.io, entries);
   try {
@@ -113,10 +117,11 @@ function createSession(
     },
     onInterrupt: interrupts.handle,
     isTerminal: host.stdout.isTTY === true,
-    ...(host.stdin?.isTTY && {
-      ask: lineReader(host.stdin, host.stderr),
-      prompts: host.stderr,
-    }),
+    ...(host.stdin?.isTTY &&
+      isAttended(host.env) && {
+        ask: lineReader(host.stdin, host.stderr),
+        prompts: host.stderr,
+      }),
   };
   return {
     io,
@@ -201,8 +206,11 @@ async function usageReport({ message: text, command, code }: UsageError): Promis
   }
   const [message = '', suggestion] = text.replace(/^error: /, '').split('\n');
   const path = command ? ` ${pathOf(command)}` : '';
+  const { meantValue } = await import('./meant-value.ts');
   const hint =
-    suggestion?.replace(/^\(|\)$/g, '') ?? `\`howdah${path} --help\` lists commands and options.`;
+    suggestion?.replace(/^\(|\)$/g, '') ??
+    meantValue(message) ??
+    `\`howdah${path} --help\` lists commands and options.`;
   return {
     code: 'EUSAGE',
     message,
