@@ -4,6 +4,7 @@ import { Command, CommanderError, Option } from 'commander';
 import type { Config } from '../config.ts';
 import { releaseVersion } from '../package-root.ts';
 import type { CommandEntry } from './command-entry.ts';
+import { withExamples } from './examples.ts';
 import { type ErrorReport, type ExitCode, exitCodeFor, exitCodes, reportOf } from './exit-codes.ts';
 import { FORMATS, type Format, formatIn, formatNamed } from './formats.ts';
 import { type CliIo, createOutput, printError } from './output.ts';
@@ -71,6 +72,7 @@ function defineProgram(program: Command, io: CliIo, entries: readonly CommandEnt
       showGlobalOptions: true,
       subcommandTerm: (command) => `${command.name()} ${command.usage()}`.replace('[options] ', ''),
     });
+  withExamples(program);
   const load = new Map(entries.map((entry) => [entry.name, entry.load]));
   for (const { name, alias, summary, args = '' } of entries) {
     const command = program.command(name).description(summary).usage(`[options] ${args}`);
@@ -79,6 +81,7 @@ function defineProgram(program: Command, io: CliIo, entries: readonly CommandEnt
   program.hook('preSubcommand', async (_, command) => {
     const module = await load.get(command.name())?.();
     module?.register(command.helpCommand(false), io);
+    withExamples(command);
     rememberCommands(command);
   });
 }
