@@ -1,8 +1,13 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { Command } from 'commander';
 import { describe, expect, test } from 'vitest';
+import { described as all } from '../../src/cli/described.generated.ts';
+import { fill } from '../../src/cli/described.ts';
 import { examples, isOf } from '../../src/cli/examples.ts';
 import type { CliIo } from '../../src/cli/output.ts';
 import { commands } from '../../src/cli/registry.ts';
+import { describedCommands } from '../support/described-commands.ts';
 import { runCli } from './run-cli.ts';
 
 /** No server answers there: help asks none. */
@@ -24,7 +29,7 @@ async function described(name: string): Promise<Command> {
     .exitOverride()
     .configureOutput({ outputError: () => {} });
   const entry = commands.find((one) => one.name === name);
-  const command = program.command(name);
+  const command = program.command(name).description(entry?.summary ?? '');
   (await entry?.load())?.register(command.helpCommand(false), {} as CliIo);
   const still = (one: Command) => {
     one.exitOverride();
@@ -37,6 +42,11 @@ async function described(name: string): Promise<Command> {
 
 const names = commands.map(({ name }) => [name]);
 
+test('help knows the commands as they are: npm run generate', async () => {
+  const file = join(import.meta.dirname, '../../src/cli/described.generated.ts');
+  expect(readFileSync(file, 'utf8')).toBe(await describedCommands());
+});
+
 test('every command has examples, and there are none of others', () => {
   expect(Object.keys(examples).filter((name) => name !== '')).toEqual(names.flat());
 });
@@ -47,6 +57,19 @@ describe.each(names)('howdah %s', (name) => {
   test.each(lines.map((line) => [line]))('%s', async (line) => {
     const program = (await described(name)).parent;
     await program?.parseAsync(wordsOf(line), { from: 'user' });
+  });
+
+  test('is told by help as its file has it', async () => {
+    const summary = commands.find((one) => one.name === name)?.summary ?? '';
+    const filled = new Command('howdah').command(name).description(summary);
+    const known = all[name];
+    if (known) fill(filled, known);
+    const real = await described(name);
+    const helpOf = (one: Command): string[] => [
+      one.createHelp().formatHelp(one, one.createHelp()),
+      ...one.createHelp().visibleCommands(one).flatMap(helpOf),
+    ];
+    expect(helpOf(filled)).toEqual(helpOf(real));
   });
 
   test('has one for each verb, which its help shows first', async () => {
