@@ -15,6 +15,8 @@ type Value = Readonly<{
   description: string;
   choices?: readonly string[];
   default?: unknown;
+  /** The default in words. */
+  otherwise?: string;
   isNeeded?: true;
 }>;
 
@@ -50,6 +52,7 @@ function read(one: Argument | Option, written: string): Value {
     description: one.description,
     ...(one.argChoices && { choices: one.argChoices }),
     ...(one.defaultValue !== undefined && { default: one.defaultValue }),
+    ...(one.defaultValueDescription !== undefined && { otherwise: one.defaultValueDescription }),
     ...(one instanceof Option && one.mandatory && { isNeeded: true as const }),
   };
 }
@@ -72,9 +75,9 @@ export function fill(command: Command, described: Described): Command {
 
 function filled<T extends Argument | Option>(
   one: T,
-  { choices, default: value }: Omit<Value, 'written'>,
+  { choices, default: value, otherwise }: Omit<Value, 'written'>,
 ): T {
   if (choices) one.choices([...choices]);
-  if (value !== undefined) one.default(value);
+  if (value !== undefined) one.default(value, otherwise);
   return one;
 }
