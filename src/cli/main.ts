@@ -4,16 +4,20 @@ import { Command, CommanderError, Option } from 'commander';
 import type { Config } from '../config.ts';
 import { releaseVersion } from '../package-root.ts';
 import type { CommandEntry } from './command-entry.ts';
-import { type ErrorReport, type ExitCode, exitCodeFor, exitCodes, reportOf } from './exit-codes.ts';
+import { withExamples } from './examples.ts';
+import { type ExitCode, exitCodeFor, exitCodes, reportOf } from './exit-codes.ts';
 import { FORMATS, type Format, formatIn, formatNamed } from './formats.ts';
 import { type CliIo, createOutput, printError } from './output.ts';
 import { commands } from './registry.ts';
+import { type Environment, isAttended, type TextStream } from './terminal.ts';
+import { rememberCommands, usageReport } from './usage-report.ts';
 
 /** The parts of a process the command line lives in; a test hands in its own. */
 export type CliProcess = {
   stdin?: NodeJS.ReadableStream & { isTTY?: boolean };
-  stdout: NodeJS.WritableStream & { isTTY?: boolean };
-  stderr: NodeJS.WritableStream;
+  stdout: TextStream;
+  stderr: TextStream;
+  env?: Environment;
   on(signal: 'SIGINT' | 'SIGTERM', listener: () => void): unknown;
   exit(status: number): void;
 };
@@ -24,13 +28,21 @@ export async function main(
   host: CliProcess,
   entries: readonly CommandEntry[] = commands,
 ): Promise<number> {
-  const program = new Command('howdah');
   const format = await formatNamed(formatIn(ownWords(argv)));
+  let program = new Command('howdah');
   const session = createSession(argv, host, () => program.opts(), format);
-  if (isOwnVersion(argv, entries)) {
-    program.version(releaseVersion(), '--version', 'print the version');
+  const fresh = () => {
+    program = new Command('howdah');
+    if (isOwnVersion(argv, entries))
+      program.version(version(argv), '--version', 'print the version');
+    defineProgram(program, session.io, entries);
+    return program;
+  };
+  if (entries === commands && mayAskHelp(argv)) {
+    const { printedHelp } = await import('./help.ts');
+    if (await printedHelp(fresh(), withHelp(argv))) return exitCodes.ok;
   }
-  defineProgram(program, session.io, entries);
+  loadWhenNeeded(fresh(), session.io, entries);
   try {
     await program.parseAsync(withHelp(argv), { from: 'user' });
     return session.exitCode();
@@ -67,14 +79,19 @@ function defineProgram(program: Command, io: CliIo, entries: readonly CommandEnt
       showGlobalOptions: true,
       subcommandTerm: (command) => `${command.name()} ${command.usage()}`.replace('[options] ', ''),
     });
-  const load = new Map(entries.map((entry) => [entry.name, entry.load]));
+  withExamples(program);
   for (const { name, alias, summary, args = '' } of entries) {
     const command = program.command(name).description(summary).usage(`[options] ${args}`);
     if (alias !== undefined) command.alias(alias);
   }
+}
+
+function loadWhenNeeded(program: Command, io: CliIo, entries: readonly CommandEntry[]): void {
+  const load = new Map(entries.map((entry) => [entry.name, entry.load]));
   program.hook('preSubcommand', async (_, command) => {
     const module = await load.get(command.name())?.();
     module?.register(command.helpCommand(false), io);
+    withExamples(command);
     rememberCommands(command);
   });
 }
@@ -113,10 +130,11 @@ function createSession(
     },
     onInterrupt: interrupts.handle,
     isTerminal: host.stdout.isTTY === true,
-    ...(host.stdin?.isTTY && {
-      ask: lineReader(host.stdin, host.stderr),
-      prompts: host.stderr,
-    }),
+    ...(host.stdin?.isTTY &&
+      isAttended(host.env) && {
+        ask: lineReader(host.stdin, host.stderr),
+        prompts: host.stderr,
+      }),
   };
   return {
     io,
@@ -170,6 +188,16 @@ function withHelp(argv: readonly string[]): readonly string[] {
   return argv[0] === 'help' ? [...argv.slice(1), '--help'] : argv;
 }
 
+function version(argv: readonly string[]): string {
+  const release = releaseVersion();
+  return ownWords(argv).includes('--json') ? JSON.stringify({ version: release }) : release;
+}
+
+/** Elsewhere these words can be the value of an option. */
+function mayAskHelp(argv: readonly string[]): boolean {
+  return withHelp(ownWords(argv)).some((word) => word === '--help' || word === '-h');
+}
+
 /** Behind a command `--version` is an option of that command. */
 function isOwnVersion(argv: readonly string[], entries: readonly CommandEntry[]): boolean {
   const before = argv.slice(0, Math.max(argv.indexOf('--version'), 0));
@@ -180,41 +208,6 @@ function isOwnVersion(argv: readonly string[], entries: readonly CommandEntry[])
 
 function isHelp(error: CommanderError): boolean {
   return ['commander.help', 'commander.helpDisplayed', 'commander.version'].includes(error.code);
-}
-
-/** An error of usage, with the command it is about: commander keeps that to itself. */
-type UsageError = CommanderError & { command?: Command };
-
-function rememberCommands(command: Command): void {
-  command.exitOverride((error) => {
-    throw Object.assign(error, { command });
-  });
-  command.commands.forEach(rememberCommands);
-}
-
-/** Commander's "error: unknown command 'strat'\n(Did you mean start?)" as message and hint. */
-async function usageReport({ message: text, command, code }: UsageError): Promise<ErrorReport> {
-  if (code === 'commander.excessArguments') {
-    const { unknownVerbReport } = await import('./verbs.ts');
-    const report = command && (await unknownVerbReport(command));
-    if (report) return report;
-  }
-  const [message = '', suggestion] = text.replace(/^error: /, '').split('\n');
-  const path = command ? ` ${pathOf(command)}` : '';
-  const hint =
-    suggestion?.replace(/^\(|\)$/g, '') ?? `\`howdah${path} --help\` lists commands and options.`;
-  return {
-    code: 'EUSAGE',
-    message,
-    hint,
-    ...(command && { usage: `howdah${path} ${command.usage()}`.trim() }),
-  };
-}
-
-/** `key create`, as it is typed behind `howdah`. */
-function pathOf(command: Command): string {
-  const { parent } = command;
-  return parent?.parent ? `${pathOf(parent)} ${command.name()}` : command.name();
 }
 
 /** Runs this process's own command line. A reader that went away (`| head`) is no error and no news. */

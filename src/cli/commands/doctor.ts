@@ -12,7 +12,7 @@ import { connectionsFinding } from '../connections-finding.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { isolationFinding } from '../isolation-finding.ts';
 import { operatorFindings } from '../operator-view.ts';
-import { type CliIo, paint, printJson } from '../output.ts';
+import { type CliIo, paintResult, printJson } from '../output.ts';
 import { searchPathFinding } from '../search-path.ts';
 
 type Finding = AuditFinding;
@@ -67,7 +67,7 @@ function report(io: CliIo, findings: Finding[]): void {
   } else {
     for (const { check, ok, found, fix } of findings) {
       io.out(
-        `${paint(io, ok ? 'cyan' : 'red', ok ? 'ok  ' : 'BAD ')} ${check.padEnd(11)} ${found}`,
+        `${paintResult(io, ok ? 'cyan' : 'red', ok ? 'ok  ' : 'BAD ')} ${check.padEnd(11)} ${found}`,
       );
       if (fix) {
         io.out(`     ${''.padEnd(11)} ${fix}`);
