@@ -5779,7 +5779,10 @@ begin
   from howdah.webhooks as w
   where d.id = begin_delivery.id and d.status = 'pending' and w.id = d.webhook_id and w.tenant_id = d.tenant_id and not w.is_active;
   update howdah.webhook_deliveries as d
-  set attempts = d.attempts + 1, last_attempt_at = clock_timestamp(), next_attempt_at = clock_timestamp() + interval '1 minute'
+  set attempts = d.attempts + 1, last_attempt_at = clock_timestamp(), next_attempt_at = clock_timestamp() + interval '1 minute',
+    url = coalesce((
+      select w.url from howdah.webhooks as w where w.id = d.webhook_id and w.tenant_id = d.tenant_id -- as it is by now
+    ), d.url)
   where d.id = begin_delivery.id and d.status = 'pending' and d.next_attempt_at <= clock_timestamp()
   returning d.* into v_row;
   if not found then
@@ -35210,7 +35213,7 @@ comment on column howdah.webhook_deliveries.created_at is 'When it was made.';
 
 comment on column howdah.webhook_deliveries.delivered_at is 'When it was taken.';
 
-comment on column howdah.webhook_deliveries.event is 'execution.completed, execution.failed or question.opened.';
+comment on column howdah.webhook_deliveries.event is 'What happened, as in the events of a webhook.';
 
 comment on column howdah.webhook_deliveries.execution_id is 'The run it tells of; null when it is about an alert.';
 
@@ -35230,7 +35233,7 @@ comment on column howdah.webhook_deliveries.status is 'pending, delivered, faile
 
 comment on column howdah.webhook_deliveries.tenant_id is 'The tenant it belongs to; nobody else sees it.';
 
-comment on column howdah.webhook_deliveries.url is 'Where it is sent to.';
+comment on column howdah.webhook_deliveries.url is 'Where the last attempt went, or the first one goes.';
 
 comment on column howdah.webhook_deliveries.webhook_id is 'Null for the callback_url of a run.';
 
