@@ -107,6 +107,9 @@ create or replace function howdah_private.begin_watched(
 as $$
 declare
   v_query text := howdah_private.watch_query(begin_watched.watched, begin_watched.watch);
+  v_message text;
+  v_detail text;
+  v_hint text;
 begin
   with heard as materialized (
     select h.* from howdah_private.watched_inputs(v_query, begin_watched.rows) as h where h.input is not null
@@ -136,6 +139,11 @@ exception when data_exception or insufficient_privilege or undefined_column or u
     message = format('the watch of %s cannot read a row: %s', begin_watched.watched, sqlerrm),
     detail = jsonb_build_object('table_trigger_id', (watch).id, 'input', (watch).input, 'condition', (watch).condition)::text,
     hint = 'Watch the table again with an expression that fits every row; howdah.unwatch_table ends it.';
+when sqlstate 'HWCNF' or sqlstate 'HWQTA' or sqlstate 'HWINV' or sqlstate 'HWDEN' then -- whoever writes the row may know nothing of runs
+  get stacked diagnostics v_message = message_text, v_detail = pg_exception_detail, v_hint = pg_exception_hint;
+  raise exception using errcode = sqlstate, message = v_message, detail = v_detail,
+    hint = concat_ws(' ', nullif(v_hint, ''), format('A watch of %s wanted to begin a run; howdah.unwatch_table(%L) ends it.',
+      begin_watched.watched, begin_watched.watched::text));
 end $$;
 
 -- The trigger on a watched table, told which watch it is for. Per statement, so that many rows at once stay cheap. Nothing here may

@@ -735,6 +735,19 @@ describe('watch_table', () => {
     expect(await writeBack(id)).toEqual({ done: 'written' });
   });
 
+  test('who is refused a row for what refuses the run learns of the watch', async () => {
+    const { table, agent } = await makeTable();
+    await watch(table, { agent, input: 'body' });
+    await db.pool.query('select howdah.delete_agent(howdah.agent($1))', [agent]);
+    expect(await refusal(db.pool.query(`insert into ${table} (body) values ('x')`))).toMatchObject({
+      code: 'HWCNF',
+      message: `agent '${agent}' is deleted`,
+      hint: expect.stringContaining(
+        `A watch of ${table} wanted to begin a run; howdah.unwatch_table('${table}') ends it.`,
+      ),
+    });
+  });
+
   test('a name without its schema is told where such tables are', async () => {
     const { table, agent } = await makeTable();
     const name = table.replace('shop.', '');
