@@ -227,6 +227,45 @@ describe('an ETag', () => {
   });
 });
 
+describe('what an agent is given and no version has', () => {
+  const speech = (model: string) => ({ tts_provider_config: { provider: 'openai', model } });
+
+  test('has a tag too, which a reader is not told to keep when it has changed', async () => {
+    const { id } = await make({ name: 'spoken', ...speech('a') });
+    const before = await ask('GET', `/api/agents/${id}`);
+    const etag = before.headers.get('etag') ?? '';
+    const patch = await ask('PATCH', `/api/agents/${id}`, speech('b'));
+    expect(patch.headers.get('etag')).not.toBe(etag);
+    const options = { headers: { 'if-none-match': etag } };
+    expect(await ask('GET', `/api/agents/${id}`, undefined, options)).toMatchObject({
+      status: 200,
+      body: speech('b'),
+    });
+  });
+
+  test('is written by the first of two who have the same tag', async () => {
+    const { id } = await make({ name: 'contested', ...speech('a') });
+    const { headers } = await ask('GET', `/api/agents/${id}`);
+    const options = { headers: { 'if-match': headers.get('etag') ?? '' } };
+    const both = await Promise.all(
+      ['b', 'c'].map((model) => ask('PATCH', `/api/agents/${id}`, speech(model), options)),
+    );
+    expect(both.map(({ status }) => status).toSorted()).toEqual([200, 412]);
+  });
+
+  test('shows what is changed elsewhere', async () => {
+    await ask('POST', '/api/models', { name: 'before', provider: 'scripted', model: 'm' });
+    const { id } = await make({ name: 'follower', model: 'before' });
+    const { headers } = await ask('GET', `/api/agents/${id}`);
+    await db.pool.query(`update howdah.models set name = 'after' where name = 'before'`);
+    const options = { headers: { 'if-none-match': headers.get('etag') ?? '' } };
+    expect(await ask('GET', `/api/agents/${id}`, undefined, options)).toMatchObject({
+      status: 200,
+      body: { model: 'after' },
+    });
+  });
+});
+
 test('lists go on behind a row: what is made meanwhile shifts no page', async () => {
   for (const number of [1, 2, 3, 4, 5]) await make({ name: `listed ${number}`, domain: 'lists' });
   const names = ({ body }: { body: { data: { name: string }[] } }) =>
