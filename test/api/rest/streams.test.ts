@@ -187,6 +187,18 @@ describe('over the API', () => {
     },
   );
 
+  test('a cursor that is none is named as it was sent', async () => {
+    const { key: token } = await keyFor();
+    const body = { agent: 'development', message: 'Go.' };
+    const made = await call(api, 'POST', '/api/execute', body, { token });
+    const path = `/api/executions/${made.body.execution_id}/stream`;
+    const byQuery = await call(api, 'GET', `${path}?after=x`, undefined, { token });
+    expect(byQuery).toMatchObject({ status: 400, body: { code: 'HWINV', field: 'after' } });
+    const headers = { 'last-event-id': '1.1.1' };
+    const byHeader = await call(api, 'GET', path, undefined, { token, headers });
+    expect(byHeader).toMatchObject({ status: 400, body: { field: 'Last-Event-ID' } });
+  });
+
   test('stream and wait together are refused', async () => {
     const { key } = await keyFor();
     const body = { agent: 'development', message: 'Go.', stream: true, wait: 5 };
