@@ -5,7 +5,7 @@ import type { Config } from '../config.ts';
 import { releaseVersion } from '../package-root.ts';
 import type { CommandEntry } from './command-entry.ts';
 import { withExamples } from './examples.ts';
-import { type ExitCode, exitCodeFor, exitCodes, reportOf } from './exit-codes.ts';
+import { exitCodeFor, exitCodes, reportOf } from './exit-codes.ts';
 import { FORMATS, type Format, formatIn, formatNamed } from './formats.ts';
 import { type CliIo, createOutput, printError } from './output.ts';
 import { commands } from './registry.ts';
@@ -113,7 +113,7 @@ function createSession(
   const json = own.includes('--json') || isForPrograms;
   const flags = { json, color: !own.includes('--no-color'), format };
   const interrupts = listenForInterrupts(host);
-  let chosen: ExitCode | undefined;
+  let chosen: number | undefined;
   let config: Config | undefined;
   const io: CliIo = {
     ...createOutput(flags, host),
@@ -129,6 +129,7 @@ function createSession(
       chosen = code;
     },
     onInterrupt: interrupts.handle,
+    leaveSignals: interrupts.leave,
     isTerminal: host.stdout.isTTY === true,
     ...(host.stdin?.isTTY &&
       isAttended(host.env) && {
@@ -163,8 +164,12 @@ function lineReader(input: NodeJS.ReadableStream, output: NodeJS.WritableStream)
 function listenForInterrupts(host: CliProcess) {
   let status: number | undefined;
   let stop: (() => void) | undefined;
+  let pass: ((signal: 'SIGINT' | 'SIGTERM') => void) | undefined;
+  // a terminal tells all programs that are at it
+  const isTold = [host.stdin, host.stdout].some((stream) => stream?.isTTY);
   const on = (signal: 'SIGINT' | 'SIGTERM', code: number) =>
     host.on(signal, () => {
+      if (pass) return signal === 'SIGINT' && isTold ? undefined : pass(signal);
       if (stop === undefined || status !== undefined) return host.exit(code);
       status = code;
       stop();
@@ -174,7 +179,10 @@ function listenForInterrupts(host: CliProcess) {
   const handle = (handler: () => void) => {
     stop = handler;
   };
-  return { handle, status: () => status };
+  const leave: CliIo['leaveSignals'] = (to) => {
+    pass = to;
+  };
+  return { handle, leave, status: () => status };
 }
 
 function hostAndPort(url: string): string {
