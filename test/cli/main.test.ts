@@ -32,7 +32,7 @@ describe('usage', () => {
     });
   });
 
-  test.each([[[]], [['--help']], [['help']]])('%j prints help and exits 0', async (argv) => {
+  test.each([[['--help']], [['help']]])('%j prints help and exits 0', async (argv) => {
     const { status, stdout } = await cli(argv, { start: () => {} });
     expect(status).toBe(0);
     expect(stdout).toMatch(/start ARGS +what start does/);
