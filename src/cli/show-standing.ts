@@ -127,6 +127,7 @@ function runsLine(runs: NonNullable<Standing['runs']>): string {
 }
 
 function alertsLine({ alerts }: Standing): string | null {
-  if (!alerts || alerts.worst === null) return null;
-  return `${alerts.critical} critical, ${alerts.warning} warnings; the worst: ${oneLine(alerts.worst)}`;
+  if (!alerts?.worst) return null;
+  const { critical, warning, worst } = alerts;
+  return `${critical} critical, ${warning} warning${warning === 1 ? '' : 's'}; the worst: ${oneLine(worst)}`;
 }
