@@ -7,6 +7,7 @@ import type { CommandEntry } from './command-entry.ts';
 import { withExamples } from './examples.ts';
 import { exitCodeFor, exitCodes, reportOf } from './exit-codes.ts';
 import { FORMATS, type Format, formatIn, formatNamed } from './formats.ts';
+import { listenForInterrupts } from './interrupts.ts';
 import { type CliIo, createOutput, printError } from './output.ts';
 import { commands } from './registry.ts';
 import { type Environment, isAttended, type TextStream } from './terminal.ts';
@@ -20,6 +21,8 @@ export type CliProcess = {
   env?: Environment;
   on(signal: 'SIGINT' | 'SIGTERM', listener: () => void): unknown;
   exit(status: number): void;
+  /** How long `howdah` alone waits for what does not answer; 0.7 s. */
+  patienceMs?: number;
 };
 
 /** Runs one command line (without `node` and the script) and gives the exit status; never throws. */
@@ -44,6 +47,7 @@ export async function main(
   }
   loadWhenNeeded(fresh(), session.io, entries);
   try {
+    if (saysNothing(program, argv)) lookAround(program, session.io, host);
     await program.parseAsync(withHelp(argv), { from: 'user' });
     return session.exitCode();
   } catch (thrown) {
@@ -61,7 +65,9 @@ export async function main(
 
 function defineProgram(program: Command, io: CliIo, entries: readonly CommandEntry[]): void {
   program
-    .description('Insert a row, watch an agent answer it, ask everything in SQL.')
+    .description(
+      'Insert a row, watch an agent answer it, ask everything in SQL. Without a command: how things stand.',
+    )
     .option('--json', 'print JSON: the result on stdout, errors on stderr')
     .addOption(
       new Option('-o, --output <format>', 'how the result is written; --json is -o json').choices(
@@ -130,6 +136,7 @@ function createSession(
     },
     onInterrupt: interrupts.handle,
     leaveSignals: interrupts.leave,
+    patienceMs: host.patienceMs ?? 700,
     isTerminal: host.stdout.isTTY === true,
     ...(host.stdin?.isTTY &&
       isAttended(host.env) && {
@@ -160,39 +167,28 @@ function lineReader(input: NodeJS.ReadableStream, output: NodeJS.WritableStream)
   };
 }
 
-/** Ctrl-C ends the process at once, unless a command asked to be told first; then the second one does. */
-function listenForInterrupts(host: CliProcess) {
-  let status: number | undefined;
-  let stop: (() => void) | undefined;
-  let pass: ((signal: 'SIGINT' | 'SIGTERM') => void) | undefined;
-  // a terminal tells all programs that are at it
-  const isTold = [host.stdin, host.stdout].some((stream) => stream?.isTTY);
-  const on = (signal: 'SIGINT' | 'SIGTERM', code: number) =>
-    host.on(signal, () => {
-      if (pass) return signal === 'SIGINT' && isTold ? undefined : pass(signal);
-      if (stop === undefined || status !== undefined) return host.exit(code);
-      status = code;
-      stop();
-    });
-  on('SIGINT', exitCodes.interrupted);
-  on('SIGTERM', 143);
-  const handle = (handler: () => void) => {
-    stop = handler;
-  };
-  const leave: CliIo['leaveSignals'] = (to) => {
-    pass = to;
-  };
-  return { handle, leave, status: () => status };
-}
-
 function hostAndPort(url: string): string {
   const { hostname, port } = new URL(url);
   return `${hostname}:${port || '5432'}`;
 }
 
-/** `howdah` and `howdah help db` mean `--help`; commander's own help command would not load the command first. */
+/** No command, no help: at most options of all commands. */
+function saysNothing(program: Command, argv: readonly string[]): boolean {
+  const { operands, unknown } = program.parseOptions([...argv]);
+  return operands.length === 0 && unknown.length === 0;
+}
+
+/** What is left under way, such as the look-up of a name, holds nobody up. */
+function lookAround(program: Command, io: CliIo, host: CliProcess): void {
+  program.action(async () => {
+    const { showStanding } = await import('./show-standing.ts');
+    const isLate = await showStanding(io, program.opts().databaseUrl !== undefined);
+    if (isLate) host.stdout.write('', () => host.exit(exitCodes.ok));
+  });
+}
+
+/** `howdah help db` means `howdah db --help`; commander's own help command would not load the command first. */
 function withHelp(argv: readonly string[]): readonly string[] {
-  if (argv.length === 0) return ['--help'];
   return argv[0] === 'help' ? [...argv.slice(1), '--help'] : argv;
 }
 

@@ -44,6 +44,8 @@ export type CliIo = Output & {
    * told it of Ctrl-C already.
    */
   leaveSignals(pass: (signal: 'SIGINT' | 'SIGTERM') => void): void;
+  /** How long `howdah` alone waits for what does not answer. */
+  readonly patienceMs: number;
   /** stdout is a terminal: somebody reads what is written as it is written. */
   readonly isTerminal: boolean;
   /** Where prompts and what is typed are shown. Only there at a terminal. */
