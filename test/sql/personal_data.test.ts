@@ -63,7 +63,13 @@ async function talk(user: { id: string; name: string }, canary: string): Promise
     input_parts: JSON.stringify([{ type: 'text', text: canary }]),
     metadata: sing,
     idempotency_key: canary,
+    callback_url: `https://example.com/told?about=${canary.replaceAll(' ', '-')}`,
   });
+  await db.pool.query(
+    `insert into howdah_private.request_keys (tenant_id, caller, key, digest)
+     select tenant_id, id::text, $2, 'x' from howdah.users where id = $1`,
+    [user.id, canary],
+  );
   const child = await work(run, canary, sing);
   await ask(user, run, canary);
   await db.pool.query(
@@ -196,7 +202,9 @@ describe.each(['anonymise', 'delete'])('erased (%s)', (mode) => {
         'howdah.sessions',
         'howdah.steps',
         'howdah.todos',
+        'howdah.webhook_deliveries',
         'howdah_private.idempotency_keys',
+        'howdah_private.request_keys',
       ]),
     );
     const sums =
