@@ -9492,7 +9492,7 @@ begin
   get diagnostics messages = row_count;
   update howdah.executions as e
   set input = '[erased]', input_data = null, input_parts = null, history = null, client_tools = null, overrides = e.overrides - 'request_params', output = case when e.output is not null then '[erased]' end,
-    output_data = null, error = howdah_private.erased_error(e.error), metadata = '{}',
+    output_data = null, error = howdah_private.erased_error(e.error), metadata = '{}', callback_url = null,
     idempotency_key = case when erase_log.keep_keys then e.idempotency_key end,
     metrics = jsonb_strip_nulls(jsonb_build_object('finish_reason', e.metrics -> 'finish_reason')),
     contents_erased_at = clock_timestamp(), updated_at = now()
@@ -16472,6 +16472,20 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.refuse_large(field text, size integer, most integer, unit text, type text DEFAULT 'object'::text)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  raise exception using errcode = 'HWINV',
+    message = format('%s has %s %s, at most %s are allowed', refuse_large.field, refuse_large.size, refuse_large.unit, refuse_large.most),
+    detail = jsonb_build_object('field', refuse_large.field, 'most', refuse_large.most, 'unit', refuse_large.unit)::text,
+    hint = howdah_private.size_fix(refuse_large.most, refuse_large.unit, refuse_large.type);
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.refuse_leftovers(state text)
  RETURNS void
  LANGUAGE plpgsql
@@ -17412,10 +17426,7 @@ begin
   ) as f (field, size, most, unit)
   where f.size > f.most;
   if found then
-    raise exception using errcode = 'HWINV',
-      message = format('%s has %s %s, at most %s are allowed', v_large.field, v_large.size, v_large.unit, v_large.most),
-      detail = jsonb_build_object('field', v_large.field, 'most', v_large.most, 'unit', v_large.unit)::text,
-      hint = howdah_private.size_fix(v_large.most, v_large.unit, 'object');
+    perform howdah_private.refuse_large(v_large.field, v_large.size, v_large.most, v_large.unit);
   end if;
   if e.forked_from_execution_id is null and e.table_trigger_id is null then -- which the owner of a table made
     perform howdah_private.refuse_plain_keys('metadata', e.metadata);
@@ -17931,6 +17942,8 @@ AS $function$
   update howdah.api_keys as k set created_by = new_name
   where k.tenant_id = u.tenant_id and k.created_by = u.username;
   delete from howdah.api_keys as k where k.tenant_id = u.tenant_id and k.user_id = u.id;
+  delete from howdah_private.request_keys as k where k.tenant_id = u.tenant_id and k.caller = u.id::text;
+  delete from howdah_private.mcp_sessions as s where s.tenant_id = u.tenant_id and s.caller = u.id;
   select howdah_private.rename_author(u.tenant_id, u.username, new_name);
   update howdah.users as x set username = new_name, email = null, is_active = false where x.id = u.id
 $function$
@@ -18120,6 +18133,9 @@ begin
     raise exception using errcode = 'HWDEN', message = 'not your tenant';
   end if;
   perform howdah_private.permit('executions', 'run');
+  if length(reserve_idempotency_key.key) > 500 then
+    perform howdah_private.refuse_large('idempotency_key', length(reserve_idempotency_key.key), 500, 'characters');
+  end if;
   insert into howdah_private.idempotency_keys (tenant_id, key, execution_id)
   values (reserve_idempotency_key.tenant_id, reserve_idempotency_key.key,
     reserve_idempotency_key.execution_id)
@@ -21544,12 +21560,8 @@ begin
     v_size := case tg_argv[v_at + 2] when 'characters' then length(v_row ->> tg_argv[v_at])
       else octet_length(v_row ->> tg_argv[v_at]) end;
     if v_size > tg_argv[v_at + 1]::int then
-      raise exception using errcode = 'HWINV',
-        message = format('%s has %s %s, at most %s are allowed',
-          tg_argv[v_at], v_size, tg_argv[v_at + 2], tg_argv[v_at + 1]),
-        detail = jsonb_build_object('field', tg_argv[v_at], 'most', tg_argv[v_at + 1]::int,
-          'unit', tg_argv[v_at + 2])::text,
-        hint = howdah_private.size_fix(tg_argv[v_at + 1]::int, tg_argv[v_at + 2], jsonb_typeof(v_row -> tg_argv[v_at]));
+      perform howdah_private.refuse_large(
+        tg_argv[v_at], v_size, tg_argv[v_at + 1]::int, tg_argv[v_at + 2], jsonb_typeof(v_row -> tg_argv[v_at]));
     end if;
   end loop;
   return new;
@@ -32291,6 +32303,10 @@ grant execute on function howdah_private.refuse_key(text,text) to howdah_engine;
 grant execute on function howdah_private.refuse_key_in_prose(text,text) to howdah_app;
 
 grant execute on function howdah_private.refuse_key_in_prose(text,text) to howdah_engine;
+
+grant execute on function howdah_private.refuse_large(text,integer,integer,text,text) to howdah_app;
+
+grant execute on function howdah_private.refuse_large(text,integer,integer,text,text) to howdah_engine;
 
 grant execute on function howdah_private.refuse_leftovers(text) to howdah_worker;
 

@@ -13,6 +13,9 @@ begin
     raise exception using errcode = 'HWDEN', message = 'not your tenant';
   end if;
   perform howdah_private.permit('executions', 'run');
+  if length(reserve_idempotency_key.key) > 500 then
+    perform howdah_private.refuse_large('idempotency_key', length(reserve_idempotency_key.key), 500, 'characters');
+  end if;
   insert into howdah_private.idempotency_keys (tenant_id, key, execution_id)
   values (reserve_idempotency_key.tenant_id, reserve_idempotency_key.key,
     reserve_idempotency_key.execution_id)

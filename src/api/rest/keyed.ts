@@ -3,7 +3,7 @@ import type { Client } from '../../db/json-rows.ts';
 import type { Answer, Asked, Means, Route } from './route.ts';
 import { routes } from './routes.ts';
 
-/** What is kept of an answer: where the row is that it showed, or the ids it told. */
+/** What is kept of an answer: where the row is that it showed, or the ids it told; never what somebody said. */
 type Kept = { status: number; location?: string; body?: unknown };
 
 /**
@@ -24,10 +24,11 @@ export async function workOnce(
     [key, digestOf(route, asked)],
   );
   const kept = rows[0]?.kept;
-  if (kept) return again(db, kept, asked, means);
+  if (kept) return again(db, route, kept, asked, means);
   const answer = await work();
   const location = answer.headers?.location;
-  const { status = 200, body } = answer;
+  const { status = 200 } = answer;
+  const body = route.findAgain ? { id: (answer.body as { id: string }).id } : answer.body;
   const keeping: Kept = location === undefined ? { status, body } : { status, location };
   await db.query('select howdah_private.keep_request_answer($1, $2)', [
     key,
@@ -38,11 +39,14 @@ export async function workOnce(
 
 async function again(
   db: Client,
+  { findAgain }: Route,
   { status, location, body }: Kept,
   asked: Asked<never, never, never>,
   means: Means,
 ): Promise<Answer> {
-  if (location === undefined) return { status, body };
+  if (location === undefined) {
+    return { status, body: findAgain ? await findAgain(db, (body as { id: string }).id) : body };
+  }
   const found = routeAt(location);
   const shown = await found?.route.work?.(
     db,
