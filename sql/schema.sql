@@ -5625,13 +5625,14 @@ $function$
 CREATE OR REPLACE FUNCTION howdah_private.begin_alert(id uuid, tenant_id uuid)
  RETURNS jsonb
  LANGUAGE plpgsql
- STABLE SECURITY DEFINER
+ SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_rule howdah.alert_rules;
   v_found jsonb;
 begin
+  perform graphile_worker.remove_job('alert ' || begin_alert.id);
   select r.* into v_rule from howdah.alert_rules as r
   where r.id = begin_alert.id and r.tenant_id = begin_alert.tenant_id and r.is_active;
   if not found then
