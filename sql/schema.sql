@@ -3897,7 +3897,7 @@ begin
   v_watch.table_name := v_table::text;
   v_watch.agent_id := howdah.agent(watch_table.agent) where watch_table.agent is not null;
   v_watch.workflow_id := howdah.workflow(watch_table.workflow) where watch_table.workflow is not null;
-  v_watch.input := coalesce(watch_table.input, format('to_jsonb(%I)', (parse_ident(v_watch.table_name))[2]));
+  v_watch.input := coalesce(watch_table.input, format('to_jsonb(%I.*)', (parse_ident(v_watch.table_name))[2]));
   perform howdah_private.refuse_watch_expression(v_table, f.field, f.expression)
   from (values ('input', v_watch.input), ('condition', watch_table.condition)) as f (field, expression)
   where f.expression is not null;
@@ -5628,13 +5628,14 @@ $function$
 CREATE OR REPLACE FUNCTION howdah_private.begin_alert(id uuid, tenant_id uuid)
  RETURNS jsonb
  LANGUAGE plpgsql
- STABLE SECURITY DEFINER
+ SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_rule howdah.alert_rules;
   v_found jsonb;
 begin
+  perform graphile_worker.remove_job('alert ' || begin_alert.id);
   select r.* into v_rule from howdah.alert_rules as r
   where r.id = begin_alert.id and r.tenant_id = begin_alert.tenant_id and r.is_active;
   if not found then
@@ -21598,6 +21599,7 @@ CREATE OR REPLACE FUNCTION howdah_private.tg__watch()
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET extra_float_digits TO '1'
 AS $function$
 declare
   v_watch howdah.table_triggers;
@@ -27453,8 +27455,12 @@ AS $function$
     case when b.type in ('json'::regtype, 'jsonb'::regtype)
       then format('coalesce(nullif($1 -> %L, %L), $1 -> %L)::', 'output_data', 'null', 'output')
       else format('($1 ->> %L)::', 'output') end || format_type(b.type, -1),
-    (select string_agg(format('t.%I = ($1 -> %L ->> %L)::%s', k.attname, 'key', k.attname, format_type(k.atttypid, k.atttypmod)), ' and ')
-      from pg_catalog.pg_attribute as k where k.attrelid = write_statement.watched and k.attname = any ((watch).key_columns)),
+    (select string_agg(case when y.typcategory in ('A', 'C') -- what JSON says of them is no text of theirs
+        then format('to_jsonb(t.%I) = $1 -> %L -> %L', k.attname, 'key', k.attname)
+        else format('t.%I = ($1 -> %L ->> %L)::%s', k.attname, 'key', k.attname, format_type(k.atttypid, k.atttypmod)) end, ' and ')
+      from pg_catalog.pg_attribute as k
+      join pg_catalog.pg_type as y on y.oid = howdah_private.base_type(k.atttypid)
+      where k.attrelid = write_statement.watched and k.attname = any ((watch).key_columns)),
     'UTF8', 'hex', 'before', 'written', 'superseded', 'gone')
   from pg_catalog.pg_attribute as a
   cross join howdah_private.base_type(a.atttypid) as b (type)
