@@ -274,7 +274,7 @@ describe('runs', () => {
 test('questions are listed and answered; the first answer counts', async () => {
   const { execution_id } = await run(await asking(), { wait: false });
   await until(async () => (await statusOf(execution_id)) === 'waiting');
-  const { body } = await ask('GET', `/api/questions?status=open&execution_id=${execution_id}`);
+  const { body } = await ask('GET', `/api/questions?status=OPEN&execution_id=${execution_id}`);
   expect(body.data).toMatchObject([{ kind: 'question', prompt: 'Which colour?', status: 'open' }]);
   const path = `/api/questions/${body.data[0].id}`;
   expect((await ask('POST', `${path}/answer`, { answer: 'blue' })).body).toMatchObject({
