@@ -46,7 +46,10 @@ export function openAiError({ status, code, message, hint, detail }: Failure): O
 
 /** Columns of a run begin a sentence or name a field; a client knows what they were made of. */
 function inTheirWords(text: string): string {
-  return text.replace(/^client_tools\b/, 'tools').replace(/^idempotency_key\b/, 'Idempotency-Key');
+  return text
+    .replace(/^client_tools\b/, 'tools')
+    .replace(/^input_parts\[\d+\]/, 'content') // texts are counted in a content, and are no parts of a run
+    .replace(/^idempotency_key\b/, 'Idempotency-Key');
 }
 
 /** Why there is no answer though the request was good: its run has ended without one. No client is to run it again by itself. */
