@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
 import type { Client } from '../../db/json-rows.ts';
+import { keyIn, takeKey } from './request-keys.ts';
 import type { Answer, Asked, Means, Route } from './route.ts';
 import { routes } from './routes.ts';
 
@@ -16,14 +16,11 @@ export async function workOnce(
   asked: Asked<never, never, never>,
   means: Means,
 ): Promise<Answer> {
-  const [key] = [asked.headers['idempotency-key']].flat();
+  const key = keyIn(asked.headers);
   const work = async () => (await route.work?.(db, asked, means)) ?? {};
   if (!route.isKeyed || key === undefined) return work();
-  const { rows } = await db.query<{ kept: Kept | null }>(
-    'select howdah_private.take_request_key($1, $2) as kept',
-    [key, digestOf(route, asked)],
-  );
-  const kept = rows[0]?.kept;
+  const { params, query, body: sent } = asked;
+  const kept = await takeKey<Kept>(db, key, [route.method, route.path, params, query, sent]);
   if (kept) return again(db, route, kept, asked, means);
   const answer = await work();
   const location = answer.headers?.location;
@@ -65,9 +62,4 @@ function routeAt(path: string) {
     if (params) return { route, params };
   }
   return undefined;
-}
-
-function digestOf(route: Route, { params, query, body }: Asked<never, never, never>): string {
-  const text = JSON.stringify([route.method, route.path, params, query, body]);
-  return createHash('sha256').update(text).digest('hex');
 }
