@@ -10,6 +10,15 @@ const NOWHERE = 'postgresql://127.0.0.1:1/nowhere';
 let database: TestDatabase;
 let api: Api;
 let slug: string;
+/** As lists have them, the oldest first. */
+const runs = ['one', 'two', 'three'].map((input) => ({
+  agent: 'greeter',
+  status: 'queued',
+  input,
+  steps: 0,
+  tokens: 0,
+  cost: 0,
+}));
 
 beforeAll(async () => {
   database = await createTestDatabase();
@@ -20,6 +29,11 @@ beforeAll(async () => {
     insert into howdah.agents (name, instruction) values ('greeter', 'Greet.');
     insert into howdah.workflows (name, type) values ('visit', 'chain');
     insert into howdah.mcp_servers (name, type, configuration) values ('shelf', 'http', '{"url": "https://example.com/mcp"}')`);
+  for (const { input } of runs)
+    await database.pool.query(
+      'insert into howdah.executions (agent_id, input) values (howdah.agent($1), $2)',
+      ['greeter', input],
+    );
 });
 afterAll(async () => {
   await api?.close();
@@ -71,6 +85,39 @@ describe.each([
     const again = await howdah(noun, 'delete', called);
     expect(again).toEqual({ status: 0, stdout: `${called} deleted\n`, stderr: '' });
     expect((await howdah(noun, 'delete', called)).status).toBe(3);
+  });
+
+  test('runs are listed, page by page', async () => {
+    const all = await json(howdah('runs', '--json'));
+    expect(all).toEqual({
+      items: [
+        expect.objectContaining(runs[2]),
+        expect.objectContaining(runs[1]),
+        expect.objectContaining(runs[0]),
+      ],
+      next: null,
+    });
+    const first = await json(howdah('runs', '--limit', '2', '--json'));
+    expect(first).toEqual({ items: all.items.slice(0, 2), next: all.items[1].id });
+    const second = await json(howdah('runs', '--limit', '2', '--before', first.next, '--json'));
+    expect(second).toEqual({ items: all.items.slice(2), next: null });
+    const shown = await howdah('runs', '--limit', '1');
+    expect(shown.stdout).toMatch(/^ID .*INPUT\n.*queued .*three\n$/);
+    expect(shown.stderr).toBe(`There are more: --before ${all.items[0].id}\n`);
+    for (const more of [
+      ['--agent', 'greeter'],
+      ['--status', 'queued,failed'],
+      ['--since', '1h'],
+    ])
+      expect((await json(howdah('runs', ...more, '--json'))).items).toHaveLength(3);
+    for (const more of [
+      ['--workflow', 'visit'],
+      ['--status', 'failed'],
+      ['--until', '1h'],
+    ])
+      expect(await howdah('runs', ...more)).toMatchObject({ stderr: 'No such executions.\n' });
+    expect((await howdah('runs', '--agent', 'nobody')).status).toBe(3);
+    expect((await howdah('runs', '--before', '4711')).status).toBe(2);
   });
 
   test('what is refused is refused in the same words', async () => {

@@ -37,10 +37,7 @@ type Options = {
 function withModel(command: Command): Command {
   return command
     .argument('<name>', 'what agents call it by')
-    .requiredOption(
-      '--provider <name>',
-      'who serves it, such as openai or anthropic',
-    )
+    .requiredOption('--provider <name>', 'who serves it, such as openai or anthropic')
     .requiredOption('--model <id>', "the provider's own id")
     .addOption(
       new Option('--purpose <purpose>', 'what it is for (default: llm)').choices([

@@ -30,12 +30,7 @@ export function register(command: Command, io: CliIo): void {
         name,
         template: await givenText(given, 'the template', template),
         ...(typeof variables === 'string' && {
-          variables: await givenValue(
-            given,
-            'variables',
-            variables,
-            '{"name": {"type": "string"}}',
-          ),
+          variables: await givenValue(given, 'variables', variables),
         }),
         ...(description !== undefined && { description }),
       }),
