@@ -131,6 +131,11 @@ export const examples: Readonly<Record<string, readonly string[]>> = {
     'howdah sql -o csv < report.sql',
     'howdah sql --write "update howdah.agents set max_cost = 1 where name = \'support\'"',
   ],
+  psql: [
+    'howdah psql',
+    'howdah psql -c "select * from howdah.quota_usage"',
+    'howdah psql --read-only -f report.sql',
+  ],
   versions: [
     'howdah versions support',
     'howdah versions support --diff 2 3',

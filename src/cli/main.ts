@@ -5,7 +5,7 @@ import type { Config } from '../config.ts';
 import { releaseVersion } from '../package-root.ts';
 import type { CommandEntry } from './command-entry.ts';
 import { withExamples } from './examples.ts';
-import { type ExitCode, exitCodeFor, exitCodes, reportOf } from './exit-codes.ts';
+import { exitCodeFor, exitCodes, reportOf } from './exit-codes.ts';
 import { FORMATS, type Format, formatIn, formatNamed } from './formats.ts';
 import { type CliIo, createOutput, printError } from './output.ts';
 import { commands } from './registry.ts';
@@ -113,7 +113,7 @@ function createSession(
   const json = own.includes('--json') || isForPrograms;
   const flags = { json, color: !own.includes('--no-color'), format };
   const interrupts = listenForInterrupts(host);
-  let chosen: ExitCode | undefined;
+  let chosen: number | undefined;
   let config: Config | undefined;
   const io: CliIo = {
     ...createOutput(flags, host),
@@ -129,10 +129,11 @@ function createSession(
       chosen = code;
     },
     onInterrupt: interrupts.handle,
+    leaveSignals: interrupts.leave,
     isTerminal: host.stdout.isTTY === true,
     ...(host.stdin?.isTTY &&
       isAttended(host.env) && {
-        ask: lineReader(host.stdin, host.stderr),
+        ask: lineReader(host.stdin, host.stderr, interrupts.whileAsked),
         prompts: host.stderr,
       }),
   };
@@ -144,7 +145,11 @@ function createSession(
 }
 
 /** Prompts are talk, so they go where talk goes. Ctrl-D and Ctrl-C are no line. */
-function lineReader(input: NodeJS.ReadableStream, output: NodeJS.WritableStream) {
+function lineReader(
+  input: NodeJS.ReadableStream,
+  output: NodeJS.WritableStream,
+  whileAsked: (end: () => void) => void,
+) {
   return async (prompt: string): Promise<string | undefined> => {
     const { createInterface } = await import('node:readline');
     const lines = createInterface({ input, terminal: false });
@@ -154,6 +159,7 @@ function lineReader(input: NodeJS.ReadableStream, output: NodeJS.WritableStream)
         lines.close();
       });
       lines.once('close', () => resolve(undefined));
+      whileAsked(() => lines.close());
       output.write(prompt);
     });
   };
@@ -163,18 +169,30 @@ function lineReader(input: NodeJS.ReadableStream, output: NodeJS.WritableStream)
 function listenForInterrupts(host: CliProcess) {
   let status: number | undefined;
   let stop: (() => void) | undefined;
+  let unask: (() => void) | undefined;
+  let pass: ((signal: 'SIGINT' | 'SIGTERM') => void) | undefined;
+  // a terminal tells all programs that are at it
+  const isTold = [host.stdin, host.stdout].some((stream) => stream?.isTTY);
   const on = (signal: 'SIGINT' | 'SIGTERM', code: number) =>
     host.on(signal, () => {
+      if (pass) return signal === 'SIGINT' && isTold ? undefined : pass(signal);
       if (stop === undefined || status !== undefined) return host.exit(code);
       status = code;
       stop();
+      unask?.(); // who waits for a line hears that there is none
     });
   on('SIGINT', exitCodes.interrupted);
   on('SIGTERM', 143);
   const handle = (handler: () => void) => {
     stop = handler;
   };
-  return { handle, status: () => status };
+  const leave: CliIo['leaveSignals'] = (to) => {
+    pass = to;
+  };
+  const whileAsked = (end: () => void) => {
+    unask = end;
+  };
+  return { handle, leave, whileAsked, status: () => status };
 }
 
 function hostAndPort(url: string): string {

@@ -33,12 +33,17 @@ export type CliIo = Output & {
   /** What `--profile` names. */
   profile(): string | undefined;
   /** The status to exit with when the command returns, for outcomes that are not errors. */
-  setExitCode(code: ExitCode): void;
+  setExitCode(code: ExitCode | number): void;
   /**
    * The first Ctrl-C or SIGTERM calls `stop` instead of ending the process, and the command is expected
    * to return soon; the second ends it. The status is then 130 (143 for SIGTERM) unless `setExitCode` was called.
    */
   onInterrupt(stop: () => void): void;
+  /**
+   * From now on Ctrl-C and SIGTERM end nothing here: `pass` hands them on to a program that was started, unless its terminal has
+   * told it of Ctrl-C already.
+   */
+  leaveSignals(pass: (signal: 'SIGINT' | 'SIGTERM') => void): void;
   /** stdout is a terminal: somebody reads what is written as it is written. */
   readonly isTerminal: boolean;
   /** Where prompts and what is typed are shown. Only there at a terminal. */
