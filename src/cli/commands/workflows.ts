@@ -8,6 +8,8 @@ const NAMED: Named = {
   one: 'workflow',
   noun: 'workflows',
   empty: 'No workflows. Describe them in a file: howdah apply FILE',
+  path: '/api/workflows',
+  columns: ['id', 'name', 'type', 'version', 'is_active', 'description'],
 };
 
 /** `howdah workflows [list | show]`: how agents work together. */
