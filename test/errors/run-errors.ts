@@ -94,7 +94,7 @@ export const runErrors: Readonly<Record<string, (pool: pg.Pool) => Promise<RunEr
     }),
   async cancelled(pool) {
     const agent = await makeAgent(pool, { script: [{ content: 'Good day.' }] });
-    const id = await insertRun(pool, agent);
+    const id = await insertRun(pool, agent, 'hello', { run_at: new Date('2099-01-01') });
     await pool.query(`select howdah.cancel_execution($1)`, [id]);
     await pool.query('select howdah.retry_execution($1)', [id]);
     return (await stepsOf(pool, id)).find(({ kind }) => kind === 'retry')?.error ?? null;
