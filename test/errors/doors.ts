@@ -1,5 +1,7 @@
 import pg from 'pg';
 import { ask } from '../api/harness.ts';
+import { connect } from '../api/mcp-client.ts';
+import { openWs } from '../api/ws-client.ts';
 import { runCli } from '../cli/run-cli.ts';
 import { asPrinted, httpAnswer, json, type Stage } from './stage.ts';
 
@@ -41,13 +43,26 @@ const doors: Readonly<Record<string, (stage: Stage, asked: string) => Promise<st
   OpenAI: overHttp,
   A2A: overHttp,
   'AG-UI': overHttp,
-  async MCP({ mcp }, asked) {
-    const { _meta, ...result } = await mcp.callTool(JSON.parse(asked));
-    return json({ ...result, _meta: { 'howdah/error': _meta?.['howdah/error'] } });
+  async MCP({ mcp, locked }, asked) {
+    const [, token, call = asked] = /^Authorization: Bearer (\S+)\n\n([\s\S]*)/.exec(asked) ?? [];
+    const client = token === undefined ? mcp : await connect(locked, { token });
+    try {
+      const { _meta, ...result } = await client.callTool(JSON.parse(call));
+      return json({ ...result, _meta: { 'howdah/error': _meta?.['howdah/error'] } });
+    } finally {
+      if (client !== mcp) await client.close();
+    }
   },
-  async WebSocket({ ws }, asked) {
-    const { id, ...message } = JSON.parse(asked);
-    return json({ ...(await ws.ask(message)), id }); // one connection asks all, each under an id of its own
+  async WebSocket({ ws, locked }, asked) {
+    const messages = asked.split('\n').map((line) => JSON.parse(line));
+    const { id, ...message } = messages.at(-1);
+    const client = messages.length === 1 ? ws : await openWs(locked);
+    try {
+      if (client !== ws) client.socket.send(JSON.stringify(messages[0]));
+      return json({ ...(await client.ask(message)), id }); // one connection asks all, each under an id of its own
+    } finally {
+      if (client !== ws) client.close();
+    }
   },
   async 'Command line'({ db }, asked) {
     const words = asked.replace(/^npx howdah /, '').matchAll(/"([^"]*)"|(\S+)/g);

@@ -76,7 +76,7 @@ test.each(pages.map((page): [string, (typeof pages)[number]] => [page.code, page
     for (const { cause, fix } of page.causes) expect(`${cause} ${fix}`).toMatch(/^\S.+\. .+[.)]$/);
     expect(page.told.length).toBeGreaterThan(0);
     for (const line of page.text.split('\n')) expect(line).not.toMatch(/^[|-] .*TODO|\s$/);
-    if (code !== 'HWSTL') expect(examplesOf(code, page.text).length).toBeGreaterThan(0); // no user ever sees it
+    if (code !== 'HWSTL') expect(examplesOf(code, page.text).length).toBeGreaterThan(0); // nobody is told it: sql-tool-races.test.ts takes a run over in the middle of a commit
   },
 );
 
@@ -103,9 +103,12 @@ test('what is told of a code of Postgres stands on its page', () => {
 test('an example shows its code', () => {
   for (const page of pages) {
     for (const { door: where, answered } of examplesOf(page.code, page.text)) {
-      if (['Command line', 'A2A'].includes(where)) continue; // these have no word for it, or their own
+      if (where === 'Command line') continue; // it has no word for it
       const told = page.told.map(({ as }) => as).join(' ');
-      const words = [...codesOf(page), ...(told.match(/HW[A-Z]{3}|\b[a-z]+(?:_[a-z]+)+/g) ?? [])];
+      const words = [
+        ...codesOf(page),
+        ...(told.match(/HW[A-Z]{3}|\b[a-z]+(?:_[a-z]+)+|-32\d{3}/g) ?? []),
+      ];
       expect(
         words.some((word) => answered.includes(word)),
         `${page.code}, ${where}`,

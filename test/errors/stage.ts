@@ -9,7 +9,7 @@ import { startTestApi } from '../api/harness.ts';
 import { connect } from '../api/mcp-client.ts';
 import { locked, makePerson, tokenFor } from '../api/tokens.ts';
 import { openWs, type WsClient } from '../api/ws-client.ts';
-import { calling, makeAgent, runToEnd } from '../runtime/arrange.ts';
+import { calling, insertRun, makeAgent, reaches, runToEnd } from '../runtime/arrange.ts';
 import { one } from '../sql/support.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { startTestWorker } from '../support/worker.ts';
@@ -29,7 +29,7 @@ export type Stage = {
 
 /**
  * Agents the pages name: `greeter`, `retired`, which is not active, `busy`, whose quota is used up. ENDED_ID is a run that has
- * ended, VIEWER the token of somebody who may only look.
+ * ended, QUESTION_ID a question that is open, ANSWERED_ID one that was answered, VIEWER the token of somebody who may only look.
  */
 export async function openStage(): Promise<Stage> {
   const db = await createTestDatabase();
@@ -54,6 +54,8 @@ export async function openStage(): Promise<Stage> {
     [busy],
   );
   const { id: ended } = await runToEnd(db.pool, greeter, 'Hello');
+  const [open, answered] = await Promise.all([asks(db, asker), asks(db, asker)]);
+  await db.pool.query(`select howdah.answer_question($1, 'blue')`, [answered]);
   const viewer = await tokenFor(await makePerson(db.pool, 'val'), { role: 'viewer' });
   const mcp = await connect(api);
   const ws = await openWs(api);
@@ -65,7 +67,13 @@ export async function openStage(): Promise<Stage> {
     locked: closed,
     mcp,
     ws,
-    names: { ENDED_ID: ended, VIEWER: viewer, 'localhost:5432': new URL(db.url).host },
+    names: {
+      ENDED_ID: ended,
+      QUESTION_ID: open,
+      ANSWERED_ID: answered,
+      VIEWER: viewer,
+      'localhost:5432': new URL(db.url).host,
+    },
     async close() {
       ws.close();
       await mcp.close();
@@ -74,6 +82,16 @@ export async function openStage(): Promise<Stage> {
       await db.drop();
     },
   };
+}
+
+/** Begins a run that asks, and gives the id of its question. */
+async function asks(db: TestDatabase, agent: string): Promise<string> {
+  const run = await insertRun(db.pool, agent);
+  await reaches(db.pool, run, 'waiting');
+  const { id } = await one(db.pool, 'select id from howdah.questions where execution_id = $1', [
+    run,
+  ]);
+  return id;
 }
 
 async function named(
