@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { errorPages } from '../../src/cli/error-pages.ts';
+import { makeAgent } from '../runtime/arrange.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { startTestWorker } from '../support/worker.ts';
 import { runCli, startAtTerminal } from './run-cli.ts';
 
 // Without a server: no database is there to be asked.
@@ -74,6 +76,20 @@ describe('at a terminal', () => {
     );
     expect(await error(db.url, ...denied, '--json')).not.toContain('howdah explain');
     expect((await runCli(db.url, ...denied)).stderr).not.toContain('howdah explain');
+  });
+
+  test('so does a run that has failed', async () => {
+    const worker = await startTestWorker(db.url);
+    try {
+      const script = [{ error: { status: 401, message: 'Incorrect API key provided' } }];
+      const id = await makeAgent(db.pool, { script });
+      await db.pool.query(`update howdah.agents set name = 'broken' where id = $1`, [id]);
+      const told = await error(db.url, 'run', 'broken', 'Hi');
+      expect(told).toMatch(/Incorrect API key provided\n hint: howdah explain unauthorized\n$/);
+      expect((await runCli(db.url, 'run', 'broken', 'Hi')).stderr).not.toContain('howdah explain');
+    } finally {
+      await worker.stop(0);
+    }
   });
 
   test('one with a hint has that alone', async () => {
