@@ -70,7 +70,7 @@ export function pageLines(text: string): string[] {
     if (/^\| (where|---)/.test(line)) return [];
     const [, where, as] = /^\| (.+?) \| (.+) \|$/.exec(line) ?? [];
     if (where !== undefined && as !== undefined) {
-      return [`  ${plain(where).padEnd(12)} ${plain(as)}`];
+      return [`  ${plain(where).padEnd(15)} ${plain(as)}`];
     }
     return [plain(line.replace(/^#+ /, ''))];
   });
