@@ -634,6 +634,7 @@ create table howdah.kept_steps (
   constraint kept_steps_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE
 );
 alter table howdah.kept_steps enable row level security, force row level security;
+CREATE INDEX kept_steps_tenant_id_idx ON howdah.kept_steps USING btree (tenant_id, id);
 
 create table howdah.kept_usage (
   id uuid default howdah.uuid_v7() not null,
@@ -657,6 +658,7 @@ create table howdah.kept_usage (
   constraint all_kept_runs_have_ended CHECK ((runs = ((completed + failed) + cancelled)))
 );
 alter table howdah.kept_usage enable row level security, force row level security;
+CREATE INDEX kept_usage_tenant_id_idx ON howdah.kept_usage USING btree (tenant_id, id);
 
 create table howdah.mail (
   id uuid default howdah.uuid_v7() not null,
@@ -1834,6 +1836,7 @@ create table howdah_private.mcp_sessions (
   log_level text,
   subscriptions jsonb default '{}'::jsonb not null,
   expires_at timestamp with time zone not null,
+  caller uuid,
   constraint mcp_sessions_pkey PRIMARY KEY (tenant_id, session),
   constraint mcp_sessions_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
   constraint subscriptions_are_an_object CHECK ((jsonb_typeof(subscriptions) = 'object'::text))
@@ -3779,17 +3782,15 @@ begin
   v_name := coalesce(to_regclass(unwatch_table.target)::text, unwatch_table.target);
   for v_watch in
     delete from howdah.table_triggers as w
-    where w.tenant_id = howdah.current_tenant() and (w.table_name = v_name or exists (
-      select from pg_catalog.pg_trigger as t
-      where t.tgrelid = to_regclass(unwatch_table.target) and t.tgfoid = 'howdah_private.tg__watch'::regproc
-        and starts_with(t.tgname, howdah_private.watch_name(w.id))))
+    where w.tenant_id = howdah.current_tenant() and (w.table_name = v_name
+      or w.id in (select o.id from howdah_private.watches_on(to_regclass(unwatch_table.target)) as o))
     returning w.*
   loop
     perform howdah_private.drop_watch(v_watch.id);
     return next v_watch;
   end loop;
   if not found then
-    raise exception using errcode = 'HWNTF', message = format('%s is not watched', unwatch_table.target),
+    raise exception using errcode = 'HWNTF', message = format('%s is not watched', coalesce(unwatch_table.target, 'null')),
       detail = jsonb_build_object('table', unwatch_table.target)::text,
       hint = coalesce('Watched are: ' || (
         select string_agg(distinct w.table_name, ', ') from howdah.table_triggers as w where w.tenant_id = howdah.current_tenant()
@@ -3901,6 +3902,12 @@ begin
   from (values ('input', v_watch.input), ('condition', watch_table.condition)) as f (field, expression)
   where f.expression is not null;
   v_watch.key_columns := howdah_private.key_of(v_table, watch_table.into_column, watch_table.on_event);
+  update howdah.table_triggers as w set table_name = v_watch.table_name -- the table was renamed
+  from howdah_private.watches_on(v_table) as o
+  where w.id = o.id and not exists (
+    select from howdah.table_triggers as t
+    where t.tenant_id = o.tenant_id and t.table_name = v_watch.table_name
+      and (coalesce(t.agent_id, t.workflow_id), t.into_column) is not distinct from (coalesce(o.agent_id, o.workflow_id), o.into_column));
   insert into howdah.table_triggers as w (table_name, on_event, agent_id, workflow_id, input, condition, into_column, key_columns)
   values (v_watch.table_name, watch_table.on_event, v_watch.agent_id, v_watch.workflow_id, v_watch.input, watch_table.condition,
     watch_table.into_column, v_watch.key_columns)
@@ -4797,6 +4804,8 @@ declare
   v_row howdah.watched_rows;
   v_run howdah.executions;
   v_watched regclass;
+  v_watch howdah.table_triggers;
+  v_reason text;
 begin
   select w.* into v_row from howdah.watched_rows as w
   where w.execution_id = answer_to_write.execution_id and w.write_back in ('waiting', 'failed') for update;
@@ -4817,9 +4826,14 @@ begin
   ) then
     return '{"done": "superseded"}';
   end if;
+  select t.* into v_watch from howdah.table_triggers as t where t.id = v_row.table_trigger_id;
+  v_reason := howdah_private.why_not_written(v_watched, v_watch, v_row.row_key);
+  if v_reason is not null then
+    return jsonb_build_object('done', 'failed', 'error', jsonb_build_object('code', 'HWCNF', 'message', v_reason));
+  end if;
   perform set_config('lock_timeout', '5s', true), set_config('howdah.writing_back', v_row.watches::text, true);
   return jsonb_build_object(
-    'statement', (select howdah_private.write_statement(v_watched, t) from howdah.table_triggers as t where t.id = v_row.table_trigger_id),
+    'statement', howdah_private.write_statement(v_watched, v_watch),
     'argument', jsonb_build_object('key', v_row.row_key, 'before', encode(v_row.value_sha256, 'hex'),
       'output', v_run.output, 'output_data', v_run.output_data));
 end $function$
@@ -5558,6 +5572,21 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.base_type(type oid)
+ RETURNS oid
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with recursive below as (
+    select t.oid, t.typbasetype from pg_catalog.pg_type as t where t.oid = base_type.type
+    union all
+    select t.oid, t.typbasetype from pg_catalog.pg_type as t join below as b on t.oid = b.typbasetype
+  )
+  select b.oid from below as b where b.typbasetype = 0
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.base_url_in(config jsonb, purpose howdah.model_purpose)
  RETURNS text
  LANGUAGE plpgsql
@@ -5753,7 +5782,10 @@ begin
   from howdah.webhooks as w
   where d.id = begin_delivery.id and d.status = 'pending' and w.id = d.webhook_id and w.tenant_id = d.tenant_id and not w.is_active;
   update howdah.webhook_deliveries as d
-  set attempts = d.attempts + 1, last_attempt_at = clock_timestamp(), next_attempt_at = clock_timestamp() + interval '1 minute'
+  set attempts = d.attempts + 1, last_attempt_at = clock_timestamp(), next_attempt_at = clock_timestamp() + interval '1 minute',
+    url = coalesce((
+      select w.url from howdah.webhooks as w where w.id = d.webhook_id and w.tenant_id = d.tenant_id -- as it is by now
+    ), d.url)
   where d.id = begin_delivery.id and d.status = 'pending' and d.next_attempt_at <= clock_timestamp()
   returning d.* into v_row;
   if not found then
@@ -5928,6 +5960,9 @@ CREATE OR REPLACE FUNCTION howdah_private.begin_watched(watch howdah.table_trigg
 AS $function$
 declare
   v_query text := howdah_private.watch_query(begin_watched.watched, begin_watched.watch);
+  v_message text;
+  v_detail text;
+  v_hint text;
 begin
   with heard as materialized (
     select h.* from howdah_private.watched_inputs(v_query, begin_watched.rows) as h where h.input is not null
@@ -5957,6 +5992,11 @@ exception when data_exception or insufficient_privilege or undefined_column or u
     message = format('the watch of %s cannot read a row: %s', begin_watched.watched, sqlerrm),
     detail = jsonb_build_object('table_trigger_id', (watch).id, 'input', (watch).input, 'condition', (watch).condition)::text,
     hint = 'Watch the table again with an expression that fits every row; howdah.unwatch_table ends it.';
+when sqlstate 'HWCNF' or sqlstate 'HWQTA' or sqlstate 'HWINV' or sqlstate 'HWDEN' then -- whoever writes the row may know nothing of runs
+  get stacked diagnostics v_message = message_text, v_detail = pg_exception_detail, v_hint = pg_exception_hint;
+  raise exception using errcode = sqlstate, message = v_message, detail = v_detail,
+    hint = concat_ws(' ', nullif(v_hint, ''), format('A watch of %s wanted to begin a run; howdah.unwatch_table(%L) ends it.',
+      begin_watched.watched, begin_watched.watched::text));
 end $function$
 ;
 
@@ -5973,6 +6013,9 @@ begin
   where w.execution_id = begin_write_back.execution_id and w.write_back in ('waiting', 'failed') and w.attempts < 14
   returning w.attempts into v_attempts;
   if v_attempts is null then
+    update howdah.watched_rows as w set write_back = 'failed', attempts = 0, error = jsonb_build_object('code', '55P03',
+      'message', 'the row was locked, or its table too slow, each of 14 times in about three days')
+    where w.execution_id = begin_write_back.execution_id and w.write_back = 'waiting' and w.attempts >= 14;
     return false;
   end if;
   perform graphile_worker.add_job('write_back', json_build_object('id', begin_write_back.execution_id),
@@ -12527,11 +12570,7 @@ CREATE OR REPLACE FUNCTION howdah_private.key_of(watched regclass, into_column t
 AS $function$
 declare
   v_column pg_catalog.pg_attribute;
-  v_key text[] := array(
-    select a.attname::text from pg_catalog.pg_index as i
-    cross join unnest(i.indkey) with ordinality as k (attnum, place)
-    join pg_catalog.pg_attribute as a on a.attrelid = i.indrelid and a.attnum = k.attnum
-    where i.indrelid = key_of.watched and i.indisprimary order by k.place);
+  v_key text[] := howdah_private.primary_key_of(key_of.watched);
 begin
   if v_key = '{}' and (key_of.into_column is not null or key_of.on_event <> 'insert') then
     raise exception using errcode = 'HWINV', message = format('%s has no primary key, by which its rows are found again', key_of.watched),
@@ -13184,6 +13223,14 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.mcp_caller()
+ RETURNS uuid
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$ select coalesce(a.user_id, a.api_key_id) from howdah_private.asker() as a $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.mcp_effect(annotations jsonb, is_trusted boolean)
  RETURNS howdah.tool_effect
  LANGUAGE sql
@@ -13654,6 +13701,14 @@ CREATE OR REPLACE FUNCTION howdah_private.most_mcp_sessions()
  IMMUTABLE PARALLEL SAFE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$ select 10000 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.most_mcp_sessions_of_a_caller()
+ RETURNS integer
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$ select 1000 $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.name_fault(name text)
@@ -15014,6 +15069,20 @@ CREATE OR REPLACE FUNCTION howdah_private.price(tokens_in integer, tokens_out in
 RETURN trim_scale(((COALESCE(((tokens_in)::numeric * (m).input_price), (0)::numeric) + COALESCE(((tokens_out)::numeric * (m).output_price), (0)::numeric)) / (1000000)::numeric))
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.primary_key_of(watched regclass)
+ RETURNS text[]
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select array(
+    select a.attname::text from pg_catalog.pg_index as i
+    cross join unnest(i.indkey) with ordinality as k (attnum, place)
+    join pg_catalog.pg_attribute as a on a.attrelid = i.indrelid and a.attnum = k.attnum
+    where i.indrelid = primary_key_of.watched and i.indisprimary order by k.place)
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.prompt_definition(p howdah.prompts)
  RETURNS jsonb
  LANGUAGE sql
@@ -15081,12 +15150,23 @@ CREATE OR REPLACE FUNCTION howdah_private.provider_config(agent_id uuid, purpose
  STABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select jsonb_strip_nulls(jsonb_build_object('provider', m.provider, 'model', m.model, 'api_url', m.base_url, 'api_key', (
-      select '****' || coalesce(s.last_four, '') from howdah.secrets as s
-      where s.tenant_id = m.tenant_id and s.name = m.secret_name)))
-    || case provider_config.purpose when 'llm' then '{}' else x.request_params end
+  select case provider_config.purpose when 'llm' then '{}' else x.request_params - 'url' end
+    || jsonb_strip_nulls(jsonb_build_object('provider', m.provider, 'model', m.model,
+      case when provider_config.purpose <> 'llm' and x.request_params ? 'url' then 'url' else 'api_url' end,
+      case when a.is_apart then left(m.base_url, length(m.base_url) - length(a.prefix)) else m.base_url end,
+      'completions_path', case when a.is_apart then a.path end,
+      'api_key', (
+        select '****' || coalesce(s.last_four, '') from howdah.secrets as s
+        where s.tenant_id = m.tenant_id and s.name = m.secret_name)))
   from howdah.agent_models as x
   join howdah.models as m on m.id = x.model_id
+  cross join lateral (
+    select m.capabilities ->> 'completions_path' as path,
+      regexp_replace(regexp_replace(m.capabilities ->> 'completions_path', '^/*', '/'), '/+chat/completions$', '') as prefix
+  ) as p
+  cross join lateral (
+    select p.path, p.prefix, right(m.base_url, length(p.prefix)) = p.prefix as is_apart
+  ) as a
   where x.agent_id = provider_config.agent_id and x.purpose = provider_config.purpose
   order by x.position
   limit 1
@@ -16563,7 +16643,11 @@ CREATE OR REPLACE FUNCTION howdah_private.refuse_more_mcp_sessions(session text)
 AS $function$
 declare
   v_tenant_id constant uuid := howdah.current_tenant();
+  v_caller constant uuid := howdah_private.mcp_caller();
   v_most constant int := howdah_private.most_mcp_sessions();
+  v_share constant int := howdah_private.most_mcp_sessions_of_a_caller();
+  v_of_all int;
+  v_of_caller int;
 begin
   if exists (
     select from howdah_private.mcp_sessions as s
@@ -16572,12 +16656,13 @@ begin
     return;
   end if;
   perform pg_advisory_xact_lock(hashtextextended('howdah.mcp_sessions ' || v_tenant_id, 0));
-  if (
-    select count(*) from howdah_private.mcp_sessions as s where s.tenant_id = v_tenant_id and s.expires_at >= now()
-  ) >= v_most then
+  select count(*), count(*) filter (where s.caller = v_caller) into v_of_all, v_of_caller
+  from howdah_private.mcp_sessions as s where s.tenant_id = v_tenant_id and s.expires_at >= now();
+  if v_of_all >= v_most or v_of_caller >= v_share then
     raise exception using errcode = 'HWQTA',
-      message = format('%s MCP sessions of this tenant are told of something, more are not allowed', v_most),
-      detail = jsonb_build_object('max_sessions', v_most)::text,
+      message = format('%s MCP sessions of this %s are told of something, more are not allowed',
+        case when v_of_all >= v_most then v_most else v_share end, case when v_of_all >= v_most then 'tenant' else 'caller' end),
+      detail = jsonb_build_object('max_sessions', case when v_of_all >= v_most then v_most else v_share end)::text,
       hint = 'Use the sessions there are again: one is forgotten when no stream has read it for a day.';
   end if;
 end $function$
@@ -16996,7 +17081,7 @@ begin
   where s.id is not null and coalesce(c.used, 0) + 1 > q.max_value and not howdah_private.is_replaced(q, s.id)
   order by q.period desc limit 1;
   if found then
-    perform howdah_private.refuse_use(v_over.quota, v_over.subject_id, v_over.used, 1);
+    perform howdah_private.refuse_use(v_over.quota, v_over.subject_id, v_over.used, 1, clock_timestamp());
   end if;
 end $function$
 ;
@@ -17425,13 +17510,13 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.refuse_use(quota howdah.quotas, subject_id uuid, used numeric, amount numeric)
+CREATE OR REPLACE FUNCTION howdah_private.refuse_use(quota howdah.quotas, subject_id uuid, used numeric, amount numeric, at timestamp with time zone)
  RETURNS void
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_ends_at timestamptz := howdah_private.quota_ends(quota.period, clock_timestamp());
+  v_ends_at timestamptz := howdah_private.quota_ends(quota.period, refuse_use.at);
   v_moment text := howdah_private.moment_name(v_ends_at);
   v_max text := trim_scale(quota.max_value)::text;
 begin
@@ -17453,7 +17538,7 @@ begin
         then format('That is more than is ever allowed at once: ask for at most %s.', v_max)
       else format('%s its max_value raised%s: the quota %s.',
         case quota.metric when 'storage' then 'Delete something, or have'
-          else case when v_ends_at is null then 'Have' else 'Wait until then, or have' end end,
+          else case when v_ends_at is null or quota.max_value = 0 then 'Have' else 'Wait until then, or have' end end,
         case when howdah_private.is_for_each(quota) then ' (one for this subject alone takes its place)' end,
         quota.id) end;
 end $function$
@@ -19350,8 +19435,9 @@ CREATE OR REPLACE FUNCTION howdah_private.set_mcp_log_level(session text, log_le
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select howdah_private.refuse_more_mcp_sessions(set_mcp_log_level.session);
-  insert into howdah_private.mcp_sessions as s (tenant_id, session, log_level, expires_at)
-  values (howdah.current_tenant(), set_mcp_log_level.session, set_mcp_log_level.log_level, now() + interval '1 day')
+  insert into howdah_private.mcp_sessions as s (tenant_id, session, caller, log_level, expires_at)
+  values (howdah.current_tenant(), set_mcp_log_level.session, howdah_private.mcp_caller(), set_mcp_log_level.log_level,
+    now() + interval '1 day')
   on conflict on constraint mcp_sessions_pkey do update set log_level = excluded.log_level, expires_at = excluded.expires_at;
   select howdah_private.sweep_mcp_sessions()
 $function$
@@ -19368,13 +19454,17 @@ declare
   v_others text[];
   v_params jsonb := '{}';
 begin
-  insert into howdah.models as m (name, provider, model, purpose, base_url, secret_name)
+  insert into howdah.models as m (name, provider, model, purpose, base_url, secret_name, capabilities)
   values (v_name, coalesce(config ->> 'provider', 'openai'), coalesce(config ->> 'model', ''), set_provider_config.purpose,
-    v_url, set_provider_config.secret_name)
+    v_url, set_provider_config.secret_name,
+    case set_provider_config.purpose when 'llm' then jsonb_strip_nulls(jsonb_build_object(
+      'completions_path', config -> 'completions_path')) else '{}' end)
   on conflict (tenant_id, name) do update
-  set provider = excluded.provider, model = excluded.model, base_url = excluded.base_url, secret_name = excluded.secret_name
-  where (m.provider, m.model, m.base_url, m.secret_name)
-    is distinct from (excluded.provider, excluded.model, excluded.base_url, excluded.secret_name);
+  set provider = excluded.provider, model = excluded.model, base_url = excluded.base_url, secret_name = excluded.secret_name,
+    capabilities = m.capabilities - 'completions_path' || excluded.capabilities
+  where (m.provider, m.model, m.base_url, m.secret_name, m.capabilities ->> 'completions_path')
+    is distinct from (excluded.provider, excluded.model, excluded.base_url, excluded.secret_name,
+      excluded.capabilities ->> 'completions_path');
   if set_provider_config.purpose <> 'llm' then
     v_params := config - '{provider,model,api_url,api_key}'::text[];
   else
@@ -20318,8 +20408,8 @@ CREATE OR REPLACE FUNCTION howdah_private.subscribe_mcp_to(session text, resourc
 AS $function$
 begin
   perform howdah_private.refuse_more_mcp_sessions(subscribe_mcp_to.session);
-  insert into howdah_private.mcp_sessions as s (tenant_id, session, subscriptions, expires_at)
-  values (howdah.current_tenant(), subscribe_mcp_to.session,
+  insert into howdah_private.mcp_sessions as s (tenant_id, session, caller, subscriptions, expires_at)
+  values (howdah.current_tenant(), subscribe_mcp_to.session, howdah_private.mcp_caller(),
     jsonb_build_object(subscribe_mcp_to.resource, subscribe_mcp_to.mark), now() + interval '1 day')
   on conflict on constraint mcp_sessions_pkey do update
   set subscriptions = s.subscriptions || excluded.subscriptions, expires_at = excluded.expires_at
@@ -22112,7 +22202,7 @@ begin
   if regexp_replace(new.query, '^(\s|\(|--[^\n]*(\n|$)|/\*.*?\*/)+', '') !~* '^(select|with|values|table)\M' then
     raise exception using errcode = 'HWINV', message = 'the query of an alert rule is one SELECT: it reads and writes nothing',
       detail = jsonb_build_object('field', 'query')::text,
-      hint = 'Write one SELECT that finds nothing when all is well; what is to be done then, does the receiver of a webhook.';
+      hint = 'Write one SELECT that finds nothing when all is well, or of a view: table ops.overdue_orders. What is to be done then, does the receiver of a webhook.';
   end if;
   if tg_op = 'UPDATE' and (new.query, new.engine_check, new.is_active, new.interval_seconds)
       is distinct from (old.query, old.engine_check, old.is_active, old.interval_seconds) then
@@ -26056,7 +26146,8 @@ begin
   where c.used > q.max_value and c.amount > 0 and not howdah_private.is_replaced(q, c.subject_id)
   order by q.period desc nulls first, q.id, c.subject_id limit 1;
   if found then
-    perform howdah_private.refuse_use(v_over.quota, v_over.subject_id, v_over.used, v_over.amount);
+    perform howdah_private.refuse_use(v_over.quota, v_over.subject_id, v_over.used, v_over.amount,
+      (select max(u.at) from jsonb_to_recordset(use_quotas.uses) as u (at timestamptz)));
   end if;
 end $function$
 ;
@@ -26505,11 +26596,11 @@ CREATE OR REPLACE FUNCTION howdah_private.watch_query(watched regclass, watch ho
 AS $function$
   select format(
     E'select howdah_rows.place, (\n%1$s\n)::text, jsonb_build_object(%2$s), %3$s from unnest($1) with ordinality as howdah_rows (image, place)\n'
-    'cross join lateral (select (howdah_rows.image::%4$s).*) as %5$I\nwhere (\n%6$s\n)',
+    'cross join lateral (%4$s) as %5$I\nwhere (\n%6$s\n)',
     (watch).input,
     (select string_agg(format('%L, %I.%I', k.name, c.relname, k.name), ', ') from unnest((watch).key_columns) as k (name)),
     case when (watch).into_column is null then 'null::text' else format('to_jsonb(%I.%I)::text', c.relname, (watch).into_column) end,
-    watched::text, c.relname, coalesce((watch).condition, 'true'))
+    howdah_private.watched_row(c.oid), c.relname, coalesce((watch).condition, 'true'))
   from pg_catalog.pg_class as c where c.oid = watch_query.watched
 $function$
 ;
@@ -26527,8 +26618,12 @@ begin
   perform howdah_private.refuse_no_owner('watch tables');
   select c.* into v_class from pg_catalog.pg_class as c where c.oid = to_regclass(watchable.target);
   if not found then
-    raise exception using errcode = 'HWNTF', message = format('there is no table %s', coalesce(watchable.target, 'null')),
-      detail = jsonb_build_object('table', watchable.target)::text, hint = 'Write it with its schema: public.tickets.';
+    raise exception using errcode = 'HWNTF', message = format('there is no table %s', coalesce(quote_literal(watchable.target), 'null')),
+      detail = jsonb_build_object('table', watchable.target)::text,
+      hint = 'Write it with its schema: ' || coalesce((
+        select string_agg(c.oid::regclass::text, ' or ' order by c.oid::regclass::text) from pg_catalog.pg_class as c
+        where quote_ident(c.relname) = watchable.target and c.relkind in ('r', 'p') and not c.relispartition
+          and pg_has_role(c.relowner, 'member')), 'public.tickets') || '.';
   end if;
   select n.nspname into v_schema from pg_catalog.pg_namespace as n where n.oid = v_class.relnamespace;
   v_reason := case
@@ -26561,6 +26656,22 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.watched_row(watched regclass)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select case when bool_or(a.attgenerated = 'v') then format('select %s from (select (howdah_rows.image::%s).*) as howdah_row',
+      string_agg(case when a.attgenerated = 'v' then format('(%s) as %I', pg_get_expr(d.adbin, d.adrelid), a.attname)
+        else format('howdah_row.%I', a.attname) end, ', ' order by a.attnum), watched_row.watched)
+    else format('select (howdah_rows.image::%s).*', watched_row.watched) end
+  from pg_catalog.pg_attribute as a
+  left join pg_catalog.pg_attrdef as d on d.adrelid = a.attrelid and d.adnum = a.attnum
+  where a.attrelid = watched_row.watched and a.attnum > 0 and not a.attisdropped
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.watched_table(watch_id uuid)
  RETURNS regclass
  LANGUAGE sql
@@ -26571,6 +26682,20 @@ AS $function$
   where t.tgfoid = 'howdah_private.tg__watch'::regproc and not t.tgisinternal and t.tgparentid = 0
     and t.tgname in (howdah_private.watch_name(watched_table.watch_id), howdah_private.watch_name(watched_table.watch_id) || '_update')
   limit 1
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.watches_on(watched regclass)
+ RETURNS SETOF howdah.table_triggers
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select w.* from howdah.table_triggers as w
+  where w.tenant_id = howdah.current_tenant() and exists (
+    select from pg_catalog.pg_trigger as t
+    where t.tgrelid = watches_on.watched and t.tgfoid = 'howdah_private.tg__watch'::regproc
+      and starts_with(t.tgname, howdah_private.watch_name(w.id)))
 $function$
 ;
 
@@ -26708,6 +26833,27 @@ CREATE OR REPLACE FUNCTION howdah_private.why_ended(e howdah.executions)
  LANGUAGE sql
  IMMUTABLE
 RETURN howdah_private.explained(CASE (e).status WHEN 'failed'::howdah.execution_status THEN ((e).stop_reason)::text ELSE ((e).status)::text END, (CASE WHEN (((e).status = 'completed'::howdah.execution_status) AND ((e).stop_reason = 'final_answer'::howdah.stop_reason)) THEN 'it has ended with its answer'::text WHEN ((e).status = 'completed'::howdah.execution_status) THEN format('it has ended with an answer (%s)'::text, (e).stop_reason) WHEN ((e).status = 'cancelled'::howdah.execution_status) THEN 'it was cancelled'::text ELSE format('it failed (%s)%s'::text, (e).stop_reason, (': '::text || ((e).error ->> 'message'::text))) END || CASE (e).stop_reason WHEN 'max_steps'::howdah.stop_reason THEN format('; it may take %s model calls'::text, (e).max_steps) WHEN 'max_tokens'::howdah.stop_reason THEN format('; it may use %s tokens'::text, (e).max_tokens) WHEN 'max_cost'::howdah.stop_reason THEN format('; it may cost %s'::text, trim_scale((e).max_cost)) WHEN 'max_time'::howdah.stop_reason THEN format('; it may work for %s seconds'::text, (e).max_seconds) ELSE ''::text END), NULL::jsonb, CASE WHEN ((e).status = ANY (ARRAY['failed'::howdah.execution_status, 'cancelled'::howdah.execution_status])) THEN jsonb_build_array(CASE WHEN ((e).parent_execution_id IS NULL) THEN howdah_private.next_step('retry_execution'::text, ((e).id)::uuid) ELSE howdah_private.next_step('explain_execution'::text, (e).parent_execution_id) END) ELSE NULL::jsonb END)
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.why_not_written(watched regclass, watch howdah.table_triggers, row_key jsonb)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select case
+    when k.name = '{}' or not k.name <@ (watch).key_columns or not row_key ?& (watch).key_columns or exists (
+      select from unnest((watch).key_columns) as c (name) where not exists (
+        select from pg_catalog.pg_attribute as a where a.attrelid = why_not_written.watched and a.attname = c.name and not a.attisdropped))
+      then format('the primary key of %s is not (%s) any more, by which the row was to be found', why_not_written.watched,
+        (select string_agg(quote_ident(c.name), ', ') from jsonb_object_keys(why_not_written.row_key) as c (name)))
+    when not exists (
+      select from pg_catalog.pg_attribute as a
+      where a.attrelid = why_not_written.watched and a.attname = (watch).into_column and a.attnum > 0 and not a.attisdropped)
+      then format('%s has no column %s any more', why_not_written.watched, (watch).into_column)
+  end
+  from (select howdah_private.primary_key_of(why_not_written.watched) as name) as k
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.why_parked(e howdah.executions)
@@ -27292,13 +27438,15 @@ AS $function$
     'and encode(sha256(convert_to(to_jsonb(t.%2$I)::text, %5$L)), %6$L) is not distinct from $1 ->> %7$L returning true) '
     'select case when exists (select from written) then %8$L when exists (select from %1$s as t where %4$s) then %9$L else %10$L end',
     watched::text, (watch).into_column,
-    case when a.atttypid in ('json'::regtype, 'jsonb'::regtype)
+    case when b.type in ('json'::regtype, 'jsonb'::regtype)
       then format('coalesce(nullif($1 -> %L, %L), $1 -> %L)::', 'output_data', 'null', 'output')
-      else format('($1 ->> %L)::', 'output') end || format_type(a.atttypid, a.atttypmod),
+      else format('($1 ->> %L)::', 'output') end || format_type(b.type, -1),
     (select string_agg(format('t.%I = ($1 -> %L ->> %L)::%s', k.attname, 'key', k.attname, format_type(k.atttypid, k.atttypmod)), ' and ')
       from pg_catalog.pg_attribute as k where k.attrelid = write_statement.watched and k.attname = any ((watch).key_columns)),
     'UTF8', 'hex', 'before', 'written', 'superseded', 'gone')
-  from pg_catalog.pg_attribute as a where a.attrelid = write_statement.watched and a.attname = (watch).into_column
+  from pg_catalog.pg_attribute as a
+  cross join howdah_private.base_type(a.atttypid) as b (type)
+  where a.attrelid = write_statement.watched and a.attname = (watch).into_column
 $function$
 ;
 
@@ -28807,6 +28955,12 @@ CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.workflows REFERENCING OL
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF name, type, configuration, max_steps, max_tokens, max_cost, max_seconds ON howdah.workflows FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_workflows__refuse_invalid();
 
 CREATE TRIGGER _995_refuse_unreadable_name BEFORE INSERT OR UPDATE OF name ON howdah.workflows FOR EACH ROW WHEN ((howdah_private.name_fault(new.name) IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg__refuse_unreadable_name('name');
+
+CREATE TRIGGER _950_audit_delete AFTER DELETE ON howdah_private.alert_limits REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('name');
+
+CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah_private.alert_limits REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('name');
+
+CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah_private.alert_limits REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('name');
 
 CREATE CONSTRAINT TRIGGER _900_chain AFTER INSERT OR UPDATE ON howdah_private.audit_pending DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_audit_pending__chain();
 
@@ -31160,6 +31314,8 @@ grant execute on function howdah_private.audit_hash(howdah.audit_log) to howdah_
 
 grant execute on function howdah_private.base62(bytea,integer) to howdah_engine;
 
+grant execute on function howdah_private.base_type(oid) to howdah_engine;
+
 grant execute on function howdah_private.base_url_in(jsonb,howdah.model_purpose) to howdah_app;
 
 grant execute on function howdah_private.base_url_in(jsonb,howdah.model_purpose) to howdah_engine;
@@ -31846,6 +32002,8 @@ grant execute on function howdah_private.may_hold_a_key(jsonb) to howdah_engine;
 
 grant execute on function howdah_private.may_write_to(howdah.executions,howdah.agents) to howdah_engine;
 
+grant execute on function howdah_private.mcp_caller() to howdah_engine;
+
 grant execute on function howdah_private.mcp_effect(jsonb,boolean) to howdah_engine;
 
 grant execute on function howdah_private.mcp_log_level(text) to howdah_app;
@@ -31893,6 +32051,8 @@ grant execute on function howdah_private.month_partitions(date) to howdah_engine
 grant execute on function howdah_private.most_handoffs() to howdah_engine;
 
 grant execute on function howdah_private.most_mcp_sessions() to howdah_engine;
+
+grant execute on function howdah_private.most_mcp_sessions_of_a_caller() to howdah_engine;
 
 grant execute on function howdah_private.name_fault(text) to howdah_app;
 
@@ -32005,6 +32165,8 @@ grant execute on function howdah_private.pointer(text[]) to howdah_engine;
 grant execute on function howdah_private.postgres_pattern(text) to howdah_engine;
 
 grant execute on function howdah_private.price(integer,integer,howdah.models) to howdah_engine;
+
+grant execute on function howdah_private.primary_key_of(regclass) to howdah_engine;
 
 grant execute on function howdah_private.prompt_definition(howdah.prompts) to howdah_analyst;
 
@@ -32218,7 +32380,7 @@ grant execute on function howdah_private.refuse_unknown_part(text,text[],text[],
 
 grant execute on function howdah_private.refuse_unknown_secret(text) to howdah_engine;
 
-grant execute on function howdah_private.refuse_use(howdah.quotas,uuid,numeric,numeric) to howdah_engine;
+grant execute on function howdah_private.refuse_use(howdah.quotas,uuid,numeric,numeric,timestamp with time zone) to howdah_engine;
 
 grant execute on function howdah_private.refuse_used(name,name,name) to howdah_engine;
 
@@ -32904,11 +33066,17 @@ grant execute on function howdah_private.watchable(text) to howdah_engine;
 
 grant execute on function howdah_private.watched_inputs(text,text[]) to howdah_engine;
 
+grant execute on function howdah_private.watched_row(regclass) to howdah_engine;
+
 grant execute on function howdah_private.watched_table(uuid) to howdah_engine;
+
+grant execute on function howdah_private.watches_on(regclass) to howdah_engine;
 
 grant execute on function howdah_private.whoever() to howdah_engine;
 
 grant execute on function howdah_private.why_ended(howdah.executions) to howdah_engine;
+
+grant execute on function howdah_private.why_not_written(regclass,howdah.table_triggers,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.with_names(jsonb) to howdah_analyst;
 
@@ -35104,7 +35272,7 @@ comment on column howdah.webhook_deliveries.created_at is 'When it was made.';
 
 comment on column howdah.webhook_deliveries.delivered_at is 'When it was taken.';
 
-comment on column howdah.webhook_deliveries.event is 'execution.completed, execution.failed or question.opened.';
+comment on column howdah.webhook_deliveries.event is 'What happened, as in the events of a webhook.';
 
 comment on column howdah.webhook_deliveries.execution_id is 'The run it tells of; null when it is about an alert.';
 
@@ -35124,7 +35292,7 @@ comment on column howdah.webhook_deliveries.status is 'pending, delivered, faile
 
 comment on column howdah.webhook_deliveries.tenant_id is 'The tenant it belongs to; nobody else sees it.';
 
-comment on column howdah.webhook_deliveries.url is 'Where it is sent to.';
+comment on column howdah.webhook_deliveries.url is 'Where the last attempt went, or the first one goes.';
 
 comment on column howdah.webhook_deliveries.webhook_id is 'Null for the callback_url of a run.';
 
@@ -35266,6 +35434,8 @@ comment on column howdah_private.limited_calls.call_id is 'The call; the same fo
 comment on column howdah_private.limited_calls.ended_at is 'Null while it is in the air; the end of its run at work ends it too.';
 
 comment on column howdah_private.login_tenants.role is 'What the login may do within its tenant.';
+
+comment on column howdah_private.mcp_sessions.caller is 'The user, else the API key, that asked first; null for a token of the tenant as a whole. Refers to nothing: the row is forgotten within days.';
 
 comment on column howdah_private.parked_runs.call_limit_id is 'The limit that let no other call begin.';
 

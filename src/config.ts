@@ -220,10 +220,15 @@ export function readConfig(env: Environment): Config {
 
 /**
  * The configuration of this process: `overrides` (command-line flags) before the real environment
- * before a `.env` file in `folder`. The one place that reads `process.env`.
+ * before a `.env` file in `folder`. With `ownEnvironment` the one place that reads `process.env`.
  */
 export function loadConfig(overrides: Environment = {}, folder: string = process.cwd()): Config {
   return readConfig({ ...readDotEnv(folder), ...process.env, ...withoutUndefined(overrides) });
+}
+
+/** A copy of this process's environment, for a program that it starts. */
+export function ownEnvironment(): NodeJS.ProcessEnv {
+  return { ...process.env };
 }
 
 function readVariables(env: Environment): Values {

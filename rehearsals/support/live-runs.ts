@@ -102,7 +102,7 @@ export async function* finish(bench: string, which: string, pool: pg.Pool): Asyn
      from howdah.executions where agent_id in (select id from howdah.agents where name ~ '^agent_[0-9a-f]{12}$')`,
   ); // those of makeAgent: some of the generated ones have failed
   const { runs, failed, broken } = rows[0];
-  const chains = await verifyAudit(pool, []);
+  const chains = await verifyAudit(pool);
   const cut = chains.filter((chain) => chain.broken !== undefined).length;
   yield figure(bench, `${which}_runs_ended`, runs, 'runs');
   yield figure(bench, `${which}_runs_failed`, failed, 'runs', { atMost: 0 });

@@ -11,6 +11,17 @@ create or replace function howdah_private.most_mcp_sessions() returns int
   set search_path = pg_catalog, pg_temp
 as $$ select 10000 $$;
 
+-- And of these one caller: ten of them fill a tenant, one does not.
+create or replace function howdah_private.most_mcp_sessions_of_a_caller() returns int
+  language sql immutable parallel safe
+  set search_path = pg_catalog, pg_temp
+as $$ select 1000 $$;
+
+create or replace function howdah_private.mcp_caller() returns uuid
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $$ select coalesce(a.user_id, a.api_key_id) from howdah_private.asker() as a $$;
+
 -- One more than that is refused; new ones of a tenant are counted one after the other, before any row is locked.
 create or replace function howdah_private.refuse_more_mcp_sessions(session text) returns void
   language plpgsql volatile
@@ -18,7 +29,11 @@ create or replace function howdah_private.refuse_more_mcp_sessions(session text)
 as $$
 declare
   v_tenant_id constant uuid := howdah.current_tenant();
+  v_caller constant uuid := howdah_private.mcp_caller();
   v_most constant int := howdah_private.most_mcp_sessions();
+  v_share constant int := howdah_private.most_mcp_sessions_of_a_caller();
+  v_of_all int;
+  v_of_caller int;
 begin
   if exists (
     select from howdah_private.mcp_sessions as s
@@ -27,12 +42,13 @@ begin
     return;
   end if;
   perform pg_advisory_xact_lock(hashtextextended('howdah.mcp_sessions ' || v_tenant_id, 0));
-  if (
-    select count(*) from howdah_private.mcp_sessions as s where s.tenant_id = v_tenant_id and s.expires_at >= now()
-  ) >= v_most then
+  select count(*), count(*) filter (where s.caller = v_caller) into v_of_all, v_of_caller
+  from howdah_private.mcp_sessions as s where s.tenant_id = v_tenant_id and s.expires_at >= now();
+  if v_of_all >= v_most or v_of_caller >= v_share then
     raise exception using errcode = 'HWQTA',
-      message = format('%s MCP sessions of this tenant are told of something, more are not allowed', v_most),
-      detail = jsonb_build_object('max_sessions', v_most)::text,
+      message = format('%s MCP sessions of this %s are told of something, more are not allowed',
+        case when v_of_all >= v_most then v_most else v_share end, case when v_of_all >= v_most then 'tenant' else 'caller' end),
+      detail = jsonb_build_object('max_sessions', case when v_of_all >= v_most then v_most else v_share end)::text,
       hint = 'Use the sessions there are again: one is forgotten when no stream has read it for a day.';
   end if;
 end $$;
@@ -56,8 +72,9 @@ create or replace function howdah_private.set_mcp_log_level(session text, log_le
   set search_path = pg_catalog, pg_temp
 as $$
   select howdah_private.refuse_more_mcp_sessions(set_mcp_log_level.session);
-  insert into howdah_private.mcp_sessions as s (tenant_id, session, log_level, expires_at)
-  values (howdah.current_tenant(), set_mcp_log_level.session, set_mcp_log_level.log_level, now() + interval '1 day')
+  insert into howdah_private.mcp_sessions as s (tenant_id, session, caller, log_level, expires_at)
+  values (howdah.current_tenant(), set_mcp_log_level.session, howdah_private.mcp_caller(), set_mcp_log_level.log_level,
+    now() + interval '1 day')
   on conflict on constraint mcp_sessions_pkey do update set log_level = excluded.log_level, expires_at = excluded.expires_at;
   select howdah_private.sweep_mcp_sessions()
 $$;
@@ -77,8 +94,8 @@ create or replace function howdah_private.subscribe_mcp_to(session text, resourc
 as $$
 begin
   perform howdah_private.refuse_more_mcp_sessions(subscribe_mcp_to.session);
-  insert into howdah_private.mcp_sessions as s (tenant_id, session, subscriptions, expires_at)
-  values (howdah.current_tenant(), subscribe_mcp_to.session,
+  insert into howdah_private.mcp_sessions as s (tenant_id, session, caller, subscriptions, expires_at)
+  values (howdah.current_tenant(), subscribe_mcp_to.session, howdah_private.mcp_caller(),
     jsonb_build_object(subscribe_mcp_to.resource, subscribe_mcp_to.mark), now() + interval '1 day')
   on conflict on constraint mcp_sessions_pkey do update
   set subscriptions = s.subscriptions || excluded.subscriptions, expires_at = excluded.expires_at

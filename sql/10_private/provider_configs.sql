@@ -9,17 +9,29 @@ as $$
   select format('agent-%s-%s', own_model_name.agent_id, own_model_name.purpose)
 $$;
 
--- As it is shown: of the key only its last four characters, where it is long enough to show any.
+-- As it is shown: of the key only its last four characters, where it is long enough to show any; the address in the words
+-- it was written in, as far as it is still the same one.
 create or replace function howdah_private.provider_config(agent_id uuid, purpose howdah.model_purpose) returns jsonb
   language sql stable
   set search_path = pg_catalog, pg_temp
 as $$
-  select jsonb_strip_nulls(jsonb_build_object('provider', m.provider, 'model', m.model, 'api_url', m.base_url, 'api_key', (
-      select '****' || coalesce(s.last_four, '') from howdah.secrets as s
-      where s.tenant_id = m.tenant_id and s.name = m.secret_name)))
-    || case provider_config.purpose when 'llm' then '{}' else x.request_params end
+  select case provider_config.purpose when 'llm' then '{}' else x.request_params - 'url' end
+    || jsonb_strip_nulls(jsonb_build_object('provider', m.provider, 'model', m.model,
+      case when provider_config.purpose <> 'llm' and x.request_params ? 'url' then 'url' else 'api_url' end,
+      case when a.is_apart then left(m.base_url, length(m.base_url) - length(a.prefix)) else m.base_url end,
+      'completions_path', case when a.is_apart then a.path end,
+      'api_key', (
+        select '****' || coalesce(s.last_four, '') from howdah.secrets as s
+        where s.tenant_id = m.tenant_id and s.name = m.secret_name)))
   from howdah.agent_models as x
   join howdah.models as m on m.id = x.model_id
+  cross join lateral (
+    select m.capabilities ->> 'completions_path' as path,
+      regexp_replace(regexp_replace(m.capabilities ->> 'completions_path', '^/*', '/'), '/+chat/completions$', '') as prefix
+  ) as p
+  cross join lateral (
+    select p.path, p.prefix, right(m.base_url, length(p.prefix)) = p.prefix as is_apart
+  ) as a
   where x.agent_id = provider_config.agent_id and x.purpose = provider_config.purpose
   order by x.position
   limit 1
@@ -61,13 +73,17 @@ declare
   v_others text[];
   v_params jsonb := '{}';
 begin
-  insert into howdah.models as m (name, provider, model, purpose, base_url, secret_name)
+  insert into howdah.models as m (name, provider, model, purpose, base_url, secret_name, capabilities)
   values (v_name, coalesce(config ->> 'provider', 'openai'), coalesce(config ->> 'model', ''), set_provider_config.purpose,
-    v_url, set_provider_config.secret_name)
+    v_url, set_provider_config.secret_name,
+    case set_provider_config.purpose when 'llm' then jsonb_strip_nulls(jsonb_build_object(
+      'completions_path', config -> 'completions_path')) else '{}' end)
   on conflict (tenant_id, name) do update
-  set provider = excluded.provider, model = excluded.model, base_url = excluded.base_url, secret_name = excluded.secret_name
-  where (m.provider, m.model, m.base_url, m.secret_name)
-    is distinct from (excluded.provider, excluded.model, excluded.base_url, excluded.secret_name);
+  set provider = excluded.provider, model = excluded.model, base_url = excluded.base_url, secret_name = excluded.secret_name,
+    capabilities = m.capabilities - 'completions_path' || excluded.capabilities
+  where (m.provider, m.model, m.base_url, m.secret_name, m.capabilities ->> 'completions_path')
+    is distinct from (excluded.provider, excluded.model, excluded.base_url, excluded.secret_name,
+      excluded.capabilities ->> 'completions_path');
   if set_provider_config.purpose <> 'llm' then
     v_params := config - '{provider,model,api_url,api_key}'::text[];
   else

@@ -52,6 +52,6 @@ begin
   where s.id is not null and coalesce(c.used, 0) + 1 > q.max_value and not howdah_private.is_replaced(q, s.id)
   order by q.period desc limit 1;
   if found then
-    perform howdah_private.refuse_use(v_over.quota, v_over.subject_id, v_over.used, 1);
+    perform howdah_private.refuse_use(v_over.quota, v_over.subject_id, v_over.used, 1, clock_timestamp());
   end if;
 end $$;

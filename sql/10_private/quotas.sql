@@ -133,18 +133,21 @@ begin
   where c.used > q.max_value and c.amount > 0 and not howdah_private.is_replaced(q, c.subject_id)
   order by q.period desc nulls first, q.id, c.subject_id limit 1;
   if found then
-    perform howdah_private.refuse_use(v_over.quota, v_over.subject_id, v_over.used, v_over.amount);
+    perform howdah_private.refuse_use(v_over.quota, v_over.subject_id, v_over.used, v_over.amount,
+      (select max(u.at) from jsonb_to_recordset(use_quotas.uses) as u (at timestamptz)));
   end if;
 end $$;
 
+-- Free again when the period of the use ends: a transaction that was open over its turn uses the one before, and may be tried again at once.
+drop function if exists howdah_private.refuse_use(howdah.quotas, uuid, numeric, numeric); -- it had no time
 create or replace function howdah_private.refuse_use(
-  quota howdah.quotas, subject_id uuid, used numeric, amount numeric
+  quota howdah.quotas, subject_id uuid, used numeric, amount numeric, at timestamptz
 ) returns void
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_ends_at timestamptz := howdah_private.quota_ends(quota.period, clock_timestamp());
+  v_ends_at timestamptz := howdah_private.quota_ends(quota.period, refuse_use.at);
   v_moment text := howdah_private.moment_name(v_ends_at);
   v_max text := trim_scale(quota.max_value)::text;
 begin
@@ -166,7 +169,7 @@ begin
         then format('That is more than is ever allowed at once: ask for at most %s.', v_max)
       else format('%s its max_value raised%s: the quota %s.',
         case quota.metric when 'storage' then 'Delete something, or have'
-          else case when v_ends_at is null then 'Have' else 'Wait until then, or have' end end,
+          else case when v_ends_at is null or quota.max_value = 0 then 'Have' else 'Wait until then, or have' end end,
         case when howdah_private.is_for_each(quota) then ' (one for this subject alone takes its place)' end,
         quota.id) end;
 end $$;

@@ -22,6 +22,20 @@ begin
   execute 'explain ' || plan_watch.query;
 end $$;
 
+-- A row of the table from its text. What a virtual column holds (Postgres 18) is worked out anew, since a trigger is not given it.
+create or replace function howdah_private.watched_row(watched regclass) returns text
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select case when bool_or(a.attgenerated = 'v') then format('select %s from (select (howdah_rows.image::%s).*) as howdah_row',
+      string_agg(case when a.attgenerated = 'v' then format('(%s) as %I', pg_get_expr(d.adbin, d.adrelid), a.attname)
+        else format('howdah_row.%I', a.attname) end, ', ' order by a.attnum), watched_row.watched)
+    else format('select (howdah_rows.image::%s).*', watched_row.watched) end
+  from pg_catalog.pg_attribute as a
+  left join pg_catalog.pg_attrdef as d on d.adrelid = a.attrelid and d.adnum = a.attnum
+  where a.attrelid = watched_row.watched and a.attnum > 0 and not a.attisdropped
+$$;
+
 -- The expressions stand in brackets on lines of their own, so that a remark at their end hides nothing of ours.
 create or replace function howdah_private.watch_query(watched regclass, watch howdah.table_triggers) returns text
   language sql stable
@@ -29,11 +43,11 @@ create or replace function howdah_private.watch_query(watched regclass, watch ho
 as $$
   select format(
     E'select howdah_rows.place, (\n%1$s\n)::text, jsonb_build_object(%2$s), %3$s from unnest($1) with ordinality as howdah_rows (image, place)\n'
-    'cross join lateral (select (howdah_rows.image::%4$s).*) as %5$I\nwhere (\n%6$s\n)',
+    'cross join lateral (%4$s) as %5$I\nwhere (\n%6$s\n)',
     (watch).input,
     (select string_agg(format('%L, %I.%I', k.name, c.relname, k.name), ', ') from unnest((watch).key_columns) as k (name)),
     case when (watch).into_column is null then 'null::text' else format('to_jsonb(%I.%I)::text', c.relname, (watch).into_column) end,
-    watched::text, c.relname, coalesce((watch).condition, 'true'))
+    howdah_private.watched_row(c.oid), c.relname, coalesce((watch).condition, 'true'))
   from pg_catalog.pg_class as c where c.oid = watch_query.watched
 $$;
 
@@ -93,6 +107,9 @@ create or replace function howdah_private.begin_watched(
 as $$
 declare
   v_query text := howdah_private.watch_query(begin_watched.watched, begin_watched.watch);
+  v_message text;
+  v_detail text;
+  v_hint text;
 begin
   with heard as materialized (
     select h.* from howdah_private.watched_inputs(v_query, begin_watched.rows) as h where h.input is not null
@@ -122,6 +139,11 @@ exception when data_exception or insufficient_privilege or undefined_column or u
     message = format('the watch of %s cannot read a row: %s', begin_watched.watched, sqlerrm),
     detail = jsonb_build_object('table_trigger_id', (watch).id, 'input', (watch).input, 'condition', (watch).condition)::text,
     hint = 'Watch the table again with an expression that fits every row; howdah.unwatch_table ends it.';
+when sqlstate 'HWCNF' or sqlstate 'HWQTA' or sqlstate 'HWINV' or sqlstate 'HWDEN' then -- whoever writes the row may know nothing of runs
+  get stacked diagnostics v_message = message_text, v_detail = pg_exception_detail, v_hint = pg_exception_hint;
+  raise exception using errcode = sqlstate, message = v_message, detail = v_detail,
+    hint = concat_ws(' ', nullif(v_hint, ''), format('A watch of %s wanted to begin a run; howdah.unwatch_table(%L) ends it.',
+      begin_watched.watched, begin_watched.watched::text));
 end $$;
 
 -- The trigger on a watched table, told which watch it is for. Per statement, so that many rows at once stay cheap. Nothing here may
@@ -191,7 +213,7 @@ as $$
 $$;
 
 -- One attempt to write an answer begins; the next one stands in the queue before, later each time, for about three days. False when
--- there is nothing to be written (any more).
+-- there is nothing to be written (any more); who never came through is told so.
 create or replace function howdah_private.begin_write_back(execution_id uuid) returns boolean
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -203,6 +225,9 @@ begin
   where w.execution_id = begin_write_back.execution_id and w.write_back in ('waiting', 'failed') and w.attempts < 14
   returning w.attempts into v_attempts;
   if v_attempts is null then
+    update howdah.watched_rows as w set write_back = 'failed', attempts = 0, error = jsonb_build_object('code', '55P03',
+      'message', 'the row was locked, or its table too slow, each of 14 times in about three days')
+    where w.execution_id = begin_write_back.execution_id and w.write_back = 'waiting' and w.attempts >= 14;
     return false;
   end if;
   perform graphile_worker.add_job('write_back', json_build_object('id', begin_write_back.execution_id),
@@ -221,6 +246,8 @@ declare
   v_row howdah.watched_rows;
   v_run howdah.executions;
   v_watched regclass;
+  v_watch howdah.table_triggers;
+  v_reason text;
 begin
   select w.* into v_row from howdah.watched_rows as w
   where w.execution_id = answer_to_write.execution_id and w.write_back in ('waiting', 'failed') for update;
@@ -241,12 +268,63 @@ begin
   ) then
     return '{"done": "superseded"}';
   end if;
+  select t.* into v_watch from howdah.table_triggers as t where t.id = v_row.table_trigger_id;
+  v_reason := howdah_private.why_not_written(v_watched, v_watch, v_row.row_key);
+  if v_reason is not null then
+    return jsonb_build_object('done', 'failed', 'error', jsonb_build_object('code', 'HWCNF', 'message', v_reason));
+  end if;
   perform set_config('lock_timeout', '5s', true), set_config('howdah.writing_back', v_row.watches::text, true);
   return jsonb_build_object(
-    'statement', (select howdah_private.write_statement(v_watched, t) from howdah.table_triggers as t where t.id = v_row.table_trigger_id),
+    'statement', howdah_private.write_statement(v_watched, v_watch),
     'argument', jsonb_build_object('key', v_row.row_key, 'before', encode(v_row.value_sha256, 'hex'),
       'output', v_run.output, 'output_data', v_run.output_data));
 end $$;
+
+-- The columns of a table's primary key, in its order.
+create or replace function howdah_private.primary_key_of(watched regclass) returns text[]
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select array(
+    select a.attname::text from pg_catalog.pg_index as i
+    cross join unnest(i.indkey) with ordinality as k (attnum, place)
+    join pg_catalog.pg_attribute as a on a.attrelid = i.indrelid and a.attnum = k.attnum
+    where i.indrelid = primary_key_of.watched and i.indisprimary order by k.place)
+$$;
+
+-- Whether the table is still one the answer can be written into: the row has to be found by its whole key, or others would be
+-- written, and the column has to be there. Null when it is.
+create or replace function howdah_private.why_not_written(watched regclass, watch howdah.table_triggers, row_key jsonb) returns text
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select case
+    when k.name = '{}' or not k.name <@ (watch).key_columns or not row_key ?& (watch).key_columns or exists (
+      select from unnest((watch).key_columns) as c (name) where not exists (
+        select from pg_catalog.pg_attribute as a where a.attrelid = why_not_written.watched and a.attname = c.name and not a.attisdropped))
+      then format('the primary key of %s is not (%s) any more, by which the row was to be found', why_not_written.watched,
+        (select string_agg(quote_ident(c.name), ', ') from jsonb_object_keys(why_not_written.row_key) as c (name)))
+    when not exists (
+      select from pg_catalog.pg_attribute as a
+      where a.attrelid = why_not_written.watched and a.attname = (watch).into_column and a.attnum > 0 and not a.attisdropped)
+      then format('%s has no column %s any more', why_not_written.watched, (watch).into_column)
+  end
+  from (select howdah_private.primary_key_of(why_not_written.watched) as name) as k
+$$;
+
+-- What a column's values are read as: the type below its domains, without its length, since a cast to varchar(20) cuts off
+-- what is longer, where an assignment refuses it.
+create or replace function howdah_private.base_type(type oid) returns oid
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  with recursive below as (
+    select t.oid, t.typbasetype from pg_catalog.pg_type as t where t.oid = base_type.type
+    union all
+    select t.oid, t.typbasetype from pg_catalog.pg_type as t join below as b on t.oid = b.typbasetype
+  )
+  select b.oid from below as b where b.typbasetype = 0
+$$;
 
 -- Writes, and says what came of it: one statement of one column of text, as the sandbox takes it.
 create or replace function howdah_private.write_statement(watched regclass, watch howdah.table_triggers) returns text
@@ -258,13 +336,15 @@ as $$
     'and encode(sha256(convert_to(to_jsonb(t.%2$I)::text, %5$L)), %6$L) is not distinct from $1 ->> %7$L returning true) '
     'select case when exists (select from written) then %8$L when exists (select from %1$s as t where %4$s) then %9$L else %10$L end',
     watched::text, (watch).into_column,
-    case when a.atttypid in ('json'::regtype, 'jsonb'::regtype)
+    case when b.type in ('json'::regtype, 'jsonb'::regtype)
       then format('coalesce(nullif($1 -> %L, %L), $1 -> %L)::', 'output_data', 'null', 'output')
-      else format('($1 ->> %L)::', 'output') end || format_type(a.atttypid, a.atttypmod),
+      else format('($1 ->> %L)::', 'output') end || format_type(b.type, -1),
     (select string_agg(format('t.%I = ($1 -> %L ->> %L)::%s', k.attname, 'key', k.attname, format_type(k.atttypid, k.atttypmod)), ' and ')
       from pg_catalog.pg_attribute as k where k.attrelid = write_statement.watched and k.attname = any ((watch).key_columns)),
     'UTF8', 'hex', 'before', 'written', 'superseded', 'gone')
-  from pg_catalog.pg_attribute as a where a.attrelid = write_statement.watched and a.attname = (watch).into_column
+  from pg_catalog.pg_attribute as a
+  cross join howdah_private.base_type(a.atttypid) as b (type)
+  where a.attrelid = write_statement.watched and a.attname = (watch).into_column
 $$;
 
 -- What came of it, in the transaction that wrote: written once, however often it is tried.

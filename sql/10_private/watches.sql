@@ -24,8 +24,12 @@ begin
   perform howdah_private.refuse_no_owner('watch tables');
   select c.* into v_class from pg_catalog.pg_class as c where c.oid = to_regclass(watchable.target);
   if not found then
-    raise exception using errcode = 'HWNTF', message = format('there is no table %s', coalesce(watchable.target, 'null')),
-      detail = jsonb_build_object('table', watchable.target)::text, hint = 'Write it with its schema: public.tickets.';
+    raise exception using errcode = 'HWNTF', message = format('there is no table %s', coalesce(quote_literal(watchable.target), 'null')),
+      detail = jsonb_build_object('table', watchable.target)::text,
+      hint = 'Write it with its schema: ' || coalesce((
+        select string_agg(c.oid::regclass::text, ' or ' order by c.oid::regclass::text) from pg_catalog.pg_class as c
+        where quote_ident(c.relname) = watchable.target and c.relkind in ('r', 'p') and not c.relispartition
+          and pg_has_role(c.relowner, 'member')), 'public.tickets') || '.';
   end if;
   select n.nspname into v_schema from pg_catalog.pg_namespace as n where n.oid = v_class.relnamespace;
   v_reason := case
@@ -54,11 +58,7 @@ create or replace function howdah_private.key_of(watched regclass, into_column t
 as $$
 declare
   v_column pg_catalog.pg_attribute;
-  v_key text[] := array(
-    select a.attname::text from pg_catalog.pg_index as i
-    cross join unnest(i.indkey) with ordinality as k (attnum, place)
-    join pg_catalog.pg_attribute as a on a.attrelid = i.indrelid and a.attnum = k.attnum
-    where i.indrelid = key_of.watched and i.indisprimary order by k.place);
+  v_key text[] := howdah_private.primary_key_of(key_of.watched);
 begin
   if v_key = '{}' and (key_of.into_column is not null or key_of.on_event <> 'insert') then
     raise exception using errcode = 'HWINV', message = format('%s has no primary key, by which its rows are found again', key_of.watched),
@@ -85,6 +85,18 @@ create or replace function howdah_private.watch_name(watch_id uuid) returns text
   set search_path = pg_catalog, pg_temp
 as $$
   select 'howdah_watch_' || replace(watch_name.watch_id::text, '-', '')
+$$;
+
+-- The watches of this tenant that stand on a table, whatever it was called when they were made.
+create or replace function howdah_private.watches_on(watched regclass) returns setof howdah.table_triggers
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select w.* from howdah.table_triggers as w
+  where w.tenant_id = howdah.current_tenant() and exists (
+    select from pg_catalog.pg_trigger as t
+    where t.tgrelid = watches_on.watched and t.tgfoid = 'howdah_private.tg__watch'::regproc
+      and starts_with(t.tgname, howdah_private.watch_name(w.id)))
 $$;
 
 -- The triggers of a watch: one for each event, since a trigger that is given what changed has one event. Both are found by

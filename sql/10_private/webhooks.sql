@@ -55,7 +55,10 @@ begin
   from howdah.webhooks as w
   where d.id = begin_delivery.id and d.status = 'pending' and w.id = d.webhook_id and w.tenant_id = d.tenant_id and not w.is_active;
   update howdah.webhook_deliveries as d
-  set attempts = d.attempts + 1, last_attempt_at = clock_timestamp(), next_attempt_at = clock_timestamp() + interval '1 minute'
+  set attempts = d.attempts + 1, last_attempt_at = clock_timestamp(), next_attempt_at = clock_timestamp() + interval '1 minute',
+    url = coalesce((
+      select w.url from howdah.webhooks as w where w.id = d.webhook_id and w.tenant_id = d.tenant_id -- as it is by now
+    ), d.url)
   where d.id = begin_delivery.id and d.status = 'pending' and d.next_attempt_at <= clock_timestamp()
   returning d.* into v_row;
   if not found then

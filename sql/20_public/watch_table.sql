@@ -33,6 +33,12 @@ begin
   from (values ('input', v_watch.input), ('condition', watch_table.condition)) as f (field, expression)
   where f.expression is not null;
   v_watch.key_columns := howdah_private.key_of(v_table, watch_table.into_column, watch_table.on_event);
+  update howdah.table_triggers as w set table_name = v_watch.table_name -- the table was renamed
+  from howdah_private.watches_on(v_table) as o
+  where w.id = o.id and not exists (
+    select from howdah.table_triggers as t
+    where t.tenant_id = o.tenant_id and t.table_name = v_watch.table_name
+      and (coalesce(t.agent_id, t.workflow_id), t.into_column) is not distinct from (coalesce(o.agent_id, o.workflow_id), o.into_column));
   insert into howdah.table_triggers as w (table_name, on_event, agent_id, workflow_id, input, condition, into_column, key_columns)
   values (v_watch.table_name, watch_table.on_event, v_watch.agent_id, v_watch.workflow_id, v_watch.input, watch_table.condition,
     watch_table.into_column, v_watch.key_columns)
@@ -59,17 +65,15 @@ begin
   v_name := coalesce(to_regclass(unwatch_table.target)::text, unwatch_table.target);
   for v_watch in
     delete from howdah.table_triggers as w
-    where w.tenant_id = howdah.current_tenant() and (w.table_name = v_name or exists (
-      select from pg_catalog.pg_trigger as t
-      where t.tgrelid = to_regclass(unwatch_table.target) and t.tgfoid = 'howdah_private.tg__watch'::regproc
-        and starts_with(t.tgname, howdah_private.watch_name(w.id))))
+    where w.tenant_id = howdah.current_tenant() and (w.table_name = v_name
+      or w.id in (select o.id from howdah_private.watches_on(to_regclass(unwatch_table.target)) as o))
     returning w.*
   loop
     perform howdah_private.drop_watch(v_watch.id);
     return next v_watch;
   end loop;
   if not found then
-    raise exception using errcode = 'HWNTF', message = format('%s is not watched', unwatch_table.target),
+    raise exception using errcode = 'HWNTF', message = format('%s is not watched', coalesce(unwatch_table.target, 'null')),
       detail = jsonb_build_object('table', unwatch_table.target)::text,
       hint = coalesce('Watched are: ' || (
         select string_agg(distinct w.table_name, ', ') from howdah.table_triggers as w where w.tenant_id = howdah.current_tenant()

@@ -30,7 +30,7 @@ begin
     'howdah.api_keys', 'howdah.approvals', 'howdah.call_limits', 'howdah.concurrency_limits', 'howdah.grants', 'howdah.hooks',
     'howdah.mcp_prompts', 'howdah.mcp_servers', 'howdah.mcp_tools', 'howdah.models', 'howdah.output_filters', 'howdah.prompts', 'howdah.quotas', 'howdah.retention_policies', 'howdah.schedules',
     'howdah.secrets', 'howdah.settings', 'howdah.skills', 'howdah.table_triggers', 'howdah.tenants', 'howdah.tool_policies', 'howdah.tools', 'howdah.users', 'howdah.version_labels', 'howdah.webhooks',
-    'howdah.workflow_agents', 'howdah.workflows', 'howdah_private.login_tenants', 'howdah_private.master_keys'
+    'howdah.workflow_agents', 'howdah.workflows', 'howdah_private.alert_limits', 'howdah_private.login_tenants', 'howdah_private.master_keys'
   ] loop
     continue when to_regclass(v_table) is null;
     select coalesce(string_agg(quote_literal(a.attname), ', ' order by k.place), '''tenant_id''') into v_keys

@@ -22,12 +22,12 @@ const GRAPHIQL = {
   workerSrc: ["'self'", 'blob:'],
 };
 
-const ofAnswers = headersOf(NOTHING);
+const ofAnswers = Object.freeze({ ...headersOf(NOTHING), 'cache-control': 'no-store' });
 const ofGraphiql = headersOf(GRAPHIQL);
 /** What the scripts of a page must carry to be run, by request. */
 const nonces = new WeakMap<IncomingMessage, string>();
 
-/** The headers every answer has, whoever writes it. */
+/** The headers every answer has, whoever writes it; what may be kept (schemas, files by their tag) says so itself. */
 export function securityHeaders(): Readonly<Record<string, string>> {
   return ofAnswers;
 }

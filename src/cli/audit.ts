@@ -5,11 +5,10 @@ import {
   checkpointFile,
   checkpointKey,
   isGenuine,
-  isOfAnother,
   NOBODY,
   readCheckpoints,
 } from '../contracts/audit-checkpoint.ts';
-import { type AuditedChain, listCheckpoints, verifyAudit } from '../db/audit.ts';
+import { type AuditedChain, type AuditedLogs, auditLogs, listCheckpoints } from '../db/audit.ts';
 import { auditGaps } from '../db/audit-gaps.ts';
 import type { Pool } from '../db/pool.ts';
 
@@ -32,11 +31,12 @@ const DELETED =
 /** What `howdah doctor --audit` looks at: every audit log, the checkpoints, and whether anything keeps rows from being written. */
 export async function auditFindings(pool: Pool, config: Config): Promise<AuditFinding[]> {
   const file = await fileCheckpoints(checkpointFile(config.home));
-  const chains = await verifyAudit(pool, file.checkpoints);
+  const logs = await auditLogs(pool, file.checkpoints);
   return [
-    ...chains.map(chainFinding),
-    await checkpointFinding(pool, config, file, chains),
-    ...goneFindings(file.checkpoints, chains),
+    ...logs.chains.map(chainFinding),
+    await checkpointFinding(pool, config, file, logs),
+    ...kinFindings(logs),
+    ...goneFindings(logs),
     await gapFinding(pool),
   ];
 }
@@ -68,21 +68,21 @@ async function checkpointFinding(
   pool: Pool,
   config: Config,
   file: FileCheckpoints,
-  chains: AuditedChain[],
+  { chains, anchored }: AuditedLogs,
 ): Promise<AuditFinding> {
   const kept = await listCheckpoints(pool);
   const { masterKeysOf } = await import('../bootstrap.ts');
   const keys = (await masterKeysOf(config).known()).map((one) => checkpointKey(one.key));
   const verdicts = [...kept, ...file.checkpoints].map((one) => isGenuine(one, keys));
   const forged = verdicts.filter((verdict) => verdict === false).length;
-  const deleted = isForeign(file.checkpoints, chains)
-    ? []
-    : notKept(file.checkpoints, kept, chains);
+  const deleted = notKept(anchored.ours, kept, chains);
   const [first] = deleted;
   const unproven = verdicts.filter((verdict) => verdict === undefined).length;
   const found = [
     `${kept.length} in the database, ${file.checkpoints.length} in ${file.path}`,
-    ...(isForeign(file.checkpoints, chains) ? ['those of the file are of another database'] : []),
+    ...(anchored.strangers.length > 0
+      ? [`${anchored.strangers.length} of the file are of another database`]
+      : []),
     ...(file.unreadable > 0 ? [`${file.unreadable} lines of it unreadable`] : []),
     ...(unproven > 0 ? [`${unproven} unsigned or signed with another key`] : []),
     ...(forged > 0 ? [`${forged} with a signature that is not ours`] : []),
@@ -106,15 +106,25 @@ function notKept(written: Checkpoint[], kept: Checkpoint[], chains: AuditedChain
   );
 }
 
-function isForeign(checkpoints: Checkpoint[], chains: AuditedChain[]): boolean {
-  return isOfAnother(checkpoints, new Set(chains.map(({ tenant_id }) => tenant_id)));
+/** What another database with the same tenants wrote to the same file. */
+function kinFindings({ anchored: { kin }, unlike }: AuditedLogs): AuditFinding[] {
+  const [first] = unlike;
+  if (kin.length === 0) return [];
+  const names = [...new Set(kin.map(({ database }) => database))].join(', ');
+  const found = `${kin.length} of the file are of another database with the same tenants (${names})`;
+  if (!first) return [{ check: 'checkpoints', ok: true, found: `${found}, and hold here too` }];
+  return [
+    {
+      check: 'checkpoints',
+      ok: false,
+      found: `${found}, and some do not hold here, the first at row ${first.seq} of tenant ${first.tenant_id}`,
+      fix: `If one is a copy of the other, give each a HOWDAH_HOME of its own and leave in its file what its database wrote. If not, this one was put in the place of that one. ${RESTORE}`,
+    },
+  ];
 }
 
 /** Tenants the file knows and the database does not, without a trace of them. */
-function goneFindings(checkpoints: Checkpoint[], chains: AuditedChain[]): AuditFinding[] {
-  if (isForeign(checkpoints, chains)) {
-    return [];
-  }
+function goneFindings({ anchored: { ours: checkpoints }, chains }: AuditedLogs): AuditFinding[] {
   const ours = new Set([NOBODY, ...chains.map(({ tenant_id }) => tenant_id)]);
   const gone = new Map(
     checkpoints

@@ -4,18 +4,25 @@ import { Command, CommanderError, Option } from 'commander';
 import type { Config } from '../config.ts';
 import { releaseVersion } from '../package-root.ts';
 import type { CommandEntry } from './command-entry.ts';
-import { type ErrorReport, type ExitCode, exitCodeFor, exitCodes, reportOf } from './exit-codes.ts';
+import { withExamples } from './examples.ts';
+import { exitCodeFor, exitCodes, reportOf } from './exit-codes.ts';
 import { FORMATS, type Format, formatIn, formatNamed } from './formats.ts';
+import { listenForInterrupts } from './interrupts.ts';
 import { type CliIo, createOutput, printError } from './output.ts';
 import { commands } from './registry.ts';
+import { type Environment, isAttended, type TextStream } from './terminal.ts';
+import { rememberCommands, usageReport } from './usage-report.ts';
 
 /** The parts of a process the command line lives in; a test hands in its own. */
 export type CliProcess = {
   stdin?: NodeJS.ReadableStream & { isTTY?: boolean };
-  stdout: NodeJS.WritableStream & { isTTY?: boolean };
-  stderr: NodeJS.WritableStream;
+  stdout: TextStream;
+  stderr: TextStream;
+  env?: Environment;
   on(signal: 'SIGINT' | 'SIGTERM', listener: () => void): unknown;
   exit(status: number): void;
+  /** How long `howdah` alone waits for what does not answer; 0.7 s. */
+  patienceMs?: number;
 };
 
 /** Runs one command line (without `node` and the script) and gives the exit status; never throws. */
@@ -24,14 +31,23 @@ export async function main(
   host: CliProcess,
   entries: readonly CommandEntry[] = commands,
 ): Promise<number> {
-  const program = new Command('howdah');
   const format = await formatNamed(formatIn(ownWords(argv)));
+  let program = new Command('howdah');
   const session = createSession(argv, host, () => program.opts(), format);
-  if (isOwnVersion(argv, entries)) {
-    program.version(releaseVersion(), '--version', 'print the version');
+  const fresh = () => {
+    program = new Command('howdah');
+    if (isOwnVersion(argv, entries))
+      program.version(version(argv), '--version', 'print the version');
+    defineProgram(program, session.io, entries);
+    return program;
+  };
+  if (entries === commands && mayAskHelp(argv)) {
+    const { printedHelp } = await import('./help.ts');
+    if (await printedHelp(fresh(), withHelp(argv))) return exitCodes.ok;
   }
-  defineProgram(program, session.io, entries);
+  loadWhenNeeded(fresh(), session.io, entries);
   try {
+    if (saysNothing(program, argv)) lookAround(program, session.io, host);
     await program.parseAsync(withHelp(argv), { from: 'user' });
     return session.exitCode();
   } catch (thrown) {
@@ -56,7 +72,9 @@ async function withPage(io: CliIo, report: ErrorReport): Promise<ErrorReport> {
 
 function defineProgram(program: Command, io: CliIo, entries: readonly CommandEntry[]): void {
   program
-    .description('Insert a row, watch an agent answer it, ask everything in SQL.')
+    .description(
+      'Insert a row, watch an agent answer it, ask everything in SQL. Without a command: how things stand.',
+    )
     .option('--json', 'print JSON: the result on stdout, errors on stderr')
     .addOption(
       new Option('-o, --output <format>', 'how the result is written; --json is -o json').choices(
@@ -74,14 +92,19 @@ function defineProgram(program: Command, io: CliIo, entries: readonly CommandEnt
       showGlobalOptions: true,
       subcommandTerm: (command) => `${command.name()} ${command.usage()}`.replace('[options] ', ''),
     });
-  const load = new Map(entries.map((entry) => [entry.name, entry.load]));
+  withExamples(program);
   for (const { name, alias, summary, args = '' } of entries) {
     const command = program.command(name).description(summary).usage(`[options] ${args}`);
     if (alias !== undefined) command.alias(alias);
   }
+}
+
+function loadWhenNeeded(program: Command, io: CliIo, entries: readonly CommandEntry[]): void {
+  const load = new Map(entries.map((entry) => [entry.name, entry.load]));
   program.hook('preSubcommand', async (_, command) => {
     const module = await load.get(command.name())?.();
     module?.register(command.helpCommand(false), io);
+    withExamples(command);
     rememberCommands(command);
   });
 }
@@ -103,7 +126,7 @@ function createSession(
   const json = own.includes('--json') || isForPrograms;
   const flags = { json, color: !own.includes('--no-color'), format };
   const interrupts = listenForInterrupts(host);
-  let chosen: ExitCode | undefined;
+  let chosen: number | undefined;
   let config: Config | undefined;
   const io: CliIo = {
     ...createOutput(flags, host),
@@ -119,11 +142,14 @@ function createSession(
       chosen = code;
     },
     onInterrupt: interrupts.handle,
+    leaveSignals: interrupts.leave,
+    patienceMs: host.patienceMs ?? 700,
     isTerminal: host.stdout.isTTY === true,
-    ...(host.stdin?.isTTY && {
-      ask: lineReader(host.stdin, host.stderr),
-      prompts: host.stderr,
-    }),
+    ...(host.stdin?.isTTY &&
+      isAttended(host.env) && {
+        ask: lineReader(host.stdin, host.stderr),
+        prompts: host.stderr,
+      }),
   };
   return {
     io,
@@ -148,33 +174,39 @@ function lineReader(input: NodeJS.ReadableStream, output: NodeJS.WritableStream)
   };
 }
 
-/** Ctrl-C ends the process at once, unless a command asked to be told first; then the second one does. */
-function listenForInterrupts(host: CliProcess) {
-  let status: number | undefined;
-  let stop: (() => void) | undefined;
-  const on = (signal: 'SIGINT' | 'SIGTERM', code: number) =>
-    host.on(signal, () => {
-      if (stop === undefined || status !== undefined) return host.exit(code);
-      status = code;
-      stop();
-    });
-  on('SIGINT', exitCodes.interrupted);
-  on('SIGTERM', 143);
-  const handle = (handler: () => void) => {
-    stop = handler;
-  };
-  return { handle, status: () => status };
-}
-
 function hostAndPort(url: string): string {
   const { hostname, port } = new URL(url);
   return `${hostname}:${port || '5432'}`;
 }
 
-/** `howdah` and `howdah help db` mean `--help`; commander's own help command would not load the command first. */
+/** No command, no help: at most options of all commands. */
+function saysNothing(program: Command, argv: readonly string[]): boolean {
+  const { operands, unknown } = program.parseOptions([...argv]);
+  return operands.length === 0 && unknown.length === 0;
+}
+
+/** What is left under way, such as the look-up of a name, holds nobody up. */
+function lookAround(program: Command, io: CliIo, host: CliProcess): void {
+  program.action(async () => {
+    const { showStanding } = await import('./show-standing.ts');
+    const isLate = await showStanding(io, program.opts().databaseUrl !== undefined);
+    if (isLate) host.stdout.write('', () => host.exit(exitCodes.ok));
+  });
+}
+
+/** `howdah help db` means `howdah db --help`; commander's own help command would not load the command first. */
 function withHelp(argv: readonly string[]): readonly string[] {
-  if (argv.length === 0) return ['--help'];
   return argv[0] === 'help' ? [...argv.slice(1), '--help'] : argv;
+}
+
+function version(argv: readonly string[]): string {
+  const release = releaseVersion();
+  return ownWords(argv).includes('--json') ? JSON.stringify({ version: release }) : release;
+}
+
+/** Elsewhere these words can be the value of an option. */
+function mayAskHelp(argv: readonly string[]): boolean {
+  return withHelp(ownWords(argv)).some((word) => word === '--help' || word === '-h');
 }
 
 /** Behind a command `--version` is an option of that command. */
@@ -187,41 +219,6 @@ function isOwnVersion(argv: readonly string[], entries: readonly CommandEntry[])
 
 function isHelp(error: CommanderError): boolean {
   return ['commander.help', 'commander.helpDisplayed', 'commander.version'].includes(error.code);
-}
-
-/** An error of usage, with the command it is about: commander keeps that to itself. */
-type UsageError = CommanderError & { command?: Command };
-
-function rememberCommands(command: Command): void {
-  command.exitOverride((error) => {
-    throw Object.assign(error, { command });
-  });
-  command.commands.forEach(rememberCommands);
-}
-
-/** Commander's "error: unknown command 'strat'\n(Did you mean start?)" as message and hint. */
-async function usageReport({ message: text, command, code }: UsageError): Promise<ErrorReport> {
-  if (code === 'commander.excessArguments') {
-    const { unknownVerbReport } = await import('./verbs.ts');
-    const report = command && (await unknownVerbReport(command));
-    if (report) return report;
-  }
-  const [message = '', suggestion] = text.replace(/^error: /, '').split('\n');
-  const path = command ? ` ${pathOf(command)}` : '';
-  const hint =
-    suggestion?.replace(/^\(|\)$/g, '') ?? `\`howdah${path} --help\` lists commands and options.`;
-  return {
-    code: 'EUSAGE',
-    message,
-    hint,
-    ...(command && { usage: `howdah${path} ${command.usage()}`.trim() }),
-  };
-}
-
-/** `key create`, as it is typed behind `howdah`. */
-function pathOf(command: Command): string {
-  const { parent } = command;
-  return parent?.parent ? `${pathOf(parent)} ${command.name()}` : command.name();
 }
 
 /** Runs this process's own command line. A reader that went away (`| head`) is no error and no news. */

@@ -4,7 +4,7 @@ import { findNamed, listNamed, type NamedKind, namesOf } from '../db/named-rows.
 import type { Pool } from '../db/pool.ts';
 import { nearestNames } from '../runtime/nearest-names.ts';
 import { withDatabase } from './database.ts';
-import { type CliIo, paint, printJson, printTable } from './output.ts';
+import { type CliIo, paintResult, printJson, printTable } from './output.ts';
 import { oneLine, plainText } from './plain-text.ts';
 import { forTenant, listed, TENANT_OPTION } from './tenants.ts';
 import type { Verb } from './verbs.ts';
@@ -94,7 +94,7 @@ function printFields(io: CliIo, row: Row): void {
   for (const [name, value] of fields) {
     const text = textOf(value);
     const body = text.includes('\n') ? `\n${text.replace(/^/gm, '  ')}` : text;
-    io.out(`${paint(io, 'dim', name.padEnd(width))}  ${body}`.trimEnd());
+    io.out(`${paintResult(io, 'dim', name.padEnd(width))}  ${body}`.trimEnd());
   }
 }
 

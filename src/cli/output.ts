@@ -3,12 +3,17 @@ import type { Config } from '../config.ts';
 import type { ErrorReport, ExitCode } from './exit-codes.ts';
 import type { Format } from './formats.ts';
 import { inCell, plainText } from './plain-text.ts';
+import { type Environment, shownOn, type TextStream, tableLines } from './terminal.ts';
 
 /** Where a command writes: the result to stdout, all talk to stderr. */
 export type Output = {
   /** The caller wants JSON on stdout, and errors as one JSON object on stderr. */
   readonly json: boolean;
+  /** Whether talk has colours; results have them by themselves: one of both may be no terminal. */
   readonly color: boolean;
+  readonly resultColor: boolean;
+  /** How wide the terminal is that results go to; undefined: it is none. */
+  columns(): number | undefined;
   /** How results for programs are written, where that is not JSON. */
   readonly format?: Format | undefined;
   /** One or more lines of the result; the newline at the end is added. */
@@ -28,12 +33,19 @@ export type CliIo = Output & {
   /** What `--profile` names. */
   profile(): string | undefined;
   /** The status to exit with when the command returns, for outcomes that are not errors. */
-  setExitCode(code: ExitCode): void;
+  setExitCode(code: ExitCode | number): void;
   /**
    * The first Ctrl-C or SIGTERM calls `stop` instead of ending the process, and the command is expected
    * to return soon; the second ends it. The status is then 130 (143 for SIGTERM) unless `setExitCode` was called.
    */
   onInterrupt(stop: () => void): void;
+  /**
+   * From now on Ctrl-C and SIGTERM end nothing here: `pass` hands them on to a program that was started, unless its terminal has
+   * told it of Ctrl-C already.
+   */
+  leaveSignals(pass: (signal: 'SIGINT' | 'SIGTERM') => void): void;
+  /** How long `howdah` alone waits for what does not answer. */
+  readonly patienceMs: number;
   /** stdout is a terminal: somebody reads what is written as it is written. */
   readonly isTerminal: boolean;
   /** Where prompts and what is typed are shown. Only there at a terminal. */
@@ -42,20 +54,23 @@ export type CliIo = Output & {
   ask?: (prompt: string) => Promise<string | undefined>;
 };
 
-type Stream = NodeJS.WritableStream;
-
-/** An `Output` on two streams. Colour also respects NO_COLOR, FORCE_COLOR, TERM and whether stderr is a terminal. */
+/** An `Output` on two streams. Colour also respects NO_COLOR, FORCE_COLOR, CI, TERM and whether the stream is a terminal. */
 export function createOutput(
   flags: { json: boolean; color: boolean; format?: Format | undefined },
-  streams: { stdout: Stream; stderr: Stream },
+  { stdout, stderr, env }: { stdout: TextStream; stderr: TextStream; env?: Environment },
 ): Output {
+  const isColored = flags.color && !flags.json;
+  const results = shownOn(stdout, env);
+  const talk = shownOn(stderr, env);
   return {
     json: flags.json,
     format: flags.format,
-    color: flags.color && !flags.json && wantsColor(streams.stderr),
-    out: (text) => streams.stdout.write(asLines(text)),
-    write: (chunk) => streams.stdout.write(chunk),
-    err: (text) => streams.stderr.write(asLines(text)),
+    color: isColored && wantsColor(stderr),
+    resultColor: isColored && wantsColor(stdout),
+    columns: () => (stdout.isTTY ? stdout.columns : undefined),
+    out: (text) => stdout.write(results(asLines(text))),
+    write: (chunk) => stdout.write(results(chunk)),
+    err: (text) => stderr.write(talk(asLines(text))),
   };
 }
 
@@ -65,23 +80,17 @@ export function printJson(io: Output, value: unknown): void {
   if (text !== '') io.out(text);
 }
 
-/** Rows as aligned columns on stdout, headed by the keys of the first row; nothing at all for no rows. Texts of others move no cursor. */
+/**
+ * Rows as aligned columns on stdout, headed by the keys of the first row; nothing at all for no rows. Texts of others move no cursor.
+ * At a terminal the longest are cut where a row would not fit.
+ */
 export function printTable(io: Output, rows: readonly Readonly<Record<string, unknown>>[]): void {
   const [first] = rows;
   if (first === undefined) return;
   const names = Object.keys(first);
   const cells = rows.map((row) => names.map((name) => cell(row[name])));
-  const widths = names.map((name, column) =>
-    Math.max(name.length, ...cells.map((row) => row[column]?.length ?? 0)),
-  );
-  for (const row of [names.map((name) => name.toUpperCase()), ...cells]) {
-    io.out(
-      row
-        .map((text, column) => text.padEnd(widths[column] ?? 0))
-        .join('  ')
-        .trimEnd(),
-    );
-  }
+  const table = [names.map((name) => name.toUpperCase()), ...cells];
+  for (const line of tableLines(table, io.columns())) io.out(line);
 }
 
 /** The report on stderr: one JSON object with `--json`, else sentences. */
@@ -99,8 +108,13 @@ export function printError(io: Output, report: ErrorReport): void {
 }
 
 /** `text` in a colour where the terminal shows one. */
-export function paint(io: Output, style: 'red' | 'cyan' | 'dim' | 'bold', text: string): string {
+export function paint(io: Output, style: Style, text: string): string {
   return io.color ? styleText(style, text, { validateStream: false }) : text;
+}
+
+/** The same for what stands on stdout. */
+export function paintResult(io: Output, style: Style, text: string): string {
+  return paint({ ...io, color: io.resultColor }, style, text);
 }
 
 /** A number for people: all its digits, no exponent. */
@@ -110,7 +124,9 @@ export function plainNumber(value: number | string): string {
     : value.toLocaleString('en-US', { useGrouping: false, maximumFractionDigits: 20 });
 }
 
-function wantsColor(stream: Stream): boolean {
+type Style = 'red' | 'cyan' | 'dim' | 'bold';
+
+function wantsColor(stream: NodeJS.WritableStream): boolean {
   return styleText('red', ' ', { stream, validateStream: true }) !== ' ';
 }
 

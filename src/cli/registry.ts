@@ -148,6 +148,12 @@ export const commands: readonly CommandEntry[] = [
     load: () => import('./commands/sql.ts'),
   },
   {
+    name: 'psql',
+    summary: 'psql on this database, as the tenant; -c, -f and the like are its own',
+    args: '[-- ARGUMENTS]',
+    load: () => import('./commands/psql.ts'),
+  },
+  {
     name: 'versions',
     summary: 'what an agent, workflow, prompt or skill was; compare, label, restore',
     args: 'NAME',

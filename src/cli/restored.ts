@@ -8,6 +8,7 @@ import { listViolations, queriesOn } from '../db/queries.ts';
 import { secretRowsOn } from '../db/secrets.ts';
 import { refuseWrongKeys } from '../secrets/data-keys.ts';
 import type { AuditFinding } from './audit.ts';
+import { isolationFinding } from './isolation-finding.ts';
 import { searchPathFinding } from './search-path.ts';
 
 /** What `howdah restore` prints. */
@@ -41,6 +42,7 @@ export async function settle(
       await audit(pool),
       await secrets(pool, config),
       ...missing(state),
+      await isolationFinding(pool),
       await searchPathFinding(pool),
     ],
   };
@@ -61,7 +63,7 @@ async function promises(pool: Pool): Promise<AuditFinding> {
 
 /** The chains themselves: checkpoints in a file of this machine may well be younger than the backup. */
 async function audit(pool: Pool): Promise<AuditFinding> {
-  const chains = await verifyAudit(pool, []);
+  const chains = await verifyAudit(pool);
   const broken = chains.flatMap(({ tenant_id, slug, broken: fault }) =>
     fault ? [`${slug ?? tenant_id} at ${fault.seq}: ${fault.found}`] : [],
   );

@@ -19,8 +19,13 @@ export function withVerbs(noun: Command, io: CliIo, verbs: readonly Verb[]): voi
       .description(index === 0 ? `${summary}; so it is without a verb` : summary)
       .helpCommand(false);
     register(verb, io);
-    if (index === 0) first.set(noun, verb);
+    if (index === 0) isWithoutVerb(noun, verb);
   }
+}
+
+/** Says which verb a noun does without one. */
+export function isWithoutVerb(noun: Command, verb: Command): void {
+  first.set(noun, verb);
 }
 
 /** What a noun does without a verb. */

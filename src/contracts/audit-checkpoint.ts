@@ -4,8 +4,9 @@ import { join } from 'node:path';
 /** How far the audit log of a tenant was at some time: its last row, by its hash in hex. */
 export type ChainEnd = Readonly<{ tenant_id: string; seq: number; hash: string }>;
 
-/** A kept end, signed where there was a key: the HMAC in hex, and which key it was. */
-export type Checkpoint = ChainEnd & Readonly<{ hmac?: string | null; signed_by?: string | null }>;
+/** A kept end, signed where there was a key: the HMAC in hex, and which key it was. In a file beside which database it is of. */
+export type Checkpoint = ChainEnd &
+  Readonly<{ hmac?: string | null; signed_by?: string | null; database?: string | undefined }>;
 
 /** What checkpoints are signed with. */
 export type CheckpointKey = Readonly<{ name: string; bytes: Buffer }>;
@@ -47,13 +48,31 @@ function hmacOf({ tenant_id, seq, hash }: ChainEnd, key: CheckpointKey): Buffer 
 /** The chain of what belongs to no tenant; the same in every database. */
 export const NOBODY = '00000000-0000-0000-0000-000000000000';
 
-/** Whether a file is that of another database, which its folder served before: no tenant it names is one of these. */
-export function isOfAnother(
+/** Checkpoints of a file, by whose they are. */
+export type SortedCheckpoints = {
+  /** This database's. */
+  ours: Checkpoint[];
+  /** Of another one with tenants of this one: what it was copied or restored from, or a copy of it. */
+  kin: Checkpoint[];
+  /** Of one that shares nothing but the folder. */
+  strangers: Checkpoint[];
+};
+
+/** Of lines without a database, as they were written before, all are this one's when one is about a tenant of it. */
+export function sortCheckpoints(
   checkpoints: readonly Checkpoint[],
+  database: string | undefined,
   tenants: ReadonlySet<string>,
-): boolean {
-  const named = checkpoints.filter(({ tenant_id }) => tenant_id !== NOBODY);
-  return named.length > 0 && !named.some(({ tenant_id }) => tenants.has(tenant_id));
+): SortedCheckpoints {
+  const sorted: SortedCheckpoints = { ours: [], kin: [], strangers: [] };
+  for (const [name, group] of Map.groupBy(checkpoints, (one) => one.database)) {
+    const named = group.filter(({ tenant_id }) => tenant_id !== NOBODY);
+    const isRelated = named.some(({ tenant_id }) => tenants.has(tenant_id));
+    if (name === undefined ? isRelated || named.length === 0 : name === database)
+      sorted.ours.push(...group);
+    else sorted[isRelated ? 'kin' : 'strangers'].push(...group);
+  }
+  return sorted;
 }
 
 /** One line of the file that checkpoints are appended to. */
@@ -70,12 +89,12 @@ export function readCheckpoints(text: string): { checkpoints: Checkpoint[]; unre
 
 function checkpointOf(line: string): Checkpoint[] {
   try {
-    const { tenant_id, seq, hash, hmac, signed_by } = JSON.parse(line);
+    const { tenant_id, seq, hash, hmac, signed_by, database } = JSON.parse(line);
     const isOne =
       /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(tenant_id) &&
       Number.isSafeInteger(seq) &&
       /^[0-9a-f]{64}$/.test(hash);
-    return isOne ? [{ tenant_id, seq, hash, hmac, signed_by }] : [];
+    return isOne ? [{ tenant_id, seq, hash, hmac, signed_by, database }] : [];
   } catch {
     return [];
   }

@@ -1,4 +1,5 @@
-import { isJsonObject, type Json } from '../contracts/json.ts';
+import type { RunError } from '../contracts/errors.ts';
+import { isJsonObject, type Json, type JsonObject } from '../contracts/json.ts';
 import type { Pool } from './pool.ts';
 import { rowsOf } from './read-rows.ts';
 
@@ -54,7 +55,17 @@ async function ask(queries: Pool, query: string, tenantId: string): Promise<Foun
   const outcome = isForbidden ? await rowsOf(queries, { ...request, role: 'howdah_tool' }) : asked;
   return outcome.ok
     ? { rows: outcome.value.rows as Json[], error: null }
-    : { rows: [], error: outcome.error.message };
+    : { rows: [], error: whyNot(outcome.error, query) };
+}
+
+/** With how it may be read, where it may not. */
+function whyNot({ message, cause }: RunError, query: string): string {
+  if (!isJsonObject(cause ?? null) || (cause as JsonObject).sqlstate !== '42501') return message;
+  const [, ofOwners] = /\bhowdah\.(violations|alerts)\b/i.exec(query) ?? [];
+  const way = ofOwners
+    ? `It is of all tenants: an owner of the database writes engine_check = '${ofOwners.toLowerCase()}' in place of the query.`
+    : (cause as JsonObject).hint;
+  return way ? `${message}. ${way}` : message;
 }
 
 /** A rule, and what was found last. */

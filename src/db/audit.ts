@@ -1,4 +1,9 @@
-import { type ChainEnd, type Checkpoint, isOfAnother } from '../contracts/audit-checkpoint.ts';
+import {
+  type ChainEnd,
+  type Checkpoint,
+  type SortedCheckpoints,
+  sortCheckpoints,
+} from '../contracts/audit-checkpoint.ts';
 import type { Pool, PoolClient } from './pool.ts';
 
 /** What can be wrong with an audit log. */
@@ -42,22 +47,60 @@ export async function listCheckpoints(pool: Pool): Promise<Checkpoint[]> {
   return rows;
 }
 
+/** The audit logs of a database beside checkpoints from outside. */
+export type AuditedLogs = {
+  chains: AuditedChain[];
+  anchored: SortedCheckpoints;
+  /** The first one of each tenant that another database wrote and this one's log does not bear out. */
+  unlike: Pick<Contradiction, 'tenant_id' | 'seq'>[];
+};
+
+/** The checks of `auditLogs` without checkpoints from outside. */
+export async function verifyAudit(pool: Pool): Promise<AuditedChain[]> {
+  return (await auditLogs(pool, [])).chains;
+}
+
 /**
  * Checks every row of every tenant's audit log: that it is as it was written, that it follows the one before, that the end
  * is there, and that checkpoints (those of the database and `anchored`, from outside) find the rows they name. Asks the
  * database for nothing but SHA-256: a function of its schema could have been replaced.
  */
-export async function verifyAudit(pool: Pool, anchored: Checkpoint[]): Promise<AuditedChain[]> {
+export async function auditLogs(pool: Pool, anchored: Checkpoint[]): Promise<AuditedLogs> {
+  const database = await databaseIdentity(pool);
   const client = await pool.connect();
   try {
     await client.query('begin isolation level repeatable read read only');
     const { rows } = await client.query<ScannedChain>(SCAN);
-    const isOurs = !isOfAnother(anchored, new Set(rows.map(({ tenant_id }) => tenant_id)));
-    const contradictions = await contradicted(client, isOurs ? anchored : []);
-    return rows.map((chain) => judged(chain, contradictions.get(chain.tenant_id)));
+    const tenants = new Set(rows.map(({ tenant_id }) => tenant_id));
+    const sorted = sortCheckpoints(anchored, database, tenants);
+    const contradictions = await contradicted(client, sorted.ours);
+    const unlike = sorted.kin.length === 0 ? [] : (await contradicted(client, sorted.kin)).values();
+    return {
+      chains: rows.map((chain) => judged(chain, contradictions.get(chain.tenant_id))),
+      anchored: sorted,
+      unlike: [...unlike].filter(({ place }) => place === FILE),
+    };
   } finally {
     await client.query('rollback').catch(() => {});
     client.release();
+  }
+}
+
+/**
+ * Which database of which server it is; a copy that is made by SQL, template or restore is another one, a standby that takes
+ * over is not. Undefined where nobody may ask.
+ */
+export async function databaseIdentity(pool: Pool): Promise<string | undefined> {
+  try {
+    const { rows } = await pool.query<{ identity: string }>(
+      `select s.system_identifier || '/' || d.oid as identity
+       from pg_catalog.pg_control_system() as s
+       join pg_catalog.pg_database as d on d.datname = pg_catalog.current_database()`,
+    );
+    return rows[0]?.identity;
+  } catch (error) {
+    if ((error as { code?: string }).code === '42501') return undefined;
+    throw error;
   }
 }
 
@@ -133,6 +176,7 @@ const SCAN = `
   left join faults as f on f.tenant_id = w.tenant_id
   order by t.slug nulls last, w.tenant_id`;
 
+const FILE = 'the file';
 type Contradiction = { tenant_id: string; seq: number; is_missing: boolean; place: string };
 
 /** The first checkpoint of each tenant that the log does not bear out. */
@@ -146,7 +190,7 @@ async function contradicted(
      from (
        select k.tenant_id, k.seq, k.hash, 'the database' as place from howdah_private.audit_checkpoints as k
        union all
-       select a.tenant_id, a.seq, decode(a.hash, 'hex'), 'the file'
+       select a.tenant_id, a.seq, decode(a.hash, 'hex'), '${FILE}'
        from jsonb_to_recordset($1) as a (tenant_id uuid, seq bigint, hash text)
      ) as c
      left join howdah.audit_log as l on l.tenant_id = c.tenant_id and l.seq = c.seq

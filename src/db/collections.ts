@@ -7,8 +7,8 @@ export type Collection = Readonly<{
   table: string;
   /** What is shown of a row, as a select list over `t`. */
   shown: string;
-  /** What has changed when a row has: an expression over `t`, hashed into its tag. */
-  stamp: string;
+  /** What its tag is made of, an expression over `t`; all that is shown when left out. */
+  stamp?: string;
   /** Which rows there are, where some are kept that were deleted. */
   living?: string;
 }>;
@@ -19,7 +19,10 @@ export type Shown = { row: Record<string, unknown> & { id: string }; tag: string
 /** A condition with one place for its value, such as `t.name = ?`. */
 export type Condition = readonly [sql: string, value: unknown];
 
-const tagOf = ({ stamp }: Collection) => `md5(concat_ws(' ', t.id, ${stamp}))`;
+const tagOf = ({ stamp, shown }: Collection) =>
+  stamp === undefined
+    ? `(select md5(s::text) from (select ${shown}) as s)`
+    : `md5(concat_ws(' ', t.id, ${stamp}))`;
 const rowsOf = (collection: Collection) =>
   `select ${collection.shown} from howdah.${quoteName(collection.table)} as t
    where ${collection.living ?? 'true'}`;
@@ -101,6 +104,13 @@ export async function updateRow(
       and ($3::text is null or ${tagOf(collection)} = $3) and $2::jsonb is not null returning t.id`;
   const { rowCount } = await client.query(text, [id, JSON.stringify(values), tag ?? null]);
   return rowCount === 1;
+}
+
+/** A row is written as it is, so that it has changed for others too when something that it shows has. */
+export async function touchRow(client: Client, { table }: Collection, id: string): Promise<void> {
+  await client.query(`update howdah.${quoteName(table)} as t set name = t.name where t.id = $1`, [
+    id,
+  ]);
 }
 
 /** Deletes a row; false as above. */

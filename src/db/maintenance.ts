@@ -16,10 +16,10 @@ export async function hasDueWork(pool: Pool, worker: string): Promise<boolean> {
 }
 
 /** Erases and deletes what retention policies no longer keep, in parts; gives how many root runs it was. */
-export async function retain(pool: Pool): Promise<number> {
+export async function retain(client: Pick<Pool, 'query'>): Promise<number> {
   let sum = 0;
   for (;;) {
-    const { rows } = await pool.query('select howdah_private.retain() as done');
+    const { rows } = await client.query('select howdah_private.retain() as done');
     if (rows[0].done === 0) return sum;
     sum += rows[0].done;
   }

@@ -3636,7 +3636,7 @@ export interface WebhookDeliveries {
    */
   delivered_at: Timestamp | null;
   /**
-   * execution.completed, execution.failed or question.opened.
+   * What happened, as in the events of a webhook.
    */
   event: string;
   /**
@@ -3676,7 +3676,7 @@ export interface WebhookDeliveries {
    */
   tenant_id: Generated<string>;
   /**
-   * Where it is sent to.
+   * Where the last attempt went, or the first one goes.
    */
   url: string;
   /**

@@ -15,3 +15,11 @@ export async function strayPath(db: Asked): Promise<StrayPath | undefined> {
     where current_schema() in ('howdah', 'howdah_private', 'graphile_worker')`);
   return rows[0] as StrayPath | undefined;
 }
+
+/** The login's search path with our schema as its end: its tables need no prefix there, and hide none of anybody's. */
+export async function pathWithOurs(db: Asked): Promise<string> {
+  const { rows } = await db.query(`
+    select case when p.path ~ '(^|[", ])howdah($|[", ])' then p.path else p.path || ', howdah' end as path
+    from (select current_setting('search_path') as path) as p`);
+  return (rows as { path: string }[])[0]?.path ?? 'public';
+}

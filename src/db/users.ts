@@ -23,10 +23,10 @@ export async function exportUserData(
 
 /** Erases a person's data. Throws `HWCNF` while a run of his is live, unless those are cancelled. */
 export async function eraseUser(
-  pool: Pool,
+  client: Pick<Pool, 'query'>,
   user: { id: string; mode: ErasureMode; cancelLive: boolean },
 ): Promise<Erased> {
-  const { rows } = await pool.query('select howdah.erase_user($1, $2, $3) as erased', [
+  const { rows } = await client.query('select howdah.erase_user($1, $2, $3) as erased', [
     user.id,
     user.mode,
     user.cancelLive,

@@ -24,10 +24,12 @@ export type WatchOptions = {
   beatMs?: number;
 };
 
-/** So often is looked who still may listen, and to what. */
-const BEAT_MS = 1_000;
-/** Every so many beats everything is looked at, also what nobody announced. */
-const SLOW = 2;
+/** So often is looked who still may listen: with the age of an answer to that, whoever may not is out within a second. */
+const BEAT_MS = 450;
+/** Every so many beats is looked what to listen to. */
+const CALM = 2;
+/** And every so many everything is looked at, also what nobody announced. */
+const SLOW = 4;
 
 type Run = { mark: string; stop: AbortController; isOver: boolean };
 
@@ -102,6 +104,7 @@ export async function watchChanges(options: WatchOptions): Promise<{ over: Promi
     try {
       for (let n = 1; await passed(beatMs, signal); n += 1) {
         await caller.stillGood();
+        if (n % CALM > 0) continue;
         await beat(n).catch(() => {}); // a lost database: what was missed is seen when it is back
       }
     } finally {

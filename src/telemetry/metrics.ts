@@ -43,6 +43,9 @@ export function createMetrics(source: FiguresSource): Metrics {
   const register = new Registry();
   const registers = [register];
   collectDefaultMetrics({ register });
+  for (const kind of ['handles', 'requests', 'resources']) {
+    register.removeSingleMetric(`nodejs_active_${kind}_total`); // gauges that are called as counters are; nodejs_active_${kind} says the same
+  }
   const runs = createRunFigures(register, source.prices);
   const database = createDatabaseFigures(register, source.figures);
   const pools = new Map<string, () => CountedPool>();

@@ -84,6 +84,7 @@ describe('every answer carries the headers of a closed door', () => {
     'x-frame-options': 'DENY',
     'referrer-policy': 'no-referrer',
     'cross-origin-resource-policy': 'same-origin',
+    'cache-control': 'no-store',
   };
 
   test.each<[number, string, RequestInit]>([

@@ -1,3 +1,6 @@
+import { once } from 'node:events';
+import { request } from 'node:http';
+import type { Socket as Wire } from 'node:net';
 import {
   afterAll,
   afterEach,
@@ -11,7 +14,7 @@ import {
 } from 'vitest';
 import WebSocket from 'ws';
 import type { Api } from '../../src/api/server.ts';
-import { makeRun } from '../sql/support.ts';
+import { makeRun, one } from '../sql/support.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { follow, followSteps, openSocket, type Socket, startTestApi, until } from './harness.ts';
 import { locked, makePerson, now, type Person, tokenFor } from './tokens.ts';
@@ -136,6 +139,73 @@ describe('a socket closes', () => {
     await other.client.dispose();
   });
 });
+
+/** A client of either door that never answers a close: what it sends is on the wire all the same. */
+async function openDeaf(path: string, protocol: string | undefined) {
+  const upgrade = request(`${api.url}${path}`, {
+    headers: {
+      ...{ connection: 'Upgrade', upgrade: 'websocket', 'sec-websocket-version': '13' },
+      'sec-websocket-key': Buffer.alloc(16, 1).toString('base64'),
+      ...(protocol && { 'sec-websocket-protocol': protocol }),
+    },
+  });
+  upgrade.end();
+  const [, wire] = (await once(upgrade, 'upgrade')) as [unknown, Wire];
+  let heard = '';
+  wire.setEncoding('latin1').on('data', (part: string) => {
+    heard += part;
+  });
+  wire.on('error', () => {});
+  return {
+    heard: () => heard,
+    ended: new Promise((resolve) => wire.once('close', resolve)),
+    send(message: object) {
+      if (wire.destroyed) return;
+      const text = Buffer.from(JSON.stringify(message));
+      const head = [0x81, 0x80 | 126, text.length >> 8, text.length & 255]; // masked with zeros
+      wire.write(Buffer.concat([Buffer.from([...head, 0, 0, 0, 0]), text]));
+    },
+  };
+}
+
+const SENT = {
+  '/graphql': {
+    opens: (authorization: string) => ({ type: 'connection_init', payload: { authorization } }),
+    does: (name: string) => {
+      const query = `mutation { createPrompt(input: { prompt: { name: "${name}", template: "x" } }) { clientMutationId } }`;
+      return { type: 'subscribe', id: name, payload: { query } };
+    },
+    done: 'select from howdah.prompts where name = $1',
+  },
+  '/ws': {
+    opens: (authorization: string) => ({ type: 'connection_init', authorization }),
+    does: (name: string) => ({ type: 'execute', id: name, agent: 'development', message: name }),
+    done: 'select from howdah.executions where input = $1',
+  },
+};
+
+test.each(['/graphql', '/ws'] as const)(
+  'who does not close his end of %s does nothing more there',
+  async (path) => {
+    const { opens, does, done } = SENT[path];
+    const count = async (name: string) => (await db.pool.query(done, [name])).rowCount;
+    const { id, key } = await one(
+      db.pool,
+      `select id, key from howdah.create_api_key('deaf' || $1)`,
+      [path],
+    );
+    const deaf = await openDeaf(path, path === '/graphql' ? 'graphql-transport-ws' : undefined);
+    deaf.send(opens(`Bearer ${key}`));
+    await until(() => deaf.heard().includes('connection_ack'));
+    deaf.send(does('before'));
+    await until(async () => (await count('before')) === 1);
+    await db.pool.query('select howdah.revoke_api_key($1)', [id]);
+    await until(() => deaf.heard().includes('The API key was revoked.')); // the reason of the close
+    deaf.send(does('after'));
+    await deaf.ended;
+    expect(await count('after')).toBe(0);
+  },
+);
 
 test('closed sockets leave no registration behind', async () => {
   await until(async () => (await watchers()).rowCount === 0);

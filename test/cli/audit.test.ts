@@ -5,6 +5,7 @@ import type { JobHelpers } from 'graphile-worker';
 import { type Logger, pino } from 'pino';
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { checkpointKey } from '../../src/contracts/audit-checkpoint.ts';
+import { databaseIdentity } from '../../src/db/audit.ts';
 import { createPool } from '../../src/db/pool.ts';
 import { auditCheckpointsTask } from '../../workers/tasks/audit-checkpoints.ts';
 import { makeModel, makeTenant, one, unique } from '../sql/support.ts';
@@ -56,8 +57,8 @@ async function tamper(tenant: string, statements: string): Promise<void> {
 }
 
 /** Writes the checkpoints that are due, as the chore of a worker does. */
-async function takeCheckpoints(secret = SECRET): Promise<Logger[]> {
-  const pool = createPool({ url: db.url, applicationName: 'howdah-worker', role: 'howdah_worker' });
+async function takeCheckpoints(secret = SECRET, url = db.url): Promise<Logger[]> {
+  const pool = createPool({ url, applicationName: 'howdah-worker', role: 'howdah_worker' });
   const lines: Logger[] = [];
   const log = pino({}, { write: (line) => lines.push(JSON.parse(line)) });
   const task = auditCheckpointsTask(pool, { file, keys: async () => [keyOf(secret)] }, log);
@@ -356,6 +357,101 @@ describe('a checkpoint', () => {
     }
   });
 
+  describe('of another database that shares the folder', () => {
+    let copy: TestDatabase;
+    let copied: { id: string; slug: string };
+    beforeAll(async () => {
+      copied = await audited();
+      copy = await createTestDatabase();
+      const rows = `select l from howdah.audit_log as l where l.tenant_id = '${copied.id}'`;
+      const { rows: log } = await db.pool.query(`select to_jsonb(l) as l from (${rows}) as r (l)`);
+      await copy.pool.query(
+        `begin; set local session_replication_role = replica;
+         insert into howdah.audit_log select r.* from jsonb_populate_recordset(null::howdah.audit_log, '${JSON.stringify(log.map(({ l }) => l))}') as r;
+         insert into howdah_private.audit_heads select tenant_id, seq, hash from howdah.audit_log
+         where tenant_id = '${copied.id}' and seq = 10; commit`,
+      );
+    });
+    afterAll(() => copy?.drop());
+
+    test('is told from its own by what server and database it is', async () => {
+      const own = await databaseIdentity(db.pool);
+      expect(own).toMatch(/^\d{10,20}\/\d+$/);
+      expect(await databaseIdentity(copy.pool)).not.toBe(own);
+      await makeModel(db.pool, { tenant_id: copied.id });
+      await takeCheckpoints();
+      const lines = (await readFile(file, 'utf8')).trim().split('\n');
+      for (const line of lines) expect(JSON.parse(line)).toMatchObject({ database: own });
+    });
+
+    test('is counted, when the two have nothing in common', async () => {
+      await audited();
+      await takeCheckpoints();
+      const stranger = {
+        tenant_id: '01a1f9f8-0000-7000-8000-000000000000',
+        ...{ seq: 3, hash: '0'.repeat(64), database: '1/2' },
+      };
+      await appendFile(file, `${JSON.stringify(stranger)}\n`);
+      const { items } = await doctor();
+      expect(items.filter(({ tenant }) => tenant === stranger.tenant_id)).toEqual([]);
+      const [found, ...more] = items.filter(({ check }) => check === 'checkpoints');
+      expect(found).toMatchObject({
+        ok: true,
+        found: expect.stringMatching(/, 1 of the file are of another database, /),
+      });
+      expect(more).toEqual([]);
+    });
+
+    test('is named, and not taken for a log written anew, when one is a copy of the other', async () => {
+      const writeIn = (which: TestDatabase) =>
+        which.pool.query(
+          `select howdah_private.note_action($1::uuid, 'erase', 'tenants', 'x', '{}')`,
+          [copied.id],
+        );
+      await takeCheckpoints(SECRET, copy.url);
+      const borneOut = (await doctor()).items.filter(({ check }) => check === 'checkpoints');
+      expect(borneOut[1]).toMatchObject({
+        ok: true,
+        found: expect.stringMatching(/same tenants \(\d+\/\d+\), and hold here too$/),
+      });
+      await Promise.all([writeIn(db), writeIn(copy)]);
+      await takeCheckpoints();
+      await takeCheckpoints(SECRET, copy.url);
+      const { status, items, of } = await doctor();
+      expect(status).toBe(1);
+      expect(of(copied.slug)).toMatchObject({ ok: true });
+      expect(items.filter(({ check }) => check === 'checkpoints')).toMatchObject([
+        { ok: true },
+        {
+          ok: false,
+          found: expect.stringContaining(`of tenant ${copied.id}`),
+          fix: expect.stringContaining('HOWDAH_HOME of its own'),
+        },
+      ]);
+    });
+
+    test('tells that this one was put in its place, with a tenant less', async () => {
+      const gone = {
+        tenant_id: '01a1f9f8-0000-7000-8000-000000000000',
+        seq: 3,
+        hash: '0'.repeat(64),
+      };
+      const { rows } = await db.pool.query(
+        `select tenant_id, seq::int, encode(hash, 'hex') as hash from howdah_private.audit_heads where tenant_id = $1`,
+        [copied.id],
+      );
+      await writeFile(
+        file,
+        [...rows, gone].map((one) => `${JSON.stringify({ ...one, database: '1/2' })}\n`).join(''),
+      );
+      const { status, items } = await doctor();
+      expect(status).toBe(1);
+      expect(items.find(({ check, ok }) => check === 'checkpoints' && !ok)?.found).toContain(
+        `the first at row 3 of tenant ${gone.tenant_id}`,
+      );
+    });
+  });
+
   test('in a file of another database is no news about this one', async () => {
     const line = {
       tenant_id: '01a1f9f8-0000-7000-8000-000000000000',
@@ -372,7 +468,7 @@ describe('a checkpoint', () => {
     expect(items.filter(({ tenant }) => tenant === 'no tenant')).toMatchObject([{ ok: true }]);
     expect(items.filter(({ tenant }) => tenant === line.tenant_id)).toEqual([]);
     expect(items.find(({ check }) => check === 'checkpoints')?.found).toContain(
-      'those of the file are of another database',
+      '2 of the file are of another database',
     );
   });
 });

@@ -39,3 +39,12 @@ test('doctor names a model whose provider nobody knows, with the one that was me
     fix: expect.stringContaining('Did you mean "openai"?'),
   });
 });
+
+test('doctor tells of a table that no longer keeps tenants apart', async () => {
+  await db.pool.query('alter table howdah.agents disable row level security');
+  expect(await finding('isolation')).toMatchObject({
+    ok: false,
+    found: 'gaps: 1, the first in howdah.agents: row-level security is off, or not forced',
+    fix: 'alter table howdah.agents enable row level security, force row level security',
+  });
+});

@@ -46,6 +46,7 @@ const LINES: Record<string, string[]> = {
   policies: [],
   filters: ['list'],
   sql: ['select 1'],
+  psql: ['-c', 'select 1'],
   versions: ['support'],
   backup: ['never.dump'],
   restore: ['never.dump'],

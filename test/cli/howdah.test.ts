@@ -56,25 +56,28 @@ describe('howdah db', () => {
   });
 });
 
-test('--help loads no command, no configuration and no driver', async () => {
-  const source = `import { registerHooks } from 'node:module';
+test.each([[['--help']], [['help', 'run']], [['key', 'create', '--help']]])(
+  '%j loads no command, no configuration and no driver',
+  async (argv) => {
+    const source = `import { registerHooks } from 'node:module';
     registerHooks({ resolve(specifier, context, next) {
       const result = next(specifier, context);
       process._rawDebug(result.url);
       return result;
     } });`;
-  const preload = `data:text/javascript,${encodeURIComponent(source)}`;
-  const child = spawn(process.execPath, ['--import', preload, bin, '--help'], options());
-  const loaded = (await ended(child)).stderr.split('\n');
-  expect(loaded.some((url) => url.includes('/commander/'))).toBe(true);
-  const packages = loaded.flatMap(
-    (url) => /node_modules\/(@[^/]+\/[^/]+|[^/]+)/.exec(url)?.[1] ?? [],
-  );
-  expect([...new Set(packages)]).toEqual(['commander']);
-  expect(loaded.filter((url) => /src\/(config|db|api|runtime|cli\/commands)/.test(url))).toEqual(
-    [],
-  );
-});
+    const preload = `data:text/javascript,${encodeURIComponent(source)}`;
+    const child = spawn(process.execPath, ['--import', preload, bin, ...argv], options());
+    const loaded = (await ended(child)).stderr.split('\n');
+    expect(loaded.some((url) => url.includes('/commander/'))).toBe(true);
+    const packages = loaded.flatMap(
+      (url) => /node_modules\/(@[^/]+\/[^/]+|[^/]+)/.exec(url)?.[1] ?? [],
+    );
+    expect([...new Set(packages)]).toEqual(['commander']);
+    expect(loaded.filter((url) => /src\/(config|db|api|runtime|cli\/commands)/.test(url))).toEqual(
+      [],
+    );
+  },
+);
 
 test('a reader that goes away is no error', async () => {
   const child = spawn(process.execPath, [bin, '--help'], options());

@@ -2,6 +2,7 @@ import { EventEmitter } from 'node:events';
 import { PassThrough } from 'node:stream';
 import { describe, expect, test } from 'vitest';
 import type { CommandEntry } from '../../src/cli/command-entry.ts';
+import { listenForInterrupts } from '../../src/cli/interrupts.ts';
 import { main } from '../../src/cli/main.ts';
 import { type CliIo, printJson, printTable } from '../../src/cli/output.ts';
 import { HowdahError } from '../../src/contracts/errors.ts';
@@ -32,7 +33,7 @@ describe('usage', () => {
     });
   });
 
-  test.each([[[]], [['--help']], [['help']]])('%j prints help and exits 0', async (argv) => {
+  test.each([[['--help']], [['help']]])('%j prints help and exits 0', async (argv) => {
     const { status, stdout } = await cli(argv, { start: () => {} });
     expect(status).toBe(0);
     expect(stdout).toMatch(/start ARGS +what start does/);
@@ -149,6 +150,22 @@ describe('Ctrl-C', () => {
   test('ends a command that did not ask to be told', async () => {
     const { exits } = await cli(['start'], { start: (_, signal) => signal('SIGINT') });
     expect(exits).toEqual([130]);
+  });
+
+  test('left to a program is its own; at a terminal it has heard of it already', () => {
+    for (const isTTY of [false, true]) {
+      const passed: string[] = [];
+      const exits: number[] = [];
+      const stream = Object.assign(new PassThrough(), { isTTY });
+      const exit = (status: number) => {
+        exits.push(status);
+      };
+      const host = Object.assign(new EventEmitter(), { stdout: stream, stderr: stream, exit });
+      listenForInterrupts(host).leave((signal) => passed.push(signal));
+      for (const signal of ['SIGINT', 'SIGINT', 'SIGTERM']) host.emit(signal);
+      const interrupts = isTTY ? [] : ['SIGINT', 'SIGINT'];
+      expect({ passed, exits }).toEqual({ passed: [...interrupts, 'SIGTERM'], exits: [] });
+    }
   });
 
   test('once lets a command finish, which then exits 130; twice ends it', async () => {

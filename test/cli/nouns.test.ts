@@ -94,6 +94,12 @@ describe('a noun', () => {
     [['agents', 'zzzzzz'], "unknown command 'zzzzzz'", 'There are: list, show.'],
     [['agents', 'list', 'x'], "too many arguments for 'list'", '--help'],
     [['key', 'lst'], "unknown command 'lst'", 'Did you mean list?'],
+    [['runs', '--status', 'faild'], "'faild' is invalid", 'Did you mean failed?'],
+    [['runs', '--status', 'failed,cancled'], 'is invalid', 'Did you mean cancelled?'],
+    [['runs', '-o', 'jsn'], "'jsn' is invalid", 'Did you mean json?'],
+    [['users', 'create', 'x', '--role', 'admn'], "'admn' is invalid", 'Did you mean admin?'],
+    [['migrate', 'stats'], "'stats' is invalid", 'Did you mean status?'],
+    [['migrate', 'sideways'], 'choices are up, down, status', 'howdah migrate --help'],
     [['agents', '--tennant', 'x'], "unknown option '--tennant'", 'Did you mean --tenant?'],
   ])('%j exits 2 and says what was meant', async (argv, message, hint) => {
     const { status, stdout, stderr } = await cli(...argv);

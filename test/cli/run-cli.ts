@@ -38,6 +38,7 @@ export function startAtTerminal(databaseUrl: string, ...argv: string[]): Started
 
 function start(databaseUrl: string | undefined, argv: string[], isTTY: boolean): StartedCli {
   const host = Object.assign(new EventEmitter(), {
+    patienceMs: 120_000, // a machine may be slow
     stdin: Object.assign(new PassThrough({ encoding: 'utf8' }), { isTTY }),
     stdout: Object.assign(new PassThrough({ encoding: 'utf8' }), { isTTY }),
     stderr: new PassThrough({ encoding: 'utf8' }),

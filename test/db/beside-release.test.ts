@@ -13,30 +13,10 @@ import { loadRelease, NEWEST_RELEASE } from '../support/releases.ts';
 // nobody needs any more goes a release later. CONTRIBUTING.md, "Migrations", says how the usual changes are made so.
 
 /** What breaks all the same, and why that does no harm: a sentence of the check, and the reason. */
-const KNOWN_TO_BREAK: Readonly<Record<string, string>> = {
-  "howdah.alert_rules: engine_check_is_known CHECK ((engine_check = ANY (ARRAY['failed_deliveries'::text, 'violations'::text, 'alerts'::text]))) may refuse what is written":
-    'It allows one word more than before.',
-  "howdah.models: a_socket_is_for_speech CHECK (((base_url !~* '^ws'::text) OR (purpose = ANY (ARRAY['tts'::howdah.model_purpose, 'stt'::howdah.model_purpose])))) may refuse what is written":
-    'No release before let addresses of sockets in.',
-  "howdah.models: base_url_is_http CHECK ((base_url ~* '^(http|ws)s?://[^/@?#\\s]+([/?#]\\S*)?$'::text)) may refuse what is written":
-    'It allows more addresses than before.',
-  'howdah_private.claim_executions(worker uuid, ids uuid[], protocol integer, after uuid, room integer) can no longer be called, or gives other columns than TABLE(execution_id uuid, fence integer, tenant_id uuid, agent_id uuid, agent_version_id uuid, session_id uuid, root_execution_id uuid, is_child boolean, is_compensation boolean, metadata jsonb, step_count integer, exhausted howdah.stop_reason, active_ms_left bigint, watched boolean, is_suspect boolean, messages_at_retry integer, refused jsonb, messages jsonb, history jsonb, attempts jsonb, is_new boolean, hooks jsonb, task jsonb, overrides jsonb, alike text, trust howdah.trust, is_filtered boolean)':
-    'It has one column more, at its end, and is read by names.',
-  'howdah_private.commit_steps(worker uuid, commits jsonb, protocol integer) can no longer be called, or gives other columns than TABLE(execution_id uuid, outcome text, status howdah.execution_status, step_count integer, exhausted howdah.stop_reason, active_ms_left bigint, watched boolean, has_inbox boolean, is_pause_requested boolean, over_quota boolean, rules_stamp bigint)':
-    'It has one column more, at its end, and is read by names.',
-  'howdah_private.offered_tools(tool text, after text, at_most integer) can no longer be called, or gives other columns than TABLE(tool text, kind text, id uuid, name text, description text, parameters jsonb)':
-    'It has one column more, at its end, and is read by names.',
-  'howdah_private.shares(after uuid, tenants uuid[]) can no longer be called, or gives other columns than TABLE(tenant_id uuid, at_work integer, due boolean, other_workers integer)':
-    'It has one column more, at its end, and is read by names.',
-};
+const KNOWN_TO_BREAK: Readonly<Record<string, string>> = {};
 
 /** Statements that may take long all the same: the migration and a sentence of the check, and the reason. */
-const KNOWN_TO_BE_HEAVY: Readonly<Record<string, string>> = {
-  '0095_addresses_of_resources: an index on howdah.resources, built while writers wait':
-    'It is over the rows that have an address, none yet; contents lie beside the rows that it reads.',
-  '0095_addresses_of_resources: the constraint uri_is_an_address_of_its_own, which looks through howdah.resources':
-    'The column is new and empty, and contents lie beside the rows that it reads.',
-};
+const KNOWN_TO_BE_HEAVY: Readonly<Record<string, string>> = {};
 
 const newer = readdirSync(join(PACKAGE_ROOT, 'migrations'))
   .sort()

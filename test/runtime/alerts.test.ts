@@ -174,6 +174,18 @@ test('a rule that cannot be asked says so, once, and why; and goes on', async ()
   expect(received.map(({ body }) => body.type)).toEqual(['alert.failed']);
 });
 
+test('a rule that may not read says what would let it; a view is asked by its name', async () => {
+  await database.pool.query('create table if not exists public.secluded (a int)');
+  const closed = await asked(await makeRule({ query: 'table public.secluded' }));
+  expect(closed).toMatchObject({ state: 'failed' });
+  expect(closed.last_error).toMatch(/^permission denied for table secluded\. .*grant select on/);
+  const ofAll = await asked(await makeRule({ query: 'select * from howdah.violations' }));
+  expect(ofAll.last_error).toMatch(/^permission denied .* engine_check = 'violations'/);
+  expect(await asked(await makeRule({ query: 'table shop.stock' }))).toMatchObject({
+    state: 'clear',
+  });
+});
+
 test('a tenant has two hundred rules and no more, also when two are written at once', async () => {
   const some = `insert into howdah.alert_rules (name, query, is_active)
     select 'one of many ' || n, 'select 1 where false', false from generate_series($1::int, $2::int) as n`;

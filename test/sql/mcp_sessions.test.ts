@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { all, isBlocked, makeTenant, one, refusal, takeRole } from './support.ts';
+import { all, isBlocked, makeTenant, one, refusal, takeRole, unique } from './support.ts';
 
 let db: TestDatabase;
 
@@ -114,5 +114,53 @@ test('a tenant has so many sessions and no more; its own go on, others begin the
       'howdah.role': 'member',
     });
     await client.query(SET, ['of another']);
+  });
+});
+
+test('a caller has a tenth of them, so that no one alone takes them from the others', async () => {
+  const { share } = await one(
+    db.pool,
+    'select howdah_private.most_mcp_sessions_of_a_caller() as share',
+  );
+  const { tenant } = await one(db.pool, 'select howdah.current_tenant() as tenant');
+  const as = (caller: Record<string, string>, work: (client: pg.PoolClient) => Promise<void>) =>
+    inTransactions(async (client) => {
+      await takeRole(client, 'howdah_app', {
+        'howdah.tenant_id': tenant,
+        'howdah.role': 'member',
+        ...caller,
+      });
+      await work(client);
+    });
+  const [ada = '', bob = ''] = await Promise.all(
+    ['ada', 'bob'].map(async (name) => {
+      const row = await one(
+        db.pool,
+        'insert into howdah.users (username) values ($1) returning id',
+        [unique(name)],
+      );
+      return row.id as string;
+    }),
+  );
+  await db.pool.query(
+    `insert into howdah_private.mcp_sessions (tenant_id, session, caller, expires_at)
+     select howdah.current_tenant(), 's' || n, $2, now() + interval '1 hour' from generate_series(1, $1::int - 1) as n`,
+    [share, ada],
+  );
+  await as({ 'howdah.user_id': ada }, async (client) => {
+    await client.query(SUBSCRIBE, ['last']);
+    await client.query(SUBSCRIBE, ['s1']);
+    await client.query('savepoint before');
+    for (const text of [SET, SUBSCRIBE]) {
+      expect(await refusal(client.query(text, ['one more']))).toMatchObject({
+        code: 'HWQTA',
+        message: `${share} MCP sessions of this caller are told of something, more are not allowed`,
+        detail: `{"max_sessions": ${share}}`,
+      });
+      await client.query('rollback to before');
+    }
+  });
+  await as({ 'howdah.user_id': bob }, async (client) => {
+    await client.query(SET, ['of bob']);
   });
 });

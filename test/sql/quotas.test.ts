@@ -255,6 +255,26 @@ describe('quotas', () => {
       }
     });
 
+    test('are free at once for who began before the turn of a period and is refused after it', async () => {
+      await quota({ metric: 'runs', period: 'month', max_value: 1 });
+      const insert = `insert into howdah.executions (tenant_id, agent_id, input, created_at)
+        values ($1, $2, 'x', date_trunc('month', now() at time zone 'UTC') at time zone 'UTC' - interval '1 second')`;
+      await db.pool.query(insert, [tenant, agent]);
+      const refused = await refusal(db.pool.query(insert, [tenant, agent]));
+      const detail = JSON.parse(refused.detail as string);
+      expect(detail).toMatchObject({ used: 1, retry_after_seconds: 1 });
+      expect(Date.parse(detail.retry_at)).toBeLessThanOrEqual(Date.now());
+      await run();
+    });
+
+    test('of none are told to have it raised, since no turn helps', async () => {
+      await quota({ metric: 'runs', period: 'day', max_value: 0 });
+      expect(await refusal(run())).toMatchObject({
+        code: 'HWQTA',
+        hint: expect.stringMatching(/^Have its max_value raised/),
+      });
+    });
+
     test('begin anew when the period turns', async () => {
       const id = await quota({ metric: 'runs', period: 'minute', max_value: 1 });
       await db.pool.query(

@@ -402,6 +402,57 @@ describe('watch_table', () => {
       expect(await writeBack(id)).toEqual({ done: 'written' });
     });
 
+    test('an answer that is too long for its column is not cut off', async () => {
+      const { table, id } = await answered({}, 'reply varchar(6)');
+      expect(await writeBack(id)).toEqual({ done: 'failed' });
+      expect(await runsOf(table)).toMatchObject([
+        { error: { code: '22001', message: expect.stringContaining('character varying(6)') } },
+      ]);
+      expect(await replyIn(table)).toEqual([null]);
+      const domain = `shop.${unique('words').replace('-', '_')}`;
+      await db.pool.query(`create domain ${domain} as varchar(6)`);
+      const other = await answered({}, `reply ${domain}`);
+      expect(await writeBack(other.id)).toEqual({ done: 'failed' });
+      await db.pool.query(`alter table ${other.table} alter column reply type char(40)`);
+      expect(await writeBack(other.id)).toEqual({ done: 'written' });
+      expect(await replyIn(other.table, 'rtrim(reply)')).toEqual(['It is on its way.']);
+    });
+
+    test('a domain over JSON is JSON', async () => {
+      const domain = `shop.${unique('json').replace('-', '_')}`;
+      await db.pool.query(`create domain ${domain} as jsonb check (value is not null)`);
+      const { table, id } = await answered({}, `reply ${domain} default '1'`);
+      expect(await writeBack(id)).toEqual({ done: 'written' });
+      expect(await replyIn(table)).toEqual(['It is on its way.']);
+    });
+
+    test('a column that was renamed meanwhile is named, and no other row is written for a key that changed', async () => {
+      const { table, id } = await answered();
+      await db.pool.query(`alter table ${table} rename reply to answer`);
+      expect(await writeBack(id)).toEqual({ done: 'failed' });
+      expect(await runsOf(table)).toMatchObject([
+        { error: { code: 'HWCNF', message: `${table} has no column reply any more` } },
+      ]);
+      const { table: pairs, agent } = await makeTable('a int, b int, reply text');
+      const key = `${pairs.replace('shop.', '')}_pkey`;
+      await db.pool.query(
+        `alter table ${pairs} drop constraint ${key}, add constraint ${key} primary key (a, b);
+         insert into ${pairs} (a, b) values (1, 5), (2, 5)`,
+      );
+      await watch(pairs, { agent, input: 'body', into_column: 'reply' });
+      await db.pool.query(`insert into ${pairs} (a, b, body) values (3, 5, 'x')`);
+      const [run] = await runsOf(pairs);
+      await finish(db.pool, worker, run?.id);
+      const message = `the primary key of ${pairs} is not (a, b) any more, by which the row was to be found`;
+      for (const change of ['rename a to c', `rename c to a`, `drop constraint ${key}`]) {
+        await db.pool.query(`alter table ${pairs} ${change}`);
+        if (change === 'rename c to a') continue;
+        expect(await writeBack(run?.id)).toEqual({ done: 'failed' });
+        expect(await runsOf(pairs)).toMatchObject([{ error: { code: 'HWCNF', message } }]);
+      }
+      expect(await replyIn(pairs)).toEqual([null, null, null]);
+    });
+
     test('a column of JSON holds the answer as JSON, or what was answered by a schema', async () => {
       const { table, id } = await answered({}, 'reply jsonb');
       expect(await writeBack(id)).toEqual({ done: 'written' });
@@ -501,6 +552,8 @@ describe('watch_table', () => {
     });
 
     test('each attempt leaves the next one in the queue, later each time, and none at the end', async () => {
+      const noteOf = `select write_back::text as done, error ->> 'message' as message
+        from howdah.watched_rows where execution_id = $1`;
       const { id } = await answered();
       const begin = async () =>
         (await one(db.pool, 'select howdah_private.begin_write_back($1) as begun', [id])).begun;
@@ -512,6 +565,9 @@ describe('watch_table', () => {
       }
       expect(waits).toEqual([2, 4, 8, 16, 32, 64, 128, 256, 512, 720, 720, 720, 720, 720]);
       expect(await begin()).toBe(false);
+      expect(await all(db.pool, noteOf, [id])).toEqual([
+        { done: 'failed', message: expect.stringContaining('locked') },
+      ]);
       await writeBack(id);
       expect(await jobsOf(db.pool, `write_back ${id}`)).toEqual([]);
     });
@@ -666,6 +722,60 @@ describe('watch_table', () => {
     expect(
       await all(db.pool, 'select table_name from howdah.unwatch_table($1)', [renamed]),
     ).toEqual([{ table_name: table }]);
+  });
+
+  test('a renamed table that is watched again has one watch, under its new name', async () => {
+    const { table, agent, id } = await answered();
+    await db.pool.query(`alter table ${table} rename to renamed_and_watched`);
+    const renamed = 'shop.renamed_and_watched';
+    await watch(renamed, { agent, input: 'upper(body)', into_column: 'reply' });
+    await db.pool.query(`insert into ${renamed} (body) values ('another')`);
+    expect(await inputsOf(renamed)).toEqual(['Where is it?', 'ANOTHER']);
+    expect(await runsOf(table)).toEqual([]);
+    expect(await writeBack(id)).toEqual({ done: 'written' });
+  });
+
+  test('who is refused a row for what refuses the run learns of the watch', async () => {
+    const { table, agent } = await makeTable();
+    await watch(table, { agent, input: 'body' });
+    await db.pool.query('select howdah.delete_agent(howdah.agent($1))', [agent]);
+    expect(await refusal(db.pool.query(`insert into ${table} (body) values ('x')`))).toMatchObject({
+      code: 'HWCNF',
+      message: `agent '${agent}' is deleted`,
+      hint: expect.stringContaining(
+        `A watch of ${table} wanted to begin a run; howdah.unwatch_table('${table}') ends it.`,
+      ),
+    });
+  });
+
+  test('a name without its schema is told where such tables are', async () => {
+    const { table, agent } = await makeTable();
+    const name = table.replace('shop.', '');
+    expect(await refusal(watch(name, { agent }))).toMatchObject({
+      code: 'HWNTF',
+      message: `there is no table '${name}'`,
+      hint: `Write it with its schema: ${table}.`,
+    });
+    expect(await refusal(watch('no such table', { agent }))).toMatchObject({
+      hint: 'Write it with its schema: public.tickets.',
+    });
+  });
+
+  test('a virtual column is worked out for whom it is read', async () => {
+    const { rows } = await db.pool.query(
+      `select current_setting('server_version_num')::int >= 180000 as is_able`,
+    );
+    if (!rows[0]?.is_able) return; // Postgres 18 has them
+    const { table, agent } = await makeTable(
+      'loud text generated always as (upper(body)) virtual, gone int, reply text',
+    );
+    await db.pool.query(`alter table ${table} drop column gone`);
+    await watch(table, { agent, input: 'loud', condition: `loud like 'H%'`, into_column: 'reply' });
+    await db.pool.query(`insert into ${table} (body) values ('hello'), ('welcome')`);
+    expect(await inputsOf(table)).toEqual(['HELLO']);
+    await watch(table, { agent, into_column: 'reply' });
+    await db.pool.query(`insert into ${table} (body) values ('again')`);
+    expect(JSON.parse((await inputsOf(table))[1] ?? '')).toMatchObject({ loud: 'AGAIN' });
   });
 
   test('paused, nothing is begun; unwatched, nothing is left on the table', async () => {

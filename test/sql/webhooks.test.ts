@@ -340,6 +340,14 @@ describe('webhooks', () => {
     });
   });
 
+  test('an address that was put right is where the next attempt goes', async () => {
+    const { id, webhook } = await due();
+    const url = 'https://erp.example.com/right';
+    await db.pool.query('update howdah.webhooks set url = $2 where id = $1', [webhook, url]);
+    expect(await begin(id)).toMatchObject({ url });
+    expect(await delivery(id)).toMatchObject({ url });
+  });
+
   test.each([
     [{ url: 'ftp://example.com' }, 'url_is_http', 'url'],
     [{ url: 'https://user:word@example.com/' }, 'url_is_http', 'url'],

@@ -8,6 +8,7 @@ import { migrateUp } from '../../src/db/migrate.ts';
 import { systemFileSchema } from '../../src/systems/file-schema.ts';
 import { migrateQueue } from '../../workers/migrate-queue.ts';
 import { clientOperations } from './client-operations.ts';
+import { describedCommands } from './described-commands.ts';
 import { licencesPage, productionDependencies } from './licences.ts';
 import { dumpSchema } from './schema-dump.ts';
 import { sql, startInFolder, withDatabase } from './server.ts';
@@ -27,6 +28,7 @@ write(
   'src/client/operations.generated.ts',
   clientOperations((await import('../../src/api/rest/description.ts')).description),
 );
+write('src/cli/described.generated.ts', await describedCommands());
 write('docs/licences.md', licencesPage(productionDependencies()));
 try {
   await sql(server.url, `create database ${name}`);

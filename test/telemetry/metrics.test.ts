@@ -126,6 +126,20 @@ test('what the process uses is there: pools, runs held, lag of the event loop, r
   expect(text).not.toContain('a-strangers-word');
 });
 
+test('names end as Prometheus asks: counters in _total, nothing else; each has a help', async () => {
+  const text = await metrics.text();
+  const types = [...text.matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(([, name, type]) => ({
+    name,
+    type,
+  }));
+  expect(types.length).toBeGreaterThan(50);
+  for (const { name = '', type } of types) {
+    expect([name, name.endsWith('_total')]).toEqual([name, type === 'counter']);
+    expect(text).toMatch(new RegExp(`^# HELP ${name} \\S`, 'm'));
+    expect(name).not.toMatch(/_(ms|millis|minutes|kb|mb|percent)(_|$)/);
+  }
+});
+
 test('what the database says is there, and no word of any tenant', async () => {
   await database.pool.query(
     `insert into howdah.executions (agent_id, input, run_at)

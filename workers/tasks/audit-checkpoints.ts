@@ -10,7 +10,12 @@ import {
   readCheckpoints,
   sealed,
 } from '../../src/contracts/audit-checkpoint.ts';
-import { dueCheckpoints, keepCheckpoints, restoreCheckpoints } from '../../src/db/audit.ts';
+import {
+  databaseIdentity,
+  dueCheckpoints,
+  keepCheckpoints,
+  restoreCheckpoints,
+} from '../../src/db/audit.ts';
 import type { Pool } from '../../src/db/pool.ts';
 
 /** Where checkpoints go besides the database, and what they are signed with. */
@@ -31,7 +36,8 @@ export function auditCheckpointsTask(pool: Pool, { file, keys }: AuditAnchor, lo
   return async () => {
     const known = (await keys?.()) ?? [];
     if (!isRestored && file !== undefined) {
-      await restoreCheckpoints(pool, await lastOf(file, known));
+      const database = await databaseIdentity(pool);
+      await restoreCheckpoints(pool, await lastOf(file, known, database));
       isRestored = true;
     }
     const checkpoints = (await dueCheckpoints(pool)).map((end) => sealed(end, known[0]));
@@ -42,7 +48,9 @@ export function auditCheckpointsTask(pool: Pool, { file, keys }: AuditAnchor, lo
       isRestored = false; // until the database has them too
       await mkdir(dirname(file), { recursive: true });
       const now = new Date();
-      await appendFile(file, checkpoints.map((one) => checkpointLine(one, now)).join(''));
+      const database = await databaseIdentity(pool);
+      const lines = checkpoints.map((one) => checkpointLine({ ...one, database }, now));
+      await appendFile(file, lines.join(''));
     }
     for (const checkpoint of checkpoints) {
       log.info(checkpoint, 'audit checkpoint');
@@ -52,12 +60,18 @@ export function auditCheckpointsTask(pool: Pool, { file, keys }: AuditAnchor, lo
   };
 }
 
-/** The last checkpoint of each tenant in the file, of those with a signature of ours. */
-async function lastOf(file: string, keys: readonly CheckpointKey[]): Promise<Checkpoint[]> {
+/** The last checkpoint of each tenant in the file, of those with a signature of ours that are of no other database. */
+async function lastOf(
+  file: string,
+  keys: readonly CheckpointKey[],
+  database: string | undefined,
+): Promise<Checkpoint[]> {
   const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return '';
     throw error;
   });
-  const genuine = readCheckpoints(text).checkpoints.filter((one) => isGenuine(one, keys));
+  const genuine = readCheckpoints(text).checkpoints.filter(
+    (one) => isGenuine(one, keys) && (one.database ?? database) === database,
+  );
   return [...new Map(genuine.map((one) => [one.tenant_id, one])).values()];
 }

@@ -21,23 +21,23 @@ export function checkAlertTask(pools: { pool: Pool; queryPool: Pool }, log: Logg
   const slots = new TenantSlots(AT_ONCE, OF_ONE_TENANT);
   return async (payload, { addJob }) => {
     const { id, tenant_id } = checkAlertPayload.parse(payload);
-    if (!slots.enter(tenant_id)) {
+    if (!slots.enter(tenant_id, id)) {
       const runAt = new Date(Date.now() + LATER_MS);
       await addJob('check_alert', { id, tenant_id }, { jobKey: `alert ${id}`, runAt });
       return;
     }
     const rule = await beginAlert(pool, { id, tenant_id }).catch((error: unknown) => {
-      slots.leave(tenant_id);
+      slots.leave(tenant_id, id);
       throw error;
     });
     if (!rule) {
-      slots.leave(tenant_id);
+      slots.leave(tenant_id, id);
       return;
     }
     void checkAlert(pool, queryPool, rule)
       .catch((err) =>
         log.warn({ err, alert_rule_id: id, tenant_id }, 'an alert rule was not asked'),
       )
-      .finally(() => slots.leave(tenant_id));
+      .finally(() => slots.leave(tenant_id, id));
   };
 }

@@ -20,6 +20,7 @@ const PING_MS = 12_000;
 const BEGIN_MS = 30_000;
 /** How long a client may take to say goodbye. */
 const FAREWELL_MS = 1_000;
+const TURNED_AWAY = 'This connection is closed.';
 
 /** grafserv gives all four of its handlers. */
 type Handler<K extends keyof WsConfig> = NonNullable<WsConfig[K]>;
@@ -111,9 +112,11 @@ function counted(
   { countRequest, identities }: { countRequest: CountRequest; identities: Identities },
 ): Handler<'onSubscribe'> {
   return async (context, id, payload) => {
-    const { socket } = context.extra as unknown as { socket: object };
+    const { socket } = context.extra as unknown as { socket: WebSocket };
     const identity = identities.get(socket);
-    const refusal = identity && (await countRequest(identity));
+    // who was turned away may send on until his end is closed, too
+    if (!identity || socket.readyState !== socket.OPEN) return [new GraphQLError(TURNED_AWAY)];
+    const refusal = await countRequest(identity);
     if (!refusal) return onSubscribe(context, id, payload);
     const { message, hint, detail } = refusal;
     return [new GraphQLError(message, { extensions: { code: 'HWQTA', hint, detail } })];

@@ -12,6 +12,8 @@ const UNAUTHORIZED = 4401;
 const FORBIDDEN = 4403;
 /** The registered code for 503; clients connect again. */
 const TRY_AGAIN_LATER = 1013;
+/** How long a client may take to close his end: one that never does could go on sending. */
+const FAREWELL_MS = 3_000;
 
 /** What graphql-ws knows of a connection. */
 type Connection = {
@@ -43,7 +45,10 @@ export function createSocketLogins(options: SocketLoginOptions): SocketLogins {
   const endSweep = sweepGuests(options.exists, () =>
     [...sockets].flatMap((socket) => {
       const identity = identities.get(socket);
-      const leave = (refusal: Refusal) => turnAway(socket, refusal, FORBIDDEN);
+      const leave = (refusal: Refusal) => {
+        identities.delete(socket); // what he still sends comes from nobody
+        turnAway(socket, refusal, FORBIDDEN);
+      };
       return identity ? [{ identity, leave }] : [];
     }),
   );
@@ -63,6 +68,8 @@ export function createSocketLogins(options: SocketLoginOptions): SocketLogins {
 function turnAway(socket: WebSocket, refusal: Refusal, onExpiry = UNAUTHORIZED): void {
   const code = refusal.reason === 'expired' ? onExpiry : UNAUTHORIZED;
   socket.close(refusal.status === 503 ? TRY_AGAIN_LATER : code, closeReason(refusal));
+  const waiting = setTimeout(() => socket.terminate(), FAREWELL_MS);
+  socket.once('close', () => clearTimeout(waiting));
 }
 
 /** A socket's token has no leeway: it would be closed again at once. */

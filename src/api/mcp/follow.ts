@@ -7,9 +7,10 @@ import type { RunEvent } from '../../mcp-server/caller.ts';
 import type { FeedHub } from '../feed-hub.ts';
 import { FeedQueue } from '../feed-queue.ts';
 import type { Sight } from '../graphql/sight.ts';
+import { FRESH_MS } from '../login/lookup.ts';
 
-/** What is asked by a run below changes nothing of the run itself: so often that is looked for while it waits. */
-const LOOK_MS = 1_000;
+/** What is asked by a run below changes nothing of the run itself: while it waits, every so many looks at the caller that is looked for. */
+const LOOKS = 2;
 
 export type FollowOptions = {
   hub: FeedHub;
@@ -40,11 +41,13 @@ export async function* followRun(
   });
   const noteless = hub.notes.follow(id, (note) => events.push({ type: 'note', note }));
   let isWaiting = false;
+  let looks = 0;
   const lookAgain = async () => {
     await stillGood();
-    if (isWaiting) await look();
+    looks += 1;
+    if (isWaiting && looks % LOOKS === 0) await look();
   };
-  const timer = setInterval(() => lookAgain().catch(fail), LOOK_MS);
+  const timer = setInterval(() => lookAgain().catch(fail), FRESH_MS);
   const end = () => events.end();
   signal.addEventListener('abort', end, { once: true });
   const tellSteps = async () => {

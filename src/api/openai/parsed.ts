@@ -2,6 +2,7 @@ import type { FastifyRequest } from 'fastify';
 import type { z } from 'zod';
 import { MAX_REQUEST_BYTES } from '../graphql/preset.ts';
 import { readJson } from '../json-body.ts';
+import { plainIssue } from '../plain-issue.ts';
 import { RequestRefusal } from '../rest/request-refusal.ts';
 import { unstorable } from '../unstorable.ts';
 import { invalid } from './errors.ts';
@@ -21,7 +22,7 @@ export async function readBody<S extends z.ZodType>(
   if (fault) throw invalid(fault.path.replace(/^request\./, ''), `${fault.path} ${fault.reason}`);
   const parsed = schema.safeParse(body.value);
   if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
+  const issue = parsed.error.issues.map(plainIssue)[0];
   const field = (issue?.path ?? []).reduce<string>(
     (path, key) =>
       typeof key === 'number'

@@ -43,7 +43,7 @@ export const agentRoutes: Route[] = [
       const current = rows[0]?.id;
       const found = current ? await findRow(db, agents.collection, current) : undefined;
       if (!found) throw noSuch('agent', 'current');
-      return shownRow(found);
+      return shownRow(agents, found);
     },
   }),
   ...kindRoutes(agents),
@@ -60,7 +60,7 @@ export const agentRoutes: Route[] = [
       if (!found) throw noSuch('agent', params.id);
       await db.query('select (howdah.set_default_agent($1)).id', [found.row.name]);
       const after = await findRow(db, agents.collection, params.id);
-      return shownRow(after ?? found);
+      return shownRow(agents, after ?? found);
     },
   }),
   versionsRoute(agents),

@@ -32,7 +32,6 @@ const collectionOf = (schema: z.ZodObject): Collection => ({
   shown: Object.keys(schema.shape)
     .map((name) => `t.${name}`)
     .join(', '),
-  stamp: 't.version, t.updated_at',
 });
 const headings = collectionOf(heading);
 const systems = collectionOf(resolved);

@@ -5,6 +5,7 @@ import {
   id,
   names,
   object,
+  optionalBigint,
   optionalInt,
   optionalNumber,
   optionalText,
@@ -41,7 +42,7 @@ const columns = {
   prompt_id: id.nullable().optional(),
   prompt_values: object.optional(),
   max_steps: optionalInt,
-  max_tokens: optionalInt,
+  max_tokens: optionalBigint,
   max_cost: optionalNumber,
   max_seconds: optionalInt,
 };
@@ -94,7 +95,6 @@ export const agents: Kind = {
   collection: {
     table: 'agents',
     living: 't.deleted_at is null',
-    stamp: 't.updated_at, t.current_version_id',
     shown: `t.id, ${Object.keys(columns)
       .map((name) => `t.${name}`)
       .join(

@@ -25,7 +25,7 @@ export const alertRules = plainKind({
     description: z.string().optional(),
     query: optionalText.describe('One SELECT that finds nothing when all is well'),
     engine_check: optionalText.describe('In place of a query: failed_deliveries'),
-    interval_seconds: z.int().optional().describe('From 10 to 86400'),
+    interval_seconds: z.int32().optional().describe('From 10 to 86400'),
     webhook_id: id.nullable().optional().describe('Who is told: docs/observability.md'),
     is_active: z.boolean().optional(),
   },

@@ -65,5 +65,6 @@ export function answerFailure(reply: FastifyReply, failure: Failure) {
   const after = isJsonObject(detail) ? detail.retry_after_seconds : undefined;
   if (status === 429 && after != null) reply.header('retry-after', `${after}`);
   if (status === 503) reply.header('retry-after', RETRY_AFTER);
+  if (status === 401) reply.header('www-authenticate', 'Bearer error="invalid_token"');
   return reply.code(status).type(PROBLEM_TYPE).send(problemOf(failure).body);
 }

@@ -3,25 +3,24 @@ import { RequestRefusal } from './request-refusal.ts';
 import type { RunCursor } from './run-events.ts';
 import type { SessionCursor } from './session-events.ts';
 
-/** Where clients send it. */
-const HEADER = 'Last-Event-ID';
-
 type Sent = { headers: IncomingHttpHeaders; query: { after?: string | undefined } };
 
 /** Where the events of a run go on: `seq.n` of Last-Event-ID, else of `after`; from the beginning without either. */
-export function runCursor(sent: Sent, field = HEADER): RunCursor {
-  const [seq = 0, n = 0] = numbersIn(sent, 2, field);
+export function runCursor(sent: Sent): RunCursor {
+  const [seq = 0, n = 0] = numbersIn(sent, 2);
   return { seq, n };
 }
 
 /** Where the events of a session go on: `turn.seq.n`. */
-export function sessionCursor(sent: Sent, field = HEADER): SessionCursor {
-  const [turn = 1, seq = 0, n = 0] = numbersIn(sent, 3, field);
+export function sessionCursor(sent: Sent): SessionCursor {
+  const [turn = 1, seq = 0, n = 0] = numbersIn(sent, 3);
   return { turn, seq, n };
 }
 
-function numbersIn({ headers, query }: Sent, most: number, field: string): number[] {
-  const text = [headers['last-event-id']].flat()[0] ?? query.after;
+function numbersIn({ headers, query }: Sent, most: number): number[] {
+  const sent = [headers['last-event-id']].flat()[0];
+  const field = sent === undefined ? 'after' : 'Last-Event-ID';
+  const text = sent ?? query.after;
   if (text === undefined || text === '') return [];
   const parts = text.split('.');
   if (parts.length === most && parts.every((part) => /^\d{1,9}$/.test(part)))

@@ -11,6 +11,7 @@ import {
   time,
 } from './fields.ts';
 import type { Kind } from './kind.ts';
+import { refuseBoth } from './request-refusal.ts';
 
 type Columns = z.ZodRawShape;
 
@@ -40,7 +41,7 @@ export function plainKind(
       shown: Object.keys(shown)
         .map((column) => `t.${column}`)
         .join(', '),
-      stamp: kind.stamp ?? 't.updated_at',
+      ...(kind.stamp !== undefined && { stamp: kind.stamp }),
       ...(living !== undefined && { living }),
     },
     row: z.object(shown).meta({ id: name }),
@@ -64,6 +65,7 @@ export function equalTo({
 const times = { created_at: time, updated_at: time };
 const owner = { agent_system_id: id.nullable() };
 const byName = { name: z.string().optional() };
+const PRICES = ['input_price', 'output_price'];
 const effect = z.enum(['pure', 'idempotent', 'once']);
 const purpose = z.enum(['llm', 'embedding', 'tts', 'stt']);
 
@@ -93,6 +95,7 @@ export const models = plainKind({
   words: { model_id: 'id', api_url: 'base_url' },
   valuesOf: ({ cost_per_1k_tokens: cost, ...body }) => {
     if (typeof cost !== 'number') return body;
+    refuseBoth({ cost_per_1k_tokens: cost, ...body }, 'cost_per_1k_tokens', PRICES);
     const price = Number((cost * 1000).toPrecision(15));
     return { input_price: price, output_price: price, ...body };
   },
@@ -134,7 +137,7 @@ export const tools = plainKind({
     configuration: object.optional(),
     effect: effect.optional(),
     requires_approval: z.boolean().optional(),
-    timeout_ms: z.int().optional(),
+    timeout_ms: z.int32().optional(),
     compensation_tool_id: id.nullable().optional(),
     agent_id: id.nullable().optional().describe('Whom a tool of kind agent calls'),
     workflow_id: id.nullable().optional(),
@@ -189,7 +192,6 @@ export const resources = plainKind({
   one: 'resource',
   table: 'resources',
   name: 'Resource',
-  stamp: 't.name, t.metadata',
   columns: {
     name: z.string(),
     type: z.string().describe('A MIME type'),
@@ -218,6 +220,7 @@ export const resources = plainKind({
   },
   words: { resource_id: 'id' },
   valuesOf({ content, base64, ...body }) {
+    refuseBoth({ content, base64 }, 'base64', ['content']);
     if (content === undefined && base64 === undefined) return body;
     const bytes =
       content === undefined ? Buffer.from(String(base64), 'base64') : Buffer.from(String(content));

@@ -27,7 +27,7 @@ export const executeBody = z.strictObject({
   input_data: json.optional(),
   input_parts: z.array(object).optional().describe('Files and images: docs/artifacts.md'),
   metadata: object.optional(),
-  priority: z.int().optional().describe('Smaller first'),
+  priority: z.int().min(-32_768).max(32_767).optional().describe('Smaller first'),
   run_at: time.optional().describe('Not before'),
   max_cost: z.number().optional().describe('What it may cost: lowers the limit of the agent'),
   overrides: object

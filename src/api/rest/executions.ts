@@ -213,12 +213,12 @@ const fork = route({
   isBodyOptional: true,
   isKeyed: true,
   body: z.strictObject({
-    seq: z.int().min(0).optional().describe('So many steps are shared; all when left out'),
+    seq: z.int32().min(0).optional().describe('So many steps are shared; all when left out'),
     input: z
       .string()
       .optional()
       .describe('At seq 0 in the place of its input, later said after it'),
-    version: z.int().optional().describe('Of its agent; the one it has when left out'),
+    version: z.int32().optional().describe('Of its agent; the one it has when left out'),
   }),
   answers: { 201: { description: 'The new run', schema: execution } },
   async work(db, { params, body }) {

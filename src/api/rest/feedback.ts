@@ -40,7 +40,7 @@ export const feedbackRoutes: Route[] = [
     body: z.strictObject({
       score: z.number().min(0).max(1).nullish().describe('From 0 (useless) to 1 (as it should be)'),
       comment: z.string().nullish(),
-      message_seq: z.int().nullish().describe('A message of the run; the run when left out'),
+      message_seq: z.int32().nullish().describe('A message of the run; the run when left out'),
     }),
     answers: { 201: { description: 'What you said', schema: feedback } },
     async work(db, { params, body }) {

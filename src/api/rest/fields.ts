@@ -12,7 +12,8 @@ export const names = z.array(z.string());
 /** A number that is shown as a text when a double cannot hold it. */
 export const count = z.number();
 export const optionalText = z.string().nullable().optional();
-export const optionalInt = z.int().nullable().optional();
+export const optionalInt = z.int32().nullable().optional();
+export const optionalBigint = z.int().nullable().optional();
 export const optionalNumber = z.number().nullable().optional();
 
 export const byId = z.strictObject({ id: id.describe('Of the row, a uuid') });
@@ -22,7 +23,13 @@ export const flag = z.enum(['true', 'false']).transform((text) => text === 'true
 
 /** What a list shows on one page. */
 export const page = {
-  limit: z.coerce.number().int().min(1).max(1000).default(100).describe('Rows on a page'),
+  limit: z.coerce
+    .number('this is no number')
+    .int()
+    .min(1)
+    .max(1000)
+    .default(100)
+    .describe('Rows on a page'),
   cursor: z.string().optional().describe('`next` of the page before'),
 };
 

@@ -9,12 +9,14 @@ import {
   listRows,
   type Shown,
   settle,
+  touchRow,
   updateRow,
 } from '../../db/collections.ts';
 import type { Client } from '../../db/json-rows.ts';
 import { byId, page, pageOf } from './fields.ts';
+import { refusalFor, tagToMatch } from './if-match.ts';
 import { idIn, pageAnswer } from './pages.ts';
-import { noSuch, RequestRefusal, staleMatch } from './request-refusal.ts';
+import { noSuch, RequestRefusal } from './request-refusal.ts';
 import { type Answer, type Asked, type Means, type Route, route } from './route.ts';
 
 type Body = Readonly<Record<string, unknown>>;
@@ -119,7 +121,7 @@ function readRoute(kind: Kind): Route {
     async work(db, { params }) {
       const found = await findRow(db, kind.collection, params.id);
       if (!found) throw noSuch(kind.one, params.id);
-      return shownRow(found);
+      return shownRow(kind, found);
     },
   });
 }
@@ -164,7 +166,7 @@ async function change(
 ): Promise<Answer> {
   const { collection } = kind;
   const sent = await columnsIn(kind, body, db);
-  const values = kind.fixed ? await withoutFixed(db, kind, id, sent) : sent;
+  const values = kind.fixed ? await withoutFixed(db, kind, id, sent, body) : sent;
   const isLeftOut = (name: string) => !(name in values) && !kind.fixed?.includes(name);
   const defaults = isWhole ? kind.columns.filter(isLeftOut) : [];
   const tag = await tagToMatch(db, kind, id, headers['if-match']);
@@ -175,6 +177,9 @@ async function change(
       ? (await findRow(db, collection, id)) !== undefined
       : await holdRow(db, collection, id, tag);
   if (!isThere) throw await refusalFor(db, kind, id);
+  if (kind.writeParts && !hasColumns && Object.keys(body).length > 0) {
+    await touchRow(db, collection, id);
+  }
   await kind.writeParts?.(db, id, body, { means, tenantId: identity.tenantId, isWhole });
   return answerRow(db, kind, id);
 }
@@ -198,33 +203,27 @@ function removeRoute(kind: Kind): Route {
 }
 
 /** What is written once may be sent again as it is. */
-async function withoutFixed(db: Client, kind: Kind, id: string, sent: Body): Promise<Body> {
+async function withoutFixed(
+  db: Client,
+  kind: Kind,
+  id: string,
+  sent: Body,
+  body: Body,
+): Promise<Body> {
   const fixed = Object.entries(sent).filter(([name]) => kind.fixed?.includes(name));
   if (fixed.length === 0) return sent;
   const found = await findRow(db, kind.collection, id);
   if (!found) throw noSuch(kind.one, id);
   const changed = fixed.find(([name, value]) => found.row[name] !== value)?.[0];
   if (changed !== undefined) {
-    throw new RequestRefusal(400, `${changed} of a ${kind.one} is written once`, {
+    const isPart = (name: string) => name in kind.fields.shape && !kind.columns.includes(name);
+    const field = changed in body ? changed : (Object.keys(body).find(isPart) ?? changed);
+    throw new RequestRefusal(400, `${field} of a ${kind.one} is written once`, {
       hint: 'Make another one.',
-      detail: { field: changed },
+      detail: { field },
     });
   }
   return Object.fromEntries(Object.entries(sent).filter(([name]) => !kind.fixed?.includes(name)));
-}
-
-/** The tag that a row must still have; undefined when it need not. With several in the header, the one it has now. */
-async function tagToMatch(db: Client, kind: Kind, id: string, header: string | undefined) {
-  if (header === undefined || header.trim() === '*') return undefined;
-  const found = await findRow(db, kind.collection, id);
-  if (!found) throw noSuch(kind.one, id);
-  const tags = header.split(',').map((one) => one.trim());
-  if (!tags.includes(`"${found.tag}"`)) throw staleMatch();
-  return found.tag;
-}
-
-async function refusalFor(db: Client, kind: Kind, id: string): Promise<RequestRefusal> {
-  return (await findRow(db, kind.collection, id)) ? staleMatch() : noSuch(kind.one, id);
 }
 
 async function columnsIn(kind: Kind, body: Body, db: Client): Promise<Body> {
@@ -238,9 +237,12 @@ async function answerRow(db: Client, kind: Kind, id: string): Promise<Answer> {
   await settle(db);
   const found = await findRow(db, kind.collection, id);
   if (!found) throw noSuch(kind.one, id);
-  return shownRow(found);
+  return shownRow(kind, found);
 }
 
-export function shownRow({ row, tag }: Shown): Answer {
-  return { body: row, tag };
+export function shownRow(
+  { collection: { stamp } }: Pick<Kind, 'collection'>,
+  { row, tag }: Shown,
+): Answer {
+  return { body: row, tag, isTagOfAll: stamp === undefined };
 }

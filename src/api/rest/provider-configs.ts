@@ -2,23 +2,26 @@ import { z } from 'zod';
 import { type Client, jsonRows } from '../../db/json-rows.ts';
 import { putSecretStatement } from '../../db/secrets.ts';
 import type { SecretWriter } from '../../secrets/writer.ts';
+import { inItsWords, wantedOf } from './provider-words.ts';
 import { RequestRefusal } from './request-refusal.ts';
 
 /** What neighbouring systems call the model an agent answers, speaks or hears with. */
-export const providerConfig = z.strictObject({
-  provider: z.string().optional().describe('Such as openai'),
-  api_key: z
-    .string()
-    .optional()
-    .describe('Stored as a secret; shown as its last characters, and those may be sent back'),
-  model: z.string().optional().describe("The provider's own id"),
-  api_url: z.string().optional().describe('Where it is asked'),
-  url: z.string().optional().describe('The same as api_url'),
-  completions_path: z.string().optional().describe('Behind api_url; /chat/completions at its end'),
-  path: z.string().optional(),
-  voice_id: z.string().optional(),
-  sample_rate: z.int().optional(),
-});
+const text = z.string().regex(/\S/, 'it is empty').nullable().optional();
+export const providerConfig = z
+  .strictObject({
+    provider: text.describe('Such as openai'),
+    api_key: text.describe(
+      'Stored as a secret; shown as its last characters, and those may be sent back',
+    ),
+    model: text.describe("The provider's own id"),
+    api_url: text.describe('Where it is asked'),
+    url: text.describe('The same as api_url'),
+    completions_path: text.describe('Of an llm: behind api_url; /chat/completions at its end'),
+    path: text.describe('Of an llm the same as completions_path'),
+    voice_id: text.describe('Of tts and stt'),
+    sample_rate: z.int32().min(1).nullable().optional().describe('Of tts and stt'),
+  })
+  .describe('A member that is null is none');
 export type ProviderConfig = z.output<typeof providerConfig>;
 
 const PURPOSES = ['llm', 'tts', 'stt'] as const;
@@ -63,18 +66,24 @@ export async function readConfigs(db: Client, agentId: string): Promise<Configs>
 
 /**
  * Writes those that were sent: a model row for this agent alone, the key as a secret. One that is as it was before the
- * request stays untouched, so that a row that was read can be sent back with another model.
+ * request stays untouched, so that a row that was read can be sent back with another model; a PUT that names no model has taken it away before,
+ * and brings it back.
  */
 export async function writeConfigs(
   writing: Writing,
   body: Readonly<Record<string, unknown>>,
   before: Configs,
 ): Promise<void> {
-  const { db, agentId } = writing;
+  const { db, agentId, isWhole } = writing;
+  const isModelNamed = body.model != null || (body.models as unknown[] | undefined)?.length;
   for (const purpose of PURPOSES) {
     const sent = body[`${purpose}_provider_config`] as ProviderConfig | null | undefined;
-    if (sent) await write(writing, purpose, sent, before[purpose]);
-    else if (sent === null && before[purpose].config) {
+    const isNamed = purpose === 'llm' && isModelNamed;
+    const isGone = sent === null || (isWhole && sent === undefined && purpose !== 'llm');
+    if (sent) {
+      const stands = purpose !== 'llm' || !isWhole || isNamed;
+      await write(writing, purpose, sent, { ...before[purpose], stands: Boolean(stands) });
+    } else if (isGone && !isNamed && before[purpose].config) {
       await db.query('select howdah_private.drop_provider_config($1, $2)', [agentId, purpose]);
     }
   }
@@ -84,26 +93,32 @@ async function write(
   writing: Writing,
   purpose: Purpose,
   sent: ProviderConfig,
-  { config: there, secret: known }: Before,
+  { config: there, secret: known, stands }: Before & { stands: boolean },
 ): Promise<void> {
   const { db, agentId, isWhole } = writing;
-  const { url, ...rest } = sent;
-  const given = { ...rest, ...(url !== undefined && { api_url: rest.api_url ?? url }) };
-  const wanted = isWhole ? given : { ...there, ...given };
-  if (there && isSame(wanted, there)) return;
+  const wanted = wantedOf(purpose, sent, isWhole ? null : there);
+  if (there && stands && isSame(wanted, there)) return;
   if (!wanted.model) {
     const field = `${purpose}_provider_config.model`;
     throw new RequestRefusal(400, `${field} is missing`, { detail: { field } });
   }
-  const { api_key: key, ...config } = wanted;
+  const { api_key: key, url, ...config } = wanted;
+  const address = url === undefined ? config : { ...config, url, api_url: url };
   const isKept = key !== undefined && key === there?.api_key;
-  const secret = isKept ? known : await store(writing, purpose, key);
-  await db.query('select howdah_private.set_provider_config($1, $2, $3, $4)', [
-    agentId,
-    purpose,
-    JSON.stringify(config),
-    secret,
-  ]);
+  const secret = isKept ? known : await store(writing, purpose, key ?? undefined);
+  await db
+    .query('select howdah_private.set_provider_config($1, $2, $3, $4)', [
+      agentId,
+      purpose,
+      JSON.stringify(address),
+      secret,
+    ])
+    .catch((error: unknown) => {
+      throw inItsWords(
+        error,
+        `${purpose}_provider_config.${url === undefined ? 'api_url' : 'url'}`,
+      );
+    });
 }
 
 function isSame(a: ProviderConfig, b: ProviderConfig): boolean {

@@ -45,7 +45,7 @@ export const queryRoutes: Route[] = [
     summary: 'Asks a question; the manager decides which agent answers it',
     description: `With what was asked of the database, and its rows. It waits ${USUAL_WAIT} seconds when nothing is said of it.`,
     body: z.strictObject({
-      question: z.string().describe('In any language'),
+      question: z.string().regex(/\S/, 'it is empty').describe('In any language'),
       session_id: id.optional(),
       metadata: object.optional(),
       wait: waitField,

@@ -4,6 +4,7 @@ import { isJsonObject, type Json } from '../../contracts/json.ts';
 import { nearestNames } from '../../runtime/nearest-names.ts';
 import { MAX_REQUEST_BYTES } from '../graphql/preset.ts';
 import { readJson, readText } from '../json-body.ts';
+import { plainIssue } from '../plain-issue.ts';
 import { unstorable } from '../unstorable.ts';
 import { RequestRefusal } from './request-refusal.ts';
 import type { Route } from './route.ts';
@@ -88,7 +89,9 @@ function checked(schema: z.ZodType | undefined, value: unknown, place: Fault['in
   if (!schema) return place === 'query' ? checkedEmpty(value) : { value: undefined };
   const result = schema.safeParse(value);
   if (result.success) return { value: result.data };
-  return { faults: result.error.issues.flatMap((issue) => faultsOf(issue, schema, place)) };
+  return {
+    faults: result.error.issues.flatMap((issue) => faultsOf(plainIssue(issue), schema, place)),
+  };
 }
 
 function checkedEmpty(value: unknown): Checked {

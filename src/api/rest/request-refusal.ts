@@ -23,6 +23,20 @@ export function staleMatch(): RequestRefusal {
   });
 }
 
+/** Refuses a field that says what another one says too. */
+export function refuseBoth(
+  body: Readonly<Record<string, unknown>>,
+  field: string,
+  others: readonly string[],
+): void {
+  const other = others.find((name) => body[name] !== undefined);
+  if (body[field] === undefined || other === undefined) return;
+  throw new RequestRefusal(400, `${field} and ${other} say the same`, {
+    hint: 'Give one of them.',
+    detail: { field },
+  });
+}
+
 /** As the database says it of a row that is not there, or somebody else's. */
 export function noSuch(one: string, id: string): RequestRefusal {
   const key = `${one.replaceAll(' ', '_')}_id`;

@@ -16,6 +16,8 @@ export type Answer = {
   headers?: Readonly<Record<string, string>>;
   /** Of the row that is shown: the header ETag. */
   tag?: string;
+  /** False when more is shown than the tag stands for: it is for `If-Match` alone. */
+  isTagOfAll?: boolean;
 };
 
 /** Instead of an answer: events, until there are no more or nobody listens. */

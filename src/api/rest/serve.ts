@@ -141,7 +141,8 @@ function meansFor(
   return {
     secrets,
     transaction,
-    ended: (id, ms) => streams.hold(reply.raw, ms, (signal) => untilEnded(hub, id, signal)),
+    ended: (id, ms) =>
+      streams.hold(reply.raw, identity, ms, (signal) => untilEnded(hub, id, signal)),
     runEvents: (id, after) => (signal) => runEvents(source, id, after, signal),
     sessionEvents: (id, after) => (signal) => sessionEvents(source, id, after, signal),
   };
@@ -156,11 +157,12 @@ async function untilEnded(hub: FeedHub, id: string, signal: AbortSignal): Promis
   signal.removeEventListener('abort', leave);
 }
 
-function send(reply: FastifyReply, { status = 200, body, text, headers, tag }: Answer, known = '') {
+function send(reply: FastifyReply, answer: Answer, known = '') {
+  const { status = 200, body, text, headers, tag, isTagOfAll = true } = answer;
   reply.headers({ 'cache-control': 'no-store', ...headers });
   if (tag !== undefined) {
     reply.header('etag', `"${tag}"`).header('cache-control', 'no-cache');
-    if (status === 200 && matches(known, tag)) return reply.code(304).send();
+    if (isTagOfAll && status === 200 && matches(known, tag)) return reply.code(304).send();
   }
   if (text) return reply.code(status).type(text.type).send(text.content);
   if (body === undefined) return reply.code(status).send();

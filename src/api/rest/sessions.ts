@@ -60,9 +60,13 @@ const who = {
 type Who = z.output<z.ZodObject<typeof who>>;
 
 /** The names of who is meant, as the functions of SQL take them. */
-async function namesOf(db: Client, { agent, workflow, agent_id, workflow_id }: Who) {
+async function namesOf(
+  db: Client,
+  { agent, workflow, agent_id, workflow_id }: Who,
+  isOneNeeded = false,
+) {
   const named = [agent, workflow, agent_id, workflow_id].filter((one) => one !== undefined);
-  if (named.length > 1) {
+  if (named.length > 1 || (isOneNeeded && named.length === 0)) {
     throw new RequestRefusal(400, 'a session is with one agent or one workflow', {
       hint: 'Give one of agent, workflow, agent_id and workflow_id.',
       detail: { field: 'agent' },
@@ -174,7 +178,7 @@ const turnTo = route({
   body: z.strictObject(who),
   answers: shown,
   async work(db, { params, body }) {
-    const { agent, workflow } = await namesOf(db, body);
+    const { agent, workflow } = await namesOf(db, body, true);
     await db.query('select (howdah.switch_agent($1, $2, $3)).id', [
       params.sid,
       agent ?? null,

@@ -5,8 +5,9 @@ import { BUSY } from '../admission.ts';
 import { openEventStream } from '../event-stream.ts';
 import type { Exists } from '../login/existence.ts';
 import { type Guest, sweepGuests } from '../login/sweep.ts';
-import type { Identity } from '../login/verdict.ts';
+import type { Identity, Refusal } from '../login/verdict.ts';
 import type { Failure } from './answer-error.ts';
+import { RequestRefusal } from './request-refusal.ts';
 
 /** What clients wait before they come back, in milliseconds. */
 const RETRY_MS = 2_000;
@@ -17,9 +18,13 @@ export type Streams = {
   refuseIfFull(): void;
   /** Writes the events until there are none left or nobody listens; `signal` tells their source of the latter. */
   write(response: ServerResponse, identity: Identity, events: EventsOf): Promise<void>;
-  /** Until `ended` resolves, the time is over, nobody waits any more, or the server closes. */
+  /**
+   * Until `ended` resolves, the time is over, nobody waits any more, or the server closes. Throws 401 when who waits may
+   * be here no longer.
+   */
   hold(
     response: ServerResponse,
+    identity: Identity,
     ms: number,
     begin: (signal: AbortSignal) => Promise<void>,
   ): Promise<void>;
@@ -80,23 +85,38 @@ export function createStreams(options: StreamsOptions): Streams {
         writer.end();
       }
     },
-    async hold(response, ms, begin) {
+    async hold(response, identity, ms, begin) {
       const leaving = new AbortController();
       const leave = () => leaving.abort();
       response.once('close', leave);
       const waiting = setTimeout(leave, ms);
+      let refused: Refusal | undefined;
+      const guest: Guest = {
+        identity,
+        leave(refusal) {
+          refused = refusal;
+          leave();
+        },
+      };
+      open.add(guest);
       try {
         await begin(AbortSignal.any([leaving.signal, closing.signal]));
       } finally {
+        open.delete(guest);
         clearTimeout(waiting);
         response.off('close', leave);
       }
+      if (refused) throw turnedOut(refused);
     },
     close() {
       endSweep();
       closing.abort();
     },
   };
+}
+
+function turnedOut({ status, message, code, hint, reason }: Refusal): RequestRefusal {
+  return new RequestRefusal(status, message, { code, hint, detail: { reason } });
 }
 
 /** One event as the protocol has it; JSON has no line breaks of its own. */

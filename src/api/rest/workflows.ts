@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { equalTo } from './definitions.ts';
-import { flag, id, object, optionalInt, optionalNumber, time } from './fields.ts';
+import { flag, id, object, optionalBigint, optionalInt, optionalNumber, time } from './fields.ts';
 import type { Kind } from './kind.ts';
 
 const TYPES = [
@@ -27,7 +27,7 @@ const columns = {
   configuration: object.optional().describe('By type: docs/workflows.md'),
   is_active: z.boolean().optional(),
   max_steps: optionalInt,
-  max_tokens: optionalInt,
+  max_tokens: optionalBigint,
   max_cost: optionalNumber,
   max_seconds: optionalInt,
 };
@@ -50,7 +50,6 @@ export const workflows: Kind = {
   collection: {
     table: 'workflows',
     living: 't.deleted_at is null',
-    stamp: 't.updated_at, t.current_version_id',
     shown: `t.id, ${Object.keys(columns)
       .map((name) => `t.${name}`)
       .join(

@@ -155,12 +155,12 @@ export class Connection {
       });
     }
     if (execution_id !== undefined) {
-      const cursor = runCursor(sent, 'after');
+      const cursor = runCursor(sent);
       const run = await means.transaction((db) => findExecution(db, execution_id));
       return means.runEvents(run.id, cursor);
     }
     if (session_id === undefined) throw nothingNamed('execution_id', 'session_id');
-    const cursor = sessionCursor(sent, 'after');
+    const cursor = sessionCursor(sent);
     const session = await means.transaction((db) => findSession(db, session_id));
     return means.sessionEvents(session.id, cursor);
   }

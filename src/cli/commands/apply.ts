@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { Plan } from '../../db/agent-systems.ts';
+import { isConfirmed, YES_OPTION } from '../confirmed.ts';
 import { type CliDatabase, withDatabase } from '../database.ts';
 import { reportOf } from '../exit-codes.ts';
 import { type CliIo, printError, printJson } from '../output.ts';
@@ -8,7 +9,7 @@ import { applyFiles, readSystemFiles, refuseWatchedStdin } from '../system-files
 import { TENANT_OPTION } from '../tenants.ts';
 import { changesOf } from '../watched-files.ts';
 
-type Options = { tenant?: string; dryRun?: true; prune?: true; watch?: true };
+type Options = { tenant?: string; dryRun?: true; prune?: true; watch?: true; yes?: true };
 
 /** `howdah apply FILE…`: all files or none, told object by object. */
 export function register(command: Command, io: CliIo): void {
@@ -19,13 +20,16 @@ export function register(command: Command, io: CliIo): void {
     )
     .option('--dry-run', 'tell what would be done, and do nothing')
     .option('--prune', 'delete what the systems own and their files no longer have')
+    .option(...YES_OPTION)
     .option('--watch', 'apply again at each save, until Ctrl-C')
     .option(...TENANT_OPTION)
     .action((paths: string[], options: Options) => {
       if (options.watch) refuseWatchedStdin(paths);
       return withDatabase(io, async (database) => {
         if (options.watch) return watch(io, database, paths, options);
-        await apply(io, database, paths, options);
+        const files = await readSystemFiles(paths, io.stdin);
+        if (!(await isPruned(io, database, files, options))) return;
+        show(io, await applyFiles(database, files, options));
       });
     });
 }
@@ -33,6 +37,22 @@ export function register(command: Command, io: CliIo): void {
 async function apply(io: CliIo, database: CliDatabase, paths: readonly string[], options: Options) {
   const files = await readSystemFiles(paths, io.stdin);
   show(io, await applyFiles(database, files, options));
+}
+
+/** What would be deleted is shown before somebody is asked. */
+async function isPruned(
+  io: CliIo,
+  database: CliDatabase,
+  files: Awaited<ReturnType<typeof readSystemFiles>>,
+  options: Options,
+): Promise<boolean> {
+  if (!options.prune || options.dryRun || io.ask === undefined) return true;
+  const plans = await applyFiles(database, files, { ...options, dryRun: true });
+  const gone = plans
+    .flatMap(({ objects }) => objects)
+    .filter(({ action }) => action === 'delete')
+    .map(({ kind, name }) => `${kind} ${name}`);
+  return gone.length === 0 || isConfirmed(io, `This deletes ${gone.join(', ')}.`, options.yes);
 }
 
 /** A faulty file is told of and waited for. */

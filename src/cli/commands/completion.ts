@@ -1,8 +1,8 @@
 import { Argument, Command } from 'commander';
-import { completionsOf, type Load } from '../completion.ts';
+import { completionsOf } from '../completion.ts';
 import { completionScripts, type Shell } from '../completion-scripts.ts';
+import { fill } from '../described.ts';
 import { type CliIo, printJson } from '../output.ts';
-import { commands } from '../registry.ts';
 
 /** `howdah completion bash | zsh | fish | pwsh`: a script for the shell; what it asks is `howdah completion words -- …`. */
 export function register(command: Command, io: CliIo): void {
@@ -16,19 +16,16 @@ export function register(command: Command, io: CliIo): void {
     .option('--next', 'they are whole: another one is about to be typed')
     .action(async (words: string[], { next }: { next?: true }) => {
       const program = command.parent ?? command;
-      const found = await completionsOf(program, next ? [...words, ''] : words, loader(io));
+      const found = await completionsOf(program, next ? [...words, ''] : words, described);
       if (io.json) return printJson(io, found);
       const lines = found.words.map(({ word, summary }) => `${word}\t${summary}`);
       for (const line of [...lines, ...(found.files ? [':files'] : [])]) io.out(line);
     });
 }
 
-/** The command as its file describes it, apart from the one that runs. */
-function loader(io: CliIo): Load {
-  return async (known) => {
-    const module = await commands.find(({ name }) => name === known.name())?.load();
-    const copy = new Command(known.name()).helpCommand(false);
-    module?.register(copy, io);
-    return copy;
-  };
+/** The command as help tells of it, apart from the one that runs. */
+async function described(known: Command): Promise<Command> {
+  const all = await import('../described.generated.ts');
+  const one = all.described[known.name()];
+  return one ? fill(new Command(known.name()), one) : known;
 }

@@ -9,7 +9,7 @@ import { describeDefaultModel } from '../../db/queries.ts';
 import { PACKAGE_ROOT } from '../../package-root.ts';
 import { withDatabase } from '../database.ts';
 import { exitCodes } from '../exit-codes.ts';
-import { type CliIo, paint, printTable } from '../output.ts';
+import { type CliIo, paintResult, printTable } from '../output.ts';
 import { helpAsWorker } from '../own-worker.ts';
 import { plainText } from '../plain-text.ts';
 import { errorOf, stepLine } from '../steps.ts';
@@ -37,7 +37,7 @@ export function register(command: Command, io: CliIo): void {
 }
 
 function heading(io: CliIo, text: string): void {
-  io.out(`\n${paint(io, 'bold', text)}\n\n`);
+  io.out(`\n${paintResult(io, 'bold', text)}\n\n`);
 }
 
 async function setUpShop(pool: Pool): Promise<void> {

@@ -10,8 +10,9 @@ import { refuseWrongKeys } from '../../secrets/data-keys.ts';
 import { type AuditFinding, auditFindings } from '../audit.ts';
 import { connectionsFinding } from '../connections-finding.ts';
 import { exitCodes } from '../exit-codes.ts';
+import { isolationFinding } from '../isolation-finding.ts';
 import { operatorFindings } from '../operator-view.ts';
-import { type CliIo, paint, printJson } from '../output.ts';
+import { type CliIo, paintResult, printJson } from '../output.ts';
 import { searchPathFinding } from '../search-path.ts';
 
 type Finding = AuditFinding;
@@ -34,7 +35,8 @@ export function register(command: Command, io: CliIo): void {
         return report(io, [...findings, ...(isMigrated ? await auditFindings(pool, config) : [])]);
       }
       if (findings.every(({ ok }) => ok)) {
-        findings.push(await roles(pool), await searchPathFinding(pool), await extensions(pool));
+        findings.push(await roles(pool), await isolationFinding(pool));
+        findings.push(await searchPathFinding(pool), await extensions(pool));
         findings.push(await clock(pool));
         findings.push(await connectionsFinding(pool, config.poolerUrl !== undefined));
         findings.push(await secrets(pool, config));
@@ -65,7 +67,7 @@ function report(io: CliIo, findings: Finding[]): void {
   } else {
     for (const { check, ok, found, fix } of findings) {
       io.out(
-        `${paint(io, ok ? 'cyan' : 'red', ok ? 'ok  ' : 'BAD ')} ${check.padEnd(11)} ${found}`,
+        `${paintResult(io, ok ? 'cyan' : 'red', ok ? 'ok  ' : 'BAD ')} ${check.padEnd(11)} ${found}`,
       );
       if (fix) {
         io.out(`     ${''.padEnd(11)} ${fix}`);

@@ -1,11 +1,18 @@
 import { type Command, Option } from 'commander';
 import { type ErasureMode, eraseUser } from '../../db/users.ts';
+import { DRY_RUN_OPTION, isConfirmed, tried, YES_OPTION } from '../confirmed.ts';
 import { withDatabase } from '../database.ts';
 import { type CliIo, printJson } from '../output.ts';
 import { TENANT_OPTION, tenantOf } from '../tenants.ts';
 import { userOf } from '../users.ts';
 
-type EraseOptions = { tenant?: string; mode: ErasureMode; cancelLive?: boolean };
+type EraseOptions = {
+  tenant?: string;
+  mode: ErasureMode;
+  cancelLive?: boolean;
+  dryRun?: boolean;
+  yes?: boolean;
+};
 
 /** `howdah erase-user NAME`: a person's data, made nobody's or deleted. */
 export function register(command: Command, io: CliIo): void {
@@ -18,14 +25,26 @@ export function register(command: Command, io: CliIo): void {
         .makeOptionMandatory(),
     )
     .option('--cancel-live', 'end runs that are live, instead of refusing')
-    .action(async (name: string, { tenant, mode, cancelLive = false }: EraseOptions) => {
-      await withDatabase(io, async ({ db, pool }) => {
-        const { id } = await userOf(db, await tenantOf(db, tenant), name);
-        const erased = await eraseUser(pool, { id, mode, cancelLive });
-        if (io.json) return printJson(io, erased);
-        const { files, mode: _, user_id, ...counts } = erased;
-        for (const [what, count] of Object.entries(counts)) io.out(`${count} ${what}`);
-        if (files.length > 0) io.err(`Remove these files too: ${files.join(', ')}`);
-      });
-    });
+    .option(...DRY_RUN_OPTION)
+    .option(...YES_OPTION)
+    .action(
+      async (
+        name: string,
+        { tenant, mode, cancelLive = false, dryRun = false, yes }: EraseOptions,
+      ) => {
+        await withDatabase(io, async ({ db, pool }) => {
+          const { id } = await userOf(db, await tenantOf(db, tenant), name);
+          const what = mode === 'delete' ? 'deletes the runs' : 'erases what was said in runs';
+          if (!dryRun && !(await isConfirmed(io, `This ${what} of ${name}.`, yes))) return;
+          const erased = await tried(pool, dryRun, (client) =>
+            eraseUser(client, { id, mode, cancelLive }),
+          );
+          if (io.json) return printJson(io, dryRun ? { dry_run: true, ...erased } : erased);
+          const { files, mode: _, user_id, ...counts } = erased;
+          for (const [what, count] of Object.entries(counts)) io.out(`${count} ${what}`);
+          if (dryRun) return io.err('So many it would be; nothing was done.');
+          if (files.length > 0) io.err(`Remove these files too: ${files.join(', ')}`);
+        });
+      },
+    );
 }

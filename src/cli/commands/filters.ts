@@ -11,6 +11,7 @@ import {
   removeFilter,
   tryFilters,
 } from '../../db/output-filters.ts';
+import { isConfirmed, YES_OPTION } from '../confirmed.ts';
 import { withDatabase } from '../database.ts';
 import { ELSEWHERE, givenText } from '../given.ts';
 import { type CliIo, printJson, printTable } from '../output.ts';
@@ -18,6 +19,7 @@ import { forTenant, listed, TENANT_OPTION } from '../tenants.ts';
 
 type Options = {
   tenant?: string;
+  yes?: true;
   agent?: string;
   action?: FilterAction;
   place?: FilterPlace;
@@ -45,7 +47,8 @@ export function register(command: Command, io: CliIo): void {
     .action((name: string, pattern: string, options: Options) => put(io, name, pattern, options));
   add('remove', 'forget a filter')
     .argument('<name>', 'its name')
-    .action((name: string, { tenant }: Options) => remove(io, name, tenant));
+    .option(...YES_OPTION)
+    .action((name: string, options: Options) => remove(io, name, options));
   add('test', 'say what the filters would make of a text')
     .argument('<text>', `what a run would say; ${ELSEWHERE}`)
     .addOption(
@@ -86,8 +89,10 @@ async function put(io: CliIo, name: string, pattern: string, options: Options): 
   });
 }
 
-async function remove(io: CliIo, name: string, tenant: string | undefined): Promise<void> {
+async function remove(io: CliIo, name: string, { tenant, yes }: Options): Promise<void> {
   await withDatabase(io, async (database) => {
+    const what = `This forgets the filter ${name}: what it withheld is let out.`;
+    if (!(await isConfirmed(io, what, yes))) return;
     await forTenant(database, tenant, async (client) => {
       if (await removeFilter(client, name)) return;
       const names = (await listFilters(client)).map((filter) => filter.name);

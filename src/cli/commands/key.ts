@@ -8,6 +8,7 @@ import {
   revokeApiKey,
 } from '../../db/api-keys.ts';
 import { type UserRole, userRoles } from '../../db/identity.ts';
+import { isConfirmed, YES_OPTION } from '../confirmed.ts';
 import { withDatabase } from '../database.ts';
 import { secondsUpTo } from '../duration.ts';
 import { type CliIo, printJson, printTable } from '../output.ts';
@@ -52,7 +53,8 @@ export function register(command: Command, io: CliIo): void {
     .command('revoke')
     .description('take a key back, for good and within a second')
     .argument('<key>', 'its id, or how it begins: hwd_…')
-    .action((key: string) => revoke(io, key));
+    .option(...YES_OPTION)
+    .action((key: string, { yes }: { yes?: true }) => revoke(io, key, yes));
 }
 
 const seconds = secondsUpTo(MOST_DAYS);
@@ -104,9 +106,11 @@ function rowOf(row: ListedApiKey) {
   return { id, prefix, name, tenant, user, role, scopes, state, expires, used };
 }
 
-async function revoke(io: CliIo, text: string): Promise<void> {
+async function revoke(io: CliIo, text: string, yes: boolean | undefined): Promise<void> {
   const key = namedBy(text);
   await withDatabase(io, async ({ pool }) => {
+    const of = 'id' in key ? key.id : `${key.prefix}…`;
+    if (!(await isConfirmed(io, `This takes the key ${of} back for good.`, yes))) return;
     const revoked = await revokeApiKey(pool, key);
     if (!revoked) {
       const named = 'id' in key ? key.id : key.prefix;

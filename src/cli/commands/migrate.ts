@@ -1,9 +1,12 @@
 import { Argument, type Command } from 'commander';
 import { createClient } from '../../db/pool.ts';
 import { refuseNewer } from '../../db/schema-state.ts';
+import { DRY_RUN_OPTION, isConfirmed, YES_OPTION } from '../confirmed.ts';
 import { type CliIo, printJson } from '../output.ts';
 import { searchPathFinding } from '../search-path.ts';
 import { withStartOptions } from '../serve.ts';
+
+type Options = { all?: true; wait?: number; dryRun?: true; yes?: true };
 
 /** `howdah migrate up | down | status`. */
 export function register(command: Command, io: CliIo): void {
@@ -12,7 +15,9 @@ export function register(command: Command, io: CliIo): void {
       new Argument('[what]', 'what to do').choices(['up', 'down', 'status']).default('up'),
     )
     .option('--all', 'with down: everything, not only the last migration')
-    .action(async (what: 'up' | 'down' | 'status', options: { all?: true; wait?: number }) => {
+    .option(...DRY_RUN_OPTION)
+    .option(...YES_OPTION)
+    .action(async (what: 'up' | 'down' | 'status', options: Options) => {
       const { awaitDatabase, migrateDatabase } = await import('../../bootstrap.ts');
       const { migrateDown, migrationStatus } = await import('../../db/migrate.ts');
       const config = await io.config();
@@ -21,7 +26,16 @@ export function register(command: Command, io: CliIo): void {
         const status = await migrationStatus(url);
         return io.json ? printJson(io, status) : printStatus(io, status);
       }
-      if (what === 'up') refuseNewer((await migrationStatus(url)).newer);
+      const status = await migrationStatus(url);
+      if (what === 'up' || options.dryRun) refuseNewer(status.newer);
+      const planned = what === 'up' ? status.pending : downOf(status.applied, options.all);
+      if (options.dryRun) return showPlanned(io, what, planned);
+      if (what === 'down' && planned.length > 0) {
+        const lost = options.all
+          ? 'everything of Howdah in this database'
+          : `what ${planned[0]} made`;
+        if (!(await isConfirmed(io, `This drops ${lost}, with its data.`, options.yes))) return;
+      }
       const done =
         what === 'up' ? await migrateDatabase(url) : await migrateDown(url, options.all === true);
       if (what === 'up') await warnOfPath(io, url);
@@ -33,6 +47,20 @@ export function register(command: Command, io: CliIo): void {
       }
       io.err(`${done.length} ${done.length === 1 ? 'migration' : 'migrations'} ${what}.`);
     });
+}
+
+/** The last one, or all, the last first. */
+function downOf(applied: readonly string[], all = false): string[] {
+  return applied.toReversed().slice(0, all ? undefined : 1);
+}
+
+function showPlanned(io: CliIo, what: 'up' | 'down', planned: readonly string[]): void {
+  if (io.json) {
+    printJson(io, { dry_run: true, [what]: planned });
+    return;
+  }
+  for (const name of planned) io.out(`${what} ${name}`);
+  io.err('So it would be; nothing was done.');
 }
 
 async function warnOfPath(io: CliIo, url: string): Promise<void> {

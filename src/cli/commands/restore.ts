@@ -4,7 +4,7 @@ import { restore } from '../../db/backup/restore.ts';
 import { knownMigrations } from '../../db/known-migrations.ts';
 import { createPool } from '../../db/pool.ts';
 import { exitCodes } from '../exit-codes.ts';
-import { type CliIo, paint, printJson } from '../output.ts';
+import { type CliIo, paintResult, printJson } from '../output.ts';
 import { interruption, PG_BIN_OPTION, placesOf } from '../pg-programs.ts';
 import { type RestoreReport, settle } from '../restored.ts';
 
@@ -52,7 +52,7 @@ function report(io: CliIo, result: RestoreReport): void {
       io.out(`${name.padEnd(15)} ${count}`);
     for (const { ok, check, found, fix } of result.findings) {
       io.out(
-        `${paint(io, ok ? 'cyan' : 'red', ok ? 'ok  ' : 'BAD ')} ${check.padEnd(11)} ${found}`,
+        `${paintResult(io, ok ? 'cyan' : 'red', ok ? 'ok  ' : 'BAD ')} ${check.padEnd(11)} ${found}`,
       );
       if (fix) io.out(`     ${''.padEnd(11)} ${fix}`);
     }

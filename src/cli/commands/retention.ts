@@ -4,8 +4,11 @@ import { archiveMonth, checkArchive } from '../../db/archive.ts';
 import { retain } from '../../db/maintenance.ts';
 import { dropMonths, type MonthOutcome, oldMonths } from '../../db/months.ts';
 import { restoreArchive } from '../../db/restore-archive.ts';
+import { DRY_RUN_OPTION, isConfirmed, tried, YES_OPTION } from '../confirmed.ts';
 import { withDatabase } from '../database.ts';
 import { type CliIo, printJson, printTable } from '../output.ts';
+
+type Options = { archive?: string; dryRun?: true; yes?: true };
 
 /** `howdah retention`: does now what a worker does each night, and reads what is archived. */
 export function register(command: Command, io: CliIo): void {
@@ -14,7 +17,9 @@ export function register(command: Command, io: CliIo): void {
       '--archive <folder>',
       'archive months there before they are dropped (default: HOWDAH_ARCHIVE_FOLDER)',
     )
-    .action((options: { archive?: string }) => now(io, options.archive));
+    .option(...DRY_RUN_OPTION)
+    .option(...YES_OPTION)
+    .action((options: Options) => now(io, options));
   command
     .command('months')
     .description('the months before the last one, and why each stays')
@@ -33,9 +38,12 @@ export function register(command: Command, io: CliIo): void {
     .action((folder: string, { schema }: { schema?: string }) => restore(io, folder, schema));
 }
 
-async function now(io: CliIo, folder: string | undefined): Promise<void> {
+async function now(io: CliIo, { archive: folder, dryRun, yes }: Options): Promise<void> {
+  if (dryRun) return wouldBe(io);
   await withDatabase(io, async ({ pool, url, config }) => {
     const archiveFolder = folder === undefined ? config.archiveFolder : resolve(folder);
+    const what = 'This deletes what retention policies no longer keep.';
+    if (!(await isConfirmed(io, what, yes))) return;
     const dropped = await dropMonths({ url, archiveFolder });
     if (dropped === undefined)
       io.err('Somebody else is dropping months already; they are left to him.');
@@ -43,6 +51,19 @@ async function now(io: CliIo, folder: string | undefined): Promise<void> {
     if (io.json) return printJson(io, { removed, months: (dropped ?? []).map(shown) });
     for (const outcome of dropped ?? []) io.out(inWords(outcome));
     io.out(`${removed} root runs and letters erased or deleted, as the retention policies say`);
+  });
+}
+
+/** What policies say of months, and how many runs it is besides, which is tried and undone. */
+async function wouldBe(io: CliIo): Promise<void> {
+  await withDatabase(io, async ({ pool }) => {
+    const goes = (await oldMonths(pool)).filter(({ holds }) => holds.length === 0);
+    const months = goes.map(({ month }) => month);
+    const removed = await tried(pool, true, retain);
+    if (io.json) return printJson(io, { dry_run: true, removed, months });
+    for (const month of months) io.out(`${month} would be dropped`);
+    io.out(`${removed} root runs and letters would be erased or deleted`);
+    io.err('Nothing was done.');
   });
 }
 

@@ -9,12 +9,13 @@ import {
 } from '../../db/secrets.ts';
 import { rotateDataKey, rotateMasterKey } from '../../secrets/rotation.ts';
 import { createSecretWriter, MAX_SECRET_BYTES } from '../../secrets/writer.ts';
+import { isConfirmed, YES_OPTION } from '../confirmed.ts';
 import { type CliDatabase, withDatabase } from '../database.ts';
 import { readHidden } from '../hidden-input.ts';
 import { type CliIo, printJson, printTable } from '../output.ts';
 import { listed, TENANT_OPTION, tenantOf } from '../tenants.ts';
 
-type Options = { tenant?: string; force?: true; data?: true };
+type Options = { tenant?: string; force?: true; data?: true; yes?: true };
 
 /** `howdah secret set | rotate | list | remove`: a value comes from stdin and goes into the database encrypted. */
 export function register(command: Command, io: CliIo): void {
@@ -42,6 +43,7 @@ export function register(command: Command, io: CliIo): void {
   add('remove', 'forget a secret')
     .argument('<name>', 'the secret')
     .option('--force', 'also while models use it: their calls fail from then on')
+    .option(...YES_OPTION)
     .action((name: string, options: Options) => remove(io, name, options));
 }
 
@@ -95,6 +97,7 @@ async function list(io: CliIo, options: Options): Promise<void> {
 async function remove(io: CliIo, name: string, options: Options): Promise<void> {
   await withDatabase(io, async (database) => {
     const tenantId = await tenantFor(database, options);
+    if (!(await isConfirmed(io, `This forgets the secret ${name}.`, options.yes))) return;
     await removeSecret(database.pool, tenantId, name, options.force === true);
     if (io.json) printJson(io, { removed: name });
     else io.err(`Secret ${name} is removed.`);

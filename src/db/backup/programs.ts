@@ -20,6 +20,10 @@ export type ProgramNeed = Readonly<{
   atLeast: number;
   /** What is of that major: `this server`. */
   of: string;
+  /** Older ones will do where there are no others: the newest of them. */
+  orOlder?: true;
+  /** For the hint: what does without them. */
+  without?: string;
 }>;
 
 type ProgramName = 'pg_dump' | 'pg_restore' | 'psql';
@@ -35,7 +39,7 @@ const INSTALLED: readonly [parent: string, below: string][] = [
 
 /**
  * The programs that are nearest to what is needed: those of the same major, else the next newer ones, so that what they write can be
- * read by as many as possible. Throws `EPOSTGRES` with the versions there are and the fix when none is new enough.
+ * read by as many as possible. Throws `EPOSTGRES` with the versions there are and the fix when none will do.
  */
 export async function findPrograms(
   places: ProgramPlaces,
@@ -46,9 +50,9 @@ export async function findPrograms(
     need.programs.every((name) => existsSync(program({ folder }, name))),
   );
   const found = (await Promise.all(complete.map((folder) => versionIn(folder, need)))).flat();
-  const [nearest] = found
-    .filter(({ major }) => major >= need.atLeast)
-    .sort((a, b) => a.major - b.major);
+  const byAge = found.toSorted((a, b) => a.major - b.major);
+  const nearest =
+    byAge.find(({ major }) => major >= need.atLeast) ?? (need.orOlder && byAge.at(-1));
   if (nearest) return nearest;
   throw tooOld(places, need, found);
 }
@@ -91,16 +95,20 @@ async function versionIn(folder: string, need: ProgramNeed): Promise<ClientProgr
 
 function tooOld(
   { pgBin }: ProgramPlaces,
-  { programs, atLeast, of }: ProgramNeed,
+  { programs, atLeast, of, orOlder, without }: ProgramNeed,
   found: readonly ClientPrograms[],
 ): HowdahError {
   const [name] = programs;
+  const wanted = orOlder ? '' : ` of PostgreSQL ${atLeast}`;
   const newest = [...found].sort((a, b) => b.major - a.major)[0];
   const message = newest
     ? `${of} is PostgreSQL ${atLeast}, and ${pgBin === undefined ? `the newest ${name} found` : `the ${name} there`} is ${newest.version} (${newest.folder})`
-    : `${programs.join(' and ')} of PostgreSQL ${atLeast} ${programs.length > 1 ? 'are' : 'is'} needed, and ${pgBin === undefined ? 'none was found' : `not in ${pgBin}`}`;
+    : `${programs.join(' and ')}${wanted} ${programs.length > 1 ? 'are' : 'is'} needed, and ${pgBin === undefined ? 'none was found' : `not in ${pgBin}`}`;
   return new HowdahError('EPOSTGRES', message, {
-    hint: `Install the client programs of PostgreSQL ${atLeast} or newer (Debian: postgresql-client-${atLeast}), or say where they are: --pg-bin FOLDER, or HOWDAH_PG_BIN.`,
+    hint: [
+      `Install the client programs of PostgreSQL ${atLeast}${orOlder ? '' : ' or newer'} (Debian: postgresql-client-${atLeast}), or say where they are: --pg-bin FOLDER, or HOWDAH_PG_BIN.`,
+      ...(without ? [without] : []),
+    ].join(' '),
     detail: { needed: atLeast, found: found.map(({ folder, version }) => ({ folder, version })) },
   });
 }

@@ -88,6 +88,21 @@ export function embeddedUrl(home: string): string | null {
   return found.state === 'ready' ? ownerUrl(dataDir, found.port) : null;
 }
 
+/** How the server of a home is; `busy`: it starts or stops. */
+export type EmbeddedState =
+  | { state: 'none' | 'stopped' | 'busy' }
+  | { state: 'ready'; url: string };
+
+/** Looks at the server of `home`, and neither starts nor makes one. Throws `EHOME` when the folder is closed to us. */
+export function lookAtEmbedded(home: string): EmbeddedState {
+  const dataDir = dataFolder(home);
+  const { state } = findPostmaster(dataDir);
+  const url = embeddedUrl(home);
+  if (url !== null) return { state: 'ready', url };
+  if (state === 'busy' || state === 'ready') return { state: 'busy' };
+  return { state: existsSync(join(dataDir, 'PG_VERSION')) ? 'stopped' : 'none' };
+}
+
 /**
  * The running server, proven by a connection; undefined when none runs. A postmaster that was just killed may for a
  * moment look alive and cut the connection, so only a refusal of our login is believed at once.

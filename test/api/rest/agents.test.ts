@@ -227,6 +227,45 @@ describe('an ETag', () => {
   });
 });
 
+describe('what an agent is given and no version has', () => {
+  const speech = (model: string) => ({ tts_provider_config: { provider: 'openai', model } });
+
+  test('has a tag too, which a reader is not told to keep when it has changed', async () => {
+    const { id } = await make({ name: 'spoken', ...speech('a') });
+    const before = await ask('GET', `/api/agents/${id}`);
+    const etag = before.headers.get('etag') ?? '';
+    const patch = await ask('PATCH', `/api/agents/${id}`, speech('b'));
+    expect(patch.headers.get('etag')).not.toBe(etag);
+    const options = { headers: { 'if-none-match': etag } };
+    expect(await ask('GET', `/api/agents/${id}`, undefined, options)).toMatchObject({
+      status: 200,
+      body: speech('b'),
+    });
+  });
+
+  test('is written by the first of two who have the same tag', async () => {
+    const { id } = await make({ name: 'contested', ...speech('a') });
+    const { headers } = await ask('GET', `/api/agents/${id}`);
+    const options = { headers: { 'if-match': headers.get('etag') ?? '' } };
+    const both = await Promise.all(
+      ['b', 'c'].map((model) => ask('PATCH', `/api/agents/${id}`, speech(model), options)),
+    );
+    expect(both.map(({ status }) => status).toSorted()).toEqual([200, 412]);
+  });
+
+  test('shows what is changed elsewhere', async () => {
+    await ask('POST', '/api/models', { name: 'before', provider: 'scripted', model: 'm' });
+    const { id } = await make({ name: 'follower', model: 'before' });
+    const { headers } = await ask('GET', `/api/agents/${id}`);
+    await db.pool.query(`update howdah.models set name = 'after' where name = 'before'`);
+    const options = { headers: { 'if-none-match': headers.get('etag') ?? '' } };
+    expect(await ask('GET', `/api/agents/${id}`, undefined, options)).toMatchObject({
+      status: 200,
+      body: { model: 'after' },
+    });
+  });
+});
+
 test('lists go on behind a row: what is made meanwhile shifts no page', async () => {
   for (const number of [1, 2, 3, 4, 5]) await make({ name: `listed ${number}`, domain: 'lists' });
   const names = ({ body }: { body: { data: { name: string }[] } }) =>
@@ -273,7 +312,8 @@ describe('a provider configuration', () => {
     expect(made.body).toMatchObject({
       llm_provider_config: {
         api_key: '****4711',
-        api_url: 'https://llm.example.com/v1',
+        api_url: 'https://llm.example.com',
+        completions_path: '/v1/chat/completions',
         model: 'gpt',
       },
       tts_provider_config: { voice_id: 'alloy', sample_rate: 24000 },
@@ -320,12 +360,134 @@ describe('a provider configuration', () => {
     expect(gone.body).toMatchObject({ llm_provider_config: null, models: [] });
   });
 
+  test('is shown in the words it was written in, and changed in either', async () => {
+    const spoken = { model: 'm', url: 'https://tts.example.com', path: '/say', voice_id: 'v' };
+    const { body } = await call(sealed, 'POST', '/api/agents', {
+      name: 'worded',
+      llm_provider_config: {
+        model: 'm',
+        api_url: 'https://a.example.com',
+        path: 'chat/completions',
+      },
+      tts_provider_config: spoken,
+    });
+    expect(body).toMatchObject({
+      llm_provider_config: {
+        api_url: 'https://a.example.com',
+        completions_path: 'chat/completions',
+      },
+      tts_provider_config: spoken,
+    });
+    const { rows } = await db.pool.query(
+      `select m.base_url from howdah.models as m where m.name like $1 order by m.purpose`,
+      [`agent-${body.id}-%`],
+    );
+    expect(rows.map(({ base_url }) => base_url)).toEqual([
+      'https://a.example.com',
+      'https://tts.example.com',
+    ]);
+    const place = `/api/agents/${body.id}`;
+    const moved = await call(sealed, 'PATCH', place, {
+      llm_provider_config: {
+        url: 'https://b.example.com',
+        completions_path: '/v2/chat/completions',
+      },
+      tts_provider_config: { api_url: 'https://b.example.com', voice_id: null },
+    });
+    expect(moved.body.llm_provider_config).toMatchObject({
+      api_url: 'https://b.example.com',
+      completions_path: '/v2/chat/completions',
+    });
+    expect(moved.body.tts_provider_config).toEqual({
+      provider: 'openai',
+      model: 'm',
+      path: '/say',
+      api_url: 'https://b.example.com',
+    });
+    await db.pool.query(`update howdah.models set base_url = $2 where name = $1`, [
+      `agent-${body.id}-llm`,
+      'https://c.example.com/v3',
+    ]);
+    const { llm_provider_config: elsewhere } = (await call(sealed, 'GET', place)).body;
+    expect(elsewhere).toEqual({
+      provider: 'openai',
+      model: 'm',
+      api_url: 'https://c.example.com/v3',
+    });
+    const same = await call(sealed, 'PUT', place, {
+      name: 'worded',
+      llm_provider_config: elsewhere,
+    });
+    expect(same.body.llm_provider_config).toEqual(elsewhere);
+  });
+
+  test('stands or goes by PUT as what is left out does, and never takes a named model with it', async () => {
+    const { body } = await call(sealed, 'POST', '/api/agents', {
+      name: 'put',
+      llm_provider_config: { model: 'm', api_key: key },
+      tts_provider_config: { model: 'say' },
+    });
+    const put = async (more: object) =>
+      (await call(sealed, 'PUT', `/api/agents/${body.id}`, { name: 'put', ...more })).body;
+    const { llm_provider_config } = body;
+    expect(await put({ llm_provider_config })).toMatchObject({
+      llm_provider_config,
+      tts_provider_config: null,
+    });
+    expect(await put({ model: 'fast', llm_provider_config: null })).toMatchObject({
+      models: ['fast'],
+    });
+  });
+
+  test('loses its key when that is null, and keeps it when nothing is said of it', async () => {
+    const { body } = await call(sealed, 'POST', '/api/agents', {
+      name: 'keyed',
+      llm_provider_config: { model: 'm', api_key: key },
+    });
+    const change = async (config: object) =>
+      (await call(sealed, 'PATCH', `/api/agents/${body.id}`, { llm_provider_config: config })).body
+        .llm_provider_config;
+    expect(await change({ model: 'n' })).toMatchObject({ model: 'n', api_key: '****4711' });
+    expect(await change({ api_key: '****4711', model: 'o' })).toMatchObject({
+      api_key: '****4711',
+    });
+    expect(await change({ api_key: null })).toEqual({ provider: 'openai', model: 'o' });
+  });
+
+  test.each([
+    ['llm', { api_key: '' }, 'api_key'],
+    ['llm', { api_url: 'nowhere' }, 'api_url'],
+    ['tts', { url: 'nowhere' }, 'url'],
+    ['tts', { url: 'https://a.example.com', api_url: 'https://b.example.com' }, 'url'],
+    ['llm', { path: 'chat/completions', completions_path: '/v1/chat/completions' }, 'path'],
+    ['llm', { voice_id: 'alloy' }, 'voice_id'],
+    ['stt', { sample_rate: 0 }, 'sample_rate'],
+    ['stt', { model: null }, 'model'],
+  ])('of %s with %j is refused by its field', async (purpose, config, member) => {
+    const name = `${purpose}_provider_config`;
+    const refused = await call(sealed, 'POST', '/api/agents', {
+      name: 'wrong',
+      [name]: { model: 'm', ...config },
+    });
+    expect(refused).toMatchObject({
+      status: 400,
+      body: {
+        code: 'HWINV',
+        field: `${name}.${member}`,
+        detail: expect.stringContaining(`${name}.${member}`),
+      },
+    });
+  });
+
   test('of a private address, or with a key nobody knows, is refused and leaves no agent', async () => {
     const refused = await call(sealed, 'POST', '/api/agents', {
       name: 'inward',
       llm_provider_config: { model: 'm', api_url: 'http://10.0.0.1/v1' },
     });
-    expect(refused).toMatchObject({ status: 403, body: { code: 'HWDEN', field: 'base_url' } });
+    expect(refused).toMatchObject({
+      status: 403,
+      body: { code: 'HWDEN', field: 'llm_provider_config.api_url' },
+    });
     const masked = await call(sealed, 'POST', '/api/agents', {
       name: 'inward',
       llm_provider_config: { model: 'm', api_key: '****4711' },

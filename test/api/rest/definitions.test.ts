@@ -142,7 +142,7 @@ test('what is written once is not written again', async () => {
     content: 'a',
   });
   const refused = await ask('PATCH', `/api/resources/${body.id}`, { content: 'b' });
-  expect(refused).toMatchObject({ status: 400, body: { field: 'bytes' } });
+  expect(refused).toMatchObject({ status: 400, body: { field: 'content' } });
   const content = await ask('GET', `/api/resources/${body.id}/content`);
   expect(content.body).toBe('a');
   expect(content.headers.get('content-disposition')).toContain('attachment');
@@ -152,6 +152,61 @@ test('what is written once is not written again', async () => {
     base64: 'AAEC',
   });
   expect(bytes.body.size).toBe(3);
+});
+
+test('of two fields that say the same neither is passed over in silence', async () => {
+  const both = { name: 'twice.txt', type: 'text/plain', content: 'a', base64: 'YQ==' };
+  expect(await ask('POST', '/api/resources', both)).toMatchObject({
+    status: 400,
+    body: { code: 'HWINV', field: 'base64' },
+  });
+  const prices = { input_price: 1, cost_per_1k_tokens: 2 };
+  const model = { name: 'twice', provider: 'scripted', model: 'm', ...prices };
+  expect(await ask('POST', '/api/models', model)).toMatchObject({
+    status: 400,
+    body: { code: 'HWINV', field: 'cost_per_1k_tokens' },
+  });
+});
+
+test('a number that a column cannot hold is told by its field', async () => {
+  const model = { name: 'wide', provider: 'scripted', model: 'm', context_tokens: 99_999_999_999 };
+  expect(await ask('POST', '/api/models', model)).toMatchObject({
+    status: 400,
+    body: { code: 'HWINV', field: 'context_tokens' },
+  });
+  const most = await ask('POST', '/api/agents', { name: 'wide', max_tokens: 99_999_999_999 });
+  expect(most).toMatchObject({ status: 201, body: { max_tokens: 99_999_999_999 } });
+});
+
+test('a tag is of all that is shown', async () => {
+  const file = { name: 'tagged.txt', type: 'text/plain', content: 'a' };
+  const made = await ask('POST', '/api/resources', file);
+  const place = `/api/resources/${made.body.id}`;
+  const known = { headers: { 'if-none-match': made.headers.get('etag') ?? '' } };
+  expect((await ask('GET', place, undefined, known)).status).toBe(304);
+  await ask('PATCH', place, { uri: 'notes://tagged' });
+  expect(await ask('GET', place, undefined, known)).toMatchObject({
+    status: 200,
+    body: { uri: 'notes://tagged' },
+  });
+});
+
+test('an alert rule is read with its state of now, and its tag is of what people write', async () => {
+  const made = await ask('POST', '/api/alert-rules', {
+    name: 'read',
+    query: 'select 1 where false',
+  });
+  const place = `/api/alert-rules/${made.body.id}`;
+  const etag = made.headers.get('etag') ?? '';
+  await db.pool.query(`update howdah.alert_rules set state = 'failed' where id = $1`, [
+    made.body.id,
+  ]);
+  expect(await ask('GET', place, undefined, { headers: { 'if-none-match': etag } })).toMatchObject({
+    status: 200,
+    body: { state: 'failed' },
+  });
+  const changed = { headers: { 'if-match': etag } };
+  expect((await ask('PATCH', place, { is_active: false }, changed)).status).toBe(200);
 });
 
 test('/tools are those of the tenant, or of an agent', async () => {

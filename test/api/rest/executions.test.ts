@@ -157,6 +157,8 @@ describe('execute', () => {
       'callback_url is no address of HTTP',
     ],
     [{ agent_id: '0199aaaa-0000-7000-8000-000000000000', message: 'x' }, 404, 'HWNTF', 'agent'],
+    [{ agent: 'development', message: 'x', priority: 99999 }, 400, 'HWINV', 'priority'],
+    [{ agent: 'development', message: 'x', wait: '5' }, 400, 'HWINV', 'boolean or number'],
   ])('refuses %j', async (body, status, code, detail) => {
     const refused = await ask('POST', '/api/execute', body);
     expect(refused).toMatchObject({

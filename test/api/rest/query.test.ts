@@ -103,6 +103,11 @@ test('one that is not waited for is 202, and with the same key the same run', as
   expect((await ask()).body.execution_id).toBe(first.body.execution_id);
 });
 
+test('a question without a word is none', async () => {
+  const empty = await call(api, 'POST', '/query', { question: ' ' });
+  expect(empty).toMatchObject({ status: 400, body: { code: 'HWINV', field: 'question' } });
+});
+
 test('a tenant without a manager is told so', async () => {
   const tenant_id = await makeTenant(db.pool);
   await db.pool.query(

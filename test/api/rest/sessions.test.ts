@@ -150,6 +150,12 @@ describe('sessions', () => {
     const other = await makeAgent(db.pool, { script: [{ content: 'Two.' }, { content: 'Two.' }] });
     expect(await session()).toMatchObject({ agent: 'development', policy: 'queue' });
     const { id } = await session({ agent_id: first, title: 'Talk', state: { theme: 'dark' } });
+    for (const nobody of [{}, { agent: 'development', agent_id: other }]) {
+      expect(await ask('PUT', `/sessions/${id}/agent`, nobody)).toMatchObject({
+        status: 400,
+        body: { code: 'HWINV', field: 'agent' },
+      });
+    }
     const turned = await ask('PUT', `/sessions/${id}/agent`, { agent_id: other });
     expect(turned.body).toMatchObject({ agent_id: other, title: 'Talk', state: { theme: 'dark' } });
     const { body } = await ask('POST', `/sessions/${id}/messages`, { content: 'Hello.' });

@@ -187,6 +187,18 @@ describe('over the API', () => {
     },
   );
 
+  test('a cursor that is none is named as it was sent', async () => {
+    const { key: token } = await keyFor();
+    const body = { agent: 'development', message: 'Go.' };
+    const made = await call(api, 'POST', '/api/execute', body, { token });
+    const path = `/api/executions/${made.body.execution_id}/stream`;
+    const byQuery = await call(api, 'GET', `${path}?after=x`, undefined, { token });
+    expect(byQuery).toMatchObject({ status: 400, body: { code: 'HWINV', field: 'after' } });
+    const headers = { 'last-event-id': '1.1.1' };
+    const byHeader = await call(api, 'GET', path, undefined, { token, headers });
+    expect(byHeader).toMatchObject({ status: 400, body: { field: 'Last-Event-ID' } });
+  });
+
   test('stream and wait together are refused', async () => {
     const { key } = await keyFor();
     const body = { agent: 'development', message: 'Go.', stream: true, wait: 5 };
@@ -204,6 +216,28 @@ describe('over the API', () => {
       event: 'error',
       data: { code: 'HWDEN', status: 401 },
     });
+    answers.resolve();
+  });
+
+  test('and of an answer that waits for its run', async () => {
+    const { id, key } = await keyFor();
+    const agent_id = await makeAgent(db.pool, { models: [{ provider: 'openai' }] });
+    const body = { agent_id, message: 'Go.', wait: true };
+    const answer = call(api, 'POST', '/api/execute', body, { token: key });
+    await eventually(
+      db.pool,
+      'it is waited for',
+      `select 1 from howdah_private.watchers as w join howdah.executions as e on e.id = w.execution_id
+       where e.agent_id = $1`,
+      [agent_id],
+    );
+    await db.pool.query('select howdah.revoke_api_key($1)', [id]);
+    const { status, headers, body: problem } = await answer;
+    expect({ status, problem }).toMatchObject({
+      status: 401,
+      problem: { code: 'HWDEN', reason: 'revoked', detail: 'The API key was revoked.' },
+    });
+    expect(headers.get('www-authenticate')).toBe('Bearer error="invalid_token"');
     answers.resolve();
   });
 

@@ -1,0 +1,102 @@
+import type { Command } from 'commander';
+import { ownEnvironment } from '../../config.ts';
+import { HowdahError } from '../../contracts/errors.ts';
+import { findPrograms, program } from '../../db/backup/programs.ts';
+import { refuseGuest, schemaState } from '../../db/schema-state.ts';
+import { pathWithOurs } from '../../db/search-path.ts';
+import { type CliDatabase, withDatabase } from '../database.ts';
+import { type CliIo, paint } from '../output.ts';
+import { PG_BIN_OPTION, placesOf } from '../pg-programs.ts';
+import { runInPlace } from '../run-in-place.ts';
+import { TENANT_OPTION, tenantOf } from '../tenants.ts';
+
+type Options = { tenant?: string; readOnly?: true; owner?: true; pgBin?: string };
+
+/** `howdah psql`: psql of this machine on the database, as the tenant; `--owner` with all that the login may. */
+export function register(command: Command, io: CliIo): void {
+  command
+    .argument('[arguments...]', "psql's own, such as -c QUERY or -f FILE; behind -- any of them")
+    .allowUnknownOption()
+    .option(...TENANT_OPTION)
+    .option('--read-only', 'with the rights of howdah_analyst, which writes nothing')
+    .option('--owner', 'with all rights of the login, over all tenants')
+    .option(...PG_BIN_OPTION)
+    .action(async (args: string[], options: Options) => {
+      refuseMixed(io, options);
+      const { url, file, settings } = await withDatabase(io, (database) =>
+        prepare(io, database, options),
+      );
+      const { address, environment } = connectionFor(url, settings);
+      io.setExitCode(await runInPlace(io, file, [`--dbname=${address}`, ...args], environment));
+    });
+}
+
+function refuseMixed(io: CliIo, { tenant, readOnly, owner }: Options): void {
+  if (io.json) {
+    throw new HowdahError('EUSAGE', 'psql prints what it is told to print, and no JSON of ours', {
+      hint: 'howdah sql "select …" --json prints rows as JSON; psql itself prints csv: howdah psql -- --csv -c "select …"',
+    });
+  }
+  const other = readOnly ? '--read-only' : tenant !== undefined ? '--tenant' : undefined;
+  if (owner && other) {
+    throw new HowdahError('EUSAGE', `--owner sees all tenants and may write, ${other} says less`, {
+      hint: 'Leave one of the two out.',
+    });
+  }
+}
+
+/** What the session begins with, and the psql to open it with. */
+async function prepare(io: CliIo, database: CliDatabase, options: Options) {
+  const { pool, config, url } = database;
+  if (options.owner) refuseGuest(await schemaState(pool));
+  const acting = options.owner ? {} : await actingFor(database, options);
+  const settings = { ...acting, search_path: await pathWithOurs(pool) };
+  const { rows } = await pool.query<{ major: number }>(
+    `select current_setting('server_version_num')::int / 10000 as major`,
+  );
+  const found = await findPrograms(placesOf(config, options.pgBin), {
+    ...{ programs: ['psql'], atLeast: rows[0]?.major ?? 0, of: 'this server', orOlder: true },
+    without: 'One statement needs none of them: howdah sql "select …"',
+  });
+  if (io.isTerminal && io.ask) io.err(paint(io, 'dim', greeting(options, acting.role)));
+  return { url, file: program(found, 'psql'), settings };
+}
+
+/** As `howdah sql` does: a login of a tenant is one already. */
+async function actingFor({ db, isOwner }: CliDatabase, { tenant, readOnly }: Options) {
+  const tenantId = isOwner || tenant !== undefined ? (await tenantOf(db, tenant)).id : undefined;
+  return {
+    ...(tenantId !== undefined && { 'howdah.tenant_id': tenantId }),
+    ...(isOwner && { role: readOnly ? 'howdah_analyst' : 'howdah_app' }),
+    ...(readOnly && { default_transaction_read_only: 'on' }),
+  };
+}
+
+function greeting({ tenant = 'default', owner }: Options, role: string | undefined): string {
+  if (owner) return 'With all rights of this login, over all tenants.';
+  if (role === undefined) return 'With the rights of this login.';
+  return `Tenant ${tenant}, with the rights of ${role}; --owner opens it with all of this login's.`;
+}
+
+/** The password goes by the environment: everybody on the machine may read a command line. */
+function connectionFor(url: string, settings: Readonly<Record<string, string>>) {
+  const address = new URL(url);
+  const environment = ownEnvironment();
+  const password = address.searchParams.get('password') ?? decodeURIComponent(address.password);
+  if (password !== '') environment.PGPASSWORD = password;
+  const options = [
+    address.searchParams.get('options') ?? environment.PGOPTIONS ?? '',
+    ...Object.entries(settings).map(([name, value]) => `-c ${name}=${escaped(value)}`),
+  ];
+  environment.PGOPTIONS = options.filter((option) => option !== '').join(' ');
+  address.password = '';
+  address.searchParams.delete('password');
+  address.searchParams.delete('options');
+  address.search = address.search.replaceAll('+', '%20'); // libpq takes a + for itself
+  return { address: address.toString(), environment };
+}
+
+/** As the server reads options: a blank ends one unless a backslash stands before it. */
+function escaped(value: string): string {
+  return value.replace(/[\\\s]/g, '\\$&');
+}

@@ -1,0 +1,45 @@
+import type { Command, CommanderError } from 'commander';
+import type { ErrorReport } from './exit-codes.ts';
+
+/** An error of usage, with the command it is about: commander keeps that to itself. */
+type UsageError = CommanderError & { command?: Command };
+
+/** Has the errors of a command and its verbs say which one it was. */
+export function rememberCommands(command: Command): void {
+  command.exitOverride((error) => {
+    throw Object.assign(error, { command });
+  });
+  command.commands.forEach(rememberCommands);
+}
+
+/** Commander's "error: unknown command 'strat'\n(Did you mean start?)" as message and hint. */
+export async function usageReport({
+  message: text,
+  command,
+  code,
+}: UsageError): Promise<ErrorReport> {
+  if (code === 'commander.excessArguments') {
+    const { unknownVerbReport } = await import('./verbs.ts');
+    const report = command && (await unknownVerbReport(command));
+    if (report) return report;
+  }
+  const [message = '', suggestion] = text.replace(/^error: /, '').split('\n');
+  const path = command ? ` ${pathOf(command)}` : '';
+  const { meantValue } = await import('./meant-value.ts');
+  const hint =
+    suggestion?.replace(/^\(|\)$/g, '') ??
+    meantValue(message) ??
+    `\`howdah${path} --help\` lists commands and options.`;
+  return {
+    code: 'EUSAGE',
+    message,
+    hint,
+    ...(command && { usage: `howdah${path} ${command.usage()}`.trim() }),
+  };
+}
+
+/** `key create`, as it is typed behind `howdah`. */
+function pathOf(command: Command): string {
+  const { parent } = command;
+  return parent?.parent ? `${pathOf(parent)} ${command.name()}` : command.name();
+}

@@ -1,0 +1,58 @@
+import type { Pool } from './pool.ts';
+
+/** Something in the catalogue that lets a tenant see more than its rows, and the statement that mends it. */
+export type Gap = { object: string; fault: string; fix: string };
+
+/**
+ * What the catalogue says against isolation: row-level security that is off or does not hold for the owner, a policy of
+ * others that adds rows, a view that reads as its owner, and a primary key made after the index with the tenant. Of two
+ * indexes that cost the same Postgres takes the newer; by the key alone it finds a row of another tenant before it knows
+ * whose it is, which takes a microsecond longer than finding none.
+ */
+export async function isolationGaps(pool: Pool): Promise<Gap[]> {
+  const { rows } = await pool.query<Gap>(`
+    with ours as (
+      select c.oid, c.oid::regclass::text as name, c.relkind, c.relrowsecurity, c.relforcerowsecurity, c.reloptions
+      from pg_class as c
+      join pg_namespace as n on n.oid = c.relnamespace
+      where n.nspname in ('howdah', 'howdah_private') and c.relowner = (
+        select nspowner from pg_namespace where nspname = 'howdah')
+        and c.oid is distinct from to_regclass('howdah_private.migrations')
+    ),
+    keys as (
+      select i.indrelid, i.indexrelid, i.indisprimary, i.indisvalid, array(
+        select a.attname::text from unnest(i.indkey[0 : i.indnkeyatts - 1]) with ordinality as k (attnum, place)
+        join pg_attribute as a on a.attrelid = i.indrelid and a.attnum = k.attnum
+        order by k.place
+      ) as columns
+      from pg_index as i
+      where i.indpred is null
+    )
+    select o.name as object, 'row-level security is off, or not forced' as fault,
+      format('alter table %s enable row level security, force row level security', o.name) as fix
+    from ours as o
+    where o.relkind in ('r', 'p') and not (o.relrowsecurity and o.relforcerowsecurity)
+    union all
+    select o.name, format('the policy %s adds rows', p.polname), format('drop policy %I on %s', p.polname, o.name)
+    from pg_policy as p
+    join ours as o on o.oid = p.polrelid
+    where p.polpermissive and p.polname not in ('tenant', 'engine', 'operator', 'eraser')
+    union all
+    select o.name, 'reads as its owner', format('alter view %s set (security_invoker = true)', o.name)
+    from ours as o
+    where o.relkind = 'v' and not coalesce('security_invoker=true' = any (o.reloptions), false)
+    union all
+    select o.name, case when max(t.indexrelid) is null then 'no index looks for an id in a tenant'
+        else format('%s is newer than %s', p.indexrelid::regclass, max(t.indexrelid)::regclass) end,
+      case when max(t.indexrelid) is null then format('create index concurrently on %s (tenant_id, id)', o.name)
+        else format('reindex index concurrently %s', max(t.indexrelid)::regclass) end
+    from ours as o
+    join keys as p on p.indrelid = o.oid and p.indisprimary and p.columns = '{id}'
+    join pg_attribute as a on a.attrelid = o.oid and a.attname = 'tenant_id'
+    left join keys as t on t.indrelid = o.oid and t.indisvalid and t.columns[1 : 2] = '{tenant_id,id}'
+    where o.relkind = 'r' and has_any_column_privilege('howdah_app', o.oid, 'select')
+    group by o.name, p.indexrelid
+    having coalesce(max(t.indexrelid) < p.indexrelid, true)
+    order by object, fault`);
+  return rows;
+}

@@ -1,0 +1,104 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { makeRun } from '../sql/support.ts';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { runCli, startAtTerminal } from './run-cli.ts';
+
+let database: TestDatabase;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  const { rows } = await database.pool.query(
+    `insert into howdah.users (username) values ('ada') returning id`,
+  );
+  await makeRun(database.pool, { user_id: rows[0].id });
+  await database.pool.query(
+    `insert into howdah.output_filters (name, pattern) values ('iban', '[A-Z]{2}[0-9]{20}')`,
+  );
+});
+afterAll(() => database?.drop());
+
+/** What a person at a terminal is told who types this line. */
+async function typed(line: string, ...argv: string[]) {
+  const cli = startAtTerminal(database.url, ...argv);
+  cli.type(line);
+  return cli.end();
+}
+const users = async () =>
+  (await database.pool.query('select username from howdah.users')).rows.length;
+
+const LINES: [string[], RegExp][] = [
+  [['migrate', 'down'], /This drops what \d{4}_\w+ made, with its data\./],
+  [['migrate', 'down', '--all'], /This drops everything of Howdah in this database/],
+  [['erase-user', 'ada', '--mode', 'delete', '--cancel-live'], /This deletes the runs of ada\./],
+  [['retention'], /This deletes what retention policies no longer keep\./],
+  [['secret', 'remove', 'openai'], /This forgets the secret openai\./],
+  [['filters', 'remove', 'iban'], /This forgets the filter iban/],
+  [['key', 'revoke', 'hwd_9f2kQ7xYb1Zc'], /takes the key hwd_9f2kQ7xYb1Zc… back/],
+];
+
+describe('what cannot be undone', () => {
+  test.each(LINES)(
+    '%j is asked about at a terminal, and left when it is not wanted',
+    async (argv, what) => {
+      for (const line of ['n', '']) {
+        const { status, stdout, stderr } = await typed(line, ...argv);
+        expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
+        expect(stderr).toMatch(what);
+        expect(stderr).toMatch(/cannot be undone\. Go on\? \[y\/N\] .*Nothing was done\.\n$/s);
+      }
+    },
+  );
+
+  test('is done when it is wanted, and with --yes or --json unasked', async () => {
+    expect((await typed('y', 'filters', 'remove', 'iban')).stderr).toContain(
+      'Filter iban is gone.',
+    );
+    for (const more of ['--yes', '--json']) {
+      await database.pool.query(
+        `insert into howdah.output_filters (name, pattern) values ('iban', '[A-Z]{2}[0-9]{20}')`,
+      );
+      const { status, stderr } = await typed('n', 'filters', 'remove', 'iban', more);
+      expect({ status, asks: stderr.includes('[y/N]') }).toEqual({ status: 0, asks: false });
+    }
+  });
+
+  test('is done unasked where it is piped', async () => {
+    const { status, stderr } = await runCli(database.url, 'filters', 'remove', 'none');
+    expect(status).toBe(3);
+    expect(stderr).not.toContain('[y/N]');
+  });
+});
+
+describe('--dry-run', () => {
+  test('of erase-user counts, and erases nothing', async () => {
+    const argv = ['erase-user', 'ada', '--mode', 'delete', '--cancel-live', '--dry-run'];
+    const { status, stdout, stderr } = await runCli(database.url, ...argv);
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/^1 executions$/m);
+    expect(stderr).toBe('So many it would be; nothing was done.\n');
+    expect(JSON.parse((await runCli(database.url, ...argv, '--json')).stdout)).toMatchObject({
+      dry_run: true,
+      executions: 1,
+    });
+    expect(await users()).toBe(1);
+  });
+
+  test('of migrate says what goes, and leaves it', async () => {
+    const one = await runCli(database.url, 'migrate', 'down', '--dry-run');
+    expect(one).toMatchObject({ status: 0, stdout: expect.stringMatching(/^down \d{4}_\w+\n$/) });
+    const all = await runCli(database.url, 'migrate', 'down', '--all', '--dry-run', '--json');
+    expect(JSON.parse(all.stdout).down.length).toBeGreaterThan(70);
+    expect((await runCli(database.url, 'migrate', '--dry-run')).stdout).toBe('');
+    expect(await users()).toBe(1);
+  });
+
+  test('of retention says what would go', async () => {
+    const { status, stdout } = await runCli(database.url, 'retention', '--dry-run', '--json');
+    expect({ status, ...JSON.parse(stdout) }).toEqual({
+      status: 0,
+      dry_run: true,
+      removed: 0,
+      months: [],
+    });
+  });
+});
