@@ -16,6 +16,7 @@ COPY bin ./bin
 COPY migrations ./migrations
 COPY sql ./sql
 COPY examples ./examples
+COPY docs/errors ./docs/errors
 COPY packs ./packs
 # The one place it may write, for files that rows name by their path; everything else may be read-only.
 ENV HOWDAH_HOME=/var/lib/howdah

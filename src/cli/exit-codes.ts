@@ -31,7 +31,7 @@ export const exitCodes = {
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
 
 /** Codes of ours, of Postgres and of Node; whatever is not listed is a plain `error`. */
-const byCode: Readonly<Record<string, ExitCode>> = {
+export const byCode: Readonly<Record<string, ExitCode>> = {
   EUSAGE: exitCodes.usage,
   HWINV: exitCodes.usage,
   HWNTF: exitCodes.notFound,

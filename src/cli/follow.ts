@@ -1,3 +1,5 @@
+import { ERROR_CODES } from '../contracts/errors.ts';
+import { isJsonObject } from '../contracts/json.ts';
 import { followExecutions } from '../db/follow.ts';
 import type { Execution, Step } from '../db/queries.ts';
 import type { Question } from '../db/questions.ts';
@@ -106,5 +108,8 @@ export function showEnd(io: CliIo, execution: Execution): void {
     io.out(plainText(execution.output ?? ''));
   } else {
     io.err(errorOf(execution.error) ?? `the run was ${execution.status}`);
+    const told = isJsonObject(execution.error) ? execution.error.code : undefined;
+    const code = ERROR_CODES.find((one) => one === told);
+    if (io.isTerminal && code !== undefined) io.err(` hint: howdah explain ${code}`);
   }
 }

@@ -58,9 +58,16 @@ export async function main(
       thrown instanceof CommanderError
         ? await usageReport(thrown)
         : reportOf(thrown, session.server());
-    printError(session.io, report);
+    printError(session.io, await withPage(session.io, report));
     return exitCodeFor(report.code);
   }
+}
+
+/** To a person, an error that says not what to do says at least where it stands. */
+async function withPage(io: CliIo, report: ErrorReport): Promise<ErrorReport> {
+  if (!io.isTerminal || io.json || report.hint !== undefined) return report;
+  const { isExplained } = await import('./explain-code.ts');
+  return isExplained(report.code) ? { ...report, hint: `howdah explain ${report.code}` } : report;
 }
 
 function defineProgram(program: Command, io: CliIo, entries: readonly CommandEntry[]): void {

@@ -46,8 +46,8 @@ export const runCommands: readonly CommandEntry[] = [
   },
   {
     name: 'explain',
-    summary: 'why a run is where it is, and what may be done',
-    args: 'ID',
+    summary: 'why a run is where it is, or what an error means; what may be done',
+    args: 'ID|CODE',
     load: () => import('./commands/explain.ts'),
   },
   {

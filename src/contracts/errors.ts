@@ -11,32 +11,35 @@ import type { Json } from './json.ts';
  * - `invalid_condition`, `tied_vote`, `no_votes`, `no_route`, `query_failed`: a workflow cannot decide, though no member failed
  * - `cancelled`: the caller's AbortSignal fired;  `script_mismatch`: the scripted model met a call it did not expect
  */
-export type ErrorCode =
-  | 'rate_limited'
-  | 'overloaded'
-  | 'unreachable'
-  | 'timeout'
-  | 'bad_answer'
-  | 'invalid_request'
-  | 'unauthorized'
-  | 'not_found'
-  | 'context_too_long'
-  | 'content_filtered'
-  | 'invalid_arguments'
-  | 'unknown_tool'
-  | 'tool_failed'
-  | 'member_failed'
-  | 'invalid_condition'
-  | 'tied_vote'
-  | 'no_votes'
-  | 'no_route'
-  | 'query_failed'
-  | 'rejected'
-  | 'invalid_output'
-  | 'limit_reached'
-  | 'cancelled'
-  | 'script_mismatch'
-  | 'internal';
+export const ERROR_CODES = [
+  'rate_limited',
+  'overloaded',
+  'unreachable',
+  'timeout',
+  'bad_answer',
+  'invalid_request',
+  'unauthorized',
+  'not_found',
+  'context_too_long',
+  'content_filtered',
+  'invalid_arguments',
+  'unknown_tool',
+  'tool_failed',
+  'member_failed',
+  'invalid_condition',
+  'tied_vote',
+  'no_votes',
+  'no_route',
+  'query_failed',
+  'rejected',
+  'invalid_output',
+  'limit_reached',
+  'cancelled',
+  'script_mismatch',
+  'internal',
+] as const;
+/** One of these. */
+export type ErrorCode = (typeof ERROR_CODES)[number];
 
 /** One failure, normalised. `message` is a sentence a user can act on; `cause` is what was seen underneath. */
 export type RunError = {

@@ -20,7 +20,7 @@ export type Words = { code: string; message: string; hint?: string; detail?: Jso
  * `sql/ERRORS.md`: the same on every interface but psql. Undefined when it is nothing that whoever asked has caused.
  */
 export function inOurWords(error: PgError): Words | undefined {
-  const words = wordsFor[error.code] ?? (error.code.startsWith('22') ? badValue : undefined);
+  const words = postgresWords[error.code] ?? (error.code.startsWith('22') ? badValue : undefined);
   if (!words) return undefined;
   const { detail, ...told } = words(error);
   const where = { ...whereOf(error), ...detail };
@@ -28,7 +28,7 @@ export function inOurWords(error: PgError): Words | undefined {
 }
 
 /** The errors of Postgres that a client causes, in terms of `sql/ERRORS.md`. */
-const wordsFor: Readonly<Record<string, (error: PgError) => Words>> = {
+export const postgresWords: Readonly<Record<string, (error: PgError) => Words>> = {
   '22021': unstorable,
   '22P05': unstorable,
   '23001': foreignKey,

@@ -129,6 +129,7 @@ test('each command prints what it has always printed', async () => {
   await note('show', 'show', done.id);
   await note('show --tree', 'show', done.id, '--tree');
   await note('explain', 'explain', asking.execution_id);
+  await note('explain CODE', 'explain', 'HWNTF');
   await note('watch', 'watch', done.id);
   await note('questions', 'questions');
   await note('answer', 'answer', asking.id, 'blue');

@@ -10,7 +10,7 @@ import { inWordsOfRest } from './hint-words.ts';
 import { RequestRefusal } from './request-refusal.ts';
 
 /** The statuses of `sql/ERRORS.md`, and of what the server itself cannot do now. */
-const statuses: Readonly<Record<string, number>> = {
+export const statuses: Readonly<Record<string, number>> = {
   HWNTF: 404,
   HWTRM: 409,
   HWCNF: 409,

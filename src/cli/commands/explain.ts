@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import type { Explanation } from '../../contracts/explanation.ts';
 import { explainExecution } from '../../db/explanations.ts';
 import { withDatabase } from '../database.ts';
+import { explainCode, looksLikeCode } from '../explain-code.ts';
 import { executionId, knownExecution } from '../ids.ts';
 import { type CliIo, printJson } from '../output.ts';
 import { API_OPTION, apiFor } from '../over-api.ts';
@@ -18,10 +19,14 @@ const COMMANDS: Readonly<Record<string, string>> = {
 };
 const WIDTH = 200;
 
-/** `howdah explain ID`: why a run is where it is: what it waits for, what is in its way, and what may be done. */
+/**
+ * `howdah explain ID`: why a run is where it is: what it waits for, what is in its way, and what may be done.
+ * `howdah explain CODE`: what an error means and what to do.
+ */
 export function register(command: Command, io: CliIo): void {
-  command.argument('<id>', 'the execution').option(...API_OPTION);
+  command.argument('<id>', 'an execution, or the code of an error').option(...API_OPTION);
   command.action(async (text: string, _options: object, self: Command) => {
+    if (looksLikeCode(text)) return explainCode(io, text);
     const id = executionId(text);
     const api = await apiFor(io, self);
     if (api) return show(io, await api.call('explainExecution', { params: { id } }));

@@ -1,0 +1,110 @@
+import { PassThrough } from 'node:stream';
+import { RETRY_AFTER } from '../../src/api/admission.ts';
+import { failureOf, problemOf } from '../../src/api/rest/answer-error.ts';
+import { exitCodeFor, reportOf } from '../../src/cli/exit-codes.ts';
+import { readHidden } from '../../src/cli/hidden-input.ts';
+import { type CliIo, createOutput, printError } from '../../src/cli/output.ts';
+import { connect } from '../../src/client/connect.ts';
+import { makeHome } from '../../src/db/embedded/account.ts';
+import { runProgram } from '../../src/db/embedded/program.ts';
+import { startTestApi } from '../api/harness.ts';
+import { runCli } from '../cli/run-cli.ts';
+import { runErrors } from './run-errors.ts';
+import { asPrinted, httpAnswer, json, type Stage } from './stage.ts';
+
+/** What no page can ask in a line: made here, and given as it is told. */
+export const arrangements: Readonly<Record<string, (stage: Stage) => Promise<string>>> = {
+  EINTERNAL: async () => answered(new Error('a fault')),
+  EUNREACHABLE: async () => answered(Object.assign(new Error('gone'), { code: '57P01' })),
+  '53300': async () => answered(new Error('timeout exceeded when trying to connect')),
+  '57014': async () =>
+    answered(ofPostgres('57014', 'canceling statement due to statement timeout')),
+  '40001': async () => answered(ofPostgres('40P01', 'deadlock detected')),
+  EINTERRUPTED: () => {
+    const stdin = Object.assign(new PassThrough(), { isTTY: true, setRawMode: () => {} });
+    stdin.write('sk-12\x03');
+    const io = { stdin, err: () => {} } as unknown as CliIo;
+    return printed(() => readHidden(io, 'The value of openai:', { most: 100, example: '' }));
+  },
+  EFAILED: ({ api }) => thrown(connect(api.url).agent('broken').send('Hello')),
+  EWAITING: ({ api }) => thrown(connect(api.url).agent('asker').send('Paint it')),
+  EHOME: () => printed(() => makeHome('/dev/null/howdah', undefined)),
+  EPOSTGRES: () => printed(() => runProgram('/nowhere/bin/initdb', [], undefined)),
+  EADDRINUSE: ({ db, api }) =>
+    printed(() => startTestApi(db.url, { port: Number(new URL(api.url).port) })),
+  ENOTFOUND: () =>
+    printed(() => {
+      const hostname = 'db.example.com';
+      throw Object.assign(new Error(`getaddrinfo ENOTFOUND ${hostname}`), {
+        code: 'ENOTFOUND',
+        hostname,
+      });
+    }),
+  '28P01': () =>
+    printed(() => {
+      throw ofPostgres('28P01', 'password authentication failed for user "ada"');
+    }),
+  '57P03': () =>
+    printed(() => {
+      throw ofPostgres('57P03', 'the database system is starting up');
+    }),
+  async '3D000'({ db }) {
+    const url = new URL(db.url);
+    url.pathname = '/shop';
+    return asPrinted(await runCli(url.href, 'executions'));
+  },
+  async server_error({ api }) {
+    const response = await fetch(`${api.url}/v1/responses`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ model: 'broken', input: 'Hello', stream: true }),
+    });
+    const text = await response.text();
+    const failed = text
+      .split('\n')
+      .find((line) => line.includes('"response.failed"') && line.startsWith('data: '));
+    const { type, response: told } = JSON.parse(failed?.slice('data: '.length) ?? '{}');
+    return json({ type, response: { status: told?.status, error: told?.error } });
+  },
+  ...Object.fromEntries(
+    Object.entries(runErrors).map(([code, arrange]) => [
+      code,
+      async ({ db }: Stage) => json(await arrange(db.pool)),
+    ]),
+  ),
+};
+
+/** As `howdah` prints what a command threw. */
+async function printed(work: () => unknown): Promise<string> {
+  const report = reportOf(await faultOf(work));
+  const stderr = new PassThrough({ encoding: 'utf8' });
+  const stdout = new PassThrough();
+  printError(createOutput({ json: false, color: false }, { stdout, stderr }), report);
+  return asPrinted({ stderr: String(stderr.read()), status: exitCodeFor(report.code) });
+}
+
+/** As the server answers what a request met. */
+function answered(met: unknown): string {
+  const failure = failureOf(met, () => {});
+  const after = failure.status === 503 ? RETRY_AFTER : null;
+  return httpAnswer(failure.status, after, JSON.parse(problemOf(failure).body));
+}
+
+/** As a program catches it. */
+async function thrown(work: Promise<unknown>): Promise<string> {
+  const { code, message, hint } = (await faultOf(() => work)) as Record<string, string>;
+  return json({ code, message, hint });
+}
+
+async function faultOf(work: () => unknown): Promise<unknown> {
+  try {
+    await work();
+  } catch (error) {
+    return error;
+  }
+  throw new Error('nothing failed');
+}
+
+function ofPostgres(code: string, message: string): Error {
+  return Object.assign(new Error(message), { code });
+}

@@ -1,0 +1,133 @@
+import pg from 'pg';
+import { ask } from '../api/harness.ts';
+import { connect } from '../api/mcp-client.ts';
+import { openWs } from '../api/ws-client.ts';
+import { runCli } from '../cli/run-cli.ts';
+import { asPrinted, httpAnswer, json, type Stage } from './stage.ts';
+
+/** What a page shows of one interface: what is asked there, and what is answered. */
+export type Example = { code: string; door: string; asked: string | null; answered: string };
+
+/** The examples of a page: under a heading for the interface, what is asked and what is answered; or that alone. */
+export function examplesOf(code: string, text: string): Example[] {
+  const [, examples = ''] = text.split(/^## Examples\n/m);
+  return examples.split(/^### /m).flatMap((part) => {
+    const door = part.slice(0, part.indexOf('\n')).trim();
+    const blocks = [...part.matchAll(/^```\w*\n([\s\S]*?)^```/gm)].map(([, body = '']) => body);
+    const answered = blocks.at(-1);
+    if (answered === undefined) return [];
+    return [{ code, door, asked: blocks.length > 1 ? (blocks[0] ?? '') : null, answered }];
+  });
+}
+
+/** Asks what stands in an example, and gives what a page has to show. */
+export async function answerAt(stage: Stage, door: string, asked: string): Promise<string> {
+  const real = Object.entries(stage.names).reduce(
+    (text, [name, value]) => text.replaceAll(name, value),
+    asked,
+  );
+  const asking = doors[door];
+  if (!asking) throw new Error(`no door ${door}`);
+  return normal(await asking(stage, real.trim()), stage);
+}
+
+const doors: Readonly<Record<string, (stage: Stage, asked: string) => Promise<string>>> = {
+  SQL: (stage, asked) => inPsql(stage.db.url, asked),
+  async GraphQL({ api, locked }, asked) {
+    const [, token] = /^# Authorization: Bearer (\S+)\n/.exec(asked) ?? [];
+    const { errors } = await ask(token === undefined ? api : locked, asked, {}, token);
+    const { message, extensions } = errors[0] ?? {};
+    return json({ message, extensions });
+  },
+  REST: overHttp,
+  OpenAI: overHttp,
+  A2A: overHttp,
+  'AG-UI': overHttp,
+  async MCP({ mcp, locked }, asked) {
+    const [, token, call = asked] = /^Authorization: Bearer (\S+)\n\n([\s\S]*)/.exec(asked) ?? [];
+    const client = token === undefined ? mcp : await connect(locked, { token });
+    try {
+      const { _meta, ...result } = await client.callTool(JSON.parse(call));
+      return json({ ...result, _meta: { 'howdah/error': _meta?.['howdah/error'] } });
+    } finally {
+      if (client !== mcp) await client.close();
+    }
+  },
+  async WebSocket({ ws, locked }, asked) {
+    const messages = asked.split('\n').map((line) => JSON.parse(line));
+    const { id, ...message } = messages.at(-1);
+    const client = messages.length === 1 ? ws : await openWs(locked);
+    try {
+      if (client !== ws) client.socket.send(JSON.stringify(messages[0]));
+      return json({ ...(await client.ask(message)), id }); // one connection asks all, each under an id of its own
+    } finally {
+      if (client !== ws) client.close();
+    }
+  },
+  async 'Command line'({ db }, asked) {
+    const words = asked.replace(/^npx howdah /, '').matchAll(/"([^"]*)"|(\S+)/g);
+    const argv = [...words].map(([, quoted, word]) => quoted ?? word ?? '');
+    return asPrinted(await runCli(db.url, ...argv));
+  },
+};
+
+/** As psql shows it with \set VERBOSITY verbose, but for CONTEXT and LOCATION. */
+async function inPsql(url: string, statement: string): Promise<string> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    await client.query(statement);
+    return 'no error\n';
+  } catch (error) {
+    const { code, message, detail, hint } = error as pg.DatabaseError;
+    return [
+      `ERROR:  ${code}: ${message}`,
+      ...(detail ? [`DETAIL:  ${detail}`] : []),
+      ...(hint ? [`HINT:  ${hint}`] : []),
+      '',
+    ].join('\n');
+  } finally {
+    await client.end();
+  }
+}
+
+/** With a header Authorization it is the server that wants a login. */
+async function overHttp({ api, locked }: Stage, asked: string): Promise<string> {
+  const [head = '', body] = asked.split('\n\n');
+  const [first = '', ...lines] = head.split('\n');
+  const [method = '', path = ''] = first.split(' ');
+  const headers = lines.map((line): [string, string] => {
+    const at = line.indexOf(': ');
+    return [line.slice(0, at), line.slice(at + 2)];
+  });
+  const isLogin = headers.some(([name]) => name === 'Authorization');
+  const response = await fetch(`${(isLogin ? locked : api).url}${path}`, {
+    method,
+    headers: {
+      ...Object.fromEntries(headers),
+      ...(body && { 'Content-Type': 'application/json' }),
+    },
+    ...(body && { body }),
+  });
+  const after = response.headers.get('retry-after');
+  return httpAnswer(response.status, after, await response.json());
+}
+
+export const SOME_ID = '01a1f805-7e9f-729f-9dc6-14d018338ca2';
+
+/** The same each time: of ids, moments and addresses that differ, one each. */
+export function normal(text: string, { names }: Pick<Stage, 'names'>): string {
+  return Object.entries(names)
+    .reduce((told, [name, value]) => told.replaceAll(value, name), text)
+    .replaceAll(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, SOME_ID)
+    .replaceAll(/logged as [0-9a-f]{12}/g, 'logged as 5f0c2e1b9a34')
+    .replaceAll(/"id": "[0-9a-f]{12}"/g, '"id": "5f0c2e1b9a34"')
+    .replaceAll(
+      /\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d(:\d\d)?)?/g,
+      '2026-12-01T00:00:00Z',
+    )
+    .replaceAll(/(retry_after_seconds\W+|429 Too Many Requests\nRetry-After: )\d+/g, '$1777600')
+    .replaceAll(/\bport \d+/g, 'port 8000')
+    .replaceAll(/\bPORT=[1-9]\d+/g, 'PORT=8001')
+    .replaceAll(/(127\.0\.0\.1|localhost):(?!1\b|5432\b)\d+/g, 'models.example.com');
+}

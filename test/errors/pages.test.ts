@@ -1,0 +1,147 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { constants } from 'node:os';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { statuses } from '../../src/api/rest/answer-error.ts';
+import { errorPages } from '../../src/cli/error-pages.ts';
+import { byCode, exitCodeFor } from '../../src/cli/exit-codes.ts';
+import { ERROR_CODES } from '../../src/contracts/errors.ts';
+import { postgresWords } from '../../src/contracts/postgres-words.ts';
+import { PACKAGE_ROOT } from '../../src/package-root.ts';
+import { examplesOf } from './doors.ts';
+
+// Each code that somebody can be told has a page, and each page a code that is told. The codes are found where they are
+// raised: no list has to be kept.
+
+const pages = errorPages();
+const codesOf = ({ code, also }: (typeof pages)[number]) => [code, ...also];
+const written = pages.flatMap(codesOf);
+
+/** The text of all files of a folder. */
+function textOf(folder: string, ext: string): string {
+  return readdirSync(join(PACKAGE_ROOT, folder), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith(ext) && !name.endsWith('schema.sql'))
+    .map((name) => readFileSync(join(PACKAGE_ROOT, folder, name), 'utf8'))
+    .join('\n');
+}
+const all = (text: string, pattern: RegExp) =>
+  [...text.matchAll(pattern)].map(([, code = '']) => code);
+const sorted = (codes: Iterable<string>) => [...new Set(codes)].toSorted();
+
+const source = ['src', 'workers'].map((folder) => textOf(folder, '.ts')).join('\n');
+const door = textOf('src/api/openai', '.ts');
+
+/** What Howdah itself raises, by the forms in which code writes it. */
+const raised = {
+  sql: all(textOf('sql', '.sql'), /'(HW[A-Z]{3})'/g),
+  'a code of ours': all(source, /'(HW[A-Z]{3})'/g),
+  'a word of ours': [
+    ...all(source, /new HowdahError\(\s*'(E[A-Z]+)'/g),
+    ...all(source, /\bcode(?: =|:) '(E[A-Z]+)'/g).filter((code) => !(code in constants.errno)),
+    ...all(source, /problem\(\s*\d+, '(E[A-Z]+)'/g),
+  ],
+  'an error of a run': ERROR_CODES,
+  OpenAI: [
+    ...all(door, /\b(?:openai_)?code: '([a-z_]+)'/g),
+    ...all(door, /'(model_not_found)'/g),
+    ...all(door, /^ {2}4\d\d: '((?!.*_error')[a-z_]+)'/gm),
+  ],
+  'a status of HTTP': Object.keys(statuses),
+  'a status of howdah': Object.keys(byCode),
+  'a word for Postgres': Object.keys(postgresWords),
+  'sql/ERRORS.md': all(
+    readFileSync(join(PACKAGE_ROOT, 'sql/ERRORS.md'), 'utf8'),
+    /`(HW[A-Z]{3}|\d{2}[0-9A-Z]{3})`/g,
+  ),
+};
+
+test.each(Object.entries(raised))('each code has a page: %s', (_of, codes) => {
+  expect(codes.length).toBeGreaterThan(0);
+  expect(sorted(codes).filter((code) => !written.includes(code))).toEqual([]);
+});
+
+test('each page is of a code that is told', () => {
+  const told = new Set<string>(Object.values(raised).flat());
+  expect(written.filter((code) => !told.has(code))).toEqual([]);
+  expect(written).toEqual([...new Set(written)]);
+});
+
+test.each(pages.map((page): [string, (typeof pages)[number]] => [page.code, page]))(
+  'the page of %s is whole',
+  (code, page) => {
+    expect(page.title).not.toBe('');
+    expect(page.meaning).toMatch(/\.$/);
+    expect(page.retry).toMatch(/\.$/);
+    expect(page.causes.length).toBeGreaterThan(0);
+    for (const { cause, fix } of page.causes) expect(`${cause} ${fix}`).toMatch(/^\S.+\. .+[.)]$/);
+    expect(page.told.length).toBeGreaterThan(0);
+    for (const line of page.text.split('\n')) expect(line).not.toMatch(/^[|-] .*TODO|\s$/);
+    if (code !== 'HWSTL') expect(examplesOf(code, page.text).length).toBeGreaterThan(0); // nobody is told it: sql-tool-races.test.ts takes a run over in the middle of a commit
+  },
+);
+
+test.each(pages.map((page): [string, (typeof pages)[number]] => [page.code, page]))(
+  'the page of %s has the statuses that are given',
+  (code, { http_status, exit_code, told }) => {
+    if (code in statuses) expect(http_status).toBe(statuses[code]);
+    const isOfRun = told.some(({ where }) => where === 'run');
+    const words = told.find(({ where }) => where === 'howdah')?.as ?? '';
+    const [, instead = code] = /\((HW[A-Z]{3})\)/.exec(words) ?? [];
+    if (exit_code !== null && !isOfRun) expect(exit_code).toBe(exitCodeFor(instead));
+  },
+);
+
+test('what is told of a code of Postgres stands on its page', () => {
+  for (const [code, words] of Object.entries(postgresWords)) {
+    const { told } = pages.find((page) => codesOf(page).includes(code)) ?? { told: [] };
+    const { as } = told.find(({ where }) => where === 'GraphQL') ?? { as: '' };
+    const one = words({ code, message: '' }).code;
+    expect(`${code} ${as}`).toContain(one === code ? 'extensions.code' : one);
+  }
+});
+
+test('an example shows its code', () => {
+  for (const page of pages) {
+    for (const { door: where, answered } of examplesOf(page.code, page.text)) {
+      if (where === 'Command line') continue; // it has no word for it
+      const told = page.told.map(({ as }) => as).join(' ');
+      const words = [
+        ...codesOf(page),
+        ...(told.match(/HW[A-Z]{3}|\b[a-z]+(?:_[a-z]+)+|-32\d{3}/g) ?? []),
+      ];
+      expect(
+        words.some((word) => answered.includes(word)),
+        `${page.code}, ${where}`,
+      ).toBe(true);
+    }
+  }
+});
+
+test('the index lists every page, with its title', () => {
+  const index = readFileSync(join(PACKAGE_ROOT, 'docs/errors/README.md'), 'utf8');
+  const listed = [...index.matchAll(/^\| \[(\S+)\]\((\S+)\.md\)(.*?) \| (.+) \|$/gm)].map(
+    ([, name, file, also, title]) => ({ name, file, also, title }),
+  );
+  const wanted = pages.map(({ code, also, title }) => ({
+    name: code,
+    file: code,
+    also: also.map((one) => `, ${one}`).join(''),
+    title,
+  }));
+  const byName = (a: { name?: string | undefined }, b: { name?: string | undefined }) =>
+    (a.name ?? '') < (b.name ?? '') ? -1 : 1;
+  expect(listed.toSorted(byName)).toEqual(wanted.toSorted(byName));
+});
+
+test('sql/ERRORS.md and the pages give the same status', () => {
+  const table = readFileSync(join(PACKAGE_ROOT, 'sql/ERRORS.md'), 'utf8');
+  for (const { code, http_status } of pages.filter(({ code }) => code.startsWith('HW'))) {
+    const [, status] = new RegExp(`^\\| \`${code}\` \\|[^|]*\\| (\\d+|–)`, 'm').exec(table) ?? [];
+    expect(`${code} ${http_status ?? '–'}`).toBe(`${code} ${status}`);
+  }
+});
+
+test('the pages are in the package', () => {
+  const { files } = JSON.parse(readFileSync(join(PACKAGE_ROOT, 'package.json'), 'utf8'));
+  expect(files).toContain('docs/errors');
+});

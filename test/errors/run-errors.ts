@@ -1,0 +1,154 @@
+import type pg from 'pg';
+import type { RunError } from '../../src/contracts/errors.ts';
+import type { JsonObject } from '../../src/contracts/json.ts';
+import {
+  type AgentSpec,
+  calling,
+  ended,
+  insertRun,
+  makeAgent,
+  runToEnd,
+  stepsOf,
+} from '../runtime/arrange.ts';
+import { deciding, makeTeam, startTeam, type TeamSpec } from '../runtime/teams.ts';
+import { type FakeAnswer, startOpenAiServer } from '../support/openai-server.ts';
+
+/** A run that fails by each code, or a call of a tool that does: what stands in its row then. */
+export const runErrors: Readonly<Record<string, (pool: pg.Pool) => Promise<RunError | null>>> = {
+  rate_limited: served({ status: 429, error: { message: 'Rate limit reached for requests' } }),
+  overloaded: served({ status: 503, error: { message: 'The engine is overloaded' } }),
+  async unreachable(pool) {
+    const server = await startOpenAiServer([]);
+    await server.close();
+    return ofRun(pool, { models: [{ provider: 'openai', base_url: server.url }] });
+  },
+  timeout: served({ status: 504, error: { message: 'upstream request timeout' } }),
+  bad_answer: served({
+    raw: '<!doctype html><title>Welcome</title>',
+    headers: { 'content-type': 'text/html' },
+  }),
+  invalid_request: served({ status: 400, error: { message: 'Unknown parameter: temperatur' } }),
+  unauthorized: served({ status: 401, error: { message: 'Incorrect API key provided' } }),
+  not_found: served({ status: 404, error: { message: 'The model m does not exist' } }),
+  context_too_long: served({
+    status: 400,
+    error: { code: 'context_length_exceeded', message: 'maximum context length is 8192 tokens' },
+  }),
+  content_filtered: served({
+    status: 400,
+    error: { code: 'content_filter', message: 'The prompt was flagged' },
+  }),
+  invalid_arguments: (pool) => ofCall(pool, { name: 'calculator', arguments: {} }),
+  unknown_tool: (pool) => ofCall(pool, { name: 'calculatr', arguments: { expression: '6 * 7' } }),
+  tool_failed: (pool) => ofCall(pool, { name: 'order_status', arguments: { id: 7 } }),
+  rejected: (pool) => ofCall(pool, { name: 'calculator', arguments: { expression: '6 * 7' } }, 6),
+  member_failed: async (pool) =>
+    ofTeam(pool, { type: 'chain', members: [{ agent: await failing(pool), role: 'writer' }] }),
+  invalid_condition: async (pool) =>
+    ofTeam(pool, {
+      type: 'graph',
+      members: [await saying(pool, 'red', 'judge'), await saying(pool, 'done', 'painter')],
+      configuration: { edges: [{ from: 'judge', to: 'painter', when: 'output + "x"' }] },
+    }),
+  tied_vote: async (pool) =>
+    ofTeam(pool, {
+      type: 'voting',
+      members: [await saying(pool, 'red', 'ada'), await saying(pool, 'blue', 'ben')],
+      configuration: { ties: 'fail' },
+    }),
+  no_votes: async (pool) =>
+    ofTeam(pool, {
+      type: 'voting',
+      members: [await saying(pool, '[]', 'ada'), await saying(pool, '[]', 'ben')],
+      configuration: { method: 'ranked' },
+    }),
+  no_route: async (pool) =>
+    ofTeam(pool, {
+      type: 'router',
+      members: [await saying(pool, 'Here.', 'orders')],
+      configuration: {
+        min_confidence: 0.8,
+        ...(await deciding(pool, 'route', {
+          members: [
+            { member: 'orders', confidence: 0.3, reason: 'it is no question about orders' },
+          ],
+        })),
+      },
+    }),
+  query_failed: async (pool) =>
+    ofTeam(pool, {
+      type: 'map',
+      members: [await saying(pool, 'done', 'worker')],
+      configuration: { query: 'select nam from (values (1)) as people (name)' },
+    }),
+  invalid_output: (pool) =>
+    ofRun(pool, {
+      output_schema: { type: 'object', required: ['total'], properties: { total: {} } },
+      script: [{ content: '{"sum": 42}' }, { content: '{"sum": 42}' }],
+    }),
+  limit_reached: (pool) =>
+    ofRun(pool, {
+      max_steps: 1,
+      tools: ['calculator'],
+      script: [calling({ name: 'calculator', arguments: { expression: '6 * 7' } })],
+    }),
+  async cancelled(pool) {
+    const agent = await makeAgent(pool, { script: [{ content: 'Good day.' }] });
+    const id = await insertRun(pool, agent, 'hello', { run_at: new Date('2099-01-01') });
+    await pool.query(`select howdah.cancel_execution($1)`, [id]);
+    await pool.query('select howdah.retry_execution($1)', [id]);
+    return (await stepsOf(pool, id)).find(({ kind }) => kind === 'retry')?.error ?? null;
+  },
+  script_mismatch: (pool) => ofRun(pool, { script: [] }),
+  internal: (pool) => ofRun(pool, { instruction: 'unlucky', script: [{ content: 'Good day.' }] }),
+};
+
+/** Of a run whose model server answers so, each time. */
+function served(answer: FakeAnswer) {
+  return async (pool: pg.Pool): Promise<RunError | null> => {
+    const server = await startOpenAiServer(() => answer);
+    try {
+      return await ofRun(pool, { models: [{ provider: 'openai', base_url: server.url }] });
+    } finally {
+      await server.close();
+    }
+  };
+}
+
+async function ofRun(pool: pg.Pool, agent: AgentSpec): Promise<RunError | null> {
+  const { error } = await runToEnd(pool, await makeAgent(pool, agent));
+  return error;
+}
+
+/** Of the step of a call, which a scripted model makes so often in one answer: the last one's. */
+async function ofCall(
+  pool: pg.Pool,
+  call: { name: string; arguments: JsonObject },
+  times = 1,
+): Promise<RunError | null> {
+  const agent = await makeAgent(pool, {
+    tools: ['calculator', 'order_status'],
+    script: [
+      calling(...Array.from({ length: times }, (_, at) => ({ ...call, id: `call_${at}` }))),
+      { content: 'So be it.' },
+    ],
+  });
+  const { id } = await runToEnd(pool, agent);
+  const steps = await stepsOf(pool, id);
+  return steps.findLast(({ kind, error }) => kind === 'tool' && error !== null)?.error ?? null;
+}
+
+async function ofTeam(pool: pg.Pool, team: TeamSpec): Promise<RunError | null> {
+  const { error } = await ended(pool, await startTeam(pool, await makeTeam(pool, team)));
+  return error;
+}
+
+async function saying(pool: pg.Pool, content: string, role: string) {
+  return { agent: await makeAgent(pool, { script: [{ content }] }), role };
+}
+
+function failing(pool: pg.Pool): Promise<string> {
+  return makeAgent(pool, {
+    script: [{ error: { status: 401, message: 'Incorrect API key provided' } }],
+  });
+}

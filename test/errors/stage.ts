@@ -1,0 +1,143 @@
+import { STATUS_CODES } from 'node:http';
+import type { Client } from '@modelcontextprotocol/client';
+import type { Api } from '../../src/api/server.ts';
+import type { Hooks } from '../../src/contracts/hook.ts';
+import type { JsonObject } from '../../src/contracts/json.ts';
+import type { CustomTool } from '../../src/contracts/tool.ts';
+import type { Worker } from '../../workers/main.ts';
+import { startTestApi } from '../api/harness.ts';
+import { connect } from '../api/mcp-client.ts';
+import { locked, makePerson, tokenFor } from '../api/tokens.ts';
+import { openWs, type WsClient } from '../api/ws-client.ts';
+import { calling, insertRun, makeAgent, reaches, runToEnd } from '../runtime/arrange.ts';
+import { one } from '../sql/support.ts';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { startTestWorker } from '../support/worker.ts';
+
+/** What the examples of the pages are asked of. */
+export type Stage = {
+  db: TestDatabase;
+  api: Api;
+  /** One that wants a login. */
+  locked: Api;
+  mcp: Client;
+  ws: WsClient;
+  /** Words of the pages that stand for something made here. */
+  names: Readonly<Record<string, string>>;
+  close(): Promise<void>;
+};
+
+/**
+ * Agents the pages name: `greeter`, `retired`, which is not active, `busy`, whose quota is used up. ENDED_ID is a run that has
+ * ended, QUESTION_ID a question that is open, ANSWERED_ID one that was answered, VIEWER the token of somebody who may only look.
+ */
+export async function openStage(): Promise<Stage> {
+  const db = await createTestDatabase();
+  const worker: Worker = await startTestWorker(db.url, {
+    tools: [orderStatus],
+    hooks: { after_setup },
+  });
+  const api = await startTestApi(db.url);
+  const closed = await startTestApi(db.url, locked);
+  const greeter = await named(db, 'greeter');
+  await named(db, 'retired', { is_active: false });
+  const busy = await named(db, 'busy');
+  await named(db, 'broken', {}, [
+    { error: { status: 401, message: 'Incorrect API key provided' } },
+  ]);
+  const question = { question: 'Which colour?', options: ['red', 'blue'] };
+  const asker = await named(db, 'asker', {}, [calling({ name: 'ask_user', arguments: question })]);
+  await db.pool.query('update howdah.agents set human_input = true where id = $1', [asker]);
+  await db.pool.query(
+    `insert into howdah.quotas (scope, subject_id, metric, period, max_value)
+     values ('agent', $1, 'runs', 'month', 0)`,
+    [busy],
+  );
+  const { id: ended } = await runToEnd(db.pool, greeter, 'Hello');
+  const [open, answered] = await Promise.all([asks(db, asker), asks(db, asker)]);
+  await db.pool.query(`select howdah.answer_question($1, 'blue')`, [answered]);
+  const viewer = await tokenFor(await makePerson(db.pool, 'val'), { role: 'viewer' });
+  const mcp = await connect(api);
+  const ws = await openWs(api);
+  ws.socket.send(JSON.stringify({ type: 'connection_init' }));
+  await ws.when(({ type }) => type === 'connection_ack');
+  return {
+    db,
+    api,
+    locked: closed,
+    mcp,
+    ws,
+    names: {
+      ENDED_ID: ended,
+      QUESTION_ID: open,
+      ANSWERED_ID: answered,
+      VIEWER: viewer,
+      'localhost:5432': new URL(db.url).host,
+    },
+    async close() {
+      ws.close();
+      await mcp.close();
+      await worker.stop(0);
+      await Promise.all([api.close(), closed.close()]);
+      await db.drop();
+    },
+  };
+}
+
+/** Begins a run that asks, and gives the id of its question. */
+async function asks(db: TestDatabase, agent: string): Promise<string> {
+  const run = await insertRun(db.pool, agent);
+  await reaches(db.pool, run, 'waiting');
+  const { id } = await one(db.pool, 'select id from howdah.questions where execution_id = $1', [
+    run,
+  ]);
+  return id;
+}
+
+async function named(
+  db: TestDatabase,
+  name: string,
+  columns: { is_active?: boolean } = {},
+  script: JsonObject[] = [{ content: 'Good day.' }],
+): Promise<string> {
+  const id = await makeAgent(db.pool, { script });
+  await one(
+    db.pool,
+    'update howdah.agents set name = $2, is_active = $3 where id = $1 returning id',
+    [id, name, columns.is_active ?? true],
+  );
+  return id;
+}
+
+/** A tool that fails. */
+const orderStatus: CustomTool = {
+  name: 'order_status',
+  description: 'Where an order is.',
+  parameters: { type: 'object', properties: { id: { type: 'integer' } } },
+  run() {
+    throw new Error('the order system is closed from 22:00 to 06:00');
+  },
+};
+
+/** A hook that fails for one agent. */
+const after_setup: NonNullable<Hooks['after_setup']> = ({ instruction }) => {
+  if (instruction === 'unlucky') throw new Error('no price list for today');
+};
+
+/** What `howdah` printed on stderr, and its status. */
+export function asPrinted({ status, stderr }: { status: number; stderr: string }): string {
+  return `${stderr.trim()}\n[exit status ${status}]\n`;
+}
+
+export function httpAnswer(status: number, retryAfter: string | null, body: unknown): string {
+  return [
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
+    ...(retryAfter === null ? [] : [`Retry-After: ${retryAfter}`]),
+    '',
+    json(body),
+  ].join('\n');
+}
+
+export function json(value: unknown): string {
+  return `${JSON.stringify(value, null, 2)}\n`;
+}
