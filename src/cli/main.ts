@@ -5,7 +5,7 @@ import type { Config } from '../config.ts';
 import { releaseVersion } from '../package-root.ts';
 import type { CommandEntry } from './command-entry.ts';
 import { withExamples } from './examples.ts';
-import { exitCodeFor, exitCodes, reportOf } from './exit-codes.ts';
+import { type ErrorReport, exitCodeFor, exitCodes, reportOf } from './exit-codes.ts';
 import { FORMATS, type Format, formatIn, formatNamed } from './formats.ts';
 import { listenForInterrupts } from './interrupts.ts';
 import { type CliIo, createOutput, printError } from './output.ts';
