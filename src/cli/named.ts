@@ -1,14 +1,13 @@
 import type { Command } from 'commander';
-import { HowdahError } from '../contracts/errors.ts';
 import { findNamed, listNamed, type NamedKind, namesOf } from '../db/named-rows.ts';
 import type { Pool } from '../db/pool.ts';
-import { nearestNames } from '../runtime/nearest-names.ts';
 import { withDatabase } from './database.ts';
+import { unknownName } from './noun.ts';
 import { type CliIo, paintResult, printJson, printTable } from './output.ts';
 import { API_OPTION } from './over-api.ts';
 import { oneOverRest, printRest, restFor, rowsOverRest } from './over-rest.ts';
 import { oneLine, plainText } from './plain-text.ts';
-import { forTenant, listed, TENANT_OPTION } from './tenants.ts';
+import { forTenant, TENANT_OPTION } from './tenants.ts';
 import type { Verb } from './verbs.ts';
 
 type Options = { tenant?: string };
@@ -90,16 +89,6 @@ export async function oneNamed(client: Client, named: Named, name: string) {
   const found = await findNamed(client, named.kind, name);
   if (found) return found;
   throw unknownName(named, name, await namesOf(client, named.kind));
-}
-
-/** The error for a name that is none of these. */
-export function unknownName(named: Named, name: string, names: readonly string[]): HowdahError {
-  const near = nearestNames(name, names);
-  const meant = near.length > 0 ? `Did you mean ${listed(near)}? ` : '';
-  return new HowdahError('HWNTF', `there is no ${named.one} '${name}'`, {
-    hint: `${meant}List them: howdah ${named.noun} list`,
-    detail: { [named.kind]: name },
-  });
 }
 
 function shortened(row: Row): Row {

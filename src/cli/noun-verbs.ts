@@ -6,6 +6,7 @@ import type { Pool } from '../db/pool.ts';
 import { isConfirmed, YES_OPTION } from './confirmed.ts';
 import { withDatabase } from './database.ts';
 import { type Named, oneNamed, withName } from './named.ts';
+import { AGENTS, WORKFLOWS } from './noun.ts';
 import { type CliIo, printJson } from './output.ts';
 import { API_OPTION, type Api } from './over-api.ts';
 import { madeOverRest, oneOverRest, restFor } from './over-rest.ts';
@@ -22,17 +23,6 @@ export type Creation = Readonly<{
   columns(io: CliIo, args: readonly string[], options: Options): Promise<Row> | Row;
 }>;
 type Row = Readonly<Record<string, unknown>>;
-
-const AGENTS: Named = {
-  kind: 'agents',
-  one: 'agent',
-  noun: 'agents',
-  empty: '',
-  path: '/api/agents',
-};
-const WORKFLOWS: Named = {
-  ...{ kind: 'workflows', one: 'workflow', noun: 'workflows', empty: '', path: '/api/workflows' },
-};
 
 /** `create`: one more row, in the database or over REST. */
 export function createVerb(named: Named, { register, columns }: Creation): Verb {

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { Json } from '../contracts/json.ts';
-import { type Named, unknownName } from './named.ts';
+import type { Named } from './named.ts';
+import { unknownName } from './noun.ts';
 import { type CliIo, printJson, printTable } from './output.ts';
 import { type Api, apiFor, tenantOverApi } from './over-api.ts';
 import { oneLine } from './plain-text.ts';

@@ -1,5 +1,5 @@
 import type { Operations } from '../client/operations.generated.ts';
-import type { Named } from './named.ts';
+import { AGENTS, WORKFLOWS } from './noun.ts';
 import type { Api } from './over-api.ts';
 import { oneOverRest } from './over-rest.ts';
 
@@ -14,16 +14,6 @@ type Filter = {
 };
 type Run = Operations['listExecutions']['gives']['data'][number];
 
-const AGENTS: Named = {
-  kind: 'agents',
-  one: 'agent',
-  noun: 'agents',
-  empty: '',
-  path: '/api/agents',
-};
-const WORKFLOWS: Named = {
-  ...{ kind: 'workflows', one: 'workflow', noun: 'workflows', empty: '', path: '/api/workflows' },
-};
 const LONGEST_INPUT = 48;
 const PAGE = 1_000;
 

@@ -1,21 +1,13 @@
 import type { Command } from 'commander';
 import { listAgents } from '../../db/queries.ts';
 import { withDatabase } from '../database.ts';
-import { type Named, showVerb } from '../named.ts';
+import { showVerb } from '../named.ts';
+import { AGENTS } from '../noun.ts';
 import { type CliIo, printJson, printTable } from '../output.ts';
 import { API_OPTION } from '../over-api.ts';
 import { printRest, restFor, rowsOverRest } from '../over-rest.ts';
 import { TENANT_OPTION, tenantOf } from '../tenants.ts';
 import { withVerbs } from '../verbs.ts';
-
-const AGENTS: Named = {
-  kind: 'agents',
-  one: 'agent',
-  noun: 'agents',
-  empty: 'No agents.',
-  path: '/api/agents',
-  columns: ['id', 'name', 'version', 'is_active', 'description', 'model'],
-};
 
 /** `howdah agents [list | show]`: the agents there are, each with its model and current version. */
 export function register(command: Command, io: CliIo): void {
