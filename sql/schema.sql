@@ -16487,6 +16487,25 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.refuse_large_wish(session text, resource text, said text)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_large record;
+begin
+  select * into v_large from (values
+    ('session', length(refuse_large_wish.session), 200), ('uri', length(refuse_large_wish.resource), 2000),
+    ('said', length(refuse_large_wish.said), 200)
+  ) as f (field, size, most) where f.size > f.most;
+  if found then
+    perform howdah_private.refuse_large(v_large.field, v_large.size, v_large.most, 'characters');
+  end if;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.refuse_leftovers(state text)
  RETURNS void
  LANGUAGE plpgsql
@@ -19455,6 +19474,7 @@ CREATE OR REPLACE FUNCTION howdah_private.set_mcp_log_level(session text, log_le
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
+  select howdah_private.refuse_large_wish(set_mcp_log_level.session, null, set_mcp_log_level.log_level);
   select howdah_private.refuse_more_mcp_sessions(set_mcp_log_level.session);
   insert into howdah_private.mcp_sessions as s (tenant_id, session, caller, log_level, expires_at)
   values (howdah.current_tenant(), set_mcp_log_level.session, howdah_private.mcp_caller(), set_mcp_log_level.log_level,
@@ -20428,6 +20448,7 @@ CREATE OR REPLACE FUNCTION howdah_private.subscribe_mcp_to(session text, resourc
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
+  perform howdah_private.refuse_large_wish(subscribe_mcp_to.session, subscribe_mcp_to.resource, subscribe_mcp_to.mark);
   perform howdah_private.refuse_more_mcp_sessions(subscribe_mcp_to.session);
   insert into howdah_private.mcp_sessions as s (tenant_id, session, caller, subscriptions, expires_at)
   values (howdah.current_tenant(), subscribe_mcp_to.session, howdah_private.mcp_caller(),
@@ -32317,6 +32338,8 @@ grant execute on function howdah_private.refuse_key_in_prose(text,text) to howda
 grant execute on function howdah_private.refuse_large(text,integer,integer,text,text) to howdah_app;
 
 grant execute on function howdah_private.refuse_large(text,integer,integer,text,text) to howdah_engine;
+
+grant execute on function howdah_private.refuse_large_wish(text,text,text) to howdah_engine;
 
 grant execute on function howdah_private.refuse_leftovers(text) to howdah_worker;
 
