@@ -8,7 +8,8 @@ import {
   NOBODY,
   readCheckpoints,
 } from '../contracts/audit-checkpoint.ts';
-import { type AuditedChain, type AuditedLogs, auditLogs, listCheckpoints } from '../db/audit.ts';
+import { type AuditedChain, type AuditedLogs, auditLogs } from '../db/audit.ts';
+import { listCheckpoints } from '../db/audit-checkpoints.ts';
 import { auditGaps } from '../db/audit-gaps.ts';
 import type { Pool } from '../db/pool.ts';
 

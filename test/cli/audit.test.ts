@@ -5,7 +5,7 @@ import type { JobHelpers } from 'graphile-worker';
 import { type Logger, pino } from 'pino';
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { checkpointKey } from '../../src/contracts/audit-checkpoint.ts';
-import { databaseIdentity } from '../../src/db/audit.ts';
+import { databaseIdentity } from '../../src/db/audit-checkpoints.ts';
 import { createPool } from '../../src/db/pool.ts';
 import { auditCheckpointsTask } from '../../workers/tasks/audit-checkpoints.ts';
 import { makeModel, makeTenant, one, unique } from '../sql/support.ts';

@@ -15,7 +15,7 @@ import {
   dueCheckpoints,
   keepCheckpoints,
   restoreCheckpoints,
-} from '../../src/db/audit.ts';
+} from '../../src/db/audit-checkpoints.ts';
 import type { Pool } from '../../src/db/pool.ts';
 
 /** Where checkpoints go besides the database, and what they are signed with. */
