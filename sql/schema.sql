@@ -3897,7 +3897,7 @@ begin
   v_watch.table_name := v_table::text;
   v_watch.agent_id := howdah.agent(watch_table.agent) where watch_table.agent is not null;
   v_watch.workflow_id := howdah.workflow(watch_table.workflow) where watch_table.workflow is not null;
-  v_watch.input := coalesce(watch_table.input, format('to_jsonb(%I)', (parse_ident(v_watch.table_name))[2]));
+  v_watch.input := coalesce(watch_table.input, format('to_jsonb(%I.*)', (parse_ident(v_watch.table_name))[2]));
   perform howdah_private.refuse_watch_expression(v_table, f.field, f.expression)
   from (values ('input', v_watch.input), ('condition', watch_table.condition)) as f (field, expression)
   where f.expression is not null;
@@ -5628,13 +5628,14 @@ $function$
 CREATE OR REPLACE FUNCTION howdah_private.begin_alert(id uuid, tenant_id uuid)
  RETURNS jsonb
  LANGUAGE plpgsql
- STABLE SECURITY DEFINER
+ SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_rule howdah.alert_rules;
   v_found jsonb;
 begin
+  perform graphile_worker.remove_job('alert ' || begin_alert.id);
   select r.* into v_rule from howdah.alert_rules as r
   where r.id = begin_alert.id and r.tenant_id = begin_alert.tenant_id and r.is_active;
   if not found then
@@ -9492,7 +9493,7 @@ begin
   get diagnostics messages = row_count;
   update howdah.executions as e
   set input = '[erased]', input_data = null, input_parts = null, history = null, client_tools = null, overrides = e.overrides - 'request_params', output = case when e.output is not null then '[erased]' end,
-    output_data = null, error = howdah_private.erased_error(e.error), metadata = '{}',
+    output_data = null, error = howdah_private.erased_error(e.error), metadata = '{}', callback_url = null,
     idempotency_key = case when erase_log.keep_keys then e.idempotency_key end,
     metrics = jsonb_strip_nulls(jsonb_build_object('finish_reason', e.metrics -> 'finish_reason')),
     contents_erased_at = clock_timestamp(), updated_at = now()
@@ -15130,17 +15131,17 @@ CREATE OR REPLACE FUNCTION howdah_private.prose_holds_a_key(prose text)
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select prose ~ ('(^|[^A-Za-z0-9_-])('
-      || '(sk|rk|gsk|xai|pplx|r8|hf|npm|dop_v1|hwd|lin_api|ntn|whsec|SG)[-_.]([A-Za-z0-9]{1,12}[-_]){0,3}'
-      || '(?=[A-Za-z]{0,15}[0-9])[A-Za-z0-9+/]{16}'
+      || '(sk|rk|gsk|xai|pplx|r8|hf|npm|dop_v1|hwd|lin_api|ntn|whsec|SG|gh[opsur]|glpat)[-_.]([A-Za-z0-9]{1,12}[-_]){0,3}'
+      || '(?=[A-Za-z]{0,47}[0-9])[A-Za-z0-9+/]{16}'
       || '|(gh[opsur]|github_pat|glpat)[-_](?=[A-Za-z_-]{0,15}[0-9])[A-Za-z0-9_-]{16}'
       || '|AIza[A-Za-z0-9_-]{35}|ya29\.[A-Za-z0-9_-]{20}|(AKIA|ASIA)(?=[A-Z]{0,15}[0-9])[A-Z0-9]{16}([^A-Za-z0-9]|$)'
       || '|xox[abeprs]-[0-9]{6,}-[A-Za-z0-9-]{6}'
-      || '|Bearer [A-Za-z0-9._-]*(?=[A-Za-z]{0,15}[0-9])[A-Za-z0-9]{16}'
+      || '|Bearer [A-Za-z0-9._-]*(?=[A-Za-z]{0,47}[0-9])[A-Za-z0-9]{16}'
       || '|eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8}'
       || ')')
     or prose ~ '-----BEGIN ([A-Z]+ )*PRIVATE KEY-----\s*[A-Za-z0-9+/=]{40}'
     or prose ~ '[a-z][a-z0-9+.-]*://[^/\s:@]*:(?=[^/\s@]{0,30}[0-9])[^/\s@]{12,}@'
-    or prose ~* '[?&](api[-_]?key|key|(access|auth)?[-_]?token|sig|signature)=(?=[a-z]{0,15}[0-9])[a-z0-9]{16}'
+    or prose ~* '[?&](api[-_]?key|key|(access|auth)?[-_]?token|sig|signature)=(?=[a-z]{0,47}[0-9])[a-z0-9]{16}'
 $function$
 ;
 
@@ -16472,6 +16473,39 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.refuse_large(field text, size integer, most integer, unit text, type text DEFAULT 'object'::text)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  raise exception using errcode = 'HWINV',
+    message = format('%s has %s %s, at most %s are allowed', refuse_large.field, refuse_large.size, refuse_large.unit, refuse_large.most),
+    detail = jsonb_build_object('field', refuse_large.field, 'most', refuse_large.most, 'unit', refuse_large.unit)::text,
+    hint = howdah_private.size_fix(refuse_large.most, refuse_large.unit, refuse_large.type);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.refuse_large_wish(session text, resource text, said text)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_large record;
+begin
+  select * into v_large from (values
+    ('session', length(refuse_large_wish.session), 200), ('uri', length(refuse_large_wish.resource), 2000),
+    ('said', length(refuse_large_wish.said), 200)
+  ) as f (field, size, most) where f.size > f.most;
+  if found then
+    perform howdah_private.refuse_large(v_large.field, v_large.size, v_large.most, 'characters');
+  end if;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.refuse_leftovers(state text)
  RETURNS void
  LANGUAGE plpgsql
@@ -17412,10 +17446,7 @@ begin
   ) as f (field, size, most, unit)
   where f.size > f.most;
   if found then
-    raise exception using errcode = 'HWINV',
-      message = format('%s has %s %s, at most %s are allowed', v_large.field, v_large.size, v_large.unit, v_large.most),
-      detail = jsonb_build_object('field', v_large.field, 'most', v_large.most, 'unit', v_large.unit)::text,
-      hint = howdah_private.size_fix(v_large.most, v_large.unit, 'object');
+    perform howdah_private.refuse_large(v_large.field, v_large.size, v_large.most, v_large.unit);
   end if;
   if e.forked_from_execution_id is null and e.table_trigger_id is null then -- which the owner of a table made
     perform howdah_private.refuse_plain_keys('metadata', e.metadata);
@@ -17931,6 +17962,8 @@ AS $function$
   update howdah.api_keys as k set created_by = new_name
   where k.tenant_id = u.tenant_id and k.created_by = u.username;
   delete from howdah.api_keys as k where k.tenant_id = u.tenant_id and k.user_id = u.id;
+  delete from howdah_private.request_keys as k where k.tenant_id = u.tenant_id and k.caller = u.id::text;
+  delete from howdah_private.mcp_sessions as s where s.tenant_id = u.tenant_id and s.caller = u.id;
   select howdah_private.rename_author(u.tenant_id, u.username, new_name);
   update howdah.users as x set username = new_name, email = null, is_active = false where x.id = u.id
 $function$
@@ -18120,6 +18153,13 @@ begin
     raise exception using errcode = 'HWDEN', message = 'not your tenant';
   end if;
   perform howdah_private.permit('executions', 'run');
+  if length(reserve_idempotency_key.key) > 500 then
+    perform howdah_private.refuse_large('idempotency_key', length(reserve_idempotency_key.key), 500, 'characters');
+  end if;
+  if btrim(reserve_idempotency_key.key) = '' then -- of whoever has none: it would give everybody the same run
+    raise exception using errcode = 'HWINV', message = 'the idempotency key is empty',
+      detail = '{"field": "idempotency_key"}', hint = 'A uuid is a good one. Leave it out where there is none.';
+  end if;
   insert into howdah_private.idempotency_keys (tenant_id, key, execution_id)
   values (reserve_idempotency_key.tenant_id, reserve_idempotency_key.key,
     reserve_idempotency_key.execution_id)
@@ -19434,6 +19474,7 @@ CREATE OR REPLACE FUNCTION howdah_private.set_mcp_log_level(session text, log_le
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
+  select howdah_private.refuse_large_wish(set_mcp_log_level.session, null, set_mcp_log_level.log_level);
   select howdah_private.refuse_more_mcp_sessions(set_mcp_log_level.session);
   insert into howdah_private.mcp_sessions as s (tenant_id, session, caller, log_level, expires_at)
   values (howdah.current_tenant(), set_mcp_log_level.session, howdah_private.mcp_caller(), set_mcp_log_level.log_level,
@@ -20407,6 +20448,7 @@ CREATE OR REPLACE FUNCTION howdah_private.subscribe_mcp_to(session text, resourc
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
+  perform howdah_private.refuse_large_wish(subscribe_mcp_to.session, subscribe_mcp_to.resource, subscribe_mcp_to.mark);
   perform howdah_private.refuse_more_mcp_sessions(subscribe_mcp_to.session);
   insert into howdah_private.mcp_sessions as s (tenant_id, session, caller, subscriptions, expires_at)
   values (howdah.current_tenant(), subscribe_mcp_to.session, howdah_private.mcp_caller(),
@@ -21544,12 +21586,8 @@ begin
     v_size := case tg_argv[v_at + 2] when 'characters' then length(v_row ->> tg_argv[v_at])
       else octet_length(v_row ->> tg_argv[v_at]) end;
     if v_size > tg_argv[v_at + 1]::int then
-      raise exception using errcode = 'HWINV',
-        message = format('%s has %s %s, at most %s are allowed',
-          tg_argv[v_at], v_size, tg_argv[v_at + 2], tg_argv[v_at + 1]),
-        detail = jsonb_build_object('field', tg_argv[v_at], 'most', tg_argv[v_at + 1]::int,
-          'unit', tg_argv[v_at + 2])::text,
-        hint = howdah_private.size_fix(tg_argv[v_at + 1]::int, tg_argv[v_at + 2], jsonb_typeof(v_row -> tg_argv[v_at]));
+      perform howdah_private.refuse_large(
+        tg_argv[v_at], v_size, tg_argv[v_at + 1]::int, tg_argv[v_at + 2], jsonb_typeof(v_row -> tg_argv[v_at]));
     end if;
   end loop;
   return new;
@@ -21586,6 +21624,7 @@ CREATE OR REPLACE FUNCTION howdah_private.tg__watch()
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET extra_float_digits TO '1'
 AS $function$
 declare
   v_watch howdah.table_triggers;
@@ -27441,8 +27480,12 @@ AS $function$
     case when b.type in ('json'::regtype, 'jsonb'::regtype)
       then format('coalesce(nullif($1 -> %L, %L), $1 -> %L)::', 'output_data', 'null', 'output')
       else format('($1 ->> %L)::', 'output') end || format_type(b.type, -1),
-    (select string_agg(format('t.%I = ($1 -> %L ->> %L)::%s', k.attname, 'key', k.attname, format_type(k.atttypid, k.atttypmod)), ' and ')
-      from pg_catalog.pg_attribute as k where k.attrelid = write_statement.watched and k.attname = any ((watch).key_columns)),
+    (select string_agg(case when y.typcategory in ('A', 'C') -- what JSON says of them is no text of theirs
+        then format('to_jsonb(t.%I) = $1 -> %L -> %L', k.attname, 'key', k.attname)
+        else format('t.%I = ($1 -> %L ->> %L)::%s', k.attname, 'key', k.attname, format_type(k.atttypid, k.atttypmod)) end, ' and ')
+      from pg_catalog.pg_attribute as k
+      join pg_catalog.pg_type as y on y.oid = howdah_private.base_type(k.atttypid)
+      where k.attrelid = write_statement.watched and k.attname = any ((watch).key_columns)),
     'UTF8', 'hex', 'before', 'written', 'superseded', 'gone')
   from pg_catalog.pg_attribute as a
   cross join howdah_private.base_type(a.atttypid) as b (type)
@@ -32291,6 +32334,12 @@ grant execute on function howdah_private.refuse_key(text,text) to howdah_engine;
 grant execute on function howdah_private.refuse_key_in_prose(text,text) to howdah_app;
 
 grant execute on function howdah_private.refuse_key_in_prose(text,text) to howdah_engine;
+
+grant execute on function howdah_private.refuse_large(text,integer,integer,text,text) to howdah_app;
+
+grant execute on function howdah_private.refuse_large(text,integer,integer,text,text) to howdah_engine;
+
+grant execute on function howdah_private.refuse_large_wish(text,text,text) to howdah_engine;
 
 grant execute on function howdah_private.refuse_leftovers(text) to howdah_worker;
 

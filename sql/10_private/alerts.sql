@@ -22,15 +22,17 @@ begin
   end loop;
 end $$;
 
--- What is to be asked; null when the rule is gone or switched off. What no query of a member may read is answered here.
+-- What is to be asked; null when the rule is gone or switched off. What no query of a member may read is answered here. A job
+-- of its that waits is this one by now.
 create or replace function howdah_private.begin_alert(id uuid, tenant_id uuid) returns jsonb
-  language plpgsql stable security definer
+  language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_rule howdah.alert_rules;
   v_found jsonb;
 begin
+  perform graphile_worker.remove_job('alert ' || begin_alert.id);
   select r.* into v_rule from howdah.alert_rules as r
   where r.id = begin_alert.id and r.tenant_id = begin_alert.tenant_id and r.is_active;
   if not found then

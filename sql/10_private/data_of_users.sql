@@ -159,6 +159,8 @@ as $$
   update howdah.api_keys as k set created_by = new_name
   where k.tenant_id = u.tenant_id and k.created_by = u.username;
   delete from howdah.api_keys as k where k.tenant_id = u.tenant_id and k.user_id = u.id;
+  delete from howdah_private.request_keys as k where k.tenant_id = u.tenant_id and k.caller = u.id::text;
+  delete from howdah_private.mcp_sessions as s where s.tenant_id = u.tenant_id and s.caller = u.id;
   select howdah_private.rename_author(u.tenant_id, u.username, new_name);
   update howdah.users as x set username = new_name, email = null, is_active = false where x.id = u.id
 $$;

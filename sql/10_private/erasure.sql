@@ -21,7 +21,7 @@ begin
   get diagnostics messages = row_count;
   update howdah.executions as e
   set input = '[erased]', input_data = null, input_parts = null, history = null, client_tools = null, overrides = e.overrides - 'request_params', output = case when e.output is not null then '[erased]' end,
-    output_data = null, error = howdah_private.erased_error(e.error), metadata = '{}',
+    output_data = null, error = howdah_private.erased_error(e.error), metadata = '{}', callback_url = null,
     idempotency_key = case when erase_log.keep_keys then e.idempotency_key end,
     metrics = jsonb_strip_nulls(jsonb_build_object('finish_reason', e.metrics -> 'finish_reason')),
     contents_erased_at = clock_timestamp(), updated_at = now()

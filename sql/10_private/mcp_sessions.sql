@@ -67,10 +67,28 @@ as $$
   where s.tenant_id = gone.tenant_id and s.session = gone.session
 $$;
 
+-- A login may call what the API calls, with texts that are no digest.
+create or replace function howdah_private.refuse_large_wish(session text, resource text, said text) returns void
+  language plpgsql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_large record;
+begin
+  select * into v_large from (values
+    ('session', length(refuse_large_wish.session), 200), ('uri', length(refuse_large_wish.resource), 2000),
+    ('said', length(refuse_large_wish.said), 200)
+  ) as f (field, size, most) where f.size > f.most;
+  if found then
+    perform howdah_private.refuse_large(v_large.field, v_large.size, v_large.most, 'characters');
+  end if;
+end $$;
+
 create or replace function howdah_private.set_mcp_log_level(session text, log_level text) returns void
   language sql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
+  select howdah_private.refuse_large_wish(set_mcp_log_level.session, null, set_mcp_log_level.log_level);
   select howdah_private.refuse_more_mcp_sessions(set_mcp_log_level.session);
   insert into howdah_private.mcp_sessions as s (tenant_id, session, caller, log_level, expires_at)
   values (howdah.current_tenant(), set_mcp_log_level.session, howdah_private.mcp_caller(), set_mcp_log_level.log_level,
@@ -93,6 +111,7 @@ create or replace function howdah_private.subscribe_mcp_to(session text, resourc
   set search_path = pg_catalog, pg_temp
 as $$
 begin
+  perform howdah_private.refuse_large_wish(subscribe_mcp_to.session, subscribe_mcp_to.resource, subscribe_mcp_to.mark);
   perform howdah_private.refuse_more_mcp_sessions(subscribe_mcp_to.session);
   insert into howdah_private.mcp_sessions as s (tenant_id, session, caller, subscriptions, expires_at)
   values (howdah.current_tenant(), subscribe_mcp_to.session, howdah_private.mcp_caller(),

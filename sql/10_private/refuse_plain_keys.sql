@@ -41,17 +41,17 @@ create or replace function howdah_private.prose_holds_a_key(prose text) returns 
   set search_path = pg_catalog, pg_temp
 as $$
   select prose ~ ('(^|[^A-Za-z0-9_-])('
-      || '(sk|rk|gsk|xai|pplx|r8|hf|npm|dop_v1|hwd|lin_api|ntn|whsec|SG)[-_.]([A-Za-z0-9]{1,12}[-_]){0,3}'
-      || '(?=[A-Za-z]{0,15}[0-9])[A-Za-z0-9+/]{16}'
+      || '(sk|rk|gsk|xai|pplx|r8|hf|npm|dop_v1|hwd|lin_api|ntn|whsec|SG|gh[opsur]|glpat)[-_.]([A-Za-z0-9]{1,12}[-_]){0,3}'
+      || '(?=[A-Za-z]{0,47}[0-9])[A-Za-z0-9+/]{16}'
       || '|(gh[opsur]|github_pat|glpat)[-_](?=[A-Za-z_-]{0,15}[0-9])[A-Za-z0-9_-]{16}'
       || '|AIza[A-Za-z0-9_-]{35}|ya29\.[A-Za-z0-9_-]{20}|(AKIA|ASIA)(?=[A-Z]{0,15}[0-9])[A-Z0-9]{16}([^A-Za-z0-9]|$)'
       || '|xox[abeprs]-[0-9]{6,}-[A-Za-z0-9-]{6}'
-      || '|Bearer [A-Za-z0-9._-]*(?=[A-Za-z]{0,15}[0-9])[A-Za-z0-9]{16}'
+      || '|Bearer [A-Za-z0-9._-]*(?=[A-Za-z]{0,47}[0-9])[A-Za-z0-9]{16}'
       || '|eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8}'
       || ')')
     or prose ~ '-----BEGIN ([A-Z]+ )*PRIVATE KEY-----\s*[A-Za-z0-9+/=]{40}'
     or prose ~ '[a-z][a-z0-9+.-]*://[^/\s:@]*:(?=[^/\s@]{0,30}[0-9])[^/\s@]{12,}@'
-    or prose ~* '[?&](api[-_]?key|key|(access|auth)?[-_]?token|sig|signature)=(?=[a-z]{0,15}[0-9])[a-z0-9]{16}'
+    or prose ~* '[?&](api[-_]?key|key|(access|auth)?[-_]?token|sig|signature)=(?=[a-z]{0,47}[0-9])[a-z0-9]{16}'
 $$;
 
 -- A line that says `password: Tr0ub4dor`: the name of a key and behind it one word of letters and digits, which no prose has.

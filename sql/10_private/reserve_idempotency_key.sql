@@ -13,6 +13,13 @@ begin
     raise exception using errcode = 'HWDEN', message = 'not your tenant';
   end if;
   perform howdah_private.permit('executions', 'run');
+  if length(reserve_idempotency_key.key) > 500 then
+    perform howdah_private.refuse_large('idempotency_key', length(reserve_idempotency_key.key), 500, 'characters');
+  end if;
+  if btrim(reserve_idempotency_key.key) = '' then -- of whoever has none: it would give everybody the same run
+    raise exception using errcode = 'HWINV', message = 'the idempotency key is empty',
+      detail = '{"field": "idempotency_key"}', hint = 'A uuid is a good one. Leave it out where there is none.';
+  end if;
   insert into howdah_private.idempotency_keys (tenant_id, key, execution_id)
   values (reserve_idempotency_key.tenant_id, reserve_idempotency_key.key,
     reserve_idempotency_key.execution_id)

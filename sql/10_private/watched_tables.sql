@@ -150,7 +150,7 @@ end $$;
 -- call a function of somebody else: record_out knows the output functions of types alone.
 create or replace function howdah_private.tg__watch() returns trigger
   language plpgsql volatile security definer
-  set search_path = pg_catalog, pg_temp
+  set search_path = pg_catalog, pg_temp set extra_float_digits = 1 -- numbers whole, whatever the session shows
 as $$
 declare
   v_watch howdah.table_triggers;
@@ -339,8 +339,12 @@ as $$
     case when b.type in ('json'::regtype, 'jsonb'::regtype)
       then format('coalesce(nullif($1 -> %L, %L), $1 -> %L)::', 'output_data', 'null', 'output')
       else format('($1 ->> %L)::', 'output') end || format_type(b.type, -1),
-    (select string_agg(format('t.%I = ($1 -> %L ->> %L)::%s', k.attname, 'key', k.attname, format_type(k.atttypid, k.atttypmod)), ' and ')
-      from pg_catalog.pg_attribute as k where k.attrelid = write_statement.watched and k.attname = any ((watch).key_columns)),
+    (select string_agg(case when y.typcategory in ('A', 'C') -- what JSON says of them is no text of theirs
+        then format('to_jsonb(t.%I) = $1 -> %L -> %L', k.attname, 'key', k.attname)
+        else format('t.%I = ($1 -> %L ->> %L)::%s', k.attname, 'key', k.attname, format_type(k.atttypid, k.atttypmod)) end, ' and ')
+      from pg_catalog.pg_attribute as k
+      join pg_catalog.pg_type as y on y.oid = howdah_private.base_type(k.atttypid)
+      where k.attrelid = write_statement.watched and k.attname = any ((watch).key_columns)),
     'UTF8', 'hex', 'before', 'written', 'superseded', 'gone')
   from pg_catalog.pg_attribute as a
   cross join howdah_private.base_type(a.atttypid) as b (type)

@@ -28,7 +28,7 @@ begin
   v_watch.table_name := v_table::text;
   v_watch.agent_id := howdah.agent(watch_table.agent) where watch_table.agent is not null;
   v_watch.workflow_id := howdah.workflow(watch_table.workflow) where watch_table.workflow is not null;
-  v_watch.input := coalesce(watch_table.input, format('to_jsonb(%I)', (parse_ident(v_watch.table_name))[2]));
+  v_watch.input := coalesce(watch_table.input, format('to_jsonb(%I.*)', (parse_ident(v_watch.table_name))[2]));
   perform howdah_private.refuse_watch_expression(v_table, f.field, f.expression)
   from (values ('input', v_watch.input), ('condition', watch_table.condition)) as f (field, expression)
   where f.expression is not null;

@@ -78,6 +78,18 @@ as $$
   end, size_fix.most, size_fix.unit)
 $$;
 
+create or replace function howdah_private.refuse_large(field text, size int, most int, unit text, type text default 'object')
+  returns void
+  language plpgsql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  raise exception using errcode = 'HWINV',
+    message = format('%s has %s %s, at most %s are allowed', refuse_large.field, refuse_large.size, refuse_large.unit, refuse_large.most),
+    detail = jsonb_build_object('field', refuse_large.field, 'most', refuse_large.most, 'unit', refuse_large.unit)::text,
+    hint = howdah_private.size_fix(refuse_large.most, refuse_large.unit, refuse_large.type);
+end $$;
+
 -- Called by the condition of 95_sizes.sql only for a row that has something too large: it says what.
 create or replace function howdah_private.tg__refuse_oversize() returns trigger
   language plpgsql volatile
@@ -91,12 +103,8 @@ begin
     v_size := case tg_argv[v_at + 2] when 'characters' then length(v_row ->> tg_argv[v_at])
       else octet_length(v_row ->> tg_argv[v_at]) end;
     if v_size > tg_argv[v_at + 1]::int then
-      raise exception using errcode = 'HWINV',
-        message = format('%s has %s %s, at most %s are allowed',
-          tg_argv[v_at], v_size, tg_argv[v_at + 2], tg_argv[v_at + 1]),
-        detail = jsonb_build_object('field', tg_argv[v_at], 'most', tg_argv[v_at + 1]::int,
-          'unit', tg_argv[v_at + 2])::text,
-        hint = howdah_private.size_fix(tg_argv[v_at + 1]::int, tg_argv[v_at + 2], jsonb_typeof(v_row -> tg_argv[v_at]));
+      perform howdah_private.refuse_large(
+        tg_argv[v_at], v_size, tg_argv[v_at + 1]::int, tg_argv[v_at + 2], jsonb_typeof(v_row -> tg_argv[v_at]));
     end if;
   end loop;
   return new;

@@ -211,10 +211,7 @@ begin
   ) as f (field, size, most, unit)
   where f.size > f.most;
   if found then
-    raise exception using errcode = 'HWINV',
-      message = format('%s has %s %s, at most %s are allowed', v_large.field, v_large.size, v_large.unit, v_large.most),
-      detail = jsonb_build_object('field', v_large.field, 'most', v_large.most, 'unit', v_large.unit)::text,
-      hint = howdah_private.size_fix(v_large.most, v_large.unit, 'object');
+    perform howdah_private.refuse_large(v_large.field, v_large.size, v_large.most, v_large.unit);
   end if;
   if e.forked_from_execution_id is null and e.table_trigger_id is null then -- which the owner of a table made
     perform howdah_private.refuse_plain_keys('metadata', e.metadata);

@@ -7,19 +7,34 @@ type Issue = z.core.$ZodIssue;
  * tells; else all that it may be. Another issue is given as it is.
  */
 export function plainIssue(issue: Issue): Issue {
-  if (issue.code !== 'invalid_union') return issue;
-  const alternatives = issue.errors.flatMap(([first]) => (first ? [plainIssue(first)] : []));
-  const meant = alternatives.find(({ code, path }) => path.length > 0 || code !== 'invalid_type');
-  if (meant) return { ...meant, path: [...issue.path, ...meant.path] };
-  const wanted = new Set(
-    alternatives.map(({ message }) =>
-      message.replace(/^Invalid input: expected |, received.*$/g, ''),
-    ),
-  );
-  if (wanted.size === 0) return issue;
-  const received = /, received (.*)$/.exec(alternatives[0]?.message ?? '')?.[1] ?? 'something else';
-  return {
-    ...issue,
-    message: `Invalid input: expected ${[...wanted].join(' or ')}, received ${received}`,
-  };
+  if (issue.code !== 'invalid_union' || issue.errors.length === 0) return issue;
+  const inside = (faults: readonly Issue[]) => faults.map(plainIssue);
+  const meant = issue.errors.map(inside).filter((faults) => !faults.some(isOther));
+  const closest = meant.find(([first]) => first && !isOfType(first)) ?? [];
+  if (closest[0]) return { ...closest[0], path: [...issue.path, ...closest[0].path] };
+  if (meant.length > 0) return { ...issue, message: typesOf(meant.flat(), issue.message) };
+  const others = issue.errors.flatMap((faults) => faults.filter(isOther));
+  const [other] = others;
+  if (!other) return issue;
+  const ofKind = others.filter(({ path }) => path[0] === other.path[0]);
+  const names = ofKind.flatMap(({ values }) => values).map(String);
+  const message = `Invalid input: expected ${[...new Set(names)].join(' or ')}`;
+  return { ...other, path: [...issue.path, ...other.path], message };
+}
+
+/** It has another name in the field that names its kind. */
+function isOther(issue: Issue): issue is z.core.$ZodIssueInvalidValue {
+  return issue.code === 'invalid_value' && issue.path.length === 1 && issue.values.length === 1;
+}
+
+function isOfType({ code, path }: Issue): boolean {
+  return path.length === 0 && (code === 'invalid_type' || code === 'invalid_union');
+}
+
+function typesOf(faults: readonly Issue[], otherwise: string): string {
+  const words = faults.map(({ message }) => /expected (.*), received (.*)$/.exec(message));
+  const [first] = words;
+  if (!first) return otherwise;
+  const wanted = new Set(words.flatMap((word) => (word?.[1] ? [word[1]] : [])));
+  return `Invalid input: expected ${[...wanted].join(' or ')}, received ${first[2]}`;
 }

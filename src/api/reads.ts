@@ -66,10 +66,16 @@ export function createReads({ replica, primary, metrics }: ReadsOptions): Reads 
     entry.position ??= positionOf(await end(null));
     return entry.position ?? 0n;
   };
+  /** A position that was never written: waiting for it would tell that the replica is slow, and everybody who waits is sent away. */
+  const isAhead = async (asked: bigint): Promise<boolean> => {
+    if (asked === 0n || replica.hasReached(asked)) return false;
+    const written = await end(null).then(positionOf, () => undefined);
+    return written === undefined || asked > written;
+  };
   const decide = async (reader: Reader, asked: bigint): Promise<boolean> => {
     if (replica.trouble !== undefined) return counted('primary', replica.trouble);
     const own = await mustSee(reader).catch(() => undefined);
-    if (own === undefined) return counted('primary', 'behind');
+    if (own === undefined || (await isAhead(asked))) return counted('primary', 'behind');
     const position = own > asked ? own : asked;
     if (position > 0n && !(await replica.reaches(position, WAIT_MS))) {
       return counted('primary', replica.trouble ?? 'behind');

@@ -77,8 +77,18 @@ export const examples: Readonly<Record<string, readonly string[]>> = {
   reject: ['howdah reject ID --reason "Ask the customer first"'],
   agents: ['howdah agents', 'howdah agents show support'],
   workflows: ['howdah workflows list', 'howdah workflows show nightly'],
-  models: ['howdah models list', 'howdah models show default'],
-  prompts: ['howdah prompts list', 'howdah prompts show greeting'],
+  models: [
+    'howdah models list',
+    'howdah models show default',
+    'howdah models create fast --provider openai --model gpt-5-mini --secret openai',
+    'howdah models delete fast',
+  ],
+  prompts: [
+    'howdah prompts list',
+    'howdah prompts show greeting',
+    'howdah prompts create greeting @greeting.txt --variables \'{"name": {"type": "string"}}\'',
+    'howdah prompts delete greeting',
+  ],
   tools: [
     'howdah tools',
     'howdah tools list support',
@@ -94,13 +104,17 @@ export const examples: Readonly<Record<string, readonly string[]>> = {
   schedules: [
     'howdah schedules list',
     'howdah schedules show morning',
+    'howdah schedules create morning --cron "0 9 * * MON-FRI" --agent support --input "Which orders are late?"',
     'howdah schedules run morning',
     'howdah schedules pause morning',
     'howdah schedules resume morning',
+    'howdah schedules delete morning',
   ],
   webhooks: [
     'howdah webhooks list',
     'howdah webhooks show https://example.com/hook',
+    'howdah webhooks create https://example.com/hook --events execution.failed,question.opened',
+    'howdah webhooks delete https://example.com/hook',
     'howdah webhooks deliveries --status failed',
     'howdah webhooks redeliver ID',
   ],
@@ -116,6 +130,11 @@ export const examples: Readonly<Record<string, readonly string[]>> = {
     'howdah sql "select status, count(*) from howdah.executions group by 1"',
     'howdah sql -o csv < report.sql',
     'howdah sql --write "update howdah.agents set max_cost = 1 where name = \'support\'"',
+  ],
+  psql: [
+    'howdah psql',
+    'howdah psql -c "select * from howdah.quota_usage"',
+    'howdah psql --read-only -f report.sql',
   ],
   versions: [
     'howdah versions support',

@@ -49,7 +49,7 @@ export async function showUntilEnd(
       showLimit(io, id);
     } else {
       const isAnswered = await showQuestions(io, event.questions, onQuestion);
-      if (onQuestion && !isAnswered) {
+      if (onQuestion && !isAnswered && !detach.signal.aborted) {
         io.setExitCode(exitCodes.waitingForPerson);
         return;
       }

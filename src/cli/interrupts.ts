@@ -6,6 +6,7 @@ import type { CliIo } from './output.ts';
 export function listenForInterrupts(host: CliProcess) {
   let status: number | undefined;
   let stop: (() => void) | undefined;
+  let unask: (() => void) | undefined;
   let pass: ((signal: 'SIGINT' | 'SIGTERM') => void) | undefined;
   // a terminal tells all programs that are at it
   const isTold = [host.stdin, host.stdout].some((stream) => stream?.isTTY);
@@ -15,6 +16,7 @@ export function listenForInterrupts(host: CliProcess) {
       if (stop === undefined || status !== undefined) return host.exit(code);
       status = code;
       stop();
+      unask?.(); // who waits for a line hears that there is none
     });
   on('SIGINT', exitCodes.interrupted);
   on('SIGTERM', 143);
@@ -24,5 +26,8 @@ export function listenForInterrupts(host: CliProcess) {
   const leave: CliIo['leaveSignals'] = (to) => {
     pass = to;
   };
-  return { handle, leave, status: () => status };
+  const whileAsked = (end: () => void) => {
+    unask = end;
+  };
+  return { handle, leave, whileAsked, status: () => status };
 }

@@ -147,7 +147,7 @@ function createSession(
     isTerminal: host.stdout.isTTY === true,
     ...(host.stdin?.isTTY &&
       isAttended(host.env) && {
-        ask: lineReader(host.stdin, host.stderr),
+        ask: lineReader(host.stdin, host.stderr, interrupts.whileAsked),
         prompts: host.stderr,
       }),
   };
@@ -159,7 +159,11 @@ function createSession(
 }
 
 /** Prompts are talk, so they go where talk goes. Ctrl-D and Ctrl-C are no line. */
-function lineReader(input: NodeJS.ReadableStream, output: NodeJS.WritableStream) {
+function lineReader(
+  input: NodeJS.ReadableStream,
+  output: NodeJS.WritableStream,
+  whileAsked: (end: () => void) => void,
+) {
   return async (prompt: string): Promise<string | undefined> => {
     const { createInterface } = await import('node:readline');
     const lines = createInterface({ input, terminal: false });
@@ -169,6 +173,7 @@ function lineReader(input: NodeJS.ReadableStream, output: NodeJS.WritableStream)
         lines.close();
       });
       lines.once('close', () => resolve(undefined));
+      whileAsked(() => lines.close());
       output.write(prompt);
     });
   };

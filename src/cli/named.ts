@@ -1,14 +1,16 @@
 import type { Command } from 'commander';
-import { HowdahError } from '../contracts/errors.ts';
 import { findNamed, listNamed, type NamedKind, namesOf } from '../db/named-rows.ts';
 import type { Pool } from '../db/pool.ts';
-import { nearestNames } from '../runtime/nearest-names.ts';
 import { withDatabase } from './database.ts';
+import { unknownName } from './noun.ts';
 import { type CliIo, paintResult, printJson, printTable } from './output.ts';
+import { API_OPTION } from './over-api.ts';
+import { oneOverRest, printRest, restFor, rowsOverRest } from './over-rest.ts';
 import { oneLine, plainText } from './plain-text.ts';
-import { forTenant, listed, TENANT_OPTION } from './tenants.ts';
+import { forTenant, TENANT_OPTION } from './tenants.ts';
 import type { Verb } from './verbs.ts';
 
+type Options = { tenant?: string };
 type Row = Readonly<Record<string, unknown>>;
 type Client = Pick<Pool, 'query'>;
 
@@ -20,6 +22,11 @@ export type Named = Readonly<{
   /** As it is typed behind `howdah`. */
   noun: string;
   empty: string;
+  /** What they are called by; `name` when left out. */
+  key?: string;
+  /** Where REST has them, and what of them a table shows then. */
+  path?: string;
+  columns?: readonly string[];
 }>;
 
 const LONGEST_CELL = 60;
@@ -30,7 +37,9 @@ export function listVerb(named: Named): Verb {
     name: 'list',
     summary: `the ${named.one}s there are`,
     register: (command, io) =>
-      command.option(...TENANT_OPTION).action(async ({ tenant }: { tenant?: string }) => {
+      withApi(command.option(...TENANT_OPTION), named).action(async ({ tenant }: Options) => {
+        const api = await restFor(io, named, command, tenant);
+        if (api) return printRest(io, named, await rowsOverRest(api, named));
         await withDatabase(io, async (database) => {
           const items = await forTenant(database, tenant, (client) =>
             listNamed(client, named.kind),
@@ -49,15 +58,25 @@ export function showVerb(named: Named): Verb {
     name: 'show',
     summary: `one ${named.one} as it is`,
     register: (command, io) => {
-      withName(command, named).action(async (name: string, { tenant }: { tenant?: string }) => {
+      withApi(withName(command, named), named).action(async (name: string, { tenant }: Options) => {
+        const api = await restFor(io, named, command, tenant);
+        if (api) return showRow(io, await oneOverRest(api, named, name));
         await withDatabase(io, async (database) => {
           const row = await forTenant(database, tenant, (client) => oneNamed(client, named, name));
-          if (io.json) printJson(io, row);
-          else printFields(io, row);
+          showRow(io, row);
         });
       });
     },
   };
+}
+
+function withApi(command: Command, { path }: Named): Command {
+  return path === undefined ? command : command.option(...API_OPTION);
+}
+
+function showRow(io: CliIo, row: Row): void {
+  if (io.json) printJson(io, row);
+  else printFields(io, row);
 }
 
 /** A verb's argument and option to say which. */
@@ -69,13 +88,7 @@ export function withName(command: Command, { one }: Named): Command {
 export async function oneNamed(client: Client, named: Named, name: string) {
   const found = await findNamed(client, named.kind, name);
   if (found) return found;
-  const names = await namesOf(client, named.kind);
-  const near = nearestNames(name, names);
-  const meant = near.length > 0 ? `Did you mean ${listed(near)}? ` : '';
-  throw new HowdahError('HWNTF', `there is no ${named.one} '${name}'`, {
-    hint: `${meant}List them: howdah ${named.noun} list`,
-    detail: { [named.kind]: name },
-  });
+  throw unknownName(named, name, await namesOf(client, named.kind));
 }
 
 function shortened(row: Row): Row {

@@ -51,7 +51,9 @@ export async function showOverApi(
   id: string,
   { after = 0, isLeftWaiting = false }: ApiFollowOptions = {},
 ): Promise<void> {
+  let isLeft = false;
   io.onInterrupt(() => {
+    isLeft = true;
     io.err(`The run goes on. See it again: howdah watch ${id}`);
     api.leave();
   });
@@ -63,7 +65,7 @@ export async function showOverApi(
     if (io.json) printJson(io, event);
     else show(io, event);
     if (event.event !== 'ask_user') continue;
-    if (!(await isAnswered(io, api, event)) && isLeftWaiting) {
+    if (!(await isAnswered(io, api, event)) && isLeftWaiting && !isLeft) {
       io.setExitCode(exitCodes.waitingForPerson);
       return;
     }

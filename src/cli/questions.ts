@@ -1,7 +1,9 @@
+import type { Json } from '../contracts/json.ts';
 import { isAnyWorkerAlive } from '../db/queries.ts';
 import type { Answered, Question } from '../db/questions.ts';
 import { type CliDatabase, withDatabase } from './database.ts';
 import { type CliIo, printJson } from './output.ts';
+import type { Api } from './over-api.ts';
 import { plainText } from './plain-text.ts';
 import { previewLines } from './preview.ts';
 
@@ -18,6 +20,19 @@ export function questionLines(question: Question): string[] {
       ? [`  howdah approve ${id}`, `  howdah reject ${id} --reason TEXT`]
       : [`  howdah answer ${id} TEXT`]),
   ];
+}
+
+/** Answers a question over REST and tells how it stands now. */
+export async function settleOverApi(
+  io: CliIo,
+  api: Api,
+  id: string,
+  body: { answer: Json; data?: Json },
+): Promise<void> {
+  const question = await api.call('answerQuestion', { params: { id }, body });
+  if (io.json) return printJson(io, question);
+  io.out(`${question.id} ${question.status}`);
+  io.err(`The run goes on. See it: howdah watch ${question.root_execution_id}`);
 }
 
 /** Does what answers a question and tells how it stands now. */

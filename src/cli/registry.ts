@@ -92,13 +92,13 @@ export const commands: readonly CommandEntry[] = [
   {
     name: 'models',
     summary: 'the models agents ask, with their prices',
-    args: '[list|show]',
+    args: '[list|show|create|delete]',
     load: () => import('./commands/models.ts'),
   },
   {
     name: 'prompts',
     summary: 'the templates agents are instructed by',
-    args: '[list|show]',
+    args: '[list|show|create|delete]',
     load: () => import('./commands/prompts.ts'),
   },
   {
@@ -116,13 +116,13 @@ export const commands: readonly CommandEntry[] = [
   {
     name: 'schedules',
     summary: 'what begins runs at its times',
-    args: '[list|show|run|pause|resume]',
+    args: '[list|show|create|run|…]',
     load: () => import('./commands/schedules.ts'),
   },
   {
     name: 'webhooks',
     summary: 'who is told of runs, and what came of it',
-    args: '[list|show|deliveries|…]',
+    args: '[list|show|create|…]',
     load: () => import('./commands/webhooks.ts'),
   },
   {

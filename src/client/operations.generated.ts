@@ -92,7 +92,7 @@ export type Operations = {
   /** Asks a question; the manager decides which agent answers it. */
   query: { takes: { body: { question: string; session_id?: string; metadata?: { [name: string]: unknown }; wait?: boolean | number } }; gives: { decision: { method: string; chosen: unknown; reason: string | null; candidates: unknown } | null; sql: string | null; rows: ({ [name: string]: unknown })[] | null; row_count: number | null; cut_by: string | null; execution_id: string; status: "queued" | "running" | "waiting" | "paused" | "completed" | "failed" | "cancelled"; answer: string | null; error: { [name: string]: unknown } | null } | { execution_id: string; status: "queued" | "running" | "waiting" | "paused" | "completed" | "failed" | "cancelled" } };
   /** What runs ask people, the newest first. */
-  listQuestions: { takes: { query?: { limit?: number; cursor?: string; status?: "open" | "answered" | "expired" | "cancelled"; kind?: "question" | "approval" | "effect"; execution_id?: string; root_execution_id?: string; session_id?: string } }; gives: { data: (Question)[]; next: string | null } };
+  listQuestions: { takes: { query?: { limit?: number; cursor?: string; status?: string; kind?: string; execution_id?: string; root_execution_id?: string; session_id?: string } }; gives: { data: (Question)[]; next: string | null } };
   /** One of them. */
   getQuestion: { takes: { params: { id: string } }; gives: Question };
   /** Answers it, and lets its run go on; the first answer counts. */
@@ -226,9 +226,9 @@ export type Operations = {
   /** Deletes it. */
   deleteWebhook: { takes: { params: { id: string } }; gives: null };
   /** What it was told, or is to be, the newest first. */
-  listDeliveriesOfWebhook: { takes: { params: { id: string }; query?: { limit?: number; cursor?: string; status?: "pending" | "delivered" | "failed"; event?: string; execution_id?: string } }; gives: { data: (WebhookDelivery)[]; next: string | null } };
+  listDeliveriesOfWebhook: { takes: { params: { id: string }; query?: { limit?: number; cursor?: string; status?: string; event?: string; execution_id?: string } }; gives: { data: (WebhookDelivery)[]; next: string | null } };
   /** What all webhooks and callbacks were told, the newest first. */
-  listWebhookDeliveries: { takes: { query?: { limit?: number; cursor?: string; status?: "pending" | "delivered" | "failed"; event?: string; execution_id?: string; webhook_id?: string } }; gives: { data: (WebhookDelivery)[]; next: string | null } };
+  listWebhookDeliveries: { takes: { query?: { limit?: number; cursor?: string; status?: string; event?: string; execution_id?: string; webhook_id?: string } }; gives: { data: (WebhookDelivery)[]; next: string | null } };
   /** One of them. */
   getWebhookDelivery: { takes: { params: { id: string } }; gives: WebhookDelivery };
   /** Tells it once more, under the same id. */

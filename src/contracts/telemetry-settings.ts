@@ -72,6 +72,7 @@ export const telemetryVariables = {
     'a number from 0 to 1: the share of traces that are kept',
   ],
   OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT: [flag, 'true or false'],
+  HOWDAH_TRACEPARENT: [z.enum(['join', 'link']).default('join'), 'join or link'],
 } as const satisfies Record<string, readonly [z.ZodType, string]>;
 
 type Values = {
@@ -90,6 +91,8 @@ export type TracingSettings = Readonly<{
   /** The share of traces that begin here and are kept; whether a trace begun elsewhere is kept as it is there. */
   share: number;
   followsParent: boolean;
+  /** A trace begun elsewhere is not gone on with: runs have their own, with a link to it. */
+  linksCallers: boolean;
   /** Texts of models and tools go along. */
   capturesContent: boolean;
 }>;
@@ -132,6 +135,7 @@ function tracingSettings(values: Values): TracingSettings | undefined {
     resource: { ...values.OTEL_RESOURCE_ATTRIBUTES, 'service.name': serviceName(values) },
     share: sampler.endsWith('always_off') ? 0 : share,
     followsParent: sampler.startsWith('parentbased'),
+    linksCallers: values.HOWDAH_TRACEPARENT === 'link',
     capturesContent: values.OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT,
   });
 }

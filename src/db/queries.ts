@@ -65,8 +65,8 @@ export function listAgents(db: Queries, tenantId?: string) {
 export function listTools(db: Queries) {
   return db
     .selectFrom('tools as t')
-    .select(['t.name', 't.kind', 't.effect', 't.requires_approval', 't.timeout_ms', 't.is_active'])
-    .select(['t.description', 't.parameters'])
+    .select(['t.id', 't.name', 't.kind', 't.effect', 't.requires_approval', 't.timeout_ms'])
+    .select(['t.is_active', 't.description', 't.parameters'])
     .where('t.tenant_id', '=', ownTenant)
     .orderBy('t.name')
     .execute();

@@ -594,6 +594,31 @@ describe('what is refused', () => {
     expect(statuses).toEqual([200, 429]);
   });
 
+  test('a run beyond its quota is refused with the time it may be tried again, in the answer and in its header', async () => {
+    const poor = await makeTenant(stage.db.pool);
+    await makeAgent(stage.db.pool, { name: 'clerk', tenant_id: poor });
+    await stage.db.pool.query(
+      `insert into howdah.quotas (tenant_id, metric, period, max_value) values ($1, 'runs', 'month', 0)`,
+      [poor],
+    );
+    const { key } = await makeApiKey(stage.db.pool, poor);
+    const message = { messageId: 'm', role: 'user', parts: [{ text: 'Hello.' }] };
+    const answer = await fetch(`${api.url}/a2a/clerk`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+      body: JSON.stringify(call('SendMessage', { message })),
+    });
+    const { error } = (await answer.json()) as {
+      error: { data: [{ metadata: Record<string, string> }] };
+    };
+    const { code, retry_after_seconds } = error.data[0].metadata;
+    expect({ code, after: answer.headers.get('retry-after') }).toEqual({
+      code: 'HWQTA',
+      after: retry_after_seconds,
+    });
+    expect(Number(retry_after_seconds)).toBeGreaterThan(0);
+  });
+
   test('who loses his key while he listens is told so, and no more', async () => {
     const asked = Promise.withResolvers<void>();
     const agent = await stage.agent(async () => {

@@ -241,6 +241,23 @@ describe('what is read', () => {
     const names = await namesBy(other, colleague, 'FFFFFFFF/FFFFFFFF');
     expect(names).toEqual(await namesBy(api, token));
   });
+
+  test('which nobody waits for, or others would wait for the replica no more', async () => {
+    const waitedFor: bigint[] = [];
+    const replica = {
+      hasReached: () => false,
+      async reaches(position: bigint) {
+        waitedFor.push(position);
+        return true;
+      },
+    } as unknown as Replica;
+    const reads = createReads({ replica, primary: pool, metrics: undefined });
+    const reader = { tenantId: 'any', userId: undefined };
+    expect((await reads.choose(reader, 0xffffffffffffffffn)).isReplica).toBe(false);
+    expect(waitedFor).toEqual([]);
+    expect((await reads.choose(reader, 1n)).isReplica).toBe(true);
+    expect(waitedFor).toEqual([1n]);
+  });
 });
 
 describe('a query that the replica breaks off', () => {

@@ -121,12 +121,16 @@ describe('one connection', () => {
     expect(again).toMatchObject({ type: 'error', error: { status: 409, code: 'HWTRM' } });
   });
 
-  test('a message with a known idempotency key is answered as the first time', async () => {
+  test('a message with a known idempotency key is answered as the first time, and another one is refused', async () => {
     const client = await open();
     const agent = await named([{ content: 'Once.' }]);
     const execute = { type: 'execute', agent, message: 'x', idempotency_key: 'ws-1' };
     const first = await client.ask(execute);
     expect((await client.ask(execute)).data.execution_id).toBe(first.data.execution_id);
+    expect(await client.ask({ ...execute, message: 'y' })).toMatchObject({
+      type: 'error',
+      error: { status: 409, code: 'HWCNF' },
+    });
     const { body } = await call(api, 'POST', '/sessions', { agent });
     const say = { type: 'send_message', session_id: body.id, content: 'x', idempotency_key: 'k' };
     const said = await client.ask(say);

@@ -223,6 +223,15 @@ test('each command prints what it has always printed', async () => {
     await note(`${noun} list`, noun, 'list');
     await note(`${noun} show`, noun, 'show', name);
   }
+  for (const [noun, more] of Object.entries({
+    models: ['made', '--provider', 'local', '--model', 'extractive'],
+    prompts: ['made', 'Hello.'],
+    schedules: ['made', '--cron', '0 0 29 2 *', '--agent', 'greeter', '--input', 'Hi', '--paused'],
+    webhooks: ['https://example.com/made'],
+  })) {
+    await note(`${noun} create`, noun, 'create', ...more);
+    await note(`${noun} delete`, noun, 'delete', more[0] ?? '');
+  }
   await note('schedules run', 'schedules', 'run', 'morning');
   const [told] = await note('webhooks deliveries', 'webhooks', 'deliveries');
   await note('webhooks redeliver', 'webhooks', 'redeliver', told.items[0].id);

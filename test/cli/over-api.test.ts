@@ -100,3 +100,48 @@ test('controls, failures and refusals have the exit codes of the database', asyn
   expect((await runCli(NOWHERE, 'cancel', run, '--api', guarded.url)).status).toBe(4);
   await guarded.close();
 });
+
+test.each([
+  ['approve', [], '42.'],
+  ['approve', ['--arguments', '{"expression": "1 + 1"}'], '42.'],
+  ['reject', ['--reason', 'Not today'], '42.'],
+])('a call that waits is listed and decided: %s %j', async (verdict, more, output) => {
+  const call = { name: 'calculator', arguments: { expression: '6 * 7' }, id: 'c1' };
+  const agent = await named([{ tool_calls: [call] }, { content: output }], ['calculator']);
+  await db.pool.query(
+    'update howdah.agent_tools set requires_approval = true where agent_id = howdah.agent($1)',
+    [agent],
+  );
+  const ran = await howdah('run', agent, 'Work it out.');
+  expect(ran).toMatchObject({ status: 7, stdout: '' });
+  const [, run = ''] = /^execution (\S+)/.exec(ran.stderr) ?? [];
+  const { items } = JSON.parse((await howdah('questions', '--json')).stdout);
+  const asked = items.find((one: { execution_id: string }) => one.execution_id === run);
+  expect((await howdah('questions')).stdout).toMatch(
+    new RegExp(`^ID .*\n[^]*${asked.id}  approval  ${run} `),
+  );
+  expect(await howdah(verdict, asked.id, ...more)).toMatchObject({
+    status: 0,
+    stdout: `${asked.id} answered\n`,
+    stderr: expect.stringContaining(`howdah watch ${run}`),
+  });
+  expect((await howdah('watch', run)).stdout).toBe(`${output}\n`);
+  const { said } = await one(
+    db.pool,
+    `select string_agg(content, ' ') as said from howdah.messages where execution_id = $1 and role = 'tool'`,
+    [run],
+  );
+  const [, given = '42'] = more;
+  expect(said).toContain(verdict === 'reject' ? given : more.length > 0 ? '2' : '42');
+  expect(await howdah(verdict, asked.id)).toMatchObject({ status: 1 });
+  expect((await howdah('questions')).stderr).toBe('No open questions.\n');
+});
+
+test('what REST cannot keep is refused before it is asked', async () => {
+  const id = '01a1f805-7e9f-729f-9dc6-14d018338ca2';
+  expect(await howdah('approve', id, '--remember', 'run')).toMatchObject({
+    status: 2,
+    stderr: expect.stringContaining('--remember is written in the database'),
+  });
+  expect(await howdah('reject', id)).toMatchObject({ status: 3 });
+});

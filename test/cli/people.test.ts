@@ -1,12 +1,12 @@
 import { EventEmitter } from 'node:events';
 import { PassThrough } from 'node:stream';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { ageOf } from '../../src/cli/commands/questions.ts';
 import { main } from '../../src/cli/main.ts';
 import type { Worker } from '../../workers/main.ts';
 import { createTestDatabase, eventually, type TestDatabase } from '../support/database.ts';
 import { startTestWorker } from '../support/worker.ts';
-import { runCli } from './run-cli.ts';
+import { runCli, startAtTerminal } from './run-cli.ts';
 
 let database: TestDatabase;
 let worker: Worker;
@@ -110,6 +110,14 @@ describe('howdah run', () => {
     const { status, stdout, talk } = await atTerminal('asking', 'green', 'blue');
     expect(talk).toContain("'green' is none of the options");
     expect({ status, stdout }).toEqual({ status: 0, stdout: 'Thank you\n' });
+  });
+
+  test('lets go of the run on Ctrl-C, without a line having been typed', async () => {
+    const cli = startAtTerminal(database.url, 'run', 'asking', 'Hi');
+    await vi.waitFor(() => expect(cli.stderr()).toMatch(/answer: $/), { timeout: 60_000 });
+    cli.interrupt();
+    expect(await cli.returned()).toBe(130);
+    expect((await cli.end()).stderr).toMatch(/The run goes on\..*howdah watch/);
   });
 
   test('takes approve and reject there, and leaves to others what gets an empty line', async () => {

@@ -22,6 +22,8 @@ export type StartedCli = {
   stderr(): string;
   type(line: string): void;
   interrupt(): void;
+  /** Waits for it to return by itself: nobody closes its input. */
+  returned(): Promise<number>;
   /** Closes its input and waits for it to return. */
   end(): Promise<CliResult>;
 };
@@ -61,6 +63,7 @@ function start(databaseUrl: string | undefined, argv: string[], isTTY: boolean):
     stderr: () => printed.stderr,
     type: (line) => host.stdin.write(`${line}\n`),
     interrupt: () => host.emit('SIGINT'),
+    returned: () => status,
     async end() {
       host.stdin.end();
       const returned = await status;

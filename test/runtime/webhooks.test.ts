@@ -198,9 +198,9 @@ test('a worker that ends with an attempt in the air leaves it to the next one', 
   worker = await startTestWorker(database.url, { egressAllow: [base.slice(7)] });
   const { id: delivery, attempts } = await deliveryOf(id, 'd.attempts > 0');
   expect(attempts).toBe(1);
-  await database.pool.query(`update howdah.webhook_deliveries set url = $1 where id = $2`, [
+  await database.pool.query('update howdah.webhooks set url = $1 where agent_id = $2', [
     `${base}/e`,
-    delivery,
+    agent,
   ]);
   await makeDue(delivery);
   expect(await deliveryOf(id, HAS_BEEN)).toMatchObject({ id: delivery, attempts: 2 });

@@ -164,3 +164,16 @@ test('a caller has a tenth of them, so that no one alone takes them from the oth
     await client.query(SET, ['of bob']);
   });
 });
+
+test.each([
+  ['session', SET, 'x'.repeat(201)],
+  ['session', SUBSCRIBE, 'x'.repeat(100_000)],
+  ['uri', `select howdah_private.subscribe_mcp_to('s', $1, 'new')`, 'x'.repeat(2001)],
+  ['said', `select howdah_private.subscribe_mcp_to('s', 'docs://handbook', $1)`, 'x'.repeat(201)],
+  ['said', `select howdah_private.set_mcp_log_level('s', $1)`, 'x'.repeat(201)],
+])('a %s that is no digest, address or word is refused: %s', async (field, text, value) => {
+  const refused = await refusal(db.pool.query(text, [value]));
+  expect(refused).toMatchObject({ code: 'HWINV' });
+  expect(JSON.parse(refused.detail ?? '')).toMatchObject({ field });
+  expect(await sessions()).toEqual([]);
+});

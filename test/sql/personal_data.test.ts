@@ -63,7 +63,13 @@ async function talk(user: { id: string; name: string }, canary: string): Promise
     input_parts: JSON.stringify([{ type: 'text', text: canary }]),
     metadata: sing,
     idempotency_key: canary,
+    callback_url: `https://example.com/told?about=${canary.replaceAll(' ', '-')}`,
   });
+  await db.pool.query(
+    `insert into howdah_private.request_keys (tenant_id, caller, key, digest)
+     select tenant_id, id::text, $2, 'x' from howdah.users where id = $1`,
+    [user.id, canary],
+  );
   const child = await work(run, canary, sing);
   await ask(user, run, canary);
   await db.pool.query(
@@ -196,7 +202,9 @@ describe.each(['anonymise', 'delete'])('erased (%s)', (mode) => {
         'howdah.sessions',
         'howdah.steps',
         'howdah.todos',
+        'howdah.webhook_deliveries',
         'howdah_private.idempotency_keys',
+        'howdah_private.request_keys',
       ]),
     );
     const sums =
@@ -478,7 +486,7 @@ test('every column that names a person is one that erasure knows', async () => {
      from pg_class as c join pg_attribute as a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
      where c.relnamespace in ('howdah'::regnamespace, 'howdah_private'::regnamespace)
        and c.relkind in ('r', 'p') and not c.relispartition and c.relname <> 'users'
-       and a.attname ~ '(_by|user_id|username|email|escalate_to)$'
+       and a.attname ~ '(_by|user_id|username|email|escalate_to|caller)$'
      order by 1`,
   );
   // renamed by rename_user and rename_author; resources of his are deleted
@@ -493,9 +501,11 @@ test('every column that names a person is one that erasure knows', async () => {
     'executions.created_by',
     'feedback_entries.created_by',
     'mail.created_by',
+    'mcp_sessions.caller',
     'prompt_versions.created_by',
     'questions.answered_by',
     'questions.escalate_to',
+    'request_keys.caller',
     'resources.created_by',
     'skill_versions.created_by',
     'workflow_versions.created_by',

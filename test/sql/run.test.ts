@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import {
@@ -101,6 +102,24 @@ describe('howdah.run', () => {
     expect(
       await one(db.pool, 'select turns from howdah.sessions where id = $1', [session]),
     ).toEqual({ turns: 1 });
+  });
+
+  test('refuses a key that is too long before anything is looked up by it', async () => {
+    // letters without a pattern, which an index could not hold
+    const key = Array.from({ length: 400 }, () => randomUUID()).join('');
+    for (const call of [
+      `select howdah.run('support', 'x', idempotency_key => $1)`,
+      `insert into howdah.executions (agent_id, input, idempotency_key) values (howdah.agent('support'), 'x', $1)`,
+    ]) {
+      expect(await refusal(db.pool.query(call, [key]))).toMatchObject({
+        code: 'HWINV',
+        message: `idempotency_key has ${key.length} characters, at most 500 are allowed`,
+        detail: '{"most": 500, "unit": "characters", "field": "idempotency_key"}',
+      });
+    }
+    await db.pool.query(`select howdah.run('support', 'x', idempotency_key => $1)`, [
+      key.slice(0, 500),
+    ]);
   });
 
   test('refuses an unknown agent and names the ones there are', async () => {

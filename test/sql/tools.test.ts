@@ -455,6 +455,9 @@ describe('keys never stand in a row', () => {
           'npm_',
         ].map((begin) => begin + LONG),
         `github_pat_11A1B2C3D4_${LONG}`,
+        ...['sk-proj-', 'ghp_', 'Bearer '].map(
+          (begin) => `${begin}${'abcdefghijklmnopqrstuvwxyz'}0123456789`, // digits behind the letters
+        ),
         `sk_live_${LONG}`,
         `AIza${LONG.slice(0, 35)}`,
         'AKIAIOSFODNN7EXAMPLE',
@@ -483,7 +486,7 @@ describe('keys never stand in a row', () => {
       'https://api.example.com/v1?api_key=YOUR_API_KEY_HERE&key=value',
       'Never print -----BEGIN PRIVATE KEY----- blocks, nor AKIA… or eyJ… strings.',
       'The digest e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855 of 01980000-0000-7000-8000-000000000000',
-      'ghp_ and github_pat_ tokens, xoxb- tokens, whsec_ secrets',
+      'ghp_ and github_pat_ tokens, xoxb- tokens, whsec_ secrets, glpat-tokens-are-rotated-every-30-days',
       'ASIA and AKIA are prefixes; ASIAPACIFICREGION too',
     ];
     const { rows } = await db.pool.query(

@@ -61,21 +61,33 @@ export function idsFor(rows: Record<string, string[]>, column: string): string[]
 /** An id of the time of another, that is nowhere. */
 export const idLike = (id: string): string => id.slice(0, 15) + randomUUID().slice(15);
 
-export type Callable = { signature: string; name: string; types: string[] };
+export type Callable = {
+  signature: string;
+  name: string;
+  isProcedure: boolean;
+  types: string[];
+  /** Which of them are rows: whoever calls makes one up. */
+  rows: boolean[];
+};
 
-/** Functions a tenant may call with an id or a name. */
+/** What can hold an id or a name. */
+const TELLING = /^(uuid|text|jsonb|name)(\[\])?$/;
+
+/** Functions and procedures a tenant may call with an id, a name, JSON or a row. */
 export async function callables(pool: pg.Pool): Promise<Callable[]> {
-  const functions = await all(
+  const functions = await all<Callable>(
     pool,
-    `select p.oid::regprocedure::text as signature, n.nspname || '.' || p.proname as name,
-       array(select t::regtype::text from unnest(p.proargtypes) as t) as types
+    `select p.oid::regprocedure::text as signature, n.nspname || '.' || p.proname as name, p.prokind = 'p' as "isProcedure",
+       array(select a.type::regtype::text from unnest(p.proargtypes) with ordinality as a (type, place) order by a.place) as types,
+       array(select t.typtype = 'c' from unnest(p.proargtypes) with ordinality as a (type, place)
+         join pg_type as t on t.oid = a.type order by a.place) as rows
      from pg_proc as p join pg_namespace as n on n.oid = p.pronamespace
-     where n.nspname in ('howdah', 'howdah_private') and p.prorettype <> 'trigger'::regtype and p.prokind <> 'p'
+     where n.nspname in ('howdah', 'howdah_private') and p.prorettype <> 'trigger'::regtype
        and p.proname <> 'is_uuid_v7' and has_function_privilege('howdah_app', p.oid, 'execute') order by 1`,
   );
-  return functions.filter(({ types }) =>
-    types.some((type: string) => /^(uuid|text)$/.test(type)),
-  ) as Callable[];
+  return functions.filter(
+    ({ types, rows }) => types.some((type) => TELLING.test(type)) || rows.includes(true),
+  );
 }
 
 /** Where any word would be refused for itself. */
@@ -84,18 +96,49 @@ const WORDS: Record<string, string> = {
   'howdah_private.permit_control': 'execution',
 };
 
-/** Arguments for a function: the id or the word in question, else anything that fits. */
-export function argumentsFor({ name, types }: Callable, id: string, word: string): unknown[] {
-  return types.map((type) => {
+/** A row, or a definition, that names the id and the word wherever one might be looked for. */
+const forged = (id: string, word: string, tenant: string): string =>
+  JSON.stringify({
+    ...{ id, tenant_id: tenant, name: word, agent: word, workflow: word, model: word },
+    ...{ tool: word, secret: word, secret_name: word, agents: { [word]: {} } },
+    ...{
+      models: { [word]: {} },
+      tools: { [word]: {} },
+      workflows: { [word]: { members: [word] } },
+    },
+    ...{ prompts: { [word]: {} }, skills: { [word]: {} }, mcp_servers: { [word]: {} } },
+    ...Object.fromEntries(
+      'agent workflow session execution model tool user secret server prompt skill member_workflow root_execution agent_system'
+        .split(' ')
+        .map((one) => [`${one}_id`, id]),
+    ),
+  });
+
+/** Arguments for a function: the id or the word in question, else anything that fits. JSON is empty, or forged for `tenant`. */
+export function argumentsFor(
+  { name, types, rows }: Callable,
+  id: string,
+  word: string,
+  tenant?: string,
+): unknown[] {
+  const json = tenant === undefined ? '{}' : forged(id, word, tenant);
+  return types.map((type, place) => {
     if (type === 'uuid') return id;
     if (type === 'uuid[]') return [id];
-    if (type === 'text') return WORDS[name] ?? word;
-    if (type === 'jsonb') return '{}';
+    if (type === 'text' || type === 'name') return WORDS[name] ?? word;
+    if (type === 'text[]') return [word];
+    if (type === 'jsonb' || rows[place]) return json;
+    if (type === 'jsonb[]') return [json];
     if (type === 'integer') return 1;
     return null;
   });
 }
 
-export function callOf({ name, types }: Callable): string {
-  return `select * from ${name}(${types.map((type, index) => `$${index + 1}::${type}`).join(', ')})`;
+export function callOf({ name, types, rows, isProcedure }: Callable): string {
+  const values = types.map((type, place) =>
+    rows[place]
+      ? `jsonb_populate_record(null::${type}, $${place + 1}::jsonb)`
+      : `$${place + 1}::${type}`,
+  );
+  return `${isProcedure ? 'call' : 'select * from'} ${name}(${values.join(', ')})`;
 }

@@ -148,6 +148,12 @@ describe('watch_table', () => {
     const [run] = await runsOf(table);
     expect(JSON.parse(run?.input)).toEqual({ id: 1, body: 'one', status: 'new', reply: null });
     expect(run?.write_back).toBeNull();
+    await db.pool.query('create table shop.note (id int primary key, note text)');
+    await watch('shop.note', { agent }); // a column of the same name is not the row
+    await db.pool.query(`insert into shop.note values (1, 'one')`);
+    expect((await inputsOf('shop.note')).map((input) => JSON.parse(input))).toEqual([
+      { id: 1, note: 'one' },
+    ]);
   });
 
   test('a run is there when its row is, and not when the row was rolled back', async () => {
@@ -418,6 +424,38 @@ describe('watch_table', () => {
       expect(await replyIn(other.table, 'rtrim(reply)')).toEqual(['It is on its way.']);
     });
 
+    test.each([
+      ['int[]', `'{1,2}'`],
+      ['text[]', `array['a b', 'c"d', null]`],
+      ['shop.pair', `(1, 'a b')`],
+      ['float8', '0.1::float8 + 0.2::float8'],
+      ['bytea', `'\\x00ff41'`],
+      ['timestamptz', `'2026-03-29 01:30:00.123456+00'`],
+      ['jsonb', `'{"a": [1, "x"]}'`],
+      ['char(5)', `'ab'`],
+    ])(
+      'a row is found by a key of type %s, however its writer has values shown',
+      async (type, value) => {
+        const { table, agent } = await makeTable();
+        await db.pool.query(
+          `do $$ begin create type shop.pair as (a int, b text); exception when duplicate_object then end $$`,
+        );
+        await db.pool.query(
+          `alter table ${table} drop constraint ${table.replace('shop.', '')}_pkey, add column key ${type} primary key`,
+        );
+        await watch(table, { agent, input: 'body', into_column: 'reply' });
+        await committed(db.pool, async (client) => {
+          await client.query(`set local timezone = 'Asia/Kolkata'; set local datestyle = 'SQL, DMY';
+          set local extra_float_digits = -15; set local bytea_output = 'escape'`);
+          await client.query(`insert into ${table} (body, key) values ('x', ${value})`);
+        });
+        const [run] = await runsOf(table);
+        await finish(db.pool, worker, run?.id);
+        expect(await writeBack(run?.id)).toEqual({ done: 'written' });
+        expect(await replyIn(table)).toEqual(['It is on its way.']);
+      },
+    );
+
     test('a domain over JSON is JSON', async () => {
       const domain = `shop.${unique('json').replace('-', '_')}`;
       await db.pool.query(`create domain ${domain} as jsonb check (value is not null)`);
@@ -540,7 +578,7 @@ describe('watch_table', () => {
       await vi.waitFor(() => expect(warned.toSorted()).toEqual(ids.slice(0, 3).toSorted()), 60_000);
       await holder.query('rollback');
       holder.release();
-      await task({ id: ids[3] }, { addJob } as unknown as JobHelpers); // there is room again
+      // who waited is next, by himself
       await vi.waitFor(async () => {
         const text =
           'select write_back::text as done from howdah.watched_rows where execution_id = $1';

@@ -11,6 +11,7 @@ export type ReceivedSpan = {
   kind: number;
   startTimeUnixNano: string;
   endTimeUnixNano: string;
+  links?: { traceId: string; spanId: string }[];
   status?: { code: number; message: string };
   attributes: Record<string, unknown>;
   /** Of the process that sent it. */

@@ -318,6 +318,33 @@ test('texts go along only where the environment says so', async () => {
   await stop();
 });
 
+test('where callers may name no trace, a run has its own, with a link to theirs', async () => {
+  const { tracing, stop } = await startTraced({ HOWDAH_TRACEPARENT: 'link' });
+  const agent = await makeAgent(database.pool, { script: [{ content: 'ok' }] });
+  const { rows } = await database.pool.query(
+    'insert into howdah.executions (agent_id, input, metadata) values ($1, $2, $3) returning id',
+    [agent, 'hello', { traceparent: '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00' }],
+  );
+  const traceId = rows[0].id.replaceAll('-', '');
+  await expect
+    .poll(
+      async () => {
+        await tracing.flush();
+        return receiver.spans.filter((span) => span.traceId === traceId).length;
+      },
+      { timeout: 60_000 },
+    )
+    .toBe(2);
+  const [run] = byName(`invoke_agent ${await nameOf(agent)}`);
+  expect(run).not.toHaveProperty('parentSpanId');
+  expect(run?.links).toEqual([
+    { traceId: '4bf92f3577b34da6a3ce929d0e0e4736', spanId: '00f067aa0ba902b7' },
+  ]);
+  expect(byName('chat m')[0]).toMatchObject({ parentSpanId: run?.spanId });
+  expect(byName('chat m')[0]).not.toHaveProperty('links');
+  await stop();
+});
+
 test('who is not sampled is not traced', async () => {
   const { tracing, stop } = await startTraced();
   const agent = await makeAgent(database.pool, { script: [{ content: 'ok' }] });

@@ -63,9 +63,13 @@ test('a tenant whose receivers do not answer has eight places, and others go on'
   const other = await deliver(tenant(2));
   expect(held.has(other)).toBe(true);
   await answer(first[3] as string);
-  const next = await deliver(tenant(1));
-  expect(held.has(next)).toBe(true);
-  expect(later).toEqual([ninth]);
+  expect(held.has(ninth)).toBe(true); // who waited is next
+  const tenth = await deliver(tenant(1));
+  expect(later).toEqual([ninth, tenth]);
+  await answer(first[4] as string);
+  await answer(first[5] as string);
+  expect(held.has(tenth)).toBe(true);
+  expect(held.has(await deliver(tenant(1)))).toBe(true);
 });
 
 test('there are thirty-two places in all', async () => {
@@ -74,6 +78,8 @@ test('there are thirty-two places in all', async () => {
   const fifth = await deliver(tenant(5));
   expect(later).toEqual([fifth]);
   await answer([...held.keys()][0] as string);
+  expect(held.has(fifth)).toBe(true);
+  await answer([...held.keys()][1] as string);
   expect(held.has(await deliver(tenant(5)))).toBe(true);
 });
 

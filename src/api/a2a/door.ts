@@ -6,7 +6,7 @@ import type { RestOptions } from '../rest/serve.ts';
 import { openDoor, type Visit } from '../talk/door.ts';
 import { type Base, type BaseOptions, createBase } from './base.ts';
 import { cardOf, describe } from './card.ts';
-import { rpcError } from './errors.ts';
+import { retryAfterOf, rpcError } from './errors.ts';
 import { readCall, Unreadable } from './rpc.ts';
 import type { RpcId } from './schema.ts';
 import { serveCall } from './serve-call.ts';
@@ -62,8 +62,9 @@ async function serve(visit: Visit, base: Base): Promise<void> {
     if (error instanceof RequestRefusal && error.status !== 400) throw error; // of HTTP, not of the protocol
     if (error instanceof Unreadable) id = error.id;
     if (visit.hold.signal.reason === 'gone') return;
+    const told = rpcError(error, failureOf);
     reply.header('cache-control', 'no-store').type('application/json; charset=utf-8');
-    reply.send(JSON.stringify({ jsonrpc: '2.0', id, error: rpcError(error, failureOf) }));
+    reply.headers(retryAfterOf(told)).send(JSON.stringify({ jsonrpc: '2.0', id, error: told }));
   }
 }
 

@@ -2,7 +2,14 @@ import { isJsonObject, type Json } from '../../contracts/json.ts';
 import type { Failure } from '../rest/answer-error.ts';
 
 /** An error of JSON-RPC, with the codes of A2A and what google.rpc.ErrorInfo says. */
-export type RpcError = { code: number; message: string; data: object[] };
+export type RpcError = { code: number; message: string; data: ErrorInfo[] };
+type ErrorInfo = { metadata?: Readonly<Record<string, string>> };
+
+/** In how many seconds to try again, where a quota forbids it for now: a header as at other doors, since every answer is 200. */
+export function retryAfterOf({ data }: RpcError): Record<string, string> {
+  const seconds = data[0]?.metadata?.retry_after_seconds;
+  return seconds === undefined ? {} : { 'retry-after': seconds };
+}
 
 /** The codes of JSON-RPC, and those that A2A adds. */
 export const CODES = {

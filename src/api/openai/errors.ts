@@ -34,13 +34,22 @@ export function openAiError({ status, code, message, hint, detail }: Failure): O
     ...(status === 503 && { 'retry-after': RETRY_AFTER }),
     ...(status === 409 && { 'x-should-retry': 'false' }), // OpenAI's clients would try it again
   };
+  const sentence = inTheirWords(message);
   const error = {
-    message: hint === undefined ? message : `${message.replace(/\.$/, '')}. ${hint}`,
+    message: hint === undefined ? sentence : `${sentence.replace(/\.$/, '')}. ${hint}`,
     type: types[status] ?? (status < 500 ? 'invalid_request_error' : 'server_error'),
-    param: isModel ? 'model' : typeof field === 'string' ? field : null,
+    param: isModel ? 'model' : typeof field === 'string' ? inTheirWords(field) : null,
     code: isModel ? 'model_not_found' : String(openai_code ?? codes[status] ?? code),
   };
   return { status, error, headers };
+}
+
+/** Columns of a run begin a sentence or name a field; a client knows what they were made of. */
+function inTheirWords(text: string): string {
+  return text
+    .replace(/^client_tools\b/, 'tools')
+    .replace(/^input_parts\[\d+\]/, 'content') // texts are counted in a content, and are no parts of a run
+    .replace(/^idempotency_key\b/, 'Idempotency-Key');
 }
 
 /** Why there is no answer though the request was good: its run has ended without one. No client is to run it again by itself. */

@@ -3,6 +3,7 @@ import type { Client } from '../../db/json-rows.ts';
 import { withTraceparent } from '../traceparent.ts';
 import { execution, findExecution, STATUSES } from './execution-rows.ts';
 import { id, json, object, time } from './fields.ts';
+import { keyIn, takeKey } from './request-keys.ts';
 import { RequestRefusal } from './request-refusal.ts';
 import { type Answer, type Means, type Route, route } from './route.ts';
 
@@ -33,7 +34,10 @@ export const executeBody = z.strictObject({
   overrides: object
     .optional()
     .describe('How it differs from its agent: model, request_params, …: docs/control.md'),
-  idempotency_key: z.string().optional().describe('The same as the header Idempotency-Key'),
+  idempotency_key: z
+    .string()
+    .optional()
+    .describe('That of `run()`: what is known gives the first run, whatever else is asked'),
   callback_url: z.string().optional().describe('Told when it has ended, or asks: docs/webhooks.md'),
   wait: waitField,
   stream: z.boolean().optional().describe('Answers with the events of the run'),
@@ -64,7 +68,7 @@ export const executeRoutes: Route[] = [
     tag: 'executions',
     summary: 'Starts a run of an agent or a workflow',
     description:
-      'A known Idempotency-Key gives the first run. With `wait` the answer is 200 when the run has ended in time, else 202.',
+      'A known Idempotency-Key gives the first run, and 409 when it came with another request. With `wait` the answer is 200 when the run has ended in time, else 202.',
     body: executeBody,
     isKeyed: true,
     words: { input: 'message' },
@@ -74,9 +78,15 @@ export const executeRoutes: Route[] = [
     },
     async serve({ body, headers }, means) {
       if (body.stream && body.wait) throw streamAndWait();
-      const key = body.idempotency_key ?? [headers['idempotency-key']].flat()[0];
+      const { wait: _wait, stream: _stream, idempotency_key, ...asked } = body;
+      const header = keyIn(headers);
+      const key = idempotency_key ?? header;
+      if (key !== header && header !== undefined) throw otherKeys();
       const metadata = withTraceparent(body.metadata, headers) as Body['metadata'];
-      const executionId = await means.transaction((db) => start(db, { ...body, metadata }, key));
+      const executionId = await means.transaction(async (db) => {
+        if (header !== undefined) await takeKey(db, header, ['execute', asked]);
+        return start(db, { ...body, metadata }, key);
+      });
       const seconds = body.wait === true ? LONGEST_WAIT : Number(body.wait ?? 0);
       if (body.stream) return { events: means.runEvents(executionId, { seq: 0, n: 0 }) };
       if (seconds > 0) await means.ended(executionId, seconds * 1000);
@@ -84,6 +94,13 @@ export const executeRoutes: Route[] = [
     },
   }),
 ];
+
+function otherKeys(): RequestRefusal {
+  return new RequestRefusal(400, 'idempotency_key is another one than the header Idempotency-Key', {
+    hint: 'Send one of them.',
+    detail: { field: 'idempotency_key' },
+  });
+}
 
 function streamAndWait(): RequestRefusal {
   return new RequestRefusal(400, 'stream and wait are two ways to answer', {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { type Collection, findRow, listRows } from '../../db/collections.ts';
+import type { Client } from '../../db/json-rows.ts';
 import { findExecution } from './execution-rows.ts';
 import { byId, id, page, pageOf, time } from './fields.ts';
 import { idIn, pageAnswer } from './pages.ts';
@@ -29,6 +30,12 @@ const entries: Collection = {
 
 const shared = { tag: 'executions', path: '/api/executions/{id}/feedback', params: byId };
 
+async function entryOf(db: Client, id: string) {
+  const found = await findRow(db, entries, id);
+  if (!found) throw noSuch('feedback entry', id);
+  return found.row;
+}
+
 /** What people think of a run. */
 export const feedbackRoutes: Route[] = [
   route({
@@ -37,6 +44,7 @@ export const feedbackRoutes: Route[] = [
     id: 'giveFeedback',
     summary: 'Says what you think of it; said again it replaces what you said before',
     isKeyed: true,
+    findAgain: entryOf,
     body: z.strictObject({
       score: z.number().min(0).max(1).nullish().describe('From 0 (useless) to 1 (as it should be)'),
       comment: z.string().nullish(),
@@ -49,9 +57,7 @@ export const feedbackRoutes: Route[] = [
         'select (howdah.give_feedback($1, $2, $3, $4)).id',
         [params.id, score, comment, message_seq],
       );
-      const found = await findRow(db, entries, rows[0]?.id ?? '');
-      if (!found) throw noSuch('feedback entry', rows[0]?.id ?? '');
-      return { status: 201, body: found.row };
+      return { status: 201, body: await entryOf(db, rows[0]?.id ?? '') };
     },
   }),
   route({

@@ -21,6 +21,14 @@ export const byId = z.strictObject({ id: id.describe('Of the row, a uuid') });
 /** A query parameter that is true or false. */
 export const flag = z.enum(['true', 'false']).transform((text) => text === 'true');
 
+/** One of these words, in any case. */
+export const anyCase = <const Words extends readonly [string, ...string[]]>(words: Words) =>
+  z
+    .string()
+    .transform((text) => text.toLowerCase())
+    .pipe(z.enum(words))
+    .describe(`One of ${words.join(', ')}`);
+
 /** What a list shows on one page. */
 export const page = {
   limit: z.coerce

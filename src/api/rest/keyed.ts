@@ -1,9 +1,9 @@
-import { createHash } from 'node:crypto';
 import type { Client } from '../../db/json-rows.ts';
+import { keyIn, takeKey } from './request-keys.ts';
 import type { Answer, Asked, Means, Route } from './route.ts';
 import { routes } from './routes.ts';
 
-/** What is kept of an answer: where the row is that it showed, or the ids it told. */
+/** What is kept of an answer: where the row is that it showed, or the ids it told; never what somebody said. */
 type Kept = { status: number; location?: string; body?: unknown };
 
 /**
@@ -16,18 +16,16 @@ export async function workOnce(
   asked: Asked<never, never, never>,
   means: Means,
 ): Promise<Answer> {
-  const [key] = [asked.headers['idempotency-key']].flat();
+  const key = keyIn(asked.headers);
   const work = async () => (await route.work?.(db, asked, means)) ?? {};
   if (!route.isKeyed || key === undefined) return work();
-  const { rows } = await db.query<{ kept: Kept | null }>(
-    'select howdah_private.take_request_key($1, $2) as kept',
-    [key, digestOf(route, asked)],
-  );
-  const kept = rows[0]?.kept;
-  if (kept) return again(db, kept, asked, means);
+  const { params, query, body: sent } = asked;
+  const kept = await takeKey<Kept>(db, key, [route.method, route.path, params, query, sent]);
+  if (kept) return again(db, route, kept, asked, means);
   const answer = await work();
   const location = answer.headers?.location;
-  const { status = 200, body } = answer;
+  const { status = 200 } = answer;
+  const body = route.findAgain ? { id: (answer.body as { id: string }).id } : answer.body;
   const keeping: Kept = location === undefined ? { status, body } : { status, location };
   await db.query('select howdah_private.keep_request_answer($1, $2)', [
     key,
@@ -38,11 +36,14 @@ export async function workOnce(
 
 async function again(
   db: Client,
+  { findAgain }: Route,
   { status, location, body }: Kept,
   asked: Asked<never, never, never>,
   means: Means,
 ): Promise<Answer> {
-  if (location === undefined) return { status, body };
+  if (location === undefined) {
+    return { status, body: findAgain ? await findAgain(db, (body as { id: string }).id) : body };
+  }
   const found = routeAt(location);
   const shown = await found?.route.work?.(
     db,
@@ -61,9 +62,4 @@ function routeAt(path: string) {
     if (params) return { route, params };
   }
   return undefined;
-}
-
-function digestOf(route: Route, { params, query, body }: Asked<never, never, never>): string {
-  const text = JSON.stringify([route.method, route.path, params, query, body]);
-  return createHash('sha256').update(text).digest('hex');
 }

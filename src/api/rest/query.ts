@@ -3,6 +3,7 @@ import { type Client, jsonRow } from '../../db/json-rows.ts';
 import { LONGEST_WAIT, waitField } from './execute.ts';
 import { execution, findExecution, STATUSES } from './execution-rows.ts';
 import { id, object } from './fields.ts';
+import { keyIn, takeKey } from './request-keys.ts';
 import { type Route, route } from './route.ts';
 
 /** Who decides which agent a question is for: docs/workflows.md. */
@@ -60,11 +61,12 @@ export const queryRoutes: Route[] = [
       },
     },
     async serve({ body: { question, session_id = null, metadata = {}, wait }, headers }, means) {
-      const key = [headers['idempotency-key']].flat()[0] ?? null;
+      const key = keyIn(headers);
       const execution_id = await means.transaction(async (db) => {
+        if (key !== undefined) await takeKey(db, key, ['query', question, session_id, metadata]);
         const { rows } = await db.query<{ id: string }>(
           `select (howdah.run_workflow($1, $2, session_id => $3, idempotency_key => $4, metadata => $5)).id::uuid::text as id`,
-          [MANAGER, question, session_id, key, JSON.stringify(metadata)],
+          [MANAGER, question, session_id, key ?? null, JSON.stringify(metadata)],
         );
         return rows[0]?.id ?? '';
       });

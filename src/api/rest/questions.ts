@@ -1,19 +1,22 @@
 import { z } from 'zod';
 import { type Collection, findRow, listRows } from '../../db/collections.ts';
 import type { Client } from '../../db/json-rows.ts';
-import { byId, id, json, object, page, pageOf, time } from './fields.ts';
+import { anyCase, byId, id, json, object, page, pageOf, time } from './fields.ts';
 import { idIn, pageAnswer } from './pages.ts';
 import { noSuch } from './request-refusal.ts';
 import { type Answer, type Route, route } from './route.ts';
 
 const text = z.string().nullable();
 
+const KINDS = ['question', 'approval', 'effect'] as const;
+const STATUSES = ['open', 'answered', 'expired', 'cancelled'] as const;
+
 /** A question to people. */
 export const question = z
   .object({
     id,
-    kind: z.enum(['question', 'approval', 'effect']),
-    status: z.enum(['open', 'answered', 'expired', 'cancelled']),
+    kind: z.enum(KINDS),
+    status: z.enum(STATUSES),
     execution_id: id,
     root_execution_id: id,
     session_id: id.nullable(),
@@ -81,8 +84,8 @@ export const questionRoutes: Route[] = [
     isReplicable: true,
     query: z.strictObject({
       ...page,
-      status: question.shape.status.optional(),
-      kind: question.shape.kind.optional(),
+      status: anyCase(STATUSES).optional(),
+      kind: anyCase(KINDS).optional(),
       execution_id: id.optional(),
       root_execution_id: id.optional(),
       session_id: id.optional(),

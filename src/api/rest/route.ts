@@ -70,6 +70,8 @@ export type Route = {
   bodyTypes?: readonly string[];
   /** It makes something: with a known Idempotency-Key it is answered as the first time. */
   isKeyed?: boolean;
+  /** Of an answer that holds what somebody said only the id is kept for its key; this finds it again, as it is by then. */
+  findAgain?(db: Client, id: string): Promise<unknown>;
   /** A list, or figures: read from a replica where there is one. */
   isReplicable?: boolean;
   /** Names that other systems have for fields, and ours. */

@@ -39,8 +39,11 @@ const say = route({
     ]);
     const { rows } = await db.query(
       `select e.session_id, e.id::uuid as execution_id, e.turn from howdah.executions as e
-       where e.session_id = $1 and e.parent_execution_id is null order by e.turn desc limit 1`,
-      [params.sid],
+       join howdah.sessions as s on s.id = e.session_id
+       cross join lateral (select e.created_at >= now() and e.input = $2 as is_new) as b
+       where e.session_id = $1 and e.parent_execution_id is null and (b.is_new or e.id = s.live_execution_id)
+       order by b.is_new desc, e.turn desc limit 1`,
+      [params.sid, body.content],
     );
     return { status: 202, body: rows[0] };
   },

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { type Collection, findRow, listRows } from '../../db/collections.ts';
 import { equalTo, plainKind } from './definitions.ts';
-import { byId, flag, id, object, optionalText, page, pageOf, time } from './fields.ts';
+import { anyCase, byId, flag, id, object, optionalText, page, pageOf, time } from './fields.ts';
 import { kindRoutes } from './kind.ts';
 import { idIn, pageAnswer } from './pages.ts';
 import { noSuch } from './request-refusal.ts';
@@ -31,6 +31,8 @@ const webhooks = plainKind({
   },
 });
 
+const STATUSES = ['pending', 'delivered', 'failed'] as const;
+
 const delivery = z
   .object({
     id: id.describe('The header webhook-id of every attempt'),
@@ -39,7 +41,7 @@ const delivery = z
     alert_rule_id: id.nullable(),
     event: z.string(),
     url: z.string(),
-    status: z.enum(['pending', 'delivered', 'failed']),
+    status: z.enum(STATUSES),
     attempts: z.int(),
     next_attempt_at: time.nullable(),
     last_attempt_at: time.nullable(),
@@ -60,7 +62,7 @@ const deliveries: Collection = {
 };
 
 const ofDelivery = {
-  status: delivery.shape.status.optional(),
+  status: anyCase(STATUSES).optional(),
   event: z.string().optional(),
   execution_id: id.optional(),
 };

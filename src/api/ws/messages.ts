@@ -36,7 +36,7 @@ export const messages = {
   }),
   execute: executeBody
     .omit({ wait: true, stream: true })
-    .extend({ type: z.literal('execute'), id: ref }),
+    .extend({ type: z.literal('execute'), id: ref, idempotency_key }),
   send_message: z.strictObject({
     type: z.literal('send_message'),
     id: ref,

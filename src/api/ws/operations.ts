@@ -29,8 +29,8 @@ export async function operate(
 function callOf(operation: Operation): Call {
   switch (operation.type) {
     case 'execute': {
-      const { type: _type, id: _id, ...body } = operation;
-      return { route: routeOf('execute'), body };
+      const { type: _type, id: _id, idempotency_key: key, ...body } = operation;
+      return { route: routeOf('execute'), body, key };
     }
     case 'send_message': {
       const { type: _type, id: _id, session_id, idempotency_key: key, ...body } = operation;

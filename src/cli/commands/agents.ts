@@ -1,12 +1,13 @@
 import type { Command } from 'commander';
 import { listAgents } from '../../db/queries.ts';
 import { withDatabase } from '../database.ts';
-import { type Named, showVerb } from '../named.ts';
+import { showVerb } from '../named.ts';
+import { AGENTS } from '../noun.ts';
 import { type CliIo, printJson, printTable } from '../output.ts';
+import { API_OPTION } from '../over-api.ts';
+import { printRest, restFor, rowsOverRest } from '../over-rest.ts';
 import { TENANT_OPTION, tenantOf } from '../tenants.ts';
 import { withVerbs } from '../verbs.ts';
-
-const AGENTS: Named = { kind: 'agents', one: 'agent', noun: 'agents', empty: '' };
 
 /** `howdah agents [list | show]`: the agents there are, each with its model and current version. */
 export function register(command: Command, io: CliIo): void {
@@ -17,7 +18,10 @@ export function register(command: Command, io: CliIo): void {
 }
 
 function registerList(command: Command, io: CliIo): void {
-  command.option(...TENANT_OPTION).action(async ({ tenant }: { tenant?: string }) => {
+  command.option(...TENANT_OPTION).option(...API_OPTION);
+  command.action(async ({ tenant }: { tenant?: string }) => {
+    const api = await restFor(io, AGENTS, command, tenant);
+    if (api) return printRest(io, AGENTS, await rowsOverRest(api, AGENTS));
     await withDatabase(io, async ({ db }) => {
       const rows = await listAgents(db, tenant && (await tenantOf(db, tenant)).id);
       if (io.json) {

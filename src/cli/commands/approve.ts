@@ -1,9 +1,13 @@
 import { type Command, Option } from 'commander';
+import { HowdahError } from '../../contracts/errors.ts';
 import { approve } from '../../db/questions.ts';
 import { ELSEWHERE, givenValue } from '../given.ts';
 import { knownQuestion, questionId } from '../ids.ts';
 import type { CliIo } from '../output.ts';
-import { settle } from '../questions.ts';
+import { API_OPTION, apiFor } from '../over-api.ts';
+import { settle, settleOverApi } from '../questions.ts';
+
+type Options = { remember?: string; arguments?: string };
 
 /** `howdah approve ID`: allows the call a run waits to make. */
 export function register(command: Command, io: CliIo): void {
@@ -17,11 +21,24 @@ export function register(command: Command, io: CliIo): void {
       ]),
     )
     .option('--arguments <json>', `call it with these arguments instead; ${ELSEWHERE}`)
-    .action(async (text: string, options: { remember?: string; arguments?: string }) => {
+    .option(...API_OPTION)
+    .action(async (text: string, options: Options, self: Command) => {
       const args = await givenValue(io, 'arguments', options.arguments);
       const id = questionId(text);
+      const api = await apiFor(io, self);
+      if (api && options.remember !== undefined) throw rememberedOverApi();
+      if (api) {
+        const data = args === undefined ? {} : { data: args };
+        return settleOverApi(io, api, id, { answer: 'approve', ...data });
+      }
       await settle(io, async ({ pool, db }) =>
         approve(pool, await knownQuestion(db, id), options.remember ?? null, args),
       );
     });
+}
+
+function rememberedOverApi(): HowdahError {
+  return new HowdahError('EUSAGE', '--remember is written in the database', {
+    hint: 'Name one by --database-url, use the mutation approve of GraphQL, or leave --remember out.',
+  });
 }

@@ -2,7 +2,10 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import { listExecutions } from '../../db/queries.ts';
 import type { ExecutionStatus } from '../../db/schema.generated.ts';
 import { withDatabase } from '../database.ts';
+import { executionId } from '../ids.ts';
 import { type CliIo, printJson, printTable } from '../output.ts';
+import { API_OPTION, apiFor, tenantOverApi } from '../over-api.ts';
+import { runsOverRest } from '../runs-over-rest.ts';
 import { forTenant, TENANT_OPTION, tenantOf } from '../tenants.ts';
 import { withVerbs } from '../verbs.ts';
 import { register as registerCancel } from './cancel.ts';
@@ -32,6 +35,7 @@ type Options = {
   workflow?: string;
   since?: Date;
   until?: Date;
+  before?: string;
   limit: number;
 };
 
@@ -68,7 +72,15 @@ function registerList(command: Command, io: CliIo): void {
     .option('--since <when>', 'only runs made since, such as 1h, 7d or 2026-12-01', moment)
     .option('--until <when>', 'only runs made before, such as 1h, 7d or 2026-12-01', moment)
     .option('--limit <number>', 'at most so many', limit, 20)
-    .action(async ({ tenant, agent, workflow, ...filter }: Options) => {
+    .option('--before <id>', 'only runs older than this one: the next page', executionId)
+    .option(...API_OPTION)
+    .action(async ({ tenant, ...wanted }: Options) => {
+      const { agent, workflow, limit } = wanted;
+      const api = await apiFor(io, command);
+      if (api && tenant !== undefined) throw tenantOverApi();
+      if (api) {
+        return show(io, await runsOverRest(api, { ...wanted, limit: limit + 1 }), wanted);
+      }
       await withDatabase(io, async (database) => {
         const { db } = database;
         // say so when there is none
@@ -79,21 +91,28 @@ function registerList(command: Command, io: CliIo): void {
           );
         }
         const tenantId = tenant === undefined ? undefined : (await tenantOf(db, tenant)).id;
-        const rows = await listExecutions(db, { tenantId, agent, workflow, ...filter });
-        if (io.json) {
-          printJson(io, { items: rows });
-        } else if (rows.length === 0) {
-          const isAsked = agent ?? workflow ?? filter.status ?? filter.since ?? filter.until;
-          io.err(
-            isAsked === undefined
-              ? 'No executions. Insert one: howdah run development "Hello"'
-              : 'No such executions.',
-          );
-        } else {
-          printTable(io, rows);
-        }
+        const rows = await listExecutions(db, { tenantId, ...wanted, limit: limit + 1 });
+        show(io, rows, wanted);
       });
     });
+}
+
+type Shown = Readonly<Record<string, unknown>> & { id: string };
+
+/** One row more than was asked for says that there are more. */
+function show(io: CliIo, found: readonly Shown[], { limit, ...filter }: Options): void {
+  const items = found.slice(0, limit);
+  const next = found.length > limit ? (items.at(-1)?.id ?? null) : null;
+  if (io.json) {
+    printJson(io, { items, next });
+  } else if (items.length > 0) {
+    printTable(io, items);
+    if (next !== null) io.err(`There are more: --before ${next}`);
+  } else {
+    const isAsked = Object.keys(filter).length > 0;
+    const none = 'No executions. Insert one: howdah run development "Hello"';
+    io.err(isAsked ? 'No such executions.' : none);
+  }
 }
 
 function statuses(text: string): ExecutionStatus[] {

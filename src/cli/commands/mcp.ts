@@ -23,6 +23,8 @@ const SERVERS: Named = {
   one: 'MCP server',
   noun: 'mcp',
   empty: 'No MCP servers. Rows of howdah.mcp_servers are some: docs/mcp.md',
+  path: '/api/mcp-servers',
+  columns: ['id', 'name', 'type', 'is_active', 'discovered_at', 'error'],
 };
 
 /** `howdah mcp [serve]`: agents and workflows as tools for the MCP client that has started this command; `list`, `show`, `accept`: servers whose tools agents use. */

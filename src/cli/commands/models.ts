@@ -1,5 +1,6 @@
-import type { Command } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { listVerb, type Named, showVerb } from '../named.ts';
+import { createVerb, deleteVerb } from '../noun-verbs.ts';
 import type { CliIo } from '../output.ts';
 import { withVerbs } from '../verbs.ts';
 
@@ -7,10 +8,65 @@ const NAMED: Named = {
   kind: 'models',
   one: 'model',
   noun: 'models',
-  empty: 'No models.',
+  empty: 'No models. Make one: howdah models create NAME --help',
+  path: '/api/models',
+  columns: ['id', 'name', 'provider', 'model', 'purpose', 'input_price', 'output_price'],
 };
 
-/** `howdah models [list | show]`: the models agents ask, with their prices. */
+/** `howdah models [list | show | create | delete]`: the models agents ask, with their prices. */
 export function register(command: Command, io: CliIo): void {
-  withVerbs(command, io, [listVerb(NAMED), showVerb(NAMED)]);
+  withVerbs(command, io, [
+    listVerb(NAMED),
+    showVerb(NAMED),
+    createVerb(NAMED, { register: withModel, columns: columnsOf }),
+    deleteVerb(NAMED),
+  ]);
+}
+
+type Options = {
+  provider: string;
+  model: string;
+  purpose?: string;
+  baseUrl?: string;
+  secret?: string;
+  inputPrice?: number;
+  outputPrice?: number;
+  contextTokens?: number;
+};
+
+function withModel(command: Command): Command {
+  return command
+    .argument('<name>', 'what agents call it by')
+    .requiredOption('--provider <name>', 'who serves it, such as openai or anthropic')
+    .requiredOption('--model <id>', "the provider's own id")
+    .addOption(
+      new Option('--purpose <purpose>', 'what it is for (default: llm)').choices([
+        ...['llm', 'embedding', 'tts', 'stt'],
+      ]),
+    )
+    .option('--base-url <url>', "a server of your own, instead of the provider's")
+    .option('--secret <name>', 'the secret that is its key: howdah secret set NAME')
+    .option('--input-price <amount>', 'per million tokens', amount)
+    .option('--output-price <amount>', 'per million tokens', amount)
+    .option('--context-tokens <number>', 'how many it takes', amount);
+}
+
+function columnsOf(_io: CliIo, [name]: readonly string[], options: object) {
+  const { provider, model, purpose, baseUrl, secret, ...figures } = options as Options;
+  const { inputPrice, outputPrice, contextTokens } = figures;
+  return {
+    ...{ name, provider, model },
+    ...(purpose !== undefined && { purpose }),
+    ...(baseUrl !== undefined && { base_url: baseUrl }),
+    ...(secret !== undefined && { secret_name: secret }),
+    ...(inputPrice !== undefined && { input_price: inputPrice }),
+    ...(outputPrice !== undefined && { output_price: outputPrice }),
+    ...(contextTokens !== undefined && { context_tokens: contextTokens }),
+  };
+}
+
+function amount(text: string): number {
+  const number = Number(text);
+  if (/^\d*\.?\d+$/.test(text) && Number.isFinite(number)) return number;
+  throw new InvalidArgumentError('It is a number from 0 on, such as 0.25.');
 }

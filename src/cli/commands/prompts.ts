@@ -1,5 +1,7 @@
 import type { Command } from 'commander';
+import { ELSEWHERE, givenText, givenValue } from '../given.ts';
 import { listVerb, type Named, showVerb } from '../named.ts';
+import { createVerb, deleteVerb } from '../noun-verbs.ts';
 import type { CliIo } from '../output.ts';
 import { withVerbs } from '../verbs.ts';
 
@@ -7,10 +9,34 @@ const NAMED: Named = {
   kind: 'prompts',
   one: 'prompt',
   noun: 'prompts',
-  empty: 'No prompts. Describe them in a file: howdah apply FILE',
+  empty: 'No prompts. Make one: howdah prompts create NAME TEMPLATE',
+  path: '/api/prompts',
+  columns: ['id', 'name', 'description'],
 };
 
-/** `howdah prompts [list | show]`: the templates agents are instructed by. */
+/** `howdah prompts [list | show | create | delete]`: the templates agents are instructed by. */
 export function register(command: Command, io: CliIo): void {
-  withVerbs(command, io, [listVerb(NAMED), showVerb(NAMED)]);
+  withVerbs(command, io, [
+    listVerb(NAMED),
+    showVerb(NAMED),
+    createVerb(NAMED, {
+      register: (verb) =>
+        verb
+          .argument('<name>', 'what agents call it by')
+          .argument('<template>', `with {{variables}}; ${ELSEWHERE}`)
+          .option('--variables <json>', `a JSON Schema for each; ${ELSEWHERE}`)
+          .option('--description <text>', 'what it is for'),
+      columns: async (given, [name, template = ''], { variables, description }) => ({
+        name,
+        template: await givenText(given, 'the template', template),
+        ...(typeof variables === 'string' && {
+          variables: await givenValue(given, 'variables', variables),
+        }),
+        ...(description !== undefined && { description }),
+      }),
+    }),
+    deleteVerb(NAMED, async (client, id) => {
+      await client.query('select (howdah.delete_prompt($1)).id', [id]);
+    }),
+  ]);
 }

@@ -3,6 +3,7 @@ import type { Preview } from '../../contracts/preview.ts';
 import { listQuestions } from '../../db/questions.ts';
 import { withDatabase } from '../database.ts';
 import { type CliIo, printJson, printTable } from '../output.ts';
+import { API_OPTION, type Api, apiFor } from '../over-api.ts';
 import { oneLine } from '../plain-text.ts';
 import { previewSummary } from '../preview.ts';
 
@@ -12,7 +13,10 @@ const LIMIT = 100;
 export function register(command: Command, io: CliIo): void {
   command
     .option('--all', 'those that are answered, expired or cancelled too')
+    .option(...API_OPTION)
     .action(async ({ all }: { all?: true }) => {
+      const api = await apiFor(io, command);
+      if (api) return showOverApi(io, api, all === true);
       await withDatabase(io, async ({ db }) => {
         const rows = await listQuestions(db, { isOpen: !all, limit: LIMIT });
         if (io.json) {
@@ -24,6 +28,22 @@ export function register(command: Command, io: CliIo): void {
         }
       });
     });
+}
+
+/** The same of REST, which says the run and not its agent. */
+async function showOverApi(io: CliIo, api: Api, isAll: boolean): Promise<void> {
+  const { data } = await api.call('listQuestions', {
+    query: { limit: LIMIT, ...(!isAll && { status: 'open' as const }) },
+  });
+  const rows = data.map(({ id, kind, root_execution_id, status, created_at, prompt }) => ({
+    ...{ id, kind, run: root_execution_id, age: ageOf(new Date(created_at)) },
+    ...(isAll && { status }),
+    prompt: oneLine(prompt, 60),
+  }));
+  if (io.json) printJson(io, { items: data });
+  else if (rows.length === 0)
+    io.err(isAll ? 'No run has asked anybody yet.' : 'No open questions.');
+  else printTable(io, rows);
 }
 
 type Row = Awaited<ReturnType<typeof listQuestions>>[number];

@@ -3,17 +3,21 @@ import { reject } from '../../db/questions.ts';
 import { ELSEWHERE, givenText } from '../given.ts';
 import { knownQuestion, questionId } from '../ids.ts';
 import type { CliIo } from '../output.ts';
-import { settle } from '../questions.ts';
+import { API_OPTION, apiFor } from '../over-api.ts';
+import { settle, settleOverApi } from '../questions.ts';
 
 /** `howdah reject ID`: refuses the call a run waits to make. */
 export function register(command: Command, io: CliIo): void {
   command
     .argument('<id>', 'the question')
     .option('--reason <text>', `what the model is told; ${ELSEWHERE}`)
-    .action(async (text: string, options: { reason?: string }) => {
+    .option(...API_OPTION)
+    .action(async (text: string, options: { reason?: string }, self: Command) => {
       const id = questionId(text);
       const { reason: said } = options;
       const reason = said === undefined ? null : await givenText(io, 'the reason', said);
+      const api = await apiFor(io, self);
+      if (api) return settleOverApi(io, api, id, { answer: 'reject', data: reason });
       await settle(io, async ({ pool, db }) => reject(pool, await knownQuestion(db, id), reason));
     });
 }

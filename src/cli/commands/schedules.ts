@@ -1,7 +1,10 @@
 import type { Command } from 'commander';
+import { HowdahError } from '../../contracts/errors.ts';
 import { runSchedule, setScheduleActive } from '../../db/schedules.ts';
 import { withDatabase } from '../database.ts';
+import { ELSEWHERE, givenText } from '../given.ts';
 import { listVerb, type Named, oneNamed, showVerb, withName } from '../named.ts';
+import { createVerb, deleteVerb } from '../noun-verbs.ts';
 import { type CliIo, printJson } from '../output.ts';
 import { forTenant } from '../tenants.ts';
 import { type Verb, withVerbs } from '../verbs.ts';
@@ -10,18 +13,57 @@ const SCHEDULES: Named = {
   kind: 'schedules',
   one: 'schedule',
   noun: 'schedules',
-  empty: 'No schedules. Rows of howdah.schedules are some: docs/schedules.md',
+  empty: 'No schedules. Make one: howdah schedules create NAME --help',
 };
 
-/** `howdah schedules [list | show | run | pause | resume]`: what begins runs at its times. */
+/** `howdah schedules [list | show | create | run | pause | resume | delete]`: what begins runs at its times. */
 export function register(command: Command, io: CliIo): void {
   withVerbs(command, io, [
     listVerb(SCHEDULES),
     showVerb(SCHEDULES),
+    createVerb(SCHEDULES, { register: withSchedule, columns: columnsOf }),
     { name: 'run', summary: 'a run of it now, beside its times', register: registerRun },
     switchVerb('pause', 'let it begin no runs', false),
     switchVerb('resume', 'let it begin runs again, from its next time on', true),
+    deleteVerb(SCHEDULES),
   ]);
+}
+
+function withSchedule(command: Command): Command {
+  return command
+    .argument('<name>', 'what it is called')
+    .requiredOption('--cron <times>', 'when: "0 9 * * MON-FRI", @hourly, @daily: docs/schedules.md')
+    .option('--timezone <zone>', 'where these are the times (default: UTC)')
+    .option('--agent <name>', 'who is run')
+    .option('--workflow <name>', 'what is run, in the place of an agent')
+    .requiredOption('--input <text>', `what it is told; ${ELSEWHERE}`)
+    .option('--paused', 'begin no runs before it is resumed');
+}
+
+type Options = {
+  cron: string;
+  timezone?: string;
+  agent?: string;
+  workflow?: string;
+  input: string;
+  paused?: true;
+};
+
+async function columnsOf(io: CliIo, [name]: readonly string[], options: object) {
+  const { cron, timezone, agent, workflow, input, paused } = options as Options;
+  if ((agent === undefined) === (workflow === undefined)) {
+    throw new HowdahError('EUSAGE', 'a schedule runs one agent or one workflow', {
+      hint: 'Say which: --agent NAME, or --workflow NAME.',
+    });
+  }
+  return {
+    name,
+    cron,
+    ...{ agent, workflow },
+    input: await givenText(io, '--input', input),
+    ...(timezone !== undefined && { timezone }),
+    ...(paused && { is_active: false }),
+  };
 }
 
 function registerRun(command: Command, io: CliIo): void {

@@ -1,14 +1,24 @@
 import type { Command } from 'commander';
+import { HowdahError } from '../../contracts/errors.ts';
 import { listTools, type OfferedTool, toolsOfAgent } from '../../db/queries.ts';
 import { withDatabase } from '../database.ts';
 import { register as registerImport } from '../import-openapi.ts';
 import { type Named, showVerb } from '../named.ts';
 import { type CliIo, printJson, printTable } from '../output.ts';
+import { API_OPTION } from '../over-api.ts';
+import { printRest, restFor, rowsOverRest } from '../over-rest.ts';
 import { withVerbs } from '../verbs.ts';
 
 const LINE = 80;
 
-const TOOLS: Named = { kind: 'tools', one: 'tool', noun: 'tools', empty: '' };
+const TOOLS: Named = {
+  kind: 'tools',
+  one: 'tool',
+  noun: 'tools',
+  empty: 'No tools.',
+  path: '/api/tools',
+  columns: ['id', 'name', 'kind', 'effect', 'requires_approval', 'timeout_ms', 'is_active'],
+};
 
 /** `howdah tools [list [AGENT] | show | import-openapi]`: the tools there are, or those of one agent as its models are told them. */
 export function register(command: Command, io: CliIo): void {
@@ -22,7 +32,11 @@ export function register(command: Command, io: CliIo): void {
 function registerList(command: Command, io: CliIo): void {
   command
     .argument('[agent]', 'only its tools, as the models of its runs are told them')
+    .option(...API_OPTION)
     .action(async (agent: string | undefined) => {
+      const api = await restFor(io, TOOLS, command, undefined);
+      if (api && agent !== undefined) throw agentOverApi(agent);
+      if (api) return printRest(io, TOOLS, await rowsOverRest(api, TOOLS));
       await withDatabase(io, async ({ db }) => {
         if (agent === undefined) {
           showAll(io, await listTools(db));
@@ -31,6 +45,14 @@ function registerList(command: Command, io: CliIo): void {
         }
       });
     });
+}
+
+/** Models are told what a worker makes of rows and MCP servers. */
+function agentOverApi(agent: string): HowdahError {
+  return new HowdahError('EUSAGE', 'what the models of an agent are told is read in the database', {
+    hint: `Name one by --database-url; which tools it has been given: howdah agents show ${agent}`,
+    detail: { agent },
+  });
 }
 
 function showAll(io: CliIo, tools: Awaited<ReturnType<typeof listTools>>): void {
@@ -44,7 +66,7 @@ function showAll(io: CliIo, tools: Awaited<ReturnType<typeof listTools>>): void 
   }
   printTable(
     io,
-    tools.map(({ parameters: _, description, ...row }) => ({
+    tools.map(({ id: _, parameters: _parameters, description, ...row }) => ({
       ...row,
       description: lineOf(description),
     })),

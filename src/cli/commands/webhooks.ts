@@ -3,6 +3,7 @@ import { listDeliveries, redeliver } from '../../db/deliveries.ts';
 import { withDatabase } from '../database.ts';
 import { uuidOf } from '../ids.ts';
 import { listVerb, type Named, oneNamed, showVerb } from '../named.ts';
+import { createVerb, deleteVerb } from '../noun-verbs.ts';
 import { type CliIo, printJson, printTable } from '../output.ts';
 import { forTenant, TENANT_OPTION } from '../tenants.ts';
 import { withVerbs } from '../verbs.ts';
@@ -11,17 +12,29 @@ const WEBHOOKS: Named = {
   kind: 'webhooks',
   one: 'webhook',
   noun: 'webhooks',
-  empty: 'No webhooks. Rows of howdah.webhooks are some: docs/webhooks.md',
+  empty: 'No webhooks. Make one: howdah webhooks create URL',
+  key: 'url',
+  path: '/api/webhooks',
+  columns: ['id', 'url', 'events', 'is_active', 'disabled_because', 'description'],
 };
 const LIMIT = 100;
 
 type Options = { tenant?: string; status?: string };
+type Given = {
+  events?: string;
+  agent?: string;
+  workflow?: string;
+  secret?: string;
+  description?: string;
+};
 
-/** `howdah webhooks [list | show | deliveries | redeliver]`: who is told of runs, and what came of it. */
+/** `howdah webhooks [list | show | create | delete | deliveries | redeliver]`: who is told of runs, and what came of it. */
 export function register(command: Command, io: CliIo): void {
   withVerbs(command, io, [
     listVerb(WEBHOOKS),
     showVerb(WEBHOOKS),
+    createVerb(WEBHOOKS, { register: withWebhook, columns: columnsOf }),
+    deleteVerb(WEBHOOKS),
     {
       name: 'deliveries',
       summary: 'what was told, or could not be, the newest first',
@@ -29,6 +42,27 @@ export function register(command: Command, io: CliIo): void {
     },
     { name: 'redeliver', summary: 'tell it once more', register: registerRedeliver },
   ]);
+}
+
+function withWebhook(command: Command): Command {
+  return command
+    .argument('<url>', 'where it is told, by POST')
+    .option('--events <list>', 'of what, with commas between (default: all): docs/webhooks.md')
+    .option('--agent <name>', 'only of runs of this agent')
+    .option('--workflow <name>', 'only of runs of this workflow')
+    .option('--secret <name>', 'the secret that signs: howdah secret set NAME')
+    .option('--description <text>', 'what it is for');
+}
+
+function columnsOf(_io: CliIo, [url]: readonly string[], options: object) {
+  const { events, agent, workflow, secret, description } = options as Given;
+  return {
+    url,
+    ...{ agent, workflow },
+    ...(events !== undefined && { events: events.split(',').map((word) => word.trim()) }),
+    ...(secret !== undefined && { secret_name: secret }),
+    ...(description !== undefined && { description }),
+  };
 }
 
 function registerDeliveries(command: Command, io: CliIo): void {

@@ -1,16 +1,10 @@
 import type { Command } from 'commander';
-import { listVerb, type Named, showVerb } from '../named.ts';
+import { listVerb, showVerb } from '../named.ts';
+import { WORKFLOWS } from '../noun.ts';
 import type { CliIo } from '../output.ts';
 import { withVerbs } from '../verbs.ts';
 
-const NAMED: Named = {
-  kind: 'workflows',
-  one: 'workflow',
-  noun: 'workflows',
-  empty: 'No workflows. Describe them in a file: howdah apply FILE',
-};
-
 /** `howdah workflows [list | show]`: how agents work together. */
 export function register(command: Command, io: CliIo): void {
-  withVerbs(command, io, [listVerb(NAMED), showVerb(NAMED)]);
+  withVerbs(command, io, [listVerb(WORKFLOWS), showVerb(WORKFLOWS)]);
 }

@@ -1,3 +1,5 @@
+import type { SpanLink } from './traceparent.ts';
+
 /** A value as OpenTelemetry has attributes; null and undefined are left out. */
 export type AttributeValue = string | number | boolean | readonly string[] | null | undefined;
 export type Attributes = Readonly<Record<string, AttributeValue>>;
@@ -15,6 +17,7 @@ export type Span = {
   attributes: Attributes;
   /** Set when it failed. */
   error?: string | undefined;
+  link?: SpanLink | undefined;
 };
 
 const KINDS = { internal: 1, client: 3 };
@@ -34,7 +37,7 @@ export function otlpBody(spans: readonly Span[], resource: Attributes, version: 
 }
 
 function otlpSpan(span: Span): object {
-  const { traceId, spanId, parentId, name, kind, from, to, attributes, error } = span;
+  const { traceId, spanId, parentId, name, kind, from, to, attributes, error, link } = span;
   return {
     traceId,
     spanId,
@@ -45,6 +48,7 @@ function otlpSpan(span: Span): object {
     startTimeUnixNano: nanos(from),
     endTimeUnixNano: nanos(Math.max(from, to)),
     attributes: keyValues(attributes),
+    ...(link === undefined ? {} : { links: [link] }),
     ...(error === undefined ? {} : { status: { code: ERROR, message: error } }),
   };
 }

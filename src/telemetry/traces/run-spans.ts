@@ -29,7 +29,7 @@ export type EndedRun = {
 };
 
 /** The span of a run, from when a worker first took it up until it ended. */
-export function runSpan(run: EndedRun, { traceId, parentId }: TraceContext): Span {
+export function runSpan(run: EndedRun, { traceId, parentId, link }: TraceContext): Span {
   const { workflow_id, agent_id, name, status, stop_reason, started_at_ms, created_at_ms } = run;
   const operation = workflow_id === null ? 'invoke_agent' : 'invoke_workflow';
   const from = started_at_ms ?? created_at_ms;
@@ -40,6 +40,7 @@ export function runSpan(run: EndedRun, { traceId, parentId }: TraceContext): Spa
     parentId: run.parent_execution_id === null ? parentId : spanOf(run.parent_execution_id),
     name: `${operation} ${name ?? ''}`.trimEnd(),
     kind: 'internal',
+    link: run.parent_execution_id === null ? link : undefined,
     from,
     to: run.completed_at_ms,
     attributes: {

@@ -2,7 +2,14 @@ import { randomBytes } from 'node:crypto';
 import type { TracingSettings } from '../../contracts/telemetry-settings.ts';
 
 /** Where spans hang: a trace, and the span above them. Ids are lower-case hex, as W3C Trace Context has them. */
-export type TraceContext = { traceId: string; parentId: string | undefined; isSampled: boolean };
+export type TraceContext = {
+  traceId: string;
+  parentId: string | undefined;
+  isSampled: boolean;
+  /** A span elsewhere that this has to do with and does not hang below. */
+  link?: SpanLink | undefined;
+};
+export type SpanLink = { traceId: string; spanId: string };
 
 const TRACEPARENT = /^([\da-f]{2})-([\da-f]{32})-([\da-f]{16})-([\da-f]{2})(-.*)?$/;
 
@@ -23,16 +30,24 @@ export function traceparent(traceId: string, spanId: string, isSampled = true): 
   return `00-${traceId}-${spanId}-${isSampled ? '01' : '00'}`;
 }
 
+type TraceSettings = Pick<TracingSettings, 'share' | 'followsParent'> &
+  Partial<Pick<TracingSettings, 'linksCallers'>>;
+
 /**
  * The trace of a tree of runs: the one whoever began it was in, else one that has the id of the tree's root, so that every
- * worker knows it without asking and a person finds it from the row.
+ * worker knows it without asking and a person finds it from the row. Where callers are not trusted with that, always the latter,
+ * with a link to the former.
  */
 export function contextOf(
   rootId: string,
   given: unknown,
-  { share, followsParent }: Pick<TracingSettings, 'share' | 'followsParent'>,
+  { share, followsParent, linksCallers }: TraceSettings,
 ): TraceContext {
   const parent = parseTraceparent(given);
+  if (linksCallers && parent?.parentId !== undefined) {
+    const link = { traceId: parent.traceId, spanId: parent.parentId };
+    return { ...contextOf(rootId, undefined, { share, followsParent }), link };
+  }
   const traceId = parent?.traceId ?? rootId.replaceAll('-', '');
   const isSampled = parent && followsParent ? parent.isSampled : isKept(traceId, share);
   return { traceId, parentId: parent?.parentId, isSampled };

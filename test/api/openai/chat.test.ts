@@ -275,14 +275,23 @@ describe('tools of the client', () => {
     expect((await streamed(model, messages)).text).toBe('It is dry and dry.');
   });
 
-  test('are refused where the agent has one of the name, where a result is missing, and where nobody waits', async () => {
+  test('are refused where the agent has one of the name, where a result is missing, and where nobody waits, in words of the request', async () => {
     const model = await forecaster();
     const calculator = [{ type: 'function' as const, function: { name: 'calculator' } }];
     const counting = await stage.agent(() => ({ content: '' }), {}, ['calculator']);
     const { chat } = stage.client;
     await expect(
       chat.completions.create({ model: counting, messages: say('?'), tools: calculator }),
-    ).rejects.toMatchObject({ status: 400, param: 'client_tools[0]' });
+    ).rejects.toMatchObject({
+      status: 400,
+      param: 'tools[0]',
+      message: expect.stringMatching(/^400 tools\[0\]/),
+    });
+    const url = 'http://pictures.example.com/a.png';
+    const picture = [{ type: 'image_url' as const, image_url: { url } }];
+    await expect(
+      chat.completions.create({ model, messages: [{ role: 'user', content: picture }] }),
+    ).rejects.toMatchObject({ status: 400, param: 'content.image_url.url' });
     const asked = await chat.completions.create({ model, messages: say('?'), tools });
     const [call] = asked.choices[0]?.message.tool_calls ?? [];
     const result = (tool_call_id: string) => ({

@@ -144,6 +144,46 @@ describe('execute', () => {
     expect(byName.body.execution_id).toBe(all[0]?.body.execution_id);
   });
 
+  test('a key that came with another request is refused, however the answer is waited for', async () => {
+    const options = { headers: { 'idempotency-key': 'ticket 18' } };
+    const execute = (body: object) =>
+      ask('POST', '/api/execute', { agent: 'development', ...body }, options);
+    const first = await execute({ message: 'Go.' });
+    const again = await execute({ message: 'Go.', wait: 0 });
+    expect(again.body.execution_id).toBe(first.body.execution_id);
+    expect(await execute({ message: 'Stop.' })).toMatchObject({
+      status: 409,
+      body: { code: 'HWCNF', field: 'Idempotency-Key' },
+    });
+    expect(await execute({ message: 'Go.', idempotency_key: 'ticket 19' })).toMatchObject({
+      status: 400,
+      body: { code: 'HWINV', field: 'idempotency_key' },
+    });
+    const query = await ask('POST', '/query', { question: 'Go.', wait: 0 }, options);
+    expect(query).toMatchObject({ status: 409, body: { code: 'HWCNF' } });
+  });
+
+  test('an empty key is none, on any way in', async () => {
+    const body = { agent: 'development', message: 'Go.' };
+    const refused = { status: 400, body: { code: 'HWINV' } };
+    const headers = { 'idempotency-key': '' };
+    expect(await ask('POST', '/api/execute', body, { headers })).toMatchObject(refused);
+    expect(await ask('POST', '/api/execute', { ...body, idempotency_key: ' ' })).toMatchObject({
+      ...refused,
+      body: { field: 'idempotency_key' },
+    });
+    const chat = { model: 'development', messages: [{ role: 'user', content: 'Go.' }] };
+    expect(await ask('POST', '/v1/chat/completions', chat, { headers })).toMatchObject({
+      status: 400,
+      body: { error: { code: 'HWINV', param: 'Idempotency-Key' } },
+    });
+    await expect(
+      db.pool.query(
+        `insert into howdah.executions (agent_id, input, idempotency_key) values (howdah.agent('development'), 'Go.', '')`,
+      ),
+    ).rejects.toMatchObject({ code: 'HWINV' });
+  });
+
   test.each([
     [{ message: 'x' }, 400, 'HWINV', 'a run is of one agent or one workflow'],
     [{ message: 'x', agent: 'a', workflow: 'b' }, 400, 'HWINV', 'a run is of one agent'],
@@ -234,7 +274,7 @@ describe('runs', () => {
 test('questions are listed and answered; the first answer counts', async () => {
   const { execution_id } = await run(await asking(), { wait: false });
   await until(async () => (await statusOf(execution_id)) === 'waiting');
-  const { body } = await ask('GET', `/api/questions?status=open&execution_id=${execution_id}`);
+  const { body } = await ask('GET', `/api/questions?status=OPEN&execution_id=${execution_id}`);
   expect(body.data).toMatchObject([{ kind: 'question', prompt: 'Which colour?', status: 'open' }]);
   const path = `/api/questions/${body.data[0].id}`;
   expect((await ask('POST', `${path}/answer`, { answer: 'blue' })).body).toMatchObject({

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Api } from '../../../src/api/server.ts';
-import { one } from '../../sql/support.ts';
+import { makeAgent, makeRun, one } from '../../sql/support.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
 import { startTestApi } from '../harness.ts';
 import { locked, makePerson, tokenFor } from '../tokens.ts';
@@ -64,6 +64,17 @@ test('a request that was refused may be sent again with its key', async () => {
   expect((await ask('POST', '/api/agents', { name: 'late', model: 'later' }, 'e')).status).toBe(
     201,
   );
+});
+
+test('of feedback no word is kept for its key: sent again it is shown as it is by then', async () => {
+  const agent = await makeAgent(db.pool, { name: 'praised' });
+  const run = await makeRun(db.pool, { agent_id: agent });
+  const path = `/api/executions/${run}/feedback`;
+  const said = { score: 1, comment: 'canary of feedback' };
+  const first = await ask('POST', path, said, 'g');
+  expect(await ask('POST', path, said, 'g')).toMatchObject({ status: 201, body: first.body });
+  const kept = await one(db.pool, `select answer from howdah_private.request_keys where key = 'g'`);
+  expect(kept.answer).toEqual({ status: 201, body: { id: first.body.id } });
 });
 
 test('keys of one person say nothing to another', async () => {

@@ -187,6 +187,28 @@ describe('sessions', () => {
     });
   });
 
+  test('a message that steers names the run it reaches, also while others wait for their turn', async () => {
+    const agent_id = await makeAgent(db.pool, {
+      tools: ['ask_user'],
+      script: [
+        { tool_calls: [{ name: 'ask_user', id: 'c1', arguments: { question: 'Which?' } }] },
+        { content: 'This one.' },
+        { content: 'Next.' },
+      ],
+    });
+    const { id } = await session({ agent_id, policy: 'steer' });
+    const first = await ask('POST', `/sessions/${id}/messages`, { content: 'One.' });
+    await until(
+      async () =>
+        (await ask('GET', `/sessions/${id}/state`)).body.awaiting_user_input?.prompt === 'Which?',
+    );
+    const queued = { agent_id, session_id: id, message: 'Later.' };
+    const later = await ask('POST', '/api/execute', queued);
+    const steered = await ask('POST', `/sessions/${id}/messages`, { content: 'The blue one.' });
+    expect(first.body.execution_id).not.toBe(later.body.execution_id);
+    expect(steered).toMatchObject({ status: 202, body: first.body });
+  });
+
   test('a stream of a session waits for its first message, and ends with the server alone', async () => {
     const agent_id = await makeAgent(db.pool, { script: [{ content: 'Hello.' }] });
     const { id } = await session({ agent_id });

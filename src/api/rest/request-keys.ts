@@ -1,0 +1,25 @@
+import { createHash } from 'node:crypto';
+import type { IncomingHttpHeaders } from 'node:http';
+import type { Client } from '../../db/json-rows.ts';
+
+/** The header Idempotency-Key. */
+export function keyIn(headers: IncomingHttpHeaders): string | undefined {
+  return [headers['idempotency-key']].flat()[0];
+}
+
+/**
+ * Takes a key for the rest of the transaction, and for a day when that commits. Gives what was kept of the answer when it
+ * came before with the same request; throws `HWCNF` when it came with another.
+ */
+export async function takeKey<T>(
+  db: Client,
+  key: string,
+  request: readonly unknown[],
+): Promise<T | null> {
+  const digest = createHash('sha256').update(JSON.stringify(request)).digest('hex');
+  const { rows } = await db.query<{ kept: T | null }>(
+    'select howdah_private.take_request_key($1, $2) as kept',
+    [key, digest],
+  );
+  return rows[0]?.kept ?? null;
+}

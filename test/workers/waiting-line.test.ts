@@ -1,0 +1,90 @@
+import { expect, test } from 'vitest';
+import { type Errand, WaitingLine } from '../../workers/waiting-line.ts';
+
+// Errands that end when the test says so.
+
+function makeLine(room: { atOnce: number; ofOneTenant: number }) {
+  const going = new Map<string, () => void>();
+  const [failed, unbegun]: [string[], Set<string>] = [[], new Set()];
+  const line = new WaitingLine<string>(
+    room,
+    {
+      begin: async ({ id }) => {
+        if (unbegun.has(id)) throw new Error('the database is gone');
+        return id === 'over' ? undefined : id;
+      },
+      go: (id) => new Promise((end) => void going.set(id, end)),
+    },
+    (_, { id }) => void failed.push(id),
+    () => 0,
+  );
+  const come = (tenant_id: string, id: string) => line.come({ tenant_id, id } satisfies Errand);
+  const end = async (id: string) => {
+    going.get(id)?.();
+    going.delete(id);
+    await new Promise(setImmediate);
+  };
+  return { come, end, going: () => [...going.keys()], failed, unbegun };
+}
+
+test('who finds no room is begun as soon as there is some, in the order they came', async () => {
+  const { come, end, going } = makeLine({ atOnce: 3, ofOneTenant: 1 });
+  for (const [tenant, id] of ['aslow', 'aone', 'atwo', 'bother'].map((word) => [
+    word.charAt(0),
+    word.slice(1),
+  ])) {
+    await come(tenant as string, id as string);
+  }
+  expect(going()).toEqual(['slow', 'other']);
+  await end('slow');
+  await come('a', 'slow'); // due again, and behind those who waited
+  expect(going()).toEqual(['other', 'one']);
+  await end('one');
+  expect(going()).toEqual(['other', 'two']);
+  await end('two');
+  expect(going()).toEqual(['other', 'slow']);
+});
+
+test('those of many tenants take turns, and a tenant has no more than its part', async () => {
+  const { come, end, going } = makeLine({ atOnce: 2, ofOneTenant: 2 });
+  for (const id of ['a1', 'a2', 'a3', 'a4', 'b1', 'c1']) await come(id.charAt(0), id);
+  await end('a1');
+  expect(going()).toEqual(['a2', 'a3']);
+  await end('a2');
+  expect(going()).toEqual(['a3', 'b1']);
+  await end('a3');
+  expect(going()).toEqual(['b1', 'c1']);
+  await end('b1');
+  expect(going()).toEqual(['c1', 'a4']);
+});
+
+test('a thousand that wait do not come again all at once, and none is begun twice', async () => {
+  const { come, end, going } = makeLine({ atOnce: 1, ofOneTenant: 1 });
+  await come('a', 'slow');
+  const again: (Date | undefined)[] = [];
+  for (let n = 0; n < 1_500; n += 1) again.push(await come('a', `n${n}`));
+  expect(again[0]).toEqual(new Date(1_000));
+  expect(again[1_499]).toEqual(new Date(1_000 + 1_499 * 20));
+  await come('a', 'n0'); // it waits already
+  await end('slow');
+  expect(going()).toEqual(['n0']);
+  await end('n0');
+  expect(going()).toEqual(['n1']);
+});
+
+test('what is over leaves its place, and what cannot be begun ends nothing else', async () => {
+  const { come, end, going, failed, unbegun } = makeLine({ atOnce: 1, ofOneTenant: 1 });
+  await come('a', 'over');
+  unbegun.add('lost');
+  await expect(come('a', 'lost')).rejects.toThrow('the database is gone');
+  await come('a', 'first');
+  expect(going()).toEqual(['first']);
+  for (const id of ['over', 'second', 'lost', 'third']) await come('a', id);
+  await end('first');
+  expect(going()).toEqual(['second']);
+  await end('second');
+  expect([going(), failed]).toEqual([[], ['lost']]);
+  await come('a', 'fourth');
+  await end('fourth');
+  expect(going()).toEqual(['third']);
+});
