@@ -59,7 +59,7 @@ export const examples: Readonly<Record<string, readonly string[]>> = {
     'howdah executions export ID --out run.json',
   ],
   show: ['howdah show ID', 'howdah show ID --tree'],
-  explain: ['howdah explain ID'],
+  explain: ['howdah explain ID', 'howdah explain HWNTF'],
   cancel: ['howdah cancel ID'],
   pause: ['howdah pause ID'],
   resume: ['howdah resume ID'],

@@ -126,7 +126,10 @@ export function normal(text: string, { names }: Pick<Stage, 'names'>): string {
       /\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d(:\d\d)?)?/g,
       '2026-12-01T00:00:00Z',
     )
-    .replaceAll(/(retry_after_seconds\W+|429 Too Many Requests\nRetry-After: )\d+/g, '$1777600')
+    .replaceAll(
+      /(retry_after_seconds\W+|(?:200 OK|429 Too Many Requests)\nRetry-After: )\d+/g,
+      '$1777600',
+    )
     .replaceAll(/\bport \d+/g, 'port 8000')
     .replaceAll(/\bPORT=[1-9]\d+/g, 'PORT=8001')
     .replaceAll(/(127\.0\.0\.1|localhost):(?!1\b|5432\b)\d+/g, 'models.example.com');
