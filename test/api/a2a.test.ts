@@ -454,7 +454,7 @@ describe('in the words of 0.3', () => {
     const results = events.map(({ result }) => result);
     expect(results[0]).toMatchObject({
       kind: 'task',
-      status: { state: expect.stringMatching(/^(submitted|working)$/) },
+      status: { state: expect.stringMatching(/^(submitted|working|completed)$/) }, // as quick as it was
     });
     expect(results.at(-1)).toMatchObject({
       kind: 'status-update',
