@@ -326,10 +326,11 @@ describe('a task', () => {
       task.status?.state,
     );
     await asked.promise;
-    const following = all(client.resubscribeTask({ tenant: '', id: task.id }));
+    const following = client.resubscribeTask({ tenant: '', id: task.id });
+    expect((await following.next()).value).toMatchObject({ payload: { $case: 'task' } }); // it is followed by now
     const cancelled = await client.cancelTask({ tenant: '', id: task.id, metadata: undefined });
     expect(cancelled.status?.state).toBe(TaskState.TASK_STATE_CANCELED);
-    const last = (await following).at(-1);
+    const last = (await all(following)).at(-1);
     expect(last?.$case === 'statusUpdate' && last.value.status?.state).toBe(
       TaskState.TASK_STATE_CANCELED,
     );
