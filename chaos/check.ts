@@ -72,7 +72,7 @@ function isExplained(
 
 function lostOrders({ orders, runs }: Evidence, explained: ReadonlySet<RunRow>): Breach[] {
   const byId = new Map(runs.map((run) => [run.id, run]));
-  const rootsWithTrouble = rootsOf(explained);
+  const rootsWithTrouble = rootsOf(explained, runs);
   return orders.flatMap((order): Breach[] => {
     const run = byId.get(order.id);
     const who = `run ${order.plan.key} (${order.id})`;
@@ -102,13 +102,17 @@ function endOf(run: RunRow): string {
   return `${run.status} ${run.stop_reason ?? ''} ${run.error_code ?? ''}`;
 }
 
-function rootsOf(explained: ReadonlySet<RunRow>): Set<string> {
-  return new Set([...explained].map((run) => run.root));
+/** The whole of what hangs together with them; a fork begins with what its original heard, and says it again. */
+function rootsOf(explained: ReadonlySet<RunRow>, runs: readonly RunRow[]): Set<string> {
+  const roots = new Set([...explained].map((run) => run.root));
+  const rootOf = new Map(runs.map((run) => [run.id, run.root]));
+  const forks = runs.filter((run) => roots.has(rootOf.get(run.forked_from ?? '') ?? ''));
+  return new Set([...roots, ...forks.map((run) => run.root)]);
 }
 
 /** Every run below an order, and every fork, ends as its root lets it; who completed says what is known. */
 function wrongEnds({ seed, runs }: Evidence, explained: ReadonlySet<RunRow>): Breach[] {
-  const rootsWithTrouble = rootsOf(explained);
+  const rootsWithTrouble = rootsOf(explained, runs);
   const endedRoots = new Set(
     runs.filter((run) => run.id === run.root && run.status !== 'completed').map((run) => run.id),
   );
@@ -135,7 +139,7 @@ function wrongEnds({ seed, runs }: Evidence, explained: ReadonlySet<RunRow>): Br
 
 /** A workflow that completed has asked each member as often as its type says, and nobody else; and waited for all of them. */
 function wrongMembers({ seed, runs }: Evidence, explained: ReadonlySet<RunRow>): Breach[] {
-  const rootsWithTrouble = rootsOf(explained);
+  const rootsWithTrouble = rootsOf(explained, runs);
   const children = Map.groupBy(runs, ({ parent }) => parent);
   return runs.flatMap((run): Breach[] => {
     const isJudged = run.status === 'completed' && !rootsWithTrouble.has(run.root);

@@ -292,6 +292,11 @@ describe('the checker', () => {
     const failed = { ...run, status: 'failed', error_code: 'unreachable' };
     expect(found({ runs: [failed], isModelCut: true })).toEqual([]);
     expect(found({ runs: [{ ...failed, stop_reason: 'poison' }], deaths: 3 })).toEqual([]);
+    const child = { ...failed, id: 'c', key: '1.0/0-0', parent: 'a' };
+    const fork = { ...run, id: 'b', root: 'b', forked_from: 'a', output: '1.0 is done: ' };
+    const forked = { orders: [{ ...order, forked: 'yes' as const }], isModelCut: true };
+    expect(found({ ...forked, runs: [run, child, fork] })).toEqual([]);
+    expect(found({ ...forked, runs: [run, fork] })).toEqual(['lost']);
     expect(
       found({ runs: [{ ...run, interruptions: 1 }], requests: new Map([['1.0', 3]]) }),
     ).toEqual([]);
