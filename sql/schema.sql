@@ -92,7 +92,7 @@ create table howdah.agent_models (
   constraint request_params_are_an_object CHECK ((jsonb_typeof(request_params) = 'object'::text))
 );
 alter table howdah.agent_models enable row level security, force row level security;
-CREATE INDEX agent_models_agent_id_idx ON howdah.agent_models USING btree (tenant_id, agent_id);
+CREATE INDEX agent_models_agent_id_idx ON howdah.agent_models USING btree (tenant_id, agent_id, purpose, "position");
 CREATE INDEX agent_models_model_id_idx ON howdah.agent_models USING btree (tenant_id, model_id);
 
 create table howdah.agent_servers (
@@ -106,7 +106,7 @@ create table howdah.agent_servers (
   constraint agent_servers_tenant_id_server_id_fkey FOREIGN KEY (tenant_id, server_id) REFERENCES howdah.mcp_servers(tenant_id, id) ON DELETE CASCADE
 );
 alter table howdah.agent_servers enable row level security, force row level security;
-CREATE INDEX agent_servers_agent_id_idx ON howdah.agent_servers USING btree (tenant_id, agent_id);
+CREATE INDEX agent_servers_agent_id_idx ON howdah.agent_servers USING btree (tenant_id, agent_id, server_id);
 CREATE INDEX agent_servers_server_id_idx ON howdah.agent_servers USING btree (tenant_id, server_id);
 
 create table howdah.agent_skills (
@@ -121,7 +121,7 @@ create table howdah.agent_skills (
   constraint position_counts_from_one CHECK (("position" >= 1))
 );
 alter table howdah.agent_skills enable row level security, force row level security;
-CREATE INDEX agent_skills_agent_id_idx ON howdah.agent_skills USING btree (tenant_id, agent_id);
+CREATE INDEX agent_skills_agent_id_idx ON howdah.agent_skills USING btree (tenant_id, agent_id, skill_id);
 CREATE INDEX agent_skills_skill_id_idx ON howdah.agent_skills USING btree (tenant_id, skill_id);
 
 create table howdah.agent_system_versions (
@@ -176,7 +176,7 @@ create table howdah.agent_tools (
   constraint configuration_is_an_object CHECK ((jsonb_typeof(configuration) = 'object'::text))
 );
 alter table howdah.agent_tools enable row level security, force row level security;
-CREATE INDEX agent_tools_agent_id_idx ON howdah.agent_tools USING btree (tenant_id, agent_id);
+CREATE INDEX agent_tools_agent_id_idx ON howdah.agent_tools USING btree (tenant_id, agent_id, tool_id);
 CREATE INDEX agent_tools_tool_id_idx ON howdah.agent_tools USING btree (tenant_id, tool_id);
 
 create table howdah.agent_versions (
@@ -312,6 +312,7 @@ create table howdah.api_keys (
   constraint scopes_are_actions CHECK (((cardinality(scopes) > 0) AND (scopes <@ ARRAY['read'::text, 'run'::text, 'edit'::text, 'manage'::text])))
 );
 alter table howdah.api_keys enable row level security, force row level security;
+CREATE INDEX api_keys_prefix_idx ON howdah.api_keys USING btree (tenant_id, prefix);
 CREATE INDEX api_keys_user_id_idx ON howdah.api_keys USING btree (tenant_id, user_id);
 
 create table howdah.approvals (
@@ -1448,6 +1449,7 @@ create table howdah.watched_rows (
 );
 alter table howdah.watched_rows enable row level security, force row level security;
 CREATE INDEX watched_rows_table_trigger_id_idx ON howdah.watched_rows USING btree (tenant_id, table_trigger_id, md5((row_key)::text));
+CREATE INDEX watched_rows_tenant_id_idx ON howdah.watched_rows USING btree (tenant_id, execution_id);
 
 create table howdah.webhook_deliveries (
   id uuid default howdah.uuid_v7() not null,
@@ -29034,14 +29036,22 @@ create policy tenant on howdah.agent_models to howdah_analyst, howdah_app using 
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
-END)) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
+END AND (ROW(agent_id, tenant_id) >= ROW(
+CASE
+    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
+    ELSE '00000000-0000-0000-0000-000000000000'::uuid
+END, '00000000-0000-0000-0000-000000000000'::uuid)))) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
     t.id
    FROM ( SELECT howdah.current_tenant() AS current_tenant
          OFFSET 0) t(id))) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
-END));
+END AND (ROW(agent_id, tenant_id) >= ROW(
+CASE
+    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
+    ELSE '00000000-0000-0000-0000-000000000000'::uuid
+END, '00000000-0000-0000-0000-000000000000'::uuid))));
 
 create policy engine on howdah.agent_servers to howdah_engine using (true) with check (true);
 
@@ -29054,14 +29064,22 @@ create policy tenant on howdah.agent_servers to howdah_analyst, howdah_app using
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
-END)) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
+END AND (ROW(agent_id, tenant_id) >= ROW(
+CASE
+    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
+    ELSE '00000000-0000-0000-0000-000000000000'::uuid
+END, '00000000-0000-0000-0000-000000000000'::uuid)))) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
     t.id
    FROM ( SELECT howdah.current_tenant() AS current_tenant
          OFFSET 0) t(id))) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
-END));
+END AND (ROW(agent_id, tenant_id) >= ROW(
+CASE
+    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
+    ELSE '00000000-0000-0000-0000-000000000000'::uuid
+END, '00000000-0000-0000-0000-000000000000'::uuid))));
 
 create policy engine on howdah.agent_skills to howdah_engine using (true) with check (true);
 
@@ -29074,14 +29092,22 @@ create policy tenant on howdah.agent_skills to howdah_analyst, howdah_app using 
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
-END)) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
+END AND (ROW(agent_id, tenant_id) >= ROW(
+CASE
+    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
+    ELSE '00000000-0000-0000-0000-000000000000'::uuid
+END, '00000000-0000-0000-0000-000000000000'::uuid)))) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
     t.id
    FROM ( SELECT howdah.current_tenant() AS current_tenant
          OFFSET 0) t(id))) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
-END));
+END AND (ROW(agent_id, tenant_id) >= ROW(
+CASE
+    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
+    ELSE '00000000-0000-0000-0000-000000000000'::uuid
+END, '00000000-0000-0000-0000-000000000000'::uuid))));
 
 create policy engine on howdah.agent_system_versions to howdah_engine using (true) with check (true);
 
@@ -29090,10 +29116,18 @@ create policy operator on howdah.agent_system_versions to howdah_owner using (tr
 create policy tenant on howdah.agent_system_versions to howdah_analyst, howdah_app using ((((tenant_id, tenant_id) = ( SELECT t.id,
     t.id
    FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND ( SELECT howdah_private.may('agent_system_versions'::text, 'read'::text) AS may))) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
+         OFFSET 0) t(id))) AND ( SELECT howdah_private.may('agent_system_versions'::text, 'read'::text) AS may) AND (ROW(id, tenant_id) >= ROW(
+CASE
+    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
+    ELSE '00000000-0000-0000-0000-000000000000'::uuid
+END, '00000000-0000-0000-0000-000000000000'::uuid)))) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
     t.id
    FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND ( SELECT howdah_private.may('agent_system_versions'::text, 'read'::text) AS may)));
+         OFFSET 0) t(id))) AND ( SELECT howdah_private.may('agent_system_versions'::text, 'read'::text) AS may) AND (ROW(id, tenant_id) >= ROW(
+CASE
+    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
+    ELSE '00000000-0000-0000-0000-000000000000'::uuid
+END, '00000000-0000-0000-0000-000000000000'::uuid))));
 
 create policy engine on howdah.agent_systems to howdah_engine using (true) with check (true);
 
@@ -29102,10 +29136,18 @@ create policy operator on howdah.agent_systems to howdah_owner using (true) with
 create policy tenant on howdah.agent_systems to howdah_analyst, howdah_app using ((((tenant_id, tenant_id) = ( SELECT t.id,
     t.id
    FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND ( SELECT howdah_private.may('agent_systems'::text, 'read'::text) AS may))) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
+         OFFSET 0) t(id))) AND ( SELECT howdah_private.may('agent_systems'::text, 'read'::text) AS may) AND (ROW(id, tenant_id) >= ROW(
+CASE
+    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
+    ELSE '00000000-0000-0000-0000-000000000000'::uuid
+END, '00000000-0000-0000-0000-000000000000'::uuid)))) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
     t.id
    FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND ( SELECT howdah_private.may('agent_systems'::text, 'read'::text) AS may)));
+         OFFSET 0) t(id))) AND ( SELECT howdah_private.may('agent_systems'::text, 'read'::text) AS may) AND (ROW(id, tenant_id) >= ROW(
+CASE
+    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
+    ELSE '00000000-0000-0000-0000-000000000000'::uuid
+END, '00000000-0000-0000-0000-000000000000'::uuid))));
 
 create policy engine on howdah.agent_tools to howdah_engine using (true) with check (true);
 
@@ -29118,14 +29160,22 @@ create policy tenant on howdah.agent_tools to howdah_analyst, howdah_app using (
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
-END)) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
+END AND (ROW(agent_id, tenant_id) >= ROW(
+CASE
+    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
+    ELSE '00000000-0000-0000-0000-000000000000'::uuid
+END, '00000000-0000-0000-0000-000000000000'::uuid)))) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
     t.id
    FROM ( SELECT howdah.current_tenant() AS current_tenant
          OFFSET 0) t(id))) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
-END));
+END AND (ROW(agent_id, tenant_id) >= ROW(
+CASE
+    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
+    ELSE '00000000-0000-0000-0000-000000000000'::uuid
+END, '00000000-0000-0000-0000-000000000000'::uuid))));
 
 create policy engine on howdah.agent_versions to howdah_engine using (true) with check (true);
 
@@ -29140,14 +29190,22 @@ create policy tenant on howdah.agent_versions to howdah_analyst, howdah_app usin
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
-END)) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
+END AND (ROW(id, tenant_id) >= ROW(
+CASE
+    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
+    ELSE '00000000-0000-0000-0000-000000000000'::uuid
+END, '00000000-0000-0000-0000-000000000000'::uuid)))) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
     t.id
    FROM ( SELECT howdah.current_tenant() AS current_tenant
          OFFSET 0) t(id))) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
-END));
+END AND (ROW(id, tenant_id) >= ROW(
+CASE
+    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
+    ELSE '00000000-0000-0000-0000-000000000000'::uuid
+END, '00000000-0000-0000-0000-000000000000'::uuid))));
 
 create policy engine on howdah.agents to howdah_engine using (true) with check (true);
 
@@ -29160,14 +29218,22 @@ create policy tenant on howdah.agents to howdah_analyst, howdah_app using ((((te
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE (id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))
-END)) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
+END AND (ROW(id, tenant_id) >= ROW(
+CASE
+    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
+    ELSE '00000000-0000-0000-0000-000000000000'::uuid
+END, '00000000-0000-0000-0000-000000000000'::uuid)))) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
     t.id
    FROM ( SELECT howdah.current_tenant() AS current_tenant
          OFFSET 0) t(id))) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE (id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))
-END));
+END AND (ROW(id, tenant_id) >= ROW(
+CASE
+    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
+    ELSE '00000000-0000-0000-0000-000000000000'::uuid
+END, '00000000-0000-0000-0000-000000000000'::uuid))));
 
 create policy engine on howdah.alert_rules to howdah_engine using (true) with check (true);
 
@@ -29176,10 +29242,18 @@ create policy operator on howdah.alert_rules to howdah_owner using (true) with c
 create policy tenant on howdah.alert_rules to howdah_analyst, howdah_app using ((((tenant_id, tenant_id) = ( SELECT t.id,
     t.id
    FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND ( SELECT howdah_private.may('alert_rules'::text, 'read'::text) AS may))) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
+         OFFSET 0) t(id))) AND ( SELECT howdah_private.may('alert_rules'::text, 'read'::text) AS may) AND (ROW(id, tenant_id) >= ROW(
+CASE
+    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
+    ELSE '00000000-0000-0000-0000-000000000000'::uuid
+END, '00000000-0000-0000-0000-000000000000'::uuid)))) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
     t.id
    FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND ( SELECT howdah_private.may('alert_rules'::text, 'read'::text) AS may)));
+         OFFSET 0) t(id))) AND ( SELECT howdah_private.may('alert_rules'::text, 'read'::text) AS may) AND (ROW(id, tenant_id) >= ROW(
+CASE
+    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
+    ELSE '00000000-0000-0000-0000-000000000000'::uuid
+END, '00000000-0000-0000-0000-000000000000'::uuid))));
 
 create policy engine on howdah.api_keys to howdah_engine using (true) with check (true);
 
@@ -29188,10 +29262,26 @@ create policy operator on howdah.api_keys to howdah_owner using (true) with chec
 create policy tenant on howdah.api_keys to howdah_analyst, howdah_app using ((((tenant_id, tenant_id) = ( SELECT t.id,
     t.id
    FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND ( SELECT howdah_private.may('api_keys'::text, 'read'::text) AS may))) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
+         OFFSET 0) t(id))) AND ( SELECT howdah_private.may('api_keys'::text, 'read'::text) AS may) AND (ROW(id, tenant_id) >= ROW(
+CASE
+    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
+    ELSE '00000000-0000-0000-0000-000000000000'::uuid
+END, '00000000-0000-0000-0000-000000000000'::uuid)) AND (ROW(prefix, tenant_id) >= ROW(
+CASE
+    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::text
+    ELSE ''::text
+END, '00000000-0000-0000-0000-000000000000'::uuid)))) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
     t.id
    FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND ( SELECT howdah_private.may('api_keys'::text, 'read'::text) AS may)));
+         OFFSET 0) t(id))) AND ( SELECT howdah_private.may('api_keys'::text, 'read'::text) AS may) AND (ROW(id, tenant_id) >= ROW(
+CASE
+    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
+    ELSE '00000000-0000-0000-0000-000000000000'::uuid
+END, '00000000-0000-0000-0000-000000000000'::uuid)) AND (ROW(prefix, tenant_id) >= ROW(
+CASE
+    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::text
+    ELSE ''::text
+END, '00000000-0000-0000-0000-000000000000'::uuid))));
 
 create policy engine on howdah.approvals to howdah_engine using (true) with check (true);
 
@@ -29208,7 +29298,11 @@ CASE
       WHERE ((e.id)::uuid = approvals.execution_id)))) AND ((session_id IS NULL) OR (EXISTS ( SELECT
        FROM howdah.sessions s
       WHERE (s.id = approvals.session_id)))))
-END)) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
+END AND (ROW(id, tenant_id) >= ROW(
+CASE
+    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
+    ELSE '00000000-0000-0000-0000-000000000000'::uuid
+END, '00000000-0000-0000-0000-000000000000'::uuid)))) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
     t.id
    FROM ( SELECT howdah.current_tenant() AS current_tenant
          OFFSET 0) t(id))) AND
@@ -29219,7 +29313,11 @@ CASE
       WHERE ((e.id)::uuid = approvals.execution_id)))) AND ((session_id IS NULL) OR (EXISTS ( SELECT
        FROM howdah.sessions s
       WHERE (s.id = approvals.session_id)))))
-END));
+END AND (ROW(id, tenant_id) >= ROW(
+CASE
+    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
+    ELSE '00000000-0000-0000-0000-000000000000'::uuid
+END, '00000000-0000-0000-0000-000000000000'::uuid))));
 
 create policy engine on howdah.audit_log to howdah_engine using (true) with check (true);
 
@@ -29246,7 +29344,11 @@ CASE
     ELSE (EXISTS ( SELECT
        FROM howdah.executions e
       WHERE ((e.id)::uuid = board_entries.root_execution_id)))
-END)) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
+END AND (ROW(id, tenant_id) >= ROW(
+CASE
+    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
+    ELSE '00000000-0000-0000-0000-000000000000'::uuid
+END, '00000000-0000-0000-0000-000000000000'::uuid)))) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
     t.id
    FROM ( SELECT howdah.current_tenant() AS current_tenant
          OFFSET 0) t(id))) AND
@@ -29255,31 +29357,51 @@ CASE
     ELSE (EXISTS ( SELECT
        FROM howdah.executions e
       WHERE ((e.id)::uuid = board_entries.root_execution_id)))
-END));
+END AND (ROW(id, tenant_id) >= ROW(
+CASE
+    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
+    ELSE '00000000-0000-0000-0000-000000000000'::uuid
+END, '00000000-0000-0000-0000-000000000000'::uuid))));
 
 create policy engine on howdah.call_limits to howdah_engine using (true) with check (true);
 
 create policy operator on howdah.call_limits to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.call_limits to howdah_analyst, howdah_app using (((tenant_id, tenant_id) = ( SELECT t.id,
+create policy tenant on howdah.call_limits to howdah_analyst, howdah_app using ((((tenant_id, tenant_id) = ( SELECT t.id,
     t.id
    FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id)))) with check (((tenant_id, tenant_id) = ( SELECT t.id,
+         OFFSET 0) t(id))) AND (ROW(id, tenant_id) >= ROW(
+CASE
+    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
+    ELSE '00000000-0000-0000-0000-000000000000'::uuid
+END, '00000000-0000-0000-0000-000000000000'::uuid)))) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
     t.id
    FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))));
+         OFFSET 0) t(id))) AND (ROW(id, tenant_id) >= ROW(
+CASE
+    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
+    ELSE '00000000-0000-0000-0000-000000000000'::uuid
+END, '00000000-0000-0000-0000-000000000000'::uuid))));
 
 create policy engine on howdah.concurrency_limits to howdah_engine using (true) with check (true);
 
 create policy operator on howdah.concurrency_limits to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.concurrency_limits to howdah_analyst, howdah_app using (((tenant_id, tenant_id) = ( SELECT t.id,
+create policy tenant on howdah.concurrency_limits to howdah_analyst, howdah_app using ((((tenant_id, tenant_id) = ( SELECT t.id,
     t.id
    FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id)))) with check (((tenant_id, tenant_id) = ( SELECT t.id,
+         OFFSET 0) t(id))) AND (ROW(id, tenant_id) >= ROW(
+CASE
+    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
+    ELSE '00000000-0000-0000-0000-000000000000'::uuid
+END, '00000000-0000-0000-0000-000000000000'::uuid)))) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
     t.id
    FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))));
+         OFFSET 0) t(id))) AND (ROW(id, tenant_id) >= ROW(
+CASE
+    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
+    ELSE '00000000-0000-0000-0000-000000000000'::uuid
+END, '00000000-0000-0000-0000-000000000000'::uuid))));
 
 create policy engine on howdah.executions to howdah_engine using (true) with check (true);
 
@@ -29294,14 +29416,22 @@ create policy tenant on howdah.executions to howdah_analyst, howdah_app using ((
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
-END)) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
+END AND (ROW((id)::uuid, tenant_id) >= ROW(
+CASE
+    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
+    ELSE '00000000-0000-0000-0000-000000000000'::uuid
+END, '00000000-0000-0000-0000-000000000000'::uuid)))) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
     t.id
    FROM ( SELECT howdah.current_tenant() AS current_tenant
          OFFSET 0) t(id))) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
-END));
+END AND (ROW((id)::uuid, tenant_id) >= ROW(
+CASE
+    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
+    ELSE '00000000-0000-0000-0000-000000000000'::uuid
+END, '00000000-0000-0000-0000-000000000000'::uuid))));
 
 create policy engine on howdah.feedback_entries to howdah_engine using (true) with check (true);
 
@@ -29316,7 +29446,11 @@ CASE
     ELSE ((execution_id IS NULL) OR (EXISTS ( SELECT
        FROM howdah.executions e
       WHERE ((e.id)::uuid = feedback_entries.execution_id))))
-END)) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
+END AND (ROW(id, tenant_id) >= ROW(
+CASE
+    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
+    ELSE '00000000-0000-0000-0000-000000000000'::uuid
+END, '00000000-0000-0000-0000-000000000000'::uuid)))) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
     t.id
    FROM ( SELECT howdah.current_tenant() AS current_tenant
          OFFSET 0) t(id))) AND
@@ -29325,7 +29459,11 @@ CASE
     ELSE ((execution_id IS NULL) OR (EXISTS ( SELECT
        FROM howdah.executions e
       WHERE ((e.id)::uuid = feedback_entries.execution_id))))
-END));
+END AND (ROW(id, tenant_id) >= ROW(
+CASE
+    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
+    ELSE '00000000-0000-0000-0000-000000000000'::uuid
+END, '00000000-0000-0000-0000-000000000000'::uuid))));
 
 create policy engine on howdah.grants to howdah_engine using (true) with check (true);
 
@@ -29338,14 +29476,22 @@ create policy tenant on howdah.grants to howdah_analyst, howdah_app using ((((te
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
-END)) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
+END AND (ROW(id, tenant_id) >= ROW(
+CASE
+    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
+    ELSE '00000000-0000-0000-0000-000000000000'::uuid
+END, '00000000-0000-0000-0000-000000000000'::uuid)))) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
     t.id
    FROM ( SELECT howdah.current_tenant() AS current_tenant
          OFFSET 0) t(id))) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
-END));
+END AND (ROW(id, tenant_id) >= ROW(
+CASE
+    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
+    ELSE '00000000-0000-0000-0000-000000000000'::uuid
+END, '00000000-0000-0000-0000-000000000000'::uuid))));
 
 create policy engine on howdah.hooks to howdah_engine using (true) with check (true);
 
@@ -29358,26 +29504,42 @@ create policy tenant on howdah.hooks to howdah_analyst, howdah_app using ((((ten
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
-END)) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
+END AND (ROW(id, tenant_id) >= ROW(
+CASE
+    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
+    ELSE '00000000-0000-0000-0000-000000000000'::uuid
+END, '00000000-0000-0000-0000-000000000000'::uuid)))) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
     t.id
    FROM ( SELECT howdah.current_tenant() AS current_tenant
          OFFSET 0) t(id))) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
-END));
+END AND (ROW(id, tenant_id) >= ROW(
+CASE
+    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
+    ELSE '00000000-0000-0000-0000-000000000000'::uuid
+END, '00000000-0000-0000-0000-000000000000'::uuid))));
 
 create policy engine on howdah.kept_steps to howdah_engine using (true) with check (true);
 
 create policy operator on howdah.kept_steps to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.kept_steps to howdah_analyst, howdah_app using (((tenant_id, tenant_id) = ( SELECT t.id,
+create policy tenant on howdah.kept_steps to howdah_analyst, howdah_app using ((((tenant_id, tenant_id) = ( SELECT t.id,
     t.id
    FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id)))) with check (((tenant_id, tenant_id) = ( SELECT t.id,
+         OFFSET 0) t(id))) AND (ROW(id, tenant_id) >= ROW(
+CASE
+    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
+    ELSE '00000000-0000-0000-0000-000000000000'::uuid
+END, '00000000-0000-0000-0000-000000000000'::uuid)))) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
     t.id
    FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))));
+         OFFSET 0) t(id))) AND (ROW(id, tenant_id) >= ROW(
+CASE
+    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
+    ELSE '00000000-0000-0000-0000-000000000000'::uuid
+END, '00000000-0000-0000-0000-000000000000'::uuid))));
 
 create policy engine on howdah.kept_usage to howdah_engine using (true) with check (true);
 
@@ -29390,14 +29552,22 @@ create policy tenant on howdah.kept_usage to howdah_analyst, howdah_app using ((
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
-END)) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
+END AND (ROW(id, tenant_id) >= ROW(
+CASE
+    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
+    ELSE '00000000-0000-0000-0000-000000000000'::uuid
+END, '00000000-0000-0000-0000-000000000000'::uuid)))) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
     t.id
    FROM ( SELECT howdah.current_tenant() AS current_tenant
          OFFSET 0) t(id))) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
-END));
+END AND (ROW(id, tenant_id) >= ROW(
+CASE
+    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
+    ELSE '00000000-0000-0000-0000-000000000000'::uuid
+END, '00000000-0000-0000-0000-000000000000'::uuid))));
 
 create policy engine on howdah.mail to howdah_engine using (true) with check (true);
 
@@ -29410,50 +29580,82 @@ create policy tenant on howdah.mail to howdah_analyst, howdah_app using ((((tena
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((to_agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])) AND ((from_agent_id IS NULL) OR (from_agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
-END)) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
+END AND (ROW(id, tenant_id) >= ROW(
+CASE
+    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
+    ELSE '00000000-0000-0000-0000-000000000000'::uuid
+END, '00000000-0000-0000-0000-000000000000'::uuid)))) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
     t.id
    FROM ( SELECT howdah.current_tenant() AS current_tenant
          OFFSET 0) t(id))) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((to_agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])) AND ((from_agent_id IS NULL) OR (from_agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
-END));
+END AND (ROW(id, tenant_id) >= ROW(
+CASE
+    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
+    ELSE '00000000-0000-0000-0000-000000000000'::uuid
+END, '00000000-0000-0000-0000-000000000000'::uuid))));
 
 create policy engine on howdah.mcp_prompts to howdah_engine using (true) with check (true);
 
 create policy operator on howdah.mcp_prompts to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.mcp_prompts to howdah_analyst, howdah_app using (((tenant_id, tenant_id) = ( SELECT t.id,
+create policy tenant on howdah.mcp_prompts to howdah_analyst, howdah_app using ((((tenant_id, tenant_id) = ( SELECT t.id,
     t.id
    FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id)))) with check (((tenant_id, tenant_id) = ( SELECT t.id,
+         OFFSET 0) t(id))) AND (ROW(id, tenant_id) >= ROW(
+CASE
+    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
+    ELSE '00000000-0000-0000-0000-000000000000'::uuid
+END, '00000000-0000-0000-0000-000000000000'::uuid)))) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
     t.id
    FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))));
+         OFFSET 0) t(id))) AND (ROW(id, tenant_id) >= ROW(
+CASE
+    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
+    ELSE '00000000-0000-0000-0000-000000000000'::uuid
+END, '00000000-0000-0000-0000-000000000000'::uuid))));
 
 create policy engine on howdah.mcp_servers to howdah_engine using (true) with check (true);
 
 create policy operator on howdah.mcp_servers to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.mcp_servers to howdah_analyst, howdah_app using (((tenant_id, tenant_id) = ( SELECT t.id,
+create policy tenant on howdah.mcp_servers to howdah_analyst, howdah_app using ((((tenant_id, tenant_id) = ( SELECT t.id,
     t.id
    FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id)))) with check (((tenant_id, tenant_id) = ( SELECT t.id,
+         OFFSET 0) t(id))) AND (ROW(id, tenant_id) >= ROW(
+CASE
+    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
+    ELSE '00000000-0000-0000-0000-000000000000'::uuid
+END, '00000000-0000-0000-0000-000000000000'::uuid)))) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
     t.id
    FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))));
+         OFFSET 0) t(id))) AND (ROW(id, tenant_id) >= ROW(
+CASE
+    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
+    ELSE '00000000-0000-0000-0000-000000000000'::uuid
+END, '00000000-0000-0000-0000-000000000000'::uuid))));
 
 create policy engine on howdah.mcp_tools to howdah_engine using (true) with check (true);
 
 create policy operator on howdah.mcp_tools to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.mcp_tools to howdah_analyst, howdah_app using (((tenant_id, tenant_id) = ( SELECT t.id,
+create policy tenant on howdah.mcp_tools to howdah_analyst, howdah_app using ((((tenant_id, tenant_id) = ( SELECT t.id,
     t.id
    FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id)))) with check (((tenant_id, tenant_id) = ( SELECT t.id,
+         OFFSET 0) t(id))) AND (ROW(id, tenant_id) >= ROW(
+CASE
+    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
+    ELSE '00000000-0000-0000-0000-000000000000'::uuid
+END, '00000000-0000-0000-0000-000000000000'::uuid)))) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
     t.id
    FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))));
+         OFFSET 0) t(id))) AND (ROW(id, tenant_id) >= ROW(
+CASE
+    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
+    ELSE '00000000-0000-0000-0000-000000000000'::uuid
+END, '00000000-0000-0000-0000-000000000000'::uuid))));
 
 create policy engine on howdah.messages to howdah_engine using (true) with check (true);
 
@@ -29485,13 +29687,21 @@ create policy engine on howdah.models to howdah_engine using (true) with check (
 
 create policy operator on howdah.models to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.models to howdah_analyst, howdah_app using (((tenant_id, tenant_id) = ( SELECT t.id,
+create policy tenant on howdah.models to howdah_analyst, howdah_app using ((((tenant_id, tenant_id) = ( SELECT t.id,
     t.id
    FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id)))) with check (((tenant_id, tenant_id) = ( SELECT t.id,
+         OFFSET 0) t(id))) AND (ROW(id, tenant_id) >= ROW(
+CASE
+    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
+    ELSE '00000000-0000-0000-0000-000000000000'::uuid
+END, '00000000-0000-0000-0000-000000000000'::uuid)))) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
     t.id
    FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))));
+         OFFSET 0) t(id))) AND (ROW(id, tenant_id) >= ROW(
+CASE
+    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
+    ELSE '00000000-0000-0000-0000-000000000000'::uuid
+END, '00000000-0000-0000-0000-000000000000'::uuid))));
 
 create policy engine on howdah.output_filters to howdah_engine using (true) with check (true);
 
@@ -29504,14 +29714,22 @@ create policy tenant on howdah.output_filters to howdah_analyst, howdah_app usin
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
-END)) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
+END AND (ROW(id, tenant_id) >= ROW(
+CASE
+    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
+    ELSE '00000000-0000-0000-0000-000000000000'::uuid
+END, '00000000-0000-0000-0000-000000000000'::uuid)))) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
     t.id
    FROM ( SELECT howdah.current_tenant() AS current_tenant
          OFFSET 0) t(id))) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
-END));
+END AND (ROW(id, tenant_id) >= ROW(
+CASE
+    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
+    ELSE '00000000-0000-0000-0000-000000000000'::uuid
+END, '00000000-0000-0000-0000-000000000000'::uuid))));
 
 create policy engine on howdah.prompt_versions to howdah_engine using (true) with check (true);
 
@@ -29519,25 +29737,41 @@ create policy eraser on howdah.prompt_versions to howdah_eraser using (true) wit
 
 create policy operator on howdah.prompt_versions to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.prompt_versions to howdah_analyst, howdah_app using (((tenant_id, tenant_id) = ( SELECT t.id,
+create policy tenant on howdah.prompt_versions to howdah_analyst, howdah_app using ((((tenant_id, tenant_id) = ( SELECT t.id,
     t.id
    FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id)))) with check (((tenant_id, tenant_id) = ( SELECT t.id,
+         OFFSET 0) t(id))) AND (ROW(id, tenant_id) >= ROW(
+CASE
+    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
+    ELSE '00000000-0000-0000-0000-000000000000'::uuid
+END, '00000000-0000-0000-0000-000000000000'::uuid)))) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
     t.id
    FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))));
+         OFFSET 0) t(id))) AND (ROW(id, tenant_id) >= ROW(
+CASE
+    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
+    ELSE '00000000-0000-0000-0000-000000000000'::uuid
+END, '00000000-0000-0000-0000-000000000000'::uuid))));
 
 create policy engine on howdah.prompts to howdah_engine using (true) with check (true);
 
 create policy operator on howdah.prompts to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.prompts to howdah_analyst, howdah_app using (((tenant_id, tenant_id) = ( SELECT t.id,
+create policy tenant on howdah.prompts to howdah_analyst, howdah_app using ((((tenant_id, tenant_id) = ( SELECT t.id,
     t.id
    FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id)))) with check (((tenant_id, tenant_id) = ( SELECT t.id,
+         OFFSET 0) t(id))) AND (ROW(id, tenant_id) >= ROW(
+CASE
+    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
+    ELSE '00000000-0000-0000-0000-000000000000'::uuid
+END, '00000000-0000-0000-0000-000000000000'::uuid)))) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
     t.id
    FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))));
+         OFFSET 0) t(id))) AND (ROW(id, tenant_id) >= ROW(
+CASE
+    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
+    ELSE '00000000-0000-0000-0000-000000000000'::uuid
+END, '00000000-0000-0000-0000-000000000000'::uuid))));
 
 create policy engine on howdah.questions to howdah_engine using (true) with check (true);
 
@@ -29552,7 +29786,11 @@ CASE
     ELSE ((execution_id IS NULL) OR (EXISTS ( SELECT
        FROM howdah.executions e
       WHERE ((e.id)::uuid = questions.execution_id))))
-END)) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
+END AND (ROW(id, tenant_id) >= ROW(
+CASE
+    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
+    ELSE '00000000-0000-0000-0000-000000000000'::uuid
+END, '00000000-0000-0000-0000-000000000000'::uuid)))) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
     t.id
    FROM ( SELECT howdah.current_tenant() AS current_tenant
          OFFSET 0) t(id))) AND
@@ -29561,7 +29799,11 @@ CASE
     ELSE ((execution_id IS NULL) OR (EXISTS ( SELECT
        FROM howdah.executions e
       WHERE ((e.id)::uuid = questions.execution_id))))
-END));
+END AND (ROW(id, tenant_id) >= ROW(
+CASE
+    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
+    ELSE '00000000-0000-0000-0000-000000000000'::uuid
+END, '00000000-0000-0000-0000-000000000000'::uuid))));
 
 create policy engine on howdah.quotas to howdah_engine using (true) with check (true);
 
@@ -29576,7 +29818,11 @@ CASE
     ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((session_id IS NULL) OR (EXISTS ( SELECT
        FROM howdah.sessions s
       WHERE (s.id = quotas.session_id)))))
-END)) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
+END AND (ROW(id, tenant_id) >= ROW(
+CASE
+    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
+    ELSE '00000000-0000-0000-0000-000000000000'::uuid
+END, '00000000-0000-0000-0000-000000000000'::uuid)))) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
     t.id
    FROM ( SELECT howdah.current_tenant() AS current_tenant
          OFFSET 0) t(id))) AND
@@ -29585,7 +29831,11 @@ CASE
     ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((session_id IS NULL) OR (EXISTS ( SELECT
        FROM howdah.sessions s
       WHERE (s.id = quotas.session_id)))))
-END));
+END AND (ROW(id, tenant_id) >= ROW(
+CASE
+    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
+    ELSE '00000000-0000-0000-0000-000000000000'::uuid
+END, '00000000-0000-0000-0000-000000000000'::uuid))));
 
 create policy engine on howdah.resources to howdah_engine using (true) with check (true);
 
@@ -29602,7 +29852,11 @@ CASE
       WHERE ((e.id)::uuid = resources.execution_id)))) AND ((session_id IS NULL) OR (EXISTS ( SELECT
        FROM howdah.sessions s
       WHERE (s.id = resources.session_id)))))
-END)) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
+END AND (ROW(id, tenant_id) >= ROW(
+CASE
+    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
+    ELSE '00000000-0000-0000-0000-000000000000'::uuid
+END, '00000000-0000-0000-0000-000000000000'::uuid)))) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
     t.id
    FROM ( SELECT howdah.current_tenant() AS current_tenant
          OFFSET 0) t(id))) AND
@@ -29613,19 +29867,31 @@ CASE
       WHERE ((e.id)::uuid = resources.execution_id)))) AND ((session_id IS NULL) OR (EXISTS ( SELECT
        FROM howdah.sessions s
       WHERE (s.id = resources.session_id)))))
-END));
+END AND (ROW(id, tenant_id) >= ROW(
+CASE
+    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
+    ELSE '00000000-0000-0000-0000-000000000000'::uuid
+END, '00000000-0000-0000-0000-000000000000'::uuid))));
 
 create policy engine on howdah.retention_policies to howdah_engine using (true) with check (true);
 
 create policy operator on howdah.retention_policies to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.retention_policies to howdah_analyst, howdah_app using (((tenant_id, tenant_id) = ( SELECT t.id,
+create policy tenant on howdah.retention_policies to howdah_analyst, howdah_app using ((((tenant_id, tenant_id) = ( SELECT t.id,
     t.id
    FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id)))) with check (((tenant_id, tenant_id) = ( SELECT t.id,
+         OFFSET 0) t(id))) AND (ROW(id, tenant_id) >= ROW(
+CASE
+    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
+    ELSE '00000000-0000-0000-0000-000000000000'::uuid
+END, '00000000-0000-0000-0000-000000000000'::uuid)))) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
     t.id
    FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))));
+         OFFSET 0) t(id))) AND (ROW(id, tenant_id) >= ROW(
+CASE
+    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
+    ELSE '00000000-0000-0000-0000-000000000000'::uuid
+END, '00000000-0000-0000-0000-000000000000'::uuid))));
 
 create policy engine on howdah.schedules to howdah_engine using (true) with check (true);
 
@@ -29640,7 +29906,11 @@ CASE
     ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((session_id IS NULL) OR (EXISTS ( SELECT
        FROM howdah.sessions s
       WHERE (s.id = schedules.session_id)))))
-END)) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
+END AND (ROW(id, tenant_id) >= ROW(
+CASE
+    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
+    ELSE '00000000-0000-0000-0000-000000000000'::uuid
+END, '00000000-0000-0000-0000-000000000000'::uuid)))) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
     t.id
    FROM ( SELECT howdah.current_tenant() AS current_tenant
          OFFSET 0) t(id))) AND
@@ -29649,19 +29919,31 @@ CASE
     ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((session_id IS NULL) OR (EXISTS ( SELECT
        FROM howdah.sessions s
       WHERE (s.id = schedules.session_id)))))
-END));
+END AND (ROW(id, tenant_id) >= ROW(
+CASE
+    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
+    ELSE '00000000-0000-0000-0000-000000000000'::uuid
+END, '00000000-0000-0000-0000-000000000000'::uuid))));
 
 create policy engine on howdah.secrets to howdah_engine using (true) with check (true);
 
 create policy operator on howdah.secrets to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.secrets to howdah_analyst, howdah_app using (((tenant_id, tenant_id) = ( SELECT t.id,
+create policy tenant on howdah.secrets to howdah_analyst, howdah_app using ((((tenant_id, tenant_id) = ( SELECT t.id,
     t.id
    FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id)))) with check (((tenant_id, tenant_id) = ( SELECT t.id,
+         OFFSET 0) t(id))) AND (ROW(id, tenant_id) >= ROW(
+CASE
+    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
+    ELSE '00000000-0000-0000-0000-000000000000'::uuid
+END, '00000000-0000-0000-0000-000000000000'::uuid)))) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
     t.id
    FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))));
+         OFFSET 0) t(id))) AND (ROW(id, tenant_id) >= ROW(
+CASE
+    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
+    ELSE '00000000-0000-0000-0000-000000000000'::uuid
+END, '00000000-0000-0000-0000-000000000000'::uuid))));
 
 create policy engine on howdah.sessions to howdah_engine using (true) with check (true);
 
@@ -29674,14 +29956,22 @@ create policy tenant on howdah.sessions to howdah_analyst, howdah_app using ((((
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
-END)) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
+END AND (ROW(id, tenant_id) >= ROW(
+CASE
+    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
+    ELSE '00000000-0000-0000-0000-000000000000'::uuid
+END, '00000000-0000-0000-0000-000000000000'::uuid)))) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
     t.id
    FROM ( SELECT howdah.current_tenant() AS current_tenant
          OFFSET 0) t(id))) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
-END));
+END AND (ROW(id, tenant_id) >= ROW(
+CASE
+    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
+    ELSE '00000000-0000-0000-0000-000000000000'::uuid
+END, '00000000-0000-0000-0000-000000000000'::uuid))));
 
 create policy engine on howdah.skill_versions to howdah_engine using (true) with check (true);
 
@@ -29689,25 +29979,41 @@ create policy eraser on howdah.skill_versions to howdah_eraser using (true) with
 
 create policy operator on howdah.skill_versions to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.skill_versions to howdah_analyst, howdah_app using (((tenant_id, tenant_id) = ( SELECT t.id,
+create policy tenant on howdah.skill_versions to howdah_analyst, howdah_app using ((((tenant_id, tenant_id) = ( SELECT t.id,
     t.id
    FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id)))) with check (((tenant_id, tenant_id) = ( SELECT t.id,
+         OFFSET 0) t(id))) AND (ROW(id, tenant_id) >= ROW(
+CASE
+    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
+    ELSE '00000000-0000-0000-0000-000000000000'::uuid
+END, '00000000-0000-0000-0000-000000000000'::uuid)))) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
     t.id
    FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))));
+         OFFSET 0) t(id))) AND (ROW(id, tenant_id) >= ROW(
+CASE
+    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
+    ELSE '00000000-0000-0000-0000-000000000000'::uuid
+END, '00000000-0000-0000-0000-000000000000'::uuid))));
 
 create policy engine on howdah.skills to howdah_engine using (true) with check (true);
 
 create policy operator on howdah.skills to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.skills to howdah_analyst, howdah_app using (((tenant_id, tenant_id) = ( SELECT t.id,
+create policy tenant on howdah.skills to howdah_analyst, howdah_app using ((((tenant_id, tenant_id) = ( SELECT t.id,
     t.id
    FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id)))) with check (((tenant_id, tenant_id) = ( SELECT t.id,
+         OFFSET 0) t(id))) AND (ROW(id, tenant_id) >= ROW(
+CASE
+    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
+    ELSE '00000000-0000-0000-0000-000000000000'::uuid
+END, '00000000-0000-0000-0000-000000000000'::uuid)))) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
     t.id
    FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))));
+         OFFSET 0) t(id))) AND (ROW(id, tenant_id) >= ROW(
+CASE
+    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
+    ELSE '00000000-0000-0000-0000-000000000000'::uuid
+END, '00000000-0000-0000-0000-000000000000'::uuid))));
 
 create policy engine on howdah.status_transitions to howdah_engine using (true) with check (true);
 
@@ -29752,26 +30058,42 @@ create policy tenant on howdah.table_triggers to howdah_analyst, howdah_app usin
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
-END)) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
+END AND (ROW(id, tenant_id) >= ROW(
+CASE
+    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
+    ELSE '00000000-0000-0000-0000-000000000000'::uuid
+END, '00000000-0000-0000-0000-000000000000'::uuid)))) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
     t.id
    FROM ( SELECT howdah.current_tenant() AS current_tenant
          OFFSET 0) t(id))) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
-END));
+END AND (ROW(id, tenant_id) >= ROW(
+CASE
+    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
+    ELSE '00000000-0000-0000-0000-000000000000'::uuid
+END, '00000000-0000-0000-0000-000000000000'::uuid))));
 
 create policy engine on howdah.tenants to howdah_engine using (true) with check (true);
 
 create policy operator on howdah.tenants to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.tenants to howdah_analyst, howdah_app using (((id, id) = ( SELECT t.id,
+create policy tenant on howdah.tenants to howdah_analyst, howdah_app using ((((id, id) = ( SELECT t.id,
     t.id
    FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id)))) with check (((id, id) = ( SELECT t.id,
+         OFFSET 0) t(id))) AND (ROW(slug, id) >= ROW(
+CASE
+    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::text
+    ELSE ''::text
+END, '00000000-0000-0000-0000-000000000000'::uuid)))) with check ((((id, id) = ( SELECT t.id,
     t.id
    FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))));
+         OFFSET 0) t(id))) AND (ROW(slug, id) >= ROW(
+CASE
+    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::text
+    ELSE ''::text
+END, '00000000-0000-0000-0000-000000000000'::uuid))));
 
 create policy engine on howdah.todos to howdah_engine using (true) with check (true);
 
@@ -29786,7 +30108,11 @@ CASE
     ELSE ((session_id IS NULL) OR (EXISTS ( SELECT
        FROM howdah.sessions s
       WHERE (s.id = todos.session_id))))
-END)) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
+END AND (ROW(id, tenant_id) >= ROW(
+CASE
+    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
+    ELSE '00000000-0000-0000-0000-000000000000'::uuid
+END, '00000000-0000-0000-0000-000000000000'::uuid)))) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
     t.id
    FROM ( SELECT howdah.current_tenant() AS current_tenant
          OFFSET 0) t(id))) AND
@@ -29795,7 +30121,11 @@ CASE
     ELSE ((session_id IS NULL) OR (EXISTS ( SELECT
        FROM howdah.sessions s
       WHERE (s.id = todos.session_id))))
-END));
+END AND (ROW(id, tenant_id) >= ROW(
+CASE
+    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
+    ELSE '00000000-0000-0000-0000-000000000000'::uuid
+END, '00000000-0000-0000-0000-000000000000'::uuid))));
 
 create policy engine on howdah.tool_policies to howdah_engine using (true) with check (true);
 
@@ -29808,14 +30138,22 @@ create policy tenant on howdah.tool_policies to howdah_analyst, howdah_app using
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
-END)) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
+END AND (ROW(id, tenant_id) >= ROW(
+CASE
+    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
+    ELSE '00000000-0000-0000-0000-000000000000'::uuid
+END, '00000000-0000-0000-0000-000000000000'::uuid)))) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
     t.id
    FROM ( SELECT howdah.current_tenant() AS current_tenant
          OFFSET 0) t(id))) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
-END));
+END AND (ROW(id, tenant_id) >= ROW(
+CASE
+    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
+    ELSE '00000000-0000-0000-0000-000000000000'::uuid
+END, '00000000-0000-0000-0000-000000000000'::uuid))));
 
 create policy engine on howdah.tools to howdah_engine using (true) with check (true);
 
@@ -29828,26 +30166,42 @@ create policy tenant on howdah.tools to howdah_analyst, howdah_app using ((((ten
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
-END)) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
+END AND (ROW(id, tenant_id) >= ROW(
+CASE
+    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
+    ELSE '00000000-0000-0000-0000-000000000000'::uuid
+END, '00000000-0000-0000-0000-000000000000'::uuid)))) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
     t.id
    FROM ( SELECT howdah.current_tenant() AS current_tenant
          OFFSET 0) t(id))) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
-END));
+END AND (ROW(id, tenant_id) >= ROW(
+CASE
+    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
+    ELSE '00000000-0000-0000-0000-000000000000'::uuid
+END, '00000000-0000-0000-0000-000000000000'::uuid))));
 
 create policy engine on howdah.users to howdah_engine using (true) with check (true);
 
 create policy operator on howdah.users to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.users to howdah_analyst, howdah_app using (((tenant_id, tenant_id) = ( SELECT t.id,
+create policy tenant on howdah.users to howdah_analyst, howdah_app using ((((tenant_id, tenant_id) = ( SELECT t.id,
     t.id
    FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id)))) with check (((tenant_id, tenant_id) = ( SELECT t.id,
+         OFFSET 0) t(id))) AND (ROW(id, tenant_id) >= ROW(
+CASE
+    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
+    ELSE '00000000-0000-0000-0000-000000000000'::uuid
+END, '00000000-0000-0000-0000-000000000000'::uuid)))) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
     t.id
    FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))));
+         OFFSET 0) t(id))) AND (ROW(id, tenant_id) >= ROW(
+CASE
+    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
+    ELSE '00000000-0000-0000-0000-000000000000'::uuid
+END, '00000000-0000-0000-0000-000000000000'::uuid))));
 
 create policy engine on howdah.version_labels to howdah_engine using (true) with check (true);
 
@@ -29860,14 +30214,22 @@ create policy tenant on howdah.version_labels to howdah_analyst, howdah_app usin
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
-END)) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
+END AND (ROW(id, tenant_id) >= ROW(
+CASE
+    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
+    ELSE '00000000-0000-0000-0000-000000000000'::uuid
+END, '00000000-0000-0000-0000-000000000000'::uuid)))) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
     t.id
    FROM ( SELECT howdah.current_tenant() AS current_tenant
          OFFSET 0) t(id))) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
-END));
+END AND (ROW(id, tenant_id) >= ROW(
+CASE
+    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
+    ELSE '00000000-0000-0000-0000-000000000000'::uuid
+END, '00000000-0000-0000-0000-000000000000'::uuid))));
 
 create policy engine on howdah.watched_rows to howdah_engine using (true) with check (true);
 
@@ -29882,7 +30244,11 @@ CASE
     ELSE ((execution_id IS NULL) OR (EXISTS ( SELECT
        FROM howdah.executions e
       WHERE ((e.id)::uuid = watched_rows.execution_id))))
-END)) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
+END AND (ROW(execution_id, tenant_id) >= ROW(
+CASE
+    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
+    ELSE '00000000-0000-0000-0000-000000000000'::uuid
+END, '00000000-0000-0000-0000-000000000000'::uuid)))) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
     t.id
    FROM ( SELECT howdah.current_tenant() AS current_tenant
          OFFSET 0) t(id))) AND
@@ -29891,7 +30257,11 @@ CASE
     ELSE ((execution_id IS NULL) OR (EXISTS ( SELECT
        FROM howdah.executions e
       WHERE ((e.id)::uuid = watched_rows.execution_id))))
-END));
+END AND (ROW(execution_id, tenant_id) >= ROW(
+CASE
+    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
+    ELSE '00000000-0000-0000-0000-000000000000'::uuid
+END, '00000000-0000-0000-0000-000000000000'::uuid))));
 
 create policy engine on howdah.webhook_deliveries to howdah_engine using (true) with check (true);
 
@@ -29906,7 +30276,11 @@ CASE
     ELSE ((execution_id IS NULL) OR (EXISTS ( SELECT
        FROM howdah.executions e
       WHERE ((e.id)::uuid = webhook_deliveries.execution_id))))
-END AND ( SELECT howdah_private.may('webhook_deliveries'::text, 'read'::text) AS may))) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
+END AND ( SELECT howdah_private.may('webhook_deliveries'::text, 'read'::text) AS may) AND (ROW(id, tenant_id) >= ROW(
+CASE
+    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
+    ELSE '00000000-0000-0000-0000-000000000000'::uuid
+END, '00000000-0000-0000-0000-000000000000'::uuid)))) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
     t.id
    FROM ( SELECT howdah.current_tenant() AS current_tenant
          OFFSET 0) t(id))) AND
@@ -29915,7 +30289,11 @@ CASE
     ELSE ((execution_id IS NULL) OR (EXISTS ( SELECT
        FROM howdah.executions e
       WHERE ((e.id)::uuid = webhook_deliveries.execution_id))))
-END AND ( SELECT howdah_private.may('webhook_deliveries'::text, 'read'::text) AS may)));
+END AND ( SELECT howdah_private.may('webhook_deliveries'::text, 'read'::text) AS may) AND (ROW(id, tenant_id) >= ROW(
+CASE
+    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
+    ELSE '00000000-0000-0000-0000-000000000000'::uuid
+END, '00000000-0000-0000-0000-000000000000'::uuid))));
 
 create policy engine on howdah.webhooks to howdah_engine using (true) with check (true);
 
@@ -29928,14 +30306,22 @@ create policy tenant on howdah.webhooks to howdah_analyst, howdah_app using ((((
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
-END AND ( SELECT howdah_private.may('webhooks'::text, 'read'::text) AS may))) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
+END AND ( SELECT howdah_private.may('webhooks'::text, 'read'::text) AS may) AND (ROW(id, tenant_id) >= ROW(
+CASE
+    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
+    ELSE '00000000-0000-0000-0000-000000000000'::uuid
+END, '00000000-0000-0000-0000-000000000000'::uuid)))) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
     t.id
    FROM ( SELECT howdah.current_tenant() AS current_tenant
          OFFSET 0) t(id))) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
-END AND ( SELECT howdah_private.may('webhooks'::text, 'read'::text) AS may)));
+END AND ( SELECT howdah_private.may('webhooks'::text, 'read'::text) AS may) AND (ROW(id, tenant_id) >= ROW(
+CASE
+    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
+    ELSE '00000000-0000-0000-0000-000000000000'::uuid
+END, '00000000-0000-0000-0000-000000000000'::uuid))));
 
 create policy engine on howdah.workflow_agents to howdah_engine using (true) with check (true);
 
@@ -29948,14 +30334,22 @@ create policy tenant on howdah.workflow_agents to howdah_analyst, howdah_app usi
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
-END)) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
+END AND (ROW(id, tenant_id) >= ROW(
+CASE
+    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
+    ELSE '00000000-0000-0000-0000-000000000000'::uuid
+END, '00000000-0000-0000-0000-000000000000'::uuid)))) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
     t.id
    FROM ( SELECT howdah.current_tenant() AS current_tenant
          OFFSET 0) t(id))) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
-END));
+END AND (ROW(id, tenant_id) >= ROW(
+CASE
+    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
+    ELSE '00000000-0000-0000-0000-000000000000'::uuid
+END, '00000000-0000-0000-0000-000000000000'::uuid))));
 
 create policy engine on howdah.workflow_versions to howdah_engine using (true) with check (true);
 
@@ -29970,14 +30364,22 @@ create policy tenant on howdah.workflow_versions to howdah_analyst, howdah_app u
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
-END)) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
+END AND (ROW(id, tenant_id) >= ROW(
+CASE
+    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
+    ELSE '00000000-0000-0000-0000-000000000000'::uuid
+END, '00000000-0000-0000-0000-000000000000'::uuid)))) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
     t.id
    FROM ( SELECT howdah.current_tenant() AS current_tenant
          OFFSET 0) t(id))) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
-END));
+END AND (ROW(id, tenant_id) >= ROW(
+CASE
+    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
+    ELSE '00000000-0000-0000-0000-000000000000'::uuid
+END, '00000000-0000-0000-0000-000000000000'::uuid))));
 
 create policy engine on howdah.workflows to howdah_engine using (true) with check (true);
 
@@ -29990,14 +30392,22 @@ create policy tenant on howdah.workflows to howdah_analyst, howdah_app using (((
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE (id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))
-END)) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
+END AND (ROW(id, tenant_id) >= ROW(
+CASE
+    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
+    ELSE '00000000-0000-0000-0000-000000000000'::uuid
+END, '00000000-0000-0000-0000-000000000000'::uuid)))) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
     t.id
    FROM ( SELECT howdah.current_tenant() AS current_tenant
          OFFSET 0) t(id))) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE (id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))
-END));
+END AND (ROW(id, tenant_id) >= ROW(
+CASE
+    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
+    ELSE '00000000-0000-0000-0000-000000000000'::uuid
+END, '00000000-0000-0000-0000-000000000000'::uuid))));
 
 create policy engine on howdah_private.alert_limits to howdah_engine using (true) with check (true);
 

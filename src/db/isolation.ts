@@ -5,9 +5,8 @@ export type Gap = { object: string; fault: string; fix: string };
 
 /**
  * What the catalogue says against isolation: row-level security that is off or does not hold for the owner, a policy of
- * others that adds rows, a view that reads as its owner, and a primary key made after the index with the tenant. Of two
- * indexes that cost the same Postgres takes the newer; by the key alone it finds a row of another tenant before it knows
- * whose it is, which takes a microsecond longer than finding none.
+ * others that adds rows, a view that reads as its owner, and a unique key without the tenant that no index with it stands
+ * beside: by the key alone a row of another tenant is found before it is known whose it is, which takes longer than finding none.
  */
 export async function isolationGaps(pool: Pool): Promise<Gap[]> {
   const { rows } = await pool.query<Gap>(`
@@ -20,7 +19,7 @@ export async function isolationGaps(pool: Pool): Promise<Gap[]> {
         and c.oid is distinct from to_regclass('howdah_private.migrations')
     ),
     keys as (
-      select i.indrelid, i.indexrelid, i.indisprimary, i.indisvalid, array(
+      select i.indrelid, i.indexrelid, i.indisunique, i.indisvalid, array(
         select a.attname::text from unnest(i.indkey[0 : i.indnkeyatts - 1]) with ordinality as k (attnum, place)
         join pg_attribute as a on a.attrelid = i.indrelid and a.attnum = k.attnum
         order by k.place
@@ -42,17 +41,15 @@ export async function isolationGaps(pool: Pool): Promise<Gap[]> {
     from ours as o
     where o.relkind = 'v' and not coalesce('security_invoker=true' = any (o.reloptions), false)
     union all
-    select o.name, case when max(t.indexrelid) is null then 'no index looks for an id in a tenant'
-        else format('%s is newer than %s', p.indexrelid::regclass, max(t.indexrelid)::regclass) end,
-      case when max(t.indexrelid) is null then format('create index concurrently on %s (tenant_id, id)', o.name)
-        else format('reindex index concurrently %s', max(t.indexrelid)::regclass) end
+    select o.name, format('no index looks for %s in a tenant', array_to_string(k.columns, ', ')),
+      format('create index concurrently on %s (tenant_id, %s)', o.name, array_to_string(k.columns, ', '))
     from ours as o
-    join keys as p on p.indrelid = o.oid and p.indisprimary and p.columns = '{id}'
+    join keys as k on k.indrelid = o.oid and k.indisunique
     join pg_attribute as a on a.attrelid = o.oid and a.attname = 'tenant_id'
-    left join keys as t on t.indrelid = o.oid and t.indisvalid and t.columns[1 : 2] = '{tenant_id,id}'
-    where o.relkind = 'r' and has_any_column_privilege('howdah_app', o.oid, 'select')
-    group by o.name, p.indexrelid
-    having coalesce(max(t.indexrelid) < p.indexrelid, true)
+    where o.relkind = 'r' and has_any_column_privilege('howdah_app', o.oid, 'select') and 'tenant_id' <> all (k.columns)
+      and not exists (
+        select from keys as t
+        where t.indrelid = o.oid and t.indisvalid and t.columns[1] = 'tenant_id' and t.columns @> k.columns)
     order by object, fault`);
   return rows;
 }

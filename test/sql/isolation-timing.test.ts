@@ -97,6 +97,25 @@ describe('an id of another tenant takes as long as one that is nowhere', {
     expect(Math.abs(found.z)).toBeLessThan(SURE);
   });
 
+  test.each([240, 40_000])(
+    'where the tree of the primary key is a level lower: %i sessions',
+    async (sessions) => {
+      await db.pool.query(
+        `insert into howdah.sessions (tenant_id, title) select $1, 'one of many'
+         from generate_series(1, $2 - (select count(*) from howdah.sessions))`,
+        [b, sessions],
+      );
+      await db.pool.query('vacuum analyze howdah.sessions');
+      const ids = (await rowsOf(db.pool, b, 500)).sessions ?? [];
+      for (const select of ['id, title', 'title', '*']) {
+        const statement = `select ${select} from howdah.sessions where id = $1`;
+        const found = await leastDifference(() => compare(statement, ids));
+        least.push(Math.abs(found.z));
+        expect(Math.abs(found.z)).toBeLessThan(SURE);
+      }
+    },
+  );
+
   test('which this sees: a row of its own takes longer', async () => {
     const rows = await all(db.pool, 'select id from howdah.sessions where tenant_id = $1', [a]);
     const own = rows.map(({ id }) => id);
