@@ -471,7 +471,7 @@ grant execute on function howdah.export_run(uuid, boolean), howdah_private.expor
 
 grant execute on function howdah.compare_executions(uuid, uuid), howdah_private.compared_run(uuid),
   howdah_private.compared_logs(uuid, uuid, int), howdah_private.log_differences(uuid, uuid, int),
-  howdah_private.compared_steps(uuid, int[]), howdah_private.without_fields(jsonb, text[]), howdah_private.text_digest(text),
+  howdah_private.compared_steps(uuid, int[]), howdah_private.without_fields(jsonb, text[]),
   howdah_private.lined_up(bigint[], bigint[], int[]),
   howdah_private.step_change(int, int, howdah.step_kind, text, jsonb, jsonb), howdah_private.told_apart(text, text, int),
   howdah_private.excerpt(text, int, int), howdah_private.run_differences(jsonb, jsonb, text[]), howdah_private.run_figures(jsonb),

@@ -7994,8 +7994,9 @@ AS $function$
     where s.execution_id = compared_steps.execution_id and (compared_steps.seqs is null or s.seq = any (compared_steps.seqs))
   )
   select d.seq, d.kind, d.name, case when compared_steps.seqs is null then coalesce(d.input, d.calls) end,
-    case when compared_steps.seqs is null then sha256(convert_to(row(d.kind, d.name, howdah_private.text_digest(d.input),
-      howdah_private.text_digest(d.content), howdah_private.text_digest(d.calls), howdah_private.text_digest(d.output), d.error, d.parts)::text, 'UTF8')) end,
+    case when compared_steps.seqs is null then sha256(convert_to(row(d.kind, d.name, d.error, d.parts,
+      sha256(convert_to(d.input, 'UTF8')), sha256(convert_to(d.content, 'UTF8')), sha256(convert_to(d.calls, 'UTF8')),
+      sha256(convert_to(d.output, 'UTF8')))::text, 'UTF8')) end,
     case when compared_steps.seqs is not null then jsonb_build_object('name', d.name, 'input', d.input, 'said', d.content,
       'calls', d.calls, 'output', d.output, 'error_code', d.error ->> 'code', 'error', d.error ->> 'message', 'parts', d.parts) end
   from done as d
@@ -21749,13 +21750,6 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.text_digest(value text)
- RETURNS bytea
- LANGUAGE sql
- IMMUTABLE PARALLEL SAFE
-RETURN sha256(convert_to(value, 'UTF8'::name))
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.texts(list jsonb)
  RETURNS text[]
  LANGUAGE sql
@@ -33221,12 +33215,6 @@ grant execute on function howdah_private.tell_questions(uuid,uuid[]) to howdah_a
 grant execute on function howdah_private.tell_questions(uuid,uuid[]) to howdah_engine;
 
 grant execute on function howdah_private.template_parts(text) to howdah_engine;
-
-grant execute on function howdah_private.text_digest(text) to howdah_analyst;
-
-grant execute on function howdah_private.text_digest(text) to howdah_app;
-
-grant execute on function howdah_private.text_digest(text) to howdah_engine;
 
 grant execute on function howdah_private.texts(jsonb) to howdah_app;
 

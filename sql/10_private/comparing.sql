@@ -33,16 +33,13 @@ as $$
     where s.execution_id = compared_steps.execution_id and (compared_steps.seqs is null or s.seq = any (compared_steps.seqs))
   )
   select d.seq, d.kind, d.name, case when compared_steps.seqs is null then coalesce(d.input, d.calls) end,
-    case when compared_steps.seqs is null then sha256(convert_to(row(d.kind, d.name, howdah_private.text_digest(d.input),
-      howdah_private.text_digest(d.content), howdah_private.text_digest(d.calls), howdah_private.text_digest(d.output), d.error, d.parts)::text, 'UTF8')) end,
+    case when compared_steps.seqs is null then sha256(convert_to(row(d.kind, d.name, d.error, d.parts,
+      sha256(convert_to(d.input, 'UTF8')), sha256(convert_to(d.content, 'UTF8')), sha256(convert_to(d.calls, 'UTF8')),
+      sha256(convert_to(d.output, 'UTF8')))::text, 'UTF8')) end,
     case when compared_steps.seqs is not null then jsonb_build_object('name', d.name, 'input', d.input, 'said', d.content,
       'calls', d.calls, 'output', d.output, 'error_code', d.error ->> 'code', 'error', d.error ->> 'message', 'parts', d.parts) end
   from done as d
 $$;
-
-create or replace function howdah_private.text_digest(value text) returns bytea
-  language sql immutable parallel safe
-  return sha256(convert_to(text_digest.value, 'UTF8'));
 
 -- A document as text without some of its fields; null where nothing is left.
 create or replace function howdah_private.without_fields(document jsonb, fields text[]) returns text
