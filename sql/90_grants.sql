@@ -473,8 +473,8 @@ grant execute on function howdah.compare_executions(uuid, uuid), howdah_private.
   howdah_private.compared_logs(uuid, uuid, int), howdah_private.log_differences(uuid, uuid, int),
   howdah_private.compared_steps(uuid, int[]), howdah_private.without_fields(jsonb, text[]),
   howdah_private.lined_up(bigint[], bigint[], int[]),
-  howdah_private.step_change(int, int, howdah.step_kind, text, jsonb, jsonb), howdah_private.told_apart(text, text, int),
-  howdah_private.excerpt(text, int, int), howdah_private.run_differences(jsonb, jsonb, text[]), howdah_private.run_figures(jsonb),
+  howdah_private.step_change(int, int, howdah.step_kind, text, jsonb, jsonb), howdah_private.told_apart(text, text, boolean),
+  howdah_private.run_differences(jsonb, jsonb, text[]), howdah_private.run_figures(jsonb),
   howdah_private.shared_steps(jsonb, jsonb)
   to howdah_app, howdah_analyst;
 

@@ -9765,17 +9765,6 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.excerpt(value text, from_place integer, most integer)
- RETURNS text
- LANGUAGE sql
- IMMUTABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  select case when excerpt.from_place > 1 then '…' else '' end || substr(excerpt.value, excerpt.from_place, excerpt.most)
-    || case when length(excerpt.value) >= excerpt.from_place + excerpt.most then '…' else '' end
-$function$
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.execution_messages(execution_id uuid)
  RETURNS jsonb
  LANGUAGE sql
@@ -18853,7 +18842,7 @@ CREATE OR REPLACE FUNCTION howdah_private.run_differences(a jsonb, b jsonb, fiel
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select coalesce(jsonb_agg(jsonb_build_object('field', f.field)
-    || howdah_private.told_apart(run_differences.a ->> f.field, run_differences.b ->> f.field, 20000) order by f.place), '[]')
+    || howdah_private.told_apart(run_differences.a ->> f.field, run_differences.b ->> f.field, false) order by f.place), '[]')
   from unnest(run_differences.fields) with ordinality as f (field, place)
   where (run_differences.a -> f.field) is distinct from (run_differences.b -> f.field)
 $function$
@@ -20543,7 +20532,7 @@ AS $function$
   select jsonb_build_object(
     'what', case when step_change.b is null then 'only_a' when step_change.a is null then 'only_b' else 'changed' end,
     'a', step_change.a, 'b', step_change.b, 'kind', step_change.kind, 'name', step_change.name,
-    'differences', coalesce(jsonb_agg(jsonb_build_object('field', d.field) || howdah_private.told_apart(d.a, d.b, 500) order by d.place)
+    'differences', coalesce(jsonb_agg(jsonb_build_object('field', d.field) || howdah_private.told_apart(d.a, d.b, true) order by d.place)
       filter (where case
         when step_change.kind = 'model' and d.field = 'output' then not exists (select from differing as o where o.field in ('said', 'calls'))
         when step_change.kind <> 'model' and d.field = 'said'
@@ -25970,20 +25959,21 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.told_apart(a text, b text, most integer)
+CREATE OR REPLACE FUNCTION howdah_private.told_apart(a text, b text, is_of_step boolean)
  RETURNS jsonb
  LANGUAGE plpgsql
  IMMUTABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
+  v_most int := case when is_of_step then 500 else 20000 end;
   v_a bytea; v_b bytea;
   v_least int;
   v_same int := 0; -- so many bytes they begin with
   v_step int;
   v_from int := 1;
 begin
-  if greatest(length(a), length(b)) <= most then
+  if coalesce(greatest(length(a), length(b)), 0) <= v_most then
     return jsonb_build_object('a', a, 'b', b);
   end if;
   v_a := convert_to(coalesce(a, ''), 'UTF8'); v_b := convert_to(coalesce(b, ''), 'UTF8');
@@ -26000,10 +25990,14 @@ begin
     v_same := v_same - 1; -- within a character
   end loop;
   v_same := length(convert_from(substring(v_a, 1, v_same), 'UTF8'));
-  if v_same > most / 2 then
-    v_from := v_same - most / 4;
+  if v_same > v_most / 2 then
+    v_from := v_same - v_most / 4;
   end if;
-  return jsonb_build_object('a', howdah_private.excerpt(a, v_from, most), 'b', howdah_private.excerpt(b, v_from, most));
+  return (
+    select jsonb_object_agg(t.run, case when v_from > 1 then '…' else '' end || substr(t.value, v_from, v_most)
+      || case when length(t.value) >= v_from + v_most then '…' else '' end)
+    from (values ('a', a), ('b', b)) as t (run, value)
+  );
 end $function$
 ;
 
@@ -32032,12 +32026,6 @@ grant execute on function howdah_private.erased_error(jsonb,text) to howdah_eras
 
 grant execute on function howdah_private.event_data(howdah.executions) to howdah_engine;
 
-grant execute on function howdah_private.excerpt(text,integer,integer) to howdah_analyst;
-
-grant execute on function howdah_private.excerpt(text,integer,integer) to howdah_app;
-
-grant execute on function howdah_private.excerpt(text,integer,integer) to howdah_engine;
-
 grant execute on function howdah_private.execution_messages_of(uuid) to howdah_app;
 
 grant execute on function howdah_private.execution_messages_of(uuid) to howdah_engine;
@@ -33438,11 +33426,11 @@ grant execute on function howdah_private.todo_text(uuid,text,jsonb,integer) to h
 
 grant execute on function howdah_private.todos_json(uuid) to howdah_engine;
 
-grant execute on function howdah_private.told_apart(text,text,integer) to howdah_analyst;
+grant execute on function howdah_private.told_apart(text,text,boolean) to howdah_analyst;
 
-grant execute on function howdah_private.told_apart(text,text,integer) to howdah_app;
+grant execute on function howdah_private.told_apart(text,text,boolean) to howdah_app;
 
-grant execute on function howdah_private.told_apart(text,text,integer) to howdah_engine;
+grant execute on function howdah_private.told_apart(text,text,boolean) to howdah_engine;
 
 grant execute on function howdah_private.told_history(jsonb) to howdah_analyst;
 

@@ -191,7 +191,7 @@ as $$
   select jsonb_build_object(
     'what', case when step_change.b is null then 'only_a' when step_change.a is null then 'only_b' else 'changed' end,
     'a', step_change.a, 'b', step_change.b, 'kind', step_change.kind, 'name', step_change.name,
-    'differences', coalesce(jsonb_agg(jsonb_build_object('field', d.field) || howdah_private.told_apart(d.a, d.b, 500) order by d.place)
+    'differences', coalesce(jsonb_agg(jsonb_build_object('field', d.field) || howdah_private.told_apart(d.a, d.b, true) order by d.place)
       filter (where case
         when step_change.kind = 'model' and d.field = 'output' then not exists (select from differing as o where o.field in ('said', 'calls'))
         when step_change.kind <> 'model' and d.field = 'said'
@@ -200,20 +200,21 @@ as $$
   from differing as d
 $$;
 
--- Two texts, cut to about so many characters each around the place where they part; … says where something is missing. That is looked
--- for in bytes, by steps that are halved, so that each byte is compared once.
-create or replace function howdah_private.told_apart(a text, b text, most int) returns jsonb
+-- Two texts, cut around the place where they part: those of a step to 500 characters, those of a run to 20,000. … says where
+-- something is missing. The place is looked for in bytes, by steps that are halved, so that each byte is compared once.
+create or replace function howdah_private.told_apart(a text, b text, is_of_step boolean) returns jsonb
   language plpgsql immutable
   set search_path = pg_catalog, pg_temp
 as $$
 declare
+  v_most int := case when is_of_step then 500 else 20000 end;
   v_a bytea; v_b bytea;
   v_least int;
   v_same int := 0; -- so many bytes they begin with
   v_step int;
   v_from int := 1;
 begin
-  if greatest(length(a), length(b)) <= most then
+  if coalesce(greatest(length(a), length(b)), 0) <= v_most then
     return jsonb_build_object('a', a, 'b', b);
   end if;
   v_a := convert_to(coalesce(a, ''), 'UTF8'); v_b := convert_to(coalesce(b, ''), 'UTF8');
@@ -230,19 +231,15 @@ begin
     v_same := v_same - 1; -- within a character
   end loop;
   v_same := length(convert_from(substring(v_a, 1, v_same), 'UTF8'));
-  if v_same > most / 2 then
-    v_from := v_same - most / 4;
+  if v_same > v_most / 2 then
+    v_from := v_same - v_most / 4;
   end if;
-  return jsonb_build_object('a', howdah_private.excerpt(a, v_from, most), 'b', howdah_private.excerpt(b, v_from, most));
+  return (
+    select jsonb_object_agg(t.run, case when v_from > 1 then '…' else '' end || substr(t.value, v_from, v_most)
+      || case when length(t.value) >= v_from + v_most then '…' else '' end)
+    from (values ('a', a), ('b', b)) as t (run, value)
+  );
 end $$;
-
-create or replace function howdah_private.excerpt(value text, from_place int, most int) returns text
-  language sql immutable
-  set search_path = pg_catalog, pg_temp
-as $$
-  select case when excerpt.from_place > 1 then '…' else '' end || substr(excerpt.value, excerpt.from_place, excerpt.most)
-    || case when length(excerpt.value) >= excerpt.from_place + excerpt.most then '…' else '' end
-$$;
 
 -- The row of a run with who it is of and which models were there for it.
 create or replace function howdah_private.compared_run(id uuid) returns jsonb
@@ -269,7 +266,7 @@ create or replace function howdah_private.run_differences(a jsonb, b jsonb, fiel
   set search_path = pg_catalog, pg_temp
 as $$
   select coalesce(jsonb_agg(jsonb_build_object('field', f.field)
-    || howdah_private.told_apart(run_differences.a ->> f.field, run_differences.b ->> f.field, 20000) order by f.place), '[]')
+    || howdah_private.told_apart(run_differences.a ->> f.field, run_differences.b ->> f.field, false) order by f.place), '[]')
   from unnest(run_differences.fields) with ordinality as f (field, place)
   where (run_differences.a -> f.field) is distinct from (run_differences.b -> f.field)
 $$;

@@ -1,15 +1,14 @@
-import { structuredPatch } from 'diff';
 import type {
   Comparison,
   RunFigures,
   StepChange,
   TextDifference,
 } from '../contracts/comparison.ts';
+import { changedLines } from '../systems/changed-lines.ts';
 import { type CliIo, paintResult, plainNumber, printTable } from './output.ts';
 import { oneLine, plainText } from './plain-text.ts';
 
 const WIDTH = 160;
-const CONTEXT = 2;
 
 /** Two runs for people: who they are, what differs from beginning to end as a diff, and their figures. */
 export function showCompared(io: CliIo, compared: Comparison): void {
@@ -70,20 +69,9 @@ function changeLines({ what, a, b, kind, name, differences }: StepChange): strin
   ];
 }
 
-/** What became of a text: its name, then the lines that went and came, with those around them. */
 function patchOf({ field, a, b }: TextDifference): string[] {
-  const [before, after] = [a, b].map((text) => (text === null ? '' : `${plainText(text)}\n`));
-  const { hunks } = structuredPatch('', '', before ?? '', after ?? '', '', '', {
-    context: CONTEXT,
-  });
-  const isShort = hunks.length === 1 && hunks.every(({ lines }) => lines.length <= 2);
-  return [
-    field,
-    ...hunks.flatMap(({ oldStart, newStart, lines }) => [
-      ...(isShort ? [] : [`@@ -${oldStart} +${newStart} @@`]),
-      ...lines,
-    ]),
-  ];
+  const [before = null, after = null] = [a, b].map((text) => text && plainText(text));
+  return [field, ...changedLines(before, after)];
 }
 
 function painted(io: CliIo, line: string): string {

@@ -442,20 +442,30 @@ describe('how they ended', () => {
 });
 
 describe('the place where texts part', () => {
+  const x = (count: number) => 'x'.repeat(count);
   test.each([
-    ['', 'y'.repeat(30)],
-    ['x'.repeat(30), 'x'.repeat(30)],
-    ['x'.repeat(29), 'x'.repeat(30)],
-    [`${'x'.repeat(40)}a`, `${'x'.repeat(40)}b`],
-    [`${'x'.repeat(1000)}a${'z'.repeat(50)}`, `${'x'.repeat(1000)}b`],
-    [null, 'y'.repeat(30)],
-  ])('is in what is shown of %j and %j', async (a, b) => {
-    const { told } = await one(db.pool, 'select howdah_private.told_apart($1, $2, 20) as told', [
+    ['nothing and much', '', x(700)],
+    ['no text and much', null, x(700)],
+    ['what is alike', x(700), x(700)],
+    ['the end of one', x(699), x(700)],
+    ['the last sign', `${x(700)}a`, `${x(700)}b`],
+    ['between the bytes of a sign', `${x(700)}ä`, `${x(700)}ö`],
+    ['a sign of four bytes', `${x(700)}😀`, `${x(700)}😁${x(900)}`],
+    ['the middle', `${x(9_000)}a${x(800)}`, `${x(9_000)}b`],
+    ['the beginning', `a${x(9_000)}`, `b${x(9_000)}`],
+  ])('is in what is shown: %s', async (_, a, b) => {
+    const { told } = await one(db.pool, 'select howdah_private.told_apart($1, $2, true) as told', [
       a,
       b,
     ]);
-    for (const text of [told.a, told.b]) expect((text ?? '').length).toBeLessThanOrEqual(22);
-    if (a !== b) expect(told.a).not.toBe(told.b);
+    for (const text of [told.a, told.b]) expect([...(text ?? '')].length).toBeLessThanOrEqual(502);
+    expect(told.a === null).toBe(a === null);
+    expect(told.a === told.b).toBe(a === b);
+    for (const [text, shown] of [
+      [a, told.a],
+      [b, told.b],
+    ])
+      expect(text ?? '').toContain((shown ?? '').replaceAll('…', ''));
   });
 });
 
