@@ -469,6 +469,15 @@ grant execute on function howdah.export_run(uuid, boolean), howdah_private.expor
   howdah_private.redacted_texts(jsonb), howdah_private.erased_error(jsonb, text), howdah_private.erased_calls(jsonb, text)
   to howdah_app, howdah_analyst;
 
+grant execute on function howdah.compare_executions(uuid, uuid), howdah_private.compared_run(uuid),
+  howdah_private.compared_logs(uuid, uuid, int), howdah_private.log_differences(uuid, uuid, int),
+  howdah_private.compared_steps(uuid, int[]), howdah_private.without_fields(jsonb, text[]),
+  howdah_private.lined_up(bigint[], bigint[], int[]),
+  howdah_private.step_change(int, int, howdah.step_kind, text, jsonb, jsonb), howdah_private.told_apart(text, text, boolean),
+  howdah_private.run_differences(jsonb, jsonb, text[]), howdah_private.run_figures(jsonb),
+  howdah_private.shared_steps(jsonb, jsonb)
+  to howdah_app, howdah_analyst;
+
 grant execute on function howdah_private.refuse_question_settings(jsonb, boolean) to howdah_app;
 
 -- The worker calls functions and nothing else.

@@ -2282,6 +2282,39 @@ CREATE OR REPLACE FUNCTION howdah.check_all()
 AS $function$ select * from howdah_private.broken_promises('-infinity') $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah.compare_executions(a uuid, b uuid)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_a jsonb := howdah_private.compared_run(compare_executions.a);
+  v_b jsonb := howdah_private.compared_run(compare_executions.b);
+  v_missing uuid := case when v_a is null then compare_executions.a else compare_executions.b end;
+  v_shared int := howdah_private.shared_steps(v_a, v_b);
+  v_began jsonb; v_steps jsonb; v_ended jsonb;
+begin
+  if v_a is null or v_b is null then
+    raise exception using errcode = 'HWNTF',
+      message = format('there is no execution %s', v_missing),
+      detail = jsonb_build_object('execution_id', v_missing)::text,
+      hint = 'Those there are stand in howdah.executions.';
+  end if;
+  v_began := howdah_private.run_differences(v_a, v_b, array['agent', 'workflow']
+    || case when v_a -> 'agent' = v_b -> 'agent' and v_a -> 'workflow' = v_b -> 'workflow' then '{version}' else '{}' end::text[]
+    || array['models', 'input', 'input_data', 'input_parts', 'history', 'client_tools', 'overrides',
+      'max_steps', 'max_tokens', 'max_cost', 'max_seconds']);
+  v_steps := howdah_private.log_differences(compare_executions.a, compare_executions.b, v_shared);
+  v_ended := howdah_private.run_differences(v_a, v_b,
+    array['status', 'waiting_for', 'stop_reason', 'output', 'output_data', 'error']);
+  return jsonb_build_object(
+    'is_same', v_began = '[]' and v_ended = '[]' and v_steps -> 'parts_at' = 'null',
+    'a', howdah_private.run_figures(v_a), 'b', howdah_private.run_figures(v_b), 'shared_steps', v_shared,
+    'began', v_began, 'steps', v_steps, 'ended', v_ended);
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah.create_api_key(name text, role howdah.user_role DEFAULT 'member'::howdah.user_role, scopes text[] DEFAULT NULL::text[], expires_at timestamp with time zone DEFAULT NULL::timestamp with time zone, user_id uuid DEFAULT NULL::uuid)
  RETURNS howdah.new_api_key
  LANGUAGE plpgsql
@@ -7866,6 +7899,112 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.compared_logs(a uuid, b uuid, shared integer)
+ RETURNS TABLE(a_seq integer, b_seq integer, kind howdah.step_kind, name text, is_same boolean, place bigint)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET enable_nestloop TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
+AS $function$
+  with steps as materialized (
+    select x.log, s.seq, s.kind, s.name, s.digest,
+      case when s.seq <= compared_logs.shared then s.seq else hashtextextended(s.digest::text, 0) end as whole,
+      hashtextextended(concat_ws('|', s.kind, s.name, s.asked), 1) as asked,
+      hashtextextended(concat_ws('|', s.kind, case when s.kind <> 'model' then s.name end), 2) as sort
+    from (values ('a', compared_logs.a), ('b', compared_logs.b)) as x (log, id)
+    cross join lateral howdah_private.compared_steps(x.id) as s
+  ),
+  keys as (
+    select x.log, array_agg(x.whole order by x.seq) as whole, array_agg(x.asked order by x.seq) as asked,
+      array_agg(x.sort order by x.seq) as sort
+    from steps as x group by x.log
+  ),
+  pairs as materialized (
+    select p.a, p.b from keys as x join keys as y on (x.log, y.log) = ('a', 'b')
+    cross join lateral unnest(howdah_private.lined_up(x.sort, y.sort, howdah_private.lined_up(x.asked, y.asked,
+      howdah_private.lined_up(x.whole, y.whole, array_fill(null::int, array[cardinality(x.whole)]))))) with ordinality as p (b, a)
+  ),
+  lined as (
+    select x.seq as a, y.seq as b, coalesce(x.kind, y.kind) as kind, coalesce(x.name, y.name) as name,
+      x.seq is not null and y.seq is not null and (x.seq <= compared_logs.shared or x.digest = y.digest) as is_same
+    from (
+      select s.*, p.b as pair from steps as s left join pairs as p on p.a = s.seq where s.log = 'a'
+    ) as x
+    full join (select s.* from steps as s where s.log = 'b') as y on y.seq = x.pair
+  ),
+  placed as (
+    select l.*, case when l.a is not null then count(case when l.a is not null then l.b end) over (order by l.a)
+      else count(case when l.b is not null then l.a end) over (order by l.b) end as pairs_before
+    from lined as l
+  )
+  select p.a, p.b, p.kind, p.name, p.is_same, row_number() over (order by p.pairs_before, p.a is null or p.b is null, p.a, p.b)
+  from placed as p
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.compared_run(id uuid)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select howdah_private.exported_execution(e.id) || jsonb_build_object(
+    'agent', case when e.workflow_id is null then v.definition #>> '{agent,name}' end,
+    'workflow', case when e.workflow_id is not null then v.definition #>> '{agent,name}' end,
+    'version', v.version, 'models', nullif(jsonb_path_query_array(v.definition, '$.models[*].name'), '[]'),
+    'history', nullif(howdah_private.run_history(e.id), '[]'), 'is_erased', e.contents_erased_at is not null)
+  from howdah.executions as e
+  left join lateral (
+    select a.version, a.definition from howdah.agent_versions as a where a.id = howdah_private.version_after(e.id, 0)
+    union all
+    select w.version, w.definition from howdah.workflow_versions as w where w.id = e.workflow_version_id
+  ) as v on true
+  where e.id = compared_run.id
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.compared_steps(execution_id uuid, seqs integer[] DEFAULT NULL::integer[])
+ RETURNS TABLE(seq integer, kind howdah.step_kind, name text, asked text, digest bytea, texts jsonb)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET enable_nestloop TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
+AS $function$
+  with said as materialized (
+    select m.step_seq, string_agg(m.content, E'\n' order by m.seq) as content,
+      string_agg((
+        select string_agg(concat_ws(' ', c.call ->> 'name', c.call ->> 'arguments'), E'\n' order by c.place)
+        from jsonb_array_elements(m.tool_calls) with ordinality as c (call, place)
+      ), E'\n' order by m.seq) as calls,
+      string_agg(m.parts::text, E'\n' order by m.seq) as parts
+    from howdah.messages as m
+    where m.execution_id = compared_steps.execution_id and m.step_seq is not null
+      and (compared_steps.seqs is null or m.step_seq = any (compared_steps.seqs))
+    group by m.step_seq
+  ),
+  done as (
+    select s.seq, s.kind, s.name, s.error, t.content, t.calls, t.parts, howdah_private.without_fields(s.input,
+        case s.kind when 'question' then '{question_id,dry_run}' when 'fork' then '{execution_id}' else '{}' end::text[]) as input,
+      howdah_private.without_fields(s.output,
+        case s.kind when 'retry' then '{delay_ms,not_before}' when 'answer' then '{question_id}' when 'child_started' then '{execution_id}'
+          when 'child' then '{execution_id}' else '{}' end::text[]) as output
+    from howdah.steps as s left join said as t on t.step_seq = s.seq
+    where s.execution_id = compared_steps.execution_id and (compared_steps.seqs is null or s.seq = any (compared_steps.seqs))
+  )
+  select d.seq, d.kind, d.name, case when compared_steps.seqs is null then coalesce(d.input, d.calls) end,
+    case when compared_steps.seqs is null then sha256(convert_to(row(d.kind, d.name, d.error, d.parts,
+      sha256(convert_to(d.input, 'UTF8')), sha256(convert_to(d.content, 'UTF8')), sha256(convert_to(d.calls, 'UTF8')),
+      sha256(convert_to(d.output, 'UTF8')))::text, 'UTF8')) end,
+    case when compared_steps.seqs is not null then jsonb_build_object('name', d.name, 'input', d.input, 'said', d.content,
+      'calls', d.calls, 'output', d.output, 'error_code', d.error ->> 'code', 'error', d.error ->> 'message', 'parts', d.parts) end
+  from done as d
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.compensate(run howdah.executions)
  RETURNS void
  LANGUAGE plpgsql
@@ -12860,6 +12999,62 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.lined_up(a bigint[], b bigint[], known integer[])
+ RETURNS integer[]
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET enable_nestloop TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
+AS $function$
+declare
+  v_lined int[] := known;
+  v_as int[]; v_bs int[]; -- the pairs, in the order of a
+  v_ends int[] := '{}'; -- for each length the pair that ends the subsequence with the lowest place in b
+  v_before int[] := '{}'; -- the pair before each in its subsequence, 0 for the first
+  v_length int := 0;
+  v_low int; v_high int; v_middle int; v_pair int;
+begin
+  with of_a as (
+    select x.key, x.place, x.gap, row_number() over (partition by x.gap, x.key order by x.place) as nth
+    from (
+      select k.key, k.place, k.b, count(k.b) over (order by k.place) as gap
+      from unnest(lined_up.a, lined_up.known) with ordinality as k (key, b, place)
+    ) as x where x.b is null
+  ),
+  of_b as (
+    select x.key, x.place, x.gap, row_number() over (partition by x.gap, x.key order by x.place) as nth
+    from (
+      select k.key, k.place, n.b, count(n.b) over (order by k.place) as gap
+      from unnest(lined_up.b) with ordinality as k (key, place)
+      left join unnest(lined_up.known) as n (b) on n.b = k.place
+    ) as x where x.b is null
+  )
+  select array_agg(x.place order by x.place), array_agg(y.place order by x.place) into v_as, v_bs
+  from of_a as x join of_b as y using (gap, key, nth);
+  for v_pair in 1 .. coalesce(cardinality(v_as), 0) loop
+    v_low := 0; v_high := v_length;
+    if v_length > 0 and v_bs[v_ends[v_length]] < v_bs[v_pair] then
+      v_low := v_length; -- mostly they go on where they were
+    end if;
+    while v_low < v_high loop
+      v_middle := (v_low + v_high + 1) / 2;
+      if v_bs[v_ends[v_middle]] < v_bs[v_pair] then v_low := v_middle; else v_high := v_middle - 1; end if;
+    end loop;
+    v_before[v_pair] := case when v_low > 0 then v_ends[v_low] else 0 end;
+    v_ends[v_low + 1] := v_pair;
+    v_length := greatest(v_length, v_low + 1);
+  end loop;
+  v_pair := case when v_length > 0 then v_ends[v_length] else 0 end;
+  while v_pair > 0 loop
+    v_lined[v_as[v_pair]] := v_bs[v_pair];
+    v_pair := v_before[v_pair];
+  end loop;
+  return v_lined;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.live_runs(ids uuid[])
  RETURNS TABLE(session_id uuid, execution_id uuid)
  LANGUAGE sql
@@ -13048,6 +13243,40 @@ CREATE OR REPLACE FUNCTION howdah_private.lock_todos(session_id uuid)
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select pg_advisory_xact_lock(hashtextextended('howdah.todos ' || lock_todos.session_id, 0))
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.log_differences(a uuid, b uuid, shared integer)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET enable_nestloop TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
+AS $function$
+  with lined as materialized (
+    select l.*, row_number() over (partition by l.is_same order by l.place) as nth
+    from howdah_private.compared_logs(log_differences.a, log_differences.b, log_differences.shared) as l
+  ),
+  told as materialized (
+    select l.* from lined as l where not l.is_same and l.nth <= 1000
+  ),
+  changes as (
+    select t.place, howdah_private.step_change(t.a_seq, t.b_seq, t.kind, t.name, x.texts, y.texts) as change
+    from told as t
+    left join howdah_private.compared_steps(log_differences.a, array(select o.a_seq from told as o where o.a_seq is not null)) as x
+      on x.seq = t.a_seq
+    left join howdah_private.compared_steps(log_differences.b, array(select o.b_seq from told as o where o.b_seq is not null)) as y
+      on y.seq = t.b_seq
+  )
+  select jsonb_build_object('same', count(*) filter (where l.is_same),
+    'changed', count(*) filter (where not l.is_same and l.a_seq is not null and l.b_seq is not null),
+    'only_a', count(*) filter (where l.b_seq is null), 'only_b', count(*) filter (where l.a_seq is null),
+    'parts_at', min(least(l.a_seq, l.b_seq)) filter (where not l.is_same),
+    'changes', (select coalesce(jsonb_agg(c.change order by c.place), '[]') from changes as c),
+    'left_off', count(*) filter (where not l.is_same and l.nth > 1000))
+  from lined as l
 $function$
 ;
 
@@ -18608,6 +18837,46 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.run_differences(a jsonb, b jsonb, fields text[])
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select coalesce(jsonb_agg(jsonb_build_object('field', f.field)
+    || howdah_private.told_apart(run_differences.a ->> f.field, run_differences.b ->> f.field, false) order by f.place), '[]')
+  from unnest(run_differences.fields) with ordinality as f (field, place)
+  where (run_differences.a -> f.field) is distinct from (run_differences.b -> f.field)
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.run_figures(run jsonb)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select jsonb_build_object('execution_id', e.id, 'agent', run -> 'agent', 'workflow', run -> 'workflow', 'version', run -> 'version',
+    'forked_from_execution_id', e.forked_from_execution_id, 'forked_from_seq', e.forked_from_seq,
+    'status', e.status, 'stop_reason', e.stop_reason, 'is_erased', run -> 'is_erased', 'created_at', run -> 'created_at',
+    'seconds', round(extract(epoch from e.completed_at - e.started_at), 3), 'steps', e.step_count,
+    'tokens_in', e.tokens_in, 'tokens_out', e.tokens_out, 'cost', trim_scale(e.cost),
+    'total_tokens_in', e.tokens_in + e.children_tokens_in, 'total_tokens_out', e.tokens_out + e.children_tokens_out,
+    'total_cost', trim_scale(e.cost + e.children_cost)) || (
+    select jsonb_build_object('model_calls', count(*) filter (where s.kind = 'model'), 'tool_calls', count(*) filter (where s.kind = 'tool'),
+      'retries', count(*) filter (where s.kind = 'retry'))
+    from howdah.steps as s where s.execution_id = e.id
+  ) || jsonb_build_object('children', (
+    select coalesce(jsonb_agg(to_jsonb(c) order by c.agent, c.workflow, c.status), '[]') from (
+      select a.name as agent, w.name as workflow, x.status, count(*) as runs, trim_scale(sum(x.cost + x.children_cost)) as cost
+      from howdah.executions as x left join howdah.agents as a on a.id = x.agent_id left join howdah.workflows as w on w.id = x.workflow_id
+      where x.parent_execution_id = e.id group by a.name, w.name, x.status
+    ) as c
+  ))
+  from howdah.executions as e where e.id = (run ->> 'id')::uuid
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.run_history(execution_id uuid)
  RETURNS jsonb
  LANGUAGE sql
@@ -19887,6 +20156,20 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.shared_steps(a jsonb, b jsonb)
+ RETURNS integer
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select coalesce(case
+    when b ->> 'forked_from_execution_id' = a ->> 'id' then (b ->> 'forked_from_seq')::int
+    when a ->> 'forked_from_execution_id' = b ->> 'id' then (a ->> 'forked_from_seq')::int
+    when a ->> 'forked_from_execution_id' = b ->> 'forked_from_execution_id'
+      then least((a ->> 'forked_from_seq')::int, (b ->> 'forked_from_seq')::int) end, 0)
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.shares(after uuid, tenants uuid[])
  RETURNS TABLE(tenant_id uuid, at_work integer, due boolean, other_workers integer, weight integer)
  LANGUAGE sql
@@ -20234,6 +20517,31 @@ begin
     v_ended := v_live;
   end loop;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.step_change(a integer, b integer, kind howdah.step_kind, name text, a_texts jsonb, b_texts jsonb)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with differing as (
+    select f.field, f.place, step_change.a_texts ->> f.field as a, step_change.b_texts ->> f.field as b
+    from unnest('{name,input,said,calls,output,error_code,error,parts}'::text[]) with ordinality as f (field, place)
+    where (step_change.a_texts ->> f.field) is distinct from (step_change.b_texts ->> f.field)
+      and (f.field <> 'name' or (step_change.a is not null and step_change.b is not null))
+  )
+  select jsonb_build_object(
+    'what', case when step_change.b is null then 'only_a' when step_change.a is null then 'only_b' else 'changed' end,
+    'a', step_change.a, 'b', step_change.b, 'kind', step_change.kind, 'name', step_change.name,
+    'differences', coalesce(jsonb_agg(jsonb_build_object('field', d.field) || howdah_private.told_apart(d.a, d.b, true) order by d.place)
+      filter (where case
+        when step_change.kind = 'model' and d.field = 'output' then not exists (select from differing as o where o.field in ('said', 'calls'))
+        when step_change.kind <> 'model' and d.field = 'said'
+          then not exists (select from differing as o where o.field in ('input', 'output', 'error'))
+        else true end), '[]'))
+  from differing as d
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.step_line(seq integer, kind howdah.step_kind, name text, ms numeric, said text)
@@ -25653,6 +25961,48 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.told_apart(a text, b text, is_of_step boolean)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_most int := case when is_of_step then 500 else 20000 end;
+  v_a bytea; v_b bytea;
+  v_least int;
+  v_same int := 0; -- so many bytes they begin with
+  v_step int;
+  v_from int := 1;
+begin
+  if coalesce(greatest(length(a), length(b)), 0) <= v_most then
+    return jsonb_build_object('a', a, 'b', b);
+  end if;
+  v_a := convert_to(coalesce(a, ''), 'UTF8'); v_b := convert_to(coalesce(b, ''), 'UTF8');
+  v_least := least(octet_length(v_a), octet_length(v_b));
+  v_step := v_least;
+  while v_step > 0 loop
+    if v_same + v_step <= v_least and substring(v_a, v_same + 1, v_step) = substring(v_b, v_same + 1, v_step) then
+      v_same := v_same + v_step;
+    else
+      v_step := v_step / 2;
+    end if;
+  end loop;
+  while v_same > 0 and v_same < v_least and get_byte(v_a, v_same) between 128 and 191 loop
+    v_same := v_same - 1; -- within a character
+  end loop;
+  v_same := length(convert_from(substring(v_a, 1, v_same), 'UTF8'));
+  if v_same > v_most / 2 then
+    v_from := v_same - v_most / 4;
+  end if;
+  return (
+    select jsonb_object_agg(t.run, case when v_from > 1 then '…' else '' end || substr(t.value, v_from, v_most)
+      || case when length(t.value) >= v_from + v_most then '…' else '' end)
+    from (values ('a', a), ('b', b)) as t (run, value)
+  );
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.told_history(history jsonb)
  RETURNS jsonb
  LANGUAGE sql
@@ -27076,6 +27426,13 @@ begin
   end if;
   return case when v_is_found then replace(v_text, v_kept, withheld_text.remark) else withheld_text.value end;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.without_fields(document jsonb, fields text[])
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN (jsonb_typeof(document) <> 'object'::text) THEN (document #>> '{}'::text[]) ELSE NULLIF(((document - fields))::text, '{}'::text) END
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.without_lost(document jsonb)
@@ -31367,6 +31724,12 @@ grant execute on function howdah.cancel_execution(uuid) to howdah_app;
 
 grant execute on function howdah.check_all() to howdah_engine;
 
+grant execute on function howdah.compare_executions(uuid,uuid) to howdah_analyst;
+
+grant execute on function howdah.compare_executions(uuid,uuid) to howdah_app;
+
+grant execute on function howdah.compare_executions(uuid,uuid) to howdah_engine;
+
 grant execute on function howdah.create_api_key(text,howdah.user_role,text[],timestamp with time zone,uuid) to howdah_app;
 
 grant execute on function howdah.current_agent(uuid) to howdah_analyst;
@@ -31915,6 +32278,24 @@ grant execute on function howdah_private.commit_steps(uuid,jsonb) to howdah_work
 
 grant execute on function howdah_private.commit_steps(uuid,jsonb,integer) to howdah_worker;
 
+grant execute on function howdah_private.compared_logs(uuid,uuid,integer) to howdah_analyst;
+
+grant execute on function howdah_private.compared_logs(uuid,uuid,integer) to howdah_app;
+
+grant execute on function howdah_private.compared_logs(uuid,uuid,integer) to howdah_engine;
+
+grant execute on function howdah_private.compared_run(uuid) to howdah_analyst;
+
+grant execute on function howdah_private.compared_run(uuid) to howdah_app;
+
+grant execute on function howdah_private.compared_run(uuid) to howdah_engine;
+
+grant execute on function howdah_private.compared_steps(uuid,integer[]) to howdah_analyst;
+
+grant execute on function howdah_private.compared_steps(uuid,integer[]) to howdah_app;
+
+grant execute on function howdah_private.compared_steps(uuid,integer[]) to howdah_engine;
+
 grant execute on function howdah_private.compensation_arguments(jsonb,howdah.steps) to howdah_engine;
 
 grant execute on function howdah_private.content_columns(regclass) to howdah_analyst;
@@ -32399,6 +32780,12 @@ grant execute on function howdah_private.line_gives_a_key(text) to howdah_app;
 
 grant execute on function howdah_private.line_gives_a_key(text) to howdah_engine;
 
+grant execute on function howdah_private.lined_up(bigint[],bigint[],integer[]) to howdah_analyst;
+
+grant execute on function howdah_private.lined_up(bigint[],bigint[],integer[]) to howdah_app;
+
+grant execute on function howdah_private.lined_up(bigint[],bigint[],integer[]) to howdah_engine;
+
 grant execute on function howdah_private.live_runs(uuid[]) to howdah_authenticator;
 
 grant execute on function howdah_private.lives_in_tree(uuid,uuid) to howdah_engine;
@@ -32414,6 +32801,12 @@ grant execute on function howdah_private.lock_senders(uuid) to howdah_engine;
 grant execute on function howdah_private.lock_todos(uuid) to howdah_app;
 
 grant execute on function howdah_private.lock_todos(uuid) to howdah_engine;
+
+grant execute on function howdah_private.log_differences(uuid,uuid,integer) to howdah_analyst;
+
+grant execute on function howdah_private.log_differences(uuid,uuid,integer) to howdah_app;
+
+grant execute on function howdah_private.log_differences(uuid,uuid,integer) to howdah_engine;
 
 grant execute on function howdah_private.long_ago(numeric) to howdah_engine;
 
@@ -32915,6 +33308,18 @@ grant execute on function howdah_private.run_by_id(uuid,uuid,text,jsonb,uuid,tim
 
 grant execute on function howdah_private.run_by_id(uuid,uuid,text,jsonb,uuid,timestamp with time zone,integer,text,jsonb,jsonb,text,text,numeric,jsonb) to howdah_engine;
 
+grant execute on function howdah_private.run_differences(jsonb,jsonb,text[]) to howdah_analyst;
+
+grant execute on function howdah_private.run_differences(jsonb,jsonb,text[]) to howdah_app;
+
+grant execute on function howdah_private.run_differences(jsonb,jsonb,text[]) to howdah_engine;
+
+grant execute on function howdah_private.run_figures(jsonb) to howdah_analyst;
+
+grant execute on function howdah_private.run_figures(jsonb) to howdah_app;
+
+grant execute on function howdah_private.run_figures(jsonb) to howdah_engine;
+
 grant execute on function howdah_private.run_history(uuid) to howdah_analyst;
 
 grant execute on function howdah_private.run_history(uuid) to howdah_app;
@@ -33033,6 +33438,12 @@ grant execute on function howdah_private.shape_or_faults(jsonb,jsonb,text,text[]
 
 grant execute on function howdah_private.shared_ids() to howdah_engine;
 
+grant execute on function howdah_private.shared_steps(jsonb,jsonb) to howdah_analyst;
+
+grant execute on function howdah_private.shared_steps(jsonb,jsonb) to howdah_app;
+
+grant execute on function howdah_private.shared_steps(jsonb,jsonb) to howdah_engine;
+
 grant execute on function howdah_private.shares(uuid,uuid[]) to howdah_worker;
 
 grant execute on function howdah_private.shown_to_model(jsonb) to howdah_engine;
@@ -33072,6 +33483,12 @@ grant execute on function howdah_private.sql_tool_of(text,text,howdah.tools) to 
 grant execute on function howdah_private.standing_of(uuid,integer,text) to howdah_app;
 
 grant execute on function howdah_private.standing_of(uuid,integer,text) to howdah_engine;
+
+grant execute on function howdah_private.step_change(integer,integer,howdah.step_kind,text,jsonb,jsonb) to howdah_analyst;
+
+grant execute on function howdah_private.step_change(integer,integer,howdah.step_kind,text,jsonb,jsonb) to howdah_app;
+
+grant execute on function howdah_private.step_change(integer,integer,howdah.step_kind,text,jsonb,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.step_line(integer,howdah.step_kind,text,numeric,text) to howdah_analyst;
 
@@ -33419,6 +33836,12 @@ grant execute on function howdah_private.todo_text(uuid,text,jsonb,integer) to h
 
 grant execute on function howdah_private.todos_json(uuid) to howdah_engine;
 
+grant execute on function howdah_private.told_apart(text,text,boolean) to howdah_analyst;
+
+grant execute on function howdah_private.told_apart(text,text,boolean) to howdah_app;
+
+grant execute on function howdah_private.told_apart(text,text,boolean) to howdah_engine;
+
 grant execute on function howdah_private.told_history(jsonb) to howdah_analyst;
 
 grant execute on function howdah_private.told_history(jsonb) to howdah_app;
@@ -33550,6 +33973,12 @@ grant execute on function howdah_private.withheld(jsonb,text,text) to howdah_eng
 grant execute on function howdah_private.withheld_text(text,text,text) to howdah_app;
 
 grant execute on function howdah_private.withheld_text(text,text,text) to howdah_engine;
+
+grant execute on function howdah_private.without_fields(jsonb,text[]) to howdah_analyst;
+
+grant execute on function howdah_private.without_fields(jsonb,text[]) to howdah_app;
+
+grant execute on function howdah_private.without_fields(jsonb,text[]) to howdah_engine;
 
 grant execute on function howdah_private.without_lost(jsonb) to howdah_app;
 
@@ -35935,6 +36364,8 @@ comment on routine howdah.cancel_execution(uuid) is 'Cancels a run and its child
 
 comment on routine howdah.check_all() is '@behavior -*
 Broken promises of all runs ever; empty, always. Owners only.';
+
+comment on routine howdah.compare_executions(uuid,uuid) is 'In what two runs differ: {is_same, a, b, shared_steps, began, steps, ended}; a and b in figures, steps with parts_at, the first step that differs, and changes.';
 
 comment on routine howdah.create_api_key(text,howdah.user_role,text[],timestamp with time zone,uuid) is 'Makes an API key and gives it, this once. It is never more than who makes it, and for a user never more than he is.';
 

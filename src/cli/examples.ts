@@ -29,7 +29,12 @@ export const examples: Readonly<Record<string, readonly string[]>> = {
     'howdah apply system.yaml',
     'howdah apply system.yaml --prune',
   ],
-  diff: ['howdah diff system.yaml', 'howdah diff system.yaml --prune'],
+  diff: [
+    'howdah diff system.yaml',
+    'howdah diff system.yaml --prune',
+    'howdah diff ID ID',
+    'howdah diff ID ID --exit-code --json',
+  ],
   export: ['howdah export', 'howdah export helpdesk --out helpdesk.yaml'],
   import: [
     'howdah import fast-agent ./project --out system.yaml',

@@ -27,9 +27,14 @@ export async function knownQuestion(db: Queries, id: string): Promise<string> {
   });
 }
 
+/** Whether it could be the id of something. */
+export function isUuid(text: string): boolean {
+  return /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text);
+}
+
 /** Checks what should be the id of something. */
 export function uuidOf(text: string, what: string, hint = ''): string {
-  if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text)) {
+  if (!isUuid(text)) {
     throw new HowdahError('EUSAGE', `${text} is not the id of ${what}`, {
       hint: `An id looks like 01a1f805-7e9f-729f-9dc6-14d018338ca2.${hint}`,
     });

@@ -124,7 +124,7 @@ export function plainNumber(value: number | string): string {
     : value.toLocaleString('en-US', { useGrouping: false, maximumFractionDigits: 20 });
 }
 
-type Style = 'red' | 'cyan' | 'dim' | 'bold';
+type Style = 'red' | 'green' | 'cyan' | 'dim' | 'bold';
 
 function wantsColor(stream: NodeJS.WritableStream): boolean {
   return styleText('red', ' ', { stream, validateStream: true }) !== ' ';

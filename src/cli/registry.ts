@@ -60,8 +60,8 @@ export const commands: readonly CommandEntry[] = [
   },
   {
     name: 'diff',
-    summary: 'what an apply would change',
-    args: 'FILE...',
+    summary: 'what an apply would change; in what two runs differ',
+    args: 'FILE... | RUN RUN',
     load: () => import('./commands/diff.ts'),
   },
   {

@@ -16,6 +16,12 @@ export type Step = { seq: number; kind: string; name: string | null; call_id: st
 
 export type Explanation = { execution_id: string; status: "queued" | "running" | "waiting" | "paused" | "completed" | "failed" | "cancelled"; since: string; reason: string; summary: string; blocked_by: ({ kind: string; id: string | null; name: string | null; detail: string })[]; next: ({ action: string; id: string | null })[] };
 
+export type Comparison = { is_same: boolean; a: RunFigures; b: RunFigures; shared_steps: number; began: (TextDifference)[]; steps: { same: number; changed: number; only_a: number; only_b: number; parts_at: number | null; changes: ({ what: "changed" | "only_a" | "only_b"; a: number | null; b: number | null; kind: string; name: string | null; differences: (TextDifference)[] })[]; left_off: number }; ended: (TextDifference)[] };
+
+export type RunFigures = { execution_id: string; agent: string | null; workflow: string | null; version: number | null; forked_from_execution_id: string | null; forked_from_seq: number | null; status: "queued" | "running" | "waiting" | "paused" | "completed" | "failed" | "cancelled"; stop_reason: string | null; is_erased: boolean; created_at: string; seconds: number | null; steps: number; model_calls: number; tool_calls: number; retries: number; tokens_in: number; tokens_out: number; cost: number; total_tokens_in: number; total_tokens_out: number; total_cost: number; children: ({ agent: string | null; workflow: string | null; status: "queued" | "running" | "waiting" | "paused" | "completed" | "failed" | "cancelled"; runs: number; cost: number })[] };
+
+export type TextDifference = { field: string; a: string | null; b: string | null };
+
 export type Feedback = { id: string; execution_id: string; message_seq: number | null; score: number | null; comment: string | null; created_by: string; created_at: string; updated_at: string };
 
 export type Question = { id: string; kind: "question" | "approval" | "effect"; status: "open" | "answered" | "expired" | "cancelled"; execution_id: string; root_execution_id: string; session_id: string | null; prompt: string; options: (unknown)[] | null; schema: { [name: string]: unknown } | null; tool_call: unknown; required_role: string | null; answer: string | null; answer_data: unknown; answered_by: string | null; answered_at: string | null; expires_at: string | null; default_answer: string | null; created_at: string };
@@ -75,6 +81,8 @@ export type Operations = {
   listExecutionMessages: { takes: { params: { id: string }; query?: { limit?: number; cursor?: string } }; gives: { data: (Message)[]; next: string | null } };
   /** Why it is where it is, and what may be done. */
   explainExecution: { takes: { params: { id: string } }; gives: Explanation };
+  /** In what it differs from another run, and from which step on. */
+  compareExecutions: { takes: { params: { id: string; other_id: string } }; gives: Comparison };
   /** Ends it now, and the runs below it. */
   cancelExecution: { takes: { params: { id: string } }; gives: Execution };
   /** Asks it to stop after what is in the air. */
@@ -253,6 +261,7 @@ export const operations = {
   listExecutionSteps: ['GET', '/api/executions/{id}/steps'],
   listExecutionMessages: ['GET', '/api/executions/{id}/messages'],
   explainExecution: ['GET', '/api/executions/{id}/explanation'],
+  compareExecutions: ['GET', '/api/executions/{id}/compare/{other_id}'],
   cancelExecution: ['POST', '/api/executions/{id}/cancel'],
   pauseExecution: ['POST', '/api/executions/{id}/pause'],
   resumeExecution: ['POST', '/api/executions/{id}/resume'],

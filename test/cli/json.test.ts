@@ -150,6 +150,7 @@ test('each command prints what it has always printed', async () => {
     const approval = (await note('run', 'run', 'careful', 'What is 6 * 7?')).at(-1);
     await note(verdict, verdict, approval.id);
   }
+  await note('diff RUN RUN', 'diff', done.id, failed.id);
   await note('export-run', 'export-run', done.id);
   await note('replay', 'replay', done.id);
   await note('agents', 'agents');

@@ -22,6 +22,7 @@ const DOORS: [table: string, statement: string][] = [
   ['executions', `select howdah.add_input($1, 'more')`],
   ['executions', 'select howdah.export_run($1)'],
   ['executions', 'select howdah.explain_execution($1)'],
+  ['executions', 'select howdah.compare_executions($1, $1)'],
   ['questions', `select howdah.answer_question($1, 'yes')`],
   ['sessions', `select howdah.send_message($1, 'hello')`],
   ['sessions', 'select howdah.session_state($1)'],

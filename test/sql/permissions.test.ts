@@ -555,6 +555,7 @@ describe('permissions', () => {
             `insert into howdah.executions (agent_id, input) values ('${desk}', 'x')`,
             `select howdah.cancel_execution('${hidden.run}')`,
             `select howdah.explain_execution('${hidden.run}')`,
+            `select howdah.compare_executions('${hidden.run}', '${hidden.run}')`,
             `select howdah.session_state('${hidden.session}')`,
             `select howdah.send_message('${hidden.session}', 'x')`,
             `insert into howdah.executions (agent_id, session_id, input) values (howdah.agent('development'), '${hidden.session}', 'x')`,

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { type Collection, type Condition, listRows } from '../../db/collections.ts';
 import type { Client } from '../../db/json-rows.ts';
+import { comparisonRoute } from './comparison.ts';
 import { runCursor } from './cursors.ts';
 import {
   child,
@@ -232,4 +233,11 @@ const fork = route({
   },
 });
 
-export const executionRoutes: Route[] = [...reading, explanationRoute, stream, ...controls, fork];
+export const executionRoutes: Route[] = [
+  ...reading,
+  explanationRoute,
+  comparisonRoute,
+  stream,
+  ...controls,
+  fork,
+];

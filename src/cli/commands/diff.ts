@@ -1,37 +1,103 @@
 import type { Command } from 'commander';
+import { HowdahError } from '../../contracts/errors.ts';
+import { compareExecutions } from '../../db/comparisons.ts';
 import { diffOf } from '../../systems/diff.ts';
+import { showCompared } from '../compared-runs.ts';
 import { withDatabase } from '../database.ts';
 import { exitCodes } from '../exit-codes.ts';
+import { executionId, isUuid, knownExecution } from '../ids.ts';
 import { type CliIo, printJson } from '../output.ts';
+import { API_OPTION, apiFor } from '../over-api.ts';
 import { printKept, printWarnings } from '../plans.ts';
 import { applyFiles, readSystemFiles } from '../system-files.ts';
 import { TENANT_OPTION } from '../tenants.ts';
 
-type Options = { tenant?: string; prune?: true };
+type FileOptions = { tenant?: string; prune?: true };
+type Options = FileOptions & { exitCode?: true; api?: string };
 
-/** `howdah diff FILE…`: what an apply would change, entry by entry; the status is 1 when anything. */
+/**
+ * `howdah diff FILE…`: what an apply would change, entry by entry; the status is 1 when anything.
+ * `howdah diff RUN RUN`: in what two runs differ, and from which step on; the status is 1 only with `--exit-code`.
+ */
 export function register(command: Command, io: CliIo): void {
   command
     .argument(
       '<files...>',
-      'agent system files, YAML or JSON, and folders of packs; - reads standard input',
+      'agent system files, YAML or JSON, and folders of packs; - reads standard input; or two executions',
     )
-    .option('--prune', 'with what `apply --prune` would delete')
+    .option('--prune', 'of files: with what `apply --prune` would delete')
     .option(...TENANT_OPTION)
-    .action((paths: string[], options: Options) =>
-      withDatabase(io, async (database) => {
-        const files = await readSystemFiles(paths, io.stdin);
-        const plans = await applyFiles(database, files, { ...options, dryRun: true });
-        const changes = plans.flatMap(({ objects }) =>
-          objects.filter(({ action }) => action !== 'unchanged'),
-        );
-        if (changes.length > 0) io.setExitCode(exitCodes.error);
-        if (io.json) return printJson(io, { changes, kept: plans.flatMap(({ kept }) => kept) });
-        for (const plan of plans) {
-          printWarnings(io, plan);
-          printKept(io, plan);
-        }
-        for (const text of plans.map(diffOf).filter((diff) => diff !== '')) io.out(text);
-      }),
+    .option('--exit-code', 'of executions: exit 1 when they differ')
+    .option(...API_OPTION)
+    .action((words: string[], options: Options, self: Command) => {
+      if (!words.some(isUuid)) {
+        if (options.exitCode || options.api !== undefined) throw notOfFiles(options);
+        return diffFiles(io, words, options);
+      }
+      return diffRuns(io, words, options, self);
+    });
+}
+
+async function diffFiles(io: CliIo, paths: string[], options: FileOptions): Promise<void> {
+  await withDatabase(io, async (database) => {
+    const files = await readSystemFiles(paths, io.stdin);
+    const plans = await applyFiles(database, files, { ...options, dryRun: true });
+    const changes = plans.flatMap(({ objects }) =>
+      objects.filter(({ action }) => action !== 'unchanged'),
     );
+    if (changes.length > 0) io.setExitCode(exitCodes.error);
+    if (io.json) return printJson(io, { changes, kept: plans.flatMap(({ kept }) => kept) });
+    for (const plan of plans) {
+      printWarnings(io, plan);
+      printKept(io, plan);
+    }
+    for (const text of plans.map(diffOf).filter((diff) => diff !== '')) io.out(text);
+  });
+}
+
+async function diffRuns(
+  io: CliIo,
+  words: string[],
+  options: Options,
+  self: Command,
+): Promise<void> {
+  const [a, b] = twoRuns(words, options);
+  const api = await apiFor(io, self);
+  const compared = api
+    ? await api.call('compareExecutions', { params: { id: a, other_id: b } })
+    : await withDatabase(io, async ({ db }) =>
+        compareExecutions(db, await knownExecution(db, a), await knownExecution(db, b)),
+      );
+  if (!compared.is_same && options.exitCode) io.setExitCode(exitCodes.error);
+  if (io.json) printJson(io, compared);
+  else showCompared(io, compared);
+}
+
+/** A file that is called like an id is named with its folder: `./…`. */
+function twoRuns(words: string[], { prune, tenant }: Options): [string, string] {
+  const hint = 'howdah diff ID ID, or howdah diff FILE; a file that is called like an id: ./NAME';
+  if (prune || tenant !== undefined) {
+    const option = prune ? '--prune' : '--tenant';
+    throw new HowdahError('EUSAGE', `${option} is of files, and executions are named`, { hint });
+  }
+  const [a = '', b, ...more] = words;
+  if (b === undefined) {
+    throw new HowdahError('EUSAGE', 'one execution is named, and two are compared', { hint });
+  }
+  if (more.length > 0 || !words.every(isUuid)) {
+    throw new HowdahError('EUSAGE', 'two executions are compared, and nothing else beside them', {
+      hint,
+    });
+  }
+  return [executionId(a), executionId(b)];
+}
+
+function notOfFiles({ exitCode }: Options): HowdahError {
+  return exitCode
+    ? new HowdahError('EUSAGE', '--exit-code is of executions, and files are named', {
+        hint: 'The status of files is 1 when anything would change.',
+      })
+    : new HowdahError('EUSAGE', '--api is of executions, and files are named', {
+        hint: 'What files would change is asked of a database: --database-url or DATABASE_URL.',
+      });
 }
