@@ -29,6 +29,7 @@ export const examples: Readonly<Record<string, readonly string[]>> = {
     'howdah apply system.yaml',
     'howdah apply system.yaml --prune',
   ],
+  validate: ['howdah validate system.yaml', 'howdah validate systems/*.yaml packs/* --offline'],
   diff: ['howdah diff system.yaml', 'howdah diff system.yaml --prune'],
   export: ['howdah export', 'howdah export helpdesk --out helpdesk.yaml'],
   import: [

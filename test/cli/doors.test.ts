@@ -51,6 +51,7 @@ const LINES: Record<string, string[]> = {
   backup: ['never.dump'],
   restore: ['never.dump'],
   apply: ['examples/press.yaml'],
+  validate: ['examples/press.yaml'],
   diff: ['examples/press.yaml'],
   export: [],
   import: ['fast-agent', 'test/fixtures/fast-agent/newsroom', '--apply'],

@@ -165,6 +165,7 @@ test('each command prints what it has always printed', async () => {
     shapes[key] = shapes[key] ? both(shapes[key], shape) : shape;
   }
   await note('apply', 'apply', 'examples/press.yaml');
+  await note('validate', 'validate', 'examples/press.yaml');
   await note('diff', 'diff', 'examples/press.yaml');
   await note('export', 'export');
   await note('import', 'import', 'fast-agent', 'test/fixtures/fast-agent/newsroom');
