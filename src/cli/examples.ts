@@ -44,6 +44,11 @@ export const examples: Readonly<Record<string, readonly string[]>> = {
   'run-agent': ['howdah run-agent --agent-id ID --message "Where is my order?"'],
   chat: ['howdah chat support', 'howdah chat support --session ID'],
   watch: ['howdah watch', 'howdah watch ID --after 12'],
+  logs: [
+    'howdah logs --follow',
+    'howdah logs --errors --since 1d --agent support',
+    'howdah logs ID --json',
+  ],
   top: ['howdah top', 'howdah top --once --json'],
   executions: [
     'howdah executions --status failed --since 1h',

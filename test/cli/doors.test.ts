@@ -19,6 +19,7 @@ const LINES: Record<string, string[]> = {
   'run-agent': ['--agent-id', ID, '--message', 'Hi'],
   chat: ['support'],
   watch: [ID],
+  logs: [],
   top: [],
   executions: [],
   show: [ID],

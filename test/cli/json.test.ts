@@ -142,6 +142,7 @@ test('each command prints what it has always printed', async () => {
   await database.pool.query(
     `update howdah_private.alert_limits set threshold = 0, is_active = (name = 'connections_near_max')`,
   );
+  await note('logs', 'logs');
   await note('top', 'top');
   await note('pause', 'pause', paused);
   await note('resume', 'resume', paused);
