@@ -5,7 +5,7 @@ import { withScratch } from '../db/embedded/scratch.ts';
 import { migrationStatus } from '../db/migrate.ts';
 import { createPool } from '../db/pool.ts';
 import { queriesOn } from '../db/queries.ts';
-import { schemaState } from '../db/schema-state.ts';
+import { type SchemaState, schemaState } from '../db/schema-state.ts';
 import { faultOf } from '../db/sqlstate.ts';
 import {
   type Looked,
@@ -72,19 +72,18 @@ async function checkBeside(io: CliIo, own: readonly Looked[], options: Options):
   return { checked_in: 'scratch', files: await tryInScratch(io, own) };
 }
 
-/** The database of this environment, unless it is the embedded one and does not run. */
+/** The database of this environment, unless it is the embedded one and does not run, or nobody has used it yet. */
 async function urlOf(io: CliIo): Promise<string | undefined> {
   const { databaseUrl, home } = await io.config();
   if (databaseUrl === undefined || io.profile() !== undefined) await refuseServer(io, OFFLINE);
   if (databaseUrl !== undefined) return databaseUrl;
   const found = lookAtEmbedded(home);
-  return found.state === 'ready' ? found.url : undefined;
+  return found.state === 'ready' && (await stateOf(found.url)).isThere ? found.url : undefined;
 }
 
 /** Nothing is migrated here: who only looks at files changes no schema. */
 async function refuseOther(url: string): Promise<void> {
-  const pool = createPool({ url, applicationName: 'howdah-cli', max: 1 });
-  const { isThere, isOwner } = await schemaState(pool).finally(() => pool.end());
+  const { isThere, isOwner } = await stateOf(url);
   if (!isThere) throw noSchema(url, OFFLINE);
   if (!isOwner) return;
   const { pending, newer, sql } = await migrationStatus(url);
@@ -93,6 +92,11 @@ async function refuseOther(url: string): Promise<void> {
     hint: `Bring it up to date: howdah migrate up. ${OFFLINE}`,
     detail: { pending },
   });
+}
+
+function stateOf(url: string): Promise<SchemaState> {
+  const pool = createPool({ url, applicationName: 'howdah-cli', max: 1 });
+  return schemaState(pool).finally(() => pool.end());
 }
 
 /** In a transaction that is rolled back, so that one file finds what another before it describes. */
