@@ -18,7 +18,7 @@ export type Tried = {
   file: SystemFile;
   plan?: Plan;
   faults: (Fault & { file: string })[];
-  /** How many entries each section has; undefined where the text could not be read. */
+  /** How many entries each section has; undefined where the text could not be read, or is no system. */
   counts: Record<string, number> | undefined;
 };
 
@@ -67,7 +67,7 @@ export async function lookAtFile(file: SystemFile): Promise<Looked> {
   const isRead = read.faults.length === 0;
   const faults = isRead ? placesOf(read, await shapesOf(read.document)) : read.faults;
   const counts = isRead ? countsOf(read.document) : undefined;
-  const secrets = isRead ? namedSecrets(read.document as Json) : [];
+  const secrets = isRead ? namedSecrets((read.document ?? null) as Json) : [];
   return { file, faults: inOrder(file.name, faults), counts, secrets };
 }
 
@@ -80,10 +80,10 @@ async function shapesOf(document: unknown): Promise<ShapeFault[]> {
   return [...shapeFaults(document), ...(await functionFaults(document))];
 }
 
-function countsOf(document: unknown): Record<string, number> {
-  const sections = Object.entries(isJsonObject(document as Json) ? (document as JsonObject) : {});
+function countsOf(document: unknown): Record<string, number> | undefined {
+  if (!isJsonObject((document ?? null) as Json)) return undefined;
   return Object.fromEntries(
-    sections.flatMap(([section, entries]) =>
+    Object.entries(document as JsonObject).flatMap(([section, entries]) =>
       isJsonObject(entries) ? [[section, Object.keys(entries).length]] : [],
     ),
   );

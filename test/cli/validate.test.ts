@@ -143,6 +143,10 @@ ${bad}:5:15: unknown model "fats", did you mean "fast"?
 describe('without a database', () => {
   test('tells of what is wrong with a text', async () => {
     const [text, faulty] = [await put('name: "b\n'), await put(FAULTY, 'b.yaml')];
+    expect(await nowhere('validate', await put('', 'empty.yaml'))).toMatchObject({
+      status: 1,
+      stderr: expect.stringContaining('the document has to be an object, not empty'),
+    });
     expect(await nowhere('validate', text)).toMatchObject({
       status: 1,
       stdout: `${text}: one fault\n`,
