@@ -45,25 +45,28 @@ export async function withDatabase<T>(
   }
 }
 
-/** Who has logged in to a server would take the embedded database for it. */
-async function refuseServer(io: CliIo): Promise<void> {
+/** Who has logged in to a server would take the embedded database for it. `otherwise`: what else may be done. */
+export async function refuseServer(io: CliIo, otherwise = ''): Promise<void> {
   const server = await chosenServer(io);
   if (server?.profile === undefined) return;
   throw new HowdahError(
     'EUSAGE',
     `this asks a database, and profile ${server.profile} is the API of ${server.url}`,
     {
-      hint: `Name a database by --database-url or DATABASE_URL; the embedded one: --profile ${NO_PROFILE}`,
+      hint: [
+        `Name a database by --database-url or DATABASE_URL; the embedded one: --profile ${NO_PROFILE}`,
+        ...(otherwise ? [otherwise] : []),
+      ].join('. '),
       detail: { profile: server.profile },
     },
   );
 }
 
 /** For a database that may be the wrong one. */
-export function noSchema(url: string): HowdahError {
+export function noSchema(url: string, otherwise = ''): HowdahError {
   const name = decodeURIComponent(new URL(url).pathname.slice(1));
   return new HowdahError('HWNTF', `there is no Howdah in the database ${name}`, {
-    hint: 'If it is the right one, give it the schema: howdah migrate up. Else check DATABASE_URL (or --database-url).',
+    hint: `If it is the right one, give it the schema: howdah migrate up. Else check DATABASE_URL (or --database-url). ${otherwise}`.trim(),
     detail: { database: name },
   });
 }

@@ -35,6 +35,8 @@ export const examples: Readonly<Record<string, readonly string[]>> = {
     'howdah diff ID ID',
     'howdah diff ID ID --exit-code --json',
   ],
+  validate: ['howdah validate system.yaml', 'howdah validate systems/*.yaml packs/* --offline'],
+  diff: ['howdah diff system.yaml', 'howdah diff system.yaml --prune'],
   export: ['howdah export', 'howdah export helpdesk --out helpdesk.yaml'],
   import: [
     'howdah import fast-agent ./project --out system.yaml',
@@ -48,6 +50,11 @@ export const examples: Readonly<Record<string, readonly string[]>> = {
   'run-agent': ['howdah run-agent --agent-id ID --message "Where is my order?"'],
   chat: ['howdah chat support', 'howdah chat support --session ID'],
   watch: ['howdah watch', 'howdah watch ID --after 12'],
+  logs: [
+    'howdah logs --follow',
+    'howdah logs --errors --since 1d --agent support',
+    'howdah logs ID --json',
+  ],
   top: ['howdah top', 'howdah top --once --json'],
   executions: [
     'howdah executions --status failed --since 1h',

@@ -59,6 +59,12 @@ export const commands: readonly CommandEntry[] = [
     load: () => import('./commands/apply.ts'),
   },
   {
+    name: 'validate',
+    summary: 'whether an apply would take files, with all that is wrong; writes nothing',
+    args: 'FILE...',
+    load: () => import('./commands/validate.ts'),
+  },
+  {
     name: 'diff',
     summary: 'what an apply would change; in what two runs differ',
     args: 'FILE... | RUN RUN',

@@ -27,6 +27,12 @@ export const runCommands: readonly CommandEntry[] = [
     load: () => import('./commands/watch.ts'),
   },
   {
+    name: 'logs',
+    summary: 'what runs do, a line for each step; --follow goes on',
+    args: '[ID]',
+    load: () => import('./commands/logs.ts'),
+  },
+  {
     name: 'top',
     summary: 'what is live: how many runs, how long they wait',
     load: () => import('./commands/top.ts'),

@@ -1,15 +1,26 @@
 import { HowdahError } from '../contracts/errors.ts';
+import { isJsonObject, type Json, type JsonObject } from '../contracts/json.ts';
 import { type ApplyOptions, applyDocument, type Client, type Plan } from '../db/agent-systems.ts';
 import { type Fault, faultLine } from './fault.ts';
 import { functionFaults } from './functions.ts';
+import { namedSecrets } from './named-secrets.ts';
 import { type PackPart, packSource, readPack } from './pack.ts';
 import { type Found, placed, type ReadFile, readFile } from './read-file.ts';
-import { shapeFaults } from './shape.ts';
+import { type ShapeFault, shapeFaults } from './shape.ts';
 import { unknownProviders } from './unknown-providers.ts';
 import { wellFormed } from './well-formed.ts';
 
 /** A file by what it is called in messages, and its text; of a pack the manifest, with the other files of its folder. */
 export type SystemFile = { name: string; text: string; parts?: readonly PackPart[] };
+
+/** What came of one file: a plan, or else all that is wrong, in the order of its text. */
+export type Tried = {
+  file: SystemFile;
+  plan?: Plan;
+  faults: (Fault & { file: string })[];
+  /** How many entries each section has; undefined where the text could not be read, or is no system. */
+  counts: Record<string, number> | undefined;
+};
 
 /**
  * Makes the tenant have what the files describe, in the transaction the client is in, with its role and rights: every door
@@ -20,20 +31,62 @@ export async function applySystems(
   files: readonly SystemFile[],
   options: ApplyOptions = {},
 ): Promise<Plan[]> {
-  const plans: Plan[] = [];
-  const refused: { file: string; faults: Fault[] }[] = [];
+  const tried = await trySystems(client, files, options);
+  const faults = tried.flatMap((one) => one.faults);
+  if (faults.length > 0) throw refusalOf(faults);
+  return tried.flatMap(({ plan }) => plan ?? []);
+}
+
+/** The same, where whoever calls tells of the faults: what is sound is there for the files behind it. */
+export async function trySystems(
+  client: Client,
+  files: readonly SystemFile[],
+  options: ApplyOptions = {},
+): Promise<Tried[]> {
+  const all: Tried[] = [];
   for (const file of files) {
-    const manifest = readFile(file.text, { isJson: /\.json$/i.test(file.name) });
-    const read = file.parts ? await readPack(file.text, manifest, file.parts) : manifest;
+    const read = await readSystem(file);
     const { plan, faults } = await applyOne(client, file, read, options);
-    if (plan && plans.some(({ name }) => name === plan.name)) {
+    const tried = { file, counts: countsOf(read.document) };
+    if (plan && all.some((one) => one.plan?.name === plan.name)) {
       const message = `another of these files describes ${JSON.stringify(plan.name)} already`;
-      refused.push({ file: file.name, faults: [placed(read, { path: '/name', message })] });
-    } else if (plan) plans.push(withDoubts(plan, file.name, read));
-    else refused.push({ file: file.name, faults });
+      const fault = placed(read, { path: '/name', message });
+      all.push({ ...tried, faults: inOrder(file.name, [fault]) });
+    } else if (plan) all.push({ ...tried, plan: withDoubts(plan, file.name, read), faults: [] });
+    else all.push({ ...tried, faults: inOrder(file.name, faults) });
   }
-  if (refused.length > 0) throw refusalOf(refused);
-  return plans;
+  return all;
+}
+
+/** What a file is by itself, without a database; `secrets`: those it names. */
+export type Looked = Pick<Tried, 'file' | 'faults' | 'counts'> & { secrets: string[] };
+
+/** What is wrong with a file by itself, its text or by the schema: no database is asked. */
+export async function lookAtFile(file: SystemFile): Promise<Looked> {
+  const read = await readSystem(file);
+  const isRead = read.faults.length === 0;
+  const faults = isRead ? placesOf(read, await shapesOf(read.document)) : read.faults;
+  const counts = isRead ? countsOf(read.document) : undefined;
+  const secrets = isRead ? namedSecrets((read.document ?? null) as Json) : [];
+  return { file, faults: inOrder(file.name, faults), counts, secrets };
+}
+
+async function readSystem({ name, text, parts }: SystemFile): Promise<ReadFile> {
+  const manifest = readFile(text, { isJson: /\.json$/i.test(name) });
+  return parts ? readPack(text, manifest, parts) : manifest;
+}
+
+async function shapesOf(document: unknown): Promise<ShapeFault[]> {
+  return [...shapeFaults(document), ...(await functionFaults(document))];
+}
+
+function countsOf(document: unknown): Record<string, number> | undefined {
+  if (!isJsonObject((document ?? null) as Json)) return undefined;
+  return Object.fromEntries(
+    Object.entries(document as JsonObject).flatMap(([section, entries]) =>
+      isJsonObject(entries) ? [[section, Object.keys(entries).length]] : [],
+    ),
+  );
 }
 
 /** With what is not wrong as far as the database knows, by its place in the file. */
@@ -52,7 +105,7 @@ async function applyOne(
 ): Promise<Applied> {
   if (read.faults.length > 0) return { faults: read.faults };
   const source = packSource(text, parts);
-  const shape = [...shapeFaults(read.document), ...(await functionFaults(read.document))];
+  const shape = await shapesOf(read.document);
   if (shape.length === 0) {
     const tried = await attempt(client, { document: read.document, source }, options);
     return 'plan' in tried ? { ...tried, faults: [] } : { faults: placesOf(read, tried.found) };
@@ -104,14 +157,15 @@ function faultsIn(error: unknown): Found[] | undefined {
   return (JSON.parse(detail) as { faults: Found[] }).faults;
 }
 
-function refusalOf(refused: readonly { file: string; faults: Fault[] }[]): HowdahError {
-  const faults = refused.flatMap(({ file, faults }) =>
-    faults
-      .map((fault) => ({ ...fault, file: fault.file ?? file }))
-      .toSorted((a, b) =>
-        a.file === b.file ? a.line - b.line || a.column - b.column : a.file < b.file ? -1 : 1,
-      ),
-  );
+function inOrder(file: string, faults: readonly Fault[]): Tried['faults'] {
+  return faults
+    .map((fault) => ({ ...fault, file: fault.file ?? file }))
+    .toSorted((a, b) =>
+      a.file === b.file ? a.line - b.line || a.column - b.column : a.file < b.file ? -1 : 1,
+    );
+}
+
+function refusalOf(faults: Tried['faults']): HowdahError {
   const codes = new Set(faults.map(({ code }) => code));
   const [only = 'HWINV'] = codes;
   const code = codes.has('HWDEN') ? 'HWDEN' : codes.size === 1 ? only : 'HWINV';

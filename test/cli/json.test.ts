@@ -142,6 +142,7 @@ test('each command prints what it has always printed', async () => {
   await database.pool.query(
     `update howdah_private.alert_limits set threshold = 0, is_active = (name = 'connections_near_max')`,
   );
+  await note('logs', 'logs');
   await note('top', 'top');
   await note('pause', 'pause', paused);
   await note('resume', 'resume', paused);
@@ -166,6 +167,7 @@ test('each command prints what it has always printed', async () => {
     shapes[key] = shapes[key] ? both(shapes[key], shape) : shape;
   }
   await note('apply', 'apply', 'examples/press.yaml');
+  await note('validate', 'validate', 'examples/press.yaml');
   await note('diff', 'diff', 'examples/press.yaml');
   await note('export', 'export');
   await note('import', 'import', 'fast-agent', 'test/fixtures/fast-agent/newsroom');

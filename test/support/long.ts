@@ -15,6 +15,7 @@ export const LONG = [
   'test/chaos/programme.test.ts',
   'test/chaos/soak.test.ts',
   'test/cli/backup.test.ts',
+  'test/cli/validate-offline.test.ts',
   'test/db/closing-months.test.ts',
   'test/db/embedded.test.ts',
   'test/db/migrate.test.ts',

@@ -1,12 +1,13 @@
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type Command, Option } from 'commander';
 import { listExecutions } from '../../db/queries.ts';
 import type { ExecutionStatus } from '../../db/schema.generated.ts';
 import { withDatabase } from '../database.ts';
 import { executionId } from '../ids.ts';
 import { type CliIo, printJson, printTable } from '../output.ts';
 import { API_OPTION, apiFor, tenantOverApi } from '../over-api.ts';
+import { idOfNamed, limit, moment, STATUSES, statuses } from '../run-filters.ts';
 import { runsOverRest } from '../runs-over-rest.ts';
-import { forTenant, TENANT_OPTION, tenantOf } from '../tenants.ts';
+import { TENANT_OPTION, tenantOf } from '../tenants.ts';
 import { withVerbs } from '../verbs.ts';
 import { register as registerCancel } from './cancel.ts';
 import { register as registerExplain } from './explain.ts';
@@ -17,16 +18,6 @@ import { register as registerResume } from './resume.ts';
 import { register as registerRetry } from './retry.ts';
 import { register as registerShow } from './show.ts';
 import { register as registerWatch } from './watch.ts';
-
-const STATUSES: readonly ExecutionStatus[] = [
-  'queued',
-  'running',
-  'waiting',
-  'paused',
-  'completed',
-  'failed',
-  'cancelled',
-];
 
 type Options = {
   tenant?: string;
@@ -84,12 +75,8 @@ function registerList(command: Command, io: CliIo): void {
       await withDatabase(io, async (database) => {
         const { db } = database;
         // say so when there is none
-        for (const [one, name] of Object.entries({ agent, workflow })) {
-          if (name === undefined) continue;
-          await forTenant(database, tenant, (client) =>
-            client.query(`select howdah.${one}($1)`, [name]),
-          );
-        }
+        await idOfNamed(database, tenant, 'agent', agent);
+        await idOfNamed(database, tenant, 'workflow', workflow);
         const tenantId = tenant === undefined ? undefined : (await tenantOf(db, tenant)).id;
         const rows = await listExecutions(db, { tenantId, ...wanted, limit: limit + 1 });
         show(io, rows, wanted);
@@ -113,36 +100,4 @@ function show(io: CliIo, found: readonly Shown[], { limit, ...filter }: Options)
     const none = 'No executions. Insert one: howdah run development "Hello"';
     io.err(isAsked ? 'No such executions.' : none);
   }
-}
-
-function statuses(text: string): ExecutionStatus[] {
-  return text.split(',').map((word) => {
-    const found = STATUSES.find((one) => one === word.trim().toLowerCase());
-    if (!found) {
-      throw new InvalidArgumentError(`It is one of ${STATUSES.join(', ')}.`);
-    }
-    return found;
-  });
-}
-
-const UNITS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3_600, d: 86_400, w: 604_800 };
-
-/** So long ago, or a time. */
-function moment(text: string): Date {
-  const [, number, unit = ''] = /^(\d{1,6})([smhdw])$/.exec(text.trim()) ?? [];
-  const at = number
-    ? new Date(Date.now() - Number(number) * (UNITS[unit] ?? 0) * 1_000)
-    : new Date(text);
-  if (Number.isNaN(at.getTime())) {
-    throw new InvalidArgumentError('It is such as 30m, 1h, 7d, or a time such as 2026-12-01.');
-  }
-  return at;
-}
-
-function limit(text: string): number {
-  const number = Number(text);
-  if (!Number.isInteger(number) || number < 1) {
-    throw new InvalidArgumentError('It is a whole number from 1 on.');
-  }
-  return number;
 }

@@ -1,0 +1,107 @@
+import type { Command } from 'commander';
+import { type Fault, faultLine } from '../../systems/fault.ts';
+import { type Check, checkFiles } from '../checked-files.ts';
+import { exitCodes } from '../exit-codes.ts';
+import { type CliIo, paint, printJson } from '../output.ts';
+import { plainText } from '../plain-text.ts';
+import { printWarnings } from '../plans.ts';
+import { readSystemFiles } from '../system-files.ts';
+import { TENANT_OPTION } from '../tenants.ts';
+
+type Options = { tenant?: string; offline?: true };
+type One = Check['files'][number];
+
+/** Longer lines are not shown, since nobody would find the place in them. */
+const WIDEST_LINE = 160;
+/** What may be a key that was pasted: it is not said again where others read. */
+const MAY_BE_KEY =
+  /(key|token|secret|password)["']?\s*[:=]|:\/\/[^\s/]*@|-----BEGIN|(?=[^\s"']*\d)[\w+/=.-]{20,}|\b(sk-|bearer )/i;
+const WORDS: Readonly<Record<string, readonly [string, string]>> = {
+  models: ['model', 'models'],
+  functions: ['function', 'functions'],
+  tools: ['tool', 'tools'],
+  mcp_servers: ['MCP server', 'MCP servers'],
+  prompts: ['prompt', 'prompts'],
+  skills: ['skill', 'skills'],
+  agents: ['agent', 'agents'],
+  workflows: ['workflow', 'workflows'],
+};
+
+/** `howdah validate FILE…`: whether an apply would take them; the status is 1 when not. */
+export function register(command: Command, io: CliIo): void {
+  command
+    .argument(
+      '<files...>',
+      'agent system files, YAML or JSON, and folders of packs; - reads standard input',
+    )
+    .option('--offline', 'beside nothing, in an empty database that is made and removed')
+    .option(...TENANT_OPTION)
+    .action(async (paths: string[], options: Options) => {
+      const check = await checkFiles(io, await readSystemFiles(paths, io.stdin), options);
+      if (check.files.some(({ faults }) => faults.length > 0)) io.setExitCode(exitCodes.error);
+      if (io.json) printJson(io, asJson(check));
+      else show(io, check);
+    });
+}
+
+function asJson({ checked_in, files, problem }: Check) {
+  return {
+    valid: !files.some(({ faults }) => faults.length > 0),
+    checked_in,
+    files: files.map(({ file, faults, plan, counts = {} }) => ({
+      file: file.name,
+      valid: faults.length > 0 ? false : plan ? true : null,
+      counts,
+      faults,
+      warnings: plan?.warnings ?? [],
+    })),
+    problem: problem ?? null,
+  };
+}
+
+function show(io: CliIo, { checked_in, files, problem }: Check): void {
+  for (const one of files) {
+    for (const fault of one.faults) io.err(faultLines(io, one, fault).join('\n'));
+    if (one.plan) printWarnings(io, one.plan);
+    io.out(`${one.file.name}: ${verdict(one)}`);
+  }
+  if (problem) {
+    io.err(`Only the text of the files was looked at. ${plainText(problem.message)}`);
+    if (problem.hint !== undefined) io.err(` ${paint(io, 'cyan', 'hint:')} ${problem.hint}`);
+  } else if (checked_in === 'scratch' && files.some(({ faults }) => faults.length > 0)) {
+    io.err('This was an empty database: what a file names stands in it, or in one named before.');
+  }
+}
+
+function verdict({ faults, plan, counts = {} }: One): string {
+  if (faults.length > 0) return faults.length === 1 ? 'one fault' : `${faults.length} faults`;
+  if (!plan) return 'not looked at further';
+  const has = Object.entries(WORDS).flatMap(([section, [one, several]]) => {
+    const count = counts[section] ?? 0;
+    return count === 0 ? [] : [`${count} ${count === 1 ? one : several}`];
+  });
+  return has.length === 0 ? 'ok' : `ok (${has.join(', ')})`;
+}
+
+/** The fault, the line it stands on, a mark below its place, and what may be done. */
+function faultLines(io: CliIo, { file }: One, fault: Fault): string[] {
+  const name = fault.file ?? file.name;
+  const hint =
+    fault.hint === undefined ? [] : [` ${paint(io, 'cyan', 'hint:')} ${plainText(fault.hint)}`];
+  return [plainText(faultLine(name, fault)), ...excerpt(io, textOf(file, name), fault), ...hint];
+}
+
+function textOf({ name, text, parts = [] }: One['file'], wanted: string): string {
+  return wanted === name ? text : (parts.find((part) => part.name === wanted)?.text ?? '');
+}
+
+function excerpt(io: CliIo, text: string, { line, column }: Fault): string[] {
+  const shown = text.split(/\r?\n/)[line - 1]?.replace(/^\uFEFF/, '');
+  if (!shown?.trim() || shown.length > WIDEST_LINE || MAY_BE_KEY.test(shown)) return [];
+  const number = String(line).padStart(4);
+  const before = shown.slice(0, column - 1).replace(/[^\t]/g, ' ');
+  return [
+    `${number} | ${plainText(shown)}`,
+    `${' '.repeat(number.length)} | ${before}${paint(io, 'red', '^')}`,
+  ];
+}

@@ -1,0 +1,59 @@
+import { spawnSync } from 'node:child_process';
+import { chmodSync, existsSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { HowdahError } from '../../contracts/errors.ts';
+import { serverAccount } from './account.ts';
+import { embeddedBinaries } from './binaries.ts';
+import { startEmbedded, stopEmbedded } from './embedded.ts';
+
+/**
+ * Gives `work` an empty database on a server of its own, in a temporary folder. Both are gone afterwards, whatever happens: also
+ * when the process is ended in the middle, unless it is killed. Throws as `startEmbedded`.
+ */
+export async function withScratch<T>(work: (url: string) => Promise<T>): Promise<T> {
+  const home = realpathSync(mkdtempSync(join(tmpdir(), 'howdah-scratch-')));
+  const removeNow = () => removeAtOnce(home);
+  const hangUp = () => process.exit(129);
+  process.once('exit', removeNow);
+  process.once('SIGHUP', hangUp);
+  try {
+    if (process.getuid?.() === 0) chmodSync(home, 0o755); // the server runs as somebody else
+    const { url } = await startEmbedded({ home }).catch(explained);
+    return await work(url);
+  } finally {
+    await stopEmbedded(home).finally(() => removeFolder(home));
+    process.off('exit', removeNow);
+    process.off('SIGHUP', hangUp);
+  }
+}
+
+/** It is no home of anybody that will not do. */
+function explained(error: unknown): never {
+  if (!(error instanceof HowdahError) || error.code !== 'EHOME') throw error;
+  throw new HowdahError('EHOME', error.message.replace('HOWDAH_HOME', 'TMPDIR'), {
+    hint: 'Set TMPDIR to a folder that others may enter too, such as /tmp, or name a database by DATABASE_URL.',
+    detail: error.detail ?? null,
+    cause: error,
+  });
+}
+
+/** Nothing can be waited for any more. */
+function removeAtOnce(home: string): void {
+  try {
+    const folder = join(home, 'postgres');
+    if (existsSync(join(folder, 'postmaster.pid'))) {
+      const { uid, gid } = serverAccount(folder) ?? {};
+      spawnSync(embeddedBinaries().pg_ctl, ['-D', folder, '-m', 'immediate', '-t', '10', 'stop'], {
+        ...{ cwd: '/', stdio: 'ignore' },
+        ...(uid !== undefined && gid !== undefined && { uid, gid }),
+      });
+    }
+  } finally {
+    removeFolder(home);
+  }
+}
+
+function removeFolder(home: string): void {
+  rmSync(home, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
+}

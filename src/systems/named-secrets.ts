@@ -1,0 +1,15 @@
+import { isJsonObject, type Json } from '../contracts/json.ts';
+
+/** The secrets a document names: as `secret_name`, and in `secrets` by header or variable. */
+export function namedSecrets(document: Json): string[] {
+  return [...new Set(namesIn(document))];
+}
+
+function namesIn(value: Json): string[] {
+  if (Array.isArray(value)) return value.flatMap(namesIn);
+  if (!isJsonObject(value)) return [];
+  const { secret_name, secrets } = value;
+  const byKey = isJsonObject(secrets) ? Object.values(secrets) : [];
+  const own = [secret_name, ...byKey].filter((one) => typeof one === 'string');
+  return [...own, ...Object.values(value).flatMap((one) => namesIn(one as Json))];
+}

@@ -1,0 +1,187 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { makeTenant, one, unique } from '../sql/support.ts';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { HELPDESK } from '../systems/support.ts';
+import { runCli, startCli } from './run-cli.ts';
+
+let database: TestDatabase;
+let folder: string;
+let slug: string;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+});
+beforeEach(async () => {
+  slug = unique('shop');
+  await makeTenant(database.pool, slug);
+  folder = await mkdtemp(join(tmpdir(), 'howdah-validate-'));
+});
+afterEach(() => rm(folder, { recursive: true }));
+afterAll(() => database.drop());
+
+const cli = (...argv: string[]) => runCli(database.url, ...argv, '--tenant', slug);
+/** No server answers there. */
+const nowhere = (...argv: string[]) => runCli('postgres://me:s3cret@127.0.0.1:1/x', ...argv);
+const put = async (text: string, name = 'shop.yaml') => {
+  const path = join(folder, name);
+  await writeFile(path, text);
+  return path;
+};
+const FAULTY = 'version: v1\nname: b\nagents:\n  a: { mision: x }\n  c: { model: fats }\n';
+
+describe('howdah validate', () => {
+  test('says of each file what is in it, or how much is wrong, and writes nothing', async () => {
+    const [good, bad] = [await put(HELPDESK), await put(FAULTY, 'b.yaml')];
+    const { status, stdout, stderr } = await cli('validate', good, bad);
+    expect({ status, stdout }).toEqual({
+      status: 1,
+      stdout: `${good}: ok (1 model, 2 agents, 1 workflow)\n${bad}: 2 faults\n`,
+    });
+    expect(stderr).toBe(`${bad}:4:8: unknown key "mision", did you mean "mission"?
+   4 |   a: { mision: x }
+     |        ^
+${bad}:5:15: unknown model "fats", did you mean "fast"?
+   5 |   c: { model: fats }
+     |               ^
+`);
+    expect(await cli('validate', good)).toMatchObject({ status: 0, stderr: '' });
+    const { count } = await one<{ count: string }>(
+      database.pool,
+      `select count(*) from howdah.agent_systems as s join howdah.tenants as t on t.id = s.tenant_id and t.slug = $1`,
+      [slug],
+    );
+    expect(Number(count)).toBe(0);
+  });
+
+  test('finds what stands in a file before it, and in the tenant', async () => {
+    const first = await put(HELPDESK);
+    const second = await put('version: v1\nname: c\nagents: { d: { model: fast } }\n', 'c.yaml');
+    expect(await cli('validate', first, second)).toMatchObject({ status: 0, stderr: '' });
+    expect((await cli('validate', second)).stderr).toContain('unknown model "fast"');
+    await cli('apply', first);
+    expect((await cli('validate', second)).status).toBe(0);
+    const taken = await put('version: v1\nname: e\nagents: { desk: {} }\n', 'e.yaml');
+    expect(await cli('validate', taken)).toMatchObject({
+      status: 1,
+      stderr: expect.stringContaining('agent "desk" belongs to the agent system "shop-helpdesk"'),
+    });
+    const warned = await put(
+      'version: v1\nname: f\nworkflows: { w: { type: chain, members: [] } }\n',
+      'f.yaml',
+    );
+    expect(await cli('validate', warned)).toMatchObject({
+      status: 0,
+      stderr: expect.stringContaining('warning: workflow w cannot run as it is'),
+    });
+  });
+
+  test('with --json gives one object', async () => {
+    const files = [await put(HELPDESK), await put(FAULTY, 'b.yaml'), await put('a: "', 'c.yaml')];
+    const { status, stdout, stderr } = await cli('validate', ...files, '--json');
+    expect({ status, stderr }).toEqual({ status: 1, stderr: '' });
+    const warnings: string[] = [];
+    expect(JSON.parse(stdout)).toEqual({
+      valid: false,
+      checked_in: 'database',
+      problem: null,
+      files: [
+        {
+          ...{ file: files[0], valid: true, faults: [], warnings },
+          counts: { models: 1, agents: 2, workflows: 1 },
+        },
+        {
+          ...{ file: files[1], valid: false, counts: { agents: 2 }, warnings },
+          faults: [
+            {
+              ...{ file: files[1], line: 4, column: 8, path: '/agents/a/mision', code: 'HWINV' },
+              message: 'unknown key "mision", did you mean "mission"?',
+            },
+            expect.objectContaining({ line: 5, column: 15, path: '/agents/c/model' }),
+          ],
+        },
+        {
+          ...{ file: files[2], valid: false, counts: {}, warnings },
+          faults: [expect.objectContaining({ line: 1, column: 4 })],
+        },
+      ],
+    });
+  });
+
+  test('takes packs and standard input, and tells of a fault in its file', async () => {
+    expect((await cli('validate', 'packs/platform')).stderr).toContain(
+      "there is no secret 'github'",
+    );
+    await mkdir(join(folder, 'agents'));
+    await put('version: v1\nname: p\n', 'pack.yaml');
+    await put('---\nmodle: x\n---\nDivide.\n', 'agents/divider.md');
+    const { status, stderr } = await cli('validate', folder);
+    expect(status).toBe(1);
+    expect(stderr).toContain(`${join(folder, 'agents/divider.md')}:2:1: unknown key "modle"`);
+    expect(stderr).toContain('   2 | modle: x\n     | ^\n');
+    const piped = startCli(database.url, 'validate', '-', '--tenant', slug);
+    piped.type('version: v1\nname: piped');
+    expect(await piped.end()).toMatchObject({ status: 0, stdout: 'stdin: ok\n' });
+    expect((await cli('validate', join(folder, 'nowhere.yaml'))).status).toBe(3);
+    expect((await cli('validate')).status).toBe(2);
+  });
+
+  test('repeats no line that may hold a key', async () => {
+    const file = await put(
+      'version: v1\nname: k\nmodels:\n  m: { provider: openai, model: x, api_key: hunter2 }\n  n: { provider: openai, modle: sk-abcdefgh12345678 }\n',
+    );
+    const { status, stderr } = await cli('validate', file);
+    expect(status).toBe(1);
+    expect(stderr).toContain('api_key: keys never stand in a file');
+    expect(stderr).toContain('unknown key "modle"');
+    expect(stderr).not.toMatch(/hunter2|abcdefgh/);
+  });
+});
+
+describe('without a database', () => {
+  test('tells of what is wrong with a text', async () => {
+    const [text, faulty] = [await put('name: "b\n'), await put(FAULTY, 'b.yaml')];
+    expect(await nowhere('validate', await put('', 'empty.yaml'))).toMatchObject({
+      status: 1,
+      stderr: expect.stringContaining('the document has to be an object, not empty'),
+    });
+    expect(await nowhere('validate', text)).toMatchObject({
+      status: 1,
+      stdout: `${text}: one fault\n`,
+      stderr: expect.stringContaining(`${text}:1:7: the quote that begins here is not closed`),
+    });
+    const good = await put(HELPDESK, 'good.yaml');
+    const { status, stdout, stderr } = await nowhere('validate', text, faulty, good);
+    expect({ status, stdout }).toEqual({
+      status: 1,
+      stdout: `${text}: one fault\n${faulty}: one fault\n${good}: not looked at further\n`,
+    });
+    expect(stderr).toContain('unknown key "mision"');
+    expect(stderr).toMatch(/^Only the text of the files was looked at\. No server answers at /m);
+    expect((await nowhere('validate', good)).status).toBe(8);
+  });
+
+  test('says of an older schema that it is one, and leaves it as it is', async () => {
+    const older = await createTestDatabase();
+    try {
+      await older.pool.query(`update howdah_private.applied_sql set digest = 'earlier'`);
+      expect(await runCli(older.url, 'validate', await put(HELPDESK))).toMatchObject({
+        status: 1,
+        stderr: expect.stringMatching(/older than this program\n hint: .*migrate up.*--offline/),
+      });
+      const { rows } = await older.pool.query('select digest from howdah_private.applied_sql');
+      expect(rows).toEqual([{ digest: 'earlier' }]);
+    } finally {
+      await older.drop();
+    }
+  });
+
+  test('names no tenant', async () => {
+    expect(await cli('validate', await put(HELPDESK), '--offline')).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining('--tenant names a tenant of a database, and none is asked'),
+    });
+  });
+});
