@@ -446,7 +446,7 @@ grant execute on function howdah_private.refuse_cron(text, text, text),
 grant execute on function howdah.agent(text),
   howdah.run(text, text, jsonb, uuid, timestamptz, int, text, jsonb, jsonb, text, numeric, jsonb),
   howdah.cancel_execution(uuid), howdah.pause_execution(uuid), howdah.resume_execution(uuid),
-  howdah.retry_execution(uuid), howdah.fork_execution(uuid, int, text, int), howdah.explain_execution(uuid),
+  howdah.retry_execution(uuid), howdah.fork_execution(uuid, int, text, int, jsonb, jsonb), howdah.explain_execution(uuid),
   howdah.answer_question(uuid, text, jsonb), howdah.approve(uuid, howdah.approval_scope, jsonb),
   howdah.reject(uuid, text), howdah.delete_agent(uuid),
   howdah_private.reserve_idempotency_key(uuid, text, uuid), howdah_private.execution_row(uuid)

@@ -2790,7 +2790,7 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah.fork_execution(id uuid, seq integer DEFAULT NULL::integer, input text DEFAULT NULL::text, version integer DEFAULT NULL::integer)
+CREATE OR REPLACE FUNCTION howdah.fork_execution(id uuid, seq integer DEFAULT NULL::integer, input text DEFAULT NULL::text, version integer DEFAULT NULL::integer, input_data jsonb DEFAULT NULL::jsonb, changes jsonb DEFAULT NULL::jsonb)
  RETURNS howdah.executions
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -2798,13 +2798,16 @@ CREATE OR REPLACE FUNCTION howdah.fork_execution(id uuid, seq integer DEFAULT NU
 AS $function$
 declare
   v_execution howdah.executions := howdah_private.controlled(fork_execution.id);
-  v_seq int := coalesce(fork_execution.seq, v_execution.step_count);
+  v_has_other_data boolean := num_nonnulls(fork_execution.input_data, fork_execution.changes) > 0;
+  v_seq int := coalesce(fork_execution.seq, case when v_has_other_data then 0 end, v_execution.step_count);
   v_version_id uuid := howdah_private.forked_version(v_execution, v_seq, fork_execution.version);
   v_id uuid := howdah.uuid_v7();
   v_limits jsonb := coalesce(v_execution.first_limits, to_jsonb(v_execution));
+  v_data jsonb;
   v_messages int;
 begin
   perform howdah_private.refuse_fork(v_execution, v_seq, fork_execution.input);
+  v_data := howdah_private.forked_data(v_execution, v_seq, v_version_id, fork_execution.input_data, fork_execution.changes);
   insert into howdah.executions (
     id, tenant_id, agent_id, agent_version_id, workflow_id, workflow_version_id, forked_from_execution_id, forked_from_seq, input_trust, input, input_data, input_parts, history, client_tools,
     user_id, max_steps, max_tokens, max_cost, max_seconds, priority, metadata, overrides
@@ -2815,7 +2818,7 @@ begin
     case when v_execution.workflow_id is null then v_version_id end, v_execution.workflow_id,
     case when v_execution.workflow_id is not null then v_version_id end, v_execution.id, v_seq, v_execution.input_trust,
     case when v_seq = 0 then coalesce(fork_execution.input, v_execution.input) else v_execution.input end,
-    v_execution.input_data, v_execution.input_parts, v_execution.history, v_execution.client_tools, v_execution.user_id, (v_limits ->> 'max_steps')::int,
+    v_data, v_execution.input_parts, v_execution.history, v_execution.client_tools, v_execution.user_id, (v_limits ->> 'max_steps')::int,
     (v_limits ->> 'max_tokens')::bigint, (v_limits ->> 'max_cost')::numeric, (v_limits ->> 'max_seconds')::int,
     v_execution.priority, v_execution.metadata, howdah_private.said_overrides(v_execution, v_seq)
   );
@@ -2829,7 +2832,8 @@ begin
   end if;
   insert into howdah.steps (execution_id, seq, tenant_id, kind, input)
   values (v_id, v_seq + 1, v_execution.tenant_id, 'fork', jsonb_build_object(
-    'execution_id', v_execution.id, 'seq', v_seq, 'input', fork_execution.input, 'by', howdah_private.actor()));
+    'execution_id', v_execution.id, 'seq', v_seq, 'input', fork_execution.input, 'by', howdah_private.actor())
+    || case when v_has_other_data then jsonb_build_object('input_data', v_data) else '{}' end);
   if v_seq > 0 and fork_execution.input is not null then
     v_messages := v_messages + 1;
     insert into howdah.messages (execution_id, seq, tenant_id, step_seq, role, content, trust)
@@ -2840,7 +2844,9 @@ begin
     handoffs = (select count(*) from howdah.steps as s where s.execution_id = v_id and s.kind = 'handoff')
   where e.id = v_id;
   perform howdah_private.note_action(v_execution.tenant_id, 'fork', 'executions', v_execution.id::text,
-    jsonb_build_object('status', v_execution.status, 'seq', v_seq, 'fork_id', v_id), to_jsonb(fork_execution.input));
+    jsonb_build_object('status', v_execution.status, 'seq', v_seq, 'fork_id', v_id),
+    case when v_has_other_data then jsonb_build_object('input', fork_execution.input, 'input_data', v_data)
+      else to_jsonb(fork_execution.input) end);
   return howdah_private.execution_row(v_id);
 end $function$
 ;
@@ -7373,6 +7379,38 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.changed_data(document jsonb, changes jsonb, variables jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_data jsonb := changed_data.document;
+  v_change record;
+begin
+  if jsonb_typeof(changed_data.changes) <> 'object'
+    or (select count(*) from jsonb_object_keys(changed_data.changes)) not between 1 and 100 then
+    raise exception using errcode = 'HWINV', message = 'changes must be a JSON object that names 1 to 100 places of input_data',
+      detail = jsonb_build_object('field', 'changes')::text,
+      hint = 'Such as {"order.number": 1001, "order.items.0.count": 2}; or give all of input_data.';
+  elsif octet_length(changed_data.changes::text) > 1048576 then
+    perform howdah_private.refuse_large('changes', octet_length(changed_data.changes::text), 1048576, 'bytes');
+  end if;
+  for v_change in
+    select c.key, c.value, string_to_array(c.key, '.') as path from jsonb_each(changed_data.changes) as c
+    order by length(c.key), c.key
+  loop
+    if v_change.key = '' or (v_data #> v_change.path is null and (
+      changed_data.variables ? v_change.key and jsonb_typeof(coalesce(v_data, '{}')) = 'object') is not true) then
+      perform howdah_private.refuse_place(v_data, v_change.path, changed_data.variables);
+    end if;
+    v_data := jsonb_set(coalesce(v_data, '{}'), v_change.path, v_change.value);
+  end loop;
+  return v_data;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.channel(name text)
  RETURNS text
  LANGUAGE sql
@@ -10530,6 +10568,44 @@ begin
     perform graphile_worker.force_unlock_workers(array[v_pool_id]);
     perform pg_notify('jobs:insert', json_build_object('r', random(), 'count', 10)::text);
   end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.forked_data(e howdah.executions, seq integer, version_id uuid, input_data jsonb, changes jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_version jsonb;
+  v_data jsonb := coalesce(forked_data.input_data, e.input_data);
+begin
+  if num_nonnulls(forked_data.input_data, forked_data.changes) = 0 then
+    return e.input_data;
+  end if;
+  if forked_data.seq > 0 then
+    raise exception using errcode = 'HWINV',
+      message = format('the input_data of a run are told where it begins, so they cannot be changed after step %s', forked_data.seq),
+      detail = jsonb_build_object('field', case when forked_data.input_data is null then 'changes' else 'input_data' end,
+        'seq', forked_data.seq)::text,
+      hint = case when e.workflow_id is null then 'Begin anew with them, at seq 0; later on, say in input what is new.'
+        else 'Begin anew with them, at seq 0.' end;
+  end if;
+  select x.definition into v_version from (
+    select v.definition from howdah.agent_versions as v where v.id = forked_data.version_id
+    union all
+    select v.definition from howdah.workflow_versions as v where v.id = forked_data.version_id
+  ) as x;
+  if forked_data.changes is not null then
+    v_data := howdah_private.changed_data(v_data, forked_data.changes, v_version #> '{agent,prompt,variables}');
+  end if;
+  if e.workflow_id is null then
+    perform howdah_private.refuse_prompt_values(forked_data.version_id, v_data);
+  else
+    perform howdah_private.refuse_data_of_map(v_version -> 'workflow', v_data);
+  end if;
+  return v_data;
 end $function$
 ;
 
@@ -16089,6 +16165,21 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.refuse_data_of_map(workflow jsonb, input_data jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if workflow ->> 'type' = 'map' and not workflow -> 'configuration' ? 'query'
+    and jsonb_typeof(refuse_data_of_map.input_data) is distinct from 'array' then
+    raise exception using errcode = 'HWINV', message = 'input_data is no JSON array, and a map is over its items',
+      detail = jsonb_build_object('field', 'input_data')::text, hint = 'Give a list, such as ["a", "b"], or set configuration.query.';
+  end if;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.refuse_embedding_model(name text, tenant_id uuid, configuration jsonb)
  RETURNS void
  LANGUAGE plpgsql
@@ -16870,6 +16961,38 @@ begin
         'resource_id', v_fault.id)::text,
       hint = 'Those there are stand in howdah.resources.';
   end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.refuse_place(document jsonb, path text[], variables jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_depth int := coalesce((
+    select max(d) from generate_series(1, cardinality(path) - 1) as d where refuse_place.document #> path[1:d] is not null), 0);
+  v_in jsonb := refuse_place.document #> path[1:v_depth];
+  v_prefix text := array_to_string(path[1:v_depth], '.') || case when v_depth > 0 then '.' else '' end;
+  v_known text[] := case jsonb_typeof(v_in)
+    when 'object' then array(select k.name from jsonb_object_keys(v_in) as k (name) order by k.name)
+    when 'array' then array(select i::text from generate_series(0, jsonb_array_length(v_in) - 1) as i) else '{}' end
+    || case when v_depth = 0
+      then array(select k.name from jsonb_object_keys(refuse_place.variables) as k (name) where not coalesce(v_in ? k.name, false))
+      else '{}' end;
+  v_there text := (
+    select howdah_private.some_of(array_agg(v_prefix || left(k.name, 60) order by k.place), 20)
+    from unnest(v_known[1:21]) with ordinality as k (name, place));
+begin
+  raise exception using errcode = 'HWINV',
+    message = case when refuse_place.document is null and v_there is null then 'the run has no input_data to change'
+      else format('input_data has no %s that could be changed',
+        left(coalesce(nullif(array_to_string(path, '.'), ''), 'place without a name'), 200)) end,
+    detail = jsonb_build_object('field', 'changes', 'path', array_to_string(path, '.'))::text,
+    hint = concat_ws(' ',
+      'Did you mean ' || v_prefix || howdah_private.nearest_word(path[v_depth + 1], v_known) || '?',
+      'There are: ' || v_there || '.', 'All of input_data may be given anew.');
 end $function$
 ;
 
@@ -23001,9 +23124,8 @@ begin
       raise exception using errcode = 'HWCNF', message = format('workflow %L cannot run: %s', v_workflow.name, v_fault),
         detail = jsonb_build_object('workflow_id', new.workflow_id, 'workflow', v_workflow.name)::text,
         hint = 'It stands in howdah.workflows, its members in howdah.workflow_agents.';
-    elsif v_workflow.type = 'map' and not v_workflow.configuration ? 'query' and jsonb_typeof(new.input_data) is distinct from 'array' then
-      raise exception using errcode = 'HWINV', message = 'input_data is no JSON array, and a map is over its items',
-        detail = jsonb_build_object('field', 'input_data')::text, hint = 'Give a list, such as ["a", "b"], or set configuration.query.';
+    elsif v_workflow.type = 'map' then
+      perform howdah_private.refuse_data_of_map(to_jsonb(v_workflow), new.input_data);
     end if;
   end if;
   new.status := 'queued';
@@ -31049,7 +31171,7 @@ grant execute on function howdah.export_run(uuid,boolean) to howdah_engine;
 
 grant execute on function howdah.export_user_data(uuid,boolean) to howdah_app;
 
-grant execute on function howdah.fork_execution(uuid,integer,text,integer) to howdah_app;
+grant execute on function howdah.fork_execution(uuid,integer,text,integer,jsonb,jsonb) to howdah_app;
 
 grant execute on function howdah.give_feedback(uuid,double precision,text,integer) to howdah_app;
 
@@ -31472,6 +31594,8 @@ grant execute on function howdah_private.change_of(text,text,jsonb,jsonb) to how
 grant execute on function howdah_private.change_of(text,text,jsonb,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.change_todo(uuid,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.changed_data(jsonb,jsonb,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.channel(text) to howdah_authenticator;
 
@@ -32293,6 +32417,8 @@ grant execute on function howdah_private.refuse_cron(text,text,text) to howdah_a
 
 grant execute on function howdah_private.refuse_cron(text,text,text) to howdah_engine;
 
+grant execute on function howdah_private.refuse_data_of_map(jsonb,jsonb) to howdah_engine;
+
 grant execute on function howdah_private.refuse_embedding_model(text,uuid,jsonb) to howdah_app;
 
 grant execute on function howdah_private.refuse_embedding_model(text,uuid,jsonb) to howdah_engine;
@@ -32370,6 +32496,8 @@ grant execute on function howdah_private.refuse_overrides(howdah.executions,text
 grant execute on function howdah_private.refuse_owned(text,text,uuid,text) to howdah_app;
 
 grant execute on function howdah_private.refuse_parts(uuid,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.refuse_place(jsonb,text[],jsonb) to howdah_engine;
 
 grant execute on function howdah_private.refuse_plain_keys(text,jsonb) to howdah_app;
 
@@ -35567,7 +35695,7 @@ comment on routine howdah.export_run(uuid,boolean) is 'A run with its pinned def
 
 comment on routine howdah.export_user_data(uuid,boolean) is 'Everything about a person, by default the one who asks, one document each: user, grants, API keys, sessions, runs with their logs, answers, feedback, messages to agents, entries of boards, files (without content), schedules, agents. With redact without what was said.';
 
-comment on routine howdah.fork_execution(uuid,integer,text,integer) is 'A new run with copies of the first steps of another, going on from there; input replaces the first (seq 0) or is added. Without seq after its last step.';
+comment on routine howdah.fork_execution(uuid,integer,text,integer,jsonb,jsonb) is 'A new run with copies of the first steps of another, going on from there; input replaces the first (seq 0) or is added. Without seq after its last step. input_data replaces that of the run, changes gives some of its places other values, such as {"order.number": 1001}: at seq 0 only, where they begin without seq.';
 
 comment on routine howdah.give_feedback(uuid,double precision,text,integer) is 'Says what you think of a run, or of one of its messages: a score from 0 to 1, a comment, or both. Said again it replaces what you said before.';
 

@@ -84,7 +84,7 @@ export type Operations = {
   /** Lets a failed or cancelled run go on after its last good step. */
   retryExecution: { takes: { params: { id: string } }; gives: Execution };
   /** A new run that shares its first steps. */
-  forkExecution: { takes: { params: { id: string }; body?: { seq?: number; input?: string; version?: number } }; gives: Execution };
+  forkExecution: { takes: { params: { id: string }; body?: { seq?: number; input?: string; version?: number; input_data?: unknown; changes?: { [name: string]: unknown } } }; gives: Execution };
   /** Says what you think of it; said again it replaces what you said before. */
   giveFeedback: { takes: { params: { id: string }; body: { score?: number | null; comment?: string | null; message_seq?: number | null } }; gives: Feedback };
   /** What people think of it, the newest first. */
