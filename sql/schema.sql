@@ -1159,10 +1159,13 @@ create table howdah.sessions (
   updated_at timestamp with time zone default now() not null,
   policy howdah.session_policy default 'queue'::howdah.session_policy not null,
   workflow_id uuid,
+  forked_from_session_id uuid,
+  forked_from_turn integer,
   constraint sessions_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint sessions_pkey PRIMARY KEY (id),
   constraint sessions_tenant_id_agent_id_fkey FOREIGN KEY (tenant_id, agent_id) REFERENCES howdah.agents(tenant_id, id) ON DELETE SET NULL (agent_id),
   constraint sessions_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
+  constraint sessions_tenant_id_forked_from_session_id_fkey FOREIGN KEY (tenant_id, forked_from_session_id) REFERENCES howdah.sessions(tenant_id, id) ON DELETE SET NULL (forked_from_session_id),
   constraint sessions_tenant_id_user_id_fkey FOREIGN KEY (tenant_id, user_id) REFERENCES howdah.users(tenant_id, id) ON DELETE SET NULL (user_id),
   constraint sessions_tenant_id_workflow_id_fkey FOREIGN KEY (tenant_id, workflow_id) REFERENCES howdah.workflows(tenant_id, id) ON DELETE SET NULL (workflow_id),
   constraint a_session_is_with_an_agent_or_a_workflow CHECK ((num_nonnulls(agent_id, workflow_id) <= 1)),
@@ -1170,6 +1173,7 @@ create table howdah.sessions (
 );
 alter table howdah.sessions enable row level security, force row level security;
 CREATE INDEX sessions_agent_id_idx ON howdah.sessions USING btree (tenant_id, agent_id);
+CREATE INDEX sessions_forked_from_session_id_idx ON howdah.sessions USING btree (tenant_id, forked_from_session_id) WHERE (forked_from_session_id IS NOT NULL);
 CREATE INDEX sessions_user_id_idx ON howdah.sessions USING btree (tenant_id, user_id, id);
 CREATE INDEX sessions_workflow_id_idx ON howdah.sessions USING btree (tenant_id, workflow_id) WHERE (workflow_id IS NOT NULL);
 
@@ -2848,6 +2852,47 @@ begin
     case when v_has_other_data then jsonb_build_object('input', fork_execution.input, 'input_data', v_data)
       else to_jsonb(fork_execution.input) end);
   return howdah_private.execution_row(v_id);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah.fork_session(session_id uuid, content text, turn integer DEFAULT NULL::integer, input_parts jsonb DEFAULT NULL::jsonb)
+ RETURNS howdah.sessions
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_session howdah.sessions := howdah_private.session_of(fork_session.session_id);
+  v_user_id uuid := coalesce(howdah.current_user_id(), v_session.user_id);
+  v_turn int := coalesce(fork_session.turn, v_session.turns);
+  v_trust howdah.trust;
+  v_history jsonb;
+  v_id uuid;
+begin
+  perform howdah_private.permit_control('session', v_session.id, coalesce(v_session.agent_id, v_session.workflow_id),
+    v_session.user_id);
+  perform howdah_private.refuse_content(v_session.tenant_id, fork_session.content, fork_session.input_parts);
+  perform howdah_private.refuse_forked_turn(v_session, v_turn);
+  v_history := howdah_private.said_until(v_session.tenant_id, v_session.id, v_turn);
+  perform howdah_private.refuse_long_branch(v_turn, v_history);
+  select max(e.trust) into v_trust from howdah.executions as e
+  where e.tenant_id = v_session.tenant_id and e.session_id = v_session.id and e.turn <= v_turn
+    and (e.status = 'completed' or e.history is not null);
+  insert into howdah.sessions (
+    tenant_id, agent_id, workflow_id, user_id, title, policy, forked_from_session_id, forked_from_turn
+  ) values (
+    v_session.tenant_id, v_session.agent_id, v_session.workflow_id, v_user_id, v_session.title, v_session.policy,
+    v_session.id, v_turn
+  ) returning sessions.id into v_id;
+  insert into howdah.executions (
+    tenant_id, agent_id, workflow_id, session_id, input, input_parts, user_id, history
+  ) values (
+    v_session.tenant_id, v_session.agent_id, v_session.workflow_id, v_id, coalesce(fork_session.content, ''),
+    nullif(fork_session.input_parts, 'null'), v_user_id, nullif(v_history, '[]')
+  );
+  update howdah.executions as e set trust = greatest(e.trust, v_trust)
+  where e.tenant_id = v_session.tenant_id and e.session_id = v_id;
+  return howdah_private.session_of(v_id);
 end $function$
 ;
 
@@ -5442,6 +5487,32 @@ AS $function$
   select coalesce(jsonb_agg(m.message - '{seq,step_seq,covers_from_seq,covers_to_seq,trust}'::text[] order by m.place), '[]')
   from jsonb_array_elements(as_history.messages) with ordinality as m (message, place)
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.as_said(tenant_id uuid, message jsonb)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select (message - '{seq,step_seq,covers_from_seq,covers_to_seq,trust}'::text[])
+    || case when message ? 'parts' then jsonb_build_object('parts', (
+      select jsonb_agg(case when p.part ->> 'type' <> 'resource' then p.part
+        else jsonb_build_object('type', 'text', 'text', coalesce(format('[file %s]', r.name), '[file]')) end order by p.place)
+      from jsonb_array_elements(message -> 'parts') with ordinality as p (part, place)
+      left join howdah.resources as r
+        on r.id = howdah_private.id_in(p.part ->> 'resource_id') and r.tenant_id = as_said.tenant_id
+    )) else '{}' end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.as_summary(message jsonb)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE
+RETURN jsonb_build_object('role', 'user', 'content', (CASE WHEN starts_with((message ->> 'content'::text), 'Summary of the conversation so far:
+'::text) THEN ''::text ELSE 'Summary of the conversation so far:
+'::text END || (message ->> 'content'::text)))
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.ask_for_room(ids uuid[])
@@ -11368,7 +11439,8 @@ AS $function$
       select (v.definition #>> '{agent,use_history}')::boolean from howdah.agent_versions as v where v.id = e.agent_version_id
     ), true) then (
       select max(t.trust) from howdah.executions as t
-      where t.tenant_id = e.tenant_id and t.session_id = e.session_id and t.turn < e.turn and t.status = 'completed'
+      where t.tenant_id = e.tenant_id and t.session_id = e.session_id and t.turn < e.turn
+        and (t.status = 'completed' or (t.turn = 1 and t.history is not null)) -- of a forked session, which goes on from that
     ) end,
     case when e.overrides -> 'ephemeral' = 'false' then (
       select max(c.trust) from (
@@ -16381,6 +16453,37 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.refuse_forked_turn(s howdah.sessions, turn integer)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_live int;
+begin
+  if s.agent_id is null and s.workflow_id is null then
+    raise exception using errcode = 'HWINV', message = format('session %s has no agent', s.id),
+      detail = jsonb_build_object('field', 'agent_id', 'session_id', s.id)::text,
+      hint = 'Give it one by howdah.switch_agent(id, agent).';
+  elsif refuse_forked_turn.turn not between 1 and s.turns then
+    raise exception using errcode = 'HWINV',
+      message = case when s.turns = 0 then format('nothing was said yet in session %s, so it cannot be forked', s.id)
+        else format('session %s has %s turns, so it cannot be forked behind turn %s', s.id, s.turns, refuse_forked_turn.turn) end,
+      detail = jsonb_build_object('field', 'turn', 'turns', s.turns)::text,
+      hint = case when s.turns = 0 then 'Say something in it.' else format('Name a turn from 1 to %s.', s.turns) end;
+  end if;
+  select min(e.turn) into v_live from howdah.executions as e
+  where e.tenant_id = s.tenant_id and e.session_id = s.id and e.turn <= refuse_forked_turn.turn
+    and e.parent_execution_id is null and e.completed_at is null;
+  if v_live is not null then
+    raise exception using errcode = 'HWCNF', message = format('turn %s of session %s has not ended', v_live, s.id),
+      detail = jsonb_build_object('field', 'turn', 'session_id', s.id, 'turn', v_live)::text,
+      hint = case when v_live > 1 then format('Wait for its end, or fork behind turn %s.', v_live - 1) else 'Wait for its end.' end;
+  end if;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.refuse_function(system_name text, name text, field text, message text, hint text)
  RETURNS void
  LANGUAGE plpgsql
@@ -16648,6 +16751,21 @@ begin
       message = format('%s of the user''s runs have not ended, such as %s', cardinality(v_live), v_live[1]),
       detail = jsonb_build_object('execution_id', v_live[1], 'live', cardinality(v_live))::text,
       hint = 'Wait for their end, or say that they are to be cancelled (cancel_live).';
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.refuse_long_branch(turn integer, history jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if jsonb_array_length(refuse_long_branch.history) > 2000 or octet_length(refuse_long_branch.history::text) > 8388608 then
+    raise exception using errcode = 'HWINV',
+      message = format('what was said until turn %s is more than 2000 messages or 8 MB', refuse_long_branch.turn),
+      detail = jsonb_build_object('field', 'turn')::text, hint = 'Fork behind an earlier turn.';
   end if;
 end $function$
 ;
@@ -18946,6 +19064,42 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.said_until(tenant_id uuid, session_id uuid, turn integer)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with told as materialized (
+    select t.place, t.message, (t.message ->> 'seq')::int as seq, (t.message ->> 'covers_from_seq')::int as from_seq,
+      (t.message ->> 'covers_to_seq')::int as to_seq, count(*) filter (where t.message ->> 'seq' = '1') over (order by t.place) as run
+    from jsonb_array_elements(howdah_private.session_history(said_until.session_id, said_until.turn + 1))
+      with ordinality as t (message, place)
+  ),
+  summaries as materialized (
+    select s.*, s.from_seq = 0 and s.place = max(s.place) filter (where s.from_seq = 0) over () as is_first
+    from told as s where s.to_seq is not null
+  ),
+  placed as (
+    select t.place, t.message, (
+      select max(s.place) from summaries as s
+      where (s.from_seq = 0 and t.run < s.run) or (t.run = s.run and t.seq between s.from_seq and s.to_seq and t.seq < s.seq)
+    ) as summary
+    from told as t where t.to_seq is null
+  ),
+  said as (
+    select p.place, howdah_private.as_said(said_until.tenant_id, p.message) as message from placed as p where p.summary is null
+    union all
+    select case when s.from_seq = 0 then 0 else min(p.place) end, howdah_private.as_summary(s.message)
+    from summaries as s left join placed as p on p.summary = s.place
+    group by s.place, s.message, s.from_seq, s.is_first
+    having count(p.place) > 0 or s.is_first -- which stands for turns that are not read any more
+  )
+  select coalesce(jsonb_agg(s.message order by s.place), '[]') from said as s
+  where coalesce(s.message ->> 'content', s.message ->> 'parts', s.message ->> 'tool_calls') is not null
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.sampling_model(server howdah.mcp_servers)
  RETURNS jsonb
  LANGUAGE sql
@@ -19358,27 +19512,28 @@ CREATE OR REPLACE FUNCTION howdah_private.session_history(session_id uuid, turn 
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   with earlier as (
-    select e.id, e.turn, e.workflow_id, e.step_count, e.history from howdah.executions as e
+    select e.id, e.turn, e.workflow_id, e.step_count, e.history, e.status = 'completed' as has_answered from howdah.executions as e
     where e.session_id = session_history.session_id
       and e.turn < session_history.turn
-      and e.status = 'completed'
+      and (e.status = 'completed' or (e.turn = 1 and e.history is not null and exists (
+        select from howdah.sessions as s where s.id = session_history.session_id and s.forked_from_turn is not null)))
       and e.contents_erased_at is null
   ),
   first as (
     select coalesce(max(l.turn), 0) as turn from earlier as l
-    join howdah.messages as s on s.execution_id = l.id where s.covers_from_seq = 0
+    join howdah.messages as s on s.execution_id = l.id where s.covers_from_seq = 0 and l.has_answered
   ),
   said as (
     select r.turn, m.seq, howdah_private.told_message(m) - 'step_seq' as message
     from earlier as r
     join howdah.messages as m on m.execution_id = r.id
-    where r.turn >= (select f.turn from first as f) and (r.workflow_id is null or m.seq = 1 or m.step_seq = r.step_count)
+    where r.has_answered and r.turn >= (select f.turn from first as f) and (r.workflow_id is null or m.seq = 1 or m.step_seq = r.step_count)
     union all
     select r.turn, g.place - 1000000, g.message
     from earlier as r
     cross join lateral jsonb_array_elements(howdah_private.told_history(r.history)) with ordinality as g (message, place)
     where r.history is not null and r.turn >= (select f.turn from first as f) and g.message ->> 'role' <> 'system'
-      and not exists (select from howdah.messages as s where s.execution_id = r.id and s.covers_from_seq = 0)
+      and not (r.has_answered and exists (select from howdah.messages as s where s.execution_id = r.id and s.covers_from_seq = 0))
   )
   select coalesce(jsonb_agg(s.message order by s.turn, s.seq), '[]') from said as s
 $function$
@@ -31173,6 +31328,8 @@ grant execute on function howdah.export_user_data(uuid,boolean) to howdah_app;
 
 grant execute on function howdah.fork_execution(uuid,integer,text,integer,jsonb,jsonb) to howdah_app;
 
+grant execute on function howdah.fork_session(uuid,text,integer,jsonb) to howdah_app;
+
 grant execute on function howdah.give_feedback(uuid,double precision,text,integer) to howdah_app;
 
 grant execute on function howdah.label_agent_version(uuid,integer,text) to howdah_app;
@@ -31474,6 +31631,8 @@ grant execute on function howdah_private.approved_tools(uuid) to howdah_worker;
 grant execute on function howdah_private.as_history(jsonb) to howdah_app;
 
 grant execute on function howdah_private.as_history(jsonb) to howdah_engine;
+
+grant execute on function howdah_private.as_summary(jsonb) to howdah_engine;
 
 grant execute on function howdah_private.audit_hash(howdah.audit_log) to howdah_engine;
 
@@ -32468,6 +32627,8 @@ grant execute on function howdah_private.refuse_large(text,integer,integer,text,
 grant execute on function howdah_private.refuse_large_wish(text,text,text) to howdah_engine;
 
 grant execute on function howdah_private.refuse_leftovers(text) to howdah_worker;
+
+grant execute on function howdah_private.refuse_long_branch(integer,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.refuse_mcp_server(howdah.mcp_servers) to howdah_app;
 
@@ -35142,6 +35303,10 @@ comment on column howdah.sessions.agent_id is 'The agent.';
 
 comment on column howdah.sessions.created_at is 'When it was made.';
 
+comment on column howdah.sessions.forked_from_session_id is 'The session it was forked from, which is untouched; null too when that is gone.';
+
+comment on column howdah.sessions.forked_from_turn is 'It begins with what was said there until the end of this turn.';
+
 comment on column howdah.sessions.id is 'Its id, a uuid v7: the order of ids is that of time.';
 
 comment on column howdah.sessions.last_activity_at is 'When something was said in it last.';
@@ -35696,6 +35861,8 @@ comment on routine howdah.export_run(uuid,boolean) is 'A run with its pinned def
 comment on routine howdah.export_user_data(uuid,boolean) is 'Everything about a person, by default the one who asks, one document each: user, grants, API keys, sessions, runs with their logs, answers, feedback, messages to agents, entries of boards, files (without content), schedules, agents. With redact without what was said.';
 
 comment on routine howdah.fork_execution(uuid,integer,text,integer,jsonb,jsonb) is 'A new run with copies of the first steps of another, going on from there; input replaces the first (seq 0) or is added. Without seq after its last step. input_data replaces that of the run, changes gives some of its places other values, such as {"order.number": 1001}: at seq 0 only, where they begin without seq.';
+
+comment on routine howdah.fork_session(uuid,text,integer,jsonb) is 'A new session of the same agent that begins with what was said in this one until the end of a turn, by default the last one, and with this message. The original is untouched.';
 
 comment on routine howdah.give_feedback(uuid,double precision,text,integer) is 'Says what you think of a run, or of one of its messages: a score from 0 to 1, a comment, or both. Said again it replaces what you said before.';
 
