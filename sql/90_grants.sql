@@ -446,7 +446,7 @@ grant execute on function howdah_private.refuse_cron(text, text, text),
 grant execute on function howdah.agent(text),
   howdah.run(text, text, jsonb, uuid, timestamptz, int, text, jsonb, jsonb, text, numeric, jsonb),
   howdah.cancel_execution(uuid), howdah.pause_execution(uuid), howdah.resume_execution(uuid),
-  howdah.retry_execution(uuid), howdah.fork_execution(uuid, int, text, int), howdah.explain_execution(uuid),
+  howdah.retry_execution(uuid), howdah.fork_execution(uuid, int, text, int, jsonb, jsonb), howdah.explain_execution(uuid),
   howdah.answer_question(uuid, text, jsonb), howdah.approve(uuid, howdah.approval_scope, jsonb),
   howdah.reject(uuid, text), howdah.delete_agent(uuid),
   howdah_private.reserve_idempotency_key(uuid, text, uuid), howdah_private.execution_row(uuid)
@@ -456,7 +456,7 @@ grant execute on procedure howdah.tail(uuid, text) to howdah_app, howdah_analyst
 grant execute on function howdah_private.tell_questions(uuid, uuid[]),
   howdah_private.step_line(int, howdah.step_kind, text, numeric, text) to howdah_app, howdah_analyst;
 grant execute on function howdah.start_session(text, text, howdah.session_policy, jsonb, text),
-  howdah.send_message(uuid, text, jsonb), howdah.add_input(uuid, text, jsonb),
+  howdah.send_message(uuid, text, jsonb), howdah.fork_session(uuid, text, int, jsonb), howdah.add_input(uuid, text, jsonb),
   howdah.switch_agent(uuid, text, text), howdah.session_state(uuid), howdah_private.active_agent(text), howdah_private.spoken_with(text, text)
   to howdah_app;
 grant execute on function howdah.schedule_times(text, text, timestamptz, int), howdah.run_schedule(uuid)

@@ -1160,10 +1160,13 @@ create table howdah.sessions (
   updated_at timestamp with time zone default now() not null,
   policy howdah.session_policy default 'queue'::howdah.session_policy not null,
   workflow_id uuid,
+  forked_from_session_id uuid,
+  forked_from_turn integer,
   constraint sessions_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint sessions_pkey PRIMARY KEY (id),
   constraint sessions_tenant_id_agent_id_fkey FOREIGN KEY (tenant_id, agent_id) REFERENCES howdah.agents(tenant_id, id) ON DELETE SET NULL (agent_id),
   constraint sessions_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
+  constraint sessions_tenant_id_forked_from_session_id_fkey FOREIGN KEY (tenant_id, forked_from_session_id) REFERENCES howdah.sessions(tenant_id, id) ON DELETE SET NULL (forked_from_session_id),
   constraint sessions_tenant_id_user_id_fkey FOREIGN KEY (tenant_id, user_id) REFERENCES howdah.users(tenant_id, id) ON DELETE SET NULL (user_id),
   constraint sessions_tenant_id_workflow_id_fkey FOREIGN KEY (tenant_id, workflow_id) REFERENCES howdah.workflows(tenant_id, id) ON DELETE SET NULL (workflow_id),
   constraint a_session_is_with_an_agent_or_a_workflow CHECK ((num_nonnulls(agent_id, workflow_id) <= 1)),
@@ -1171,6 +1174,7 @@ create table howdah.sessions (
 );
 alter table howdah.sessions enable row level security, force row level security;
 CREATE INDEX sessions_agent_id_idx ON howdah.sessions USING btree (tenant_id, agent_id);
+CREATE INDEX sessions_forked_from_session_id_idx ON howdah.sessions USING btree (tenant_id, forked_from_session_id) WHERE (forked_from_session_id IS NOT NULL);
 CREATE INDEX sessions_user_id_idx ON howdah.sessions USING btree (tenant_id, user_id, id);
 CREATE INDEX sessions_workflow_id_idx ON howdah.sessions USING btree (tenant_id, workflow_id) WHERE (workflow_id IS NOT NULL);
 
@@ -2825,7 +2829,7 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah.fork_execution(id uuid, seq integer DEFAULT NULL::integer, input text DEFAULT NULL::text, version integer DEFAULT NULL::integer)
+CREATE OR REPLACE FUNCTION howdah.fork_execution(id uuid, seq integer DEFAULT NULL::integer, input text DEFAULT NULL::text, version integer DEFAULT NULL::integer, input_data jsonb DEFAULT NULL::jsonb, changes jsonb DEFAULT NULL::jsonb)
  RETURNS howdah.executions
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -2833,13 +2837,16 @@ CREATE OR REPLACE FUNCTION howdah.fork_execution(id uuid, seq integer DEFAULT NU
 AS $function$
 declare
   v_execution howdah.executions := howdah_private.controlled(fork_execution.id);
-  v_seq int := coalesce(fork_execution.seq, v_execution.step_count);
+  v_has_other_data boolean := num_nonnulls(fork_execution.input_data, fork_execution.changes) > 0;
+  v_seq int := coalesce(fork_execution.seq, case when v_has_other_data then 0 end, v_execution.step_count);
   v_version_id uuid := howdah_private.forked_version(v_execution, v_seq, fork_execution.version);
   v_id uuid := howdah.uuid_v7();
   v_limits jsonb := coalesce(v_execution.first_limits, to_jsonb(v_execution));
+  v_data jsonb;
   v_messages int;
 begin
   perform howdah_private.refuse_fork(v_execution, v_seq, fork_execution.input);
+  v_data := howdah_private.forked_data(v_execution, v_seq, v_version_id, fork_execution.input_data, fork_execution.changes);
   insert into howdah.executions (
     id, tenant_id, agent_id, agent_version_id, workflow_id, workflow_version_id, forked_from_execution_id, forked_from_seq, input_trust, input, input_data, input_parts, history, client_tools,
     user_id, max_steps, max_tokens, max_cost, max_seconds, priority, metadata, overrides
@@ -2850,7 +2857,7 @@ begin
     case when v_execution.workflow_id is null then v_version_id end, v_execution.workflow_id,
     case when v_execution.workflow_id is not null then v_version_id end, v_execution.id, v_seq, v_execution.input_trust,
     case when v_seq = 0 then coalesce(fork_execution.input, v_execution.input) else v_execution.input end,
-    v_execution.input_data, v_execution.input_parts, v_execution.history, v_execution.client_tools, v_execution.user_id, (v_limits ->> 'max_steps')::int,
+    v_data, v_execution.input_parts, v_execution.history, v_execution.client_tools, v_execution.user_id, (v_limits ->> 'max_steps')::int,
     (v_limits ->> 'max_tokens')::bigint, (v_limits ->> 'max_cost')::numeric, (v_limits ->> 'max_seconds')::int,
     v_execution.priority, v_execution.metadata, howdah_private.said_overrides(v_execution, v_seq)
   );
@@ -2864,7 +2871,8 @@ begin
   end if;
   insert into howdah.steps (execution_id, seq, tenant_id, kind, input)
   values (v_id, v_seq + 1, v_execution.tenant_id, 'fork', jsonb_build_object(
-    'execution_id', v_execution.id, 'seq', v_seq, 'input', fork_execution.input, 'by', howdah_private.actor()));
+    'execution_id', v_execution.id, 'seq', v_seq, 'input', fork_execution.input, 'by', howdah_private.actor())
+    || case when v_has_other_data then jsonb_build_object('input_data', v_data) else '{}' end);
   if v_seq > 0 and fork_execution.input is not null then
     v_messages := v_messages + 1;
     insert into howdah.messages (execution_id, seq, tenant_id, step_seq, role, content, trust)
@@ -2875,8 +2883,51 @@ begin
     handoffs = (select count(*) from howdah.steps as s where s.execution_id = v_id and s.kind = 'handoff')
   where e.id = v_id;
   perform howdah_private.note_action(v_execution.tenant_id, 'fork', 'executions', v_execution.id::text,
-    jsonb_build_object('status', v_execution.status, 'seq', v_seq, 'fork_id', v_id), to_jsonb(fork_execution.input));
+    jsonb_build_object('status', v_execution.status, 'seq', v_seq, 'fork_id', v_id),
+    case when v_has_other_data then jsonb_build_object('input', fork_execution.input, 'input_data', v_data)
+      else to_jsonb(fork_execution.input) end);
   return howdah_private.execution_row(v_id);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah.fork_session(session_id uuid, content text, turn integer DEFAULT NULL::integer, input_parts jsonb DEFAULT NULL::jsonb)
+ RETURNS howdah.sessions
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_session howdah.sessions := howdah_private.session_of(fork_session.session_id);
+  v_user_id uuid := coalesce(howdah.current_user_id(), v_session.user_id);
+  v_turn int := coalesce(fork_session.turn, v_session.turns);
+  v_trust howdah.trust;
+  v_history jsonb;
+  v_id uuid;
+begin
+  perform howdah_private.permit_control('session', v_session.id, coalesce(v_session.agent_id, v_session.workflow_id),
+    v_session.user_id);
+  perform howdah_private.refuse_content(v_session.tenant_id, fork_session.content, fork_session.input_parts);
+  perform howdah_private.refuse_forked_turn(v_session, v_turn);
+  v_history := howdah_private.said_until(v_session.tenant_id, v_session.id, v_turn);
+  perform howdah_private.refuse_long_branch(v_turn, v_history);
+  select max(e.trust) into v_trust from howdah.executions as e
+  where e.tenant_id = v_session.tenant_id and e.session_id = v_session.id and e.turn <= v_turn
+    and (e.status = 'completed' or e.history is not null);
+  insert into howdah.sessions (
+    tenant_id, agent_id, workflow_id, user_id, title, policy, forked_from_session_id, forked_from_turn
+  ) values (
+    v_session.tenant_id, v_session.agent_id, v_session.workflow_id, v_user_id, v_session.title, v_session.policy,
+    v_session.id, v_turn
+  ) returning sessions.id into v_id;
+  insert into howdah.executions (
+    tenant_id, agent_id, workflow_id, session_id, input, input_parts, user_id, history
+  ) values (
+    v_session.tenant_id, v_session.agent_id, v_session.workflow_id, v_id, coalesce(fork_session.content, ''),
+    nullif(fork_session.input_parts, 'null'), v_user_id, nullif(v_history, '[]')
+  );
+  update howdah.executions as e set trust = greatest(e.trust, v_trust)
+  where e.tenant_id = v_session.tenant_id and e.session_id = v_id;
+  return howdah_private.session_of(v_id);
 end $function$
 ;
 
@@ -5473,6 +5524,32 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.as_said(tenant_id uuid, message jsonb)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select (message - '{seq,step_seq,covers_from_seq,covers_to_seq,trust}'::text[])
+    || case when message ? 'parts' then jsonb_build_object('parts', (
+      select jsonb_agg(case when p.part ->> 'type' <> 'resource' then p.part
+        else jsonb_build_object('type', 'text', 'text', coalesce(format('[file %s]', r.name), '[file]')) end order by p.place)
+      from jsonb_array_elements(message -> 'parts') with ordinality as p (part, place)
+      left join howdah.resources as r
+        on r.id = howdah_private.id_in(p.part ->> 'resource_id') and r.tenant_id = as_said.tenant_id
+    )) else '{}' end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.as_summary(message jsonb)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE
+RETURN jsonb_build_object('role', 'user', 'content', (CASE WHEN starts_with((message ->> 'content'::text), 'Summary of the conversation so far:
+'::text) THEN ''::text ELSE 'Summary of the conversation so far:
+'::text END || (message ->> 'content'::text)))
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.ask_for_room(ids uuid[])
  RETURNS void
  LANGUAGE sql
@@ -7405,6 +7482,38 @@ begin
       else t.note end,
     status = coalesce(v_status::howdah.todo_status, t.status)
   where t.id = v_todo_id;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.changed_data(document jsonb, changes jsonb, variables jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_data jsonb := changed_data.document;
+  v_change record;
+begin
+  if jsonb_typeof(changed_data.changes) <> 'object'
+    or (select count(*) from jsonb_object_keys(changed_data.changes)) not between 1 and 100 then
+    raise exception using errcode = 'HWINV', message = 'changes must be a JSON object that names 1 to 100 places of input_data',
+      detail = jsonb_build_object('field', 'changes')::text,
+      hint = 'Such as {"order.number": 1001, "order.items.0.count": 2}; or give all of input_data.';
+  elsif octet_length(changed_data.changes::text) > 1048576 then
+    perform howdah_private.refuse_large('changes', octet_length(changed_data.changes::text), 1048576, 'bytes');
+  end if;
+  for v_change in
+    select c.key, c.value, string_to_array(c.key, '.') as path from jsonb_each(changed_data.changes) as c
+    order by length(c.key), c.key
+  loop
+    if v_change.key = '' or (v_data #> v_change.path is null and (
+      changed_data.variables ? v_change.key and jsonb_typeof(coalesce(v_data, '{}')) = 'object') is not true) then
+      perform howdah_private.refuse_place(v_data, v_change.path, changed_data.variables);
+    end if;
+    v_data := jsonb_set(coalesce(v_data, '{}'), v_change.path, v_change.value);
+  end loop;
+  return v_data;
 end $function$
 ;
 
@@ -10674,6 +10783,44 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.forked_data(e howdah.executions, seq integer, version_id uuid, input_data jsonb, changes jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_version jsonb;
+  v_data jsonb := coalesce(forked_data.input_data, e.input_data);
+begin
+  if num_nonnulls(forked_data.input_data, forked_data.changes) = 0 then
+    return e.input_data;
+  end if;
+  if forked_data.seq > 0 then
+    raise exception using errcode = 'HWINV',
+      message = format('the input_data of a run are told where it begins, so they cannot be changed after step %s', forked_data.seq),
+      detail = jsonb_build_object('field', case when forked_data.input_data is null then 'changes' else 'input_data' end,
+        'seq', forked_data.seq)::text,
+      hint = case when e.workflow_id is null then 'Begin anew with them, at seq 0; later on, say in input what is new.'
+        else 'Begin anew with them, at seq 0.' end;
+  end if;
+  select x.definition into v_version from (
+    select v.definition from howdah.agent_versions as v where v.id = forked_data.version_id
+    union all
+    select v.definition from howdah.workflow_versions as v where v.id = forked_data.version_id
+  ) as x;
+  if forked_data.changes is not null then
+    v_data := howdah_private.changed_data(v_data, forked_data.changes, v_version #> '{agent,prompt,variables}');
+  end if;
+  if e.workflow_id is null then
+    perform howdah_private.refuse_prompt_values(forked_data.version_id, v_data);
+  else
+    perform howdah_private.refuse_data_of_map(v_version -> 'workflow', v_data);
+  end if;
+  return v_data;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.forked_version(e howdah.executions, seq integer, version integer)
  RETURNS uuid
  LANGUAGE plpgsql
@@ -11433,7 +11580,8 @@ AS $function$
       select (v.definition #>> '{agent,use_history}')::boolean from howdah.agent_versions as v where v.id = e.agent_version_id
     ), true) then (
       select max(t.trust) from howdah.executions as t
-      where t.tenant_id = e.tenant_id and t.session_id = e.session_id and t.turn < e.turn and t.status = 'completed'
+      where t.tenant_id = e.tenant_id and t.session_id = e.session_id and t.turn < e.turn
+        and (t.status = 'completed' or (t.turn = 1 and t.history is not null)) -- of a forked session, which goes on from that
     ) end,
     case when e.overrides -> 'ephemeral' = 'false' then (
       select max(c.trust) from (
@@ -16320,6 +16468,21 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.refuse_data_of_map(workflow jsonb, input_data jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if workflow ->> 'type' = 'map' and not workflow -> 'configuration' ? 'query'
+    and jsonb_typeof(refuse_data_of_map.input_data) is distinct from 'array' then
+    raise exception using errcode = 'HWINV', message = 'input_data is no JSON array, and a map is over its items',
+      detail = jsonb_build_object('field', 'input_data')::text, hint = 'Give a list, such as ["a", "b"], or set configuration.query.';
+  end if;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.refuse_embedding_model(name text, tenant_id uuid, configuration jsonb)
  RETURNS void
  LANGUAGE plpgsql
@@ -16517,6 +16680,37 @@ begin
       message = format('input has %s bytes, at most 1048576 are allowed', octet_length(refuse_fork.input)),
       detail = jsonb_build_object('field', 'input')::text,
       hint = 'Give a large text to the agent by a tool that reads it piece by piece.';
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.refuse_forked_turn(s howdah.sessions, turn integer)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_live int;
+begin
+  if s.agent_id is null and s.workflow_id is null then
+    raise exception using errcode = 'HWINV', message = format('session %s has no agent', s.id),
+      detail = jsonb_build_object('field', 'agent_id', 'session_id', s.id)::text,
+      hint = 'Give it one by howdah.switch_agent(id, agent).';
+  elsif refuse_forked_turn.turn not between 1 and s.turns then
+    raise exception using errcode = 'HWINV',
+      message = case when s.turns = 0 then format('nothing was said yet in session %s, so it cannot be forked', s.id)
+        else format('session %s has %s turns, so it cannot be forked behind turn %s', s.id, s.turns, refuse_forked_turn.turn) end,
+      detail = jsonb_build_object('field', 'turn', 'turns', s.turns)::text,
+      hint = case when s.turns = 0 then 'Say something in it.' else format('Name a turn from 1 to %s.', s.turns) end;
+  end if;
+  select min(e.turn) into v_live from howdah.executions as e
+  where e.tenant_id = s.tenant_id and e.session_id = s.id and e.turn <= refuse_forked_turn.turn
+    and e.parent_execution_id is null and e.completed_at is null;
+  if v_live is not null then
+    raise exception using errcode = 'HWCNF', message = format('turn %s of session %s has not ended', v_live, s.id),
+      detail = jsonb_build_object('field', 'turn', 'session_id', s.id, 'turn', v_live)::text,
+      hint = case when v_live > 1 then format('Wait for its end, or fork behind turn %s.', v_live - 1) else 'Wait for its end.' end;
   end if;
 end $function$
 ;
@@ -16788,6 +16982,21 @@ begin
       message = format('%s of the user''s runs have not ended, such as %s', cardinality(v_live), v_live[1]),
       detail = jsonb_build_object('execution_id', v_live[1], 'live', cardinality(v_live))::text,
       hint = 'Wait for their end, or say that they are to be cancelled (cancel_live).';
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.refuse_long_branch(turn integer, history jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if jsonb_array_length(refuse_long_branch.history) > 2000 or octet_length(refuse_long_branch.history::text) > 8388608 then
+    raise exception using errcode = 'HWINV',
+      message = format('what was said until turn %s is more than 2000 messages or 8 MB', refuse_long_branch.turn),
+      detail = jsonb_build_object('field', 'turn')::text, hint = 'Fork behind an earlier turn.';
   end if;
 end $function$
 ;
@@ -17101,6 +17310,38 @@ begin
         'resource_id', v_fault.id)::text,
       hint = 'Those there are stand in howdah.resources.';
   end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.refuse_place(document jsonb, path text[], variables jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_depth int := coalesce((
+    select max(d) from generate_series(1, cardinality(path) - 1) as d where refuse_place.document #> path[1:d] is not null), 0);
+  v_in jsonb := refuse_place.document #> path[1:v_depth];
+  v_prefix text := array_to_string(path[1:v_depth], '.') || case when v_depth > 0 then '.' else '' end;
+  v_known text[] := case jsonb_typeof(v_in)
+    when 'object' then array(select k.name from jsonb_object_keys(v_in) as k (name) order by k.name)
+    when 'array' then array(select i::text from generate_series(0, jsonb_array_length(v_in) - 1) as i) else '{}' end
+    || case when v_depth = 0
+      then array(select k.name from jsonb_object_keys(refuse_place.variables) as k (name) where not coalesce(v_in ? k.name, false))
+      else '{}' end;
+  v_there text := (
+    select howdah_private.some_of(array_agg(v_prefix || left(k.name, 60) order by k.place), 20)
+    from unnest(v_known[1:21]) with ordinality as k (name, place));
+begin
+  raise exception using errcode = 'HWINV',
+    message = case when refuse_place.document is null and v_there is null then 'the run has no input_data to change'
+      else format('input_data has no %s that could be changed',
+        left(coalesce(nullif(array_to_string(path, '.'), ''), 'place without a name'), 200)) end,
+    detail = jsonb_build_object('field', 'changes', 'path', array_to_string(path, '.'))::text,
+    hint = concat_ws(' ',
+      'Did you mean ' || v_prefix || howdah_private.nearest_word(path[v_depth + 1], v_known) || '?',
+      'There are: ' || v_there || '.', 'All of input_data may be given anew.');
 end $function$
 ;
 
@@ -19094,6 +19335,42 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.said_until(tenant_id uuid, session_id uuid, turn integer)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with told as materialized (
+    select t.place, t.message, (t.message ->> 'seq')::int as seq, (t.message ->> 'covers_from_seq')::int as from_seq,
+      (t.message ->> 'covers_to_seq')::int as to_seq, count(*) filter (where t.message ->> 'seq' = '1') over (order by t.place) as run
+    from jsonb_array_elements(howdah_private.session_history(said_until.session_id, said_until.turn + 1))
+      with ordinality as t (message, place)
+  ),
+  summaries as materialized (
+    select s.*, s.from_seq = 0 and s.place = max(s.place) filter (where s.from_seq = 0) over () as is_first
+    from told as s where s.to_seq is not null
+  ),
+  placed as (
+    select t.place, t.message, (
+      select max(s.place) from summaries as s
+      where (s.from_seq = 0 and t.run < s.run) or (t.run = s.run and t.seq between s.from_seq and s.to_seq and t.seq < s.seq)
+    ) as summary
+    from told as t where t.to_seq is null
+  ),
+  said as (
+    select p.place, howdah_private.as_said(said_until.tenant_id, p.message) as message from placed as p where p.summary is null
+    union all
+    select case when s.from_seq = 0 then 0 else min(p.place) end, howdah_private.as_summary(s.message)
+    from summaries as s left join placed as p on p.summary = s.place
+    group by s.place, s.message, s.from_seq, s.is_first
+    having count(p.place) > 0 or s.is_first -- which stands for turns that are not read any more
+  )
+  select coalesce(jsonb_agg(s.message order by s.place), '[]') from said as s
+  where coalesce(s.message ->> 'content', s.message ->> 'parts', s.message ->> 'tool_calls') is not null
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.sampling_model(server howdah.mcp_servers)
  RETURNS jsonb
  LANGUAGE sql
@@ -19506,27 +19783,28 @@ CREATE OR REPLACE FUNCTION howdah_private.session_history(session_id uuid, turn 
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   with earlier as (
-    select e.id, e.turn, e.workflow_id, e.step_count, e.history from howdah.executions as e
+    select e.id, e.turn, e.workflow_id, e.step_count, e.history, e.status = 'completed' as has_answered from howdah.executions as e
     where e.session_id = session_history.session_id
       and e.turn < session_history.turn
-      and e.status = 'completed'
+      and (e.status = 'completed' or (e.turn = 1 and e.history is not null and exists (
+        select from howdah.sessions as s where s.id = session_history.session_id and s.forked_from_turn is not null)))
       and e.contents_erased_at is null
   ),
   first as (
     select coalesce(max(l.turn), 0) as turn from earlier as l
-    join howdah.messages as s on s.execution_id = l.id where s.covers_from_seq = 0
+    join howdah.messages as s on s.execution_id = l.id where s.covers_from_seq = 0 and l.has_answered
   ),
   said as (
     select r.turn, m.seq, howdah_private.told_message(m) - 'step_seq' as message
     from earlier as r
     join howdah.messages as m on m.execution_id = r.id
-    where r.turn >= (select f.turn from first as f) and (r.workflow_id is null or m.seq = 1 or m.step_seq = r.step_count)
+    where r.has_answered and r.turn >= (select f.turn from first as f) and (r.workflow_id is null or m.seq = 1 or m.step_seq = r.step_count)
     union all
     select r.turn, g.place - 1000000, g.message
     from earlier as r
     cross join lateral jsonb_array_elements(howdah_private.told_history(r.history)) with ordinality as g (message, place)
     where r.history is not null and r.turn >= (select f.turn from first as f) and g.message ->> 'role' <> 'system'
-      and not exists (select from howdah.messages as s where s.execution_id = r.id and s.covers_from_seq = 0)
+      and not (r.has_answered and exists (select from howdah.messages as s where s.execution_id = r.id and s.covers_from_seq = 0))
   )
   select coalesce(jsonb_agg(s.message order by s.turn, s.seq), '[]') from said as s
 $function$
@@ -23311,9 +23589,8 @@ begin
       raise exception using errcode = 'HWCNF', message = format('workflow %L cannot run: %s', v_workflow.name, v_fault),
         detail = jsonb_build_object('workflow_id', new.workflow_id, 'workflow', v_workflow.name)::text,
         hint = 'It stands in howdah.workflows, its members in howdah.workflow_agents.';
-    elsif v_workflow.type = 'map' and not v_workflow.configuration ? 'query' and jsonb_typeof(new.input_data) is distinct from 'array' then
-      raise exception using errcode = 'HWINV', message = 'input_data is no JSON array, and a map is over its items',
-        detail = jsonb_build_object('field', 'input_data')::text, hint = 'Give a list, such as ["a", "b"], or set configuration.query.';
+    elsif v_workflow.type = 'map' then
+      perform howdah_private.refuse_data_of_map(to_jsonb(v_workflow), new.input_data);
     end if;
   end if;
   new.status := 'queued';
@@ -31822,7 +32099,9 @@ grant execute on function howdah.export_run(uuid,boolean) to howdah_engine;
 
 grant execute on function howdah.export_user_data(uuid,boolean) to howdah_app;
 
-grant execute on function howdah.fork_execution(uuid,integer,text,integer) to howdah_app;
+grant execute on function howdah.fork_execution(uuid,integer,text,integer,jsonb,jsonb) to howdah_app;
+
+grant execute on function howdah.fork_session(uuid,text,integer,jsonb) to howdah_app;
 
 grant execute on function howdah.give_feedback(uuid,double precision,text,integer) to howdah_app;
 
@@ -32126,6 +32405,8 @@ grant execute on function howdah_private.as_history(jsonb) to howdah_app;
 
 grant execute on function howdah_private.as_history(jsonb) to howdah_engine;
 
+grant execute on function howdah_private.as_summary(jsonb) to howdah_engine;
+
 grant execute on function howdah_private.audit_hash(howdah.audit_log) to howdah_engine;
 
 grant execute on function howdah_private.base62(bytea,integer) to howdah_engine;
@@ -32245,6 +32526,8 @@ grant execute on function howdah_private.change_of(text,text,jsonb,jsonb) to how
 grant execute on function howdah_private.change_of(text,text,jsonb,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.change_todo(uuid,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.changed_data(jsonb,jsonb,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.channel(text) to howdah_authenticator;
 
@@ -33096,6 +33379,8 @@ grant execute on function howdah_private.refuse_cron(text,text,text) to howdah_a
 
 grant execute on function howdah_private.refuse_cron(text,text,text) to howdah_engine;
 
+grant execute on function howdah_private.refuse_data_of_map(jsonb,jsonb) to howdah_engine;
+
 grant execute on function howdah_private.refuse_embedding_model(text,uuid,jsonb) to howdah_app;
 
 grant execute on function howdah_private.refuse_embedding_model(text,uuid,jsonb) to howdah_engine;
@@ -33146,6 +33431,8 @@ grant execute on function howdah_private.refuse_large_wish(text,text,text) to ho
 
 grant execute on function howdah_private.refuse_leftovers(text) to howdah_worker;
 
+grant execute on function howdah_private.refuse_long_branch(integer,jsonb) to howdah_engine;
+
 grant execute on function howdah_private.refuse_mcp_server(howdah.mcp_servers) to howdah_app;
 
 grant execute on function howdah_private.refuse_member_question(jsonb) to howdah_app;
@@ -33173,6 +33460,8 @@ grant execute on function howdah_private.refuse_overrides(howdah.executions,text
 grant execute on function howdah_private.refuse_owned(text,text,uuid,text) to howdah_app;
 
 grant execute on function howdah_private.refuse_parts(uuid,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.refuse_place(jsonb,text[],jsonb) to howdah_engine;
 
 grant execute on function howdah_private.refuse_plain_keys(text,jsonb) to howdah_app;
 
@@ -35853,6 +36142,10 @@ comment on column howdah.sessions.agent_id is 'The agent.';
 
 comment on column howdah.sessions.created_at is 'When it was made.';
 
+comment on column howdah.sessions.forked_from_session_id is 'The session it was forked from, which is untouched; null too when that is gone.';
+
+comment on column howdah.sessions.forked_from_turn is 'It begins with what was said there until the end of this turn.';
+
 comment on column howdah.sessions.id is 'Its id, a uuid v7: the order of ids is that of time.';
 
 comment on column howdah.sessions.last_activity_at is 'When something was said in it last.';
@@ -36408,7 +36701,9 @@ comment on routine howdah.export_run(uuid,boolean) is 'A run with its pinned def
 
 comment on routine howdah.export_user_data(uuid,boolean) is 'Everything about a person, by default the one who asks, one document each: user, grants, API keys, sessions, runs with their logs, answers, feedback, messages to agents, entries of boards, files (without content), schedules, agents. With redact without what was said.';
 
-comment on routine howdah.fork_execution(uuid,integer,text,integer) is 'A new run with copies of the first steps of another, going on from there; input replaces the first (seq 0) or is added. Without seq after its last step.';
+comment on routine howdah.fork_execution(uuid,integer,text,integer,jsonb,jsonb) is 'A new run with copies of the first steps of another, going on from there; input replaces the first (seq 0) or is added. Without seq after its last step. input_data replaces that of the run, changes gives some of its places other values, such as {"order.number": 1001}: at seq 0 only, where they begin without seq.';
+
+comment on routine howdah.fork_session(uuid,text,integer,jsonb) is 'A new session of the same agent that begins with what was said in this one until the end of a turn, by default the last one, and with this message. The original is untouched.';
 
 comment on routine howdah.give_feedback(uuid,double precision,text,integer) is 'Says what you think of a run, or of one of its messages: a score from 0 to 1, a comment, or both. Said again it replaces what you said before.';
 

@@ -43,34 +43,35 @@ $$;
 -- told and what it answered. A run that
 -- failed or was cancelled is left out, since its calls may stand without results; one whose contents were erased says
 -- nothing any more. Where a run summed up all
--- that was before it, nothing before it is needed, what its client told it included; what else summaries cover the worker leaves out. With the rights of
--- whoever asks: a claim has the engine's, an export those of its caller.
+-- that was before it, nothing before it is needed, what its client told it included; what else summaries cover the worker leaves out. What a forked session
+-- begins with is told however its first run ended. With the rights of whoever asks: a claim has the engine's, an export those of its caller.
 create or replace function howdah_private.session_history(session_id uuid, turn int) returns jsonb
   language sql stable
   set search_path = pg_catalog, pg_temp
 as $$
   with earlier as (
-    select e.id, e.turn, e.workflow_id, e.step_count, e.history from howdah.executions as e
+    select e.id, e.turn, e.workflow_id, e.step_count, e.history, e.status = 'completed' as has_answered from howdah.executions as e
     where e.session_id = session_history.session_id
       and e.turn < session_history.turn
-      and e.status = 'completed'
+      and (e.status = 'completed' or (e.turn = 1 and e.history is not null and exists (
+        select from howdah.sessions as s where s.id = session_history.session_id and s.forked_from_turn is not null)))
       and e.contents_erased_at is null
   ),
   first as (
     select coalesce(max(l.turn), 0) as turn from earlier as l
-    join howdah.messages as s on s.execution_id = l.id where s.covers_from_seq = 0
+    join howdah.messages as s on s.execution_id = l.id where s.covers_from_seq = 0 and l.has_answered
   ),
   said as (
     select r.turn, m.seq, howdah_private.told_message(m) - 'step_seq' as message
     from earlier as r
     join howdah.messages as m on m.execution_id = r.id
-    where r.turn >= (select f.turn from first as f) and (r.workflow_id is null or m.seq = 1 or m.step_seq = r.step_count)
+    where r.has_answered and r.turn >= (select f.turn from first as f) and (r.workflow_id is null or m.seq = 1 or m.step_seq = r.step_count)
     union all
     select r.turn, g.place - 1000000, g.message
     from earlier as r
     cross join lateral jsonb_array_elements(howdah_private.told_history(r.history)) with ordinality as g (message, place)
     where r.history is not null and r.turn >= (select f.turn from first as f) and g.message ->> 'role' <> 'system'
-      and not exists (select from howdah.messages as s where s.execution_id = r.id and s.covers_from_seq = 0)
+      and not (r.has_answered and exists (select from howdah.messages as s where s.execution_id = r.id and s.covers_from_seq = 0))
   )
   select coalesce(jsonb_agg(s.message order by s.turn, s.seq), '[]') from said as s
 $$;

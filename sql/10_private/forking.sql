@@ -65,6 +65,106 @@ begin
   end if;
 end $$;
 
+-- The data a fork begins with: what is given in the place of the original's, with some places changed. A run has said its
+-- data once it has begun, so they are changed only where it begins anew, under the rules of every run that begins.
+create or replace function howdah_private.forked_data(
+  e howdah.executions, seq int, version_id uuid, input_data jsonb, changes jsonb
+) returns jsonb
+  language plpgsql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_version jsonb;
+  v_data jsonb := coalesce(forked_data.input_data, e.input_data);
+begin
+  if num_nonnulls(forked_data.input_data, forked_data.changes) = 0 then
+    return e.input_data;
+  end if;
+  if forked_data.seq > 0 then
+    raise exception using errcode = 'HWINV',
+      message = format('the input_data of a run are told where it begins, so they cannot be changed after step %s', forked_data.seq),
+      detail = jsonb_build_object('field', case when forked_data.input_data is null then 'changes' else 'input_data' end,
+        'seq', forked_data.seq)::text,
+      hint = case when e.workflow_id is null then 'Begin anew with them, at seq 0; later on, say in input what is new.'
+        else 'Begin anew with them, at seq 0.' end;
+  end if;
+  select x.definition into v_version from (
+    select v.definition from howdah.agent_versions as v where v.id = forked_data.version_id
+    union all
+    select v.definition from howdah.workflow_versions as v where v.id = forked_data.version_id
+  ) as x;
+  if forked_data.changes is not null then
+    v_data := howdah_private.changed_data(v_data, forked_data.changes, v_version #> '{agent,prompt,variables}');
+  end if;
+  if e.workflow_id is null then
+    perform howdah_private.refuse_prompt_values(forked_data.version_id, v_data);
+  else
+    perform howdah_private.refuse_data_of_map(v_version -> 'workflow', v_data);
+  end if;
+  return v_data;
+end $$;
+
+-- A document with other values at some of its places: {"order.items.0.count": 2}. A place is one that is there, so that no
+-- slip of the pen goes unnoticed, or a variable of the agent's prompt. What contains another is put in before it.
+create or replace function howdah_private.changed_data(document jsonb, changes jsonb, variables jsonb) returns jsonb
+  language plpgsql immutable
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_data jsonb := changed_data.document;
+  v_change record;
+begin
+  if jsonb_typeof(changed_data.changes) <> 'object'
+    or (select count(*) from jsonb_object_keys(changed_data.changes)) not between 1 and 100 then
+    raise exception using errcode = 'HWINV', message = 'changes must be a JSON object that names 1 to 100 places of input_data',
+      detail = jsonb_build_object('field', 'changes')::text,
+      hint = 'Such as {"order.number": 1001, "order.items.0.count": 2}; or give all of input_data.';
+  elsif octet_length(changed_data.changes::text) > 1048576 then
+    perform howdah_private.refuse_large('changes', octet_length(changed_data.changes::text), 1048576, 'bytes');
+  end if;
+  for v_change in
+    select c.key, c.value, string_to_array(c.key, '.') as path from jsonb_each(changed_data.changes) as c
+    order by length(c.key), c.key
+  loop
+    if v_change.key = '' or (v_data #> v_change.path is null and (
+      changed_data.variables ? v_change.key and jsonb_typeof(coalesce(v_data, '{}')) = 'object') is not true) then
+      perform howdah_private.refuse_place(v_data, v_change.path, changed_data.variables);
+    end if;
+    v_data := jsonb_set(coalesce(v_data, '{}'), v_change.path, v_change.value);
+  end loop;
+  return v_data;
+end $$;
+
+-- There is no such place in it: what there is, as far as the path leads.
+create or replace function howdah_private.refuse_place(document jsonb, path text[], variables jsonb) returns void
+  language plpgsql immutable
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_depth int := coalesce((
+    select max(d) from generate_series(1, cardinality(path) - 1) as d where refuse_place.document #> path[1:d] is not null), 0);
+  v_in jsonb := refuse_place.document #> path[1:v_depth];
+  v_prefix text := array_to_string(path[1:v_depth], '.') || case when v_depth > 0 then '.' else '' end;
+  v_known text[] := case jsonb_typeof(v_in)
+    when 'object' then array(select k.name from jsonb_object_keys(v_in) as k (name) order by k.name)
+    when 'array' then array(select i::text from generate_series(0, jsonb_array_length(v_in) - 1) as i) else '{}' end
+    || case when v_depth = 0
+      then array(select k.name from jsonb_object_keys(refuse_place.variables) as k (name) where not coalesce(v_in ? k.name, false))
+      else '{}' end;
+  v_there text := (
+    select howdah_private.some_of(array_agg(v_prefix || left(k.name, 60) order by k.place), 20)
+    from unnest(v_known[1:21]) with ordinality as k (name, place));
+begin
+  raise exception using errcode = 'HWINV',
+    message = case when refuse_place.document is null and v_there is null then 'the run has no input_data to change'
+      else format('input_data has no %s that could be changed',
+        left(coalesce(nullif(array_to_string(path, '.'), ''), 'place without a name'), 200)) end,
+    detail = jsonb_build_object('field', 'changes', 'path', array_to_string(path, '.'))::text,
+    hint = concat_ws(' ',
+      'Did you mean ' || v_prefix || howdah_private.nearest_word(path[v_depth + 1], v_known) || '?',
+      'There are: ' || v_there || '.', 'All of input_data may be given anew.');
+end $$;
+
 -- Copies the first steps of a log with their messages; gives how many messages there are. At 0 the new run
 -- opens with a first message of its own. Output and error steps end a run, so a fork behind them leaves them out
 -- by what it means, not by what it copies: they are part of what was.

@@ -22,7 +22,8 @@ as $$
       select (v.definition #>> '{agent,use_history}')::boolean from howdah.agent_versions as v where v.id = e.agent_version_id
     ), true) then (
       select max(t.trust) from howdah.executions as t
-      where t.tenant_id = e.tenant_id and t.session_id = e.session_id and t.turn < e.turn and t.status = 'completed'
+      where t.tenant_id = e.tenant_id and t.session_id = e.session_id and t.turn < e.turn
+        and (t.status = 'completed' or (t.turn = 1 and t.history is not null)) -- of a forked session, which goes on from that
     ) end,
     case when e.overrides -> 'ephemeral' = 'false' then (
       select max(c.trust) from (

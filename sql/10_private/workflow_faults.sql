@@ -152,6 +152,19 @@ begin
   return v_fault;
 end $$;
 
+-- A map that asks nothing of the database is over what a run brings. `workflow` has its type and configuration.
+create or replace function howdah_private.refuse_data_of_map(workflow jsonb, input_data jsonb) returns void
+  language plpgsql immutable
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if workflow ->> 'type' = 'map' and not workflow -> 'configuration' ? 'query'
+    and jsonb_typeof(refuse_data_of_map.input_data) is distinct from 'array' then
+    raise exception using errcode = 'HWINV', message = 'input_data is no JSON array, and a map is over its items',
+      detail = jsonb_build_object('field', 'input_data')::text, hint = 'Give a list, such as ["a", "b"], or set configuration.query.';
+  end if;
+end $$;
+
 -- What living workflows have as a member is not deleted: they could not run any more. Those hidden from whoever deletes are not
 -- named. A sub-agent that is gone is no such thing: the model that calls it is told, and goes on.
 create or replace function howdah_private.refuse_member(what text, name text, tenant_id uuid, id uuid) returns void

@@ -155,9 +155,8 @@ begin
       raise exception using errcode = 'HWCNF', message = format('workflow %L cannot run: %s', v_workflow.name, v_fault),
         detail = jsonb_build_object('workflow_id', new.workflow_id, 'workflow', v_workflow.name)::text,
         hint = 'It stands in howdah.workflows, its members in howdah.workflow_agents.';
-    elsif v_workflow.type = 'map' and not v_workflow.configuration ? 'query' and jsonb_typeof(new.input_data) is distinct from 'array' then
-      raise exception using errcode = 'HWINV', message = 'input_data is no JSON array, and a map is over its items',
-        detail = jsonb_build_object('field', 'input_data')::text, hint = 'Give a list, such as ["a", "b"], or set configuration.query.';
+    elsif v_workflow.type = 'map' then
+      perform howdah_private.refuse_data_of_map(to_jsonb(v_workflow), new.input_data);
     end if;
   end if;
   new.status := 'queued';

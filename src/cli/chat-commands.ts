@@ -1,5 +1,5 @@
 import { HowdahError } from '../contracts/errors.ts';
-import { lastSaid, openSession, sessionFacts } from '../db/conversation.ts';
+import { lastSaid, openSession, sessionFacts, turnsOf } from '../db/conversation.ts';
 import { listAgents, stepsAfter } from '../db/queries.ts';
 import { nearestNames } from '../runtime/nearest-names.ts';
 import type { CliDatabase } from './database.ts';
@@ -11,11 +11,13 @@ import { stepLine } from './steps.ts';
 export type Room = {
   readonly io: CliIo;
   readonly database: CliDatabase;
-  readonly session: string;
+  session: string;
   /** Who is spoken with. */
   agent: string;
   /** The run of the last message. */
   lastRun: string | undefined;
+  /** The next message begins a session that knows this one until the end of this turn. */
+  forkedTurn: number | undefined;
   /** The conversation ends behind this line. */
   isOver: boolean;
 };
@@ -38,6 +40,11 @@ export const chatCommands: Readonly<Record<string, ChatCommand>> = {
   },
   agents: { summary: 'the agents there are', run: agents },
   history: { summary: `what was said in this session, the last ${MOST_SAID}`, run: history },
+  fork: {
+    args: '[TURN]',
+    summary: 'the next message begins a new session that knows this one until the end of the turn',
+    run: fork,
+  },
   cost: { summary: 'what this session has used', run: cost },
   trace: { summary: 'the steps of the last run', run: trace },
   quit: {
@@ -78,6 +85,11 @@ function tellAgent({ io, agent }: Room): void {
 }
 
 async function switchAgent(room: Room, name: string): Promise<void> {
+  if (room.forkedTurn !== undefined) {
+    throw new HowdahError('EUSAGE', 'the fork has not begun yet, so its agent cannot be switched', {
+      hint: 'Say something in it first.',
+    });
+  }
   await openSession(room.database.pool, name, room.session);
   room.agent = name;
   tellAgent(room);
@@ -94,6 +106,26 @@ async function history({ io, database: { pool }, session }: Room): Promise<void>
   if (io.json) return printJson(io, { type: 'history', items });
   for (const { who, said } of items) io.err(`${who}: ${plainText(said)}`);
   if (items.length === 0) io.err('Nothing was said yet.');
+}
+
+async function fork(room: Room, argument: string): Promise<void> {
+  const { io, session, database } = room;
+  const turns = await turnsOf(database.pool, session);
+  const turn = argument === '' ? turns : Number(argument);
+  if (!Number.isInteger(turn) || turn < 1 || turn > turns) {
+    throw new HowdahError(
+      'EUSAGE',
+      turns === 0
+        ? 'nothing was said yet, so there is nothing to fork'
+        : `this session has no turn ${argument}`,
+      {
+        hint: turns === 0 ? 'Say something first.' : `Write /fork with a turn from 1 to ${turns}.`,
+      },
+    );
+  }
+  room.forkedTurn = turn;
+  if (io.json) return printJson(io, { type: 'fork', session_id: session, turn });
+  io.err(`the next message goes on behind turn ${turn}, in a session of its own`);
 }
 
 async function cost({ io, database: { pool }, session }: Room): Promise<void> {

@@ -76,7 +76,11 @@ export const examples: Readonly<Record<string, readonly string[]>> = {
   pause: ['howdah pause ID'],
   resume: ['howdah resume ID'],
   retry: ['howdah retry ID'],
-  fork: ['howdah fork ID --seq 7', 'howdah fork ID --seq 0 --input "The same, shorter"'],
+  fork: [
+    'howdah fork ID --seq 7',
+    'howdah fork ID --seq 0 --input "The same, shorter"',
+    'howdah fork ID --set input.order.number=1001',
+  ],
   'export-run': ['howdah export-run ID --out run.json', 'howdah export-run ID --redact'],
   replay: ['howdah replay ID', 'howdah replay run.json --agent support --version 3'],
   questions: ['howdah questions', 'howdah questions --all -o csv'],

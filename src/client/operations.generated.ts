@@ -26,7 +26,7 @@ export type Feedback = { id: string; execution_id: string; message_seq: number |
 
 export type Question = { id: string; kind: "question" | "approval" | "effect"; status: "open" | "answered" | "expired" | "cancelled"; execution_id: string; root_execution_id: string; session_id: string | null; prompt: string; options: (unknown)[] | null; schema: { [name: string]: unknown } | null; tool_call: unknown; required_role: string | null; answer: string | null; answer_data: unknown; answered_by: string | null; answered_at: string | null; expires_at: string | null; default_answer: string | null; created_at: string };
 
-export type Session = { id: string; title: string | null; agent_id: string | null; agent: string | null; workflow_id: string | null; workflow: string | null; user_id: string | null; policy: "queue" | "reject" | "interrupt" | "steer"; state: { [name: string]: unknown }; turns: number; live_execution_id: string | null; last_activity_at: string; created_at: string; updated_at: string };
+export type Session = { id: string; title: string | null; agent_id: string | null; agent: string | null; workflow_id: string | null; workflow: string | null; user_id: string | null; policy: "queue" | "reject" | "interrupt" | "steer"; state: { [name: string]: unknown }; turns: number; live_execution_id: string | null; forked_from_session_id: string | null; forked_from_turn: number | null; last_activity_at: string; created_at: string; updated_at: string };
 
 export type AgentSystem = { id: string; name: string; description: string; orchestrator: string | null; version: number; digest: string; created_at: string; updated_at: string; resolved: { [name: string]: unknown } };
 
@@ -92,7 +92,7 @@ export type Operations = {
   /** Lets a failed or cancelled run go on after its last good step. */
   retryExecution: { takes: { params: { id: string } }; gives: Execution };
   /** A new run that shares its first steps. */
-  forkExecution: { takes: { params: { id: string }; body?: { seq?: number; input?: string; version?: number } }; gives: Execution };
+  forkExecution: { takes: { params: { id: string }; body?: { seq?: number; input?: string; version?: number; input_data?: unknown; changes?: { [name: string]: unknown } } }; gives: Execution };
   /** Says what you think of it; said again it replaces what you said before. */
   giveFeedback: { takes: { params: { id: string }; body: { score?: number | null; comment?: string | null; message_seq?: number | null } }; gives: Feedback };
   /** What people think of it, the newest first. */
@@ -115,6 +115,8 @@ export type Operations = {
   switchAgent: { takes: { params: { sid: string }; body: { agent?: string; workflow?: string; agent_id?: string; workflow_id?: string } }; gives: Session };
   /** Says something as a person. */
   sendMessage: { takes: { params: { sid: string }; body: { content: string; input_parts?: ({ [name: string]: unknown })[] } }; gives: { session_id: string; execution_id: string; turn: number } };
+  /** A new session that goes on from one of its turns with another message. */
+  forkSession: { takes: { params: { sid: string }; body: { content: string; input_parts?: ({ [name: string]: unknown })[]; turn?: number } }; gives: Session };
   /** Answers what the session asks; the oldest open question when none is named. */
   answerInSession: { takes: { params: { sid: string }; body: { question_id?: string; answer?: unknown; data?: unknown } }; gives: Question };
   /** How it stands. */
@@ -278,6 +280,7 @@ export const operations = {
   getSession: ['GET', '/sessions/{sid}'],
   switchAgent: ['PUT', '/sessions/{sid}/agent'],
   sendMessage: ['POST', '/sessions/{sid}/messages'],
+  forkSession: ['POST', '/sessions/{sid}/fork'],
   answerInSession: ['POST', '/sessions/{sid}/answers'],
   getSessionState: ['GET', '/sessions/{sid}/state'],
   getTodolist: ['GET', '/sessions/{sid}/artifacts/todolist.md'],

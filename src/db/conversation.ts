@@ -1,7 +1,7 @@
 import type { TokenPiece } from '../contracts/step.ts';
 import type { Bell } from './bell.ts';
 import type { Followed } from './follow.ts';
-import type { Pool } from './pool.ts';
+import { inTransaction, type Pool } from './pool.ts';
 import { findExecution, queriesOn, stepsAfter } from './queries.ts';
 
 /** What a run asks a person. */
@@ -28,9 +28,7 @@ export async function sendMessage(
   text: string,
   bell: Bell,
 ): Promise<string> {
-  const client = await pool.connect();
-  try {
-    await client.query('begin');
+  return inTransaction(pool, async (client) => {
     const sent = await client.query(
       'select s.turns, s.live_execution_id from howdah.send_message($1, $2) as s',
       [session, text],
@@ -44,14 +42,33 @@ export async function sendMessage(
     );
     const id: string = begun.rows[0]?.id ?? live_execution_id;
     await bell.watch(client, id);
-    await client.query('commit');
     return id;
-  } catch (error) {
-    await client.query('rollback');
-    throw error;
-  } finally {
-    client.release();
-  }
+  });
+}
+
+/** Says something in a new session that knows another one until the end of a turn. Gives both the session and its run. */
+export async function forkSession(
+  pool: Pool,
+  from: { session: string; turn: number },
+  text: string,
+  bell: Bell,
+): Promise<{ session: string; run: string }> {
+  return inTransaction(pool, async (client) => {
+    const { rows } = await client.query(
+      'select s.id as session, s.live_execution_id as run from howdah.fork_session($1, $2, $3) as s',
+      [from.session, text, from.turn],
+    );
+    await bell.watch(client, rows[0].run);
+    return rows[0];
+  });
+}
+
+/** How many turns a session has. */
+export async function turnsOf(pool: Pool, session: string): Promise<number> {
+  const { rows } = await pool.query('select s.turns from howdah.sessions as s where s.id = $1', [
+    session,
+  ]);
+  return rows[0]?.turns ?? 0;
 }
 
 /** The oldest open question of a run and those below it. */
@@ -157,7 +174,7 @@ export async function sessionFacts(pool: Pool, session: string): Promise<Session
 
 export type Said = { turn: number; who: string; said: string };
 
-/** What people and agents said in a session, in order: the last so many. */
+/** What people and agents said in a session, in order: the last so many. What it began with is turn 0. */
 export async function lastSaid(pool: Pool, session: string, most: number): Promise<Said[]> {
   const { rows } = await pool.query<Said>(
     `select h.turn, h.who, h.said from (
@@ -167,7 +184,12 @@ export async function lastSaid(pool: Pool, session: string, most: number): Promi
        left join howdah.agents as a on a.id = m.agent_id
        where e.session_id = $1 and e.parent_execution_id is null and m.role in ('user', 'assistant')
          and coalesce(m.content, '') <> '' and m.covers_to_seq is null
-       order by e.turn desc, m.seq desc limit $2
+       union all
+       select 0, m.place, case m.message ->> 'role' when 'user' then 'you' else 'assistant' end, m.message ->> 'content'
+       from howdah.executions as e
+       cross join jsonb_array_elements(e.history) with ordinality as m (message, place)
+       where e.session_id = $1 and e.turn = 1 and m.message ->> 'role' in ('user', 'assistant') and m.message ->> 'content' <> ''
+       order by 1 desc, 2 desc limit $2
      ) as h order by h.turn, h.seq`,
     [session, most],
   );

@@ -2978,6 +2978,14 @@ export interface Sessions {
    */
   created_at: Generated<Timestamp>;
   /**
+   * The session it was forked from, which is untouched; null too when that is gone.
+   */
+  forked_from_session_id: string | null;
+  /**
+   * It begins with what was said there until the end of this turn.
+   */
+  forked_from_turn: number | null;
+  /**
    * Its id, a uuid v7: the order of ids is that of time.
    */
   id: Generated<string>;

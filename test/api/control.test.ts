@@ -17,7 +17,7 @@ afterAll(async () => {
 });
 
 const control = (name: string, args = 'id: $id') => `mutation ($id: UUID!) {
-  control: ${name}Execution(input: { ${args} }) { result { id status stopReason forkedFromSeq input } }
+  control: ${name}Execution(input: { ${args} }) { result { id status stopReason forkedFromSeq input inputData } }
 }`;
 const call = async (name: string, id: string, args?: string) => {
   const { data, errors } = await ask(api, control(name, args), { id });
@@ -40,6 +40,23 @@ test('runs are paused, resumed, cancelled, retried and forked by mutations that 
     input: 'Again?',
   });
   expect(await call('fork', id, 'id: $id, seq: 7')).toBe('HWINV');
+});
+
+test('a run is forked with other data, or with other values at some of their places', async () => {
+  const id = await makeRun(db.pool, { input_data: '{"order": {"number": 1001}}' });
+  expect(await call('fork', id, 'id: $id, inputData: { order: 1 }')).toMatchObject({
+    forkedFromSeq: 0,
+    inputData: { order: 1 },
+  });
+  const { data } = await ask(
+    api,
+    `mutation ($id: UUID!, $changes: JSON) {
+       forkExecution(input: { id: $id, changes: $changes }) { result { inputData } }
+     }`,
+    { id, changes: { 'order.number': 1002 } },
+  );
+  expect(data.forkExecution.result.inputData).toEqual({ order: { number: 1002 } });
+  expect(await call('fork', id, 'id: $id, changes: { order: 1, ordre: 2 }')).toBe('HWINV');
 });
 
 test('what has an answer is not retried, and what is not there is not found', async () => {

@@ -297,6 +297,82 @@ describe('a line with a slash', () => {
     ]);
   });
 
+  test('goes on from an earlier turn in a session of its own; the old one stays as it is', async () => {
+    const talk = chat('greeter');
+    for (const line of [
+      '/fork',
+      'One',
+      'Two',
+      '/fork 3',
+      '/fork x',
+      '/fork 1',
+      '/agent asker',
+      'Other',
+    ]) {
+      talk.type(line);
+    }
+    for (const line of ['/history', 'More']) talk.type(line);
+    const { status, stdout, stderr } = await talk.end();
+    expect({ status, stdout }).toEqual({ status: 0, stdout: 'Hello there\n'.repeat(4) });
+    for (const said of [
+      'nothing was said yet, so there is nothing to fork',
+      'this session has no turn 3',
+      'this session has no turn x',
+      'the fork has not begun yet, so its agent cannot be switched',
+      'the next message goes on behind turn 1, in a session of its own',
+    ]) {
+      expect(stderr).toContain(said);
+    }
+    const [, old, branch] =
+      /session (\S+) · a line[\s\S]*session (\S+) · goes on behind turn 1 of \1/.exec(stderr) ?? [
+        '',
+        '',
+        '',
+      ];
+    expect((await inputsOf(old)).map(({ input }) => input)).toEqual(['One', 'Two']);
+    expect((await inputsOf(branch)).map(({ input }) => input)).toEqual(['Other', 'More']);
+    expect(stderr.split('\n').filter((line) => /^(you|greeter|assistant): /.test(line))).toEqual([
+      ...['you: One', 'assistant: Hello there', 'you: Other', 'greeter: Hello there'],
+    ]);
+    const { rows } = await database.pool.query(
+      'select forked_from_session_id as id, forked_from_turn as turn from howdah.sessions where id = $1',
+      [branch],
+    );
+    expect(rows).toEqual([{ id: old, turn: 1 }]);
+  });
+
+  test('leaves a question where it is for another way, and is refused while its turn is at work', async () => {
+    const talk = chat('asker', '--json');
+    for (const line of [
+      'Paint it',
+      'red',
+      'Once more',
+      '/fork',
+      'Late',
+      '/fork 1',
+      'Other',
+      'blue',
+    ]) {
+      talk.type(line);
+    }
+    const { stdout } = await talk.end();
+    const objects = stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    const sessions = objects.filter(({ type }) => type === 'session').map(({ id }) => id);
+    expect(sessions).toHaveLength(2);
+    expect(objects.filter(({ type }) => type === 'fork')).toEqual([
+      { type: 'fork', session_id: sessions[0], turn: 2 },
+      { type: 'fork', session_id: sessions[0], turn: 1 },
+    ]);
+    expect(await inputsOf(sessions[0])).toEqual([
+      { turn: 1, input: 'Paint it', status: 'completed' },
+      { turn: 2, input: 'Once more', status: 'waiting' },
+    ]);
+    expect(await inputsOf(sessions[1])).toEqual([{ turn: 1, input: 'Other', status: 'completed' }]);
+  });
+
   test('that is no command, or names nobody, says what was meant; the conversation goes on', async () => {
     const talk = chat('greeter');
     for (const line of ['/histroy', '/agent greter', 'Hi']) talk.type(line);

@@ -282,6 +282,48 @@ describe('a run there is', () => {
     expect((await cli('fork', id, '--seq', '1', '--version', '7')).status).toBe(3);
   });
 
+  test('is forked with other data, each place as JSON or as a text', async () => {
+    const data = '{"order": {"number": 1001, "city": "Bonn"}, "tags": ["a"]}';
+    const id = (await cli('run', 'greeter', 'Hi', '--data', data, '--detach')).stdout.trim();
+    await cli('watch', id);
+    const dataOf = async (copy: string) => {
+      const { rows } = await database.pool.query(
+        'select input, input_data::text as data, forked_from_seq as seq from howdah.executions where id = $1',
+        [copy],
+      );
+      return rows[0];
+    };
+    const set = (...places: string[]) =>
+      cli('fork', id, '--detach', ...places.flatMap((place) => ['--set', place]));
+    const changed = await set(
+      ...['input.order.number=12345678901234567890', 'input.order.city=Kiel = sea'],
+      ...['input_data.tags.0=null', 'input=Ho'],
+    );
+    expect(await dataOf(changed.stdout.trim())).toEqual({
+      ...{ input: 'Ho', seq: 0 },
+      data: '{"tags": [null], "order": {"city": "Kiel = sea", "number": 12345678901234567890}}',
+    });
+    const whole = await cli('fork', id, '--input-data', '[1]', '--detach');
+    expect(await dataOf(whole.stdout.trim())).toEqual({ input: 'Hi', seq: 0, data: '[1]' });
+    const followed = await cli('fork', id, '--seq', '0', '--set', 'input.tags=[]');
+    expect(followed).toMatchObject({ status: 0, stdout: 'Hello there\n' });
+
+    for (const [place, said] of [
+      ['input.order.numbr=1', 'Did you mean order.number?'],
+      ['order.number=1', 'It is input=TEXT'],
+      ['input.order.number', 'It is input=TEXT'],
+    ] as const) {
+      const refused = await set(place);
+      expect(refused.status).toBe(2);
+      expect(refused.stderr).toContain(said);
+    }
+    const twice = await cli('fork', id, '--input', 'a', '--set', 'input=b');
+    expect(twice.stderr).toContain('the input is given twice');
+    const late = await cli('fork', id, '--seq', '1', '--set', 'input.tags=1');
+    expect(late.stderr).toContain('cannot be changed after step 1');
+    expect((await cli('fork', id)).stderr).toContain('--seq 0 begins anew');
+  });
+
   test('is drawn as a tree with what each used', async () => {
     const root = (
       await cli('run', 'greeter', 'Hi', '--detach', '--at', '2099-01-01T00:00:00Z')

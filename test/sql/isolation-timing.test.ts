@@ -25,6 +25,7 @@ const DOORS: [table: string, statement: string][] = [
   ['executions', 'select howdah.compare_executions($1, $1)'],
   ['questions', `select howdah.answer_question($1, 'yes')`],
   ['sessions', `select howdah.send_message($1, 'hello')`],
+  ['sessions', `select howdah.fork_session($1, 'hello')`],
   ['sessions', 'select howdah.session_state($1)'],
   ['agents', 'select howdah.delete_agent($1)'],
   ['api_keys', 'select howdah.revoke_api_key($1)'],

@@ -85,6 +85,7 @@ const REVIEWED: Record<string, string> = {
   run_schedule: 'current_tenant(), looked for with the id',
   sees_agent: 'hidden_agents() of whoever asks, which knows no other tenant',
   send_message: 'session_of()',
+  fork_session: 'session_of()',
   session_state: 'session_of()',
   set_mcp_log_level: 'sessions of current_tenant()',
   settle_system: 'rows of current_tenant(), by name',

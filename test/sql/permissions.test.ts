@@ -79,6 +79,7 @@ const ACTS: Record<string, string> = {
   run_workflow: `select howdah.run_workflow('nightly', 'x')`,
   start_session: `select howdah.start_session('desk')`,
   send_message: `select howdah.send_message(id, 'x') from howdah.sessions`,
+  fork_session: `select howdah.fork_session(id, 'x') from howdah.sessions`,
   switch_agent: `select howdah.switch_agent(id, 'desk') from howdah.sessions`,
   add_input: `select howdah.add_input(id, 'x') from howdah.executions where status = 'queued'`,
   cancel_execution: `select howdah.cancel_execution(id) from howdah.executions where status = 'queued'`,
@@ -189,10 +190,10 @@ describe('permissions', () => {
       [tenant_id, desk],
     );
     const run = (columns: object) => makeRun(db.pool, { tenant_id, agent_id: desk, ...columns });
-    await finish(db.pool, worker, await run({}), failed);
+    const session_id = await makeSession(db.pool, { tenant_id, agent_id: desk });
+    await finish(db.pool, worker, await run({ session_id }), failed);
     await run({});
     await db.pool.query('select howdah.pause_execution($1)', [await run({})]);
-    await makeSession(db.pool, { tenant_id, agent_id: desk });
     await makeApiKey(db.pool, tenant_id);
     await db.pool.query(
       `with asking as (
@@ -558,6 +559,7 @@ describe('permissions', () => {
             `select howdah.compare_executions('${hidden.run}', '${hidden.run}')`,
             `select howdah.session_state('${hidden.session}')`,
             `select howdah.send_message('${hidden.session}', 'x')`,
+            `select howdah.fork_session('${hidden.session}', 'x')`,
             `insert into howdah.executions (agent_id, session_id, input) values (howdah.agent('development'), '${hidden.session}', 'x')`,
             `insert into howdah.agent_tools (agent_id, tool_id) values (howdah.agent('development'), '${hidden.tool}')`,
           ];

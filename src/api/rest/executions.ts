@@ -17,6 +17,7 @@ import {
 } from './execution-rows.ts';
 import { explanationRoute } from './explanation.ts';
 import { byId, flag, id, page, pageOf } from './fields.ts';
+import { forkRoute } from './fork.ts';
 import { idIn, numberIn, pageAnswer } from './pages.ts';
 import { RequestRefusal } from './request-refusal.ts';
 import { type Described, type Route, route } from './route.ts';
@@ -205,39 +206,11 @@ async function control(db: Client, name: string, values: unknown[]): Promise<str
   return rows[0]?.id ?? '';
 }
 
-const fork = route({
-  ...shared,
-  method: 'POST',
-  path: '/api/executions/{id}/fork',
-  id: 'forkExecution',
-  summary: 'A new run that shares its first steps',
-  isBodyOptional: true,
-  isKeyed: true,
-  body: z.strictObject({
-    seq: z.int32().min(0).optional().describe('So many steps are shared; all when left out'),
-    input: z
-      .string()
-      .optional()
-      .describe('At seq 0 in the place of its input, later said after it'),
-    version: z.int32().optional().describe('Of its agent; the one it has when left out'),
-  }),
-  answers: { 201: { description: 'The new run', schema: execution } },
-  async work(db, { params, body }) {
-    const { seq = null, input = null, version = null } = body;
-    const made = await control(db, 'fork_execution', [params.id, seq, input, version]);
-    return {
-      status: 201,
-      headers: { location: `/api/executions/${made}` },
-      body: await findExecution(db, made),
-    };
-  },
-});
-
 export const executionRoutes: Route[] = [
   ...reading,
   explanationRoute,
   comparisonRoute,
   stream,
   ...controls,
-  fork,
+  forkRoute,
 ];

@@ -5,7 +5,7 @@ import { id, object } from './fields.ts';
 import { answerFields, answerQuestion, question } from './questions.ts';
 import { noSuch, RequestRefusal } from './request-refusal.ts';
 import { type Answer, type Route, route } from './route.ts';
-import { bySid, findSession } from './sessions.ts';
+import { bySid, findSession, session } from './sessions.ts';
 
 const shared = { tag: 'sessions' as const, params: bySid };
 
@@ -46,6 +46,33 @@ const say = route({
       [params.sid, body.content],
     );
     return { status: 202, body: rows[0] };
+  },
+});
+
+const fork = route({
+  ...shared,
+  method: 'POST',
+  path: '/sessions/{sid}/fork',
+  id: 'forkSession',
+  summary: 'A new session that goes on from one of its turns with another message',
+  body: z.strictObject({
+    ...saidFields,
+    turn: z.int32().optional().describe('The last one that it knows; all turns when left out'),
+  }),
+  words: { message: 'content' },
+  isKeyed: true,
+  answers: {
+    201: { description: 'The new session, whose live_execution_id answers', schema: session },
+  },
+  async work(db, { params, body: { content, turn = null, input_parts } }) {
+    const parts = input_parts === undefined ? null : JSON.stringify(input_parts);
+    const { rows } = await db.query<{ id: string }>(
+      'select (howdah.fork_session($1, $2, $3, $4)).id',
+      [params.sid, content, turn, parts],
+    );
+    const made = rows[0]?.id ?? '';
+    const row = await findSession(db, made);
+    return { status: 201, headers: { location: `/sessions/${made}` }, body: row };
   },
 });
 
@@ -146,4 +173,4 @@ const stream = route({
 });
 
 /** Talking in a session, and following it. */
-export const talkRoutes: Route[] = [say, answer, state, todolist, stream];
+export const talkRoutes: Route[] = [say, fork, answer, state, todolist, stream];

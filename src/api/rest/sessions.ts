@@ -8,7 +8,8 @@ import { type Route, route } from './route.ts';
 
 const policy = z.enum(['queue', 'reject', 'interrupt', 'steer']);
 
-const session = z
+/** As it is shown. */
+export const session = z
   .object({
     id,
     title: z.string().nullable(),
@@ -21,6 +22,8 @@ const session = z
     state: object,
     turns: z.int(),
     live_execution_id: id.nullable(),
+    forked_from_session_id: id.nullable(),
+    forked_from_turn: z.int().nullable(),
     last_activity_at: time,
     created_at: time,
     updated_at: time,

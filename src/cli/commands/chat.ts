@@ -4,6 +4,7 @@ import { type Bell, hangBell } from '../../db/bell.ts';
 import {
   answerQuestion,
   cancelIfLive,
+  forkSession,
   liveRun,
   type OpenQuestion,
   openQuestion,
@@ -81,6 +82,7 @@ async function converse(
     agent,
     bell,
     lastRun: left.run,
+    forkedTurn: undefined,
     isOver: false,
     stop: stop.signal,
     hasFailed: false,
@@ -111,9 +113,9 @@ function linesOf(io: CliIo, stop: AbortController): Interface {
   });
 }
 
-function prompt(lines: Interface, { io, agent, question }: Talk): void {
+function prompt(lines: Interface, { io, agent, question, forkedTurn }: Talk): void {
   if (!io.prompts) return;
-  lines.setPrompt(question ? 'answer> ' : `${agent}> `);
+  lines.setPrompt(question && forkedTurn === undefined ? 'answer> ' : `${agent}> `);
   lines.prompt();
 }
 
@@ -141,13 +143,14 @@ async function openQuestionOf({ pool }: CliDatabase, session: string) {
 
 /** A line is a command, answers what is asked, or is a message; then the turn is shown until it ends or asks. */
 async function say(talk: Talk, line: string): Promise<void> {
-  const { io, database, session, shown, bell } = talk;
+  const { io, database, shown, bell } = talk;
   const command = await attempt(io, () => runChatCommand(talk, line));
   if (command.refused !== undefined || command.value) return;
   const text = line.replace(/^\/\//, '/');
   const said = await attempt(io, async () => {
-    if (talk.question) await answerQuestion(database.pool, talk.question, text);
-    else talk.run = await sendMessage(database.pool, session, text, bell);
+    if (talk.forkedTurn !== undefined) await beginFork(talk, text);
+    else if (talk.question) await answerQuestion(database.pool, talk.question, text);
+    else talk.run = await sendMessage(database.pool, talk.session, text, bell);
   });
   if (said.refused && (said.refused === 'HWINV' || !talk.question)) return;
   talk.question = undefined;
@@ -159,6 +162,18 @@ async function say(talk: Talk, line: string): Promise<void> {
   talk.question = turn.question;
   talk.hasFailed = turn.hasFailed;
   if (turn.hasEnded) talk.run = undefined;
+}
+
+/** The conversation goes on in a session of its own; where that is refused, in the one it was in. */
+async function beginFork(talk: Talk, text: string): Promise<void> {
+  const { io, database, bell, session, forkedTurn: turn = 0 } = talk;
+  talk.forkedTurn = undefined;
+  const begun = await forkSession(database.pool, { session, turn }, text, bell);
+  talk.session = begun.session;
+  talk.run = begun.run;
+  talk.question = undefined;
+  if (io.json) printJson(io, { type: 'session', id: begun.session });
+  else io.err(`session ${begun.session} · goes on behind turn ${turn} of ${session}`);
 }
 
 /** Refusals that another line may mend: a conversation goes on after them. */

@@ -1,33 +1,55 @@
 import { type Command, InvalidArgumentError } from 'commander';
+import { HowdahError } from '../../contracts/errors.ts';
 import { answerHere } from '../answer-here.ts';
 import { withDatabase } from '../database.ts';
 import { showUntilEnd } from '../follow.ts';
-import { ELSEWHERE, givenText } from '../given.ts';
+import { ELSEWHERE, givenJson, givenText } from '../given.ts';
 import { executionId, knownExecution } from '../ids.ts';
 import { type CliIo, printJson } from '../output.ts';
 import { helpAsWorker } from '../own-worker.ts';
+import { changesIn, type SetOption, setOption } from '../set-option.ts';
 
-type ForkOptions = { seq: number; input?: string; version?: number; detach?: true };
+type ForkOptions = {
+  seq?: number;
+  input?: string;
+  set?: SetOption;
+  inputData?: string;
+  version?: number;
+  detach?: true;
+};
 
-/** `howdah fork ID --seq N`: a new run that shares the first steps of another, and goes on from there. */
+/**
+ * `howdah fork ID --seq N`: a new run that shares the first steps of another, and goes on from there; `--set input.place=value`:
+ * one that begins anew with other data.
+ */
 export function register(command: Command, io: CliIo): void {
   command
     .argument('<id>', 'the execution')
-    .requiredOption('--seq <n>', 'how many of its steps to share; 0 begins anew', wholeNumber)
+    .option(
+      '--seq <n>',
+      'how many of its steps to share; 0 begins anew, as --set and --data do',
+      wholeNumber,
+    )
     .option(
       '--input <text>',
       `at 0 instead of the first input, later what the user says next; ${ELSEWHERE}`,
     )
+    .option(
+      '--set <place=value>',
+      'at 0 another value at a place of its data, such as input.order.number=1001, or input=TEXT; may be said again',
+      setOption,
+    )
+    .option('--data, --input-data <json>', `at 0 instead of its data, as JSON; ${ELSEWHERE}`)
     .option('--version <n>', "run on this version of the agent, not on the original's", wholeNumber)
     .option('--detach', 'print the id of the new execution and return at once')
     .action(async (text: string, options: ForkOptions) => {
       const id = executionId(text);
-      const { input: said } = options;
-      const input = said === undefined ? null : await givenText(io, 'the input', said);
+      const seq = seqOf(options);
+      const given = await givenIn(io, options);
       await withDatabase(io, async (database) => {
         const { rows } = await database.pool.query(
-          'select id from howdah.fork_execution($1, $2, $3, $4)',
-          [await knownExecution(database.db, id), options.seq, input, options.version ?? null],
+          'select id from howdah.fork_execution($1, $2, $3, $4, $5, $6)',
+          [await knownExecution(database.db, id), seq, ...given],
         );
         const copy: string = rows[0].id;
         if (options.detach) {
@@ -36,12 +58,35 @@ export function register(command: Command, io: CliIo): void {
         io.err(`execution ${copy}`);
         await helpAsWorker(io, database, () =>
           showUntilEnd(io, database.url, copy, {
-            after: options.seq,
+            after: seq,
             onQuestion: (one) => answerHere(io, database.pool, one),
           }),
         );
       });
     });
+}
+
+/** Whoever sets something begins anew, unless he says otherwise. */
+function seqOf({ seq, set, inputData }: ForkOptions): number {
+  if (seq === undefined && set === undefined && inputData === undefined) {
+    throw new HowdahError('EUSAGE', 'how many of its steps to share is missing', {
+      hint: '--seq 0 begins anew, --seq 7 goes on behind its step 7; --set input.PLACE=VALUE begins anew with other data.',
+    });
+  }
+  return seq ?? 0;
+}
+
+/** Input, version, data and changes, in the order of `fork_execution`. */
+async function givenIn(io: CliIo, options: ForkOptions): Promise<unknown[]> {
+  const { input, set, inputData, version = null } = options;
+  if (input !== undefined && set?.input !== undefined) {
+    throw new HowdahError('EUSAGE', 'the input is given twice, by --input and by --set input=…', {
+      hint: 'Leave one of them out.',
+    });
+  }
+  const said = input === undefined ? (set?.input ?? null) : await givenText(io, 'the input', input);
+  const data = (await givenJson(io, 'input-data', inputData)) ?? null;
+  return [said, version, data, set ? changesIn(set) : null];
 }
 
 function wholeNumber(text: string): number {

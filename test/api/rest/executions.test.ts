@@ -269,6 +269,29 @@ describe('runs', () => {
     expect(forked.headers.get('location')).toBe(`/api/executions/${forked.body.id}`);
     expect((await ask('POST', `/api/executions/${id}/fork`)).status).toBe(201);
   });
+
+  test('are forked with other data, or with other values at some of their places', async () => {
+    const { execution_id: id } = await run(await asking(), {
+      ...{ wait: false, input_data: { order: { number: 1001 }, note: 'a' } },
+    });
+    const fork = async (body: object) => ask('POST', `/api/executions/${id}/fork`, body);
+    expect(await fork({ input_data: ['b'] })).toMatchObject({
+      status: 201,
+      body: { forked_from_seq: 0, input_data: ['b'] },
+    });
+    expect(await fork({ seq: 0, input_data: null })).toMatchObject({
+      body: { input_data: { order: { number: 1001 }, note: 'a' } },
+    });
+    expect(await fork({ changes: { 'order.number': 1002 } })).toMatchObject({
+      body: { input_data: { order: { number: 1002 }, note: 'a' } },
+    });
+    expect(await fork({ changes: { 'order.numbre': 1002 } })).toMatchObject({
+      status: 400,
+      body: { code: 'HWINV', hint: expect.stringContaining('Did you mean order.number?') },
+    });
+    expect(await fork({ changes: [1] })).toMatchObject({ status: 400 });
+    expect(await fork({ data: 1 })).toMatchObject({ status: 400 });
+  });
 });
 
 test('questions are listed and answered; the first answer counts', async () => {

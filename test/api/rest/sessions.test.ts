@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Api } from '../../../src/api/server.ts';
 import type { Worker } from '../../../workers/main.ts';
 import { makeAgent } from '../../runtime/arrange.ts';
-import { one } from '../../sql/support.ts';
+import { makeRun, one } from '../../sql/support.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import { startTestApi, until } from '../harness.ts';
@@ -101,6 +101,28 @@ test('from a file to an answer: system, session, message, stream, question of a 
   const todos = await ask('GET', `${path}/artifacts/todolist.md`);
   expect(todos.headers.get('content-type')).toBe('text/markdown; charset=utf-8');
   expect(todos.body).toContain('Ask about the colour');
+});
+
+test('a session is forked behind a turn, over REST and in GraphQL', async () => {
+  const { id, agent_id } = (await ask('POST', '/sessions', {})).body;
+  const later = { run_at: '2099-01-01' }; // nobody ends it meanwhile
+  const run = await makeRun(db.pool, { agent_id, session_id: id, input: 'One.', ...later });
+  const busy = await ask('POST', `/sessions/${id}/fork`, { content: 'Two.' });
+  expect(busy).toMatchObject({ status: 409, body: { code: 'HWCNF' } });
+  await db.pool.query('select howdah.cancel_execution($1)', [run]);
+  const forked = await ask('POST', `/sessions/${id}/fork`, { message: 'Two.', turn: 1 });
+  expect(forked).toMatchObject({
+    status: 201,
+    body: { forked_from_session_id: id, forked_from_turn: 1, turns: 1 },
+  });
+  expect(forked.headers.get('location')).toBe(`/sessions/${forked.body.id}`);
+  const refused = await ask('POST', `/sessions/${id}/fork`, { content: 'Two.', turn: 2 });
+  expect(refused).toMatchObject({ status: 400, body: { code: 'HWINV' } });
+  const query = `mutation ($id: UUID!) {
+    forkSession(input: { sessionId: $id, content: "Two." }) { result { forkedFromSession { id } forkedFromTurn } }
+  }`;
+  const { body } = await ask('POST', '/graphql', { query, variables: { id } });
+  expect(body.data.forkSession.result).toEqual({ forkedFromSession: { id }, forkedFromTurn: 1 });
 });
 
 describe('agent systems', () => {

@@ -1,0 +1,100 @@
+-- What a fork of a session consists of: howdah.fork_session.
+
+-- A turn that is there and has ended: what it is still saying would be missing.
+create or replace function howdah_private.refuse_forked_turn(s howdah.sessions, turn int) returns void
+  language plpgsql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_live int;
+begin
+  if s.agent_id is null and s.workflow_id is null then
+    raise exception using errcode = 'HWINV', message = format('session %s has no agent', s.id),
+      detail = jsonb_build_object('field', 'agent_id', 'session_id', s.id)::text,
+      hint = 'Give it one by howdah.switch_agent(id, agent).';
+  elsif refuse_forked_turn.turn not between 1 and s.turns then
+    raise exception using errcode = 'HWINV',
+      message = case when s.turns = 0 then format('nothing was said yet in session %s, so it cannot be forked', s.id)
+        else format('session %s has %s turns, so it cannot be forked behind turn %s', s.id, s.turns, refuse_forked_turn.turn) end,
+      detail = jsonb_build_object('field', 'turn', 'turns', s.turns)::text,
+      hint = case when s.turns = 0 then 'Say something in it.' else format('Name a turn from 1 to %s.', s.turns) end;
+  end if;
+  select min(e.turn) into v_live from howdah.executions as e
+  where e.tenant_id = s.tenant_id and e.session_id = s.id and e.turn <= refuse_forked_turn.turn
+    and e.parent_execution_id is null and e.completed_at is null;
+  if v_live is not null then
+    raise exception using errcode = 'HWCNF', message = format('turn %s of session %s has not ended', v_live, s.id),
+      detail = jsonb_build_object('field', 'turn', 'session_id', s.id, 'turn', v_live)::text,
+      hint = case when v_live > 1 then format('Wait for its end, or fork behind turn %s.', v_live - 1) else 'Wait for its end.' end;
+  end if;
+end $$;
+
+-- As much as a run may be given of a conversation: refuse_history.
+create or replace function howdah_private.refuse_long_branch(turn int, history jsonb) returns void
+  language plpgsql immutable
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if jsonb_array_length(refuse_long_branch.history) > 2000 or octet_length(refuse_long_branch.history::text) > 8388608 then
+    raise exception using errcode = 'HWINV',
+      message = format('what was said until turn %s is more than 2000 messages or 8 MB', refuse_long_branch.turn),
+      detail = jsonb_build_object('field', 'turn')::text, hint = 'Fork behind an earlier turn.';
+  end if;
+end $$;
+
+-- What the next turn would be told, as a history: with summaries in the places of what they cover (src/runtime/conversation.ts
+-- says how), and files by their names, since they stay with their session. A run's own messages begin with number 1.
+create or replace function howdah_private.said_until(tenant_id uuid, session_id uuid, turn int) returns jsonb
+  language sql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  with told as materialized (
+    select t.place, t.message, (t.message ->> 'seq')::int as seq, (t.message ->> 'covers_from_seq')::int as from_seq,
+      (t.message ->> 'covers_to_seq')::int as to_seq, count(*) filter (where t.message ->> 'seq' = '1') over (order by t.place) as run
+    from jsonb_array_elements(howdah_private.session_history(said_until.session_id, said_until.turn + 1))
+      with ordinality as t (message, place)
+  ),
+  summaries as materialized (
+    select s.*, s.from_seq = 0 and s.place = max(s.place) filter (where s.from_seq = 0) over () as is_first
+    from told as s where s.to_seq is not null
+  ),
+  placed as (
+    select t.place, t.message, (
+      select max(s.place) from summaries as s
+      where (s.from_seq = 0 and t.run < s.run) or (t.run = s.run and t.seq between s.from_seq and s.to_seq and t.seq < s.seq)
+    ) as summary
+    from told as t where t.to_seq is null
+  ),
+  said as (
+    select p.place, howdah_private.as_said(said_until.tenant_id, p.message) as message from placed as p where p.summary is null
+    union all
+    select case when s.from_seq = 0 then 0 else min(p.place) end, howdah_private.as_summary(s.message)
+    from summaries as s left join placed as p on p.summary = s.place
+    group by s.place, s.message, s.from_seq, s.is_first
+    having count(p.place) > 0 or s.is_first -- which stands for turns that are not read any more
+  )
+  select coalesce(jsonb_agg(s.message order by s.place), '[]') from said as s
+  where coalesce(s.message ->> 'content', s.message ->> 'parts', s.message ->> 'tool_calls') is not null
+$$;
+
+-- A message of a log as one of a history.
+create or replace function howdah_private.as_said(tenant_id uuid, message jsonb) returns jsonb
+  language sql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  select (message - '{seq,step_seq,covers_from_seq,covers_to_seq,trust}'::text[])
+    || case when message ? 'parts' then jsonb_build_object('parts', (
+      select jsonb_agg(case when p.part ->> 'type' <> 'resource' then p.part
+        else jsonb_build_object('type', 'text', 'text', coalesce(format('[file %s]', r.name), '[file]')) end order by p.place)
+      from jsonb_array_elements(message -> 'parts') with ordinality as p (part, place)
+      left join howdah.resources as r
+        on r.id = howdah_private.id_in(p.part ->> 'resource_id') and r.tenant_id = as_said.tenant_id
+    )) else '{}' end
+$$;
+
+-- A summary as models are told it: src/runtime/message-groups.ts.
+create or replace function howdah_private.as_summary(message jsonb) returns jsonb
+  language sql immutable
+  return jsonb_build_object('role', 'user', 'content',
+    case when starts_with(message ->> 'content', E'Summary of the conversation so far:\n') then '' else E'Summary of the conversation so far:\n' end
+    || (message ->> 'content'));

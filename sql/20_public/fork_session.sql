@@ -1,0 +1,44 @@
+-- Another way a conversation might have gone: a new session that begins with what was said in one until the end of a turn,
+-- and with a message. The first run of it holds the history, as that of a client that keeps its conversation itself does, so
+-- nothing that becomes of the original is seen in it, and no usage is counted twice.
+create or replace function howdah.fork_session(
+  session_id uuid, content text, turn int default null, input_parts jsonb default null
+) returns howdah.sessions
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_session howdah.sessions := howdah_private.session_of(fork_session.session_id);
+  v_user_id uuid := coalesce(howdah.current_user_id(), v_session.user_id);
+  v_turn int := coalesce(fork_session.turn, v_session.turns);
+  v_trust howdah.trust;
+  v_history jsonb;
+  v_id uuid;
+begin
+  perform howdah_private.permit_control('session', v_session.id, coalesce(v_session.agent_id, v_session.workflow_id),
+    v_session.user_id);
+  perform howdah_private.refuse_content(v_session.tenant_id, fork_session.content, fork_session.input_parts);
+  perform howdah_private.refuse_forked_turn(v_session, v_turn);
+  v_history := howdah_private.said_until(v_session.tenant_id, v_session.id, v_turn);
+  perform howdah_private.refuse_long_branch(v_turn, v_history);
+  select max(e.trust) into v_trust from howdah.executions as e
+  where e.tenant_id = v_session.tenant_id and e.session_id = v_session.id and e.turn <= v_turn
+    and (e.status = 'completed' or e.history is not null);
+  insert into howdah.sessions (
+    tenant_id, agent_id, workflow_id, user_id, title, policy, forked_from_session_id, forked_from_turn
+  ) values (
+    v_session.tenant_id, v_session.agent_id, v_session.workflow_id, v_user_id, v_session.title, v_session.policy,
+    v_session.id, v_turn
+  ) returning sessions.id into v_id;
+  insert into howdah.executions (
+    tenant_id, agent_id, workflow_id, session_id, input, input_parts, user_id, history
+  ) values (
+    v_session.tenant_id, v_session.agent_id, v_session.workflow_id, v_id, coalesce(fork_session.content, ''),
+    nullif(fork_session.input_parts, 'null'), v_user_id, nullif(v_history, '[]')
+  );
+  update howdah.executions as e set trust = greatest(e.trust, v_trust)
+  where e.tenant_id = v_session.tenant_id and e.session_id = v_id;
+  return howdah_private.session_of(v_id);
+end $$;
+comment on function howdah.fork_session(uuid, text, int, jsonb) is
+  'A new session of the same agent that begins with what was said in this one until the end of a turn, by default the last one, and with this message. The original is untouched.';
