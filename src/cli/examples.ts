@@ -36,7 +36,6 @@ export const examples: Readonly<Record<string, readonly string[]>> = {
     'howdah diff ID ID --exit-code --json',
   ],
   validate: ['howdah validate system.yaml', 'howdah validate systems/*.yaml packs/* --offline'],
-  diff: ['howdah diff system.yaml', 'howdah diff system.yaml --prune'],
   export: ['howdah export', 'howdah export helpdesk --out helpdesk.yaml'],
   import: [
     'howdah import fast-agent ./project --out system.yaml',
