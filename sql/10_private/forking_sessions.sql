@@ -84,8 +84,8 @@ create or replace function howdah_private.as_said(tenant_id uuid, message jsonb)
 as $$
   select (message - '{seq,step_seq,covers_from_seq,covers_to_seq,trust}'::text[])
     || case when message ? 'parts' then jsonb_build_object('parts', (
-      select jsonb_agg(case when p.part ->> 'type' <> 'resource' then p.part
-        else jsonb_build_object('type', 'text', 'text', coalesce(format('[file %s]', r.name), '[file]')) end order by p.place)
+      select coalesce(jsonb_agg(case when p.part ->> 'type' <> 'resource' then p.part
+        else jsonb_build_object('type', 'text', 'text', coalesce(format('[file %s]', r.name), '[file]')) end order by p.place), '[]')
       from jsonb_array_elements(message -> 'parts') with ordinality as p (part, place)
       left join howdah.resources as r
         on r.id = howdah_private.id_in(p.part ->> 'resource_id') and r.tenant_id = as_said.tenant_id

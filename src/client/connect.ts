@@ -47,6 +47,8 @@ export type Speaker = {
 export type Conversation = {
   /** Says something in it; gives the run it begins, or reaches. */
   send(content: string): Promise<Operations['sendMessage']['gives']>;
+  /** Says something in a new session that knows this one until the end of a turn, or all of it; gives that session. */
+  fork(content: string, turn?: number): Promise<Operations['forkSession']['gives']>;
   /** Answers the oldest open question, or the one that is named. */
   answer(answer: Json, questionId?: string): Promise<Operations['answerInSession']['gives']>;
   /** What happens in it over all its turns, from the first one or behind an event. It does not end by itself. */
@@ -108,6 +110,11 @@ export function connect(url: string, options: ConnectOptions = {}): Connection {
     workflow: (name) => speaker({ workflow: name }),
     session: (sid) => ({
       send: (content) => call('sendMessage', { params: { sid }, body: { content } }),
+      fork: (content, turn) =>
+        call('forkSession', {
+          params: { sid },
+          body: { content, ...(turn !== undefined && { turn }) },
+        }),
       answer: (given, question_id) =>
         call('answerInSession', {
           params: { sid },

@@ -136,6 +136,9 @@ test('a conversation is talked in, answered in and followed', async () => {
     }
   }
   expect(told).toContain('ask_user');
+  expect(await session.fork('Paint it again.', 1)).toMatchObject({
+    ...{ forked_from_session_id: id, forked_from_turn: 1, turns: 1 },
+  });
 });
 
 test('every operation is called by its name, with what it takes and gives', async () => {

@@ -503,7 +503,7 @@ describe('the control of a run', () => {
     const schedule = await one(
       db.pool,
       `insert into howdah.schedules (name, cron, agent_id, input, overlap_policy)
-       values ('each', '* * * * *', $1, 'x', 'cancel') returning id`,
+       values ('each', '0 0 1 1 *', $1, 'x', 'cancel') returning id`,
       [agent_id],
     );
     const { question_id } = await asked('question');

@@ -161,7 +161,7 @@ describe('fork_session', () => {
     });
   });
 
-  test('tells calls with their results, and files by their names', async () => {
+  test('tells files by their names, and is trusted as far as what it was told', async () => {
     const id = await talked('One.');
     const { id: file } = await one(
       db.pool,

@@ -85,7 +85,7 @@ async function givenIn(io: CliIo, options: ForkOptions): Promise<unknown[]> {
     });
   }
   const said = input === undefined ? (set?.input ?? null) : await givenText(io, 'the input', input);
-  const data = (await givenJson(io, 'input-data', inputData)) ?? null;
+  const data = (await givenJson(io, 'data', inputData)) ?? null;
   return [said, version, data, set ? changesIn(set) : null];
 }
 
