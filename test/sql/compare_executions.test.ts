@@ -167,6 +167,22 @@ describe('the same run twice', () => {
     expect(await compare(first, first)).toMatchObject({ is_same: true, steps: { same: 5 } });
   });
 
+  test('whatever else an error says beside its code and its sentence', async () => {
+    const agent_id = await makeAgent(db.pool);
+    const log = (more: object): Step[] => [
+      { ...retry(), error: { code: 'timeout', message: 'too late', ...more } },
+      OUTPUT,
+    ];
+    const first = await ran({ agent_id }, log({ retryable: true }));
+    const second = await ran({ agent_id }, log({ retryable: true, status: 504 }));
+    expect(await compare(first, second)).toMatchObject({ is_same: true });
+    const third = await ran({ agent_id }, log({ code: 'provider' }));
+    const { changes } = (await compare(first, third)).steps;
+    expect(changes.map(({ differences }) => differences)).toEqual([
+      [{ field: 'error_code', a: 'timeout', b: 'provider' }],
+    ]);
+  });
+
   test('before either has begun', async () => {
     const agent_id = await makeAgent(db.pool);
     const ids = [await makeRun(db.pool, { agent_id }), await makeRun(db.pool, { agent_id })];
