@@ -8105,7 +8105,7 @@ AS $function$
     where s.execution_id = compared_steps.execution_id and (compared_steps.seqs is null or s.seq = any (compared_steps.seqs))
   )
   select d.seq, d.kind, d.name, case when compared_steps.seqs is null then coalesce(d.input, d.calls) end,
-    case when compared_steps.seqs is null then sha256(convert_to(row(d.kind, d.name, d.error, d.parts,
+    case when compared_steps.seqs is null then sha256(convert_to(row(d.kind, d.name, d.error ->> 'code', d.error ->> 'message', d.parts,
       sha256(convert_to(d.input, 'UTF8')), sha256(convert_to(d.content, 'UTF8')), sha256(convert_to(d.calls, 'UTF8')),
       sha256(convert_to(d.output, 'UTF8')))::text, 'UTF8')) end,
     case when compared_steps.seqs is not null then jsonb_build_object('name', d.name, 'input', d.input, 'said', d.content,

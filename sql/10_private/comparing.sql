@@ -1,6 +1,6 @@
 -- Two runs beside one another: how they began, step by step what they did, how they ended. With the rights of whoever asks. Logs are
 -- lined up by what their steps are and not by number: one attempt more and all behind it would differ. The work grows with
--- the steps of both together: nothing compares each with each, and joins that would are off (enable_nestloop; what that
+-- the steps of both together: nothing compares each with each, and joins that may are off (a merge by part of its key, too; what that
 -- makes of costs would call for jit).
 
 -- The steps of a run: of all of them a digest of what counts, or of these what counts. What is new with every run (ids of questions and
@@ -33,7 +33,7 @@ as $$
     where s.execution_id = compared_steps.execution_id and (compared_steps.seqs is null or s.seq = any (compared_steps.seqs))
   )
   select d.seq, d.kind, d.name, case when compared_steps.seqs is null then coalesce(d.input, d.calls) end,
-    case when compared_steps.seqs is null then sha256(convert_to(row(d.kind, d.name, d.error, d.parts,
+    case when compared_steps.seqs is null then sha256(convert_to(row(d.kind, d.name, d.error ->> 'code', d.error ->> 'message', d.parts,
       sha256(convert_to(d.input, 'UTF8')), sha256(convert_to(d.content, 'UTF8')), sha256(convert_to(d.calls, 'UTF8')),
       sha256(convert_to(d.output, 'UTF8')))::text, 'UTF8')) end,
     case when compared_steps.seqs is not null then jsonb_build_object('name', d.name, 'input', d.input, 'said', d.content,

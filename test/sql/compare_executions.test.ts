@@ -167,6 +167,22 @@ describe('the same run twice', () => {
     expect(await compare(first, first)).toMatchObject({ is_same: true, steps: { same: 5 } });
   });
 
+  test('whatever else an error says beside its code and its sentence', async () => {
+    const agent_id = await makeAgent(db.pool);
+    const log = (more: object): Step[] => [
+      { ...retry(), error: { code: 'timeout', message: 'too late', ...more } },
+      OUTPUT,
+    ];
+    const first = await ran({ agent_id }, log({ retryable: true }));
+    const second = await ran({ agent_id }, log({ retryable: true, status: 504 }));
+    expect(await compare(first, second)).toMatchObject({ is_same: true });
+    const third = await ran({ agent_id }, log({ code: 'provider' }));
+    const { changes } = (await compare(first, third)).steps;
+    expect(changes.map(({ differences }) => differences)).toEqual([
+      [{ field: 'error_code', a: 'timeout', b: 'provider' }],
+    ]);
+  });
+
   test('before either has begun', async () => {
     const agent_id = await makeAgent(db.pool);
     const ids = [await makeRun(db.pool, { agent_id }), await makeRun(db.pool, { agent_id })];
@@ -438,6 +454,56 @@ describe('how they ended', () => {
     const first = await ending('x');
     const { ended } = await compare(first, await ran({ agent_id }, [says('No.'), OUTPUT]));
     expect(ended[0]?.a).toMatch(/^ä{20000}…$/);
+  });
+});
+
+describe('steps that are lined up', () => {
+  const linedUp = async (a: number[], b: number[], known: (number | null)[]) =>
+    (
+      await one(
+        db.pool,
+        'select howdah_private.lined_up($1::bigint[], $2::bigint[], $3) as lined',
+        [a, b, known],
+      )
+    ).lined as (number | null)[];
+  const unknown = (a: number[]) => a.map(() => null);
+  /** How many both have in common in the same order, by comparing each with each. */
+  function mostInCommon(a: number[], b: number[]): number {
+    const most = [...a, 0].map(() => [...b, 0].map(() => 0));
+    for (const [i, x] of a.entries()) {
+      for (const [j, y] of b.entries()) {
+        const row = most[i + 1] as number[];
+        row[j + 1] =
+          x === y ? (most[i]?.[j] ?? 0) + 1 : Math.max(most[i]?.[j + 1] ?? 0, row[j] ?? 0);
+      }
+    }
+    return most.at(-1)?.at(-1) ?? 0;
+  }
+  /** Numbers that look like chance and are the same each time. */
+  const shuffled = (count: number, salt: number) =>
+    Array.from({ length: count }, (_, i) => i).toSorted(
+      (x, y) => ((x * 7919 + salt * 104_729) % 211) - ((y * 7919 + salt * 104_729) % 211),
+    );
+
+  test.each([1, 2, 3, 4, 5])('are as many as can be without crossing, order %i', async (salt) => {
+    const [a, b] = [shuffled(60, salt), shuffled(70, salt * 13).filter((one) => one % 9 > 0)];
+    const lined = await linedUp(a, b, unknown(a));
+    const found = lined.filter((place) => place !== null);
+    expect(found).toEqual(found.toSorted((x, y) => x - y));
+    expect(found).toHaveLength(mostInCommon(a, b));
+    for (const [i, place] of lined.entries()) if (place) expect(b[place - 1]).toBe(a[i]);
+  });
+
+  test('stay where they are known, and others come between those', async () => {
+    expect(await linedUp([1, 1, 9, 1, 2], [1, 8, 1, 2, 2], [null, null, 2, null, null])).toEqual([
+      1,
+      null,
+      2,
+      3,
+      4,
+    ]);
+    expect(await linedUp([], [1], [])).toEqual([]);
+    expect(await linedUp([1], [], [null])).toEqual([null]);
   });
 });
 
