@@ -73,6 +73,7 @@ describe('commit_steps', () => {
         is_pause_requested: false,
         over_quota: false,
         are_calls_limited: false,
+        settings: null,
         rules_stamp: expect.stringMatching(/^[1-9]/),
       },
     ]);
