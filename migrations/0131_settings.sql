@@ -23,7 +23,15 @@ comment on column howdah.settings.scope is
   'tenant: for this tenant. system: for every tenant that has none of its own; written by an owner of the database.';
 comment on column howdah.settings.key is 'Which one; setting_values lists them.';
 comment on column howdah.settings.value is 'A number within the range that setting_values names.';
+comment on column howdah.agents.max_steps is 'Model answers a run may take; null: what the settings say, else 50.';
+comment on column howdah.agents.max_seconds is 'Seconds a run may be active, waiting not counted; null: what the settings say, else 600.';
+comment on column howdah.workflows.max_steps is 'Answers of its own deciding model a run may take; null: what the settings say, else 50.';
+comment on column howdah.workflows.max_seconds is 'Seconds a run may be active, waiting for members not counted; null: what the settings say, else 600.';
 
 -- Down Migration
+comment on column howdah.agents.max_steps is 'Model answers a run may take; null means 50.';
+comment on column howdah.agents.max_seconds is 'Seconds a run may be active, waiting not counted; null means 600.';
+comment on column howdah.workflows.max_steps is 'Answers of its own deciding model a run may take; null means 50.';
+comment on column howdah.workflows.max_seconds is 'Seconds a run may be active, waiting for members not counted; null means 600.';
 drop table howdah.settings;
 drop type howdah.setting_scope;

@@ -16527,7 +16527,7 @@ begin
     raise exception using errcode = 'HWINV',
       message = format('%s has %s bytes, at most %s are allowed', refuse_large_input.field, refuse_large_input.size,
         refuse_large_input.most),
-      detail = jsonb_build_object('field', refuse_large_input.field, 'most', refuse_large_input.most)::text,
+      detail = jsonb_build_object('field', refuse_large_input.field)::text,
       hint = 'Give a large text to the agent by a tool that reads it piece by piece.'
         || case when refuse_large_input.most < 1048576 then ' The setting input_bytes allows more.' else '' end;
   end if;
@@ -34113,9 +34113,9 @@ comment on column howdah.agents.is_restricted is 'True while there are grants fo
 
 comment on column howdah.agents.max_cost is 'What a run may cost, with the runs below it; null without limit.';
 
-comment on column howdah.agents.max_seconds is 'Seconds a run may be active, waiting not counted; null means 600.';
+comment on column howdah.agents.max_seconds is 'Seconds a run may be active, waiting not counted; null: what the settings say, else 600.';
 
-comment on column howdah.agents.max_steps is 'Model answers a run may take; null means 50.';
+comment on column howdah.agents.max_steps is 'Model answers a run may take; null: what the settings say, else 50.';
 
 comment on column howdah.agents.max_tokens is 'Tokens a run may use, with the runs below it; null without limit.';
 
@@ -35760,9 +35760,9 @@ comment on column howdah.workflows.is_restricted is 'True while there are grants
 
 comment on column howdah.workflows.max_cost is 'Cost a run may have with all its members.';
 
-comment on column howdah.workflows.max_seconds is 'Seconds a run may be active, waiting for members not counted; null means 600.';
+comment on column howdah.workflows.max_seconds is 'Seconds a run may be active, waiting for members not counted; null: what the settings say, else 600.';
 
-comment on column howdah.workflows.max_steps is 'Answers of its own deciding model a run may take; null means 50.';
+comment on column howdah.workflows.max_steps is 'Answers of its own deciding model a run may take; null: what the settings say, else 50.';
 
 comment on column howdah.workflows.max_tokens is 'Tokens a run may use with all its members.';
 

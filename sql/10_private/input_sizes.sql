@@ -17,7 +17,7 @@ begin
     raise exception using errcode = 'HWINV',
       message = format('%s has %s bytes, at most %s are allowed', refuse_large_input.field, refuse_large_input.size,
         refuse_large_input.most),
-      detail = jsonb_build_object('field', refuse_large_input.field, 'most', refuse_large_input.most)::text,
+      detail = jsonb_build_object('field', refuse_large_input.field)::text,
       hint = 'Give a large text to the agent by a tool that reads it piece by piece.'
         || case when refuse_large_input.most < 1048576 then ' The setting input_bytes allows more.' else '' end;
   end if;

@@ -271,11 +271,11 @@ export interface Agents {
    */
   max_cost: Numeric | null;
   /**
-   * Seconds a run may be active, waiting not counted; null means 600.
+   * Seconds a run may be active, waiting not counted; null: what the settings say, else 600.
    */
   max_seconds: number | null;
   /**
-   * Model answers a run may take; null means 50.
+   * Model answers a run may take; null: what the settings say, else 50.
    */
   max_steps: number | null;
   /**
@@ -3902,11 +3902,11 @@ export interface Workflows {
    */
   max_cost: Numeric | null;
   /**
-   * Seconds a run may be active, waiting for members not counted; null means 600.
+   * Seconds a run may be active, waiting for members not counted; null: what the settings say, else 600.
    */
   max_seconds: number | null;
   /**
-   * Answers of its own deciding model a run may take; null means 50.
+   * Answers of its own deciding model a run may take; null: what the settings say, else 50.
    */
   max_steps: number | null;
   /**

@@ -245,7 +245,7 @@ describe('input_bytes', () => {
       message: 'input has 2001 bytes, at most 2000 are allowed',
       hint: expect.stringContaining('The setting input_bytes allows more.'),
     });
-    expect(JSON.parse(refused.detail ?? '')).toEqual({ field: 'input', most: 2000 });
+    expect(JSON.parse(refused.detail ?? '')).toEqual({ field: 'input' });
     expect(await insert({ agent_id, input_data: JSON.stringify(large) })).toMatchObject({
       code: 'HWINV',
       message: 'input_data has 2003 bytes, at most 2000 are allowed',
