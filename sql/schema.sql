@@ -23067,7 +23067,8 @@ begin
   new.run_at := coalesce(new.run_at, now());
   new.root_execution_id := coalesce(new.root_execution_id, new.id);
   if new.input is null or octet_length(new.input) > 1024 then
-    perform howdah_private.refuse_input(new);
+    perform howdah_private.refuse_input(new)
+    where new.input is null or octet_length(new.input) > 1048576 or exists (select from howdah.settings);
   end if;
   if greatest(octet_length(new.idempotency_key), pg_column_size(new.input_data), pg_column_size(new.metadata)) > 500
     or jsonb_typeof(new.metadata) is distinct from 'object' or new.callback_url is not null or (new.metadata <> '{}' and new.table_trigger_id is null and howdah_private.may_hold_a_key(new.metadata)) then
@@ -23126,7 +23127,8 @@ begin
         else 'Set its is_active to true.' end;
   end if;
   if new.input is null or octet_length(new.input) > 1024 then
-    perform howdah_private.refuse_input(new);
+    perform howdah_private.refuse_input(new)
+    where new.input is null or octet_length(new.input) > 1048576 or exists (select from howdah.settings);
   end if;
   perform howdah_private.refuse_unfit_run(new);
   if new.forked_from_execution_id is null then
