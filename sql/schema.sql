@@ -7471,7 +7471,7 @@ $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.claim_executions(worker uuid, ids uuid[], protocol integer, after uuid, room integer DEFAULT 0)
- RETURNS TABLE(execution_id uuid, fence integer, tenant_id uuid, agent_id uuid, agent_version_id uuid, session_id uuid, root_execution_id uuid, is_child boolean, is_compensation boolean, metadata jsonb, step_count integer, exhausted howdah.stop_reason, active_ms_left bigint, watched boolean, is_suspect boolean, messages_at_retry integer, refused jsonb, messages jsonb, history jsonb, attempts jsonb, is_new boolean, hooks jsonb, task jsonb, overrides jsonb, alike text, trust howdah.trust, is_filtered boolean, are_calls_limited boolean, settings jsonb)
+ RETURNS TABLE(execution_id uuid, fence integer, tenant_id uuid, agent_id uuid, agent_version_id uuid, session_id uuid, root_execution_id uuid, is_child boolean, is_compensation boolean, metadata jsonb, step_count integer, exhausted howdah.stop_reason, active_ms_left bigint, watched boolean, is_suspect boolean, messages_at_retry integer, refused jsonb, messages jsonb, history jsonb, attempts jsonb, is_new boolean, hooks jsonb, task jsonb, overrides jsonb, alike text, trust howdah.trust, is_filtered boolean, are_calls_limited boolean)
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -7553,8 +7553,7 @@ begin
     case when e.depth = 0 and e.compensates_execution_id is null and e.handoffs = 0
       then concat_ws(' ', e.agent_version_id, e.workflow_version_id, e.user_id) end,
     e.trust, exists (select from howdah.output_filters as f where f.tenant_id = e.tenant_id and f.is_active),
-    exists (select from howdah.call_limits) and howdah_private.are_calls_limited(e.tenant_id),
-    case when exists (select from howdah.settings) then howdah_private.run_settings(e.tenant_id) end
+    exists (select from howdah.call_limits) and howdah_private.are_calls_limited(e.tenant_id)
   from howdah.executions as e
   where e.id = any (v_claimed) and e.id between v_first and v_last;
 end $function$
@@ -7724,7 +7723,7 @@ end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.commit_steps(worker uuid, commits jsonb, protocol integer)
- RETURNS TABLE(execution_id uuid, outcome text, status howdah.execution_status, step_count integer, exhausted howdah.stop_reason, active_ms_left bigint, watched boolean, has_inbox boolean, is_pause_requested boolean, over_quota boolean, rules_stamp bigint, are_calls_limited boolean, settings jsonb)
+ RETURNS TABLE(execution_id uuid, outcome text, status howdah.execution_status, step_count integer, exhausted howdah.stop_reason, active_ms_left bigint, watched boolean, has_inbox boolean, is_pause_requested boolean, over_quota boolean, rules_stamp bigint, are_calls_limited boolean)
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -7735,7 +7734,8 @@ AS $function$
 #variable_conflict use_column
 declare
   v_ids uuid[]; v_first uuid; v_last uuid; v_counts boolean;
-  v_more boolean := jsonb_path_exists(commit_steps.commits, '$[*] ? (exists (@.more) || exists (@.to.delay_ms))');
+  v_more boolean := jsonb_path_exists(
+    commit_steps.commits, '$[*] ? (exists (@.more) || exists (@.to.delay_ms))');
 begin
   select array(select c.id from jsonb_to_recordset(commit_steps.commits) as c (id uuid) order by c.id),
     exists (select from howdah.quotas as q where q.metric in ('tokens', 'cost')) into v_ids, v_counts;
@@ -7872,8 +7872,7 @@ begin
     coalesce(m.has_inbox, (n.run).has_inbox), coalesce(m.is_pause_requested, (n.run).is_pause_requested),
     v_counts and (howdah_private.over_quota(i.id)).quota_id is not null,
     (select h.seq from howdah_private.audit_heads as h where h.tenant_id = coalesce(m.tenant_id, (n.run).tenant_id)),
-    exists (select from howdah.call_limits) and howdah_private.are_calls_limited(coalesce(m.tenant_id, (n.run).tenant_id)),
-    case when exists (select from howdah.settings) then howdah_private.run_settings(coalesce(m.tenant_id, (n.run).tenant_id)) end
+    exists (select from howdah.call_limits) and howdah_private.are_calls_limited(coalesce(m.tenant_id, (n.run).tenant_id))
   from input as i
   left join moved as m on m.id = i.id
   cross join lateral (select howdah_private.execution_now(case when m.id is null then i.id end, i.fence) as run) as n;
@@ -18705,15 +18704,22 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.run_settings(tenant_id uuid)
+CREATE OR REPLACE FUNCTION howdah_private.run_settings(execution_id uuid)
  RETURNS jsonb
- LANGUAGE sql
- STABLE
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select howdah_private.settings_of(run_settings.tenant_id,
-    '{tool_result_bytes,model_attempts,backoff_initial_seconds,backoff_max_seconds}')
-$function$
+declare
+  v_tenant_id uuid;
+begin
+  if not exists (select from howdah.settings) then
+    return null;
+  end if;
+  select e.tenant_id into v_tenant_id from howdah.executions as e where e.id = run_settings.execution_id;
+  return howdah_private.settings_of(v_tenant_id,
+    '{tool_result_bytes,model_attempts,backoff_initial_seconds,backoff_max_seconds}');
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.run_statements(statements text[])
@@ -32787,7 +32793,7 @@ grant execute on function howdah_private.run_in_schema(text,text) to howdah_engi
 
 grant execute on function howdah_private.run_parameters(jsonb,jsonb) to howdah_engine;
 
-grant execute on function howdah_private.run_settings(uuid) to howdah_engine;
+grant execute on function howdah_private.run_settings(uuid) to howdah_worker;
 
 grant execute on function howdah_private.run_statements(text[]) to howdah_engine;
 

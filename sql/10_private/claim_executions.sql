@@ -16,7 +16,6 @@
 -- Runs that are `alike` share what holds for their calls; see call_rules.sql. `trust`: how far the run is trusted, see trust.sql;
 -- `is_filtered`: what it says is looked through first, see output_filters.sql. For protocol 6. Agents that are a tool are for protocol 7; runs with a model or parameters of their
 -- own for protocol 8. `are_calls_limited`: a call is asked for before it is made, by protocol 8 alone; see call_limits.sql.
--- `settings`: see settings.sql.
 --
 -- Every statement of it looks rows up by their keys, so its plans are made once and not for each call, and only the
 -- partitions between the first and the last id are opened.
@@ -28,8 +27,7 @@ create function howdah_private.claim_executions(worker uuid, ids uuid[], protoco
     exhausted howdah.stop_reason, active_ms_left bigint, watched boolean,
     is_suspect boolean, messages_at_retry int, refused jsonb,
     messages jsonb, history jsonb, attempts jsonb, is_new boolean, hooks jsonb, task jsonb,
-    overrides jsonb, alike text, trust howdah.trust, is_filtered boolean, are_calls_limited boolean,
-    settings jsonb
+    overrides jsonb, alike text, trust howdah.trust, is_filtered boolean, are_calls_limited boolean
   )
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan set enable_seqscan = off set jit = off
@@ -108,8 +106,7 @@ begin
     case when e.depth = 0 and e.compensates_execution_id is null and e.handoffs = 0
       then concat_ws(' ', e.agent_version_id, e.workflow_version_id, e.user_id) end,
     e.trust, exists (select from howdah.output_filters as f where f.tenant_id = e.tenant_id and f.is_active),
-    exists (select from howdah.call_limits) and howdah_private.are_calls_limited(e.tenant_id),
-    case when exists (select from howdah.settings) then howdah_private.run_settings(e.tenant_id) end
+    exists (select from howdah.call_limits) and howdah_private.are_calls_limited(e.tenant_id)
   from howdah.executions as e
   where e.id = any (v_claimed) and e.id between v_first and v_last;
 end $$;

@@ -23,7 +23,7 @@
 --
 -- `rules_stamp`: while it stays the same, so does what holds for a run's calls; see call_rules.sql.
 --
--- `are_calls_limited`: the next calls are asked for before they are made; see call_limits.sql. `settings`: see settings.sql.
+-- `are_calls_limited`: the next calls are asked for before they are made; see call_limits.sql.
 --
 -- `protocol` says what the worker understands; see older_workers.sql.
 --
@@ -36,7 +36,7 @@ create function howdah_private.commit_steps(worker uuid, commits jsonb, protocol
   returns table (
     execution_id uuid, outcome text, status howdah.execution_status, step_count int,
     exhausted howdah.stop_reason, active_ms_left bigint, watched boolean, has_inbox boolean,
-    is_pause_requested boolean, over_quota boolean, rules_stamp bigint, are_calls_limited boolean, settings jsonb
+    is_pause_requested boolean, over_quota boolean, rules_stamp bigint, are_calls_limited boolean
   )
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan set enable_seqscan = off set jit = off
@@ -44,7 +44,8 @@ as $$
 #variable_conflict use_column
 declare
   v_ids uuid[]; v_first uuid; v_last uuid; v_counts boolean;
-  v_more boolean := jsonb_path_exists(commit_steps.commits, '$[*] ? (exists (@.more) || exists (@.to.delay_ms))');
+  v_more boolean := jsonb_path_exists(
+    commit_steps.commits, '$[*] ? (exists (@.more) || exists (@.to.delay_ms))');
 begin
   select array(select c.id from jsonb_to_recordset(commit_steps.commits) as c (id uuid) order by c.id),
     exists (select from howdah.quotas as q where q.metric in ('tokens', 'cost')) into v_ids, v_counts;
@@ -181,8 +182,7 @@ begin
     coalesce(m.has_inbox, (n.run).has_inbox), coalesce(m.is_pause_requested, (n.run).is_pause_requested),
     v_counts and (howdah_private.over_quota(i.id)).quota_id is not null,
     (select h.seq from howdah_private.audit_heads as h where h.tenant_id = coalesce(m.tenant_id, (n.run).tenant_id)),
-    exists (select from howdah.call_limits) and howdah_private.are_calls_limited(coalesce(m.tenant_id, (n.run).tenant_id)),
-    case when exists (select from howdah.settings) then howdah_private.run_settings(coalesce(m.tenant_id, (n.run).tenant_id)) end
+    exists (select from howdah.call_limits) and howdah_private.are_calls_limited(coalesce(m.tenant_id, (n.run).tenant_id))
   from input as i
   left join moved as m on m.id = i.id
   cross join lateral (select howdah_private.execution_now(case when m.id is null then i.id end, i.fence) as run) as n;

@@ -3,7 +3,7 @@
 -- nobody pays for more than that look.
 --
 -- max_depth, input_bytes and the limits of runs are read when a run is inserted (30_triggers/executions.sql). What concerns
--- attempts, back-off and results every claim and commit tells the worker: run_settings.
+-- attempts, back-off and results workers ask for with every claim and commit: run_settings.
 
 -- All there are. No default: nothing is limited.
 create or replace function howdah_private.setting_kinds()
@@ -47,14 +47,22 @@ as $$
   select (howdah_private.settings_of(setting.tenant_id, array[setting.key]) -> setting.key)::numeric
 $$;
 
--- What a worker goes by while it has a run.
-create or replace function howdah_private.run_settings(tenant_id uuid) returns jsonb
-  language sql stable
+-- What a worker goes by while it has a run. It asks with each claim and commit, beside these and not within: older workers rely
+-- on what they give.
+create or replace function howdah_private.run_settings(execution_id uuid) returns jsonb
+  language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
-  select howdah_private.settings_of(run_settings.tenant_id,
-    '{tool_result_bytes,model_attempts,backoff_initial_seconds,backoff_max_seconds}')
-$$;
+declare
+  v_tenant_id uuid;
+begin
+  if not exists (select from howdah.settings) then
+    return null;
+  end if;
+  select e.tenant_id into v_tenant_id from howdah.executions as e where e.id = run_settings.execution_id;
+  return howdah_private.settings_of(v_tenant_id,
+    '{tool_result_bytes,model_attempts,backoff_initial_seconds,backoff_max_seconds}');
+end $$;
 
 -- All of them as they are for the caller's tenant. The system's rows belong to another, so it cannot read them itself.
 create or replace function howdah_private.setting_values()

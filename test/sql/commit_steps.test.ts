@@ -73,7 +73,6 @@ describe('commit_steps', () => {
         is_pause_requested: false,
         over_quota: false,
         are_calls_limited: false,
-        settings: null,
         rules_stamp: expect.stringMatching(/^[1-9]/),
       },
     ]);

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import {
   all,
@@ -357,50 +357,23 @@ describe('the limits of runs', () => {
 });
 
 describe('a worker', () => {
-  beforeEach(async () => {
-    // another tenant's run would be given in the place of one that is named
-    await db.pool.query(
-      'select howdah.cancel_execution(id) from howdah.executions where completed_at is null and parent_execution_id is null',
-    );
-  });
-  const text = 'select settings from howdah_private.claim_executions($1, $2, 8, null)';
-
-  test('is told what concerns it when it claims and when it commits', async () => {
-    const agent_id = await makeAgent(db.pool);
-    const worker = await makeWorker(db.pool);
-    const [first, second] = [
-      await makeRun(db.pool, { agent_id }),
-      await makeRun(db.pool, { agent_id }),
-    ];
-    expect(await one(db.pool, text, [worker, [first]])).toEqual({ settings: null });
+  test('is told what concerns it of the tenant of a run', async () => {
+    const told = async (run: string) =>
+      (await one(db.pool, 'select howdah_private.run_settings($1) as settings', [run])).settings;
+    const run = await makeRun(db.pool);
+    const tenant_id = await makeTenant(db.pool);
+    const other = await makeRun(db.pool, {
+      tenant_id,
+      agent_id: await makeAgent(db.pool, { tenant_id }),
+    });
+    expect(await told(run)).toBeNull();
     await set('model_attempts', 2, 'system');
     await set('model_attempts', 3);
     await set('tool_result_bytes', 2_000, 'system');
     await set('max_depth', 2);
-    const settings = { model_attempts: 3, tool_result_bytes: 2_000 };
-    expect(await one(db.pool, text, [worker, [second]])).toEqual({ settings });
-    const steps = (id: string) =>
-      one(db.pool, `select settings from howdah_private.commit_steps($1, $2, 8)`, [
-        worker,
-        JSON.stringify([{ id, fence: 1, after: 0, steps: [answer] }]),
-      ]);
-    expect(await steps(first)).toEqual({ settings });
+    expect(await told(run)).toEqual({ model_attempts: 3, tool_result_bytes: 2_000 });
+    expect(await told(other)).toEqual({ model_attempts: 2, tool_result_bytes: 2_000 });
     await db.pool.query('delete from howdah.settings');
-    expect(await steps(second)).toEqual({ settings: null });
-  });
-
-  test('of a protocol of before is given runs as ever', async () => {
-    await set('model_attempts', 2);
-    const worker = await makeWorker(db.pool);
-    for (const protocol of [1, 2]) {
-      const id = await makeRun(db.pool, { agent_id: await makeAgent(db.pool) });
-      const call = protocol === 1 ? '($1, $2)' : '($1, $2, 2)';
-      const rows = await all(db.pool, `select * from howdah_private.claim_executions${call}`, [
-        worker,
-        [id],
-      ]);
-      expect(rows).toHaveLength(1);
-      expect(rows[0]).not.toHaveProperty('settings');
-    }
+    expect(await told(run)).toBeNull();
   });
 });
