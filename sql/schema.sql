@@ -13717,13 +13717,14 @@ RETURN 6
 
 CREATE OR REPLACE FUNCTION howdah_private.most_input(tenant_id uuid)
  RETURNS integer
- LANGUAGE sql
+ LANGUAGE plpgsql
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select least(1048576, case when exists (select from howdah.settings)
-    then howdah_private.setting(most_input.tenant_id, 'input_bytes') end)::int
-$function$
+begin
+  return least(1048576, case when exists (select from howdah.settings)
+    then howdah_private.setting(most_input.tenant_id, 'input_bytes') end)::int;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.most_mcp_sessions()
@@ -18709,6 +18710,7 @@ CREATE OR REPLACE FUNCTION howdah_private.run_settings(execution_id uuid)
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
 AS $function$
 declare
   v_tenant_id uuid;
@@ -19652,12 +19654,13 @@ end $function$
 
 CREATE OR REPLACE FUNCTION howdah_private.setting(tenant_id uuid, key text)
  RETURNS numeric
- LANGUAGE sql
- STABLE SECURITY DEFINER
+ LANGUAGE plpgsql
+ STABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select (howdah_private.settings_of(setting.tenant_id, array[setting.key]) -> setting.key)::numeric
-$function$
+begin
+  return (howdah_private.settings_of(setting.tenant_id, array[setting.key]) -> setting.key)::numeric;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.setting_kinds()
@@ -19702,19 +19705,23 @@ end $function$
 
 CREATE OR REPLACE FUNCTION howdah_private.settings_of(tenant_id uuid, keys text[])
  RETURNS jsonb
- LANGUAGE sql
+ LANGUAGE plpgsql
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
 AS $function$
+begin
   -- of two values for one key the last one stays: the tenant's
-  select jsonb_object_agg(s.key, s.value order by s.scope = 'tenant')
-  from (
-    select o.scope, o.key, o.value from howdah.settings as o
-    where o.tenant_id = settings_of.tenant_id and o.scope = 'tenant' and o.key = any (settings_of.keys)
-    union all
-    select o.scope, o.key, o.value from howdah.settings as o where o.scope = 'system' and o.key = any (settings_of.keys)
-  ) as s
-$function$
+  return (
+    select jsonb_object_agg(s.key, s.value order by s.scope = 'tenant')
+    from (
+      select o.scope, o.key, o.value from howdah.settings as o
+      where o.tenant_id = settings_of.tenant_id and o.scope = 'tenant' and o.key = any (settings_of.keys)
+      union all
+      select o.scope, o.key, o.value from howdah.settings as o where o.scope = 'system' and o.key = any (settings_of.keys)
+    ) as s
+  );
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.settings_of_admins(configuration jsonb)
@@ -32882,6 +32889,8 @@ grant execute on function howdah_private.set_watch(regclass,howdah.table_trigger
 grant execute on function howdah_private.set_workflow_members(uuid,jsonb) to howdah_app;
 
 grant execute on function howdah_private.set_workflow_members(uuid,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.setting(uuid,text) to howdah_engine;
 
 grant execute on function howdah_private.setting_kinds() to howdah_app;
 

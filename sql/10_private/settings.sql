@@ -26,32 +26,36 @@ $$;
 
 -- What holds for a tenant, by keys; null when nothing was set, so that whoever asks takes the default.
 create or replace function howdah_private.settings_of(tenant_id uuid, keys text[]) returns jsonb
-  language sql stable security definer
-  set search_path = pg_catalog, pg_temp
+  language plpgsql stable security definer
+  set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan
 as $$
+begin
   -- of two values for one key the last one stays: the tenant's
-  select jsonb_object_agg(s.key, s.value order by s.scope = 'tenant')
-  from (
-    select o.scope, o.key, o.value from howdah.settings as o
-    where o.tenant_id = settings_of.tenant_id and o.scope = 'tenant' and o.key = any (settings_of.keys)
-    union all
-    select o.scope, o.key, o.value from howdah.settings as o where o.scope = 'system' and o.key = any (settings_of.keys)
-  ) as s
-$$;
+  return (
+    select jsonb_object_agg(s.key, s.value order by s.scope = 'tenant')
+    from (
+      select o.scope, o.key, o.value from howdah.settings as o
+      where o.tenant_id = settings_of.tenant_id and o.scope = 'tenant' and o.key = any (settings_of.keys)
+      union all
+      select o.scope, o.key, o.value from howdah.settings as o where o.scope = 'system' and o.key = any (settings_of.keys)
+    ) as s
+  );
+end $$;
 
 -- One of them, null likewise.
 create or replace function howdah_private.setting(tenant_id uuid, key text) returns numeric
-  language sql stable security definer
+  language plpgsql stable
   set search_path = pg_catalog, pg_temp
 as $$
-  select (howdah_private.settings_of(setting.tenant_id, array[setting.key]) -> setting.key)::numeric
-$$;
+begin
+  return (howdah_private.settings_of(setting.tenant_id, array[setting.key]) -> setting.key)::numeric;
+end $$;
 
 -- What a worker goes by while it has a run. It asks with each claim and commit, beside these and not within: older workers rely
 -- on what they give.
 create or replace function howdah_private.run_settings(execution_id uuid) returns jsonb
   language plpgsql stable security definer
-  set search_path = pg_catalog, pg_temp
+  set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_tenant_id uuid;

@@ -41,8 +41,7 @@ export async function readRows(
   let answer = await ask();
   for (let attempt = 1; isWorthAnother(answer, attempt, request.signal); attempt += 1) {
     const { error } = answer;
-    const delay_ms = backOff(error, attempt, random, run.limits.settings);
-    await sleep(Math.max(delay_ms, LEAST_MS * 2 ** attempt), request.signal);
+    await sleep(Math.max(backOff(error, attempt, random), LEAST_MS * 2 ** attempt), request.signal);
     answer = await ask();
   }
   const outcome = whole(answer, most);
