@@ -101,6 +101,9 @@ describe('a setting', () => {
       message: 'max_steps is a whole number from 1 to 1000000, not 1.5',
       hint: expect.stringContaining('without the row it is 50.'),
     });
+    expect(await refusal(set('max_cost', 0))).toMatchObject({
+      hint: expect.stringContaining('without the row there is no such limit.'),
+    });
   });
 
   test('is kept as a plain number', async () => {
