@@ -161,6 +161,8 @@ comment on constraint requests_have_a_period on howdah.quotas is 'Set period to 
 comment on constraint storage_is_of_a_tenant_a_session_or_the_system on howdah.quotas is 'Take the scope tenant or session: storage is counted by those.';
 comment on constraint storage_is_what_there_is_and_has_no_period on howdah.quotas is 'Leave period out: storage counts what there is.';
 
+comment on constraint value_is_a_number on howdah.settings is 'Set value to a number; howdah.setting_values says within what range.';
+
 comment on constraint action_is_one_word on howdah.audit_log is 'Leave the audit log to its triggers.';
 comment on constraint detail_is_an_object on howdah.audit_log is 'Leave the audit log to its triggers.';
 comment on constraint hashes_have_32_bytes on howdah.audit_log is 'Leave the audit log to its triggers.';

@@ -507,6 +507,11 @@ grant insert (tool_id, model_id, max_at_once, max_per_minute, max_tokens_per_min
 grant execute on function howdah_private.call_limit_use(uuid), howdah.call_limits_usage(howdah.call_limits) to howdah_app, howdah_analyst;
 grant execute on function howdah_private.begin_call(uuid, uuid, int, uuid, text, uuid, text, boolean),
   howdah_private.end_call(uuid, int) to howdah_worker;
+grant select on howdah.settings to howdah_app, howdah_analyst;
+grant insert (scope, key, value), update (value), delete on howdah.settings to howdah_app;
+grant execute on function howdah_private.setting_values() to howdah_app, howdah_analyst;
+grant execute on function howdah_private.setting_kinds() to howdah_app;
+grant execute on function howdah_private.run_settings(uuid) to howdah_worker;
 -- Quotas: a tenant's own are its to write. The API counts requests.
 grant select on howdah.quotas to howdah_app, howdah_analyst;
 grant insert (scope, subject_id, metric, period, max_value), update (max_value), delete on howdah.quotas to howdah_app;
@@ -571,5 +576,5 @@ grant execute on function howdah_private.channel(text), howdah_private.watch(uui
 grant select on howdah.kept_usage, howdah.kept_steps to howdah_app, howdah_analyst;
 grant execute on function howdah_private.closing_months(), howdah_private.is_call_of_tool(text) to howdah_app, howdah_analyst;
 grant select on howdah.agent_performance, howdah.model_usage, howdah.daily_usage,
-  howdah.tool_performance, howdah.routing_decisions, howdah.plan_tasks, howdah.execution_timeline, howdah.effects, howdah.execution_tree, howdah.quota_usage, howdah.call_limit_usage
+  howdah.tool_performance, howdah.routing_decisions, howdah.plan_tasks, howdah.execution_timeline, howdah.effects, howdah.execution_tree, howdah.quota_usage, howdah.call_limit_usage, howdah.setting_values
   to howdah_app, howdah_analyst;

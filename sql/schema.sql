@@ -56,6 +56,8 @@ create type howdah.quota_scope as enum ('tenant', 'user', 'agent', 'session', 'a
 
 create type howdah.session_policy as enum ('queue', 'reject', 'interrupt', 'steer');
 
+create type howdah.setting_scope as enum ('tenant', 'system');
+
 create type howdah.step_kind as enum ('input', 'model', 'tool_started', 'tool', 'child_started', 'child', 'question', 'answer', 'handoff', 'timer', 'guard', 'retry', 'fork', 'output', 'error');
 
 create type howdah.stop_reason as enum ('final_answer', 'max_steps', 'max_tokens', 'max_cost', 'max_time', 'loop_guard', 'cancelled', 'error', 'expired', 'poison');
@@ -1177,6 +1179,23 @@ CREATE INDEX sessions_agent_id_idx ON howdah.sessions USING btree (tenant_id, ag
 CREATE INDEX sessions_forked_from_session_id_idx ON howdah.sessions USING btree (tenant_id, forked_from_session_id) WHERE (forked_from_session_id IS NOT NULL);
 CREATE INDEX sessions_user_id_idx ON howdah.sessions USING btree (tenant_id, user_id, id);
 CREATE INDEX sessions_workflow_id_idx ON howdah.sessions USING btree (tenant_id, workflow_id) WHERE (workflow_id IS NOT NULL);
+
+create table howdah.settings (
+  id uuid default howdah.uuid_v7() not null,
+  tenant_id uuid default howdah.current_tenant() not null,
+  scope howdah.setting_scope default 'tenant'::howdah.setting_scope not null,
+  key text not null,
+  value jsonb not null,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  constraint settings_tenant_id_id_key UNIQUE (tenant_id, id),
+  constraint settings_tenant_id_scope_key_key UNIQUE (tenant_id, scope, key),
+  constraint settings_pkey PRIMARY KEY (id),
+  constraint settings_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
+  constraint value_is_a_number CHECK ((jsonb_typeof(value) = 'number'::text))
+);
+alter table howdah.settings enable row level security, force row level security;
+CREATE UNIQUE INDEX settings_of_the_system_key ON howdah.settings USING btree (key) WHERE (scope = 'system'::howdah.setting_scope);
 
 create table howdah.skill_versions (
   id uuid default howdah.uuid_v7() not null,
@@ -10152,7 +10171,7 @@ AS $function$
     ), '[]'),
     'children', coalesce((
       select jsonb_agg(howdah_private.exported_run(c.id, exported_run.depth + 1, exported_run.redact) order by c.id)
-      from howdah.executions as c where c.parent_execution_id = e.id and exported_run.depth < 8
+      from howdah.executions as c where c.parent_execution_id = e.id and exported_run.depth < 32
     ), '[]')
   ) || case when e.handoffs > 0 then jsonb_build_object('handoffs', (
     select jsonb_agg(jsonb_build_object('seq', s.seq, 'agent', jsonb_build_object('name', h.definition #> '{agent,name}', 'version', h.version),
@@ -14075,6 +14094,18 @@ CREATE OR REPLACE FUNCTION howdah_private.most_handoffs()
 RETURN 6
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.most_input(tenant_id uuid)
+ RETURNS integer
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  return least(1048576, case when exists (select from howdah.settings)
+    then howdah_private.setting(most_input.tenant_id, 'input_bytes') end)::int;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.most_mcp_sessions()
  RETURNS integer
  LANGUAGE sql
@@ -15008,6 +15039,7 @@ AS $function$
     ('call_limits', 'manage', 'admin', false),
     ('concurrency_limits', 'manage', 'admin', false),
     ('quotas', 'manage', 'admin', false),
+    ('settings', 'manage', 'admin', false),
     ('grants', 'manage', 'admin', false),
     ('secrets', 'manage', 'admin', false),
     ('users', 'manage', 'admin', false),
@@ -16442,14 +16474,13 @@ declare
   v_parts jsonb := nullif(nullif(refuse_content.input_parts, 'null'), '[]');
 begin
   perform howdah_private.refuse_parts(refuse_content.tenant_id, v_parts) where v_parts is not null;
-  if octet_length(refuse_content.content) > 1048576
-    or (coalesce(refuse_content.content, '') !~ '\S' and v_parts is null) then
-    raise exception using errcode = 'HWINV',
-      message = case when coalesce(refuse_content.content, '') !~ '\S' then 'content is empty'
-        else format('content has %s bytes, at most 1048576 are allowed', octet_length(refuse_content.content)) end,
-      detail = jsonb_build_object('field', 'content')::text,
+  if coalesce(refuse_content.content, '') !~ '\S' and v_parts is null then
+    raise exception using errcode = 'HWINV', message = 'content is empty', detail = jsonb_build_object('field', 'content')::text,
       hint = 'Give the text for the agent in content; images and files go into input_parts.';
   end if;
+  perform howdah_private.refuse_large_input('content', octet_length(refuse_content.content),
+    howdah_private.most_input(refuse_content.tenant_id))
+  where octet_length(refuse_content.content) > 1024;
 end $function$
 ;
 
@@ -16675,12 +16706,8 @@ begin
       detail = jsonb_build_object('field', 'input', 'execution_id', e.id)::text,
       hint = 'Leave input out; or begin anew with it, at seq 0.';
   end if;
-  if octet_length(refuse_fork.input) > 1048576 then
-    raise exception using errcode = 'HWINV',
-      message = format('input has %s bytes, at most 1048576 are allowed', octet_length(refuse_fork.input)),
-      detail = jsonb_build_object('field', 'input')::text,
-      hint = 'Give a large text to the agent by a tool that reads it piece by piece.';
-  end if;
+  perform howdah_private.refuse_large_input('input', octet_length(refuse_fork.input), howdah_private.most_input(e.tenant_id))
+  where octet_length(refuse_fork.input) > 1024;
 end $function$
 ;
 
@@ -16856,19 +16883,21 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.refuse_input(input text)
+CREATE OR REPLACE FUNCTION howdah_private.refuse_input(e howdah.executions)
  RETURNS void
  LANGUAGE plpgsql
  STABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
+declare
+  v_most int := case when coalesce(e.parent_execution_id, e.forked_from_execution_id, e.compensates_execution_id, e.table_trigger_id) is null
+    then howdah_private.most_input(e.tenant_id) else 1048576 end;
 begin
-  raise exception using errcode = 'HWINV',
-    message = case when refuse_input.input is null then 'input is missing'
-      else format('input has %s bytes, at most 1048576 are allowed', octet_length(input)) end,
-    detail = jsonb_build_object('field', 'input')::text,
-    hint = case when input is null then 'Give the text for the agent in input; structured data goes into input_data.'
-      else 'Give a large text to the agent by a tool that reads it piece by piece.' end;
+  if e.input is null then
+    raise exception using errcode = 'HWINV', message = 'input is missing', detail = jsonb_build_object('field', 'input')::text,
+      hint = 'Give the text for the agent in input; structured data goes into input_data.';
+  end if;
+  perform howdah_private.refuse_large_input('input', octet_length(e.input), v_most);
 end $function$
 ;
 
@@ -16909,6 +16938,24 @@ begin
     message = format('%s has %s %s, at most %s are allowed', refuse_large.field, refuse_large.size, refuse_large.unit, refuse_large.most),
     detail = jsonb_build_object('field', refuse_large.field, 'most', refuse_large.most, 'unit', refuse_large.unit)::text,
     hint = howdah_private.size_fix(refuse_large.most, refuse_large.unit, refuse_large.type);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.refuse_large_input(field text, size integer, most integer)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if refuse_large_input.size > refuse_large_input.most then
+    raise exception using errcode = 'HWINV',
+      message = format('%s has %s bytes, at most %s are allowed', refuse_large_input.field, refuse_large_input.size,
+        refuse_large_input.most),
+      detail = jsonb_build_object('field', refuse_large_input.field)::text,
+      hint = 'Give a large text to the agent by a tool that reads it piece by piece.'
+        || case when refuse_large_input.most < 1048576 then ' The setting input_bytes allows more.' else '' end;
+  end if;
 end $function$
 ;
 
@@ -17901,6 +17948,8 @@ CREATE OR REPLACE FUNCTION howdah_private.refuse_unfit_run(e howdah.executions)
 AS $function$
 declare
   v_large record;
+  v_most int := case when e.input_data is not null and coalesce(e.parent_execution_id, e.forked_from_execution_id, e.compensates_execution_id) is null
+    then howdah_private.most_input(e.tenant_id) else 1048576 end;
 begin
   if jsonb_typeof(e.metadata) is distinct from 'object' then
     perform howdah_private.refuse_row('howdah.executions', 'metadata_is_an_object', null);
@@ -17913,7 +17962,7 @@ begin
   select * into v_large
   from (values
     ('idempotency_key', length(e.idempotency_key), 500, 'characters'),
-    ('input_data', octet_length(e.input_data::text), 1048576, 'bytes'),
+    ('input_data', octet_length(e.input_data::text), v_most, 'bytes'),
     ('metadata', octet_length(e.metadata::text), 1048576, 'bytes')
   ) as f (field, size, most, unit)
   where f.size > f.most;
@@ -19168,6 +19217,25 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.run_settings(execution_id uuid)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+declare
+  v_tenant_id uuid;
+begin
+  if not exists (select from howdah.settings) then
+    return null;
+  end if;
+  select e.tenant_id into v_tenant_id from howdah.executions as e where e.id = run_settings.execution_id;
+  return howdah_private.settings_of(v_tenant_id,
+    '{tool_result_bytes,model_attempts,backoff_initial_seconds,backoff_max_seconds}');
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.run_statements(statements text[])
  RETURNS void
  LANGUAGE plpgsql
@@ -20133,6 +20201,78 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.setting(tenant_id uuid, key text)
+ RETURNS numeric
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  return (howdah_private.settings_of(setting.tenant_id, array[setting.key]) -> setting.key)::numeric;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.setting_kinds()
+ RETURNS TABLE(key text, is_whole boolean, minimum numeric, maximum numeric, default_value numeric, description text)
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  values
+    ('backoff_initial_seconds', false, 0.1, 60, 0.5, 'Longest wait after the first failed attempt of a model or a tool; it doubles with each.'),
+    ('backoff_max_seconds', false, 0.1, 3600, 30, 'Longest wait between two attempts, but for what the other side asks for.'),
+    ('input_bytes', true, 1024, 1048576, 1048576, 'Bytes of the text, and of the data, a run may be begun with, and of a message to one.'),
+    ('max_cost', false, 0.000001, 1000000000, null, 'Cost of a run whose agent or workflow has no max_cost.'),
+    ('max_depth', true, 1, 32, 8, 'Levels of runs below a run.'),
+    ('max_seconds', true, 1, 2592000, 600, 'Active seconds of a run whose agent or workflow has no max_seconds.'),
+    ('max_steps', true, 1, 1000000, 50, 'Model answers of a run whose agent or workflow has no max_steps.'),
+    ('max_tokens', true, 1, 1000000000000, null, 'Tokens of a run whose agent or workflow has no max_tokens.'),
+    ('model_attempts', true, 1, 20, 4, 'Attempts of one model before the next of the agent is asked.'),
+    ('tool_result_bytes', true, 1000, 1048576, 65536, 'Bytes of a result the model is told, of a tool without max_result_bytes.')
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.setting_values()
+ RETURNS TABLE(tenant_id uuid, key text, value jsonb, source text, default_value numeric, minimum numeric, maximum numeric, description text)
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_tenant_id uuid := howdah.current_tenant();
+begin
+  return query
+  select v_tenant_id, k.key, coalesce(o.value, s.value, to_jsonb(k.default_value)),
+    case when o.id is not null then 'tenant' when s.id is not null then 'system' else 'default' end,
+    k.default_value, k.minimum, k.maximum, k.description
+  from howdah_private.setting_kinds() as k
+  left join howdah.settings as o on o.tenant_id = v_tenant_id and o.scope = 'tenant' and o.key = k.key
+  left join howdah.settings as s on s.scope = 'system' and s.key = k.key
+  where v_tenant_id is not null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.settings_of(tenant_id uuid, keys text[])
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+begin
+  -- of two values for one key the last one stays: the tenant's
+  return (
+    select jsonb_object_agg(s.key, s.value order by s.scope = 'tenant')
+    from (
+      select o.scope, o.key, o.value from howdah.settings as o
+      where o.tenant_id = settings_of.tenant_id and o.scope = 'tenant' and o.key = any (settings_of.keys)
+      union all
+      select o.scope, o.key, o.value from howdah.settings as o where o.scope = 'system' and o.key = any (settings_of.keys)
+    ) as s
+  );
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.settings_of_admins(configuration jsonb)
  RETURNS jsonb
  LANGUAGE sql
@@ -20525,6 +20665,7 @@ AS $function$
     (null, 'cron', 200, 'characters'),
     (null, 'timezone', 100, 'characters'),
     (null, 'description', 102400, 'bytes'),
+    ('settings', 'key', 200, 'characters'),
     ('executions', 'callback_url', null, null),
     ('executions', 'idempotency_key', null, null),
     ('webhooks', 'url', null, null),
@@ -21988,6 +22129,7 @@ AS $function$
 declare
   v_agent howdah.agents;
   v_terms text[];
+  v_limits jsonb;
 begin
   select a.* into v_agent from howdah.agents as a
   where a.id = e.agent_id and a.tenant_id = e.tenant_id
@@ -22011,6 +22153,11 @@ begin
   v_terms := array[e.agent_id::text, e.tenant_id::text,
     case when not v_agent.version_is_stale then v_agent.current_version_id end::text, v_agent.max_steps::text,
     v_agent.max_tokens::text, v_agent.max_cost::text, v_agent.max_seconds::text, v_agent.prompt_id::text];
+  if exists (select from howdah.settings) then
+    v_limits := howdah_private.settings_of(e.tenant_id, '{max_steps,max_tokens,max_cost,max_seconds}');
+    v_terms[4:7] := array[coalesce(v_terms[4], v_limits ->> 'max_steps'), coalesce(v_terms[5], v_limits ->> 'max_tokens'),
+      coalesce(v_terms[6], v_limits ->> 'max_cost'), coalesce(v_terms[7], v_limits ->> 'max_seconds')];
+  end if;
   if terms_of_agent.may_pin and v_terms[3] is not null and not v_agent.is_restricted
     and v_agent.is_active and v_agent.deleted_at is null and current_setting('howdah.pinned_tenant', true) <> '' then
     perform set_config('howdah.pinned_terms', v_terms::text, true);
@@ -23239,6 +23386,8 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_executions__check_parent()
 AS $function$
 declare
   v_parent howdah.executions;
+  v_most int := coalesce(case when exists (select from howdah.settings)
+    then howdah_private.setting(new.tenant_id, 'max_depth') end, 8);
 begin
   select e.* into v_parent from howdah.executions as e
   where e.id = new.parent_execution_id and e.tenant_id = new.tenant_id
@@ -23248,10 +23397,10 @@ begin
       message = format('there is no execution %s to be the parent', new.parent_execution_id),
       detail = jsonb_build_object('parent_execution_id', new.parent_execution_id)::text;
   end if;
-  if v_parent.completed_at is not null or v_parent.depth >= 8 then
+  if v_parent.completed_at is not null or v_parent.depth >= v_most then
     raise exception using errcode = 'HWCNF',
       message = case when v_parent.completed_at is not null then 'the parent has ended already'
-        else 'children may be 8 deep, not deeper' end,
+        else format('children may be %s deep, not deeper', v_most) end,
       detail = jsonb_build_object('parent_execution_id', v_parent.id)::text;
   end if;
   new.root_execution_id := v_parent.root_execution_id;
@@ -23518,8 +23667,9 @@ begin
   new.max_seconds := coalesce(new.max_seconds, v_terms[7]::int, 600);
   new.run_at := coalesce(new.run_at, now());
   new.root_execution_id := coalesce(new.root_execution_id, new.id);
-  if new.input is null or octet_length(new.input) > 1048576 then
-    perform howdah_private.refuse_input(new.input);
+  if new.input is null or octet_length(new.input) > 1024 then
+    perform howdah_private.refuse_input(new)
+    where new.input is null or octet_length(new.input) > 1048576 or exists (select from howdah.settings);
   end if;
   if greatest(octet_length(new.idempotency_key), pg_column_size(new.input_data), pg_column_size(new.metadata)) > 500
     or jsonb_typeof(new.metadata) is distinct from 'object' or new.callback_url is not null or (new.metadata <> '{}' and new.table_trigger_id is null and howdah_private.may_hold_a_key(new.metadata)) then
@@ -23552,6 +23702,8 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_executions__prepare_workflow()
 AS $function$
 declare
   v_workflow howdah.workflows;
+  v_limits jsonb := case when exists (select from howdah.settings)
+    then howdah_private.settings_of(new.tenant_id, '{max_steps,max_tokens,max_cost,max_seconds}') end;
   v_fault text;
 begin
   if new.agent_id is not null then
@@ -23575,8 +23727,9 @@ begin
         then 'A deleted workflow stays deleted: make a new one of that name.'
         else 'Set its is_active to true.' end;
   end if;
-  if new.input is null or octet_length(new.input) > 1048576 then
-    perform howdah_private.refuse_input(new.input);
+  if new.input is null or octet_length(new.input) > 1024 then
+    perform howdah_private.refuse_input(new)
+    where new.input is null or octet_length(new.input) > 1048576 or exists (select from howdah.settings);
   end if;
   perform howdah_private.refuse_unfit_run(new);
   if new.forked_from_execution_id is null then
@@ -23594,10 +23747,11 @@ begin
     end if;
   end if;
   new.status := 'queued';
-  new.max_steps := coalesce(new.max_steps, v_workflow.max_steps, 50);
-  new.max_tokens := coalesce(new.max_tokens, v_workflow.max_tokens);
+  v_workflow.max_cost := coalesce(v_workflow.max_cost, (v_limits ->> 'max_cost')::numeric);
+  new.max_steps := coalesce(new.max_steps, v_workflow.max_steps, (v_limits ->> 'max_steps')::int, 50);
+  new.max_tokens := coalesce(new.max_tokens, v_workflow.max_tokens, (v_limits ->> 'max_tokens')::bigint);
   new.max_cost := case when new.max_cost is null then v_workflow.max_cost else howdah_private.owned_budget(new, v_workflow.max_cost) end;
-  new.max_seconds := coalesce(new.max_seconds, v_workflow.max_seconds, 600);
+  new.max_seconds := coalesce(new.max_seconds, v_workflow.max_seconds, (v_limits ->> 'max_seconds')::int, 600);
   new.run_at := coalesce(new.run_at, now());
   new.root_execution_id := coalesce(new.root_execution_id, new.id);
   select coalesce(new.user_id, howdah.current_user_id()), howdah_private.actor(), greatest(new.input_trust, howdah_private.bound_trust())
@@ -24975,13 +25129,9 @@ AS $function$
 declare
   v_what constant text := case when new.workflow_id is null then 'agent' else 'workflow' end;
 begin
-  if new.input is null or octet_length(new.input) > 1048576 then
-    raise exception using errcode = 'HWINV',
-      message = case when new.input is null then 'input is missing'
-        else format('input has %s bytes, at most 1048576 are allowed', octet_length(new.input)) end,
-      detail = jsonb_build_object('field', 'input')::text,
-      hint = case when new.input is null then 'Give the text for the agent in input, such as: What is new?'
-        else 'Give a large text to the agent by a tool that reads it piece by piece.' end;
+  if new.input is null then
+    raise exception using errcode = 'HWINV', message = 'input is missing', detail = jsonb_build_object('field', 'input')::text,
+      hint = 'Give the text for the agent in input, such as: What is new?';
   end if;
   if num_nonnulls(new.agent_id, new.workflow_id) <> 1 then
     raise exception using errcode = 'HWINV',
@@ -25004,6 +25154,18 @@ begin
   perform howdah_private.refuse_plain_keys('metadata', new.metadata);
   perform howdah_private.parse_cron(new.cron);
   perform howdah_private.refuse_timezone(new.timezone);
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_schedules__check_input()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  perform howdah_private.refuse_large_input('input', octet_length(new.input), howdah_private.most_input(new.tenant_id));
   return new;
 end $function$
 ;
@@ -25167,6 +25329,74 @@ begin
     message = format('session %s has a live run', old.id),
     detail = jsonb_build_object('session_id', old.id, 'execution_id', old.live_execution_id)::text,
     hint = format('Cancel the run %s, or wait for its end.', old.live_execution_id);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_settings__check()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_keys text[] := array(select k.key from howdah_private.setting_kinds() as k);
+  v_value numeric := case jsonb_typeof(new.value) when 'number' then new.value::numeric end;
+  v_kind record;
+begin
+  if new.key is null or new.value is null then
+    return new; -- which is refused in its own words
+  end if;
+  select k.* into v_kind from howdah_private.setting_kinds() as k where k.key = new.key;
+  if not found then
+    raise exception using errcode = 'HWINV', message = format('there is no setting %L', left(new.key, 60)),
+      detail = jsonb_build_object('field', 'key')::text,
+      hint = coalesce('Did you mean ' || howdah_private.nearest_word(lower(new.key), v_keys) || '? ', '')
+        || 'The settings: ' || array_to_string(v_keys, ', ') || '.';
+  end if;
+  if (v_value between v_kind.minimum and v_kind.maximum and (not v_kind.is_whole or v_value = trunc(v_value))) is not true then
+    raise exception using errcode = 'HWINV',
+      message = format('%s is a %s from %s to %s, not %s', new.key,
+        case when v_kind.is_whole then 'whole number' else 'number' end, v_kind.minimum, v_kind.maximum, left(new.value::text, 60)),
+      detail = jsonb_build_object('field', 'value', 'key', new.key, 'minimum', v_kind.minimum, 'maximum', v_kind.maximum)::text,
+      hint = 'Set value to such a number, as JSON without quotes; without the row '
+        || coalesce('it is ' || v_kind.default_value || '.', 'there is no such limit.');
+  end if;
+  new.value := to_jsonb(trim_scale(v_value));
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_settings__refuse_invalid()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_refused text[];
+begin
+  select case
+    when n.key is null then array[null, 'key']
+    when n.value is null then array[null, 'value']
+    when not (jsonb_typeof(value) = 'number'::text) then array['value_is_a_number', null]
+  end into v_refused from (select new.*) as n;
+  if v_refused is not null then
+    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
+  end if;
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_settings__refuse_system()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if not howdah_private.is_operator() then
+    raise exception using errcode = 'HWDEN', message = 'only an owner may write a setting of the whole installation',
+      detail = jsonb_build_object('field', 'scope')::text,
+      hint = 'Give it the scope tenant, or connect as the database''s owner: npx howdah db url.';
+  end if;
+  return case tg_op when 'DELETE' then old else new end;
 end $function$
 ;
 
@@ -28665,6 +28895,17 @@ create view howdah.routing_decisions with (security_invoker=true) as
      JOIN howdah.executions e ON (((e.id)::uuid = s.execution_id)))
   WHERE ((s.kind = 'tool'::howdah.step_kind) AND (s.name = 'route'::text) AND (s.call_id = 'route'::text) AND (e.workflow_id IS NOT NULL));
 
+create view howdah.setting_values with (security_invoker=true) as
+ SELECT tenant_id,
+    key,
+    value,
+    source,
+    default_value,
+    minimum,
+    maximum,
+    description
+   FROM howdah_private.setting_values() v(tenant_id, key, value, source, default_value, minimum, maximum, description);
+
 create view howdah.tool_performance with (security_invoker=true) as
  SELECT tenant_id,
     tool,
@@ -29331,6 +29572,8 @@ CREATE TRIGGER _200_own BEFORE INSERT ON howdah.schedules FOR EACH ROW EXECUTE F
 
 CREATE TRIGGER _300_check BEFORE INSERT OR UPDATE OF cron, timezone, agent_id, workflow_id, input, metadata ON howdah.schedules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_schedules__check();
 
+CREATE TRIGGER _310_check_input BEFORE INSERT OR UPDATE OF input ON howdah.schedules FOR EACH ROW WHEN ((octet_length(new.input) > 1024)) EXECUTE FUNCTION howdah_private.tg_schedules__check_input();
+
 CREATE TRIGGER _400_plan BEFORE INSERT OR UPDATE OF cron, timezone, is_active ON howdah.schedules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_schedules__plan();
 
 CREATE TRIGGER _950_audit_delete AFTER DELETE ON howdah.schedules REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
@@ -29378,6 +29621,28 @@ CREATE TRIGGER _200_refuse_live BEFORE DELETE ON howdah.sessions FOR EACH ROW WH
 CREATE TRIGGER _800_forget_kept AFTER DELETE ON howdah.sessions REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__forget_kept('session');
 
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF agent_id, state, workflow_id ON howdah.sessions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_sessions__refuse_invalid();
+
+CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.settings FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('settings', 'manage');
+
+CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF key, value ON howdah.settings FOR EACH ROW WHEN (((length(new.key) > 200) OR ((pg_column_size(new.value) > 1000) AND (octet_length((to_jsonb(new.value))::text) > 1048576)))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('key', '200', 'characters', 'value', '1048576', 'bytes');
+
+CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.settings FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
+
+CREATE TRIGGER _200_refuse_system BEFORE INSERT ON howdah.settings FOR EACH ROW WHEN ((new.scope = 'system'::howdah.setting_scope)) EXECUTE FUNCTION howdah_private.tg_settings__refuse_system();
+
+CREATE TRIGGER _210_refuse_system BEFORE DELETE OR UPDATE ON howdah.settings FOR EACH ROW WHEN ((old.scope = 'system'::howdah.setting_scope)) EXECUTE FUNCTION howdah_private.tg_settings__refuse_system();
+
+CREATE TRIGGER _220_refuse_system BEFORE UPDATE OF scope ON howdah.settings FOR EACH ROW WHEN ((new.scope = 'system'::howdah.setting_scope)) EXECUTE FUNCTION howdah_private.tg_settings__refuse_system();
+
+CREATE TRIGGER _300_check BEFORE INSERT OR UPDATE OF key, value ON howdah.settings FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_settings__check();
+
+CREATE TRIGGER _950_audit_delete AFTER DELETE ON howdah.settings REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.settings REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.settings REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF key, value ON howdah.settings FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_settings__refuse_invalid();
 
 CREATE TRIGGER _100_refuse_change BEFORE DELETE OR UPDATE ON howdah.skill_versions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__refuse_change();
 
@@ -30607,6 +30872,18 @@ CASE
     ELSE '00000000-0000-0000-0000-000000000000'::uuid
 END, '00000000-0000-0000-0000-000000000000'::uuid))));
 
+create policy engine on howdah.settings to howdah_engine using (true) with check (true);
+
+create policy operator on howdah.settings to howdah_owner using (true) with check (true);
+
+create policy tenant on howdah.settings to howdah_analyst, howdah_app using (((tenant_id, tenant_id) = ( SELECT t.id,
+    t.id
+   FROM ( SELECT howdah.current_tenant() AS current_tenant
+         OFFSET 0) t(id)))) with check (((tenant_id, tenant_id) = ( SELECT t.id,
+    t.id
+   FROM ( SELECT howdah.current_tenant() AS current_tenant
+         OFFSET 0) t(id))));
+
 create policy engine on howdah.skill_versions to howdah_engine using (true) with check (true);
 
 create policy eraser on howdah.skill_versions to howdah_eraser using (true) with check (true);
@@ -31788,6 +32065,12 @@ grant insert, update on column howdah.sessions.title to howdah_app;
 grant insert on column howdah.sessions.user_id to howdah_app;
 
 grant insert on column howdah.sessions.workflow_id to howdah_app;
+
+grant insert on column howdah.settings.key to howdah_app;
+
+grant insert on column howdah.settings.scope to howdah_app;
+
+grant insert, update on column howdah.settings.value to howdah_app;
 
 grant insert, update on column howdah.skills.content to howdah_app;
 
@@ -33413,7 +33696,7 @@ grant execute on function howdah_private.refuse_history(jsonb) to howdah_engine;
 
 grant execute on function howdah_private.refuse_http_tool(jsonb,jsonb,boolean) to howdah_app;
 
-grant execute on function howdah_private.refuse_input(text) to howdah_engine;
+grant execute on function howdah_private.refuse_input(howdah.executions) to howdah_engine;
 
 grant execute on function howdah_private.refuse_key(text,text) to howdah_app;
 
@@ -33426,6 +33709,8 @@ grant execute on function howdah_private.refuse_key_in_prose(text,text) to howda
 grant execute on function howdah_private.refuse_large(text,integer,integer,text,text) to howdah_app;
 
 grant execute on function howdah_private.refuse_large(text,integer,integer,text,text) to howdah_engine;
+
+grant execute on function howdah_private.refuse_large_input(text,integer,integer) to howdah_engine;
 
 grant execute on function howdah_private.refuse_large_wish(text,text,text) to howdah_engine;
 
@@ -33619,6 +33904,8 @@ grant execute on function howdah_private.run_in_schema(text,text) to howdah_engi
 
 grant execute on function howdah_private.run_parameters(jsonb,jsonb) to howdah_engine;
 
+grant execute on function howdah_private.run_settings(uuid) to howdah_worker;
+
 grant execute on function howdah_private.run_statements(text[]) to howdah_engine;
 
 grant execute on function howdah_private.runnable_like(text) to howdah_analyst;
@@ -33706,6 +33993,16 @@ grant execute on function howdah_private.set_watch(regclass,howdah.table_trigger
 grant execute on function howdah_private.set_workflow_members(uuid,jsonb) to howdah_app;
 
 grant execute on function howdah_private.set_workflow_members(uuid,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.setting(uuid,text) to howdah_engine;
+
+grant execute on function howdah_private.setting_kinds() to howdah_app;
+
+grant execute on function howdah_private.setting_kinds() to howdah_engine;
+
+grant execute on function howdah_private.setting_values() to howdah_analyst;
+
+grant execute on function howdah_private.setting_values() to howdah_app;
 
 grant execute on function howdah_private.settings_of_admins(jsonb) to howdah_analyst;
 
@@ -34064,6 +34361,12 @@ grant execute on function howdah_private.tg_secrets__refuse_used() to howdah_eng
 grant execute on function howdah_private.tg_sessions__refuse_invalid() to howdah_engine;
 
 grant execute on function howdah_private.tg_sessions__refuse_live() to howdah_engine;
+
+grant execute on function howdah_private.tg_settings__check() to howdah_engine;
+
+grant execute on function howdah_private.tg_settings__refuse_invalid() to howdah_engine;
+
+grant execute on function howdah_private.tg_settings__refuse_system() to howdah_engine;
 
 grant execute on function howdah_private.tg_skill_versions__refuse_invalid() to howdah_engine;
 
@@ -34525,6 +34828,12 @@ grant select on table howdah.sessions to howdah_app;
 
 grant delete, insert, select, update on table howdah.sessions to howdah_engine;
 
+grant select on table howdah.settings to howdah_analyst;
+
+grant delete, select on table howdah.settings to howdah_app;
+
+grant delete, insert, select, update on table howdah.settings to howdah_engine;
+
 grant select on table howdah.skill_versions to howdah_analyst;
 
 grant select on table howdah.skill_versions to howdah_app;
@@ -34769,6 +35078,12 @@ grant select on view howdah.routing_decisions to howdah_app;
 
 grant delete, insert, select, update on view howdah.routing_decisions to howdah_engine;
 
+grant select on view howdah.setting_values to howdah_analyst;
+
+grant select on view howdah.setting_values to howdah_app;
+
+grant delete, insert, select, update on view howdah.setting_values to howdah_engine;
+
 grant select on view howdah.tool_performance to howdah_analyst;
 
 grant select on view howdah.tool_performance to howdah_app;
@@ -34943,9 +35258,9 @@ comment on column howdah.agents.is_restricted is 'True while there are grants fo
 
 comment on column howdah.agents.max_cost is 'What a run may cost, with the runs below it; null without limit.';
 
-comment on column howdah.agents.max_seconds is 'Seconds a run may be active, waiting not counted; null means 600.';
+comment on column howdah.agents.max_seconds is 'Seconds a run may be active, waiting not counted; null: what the settings say, else 600.';
 
-comment on column howdah.agents.max_steps is 'Model answers a run may take; null means 50.';
+comment on column howdah.agents.max_steps is 'Model answers a run may take; null: what the settings say, else 50.';
 
 comment on column howdah.agents.max_tokens is 'Tokens a run may use, with the runs below it; null without limit.';
 
@@ -36168,6 +36483,36 @@ comment on column howdah.sessions.user_id is 'The user it belongs to.';
 
 comment on column howdah.sessions.workflow_id is 'The workflow.';
 
+comment on column howdah.setting_values.default_value is 'What holds without a row; null: nothing is limited.';
+
+comment on column howdah.setting_values.description is 'What it is for, in words.';
+
+comment on column howdah.setting_values.key is 'Its name on the board.';
+
+comment on column howdah.setting_values.maximum is 'The most it may be.';
+
+comment on column howdah.setting_values.minimum is 'The least it may be.';
+
+comment on column howdah.setting_values.source is 'Whose row it is: tenant, system, or default where there is none.';
+
+comment on column howdah.setting_values.tenant_id is 'The tenant it belongs to; nobody else sees it.';
+
+comment on column howdah.setting_values.value is 'What holds; null: nothing is limited.';
+
+comment on column howdah.settings.created_at is 'When it was made.';
+
+comment on column howdah.settings.id is 'Its id, a uuid v7: the order of ids is that of time.';
+
+comment on column howdah.settings.key is 'Which one; setting_values lists them.';
+
+comment on column howdah.settings.scope is 'tenant: for this tenant. system: for every tenant that has none of its own; written by an owner of the database.';
+
+comment on column howdah.settings.tenant_id is 'The tenant it belongs to; nobody else sees it.';
+
+comment on column howdah.settings.updated_at is 'When it was changed last.';
+
+comment on column howdah.settings.value is 'A number within the range that setting_values names.';
+
 comment on column howdah.skill_versions.created_at is 'When it was made.';
 
 comment on column howdah.skill_versions.created_by is 'Who made it: the user of the token, else the database login.';
@@ -36564,9 +36909,9 @@ comment on column howdah.workflows.is_restricted is 'True while there are grants
 
 comment on column howdah.workflows.max_cost is 'Cost a run may have with all its members.';
 
-comment on column howdah.workflows.max_seconds is 'Seconds a run may be active, waiting for members not counted; null means 600.';
+comment on column howdah.workflows.max_seconds is 'Seconds a run may be active, waiting for members not counted; null: what the settings say, else 600.';
 
-comment on column howdah.workflows.max_steps is 'Answers of its own deciding model a run may take; null means 50.';
+comment on column howdah.workflows.max_steps is 'Answers of its own deciding model a run may take; null: what the settings say, else 50.';
 
 comment on column howdah.workflows.max_tokens is 'Tokens a run may use with all its members.';
 
@@ -36893,6 +37238,8 @@ comment on table howdah.secrets is 'Keys of model servers and other secrets, by 
 
 comment on table howdah.sessions is 'Conversations over many runs. One run of a session is live at a time, the next waits for its turn.';
 
+comment on table howdah.settings is 'Numbers the engine goes by, where they differ from its defaults; setting_values says which there are and what holds.';
+
 comment on table howdah.skill_versions is 'What a skill was: one row per transaction of edits that changed something. Never updated, never deleted.';
 
 comment on table howdah.skills is 'Know-how in Markdown. Agents that have one are told its name and description, and read it by the tool load_skill.';
@@ -37024,6 +37371,8 @@ comment on view howdah.quota_usage is '@foreignKey (quota_id) references howdah.
 What was used of each quota in the period of now; of a quota for each, a row for each that used something and has none of its own. Of tokens and cost more may be used than allowed: by the model calls that were in the air.';
 
 comment on view howdah.routing_decisions is 'Whom routers gave a task to, how sure and why, and who else could have had it. Ask for one run: where execution_id = …';
+
+comment on view howdah.setting_values is 'Every setting there is: what holds for the tenant now, who said so, and what may be set.';
 
 comment on view howdah.tool_performance is 'Calls, errors and seconds of each tool, without decisions of workflows. What forks share with their originals counts once.';
 

@@ -37,6 +37,7 @@ as $$
     ('call_limits', 'manage', 'admin', false),
     ('concurrency_limits', 'manage', 'admin', false),
     ('quotas', 'manage', 'admin', false),
+    ('settings', 'manage', 'admin', false),
     ('grants', 'manage', 'admin', false),
     ('secrets', 'manage', 'admin', false),
     ('users', 'manage', 'admin', false),

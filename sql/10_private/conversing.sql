@@ -73,14 +73,13 @@ declare
   v_parts jsonb := nullif(nullif(refuse_content.input_parts, 'null'), '[]');
 begin
   perform howdah_private.refuse_parts(refuse_content.tenant_id, v_parts) where v_parts is not null;
-  if octet_length(refuse_content.content) > 1048576
-    or (coalesce(refuse_content.content, '') !~ '\S' and v_parts is null) then
-    raise exception using errcode = 'HWINV',
-      message = case when coalesce(refuse_content.content, '') !~ '\S' then 'content is empty'
-        else format('content has %s bytes, at most 1048576 are allowed', octet_length(refuse_content.content)) end,
-      detail = jsonb_build_object('field', 'content')::text,
+  if coalesce(refuse_content.content, '') !~ '\S' and v_parts is null then
+    raise exception using errcode = 'HWINV', message = 'content is empty', detail = jsonb_build_object('field', 'content')::text,
       hint = 'Give the text for the agent in content; images and files go into input_parts.';
   end if;
+  perform howdah_private.refuse_large_input('content', octet_length(refuse_content.content),
+    howdah_private.most_input(refuse_content.tenant_id))
+  where octet_length(refuse_content.content) > 1024;
 end $$;
 
 -- Something a person says to a run that lives and that the caller has locked: a step `input` and a message, as soon as

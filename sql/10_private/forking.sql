@@ -57,12 +57,8 @@ begin
       detail = jsonb_build_object('field', 'input', 'execution_id', e.id)::text,
       hint = 'Leave input out; or begin anew with it, at seq 0.';
   end if;
-  if octet_length(refuse_fork.input) > 1048576 then
-    raise exception using errcode = 'HWINV',
-      message = format('input has %s bytes, at most 1048576 are allowed', octet_length(refuse_fork.input)),
-      detail = jsonb_build_object('field', 'input')::text,
-      hint = 'Give a large text to the agent by a tool that reads it piece by piece.';
-  end if;
+  perform howdah_private.refuse_large_input('input', octet_length(refuse_fork.input), howdah_private.most_input(e.tenant_id))
+  where octet_length(refuse_fork.input) > 1024;
 end $$;
 
 -- The data a fork begins with: what is given in the place of the original's, with some places changed. A run has said its

@@ -24,6 +24,7 @@ as $$
     (null, 'cron', 200, 'characters'),
     (null, 'timezone', 100, 'characters'),
     (null, 'description', 102400, 'bytes'),
+    ('settings', 'key', 200, 'characters'),
     ('executions', 'callback_url', null, null),
     ('executions', 'idempotency_key', null, null),
     ('webhooks', 'url', null, null),

@@ -18,7 +18,7 @@ end $$;
 comment on function howdah.export_run(uuid, boolean) is
   'A run with its pinned definition, log, conversation and questions, and its children likewise: what howdah replay reads. With redact without what was said.';
 
--- One run and those below it, as deep as children may be. What it lacks of what was said it tells: `contents` is `redacted`
+-- One run and those below it, as deep as children may ever be (max_depth). What it lacks of what was said it tells: `contents` is `redacted`
 -- or `erased`, and absent where nothing is missing.
 create or replace function howdah_private.exported_run(id uuid, depth int, redact boolean default false) returns jsonb
   language sql stable
@@ -57,7 +57,7 @@ as $$
     ), '[]'),
     'children', coalesce((
       select jsonb_agg(howdah_private.exported_run(c.id, exported_run.depth + 1, exported_run.redact) order by c.id)
-      from howdah.executions as c where c.parent_execution_id = e.id and exported_run.depth < 8
+      from howdah.executions as c where c.parent_execution_id = e.id and exported_run.depth < 32
     ), '[]')
   ) || case when e.handoffs > 0 then jsonb_build_object('handoffs', (
     select jsonb_agg(jsonb_build_object('seq', s.seq, 'agent', jsonb_build_object('name', h.definition #> '{agent,name}', 'version', h.version),

@@ -32,6 +32,7 @@ as $$
 declare
   v_agent howdah.agents;
   v_terms text[];
+  v_limits jsonb;
 begin
   select a.* into v_agent from howdah.agents as a
   where a.id = e.agent_id and a.tenant_id = e.tenant_id
@@ -55,6 +56,11 @@ begin
   v_terms := array[e.agent_id::text, e.tenant_id::text,
     case when not v_agent.version_is_stale then v_agent.current_version_id end::text, v_agent.max_steps::text,
     v_agent.max_tokens::text, v_agent.max_cost::text, v_agent.max_seconds::text, v_agent.prompt_id::text];
+  if exists (select from howdah.settings) then
+    v_limits := howdah_private.settings_of(e.tenant_id, '{max_steps,max_tokens,max_cost,max_seconds}');
+    v_terms[4:7] := array[coalesce(v_terms[4], v_limits ->> 'max_steps'), coalesce(v_terms[5], v_limits ->> 'max_tokens'),
+      coalesce(v_terms[6], v_limits ->> 'max_cost'), coalesce(v_terms[7], v_limits ->> 'max_seconds')];
+  end if;
   if terms_of_agent.may_pin and v_terms[3] is not null and not v_agent.is_restricted
     and v_agent.is_active and v_agent.deleted_at is null and current_setting('howdah.pinned_tenant', true) <> '' then
     perform set_config('howdah.pinned_terms', v_terms::text, true);
@@ -86,8 +92,9 @@ begin
   new.max_seconds := coalesce(new.max_seconds, v_terms[7]::int, 600);
   new.run_at := coalesce(new.run_at, now());
   new.root_execution_id := coalesce(new.root_execution_id, new.id);
-  if new.input is null or octet_length(new.input) > 1048576 then
-    perform howdah_private.refuse_input(new.input);
+  if new.input is null or octet_length(new.input) > 1024 then
+    perform howdah_private.refuse_input(new)
+    where new.input is null or octet_length(new.input) > 1048576 or exists (select from howdah.settings);
   end if;
   if greatest(octet_length(new.idempotency_key), pg_column_size(new.input_data), pg_column_size(new.metadata)) > 500
     or jsonb_typeof(new.metadata) is distinct from 'object' or new.callback_url is not null or (new.metadata <> '{}' and new.table_trigger_id is null and howdah_private.may_hold_a_key(new.metadata)) then
@@ -118,6 +125,8 @@ create or replace function howdah_private.tg_executions__prepare_workflow() retu
 as $$
 declare
   v_workflow howdah.workflows;
+  v_limits jsonb := case when exists (select from howdah.settings)
+    then howdah_private.settings_of(new.tenant_id, '{max_steps,max_tokens,max_cost,max_seconds}') end;
   v_fault text;
 begin
   if new.agent_id is not null then
@@ -141,8 +150,9 @@ begin
         then 'A deleted workflow stays deleted: make a new one of that name.'
         else 'Set its is_active to true.' end;
   end if;
-  if new.input is null or octet_length(new.input) > 1048576 then
-    perform howdah_private.refuse_input(new.input);
+  if new.input is null or octet_length(new.input) > 1024 then
+    perform howdah_private.refuse_input(new)
+    where new.input is null or octet_length(new.input) > 1048576 or exists (select from howdah.settings);
   end if;
   perform howdah_private.refuse_unfit_run(new);
   if new.forked_from_execution_id is null then
@@ -160,10 +170,11 @@ begin
     end if;
   end if;
   new.status := 'queued';
-  new.max_steps := coalesce(new.max_steps, v_workflow.max_steps, 50);
-  new.max_tokens := coalesce(new.max_tokens, v_workflow.max_tokens);
+  v_workflow.max_cost := coalesce(v_workflow.max_cost, (v_limits ->> 'max_cost')::numeric);
+  new.max_steps := coalesce(new.max_steps, v_workflow.max_steps, (v_limits ->> 'max_steps')::int, 50);
+  new.max_tokens := coalesce(new.max_tokens, v_workflow.max_tokens, (v_limits ->> 'max_tokens')::bigint);
   new.max_cost := case when new.max_cost is null then v_workflow.max_cost else howdah_private.owned_budget(new, v_workflow.max_cost) end;
-  new.max_seconds := coalesce(new.max_seconds, v_workflow.max_seconds, 600);
+  new.max_seconds := coalesce(new.max_seconds, v_workflow.max_seconds, (v_limits ->> 'max_seconds')::int, 600);
   new.run_at := coalesce(new.run_at, now());
   new.root_execution_id := coalesce(new.root_execution_id, new.id);
   select coalesce(new.user_id, howdah.current_user_id()), howdah_private.actor(), greatest(new.input_trust, howdah_private.bound_trust())
@@ -171,17 +182,21 @@ begin
   return new;
 end $$;
 
-create or replace function howdah_private.refuse_input(input text) returns void
+-- An input that is missing or too large. Asked only of rows with 1 kB or more, which is the least a tenant can allow. What the
+-- engine itself begins, forks, members of workflows and rows of watched tables, may have 1 MB whatever was set.
+create or replace function howdah_private.refuse_input(e howdah.executions) returns void
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
 as $$
+declare
+  v_most int := case when coalesce(e.parent_execution_id, e.forked_from_execution_id, e.compensates_execution_id, e.table_trigger_id) is null
+    then howdah_private.most_input(e.tenant_id) else 1048576 end;
 begin
-  raise exception using errcode = 'HWINV',
-    message = case when refuse_input.input is null then 'input is missing'
-      else format('input has %s bytes, at most 1048576 are allowed', octet_length(input)) end,
-    detail = jsonb_build_object('field', 'input')::text,
-    hint = case when input is null then 'Give the text for the agent in input; structured data goes into input_data.'
-      else 'Give a large text to the agent by a tool that reads it piece by piece.' end;
+  if e.input is null then
+    raise exception using errcode = 'HWINV', message = 'input is missing', detail = jsonb_build_object('field', 'input')::text,
+      hint = 'Give the text for the agent in input; structured data goes into input_data.';
+  end if;
+  perform howdah_private.refuse_large_input('input', octet_length(e.input), v_most);
 end $$;
 
 -- What 95_sizes.sql and 65_refusals.sql say for other tables, asked here only of rows that may be too large, hold a key (what a
@@ -193,6 +208,8 @@ create or replace function howdah_private.refuse_unfit_run(e howdah.executions) 
 as $$
 declare
   v_large record;
+  v_most int := case when e.input_data is not null and coalesce(e.parent_execution_id, e.forked_from_execution_id, e.compensates_execution_id) is null
+    then howdah_private.most_input(e.tenant_id) else 1048576 end;
 begin
   if jsonb_typeof(e.metadata) is distinct from 'object' then
     perform howdah_private.refuse_row('howdah.executions', 'metadata_is_an_object', null);
@@ -205,7 +222,7 @@ begin
   select * into v_large
   from (values
     ('idempotency_key', length(e.idempotency_key), 500, 'characters'),
-    ('input_data', octet_length(e.input_data::text), 1048576, 'bytes'),
+    ('input_data', octet_length(e.input_data::text), v_most, 'bytes'),
     ('metadata', octet_length(e.metadata::text), 1048576, 'bytes')
   ) as f (field, size, most, unit)
   where f.size > f.most;
@@ -264,6 +281,8 @@ create or replace function howdah_private.tg_executions__check_parent() returns 
 as $$
 declare
   v_parent howdah.executions;
+  v_most int := coalesce(case when exists (select from howdah.settings)
+    then howdah_private.setting(new.tenant_id, 'max_depth') end, 8);
 begin
   select e.* into v_parent from howdah.executions as e
   where e.id = new.parent_execution_id and e.tenant_id = new.tenant_id
@@ -273,10 +292,10 @@ begin
       message = format('there is no execution %s to be the parent', new.parent_execution_id),
       detail = jsonb_build_object('parent_execution_id', new.parent_execution_id)::text;
   end if;
-  if v_parent.completed_at is not null or v_parent.depth >= 8 then
+  if v_parent.completed_at is not null or v_parent.depth >= v_most then
     raise exception using errcode = 'HWCNF',
       message = case when v_parent.completed_at is not null then 'the parent has ended already'
-        else 'children may be 8 deep, not deeper' end,
+        else format('children may be %s deep, not deeper', v_most) end,
       detail = jsonb_build_object('parent_execution_id', v_parent.id)::text;
   end if;
   new.root_execution_id := v_parent.root_execution_id;

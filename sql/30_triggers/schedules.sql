@@ -7,13 +7,9 @@ as $$
 declare
   v_what constant text := case when new.workflow_id is null then 'agent' else 'workflow' end;
 begin
-  if new.input is null or octet_length(new.input) > 1048576 then
-    raise exception using errcode = 'HWINV',
-      message = case when new.input is null then 'input is missing'
-        else format('input has %s bytes, at most 1048576 are allowed', octet_length(new.input)) end,
-      detail = jsonb_build_object('field', 'input')::text,
-      hint = case when new.input is null then 'Give the text for the agent in input, such as: What is new?'
-        else 'Give a large text to the agent by a tool that reads it piece by piece.' end;
+  if new.input is null then
+    raise exception using errcode = 'HWINV', message = 'input is missing', detail = jsonb_build_object('field', 'input')::text,
+      hint = 'Give the text for the agent in input, such as: What is new?';
   end if;
   if num_nonnulls(new.agent_id, new.workflow_id) <> 1 then
     raise exception using errcode = 'HWINV',
@@ -36,6 +32,16 @@ begin
   perform howdah_private.refuse_plain_keys('metadata', new.metadata);
   perform howdah_private.parse_cron(new.cron);
   perform howdah_private.refuse_timezone(new.timezone);
+  return new;
+end $$;
+
+-- What its runs would be refused for.
+create or replace function howdah_private.tg_schedules__check_input() returns trigger
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform howdah_private.refuse_large_input('input', octet_length(new.input), howdah_private.most_input(new.tenant_id));
   return new;
 end $$;
 
@@ -74,5 +80,7 @@ create or replace trigger _200_own before insert on howdah.schedules
   for each row execute function howdah_private.tg_schedules__own();
 create or replace trigger _300_check before insert or update of cron, timezone, agent_id, workflow_id, input, metadata on howdah.schedules
   for each row execute function howdah_private.tg_schedules__check();
+create or replace trigger _310_check_input before insert or update of input on howdah.schedules
+  for each row when (octet_length(new.input) > 1024) execute function howdah_private.tg_schedules__check_input();
 create or replace trigger _400_plan before insert or update of cron, timezone, is_active on howdah.schedules
   for each row execute function howdah_private.tg_schedules__plan();

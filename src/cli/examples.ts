@@ -141,6 +141,11 @@ export const examples: Readonly<Record<string, readonly string[]>> = {
     'howdah filters test "My account is DE00123456780000000000"',
     'howdah filters remove iban',
   ],
+  settings: [
+    'howdah settings list',
+    'howdah settings set max_depth 4',
+    'howdah settings remove max_depth',
+  ],
   sql: [
     'howdah sql "select status, count(*) from howdah.executions group by 1"',
     'howdah sql -o csv < report.sql',

@@ -148,6 +148,12 @@ export const commands: readonly CommandEntry[] = [
     load: () => import('./commands/filters.ts'),
   },
   {
+    name: 'settings',
+    summary: 'numbers the engine goes by: how deep, how often, how long, how large',
+    args: '[list|set|remove]',
+    load: () => import('./commands/settings.ts'),
+  },
+  {
     name: 'sql',
     summary: 'one statement as the tenant; it writes nothing unless told to',
     args: '[QUERY]',

@@ -48,6 +48,8 @@ export type Webhook = { id: string; url: string; events: (string)[]; description
 
 export type WebhookDelivery = { id: string; webhook_id: string | null; execution_id: string | null; alert_rule_id: string | null; event: string; url: string; status: "pending" | "delivered" | "failed"; attempts: number; next_attempt_at: string | null; last_attempt_at: string | null; last_status: number | null; last_error: string | null; delivered_at: string | null; payload: { [name: string]: unknown }; created_at: string };
 
+export type Setting = { key: string; value: number | null; source: "tenant" | "system" | "default"; default_value: number | null; minimum: number; maximum: number; description: string };
+
 export type Operations = {
   /** The agent that is meant when nobody is named. */
   getCurrentAgent: { takes: { query?: { session_id?: string } }; gives: Agent };
@@ -243,6 +245,14 @@ export type Operations = {
   getWebhookDelivery: { takes: { params: { id: string } }; gives: WebhookDelivery };
   /** Tells it once more, under the same id. */
   redeliver: { takes: { params: { id: string } }; gives: WebhookDelivery };
+  /** All there are, with what holds for the tenant, by key. */
+  listSettings: { takes: {  }; gives: { data: (Setting)[] } };
+  /** One of them. */
+  getSetting: { takes: { params: { key: string } }; gives: Setting };
+  /** Sets it for the tenant. */
+  putSetting: { takes: { params: { key: string }; body: { value: number } }; gives: Setting };
+  /** Takes back what the tenant set. */
+  deleteSetting: { takes: { params: { key: string } }; gives: null };
 };
 
 /** The method and path of each. */
@@ -344,4 +354,8 @@ export const operations = {
   listWebhookDeliveries: ['GET', '/api/webhook-deliveries'],
   getWebhookDelivery: ['GET', '/api/webhook-deliveries/{id}'],
   redeliver: ['POST', '/api/webhook-deliveries/{id}/redeliver'],
+  listSettings: ['GET', '/api/settings'],
+  getSetting: ['GET', '/api/settings/{key}'],
+  putSetting: ['PUT', '/api/settings/{key}'],
+  deleteSetting: ['DELETE', '/api/settings/{key}'],
 } as const satisfies Record<keyof Operations, readonly [method: string, path: string, type?: string]>;

@@ -3,6 +3,7 @@ import type { RunError } from './errors.ts';
 import type { Json, JsonObject, JsonSchema } from './json.ts';
 import type { Message } from './message.ts';
 import type { Preview } from './preview.ts';
+import type { RunSettings } from './run-settings.ts';
 import type { Trust } from './trust.ts';
 
 export const STEP_KINDS = [
@@ -172,6 +173,8 @@ export type Control = {
   over_quota: boolean;
   /** Calls of its tenant may be limited: each is asked for before it is made. */
   are_calls_limited: boolean;
+  /** Of its tenant, as they are now; null when there are none. */
+  settings: RunSettings | null;
   /** While it is the same, so is what holds for the run's calls; null when nobody looked. */
   rules_stamp: number | null;
 };

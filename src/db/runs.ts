@@ -2,6 +2,7 @@ import type { AgentDefinition, Overrides } from '../contracts/definition.ts';
 import type { HookRow } from '../contracts/hook.ts';
 import { isJsonObject, type Json, type JsonObject } from '../contracts/json.ts';
 import type { LoggedMessage, Message } from '../contracts/message.ts';
+import type { RunSettings } from '../contracts/run-settings.ts';
 import type { Control, LoggedStep, StepRecord, StopReason, Transition } from '../contracts/step.ts';
 import type { Trust } from '../contracts/trust.ts';
 import type { Pool, PoolClient } from './pool.ts';
@@ -37,6 +38,8 @@ export type ClaimedRun = {
   is_filtered: boolean;
   /** Calls of its tenant may be limited: each is asked for before it is made. */
   are_calls_limited: boolean;
+  /** Of its tenant, as they are now; null when there are none. */
+  settings: RunSettings | null;
   /** No worker has added a step to it yet. */
   is_new: boolean;
   /** Of a workflow's run: what it was told to do, text and data apart. */
@@ -69,9 +72,11 @@ export const PROTOCOL = 8;
 /** Columns by name: a newer schema may add some, and the result of a prepared statement must not change under it. */
 const CLAIMED = `execution_id, fence, tenant_id, agent_id, agent_version_id, session_id, root_execution_id, is_child,
   is_compensation, metadata, step_count, exhausted, active_ms_left, watched, is_suspect, is_new, hooks, messages_at_retry, refused,
-  messages, history, attempts, task, overrides, alike, trust, is_filtered, are_calls_limited`;
+  messages, history, attempts, task, overrides, alike, trust, is_filtered, are_calls_limited,
+  howdah_private.run_settings(execution_id) as settings`;
 const COMMITTED = `execution_id, outcome, status, step_count, exhausted, active_ms_left, watched, has_inbox,
-  is_pause_requested, over_quota, rules_stamp, are_calls_limited`;
+  is_pause_requested, over_quota, rules_stamp, are_calls_limited,
+  howdah_private.run_settings(execution_id) as settings`;
 /** What came for a run from outside, as it stands in its log now. */
 export type TakenInbox = { step_count: number; steps: LoggedStep[]; messages: LoggedMessage[] };
 

@@ -83,6 +83,8 @@ export type QuotaScope = "agent" | "api_key" | "session" | "system" | "tenant" |
 
 export type SessionPolicy = "interrupt" | "queue" | "reject" | "steer";
 
+export type SettingScope = "system" | "tenant";
+
 export type StepKind = "answer" | "child" | "child_started" | "error" | "fork" | "guard" | "handoff" | "input" | "model" | "output" | "question" | "retry" | "timer" | "tool" | "tool_started";
 
 export type StopReason = "cancelled" | "error" | "expired" | "final_answer" | "loop_guard" | "max_cost" | "max_steps" | "max_time" | "max_tokens" | "poison";
@@ -269,11 +271,11 @@ export interface Agents {
    */
   max_cost: Numeric | null;
   /**
-   * Seconds a run may be active, waiting not counted; null means 600.
+   * Seconds a run may be active, waiting not counted; null: what the settings say, else 600.
    */
   max_seconds: number | null;
   /**
-   * Model answers a run may take; null means 50.
+   * Model answers a run may take; null: what the settings say, else 50.
    */
   max_steps: number | null;
   /**
@@ -3031,6 +3033,72 @@ export interface Sessions {
   workflow_id: string | null;
 }
 
+export interface Settings {
+  /**
+   * When it was made.
+   */
+  created_at: Generated<Timestamp>;
+  /**
+   * Its id, a uuid v7: the order of ids is that of time.
+   */
+  id: Generated<string>;
+  /**
+   * Which one; setting_values lists them.
+   */
+  key: string;
+  /**
+   * tenant: for this tenant. system: for every tenant that has none of its own; written by an owner of the database.
+   */
+  scope: Generated<SettingScope>;
+  /**
+   * The tenant it belongs to; nobody else sees it.
+   */
+  tenant_id: Generated<string>;
+  /**
+   * When it was changed last.
+   */
+  updated_at: Generated<Timestamp>;
+  /**
+   * A number within the range that setting_values names.
+   */
+  value: Json;
+}
+
+export interface SettingValues {
+  /**
+   * What holds without a row; null: nothing is limited.
+   */
+  default_value: Numeric | null;
+  /**
+   * What it is for, in words.
+   */
+  description: string | null;
+  /**
+   * Its name on the board.
+   */
+  key: string | null;
+  /**
+   * The most it may be.
+   */
+  maximum: Numeric | null;
+  /**
+   * The least it may be.
+   */
+  minimum: Numeric | null;
+  /**
+   * Whose row it is: tenant, system, or default where there is none.
+   */
+  source: string | null;
+  /**
+   * The tenant it belongs to; nobody else sees it.
+   */
+  tenant_id: string | null;
+  /**
+   * What holds; null: nothing is limited.
+   */
+  value: Json | null;
+}
+
 export interface Skills {
   /**
    * The agent system whose file describes it.
@@ -3842,11 +3910,11 @@ export interface Workflows {
    */
   max_cost: Numeric | null;
   /**
-   * Seconds a run may be active, waiting for members not counted; null means 600.
+   * Seconds a run may be active, waiting for members not counted; null: what the settings say, else 600.
    */
   max_seconds: number | null;
   /**
-   * Answers of its own deciding model a run may take; null means 50.
+   * Answers of its own deciding model a run may take; null: what the settings say, else 50.
    */
   max_steps: number | null;
   /**
@@ -3962,6 +4030,8 @@ export interface DB {
   schedules: Schedules;
   secrets: Secrets;
   sessions: Sessions;
+  setting_values: SettingValues;
+  settings: Settings;
   skill_versions: SkillVersions;
   skills: Skills;
   status_transitions: StatusTransitions;

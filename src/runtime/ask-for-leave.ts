@@ -101,7 +101,8 @@ async function tell(
   world: World,
 ): Promise<number> {
   const intent = intentOf(tool, args, open, `${run.id}:${open.asked_seq}:${open.call.id}`);
-  const step = resultOf(tool, open, { ok: false, error }, intent, started_at, world);
+  const by = { random: world.random, settings: run.limits.settings };
+  const step = resultOf(tool, open, { ok: false, error }, intent, started_at, by);
   await run.commit([step]);
   return notBeforeOf(step);
 }

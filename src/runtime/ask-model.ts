@@ -2,7 +2,7 @@ import type { Action, RunState, StepNote } from '../contracts/action.ts';
 import type { AgentDefinition } from '../contracts/definition.ts';
 import type { RunError } from '../contracts/errors.ts';
 import type { ModelRef } from '../contracts/model.ts';
-import { LONGEST_DELAY_MS, triesOf } from './backoff.ts';
+import { PATIENCE_MS, triesOf } from './backoff.ts';
 import { RETRIED } from './calls.ts';
 import { requestTokens } from './prompt.ts';
 
@@ -18,17 +18,18 @@ export type Prompting = (
 export function askModel(definition: AgentDefinition, state: RunState, prompt: Prompting): Action {
   const failures = failuresOf(state);
   const canShrink = (definition.agent.context_policy ?? 'none') !== 'none';
-  const tries = (error: RunError): number =>
-    canShrink && error.code === 'context_too_long' ? SHRINKS : triesOf(error);
+  const tries = (error: RunError, most?: number): number =>
+    canShrink && error.code === 'context_too_long' ? SHRINKS : triesOf(error, most);
   let patient: Action | undefined;
   for (const model of definition.models) {
     const own = failures.filter((failure) => failure.name === model.name);
-    const isSpent = own.some((failure) => failure.error && own.length >= tries(failure.error));
+    const most = attemptsOf(own.at(-1));
+    const isSpent = own.some(({ error }) => error && own.length >= tries(error, most));
     const action = isSpent ? undefined : prompt(definition, state, model, own.length + 1);
     if (!action || isTooLongStill(action, own, definition, state)) {
       continue;
     }
-    if ((own.at(-1)?.error?.retry_after_ms ?? 0) <= LONGEST_DELAY_MS) {
+    if ((own.at(-1)?.error?.retry_after_ms ?? 0) <= PATIENCE_MS) {
       return action;
     }
     patient ??= action; // it wants to be left alone for long: another model first, if there is one
@@ -51,6 +52,11 @@ const NO_MODEL =
 
 /** Each is at most 70 % of the one before. */
 const SHRINKS = 8;
+
+/** How many attempts there were to be when one failed, where that was set. */
+function attemptsOf(failure: StepNote | undefined): number | undefined {
+  return (failure?.input as { attempts?: number } | null | undefined)?.attempts;
+}
 
 /** The same request again would only be refused again. */
 function isTooLongStill(

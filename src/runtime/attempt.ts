@@ -1,6 +1,7 @@
 import type { ToolDefinition } from '../contracts/definition.ts';
 import type { RunError } from '../contracts/errors.ts';
 import type { JsonObject } from '../contracts/json.ts';
+import type { RunSettings } from '../contracts/run-settings.ts';
 import type { StepRecord } from '../contracts/step.ts';
 import type { ToolOutcome } from '../contracts/tool.ts';
 import { backOff, triesOf } from './backoff.ts';
@@ -12,6 +13,8 @@ import { trustOfResult } from './trust.ts';
 import { mayHaveHappened } from './unknown-effect.ts';
 import type { World } from './world.ts';
 
+type Means = { random: World['random']; settings: RunSettings };
+
 /** What goes into the log of an attempt that was begun like this. */
 export function resultOf(
   tool: ToolDefinition,
@@ -19,16 +22,19 @@ export function resultOf(
   outcome: ToolOutcome,
   { input, annotations, idempotency_key }: StepRecord,
   started_at: string,
-  world: World,
+  by: Means,
 ): StepRecord {
   const result: StepRecord = {
-    ...finished(open, tool.name, input ?? null, outcome, started_at, tool.configuration),
+    ...finished(open, tool.name, input ?? null, outcome, started_at, {
+      max_result_bytes: tool.configuration.max_result_bytes,
+      ...by.settings,
+    }),
     effect: tool.effect,
     ...(idempotency_key ? { idempotency_key } : {}),
     ...(annotations ? { annotations } : {}),
     trust: trustOfResult(tool, outcome),
   };
-  return outcome.ok ? result : failedAttempt(tool, open, outcome.error, result, world);
+  return outcome.ok ? result : failedAttempt(tool, open, outcome.error, result, by);
 }
 
 /** An attempt that failed: of unknown effect, worth another one, or the result of the call. */
@@ -37,7 +43,7 @@ function failedAttempt(
   open: OpenCall,
   error: RunError,
   result: StepRecord,
-  world: World,
+  { random, settings }: Means,
 ): StepRecord {
   if (tool.effect === 'once' && !isCommittedWithItsCall(tool) && mayHaveHappened(tool, error)) {
     const prompt = `${tool.name} was called and gave no answer (${error.message}). Did the call take effect?`;
@@ -50,7 +56,7 @@ function failedAttempt(
   if (attempt >= triesOf(error)) {
     return result;
   }
-  const delay_ms = backOff(error, attempt, world.random);
+  const delay_ms = backOff(error, attempt, random, settings);
   const not_before = new Date(Date.now() + delay_ms).toISOString();
   const { kind: _, messages: __, trust: ___, ...attempted } = result; // no model is told
   return { ...attempted, kind: 'retry', input: { attempt }, output: { delay_ms, not_before } };

@@ -90,7 +90,7 @@ async function perform(
     case 'tell':
       await run.commit([
         {
-          ...finished(open, plan.name, plan.input, plan.outcome, started_at),
+          ...finished(open, plan.name, plan.input, plan.outcome, started_at, run.limits.settings),
           trust: plan.outcome.trust ?? 'system',
         },
         ...policyGuard(plan.outcome),
@@ -176,7 +176,8 @@ async function attempt(
   const intent = intentOf(tool, args, open, `${run.id}:${open.asked_seq}:${open.call.id}`);
   let due = 0;
   const record = (outcome: ToolOutcome, begun: StepRecord): StepRecord[] => {
-    const step = resultOf(tool, open, outcome, begun, started_at, world);
+    const by = { random: world.random, settings: run.limits.settings };
+    const step = resultOf(tool, open, outcome, begun, started_at, by);
     due = notBeforeOf(step);
     return [step, ...guardIn(tool, step), ...look.guards];
   };

@@ -140,5 +140,6 @@ export const STALE: CommitResult = {
   is_pause_requested: false,
   over_quota: false,
   are_calls_limited: false,
+  settings: null,
   rules_stamp: null,
 };

@@ -17,12 +17,14 @@ export async function commitFailedAttempt(
   error: RunError,
   started_at: string,
 ): Promise<void> {
+  const { settings } = run.limits;
   const record: StepRecord = {
     kind: 'retry',
     name: action.model.name,
     model_id: action.model.id,
     input: {
       attempt: action.attempt,
+      ...(settings.model_attempts === undefined ? {} : { attempts: settings.model_attempts }),
       ...(action.type === 'call_model' && error.code === 'context_too_long'
         ? { estimated_tokens: requestTokens(run.definition, action.messages) }
         : {}),
@@ -33,7 +35,7 @@ export async function commitFailedAttempt(
   const ahead = run.next(foldRecords(run.state, [record], SAME));
   const isSameModel = ahead.type === action.type && ahead.model.id === action.model.id;
   const delay_ms =
-    isSameModel && error.retryable ? backOff(error, action.attempt, world.random) : 0;
+    isSameModel && error.retryable ? backOff(error, action.attempt, world.random, settings) : 0;
   const records = [{ ...record, output: { delay_ms } }];
   if (delay_ms > PARK_AFTER_MS) {
     await run.commit(records, { status: 'waiting', waiting_for: 'timer', delay_ms });

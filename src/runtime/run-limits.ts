@@ -1,3 +1,4 @@
+import type { RunSettings } from '../contracts/run-settings.ts';
 import type { Called } from '../db/call-limits.ts';
 import type { ClaimedRun } from '../db/runs.ts';
 import type { Committed } from './committer.ts';
@@ -11,12 +12,14 @@ export type LimitedCall = {
 
 const UNLIMITED: LimitedCall = { end: async () => {} };
 
-/** What keeps a held run from calling models and tools for now. */
+/** What keeps a held run from calling models and tools for now, and the numbers it goes by when it calls them. */
 export class RunLimits {
   /** No model may be called: a quota is used up. */
   isOverQuota = false;
   /** Tokens of its answers, as far as they are committed. */
   tokens = 0;
+  /** Numbers of its tenant, as of the last commit. */
+  settings: RunSettings;
   readonly #claimed: ClaimedRun;
   readonly #ownership: Ownership;
   #areCallsLimited: boolean;
@@ -25,12 +28,14 @@ export class RunLimits {
     this.#claimed = claimed;
     this.#ownership = ownership;
     this.#areCallsLimited = claimed.are_calls_limited;
+    this.settings = claimed.settings ?? {};
   }
 
   /** What a commit of the run said. */
-  settled({ over_quota, are_calls_limited, outcome, steps = [] }: Committed): void {
+  settled({ over_quota, are_calls_limited, settings, outcome, steps = [] }: Committed): void {
     this.isOverQuota = over_quota;
     this.#areCallsLimited = are_calls_limited;
+    this.settings = settings ?? {};
     if (outcome === 'committed') {
       this.tokens += steps.reduce(
         (sum, one) => sum + (one.tokens_in ?? 0) + (one.tokens_out ?? 0),

@@ -4,7 +4,7 @@ import type { RunError } from '../contracts/errors.ts';
 import type { Json, JsonObject } from '../contracts/json.ts';
 import type { NewQuestion, StepRecord } from '../contracts/step.ts';
 import type { ToolOutcome } from '../contracts/tool.ts';
-import { loggedResult, resultLimit, resultText } from '../tools/result.ts';
+import { loggedResult, type ResultLimits, resultLimit, resultText } from '../tools/result.ts';
 import type { OpenCall } from './calls.ts';
 
 const ERROR_CHARACTERS = 4_000;
@@ -44,17 +44,17 @@ export function asked(question: Omit<NewQuestion, 'id'>, about: JsonObject = {})
   };
 }
 
-/** The end of a call, with what the model is told of it, as much as its tool allows. */
+/** The end of a call, with what the model is told of it: as much as its tool allows, else as settings say. */
 export function finished(
   open: OpenCall,
   name: string,
   input: Json,
   outcome: ToolOutcome,
   started_at: string,
-  configuration: JsonObject = {},
+  limits: ResultLimits = {},
 ): StepRecord {
   const { call, asked_seq } = open;
-  const limit = resultLimit(configuration);
+  const limit = resultLimit(limits);
   return {
     kind: 'tool',
     name,

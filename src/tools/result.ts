@@ -1,13 +1,17 @@
 import type { RunError } from '../contracts/errors.ts';
-import type { Json, JsonObject } from '../contracts/json.ts';
+import type { Json } from '../contracts/json.ts';
 import type { ToolOutcome } from '../contracts/tool.ts';
 
 /** Bytes of a result the model is told; what is beyond is cut off, and the text says so. */
 export const RESULT_LIMIT_BYTES = 65_536;
 
-/** Of a tool whose configuration says otherwise (`max_result_bytes`), checked when it was written. */
-export function resultLimit({ max_result_bytes }: JsonObject): number {
-  return typeof max_result_bytes === 'number' ? max_result_bytes : RESULT_LIMIT_BYTES;
+/** What a tool's configuration says, and what settings do; both were checked when they were written. */
+export type ResultLimits = { max_result_bytes?: Json | undefined; tool_result_bytes?: number };
+
+export function resultLimit({ max_result_bytes, tool_result_bytes }: ResultLimits): number {
+  return typeof max_result_bytes === 'number'
+    ? max_result_bytes
+    : (tool_result_bytes ?? RESULT_LIMIT_BYTES);
 }
 
 /** What the model is told of a call: the text itself, else JSON; an error always in the same form. */

@@ -46,6 +46,7 @@ const LINES: Record<string, string[]> = {
   alerts: [],
   policies: [],
   filters: ['list'],
+  settings: ['list'],
   sql: ['select 1'],
   psql: ['-c', 'select 1'],
   versions: ['support'],

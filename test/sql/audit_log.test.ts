@@ -105,6 +105,11 @@ const DEFINITIONS: Definition[] = [
     change: { max_value: 6 },
   },
   {
+    table: 'howdah.settings',
+    row: () => ({ key: 'max_depth', value: '5' }),
+    change: { value: '6' },
+  },
+  {
     table: 'howdah.retention_policies',
     row: () => ({ keep_runs_days: 9 }),
     change: { keep_runs_days: 10 },

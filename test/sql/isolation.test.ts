@@ -88,6 +88,7 @@ const REVIEWED: Record<string, string> = {
   fork_session: 'session_of()',
   session_state: 'session_of()',
   set_mcp_log_level: 'sessions of current_tenant()',
+  setting_values: 'rows of current_tenant() and of the system, whose numbers hold for it',
   settle_system: 'rows of current_tenant(), by name',
   subscribe_mcp: 'sessions of current_tenant()',
   subscribe_mcp_to: 'sessions of current_tenant()',
@@ -103,6 +104,8 @@ const KEYS_OF_PARTS: Record<string, string> = {
   agent_servers_pkey: 'agent_id: permit_agent(); server_id would not be enough',
   agent_skills_pkey: 'agent_id: permit_agent(); skill_id would not be enough',
   agent_tools_pkey: 'agent_id: permit_agent(); tool_id would not be enough',
+  settings_of_the_system_key:
+    'rows of the scope system, which no tenant writes: refused before a key is looked for',
 };
 
 /** Functions that make a row of the caller's and give it: its id and the digest of what it was given are new each time. */

@@ -51,6 +51,7 @@ const WRITES: Record<string, string> = {
   concurrency_limits: `insert into howdah.concurrency_limits (agent_id, max_running) values (howdah.agent('desk'), 1)`,
   call_limits: `insert into howdah.call_limits (model_id, max_at_once) select id, 1 from howdah.models limit 1`,
   quotas: `insert into howdah.quotas (metric, period, max_value) values ('runs', 'month', 1000000)`,
+  settings: `insert into howdah.settings (key, value) values ('max_depth', '4')`,
   grants: `insert into howdah.grants (agent_id, role, permission) values (howdah.agent('desk'), 'member', 'read')`,
   users: `insert into howdah.users (username) values ('x')`,
   retention_policies: `insert into howdah.retention_policies (keep_runs_days) values (9)`,

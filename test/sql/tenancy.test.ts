@@ -56,6 +56,8 @@ const READABLE = [
   'schedules',
   'secrets',
   'sessions',
+  'setting_values',
+  'settings',
   'skill_versions',
   'skills',
   'status_transitions',

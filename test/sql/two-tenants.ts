@@ -40,6 +40,7 @@ const ROWS = [
   // of a tool no agent has: an older worker may claim their runs
   `insert into howdah.call_limits (tenant_id, tool_id, max_at_once) select $1, id, 9 from howdah.tools where tenant_id = $1 and name = 'http_request'`,
   `insert into howdah.quotas (tenant_id, scope, subject_id, metric, period, max_value) values ($1, 'agent', $3, 'tokens', 'month', 1e9)`,
+  `insert into howdah.settings (tenant_id, key, value) values ($1, 'max_depth', '7')`,
   `insert into howdah.tool_policies (tenant_id, agent_id, effect, decision) values ($1, $3, 'pure', 'allow')`,
   `insert into howdah.output_filters (tenant_id, name, pattern, is_active) values ($1, $2, $2, false)`,
   `insert into howdah.grants (tenant_id, agent_id, role, permission) values ($1, $3, 'viewer', 'edit')`,

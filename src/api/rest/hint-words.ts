@@ -11,6 +11,8 @@ const PATHS: Readonly<Record<string, string>> = {
   questions: '/api/questions',
   resources: '/api/resources',
   sessions: '/sessions',
+  setting_values: '/api/settings',
+  settings: '/api/settings',
   tools: '/api/tools',
   webhook_deliveries: '/api/webhook-deliveries',
   webhooks: '/api/webhooks',

@@ -9,6 +9,7 @@ import { questionRoutes } from './questions.ts';
 import type { Route } from './route.ts';
 import { talkRoutes } from './session-talk.ts';
 import { sessionRoutes } from './sessions.ts';
+import { settingRoutes } from './settings.ts';
 import { webhookRoutes } from './webhooks.ts';
 
 /** Every operation of the REST door. */
@@ -24,4 +25,5 @@ export const routes: readonly Route[] = [
   ...agentSystemRoutes,
   ...definitionRoutes,
   ...webhookRoutes,
+  ...settingRoutes,
 ];

@@ -149,6 +149,7 @@ export class Judge {
       is_pause_requested: false,
       over_quota: false,
       are_calls_limited: false,
+      settings: this.#record.settingsAt(this.position),
       rules_stamp: null,
     };
   }

@@ -4,6 +4,7 @@ import type { ExportedMessage, ExportedRun, ExportedStep } from '../../contracts
 import { isJsonObject } from '../../contracts/json.ts';
 import type { AskedBack } from '../../contracts/mcp-host.ts';
 import type { LoggedMessage } from '../../contracts/message.ts';
+import type { RunSettings } from '../../contracts/run-settings.ts';
 import type { LoggedStep, StopReason } from '../../contracts/step.ts';
 import { lowestTrust, type Trust } from '../../contracts/trust.ts';
 import type { ClaimedRun } from '../../db/runs.ts';
@@ -11,6 +12,7 @@ import { RETRIED } from '../calls.ts';
 import { foldLog } from '../fold.ts';
 import { prompted } from '../prompted.ts';
 import { trustOfEnd } from '../trust.ts';
+import { recordedSettings } from './recorded-settings.ts';
 import { policyOf, reasonOf, told } from './told-again.ts';
 
 /** Guards that are the database's word that a limit is used up. */
@@ -167,7 +169,14 @@ export class RunRecord {
       trust: this.#trustAt(position),
       is_filtered: true,
       are_calls_limited: false,
+      settings: this.settingsAt(position),
     };
+  }
+
+  /** As far as what was committed there tells of them. */
+  settingsAt(position: number): RunSettings {
+    const next = this.steps[position];
+    return next ? recordedSettings(next, this.messagesOf(next)) : {};
   }
 
   /** What its worker was told there, as howdah_private.agent_overrides says it. */

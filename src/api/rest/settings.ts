@@ -1,0 +1,86 @@
+import { z } from 'zod';
+import type { Client } from '../../db/json-rows.ts';
+import { listSettings, putSetting, removeSetting, type Setting } from '../../db/settings.ts';
+import { RequestRefusal } from './request-refusal.ts';
+import { type Route, route } from './route.ts';
+
+const setting = z
+  .object({
+    key: z.string(),
+    value: z.number().nullable().describe('What holds; null: nothing is limited'),
+    source: z.enum(['tenant', 'system', 'default']).describe('Who said so'),
+    default_value: z.number().nullable(),
+    minimum: z.number(),
+    maximum: z.number(),
+    description: z.string(),
+  })
+  .meta({ id: 'Setting' });
+
+const ofKey = {
+  tag: 'settings',
+  path: '/api/settings/{key}',
+  params: z.strictObject({ key: z.string().describe('Such as max_depth: docs/settings.md') }),
+};
+const one = { 200: { description: 'The setting', schema: setting } };
+
+/** Numbers the engine goes by. */
+export const settingRoutes: Route[] = [
+  route({
+    method: 'GET',
+    path: '/api/settings',
+    id: 'listSettings',
+    tag: 'settings',
+    summary: 'All there are, with what holds for the tenant, by key',
+    isReplicable: true,
+    answers: { 200: { description: 'They', schema: z.object({ data: z.array(setting) }) } },
+    work: async (db) => ({ body: { data: await listSettings(db) } }),
+  }),
+  route({
+    ...ofKey,
+    method: 'GET',
+    id: 'getSetting',
+    summary: 'One of them',
+    answers: one,
+    work: async (db, { params }) => ({ body: await settingOf(db, params.key) }),
+  }),
+  route({
+    ...ofKey,
+    method: 'PUT',
+    id: 'putSetting',
+    summary: 'Sets it for the tenant',
+    body: z.strictObject({ value: z.number().describe('From minimum to maximum') }),
+    answers: one,
+    async work(db, { params, body }) {
+      await settingOf(db, params.key);
+      await putSetting(db, params.key, JSON.stringify(body.value));
+      return { body: await settingOf(db, params.key) };
+    },
+  }),
+  route({
+    ...ofKey,
+    method: 'DELETE',
+    id: 'deleteSetting',
+    summary: 'Takes back what the tenant set',
+    answers: { 204: { description: 'The tenant has none of its own' } },
+    async work(db, { params: { key } }) {
+      await settingOf(db, key);
+      if (await removeSetting(db, key)) return { status: 204 };
+      throw new RequestRefusal(404, `the tenant has not set ${key}`, {
+        code: 'HWNTF',
+        hint: 'What holds comes of the system, or is the default: source says which.',
+        detail: { key },
+      });
+    },
+  }),
+];
+
+async function settingOf(db: Client, key: string): Promise<Setting> {
+  const [found] = await listSettings(db, key);
+  if (found) return found;
+  const keys = (await listSettings(db)).map((known) => known.key);
+  throw new RequestRefusal(404, `there is no setting ${key}`, {
+    code: 'HWNTF',
+    hint: `The settings: ${keys.join(', ')}.`,
+    detail: { key },
+  });
+}

@@ -1,0 +1,69 @@
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { runCli } from './run-cli.ts';
+
+let database: TestDatabase;
+const cli = (...argv: string[]) => runCli(database.url, 'settings', ...argv);
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+});
+beforeEach(() => database.pool.query('delete from howdah.settings'));
+afterAll(() => database?.drop());
+
+test('are listed, set and removed', async () => {
+  expect(await cli()).toMatchObject({
+    status: 0,
+    stdout: expect.stringMatching(/^max_depth +8 +default +1\.\.32 +Levels of runs/m),
+  });
+  expect(await cli('set', 'max_depth', '4')).toMatchObject({
+    status: 0,
+    stdout: 'max_depth 4 (set by the tenant)\n',
+  });
+  expect(await cli('set', 'max_depth', '5', '--json')).toMatchObject({
+    stdout: expect.stringContaining('"value":5,"source":"tenant"'),
+  });
+  expect(await cli('remove', 'max_depth')).toMatchObject({
+    status: 0,
+    stdout: 'max_depth 8 (the default)\n',
+  });
+});
+
+test('hold for all tenants with --system, and for one with --tenant', async () => {
+  await database.pool.query(`insert into howdah.tenants (slug, name) values ('acme', 'Acme')`);
+  expect(await cli('set', 'backoff_initial_seconds', '0.25', '--system')).toMatchObject({
+    stdout: 'backoff_initial_seconds 0.25 (set for all)\n',
+  });
+  expect(await cli('set', 'backoff_initial_seconds', '2', '--tenant', 'acme')).toMatchObject({
+    stdout: 'backoff_initial_seconds 2 (set by the tenant)\n',
+  });
+  expect(
+    await cli('set', 'backoff_initial_seconds', '0.5', '--system', '--tenant', 'acme'),
+  ).toMatchObject({
+    stdout: 'backoff_initial_seconds 2 (set by the tenant)\n',
+    stderr: expect.stringContaining('one of its own, which counts first'),
+  });
+  expect((await cli('list')).stdout).toMatch(/^backoff_initial_seconds +0\.5 +system /m);
+  expect(await cli('remove', 'backoff_initial_seconds')).toMatchObject({
+    status: 3,
+    stderr: expect.stringContaining('the tenant has not set backoff_initial_seconds'),
+  });
+  expect(await cli('remove', 'backoff_initial_seconds', '--system')).toMatchObject({
+    stdout: 'backoff_initial_seconds 0.5 (the default)\n',
+  });
+});
+
+test.each([
+  [
+    ['set', 'max_dept', '4'],
+    3,
+    /there is no setting named 'max_dept'[\s\S]*Did you mean max_depth\?/,
+  ],
+  [['remove', 'giraffe'], 3, /there is no setting named 'giraffe'/],
+  [['set', 'max_depth', '33'], 2, /max_depth is a whole number from 1 to 32, not 33/],
+  [['set', 'max_depth', 'deep'], 2, /from 1 to 32, not "deep"/],
+  [['set', 'max_depth', ''], 2, /from 1 to 32, not ""/],
+  [['set', 'max_depth'], 2, /value/],
+])('settings %j exits %i', async (argv, status, said) => {
+  expect(await cli(...argv)).toMatchObject({ status, stderr: expect.stringMatching(said) });
+});
