@@ -5894,6 +5894,7 @@ begin
         || coalesce(begin_conversation.history, '[]'), '[]'),
       begin_conversation.client_tools, coalesce(begin_conversation.metadata, '{}'), begin_conversation.idempotency_key
     ) returning executions.id into v_first;
+    perform howdah_private.trust_branch(v_first, begin_conversation.previous) where v_previous.said is not null;
   end if;
   perform howdah_private.follow_own(v_first) where is_followed;
   return v_first;
@@ -26762,6 +26763,27 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.trust_branch(execution_id uuid, previous uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_tenant_id uuid := howdah.current_tenant();
+  v_trust howdah.trust;
+begin
+  select greatest(p.trust, (
+    select max(e.trust) from howdah.executions as e
+    where e.tenant_id = v_tenant_id and e.session_id = p.session_id and e.turn <= p.turn and e.status = 'completed'
+      and e.parent_execution_id is null
+  )) into v_trust
+  from howdah.executions as p where p.id = trust_branch.previous and p.tenant_id = v_tenant_id;
+  update howdah.executions as e set trust = greatest(e.trust, v_trust)
+  where e.id = trust_branch.execution_id and e.tenant_id = v_tenant_id and e.status = 'queued';
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.trust_of_log(e howdah.executions, up_to integer)
  RETURNS howdah.trust
  LANGUAGE sql
@@ -30876,13 +30898,21 @@ create policy engine on howdah.settings to howdah_engine using (true) with check
 
 create policy operator on howdah.settings to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.settings to howdah_analyst, howdah_app using (((tenant_id, tenant_id) = ( SELECT t.id,
+create policy tenant on howdah.settings to howdah_analyst, howdah_app using ((((tenant_id, tenant_id) = ( SELECT t.id,
     t.id
    FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id)))) with check (((tenant_id, tenant_id) = ( SELECT t.id,
+         OFFSET 0) t(id))) AND (ROW(id, tenant_id) >= ROW(
+CASE
+    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
+    ELSE '00000000-0000-0000-0000-000000000000'::uuid
+END, '00000000-0000-0000-0000-000000000000'::uuid)))) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
     t.id
    FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))));
+         OFFSET 0) t(id))) AND (ROW(id, tenant_id) >= ROW(
+CASE
+    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
+    ELSE '00000000-0000-0000-0000-000000000000'::uuid
+END, '00000000-0000-0000-0000-000000000000'::uuid))));
 
 create policy engine on howdah.skill_versions to howdah_engine using (true) with check (true);
 
@@ -34473,6 +34503,8 @@ grant execute on function howdah_private.traced_elsewhere(interval,integer) to h
 grant execute on function howdah_private.traced_runs(uuid[]) to howdah_worker;
 
 grant execute on function howdah_private.traceparent_of(uuid) to howdah_worker;
+
+grant execute on function howdah_private.trust_branch(uuid,uuid) to howdah_app;
 
 grant execute on function howdah_private.type_schema(oid) to howdah_engine;
 

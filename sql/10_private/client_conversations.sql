@@ -83,9 +83,29 @@ begin
         || coalesce(begin_conversation.history, '[]'), '[]'),
       begin_conversation.client_tools, coalesce(begin_conversation.metadata, '{}'), begin_conversation.idempotency_key
     ) returning executions.id into v_first;
+    perform howdah_private.trust_branch(v_first, begin_conversation.previous) where v_previous.said is not null;
   end if;
   perform howdah_private.follow_own(v_first) where is_followed;
   return v_first;
+end $$;
+
+-- A run is trusted no more than those whose words it goes on from, which a history does not tell.
+create or replace function howdah_private.trust_branch(execution_id uuid, previous uuid) returns void
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_tenant_id uuid := howdah.current_tenant();
+  v_trust howdah.trust;
+begin
+  select greatest(p.trust, (
+    select max(e.trust) from howdah.executions as e
+    where e.tenant_id = v_tenant_id and e.session_id = p.session_id and e.turn <= p.turn and e.status = 'completed'
+      and e.parent_execution_id is null
+  )) into v_trust
+  from howdah.executions as p where p.id = trust_branch.previous and p.tenant_id = v_tenant_id;
+  update howdah.executions as e set trust = greatest(e.trust, v_trust)
+  where e.id = trust_branch.execution_id and e.tenant_id = v_tenant_id and e.status = 'queued';
 end $$;
 
 -- Whoever begins a run and follows it is listened for from its first step on: the announcement of the process that follows would

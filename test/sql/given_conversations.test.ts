@@ -90,6 +90,33 @@ describe('a history', () => {
     expect(await trustOf([{ role: 'user', content: 'a', parts: [image] }])).toBe('external');
   });
 
+  test('of an earlier run is trusted no more than that run is, whoever said it', async () => {
+    const branch = async (previous: string) => {
+      const { id } = await one(
+        db.pool,
+        `select howdah_private.begin_conversation((select name from howdah.agents where id = $1), 'And?', null, null, null,
+           '{}', $2, true, false, null) as id`,
+        [agent, previous],
+      );
+      await claim(db.pool, worker, [id]);
+      return one(db.pool, 'select trust, turn from howdah.executions where id = $1', [id]);
+    };
+    const session_id = await makeSession(db.pool, { agent_id: agent });
+    const turn = async (input_trust: string) => {
+      const id = await begin({ session_id, input_trust });
+      await finish(db.pool, worker, id);
+      return id;
+    };
+    const first = await turn('user');
+    const second = await turn('external');
+    await turn('user');
+    expect(await branch(first)).toEqual({ trust: 'internal', turn: 1 });
+    expect(await branch(second)).toEqual({ trust: 'external', turn: 1 });
+    const alone = await begin({ input_trust: 'external' });
+    await finish(db.pool, worker, alone);
+    expect(await branch(alone)).toEqual({ trust: 'external', turn: 1 });
+  });
+
   test('goes along with later turns of its session, but for what the system says', async () => {
     const session_id = await makeSession(db.pool);
     await finish(db.pool, worker, await begin({ session_id, history: SAID, input: 'And?' }));

@@ -46,6 +46,7 @@ const REVIEWED: Record<string, string> = {
   give_feedback: 'runs of current_tenant(), looked for with the id',
   follow_own: 'runs of current_tenant(), looked for with the id',
   fork_execution: 'controlled()',
+  trust_branch: 'runs of current_tenant(), looked for with the id',
   hidden_agents: 'agents of current_tenant()',
   is_any_worker_alive: 'tells of the installation, which has no tenant',
   keep_request_answer: 'keys of current_tenant() and of who asks',
