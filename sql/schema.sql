@@ -2918,13 +2918,17 @@ AS $function$
 declare
   v_session howdah.sessions := howdah_private.session_of(fork_session.session_id);
   v_user_id uuid := coalesce(howdah.current_user_id(), v_session.user_id);
-  v_turn int := coalesce(fork_session.turn, v_session.turns);
+  v_turn int;
   v_trust howdah.trust;
   v_history jsonb;
   v_id uuid;
 begin
   perform howdah_private.permit_control('session', v_session.id, coalesce(v_session.agent_id, v_session.workflow_id),
     v_session.user_id);
+  -- an erasure is either before this, and nothing is copied of what it took, or finds the fork
+  perform from howdah.sessions as s where s.id = v_session.id for key share;
+  v_session := howdah_private.session_of(v_session.id);
+  v_turn := coalesce(fork_session.turn, v_session.turns);
   perform howdah_private.refuse_content(v_session.tenant_id, fork_session.content, fork_session.input_parts);
   perform howdah_private.refuse_forked_turn(v_session, v_turn);
   v_history := howdah_private.said_until(v_session.tenant_id, v_session.id, v_turn);
@@ -9689,6 +9693,7 @@ declare
   v_answers int := 0;
   v_files jsonb;
 begin
+  perform howdah_private.erase_forks(u, erase_elsewhere.runs);
   for v_answer in
     update howdah.questions as q
     set answer = case q.kind when 'question' then '[erased]' else q.answer end, answer_data = null
@@ -9741,6 +9746,36 @@ begin
   end if;
   return howdah_private.erase_due(erase_ended.batch);
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.erase_forks(u howdah.users, runs uuid[])
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with recursive forks (id, title) as (
+    select f.id, case when s.user_id = u.id then s.title end
+    from howdah.sessions as s
+    join howdah.sessions as f on f.tenant_id = s.tenant_id and f.forked_from_session_id = s.id
+    where s.tenant_id = u.tenant_id and s.id in (
+      select o.id from howdah.sessions as o where o.tenant_id = u.tenant_id and o.user_id = u.id
+      union
+      select e.session_id from howdah.executions as e where e.id = any (erase_forks.runs)
+    ) and (s.user_id = u.id or exists (
+      select from howdah.executions as e
+      where e.id = any (erase_forks.runs) and e.session_id = s.id and e.turn <= f.forked_from_turn
+    ))
+    union
+    select f.id, k.title from forks as k
+    join howdah.sessions as f on f.tenant_id = u.tenant_id and f.forked_from_session_id = k.id
+  ),
+  untitled as (
+    update howdah.sessions as s set title = '[erased]' from forks as f where s.id = f.id and s.title = f.title
+  )
+  update howdah.executions as e set history = null
+  where e.tenant_id = u.tenant_id and e.session_id in (select f.id from forks as f) and e.turn = 1 and e.history is not null
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.erase_log(ids uuid[], keep_keys boolean, OUT steps bigint, OUT messages bigint, OUT executions bigint)
@@ -16720,6 +16755,7 @@ CREATE OR REPLACE FUNCTION howdah_private.refuse_forked_turn(s howdah.sessions, 
 AS $function$
 declare
   v_live int;
+  v_hidden int;
 begin
   if s.agent_id is null and s.workflow_id is null then
     raise exception using errcode = 'HWINV', message = format('session %s has no agent', s.id),
@@ -16739,6 +16775,17 @@ begin
     raise exception using errcode = 'HWCNF', message = format('turn %s of session %s has not ended', v_live, s.id),
       detail = jsonb_build_object('field', 'turn', 'session_id', s.id, 'turn', v_live)::text,
       hint = case when v_live > 1 then format('Wait for its end, or fork behind turn %s.', v_live - 1) else 'Wait for its end.' end;
+  end if;
+  select min(e.turn) into v_hidden from howdah.executions as e
+  where e.tenant_id = s.tenant_id and e.session_id = s.id and e.turn <= refuse_forked_turn.turn
+    and e.parent_execution_id is null and e.status = 'completed'
+    and not howdah_private.sees_agent(coalesce(e.agent_id, e.workflow_id));
+  if v_hidden is not null then
+    raise exception using errcode = 'HWDEN',
+      message = format('%s may not read turn %s of session %s', howdah_private.whoever(), v_hidden, s.id),
+      detail = jsonb_build_object('field', 'turn', 'session_id', s.id, 'turn', v_hidden)::text,
+      hint = case when v_hidden > 1 then format('Fork behind turn %s; an', v_hidden - 1) else 'An' end
+        || ' admin or an owner may go on from all of it.';
   end if;
 end $function$
 ;

@@ -108,6 +108,35 @@ begin
   return v_gone + v_count;
 end $$;
 
+-- What others' conversations began with that were forked from his, or from one behind a turn of his, and forks of those; and the title
+-- they have from his.
+create or replace function howdah_private.erase_forks(u howdah.users, runs uuid[]) returns void
+  language sql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  with recursive forks (id, title) as (
+    select f.id, case when s.user_id = u.id then s.title end
+    from howdah.sessions as s
+    join howdah.sessions as f on f.tenant_id = s.tenant_id and f.forked_from_session_id = s.id
+    where s.tenant_id = u.tenant_id and s.id in (
+      select o.id from howdah.sessions as o where o.tenant_id = u.tenant_id and o.user_id = u.id
+      union
+      select e.session_id from howdah.executions as e where e.id = any (erase_forks.runs)
+    ) and (s.user_id = u.id or exists (
+      select from howdah.executions as e
+      where e.id = any (erase_forks.runs) and e.session_id = s.id and e.turn <= f.forked_from_turn
+    ))
+    union
+    select f.id, k.title from forks as k
+    join howdah.sessions as f on f.tenant_id = u.tenant_id and f.forked_from_session_id = k.id
+  ),
+  untitled as (
+    update howdah.sessions as s set title = '[erased]' from forks as f where s.id = f.id and s.title = f.title
+  )
+  update howdah.executions as e set history = null
+  where e.tenant_id = u.tenant_id and e.session_id in (select f.id from forks as f) and e.turn = 1 and e.history is not null
+$$;
+
 -- What he answered where others were asked, what was written to agents, and the files he brought.
 create or replace function howdah_private.erase_elsewhere(u howdah.users, runs uuid[]) returns jsonb
   language plpgsql volatile security definer
@@ -118,6 +147,7 @@ declare
   v_answers int := 0;
   v_files jsonb;
 begin
+  perform howdah_private.erase_forks(u, erase_elsewhere.runs);
   for v_answer in
     update howdah.questions as q
     set answer = case q.kind when 'question' then '[erased]' else q.answer end, answer_data = null

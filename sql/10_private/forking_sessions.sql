@@ -1,12 +1,14 @@
 -- What a fork of a session consists of: howdah.fork_session.
 
--- A turn that is there and has ended: what it is still saying would be missing.
+-- A turn that is there and has ended: what it is still saying would be missing. Whoever forks may read what the new run begins
+-- with, so nothing until there may be of an agent that is hidden from him.
 create or replace function howdah_private.refuse_forked_turn(s howdah.sessions, turn int) returns void
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_live int;
+  v_hidden int;
 begin
   if s.agent_id is null and s.workflow_id is null then
     raise exception using errcode = 'HWINV', message = format('session %s has no agent', s.id),
@@ -26,6 +28,17 @@ begin
     raise exception using errcode = 'HWCNF', message = format('turn %s of session %s has not ended', v_live, s.id),
       detail = jsonb_build_object('field', 'turn', 'session_id', s.id, 'turn', v_live)::text,
       hint = case when v_live > 1 then format('Wait for its end, or fork behind turn %s.', v_live - 1) else 'Wait for its end.' end;
+  end if;
+  select min(e.turn) into v_hidden from howdah.executions as e
+  where e.tenant_id = s.tenant_id and e.session_id = s.id and e.turn <= refuse_forked_turn.turn
+    and e.parent_execution_id is null and e.status = 'completed'
+    and not howdah_private.sees_agent(coalesce(e.agent_id, e.workflow_id));
+  if v_hidden is not null then
+    raise exception using errcode = 'HWDEN',
+      message = format('%s may not read turn %s of session %s', howdah_private.whoever(), v_hidden, s.id),
+      detail = jsonb_build_object('field', 'turn', 'session_id', s.id, 'turn', v_hidden)::text,
+      hint = case when v_hidden > 1 then format('Fork behind turn %s; an', v_hidden - 1) else 'An' end
+        || ' admin or an owner may go on from all of it.';
   end if;
 end $$;
 

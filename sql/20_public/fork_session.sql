@@ -10,13 +10,17 @@ as $$
 declare
   v_session howdah.sessions := howdah_private.session_of(fork_session.session_id);
   v_user_id uuid := coalesce(howdah.current_user_id(), v_session.user_id);
-  v_turn int := coalesce(fork_session.turn, v_session.turns);
+  v_turn int;
   v_trust howdah.trust;
   v_history jsonb;
   v_id uuid;
 begin
   perform howdah_private.permit_control('session', v_session.id, coalesce(v_session.agent_id, v_session.workflow_id),
     v_session.user_id);
+  -- an erasure is either before this, and nothing is copied of what it took, or finds the fork
+  perform from howdah.sessions as s where s.id = v_session.id for key share;
+  v_session := howdah_private.session_of(v_session.id);
+  v_turn := coalesce(fork_session.turn, v_session.turns);
   perform howdah_private.refuse_content(v_session.tenant_id, fork_session.content, fork_session.input_parts);
   perform howdah_private.refuse_forked_turn(v_session, v_turn);
   v_history := howdah_private.said_until(v_session.tenant_id, v_session.id, v_turn);
