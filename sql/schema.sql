@@ -26822,8 +26822,8 @@ declare
 begin
   select greatest(p.trust, (
     select max(e.trust) from howdah.executions as e
-    where e.tenant_id = v_tenant_id and e.session_id = p.session_id and e.turn <= p.turn and e.status = 'completed'
-      and e.parent_execution_id is null
+    where e.tenant_id = v_tenant_id and e.session_id = p.session_id and e.turn <= p.turn
+      and (e.status = 'completed' or e.history is not null) and e.parent_execution_id is null
   )) into v_trust
   from howdah.executions as p where p.id = trust_branch.previous and p.tenant_id = v_tenant_id;
   update howdah.executions as e set trust = greatest(e.trust, v_trust)
@@ -26837,7 +26837,8 @@ CREATE OR REPLACE FUNCTION howdah_private.trust_of_log(e howdah.executions, up_t
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select greatest(e.input_trust, (
+  -- a history that was taken from other runs does not tell how these were trusted
+  select greatest(e.input_trust, case when e.history is not null then e.trust end, (
     -- what a summary stands for may be of turns that are not copied
     select max(case when m.covers_to_seq is not null then e.trust when m.role <> 'assistant' or m.trust = 'external' then m.trust end)
     from howdah.messages as m

@@ -100,8 +100,8 @@ declare
 begin
   select greatest(p.trust, (
     select max(e.trust) from howdah.executions as e
-    where e.tenant_id = v_tenant_id and e.session_id = p.session_id and e.turn <= p.turn and e.status = 'completed'
-      and e.parent_execution_id is null
+    where e.tenant_id = v_tenant_id and e.session_id = p.session_id and e.turn <= p.turn
+      and (e.status = 'completed' or e.history is not null) and e.parent_execution_id is null
   )) into v_trust
   from howdah.executions as p where p.id = trust_branch.previous and p.tenant_id = v_tenant_id;
   update howdah.executions as e set trust = greatest(e.trust, v_trust)

@@ -98,7 +98,8 @@ create or replace function howdah_private.trust_of_log(e howdah.executions, up_t
   language sql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
-  select greatest(e.input_trust, (
+  -- a history that was taken from other runs does not tell how these were trusted
+  select greatest(e.input_trust, case when e.history is not null then e.trust end, (
     -- what a summary stands for may be of turns that are not copied
     select max(case when m.covers_to_seq is not null then e.trust when m.role <> 'assistant' or m.trust = 'external' then m.trust end)
     from howdah.messages as m

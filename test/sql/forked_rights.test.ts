@@ -4,9 +4,11 @@ import {
   asRole,
   brokenRules,
   type Db,
+  failed,
   finish,
   isBlocked,
   makeAgent,
+  makeRun,
   makeSession,
   makeWorker,
   one,
@@ -115,6 +117,53 @@ describe('what is forked', () => {
         eraser.release();
         forker.release();
       }
+    });
+  });
+
+  describe('trust', () => {
+    const trustOf = async (run: string): Promise<string> =>
+      (await one(db.pool, 'select trust from howdah.executions where id = $1', [run])).trust;
+    /** A session whose only turn has read what is external, and said so in words of its own. */
+    const tainted = async () => {
+      const session_id = await makeSession(db.pool, { agent_id: agent });
+      const run = await makeRun(db.pool, { agent_id: agent, session_id, input_trust: 'external' });
+      await finish(db.pool, worker, run);
+      return session_id;
+    };
+
+    test.each([0, 1])('does not rise when the fork is forked after step %i', async (seq) => {
+      const branch = await fork(db.pool, await tainted());
+      await finish(db.pool, worker, branch.live_execution_id);
+      expect(await trustOf(branch.live_execution_id)).toBe('external');
+      const { id } = await one(
+        db.pool,
+        `select id from howdah.fork_execution($1, $2, 'Something else.')`,
+        [branch.live_execution_id, seq],
+      );
+      expect(await trustOf(id)).toBe('external');
+      await finish(db.pool, worker, id);
+    });
+
+    test('does not rise behind a first run that failed, nor in turns that did not read it', async () => {
+      const branch = await fork(db.pool, await tainted());
+      await finish(db.pool, worker, branch.live_execution_id, failed);
+      const forgetful = await makeAgent(db.pool, { use_history: false });
+      await db.pool.query(
+        'select howdah.switch_agent($1, (select name from howdah.agents where id = $2))',
+        [branch.id, forgetful],
+      );
+      const second = await send(branch.id, 'Two.');
+      await finish(db.pool, worker, second);
+      expect(await trustOf(second)).toBe('user');
+      await finish(db.pool, worker, await send(branch.id, 'Three.'));
+      const { id } = await one(
+        db.pool,
+        `select howdah_private.begin_conversation((select name from howdah.agents where id = $1), 'And?', null, null, null,
+           '{}', $2, true, false, null) as id`,
+        [agent, second],
+      );
+      expect(await trustOf(id)).toBe('external');
+      await finish(db.pool, worker, id);
     });
   });
 
