@@ -10867,6 +10867,7 @@ begin
   if forked_data.changes is not null then
     v_data := howdah_private.changed_data(v_data, forked_data.changes, v_version #> '{agent,prompt,variables}');
   end if;
+  perform howdah_private.refuse_large_input('input_data', octet_length(v_data::text), howdah_private.most_input(e.tenant_id));
   if e.workflow_id is null then
     perform howdah_private.refuse_prompt_values(forked_data.version_id, v_data);
   else
@@ -25213,7 +25214,8 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_schedules__check_input()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
-  perform howdah_private.refuse_large_input('input', octet_length(new.input), howdah_private.most_input(new.tenant_id));
+  perform howdah_private.refuse_large_input(f.field, f.size, howdah_private.most_input(new.tenant_id))
+  from (values ('input', octet_length(new.input)), ('input_data', octet_length(new.input_data::text))) as f (field, size);
   return new;
 end $function$
 ;
@@ -29642,7 +29644,7 @@ CREATE TRIGGER _200_own BEFORE INSERT ON howdah.schedules FOR EACH ROW EXECUTE F
 
 CREATE TRIGGER _300_check BEFORE INSERT OR UPDATE OF cron, timezone, agent_id, workflow_id, input, metadata ON howdah.schedules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_schedules__check();
 
-CREATE TRIGGER _310_check_input BEFORE INSERT OR UPDATE OF input ON howdah.schedules FOR EACH ROW WHEN ((octet_length(new.input) > 1024)) EXECUTE FUNCTION howdah_private.tg_schedules__check_input();
+CREATE TRIGGER _310_check_input BEFORE INSERT OR UPDATE OF input, input_data ON howdah.schedules FOR EACH ROW WHEN (((octet_length(new.input) > 1024) OR (new.input_data IS NOT NULL))) EXECUTE FUNCTION howdah_private.tg_schedules__check_input();
 
 CREATE TRIGGER _400_plan BEFORE INSERT OR UPDATE OF cron, timezone, is_active ON howdah.schedules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_schedules__plan();
 

@@ -92,6 +92,7 @@ begin
   if forked_data.changes is not null then
     v_data := howdah_private.changed_data(v_data, forked_data.changes, v_version #> '{agent,prompt,variables}');
   end if;
+  perform howdah_private.refuse_large_input('input_data', octet_length(v_data::text), howdah_private.most_input(e.tenant_id));
   if e.workflow_id is null then
     perform howdah_private.refuse_prompt_values(forked_data.version_id, v_data);
   else

@@ -41,7 +41,8 @@ create or replace function howdah_private.tg_schedules__check_input() returns tr
   set search_path = pg_catalog, pg_temp
 as $$
 begin
-  perform howdah_private.refuse_large_input('input', octet_length(new.input), howdah_private.most_input(new.tenant_id));
+  perform howdah_private.refuse_large_input(f.field, f.size, howdah_private.most_input(new.tenant_id))
+  from (values ('input', octet_length(new.input)), ('input_data', octet_length(new.input_data::text))) as f (field, size);
   return new;
 end $$;
 
@@ -80,7 +81,7 @@ create or replace trigger _200_own before insert on howdah.schedules
   for each row execute function howdah_private.tg_schedules__own();
 create or replace trigger _300_check before insert or update of cron, timezone, agent_id, workflow_id, input, metadata on howdah.schedules
   for each row execute function howdah_private.tg_schedules__check();
-create or replace trigger _310_check_input before insert or update of input on howdah.schedules
-  for each row when (octet_length(new.input) > 1024) execute function howdah_private.tg_schedules__check_input();
+create or replace trigger _310_check_input before insert or update of input, input_data on howdah.schedules
+  for each row when (octet_length(new.input) > 1024 or new.input_data is not null) execute function howdah_private.tg_schedules__check_input();
 create or replace trigger _400_plan before insert or update of cron, timezone, is_active on howdah.schedules
   for each row execute function howdah_private.tg_schedules__plan();

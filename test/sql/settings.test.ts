@@ -265,7 +265,7 @@ describe('input_bytes', () => {
     const agent_id = await makeAgent(db.pool);
     const worker = await makeWorker(db.pool);
     const session_id = await makeSession(db.pool, { agent_id });
-    const run = await makeRun(db.pool, { agent_id, input: large });
+    const run = await makeRun(db.pool, { agent_id, input: large, input_data: '{"note": "a"}' });
     await set('input_bytes', 2_000);
     for (const [text, id, field] of [
       ['select howdah.send_message($1, $2)', session_id, 'content'],
@@ -282,6 +282,26 @@ describe('input_bytes', () => {
         message: `${field} has 2001 bytes, at most 2000 are allowed`,
       });
     }
+    for (const [name, value] of [
+      ['input_data', large],
+      ['changes', { note: large }],
+    ]) {
+      const forked = db.pool.query(`select howdah.fork_execution($1, 0, ${name} => $2)`, [
+        run,
+        JSON.stringify(value),
+      ]);
+      expect(await refusal(forked)).toMatchObject({
+        code: 'HWINV',
+        message: expect.stringMatching(/^input_data has 20\d\d bytes, at most 2000 are allowed$/),
+      });
+    }
+    const scheduled = db.pool.query(
+      `insert into howdah.schedules (name, cron, agent_id, input, input_data) values ('data', '@daily', $1, 'a', $2)`,
+      [agent_id, JSON.stringify(large)],
+    );
+    expect(await refusal(scheduled)).toMatchObject({
+      message: 'input_data has 2003 bytes, at most 2000 are allowed',
+    });
     // what was let in before may be forked as it is
     await db.pool.query('select howdah.fork_execution($1, 0)', [run]);
     await finish(db.pool, worker, run);
