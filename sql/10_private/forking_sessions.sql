@@ -17,9 +17,11 @@ begin
   elsif refuse_forked_turn.turn not between 1 and s.turns then
     raise exception using errcode = 'HWINV',
       message = case when s.turns = 0 then format('nothing was said yet in session %s, so it cannot be forked', s.id)
-        else format('session %s has %s turns, so it cannot be forked behind turn %s', s.id, s.turns, refuse_forked_turn.turn) end,
+        else format('session %s has %s, so it cannot be forked behind turn %s', s.id,
+          case s.turns when 1 then 'one turn' else s.turns || ' turns' end, refuse_forked_turn.turn) end,
       detail = jsonb_build_object('field', 'turn', 'turns', s.turns)::text,
-      hint = case when s.turns = 0 then 'Say something in it.' else format('Name a turn from 1 to %s.', s.turns) end;
+      hint = case s.turns when 0 then 'Say something in it.' when 1 then 'Name turn 1, or none.'
+        else format('Name a turn from 1 to %s.', s.turns) end;
   end if;
   select min(e.turn) into v_live from howdah.executions as e
   where e.tenant_id = s.tenant_id and e.session_id = s.id and e.turn <= refuse_forked_turn.turn

@@ -189,6 +189,14 @@ describe('fork_session', () => {
     expect(JSON.parse(refused.detail ?? '')).toEqual({ field: 'turn', turns: 2 });
   });
 
+  test('refuses turn 2 of one', async () => {
+    const id = await talked('One.');
+    expect(await refusal(fork(id, 'x', 2))).toMatchObject({
+      message: `session ${id} has one turn, so it cannot be forked behind turn 2`,
+      hint: 'Name turn 1, or none.',
+    });
+  });
+
   test('refuses a session in which nothing was said, or whose turn is at work, and an empty message', async () => {
     expect(await refusal(fork(await talked(), 'x'))).toMatchObject({
       ...{ code: 'HWINV', hint: 'Say something in it.' },
