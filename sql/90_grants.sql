@@ -386,7 +386,7 @@ grant insert (max_cost, overrides) on howdah.executions to howdah_app;
 grant select (history, client_tools) on howdah.executions to howdah_app, howdah_analyst;
 grant insert (history, client_tools) on howdah.executions to howdah_app;
 grant execute on function howdah_private.told_history(jsonb) to howdah_app, howdah_analyst;
-grant execute on function howdah_private.as_history(jsonb), howdah_private.earlier_run(uuid), howdah_private.execution_messages_of(uuid),
+grant execute on function howdah_private.as_history(jsonb), howdah_private.earlier_run(uuid, boolean), howdah_private.execution_messages_of(uuid),
   howdah_private.begin_conversation(text, text, jsonb, jsonb, jsonb, jsonb, uuid, boolean, boolean, text),
   howdah_private.trust_branch(uuid, uuid), howdah_private.follow_own(uuid), howdah_private.is_client_call(howdah.questions), howdah_private.answer_client_calls(jsonb),
   howdah_private.told_since(uuid, int), howdah_private.runnable_models(text), howdah_private.agent_permission(uuid)

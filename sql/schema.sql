@@ -5880,7 +5880,7 @@ declare
   v_previous record;
   v_session_id uuid;
 begin
-  select * into v_previous from howdah_private.earlier_run(begin_conversation.previous);
+  select * into v_previous from howdah_private.earlier_run(begin_conversation.previous, begin_conversation.is_kept);
   if begin_conversation.idempotency_key is not null then
     v_first := howdah_private.reserve_idempotency_key(howdah.current_tenant(), begin_conversation.idempotency_key, v_id);
   end if;
@@ -9114,7 +9114,7 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.earlier_run(id uuid, OUT session_id uuid, OUT is_last boolean, OUT said jsonb)
+CREATE OR REPLACE FUNCTION howdah_private.earlier_run(id uuid, is_kept boolean, OUT session_id uuid, OUT is_last boolean, OUT said jsonb)
  RETURNS record
  LANGUAGE plpgsql
  STABLE
@@ -9137,7 +9137,7 @@ begin
   end if;
   session_id := v_run.session_id;
   is_last := v_run.is_last;
-  if not v_run.is_last then
+  if not (v_run.is_last and earlier_run.is_kept) then
     said := howdah_private.as_history(case when v_run.session_id is not null
       then howdah_private.session_history(v_run.session_id, v_run.turn + 1)
       else coalesce(v_run.history, '[]') || howdah_private.execution_messages_of(earlier_run.id) end);
@@ -33020,9 +33020,9 @@ grant execute on function howdah_private.due_checkpoints() to howdah_worker;
 
 grant execute on function howdah_private.due_times(howdah.schedules,timestamp with time zone) to howdah_engine;
 
-grant execute on function howdah_private.earlier_run(uuid) to howdah_app;
+grant execute on function howdah_private.earlier_run(uuid,boolean) to howdah_app;
 
-grant execute on function howdah_private.earlier_run(uuid) to howdah_engine;
+grant execute on function howdah_private.earlier_run(uuid,boolean) to howdah_engine;
 
 grant execute on function howdah_private.end_alert(uuid,uuid,text,jsonb,text) to howdah_worker;
 

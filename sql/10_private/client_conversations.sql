@@ -10,8 +10,10 @@ as $$
 $$;
 
 -- The run that another goes on from: its session, whether it is the last turn there, and what was said until its end, for who
--- cannot be told by the session. All null without an id. With the rights of whoever asks.
-create or replace function howdah_private.earlier_run(id uuid, out session_id uuid, out is_last boolean, out said jsonb)
+-- cannot be told by the session: behind an earlier turn, or where nothing is kept. All null without an id. With the rights of whoever asks.
+create or replace function howdah_private.earlier_run(
+  id uuid, is_kept boolean, out session_id uuid, out is_last boolean, out said jsonb
+)
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
 as $$
@@ -32,7 +34,7 @@ begin
   end if;
   session_id := v_run.session_id;
   is_last := v_run.is_last;
-  if not v_run.is_last then
+  if not (v_run.is_last and earlier_run.is_kept) then
     said := howdah_private.as_history(case when v_run.session_id is not null
       then howdah_private.session_history(v_run.session_id, v_run.turn + 1)
       else coalesce(v_run.history, '[]') || howdah_private.execution_messages_of(earlier_run.id) end);
@@ -65,7 +67,7 @@ declare
   v_previous record;
   v_session_id uuid;
 begin
-  select * into v_previous from howdah_private.earlier_run(begin_conversation.previous);
+  select * into v_previous from howdah_private.earlier_run(begin_conversation.previous, begin_conversation.is_kept);
   if begin_conversation.idempotency_key is not null then
     v_first := howdah_private.reserve_idempotency_key(howdah.current_tenant(), begin_conversation.idempotency_key, v_id);
   end if;

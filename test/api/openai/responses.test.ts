@@ -151,6 +151,10 @@ describe('the conversation', () => {
     const [a, b] = await Promise.all([first, branch].map(({ id }) => runOf(id)));
     expect(a?.session_id).not.toBe(b?.session_id);
 
+    const unkept = await ask({
+      ...{ model, input: 'Aside.', previous_response_id: branch.id, store: false },
+    });
+    expect(unkept.output_text).toBe('I know 5.'); // as the next turn does
     const passing = await ask({ model, input: 'One.', store: false });
     expect(await runOf(passing.id)).toMatchObject({ session_id: null });
     const after = await ask({ model, input: 'Two.', previous_response_id: passing.id });
