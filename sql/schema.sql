@@ -11451,7 +11451,10 @@ begin
   end if;
   perform howdah_private.refuse_live_runs(v_runs);
   perform from howdah.executions as e where e.id = any (v_runs) order by e.depth, e.id for update;
-  perform from howdah.sessions as s where s.tenant_id = u.tenant_id and s.user_id = u.id order by s.id for update;
+  perform from howdah.sessions as s
+  where s.tenant_id = u.tenant_id and (s.user_id = u.id
+    or s.id in (select e.session_id from howdah.executions as e where e.id = any (v_runs)))
+  order by s.id for update;
   perform from howdah.users as x where x.id = u.id for update;
   v_runs := howdah_private.runs_of_user(u);
   perform howdah_private.refuse_live_runs(v_runs);

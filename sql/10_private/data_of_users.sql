@@ -59,8 +59,8 @@ begin
   end if;
 end $$;
 
--- The user's runs, ended and locked, his sessions and he himself, in the order everybody locks them. Whoever inserts a run or
--- a session of his waits for his row; what came before that was locked is found by the second look.
+-- The user's runs, ended and locked, the sessions they are in, his own too, and he himself, in the order everybody locks them. Whoever
+-- forks such a session waits for it, whoever inserts a run or a session of his for his row; what came before that was locked is found by the second look.
 create or replace function howdah_private.hold_user(u howdah.users, cancel_live boolean) returns uuid[]
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -77,7 +77,10 @@ begin
   end if;
   perform howdah_private.refuse_live_runs(v_runs);
   perform from howdah.executions as e where e.id = any (v_runs) order by e.depth, e.id for update;
-  perform from howdah.sessions as s where s.tenant_id = u.tenant_id and s.user_id = u.id order by s.id for update;
+  perform from howdah.sessions as s
+  where s.tenant_id = u.tenant_id and (s.user_id = u.id
+    or s.id in (select e.session_id from howdah.executions as e where e.id = any (v_runs)))
+  order by s.id for update;
   perform from howdah.users as x where x.id = u.id for update;
   v_runs := howdah_private.runs_of_user(u);
   perform howdah_private.refuse_live_runs(v_runs);

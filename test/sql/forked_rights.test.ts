@@ -93,31 +93,39 @@ describe('what is forked', () => {
       });
     });
 
-    test('waits for an erasure that is under way, and has nothing to go on from then', async () => {
-      const user = await makeUser();
-      const id = await talked({ user_id: user }, 'I am Grace.');
-      const eraser = await db.pool.connect();
-      const forker = await db.pool.connect();
-      try {
-        await eraser.query('begin');
-        await eraser.query('select howdah.erase_user($1)', [user]);
-        const forked = fork(forker, id);
-        await isBlocked(db.pool, forker);
-        await eraser.query('commit');
-        const { live_execution_id } = await forked;
-        const { history } = await one(
-          db.pool,
-          'select history from howdah.executions where id = $1',
-          [live_execution_id],
-        );
-        expect(history).toBeNull();
-        await finish(db.pool, worker, live_execution_id);
-      } finally {
-        await eraser.query('rollback');
-        eraser.release();
-        forker.release();
-      }
-    });
+    test.each([
+      ['of his own', true],
+      ["of somebody else's", false],
+    ])(
+      'waits for an erasure that is under way, in a session %s, and has nothing of his then',
+      async (_, isHis) => {
+        const user = await makeUser();
+        const id = await makeSession(db.pool, { agent_id: agent, ...(isHis && { user_id: user }) });
+        const said = { agent_id: agent, session_id: id, user_id: user, input: 'I am Grace.' };
+        await finish(db.pool, worker, await makeRun(db.pool, said));
+        const eraser = await db.pool.connect();
+        const forker = await db.pool.connect();
+        try {
+          await eraser.query('begin');
+          await eraser.query('select howdah.erase_user($1)', [user]);
+          const forked = fork(forker, id);
+          await isBlocked(db.pool, forker);
+          await eraser.query('commit');
+          const { live_execution_id } = await forked;
+          const { history } = await one(
+            db.pool,
+            'select history from howdah.executions where id = $1',
+            [live_execution_id],
+          );
+          expect(history).toBeNull();
+          await finish(db.pool, worker, live_execution_id);
+        } finally {
+          await eraser.query('rollback');
+          eraser.release();
+          forker.release();
+        }
+      },
+    );
   });
 
   describe('trust', () => {
