@@ -145,6 +145,7 @@ test('a run is forked, with other data or from a step of it', async () => {
     ) ?? [];
   const forked = await howdah('fork', id, '--set', 'input.order.number=2', '--set', 'input=Ho.');
   expect(forked).toMatchObject({ status: 0, stdout: 'Hello.\n' });
+  expect(forked.stderr).toMatch(/^ {2}1 {2}observation fork/m);
   const [, copy = ''] = /^execution (\S+)/.exec(forked.stderr) ?? [];
   const of = (run: string) =>
     one(db.pool, 'select input, input_data, forked_from_seq from howdah.executions where id = $1', [
