@@ -25412,7 +25412,7 @@ begin
       message = format('%s is a %s from %s to %s, not %s', new.key,
         case when v_kind.is_whole then 'whole number' else 'number' end, v_kind.minimum, v_kind.maximum, left(new.value::text, 60)),
       detail = jsonb_build_object('field', 'value', 'key', new.key, 'minimum', v_kind.minimum, 'maximum', v_kind.maximum)::text,
-      hint = 'Set value to such a number, as JSON without quotes; without the row '
+      hint = 'Give such a number, in JSON without quotes; when nobody sets it, '
         || coalesce('it is ' || v_kind.default_value || '.', 'there is no such limit.');
   end if;
   new.value := to_jsonb(trim_scale(v_value));

@@ -39,7 +39,10 @@ export const chatCommands: Readonly<Record<string, ChatCommand>> = {
     run: (room, name) => (name === '' ? tellAgent(room) : switchAgent(room, name)),
   },
   agents: { summary: 'the agents there are', run: agents },
-  history: { summary: `what was said in this session, the last ${MOST_SAID}`, run: history },
+  history: {
+    summary: `what was said in this session, each with its turn, the last ${MOST_SAID}`,
+    run: history,
+  },
   fork: {
     args: '[TURN]',
     summary: 'the next message begins a new session that knows this one until the end of the turn',
@@ -104,7 +107,10 @@ async function agents({ io, database: { db } }: Room): Promise<void> {
 async function history({ io, database: { pool }, session }: Room): Promise<void> {
   const items = await lastSaid(pool, session, MOST_SAID);
   if (io.json) return printJson(io, { type: 'history', items });
-  for (const { who, said } of items) io.err(`${who}: ${plainText(said)}`);
+  for (const { turn, who, said } of items) {
+    const number = turn === 0 ? '-' : String(turn); // what a fork took along is of no turn here
+    io.err(`${number.padStart(3)}  ${who}: ${plainText(said)}`);
+  }
   if (items.length === 0) io.err('Nothing was said yet.');
 }
 

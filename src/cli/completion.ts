@@ -71,11 +71,14 @@ function optionsOf(chain: readonly Command[]): Option[] {
 }
 
 function flagsOf(chain: readonly Command[], last: string): Candidates {
-  const help = { long: '--help', description: 'print this help' };
+  const help = { short: undefined, long: '--help', description: 'print this help' };
   const words = [...optionsOf(chain), help]
     .filter(({ long }) => long !== '--version' || chain.length === 1) // of howdah, and of no command
-    .flatMap(({ long, description }) => (long ? [{ word: long, summary: description }] : []));
-  return { words: words.filter(({ word }) => word.startsWith(last)), files: false };
+    .flatMap(({ short, long, description }) =>
+      [short, long].flatMap((word) => (word ? [{ word, summary: description }] : [])),
+    )
+    .filter(({ word }) => word.startsWith(last) && word.startsWith('--')); // two long names are both said
+  return { words, files: false };
 }
 
 function operandsOf({ command, position }: Place, last: string): Candidates {

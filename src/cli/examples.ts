@@ -143,6 +143,7 @@ export const examples: Readonly<Record<string, readonly string[]>> = {
   ],
   settings: [
     'howdah settings list',
+    'howdah settings show max_depth',
     'howdah settings set max_depth 4',
     'howdah settings remove max_depth',
   ],

@@ -27,6 +27,21 @@ export async function knownQuestion(db: Queries, id: string): Promise<string> {
   });
 }
 
+/** The id, when there is such a session, in that tenant if one is named. Throws `HWNTF`. */
+export async function knownSession(db: Queries, id: string, tenantId?: string): Promise<string> {
+  const found = await db
+    .selectFrom('sessions')
+    .select('id')
+    .where('id', '=', id)
+    .$if(tenantId !== undefined, (query) => query.where('tenant_id', '=', tenantId ?? ''))
+    .executeTakeFirst();
+  if (found) return id;
+  throw new HowdahError('HWNTF', `there is no session ${id}`, {
+    hint: 'The session of a run is the session_id of: howdah show ID --json',
+    detail: { session_id: id },
+  });
+}
+
 /** Whether it could be the id of something. */
 export function isUuid(text: string): boolean {
   return /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text);

@@ -94,7 +94,7 @@ function show(io: CliIo, told: StreamEvent): void {
 function wordsOf({ data }: StreamEvent): string {
   const said =
     data.prompt ?? messageOf(data.error) ?? data.content ?? data.output ?? data.arguments ?? '';
-  const named = data.tool ?? data.name;
+  const named = data.tool ?? data.name ?? (data.kind === 'fork' ? 'fork' : undefined);
   const name = typeof named === 'string' ? `${named} ` : '';
   return name + oneLine(typeof said === 'string' ? said : JSON.stringify(said));
 }

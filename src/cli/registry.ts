@@ -150,7 +150,7 @@ export const commands: readonly CommandEntry[] = [
   {
     name: 'settings',
     summary: 'numbers the engine goes by: how deep, how often, how long, how large',
-    args: '[list|set|remove]',
+    args: '[list|show|set|remove]',
     load: () => import('./commands/settings.ts'),
   },
   {

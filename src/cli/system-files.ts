@@ -1,8 +1,10 @@
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { text as readAll } from 'node:stream/consumers';
 import { HowdahError } from '../contracts/errors.ts';
 import type { ApplyOptions, Plan } from '../db/agent-systems.ts';
 import { inTenant } from '../db/agent-systems.ts';
+import { nearestNames } from '../runtime/nearest-names.ts';
 import { applySystems, type SystemFile } from '../systems/apply.ts';
 import type { CliDatabase } from './database.ts';
 import { readPackFolder } from './pack-folder.ts';
@@ -10,6 +12,7 @@ import { tenantOf } from './tenants.ts';
 
 /** How a command line and its faults call standard input. */
 const STDIN = { path: '-', name: 'stdin' };
+const ENDING = /\.(ya?ml|json)$/i;
 
 /** The files and packs a command line names, `-` for standard input. Throws `HWNTF`, `EUSAGE`. */
 export function readSystemFiles(
@@ -27,19 +30,33 @@ export function readSystemFiles(
       } catch (error) {
         const cause = error as NodeJS.ErrnoException;
         if (cause.code === 'EISDIR') return readPackFolder(path);
-        throw unreadable(path, cause);
+        throw await unreadable(path, cause);
       }
     }),
   );
 }
 
-function unreadable(path: string, cause: NodeJS.ErrnoException): HowdahError {
-  const why = cause.code === 'ENOENT' ? 'there is no such file' : cause.message;
+async function unreadable(path: string, cause: NodeJS.ErrnoException): Promise<HowdahError> {
+  const isMissing = cause.code === 'ENOENT';
+  const why = isMissing ? 'there is no such file' : cause.message;
+  const meant = isMissing ? await fileLike(path) : undefined;
   return new HowdahError('HWNTF', `cannot read ${path}: ${why}`, {
-    hint: 'Write what there is into one: howdah export NAME > FILE',
+    hint:
+      meant === undefined
+        ? 'Write what there is into one: howdah export NAME > FILE'
+        : `Did you mean ${meant}?`,
     detail: { file: path },
     cause,
   });
+}
+
+/** The file of a system in the same folder whose name is most like this one, whichever of the endings it has. */
+async function fileLike(path: string): Promise<string | undefined> {
+  const files = (await readdir(dirname(path)).catch(() => [])).filter((name) => ENDING.test(name));
+  const stemOf = (name: string) => name.replace(ENDING, '');
+  const [near] = nearestNames(stemOf(basename(path)), files.map(stemOf), 1);
+  const file = files.find((name) => stemOf(name) === near);
+  return file === undefined ? undefined : join(dirname(path), file);
 }
 
 /** Throws `EUSAGE` where standard input is among files that are to be watched. */

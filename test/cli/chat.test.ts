@@ -279,14 +279,14 @@ describe('a line with a slash', () => {
       'agent asker',
       'agent greeter',
     ]);
-    const talked = told.filter((line) => /^(you|greeter|asker): /.test(line));
+    const talked = told.filter((line) => /^ +\d+ {2}(you|greeter|asker): /.test(line));
     expect(talked).toEqual([
-      'you: Hi',
-      'greeter: Hello there',
-      'you: Paint it',
-      'asker: So be it',
-      'you: /slash',
-      'greeter: Hello there',
+      '  1  you: Hi',
+      '  1  greeter: Hello there',
+      '  2  you: Paint it',
+      '  2  asker: So be it',
+      '  3  you: /slash',
+      '  3  greeter: Hello there',
     ]);
     expect(stderr).toMatch(/^3 runs · \d+ tokens in, \d+ out · cost 0$/m);
     expect(stderr).toMatch(/^ID +NAME +VERSION/m);
@@ -331,8 +331,13 @@ describe('a line with a slash', () => {
       ];
     expect((await inputsOf(old)).map(({ input }) => input)).toEqual(['One', 'Two']);
     expect((await inputsOf(branch)).map(({ input }) => input)).toEqual(['Other', 'More']);
-    expect(stderr.split('\n').filter((line) => /^(you|greeter|assistant): /.test(line))).toEqual([
-      ...['you: One', 'assistant: Hello there', 'you: Other', 'greeter: Hello there'],
+    expect(
+      stderr.split('\n').filter((line) => /^ +[-\d]+ {2}(you|greeter|assistant): /.test(line)),
+    ).toEqual([
+      '  -  you: One',
+      '  -  assistant: Hello there',
+      '  1  you: Other',
+      '  1  greeter: Hello there',
     ]);
     const { rows } = await database.pool.query(
       'select forked_from_session_id as id, forked_from_turn as turn from howdah.sessions where id = $1',

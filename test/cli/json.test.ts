@@ -204,6 +204,7 @@ test('each command prints what it has always printed', async () => {
   await note('filters test', 'filters', 'test', '12345678901');
   await note('filters remove', 'filters', 'remove', 'tax_id');
   await note('settings list', 'settings', 'list');
+  await note('settings show', 'settings', 'show', 'max_depth');
   await note('settings set', 'settings', 'set', 'max_depth', '6');
   await note('settings remove', 'settings', 'remove', 'max_depth');
   await note('sql', 'sql', 'select 1 as one');

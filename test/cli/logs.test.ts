@@ -111,7 +111,12 @@ describe('howdah logs', () => {
       ...{ status: 0, stdout: '' },
       stderr: 'No such steps in the last hour. Further back: --since 7d\n',
     });
-    expect((await cli('logs', '--tenant', other, '--session', session)).stdout).toBe('');
+    expect(await cli('logs', '--tenant', other, '--session', session)).toMatchObject({
+      ...{ status: 3, stdout: '' },
+      stderr: expect.stringContaining(
+        `there is no session ${session}\n hint: The session of a run`,
+      ),
+    });
     expect((await cli('logs', '--since', '2099-01-01')).stderr).toBe('No such steps.\n');
 
     await database.pool.query(

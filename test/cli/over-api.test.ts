@@ -137,6 +137,36 @@ test.each([
   expect((await howdah('questions')).stderr).toBe('No open questions.\n');
 });
 
+test('a run is forked, with other data or from a step of it', async () => {
+  const agent = await named([{ content: 'Hello.' }]);
+  const [, id = ''] =
+    /^execution (\S+)/.exec(
+      (await howdah('run', agent, 'Hi.', '--data', '{"order": {"number": 1}}')).stderr,
+    ) ?? [];
+  const forked = await howdah('fork', id, '--set', 'input.order.number=2', '--set', 'input=Ho.');
+  expect(forked).toMatchObject({ status: 0, stdout: 'Hello.\n' });
+  expect(forked.stderr).toMatch(/^ {2}1 {2}observation fork/m);
+  const [, copy = ''] = /^execution (\S+)/.exec(forked.stderr) ?? [];
+  const of = (run: string) =>
+    one(db.pool, 'select input, input_data, forked_from_seq from howdah.executions where id = $1', [
+      run,
+    ]);
+  expect(await of(copy)).toEqual({
+    input: 'Ho.',
+    input_data: { order: { number: 2 } },
+    forked_from_seq: 0,
+  });
+  const later = await howdah('fork', copy, '--from', '2', '--version', '1', '--detach');
+  expect(later).toMatchObject({ status: 0, stderr: '' });
+  expect(await of(later.stdout.trim())).toMatchObject({ input: 'Ho.', forked_from_seq: 2 });
+  expect(await howdah('fork', copy, '--seq', '99')).toMatchObject({
+    status: 2,
+    stderr: expect.stringContaining('cannot be forked after step 99'),
+  });
+  const nowhere = await howdah('fork', '01a1f805-7e9f-729f-9dc6-14d018338ca2', '--seq', '0');
+  expect(nowhere.status).toBe(3);
+});
+
 test('what REST cannot keep is refused before it is asked', async () => {
   const id = '01a1f805-7e9f-729f-9dc6-14d018338ca2';
   expect(await howdah('approve', id, '--remember', 'run')).toMatchObject({

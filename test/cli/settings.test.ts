@@ -11,6 +11,16 @@ beforeAll(async () => {
 beforeEach(() => database.pool.query('delete from howdah.settings'));
 afterAll(() => database?.drop());
 
+test('are shown one by one, with what they may be', async () => {
+  expect(await cli('show', 'max_depth')).toEqual({
+    status: 0,
+    stdout: 'max_depth 8 (the default)\nLevels of runs below a run.\nIt may be from 1 to 32.\n',
+    stderr: '',
+  });
+  const { stdout } = await cli('show', 'max_cost', '--json');
+  expect(JSON.parse(stdout)).toMatchObject({ key: 'max_cost', value: null, source: 'default' });
+});
+
 test('are listed, set and removed', async () => {
   expect(await cli()).toMatchObject({
     status: 0,
@@ -59,6 +69,7 @@ test.each([
     3,
     /there is no setting named 'max_dept'[\s\S]*Did you mean max_depth\?/,
   ],
+  [['show', 'max_steps_'], 3, /Did you mean max_steps\?/],
   [['remove', 'giraffe'], 3, /there is no setting named 'giraffe'/],
   [['set', 'max_depth', '33'], 2, /max_depth is a whole number from 1 to 32, not 33/],
   [['set', 'max_depth', 'deep'], 2, /from 1 to 32, not "deep"/],

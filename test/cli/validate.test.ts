@@ -56,6 +56,30 @@ ${bad}:5:15: unknown model "fats", did you mean "fast"?
     expect(Number(count)).toBe(0);
   });
 
+  test('tells a hint once, however many faults have it', async () => {
+    const names = Array.from({ length: 30 }, (_, n) => `  a${n}: { zzzzzz: x }\n`).join('');
+    const { stderr } = await cli(
+      'validate',
+      await put(`version: v1\nname: many\nagents:\n${names}`),
+    );
+    expect(stderr.match(/unknown key "zzzzzz"/g)).toHaveLength(30);
+    expect(stderr.match(/^ hint: Known here: /gm)).toHaveLength(1);
+  });
+
+  test('of a file that is not there names the one that may be meant', async () => {
+    const path = await put(HELPDESK, 'help-desk.yaml');
+    const wrong = path.replace('.yaml', '.yml');
+    for (const command of ['validate', 'apply', 'diff']) {
+      expect(await cli(command, wrong)).toMatchObject({
+        status: 3,
+        stderr: expect.stringContaining(`there is no such file\n hint: Did you mean ${path}?\n`),
+      });
+    }
+    expect((await cli('validate', join(folder, 'else', 'a.yaml'))).stderr).toContain(
+      'howdah export NAME > FILE',
+    );
+  });
+
   test('finds what stands in a file before it, and in the tenant', async () => {
     const first = await put(HELPDESK);
     const second = await put('version: v1\nname: c\nagents: { d: { model: fast } }\n', 'c.yaml');
@@ -159,7 +183,7 @@ describe('without a database', () => {
       stdout: `${text}: one fault\n${faulty}: one fault\n${good}: not looked at further\n`,
     });
     expect(stderr).toContain('unknown key "mision"');
-    expect(stderr).toMatch(/^Only the text of the files was looked at\. No server answers at /m);
+    expect(stderr).toMatch(/^Only the text of the files was looked at: No server answers at /m);
     expect((await nowhere('validate', good)).status).toBe(8);
   });
 

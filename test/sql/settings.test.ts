@@ -92,17 +92,17 @@ describe('a setting', () => {
           message: expect.stringMatching(
             `^${key} is a (whole )?number from ${minimum} to ${maximum}, not `,
           ),
-          hint: expect.stringContaining('without the row'),
+          hint: expect.stringContaining('when nobody sets it'),
         });
         expect(JSON.parse(refused.detail ?? '')).toMatchObject({ field: 'value', key });
       }
     }
     expect(await refusal(set('max_steps', 1.5))).toMatchObject({
       message: 'max_steps is a whole number from 1 to 1000000, not 1.5',
-      hint: expect.stringContaining('without the row it is 50.'),
+      hint: expect.stringContaining('when nobody sets it, it is 50.'),
     });
     expect(await refusal(set('max_cost', 0))).toMatchObject({
-      hint: expect.stringContaining('without the row there is no such limit.'),
+      hint: expect.stringContaining('when nobody sets it, there is no such limit.'),
     });
   });
 

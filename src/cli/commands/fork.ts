@@ -1,11 +1,12 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { HowdahError } from '../../contracts/errors.ts';
 import { answerHere } from '../answer-here.ts';
-import { withDatabase } from '../database.ts';
+import { type CliDatabase, withDatabase } from '../database.ts';
 import { showUntilEnd } from '../follow.ts';
 import { ELSEWHERE, givenJson, givenText } from '../given.ts';
 import { executionId, knownExecution } from '../ids.ts';
 import { type CliIo, printJson } from '../output.ts';
+import { API_OPTION, type Api, apiFor, showOverApi } from '../over-api.ts';
 import { helpAsWorker } from '../own-worker.ts';
 import { changesIn, type SetOption, setOption } from '../set-option.ts';
 
@@ -26,7 +27,7 @@ export function register(command: Command, io: CliIo): void {
   command
     .argument('<id>', 'the execution')
     .option(
-      '--seq <n>',
+      '--from, --seq <n>',
       'how many of its steps to share; 0 begins anew, as --set and --data do',
       wholeNumber,
     )
@@ -42,20 +43,21 @@ export function register(command: Command, io: CliIo): void {
     .option('--data, --input-data <json>', `at 0 instead of its data, as JSON; ${ELSEWHERE}`)
     .option('--version <n>', "run on this version of the agent, not on the original's", wholeNumber)
     .option('--detach', 'print the id of the new execution and return at once')
-    .action(async (text: string, options: ForkOptions) => {
+    .option(...API_OPTION)
+    .action(async (text: string, options: ForkOptions, self: Command) => {
       const id = executionId(text);
       const seq = seqOf(options);
       const given = await givenIn(io, options);
+      const isDetached = options.detach === true;
+      const api = await apiFor(io, self);
+      if (api) {
+        const copy = await forkedOverApi(api, id, seq, given);
+        if (told(io, copy, isDetached)) return;
+        return showOverApi(io, api, copy, { after: seq, isLeftWaiting: true });
+      }
       await withDatabase(io, async (database) => {
-        const { rows } = await database.pool.query(
-          'select id from howdah.fork_execution($1, $2, $3, $4, $5, $6)',
-          [await knownExecution(database.db, id), seq, ...given],
-        );
-        const copy: string = rows[0].id;
-        if (options.detach) {
-          return io.json ? printJson(io, { id: copy }) : io.out(copy);
-        }
-        io.err(`execution ${copy}`);
+        const copy = await forked(database, id, seq, given);
+        if (told(io, copy, isDetached)) return;
         await helpAsWorker(io, database, () =>
           showUntilEnd(io, database.url, copy, {
             after: seq,
@@ -64,6 +66,46 @@ export function register(command: Command, io: CliIo): void {
         );
       });
     });
+}
+
+async function forked(
+  { pool, db }: CliDatabase,
+  id: string,
+  seq: number,
+  { input, version, data, changes }: Given,
+): Promise<string> {
+  const { rows } = await pool.query(
+    'select id from howdah.fork_execution($1, $2, $3, $4, $5, $6)',
+    [await knownExecution(db, id), seq, input, version, data, changes],
+  );
+  return rows[0].id;
+}
+
+async function forkedOverApi(
+  api: Api,
+  id: string,
+  seq: number,
+  { input, version, data, changes }: Given,
+): Promise<string> {
+  const run = await api.call('forkExecution', {
+    params: { id },
+    body: {
+      seq,
+      ...(input !== null && { input }),
+      ...(version !== null && { version }),
+      ...(data !== null && { input_data: JSON.parse(data) }),
+      ...(changes !== null && { changes: JSON.parse(changes) }),
+    },
+  });
+  return run.id;
+}
+
+/** Says which run it is: as the result, when nobody stays with it. Gives that. */
+function told(io: CliIo, id: string, isDetached: boolean): boolean {
+  if (!isDetached) io.err(`execution ${id}`);
+  else if (io.json) printJson(io, { id });
+  else io.out(id);
+  return isDetached;
 }
 
 /** Whoever sets something begins anew, unless he says otherwise. */
@@ -76,17 +118,27 @@ function seqOf({ seq, set, inputData }: ForkOptions): number {
   return seq ?? 0;
 }
 
-/** Input, version, data and changes, in the order of `fork_execution`. */
-async function givenIn(io: CliIo, options: ForkOptions): Promise<unknown[]> {
+/** In what the new run differs; data and changes as JSON in which no number is rounded. */
+type Given = {
+  input: string | null;
+  version: number | null;
+  data: string | null;
+  changes: string | null;
+};
+
+async function givenIn(io: CliIo, options: ForkOptions): Promise<Given> {
   const { input, set, inputData, version = null } = options;
   if (input !== undefined && set?.input !== undefined) {
     throw new HowdahError('EUSAGE', 'the input is given twice, by --input and by --set input=…', {
       hint: 'Leave one of them out.',
     });
   }
-  const said = input === undefined ? (set?.input ?? null) : await givenText(io, 'the input', input);
-  const data = (await givenJson(io, 'data', inputData)) ?? null;
-  return [said, version, data, set ? changesIn(set) : null];
+  return {
+    input: input === undefined ? (set?.input ?? null) : await givenText(io, 'the input', input),
+    version,
+    data: (await givenJson(io, 'data', inputData)) ?? null,
+    changes: set ? changesIn(set) : null,
+  };
 }
 
 function wholeNumber(text: string): number {

@@ -4,7 +4,7 @@ import { followLog } from '../../db/follow-log.ts';
 import type { ExecutionStatus } from '../../db/schema.generated.ts';
 import { type LogFilter, type LoggedStep, loggedSteps } from '../../db/step-log.ts';
 import { type CliDatabase, withDatabase } from '../database.ts';
-import { executionId, knownExecution, uuidOf } from '../ids.ts';
+import { executionId, knownExecution, knownSession, uuidOf } from '../ids.ts';
 import { type CliIo, paintResult, plainNumber, printJson } from '../output.ts';
 import { inCell, oneLine } from '../plain-text.ts';
 import { idOfNamed, limit, moment, STATUSES, statuses } from '../run-filters.ts';
@@ -96,9 +96,10 @@ async function filterOf(
   { tenant, agent, workflow, session, status, errors }: Omit<Options, 'limit'>,
 ): Promise<LogFilter> {
   if (id !== undefined) return { id: await knownExecution(database.db, id), errors };
+  const tenantId = tenant === undefined ? undefined : (await tenantOf(database.db, tenant)).id;
+  if (session !== undefined) await knownSession(database.db, session, tenantId);
   return {
-    ...{ session, status, errors },
-    tenantId: tenant === undefined ? undefined : (await tenantOf(database.db, tenant)).id,
+    ...{ session, status, errors, tenantId },
     agent: await idOfNamed(database, tenant, 'agent', agent),
     workflow: await idOfNamed(database, tenant, 'workflow', workflow),
   };

@@ -21,7 +21,9 @@ const SYSTEM = [
   'for all tenants that have none of their own, as an owner of the database',
 ] as const;
 
-/** `howdah settings [list | set | remove]`: numbers the engine goes by. */
+const KEY = ['<key>', 'which one, such as max_depth'] as const;
+
+/** `howdah settings [list | show | set | remove]`: numbers the engine goes by. */
 export function register(command: Command, io: CliIo): void {
   withVerbs(command, io, [
     {
@@ -29,6 +31,15 @@ export function register(command: Command, io: CliIo): void {
       summary: 'the settings there are, with what holds',
       register: (verb) =>
         verb.option(...TENANT_OPTION).action(({ tenant }: Options) => list(io, tenant)),
+    },
+    {
+      name: 'show',
+      summary: 'one of them: what holds, and what it may be',
+      register: (verb) =>
+        verb
+          .argument(...KEY)
+          .option(...TENANT_OPTION)
+          .action((key: string, { tenant }: Options) => show(io, key, tenant)),
     },
     {
       name: 'set',
@@ -62,7 +73,7 @@ export function register(command: Command, io: CliIo): void {
 
 function withKey(verb: Command): Command {
   return verb
-    .argument('<key>', 'which one, such as max_depth')
+    .argument(...KEY)
     .option(...SYSTEM)
     .option(...TENANT_OPTION);
 }
@@ -75,6 +86,15 @@ async function list(io: CliIo, tenant: string | undefined): Promise<void> {
       return { key, value: value ?? '-', source, range: `${minimum}..${maximum}`, description };
     });
     printTable(io, rows);
+  });
+}
+
+async function show(io: CliIo, key: string, tenant: string | undefined): Promise<void> {
+  await withDatabase(io, async (database) => {
+    const setting = await forTenant(database, tenant, (client) => settingOf(client, key));
+    if (io.json) return printJson(io, setting);
+    const { minimum, maximum, description } = setting;
+    io.out(`${standing(setting)}\n${description}\nIt may be from ${minimum} to ${maximum}.`);
   });
 }
 
@@ -94,9 +114,13 @@ async function change(
     if (system && now.source === 'tenant') {
       io.err('This tenant has one of its own, which counts first.');
     }
-    const by = { tenant: 'set by the tenant', system: 'set for all', default: 'the default' };
-    io.out(`${now.key} ${now.value ?? '-'} (${by[now.source]})`);
+    io.out(standing(now));
   });
+}
+
+function standing({ key, value, source }: Setting): string {
+  const by = { tenant: 'set by the tenant', system: 'set for all', default: 'the default' };
+  return `${key} ${value ?? '-'} (${by[source]})`;
 }
 
 /** Throws `HWNTF`, saying what may have been meant. */

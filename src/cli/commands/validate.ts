@@ -60,13 +60,14 @@ function asJson({ checked_in, files, problem }: Check) {
 }
 
 function show(io: CliIo, { checked_in, files, problem }: Check): void {
+  const told = new Set<string>();
   for (const one of files) {
-    for (const fault of one.faults) io.err(faultLines(io, one, fault).join('\n'));
+    for (const fault of one.faults) io.err(faultLines(io, one, fault, told).join('\n'));
     if (one.plan) printWarnings(io, one.plan);
     io.out(`${one.file.name}: ${verdict(one)}`);
   }
   if (problem) {
-    io.err(`Only the text of the files was looked at. ${plainText(problem.message)}`);
+    io.err(`Only the text of the files was looked at: ${plainText(problem.message)}`);
     if (problem.hint !== undefined) io.err(` ${paint(io, 'cyan', 'hint:')} ${problem.hint}`);
   } else if (checked_in === 'scratch' && files.some(({ faults }) => faults.length > 0)) {
     io.err('This was an empty database: what a file names stands in it, or in one named before.');
@@ -83,11 +84,12 @@ function verdict({ faults, plan, counts = {} }: One): string {
   return has.length === 0 ? 'ok' : `ok (${has.join(', ')})`;
 }
 
-/** The fault, the line it stands on, a mark below its place, and what may be done. */
-function faultLines(io: CliIo, { file }: One, fault: Fault): string[] {
+/** The fault, the line it stands on, a mark below its place, and what may be done, unless that was told before. */
+function faultLines(io: CliIo, { file }: One, fault: Fault, told: Set<string>): string[] {
   const name = fault.file ?? file.name;
-  const hint =
-    fault.hint === undefined ? [] : [` ${paint(io, 'cyan', 'hint:')} ${plainText(fault.hint)}`];
+  const isNew = fault.hint !== undefined && !told.has(fault.hint);
+  const hint = isNew ? [` ${paint(io, 'cyan', 'hint:')} ${plainText(fault.hint ?? '')}`] : [];
+  told.add(fault.hint ?? '');
   return [plainText(faultLine(name, fault)), ...excerpt(io, textOf(file, name), fault), ...hint];
 }
 
