@@ -511,7 +511,7 @@ grant select on howdah.settings to howdah_app, howdah_analyst;
 grant insert (scope, key, value), update (value), delete on howdah.settings to howdah_app;
 grant execute on function howdah_private.setting_values() to howdah_app, howdah_analyst;
 grant execute on function howdah_private.setting_kinds() to howdah_app;
-grant execute on function howdah_private.run_settings(uuid) to howdah_worker;
+grant execute on function howdah_private.has_settings(), howdah_private.run_settings(uuid) to howdah_worker;
 -- Quotas: a tenant's own are its to write. The API counts requests.
 grant select on howdah.quotas to howdah_app, howdah_analyst;
 grant insert (scope, subject_id, metric, period, max_value), update (max_value), delete on howdah.quotas to howdah_app;

@@ -11178,6 +11178,17 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.has_settings()
+ RETURNS boolean
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  return exists (select from howdah.settings);
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.heal_parked(before timestamp with time zone)
  RETURNS uuid[]
  LANGUAGE plpgsql
@@ -19281,9 +19292,6 @@ AS $function$
 declare
   v_tenant_id uuid;
 begin
-  if not exists (select from howdah.settings) then
-    return null;
-  end if;
   select e.tenant_id into v_tenant_id from howdah.executions as e where e.id = run_settings.execution_id;
   return howdah_private.settings_of(v_tenant_id,
     '{tool_result_bytes,model_attempts,backoff_initial_seconds,backoff_max_seconds}');
@@ -33182,6 +33190,8 @@ grant execute on function howdah_private.given_files(uuid,text[]) to howdah_work
 grant execute on function howdah_private.has_compensation(uuid,text) to howdah_engine;
 
 grant execute on function howdah_private.has_due_work(uuid) to howdah_worker;
+
+grant execute on function howdah_private.has_settings() to howdah_worker;
 
 grant execute on function howdah_private.heal_queue(interval,integer) to howdah_worker;
 

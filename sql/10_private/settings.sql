@@ -51,6 +51,15 @@ begin
   return (howdah_private.settings_of(setting.tenant_id, array[setting.key]) -> setting.key)::numeric;
 end $$;
 
+-- Whether anybody set anything.
+create or replace function howdah_private.has_settings() returns boolean
+  language plpgsql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  return exists (select from howdah.settings);
+end $$;
+
 -- What a worker goes by while it has a run. It asks with each claim and commit, beside these and not within: older workers rely
 -- on what they give.
 create or replace function howdah_private.run_settings(execution_id uuid) returns jsonb
@@ -60,9 +69,6 @@ as $$
 declare
   v_tenant_id uuid;
 begin
-  if not exists (select from howdah.settings) then
-    return null;
-  end if;
   select e.tenant_id into v_tenant_id from howdah.executions as e where e.id = run_settings.execution_id;
   return howdah_private.settings_of(v_tenant_id,
     '{tool_result_bytes,model_attempts,backoff_initial_seconds,backoff_max_seconds}');

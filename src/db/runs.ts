@@ -69,14 +69,16 @@ export type CommitResult = Control & { outcome: 'committed' | 'stale' | 'inbox' 
 /** What this worker understands: sql/10_private/older_workers.sql. */
 export const PROTOCOL = 8;
 
+/** Looked at once for all runs of a statement: few set anything. */
+const SETTINGS = `case when (select howdah_private.has_settings()) then howdah_private.run_settings(execution_id) end as settings`;
 /** Columns by name: a newer schema may add some, and the result of a prepared statement must not change under it. */
 const CLAIMED = `execution_id, fence, tenant_id, agent_id, agent_version_id, session_id, root_execution_id, is_child,
   is_compensation, metadata, step_count, exhausted, active_ms_left, watched, is_suspect, is_new, hooks, messages_at_retry, refused,
   messages, history, attempts, task, overrides, alike, trust, is_filtered, are_calls_limited,
-  howdah_private.run_settings(execution_id) as settings`;
+  ${SETTINGS}`;
 const COMMITTED = `execution_id, outcome, status, step_count, exhausted, active_ms_left, watched, has_inbox,
   is_pause_requested, over_quota, rules_stamp, are_calls_limited,
-  howdah_private.run_settings(execution_id) as settings`;
+  ${SETTINGS}`;
 /** What came for a run from outside, as it stands in its log now. */
 export type TakenInbox = { step_count: number; steps: LoggedStep[]; messages: LoggedMessage[] };
 
