@@ -9114,7 +9114,7 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.earlier_run(id uuid, is_kept boolean, OUT session_id uuid, OUT is_last boolean, OUT said jsonb)
+CREATE OR REPLACE FUNCTION howdah_private.earlier_run(id uuid, is_kept boolean DEFAULT true, OUT session_id uuid, OUT is_last boolean, OUT said jsonb)
  RETURNS record
  LANGUAGE plpgsql
  STABLE

@@ -12,7 +12,7 @@ $$;
 -- The run that another goes on from: its session, whether it is the last turn there, and what was said until its end, for who
 -- cannot be told by the session: behind an earlier turn, or where nothing is kept. All null without an id. With the rights of whoever asks.
 create or replace function howdah_private.earlier_run(
-  id uuid, is_kept boolean, out session_id uuid, out is_last boolean, out said jsonb
+  id uuid, is_kept boolean default true, out session_id uuid, out is_last boolean, out said jsonb
 )
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
