@@ -24,7 +24,8 @@ async function withReader(): Promise<{ db: TestDatabase; pid: number; leave(): P
 test('who holds a table for longer than migrating waits is named, and nothing has changed', async () => {
   const { db, pid, leave } = await withReader();
   const error = await migrateUp(db.url, migrateQueue, 0).catch((fault: unknown) => fault);
-  expect(error).toMatchObject({ code: 'HWCNF', detail: { pids: [pid] } });
+  // autovacuum may be at some table just then
+  expect(error).toMatchObject({ code: 'HWCNF', detail: { pids: expect.arrayContaining([pid]) } });
   expect(error).toHaveProperty('hint', expect.stringContaining(`${pid} (a long report, `));
   expect(await migrationStatus(db.url)).toMatchObject({ sql: 'outdated' });
   await leave();
