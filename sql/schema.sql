@@ -3582,7 +3582,7 @@ begin
       v_agent_id, case when v_workflow_id is null then howdah_private.version_named(v_agent_id, null, run.version) end,
       v_workflow_id, case when v_workflow_id is not null then howdah_private.version_named(null, v_workflow_id, run.version) end,
       run.input, run.input_data, run.session_id, coalesce(run.run_at, now()),
-      run.priority, run.idempotency_key, coalesce(run.metadata, '{}'), run.input_parts,
+      howdah_private.priority_of(run.priority), run.idempotency_key, coalesce(run.metadata, '{}'), run.input_parts,
       run.max_cost, run.overrides
     )
     returning executions.id into v_first;
@@ -3639,7 +3639,7 @@ begin
       max_cost
     ) values (
       v_workflow_id, howdah_private.version_named(null, v_workflow_id, run_workflow.version), run_workflow.input, run_workflow.input_data, run_workflow.session_id,
-      coalesce(run_workflow.run_at, now()), run_workflow.priority, run_workflow.idempotency_key,
+      coalesce(run_workflow.run_at, now()), howdah_private.priority_of(run_workflow.priority), run_workflow.idempotency_key,
       coalesce(run_workflow.metadata, '{}'), run_workflow.max_cost
     )
     returning executions.id into v_first;
@@ -8307,7 +8307,7 @@ begin
   end if;
   if v_execution.id is null then
     raise exception using errcode = 'HWNTF',
-      message = format('there is no execution %s', controlled.id),
+      message = format('there is no execution %s', coalesce(controlled.id::text, 'null')),
       detail = jsonb_build_object('execution_id', controlled.id)::text,
       hint = 'Those there are stand in howdah.executions.';
   end if;
@@ -15571,6 +15571,21 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.priority_of(priority integer)
+ RETURNS smallint
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if priority_of.priority not between -32768 and 32767 then
+    raise exception using errcode = 'HWINV', message = format('priority is %s, and has to be from -32768 to 32767', priority_of.priority),
+      detail = jsonb_build_object('field', 'priority')::text, hint = 'Smaller ones come first; 0 is the usual one.';
+  end if;
+  return coalesce(priority_of.priority, 0);
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.prompt_definition(p howdah.prompts)
  RETURNS jsonb
  LANGUAGE sql
@@ -19208,7 +19223,7 @@ begin
       case when run_by_id.workflow_id is not null and run_by_id.version is not null
         then howdah_private.version_named(null, run_by_id.workflow_id, run_by_id.version) end,
       run_by_id.input, run_by_id.input_data, run_by_id.session_id, coalesce(run_by_id.run_at, now()),
-      coalesce(run_by_id.priority, 0), run_by_id.idempotency_key, coalesce(run_by_id.metadata, '{}'), run_by_id.input_parts,
+      howdah_private.priority_of(run_by_id.priority), run_by_id.idempotency_key, coalesce(run_by_id.metadata, '{}'), run_by_id.input_parts,
       run_by_id.callback_url, run_by_id.max_cost, run_by_id.overrides
     )
     returning executions.id into v_first;
@@ -33791,6 +33806,10 @@ grant execute on function howdah_private.postgres_pattern(text) to howdah_engine
 grant execute on function howdah_private.price(integer,integer,howdah.models) to howdah_engine;
 
 grant execute on function howdah_private.primary_key_of(regclass) to howdah_engine;
+
+grant execute on function howdah_private.priority_of(integer) to howdah_app;
+
+grant execute on function howdah_private.priority_of(integer) to howdah_engine;
 
 grant execute on function howdah_private.prompt_definition(howdah.prompts) to howdah_analyst;
 
