@@ -493,7 +493,7 @@ grant execute on function howdah_private.claim_executions(uuid, uuid[]),
   howdah_private.channel(text), howdah_private.heartbeat(uuid),
   howdah_private.forget_worker(uuid), howdah_private.reap_workers(interval),
   howdah_private.heal_queue(interval, int), howdah_private.announce(uuid[]),
-  howdah_private.announce_tokens(jsonb),
+  howdah_private.announce_tokens(jsonb), howdah_private.watched_among(uuid[]),
   howdah_private.agent_version(uuid), howdah_private.ensure_partitions(int),
   howdah_private.sync_default_model(text, text), howdah_private.sync_custom_tools(jsonb)
   to howdah_worker;

@@ -27746,6 +27746,16 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.watched_among(ids uuid[])
+ RETURNS SETOF uuid
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select distinct w.execution_id from howdah_private.watchers as w where w.execution_id = any (watched_among.ids)
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.watched_inputs(query text, rows text[])
  RETURNS TABLE(place bigint, input text, row_key jsonb, value text)
  LANGUAGE plpgsql
@@ -34780,6 +34790,8 @@ grant execute on function howdah_private.watch_name(uuid) to howdah_engine;
 grant execute on function howdah_private.watch_query(regclass,howdah.table_triggers) to howdah_engine;
 
 grant execute on function howdah_private.watchable(text) to howdah_engine;
+
+grant execute on function howdah_private.watched_among(uuid[]) to howdah_worker;
 
 grant execute on function howdah_private.watched_inputs(text,text[]) to howdah_engine;
 

@@ -189,6 +189,19 @@ export type TokenPiece = {
   text: string;
 };
 
+/** Where one answer goes while it streams. */
+export type TokenSink = {
+  say(text: string): void;
+  /** It has ended, or was given up. */
+  end(): void;
+};
+
+/** Takes an answer that begins. `isHeard`: somebody listens now; else it is kept for whoever comes before it ends. */
+export type OpenSink = (
+  answer: Omit<TokenPiece, 'text'>,
+  isHeard: boolean,
+) => TokenSink | undefined;
+
 /** Who and what a run belongs to, as tools may need it. */
 export type RunContext = {
   execution_id: string;

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Api } from '../../../src/api/server.ts';
 import type { Worker } from '../../../workers/main.ts';
@@ -178,6 +179,11 @@ describe('sessions', () => {
         body: { code: 'HWINV', field: 'agent' },
       });
     }
+    const two = { agent: 'development', agent_system_id: randomUUID() };
+    expect(await ask('POST', '/sessions', two)).toMatchObject({
+      status: 400,
+      body: { code: 'HWINV', field: 'agent_system_id' },
+    });
     const turned = await ask('PUT', `/sessions/${id}/agent`, { agent_id: other });
     expect(turned.body).toMatchObject({ agent_id: other, title: 'Talk', state: { theme: 'dark' } });
     const { body } = await ask('POST', `/sessions/${id}/messages`, { content: 'Hello.' });
