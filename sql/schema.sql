@@ -30380,14 +30380,22 @@ create policy operator on howdah.concurrency_limits to howdah_owner using (true)
 create policy tenant on howdah.concurrency_limits to howdah_analyst, howdah_app using ((((tenant_id, tenant_id) = ( SELECT t.id,
     t.id
    FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND (ROW(id, tenant_id) >= ROW(
+         OFFSET 0) t(id))) AND
+CASE
+    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
+    ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
+END AND (ROW(id, tenant_id) >= ROW(
 CASE
     WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
     ELSE '00000000-0000-0000-0000-000000000000'::uuid
 END, '00000000-0000-0000-0000-000000000000'::uuid)))) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
     t.id
    FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND (ROW(id, tenant_id) >= ROW(
+         OFFSET 0) t(id))) AND
+CASE
+    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
+    ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
+END AND (ROW(id, tenant_id) >= ROW(
 CASE
     WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
     ELSE '00000000-0000-0000-0000-000000000000'::uuid
