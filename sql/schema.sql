@@ -18774,6 +18774,7 @@ CREATE OR REPLACE FUNCTION howdah_private.reserve_idempotency_key(tenant_id uuid
 AS $function$
 declare
   v_first uuid;
+  v_agent_id uuid;
 begin
   if not howdah_private.may_act_for(reserve_idempotency_key.tenant_id) then
     raise exception using errcode = 'HWDEN', message = 'not your tenant';
@@ -18792,16 +18793,21 @@ begin
   on conflict do nothing;
   select k.execution_id into v_first from howdah_private.idempotency_keys as k
   where k.tenant_id = reserve_idempotency_key.tenant_id and k.key = reserve_idempotency_key.key;
-  if v_first <> reserve_idempotency_key.execution_id
-    and not exists (
-      select from howdah.executions as e
-      where e.id = v_first and e.tenant_id = reserve_idempotency_key.tenant_id
-    ) then
+  if v_first = reserve_idempotency_key.execution_id then
+    return v_first;
+  end if;
+  select coalesce(e.agent_id, e.workflow_id) into v_agent_id from howdah.executions as e
+  where e.id = v_first and e.tenant_id = reserve_idempotency_key.tenant_id;
+  if not found then
     -- reserved by somebody who then inserted nothing: a key lives as long as its run
     update howdah_private.idempotency_keys as k set execution_id = reserve_idempotency_key.execution_id
     where k.tenant_id = reserve_idempotency_key.tenant_id and k.key = reserve_idempotency_key.key
       and k.execution_id = v_first
     returning k.execution_id into v_first;
+  elsif not howdah_private.sees_agent(v_agent_id) then -- the first run is for others, and told to nobody else
+    raise exception using errcode = 'HWCNF',
+      message = format('the idempotency key %L is known already', reserve_idempotency_key.key),
+      detail = '{"field": "idempotency_key"}', hint = 'Take another one: a uuid is nobody else''s.';
   end if;
   return v_first;
 end $function$
@@ -30510,14 +30516,22 @@ create policy operator on howdah.concurrency_limits to howdah_owner using (true)
 create policy tenant on howdah.concurrency_limits to howdah_analyst, howdah_app using ((((tenant_id, tenant_id) = ( SELECT t.id,
     t.id
    FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND (ROW(id, tenant_id) >= ROW(
+         OFFSET 0) t(id))) AND
+CASE
+    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
+    ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
+END AND (ROW(id, tenant_id) >= ROW(
 CASE
     WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
     ELSE '00000000-0000-0000-0000-000000000000'::uuid
 END, '00000000-0000-0000-0000-000000000000'::uuid)))) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
     t.id
    FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND (ROW(id, tenant_id) >= ROW(
+         OFFSET 0) t(id))) AND
+CASE
+    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
+    ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
+END AND (ROW(id, tenant_id) >= ROW(
 CASE
     WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
     ELSE '00000000-0000-0000-0000-000000000000'::uuid
