@@ -13,6 +13,20 @@ export function plainText(text: string): string {
   );
 }
 
+/**
+ * A field as it is shown to people: in the address of a webhook what stands behind a parameter, and a part of the path that looks
+ * drawn by lot, may be the key to whatever is there. JSON has it whole.
+ */
+export function unkeyed(field: string, text: string): string {
+  if (field !== 'url') return text;
+  return text
+    .replace(/(?<=[?&;#][^=&;#?]*=)[^&;#]+/g, '***')
+    .replace(
+      /(?<=\/)(?!(?:[0-9a-f]{4,12}-){4})(?=[\w-]*\d)(?=[\w-]*[A-Za-z])([\w-]{4})[\w-]{16,}/gi,
+      '$1***',
+    );
+}
+
 /** A text as the cell of a table: it breaks no line and moves no cursor. */
 export function inCell(text: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is removed
