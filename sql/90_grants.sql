@@ -430,7 +430,7 @@ grant execute on function howdah_private.is_any_worker_alive(), howdah_private.r
   howdah_private.refuse_references(text, jsonb),
   howdah_private.schema_references(text, jsonb),
   howdah_private.json_referred(jsonb, text),
-  howdah_private.refuse_plain_keys(text, jsonb), howdah_private.names_a_key(text), howdah_private.holds_a_key(text),
+  howdah_private.refuse_plain_keys(text, jsonb), howdah_private.names_a_key(text), howdah_private.key_parameters(), howdah_private.holds_a_key(text),
   howdah_private.may_hold_a_key(jsonb), howdah_private.prose_holds_a_key(text), howdah_private.line_gives_a_key(text), howdah_private.refuse_key(text, text),
   howdah_private.refuse_key_in_prose(text, text),
   howdah_private.schema_fault(jsonb, text), howdah_private.keyword_fault(text, jsonb, text),

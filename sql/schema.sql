@@ -11513,8 +11513,8 @@ AS $function$
       || '|eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8}'
       || ')')
     or text ~ '-----BEGIN ([A-Z]+ )*PRIVATE KEY-----'
-    or text ~ '[a-z][a-z0-9+.-]*://[^/\s:@]*:[^/\s@]+@'
-    or text ~* '[?&](api[-_]?key|key|(access|auth)?[-_]?token|sig|signature)=[^&\s]{8}'
+    or text ~* '[a-z][a-z0-9+.-]*://[^/\s:@]*:[^/\s@]+@'
+    or text ~* ('[?&;#]' || howdah_private.key_parameters() || '=[^&\s]{8}')
 $function$
 ;
 
@@ -12978,6 +12978,13 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.key_parameters()
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+RETURN (('((([a-z0-9]+[-_.])*((api|access|secret|private|signing|subscription|account|shared|auth|app|service|license)[-_.]?key'::text || '|(access|auth|api|bearer|refresh|session|id|private|personal|security|user|bot)[-_]?token'::text) || '|secret|password|passwd|passphrase|credentials?|authorization|signature|jwt))|key|token|pwd|sig|auth)'::text)
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.keyed_rows(keys text[], rows jsonb[])
  RETURNS TABLE(key text, content jsonb)
  LANGUAGE sql
@@ -13684,7 +13691,7 @@ CREATE OR REPLACE FUNCTION howdah_private.may_hold_a_key(document jsonb)
  RETURNS boolean
  LANGUAGE sql
  IMMUTABLE
-RETURN (lower((document)::text) ~~ ANY (ARRAY['%key%'::text, '%token%'::text, '%secret%'::text, '%pass%'::text, '%pwd%'::text, '%\_pat%'::text, '%credential%'::text, '%authorization%'::text, '%cookie%'::text, '%bearer%'::text, '%basic %'::text, '%sk-%'::text, '%sk\_%'::text, '%rk\_%'::text, '%xai-%'::text, '%xai\_%'::text, '%pplx%'::text, '%r8-%'::text, '%r8\_%'::text, '%gho%'::text, '%ghp%'::text, '%ghs%'::text, '%ghu%'::text, '%ghr%'::text, '%glpat%'::text, '%hf-%'::text, '%hf\_%'::text, '%npm-%'::text, '%npm\_%'::text, '%dop\_v1%'::text, '%hwd-%'::text, '%hwd\_%'::text, '%lin\_api%'::text, '%ntn-%'::text, '%ntn\_%'::text, '%aiza%'::text, '%ya29%'::text, '%akia%'::text, '%asia%'::text, '%xox%'::text, '%whsec%'::text, '%sg.%'::text, '%eyj%'::text, '%begin%'::text, '%://%'::text, '%sig=%'::text, '%signature=%'::text]))
+RETURN (lower((document)::text) ~~ ANY (ARRAY['%key%'::text, '%token%'::text, '%secret%'::text, '%pass%'::text, '%pwd%'::text, '%\_pat%'::text, '%credential%'::text, '%authorization%'::text, '%cookie%'::text, '%bearer%'::text, '%basic %'::text, '%sk-%'::text, '%sk\_%'::text, '%rk\_%'::text, '%xai-%'::text, '%xai\_%'::text, '%pplx%'::text, '%r8-%'::text, '%r8\_%'::text, '%gho%'::text, '%ghp%'::text, '%ghs%'::text, '%ghu%'::text, '%ghr%'::text, '%glpat%'::text, '%hf-%'::text, '%hf\_%'::text, '%npm-%'::text, '%npm\_%'::text, '%dop\_v1%'::text, '%hwd-%'::text, '%hwd\_%'::text, '%lin\_api%'::text, '%ntn-%'::text, '%ntn\_%'::text, '%aiza%'::text, '%ya29%'::text, '%akia%'::text, '%asia%'::text, '%xox%'::text, '%whsec%'::text, '%sg.%'::text, '%eyj%'::text, '%begin%'::text, '%://%'::text, '%sig=%'::text, '%signature=%'::text, '%auth=%'::text, '%jwt=%'::text]))
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.may_write_to(run howdah.executions, a howdah.agents)
@@ -15643,7 +15650,7 @@ AS $function$
       || ')')
     or prose ~ '-----BEGIN ([A-Z]+ )*PRIVATE KEY-----\s*[A-Za-z0-9+/=]{40}'
     or prose ~ '[a-z][a-z0-9+.-]*://[^/\s:@]*:(?=[^/\s@]{0,30}[0-9])[^/\s@]{12,}@'
-    or prose ~* '[?&](api[-_]?key|key|(access|auth)?[-_]?token|sig|signature)=(?=[a-z]{0,47}[0-9])[a-z0-9]{16}'
+    or prose ~* ('[?&;#]' || howdah_private.key_parameters() || '=(?=[a-z]{0,47}[0-9])[a-z0-9]{16}')
 $function$
 ;
 
@@ -33558,6 +33565,10 @@ grant execute on function howdah_private.key_document(howdah_private.data_keys) 
 grant execute on function howdah_private.key_holder() to howdah_engine;
 
 grant execute on function howdah_private.key_of(regclass,text,text) to howdah_engine;
+
+grant execute on function howdah_private.key_parameters() to howdah_app;
+
+grant execute on function howdah_private.key_parameters() to howdah_engine;
 
 grant execute on function howdah_private.keyed_rows(text[],jsonb[]) to howdah_engine;
 
