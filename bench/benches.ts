@@ -14,8 +14,8 @@ import { steps } from './steps.ts';
 import { subscribers } from './subscribers.ts';
 import { waiting } from './waiting.ts';
 
-/** Every bench by its name, in the order of the table, with what it counts. */
-export const BENCHES: Record<string, { run: Bench; counts: string }> = {
+/** Every bench by its name, in the order of the table, with what it counts. Some do what only superusers may. */
+export const BENCHES: Record<string, { run: Bench; counts: string; needsSuperuser?: true }> = {
   steps: {
     run: steps,
     counts:
@@ -33,6 +33,7 @@ export const BENCHES: Record<string, { run: Bench; counts: string }> = {
   },
   bulk: {
     run: bulk,
+    needsSuperuser: true,
     counts: `${saidSize('BENCH_BULK_ROWS')} executions inserted by one statement, against the same rows and jobs inserted into plain tables without triggers.`,
   },
   guards: {
@@ -72,6 +73,7 @@ export const BENCHES: Record<string, { run: Bench; counts: string }> = {
   },
   history: {
     run: history,
+    needsSuperuser: true,
     counts: `A database with a history of ${saidSize('HISTORY_EXECUTIONS')} runs of ten steps (\`howdah generate\`) beside an empty one: a claim and a commit called bare, an insert, the first row of a subscription, and ten questions as people ask them; bytes and WAL per step, how many updates touched no index, bloat after many updates, and how the bytes of a session grow from turn to turn.`,
   },
   queued: {

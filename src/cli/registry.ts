@@ -238,6 +238,17 @@ export const commands: readonly CommandEntry[] = [
     load: () => import('./commands/generate.ts'),
   },
   {
+    name: 'bench',
+    summary: 'how fast the engine is here, on databases made for it and dropped',
+    args: '[NAME...]',
+    load: () => import('./commands/bench.ts'),
+  },
+  {
+    name: 'chaos',
+    summary: 'whether it keeps its promises while everything breaks, on a server made for it',
+    load: () => import('./commands/chaos.ts'),
+  },
+  {
     name: 'completion',
     summary: 'a script that completes these commands in your shell',
     args: 'bash|zsh|fish|pwsh',
