@@ -31,17 +31,24 @@ export async function inOwnProcess<Message>(
     detached: true, // a terminal's Ctrl-C is for this one
   });
   let end: Exclude<Told<Message>, { said: Message }> | undefined;
+  let refused: { by: unknown } | undefined;
+  const leaveAlone = (): void => {
+    if (child.connected) child.disconnect();
+  };
   child.on('message', (told: Told<Message>) => {
-    if ('said' in told) heard(told.said);
-    else end = told;
+    if (!('said' in told)) end = told;
+    else if (!refused) refused = failureOf(() => heard(told.said));
+    if (refused) leaveAlone();
   });
-  createInterface({ input: child.stderr as Readable }).on('line', (line) => io.err(line));
+  const words = createInterface({ input: child.stderr as Readable });
+  words.on('line', (line) => io.err(line));
   let isInterrupted = false;
   io.onInterrupt(() => {
     isInterrupted = true;
-    if (child.connected) child.disconnect();
+    leaveAlone();
   });
-  await Promise.all([once(child, 'close'), once(child, 'disconnect')]);
+  await Promise.all([once(child, 'exit'), once(child, 'disconnect'), once(words, 'close')]);
+  if (refused) throw refused.by;
   if (isInterrupted) {
     const isClean = child.exitCode === exitCodes.interrupted;
     const rest = isClean ? 'nothing was left behind' : 'not all of what was made could be removed';
@@ -73,7 +80,18 @@ export async function doOrder<Order, Message>(
   } catch (thrown) {
     await tell({ error: reportOf(thrown) });
   }
-  process.exit();
+  if (process.connected) process.exit();
+  process.exitCode = exitCodes.interrupted; // who cleans up ends it
+}
+
+/** What the work throws. */
+function failureOf(work: () => void): { by: unknown } | undefined {
+  try {
+    work();
+    return undefined;
+  } catch (by) {
+    return { by };
+  }
 }
 
 function withoutSettings(): NodeJS.ProcessEnv {
