@@ -74,7 +74,7 @@ async function measure(io: CliIo, order: BenchOrder, isChecked: boolean): Promis
     if (!('figures' in news)) return;
     all.push(...news.figures);
     if (io.json) for (const one of news.figures) printJson(io, one);
-    else io.out(`\n${benchTable(news.figures, isChecked)}`);
+    else io.out(`\n${benchTable(news.figures, false, isChecked)}`);
   });
   if (!io.json) io.out(`\n${durabilityLines(all, []).join('\n')}`);
   const below = isChecked ? failures(all) : [];
