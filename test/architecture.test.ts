@@ -128,7 +128,7 @@ test('what is packed beside src needs neither tests nor what production does not
     if (seen.has(path) || /^(src|workers)\//.test(path)) continue;
     seen.add(path);
     if (!/^(bench|chaos)\//.test(path) || path.startsWith('bench/peers/')) wrong.push(path);
-    for (const [, name = ''] of read(path).matchAll(/(?:from|import)\s*\(?\s*'([\w@.][^'\s]*)'/g)) {
+    for (const [, name = ''] of read(path).matchAll(/(?:from|import)\s*\(?\s*'([\w@./:-]+)'/g)) {
       if (name.startsWith('.')) left.push(relative(ROOT, resolve(ROOT, dirname(path), name)));
       else if (!name.startsWith('node:') && !(name in dependencies))
         wrong.push(`${path} → ${name}`);
