@@ -198,6 +198,15 @@ export const examples: Readonly<Record<string, readonly string[]>> = {
     'howdah key revoke hwd_9f2kQ7xYb1Zc',
   ],
   generate: ['howdah generate --executions 1000 --days 30'],
+  bench: [
+    'howdah bench',
+    'howdah bench latency --rounds 5 -o csv',
+    'howdah bench --all --check --database-url postgres://me@localhost/postgres',
+  ],
+  chaos: [
+    'howdah chaos',
+    'howdah chaos --minutes 10 --workers 4 --only kill,restart_fast --seed 7',
+  ],
   completion: [
     'eval "$(howdah completion bash)"',
     'howdah completion fish > ~/.config/fish/completions/howdah.fish',

@@ -1,8 +1,6 @@
-import { existsSync, realpathSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { Command, CommanderError, Option } from 'commander';
 import type { Config } from '../config.ts';
-import { releaseVersion } from '../package-root.ts';
+import { isEntry, releaseVersion } from '../package-root.ts';
 import type { CommandEntry } from './command-entry.ts';
 import { withExamples } from './examples.ts';
 import { type ErrorReport, exitCodeFor, exitCodes, reportOf } from './exit-codes.ts';
@@ -237,7 +235,4 @@ export async function run(): Promise<void> {
   process.exitCode = await main(process.argv.slice(2), process);
 }
 
-// `import.meta.main` would say this too, but only from Node 24.2 on.
-const entry = process.argv[1];
-if (entry && existsSync(entry) && realpathSync(entry) === fileURLToPath(import.meta.url))
-  await run();
+if (isEntry(import.meta.url)) await run();

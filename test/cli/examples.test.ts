@@ -26,6 +26,7 @@ async function described(name: string): Promise<Command> {
   const program = new Command('howdah').option('--json').option('-o, --output <format>');
   program
     .option('--profile <name>')
+    .option('--database-url <url>')
     .exitOverride()
     .configureOutput({ outputError: () => {} });
   const entry = commands.find((one) => one.name === name);

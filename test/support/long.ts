@@ -21,6 +21,7 @@ const BREAKING = [
   'test/db/migrate.test.ts',
   'test/db/releases.test.ts',
   'test/db/months.test.ts',
+  'test/package.test.ts',
   'test/rehearsals/backup.test.ts',
   'test/runtime/control-properties.test.ts',
   'test/runtime/fair-shares.test.ts',
