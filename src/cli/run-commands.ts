@@ -45,6 +45,12 @@ export const runCommands: readonly CommandEntry[] = [
     load: () => import('./commands/executions.ts'),
   },
   {
+    name: 'ls',
+    summary: 'what there is: runs, or the noun that is named',
+    args: '[NOUN]',
+    load: () => import('./commands/ls.ts'),
+  },
+  {
     name: 'show',
     summary: 'a run with all its steps',
     args: 'ID',

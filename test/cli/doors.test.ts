@@ -22,6 +22,7 @@ const LINES: Record<string, string[]> = {
   logs: [],
   top: [],
   executions: [],
+  ls: ['agents'],
   show: [ID],
   explain: [ID],
   cancel: [ID],

@@ -126,6 +126,7 @@ test('each command prints what it has always printed', async () => {
   await note('run-agent', 'run-agent', '--agent-id', done.agent_id, '--message', 'Hi');
   await note('run --detach', 'run', 'greeter', 'Hi', '--detach');
   await note('executions', 'executions');
+  await note('ls', 'ls', 'runs');
   await note('show', 'show', done.id);
   await note('show --tree', 'show', done.id, '--tree');
   await note('explain', 'explain', asking.execution_id);
