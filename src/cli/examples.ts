@@ -18,6 +18,7 @@ export const examples: Readonly<Record<string, readonly string[]>> = {
     'howdah worker --once',
   ],
   api: ['howdah api', 'howdah api --drain 30s'],
+  open: ['howdah open', 'howdah open -', 'howdah open ID --api https://howdah.example.com'],
   migrate: ['howdah migrate up', 'howdah migrate status', 'howdah migrate down'],
   demo: ['howdah demo'],
   doctor: ['howdah doctor', 'howdah doctor --audit'],

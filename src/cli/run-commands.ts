@@ -38,6 +38,12 @@ export const runCommands: readonly CommandEntry[] = [
     load: () => import('./commands/top.ts'),
   },
   {
+    name: 'open',
+    summary: 'what a server has to show, or one run there, in a browser',
+    args: '[ID]',
+    load: () => import('./commands/open.ts'),
+  },
+  {
     name: 'executions',
     alias: 'runs',
     summary: 'the newest runs; what is done with one',

@@ -24,6 +24,7 @@ const NONE: Record<string, string> = {
   backup: 'needs programs of PostgreSQL: backup.test.ts reads it where they are',
   restore: 'needs programs of PostgreSQL: backup.test.ts reads it where they are',
   psql: 'is psql, which prints what it is told to: psql.test.ts',
+  open: 'asks no database: open.test.ts reads it',
   login: 'asks no database: login.test.ts reads it',
   logout: 'asks no database: login.test.ts reads it',
   profiles: 'asks no database: login.test.ts reads it',
