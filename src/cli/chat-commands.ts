@@ -23,6 +23,8 @@ export type Room = {
 };
 
 type ChatCommand = {
+  /** Also known as. */
+  alias?: string;
   args?: string;
   summary: string;
   run(room: Room, argument: string): Promise<void> | void;
@@ -34,6 +36,7 @@ const MOST_SAID = 50;
 export const chatCommands: Readonly<Record<string, ChatCommand>> = {
   help: { summary: 'these commands', run: ({ io }) => help(io) },
   agent: {
+    alias: 'switch',
     args: '[NAME]',
     summary: 'who is spoken with; with a name, who is from the next message on',
     run: (room, name) => (name === '' ? tellAgent(room) : switchAgent(room, name)),
@@ -62,9 +65,13 @@ export const chatCommands: Readonly<Record<string, ChatCommand>> = {
 export async function runChatCommand(room: Room, line: string): Promise<boolean> {
   const [, name = '', argument = ''] = /^\/([^/\s]\S*|$)\s*(.*?)\s*$/.exec(line) ?? [];
   if (!line.startsWith('/') || line.startsWith('//')) return false;
-  const command = Object.hasOwn(chatCommands, name) ? chatCommands[name] : undefined;
+  const known = Object.entries(chatCommands).flatMap(([own, command]) =>
+    [own, command.alias ?? []].flat().map((word) => [word, command] as const),
+  );
+  const [, command] = known.find(([word]) => word === name) ?? [];
   if (!command) {
-    const [near] = nearestNames(name, Object.keys(chatCommands), 1);
+    const words = known.map(([word]) => word);
+    const [near] = nearestNames(name, words, 1);
     throw new HowdahError('EUSAGE', `there is no command /${name}`, {
       hint: `${near ? `Did you mean /${near}? ` : ''}/help lists them; // begins a message with a slash.`,
     });
@@ -74,9 +81,9 @@ export async function runChatCommand(room: Room, line: string): Promise<boolean>
 }
 
 function help(io: CliIo): void {
-  const rows = Object.entries(chatCommands).map(([name, { args, summary }]) => ({
+  const rows = Object.entries(chatCommands).map(([name, { alias, args, summary }]) => ({
     command: `/${name}${args ? ` ${args}` : ''}`,
-    summary,
+    summary: alias ? `${summary}; or /${alias}` : summary,
   }));
   if (io.json) printJson(io, { type: 'help', items: rows });
   else io.err(rows.map(({ command, summary }) => `${command.padEnd(14)} ${summary}`).join('\n'));

@@ -5,7 +5,7 @@ import type { StreamEvent } from '../contracts/stream-event.ts';
 import { exitCodes } from './exit-codes.ts';
 import { type CliIo, paint, printJson } from './output.ts';
 import { oneLine, plainText } from './plain-text.ts';
-import { chosenServer } from './profiles.ts';
+import { chosenServer, type Server } from './profiles.ts';
 
 /** Of commands that do their work over REST as well. */
 export const API_OPTION = [
@@ -19,11 +19,20 @@ type Flags = { api?: string; databaseUrl?: string; profile?: string };
 export type Api = Connection & { leave(): void };
 
 /** The server that is to be asked; undefined: the database is. `--database-url` says so, too. */
-export async function apiFor(io: CliIo, command: Command): Promise<Api | undefined> {
+export async function serverFor(io: CliIo, command: Command): Promise<Server | undefined> {
   const { api, databaseUrl, profile } = command.optsWithGlobals<Flags>();
   if ((api ?? profile) === undefined && databaseUrl !== undefined) return undefined;
-  const server = await chosenServer(io, api);
-  if (server === undefined) return undefined;
+  return chosenServer(io, api);
+}
+
+/** The same, to be spoken to. */
+export async function apiFor(io: CliIo, command: Command): Promise<Api | undefined> {
+  const server = await serverFor(io, command);
+  return server && apiOf(server);
+}
+
+/** A server to speak to. */
+export function apiOf(server: Server): Api {
   const leaving = new AbortController();
   const { url, token } = server;
   const options = { signal: leaving.signal, ...(token !== undefined && { token }) };

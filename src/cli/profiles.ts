@@ -96,7 +96,8 @@ export async function chosenServer(io: CliIo, url?: string): Promise<Server | un
   const { apiUrl, apiKey, databaseUrl, profileFile, profile: ofEnvironment } = await io.config();
   const named = io.profile() ?? ofEnvironment;
   if (named === NO_PROFILE && url === undefined) return undefined;
-  const given = url ?? (named === undefined ? apiUrl : undefined);
+  const address = url === undefined ? undefined : addressOf(url, '--api');
+  const given = address ?? (named === undefined ? apiUrl : undefined);
   if (given === undefined && named === undefined && databaseUrl !== undefined) return undefined;
   if (given !== undefined && apiKey !== undefined) return { url: given, token: apiKey };
   const kept = await readProfiles(profileFile);
@@ -108,6 +109,28 @@ export async function chosenServer(io: CliIo, url?: string): Promise<Server | un
   if (meant === undefined) return undefined;
   const found = profileNamed(kept, meant);
   return { url: found.url, token: apiKey ?? found.key, profile: meant };
+}
+
+/** The address of a server without a slash at its end. Throws `EUSAGE`. */
+export function addressOf(text: string | undefined, what = 'this'): string {
+  if (text === undefined) {
+    throw new HowdahError('EUSAGE', 'the address of a server is missing', {
+      hint: 'Such as: howdah login https://howdah.example.com',
+    });
+  }
+  const url = URL.parse(text);
+  if (
+    !url ||
+    !/^https?:$/.test(url.protocol) ||
+    url.username ||
+    url.password ||
+    /[?#]/.test(text)
+  ) {
+    throw new HowdahError('EUSAGE', `${what} is no address of a server`, {
+      hint: 'It is an http or https URL without a login, such as https://howdah.example.com; a key comes by HOWDAH_API_KEY, or to howdah login by stdin.',
+    });
+  }
+  return url.href.replace(/\/$/, '');
 }
 
 export function isSame(one: string, other: string): boolean {

@@ -6,6 +6,7 @@ import { runCommands } from './run-commands.ts';
 export const commands: readonly CommandEntry[] = [
   {
     name: 'start',
+    alias: 'dev',
     summary: 'API and worker in one process',
     load: () => import('./commands/start.ts'),
   },

@@ -254,7 +254,7 @@ describe('a line with a slash', () => {
       '/agent asker',
       'Paint it',
       'blue',
-      '/agent greeter',
+      '/switch greeter',
       '//slash',
       '/history',
       '/cost',
@@ -272,7 +272,7 @@ describe('a line with a slash', () => {
     });
     const told = stderr.split('\n');
     expect(told).toContain(
-      '/agent [NAME]  who is spoken with; with a name, who is from the next message on',
+      '/agent [NAME]  who is spoken with; with a name, who is from the next message on; or /switch',
     );
     expect(told.filter((line) => /^agent /.test(line))).toEqual([
       'agent greeter',
