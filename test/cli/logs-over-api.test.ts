@@ -17,6 +17,7 @@ let door: Door;
 
 beforeAll(async () => {
   db = await createTestDatabase();
+  await runCli(db.url, 'generate', '--executions', '400');
   api = await startTestApi(db.url);
   door = await openDoor(Number(new URL(api.url).port));
   worker = await startTestWorker(db.url);
@@ -127,14 +128,10 @@ describe('howdah logs over a server', () => {
   });
 
   test('has pages', async () => {
-    await db.pool.query(`
-      with run as (
-        insert into howdah.executions (agent_id, input, run_at) values (howdah.agent('greeter'), 'Hi', '2100-01-01') returning id
-      )
-      select from run`);
-    const { stdout, stderr } = await there('logs', '--limit', '1001');
-    expect(stderr).toBe('');
-    expect(linesOf(stdout).length).toBeGreaterThan(0);
+    const most = ['logs', '--since', '3650d', '--json', '--limit'];
+    const told = await here(...most, '1200');
+    expect(linesOf(told.stdout)).toHaveLength(1_200);
+    expect(await there(...most, '1200')).toEqual(told);
   });
 
   const nobody = '01a1f805-7e9f-729f-9dc6-14d018338ca2';
