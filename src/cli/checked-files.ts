@@ -75,7 +75,7 @@ async function checkBeside(io: CliIo, own: readonly Looked[], options: Options):
 /** The database of this environment, unless it is the embedded one and does not run, or nobody has used it yet. */
 async function urlOf(io: CliIo): Promise<string | undefined> {
   const { databaseUrl, home } = await io.config();
-  if (databaseUrl === undefined || io.profile() !== undefined) await refuseServer(io, OFFLINE);
+  await refuseServer(io, OFFLINE);
   if (databaseUrl !== undefined) return databaseUrl;
   const found = lookAtEmbedded(home);
   return found.state === 'ready' && (await stateOf(found.url)).isThere ? found.url : undefined;

@@ -136,6 +136,7 @@ function createSession(
       return config;
     },
     profile: () => globals().profile,
+    isDatabaseNamed: () => globals().databaseUrl !== undefined,
     setExitCode: (code) => {
       chosen = code;
     },
@@ -192,7 +193,7 @@ function saysNothing(program: Command, argv: readonly string[]): boolean {
 function lookAround(program: Command, io: CliIo, host: CliProcess): void {
   program.action(async () => {
     const { showStanding } = await import('./show-standing.ts');
-    const isLate = await showStanding(io, program.opts().databaseUrl !== undefined);
+    const isLate = await showStanding(io);
     if (isLate) host.stdout.write('', () => host.exit(exitCodes.ok));
   });
 }

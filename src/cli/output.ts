@@ -33,6 +33,8 @@ export type CliIo = Output & {
   config(): Promise<Config>;
   /** What `--profile` names. */
   profile(): string | undefined;
+  /** Whether `--database-url` names one. */
+  isDatabaseNamed(): boolean;
   /** The status to exit with when the command returns, for outcomes that are not errors. */
   setExitCode(code: ExitCode | number): void;
   /**

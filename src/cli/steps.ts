@@ -15,7 +15,7 @@ export function stepLine(io: CliIo, step: Step): string {
 }
 
 /** How a run ended, as one line of talk. */
-export function endLine(execution: Execution): string {
+export function endLine(execution: Omit<Execution, 'callback_url'>): string {
   const seconds =
     execution.completed_at && execution.started_at
       ? ((execution.completed_at.getTime() - execution.started_at.getTime()) / 1000).toFixed(2)

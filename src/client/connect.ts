@@ -5,7 +5,8 @@ import type { StreamEvent } from '../contracts/stream-event.ts';
 import { type Ask, asker, bodyOf, type ConnectOptions } from './asker.ts';
 import { type Call, caller } from './call.ts';
 import { followEvents } from './follow-events.ts';
-import type { Operations } from './operations.generated.ts';
+import { followLog, type LogOptions } from './follow-log.ts';
+import type { LoggedStep, Operations } from './operations.generated.ts';
 
 /** What a run may be given besides its message: docs/rest.md. */
 export type RunOptions = Omit<
@@ -62,6 +63,8 @@ export type Connection = {
   session(id: string): Conversation;
   /** What happens in a run, from the beginning or behind an event, to `complete`; a lost connection is opened again. */
   watch(executionId: string, after?: string): AsyncGenerator<StreamEvent, void>;
+  /** The log of all runs, or of some: a line for each step as it commits; of one run until it has ended. `listSteps` has those before. */
+  log(options?: LogOptions): AsyncGenerator<LoggedStep, void>;
   cancel(executionId: string): Promise<Operations['cancelExecution']['gives']>;
   answer(questionId: string, answer: Json): Promise<Operations['answerQuestion']['gives']>;
   /** Any operation of `/docs` by its name, such as `call('listAgents', { query: { limit: 10 } })`. */
@@ -124,6 +127,7 @@ export function connect(url: string, options: ConnectOptions = {}): Connection {
         followEvents(ask, `/sessions/${sid}/stream`, { after, signal: options.signal }),
     }),
     watch,
+    log: (given = {}) => followLog(ask, given, options.signal),
     cancel: (id) => call('cancelExecution', { params: { id } }),
     answer,
     call,

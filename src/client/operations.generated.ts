@@ -12,7 +12,7 @@ export type ExecutionWithMessages = { id: string; status: "queued" | "running" |
 
 export type Message = { id: string; seq: number; step_seq: number | null; parent_seq: number | null; role: "system" | "user" | "assistant" | "tool"; content: string | null; parts: unknown; tool_calls: unknown; tool_call_id: string | null; agent_id: string | null; trust: "system" | "user" | "internal" | "external"; tokens_in: number; tokens_out: number; created_at: string };
 
-export type Step = { seq: number; kind: string; name: string | null; call_id: string | null; input: unknown; output: unknown; error: { [name: string]: unknown } | null; model_id: string | null; tokens_in: number; tokens_out: number; cost: number; started_at: string; finished_at: string };
+export type Step = { seq: number; kind: string; name: string | null; call_id: string | null; input: unknown; output: unknown; error: { [name: string]: unknown } | null; model_id: string | null; tokens_in: number; tokens_out: number; cost: number; started_at: string; finished_at: string; said?: string | null; calls?: string | null };
 
 export type Explanation = { execution_id: string; status: "queued" | "running" | "waiting" | "paused" | "completed" | "failed" | "cancelled"; since: string; reason: string; summary: string; blocked_by: ({ kind: string; id: string | null; name: string | null; detail: string })[]; next: ({ action: string; id: string | null })[] };
 
@@ -22,9 +22,17 @@ export type RunFigures = { execution_id: string; agent: string | null; workflow:
 
 export type TextDifference = { field: string; a: string | null; b: string | null };
 
+export type WholeExecution = { id: string; tenant_id: string; agent_id: string | null; agent_version_id: string | null; session_id: string | null; turn: number | null; user_id: string | null; parent_execution_id: string | null; root_execution_id: string; depth: number; status: "queued" | "running" | "waiting" | "paused" | "completed" | "failed" | "cancelled"; waiting_for: string | null; input: string; input_data: unknown; output: string | null; output_data: unknown; stop_reason: string | null; error: { [name: string]: unknown } | null; tokens_in: number; tokens_out: number; cost: number; step_count: number; model_count: number; message_count: number; max_steps: number; max_tokens: number | null; max_cost: number | null; max_seconds: number; metrics: { [name: string]: unknown }; priority: number; run_at: string; idempotency_key: string | null; metadata: { [name: string]: unknown }; created_by: string; owner_worker: string | null; fence: number; crashes_without_progress: number; at_risk: boolean; active_ms: number; active_since: string | null; wake_at: string | null; created_at: string; updated_at: string; started_at: string | null; completed_at: string | null; ancestors: (string)[]; parent_call_id: string | null; forked_from_execution_id: string | null; forked_from_seq: number | null; compensates_execution_id: string | null; live_children: number; children_tokens_in: number; children_tokens_out: number; children_cost: number; has_inbox: boolean; is_pause_requested: boolean; paused_from: string | null; messages_at_retry: number; first_limits: unknown; moves: number; input_parts: unknown; contents_erased_at: string | null; workflow_id: string | null; workflow_version_id: string | null; wakes_on: string | null; members_at_once: number | null; members_waiting: number; overrides: unknown; handoffs: number; input_trust: string; trust: string; table_trigger_id: string | null; history: unknown; client_tools: unknown; agent: string | null; agent_version: number | null; workflow: string | null; workflow_version: number | null };
+
+export type RunInTree = { execution_id: string; parent_execution_id: string | null; depth: number; agent: string | null; workflow: string | null; status: "queued" | "running" | "waiting" | "paused" | "completed" | "failed" | "cancelled"; waiting_for: string | null; stop_reason: string | null; tokens_in: number; tokens_out: number; cost: number; total_tokens_in: number; total_tokens_out: number; total_cost: number; started_at: string | null; completed_at: string | null; path: (string)[] };
+
+export type QuestionInTheWay = { id: string; kind: "question" | "approval" | "effect"; execution_id: string; prompt: string; options: (unknown)[] | null; schema: { [name: string]: unknown } | null; tool_call: unknown; preview: unknown; expires_at: string | null };
+
+export type LoggedStep = { execution_id: string; seq: number; agent: string | null; kind: string; name: string | null; started_at: string; finished_at: string; ms: number; tokens_in: number; tokens_out: number; cost: number; error: { [name: string]: unknown } | null };
+
 export type Feedback = { id: string; execution_id: string; message_seq: number | null; score: number | null; comment: string | null; created_by: string; created_at: string; updated_at: string };
 
-export type Question = { id: string; kind: "question" | "approval" | "effect"; status: "open" | "answered" | "expired" | "cancelled"; execution_id: string; root_execution_id: string; session_id: string | null; prompt: string; options: (unknown)[] | null; schema: { [name: string]: unknown } | null; tool_call: unknown; required_role: string | null; answer: string | null; answer_data: unknown; answered_by: string | null; answered_at: string | null; expires_at: string | null; default_answer: string | null; created_at: string };
+export type Question = { id: string; kind: "question" | "approval" | "effect"; status: "open" | "answered" | "expired" | "cancelled"; execution_id: string; root_execution_id: string; session_id: string | null; prompt: string; options: (unknown)[] | null; schema: { [name: string]: unknown } | null; tool_call: unknown; preview: unknown; required_role: string | null; answer: string | null; answer_data: unknown; answered_by: string | null; answered_at: string | null; expires_at: string | null; default_answer: string | null; created_at: string };
 
 export type Session = { id: string; title: string | null; agent_id: string | null; agent: string | null; workflow_id: string | null; workflow: string | null; user_id: string | null; policy: "queue" | "reject" | "interrupt" | "steer"; state: { [name: string]: unknown }; turns: number; live_execution_id: string | null; forked_from_session_id: string | null; forked_from_turn: number | null; last_activity_at: string; created_at: string; updated_at: string };
 
@@ -78,7 +86,7 @@ export type Operations = {
   /** A run with its messages and the runs below it. */
   getExecution: { takes: { params: { id: string } }; gives: ExecutionWithMessages };
   /** What it did, in order: a step is a commit. */
-  listExecutionSteps: { takes: { params: { id: string }; query?: { limit?: number; cursor?: string } }; gives: { data: (Step)[]; next: string | null } };
+  listExecutionSteps: { takes: { params: { id: string }; query?: { limit?: number; cursor?: string; said?: "true" | "false" } }; gives: { data: (Step)[]; next: string | null } };
   /** What was said, in order. */
   listExecutionMessages: { takes: { params: { id: string }; query?: { limit?: number; cursor?: string } }; gives: { data: (Message)[]; next: string | null } };
   /** Why it is where it is, and what may be done. */
@@ -95,6 +103,14 @@ export type Operations = {
   retryExecution: { takes: { params: { id: string } }; gives: Execution };
   /** A new run that shares its first steps. */
   forkExecution: { takes: { params: { id: string }; body?: { seq?: number; input?: string; version?: number; input_data?: unknown; changes?: { [name: string]: unknown } } }; gives: Execution };
+  /** The run as it is kept: also its limits, counters and versions, and who works on it. */
+  inspectExecution: { takes: { params: { id: string } }; gives: WholeExecution };
+  /** The tree it belongs to, from the root on: what each run used itself, and with those below. */
+  listExecutionTree: { takes: { params: { id: string }; query?: { limit?: number; cursor?: string } }; gives: { data: (RunInTree)[]; next: string | null } };
+  /** What it and those below it ask people, once nothing of it goes on by itself. */
+  listExecutionQuestions: { takes: { params: { id: string } }; gives: { data: (QuestionInTheWay)[] } };
+  /** The log of all runs, or of some: a line for each step, the newest first. */
+  listSteps: { takes: { query?: { limit?: number; cursor?: string; execution_id?: string; session_id?: string; agent_id?: string; workflow_id?: string; status?: string; errors?: "true" | "false"; since?: string } }; gives: { data: (LoggedStep)[]; next: string | null; now: string } };
   /** Says what you think of it; said again it replaces what you said before. */
   giveFeedback: { takes: { params: { id: string }; body: { score?: number | null; comment?: string | null; message_seq?: number | null } }; gives: Feedback };
   /** What people think of it, the newest first. */
@@ -279,6 +295,10 @@ export const operations = {
   resumeExecution: ['POST', '/api/executions/{id}/resume'],
   retryExecution: ['POST', '/api/executions/{id}/retry'],
   forkExecution: ['POST', '/api/executions/{id}/fork'],
+  inspectExecution: ['GET', '/api/executions/{id}/row'],
+  listExecutionTree: ['GET', '/api/executions/{id}/tree'],
+  listExecutionQuestions: ['GET', '/api/executions/{id}/questions'],
+  listSteps: ['GET', '/api/steps'],
   giveFeedback: ['POST', '/api/executions/{id}/feedback'],
   listFeedback: ['GET', '/api/executions/{id}/feedback'],
   query: ['POST', '/query'],

@@ -166,7 +166,7 @@ test('every operation is called by its name, with what it takes and gives', asyn
 });
 
 test('every route of REST is an operation of the client, or a stream', () => {
-  const streams = ['streamExecution', 'streamSession'];
+  const streams = ['streamExecution', 'streamSession', 'streamSteps'];
   const known = Object.keys(operations).concat(streams).toSorted();
   expect(routes.map(({ id }) => id).toSorted()).toEqual(known);
 });
