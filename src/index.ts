@@ -18,6 +18,7 @@ export {
   type Speaker,
 } from './client/connect.ts';
 export type { Operations } from './client/operations.generated.ts';
+export type { Turn } from './client/speak.ts';
 export type { AgentDefinition } from './contracts/definition.ts';
 export type {
   CustomEngine,

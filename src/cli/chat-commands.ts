@@ -1,5 +1,5 @@
 import { HowdahError } from '../contracts/errors.ts';
-import { lastSaid, openSession, sessionFacts, turnsOf } from '../db/conversation.ts';
+import { lastSaid, openSession, sessionUsage, turnsOf } from '../db/conversation.ts';
 import { listAgents, stepsAfter } from '../db/queries.ts';
 import { nearestNames } from '../runtime/nearest-names.ts';
 import type { CliDatabase } from './database.ts';
@@ -135,9 +135,8 @@ async function fork(room: Room, argument: string): Promise<void> {
 }
 
 async function cost({ io, database: { pool }, session }: Room): Promise<void> {
-  const facts = await sessionFacts(pool, session);
-  if (!facts) return;
-  const { agent: _, ...used } = facts;
+  const used = await sessionUsage(pool, session);
+  if (!used) return;
   if (io.json) return printJson(io, { type: 'cost', ...used });
   const tokens = `${used.tokens_in} tokens in, ${used.tokens_out} out`;
   io.err(

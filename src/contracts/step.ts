@@ -186,6 +186,8 @@ export type TokenPiece = {
   seq: number;
   /** A client throws away what it has of the step when this changes. */
   attempt: number;
+  /** UTF-16 units of the answer before it: who has fewer has missed a piece. Older workers do not say. */
+  offset?: number;
   text: string;
 };
 

@@ -92,15 +92,17 @@ function joined(pieces: readonly TokenPiece[]): TokenPiece[] {
   const open = new Map<string, TokenPiece>();
   for (const piece of pieces) {
     const key = `${piece.execution_id} ${piece.seq} ${piece.attempt}`;
+    let { offset } = piece;
     for (const text of chunks(piece.text)) {
       const last = open.get(key);
       if (last && last.text.length + text.length <= PIECE_CHARACTERS) {
         last.text += text;
       } else {
-        const next = { ...piece, text };
+        const next = { ...piece, ...(offset !== undefined && { offset }), text };
         open.set(key, next);
         result.push(next);
       }
+      if (offset !== undefined) offset += text.length;
     }
   }
   return result;

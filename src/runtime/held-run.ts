@@ -136,7 +136,11 @@ export class HeldRun {
       return undefined; // what was told cannot be taken back
     }
     const seq = this.#after + 1;
-    return (text) => this.#options.stream({ execution_id: this.id, seq, attempt, text });
+    let offset = 0;
+    return (text) => {
+      this.#options.stream({ execution_id: this.id, seq, attempt, offset, text });
+      offset += text.length;
+    };
   }
 
   /** Call before running code in this process that might kill it; durable for a suspect, free for all others. */

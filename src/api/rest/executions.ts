@@ -148,11 +148,20 @@ function logRoute(
     id: `listExecution${name.charAt(0).toUpperCase()}${name.slice(1)}`,
     summary,
     isReplicable: true,
-    query: z.strictObject(page),
+    query: z.strictObject({
+      ...page,
+      after: z.coerce
+        .number('this is no number')
+        .int()
+        .min(0)
+        .default(0)
+        .describe('Only those behind the one with this seq; a cursor goes first'),
+    }),
     answers: { 200: { description: `A page of ${name}`, schema: pageOf(row) } },
     async work(db, { params, query, url }) {
       await findExecution(db, params.id);
-      const place = { after: numberIn(query.cursor) ?? 0, limit: query.limit + 1 };
+      const after = numberIn(query.cursor) ?? query.after;
+      const place = { after, limit: query.limit + 1 };
       const rows = await read(db, params.id, place);
       return pageAnswer(rows, query.limit, url, ({ seq }) => seq);
     },
