@@ -133,6 +133,8 @@ export type Operations = {
   applyAgentSystem: { takes: { query?: { dry_run?: "true" | "false"; prune?: "true" | "false"; file?: string }; body: string }; gives: { id: string; name: string; version: number; digest: string; dry_run: boolean; objects: ({ [name: string]: unknown })[]; kept: ({ [name: string]: unknown })[]; warnings: (string)[] } };
   /** The agent systems, the newest first. */
   listAgentSystems: { takes: { query?: { limit?: number; cursor?: string; name?: string } }; gives: { data: ({ id: string; name: string; description: string; orchestrator: string | null; version: number; digest: string; created_at: string; updated_at: string })[]; next: string | null } };
+  /** Whether files would be applied, one after the other, with all that is wrong; writes nothing. */
+  checkAgentSystems: { takes: { body: { files: ({ name: string; text: string; parts?: ({ name: string; path: string; text: string })[] })[] } }; gives: { valid: boolean; files: ({ file: string; valid: boolean; counts: { [name: string]: number }; faults: ({ file: string; line: number; column: number; path: string; message: string; hint?: string; code: string })[]; warnings: (string)[] })[] } };
   /** What it comes to, resolved. */
   getAgentSystem: { takes: { params: { id: string } }; gives: AgentSystem };
   /** Its file: the same system gives the same bytes. */
@@ -302,6 +304,7 @@ export const operations = {
   getTodolist: ['GET', '/sessions/{sid}/artifacts/todolist.md'],
   applyAgentSystem: ['POST', '/agent-systems', 'application/yaml'],
   listAgentSystems: ['GET', '/agent-systems'],
+  checkAgentSystems: ['POST', '/agent-systems/check'],
   getAgentSystem: ['GET', '/agent-systems/{id}'],
   exportAgentSystem: ['GET', '/agent-systems/{id}/export'],
   listWorkflows: ['GET', '/api/workflows'],
