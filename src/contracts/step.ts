@@ -186,8 +186,13 @@ export type TokenPiece = {
   seq: number;
   /** A client throws away what it has of the step when this changes. */
   attempt: number;
+  /** UTF-16 units of the answer before it: who has fewer has missed a piece. Older workers do not say. */
+  offset?: number;
   text: string;
 };
+
+/** Which answer of a run streams. */
+export type Answering = Pick<TokenPiece, 'execution_id' | 'seq' | 'attempt'>;
 
 /** Where one answer goes while it streams. */
 export type TokenSink = {
@@ -197,10 +202,7 @@ export type TokenSink = {
 };
 
 /** Takes an answer that begins. `isHeard`: somebody listens now; else it is kept for whoever comes before it ends. */
-export type OpenSink = (
-  answer: Omit<TokenPiece, 'text'>,
-  isHeard: boolean,
-) => TokenSink | undefined;
+export type OpenSink = (answer: Answering, isHeard: boolean) => TokenSink | undefined;
 
 /** Who and what a run belongs to, as tools may need it. */
 export type RunContext = {

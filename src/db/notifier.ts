@@ -3,7 +3,7 @@ import type { ToolNote } from '../contracts/tool-talk.ts';
 import { MOST_CONNECTIONS } from './connection-limits.ts';
 import { createPool } from './pool.ts';
 import { storableJson } from './runs.ts';
-import { keepUnheard } from './unheard.ts';
+import { inPlace, keepUnheard } from './unheard.ts';
 
 /** Milliseconds during which announcements of the same moment are gathered. */
 const GATHER_MS = 3;
@@ -54,9 +54,7 @@ export function createNotifier(url: string, answerWithinMs?: number): Notifier {
   return {
     announce: announced.add,
     stream: (answer, isHeard) =>
-      isHeard
-        ? { say: (text) => streamed.add({ ...answer, text }), end: () => {} }
-        : unheard.open(answer),
+      isHeard ? { say: inPlace(answer, streamed.add), end: () => {} } : unheard.open(answer),
     tell: noted.add,
     async close() {
       unheard.close();
@@ -102,15 +100,17 @@ function joined(pieces: readonly TokenPiece[]): TokenPiece[] {
   const open = new Map<string, TokenPiece>();
   for (const piece of pieces) {
     const key = `${piece.execution_id} ${piece.seq} ${piece.attempt}`;
+    let { offset } = piece;
     for (const text of chunks(piece.text)) {
       const last = open.get(key);
       if (last && last.text.length + text.length <= PIECE_CHARACTERS) {
         last.text += text;
       } else {
-        const next = { ...piece, text };
+        const next = { ...piece, ...(offset !== undefined && { offset }), text };
         open.set(key, next);
         result.push(next);
       }
+      if (offset !== undefined) offset += text.length;
     }
   }
   return result;

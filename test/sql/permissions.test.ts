@@ -569,7 +569,10 @@ describe('permissions', () => {
           for (const text of unknown)
             expect({ text, code: await outcome(client, text) }).toEqual({ text, code: 'HWNTF' });
           expect(
-            await outcome(client, "select howdah.run('development', 'x', idempotency_key => 'hidden-key')"),
+            await outcome(
+              client,
+              "select howdah.run('development', 'x', idempotency_key => 'hidden-key')",
+            ),
           ).toBe('HWCNF');
           expect(
             await outcome(

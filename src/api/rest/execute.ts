@@ -95,7 +95,10 @@ export const executeRoutes: Route[] = [
       const metadata = withTraceparent(body.metadata, headers) as Body['metadata'];
       const executionId = await means.transaction(async (db) => {
         if (header !== undefined) await takeKey(db, header, ['execute', asked]);
-        return start(db, { ...body, metadata }, key);
+        const id = await start(db, { ...body, metadata }, key);
+        // listened for from its first step on
+        if (body.stream) await db.query('select howdah_private.follow_own($1)', [id]);
+        return id;
       });
       const seconds = wait === true ? LONGEST_WAIT : Number(wait ?? 0);
       if (body.stream) return { events: means.runEvents(executionId, { seq: 0, n: 0 }) };
