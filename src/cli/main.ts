@@ -2,7 +2,6 @@ import { Command, CommanderError, Option } from 'commander';
 import type { Config } from '../config.ts';
 import { isEntry, releaseVersion } from '../package-root.ts';
 import type { CommandEntry } from './command-entry.ts';
-import { withExamples } from './examples.ts';
 import { type ErrorReport, exitCodeFor, exitCodes, reportOf } from './exit-codes.ts';
 import { FORMATS, type Format, formatIn, formatNamed } from './formats.ts';
 import { listenForInterrupts } from './interrupts.ts';
@@ -10,6 +9,7 @@ import { type CliIo, createOutput, printError } from './output.ts';
 import { commands } from './registry.ts';
 import { type Environment, isAttended, type TextStream } from './terminal.ts';
 import { rememberCommands, usageReport } from './usage-report.ts';
+import { withExamples } from './with-examples.ts';
 
 /** The parts of a process the command line lives in; a test hands in its own. */
 export type CliProcess = {
