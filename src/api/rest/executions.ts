@@ -100,7 +100,7 @@ const reading: Route[] = [
     query: z.strictObject({ ...page, ...filters }),
     answers: { 200: { description: 'A page of runs', schema: pageOf(execution) } },
     async work(db, { query, url }) {
-      const before = idIn(query.cursor);
+      const before = idIn(query.cursor, url);
       const rows = await listRows(db, runs, {
         where: conditionsIn(query),
         limit: query.limit + 1,
@@ -152,7 +152,7 @@ function logRoute(
     answers: { 200: { description: `A page of ${name}`, schema: pageOf(row) } },
     async work(db, { params, query, url }) {
       await findExecution(db, params.id);
-      const place = { after: numberIn(query.cursor) ?? 0, limit: query.limit + 1 };
+      const place = { after: numberIn(query.cursor, url) ?? 0, limit: query.limit + 1 };
       const rows = await read(db, params.id, place);
       return pageAnswer(rows, query.limit, url, ({ seq }) => seq);
     },
