@@ -517,6 +517,9 @@ test('the description is of the same schemas, and the page needs no script', asy
   ).toEqual({
     $ref: '#/components/schemas/Agent',
   });
+  expect(body.paths['/api/executions/{id}/stream'].get.parameters).toContainEqual(
+    expect.objectContaining({ name: 'Last-Event-ID', in: 'header' }),
+  );
   const page = await ask('GET', '/docs');
   expect(page.body).toContain('/api/agents/{id}/set-default');
   expect(page.body).not.toMatch(/<script|https?:\/\//);
