@@ -147,7 +147,7 @@ export const agentSystemRoutes: Route[] = [
     query: z.strictObject({ ...page, name: z.string().optional() }),
     answers: { 200: { description: 'A page of agent systems', schema: pageOf(heading) } },
     async work(db, { query, url }) {
-      const before = idIn(query.cursor);
+      const before = idIn(query.cursor, url);
       const rows = await listRows(db, headings, {
         where: query.name === undefined ? [] : [['t.name = ?', query.name]],
         limit: query.limit + 1,

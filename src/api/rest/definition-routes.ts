@@ -41,7 +41,7 @@ const registry = route({
     },
   },
   async work(db, { query: { limit, cursor, agent, is_active }, url }) {
-    const before = idIn(cursor);
+    const before = idIn(cursor, url);
     const given = `t.id in (
       select x.tool_id from howdah.agent_tools as x where x.agent_id = howdah.agent(?))`;
     const rows = await listRows(db, tools.collection, {

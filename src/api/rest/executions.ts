@@ -93,7 +93,7 @@ const reading: Route[] = [
     query: z.strictObject({ ...page, ...filters }),
     answers: { 200: { description: 'A page of runs', schema: pageOf(execution) } },
     async work(db, { query, url }) {
-      const before = idIn(query.cursor);
+      const before = idIn(query.cursor, url);
       const rows = await listRows(db, runs, {
         where: conditionsIn(query),
         limit: query.limit + 1,
@@ -156,7 +156,8 @@ function logRoute(
     async work(db, { params, query, url }) {
       await findExecution(db, params.id);
       const { cursor, limit, after, said } = query as typeof query & { said?: boolean };
-      const place = { after: numberIn(cursor) ?? after, limit: limit + 1, said: said === true };
+      const from = numberIn(cursor, url) ?? after;
+      const place = { after: from, limit: limit + 1, said: said === true };
       const rows = await read(db, params.id, place);
       return pageAnswer(rows, query.limit, url, ({ seq }) => seq);
     },

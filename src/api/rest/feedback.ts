@@ -70,7 +70,7 @@ export const feedbackRoutes: Route[] = [
     answers: { 200: { description: 'A page of feedback', schema: pageOf(feedback) } },
     async work(db, { params, query: { limit, cursor }, url }) {
       const run = await findExecution(db, params.id);
-      const before = idIn(cursor);
+      const before = idIn(cursor, url);
       const rows = await listRows(db, entries, {
         where: [['t.execution_id = ?', run.id]],
         limit: limit + 1,

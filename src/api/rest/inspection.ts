@@ -65,7 +65,7 @@ export const inspectionRoutes: Route[] = [
           .join(', ')}
          from howdah.execution_tree as t
          where t.root_execution_id = $1 and ($2::uuid[] is null or t.path > $2) order by t.path limit $3`,
-        [root_execution_id, idsIn(cursor) ?? null, limit + 1],
+        [root_execution_id, idsIn(cursor, url) ?? null, limit + 1],
       );
       return pageAnswer(rows, limit, url, ({ path }) => path.join(' '));
     },

@@ -80,7 +80,7 @@ function listRoute(kind: Kind): Route {
     query: z.strictObject({ ...page, ...kind.filters?.query }),
     answers: { 200: { description: `A page of ${many}`, schema: pageOf(kind.row) } },
     async work(db, { query, url }) {
-      const before = idIn(query.cursor);
+      const before = idIn(query.cursor, url);
       const rows = await listRows(db, kind.collection, {
         where: kind.filters?.conditions(query) ?? [],
         limit: query.limit + 1,

@@ -30,6 +30,14 @@ const IDEMPOTENCY_KEY = {
     'Sent again with the same key within a day, the request is answered as the first time',
 };
 
+const EVENTS = 'text/event-stream';
+const LAST_EVENT_ID = {
+  name: 'Last-Event-ID',
+  in: 'header',
+  schema: { type: 'string' },
+  description: 'The `id` of the last event there was: what comes behind it is told',
+};
+
 /** A path that is a WebSocket. OpenAPI has no words for its messages, so they stand in `x-messages`. */
 export type SocketPath = Pick<Route, 'path' | 'id' | 'tag' | 'summary' | 'description'> & {
   sends: z.ZodType;
@@ -84,6 +92,7 @@ function operation(route: Route, schemaOf: SchemaOf, problem: JsonObject): JsonO
     ...parametersOf(query, 'query', schemaOf),
     ...(changes ? [IF_MATCH] : []),
     ...(route.isKeyed ? [IDEMPOTENCY_KEY] : []),
+    ...(Object.values(answers).some(({ type }) => type === EVENTS) ? [LAST_EVENT_ID] : []),
   ];
   const types = route.bodyTypes ?? ['application/json'];
   const content =

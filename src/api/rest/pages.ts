@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { LogPlace } from '../../db/step-log.ts';
 import { time } from './fields.ts';
 import { RequestRefusal } from './request-refusal.ts';
@@ -6,26 +7,26 @@ import type { Answer } from './route.ts';
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /** The id a cursor stands for: pages go on behind a row, so what is added or deleted meanwhile shifts none of them. */
-export function idIn(cursor: string | undefined): string | undefined {
-  return readCursor(cursor, (text) => (UUID.test(text) ? text : undefined));
+export function idIn(cursor: string | undefined, url: string): string | undefined {
+  return readCursor(cursor, url, (text) => (UUID.test(text) ? text : undefined));
 }
 
 /** The ids of a path that a cursor stands for. */
-export function idsIn(cursor: string | undefined): string[] | undefined {
-  return readCursor(cursor, (text) => {
+export function idsIn(cursor: string | undefined, url: string): string[] | undefined {
+  return readCursor(cursor, url, (text) => {
     const ids = text.split(' ');
     return ids.every((id) => UUID.test(id)) ? ids : undefined;
   });
 }
 
 /** The number a cursor stands for. */
-export function numberIn(cursor: string | undefined): number | undefined {
-  return readCursor(cursor, (text) => (/^\d{1,9}$/.test(text) ? Number(text) : undefined));
+export function numberIn(cursor: string | undefined, url: string): number | undefined {
+  return readCursor(cursor, url, (text) => (/^\d{1,9}$/.test(text) ? Number(text) : undefined));
 }
 
 /** The place in a log that a cursor stands for. */
-export function placeIn(cursor: string | undefined): LogPlace | undefined {
-  return readCursor(cursor, (text) => {
+export function placeIn(cursor: string | undefined, url: string): LogPlace | undefined {
+  return readCursor(cursor, url, (text) => {
     const [finished_at = '', execution_id = '', seq = '', ...more] = text.split(' ');
     const isPlace = time.safeParse(finished_at).success && UUID.test(execution_id);
     if (!isPlace || !/^\d{1,9}$/.test(seq) || more.length > 0) return undefined;
@@ -35,11 +36,15 @@ export function placeIn(cursor: string | undefined): LogPlace | undefined {
 
 function readCursor<T>(
   cursor: string | undefined,
+  url: string,
   read: (text: string) => T | undefined,
 ): T | undefined {
   if (cursor === undefined) return undefined;
-  const value = read(Buffer.from(cursor, 'base64url').toString('latin1'));
-  if (value !== undefined) return value;
+  const words = Buffer.from(cursor, 'base64url').toString('latin1').split(' ');
+  const list = words.length > 1 ? words.pop() : undefined;
+  const value = read(words.join(' '));
+  const isOfThisList = list === undefined || list === listAt(url); // the release before named no list
+  if (value !== undefined && isOfThisList) return value;
   throw new RequestRefusal(400, 'this is no cursor of this list', {
     hint: 'Take `next` of the page before, or leave cursor out.',
     detail: { field: 'cursor' },
@@ -56,11 +61,19 @@ export function pageAnswer<T>(
   const data = rows.slice(0, limit);
   const last = data.at(-1);
   if (rows.length <= limit || last === undefined) return { body: { data, next: null } };
-  const next = Buffer.from(`${keyOf(last)}`).toString('base64url');
-  const link = new URL(url, 'http://localhost');
+  const next = Buffer.from(`${keyOf(last)} ${listAt(url)}`).toString('base64url');
+  const link = linkOf(url);
   link.searchParams.set('cursor', next);
   return {
     body: { data, next },
     headers: { link: `<${link.pathname}${link.search}>; rel="next"` },
   };
+}
+
+const linkOf = (url: string) => new URL(url, 'http://localhost');
+
+/** Which list a cursor is of: an id is one of another list as well. */
+function listAt(url: string): string {
+  const path = linkOf(url).pathname.toLowerCase();
+  return createHash('sha256').update(path).digest('base64url').slice(0, 6);
 }

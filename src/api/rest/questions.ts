@@ -93,7 +93,7 @@ export const questionRoutes: Route[] = [
     }),
     answers: { 200: { description: 'A page of questions', schema: pageOf(question) } },
     async work(db, { query: { limit, cursor, ...filters }, url }) {
-      const before = idIn(cursor);
+      const before = idIn(cursor, url);
       const rows = await listRows(db, questions, {
         where: Object.entries(filters).map(([name, value]) => [`t.${name} = ?`, value] as const),
         limit: limit + 1,

@@ -6,7 +6,7 @@ import { MAX_REQUEST_BYTES } from '../graphql/preset.ts';
 import { readJson, readText } from '../json-body.ts';
 import { plainIssue } from '../plain-issue.ts';
 import { unstorable } from '../unstorable.ts';
-import { RequestRefusal } from './request-refusal.ts';
+import { RequestRefusal, refuseBoth } from './request-refusal.ts';
 import type { Route } from './route.ts';
 
 type Read = { params: unknown; query: unknown; body: unknown };
@@ -70,14 +70,15 @@ async function bodyOf(route: Route, { raw, headers }: FastifyRequest): Promise<u
   throw new RequestRefusal(status, message, { hint });
 }
 
-/** The body with our names for those of other systems; a field that is there under both stays as it is, and is refused. */
+/** The body with our names for those of other systems. Throws `HWINV` when a field is there under both. */
 function translated(body: unknown, words: NonNullable<Route['words']>): unknown {
   if (!isJsonObject(body as Json)) return body;
   const entries = Object.entries(body as Record<string, unknown>);
   return Object.fromEntries(
     entries.map(([name, value]) => {
       const ours = Object.hasOwn(words, name) ? words[name] : undefined;
-      return [ours === undefined || Object.hasOwn(body as object, ours) ? name : ours, value];
+      if (ours !== undefined) refuseBoth(body as Record<string, unknown>, name, [ours]);
+      return [ours ?? name, value];
     }),
   );
 }

@@ -153,7 +153,7 @@ const list = route({
   query: z.strictObject({ ...page, user_id: id.optional(), agent_id: id.optional() }),
   answers: { 200: { description: 'A page of sessions', schema: pageOf(session) } },
   async work(db, { query: { limit, cursor, ...filters }, url }) {
-    const before = idIn(cursor);
+    const before = idIn(cursor, url);
     const rows = await listRows(db, sessions, {
       where: Object.entries(filters).map(([name, value]) => [`t.${name} = ?`, value] as const),
       limit: limit + 1,

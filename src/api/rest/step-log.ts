@@ -87,7 +87,7 @@ export const stepLogRoutes: Route[] = [
       const { limit, cursor } = query;
       const filter = await filterIn(db, query);
       const { now } = await endOf(queriesWithin(db), undefined);
-      const before = placeIn(cursor);
+      const before = placeIn(cursor, url);
       const span = { since: sinceOf(query.since, now, filter), limit: limit + 1, before };
       const answer = pageAnswer(await linesOf(db, filter, span), limit, url, keyOf);
       return { ...answer, body: { ...(answer.body as object), now: now.toISOString() } };

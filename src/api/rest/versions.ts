@@ -42,7 +42,7 @@ export function versionsRoute(kind: Kind): Route {
          from howdah.${one}_versions as v
          where v.${one}_id = $1 and ($2::int is null or v.version < $2)
          order by v.version desc limit $3`,
-        [params.id, numberIn(query.cursor) ?? null, query.limit + 1],
+        [params.id, numberIn(query.cursor, url) ?? null, query.limit + 1],
       );
       return pageAnswer(rows, query.limit, url, (row) => row.version);
     },

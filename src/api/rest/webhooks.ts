@@ -76,7 +76,7 @@ async function listDeliveries(
   db: Parameters<typeof listRows>[0],
   { query, url }: Pick<Asked<never, z.output<typeof anyOf>, never>, 'query' | 'url'>,
 ) {
-  const before = idIn(query.cursor);
+  const before = idIn(query.cursor, url);
   const rows = await listRows(db, deliveries, {
     where: equalTo(query),
     limit: query.limit + 1,

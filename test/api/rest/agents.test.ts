@@ -133,7 +133,7 @@ describe('what is wrong is a problem that names the field', () => {
     [{ nam: 'x' }, 'name', 'name is missing'],
     [{ name: 'x', instrucion: '' }, 'instrucion', 'there is no field instrucion'],
     [{ name: 'x', max_steps: 'many' }, 'max_steps', 'max_steps: expected number, received string'],
-    [{ name: 'x', is_active: true, active: false }, 'active', 'there is no field active'],
+    [{ name: 'x', is_active: true, active: false }, 'active', 'active and is_active say the same'],
     [{ name: 'x', tools: ['tood'] }, 'tools', "there is no tool named 'tood'"],
     [{ name: 'x', model: 'fats' }, 'models', "there is no model named 'fats'"],
     [{ name: 'x\u0000' }, 'name', 'name holds the character U+0000'],
@@ -280,6 +280,12 @@ test('lists go on behind a row: what is made meanwhile shifts no page', async ()
   expect(names(third)).toEqual(['listed 1']);
   expect(third.body.next).toBeNull();
   expect(third.headers.get('link')).toBeNull();
+  for (const other of ['/api/tools', '/api/executions', '/sessions']) {
+    expect(await ask('GET', `${other}?cursor=${first.body.next}`)).toMatchObject({
+      status: 400,
+      body: { code: 'HWINV', field: 'cursor' },
+    });
+  }
 });
 
 describe('a provider configuration', () => {
@@ -511,6 +517,9 @@ test('the description is of the same schemas, and the page needs no script', asy
   ).toEqual({
     $ref: '#/components/schemas/Agent',
   });
+  expect(body.paths['/api/executions/{id}/stream'].get.parameters).toContainEqual(
+    expect.objectContaining({ name: 'Last-Event-ID', in: 'header' }),
+  );
   const page = await ask('GET', '/docs');
   expect(page.body).toContain('/api/agents/{id}/set-default');
   expect(page.body).not.toMatch(/<script|https?:\/\//);

@@ -204,6 +204,11 @@ test('of two fields that say the same neither is passed over in silence', async 
     status: 400,
     body: { code: 'HWINV', field: 'cost_per_1k_tokens' },
   });
+  const words = { name: 'twice', type: 'chain', active: true, is_active: false };
+  expect(await ask('POST', '/api/workflows', words)).toMatchObject({
+    status: 400,
+    body: { code: 'HWINV', field: 'active', hint: 'Give one of them.' },
+  });
 });
 
 test('a number that a column cannot hold is told by its field', async () => {
