@@ -22513,6 +22513,7 @@ CREATE OR REPLACE FUNCTION howdah_private.tg__watch()
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
  SET extra_float_digits TO '1'
+ SET "DateStyle" TO 'ISO'
 AS $function$
 declare
   v_watch howdah.table_triggers;

@@ -172,7 +172,8 @@ end $$;
 -- call a function of somebody else: record_out knows the output functions of types alone.
 create or replace function howdah_private.tg__watch() returns trigger
   language plpgsql volatile security definer
-  set search_path = pg_catalog, pg_temp set extra_float_digits = 1 -- numbers whole, whatever the session shows
+  set search_path = pg_catalog, pg_temp
+  set extra_float_digits = 1 set datestyle = 'ISO' -- numbers whole and times with their zone, whatever the session shows: before 18 IST is Israel's
 as $$
 declare
   v_watch howdah.table_triggers;
