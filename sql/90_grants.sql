@@ -52,7 +52,8 @@ alter function howdah_private.read_rows(text, text, text[], int, int, float8) ow
 revoke create on schema howdah_private from howdah_reader;
 grant execute on function howdah_private.read_rows(text, text, text[], int, int, float8) to howdah_reader;
 grant execute on function howdah_private.read_rows_as_tool(text, text, text[], int, int, float8) to howdah_tool;
-grant execute on function howdah_private.watched_inputs(text, text[]), howdah_private.plan_watch(text) to howdah_tool;
+grant execute on function howdah_private.watched_inputs(text, text[]), howdah_private.plan_watch(text),
+  howdah_private.settled_json(anyelement) to howdah_tool;
 grant execute on function howdah_private.plan_watch(text), howdah_private.tg__watch() to howdah_owner;
 grant execute on function howdah_private.rows_of_query(text, text, text[], int, int, float8),
   howdah_private.named_apart(json), howdah_private.refuse_other_schemas(json, text[]),

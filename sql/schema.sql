@@ -12266,6 +12266,19 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.json_expression(watched regclass, "column" text, of_row text)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select format(case when howdah_private.base_type(a.atttypid) = any ('{bool, int2, int4, int8, numeric, text, varchar, bpchar, uuid, date, json, jsonb}'::regtype[])
+    then 'to_jsonb(%I.%I)' else 'howdah_private.settled_json(%I.%I)' end, of_row, "column")
+  from (select) as asked
+  left join pg_catalog.pg_attribute as a on a.attrelid = json_expression.watched and a.attname = json_expression."column" and not a.attisdropped
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.json_faults(schema jsonb, value jsonb)
  RETURNS text[]
  LANGUAGE plpgsql
@@ -20538,6 +20551,21 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.settled_json(value anyelement)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "TimeZone" TO 'UTC'
+ SET bytea_output TO 'hex'
+ SET "IntervalStyle" TO 'postgres'
+ SET extra_float_digits TO '1'
+AS $function$
+begin
+  return to_jsonb(settled_json.value);
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.shape_faults(schema jsonb, value jsonb, name text, parts text[])
  RETURNS jsonb[]
  LANGUAGE plpgsql
@@ -22498,6 +22526,7 @@ CREATE OR REPLACE FUNCTION howdah_private.tg__watch()
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
  SET extra_float_digits TO '1'
+ SET "DateStyle" TO 'ISO'
 AS $function$
 declare
   v_watch howdah.table_triggers;
@@ -27711,8 +27740,9 @@ AS $function$
     E'select howdah_rows.place, (\n%1$s\n)::text, jsonb_build_object(%2$s), %3$s from unnest($1) with ordinality as howdah_rows (image, place)\n'
     'cross join lateral (%4$s) as %5$I\nwhere (\n%6$s\n)',
     (watch).input,
-    (select string_agg(format('%L, %I.%I', k.name, c.relname, k.name), ', ') from unnest((watch).key_columns) as k (name)),
-    case when (watch).into_column is null then 'null::text' else format('to_jsonb(%I.%I)::text', c.relname, (watch).into_column) end,
+    (select string_agg(format('%L, %s', k.name, howdah_private.json_expression(c.oid, k.name, c.relname)), ', ') from unnest((watch).key_columns) as k (name)),
+    case when (watch).into_column is null then 'null::text'
+      else howdah_private.json_expression(c.oid, (watch).into_column, c.relname) || '::text' end,
     howdah_private.watched_row(c.oid), c.relname, coalesce((watch).condition, 'true'))
   from pg_catalog.pg_class as c where c.oid = watch_query.watched
 $function$
@@ -28566,19 +28596,19 @@ CREATE OR REPLACE FUNCTION howdah_private.write_statement(watched regclass, watc
 AS $function$
   select format(
     'with written as (update %1$s as t set %2$I = %3$s where %4$s '
-    'and encode(sha256(convert_to(to_jsonb(t.%2$I)::text, %5$L)), %6$L) is not distinct from $1 ->> %7$L returning true) '
+    'and encode(sha256(convert_to(%11$s::text, %5$L)), %6$L) is not distinct from $1 ->> %7$L returning true) '
     'select case when exists (select from written) then %8$L when exists (select from %1$s as t where %4$s) then %9$L else %10$L end',
     watched::text, (watch).into_column,
     case when b.type in ('json'::regtype, 'jsonb'::regtype)
       then format('coalesce(nullif($1 -> %L, %L), $1 -> %L)::', 'output_data', 'null', 'output')
       else format('($1 ->> %L)::', 'output') end || format_type(b.type, -1),
     (select string_agg(case when y.typcategory in ('A', 'C') -- what JSON says of them is no text of theirs
-        then format('to_jsonb(t.%I) = $1 -> %L -> %L', k.attname, 'key', k.attname)
+        then format('%s = $1 -> %L -> %L', howdah_private.json_expression(k.attrelid, k.attname, 't'), 'key', k.attname)
         else format('t.%I = ($1 -> %L ->> %L)::%s', k.attname, 'key', k.attname, format_type(k.atttypid, k.atttypmod)) end, ' and ')
       from pg_catalog.pg_attribute as k
       join pg_catalog.pg_type as y on y.oid = howdah_private.base_type(k.atttypid)
       where k.attrelid = write_statement.watched and k.attname = any ((watch).key_columns)),
-    'UTF8', 'hex', 'before', 'written', 'superseded', 'gone')
+    'UTF8', 'hex', 'before', 'written', 'superseded', 'gone', howdah_private.json_expression(a.attrelid, a.attname, 't'))
   from pg_catalog.pg_attribute as a
   cross join howdah_private.base_type(a.atttypid) as b (type)
   where a.attrelid = write_statement.watched and a.attname = (watch).into_column
@@ -33506,6 +33536,8 @@ grant execute on function howdah_private.json_condition_faults(jsonb,jsonb,jsonb
 
 grant execute on function howdah_private.json_count(numeric,text) to howdah_engine;
 
+grant execute on function howdah_private.json_expression(regclass,text,text) to howdah_engine;
+
 grant execute on function howdah_private.json_faults(jsonb,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.json_faults_at(jsonb,jsonb,jsonb,text,integer,integer) to howdah_engine;
@@ -34279,6 +34311,10 @@ grant execute on function howdah_private.settings_of_admins(jsonb) to howdah_eng
 grant execute on function howdah_private.settle_partitions() to howdah_engine;
 
 grant execute on function howdah_private.settle_system(jsonb,text,jsonb,boolean) to howdah_app;
+
+grant execute on function howdah_private.settled_json(anyelement) to howdah_engine;
+
+grant execute on function howdah_private.settled_json(anyelement) to howdah_tool;
 
 grant execute on function howdah_private.shape_faults(jsonb,jsonb,text,text[]) to howdah_engine;
 

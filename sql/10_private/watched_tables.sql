@@ -36,6 +36,27 @@ as $$
   where a.attrelid = watched_row.watched and a.attnum > 0 and not a.attisdropped
 $$;
 
+-- A value as JSON, the same whoever asks: what a session sets says how times with zones, bytes and intervals look. Keys and values
+-- are noted in the session that writes a row, and compared in that of another writer, and of a worker.
+create or replace function howdah_private.settled_json(value anyelement) returns jsonb
+  language plpgsql stable
+  set search_path = pg_catalog, pg_temp set timezone = 'UTC' set bytea_output = 'hex' set intervalstyle = 'postgres' set extra_float_digits = 1
+as $$
+begin
+  return to_jsonb(settled_json.value);
+end $$;
+
+-- What gives that of a column; straight where no setting counts, since it is asked for each of many rows.
+create or replace function howdah_private.json_expression(watched regclass, "column" text, of_row text) returns text
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select format(case when howdah_private.base_type(a.atttypid) = any ('{bool, int2, int4, int8, numeric, text, varchar, bpchar, uuid, date, json, jsonb}'::regtype[])
+    then 'to_jsonb(%I.%I)' else 'howdah_private.settled_json(%I.%I)' end, of_row, "column")
+  from (select) as asked
+  left join pg_catalog.pg_attribute as a on a.attrelid = json_expression.watched and a.attname = json_expression."column" and not a.attisdropped
+$$;
+
 -- The expressions stand in brackets on lines of their own, so that a remark at their end hides nothing of ours.
 create or replace function howdah_private.watch_query(watched regclass, watch howdah.table_triggers) returns text
   language sql stable
@@ -45,8 +66,9 @@ as $$
     E'select howdah_rows.place, (\n%1$s\n)::text, jsonb_build_object(%2$s), %3$s from unnest($1) with ordinality as howdah_rows (image, place)\n'
     'cross join lateral (%4$s) as %5$I\nwhere (\n%6$s\n)',
     (watch).input,
-    (select string_agg(format('%L, %I.%I', k.name, c.relname, k.name), ', ') from unnest((watch).key_columns) as k (name)),
-    case when (watch).into_column is null then 'null::text' else format('to_jsonb(%I.%I)::text', c.relname, (watch).into_column) end,
+    (select string_agg(format('%L, %s', k.name, howdah_private.json_expression(c.oid, k.name, c.relname)), ', ') from unnest((watch).key_columns) as k (name)),
+    case when (watch).into_column is null then 'null::text'
+      else howdah_private.json_expression(c.oid, (watch).into_column, c.relname) || '::text' end,
     howdah_private.watched_row(c.oid), c.relname, coalesce((watch).condition, 'true'))
   from pg_catalog.pg_class as c where c.oid = watch_query.watched
 $$;
@@ -150,7 +172,8 @@ end $$;
 -- call a function of somebody else: record_out knows the output functions of types alone.
 create or replace function howdah_private.tg__watch() returns trigger
   language plpgsql volatile security definer
-  set search_path = pg_catalog, pg_temp set extra_float_digits = 1 -- numbers whole, whatever the session shows
+  set search_path = pg_catalog, pg_temp
+  set extra_float_digits = 1 set datestyle = 'ISO' -- numbers whole and times with their zone, whatever the session shows: before 18 IST is Israel's
 as $$
 declare
   v_watch howdah.table_triggers;
@@ -333,19 +356,19 @@ create or replace function howdah_private.write_statement(watched regclass, watc
 as $$
   select format(
     'with written as (update %1$s as t set %2$I = %3$s where %4$s '
-    'and encode(sha256(convert_to(to_jsonb(t.%2$I)::text, %5$L)), %6$L) is not distinct from $1 ->> %7$L returning true) '
+    'and encode(sha256(convert_to(%11$s::text, %5$L)), %6$L) is not distinct from $1 ->> %7$L returning true) '
     'select case when exists (select from written) then %8$L when exists (select from %1$s as t where %4$s) then %9$L else %10$L end',
     watched::text, (watch).into_column,
     case when b.type in ('json'::regtype, 'jsonb'::regtype)
       then format('coalesce(nullif($1 -> %L, %L), $1 -> %L)::', 'output_data', 'null', 'output')
       else format('($1 ->> %L)::', 'output') end || format_type(b.type, -1),
     (select string_agg(case when y.typcategory in ('A', 'C') -- what JSON says of them is no text of theirs
-        then format('to_jsonb(t.%I) = $1 -> %L -> %L', k.attname, 'key', k.attname)
+        then format('%s = $1 -> %L -> %L', howdah_private.json_expression(k.attrelid, k.attname, 't'), 'key', k.attname)
         else format('t.%I = ($1 -> %L ->> %L)::%s', k.attname, 'key', k.attname, format_type(k.atttypid, k.atttypmod)) end, ' and ')
       from pg_catalog.pg_attribute as k
       join pg_catalog.pg_type as y on y.oid = howdah_private.base_type(k.atttypid)
       where k.attrelid = write_statement.watched and k.attname = any ((watch).key_columns)),
-    'UTF8', 'hex', 'before', 'written', 'superseded', 'gone')
+    'UTF8', 'hex', 'before', 'written', 'superseded', 'gone', howdah_private.json_expression(a.attrelid, a.attname, 't'))
   from pg_catalog.pg_attribute as a
   cross join howdah_private.base_type(a.atttypid) as b (type)
   where a.attrelid = write_statement.watched and a.attname = (watch).into_column

@@ -25,7 +25,7 @@ export type Metrics = {
   text(): Promise<string>;
   observeRun: ObserveRun;
   /** Workers found dead, runs whose wake-up was lost, runs handed back after a fault. */
-  recovered(reason: 'dead_worker' | 'lost_wake_up' | 'fault', count?: number): void;
+  recovered(reason: (typeof RECOVERIES)[number], count?: number): void;
   requested(door: string, method: string, status: number, seconds: number): void;
   /** `pool` gives the one there is now. */
   watchPool(name: string, pool: () => CountedPool): void;
@@ -37,6 +37,7 @@ export type Metrics = {
 
 /** Seconds, from what a database answers to what a request may take. */
 const REQUEST_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+const RECOVERIES = ['dead_worker', 'lost_wake_up', 'fault'] as const;
 const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
 
 export function createMetrics(source: FiguresSource): Metrics {
@@ -105,6 +106,7 @@ export function createMetrics(source: FiguresSource): Metrics {
     labelNames: ['reason'],
     registers,
   });
+  for (const reason of RECOVERIES) recoveries.inc({ reason }, 0); // from 0 on, or `increase` does not see the first
   const requests = new Histogram({
     name: 'howdah_http_request_duration_seconds',
     help: 'Requests to the API until their answer ended, streams too.',

@@ -291,6 +291,12 @@ describe('what is refused', () => {
     expect(await faultOf(bare([{ id: 'm', role: 'user', content: [video] }]))).toEqual([
       ...[400, 'HWINV', 'messages[0].content[0]'],
     ]);
+    const tool = { name: 'pick', description: 'x', parameters: {} };
+    const twice = await post(agent, { ...hello, tools: [tool, tool] });
+    expect(twice).toMatchObject({
+      status: 400,
+      body: { field: 'tools[1]', detail: expect.stringMatching(/^tools\[1\]\.name: two tools/) },
+    });
     expect(await faultOf(hello, { 'x-howdah-on-disconnect': 'wait' })).toEqual([
       ...[400, 'HWINV', 'x-howdah-on-disconnect'],
     ]);

@@ -62,9 +62,9 @@ describe('uuid v7', () => {
     });
   });
 
-  test('the form for servers before 18 gives the same layout', async () => {
+  test('the form for servers before 18 gives the same layout, and ids of one millisecond in their order', async () => {
     const text = readFileSync(
-      new URL('../../migrations/0002_domains_and_enums.sql', import.meta.url),
+      new URL('../../migrations/0140_ids_in_order.sql', import.meta.url),
       'utf8',
     );
     const body = /\$body\$([\s\S]*?)\$body\$/.exec(text)?.[1];
@@ -80,5 +80,10 @@ describe('uuid v7', () => {
       expect(Math.abs(stamp - Date.now())).toBeLessThan(60_000);
     }
     expect(new Set(ids.map((row) => row.id)).size).toBe(200);
+    const moments = ids.map((row) => row.id.slice(0, 18)); // milliseconds, and microseconds after the version
+    expect(moments).toEqual([...moments].sort());
+    expect(new Set(moments).size).toBeGreaterThan(
+      new Set(ids.map((row) => row.id.slice(0, 13))).size,
+    );
   });
 });

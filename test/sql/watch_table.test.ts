@@ -627,6 +627,55 @@ describe('watch_table', () => {
       expect(await writeBack(now?.id)).toEqual({ done: 'written' });
     });
 
+    test('whatever a session sets, a row has one key', async () => {
+      const agent = unique('desk');
+      await makeAgent(db.pool, { name: agent });
+      const table = `shop.${unique('timed').replace('-', '_')}`;
+      await db.pool.query(
+        `create table ${table} (at timestamptz, tag bytea, span interval[], body text, reply bytea, primary key (at, tag, span));
+         alter table ${table} owner to ${SHOP}`,
+      );
+      const on_event = 'insert or update';
+      await watch(table, { agent, input: 'body', into_column: 'reply', on_event });
+      const client = await db.pool.connect();
+      try {
+        await client.query(
+          `set timezone = 'Asia/Tokyo'; set bytea_output = 'escape'; set intervalstyle = 'iso_8601'; set datestyle = 'SQL, DMY'`,
+        );
+        await client.query(
+          `insert into ${table} values ('2026-04-03 05:06:07+02', '\\xdead', '{1 day 2 hours}', 'a', '\\x00ff')`,
+        );
+      } finally {
+        await client.query('reset all');
+        client.release();
+      }
+      await db.pool.query(`update ${table} set body = 'b'`);
+      const [first, second] = await runsOf(table);
+      expect(first?.row_key).toEqual(second?.row_key);
+      for (const run of [first, second]) await finish(db.pool, worker, run?.id);
+      expect(await writeBack(first?.id)).toEqual({ done: 'superseded' });
+      expect(await writeBack(second?.id)).toEqual({ done: 'written' });
+      expect(
+        await one(db.pool, `select convert_from(reply, 'UTF8') as reply from ${table}`),
+      ).toEqual({ reply: 'It is on its way.' });
+    });
+
+    test('what stands there is known again whatever a session sets', async () => {
+      const { table, agent } = await makeTable('reply bytea');
+      await watch(table, { agent, input: 'body', into_column: 'reply' });
+      const client = await db.pool.connect();
+      try {
+        await client.query(`set bytea_output = 'escape'`);
+        await client.query(`insert into ${table} (body, reply) values ('a', '\\x00ff')`);
+      } finally {
+        await client.query('reset all');
+        client.release();
+      }
+      const [run] = await runsOf(table);
+      await finish(db.pool, worker, run?.id);
+      expect(await writeBack(run?.id)).toEqual({ done: 'written' });
+    });
+
     test('an edit that says the null of JSON is one', async () => {
       const { table, id } = await answered({}, 'reply jsonb');
       await db.pool.query(`update ${table} set reply = 'null'`);
@@ -685,7 +734,8 @@ describe('watch_table', () => {
         alter function shop.witness() owner to ${heir};
         create trigger witness before update on ${table} for each row execute function shop.witness();
         insert into ${table} (body) values ('one'), ('two')`);
-      const [first, second] = (await runsOf(table)).map(({ id }) => id);
+      const runs = async () => (await runsOf(table)).sort((a, b) => a.row_key.id - b.row_key.id);
+      const [first, second] = (await runs()).map(({ id }) => id);
       await finish(db.pool, worker, first);
       expect(await writeBack(first)).toEqual({ done: 'written' });
       expect(await replyIn(table, 'seen')).toEqual(['howdah_tool', null]);
@@ -694,7 +744,7 @@ describe('watch_table', () => {
       );
       await finish(db.pool, worker, second);
       expect(await writeBack(second)).toEqual({ done: 'failed' });
-      expect((await runsOf(table))[1]).toMatchObject({ error: { code: '42501' } });
+      expect((await runs())[1]).toMatchObject({ error: { code: '42501' } });
       expect(await replyIn(table, 'seen')).toEqual(['howdah_tool', null]);
       await db.pool.query(`drop owned by ${heir} cascade; drop role ${heir}`);
     });

@@ -77,7 +77,17 @@ async function beginRun(
   const key = [request.headers['idempotency-key']].flat()[0];
   return transaction((db) =>
     begin(db, { ...turn, metadata }, { isKept: false, isFollowed: true, key }),
-  );
+  ).catch((error) => {
+    throw inTheirWords(error);
+  });
+}
+
+/** What is wrong with `client_tools` of a run is so with `tools` of the input. */
+function inTheirWords(error: { message: string; detail?: string }): unknown {
+  error.message = error.message.replace(/^client_tools\b/, 'tools');
+  if (error.detail)
+    error.detail = error.detail.replace(/^\{"field": "client_tools\b/, '{"field": "tools');
+  return error;
 }
 
 /** The state of the interface, with the tasks of the run's todo list where it has one. */
