@@ -21,6 +21,7 @@ export const LONG = [
   'test/db/migrate.test.ts',
   'test/db/releases.test.ts',
   'test/db/months.test.ts',
+  'test/db/months-attacked.test.ts',
   'test/rehearsals/backup.test.ts',
   'test/runtime/control-properties.test.ts',
   'test/runtime/fair-shares.test.ts',
