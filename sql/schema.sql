@@ -12995,7 +12995,7 @@ CREATE OR REPLACE FUNCTION howdah_private.key_parameters()
  RETURNS text
  LANGUAGE sql
  IMMUTABLE
-RETURN (('((([a-z0-9]+[-_.])*((api|access|secret|private|signing|subscription|account|shared|auth|app|service|license)[-_.]?key'::text || '|(access|auth|api|bearer|refresh|session|id|private|personal|security|user|bot)[-_]?token'::text) || '|secret|password|passwd|passphrase|credentials?|authorization|signature|jwt))|key|token|pwd|sig|auth)'::text)
+RETURN (('((([a-z0-9]+[-_.])*((api|access|secret|private|signing|subscription|account|shared|auth|app|service|license)[-_.]?key'::text || '|(access|auth|api|bearer|refresh|session|id|private|personal|security|user|bot)[-_]?token'::text) || '|secret|password|passwd|passphrase|credentials?|authorization|signature|jwt))|key|token|sig|auth)'::text)
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.keyed_rows(keys text[], rows jsonb[])

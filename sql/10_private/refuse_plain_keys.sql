@@ -16,12 +16,12 @@ as $$
 $$;
 
 -- Parameters of a URL whose value is a key: ?token=, &private_token=, ?X-Amz-Signature=, #access_token=. Not ?page_token=, which
--- says where to go on, nor ?sort_key=.
+-- says where to go on, nor ?sort_key=, nor ?pwd=, which is a folder as often.
 create or replace function howdah_private.key_parameters() returns text
   language sql immutable
   return '((([a-z0-9]+[-_.])*((api|access|secret|private|signing|subscription|account|shared|auth|app|service|license)[-_.]?key'
     || '|(access|auth|api|bearer|refresh|session|id|private|personal|security|user|bot)[-_]?token'
-    || '|secret|password|passwd|passphrase|credentials?|authorization|signature|jwt))|key|token|pwd|sig|auth)';
+    || '|secret|password|passwd|passphrase|credentials?|authorization|signature|jwt))|key|token|sig|auth)';
 
 -- Texts that hold a key, by the shapes vendors give theirs. Wherever it stands in a text it must be long and have a
 -- digit: "sk-learn" and "Bearer of news" are words.

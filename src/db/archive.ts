@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
-import { access, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { access, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { Readable } from 'node:stream';
@@ -61,9 +61,10 @@ export async function archiveMonth(
   folder: string,
 ): Promise<string> {
   const suffix = month.replace('-', '_');
-  const part = join(folder, `${month}.part-${process.pid}`);
   await refuseMissing(client, month, `howdah_private.executions_${suffix}`);
-  await mkdir(part, { recursive: true, mode: 0o700 });
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  // drawn by lot and nobody else's: in a folder that others may write to, a name they know may be a link of theirs
+  const part = await mkdtemp(join(folder, `${month}.part-`));
   try {
     await client.query('begin isolation level repeatable read read only');
     await client.query(`set local timezone = 'UTC'`);
@@ -82,6 +83,7 @@ export async function archiveMonth(
       tables,
     };
     await writeFile(join(part, MANIFEST), `${JSON.stringify(manifest, null, 2)}\n`, {
+      flag: 'wx',
       mode: 0o600,
       flush: true,
     });
@@ -142,7 +144,7 @@ async function writeTable(
         yield piece;
       }
     },
-    createWriteStream(join(folder, file), { mode: 0o600, flush: true }),
+    createWriteStream(join(folder, file), { flags: 'wx', mode: 0o600, flush: true }),
   );
   await client.query('close archived');
   const columns = await client.query(

@@ -119,9 +119,10 @@ async function archive(io: CliIo, month: string, out: string): Promise<void> {
 
 async function restore(io: CliIo, folder: string, name: string | undefined): Promise<void> {
   await withDatabase(io, async ({ pool }) => {
-    const { month, schema, tables } = await restoreArchive(pool, folder, name);
-    if (io.json) return printJson(io, { month, schema, rows: tables });
+    const { month, schema, tables, erased } = await restoreArchive(pool, folder, name);
+    if (io.json) return printJson(io, { month, schema, rows: tables, erased });
     io.out(`${schema}: ${inNumbers(tables)}`);
+    if (erased > 0) io.err(`Left out are ${erased} runs of people who were erased since.`);
   });
 }
 
