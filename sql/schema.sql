@@ -29830,6 +29830,8 @@ CREATE TRIGGER _300_check BEFORE INSERT OR UPDATE OF cron, timezone, agent_id, w
 
 CREATE TRIGGER _310_check_input BEFORE INSERT OR UPDATE OF input, input_data ON howdah.schedules FOR EACH ROW WHEN (((octet_length(new.input) > 1024) OR (new.input_data IS NOT NULL))) EXECUTE FUNCTION howdah_private.tg_schedules__check_input();
 
+CREATE TRIGGER _320_refuse_keys BEFORE INSERT OR UPDATE OF name ON howdah.schedules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__refuse_keys_in_texts('name');
+
 CREATE TRIGGER _400_plan BEFORE INSERT OR UPDATE OF cron, timezone, is_active ON howdah.schedules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_schedules__plan();
 
 CREATE TRIGGER _950_audit_delete AFTER DELETE ON howdah.schedules REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
@@ -30088,6 +30090,8 @@ CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.webhooks FOR EACH ROW EXECUTE 
 
 CREATE TRIGGER _300_check BEFORE INSERT OR UPDATE ON howdah.webhooks FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_webhooks__check();
 
+CREATE TRIGGER _310_refuse_keys BEFORE INSERT OR UPDATE OF description ON howdah.webhooks FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__refuse_keys_in_texts('description');
+
 CREATE TRIGGER _950_audit_delete AFTER DELETE ON howdah.webhooks REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
 
 CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.webhooks REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
@@ -30115,6 +30119,8 @@ CREATE TRIGGER _200_refuse_cycle BEFORE INSERT OR UPDATE OF workflow_id, member_
 CREATE TRIGGER _250_take_place BEFORE INSERT ON howdah.workflow_agents FOR EACH ROW WHEN ((new.sequence_order IS NULL)) EXECUTE FUNCTION howdah_private.tg_workflow_agents__take_place();
 
 CREATE TRIGGER _300_check BEFORE INSERT OR UPDATE OF configuration, question ON howdah.workflow_agents FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_workflow_agents__check();
+
+CREATE TRIGGER _310_refuse_keys BEFORE INSERT OR UPDATE OF role ON howdah.workflow_agents FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__refuse_keys_in_texts('role');
 
 CREATE TRIGGER _500_mark_stale AFTER INSERT OR DELETE OR UPDATE ON howdah.workflow_agents FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_workflow_agents__mark_stale();
 

@@ -83,5 +83,7 @@ create or replace trigger _300_check before insert or update of cron, timezone, 
   for each row execute function howdah_private.tg_schedules__check();
 create or replace trigger _310_check_input before insert or update of input, input_data on howdah.schedules
   for each row when (octet_length(new.input) > 1024 or new.input_data is not null) execute function howdah_private.tg_schedules__check_input();
+create or replace trigger _320_refuse_keys before insert or update of name on howdah.schedules
+  for each row execute function howdah_private.tg__refuse_keys_in_texts('name');
 create or replace trigger _400_plan before insert or update of cron, timezone, is_active on howdah.schedules
   for each row execute function howdah_private.tg_schedules__plan();

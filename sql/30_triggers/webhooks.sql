@@ -56,3 +56,5 @@ create or replace trigger _100_stamp before update on howdah.webhooks
   for each row execute function howdah_private.tg__stamp();
 create or replace trigger _300_check before insert or update on howdah.webhooks
   for each row execute function howdah_private.tg_webhooks__check();
+create or replace trigger _310_refuse_keys before insert or update of description on howdah.webhooks
+  for each row execute function howdah_private.tg__refuse_keys_in_texts('description');

@@ -173,6 +173,8 @@ create or replace trigger _250_take_place before insert on howdah.workflow_agent
   execute function howdah_private.tg_workflow_agents__take_place();
 create or replace trigger _300_check before insert or update of configuration, question on howdah.workflow_agents
   for each row execute function howdah_private.tg_workflow_agents__check();
+create or replace trigger _310_refuse_keys before insert or update of role on howdah.workflow_agents
+  for each row execute function howdah_private.tg__refuse_keys_in_texts('role');
 create or replace trigger _500_mark_stale after insert or update or delete on howdah.workflow_agents
   for each row execute function howdah_private.tg_workflow_agents__mark_stale();
 

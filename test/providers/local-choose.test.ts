@@ -157,6 +157,22 @@ describe('it fills arguments by pattern, format and example', () => {
   });
 });
 
+describe('a pattern that would search for ever', () => {
+  const searching = (name: string) =>
+    tool(name, 'A thing.', { value: { type: 'string', pattern: '^([a-z]+)+\\d$' } as never });
+
+  test('is given up, and with it those of all other tools', async () => {
+    const tools = Array.from({ length: 40 }, (_, i) => searching(`lookup_thing_${i}`));
+    const { tool_calls } = answerOf(await answer(`thing ${'a'.repeat(60)}-`, tools));
+    expect(tool_calls).toEqual([]); // it came to an end at all
+  });
+
+  test('is found where it does not', async () => {
+    const { tool_calls } = answerOf(await answer('thing abc7', [searching('lookup_thing')]));
+    expect(tool_calls.map((call) => JSON.parse(call.arguments).value)).toEqual(['abc7']);
+  });
+});
+
 describe('a calculation', () => {
   const calculator = tool('calculator', 'Works out an expression.', {
     expression: { type: 'string', description: 'Such as (19.99 * 3 + 4.5) * 1.19' },

@@ -1,5 +1,6 @@
 import type { Json, JsonObject } from '../../contracts/json.ts';
 import type { ToolSchema } from '../../contracts/model.ts';
+import { withinTime } from '../../contracts/within-time.ts';
 import { calculationsIn } from './expressions.ts';
 import {
   entityOf,
@@ -22,8 +23,16 @@ export type Filled = {
   fit: number;
 };
 
-/** A question with what is named in it; `entities` are what any tool's identifiers identify. */
-export type Question = { text: string; values: Value[]; entities: string[] };
+/**
+ * A question with what is named in it; `entities` are what any tool's identifiers identify. `patience` is how long patterns
+ * may still be looked for: they are written by whoever gives the tools, and one may search for ever.
+ */
+export type Question = {
+  text: string;
+  values: Value[];
+  entities: string[];
+  patience: { ms: number };
+};
 
 const MAX_CALLS = 5;
 
@@ -147,15 +156,34 @@ function strings(parameter: Parameter, tool: ToolSchema, question: Question): st
 }
 
 /** The words of the question that are, as a whole, what the pattern wants; `a-1001` may mean `A-1001`. */
-function matching(pattern: string, { values, text }: Question): string[] {
+function matching(pattern: string, { values, text, patience }: Question): string[] {
   const whole = regex(`^(?:${pattern})$`);
   if (whole === null) return [];
   const spoken = text.split(/[\s,;!?()"']+/).map((word) => word.replace(/[.:]+$/, ''));
-  const found = [...values.map((value) => value.text), ...spoken].flatMap((word) => {
-    const forms = [word, `#${word}`, word.toUpperCase()].filter((form) => form.length <= 100);
-    return forms.filter((form) => form !== '' && whole.test(form)).slice(0, 1);
-  });
-  return unique(found);
+  const find = () =>
+    [...values.map((value) => value.text), ...spoken].flatMap((word) => {
+      const forms = [word, `#${word}`, word.toUpperCase()].filter((form) => form.length <= 100);
+      return forms.filter((form) => form !== '' && whole.test(form)).slice(0, 1);
+    });
+  return unique(isQuick(pattern) ? find() : patiently(patience, find));
+}
+
+/** Without groups and with one repetition at most, it looks at a word once for each letter. */
+function isQuick(pattern: string): boolean {
+  return !/[(]|\\[1-9k]/.test(pattern) && (pattern.match(/[*+?]|\{\d+,/g) ?? []).length <= 1;
+}
+
+/** What is found within the time that is left; nothing behind it. */
+function patiently(patience: { ms: number }, find: () => string[]): string[] {
+  if (patience.ms < 1) return [];
+  const begun = performance.now();
+  try {
+    return withinTime(Math.floor(patience.ms), find);
+  } catch {
+    return []; // out of time
+  } finally {
+    patience.ms -= performance.now() - begun;
+  }
 }
 
 function regex(source: string): RegExp | null {

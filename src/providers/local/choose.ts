@@ -20,13 +20,24 @@ const MAX_CALLS = 8;
 const MAX_ASKED = 8;
 /** Of a longer question only the beginning is matched; a text parameter gets all of it. */
 const MAX_READ = 8000;
+/** So long all patterns of all tools may keep the process waiting. */
+const PATIENCE_MS = 250;
 const SEARCHES =
   /search|find|knowledge|lookup|faq|docs|document|manual|wiki|handbook|retriev|suche/i;
 
 /** The tools that match, best first; an effect only where the question orders it. */
-export function candidates(text: string, tools: ToolSchema[]): Candidate[] {
+export function candidates(
+  text: string,
+  tools: ToolSchema[],
+  patience = { ms: PATIENCE_MS },
+): Candidate[] {
   const read = text.slice(0, MAX_READ);
-  const question: Question = { text, values: valuesIn(read), entities: entitiesOf(tools) };
+  const question: Question = {
+    text,
+    values: valuesIn(read),
+    entities: entitiesOf(tools),
+    patience,
+  };
   const query = queryStems(read);
   const words = lexicalScores(tools, query);
   const scored = tools.map((tool, at): Candidate => {
@@ -46,12 +57,15 @@ export function chooseCalls(text: string, tools: ToolSchema[]): Choice[] {
   const read = text.slice(0, MAX_READ);
   const asked = (read.match(/[^.?!\n]+\?/g) ?? []).map((one) => one.trim()).slice(0, MAX_ASKED);
   const best = new Set<ToolSchema>();
+  const patience = { ms: PATIENCE_MS };
   for (const part of asked.length > 1 ? asked : [text]) {
-    const callable = candidates(part, tools).filter(({ filled }) => filled.calls.length > 0);
+    const callable = candidates(part, tools, patience).filter(
+      ({ filled }) => filled.calls.length > 0,
+    );
     const bar = (callable[0]?.score ?? 0) * RATIO;
     for (const { tool, score } of callable) if (score >= bar) best.add(tool);
   }
-  const whole = candidates(text, tools);
+  const whole = candidates(text, tools, patience);
   for (const value of valuesIn(read).filter(({ kind }) => kind !== 'quoted' && kind !== 'name')) {
     const taker = whole.find(({ filled }) => filled.calls.some((args) => takes(args, value.text)));
     if (taker !== undefined) best.add(taker.tool);
