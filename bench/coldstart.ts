@@ -8,13 +8,14 @@ import { startEmbedded, stopEmbedded } from '../src/db/embedded/embedded.ts';
 import { PACKAGE_ROOT } from '../src/package-root.ts';
 import type { Bench } from './bench.ts';
 import { figure, median, ratios } from './figures.ts';
+import type { BenchServer } from './server.ts';
 
 const HOWDAH = join(PACKAGE_ROOT, 'bin/howdah');
 const HELP_CALLS = 10;
 const REST_MS = 2_000;
 
 /** In empty folders: the time until something answers, and what the process that serves holds when nothing happens. */
-export const coldstart: Bench = async ({ rounds }) => {
+export const coldstart: Bench = async ({ rounds, server }) => {
   const seconds: Record<'demo' | 'start' | 'cluster', number[]> = {
     demo: [],
     start: [],
@@ -24,9 +25,9 @@ export const coldstart: Bench = async ({ rounds }) => {
   const node: number[] = [];
   const rest: number[] = [];
   for (let round = 1; round <= rounds(3); round += 1) {
-    seconds.demo.push(await inEmptyHome((home) => until(home, 'demo', /\d+ {2}output/)));
+    seconds.demo.push(await inEmptyHome(server, (home) => until(home, 'demo', /\d+ {2}output/)));
     seconds.start.push(
-      await inEmptyHome((home) =>
+      await inEmptyHome(server, (home) =>
         until(home, 'start', /Howdah is ready/, async (child) => {
           await sleep(REST_MS);
           rest.push(residentMb(child));
@@ -35,7 +36,7 @@ export const coldstart: Bench = async ({ rounds }) => {
       ),
     );
     seconds.cluster.push(
-      await inEmptyHome(async (home) => {
+      await inEmptyHome(server, async (home) => {
         const begun = performance.now();
         await startEmbedded({ home });
         return (performance.now() - begun) / 1000;
@@ -56,14 +57,29 @@ export const coldstart: Bench = async ({ rounds }) => {
   ];
 };
 
-async function inEmptyHome(measure: (home: string) => Promise<number>): Promise<number> {
+/** The commands that are running; nobody else ends them. */
+const children = new Set<ChildProcess>();
+
+async function inEmptyHome(
+  server: BenchServer,
+  measure: (home: string) => Promise<number>,
+): Promise<number> {
+  if (server.isOver()) throw new Error('the server is given up');
   const home = mkdtempSync(join(tmpdir(), 'howdah-cold-'));
   chmodSync(home, 0o755); // the server may run as another user
-  try {
-    return await measure(home);
-  } finally {
+  const measuring = measure(home);
+  const clean = async (): Promise<void> => {
+    for (const child of children) child.kill('SIGTERM');
+    await measuring.catch(() => {});
     await stopEmbedded(home);
-    rmSync(home, { recursive: true, force: true });
+    rmSync(home, { recursive: true, force: true, maxRetries: 5 }); // what was killed may end late
+  };
+  const takeBack = server.alsoStop(clean);
+  try {
+    return await measuring;
+  } finally {
+    takeBack();
+    await clean();
   }
 }
 
@@ -81,7 +97,8 @@ async function until(
     env: { ...env, HOWDAH_HOME: home, PORT: '0' },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
-  const ended = once(child, 'exit');
+  children.add(child);
+  const ended = once(child, 'exit').finally(() => children.delete(child));
   let said = '';
   let seconds = Number.NaN;
   const listen = (chunk: unknown): void => {

@@ -13,6 +13,7 @@ export async function runBenches(
 ): Promise<string[]> {
   const broken: string[] = [];
   for (const name of names) {
+    if (context.server.isOver()) break;
     const begun = performance.now();
     context.talk(`── ${name}`);
     try {

@@ -16,6 +16,10 @@ export type BenchServer = {
   createDatabase(): Promise<BenchDatabase>;
   /** One with nothing in it, for other systems. */
   createEmptyDatabase(): Promise<BenchDatabase>;
+  /** Whether it is being stopped, so that nothing more may be begun. */
+  isOver(): boolean;
+  /** What else is to be cleaned up when it is stopped; gives how to take that back. */
+  alsoStop(work: () => Promise<void>): () => void;
   /** Takes away what is still there of all it made, whoever may be using it. */
   stop(): Promise<void>;
 };
@@ -25,13 +29,17 @@ export async function startServer(given: string | undefined): Promise<BenchServe
   if (given) return serverAt(given);
   const home = mkdtempSync(join(tmpdir(), 'howdah-bench-'));
   chmodSync(home, 0o755); // the server may run as another user
+  let others: (() => Promise<void>) | undefined;
   const stop = async (): Promise<void> => {
+    await others?.().catch(() => {}); // its databases go with the folder
     await stopEmbedded(home);
     rmSync(home, { recursive: true, force: true });
   };
   try {
     const { url } = await startEmbedded({ home });
-    return { ...(await serverAt(url)), stop: once(stop) };
+    const server = await serverAt(url);
+    others = server.stop;
+    return { ...server, stop: once(stop) };
   } catch (error) {
     await stop();
     throw error;
@@ -48,6 +56,7 @@ async function serverAt(url: string): Promise<BenchServer> {
   }
   const prefix = `howdah_bench_${randomBytes(5).toString('hex')}`;
   const made = new Set<string>();
+  const works = new Set<() => Promise<void>>();
   let count = 0;
   let isOver = false;
   let creating: Promise<unknown> = Promise.resolve();
@@ -73,6 +82,11 @@ async function serverAt(url: string): Promise<BenchServer> {
     url,
     isSuperuser,
     createEmptyDatabase,
+    isOver: () => isOver,
+    alsoStop(work) {
+      works.add(work);
+      return () => void works.delete(work);
+    },
     async createDatabase() {
       const database = await createEmptyDatabase();
       await migrateUp(database.url, migrateQueue);
@@ -80,6 +94,7 @@ async function serverAt(url: string): Promise<BenchServer> {
     },
     stop: once(async () => {
       isOver = true;
+      await Promise.allSettled([...works].map((work) => work()));
       await creating.catch(() => {});
       for (const name of made) {
         await onServer(url, `drop database if exists ${name} with (force)`);

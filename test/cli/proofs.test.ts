@@ -18,6 +18,7 @@ describe('howdah bench', () => {
     [['speed'], /'speed' is invalid for argument 'names'.* steps, latency/],
     [['steps', '--rounds', '0'], /'0' is invalid. It is a whole number from 1 to 1000/],
     [['--fast'], /unknown option '--fast'/],
+    [['-o', 'id'], /what this command prints has no id/],
   ])('refuses %j', async (argv, reason) => {
     const { status, stdout, stderr } = await runCli(database.url, 'bench', ...argv);
     expect({ status, stdout }).toEqual({ status: 2, stdout: '' });

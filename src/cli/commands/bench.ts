@@ -26,6 +26,7 @@ export function register(command: Command, io: CliIo): void {
     .option('--rounds <number>', 'how often each is measured, where that can be said', rounds)
     .option('--check', 'exit 1 where a figure does not clear its bar, which is shown then')
     .action(async (names: string[], options: Options, self: Command) => {
+      io.format?.({}); // refuses -o id before anything is measured
       const url = await namedServer(io, self);
       const isUsual = names.length === 0 && options.all === undefined;
       const asked = isUsual ? USUAL : names;

@@ -27,6 +27,7 @@ export function register(command: Command, io: CliIo): void {
     )
     .action(async (options: Options, self: Command) => {
       refuseServer(self);
+      io.format?.({}); // refuses -o id before anything is broken
       const { seed = Date.now() % 1_000_000, ...asked } = options;
       io.err(
         `seed ${seed}; on an embedded server of its own, which is gone afterwards as all else it makes`,
