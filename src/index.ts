@@ -17,7 +17,9 @@ export {
   type SendOptions,
   type Speaker,
 } from './client/connect.ts';
-export type { Operations } from './client/operations.generated.ts';
+export type { LogOptions } from './client/follow-log.ts';
+export type { LoggedStep, Operations } from './client/operations.generated.ts';
+export type { Turn } from './client/speak.ts';
 export type { AgentDefinition } from './contracts/definition.ts';
 export type {
   CustomEngine,

@@ -1,16 +1,14 @@
 import { HowdahError } from '../contracts/errors.ts';
-import { lastSaid, openSession, sessionFacts, turnsOf } from '../db/conversation.ts';
-import { listAgents, stepsAfter } from '../db/queries.ts';
 import { nearestNames } from '../runtime/nearest-names.ts';
-import type { CliDatabase } from './database.ts';
 import { type CliIo, plainNumber, printJson, printTable } from './output.ts';
 import { plainText } from './plain-text.ts';
 import { stepLine } from './steps.ts';
+import type { Venue } from './venue.ts';
 
 /** What the commands of a conversation look at and change. */
 export type Room = {
   readonly io: CliIo;
-  readonly database: CliDatabase;
+  readonly venue: Venue;
   session: string;
   /** Who is spoken with. */
   agent: string;
@@ -100,19 +98,19 @@ async function switchAgent(room: Room, name: string): Promise<void> {
       hint: 'Say something in it first.',
     });
   }
-  await openSession(room.database.pool, name, room.session);
+  await room.venue.open(name, room.session);
   room.agent = name;
   tellAgent(room);
 }
 
-async function agents({ io, database: { db } }: Room): Promise<void> {
-  const rows = await listAgents(db, undefined);
+async function agents({ io, venue }: Room): Promise<void> {
+  const rows = await venue.agents();
   if (io.json) printJson(io, { type: 'agents', items: rows });
   else printTable({ ...io, out: io.err }, rows);
 }
 
-async function history({ io, database: { pool }, session }: Room): Promise<void> {
-  const items = await lastSaid(pool, session, MOST_SAID);
+async function history({ io, venue, session }: Room): Promise<void> {
+  const items = await venue.said(session, MOST_SAID);
   if (io.json) return printJson(io, { type: 'history', items });
   for (const { turn, who, said } of items) {
     const number = turn === 0 ? '-' : String(turn); // what a fork took along is of no turn here
@@ -122,8 +120,8 @@ async function history({ io, database: { pool }, session }: Room): Promise<void>
 }
 
 async function fork(room: Room, argument: string): Promise<void> {
-  const { io, session, database } = room;
-  const turns = await turnsOf(database.pool, session);
+  const { io, session, venue } = room;
+  const turns = await venue.turns(session);
   const turn = argument === '' ? turns : Number(argument);
   if (!Number.isInteger(turn) || turn < 1 || turn > turns) {
     throw new HowdahError(
@@ -141,10 +139,9 @@ async function fork(room: Room, argument: string): Promise<void> {
   io.err(`the next message goes on behind turn ${turn}, in a session of its own`);
 }
 
-async function cost({ io, database: { pool }, session }: Room): Promise<void> {
-  const facts = await sessionFacts(pool, session);
-  if (!facts) return;
-  const { agent: _, ...used } = facts;
+async function cost({ io, venue, session }: Room): Promise<void> {
+  const used = await venue.usage(session);
+  if (!used) return;
   if (io.json) return printJson(io, { type: 'cost', ...used });
   const tokens = `${used.tokens_in} tokens in, ${used.tokens_out} out`;
   io.err(
@@ -152,8 +149,8 @@ async function cost({ io, database: { pool }, session }: Room): Promise<void> {
   );
 }
 
-async function trace({ io, database: { db }, lastRun }: Room): Promise<void> {
-  const steps = lastRun ? await stepsAfter(db, lastRun, 0) : [];
+async function trace({ io, venue, lastRun }: Room): Promise<void> {
+  const steps = lastRun ? await venue.steps(lastRun) : [];
   if (io.json) return printJson(io, { type: 'trace', execution_id: lastRun ?? null, items: steps });
   io.err(lastRun ? `execution ${lastRun}` : 'Nothing has run yet.');
   for (const step of steps) io.err(stepLine(io, step));

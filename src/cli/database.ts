@@ -17,19 +17,27 @@ export type CliDatabase = {
 };
 
 /**
+ * The database a command asks: the one that is named, else the embedded one, started if need be. Throws `EUSAGE` where a server is
+ * to be asked instead, which this command cannot do. What is a server itself (`start`, `worker`, `api`, `migrate`, `db`) asks nobody.
+ */
+export async function databaseToAsk(io: CliIo) {
+  await refuseServer(io);
+  const { openDatabase } = await import('../bootstrap.ts');
+  return openDatabase(await io.config(), io.err);
+}
+
+/**
  * Opens the database for one command and closes it afterwards, whatever happens. An owner finds it migrated; `isMaker` says that a
- * database without our schema is given one, which is otherwise taken for the wrong one.
+ * database without our schema is given one, which is otherwise taken for the wrong one; `isHere` that no server could be meant.
  */
 export async function withDatabase<T>(
   io: CliIo,
   work: (database: CliDatabase) => Promise<T>,
-  { isMaker = false } = {},
+  { isMaker = false, isHere = false } = {},
 ): Promise<T> {
   const { migrateDatabase, openDatabase } = await import('../bootstrap.ts');
   const config = await io.config();
-  if (!isMaker && (config.databaseUrl === undefined || io.profile() !== undefined))
-    await refuseServer(io);
-  const { url, isEmbedded } = await openDatabase(config, io.err);
+  const { url, isEmbedded } = isHere ? await openDatabase(config, io.err) : await databaseToAsk(io);
   const pool = createPool({ url, applicationName: 'howdah-cli', max: 4, numbers: true });
   try {
     const state = await schemaState(pool);
@@ -45,21 +53,18 @@ export async function withDatabase<T>(
   }
 }
 
-/** Who has logged in to a server would take the embedded database for it. `otherwise`: what else may be done. */
+/** Who means a server would take another database for it. `otherwise`: what else may be done. */
 export async function refuseServer(io: CliIo, otherwise = ''): Promise<void> {
   const server = await chosenServer(io);
-  if (server?.profile === undefined) return;
-  throw new HowdahError(
-    'EUSAGE',
-    `this asks a database, and profile ${server.profile} is the API of ${server.url}`,
-    {
-      hint: [
-        `Name a database by --database-url or DATABASE_URL; the embedded one: --profile ${NO_PROFILE}`,
-        ...(otherwise ? [otherwise] : []),
-      ].join('. '),
-      detail: { profile: server.profile },
-    },
-  );
+  if (server === undefined) return;
+  const { origin, url, profile } = server;
+  throw new HowdahError('EUSAGE', `this asks a database, and ${origin} is the API of ${url}`, {
+    hint: [
+      `Name a database by --database-url; that of DATABASE_URL, else the embedded one: --profile ${NO_PROFILE}`,
+      ...(otherwise ? [otherwise] : []),
+    ].join('. '),
+    detail: profile === undefined ? { variable: origin } : { profile },
+  });
 }
 
 /** For a database that may be the wrong one. */

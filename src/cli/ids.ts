@@ -36,7 +36,12 @@ export async function knownSession(db: Queries, id: string, tenantId?: string): 
     .$if(tenantId !== undefined, (query) => query.where('tenant_id', '=', tenantId ?? ''))
     .executeTakeFirst();
   if (found) return id;
-  throw new HowdahError('HWNTF', `there is no session ${id}`, {
+  throw noSession(id);
+}
+
+/** The error for a session nobody knows. */
+export function noSession(id: string): HowdahError {
+  return new HowdahError('HWNTF', `there is no session ${id}`, {
     hint: 'The session of a run is the session_id of: howdah show ID --json',
     detail: { session_id: id },
   });

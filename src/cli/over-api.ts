@@ -13,16 +13,12 @@ export const API_OPTION = [
   'over the API of a server, and not its database; default HOWDAH_API_URL, with HOWDAH_API_KEY, or the one logged in to',
 ] as const;
 
-type Flags = { api?: string; databaseUrl?: string; profile?: string };
-
 /** A server to ask over REST, and what lets go of what is followed there. */
 export type Api = Connection & { leave(): void };
 
-/** The server that is to be asked; undefined: the database is. `--database-url` says so, too. */
-export async function serverFor(io: CliIo, command: Command): Promise<Server | undefined> {
-  const { api, databaseUrl, profile } = command.optsWithGlobals<Flags>();
-  if ((api ?? profile) === undefined && databaseUrl !== undefined) return undefined;
-  return chosenServer(io, api);
+/** The server that is to be asked; undefined: the database is. */
+export function serverFor(io: CliIo, command: Command): Promise<Server | undefined> {
+  return chosenServer(io, command.optsWithGlobals<{ api?: string }>().api);
 }
 
 /** The same, to be spoken to. */

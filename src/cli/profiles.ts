@@ -85,30 +85,42 @@ export function profileNamed(kept: Profiles, wanted: string): Profile {
   });
 }
 
-/** A server by its address, and the profile that said so. */
-export type Server = { url: string; token: string | undefined; profile?: string };
+/** A server by its address, and what said so. */
+export type Server = {
+  url: string;
+  token: string | undefined;
+  profile?: string;
+  /** Such as `profile desk`. */
+  origin: string;
+};
 
 /**
- * The server to ask: the one of `--profile` or HOWDAH_PROFILE; else of HOWDAH_API_URL; else, unless a database is named, of the
- * profile last logged in. A key is told to the address it was kept for and to no other; HOWDAH_API_KEY goes before it.
+ * Whom a command asks; undefined: a database. What is said for it alone goes first: `--api`, `--profile`, `--database-url`; then
+ * HOWDAH_PROFILE, HOWDAH_API_URL, DATABASE_URL; then the profile last logged in; at last the embedded database. `--profile none` is
+ * always a database. A key is told to the address it was kept for and to no other; HOWDAH_API_KEY goes before it. A command that cannot
+ * ask a server says so (`refuseServer`).
  */
 export async function chosenServer(io: CliIo, url?: string): Promise<Server | undefined> {
   const { apiUrl, apiKey, databaseUrl, profileFile, profile: ofEnvironment } = await io.config();
-  const named = io.profile() ?? ofEnvironment;
+  const flag = io.profile();
+  if (url === undefined && flag === undefined && io.isDatabaseNamed()) return undefined;
+  const named = flag ?? ofEnvironment;
   if (named === NO_PROFILE && url === undefined) return undefined;
   const address = url === undefined ? undefined : addressOf(url, '--api');
   const given = address ?? (named === undefined ? apiUrl : undefined);
   if (given === undefined && named === undefined && databaseUrl !== undefined) return undefined;
-  if (given !== undefined && apiKey !== undefined) return { url: given, token: apiKey };
+  const origin = url === undefined ? 'HOWDAH_API_URL' : '--api';
+  if (given !== undefined && apiKey !== undefined) return { url: given, token: apiKey, origin };
   const kept = await readProfiles(profileFile);
   if (given !== undefined) {
     const same = Object.values(kept.profiles).find((one) => isSame(one.url, given));
-    return { url: given, token: same?.key };
+    return { url: given, token: same?.key, origin };
   }
   const meant = named ?? kept.current;
   if (meant === undefined) return undefined;
   const found = profileNamed(kept, meant);
-  return { url: found.url, token: apiKey ?? found.key, profile: meant };
+  const token = apiKey ?? found.key;
+  return { url: found.url, token, profile: meant, origin: `profile ${meant}` };
 }
 
 /** The address of a server without a slash at its end. Throws `EUSAGE`. */

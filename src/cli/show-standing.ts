@@ -9,10 +9,9 @@ import { type Standing, unknownStanding } from './standing.ts';
  * `howdah` alone: how things stand, and what may come next. Starts nothing, changes nothing, and waits no longer than the patience
  * of `io`. True when something was still under way, which is left to the end of the process.
  */
-export async function showStanding(io: CliIo, isDatabaseNamed: boolean): Promise<boolean> {
+export async function showStanding(io: CliIo): Promise<boolean> {
   const config = await io.config();
-  const isOfDatabase = isDatabaseNamed && io.profile() === undefined;
-  const server = isOfDatabase ? undefined : await chosenServer(io);
+  const server = await chosenServer(io);
   const standing = unknownStanding();
   const leaving = new AbortController();
   const [look, ms] = server

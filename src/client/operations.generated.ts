@@ -12,7 +12,7 @@ export type ExecutionWithMessages = { id: string; status: "queued" | "running" |
 
 export type Message = { id: string; seq: number; step_seq: number | null; parent_seq: number | null; role: "system" | "user" | "assistant" | "tool"; content: string | null; parts: unknown; tool_calls: unknown; tool_call_id: string | null; agent_id: string | null; trust: "system" | "user" | "internal" | "external"; tokens_in: number; tokens_out: number; created_at: string };
 
-export type Step = { seq: number; kind: string; name: string | null; call_id: string | null; input: unknown; output: unknown; error: { [name: string]: unknown } | null; model_id: string | null; tokens_in: number; tokens_out: number; cost: number; started_at: string; finished_at: string };
+export type Step = { seq: number; kind: string; name: string | null; call_id: string | null; input: unknown; output: unknown; error: { [name: string]: unknown } | null; model_id: string | null; tokens_in: number; tokens_out: number; cost: number; started_at: string; finished_at: string; said?: string | null; calls?: string | null };
 
 export type Explanation = { execution_id: string; status: "queued" | "running" | "waiting" | "paused" | "completed" | "failed" | "cancelled"; since: string; reason: string; summary: string; blocked_by: ({ kind: string; id: string | null; name: string | null; detail: string })[]; next: ({ action: string; id: string | null })[] };
 
@@ -22,9 +22,17 @@ export type RunFigures = { execution_id: string; agent: string | null; workflow:
 
 export type TextDifference = { field: string; a: string | null; b: string | null };
 
+export type WholeExecution = { id: string; tenant_id: string; agent_id: string | null; agent_version_id: string | null; session_id: string | null; turn: number | null; user_id: string | null; parent_execution_id: string | null; root_execution_id: string; depth: number; status: "queued" | "running" | "waiting" | "paused" | "completed" | "failed" | "cancelled"; waiting_for: string | null; input: string; input_data: unknown; output: string | null; output_data: unknown; stop_reason: string | null; error: { [name: string]: unknown } | null; tokens_in: number; tokens_out: number; cost: number; step_count: number; model_count: number; message_count: number; max_steps: number; max_tokens: number | null; max_cost: number | null; max_seconds: number; metrics: { [name: string]: unknown }; priority: number; run_at: string; idempotency_key: string | null; metadata: { [name: string]: unknown }; created_by: string; owner_worker: string | null; fence: number; crashes_without_progress: number; at_risk: boolean; active_ms: number; active_since: string | null; wake_at: string | null; created_at: string; updated_at: string; started_at: string | null; completed_at: string | null; ancestors: (string)[]; parent_call_id: string | null; forked_from_execution_id: string | null; forked_from_seq: number | null; compensates_execution_id: string | null; live_children: number; children_tokens_in: number; children_tokens_out: number; children_cost: number; has_inbox: boolean; is_pause_requested: boolean; paused_from: string | null; messages_at_retry: number; first_limits: unknown; moves: number; input_parts: unknown; contents_erased_at: string | null; workflow_id: string | null; workflow_version_id: string | null; wakes_on: string | null; members_at_once: number | null; members_waiting: number; overrides: unknown; handoffs: number; input_trust: string; trust: string; table_trigger_id: string | null; history: unknown; client_tools: unknown; agent: string | null; agent_version: number | null; workflow: string | null; workflow_version: number | null };
+
+export type RunInTree = { execution_id: string; parent_execution_id: string | null; depth: number; agent: string | null; workflow: string | null; status: "queued" | "running" | "waiting" | "paused" | "completed" | "failed" | "cancelled"; waiting_for: string | null; stop_reason: string | null; tokens_in: number; tokens_out: number; cost: number; total_tokens_in: number; total_tokens_out: number; total_cost: number; started_at: string | null; completed_at: string | null; path: (string)[] };
+
+export type QuestionInTheWay = { id: string; kind: "question" | "approval" | "effect"; execution_id: string; prompt: string; options: (unknown)[] | null; schema: { [name: string]: unknown } | null; tool_call: unknown; preview: unknown; expires_at: string | null };
+
+export type LoggedStep = { execution_id: string; seq: number; agent: string | null; kind: string; name: string | null; started_at: string; finished_at: string; ms: number; tokens_in: number; tokens_out: number; cost: number; error: { [name: string]: unknown } | null };
+
 export type Feedback = { id: string; execution_id: string; message_seq: number | null; score: number | null; comment: string | null; created_by: string; created_at: string; updated_at: string };
 
-export type Question = { id: string; kind: "question" | "approval" | "effect"; status: "open" | "answered" | "expired" | "cancelled"; execution_id: string; root_execution_id: string; session_id: string | null; prompt: string; options: (unknown)[] | null; schema: { [name: string]: unknown } | null; tool_call: unknown; required_role: string | null; answer: string | null; answer_data: unknown; answered_by: string | null; answered_at: string | null; expires_at: string | null; default_answer: string | null; created_at: string };
+export type Question = { id: string; kind: "question" | "approval" | "effect"; status: "open" | "answered" | "expired" | "cancelled"; execution_id: string; root_execution_id: string; session_id: string | null; prompt: string; options: (unknown)[] | null; schema: { [name: string]: unknown } | null; tool_call: unknown; preview: unknown; required_role: string | null; answer: string | null; answer_data: unknown; answered_by: string | null; answered_at: string | null; expires_at: string | null; default_answer: string | null; created_at: string };
 
 export type Session = { id: string; title: string | null; agent_id: string | null; agent: string | null; workflow_id: string | null; workflow: string | null; user_id: string | null; policy: "queue" | "reject" | "interrupt" | "steer"; state: { [name: string]: unknown }; turns: number; live_execution_id: string | null; forked_from_session_id: string | null; forked_from_turn: number | null; last_activity_at: string; created_at: string; updated_at: string };
 
@@ -72,15 +80,15 @@ export type Operations = {
   /** How its runs went, by version: the view `agent_performance`. */
   getAgentPerformance: { takes: { params: { id: string } }; gives: { agent_id: string; agent: string; data: ({ version: number; runs: number; completed: number; failed: number; success_rate: number | null; steps_per_run: number; tokens_in: number; tokens_out: number; cost: number; seconds_p50: number | null; seconds_p95: number | null })[] } };
   /** Starts a run of an agent or a workflow. */
-  execute: { takes: { body: { message: string; agent?: string; workflow?: string; agent_id?: string; workflow_id?: string; version?: string; session_id?: string; input_data?: unknown; input_parts?: ({ [name: string]: unknown })[]; metadata?: { [name: string]: unknown }; priority?: number; run_at?: string; max_cost?: number; overrides?: { [name: string]: unknown }; idempotency_key?: string; callback_url?: string; wait?: boolean | number; stream?: boolean } }; gives: { execution_id: string; status: "queued" | "running" | "waiting" | "paused" | "completed" | "failed" | "cancelled"; output: string | null; output_data: unknown; stop_reason: string | null; error: { [name: string]: unknown } | null; tokens_in: number; tokens_out: number; cost: number } | { execution_id: string; status: "queued" | "running" | "waiting" | "paused" | "completed" | "failed" | "cancelled" } };
+  execute: { takes: { query?: { wait?: number }; body: { message: string; agent?: string; workflow?: string; agent_id?: string; workflow_id?: string; version?: string; session_id?: string; input_data?: unknown; input_parts?: ({ [name: string]: unknown })[]; metadata?: { [name: string]: unknown }; priority?: number; run_at?: string; max_cost?: number; overrides?: { [name: string]: unknown }; idempotency_key?: string; callback_url?: string; wait?: boolean | number; stream?: boolean } }; gives: { execution_id: string; status: "queued" | "running" | "waiting" | "paused" | "completed" | "failed" | "cancelled"; output: string | null; output_data: unknown; stop_reason: string | null; error: { [name: string]: unknown } | null; tokens_in: number; tokens_out: number; cost: number } | { execution_id: string; status: "queued" | "running" | "waiting" | "paused" | "completed" | "failed" | "cancelled" } };
   /** The runs, the newest first. */
   listExecutions: { takes: { query?: { limit?: number; cursor?: string; status?: string; agent_id?: string; workflow_id?: string; session_id?: string; parent_execution_id?: string; is_root?: "true" | "false"; is_mine?: "true" | "false"; metadata?: string } }; gives: { data: (Execution)[]; next: string | null } };
   /** A run with its messages and the runs below it. */
   getExecution: { takes: { params: { id: string } }; gives: ExecutionWithMessages };
   /** What it did, in order: a step is a commit. */
-  listExecutionSteps: { takes: { params: { id: string }; query?: { limit?: number; cursor?: string } }; gives: { data: (Step)[]; next: string | null } };
+  listExecutionSteps: { takes: { params: { id: string }; query?: { limit?: number; cursor?: string; after?: number; said?: "true" | "false" } }; gives: { data: (Step)[]; next: string | null } };
   /** What was said, in order. */
-  listExecutionMessages: { takes: { params: { id: string }; query?: { limit?: number; cursor?: string } }; gives: { data: (Message)[]; next: string | null } };
+  listExecutionMessages: { takes: { params: { id: string }; query?: { limit?: number; cursor?: string; after?: number } }; gives: { data: (Message)[]; next: string | null } };
   /** Why it is where it is, and what may be done. */
   explainExecution: { takes: { params: { id: string } }; gives: Explanation };
   /** In what it differs from another run, and from which step on. */
@@ -95,6 +103,14 @@ export type Operations = {
   retryExecution: { takes: { params: { id: string } }; gives: Execution };
   /** A new run that shares its first steps. */
   forkExecution: { takes: { params: { id: string }; body?: { seq?: number; input?: string; version?: number; input_data?: unknown; changes?: { [name: string]: unknown } } }; gives: Execution };
+  /** The run as it is kept: also its limits, counters and versions, and who works on it. */
+  inspectExecution: { takes: { params: { id: string } }; gives: WholeExecution };
+  /** The tree it belongs to, from the root on: what each run used itself, and with those below. */
+  listExecutionTree: { takes: { params: { id: string }; query?: { limit?: number; cursor?: string } }; gives: { data: (RunInTree)[]; next: string | null } };
+  /** What it and those below it ask people, once nothing of it goes on by itself. */
+  listExecutionQuestions: { takes: { params: { id: string } }; gives: { data: (QuestionInTheWay)[] } };
+  /** The log of all runs, or of some: a line for each step, the newest first. */
+  listSteps: { takes: { query?: { limit?: number; cursor?: string; execution_id?: string; session_id?: string; agent_id?: string; workflow_id?: string; status?: string; errors?: "true" | "false"; since?: string } }; gives: { data: (LoggedStep)[]; next: string | null; now: string } };
   /** Says what you think of it; said again it replaces what you said before. */
   giveFeedback: { takes: { params: { id: string }; body: { score?: number | null; comment?: string | null; message_seq?: number | null } }; gives: Feedback };
   /** What people think of it, the newest first. */
@@ -116,19 +132,25 @@ export type Operations = {
   /** Who the next message is for; runs that are live keep their agent. */
   switchAgent: { takes: { params: { sid: string }; body: { agent?: string; workflow?: string; agent_id?: string; workflow_id?: string } }; gives: Session };
   /** Says something as a person. */
-  sendMessage: { takes: { params: { sid: string }; body: { content: string; input_parts?: ({ [name: string]: unknown })[] } }; gives: { session_id: string; execution_id: string; turn: number } };
+  sendMessage: { takes: { params: { sid: string }; body: { content: string; input_parts?: ({ [name: string]: unknown })[]; stream?: boolean } }; gives: { session_id: string; execution_id: string; turn: number } };
   /** A new session that goes on from one of its turns with another message. */
-  forkSession: { takes: { params: { sid: string }; body: { content: string; input_parts?: ({ [name: string]: unknown })[]; turn?: number } }; gives: Session };
+  forkSession: { takes: { params: { sid: string }; body: { content: string; input_parts?: ({ [name: string]: unknown })[]; turn?: number; stream?: boolean } }; gives: Session };
   /** Answers what the session asks; the oldest open question when none is named. */
   answerInSession: { takes: { params: { sid: string }; body: { question_id?: string; answer?: unknown; data?: unknown } }; gives: Question };
   /** How it stands. */
   getSessionState: { takes: { params: { sid: string } }; gives: { version: number; tasks: ({ [name: string]: unknown })[]; awaiting_user_input: { [name: string]: unknown } | null; blocker: { [name: string]: unknown } | null } };
+  /** What people and agents said in it, the last so many, in order. */
+  getSessionHistory: { takes: { params: { sid: string }; query?: { limit?: number } }; gives: { data: ({ turn: number; who: string; said: string })[] } };
+  /** What it has used, with the runs below its own. */
+  getSessionUsage: { takes: { params: { sid: string } }; gives: { runs: number; tokens_in: number; tokens_out: number; cost: number } };
   /** Its todo list, as Markdown. */
   getTodolist: { takes: { params: { sid: string } }; gives: string };
   /** Makes the tenant have what a file describes: everything, or nothing with all faults. */
   applyAgentSystem: { takes: { query?: { dry_run?: "true" | "false"; prune?: "true" | "false"; file?: string }; body: string }; gives: { id: string; name: string; version: number; digest: string; dry_run: boolean; objects: ({ [name: string]: unknown })[]; kept: ({ [name: string]: unknown })[]; warnings: (string)[] } };
   /** The agent systems, the newest first. */
   listAgentSystems: { takes: { query?: { limit?: number; cursor?: string; name?: string } }; gives: { data: ({ id: string; name: string; description: string; orchestrator: string | null; version: number; digest: string; created_at: string; updated_at: string })[]; next: string | null } };
+  /** Whether files would be applied, one after the other, with all that is wrong; writes nothing. */
+  checkAgentSystems: { takes: { body: { files: ({ name: string; text: string; parts?: ({ name: string; path: string; text: string })[] })[] } }; gives: { valid: boolean; files: ({ file: string; valid: boolean; counts: { [name: string]: number }; faults: ({ file: string; line: number; column: number; path: string; message: string; hint?: string; code: string })[]; warnings: (string)[] })[] } };
   /** What it comes to, resolved. */
   getAgentSystem: { takes: { params: { id: string } }; gives: AgentSystem };
   /** Its file: the same system gives the same bytes. */
@@ -279,6 +301,10 @@ export const operations = {
   resumeExecution: ['POST', '/api/executions/{id}/resume'],
   retryExecution: ['POST', '/api/executions/{id}/retry'],
   forkExecution: ['POST', '/api/executions/{id}/fork'],
+  inspectExecution: ['GET', '/api/executions/{id}/row'],
+  listExecutionTree: ['GET', '/api/executions/{id}/tree'],
+  listExecutionQuestions: ['GET', '/api/executions/{id}/questions'],
+  listSteps: ['GET', '/api/steps'],
   giveFeedback: ['POST', '/api/executions/{id}/feedback'],
   listFeedback: ['GET', '/api/executions/{id}/feedback'],
   query: ['POST', '/query'],
@@ -293,9 +319,12 @@ export const operations = {
   forkSession: ['POST', '/sessions/{sid}/fork'],
   answerInSession: ['POST', '/sessions/{sid}/answers'],
   getSessionState: ['GET', '/sessions/{sid}/state'],
+  getSessionHistory: ['GET', '/sessions/{sid}/history'],
+  getSessionUsage: ['GET', '/sessions/{sid}/usage'],
   getTodolist: ['GET', '/sessions/{sid}/artifacts/todolist.md'],
   applyAgentSystem: ['POST', '/agent-systems', 'application/yaml'],
   listAgentSystems: ['GET', '/agent-systems'],
+  checkAgentSystems: ['POST', '/agent-systems/check'],
   getAgentSystem: ['GET', '/agent-systems/{id}'],
   exportAgentSystem: ['GET', '/agent-systems/{id}/export'],
   listWorkflows: ['GET', '/api/workflows'],

@@ -7,7 +7,7 @@ import { endOf, LATE_MS, type LogFilter, type LoggedStep, loggedSteps } from './
 const LEAST_PAUSE_MS = 50;
 const RESTS_PER_LOOK = 4;
 /** No step becomes readable so long after it was finished. */
-const FORGET_MS = 60_000;
+export const FORGET_MS = 60_000;
 
 type Place = { db: Queries; url: string; signal: AbortSignal };
 
@@ -50,10 +50,10 @@ export async function* followLog(
 }
 
 /** The last step that was seen of each run. */
-class Known {
+export class Known {
   readonly #seen = new Map<string, { seq: number; at: number }>();
 
-  note(steps: LoggedStep[]): LoggedStep[] {
+  note<Step extends Pick<LoggedStep, 'execution_id' | 'seq'>>(steps: Step[]): Step[] {
     for (const { execution_id, seq } of steps) {
       const before = this.#seen.get(execution_id)?.seq ?? 0;
       this.#seen.set(execution_id, { seq: Math.max(seq, before), at: Date.now() });

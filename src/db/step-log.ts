@@ -32,14 +32,21 @@ export type LogFilter = {
   errors?: true | undefined;
 };
 
-type Span = {
+export type Span = {
   since: Date;
   /** Only of runs that have changed since; a little before `since`, unless said. */
   changedSince?: Date;
   /** Of these runs only what comes after that step. */
   after?: ReadonlyMap<string, number>;
   limit?: number | undefined;
+  /** Only what stands before this one in the log: the next page. */
+  before?: LogPlace | undefined;
+  /** The oldest of them, and not the newest, where there are more than `limit`. */
+  isOldest?: true;
 };
+
+/** Where a step stands in the log, with its time as Postgres writes it: a `Date` has no microseconds. */
+export type LogPlace = Pick<LoggedStep, 'execution_id' | 'seq'> & { finished_at: string };
 
 /** A transaction may have begun so long before what it wrote can be read: a run is as old as that says. */
 export const LATE_MS = 30_000;
@@ -51,10 +58,19 @@ export const LATE_MS = 30_000;
 export async function loggedSteps(
   db: Queries,
   filter: LogFilter,
-  { since, changedSince, after = new Map(), limit }: Span,
+  span: Span,
 ): Promise<LoggedStep[]> {
+  const { rows } = await stepLog(filter, span).execute(db);
+  return span.isOldest ? rows : rows.toReversed();
+}
+
+/** The statement for it: the newest come first, unless the oldest are asked for. */
+export function stepLog(
+  filter: LogFilter,
+  { since, changedSince, after = new Map(), limit, before, isOldest }: Span,
+): RawBuilder<LoggedStep> {
   const changed = changedSince ?? new Date(since.getTime() - LATE_MS);
-  const { rows } = await sql<LoggedStep>`
+  return sql<LoggedStep>`
     with known (id, seq) as (
       select * from unnest(${[...after.keys()]}::uuid[], ${[...after.values()]}::int[])
     ),
@@ -71,11 +87,18 @@ export async function loggedSteps(
     ) as s
     left join howdah.agents as a on a.id = r.agent_id
     left join howdah.workflows as w on w.id = r.workflow_id
-    where r.step_count > coalesce(k.seq, 0)
-    order by s.finished_at desc, s.execution_id desc, s.seq desc
-    limit ${limit ?? null}`.execute(db);
-  return rows.toReversed();
+    where r.step_count > coalesce(k.seq, 0) and ${before ? isBefore(before) : sql`true`}
+    order by ${isOldest ? OLDEST_FIRST : sql`s.finished_at desc, s.execution_id desc, s.seq desc`}
+    limit ${limit ?? null}::bigint`;
 }
+
+function isBefore({ finished_at, execution_id, seq }: LogPlace): RawBuilder<unknown> {
+  return sql`(s.finished_at, s.execution_id, s.seq) < (${finished_at}::timestamptz, ${execution_id}::uuid, ${seq}::int)`;
+}
+
+/** No step of a run before one that comes earlier in it, whatever the clocks of two workers say. */
+const OLDEST_FIRST = sql`
+  max(s.finished_at) over (partition by s.execution_id order by s.seq), s.execution_id, s.seq`;
 
 const FAILED = sql`(t.error is not null or t.kind in ('error', 'retry', 'guard'))`;
 const LIVE = sql`('queued', 'running', 'waiting', 'paused')`;

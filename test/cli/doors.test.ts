@@ -1,9 +1,10 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { described } from '../../src/cli/described.generated.ts';
 import { commands } from '../../src/cli/registry.ts';
 import { createEmptyDatabase, createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { runCli, startCli } from './run-cli.ts';
+import { runCli, runWithoutDatabase, startCli } from './run-cli.ts';
 
 const ID = '01a1f805-7e9f-729f-9dc6-14d018338ca2';
 
@@ -66,9 +67,20 @@ const LINES: Record<string, string[]> = {
   retention: [],
   key: ['list'],
   generate: ['--executions', '1'],
+  bench: ['guards'],
 };
 /** Those that make the schema, or look whether it is there. */
-const MAKERS = ['start', 'worker', 'api', 'migrate', 'demo', 'doctor', 'restore', 'generate'];
+const MAKERS = [
+  'start',
+  'worker',
+  'api',
+  'migrate',
+  'demo',
+  'doctor',
+  'restore',
+  'generate',
+  'bench',
+];
 
 let db: TestDatabase;
 let empty: TestDatabase;
@@ -99,7 +111,10 @@ function isTold(stderr: string, what: RegExp, fix: RegExp): void {
 test('every command is in the list of this file, but those that ask no database', () => {
   const names = commands
     .map(({ name }) => name)
-    .filter((name) => !['db', 'completion', 'login', 'logout', 'open', 'profiles'].includes(name));
+    .filter(
+      (name) =>
+        !['db', 'chaos', 'completion', 'login', 'logout', 'open', 'profiles'].includes(name),
+    );
   expect(Object.keys(LINES).sort()).toEqual(names.sort());
 });
 
@@ -183,6 +198,62 @@ describe('what names nothing exits 3 and says which command lists it', () => {
     const { status, stderr } = await runCli('postgres://me:s3cret@127.0.0.1:1/x', name, ...argv);
     expect(status).toBe(2);
     isTold(stderr, /^error: 4711 is not the id of/, /An id looks like/);
+  });
+});
+
+/** What runs on this machine, whatever server somebody asks. */
+const HERE = ['start', 'worker', 'api', 'migrate', 'demo'];
+
+describe('a server that is named is asked, or the command says that it cannot', () => {
+  const server = 'http://127.0.0.1:1';
+  const database = 'postgres://me:s3cret@127.0.0.1:1/x';
+  const isAsked = (name: string, argv: string[]) => {
+    const { verbs, options } = described[name] ?? {};
+    const verb = verbs?.find((one) => one.name === argv[0]) ?? verbs?.find((one) => one.isFirst);
+    const isOfFiles = name === 'diff'; // which asks a server about executions alone
+    return (
+      !isOfFiles && (verb?.options ?? options)?.some(({ written }) => written === '--api <url>')
+    );
+  };
+  beforeEach(() => {
+    vi.stubEnv('HOWDAH_API_URL', server);
+    vi.stubEnv('DATABASE_URL', database);
+    vi.stubEnv('XDG_CONFIG_HOME', join(import.meta.dirname, 'nowhere'));
+  });
+  afterEach(() => {
+    vi.unstubAllEnvs();
+    vi.stubEnv('HOWDAH_JWT_SECRET', 'a secret of at least thirty-two bytes');
+  });
+
+  test.each(Object.entries(LINES))('howdah %s', async (name, argv) => {
+    const { status, stdout, stderr } = await runWithoutDatabase('', name, ...argv);
+    expect(stdout).toBe('');
+    if (HERE.includes(name)) {
+      expect(status).toBe(8);
+      isTold(stderr, /^error: No server answers at 127\.0\.0\.1:1\.$/m, /Check DATABASE_URL/);
+    } else if (isAsked(name, argv)) {
+      expect(status).toBe(8);
+      isTold(stderr, /http:\/\/127\.0\.0\.1:1 cannot be reached/, /Check the address/);
+    } else {
+      expect(status).toBe(2);
+      isTold(
+        stderr,
+        /this asks a database, and HOWDAH_API_URL is the API of http/,
+        /--profile none/,
+      );
+    }
+  });
+
+  test.each(Object.entries(LINES))('howdah --database-url URL %s', async (name, argv) => {
+    const { status, stdout, stderr } = await runCli(database, name, ...argv);
+    expect({ status, stdout }).toEqual({ status: 8, stdout: '' });
+    expect(stderr).toMatch(/No server answers at 127\.0\.0\.1:1/);
+  });
+
+  test.each(Object.entries(LINES))('howdah --profile none %s', async (name, argv) => {
+    const { status, stderr } = await runWithoutDatabase('', '--profile', 'none', name, ...argv);
+    expect(status).toBe(8);
+    expect(stderr).toMatch(/No server answers at 127\.0\.0\.1:1/);
   });
 });
 

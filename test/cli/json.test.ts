@@ -28,6 +28,8 @@ const NONE: Record<string, string> = {
   login: 'asks no database: login.test.ts reads it',
   logout: 'asks no database: login.test.ts reads it',
   profiles: 'asks no database: login.test.ts reads it',
+  bench: 'measures for a minute: package.test.ts reads it',
+  chaos: 'breaks a server for a minute: package.test.ts reads it',
   doctor: 'does: commands.test.ts reads it, which takes its time',
 };
 

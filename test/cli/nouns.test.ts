@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { unkeyed } from '../../src/cli/plain-text.ts';
 import { makeTenant, one, unique } from '../sql/support.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { runCli } from './run-cli.ts';
@@ -247,6 +248,23 @@ describe('howdah webhooks', () => {
     expect(await json(...listed)).toEqual({ items: [] });
     expect((await cli('webhooks', 'redeliver', run)).status).toBe(3);
     expect((await cli('webhooks', 'redeliver', '4711')).status).toBe(2);
+  });
+
+  test('shows people no part of an address that may be a key', async () => {
+    const url =
+      'https://example.com/services/T024/a1b2c3d4e5f6a1b2c3d4e5f6?token=hunter2&a=b#c=d4e5';
+    const id = '01980000-0000-7000-8000-000000000000';
+    expect(unkeyed('url', `https://example.com/${id}/x`)).toBe(`https://example.com/${id}/x`);
+    await database.pool.query('insert into howdah.webhooks (url) values ($1)', [url]);
+    try {
+      const masked = 'https://example.com/services/T024/a1b2***?token=***&a=***#c=***';
+      const printed = await Promise.all([cli('webhooks'), cli('webhooks', 'show', url)]);
+      for (const { stdout } of printed) expect(stdout).not.toMatch(/hunter2|a1b2c|d4e5/);
+      expect(printed[1]?.stdout).toContain(masked);
+      expect(await json('webhooks', 'show', url)).toMatchObject({ url });
+    } finally {
+      await database.pool.query('delete from howdah.webhooks where url = $1', [url]);
+    }
   });
 });
 

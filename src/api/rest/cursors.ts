@@ -1,4 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
+import { FORGET_MS } from '../../db/follow-log.ts';
+import { time } from './fields.ts';
 import { RequestRefusal } from './request-refusal.ts';
 import type { RunCursor } from './run-events.ts';
 import type { SessionCursor } from './session-events.ts';
@@ -17,10 +19,25 @@ export function sessionCursor(sent: Sent): SessionCursor {
   return { turn, seq, n };
 }
 
-function numbersIn({ headers, query }: Sent, most: number): number[] {
+/** From when on a log goes on, in milliseconds: a minute before the time of Last-Event-ID, else of `after`. */
+export function logCursor(sent: Sent): number {
+  const { text, field } = textIn(sent);
+  if (text === undefined || text === '') return 0;
+  const at = time.safeParse(text).success ? new Date(text).getTime() : Number.NaN;
+  if (!Number.isNaN(at)) return at - FORGET_MS;
+  throw new RequestRefusal(400, `${field} is no id of an event of this stream`, {
+    hint: 'Send the id of the last event you have, which is a time, or none.',
+    detail: { field },
+  });
+}
+
+function textIn({ headers, query }: Sent) {
   const sent = [headers['last-event-id']].flat()[0];
-  const field = sent === undefined ? 'after' : 'Last-Event-ID';
-  const text = sent ?? query.after;
+  return { field: sent === undefined ? 'after' : 'Last-Event-ID', text: sent ?? query.after };
+}
+
+function numbersIn(sent: Sent, most: number): number[] {
+  const { text, field } = textIn(sent);
   if (text === undefined || text === '') return [];
   const parts = text.split('.');
   if (parts.length === most && parts.every((part) => /^\d{1,9}$/.test(part)))

@@ -12,6 +12,17 @@ export const STATUSES = [
   'failed',
   'cancelled',
 ] as const;
+/** Statuses as other systems call them. */
+const WORDS: Readonly<Record<string, string>> = { pending: 'queued', started: 'running' };
+export const status = z
+  .string()
+  .transform((text) => text.split(',').map((word) => word.trim().toLowerCase()))
+  .transform((words) => words.map((word) => WORDS[word] ?? word))
+  .pipe(z.array(z.enum(STATUSES)))
+  .describe(
+    `One or more of ${STATUSES.join(', ')}, with commas; in any case, PENDING and STARTED too`,
+  );
+
 const nullableText = z.string().nullable();
 const nullableId = id.nullable();
 
@@ -76,21 +87,26 @@ export const message = z
   })
   .meta({ id: 'Message' });
 
-export const step = z
-  .object({
-    seq: z.int(),
-    kind: z.string(),
-    name: nullableText,
-    call_id: nullableText,
-    input: json,
-    output: json,
-    error: object.nullable(),
-    model_id: nullableId,
-    tokens_in: z.int(),
-    tokens_out: z.int(),
-    cost: z.number(),
-    started_at: time,
-    finished_at: time,
+const stepColumns = z.object({
+  seq: z.int(),
+  kind: z.string(),
+  name: nullableText,
+  call_id: nullableText,
+  input: json,
+  output: json,
+  error: object.nullable(),
+  model_id: nullableId,
+  tokens_in: z.int(),
+  tokens_out: z.int(),
+  cost: z.number(),
+  started_at: time,
+  finished_at: time,
+});
+
+export const step = stepColumns
+  .extend({
+    said: nullableText.optional().describe('With said=true: the messages of it, a line for each'),
+    calls: nullableText.optional().describe('With said=true: what its model called, and with what'),
   })
   .meta({ id: 'Step' });
 
@@ -118,7 +134,7 @@ const listOf = (schema: z.ZodObject) =>
 /** Select lists over `t`. */
 export const shownExecution = listOf(execution);
 const shownMessage = listOf(message);
-const shownStep = listOf(step);
+const shownStep = listOf(stepColumns);
 
 export type Execution = z.output<typeof execution>;
 
@@ -141,12 +157,32 @@ export function messagesOf(db: Client, id: string, { after, limit }: Place) {
   );
 }
 
-export function stepsOf(db: Client, id: string, { after, limit }: Place) {
+/** With `said`, what was said in them: the messages of a page are read once, and not for each step. */
+export function stepsOf(
+  db: Client,
+  id: string,
+  { after, limit, said = false }: Place & { said?: boolean },
+) {
+  const rows = `select ${shownStep} from howdah.steps as t
+     where t.execution_id = $1 and t.seq > $2 order by t.seq limit $3`;
+  const values = [id, after, limit];
+  if (!said) return jsonRows<{ seq: number }>(db, rows, values);
   return jsonRows<{ seq: number }>(
     db,
-    `select ${shownStep} from howdah.steps as t
-     where t.execution_id = $1 and t.seq > $2 order by t.seq limit $3`,
-    [id, after, limit],
+    `with page as materialized (${rows}),
+     told as (
+       select m.step_seq, string_agg(m.content, E'\\n' order by m.seq) as said,
+         string_agg(c.calls, ', ' order by m.seq) as calls
+       from howdah.messages as m
+       left join lateral (
+         select string_agg((call.value ->> 'name') || ' ' || (call.value ->> 'arguments'), ', ' order by call.ordinality) as calls
+         from jsonb_array_elements(m.tool_calls) with ordinality as call
+       ) as c on true
+       where m.execution_id = $1 and m.step_seq in (select p.seq from page as p)
+       group by m.step_seq
+     )
+     select p.*, t.said, t.calls from page as p left join told as t on t.step_seq = p.seq order by p.seq`,
+    values,
   );
 }
 

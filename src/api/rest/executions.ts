@@ -10,17 +10,19 @@ import {
   findExecution,
   message,
   messagesOf,
-  STATUSES,
   shownExecution,
+  status,
   step,
   stepsOf,
 } from './execution-rows.ts';
 import { explanationRoute } from './explanation.ts';
 import { byId, flag, id, page, pageOf } from './fields.ts';
 import { forkRoute } from './fork.ts';
+import { inspectionRoutes } from './inspection.ts';
 import { idIn, numberIn, pageAnswer } from './pages.ts';
 import { RequestRefusal } from './request-refusal.ts';
 import { type Described, type Route, route } from './route.ts';
+import { stepLogRoutes } from './step-log.ts';
 
 /** What a run shows at once of its conversation and of the runs below it; the rest is on pages of its own. */
 const SHOWN_AT_ONCE = 1_000;
@@ -30,17 +32,6 @@ const runs: Collection = {
   shown: shownExecution,
   stamp: 't.updated_at',
 };
-
-/** Statuses as other systems call them. */
-const WORDS: Readonly<Record<string, string>> = { pending: 'queued', started: 'running' };
-const status = z
-  .string()
-  .transform((text) => text.split(',').map((word) => word.trim().toLowerCase()))
-  .transform((words) => words.map((word) => WORDS[word] ?? word))
-  .pipe(z.array(z.enum(STATUSES)))
-  .describe(
-    `One or more of ${STATUSES.join(', ')}, with commas; in any case, PENDING and STARTED too`,
-  );
 
 const filters = {
   status: status.optional(),
@@ -88,6 +79,8 @@ function objectIn(text: string): string {
 const shown: Record<number, Described> = { 200: { description: 'The run', schema: execution } };
 const shared = { tag: 'executions' as const, params: byId };
 
+const said = flag.optional().describe('true: with what was said in each, and called');
+
 /** Reading runs. */
 const reading: Route[] = [
   route({
@@ -131,7 +124,7 @@ const reading: Route[] = [
       return { body: { ...found, messages, children } };
     },
   }),
-  logRoute('steps', 'What it did, in order: a step is a commit', step, stepsOf),
+  logRoute('steps', 'What it did, in order: a step is a commit', step, stepsOf, { said }),
   logRoute('messages', 'What was said, in order', message, messagesOf),
 ];
 
@@ -140,6 +133,7 @@ function logRoute(
   summary: string,
   row: z.ZodObject,
   read: typeof stepsOf,
+  more: { said?: z.ZodType<boolean | undefined> } = {},
 ): Route {
   return route({
     ...shared,
@@ -148,11 +142,21 @@ function logRoute(
     id: `listExecution${name.charAt(0).toUpperCase()}${name.slice(1)}`,
     summary,
     isReplicable: true,
-    query: z.strictObject(page),
+    query: z.strictObject({
+      ...page,
+      after: z.coerce
+        .number('this is no number')
+        .int()
+        .min(0)
+        .default(0)
+        .describe('Only those behind the one with this seq; a cursor goes first'),
+      ...more,
+    }),
     answers: { 200: { description: `A page of ${name}`, schema: pageOf(row) } },
     async work(db, { params, query, url }) {
       await findExecution(db, params.id);
-      const place = { after: numberIn(query.cursor) ?? 0, limit: query.limit + 1 };
+      const { cursor, limit, after, said } = query as typeof query & { said?: boolean };
+      const place = { after: numberIn(cursor) ?? after, limit: limit + 1, said: said === true };
       const rows = await read(db, params.id, place);
       return pageAnswer(rows, query.limit, url, ({ seq }) => seq);
     },
@@ -213,4 +217,6 @@ export const executionRoutes: Route[] = [
   stream,
   ...controls,
   forkRoute,
+  ...inspectionRoutes,
+  ...stepLogRoutes,
 ];

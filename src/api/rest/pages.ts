@@ -1,3 +1,5 @@
+import type { LogPlace } from '../../db/step-log.ts';
+import { time } from './fields.ts';
 import { RequestRefusal } from './request-refusal.ts';
 import type { Answer } from './route.ts';
 
@@ -8,9 +10,27 @@ export function idIn(cursor: string | undefined): string | undefined {
   return readCursor(cursor, (text) => (UUID.test(text) ? text : undefined));
 }
 
+/** The ids of a path that a cursor stands for. */
+export function idsIn(cursor: string | undefined): string[] | undefined {
+  return readCursor(cursor, (text) => {
+    const ids = text.split(' ');
+    return ids.every((id) => UUID.test(id)) ? ids : undefined;
+  });
+}
+
 /** The number a cursor stands for. */
 export function numberIn(cursor: string | undefined): number | undefined {
   return readCursor(cursor, (text) => (/^\d{1,9}$/.test(text) ? Number(text) : undefined));
+}
+
+/** The place in a log that a cursor stands for. */
+export function placeIn(cursor: string | undefined): LogPlace | undefined {
+  return readCursor(cursor, (text) => {
+    const [finished_at = '', execution_id = '', seq = '', ...more] = text.split(' ');
+    const isPlace = time.safeParse(finished_at).success && UUID.test(execution_id);
+    if (!isPlace || !/^\d{1,9}$/.test(seq) || more.length > 0) return undefined;
+    return { finished_at, execution_id, seq: Number(seq) };
+  });
 }
 
 function readCursor<T>(

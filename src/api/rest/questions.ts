@@ -24,6 +24,7 @@ export const question = z
     options: z.array(z.unknown()).nullable(),
     schema: object.nullable(),
     tool_call: json,
+    preview: json.describe('What the call would do, where it could be tried'),
     required_role: text,
     answer: text,
     answer_data: json,

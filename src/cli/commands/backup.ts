@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { type BackupReport, backUp } from '../../db/backup/backup.ts';
 import { createPool } from '../../db/pool.ts';
 import { refuseGuest, schemaState } from '../../db/schema-state.ts';
-import { noSchema } from '../database.ts';
+import { databaseToAsk, noSchema } from '../database.ts';
 import { type CliIo, printJson } from '../output.ts';
 import { interruption, PG_BIN_OPTION, placesOf } from '../pg-programs.ts';
 
@@ -15,9 +15,8 @@ export function register(command: Command, io: CliIo): void {
     .option('--all', "every schema of the database, not only Howdah's")
     .option(...PG_BIN_OPTION)
     .action(async (file: string | undefined, { all, pgBin }: Options) => {
-      const { openDatabase } = await import('../../bootstrap.ts');
       const config = await io.config();
-      const { url } = await openDatabase(config, io.err);
+      const { url } = await databaseToAsk(io);
       await refuseOther(url);
       const report = await backUp({
         ...{ url, file: file ?? nameFor(url), isWhole: all === true },

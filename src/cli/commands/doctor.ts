@@ -8,7 +8,8 @@ import { countWorkers, describeDefaultModel, listViolations, queriesOn } from '.
 import { secretRowsOn } from '../../db/secrets.ts';
 import { refuseWrongKeys } from '../../secrets/data-keys.ts';
 import { type AuditFinding, auditFindings } from '../audit.ts';
-import { connectionsFinding } from '../connections-finding.ts';
+import { connectionsFinding, sessionsFinding } from '../connections-finding.ts';
+import { databaseToAsk } from '../database.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { isolationFinding } from '../isolation-finding.ts';
 import { operatorFindings } from '../operator-view.ts';
@@ -24,9 +25,8 @@ type Finding = AuditFinding;
 export function register(command: Command, io: CliIo): void {
   command.option('--audit', 'check that nothing in the audit logs was changed or is missing');
   command.action(async (options: { audit?: boolean }) => {
-    const { openDatabase } = await import('../../bootstrap.ts');
     const config = await io.config();
-    const { url, isEmbedded } = await openDatabase(config, io.err);
+    const { url, isEmbedded } = await databaseToAsk(io);
     const pool = createPool({ url, applicationName: 'howdah-cli', max: 2, numbers: true });
     try {
       const findings = [await server(pool, isEmbedded), await migrations(url)];
@@ -38,6 +38,7 @@ export function register(command: Command, io: CliIo): void {
         findings.push(await roles(pool), await isolationFinding(pool));
         findings.push(await searchPathFinding(pool), await extensions(pool));
         findings.push(await clock(pool));
+        findings.push(await sessionsFinding(url));
         findings.push(await connectionsFinding(pool, config.poolerUrl !== undefined));
         findings.push(await secrets(pool, config));
         const { providersFinding } = await import('../providers-finding.ts');

@@ -40,7 +40,7 @@ async function localServer(io: CliIo): Promise<Server> {
     });
   }
   const url = localUrl(config);
-  return (await chosenServer(io, url)) ?? { url, token: undefined };
+  return (await chosenServer(io, url)) ?? { url, token: undefined, origin: 'HOST and PORT' };
 }
 
 /** On all addresses is on this machine's own as well. */

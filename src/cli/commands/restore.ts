@@ -3,6 +3,7 @@ import { HowdahError } from '../../contracts/errors.ts';
 import { restore } from '../../db/backup/restore.ts';
 import { knownMigrations } from '../../db/known-migrations.ts';
 import { createPool } from '../../db/pool.ts';
+import { databaseToAsk } from '../database.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { type CliIo, paintResult, printJson } from '../output.ts';
 import { interruption, PG_BIN_OPTION, placesOf } from '../pg-programs.ts';
@@ -21,9 +22,9 @@ export function register(command: Command, io: CliIo): void {
     )
     .option(...PG_BIN_OPTION)
     .action(async (file: string, { into, paused, pgBin }: Options) => {
-      const { migrateDatabase, openDatabase } = await import('../../bootstrap.ts');
+      const { migrateDatabase } = await import('../../bootstrap.ts');
       const config = await io.config();
-      const url = into === undefined ? (await openDatabase(config, io.err)).url : checkedUrl(into);
+      const url = into === undefined ? (await databaseToAsk(io)).url : checkedUrl(into);
       const begun = performance.now();
       const brought = await restore({
         ...{ url, file, isPaused: paused === true, known: knownMigrations() },

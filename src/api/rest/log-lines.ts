@@ -1,0 +1,31 @@
+import { z } from 'zod';
+import { type Client, jsonRows } from '../../db/json-rows.ts';
+import { queriesWithin } from '../../db/queries.ts';
+import { type LogFilter, type Span, stepLog } from '../../db/step-log.ts';
+import { count, id, object, time } from './fields.ts';
+
+/** A line of the log. */
+export const line = z
+  .object({
+    execution_id: id,
+    seq: z.int(),
+    agent: z.string().nullable().describe('The name of the agent or workflow that runs'),
+    kind: z.string(),
+    name: z.string().nullable(),
+    started_at: time,
+    finished_at: time,
+    ms: z.int(),
+    tokens_in: z.int(),
+    tokens_out: z.int(),
+    cost: count,
+    error: object.nullable(),
+  })
+  .meta({ id: 'LoggedStep' });
+/** As it is read: times are texts, with their microseconds. */
+export type LogLine = z.output<typeof line>;
+
+/** The newest lines come first, unless the span says otherwise. */
+export function linesOf(db: Client, filter: LogFilter, span: Span): Promise<LogLine[]> {
+  const { sql, parameters } = stepLog(filter, span).compile(queriesWithin(db));
+  return jsonRows<LogLine>(db, sql, parameters);
+}

@@ -1,0 +1,162 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Api } from '../../../src/api/server.ts';
+import { connect } from '../../../src/client/connect.ts';
+import type { Worker } from '../../../workers/main.ts';
+import { runCli } from '../../cli/run-cli.ts';
+import { makeAgent } from '../../runtime/arrange.ts';
+import { all, makeRun, one } from '../../sql/support.ts';
+import { createTestDatabase, eventually, type TestDatabase } from '../../support/database.ts';
+import { startTestWorker } from '../../support/worker.ts';
+import { startTestApi } from '../harness.ts';
+import { call } from './call.ts';
+import { listen } from './events.ts';
+
+let db: TestDatabase;
+let api: Api;
+let worker: Worker;
+let steps: number;
+let agent: string;
+
+beforeAll(async () => {
+  db = await createTestDatabase();
+  await runCli(db.url, 'generate', '--executions', '500');
+  api = await startTestApi(db.url);
+  worker = await startTestWorker(db.url);
+  agent = await makeAgent(db.pool, { script: [{ content: 'Hello.' }] });
+  steps = Number((await one(db.pool, 'select count(*) as steps from howdah.steps')).steps);
+});
+afterAll(async () => {
+  await worker?.stop(0);
+  await api?.close();
+  await db?.drop();
+});
+
+const keyOf = (line: { execution_id: string; seq: number }) => `${line.execution_id} ${line.seq}`;
+
+async function ranOf(): Promise<string> {
+  const { id } = await one(
+    db.pool,
+    `insert into howdah.executions (agent_id, input) values ($1, 'Hi') returning id::uuid as id`,
+    [agent],
+  );
+  await eventually(
+    db.pool,
+    'it ends',
+    'select from howdah.executions where id = $1 and completed_at is not null',
+    [id],
+  );
+  return id;
+}
+
+test('pages have each line once, the newest first', async () => {
+  const told: { execution_id: string; seq: number; finished_at: string }[] = [];
+  let path: string | undefined = '/api/steps?since=2000-01-01T00:00:00Z&limit=700';
+  while (path !== undefined) {
+    const { status, body, headers } = await call(api, 'GET', path);
+    expect(status, JSON.stringify(body)).toBe(200);
+    told.push(...body.data);
+    path = /<(.*)>; rel="next"/.exec(headers.get('link') ?? '')?.[1];
+    if (body.next === null) expect(path).toBeUndefined();
+  }
+  expect(told).toHaveLength(steps);
+  expect(new Set(told.map(keyOf)).size).toBe(steps);
+  const times = told.map(({ finished_at }) => Date.parse(finished_at));
+  expect(times).toEqual(times.toSorted((a, b) => b - a));
+});
+
+test('a stream has each line once, the oldest first, then what is new; behind an id it goes on', async () => {
+  const stream = await listen(api, '/api/steps/stream?since=2000-01-01T00:00:00Z');
+  try {
+    const id = await ranOf();
+    await stream.when(({ data }) => data.execution_id === id && data.seq === 2);
+    const told = stream.events.map(({ data }) => data);
+    expect(new Set(told.map(keyOf)).size).toBe(told.length);
+    expect(told).toHaveLength(steps + 2);
+    const old = told.slice(0, steps).map(({ finished_at }) => Date.parse(finished_at));
+    expect(old).toEqual(old.toSorted((a, b) => a - b));
+    const middle = stream.events.at(Math.floor(steps / 2));
+    const rest = await listen(api, '/api/steps/stream?since=2000-01-01T00:00:00Z', {
+      lastEventId: middle?.id ?? '',
+    });
+    await rest.when(({ data }) => data.execution_id === id && data.seq === 2);
+    rest.close();
+    const from = Date.parse(middle?.data.finished_at) - 60_000;
+    const due = told.filter(({ finished_at }) => Date.parse(finished_at) >= from).map(keyOf);
+    expect(due.length).toBeLessThan(told.length);
+    expect(rest.events.map(({ data }) => keyOf(data)).toSorted()).toEqual(due.toSorted());
+  } finally {
+    stream.close();
+  }
+});
+
+test('the stream of one run ends with it', async () => {
+  const id = await ranOf();
+  const later = await makeRun(db.pool, { run_at: '2100-01-01' });
+  const stream = await listen(api, `/api/steps/stream?execution_id=${id}&since=1d`);
+  await stream.end;
+  expect(stream.events.map(({ event, data }) => [event, data.seq])).toEqual([
+    ['step', 1],
+    ['step', 2],
+    ['complete', undefined],
+  ]);
+  const none = await call(api, 'GET', `/api/steps?execution_id=${later}`);
+  expect(none.body).toMatchObject({ data: [], next: null });
+});
+
+test('the client follows what is new, and leaves', async () => {
+  const leaving = new AbortController();
+  const howdah = connect(api.url, { signal: leaving.signal });
+  const seen: string[] = [];
+  const following = (async () => {
+    for await (const { execution_id, seq } of howdah.log({ agent_id: agent })) {
+      seen.push(`${execution_id} ${seq}`);
+      if (seen.length === 4) leaving.abort();
+    }
+  })();
+  // it begins when it is asked: what is made before is told or not, what is made later is told
+  while (seen.length < 4) await ranOf();
+  await following;
+  expect(new Set(seen).size).toBe(seen.length);
+});
+
+test('what is said in steps is there for who asks for it', async () => {
+  const id = await ranOf();
+  const { body } = await call(api, 'GET', `/api/executions/${id}/steps?said=true`);
+  const [row] = await all(
+    db.pool,
+    `select string_agg(content, E'\\n' order by seq) as said from howdah.messages where execution_id = $1 and step_seq = 1`,
+    [id],
+  );
+  expect(body.data[0]).toMatchObject({ said: row?.said, calls: null });
+  const plain = await call(api, 'GET', `/api/executions/${id}/steps`);
+  expect(plain.body.data[0]).not.toHaveProperty('said');
+});
+
+const NOBODY = '01a1f805-7e9f-729f-9dc6-14d018338ca2';
+test.each([
+  ['since=yesterday', 400, 'since'],
+  ['since=10', 400, 'since'],
+  ['status=done', 400, 'status'],
+  ['errors=yes', 400, 'errors'],
+  ['agent=greeter', 400, 'agent'],
+  [`execution_id=${NOBODY}&agent_id=${NOBODY}`, 400, 'agent_id'],
+  [`execution_id=${NOBODY}`, 404, undefined],
+  [`session_id=${NOBODY}`, 404, undefined],
+])('%s is %i', async (query, status, field) => {
+  for (const path of ['/api/steps', '/api/steps/stream']) {
+    const answer = await call(api, 'GET', `${path}?${query}`);
+    expect(answer.status).toBe(status);
+    expect(answer.body.field).toBe(field);
+    expect(answer.body.hint).toEqual(expect.any(String));
+  }
+});
+
+test('cursors and ids of events that are none are refused', async () => {
+  const page = await call(api, 'GET', '/api/steps?cursor=abc');
+  expect(page).toMatchObject({ status: 400, body: { field: 'cursor' } });
+  for (const id of ['1.2', 'soon']) {
+    const headers = { 'last-event-id': id };
+    const stream = await call(api, 'GET', '/api/steps/stream', undefined, { headers });
+    expect(stream).toMatchObject({ status: 400, body: { field: 'Last-Event-ID' } });
+  }
+});
