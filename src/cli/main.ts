@@ -8,7 +8,7 @@ import { listenForInterrupts } from './interrupts.ts';
 import { type CliIo, createOutput, printError } from './output.ts';
 import { commands } from './registry.ts';
 import { type Environment, isAttended, type TextStream } from './terminal.ts';
-import { rememberCommands, usageReport } from './usage-report.ts';
+import { missingVerbReport, rememberCommands, usageReport } from './usage-report.ts';
 import { withExamples } from './with-examples.ts';
 
 /** The parts of a process the command line lives in; a test hands in its own. */
@@ -50,7 +50,9 @@ export async function main(
     return session.exitCode();
   } catch (thrown) {
     if (thrown instanceof CommanderError && isHelp(thrown)) {
-      return thrown.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
+      if (thrown.exitCode === 0) return exitCodes.ok;
+      if (session.io.json) printError(session.io, missingVerbReport(thrown));
+      return exitCodes.usage;
     }
     const report =
       thrown instanceof CommanderError
@@ -85,7 +87,11 @@ function defineProgram(program: Command, io: CliIo, entries: readonly CommandEnt
     .helpOption('-h, --help', 'print this help')
     .helpCommand(false)
     .exitOverride()
-    .configureOutput({ writeOut: io.write, writeErr: io.err, outputError: () => {} })
+    .configureOutput({
+      writeOut: io.write,
+      writeErr: io.json ? () => {} : io.err,
+      outputError: () => {},
+    })
     .configureHelp({
       showGlobalOptions: true,
       subcommandTerm: (command) => `${command.name()} ${command.usage()}`.replace('[options] ', ''),

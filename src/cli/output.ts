@@ -15,6 +15,8 @@ export type Output = {
   readonly resultColor: boolean;
   /** How wide the terminal is that results go to; undefined: it is none. */
   columns(): number | undefined;
+  /** Where a cell is cut: what stands for the rest, as wide as it is shown. */
+  readonly more: string;
   /** How results for programs are written, where that is not JSON. */
   readonly format?: Format | undefined;
   /** One or more lines of the result; the newline at the end is added. */
@@ -70,6 +72,7 @@ export function createOutput(
     format: flags.format,
     color: isColored && wantsColor(stderr),
     resultColor: isColored && wantsColor(stdout),
+    more: results('…'),
     columns: () => (stdout.isTTY ? stdout.columns : undefined),
     out: (text) => stdout.write(results(asLines(text))),
     write: (chunk) => stdout.write(results(chunk)),
@@ -93,7 +96,7 @@ export function printTable(io: Output, rows: readonly Readonly<Record<string, un
   const names = Object.keys(first);
   const cells = rows.map((row) => names.map((name) => cell(row[name])));
   const table = [names.map((name) => name.toUpperCase()), ...cells];
-  for (const line of tableLines(table, io.columns())) io.out(line);
+  for (const line of tableLines(table, io.columns(), io.more)) io.out(line);
 }
 
 /** The report on stderr: one JSON object with `--json`, else sentences. */

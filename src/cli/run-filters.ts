@@ -1,5 +1,6 @@
 import { InvalidArgumentError } from 'commander';
 import type { ExecutionStatus } from '../db/schema.generated.ts';
+import { timeIn } from './clock.ts';
 import type { CliDatabase } from './database.ts';
 import { forTenant } from './tenants.ts';
 
@@ -32,11 +33,9 @@ export function moment(text: string): Date {
   const [, number, unit = ''] = /^(\d{1,6})([smhdw])$/.exec(text.trim()) ?? [];
   const at = number
     ? new Date(Date.now() - Number(number) * (UNITS[unit] ?? 0) * 1_000)
-    : new Date(text);
-  if (Number.isNaN(at.getTime())) {
-    throw new InvalidArgumentError('It is such as 30m, 1h, 7d, or a time such as 2026-12-01.');
-  }
-  return at;
+    : timeIn(text);
+  if (at) return at;
+  throw new InvalidArgumentError('It is such as 30m, 1h, 7d, or a time such as 2026-12-01.');
 }
 
 /** Reads how many at most. */

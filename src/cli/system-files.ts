@@ -10,6 +10,9 @@ import type { CliDatabase } from './database.ts';
 import { readPackFolder } from './pack-folder.ts';
 import { tenantOf } from './tenants.ts';
 
+/** For who is used to `apply -f FILE`: a word before files, which mean the same without it. */
+export const FILE_OPTION = ['-f', 'before a file, as other tools want it'] as const;
+
 /** How a command line and its faults call standard input. */
 const STDIN = { path: '-', name: 'stdin' };
 const ENDING = /\.(ya?ml|json)$/i;

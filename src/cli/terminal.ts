@@ -38,13 +38,17 @@ export function shownOn(stream: TextStream, env: Environment = {}): (text: strin
   return (text) => text.replace(/[…→·├└─│]/g, (sign) => LETTERS[sign] ?? sign);
 }
 
-/** Rows as aligned lines; at most `columns` wide, where long texts can be cut so far. */
-export function tableLines(rows: readonly (readonly string[])[], columns?: number): string[] {
+/** Rows as aligned lines; at most `columns` wide, where long texts can be cut so far; `more` ends what was cut. */
+export function tableLines(
+  rows: readonly (readonly string[])[],
+  columns?: number,
+  more = '…',
+): string[] {
   const widths = (rows[0] ?? []).map((_, column) => widest(rows, column));
   if (columns !== undefined) narrow(rows, widths, columns);
   return rows.map((row) =>
     row
-      .map((text, column) => cut(text, widths[column] ?? 0))
+      .map((text, column) => cut(text, widths[column] ?? 0, more))
       .join(GAP)
       .trimEnd(),
   );
@@ -72,6 +76,6 @@ function narrow(rows: readonly (readonly string[])[], widths: number[], columns:
   }
 }
 
-function cut(text: string, width: number): string {
-  return text.length > width ? `${text.slice(0, width - 1)}…` : text.padEnd(width);
+function cut(text: string, width: number, more: string): string {
+  return text.length > width ? `${text.slice(0, width - more.length)}${more}` : text.padEnd(width);
 }

@@ -12,6 +12,17 @@ export function rememberCommands(command: Command): void {
   command.commands.forEach(rememberCommands);
 }
 
+/** For programs, of a noun that does nothing without a verb; a person sees its help. */
+export function missingVerbReport({ command }: UsageError): ErrorReport {
+  const verbs = command?.createHelp().visibleCommands(command) ?? [];
+  return {
+    code: 'EUSAGE',
+    message: 'the verb is missing',
+    hint: `There are: ${verbs.map((verb) => verb.name()).join(', ')}.`,
+    ...(command && { usage: `howdah ${pathOf(command)} ${command.usage()}`.trim() }),
+  };
+}
+
 /** Commander's "error: unknown command 'strat'\n(Did you mean start?)" as message and hint. */
 export async function usageReport({
   message: text,

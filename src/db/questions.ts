@@ -33,6 +33,19 @@ export async function isThereQuestion(db: Queries, id: string): Promise<boolean>
   return row !== undefined;
 }
 
+/** The ids of what a run asks, or one below it where it is the root, the oldest first; undefined when there is no such run. */
+export async function openQuestionsOf(db: Queries, runId: string): Promise<string[] | undefined> {
+  const { rows } = await sql<{ ids: string[] }>`
+    select array(
+      select q.id from howdah.questions as q
+      where q.tenant_id = e.tenant_id and q.status = 'open'
+        and (q.execution_id = e.id or q.root_execution_id = e.id)
+      order by q.id
+    ) as ids
+    from howdah.executions as e where e.id = ${runId}`.execute(db);
+  return rows[0]?.ids;
+}
+
 /** What is asked by a run or one below it. */
 export type Question = {
   id: string;

@@ -109,6 +109,23 @@ describe('a noun', () => {
     expect(stderr).toContain(hint);
   });
 
+  test.each(['key', 'secret', 'filters', 'db', 'import'])(
+    '%s wants a verb: a person sees them, a program is told so',
+    async (noun) => {
+      const told = await cli(noun);
+      expect({ ...told, stderr: '' }).toEqual({ status: 2, stdout: '', stderr: '' });
+      expect(told.stderr).toMatch(/^Examples:[\s\S]*\nCommands:\n/);
+      const { status, stdout, stderr } = await cli(noun, '--json');
+      expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
+      expect(JSON.parse(stderr).error).toMatchObject({
+        code: 'EUSAGE',
+        message: 'the verb is missing',
+        hint: expect.stringMatching(/^There are: [a-z-, ]+\.$/),
+        usage: expect.stringContaining(`howdah ${noun}`),
+      });
+    },
+  );
+
   test('has an alias, and its help lists the verbs', async () => {
     expect(await cli('runs')).toEqual(await cli('executions'));
     expect(await cli('keys', 'list')).toEqual(await cli('key', 'list'));

@@ -38,6 +38,10 @@ describe('howdah sql', () => {
     expect(other.stdout).toBe('name\ndevelopment\n');
   });
 
+  test('takes -c before the statement, as psql does', async () => {
+    expect((await cli('sql', '-c', 'select 1 as a', '-o', 'csv')).stdout).toBe('a\n1\n');
+  });
+
   test('keeps columns of the same name apart, and reads standard input', async () => {
     const piped = startCli(db.url, 'sql', '-', '--json');
     piped.type('select 1 as a, 2 as a');

@@ -45,6 +45,13 @@ describe('a table', () => {
     expect(lines[1]).toMatch(new RegExp(`^${ID}  a     x{20,}…  12$`));
   });
 
+  test('is no wider where three dots stand for what is left out', async () => {
+    const terminal = { isTTY: true, columns: 80, env: { LC_ALL: 'C' } };
+    const [, first = ''] = (await shown(print, terminal)).stdout.split('\n');
+    expect(first).toMatch(/ x{20,}\.\.\. {2}12$/);
+    expect(first).toHaveLength(77);
+  });
+
   test('is whole where it is piped', async () => {
     expect((await shown(print)).stdout).toContain(`${'x'.repeat(100)}  12`);
   });

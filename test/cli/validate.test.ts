@@ -59,6 +59,19 @@ ${bad}:5:15: unknown model "fats", did you mean "fast"?
     expect(Number(count)).toBe(0);
   });
 
+  test.each(['validate', 'diff', 'apply'])('%s takes -f before each file', async (command) => {
+    const one = await put(HELPDESK, 'one.yaml');
+    const other = await put(
+      'version: v1\nname: other\nagents: { a: { mission: x } }\n',
+      'other.yaml',
+    );
+    const more = command === 'apply' ? ['--dry-run'] : [];
+    const plain = await cli(command, one, other, ...more);
+    expect(plain.status).not.toBe(2);
+    expect(await cli(command, '-f', one, '-f', other, ...more)).toEqual(plain);
+    expect((await cli(command, '-f')).status).toBe(2);
+  });
+
   test('tells a hint once, however many faults have it', async () => {
     const names = Array.from({ length: 30 }, (_, n) => `  a${n}: { zzzzzz: x }\n`).join('');
     const { stderr } = await cli(

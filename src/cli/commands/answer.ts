@@ -1,8 +1,9 @@
 import type { Command } from 'commander';
 import { HowdahError } from '../../contracts/errors.ts';
 import { answerQuestion } from '../../db/questions.ts';
+import { askedBy, askedOverApi } from '../asked.ts';
 import { ELSEWHERE, givenText, givenValue } from '../given.ts';
-import { knownQuestion, questionId } from '../ids.ts';
+import { questionId } from '../ids.ts';
 import { type CliIo, printJson } from '../output.ts';
 import { API_OPTION, apiFor } from '../over-api.ts';
 import { settle } from '../questions.ts';
@@ -12,7 +13,7 @@ type Options = { data?: string };
 /** `howdah answer ID TEXT`: answers a question of any kind. */
 export function register(command: Command, io: CliIo): void {
   command
-    .argument('<id>', 'the question')
+    .argument('<id>', 'the question, or the run that asks it')
     .argument('[text]', `the answer; of an effect: done, again or give_up; ${ELSEWHERE}`)
     .option('--data <json>', `the answer as JSON; of done the result of the call; ${ELSEWHERE}`)
     .option(...API_OPTION)
@@ -28,11 +29,14 @@ export function register(command: Command, io: CliIo): void {
       const api = await apiFor(io, self);
       if (api) {
         const given = { answer: text ?? null, ...(data !== undefined && { data }) };
-        const question = await api.call('answerQuestion', { params: { id }, body: given });
+        const question = await api.call('answerQuestion', {
+          params: { id: await askedOverApi(api, id) },
+          body: given,
+        });
         return io.json ? printJson(io, question) : io.out(`${question.id} ${question.status}`);
       }
       await settle(io, async ({ pool, db }) =>
-        answerQuestion(pool, await knownQuestion(db, id), text ?? null, data),
+        answerQuestion(pool, await askedBy(db, id), text ?? null, data),
       );
     });
 }

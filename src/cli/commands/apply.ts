@@ -5,7 +5,7 @@ import { type CliDatabase, withDatabase } from '../database.ts';
 import { reportOf } from '../exit-codes.ts';
 import { type CliIo, printError, printJson } from '../output.ts';
 import { plansAsJson, printPlans } from '../plans.ts';
-import { applyFiles, readSystemFiles, refuseWatchedStdin } from '../system-files.ts';
+import { applyFiles, FILE_OPTION, readSystemFiles, refuseWatchedStdin } from '../system-files.ts';
 import { TENANT_OPTION } from '../tenants.ts';
 import { changesOf } from '../watched-files.ts';
 
@@ -18,6 +18,7 @@ export function register(command: Command, io: CliIo): void {
       '<files...>',
       'agent system files, YAML or JSON, and folders of packs; - reads standard input',
     )
+    .option(...FILE_OPTION)
     .option('--dry-run', 'tell what would be done, and do nothing')
     .option('--prune', 'delete what the systems own and their files no longer have')
     .option(...YES_OPTION)

@@ -1,8 +1,9 @@
 import { type Command, Option } from 'commander';
 import { HowdahError } from '../../contracts/errors.ts';
 import { approve } from '../../db/questions.ts';
+import { askedBy, askedOverApi } from '../asked.ts';
 import { ELSEWHERE, givenValue } from '../given.ts';
-import { knownQuestion, questionId } from '../ids.ts';
+import { questionId } from '../ids.ts';
 import type { CliIo } from '../output.ts';
 import { API_OPTION, apiFor } from '../over-api.ts';
 import { settle, settleOverApi } from '../questions.ts';
@@ -12,7 +13,7 @@ type Options = { remember?: string; arguments?: string };
 /** `howdah approve ID`: allows the call a run waits to make. */
 export function register(command: Command, io: CliIo): void {
   command
-    .argument('<id>', 'the question')
+    .argument('<id>', 'the question, or the run that asks it')
     .addOption(
       new Option('--remember <scope>', 'do not ask about this tool again in it').choices([
         'run',
@@ -29,10 +30,10 @@ export function register(command: Command, io: CliIo): void {
       if (api && options.remember !== undefined) throw rememberedOverApi();
       if (api) {
         const data = args === undefined ? {} : { data: args };
-        return settleOverApi(io, api, id, { answer: 'approve', ...data });
+        return settleOverApi(io, api, await askedOverApi(api, id), { answer: 'approve', ...data });
       }
       await settle(io, async ({ pool, db }) =>
-        approve(pool, await knownQuestion(db, id), options.remember ?? null, args),
+        approve(pool, await askedBy(db, id), options.remember ?? null, args),
       );
     });
 }

@@ -9,7 +9,7 @@ import { executionId, isUuid, knownExecution } from '../ids.ts';
 import { type CliIo, printJson } from '../output.ts';
 import { API_OPTION, apiFor } from '../over-api.ts';
 import { printKept, printWarnings } from '../plans.ts';
-import { applyFiles, readSystemFiles } from '../system-files.ts';
+import { applyFiles, FILE_OPTION, readSystemFiles } from '../system-files.ts';
 import { TENANT_OPTION } from '../tenants.ts';
 
 type FileOptions = { tenant?: string; prune?: true };
@@ -25,6 +25,7 @@ export function register(command: Command, io: CliIo): void {
       '<files...>',
       'agent system files, YAML or JSON, and folders of packs; - reads standard input; or two executions',
     )
+    .option(...FILE_OPTION)
     .option('--prune', 'of files: with what `apply --prune` would delete')
     .option(...TENANT_OPTION)
     .option('--exit-code', 'of executions: exit 1 when they differ')

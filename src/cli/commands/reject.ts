@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
 import { reject } from '../../db/questions.ts';
+import { askedBy, askedOverApi } from '../asked.ts';
 import { ELSEWHERE, givenText } from '../given.ts';
-import { knownQuestion, questionId } from '../ids.ts';
+import { questionId } from '../ids.ts';
 import type { CliIo } from '../output.ts';
 import { API_OPTION, apiFor } from '../over-api.ts';
 import { settle, settleOverApi } from '../questions.ts';
@@ -9,7 +10,7 @@ import { settle, settleOverApi } from '../questions.ts';
 /** `howdah reject ID`: refuses the call a run waits to make. */
 export function register(command: Command, io: CliIo): void {
   command
-    .argument('<id>', 'the question')
+    .argument('<id>', 'the question, or the run that asks it')
     .option('--reason <text>', `what the model is told; ${ELSEWHERE}`)
     .option(...API_OPTION)
     .action(async (text: string, options: { reason?: string }, self: Command) => {
@@ -17,7 +18,11 @@ export function register(command: Command, io: CliIo): void {
       const { reason: said } = options;
       const reason = said === undefined ? null : await givenText(io, 'the reason', said);
       const api = await apiFor(io, self);
-      if (api) return settleOverApi(io, api, id, { answer: 'reject', data: reason });
-      await settle(io, async ({ pool, db }) => reject(pool, await knownQuestion(db, id), reason));
+      if (api)
+        return settleOverApi(io, api, await askedOverApi(api, id), {
+          answer: 'reject',
+          data: reason,
+        });
+      await settle(io, async ({ pool, db }) => reject(pool, await askedBy(db, id), reason));
     });
 }

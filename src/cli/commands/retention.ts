@@ -91,6 +91,7 @@ async function months(io: CliIo): Promise<void> {
       holds,
     }));
     if (io.json) return printJson(io, { items: rows });
+    if (rows.length === 0) return io.err('There is no month before the last one.');
     printTable(
       io,
       rows.map(({ month, is_closed, holds }) => ({

@@ -4,6 +4,7 @@ import { isJsonObject, type JsonObject } from '../../contracts/json.ts';
 import { inTransaction, type Pool } from '../../db/pool.ts';
 import { answerHere } from '../answer-here.ts';
 import { ATTACH_OPTION, type Attached, partsOf, readAttached } from '../attached.ts';
+import { nextTimeIn } from '../clock.ts';
 import { type CliDatabase, withDatabase } from '../database.ts';
 import { showUntilEnd } from '../follow.ts';
 import { ELSEWHERE, givenJson, givenText } from '../given.ts';
@@ -46,7 +47,7 @@ export function withOptions(command: Command): Command {
     .option(...TENANT_OPTION)
     .option('--detach', 'print the id of the execution and return at once')
     .option('--idempotency-key <key>', 'give the first run back when the key is known')
-    .option('--at <time>', 'not before this time, such as "2026-12-01 18:00"', time)
+    .option('--at <time>', 'not before this time, such as 18:00 or "2026-12-01 18:00"', time)
     .option('--priority <number>', 'smaller first, from -32767 to 32767', priority)
     .option('--session <id>', 'as the next turn of this session')
     .option(
@@ -186,13 +187,11 @@ function priority(text: string): number {
 }
 
 function time(text: string): string {
-  const at = new Date(text);
-  if (Number.isNaN(at.getTime())) {
-    throw new InvalidArgumentError(
-      'It is a time such as "2026-12-01 18:00" or "2026-12-01T18:00:00Z".',
-    );
-  }
-  return at.toISOString();
+  const at = nextTimeIn(text);
+  if (at) return at.toISOString();
+  throw new InvalidArgumentError(
+    'It is a time such as 18:00, "2026-12-01 18:00" or "2026-12-01T18:00:00Z".',
+  );
 }
 
 function objectOf(metadata: string): string {

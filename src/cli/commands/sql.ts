@@ -17,6 +17,7 @@ export function register(command: Command, io: CliIo): void {
   command
     .argument('[query]', 'one statement; without it, or with -, standard input is read')
     .option(...TENANT_OPTION)
+    .option('-c', 'before the statement, as psql wants it')
     .option('--write', 'with the rights of the application, and kept; else nothing is written')
     .option('--limit <rows>', 'print so many rows at most; 0: all', rowsOf, MOST_ROWS)
     .option('--timeout <duration>', 'end the statement after, such as 30s', secondsUpTo(1))

@@ -7,7 +7,7 @@ import { type CliIo, paint, printJson } from '../output.ts';
 import { API_OPTION, type Api, apiFor, tenantOverApi } from '../over-api.ts';
 import { plainText } from '../plain-text.ts';
 import { printWarnings } from '../plans.ts';
-import { readSystemFiles } from '../system-files.ts';
+import { FILE_OPTION, readSystemFiles } from '../system-files.ts';
 import { TENANT_OPTION } from '../tenants.ts';
 
 type Options = { tenant?: string; offline?: true; api?: string };
@@ -36,6 +36,7 @@ export function register(command: Command, io: CliIo): void {
       '<files...>',
       'agent system files, YAML or JSON, and folders of packs; - reads standard input',
     )
+    .option(...FILE_OPTION)
     .option('--offline', 'beside nothing, in an empty database that is made and removed')
     .option(...TENANT_OPTION)
     .option(...API_OPTION)
