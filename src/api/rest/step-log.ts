@@ -100,10 +100,10 @@ export const stepLogRoutes: Route[] = [
     tag: 'executions',
     summary: 'The same as Server-Sent Events: the oldest first, then each step as it commits',
     description:
-      'From now on unless `since` says otherwise. An event is a `step`; of one run the last is `complete`. Behind Last-Event-ID, which is a time, the lines of the minute before it may come again, since what began earlier may be read later: execution_id and seq say which line it is.',
+      'An event is a `step`; of one run the last is `complete`. Behind Last-Event-ID, which is a time, the lines of the minute before it may come again, since what began earlier may be read later: execution_id and seq say which line it is.',
     query: z.strictObject({
       ...filters,
-      since: since.optional(),
+      since,
       after: z.string().optional().describe('As Last-Event-ID'),
     }),
     answers: { 200: { description: 'Events', type: 'text/event-stream' } },
@@ -112,7 +112,7 @@ export const stepLogRoutes: Route[] = [
       const place = await means.transaction(async (db) => {
         const filter = await filterIn(db, query);
         const { now } = await endOf(queriesWithin(db), undefined);
-        const from = query.since === undefined ? now : sinceOf(query.since, now, filter);
+        const from = sinceOf(query.since, now, filter);
         return { filter, since: new Date(Math.max(from.getTime(), after)) };
       });
       return { events: (signal) => logEvents(means, place, signal) };
