@@ -1,16 +1,21 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
-
-const MAIN = fileURLToPath(new URL('../src/cli/main.ts', import.meta.url));
+import { join } from 'node:path';
+import { PACKAGE_ROOT } from '../src/package-root.ts';
 
 export type BenchApi = { url: string; stop(): Promise<void> };
 
-/** The API as a process of its own, as `howdah api` starts it, on a free port. */
+/** The API as a process of its own, as `howdah api` starts it, on a free port. It ends with this process. */
 export async function startApiProcess(databaseUrl: string): Promise<BenchApi> {
-  const child = spawn(process.execPath, [MAIN, 'api'], {
-    env: { ...process.env, DATABASE_URL: databaseUrl, PORT: '0', HOWDAH_LOG_LEVEL: 'error' },
-    stdio: ['ignore', 'ignore', 'pipe'],
+  const child = spawn(process.execPath, [join(PACKAGE_ROOT, 'bin/howdah'), 'api'], {
+    env: {
+      ...process.env,
+      DATABASE_URL: databaseUrl,
+      PORT: '0',
+      HOWDAH_LOG_LEVEL: 'error',
+      HOWDAH_REEXEC: '1', // makes bin/howdah end with whoever has the other end of its channel
+    },
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
   });
   return {
     url: await addressOf(child),

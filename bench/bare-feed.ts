@@ -4,6 +4,7 @@ import { createServer } from 'node:http';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import { type WebSocket, WebSocketServer } from 'ws';
+import { isEntry } from '../src/package-root.ts';
 
 /** A process that passes notifications of Postgres on to the sockets opened for their run, and does nothing else. */
 export async function startBareFeed(url: string): Promise<{ url: string; stop(): void }> {
@@ -12,7 +13,7 @@ export async function startBareFeed(url: string): Promise<{ url: string; stop():
   return { url: `ws://127.0.0.1:${port}`, stop: () => void child.kill() };
 }
 
-if (import.meta.main) {
+if (isEntry(import.meta.url)) {
   const output = 'x'.repeat(500);
   const byRun = new Map<string, WebSocket[]>();
   const listener = new pg.Client({ connectionString: process.argv[2] });

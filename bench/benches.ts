@@ -14,17 +14,22 @@ import { steps } from './steps.ts';
 import { subscribers } from './subscribers.ts';
 import { waiting } from './waiting.ts';
 
-/** Every bench by its name, in the order of the table, with what it counts. */
-export const BENCHES: Record<string, { run: Bench; counts: string }> = {
+/** A bench with what it counts, and what of the peers where that is not the same. Some do what only superusers may. */
+type Entry = { run: Bench; counts: string; peers?: string; needsSuperuser?: true };
+
+/** Every bench by its name, in the order of the table. */
+export const BENCHES: Record<string, Entry> = {
   steps: {
     run: steps,
     counts:
-      '64 runs at once. Ours: rows of `howdah.steps` per second, from the first start to the last commit of 640 runs of 19 tool calls; each second row holds 500 random bytes, the others a model answer. pgbench and bare node: transactions of one insert of 500 bytes and one update. Peers: steps of runs of 20 steps, each with 500 bytes to keep before the next begins. Slow flush: the same with `commit_delay` of 2 ms on the database, pgbench with 64 and with 4 clients.',
+      '64 runs at once. Ours: rows of `howdah.steps` per second, from the first start to the last commit of 640 runs of 19 tool calls; each second row holds 500 random bytes, the others a model answer. pgbench and bare node: transactions of one insert of 500 bytes and one update. Slow flush: the same with `commit_delay` of 2 ms on the database, pgbench with 64 and with 4 clients.',
+    peers: 'Peers: steps of runs of 20 steps, each with 500 bytes to keep before the next begins.',
   },
   latency: {
     run: latency,
     counts:
-      'One run at a time on an idle system: from before the insert to the first model request; and between two commits of a run whose model and tool take no time. Limits: the same SQL said by hand on one connection. Peers: from the call that enqueues to the first line of the handler.',
+      'One run at a time on an idle system: from before the insert to the first model request; and between two commits of a run whose model and tool take no time. Limits: the same SQL said by hand on one connection.',
+    peers: 'Peers: from the call that enqueues to the first line of the handler.',
   },
   control: {
     run: control,
@@ -33,6 +38,7 @@ export const BENCHES: Record<string, { run: Bench; counts: string }> = {
   },
   bulk: {
     run: bulk,
+    needsSuperuser: true,
     counts: `${saidSize('BENCH_BULK_ROWS')} executions inserted by one statement, against the same rows and jobs inserted into plain tables without triggers.`,
   },
   guards: {
@@ -58,7 +64,8 @@ export const BENCHES: Record<string, { run: Bench; counts: string }> = {
   recovery: {
     run: recovery,
     counts:
-      '200 runs of 20 tool calls of 50 ms; the worker process is killed (-9) when half are done, while another one is running already or is started at once. From the kill to the first call of a run it held (worst round), until all of its runs are going on, and until all have completed; runs lost, calls done again after they were committed; calls begun again because they were in the air. Peers: the second process starts at once; from the kill to the first step after it.',
+      '200 runs of 20 tool calls of 50 ms; the worker process is killed (-9) when half are done, while another one is running already or is started at once. From the kill to the first call of a run it held (worst round), until all of its runs are going on, and until all have completed; runs lost, calls done again after they were committed; calls begun again because they were in the air.',
+    peers: 'Peers: the second process starts at once; from the kill to the first step after it.',
   },
   coldstart: {
     run: coldstart,
@@ -72,6 +79,7 @@ export const BENCHES: Record<string, { run: Bench; counts: string }> = {
   },
   history: {
     run: history,
+    needsSuperuser: true,
     counts: `A database with a history of ${saidSize('HISTORY_EXECUTIONS')} runs of ten steps (\`howdah generate\`) beside an empty one: a claim and a commit called bare, an insert, the first row of a subscription, and ten questions as people ask them; bytes and WAL per step, how many updates touched no index, bloat after many updates, and how the bytes of a session grow from turn to turn.`,
   },
   queued: {

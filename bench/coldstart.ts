@@ -4,12 +4,12 @@ import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { startEmbedded, stopEmbedded } from '../src/db/embedded/embedded.ts';
+import { PACKAGE_ROOT } from '../src/package-root.ts';
 import type { Bench } from './bench.ts';
 import { figure, median, ratios } from './figures.ts';
 
-const HOWDAH = fileURLToPath(new URL('../bin/howdah', import.meta.url));
+const HOWDAH = join(PACKAGE_ROOT, 'bin/howdah');
 const HELP_CALLS = 10;
 const REST_MS = 2_000;
 
@@ -77,6 +77,7 @@ async function until(
   const { DATABASE_URL: _, OPENAI_API_KEY: __, ...env } = process.env;
   const begun = performance.now();
   const child = spawn(process.execPath, [HOWDAH, command], {
+    cwd: home, // no .env file of anybody's
     env: { ...env, HOWDAH_HOME: home, PORT: '0' },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

@@ -18,7 +18,8 @@ export function documentOf({ file, figures, peers, machine, names }: Report): st
   const asked = names.length === Object.keys(BENCHES).length ? 'all' : names.join(' ');
   return `# Benchmarks
 
-Written by one run of \`npm run bench\` on one server; run again to compare, for the figures of another machine are no measure of this one:
+Written by one run of \`npm run bench\` on one server; run again to compare, for the figures of another machine are no measure of this one. \`howdah bench\` measures a server of yours ([cli.md](cli.md#bench-and-chaos)).
+This page:
 
 \`\`\`sh
 npm install --prefix bench/peers && ${sizesAsked()}npm run bench -- ${asked} --write ${file}

@@ -2,6 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { Agent, createServer, request } from 'node:http';
 import { fileURLToPath } from 'node:url';
+import { isEntry } from '../src/package-root.ts';
 
 // A model that thinks for a second: a local HTTP server in a process of its own, and the one client that Howdah, the
 // limits and the peers all ask it by.
@@ -34,7 +35,7 @@ export function askFakeModel(url: string): Promise<string> {
   });
 }
 
-if (import.meta.main) {
+if (isEntry(import.meta.url)) {
   const server = createServer((asked, answer) => {
     asked.resume();
     setTimeout(() => answer.end('ok'), THINKS_MS);

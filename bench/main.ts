@@ -1,10 +1,11 @@
 import { writeFileSync } from 'node:fs';
 import { type Options, parseArguments } from './arguments.ts';
-import { failures, type Judged, judge } from './bars.ts';
+import { failures, type Judged } from './bars.ts';
 import type { BenchContext } from './bench.ts';
 import { BENCHES } from './benches.ts';
 import { documentOf } from './document.ts';
 import { describeMachine } from './machine.ts';
+import { runBenches } from './run.ts';
 import { startServer } from './server.ts';
 import { INSTALL_PEERS, installedPeers, PEERS } from './systems.ts';
 import { textTable } from './table.ts';
@@ -26,15 +27,21 @@ try {
   const machine = await describeMachine(server);
   const context: BenchContext = {
     server,
-    talk: (line) => console.error(`   ${line}`),
+    talk: (line) => console.error(line),
     rounds: (usual) => options.rounds ?? usual,
     has: (system) => peers.includes(system),
   };
-  const { figures, broken } = await runAll(context, (names, found) => {
+  const figures: Judged[] = [];
+  const broken = await runBenches(options.names, context, (name, found) => {
+    figures.push(...found);
+    if (options.json) {
+      console.log(found.map((one) => JSON.stringify(one)).join('\n'));
+    }
     if (options.write !== undefined) {
+      const names = options.names.slice(0, options.names.indexOf(name) + 1);
       writeFileSync(
         options.write,
-        documentOf({ file: options.write, figures: found, peers, machine, names }),
+        documentOf({ file: options.write, figures, peers, machine, names }),
       );
     }
   });
@@ -57,30 +64,4 @@ function readOptions(): Options {
     console.error((error as Error).message);
     process.exit(2);
   }
-}
-
-/** One bench that breaks takes nothing from the others; what was measured is kept after each. */
-async function runAll(
-  context: BenchContext,
-  keep: (names: string[], figures: Judged[]) => void,
-): Promise<{ figures: Judged[]; broken: string[] }> {
-  const figures: Judged[] = [];
-  const broken: string[] = [];
-  for (const name of options.names) {
-    const begun = performance.now();
-    console.error(`── ${name}`);
-    try {
-      const found = ((await BENCHES[name]?.run(context)) ?? []).map(judge);
-      figures.push(...found);
-      keep(options.names.slice(0, options.names.indexOf(name) + 1), figures);
-      if (options.json) {
-        console.log(found.map((one) => JSON.stringify(one)).join('\n'));
-      }
-    } catch (error) {
-      console.error(error);
-      broken.push(`${name} broke: ${(error as Error).message}`);
-    }
-    context.talk(`${Math.round((performance.now() - begun) / 1000)} s`);
-  }
-  return { figures, broken };
 }

@@ -2,19 +2,30 @@ import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
+import { findPrograms, program } from '../src/db/backup/programs.ts';
 import type { BenchDatabase } from './server.ts';
 
 const SECONDS = 4;
 /** Script files, each with a body of its own, so that no client sends the same bytes as all others. */
 const BODIES = 16;
 
+/** The program: what PGBENCH names, else the newest there is; undefined where there is none. */
+export async function findPgbench(): Promise<string | undefined> {
+  if (process.env.PGBENCH) return process.env.PGBENCH;
+  const path = (process.env.PATH ?? '').split(delimiter).filter((folder) => folder !== '');
+  const need = { programs: ['pgbench'], atLeast: 1_000, of: 'any server', orOlder: true } as const;
+  const found = await findPrograms({ pgBin: undefined, path }, need).catch(() => undefined);
+  return found && program(found, 'pgbench');
+}
+
 /**
  * Steps per second by pgbench: one function call per transaction that inserts 500 random bytes and updates a row, by
- * prepared statements. Needs the pgbench program: on PATH, or named by PGBENCH.
+ * prepared statements.
  */
 export async function measurePgbench(
+  pgbench: string,
   { url, pool }: BenchDatabase,
   clients: number,
 ): Promise<number> {
@@ -35,7 +46,7 @@ export async function measurePgbench(
       return ['-f', script];
     });
     const settings = ['-n', '-M', 'prepared', '-j', '2'];
-    const { stdout } = await promisify(execFile)(process.env.PGBENCH ?? 'pgbench', [
+    const { stdout } = await promisify(execFile)(pgbench, [
       ...settings,
       ...['-c', String(clients), '-T', String(SECONDS)],
       ...scripts.flat(),

@@ -1,73 +1,126 @@
+import { randomBytes } from 'node:crypto';
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
+import { HowdahError } from '../src/contracts/errors.ts';
 import { startEmbedded, stopEmbedded } from '../src/db/embedded/embedded.ts';
 import { migrateUp } from '../src/db/migrate.ts';
 import { migrateQueue } from '../workers/migrate-queue.ts';
 
 export type BenchDatabase = { url: string; pool: pg.Pool; drop(): Promise<void> };
 export type BenchServer = {
-  /** Of a superuser. */
+  /** Of the login that makes databases, in a database that nothing else is done to. */
   url: string;
+  isSuperuser: boolean;
   createDatabase(): Promise<BenchDatabase>;
   /** One with nothing in it, for other systems. */
   createEmptyDatabase(): Promise<BenchDatabase>;
+  /** Takes away what is still there of all it made, whoever may be using it. */
   stop(): Promise<void>;
 };
 
-/** BENCH_PG_URL (a superuser's, on loopback), else an embedded server with fsync on, removed afterwards. */
+/** The one at `given`, else an embedded server with fsync on, removed afterwards. */
 export async function startServer(given: string | undefined): Promise<BenchServer> {
-  if (given) {
-    return { ...databasesOn(given), stop: async () => {} };
-  }
+  if (given) return serverAt(given);
   const home = mkdtempSync(join(tmpdir(), 'howdah-bench-'));
   chmodSync(home, 0o755); // the server may run as another user
-  const { url } = await startEmbedded({ home });
-  return {
-    ...databasesOn(url),
-    stop: async () => {
-      await stopEmbedded(home);
-      rmSync(home, { recursive: true, force: true });
-    },
+  const stop = async (): Promise<void> => {
+    await stopEmbedded(home);
+    rmSync(home, { recursive: true, force: true });
   };
+  try {
+    const { url } = await startEmbedded({ home });
+    return { ...(await serverAt(url)), stop: once(stop) };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
 }
 
-function databasesOn(url: string): Omit<BenchServer, 'stop'> {
+/** Databases on a server of somebody: each is dropped, and so are the roles of Howdah that were not there before. */
+async function serverAt(url: string): Promise<BenchServer> {
+  const { login, isSuperuser, mayCreate, roles } = await lookAt(url);
+  if (!mayCreate) {
+    const message = `the login ${login} may make no databases, and a bench needs one of its own`;
+    const hint = 'Name a login with CREATEDB and CREATEROLE in --database-url.';
+    throw new HowdahError('HWDEN', message, { hint });
+  }
+  const prefix = `howdah_bench_${randomBytes(5).toString('hex')}`;
+  const made = new Set<string>();
+  let count = 0;
+  let isOver = false;
+  let creating: Promise<unknown> = Promise.resolve();
+  const createEmptyDatabase = async (): Promise<BenchDatabase> => {
+    if (isOver) throw new Error('the server is given up');
+    count += 1;
+    const name = `${prefix}_${count}`;
+    made.add(name);
+    creating = onServer(url, `create database ${name}`);
+    await creating;
+    const database = new URL(url);
+    database.pathname = `/${name}`;
+    const pool = new pg.Pool({ connectionString: database.toString(), max: 4 });
+    pool.on('error', () => {});
+    const drop = async (): Promise<void> => {
+      await pool.end();
+      await onServer(url, `drop database if exists ${name} with (force)`);
+      made.delete(name);
+    };
+    return { url: database.toString(), pool, drop };
+  };
   return {
     url,
-    createEmptyDatabase: () => createEmptyDatabase(url),
+    isSuperuser,
+    createEmptyDatabase,
     async createDatabase() {
-      const database = await createEmptyDatabase(url);
+      const database = await createEmptyDatabase();
       await migrateUp(database.url, migrateQueue);
       return database;
     },
+    stop: once(async () => {
+      isOver = true;
+      await creating.catch(() => {});
+      for (const name of made) {
+        await onServer(url, `drop database if exists ${name} with (force)`);
+      }
+      for (const role of ROLES.filter((one) => !roles.includes(one))) {
+        // somebody else may have come to need it meanwhile
+        await onServer(url, `drop role if exists ${role}`).catch(() => {});
+      }
+    }),
   };
 }
 
-let count = 0;
+/** Who comes again waits for the first. */
+function once(work: () => Promise<void>): () => Promise<void> {
+  let done: Promise<void> | undefined;
+  return () => {
+    done ??= work();
+    return done;
+  };
+}
 
-async function createEmptyDatabase(server: string): Promise<BenchDatabase> {
-  count += 1;
-  const name = `howdah_bench_${process.pid}_${count}`;
-  await onServer(server, `create database ${name}`);
-  const parsed = new URL(server);
-  parsed.pathname = `/${name}`;
-  const url = parsed.toString();
-  const pool = new pg.Pool({ connectionString: url, max: 4 });
-  pool.on('error', () => {});
-  return {
+/** The roles that the migrations make, for the whole server. */
+const ROLES = [
+  ...['owner', 'engine', 'worker', 'app', 'analyst', 'authenticator', 'eraser', 'tool', 'reader'],
+].map((name) => `howdah_${name}`);
+
+type Login = { login: string; isSuperuser: boolean; mayCreate: boolean; roles: string[] };
+
+async function lookAt(url: string): Promise<Login> {
+  const rows = await onServer(
     url,
-    pool,
-    async drop() {
-      await pool.end();
-      await onServer(server, `drop database ${name} with (force)`);
-    },
-  };
+    `select r.rolname as login, r.rolsuper as "isSuperuser", r.rolsuper or r.rolcreatedb as "mayCreate",
+       array(select rolname::text from pg_roles where rolname like 'howdah\\_%') as roles
+     from pg_roles as r where r.rolname = current_user`,
+  );
+  return rows[0] as Login;
 }
 
-async function onServer(url: string, text: string): Promise<void> {
+async function onServer(url: string, text: string): Promise<unknown[]> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();
-  await client.query(text).finally(() => client.end());
+  const { rows } = await client.query(text).finally(() => client.end());
+  return rows;
 }

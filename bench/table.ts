@@ -6,23 +6,33 @@ const HEAD = ['figure', 'min', 'median', 'max', 'unit', 'goal', '', 'bar', ''];
 
 /** The tables of the benches that were run, each under what it counts. */
 export function textTable(figures: readonly Judged[], peers: readonly string[]): string {
-  const parts = byBench(figures).flatMap(([bench, rows]) => {
-    const cells = [HEAD, ...rows.map(cellsOf)];
-    const widths = HEAD.map((_, column) =>
-      Math.max(...cells.map((row) => row[column]?.length ?? 0)),
-    );
-    const lines = cells.map((row) =>
-      row.map((cell, column) => pad(cell, column, widths)).join('  '),
-    );
-    return [
-      `── ${bench}: ${BENCHES[bench]?.counts ?? ''}`,
-      ...lines.map((line) => line.trimEnd()),
-      '',
-    ];
-  });
-  return [...parts, ...durability(figures, peers).map(([name, words]) => `${name}: ${words}`)].join(
+  const parts = byBench(figures).flatMap(([, rows]) => [
+    benchTable(rows, peers.length > 0, true),
+    '',
+  ]);
+  return [...parts, ...durabilityLines(figures, peers)].join('\n');
+}
+
+/** The table of one bench under what it counts; goals and bars only for who asks whether they are kept. */
+export function benchTable(
+  figures: readonly Judged[],
+  hasPeers: boolean,
+  isJudged: boolean,
+): string {
+  const cells = [HEAD, ...figures.map(cellsOf)].map((row) =>
+    isJudged ? row : row.slice(0, HEAD.indexOf('goal')),
+  );
+  const widths = HEAD.map((_, column) => Math.max(...cells.map((row) => row[column]?.length ?? 0)));
+  const lines = cells.map((row) => row.map((cell, column) => pad(cell, column, widths)).join('  '));
+  const bench = figures[0]?.bench ?? '';
+  return [`── ${bench}: ${countsOf(bench, hasPeers)}`, ...lines.map((line) => line.trimEnd())].join(
     '\n',
   );
+}
+
+/** How safe a step is in each system that was measured, a line for each. */
+export function durabilityLines(figures: readonly Judged[], peers: readonly string[]): string[] {
+  return durability(figures, peers).map(([name, words]) => `${name}: ${words}`);
 }
 
 /** The same as Markdown. */
@@ -30,7 +40,7 @@ export function markdownTable(figures: readonly Judged[], peers: readonly string
   const parts = byBench(figures).flatMap(([bench, rows]) => [
     `## ${bench}`,
     '',
-    BENCHES[bench]?.counts ?? '',
+    countsOf(bench, peers.length > 0),
     '',
     `| ${HEAD.join(' | ')} |`,
     `|${HEAD.map(() => ' --- ').join('|')}|`,
@@ -39,6 +49,11 @@ export function markdownTable(figures: readonly Judged[], peers: readonly string
   ]);
   const notes = durability(figures, peers).map(([name, words]) => `- **${name}**: ${words}`);
   return [...parts, '## Durability', '', ...notes, ''].join('\n');
+}
+
+function countsOf(bench: string, hasPeers: boolean): string {
+  const { counts = '', peers } = BENCHES[bench] ?? {};
+  return hasPeers && peers ? `${counts} ${peers}` : counts;
 }
 
 function byBench(figures: readonly Judged[]): [string, Judged[]][] {

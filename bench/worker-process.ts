@@ -4,6 +4,7 @@ import { appendFileSync } from 'node:fs';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { isEntry } from '../src/package-root.ts';
 import { startEngine } from './engine.ts';
 import { askFakeModel } from './fake-model.ts';
 import { stepLine } from './step-log.ts';
@@ -50,7 +51,7 @@ export async function startWorkerProcess(order: WorkerOrder): Promise<WorkerProc
   };
 }
 
-if (import.meta.main) {
+if (isEntry(import.meta.url)) {
   const { log, modelUrl, ...order }: WorkerOrder = JSON.parse(process.argv[2] ?? '');
   const worker = await startEngine({
     ...order,

@@ -1,14 +1,14 @@
 import type { Json, JsonObject } from '../src/contracts/json.ts';
+import { lastWords } from './expected.ts';
+import { type ModelFault, modelFault } from './faults.ts';
+import { isBroken, memberKey, teamKey, teamWithKey, toldIn } from './keys.ts';
 import {
   type FakeAnswer,
   type FakeHandler,
   type FakeServer,
   startOpenAiServer,
   streamOf,
-} from '../test/support/openai-server.ts';
-import { lastWords } from './expected.ts';
-import { type ModelFault, modelFault } from './faults.ts';
-import { isBroken, memberKey, teamKey, teamWithKey, toldIn } from './keys.ts';
+} from './openai-server.ts';
 import { converse, type PlannedCall, type TeamName } from './plan.ts';
 import { randomOf } from './random.ts';
 import { TEAMS } from './teams.ts';

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { loseAnswers, type Passage } from '../test/support/fault-proxy.ts';
+import { loseAnswers, type Passage } from './fault-proxy.ts';
 import type { FaultKind, PlannedFault } from './faults.ts';
 import type { WorkerPlace } from './workers.ts';
 import type { World } from './world.ts';

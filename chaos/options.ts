@@ -69,7 +69,8 @@ export function readOptions(words: readonly string[], now: number): Options {
   };
 }
 
-function faultsNamed(text: string): FaultKind[] {
+/** The faults of a comma list; throws a sentence. */
+export function faultsNamed(text: string): FaultKind[] {
   const names = text === 'none' ? [] : text.split(',');
   return names.map((name) => {
     const kind = FAULTS.find((one) => one === name);

@@ -53,6 +53,17 @@ export function totalOf(fault: string, rounds: readonly RoundResult[], seed: num
   };
 }
 
+/** What was played, in a line. */
+export function summaryOf(rounds: readonly RoundResult[]): string {
+  const sum = (of: (round: RoundResult) => number) =>
+    rounds.reduce((all, round) => all + of(round), 0);
+  return `${sum(({ runs }) => runs)} runs and ${sum(({ children }) => children)} below them, ${sum(
+    ({ steps }) => steps,
+  )} steps, ${sum(({ injected }) => injected.length)} faults, ${sum(
+    ({ explained }) => explained,
+  )} runs failed for a reason that was injected, ${(sum(({ seconds }) => seconds) / 60).toFixed(1)} minutes`;
+}
+
 function recoveryOf(rounds: readonly RoundResult[], kind: FaultKind): Line['recovery'] {
   const times = rounds
     .flatMap((round) => round.injected)

@@ -7,7 +7,7 @@ import { shopTools } from './tools.ts';
 
 const { DATABASE_URL, OPENAI_BASE_URL, CHAOS_JOURNAL, CHAOS_CONCURRENCY = '100' } = process.env;
 if (DATABASE_URL === undefined || OPENAI_BASE_URL === undefined || CHAOS_JOURNAL === undefined) {
-  throw new Error('this is started by npm run chaos');
+  throw new Error('howdah chaos and npm run chaos start this');
 }
 const provider = openaiProvider({
   env: { apiKey: 'chaos', baseUrl: OPENAI_BASE_URL },

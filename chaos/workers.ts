@@ -4,10 +4,10 @@ import { closeSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
-import { type FaultProxy, startFaultProxy } from '../test/support/fault-proxy.ts';
+import { moduleBeside } from '../src/package-root.ts';
+import { type FaultProxy, startFaultProxy } from './fault-proxy.ts';
 
-const ENTRY = fileURLToPath(new URL('worker.ts', import.meta.url));
+const ENTRY = moduleBeside(import.meta.url, 'worker');
 const READY_MS = 60_000;
 
 /** A place for a worker: when its process ends, another one is started there. */

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type FaultProxy, startFaultProxy } from '../test/support/fault-proxy.ts';
+import { type FaultProxy, startFaultProxy } from './fault-proxy.ts';
 import type { ModelFault } from './faults.ts';
 import { type ChaosModel, startChaosModel } from './model.ts';
 import { type ChaosServer, startChaosServer } from './server.ts';
@@ -32,10 +32,47 @@ export type WorldOptions = {
   home?: string | undefined;
 };
 
-/** A database, a model server and workers, each behind a proxy, with nothing wrong so far. */
+/**
+ * A database, a model server and workers, each behind a proxy, with nothing wrong so far. At Ctrl-C, at SIGTERM, and when whoever
+ * started this process is gone, it closes, and the process ends.
+ */
 export async function openWorld(options: WorldOptions): Promise<World> {
-  const { seed } = options;
+  const opening = makeWorld(options);
+  const interrupt = (): void => {
+    opening.then((world) => world.close()).then(...leave);
+  };
+  for (const event of INTERRUPTS) process.once(event, interrupt);
+  const listenNoMore = (): void => {
+    for (const event of INTERRUPTS) process.off(event, interrupt);
+  };
+  try {
+    const world = await opening;
+    const close = (): Promise<void> => {
+      listenNoMore();
+      return world.close();
+    };
+    return { ...world, close };
+  } catch (error) {
+    listenNoMore();
+    throw error;
+  }
+}
+
+const INTERRUPTS = ['SIGINT', 'SIGTERM', 'disconnect'] as const;
+const leave = [() => process.exit(130), () => process.exit(1)] as const;
+
+async function makeWorld(options: WorldOptions): Promise<World> {
   const server = await startChaosServer(options.home);
+  try {
+    return await makeAround(server, options);
+  } catch (error) {
+    await server.stop();
+    throw error;
+  }
+}
+
+async function makeAround(server: ChaosServer, options: WorldOptions): Promise<World> {
+  const { seed } = options;
   const model = await startChaosModel(seed, options.modelFaults);
   const modelProxy = await startFaultProxy(model.server.url);
   const logs = mkdtempSync(join(tmpdir(), 'howdah-chaos-logs-'));
@@ -54,23 +91,24 @@ export async function openWorld(options: WorldOptions): Promise<World> {
       }),
     ),
   );
-  const world: World = {
+  let closing: Promise<void> | undefined;
+  const close = async (): Promise<void> => {
+    await Promise.all(places.map((place) => place.stop()));
+    await modelProxy.close();
+    await model.server.close();
+    await server.stop();
+    rmSync(logs, { recursive: true, force: true });
+  };
+  return {
     seed,
     server,
     model,
     modelProxy,
     places,
     journal,
-    async close() {
-      process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
-      await Promise.all(places.map((place) => place.stop()));
-      await modelProxy.close();
-      await model.server.close();
-      await server.stop();
-      rmSync(logs, { recursive: true, force: true });
+    close() {
+      closing ??= close();
+      return closing;
     },
   };
-  const interrupt = (): void => void world.close().finally(() => process.exit(130));
-  process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
-  return world;
 }

@@ -430,7 +430,7 @@ grant execute on function howdah_private.is_any_worker_alive(), howdah_private.r
   howdah_private.refuse_references(text, jsonb),
   howdah_private.schema_references(text, jsonb),
   howdah_private.json_referred(jsonb, text),
-  howdah_private.refuse_plain_keys(text, jsonb), howdah_private.names_a_key(text), howdah_private.holds_a_key(text),
+  howdah_private.refuse_plain_keys(text, jsonb), howdah_private.names_a_key(text), howdah_private.key_parameters(), howdah_private.holds_a_key(text),
   howdah_private.may_hold_a_key(jsonb), howdah_private.prose_holds_a_key(text), howdah_private.line_gives_a_key(text), howdah_private.refuse_key(text, text),
   howdah_private.refuse_key_in_prose(text, text),
   howdah_private.schema_fault(jsonb, text), howdah_private.keyword_fault(text, jsonb, text),
@@ -449,10 +449,10 @@ grant execute on function howdah.agent(text),
   howdah.retry_execution(uuid), howdah.fork_execution(uuid, int, text, int, jsonb, jsonb), howdah.explain_execution(uuid),
   howdah.answer_question(uuid, text, jsonb), howdah.approve(uuid, howdah.approval_scope, jsonb),
   howdah.reject(uuid, text), howdah.delete_agent(uuid),
-  howdah_private.reserve_idempotency_key(uuid, text, uuid), howdah_private.execution_row(uuid)
+  howdah_private.reserve_idempotency_key(uuid, text, uuid), howdah_private.priority_of(int), howdah_private.execution_row(uuid)
   to howdah_app;
 grant execute on procedure howdah.ask(text, text, text) to howdah_app;
-grant execute on procedure howdah.tail(uuid, text) to howdah_app, howdah_analyst;
+grant execute on procedure howdah.tail(uuid, text), howdah_private.commit_outside_of_blocks() to howdah_app, howdah_analyst;
 grant execute on function howdah_private.tell_questions(uuid, uuid[]),
   howdah_private.step_line(int, howdah.step_kind, text, numeric, text) to howdah_app, howdah_analyst;
 grant execute on function howdah.start_session(text, text, howdah.session_policy, jsonb, text),
@@ -493,7 +493,7 @@ grant execute on function howdah_private.claim_executions(uuid, uuid[]),
   howdah_private.channel(text), howdah_private.heartbeat(uuid),
   howdah_private.forget_worker(uuid), howdah_private.reap_workers(interval),
   howdah_private.heal_queue(interval, int), howdah_private.announce(uuid[]),
-  howdah_private.announce_tokens(jsonb),
+  howdah_private.announce_tokens(jsonb), howdah_private.watched_among(uuid[]),
   howdah_private.agent_version(uuid), howdah_private.ensure_partitions(int),
   howdah_private.sync_default_model(text, text), howdah_private.sync_custom_tools(jsonb)
   to howdah_worker;

@@ -2243,7 +2243,8 @@ declare
   v_told uuid[] := '{}';
 begin
   v_id := (howdah.run(ask.agent, ask.input)).id;
-  commit; -- inside a transaction block Postgres refuses this: there nobody could see the insert
+  call howdah_private.commit_outside_of_blocks(
+    /* howdah.ask cannot be called in a transaction block: nobody could see its run there */);
   loop
     select e.status, e.output, e.error, e.stop_reason, e.completed_at into v_execution
     from howdah.executions as e where e.id = v_id;
@@ -3164,7 +3165,7 @@ CREATE OR REPLACE FUNCTION howdah.register_sql_tool(signature text)
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_function regprocedure := to_regprocedure(register_sql_tool.signature);
+  v_function regprocedure;
   v_proc pg_catalog.pg_proc;
   v_schema name;
   v_tool howdah.tools;
@@ -3173,6 +3174,7 @@ begin
     raise exception using errcode = 'HWDEN', message = 'only an owner may register SQL tools',
       hint = 'Connect as the database''s owner: npx howdah db url.';
   end if;
+  v_function := howdah_private.function_named(register_sql_tool.signature);
   if v_function is null then
     raise exception using errcode = 'HWNTF',
       message = format('there is no function %s', register_sql_tool.signature),
@@ -3580,7 +3582,7 @@ begin
       v_agent_id, case when v_workflow_id is null then howdah_private.version_named(v_agent_id, null, run.version) end,
       v_workflow_id, case when v_workflow_id is not null then howdah_private.version_named(null, v_workflow_id, run.version) end,
       run.input, run.input_data, run.session_id, coalesce(run.run_at, now()),
-      run.priority, run.idempotency_key, coalesce(run.metadata, '{}'), run.input_parts,
+      howdah_private.priority_of(run.priority), run.idempotency_key, coalesce(run.metadata, '{}'), run.input_parts,
       run.max_cost, run.overrides
     )
     returning executions.id into v_first;
@@ -3637,7 +3639,7 @@ begin
       max_cost
     ) values (
       v_workflow_id, howdah_private.version_named(null, v_workflow_id, run_workflow.version), run_workflow.input, run_workflow.input_data, run_workflow.session_id,
-      coalesce(run_workflow.run_at, now()), run_workflow.priority, run_workflow.idempotency_key,
+      coalesce(run_workflow.run_at, now()), howdah_private.priority_of(run_workflow.priority), run_workflow.idempotency_key,
       coalesce(run_workflow.metadata, '{}'), run_workflow.max_cost
     )
     returning executions.id into v_first;
@@ -3824,7 +3826,7 @@ begin
     from howdah.executions as e where e.id = tail.id; -- before the steps: its end is then not told too early
     if not found then
       raise exception using errcode = 'HWNTF',
-        message = pg_catalog.format('there is no execution %s', tail.id),
+        message = pg_catalog.format('there is no execution %s', coalesce(tail.id::text, 'null')),
         detail = pg_catalog.jsonb_build_object('execution_id', tail.id)::text,
         hint = 'Those there are stand in howdah.executions.';
     end if;
@@ -3839,7 +3841,8 @@ begin
     if v_execution.status = 'waiting' then
       v_told := howdah_private.tell_questions(tail.id, v_told);
     end if;
-    commit;
+    call howdah_private.commit_outside_of_blocks(
+      /* howdah.tail of a live run cannot be called in a transaction block: it would see no step that is new */);
     perform pg_catalog.pg_sleep(0.1);
   end loop;
   raise notice '% (%)%', v_execution.status, v_execution.stop_reason, coalesce(': ' || (v_execution.error ->> 'message'), '');
@@ -3884,15 +3887,15 @@ CREATE OR REPLACE FUNCTION howdah.unwatch_table(target text)
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_name text;
+  v_table regclass;
   v_watch howdah.table_triggers;
 begin
   perform howdah_private.refuse_no_owner('watch tables');
-  v_name := coalesce(to_regclass(unwatch_table.target)::text, unwatch_table.target);
+  v_table := howdah_private.table_named(unwatch_table.target);
   for v_watch in
     delete from howdah.table_triggers as w
-    where w.tenant_id = howdah.current_tenant() and (w.table_name = v_name
-      or w.id in (select o.id from howdah_private.watches_on(to_regclass(unwatch_table.target)) as o))
+    where w.tenant_id = howdah.current_tenant() and (w.table_name = coalesce(v_table::text, unwatch_table.target)
+      or w.id in (select o.id from howdah_private.watches_on(v_table) as o))
     returning w.*
   loop
     perform howdah_private.drop_watch(v_watch.id);
@@ -3995,7 +3998,8 @@ declare
   v_table regclass := howdah_private.watchable(watch_table.target);
   v_watch howdah.table_triggers;
 begin
-  if watch_table.on_event is null or watch_table.on_event not in ('insert', 'update', 'insert or update') then
+  v_watch.on_event := regexp_replace(lower(btrim(watch_table.on_event)), '^update or insert$', 'insert or update'); -- as `create trigger` takes them
+  if v_watch.on_event is null or v_watch.on_event not in ('insert', 'update', 'insert or update') then
     raise exception using errcode = 'HWINV',
       message = format('on_event is %s, and a watch is on insert, update, or insert or update', coalesce(quote_literal(watch_table.on_event), 'null')),
       detail = jsonb_build_object('field', 'on_event')::text, hint = 'Leave it out for rows that arrive.';
@@ -4010,7 +4014,7 @@ begin
   perform howdah_private.refuse_watch_expression(v_table, f.field, f.expression)
   from (values ('input', v_watch.input), ('condition', watch_table.condition)) as f (field, expression)
   where f.expression is not null;
-  v_watch.key_columns := howdah_private.key_of(v_table, watch_table.into_column, watch_table.on_event);
+  v_watch.key_columns := howdah_private.key_of(v_table, watch_table.into_column, v_watch.on_event);
   update howdah.table_triggers as w set table_name = v_watch.table_name -- the table was renamed
   from howdah_private.watches_on(v_table) as o
   where w.id = o.id and not exists (
@@ -4018,7 +4022,7 @@ begin
     where t.tenant_id = o.tenant_id and t.table_name = v_watch.table_name
       and (coalesce(t.agent_id, t.workflow_id), t.into_column) is not distinct from (coalesce(o.agent_id, o.workflow_id), o.into_column));
   insert into howdah.table_triggers as w (table_name, on_event, agent_id, workflow_id, input, condition, into_column, key_columns)
-  values (v_watch.table_name, watch_table.on_event, v_watch.agent_id, v_watch.workflow_id, v_watch.input, watch_table.condition,
+  values (v_watch.table_name, v_watch.on_event, v_watch.agent_id, v_watch.workflow_id, v_watch.input, watch_table.condition,
     watch_table.into_column, v_watch.key_columns)
   on conflict (tenant_id, table_name, (coalesce(agent_id, workflow_id)), (coalesce(into_column, ''))) do update
   set on_event = excluded.on_event, input = excluded.input, condition = excluded.condition, key_columns = excluded.key_columns,
@@ -6124,7 +6128,7 @@ begin
   select d.id, (watch).tenant_id, (watch).id, d.row_key, begin_watched.path, d.value_sha256,
     case when (watch).into_column is not null then 'waiting' end::howdah.write_back_status
   from due as d;
-exception when data_exception or insufficient_privilege or undefined_column or undefined_function then
+exception when data_exception or syntax_error_or_access_rule_violation or invalid_schema_name then -- the table, or what is called, is another one since
   raise exception using errcode = 'HWINV',
     message = format('the watch of %s cannot read a row: %s', begin_watched.watched, sqlerrm),
     detail = jsonb_build_object('table_trigger_id', (watch).id, 'input', (watch).input, 'condition', (watch).condition)::text,
@@ -7848,6 +7852,14 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE PROCEDURE howdah_private.commit_outside_of_blocks()
+ LANGUAGE plpgsql
+AS $procedure$
+begin
+  commit;
+end $procedure$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.commit_steps(worker uuid, commits jsonb)
  RETURNS TABLE(execution_id uuid, outcome text, status howdah.execution_status, step_count integer, exhausted howdah.stop_reason, active_ms_left bigint, watched boolean)
  LANGUAGE plpgsql
@@ -8295,7 +8307,7 @@ begin
   end if;
   if v_execution.id is null then
     raise exception using errcode = 'HWNTF',
-      message = format('there is no execution %s', controlled.id),
+      message = format('there is no execution %s', coalesce(controlled.id::text, 'null')),
       detail = jsonb_build_object('execution_id', controlled.id)::text,
       hint = 'Those there are stand in howdah.executions.';
   end if;
@@ -10955,6 +10967,19 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.function_named(signature text)
+ RETURNS regprocedure
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  return to_regprocedure(function_named.signature);
+exception when syntax_error or invalid_name or feature_not_supported or invalid_text_representation or undefined_object or invalid_schema_name then
+  return null; -- which of them it is depends on the release of PostgreSQL
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.function_parameters(fn regprocedure)
  RETURNS jsonb
  LANGUAGE sql
@@ -11488,8 +11513,8 @@ AS $function$
       || '|eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8}'
       || ')')
     or text ~ '-----BEGIN ([A-Z]+ )*PRIVATE KEY-----'
-    or text ~ '[a-z][a-z0-9+.-]*://[^/\s:@]*:[^/\s@]+@'
-    or text ~* '[?&](api[-_]?key|key|(access|auth)?[-_]?token|sig|signature)=[^&\s]{8}'
+    or text ~* '[a-z][a-z0-9+.-]*://[^/\s:@]*:[^/\s@]+@'
+    or text ~* ('[?&;#]' || howdah_private.key_parameters() || '=[^&\s]{8}')
 $function$
 ;
 
@@ -12953,6 +12978,13 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.key_parameters()
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+RETURN (('((([a-z0-9]+[-_.])*((api|access|secret|private|signing|subscription|account|shared|auth|app|service|license)[-_.]?key'::text || '|(access|auth|api|bearer|refresh|session|id|private|personal|security|user|bot)[-_]?token'::text) || '|secret|password|passwd|passphrase|credentials?|authorization|signature|jwt))|key|token|pwd|sig|auth)'::text)
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.keyed_rows(keys text[], rows jsonb[])
  RETURNS TABLE(key text, content jsonb)
  LANGUAGE sql
@@ -13659,7 +13691,7 @@ CREATE OR REPLACE FUNCTION howdah_private.may_hold_a_key(document jsonb)
  RETURNS boolean
  LANGUAGE sql
  IMMUTABLE
-RETURN (lower((document)::text) ~~ ANY (ARRAY['%key%'::text, '%token%'::text, '%secret%'::text, '%pass%'::text, '%pwd%'::text, '%\_pat%'::text, '%credential%'::text, '%authorization%'::text, '%cookie%'::text, '%bearer%'::text, '%basic %'::text, '%sk-%'::text, '%sk\_%'::text, '%rk\_%'::text, '%xai-%'::text, '%xai\_%'::text, '%pplx%'::text, '%r8-%'::text, '%r8\_%'::text, '%gho%'::text, '%ghp%'::text, '%ghs%'::text, '%ghu%'::text, '%ghr%'::text, '%glpat%'::text, '%hf-%'::text, '%hf\_%'::text, '%npm-%'::text, '%npm\_%'::text, '%dop\_v1%'::text, '%hwd-%'::text, '%hwd\_%'::text, '%lin\_api%'::text, '%ntn-%'::text, '%ntn\_%'::text, '%aiza%'::text, '%ya29%'::text, '%akia%'::text, '%asia%'::text, '%xox%'::text, '%whsec%'::text, '%sg.%'::text, '%eyj%'::text, '%begin%'::text, '%://%'::text, '%sig=%'::text, '%signature=%'::text]))
+RETURN (lower((document)::text) ~~ ANY (ARRAY['%key%'::text, '%token%'::text, '%secret%'::text, '%pass%'::text, '%pwd%'::text, '%\_pat%'::text, '%credential%'::text, '%authorization%'::text, '%cookie%'::text, '%bearer%'::text, '%basic %'::text, '%sk-%'::text, '%sk\_%'::text, '%rk\_%'::text, '%xai-%'::text, '%xai\_%'::text, '%pplx%'::text, '%r8-%'::text, '%r8\_%'::text, '%gho%'::text, '%ghp%'::text, '%ghs%'::text, '%ghu%'::text, '%ghr%'::text, '%glpat%'::text, '%hf-%'::text, '%hf\_%'::text, '%npm-%'::text, '%npm\_%'::text, '%dop\_v1%'::text, '%hwd-%'::text, '%hwd\_%'::text, '%lin\_api%'::text, '%ntn-%'::text, '%ntn\_%'::text, '%aiza%'::text, '%ya29%'::text, '%akia%'::text, '%asia%'::text, '%xox%'::text, '%whsec%'::text, '%sg.%'::text, '%eyj%'::text, '%begin%'::text, '%://%'::text, '%sig=%'::text, '%signature=%'::text, '%auth=%'::text, '%jwt=%'::text]))
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.may_write_to(run howdah.executions, a howdah.agents)
@@ -15546,6 +15578,21 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.priority_of(priority integer)
+ RETURNS smallint
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if priority_of.priority not between -32768 and 32767 then
+    raise exception using errcode = 'HWINV', message = format('priority is %s, and has to be from -32768 to 32767', priority_of.priority),
+      detail = jsonb_build_object('field', 'priority')::text, hint = 'Smaller ones come first; 0 is the usual one.';
+  end if;
+  return coalesce(priority_of.priority, 0);
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.prompt_definition(p howdah.prompts)
  RETURNS jsonb
  LANGUAGE sql
@@ -15603,7 +15650,7 @@ AS $function$
       || ')')
     or prose ~ '-----BEGIN ([A-Z]+ )*PRIVATE KEY-----\s*[A-Za-z0-9+/=]{40}'
     or prose ~ '[a-z][a-z0-9+.-]*://[^/\s:@]*:(?=[^/\s@]{0,30}[0-9])[^/\s@]{12,}@'
-    or prose ~* '[?&](api[-_]?key|key|(access|auth)?[-_]?token|sig|signature)=(?=[a-z]{0,47}[0-9])[a-z0-9]{16}'
+    or prose ~* ('[?&;#]' || howdah_private.key_parameters() || '=(?=[a-z]{0,47}[0-9])[a-z0-9]{16}')
 $function$
 ;
 
@@ -18734,6 +18781,7 @@ CREATE OR REPLACE FUNCTION howdah_private.reserve_idempotency_key(tenant_id uuid
 AS $function$
 declare
   v_first uuid;
+  v_agent_id uuid;
 begin
   if not howdah_private.may_act_for(reserve_idempotency_key.tenant_id) then
     raise exception using errcode = 'HWDEN', message = 'not your tenant';
@@ -18752,16 +18800,21 @@ begin
   on conflict do nothing;
   select k.execution_id into v_first from howdah_private.idempotency_keys as k
   where k.tenant_id = reserve_idempotency_key.tenant_id and k.key = reserve_idempotency_key.key;
-  if v_first <> reserve_idempotency_key.execution_id
-    and not exists (
-      select from howdah.executions as e
-      where e.id = v_first and e.tenant_id = reserve_idempotency_key.tenant_id
-    ) then
+  if v_first = reserve_idempotency_key.execution_id then
+    return v_first;
+  end if;
+  select coalesce(e.agent_id, e.workflow_id) into v_agent_id from howdah.executions as e
+  where e.id = v_first and e.tenant_id = reserve_idempotency_key.tenant_id;
+  if not found then
     -- reserved by somebody who then inserted nothing: a key lives as long as its run
     update howdah_private.idempotency_keys as k set execution_id = reserve_idempotency_key.execution_id
     where k.tenant_id = reserve_idempotency_key.tenant_id and k.key = reserve_idempotency_key.key
       and k.execution_id = v_first
     returning k.execution_id into v_first;
+  elsif not howdah_private.sees_agent(v_agent_id) then -- the first run is for others, and told to nobody else
+    raise exception using errcode = 'HWCNF',
+      message = format('the idempotency key %L is known already', reserve_idempotency_key.key),
+      detail = '{"field": "idempotency_key"}', hint = 'Take another one: a uuid is nobody else''s.';
   end if;
   return v_first;
 end $function$
@@ -19183,7 +19236,7 @@ begin
       case when run_by_id.workflow_id is not null and run_by_id.version is not null
         then howdah_private.version_named(null, run_by_id.workflow_id, run_by_id.version) end,
       run_by_id.input, run_by_id.input_data, run_by_id.session_id, coalesce(run_by_id.run_at, now()),
-      coalesce(run_by_id.priority, 0), run_by_id.idempotency_key, coalesce(run_by_id.metadata, '{}'), run_by_id.input_parts,
+      howdah_private.priority_of(run_by_id.priority), run_by_id.idempotency_key, coalesce(run_by_id.metadata, '{}'), run_by_id.input_parts,
       run_by_id.callback_url, run_by_id.max_cost, run_by_id.overrides
     )
     returning executions.id into v_first;
@@ -21720,6 +21773,29 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.table_named(target text)
+ RETURNS regclass
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  return to_regclass(table_named.target);
+exception when syntax_error or invalid_name or feature_not_supported then
+  return null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.table_of_watch(watch howdah.table_triggers)
+ RETURNS regclass
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select coalesce(howdah_private.table_named((watch).table_name), howdah_private.watched_table((watch).id))
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tables_changed(counted jsonb, most_bytes bigint)
  RETURNS SETOF jsonb
  LANGUAGE sql
@@ -23034,11 +23110,14 @@ begin
       detail = jsonb_build_object('field', 'engine_check')::text,
       hint = 'Write one SELECT that finds nothing when all is well, or the check failed_deliveries.';
   end if;
+  if new.query ~ '^\s*("([^"]|"")+"|[[:alpha:]_][\w$]*)\s*\.\s*("([^"]|"")+"|[[:alpha:]_][\w$]*)\s*$' then
+    new.query := 'table ' || btrim(new.query); -- a view, by its name
+  end if;
   -- what begins otherwise is no query; what a query hides, its first look refuses
   if regexp_replace(new.query, '^(\s|\(|--[^\n]*(\n|$)|/\*.*?\*/)+', '') !~* '^(select|with|values|table)\M' then
     raise exception using errcode = 'HWINV', message = 'the query of an alert rule is one SELECT: it reads and writes nothing',
       detail = jsonb_build_object('field', 'query')::text,
-      hint = 'Write one SELECT that finds nothing when all is well, or of a view: table ops.overdue_orders. What is to be done then, does the receiver of a webhook.';
+      hint = 'Write one SELECT that finds nothing when all is well, or name a view with its schema: ops.overdue_orders. What is to be done then, does the receiver of a webhook.';
   end if;
   if tg_op = 'UPDATE' and (new.query, new.engine_check, new.is_active, new.interval_seconds)
       is distinct from (old.query, old.engine_check, old.is_active, old.interval_seconds) then
@@ -25601,6 +25680,41 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg_table_triggers__check()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_table regclass := howdah_private.table_of_watch(new);
+begin
+  if new.table_name <> old.table_name then
+    v_table := howdah_private.watchable(new.table_name);
+    new.table_name := v_table::text;
+  end if;
+  if v_table is null or (v_table, new.on_event, new.input, new.condition, new.into_column, new.key_columns) is not distinct from
+      (howdah_private.watched_table(old.id), old.on_event, old.input, old.condition, old.into_column, old.key_columns) then
+    return new; -- the table was dropped, or only called something else
+  end if;
+  perform howdah_private.refuse_watch_expression(v_table, f.field, f.expression)
+  from (values ('input', new.input), ('condition', new.condition)) as f (field, expression)
+  where f.expression is not null;
+  new.key_columns := howdah_private.key_of(v_table, new.into_column, new.on_event);
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_table_triggers__drop()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  perform howdah_private.drop_watch(old.id);
+  return null;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg_table_triggers__refuse_invalid()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -25636,6 +25750,22 @@ begin
   end if;
   if new.workflow_id is not null and not exists (select from howdah.workflows as r where r.tenant_id = new.tenant_id and r.id = new.workflow_id) then
     perform howdah_private.refuse_unknown('table_triggers', 'workflow_id', 'workflows', new.workflow_id::text, 'table_triggers_tenant_id_workflow_id_fkey');
+  end if;
+  return null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_table_triggers__set()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_table regclass := howdah_private.table_of_watch(new);
+begin
+  if (v_table, new.on_event, new.into_column, new.key_columns) is distinct from
+      (howdah_private.watched_table(new.id), old.on_event, old.into_column, old.key_columns) then
+    perform howdah_private.set_watch(v_table, new) where v_table is not null;
   end if;
   return null;
 end $function$
@@ -27599,13 +27729,14 @@ declare
   v_reason text;
 begin
   perform howdah_private.refuse_no_owner('watch tables');
-  select c.* into v_class from pg_catalog.pg_class as c where c.oid = to_regclass(watchable.target);
+  select c.* into v_class from pg_catalog.pg_class as c where c.oid = howdah_private.table_named(watchable.target);
   if not found then
     raise exception using errcode = 'HWNTF', message = format('there is no table %s', coalesce(quote_literal(watchable.target), 'null')),
       detail = jsonb_build_object('table', watchable.target)::text,
       hint = 'Write it with its schema: ' || coalesce((
         select string_agg(c.oid::regclass::text, ' or ' order by c.oid::regclass::text) from pg_catalog.pg_class as c
-        where quote_ident(c.relname) = watchable.target and c.relkind in ('r', 'p') and not c.relispartition
+        where lower(c.relname) = lower(btrim(regexp_replace(watchable.target, '^.*\.', ''), '"')) -- Tickets without quotes is tickets
+          and c.relkind in ('r', 'p') and not c.relispartition
           and pg_has_role(c.relowner, 'member')), 'public.tickets') || '.';
   end if;
   select n.nspname into v_schema from pg_catalog.pg_namespace as n where n.oid = v_class.relnamespace;
@@ -27626,6 +27757,16 @@ begin
   execute format('grant usage on schema %I to howdah_app', v_schema); -- where the expressions name the table's type
   return v_class.oid;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.watched_among(ids uuid[])
+ RETURNS SETOF uuid
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select distinct w.execution_id from howdah_private.watchers as w where w.execution_id = any (watched_among.ids)
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.watched_inputs(query text, rows text[])
@@ -29771,6 +29912,14 @@ CREATE TRIGGER _100_refuse_truncate BEFORE TRUNCATE ON howdah.steps FOR EACH STA
 
 CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF agent_id, workflow_id ON howdah.table_triggers FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_table_triggers__refuse_unknown();
 
+CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.table_triggers FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
+
+CREATE TRIGGER _300_check BEFORE UPDATE OF table_name, on_event, input, condition, into_column, key_columns ON howdah.table_triggers FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_table_triggers__check();
+
+CREATE TRIGGER _600_drop AFTER DELETE ON howdah.table_triggers FOR EACH ROW WHEN ((pg_trigger_depth() = 0)) EXECUTE FUNCTION howdah_private.tg_table_triggers__drop();
+
+CREATE TRIGGER _600_set AFTER UPDATE OF table_name, on_event, into_column, key_columns ON howdah.table_triggers FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_table_triggers__set();
+
 CREATE TRIGGER _950_audit_delete AFTER DELETE ON howdah.table_triggers REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
 
 CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.table_triggers REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
@@ -30374,14 +30523,22 @@ create policy operator on howdah.concurrency_limits to howdah_owner using (true)
 create policy tenant on howdah.concurrency_limits to howdah_analyst, howdah_app using ((((tenant_id, tenant_id) = ( SELECT t.id,
     t.id
    FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND (ROW(id, tenant_id) >= ROW(
+         OFFSET 0) t(id))) AND
+CASE
+    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
+    ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
+END AND (ROW(id, tenant_id) >= ROW(
 CASE
     WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
     ELSE '00000000-0000-0000-0000-000000000000'::uuid
 END, '00000000-0000-0000-0000-000000000000'::uuid)))) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
     t.id
    FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND (ROW(id, tenant_id) >= ROW(
+         OFFSET 0) t(id))) AND
+CASE
+    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
+    ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
+END AND (ROW(id, tenant_id) >= ROW(
 CASE
     WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
     ELSE '00000000-0000-0000-0000-000000000000'::uuid
@@ -32933,6 +33090,10 @@ grant execute on function howdah_private.closing_months() to howdah_analyst;
 
 grant execute on function howdah_private.closing_months() to howdah_app;
 
+grant execute on function howdah_private.commit_outside_of_blocks() to howdah_analyst;
+
+grant execute on function howdah_private.commit_outside_of_blocks() to howdah_app;
+
 grant execute on function howdah_private.commit_steps(uuid,jsonb) to howdah_worker;
 
 grant execute on function howdah_private.commit_steps(uuid,jsonb,integer) to howdah_worker;
@@ -33177,6 +33338,8 @@ grant execute on function howdah_private.function_entry(oid) to howdah_app;
 
 grant execute on function howdah_private.function_entry(oid) to howdah_engine;
 
+grant execute on function howdah_private.function_named(text) to howdah_engine;
+
 grant execute on function howdah_private.function_parameters(regprocedure) to howdah_engine;
 
 grant execute on function howdah_private.functions_named(text) to howdah_engine;
@@ -33402,6 +33565,10 @@ grant execute on function howdah_private.key_document(howdah_private.data_keys) 
 grant execute on function howdah_private.key_holder() to howdah_engine;
 
 grant execute on function howdah_private.key_of(regclass,text,text) to howdah_engine;
+
+grant execute on function howdah_private.key_parameters() to howdah_app;
+
+grant execute on function howdah_private.key_parameters() to howdah_engine;
 
 grant execute on function howdah_private.keyed_rows(text[],jsonb[]) to howdah_engine;
 
@@ -33674,6 +33841,10 @@ grant execute on function howdah_private.postgres_pattern(text) to howdah_engine
 grant execute on function howdah_private.price(integer,integer,howdah.models) to howdah_engine;
 
 grant execute on function howdah_private.primary_key_of(regclass) to howdah_engine;
+
+grant execute on function howdah_private.priority_of(integer) to howdah_app;
+
+grant execute on function howdah_private.priority_of(integer) to howdah_engine;
 
 grant execute on function howdah_private.prompt_definition(howdah.prompts) to howdah_analyst;
 
@@ -34257,6 +34428,10 @@ grant execute on function howdah_private.table_elsewhere(json,text[]) to howdah_
 
 grant execute on function howdah_private.table_elsewhere(json,text[]) to howdah_tool;
 
+grant execute on function howdah_private.table_named(text) to howdah_engine;
+
+grant execute on function howdah_private.table_of_watch(howdah.table_triggers) to howdah_engine;
+
 grant execute on function howdah_private.tables_changed(jsonb,bigint) to howdah_engine;
 
 grant execute on function howdah_private.tables_changed(jsonb,bigint) to howdah_tool;
@@ -34469,7 +34644,13 @@ grant execute on function howdah_private.tg_skills__refuse_invalid() to howdah_e
 
 grant execute on function howdah_private.tg_status_transitions__refuse_invalid() to howdah_engine;
 
+grant execute on function howdah_private.tg_table_triggers__check() to howdah_engine;
+
+grant execute on function howdah_private.tg_table_triggers__drop() to howdah_engine;
+
 grant execute on function howdah_private.tg_table_triggers__refuse_invalid() to howdah_engine;
+
+grant execute on function howdah_private.tg_table_triggers__set() to howdah_engine;
 
 grant execute on function howdah_private.tg_tenants__refuse_invalid() to howdah_engine;
 
@@ -34634,6 +34815,8 @@ grant execute on function howdah_private.watch_name(uuid) to howdah_engine;
 grant execute on function howdah_private.watch_query(regclass,howdah.table_triggers) to howdah_engine;
 
 grant execute on function howdah_private.watchable(text) to howdah_engine;
+
+grant execute on function howdah_private.watched_among(uuid[]) to howdah_worker;
 
 grant execute on function howdah_private.watched_inputs(text,text[]) to howdah_engine;
 
@@ -37241,6 +37424,8 @@ comment on routine howdah.workflow(text) is '@behavior -*
 The id of the workflow with this name in the current tenant; HWNTF when there is none.';
 
 comment on routine howdah.workflow_schema(howdah.workflow_type) is 'The JSON Schema of workflows.configuration for this type.';
+
+comment on routine howdah_private.commit_outside_of_blocks() is 'Commits for a procedure, whose call says in a remark why it cannot stand in a transaction block.';
 
 comment on routine howdah_private.step_line(integer,howdah.step_kind,text,numeric,text) is 'A step of the log as one line for people.';
 

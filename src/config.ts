@@ -74,7 +74,7 @@ export type Config = Readonly<{
 const postgresUrl = z.url({ protocol: /^postgres(ql)?$/ }).optional();
 
 /** The values with their fixes: a fix completes the sentence "Set NAME to …" and never repeats the value. */
-const variables = {
+export const variables = {
   DATABASE_URL: [
     postgresUrl,
     'a URL such as postgres://user:password@localhost:5432/howdah, or unset it to use the embedded PostgreSQL',

@@ -19,6 +19,7 @@ export {
 } from './client/connect.ts';
 export type { LogOptions } from './client/follow-log.ts';
 export type { LoggedStep, Operations } from './client/operations.generated.ts';
+export type { Turn } from './client/speak.ts';
 export type { AgentDefinition } from './contracts/definition.ts';
 export type {
   CustomEngine,

@@ -1,5 +1,5 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { existsSync, readFileSync, realpathSync } from 'node:fs';
+import { dirname, extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /** The folder of this package, where `migrations/` and `sql/` stand: above `src` in a checkout, above `dist` when packed. */
@@ -9,6 +9,17 @@ export const PACKAGE_ROOT = findRoot(dirname(fileURLToPath(import.meta.url)));
 export function releaseVersion(): string {
   const file = readFileSync(join(PACKAGE_ROOT, 'package.json'), 'utf8');
   return (JSON.parse(file) as { version: string }).version;
+}
+
+/** The file of the module `name` beside the one at `url`, to start a process with: .ts in a checkout, .js when packed. */
+export function moduleBeside(url: string, name: string): string {
+  return fileURLToPath(new URL(`${name}${extname(url)}`, url));
+}
+
+/** Whether this process was started with the module at `url`; `import.meta.main` says so only from Node 24.2 on. */
+export function isEntry(url: string): boolean {
+  const entry = process.argv[1];
+  return entry !== undefined && existsSync(entry) && realpathSync(entry) === fileURLToPath(url);
 }
 
 function findRoot(folder: string): string {

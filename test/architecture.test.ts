@@ -116,6 +116,39 @@ test('every vendor package has one home', () => {
   expect(wrong).toEqual([]);
 });
 
+test('what is packed beside src needs neither tests nor what production does not install', () => {
+  const read = (path: string) => readFileSync(join(ROOT, path), 'utf8');
+  const { include } = JSON.parse(read('tsconfig.build.json')) as { include: string[] };
+  const { dependencies } = JSON.parse(read('package.json'));
+  const left = include.filter((path) => path.endsWith('.ts'));
+  expect(left.length).toBeGreaterThan(1);
+  const seen = new Set<string>();
+  const wrong: string[] = [];
+  for (let path = left.pop(); path !== undefined; path = left.pop()) {
+    if (seen.has(path) || /^(src|workers)\//.test(path)) continue;
+    seen.add(path);
+    if (!/^(bench|chaos)\//.test(path) || path.startsWith('bench/peers/')) wrong.push(path);
+    for (const [, name = ''] of read(path).matchAll(/(?:from|import)\s*\(?\s*'([\w@./:-]+)'/g)) {
+      if (name.startsWith('.')) left.push(relative(ROOT, resolve(ROOT, dirname(path), name)));
+      else if (!name.startsWith('node:') && !(name in dependencies))
+        wrong.push(`${path} → ${name}`);
+    }
+  }
+  expect(wrong).toEqual([]);
+});
+
+test('only the commands of that name know bench and chaos', () => {
+  const known = files.flatMap((file) =>
+    ownImports(file)
+      .filter((target) => /^(bench|chaos)\//.test(target))
+      .map((target) => `${file.path} ${target.split('/')[0]}`),
+  );
+  expect([...new Set(known)].sort()).toEqual([
+    'src/cli/commands/bench.ts bench',
+    'src/cli/commands/chaos.ts chaos',
+  ]);
+});
+
 test('only config.ts reads the environment', () => {
   const wrong = files
     .filter(({ path, text }) => path !== 'src/config.ts' && /process\.env\b/.test(text))

@@ -9,6 +9,7 @@ import { BENCHES } from '../bench/benches.ts';
 import { documentOf } from '../bench/document.ts';
 import { BENCH_AGENT } from '../bench/engine.ts';
 import { figure, ratios } from '../bench/figures.ts';
+import { BENCH_NAMES } from '../bench/names.ts';
 import { readStepLog, surplus } from '../bench/step-log.ts';
 import { startJob, systemsFor } from '../bench/systems.ts';
 import { markdownTable, textTable } from '../bench/table.ts';
@@ -61,6 +62,10 @@ describe('a figure', () => {
   test('over another one is taken round by round', () => {
     expect(ratios([10, 30], [5, 10])).toEqual([2, 3]);
   });
+});
+
+test('the command has all benches but the one that is about the repository', () => {
+  expect(Object.keys(BENCHES).filter((name) => name !== 'size')).toEqual(BENCH_NAMES);
 });
 
 describe('bars', () => {

@@ -10,6 +10,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 test('an empty environment gives the defaults, frozen', () => {
   const config = readConfig({});
   expect(config).toEqual({
+    hasDisplay: ['darwin', 'win32'].includes(process.platform),
     databaseUrl: undefined,
     poolerUrl: undefined,
     replicaUrl: undefined,

@@ -164,7 +164,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
       sleep,
     },
     announce: (id) => notifier.announce(id),
-    stream: (piece) => notifier.stream(piece),
+    stream: notifier.stream,
     tell: (note) => notifier.tell(note),
     observe: options.observe,
     onRoom: () => lookOut?.nudge(),

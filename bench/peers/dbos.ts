@@ -1,5 +1,5 @@
 import { DBOS } from '@dbos-inc/dbos-sdk';
-import type { StartEngine } from './adapter.ts';
+import type { StartEngine } from '../adapter.ts';
 
 export const start: StartEngine = async ({ job, step, begun }) => {
   const workflow = DBOS.registerWorkflow(

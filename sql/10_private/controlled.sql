@@ -17,7 +17,7 @@ begin
   end if;
   if v_execution.id is null then
     raise exception using errcode = 'HWNTF',
-      message = format('there is no execution %s', controlled.id),
+      message = format('there is no execution %s', coalesce(controlled.id::text, 'null')),
       detail = jsonb_build_object('execution_id', controlled.id)::text,
       hint = 'Those there are stand in howdah.executions.';
   end if;

@@ -19,6 +19,14 @@ as $$
     or (w.listener = unwatch.listener and (unwatch.ids is null or w.execution_id = any (unwatch.ids)))
 $$;
 
+-- Those of the runs that somebody watches by now: asked while an answer streams that nobody watched when it began.
+create or replace function howdah_private.watched_among(ids uuid[]) returns setof uuid
+  language sql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  select distinct w.execution_id from howdah_private.watchers as w where w.execution_id = any (watched_among.ids)
+$$;
+
 create or replace function howdah_private.announce(ids uuid[]) returns void
   language sql volatile security definer
   set search_path = pg_catalog, pg_temp

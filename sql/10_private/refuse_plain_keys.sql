@@ -15,6 +15,14 @@ as $$
       || '|^(token|pwd|bearer)$')
 $$;
 
+-- Parameters of a URL whose value is a key: ?token=, &private_token=, ?X-Amz-Signature=, #access_token=. Not ?page_token=, which
+-- says where to go on, nor ?sort_key=.
+create or replace function howdah_private.key_parameters() returns text
+  language sql immutable
+  return '((([a-z0-9]+[-_.])*((api|access|secret|private|signing|subscription|account|shared|auth|app|service|license)[-_.]?key'
+    || '|(access|auth|api|bearer|refresh|session|id|private|personal|security|user|bot)[-_]?token'
+    || '|secret|password|passwd|passphrase|credentials?|authorization|signature|jwt))|key|token|pwd|sig|auth)';
+
 -- Texts that hold a key, by the shapes vendors give theirs. Wherever it stands in a text it must be long and have a
 -- digit: "sk-learn" and "Bearer of news" are words.
 create or replace function howdah_private.holds_a_key(text text) returns boolean
@@ -30,8 +38,8 @@ as $$
       || '|eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8}'
       || ')')
     or text ~ '-----BEGIN ([A-Z]+ )*PRIVATE KEY-----'
-    or text ~ '[a-z][a-z0-9+.-]*://[^/\s:@]*:[^/\s@]+@'
-    or text ~* '[?&](api[-_]?key|key|(access|auth)?[-_]?token|sig|signature)=[^&\s]{8}'
+    or text ~* '[a-z][a-z0-9+.-]*://[^/\s:@]*:[^/\s@]+@'
+    or text ~* ('[?&;#]' || howdah_private.key_parameters() || '=[^&\s]{8}')
 $$;
 
 -- The same in prose, such as an instruction: there a key stands in the middle of words, and words may look like the beginning
@@ -51,7 +59,7 @@ as $$
       || ')')
     or prose ~ '-----BEGIN ([A-Z]+ )*PRIVATE KEY-----\s*[A-Za-z0-9+/=]{40}'
     or prose ~ '[a-z][a-z0-9+.-]*://[^/\s:@]*:(?=[^/\s@]{0,30}[0-9])[^/\s@]{12,}@'
-    or prose ~* '[?&](api[-_]?key|key|(access|auth)?[-_]?token|sig|signature)=(?=[a-z]{0,47}[0-9])[a-z0-9]{16}'
+    or prose ~* ('[?&;#]' || howdah_private.key_parameters() || '=(?=[a-z]{0,47}[0-9])[a-z0-9]{16}')
 $$;
 
 -- A line that says `password: Tr0ub4dor`: the name of a key and behind it one word of letters and digits, which no prose has.
@@ -93,7 +101,7 @@ create or replace function howdah_private.may_hold_a_key(document jsonb) returns
     '%bearer%', '%basic %', '%sk-%', '%sk\_%', '%rk\_%', '%xai-%', '%xai\_%', '%pplx%', '%r8-%', '%r8\_%', '%gho%',
     '%ghp%', '%ghs%', '%ghu%', '%ghr%', '%glpat%', '%hf-%', '%hf\_%', '%npm-%', '%npm\_%', '%dop\_v1%', '%hwd-%',
     '%hwd\_%', '%lin\_api%', '%ntn-%', '%ntn\_%', '%aiza%', '%ya29%', '%akia%', '%asia%', '%xox%', '%whsec%',
-    '%sg.%', '%eyj%', '%begin%', '%://%', '%sig=%', '%signature=%'
+    '%sg.%', '%eyj%', '%begin%', '%://%', '%sig=%', '%signature=%', '%auth=%', '%jwt=%'
   ]);
 
 create or replace function howdah_private.refuse_plain_keys(field text, document jsonb) returns void

@@ -8,6 +8,7 @@ create or replace function howdah_private.reserve_idempotency_key(
 as $$
 declare
   v_first uuid;
+  v_agent_id uuid;
 begin
   if not howdah_private.may_act_for(reserve_idempotency_key.tenant_id) then
     raise exception using errcode = 'HWDEN', message = 'not your tenant';
@@ -26,16 +27,21 @@ begin
   on conflict do nothing;
   select k.execution_id into v_first from howdah_private.idempotency_keys as k
   where k.tenant_id = reserve_idempotency_key.tenant_id and k.key = reserve_idempotency_key.key;
-  if v_first <> reserve_idempotency_key.execution_id
-    and not exists (
-      select from howdah.executions as e
-      where e.id = v_first and e.tenant_id = reserve_idempotency_key.tenant_id
-    ) then
+  if v_first = reserve_idempotency_key.execution_id then
+    return v_first;
+  end if;
+  select coalesce(e.agent_id, e.workflow_id) into v_agent_id from howdah.executions as e
+  where e.id = v_first and e.tenant_id = reserve_idempotency_key.tenant_id;
+  if not found then
     -- reserved by somebody who then inserted nothing: a key lives as long as its run
     update howdah_private.idempotency_keys as k set execution_id = reserve_idempotency_key.execution_id
     where k.tenant_id = reserve_idempotency_key.tenant_id and k.key = reserve_idempotency_key.key
       and k.execution_id = v_first
     returning k.execution_id into v_first;
+  elsif not howdah_private.sees_agent(v_agent_id) then -- the first run is for others, and told to nobody else
+    raise exception using errcode = 'HWCNF',
+      message = format('the idempotency key %L is known already', reserve_idempotency_key.key),
+      detail = '{"field": "idempotency_key"}', hint = 'Take another one: a uuid is nobody else''s.';
   end if;
   return v_first;
 end $$;

@@ -1,3 +1,16 @@
+-- The priority a run is asked to have, as its column holds it; without one 0.
+create or replace function howdah_private.priority_of(priority int) returns smallint
+  language plpgsql immutable
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if priority_of.priority not between -32768 and 32767 then
+    raise exception using errcode = 'HWINV', message = format('priority is %s, and has to be from -32768 to 32767', priority_of.priority),
+      detail = jsonb_build_object('field', 'priority')::text, hint = 'Smaller ones come first; 0 is the usual one.';
+  end if;
+  return coalesce(priority_of.priority, 0);
+end $$;
+
 -- howdah.run() for who has the id of the agent or workflow, and not its name: a known key gives the first run.
 create or replace function howdah_private.run_by_id(
   agent_id uuid, workflow_id uuid, input text, input_data jsonb, session_id uuid, run_at timestamptz, priority int,
@@ -25,7 +38,7 @@ begin
       case when run_by_id.workflow_id is not null and run_by_id.version is not null
         then howdah_private.version_named(null, run_by_id.workflow_id, run_by_id.version) end,
       run_by_id.input, run_by_id.input_data, run_by_id.session_id, coalesce(run_by_id.run_at, now()),
-      coalesce(run_by_id.priority, 0), run_by_id.idempotency_key, coalesce(run_by_id.metadata, '{}'), run_by_id.input_parts,
+      howdah_private.priority_of(run_by_id.priority), run_by_id.idempotency_key, coalesce(run_by_id.metadata, '{}'), run_by_id.input_parts,
       run_by_id.callback_url, run_by_id.max_cost, run_by_id.overrides
     )
     returning executions.id into v_first;

@@ -59,6 +59,17 @@ as $$
     as a (name text, type text, optional boolean)
 $$;
 
+-- The function a signature means; null where there is none, and for what is no name at all: a.b.c.d(text).
+create or replace function howdah_private.function_named(signature text) returns regprocedure
+  language plpgsql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  return to_regprocedure(function_named.signature);
+exception when syntax_error or invalid_name or feature_not_supported or invalid_text_representation or undefined_object or invalid_schema_name then
+  return null; -- which of them it is depends on the release of PostgreSQL
+end $$;
+
 -- Functions with the same bare name, for the hint of a misspelt signature.
 create or replace function howdah_private.functions_named(signature text) returns text
   language sql stable

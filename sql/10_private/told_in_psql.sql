@@ -34,3 +34,14 @@ as $$
     step_line.ms || ' ms', left(regexp_replace(step_line.said, '[[:cntrl:]]+', ' ', 'g'), 200)))
 $$;
 comment on function howdah_private.step_line(int, howdah.step_kind, text, numeric, text) is 'A step of the log as one line for people.';
+
+-- The commit of ask and tail stands in a procedure of its own, since nothing can catch that Postgres refuses it in a transaction block
+-- ("invalid transaction termination"): the remark beside the call is in the context of that error, where psql shows it.
+create or replace procedure howdah_private.commit_outside_of_blocks()
+  language plpgsql
+as $$
+begin
+  commit;
+end $$;
+comment on procedure howdah_private.commit_outside_of_blocks() is
+  'Commits for a procedure, whose call says in a remark why it cannot stand in a transaction block.';

@@ -134,7 +134,7 @@ begin
   select d.id, (watch).tenant_id, (watch).id, d.row_key, begin_watched.path, d.value_sha256,
     case when (watch).into_column is not null then 'waiting' end::howdah.write_back_status
   from due as d;
-exception when data_exception or insufficient_privilege or undefined_column or undefined_function then
+exception when data_exception or syntax_error_or_access_rule_violation or invalid_schema_name then -- the table, or what is called, is another one since
   raise exception using errcode = 'HWINV',
     message = format('the watch of %s cannot read a row: %s', begin_watched.watched, sqlerrm),
     detail = jsonb_build_object('table_trigger_id', (watch).id, 'input', (watch).input, 'condition', (watch).condition)::text,

@@ -11,6 +11,17 @@ begin
   end if;
 end $$;
 
+-- The table a name means; null where there is none, and for what is no name at all (a.b.c.d), of which Postgres says so in words of its own.
+create or replace function howdah_private.table_named(target text) returns regclass
+  language plpgsql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  return to_regclass(table_named.target);
+exception when syntax_error or invalid_name or feature_not_supported then
+  return null;
+end $$;
+
 -- The table a name means, if it may be watched.
 create or replace function howdah_private.watchable(target text) returns regclass
   language plpgsql volatile
@@ -22,13 +33,14 @@ declare
   v_reason text;
 begin
   perform howdah_private.refuse_no_owner('watch tables');
-  select c.* into v_class from pg_catalog.pg_class as c where c.oid = to_regclass(watchable.target);
+  select c.* into v_class from pg_catalog.pg_class as c where c.oid = howdah_private.table_named(watchable.target);
   if not found then
     raise exception using errcode = 'HWNTF', message = format('there is no table %s', coalesce(quote_literal(watchable.target), 'null')),
       detail = jsonb_build_object('table', watchable.target)::text,
       hint = 'Write it with its schema: ' || coalesce((
         select string_agg(c.oid::regclass::text, ' or ' order by c.oid::regclass::text) from pg_catalog.pg_class as c
-        where quote_ident(c.relname) = watchable.target and c.relkind in ('r', 'p') and not c.relispartition
+        where lower(c.relname) = lower(btrim(regexp_replace(watchable.target, '^.*\.', ''), '"')) -- Tickets without quotes is tickets
+          and c.relkind in ('r', 'p') and not c.relispartition
           and pg_has_role(c.relowner, 'member')), 'public.tickets') || '.';
   end if;
   select n.nspname into v_schema from pg_catalog.pg_namespace as n where n.oid = v_class.relnamespace;

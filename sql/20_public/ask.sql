@@ -10,7 +10,8 @@ declare
   v_told uuid[] := '{}';
 begin
   v_id := (howdah.run(ask.agent, ask.input)).id;
-  commit; -- inside a transaction block Postgres refuses this: there nobody could see the insert
+  call howdah_private.commit_outside_of_blocks(
+    /* howdah.ask cannot be called in a transaction block: nobody could see its run there */);
   loop
     select e.status, e.output, e.error, e.stop_reason, e.completed_at into v_execution
     from howdah.executions as e where e.id = v_id;

@@ -7,7 +7,7 @@ create or replace function howdah.register_sql_tool(signature text) returns howd
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_function regprocedure := to_regprocedure(register_sql_tool.signature);
+  v_function regprocedure;
   v_proc pg_catalog.pg_proc;
   v_schema name;
   v_tool howdah.tools;
@@ -16,6 +16,7 @@ begin
     raise exception using errcode = 'HWDEN', message = 'only an owner may register SQL tools',
       hint = 'Connect as the database''s owner: npx howdah db url.';
   end if;
+  v_function := howdah_private.function_named(register_sql_tool.signature);
   if v_function is null then
     raise exception using errcode = 'HWNTF',
       message = format('there is no function %s', register_sql_tool.signature),

@@ -35,7 +35,7 @@ begin
       v_agent_id, case when v_workflow_id is null then howdah_private.version_named(v_agent_id, null, run.version) end,
       v_workflow_id, case when v_workflow_id is not null then howdah_private.version_named(null, v_workflow_id, run.version) end,
       run.input, run.input_data, run.session_id, coalesce(run.run_at, now()),
-      run.priority, run.idempotency_key, coalesce(run.metadata, '{}'), run.input_parts,
+      howdah_private.priority_of(run.priority), run.idempotency_key, coalesce(run.metadata, '{}'), run.input_parts,
       run.max_cost, run.overrides
     )
     returning executions.id into v_first;

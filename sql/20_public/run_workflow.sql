@@ -28,7 +28,7 @@ begin
       max_cost
     ) values (
       v_workflow_id, howdah_private.version_named(null, v_workflow_id, run_workflow.version), run_workflow.input, run_workflow.input_data, run_workflow.session_id,
-      coalesce(run_workflow.run_at, now()), run_workflow.priority, run_workflow.idempotency_key,
+      coalesce(run_workflow.run_at, now()), howdah_private.priority_of(run_workflow.priority), run_workflow.idempotency_key,
       coalesce(run_workflow.metadata, '{}'), run_workflow.max_cost
     )
     returning executions.id into v_first;

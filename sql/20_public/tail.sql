@@ -15,7 +15,7 @@ begin
     from howdah.executions as e where e.id = tail.id; -- before the steps: its end is then not told too early
     if not found then
       raise exception using errcode = 'HWNTF',
-        message = pg_catalog.format('there is no execution %s', tail.id),
+        message = pg_catalog.format('there is no execution %s', coalesce(tail.id::text, 'null')),
         detail = pg_catalog.jsonb_build_object('execution_id', tail.id)::text,
         hint = 'Those there are stand in howdah.executions.';
     end if;
@@ -30,7 +30,8 @@ begin
     if v_execution.status = 'waiting' then
       v_told := howdah_private.tell_questions(tail.id, v_told);
     end if;
-    commit;
+    call howdah_private.commit_outside_of_blocks(
+      /* howdah.tail of a live run cannot be called in a transaction block: it would see no step that is new */);
     perform pg_catalog.pg_sleep(0.1);
   end loop;
   raise notice '% (%)%', v_execution.status, v_execution.stop_reason, coalesce(': ' || (v_execution.error ->> 'message'), '');

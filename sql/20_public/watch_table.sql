@@ -17,7 +17,8 @@ declare
   v_table regclass := howdah_private.watchable(watch_table.target);
   v_watch howdah.table_triggers;
 begin
-  if watch_table.on_event is null or watch_table.on_event not in ('insert', 'update', 'insert or update') then
+  v_watch.on_event := regexp_replace(lower(btrim(watch_table.on_event)), '^update or insert$', 'insert or update'); -- as `create trigger` takes them
+  if v_watch.on_event is null or v_watch.on_event not in ('insert', 'update', 'insert or update') then
     raise exception using errcode = 'HWINV',
       message = format('on_event is %s, and a watch is on insert, update, or insert or update', coalesce(quote_literal(watch_table.on_event), 'null')),
       detail = jsonb_build_object('field', 'on_event')::text, hint = 'Leave it out for rows that arrive.';
@@ -32,7 +33,7 @@ begin
   perform howdah_private.refuse_watch_expression(v_table, f.field, f.expression)
   from (values ('input', v_watch.input), ('condition', watch_table.condition)) as f (field, expression)
   where f.expression is not null;
-  v_watch.key_columns := howdah_private.key_of(v_table, watch_table.into_column, watch_table.on_event);
+  v_watch.key_columns := howdah_private.key_of(v_table, watch_table.into_column, v_watch.on_event);
   update howdah.table_triggers as w set table_name = v_watch.table_name -- the table was renamed
   from howdah_private.watches_on(v_table) as o
   where w.id = o.id and not exists (
@@ -40,7 +41,7 @@ begin
     where t.tenant_id = o.tenant_id and t.table_name = v_watch.table_name
       and (coalesce(t.agent_id, t.workflow_id), t.into_column) is not distinct from (coalesce(o.agent_id, o.workflow_id), o.into_column));
   insert into howdah.table_triggers as w (table_name, on_event, agent_id, workflow_id, input, condition, into_column, key_columns)
-  values (v_watch.table_name, watch_table.on_event, v_watch.agent_id, v_watch.workflow_id, v_watch.input, watch_table.condition,
+  values (v_watch.table_name, v_watch.on_event, v_watch.agent_id, v_watch.workflow_id, v_watch.input, watch_table.condition,
     watch_table.into_column, v_watch.key_columns)
   on conflict (tenant_id, table_name, (coalesce(agent_id, workflow_id)), (coalesce(into_column, ''))) do update
   set on_event = excluded.on_event, input = excluded.input, condition = excluded.condition, key_columns = excluded.key_columns,
@@ -58,15 +59,15 @@ create or replace function howdah.unwatch_table(target text) returns setof howda
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_name text;
+  v_table regclass;
   v_watch howdah.table_triggers;
 begin
   perform howdah_private.refuse_no_owner('watch tables');
-  v_name := coalesce(to_regclass(unwatch_table.target)::text, unwatch_table.target);
+  v_table := howdah_private.table_named(unwatch_table.target);
   for v_watch in
     delete from howdah.table_triggers as w
-    where w.tenant_id = howdah.current_tenant() and (w.table_name = v_name
-      or w.id in (select o.id from howdah_private.watches_on(to_regclass(unwatch_table.target)) as o))
+    where w.tenant_id = howdah.current_tenant() and (w.table_name = coalesce(v_table::text, unwatch_table.target)
+      or w.id in (select o.id from howdah_private.watches_on(v_table) as o))
     returning w.*
   loop
     perform howdah_private.drop_watch(v_watch.id);

@@ -10,11 +10,14 @@ begin
       detail = jsonb_build_object('field', 'engine_check')::text,
       hint = 'Write one SELECT that finds nothing when all is well, or the check failed_deliveries.';
   end if;
+  if new.query ~ '^\s*("([^"]|"")+"|[[:alpha:]_][\w$]*)\s*\.\s*("([^"]|"")+"|[[:alpha:]_][\w$]*)\s*$' then
+    new.query := 'table ' || btrim(new.query); -- a view, by its name
+  end if;
   -- what begins otherwise is no query; what a query hides, its first look refuses
   if regexp_replace(new.query, '^(\s|\(|--[^\n]*(\n|$)|/\*.*?\*/)+', '') !~* '^(select|with|values|table)\M' then
     raise exception using errcode = 'HWINV', message = 'the query of an alert rule is one SELECT: it reads and writes nothing',
       detail = jsonb_build_object('field', 'query')::text,
-      hint = 'Write one SELECT that finds nothing when all is well, or of a view: table ops.overdue_orders. What is to be done then, does the receiver of a webhook.';
+      hint = 'Write one SELECT that finds nothing when all is well, or name a view with its schema: ops.overdue_orders. What is to be done then, does the receiver of a webhook.';
   end if;
   if tg_op = 'UPDATE' and (new.query, new.engine_check, new.is_active, new.interval_seconds)
       is distinct from (old.query, old.engine_check, old.is_active, old.interval_seconds) then

@@ -37,7 +37,6 @@ begin
     hidden as (
       select t.oid, case
         when t.relname in ('agents', 'workflows') then 'id <> all ((select howdah_private.hidden_agents())::uuid[])'
-        when t.relname = 'concurrency_limits' then ''
         else concat_ws(' and ',
           case when 'agent_id' = any (t.columns) and ('execution_id' <> all (t.columns) or t.relname = 'approvals')
             then '(agent_id is null or agent_id <> all ((select howdah_private.hidden_agents())::uuid[]))' end,

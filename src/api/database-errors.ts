@@ -1,5 +1,6 @@
 import type { Json } from '../contracts/json.ts';
 import { inOurWords, type PgError } from '../contracts/postgres-words.ts';
+import { told, toldDetail } from '../contracts/told.ts';
 import { isConnectionLoss } from '../db/sqlstate.ts';
 import { BUSY } from './admission.ts';
 
@@ -37,20 +38,20 @@ function explainWaiting(error: unknown): ClientError | undefined {
 /** What the client is told of an error of the database, by a code of ours; undefined when it is not his business. */
 function explain(error: PgError): ClientError | undefined {
   if (/^HW[A-Z0-9]{3}$/.test(error.code)) {
-    return { message: error.message, extensions: refusalOf(error) };
+    return { message: told(error.message), extensions: refusalOf(error) };
   }
   const words = inOurWords(error);
   if (!words) return undefined;
   const { message, ...extensions } = words;
-  return { message, extensions };
+  return { message: told(message), extensions };
 }
 
 /** The detail of our own errors is JSON for code. */
 function refusalOf({ code, hint, detail }: PgError): ClientError['extensions'] {
   return {
     code,
-    ...(hint !== undefined && { hint }),
-    ...(detail !== undefined && { detail: parsed(detail) }),
+    ...(hint !== undefined && { hint: told(hint) }),
+    ...(detail !== undefined && { detail: toldDetail(parsed(detail)) }),
   };
 }
 

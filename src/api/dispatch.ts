@@ -4,6 +4,7 @@ import {
   type RequestListener,
   type Server,
   type ServerOptions,
+  type ServerResponse,
 } from 'node:http';
 import type { Config } from '../config.ts';
 import { BUSY } from './admission.ts';
@@ -13,6 +14,8 @@ import { secure } from './headers.ts';
 import { localOnly } from './local-only.ts';
 import type { McpEndpoint } from './mcp/endpoint.ts';
 import type { MetricsDoor } from './metrics-door.ts';
+import { openAiError } from './openai/errors.ts';
+import { isOpenAiPath } from './openai/nowhere.ts';
 import { allowReading, answerPreflight, isPreflight, originIsAllowed } from './origins.ts';
 import { pathOf, shownPath } from './path.ts';
 import { answerBare, sendProblem } from './problem.ts';
@@ -47,7 +50,7 @@ export function dispatch(options: DispatchOptions, others: RequestListener): Ser
     const refusal = refusalOf(request);
     if (isHostless(request))
       return sendProblem(response, 400, 'HWINV', 'The header Host is missing.');
-    if (refusal) return sendProblem(response, 403, 'HWDEN', refusal);
+    if (refusal) return sendForbidden(response, path, refusal);
     allowReading(request, response, corsOrigins);
     if (isPreflight(request)) return answerPreflight(request, response);
     const door = [graphql, mcp, metrics, ws].find((one) => one?.serves(path));
@@ -97,6 +100,17 @@ function serverOptions(requestMs: number): ServerOptions {
 
 function isHostless({ headers, httpVersion }: IncomingMessage): boolean {
   return headers.host === undefined && httpVersion === '1.1';
+}
+
+/** In the form of the door it came to. */
+function sendForbidden(response: ServerResponse, path: string, message: string): void {
+  if (isOpenAiPath(path)) {
+    const { error } = openAiError({ status: 403, code: 'HWDEN', message, detail: null });
+    const type = 'application/json; charset=utf-8';
+    response.writeHead(403, { 'content-type': type }).end(JSON.stringify({ error }));
+  } else {
+    sendProblem(response, 403, 'HWDEN', message);
+  }
 }
 
 /** Says why a request may not come in at all, by its headers alone. */

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { inBrackets } from '../contracts/addresses.ts';
 
 /** Judges a request by its headers alone. */
 export type LocalOnly = (request: Pick<IncomingMessage, 'headers'>) => boolean;
@@ -18,11 +19,6 @@ export function localOnly(host: string): LocalOnly {
 /** Names of this machine for itself, and the address the server was told to listen on. */
 export function localNames(host: string): ReadonlySet<string> {
   return new Set(['localhost', '127.0.0.1', '[::1]', inBrackets(host)]);
-}
-
-/** An IPv6 address as it stands in a URL. */
-export function inBrackets(host: string): string {
-  return host.includes(':') ? `[${host}]` : host;
 }
 
 function hostOf(url: string): string {

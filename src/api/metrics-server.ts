@@ -1,12 +1,12 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Config } from '../config.ts';
-import { isLoopback } from '../contracts/addresses.ts';
+import { inBrackets, isLoopback } from '../contracts/addresses.ts';
 import { HowdahError } from '../contracts/errors.ts';
 import type { Readiness } from '../telemetry/readiness.ts';
 import { secure } from './headers.ts';
 import { readinessAnswer } from './health.ts';
-import { inBrackets, localOnly } from './local-only.ts';
+import { localOnly } from './local-only.ts';
 import { createMetricsDoor, type MetricsOptions } from './metrics-door.ts';
 import { pathOf } from './path.ts';
 import { sendProblem } from './problem.ts';

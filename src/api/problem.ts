@@ -1,5 +1,6 @@
 import { type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { told, toldJson } from '../contracts/told.ts';
 import type { QuotaRefusal } from '../db/quotas.ts';
 import { securityHeaders } from './headers.ts';
 import type { Refusal } from './login/verdict.ts';
@@ -17,7 +18,10 @@ export function problem(
   more: Readonly<Record<string, unknown>> = {},
 ): { headers: Record<string, string>; body: string } {
   const title = STATUS_CODES[status] ?? 'Error';
-  const body = JSON.stringify({ type: 'about:blank', title, status, detail, code, ...more });
+  const body = toldJson({
+    ...{ type: 'about:blank', title, status, detail: told(detail), code },
+    ...more,
+  });
   const headers = { 'content-type': PROBLEM_TYPE, 'content-length': `${Buffer.byteLength(body)}` };
   return { headers, body };
 }

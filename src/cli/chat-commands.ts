@@ -1,16 +1,14 @@
 import { HowdahError } from '../contracts/errors.ts';
-import { lastSaid, openSession, sessionFacts, turnsOf } from '../db/conversation.ts';
-import { listAgents, stepsAfter } from '../db/queries.ts';
 import { nearestNames } from '../runtime/nearest-names.ts';
-import type { CliDatabase } from './database.ts';
 import { type CliIo, plainNumber, printJson, printTable } from './output.ts';
 import { plainText } from './plain-text.ts';
 import { stepLine } from './steps.ts';
+import type { Venue } from './venue.ts';
 
 /** What the commands of a conversation look at and change. */
 export type Room = {
   readonly io: CliIo;
-  readonly database: CliDatabase;
+  readonly venue: Venue;
   session: string;
   /** Who is spoken with. */
   agent: string;
@@ -23,6 +21,8 @@ export type Room = {
 };
 
 type ChatCommand = {
+  /** Also known as. */
+  alias?: string;
   args?: string;
   summary: string;
   run(room: Room, argument: string): Promise<void> | void;
@@ -34,6 +34,7 @@ const MOST_SAID = 50;
 export const chatCommands: Readonly<Record<string, ChatCommand>> = {
   help: { summary: 'these commands', run: ({ io }) => help(io) },
   agent: {
+    alias: 'switch',
     args: '[NAME]',
     summary: 'who is spoken with; with a name, who is from the next message on',
     run: (room, name) => (name === '' ? tellAgent(room) : switchAgent(room, name)),
@@ -62,9 +63,13 @@ export const chatCommands: Readonly<Record<string, ChatCommand>> = {
 export async function runChatCommand(room: Room, line: string): Promise<boolean> {
   const [, name = '', argument = ''] = /^\/([^/\s]\S*|$)\s*(.*?)\s*$/.exec(line) ?? [];
   if (!line.startsWith('/') || line.startsWith('//')) return false;
-  const command = Object.hasOwn(chatCommands, name) ? chatCommands[name] : undefined;
+  const known = Object.entries(chatCommands).flatMap(([own, command]) =>
+    [own, command.alias ?? []].flat().map((word) => [word, command] as const),
+  );
+  const [, command] = known.find(([word]) => word === name) ?? [];
   if (!command) {
-    const [near] = nearestNames(name, Object.keys(chatCommands), 1);
+    const words = known.map(([word]) => word);
+    const [near] = nearestNames(name, words, 1);
     throw new HowdahError('EUSAGE', `there is no command /${name}`, {
       hint: `${near ? `Did you mean /${near}? ` : ''}/help lists them; // begins a message with a slash.`,
     });
@@ -74,9 +79,9 @@ export async function runChatCommand(room: Room, line: string): Promise<boolean>
 }
 
 function help(io: CliIo): void {
-  const rows = Object.entries(chatCommands).map(([name, { args, summary }]) => ({
+  const rows = Object.entries(chatCommands).map(([name, { alias, args, summary }]) => ({
     command: `/${name}${args ? ` ${args}` : ''}`,
-    summary,
+    summary: alias ? `${summary}; or /${alias}` : summary,
   }));
   if (io.json) printJson(io, { type: 'help', items: rows });
   else io.err(rows.map(({ command, summary }) => `${command.padEnd(14)} ${summary}`).join('\n'));
@@ -93,19 +98,19 @@ async function switchAgent(room: Room, name: string): Promise<void> {
       hint: 'Say something in it first.',
     });
   }
-  await openSession(room.database.pool, name, room.session);
+  await room.venue.open(name, room.session);
   room.agent = name;
   tellAgent(room);
 }
 
-async function agents({ io, database: { db } }: Room): Promise<void> {
-  const rows = await listAgents(db, undefined);
+async function agents({ io, venue }: Room): Promise<void> {
+  const rows = await venue.agents();
   if (io.json) printJson(io, { type: 'agents', items: rows });
   else printTable({ ...io, out: io.err }, rows);
 }
 
-async function history({ io, database: { pool }, session }: Room): Promise<void> {
-  const items = await lastSaid(pool, session, MOST_SAID);
+async function history({ io, venue, session }: Room): Promise<void> {
+  const items = await venue.said(session, MOST_SAID);
   if (io.json) return printJson(io, { type: 'history', items });
   for (const { turn, who, said } of items) {
     const number = turn === 0 ? '-' : String(turn); // what a fork took along is of no turn here
@@ -115,8 +120,8 @@ async function history({ io, database: { pool }, session }: Room): Promise<void>
 }
 
 async function fork(room: Room, argument: string): Promise<void> {
-  const { io, session, database } = room;
-  const turns = await turnsOf(database.pool, session);
+  const { io, session, venue } = room;
+  const turns = await venue.turns(session);
   const turn = argument === '' ? turns : Number(argument);
   if (!Number.isInteger(turn) || turn < 1 || turn > turns) {
     throw new HowdahError(
@@ -134,10 +139,9 @@ async function fork(room: Room, argument: string): Promise<void> {
   io.err(`the next message goes on behind turn ${turn}, in a session of its own`);
 }
 
-async function cost({ io, database: { pool }, session }: Room): Promise<void> {
-  const facts = await sessionFacts(pool, session);
-  if (!facts) return;
-  const { agent: _, ...used } = facts;
+async function cost({ io, venue, session }: Room): Promise<void> {
+  const used = await venue.usage(session);
+  if (!used) return;
   if (io.json) return printJson(io, { type: 'cost', ...used });
   const tokens = `${used.tokens_in} tokens in, ${used.tokens_out} out`;
   io.err(
@@ -145,8 +149,8 @@ async function cost({ io, database: { pool }, session }: Room): Promise<void> {
   );
 }
 
-async function trace({ io, database: { db }, lastRun }: Room): Promise<void> {
-  const steps = lastRun ? await stepsAfter(db, lastRun, 0) : [];
+async function trace({ io, venue, lastRun }: Room): Promise<void> {
+  const steps = lastRun ? await venue.steps(lastRun) : [];
   if (io.json) return printJson(io, { type: 'trace', execution_id: lastRun ?? null, items: steps });
   io.err(lastRun ? `execution ${lastRun}` : 'Nothing has run yet.');
   for (const step of steps) io.err(stepLine(io, step));

@@ -17,17 +17,23 @@ import {
 import { noSchema, refuseServer } from './database.ts';
 import { type ErrorReport, reportOf } from './exit-codes.ts';
 import type { CliIo } from './output.ts';
+import type { Api } from './over-api.ts';
 import { tenantOf } from './tenants.ts';
+
+/** What came of one file; without warnings, it was not looked at to its end. */
+export type Checked = Omit<Tried, 'plan'> & { warnings?: readonly string[] };
 
 export type Check = {
   /** Where it was looked whether names name something; `none`: no database was needed, or none was to be had. */
-  checked_in: 'database' | 'scratch' | 'none';
-  files: (Omit<Tried, 'plan'> & Pick<Partial<Tried>, 'plan'>)[];
+  checked_in: 'database' | 'server' | 'scratch' | 'none';
+  files: Checked[];
   /** Why only the files themselves could be looked at. */
   problem?: ErrorReport;
 };
 
 type Options = { tenant?: string; offline?: true };
+/** The database of an options' tenant, unless it is a server that is asked. */
+type Where = Options & { api?: Api | undefined };
 
 /** What takes longer than this is told of. */
 const UNNOTICED_MS = 300;
@@ -41,7 +47,7 @@ const OFFLINE = 'Or check it beside nothing: --offline.';
 export async function checkFiles(
   io: CliIo,
   files: readonly SystemFile[],
-  options: Options,
+  options: Where,
 ): Promise<Check> {
   const own = await Promise.all(files.map(lookAtFile));
   if (own.every(({ counts }) => counts === undefined)) return { checked_in: 'none', files: own };
@@ -55,13 +61,14 @@ export async function checkFiles(
   }
 }
 
-async function checkBeside(io: CliIo, own: readonly Looked[], options: Options): Promise<Check> {
+async function checkBeside(io: CliIo, own: readonly Looked[], options: Where): Promise<Check> {
   const files = own.map(({ file }) => file);
+  if (options.api) return { checked_in: 'server', files: await tryOverApi(options.api, files) };
   const url = options.offline ? undefined : await urlOf(io);
   if (url !== undefined) {
     await refuseOther(url);
     const tried = await tryIn(url, files, options.tenant);
-    return { checked_in: 'database', files: tried };
+    return { checked_in: 'database', files: tried.map(checked) };
   }
   if (options.tenant !== undefined) {
     throw new HowdahError('EUSAGE', '--tenant names a tenant of a database, and none is asked', {
@@ -69,7 +76,24 @@ async function checkBeside(io: CliIo, own: readonly Looked[], options: Options):
       detail: { field: '--tenant' },
     });
   }
-  return { checked_in: 'scratch', files: await tryInScratch(io, own) };
+  return { checked_in: 'scratch', files: (await tryInScratch(io, own)).map(checked) };
+}
+
+function checked({ plan, ...tried }: Tried): Checked {
+  return { ...tried, ...(plan && { warnings: plan.warnings }) };
+}
+
+/** Faults have their places in the files as they are here: the server gives what it would give an apply. */
+async function tryOverApi(api: Api, files: readonly SystemFile[]): Promise<Checked[]> {
+  const sent = files.map(({ name, text, parts }) => ({
+    ...{ name, text },
+    ...(parts && { parts: [...parts] }),
+  }));
+  const { files: tried } = await api.call('checkAgentSystems', { body: { files: sent } });
+  return files.map((file, place) => {
+    const { faults = [], counts, valid, warnings } = tried[place] ?? {};
+    return { file, faults, counts, ...(valid && { warnings: warnings ?? [] }) };
+  });
 }
 
 /** The database of this environment, unless it is the embedded one and does not run, or nobody has used it yet. */

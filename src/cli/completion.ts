@@ -84,8 +84,12 @@ function flagsOf(chain: readonly Command[], last: string): Candidates {
 function operandsOf({ command, position }: Place, last: string): Candidates {
   const subcommands = position > 0 ? [] : command.createHelp().visibleCommands(command);
   const words = subcommands
-    .filter((one) => one.name() !== 'help' && one.name().startsWith(last))
-    .map((one) => ({ word: one.name(), summary: one.description() }));
+    .filter((one) => one.name() !== 'help')
+    .flatMap((one) => {
+      const names = last === '' ? [one.name()] : [one.name(), ...one.aliases()]; // a second name only for who means it
+      return names.map((word) => ({ word, summary: one.description() }));
+    })
+    .filter(({ word }) => word.startsWith(last));
   const { registeredArguments: all } = command;
   const argument = all[position] ?? (all.at(-1)?.variadic ? all.at(-1) : undefined);
   if (!argument) return { words, files: false };

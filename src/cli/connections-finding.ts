@@ -1,6 +1,8 @@
+import { HowdahError } from '../contracts/errors.ts';
 import { mostConnections } from '../db/connection-limits.ts';
 import { connectionUse } from '../db/connection-use.ts';
 import type { Pool } from '../db/pool.ts';
+import { refusePooler } from '../db/sessions.ts';
 import type { AuditFinding } from './audit.ts';
 
 /** Of what the server allows: what is planned beyond it is too near. */
@@ -21,4 +23,16 @@ export async function connectionsFinding(pool: Pool, isPooled: boolean): Promise
     `${ofWorker} each, ${others} of others${isPooled ? ' and the pooler' : ''}`;
   const fix = `Raise max_connections of the server, or run fewer processes; an API may share them: docs/operations.md#connections`;
   return { check: 'connections', ok: true, found, ...(most > NEAR * allowed ? { fix } : {}) };
+}
+
+/** What locks, LISTEN and settings of ours hold on to: a connection that stays the same session. */
+export async function sessionsFinding(url: string): Promise<AuditFinding> {
+  const check = 'sessions';
+  try {
+    await refusePooler(url, 'howdah-cli');
+    return { check, ok: true, found: 'each connection is one' };
+  } catch (error) {
+    if (!(error instanceof HowdahError)) throw error;
+    return { check, ok: false, found: error.message, fix: error.hint ?? '' };
+  }
 }

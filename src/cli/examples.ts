@@ -1,5 +1,3 @@
-import type { Command } from 'commander';
-
 /**
  * What people type, by the command it begins with; help shows it first. A verb shows the lines that begin with it, and a noun all of
  * its verbs. test/cli/examples.test.ts reads every line as the command would.
@@ -18,6 +16,7 @@ export const examples: Readonly<Record<string, readonly string[]>> = {
     'howdah worker --once',
   ],
   api: ['howdah api', 'howdah api --drain 30s'],
+  open: ['howdah open', 'howdah open -', 'howdah open ID --api https://howdah.example.com'],
   migrate: ['howdah migrate up', 'howdah migrate status', 'howdah migrate down'],
   demo: ['howdah demo'],
   doctor: ['howdah doctor', 'howdah doctor --audit'],
@@ -68,6 +67,22 @@ export const examples: Readonly<Record<string, readonly string[]>> = {
     'howdah executions retry ID',
     'howdah executions fork ID --seq 7',
     'howdah executions export ID --out run.json',
+  ],
+  ls: [
+    'howdah ls runs --status failed --since 1h',
+    'howdah ls agents -o csv',
+    'howdah ls workflows',
+    'howdah ls models',
+    'howdah ls prompts',
+    'howdah ls tools support',
+    'howdah ls mcp',
+    'howdah ls questions --all',
+    'howdah ls schedules',
+    'howdah ls webhooks',
+    'howdah ls settings',
+    'howdah ls users',
+    'howdah ls keys',
+    'howdah ls secrets',
   ],
   show: ['howdah show ID', 'howdah show ID --tree'],
   explain: ['howdah explain ID', 'howdah explain HWNTF'],
@@ -198,31 +213,17 @@ export const examples: Readonly<Record<string, readonly string[]>> = {
     'howdah key revoke hwd_9f2kQ7xYb1Zc',
   ],
   generate: ['howdah generate --executions 1000 --days 30'],
+  bench: [
+    'howdah bench',
+    'howdah bench latency --rounds 5 -o csv',
+    'howdah bench --all --check --database-url postgres://me@localhost/postgres',
+  ],
+  chaos: [
+    'howdah chaos',
+    'howdah chaos --minutes 10 --workers 4 --only kill,restart_fast --seed 7',
+  ],
   completion: [
     'eval "$(howdah completion bash)"',
     'howdah completion fish > ~/.config/fish/completions/howdah.fish',
   ],
 };
-
-/** Has help show, before all else, what of these lines is about a command: its own, or those of its verbs. */
-export function withExamples(command: Command): void {
-  const { parent } = command;
-  const noun = parent?.parent ? parent : command;
-  const all = examples[parent === null ? '' : noun.name()] ?? [];
-  const lines = noun === command ? all : all.filter((line) => isOf(line, noun, command));
-  if (lines.length > 0) {
-    command.addHelpText(
-      'before',
-      ['Examples:', ...lines.map((line) => `  ${line}`), ''].join('\n'),
-    );
-  }
-  if (parent !== null) command.commands.forEach(withExamples);
-}
-
-/** Whether a line is of this verb, or of the noun alone, which does its first one. */
-export function isOf(line: string, noun: Command, verb: Command): boolean {
-  const [, word] = new RegExp(`howdah ${noun.name()}\\b ?(\\S*)`).exec(line) ?? [];
-  if (word === verb.name()) return true;
-  const isVerb = noun.commands.some((one) => one.name() === word);
-  return !isVerb && noun.commands[0] === verb;
-}

@@ -1,13 +1,13 @@
 import { ERROR_CODES } from '../contracts/errors.ts';
 import { isJsonObject } from '../contracts/json.ts';
 import { followExecutions } from '../db/follow.ts';
-import type { Execution, Step } from '../db/queries.ts';
+import type { Step } from '../db/queries.ts';
 import type { Question } from '../db/questions.ts';
 import { exitCodes } from './exit-codes.ts';
 import { type CliIo, printJson } from './output.ts';
 import { plainText } from './plain-text.ts';
 import { questionLines } from './questions.ts';
-import { endLine, errorOf, stepLine } from './steps.ts';
+import { type Ended, endLine, errorOf, stepLine } from './steps.ts';
 
 const LIMITED = `waiting: a quota is used up, or a limit of runs or calls reached; the run goes on by itself when there is room.
    which: select * from howdah.quota_usage where remaining = 0; select * from howdah.concurrency_limits; select * from howdah.call_limit_usage`;
@@ -98,7 +98,7 @@ async function showQuestions(
 }
 
 /** How a run ended: its answer is the result, anything else is talk. */
-export function showEnd(io: CliIo, execution: Execution): void {
+export function showEnd(io: CliIo, execution: Ended): void {
   if (io.json) {
     printJson(io, { type: 'end', ...execution });
     return;

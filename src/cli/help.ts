@@ -1,7 +1,7 @@
 import { type Command, CommanderError } from 'commander';
 import { described as all } from './described.generated.ts';
 import { fill } from './described.ts';
-import { withExamples } from './examples.ts';
+import { withExamples } from './with-examples.ts';
 
 /** Prints the help a line asks for and gives how; loads no command, so that it takes a moment. Undefined: it asks for none. */
 export async function printedHelp(

@@ -1,10 +1,7 @@
-import { existsSync, realpathSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { Command, CommanderError, Option } from 'commander';
 import type { Config } from '../config.ts';
-import { releaseVersion } from '../package-root.ts';
+import { isEntry, releaseVersion } from '../package-root.ts';
 import type { CommandEntry } from './command-entry.ts';
-import { withExamples } from './examples.ts';
 import { type ErrorReport, exitCodeFor, exitCodes, reportOf } from './exit-codes.ts';
 import { FORMATS, type Format, formatIn, formatNamed } from './formats.ts';
 import { listenForInterrupts } from './interrupts.ts';
@@ -12,6 +9,7 @@ import { type CliIo, createOutput, printError } from './output.ts';
 import { commands } from './registry.ts';
 import { type Environment, isAttended, type TextStream } from './terminal.ts';
 import { rememberCommands, usageReport } from './usage-report.ts';
+import { withExamples } from './with-examples.ts';
 
 /** The parts of a process the command line lives in; a test hands in its own. */
 export type CliProcess = {
@@ -238,7 +236,4 @@ export async function run(): Promise<void> {
   process.exitCode = await main(process.argv.slice(2), process);
 }
 
-// `import.meta.main` would say this too, but only from Node 24.2 on.
-const entry = process.argv[1];
-if (entry && existsSync(entry) && realpathSync(entry) === fileURLToPath(import.meta.url))
-  await run();
+if (isEntry(import.meta.url)) await run();

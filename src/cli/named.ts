@@ -6,7 +6,7 @@ import { unknownName } from './noun.ts';
 import { type CliIo, paintResult, printJson, printTable } from './output.ts';
 import { API_OPTION } from './over-api.ts';
 import { oneOverRest, printRest, restFor, rowsOverRest } from './over-rest.ts';
-import { oneLine, plainText } from './plain-text.ts';
+import { oneLine, plainText, unkeyed } from './plain-text.ts';
 import { forTenant, TENANT_OPTION } from './tenants.ts';
 import type { Verb } from './verbs.ts';
 
@@ -95,7 +95,7 @@ function shortened(row: Row): Row {
   return Object.fromEntries(
     Object.entries(row).map(([name, value]) => [
       name,
-      typeof value === 'string' ? oneLine(value, LONGEST_CELL) : wordOf(value),
+      typeof value === 'string' ? oneLine(unkeyed(name, value), LONGEST_CELL) : wordOf(value),
     ]),
   );
 }
@@ -105,7 +105,7 @@ function printFields(io: CliIo, row: Row): void {
   const fields = Object.entries(row).filter(([, value]) => value !== null);
   const width = Math.max(...fields.map(([name]) => name.length));
   for (const [name, value] of fields) {
-    const text = textOf(value);
+    const text = textOf(typeof value === 'string' ? unkeyed(name, value) : value);
     const body = text.includes('\n') ? `\n${text.replace(/^/gm, '  ')}` : text;
     io.out(`${paintResult(io, 'dim', name.padEnd(width))}  ${body}`.trimEnd());
   }

@@ -1,8 +1,9 @@
 import { styleText } from 'node:util';
 import type { Config } from '../config.ts';
+import { told, toldDetail, toldJson } from '../contracts/told.ts';
 import type { ErrorReport, ExitCode } from './exit-codes.ts';
 import type { Format } from './formats.ts';
-import { inCell, plainText } from './plain-text.ts';
+import { inCell } from './plain-text.ts';
 import { type Environment, shownOn, type TextStream, tableLines } from './terminal.ts';
 
 /** Where a command writes: the result to stdout, all talk to stderr. */
@@ -97,16 +98,18 @@ export function printTable(io: Output, rows: readonly Readonly<Record<string, un
 
 /** The report on stderr: one JSON object with `--json`, else sentences. */
 export function printError(io: Output, report: ErrorReport): void {
+  const message = told(report.message);
+  const hint = report.hint && told(report.hint);
   if (io.json) {
-    io.err(JSON.stringify({ error: report }));
+    const detail = toldDetail(report.detail);
+    io.err(toldJson({ error: { ...report, message, hint, detail } })); // what is undefined is left out
     return;
   }
-  io.err(`${paint(io, 'red', 'error:')} ${plainText(report.message)}`);
+  io.err(`${paint(io, 'red', 'error:')} ${message}`);
   // An object in `detail` is for programs; text (pg_ctl's output, the keys of a unique violation) is for people.
-  if (typeof report.detail === 'string')
-    io.err(plainText(report.detail).replace(/^/gm, '        '));
+  if (typeof report.detail === 'string') io.err(told(report.detail).replace(/^/gm, '        '));
   if (report.usage !== undefined) io.err(`${paint(io, 'cyan', 'usage:')} ${report.usage}`);
-  if (report.hint !== undefined) io.err(` ${paint(io, 'cyan', 'hint:')} ${plainText(report.hint)}`);
+  if (hint !== undefined) io.err(` ${paint(io, 'cyan', 'hint:')} ${hint}`);
 }
 
 /** `text` in a colour where the terminal shows one. */

@@ -5,7 +5,7 @@ import type { StreamEvent } from '../contracts/stream-event.ts';
 import { exitCodes } from './exit-codes.ts';
 import { type CliIo, paint, printJson } from './output.ts';
 import { oneLine, plainText } from './plain-text.ts';
-import { chosenServer } from './profiles.ts';
+import { chosenServer, type Server } from './profiles.ts';
 
 /** Of commands that do their work over REST as well. */
 export const API_OPTION = [
@@ -17,9 +17,18 @@ export const API_OPTION = [
 export type Api = Connection & { leave(): void };
 
 /** The server that is to be asked; undefined: the database is. */
+export function serverFor(io: CliIo, command: Command): Promise<Server | undefined> {
+  return chosenServer(io, command.optsWithGlobals<{ api?: string }>().api);
+}
+
+/** The same, to be spoken to. */
 export async function apiFor(io: CliIo, command: Command): Promise<Api | undefined> {
-  const server = await chosenServer(io, command.optsWithGlobals<{ api?: string }>().api);
-  if (server === undefined) return undefined;
+  const server = await serverFor(io, command);
+  return server && apiOf(server);
+}
+
+/** A server to speak to. */
+export function apiOf(server: Server): Api {
   const leaving = new AbortController();
   const { url, token } = server;
   const options = { signal: leaving.signal, ...(token !== undefined && { token }) };

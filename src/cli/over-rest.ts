@@ -4,7 +4,7 @@ import type { Named } from './named.ts';
 import { unknownName } from './noun.ts';
 import { type CliIo, printJson, printTable } from './output.ts';
 import { type Api, apiFor, tenantOverApi } from './over-api.ts';
-import { oneLine } from './plain-text.ts';
+import { oneLine, unkeyed } from './plain-text.ts';
 
 /** A row as REST gives it. */
 export type RestRow = Readonly<Record<string, unknown>> & { id: string };
@@ -66,14 +66,14 @@ export function printRest(
   rows: readonly RestRow[],
 ): void {
   const shown = rows.map((row) =>
-    Object.fromEntries(columns.map((name) => [name, inCell(row[name])])),
+    Object.fromEntries(columns.map((name) => [name, inCell(name, row[name])])),
   );
   if (io.json) printJson(io, { items: rows });
   else if (rows.length === 0) io.err(empty);
   else printTable(io, shown);
 }
 
-function inCell(value: unknown): unknown {
-  if (typeof value === 'string') return oneLine(value, LONGEST_CELL);
+function inCell(name: string, value: unknown): unknown {
+  if (typeof value === 'string') return oneLine(unkeyed(name, value), LONGEST_CELL);
   return Array.isArray(value) ? oneLine(value.join(', '), LONGEST_CELL) : value;
 }

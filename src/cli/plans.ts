@@ -33,7 +33,7 @@ export function printPlans(io: CliIo, plans: readonly Plan[]): void {
 }
 
 /** What was applied though somebody may want to look at it. */
-export function printWarnings(io: CliIo, { warnings }: Plan): void {
+export function printWarnings(io: CliIo, { warnings }: Pick<Plan, 'warnings'>): void {
   for (const warning of warnings) io.err(`warning: ${warning}`);
 }
 

@@ -106,7 +106,8 @@ export async function chosenServer(io: CliIo, url?: string): Promise<Server | un
   if (url === undefined && flag === undefined && io.isDatabaseNamed()) return undefined;
   const named = flag ?? ofEnvironment;
   if (named === NO_PROFILE && url === undefined) return undefined;
-  const given = url ?? (named === undefined ? apiUrl : undefined);
+  const address = url === undefined ? undefined : addressOf(url, '--api');
+  const given = address ?? (named === undefined ? apiUrl : undefined);
   if (given === undefined && named === undefined && databaseUrl !== undefined) return undefined;
   const origin = url === undefined ? 'HOWDAH_API_URL' : '--api';
   if (given !== undefined && apiKey !== undefined) return { url: given, token: apiKey, origin };
@@ -120,6 +121,28 @@ export async function chosenServer(io: CliIo, url?: string): Promise<Server | un
   const found = profileNamed(kept, meant);
   const token = apiKey ?? found.key;
   return { url: found.url, token, profile: meant, origin: `profile ${meant}` };
+}
+
+/** The address of a server without a slash at its end. Throws `EUSAGE`. */
+export function addressOf(text: string | undefined, what = 'this'): string {
+  if (text === undefined) {
+    throw new HowdahError('EUSAGE', 'the address of a server is missing', {
+      hint: 'Such as: howdah login https://howdah.example.com',
+    });
+  }
+  const url = URL.parse(text);
+  if (
+    !url ||
+    !/^https?:$/.test(url.protocol) ||
+    url.username ||
+    url.password ||
+    /[?#]/.test(text)
+  ) {
+    throw new HowdahError('EUSAGE', `${what} is no address of a server`, {
+      hint: 'It is an http or https URL without a login, such as https://howdah.example.com; a key comes by HOWDAH_API_KEY, or to howdah login by stdin.',
+    });
+  }
+  return url.href.replace(/\/$/, '');
 }
 
 export function isSame(one: string, other: string): boolean {

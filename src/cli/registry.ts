@@ -1,10 +1,12 @@
 import type { CommandEntry } from './command-entry.ts';
+import { proofCommands } from './proof-commands.ts';
 import { runCommands } from './run-commands.ts';
 
 /** All commands, in the order help shows them. To add one: a file in `commands/` and a line here. */
 export const commands: readonly CommandEntry[] = [
   {
     name: 'start',
+    alias: 'dev',
     summary: 'API and worker in one process',
     load: () => import('./commands/start.ts'),
   },
@@ -237,6 +239,7 @@ export const commands: readonly CommandEntry[] = [
     summary: 'test data: a history of finished runs',
     load: () => import('./commands/generate.ts'),
   },
+  ...proofCommands,
   {
     name: 'completion',
     summary: 'a script that completes these commands in your shell',

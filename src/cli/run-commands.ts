@@ -38,11 +38,23 @@ export const runCommands: readonly CommandEntry[] = [
     load: () => import('./commands/top.ts'),
   },
   {
+    name: 'open',
+    summary: 'what a server has to show, or one run there, in a browser',
+    args: '[ID]',
+    load: () => import('./commands/open.ts'),
+  },
+  {
     name: 'executions',
     alias: 'runs',
     summary: 'the newest runs; what is done with one',
     args: '[list|show|…]',
     load: () => import('./commands/executions.ts'),
+  },
+  {
+    name: 'ls',
+    summary: 'what there is: runs, or the noun that is named',
+    args: '[NOUN]',
+    load: () => import('./commands/ls.ts'),
   },
   {
     name: 'show',

@@ -14,8 +14,23 @@ export function stepLine(io: CliIo, step: Step): string {
   return `${head} ${paint(io, 'dim', `${ms} ms`.padStart(8))}  ${error ? paint(io, 'red', said) : said}`;
 }
 
+/** What is shown of a run that has ended. */
+export type Ended = Pick<
+  Execution,
+  | 'status'
+  | 'stop_reason'
+  | 'step_count'
+  | 'tokens_in'
+  | 'tokens_out'
+  | 'cost'
+  | 'started_at'
+  | 'completed_at'
+  | 'output'
+  | 'error'
+>;
+
 /** How a run ended, as one line of talk. */
-export function endLine(execution: Omit<Execution, 'callback_url'>): string {
+export function endLine(execution: Ended): string {
   const seconds =
     execution.completed_at && execution.started_at
       ? ((execution.completed_at.getTime() - execution.started_at.getTime()) / 1000).toFixed(2)

@@ -13,13 +13,15 @@ export type Streamed = {
 };
 
 /**
- * Pieces may be lost, and come again in another attempt: what stands there then stays as a line of its own, and the
+ * Pieces may be lost, or come twice where a connection was opened again: what stands there is the beginning of the answer, and the
+ * step has the rest. They may come again in another attempt: what stands there then stays as a line of its own, and the
  * committed text is shown whole.
  */
 export function createStreamed(io: CliIo): Streamed {
   let seq = 0;
   let attempt = 0;
   let shown = '';
+  let heard = 0;
   let isMidLine = false;
   const write = (text: string) => {
     if (text === '') return;
@@ -41,8 +43,12 @@ export function createStreamed(io: CliIo): Streamed {
         endLine();
         ({ seq, attempt } = piece);
         shown = '';
+        heard = 0;
       }
-      write(plainText(piece.text));
+      const { text, offset = heard } = piece;
+      if (offset > heard) return; // one is missing: the step will have the rest
+      write(plainText(text.slice(heard - offset)));
+      heard = Math.max(heard, offset + text.length);
     },
     completes(step) {
       const said = step.kind === 'model' && step.seq === seq ? plainText(step.said ?? '') : '';

@@ -1,12 +1,10 @@
-import type { Bell } from '../db/bell.ts';
-import { followTurn, type OpenQuestion } from '../db/conversation.ts';
-import type { Pool } from '../db/pool.ts';
-import type { Execution } from '../db/queries.ts';
+import type { OpenQuestion } from '../db/conversation.ts';
 import { showEnd, showLimit, showStep } from './follow.ts';
 import { type CliIo, printJson } from './output.ts';
 import { oneLine, plainText } from './plain-text.ts';
-import { endLine } from './steps.ts';
+import { type Ended, endLine } from './steps.ts';
 import { createStreamed } from './streamed.ts';
+import type { Told } from './venue.ts';
 
 /** How far a turn was shown. */
 export type ShownTurn = {
@@ -16,17 +14,16 @@ export type ShownTurn = {
   hasFailed: boolean;
 };
 
-/** Shows a run until it ends, asks a person, or the signal fires. Pieces of answers come where the bell hears of them. */
+/** Shows what happens in a run behind a step, until it ends or asks a person. */
 export async function showTurn(
   io: CliIo,
-  { pool, bell }: { pool: Pool; bell: Bell },
   id: string,
   after: number,
-  signal: AbortSignal,
+  turn: AsyncIterable<Told>,
 ): Promise<ShownTurn> {
   const shown: ShownTurn = { seq: after, question: undefined, hasEnded: false, hasFailed: false };
   const streamed = createStreamed(io);
-  for await (const event of followTurn(pool, bell, id, after, signal)) {
+  for await (const event of turn) {
     if (event.type === 'token') {
       streamed.piece(event.piece);
     } else if (event.type === 'step') {
@@ -48,7 +45,7 @@ export async function showTurn(
 }
 
 /** What stands there already is not said twice. */
-function showAnswer(io: CliIo, execution: Execution, isThere: boolean): void {
+function showAnswer(io: CliIo, execution: Ended, isThere: boolean): void {
   if (isThere && !io.json && execution.status === 'completed') io.err(endLine(execution));
   else showEnd(io, execution);
 }

@@ -4,9 +4,10 @@ import type { ExecutionStatus } from '../contracts/step.ts';
 import type { StreamEvent } from '../contracts/stream-event.ts';
 import { type Ask, asker, bodyOf, type ConnectOptions } from './asker.ts';
 import { type Call, caller } from './call.ts';
-import { followEvents } from './follow-events.ts';
+import { followEvents, runStream } from './follow-events.ts';
 import { followLog, type LogOptions } from './follow-log.ts';
 import type { LoggedStep, Operations } from './operations.generated.ts';
+import { speak, type Turn } from './speak.ts';
 
 /** What a run may be given besides its message: docs/rest.md. */
 export type RunOptions = Omit<
@@ -48,6 +49,11 @@ export type Speaker = {
 export type Conversation = {
   /** Says something in it; gives the run it begins, or reaches. */
   send(content: string): Promise<Operations['sendMessage']['gives']>;
+  /**
+   * The same with what happens then. With `fork` it is said in a new session that knows this one until the end of that turn. A
+   * server that is away is waited for, and is told once.
+   */
+  speak(content: string, options?: { fork?: number }): Promise<Turn>;
   /** Says something in a new session that knows this one until the end of a turn, or all of it; gives that session. */
   fork(content: string, turn?: number): Promise<Operations['forkSession']['gives']>;
   /** Answers the oldest open question, or the one that is named. */
@@ -80,11 +86,7 @@ export function connect(url: string, options: ConnectOptions = {}): Connection {
   const ask = asker(url.replace(/\/$/, ''), options);
   const call = caller(ask);
   const watch = (id: string, after?: string) =>
-    followEvents(ask, `/api/executions/${id}/stream`, {
-      after,
-      last: 'complete',
-      signal: options.signal,
-    });
+    followEvents(ask, runStream(id), { after, last: 'complete', signal: options.signal });
   const answer: Connection['answer'] = (id, given) =>
     call('answerQuestion', { params: { id }, body: { answer: given } });
   const speaker = (who: { agent: string } | { workflow: string }): Speaker => {
@@ -113,6 +115,7 @@ export function connect(url: string, options: ConnectOptions = {}): Connection {
     workflow: (name) => speaker({ workflow: name }),
     session: (sid) => ({
       send: (content) => call('sendMessage', { params: { sid }, body: { content } }),
+      speak: (content, { fork } = {}) => speak(ask, { sid, content, fork }, options.signal),
       fork: (content, turn) =>
         call('forkSession', {
           params: { sid },

@@ -1,14 +1,13 @@
 import { HowdahError } from '../contracts/errors.ts';
 import type { StreamEvent } from '../contracts/stream-event.ts';
+import { MOST_SILENCES, RECONNECT_MS } from './again.ts';
 import type { Ask } from './asker.ts';
 import { readEvents } from './read-events.ts';
 
-/** Milliseconds before a stream that was cut is opened again, and how often in a row nobody may answer. */
-const RECONNECT_MS = 500;
-const MOST_SILENCES = 60;
-
 export type FollowOptions = {
   after?: string | undefined;
+  /** An answer that has them from the beginning on: the path is asked when that is lost. */
+  first?: Response;
   /** The event that is the last one. */
   last?: StreamEvent['event'];
   signal?: AbortSignal | undefined;
@@ -21,16 +20,18 @@ export type FollowOptions = {
 export async function* followEvents(
   ask: Ask,
   path: string,
-  { after = '', last, signal }: FollowOptions,
+  { after = '', first, last, signal }: FollowOptions,
 ): AsyncGenerator<StreamEvent, void> {
   let at = after;
   let silences = 0;
-  let hasBegun = false;
+  let hasBegun = first !== undefined;
+  let body = first?.body as ReadableStream<Uint8Array> | null | undefined;
   while (!signal?.aborted) {
-    const body = await open(ask, path, at).catch((error: HowdahError) => {
-      if (signal?.aborted) return;
+    body ??= await open(ask, path, at).catch((error: HowdahError) => {
+      if (signal?.aborted) return undefined;
       silences += 1;
       if (!hasBegun || error.code !== 'EUNREACHABLE' || silences > MOST_SILENCES) throw error;
+      return undefined;
     });
     if (body) {
       hasBegun = true;
@@ -45,9 +46,15 @@ export async function* followEvents(
       } catch (error) {
         if (error instanceof HowdahError) throw error;
       }
+      body = undefined;
     }
     if (!signal?.aborted) await new Promise((resolve) => setTimeout(resolve, RECONNECT_MS));
   }
+}
+
+/** Where the events of a run are. */
+export function runStream(id: string): string {
+  return `/api/executions/${id}/stream`;
 }
 
 async function open(ask: Ask, path: string, at: string): Promise<ReadableStream<Uint8Array>> {

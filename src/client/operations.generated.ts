@@ -80,15 +80,15 @@ export type Operations = {
   /** How its runs went, by version: the view `agent_performance`. */
   getAgentPerformance: { takes: { params: { id: string } }; gives: { agent_id: string; agent: string; data: ({ version: number; runs: number; completed: number; failed: number; success_rate: number | null; steps_per_run: number; tokens_in: number; tokens_out: number; cost: number; seconds_p50: number | null; seconds_p95: number | null })[] } };
   /** Starts a run of an agent or a workflow. */
-  execute: { takes: { body: { message: string; agent?: string; workflow?: string; agent_id?: string; workflow_id?: string; version?: string; session_id?: string; input_data?: unknown; input_parts?: ({ [name: string]: unknown })[]; metadata?: { [name: string]: unknown }; priority?: number; run_at?: string; max_cost?: number; overrides?: { [name: string]: unknown }; idempotency_key?: string; callback_url?: string; wait?: boolean | number; stream?: boolean } }; gives: { execution_id: string; status: "queued" | "running" | "waiting" | "paused" | "completed" | "failed" | "cancelled"; output: string | null; output_data: unknown; stop_reason: string | null; error: { [name: string]: unknown } | null; tokens_in: number; tokens_out: number; cost: number } | { execution_id: string; status: "queued" | "running" | "waiting" | "paused" | "completed" | "failed" | "cancelled" } };
+  execute: { takes: { query?: { wait?: number }; body: { message: string; agent?: string; workflow?: string; agent_id?: string; workflow_id?: string; version?: string; session_id?: string; input_data?: unknown; input_parts?: ({ [name: string]: unknown })[]; metadata?: { [name: string]: unknown }; priority?: number; run_at?: string; max_cost?: number; overrides?: { [name: string]: unknown }; idempotency_key?: string; callback_url?: string; wait?: boolean | number; stream?: boolean } }; gives: { execution_id: string; status: "queued" | "running" | "waiting" | "paused" | "completed" | "failed" | "cancelled"; output: string | null; output_data: unknown; stop_reason: string | null; error: { [name: string]: unknown } | null; tokens_in: number; tokens_out: number; cost: number } | { execution_id: string; status: "queued" | "running" | "waiting" | "paused" | "completed" | "failed" | "cancelled" } };
   /** The runs, the newest first. */
   listExecutions: { takes: { query?: { limit?: number; cursor?: string; status?: string; agent_id?: string; workflow_id?: string; session_id?: string; parent_execution_id?: string; is_root?: "true" | "false"; is_mine?: "true" | "false"; metadata?: string } }; gives: { data: (Execution)[]; next: string | null } };
   /** A run with its messages and the runs below it. */
   getExecution: { takes: { params: { id: string } }; gives: ExecutionWithMessages };
   /** What it did, in order: a step is a commit. */
-  listExecutionSteps: { takes: { params: { id: string }; query?: { limit?: number; cursor?: string; said?: "true" | "false" } }; gives: { data: (Step)[]; next: string | null } };
+  listExecutionSteps: { takes: { params: { id: string }; query?: { limit?: number; cursor?: string; after?: number; said?: "true" | "false" } }; gives: { data: (Step)[]; next: string | null } };
   /** What was said, in order. */
-  listExecutionMessages: { takes: { params: { id: string }; query?: { limit?: number; cursor?: string } }; gives: { data: (Message)[]; next: string | null } };
+  listExecutionMessages: { takes: { params: { id: string }; query?: { limit?: number; cursor?: string; after?: number } }; gives: { data: (Message)[]; next: string | null } };
   /** Why it is where it is, and what may be done. */
   explainExecution: { takes: { params: { id: string } }; gives: Explanation };
   /** In what it differs from another run, and from which step on. */
@@ -132,19 +132,25 @@ export type Operations = {
   /** Who the next message is for; runs that are live keep their agent. */
   switchAgent: { takes: { params: { sid: string }; body: { agent?: string; workflow?: string; agent_id?: string; workflow_id?: string } }; gives: Session };
   /** Says something as a person. */
-  sendMessage: { takes: { params: { sid: string }; body: { content: string; input_parts?: ({ [name: string]: unknown })[] } }; gives: { session_id: string; execution_id: string; turn: number } };
+  sendMessage: { takes: { params: { sid: string }; body: { content: string; input_parts?: ({ [name: string]: unknown })[]; stream?: boolean } }; gives: { session_id: string; execution_id: string; turn: number } };
   /** A new session that goes on from one of its turns with another message. */
-  forkSession: { takes: { params: { sid: string }; body: { content: string; input_parts?: ({ [name: string]: unknown })[]; turn?: number } }; gives: Session };
+  forkSession: { takes: { params: { sid: string }; body: { content: string; input_parts?: ({ [name: string]: unknown })[]; turn?: number; stream?: boolean } }; gives: Session };
   /** Answers what the session asks; the oldest open question when none is named. */
   answerInSession: { takes: { params: { sid: string }; body: { question_id?: string; answer?: unknown; data?: unknown } }; gives: Question };
   /** How it stands. */
   getSessionState: { takes: { params: { sid: string } }; gives: { version: number; tasks: ({ [name: string]: unknown })[]; awaiting_user_input: { [name: string]: unknown } | null; blocker: { [name: string]: unknown } | null } };
+  /** What people and agents said in it, the last so many, in order. */
+  getSessionHistory: { takes: { params: { sid: string }; query?: { limit?: number } }; gives: { data: ({ turn: number; who: string; said: string })[] } };
+  /** What it has used, with the runs below its own. */
+  getSessionUsage: { takes: { params: { sid: string } }; gives: { runs: number; tokens_in: number; tokens_out: number; cost: number } };
   /** Its todo list, as Markdown. */
   getTodolist: { takes: { params: { sid: string } }; gives: string };
   /** Makes the tenant have what a file describes: everything, or nothing with all faults. */
   applyAgentSystem: { takes: { query?: { dry_run?: "true" | "false"; prune?: "true" | "false"; file?: string }; body: string }; gives: { id: string; name: string; version: number; digest: string; dry_run: boolean; objects: ({ [name: string]: unknown })[]; kept: ({ [name: string]: unknown })[]; warnings: (string)[] } };
   /** The agent systems, the newest first. */
   listAgentSystems: { takes: { query?: { limit?: number; cursor?: string; name?: string } }; gives: { data: ({ id: string; name: string; description: string; orchestrator: string | null; version: number; digest: string; created_at: string; updated_at: string })[]; next: string | null } };
+  /** Whether files would be applied, one after the other, with all that is wrong; writes nothing. */
+  checkAgentSystems: { takes: { body: { files: ({ name: string; text: string; parts?: ({ name: string; path: string; text: string })[] })[] } }; gives: { valid: boolean; files: ({ file: string; valid: boolean; counts: { [name: string]: number }; faults: ({ file: string; line: number; column: number; path: string; message: string; hint?: string; code: string })[]; warnings: (string)[] })[] } };
   /** What it comes to, resolved. */
   getAgentSystem: { takes: { params: { id: string } }; gives: AgentSystem };
   /** Its file: the same system gives the same bytes. */
@@ -313,9 +319,12 @@ export const operations = {
   forkSession: ['POST', '/sessions/{sid}/fork'],
   answerInSession: ['POST', '/sessions/{sid}/answers'],
   getSessionState: ['GET', '/sessions/{sid}/state'],
+  getSessionHistory: ['GET', '/sessions/{sid}/history'],
+  getSessionUsage: ['GET', '/sessions/{sid}/usage'],
   getTodolist: ['GET', '/sessions/{sid}/artifacts/todolist.md'],
   applyAgentSystem: ['POST', '/agent-systems', 'application/yaml'],
   listAgentSystems: ['GET', '/agent-systems'],
+  checkAgentSystems: ['POST', '/agent-systems/check'],
   getAgentSystem: ['GET', '/agent-systems/{id}'],
   exportAgentSystem: ['GET', '/agent-systems/{id}/export'],
   listWorkflows: ['GET', '/api/workflows'],

@@ -23,3 +23,8 @@ export const publicUrl = z
   .refine((text) => /^https?:\/\/[^@?#]+$/i.test(text))
   .transform((text) => text.replace(/\/+$/, ''))
   .optional();
+
+/** An IPv6 address as it stands in a URL. */
+export function inBrackets(host: string): string {
+  return host.includes(':') ? `[${host}]` : host;
+}

@@ -10,6 +10,8 @@ export type CliSettings = Readonly<{
   profile: string | undefined;
   /** Absolute: where profiles are kept. */
   profileFile: string | undefined;
+  /** Whether a browser that is opened here is seen by who sits at this terminal. */
+  hasDisplay: boolean;
 }>;
 
 /** The values with their fixes, as those of the configuration. */
@@ -31,7 +33,15 @@ export function cliSettings(values: Values, env: Environment): CliSettings {
     apiKey: values.HOWDAH_API_KEY,
     profile: values.HOWDAH_PROFILE,
     profileFile: profileFile(env),
+    hasDisplay: hasDisplay(env),
   };
+}
+
+/** Over ssh it would open on a screen elsewhere, or nowhere. */
+function hasDisplay(env: Environment): boolean {
+  if (env.SSH_CONNECTION || env.SSH_TTY) return false;
+  if (['darwin', 'win32'].includes(process.platform)) return true;
+  return Boolean(env.DISPLAY || env.WAYLAND_DISPLAY);
 }
 
 /** By the rules of XDG; undefined when the environment names no home. */

@@ -1,4 +1,5 @@
 import type { Json } from './json.ts';
+import { told, toldDetail } from './told.ts';
 
 /**
  * What can go wrong inside a run, as data. The same form stands in `steps.error`, in
@@ -71,10 +72,10 @@ export class HowdahError extends Error {
     message: string,
     options: { hint?: string | undefined; detail?: Json | undefined; cause?: unknown } = {},
   ) {
-    super(message, options.cause === undefined ? {} : { cause: options.cause });
+    super(told(message), options.cause === undefined ? {} : { cause: options.cause });
     this.name = 'HowdahError';
     this.code = code;
-    this.hint = options.hint;
-    this.detail = options.detail;
+    this.hint = options.hint && told(options.hint);
+    this.detail = toldDetail(options.detail);
   }
 }

@@ -186,8 +186,23 @@ export type TokenPiece = {
   seq: number;
   /** A client throws away what it has of the step when this changes. */
   attempt: number;
+  /** UTF-16 units of the answer before it: who has fewer has missed a piece. Older workers do not say. */
+  offset?: number;
   text: string;
 };
+
+/** Which answer of a run streams. */
+export type Answering = Pick<TokenPiece, 'execution_id' | 'seq' | 'attempt'>;
+
+/** Where one answer goes while it streams. */
+export type TokenSink = {
+  say(text: string): void;
+  /** It has ended, or was given up. */
+  end(): void;
+};
+
+/** Takes an answer that begins. `isHeard`: somebody listens now; else it is kept for whoever comes before it ends. */
+export type OpenSink = (answer: Answering, isHeard: boolean) => TokenSink | undefined;
 
 /** Who and what a run belongs to, as tools may need it. */
 export type RunContext = {

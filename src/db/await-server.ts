@@ -1,6 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { HowdahError } from '../contracts/errors.ts';
-import { createClient } from './pool.ts';
+import { refusePooler } from './sessions.ts';
 import { faultOf } from './sqlstate.ts';
 
 /** Nobody answers yet, its name is not known yet, it is starting or ending, or has no connection left: all of it may pass. */
@@ -31,31 +30,12 @@ export async function awaitServer(
 }
 
 async function refusal(url: string): Promise<unknown> {
-  const client = createClient({
-    ...{ url, applicationName: 'howdah-start' },
-    settings: { statement_timeout: '0' }, // whoever gives no sessions refuses it
-  });
-  client.on('error', () => {});
   try {
-    await client.connect();
+    await refusePooler(url, 'howdah-start');
     return undefined;
   } catch (error) {
-    return isOfPooler(error) ? givesNoSessions(error) : error;
-  } finally {
-    await client.end().catch(() => {});
+    return error;
   }
-}
-
-function isOfPooler(error: unknown): boolean {
-  return /unsupported startup parameter/.test(faultOf(error).message);
-}
-
-function givesNoSessions(cause: unknown): HowdahError {
-  return new HowdahError('HWINV', 'DATABASE_URL is that of a pooler, which gives no sessions', {
-    hint: 'Set DATABASE_DIRECT_URL to the URL of the server itself: the API sends its requests by the pooler, and all else there.',
-    detail: { variable: 'DATABASE_DIRECT_URL' },
-    cause,
-  });
 }
 
 /** A name with several addresses is tried at each: what the first said stands for all. */

@@ -1,6 +1,7 @@
 import type { TokenPiece } from '../contracts/step.ts';
 import type { Bell } from './bell.ts';
 import type { Followed } from './follow.ts';
+import type { Client } from './json-rows.ts';
 import { inTransaction, type Pool } from './pool.ts';
 import { findExecution, queriesOn, stepsAfter } from './queries.ts';
 
@@ -144,21 +145,17 @@ export async function* followTurn(
   }
 }
 
-/** Who speaks next in a session, and what it has used. */
-export type SessionFacts = {
-  agent: string;
+/** What the runs of a session have used, with those below them. */
+export type SessionUsage = {
   runs: number;
   tokens_in: number;
   tokens_out: number;
   cost: number | string;
 };
 
-export async function sessionFacts(pool: Pool, session: string): Promise<SessionFacts | undefined> {
-  const { rows } = await pool.query<SessionFacts>(
-    `select coalesce(a.name, w.name) as agent, u.*
-     from howdah.sessions as s
-     left join howdah.agents as a on a.id = s.agent_id
-     left join howdah.workflows as w on w.id = s.workflow_id
+export async function sessionUsage(db: Client, session: string): Promise<SessionUsage | undefined> {
+  const { rows } = await db.query<SessionUsage>(
+    `select u.* from howdah.sessions as s
      cross join lateral (
        select count(*)::int as runs, coalesce(sum(e.tokens_in + e.children_tokens_in), 0)::bigint as tokens_in,
          coalesce(sum(e.tokens_out + e.children_tokens_out), 0)::bigint as tokens_out,
@@ -175,8 +172,8 @@ export async function sessionFacts(pool: Pool, session: string): Promise<Session
 export type Said = { turn: number; who: string; said: string };
 
 /** What people and agents said in a session, in order: the last so many. What it began with is turn 0. */
-export async function lastSaid(pool: Pool, session: string, most: number): Promise<Said[]> {
-  const { rows } = await pool.query<Said>(
+export async function lastSaid(db: Client, session: string, most: number): Promise<Said[]> {
+  const { rows } = await db.query<Said>(
     `select h.turn, h.who, h.said from (
        select e.turn, m.seq, case m.role when 'user' then 'you' else coalesce(a.name, 'assistant') end as who, m.content as said
        from howdah.executions as e

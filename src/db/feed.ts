@@ -134,10 +134,10 @@ export async function listenTo(client: Client, names: readonly string[]): Promis
 /** What a worker says of an answer that streams; undefined when somebody else has said something on its channel. */
 export function pieceOf(payload: string): TokenPiece | undefined {
   try {
-    const { execution_id, seq, attempt, text } = JSON.parse(payload);
+    const { execution_id, seq, attempt, offset, text } = JSON.parse(payload);
     const isPiece = typeof execution_id === 'string' && typeof text === 'string';
     return isPiece && Number.isInteger(seq) && Number.isInteger(attempt)
-      ? { execution_id, seq, attempt, text }
+      ? { execution_id, seq, attempt, ...(Number.isInteger(offset) && { offset }), text }
       : undefined;
   } catch {
     return undefined;

@@ -5,6 +5,7 @@ import { withMendedMigrations } from './mended-migrations.ts';
 import { type Client, createClient } from './pool.ts';
 import { applyReplaceable, digestOf, dropReplaceable, replaceableFiles } from './replaceable.ts';
 import { refuseGuest, refuseNewer, schemaState } from './schema-state.ts';
+import { refusePooler } from './sessions.ts';
 import { faultOf } from './sqlstate.ts';
 import { refuseStrangers, refuseViewsOnOurs } from './strangers.ts';
 import { besideOthers } from './table-locks.ts';
@@ -121,7 +122,8 @@ function explainRefusal(error: unknown): never {
 }
 
 /** One at a time. */
-function withMigrator<T>(url: string, work: (client: Client) => Promise<T>): Promise<T> {
+async function withMigrator<T>(url: string, work: (client: Client) => Promise<T>): Promise<T> {
+  await refusePooler(url, 'howdah-migrate');
   return onConnection(url, async (client) => {
     await client.query(`select pg_advisory_lock(${LOCK})`);
     return work(client);

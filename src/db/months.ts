@@ -3,6 +3,7 @@ import pg from 'pg';
 import { HowdahError } from '../contracts/errors.ts';
 import { keepArchive } from './kept-archive.ts';
 import { type Client, createClient } from './pool.ts';
+import { refusePooler } from './sessions.ts';
 import { faultOf } from './sqlstate.ts';
 
 /** What became of a month: it is dropped, or stays for reasons in words. */
@@ -55,6 +56,7 @@ export async function oldMonths(client: Pick<Client, 'query'>): Promise<OldMonth
  * Throws `HWDEN` for a login that is no owner.
  */
 export async function dropMonths(options: MonthOptions): Promise<MonthOutcome[] | undefined> {
+  await refusePooler(options.url, 'howdah-months');
   const client = createClient({ url: options.url, applicationName: 'howdah-months' });
   client.on('error', () => {}); // the next statement says so
   await client.connect();

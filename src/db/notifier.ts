@@ -1,8 +1,9 @@
-import type { TokenPiece } from '../contracts/step.ts';
+import type { OpenSink, TokenPiece } from '../contracts/step.ts';
 import type { ToolNote } from '../contracts/tool-talk.ts';
 import { MOST_CONNECTIONS } from './connection-limits.ts';
 import { createPool } from './pool.ts';
 import { storableJson } from './runs.ts';
+import { inPlace, keepUnheard } from './unheard.ts';
 
 /** Milliseconds during which announcements of the same moment are gathered. */
 const GATHER_MS = 3;
@@ -14,8 +15,8 @@ const PIECE_CHARACTERS = 1_200;
 export type Notifier = {
   /** Tells whoever listens that this run has something new. Never waits, never fails. */
   announce(executionId: string): void;
-  /** Passes on a piece of a streaming answer; lost without harm. */
-  stream(piece: TokenPiece): void;
+  /** Passes on an answer while it streams, from its beginning also to who comes later; lost without harm. */
+  stream: OpenSink;
   /** Passes on what a tool says while it works; lost without harm. */
   tell(note: ToolNote): void;
   close(): Promise<void>;
@@ -45,11 +46,18 @@ export function createNotifier(url: string, answerWithinMs?: number): Notifier {
     await Promise.all([streamed.sendNow(), noted.sendNow()]); // what belongs to a step comes before the step
     await pool.query('select howdah_private.announce($1)', [[...new Set(ids)]]);
   });
+  const unheard = keepUnheard(async (ids) => {
+    const asked = 'select id from howdah_private.watched_among($1) as w (id)';
+    const { rows } = await pool.query<{ id: string }>(asked, [ids]);
+    return rows.map(({ id }) => id);
+  }, streamed.add);
   return {
     announce: announced.add,
-    stream: streamed.add,
+    stream: (answer, isHeard) =>
+      isHeard ? { say: inPlace(answer, streamed.add), end: () => {} } : unheard.open(answer),
     tell: noted.add,
     async close() {
+      unheard.close();
       await Promise.all([announced.over(), streamed.over(), noted.over()]);
       await pool.end();
     },
@@ -92,15 +100,17 @@ function joined(pieces: readonly TokenPiece[]): TokenPiece[] {
   const open = new Map<string, TokenPiece>();
   for (const piece of pieces) {
     const key = `${piece.execution_id} ${piece.seq} ${piece.attempt}`;
+    let { offset } = piece;
     for (const text of chunks(piece.text)) {
       const last = open.get(key);
       if (last && last.text.length + text.length <= PIECE_CHARACTERS) {
         last.text += text;
       } else {
-        const next = { ...piece, text };
+        const next = { ...piece, ...(offset !== undefined && { offset }), text };
         open.set(key, next);
         result.push(next);
       }
+      if (offset !== undefined) offset += text.length;
     }
   }
   return result;

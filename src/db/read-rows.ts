@@ -103,13 +103,22 @@ const HINTS: Readonly<Record<string, string>> = {
   '57014': 'Ask for less: fewer rows, fewer joins, narrower conditions.',
 };
 
+/** Of two of our tables not every column may be read, and so not `*`. */
+function hintOf(code: string | undefined, message: string): string | undefined {
+  const [, table] = /^permission denied for table (agents|executions)$/.exec(message) ?? [];
+  const hint = HINTS[code ?? ''];
+  return table
+    ? `Of howdah.${table} name the columns you want, since some are the engine's own. ${hint}`
+    : hint;
+}
+
 /** With what helps to mend the query: Postgres' own hint or ours, and where in the query it stands. */
 function explained(error: unknown, { query, limits, signal }: RowsRequest, text: string): RunError {
   if (isConnectionLoss(error) && !signal.aborted) {
     const message = 'the database could not be asked, or has too much to do';
     return { code: 'overloaded', message, retryable: true };
   }
-  const { code, hint = HINTS[code] } = faultOf(error);
+  const { code, message, hint = hintOf(code, message) } = faultOf(error);
   const failure = withoutHiddenNames(failureOf(error, limits, 'the query'), code, query);
   const cause: { [key: string]: Json } = {
     ...(failure.cause as JsonObject),

@@ -5,6 +5,7 @@ import {
   ResourceNotFoundError,
 } from '@modelcontextprotocol/server';
 import { HowdahError } from '../contracts/errors.ts';
+import { told } from '../contracts/told.ts';
 import {
   type AddressedFile,
   type AddressedRow,
@@ -56,7 +57,7 @@ export async function listTemplates(
 /** What stands at an address: a file, or a template filled in. What is not there, or not the caller's to see, is not found. */
 export async function readAddress(caller: Caller, uri: string): Promise<ReadResourceResult> {
   const file = await caller.transact((client) => fileOf(client, uri));
-  if (!file) throw new ResourceNotFoundError(uri);
+  if (!file) throw new ResourceNotFoundError(told(uri));
   return { contents: [{ uri, mimeType: file.type, ...contentsOf(file) }] };
 }
 

@@ -3,6 +3,7 @@ import {
   type ReadResourceResult,
   ResourceNotFoundError,
 } from '@modelcontextprotocol/server';
+import { told } from '../contracts/told.ts';
 import { outlineOf } from '../db/mcp-door.ts';
 import { addressedFiles } from '../db/mcp-resources.ts';
 import { findExecution, listExecutions, queriesWithin } from '../db/queries.ts';
@@ -87,6 +88,6 @@ async function readRun(caller: Caller, uri: string): Promise<ReadResourceResult>
         steps: await outlineOf(client, id, MOST_STEPS),
       };
     }));
-  if (!document) throw new ResourceNotFoundError(uri);
+  if (!document) throw new ResourceNotFoundError(told(uri));
   return { contents: [{ uri, mimeType: MIME_TYPE, text: JSON.stringify(document, null, 2) }] };
 }

@@ -1,4 +1,5 @@
 import { ResourceNotFoundError } from '@modelcontextprotocol/server';
+import { told } from '../contracts/told.ts';
 import {
   logLevelOf,
   type Subscriptions,
@@ -63,6 +64,6 @@ export function heldSession(caller: Caller): ToldSession {
 async function seen(client: PoolClient, uri: string): Promise<{ id: string; mark: string }> {
   const id = executionOf(uri) ?? uri;
   const mark = (await marksOfAll(client, [id])).get(id);
-  if (mark === undefined) throw new ResourceNotFoundError(uri);
+  if (mark === undefined) throw new ResourceNotFoundError(told(uri));
   return { id, mark };
 }

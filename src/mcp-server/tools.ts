@@ -6,6 +6,7 @@ import {
 } from '@modelcontextprotocol/server';
 import { HowdahError } from '../contracts/errors.ts';
 import type { JsonObject } from '../contracts/json.ts';
+import { told } from '../contracts/told.ts';
 import { beginRun, mayRun, type OfferedTool, offeredTool, offeredTools } from '../db/mcp-door.ts';
 import { answerTool } from './answer-tool.ts';
 import type { Caller } from './caller.ts';
@@ -72,7 +73,7 @@ function wrong(field: string, what: string, { parameters }: OfferedTool): Howdah
 function noTool(name: string): ProtocolError {
   return new ProtocolError(
     ProtocolErrorCode.InvalidParams,
-    `Unknown tool: ${name.slice(0, 200)}. tools/list has those there are.`,
+    `Unknown tool: ${told(name)}. tools/list has those there are.`,
     { code: 'HWNTF' },
   );
 }

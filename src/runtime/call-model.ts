@@ -63,20 +63,28 @@ async function ask(
   if (!told.ok) {
     return told;
   }
-  const onToken = midStream(run.tokenSink(action.attempt));
+  const sink = run.tokenSink(action.attempt);
+  const onToken = midStream(sink?.say);
   const asking = await engineRun(action, run);
   const traceparent = run.observer?.modelAsked?.('chat', action.messages);
   await failpoint('model.before');
-  const outcome = await provider.generate(
-    {
-      model: action.model,
-      messages: told.value,
-      tools: action.decision ? [action.decision] : toolSchemas(run.definition),
-      ...(action.decision ? { tool_choice: action.decision.name } : {}),
-      output_schema: run.definition.agent.output_schema,
-    },
-    { signal, ...(onToken ? { onToken } : {}), ...(traceparent ? { traceparent } : {}), ...asking },
-  );
+  const outcome = await provider
+    .generate(
+      {
+        model: action.model,
+        messages: told.value,
+        tools: action.decision ? [action.decision] : toolSchemas(run.definition),
+        ...(action.decision ? { tool_choice: action.decision.name } : {}),
+        output_schema: run.definition.agent.output_schema,
+      },
+      {
+        signal,
+        ...(onToken ? { onToken } : {}),
+        ...(traceparent ? { traceparent } : {}),
+        ...asking,
+      },
+    )
+    .finally(() => sink?.end());
   await failpoint('model.after');
   return outcome;
 }

@@ -2,7 +2,7 @@ import type { Action, RunState } from '../contracts/action.ts';
 import type { AgentDefinition } from '../contracts/definition.ts';
 import type { Json } from '../contracts/json.ts';
 import type { RunObserver } from '../contracts/run-observer.ts';
-import type { RunContext, StepRecord, Transition } from '../contracts/step.ts';
+import type { RunContext, StepRecord, TokenSink, Transition } from '../contracts/step.ts';
 import type { Outlet } from '../db/output-filters.ts';
 import type { Commit } from '../db/runs.ts';
 import { isConnectionLoss } from '../db/sqlstate.ts';
@@ -130,13 +130,13 @@ export class HeldRun {
       : { isBlocked: false, value, guards: [] };
   }
 
-  /** Where the pieces of an answer go while it streams; undefined when nobody listens. */
-  tokenSink(attempt: number): ((text: string) => void) | undefined {
-    if (!this.#isWatched || this.#options.claimed.is_filtered) {
+  /** Where an answer goes while it streams; undefined when it may not be told before it is whole. */
+  tokenSink(attempt: number): TokenSink | undefined {
+    if (this.#options.claimed.is_filtered) {
       return undefined; // what was told cannot be taken back
     }
-    const seq = this.#after + 1;
-    return (text) => this.#options.stream({ execution_id: this.id, seq, attempt, text });
+    const answer = { execution_id: this.id, seq: this.#after + 1, attempt };
+    return this.#options.stream(answer, this.#isWatched);
   }
 
   /** Call before running code in this process that might kill it; durable for a suspect, free for all others. */

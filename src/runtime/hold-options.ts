@@ -1,6 +1,6 @@
 import type { AgentDefinition } from '../contracts/definition.ts';
 import type { RunObserver } from '../contracts/run-observer.ts';
-import type { TokenPiece } from '../contracts/step.ts';
+import type { OpenSink } from '../contracts/step.ts';
 import type { ToolNote } from '../contracts/tool-talk.ts';
 import type { ClaimedRun } from '../db/runs.ts';
 import type { Committer } from './committer.ts';
@@ -18,8 +18,8 @@ export type HoldOptions = {
   observer?: RunObserver | undefined;
   /** Called after every commit of a run that somebody watches. */
   announce(id: string): void;
-  /** Called with the pieces of a streaming answer of such a run. */
-  stream(piece: TokenPiece): void;
+  /** Called when a model begins to answer. */
+  stream: OpenSink;
   /** Called with what its tools say while they work. */
   tell(note: ToolNote): void;
 };

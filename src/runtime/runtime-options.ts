@@ -1,5 +1,5 @@
 import type { ObserveRun } from '../contracts/run-observer.ts';
-import type { TokenPiece } from '../contracts/step.ts';
+import type { OpenSink } from '../contracts/step.ts';
 import type { ToolNote } from '../contracts/tool-talk.ts';
 import type { Pool } from '../db/pool.ts';
 import type { World } from './world.ts';
@@ -11,7 +11,7 @@ export type RuntimeOptions = {
   /** Runs in flight at once; a wake-up beyond it waits. */
   capacity: number;
   announce(executionId: string): void;
-  stream(piece: TokenPiece): void;
+  stream: OpenSink;
   tell?(note: ToolNote): void;
   onError(error: unknown, executionId: string, tenantId: string): void;
   /** A run has left. */

@@ -96,6 +96,19 @@ describe('with a login', () => {
     expect(await handshake(origin, {}, '/ws')).toBe(403);
   });
 
+  test('a stranger is refused in the form of OpenAI at its door', async () => {
+    const response = await fetch(`${api.url}/v1/models`, { headers: { origin: EVIL } });
+    expect(response.status).toBe(403);
+    expect(await response.json()).toEqual({
+      error: {
+        message: expect.stringContaining('HOWDAH_CORS_ORIGINS'),
+        type: 'permission_error',
+        param: null,
+        code: 'HWDEN',
+      },
+    });
+  });
+
   test('its own pages may ask, under whatever name it is reached', async () => {
     const response = await post(api.url);
     expect({ status: response.status, allowed: allowed(response) }).toEqual({

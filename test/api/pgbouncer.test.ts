@@ -1,7 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Api } from '../../src/api/server.ts';
 import { awaitServer } from '../../src/db/await-server.ts';
+import { migrateDown } from '../../src/db/migrate.ts';
+import { dropMonths } from '../../src/db/months.ts';
+import { sharesBackends } from '../../src/db/sessions.ts';
 import { createMasterKeys } from '../../src/secrets/master-keys.ts';
+import { runCli } from '../cli/run-cli.ts';
 import { makeRun, makeTenant } from '../sql/support.ts';
 import { createEmptyDatabase, createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { noPgbouncer, type Pgbouncer, startPgbouncer } from '../support/pgbouncer.ts';
@@ -192,11 +196,44 @@ describe.runIf(!noPgbouncer)('behind a PgBouncer in transaction mode, with one c
     }
   });
 
-  test('a pooler that stands for the server itself is refused in words', async () => {
-    await expect(awaitServer(pgbouncer.urlOf(db.url), 0, () => {})).rejects.toMatchObject({
+  test.each([
+    { way: 'refuses what a session begins with', size: 1, more: [] },
+    {
+      ...{ way: 'lets it pass unheard', size: 3 },
+      more: ['ignore_startup_parameters = options,extra_float_digits'],
+    },
+  ])('one that stands for the server itself is refused in words: it $way', async (one) => {
+    const between = await startPgbouncer(db.url, one.size, one.more);
+    const url = between.urlOf(db.url);
+    const refusal = {
       code: 'HWINV',
-      message: 'DATABASE_URL is that of a pooler, which gives no sessions',
-    });
+      message: `at ${new URL(url).host} is a pooler that lets no session begin with settings`,
+      detail: { variable: 'DATABASE_DIRECT_URL', host: new URL(url).host },
+    };
+    const locks = `select count(*)::int as held from pg_locks where locktype = 'advisory' and database =
+      (select oid from pg_database where datname = current_database()) and granted
+      and classid::bigint << 32 | objid::bigint in (hashtextextended('howdah.months', 0), hashtextextended('howdah.migrate', 0))`;
+    try {
+      await expect(awaitServer(url, 0, () => {})).rejects.toMatchObject(refusal);
+      await expect(dropMonths({ url })).rejects.toMatchObject(refusal);
+      await expect(migrateDown(url, false)).rejects.toMatchObject(refusal);
+      expect((await db.pool.query(locks)).rows[0].held).toBe(0);
+      const doctor = await runCli(url, 'doctor', '--json');
+      expect(doctor.status).toBe(1);
+      expect(JSON.parse(doctor.stdout).items).toContainEqual(
+        expect.objectContaining({ check: 'sessions', ok: false, found: refusal.message }),
+      );
+      const worker = await runCli(url, 'worker', '--once');
+      expect(worker.status).not.toBe(0);
+      expect(worker.stderr).toContain(refusal.message);
+    } finally {
+      await between.stop();
+    }
+  });
+
+  test('one that says the settings of each session again is found by two connections on one backend', async () => {
+    expect(await sharesBackends(pgbouncer.urlOf(db.url), 'test')).toBe(true);
+    expect(await sharesBackends(db.url, 'test')).toBe(false);
   });
 
   test('one that leads to another database is refused at the start', async () => {

@@ -64,6 +64,15 @@ describe('a token of our own', () => {
     expect(await outcome(read, token)).toBe(expected);
     expect(trouble).not.toHaveBeenCalled();
   });
+
+  test('is one text: no other ending of its signature counts', async () => {
+    const token = await sign(claimsOf(person));
+    const letters = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
+    const good = await Promise.all(
+      [...letters].map((last) => outcome(read, token.slice(0, -1) + last)),
+    );
+    expect(good.filter((one) => one === 'good')).toHaveLength(1); // four letters stand for the same bits
+  });
 });
 
 describe('a key set that changes', () => {

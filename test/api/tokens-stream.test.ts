@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import type { Api } from '../../src/api/server.ts';
 import type { Worker } from '../../workers/main.ts';
 import { createTestDatabase, eventually, type TestDatabase } from '../support/database.ts';
@@ -22,7 +22,8 @@ const gate = createGate();
 
 beforeAll(async () => {
   db = await createTestDatabase();
-  server = await startOpenAiServer(async ({ left }) => {
+  server = await startOpenAiServer(async ({ left, body }) => {
+    if (JSON.stringify(body).includes('Take your time')) return { content: ANSWER, stall: 2_000 };
     await gate.pass(left);
     return { content: ANSWER };
   });
@@ -68,4 +69,26 @@ test('an answer streams to whoever subscribed before it began, and is what the s
     [id],
   );
   expect(step.rows[0].content).toBe(ANSWER);
+});
+
+test('who comes in the middle of an answer is told it from its beginning', async () => {
+  const { rows } = await db.pool.query(
+    `insert into howdah.executions (agent_id, input)
+     values (howdah.agent('development'), 'Take your time') returning id`,
+  );
+  const id = rows[0].id;
+  await vi.waitFor(
+    () =>
+      expect(
+        server.requests.some(({ body }) => JSON.stringify(body).includes('Take your time')),
+      ).toBe(true),
+    { timeout: 30_000 },
+  );
+  const followed = follow(socket, TOKENS, { id });
+  const said = () => followed.items.map((piece) => piece.text).join('');
+  await vi.waitFor(() => expect(said()).not.toBe(''), { timeout: 30_000 });
+  expect(ANSWER.startsWith(said())).toBe(true);
+  expect(followed.items[0]).toMatchObject({ executionId: id, seq: 1, attempt: 1 });
+  await db.pool.query('select howdah.cancel_execution($1)', [id]);
+  expect(await followed.end).toBe('completed');
 });

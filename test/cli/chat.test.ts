@@ -2,7 +2,9 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Api } from '../../src/api/server.ts';
 import type { Worker } from '../../workers/main.ts';
+import { startTestApi } from '../api/harness.ts';
 import { brokenRules } from '../sql/support.ts';
 import { createTestDatabase, eventually, type TestDatabase } from '../support/database.ts';
 import { createGate } from '../support/gate.ts';
@@ -11,6 +13,7 @@ import { startAtTerminal, startCli } from './run-cli.ts';
 
 let database: TestDatabase;
 let worker: Worker;
+let api: Api;
 
 const POEM = 'Grüße: the parcel left on Monday, and every word of this came one by one. '.repeat(
   20,
@@ -36,6 +39,7 @@ beforeAll(async () => {
   database = await createTestDatabase();
   await once(poets.listen(0, '127.0.0.1'), 'listening');
   const { port } = poets.address() as AddressInfo;
+  api = await startTestApi(database.url);
   worker = await startTestWorker(database.url, { openai: `http://127.0.0.1:${port}/v1` });
   await database.pool.query(`
     insert into howdah.models (name, provider, model) values ('script', 'scripted', 'script'), ('poet', 'openai', 'poet');
@@ -54,13 +58,21 @@ beforeAll(async () => {
     ) as s (agent, script) where m.name = 'script'`);
 });
 afterAll(async () => {
-  await worker.stop(0);
+  await worker?.stop(0);
+  await api?.close();
   poets.close();
   expect(await brokenRules(database.pool)).toEqual([]);
   await database.drop();
 });
 
-const chat = (...argv: string[]) => startCli(database.url, 'chat', ...argv);
+/** Where no database is: what asks it fails. */
+const NOWHERE = 'postgresql://127.0.0.1:1/nowhere';
+type Ways = { url(): string; more(): string[] };
+/** The same conversation is the same on the terminal. */
+const WAYS: [string, Ways][] = [
+  ['in a database', { url: () => database.url, more: () => [] }],
+  ['over an API', { url: () => NOWHERE, more: () => ['--api', api.url] }],
+];
 
 const sessionOf = (stderr: string) => /session (\S+)/.exec(stderr)?.[1] ?? '';
 
@@ -72,7 +84,9 @@ const inputsOf = async (session: string) => {
   return rows;
 };
 
-describe('howdah chat', () => {
+describe.each(WAYS)('howdah chat %s', (_name, { url, more }) => {
+  const chat = (...argv: string[]) => startCli(url(), 'chat', ...argv, ...more());
+
   test('answers line by line in one session, and ends with its input', async () => {
     const talk = chat('greeter');
     talk.type('Hi');
@@ -192,7 +206,9 @@ describe('howdah chat', () => {
   });
 });
 
-describe('an answer that streams', () => {
+describe.each(WAYS)('an answer that streams %s', (_name, { url, more }) => {
+  const chat = (...argv: string[]) => startCli(url(), 'chat', ...argv, ...more());
+
   const HALF = POEM.slice(0, 700);
 
   test('stands on stdout once, from before its step is there, and steps do not repeat it', async () => {
@@ -244,7 +260,9 @@ describe('an answer that streams', () => {
   });
 });
 
-describe('a line with a slash', () => {
+describe.each(WAYS)('a line with a slash %s', (_name, { url, more }) => {
+  const chat = (...argv: string[]) => startCli(url(), 'chat', ...argv, ...more());
+
   test('lists, switches, looks back; two begin a message', async () => {
     const talk = chat('greeter');
     for (const line of [
@@ -254,7 +272,7 @@ describe('a line with a slash', () => {
       '/agent asker',
       'Paint it',
       'blue',
-      '/agent greeter',
+      '/switch greeter',
       '//slash',
       '/history',
       '/cost',
@@ -272,7 +290,7 @@ describe('a line with a slash', () => {
     });
     const told = stderr.split('\n');
     expect(told).toContain(
-      '/agent [NAME]  who is spoken with; with a name, who is from the next message on',
+      '/agent [NAME]  who is spoken with; with a name, who is from the next message on; or /switch',
     );
     expect(told.filter((line) => /^agent /.test(line))).toEqual([
       'agent greeter',
@@ -411,9 +429,9 @@ describe('a line with a slash', () => {
   });
 });
 
-describe('at a terminal', () => {
+describe.each(WAYS)('at a terminal %s', (_name, { url, more }) => {
   test('lines can be edited and come back, prompts say who listens, answers stream', async () => {
-    const talk = startAtTerminal(database.url, 'chat', 'poet');
+    const talk = startAtTerminal(url(), 'chat', 'poet', ...more());
     await expect.poll(talk.stderr, { timeout: 60_000 }).toContain('poet> ');
     gate.allow(1);
     talk.type('Hx\u007fi');

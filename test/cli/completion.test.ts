@@ -55,6 +55,13 @@ describe('howdah completion words', () => {
       ['completed', 'cancelled'],
     ],
     [['keys', 'cr'], ['create']],
+    [['de'], ['demo', 'dev']],
+    [
+      ['ls', 's'],
+      ['schedules', 'settings', 'secrets'],
+    ],
+    [['ls', 'runs', '--st'], ['--status']],
+    [['ls', '--st'], ['--status']],
     [
       ['mcp', '--on-disconnect', ''],
       ['continue', 'cancel'],

@@ -4,9 +4,10 @@ import { Command } from 'commander';
 import { describe, expect, test } from 'vitest';
 import { described as all } from '../../src/cli/described.generated.ts';
 import { fill } from '../../src/cli/described.ts';
-import { examples, isOf } from '../../src/cli/examples.ts';
+import { examples } from '../../src/cli/examples.ts';
 import type { CliIo } from '../../src/cli/output.ts';
 import { commands } from '../../src/cli/registry.ts';
+import { isOf } from '../../src/cli/with-examples.ts';
 import { describedCommands } from '../support/described-commands.ts';
 import { runCli } from './run-cli.ts';
 
@@ -26,6 +27,7 @@ async function described(name: string): Promise<Command> {
   const program = new Command('howdah').option('--json').option('-o, --output <format>');
   program
     .option('--profile <name>')
+    .option('--database-url <url>')
     .exitOverride()
     .configureOutput({ outputError: () => {} });
   const entry = commands.find((one) => one.name === name);

@@ -24,9 +24,12 @@ const NONE: Record<string, string> = {
   backup: 'needs programs of PostgreSQL: backup.test.ts reads it where they are',
   restore: 'needs programs of PostgreSQL: backup.test.ts reads it where they are',
   psql: 'is psql, which prints what it is told to: psql.test.ts',
+  open: 'asks no database: open.test.ts reads it',
   login: 'asks no database: login.test.ts reads it',
   logout: 'asks no database: login.test.ts reads it',
   profiles: 'asks no database: login.test.ts reads it',
+  bench: 'measures for a minute: package.test.ts reads it',
+  chaos: 'breaks a server for a minute: package.test.ts reads it',
   doctor: 'does: commands.test.ts reads it, which takes its time',
 };
 
@@ -126,6 +129,7 @@ test('each command prints what it has always printed', async () => {
   await note('run-agent', 'run-agent', '--agent-id', done.agent_id, '--message', 'Hi');
   await note('run --detach', 'run', 'greeter', 'Hi', '--detach');
   await note('executions', 'executions');
+  await note('ls', 'ls', 'runs');
   await note('show', 'show', done.id);
   await note('show --tree', 'show', done.id, '--tree');
   await note('explain', 'explain', asking.execution_id);

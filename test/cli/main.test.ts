@@ -95,7 +95,8 @@ describe('a command', () => {
         throw new HowdahError('HWINV', text, { hint: text });
       },
     });
-    expect(failed.stderr).toBe('error: a[2J]0;owned31mb\n hint: a[2J]0;owned31mb\n');
+    const seen = 'a\\u001b[2J\\u001b]0;owned\\u0007\\u009b31mb';
+    expect(failed.stderr).toBe(`error: ${seen}\n hint: ${seen}\n`);
   });
 
   test('takes the global options before and after its name', async () => {

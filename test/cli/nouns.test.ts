@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { unkeyed } from '../../src/cli/plain-text.ts';
 import { makeTenant, one, unique } from '../sql/support.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { runCli } from './run-cli.ts';
@@ -112,6 +113,7 @@ describe('a noun', () => {
     expect(await cli('runs')).toEqual(await cli('executions'));
     expect(await cli('keys', 'list')).toEqual(await cli('key', 'list'));
     expect(await cli('secrets', 'list')).toEqual(await cli('secret', 'list'));
+    expect((await cli('dev', '--help')).stdout).toContain('Usage: howdah start|dev');
     const { stdout } = await cli('agents', '--help');
     expect(stdout).toMatch(/list .*so it is without a verb/);
     expect(stdout).toMatch(/show .*<name> +one agent as it is/);
@@ -120,6 +122,47 @@ describe('a noun', () => {
   test('is of the tenant that is named', async () => {
     expect(await json('prompts', '--tenant', slug)).toEqual({ items: [] });
     expect((await cli('prompts', 'show', 'hello', '--tenant', slug)).status).toBe(3);
+  });
+});
+
+describe('howdah ls', () => {
+  test.each([
+    ['agents', ['agents']],
+    ['workflows', ['workflows']],
+    ['models', ['models']],
+    ['prompts', ['prompts']],
+    ['tools', ['tools', 'list']],
+    ['mcp', ['mcp', 'list']],
+    ['questions', ['questions']],
+    ['schedules', ['schedules']],
+    ['webhooks', ['webhooks']],
+    ['settings', ['settings']],
+    ['users', ['users']],
+    ['keys', ['key', 'list']],
+    ['secrets', ['secret', 'list']],
+    ['runs', ['executions', 'list']],
+  ])('%s prints what %j does', async (noun, listed) => {
+    const { status, stdout, stderr } = await cli('ls', noun, '--json');
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    expect(stdout).toBe((await cli(...listed, '--json')).stdout);
+  });
+
+  test('without a noun lists runs, with their options', async () => {
+    expect(await cli('ls', '--limit', '1', '--json')).toEqual(
+      await cli('executions', '--limit', '1', '--json'),
+    );
+  });
+
+  test.each([
+    [['ls', 'agnts'], "unknown command 'agnts'", 'Did you mean agents?'],
+    [['ls', 'runs', '--status', 'faild'], 'howdah ls runs [options]', 'Did you mean failed?'],
+    [['ls', 'agents', 'x'], "too many arguments for 'agents'", 'howdah ls agents --help'],
+    [['dve'], "unknown command 'dve'", 'Did you mean dev?'],
+  ])('%j exits 2 and says what was meant', async (argv, message, hint) => {
+    const { status, stdout, stderr } = await cli(...argv);
+    expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
+    expect(stderr).toContain(message);
+    expect(stderr).toContain(hint);
   });
 });
 
@@ -188,6 +231,23 @@ describe('howdah webhooks', () => {
     expect(await json(...listed)).toEqual({ items: [] });
     expect((await cli('webhooks', 'redeliver', run)).status).toBe(3);
     expect((await cli('webhooks', 'redeliver', '4711')).status).toBe(2);
+  });
+
+  test('shows people no part of an address that may be a key', async () => {
+    const url =
+      'https://example.com/services/T024/a1b2c3d4e5f6a1b2c3d4e5f6?token=hunter2&a=b#c=d4e5';
+    const id = '01980000-0000-7000-8000-000000000000';
+    expect(unkeyed('url', `https://example.com/${id}/x`)).toBe(`https://example.com/${id}/x`);
+    await database.pool.query('insert into howdah.webhooks (url) values ($1)', [url]);
+    try {
+      const masked = 'https://example.com/services/T024/a1b2***?token=***&a=***#c=***';
+      const printed = await Promise.all([cli('webhooks'), cli('webhooks', 'show', url)]);
+      for (const { stdout } of printed) expect(stdout).not.toMatch(/hunter2|a1b2c|d4e5/);
+      expect(printed[1]?.stdout).toContain(masked);
+      expect(await json('webhooks', 'show', url)).toMatchObject({ url });
+    } finally {
+      await database.pool.query('delete from howdah.webhooks where url = $1', [url]);
+    }
   });
 });
 

@@ -1,15 +1,23 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { Api } from '../../src/api/server.ts';
+import { startTestApi } from '../api/harness.ts';
+import { locked } from '../api/tokens.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { runCli } from './run-cli.ts';
 
 let database: TestDatabase;
+let api: Api;
 const cli = (...argv: string[]) => runCli(database.url, 'settings', ...argv);
 
 beforeAll(async () => {
   database = await createTestDatabase();
+  api = await startTestApi(database.url);
 });
 beforeEach(() => database.pool.query('delete from howdah.settings'));
-afterAll(() => database?.drop());
+afterAll(async () => {
+  await api?.close();
+  await database?.drop();
+});
 
 test('are shown one by one, with what they may be', async () => {
   expect(await cli('show', 'max_depth')).toEqual({
@@ -77,4 +85,52 @@ test.each([
   [['set', 'max_depth'], 2, /value/],
 ])('settings %j exits %i', async (argv, status, said) => {
   expect(await cli(...argv)).toMatchObject({ status, stderr: expect.stringMatching(said) });
+});
+
+describe('over an API', () => {
+  const nowhere = 'postgresql://127.0.0.1:1/nowhere';
+  const there = (...argv: string[]) => runCli(nowhere, 'settings', ...argv, '--api', api.url);
+
+  test('are the same, to the byte', async () => {
+    for (const argv of [
+      ['list'],
+      ['show', 'max_depth'],
+      ['set', 'max_depth', '4'],
+      ['show', 'max_depth', '--json'],
+      ['set', 'max_depth', '33'],
+      ['set', 'max_dept', '4'],
+      ['remove', 'max_depth'],
+      ['set', 'backoff_initial_seconds', '0.25', '--json'],
+    ]) {
+      const prepare = async () => {
+        await database.pool.query('delete from howdah.settings');
+        if (argv[0] === 'remove') await cli('set', 'max_depth', '4');
+      };
+      await prepare();
+      const here = await cli(...argv);
+      await prepare();
+      expect(await there(...argv)).toEqual(here);
+    }
+    expect(await there('remove', 'max_steps')).toEqual(await cli('remove', 'max_steps'));
+    expect((await there('list', '--json')).stdout).toBe((await cli('list', '--json')).stdout);
+  });
+
+  test('what is no number, what is of the system and who may not is refused', async () => {
+    expect(await there('set', 'max_depth', 'deep')).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining('value'),
+    });
+    expect(await there('set', 'max_depth', '4', '--system')).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining('--system is for an owner of the database'),
+    });
+    expect((await there('list', '--tenant', 'acme')).status).toBe(2);
+    const guarded = await startTestApi(database.url, locked);
+    try {
+      const refused = await runCli(nowhere, 'settings', 'list', '--api', guarded.url);
+      expect(refused.status).toBe(4);
+    } finally {
+      await guarded.close();
+    }
+  });
 });

@@ -2,6 +2,9 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { Api } from '../../src/api/server.ts';
+import { startTestApi } from '../api/harness.ts';
+import { locked } from '../api/tokens.ts';
 import { makeTenant, one, unique } from '../sql/support.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { HELPDESK } from '../systems/support.ts';
@@ -207,5 +210,65 @@ describe('without a database', () => {
       status: 2,
       stderr: expect.stringContaining('--tenant names a tenant of a database, and none is asked'),
     });
+  });
+});
+
+describe('over an API', () => {
+  let api: Api;
+  beforeAll(async () => {
+    api = await startTestApi(database.url);
+  });
+  afterAll(() => api?.close());
+  const there = (...argv: string[]) => nowhere('validate', ...argv, '--api', api.url);
+  const here = (...argv: string[]) => runCli(database.url, 'validate', ...argv);
+
+  test('tells the same as beside a database, to the byte, and writes nothing', async () => {
+    await mkdir(join(folder, 'agents'));
+    await put('version: v1\nname: p\n', 'pack.yaml');
+    await put('---\nmodle: x\n---\nDivide.\n', 'agents/divider.md');
+    const sound = `name: ${unique('sound')}\nversion: v1\nagents: { ${unique('a')}: { mission: Hi. } }\n`;
+    const warned = `version: v1\nname: ${unique('w')}\nworkflows: { ${unique('w')}: { type: chain, members: [] } }\n`;
+    const files = [
+      await put(HELPDESK),
+      await put(FAULTY, 'b.yaml'),
+      await put('version: v1\nname: c\nagents: { d: { model: fast } }\n', 'c.yaml'),
+      await put('a: "', 'd.yaml'),
+      await put(
+        JSON.stringify({ version: 'v1', name: 'j', agents: { x: { mision: 'y' } } }, null, 2),
+        'e.json',
+      ),
+      await put(sound, 'f.yaml'),
+      await put(warned, 'g.yaml'),
+      folder,
+    ];
+    const told = await here(...files);
+    expect(told.stderr).toContain(`${join(folder, 'agents/divider.md')}:2:1: unknown key "modle"`);
+    expect(told.stderr).toContain('warning: workflow');
+    expect(await there(...files)).toEqual(told);
+    const [one, other] = [await there(...files, '--json'), await here(...files, '--json')];
+    expect(one.status).toBe(1);
+    expect(JSON.parse(one.stdout)).toEqual({ ...JSON.parse(other.stdout), checked_in: 'server' });
+    expect(await there(files[5] ?? '')).toMatchObject({ status: 0, stderr: '' });
+    const { rows } = await database.pool.query(
+      `select from howdah.agent_systems as s where s.tenant_id = howdah.current_tenant()`,
+    );
+    expect(rows).toEqual([]);
+  });
+
+  test('says what it is refused for', async () => {
+    const good = await put(HELPDESK);
+    expect(await there(good, '--offline')).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining('--offline asks nobody, and --api names a server'),
+    });
+    expect((await there(good, '--tenant', slug)).status).toBe(2);
+    const away = await nowhere('validate', good, '--api', 'http://127.0.0.1:1');
+    expect(away.status).toBe(8);
+    const guarded = await startTestApi(database.url, locked);
+    try {
+      expect((await nowhere('validate', good, '--api', guarded.url)).status).toBe(4);
+    } finally {
+      await guarded.close();
+    }
   });
 });

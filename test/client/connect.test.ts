@@ -141,6 +141,32 @@ test('a conversation is talked in, answered in and followed', async () => {
   });
 });
 
+test('what is said is said once though its answer was lost, and told from its first event on', async () => {
+  let lost = 0;
+  const howdah = connect(api.url, {
+    async fetch(input, init) {
+      const response = await fetch(input, init);
+      if (!String(input).endsWith('/messages') || lost++ > 0) return response;
+      await response.body?.cancel();
+      throw new TypeError('fetch failed');
+    },
+  });
+  const agent = await named([{ content: 'Hello.' }]);
+  const { id } = await howdah.call('startSession', { body: { agent } });
+  const { session_id, execution_id, events } = await howdah.session(id).speak('Hi.');
+  const told = [];
+  for await (const { event, data } of events) {
+    if (event !== 'token') told.push(event);
+    expect(data.execution_id).toBe(execution_id);
+  }
+  expect(told).toEqual(['thought', 'complete']);
+  expect(session_id).toBe(id);
+  expect(await howdah.call('getSession', { params: { sid: id } })).toMatchObject({ turns: 1 });
+  const branch = await howdah.session(id).speak('Ho.', { fork: 1 });
+  expect(branch.session_id).not.toBe(id);
+  await branch.events.return();
+});
+
 test('every operation is called by its name, with what it takes and gives', async () => {
   const howdah = connect(api.url);
   const made = await howdah.call('createAgent', {

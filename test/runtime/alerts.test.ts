@@ -52,6 +52,7 @@ beforeEach(async () => {
 });
 
 type Rule = {
+  query: string | null;
   id: string;
   name: string;
   state: string;
@@ -181,8 +182,14 @@ test('a rule that may not read says what would let it; a view is asked by its na
   expect(closed.last_error).toMatch(/^permission denied for table secluded\. .*grant select on/);
   const ofAll = await asked(await makeRule({ query: 'select * from howdah.violations' }));
   expect(ofAll.last_error).toMatch(/^permission denied .* engine_check = 'violations'/);
-  expect(await asked(await makeRule({ query: 'table shop.stock' }))).toMatchObject({
-    state: 'clear',
+  for (const query of ['table shop.stock', ' shop.stock\n', 'shop."stock"']) {
+    expect(await asked(await makeRule({ query }))).toMatchObject({ state: 'clear' });
+  }
+  const runs = await asked(await makeRule({ query: 'select * from howdah.executions' }));
+  expect(runs.last_error).toMatch(/^permission denied .* Of howdah\.executions name the columns/);
+  expect(await asked(await makeRule({ query: 'howdah.nowhere' }))).toMatchObject({
+    query: 'table howdah.nowhere',
+    state: 'failed',
   });
 });
 

@@ -105,12 +105,16 @@ describe('howdah.ask', () => {
   });
 
   test('is refused inside a transaction block, where nobody could see the run', async () => {
-    const client = await db.pool.connect();
-    await client.query('begin');
-    const refused = await refusal(client.query(`call howdah.ask('support', 'inside')`));
-    await client.query('rollback');
-    client.release();
-    expect(refused).toMatchObject({ code: '2D000' });
+    const client = await openSession(db.url);
+    try {
+      await client.query('begin');
+      await expect(client.query(`call howdah.ask('support', 'inside')`)).rejects.toMatchObject({
+        code: '2D000',
+        where: expect.stringContaining('howdah.ask cannot be called in a transaction block'),
+      });
+    } finally {
+      await client.end();
+    }
     expect(
       (await db.pool.query(`select 1 from howdah.executions where input = 'inside'`)).rows,
     ).toEqual([]);
@@ -196,6 +200,20 @@ describe('howdah.tail', () => {
     expect(await one(client, 'call howdah.tail($1, null)', [id])).toEqual({ answer: null });
     expect(notices.at(-1)?.message).toBe('failed (error): the model server said no');
     await client.end();
+  });
+
+  test('of a live run is refused inside a transaction block, where no new step would be seen', async () => {
+    const client = await openSession(db.url);
+    const id = await makeRun(db.pool);
+    try {
+      await client.query('set role howdah_analyst; begin');
+      await expect(client.query('call howdah.tail($1)', [id])).rejects.toMatchObject({
+        code: '2D000',
+        where: expect.stringContaining('howdah.tail of a live run cannot be called'),
+      });
+    } finally {
+      await client.end();
+    }
   });
 
   test("refuses another tenant's run like one that is not there", async () => {

@@ -13,7 +13,11 @@ const OURS = `('howdah'::regnamespace, 'howdah_private'::regnamespace)`;
 /** node-pg-migrate makes this table before there is anything of ours. */
 const FOREIGN_TABLES = ['howdah_private.migrations'];
 
-const PROCEDURES_THAT_COMMIT = ['howdah.ask(text,text,text)', 'howdah.tail(uuid,text)'];
+const PROCEDURES_THAT_COMMIT = [
+  'howdah.ask(text,text,text)',
+  'howdah.tail(uuid,text)',
+  'howdah_private.commit_outside_of_blocks()',
+];
 
 /** Only the owner of the parent may add partitions. */
 const DEFINERS_OF_THE_OWNER = [

@@ -528,6 +528,8 @@ describe('permissions', () => {
              insert into howdah.resources (tenant_id, name, type, bytes, session_id) select $1, 'hidden', 'text/plain', 'x', id from session
            ), run as (
              insert into howdah.executions (tenant_id, agent_id, input, idempotency_key) values ($1, $2, 'hidden', 'hidden-key')
+           ), at_once as (
+             insert into howdah.concurrency_limits (tenant_id, agent_id, max_running) values ($1, $2, 1)
            )
            insert into howdah.tools (tenant_id, name, kind, agent_id, parameters)
            values ($1, 'ask_desk', 'agent', $2, '{"type": "object", "properties": {"message": {"type": "string"}}}')`,
@@ -549,7 +551,7 @@ describe('permissions', () => {
           const nothing = [
             `select from howdah.resources where name = 'hidden'`,
             `select from howdah_private.execution_row('${hidden.run}') as e where e.id is not null`,
-            `select from howdah.run('development', 'x', idempotency_key => 'hidden-key') as e where e.input = 'hidden'`,
+            `select from howdah.concurrency_limits where agent_id = '${desk}'`,
           ];
           for (const text of nothing)
             expect({ text, rows: await all(client, text) }).toEqual({ text, rows: [] });
@@ -566,6 +568,12 @@ describe('permissions', () => {
           ];
           for (const text of unknown)
             expect({ text, code: await outcome(client, text) }).toEqual({ text, code: 'HWNTF' });
+          expect(
+            await outcome(
+              client,
+              "select howdah.run('development', 'x', idempotency_key => 'hidden-key')",
+            ),
+          ).toBe('HWCNF');
           expect(
             await outcome(
               client,

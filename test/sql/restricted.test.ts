@@ -74,6 +74,32 @@ test('their names are told by no function', async () => {
   }
 });
 
+test('a key of one of their runs is taken, and says of no run whose it is', async () => {
+  const run = await makeRun(db.pool, {
+    tenant_id,
+    agent_id: secret,
+    idempotency_key: 'of a secret',
+  });
+  for (const text of [
+    "select howdah.run('desk', 'mine', idempotency_key => 'of a secret')",
+    'select howdah_private.run_by_id($1, null, $2, null, null, null, 0, $3, null, null, null, null)',
+    'insert into howdah.executions (agent_id, input, idempotency_key) values ($1, $2, $3)',
+  ]) {
+    const values = text.includes('$1') ? [desk, 'mine', 'of a secret'] : [];
+    const refused = await refusedTo(member, text, values);
+    expect(refused).toMatchObject({
+      code: 'HWCNF',
+      message: "the idempotency key 'of a secret' is known already",
+      detail: '{"field": "idempotency_key"}',
+      hint: "Take another one: a uuid is nobody else's.",
+    });
+  }
+  const first = await as(admin, (client) =>
+    one(client, "select (howdah.run('desk', 'mine', idempotency_key => 'of a secret')).id"),
+  );
+  expect(first).toEqual({ id: run });
+});
+
 test('a log that others read says nothing of them', async () => {
   const run = await makeRun(db.pool, { tenant_id, agent_id: desk, user_id: admin });
   const { found } = await one(db.pool, 'select howdah_private.capable_agents($1) as found', [run]);

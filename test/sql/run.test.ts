@@ -57,6 +57,28 @@ describe('howdah.run', () => {
     });
   });
 
+  test.each([
+    `howdah.run('support', 'hi', null, null, null, null, null, null)`,
+    `howdah.run_workflow('manager', 'hi', null, null, null, null, null, null)`,
+  ])('takes null for what is left out: %s', async (call) => {
+    expect(
+      await one(db.pool, `select priority, metadata, run_at <= now() as due from ${call}`),
+    ).toEqual({ priority: 0, metadata: {}, due: true });
+  });
+
+  test.each(['run', 'run_workflow'])(
+    '%s refuses a priority its column cannot hold',
+    async (name) => {
+      const called = name === 'run' ? 'support' : 'manager';
+      const text = `select howdah.${name}('${called}', 'hi', priority => 40000)`;
+      expect(await refusal(db.pool.query(text))).toMatchObject({
+        code: 'HWINV',
+        message: 'priority is 40000, and has to be from -32768 to 32767',
+        detail: '{"field": "priority"}',
+      });
+    },
+  );
+
   test('gives priority and run_at to the wake-up, under the key of the run', async () => {
     const { id } = await one(
       db.pool,

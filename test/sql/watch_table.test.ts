@@ -836,6 +836,143 @@ describe('watch_table', () => {
     });
   });
 
+  test('a row of table_triggers that is changed by hand changes the watch', async () => {
+    const { table, agent } = await makeTable('reply text, other text');
+    await watch(table, { agent, input: 'body', into_column: 'reply' });
+    const set = (what: string) =>
+      db.pool.query(`update howdah.table_triggers set ${what} where table_name = '${table}'`);
+    const triggers = () =>
+      all(
+        db.pool,
+        `select (tgtype & 4 > 0) as on_insert, (tgtype & 16 > 0) as on_update from pg_trigger
+         where tgrelid = '${table}'::regclass order by tgname`,
+      );
+
+    await set(`on_event = 'insert or update', into_column = 'other', input = 'upper(body)'`);
+    expect(await triggers()).toEqual([
+      { on_insert: true, on_update: false },
+      { on_insert: false, on_update: true },
+    ]);
+    await db.pool.query(`insert into ${table} (body) values ('x')`);
+    await db.pool.query(`update ${table} set body = 'y'`);
+    expect(await inputsOf(table)).toEqual(['X', 'Y']);
+    const [, run] = await runsOf(table);
+    await finish(db.pool, worker, run?.id);
+    expect(await writeBack(run?.id)).toEqual({ done: 'written' });
+    expect(await replyIn(table, 'other')).toEqual(['It is on its way.']);
+
+    await set(`on_event = 'update'`);
+    expect(await triggers()).toEqual([{ on_insert: false, on_update: true }]);
+    expect(
+      await one(
+        db.pool,
+        'select updated_at > created_at as stamped from howdah.table_triggers where table_name = $1',
+        [table],
+      ),
+    ).toEqual({ stamped: true });
+    await db.pool.query('delete from howdah.table_triggers where table_name = $1', [table]);
+    expect(await triggers()).toEqual([]);
+  });
+
+  test.each([
+    [`condition = 'nonsense('`, { code: 'HWINV', message: /^condition is no expression/ }],
+    [`input = 'bodi'`, { code: 'HWINV', message: /^input is no expression/ }],
+    [`into_column = 'nope'`, { code: 'HWNTF', message: /has no column nope$/ }],
+    [`into_column = 'id'`, { code: 'HWINV', message: /part of the primary key/ }],
+    [`on_event = 'delete'`, { code: 'HWINV' }],
+    [`table_name = 'shop.nowhere'`, { code: 'HWNTF', message: /^there is no table/ }],
+    [`table_name = 'howdah.agents'`, { code: 'HWINV', message: /cannot be watched/ }],
+  ])('changed by hand to %s it is refused, and goes on as it was', async (what, refused) => {
+    const { table, agent } = await makeTable();
+    await watch(table, { agent, input: 'body', into_column: 'reply' });
+    const update = `update howdah.table_triggers set ${what} where table_name = $1`;
+    const { message = /./, code } = refused as { code: string; message?: RegExp };
+    expect(await refusal(db.pool.query(update, [table]))).toMatchObject({
+      code,
+      message: expect.stringMatching(message),
+    });
+    await db.pool.query(`insert into ${table} (body) values ('x')`);
+    expect(await inputsOf(table)).toEqual(['x']);
+  });
+
+  test('a watch moves with its name to another table', async () => {
+    const { table, agent } = await makeTable();
+    const { table: next } = await makeTable();
+    await watch(table, { agent, input: 'body', into_column: 'reply' });
+    await db.pool.query('update howdah.table_triggers set table_name = $2 where table_name = $1', [
+      table,
+      next,
+    ]);
+    await db.pool.query(`insert into ${table} (body) values ('a')`);
+    await db.pool.query(`insert into ${next} (body) values ('b')`);
+    expect(await inputsOf(next)).toEqual(['b']);
+    const [run] = await runsOf(next);
+    await finish(db.pool, worker, run?.id);
+    expect(await writeBack(run?.id)).toEqual({ done: 'written' });
+  });
+
+  test('a renamed table can be watched anew though another watch of it fits no more', async () => {
+    const { table, agent } = await makeTable();
+    const { agent: other } = await makeTable();
+    await watch(table, { agent, input: 'body' });
+    await watch(table, { agent: other, input: 'body' });
+    await db.pool.query(`alter table ${table} rename column body to words`);
+    await db.pool.query(`alter table ${table} rename to ${table.slice(5)}_new`);
+    expect(await refusal(watch(`${table}_new`, { agent, input: 'body' }))).toMatchObject({
+      code: 'HWINV',
+    });
+    expect(await watch(`${table}_new`, { agent, input: 'words' })).toMatchObject({
+      table_name: `${table}_new`,
+    });
+  });
+
+  test('a table that changes its types after it was watched says which watch is in the way', async () => {
+    const { table, agent } = await makeTable('urgent boolean');
+    await watch(table, { agent, input: 'body', condition: 'urgent' });
+    await db.pool.query(`alter table ${table} alter urgent type text`);
+    expect(
+      await refusal(db.pool.query(`insert into ${table} (body, urgent) values ('x', 'yes')`)),
+    ).toMatchObject({
+      code: 'HWINV',
+      message: expect.stringContaining(`the watch of ${table} cannot read a row: `),
+      hint: expect.stringContaining('howdah.unwatch_table'),
+    });
+  });
+
+  test.each([
+    ['INSERT', 'insert'],
+    [' Update ', 'update'],
+    ['UPDATE OR INSERT', 'insert or update'],
+  ])('events may be written as in create trigger: %s', async (written, on_event) => {
+    const { table, agent } = await makeTable();
+    expect(await watch(table, { agent, on_event: written })).toMatchObject({ on_event });
+  });
+
+  test.each(['a.b.c.d', 'elsewhere.shop.tickets', 'shop."open', '', 'shop.', 'a b'])(
+    'what names no table is refused as one that is not there: %s',
+    async (target) => {
+      const agent = unique('desk');
+      await makeAgent(db.pool, { name: agent });
+      expect(await refusal(watch(target, { agent }))).toMatchObject({
+        code: 'HWNTF',
+        message: `there is no table '${target}'`,
+      });
+      expect(
+        await refusal(db.pool.query('select howdah.unwatch_table($1)', [target])),
+      ).toMatchObject({ code: 'HWNTF', message: `${target} is not watched` });
+    },
+  );
+
+  test('a name that wants quotes is told with them', async () => {
+    const agent = unique('desk');
+    await makeAgent(db.pool, { name: agent });
+    const name = unique('Cases').replace('-', '_');
+    await db.pool.query(`create table shop."${name}" (id int primary key)`);
+    expect(await refusal(watch(`shop.${name}`, { agent }))).toMatchObject({
+      hint: `Write it with its schema: shop."${name}".`,
+    });
+  });
+
   test('a partitioned table is watched as a whole', async () => {
     const agent = unique('desk');
     await makeAgent(db.pool, { name: agent });

@@ -55,11 +55,12 @@ export function clientOperations(document: JsonObject): string {
   ].join('\n');
 }
 
+const EVENTS = 'text/event-stream';
+
 /** Streams and sockets are followed, not called. */
 function isForOthers(responses: Operation['responses']): boolean {
-  return (
-    responses['101'] !== undefined || responses['200']?.content?.['text/event-stream'] !== undefined
-  );
+  const good = Object.entries(responses).filter(([status]) => /^2/.test(status));
+  return responses['101'] !== undefined || good.every(([, { content }]) => content?.[EVENTS]);
 }
 
 function entryOf({ operationId, parameters = [], requestBody, responses }: Operation): string {
@@ -72,7 +73,9 @@ function entryOf({ operationId, parameters = [], requestBody, responses }: Opera
       ? [`body${requestBody.required ? '' : '?'}: ${unionOf(typesIn(requestBody.content))}`]
       : []),
   ];
-  const given = Object.entries(responses).filter(([status]) => /^2/.test(status));
+  const given = Object.entries(responses).filter(
+    ([status, { content }]) => /^2/.test(status) && !content?.[EVENTS],
+  );
   const gives = given.flatMap(([, { content }]) => (content ? typesIn(content) : ['null']));
   return `  ${operationId}: { takes: { ${members.join('; ')} }; gives: ${unionOf(gives)} };`;
 }

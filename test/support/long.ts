@@ -1,8 +1,8 @@
 /**
- * What `npm run test:long` runs, and `npm test` leaves out: tests that break machines, walk the whole catalogue as one tenant
- * against another, play at random, or take a server up and down; none is about one feature. `npm run verify` runs both.
+ * What `npm test` leaves out, so that it takes minutes: tests that break machines, walk the whole catalogue as one tenant against
+ * another, play at random, or take a server up and down; none is about one feature.
  */
-export const LONG = [
+const BREAKING = [
   'test/api/hostile-strings.test.ts',
   'test/api/isolation-timing.test.ts',
   'test/api/isolation.test.ts',
@@ -21,6 +21,7 @@ export const LONG = [
   'test/db/migrate.test.ts',
   'test/db/releases.test.ts',
   'test/db/months.test.ts',
+  'test/package.test.ts',
   'test/rehearsals/backup.test.ts',
   'test/runtime/control-properties.test.ts',
   'test/runtime/fair-shares.test.ts',
@@ -36,6 +37,51 @@ export const LONG = [
   'test/workers/only.test.ts',
   'test/workers/silence.test.ts',
 ];
+
+/** Whole files that take above seven seconds on two cores with nothing else to do: most start processes and servers of their own. */
+const SLOW = [
+  'test/api/a2a.test.ts',
+  'test/api/ag-ui.test.ts',
+  'test/api/bounds.test.ts',
+  'test/api/drain.test.ts',
+  'test/api/login.test.ts',
+  'test/api/mcp-told.test.ts',
+  'test/api/mcp-tools.test.ts',
+  'test/api/mcp.test.ts',
+  'test/api/readyz.test.ts',
+  'test/api/rest/sessions.test.ts',
+  'test/api/sockets.test.ts',
+  'test/api/tenants.test.ts',
+  'test/api/ws.test.ts',
+  'test/cli/apply.test.ts',
+  'test/cli/commands.test.ts',
+  'test/cli/doctor.test.ts',
+  'test/cli/doors.test.ts',
+  'test/cli/guest.test.ts',
+  'test/cli/howdah.test.ts',
+  'test/cli/json.test.ts',
+  'test/cli/mcp.test.ts',
+  'test/cli/psql.test.ts',
+  'test/docs.test.ts',
+  'test/errors/examples.test.ts',
+  'test/runtime/control-children.test.ts',
+  'test/runtime/effects.test.ts',
+  'test/runtime/embedding-router.test.ts',
+  'test/runtime/engines.test.ts',
+  'test/runtime/hooks.test.ts',
+  'test/runtime/mail.test.ts',
+  'test/runtime/mcp-asks.test.ts',
+  'test/runtime/mcp.test.ts',
+  'test/runtime/model-failures.test.ts',
+  'test/runtime/replay.test.ts',
+  'test/runtime/small-tools.test.ts',
+  'test/runtime/workflows.test.ts',
+  'test/sql/watch_table.test.ts',
+  'test/systems/round-trip.test.ts',
+];
+
+/** What `npm run test:long` runs, and `npm test` leaves out. `npm run verify` runs both. */
+export const LONG = [...BREAKING, ...SLOW];
 
 /** Which files a run is about, by `HOWDAH_TESTS=long` and the command line: who names files means those, wherever they stand. */
 export function filesOfRun(

@@ -20,8 +20,15 @@ export type Pgbouncer = {
   stop(): Promise<void>;
 };
 
-/** A PgBouncer in transaction mode before all databases of the server at `url`, with so many connections for each of them. */
-export async function startPgbouncer(url: string, poolSize: number): Promise<Pgbouncer> {
+/**
+ * A PgBouncer in transaction mode before all databases of the server at `url`, with so many connections for each of them.
+ * `more` are lines of its configuration.
+ */
+export async function startPgbouncer(
+  url: string,
+  poolSize: number,
+  more: readonly string[] = [],
+): Promise<Pgbouncer> {
   const { hostname, port: serverPort, username, password } = new URL(url);
   const folder = mkdtempSync(join(tmpdir(), 'howdah-pgbouncer-'));
   chmodSync(folder, 0o755);
@@ -36,6 +43,7 @@ export async function startPgbouncer(url: string, poolSize: number): Promise<Pgb
     ...['[pgbouncer]', 'listen_addr = 127.0.0.1', `listen_port = ${port}`, 'unix_socket_dir ='],
     ...['pool_mode = transaction', `default_pool_size = ${poolSize}`, 'auth_type = any'],
     ...['max_client_conn = 500', 'admin_users = console'],
+    ...more,
   ];
   writeFileSync(file, `${lines.join('\n')}\n`, { mode: 0o644 });
   const account = serverAccount(folder);

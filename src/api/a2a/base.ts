@@ -1,6 +1,7 @@
 import type { FastifyRequest } from 'fastify';
 import type { Config } from '../../config.ts';
-import { inBrackets, localNames } from '../local-only.ts';
+import { inBrackets } from '../../contracts/addresses.ts';
+import { localNames } from '../local-only.ts';
 import { RequestRefusal } from '../rest/request-refusal.ts';
 
 export type BaseOptions = Partial<Pick<Config, 'publicUrl'>> & Pick<Config, 'host'>;

@@ -1,4 +1,5 @@
 import { isJsonObject, type Json } from '../../contracts/json.ts';
+import { told } from '../../contracts/told.ts';
 import type { Failure } from '../rest/answer-error.ts';
 
 /** An error of JSON-RPC, with the codes of A2A and what google.rpc.ErrorInfo says. */
@@ -80,7 +81,7 @@ function written(
     domain: 'a2a-protocol.org',
     ...(Object.keys(metadata).length > 0 && { metadata }),
   };
-  return { code, message, data: [info] };
+  return { code, message: told(message), data: [info] };
 }
 
 function textOf(value: Json | undefined): string {

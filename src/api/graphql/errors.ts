@@ -2,6 +2,7 @@ import './environment.ts';
 import { randomBytes } from 'node:crypto';
 import { isSafeError } from 'postgraphile/grafast';
 import { GraphQLError } from 'postgraphile/graphql';
+import { told } from '../../contracts/told.ts';
 import { type ClientError, explainFailure } from '../database-errors.ts';
 import { withoutChoices } from './plugins/inputs.ts';
 
@@ -17,15 +18,15 @@ export function createMaskError(log: ErrorLog): (error: GraphQLError) => GraphQL
     const cause = causeOf(error);
     if (cause === undefined) return error.path ? error : asInvalid(error);
     if (cause instanceof GraphQLError) {
-      const told = restated(error, withoutValue(error.message, cause), cause.extensions);
-      return error.path ? told : asInvalid(told);
+      const same = restated(error, withoutValue(error.message, cause), cause.extensions);
+      return error.path ? same : asInvalid(same);
     }
     if (cause instanceof Error && isSafeError(cause)) {
       const { statusCode: _, ...extensions } = cause.extensions ?? {};
       return restated(error, cause.message, { code: 'HWINV', ...extensions });
     }
-    const told = explainMissing(cause) ?? explainFailure(cause);
-    if (told) return restated(error, told.message, told.extensions);
+    const known = explainMissing(cause) ?? explainFailure(cause);
+    if (known) return restated(error, known.message, known.extensions);
     const id = randomBytes(6).toString('hex');
     log(cause, id);
     return restated(error, `something went wrong on our side; it is logged as ${id}`, {
@@ -61,7 +62,7 @@ export function restated(
   message: string,
   extensions: Readonly<Record<string, unknown>>,
 ): GraphQLError {
-  return new GraphQLError(message, {
+  return new GraphQLError(told(message), {
     nodes: nodes ?? null,
     source: source ?? null,
     positions: positions ?? null,

@@ -3,6 +3,7 @@ import type { JsonObject } from '../../contracts/json.ts';
 import type { Client } from '../../db/json-rows.ts';
 import type { FeedHub } from '../feed-hub.ts';
 import type { Failure } from '../rest/answer-error.ts';
+import { takeKey } from '../rest/request-keys.ts';
 import { withTraceparent } from '../traceparent.ts';
 import { invalid, type OpenAiError, openAiError, sendError } from './errors.ts';
 import { type EventWriter, writeEvents } from './event-writer.ts';
@@ -79,7 +80,12 @@ export function createTurn(options: TurnOptions): Turn {
       const key = [request.headers['idempotency-key']].flat()[0];
       const metadata = withTraceparent(conversation.metadata, request.headers) as JsonObject;
       const told = { ...conversation, metadata };
-      begun = await transaction((db) => begin(db, told, { ...how, key }));
+      begun = await transaction(async (db) => {
+        if (key !== undefined) {
+          await takeKey(db, key, ['openai', conversation, how.isKept, how.previous]);
+        }
+        return begin(db, told, { ...how, key });
+      });
       return begun;
     },
     async goOn(work) {

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { exportDocument } from '../../db/agent-systems.ts';
 import { type Collection, findRow, listRows } from '../../db/collections.ts';
-import { applySystems } from '../../systems/apply.ts';
+import { applySystems, type SystemFile, trySystems } from '../../systems/apply.ts';
 import { writeFile } from '../../systems/write-file.ts';
 import { byId, flag, id, object, page, pageOf, time } from './fields.ts';
 import { idIn, pageAnswer } from './pages.ts';
@@ -47,6 +47,61 @@ const plan = z.object({
   warnings: z.array(z.string()),
 });
 
+const text = z.string();
+const sent = z.strictObject({
+  name: text.max(400).describe('What it is called in faults; it ends in .json where it is JSON'),
+  text,
+  parts: z
+    .array(z.strictObject({ name: text, path: text.describe('Within the pack'), text }))
+    .optional()
+    .describe('Of a pack, whose manifest `text` is: the files beside it'),
+});
+const looked = z.object({
+  file: text,
+  valid: z.boolean(),
+  counts: z.record(text, z.int()).describe('Entries of each section'),
+  faults: z.array(
+    z.object({
+      file: text,
+      line: z.int(),
+      column: z.int(),
+      path: text.describe('A JSON pointer'),
+      message: text,
+      hint: text.optional(),
+      code: text,
+    }),
+  ),
+  warnings: z.array(text),
+});
+
+/** Whether files would be applied one after the other: all of it is undone. */
+const check = route({
+  method: 'POST',
+  path: '/agent-systems/check',
+  id: 'checkAgentSystems',
+  tag: 'agent systems',
+  summary:
+    'Whether files would be applied, one after the other, with all that is wrong; writes nothing',
+  description: 'One file finds what those before it describe.',
+  body: z.strictObject({ files: z.array(sent).min(1).max(100) }),
+  answers: {
+    200: {
+      description: 'What is wrong with each',
+      schema: z.object({ valid: z.boolean(), files: z.array(looked) }),
+    },
+  },
+  async work(db, { body }) {
+    await db.query('savepoint checked');
+    const tried = await trySystems(db, body.files as SystemFile[]);
+    await db.query('rollback to savepoint checked');
+    const files = tried.map(({ file, faults, plan, counts = {} }) => ({
+      ...{ file: file.name, valid: faults.length === 0, counts, faults },
+      warnings: plan?.warnings ?? [],
+    }));
+    return { body: { valid: files.every(({ valid }) => valid), files } };
+  },
+});
+
 /** Files that describe agents: applied, read resolved, and written again. */
 export const agentSystemRoutes: Route[] = [
   route({
@@ -81,6 +136,7 @@ export const agentSystemRoutes: Route[] = [
       return { status: 201, headers: { location: `/agent-systems/${done?.id}` }, body: done };
     },
   }),
+  check,
   route({
     method: 'GET',
     path: '/agent-systems',

@@ -172,6 +172,8 @@ export const mcpServers = plainKind({
     ...owner,
     ...times,
   },
+  // not of what workers find there meanwhile: who has just made one may change it
+  stamp: 'row(t.name, t.description, t.type, t.configuration, t.trusts_annotations, t.is_active)',
   filters: { ...byName, is_active: flag.optional() },
   words: { active: 'is_active', server_id: 'id' },
   async valuesOf(body, db) {

@@ -69,6 +69,14 @@ export const executeRoutes: Route[] = [
     summary: 'Starts a run of an agent or a workflow',
     description:
       'A known Idempotency-Key gives the first run, and 409 when it came with another request. With `wait` the answer is 200 when the run has ended in time, else 202.',
+    query: z.strictObject({
+      wait: z.coerce
+        .number(`this is no number of seconds from 0 to ${LONGEST_WAIT}`)
+        .min(0)
+        .max(LONGEST_WAIT)
+        .optional()
+        .describe('As in the body'),
+    }),
     body: executeBody,
     isKeyed: true,
     words: { input: 'message' },
@@ -76,8 +84,10 @@ export const executeRoutes: Route[] = [
       200: { description: 'It has ended, or its events', schema: ended },
       202: { description: 'It has begun', schema: started },
     },
-    async serve({ body, headers }, means) {
-      if (body.stream && body.wait) throw streamAndWait();
+    async serve({ query, body, headers }, means) {
+      if (query.wait !== undefined && body.wait !== undefined) throw waitTwice();
+      const wait = query.wait ?? body.wait;
+      if (body.stream && wait) throw streamAndWait();
       const { wait: _wait, stream: _stream, idempotency_key, ...asked } = body;
       const header = keyIn(headers);
       const key = idempotency_key ?? header;
@@ -85,9 +95,12 @@ export const executeRoutes: Route[] = [
       const metadata = withTraceparent(body.metadata, headers) as Body['metadata'];
       const executionId = await means.transaction(async (db) => {
         if (header !== undefined) await takeKey(db, header, ['execute', asked]);
-        return start(db, { ...body, metadata }, key);
+        const id = await start(db, { ...body, metadata }, key);
+        // listened for from its first step on
+        if (body.stream) await db.query('select howdah_private.follow_own($1)', [id]);
+        return id;
       });
-      const seconds = body.wait === true ? LONGEST_WAIT : Number(body.wait ?? 0);
+      const seconds = wait === true ? LONGEST_WAIT : Number(wait ?? 0);
       if (body.stream) return { events: means.runEvents(executionId, { seq: 0, n: 0 }) };
       if (seconds > 0) await means.ended(executionId, seconds * 1000);
       return answerFor(means, executionId, seconds > 0);
@@ -99,6 +112,13 @@ function otherKeys(): RequestRefusal {
   return new RequestRefusal(400, 'idempotency_key is another one than the header Idempotency-Key', {
     hint: 'Send one of them.',
     detail: { field: 'idempotency_key' },
+  });
+}
+
+function waitTwice(): RequestRefusal {
+  return new RequestRefusal(400, 'wait stands in the query and in the body', {
+    hint: 'Send one of them.',
+    detail: { field: 'wait' },
   });
 }
 

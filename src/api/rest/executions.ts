@@ -142,12 +142,21 @@ function logRoute(
     id: `listExecution${name.charAt(0).toUpperCase()}${name.slice(1)}`,
     summary,
     isReplicable: true,
-    query: z.strictObject({ ...page, ...more }),
+    query: z.strictObject({
+      ...page,
+      after: z.coerce
+        .number('this is no number')
+        .int()
+        .min(0)
+        .default(0)
+        .describe('Only those behind the one with this seq; a cursor goes first'),
+      ...more,
+    }),
     answers: { 200: { description: `A page of ${name}`, schema: pageOf(row) } },
     async work(db, { params, query, url }) {
       await findExecution(db, params.id);
-      const { cursor, limit, said } = query as { cursor?: string; limit: number; said?: boolean };
-      const place = { after: numberIn(cursor) ?? 0, limit: limit + 1, said: said === true };
+      const { cursor, limit, after, said } = query as typeof query & { said?: boolean };
+      const place = { after: numberIn(cursor) ?? after, limit: limit + 1, said: said === true };
       const rows = await read(db, params.id, place);
       return pageAnswer(rows, query.limit, url, ({ seq }) => seq);
     },

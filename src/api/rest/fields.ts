@@ -32,7 +32,7 @@ export const anyCase = <const Words extends readonly [string, ...string[]]>(word
 /** What a list shows on one page. */
 export const page = {
   limit: z.coerce
-    .number('this is no number')
+    .number('this is no whole number from 1 to 1000')
     .int()
     .min(1)
     .max(1000)

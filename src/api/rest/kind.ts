@@ -16,7 +16,7 @@ import type { Client } from '../../db/json-rows.ts';
 import { byId, page, pageOf } from './fields.ts';
 import { refusalFor, tagToMatch } from './if-match.ts';
 import { idIn, pageAnswer } from './pages.ts';
-import { noSuch, RequestRefusal } from './request-refusal.ts';
+import { noSuch, RequestRefusal, refuseOtherId } from './request-refusal.ts';
 import { type Answer, type Asked, type Means, type Route, route } from './route.ts';
 
 type Body = Readonly<Record<string, unknown>>;
@@ -165,6 +165,7 @@ async function change(
   isWhole: boolean,
 ): Promise<Answer> {
   const { collection } = kind;
+  if (isWhole) refuseOtherId(body.id, id);
   const sent = await columnsIn(kind, body, db);
   const values = kind.fixed ? await withoutFixed(db, kind, id, sent, body) : sent;
   const isLeftOut = (name: string) => !(name in values) && !kind.fixed?.includes(name);

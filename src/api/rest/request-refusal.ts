@@ -37,9 +37,18 @@ export function refuseBoth(
   });
 }
 
+/** Refuses a row that is sent to the path of another one. */
+export function refuseOtherId(sent: unknown, id: string): void {
+  if (sent === undefined || `${sent}`.toLowerCase() === id.toLowerCase()) return;
+  throw new RequestRefusal(400, 'id is of another row than the path', {
+    hint: 'Send it to the path of its own, or leave id out.',
+    detail: { field: 'id' },
+  });
+}
+
 /** As the database says it of a row that is not there, or somebody else's. */
 export function noSuch(one: string, id: string): RequestRefusal {
-  const key = `${one.replaceAll(' ', '_')}_id`;
+  const key = `${one.toLowerCase().replaceAll(' ', '_')}_id`;
   return new RequestRefusal(404, `there is no ${one} ${id}`, {
     code: 'HWNTF',
     hint: 'Take the id of one that you see.',

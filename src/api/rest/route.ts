@@ -21,7 +21,7 @@ export type Answer = {
 };
 
 /** Instead of an answer: events, until there are no more or nobody listens. */
-export type Events = { events: EventsOf };
+export type Events = { events: EventsOf; headers?: Readonly<Record<string, string>> };
 
 /** A request that is what its route takes. */
 export type Asked<Params, Query, Body> = {
@@ -81,6 +81,12 @@ export type Route = {
   work?(db: Client, asked: Asked<never, never, never>, means: Means): Promise<Answer>;
   /** Answers in transactions of its own, or with events. */
   serve?(asked: Asked<never, never, never>, means: Means): Promise<Answer | Events>;
+  /** Of what `work` has answered: the run whose events are sent in its place, where the request asks for them. */
+  follows?(
+    asked: Asked<never, never, never>,
+    answer: Answer,
+    means: Means,
+  ): Promise<string | undefined>;
 };
 
 type Shape<S extends z.ZodType | undefined> = S extends z.ZodType ? z.output<S> : undefined;
@@ -91,12 +97,17 @@ export function route<
   Q extends z.ZodObject | undefined = undefined,
   B extends z.ZodType | undefined = undefined,
 >(
-  definition: Omit<Route, 'params' | 'query' | 'body' | 'work' | 'serve'> & {
+  definition: Omit<Route, 'params' | 'query' | 'body' | 'work' | 'serve' | 'follows'> & {
     params?: P;
     query?: Q;
     body?: B;
     work?(db: Client, asked: Asked<Shape<P>, Shape<Q>, Shape<B>>, means: Means): Promise<Answer>;
     serve?(asked: Asked<Shape<P>, Shape<Q>, Shape<B>>, means: Means): Promise<Answer | Events>;
+    follows?(
+      asked: Asked<Shape<P>, Shape<Q>, Shape<B>>,
+      answer: Answer,
+      means: Means,
+    ): Promise<string | undefined>;
   },
 ): Route {
   return definition as unknown as Route;

@@ -52,8 +52,6 @@ export async function* runEvents(
   let known = after.seq === 0 ? 0 : undefined;
   let lastStep: LastStep = { kind: '', events: 0 };
   while (!signal.aborted) {
-    const run = await live.find(id);
-    if (!run) return;
     const below = new Below(live);
     const merged = new Merged<Item>();
     const early: TokenPiece[] = [];
@@ -61,12 +59,15 @@ export async function* runEvents(
     signal.addEventListener('abort', leave);
     if (signal.aborted) leave();
     try {
+      // first of all: nothing brings back a piece
+      merged.add(mapped(live.hub.tokens(id), (piece): Item => ({ of: 'tokens', piece })));
+      const run = await live.find(id);
+      if (!run) return;
       const steps = mapped(
         live.steps(id, Math.max(0, at.seq - 1)),
         (row): Item => ({ of: 'run', row }),
       );
       merged.add(steps);
-      merged.add(mapped(live.hub.tokens(id), (piece): Item => ({ of: 'tokens', piece })));
       if (run.completed_at === null) await below.begin(id, merged);
       for (;;) {
         const next = await merged.next();
@@ -163,9 +164,10 @@ function inTurn(early: TokenPiece[], told: number, run: Execution): StreamEvent[
   return next.map((piece) => tokenEvent(piece, run));
 }
 
-function tokenEvent({ execution_id, seq, attempt, text }: TokenPiece, run: Execution): StreamEvent {
-  const agent = run.agent ?? run.workflow;
-  return { event: 'token', data: { execution_id, seq, agent, attempt, content: text } };
+function tokenEvent({ text: content, ...piece }: TokenPiece, run: Execution): StreamEvent {
+  const { execution_id, seq, attempt, offset } = piece;
+  const place = { execution_id, seq, agent: run.agent ?? run.workflow, attempt };
+  return { event: 'token', data: { ...place, ...(offset !== undefined && { offset }), content } };
 }
 
 /** Follows the runs below one for what they ask people. */

@@ -18,7 +18,7 @@ import { answerFailure, failureOf } from './answer-error.ts';
 import { workOnce } from './keyed.ts';
 import { createLive, type LiveFor, type LiveOptions } from './live.ts';
 import { readRequest } from './read-request.ts';
-import type { Answer, Asked, Means, Route } from './route.ts';
+import type { Answer, Asked, Events, Means, Route } from './route.ts';
 import { routes } from './routes.ts';
 import { runEvents } from './run-events.ts';
 import { sessionEvents } from './session-events.ts';
@@ -103,15 +103,25 @@ async function answer(route: Route, request: FastifyRequest, reply: FastifyReply
   const { headers, url } = request;
   const asked = { ...read, headers, url, identity } as Asked<never, never, never>;
   const means = meansFor(route, identity, request, reply, door);
-  const given = route.serve
-    ? await route.serve(asked, means)
-    : await means.transaction((db) => workOnce(db, route, asked, means));
+  const given = route.serve ? await route.serve(asked, means) : await worked(route, asked, means);
   if ('events' in given) {
     door.streams.refuseIfFull();
     reply.hijack();
-    return door.streams.write(reply.raw, identity, given.events);
+    return door.streams.write(reply.raw, identity, given.events, given.headers);
   }
   return send(reply, given, headers['if-none-match']);
+}
+
+async function worked(
+  route: Route,
+  asked: Asked<never, never, never>,
+  means: Means,
+): Promise<Answer | Events> {
+  const answer = await means.transaction((db) => workOnce(db, route, asked, means));
+  const run = await route.follows?.(asked, answer, means);
+  if (run === undefined) return answer;
+  const headers = { ...answer.headers, 'content-location': `/api/executions/${run}/stream` };
+  return { events: means.runEvents(run, { seq: 0, n: 0 }), headers };
 }
 
 function meansFor(

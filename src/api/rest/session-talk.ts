@@ -5,6 +5,7 @@ import { id, object } from './fields.ts';
 import { answerFields, answerQuestion, question } from './questions.ts';
 import { noSuch, RequestRefusal } from './request-refusal.ts';
 import { type Answer, type Route, route } from './route.ts';
+import { standingRoutes } from './session-standing.ts';
 import { bySid, findSession, session } from './sessions.ts';
 
 const shared = { tag: 'sessions' as const, params: bySid };
@@ -15,16 +16,27 @@ export const saidFields = {
   input_parts: z.array(object).optional().describe('Files and images: docs/artifacts.md'),
 };
 
+const stream = z
+  .boolean()
+  .optional()
+  .describe('Answers with the events of the run, from its first token on');
+
+/** Whoever reads its events is listened for from its first step on. */
+async function follow(db: Client, { stream }: { stream?: boolean | undefined }, run: unknown) {
+  if (stream) await db.query('select howdah_private.follow_own($1)', [run]);
+}
+
 const say = route({
   ...shared,
   method: 'POST',
   path: '/sessions/{sid}/messages',
   id: 'sendMessage',
   summary: 'Says something as a person',
-  body: z.strictObject(saidFields),
+  body: z.strictObject({ ...saidFields, stream }),
   words: { message: 'content' },
   isKeyed: true,
   answers: {
+    200: { description: 'The events of the run', type: 'text/event-stream' },
     202: {
       description: 'It begins a run, or reaches the one that is live',
       schema: z.object({ session_id: id, execution_id: id, turn: z.int() }),
@@ -37,7 +49,7 @@ const say = route({
       body.content,
       parts,
     ]);
-    const { rows } = await db.query(
+    const { rows } = await db.query<{ execution_id: string }>(
       `select e.session_id, e.id::uuid as execution_id, e.turn from howdah.executions as e
        join howdah.sessions as s on s.id = e.session_id
        cross join lateral (select e.created_at >= now() and e.input = $2 as is_new) as b
@@ -45,7 +57,11 @@ const say = route({
        order by b.is_new desc, e.turn desc limit 1`,
       [params.sid, body.content],
     );
+    await follow(db, body, rows[0]?.execution_id);
     return { status: 202, body: rows[0] };
+  },
+  async follows({ body }, answer) {
+    return body.stream ? (answer.body as { execution_id: string }).execution_id : undefined;
   },
 });
 
@@ -58,13 +74,16 @@ const fork = route({
   body: z.strictObject({
     ...saidFields,
     turn: z.int32().optional().describe('The last one that it knows; all turns when left out'),
+    stream,
   }),
   words: { message: 'content' },
   isKeyed: true,
   answers: {
+    200: { description: 'The events of its first run', type: 'text/event-stream' },
     201: { description: 'The new session, whose live_execution_id answers', schema: session },
   },
-  async work(db, { params, body: { content, turn = null, input_parts } }) {
+  async work(db, { params, body }) {
+    const { content, turn = null, input_parts } = body;
     const parts = input_parts === undefined ? null : JSON.stringify(input_parts);
     const { rows } = await db.query<{ id: string }>(
       'select (howdah.fork_session($1, $2, $3, $4)).id',
@@ -72,7 +91,19 @@ const fork = route({
     );
     const made = rows[0]?.id ?? '';
     const row = await findSession(db, made);
+    await follow(db, body, row.live_execution_id);
     return { status: 201, headers: { location: `/sessions/${made}` }, body: row };
+  },
+  async follows({ body }, answer, means) {
+    if (!body.stream) return undefined;
+    const { rows } = await means.transaction((db) =>
+      db.query<{ id: string }>(
+        `select e.id::uuid::text as id from howdah.executions as e
+         where e.session_id = $1 and e.turn = 1 and e.parent_execution_id is null`,
+        [(answer.body as { id: string }).id],
+      ),
+    );
+    return rows[0]?.id;
   },
 });
 
@@ -113,49 +144,7 @@ async function refuseOthers(db: Client, sid: string, questionId: string): Promis
   if (rowCount === 0) throw noSuch('question', questionId);
 }
 
-const state = route({
-  ...shared,
-  method: 'GET',
-  path: '/sessions/{sid}/state',
-  id: 'getSessionState',
-  summary: 'How it stands',
-  answers: {
-    200: {
-      description: 'docs/sessions.md says what each member holds',
-      schema: z.object({
-        version: z.int(),
-        tasks: z.array(object),
-        awaiting_user_input: object.nullable(),
-        blocker: object.nullable(),
-      }),
-    },
-  },
-  async work(db, { params }) {
-    const { rows } = await db.query<{ state: unknown }>(
-      'select howdah.session_state($1) as state',
-      [params.sid],
-    );
-    return { body: rows[0]?.state };
-  },
-});
-
-const todolist = route({
-  ...shared,
-  method: 'GET',
-  path: '/sessions/{sid}/artifacts/todolist.md',
-  id: 'getTodolist',
-  summary: 'Its todo list, as Markdown',
-  answers: { 200: { description: 'The list', type: 'text/markdown' } },
-  async work(db, { params }) {
-    const { rows } = await db.query<{ text: string }>(
-      'select howdah.todolist_markdown($1) as text',
-      [params.sid],
-    );
-    return { text: { type: 'text/markdown; charset=utf-8', content: rows[0]?.text ?? '' } };
-  },
-});
-
-const stream = route({
+const events = route({
   ...shared,
   method: 'GET',
   path: '/sessions/{sid}/stream',
@@ -173,4 +162,4 @@ const stream = route({
 });
 
 /** Talking in a session, and following it. */
-export const talkRoutes: Route[] = [say, fork, answer, state, todolist, stream];
+export const talkRoutes: Route[] = [say, fork, answer, ...standingRoutes, events];

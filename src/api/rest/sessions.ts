@@ -3,7 +3,7 @@ import { type Collection, findRow, listRows } from '../../db/collections.ts';
 import type { Client } from '../../db/json-rows.ts';
 import { id, object, page, pageOf, time } from './fields.ts';
 import { idIn, pageAnswer } from './pages.ts';
-import { noSuch, RequestRefusal } from './request-refusal.ts';
+import { noSuch, RequestRefusal, refuseBoth } from './request-refusal.ts';
 import { type Route, route } from './route.ts';
 
 const policy = z.enum(['queue', 'reject', 'interrupt', 'steer']);
@@ -127,6 +127,7 @@ const start = route({
   }),
   answers: { 201: { description: 'The session', schema: session } },
   async work(db, { body }) {
+    refuseBoth(body, 'agent_system_id', Object.keys(who));
     const { agent_system_id, title = null, policy = 'queue', state = {}, ...rest } = body;
     const { agent, workflow }: Who =
       agent_system_id === undefined

@@ -17,7 +17,12 @@ export type Streams = {
   /** Throws `53300` when there are too many already. */
   refuseIfFull(): void;
   /** Writes the events until there are none left or nobody listens; `signal` tells their source of the latter. */
-  write(response: ServerResponse, identity: Identity, events: EventsOf): Promise<void>;
+  write(
+    response: ServerResponse,
+    identity: Identity,
+    events: EventsOf,
+    headers?: Readonly<Record<string, string>>,
+  ): Promise<void>;
   /**
    * Until `ended` resolves, the time is over, nobody waits any more, or the server closes. Throws 401 when who waits may
    * be here no longer.
@@ -55,12 +60,12 @@ export function createStreams(options: StreamsOptions): Streams {
       if (open.size < most) return;
       throw new HowdahError(BUSY, 'the server has too many streams; try again in a moment');
     },
-    async write(response, identity, events) {
+    async write(response, identity, events, headers = {}) {
       const leaving = new AbortController();
       const signal = AbortSignal.any([leaving.signal, closing.signal]);
       const leave = () => leaving.abort();
       response.once('close', leave);
-      const writer = openEventStream(response, pace);
+      const writer = openEventStream(response, { ...pace, headers });
       response.write(`retry: ${RETRY_MS}\n\n`);
       const stream: Guest = {
         identity,

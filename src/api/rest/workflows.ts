@@ -34,13 +34,19 @@ const columns = {
 
 const member = z.union([
   z.string().describe('The name of an agent, else of a workflow'),
-  z.strictObject({
-    agent: z.string().optional(),
-    workflow: z.string().optional(),
-    question: object.optional().describe('A person is the member: docs/workflows.md'),
-    role: z.string().optional(),
-    configuration: object.optional(),
-  }),
+  z
+    .strictObject({
+      agent: z.string().optional(),
+      workflow: z.string().optional(),
+      question: object.optional().describe('A person is the member: docs/workflows.md'),
+      role: z.string().optional(),
+      configuration: object.optional(),
+    })
+    .refine(
+      ({ agent, workflow, question }) =>
+        [agent, workflow, question].filter((one) => one !== undefined).length === 1,
+      'a member is one agent, one workflow or one question',
+    ),
 ]);
 
 /** Workflows, with their members in order. */

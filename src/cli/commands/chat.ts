@@ -1,23 +1,18 @@
 import { createInterface, type Interface } from 'node:readline';
 import type { Command } from 'commander';
-import { type Bell, hangBell } from '../../db/bell.ts';
-import {
-  answerQuestion,
-  cancelIfLive,
-  forkSession,
-  liveRun,
-  type OpenQuestion,
-  openQuestion,
-  openSession,
-  sendMessage,
-} from '../../db/conversation.ts';
+import { hangBell } from '../../db/bell.ts';
+import type { OpenQuestion } from '../../db/conversation.ts';
 import { type Room, runChatCommand } from '../chat-commands.ts';
-import { type CliDatabase, withDatabase } from '../database.ts';
+import { withDatabase } from '../database.ts';
 import { exitCodes, reportOf } from '../exit-codes.ts';
 import { uuidOf } from '../ids.ts';
 import { type CliIo, printError, printJson } from '../output.ts';
+import { API_OPTION, type Api, apiFor } from '../over-api.ts';
 import { helpAsWorker } from '../own-worker.ts';
 import { showQuestion, showTurn } from '../turn.ts';
+import type { Venue } from '../venue.ts';
+import { venueInDatabase } from '../venue-in-database.ts';
+import { venueOverApi } from '../venue-over-api.ts';
 
 type Options = { session?: string; stream?: boolean };
 
@@ -28,31 +23,61 @@ export function register(command: Command, io: CliIo): void {
     .option('--session <id>', 'go on with this session')
     .option('--stream', 'show answers while they are written; so it is at a terminal')
     .option('--no-stream', 'show answers when they are whole; so it is elsewhere')
-    .action((agent: string, options: Options) => chat(io, agent, options));
+    .option(...API_OPTION)
+    .action(async (agent: string, options: Options, self: Command) => {
+      const session = options.session && uuidOf(options.session, 'a session');
+      const begun = { agent, session, tokens: options.stream ?? (io.isTerminal && !io.json) };
+      const api = await apiFor(io, self);
+      if (api) await chatOverApi(io, api, begun);
+      else await chatInDatabase(io, begun);
+    });
 }
 
-async function chat(io: CliIo, agent: string, { session: known, stream }: Options): Promise<void> {
+/** Who is spoken with, in which session, and whether answers are shown while they are written. */
+type Beginning = { agent: string; session: string | undefined; tokens: boolean };
+
+async function chatInDatabase(io: CliIo, { tokens, ...begun }: Beginning): Promise<void> {
   await withDatabase(io, async (database) => {
-    const session = await openSession(database.pool, agent, known && uuidOf(known, 'a session'));
-    if (io.json) printJson(io, { type: 'session', id: session });
-    else
-      io.err(
-        `session ${session} · a line is a message, /help lists commands, Ctrl-D ends, Ctrl-C cancels`,
-      );
     const stop = new AbortController();
-    const tokens = stream ?? (io.isTerminal && !io.json);
     const bell = await hangBell(database.url, [], stop.signal, { tokens });
     try {
-      await helpAsWorker(io, database, () => converse(io, database, session, agent, stop, bell));
+      const venue = venueInDatabase(database, bell);
+      const session = await opened(io, venue, begun);
+      const talk = () => converse(io, { venue, session, agent: begun.agent, stop });
+      await helpAsWorker(io, database, talk);
     } finally {
       await bell.close();
     }
   });
 }
 
+async function chatOverApi(io: CliIo, api: Api, { tokens, ...begun }: Beginning): Promise<void> {
+  const stop = new AbortController();
+  try {
+    const venue = venueOverApi(api, { tokens, stop: stop.signal });
+    const session = await opened(io, venue, begun);
+    await converse(io, { venue, session, agent: begun.agent, stop });
+  } finally {
+    api.leave();
+  }
+}
+
+async function opened(
+  io: CliIo,
+  venue: Venue,
+  { agent, session }: Omit<Beginning, 'tokens'>,
+): Promise<string> {
+  const id = await venue.open(agent, session);
+  if (io.json) printJson(io, { type: 'session', id });
+  else
+    io.err(
+      `session ${id} · a line is a message, /help lists commands, Ctrl-D ends, Ctrl-C cancels`,
+    );
+  return id;
+}
+
 /** Where a conversation stands. */
 type Talk = Room & {
-  bell: Bell;
   /** Fires at Ctrl-C. */
   stop: AbortSignal;
   /** The run of the last message, until it has ended. */
@@ -67,27 +92,21 @@ type Talk = Room & {
 
 async function converse(
   io: CliIo,
-  database: CliDatabase,
-  session: string,
-  agent: string,
-  stop: AbortController,
-  bell: Bell,
+  { stop, ...begun }: Pick<Talk, 'venue' | 'session' | 'agent'> & { stop: AbortController },
 ): Promise<void> {
   io.onInterrupt(() => stop.abort());
-  const left = await openQuestionOf(database, session);
+  const left = await begun.venue.left(begun.session); // in the middle of a question
   const talk: Talk = {
     io,
-    database,
-    session,
-    agent,
-    bell,
-    lastRun: left.run,
+    ...begun,
+    run: left?.run,
+    question: left?.question,
+    lastRun: left?.run,
     forkedTurn: undefined,
     isOver: false,
     stop: stop.signal,
     hasFailed: false,
     shown: new Map(),
-    ...left,
   };
   if (talk.question) showQuestion(io, talk.question);
   // made right before it is read: a line that comes earlier would be lost
@@ -120,9 +139,9 @@ function prompt(lines: Interface, { io, agent, question, forkedTurn }: Talk): vo
 }
 
 /** How a conversation that is over leaves its run, and the status that says so. */
-async function leave({ io, database, run, question, ...talk }: Talk): Promise<void> {
+async function leave({ io, venue, run, question, ...talk }: Talk): Promise<void> {
   if (talk.stop.aborted && run) {
-    await cancelIfLive(database.pool, run);
+    await venue.cancel(run);
     io.err(`run ${run} is cancelled`);
   } else if (question) {
     io.err(
@@ -134,30 +153,24 @@ async function leave({ io, database, run, question, ...talk }: Talk): Promise<vo
   }
 }
 
-/** A session that somebody left in the middle of a question goes on with that. */
-async function openQuestionOf({ pool }: CliDatabase, session: string) {
-  const run = await liveRun(pool, session);
-  const question = run && (await openQuestion(pool, run));
-  return question ? { run, question } : { run: undefined, question: undefined };
-}
-
 /** A line is a command, answers what is asked, or is a message; then the turn is shown until it ends or asks. */
 async function say(talk: Talk, line: string): Promise<void> {
-  const { io, database, shown, bell } = talk;
+  const { io, venue, shown } = talk;
   const command = await attempt(io, () => runChatCommand(talk, line));
   if (command.refused !== undefined || command.value) return;
   const text = line.replace(/^\/\//, '/');
   const said = await attempt(io, async () => {
     if (talk.forkedTurn !== undefined) await beginFork(talk, text);
-    else if (talk.question) await answerQuestion(database.pool, talk.question, text);
-    else talk.run = await sendMessage(database.pool, talk.session, text, bell);
+    else if (talk.question && talk.run) await venue.answer(talk.run, talk.question, text);
+    else talk.run = await venue.say(talk.session, text);
   });
   if (said.refused && (said.refused === 'HWINV' || !talk.question)) return;
   talk.question = undefined;
   if (!talk.run) return;
   talk.lastRun = talk.run;
   const after = shown.get(talk.run) ?? 0;
-  const turn = await showTurn(io, { pool: database.pool, bell }, talk.run, after, talk.stop);
+  const told = venue.follow(talk.run, after, talk.stop);
+  const turn = await showTurn(io, talk.run, after, told);
   shown.set(talk.run, turn.seq);
   talk.question = turn.question;
   talk.hasFailed = turn.hasFailed;
@@ -166,9 +179,9 @@ async function say(talk: Talk, line: string): Promise<void> {
 
 /** The conversation goes on in a session of its own; where that is refused, in the one it was in. */
 async function beginFork(talk: Talk, text: string): Promise<void> {
-  const { io, database, bell, session, forkedTurn: turn = 0 } = talk;
+  const { io, venue, session, forkedTurn: turn = 0 } = talk;
   talk.forkedTurn = undefined;
-  const begun = await forkSession(database.pool, { session, turn }, text, bell);
+  const begun = await venue.fork({ session, turn }, text);
   talk.session = begun.session;
   talk.run = begun.run;
   talk.question = undefined;

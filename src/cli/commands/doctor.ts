@@ -8,7 +8,7 @@ import { countWorkers, describeDefaultModel, listViolations, queriesOn } from '.
 import { secretRowsOn } from '../../db/secrets.ts';
 import { refuseWrongKeys } from '../../secrets/data-keys.ts';
 import { type AuditFinding, auditFindings } from '../audit.ts';
-import { connectionsFinding } from '../connections-finding.ts';
+import { connectionsFinding, sessionsFinding } from '../connections-finding.ts';
 import { databaseToAsk } from '../database.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { isolationFinding } from '../isolation-finding.ts';
@@ -38,6 +38,7 @@ export function register(command: Command, io: CliIo): void {
         findings.push(await roles(pool), await isolationFinding(pool));
         findings.push(await searchPathFinding(pool), await extensions(pool));
         findings.push(await clock(pool));
+        findings.push(await sessionsFinding(url));
         findings.push(await connectionsFinding(pool, config.poolerUrl !== undefined));
         findings.push(await secrets(pool, config));
         const { providersFinding } = await import('../providers-finding.ts');

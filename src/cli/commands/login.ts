@@ -5,6 +5,7 @@ import { HowdahError } from '../../contracts/errors.ts';
 import { readHidden } from '../hidden-input.ts';
 import { type CliIo, printJson } from '../output.ts';
 import {
+  addressOf,
   isSame,
   type Profile,
   profileName,
@@ -44,21 +45,6 @@ async function login(io: CliIo, address: string | undefined, withKey: boolean): 
   if (io.json) return printJson(io, { profile: name, url, has_key: key !== undefined });
   const changed = before && !isSame(before.url, url) ? ` in the place of ${before.url}` : '';
   io.err(`Logged in to ${url}${changed} as profile ${name}, kept in ${file}.`);
-}
-
-function addressOf(text: string | undefined): string {
-  if (text === undefined) {
-    throw new HowdahError('EUSAGE', 'the address of a server is missing', {
-      hint: 'Such as: howdah login https://howdah.example.com',
-    });
-  }
-  const url = URL.parse(text);
-  if (!url || !/^https?:$/.test(url.protocol) || url.username || url.password || url.search) {
-    throw new HowdahError('EUSAGE', 'this is no address of a server', {
-      hint: 'It is an http or https URL without a login, such as https://howdah.example.com; the key comes from stdin.',
-    });
-  }
-  return url.href.replace(/\/$/, '');
 }
 
 async function keyFor(io: CliIo, url: string): Promise<string> {

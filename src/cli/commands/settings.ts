@@ -1,20 +1,12 @@
 import type { Command } from 'commander';
 import { HowdahError } from '../../contracts/errors.ts';
-import {
-  listSettings,
-  putSetting,
-  removeSetting,
-  type Setting,
-  type SettingScope,
-} from '../../db/settings.ts';
+import type { Setting } from '../../db/settings.ts';
 import { nearestNames } from '../../runtime/nearest-names.ts';
-import { type CliDatabase, withDatabase } from '../database.ts';
 import { type CliIo, printJson, printTable } from '../output.ts';
-import { forTenant, TENANT_OPTION } from '../tenants.ts';
+import { API_OPTION, apiFor } from '../over-api.ts';
+import { type Settings, type Whose, withSettings } from '../settings-source.ts';
+import { TENANT_OPTION } from '../tenants.ts';
 import { withVerbs } from '../verbs.ts';
-
-type Options = { tenant?: string; system?: true };
-type Client = Parameters<typeof listSettings>[0];
 
 const SYSTEM = [
   '--system',
@@ -30,7 +22,10 @@ export function register(command: Command, io: CliIo): void {
       name: 'list',
       summary: 'the settings there are, with what holds',
       register: (verb) =>
-        verb.option(...TENANT_OPTION).action(({ tenant }: Options) => list(io, tenant)),
+        verb
+          .option(...TENANT_OPTION)
+          .option(...API_OPTION)
+          .action((whose: Whose, self: Command) => list(io, whose, self)),
     },
     {
       name: 'show',
@@ -39,7 +34,8 @@ export function register(command: Command, io: CliIo): void {
         verb
           .argument(...KEY)
           .option(...TENANT_OPTION)
-          .action((key: string, { tenant }: Options) => show(io, key, tenant)),
+          .option(...API_OPTION)
+          .action((key: string, whose: Whose, self: Command) => show(io, key, whose, self)),
     },
     {
       name: 'set',
@@ -47,20 +43,18 @@ export function register(command: Command, io: CliIo): void {
       register: (verb) =>
         withKey(verb)
           .argument('<value>', 'a number; list says which it may be')
-          .action((key: string, value: string, options: Options) =>
-            change(io, key, options, (client, scope) =>
-              putSetting(client, key, jsonOf(value), scope),
-            ),
+          .action((key: string, value: string, whose: Whose, self: Command) =>
+            change(io, key, whose, self, (settings) => settings.put(key, jsonOf(value))),
           ),
     },
     {
       name: 'remove',
       summary: 'take back what was set',
       register: (verb) =>
-        withKey(verb).action((key: string, options: Options) =>
-          change(io, key, options, async (client, scope) => {
-            if (await removeSetting(client, key, scope)) return;
-            const who = scope === 'system' ? 'the system' : 'the tenant';
+        withKey(verb).action((key: string, whose: Whose, self: Command) =>
+          change(io, key, whose, self, async (settings) => {
+            if (await settings.remove(key)) return;
+            const who = whose.system ? 'the system' : 'the tenant';
             throw new HowdahError('HWNTF', `${who} has not set ${key}`, {
               hint: 'See who has: howdah settings list',
               detail: { key },
@@ -75,47 +69,46 @@ function withKey(verb: Command): Command {
   return verb
     .argument(...KEY)
     .option(...SYSTEM)
-    .option(...TENANT_OPTION);
+    .option(...TENANT_OPTION)
+    .option(...API_OPTION);
 }
 
-async function list(io: CliIo, tenant: string | undefined): Promise<void> {
-  await withDatabase(io, async (database) => {
-    const items = await forTenant(database, tenant, (client) => listSettings(client));
-    if (io.json) return printJson(io, { items });
-    const rows = items.map(({ key, value, source, minimum, maximum, description }) => {
-      return { key, value: value ?? '-', source, range: `${minimum}..${maximum}`, description };
-    });
-    printTable(io, rows);
+async function list(io: CliIo, whose: Whose, self: Command): Promise<void> {
+  const api = await apiFor(io, self);
+  const items = await withSettings(io, api, whose, (settings) => settings.list());
+  if (io.json) return printJson(io, { items });
+  const rows = items.map(({ key, value, source, minimum, maximum, description }) => {
+    return { key, value: value ?? '-', source, range: `${minimum}..${maximum}`, description };
   });
+  printTable(io, rows);
 }
 
-async function show(io: CliIo, key: string, tenant: string | undefined): Promise<void> {
-  await withDatabase(io, async (database) => {
-    const setting = await forTenant(database, tenant, (client) => settingOf(client, key));
-    if (io.json) return printJson(io, setting);
-    const { minimum, maximum, description } = setting;
-    io.out(`${standing(setting)}\n${description}\nIt may be from ${minimum} to ${maximum}.`);
-  });
+async function show(io: CliIo, key: string, whose: Whose, self: Command): Promise<void> {
+  const api = await apiFor(io, self);
+  const setting = await withSettings(io, api, whose, (settings) => settingOf(settings, key));
+  if (io.json) return printJson(io, setting);
+  const { minimum, maximum, description } = setting;
+  io.out(`${standing(setting)}\n${description}\nIt may be from ${minimum} to ${maximum}.`);
 }
 
 async function change(
   io: CliIo,
   key: string,
-  { tenant, system }: Options,
-  work: (client: Client, scope: SettingScope) => Promise<void>,
+  whose: Whose,
+  self: Command,
+  work: (settings: Settings) => Promise<void>,
 ): Promise<void> {
-  await withDatabase(io, async (database: CliDatabase) => {
-    const now = await forTenant(database, tenant, async (client) => {
-      await settingOf(client, key);
-      await work(client, system ? 'system' : 'tenant');
-      return settingOf(client, key);
-    });
-    if (io.json) return printJson(io, now);
-    if (system && now.source === 'tenant') {
-      io.err('This tenant has one of its own, which counts first.');
-    }
-    io.out(standing(now));
+  const api = await apiFor(io, self);
+  const now = await withSettings(io, api, whose, async (settings) => {
+    await settingOf(settings, key);
+    await work(settings);
+    return settingOf(settings, key);
   });
+  if (io.json) return printJson(io, now);
+  if (whose.system && now.source === 'tenant') {
+    io.err('This tenant has one of its own, which counts first.');
+  }
+  io.out(standing(now));
 }
 
 function standing({ key, value, source }: Setting): string {
@@ -124,10 +117,11 @@ function standing({ key, value, source }: Setting): string {
 }
 
 /** Throws `HWNTF`, saying what may have been meant. */
-async function settingOf(client: Client, key: string): Promise<Setting> {
-  const [found] = await listSettings(client, key);
+async function settingOf(settings: Settings, key: string): Promise<Setting> {
+  const all = await settings.list();
+  const found = all.find((known) => known.key === key);
   if (found) return found;
-  const keys = (await listSettings(client)).map((known) => known.key);
+  const keys = all.map((known) => known.key);
   const [near] = nearestNames(key, keys, 1);
   throw new HowdahError('HWNTF', `there is no setting named '${key}'`, {
     hint: `${near === undefined ? '' : `Did you mean ${near}? `}List them: howdah settings list`,

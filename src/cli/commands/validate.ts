@@ -1,15 +1,17 @@
 import type { Command } from 'commander';
+import { HowdahError } from '../../contracts/errors.ts';
 import { type Fault, faultLine } from '../../systems/fault.ts';
-import { type Check, checkFiles } from '../checked-files.ts';
+import { type Check, type Checked, checkFiles } from '../checked-files.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { type CliIo, paint, printJson } from '../output.ts';
+import { API_OPTION, type Api, apiFor, tenantOverApi } from '../over-api.ts';
 import { plainText } from '../plain-text.ts';
 import { printWarnings } from '../plans.ts';
 import { readSystemFiles } from '../system-files.ts';
 import { TENANT_OPTION } from '../tenants.ts';
 
-type Options = { tenant?: string; offline?: true };
-type One = Check['files'][number];
+type Options = { tenant?: string; offline?: true; api?: string };
+type One = Checked;
 
 /** Longer lines are not shown, since nobody would find the place in them. */
 const WIDEST_LINE = 160;
@@ -36,24 +38,47 @@ export function register(command: Command, io: CliIo): void {
     )
     .option('--offline', 'beside nothing, in an empty database that is made and removed')
     .option(...TENANT_OPTION)
-    .action(async (paths: string[], options: Options) => {
-      const check = await checkFiles(io, await readSystemFiles(paths, io.stdin), options);
+    .option(...API_OPTION)
+    .action(async (paths: string[], options: Options, self: Command) => {
+      const files = await readSystemFiles(paths, io.stdin);
+      const check = await checkFiles(io, files, {
+        ...options,
+        api: await askedApi(io, self, options),
+      });
       if (check.files.some(({ faults }) => faults.length > 0)) io.setExitCode(exitCodes.error);
       if (io.json) printJson(io, asJson(check));
       else show(io, check);
     });
 }
 
+/** The server to ask; a tenant of it is said by the key. */
+async function askedApi(
+  io: CliIo,
+  self: Command,
+  { offline, api: named, tenant }: Options,
+): Promise<Api | undefined> {
+  if (offline && named === undefined) return undefined;
+  if (offline) {
+    throw new HowdahError('EUSAGE', '--offline asks nobody, and --api names a server', {
+      hint: 'Leave one of them out.',
+      detail: { field: '--offline' },
+    });
+  }
+  const api = await apiFor(io, self);
+  if (api && tenant !== undefined) throw tenantOverApi();
+  return api;
+}
+
 function asJson({ checked_in, files, problem }: Check) {
   return {
     valid: !files.some(({ faults }) => faults.length > 0),
     checked_in,
-    files: files.map(({ file, faults, plan, counts = {} }) => ({
+    files: files.map(({ file, faults, warnings, counts = {} }) => ({
       file: file.name,
-      valid: faults.length > 0 ? false : plan ? true : null,
+      valid: faults.length > 0 ? false : warnings ? true : null,
       counts,
       faults,
-      warnings: plan?.warnings ?? [],
+      warnings: warnings ?? [],
     })),
     problem: problem ?? null,
   };
@@ -63,7 +88,7 @@ function show(io: CliIo, { checked_in, files, problem }: Check): void {
   const told = new Set<string>();
   for (const one of files) {
     for (const fault of one.faults) io.err(faultLines(io, one, fault, told).join('\n'));
-    if (one.plan) printWarnings(io, one.plan);
+    if (one.warnings) printWarnings(io, { warnings: [...one.warnings] });
     io.out(`${one.file.name}: ${verdict(one)}`);
   }
   if (problem) {
@@ -74,9 +99,9 @@ function show(io: CliIo, { checked_in, files, problem }: Check): void {
   }
 }
 
-function verdict({ faults, plan, counts = {} }: One): string {
+function verdict({ faults, warnings, counts = {} }: One): string {
   if (faults.length > 0) return faults.length === 1 ? 'one fault' : `${faults.length} faults`;
-  if (!plan) return 'not looked at further';
+  if (!warnings) return 'not looked at further';
   const has = Object.entries(WORDS).flatMap(([section, [one, several]]) => {
     const count = counts[section] ?? 0;
     return count === 0 ? [] : [`${count} ${count === 1 ? one : several}`];

@@ -5,6 +5,7 @@ import { uuidOf } from '../ids.ts';
 import { listVerb, type Named, oneNamed, showVerb } from '../named.ts';
 import { createVerb, deleteVerb } from '../noun-verbs.ts';
 import { type CliIo, printJson, printTable } from '../output.ts';
+import { unkeyed } from '../plain-text.ts';
 import { forTenant, TENANT_OPTION } from '../tenants.ts';
 import { withVerbs } from '../verbs.ts';
 
@@ -84,7 +85,11 @@ function registerDeliveries(command: Command, io: CliIo): void {
         });
         if (io.json) printJson(io, { items });
         else if (items.length === 0) io.err('No deliveries.');
-        else printTable(io, items);
+        else
+          printTable(
+            io,
+            items.map((row) => ({ ...row, url: unkeyed('url', row.url) })),
+          );
       });
     });
 }

@@ -4,6 +4,7 @@ import { dirname, resolve } from 'node:path';
 import { HowdahError } from '../../contracts/errors.ts';
 import { keepName } from '../keep-name.ts';
 import { type Client, createClient } from '../pool.ts';
+import { refusePooler } from '../sessions.ts';
 import { interrupted, startProgram, withPasswordFile } from './child.ts';
 import { type ClientPrograms, findPrograms, type ProgramPlaces, program } from './programs.ts';
 
@@ -59,6 +60,7 @@ export type LeftOut = {
 export async function backUp(request: BackupRequest): Promise<BackupReport> {
   const begun = performance.now();
   const file = resolve(request.file);
+  await refusePooler(request.url, 'howdah-backup');
   const client = createClient({ url: request.url, applicationName: 'howdah-backup' });
   client.on('error', () => {});
   await client.connect();

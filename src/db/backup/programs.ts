@@ -26,7 +26,7 @@ export type ProgramNeed = Readonly<{
   without?: string;
 }>;
 
-type ProgramName = 'pg_dump' | 'pg_restore' | 'psql';
+type ProgramName = 'pg_dump' | 'pg_restore' | 'psql' | 'pgbench';
 
 /** Where packages of PostgreSQL put the programs of a major, one folder for each. */
 const INSTALLED: readonly [parent: string, below: string][] = [

@@ -31,7 +31,7 @@ export class ReplayedRun extends HeldRun {
           letOutAgain(record, judge.position, value, callId, outlet),
       },
       announce: () => {},
-      stream: () => {},
+      stream: () => undefined,
       tell: () => {},
     });
     this.#record = record;

@@ -289,6 +289,19 @@ describe('a request that is none', () => {
     expect(second).toEqual(first);
     expect(stage.told(model)).toHaveLength(1);
   });
+
+  test('with the Idempotency-Key of another one is refused, as everywhere', async () => {
+    const model = await stage.agent(() => ({ content: 'Once.' }));
+    const key = { 'idempotency-key': 'k-2' };
+    const send = (path: string, body: object) =>
+      post(path, JSON.stringify({ model, ...body }), key);
+    expect(await send('responses', { input: 'One.' })).toMatchObject({ status: 200 });
+    const error = { code: 'HWCNF', type: 'conflict_error', param: 'Idempotency-Key' };
+    const other = { status: 409, body: { error } };
+    expect(await send('responses', { input: 'Two.' })).toMatchObject(other);
+    expect(await send('chat/completions', { messages })).toMatchObject(other);
+    expect(stage.told(model)).toHaveLength(1);
+  });
 });
 
 describe('what there is not', () => {

@@ -104,6 +104,44 @@ describe.each(Object.entries(KINDS))('/api/%s', (path, { made, patch, faulty }) 
   });
 });
 
+test('a row is not put in the place of another, nor a member that is two', async () => {
+  const model = { name: 'placed', provider: 'openai', model: 'gpt' };
+  const { body } = await ask('POST', '/api/models', model);
+  const { body: other } = await ask('POST', '/api/models', { ...model, name: 'placed too' });
+  for (const wrong of [{ id: other.id }, { model_id: other.id }, { id: null }]) {
+    expect(await ask('PUT', `/api/models/${body.id}`, { ...model, ...wrong })).toMatchObject({
+      status: 400,
+      body: { code: 'HWINV', field: 'id' },
+    });
+  }
+  const own = { ...model, id: body.id.toUpperCase() };
+  expect(await ask('PUT', `/api/models/${body.id}`, own)).toMatchObject({ status: 200 });
+  for (const member of [{ agent: 'development', workflow: 'both' }, { role: 'none' }]) {
+    const both = { name: 'both', type: 'chain', members: ['development', member] };
+    expect(await ask('POST', '/api/workflows', both)).toMatchObject({
+      status: 400,
+      body: { code: 'HWINV', field: 'members.1' },
+    });
+  }
+});
+
+test('an MCP server is the same for If-Match when only what was found there is another', async () => {
+  const configuration = { url: 'https://mcp.example.com/' };
+  const made = await ask('POST', '/api/mcp-servers', {
+    name: 'found',
+    type: 'http',
+    configuration,
+  });
+  const place = made.headers.get('location') ?? '';
+  const match = { headers: { 'if-match': made.headers.get('etag') ?? '' } };
+  await db.pool.query(
+    `update howdah.mcp_servers set error = 'nobody is there', failed_at = now() where id = $1`,
+    [made.body.id],
+  );
+  expect(await ask('PATCH', place, { description: 'Ours.' }, match)).toMatchObject({ status: 200 });
+  expect(await ask('PATCH', place, { description: 'Mine.' }, match)).toMatchObject({ status: 412 });
+});
+
 test('prices come per thousand tokens too, and workflows in other words', async () => {
   const priced = await ask('POST', '/api/models', {
     name: 'priced',

@@ -80,6 +80,19 @@ describe('execute', () => {
 
   test('waits: 200 with the output when it comes in time, else 202', async () => {
     expect(await run(await counting())).toMatchObject({ status: 'completed', output: 'It is 42.' });
+    const inQuery = { agent_id: await counting(), message: 'Go.' };
+    expect(await ask('POST', '/api/execute?wait=20', inQuery)).toMatchObject({
+      status: 200,
+      body: { output: 'It is 42.' },
+    });
+    expect(await ask('POST', '/api/execute?wait=1', { ...inQuery, wait: 1 })).toMatchObject({
+      status: 400,
+      body: { code: 'HWINV', field: 'wait' },
+    });
+    expect(await ask('POST', '/api/execute?wait=long', inQuery)).toMatchObject({
+      status: 400,
+      body: { code: 'HWINV', field: 'wait' },
+    });
     const parked = await ask('POST', '/api/execute', {
       agent_id: await asking(),
       message: 'Paint.',

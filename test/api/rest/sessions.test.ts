@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Api } from '../../../src/api/server.ts';
 import type { Worker } from '../../../workers/main.ts';
@@ -178,6 +179,11 @@ describe('sessions', () => {
         body: { code: 'HWINV', field: 'agent' },
       });
     }
+    const two = { agent: 'development', agent_system_id: randomUUID() };
+    expect(await ask('POST', '/sessions', two)).toMatchObject({
+      status: 400,
+      body: { code: 'HWINV', field: 'agent_system_id' },
+    });
     const turned = await ask('PUT', `/sessions/${id}/agent`, { agent_id: other });
     expect(turned.body).toMatchObject({ agent_id: other, title: 'Talk', state: { theme: 'dark' } });
     const { body } = await ask('POST', `/sessions/${id}/messages`, { content: 'Hello.' });
@@ -266,5 +272,75 @@ describe('sessions', () => {
     const ids = stream.events.flatMap(({ id }) => id ?? []);
     expect(new Set(ids).size).toBe(ids.length);
     stream.close();
+  });
+
+  test('a message is answered by the events of its run where it asks for them, once for each key', async () => {
+    const agent_id = await makeAgent(db.pool, { script: [{ content: 'Hello.' }] });
+    const { id } = await session({ agent_id });
+    const said = await listen(api, `/sessions/${id}/messages`, {
+      method: 'POST',
+      body: { content: 'Hi.', stream: true },
+    });
+    expect(said.status).toBe(200);
+    const complete = await said.when(({ event }) => event === 'complete');
+    const run = complete.data.execution_id;
+    expect(said.headers.get('content-location')).toBe(`/api/executions/${run}/stream`);
+    await said.end;
+    const { watchers } = await one<{ watchers: string }>(
+      db.pool,
+      'select count(*) as watchers from howdah_private.watchers where execution_id = $1',
+      [run],
+    );
+    expect(Number(watchers)).toBeGreaterThan(0); // from before its first step on
+
+    const fork = { content: 'Other.', turn: 1, stream: true };
+    const key = { 'idempotency-key': `fork-${id}`, 'content-type': 'application/json' };
+    const ids = await Promise.all(
+      ['first', 'again'].map(async () => {
+        const response = await fetch(`${api.url}/sessions/${id}/fork`, {
+          method: 'POST',
+          headers: key,
+          body: JSON.stringify(fork),
+        });
+        expect(await response.text()).toContain('event: complete');
+        return [response.headers.get('location'), response.headers.get('content-location')];
+      }),
+    );
+    expect(ids[1]).toEqual(ids[0]);
+    expect(ids[0]?.[0]).toMatch(/^\/sessions\//);
+  });
+
+  test('what was said and used in one is told, and its steps from a place on', async () => {
+    const agent_id = await makeAgent(db.pool, { script: [{ content: 'Hello.' }] });
+    const { id, agent } = await session({ agent_id });
+    const none = { runs: 0, tokens_in: 0, tokens_out: 0, cost: 0 };
+    expect((await ask('GET', `/sessions/${id}/usage`)).body).toEqual(none);
+    const run = (
+      await ask('POST', '/api/execute', { agent, session_id: id, message: 'Hi.', wait: 60 })
+    ).body;
+    expect((await ask('GET', `/sessions/${id}/history`)).body).toEqual({
+      data: [
+        { turn: 1, who: 'you', said: 'Hi.' },
+        { turn: 1, who: agent, said: 'Hello.' },
+      ],
+    });
+    expect((await ask('GET', `/sessions/${id}/history?limit=1`)).body.data).toMatchObject([
+      { said: 'Hello.' },
+    ]);
+    expect((await ask('GET', `/sessions/${id}/usage`)).body).toMatchObject({
+      runs: 1,
+      tokens_out: run.tokens_out,
+    });
+    const path = `/api/executions/${run.execution_id}`;
+    const seqs = async (query: string) =>
+      (await ask('GET', `${path}/${query}`)).body.data.map(({ seq }: { seq: number }) => seq);
+    expect(await seqs('steps?after=1')).toEqual((await seqs('steps')).slice(1));
+    expect(await seqs('messages?after=1')).toEqual((await seqs('messages')).slice(1));
+    expect(await ask('GET', `${path}/steps?after=-1`)).toMatchObject({
+      status: 400,
+      body: { field: 'after' },
+    });
+    for (const what of ['history', 'usage'])
+      expect((await ask('GET', `/sessions/${agent_id}/${what}`)).status).toBe(404);
   });
 });

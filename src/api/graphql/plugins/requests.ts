@@ -5,6 +5,7 @@ import type { Json, JsonObject } from '../../../contracts/json.ts';
 import { nonceOf } from '../../headers.ts';
 import type { Operations } from '../operations.ts';
 import { refusal, refuseVariables } from '../request.ts';
+import { runScript } from '../run-page.ts';
 
 /** What requests carry, read and looked at already. */
 export type Bodies = WeakMap<object, Json>;
@@ -39,8 +40,10 @@ export function createRequestsPlugin({
           return next();
         },
         ruruHTML(next, { htmlParts, request }) {
-          const nonce = nonceOf(request.requestContext.node?.req as IncomingMessage);
+          const asking = request.requestContext.node?.req as IncomingMessage;
+          const nonce = nonceOf(asking);
           const parts = htmlParts as unknown as Record<string, string>;
+          parts.configScript += runScript(asking.url);
           for (const [name, part] of Object.entries(parts)) {
             parts[name] = part.replaceAll('<script', `<script nonce="${nonce}"`);
           }

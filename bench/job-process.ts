@@ -2,11 +2,11 @@ import { randomBytes } from 'node:crypto';
 import { appendFileSync } from 'node:fs';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { askFakeModel } from '../fake-model.ts';
-import { percentile } from '../figures.ts';
-import type { Job, JobResult } from '../job.ts';
-import { stepLine } from '../step-log.ts';
 import type { Engine, Setup, StartEngine, StepResult } from './adapter.ts';
+import { askFakeModel } from './fake-model.ts';
+import { percentile } from './figures.ts';
+import type { Job, JobResult } from './job.ts';
+import { stepLine } from './step-log.ts';
 
 // The process that measures one system by one job, and sends what it found to its parent.
 
@@ -35,12 +35,23 @@ const setup: Setup = {
   },
 };
 
-const { start } = (await import(`./${job.system}.ts`)) as { start: StartEngine };
-const engine = await start(setup);
+const engine = await (await startOf(job.system))(setup);
 const found = await measure(engine);
 process.send?.(found);
 await Promise.race([engine.stop(), sleep(5_000)]);
 process.exit();
+
+/** Limits are in the package; peers only in the repository, where somebody has installed them. */
+async function startOf(system: string): Promise<StartEngine> {
+  switch (system) {
+    case 'promises':
+      return (await import('./limits/promises.ts')).start;
+    case 'raw_node':
+      return (await import('./limits/raw_node.ts')).start;
+    default:
+      return ((await import(`./peers/${system}.ts`)) as { start: StartEngine }).start;
+  }
+}
 
 function measure(system: Engine): Promise<JobResult> {
   switch (job.kind) {

@@ -1,0 +1,63 @@
+-- A watch is what its row says. Whoever changes the row by hand changes the watch as howdah.watch_table would, and is refused what
+-- it would refuse. A row whose table is not there any more may say anything.
+create or replace function howdah_private.table_of_watch(watch howdah.table_triggers) returns regclass
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select coalesce(howdah_private.table_named((watch).table_name), howdah_private.watched_table((watch).id))
+$$;
+
+create or replace function howdah_private.tg_table_triggers__check() returns trigger
+  language plpgsql volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_table regclass := howdah_private.table_of_watch(new);
+begin
+  if new.table_name <> old.table_name then
+    v_table := howdah_private.watchable(new.table_name);
+    new.table_name := v_table::text;
+  end if;
+  if v_table is null or (v_table, new.on_event, new.input, new.condition, new.into_column, new.key_columns) is not distinct from
+      (howdah_private.watched_table(old.id), old.on_event, old.input, old.condition, old.into_column, old.key_columns) then
+    return new; -- the table was dropped, or only called something else
+  end if;
+  perform howdah_private.refuse_watch_expression(v_table, f.field, f.expression)
+  from (values ('input', new.input), ('condition', new.condition)) as f (field, expression)
+  where f.expression is not null;
+  new.key_columns := howdah_private.key_of(v_table, new.into_column, new.on_event);
+  return new;
+end $$;
+create or replace trigger _100_stamp before update on howdah.table_triggers
+  for each row execute function howdah_private.tg__stamp();
+create or replace trigger _300_check before update of table_name, on_event, input, condition, into_column, key_columns
+  on howdah.table_triggers for each row execute function howdah_private.tg_table_triggers__check();
+
+create or replace function howdah_private.tg_table_triggers__set() returns trigger
+  language plpgsql volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_table regclass := howdah_private.table_of_watch(new);
+begin
+  if (v_table, new.on_event, new.into_column, new.key_columns) is distinct from
+      (howdah_private.watched_table(new.id), old.on_event, old.into_column, old.key_columns) then
+    perform howdah_private.set_watch(v_table, new) where v_table is not null;
+  end if;
+  return null;
+end $$;
+create or replace trigger _600_set after update of table_name, on_event, into_column, key_columns
+  on howdah.table_triggers for each row execute function howdah_private.tg_table_triggers__set();
+
+-- A row that is deleted takes its triggers with it. One that goes with its agent or tenant leaves them: they do nothing, and the
+-- table may be somebody else's.
+create or replace function howdah_private.tg_table_triggers__drop() returns trigger
+  language plpgsql volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform howdah_private.drop_watch(old.id);
+  return null;
+end $$;
+create or replace trigger _600_drop after delete on howdah.table_triggers
+  for each row when (pg_trigger_depth() = 0) execute function howdah_private.tg_table_triggers__drop();

@@ -1,0 +1,91 @@
+import { Argument, type Command, InvalidArgumentError } from 'commander';
+import type { Judged } from '../../../bench/bars.ts';
+import { BENCH_NAMES } from '../../../bench/names.ts';
+import type { BenchNews, BenchOrder } from '../../../bench/process.ts';
+import { createPool } from '../../db/pool.ts';
+import { moduleBeside } from '../../package-root.ts';
+import { exitCodes } from '../exit-codes.ts';
+import { type CliIo, printJson } from '../output.ts';
+import { inOwnProcess } from '../own-process.ts';
+
+type Options = { all?: true; rounds?: number; check?: true };
+
+/** What answers "how fast is it here" in a minute or two. */
+const USUAL = ['steps', 'latency'];
+const USUAL_ROUNDS = 2;
+
+/** `howdah bench`: the engine measured on databases that are made for it and dropped. */
+export function register(command: Command, io: CliIo): void {
+  command
+    .addArgument(
+      new Argument('[names...]', `what to measure; ${USUAL.join(' and ')} when left out`).choices(
+        BENCH_NAMES,
+      ),
+    )
+    .option('--all', 'everything there is, which takes a quarter of an hour or more')
+    .option('--rounds <number>', 'how often each is measured, where that can be said', rounds)
+    .option('--check', 'exit 1 where a figure does not clear its bar, which is shown then')
+    .action(async (names: string[], options: Options, self: Command) => {
+      const url = await namedServer(io, self);
+      const isUsual = names.length === 0 && options.all === undefined;
+      const asked = isUsual ? USUAL : names;
+      const order: BenchOrder = {
+        names: BENCH_NAMES.filter((name) => options.all || asked.includes(name)),
+        isAll: options.all === true,
+        rounds: options.rounds ?? (isUsual ? USUAL_ROUNDS : undefined),
+        url,
+      };
+      await measure(io, order, options.check === true);
+    });
+}
+
+/**
+ * Only --database-url names a server to load: DATABASE_URL may well be in use. Nothing is done to that database but to ask from
+ * there for others.
+ */
+async function namedServer(io: CliIo, self: Command): Promise<string | undefined> {
+  const { databaseUrl: url } = self.optsWithGlobals<{ databaseUrl?: string }>();
+  const config = await io.config();
+  if (url === undefined) {
+    const other = config.databaseUrl === undefined ? '' : '; DATABASE_URL is left alone';
+    io.err(`On an embedded server made for this${other}. For another: --database-url URL`);
+    return undefined;
+  }
+  const pool = createPool({ url, applicationName: 'howdah-cli', max: 1 });
+  await pool.query('select').finally(() => pool.end());
+  io.err('On databases made for this on the server of --database-url');
+  return url;
+}
+
+async function measure(io: CliIo, order: BenchOrder, isChecked: boolean): Promise<void> {
+  const { failures } = await import('../../../bench/bars.ts');
+  const { benchTable, durabilityLines } = await import('../../../bench/table.ts');
+  const all: Judged[] = [];
+  let broken: string[] = [];
+  const file = moduleBeside(import.meta.url, '../../../bench/process');
+  await inOwnProcess<BenchNews>(io, file, order, (news) => {
+    if ('talk' in news) io.err(news.talk);
+    if ('broken' in news) broken = news.broken;
+    if ('machine' in news)
+      for (const line of news.machine) {
+        if (io.json) io.err(line);
+        else io.out(line);
+      }
+    if (!('figures' in news)) return;
+    all.push(...news.figures);
+    if (io.json) for (const one of news.figures) printJson(io, one);
+    else io.out(`\n${benchTable(news.figures, false, isChecked)}`);
+  });
+  if (!io.json) io.out(`\n${durabilityLines(all, []).join('\n')}`);
+  const below = isChecked ? failures(all) : [];
+  for (const line of [...broken, ...below]) io.err(line);
+  if (broken.length + below.length > 0) io.setExitCode(exitCodes.error);
+}
+
+function rounds(text: string): number {
+  const number = Number(text);
+  if (!Number.isInteger(number) || number < 1 || number > 1_000) {
+    throw new InvalidArgumentError('It is a whole number from 1 to 1000.');
+  }
+  return number;
+}

@@ -1,0 +1,104 @@
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { FAULTS, type FaultKind } from '../../../chaos/faults.ts';
+import { faultsNamed } from '../../../chaos/options.ts';
+import type { PlayOptions } from '../../../chaos/play.ts';
+import type { ChaosNews } from '../../../chaos/process.ts';
+import { HowdahError } from '../../contracts/errors.ts';
+import { moduleBeside, releaseVersion } from '../../package-root.ts';
+import { exitCodes } from '../exit-codes.ts';
+import { type CliIo, printJson, printTable } from '../output.ts';
+import { inOwnProcess } from '../own-process.ts';
+
+type Options = { minutes: number; workers: number; seed?: number; only: readonly FaultKind[] };
+type Outcome = Extract<ChaosNews, { lines: unknown }>;
+
+const MOST_TOLD = 50;
+
+/** `howdah chaos`: runs are played while a server made for it, its workers and its models are broken; then all is counted. */
+export function register(command: Command, io: CliIo): void {
+  command
+    .option('--minutes <number>', 'at least so long; then everything has to settle', minutes, 2)
+    .option('--workers <number>', 'worker processes to break', whole(1, 32), 3)
+    .option('--seed <number>', 'the same seed, the same plan; else one is taken', whole(0, 1e9))
+    .addOption(
+      new Option('--only <faults>', `with commas between them: ${FAULTS.join(', ')}; or none`)
+        .argParser(faults)
+        .default(FAULTS, 'all of them'),
+    )
+    .action(async (options: Options, self: Command) => {
+      refuseServer(self);
+      const { seed = Date.now() % 1_000_000, ...asked } = options;
+      io.err(
+        `seed ${seed}; on an embedded server of its own, which is gone afterwards as all else it makes`,
+      );
+      await playAndTell(io, { ...asked, seed, runs: 0 });
+    });
+}
+
+/** It kills processes of its server, and could not know which of another one are whose. */
+function refuseServer(self: Command): void {
+  if (self.optsWithGlobals<{ databaseUrl?: string }>().databaseUrl !== undefined) {
+    throw new HowdahError('EUSAGE', 'chaos breaks its server, so it takes none of yours', {
+      hint: 'Leave --database-url out: it makes an embedded server for itself.',
+    });
+  }
+  if (process.platform === 'win32') {
+    throw new HowdahError('EUSAGE', 'chaos freezes processes, which Windows has no signal for', {
+      hint: 'Call it in WSL, or on Linux or macOS.',
+    });
+  }
+}
+
+async function playAndTell(io: CliIo, options: PlayOptions): Promise<void> {
+  let outcome: Outcome = { lines: [], summary: '', broken: [] };
+  const file = moduleBeside(import.meta.url, '../../../chaos/process');
+  await inOwnProcess<ChaosNews>(io, file, options, (news) => {
+    if ('talk' in news) io.err(news.talk);
+    else outcome = news;
+  });
+  const { lines, summary, broken } = outcome;
+  if (io.json) {
+    printJson(io, { seed: options.seed, kept: broken.length === 0, items: lines, broken });
+  } else {
+    printTable(io, lines.map(tableRow));
+    io.out(summary);
+  }
+  if (broken.length === 0) return;
+  io.err(`${broken.length} promises broken: seed ${options.seed}, Howdah ${releaseVersion()}`);
+  for (const { kind, what } of broken.slice(0, MOST_TOLD)) io.err(`  ${kind}: ${what}`);
+  io.setExitCode(exitCodes.error);
+}
+
+function tableRow({ fault, injected, runs, lost, doubled, ...line }: Outcome['lines'][number]) {
+  return {
+    ...{ fault, injected, runs, lost, doubled, 'repeated calls': line.repeated },
+    'recovery ms p50/p99/max': line.recovery?.join(' / '),
+    violations: line.violations,
+  };
+}
+
+function minutes(text: string): number {
+  const number = Number(text);
+  if (!/^\d+(\.\d+)?$/.test(text) || number <= 0 || number > 10_000) {
+    throw new InvalidArgumentError('It is a number above 0, such as 2 or 0.5.');
+  }
+  return number;
+}
+
+function whole(least: number, most: number) {
+  return (text: string): number => {
+    const number = Number(text);
+    if (!/^\d+$/.test(text) || number < least || number > most) {
+      throw new InvalidArgumentError(`It is a whole number from ${least} to ${most}.`);
+    }
+    return number;
+  };
+}
+
+function faults(text: string): FaultKind[] {
+  try {
+    return faultsNamed(text);
+  } catch (error) {
+    throw new InvalidArgumentError(`${(error as Error).message}.`);
+  }
+}

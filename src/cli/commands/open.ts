@@ -1,0 +1,113 @@
+import type { Command } from 'commander';
+import type { Config } from '../../config.ts';
+import { inBrackets } from '../../contracts/addresses.ts';
+import { HowdahError } from '../../contracts/errors.ts';
+import { openPage } from '../browser.ts';
+import { executionId } from '../ids.ts';
+import { newestOverApi } from '../newest.ts';
+import { type CliIo, printJson } from '../output.ts';
+import { API_OPTION, apiOf, serverFor } from '../over-api.ts';
+import { chosenServer, type Server } from '../profiles.ts';
+
+const NEWEST = '-';
+const PATIENCE_MS = 10_000;
+
+/** A page of a server, and what is to be said of it. */
+type Page = { url: string; page: 'graphiql' | 'docs' | 'run'; words: string[] };
+
+/** `howdah open [ID]`: the page of a running server, or of one run there, in a browser. */
+export function register(command: Command, io: CliIo): void {
+  command
+    .argument('[id]', `the execution to show; ${NEWEST} for your newest`)
+    .option(...API_OPTION)
+    .action(async (text: string | undefined, _options: unknown, self: Command) => {
+      const named = text === undefined || text === NEWEST ? text : executionId(text);
+      const chosen = await serverFor(io, self);
+      const server = chosen ?? (await localServer(io));
+      await refuseOthers(server, chosen === undefined);
+      const run = named === undefined ? undefined : await knownRun(server, named);
+      const page = pageOf(server, await hasGraphiql(server), run);
+      await show(io, page, run);
+    });
+}
+
+/** The server that `howdah start` makes with these settings. */
+async function localServer(io: CliIo): Promise<Server> {
+  const config = await io.config();
+  if (config.port === 0) {
+    throw new HowdahError('EUSAGE', 'PORT is 0, any free one, so the server has to be named', {
+      hint: 'Name it: --api http://127.0.0.1:8000',
+    });
+  }
+  const url = localUrl(config);
+  return (await chosenServer(io, url)) ?? { url, token: undefined, origin: 'HOST and PORT' };
+}
+
+/** On all addresses is on this machine's own as well. */
+function localUrl({ host, port }: Config): string {
+  const name = { '0.0.0.0': '127.0.0.1', '::': '::1' }[host] ?? host;
+  return `http://${inBrackets(name)}:${port}`;
+}
+
+/** Throws `EUNREACHABLE` where nothing answers, or something else than Howdah. */
+async function refuseOthers({ url }: Server, isLocal: boolean): Promise<void> {
+  const hint = isLocal
+    ? 'Start it: howdah start; or name another: --api URL'
+    : 'Check the address, and that the server runs.';
+  const answer = await get(`${url}/healthz`).catch((cause: unknown) => {
+    throw new HowdahError('EUNREACHABLE', `${url} cannot be reached`, { hint, cause });
+  });
+  const health: unknown = await answer.json().catch(() => undefined);
+  if (answer.ok && (health as { status?: unknown } | undefined)?.status === 'ok') return;
+  throw new HowdahError('EUNREACHABLE', `what answers at ${url} is no server of Howdah`, {
+    hint: isLocal ? 'Name the server: --api URL; or take another PORT.' : 'Check the address.',
+  });
+}
+
+function get(url: string): Promise<Response> {
+  return fetch(url, { redirect: 'manual', signal: AbortSignal.timeout(PATIENCE_MS) });
+}
+
+async function knownRun(server: Server, named: string): Promise<string> {
+  const api = apiOf(server);
+  if (named === NEWEST) return newestOverApi(api);
+  return (await api.call('getExecution', { params: { id: named } })).id;
+}
+
+async function hasGraphiql({ url }: Server): Promise<boolean> {
+  const answer = await get(`${url}/graphiql`);
+  await answer.body?.cancel();
+  return answer.status === 200;
+}
+
+function pageOf({ url, token }: Server, isGraphiql: boolean, run: string | undefined): Page {
+  const login =
+    token === undefined ? [] : ['Under Headers say who you are: {"authorization": "Bearer KEY"}'];
+  if (isGraphiql) {
+    return run === undefined
+      ? { url: `${url}/graphiql`, page: 'graphiql', words: login }
+      : {
+          url: `${url}/graphiql?run=${run}`,
+          page: 'graphiql',
+          words: ['Press play there: the run as it stands, live.', ...login],
+        };
+  }
+  const off = 'This server has no GraphiQL (HOWDAH_GRAPHQL_INTROSPECTION).';
+  return run === undefined
+    ? { url: `${url}/docs`, page: 'docs', words: [`${off} This describes its REST.`] }
+    : {
+        url: `${url}/api/executions/${run}`,
+        page: 'run',
+        words: [`${off} This is the run as JSON, for who has a key. Live: howdah watch ${run}`],
+      };
+}
+
+/** Only who sits at the machine with the screen has it opened; a browser has no key for a run. */
+async function show(io: CliIo, { url, page, words }: Page, run: string | undefined): Promise<void> {
+  if (io.json) return printJson(io, { url, page, execution_id: run ?? null });
+  io.out(url);
+  for (const word of words) io.err(word);
+  const { hasDisplay } = await io.config();
+  if (page === 'run' || !hasDisplay || !io.isTerminal || !io.ask) return;
+  if (!(await openPage(url))) io.err('No browser could be opened: open it yourself.');
+}

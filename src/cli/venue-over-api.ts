@@ -1,0 +1,85 @@
+import { again } from '../client/again.ts';
+import { createFollowing, type Following, questionOf } from './followed-over-api.ts';
+import { AGENTS } from './noun.ts';
+import type { Api } from './over-api.ts';
+import { rowsOverRest } from './over-rest.ts';
+import { createStepReader } from './steps-over-rest.ts';
+import type { Venue } from './venue.ts';
+
+/** A conversation on a server, over REST and its streams; what only reads is asked again where the connection is lost. */
+export function venueOverApi(
+  connection: Api,
+  { tokens, stop }: { tokens: boolean; stop: AbortSignal },
+): Venue {
+  const api: Api = { ...connection, call: askingAgain(connection.call, stop) };
+  const followed = new Map<string, Following>();
+  const sessionOf = (sid: string) => api.call('getSession', { params: { sid } });
+  return {
+    async open(agent, sid) {
+      const { call } = connection;
+      const session = sid
+        ? await call('switchAgent', { params: { sid }, body: { agent } })
+        : await call('startSession', { body: { agent } });
+      return session.id;
+    },
+    async left(sid) {
+      const { live_execution_id: run } = await sessionOf(sid);
+      if (run === null) return undefined;
+      const { awaiting_user_input: asked } = await api.call('getSessionState', { params: { sid } });
+      if (typeof asked?.question_id !== 'string') return undefined;
+      const question = await api.call('getQuestion', { params: { id: asked.question_id } });
+      return { run, question: questionOf(question) };
+    },
+    async say(session, text) {
+      const { execution_id: run, events } = await api.session(session).speak(text);
+      if (followed.has(run)) await events.return();
+      else followed.set(run, createFollowing(api, run, 0, events));
+      return run;
+    },
+    async fork({ session, turn }, text) {
+      const begun = await api.session(session).speak(text, { fork: turn });
+      const { session_id, execution_id: run, events } = begun;
+      followed.set(run, createFollowing(api, run, 0, events));
+      return { session: session_id, run };
+    },
+    async answer(run, { id, kind }, line) {
+      const following = followed.get(run) ?? createFollowing(api, run, 0);
+      followed.set(run, following);
+      await following.begun(); // or the first pieces of what is said then are told to nobody
+      const [, reason] = /^\s*reject\s+(.+)$/is.exec(line) ?? [];
+      const isRejected = kind === 'approval' && reason;
+      const body = isRejected ? { answer: 'reject', data: reason } : { answer: line };
+      await connection.call('answerQuestion', { params: { id }, body });
+    },
+    async *follow(run, after, signal) {
+      const following = followed.get(run) ?? createFollowing(api, run, after);
+      followed.set(run, following);
+      for await (const told of following.tell(signal)) {
+        if (told.type === 'end') followed.delete(run);
+        if (tokens || told.type !== 'token') yield told;
+      }
+    },
+    async cancel(run) {
+      await connection.cancel(run).catch((error) => {
+        if (error.code !== 'HWTRM') throw error;
+      });
+    },
+    turns: async (session) => (await sessionOf(session)).turns,
+    async said(sid, limit) {
+      return (await api.call('getSessionHistory', { params: { sid }, query: { limit } })).data;
+    },
+    usage: (sid) => api.call('getSessionUsage', { params: { sid } }),
+    async agents() {
+      const rows = await rowsOverRest(api, AGENTS);
+      return rows.map(({ id, name, version, is_active, description, model, tools }) => {
+        const count = Array.isArray(tools) ? tools.length : 0;
+        return { id, name, version, is_active, description, model, tools: count };
+      });
+    },
+    steps: (run) => createStepReader(api, run).read(0),
+  };
+}
+
+function askingAgain(call: Api['call'], stop: AbortSignal): Api['call'] {
+  return (id, ...given) => again(() => call(id, ...given), stop);
+}

@@ -1,0 +1,36 @@
+import type { StreamEvent } from '../contracts/stream-event.ts';
+import { again } from './again.ts';
+import type { Ask } from './asker.ts';
+import { followEvents, runStream } from './follow-events.ts';
+
+/** What is said in a conversation, and what comes of it. */
+export type Turn = {
+  session_id: string;
+  execution_id: string;
+  /** What happens in the run, from its first token to `complete`; a lost connection is opened again. */
+  events: AsyncGenerator<StreamEvent, void>;
+};
+
+type Said = { sid: string; content: string; fork: number | undefined };
+
+/** Says something, under a key: what was sent again after a loss is one message. */
+export async function speak(
+  ask: Ask,
+  { sid, content, fork: turn }: Said,
+  signal: AbortSignal | undefined,
+): Promise<Turn> {
+  const path = `/sessions/${sid}/${turn === undefined ? 'messages' : 'fork'}`;
+  const body = { content, stream: true, ...(turn !== undefined && { turn }) };
+  const headers = { 'idempotency-key': crypto.randomUUID() };
+  const first = await again(() => ask('POST', path, body, headers), signal);
+  const execution_id = idIn(first.headers.get('content-location')) ?? '';
+  return {
+    session_id: idIn(first.headers.get('location')) ?? sid,
+    execution_id,
+    events: followEvents(ask, runStream(execution_id), { first, last: 'complete', signal }),
+  };
+}
+
+function idIn(path: string | null): string | undefined {
+  return /[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/.exec(path ?? '')?.[0];
+}

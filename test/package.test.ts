@@ -1,0 +1,159 @@
+import { execFile, spawn } from 'node:child_process';
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
+import pg from 'pg';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { startEmbedded, stopEmbedded } from '../src/db/embedded/embedded.ts';
+
+// The package as somebody installs it: packed, unpacked in an empty folder, with what production installs and no more.
+
+vi.setConfig({ testTimeout: 900_000, hookTimeout: 600_000 });
+
+const ROOT = join(import.meta.dirname, '..');
+const run = promisify(execFile);
+const { DATABASE_URL: _, ...env } = process.env;
+
+let folder: string;
+let app: string;
+let howdah: string;
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'howdah-package-'));
+  chmodSync(folder, 0o755);
+  const tarball = await pack(join(folder, 'source'));
+  app = join(folder, 'app');
+  howdah = join(app, 'node_modules/howdah');
+  mkdirSync(howdah, { recursive: true });
+  await run('tar', ['-xzf', tarball, '-C', howdah, '--strip-components=1']);
+  installProduction(join(app, 'node_modules'));
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** In a copy of what `files` names, so that no dist comes to lie in the checkout. */
+async function pack(source: string): Promise<string> {
+  const { files } = readJson('package.json') as { files: string[] };
+  for (const path of ['package.json', ...files.filter((one) => existsSync(join(ROOT, one)))])
+    if (path !== 'dist') cpSync(join(ROOT, path), join(source, path), { recursive: true });
+  await run(join(ROOT, 'node_modules/.bin/tsc'), [
+    ...['-p', join(ROOT, 'tsconfig.build.json')],
+    ...['--outDir', join(source, 'dist')],
+  ]);
+  await run('npm', ['pack', '--ignore-scripts', '--pack-destination', folder], { cwd: source });
+  const [tarball = ''] = readdirSync(folder).filter((name) => name.endsWith('.tgz'));
+  return join(folder, tarball);
+}
+
+function readJson(path: string): unknown {
+  return JSON.parse(readFileSync(join(ROOT, path), 'utf8'));
+}
+
+/** The packages at the top that are no dev dependencies; each finds its own ones where it really lies. */
+function installProduction(modules: string): void {
+  const { packages } = readJson('package-lock.json') as {
+    packages: Record<string, { dev?: boolean }>;
+  };
+  for (const [path, { dev }] of Object.entries(packages)) {
+    const [, name] = /^node_modules\/((?:@[^/]+\/)?[^/]+)$/.exec(path) ?? [];
+    if (name === undefined || dev || !existsSync(join(ROOT, path))) continue;
+    mkdirSync(dirname(join(modules, name)), { recursive: true });
+    symlinkSync(join(ROOT, path), join(modules, name), 'dir');
+  }
+}
+
+async function cli(...argv: string[]) {
+  const child = spawn(process.execPath, [join(howdah, 'bin/howdah'), ...argv], { cwd: app, env });
+  const printed = { stdout: '', stderr: '' };
+  child.stdout.setEncoding('utf8').on('data', (text) => {
+    printed.stdout += text;
+  });
+  child.stderr.setEncoding('utf8').on('data', (text) => {
+    printed.stderr += text;
+  });
+  const status = await new Promise((resolve) => child.once('close', resolve));
+  return { status, ...printed };
+}
+
+const rowsOf = (text: string) =>
+  text
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+
+test('it holds what is run and nothing of the tests, and knows its version', async () => {
+  expect(readdirSync(join(howdah, 'dist')).sort()).toEqual(['bench', 'chaos', 'src', 'workers']);
+  expect(existsSync(join(app, 'node_modules/vitest'))).toBe(false);
+  const { version } = readJson('package.json') as { version: string };
+  expect(await cli('--version')).toEqual({ status: 0, stdout: `${version}\n`, stderr: '' });
+});
+
+describe('howdah bench', () => {
+  test('measures on an embedded server of its own', async () => {
+    const names = ['steps', 'recovery'];
+    const { status, stdout, stderr } = await cli('bench', ...names, '--rounds', '1', '--json');
+    expect({ status, stderr }).toMatchObject({ status: 0 });
+    const figures = rowsOf(stdout);
+    expect([...new Set(figures.map(({ bench }) => bench))]).toEqual(names);
+    expect(figures.map(({ figure }) => figure)).toEqual(
+      expect.arrayContaining(['steps_per_second', 'raw_node_steps_per_second', 'recovery_ms_max']),
+    );
+    expect(figures.every(({ value }) => typeof value === 'number')).toBe(true);
+    expect(stderr).toMatch(/^\d+ cores /m);
+    expect(stderr).toMatch(/^Node v\d+.*, PostgreSQL \d+.*fsync on/m);
+  });
+
+  test('measures on the server of a login that may make databases and roles, and leaves none', async () => {
+    const home = join(folder, 'home');
+    mkdirSync(home, { mode: 0o755 });
+    const { url } = await startEmbedded({ home });
+    const client = new pg.Client({ connectionString: url });
+    try {
+      await client.connect();
+      await client.query(`create role tester login createdb createrole password 's3cret'`);
+      await client.query('create database mine owner tester');
+      const theirs = new URL(url);
+      Object.assign(theirs, { username: 'tester', password: 's3cret', pathname: '/mine' });
+      const before = await left(client);
+      const argv = ['bench', 'query', '--rounds', '1', '--database-url', theirs.toString()];
+      const { status, stdout, stderr } = await cli(...argv);
+      expect({ status, stderr }).toMatchObject({ status: 0 });
+      expect(stdout).toMatch(/^query_ms_p50 +[\d.]+ +[\d.]+ +[\d.]+ {2}ms$/m);
+      expect(stdout).toMatch(/^\d+ cores /m);
+      expect(stdout).toMatch(/^figure +min +median +max +unit$/m);
+      expect(await left(client)).toEqual(before);
+    } finally {
+      await client.end();
+      await stopEmbedded(home);
+    }
+  });
+});
+
+async function left(client: pg.Client): Promise<string[]> {
+  const { rows } = await client.query(
+    `select datname::text as name from pg_database union all
+     select rolname from pg_roles where rolname !~ '^pg_' order by 1`,
+  );
+  return rows.map(({ name }) => name);
+}
+
+test('howdah chaos breaks a server of its own, and finds every promise kept', async () => {
+  const words = ['--minutes', '0.1', '--workers', '2', '--seed', '7', '--only', 'kill,cut'];
+  const { status, stdout, stderr } = await cli('chaos', ...words, '--json');
+  expect({ status, stderr }).toMatchObject({ status: 0 });
+  const { seed, kept, items, broken } = JSON.parse(stdout);
+  expect({ seed, kept, broken }).toEqual({ seed: 7, kept: true, broken: [] });
+  expect(items.at(-1)).toMatchObject({ fault: 'all of them', lost: 0, doubled: 0, violations: 0 });
+  expect(items.at(-1).injected).toBeGreaterThan(0);
+  expect(items.at(-1).runs).toBeGreaterThan(50);
+});
