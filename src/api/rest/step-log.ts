@@ -18,9 +18,11 @@ const UNITS: Readonly<Record<string, number>> = {
   ...{ d: 24 * HOUR_MS, w: 168 * HOUR_MS },
 };
 
+const LONG_AGO = /^(\d{1,6})([smhdw])$/;
 const since = z
-  .union([time, z.string().regex(/^\d{1,6}[smhdw]$/)], {
-    error: 'this is no time of ISO 8601 and not so long ago, such as 30s, 10m, 1h or 7d',
+  .string()
+  .refine((text) => LONG_AGO.test(text) || time.safeParse(text).success, {
+    error: 'this is no time of ISO 8601, and not so long ago, such as 30s, 10m, 1h or 7d',
   })
   .describe('Finished since: a time, or so long ago by the clock of the database, such as 10m');
 
@@ -59,7 +61,7 @@ async function filterIn(db: Client, query: Filters): Promise<LogFilter> {
 /** By the clock of the database; what was finished before is in no line. */
 function sinceOf(text: string | undefined, now: Date, { id, session }: LogFilter): Date {
   if (text === undefined) return new Date((id ?? session) ? 0 : now.getTime() - HOUR_MS);
-  const [, number, unit = ''] = /^(\d+)([smhdw])$/.exec(text) ?? [];
+  const [, number, unit = ''] = LONG_AGO.exec(text) ?? [];
   return number ? new Date(now.getTime() - Number(number) * (UNITS[unit] ?? 0)) : new Date(text);
 }
 
@@ -100,10 +102,10 @@ export const stepLogRoutes: Route[] = [
     tag: 'executions',
     summary: 'The same as Server-Sent Events: the oldest first, then each step as it commits',
     description:
-      'From now on unless `since` says otherwise. An event is a `step`; of one run the last is `complete`. Behind Last-Event-ID, which is a time, the lines of the minute before it may come again, since what began earlier may be read later: execution_id and seq say which line it is.',
+      'An event is a `step`; of one run the last is `complete`. Behind Last-Event-ID, which is a time, the lines of the minute before it may come again, since what began earlier may be read later: execution_id and seq say which line it is.',
     query: z.strictObject({
       ...filters,
-      since: since.optional(),
+      since,
       after: z.string().optional().describe('As Last-Event-ID'),
     }),
     answers: { 200: { description: 'Events', type: 'text/event-stream' } },
@@ -112,7 +114,7 @@ export const stepLogRoutes: Route[] = [
       const place = await means.transaction(async (db) => {
         const filter = await filterIn(db, query);
         const { now } = await endOf(queriesWithin(db), undefined);
-        const from = query.since === undefined ? now : sinceOf(query.since, now, filter);
+        const from = sinceOf(query.since, now, filter);
         return { filter, since: new Date(Math.max(from.getTime(), after)) };
       });
       return { events: (signal) => logEvents(means, place, signal) };

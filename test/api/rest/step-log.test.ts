@@ -4,10 +4,11 @@ import { connect } from '../../../src/client/connect.ts';
 import type { Worker } from '../../../workers/main.ts';
 import { runCli } from '../../cli/run-cli.ts';
 import { makeAgent } from '../../runtime/arrange.ts';
-import { all, makeRun, one } from '../../sql/support.ts';
+import { all, makeRun, one, unique } from '../../sql/support.ts';
 import { createTestDatabase, eventually, type TestDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import { startTestApi } from '../harness.ts';
+import { locked } from '../tokens.ts';
 import { call } from './call.ts';
 import { listen } from './events.ts';
 
@@ -144,10 +145,42 @@ test.each([
   [`session_id=${NOBODY}`, 404, undefined],
 ])('%s is %i', async (query, status, field) => {
   for (const path of ['/api/steps', '/api/steps/stream']) {
-    const answer = await call(api, 'GET', `${path}?${query}`);
+    const since = query.startsWith('since') ? '' : '&since=1h';
+    const answer = await call(api, 'GET', `${path}?${query}${since}`);
     expect(answer.status).toBe(status);
     expect(answer.body.field).toBe(field);
     expect(answer.body.hint).toEqual(expect.any(String));
+  }
+});
+
+test('who sees an agent no longer sees no lines of its runs, and a stream of one of them ends', async () => {
+  const guarded = await startTestApi(db.url, locked);
+  try {
+    const made = await runCli(db.url, 'key', 'create', unique('desk'), '--role', 'member');
+    const token = made.stdout.trim();
+    const later = await makeRun(db.pool, { agent_id: agent, run_at: '2100-01-01' });
+    const id = await ranOf();
+    const list = `/api/steps?agent_id=${agent}&since=1d`;
+    expect((await call(guarded, 'GET', list, undefined, { token })).body.data).not.toEqual([]);
+    const path = `/api/steps/stream?execution_id=${later}&since=1d`;
+    const stream = await listen(guarded, path, { token });
+    expect(stream.status).toBe(200);
+    await db.pool.query(
+      `insert into howdah.grants (agent_id, role, permission) values ($1, 'admin', 'run')`,
+      [agent],
+    );
+    await stream.end;
+    expect(stream.events).toMatchObject([{ event: 'error', data: { code: 'HWNTF', status: 404 } }]);
+    expect((await call(guarded, 'GET', list, undefined, { token })).body.data).toEqual([]);
+    for (const of of ['row', 'tree', 'questions', 'steps']) {
+      const answer = await call(guarded, 'GET', `/api/executions/${id}/${of}`, undefined, {
+        token,
+      });
+      expect(answer, of).toMatchObject({ status: 404, body: { code: 'HWNTF' } });
+    }
+  } finally {
+    await db.pool.query('delete from howdah.grants where agent_id = $1', [agent]);
+    await guarded.close();
   }
 });
 
@@ -156,7 +189,7 @@ test('cursors and ids of events that are none are refused', async () => {
   expect(page).toMatchObject({ status: 400, body: { field: 'cursor' } });
   for (const id of ['1.2', 'soon']) {
     const headers = { 'last-event-id': id };
-    const stream = await call(api, 'GET', '/api/steps/stream', undefined, { headers });
+    const stream = await call(api, 'GET', '/api/steps/stream?since=1h', undefined, { headers });
     expect(stream).toMatchObject({ status: 400, body: { field: 'Last-Event-ID' } });
   }
 });
