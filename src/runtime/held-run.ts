@@ -18,6 +18,7 @@ import { contextOf } from './run-context.ts';
 import { RunLimits } from './run-limits.ts';
 import { strategyOf } from './strategies/registry.ts';
 import { tellOf } from './tell.ts';
+import { tokenSink } from './token-sink.ts';
 
 /** A run this process owns: its folded log, and the only way to add to it. */
 export class HeldRun {
@@ -135,12 +136,11 @@ export class HeldRun {
     if (!this.#isWatched || this.#options.claimed.is_filtered) {
       return undefined; // what was told cannot be taken back
     }
-    const seq = this.#after + 1;
-    let offset = 0;
-    return (text) => {
-      this.#options.stream({ execution_id: this.id, seq, attempt, offset, text });
-      offset += text.length;
-    };
+    return tokenSink(this.#options.stream, {
+      execution_id: this.id,
+      seq: this.#after + 1,
+      attempt,
+    });
   }
 
   /** Call before running code in this process that might kill it; durable for a suspect, free for all others. */
