@@ -133,14 +133,10 @@ export class HeldRun {
 
   /** Where the pieces of an answer go while it streams; undefined when nobody listens. */
   tokenSink(attempt: number): ((text: string) => void) | undefined {
-    if (!this.#isWatched || this.#options.claimed.is_filtered) {
-      return undefined; // what was told cannot be taken back
-    }
-    return tokenSink(this.#options.stream, {
-      execution_id: this.id,
-      seq: this.#after + 1,
-      attempt,
-    });
+    // what was told cannot be taken back
+    if (!this.#isWatched || this.#options.claimed.is_filtered) return undefined;
+    const place = { execution_id: this.id, seq: this.#after + 1, attempt };
+    return tokenSink(this.#options.stream, place);
   }
 
   /** Call before running code in this process that might kill it; durable for a suspect, free for all others. */
