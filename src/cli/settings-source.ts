@@ -45,7 +45,9 @@ function settingsOverApi(api: Api): Settings {
   return {
     list: async () => (await api.call('listSettings')).data,
     async put(key, json) {
-      await api.call('putSetting', { params: { key }, body: { value: JSON.parse(json) } });
+      const value = JSON.parse(json);
+      if (typeof value !== 'number') throw await noNumber(api, key, json);
+      await api.call('putSetting', { params: { key }, body: { value } });
     },
     async remove(key) {
       try {
@@ -57,6 +59,14 @@ function settingsOverApi(api: Api): Settings {
       }
     },
   };
+}
+
+async function noNumber(api: Api, key: string, json: string): Promise<HowdahError> {
+  const { minimum, maximum } = await api.call('getSetting', { params: { key } });
+  return new HowdahError('HWINV', `${key} is a number from ${minimum} to ${maximum}, not ${json}`, {
+    hint: 'Give such a number, without quotes.',
+    detail: { field: 'value' },
+  });
 }
 
 function systemOverApi(): HowdahError {

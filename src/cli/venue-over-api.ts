@@ -6,6 +6,8 @@ import { rowsOverRest } from './over-rest.ts';
 import { createStepReader } from './steps-over-rest.ts';
 import type { Venue } from './venue.ts';
 
+const SOON_MS = 3_000;
+
 /** A conversation on a server, over REST and its streams; what only reads is asked again where the connection is lost. */
 export function venueOverApi(
   connection: Api,
@@ -18,7 +20,7 @@ export function venueOverApi(
     async open(agent, sid) {
       const { call } = connection;
       const session = sid
-        ? await call('switchAgent', { params: { sid }, body: { agent } })
+        ? await soon(() => call('switchAgent', { params: { sid }, body: { agent } }))
         : await call('startSession', { body: { agent } });
       return session.id;
     },
@@ -49,7 +51,13 @@ export function venueOverApi(
       const [, reason] = /^\s*reject\s+(.+)$/is.exec(line) ?? [];
       const isRejected = kind === 'approval' && reason;
       const body = isRejected ? { answer: 'reject', data: reason } : { answer: line };
-      await connection.call('answerQuestion', { params: { id }, body });
+      const params = { id };
+      let isSent = false;
+      await again(async () => {
+        if (isSent && (await connection.call('getQuestion', { params })).status !== 'open') return;
+        isSent = true;
+        await connection.call('answerQuestion', { params, body });
+      }, stop);
     },
     async *follow(run, after, signal) {
       const following = followed.get(run) ?? createFollowing(api, run, after);
@@ -60,7 +68,7 @@ export function venueOverApi(
       }
     },
     async cancel(run) {
-      await connection.cancel(run).catch((error) => {
+      await soon(() => connection.cancel(run)).catch((error) => {
         if (error.code !== 'HWTRM') throw error;
       });
     },
@@ -78,6 +86,11 @@ export function venueOverApi(
     },
     steps: (run) => createStepReader(api, run).read(0),
   };
+}
+
+/** Somebody waits for it and sees nothing meanwhile. */
+function soon<T>(ask: () => Promise<T>): Promise<T> {
+  return again(ask, AbortSignal.timeout(SOON_MS));
 }
 
 function askingAgain(call: Api['call'], stop: AbortSignal): Api['call'] {

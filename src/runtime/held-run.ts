@@ -132,9 +132,8 @@ export class HeldRun {
 
   /** Where an answer goes while it streams; undefined when it may not be told before it is whole. */
   tokenSink(attempt: number): TokenSink | undefined {
-    if (this.#options.claimed.is_filtered) {
-      return undefined; // what was told cannot be taken back
-    }
+    // what was told cannot be taken back
+    if (this.#options.claimed.is_filtered) return undefined;
     const answer = { execution_id: this.id, seq: this.#after + 1, attempt };
     return this.#options.stream(answer, this.#isWatched);
   }

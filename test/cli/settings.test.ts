@@ -118,7 +118,7 @@ describe('over an API', () => {
   test('what is no number, what is of the system and who may not is refused', async () => {
     expect(await there('set', 'max_depth', 'deep')).toMatchObject({
       status: 2,
-      stderr: expect.stringContaining('value'),
+      stderr: expect.stringContaining('max_depth is a number from 1 to 32, not "deep"'),
     });
     expect(await there('set', 'max_depth', '4', '--system')).toMatchObject({
       status: 2,
