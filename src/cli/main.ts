@@ -138,7 +138,7 @@ function createSession(
     config: async () => {
       const { loadConfig } = await import('../config.ts');
       const { databaseUrl } = globals();
-      config = loadConfig(databaseUrl === undefined ? {} : { DATABASE_URL: databaseUrl });
+      config = loadConfig(databaseUrl === undefined ? {} : onlyAt(databaseUrl));
       return config;
     },
     profile: () => globals().profile,
@@ -161,6 +161,11 @@ function createSession(
     exitCode: () => chosen ?? interrupts.status() ?? exitCodes.ok,
     server: () => config?.databaseUrl && hostAndPort(config.databaseUrl),
   };
+}
+
+/** A database of its own, also where the environment names a server and a replica beside that of DATABASE_URL. */
+function onlyAt(databaseUrl: string): Environment {
+  return { DATABASE_URL: databaseUrl, DATABASE_DIRECT_URL: '', DATABASE_REPLICA_URL: '' };
 }
 
 /** Prompts are talk, so they go where talk goes. Ctrl-D and Ctrl-C are no line. */

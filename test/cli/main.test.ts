@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { PassThrough } from 'node:stream';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import type { CommandEntry } from '../../src/cli/command-entry.ts';
 import { listenForInterrupts } from '../../src/cli/interrupts.ts';
 import { main } from '../../src/cli/main.ts';
@@ -106,6 +106,23 @@ describe('a command', () => {
     const after = await cli(['start', '--database-url', url, '--json'], { start: action });
     expect(before).toEqual(after);
     expect(JSON.parse(before.stdout)).toEqual([true, url]);
+  });
+
+  test('asks the database it is given, whatever stands beside that of the environment', async () => {
+    const url = 'postgres://me@db.example/x';
+    vi.stubEnv('DATABASE_URL', 'postgres://me@pooler.example/production');
+    vi.stubEnv('DATABASE_DIRECT_URL', 'postgres://me@server.example/production');
+    vi.stubEnv('DATABASE_REPLICA_URL', 'postgres://me@replica.example/production');
+    try {
+      const action = async (io: CliIo) => {
+        const { databaseUrl, poolerUrl = null, replicaUrl = null } = await io.config();
+        printJson(io, { databaseUrl, poolerUrl, replicaUrl });
+      };
+      const { stdout } = await cli(['start', '--database-url', url, '--json'], { start: action });
+      expect(JSON.parse(stdout)).toEqual({ databaseUrl: url, poolerUrl: null, replicaUrl: null });
+    } finally {
+      vi.unstubAllEnvs();
+    }
   });
 
   test('leaves --json behind -- alone', async () => {
