@@ -16,7 +16,9 @@ import { loadRelease, NEWEST_RELEASE } from '../support/releases.ts';
 const KNOWN_TO_BREAK: Readonly<Record<string, string>> = {};
 
 /** Statements that may take long all the same: the migration and a sentence of the check, and the reason. */
-const KNOWN_TO_BE_HEAVY: Readonly<Record<string, string>> = {};
+const KNOWN_TO_BE_HEAVY: Readonly<Record<string, string>> = {
+  '0140_ids_in_order: a do block, which the parser does not look into': 'it replaces a function',
+};
 
 const newer = readdirSync(join(PACKAGE_ROOT, 'migrations'))
   .sort()
