@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import type { Pool } from '../db/pool.ts';
 import type { Check, Readiness } from '../telemetry/readiness.ts';
+import { healthPath, readinessPath } from './health-paths.ts';
 import { problem } from './problem.ts';
 
 /**
@@ -8,8 +9,8 @@ import { problem } from './problem.ts';
  * without one runs wait, and everything else works.
  */
 export function healthRoutes(app: FastifyInstance, readiness: Readiness): void {
-  app.get('/healthz', async () => ({ status: 'ok' }));
-  app.get('/readyz', async (_request, reply) => {
+  app.get(healthPath.path, async () => ({ status: 'ok' }));
+  app.get(readinessPath.path, async (_request, reply) => {
     const { status, headers, body } = readinessAnswer(await readiness.checks());
     return reply.code(status).headers(headers).send(body);
   });

@@ -2,6 +2,7 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Config } from '../config.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
+import { metricsPath } from './health-paths.ts';
 import { sendProblem } from './problem.ts';
 
 export type MetricsOptions = Pick<Config, 'auth' | 'metricsToken'> & { metrics: Metrics };
@@ -27,7 +28,7 @@ const DOORS = new Set(
  */
 export function createMetricsDoor({ metrics, auth, metricsToken }: MetricsOptions): MetricsDoor {
   return {
-    serves: (path) => path === '/metrics',
+    serves: (path) => path === metricsPath.path,
     async handle(request, response) {
       if (request.method !== 'GET' && request.method !== 'HEAD') {
         response.setHeader('allow', 'GET, HEAD');

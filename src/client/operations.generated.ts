@@ -169,6 +169,8 @@ export type Operations = {
   deleteWorkflow: { takes: { params: { id: string } }; gives: null };
   /** What it was, the newest version first. */
   listWorkflowVersions: { takes: { params: { id: string }; query?: { limit?: number; cursor?: string } }; gives: { data: (Version)[]; next: string | null } };
+  /** How its runs went, by version: those that are there, deleted ones are not counted. */
+  getWorkflowPerformance: { takes: { params: { id: string } }; gives: { workflow_id: string; workflow: string; data: ({ version: number; runs: number; completed: number; failed: number; success_rate: number | null; steps_per_run: number; tokens_in: number; tokens_out: number; cost: number; seconds_p50: number | null; seconds_p95: number | null })[] } };
   /** The models, the newest first. */
   listModels: { takes: { query?: { limit?: number; cursor?: string; name?: string; provider?: string; purpose?: "llm" | "embedding" | "tts" | "stt" } }; gives: { data: (Model)[]; next: string | null } };
   /** Makes a row. */
@@ -334,6 +336,7 @@ export const operations = {
   changeWorkflow: ['PATCH', '/api/workflows/{id}'],
   deleteWorkflow: ['DELETE', '/api/workflows/{id}'],
   listWorkflowVersions: ['GET', '/api/workflows/{id}/versions'],
+  getWorkflowPerformance: ['GET', '/api/workflows/{id}/performance'],
   listModels: ['GET', '/api/models'],
   createModel: ['POST', '/api/models'],
   getModel: ['GET', '/api/models/{id}'],

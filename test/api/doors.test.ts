@@ -3,6 +3,8 @@ import type { FastifyInstance } from 'fastify';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { routes } from '../../src/api/rest/routes.ts';
 import type { Api } from '../../src/api/server.ts';
+import { figuresOn } from '../../src/db/metrics.ts';
+import { createMetrics } from '../../src/telemetry/metrics.ts';
 import { all } from '../sql/support.ts';
 import { MARK, makeTwoTenants } from '../sql/two-tenants.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
@@ -86,7 +88,8 @@ beforeAll(async () => {
   const made = channel('fastify.initialization');
   made.subscribe(note);
   try {
-    api = await startTestApi(db.url, locked);
+    const metrics = createMetrics(figuresOn(db.pool));
+    api = await startTestApi(db.url, { ...locked, metrics });
   } finally {
     made.unsubscribe(note);
   }
@@ -113,6 +116,36 @@ const ofTable = () =>
 
 test('there is no door that nobody knows', () => {
   expect([...found].sort()).toEqual([...OPEN, ...ofTable(), ...Object.keys(ASKED)].sort());
+});
+
+/** What `/openapi.json` leaves out: pages, schemas, itself, and doors whose protocols describe themselves (`/graphql` and `/mcp`, too, which are no routes). */
+const UNDESCRIBED = [
+  'GET /',
+  'GET /.well-known/agent-card.json',
+  'GET /a2a/:agent/.well-known/agent-card.json',
+  'GET /docs',
+  'GET /openapi.json',
+  'GET /schemas/agent-system.v1.json',
+  'POST /a2a/:agent',
+  'POST /ag-ui/agents/:agent',
+];
+/** Described, and served by no route: before them, each by a door of its own. */
+const UNROUTED = ['GET /metrics', 'GET /ws'];
+
+test('every door is described, and what is described is served', async () => {
+  const { body } = await call(api, 'GET', '/openapi.json');
+  const described = Object.entries<object>(body.paths).flatMap(([path, methods]) =>
+    Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
+  );
+  const served = [...found].filter((one) => !UNDESCRIBED.includes(one));
+  const asRouted = (one: string) =>
+    one.replace('/v1/models/{model}', '/v1/models/*').replaceAll(/\{(\w+)\}/g, ':$1');
+  expect(described.map(asRouted).sort()).toEqual([...served, ...UNROUTED].sort());
+  expect(UNDESCRIBED.filter((one) => !found.has(one))).toEqual([]);
+  for (const one of UNROUTED) {
+    const [method = '', path = ''] = one.split(' ');
+    expect((await call(api, method, path)).status, one).not.toBe(404);
+  }
 });
 
 async function said(door: string, asked: Request, { name, id }: Named) {

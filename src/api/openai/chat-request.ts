@@ -27,23 +27,26 @@ const message = z.discriminatedUnion('role', [
 type ChatMessage = z.output<typeof message>;
 
 /** What a request may say; what tunes a model is for its agent to say, and is passed over. */
-export const chatRequest = z.looseObject({
-  model: z.string(),
-  messages: z.array(message).min(1),
-  stream: z.boolean().nullish(),
-  stream_options: z.looseObject({ include_usage: z.boolean().nullish() }).nullish(),
-  tools: z
-    .array(z.looseObject({ type: z.string(), function: functionSchema.optional() }))
-    .nullish(),
-  tool_choice: toolChoice,
-  n: z.int().nullish(),
-  logprobs: z.boolean().nullish(),
-  modalities: z.array(z.string()).nullish(),
-  response_format: z.looseObject({ type: z.string() }).nullish(),
-  functions: z.unknown().optional(),
-  user: z.string().nullish(),
-  metadata: z.looseObject({}).nullish(),
-});
+export const chatRequest = z
+  .looseObject({
+    model: z.string().describe('The name of an agent or workflow'),
+    messages: z.array(message).min(1).describe('The last is from the user, or of a tool'),
+    stream: z.boolean().nullish(),
+    stream_options: z.looseObject({ include_usage: z.boolean().nullish() }).nullish(),
+    tools: z
+      .array(z.looseObject({ type: z.string(), function: functionSchema.optional() }))
+      .nullish()
+      .describe('Of type function: the client calls them'),
+    tool_choice: toolChoice,
+    n: z.int().nullish().describe('1 at most: there is one answer'),
+    logprobs: z.boolean().nullish(),
+    modalities: z.array(z.string()).nullish(),
+    response_format: z.looseObject({ type: z.string() }).nullish(),
+    functions: z.unknown().optional().describe('Refused: send tools'),
+    user: z.string().nullish(),
+    metadata: z.looseObject({}).nullish().describe('Of the run'),
+  })
+  .meta({ id: 'ChatCompletionRequest' });
 export type ChatRequest = z.output<typeof chatRequest>;
 
 /** The turn that a list of messages comes down to. Throws what is asked for and cannot be done. */

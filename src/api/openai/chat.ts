@@ -1,8 +1,7 @@
+import type { z } from 'zod';
+import type { completion, completionChunk, FinishReason } from './answers.ts';
 import { wireId } from './ids.ts';
 import type { AskedQuestion, Begun, ToldRun } from './runs.ts';
-
-/** Why an answer is over, as OpenAI says it. */
-type FinishReason = 'stop' | 'tool_calls';
 
 /** What the answer of a run that stopped says: its output, or what it asks its client. */
 export function answerOf(run: ToldRun): {
@@ -45,10 +44,14 @@ export function usageOf({ tokens_in, tokens_out }: ToldRun) {
 }
 
 /** A whole answer. */
-export function completionOf(model: string, begun: Begun, run: ToldRun) {
+export function completionOf(
+  model: string,
+  begun: Begun,
+  run: ToldRun,
+): z.output<typeof completion> {
   const { content, calls, finish_reason } = answerOf(run);
   const message = {
-    role: 'assistant',
+    role: 'assistant' as const,
     content,
     refusal: null,
     ...(calls.length > 0 && { tool_calls: calls }),
@@ -63,10 +66,18 @@ export function completionOf(model: string, begun: Begun, run: ToldRun) {
   };
 }
 
+type Chunk = z.output<typeof completionChunk>;
+type Delta = Chunk['choices'][number]['delta'];
+
 /** The chunks of one answer. `created`: in seconds. With `hasUsage` each has a usage, null but in the last one. */
 export function chunksOf(model: string, begun: Begun, created: number, hasUsage: boolean) {
-  const head = { id: completionId(begun), object: 'chat.completion.chunk', created, model };
-  const chunk = (delta: object, finish_reason: FinishReason | null = null) => ({
+  const head = {
+    id: completionId(begun),
+    object: 'chat.completion.chunk' as const,
+    created,
+    model,
+  };
+  const chunk = (delta: Delta, finish_reason: FinishReason | null = null): Chunk => ({
     ...head,
     choices: [{ index: 0, delta, logprobs: null, finish_reason }],
     ...(hasUsage && { usage: null }),
@@ -78,7 +89,7 @@ export function chunksOf(model: string, begun: Begun, created: number, hasUsage:
       const tool_calls = answerOf(run).calls.map((call, index) => ({ index, ...call }));
       return tool_calls.length > 0 ? [chunk({ tool_calls })] : [];
     },
-    last: (run: ToldRun) => [
+    last: (run: ToldRun): Chunk[] => [
       chunk({}, answerOf(run).finish_reason),
       ...(hasUsage ? [{ ...head, choices: [], usage: usageOf(run) }] : []),
     ],

@@ -7,12 +7,11 @@ import { inTransactionAs, settingsFor } from '../login/settings.ts';
 import { failureOf } from '../rest/answer-error.ts';
 import { RequestRefusal } from '../rest/request-refusal.ts';
 import type { RestOptions } from '../rest/serve.ts';
-import { chatRequest } from './chat-request.ts';
 import { openAiError, sendError } from './errors.ts';
 import { createHolds, type Holds } from './holds.ts';
 import { modelsOf } from './models.ts';
 import { readBody } from './parsed.ts';
-import { responsesRequest } from './responses-request.ts';
+import { createChatCompletion, createResponse, listOpenAiModels } from './paths.ts';
 import { serveChat } from './serve-chat.ts';
 import { serveResponse } from './serve-response.ts';
 import { createTurn, type Turn } from './turn.ts';
@@ -63,9 +62,9 @@ export function openAiRoutes(app: FastifyInstance, options: OpenAiOptions): Hold
     scope.setErrorHandler((error, _request, reply) =>
       sendError(reply, openAiError(failure(error))),
     );
-    scope.post('/v1/chat/completions', asking(chatRequest, serveChat));
-    scope.post('/v1/responses', asking(responsesRequest, serveResponse));
-    scope.get('/v1/models', (request) =>
+    scope.post(createChatCompletion.path, asking(createChatCompletion.body, serveChat));
+    scope.post(createResponse.path, asking(createResponse.body, serveResponse));
+    scope.get(listOpenAiModels.path, (request) =>
       transactionFor(request).transaction(async (db) => ({
         object: 'list',
         data: await modelsOf(db),

@@ -1,14 +1,16 @@
 import type { FastifyReply } from 'fastify';
+import type { z } from 'zod';
 import type { RunError } from '../../contracts/errors.ts';
 import { isJsonObject, type Json } from '../../contracts/json.ts';
 import { RETRY_AFTER } from '../admission.ts';
 import type { Failure } from '../rest/answer-error.ts';
 import { RequestRefusal } from '../rest/request-refusal.ts';
+import type { openAiErrorBody } from './answers.ts';
 
 /** An error in the words of OpenAI, and how it is answered. */
 export type OpenAiError = {
   status: number;
-  error: { message: string; type: string; param: string | null; code: string | null };
+  error: z.output<typeof openAiErrorBody>['error'];
   headers: Record<string, string>;
 };
 

@@ -1,7 +1,5 @@
 import type { Client } from '../../db/json-rows.ts';
-
-/** A model as OpenAI lists it. */
-type Model = { id: string; object: 'model'; created: number; owned_by: string };
+import type { Model } from './answers.ts';
 
 /** The agents and workflows that the caller may run, by name; or the one of a name. */
 export async function modelsOf(db: Client, name?: string): Promise<Model[]> {

@@ -1,5 +1,6 @@
 import type { EventWriter } from './event-writer.ts';
-import { type callItem, messageItem, type OutputItem } from './response.ts';
+import { messageItem } from './response.ts';
+import type { FunctionCall, OutputItem } from './response-schema.ts';
 
 /** Writes the events of one response: numbered, and each item of the output from its beginning to its end. */
 export function createResponseEvents(writer: EventWriter) {
@@ -38,7 +39,7 @@ export function createResponseEvents(writer: EventWriter) {
       await send('response.output_item.done', { output_index: output.length, item });
       output.push(item);
     },
-    async call(item: ReturnType<typeof callItem>) {
+    async call(item: FunctionCall) {
       const output_index = output.length;
       const { id: item_id, name, arguments: args } = item;
       const begun = { ...item, arguments: '', status: 'in_progress' };

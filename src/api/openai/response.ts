@@ -2,11 +2,11 @@ import type { Json } from '../../contracts/json.ts';
 import { questionText } from './chat.ts';
 import { runFailure } from './errors.ts';
 import { wireId } from './ids.ts';
+import type { FunctionCall, Message, OutputItem, Response } from './response-schema.ts';
 import type { ResponsesRequest } from './responses-request.ts';
 import type { AskedQuestion, Begun, ToldRun } from './runs.ts';
 
-type Phase = 'commentary' | 'final_answer';
-export type OutputItem = ReturnType<typeof messageItem> | ReturnType<typeof callItem>;
+type Phase = NonNullable<Message['phase']>;
 
 /** One request for a response: what every form of the answer has in common. */
 export type Asked = { request: ResponsesRequest; begun: Begun; created: number };
@@ -20,14 +20,14 @@ export function messageId({ id }: Begun, seq: number): string {
   return `${wireId('msg', id)}_${seq}`;
 }
 
-export function messageItem(id: string, text: string, phase: Phase) {
+export function messageItem(id: string, text: string, phase: Phase): Message {
   const content = [{ type: 'output_text' as const, text, annotations: [], logprobs: [] }];
   const [type, role, status] = ['message', 'assistant', 'completed'] as const;
   return { id, type, role, status, content, phase };
 }
 
 /** A call for the client. */
-export function callItem({ id, tool_call }: AskedQuestion) {
+export function callItem({ id, tool_call }: AskedQuestion): FunctionCall {
   return {
     id: wireId('fc', id),
     type: 'function_call' as const,
@@ -71,7 +71,7 @@ export function responseOf(
   { request, begun, created }: Asked,
   run?: ToldRun,
   output: OutputItem[] = [],
-) {
+): Response {
   return {
     id: responseId(begun),
     object: 'response',

@@ -35,22 +35,30 @@ function isSaid(one: Item): one is z.output<typeof said> {
 }
 
 /** What a request may say; what tunes a model is for its agent to say, and is passed over. */
-export const responsesRequest = z.looseObject({
-  model: z.string(),
-  input: z.union([z.string(), z.array(item).min(1)]),
-  instructions: z.string().nullish(),
-  previous_response_id: z.string().nullish(),
-  store: z.boolean().nullish(),
-  stream: z.boolean().nullish(),
-  background: z.boolean().nullish(),
-  conversation: z.unknown().optional(),
-  prompt: z.unknown().optional(),
-  tools: z.array(z.looseObject({ type: z.string() })).nullish(),
-  tool_choice: toolChoice,
-  text: z.looseObject({ format: z.looseObject({ type: z.string() }).nullish() }).nullish(),
-  user: z.string().nullish(),
-  metadata: z.looseObject({}).nullish(),
-});
+export const responsesRequest = z
+  .looseObject({
+    model: z.string().describe('The name of an agent or workflow'),
+    input: z.union([z.string(), z.array(item).min(1)]),
+    instructions: z.string().nullish().describe('For this turn, behind the prompt of the agent'),
+    previous_response_id: z.string().nullish().describe('The turn it goes on from'),
+    store: z
+      .boolean()
+      .nullish()
+      .describe('false: a turn that goes on from it begins a session of its own'),
+    stream: z.boolean().nullish(),
+    background: z.boolean().nullish().describe('true is refused'),
+    conversation: z.unknown().optional().describe('Refused: send previous_response_id'),
+    prompt: z.unknown().optional().describe('Refused: prompts belong to agents'),
+    tools: z
+      .array(z.looseObject({ type: z.string() }))
+      .nullish()
+      .describe('Of type function: the client calls them'),
+    tool_choice: toolChoice,
+    text: z.looseObject({ format: z.looseObject({ type: z.string() }).nullish() }).nullish(),
+    user: z.string().nullish(),
+    metadata: z.looseObject({}).nullish().describe('Of the run'),
+  })
+  .meta({ id: 'OpenAiResponseRequest' });
 export type ResponsesRequest = z.output<typeof responsesRequest>;
 
 /** The turn that a list of items comes down to. Throws what is asked for and cannot be done. */

@@ -1,4 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { z } from 'zod';
 import type { JsonObject } from '../../contracts/json.ts';
 import type { Client } from '../../db/json-rows.ts';
 import type { FeedHub } from '../feed-hub.ts';
@@ -49,6 +50,7 @@ export type TurnOptions = {
 
 /** The header that says what becomes of the run when its client leaves before the end. */
 const ON_DISCONNECT = 'x-howdah-on-disconnect';
+export const onDisconnect = z.enum(['detach', 'cancel']);
 
 export function createTurn(options: TurnOptions): Turn {
   const { request, reply, hold, hub, transaction, failureOf } = options;
@@ -118,7 +120,8 @@ export function createTurn(options: TurnOptions): Turn {
 /** Whether the run is cancelled whose client leaves before its end. Throws what the header may not say. */
 export function cancelsWhenLeft({ headers }: FastifyRequest): boolean {
   const [said = 'detach'] = [headers[ON_DISCONNECT]].flat();
-  if (said === 'cancel' || said === 'detach') return said === 'cancel';
+  const wish = onDisconnect.safeParse(said);
+  if (wish.success) return wish.data === 'cancel';
   throw invalid(ON_DISCONNECT, `${ON_DISCONNECT} is cancel or detach, not ${said.slice(0, 50)}`);
 }
 

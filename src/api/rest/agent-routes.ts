@@ -4,24 +4,12 @@ import { jsonRow, jsonRows } from '../../db/json-rows.ts';
 import { agents } from './agents.ts';
 import { byId, id } from './fields.ts';
 import { kindRoutes, shownRow } from './kind.ts';
+import { performance } from './performance.ts';
 import { noSuch } from './request-refusal.ts';
 import { type Route, route } from './route.ts';
 import { versionsRoute } from './versions.ts';
 
 const shown = { 200: { description: 'The agent', schema: agents.row } };
-const performance = z.object({
-  version: z.int(),
-  runs: z.number(),
-  completed: z.number(),
-  failed: z.number(),
-  success_rate: z.number().nullable().describe('0 to 1, of the runs that have ended'),
-  steps_per_run: z.number(),
-  tokens_in: z.number(),
-  tokens_out: z.number(),
-  cost: z.number(),
-  seconds_p50: z.number().nullable(),
-  seconds_p95: z.number().nullable(),
-});
 
 /** What agents have besides what every kind has. */
 export const agentRoutes: Route[] = [

@@ -5,6 +5,7 @@ import { mcpServers, models, prompts, resources, tools } from './definitions.ts'
 import { byId, flag, object, page, pageOf } from './fields.ts';
 import { kindRoutes } from './kind.ts';
 import { idIn, pageAnswer } from './pages.ts';
+import { workflowPerformance } from './performance.ts';
 import { noSuch, RequestRefusal } from './request-refusal.ts';
 import { type Route, route } from './route.ts';
 import { versionsRoute } from './versions.ts';
@@ -99,6 +100,7 @@ const content = route({
 export const definitionRoutes: Route[] = [
   ...kindRoutes(workflows),
   versionsRoute(workflows),
+  workflowPerformance,
   ...kindRoutes(models),
   ...kindRoutes(prompts),
   versionsRoute(prompts),

@@ -1,9 +1,10 @@
 import { z } from 'zod';
-import type { JsonObject } from '../../contracts/json.ts';
+import type { Json, JsonObject } from '../../contracts/json.ts';
 import { releaseVersion } from '../../package-root.ts';
 import type { Described, Route } from './route.ts';
 
-const PROBLEM = z
+/** An error, as every door tells it that has no form of its own. */
+export const PROBLEM = z
   .object({
     type: z.string(),
     title: z.string().describe('The status in words'),
@@ -38,22 +39,40 @@ const LAST_EVENT_ID = {
   description: 'The `id` of the last event there was: what comes behind it is told',
 };
 
+/** A path that another door serves: in the words of routes, and with errors of its own where it has those. */
+export type DoorPath = Pick<
+  Route,
+  'method' | 'path' | 'id' | 'tag' | 'summary' | 'description' | 'params' | 'body' | 'answers'
+> & {
+  headers?: z.ZodObject;
+  /** A Problem when absent. */
+  error?: Described;
+  /** Who is let in: the caller's token or key when absent. */
+  login?: 'nobody' | 'metrics';
+};
+
 /** A path that is a WebSocket. OpenAPI has no words for its messages, so they stand in `x-messages`. */
 export type SocketPath = Pick<Route, 'path' | 'id' | 'tag' | 'summary' | 'description'> & {
   sends: z.ZodType;
   takes: z.ZodType;
 };
 
-/** The routes as OpenAPI 3.1, out of the schemas that requests are checked by. */
-export function openApi(routes: readonly Route[], sockets: readonly SocketPath[] = []): JsonObject {
+type Paths = {
+  routes: readonly Route[];
+  doors?: readonly DoorPath[];
+  sockets?: readonly SocketPath[];
+};
+
+/** The paths as OpenAPI 3.1, out of the schemas that requests are checked by. */
+export function openApi({ routes, doors = [], sockets = [] }: Paths): JsonObject {
   const components: JsonObject = {};
   const schemaOf = (schema: z.ZodType) => jsonSchema(schema, components);
-  const problem = { 'application/problem+json': { schema: schemaOf(PROBLEM) } };
+  const problem = responseOf(PROBLEM_ANSWER, schemaOf);
   const paths: Record<string, JsonObject> = {};
-  for (const route of routes) {
-    paths[route.path] = {
-      ...paths[route.path],
-      [route.method.toLowerCase()]: operation(route, schemaOf, problem),
+  for (const one of [...routes, ...doors]) {
+    paths[one.path] = {
+      ...paths[one.path],
+      [one.method.toLowerCase()]: operation(one, schemaOf, problem),
     };
   }
   for (const { path, takes, sends, ...named } of sockets) {
@@ -71,11 +90,14 @@ export function openApi(routes: readonly Route[], sockets: readonly SocketPath[]
         'Agents, workflows and runs. Every operation runs as the caller: a row of another tenant is one that does not exist.',
     },
     security: [{ bearer: [] }],
-    tags: [...new Set(routes.map(({ tag }) => tag))].map((name) => ({ name })),
+    tags: [...new Set([...routes, ...doors, ...sockets].map(({ tag }) => tag))].map((name) => ({
+      name,
+    })),
     paths,
     components: {
       securitySchemes: {
         bearer: { type: 'http', scheme: 'bearer', description: 'A token or an API key' },
+        metrics: { type: 'http', scheme: 'bearer', description: 'HOWDAH_METRICS_TOKEN' },
       },
       schemas: components,
     },
@@ -84,15 +106,32 @@ export function openApi(routes: readonly Route[], sockets: readonly SocketPath[]
 
 type SchemaOf = (schema: z.ZodType) => JsonObject;
 
-function operation(route: Route, schemaOf: SchemaOf, problem: JsonObject): JsonObject {
+const PROBLEM_ANSWER = {
+  description: 'An error',
+  schema: PROBLEM,
+  type: 'application/problem+json',
+} as const;
+const LOGINS: Readonly<Record<'nobody' | 'metrics', Json>> = {
+  nobody: [],
+  metrics: [{ metrics: [] }],
+};
+
+function operation(
+  route: Route & Omit<DoorPath, keyof Route>,
+  schemaOf: SchemaOf,
+  problem: JsonObject,
+): JsonObject {
   const { id, tag, summary, description, params, query, body, answers } = route;
+  const isStream =
+    route.method === 'GET' && Object.values(answers).some(({ type }) => type === EVENTS);
   const changes = route.path.endsWith('{id}') && ['PUT', 'PATCH', 'DELETE'].includes(route.method);
   const parameters = [
     ...parametersOf(params, 'path', schemaOf),
     ...parametersOf(query, 'query', schemaOf),
+    ...parametersOf(route.headers, 'header', schemaOf),
     ...(changes ? [IF_MATCH] : []),
     ...(route.isKeyed ? [IDEMPOTENCY_KEY] : []),
-    ...(Object.values(answers).some(({ type }) => type === EVENTS) ? [LAST_EVENT_ID] : []),
+    ...(isStream ? [LAST_EVENT_ID] : []),
   ];
   const types = route.bodyTypes ?? ['application/json'];
   const content =
@@ -102,26 +141,31 @@ function operation(route: Route, schemaOf: SchemaOf, problem: JsonObject): JsonO
     tags: [tag],
     summary,
     ...(description !== undefined && { description }),
+    ...(route.login && { security: LOGINS[route.login] }),
     ...(parameters.length > 0 && { parameters }),
     ...(content && { requestBody: { required: route.isBodyOptional !== true, content } }),
     responses: {
       ...Object.fromEntries(
         Object.entries(answers).map(([status, one]) => [status, responseOf(one, schemaOf)]),
       ),
-      default: { description: 'An error', content: problem },
+      default: route.error ? responseOf(route.error, schemaOf) : problem,
     },
   } as JsonObject;
 }
 
-function responseOf({ description, schema, type }: Described, schemaOf: SchemaOf): JsonObject {
+function responseOf(
+  { description, schema, type, events }: Described,
+  schemaOf: SchemaOf,
+): JsonObject {
   if (!schema && type === undefined) return { description };
   const content = { [type ?? 'application/json']: schema ? { schema: schemaOf(schema) } : {} };
-  return { description, content };
+  const streamed = events && { 'text/event-stream': { schema: schemaOf(events) } };
+  return { description, content: { ...content, ...streamed } };
 }
 
 function parametersOf(
   schema: z.ZodObject | undefined,
-  place: 'path' | 'query',
+  place: 'path' | 'query' | 'header',
   schemaOf: SchemaOf,
 ): JsonObject[] {
   if (!schema) return [];

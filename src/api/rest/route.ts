@@ -49,7 +49,13 @@ export type Means = {
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
 /** What an answer is, for the description. */
-export type Described = { description: string; schema?: z.ZodType; type?: string };
+export type Described = {
+  description: string;
+  schema?: z.ZodType;
+  type?: string;
+  /** Each event of the stream that a request may ask for in its place. */
+  events?: z.ZodType;
+};
 
 /** One operation: what it takes, what it gives, what it does. OpenAPI is written from it, requests are checked by it. */
 export type Route = {

@@ -288,3 +288,58 @@ test('a member may edit agents and no models: the role decides in the database',
   expect(created_by).toContain('ada');
   await shut.close();
 });
+
+test('how a workflow does is told by version, with the runs below', async () => {
+  const body = { name: 'measured', type: 'chain', members: ['development'] };
+  const { id } = (await ask('POST', '/api/workflows', body)).body;
+  const path = `/api/workflows/${id}/performance`;
+  const nothing = { workflow_id: id, workflow: 'measured', data: [] };
+  expect((await ask('GET', path)).body).toEqual(nothing);
+  const begin = async () =>
+    (await ask('POST', '/api/execute', { workflow_id: id, message: 'x' })).body.execution_id;
+  await begin();
+  await ask('PATCH', `/api/workflows/${id}`, { instruction: 'Otherwise.' });
+  const [ended, cancelled] = [await begin(), await begin()];
+  await ask('POST', `/api/executions/${cancelled}/cancel`);
+  await finish(ended);
+  const { status, body: told } = await ask('GET', path);
+  expect(status).toBe(200);
+  expect(told.data).toEqual([
+    {
+      ...{ version: 2, runs: 2, completed: 1, failed: 0, success_rate: 0.5, steps_per_run: 1 },
+      ...{ tokens_in: 110, tokens_out: 22, cost: 0.75, seconds_p50: 10, seconds_p95: 10 },
+    },
+    {
+      ...{ version: 1, runs: 1, completed: 0, failed: 0, success_rate: null, steps_per_run: 0 },
+      ...{ tokens_in: 0, tokens_out: 0, cost: 0, seconds_p50: null, seconds_p95: null },
+    },
+  ]);
+  const nowhere = '/api/workflows/aaaaaaaa-aaaa-7aaa-8aaa-aaaaaaaaaaaa/performance';
+  expect(await ask('GET', nowhere)).toMatchObject({ status: 404, body: { code: 'HWNTF' } });
+  expect(await ask('GET', '/api/workflows/measured/performance')).toMatchObject({
+    status: 400,
+    body: { field: 'id' },
+  });
+});
+
+/** A run as a worker would have left it after ten seconds, without the triggers that keep others from writing that. */
+async function finish(execution: string): Promise<void> {
+  const client = await db.pool.connect();
+  try {
+    await client.query('begin');
+    await client.query('set local session_replication_role = replica');
+    await client.query(
+      `update howdah.executions set status = 'completed', stop_reason = 'final_answer', output = 'done', step_count = 2, tokens_in = 10, tokens_out = 2, cost = 0.25,
+         children_tokens_in = 100, children_tokens_out = 20, children_cost = 0.5, started_at = created_at,
+         completed_at = created_at + interval '10 seconds'
+       where id = $1`,
+      [execution],
+    );
+    await client.query('commit');
+  } catch (error) {
+    await client.query('rollback');
+    throw error;
+  } finally {
+    client.release();
+  }
+}

@@ -1,0 +1,93 @@
+import { z } from 'zod';
+
+/** What the door answers, in OpenAI's words: what makes an answer has its type from here, and so has the description. */
+
+const nothing = z.null();
+
+/** Why there is no answer. */
+export const openAiErrorBody = z
+  .object({
+    error: z.object({
+      message: z.string().describe('What is wrong and what to do about it'),
+      type: z.string(),
+      param: z.string().nullable().describe('The field it is about'),
+      code: z.string().nullable().describe('OpenAI’s code where it has one, else ours'),
+    }),
+  })
+  .meta({ id: 'OpenAiError', description: 'An error as clients of OpenAI know it' });
+
+export const model = z
+  .object({
+    id: z.string().describe('The name of an agent or workflow'),
+    object: z.literal('model'),
+    created: z.int().describe('Seconds since 1970'),
+    owned_by: z.string(),
+  })
+  .meta({ id: 'OpenAiModel', description: 'An agent or workflow that you may run' });
+export type Model = z.output<typeof model>;
+
+export const modelList = z.object({ object: z.literal('list'), data: z.array(model) });
+
+const calledFunction = z.object({ name: z.string(), arguments: z.string().describe('JSON') });
+const toolCall = z.object({
+  id: z.string(),
+  type: z.literal('function'),
+  function: calledFunction,
+});
+/** Why an answer is over, as OpenAI says it. */
+const finishReason = z.enum(['stop', 'tool_calls']);
+export type FinishReason = z.output<typeof finishReason>;
+
+const chatUsage = z.object({
+  prompt_tokens: z.int(),
+  completion_tokens: z.int(),
+  total_tokens: z.int(),
+});
+
+export const completion = z
+  .object({
+    id: z.string(),
+    object: z.literal('chat.completion'),
+    created: z.int().describe('Seconds since 1970'),
+    model: z.string(),
+    choices: z.array(
+      z.object({
+        index: z.int(),
+        message: z.object({
+          role: z.literal('assistant'),
+          content: z.string().nullable(),
+          refusal: nothing,
+          tool_calls: z.array(toolCall).optional().describe('For tools that the client brought'),
+        }),
+        logprobs: nothing,
+        finish_reason: finishReason,
+      }),
+    ),
+    usage: chatUsage,
+  })
+  .meta({ id: 'ChatCompletion' });
+
+export const completionChunk = z
+  .object({
+    id: z.string(),
+    object: z.literal('chat.completion.chunk'),
+    created: z.int().describe('Seconds since 1970'),
+    model: z.string(),
+    choices: z.array(
+      z.object({
+        index: z.int(),
+        delta: z.object({
+          role: z.literal('assistant').optional(),
+          content: z.string().optional(),
+          tool_calls: z.array(toolCall.extend({ index: z.int() })).optional(),
+        }),
+        logprobs: nothing,
+        finish_reason: finishReason.nullable(),
+      }),
+    ),
+    usage: chatUsage
+      .nullable()
+      .optional()
+      .describe('With stream_options.include_usage: of the last chunk, null before'),
+  })
+  .meta({ id: 'ChatCompletionChunk' });
