@@ -24994,9 +24994,15 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_questions__deliver()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
-  perform howdah_private.tell_webhooks(e, 'question.opened', jsonb_build_object('question', jsonb_build_object(
-    'id', new.id, 'kind', new.kind, 'execution_id', new.execution_id, 'prompt', new.prompt, 'options', new.options,
-    'schema', new.schema, 'tool_call', new.tool_call, 'trust', new.trust, 'expires_at', new.expires_at)))
+  perform howdah_private.tell_webhooks(e, 'question.opened', jsonb_build_object(
+    'status', case when e.status in ('queued', 'running') then 'waiting' else e.status end,
+    'waiting_for', case
+      when e.status not in ('queued', 'running', 'waiting') then null
+      when e.id = new.execution_id then 'question'
+      else coalesce(e.waiting_for, 'child') end,
+    'question', jsonb_build_object(
+      'id', new.id, 'kind', new.kind, 'execution_id', new.execution_id, 'prompt', new.prompt, 'options', new.options,
+      'schema', new.schema, 'tool_call', new.tool_call, 'trust', new.trust, 'expires_at', new.expires_at)))
   from howdah.executions as e
   where e.id = new.root_execution_id and e.tenant_id = new.tenant_id and (e.callback_url is not null or exists (
     select from howdah.webhooks as w where w.tenant_id = new.tenant_id and w.is_active));

@@ -7,7 +7,8 @@ type Issue = z.core.$ZodIssue;
  * tells; else all that it may be. Another issue is given as it is.
  */
 export function plainIssue(issue: Issue): Issue {
-  if (issue.code !== 'invalid_union' || issue.errors.length === 0) return issue;
+  if (issue.code !== 'invalid_union') return issue;
+  if (issue.errors.length === 0) return { ...issue, message: kindsOf(issue) };
   const inside = (faults: readonly Issue[]) => faults.map(plainIssue);
   const meant = issue.errors.map(inside).filter((faults) => !faults.some(isOther));
   const closest = meant.find(([first]) => first && !isOfType(first)) ?? [];
@@ -20,6 +21,19 @@ export function plainIssue(issue: Issue): Issue {
   const names = ofKind.flatMap(({ values }) => values).map(String);
   const message = `Invalid input: expected ${[...new Set(names)].join(' or ')}`;
   return { ...other, path: [...issue.path, ...other.path], message };
+}
+
+/** What is wrong with a field, in a sentence. */
+export function sentenceOf(field: string, { message }: Issue): string {
+  if (/received undefined$/.test(message)) return `${field} is missing`;
+  const rest = message.replace(/^Invalid input: /, '');
+  return `${field}: ${rest.charAt(0).toLowerCase()}${rest.slice(1)}`;
+}
+
+/** A union by the field that names the kind: none of these. */
+function kindsOf(issue: z.core.$ZodIssueInvalidUnion): string {
+  const kinds = 'options' in issue && Array.isArray(issue.options) ? issue.options : [];
+  return kinds.length > 0 ? `Invalid input: expected ${kinds.join(' or ')}` : issue.message;
 }
 
 /** It has another name in the field that names its kind. */

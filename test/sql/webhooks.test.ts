@@ -181,6 +181,32 @@ describe('webhooks', () => {
     await db.pool.query('select howdah.cancel_execution($1)', [id]);
   });
 
+  test('a question is told of a run that waits, though its worker says so only in the next commit', async () => {
+    const agent_id = await makeAgent(db.pool, { tenant_id });
+    await makeWebhook({ agent_id, events: ['question.opened'] });
+    const id = await makeRun(db.pool, { tenant_id, agent_id });
+    const [run] = await claim(db.pool, worker, [id]);
+    const child = await spawn(db.pool, worker, { id, fence: run?.fence, after: 0 }, agent_id);
+    const [below] = await claim(db.pool, worker, [child]);
+    const asks = async (of: string, fence: number, after: number) => {
+      const { id: question } = await one(db.pool, 'select howdah.uuid_v7() as id');
+      const asked = { id: question, kind: 'question', call_id: 'b', prompt: 'Which one?' };
+      const steps = [{ kind: 'question', call_id: 'b', question: asked }];
+      await commit(db.pool, worker, [{ id: of, fence, after, steps }]);
+    };
+    await asks(child, below?.fence, 0);
+    await asks(id, run?.fence, 1);
+    const { status } = await one(db.pool, 'select status from howdah.executions where id = $1', [
+      id,
+    ]);
+    expect(status).toBe('running');
+    expect((await toldOf(id)).map(({ payload }) => payload.data)).toMatchObject([
+      { execution_id: id, status: 'waiting', waiting_for: 'child' },
+      { execution_id: id, status: 'waiting', waiting_for: 'question' },
+    ]);
+    await db.pool.query('select howdah.cancel_execution($1)', [id]);
+  });
+
   test('a run has a callback of its own', async () => {
     const id = await ended({ callback_url: 'https://erp.example.com/done' });
     expect(await toldOf(id)).toMatchObject([

@@ -2,7 +2,7 @@ import type { FastifyRequest } from 'fastify';
 import type { z } from 'zod';
 import { MAX_REQUEST_BYTES } from '../graphql/preset.ts';
 import { readJson } from '../json-body.ts';
-import { plainIssue } from '../plain-issue.ts';
+import { plainIssue, sentenceOf } from '../plain-issue.ts';
 import { RequestRefusal } from '../rest/request-refusal.ts';
 import { unstorable } from '../unstorable.ts';
 import { invalid } from './errors.ts';
@@ -32,7 +32,6 @@ export async function readBody<S extends z.ZodType>(
           : `${path}.${String(key)}`,
     '',
   );
-  if (field === '') throw invalid('body', 'the request is no object of JSON');
-  const isMissing = /received undefined$/.test(issue?.message ?? '');
-  throw invalid(field, isMissing ? `${field} is missing` : `${field}: ${issue?.message}`);
+  if (!issue || field === '') throw invalid('body', 'the request is no object of JSON');
+  throw invalid(field, sentenceOf(field, issue));
 }

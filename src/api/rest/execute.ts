@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { Client } from '../../db/json-rows.ts';
 import { withTraceparent } from '../traceparent.ts';
 import { execution, findExecution, STATUSES } from './execution-rows.ts';
-import { id, json, object, time } from './fields.ts';
+import { id, json, numberText, object, time } from './fields.ts';
 import { keyIn, takeKey } from './request-keys.ts';
 import { RequestRefusal } from './request-refusal.ts';
 import { type Answer, type Means, type Route, route } from './route.ts';
@@ -70,12 +70,13 @@ export const executeRoutes: Route[] = [
     description:
       'A known Idempotency-Key gives the first run, and 409 when it came with another request. With `wait` the answer is 200 when the run has ended in time, else 202.',
     query: z.strictObject({
-      wait: z.coerce
-        .number(`this is no number of seconds from 0 to ${LONGEST_WAIT}`)
-        .min(0)
-        .max(LONGEST_WAIT)
-        .optional()
-        .describe('As in the body'),
+      wait: numberText(
+        z
+          .number(`this is no number of seconds from 0 to ${LONGEST_WAIT}`)
+          .min(0)
+          .max(LONGEST_WAIT)
+          .optional(),
+      ).describe('As in the body'),
     }),
     body: executeBody,
     isKeyed: true,

@@ -16,7 +16,7 @@ import {
   stepsOf,
 } from './execution-rows.ts';
 import { explanationRoute } from './explanation.ts';
-import { byId, flag, id, page, pageOf } from './fields.ts';
+import { byId, flag, id, numberText, page, pageOf } from './fields.ts';
 import { forkRoute } from './fork.ts';
 import { inspectionRoutes } from './inspection.ts';
 import { idIn, numberIn, pageAnswer } from './pages.ts';
@@ -144,12 +144,9 @@ function logRoute(
     isReplicable: true,
     query: z.strictObject({
       ...page,
-      after: z.coerce
-        .number('this is no number')
-        .int()
-        .min(0)
-        .default(0)
-        .describe('Only those behind the one with this seq; a cursor goes first'),
+      after: numberText(
+        z.int('this is no whole number from 0').min(0).max(2_147_483_647).default(0),
+      ).describe('Only those behind the one with this seq; a cursor goes first'),
       ...more,
     }),
     answers: { 200: { description: `A page of ${name}`, schema: pageOf(row) } },

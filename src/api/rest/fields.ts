@@ -21,6 +21,13 @@ export const byId = z.strictObject({ id: id.describe('Of the row, a uuid') });
 /** A query parameter that is true or false. */
 export const flag = z.enum(['true', 'false']).transform((text) => text === 'true');
 
+/** A query parameter that is a number: in digits, as `Number` reads more than that (nothing at all is 0). */
+export const numberText = <Schema extends z.ZodType>(schema: Schema) =>
+  z.preprocess(
+    (sent) => (typeof sent === 'string' && /^-?\d+(\.\d+)?$/.test(sent) ? Number(sent) : sent),
+    schema,
+  );
+
 /** One of these words, in any case. */
 export const anyCase = <const Words extends readonly [string, ...string[]]>(words: Words) =>
   z
@@ -31,13 +38,9 @@ export const anyCase = <const Words extends readonly [string, ...string[]]>(word
 
 /** What a list shows on one page. */
 export const page = {
-  limit: z.coerce
-    .number('this is no whole number from 1 to 1000')
-    .int()
-    .min(1)
-    .max(1000)
-    .default(100)
-    .describe('Rows on a page'),
+  limit: numberText(
+    z.int('this is no whole number from 1 to 1000').min(1).max(1000).default(100),
+  ).describe('Rows on a page'),
   cursor: z.string().optional().describe('`next` of the page before'),
 };
 

@@ -4,7 +4,7 @@ import { isJsonObject, type Json } from '../../contracts/json.ts';
 import { nearestNames } from '../../runtime/nearest-names.ts';
 import { MAX_REQUEST_BYTES } from '../graphql/preset.ts';
 import { readJson, readText } from '../json-body.ts';
-import { plainIssue } from '../plain-issue.ts';
+import { plainIssue, sentenceOf } from '../plain-issue.ts';
 import { unstorable } from '../unstorable.ts';
 import { RequestRefusal, refuseBoth } from './request-refusal.ts';
 import type { Route } from './route.ts';
@@ -110,9 +110,7 @@ function faultsOf(issue: z.core.$ZodIssue, schema: z.ZodType, place: Fault['in']
   }
   if (field === '')
     return [{ in: place, field: place, message: `The ${place} is no ${shapeOf(issue)}.` }];
-  const isMissing = /received undefined$/.test(issue.message);
-  const message = isMissing ? `${field} is missing` : `${field}: ${lowered(issue.message)}`;
-  return [{ in: place, field, message }];
+  return [{ in: place, field, message: sentenceOf(field, issue) }];
 }
 
 function unknownField(field: string, known: readonly string[], place: Fault['in']): Fault {
@@ -130,11 +128,6 @@ function unknownField(field: string, known: readonly string[], place: Fault['in'
 
 function shapeOf(issue: z.core.$ZodIssue): string {
   return issue.code === 'invalid_type' && issue.expected === 'object' ? 'object of JSON' : 'value';
-}
-
-function lowered(message: string): string {
-  const rest = message.replace(/^Invalid input: /, '');
-  return `${rest.charAt(0).toLowerCase()}${rest.slice(1)}`;
 }
 
 function refusalOf(faults: Fault[]): RequestRefusal {

@@ -23,7 +23,7 @@ const EVENTS: Readonly<Record<StepKind, (step: Step, story: Story) => Told[]>> =
       },
     },
   ],
-  child: (step) => [observation(step, { tool: step.name ?? null })],
+  child: (step) => [observation(step)], // call_id is that of the action
   question: (step, { question }) => [{ event: 'ask_user', data: askedIn(step, question) }],
   answer: (step) => [observation(step)],
   handoff: (step) => [{ event: 'action', data: { handoff: step.output ?? step.input ?? null } }],

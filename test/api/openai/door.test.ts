@@ -215,6 +215,24 @@ describe('a request that is none', () => {
     ['chat/completions', '[]', 'body', /no object/],
     ['chat/completions', JSON.stringify({ messages }), 'model', /model is missing/],
     ['chat/completions', JSON.stringify({ model: 'x', messages: [] }), 'messages', /messages/],
+    [
+      'chat/completions',
+      JSON.stringify({ model: 5, messages }),
+      'model',
+      /^model: expected string, received number$/,
+    ],
+    [
+      'chat/completions',
+      JSON.stringify({ ...hello, messages: [{ role: 'wizard', content: 'a' }] }),
+      'messages[0].role',
+      /^messages\[0\].role: expected system or developer or user or assistant or tool$/,
+    ],
+    [
+      'chat/completions',
+      JSON.stringify({ ...hello, messages: [{ role: 'user' }] }),
+      'messages[0].content',
+      /^messages\[0\].content is missing$/,
+    ],
     ['chat/completions', JSON.stringify({ ...hello, n: 2 }), 'n', /one answer/],
     [
       'chat/completions',
@@ -240,7 +258,13 @@ describe('a request that is none', () => {
       'messages.0.content',
       /U\+0000/,
     ],
-    ['responses', JSON.stringify({ model: 'development' }), 'input', /input/],
+    ['responses', JSON.stringify({ model: 'development' }), 'input', /^input is missing$/],
+    [
+      'responses',
+      JSON.stringify({ model: 'development', input: 5 }),
+      'input',
+      /^input: expected string or array, received number$/,
+    ],
     [
       'responses',
       JSON.stringify({ model: 'development', input: 'a', background: true }),

@@ -89,10 +89,12 @@ describe('execute', () => {
       status: 400,
       body: { code: 'HWINV', field: 'wait' },
     });
-    expect(await ask('POST', '/api/execute?wait=long', inQuery)).toMatchObject({
-      status: 400,
-      body: { code: 'HWINV', field: 'wait' },
-    });
+    for (const wait of ['long', '', '%zz', '0x5', '301']) {
+      expect(await ask('POST', `/api/execute?wait=${wait}`, inQuery)).toMatchObject({
+        status: 400,
+        body: { code: 'HWINV', field: 'wait' },
+      });
+    }
     const parked = await ask('POST', '/api/execute', {
       agent_id: await asking(),
       message: 'Paint.',
@@ -244,6 +246,17 @@ describe('runs', () => {
     });
     expect((await ask('GET', '/api/executions?metadata=7')).body).toMatchObject({
       field: 'metadata',
+    });
+  });
+
+  test.each([
+    ...['limit=%zz', 'limit=', 'limit=0x10', 'limit=1e2', 'limit=2.5', 'limit=0', 'limit=1001'],
+    ...['limit=5&limit=6', 'after=', 'after=-1', 'after=x', 'after=99999999999'],
+  ])('have no page of %s', async (query) => {
+    const place = '/api/executions/0199aaaa-0000-7000-8000-000000000000/steps';
+    expect(await ask('GET', `${place}?${query}`)).toMatchObject({
+      status: 400,
+      body: { code: 'HWINV', field: query.split('=')[0] },
     });
   });
 

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { FeedQueue } from '../../../src/api/feed-queue.ts';
 import type { Execution } from '../../../src/api/rest/execution-rows.ts';
 import { type Live, runEvents } from '../../../src/api/rest/run-events.ts';
+import { eventsOf } from '../../../src/api/rest/step-events.ts';
 import type { TokenPiece } from '../../../src/contracts/step.ts';
 import type { FeedRow } from '../../../src/db/feed.ts';
 
@@ -51,4 +52,16 @@ test('pieces of an answer wait for the steps before it, and are told then', asyn
   expect(Math.max(...seen.slice(0, -2).map((one) => Number(one?.data.seq)))).toBe(2);
   leaving.abort();
   await told.return();
+});
+
+test('the end of a run below is told by the call it was for: its step names no tool', () => {
+  const step = { seq: 3, kind: 'child', name: null, call_id: 'a', output: { status: 'completed' } };
+  const row = { execution_id: ID, seq: 3, step } as unknown as FeedRow;
+  const told = eventsOf(row, { agent: 'clerk', messages: [], question: null });
+  expect(told).toEqual([
+    {
+      event: 'observation',
+      data: { kind: 'child', agent: 'clerk', call_id: 'a', output: { status: 'completed' } },
+    },
+  ]);
 });
