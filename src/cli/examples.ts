@@ -84,7 +84,7 @@ export const examples: Readonly<Record<string, readonly string[]>> = {
     'howdah ls keys',
     'howdah ls secrets',
   ],
-  show: ['howdah show ID', 'howdah show ID --tree'],
+  show: ['howdah show ID', 'howdah show ID/3', 'howdah show ID --tree'],
   explain: ['howdah explain ID', 'howdah explain HWNTF'],
   cancel: ['howdah cancel ID'],
   pause: ['howdah pause ID'],

@@ -6,6 +6,7 @@ import { notFound } from './ids.ts';
 import type { CliIo } from './output.ts';
 import type { Api } from './over-api.ts';
 import { printRun, printTree, type ShownRun } from './shown-run.ts';
+import { printStep, type Shown, stepIn } from './shown-step.ts';
 
 const PAGE = 1_000;
 type Page<Row> = { data: Row[]; next: string | null };
@@ -33,6 +34,16 @@ export async function showOverRest(
     const { data } = await api.call('listExecutionQuestions', { params });
     return data as unknown as Question[];
   });
+}
+
+/** One step of a run. */
+export async function showStepOverRest(io: CliIo, api: Api, shown: Required<Shown>): Promise<void> {
+  const { id, seq } = shown;
+  const query = { after: seq - 1, limit: 1, said: 'true' as const };
+  const { data } = await api
+    .call('listExecutionSteps', { params: { id }, query })
+    .catch(unlessMissing(id));
+  printStep(io, id, stepIn(data.map(stepOf), shown));
 }
 
 async function allOf<Row>(

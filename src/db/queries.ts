@@ -186,7 +186,7 @@ export function treeOf(db: Queries, rootExecutionId: string) {
 export type TreeNode = Awaited<ReturnType<typeof treeOf>>[number];
 
 /** The steps of a run after a cursor, each with what was said in it. */
-export function stepsAfter(db: Queries, executionId: string, after: number) {
+export function stepsAfter(db: Queries, executionId: string, after: number, most?: number) {
   return db
     .selectFrom('steps as s')
     .select(['s.seq', 's.kind', 's.name', 's.input', 's.output', 's.error', 's.tokens_in'])
@@ -220,6 +220,7 @@ export function stepsAfter(db: Queries, executionId: string, after: number) {
     .where('s.execution_id', '=', executionId)
     .where('s.seq', '>', after)
     .orderBy('s.seq')
+    .$if(most !== undefined, (query) => query.limit(most ?? 0))
     .execute();
 }
 

@@ -84,6 +84,59 @@ describe('howdah show over a server prints what it prints out of the database', 
     expect(await there('runs', 'show', id)).toEqual(await here('show', id));
   });
 
+  test('of one step', async () => {
+    const { id } = await ranOf(
+      [
+        {
+          content: 'I count.',
+          tool_calls: [{ ...call, arguments: { expression: '6 * 7' } }],
+        },
+        { content: 'It is 42.' },
+      ],
+      ['calculator'],
+    );
+    const said = {
+      1: ['step      1 model', 'calls     calculator {', 'said      I count.'],
+      2: ['step      2 tool calculator', '"expression": "6 * 7"', 'said      42'],
+      3: ['step      3 model', 'said      It is 42.'],
+    };
+    for (const [seq, texts] of Object.entries(said)) {
+      const told = await here('show', `${id}/${seq}`);
+      for (const text of [`execution ${id}\n`, 'tokens in, ', ...texts]) {
+        expect(told.stdout).toContain(text);
+      }
+      expect(await there('show', `${id}/${seq}`)).toEqual(told);
+      const json = await here('show', `${id}/${seq}`, '--json');
+      expect(JSON.parse(json.stdout)).toMatchObject({ execution_id: id, seq: Number(seq) });
+      expect(await there('show', `${id}/${seq}`, '--json')).toEqual(json);
+    }
+  });
+
+  test('of a step that failed, and of none', async () => {
+    const { id } = await ranOf([{ error: { status: 400 } }]);
+    const { rows } = await db.pool.query(
+      'select seq from howdah.steps where execution_id = $1 and error is not null',
+      [id],
+    );
+    const failed = await here('show', `${id}/${rows[0].seq}`);
+    expect(failed.stdout).toMatch(/^error {5}\S/m);
+    expect(await there('show', `${id}/${rows[0].seq}`)).toEqual(failed);
+    const nobody = '01a1f805-7e9f-729f-9dc6-14d018338ca2';
+    for (const [status, named, ...more] of [
+      [3, `${id}/99`],
+      [3, `${nobody}/1`],
+      [2, `${id}/0`],
+      [2, `${id}/one`],
+      [2, `${id}/1/2`],
+      [2, `${id}/1`, '--tree'],
+    ] as const) {
+      const told = await here('show', named, ...more);
+      expect(told, named).toMatchObject({ status, stdout: '' });
+      expect(await there('show', named, ...more)).toEqual(told);
+    }
+    expect((await here('show', `${id}/99`)).stderr).toContain(`execution ${id} has no step 99`);
+  });
+
   test('of a tree that has pages', async () => {
     const root = await makeRun(db.pool, { run_at: '2100-01-01' });
     await db.pool.query(

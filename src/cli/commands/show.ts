@@ -1,25 +1,44 @@
 import type { Command } from 'commander';
+import { HowdahError } from '../../contracts/errors.ts';
 import { findExecution, type Queries, stepsAfter, treeOf } from '../../db/queries.ts';
 import { questionsInTheWay } from '../../db/questions.ts';
 import { withDatabase } from '../database.ts';
-import { executionId, notFound } from '../ids.ts';
+import { notFound } from '../ids.ts';
 import type { CliIo } from '../output.ts';
 import { API_OPTION, apiFor } from '../over-api.ts';
-import { showOverRest } from '../run-over-rest.ts';
+import { showOverRest, showStepOverRest } from '../run-over-rest.ts';
 import { printRun, printTree } from '../shown-run.ts';
+import { printStep, type Shown, shownIn, stepIn } from '../shown-step.ts';
 
-/** `howdah show ID`: a run as it stands: what was asked, every step, the answer; or the tree it belongs to. */
+/** `howdah show ID`: a run as it stands: what was asked, every step, the answer; or the tree it belongs to; or one step in whole. */
 export function register(command: Command, io: CliIo): void {
   command
-    .argument('<id>', 'the execution')
+    .argument('<id>', 'the execution, or a step of it: ID/SEQ')
     .option('--tree', 'the run with all that are below its root: status and tokens')
     .option(...API_OPTION)
     .action(async (text: string, { tree = false }: { tree?: boolean }, self: Command) => {
-      const id = executionId(text);
+      const { id, seq } = shownIn(text);
+      if (seq !== undefined && tree) throw eitherOr();
       const api = await apiFor(io, self);
+      if (seq !== undefined) {
+        if (api) return showStepOverRest(io, api, { id, seq });
+        return withDatabase(io, ({ db }) => showStep(io, db, { id, seq }));
+      }
       if (api) return showOverRest(io, api, id, tree);
       await withDatabase(io, ({ db }) => show(io, db, id, tree));
     });
+}
+
+function eitherOr(): HowdahError {
+  return new HowdahError('EUSAGE', '--tree is of a run, and this names a step', {
+    hint: 'Leave out one of them.',
+  });
+}
+
+async function showStep(io: CliIo, db: Queries, shown: Required<Shown>): Promise<void> {
+  const { id, seq } = shown;
+  if (!(await findExecution(db, id))) throw notFound(id);
+  printStep(io, id, stepIn(await stepsAfter(db, id, seq - 1, 1), shown));
 }
 
 async function show(io: CliIo, db: Queries, id: string, isTree: boolean): Promise<void> {
