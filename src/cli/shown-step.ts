@@ -31,7 +31,10 @@ export function stepIn([step]: readonly Step[], { id, seq }: Required<Shown>): S
 
 /** One step with all that went into it and came out of it. */
 export function printStep(io: CliIo, execution_id: string, step: Step): void {
-  if (io.json) return printJson(io, { execution_id, ...step });
+  if (io.json) {
+    printJson(io, { execution_id, ...step });
+    return;
+  }
   const { seq, kind, name, started_at, finished_at, tokens_in, tokens_out, cost } = step;
   const ms = finished_at.getTime() - started_at.getTime();
   const error = errorOf(step.error);
