@@ -49,7 +49,7 @@ export async function* followRun(
     }
     if (signal.aborted) return;
     const isWhole = (await source.look(begun))?.is_whole ?? true;
-    const spoken = new Spoken();
+    const spoken = new Spoken(begun.since);
     let isWaiting = false;
     for (;;) {
       const next = await merged.next();

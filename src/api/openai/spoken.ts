@@ -15,14 +15,19 @@ export class Spoken {
   #attempt = 0;
   /** What was told of the present attempt. */
   #text = '';
-  #settled = 0;
-  /** Pieces of later steps: the present one may lack something that its commit will say. */
+  #settled: number;
+  /** Pieces of later steps: the one before may lack something that its commit will say, or all of it. */
   #held: TokenPiece[] = [];
+
+  /** `since`: the last step that is told already. */
+  constructor(since: number) {
+    this.#settled = since;
+  }
 
   *hear(piece: TokenPiece): Generator<Told> {
     const { seq, attempt, text } = piece;
     if (seq <= this.#settled || text === '') return;
-    if (this.#seq > this.#settled && seq !== this.#seq) {
+    if (seq > this.#settled + 1) {
       this.#held.push(piece);
       return;
     }

@@ -52,7 +52,7 @@ export async function* tellRun(
     if (signal.aborted) return;
     let at = begun.since;
     let known = begun.since === 0 ? 0 : undefined;
-    const spoken = new Spoken();
+    const spoken = new Spoken(begun.since);
     let early: TokenPiece[] = []; // of steps that come behind one that was not told yet
     const hear = function* (come: readonly TokenPiece[]) {
       early = come.filter(({ seq }) => seq > at + 1);

@@ -6,8 +6,8 @@ type Act =
   | { answers: [seq: number, content: string][]; step_count: number };
 
 /** What a client reads, in order: `seq:text`. */
-function read(acts: Act[]): string[] {
-  const spoken = new Spoken();
+function read(acts: Act[], since = 0): string[] {
+  const spoken = new Spoken(since);
   return acts.flatMap((act) => {
     const told =
       'piece' in act
@@ -52,6 +52,26 @@ describe('what is told of an answer', () => {
         },
       ]),
     ).toEqual(['1:I ', '1:count.', '3:It is 42', '3:.']);
+  });
+
+  test('is told before the next one begins, also when none of its pieces came', () => {
+    const first: [number, string] = [1, 'I count.'];
+    expect(
+      read([
+        { piece: 'It is 42', seq: 3 },
+        { answers: [first], step_count: 1 },
+        { answers: [first], step_count: 2 },
+        { answers: [first, [3, 'It is 42.']], step_count: 3 },
+      ]),
+    ).toEqual(['1:I count.', '3:It is 42', '3:.']);
+  });
+
+  test('is told as it comes where the steps before it were told another time', () => {
+    const acts: Act[] = [
+      { piece: 'It is', seq: 5 },
+      { answers: [[5, 'It is 42.']], step_count: 5 },
+    ];
+    expect(read(acts, 4)).toEqual(['5:It is', '5: 42.']);
   });
 
   test('that broke off is told anew, in the same step and in the next', () => {
