@@ -32,7 +32,8 @@ begin
 end $$;
 
 -- After: questions and children that steps announced, who has a run that was handed over, and wake-ups of runs that wait for a time or had no
--- need to wait. A commit that was sent twice finds them there already.
+-- need to wait. A commit that was sent twice finds them there already. Each row is looked up by its key: joined, a commit of
+-- many steps is planned as a comparison of each step with each.
 create or replace function howdah_private.follow_commit(worker uuid, commits jsonb) returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -41,14 +42,22 @@ declare
   v_step record;
 begin
   for v_step in
-    select e as run, s.step -> 'question' as question, s.step -> 'child' as child,
+    select e.run, s.step -> 'question' as question, s.step -> 'child' as child,
       case l.kind when 'handoff' then l.output end as handoff
     from jsonb_to_recordset(follow_commit.commits) as c (id uuid, fence int, after int, steps jsonb)
-    join howdah.executions as e on e.id = c.id and e.fence = c.fence
+    cross join lateral (
+      select x as run, x.id, x.tenant_id, x.depth, x.workflow_id from howdah.executions as x
+      where x.id = c.id and x.fence = c.fence limit 1
+    ) as e
     cross join lateral jsonb_array_elements(c.steps) with ordinality as s (step, position)
-    join howdah.steps as l on l.execution_id = c.id and l.tenant_id = e.tenant_id and l.seq = c.after + s.position
-      and l.worker = follow_commit.worker
-    where s.step ? 'question' or (s.step ? 'child' and e.workflow_id is null) or l.kind = 'handoff'
+    cross join lateral (
+      select t.kind, t.output from howdah.steps as t
+      where t.execution_id = c.id and t.tenant_id = e.tenant_id and t.seq = c.after + s.position
+        and t.worker = follow_commit.worker
+        and (s.step ? 'question' or (s.step ? 'child' and e.workflow_id is null) or t.kind = 'handoff')
+      limit 1
+    ) as l
+    where s.step ?| '{question,child}' or s.step ->> 'kind' = 'handoff'
     order by e.depth, e.id, s.position
   loop
     if v_step.handoff is not null then
@@ -59,16 +68,7 @@ begin
       perform howdah_private.spawn_child(v_step.run, v_step.child);
     end if;
   end loop;
-  perform howdah_private.begin_members(e, t.children, c."to")
-  from jsonb_to_recordset(follow_commit.commits) as c (id uuid, fence int, after int, steps jsonb, "to" jsonb)
-  join howdah.executions as e on e.id = c.id and e.fence = c.fence and e.workflow_id is not null
-  cross join lateral (
-    select jsonb_agg(s.step -> 'child' order by s.position) filter (where l.seq is not null) as children
-    from jsonb_array_elements(c.steps) with ordinality as s (step, position)
-    left join howdah.steps as l on l.execution_id = c.id and l.tenant_id = e.tenant_id and l.seq = c.after + s.position
-      and l.worker = follow_commit.worker and s.step ? 'child'
-  ) as t
-  where t.children is not null;
+  perform howdah_private.follow_members(follow_commit.worker, follow_commit.commits);
   if exists (select from howdah_private.receivers) then
     -- what came while it was on its way to wait for mail
     perform howdah_private.wake_runs(array_agg(e.id::uuid))
@@ -86,6 +86,29 @@ begin
       select c.id from jsonb_to_recordset(follow_commit.commits) as c (id uuid) order by c.id));
   end if;
 end $$;
+
+-- The members that runs of workflows announced in their steps.
+create or replace function howdah_private.follow_members(worker uuid, commits jsonb) returns void
+  language sql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  select howdah_private.begin_members(e.run, t.children, c."to")
+  from jsonb_to_recordset(follow_members.commits) as c (id uuid, fence int, after int, steps jsonb, "to" jsonb)
+  cross join lateral (
+    select jsonb_agg(s.step -> 'child' order by s.position) as children
+    from jsonb_array_elements(c.steps) with ordinality as s (step, position) where s.step ? 'child'
+  ) as t
+  cross join lateral (
+    select x as run from howdah.executions as x
+    where x.id = c.id and x.fence = c.fence and x.workflow_id is not null
+      and exists ( -- a commit writes all of its steps or none
+        select from howdah.steps as l
+        where l.execution_id = c.id and l.tenant_id = x.tenant_id and l.seq = c.after + 1 and l.worker = follow_members.worker
+      )
+    limit 1
+  ) as e
+  where t.children is not null
+$$;
 
 -- The row of a question; its id was given by the worker. What a question listed at its root needs is copied.
 create or replace function howdah_private.ask_question(run howdah.executions, question jsonb) returns void

@@ -16,12 +16,11 @@ begin
     case when w.protocol > 3 then howdah_private.channel('control') else 'howdah_control' end, e.id::text)
   from howdah.executions as e join howdah_private.workers as w on w.id = e.owner_worker
   where e.id = any (end_runs.ids);
-  -- in the order of ids, as everybody touches them
-  perform graphile_worker.remove_job(i.id::text) from (
-    select e.id from howdah.executions as e
+  -- all of them in one statement; a wake-up that somebody holds comes and finds nothing to do
+  perform howdah_private.drop_wake_ups(array(
+    select e.id::uuid from howdah.executions as e
     where e.id = any (end_runs.ids) and e.status in ('queued', 'waiting', 'paused')
-    order by e.id
-  ) as i;
+  ));
   with ended as (
     update howdah.executions as e
     set status = case end_runs.reason when 'cancelled' then 'cancelled' else 'failed' end

@@ -323,11 +323,20 @@ begin
       order by v.version desc limit 1
     ), new.workflow_version_id), new.workflow_version_id);
   end if;
-  update howdah.executions as e set live_children = e.live_children + 1,
-    members_waiting = e.members_waiting + (coalesce(new.waiting_for, new.paused_from) is not distinct from 'turn')::int
-  where e.id = v_parent.id;
   return new;
 end $$;
+
+-- Counts new children at their parents, whose rows _200_check_parent has locked: each parent once, since a thousand updates of
+-- one row within a transaction take time that grows with their square.
+create or replace function howdah_private.count_children(parents uuid[], waiting int[], children int[]) returns void
+  language sql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  update howdah.executions as e
+  set live_children = e.live_children + s.children, members_waiting = e.members_waiting + s.waiting
+  from unnest(count_children.parents, count_children.waiting, count_children.children) as s (id, waiting, children)
+  where e.id = s.id and e.id = any (count_children.parents)
+$$;
 
 create or replace function howdah_private.tg_executions__keep_key() returns trigger
   language plpgsql volatile security definer
@@ -367,6 +376,14 @@ begin
     group by n.part
   ) as parts
   cross join lateral graphile_worker.add_jobs(parts.specs);
+  perform howdah_private.count_children(array_agg(c.id), array_agg(c.waiting), array_agg(c.children))
+  from (
+    select n.parent_execution_id as id, count(*)::int as children,
+      count(*) filter (where coalesce(n.waiting_for, n.paused_from) = 'turn')::int as waiting
+    from new_rows as n where n.parent_execution_id is not null and n.completed_at is null
+    group by n.parent_execution_id
+  ) as c
+  having count(*) > 0;
   perform howdah_private.forget_pins();
   return null;
 end $$;

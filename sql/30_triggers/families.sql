@@ -1,30 +1,26 @@
 -- What the end of a run means for others. Whoever ends runs holds the locks of their ancestors (lock_lineage).
 
--- A child has ended: its parent is told, and goes on if it waits for that. A workflow's run may want to hear of failures and
--- of the last end alone (wakes_on): then what the others left waits in its inbox. The next member has its turn.
+-- Notes that a child has ended. Nothing else is done per row: a statement may end thousands of children, and their parent is
+-- told of all of them at once when the statement is over (report_child_ends).
 create or replace function howdah_private.tg_executions__report_to_parent() returns trigger
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
-declare
-  v_parent howdah.executions;
 begin
-  update howdah.executions as e set live_children = greatest(e.live_children - 1, 0),
-    members_waiting = greatest(e.members_waiting - (coalesce(old.waiting_for, old.paused_from) is not distinct from 'turn')::int, 0)
-  where e.id = new.parent_execution_id and e.completed_at is null
-  returning e.* into v_parent;
-  if found then
-    insert into howdah_private.inbox (execution_id, tenant_id, kind, call_id, trust, output)
-    values (new.parent_execution_id, new.tenant_id, 'child', new.parent_call_id, greatest('internal', new.trust), jsonb_build_object(
-      'execution_id', new.id, 'status', new.status, 'stop_reason', new.stop_reason, 'output', new.output,
-      'output_data', new.output_data, 'error', new.error, 'trust', greatest('internal', new.trust)));
-    if v_parent.live_children > 0 and v_parent.waiting_for = 'child'
-      and (v_parent.wakes_on = 'last' or (v_parent.wakes_on = 'failure' and new.status = 'completed')) then
-      perform howdah_private.admit_members(v_parent.id) where v_parent.members_at_once is not null;
-      return null;
-    end if;
-    perform howdah_private.wake_runs(array[new.parent_execution_id]);
-    perform howdah_private.admit_members(v_parent.id) where v_parent.members_at_once is not null;
+  insert into howdah_private.child_ends (execution_id, parent_execution_id, was_waiting)
+  values (new.id, new.parent_execution_id, coalesce(old.waiting_for, old.paused_from) is not distinct from 'turn');
+  return null;
+end $$;
+
+create or replace function howdah_private.tg_executions__report_child_ends() returns trigger
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if exists (
+    select from howdah_private.child_ends as c where c.transaction = pg_current_xact_id_if_assigned()
+  ) then
+    perform howdah_private.report_child_ends();
   end if;
   return null;
 end $$;
@@ -56,6 +52,8 @@ create or replace trigger _810_report_to_parent after update of status on howdah
     new.parent_execution_id is not null and new.completed_at is not null and old.completed_at is null
   )
   execute function howdah_private.tg_executions__report_to_parent();
+create or replace trigger _850_report_child_ends after update of status on howdah.executions
+  for each statement execute function howdah_private.tg_executions__report_child_ends();
 create or replace trigger _820_cancel_children after update of status on howdah.executions
   for each row when (
     new.live_children > 0 and new.status in ('failed', 'cancelled') and old.completed_at is null

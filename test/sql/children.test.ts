@@ -9,6 +9,7 @@ import {
   commit,
   committed,
   completed,
+  type Db,
   failed,
   finish,
   isBlocked,
@@ -20,6 +21,7 @@ import {
   openSession,
   refusal,
   release,
+  rolledBack,
   spawn,
 } from './support.ts';
 
@@ -47,6 +49,8 @@ describe('children', () => {
       'select kind, call_id, output from howdah_private.inbox where execution_id = $1 order by id',
       [id],
     );
+  const rowIn = (client: Db, id: string) =>
+    one(client, 'select * from howdah.executions where id = $1', [id]);
   const output = { kind: 'output', output: 'x' };
   /** A running root with a running child, the root waiting for it. */
   const pair = async (child_agent = agent, columns: Record<string, unknown> = {}) => {
@@ -289,6 +293,133 @@ describe('children', () => {
           await refusal(client.query('select howdah.cancel_execution($1)', [root])),
         ).toMatchObject({ code: 'HWNTF' });
       });
+    });
+  });
+
+  describe('a thousand of one parent', () => {
+    /** A workflow's run that is at work, and ids for so many members. */
+    const teamOf = async (client: Db, many: number) => {
+      const { id } = await one(
+        client,
+        `with workflow as (
+           insert into howdah.workflows (name, type) values ('team_' || gen_random_uuid(), 'parallel') returning id
+         ), member as (
+           insert into howdah.workflow_agents (workflow_id, agent_id, sequence_order) select id, $1, 1 from workflow
+         )
+         select id from workflow`,
+        [agent],
+      );
+      const { id: run } = await one(
+        client,
+        `insert into howdah.executions (workflow_id, input) values ($1, 'x') returning id`,
+        [id],
+      );
+      await client.query('select from howdah_private.claim_executions($1, $2, 8, null)', [
+        worker,
+        [run],
+      ]);
+      const ids = await all(
+        client,
+        'select howdah.uuid_v7() as id from generate_series(1, $1) as n order by 1',
+        [many],
+      );
+      return { run, ids: ids.map((row) => row.id as string) };
+    };
+    const beginning = ({ run, ids }: { run: string; ids: string[] }) => ({
+      id: run,
+      fence: 1,
+      after: 0,
+      steps: ids.map((id, at) => {
+        const child = { id, agent_id: agent, call_id: String(at), input: 'x' };
+        return { kind: 'child_started', call_id: String(at), output: { execution_id: id }, child };
+      }),
+      to: { status: 'waiting', waiting_for: 'child', wakes_on: 'last' },
+      more: true,
+    });
+    const updates = async (client: Db) =>
+      Number(
+        (
+          await one(
+            client,
+            `select sum(n_tup_upd) as n from pg_stat_xact_user_tables where relname ~ '^executions_'`,
+          )
+        ).n,
+      );
+
+    test('are counted at it once when they begin, and once when they end', async () => {
+      await rolledBack(db.pool, async (client) => {
+        const many = 200;
+        const team = await teamOf(client, many);
+        const atFirst = await updates(client);
+        await commit(client, worker, [beginning(team)]);
+        expect((await updates(client)) - atFirst).toBeLessThan(10);
+        expect(await rowIn(client, team.run)).toMatchObject({ live_children: many });
+        await claim(client, worker, team.ids);
+        const before = await updates(client);
+        const steps = [output];
+        await commit(
+          client,
+          worker,
+          team.ids.map((id) => ({ id, fence: 1, after: 0, steps, to: completed, more: true })),
+        );
+        expect((await updates(client)) - before).toBeLessThan(many + 10);
+        expect(await rowIn(client, team.run)).toMatchObject({
+          live_children: 0,
+          status: 'queued',
+          has_inbox: true,
+        });
+        expect(
+          await one(client, 'select count(*)::int as n from howdah_private.child_ends'),
+        ).toEqual({
+          n: 0,
+        });
+      });
+    });
+
+    test('that end while others live wake it by the rule of its workflow', async () => {
+      await rolledBack(db.pool, async (client) => {
+        const team = await teamOf(client, 6);
+        await commit(client, worker, [beginning(team)]);
+        await claim(client, worker, team.ids);
+        const end = (ids: string[], to: Record<string, unknown>) =>
+          commit(
+            client,
+            worker,
+            ids.map((id) => ({ id, fence: 1, after: 0, steps: [output], to, more: true })),
+          );
+        await end(team.ids.slice(0, 2), completed);
+        expect(await rowIn(client, team.run)).toMatchObject({
+          live_children: 4,
+          status: 'waiting',
+        });
+        await client.query(`update howdah.executions set wakes_on = 'failure' where id = $1`, [
+          team.run,
+        ]);
+        await end(team.ids.slice(2, 4), completed);
+        expect(await rowIn(client, team.run)).toMatchObject({
+          live_children: 2,
+          status: 'waiting',
+        });
+        await end(team.ids.slice(4, 5), failed);
+        expect(await rowIn(client, team.run)).toMatchObject({ live_children: 1, status: 'queued' });
+      });
+    });
+
+    test('begin in a time that grows with their number, and not with its square', async () => {
+      const timeOf = (many: number) =>
+        rolledBack(db.pool, async (client) => {
+          await client.query(`set local track_functions = 'all'`);
+          const team = await teamOf(client, many);
+          await commit(client, worker, [beginning(team)]);
+          const { ms } = await one(
+            client,
+            `select sum(self_time) as ms from pg_stat_xact_user_functions
+             where funcname in ('follow_commit', 'follow_members')`,
+          );
+          return Number(ms);
+        });
+      const [few, many] = [await timeOf(400), await timeOf(1_600)];
+      expect(many).toBeLessThan(10 * Math.max(few, 2)); // four times as many; the square would be sixteen
     });
   });
 });

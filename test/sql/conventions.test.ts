@@ -143,6 +143,9 @@ const NO_FOREIGN_KEY: Record<string, string> = {
   'howdah.watched_rows.execution_id': 'none points at executions; inserted with its run',
   'howdah.executions.parent_execution_id':
     'none points at executions; checked by the insert trigger',
+  'howdah_private.child_ends.execution_id':
+    'none points at executions; gone when its transaction is over',
+  'howdah_private.child_ends.parent_execution_id': 'as execution_id',
   'howdah.executions.root_execution_id': 'none points at executions; copied from the parent',
   'howdah.executions.forked_from_execution_id':
     'none points at executions; the original may be gone, the copy stands for itself',
