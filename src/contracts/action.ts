@@ -78,6 +78,8 @@ export type Action =
       at_once?: number;
       /** Why it is these. */
       decision?: TeamDecision;
+      /** More members are to begin: the run does not wait yet. */
+      goes_on?: true;
     }
   /** Nothing can be done before a person has answered or a child has ended. */
   | { type: 'wait'; for: 'question' | 'child' }

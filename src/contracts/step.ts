@@ -141,6 +141,8 @@ export type Transition =
       /** Of the members that begin with this commit, so many may be at work at once. */
       members_at_once?: number;
     }
+  /** Goes on at once; the same is said of the members that begin with this commit as above. */
+  | { status: 'running'; wakes_on?: ChildWake; members_at_once?: number }
   | { status: 'paused' };
 
 /** A step as it stands in the log. */

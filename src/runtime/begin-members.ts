@@ -7,21 +7,28 @@ import { asked } from './tool-steps.ts';
 
 type BeginMembers = Extract<Action, { type: 'begin_members' }>;
 
-/** Members begin and the run waits for them: one commit, however many there are. */
+/** Members begin with one commit, and the run waits for them unless others are to begin first. */
 export async function beginMembers(action: BeginMembers, run: HeldRun): Promise<void> {
-  const { wakes_on, at_once } = action;
+  const { wakes_on, at_once, goes_on } = action;
   const { tasks, guards } = await letOut(action.tasks, run);
   const records = [...decided(action), ...tasks.map(begun), ...guards];
   if (tasks.length === 0) {
     await run.commit(records); // all were blocked: whoever planned them hears of that
     return;
   }
+  const rules = {
+    ...(wakes_on ? { wakes_on } : {}),
+    ...(at_once ? { members_at_once: at_once } : {}),
+  };
+  if (goes_on) {
+    await run.commit(records, { status: 'running', ...rules });
+    return;
+  }
   const isAllAsked = tasks.every(({ question }) => question);
   await run.commit(records, {
     status: 'waiting',
     waiting_for: isAllAsked ? 'question' : 'child',
-    ...(wakes_on ? { wakes_on } : {}),
-    ...(at_once ? { members_at_once: at_once } : {}),
+    ...rules,
   });
 }
 

@@ -395,6 +395,71 @@ describe('a graph', () => {
   });
 });
 
+describe('many members', () => {
+  const counted = (team: ReturnType<typeof playing>) => {
+    const parts: { begun: number; goes_on: boolean }[] = [];
+    const begun: string[] = [];
+    for (let action = team.next(); action.type === 'begin_members'; action = team.next()) {
+      parts.push({ begun: action.tasks.length, goes_on: action.goes_on ?? false });
+      begun.push(...named(team.begins()));
+    }
+    return { parts, begun };
+  };
+  const names = Array.from({ length: 250 }, (_, at) => String(at + 1));
+  const inParts = [
+    { begun: 100, goes_on: true },
+    { begun: 100, goes_on: true },
+    { begun: 50, goes_on: false },
+  ];
+
+  test.each(['parallel', 'voting', 'map', 'graph'] as const)(
+    'of a %s begin a hundred at a time, in order',
+    (type) => {
+      const team = playing(type, type === 'map' ? ['worker'] : names, { start: names });
+      team.withData(names);
+      const { parts, begun } = counted(team);
+      expect(parts).toEqual(inParts);
+      expect(begun).toEqual(type === 'graph' ? names.map((name) => `${name}#1`) : names);
+      expect(team.next()).toEqual({ type: 'wait', for: 'child' });
+    },
+  );
+
+  test('of a step of a plan begin a hundred at a time, unless one of them has failed', () => {
+    const plan = () => {
+      const team = playing('orchestrator', ['a'], { max_tasks: 1_000 });
+      team.decides({ steps: [names.map((task) => ({ member: 'a', task }))] });
+      return team;
+    };
+    const team = plan();
+    expect(counted(team).parts).toEqual(inParts);
+    expect(team.next()).toEqual({ type: 'wait', for: 'child' });
+    const failing = plan();
+    failing.fails(failing.begins()[0]?.id ?? '', 'no');
+    expect(failing.next()).toEqual({ type: 'wait', for: 'child' });
+  });
+
+  test('keep the rules of their workflow in each part; under `fail` the first failure ends it', () => {
+    const team = playing('map', ['worker'], { max_concurrency: 7 });
+    team.withData(names);
+    expect(team.next()).toMatchObject({ at_once: 7, wakes_on: 'failure', goes_on: true });
+    team.begins();
+    expect(team.next()).toMatchObject({ at_once: 7, wakes_on: 'failure', goes_on: true });
+    team.answers('1', 'one');
+    team.fails('2', 'no');
+    expect(team.next()).toMatchObject({
+      type: 'fail',
+      error: { message: expect.stringContaining('item 2') },
+    });
+  });
+
+  test('under other policies all begin, whoever has failed', () => {
+    const team = playing('map', ['worker'], { on_failure: 'ignore' });
+    team.withData(names);
+    for (const { id } of team.begins()) team.fails(id, 'no');
+    expect(team.next()).toMatchObject({ type: 'begin_members', goes_on: true });
+  });
+});
+
 describe('a map', () => {
   test('tells each item, and says which one failed', () => {
     const team = playing('map', ['worker'], { max_concurrency: 2 });

@@ -66,6 +66,8 @@ export function moveText(to: Transition): string {
       return `the run failed (${to.stop_reason}): ${brief(to.error.message)}`;
     case 'waiting':
       return `the run waits for a ${to.waiting_for}`;
+    case 'running':
+      return 'the run goes on';
     case 'paused':
       return 'the run paused';
   }

@@ -32,17 +32,17 @@ export function next(definition: AgentDefinition, state: RunState): Action {
     const id = String(at + 1);
     return tasks.has(id) ? [] : [taskFor(id, worker, told(item, state, configuration))];
   });
-  if (missing.length > 0) {
-    const at_once = Number(configuration.max_concurrency ?? AT_ONCE);
-    return begin(state, missing, { wakes_on: wakesOn(policy), at_once });
-  }
   const named = items.flatMap((_item, at) => {
     const task = tasks.get(String(at + 1));
     return task ? [{ name: `item ${at + 1}`, task }] : [];
   });
-  const failure = failureOf(named, policy, configuration);
+  const failure = failureOf(named, policy, configuration, missing.length);
   if (failure) {
     return fail('member_failed', failure);
+  }
+  if (missing.length > 0) {
+    const at_once = Number(configuration.max_concurrency ?? AT_ONCE);
+    return begin(state, missing, { wakes_on: wakesOn(policy), at_once });
   }
   return named.some(({ task }) => task.state === 'live') ? WAIT : results(named);
 }

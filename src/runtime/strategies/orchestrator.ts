@@ -64,18 +64,16 @@ function carryOut(
 ): Action | undefined {
   for (const step of plan.steps) {
     const done = step.map(({ id }) => tasks.get(id));
+    const left = step.filter((_planned, at) => done[at] === undefined);
+    const isFailed = done.some((task) => task?.state === 'failed');
+    if (left.length > 0 && !isFailed) {
+      return beginStep(left, plan, team, state, plans);
+    }
     if (done.some((task) => task?.state === 'live')) {
       return WAIT;
     }
-    if (done.every((task) => task === undefined)) {
-      return beginStep(step, plan, team, state, plans);
-    }
-    if (done.some((task) => task?.state === 'failed')) {
+    if (isFailed) {
       return undefined;
-    }
-    const left = step.filter((_planned, at) => done[at] === undefined); // after a retry by hand
-    if (left.length > 0) {
-      return beginStep(left, plan, team, state, plans);
     }
   }
   return undefined;

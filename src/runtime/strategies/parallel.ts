@@ -27,6 +27,14 @@ export function next(definition: AgentDefinition, state: RunState): Action {
   const members = team.members.filter((member) => member !== aggregator);
   const policy = policyOf(configuration, 'fail');
   const missing = members.filter(({ name }) => !tasks.has(name));
+  const named = members.flatMap(({ name }) => {
+    const task = tasks.get(name);
+    return task ? [{ name, task }] : [];
+  });
+  const failure = failureOf(named, policy, configuration, missing.length);
+  if (failure) {
+    return fail('member_failed', failure);
+  }
   if (missing.length > 0) {
     const at_once = configuration.max_concurrency as number | undefined;
     return begin(
@@ -34,11 +42,6 @@ export function next(definition: AgentDefinition, state: RunState): Action {
       missing.map((member) => taskFor(member.name, member, inputOf(state))),
       { wakes_on: wakesOn(policy), ...(at_once ? { at_once } : {}) },
     );
-  }
-  const named = members.map(({ name }) => ({ name, task: tasks.get(name) as Task }));
-  const failure = failureOf(named, policy, configuration);
-  if (failure) {
-    return fail('member_failed', failure);
   }
   if (named.some(({ task }) => task.state === 'live')) {
     return WAIT;

@@ -14,18 +14,22 @@ export function wakesOn(policy: FailurePolicy): ChildWake {
   return policy === 'fail' ? 'failure' : 'last';
 }
 
-/** Undefined while there is nothing to decide, or all is well; else why the run fails. */
+/**
+ * Undefined while there is nothing to decide, or all is well; else why the run fails. While members are still to begin only
+ * the policy `fail` can decide.
+ */
 export function failureOf(
   named: readonly { name: string; task: Task }[],
   policy: FailurePolicy,
   { quorum }: JsonObject,
+  missing = 0,
 ): string | undefined {
   const failed = named.filter(({ task }) => task.state === 'failed');
   const first = failed[0];
   const answered = named.filter(({ task }) => task.state === 'answered').length;
   const live = named.length - failed.length - answered;
   const needed = policy === 'quorum' ? Math.min(Number(quorum), named.length) : 1;
-  if (!first) {
+  if (!first || (missing > 0 && policy !== 'fail')) {
     return undefined;
   }
   if (policy === 'fail') {

@@ -92,13 +92,22 @@ export function memberNamed({ members }: Team, name: string): Member | undefined
   return members.find((member) => member.name === name);
 }
 
-/** Begins tasks, unless a limit is used up: then the run ends with it. */
+/** So many members begin with one commit: a commit of thousands would make the runs of others wait for it. */
+export const MOST_BEGUN_AT_ONCE = 100;
+
+/**
+ * Begins tasks, unless a limit is used up: then the run ends with it. Of many only the first begin; the run goes on at once, and
+ * its strategy, which finds these in the log, begins the next.
+ */
 export function begin(
   { exhausted }: RunState,
   tasks: NewTask[],
   options: { wakes_on?: ChildWake; at_once?: number; decision?: TeamDecision } = {},
 ): Action {
-  return exhausted ? overLimit(exhausted) : { type: 'begin_members', tasks, ...options };
+  if (exhausted) return overLimit(exhausted);
+  const first = tasks.slice(0, MOST_BEGUN_AT_ONCE);
+  const isPart = first.length < tasks.length;
+  return { type: 'begin_members', tasks: first, ...options, ...(isPart ? { goes_on: true } : {}) };
 }
 
 export const WAIT = { type: 'wait', for: 'child' } as const satisfies Action;
