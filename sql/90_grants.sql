@@ -14,7 +14,7 @@ begin
       and starts_with(pg_get_userbyid(p.proowner), 'howdah_')
   loop
     execute format('revoke all on %s from public, howdah_app, howdah_analyst, howdah_worker, howdah_authenticator, '
-      'howdah_eraser, howdah_tool, howdah_reader' || case when starts_with(v_object, 'table ') then ', howdah_engine' else '' end, v_object);
+      'howdah_eraser, howdah_tool, howdah_reader, howdah_writer' || case when starts_with(v_object, 'table ') then ', howdah_engine' else '' end, v_object);
   end loop;
 end $$;
 
@@ -29,7 +29,7 @@ begin
     join pg_catalog.pg_namespace as n on n.oid = p.pronamespace
     where n.nspname in ('howdah', 'howdah_private') and p.prosecdef
       and p.proname not in ('ensure_partitions', 'ensure_month', 'settle_partitions', 'begin_closing', 'reopen_month')
-      and p.proname not in ('erase_log', 'delete_log', 'erase_answer_log', 'rename_author', 'run_bound', 'read_rows', 'read_rows_as_tool',
+      and p.proname not in ('erase_log', 'delete_log', 'erase_answer_log', 'rename_author', 'run_bound', 'write_bound', 'read_rows',
         'watched_inputs', 'plan_watch')
       and p.proowner = current_user::regrole
   loop
@@ -42,23 +42,27 @@ alter function howdah_private.erase_answer_log(uuid, text) owner to howdah_erase
 alter function howdah_private.rename_author(uuid, text, text) owner to howdah_eraser;
 grant create on schema howdah_private to howdah_tool; -- for who is given a function, while it is
 alter function howdah_private.run_bound(text, jsonb, text) owner to howdah_tool;
-alter function howdah_private.read_rows_as_tool(text, text, text[], int, int, float8) owner to howdah_tool;
 alter function howdah_private.watched_inputs(text, text[]) owner to howdah_tool;
 alter function howdah_private.plan_watch(text) owner to howdah_tool;
 revoke create on schema howdah_private from howdah_tool;
 grant execute on function howdah_private.run_bound(text, jsonb, text) to howdah_tool;
+grant create on schema howdah_private to howdah_writer;
+alter function howdah_private.write_bound(text, jsonb, text) owner to howdah_writer;
+revoke create on schema howdah_private from howdah_writer;
+grant execute on function howdah_private.write_bound(text, jsonb, text), howdah_private.settled_json(anyelement),
+  howdah.current_tenant(), howdah.current_user_id(), howdah_private.is_bound(), howdah_private.bound() -- policies ask
+  to howdah_writer;
 grant create on schema howdah_private to howdah_reader;
 alter function howdah_private.read_rows(text, text, text[], int, int, float8) owner to howdah_reader;
 revoke create on schema howdah_private from howdah_reader;
 grant execute on function howdah_private.read_rows(text, text, text[], int, int, float8) to howdah_reader;
-grant execute on function howdah_private.read_rows_as_tool(text, text, text[], int, int, float8) to howdah_tool;
 grant execute on function howdah_private.watched_inputs(text, text[]), howdah_private.plan_watch(text),
   howdah_private.settled_json(anyelement) to howdah_tool;
 grant execute on function howdah_private.plan_watch(text), howdah_private.tg__watch() to howdah_owner;
 grant execute on function howdah_private.rows_of_query(text, text, text[], int, int, float8),
   howdah_private.named_apart(json), howdah_private.refuse_other_schemas(json, text[]),
   howdah_private.table_elsewhere(json, text[])
-  to howdah_reader, howdah_tool;
+  to howdah_reader;
 grant execute on function howdah_private.call_watched(text, jsonb, text, jsonb), howdah_private.call_settled(text, jsonb, text),
   howdah_private.counted_changes(), howdah_private.is_ours(xid), howdah_private.is_among_lockers(xid),
   howdah_private.tables_changed(jsonb, bigint), howdah_private.touched_rows(jsonb, text, int, int, bigint),
@@ -366,7 +370,7 @@ grant execute on function howdah.give_feedback(uuid, double precision, text, int
 -- Watched tables: made by owners, read by everybody.
 grant select on howdah.table_triggers, howdah.watched_rows to howdah_app, howdah_analyst;
 grant select (table_trigger_id) on howdah.executions to howdah_app, howdah_analyst;
-grant execute on function howdah_private.begin_write_back(uuid), howdah_private.answer_to_write(uuid),
+grant execute on function howdah_private.begin_write_back(uuid), howdah_private.answer_for_writer(uuid), howdah_private.answer_to_write(uuid),
   howdah_private.end_write_back(uuid, howdah.write_back_status, jsonb) to howdah_worker;
 
 -- Webhooks, and callbacks of runs.

@@ -1,5 +1,6 @@
--- For whom SQL runs that is not ours: tools and hooks, and queries a model wrote. It runs in a worker's session, whose login may
--- be anybody, and can change every setting there is. So under the roles howdah_tool and howdah_reader, which it cannot leave
+-- For whom SQL runs that is not ours: tools and hooks, queries a model wrote, and what a watched table does when an answer is
+-- written into it. It runs in a worker's session, whose login may be anybody, and can change every setting there is. So under the
+-- roles howdah_tool, howdah_reader and howdah_writer, which it cannot leave
 -- (sql/10_private/run_bound.sql, read_rows.sql), no setting counts but `howdah.bound`: tenant, user and how far the run is
 -- trusted, signed by the worker for this transaction.
 create or replace function howdah_private.binding(tenant_id uuid, execution_id uuid) returns text
@@ -31,7 +32,7 @@ $$;
 
 create or replace function howdah_private.is_bound() returns boolean
   language sql stable parallel safe
-  return current_setting('role') in ('howdah_tool', 'howdah_reader');
+  return current_setting('role') in ('howdah_tool', 'howdah_reader', 'howdah_writer');
 
 -- No row for who signed himself.
 create or replace function howdah_private.bound() returns table (tenant_id uuid, user_id uuid)

@@ -151,3 +151,12 @@ as $$
   select howdah_private.register_worker(register_worker.id, register_worker.pool_id, register_worker.host,
     register_worker.pid, register_worker.release, 3)
 $$;
+
+-- A worker of before would write an answer as howdah_tool, which may not. It is told that there is nothing to be written; the
+-- attempt that begin_write_back left in the queue is made by a newer worker.
+create or replace function howdah_private.answer_to_write(execution_id uuid) returns jsonb
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select null::jsonb
+$$;

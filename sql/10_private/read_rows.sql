@@ -117,16 +117,6 @@ as $$
   select r.rows, r.cut_by from howdah_private.rows_of_query(query, path, schemas, max_rows, max_bytes, max_cost) as r
 $$;
 
--- And as howdah_tool, which may read what the application may: for queries that people wrote into a workflow.
-create or replace function howdah_private.read_rows_as_tool(
-  query text, path text, schemas text[], max_rows int, max_bytes int, max_cost float8
-) returns table (rows text[], cut_by text)
-  language sql volatile security definer
-  set search_path = pg_catalog, pg_temp
-as $$
-  select r.rows, r.cut_by from howdah_private.rows_of_query(query, path, schemas, max_rows, max_bytes, max_cost) as r
-$$;
-
 -- The functions and operators among these that a query of a model may not call, and why. Of Postgres' own: what only computes.
 -- Those that read a file, a setting or SQL in a string, that wait, lock, write or act on a session are volatile, or stand
 -- below. Of the schemas on `path`: what is immutable and has no other rights than its caller.

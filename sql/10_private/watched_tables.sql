@@ -1,7 +1,8 @@
 -- Tables of users whose rows begin runs (howdah.watch_table). Three rights meet here. Whoever inserts into the table needs
 -- none of Howdah's: the trigger is the engine's, and takes rows as text, by the output functions of their types, since anything else (to_jsonb,
 -- a cast) may call what the owner of the table wrote. The expressions of a watch, and all that touches the values of a row,
--- are worked out as howdah_tool. And the answer is written as howdah_tool too, bound to no tenant, in the sandbox all SQL runs in that is not ours.
+-- are worked out as howdah_tool. And the answer is written as howdah_writer, bound to no tenant, in the sandbox all SQL runs in that
+-- is not ours: what that role holds of the tables of all tenants, nothing else may read.
 
 -- Of the rows (as text) for which the condition of a watch holds: what the agent is told, the key, and what stands in the column the answer is for.
 create or replace function howdah_private.watched_inputs(query text, rows text[])
@@ -261,7 +262,7 @@ end $$;
 
 -- What is to be written where, for the sandbox. Locks the note, so that two do not write. An answer to what the row said before is not
 -- written over one to what it says now: a later run of the same row counts.
-create or replace function howdah_private.answer_to_write(execution_id uuid) returns jsonb
+create or replace function howdah_private.answer_for_writer(execution_id uuid) returns jsonb
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
@@ -273,7 +274,7 @@ declare
   v_reason text;
 begin
   select w.* into v_row from howdah.watched_rows as w
-  where w.execution_id = answer_to_write.execution_id and w.write_back in ('waiting', 'failed') for update;
+  where w.execution_id = answer_for_writer.execution_id and w.write_back in ('waiting', 'failed') for update;
   select e.* into v_run from howdah.executions as e where e.id = v_row.execution_id and e.completed_at is not null;
   if not found then
     return null; -- written already, or somebody retried the run, and it goes on

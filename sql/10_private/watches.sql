@@ -130,10 +130,69 @@ begin
       'for each statement execute function howdah_private.tg__watch(%L)',
       v_name || case when (watch).on_event like 'insert%' then '_update' else '' end, watched, (watch).id);
   end if;
-  if (watch).into_column is not null then
-    execute format('grant select (%1$s, %2$I), update (%2$I) on %3$s to howdah_tool',
-      (select string_agg(quote_ident(k.name), ', ') from unnest((watch).key_columns) as k (name)), (watch).into_column, watched);
-  end if;
+  perform howdah_private.set_writer_rights(set_watch.watched);
+end $$;
+
+-- The statements that give howdah_writer what the watches of a table need (or those of all tables) and take back the rest. Of the
+-- watches of all tenants: the role is one. Howdah_tool, which text runs as, held these columns before: it loses them.
+create or replace function howdah_private.writer_rights(watched regclass default null)
+  returns table (relation regclass, statement text)
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  with needed as (
+    select distinct t.tgrelid as relid, c.name::name as attname, c.privilege
+    from howdah.table_triggers as w
+    join pg_catalog.pg_trigger as t on t.tgfoid = to_regproc('howdah_private.tg__watch') and t.tgparentid = 0
+      and t.tgname in (howdah_private.watch_name(w.id), howdah_private.watch_name(w.id) || '_update')
+    cross join lateral (
+      select k.name, 'SELECT' from unnest(w.key_columns || w.into_column) as k (name)
+      union all
+      select w.into_column, 'UPDATE'
+    ) as c (name, privilege)
+    join pg_catalog.pg_attribute as a on a.attrelid = t.tgrelid and a.attname = c.name and a.attnum > 0 and not a.attisdropped
+    where w.into_column is not null and t.tgrelid = coalesce(writer_rights.watched, t.tgrelid)
+  ),
+  held as (
+    select a.attrelid as relid, a.attname, x.privilege_type as privilege, x.grantee
+    from pg_catalog.pg_attribute as a cross join lateral pg_catalog.aclexplode(a.attacl) as x
+    where a.attacl is not null and not a.attisdropped and a.attrelid = coalesce(writer_rights.watched, a.attrelid)
+      and x.grantee in ('howdah_writer'::regrole, 'howdah_tool'::regrole)
+  ),
+  missing as (
+    select n.* from needed as n
+    where not exists (
+      select from held as h
+      where (h.relid, h.attname, h.privilege) = (n.relid, n.attname, n.privilege) and h.grantee = 'howdah_writer'::regrole)
+  ),
+  needless as (
+    select h.* from held as h
+    where h.grantee = 'howdah_tool'::regrole or not exists (
+      select from needed as n where (n.relid, n.attname, n.privilege) = (h.relid, h.attname, h.privilege))
+  )
+  select c.oid::regclass, format('grant usage on schema %I to howdah_writer', s.nspname)
+  from pg_catalog.pg_class as c join pg_catalog.pg_namespace as s on s.oid = c.relnamespace
+  where c.oid in (select m.relid from missing as m) and not has_schema_privilege('howdah_writer', s.oid, 'usage')
+  union all
+  select m.relid::regclass, format('grant %s (%I) on %s to howdah_writer', m.privilege, m.attname, m.relid::regclass) from missing as m
+  union all
+  select h.relid::regclass, format('revoke %s (%I) on %s from %s', h.privilege, h.attname, h.relid::regclass, h.grantee::regrole)
+  from needless as h
+$$;
+
+-- With the rights of who calls it, who owns the table.
+create or replace function howdah_private.set_writer_rights(watched regclass) returns void
+  language plpgsql volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_statement text;
+begin
+  for v_statement in
+    select r.statement from howdah_private.writer_rights(set_writer_rights.watched) as r
+  loop
+    execute v_statement;
+  end loop;
 end $$;
 
 create or replace function howdah_private.drop_watch(watch_id uuid) returns void
@@ -149,5 +208,6 @@ begin
       and t.tgname in (howdah_private.watch_name(drop_watch.watch_id), howdah_private.watch_name(drop_watch.watch_id) || '_update')
   loop
     execute format('drop trigger %I on %s', v_trigger.tgname, v_trigger.watched);
+    perform howdah_private.set_writer_rights(v_trigger.watched);
   end loop;
 end $$;

@@ -3,7 +3,8 @@
 --   select howdah.watch_table('public.tickets', agent => 'support', input => $$'Answer: ' || body$$, into_column => 'reply');
 --
 -- A trigger on the table begins the runs in the transaction that writes the rows; the answer comes in one of its own. Only
--- an owner may, and only for a table that is his. What writes the answer is howdah_tool, which is granted that column.
+-- an owner may, and only for a table that is his. What writes the answer is howdah_writer, which is granted that
+-- column; unwatch_table takes it back.
 -- The same table, agent or workflow, and column again: the watch is changed.
 create or replace function howdah.watch_table(
   target text, agent text default null, input text default null, into_column text default null, on_event text default 'insert',

@@ -5,7 +5,7 @@ export type Gap = { object: string; fault: string; fix: string };
 
 /**
  * What the catalogue says against isolation: row-level security that is off or does not hold for the owner, a policy of
- * others that adds rows, a view that reads as its owner, and a unique key without the tenant that no index with it stands
+ * others that adds rows, a view that reads as its owner, a watched table that SQL of tools may read, and a unique key without the tenant that no index with it stands
  * beside: by the key alone a row of another tenant is found before it is known whose it is, which takes longer than finding none.
  */
 export async function isolationGaps(pool: Pool): Promise<Gap[]> {
@@ -50,6 +50,9 @@ export async function isolationGaps(pool: Pool): Promise<Gap[]> {
       and not exists (
         select from keys as t
         where t.indrelid = o.oid and t.indisvalid and t.columns[1] = 'tenant_id' and t.columns @> k.columns)
+    union all
+    select r.relation::text, 'a watched table is open to another role than howdah_writer, or not to that', r.statement
+    from howdah_private.writer_rights() as r
     order by object, fault`);
   return rows;
 }

@@ -116,7 +116,7 @@ function explainRefusal(error: unknown): never {
     hint:
       "It needs to own the database and CREATEROLE. Where Howdah's roles exist already, made by another login, a " +
       'superuser grants them: grant howdah_owner, howdah_engine, howdah_worker, howdah_app, howdah_analyst, ' +
-      'howdah_authenticator, howdah_eraser, howdah_tool, howdah_reader to <login> with admin option',
+      'howdah_authenticator, howdah_eraser, howdah_tool, howdah_reader, howdah_writer to <login> with admin option',
     cause: error,
   });
 }

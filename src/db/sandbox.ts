@@ -3,6 +3,15 @@ import { type PoolClient, quoteText } from './pool.ts';
 /** For whom SQL that is not ours runs: a tenant, and the user of a run where the run is named. */
 export type BoundTo = { tenantId: string; executionId?: string | undefined };
 
+/** As whom SQL runs that writes: that of tools and hooks, or what a watched table does when an answer is written into it. */
+export type WritingRole = 'howdah_tool' | 'howdah_writer';
+
+/** The function that belongs to each role and runs a statement as it. */
+const FUNCTIONS: Readonly<Record<WritingRole, string>> = {
+  howdah_tool: 'run_bound',
+  howdah_writer: 'write_bound',
+};
+
 const ANSWER_MS = 5_000;
 
 /** For a statement that runs a user's code: the server ends it at its time-out, and then says so. */
@@ -21,7 +30,7 @@ export const FORGET_SESSION =
 const LEAVE = 'close all; deallocate all; discard temp; reset all; set local role howdah_worker';
 
 /**
- * Runs `work` with the rights of howdah_tool, as far as they reach for `boundTo`, under a time-out; then the session is
+ * Runs `work` with the rights of `role`, as far as they reach for `boundTo`, under a time-out; then the session is
  * the worker's again. What it wrote stays when it comes back, and is undone when it throws. What it throws is thrown.
  */
 export async function inSandbox<T>(
@@ -29,9 +38,10 @@ export async function inSandbox<T>(
   boundTo: BoundTo,
   timeoutMs: number,
   work: () => Promise<T>,
+  role: WritingRole = 'howdah_tool',
 ): Promise<T> {
   await client.query('savepoint sandbox');
-  const state = await enterSandbox(client, boundTo, timeoutMs);
+  const state = await enterSandbox(client, boundTo, timeoutMs, role);
   try {
     const result = await work();
     const check = `select howdah_private.refuse_leftovers(${quoteText(state)})`;
@@ -48,7 +58,7 @@ export async function enterSandbox(
   client: PoolClient,
   boundTo: BoundTo,
   timeoutMs: number,
-  role: 'howdah_tool' | 'howdah_reader' = 'howdah_tool',
+  role: WritingRole | 'howdah_reader' = 'howdah_tool',
 ): Promise<string> {
   const { rows } = await client.query<{ state: string }>(
     `select howdah_private.bound_state() as state,
@@ -65,9 +75,10 @@ export async function boundQuery(
   statement: string,
   argument: string,
   timeoutMs: number,
+  role: WritingRole = 'howdah_tool',
 ): Promise<(string | null)[]> {
   const { rows } = await client.query<{ value: string | null }>({
-    text: `select r.value from howdah_private.run_bound($1, $2, current_setting('search_path')) as r (value)`,
+    text: `select r.value from howdah_private.${FUNCTIONS[role]}($1, $2, current_setting('search_path')) as r (value)`,
     values: [statement, argument],
     ...answeredAfter(timeoutMs),
   });

@@ -5,6 +5,8 @@ import { boundQuery, FORGET_SESSION, inSandbox } from './sandbox.ts';
 type Answer = { done: string; error?: JsonObject } | { statement: string; argument: JsonObject };
 
 const WRITE_MS = 10_000;
+/** Holds the columns of all tenants' watches: nothing else ever runs as it. */
+const WRITER = 'howdah_writer';
 /** Nobody's: what the table's own triggers do then reaches no tenant's rows. */
 const NOBODY = '00000000-0000-0000-0000-000000000000';
 
@@ -29,7 +31,7 @@ export function writeBack(pool: Pool, executionId: string, writeMs = WRITE_MS): 
           error && JSON.stringify(error),
         ]);
       const { rows } = await client.query<{ answer: Answer | null }>(
-        'select howdah_private.answer_to_write($1) as answer',
+        'select howdah_private.answer_for_writer($1) as answer',
         [executionId],
       );
       const answer = rows[0]?.answer;
@@ -39,9 +41,10 @@ export function writeBack(pool: Pool, executionId: string, writeMs = WRITE_MS): 
         return;
       }
       try {
-        const [done] = await inSandbox(client, { tenantId: NOBODY }, writeMs, () =>
-          boundQuery(client, answer.statement, JSON.stringify(answer.argument), writeMs),
-        );
+        const { statement } = answer;
+        const argument = JSON.stringify(answer.argument);
+        const write = () => boundQuery(client, statement, argument, writeMs, WRITER);
+        const [done] = await inSandbox(client, { tenantId: NOBODY }, writeMs, write, WRITER);
         await end(done ?? 'failed', null);
       } catch (error) {
         const { code, message } = error as { code?: string; message: string };

@@ -34,6 +34,11 @@ test.each([
     'drop index howdah.kept_usage_tenant_id_idx',
     'no index looks for id in a tenant',
   ],
+  [
+    'a column that SQL of tools may read by a right of its own',
+    'create table public.tickets (id int); grant select (id) on public.tickets to howdah_tool',
+    'a watched table is open to another role than howdah_writer, or not to that',
+  ],
 ])('the catalogue shows %s, and the statement that mends it', async (_, harm, fault) => {
   expect(await isolationGaps(db.pool)).toEqual([]);
   await db.pool.query(harm);

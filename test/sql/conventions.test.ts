@@ -32,9 +32,9 @@ const DEFINERS_OF_THE_OWNER = [
 const DEFINERS_OF_THE_TOOLS = [
   'howdah_private.plan_watch(text)',
   'howdah_private.read_rows(text,text,text[],integer,integer,double precision)',
-  'howdah_private.read_rows_as_tool(text,text,text[],integer,integer,double precision)',
   'howdah_private.run_bound(text,jsonb,text)',
   'howdah_private.watched_inputs(text,text[])',
+  'howdah_private.write_bound(text,jsonb,text)',
 ];
 
 /** What the triggers of immutable tables let pass; the engine alone may call them. */
@@ -76,6 +76,8 @@ const DYNAMIC_SQL: Record<string, string> = {
   'howdah_private.reopen_month(date)': 'the name is a regclass',
   'howdah_private.call_settled(text,jsonb,text)':
     'a tool is tried and watched as run_bound runs it',
+  'howdah_private.write_bound(text,jsonb,text)': 'as run_bound',
+  'howdah_private.set_writer_rights(regclass)': 'no definer; names come from the catalogue',
   'howdah.register_sql_tool(text)': 'no definer; what it formats is a regprocedure, not the text',
 };
 
@@ -810,6 +812,7 @@ describe('conventions', () => {
       'howdah_reader',
       'howdah_tool',
       'howdah_worker',
+      'howdah_writer',
     ];
 
     test('of our roles are never those of a superuser, nor past row-level security, nor to log in', async () => {

@@ -476,6 +476,7 @@ describe('tenants', () => {
         'howdah_eraser',
         'howdah_tool',
         'howdah_reader',
+        'howdah_writer',
       ]) {
         expect(await refusal(client.query(`set role ${role}`))).toMatchObject({ code: '42501' });
       }

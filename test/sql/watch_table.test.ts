@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import type { JobHelpers } from 'graphile-worker';
 import pg from 'pg';
 import type { Logger } from 'pino';
@@ -22,6 +23,9 @@ import {
   takeRole,
   unique,
 } from './support.ts';
+
+/** As whom every text runs that is run for somebody: docs/security.md has the list. */
+const TEXT_ROLES = ['howdah_analyst', 'howdah_app', 'howdah_reader', 'howdah_tool'];
 
 type Watch = {
   agent?: string;
@@ -356,6 +360,107 @@ describe('watch_table', () => {
     const seen = await all(db.pool, 'select distinct who from shop.seen');
     expect(seen.filter(({ who }) => who !== 'howdah_tool')).toEqual([]);
     expect(await inputsOf('shop.moods')).toContain('x');
+  });
+
+  describe('what a watch grants', () => {
+    /** What our roles hold of a table by themselves: `howdah_app select id`. */
+    const rightsTo = async (table: string): Promise<string[]> => {
+      const rows = await all<{ is: string }>(
+        db.pool,
+        `select x.grantee::regrole || ' ' || lower(x.privilege_type) || ' ' || a.attname as is
+         from pg_attribute as a cross join lateral aclexplode(a.attacl) as x where a.attrelid = $1::regclass
+         union all
+         select x.grantee::regrole || ' ' || lower(x.privilege_type)
+         from pg_class as c cross join lateral aclexplode(c.relacl) as x
+         where c.oid = $1::regclass and x.grantee <> c.relowner
+         order by 1`,
+        [table],
+      );
+      return rows.map(({ is }) => is);
+    };
+    const OF_WRITER = [
+      'howdah_writer select id',
+      'howdah_writer select reply',
+      'howdah_writer update reply',
+    ];
+
+    test('is for the writer alone: no role that text runs as may read or write the table', async () => {
+      const { table, agent } = await makeTable();
+      await watch(table, { agent, input: 'body', into_column: 'reply' });
+      expect(await rightsTo(table)).toEqual(OF_WRITER);
+      const ofText = await all(
+        db.pool,
+        `select r.rolname as role, a.attname as name from pg_attribute as a
+         cross join unnest($2::text[]) as r (rolname)
+         where a.attrelid = $1::regclass and a.attnum > 0
+           and has_column_privilege(r.rolname, a.attrelid, a.attnum, 'select, insert, update, references')`,
+        [table, TEXT_ROLES],
+      );
+      expect(ofText).toEqual([]);
+    });
+
+    test('is taken back when nothing needs it any more, and not before', async () => {
+      const { table, agent } = await makeTable('reply text, note text');
+      const tenant_id = await makeTenant(db.pool);
+      await watch(table, { agent, input: 'body', into_column: 'note' });
+      await committed(db.pool, async (client) => {
+        await client.query(`select set_config('howdah.tenant_id', $1, true)`, [tenant_id]);
+        await watch(table, { agent: 'development', input: 'body', into_column: 'reply' }, client);
+        await client.query(
+          `update howdah.table_triggers set into_column = 'reply' where table_name = $1`,
+          [table],
+        );
+      });
+      expect(await rightsTo(table)).toEqual(OF_WRITER);
+      await db.pool.query('select howdah.unwatch_table($1)', [table]);
+      expect(await rightsTo(table)).toEqual(OF_WRITER); // the other tenant's watch
+      await db.pool.query(`delete from howdah.table_triggers where tenant_id = $1`, [tenant_id]);
+      expect(await rightsTo(table)).toEqual([]);
+    });
+
+    test('is moved to the writer where howdah_tool held it before', async () => {
+      const { table, agent } = await makeTable();
+      const { table: former } = await makeTable();
+      await watch(table, { agent, input: 'body', into_column: 'reply' });
+      await db.pool.query(`
+        revoke all (id, reply) on ${table} from howdah_writer;
+        grant select (id, reply), update (reply) on ${table}, ${former} to howdah_tool`);
+      const file = readFileSync('sql/97_watches.sql', 'utf8');
+      await db.pool.query(`begin; set local role howdah_owner; ${file}; commit`);
+      expect(await rightsTo(table)).toEqual(OF_WRITER);
+      expect(await rightsTo(former)).toEqual([]);
+      expect(await all(db.pool, 'select * from howdah_private.writer_rights()')).toEqual([]);
+    });
+
+    test('cannot be reached from a role that text runs as', async () => {
+      const memberships = await all<{ is: string }>(
+        db.pool,
+        `select t.role || ' in ' || r.rolname as is from unnest($1::text[]) as t (role)
+         join pg_roles as r on r.rolname <> t.role and pg_has_role(t.role, r.oid, 'member') order by 1`,
+        [TEXT_ROLES],
+      );
+      expect(memberships.map(({ is }) => is)).toEqual([
+        'howdah_reader in howdah_analyst',
+        'howdah_tool in howdah_app',
+      ]);
+      const functions = await all(
+        db.pool,
+        `select p.oid::regprocedure::text as name from pg_proc as p cross join unnest($1::text[]) as t (role)
+         where p.prosecdef and p.proowner in ('howdah_writer'::regrole, 'howdah_worker'::regrole)
+           and has_function_privilege(t.role, p.oid, 'execute')`,
+        [TEXT_ROLES],
+      );
+      expect(functions).toEqual([]);
+      const [writer] = await all(
+        db.pool,
+        `select array(select r.rolname::text from pg_roles as r
+             where r.oid <> 'howdah_writer'::regrole and pg_has_role('howdah_writer', r.oid, 'member')) as is_in,
+           array(select c.oid::regclass::text from pg_class as c
+             where c.relnamespace in ('howdah'::regnamespace, 'howdah_private'::regnamespace, 'graphile_worker'::regnamespace)
+               and c.relkind in ('r', 'p', 'v') and has_any_column_privilege('howdah_writer', c.oid, 'select, insert, update')) as tables`,
+      );
+      expect(writer).toEqual({ is_in: [], tables: [] });
+    });
   });
 
   describe('what comes back', () => {
@@ -702,13 +807,15 @@ describe('watch_table', () => {
       await db.pool.query(`drop table ${table}; drop function shop.nothing()`);
     });
 
-    test('what the table does then has no rights but those of tools, and reaches no tenant', async () => {
+    test('what the table does then has no rights but those to the columns, and reaches no tenant', async () => {
       const { table, agent } = await makeTable('reply text, seen text');
       await db.pool.query(`
         create function shop.look() returns trigger language plpgsql as $$
           begin
-            perform set_config('howdah.tenant_id', (select howdah.current_tenant())::text, true);
-            new.seen := current_user || ' ' || (select count(*) from howdah.executions);
+            perform set_config('howdah.tenant_id', (select id from howdah.tenants limit 1)::text, true);
+            return new;
+          exception when insufficient_privilege then
+            new.seen := concat_ws(' ', current_user, replace(howdah.current_tenant()::text, '0', ''));
             return new;
           end $$;
         create trigger look before update on ${table} for each row execute function shop.look()`);
@@ -717,7 +824,7 @@ describe('watch_table', () => {
       const [run] = await runsOf(table);
       await finish(db.pool, worker, run?.id);
       expect(await writeBack(run?.id)).toEqual({ done: 'written' });
-      expect(await replyIn(table, 'seen')).toEqual(['howdah_tool 0']);
+      expect(await replyIn(table, 'seen')).toEqual(['howdah_writer ----']);
     });
 
     test('a table that has another owner since is written with no more rights than before, and with none he took away', async () => {
@@ -738,14 +845,14 @@ describe('watch_table', () => {
       const [first, second] = (await runs()).map(({ id }) => id);
       await finish(db.pool, worker, first);
       expect(await writeBack(first)).toEqual({ done: 'written' });
-      expect(await replyIn(table, 'seen')).toEqual(['howdah_tool', null]);
+      expect(await replyIn(table, 'seen')).toEqual(['howdah_writer', null]);
       await db.pool.query(
-        `set role ${heir}; revoke update on ${table} from howdah_tool; reset role`,
+        `set role ${heir}; revoke update on ${table} from howdah_writer; reset role`,
       );
       await finish(db.pool, worker, second);
       expect(await writeBack(second)).toEqual({ done: 'failed' });
       expect((await runs())[1]).toMatchObject({ error: { code: '42501' } });
-      expect(await replyIn(table, 'seen')).toEqual(['howdah_tool', null]);
+      expect(await replyIn(table, 'seen')).toEqual(['howdah_writer', null]);
       await db.pool.query(`drop owned by ${heir} cascade; drop role ${heir}`);
     });
 
@@ -762,7 +869,9 @@ describe('watch_table', () => {
       const [run] = await runsOf(table);
       await finish(db.pool, worker, run?.id);
       expect(await writeBack(run?.id)).toEqual({ done: 'written' });
-      expect(await all(db.pool, 'select who from shop.deferred')).toEqual([{ who: 'howdah_tool' }]);
+      expect(await all(db.pool, 'select who from shop.deferred')).toEqual([
+        { who: 'howdah_writer' },
+      ]);
     });
 
     test('a watch does not hear of its own answers, another one does, and the circle ends', async () => {

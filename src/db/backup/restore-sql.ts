@@ -17,7 +17,7 @@ create schema howdah authorization howdah_owner;
 create schema howdah_private authorization howdah_owner;
 create schema graphile_worker authorization howdah_worker;
 grant create, usage on schema howdah, howdah_private
-  to howdah_engine, howdah_worker, howdah_app, howdah_eraser, howdah_tool, howdah_reader;
+  to howdah_engine, howdah_worker, howdah_app, howdah_eraser, howdah_tool, howdah_reader, howdah_writer;
 `;
 }
 
@@ -31,7 +31,7 @@ set local search_path = pg_catalog, pg_temp;
 set local row_security = on;
 set local check_function_bodies = on;
 revoke create on schema howdah, howdah_private
-  from howdah_worker, howdah_app, howdah_eraser, howdah_tool, howdah_reader;
+  from howdah_worker, howdah_app, howdah_eraser, howdah_tool, howdah_reader, howdah_writer;
 update howdah_private.quota_recounts set after = null where after is not null;
 do $$
 declare

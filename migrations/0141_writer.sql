@@ -1,0 +1,52 @@
+-- Up Migration
+-- Answers are written into watched tables by a role of its own. What it may read and write there is for the engine's use
+-- alone: no text that is run for somebody runs as this role, and no role that a text runs as is a member of it.
+set local role none; -- howdah_owner makes no roles
+do $$
+declare
+  v_grant record;
+begin
+  begin
+    if not exists (select from pg_catalog.pg_roles where rolname = 'howdah_writer') then
+      create role howdah_writer nologin inherit;
+    end if;
+  exception when duplicate_object or unique_violation then
+    null; -- another database of this cluster was faster
+  end;
+  for v_grant in
+    select g.role, g.member
+    from (values ('howdah_writer', 'howdah_owner'), ('howdah_writer', 'howdah_worker')) as g (role, member)
+    where not exists (
+      select from pg_catalog.pg_auth_members m
+      where m.roleid = g.role::regrole and m.member = g.member::regrole
+        and (to_jsonb(m) ->> 'set_option' is distinct from 'false')
+    )
+  loop
+    execute format('grant %I to %I', v_grant.role, v_grant.member);
+  end loop;
+end $$;
+set local role howdah_owner;
+grant usage on schema howdah, howdah_private to howdah_writer;
+
+-- Down Migration
+-- Workers of before write as howdah_tool.
+set local role none; -- the tables are others'
+do $$
+declare
+  v_right record;
+begin
+  for v_right in
+    select a.attrelid::regclass as watched, a.attname, x.privilege_type
+    from pg_catalog.pg_attribute as a cross join lateral pg_catalog.aclexplode(a.attacl) as x
+    where x.grantee = 'howdah_writer'::regrole and not a.attisdropped
+  loop
+    begin
+      execute format('grant %1$s (%2$I) on %3$s to howdah_tool; revoke %1$s (%2$I) on %3$s from howdah_writer',
+        v_right.privilege_type, v_right.attname, v_right.watched);
+    exception when insufficient_privilege then
+      raise warning 'the owner of % has to grant % (%) on it to howdah_tool', v_right.watched, v_right.privilege_type, v_right.attname;
+    end;
+  end loop;
+end $$;
+set local role howdah_owner;
+revoke usage on schema howdah, howdah_private from howdah_writer;
