@@ -11,8 +11,9 @@ import { mcpRowsOn } from '../src/db/mcp.ts';
 import { modelNamed } from '../src/db/models.ts';
 import { createNotifier } from '../src/db/notifier.ts';
 import { breakConnections, createPool, GIVEN_UP_BY_SERVER } from '../src/db/pool.ts';
-import { readBound, rowsOf } from '../src/db/read-rows.ts';
-import { describeTables, type ReadOurs } from '../src/db/reading/describe.ts';
+import { createQueryPool } from '../src/db/query-pool.ts';
+import { querySettings } from '../src/db/query-settings.ts';
+import { describeTables } from '../src/db/reading/describe.ts';
 import { loadResource } from '../src/db/resources.ts';
 import { runFilesOn } from '../src/db/run-files.ts';
 import { secretRowsOn } from '../src/db/secrets.ts';
@@ -132,12 +133,12 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
   await ensurePartitions(pool);
   await syncCustomTools(pool, options.tools);
   let registered = customTools(options.tools);
-  const readOurs: ReadOurs = (request, parsed) => readBound(queryPool, request, parsed);
+  const queries = createQueryPool(queryPool, MOST.queries);
   const { egress } = options.mcp ?? NO_WAYS;
   const sqlQuery = sqlQueryTool(
     {
-      rows: (request) => rowsOf(queryPool, request),
-      tables: (request, names) => describeTables(readOurs, request, names),
+      rows: queries.rows,
+      tables: (request, names) => describeTables(queries.readOurs, request, names),
     },
     createElsewhere(queryPool, (host, port, signal) => egress.addresses(host, port, signal)),
   );
@@ -155,6 +156,8 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
       builtins: new Map([...options.builtins, sqlQuery].map((tool) => [tool.name, tool])),
       mcp,
       sqlToolPool,
+      queries,
+      querySettings: (tenantId) => querySettings(pool, tenantId),
       hooks: options.hooks ?? {},
       readSecret,
       modelNamed: (tenantId, name) => modelNamed(pool, tenantId, name),
@@ -183,7 +186,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
   let presence: KeptPresence | undefined;
   const tasks = taskList(
     runtime,
-    { pool, sqlToolPool, queryPool },
+    { pool, sqlToolPool, queries },
     ready.promise,
     { anchor: options.audit ?? {}, log },
     mcp,

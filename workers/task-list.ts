@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import { mcpRowsOn } from '../src/db/mcp.ts';
 import type { MonthOptions } from '../src/db/months.ts';
 import type { Pool } from '../src/db/pool.ts';
+import type { QueryPool } from '../src/db/query-pool.ts';
 import { deliveriesOn } from '../src/db/webhooks.ts';
 import type { Runtime } from '../src/runtime/runtime.ts';
 import type { McpPool } from '../src/tools/mcp/pool.ts';
@@ -23,7 +24,7 @@ import { writeBackTask } from './tasks/write-back.ts';
 /** Every job there is, by name. */
 export function taskList(
   runtime: Runtime,
-  pools: { pool: Pool; sqlToolPool: Pool; queryPool: Pool },
+  pools: { pool: Pool; sqlToolPool: Pool; queries: QueryPool },
   ready: Promise<void>,
   audit: { anchor: AuditAnchor; log: Logger },
   mcp: McpPool,

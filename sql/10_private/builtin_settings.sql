@@ -68,3 +68,17 @@ begin
   end if;
   perform howdah_private.hold_secrets(refuse_builtin_settings.configuration);
 end $$;
+
+-- What admins say of queries that members write, in a workflow of type map: that of the tenant's tool `sql_query`. Where the tool
+-- reads another database, its schemas say nothing of this one.
+create or replace function howdah_private.query_settings(tenant_id uuid) returns jsonb
+  language plpgsql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  return (
+    select case when t.configuration ? 'database' then t.configuration - 'schemas' else t.configuration end
+    from howdah.tools as t
+    where t.tenant_id = query_settings.tenant_id and t.name = 'sql_query' and t.kind = 'builtin'
+  );
+end $$;

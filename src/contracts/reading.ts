@@ -9,6 +9,23 @@ export type ReadLimits = {
   timeoutMs: number;
 };
 
+/** What admins say of queries, in the configuration of the tool `sql_query`. */
+export type QuerySettings = {
+  /** Where tables may be. */
+  schemas: string[];
+  max_rows: number;
+  max_cost: number;
+  timeout_ms: number;
+};
+
+/** What a tool's row or an agent does not say. Only `public`: a schema is opened to each tool by its name. */
+export const QUERY_DEFAULTS: QuerySettings = {
+  schemas: ['public'],
+  max_rows: 100,
+  max_cost: 10_000_000,
+  timeout_ms: 10_000,
+};
+
 /** What a query that is not ours may read, and for whom. */
 export type ReadRequest = {
   /** The run it is for: with the rights of whom it was begun for, in its tenant. */
@@ -16,8 +33,6 @@ export type ReadRequest = {
   /** Where its tables may be, in the order they are found in; null: wherever howdah_reader may read but in the system. */
   schemas: readonly string[] | null;
   limits: ReadLimits;
-  /** What it may read: what is open to queries of models, when absent, or what is open to the application. */
-  role?: 'howdah_reader' | 'howdah_tool';
   signal: AbortSignal;
 };
 

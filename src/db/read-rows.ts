@@ -18,7 +18,7 @@ const READ = Symbol('read');
 
 /**
  * The rows of one SELECT that is not ours. It is parsed first, what it calls is looked up in the catalogue, and its plan
- * is priced; then it runs as howdah_reader (or howdah_tool), bound to a tenant, in a transaction that writes nothing and is undone.
+ * is priced; then it runs as howdah_reader, bound to a tenant, in a transaction that writes nothing and is undone.
  */
 export async function rowsOf(pool: Pool, request: RowsRequest): Promise<Outcome<Rows>> {
   const parsed = await parseQuery(request.query, request.schemas);
@@ -75,14 +75,14 @@ async function read(
   request: RowsRequest,
   { text, calls }: ReadQuery,
 ): Promise<Outcome<Rows>> {
-  const { boundTo, limits, schemas, role = 'howdah_reader' } = request;
+  const { boundTo, limits, schemas } = request;
   await client.query(
     `set local lock_timeout = ${LOCK_TIMEOUT_MS}; set local max_parallel_workers_per_gather = 0; set local jit = off`,
   );
-  await enterSandbox(client, boundTo, limits.timeoutMs, role);
+  await enterSandbox(client, boundTo, limits.timeoutMs, 'howdah_reader');
   const path = [...(schemas ?? ['public']), 'pg_temp'].map(quoteName).join(', ');
   const { rows } = await client.query<{ rows: string[]; cut_by: Rows['cut_by'] }>({
-    text: `select r.rows, r.cut_by from howdah_private.${FUNCTIONS[role]}($1, $2, $3, $4, $5, $6) as r`,
+    text: `select r.rows, r.cut_by from howdah_private.read_rows($1, $2, $3, $4, $5, $6) as r`,
     values: [text, path, calls && schemas, limits.rows, limits.bytes, limits.cost],
     ...answeredAfter(limits.timeoutMs),
   });
@@ -92,8 +92,6 @@ async function read(
     value: { rows: found.rows.map((row) => exactJson(row) as JsonObject), cut_by: found.cut_by },
   };
 }
-
-const FUNCTIONS = { howdah_reader: 'read_rows', howdah_tool: 'read_rows_as_tool' };
 
 const HINTS: Readonly<Record<string, string>> = {
   '42501':

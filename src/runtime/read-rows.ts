@@ -1,51 +1,55 @@
 import type { Action } from '../contracts/action.ts';
 import type { Outcome } from '../contracts/errors.ts';
-import { isJsonObject, type JsonObject } from '../contracts/json.ts';
+import type { JsonObject } from '../contracts/json.ts';
 import type { Rows } from '../contracts/reading.ts';
-import { rowsOf } from '../db/read-rows.ts';
 import { backOff } from './backoff.ts';
 import type { HeldRun } from './held-run.ts';
 import type { World } from './world.ts';
 
 type ReadRows = Extract<Action, { type: 'read_rows' }>;
 
-/** As long as a query of a workflow may take, when the run has that long. */
+/** Time-out of a query of a workflow, unless the run has less time left. */
 const TIMEOUT_MS = 60_000;
-/** So much its rows may be, as JSON: they are kept in one step. */
+/** Most bytes of its rows as JSON: they are kept in one step. */
 const MOST_BYTES = 16 * 2 ** 20;
-/** A query that cannot be asked is asked again, over half a minute: a server that restarts is there again by then. */
+/** A query that cannot be run is tried again, over half a minute: a server that restarts is there again by then. */
 const TRIES = 6;
 const LEAST_MS = 500;
 
-/** Reads them, for the user of the run and with his rights, and keeps them in the log: the run goes by what was read once. */
+/**
+ * Reads the rows of a workflow's query and keeps them in the log: the run goes by what was read once. A member of the tenant
+ * may have written the query. So it runs as `sql_query` does: as howdah_reader, for the user of the run, in the schemas and up to
+ * the cost that an admin gave the tenant's tool.
+ */
 export async function readRows(
   { query, most }: ReadRows,
   run: HeldRun,
-  { sqlToolPool, random, sleep }: World,
+  { queries, querySettings, random, sleep }: World,
 ): Promise<void> {
   const started_at = new Date().toISOString();
   const { tenant_id: tenantId } = run.context;
-  const timeoutMs = Math.min(TIMEOUT_MS, run.timeLeft);
-  const request = {
-    boundTo: { tenantId, executionId: run.id },
-    query,
-    schemas: null,
-    limits: { rows: most, bytes: MOST_BYTES, cost: null, timeoutMs },
-    signal: run.abort.signal,
+  const { signal } = run.abort;
+  const read = async (): Promise<Outcome<Rows>> => {
+    const settings = await querySettings(tenantId);
+    if (!settings.ok) return settings;
+    const { schemas, max_cost: cost } = settings.value;
+    const timeoutMs = Math.min(TIMEOUT_MS, run.timeLeft);
+    const limits = { rows: most, bytes: MOST_BYTES, cost, timeoutMs };
+    return queries.rows({
+      boundTo: { tenantId, executionId: run.id },
+      query,
+      schemas,
+      limits,
+      signal,
+    });
   };
-  const ask = async (): Promise<Outcome<Rows>> => {
-    const asked = await rowsOf(sqlToolPool, request);
-    // a person wrote it: it may read what the application may as well
-    return isForbidden(asked) ? rowsOf(sqlToolPool, { ...request, role: 'howdah_tool' }) : asked;
-  };
-  let answer = await ask();
-  for (let attempt = 1; isWorthAnother(answer, attempt, request.signal); attempt += 1) {
-    const { error } = answer;
-    await sleep(Math.max(backOff(error, attempt, random), LEAST_MS * 2 ** attempt), request.signal);
-    answer = await ask();
+  let answer = await read();
+  for (let attempt = 1; isWorthAnother(answer, attempt, signal); attempt += 1) {
+    await sleep(Math.max(backOff(answer.error, attempt, random), LEAST_MS * 2 ** attempt), signal);
+    answer = await read();
   }
   const outcome = whole(answer, most);
-  if (run.abort.signal.aborted) {
+  if (signal.aborted) {
     return; // not ours any more
   }
   await run.commit([
@@ -60,7 +64,7 @@ export async function readRows(
   ]);
 }
 
-/** A database that goes away is there again some time; a query that is refused is refused again. */
+/** Says whether a query that failed may succeed soon: a database comes back, a refusal stays one. */
 function isWorthAnother(
   answer: Outcome<Rows>,
   attempt: number,
@@ -69,12 +73,7 @@ function isWorthAnother(
   return !answer.ok && answer.error.retryable && attempt < TRIES && !signal.aborted;
 }
 
-function isForbidden(asked: Outcome<Rows>): boolean {
-  const cause = asked.ok ? null : asked.error.cause;
-  return isJsonObject(cause ?? null) && (cause as JsonObject).sqlstate === '42501';
-}
-
-/** A part of the rows would be another task. */
+/** Refuses a part of the rows, which would be another task. */
 function whole(outcome: Outcome<Rows>, most: number): Outcome<JsonObject[]> {
   if (!outcome.ok) return outcome;
   const { rows, cut_by } = outcome.value;

@@ -4,11 +4,13 @@ import type { Hooks } from '../contracts/hook.ts';
 import type { JsonObject } from '../contracts/json.ts';
 import type { McpOutcome } from '../contracts/mcp-host.ts';
 import type { ModelProvider, ModelRef } from '../contracts/model.ts';
+import type { QuerySettings } from '../contracts/reading.ts';
 import type { Resource } from '../contracts/resource.ts';
 import type { RunFiles } from '../contracts/run-files.ts';
 import type { ReadSecret } from '../contracts/secret.ts';
 import type { BuiltinTool } from '../contracts/tool.ts';
 import type { Pool } from '../db/pool.ts';
+import type { QueryPool } from '../db/query-pool.ts';
 import type { CustomTools } from '../tools/custom.ts';
 import type { McpPool } from '../tools/mcp/pool.ts';
 
@@ -23,6 +25,10 @@ export type World = {
   mcp: Pick<McpPool, 'call'>;
   /** Connections for tools written in SQL, each a transaction of its own. */
   sqlToolPool: Pool;
+  /** Queries of workflows; those of models have the same connections. */
+  queries: Pick<QueryPool, 'rows'>;
+  /** What admins of the tenant say of queries. */
+  querySettings(tenantId: string): Promise<Outcome<QuerySettings>>;
   /** Hooks written in TypeScript; those of the database come with each run. */
   hooks: Hooks;
   /** Answers every call in place of its tool, as a replay does; workers have none. */

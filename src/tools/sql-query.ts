@@ -1,6 +1,12 @@
 import type { Outcome } from '../contracts/errors.ts';
 import type { Json, JsonObject } from '../contracts/json.ts';
-import type { ReadableTable, ReadRequest, Rows } from '../contracts/reading.ts';
+import {
+  QUERY_DEFAULTS,
+  type QuerySettings,
+  type ReadableTable,
+  type ReadRequest,
+  type Rows,
+} from '../contracts/reading.ts';
 import type { BuiltinTool, ToolContext, ToolOutcome } from '../contracts/tool.ts';
 import { asToolFault, concealing, withoutSecrets } from './http-request/secrets.ts';
 import { RESULT_LIMIT_BYTES } from './result.ts';
@@ -12,9 +18,6 @@ export type Reader = {
   rows(request: ReadRequest & { query: string }): Promise<Outcome<Rows>>;
   tables(request: ReadRequest, names: readonly string[]): Promise<Outcome<ReadableTable[]>>;
 };
-
-/** What a tool's row or an agent does not say. Only `public`: a schema is opened to each tool by its name. */
-const DEFAULTS = { schemas: ['public'], max_rows: 100, max_cost: 10_000_000, timeout_ms: 10_000 };
 
 /** Rows are logged as they are, so they have to fit into what is logged of a result, with their frame. */
 const MOST_BYTES = RESULT_LIMIT_BYTES - 4_096;
@@ -79,7 +82,7 @@ function plain(text: string): string {
 }
 
 function requestOf(context: ToolContext, configuration: JsonObject): ReadRequest {
-  const settings = { ...DEFAULTS, ...configuration } as typeof DEFAULTS;
+  const settings: QuerySettings = { ...QUERY_DEFAULTS, ...configuration };
   return {
     boundTo: { tenantId: context.tenant_id, executionId: context.execution_id },
     schemas: settings.schemas,

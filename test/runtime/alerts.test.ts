@@ -270,6 +270,25 @@ test('a rule reads what its tenant may, and no row of another', async () => {
   );
 });
 
+test('a rule reads no watched table, and no table that is open to the application alone', async () => {
+  const tenant_id = await makeTenant(database.pool);
+  await database.pool.query(
+    `create table shop.tickets (id int primary key, body text, reply text);
+     insert into shop.tickets values (1, 'x', 'your code is 9911');
+     select howdah.watch_table('shop.tickets', agent => 'development', into_column => 'reply');
+     create table shop.orders as select 1 as id; grant select on shop.orders to howdah_app`,
+  );
+  for (const query of [
+    'select id, reply from shop.tickets',
+    'select reply::int from shop.tickets', // whose error would say what stands there
+    'select id from shop.orders',
+  ]) {
+    const rule = await asked(await makeRule({ query, tenant_id }));
+    expect(rule).toMatchObject({ state: 'failed', sample: null });
+    expect(rule.last_error).toMatch(/^permission denied for table (tickets|orders)\./);
+  }
+});
+
 test('the engine’s own promises are a rule of the owner’s alone', async () => {
   const id = await makeRule({ name: 'violations', engine_check: 'violations' });
   expect(await asked(id)).toMatchObject({ state: 'clear', found_rows: 0 });

@@ -1,5 +1,7 @@
 import type pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createQueryPool } from '../../src/db/query-pool.ts';
+import { querySettings } from '../../src/db/query-settings.ts';
 import type { HeldRun } from '../../src/runtime/held-run.ts';
 import { readRows } from '../../src/runtime/read-rows.ts';
 import type { World } from '../../src/runtime/world.ts';
@@ -20,7 +22,7 @@ async function read(query: string, failures: number) {
   const id = await insertRun(pool, await makeAgent(pool, { script: [] }));
   const { rows } = await pool.query('select tenant_id from howdah.executions where id = $1', [id]);
   let left = failures;
-  const sqlToolPool = {
+  const lossy = {
     connect: () => {
       left -= 1;
       const lost = Object.assign(new Error('no server'), { code: 'ECONNREFUSED' });
@@ -38,7 +40,12 @@ async function read(query: string, failures: number) {
   await readRows(
     { type: 'read_rows', query, most: 10 },
     run as unknown as HeldRun,
-    { sqlToolPool, random: () => 0, sleep } as unknown as World,
+    {
+      queries: createQueryPool(lossy, 4),
+      querySettings: (tenantId: string) => querySettings(pool, tenantId),
+      random: () => 0,
+      sleep,
+    } as unknown as World,
   );
   return { step: committed[0], waits };
 }

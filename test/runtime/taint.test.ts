@@ -294,6 +294,9 @@ describe('what carries the attack', () => {
     });
     const first = await startTeam(database.pool, chain, 'Read it.');
     await expectAsked(await settled(first), { message_seq: 1 });
+    await database.pool.query(
+      `update howdah.tools set configuration = configuration || '{"schemas": ["shop"]}' where name = 'sql_query'`,
+    );
     const map = await makeTeam(database.pool, {
       type: 'map',
       members: [{ agent: payer }],

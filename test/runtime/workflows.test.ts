@@ -444,9 +444,28 @@ describe('a map over a query', () => {
     });
   });
 
+  /** Runs a map over this query, while `sql_query` of the tenant has this configuration. */
+  async function mapOver(query: string, settings: object = {}) {
+    const { pool } = database;
+    const configure = (configuration: object) =>
+      pool.query(`update howdah.tools set configuration = $1 where name = 'sql_query'`, [
+        configuration,
+      ]);
+    await configure(settings);
+    try {
+      return await runTeam({
+        type: 'map',
+        configuration: { query, template: '{{name}}' },
+        members: await members('shout'),
+      });
+    } finally {
+      await configure({});
+    }
+  }
+
   test.each([
     ['howdah_analyst', 'completed'],
-    ['howdah_app', 'completed'],
+    ['howdah_app', 'failed'],
     [null, 'failed'],
   ])('of tables that are open to %s: %s', async (role, status) => {
     const { pool } = database;
@@ -459,19 +478,45 @@ describe('a map over a query', () => {
         `grant usage on schema ${schema} to ${role}; grant all on ${schema}.items to ${role}`,
       );
     }
-    const ask = async (query: string) =>
-      runTeam({
-        type: 'map',
-        configuration: { query, template: '{{name}}' },
-        members: await members('shout'),
-      });
-    const run = await ask(`select name from ${schema}.items`);
+    const settings = { schemas: [schema] };
+    const run = await mapOver(`select name from ${schema}.items`, settings);
     expect(run.status).toBe(status);
-    if (role) expect(run.output_data).toEqual(['TEA!']);
+    if (status === 'completed') expect(run.output_data).toEqual(['TEA!']);
     else expect(run.error).toMatchObject({ cause: { sqlstate: '42501' } });
     const writing = `with gone as (delete from ${schema}.items returning name) select name from gone`;
-    expect(await ask(writing)).toMatchObject({ status: 'failed' });
+    expect(await mapOver(writing, settings)).toMatchObject({ status: 'failed' });
     expect((await pool.query(`select from ${schema}.items`)).rowCount).toBe(1);
+  });
+
+  test('reads no watched table, whoever watches it', async () => {
+    const { pool } = database;
+    await pool.query(
+      `create schema help; grant usage on schema help to howdah_analyst;
+       create table help.tickets (id int primary key, body text, name text);
+       insert into help.tickets values (1, 'x', 'Dear Mara, your code is 9911');
+       select howdah.watch_table('help.tickets', agent => 'development', into_column => 'name')`,
+    );
+    const run = await mapOver('select id, name from help.tickets', { schemas: ['help'] });
+    expect(run).toMatchObject({ status: 'failed', error: { cause: { sqlstate: '42501' } } });
+    expect(run.children).toEqual([]);
+  });
+
+  test('reads the schemas an admin gave sql_query, and is not too expensive', async () => {
+    const { pool } = database;
+    await pool.query(
+      `create schema cellar; create table cellar.wines as select 'red' as name;
+       grant usage on schema cellar to howdah_analyst; grant select on cellar.wines to howdah_analyst`,
+    );
+    const query = 'select name from cellar.wines';
+    expect((await mapOver(query)).error).toMatchObject({
+      message: expect.stringContaining('cellar.wines is in none of the schemas'),
+    });
+    expect((await mapOver(query, { schemas: ['cellar'] })).output_data).toEqual(['RED!']);
+    const large = `select count(*)::text as name from generate_series(1, 1000000) as a, generate_series(1, 1000000) as b`;
+    expect((await mapOver(large)).error).toMatchObject({
+      message: expect.stringContaining('the query is too expensive'),
+      cause: { sqlstate: 'HWINV' },
+    });
   });
 });
 

@@ -2,23 +2,26 @@ import type { Task } from 'graphile-worker';
 import type { Logger } from 'pino';
 import { beginAlert, checkAlert } from '../../src/db/alerts.ts';
 import type { Pool } from '../../src/db/pool.ts';
+import type { QueryPool } from '../../src/db/query-pool.ts';
 import { checkAlertPayload } from '../payloads.ts';
 import { WaitingLine } from '../waiting-line.ts';
 
-/** So many rules are asked at once: each holds one of the connections that queries of models need too. Whose queries take long waits for them himself. */
+/** Rules that are checked at once: each takes a place of the queries of models. A tenant whose queries take long waits for its own. */
 const ROOM = { atOnce: 3, ofOneTenant: 1 };
 
 /**
  * An alert rule is due. It is asked beside the job, since a query may be slow, and wake-ups shall not wait for that; should this
  * process end before, it is asked the next time.
  */
-export function checkAlertTask(pools: { pool: Pool; queryPool: Pool }, log: Logger): Task {
-  const { pool, queryPool } = pools;
+export function checkAlertTask(
+  { pool, queries }: { pool: Pool; queries: QueryPool },
+  log: Logger,
+): Task {
   const line = new WaitingLine(
     ROOM,
     {
       begin: (rule) => beginAlert(pool, rule),
-      go: (rule) => checkAlert(pool, queryPool, rule),
+      go: (rule) => checkAlert(pool, queries, rule),
     },
     (err, { id, tenant_id }) =>
       log.warn({ err, alert_rule_id: id, tenant_id }, 'an alert rule was not asked'),

@@ -39,6 +39,8 @@ export function recordedWorld(record: RunRecord, judge: Judge, run: ReplayedRun)
     builtins: new Map(),
     mcp: { call: async () => GONE }, // every call has a stand-in
     sqlToolPool: undefined as unknown as Pool, // as above
+    queries: { rows: async () => GONE }, // as above
+    querySettings: async () => GONE,
     readSecret: async () => ({
       ok: false,
       error: { code: 'unauthorized', message: 'a replay has no secrets', retryable: false },

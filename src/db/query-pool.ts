@@ -1,0 +1,55 @@
+import type { Outcome } from '../contracts/errors.ts';
+import { createFairSemaphore, type ReleasePlace } from '../contracts/fair-semaphore.ts';
+import type { Rows } from '../contracts/reading.ts';
+import type { Pool } from './pool.ts';
+import { type RowsRequest, readBound } from './read-rows.ts';
+import type { ReadOurs } from './reading/describe.ts';
+import { parseQuery } from './reading/parse.ts';
+
+/** Runs queries that are not ours: those of models, of maps and of alert rules. */
+export type QueryPool = {
+  /** Parses the query and runs it when it is the tenant's turn. */
+  rows(request: RowsRequest): Promise<Outcome<Rows>>;
+  /** Runs a query of ours with the rights of theirs, when it is the tenant's turn. */
+  readOurs: ReadOurs;
+};
+
+/** Longest wait for a turn, unless the signal of the request fires first. */
+const WAIT_MS = 60_000;
+
+/**
+ * Gives the connections of `pool` to tenants in turns. A tenant has at most half of them, so that its slow queries never
+ * take all. The place is given back when the query has ended, and a query is waited for no longer than its time-out.
+ */
+export function createQueryPool(pool: Pool, places: number, waitMs = WAIT_MS): QueryPool {
+  const share = Math.max(1, Math.floor(places / 2));
+  const semaphore = createFairSemaphore({ places, share });
+
+  const readOurs: ReadOurs = async (request, parsed) => {
+    const patience = AbortSignal.any([request.signal, AbortSignal.timeout(waitMs)]);
+    let release: ReleasePlace;
+    try {
+      release = await semaphore.acquire(request.boundTo.tenantId, patience);
+    } catch {
+      return overloaded(waitMs, share);
+    }
+    try {
+      return await readBound(pool, request, parsed);
+    } finally {
+      release();
+    }
+  };
+
+  return {
+    readOurs,
+    rows: async (request) => {
+      const parsed = await parseQuery(request.query, request.schemas);
+      return parsed.ok ? readOurs(request, parsed.value) : parsed;
+    },
+  };
+}
+
+function overloaded(waitMs: number, share: number): Outcome<never> {
+  const message = `the query waited ${waitMs / 1000} s for its turn: a worker runs at most ${share} queries of one tenant at a time`;
+  return { ok: false, error: { code: 'overloaded', message, retryable: true } };
+}
