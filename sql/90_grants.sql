@@ -406,7 +406,7 @@ grant execute on function howdah_private.card_of(text), howdah_private.standing_
 -- Roles and grants.
 grant execute on function howdah_private.may(text, text, boolean), howdah_private.permit(text, text, boolean),
   howdah_private.permit_agent(uuid, text, text), howdah_private.permit_control(text, uuid, uuid, uuid), howdah_private.permit_session(uuid),
-  howdah_private.permit_tool(uuid), howdah_private.is_harmless_configuration(jsonb),
+  howdah_private.permit_tool(uuid), howdah_private.permit_default(uuid), howdah_private.author(uuid), howdah_private.is_harmless_configuration(jsonb),
   howdah_private.settings_of_admins(jsonb),
   howdah_private.permission_rows()
   to howdah_app, howdah_analyst;

@@ -9,9 +9,7 @@ declare
 begin
   if v_user_id is not null then
     select u.username into v_name from howdah.users as u where u.id = v_user_id;
-  elsif coalesce(current_setting('howdah.api_key_id', true), '') <> '' and not howdah_private.is_bound()
-    and (pg_has_role(session_user, 'howdah_owner', 'member')
-      or pg_has_role(session_user, 'howdah_authenticator', 'member')) then
+  elsif coalesce(current_setting('howdah.api_key_id', true), '') <> '' and howdah_private.has_trusted_login() then
     select 'API key ' || k.name into v_name from howdah.api_keys as k
     where k.id = current_setting('howdah.api_key_id')::uuid;
   end if;

@@ -155,6 +155,30 @@ begin
   end if;
 end $$;
 
+-- Whether what somebody writes may join what runs as a user: it is his own, or nobody's.
+create or replace function howdah_private.is_author(user_id uuid) returns boolean
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select is_author.user_id is null or howdah_private.is_trusted()
+    or is_author.user_id is not distinct from howdah_private.author(is_author.user_id)
+$$;
+
+-- Admins and owners control what runs as somebody else, but put no words into it.
+create or replace function howdah_private.permit_author(what text, id uuid, user_id uuid) returns void
+  language plpgsql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if not howdah_private.is_author(permit_author.user_id) then
+    raise exception using errcode = 'HWDEN',
+      message = format('%s may not say anything to %s %s: it runs as somebody else', howdah_private.whoever(),
+        permit_author.what, permit_author.id),
+      detail = jsonb_build_object(permit_author.what || '_id', permit_author.id, 'role', howdah.current_user_role())::text,
+      hint = 'Its user may. Fork it by howdah.fork_execution to go on from it as yourself.';
+  end if;
+end $$;
+
 -- Whoever speaks in a session he may not see learns that there is none.
 create or replace function howdah_private.permit_session(session_id uuid) returns void
   language plpgsql stable security definer
@@ -164,6 +188,21 @@ begin
   if not howdah_private.is_trusted() then
     perform howdah_private.permit_control('session', s.id, coalesce(s.agent_id, s.workflow_id), s.user_id)
     from howdah_private.session_of(permit_session.session_id) as s;
+  end if;
+end $$;
+
+-- Whose an agent is, and which one of his is the default: for him, admins and owners to say, and of nobody's agents for everybody.
+create or replace function howdah_private.permit_default(user_id uuid) returns void
+  language plpgsql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if permit_default.user_id is distinct from howdah.current_user_id() and permit_default.user_id is not null
+    and not howdah_private.is_trusted() and coalesce(howdah.current_user_role() > 'admin', true) then
+    raise exception using errcode = 'HWDEN',
+      message = format('%s may not say which agent is the default of user %s', howdah_private.whoever(), permit_default.user_id),
+      detail = jsonb_build_object('field', 'user_id', 'user_id', permit_default.user_id, 'role', howdah.current_user_role())::text,
+      hint = 'The user, an admin or an owner may. Leave user_id out for an agent that is nobody''s.';
   end if;
 end $$;
 

@@ -14,8 +14,7 @@ begin
   actor := howdah_private.actor();
   user_id := howdah.current_user_id();
   login := session_user;
-  if not howdah_private.is_bound() and (pg_has_role(session_user, 'howdah_owner', 'member')
-    or pg_has_role(session_user, 'howdah_authenticator', 'member')) then
+  if howdah_private.has_trusted_login() then
     api_key_id := nullif(current_setting('howdah.api_key_id', true), '')::uuid;
     client := nullif(current_setting('howdah.client', true), '');
   end if;
@@ -23,17 +22,17 @@ begin
     coalesce(host(inet_client_addr()), 'local'))), 200);
 end $$;
 
--- Rows by their key, without the columns that are kept about them and not said by anybody.
-create or replace function howdah_private.keyed_rows(keys text[], rows jsonb[])
+-- Rows by their key, without the columns that the engine keeps about them and nobody writes.
+create or replace function howdah_private.keyed_rows(object text, keys text[], rows jsonb[])
   returns table (key text, content jsonb)
   language sql immutable
   set search_path = pg_catalog, pg_temp
 as $$
   select (select string_agg(r.row ->> k.name, '/' order by k.place)
       from unnest(keyed_rows.keys) with ordinality as k (name, place)),
-    r.row - array['updated_at', 'version_is_stale', 'current_version_id', 'is_restricted', 'next_at', 'last_at',
-      'last_execution_id', 'last_error', 'last_used_at', 'contents_reached_at', 'runs_reached_at',
-      'state', 'sample', 'found_rows', 'changed_at']
+    r.row - (array['updated_at', 'version_is_stale', 'current_version_id', 'is_restricted', 'next_at', 'last_at',
+      'last_execution_id', 'last_error', 'last_used_at', 'contents_reached_at', 'runs_reached_at']
+      || case keyed_rows.object when 'alert_rules' then array['state', 'sample', 'found_rows', 'changed_at'] else '{}' end)
   from unnest(keyed_rows.rows) as r (row)
 $$;
 
@@ -63,8 +62,8 @@ begin
     ) end
   from (
     select key, b.content as before, a.content as after, coalesce(a.content, b.content) as content
-    from howdah_private.keyed_rows(note_changes.keys, note_changes.before) as b
-    full join howdah_private.keyed_rows(note_changes.keys, note_changes.after) as a using (key)
+    from howdah_private.keyed_rows(note_changes.object, note_changes.keys, note_changes.before) as b
+    full join howdah_private.keyed_rows(note_changes.object, note_changes.keys, note_changes.after) as a using (key)
     where b.content is distinct from a.content
     order by key
   ) as c

@@ -117,7 +117,8 @@ as $$
 $$;
 
 -- A message to what is live: the oldest open question below it is answered, else the run is told. False when nobody hears
--- it, since the run has ended or no agent of a workflow is at work: that is looked at under its lock, which whoever ends it and whoever asks a question holds.
+-- it: the run has ended, runs as somebody else, or no agent of a workflow is at work. That is decided under its lock, which whoever
+-- ends it and whoever asks a question holds.
 create or replace function howdah_private.steer(execution_id uuid, content text, input_parts jsonb)
   returns boolean
   language plpgsql volatile security definer
@@ -137,7 +138,9 @@ begin
   where q.tenant_id = v_run.tenant_id and q.root_execution_id = v_run.id
     and q.status = 'open' and q.kind = 'question'
   order by q.created_at, q.id limit 1;
-  if v_question_id is null then
+  if v_question_id is null and not howdah_private.is_author(v_run.user_id) then
+    return false;
+  elsif v_question_id is null then
     return howdah_private.tell_run(v_run, steer.content, steer.input_parts);
   elsif jsonb_array_length(steer.input_parts) > 0 then
     raise exception using errcode = 'HWINV',

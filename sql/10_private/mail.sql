@@ -332,11 +332,15 @@ as $$
   )
   select coalesce(jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
     'id', t.id, 'from', coalesce(a.name, t.created_by), 'from_run', t.from_execution_id, 'trust', case
-      when t.from_execution_id is null then t.trust else greatest(t.trust, coalesce(e.trust, 'external')) end,
+      when t.from_execution_id is not null then greatest(t.trust, coalesce(e.trust, 'external'))
+      -- what another person says is no word of the user whom the run acts for
+      when run.user_id is not null and u.username is distinct from t.created_by then greatest(t.trust, 'internal')
+      else t.trust end,
     'thread', t.thread_id, 'reply_to', t.reply_to_id, 'subject', t.subject, 'content', t.content, 'sent_at', t.created_at
   )) order by t.id), '[]')
   from taken as t left join howdah.agents as a on a.id = t.from_agent_id
   left join howdah.executions as e on e.id = t.from_execution_id
+  left join howdah.users as u on u.id = run.user_id and u.tenant_id = run.tenant_id
 $$;
 
 -- Called by the worker in the transaction that commits the tool's step, or that parks the call: then `waits_ms` says how

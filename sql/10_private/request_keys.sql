@@ -1,13 +1,21 @@
 -- Requests that are sent again. Whoever comes second with a key waits for who came first, and then gets his answer, or does
 -- the work himself when that one rolled back.
 
--- Whose key it is: of a person, of an API key, or of a tenant as a whole. Ids, since names are a person's data.
+-- Whose key it is: of a user, of an API key, or of a tenant as a whole. Ids, since names are a person's data. Only the API takes keys:
+-- another login could leave an answer for a request that somebody else is about to send.
 create or replace function howdah_private.key_holder() returns text
-  language sql stable
+  language plpgsql stable
   set search_path = pg_catalog, pg_temp
 as $$
-  select coalesce(howdah.current_user_id()::text, nullif(current_setting('howdah.api_key_id', true), ''), 'tenant')
-$$;
+begin
+  if not howdah_private.has_trusted_login() then
+    raise exception using errcode = 'HWDEN',
+      message = format('the login %s may not take the key of a request: the API does', session_user),
+      detail = jsonb_build_object('login', session_user)::text,
+      hint = 'Send the request to the API with the header Idempotency-Key.';
+  end if;
+  return coalesce(howdah.current_user_id()::text, nullif(current_setting('howdah.api_key_id', true), ''), 'tenant');
+end $$;
 
 -- Null for who comes first. Throws HWCNF when the key was sent with something else.
 create or replace function howdah_private.take_request_key(key text, digest text) returns jsonb

@@ -31,9 +31,10 @@ begin
     return v_first;
   end if;
   select coalesce(e.agent_id, e.workflow_id) into v_agent_id from howdah.executions as e
-  where e.id = v_first and e.tenant_id = reserve_idempotency_key.tenant_id;
+  where e.id = v_first and e.tenant_id = reserve_idempotency_key.tenant_id
+    and e.idempotency_key = reserve_idempotency_key.key;
   if not found then
-    -- reserved by somebody who then inserted nothing: a key lives as long as its run
+    -- reserved by somebody who then inserted nothing, or for a run that has another key: a key lives as long as its own run
     update howdah_private.idempotency_keys as k set execution_id = reserve_idempotency_key.execution_id
     where k.tenant_id = reserve_idempotency_key.tenant_id and k.key = reserve_idempotency_key.key
       and k.execution_id = v_first

@@ -1,7 +1,7 @@
 -- Time travel: a new root run that shares the first `seq` steps of another, as copies with zero usage, and goes on from
 -- there. The original is never touched, nothing copied is repeated; what was asked or begun there without an end is
 -- asked and begun anew. Who gives other data begins anew. The pinned version stays unless another is named, and so do the
--- overrides of a root.
+-- overrides of a root. It runs as whoever forks, since what is new in it is his.
 create or replace function howdah.fork_execution(
   id uuid, seq int default null, input text default null, version int default null, input_data jsonb default null,
   changes jsonb default null
@@ -31,7 +31,7 @@ begin
     case when v_execution.workflow_id is null then v_version_id end, v_execution.workflow_id,
     case when v_execution.workflow_id is not null then v_version_id end, v_execution.id, v_seq, v_execution.input_trust,
     case when v_seq = 0 then coalesce(fork_execution.input, v_execution.input) else v_execution.input end,
-    v_data, v_execution.input_parts, v_execution.history, v_execution.client_tools, v_execution.user_id, (v_limits ->> 'max_steps')::int,
+    v_data, v_execution.input_parts, v_execution.history, v_execution.client_tools, howdah_private.author(v_execution.user_id), (v_limits ->> 'max_steps')::int,
     (v_limits ->> 'max_tokens')::bigint, (v_limits ->> 'max_cost')::numeric, (v_limits ->> 'max_seconds')::int,
     v_execution.priority, v_execution.metadata, howdah_private.said_overrides(v_execution, v_seq)
   );

@@ -9,7 +9,7 @@ create or replace function howdah.fork_session(
 as $$
 declare
   v_session howdah.sessions := howdah_private.session_of(fork_session.session_id);
-  v_user_id uuid := coalesce(howdah.current_user_id(), v_session.user_id);
+  v_user_id uuid := howdah_private.author(v_session.user_id);
   v_turn int;
   v_trust howdah.trust;
   v_history jsonb;

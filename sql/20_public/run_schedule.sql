@@ -1,5 +1,5 @@
--- A run out of turn: with all that the schedule gives, but none of its times. It is not the schedule's last run, so
--- neither the overlap policy nor the next time look at it.
+-- A run out of turn: with all that the schedule gives, but none of its times, as whoever asks for it. It is not the schedule's last
+-- run, so neither the overlap policy nor the next time look at it.
 create or replace function howdah.run_schedule(id uuid) returns howdah.executions
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -21,7 +21,8 @@ begin
   perform howdah_private.permit('executions', 'run');
   perform howdah_private.permit_agent(v_schedule.agent_id, 'run');
   perform howdah_private.permit_agent(v_schedule.workflow_id, 'run', 'workflow');
-  v_schedule.user_id := coalesce(howdah.current_user_id(), v_schedule.user_id);
+  perform howdah_private.permit_session(v_schedule.session_id) where v_schedule.session_id is not null;
+  v_schedule.user_id := howdah_private.author(v_schedule.user_id);
   perform howdah_private.insert_scheduled(v_schedule, v_id, null, jsonb_build_object('schedule', v_schedule.name));
   return howdah_private.execution_row(v_id);
 end $$;

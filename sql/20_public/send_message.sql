@@ -1,6 +1,6 @@
--- A message of a person. It begins a run of the session's agent; while one is live, the session's policy decides what it
--- does (take_turn and interrupt_session for queue, reject and interrupt). Only steer needs no new run: the message
--- reaches the one that is live.
+-- A message of a person. It begins a run of the session's agent, as whoever sends it; while one is live, the session's policy decides
+-- what it does (take_turn and interrupt_session for queue, reject and interrupt). Only steer needs no new run: the message
+-- reaches the one that is live, unless that is another user's.
 create or replace function howdah.send_message(session_id uuid, content text, input_parts jsonb default null)
   returns howdah.sessions
   language plpgsql volatile security definer
@@ -24,7 +24,7 @@ begin
     end if;
     insert into howdah.executions (tenant_id, agent_id, workflow_id, session_id, input, input_parts, user_id)
     values (v_session.tenant_id, v_session.agent_id, v_session.workflow_id, v_session.id, coalesce(send_message.content, ''),
-      nullif(send_message.input_parts, 'null'), coalesce(howdah.current_user_id(), v_session.user_id));
+      nullif(send_message.input_parts, 'null'), howdah_private.author(v_session.user_id));
   end if;
   return howdah_private.session_of(v_session.id);
 end $$;
@@ -41,6 +41,7 @@ as $$
 declare
   v_execution howdah.executions := howdah_private.controlled(add_input.execution_id);
 begin
+  perform howdah_private.permit_author('execution', v_execution.id, v_execution.user_id);
   perform howdah_private.refuse_content(v_execution.tenant_id, add_input.content, add_input.input_parts);
   if v_execution.completed_at is not null then
     perform howdah_private.refuse_ended(v_execution, 'steered');

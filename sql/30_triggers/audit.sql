@@ -49,6 +49,65 @@ begin
   end loop;
 end $$;
 
+-- What people write beside runs. The engine writes there too, as runs' logs say, and so do references to rows that go: that is no change
+-- of anybody's. Files and mail name who made them in created_by, and a session its user, so nothing is noted when they are made; but
+-- for a session that somebody makes for another. Of a file the digest of its bytes stands for them.
+create or replace function howdah_private.tg_resources__audit() returns trigger
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp set timezone = 'UTC'
+as $$
+declare
+  v_before jsonb[];
+  v_after jsonb[];
+begin
+  select array_agg(to_jsonb(o)) into v_before from (
+    select r.id, r.tenant_id, r.name, r.type, r.uri, r.storage_path, r.size, r.sha256, r.metadata, r.execution_id, r.session_id,
+      r.created_by, r.created_at
+    from old_rows as r
+  ) as o;
+  if tg_op = 'UPDATE' then
+    select array_agg(to_jsonb(n)) into v_after from (
+      select r.id, r.tenant_id, r.name, r.type, r.uri, r.storage_path, r.size, r.sha256, r.metadata, r.execution_id, r.session_id,
+        r.created_by, r.created_at
+      from new_rows as r
+    ) as n;
+  end if;
+  perform howdah_private.note_changes('resources', '{id}', v_before, v_after) where v_before is not null;
+  return null;
+end $$;
+
+create or replace function howdah_private.tg_sessions__audit() returns trigger
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp set timezone = 'UTC'
+as $$
+begin
+  perform howdah_private.note_changes('sessions', '{id}', null, array[to_jsonb(new)]);
+  return null;
+end $$;
+
+do $$
+declare
+  v_row record;
+begin
+  for v_row in
+    select t.name, e.event, e.rows
+    from (values ('todos'), ('resources'), ('sessions'), ('mail')) as t (name)
+    cross join (values
+      ('insert', 'new table as new_rows'), ('update', 'old table as old_rows new table as new_rows'), ('delete', 'old table as old_rows')
+    ) as e (event, rows)
+    where e.event <> 'insert' or t.name = 'todos'
+  loop
+    execute format(
+      'create or replace trigger _950_audit_%1$s after %1$s on howdah.%2$I referencing %3$s for each statement
+         when (current_user <> ''howdah_engine'' and (current_user <> ''howdah_owner'' or current_setting(''role'') = ''howdah_owner''))
+         execute function howdah_private.%4$I(''id'')', v_row.event, v_row.name, v_row.rows,
+      case v_row.name when 'resources' then 'tg_resources__audit' else 'tg__audit' end);
+  end loop;
+end $$;
+create or replace trigger _950_audit_insert after insert on howdah.sessions
+  for each row when (current_user <> 'howdah_engine' and new.user_id is distinct from howdah.current_user_id())
+  execute function howdah_private.tg_sessions__audit();
+
 -- Waits for the commit, and for everything else that waits for it: whatever locks others hold who wait for the chain's
 -- head, none of them is one this transaction still wants. It puts itself behind the others once more, and only when it
 -- comes again within the same command is it the commit that calls: `set constraints all immediate`, which may be long

@@ -78,13 +78,13 @@ create or replace trigger _021_permit_workflow before insert or update or delete
 create or replace trigger _200_permit_agent before insert on howdah.mail
   for each row execute function howdah_private.tg__permit_agent('run', 'to_agent_id');
 
--- A session is its user's: nobody else changes it, begins one in his name, or has a schedule speak in it.
+-- A session is its user's: nobody else changes it, begins one in his name, has a schedule speak in it, or writes its todos.
 create or replace function howdah_private.tg__permit_session() returns trigger
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
 as $$
 begin
-  if current_user <> 'howdah_engine' and tg_table_name = 'schedules' then
+  if current_user <> 'howdah_engine' and tg_table_name <> 'sessions' then
     perform howdah_private.permit_session(new.session_id);
   elsif current_user <> 'howdah_engine' then
     perform howdah_private.permit_control('session', new.id, coalesce(new.agent_id, new.workflow_id), new.user_id);
@@ -93,9 +93,36 @@ begin
 end $$;
 create or replace trigger _030_permit_session before insert or update on howdah.sessions
   for each row execute function howdah_private.tg__permit_session();
-create or replace trigger _030_permit_session before insert or update of session_id on howdah.schedules
+create or replace trigger _030_permit_session before insert or update of session_id, cron, timezone, agent_id, workflow_id, input, input_data,
+    metadata, priority, overlap_policy, catchup_policy on howdah.schedules
   for each row when (new.session_id is not null)
   execute function howdah_private.tg__permit_session();
+
+-- Todos and files of a session, and files of a run, are read by what runs as its user, so they are his to write. A session or a run
+-- that is not there is refused by what checks the row.
+create or replace function howdah_private.tg__permit_beside() returns trigger
+  language plpgsql volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_row record;
+begin
+  v_row := case tg_op when 'DELETE' then old else new end;
+  if current_user <> 'howdah_engine' then
+    perform howdah_private.permit_session(s.id) from howdah.sessions as s where s.id = v_row.session_id;
+    if tg_table_name = 'resources' then
+      perform howdah_private.permit_control('execution', e.id, coalesce(e.agent_id, e.workflow_id), e.user_id)
+      from howdah.executions as e where e.id = v_row.execution_id;
+    end if;
+  end if;
+  return v_row;
+end $$;
+create or replace trigger _030_permit_beside before insert or update or delete on howdah.todos
+  for each row execute function howdah_private.tg__permit_beside();
+create or replace trigger _030_permit_beside_insert before insert on howdah.resources
+  for each row when (num_nonnulls(new.session_id, new.execution_id) > 0) execute function howdah_private.tg__permit_beside();
+create or replace trigger _030_permit_beside before update or delete on howdah.resources
+  for each row when (num_nonnulls(old.session_id, old.execution_id) > 0) execute function howdah_private.tg__permit_beside();
 
 create or replace function howdah_private.tg_executions__permit_agents() returns trigger
   language plpgsql volatile
@@ -122,6 +149,24 @@ create or replace function howdah_private.settings_of_admins(configuration jsonb
 create or replace function howdah_private.is_harmless_configuration(configuration jsonb) returns boolean
   language sql immutable
   return howdah_private.settings_of_admins(configuration) = '{}';
+
+-- Who names no agent gets his own default, so whose an agent is, and which one of his is the default, is for him, admins and owners.
+create or replace function howdah_private.tg_agents__permit_default() returns trigger
+  language plpgsql volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if current_user <> 'howdah_engine' then
+    perform howdah_private.permit_default(new.user_id);
+    perform howdah_private.permit_default(old.user_id) where tg_op = 'UPDATE';
+  end if;
+  return new;
+end $$;
+create or replace trigger _030_permit_default_insert before insert on howdah.agents
+  for each row when (new.user_id is not null) execute function howdah_private.tg_agents__permit_default();
+create or replace trigger _030_permit_default_update before update of user_id, is_default on howdah.agents
+  for each row when ((new.user_id, new.is_default) is distinct from (old.user_id, old.is_default))
+  execute function howdah_private.tg_agents__permit_default();
 
 -- A tool that wants leave keeps wanting it, unless an admin says otherwise. A sub-agent is given by whom its own agent is
 -- for.

@@ -66,12 +66,18 @@ begin
   return new;
 end $$;
 
+-- The runs of a schedule are its user's, so what it says is his. Whoever writes it anew becomes its user, and is nobody where he is no
+-- user; a name, and pausing and resuming it, say nothing new.
 create or replace function howdah_private.tg_schedules__own() returns trigger
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
 as $$
 begin
-  new.user_id := coalesce(new.user_id, howdah.current_user_id());
+  if tg_op = 'INSERT' then
+    new.user_id := coalesce(new.user_id, howdah.current_user_id());
+  elsif current_user <> 'howdah_engine' then
+    new.user_id := howdah_private.author(new.user_id);
+  end if;
   return new;
 end $$;
 
@@ -79,6 +85,13 @@ create or replace trigger _100_stamp before update on howdah.schedules
   for each row execute function howdah_private.tg__stamp();
 create or replace trigger _200_own before insert on howdah.schedules
   for each row execute function howdah_private.tg_schedules__own();
+create or replace trigger _210_own before update of cron, timezone, agent_id, workflow_id, input, input_data, metadata, session_id, priority,
+    overlap_policy, catchup_policy on howdah.schedules
+  for each row when ((new.cron, new.timezone, new.agent_id, new.workflow_id, new.input, new.input_data, new.metadata, new.session_id,
+      new.priority, new.overlap_policy, new.catchup_policy)
+    is distinct from (old.cron, old.timezone, old.agent_id, old.workflow_id, old.input, old.input_data, old.metadata, old.session_id,
+      old.priority, old.overlap_policy, old.catchup_policy))
+  execute function howdah_private.tg_schedules__own();
 create or replace trigger _300_check before insert or update of cron, timezone, agent_id, workflow_id, input, metadata on howdah.schedules
   for each row execute function howdah_private.tg_schedules__check();
 create or replace trigger _310_check_input before insert or update of input, input_data on howdah.schedules

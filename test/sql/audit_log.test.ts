@@ -22,6 +22,7 @@ import {
   openSession,
   refusal,
   rolledBack,
+  takeRole,
   unique,
 } from './support.ts';
 
@@ -231,6 +232,75 @@ describe('a change of a definition', () => {
     expect(new Set(rows.flatMap((entry) => entry.after_digest?.toString('hex') ?? [])).size).toBe(
       rows.length - 1,
     );
+  });
+
+  test('of what stands beside runs is noted where people make it, not where runs do', async () => {
+    const tenant_id = await makeTenant(db.pool);
+    const makeUser = async (username: string, role: string) =>
+      (
+        await one(
+          db.pool,
+          'insert into howdah.users (tenant_id, username, role) values ($1, $2, $3) returning id',
+          [tenant_id, username, role],
+        )
+      ).id;
+    const bea = await makeUser('bea', 'member');
+    const ada = await makeUser('ada', 'admin');
+    const agent_id = await agentOf(db.pool, tenant_id);
+    const noted: (string | null)[][] = [];
+    const as = async (user: string, text: string, values: unknown[] = []) => {
+      const from = await endOf(tenant_id);
+      const rows = await committed(db.pool, async (client) => {
+        const settings = { 'howdah.tenant_id': tenant_id, 'howdah.user_id': user };
+        await takeRole(client, 'howdah_app', { ...settings, 'howdah.role': 'owner' });
+        return all(client, text, values);
+      });
+      for (const entry of await logOf(tenant_id, from)) {
+        noted.push([entry.actor, entry.action, entry.object, entry.changed?.join() ?? null]);
+      }
+      return rows[0]?.id;
+    };
+    const insertSession =
+      'insert into howdah.sessions (agent_id, user_id) values ($1, $2) returning id';
+    const session = await as(bea, insertSession, [agent_id, bea]);
+    expect(noted).toEqual([]); // the row says whose it is
+    await as(ada, insertSession, [agent_id, bea]);
+    const run = await as(bea, `select (howdah.send_message($1, 'x')).id`, [session]);
+    expect(run).toBe(session);
+    await as(bea, `update howdah.sessions set state = '{"a": 1}' where id = $1`, [session]);
+    await as(bea, `insert into howdah.todos (session_id, title) values ($1, 'x')`, [session]);
+    await as(ada, `update howdah.todos set title = 'y' where session_id = $1`, [session]);
+    await as(ada, 'delete from howdah.todos where session_id = $1', [session]);
+    const file = `insert into howdah.resources (session_id, name, type, bytes) values ($1, 'x', 'text/plain', 'x')`;
+    await as(bea, file, [session]);
+    await as(ada, `update howdah.resources set name = 'y', uri = 'a://b' where session_id = $1`, [
+      session,
+    ]);
+    await as(ada, 'delete from howdah.resources where session_id = $1', [session]);
+    await as(bea, `insert into howdah.mail (to_agent_id, content) values ($1, 'x')`, [agent_id]);
+    expect(noted).toEqual([
+      ['ada', 'insert', 'sessions', null],
+      ['bea', 'update', 'sessions', 'state'],
+      ['bea', 'insert', 'todos', null],
+      ['ada', 'update', 'todos', 'title'],
+      ['ada', 'delete', 'todos', null],
+      ['ada', 'update', 'resources', 'name,uri'],
+      ['ada', 'delete', 'resources', null],
+    ]);
+    // an owner of the database changes a message; a run keeps its list by itself
+    const from = await endOf(tenant_id);
+    await db.pool.query(`update howdah.mail set content = 'y' where tenant_id = $1`, [tenant_id]);
+    const live = await one(
+      db.pool,
+      'select live_execution_id as id from howdah.sessions where id = $1',
+      [session],
+    );
+    await db.pool.query(`select howdah_private.call_todo($1, '{"action": "add", "title": "z"}')`, [
+      live.id,
+    ]);
+    expect(await logOf(tenant_id, from)).toMatchObject([
+      { action: 'update', object: 'mail', changed: ['content'] },
+    ]);
   });
 
   test('keeps no content, and a digest that can be made again from the row', async () => {

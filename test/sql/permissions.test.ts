@@ -82,7 +82,7 @@ const ACTS: Record<string, string> = {
   send_message: `select howdah.send_message(id, 'x') from howdah.sessions`,
   fork_session: `select howdah.fork_session(id, 'x') from howdah.sessions`,
   switch_agent: `select howdah.switch_agent(id, 'desk') from howdah.sessions`,
-  add_input: `select howdah.add_input(id, 'x') from howdah.executions where status = 'queued'`,
+  add_input: `select howdah.add_input(id, 'x') from howdah.executions where status = 'queued' and user_id is null`,
   cancel_execution: `select howdah.cancel_execution(id) from howdah.executions where status = 'queued'`,
   pause_execution: `select howdah.pause_execution(id) from howdah.executions where status = 'queued'`,
   resume_execution: `select howdah.resume_execution(id) from howdah.executions where status = 'paused'`,

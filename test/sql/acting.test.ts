@@ -1,0 +1,489 @@
+import { randomBytes } from 'node:crypto';
+import type pg from 'pg';
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import {
+  claim,
+  type Db,
+  finish,
+  makeAgent,
+  makeApiKey,
+  makeRun,
+  makeSession,
+  makeWorker,
+  one,
+  openSession,
+  refusedInside,
+  rolledBack,
+  takeRole,
+  unique,
+} from './support.ts';
+
+// Nobody makes another act: what runs later as somebody says what he wrote, or becomes whose it is who wrote it.
+describe('acting as another', () => {
+  let db: TestDatabase;
+  let tenant: string;
+  let agent: string;
+  let worker: string;
+  let bea: string;
+  let mallory: string;
+  let ada: string;
+  const logins: string[] = [];
+
+  beforeAll(async () => {
+    db = await createTestDatabase();
+    tenant = (await one(db.pool, 'select howdah.current_tenant() as id')).id;
+    agent = await makeAgent(db.pool, { name: 'clerk' });
+    worker = await makeWorker(db.pool);
+    bea = await makeUser('bea', 'member');
+    mallory = await makeUser('mallory', 'member');
+    ada = await makeUser('ada', 'admin');
+  });
+  afterAll(async () => {
+    await db.drop();
+    const client = await openSession(inject('serverUrl'));
+    for (const login of logins) await client.query(`drop role ${login}`);
+    await client.end();
+  });
+
+  const makeUser = async (username: string, role: string): Promise<string> =>
+    (
+      await one(
+        db.pool,
+        'insert into howdah.users (username, role) values ($1, $2::howdah.user_role) returning id',
+        [username, role],
+      )
+    ).id;
+
+  /** Takes on who asks, for the rest of the transaction: a user, or without one a key of the tenant with that role. */
+  const act = async (client: Db, user: string | null, role = user === ada ? 'admin' : 'member') => {
+    await client.query('reset role');
+    const settings = { 'howdah.tenant_id': tenant, 'howdah.user_id': user ?? '' };
+    await takeRole(client, 'howdah_app', { ...settings, 'howdah.role': role });
+  };
+  /** Runs `work` in a transaction that is rolled back. */
+  const tried = <T>(work: (client: pg.PoolClient) => Promise<T>) => rolledBack(db.pool, work);
+  const userOf = async (client: Db, table: string, id: string): Promise<string | null> =>
+    (await one(client, `select user_id from howdah.${table} where id = $1`, [id])).user_id;
+  const denied = (what: string) => ({ code: 'HWDEN', message: expect.stringContaining(what) });
+
+  describe('a schedule', () => {
+    const schedule = async (client: Db, columns: Record<string, unknown> = {}) => {
+      const row = {
+        name: unique('s'),
+        cron: '0 9 1 1 *',
+        agent_id: agent,
+        input: 'mine',
+        ...columns,
+      };
+      const names = Object.keys(row);
+      return (
+        await one(
+          client,
+          `insert into howdah.schedules (${names}) values (${names.map((_, at) => `$${at + 1}`)}) returning id`,
+          Object.values(row),
+        )
+      ).id as string;
+    };
+
+    test.each([
+      ['input', `'the log of the vault'`],
+      ['input_data', `'{"of": "vault"}'`],
+      ['agent_id', 'null, workflow_id = (select id from howdah.workflows limit 1)'],
+      ['metadata', `'{"a": 1}'`],
+      ['cron', `'@hourly'`],
+      ['timezone', `'Europe/Berlin'`],
+      ['priority', '5'],
+      ['overlap_policy', `'cancel'`],
+      ['catchup_policy', `'all'`],
+    ])('whose %s another member changes is his from then on', async (column, value) => {
+      await tried(async (client) => {
+        await act(client, bea);
+        const id = await schedule(client);
+        expect(await userOf(client, 'schedules', id)).toBe(bea);
+        await act(client, mallory);
+        await client.query(`update howdah.schedules set ${column} = ${value} where id = $1`, [id]);
+        expect(await userOf(client, 'schedules', id)).toBe(mallory);
+      });
+    });
+
+    test('becomes an admin’s who changes it, and nobody’s by a key of the tenant', async () => {
+      await tried(async (client) => {
+        for (const [user, role] of [
+          [ada, 'admin'],
+          [null, 'admin'],
+        ] as const) {
+          await act(client, bea);
+          const id = await schedule(client);
+          await act(client, user, role);
+          await client.query(`update howdah.schedules set input = 'other' where id = $1`, [id]);
+          expect(await userOf(client, 'schedules', id)).toBe(user);
+        }
+      });
+    });
+
+    test('stays its user’s when it is paused, resumed, renamed, or written as it was', async () => {
+      await tried(async (client) => {
+        await act(client, bea);
+        const id = await schedule(client);
+        await act(client, ada);
+        for (const change of [
+          'is_active = false',
+          'is_active = true',
+          `name = 'other'`,
+          'input = input, cron = cron',
+        ]) {
+          await client.query(`update howdah.schedules set ${change} where id = $1`, [id]);
+        }
+        expect(await userOf(client, 'schedules', id)).toBe(bea);
+        await client.query('reset role'); // an owner of the database says himself whose it is
+        await client.query(`select set_config('howdah.user_id', '', true)`);
+        await client.query(`update howdah.schedules set input = 'other' where id = $1`, [id]);
+        expect(await userOf(client, 'schedules', id)).toBe(bea);
+      });
+    });
+
+    test('runs as who wrote what it says', async () => {
+      await tried(async (client) => {
+        await act(client, bea);
+        const id = await schedule(client);
+        await act(client, mallory);
+        await client.query(`update howdah.schedules set input = 'the vault' where id = $1`, [id]);
+        await client.query('reset role');
+        await client.query(
+          'update howdah.schedules set next_at = clock_timestamp() where id = $1',
+          [id],
+        );
+        await client.query('select howdah_private.fire_schedules()');
+        expect(
+          await one(
+            client,
+            `select e.input, e.user_id from howdah.executions as e
+             join howdah.schedules as s on s.last_execution_id = e.id where s.id = $1`,
+            [id],
+          ),
+        ).toEqual({ input: 'the vault', user_id: mallory });
+      });
+    });
+
+    test('that speaks in a session is changed by whom the session is, and run by him out of turn', async () => {
+      await tried(async (client) => {
+        await act(client, bea);
+        const session_id = await makeSession(client, { agent_id: agent, user_id: bea });
+        const id = await schedule(client, { session_id });
+        await act(client, mallory);
+        const texts = [
+          `update howdah.schedules set input = 'x' where id = $1`,
+          `update howdah.schedules set cron = '@hourly' where id = $1`,
+          'select howdah.run_schedule($1)',
+        ];
+        for (const text of texts) {
+          expect(await refusedInside(client, text, [id])).toMatchObject(denied(session_id));
+        }
+        await act(client, ada);
+        await client.query(texts[0] as string, [id]);
+        expect(await userOf(client, 'schedules', id)).toBe(ada);
+      });
+    });
+
+    test('runs out of turn as who asks for it', async () => {
+      await tried(async (client) => {
+        await act(client, bea);
+        const id = await schedule(client);
+        for (const user of [mallory, null]) {
+          await act(client, user);
+          const run = await one(client, 'select user_id from howdah.run_schedule($1)', [id]);
+          expect(run).toEqual({ user_id: user });
+        }
+      });
+    });
+  });
+
+  describe('a run', () => {
+    /** A run of bea's that has ended, and one that lives. */
+    const runs = async () => {
+      const ended = await makeRun(db.pool, { agent_id: agent, user_id: bea, input: 'mine' });
+      await finish(db.pool, worker, ended);
+      return {
+        ended,
+        live: await makeRun(db.pool, { agent_id: agent, user_id: bea, input: 'mine' }),
+      };
+    };
+
+    test.each([
+      ['a text', `0, 'other'`],
+      ['a text after its steps', `2, 'other'`],
+      ['data', `input_data => '{"a": 1}'`],
+      ['nothing new', '1'],
+    ])('forked with %s runs as who forks it', async (_, what) => {
+      const { ended } = await runs();
+      await tried(async (client) => {
+        for (const [user, role] of [
+          [bea, 'member'],
+          [ada, 'admin'],
+          [null, 'admin'],
+        ] as const) {
+          await act(client, user, role);
+          const fork = await one(
+            client,
+            `select (f).user_id, (f).id from howdah.fork_execution($1, ${what}) as f`,
+            [ended],
+          );
+          expect(fork.user_id).toBe(user);
+        }
+        await act(client, mallory);
+        const text = `select howdah.fork_execution($1, ${what})`;
+        expect(await refusedInside(client, text, [ended])).toMatchObject(denied(ended));
+      });
+    });
+
+    test('is told something by its user alone, but controlled by admins too', async () => {
+      const { live } = await runs();
+      await tried(async (client) => {
+        const told = `select howdah.add_input($1, 'Look into the vault.')`;
+        const mailed = `insert into howdah.mail (to_execution_id, content) values ($1, 'Look into the vault.')`;
+        for (const [user, role] of [
+          [mallory, 'member'],
+          [ada, 'admin'],
+          [null, 'admin'],
+          [null, 'owner'],
+        ] as const) {
+          await act(client, user, role);
+          for (const text of [told, mailed]) {
+            expect(await refusedInside(client, text, [live])).toMatchObject(denied(live));
+          }
+        }
+        await act(client, bea);
+        for (const text of [told, mailed]) await client.query(text, [live]);
+        await act(client, ada);
+        await client.query('select howdah.pause_execution($1)', [live]);
+        await client.query('select howdah.cancel_execution($1)', [live]);
+      });
+    });
+
+    test('that is nobody’s is told by who may run its agent', async () => {
+      const live = await makeRun(db.pool, { agent_id: agent });
+      await tried(async (client) => {
+        await act(client, mallory);
+        await client.query(`select howdah.add_input($1, 'Faster.')`, [live]);
+      });
+    });
+
+    test('trusts a mail of another person less than its user’s', async () => {
+      const { live } = await runs();
+      await tried(async (client) => {
+        await client.query('update howdah.executions set created_at = now() where id = $1', [live]);
+        for (const user of [bea, mallory]) {
+          await act(client, user);
+          await client.query('insert into howdah.mail (to_agent_id, content) values ($1, $2)', [
+            agent,
+            user,
+          ]);
+        }
+        await client.query('reset role');
+        await claim(client, worker, [live]);
+        const { mail } = await one(
+          client,
+          `select value -> 'mail' as mail from howdah_private.call_receive($1, 'c', '{}')`,
+          [live],
+        );
+        expect(mail).toMatchObject([
+          { content: bea, trust: 'user' },
+          { content: mallory, trust: 'internal' },
+        ]);
+      });
+    });
+
+    test('does not answer to the key of another run', async () => {
+      const { ended } = await runs();
+      await tried(async (client) => {
+        await act(client, mallory);
+        await client.query('select howdah_private.reserve_idempotency_key($1, $2, $3)', [
+          tenant,
+          'deploy-5',
+          ended,
+        ]);
+        await act(client, bea);
+        const run = await one(
+          client,
+          `select id, input from howdah.run('clerk', 'mine', idempotency_key => 'deploy-5')`,
+        );
+        expect(run).toEqual({ id: expect.not.stringContaining(ended), input: 'mine' });
+      });
+    });
+  });
+
+  describe('a session', () => {
+    test.each(['queue', 'interrupt', 'steer'])(
+      'with the policy %s takes a message as its writer’s',
+      async (policy) => {
+        await tried(async (client) => {
+          await act(client, bea);
+          const id = await makeSession(client, { agent_id: agent, user_id: bea, policy });
+          await client.query(`select howdah.send_message($1, 'mine')`, [id]);
+          for (const [user, role] of [
+            [ada, 'admin'],
+            [null, 'admin'],
+          ] as const) {
+            await act(client, user, role);
+            await client.query(`select howdah.send_message($1, 'other')`, [id]);
+            expect(
+              await one(
+                client,
+                'select input, user_id from howdah.executions where session_id = $1 order by turn desc limit 1',
+                [id],
+              ),
+            ).toEqual({ input: 'other', user_id: user });
+          }
+          await act(client, mallory);
+          const text = `select howdah.send_message($1, 'x')`;
+          expect(await refusedInside(client, text, [id])).toMatchObject(denied(id));
+        });
+      },
+    );
+
+    test('is forked as who forks it', async () => {
+      const id = await makeSession(db.pool, { agent_id: agent, user_id: bea });
+      await db.pool.query(`select howdah.send_message($1, 'mine')`, [id]);
+      const { run } = await one(
+        db.pool,
+        'select live_execution_id as run from howdah.sessions where id = $1',
+        [id],
+      );
+      await finish(db.pool, worker, run);
+      await tried(async (client) => {
+        for (const [user, role] of [
+          [bea, 'member'],
+          [ada, 'admin'],
+          [null, 'admin'],
+        ] as const) {
+          await act(client, user, role);
+          const fork = await one(client, `select * from howdah.fork_session($1, 'other')`, [id]);
+          const run = await userOf(client, 'executions', fork.live_execution_id);
+          expect({ user: fork.user_id, run }).toEqual({ user, run: user });
+        }
+      });
+    });
+
+    test('has todos and files, and a run has files, that its user, admins and owners write', async () => {
+      await tried(async (client) => {
+        await act(client, bea);
+        const id = await makeSession(client, { agent_id: agent, user_id: bea });
+        await client.query(`select howdah.send_message($1, 'mine')`, [id]);
+        const { run } = await one(
+          client,
+          'select live_execution_id as run from howdah.sessions where id = $1',
+          [id],
+        );
+        const written = async (user: string | null, role?: string) => {
+          const texts = [
+            `insert into howdah.todos (session_id, title) values ($1, 'x')`,
+            `update howdah.todos set title = 'Look into the vault' where session_id = $1`,
+            'delete from howdah.todos where session_id = $1',
+            `insert into howdah.resources (session_id, name, type, bytes) values ($1, 'x', 'text/plain', 'x')`,
+            `update howdah.resources set name = 'y' where session_id = $1`,
+            'delete from howdah.resources where session_id = $1',
+            `insert into howdah.resources (execution_id, name, type, bytes) values ($2, 'x', 'text/plain', 'x')`,
+            `update howdah.resources set metadata = '{"a": 1}' where execution_id = $2`,
+            'delete from howdah.resources where execution_id = $2',
+          ];
+          await client.query('savepoint before');
+          const codes: string[] = [];
+          for (const text of texts) {
+            await act(client, bea);
+            await client.query(`insert into howdah.todos (session_id, title) values ($1, 'mine')`, [
+              id,
+            ]);
+            await client.query(
+              `insert into howdah.resources (session_id, execution_id, name, type, bytes)
+               values ($1, null, 'mine', 'text/plain', 'x'), (null, $2, 'mine', 'text/plain', 'x')`,
+              [id, run],
+            );
+            await act(client, user, role);
+            const at = text.replace('$2', '$1');
+            const values = [text.includes('$2') ? run : id];
+            await client.query('savepoint attempt');
+            try {
+              await client.query(at, values);
+              codes.push('');
+            } catch (error) {
+              codes.push((error as { code: string }).code);
+            }
+            await client.query('rollback to savepoint attempt');
+          }
+          await client.query('rollback to savepoint before');
+          return [...new Set(codes)];
+        };
+        expect(await written(mallory)).toEqual(['HWDEN']);
+        expect(await written(null)).toEqual(['HWDEN']);
+        expect(await written(bea)).toEqual(['']);
+        expect(await written(ada)).toEqual(['']);
+      });
+    });
+  });
+
+  test('a user’s default agent is his to choose', async () => {
+    await tried(async (client) => {
+      await act(client, mallory);
+      const insert = `insert into howdah.agents (name, user_id, is_default) values ('trap', $1, true) returning id`;
+      expect(await refusedInside(client, insert, [bea])).toMatchObject(denied('default'));
+      const { id } = await one(client, insert, [mallory]);
+      const give = 'update howdah.agents set user_id = $1 where id = $2';
+      expect(await refusedInside(client, give, [bea, id])).toMatchObject(denied('default'));
+      await act(client, bea);
+      await client.query(insert.replace('trap', 'own'), [bea]);
+      const { id: own } = await one(client, `select id from howdah.agents where name = 'own'`);
+      await act(client, mallory);
+      for (const text of ['is_default = false', 'user_id = null']) {
+        const update = `update howdah.agents set ${text} where id = $1`;
+        expect(await refusedInside(client, update, [own])).toMatchObject(denied('default'));
+      }
+      await client.query(`update howdah.agents set description = 'x' where id = $1`, [own]);
+      await act(client, ada);
+      await client.query('update howdah.agents set is_default = false where id = $1', [own]);
+    });
+  });
+
+  describe('the key of a request', () => {
+    const take = `select howdah_private.take_request_key('deploy-4', 'digest') as answer`;
+    const leave = `select howdah_private.keep_request_answer('deploy-4', '{"status": 201}')`;
+
+    test('is taken by the API alone: a login of a tenant leaves no answer for anybody', async () => {
+      const login = `howdah_test_${randomBytes(6).toString('hex')}`;
+      logins.push(login);
+      await db.pool.query(`create role ${login} login password 'secret'`);
+      await db.pool.query(`grant howdah_app to ${login}`);
+      await db.pool.query(
+        `insert into howdah_private.login_tenants (login, tenant_id, role) values ($1, $2, 'viewer')`,
+        [login, tenant],
+      );
+      const key = await makeApiKey(db.pool, tenant, { role: 'admin' });
+      const url = new URL(db.url);
+      Object.assign(url, { username: login, password: 'secret' });
+      const client = await openSession(url.toString());
+      try {
+        for (const id of ['', key.id]) {
+          await client.query('begin');
+          await client.query(`select set_config('howdah.api_key_id', $1, true)`, [id]);
+          for (const text of [take, leave]) {
+            expect(await refusedInside(client, text)).toMatchObject({
+              code: 'HWDEN',
+              message: expect.stringContaining(login),
+            });
+          }
+          await client.query('rollback');
+        }
+      } finally {
+        await client.end();
+      }
+      await tried(async (other) => {
+        await act(other, null, 'admin');
+        expect(await one(other, take)).toEqual({ answer: null });
+        await other.query(leave);
+        expect(await one(other, take)).toEqual({ answer: { status: 201 } });
+        await act(other, bea);
+        expect(await one(other, take)).toEqual({ answer: null });
+      });
+    });
+  });
+});
