@@ -15,6 +15,7 @@ declare
   v_owner text := (select s.name from howdah.agent_systems as s
     where s.id = refuse_owned.owner_id and s.tenant_id = v_tenant_id);
 begin
+  perform howdah_private.permit('agent_systems', 'read');
   if v_owner <> refuse_owned.system_name then
     raise exception using errcode = 'HWCNF',
       message = format('%s %s belongs to the agent system %s', what, to_jsonb(refuse_owned.name), to_jsonb(v_owner)),

@@ -106,12 +106,14 @@ begin
       and (e.status = 'completed' or e.history is not null) and e.parent_execution_id is null
   )) into v_trust
   from howdah.executions as p where p.id = trust_branch.previous and p.tenant_id = v_tenant_id;
+  perform howdah_private.permit_control('execution', e.id, coalesce(e.agent_id, e.workflow_id), e.user_id) from howdah.executions as e
+  where e.id = trust_branch.execution_id and e.tenant_id = v_tenant_id;
   update howdah.executions as e set trust = greatest(e.trust, v_trust)
   where e.id = trust_branch.execution_id and e.tenant_id = v_tenant_id and e.status = 'queued';
 end $$;
 
 -- Whoever begins a run and follows it is listened for from its first step on: the announcement of the process that follows would
--- come after the claim. Runs of others are followed by nobody's order.
+-- come after the claim. Runs of other tenants are not followed. The run stands for its listener, so that it has one row, however often it is asked for.
 create or replace function howdah_private.follow_own(execution_id uuid) returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -119,7 +121,7 @@ as $$
 declare
   v_tenant_id uuid := howdah.current_tenant();
 begin
-  perform howdah_private.watch(gen_random_uuid(), array[e.id::uuid]) from howdah.executions as e
+  perform howdah_private.watch(e.id::uuid, array[e.id::uuid]) from howdah.executions as e
   where e.id = follow_own.execution_id and e.tenant_id = v_tenant_id and e.completed_at is null;
 end $$;
 

@@ -1,4 +1,5 @@
--- The whole row for functions that give it back: the application may not read the columns of ownership itself.
+-- The whole row for functions that give it back: the application may not read the columns of ownership itself. Without its callback_url,
+-- which may hold a key, but for an owner of the installation.
 create or replace function howdah_private.execution_row(id uuid) returns howdah.executions
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp
@@ -10,5 +11,8 @@ declare
 begin
   select e.* into v_execution from howdah.executions as e
   where e.id = execution_row.id and e.tenant_id = v_tenant_id and howdah_private.sees_agent(coalesce(e.agent_id, e.workflow_id));
+  if not howdah_private.is_operator() then
+    v_execution.callback_url := null;
+  end if;
   return v_execution;
 end $$;

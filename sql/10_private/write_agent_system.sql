@@ -178,7 +178,7 @@ as $$
   from howdah.workflows as w
   cross join lateral (select howdah_private.workflow_fault(howdah_private.workflow_definition(w.id))) as f (fault)
   where w.tenant_id = howdah.current_tenant() and w.name = any (names) and w.deleted_at is null and w.is_active
-    and f.fault is not null
+    and f.fault is not null and howdah_private.sees_agent(w.id)
   order by w.name collate "C"
 $$;
 

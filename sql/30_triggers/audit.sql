@@ -98,13 +98,13 @@ begin
     where e.event <> 'insert' or t.name = 'todos'
   loop
     execute format(
-      'create or replace trigger _950_audit_%1$s after %1$s on howdah.%2$I referencing %3$s for each statement
+      'create or replace trigger _960_audit_%1$s after %1$s on howdah.%2$I referencing %3$s for each statement
          when (current_user <> ''howdah_engine'' and (current_user <> ''howdah_owner'' or current_setting(''role'') = ''howdah_owner''))
          execute function howdah_private.%4$I(''id'')', v_row.event, v_row.name, v_row.rows,
       case v_row.name when 'resources' then 'tg_resources__audit' else 'tg__audit' end);
   end loop;
 end $$;
-create or replace trigger _950_audit_insert after insert on howdah.sessions
+create or replace trigger _960_audit_insert after insert on howdah.sessions
   for each row when (current_user <> 'howdah_engine' and new.user_id is distinct from howdah.current_user_id())
   execute function howdah_private.tg_sessions__audit();
 

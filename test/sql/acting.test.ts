@@ -3,21 +3,27 @@ import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import {
+  all,
   claim,
   type Db,
   finish,
   makeAgent,
   makeApiKey,
+  makeModel,
   makeRun,
   makeSession,
+  makeTenant,
   makeWorker,
   one,
   openSession,
   refusedInside,
   rolledBack,
+  spawn,
   takeRole,
   unique,
 } from './support.ts';
+import { makeTwoTenants } from './two-tenants.ts';
+import { argumentsFor, callables, callOf, rowsOf } from './walk.ts';
 
 // Nobody makes another act: what runs later as somebody says what he wrote, or becomes whose it is who wrote it.
 describe('acting as another', () => {
@@ -484,6 +490,184 @@ describe('acting as another', () => {
         await act(other, bea);
         expect(await one(other, take)).toEqual({ answer: null });
       });
+    });
+  });
+
+  describe('a function with more rights than its caller', () => {
+    test('gives no callback_url, which may hold a key', async () => {
+      const callback_url = 'https://hooks.example.com/?token=4711';
+      const id = await makeRun(db.pool, { agent_id: agent, user_id: bea, callback_url });
+      await tried(async (client) => {
+        await act(client, null, 'viewer');
+        const texts = [
+          'select callback_url from howdah_private.execution_row($1)',
+          'select callback_url from howdah.cancel_execution($1)',
+        ];
+        expect(await one(client, texts[0] as string, [id])).toEqual({ callback_url: null });
+        await act(client, bea);
+        expect(await one(client, texts[1] as string, [id])).toEqual({ callback_url: null });
+        await client.query('reset role');
+        expect(await one(client, texts[0] as string, [id])).toEqual({ callback_url });
+      });
+    });
+
+    test('exports nothing that a hidden agent said below a run of the user', async () => {
+      await tried(async (client) => {
+        const hidden = await makeAgent(client);
+        await client.query(
+          `insert into howdah.grants (agent_id, role, permission) values ($1, 'admin', 'read')`,
+          [hidden],
+        );
+        const id = await makeRun(client, { agent_id: agent, user_id: bea });
+        const [run] = await claim(client, worker, [id]);
+        await spawn(client, worker, { id, fence: run?.fence, after: 0 }, hidden);
+        const seen = async (text: string) => JSON.stringify(await all(client, text));
+        const child = 'Find out.'; // what the parent asked it
+        await act(client, bea);
+        expect(await seen('select input from howdah.executions')).not.toContain(child);
+        expect(await seen('select howdah.export_user_data()')).not.toContain(`"input":"${child}"`);
+        expect(await seen(`select howdah.export_run('${id}')`)).not.toContain(`"input":"${child}"`);
+        await act(client, ada);
+        expect(await seen(`select howdah.export_user_data('${bea}')`)).toContain(
+          `"input":"${child}"`,
+        );
+      });
+    });
+
+    test('tells no fault of a workflow that is hidden, nor whose system a part is', async () => {
+      await tried(async (client) => {
+        await client.query(`insert into howdah.workflows (name, type) values ('secret', 'chain')`);
+        const { id } = await one(
+          client,
+          `insert into howdah.agent_systems (name, source, digest) values ('board', '', '') returning id`,
+        );
+        const faults = `select * from howdah_private.faulty_workflows('{secret}')`;
+        await act(client, mallory);
+        expect(await all(client, faults)).toHaveLength(1);
+        await client.query('reset role');
+        await client.query(
+          `insert into howdah.grants (workflow_id, role, permission) values (howdah.workflow('secret'), 'admin', 'read')`,
+        );
+        await act(client, mallory);
+        expect(await all(client, faults)).toEqual([]);
+        const owner = `select howdah_private.refuse_owned('agent', 'x', $1, 'y')`;
+        expect(await refusedInside(client, owner, [id])).toMatchObject({
+          code: 'HWDEN',
+          message: expect.not.stringContaining('board'),
+        });
+        await act(client, ada);
+        expect(await all(client, faults)).toHaveLength(1);
+        expect(await refusedInside(client, owner, [id])).toMatchObject({ code: 'HWCNF' });
+      });
+    });
+
+    test('looks for a model of the caller’s tenant alone, whatever row he makes up', async () => {
+      await tried(async (client) => {
+        const tenant_id = await makeTenant(client);
+        const model = await makeModel(client, { tenant_id, purpose: 'embedding' });
+        const row = { tenant_id, name: 'x', type: 'http', sampling_model_id: model };
+        const text = `select howdah_private.refuse_mcp_server(
+          jsonb_populate_record(null::howdah.mcp_servers, $1::jsonb || '{"configuration": {"url": "https://mcp.example.com/"}}'))`;
+        await act(client, ada);
+        await client.query(text, [JSON.stringify(row)]);
+        await client.query('reset role');
+        const refused = await refusedInside(client, text, [JSON.stringify(row)]);
+        expect(refused).toMatchObject({ code: 'HWINV' });
+      });
+    });
+
+    /** What a viewer writes by functions, and why he may. */
+    const WRITTEN_BY_VIEWERS: Record<string, string> = {
+      follow_own: 'has the steps of a run announced, for two minutes; one row for each run',
+      set_mcp_log_level: 'a session of MCP whose id he made himself',
+      subscribe_mcp: 'a session of MCP whose id he made himself',
+      subscribe_mcp_to: 'a session of MCP whose id he made himself',
+      take_request_key: 'a key of his own; here, where the login is trusted as that of the API is',
+    };
+    /** Tables whose rows functions take by id. */
+    const TAKEN =
+      'agents agent_systems api_keys call_limits executions mcp_servers questions quotas schedules sessions tools users webhook_deliveries workflows';
+
+    test('writes and locks nothing for a viewer, but for what is listed', async () => {
+      const { a } = await makeTwoTenants(db.pool);
+      await makeRun(db.pool, {
+        tenant_id: a,
+        agent_id: await makeAgent(db.pool, { tenant_id: a }),
+      });
+      await db.pool.query('delete from howdah.grants where tenant_id = $1', [a]); // which let viewers run an agent
+      const rows = await rowsOf(db.pool, a, 1);
+      const ids = TAKEN.split(' ').flatMap((table) => rows[table] ?? []);
+      expect(ids).toHaveLength(TAKEN.split(' ').length);
+      const definers = new Set(
+        (
+          await all(
+            db.pool,
+            `select p.oid::regprocedure::text as signature from pg_proc as p where p.prosecdef and p.prokind = 'f'`,
+          )
+        ).map(({ signature }) => signature),
+      );
+      const wrote = new Set<string>();
+      const walked = { functions: 0, calls: 0 };
+      const client = await db.pool.connect();
+      const begin = async () => {
+        await client.query('rollback');
+        await client.query('begin');
+        await takeRole(client, 'howdah_app', { 'howdah.tenant_id': a, 'howdah.role': 'viewer' });
+        await client.query('savepoint attempt');
+      };
+      try {
+        await begin();
+        for (const called of await callables(db.pool)) {
+          if (!definers.has(called.signature)) continue;
+          walked.functions += 1;
+          const takesId = called.types.some((type) => type.startsWith('uuid'));
+          for (const id of takesId ? ids : ids.slice(0, 1)) {
+            walked.calls += 1;
+            // whatever is written or locked has the number of a transaction
+            const text = `select pg_current_xact_id_if_assigned() as xid
+              from (select count(*) from (${callOf(called)}) as done offset 0) as counted`;
+            try {
+              const { xid } = await one(client, text, argumentsFor(called, id, 'word', a));
+              if (xid === null) continue;
+              wrote.add(called.name.replace(/^.*\./, ''));
+              await begin();
+            } catch {
+              await client.query('rollback to savepoint attempt');
+              const { xid } = await one(client, 'select pg_current_xact_id_if_assigned() as xid');
+              if (xid !== null) await begin();
+            }
+          }
+        }
+      } finally {
+        await client.query('rollback');
+        client.release();
+      }
+      console.info(`definer functions, called as a viewer: ${JSON.stringify(walked)}`);
+      expect(walked.functions).toBeGreaterThan(50);
+      expect([...wrote].sort()).toEqual(Object.keys(WRITTEN_BY_VIEWERS));
+    });
+
+    test('is the role of another in no way but these', async () => {
+      const members = await all(
+        db.pool,
+        `select m.rolname || ' in ' || r.rolname as name, x.admin_option as admin
+         from pg_auth_members as x join pg_roles as r on r.oid = x.roleid join pg_roles as m on m.oid = x.member
+         where r.rolname in ('howdah_app', 'howdah_analyst', 'howdah_tool', 'howdah_reader', 'howdah_engine', 'howdah_eraser',
+             'howdah_worker', 'howdah_authenticator', 'howdah_owner')
+           and starts_with(m.rolname, 'howdah_') and not m.rolcanlogin and m.rolname <> 'howdah_owner'
+         order by 1`,
+      );
+      expect(members.map(({ name }) => name)).toEqual([
+        'howdah_authenticator in howdah_analyst',
+        'howdah_authenticator in howdah_app',
+        'howdah_engine in howdah_worker', // calls what workers call
+        'howdah_reader in howdah_analyst',
+        'howdah_tool in howdah_app',
+        'howdah_worker in howdah_app',
+        'howdah_worker in howdah_reader',
+        'howdah_worker in howdah_tool',
+      ]);
+      expect(members.filter(({ admin }) => admin)).toEqual([]);
     });
   });
 });

@@ -374,7 +374,7 @@ describe('conventions', () => {
       const found = await ask(
         `select c.oid::regclass::text as name, array(
            select substr(t.tgname, 12) from pg_trigger as t
-           where t.tgrelid = c.oid and starts_with(t.tgname, '_950_audit_') order by 1
+           where t.tgrelid = c.oid and t.tgname ~ '^_9[56]0_audit_' order by 1
          ) as audited, array_remove(array[
            case when has_table_privilege('howdah_app', c.oid, 'delete') then 'delete' end,
            case when has_any_column_privilege('howdah_app', c.oid, 'insert') then 'insert' end,

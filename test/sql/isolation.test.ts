@@ -37,7 +37,7 @@ const REVIEWED: Record<string, string> = {
   delete_workflow: 'current_tenant(), looked for with the id',
   agent_permission: 'agents and workflows of current_tenant(), looked for with the id',
   agent_row: 'current_tenant(), looked for with the id',
-  take_request_key: 'keys of current_tenant() and of who asks',
+  take_request_key: 'keys of current_tenant() and of who asks, for sessions of the API alone',
   workflow_row: 'current_tenant(), looked for with the id',
   erase_user: 'user_of_tenant()',
   explain_execution: 'execution_row()',
@@ -46,10 +46,10 @@ const REVIEWED: Record<string, string> = {
   give_feedback: 'runs of current_tenant(), looked for with the id',
   follow_own: 'runs of current_tenant(), looked for with the id',
   fork_execution: 'controlled()',
-  trust_branch: 'runs of current_tenant(), looked for with the id',
+  trust_branch: 'runs of current_tenant(), looked for with the id, then permit_control()',
   hidden_agents: 'agents of current_tenant()',
   is_any_worker_alive: 'tells of the installation, which has no tenant',
-  keep_request_answer: 'keys of current_tenant() and of who asks',
+  keep_request_answer: 'keys of current_tenant() and of who asks, for sessions of the API alone',
   may: 'the role of the session and grants of current_tenant()',
   accept_mcp_prompt: 'a server of current_tenant(), by name',
   mcp_log_level: 'sessions of current_tenant()',
@@ -58,18 +58,19 @@ const REVIEWED: Record<string, string> = {
   permit: 'the role of the session',
   permit_agent: 'agent_permission()',
   permit_control: 'says what it was given',
+  permit_default: 'says what it was given',
   permit_session: 'session_of()',
   permit_tool: 'tools of current_tenant(), then permit_agent()',
   put_secret:
     'writes rows of current_tenant(); takes an id only from who knows that of its data key, which nobody is told',
   call_limit_use: 'current_tenant(), looked for with the id',
   quota_use: 'current_tenant(), looked for with the id',
-  faulty_workflows: 'workflows of current_tenant()',
+  faulty_workflows: 'workflows of current_tenant() that the caller sees',
   refuse_builtin_settings: 'looks at what it was given, and for secrets of current_tenant()',
   refuse_engine: 'looks at what it was given',
   refuse_http_tool: 'looks at what it was given, and for secrets of current_tenant()',
-  refuse_mcp_server: 'looks at what it was given',
-  refuse_owned: 'systems of current_tenant()',
+  refuse_mcp_server: 'looks at what it was given, and for a model of a tenant it may act for',
+  refuse_owned: 'systems of current_tenant(), for who may read them',
   refuse_question_settings: 'looks at what it was given',
   refuse_result_limit: 'looks at what it was given',
   refuse_sub_run_settings: 'looks at what it was given',
@@ -83,7 +84,7 @@ const REVIEWED: Record<string, string> = {
   resume_execution: 'controlled()',
   retry_execution: 'controlled()',
   revoke_api_key: 'current_tenant(), looked for with the id',
-  run_schedule: 'current_tenant(), looked for with the id',
+  run_schedule: 'current_tenant(), looked for with the id, then permit_session()',
   sees_agent: 'hidden_agents() of whoever asks, which knows no other tenant',
   send_message: 'session_of()',
   fork_session: 'session_of()',
@@ -97,6 +98,29 @@ const REVIEWED: Record<string, string> = {
   system_rows: 'rows of current_tenant(), by name',
   unsubscribe_mcp: 'sessions of current_tenant()',
   unsubscribe_mcp_from: 'sessions of current_tenant()',
+};
+
+/**
+ * The same, callable by roles no tenant's login is in. howdah_tool and howdah_reader run SQL that tenants wrote, bound to a run;
+ * howdah_authenticator asks for whom it let in, after row-level security showed him the ids.
+ */
+const REVIEWED_OF_OTHERS: Record<string, string> = {
+  'howdah_authenticator announce_unanswered': 'announces to processes of ours',
+  'howdah_authenticator channel': 'the name of a channel, which nobody else learns',
+  'howdah_authenticator count_requests': 'tenants and users it let in',
+  'howdah_authenticator count_requests_of': 'tenants it let in',
+  'howdah_authenticator execution_states': 'runs it has shown',
+  'howdah_authenticator live_runs': 'sessions it has shown',
+  'howdah_authenticator mcp_subscriptions': 'sessions of callers it let in',
+  'howdah_authenticator session_messages_after': 'sessions it has shown',
+  'howdah_authenticator steps_after': 'runs it has shown',
+  'howdah_authenticator unwatch': 'runs it follows',
+  'howdah_authenticator watch': 'runs it has shown',
+  'howdah_reader read_rows': 'runs as howdah_reader itself',
+  'howdah_tool plan_watch': 'runs as howdah_tool itself',
+  'howdah_tool read_rows_as_tool': 'runs as howdah_tool itself',
+  'howdah_tool run_bound': 'runs as howdah_tool itself',
+  'howdah_tool watched_inputs': 'runs as howdah_tool itself',
 };
 
 /** Keys without tenant_id that a tenant may write all columns of, and what refuses another tenant's before they are asked. */
@@ -438,5 +462,23 @@ describe('a tenant learns nothing of another', { timeout: 600_000 }, () => {
        order by 1`,
     );
     expect(definers.map(({ name }) => name)).toEqual(Object.keys(REVIEWED).sort());
+    const ofOthers = await all(
+      db.pool,
+      `select distinct r.rolname || ' ' || p.proname as name from pg_proc as p
+       cross join lateral aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) as x
+       join (select oid, rolname::text from pg_roles union all select 0, 'public') as r on r.oid = x.grantee
+       where p.pronamespace in ('howdah'::regnamespace, 'howdah_private'::regnamespace) and p.prosecdef
+         and p.prorettype <> 'trigger'::regtype and p.proname <> all ($1)
+         and r.rolname not in ('howdah_owner', 'howdah_engine', 'howdah_eraser', 'howdah_worker')
+       order by 1`,
+      [Object.keys(REVIEWED)],
+    );
+    expect(ofOthers.map(({ name }) => name)).toEqual(Object.keys(REVIEWED_OF_OTHERS));
+    const { rows: triggers } = await db.pool.query(
+      `select p.oid::regprocedure::text as name from pg_proc as p
+       where p.pronamespace in ('howdah'::regnamespace, 'howdah_private'::regnamespace) and p.prosecdef and p.prorettype = 'trigger'::regtype
+         and (has_function_privilege('howdah_app', p.oid, 'execute') or has_function_privilege('howdah_analyst', p.oid, 'execute'))`,
+    );
+    expect(triggers).toEqual([]); // whoever may execute one may put it on a table of his own
   });
 });
