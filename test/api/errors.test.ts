@@ -4,7 +4,7 @@ import { createMaskError } from '../../src/api/graphql/errors.ts';
 import type { Api } from '../../src/api/server.ts';
 import { makeAgent, makeModel, makeRun } from '../sql/support.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { ask, driveRun, startTestApi } from './harness.ts';
+import { ask, driveRun, follow, openSocket, startTestApi } from './harness.ts';
 
 let db: TestDatabase;
 let api: Api;
@@ -229,6 +229,11 @@ describe('operations that are refused before they are planned', () => {
     ['aliases', `{ ${Array.from({ length: 61 }, (_, i) => `a${i}: nodeId`).join(' ')} }`],
     ['roots', `{ ${'nodeId '.repeat(31)} }`],
     ['fields', `{ executions { nodes { ${'id '.repeat(20_000)} } } }`],
+    ['definitions', Array.from({ length: 101 }, (_, i) => `query q${i} { nodeId }`).join(' ')],
+    [
+      'variables',
+      `query (${Array.from({ length: 101 }, (_, i) => `$v${i}: Int`).join(' ')}) { nodeId }`,
+    ],
     ['size', `{ executions { nodes { id } } } # ${'x'.repeat(100_000)}`],
     ['directives', `{ ${'executions @include(if: true) { totalCount } '.repeat(51)} }`],
     [
@@ -244,6 +249,106 @@ describe('operations that are refused before they are planned', () => {
     expect(errors.map(({ extensions }) => extensions)).toContainEqual(
       expect.objectContaining({ code: 'HWINV', detail: expect.objectContaining({ limit }) }),
     );
+  });
+
+  /** A filter of agents through so many relations, which lead to agents again. */
+  const nested = (levels: number): object =>
+    levels <= 0
+      ? { name: { equalTo: 'x' } }
+      : { executions: { some: { agent: nested(levels - 2) } } };
+  const literal = (value: unknown): string =>
+    Array.isArray(value)
+      ? `[${value.map(literal).join(' ')}]`
+      : typeof value === 'object' && value !== null
+        ? `{${Object.entries(value).map(([name, one]) => `${name}: ${literal(one)}`)}}`
+        : JSON.stringify(value);
+  const exist = (count: number) => ({ and: Array(count).fill({ executionsExist: true }) });
+  const names = (count: number) => ({ name: { in: Array(count).fill('x') } });
+  const either = (count: number) => ({ or: Array(count).fill({ name: { equalTo: 'x' } }) });
+  const filters: [limit: string, filter: object, within: object][] = [
+    ['relationDepth', nested(6), nested(4)],
+    ['relations', exist(21), exist(20)],
+    ['inputs', names(1_000), names(900)],
+    ['conditions', either(101), either(100)],
+  ];
+
+  test.each(filters)(
+    'a filter beyond the limit of %s, as a literal',
+    async (limit, filter, within) => {
+      const query = (of: object) => `{ agents(filter: ${literal(of)}) { totalCount } }`;
+      const { errors, status } = await ask(api, query(filter));
+      expect(status).toBe(400);
+      expect(errors.map(({ extensions }) => extensions.detail)).toMatchObject([{ limit }]);
+      expect((await ask(api, query(within))).errors).toEqual([]);
+    },
+  );
+
+  test.each(filters)(
+    'a filter beyond the limit of %s, in variables',
+    async (limit, filter, within) => {
+      const query = 'query ($filter: AgentFilter) { agents(filter: $filter) { totalCount } }';
+      const { errors, status } = await ask(api, query, { filter });
+      expect(status).toBe(400);
+      expect(errors.map(({ extensions }) => extensions.detail)).toMatchObject([{ limit }]);
+      expect((await ask(api, query, { filter: within })).errors).toEqual([]);
+      const socket = openSocket(api);
+      const followed = follow(socket, query, { filter });
+      await followed.end;
+      expect(followed.errors.map(({ extensions }) => extensions.detail)).toMatchObject([{ limit }]);
+      await socket.client.dispose();
+    },
+  );
+
+  test('a variable counts as often as it is used, and a fragment, too', async () => {
+    const used = (count: number) =>
+      Array.from({ length: count }, (_, i) => `a${i}: agents(filter: $f) { totalCount }`).join(' ');
+    const asked = (count: number) => `query ($f: AgentFilter) { ${used(count)} }`;
+    const variables = { f: nested(4) };
+    expect((await ask(api, asked(5), variables)).errors).toEqual([]);
+    const { errors } = await ask(api, asked(6), variables);
+    expect(errors[0]?.extensions.detail).toMatchObject({ limit: 'relations', found: 24 });
+    const inside =
+      'query ($f: AgentFilter!) { agents(filter: {and: [$f, $f, $f, $f, $f, $f]}) { totalCount } }';
+    expect((await ask(api, inside, variables)).errors[0]?.extensions.detail).toMatchObject({
+      limit: 'relations',
+      found: 24,
+    });
+    const spread = `query ($f: AgentFilter) { ${'...page '.repeat(3)} } fragment page on Query { agents(filter: $f) { totalCount } }`;
+    const spreads = spread.replace('...page ', '...page '.repeat(4));
+    expect((await ask(api, spreads, variables)).errors[0]?.extensions.detail).toMatchObject({
+      limit: 'relations',
+    });
+  });
+
+  test('what is unknown in a variable is counted before it is compared with what there is', async () => {
+    const filter = Object.fromEntries(Array.from({ length: 2_000 }, (_, i) => [`nam${i}`, 1]));
+    const { errors, status } = await ask(
+      api,
+      'query ($filter: AgentFilter) { agents(filter: $filter) { totalCount } }',
+      { filter },
+    );
+    expect(status).toBe(400);
+    expect(errors).toMatchObject([{ extensions: { detail: { limit: 'inputs', found: 2_000 } } }]);
+  });
+
+  test('inputs of mutations and of subscriptions, and fields that lead to other rows', async () => {
+    const input = { agent: { name: 'wide', capabilities: Array(1_001).fill('x') } };
+    const create =
+      'mutation ($input: CreateAgentInput!) { createAgent(input: $input) { agent { id } } }';
+    expect((await ask(api, create, { input })).errors[0]?.extensions.detail).toMatchObject({
+      limit: 'inputs',
+    });
+    const socket = openSocket(api);
+    const query = `subscription ($id: UUID!, $f: StepFilter) { executionUpdated(id: $id) { steps(filter: $f) { totalCount } } }`;
+    const f = { and: Array(101).fill({ seq: { equalTo: 1 } }) };
+    const followed = follow(socket, query, { id: '0198c0de-0000-7000-8000-000000000000', f });
+    await followed.end;
+    expect(followed.errors.map(({ extensions }) => extensions.detail)).toMatchObject([
+      { limit: 'conditions' },
+    ]);
+    await socket.client.dispose();
+    const wide = `{ agents { nodes { ${'id executions { nodes { agent { id } } } '.repeat(31)} } } }`;
+    expect((await ask(api, wide)).errors[0]?.extensions.detail).toMatchObject({ limit: 'joins' });
   });
 
   test('circles of fragments', async () => {

@@ -1,16 +1,24 @@
 import './environment.ts';
 import {
   type DocumentNode,
+  type ExecutionArgs,
   type FieldNode,
   type FragmentDefinitionNode,
   GraphQLError,
+  type GraphQLNamedType,
+  type GraphQLSchema,
+  getNamedType,
+  isInterfaceType,
+  isObjectType,
   Kind,
+  type OperationDefinitionNode,
   type SelectionNode,
   type SelectionSetNode,
   type ValidationRule,
 } from 'postgraphile/graphql';
+import { addInputs, createInputMeter, type InputMeasures, noInputs } from './input-measures.ts';
 
-/** What an operation may be; fragments count as often as they are spread. */
+/** What an operation may be; fragments and variables count as often as they are used. */
 const LIMITS = {
   /** Levels of fields, without introspection. */
   depth: { most: 13, what: 'levels' },
@@ -24,6 +32,19 @@ const LIMITS = {
   rows: { most: 200_000, what: 'rows to read' },
   /** Each may have 8 MB, and a page of them holds as many in memory as `first` says. */
   files: { most: 8, what: 'bytes of files to read' },
+  /** Fields that lead to other rows: each is a join, or a statement of its own, with the policies of its table. */
+  joins: { most: 60, what: 'fields that lead to other rows' },
+  inputs: { most: 1_000, what: 'values in its arguments and variables' },
+  conditions: { most: 100, what: 'conditions joined by and, or and not' },
+  /** The planner of Postgres takes time and memory in the square of them, whatever the tables hold. */
+  relations: { most: 20, what: 'filters by a relation' },
+  relationDepth: { most: 5, what: 'levels of filters by a relation' },
+} as const;
+
+/** What a document may be; the rules of GraphQL compare its definitions with one another. */
+const DOCUMENT_LIMITS = {
+  definitions: { most: 100, what: 'operations and fragments' },
+  variables: { most: 100, what: 'variables' },
 } as const;
 
 type Limit = keyof typeof LIMITS;
@@ -31,6 +52,8 @@ type Limit = keyof typeof LIMITS;
 type Measures = Record<Limit | 'pages', number>;
 type Fragments = ReadonlyMap<string, FragmentDefinitionNode>;
 
+/** Fields of a connection, which lead to no other rows than the connection itself. */
+const WRAPPERS = new Set(['nodes', 'edges', 'node', 'pageInfo']);
 const UNWRITTEN_ROWS = 10;
 const MOST_CHARACTERS = 100_000;
 /** Nobody looks deeper than this: it is refused anyway. */
@@ -44,7 +67,9 @@ const nothing: Measures = {
   directives: 0,
   rows: 0,
   files: 0,
+  joins: 0,
   pages: 0,
+  ...noInputs,
 };
 
 /** Refuses a text before it is parsed. */
@@ -59,35 +84,78 @@ export function refuseLongText(text: string): GraphQLError | undefined {
  */
 export function limited(rules: readonly ValidationRule[]): ValidationRule[] {
   const found = new WeakMap<DocumentNode, GraphQLError[]>();
-  const errorsOf = (document: DocumentNode) => {
-    const errors = found.get(document) ?? excesses(document);
+  const errorsOf = (document: DocumentNode, schema: GraphQLSchema) => {
+    const errors = found.get(document) ?? excesses(document, schema);
     found.set(document, errors);
     return errors;
   };
   const limits: ValidationRule = (context) => {
-    for (const error of errorsOf(context.getDocument())) context.reportError(error);
+    for (const error of errorsOf(context.getDocument(), context.getSchema())) {
+      context.reportError(error);
+    }
     return {};
   };
   const only = (rule: ValidationRule): ValidationRule => {
-    return (context) => (errorsOf(context.getDocument()).length > 0 ? {} : rule(context));
+    return (context) =>
+      errorsOf(context.getDocument(), context.getSchema()).length > 0 ? {} : rule(context);
   };
   return [limits, ...rules.map(only)];
 }
 
-function excesses({ definitions }: DocumentNode): GraphQLError[] {
+/** Refuses an operation that its variables make too large, before they are coerced and before anything is planned. */
+export function refuseLargeVariables(
+  args: Pick<ExecutionArgs, 'schema' | 'document' | 'variableValues' | 'operationName'>,
+): GraphQLError[] {
+  const { schema, document, variableValues, operationName } = args;
+  if (Object.keys(variableValues ?? {}).length > LIMITS.inputs.most) {
+    const { most, what } = LIMITS.inputs;
+    return [refusal('inputs', Object.keys(variableValues ?? {}).length, most, what)];
+  }
+  const operations = document.definitions.filter((one) => one.kind === Kind.OPERATION_DEFINITION);
+  const operation = operations.find(
+    ({ name }) => operationName == null || name?.value === operationName,
+  );
+  if (!operation?.variableDefinitions?.length) return [];
+  return excessesOf(operation, document, schema, variableValues ?? {});
+}
+
+function excesses(document: DocumentNode, schema: GraphQLSchema): GraphQLError[] {
+  const { definitions } = document;
+  const variables = definitions.map((one) =>
+    one.kind === Kind.OPERATION_DEFINITION ? (one.variableDefinitions?.length ?? 0) : 0,
+  );
+  const found = [
+    ['definitions', definitions.length],
+    ['variables', Math.max(0, ...variables)],
+  ] as const;
+  const errors = found.flatMap(([limit, count]) => {
+    const { most, what } = DOCUMENT_LIMITS[limit];
+    return count > most ? [refusal(limit, count, most, what)] : [];
+  });
+  if (errors.length > 0) return errors;
+  return document.definitions.flatMap((definition) =>
+    definition.kind === Kind.OPERATION_DEFINITION ? excessesOf(definition, document, schema) : [],
+  );
+}
+
+function excessesOf(
+  operation: OperationDefinitionNode,
+  { definitions }: DocumentNode,
+  schema: GraphQLSchema,
+  variables?: Readonly<Record<string, unknown>>,
+): GraphQLError[] {
   const fragments: Fragments = new Map(
     definitions.flatMap((one) =>
       one.kind === Kind.FRAGMENT_DEFINITION ? [[one.name.value, one]] : [],
     ),
   );
-  const measuring = { fragments, known: new Map() };
-  return definitions.flatMap((definition) => {
-    if (definition.kind !== Kind.OPERATION_DEFINITION) return [];
-    const measures = measureSet(definition.selectionSet, measuring);
-    return (Object.keys(LIMITS) as Limit[]).flatMap((limit) => {
-      const { most, what } = LIMITS[limit];
-      return measures[limit] > most ? [refusal(limit, measures[limit], most, what)] : [];
-    });
+  const inputsOf = createInputMeter(schema, operation.variableDefinitions, variables);
+  const measuring: Measuring = { schema, fragments, known: new Map(), inputsOf };
+  const root = schema.getRootType(operation.operation) ?? undefined;
+  const measures = measureSet(operation.selectionSet, measuring, root);
+  return (Object.keys(LIMITS) as Limit[]).flatMap((limit) => {
+    const { most, what } = LIMITS[limit];
+    return measures[limit] > most ? [refusal(limit, measures[limit], most, what)] : [];
   });
 }
 
@@ -98,31 +166,63 @@ function refusal(limit: string, found: number, most: number, what: string): Grap
 }
 
 /** Each fragment is measured once, so that the time is linear whatever the spreads multiply to. */
-type Measuring = { fragments: Fragments; known: Map<string, Measures> };
+type Measuring = {
+  schema: GraphQLSchema;
+  fragments: Fragments;
+  known: Map<string, Measures>;
+  inputsOf: ReturnType<typeof createInputMeter>;
+};
+/** What a set of fields is selected of; undefined where the schema has no such type. */
+type Parent = GraphQLNamedType | undefined;
 
-function measureSet(set: SelectionSetNode, measuring: Measuring, level = 0): Measures {
+function measureSet(
+  set: SelectionSetNode,
+  measuring: Measuring,
+  parent: Parent,
+  level = 0,
+): Measures {
   if (level > ABYSS) return { ...nothing, depth: ABYSS };
-  return set.selections.reduce((sum, selection) => {
-    const inner = measureSelection(selection, measuring, level + 1);
-    const directives = inner.directives + (selection.directives?.length ?? 0);
-    return add(sum, { ...inner, directives });
-  }, nothing);
+  const sum = { ...nothing };
+  for (const selection of set.selections) {
+    addTo(sum, measureSelection(selection, measuring, parent, level + 1));
+    sum.directives += selection.directives?.length ?? 0;
+  }
+  return sum;
 }
 
-function measureSelection(selection: SelectionNode, measuring: Measuring, level: number): Measures {
+function measureSelection(
+  selection: SelectionNode,
+  measuring: Measuring,
+  parent: Parent,
+  level: number,
+): Measures {
   switch (selection.kind) {
     case Kind.FIELD:
-      return measureField(selection, measuring, level);
-    case Kind.INLINE_FRAGMENT:
-      return measureSet(selection.selectionSet, measuring, level);
+      return measureField(selection, measuring, parent, level);
+    case Kind.INLINE_FRAGMENT: {
+      const { typeCondition: type, selectionSet } = selection;
+      const of = type ? measuring.schema.getType(type.name.value) : parent;
+      return measureSet(selectionSet, measuring, of, level);
+    }
     case Kind.FRAGMENT_SPREAD:
       return measureFragment(selection.name.value, measuring, level);
   }
 }
 
-function measureField(field: FieldNode, measuring: Measuring, level: number): Measures {
-  const inner = field.selectionSet ? measureSet(field.selectionSet, measuring, level) : nothing;
+function measureField(
+  field: FieldNode,
+  measuring: Measuring,
+  parent: Parent,
+  level: number,
+): Measures {
   const name = field.name.value;
+  const hasFields = isObjectType(parent) || isInterfaceType(parent);
+  const definition = hasFields ? parent.getFields()[name] : undefined;
+  const type = definition && getNamedType(definition.type);
+  const inner = field.selectionSet
+    ? measureSet(field.selectionSet, measuring, type, level)
+    : nothing;
+  const inputs: InputMeasures = definition ? measuring.inputsOf(field, definition) : noInputs;
   const isMeta = name.startsWith('__');
   const isPage = name === 'nodes' || name === 'edges';
   return {
@@ -134,7 +234,9 @@ function measureField(field: FieldNode, measuring: Measuring, level: number): Me
     directives: inner.directives,
     rows: inner.pages > 0 ? pageSize(field) * (1 + inner.rows) : inner.rows,
     files: (inner.pages > 0 ? pageSize(field) : 1) * inner.files + (name === 'bytes' ? 1 : 0),
+    joins: isMeta ? 0 : inner.joins + (field.selectionSet && !WRAPPERS.has(name) ? 1 : 0),
     pages: isPage ? 1 : 0,
+    ...addInputs(inner, inputs),
   };
 }
 
@@ -150,22 +252,19 @@ function measureFragment(name: string, measuring: Measuring, level: number): Mea
   if (measures) return measures;
   known.set(name, nothing); // a circle is another rule's business
   const fragment = fragments.get(name);
-  const result = fragment ? measureSet(fragment.selectionSet, measuring, level) : nothing;
+  const of = fragment && measuring.schema.getType(fragment.typeCondition.name.value);
+  const result = fragment ? measureSet(fragment.selectionSet, measuring, of, level) : nothing;
   known.set(name, result);
   return result;
 }
 
-/** Side by side, levels do not add up. */
-function add(a: Measures, b: Measures): Measures {
-  return {
-    depth: Math.max(a.depth, b.depth),
-    introspection: Math.max(a.introspection, b.introspection),
-    fields: a.fields + b.fields,
-    aliases: a.aliases + b.aliases,
-    roots: a.roots + b.roots,
-    directives: a.directives + b.directives,
-    rows: a.rows + b.rows,
-    files: a.files + b.files,
-    pages: Math.max(a.pages, b.pages),
-  };
+/** Levels, of which the deepest counts where sets stand side by side. */
+const LEVELS = ['depth', 'introspection', 'relationDepth', 'pages'] as const;
+const SUMS = (Object.keys(nothing) as (keyof Measures)[]).filter(
+  (measure) => !(LEVELS as readonly string[]).includes(measure),
+);
+
+function addTo(sum: Measures, more: Measures): void {
+  for (const level of LEVELS) sum[level] = Math.max(sum[level], more[level]);
+  for (const measure of SUMS) sum[measure] += more[measure];
 }

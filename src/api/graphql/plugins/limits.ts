@@ -2,7 +2,7 @@ import '../environment.ts';
 import 'postgraphile/grafserv';
 import { type GraphQLError, NoSchemaIntrospectionCustomRule } from 'postgraphile/graphql';
 import { asInvalid, withoutHelp } from '../errors.ts';
-import { limited, refuseLongText } from '../limits.ts';
+import { limited, refuseLargeVariables, refuseLongText } from '../limits.ts';
 
 /**
  * Refuses operations that are too large before they are planned, over HTTP and WebSocket alike; and all that ask about the
@@ -21,9 +21,17 @@ export function createLimitsPlugin(introspection: boolean): GraphileConfig.Plugi
           const configure = event.getExecutionConfig;
           event.getExecutionConfig = async function getExecutionConfig(context) {
             const config = await configure.call(this, context);
-            const { parseAndValidate } = config;
+            const { parseAndValidate, execute, subscribe } = config;
+            const within = <H extends typeof execute | typeof subscribe>(work: H): H => {
+              return ((args) => {
+                const errors = refuseLargeVariables(args);
+                return errors.length > 0 ? { errors: errors.map(tell) } : work(args);
+              }) as H;
+            };
             return {
               ...config,
+              execute: within(execute),
+              subscribe: within(subscribe),
               parseAndValidate(text) {
                 const tooLong = refuseLongText(text);
                 if (tooLong) return { errors: [tooLong] };
