@@ -17,6 +17,9 @@ export type FunctionFault = { line: number; column: number; message: string };
 
 type Statement = { stmt: JsonObject; stmt_location?: number; stmt_len?: number };
 
+/** More faults of one text help nobody. */
+const MOST_FAULTS = 20;
+
 /**
  * The functions of a text, which may hold nothing but `create function` and `comment on function`: what else it did would
  * be done as the owner of the database, unseen. Looked at with the parser of Postgres; never run here. Never throws.
@@ -24,39 +27,42 @@ type Statement = { stmt: JsonObject; stmt_location?: number; stmt_len?: number }
 export async function functionsIn(
   text: string,
 ): Promise<{ functions: FunctionText[]; faults: FunctionFault[] }> {
-  const functions: FunctionText[] = [];
+  const functions = new Map<string, FunctionText>();
   const faults: FunctionFault[] = [];
-  const fault = (at: number, message: string) => faults.push({ ...pointAt(text, at), message });
-  for (const statement of await statementsOf(text, fault)) {
-    const start = charactersBefore(text, statement.stmt_location ?? 0);
+  const read = await statementsOf(text);
+  if ('fault' in read) return { functions: [], faults: [read.fault] };
+  const bytes = Buffer.from(text);
+  const placeAt = placesIn(bytes);
+  for (const statement of read.statements) {
+    const place = placeAt(statement.stmt_location ?? 0);
+    const fault = (message: string) => faults.push({ ...place, message });
     const [[kind, content] = []] = Object.entries(statement.stmt) as [string, JsonObject][];
     const name =
       kind === 'CreateFunctionStmt' ? lastName(content?.funcname) : commented(kind, content);
-    const known = functions.find((one) => one.name === name);
-    if (name === undefined)
-      fault(start, 'only create function and comment on function may stand here');
+    const known = name === undefined ? undefined : functions.get(name);
+    if (name === undefined) fault('only create function and comment on function may stand here');
     else if (kind !== 'CreateFunctionStmt') {
       if (known) known.comment = String(content?.comment ?? '');
-      else fault(start, `there is no function ${name} before its comment`);
-    } else if (known) fault(start, `${name} is created twice: a name is of one function`);
-    else functions.push({ name, definition: textOf(text, statement), ...pointAt(text, start) });
+      else fault(`there is no function ${name} before its comment`);
+    } else if (known) fault(`${name} is created twice: a name is of one function`);
+    else functions.set(name, { name, definition: definitionOf(bytes, statement), ...place });
+    if (faults.length >= MOST_FAULTS) break;
   }
-  return { functions, faults };
+  return { functions: [...functions.values()], faults };
 }
 
 async function statementsOf(
   text: string,
-  fault: (at: number, message: string) => void,
-): Promise<Statement[]> {
-  if (text.trim() === '') return [];
+): Promise<{ statements: Statement[] } | { fault: FunctionFault }> {
+  if (text.trim() === '') return { statements: [] };
   try {
     const { parse } = await import('libpg-query'); // takes a moment, and few files have functions
     const { stmts = [] } = (await parse(text)) as unknown as { stmts?: Statement[] };
-    return stmts;
+    return { statements: stmts };
   } catch (error) {
-    const at = (error as SqlError).sqlDetails?.cursorPosition ?? 0;
-    fault(at, (error as Error).message);
-    return [];
+    const { line, column } = placeOf(text, (error as SqlError).sqlDetails?.cursorPosition ?? 0);
+    const message = (error as Error).message;
+    return { fault: { line: Number(line), column: Number(column), message } };
   }
 }
 
@@ -72,19 +78,27 @@ function commented(kind: string | undefined, content: JsonObject | undefined): s
 }
 
 /** Lengths of the parser count bytes; no length means to the end. */
-function textOf(text: string, { stmt_location = 0, stmt_len }: Statement): string {
+function definitionOf(bytes: Buffer, { stmt_location = 0, stmt_len }: Statement): string {
   const end = stmt_len === undefined ? undefined : stmt_location + stmt_len;
-  return Buffer.from(text).subarray(stmt_location, end).toString('utf8').trim();
+  return bytes.subarray(stmt_location, end).toString('utf8').trim();
 }
 
-/** What lies before a statement, with the space that belongs to it. */
-function charactersBefore(text: string, bytes: number): number {
-  const rest = Buffer.from(text).subarray(bytes).toString('utf8');
-  const space = rest.length - rest.trimStart().length;
-  return [...Buffer.from(text).subarray(0, bytes).toString('utf8')].length + space;
+/** The places of statements, behind the space before them. They are asked for in the order of the text, which is read once. */
+function placesIn(bytes: Buffer): (location: number) => { line: number; column: number } {
+  let at = 0;
+  let line = 1;
+  let column = 1;
+  const goTo = (end: number) => {
+    for (const character of bytes.subarray(at, end).toString('utf8')) {
+      if (character === '\n') line += 1;
+      column = character === '\n' ? 1 : column + 1;
+    }
+    at = Math.max(at, end);
+  };
+  return (location) => {
+    goTo(location);
+    while (at < bytes.length && SPACE.includes(bytes[at] as number)) goTo(at + 1);
+    return { line, column };
+  };
 }
-
-function pointAt(text: string, at: number): { line: number; column: number } {
-  const { line, column } = placeOf(text, at);
-  return { line: Number(line), column: Number(column) };
-}
+const SPACE = [...' \t\r\n\f\v'].map((character) => character.charCodeAt(0));

@@ -1,9 +1,15 @@
 import { distance } from 'fastest-levenshtein';
 
+/** More names are not compared, and none that is longer. */
+const MOST_NAMES = 1_000;
+const LONGEST_NAME = 200;
+
 /** Of the names those that may have been meant, the nearest first: a third of the word may be wrong, or it is a part of a name. */
 export function nearestNames(word: string, names: readonly string[], most = 3): string[] {
   const said = word.slice(0, 64).toLowerCase();
   return names
+    .slice(0, MOST_NAMES)
+    .filter((name) => name.length <= LONGEST_NAME)
     .map((name) => ({ name, off: offBy(said, name.toLowerCase()) }))
     .filter(({ off }) => off <= Math.max(2, said.length / 3))
     .toSorted((a, b) => a.off - b.off)

@@ -6,7 +6,7 @@ import { functionFaults } from './functions.ts';
 import { namedSecrets } from './named-secrets.ts';
 import { type PackPart, packSource, readPack } from './pack.ts';
 import { type Found, placed, type ReadFile, readFile } from './read-file.ts';
-import { type ShapeFault, shapeFaults } from './shape.ts';
+import { MAX_SHAPE_FAULTS, type ShapeFault, shapeFaults } from './shape.ts';
 import { unknownProviders } from './unknown-providers.ts';
 import { wellFormed } from './well-formed.ts';
 
@@ -72,7 +72,7 @@ export async function lookAtFile(file: SystemFile): Promise<Looked> {
 }
 
 async function readSystem({ name, text, parts }: SystemFile): Promise<ReadFile> {
-  const manifest = readFile(text, { isJson: /\.json$/i.test(name) });
+  const manifest = readFile(text, { isJson: /\.json$/i.test(name), name });
   return parts ? readPack(text, manifest, parts) : manifest;
 }
 
@@ -110,6 +110,7 @@ async function applyOne(
     const tried = await attempt(client, { document: read.document, source }, options);
     return 'plan' in tried ? { ...tried, faults: [] } : { faults: placesOf(read, tried.found) };
   }
+  if (shape.length >= MAX_SHAPE_FAULTS) return { faults: placesOf(read, shape) };
   // what names nothing, and what rows would refuse, is told of too, of all that is well-formed
   const { document, original } = wellFormed(read.document, shape);
   const rest = await attempt(client, { document, source }, { dryRun: true });

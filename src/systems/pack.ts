@@ -65,10 +65,10 @@ type Entry = { section: string; name: string; entry: JsonObject; locate: Locate 
 type Read = { entries: Entry[]; faults: ReadFile['faults'] };
 
 /** The entry of a file of Markdown, which is called as the file. */
-function entryOf({ path, text }: PackPart): Read {
+function entryOf({ name, path, text }: PackPart): Read {
   const [section = '', file = ''] = path.split('/');
   const parts = frontMatter(text) ?? { front: '', body: { text, line: 1 } };
-  const front = readFile(parts.front);
+  const front = readFile(parts.front, { name });
   const fields = (front.document ?? {}) as Json;
   const key = TEXTS[section] ?? 'content';
   const body = parts.body.text.replace(/^\s*\n/, '').trimEnd();

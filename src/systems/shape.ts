@@ -14,10 +14,16 @@ export type ShapeFault = {
 
 type Issue = z.core.$ZodIssue;
 
-/** What of a document is not as the schema says, each thing at its place. */
+/** More faults help nobody. */
+export const MAX_SHAPE_FAULTS = 100;
+
+/** What of a document is not as the schema says, each thing at its place; of many faults the first ones. */
 export function shapeFaults(document: unknown): ShapeFault[] {
   const result = systemFile.safeParse(document);
-  const faults = (result.error?.issues ?? []).flatMap((issue) => faultsOf(document, issue, []));
+  const issues = (result.error?.issues ?? []).slice(0, MAX_SHAPE_FAULTS);
+  const faults = issues
+    .flatMap((issue) => faultsOf(document, issue, []))
+    .slice(0, MAX_SHAPE_FAULTS);
   // what is missing is there, misspelt
   return faults.filter(({ message, path }) => {
     const parent = path.slice(0, path.lastIndexOf('/'));
@@ -28,6 +34,8 @@ export function shapeFaults(document: unknown): ShapeFault[] {
   });
 }
 
+let fileSchema: JsonObject | undefined;
+
 function faultsOf(document: unknown, issue: Issue, above: readonly PropertyKey[]): ShapeFault[] {
   const path = [...above, ...issue.path];
   if (issue.code === 'invalid_union' && issue.errors.length > 0) {
@@ -36,8 +44,11 @@ function faultsOf(document: unknown, issue: Issue, above: readonly PropertyKey[]
     return (strange.length > 0 ? strange : inner).flatMap((one) => faultsOf(document, one, path));
   }
   if (issue.code === 'unrecognized_keys') {
-    const known = keysAt(systemFileSchema(), path, document);
-    return issue.keys.map((key) => unknownKey([...path, key], key, known));
+    fileSchema ??= systemFileSchema();
+    const known = keysAt(fileSchema, path, document);
+    return issue.keys
+      .slice(0, MAX_SHAPE_FAULTS)
+      .map((key) => unknownKey([...path, key], key, known));
   }
   if (issue.code === 'invalid_key') {
     return [
@@ -87,9 +98,12 @@ function unknownKey(
   };
 }
 
+/** No known word is as long. */
+const LONGEST_WORD = 200;
+
 /** The known word that is like what was written, if one is near enough to have been meant. */
 export function nearestTo(word: string, known: readonly string[]): string | undefined {
-  if (known.length === 0) return undefined;
+  if (known.length === 0 || word.length > LONGEST_WORD) return undefined;
   const nearest = closest(word, [...known]);
   return distance(word, nearest) <= Math.max(2, Math.floor(word.length / 3)) ? nearest : undefined;
 }

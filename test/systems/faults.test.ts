@@ -35,7 +35,10 @@ describe('a fault has its line, its column and what was meant', () => {
       'agents:\n  desk:\n    mission: do this: that',
       '5:14 a text with a colon and a space in it has to stand in quotes',
     ],
-    ['agents: {}\nagents: {}', '4:1 Map keys must be unique'],
+    [
+      'agents: {}\nagents: {}',
+      '4:1 the key "agents" stands in this mapping already, at system.yaml:3:1: rename one, or make one entry of both',
+    ],
     ['agents: {}\n---\nversion: v1', '4:1 a file holds one document'],
     ['agents: { desk: !odd {} }', '3:17 Unresolved tag: !odd'],
     ['agents: { desk: { mission: *nobody } }', '3:28 nothing before it has the anchor &nobody'],

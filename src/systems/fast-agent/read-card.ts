@@ -6,7 +6,7 @@ import type { Card, Findings, Mapping, Source } from './project.ts';
 
 /** A YAML file whose content is a mapping; undefined, and told of, when it is not. An empty one has no keys. */
 export function readMapping({ name: file, text }: Source, findings: Findings): Mapping | undefined {
-  const read = readFile(text);
+  const read = readFile(text, { name: file });
   findings.faults.push(...read.faults.map((fault) => ({ file, ...fault })));
   if (read.faults.length > 0) return undefined;
   const data = (read.document ?? {}) as Json;

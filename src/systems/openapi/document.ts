@@ -31,7 +31,11 @@ export class OpenApi {
 
   constructor(name: string, text: string) {
     this.name = name;
-    this.#read = readFile(text, { isJson: /^\s*\{/.test(text), maxBytes: MAX_OPENAPI_BYTES });
+    this.#read = readFile(text, {
+      isJson: /^\s*\{/.test(text),
+      maxBytes: MAX_OPENAPI_BYTES,
+      maxTokens: Number.POSITIVE_INFINITY,
+    });
     this.faults.push(...this.#read.faults);
     const document = (this.#read.document ?? {}) as Json;
     this.root = isJsonObject(document) ? document : {};

@@ -1,0 +1,318 @@
+import {
+  type Document,
+  isAlias,
+  isMap,
+  isPair,
+  isScalar,
+  isSeq,
+  Lexer,
+  LineCounter,
+  type Node,
+  parseDocument,
+  type Scalar,
+  visit,
+  type YAMLError,
+  type YAMLMap,
+} from 'yaml';
+import { type Fault, type Place, toPointer } from './fault.ts';
+import { jsonFault } from './json-fault.ts';
+
+/** What a file may be. Beyond, it is refused before anything is built of it. */
+export type YamlBounds = {
+  bytes: number;
+  /** Keys, values, marks and spaces between them: what parsing takes time for. */
+  tokens: number;
+};
+
+/** Levels of lists and mappings: whatever walks them calls itself for each. */
+const MAX_LEVELS = 100;
+/** Files need few. */
+const MAX_ALIASES = 300;
+/** What all aliases together may stand for, in characters. */
+const MAX_UNFOLDED = 4 * 1024 * 1024;
+/** A value counts as so many characters beside its text. */
+const VALUE_SIZE = 64;
+/** More faults help nobody. */
+const MAX_FAULTS = 100;
+
+/** Where a value stands: the offset of its key (of itself, in a list), of itself, and whether it has parts. */
+export type NodePlace = readonly [key: number, value: number, isLeaf: boolean];
+
+/** Plain data, which can be handed from thread to thread. */
+export type ParsedYaml = {
+  /** The content, or undefined where it could not be read. */
+  document: unknown;
+  faults: Fault[];
+  /** By JSON pointer. */
+  places: Map<string, NodePlace>;
+  /** The offset of each line. */
+  lineStarts: number[];
+};
+
+export type YamlOptions = YamlBounds & {
+  /** It has to be JSON strictly, since others will read it. */
+  isJson: boolean;
+  /** What the file is called in messages. */
+  name?: string | undefined;
+};
+
+/** Reads a text of YAML 1.2, which JSON is too. Takes time in proportion to its length. Never throws. */
+export function parseYaml(text: string, options: YamlOptions): ParsedYaml {
+  const excess = excessOf(text, options);
+  if (excess !== undefined) return unread(excess);
+  const lines = new LineCounter();
+  try {
+    const parsed = withoutStacks(() =>
+      // the keys of a mapping are compared below, each once
+      parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: false }),
+    );
+    if (parsed.errors.some(({ message }) => TOO_DEEP.test(message))) throw new RangeError();
+    const strict = options.isJson ? jsonFault(text) : undefined;
+    const { lineStarts } = lines;
+    const faults = strict ? [strict] : syntaxFaults(parsed);
+    const none = { document: undefined, places: new Map<string, NodePlace>(), lineStarts };
+    if (faults.length > 0) return { ...none, faults: placed(faults, lineStarts) };
+    const reader = new Reader(lineStarts, options.name);
+    const document = reader.read(parsed.contents as Node | null, '', undefined, 0);
+    const { places } = reader;
+    return reader.faults.length > 0
+      ? { document: undefined, faults: placed(reader.faults, lineStarts), places, lineStarts }
+      : { document, faults: [], places, lineStarts };
+  } catch (error) {
+    if (error instanceof RangeError) return unread('it is nested too deep'); // no stack is deep enough
+    return unread((error as Error).message);
+  }
+}
+
+/** What the parser takes for a fault of the text where the stack ended. */
+const TOO_DEEP = /Maximum call stack size exceeded|Stack overflow/;
+
+function unread(message: string): ParsedYaml {
+  const fault: Fault = { line: 1, column: 1, path: '', message, code: 'HWINV' };
+  return { document: undefined, faults: [fault], places: new Map(), lineStarts: [0] };
+}
+
+/** Where an offset stands, by the offsets of the lines. */
+export function placeAt(offset: number, lineStarts: readonly number[]): Place {
+  let low = 0;
+  let high = lineStarts.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((lineStarts[middle] as number) <= offset) low = middle + 1;
+    else high = middle;
+  }
+  return { line: Math.max(low, 1), column: Math.max(offset - (lineStarts[low - 1] ?? 0) + 1, 1) };
+}
+
+type OffsetFault = { offset: number; message: string };
+
+function placed(faults: readonly OffsetFault[], lineStarts: readonly number[]): Fault[] {
+  return faults.slice(0, MAX_FAULTS).map(({ offset, message }) => {
+    return { ...placeAt(offset, lineStarts), path: '', message, code: 'HWINV' };
+  });
+}
+
+/** Why a text is refused by its length and its tokens alone. */
+function excessOf(text: string, { bytes, tokens: most }: YamlBounds): string | undefined {
+  if (Buffer.byteLength(text) > bytes) {
+    const size = bytes / 1024 / 1024;
+    const advice = size === 1 ? ': make several systems of it' : '';
+    return `the file is larger than ${size} MB${advice}`;
+  }
+  let tokens = 0;
+  let aliases = 0;
+  let open = 0;
+  let marks = 0;
+  let isText = false;
+  for (const token of new Lexer().lex(text)) {
+    tokens += 1;
+    if (tokens > most) {
+      return `the file has over ${most} keys, values and marks: make several systems of it`;
+    }
+    if (isText || token.trim() === '') {
+      marks = isText || token.includes('\n') ? 0 : marks;
+      isText = false;
+      continue;
+    }
+    isText = token === SCALAR;
+    if (token.startsWith('*')) aliases += 1;
+    if (aliases > MAX_ALIASES) {
+      return `it has over ${MAX_ALIASES} aliases: write out what they stand for`;
+    }
+    if (token === '[' || token === '{') open += 1;
+    else if (token === ']' || token === '}') open = Math.max(0, open - 1);
+    marks = token === '-' || token === '?' || token === ':' ? marks + 1 : 0;
+    if (open > MAX_LEVELS || marks > MAX_LEVELS) return 'it is nested too deep';
+  }
+  return undefined;
+}
+/** The lexer's mark that the next token is a text. */
+const SCALAR = '\u001f';
+
+/** The parser makes an error for each fault: those of a hostile file are many, and nobody reads their stacks. */
+function withoutStacks<T>(work: () => T): T {
+  const limit = Error.stackTraceLimit;
+  Error.stackTraceLimit = 0;
+  try {
+    return work();
+  } finally {
+    Error.stackTraceLimit = limit;
+  }
+}
+
+/** What the parser says, in words about the file. Behind a quote that is not closed nothing is what it looks like. */
+function syntaxFaults(parsed: Document): OffsetFault[] {
+  const all = [...parsed.errors, ...parsed.warnings];
+  const unclosed = all.find(({ message }) => /^Missing closing ["']quote/.test(message));
+  if (unclosed) {
+    const message = 'the quote that begins here is not closed';
+    return [{ offset: openQuote(parsed, unclosed.pos[0]), message }];
+  }
+  return all
+    .slice(0, MAX_FAULTS)
+    .map((error) => ({ offset: error.pos[0], message: wordsOf(error) }));
+}
+
+function wordsOf({ code, message }: YAMLError): string {
+  switch (code) {
+    case 'MULTIPLE_DOCS':
+      return 'a file holds one document';
+    case 'TAB_AS_INDENT':
+      return 'lines are indented by spaces, not by tabs';
+    case 'BAD_SCALAR_START':
+      return `a text that begins with ${message.at(-1)} has to stand in quotes`;
+    case 'BLOCK_AS_IMPLICIT_KEY':
+      return 'a text with a colon and a space in it has to stand in quotes';
+    case 'BLOCK_IN_FLOW':
+      return 'a key cannot stand here: a quote, a comma or a bracket is missing before it';
+    case 'UNEXPECTED_TOKEN':
+      return `${message}: a quote, a comma or a bracket may be missing before it`;
+    default:
+      return message;
+  }
+}
+
+/** Where the text begins that goes on to there. */
+function openQuote(parsed: Document, end: number): number {
+  let offset = end;
+  visit(parsed, {
+    Scalar: (_, { range, type }) => {
+      if (type?.startsWith('QUOTE') && range && range[0] < end && range[1] >= end)
+        offset = range[0];
+    },
+  });
+  return offset;
+}
+
+type Anchored = { value: unknown; size: number };
+
+/** Makes plain data of a document in one pass, and finds what YAML can say and JSON, or Postgres, cannot. */
+class Reader {
+  readonly places = new Map<string, NodePlace>();
+  readonly faults: OffsetFault[] = [];
+  readonly #lineStarts: readonly number[];
+  readonly #name: string | undefined;
+  /** What stands behind an anchor; `open` while it is read. */
+  readonly #anchors = new Map<string, Anchored | 'open'>();
+  /** Of what was read so far, with its aliases unfolded. */
+  #size = 0;
+  #unfolded = 0;
+
+  constructor(lineStarts: readonly number[], name: string | undefined) {
+    this.#lineStarts = lineStarts;
+    this.#name = name;
+  }
+
+  read(node: Node | null, pointer: string, key: number | undefined, level: number): unknown {
+    if (level > MAX_LEVELS) throw new RangeError();
+    const offset = offsetOf(node);
+    this.places.set(pointer, [key ?? offset, offset, isScalar(node) || isAlias(node)]);
+    if (isAlias(node)) return this.#readAlias(node.source, offset);
+    const anchor = (node as { anchor?: string } | null)?.anchor;
+    if (anchor === undefined) return this.#readContent(node, pointer, level);
+    const before = this.#size;
+    this.#anchors.set(anchor, 'open');
+    const value = this.#readContent(node, pointer, level);
+    this.#anchors.set(anchor, { value, size: this.#size - before });
+    return value;
+  }
+
+  #readContent(node: Node | null, pointer: string, level: number): unknown {
+    this.#size += VALUE_SIZE;
+    if (isScalar(node)) return this.#readScalar(node);
+    if (isMap(node)) return this.#readMap(node, pointer, level);
+    if (!isSeq(node)) return null;
+    return node.items.map((item, index) =>
+      this.read(item as Node | null, `${pointer}/${index}`, undefined, level + 1),
+    );
+  }
+
+  #readScalar(node: Scalar): unknown {
+    const { value } = node;
+    if (typeof value === 'string') {
+      this.#size += value.length;
+      if (value.includes('\u0000') || !value.isWellFormed()) {
+        this.#add(node, 'a text may hold any character but U+0000 and half of a pair');
+      }
+    } else if (typeof value === 'number' && !Number.isFinite(value)) {
+      this.#add(node, 'a number has to be finite');
+    }
+    return value ?? null;
+  }
+
+  #readMap({ items }: YAMLMap, pointer: string, level: number): object {
+    const object: Record<string, unknown> = {};
+    const offsets = new Map<string, number>();
+    for (const pair of items) {
+      if (!isPair(pair)) continue;
+      const key = pair.key as Node | null;
+      const offset = offsetOf(key);
+      if (key !== null && !isScalar(key)) {
+        this.#add(key, 'a key has to be a text');
+        continue;
+      }
+      const name = String(this.#readScalar(key as Scalar) ?? '');
+      const first = offsets.get(name);
+      if (name === '__proto__') this.#add(key, '__proto__ is no name');
+      else if (first !== undefined) this.#addTwice(name, offset, first);
+      else {
+        offsets.set(name, offset);
+        const below = pointer + toPointer([name]);
+        object[name] = this.read(pair.value as Node | null, below, offset, level + 1);
+      }
+    }
+    return object;
+  }
+
+  #readAlias(source: string, offset: number): unknown {
+    const anchored = this.#anchors.get(source);
+    if (anchored === undefined) {
+      this.faults.push({ offset, message: `nothing before it has the anchor &${source}` });
+      return null;
+    }
+    if (anchored === 'open') throw new Error('an alias in it stands for what it is a part of');
+    this.#size += anchored.size;
+    this.#unfolded += anchored.size;
+    if (this.#unfolded > MAX_UNFOLDED) throw new Error('its aliases unfold to too much');
+    return structuredClone(anchored.value);
+  }
+
+  #addTwice(name: string, offset: number, first: number): void {
+    const { line, column } = placeAt(first, this.#lineStarts);
+    const at =
+      this.#name === undefined
+        ? `line ${line}, column ${column}`
+        : `${this.#name}:${line}:${column}`;
+    const shown = JSON.stringify(name.length > 100 ? `${name.slice(0, 100)}…` : name);
+    const message = `the key ${shown} stands in this mapping already, at ${at}: rename one, or make one entry of both`;
+    this.faults.push({ offset, message });
+  }
+
+  #add(node: Node | null, message: string): void {
+    this.faults.push({ offset: offsetOf(node), message });
+  }
+}
+
+function offsetOf(node: Node | null): number {
+  return node?.range?.[0] ?? 0;
+}

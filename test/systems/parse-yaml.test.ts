@@ -1,0 +1,114 @@
+import { expect, test } from 'vitest';
+import { functionsIn } from '../../src/db/function-text.ts';
+import { parseYaml } from '../../src/systems/parse-yaml.ts';
+import { readFile } from '../../src/systems/read-file.ts';
+import { shapeFaults } from '../../src/systems/shape.ts';
+import { hostileYaml, plainYaml } from '../support/hostile-bodies.ts';
+
+const SIZE = 50_000;
+/** A hostile text may take so many times as long as a plain one; what grows with the square takes a hundred times. */
+const MARGIN = 20;
+
+/** Milliseconds of processor time, the best of three. */
+function cost(work: () => void): number {
+  const times = [0, 1, 2].map(() => {
+    const before = process.cpuUsage();
+    work();
+    const { user, system } = process.cpuUsage(before);
+    return (user + system) / 1000;
+  });
+  return Math.min(...times);
+}
+
+function readAndCheck(text: string): void {
+  const { document, faults } = readFile(text);
+  if (faults.length > 0) return;
+  const found = shapeFaults(document);
+  expect(found.length).toBeLessThanOrEqual(100);
+}
+
+const plain = () => cost(() => readAndCheck(plainYaml(SIZE)));
+
+test.each(Object.entries(hostileYaml(SIZE)))(
+  '%s: is read at the price of a plain file',
+  (_, text) => {
+    expect(cost(() => readAndCheck(text))).toBeLessThan(MARGIN * Math.max(plain(), 20));
+  },
+);
+
+test('what has too many tokens or aliases, or is nested too deep, is refused before it is parsed', () => {
+  const bounds = { bytes: 1024 * 1024, tokens: 1_000, isJson: false };
+  const messageOf = (text: string) => parseYaml(text, bounds).faults.map(({ message }) => message);
+  expect(messageOf('- a\n'.repeat(1_000))).toEqual([
+    'the file has over 1000 keys, values and marks: make several systems of it',
+  ]);
+  const aliases = (count: number) => `a: &a 1\nb: [${'*a,'.repeat(count)}]`;
+  expect(messageOf(aliases(301))).toEqual([
+    'it has over 300 aliases: write out what they stand for',
+  ]);
+  expect(messageOf(aliases(300))).toEqual([]);
+  for (const text of ['['.repeat(101), '{a: '.repeat(101), '- '.repeat(102), '? '.repeat(102)]) {
+    expect(messageOf(text)).toEqual(['it is nested too deep']);
+  }
+  expect(messageOf(`a: |\n${'  [[[[ - - - - {{{{\n'.repeat(50)}`)).toEqual([]);
+  expect(
+    messageOf(`a: '${'['.repeat(500)}'\nb: "${'{'.repeat(500)}"\n# ${'['.repeat(500)}`),
+  ).toEqual([]);
+});
+
+test('all there is of a file is plain data, which can be sent to a thread and back', () => {
+  const bounds = { bytes: 1_000, tokens: 1_000, isJson: false };
+  const parsed = parseYaml('a: [1, {b: two}]\n"c/d": {e: }\n', bounds);
+  expect(structuredClone(parsed)).toEqual(parsed);
+  expect(parsed.document).toEqual({ a: [1, { b: 'two' }], 'c/d': { e: null } });
+  expect([...parsed.places.keys()]).toEqual([
+    '',
+    '/a',
+    '/a/0',
+    '/a/1',
+    '/a/1/b',
+    '/c~1d',
+    '/c~1d/e',
+  ]);
+});
+
+test('a place is that of the nearest there is', () => {
+  const { locate } = readFile('a:\n  - b: 1\n    c: [x, y]\n');
+  const at = (pointer: string, key?: boolean) => Object.values(locate(pointer, key));
+  expect(at('/a/0/c/1')).toEqual([3, 12]);
+  expect(at('/a/0/c/7')).toEqual([3, 5]);
+  expect(at('/a/0/b')).toEqual([2, 8]);
+  expect(at('/a/0/b', true)).toEqual([2, 5]);
+  expect(at('/d')).toEqual([1, 1]);
+});
+
+test.each([
+  ['a: 1\nb: 2\na: 3', 'x.yaml:1:1', 3],
+  ['{a: 1,\n "a": 2}', 'x.yaml:1:2', 2],
+  ['1: x\n"1": y', 'x.yaml:1:1', 2],
+])('a key that stands twice is told with both places: %j', (text, first, line) => {
+  const [fault, ...more] = readFile(text, { name: 'x.yaml' }).faults;
+  expect(fault).toMatchObject({
+    line,
+    message: expect.stringContaining(`at ${first}: rename one`),
+  });
+  expect(more).toEqual([]);
+});
+
+test('functions of a text are found in one pass', async () => {
+  const text = (count: number) =>
+    Array.from(
+      { length: count },
+      (_, i) => `-- é\n create function f${i}() returns int return ${i};`,
+    ).join('\n');
+  const { functions, faults } = await functionsIn(text(3));
+  expect(faults).toEqual([]);
+  expect(functions.map(({ name, line, column }) => [name, line, column])).toEqual([
+    ['f0', 2, 2],
+    ['f1', 4, 2],
+    ['f2', 6, 2],
+  ]);
+  const wrong = await functionsIn('select 1;'.repeat(20_000));
+  expect(wrong.faults).toHaveLength(20);
+  expect(wrong.faults[1]).toMatchObject({ line: 1, column: 10 });
+});
