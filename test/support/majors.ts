@@ -5,7 +5,8 @@ import { join, resolve } from 'node:path';
 import { binariesIn, binariesPackage } from '../../src/db/embedded/binaries.ts';
 import { startEmbedded, stopEmbedded } from '../../src/db/embedded/embedded.ts';
 
-// npm run test:pg [-- 15 17]: migrations, conventions and the main path on each supported major of PostgreSQL.
+// npm run test:pg [-- 15 17] [-- FILE…]: migrations, conventions and the main path on each supported major of PostgreSQL, or
+// the test files named. `--short` runs SHORT, which is what `npm run verify` runs on the oldest major.
 
 const VERSIONS: Record<string, string> = {
   15: '15.18.0-beta.17',
@@ -19,9 +20,20 @@ const TESTS = [
   'test/runtime/main-path',
   'test/cli/demo.test.ts',
 ];
+/** What depends most on the major, in two or three minutes: the schema up and down, conventions, security, the main path. */
+const SHORT = [
+  'test/db/migrate.test.ts',
+  'test/sql/conventions.test.ts',
+  'test/sql/tenancy.test.ts',
+  'test/runtime/main-path',
+];
 const CACHE = resolve('.howdah/postgres-majors');
 
-const majors = process.argv.slice(2).length > 0 ? process.argv.slice(2) : Object.keys(VERSIONS);
+const words = process.argv.slice(2);
+const named = words.filter((word) => /^\d+$/.test(word));
+const files = words.filter((word) => !/^(\d+|--short)$/.test(word));
+const majors = named.length > 0 ? named : Object.keys(VERSIONS);
+const tests = files.length > 0 ? files : words.includes('--short') ? SHORT : TESTS;
 const failed: string[] = [];
 for (const major of majors) {
   console.log(`\n── PostgreSQL ${major} ──`);
@@ -40,7 +52,7 @@ async function passes(major: string): Promise<boolean> {
   const binaries = binariesIn(install(major));
   try {
     const { url } = await startEmbedded({ home, binaries });
-    const run = spawnSync('npx', ['vitest', 'run', ...TESTS], {
+    const run = spawnSync('npx', ['vitest', 'run', ...tests], {
       stdio: 'inherit',
       env: { ...process.env, DATABASE_URL: url },
     });
