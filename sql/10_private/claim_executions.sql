@@ -140,7 +140,7 @@ begin
   v_due := array(
     select e.id::uuid from howdah.executions as e
     where e.id = any (v_ids) and e.id between v_first and v_last and e.id <> all (v_parked)
-      and (e.status = 'queued' or (e.status = 'waiting' and e.waiting_for = 'timer'))
+      and howdah_private.is_in_queue(e.status, e.waiting_for)
       and greatest(e.run_at, e.wake_at) <= clock_timestamp()
       and (take_runs.protocol >= 8 or howdah_private.is_known_to_protocol_7(e))
       and (take_runs.protocol >= 7 or howdah_private.is_known_to_protocol_6(e))
@@ -200,7 +200,7 @@ begin
   ))
   from howdah.executions as e
   where e.id = any (v_ids) and e.id between v_first and v_last
-    and (e.status = 'queued' or (e.status = 'waiting' and e.waiting_for = 'timer'))
+    and howdah_private.is_in_queue(e.status, e.waiting_for)
     and greatest(e.run_at, e.wake_at) <= clock_timestamp()
   having count(*) > 0;
 end $$;

@@ -201,7 +201,7 @@ begin
   end if;
   select e.tenant_id into v_named from howdah.executions as e
   where e.id = any (v_ids) and e.id between v_first and v_last
-    and (e.status = 'queued' or (e.status = 'waiting' and e.waiting_for = 'timer'))
+    and howdah_private.is_in_queue(e.status, e.waiting_for)
     and greatest(e.run_at, e.wake_at) <= clock_timestamp() limit 1;
   if not found or not howdah_private.has_rivals(v_named.tenant_id) then
     return;
@@ -220,7 +220,7 @@ begin
   for v_named in
     select e.id::uuid, e.tenant_id from howdah.executions as e
     where e.id = any (v_ids) and e.id between v_first and v_last
-      and (e.status = 'queued' or (e.status = 'waiting' and e.waiting_for = 'timer'))
+      and howdah_private.is_in_queue(e.status, e.waiting_for)
       and greatest(e.run_at, e.wake_at) <= clock_timestamp()
     order by e.priority, greatest(e.run_at, e.wake_at), e.id
   loop

@@ -82,12 +82,19 @@ begin
 end $$;
 
 -- Runs that were ended from outside: their hooks are called soon, by whatever worker is there, and can prevent nothing.
--- Called by end_runs.
+-- Called by end_runs. PL/pgSQL keeps the plan of a statement, where before PostgreSQL 18 a function in SQL makes it at each
+-- call; planned for its ids it opens their partitions alone.
 create or replace function howdah_private.tell_ended(ids uuid[]) returns void
-  language sql volatile security definer
-  set search_path = pg_catalog, pg_temp
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp set plan_cache_mode = force_custom_plan
 as $$
-  with told as (
+declare
+  v_jobs int;
+begin
+  if not exists (select from howdah.hooks as h where h.is_active and h.event = 'execution_complete') then
+    return;
+  end if;
+  with ended as (
     insert into howdah_private.ended_runs (tenant_id, execution_id, event)
     select e.tenant_id, e.id, jsonb_build_object(
       'event', 'execution_complete', 'execution_id', e.id, 'root_execution_id', e.root_execution_id,
@@ -102,9 +109,12 @@ as $$
         and (num_nonnulls(h.agent_id, h.workflow_id) = 0 or h.agent_id = e.agent_id or h.workflow_id = e.workflow_id)
     )
     returning id
+  ),
+  jobs as (
+    select graphile_worker.add_job('execution_complete', json_build_object('id', d.id)) from ended as d
   )
-  select graphile_worker.add_job('execution_complete', json_build_object('id', t.id)) from told as t
-$$;
+  select count(*) into v_jobs from jobs;
+end $$;
 
 -- Takes the row in the transaction that calls the hooks: both happen, once, or none. Empty when it is done.
 create or replace function howdah_private.take_ended(id uuid)

@@ -97,7 +97,7 @@ begin
   for v_run in
     select e.id::uuid, e.tenant_id, e.agent_id, e.agent_version_id, howdah_private.model_chosen(e.overrides, e.handoffs) as model_id from howdah.executions as e
     where e.id = any (park_over_limit.ids)
-      and (e.status = 'queued' or (e.status = 'waiting' and e.waiting_for = 'timer'))
+      and howdah_private.is_in_queue(e.status, e.waiting_for)
       and greatest(e.run_at, e.wake_at) <= clock_timestamp()
     order by e.priority, greatest(e.run_at, e.wake_at), e.id
   loop
@@ -132,7 +132,7 @@ begin
       case when o.subject_id is not null then o.limit_id end as quota_id, o.subject_id
     from unnest(park_runs.ids, park_runs.limits, park_runs.subjects) as o (id, limit_id, subject_id)
     join howdah.executions as e on e.id = o.id
-    where e.id = any (park_runs.ids) and (e.status = 'queued' or (e.status = 'waiting' and e.waiting_for = 'timer'))
+    where e.id = any (park_runs.ids) and howdah_private.is_in_queue(e.status, e.waiting_for)
     order by e.id
     for no key update of e skip locked
   ),

@@ -78,7 +78,7 @@ begin
     select e.id::uuid as id, q.quota_id, q.subject_id
     from howdah.executions as e cross join lateral howdah_private.over_quota(e.id) as q
     where e.id = any (park_over_quota.ids)
-      and (e.status = 'queued' or (e.status = 'waiting' and e.waiting_for = 'timer'))
+      and howdah_private.is_in_queue(e.status, e.waiting_for)
       and greatest(e.run_at, e.wake_at) <= clock_timestamp()
   ) as o
   where o.quota_id is not null;

@@ -134,7 +134,8 @@ begin
 end $$;
 
 -- The next of the queued runs, or of those that wait for a timer, in the order of executions_live_idx: gives those that are
--- due and that no wake-up stands for. `enable_sort`: see fair_swaps.sql.
+-- due and that no wake-up stands for. `enable_sort`: see fair_swaps.sql. `offset 0`: each id is looked up by its key in its
+-- own partition; before PostgreSQL 17 `e.id = any (v_ids)` looks for each id in the index of each partition.
 create or replace function howdah_private.sweep_queue(
   sweep howdah_private.queue_sweep, before timestamptz, at_most int
 ) returns uuid[]
@@ -166,8 +167,9 @@ begin
     );
   end if;
   v_lost := array(
-    select e.id::uuid from howdah.executions as e
-    where e.id = any (v_ids) and (e.status = 'queued' or (e.status = 'waiting' and e.waiting_for = 'timer'))
+    select e.id::uuid from unnest(v_ids) as i (id)
+    cross join lateral (select e.* from howdah.executions as e where e.id = i.id offset 0) as e
+    where howdah_private.is_in_queue(e.status, e.waiting_for)
       and greatest(e.run_at, e.wake_at, e.updated_at) < sweep_queue.before
       and not exists (
         select from graphile_worker._private_jobs as j
