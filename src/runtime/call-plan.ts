@@ -19,8 +19,11 @@ export type CallPlan =
   | { do: 'spawn'; tool: ToolDefinition; message: string }
   /** The whole run goes to another agent, once nothing else of this answer is left to do. */
   | { do: 'hand_over'; tool: ToolDefinition; args: JsonObject }
-  /** `shown`: what whoever allowed it was told it would do. */
-  | { do: 'run'; tool: ToolDefinition; args: JsonObject; shown?: DryRun };
+  /** `leave`: what whoever allowed it was shown that it would do, or that he gave these arguments and was shown none of it. */
+  | { do: 'run'; tool: ToolDefinition; args: JsonObject; leave?: Leave };
+
+/** An approval of what was shown; or of arguments that the approval itself gave, which are tried right before the call. */
+export type Leave = { shown: DryRun } | 'edited';
 
 export type PlannedCall = { open: OpenCall; plan: CallPlan };
 

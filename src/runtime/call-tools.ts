@@ -9,6 +9,7 @@ import { guardIn, notBeforeOf, resultOf } from './attempt.ts';
 import { PARK_AFTER_MS } from './backoff.ts';
 import type { CallPlan } from './call-plan.ts';
 import { type OpenCall, openCalls } from './calls.ts';
+import { tryCall } from './dry-run/try-call.ts';
 import { failpoint } from './failpoints.ts';
 import { handOver, handoffsOf } from './hand-over.ts';
 import type { HeldRun } from './held-run.ts';
@@ -161,7 +162,7 @@ async function callIt(plan: Run, open: OpenCall, run: HeldRun, world: World): Pr
 }
 
 async function attempt(
-  { tool, args: asked_args, shown }: Run,
+  { tool, args: asked_args, leave }: Run,
   open: OpenCall,
   run: HeldRun,
   world: World,
@@ -182,8 +183,18 @@ async function attempt(
     return [step, ...guardIn(tool, step), ...look.guards];
   };
   if (isCommittedWithItsCall(tool)) {
+    const tried = leave === 'edited' ? await tryCall(tool, args, run, world) : undefined;
+    if (run.abort.signal.aborted) {
+      return 0; // not ours any more: nothing may be committed
+    }
+    if (tried && !tried.ok) {
+      await run.commit(record(tried, intent));
+      return due;
+    }
+    const shown = leave === 'edited' ? tried?.value.dryRun : leave?.shown;
     await failpoint('tool.before');
-    const waits_ms = await runInCommit({ tool, intent, shown }, run, world, record);
+    const allowed = { tool, intent, shown, isAllowed: leave !== undefined };
+    const waits_ms = await runInCommit(allowed, run, world, record);
     await failpoint('tool.after');
     if (waits_ms === undefined) {
       return askAgain(tool, args, open, run, world);

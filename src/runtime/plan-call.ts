@@ -3,8 +3,9 @@ import type { AgentDefinition, ToolDefinition } from '../contracts/definition.ts
 import type { RunError } from '../contracts/errors.ts';
 import { isJsonObject, type Json, type JsonObject } from '../contracts/json.ts';
 import type { ToolCall } from '../contracts/message.ts';
+import { isSameJson } from '../contracts/same-json.ts';
 import { invalidArguments, parseArguments } from '../tools/arguments.ts';
-import { type CallPlan, type PlannedCall, readable, tellError } from './call-plan.ts';
+import { type CallPlan, type Leave, type PlannedCall, readable, tellError } from './call-plan.ts';
 import { childOutcome, type OpenCall, openCalls } from './calls.ts';
 import { faultsOf } from './json-schema.ts';
 import { approvalOf, withdrawal } from './leave.ts';
@@ -66,15 +67,19 @@ function planCall(definition: AgentDefinition, state: RunState, open: OpenCall):
 
 /** A call that may be made: with the arguments of whoever approved it, if they gave their own. */
 function approved(tool: ToolDefinition, asked: JsonObject, open: OpenCall): CallPlan {
-  const edited = open.answers.approval?.data;
-  if (!isJsonObject(edited ?? null)) {
+  const edited = editedArguments(open);
+  if (!edited) {
     return effectOf(tool, asked, open) ?? workOf(tool, asked, open);
   }
-  const args = edited as JsonObject;
-  const error = misfit(tool, args);
+  const error = misfit(tool, edited);
   return error
-    ? tellError(tool.name, args, error)
-    : (effectOf(tool, args, open) ?? workOf(tool, args, open));
+    ? tellError(tool.name, edited, error)
+    : (effectOf(tool, edited, open) ?? workOf(tool, edited, open));
+}
+
+function editedArguments({ answers }: OpenCall): JsonObject | undefined {
+  const edited = answers.approval?.data ?? null;
+  return isJsonObject(edited) ? edited : undefined;
 }
 
 /** Whether any of the calls is one of a tool: then what holds for them is asked for first. */
@@ -165,8 +170,15 @@ function workOf(tool: ToolDefinition, given: JsonObject, open: OpenCall): CallPl
       ? { do: 'spawn', tool, message: messageOf(given) }
       : childEnded(tool, given, open.childEnd);
   }
+  const leave = leaveFor(given, open);
+  return { do: 'run', tool, args: given, ...(leave ? { leave } : {}) };
+}
+
+/** Undefined where nobody was asked, or nothing could be shown. */
+function leaveFor(args: JsonObject, open: OpenCall): Leave | undefined {
   const shown = open.answers.approval && open.dryRun;
-  return { do: 'run', tool, args: given, ...(shown?.digest ? { shown } : {}) };
+  if (editedArguments(open) && !(shown && isSameJson(shown.arguments, args))) return 'edited';
+  return shown?.digest ? { shown } : undefined;
 }
 
 /** A client's call is a question too: whoever may answer the run's questions may give its result. */

@@ -117,8 +117,13 @@ function notHere(tool: ToolDefinition): ToolOutcome {
   return { ok: false, error: { code: 'tool_failed', message, retryable: false } };
 }
 
-/** A call that may be made, its beginning, and what whoever allowed it was shown. */
-type Allowed = { tool: ToolDefinition; intent: StepRecord; shown: DryRun | undefined };
+/** A call that may be made, its beginning, whether a person allowed it, and what its leave is for. */
+type Allowed = {
+  tool: ToolDefinition;
+  intent: StepRecord;
+  isAllowed: boolean;
+  shown: DryRun | undefined;
+};
 
 /**
  * The call and the commit of its step are one transaction; see `callInCommit`. `begun` is the beginning of the call as
@@ -126,7 +131,7 @@ type Allowed = { tool: ToolDefinition; intent: StepRecord; shown: DryRun | undef
  * milliseconds, and 0 when it has ended; undefined when it was undone, since it is not what was shown to whoever allowed it.
  */
 export async function runInCommit(
-  { tool, intent, shown }: Allowed,
+  { tool, intent, isAllowed, shown }: Allowed,
   run: HeldRun,
   world: World,
   record: (outcome: ToolOutcome, begun: StepRecord) => StepRecord[],
@@ -134,7 +139,7 @@ export async function runInCommit(
   let begun = intent;
   let waits_ms = 0;
   if (world.standIn) {
-    if (shown && world.wasAskedAgain?.(intent.call_id ?? '')) return undefined;
+    if (isAllowed && world.wasAskedAgain?.(intent.call_id ?? '')) return undefined;
     const key = intent.idempotency_key ?? '';
     const outcome = await world.standIn(tool, intent.input as JsonObject, key);
     if ('ok' in outcome) await run.commit(record(outcome, intent));

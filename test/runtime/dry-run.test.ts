@@ -91,6 +91,9 @@ const WAREHOUSE = `
       return v;
     end $$;
   create sequence store.turns;
+  create function store.wear_out(note text) returns text language sql as $$
+    insert into store.log values (wear_out.note);
+    select case when nextval('store.turns') <= 4 then 'whole' else 'worn' end $$;
   grant usage, update on sequence store.turns to howdah_app;
   create function store.take_behind_a_lock(item text, pieces int, lock int) returns int language plpgsql as $$
     declare v int := store.take(item, pieces);
@@ -131,6 +134,24 @@ async function begin(name: string, args: JsonObject = {}): Promise<string> {
   const { pool } = database;
   const script = [calling({ name, arguments: args }), { content: 'ok' }];
   return insertRun(pool, await makeAgent(pool, { script, tools: [name] }));
+}
+
+/** The question that a run asks once more. */
+async function askedAgain(run: string): Promise<Asked> {
+  return eventually<Asked>(
+    database.pool,
+    'it is asked again',
+    `select q.* from howdah.questions as q join howdah.executions as e on e.id = q.execution_id
+     where q.execution_id = $1 and q.status = 'open' and e.waiting_for = 'question'
+       and exists (select from howdah.questions where execution_id = $1 and status = 'answered')`,
+    [run],
+  );
+}
+
+/** What comes of it when it is played again. */
+async function replayed(run: string) {
+  const { rows } = await database.pool.query('select howdah.export_run($1) as run', [run]);
+  return replayRun(rows[0].run);
 }
 
 /** The open question of a run, once it waits for it. */
@@ -359,21 +380,55 @@ describe('what turns out to be something else is not done', () => {
     expect(await pieces()).toBe(1);
   });
 
-  test('other arguments are tried and shown before they count', async () => {
+  test('arguments that the approval gives are tried, and not asked about again', async () => {
     const run = await begin('take', { item: 'bolt', pieces: 3 });
     await approve((await waiting(run)).id, { item: 'bolt', pieces: 5 });
-    const again = await eventually<Asked>(
-      database.pool,
-      'it is asked again',
-      `select * from howdah.questions where execution_id = $1 and status = 'open'`,
-      [run],
-    );
-    expect(again.tool_call.arguments).toEqual({ item: 'bolt', pieces: 5 });
-    expect(again.preview?.result).toBe('5');
-    expect(await pieces()).toBe(10);
-    await approve(again.id);
     await ended(database.pool, run);
     expect(await pieces()).toBe(5);
+    expect(await kindsOf(database.pool, run)).toBe('model question answer tool model output');
+    const [step] = (await stepsOf(database.pool, run)).filter(({ kind }) => kind === 'tool');
+    expect(step).toMatchObject({ input: { item: 'bolt', pieces: 5 }, output: 5 });
+    expect(await replayed(run)).toMatchObject({ equal: true });
+  });
+
+  test('what the approval gives and is what was shown is compared with that', async () => {
+    const run = await begin('take', { item: 'bolt', pieces: 3 });
+    const { id } = await waiting(run);
+    await database.pool.query(`update store.stock set pieces = 99 where item = 'bolt'`);
+    await approve(id, { pieces: 3, item: 'bolt' });
+    const again = await askedAgain(run);
+    expect(again.preview?.result).toBe('96');
+    await approve(again.id);
+    await ended(database.pool, run);
+    expect(await pieces()).toBe(96);
+  });
+
+  test('arguments that the approval gives are asked about where the call does something else than its trial', async () => {
+    await database.pool.query('alter sequence store.turns restart');
+    const run = await begin('wear_out', { note: 'first' }); // tried in turns 1 and 2
+    await approve((await waiting(run)).id, { note: 'second' }); // tried in 3 and 4, called in 5
+    const again = await askedAgain(run);
+    expect(again).toMatchObject({
+      prompt: expect.stringContaining('something else than what was shown before'),
+      tool_call: { arguments: { note: 'second' } },
+      preview: { result: '"worn"' },
+    });
+    expect((await database.pool.query('select from store.log')).rowCount).toBe(0);
+    await approve(again.id);
+    await ended(database.pool, run);
+    expect((await database.pool.query('select what from store.log')).rows).toEqual([
+      { what: 'second' },
+    ]);
+    expect(await replayed(run)).toMatchObject({ equal: true });
+  });
+
+  test('arguments that the approval gives and that fail are an error for the model', async () => {
+    const run = await begin('take', { item: 'bolt', pieces: 3 });
+    await approve((await waiting(run)).id, { item: 'bolt', pieces: 11 });
+    await ended(database.pool, run);
+    expect(await pieces()).toBe(10);
+    const [result] = await resultsOf(database.pool, run);
+    expect(JSON.parse(result as string).error).toMatchObject({ code: 'tool_failed' });
   });
 
   test('three times at most', async () => {
@@ -400,14 +455,12 @@ describe('what turns out to be something else is not done', () => {
   });
 
   test('leave for one is none for the next, after a retry by hand', async () => {
-    const run = await begin('take', { item: 'bolt', pieces: 1 });
-    await approve((await waiting(run)).id, { item: 'bolt', pieces: 2 });
-    await eventually(
-      database.pool,
-      'it is asked again',
-      `select from howdah.questions where execution_id = $1 and status = 'open'`,
-      [run],
-    );
+    const run = await begin('take', { item: 'bolt', pieces: 2 });
+    const { id: first } = await waiting(run);
+    await database.pool.query(`update store.stock set pieces = 12 where item = 'bolt'`);
+    await approve(first);
+    await askedAgain(run);
+    await database.pool.query(`update store.stock set pieces = 10 where item = 'bolt'`);
     await waiting(run);
     await database.pool.query('select howdah.cancel_execution($1)', [run]);
     await database.pool.query('select howdah.retry_execution($1)', [run]);
@@ -548,18 +601,12 @@ test('what no transaction may undo is not tried: a function in a language that i
 
 test('a run that was asked twice is played again as it was', async () => {
   const run = await begin('take', { item: 'bolt', pieces: 3 });
-  await approve((await waiting(run)).id, { item: 'bolt', pieces: 4 });
-  const again = await eventually<Asked>(
-    database.pool,
-    'it is asked again',
-    `select * from howdah.questions where execution_id = $1 and status = 'open'`,
-    [run],
-  );
-  await approve(again.id);
+  const { id } = await waiting(run);
+  await database.pool.query(`update store.stock set pieces = 20 where item = 'bolt'`);
+  await approve(id);
+  await approve((await askedAgain(run)).id);
   await ended(database.pool, run);
-  const exported = (await database.pool.query('select howdah.export_run($1) as run', [run])).rows[0]
-    .run;
-  expect(await replayRun(exported)).toMatchObject({ equal: true });
+  expect(await replayed(run)).toMatchObject({ equal: true });
   const questions = (await stepsOf(database.pool, run)).filter(({ kind }) => kind === 'question');
   expect(questions).toHaveLength(2);
 });
