@@ -148,7 +148,7 @@ export async function openWorker(
     builtins: [
       calculatorTool,
       httpRequestTool({ allowPrivate: config.egressAllow }),
-      runCodeTool(),
+      runCodeTool({ path: config.path }),
       extractTool,
     ],
     mcp: { ...config.mcp, egress: createEgress({ allowPrivate: config.egressAllow }) },

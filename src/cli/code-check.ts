@@ -5,8 +5,8 @@ import type { AuditFinding } from './audit.ts';
 const never = new AbortController().signal;
 
 /** Whether the sandboxes of `run_code` hold on this machine: everything that should be refused is tried. */
-export async function codeSandboxes(): Promise<AuditFinding> {
-  const languages = codeLanguages();
+export async function codeSandboxes(path: readonly string[]): Promise<AuditFinding> {
+  const languages = codeLanguages({ path });
   const found: string[] = [];
   const open: string[] = [];
   for (const [language, run] of Object.entries(languages)) {

@@ -1,5 +1,6 @@
-import { readdirSync, readFileSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { availableParallelism, tmpdir } from 'node:os';
+import { join, relative } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
 import type { JsonObject } from '../../src/contracts/json.ts';
 import type { MadeFile, RunFiles } from '../../src/contracts/run-files.ts';
@@ -622,11 +623,33 @@ describe('Python', () => {
       error: {
         code: 'tool_failed',
         message:
-          'Python does not run on this worker, which has no bubblewrap (bwrap): write it in JavaScript',
+          'Python does not run on this worker, which finds no bubblewrap (bwrap) in its PATH: write it in JavaScript',
         retryable: false,
         cause: { stdout: '' },
       },
     });
+  });
+
+  test('finds bubblewrap in the folders of PATH, the first one first, and in none that is relative', async () => {
+    const [first, second] = [0, 1].map(() => mkdtempSync(join(tmpdir(), 'howdah-bwrap-')));
+    for (const [folder, status] of [
+      [first, 7],
+      [second, 8],
+    ] as const) {
+      chmodSync(folder as string, 0o755); // it is started as nobody
+      writeFileSync(join(folder as string, 'bwrap'), `#!/bin/sh\nexit ${status}\n`, {
+        mode: 0o755,
+      });
+    }
+    const statusWith = async (path: (string | undefined)[]) => {
+      const found = runCodeTool({ path: path.map((folder) => folder ?? '') });
+      const outcome = await found.run({ language: 'python', code: '1' }, context(), {});
+      return /status \d/.exec(JSON.stringify(outcome))?.[0];
+    };
+    expect(await statusWith([first, second])).toBe('status 7');
+    expect(await statusWith(['/nowhere', second])).toBe('status 8');
+    expect(await statusWith([relative('/', first as string), second])).toBe('status 8');
+    for (const folder of [first, second]) rmSync(folder as string, { recursive: true });
   });
 
   test('says in one sentence that bubblewrap does not work', async () => {

@@ -47,7 +47,7 @@ export function register(command: Command, io: CliIo): void {
         findings.push(...(await operatorFindings(pool)));
       }
       const { codeSandboxes } = await import('../code-check.ts');
-      findings.push(await codeSandboxes());
+      findings.push(await codeSandboxes(config.path));
       findings.push(
         await modelServer(
           pool,

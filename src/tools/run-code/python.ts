@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { delimiter, isAbsolute } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { bubblewrapArguments, FILTER_FD, REPORT_FD, SCRATCH_BYTES } from './bubblewrap.ts';
 import {
@@ -14,10 +15,14 @@ import { Room } from './room.ts';
 import { seccompFilter } from './seccomp.ts';
 
 export type PythonOptions = {
-  /** Where bubblewrap stands; looked for among the programs of the system. */
+  /** The program bubblewrap; without it the first `bwrap` in `path`. */
   bwrap?: string;
+  /** The folders of PATH, looked through before those of the system. */
+  path?: readonly string[];
 };
 
+/** Where programs of the system are, for a worker that is started without a PATH. */
+const SYSTEM_PATH = ['/usr/bin', '/usr/local/bin'];
 const GRACE_MS = 250;
 const NOBODY = 65_534;
 /** Of each of its outputs: a report with every character of its result escaped, twice, and something to spare. */
@@ -63,15 +68,20 @@ async function whatIsMissing(options: PythonOptions): Promise<string | undefined
       ? undefined // one too busy to say within its time is not one that cannot
       : `Python does not run on this worker, bubblewrap could not make its sandbox (${tried.stderr.trim().slice(0, 200) || tried.status}): ${instead}`;
   } catch {
-    return `Python does not run on this worker, which has no bubblewrap (bwrap): ${instead}`;
+    return `Python does not run on this worker, which finds no bubblewrap (bwrap) in its PATH: ${instead}`;
   }
+}
+
+/** Without relative folders, which would be those of whatever folder the worker is in. */
+function searchPath({ path = [] }: PythonOptions): string {
+  return [...path.filter((folder) => isAbsolute(folder)), ...SYSTEM_PATH].join(delimiter);
 }
 
 /** Rejects when bubblewrap cannot be started, and with the signal's reason when that fires; the sandbox is gone then. */
 function runOnce(job: CodeJob, signal: AbortSignal, options: PythonOptions): Promise<Ended> {
   const child = spawn(options.bwrap ?? 'bwrap', bubblewrapArguments(job), {
     cwd: '/',
-    env: { PATH: '/usr/bin:/usr/local/bin' },
+    env: { PATH: searchPath(options) },
     stdio: ['pipe', 'pipe', 'pipe', 'pipe', 'pipe'],
     ...(process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY } : {}), // root is above a limit of processes
   });
