@@ -8,7 +8,7 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
 /** From the bottom up; a file may import its own folder and what is lower, never a sibling. */
 const LAYERS = [
-  ['src/contracts'],
+  ['src/contracts', 'src/concurrency'],
   ['src/db', 'src/providers', 'src/secrets', 'src/telemetry', 'src/tools'],
   ['src/engines'],
   ['src/runtime'],

@@ -10,14 +10,14 @@ export async function codeSandboxes(path: readonly string[]): Promise<AuditFindi
   const found: string[] = [];
   const open: string[] = [];
   for (const [language, run] of Object.entries(languages)) {
-    const works = await run(escapeJob({ code: '1 + 1', expected: '2' }), never);
+    const works = await run(escapeJob({ code: '1 + 1', expected: '2' }), never, '');
     if (cameOf(works) !== '2') {
       found.push(`${language}: ${'fault' in works ? works.message || works.fault : works.result}`);
       continue;
     }
     const escapes = ESCAPES.filter((one) => one.language === language);
     for (const one of escapes) {
-      const came = cameOf(await run(escapeJob(one), never));
+      const came = cameOf(await run(escapeJob(one), never, ''));
       if (came !== one.expected) open.push(`${language}: ${one.name}`);
     }
     found.push(`${language}: ${escapes.length} escapes tried`);

@@ -1,8 +1,8 @@
 import { Ajv } from 'ajv';
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
+import { isOutOfTime, withinTime } from '../concurrency/within-time.ts';
 import type { Json, JsonSchema } from '../contracts/json.ts';
-import { isOutOfTime, withinTime } from '../contracts/within-time.ts';
 
 /** `addUsedSchema: false`: schemas are not remembered by their `$id`, which two of them may share. */
 const OPTIONS = {

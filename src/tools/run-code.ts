@@ -1,16 +1,17 @@
 import { availableParallelism } from 'node:os';
+import { ThreadPool } from '../concurrency/thread-pool.ts';
 import type { JsonObject } from '../contracts/json.ts';
 import type { BuiltinContext, BuiltinTool, ToolOutcome } from '../contracts/tool.ts';
 import type { Trust } from '../contracts/trust.ts';
 import { givenFiles, madeFile } from './run-code/given-files.ts';
+import { createJavascript } from './run-code/javascript.ts';
 import type { CodeJob, CodeLimits, CodeReport } from './run-code/job.ts';
 import { limitsIn } from './run-code/limits.ts';
 import { outcomeOf } from './run-code/outcome.ts';
 import { createPython, type PythonOptions } from './run-code/python.ts';
-import { Threads } from './run-code/threads.ts';
 
 /** Runs code of one language. Rejects with the signal's reason when that fires. */
-export type RunCode = (job: CodeJob, signal: AbortSignal) => Promise<CodeReport>;
+export type RunCode = (job: CodeJob, signal: AbortSignal, tenant: string) => Promise<CodeReport>;
 
 /**
  * The built-in tool `run_code`: JavaScript in threads of this process, Python under bubblewrap where the host has it. Nothing
@@ -27,9 +28,8 @@ export function runCodeTool(options: PythonOptions = {}): BuiltinTool {
 /** The languages there are, each with as many jobs at once as the machine has processors. */
 export function codeLanguages(options: PythonOptions = {}): Record<string, RunCode> {
   const size = availableParallelism();
-  const threads = new Threads(size);
   return {
-    javascript: (job, signal) => threads.run(job, signal),
+    javascript: createJavascript(new ThreadPool({ size })),
     python: createPython(size, options),
   };
 }
@@ -55,7 +55,7 @@ async function run(
     const { files, trust } = given.value;
     const code = String(args.code ?? '');
     const job: CodeJob = { ...limits.value, code, data: args.data ?? null, files };
-    const report = await language(job, context.signal);
+    const report = await language(job, context.signal, context.tenant_id);
     const outcome = await withFiles(outcomeOf(report, limits.value), report, trust, context);
     return trust ? { ...outcome, trust } : outcome;
   } catch (error) {

@@ -2,13 +2,15 @@ import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { availableParallelism, tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
+import { ThreadPool } from '../../src/concurrency/thread-pool.ts';
 import type { JsonObject } from '../../src/contracts/json.ts';
 import type { MadeFile, RunFiles } from '../../src/contracts/run-files.ts';
 import type { BuiltinContext, ToolOutcome } from '../../src/contracts/tool.ts';
 import type { Trust } from '../../src/contracts/trust.ts';
 import { cameOf, ESCAPES, escapeJob } from '../../src/tools/run-code/escapes.ts';
+import { createJavascript } from '../../src/tools/run-code/javascript.ts';
+import type { CodeJob } from '../../src/tools/run-code/job.ts';
 import { seccompFilter } from '../../src/tools/run-code/seccomp.ts';
-import { Threads } from '../../src/tools/run-code/threads.ts';
 import { codeLanguages, runCodeTool } from '../../src/tools/run-code.ts';
 
 // What code can do in its sandbox, what it cannot, and what stops it: research of attacks, each with what comes of it.
@@ -21,7 +23,7 @@ const tool = runCodeTool(options);
 const languages = codeLanguages(options);
 const never = new AbortController().signal;
 const context = (signal: AbortSignal = never, files?: RunFiles) =>
-  ({ signal, files, idempotency_key: 'run:1:call' }) as BuiltinContext;
+  ({ signal, files, tenant_id: 'tenant', idempotency_key: 'run:1:call' }) as BuiltinContext;
 
 const works = await languages.python?.(
   {
@@ -29,7 +31,15 @@ const works = await languages.python?.(
     memory_mb: 64,
   },
   never,
+  'tenant',
 );
+/** Threads of their own, and what runs a job in them. */
+function javascriptThreads(size: number) {
+  const threads = new ThreadPool({ size });
+  const javascript = createJavascript(threads);
+  const run = (job: CodeJob, signal: AbortSignal) => javascript(job, signal, 'tenant');
+  return { run, idle: threads.idle };
+}
 const noPython = works && 'message' in works ? works.message : undefined;
 if (noPython !== undefined) console.log(`Tests of Python are skipped. ${noPython}`);
 
@@ -189,13 +199,13 @@ describe('JavaScript', () => {
   });
 
   test('nothing of a job is there for the next one in its thread', async () => {
-    const threads = new Threads(1);
+    const { run, idle } = javascriptThreads(1);
     const job = escapeJob({ code: 'globalThis.left = 1; Array.prototype.left = 1', expected: '1' });
-    await threads.run(job, never);
-    const [first] = threads.idle;
-    const report = await threads.run({ ...job, code: '[typeof left, typeof [].left]' }, never);
+    await run(job, never);
+    const [first] = idle;
+    const report = await run({ ...job, code: '[typeof left, typeof [].left]' }, never);
     expect(cameOf(report)).toBe('["undefined","undefined"]');
-    expect([...threads.idle]).toEqual([first]);
+    expect([...idle]).toEqual([first]);
     await first?.terminate();
   });
 });
@@ -219,16 +229,16 @@ describe('limits', () => {
   });
 
   test('of time end the thread of what the interpreter does not interrupt', async () => {
-    const threads = new Threads(1);
+    const { run, idle } = javascriptThreads(1);
     const job = escapeJob({ code: '1', expected: '1' });
-    await threads.run(job, never);
+    await run(job, never);
     const code = '"a".repeat(1e7).indexOf("a".repeat(5e6) + "b")'; // minutes, in one step
-    const { value, ms } = await timed(() => threads.run({ ...job, code, timeout_ms: 200 }, never));
+    const { value, ms } = await timed(() => run({ ...job, code, timeout_ms: 200 }, never));
     expect(cameOf(value)).toBe('time');
     expect(ms).toBeLessThan(10_000);
-    expect(threads.idle.size).toBe(0);
-    expect(cameOf(await threads.run(job, never))).toBe('1');
-    await Promise.all([...threads.idle].map((worker) => worker.terminate()));
+    expect(idle.size).toBe(0);
+    expect(cameOf(await run(job, never))).toBe('1');
+    await Promise.all([...idle].map((worker) => worker.terminate()));
   });
 
   test('of memory are those of the configuration', async () => {
@@ -555,39 +565,39 @@ describe('many at once', () => {
   });
 
   test('no more threads than there is room for, and those that are idle stay', async () => {
-    const threads = new Threads(2);
+    const { run, idle } = javascriptThreads(2);
     const job = escapeJob({ code: '1', expected: '1' });
-    await Promise.all(Array.from({ length: 9 }, () => threads.run(job, never)));
-    expect(threads.idle.size).toBe(2);
-    await Promise.all([...threads.idle].map((worker) => worker.terminate()));
-    expect(threads.idle.size).toBe(0);
+    await Promise.all(Array.from({ length: 9 }, () => run(job, never)));
+    expect(idle.size).toBe(2);
+    await Promise.all([...idle].map((worker) => worker.terminate()));
+    expect(idle.size).toBe(0);
   });
 
   test('a call that is cancelled ends its thread, and one that waits leaves the line', async () => {
-    const threads = new Threads(1);
+    const { run, idle } = javascriptThreads(1);
     const endless = { ...escapeJob({ code: 'for (;;) {}', expected: 'time' }), timeout_ms: 60_000 };
     const [running, waiting] = [new AbortController(), new AbortController()];
-    const calls = [threads.run(endless, running.signal), threads.run(endless, waiting.signal)];
+    const calls = [run(endless, running.signal), run(endless, waiting.signal)];
     const ends = Promise.allSettled(calls);
     waiting.abort(new Error('not wanted'));
     await expect(calls[1]).rejects.toThrow('not wanted');
     running.abort(new Error('cancelled'));
     expect(await ends).toMatchObject([{ reason: { message: 'cancelled' } }, {}]);
-    expect(threads.idle.size).toBe(0);
-    expect(cameOf(await threads.run({ ...endless, code: '2' }, never))).toBe('2');
-    await Promise.all([...threads.idle].map((worker) => worker.terminate()));
+    expect(idle.size).toBe(0);
+    expect(cameOf(await run({ ...endless, code: '2' }, never))).toBe('2');
+    await Promise.all([...idle].map((worker) => worker.terminate()));
   });
 
   test('a thread that dies under its job is told of, and is replaced', async () => {
-    const threads = new Threads(1);
+    const { run, idle } = javascriptThreads(1);
     const job = { ...escapeJob({ code: '1', expected: '1' }), timeout_ms: 60_000 };
-    await threads.run(job, never);
-    const [worker] = threads.idle;
-    const dying = threads.run({ ...job, code: 'for (;;) {}' }, never);
+    await run(job, never);
+    const [worker] = idle;
+    const dying = run({ ...job, code: 'for (;;) {}' }, never);
     await worker?.terminate();
     expect(cameOf(await dying)).toBe('lost');
-    expect(cameOf(await threads.run(job, never))).toBe('1');
-    await Promise.all([...threads.idle].map((one) => one.terminate()));
+    expect(cameOf(await run(job, never))).toBe('1');
+    await Promise.all([...idle].map((one) => one.terminate()));
   });
 
   test('the end of the run and of its time are told apart', async () => {
@@ -605,12 +615,12 @@ describe('escapes', () => {
   const of = (language: string) => ESCAPES.filter((one) => one.language === language);
 
   test.each(of('javascript'))('JavaScript: $name', async (one) => {
-    const report = await languages.javascript?.(escapeJob(one), never);
+    const report = await languages.javascript?.(escapeJob(one), never, 'tenant');
     expect(report && cameOf(report)).toBe(one.expected);
   });
 
   test.skipIf(noPython !== undefined).each(of('python'))('Python: $name', async (one) => {
-    const report = await languages.python?.(escapeJob(one), never);
+    const report = await languages.python?.(escapeJob(one), never, 'tenant');
     expect(report && cameOf(report)).toBe(one.expected);
   });
 });

@@ -1,6 +1,6 @@
 import { evaluate, parse } from '@marcbachmann/cel-js';
+import { isOutOfTime, withinTime } from '../../concurrency/within-time.ts';
 import type { Json } from '../../contracts/json.ts';
-import { isOutOfTime, withinTime } from '../../contracts/within-time.ts';
 import type { Task } from './tasks.ts';
 
 /** As long as one condition may keep all other runs of this process waiting. */

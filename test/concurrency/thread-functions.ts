@@ -1,0 +1,39 @@
+// What the threads of thread-pool.test.ts run.
+
+let calls = 0;
+
+export function count(): number {
+  calls += 1;
+  return calls;
+}
+
+export function echo<T>(value: T): T {
+  return value;
+}
+
+export function loop(): never {
+  for (;;);
+}
+
+/** Nothing interrupts this. */
+export function wait(): Promise<never> {
+  return new Promise(() => setInterval(() => {}, 1_000));
+}
+
+export function fill(): number {
+  const all: object[] = [];
+  for (;;) all.push([all.length]);
+}
+
+export function refuse(): never {
+  throw Object.assign(new Error('not this one'), { code: 'HWINV' });
+}
+
+export function uncopyable(): () => void {
+  return () => {};
+}
+
+export function work(ms: number): void {
+  const end = performance.now() + ms;
+  while (performance.now() < end);
+}

@@ -1,0 +1,107 @@
+import { afterEach, describe, expect, test } from 'vitest';
+import {
+  moduleBeside,
+  ThreadPool,
+  type ThreadPoolOptions,
+} from '../../src/concurrency/thread-pool.ts';
+import type * as functions from './thread-functions.ts';
+
+const module = moduleBeside('./thread-functions.ts', import.meta.url);
+const pools: ThreadPool[] = [];
+
+function poolOf(options: ThreadPoolOptions = { size: 1 }) {
+  const pool = new ThreadPool(options);
+  pools.push(pool);
+  const call = (
+    name: keyof typeof functions,
+    args: unknown[] = [],
+    { key = 'a', deadline_ms = 10_000, signal }: Partial<Parameters<ThreadPool['run']>[2]> = {},
+  ) => pool.run({ module, name }, args, { key, deadline_ms, signal });
+  return { pool, call };
+}
+
+afterEach(async () => {
+  const idle = pools.splice(0).flatMap((pool) => [...pool.idle]);
+  await Promise.all(idle.map((worker) => worker.terminate()));
+});
+
+test('gives what the function gives, and keeps the thread', async () => {
+  const { pool, call } = poolOf();
+  expect(await call('echo', [{ a: [1, 'x', null] }])).toEqual({ a: [1, 'x', null] });
+  expect(await call('count')).toBe(1);
+  expect(await call('count')).toBe(2);
+  expect(pool.idle.size).toBe(1);
+});
+
+test('gives the message and the code of what the function throws', async () => {
+  const { call } = poolOf();
+  await expect(call('refuse')).rejects.toMatchObject({ message: 'not this one', code: 'HWINV' });
+  await expect(call('uncopyable')).rejects.toThrow('could not be cloned');
+  expect(await call('echo', [1])).toBe(1);
+});
+
+describe('a function that overruns', () => {
+  test('is interrupted, and what its thread has loaded stays', async () => {
+    const { call } = poolOf();
+    await call('count');
+    await expect(call('loop', [], { deadline_ms: 20 })).rejects.toMatchObject({ code: 'deadline' });
+    expect(await call('count')).toBe(2);
+  });
+
+  test('is ended with its thread where it cannot be interrupted', async () => {
+    const { pool, call } = poolOf();
+    await expect(call('wait', [], { deadline_ms: 20 })).rejects.toMatchObject({
+      code: 'deadline',
+    });
+    expect(pool.idle.size).toBe(0);
+    expect(await call('count')).toBe(1);
+  });
+
+  test('its memory is ended, too, and nothing else', async () => {
+    const { call } = poolOf({ size: 1, heap_mb: 32 });
+    await expect(call('fill')).rejects.toMatchObject({ code: 'memory' });
+    expect(await call('count')).toBe(1);
+  });
+
+  test('the event loop goes on meanwhile', async () => {
+    const { call } = poolOf();
+    let turns = 0;
+    const timer = setInterval(() => {
+      turns += 1;
+    }, 1);
+    await call('work', [200]);
+    clearInterval(timer);
+    expect(turns).toBeGreaterThan(5);
+  });
+});
+
+test('a call whose signal fires ends with its reason, at work and in the queue', async () => {
+  const { pool, call } = poolOf();
+  const [working, waiting] = [new AbortController(), new AbortController()];
+  const ends = Promise.allSettled([
+    call('loop', [], { signal: working.signal }),
+    call('loop', [], { signal: waiting.signal }),
+  ]);
+  waiting.abort(new Error('left'));
+  working.abort(new Error('cancelled'));
+  expect(await ends).toMatchObject([
+    { reason: { message: 'cancelled' } },
+    { reason: { message: 'left' } },
+  ]);
+  expect(pool.idle.size).toBe(0);
+});
+
+test('no more threads than there may be, and no more calls of a key wait than may', async () => {
+  const { pool, call } = poolOf({ size: 2, most_waiting: 4 });
+  const calls = await Promise.allSettled([
+    ...Array.from({ length: 9 }, (_, i) => call('echo', [i])),
+    call('echo', ['b'], { key: 'b' }),
+  ]);
+  expect(calls.map(({ status }) => status)).toEqual([
+    ...Array(6).fill('fulfilled'),
+    ...Array(3).fill('rejected'),
+    'fulfilled',
+  ]);
+  expect(calls[6]).toMatchObject({ reason: { code: 'busy' } });
+  expect(pool.idle.size).toBe(2);
+});
