@@ -5,6 +5,7 @@ export type Budget = { burst_ms: number; share: number };
 type Waiter = { key: string; begin(): void };
 
 type KeyState = {
+  working: number;
   waiting: Set<Waiter>;
   /** When the key has paid back all that it used, by the clock of the queue. */
   repaid_at: number;
@@ -13,6 +14,8 @@ type KeyState = {
 export type FairQueueOptions = {
   /** How many may work at the same time. */
   places: number;
+  /** How many of them one key may hold; undefined for all. */
+  of_one_key?: number | undefined;
   /** Undefined: keys take turns, and none has a budget. */
   budget?: Budget | undefined;
   now?: () => number;
@@ -25,6 +28,7 @@ export type FairQueueOptions = {
  */
 export class FairQueue {
   readonly #places: number;
+  readonly #ofOneKey: number;
   readonly #budget: Budget | undefined;
   readonly #now: () => number;
   /** The key whose turn was longest ago comes first. */
@@ -32,8 +36,14 @@ export class FairQueue {
   #taken = 0;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor({ places, budget, now = () => performance.now() }: FairQueueOptions) {
+  constructor({
+    places,
+    of_one_key = places,
+    budget,
+    now = () => performance.now(),
+  }: FairQueueOptions) {
     this.#places = places;
+    this.#ofOneKey = of_one_key;
     this.#budget = budget;
     this.#now = now;
   }
@@ -41,6 +51,19 @@ export class FairQueue {
   /** How many callers of a key wait. */
   waitingOf(key: string): number {
     return this.#keys.get(key)?.waiting.size ?? 0;
+  }
+
+  /** Whether a key has repaid what it used. */
+  isWithinBudget(key: string): boolean {
+    return (this.#keys.get(key)?.repaid_at ?? 0) <= this.#now();
+  }
+
+  /** Counts what a key used beside its turns. */
+  charge(key: string, used_ms: number): void {
+    if (!this.#budget) return;
+    const state = this.#stateOf(key);
+    const full_at = this.#fullAt(this.#now());
+    state.repaid_at = Math.max(state.repaid_at, full_at) + used_ms / this.#budget.share;
   }
 
   /** Works when it is the key's turn. Rejects with the reason of the signal when that fires before. */
@@ -57,7 +80,7 @@ export class FairQueue {
   #enter(key: string, signal: AbortSignal | undefined): Promise<void> {
     return new Promise((resolve, reject) => {
       signal?.throwIfAborted();
-      const state = this.#keys.get(key) ?? { waiting: new Set(), repaid_at: 0 };
+      const state = this.#stateOf(key);
       const giveUp = (): void => {
         state.waiting.delete(waiter);
         reject(signal?.reason);
@@ -70,7 +93,6 @@ export class FairQueue {
         },
       };
       state.waiting.add(waiter);
-      this.#keys.set(key, state);
       signal?.addEventListener('abort', giveUp, { once: true });
       this.#beginNext();
     });
@@ -78,11 +100,9 @@ export class FairQueue {
 
   #leave(key: string, used_ms: number): void {
     this.#taken -= 1;
-    const state = this.#keys.get(key) ?? { waiting: new Set(), repaid_at: 0 };
-    if (this.#budget) {
-      const full_at = this.#fullAt(this.#now());
-      state.repaid_at = Math.max(state.repaid_at, full_at) + used_ms / this.#budget.share;
-    }
+    this.charge(key, used_ms);
+    const state = this.#stateOf(key);
+    state.working -= 1;
     this.#moveBehind(key, state);
     this.#beginNext();
   }
@@ -95,11 +115,15 @@ export class FairQueue {
     for (const [key, state] of this.#keys) {
       const [waiter] = state.waiting;
       if (!waiter) {
-        if (state.repaid_at <= this.#fullAt(now)) this.#keys.delete(key);
+        const isIdle = state.working === 0 && state.repaid_at <= this.#fullAt(now);
+        if (isIdle) this.#keys.delete(key);
+      } else if (state.working >= this.#ofOneKey) {
+        // begins when one of its own has ended
       } else if (state.repaid_at > now) {
         next_at = Math.min(next_at, state.repaid_at);
       } else {
         this.#taken += 1;
+        state.working += 1;
         state.waiting.delete(waiter);
         this.#moveBehind(key, state);
         waiter.begin();
@@ -109,6 +133,12 @@ export class FairQueue {
     if (Number.isFinite(next_at)) {
       this.#timer = setTimeout(() => this.#beginNext(), Math.ceil(next_at - now));
     }
+  }
+
+  #stateOf(key: string): KeyState {
+    const state = this.#keys.get(key) ?? { working: 0, waiting: new Set(), repaid_at: 0 };
+    this.#keys.set(key, state);
+    return state;
   }
 
   /** All others have their turn before it. */

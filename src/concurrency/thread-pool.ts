@@ -21,6 +21,8 @@ export type ThreadCall = {
 export type ThreadPoolOptions = {
   /** The most threads; each is started when it is needed and ended when it had nothing to do for a while. */
   size: number;
+  /** How many of them one key may have at work; undefined for all. */
+  of_one_key?: number;
   /** The thread's own heap. What it cannot hold ends the thread, and nothing else. */
   heap_mb?: number;
   /** What a key may use of the processor; undefined without a bound. */
@@ -75,8 +77,8 @@ export class ThreadPool {
   readonly #mostWaiting: number;
   readonly #idle = new Set<Worker>();
 
-  constructor({ size, heap_mb = 64, budget, most_waiting }: ThreadPoolOptions) {
-    this.#queue = new FairQueue({ places: size, budget });
+  constructor({ size, of_one_key, heap_mb = 64, budget, most_waiting }: ThreadPoolOptions) {
+    this.#queue = new FairQueue({ places: size, of_one_key, budget });
     this.#limits = {
       maxOldGenerationSizeMb: heap_mb,
       maxYoungGenerationSizeMb: 16,
@@ -88,6 +90,16 @@ export class ThreadPool {
   /** The threads that wait for a call. */
   get idle(): ReadonlySet<Worker> {
     return this.#idle;
+  }
+
+  /** Whether a key has repaid what it used of the processor: otherwise its calls wait. */
+  isWithinBudget(key: string): boolean {
+    return this.#queue.isWithinBudget(key);
+  }
+
+  /** Counts work for a key that was done elsewhere. */
+  charge(key: string, used_ms: number): void {
+    this.#queue.charge(key, used_ms);
   }
 
   /**

@@ -1,3 +1,4 @@
+import { withOffload } from '../concurrency/offload.ts';
 import type { Outcome } from '../contracts/errors.ts';
 import type { JsonSchema } from '../contracts/json.ts';
 import type { ToolCall } from '../contracts/message.ts';
@@ -28,7 +29,13 @@ export function localProvider(): ModelProvider & { readonly description: string 
     description: LOCAL_DESCRIPTION,
     async generate(request, context) {
       if (context.signal.aborted) return cancelled();
-      const answer = answerOf(request);
+      const { signal, tenant_id = '' } = context;
+      const answer = await withOffload(tenant_id, signal, () => answerOf(request)).catch(
+        (error): Outcome<ModelAnswer> => {
+          if (signal.aborted) return cancelled();
+          return failed('invalid_request', `The tools cannot be chosen from: ${error.message}`);
+        },
+      );
       if (!answer.ok) return answer;
       const said = speak(context, answer.value.content ?? '');
       return said ? answer : cancelled();

@@ -26,7 +26,7 @@ export async function advance(
   await begin(run);
   while (run.isHeld && !run.abort.signal.aborted && !isDraining()) {
     try {
-      await (parked(run) ?? perform(run.next(), run, world));
+      await (parked(run) ?? perform(await run.next(), run, world));
       await objected(run);
     } catch (error) {
       await recover(error, run);

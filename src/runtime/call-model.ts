@@ -79,6 +79,7 @@ async function ask(
       },
       {
         signal,
+        tenant_id: run.context.tenant_id,
         ...(onToken ? { onToken } : {}),
         ...(traceparent ? { traceparent } : {}),
         ...asking,
@@ -133,7 +134,7 @@ async function commitAnswer(
     ...look.guards,
   ];
   const isOpen = !action.decision && tool_calls.length > 0; // then nothing ends here
-  const ahead = isOpen ? undefined : run.next(foldRecords(run.state, records, SAME));
+  const ahead = isOpen ? undefined : await run.next(foldRecords(run.state, records, SAME));
   if (ahead?.type === 'finish') {
     const { output, output_data } = ahead;
     const isOver = await run.commit([...records, { kind: 'output' }], {
@@ -157,7 +158,7 @@ async function lookAtDecision(
   run: HeldRun,
 ): Promise<Looked<string | null>> {
   const { content } = decision;
-  const ahead = run.next(foldRecords(run.state, [{ ...step, messages: [decision] }], SAME));
+  const ahead = await run.next(foldRecords(run.state, [{ ...step, messages: [decision] }], SAME));
   if (ahead.type !== 'finish') {
     return { isBlocked: false, value: content, guards: [] };
   }

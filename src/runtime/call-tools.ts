@@ -15,7 +15,7 @@ import { handOver, handoffsOf } from './hand-over.ts';
 import type { HeldRun } from './held-run.ts';
 import { ask, NOTHING_FOUND, refuse } from './let-out.ts';
 import { overridesIn } from './overrides.ts';
-import { leavesIntent, nameTools, planCalls } from './plan-call.ts';
+import { leavesIntent, nameTools, plansOf } from './plan-call.ts';
 import { policyGuard } from './policy.ts';
 import { isCommittedWithItsCall, runInCommit, runTool } from './run-tool.ts';
 import { finished, intentOf } from './tool-steps.ts';
@@ -30,7 +30,7 @@ export async function callTools(calls: ToolCall[], run: HeldRun, world: World): 
   if (nameTools(run.definition, calls)) {
     await run.refreshRules();
   }
-  const over = handoffsOf(run);
+  const over = await handoffsOf(run);
   if (over.length > 0) {
     return handOver(over, run);
   }
@@ -57,9 +57,8 @@ const AT_LIMIT = Number.POSITIVE_INFINITY;
 /** One call until it has a result or has to wait; gives the moment of its next attempt, 0 when there is none. */
 async function callTool(call: ToolCall, run: HeldRun, world: World): Promise<number> {
   for (;;) {
-    const planned = planCalls(run.definition, run.state).find(
-      ({ open }) => open.call.id === call.id,
-    );
+    const plans = await plansOf(run);
+    const planned = plans.find(({ open }) => open.call.id === call.id);
     if (!planned || isLater(planned.plan) || run.abort.signal.aborted || !run.isHeld) {
       return 0;
     }

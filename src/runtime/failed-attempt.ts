@@ -32,7 +32,7 @@ export async function commitFailedAttempt(
     error,
     started_at,
   };
-  const ahead = run.next(foldRecords(run.state, [record], SAME));
+  const ahead = await run.next(foldRecords(run.state, [record], SAME));
   const isSameModel = ahead.type === action.type && ahead.model.id === action.model.id;
   const delay_ms =
     isSameModel && error.retryable ? backOff(error, action.attempt, world.random, settings) : 0;

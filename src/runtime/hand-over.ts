@@ -3,15 +3,15 @@ import type { StepRecord } from '../contracts/step.ts';
 import type { CallPlan, PlannedCall } from './call-plan.ts';
 import type { HeldRun } from './held-run.ts';
 import { refuse } from './let-out.ts';
-import { planCalls } from './plan-call.ts';
+import { plansOf } from './plan-call.ts';
 import { finished } from './tool-steps.ts';
 import { instead, wholeConversation } from './whole-conversation.ts';
 
 type Handoff = PlannedCall & { plan: Extract<CallPlan, { do: 'hand_over' }> };
 
 /** The handoffs of the last answer, once nothing else of it is left to do. */
-export function handoffsOf(run: HeldRun): Handoff[] {
-  const planned = planCalls(run.definition, run.state);
+export async function handoffsOf(run: HeldRun): Promise<Handoff[]> {
+  const planned = await plansOf(run);
   const handoffs = planned.filter((one): one is Handoff => one.plan.do === 'hand_over');
   return handoffs.length === planned.length ? handoffs : [];
 }

@@ -12,6 +12,7 @@ import { foldInbox, foldLog, foldRecords } from './fold.ts';
 import type { HoldOptions } from './hold-options.ts';
 import type { RunHooks } from './hooks/run-hooks.ts';
 import { type Looked, looked } from './look-through.ts';
+import { offloading } from './offloading.ts';
 import { definitionFor } from './overrides.ts';
 import { type OwnCommit, StaleRun } from './own-commit.ts';
 import { contextOf } from './run-context.ts';
@@ -38,8 +39,7 @@ export class HeldRun {
   isPauseRequested = false;
   readonly limits: RunLimits;
   readonly #options: HoldOptions;
-  /** Steps in the log. */
-  #after: number;
+  #after: number; // steps in the log
   /** Somebody listened when it was claimed or last committed. */
   #isWatched: boolean;
   #rulesStamp: number | null = null; // of the last commit
@@ -72,8 +72,9 @@ export class HeldRun {
   }
 
   /** What its strategy does next, or would do in another state. */
-  next(state: RunState = this.state): Action {
-    return strategyOf(this.#options.claimed, this.definition)(this.definition, state);
+  next(state: RunState = this.state): Promise<Action> {
+    const strategy = strategyOf(this.#options.claimed, this.definition);
+    return offloading(this, () => strategy(this.definition, state));
   }
 
   /**

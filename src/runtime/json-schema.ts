@@ -1,8 +1,20 @@
 import { Ajv } from 'ajv';
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
+import {
+  countWorkHere,
+  isSuspension,
+  mayWorkHere,
+  type Offloadable,
+  offload,
+} from '../concurrency/offload.ts';
+import { moduleBeside, ThreadFault } from '../concurrency/thread-pool.ts';
 import { isOutOfTime, withinTime } from '../concurrency/within-time.ts';
 import type { Json, JsonSchema } from '../contracts/json.ts';
+
+// Schemas come from callers, and so does the time they take: to compile (thousands of patterns) and to check (a pattern that
+// backtracks). A small schema is compiled here, once, and a check that takes as long as schema and value are large is made
+// here. Everything else is tried here for a moment and then made in a thread, by the budget of the tenant: `offload`.
 
 /** `addUsedSchema: false`: schemas are not remembered by their `$id`, which two of them may share. */
 const OPTIONS = {
@@ -12,66 +24,182 @@ const OPTIONS = {
   addUsedSchema: false,
   ownProperties: true,
 } as const;
-const current = new Ajv2020(OPTIONS);
-const older = new Ajv(OPTIONS);
-addFormats.default(current);
-addFormats.default(older);
 
-/** As long as checking one value may keep all other runs of this process waiting. */
 const CHECK_MS = 250;
 const COMPILE_MS = 1_000;
-/** What may take for ever over a short value, or to make ready; anything else takes as long as the value is. */
+/** Keywords with which a check may take for ever over a short value; without, it takes schema times value. */
 const MAY_NOT_END =
   /"(pattern|patternProperties|format|uniqueItems|\$ref|\$dynamicRef|\$recursiveRef)":/;
-const LARGE = 20_000;
+/** Characters of a schema that is compiled here, which takes some milliseconds. */
+const SMALL_SCHEMA = 4_000;
+/** Characters beyond which nothing is compiled anywhere: it would not be done in time. */
+const LARGEST_SCHEMA = 1_000_000;
+/** Values and characters by the hundred, in a value that a small schema is checked against here. */
+const SMALL_VALUE = 500;
+/** Compiled schemas that are remembered by their text, and the characters of all of them. */
+const MOST_COMPILED = 300;
+const MOST_COMPILED_TEXT = 2_000_000;
+const MOST_FAULTS = 20;
+const MOST_OF_A_FAULT = 1_000;
 
-type Check = { validate: ValidateFunction; isTimed: boolean };
-const compiled = new WeakMap<JsonSchema, Check | Error>();
+type Compiled = { validate: ValidateFunction } | { schema_fault: string };
+export type Verdict = { faults: string[] } | { schema_fault: string };
+
+type Entry = { text: string; mayNotEnd: boolean; check: Compiled | undefined };
+
+/** By the object, as versions keep theirs for ever; by the text, as clients send theirs with each request. */
+const entries = new WeakMap<JsonSchema, Entry>();
+const compiled = new Map<string, Compiled>();
+let compiledText = 0;
+type Validators = { current: Ajv; older: Ajv };
+let validators: Validators | undefined;
+
+const CHECK: Offloadable<[schema: string, value: Json], Verdict> = {
+  module: moduleBeside('./json-schema.ts', import.meta.url),
+  name: 'checkText',
+  deadline_ms: 2 * (COMPILE_MS + CHECK_MS), // each has a time of its own, which says what was too slow
+  here: checkText,
+  isQuick: (schema) => compiled.has(schema),
+};
 
 /**
- * What is wrong with a value, one sentence per fault that names the field; empty when the schema is satisfied. A value that
- * takes too long to check has that fault. Throws when the schema itself is none. Compiled once per schema object: versions
- * keep theirs for ever.
+ * What is wrong with a value, one sentence per fault that names the field, the first twenty; empty when the schema is
+ * satisfied. A value that takes too long to check has that fault. Throws when the schema itself is none.
  */
 export function faultsOf(schema: JsonSchema, value: Json): string[] {
-  let check = compiled.get(schema);
-  if (!check) {
-    check = checkFor(schema);
-    compiled.set(schema, check);
-  }
-  if (check instanceof Error) {
-    throw check;
-  }
-  const { validate, isTimed } = check;
-  try {
-    if (isTimed ? withinTime(CHECK_MS, () => validate(value)) : validate(value)) {
-      return [];
-    }
-  } catch (error) {
-    if (!isOutOfTime(error)) throw error;
-    return ['the value takes too long to check against its schema: send a smaller or simpler one'];
-  }
-  return (validate.errors ?? []).map((error) => {
-    const where = error.instancePath.slice(1).replaceAll('/', '.');
-    const extra = error.params.additionalProperty ? ` (${error.params.additionalProperty})` : '';
-    const allowed = error.params.allowedValues ? `: ${error.params.allowedValues.join(', ')}` : '';
-    return `${where || 'the value'} ${error.message}${extra}${allowed}`;
-  });
+  const entry = entryOf(schema);
+  const verdict =
+    entry.text.length > LARGEST_SCHEMA
+      ? SLOW_SCHEMA
+      : (checkHere(entry, value) ?? checkElsewhere(entry.text, value));
+  if ('schema_fault' in verdict) throw new Error(verdict.schema_fault);
+  return verdict.faults;
 }
 
-function checkFor(schema: JsonSchema): Check | Error {
+function entryOf(schema: JsonSchema): Entry {
+  const known = entries.get(schema);
+  if (known) return known;
   const text = JSON.stringify(schema);
-  const isTimed = text.length > LARGE || MAY_NOT_END.test(text);
+  const entry = { text, mayNotEnd: MAY_NOT_END.test(text), check: undefined };
+  entries.set(schema, entry);
+  return entry;
+}
+
+/** Undefined when the check may take long. */
+function checkHere(entry: Entry, value: Json): Verdict | undefined {
+  const { text, mayNotEnd } = entry;
+  if (text.length > SMALL_SCHEMA) return undefined;
+  if (!entry.check && mayWorkHere()) {
+    const begun = performance.now();
+    entry.check = compileOnce(text);
+    countWorkHere(performance.now() - begun);
+  }
+  const isShort = !mayNotEnd && sizeOf(value, SMALL_VALUE) <= SMALL_VALUE;
+  return entry.check && isShort ? judge(entry.check, value) : undefined;
+}
+
+function checkElsewhere(text: string, value: Json): Verdict {
   try {
-    const validate = isTimed ? withinTime(COMPILE_MS, () => compile(schema)) : compile(schema);
-    return { validate, isTimed };
+    return offload(CHECK, text, value);
   } catch (error) {
-    return isOutOfTime(error) ? new Error('it takes too long to make ready') : (error as Error);
+    if (isSuspension(error)) throw error;
+    const isTooMuch =
+      isOutOfTime(error) ||
+      (error instanceof ThreadFault && (error.code === 'deadline' || error.code === 'memory'));
+    if (!isTooMuch) throw error;
+    return SLOW_VALUE;
+  }
+}
+
+const SLOW_VALUE: Verdict = {
+  faults: ['the value takes too long to check against its schema: send a smaller or simpler one'],
+};
+const SLOW_SCHEMA = { schema_fault: 'it takes too long to make ready' };
+
+/** Checks a value against a schema as text, each step within its time. Also called in threads. */
+export function checkText(schema: string, value: Json): Verdict {
+  const check = compileOnce(schema);
+  try {
+    return withinTime(CHECK_MS, () => judge(check, value));
+  } catch (error) {
+    if (!isOutOfTime(error)) throw error;
+    return SLOW_VALUE;
+  }
+}
+
+function judge(check: Compiled, value: Json): Verdict {
+  if ('schema_fault' in check || check.validate(value)) {
+    return 'schema_fault' in check ? check : { faults: [] };
+  }
+  const errors = check.validate.errors ?? [];
+  check.validate.errors = null;
+  return {
+    faults: errors.slice(0, MOST_FAULTS).map((error) => {
+      const where = error.instancePath.slice(1).replaceAll('/', '.');
+      const extra = error.params.additionalProperty ? ` (${error.params.additionalProperty})` : '';
+      const allowed = error.params.allowedValues
+        ? `: ${error.params.allowedValues.join(', ')}`
+        : '';
+      return `${where || 'the value'} ${error.message}${extra}${allowed}`.slice(0, MOST_OF_A_FAULT);
+    }),
+  };
+}
+
+function compileOnce(text: string): Compiled {
+  const known = compiled.get(text);
+  if (known) {
+    compiled.delete(text); // the one that was used longest ago goes first
+    compiled.set(text, known);
+    return known;
+  }
+  const check = compileText(text);
+  compiled.set(text, check);
+  compiledText += text.length;
+  for (const [oldest] of compiled) {
+    if (compiled.size <= MOST_COMPILED && compiledText <= MOST_COMPILED_TEXT) break;
+    compiled.delete(oldest);
+    compiledText -= oldest.length;
+  }
+  return check;
+}
+
+function compileText(text: string): Compiled {
+  const ready = validators ?? createValidators();
+  validators = ready;
+  try {
+    return { validate: withinTime(COMPILE_MS, () => compile(JSON.parse(text), ready)) };
+  } catch (error) {
+    validators = undefined; // one that was interrupted is in no state to go on
+    return isOutOfTime(error) ? SLOW_SCHEMA : { schema_fault: (error as Error).message };
   }
 }
 
 /** Generators still write draft 7 and older, and say so in `$schema`. */
-function compile({ $schema, ...schema }: JsonSchema): ValidateFunction {
+function compile({ $schema, ...schema }: JsonSchema, { current, older }: Validators) {
   const ajv = /draft-0\d\//.test(String($schema)) ? older : current;
-  return ajv.compile(schema);
+  const validate = ajv.compile(schema);
+  ajv.removeSchema(); // it would keep every schema it has seen
+  return validate;
+}
+
+/** Compiles the schemas of schemas, too, which takes longer than most others: no caller's time. */
+function createValidators(): Validators {
+  const current = new Ajv2020(OPTIONS);
+  const older = new Ajv(OPTIONS);
+  addFormats.default(current);
+  addFormats.default(older);
+  for (const ajv of [current, older]) ajv.compile({});
+  return { current, older };
+}
+
+/** Values within a value, and its characters by the hundred; no more than a little beyond `most`. */
+function sizeOf(value: Json, most: number): number {
+  if (typeof value === 'string') return 1 + value.length / 100;
+  if (typeof value !== 'object' || value === null) return 1;
+  let size = 1;
+  for (const [name, inner] of Object.entries(value)) {
+    if (size > most) break;
+    size += name.length / 100 + sizeOf(inner, most - size);
+  }
+  return size;
 }

@@ -1,3 +1,4 @@
+import { isSuspension } from '../concurrency/offload.ts';
 import type { RunState } from '../contracts/action.ts';
 import type { AgentDefinition, ToolDefinition } from '../contracts/definition.ts';
 import type { RunError } from '../contracts/errors.ts';
@@ -7,9 +8,11 @@ import { isSameJson } from '../contracts/same-json.ts';
 import { invalidArguments, parseArguments } from '../tools/arguments.ts';
 import { type CallPlan, type Leave, type PlannedCall, readable, tellError } from './call-plan.ts';
 import { childOutcome, type OpenCall, openCalls } from './calls.ts';
+import type { HeldRun } from './held-run.ts';
 import { faultsOf } from './json-schema.ts';
 import { approvalOf, withdrawal } from './leave.ts';
 import { nearestNames } from './nearest-names.ts';
+import { offloading } from './offloading.ts';
 import { questionAbout } from './question-about.ts';
 import { trustOfEnd } from './trust.ts';
 
@@ -27,6 +30,12 @@ export function planCalls(definition: AgentDefinition, state: RunState): readonl
   const calls = openCalls(state).map((open) => ({ open, plan: planCall(definition, state, open) }));
   known.set(state, { definition, calls });
   return calls;
+}
+
+/** The plans of a run that is held; arguments that take long to check are checked in a thread. */
+export function plansOf(run: HeldRun): Promise<readonly PlannedCall[]> {
+  const { definition, state } = run;
+  return offloading(run, () => planCalls(definition, state));
 }
 
 /** The same call in one answer so often; the next time it is no call but a loop. */
@@ -105,6 +114,7 @@ function misfit(tool: ToolDefinition, args: JsonObject): RunError | undefined {
     const faults = faultsOf(tool.parameters, args);
     return faults.length > 0 ? invalidArguments(faults.join('; ')) : undefined;
   } catch (cause) {
+    if (isSuspension(cause)) throw cause;
     const message = `the parameters of ${tool.name} are no JSON Schema: ${(cause as Error).message}`;
     return { code: 'tool_failed', message, retryable: false };
   }

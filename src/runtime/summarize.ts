@@ -52,7 +52,8 @@ async function ask(action: Summarize, run: HeldRun, world: World): Promise<Outco
   }
   const { signal, clear } = deadline(run.abort.signal, run.timeLeft);
   const traceparent = run.observer?.modelAsked?.('chat', action.messages);
-  const context = { signal, ...(traceparent ? { traceparent } : {}) };
+  const { tenant_id } = run.context;
+  const context = { signal, tenant_id, ...(traceparent ? { traceparent } : {}) };
   const outcome = await found.value.generate(summaryRequest(action), context).finally(clear);
   return outcome.ok && !outcome.value.content?.trim() ? { ok: false, error: EMPTY } : outcome;
 }

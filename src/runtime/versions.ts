@@ -1,3 +1,4 @@
+import { withOffload } from '../concurrency/offload.ts';
 import type { AgentDefinition } from '../contracts/definition.ts';
 import type { Pool } from '../db/pool.ts';
 import { type ClaimedRun, inputDataOf, loadVersion } from '../db/runs.ts';
@@ -19,12 +20,14 @@ export function keptVersions(
 /** What a run pinned, with its prompt filled in. Most agents have none, and only they ask the database once more. */
 export function definitionsOfRuns(
   pool: Pool,
-): (run: Pick<ClaimedRun, 'execution_id' | 'agent_version_id'>) => Promise<AgentDefinition> {
+): (
+  run: Pick<ClaimedRun, 'execution_id' | 'agent_version_id' | 'tenant_id'>,
+) => Promise<AgentDefinition> {
   const versionOf = keptVersions((id) => loadVersion(pool, id));
-  return async ({ execution_id, agent_version_id }) => {
+  return async ({ execution_id, agent_version_id, tenant_id }) => {
     const definition = await versionOf(agent_version_id);
-    return definition.agent.prompt
-      ? prompted(definition, await inputDataOf(pool, execution_id))
-      : definition;
+    if (!definition.agent.prompt) return definition;
+    const inputData = await inputDataOf(pool, execution_id);
+    return withOffload(tenant_id, undefined, () => prompted(definition, inputData));
   };
 }

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { withOffload } from '../../src/concurrency/offload.ts';
 import type { JsonSchema } from '../../src/contracts/json.ts';
 import { faultsOf } from '../../src/runtime/json-schema.ts';
 
@@ -63,4 +64,55 @@ test('faults name the field, with patterns and references too', () => {
     'n must be integer',
   ]);
   expect(() => faultsOf({ type: 'nothing' }, 1)).toThrow();
+});
+
+describe('within a run, no schema holds up the event loop', () => {
+  /** How often the event loop turns while work is under way. */
+  async function turnsDuring(work: Promise<unknown>): Promise<number> {
+    let turns = 0;
+    const timer = setInterval(() => {
+      turns += 1;
+    }, 1);
+    await work;
+    clearInterval(timer);
+    return turns;
+  }
+  const patterns = (salt: string, most: number) => ({
+    type: 'object',
+    properties: Object.fromEntries(
+      Array.from({ length: most }, (_, i) => [`${salt}${i}`, { pattern: `^(a${i}|b)+$` }]),
+    ),
+  });
+  const tenant = (key: string, schema: JsonSchema, value: unknown) =>
+    withOffload(key, undefined, () => faultsOf(schema, value as never));
+
+  test.each<[string, (nth: number) => JsonSchema, unknown, unknown]>([
+    [
+      'a pattern that backtracks',
+      (nth) => ({ pattern: '^(([a-z])+.)+[A-Z]([a-z])+$', title: String(nth) }),
+      `${a(40)}!`,
+      SLOW,
+    ],
+    ['thousands of patterns', (nth) => patterns(`many${nth}_`, 200), {}, []],
+  ])('%s', async (name, schema, value, expected) => {
+    const all = Promise.all(
+      [1, 2, 3, 4].map((nth) => tenant(`${name} ${nth}`, schema(nth), value)),
+    );
+    expect(await turnsDuring(all)).toBeGreaterThan(20); // made here: none before all are done
+    expect(await all).toEqual(Array(4).fill(expected));
+  });
+
+  test('and what is known by now is not computed again', async () => {
+    const schema = { pattern: '^(b+)+$', title: 'once' };
+    const value = `${'b'.repeat(40)}!`;
+    expect(await tenant('first', schema, value)).toEqual(SLOW);
+    const again = tenant('second', { ...schema }, value);
+    expect(await turnsDuring(again)).toBeLessThan(5);
+    expect(await again).toEqual(SLOW);
+  });
+});
+
+test('only the first faults are told', () => {
+  const schema = { type: 'array', items: { type: 'string' } };
+  expect(faultsOf(schema, Array(1_000).fill(1))).toHaveLength(20);
 });

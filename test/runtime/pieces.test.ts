@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { RunError } from '../../src/contracts/errors.ts';
 import { backOff } from '../../src/runtime/backoff.ts';
 import { faultsOf } from '../../src/runtime/json-schema.ts';
+import { fillIn } from '../../src/runtime/teams/template.ts';
 import { parseArguments } from '../../src/tools/arguments.ts';
 import { loggedResult, RESULT_LIMIT_BYTES, resultText } from '../../src/tools/result.ts';
 
@@ -115,4 +116,10 @@ describe('a JSON Schema', () => {
   test('that is none throws', () => {
     expect(() => faultsOf({ type: 'nonsense' }, {})).toThrow(/type/);
   });
+});
+
+test('a template is filled in by one pass, however many spaces it has', () => {
+  const open = `{{${' '.repeat(50_000)}`; // hours, where each way to share them out is tried
+  expect(fillIn(open, {})).toBe(open);
+  expect(fillIn('{{ a }} {{a.b}} {{ }}', { a: { b: 1 } })).toBe('{"b":1} 1 {{ }}');
 });

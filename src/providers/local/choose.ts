@@ -1,3 +1,5 @@
+import { type Offloadable, offload } from '../../concurrency/offload.ts';
+import { moduleBeside } from '../../concurrency/thread-pool.ts';
 import type { JsonObject } from '../../contracts/json.ts';
 import type { ToolSchema } from '../../contracts/model.ts';
 import { entitiesOf, type Filled, fillArguments, type Question } from './arguments.ts';
@@ -22,11 +24,43 @@ const MAX_ASKED = 8;
 const MAX_READ = 8000;
 /** So long all patterns of all tools may keep the process waiting. */
 const PATIENCE_MS = 250;
+/** Characters of tools that are read at once. */
+const MAX_TOOLS = 50_000;
 const SEARCHES =
   /search|find|knowledge|lookup|faq|docs|document|manual|wiki|handbook|retriev|suche/i;
 
+const HERE = moduleBeside('./choose.ts', import.meta.url);
+const MATCH: Offloadable<[text: string, tools: ToolSchema[]], Candidate[]> = {
+  module: HERE,
+  name: 'match',
+  deadline_ms: 4 * PATIENCE_MS,
+  here: match,
+};
+const CHOOSE: Offloadable<[text: string, tools: ToolSchema[]], Choice[]> = {
+  module: HERE,
+  name: 'choose',
+  deadline_ms: 4 * PATIENCE_MS,
+  here: choose,
+};
+
 /** The tools that match, best first; an effect only where the question orders it. */
-export function candidates(
+export function candidates(text: string, tools: ToolSchema[]): Candidate[] {
+  return mayTakeLong(tools) ? offload(MATCH, text, tools) : match(text, tools);
+}
+
+/** The calls for a question. */
+export function chooseCalls(text: string, tools: ToolSchema[]): Choice[] {
+  return mayTakeLong(tools) ? offload(CHOOSE, text, tools) : choose(text, tools);
+}
+
+/** Patterns of callers are among them, or very many words. */
+function mayTakeLong(tools: ToolSchema[]): boolean {
+  const text = JSON.stringify(tools);
+  return text.length > MAX_TOOLS || text.includes('"pattern":');
+}
+
+/** `candidates`, in this thread or in another one. */
+export function match(
   text: string,
   tools: ToolSchema[],
   patience = { ms: PATIENCE_MS },
@@ -50,22 +84,20 @@ export function candidates(
 }
 
 /**
- * The calls for a question: every tool about as good as the best, judged for each question asked, and
+ * `chooseCalls`, in this thread or in another one: every tool about as good as the best, judged for each question asked, and
  * for every identifier named the best tool that takes it.
  */
-export function chooseCalls(text: string, tools: ToolSchema[]): Choice[] {
+export function choose(text: string, tools: ToolSchema[]): Choice[] {
   const read = text.slice(0, MAX_READ);
   const asked = (read.match(/[^.?!\n]+\?/g) ?? []).map((one) => one.trim()).slice(0, MAX_ASKED);
   const best = new Set<ToolSchema>();
   const patience = { ms: PATIENCE_MS };
   for (const part of asked.length > 1 ? asked : [text]) {
-    const callable = candidates(part, tools, patience).filter(
-      ({ filled }) => filled.calls.length > 0,
-    );
+    const callable = match(part, tools, patience).filter(({ filled }) => filled.calls.length > 0);
     const bar = (callable[0]?.score ?? 0) * RATIO;
     for (const { tool, score } of callable) if (score >= bar) best.add(tool);
   }
-  const whole = candidates(text, tools, patience);
+  const whole = match(text, tools, patience);
   for (const value of valuesIn(read).filter(({ kind }) => kind !== 'quoted' && kind !== 'name')) {
     const taker = whole.find(({ filled }) => filled.calls.some((args) => takes(args, value.text)));
     if (taker !== undefined) best.add(taker.tool);

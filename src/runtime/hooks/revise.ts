@@ -1,3 +1,4 @@
+import { withOffload } from '../../concurrency/offload.ts';
 import type { RunError } from '../../contracts/errors.ts';
 import type { HookEvent } from '../../contracts/hook.ts';
 import type { JsonObject } from '../../contracts/json.ts';
@@ -76,7 +77,8 @@ async function begin(step: StepRecord, hooks: HookSet, facts: Facts): Promise<Re
 export async function reviseCall(step: StepRecord, hooks: HookSet, facts: Facts): Promise<Revised> {
   let call = step;
   for (const hook of hooks.of('tool_before')) {
-    const said = fitting(hook, call, await ask(hook, events.toolBefore(facts, call)), facts);
+    const wanted = await ask(hook, events.toolBefore(facts, call));
+    const said = await fitting(hook, call, wanted, facts);
     if (said.did === 'fail') {
       return { step: undefined, error: said.error };
     }
@@ -89,13 +91,21 @@ export async function reviseCall(step: StepRecord, hooks: HookSet, facts: Facts)
 }
 
 /** What a hook wants to be called with must be what the tool takes. */
-function fitting(hook: CallableHook, call: StepRecord, said: Verdict, facts: Facts): Verdict {
+async function fitting(
+  hook: CallableHook,
+  call: StepRecord,
+  said: Verdict,
+  facts: Facts,
+): Promise<Verdict> {
   if (said.did !== 'allow' || !said.arguments) {
     return said;
   }
   const tools = facts.definition.tools.flatMap((tool) => [tool, tool.compensation ?? tool]);
   const tool = tools.find(({ name }) => name === call.name);
-  const faults = tool ? faultsOf(tool.parameters, said.arguments) : [];
+  const wanted = said.arguments;
+  const faults = tool
+    ? await withOffload(facts.context.tenant_id, undefined, () => faultsOf(tool.parameters, wanted))
+    : [];
   return faults.length > 0
     ? failed(hook, `its arguments do not fit ${call.name}: ${faults.join('; ')}`)
     : said;

@@ -1,3 +1,4 @@
+import { isSuspension } from '../../concurrency/offload.ts';
 import type { Action, RunState } from '../../contracts/action.ts';
 import type { AgentDefinition } from '../../contracts/definition.ts';
 import type { Json, JsonSchema } from '../../contracts/json.ts';
@@ -106,6 +107,7 @@ function parseOutput(schema: JsonSchema, text: string): Parsed {
   try {
     return { value, faults: faultsOf(schema, value), isMendable: true };
   } catch (error) {
+    if (isSuspension(error)) throw error;
     return { value, faults: [(error as Error).message], isMendable: false };
   }
 }

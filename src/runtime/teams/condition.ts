@@ -1,12 +1,30 @@
 import { evaluate, parse } from '@marcbachmann/cel-js';
-import { isOutOfTime, withinTime } from '../../concurrency/within-time.ts';
+import { isSuspension, type Offloadable, offload } from '../../concurrency/offload.ts';
+import { moduleBeside, ThreadFault } from '../../concurrency/thread-pool.ts';
+import { isOutOfTime } from '../../concurrency/within-time.ts';
 import type { Json } from '../../contracts/json.ts';
 import type { Task } from './tasks.ts';
 
-/** As long as one condition may keep all other runs of this process waiting. */
-const DECIDE_MS = 250;
 /** Patterns and lists in lists may take for ever; anything else takes as long as it is. */
 const MAY_NOT_END = /\b(matches|all|exists|exists_one|map|filter)\s*\(/;
+/** Characters of a condition that is decided at once. */
+const SHORT = 1_000;
+
+type Answer = { output: string; data: Json; member: string };
+type Decided = { value: boolean } | { type: string } | { fault: string };
+
+const DECIDE: Offloadable<[condition: string, answer: Answer], Decided> = {
+  module: moduleBeside('./condition.ts', import.meta.url),
+  name: 'decide',
+  deadline_ms: 250,
+  here: decide,
+};
+const PARSE: Offloadable<[condition: string], string | undefined> = {
+  module: DECIDE.module,
+  name: 'parseFault',
+  deadline_ms: 250,
+  here: parseFault,
+};
 
 /**
  * Whether a condition holds for what a member answered: an expression of CEL over `output` (its text), `data` (what it
@@ -14,29 +32,63 @@ const MAY_NOT_END = /\b(matches|all|exists|exists_one|map|filter)\s*\(/;
  * decided.
  */
 export function holds(condition: string, task: Task, member: string): Verdict {
+  const answer: Answer = { output: task.output, data: task.data as Json, member };
+  const isPlain = condition.length <= SHORT && !MAY_NOT_END.test(condition);
+  const decided = isPlain
+    ? decide(condition, answer)
+    : (unlessLate(() => offload(DECIDE, condition, answer)) ?? { fault: 'it takes too long' });
+  if ('value' in decided) return { ok: true, value: decided.value };
+  const message =
+    'type' in decided ? `gives ${decided.type}, no boolean` : `cannot be decided: ${decided.fault}`;
+  return { ok: false, message: `the condition ${condition} ${message}` };
+}
+
+/** Decides a condition, in this thread or in another one. */
+export function decide(condition: string, answer: Answer): Decided {
   try {
-    const decide = () =>
-      evaluate(condition, { output: task.output, data: task.data as Json, member });
-    const value = MAY_NOT_END.test(condition) ? withinTime(DECIDE_MS, decide) : decide();
-    return typeof value === 'boolean'
-      ? { ok: true, value }
-      : { ok: false, message: `the condition ${condition} gives ${typeof value}, no boolean` };
+    const value = evaluate(condition, answer);
+    return typeof value === 'boolean' ? { value } : { type: typeof value };
   } catch (cause) {
-    const message = isOutOfTime(cause)
-      ? 'it takes too long'
-      : (cause as Error).message.split('\n', 1)[0];
-    return { ok: false, message: `the condition ${condition} cannot be decided: ${message}` };
+    if (isOutOfTime(cause)) throw cause;
+    return { fault: firstLine(cause) };
+  }
+}
+
+/** Undefined for what takes longer than it may. */
+function unlessLate<T>(work: () => T): T | undefined {
+  try {
+    return work();
+  } catch (error) {
+    const isLate = isOutOfTime(error) || error instanceof ThreadFault;
+    if (isSuspension(error) || !isLate) throw error;
+    return undefined;
   }
 }
 
 /** What is wrong with a condition by itself; undefined when it can be asked. */
 export function conditionFault(condition: string): string | undefined {
+  const fault =
+    condition.length <= SHORT
+      ? parseFault(condition)
+      : (unlessLate(() => ({ fault: offload(PARSE, condition) })) ?? LATE).fault;
+  return fault === undefined ? undefined : `${condition} is no expression of CEL: ${fault}`;
+}
+
+const LATE = { fault: 'it takes too long to read' };
+
+/** Why a text is no expression, in this thread or in another one. */
+export function parseFault(condition: string): string | undefined {
   try {
     parse(condition);
     return undefined;
   } catch (cause) {
-    return `${condition} is no expression of CEL: ${(cause as Error).message.split('\n', 1)[0]}`;
+    if (isOutOfTime(cause)) throw cause;
+    return firstLine(cause);
   }
+}
+
+function firstLine(error: unknown): string {
+  return (error as Error).message.split('\n', 1)[0] ?? '';
 }
 
 type Verdict = { ok: true; value: boolean } | { ok: false; message: string };

@@ -2,8 +2,8 @@ import { isJsonObject, type Json } from '../../contracts/json.ts';
 
 /** Fills `{{name}}` and `{{name.key}}` in. A name that says nothing is left as it stands, where somebody will see it. */
 export function fillIn(template: string, values: Readonly<Record<string, Json>>): string {
-  return template.replaceAll(/\{\{\s*([^{}]+?)\s*\}\}/g, (written, path: string) => {
-    const value = valueAt(values, path);
+  return template.replaceAll(/\{\{([^{}]+)\}\}/g, (written, path: string) => {
+    const value = valueAt(values, path.trim());
     return value === undefined ? written : textOf(value);
   });
 }

@@ -1,0 +1,78 @@
+import { describe, expect, test } from 'vitest';
+import {
+  isSuspension,
+  type Offloadable,
+  offload,
+  withOffload,
+} from '../../src/concurrency/offload.ts';
+import { moduleBeside } from '../../src/concurrency/thread-pool.ts';
+import * as functions from './thread-functions.ts';
+
+const module = moduleBeside('./thread-functions.ts', import.meta.url);
+const offloadable = <A extends unknown[], R>(
+  name: string,
+  here: (...args: A) => R,
+  deadline_ms = 5_000,
+): Offloadable<A, R> => ({ module, name, deadline_ms, here });
+
+const ECHO = offloadable('echo', functions.echo<unknown>);
+const WORK = offloadable('work', functions.work);
+const LOOP = offloadable('loop', functions.loop, 30);
+const REFUSE = offloadable('refuse', functions.refuse);
+
+describe('a function that may take long', () => {
+  test('is called here when it comes to an end at once', async () => {
+    let runs = 0;
+    const value = await withOffload('quick', undefined, () => {
+      runs += 1;
+      return [offload(ECHO, 1), offload(ECHO, 2)];
+    });
+    expect(value).toEqual([1, 2]);
+    expect(runs).toBe(1);
+  });
+
+  test('goes to a thread when it does not, and the code is run again with its result', async () => {
+    let runs = 0;
+    let turns = 0;
+    const timer = setInterval(() => {
+      turns += 1;
+    }, 1);
+    const value = await withOffload('slow', undefined, () => {
+      runs += 1;
+      offload(WORK, 60);
+      offload(WORK, 61);
+      return 'done';
+    });
+    clearInterval(timer);
+    expect(value).toBe('done');
+    expect(runs).toBe(3);
+    expect(turns).toBeGreaterThan(5);
+  });
+
+  test('throws what it throws, and what says that it was too late', async () => {
+    const caught = (call: () => unknown) => () => {
+      try {
+        return call();
+      } catch (error) {
+        if (isSuspension(error)) throw error;
+        return (error as { code: string }).code;
+      }
+    };
+    const late = caught(() => offload(LOOP));
+    expect(await withOffload('late', undefined, late)).toBe('deadline');
+    expect(await withOffload('late', undefined, late)).toBe('deadline'); // known by now
+    const refused = caught(() => offload(REFUSE));
+    expect(await withOffload('refused', undefined, refused)).toBe('HWINV');
+  });
+
+  test('is not waited for beyond the signal', async () => {
+    const signal = AbortSignal.abort(new Error('cancelled'));
+    const work = () => offload(WORK, 40);
+    await expect(withOffload('gone', signal, work)).rejects.toThrow('cancelled');
+  });
+
+  test('is called here where nobody runs the code again', () => {
+    expect(offload(ECHO, 'x')).toBe('x');
+    expect(() => offload(LOOP)).toThrow('timed out');
+  });
+});
