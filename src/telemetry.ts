@@ -9,10 +9,10 @@ import { presenceOfSchema } from './db/readiness.ts';
 import { traceRowsOn } from './db/traces.ts';
 import { releaseVersion } from './package-root.ts';
 import { createLog } from './telemetry/log.ts';
+import { createLogRedaction } from './telemetry/log-redaction.ts';
 import type { Metrics } from './telemetry/metrics.ts';
 import { together } from './telemetry/observers.ts';
 import { createReadiness, type Readiness } from './telemetry/readiness.ts';
-import { createRedaction } from './telemetry/redaction.ts';
 import { logRuns } from './telemetry/run-log.ts';
 import type { EndedRun } from './telemetry/traces/run-spans.ts';
 
@@ -35,7 +35,7 @@ export async function openTelemetry(
   config: Config,
   { isServed = false }: { isServed?: boolean } = {},
 ): Promise<Telemetry> {
-  const redaction = createRedaction(secretsOf(url, config));
+  const redaction = createLogRedaction(secretsOf(url, config));
   const { stderr } = process;
   const isTty = stderr.isTTY === true;
   const log = createLog({ ...config, redaction, isTty, isColoured: isTty && stderr.hasColors() });

@@ -7,9 +7,10 @@ import type {
   ModelProvider,
   ModelRequest,
 } from '../contracts/model.ts';
+import { Redaction } from '../contracts/redaction.ts';
 import { retryAfterMs } from '../contracts/retry-after.ts';
 import { cancelled, codeOfStatus, type Failed, failed } from '../providers/failure.ts';
-import { withoutKey } from '../providers/openai/echo.ts';
+import { redactAnswer } from '../providers/openai/answer-redaction.ts';
 import { redact } from '../providers/openai/redact.ts';
 import { emitToken } from '../providers/tokens.ts';
 import type { Egress, EgressAnswer, EgressRequest } from '../tools/egress.ts';
@@ -79,7 +80,7 @@ function read(
   if (status < 200 || status > 299) return refusal(status, headers, text, host, key);
   const answer = answerOf(objectIn(text), request);
   return answer
-    ? { ok: true, value: withoutKey(answer, key) }
+    ? { ok: true, value: redactAnswer(answer, Redaction.of(key === null ? [] : [key])) }
     : failed('bad_answer', `The answer of ${host} is no JSON object with an output.`, {
         cause: { status, body: redact(text, key).slice(0, EXCERPT_CHARACTERS) },
       });

@@ -9,9 +9,10 @@ import type {
   ModelRef,
   ModelRequest,
 } from '../contracts/model.ts';
+import { Redaction, type StreamRedaction } from '../contracts/redaction.ts';
 import { cancelled, type Failed, failed } from './failure.ts';
+import { redactAnswer } from './openai/answer-redaction.ts';
 import { requestBody } from './openai/body.ts';
-import { type KeyFilter, keyFilter, withoutKey } from './openai/echo.ts';
 import { embed, embedInBatches, type Line } from './openai/embed.ts';
 import { type Peer, toldFailure, webPage } from './openai/failures.ts';
 import {
@@ -20,8 +21,10 @@ import {
   emptyFold,
   type Fold,
   foldedAnswer,
+  isCutOff,
   isTooLong,
 } from './openai/fold.ts';
+import { errorRedaction } from './openai/redact.ts';
 import { type OpenAiEnv, resolveTarget, type Target } from './openai/target.ts';
 import { failureOf } from './openai/thrown.ts';
 import { DEFAULT_LIMITS, type Limits, startWatch, type Watch } from './openai/watch.ts';
@@ -77,7 +80,9 @@ async function exchange<T>(
   } finally {
     watch.stop(outcome?.ok !== true);
   }
-  return context.signal.aborted ? cancelled() : (late(outcome, watch, limits, peer) ?? outcome);
+  if (context.signal.aborted) return cancelled();
+  const ended = late(outcome, watch, limits, peer) ?? outcome;
+  return ended.ok ? ended : { ok: false, error: errorRedaction(peer.key).error(ended.error) };
 }
 
 /** Everything is said out loud, so that the client reads nothing from the process's environment. */
@@ -110,7 +115,8 @@ async function call(the: Call): Promise<Outcome<ModelAnswer>> {
   const type = response.headers.get('content-type')?.toLowerCase() ?? '';
   if (type.includes('html')) return webPage(peer);
   const fold = emptyFold();
-  const filter = keyFilter(peer.key);
+  const redaction = Redaction.of(peer.key === null ? [] : [peer.key]);
+  const filter = redaction.stream();
   if (type.includes('json')) {
     const whole: unknown = JSON.parse(await response.text());
     if (isJsonObject(whole) && whole.error) return toldFailure(whole.error, '', peer);
@@ -119,15 +125,16 @@ async function call(the: Call): Promise<Outcome<ModelAnswer>> {
     const broken = await readStream(stream, fold, filter, the);
     if (broken !== null) return broken;
   }
-  emitToken(the.context, filter.rest());
-  return finished(fold, request, peer);
+  emitToken(the.context, filter.rest({ isCut: isCutOff(fold) }));
+  const outcome = finished(fold, request, peer);
+  return outcome.ok ? { ok: true, value: redactAnswer(outcome.value, redaction) } : outcome;
 }
 
 /** What breaks once the server has said it is finished no longer matters: only usage could be missing. */
 async function readStream(
   stream: AsyncIterable<unknown>,
   fold: Fold,
-  filter: KeyFilter,
+  filter: StreamRedaction,
   { context, watch, peer }: Call,
 ): Promise<Failed | null> {
   try {
@@ -147,7 +154,7 @@ async function readStream(
 
 function finished(fold: Fold, request: ModelRequest, peer: Peer): Outcome<ModelAnswer> {
   const answer = foldedAnswer(fold, request);
-  if (answer !== null) return { ok: true, value: withoutKey(answer, peer.key) };
+  if (answer !== null) return { ok: true, value: answer };
   const complete = fold.chat ? 'calls a tool without a name' : 'is no chat completion';
   const why = fold.finish === null ? 'ended before it was complete' : complete;
   return failed('bad_answer', `The answer of ${peer.host} ${why}.`, {

@@ -1,13 +1,13 @@
 import { type Logger, pino } from 'pino';
 import type { TelemetrySettings } from '../contracts/telemetry-settings.ts';
+import type { LogRedaction } from './log-redaction.ts';
 import { prettyLine } from './pretty-line.ts';
-import type { Redaction } from './redaction.ts';
 
 /** Where lines go; a test gives its own. */
 export type Sink = { write(line: string): unknown };
 
 export type LogOptions = Pick<TelemetrySettings, 'logLevel' | 'logFormat'> & {
-  redaction: Redaction;
+  redaction: LogRedaction;
   /** Whether a person looks at it. */
   isTty: boolean;
   isColoured: boolean;

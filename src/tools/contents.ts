@@ -1,10 +1,14 @@
 import { z } from 'zod';
 import { isJsonObject, type Json, type JsonObject } from '../contracts/json.ts';
+import { Redaction } from '../contracts/redaction.ts';
 import type { MadeFile, RunFiles } from '../contracts/run-files.ts';
 import type { ToolOutcome } from '../contracts/tool.ts';
 import { bytesIn } from './mcp/files.ts';
 import { collectImages } from './mcp/images.ts';
 import { readable, toldAll } from './mcp/result.ts';
+
+/** A tool of our own process was sent no secret. */
+const NONE = Redaction.of([]);
 
 /** What a tool gives that is more than JSON stands under this key, and so does what the log keeps of it. */
 export const CONTENT = '$content';
@@ -51,12 +55,12 @@ export async function keptContent(
     ids.push(id);
     return id;
   });
-  const options = { server: '', tool, mask: (text: string) => text, keep: images.keep };
+  const options = { server: '', tool, redaction: NONE, keep: images.keep };
   const logged: JsonObject[] = [];
   const told: string[] = [];
   for (const given of parsed.data) {
     const block = (
-      given.type === 'resource' ? { ...given, resource: readable(given.resource) } : given
+      given.type === 'resource' ? { ...given, resource: readable(given.resource, NONE) } : given
     ) as Block;
     ids.length = 0;
     const [line = ''] = await toldAll([block as never], options);

@@ -1,6 +1,7 @@
 import type { ErrorCode, Outcome, RunError } from '../contracts/errors.ts';
 import { type HostPattern, parseHostPattern } from '../contracts/host-pattern.ts';
 import type { Json, JsonObject } from '../contracts/json.ts';
+import type { Redaction } from '../contracts/redaction.ts';
 import { retryAfterMs } from '../contracts/retry-after.ts';
 import type { BuiltinContext, BuiltinTool, ToolOutcome } from '../contracts/tool.ts';
 import {
@@ -12,7 +13,7 @@ import {
 } from './egress.ts';
 import { answerResult, excerpt } from './http-request/answer.ts';
 import { readHeaders, requestHeaders } from './http-request/headers.ts';
-import { type Conceal, concealing, secretHeaders, withoutSecrets } from './http-request/secrets.ts';
+import { secretHeaders } from './http-request/secrets.ts';
 
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'];
 const EXCERPT_CHARACTERS = 1_000;
@@ -42,21 +43,23 @@ async function run(
   const secrets = await secretHeaders(configuration.secrets, url, context.readSecret);
   if (!secrets.ok) return secrets;
   for (const [name, value] of secrets.value.headers) headers.set(name, value);
-  const conceal = concealing(secrets.value.values);
-  const telling = { isSource: args.html === 'source', conceal };
+  const { redaction } = secrets.value;
+  const telling = { isSource: args.html === 'source', redaction };
   const outcome = await ask(egress, { ...request.value, headers }, telling);
-  return withoutSecrets(outcome as Json, conceal) as ToolOutcome;
+  return outcome.ok
+    ? { ok: true, value: redaction.json(outcome.value) }
+    : { ok: false, error: redaction.error(outcome.error) };
 }
 
 async function ask(
   egress: Egress,
   request: EgressRequest,
-  telling: { isSource: boolean; conceal: Conceal },
+  telling: { isSource: boolean; redaction: Redaction },
 ): Promise<ToolOutcome> {
   const opened = await egress.open(request);
   if (!opened.ok) return opened;
   const code = codeOf(opened.value.status);
-  if (code !== undefined) return failedAnswer(code, opened.value, telling.conceal);
+  if (code !== undefined) return failedAnswer(code, opened.value, telling.redaction);
   const answer = await egress.read(opened.value, request.signal);
   return answer.ok
     ? { ok: true, value: answerResult(answer.value, { askedUrl: request.url, ...telling }) }
@@ -141,12 +144,12 @@ function codeOf(status: number): ErrorCode | undefined {
 async function failedAnswer(
   code: ErrorCode,
   answer: EgressAnswer<AsyncIterable<Buffer>>,
-  conceal: Conceal,
+  redaction: Redaction,
 ): Promise<ToolOutcome> {
   const { host } = new URL(answer.url);
   const { status, headers } = answer;
   const { bytes, isWhole } = await beginning(answer.body);
-  const body = excerpt(bytes, headers, { characters: EXCERPT_CHARACTERS, isWhole, conceal });
+  const body = excerpt(bytes, headers, { characters: EXCERPT_CHARACTERS, isWhole, redaction });
   const retry_after_ms = retryAfterMs(headers);
   return {
     ok: false,

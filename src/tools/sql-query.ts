@@ -1,5 +1,5 @@
 import type { Outcome } from '../contracts/errors.ts';
-import type { Json, JsonObject } from '../contracts/json.ts';
+import type { JsonObject } from '../contracts/json.ts';
 import {
   QUERY_DEFAULTS,
   type QuerySettings,
@@ -7,8 +7,9 @@ import {
   type ReadRequest,
   type Rows,
 } from '../contracts/reading.ts';
+import { Redaction } from '../contracts/redaction.ts';
 import type { BuiltinTool, ToolContext, ToolOutcome } from '../contracts/tool.ts';
-import { asToolFault, concealing, withoutSecrets } from './http-request/secrets.ts';
+import { asToolFault } from './http-request/secrets.ts';
 import { RESULT_LIMIT_BYTES } from './result.ts';
 import { describedTables, unknownTables } from './sql-query/description.ts';
 import { tableOf } from './sql-query/table.ts';
@@ -41,8 +42,8 @@ export function sqlQueryTool(here: Reader, elsewhere: Elsewhere): BuiltinTool {
       const { database } = configuration;
       const secret = await context.readSecret(database);
       if (!secret.ok) return { ok: false, error: asToolFault(secret.error) };
-      const outcome = await answer(elsewhere(secret.value, database), request, query);
-      return withoutSecrets(outcome as Json, concealing(wordsOf(secret.value))) as ToolOutcome;
+      const reader = redactReader(elsewhere(secret.value, database), redactionOf(secret.value));
+      return answer(reader, request, query);
     },
   };
 }
@@ -63,15 +64,26 @@ async function answer(reader: Reader, request: ReadRequest, query: string): Prom
   return request.signal.aborted ? tooLate() : outcome;
 }
 
-/** The URL and the password in it: whoever keeps them in a table does not have them told. */
-function wordsOf(url: string): string[] {
+/** Of the URL and the password in it: whoever keeps them in a table does not have them told. */
+function redactionOf(url: string): Redaction {
   const { password = '' } = URL.parse(url.trim()) ?? {};
-  const words = [url.trim(), password, plain(password)];
-  return words.filter(({ length }) => length >= SHORTEST_SECRET);
+  return Redaction.of([url, password, plain(password)], { shortest: SHORTEST_PASSWORD });
 }
 
 /** A shorter password is a word like any other. */
-const SHORTEST_SECRET = 6;
+const SHORTEST_PASSWORD = 6;
+
+/** Redacts rows before anything of them is cut off. */
+function redactReader(reader: Reader, redaction: Redaction): Reader {
+  const redacted = <T>(outcome: Outcome<T>): Outcome<T> =>
+    outcome.ok
+      ? { ok: true, value: redaction.json(outcome.value) }
+      : { ok: false, error: redaction.error(outcome.error) };
+  return {
+    rows: async (request) => redacted(await reader.rows(request)),
+    tables: async (request, names) => redacted(await reader.tables(request, names)),
+  };
+}
 
 function plain(text: string): string {
   try {

@@ -64,6 +64,62 @@ test('its calls are made without it, also where the key is one that JSON escapes
   ]);
 });
 
+const HARD = 'sk-hard/0123+"4567\\89%<&';
+const SPELLINGS: [string, (key: string) => string][] = [
+  ['JSON', (key) => JSON.stringify(key)],
+  ['JSON in JSON', (key) => JSON.stringify(JSON.stringify({ key }))],
+  ['a URL', (key) => `https://x/?k=${encodeURIComponent(key)}`],
+  ['a URL in small letters', (key) => encodeURIComponent(key).toLowerCase()],
+  ['HTML', (key) => key.replaceAll('&', '&amp;').replaceAll('"', '&quot;').replaceAll('<', '&lt;')],
+  ['Basic authorization', (key) => Buffer.from(`api:${key}`).toString('base64')],
+];
+test.each(SPELLINGS)('a key that is written as %s is streamed by nobody', async (_, write) => {
+  const text = `It is ${write(HARD)}.`;
+  const chunks = [...[...text].map((letter) => piece(letter)), piece('', 'stop')];
+  const { answer, streamed } = await answerTo(() => ({ chunks }), HARD);
+  expect(streamed).toBe(answer.content);
+  expect(streamed).toMatch(/^It is .{0,16}\*\*\*.{0,8}\.$/);
+});
+
+test('half of a key at the end of an answer that was cut off is none of it', async () => {
+  const chunks = [piece(`It is ${KEY.slice(0, -3)}`), piece('', 'length')];
+  const { answer, streamed } = await answerTo(() => ({ chunks }));
+  expect([answer.content, streamed]).toEqual(['It is ***', 'It is ***']);
+});
+
+test('arguments and structured answers that write it letter by letter are parsed without it', async () => {
+  const escaped = [...KEY].map((one) => `\\u00${one.charCodeAt(0).toString(16)}`).join('');
+  const { answer } = await answerTo(() => ({
+    content: `{"key": "${escaped}"}`,
+    tool_calls: [{ id: 'c', name: 'send', arguments: `{"key": "${escaped}"}` as never }],
+  }));
+  const [call] = answer.tool_calls;
+  expect([answer.content, call?.arguments].map((text) => JSON.parse(text ?? '').key)).toEqual([
+    '***',
+    '***',
+  ]);
+});
+
+test('what breaks off names it in no part of the failure', async () => {
+  const server = await startOpenAiServer(() => ({
+    chunks: [
+      {
+        choices: [
+          {
+            index: 0,
+            delta: { tool_calls: [{ function: { arguments: '{}' } }] },
+            finish_reason: KEY,
+          },
+        ],
+      } as never,
+    ],
+  }));
+  open.push(server);
+  const provider = openaiProvider({ env: { baseUrl: server.url, apiKey: KEY } });
+  const outcome = await provider.generate(modelRequest('Hi'), { signal: never() });
+  expect(outcome).toMatchObject({ ok: false, error: { cause: { finish_reason: '***' } } });
+});
+
 test('an answer that comes whole is no other', async () => {
   const { answer, streamed } = await answerTo((key) => ({
     raw: JSON.stringify({

@@ -1,7 +1,7 @@
 import { stripVTControlCharacters } from 'node:util';
 import { expect, test } from 'vitest';
 import { createLog } from '../../src/telemetry/log.ts';
-import { createRedaction } from '../../src/telemetry/redaction.ts';
+import { createLogRedaction } from '../../src/telemetry/log-redaction.ts';
 
 const SECRETS = ['correct-horse-"battery"', 'pa ss/word+1'];
 
@@ -11,7 +11,7 @@ function logged(
 ): string {
   const lines: string[] = [];
   const { logFormat, isTty = false, logLevel = 'info' } = options;
-  const redaction = createRedaction(SECRETS);
+  const redaction = createLogRedaction(SECRETS);
   const sink = { write: (line: string) => lines.push(line) };
   write(createLog({ logLevel, logFormat, isTty, isColoured: isTty, redaction }, sink));
   return lines.join('');
@@ -116,7 +116,7 @@ test('a value behind a quote or a backslash is taken out to its end', () => {
 });
 
 test('a line that a stranger wrote takes no longer than its length', () => {
-  const redaction = createRedaction([]);
+  const redaction = createLogRedaction([]);
   const ms = (line: string) => {
     const from = process.threadCpuUsage();
     redaction.clean(line);
@@ -134,7 +134,7 @@ test('a line that a stranger wrote takes no longer than its length', () => {
 });
 
 test('a value that is learnt while the process runs is in no line from then on', () => {
-  const redaction = createRedaction([]);
+  const redaction = createLogRedaction([]);
   const lines: string[] = [];
   const log = createLog(
     { logLevel: 'info', logFormat: 'json', isTty: false, isColoured: false, redaction },

@@ -48,6 +48,11 @@ export function isTooLong(fold: Fold): boolean {
   return length > MAX_TEXT;
 }
 
+/** True when the server stopped in the middle of a text. */
+export function isCutOff({ finish }: Fold): boolean {
+  return finish === null || finishReason(finish, false) === 'length';
+}
+
 function add(fold: Fold, chunk: unknown, field: 'delta' | 'message'): string {
   if (!isJsonObject(chunk)) return '';
   addUsage(fold, chunk.usage);

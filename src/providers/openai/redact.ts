@@ -1,14 +1,18 @@
-import { REDACTED, spellings } from '../../contracts/redacted.ts';
+import { REDACTED, Redaction, SHORTEST_ECHO } from '../../contracts/redaction.ts';
 
 const MAX_TEXT = 400;
 
-/** Takes the key out of a text, and whatever else looks like one (servers quote what they were sent). */
+/** Removes the key from a text, and whatever else looks like one: servers quote what they were sent, often shortened. */
 export function redact(text: string, key: string | null): string {
-  const known = key !== null && key.length >= 4 ? spellings(key) : [];
-  return known
-    .reduce((rest, spelling) => rest.replaceAll(spelling, REDACTED), text)
+  return errorRedaction(key)
+    .text(text)
     .replace(/\b(sk|gsk|xai|pk)-[\w*.-]{6,}/g, REDACTED)
     .replace(/\bBearer\s+\S+/gi, 'Bearer ***');
+}
+
+/** For what a server says when it fails, which is often about the key. */
+export function errorRedaction(key: string | null): Redaction {
+  return Redaction.of(key === null ? [] : [key], { shortest: SHORTEST_ECHO });
 }
 
 /** A server's own words on one line: no markup, no key, of bearable length, ending like a sentence. */

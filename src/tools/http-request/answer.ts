@@ -1,9 +1,9 @@
 import type { Json, JsonObject } from '../../contracts/json.ts';
+import type { Redaction } from '../../contracts/redaction.ts';
 import { refuseRounding } from '../arguments.ts';
 import type { EgressAnswer } from '../egress.ts';
 import { RESULT_LIMIT_BYTES } from '../result.ts';
 import { readable } from './readable.ts';
-import type { Conceal } from './secrets.ts';
 
 /** Headers a model can make use of; the others are for machines, and `set-cookie` is a secret. */
 const TOLD = [
@@ -35,21 +35,22 @@ export type Telling = {
   /** HTML as it is, and not what a person reads of it. */
   isSource: boolean;
   /** Before anything is cut off: half a secret is not known again. */
-  conceal: Conceal;
+  redaction: Redaction;
 };
 
 /** The result of a call: small enough to be told whole, so that it stays JSON. */
 export function answerResult(
   answer: EgressAnswer<Buffer>,
-  { askedUrl, isSource, conceal }: Telling,
+  { askedUrl, isSource, redaction }: Telling,
 ): JsonObject {
   const { status, url } = answer;
   const frame = {
     status,
     ...(url === URL.parse(askedUrl)?.href ? {} : { url }),
-    headers: toldHeaders(answer.headers, conceal),
+    headers: toldHeaders(answer.headers, redaction),
   };
-  const body = readBody(answer, isSource, conceal);
+  // once more: what was read of it may have been spelled by letters in JSON or HTML
+  const body = redaction.json(readBody(answer, isSource, redaction));
   const room = RESULT_LIMIT_BYTES - jsonBytes({ ...frame, body: '', truncated: false });
   if (jsonBytes(body) <= room) return { ...frame, body, truncated: false };
   const text = typeof body === 'string' ? body : JSON.stringify(body);
@@ -60,24 +61,27 @@ export function answerResult(
 export function excerpt(
   bytes: Buffer,
   headers: Headers,
-  { characters, isWhole, conceal }: { characters: number; isWhole: boolean; conceal: Conceal },
+  {
+    characters,
+    isWhole,
+    redaction,
+  }: { characters: number; isWhole: boolean; redaction: Redaction },
 ): string {
-  const text = conceal.text(textOf(bytes, headers) ?? '');
-  // at the end of a piece there may be the beginning of what is concealed
-  return startOf(isWhole ? text : text.slice(0, -conceal.longest || undefined), characters);
+  const text = redaction.text(textOf(bytes, headers) ?? '', { isCut: !isWhole });
+  return startOf(text, characters);
 }
 
 /** JSON as a value, a page as what is read of it, text as text, anything else as a note of what it is. */
 function readBody(
   { body, headers, url }: EgressAnswer<Buffer>,
   isSource: boolean,
-  conceal: Conceal,
+  redaction: Redaction,
 ): Json {
   const said = textOf(body, headers);
   if (said === null) {
     return `[not text: ${mediaType(headers) || 'of unknown type'}, ${body.byteLength} bytes]`;
   }
-  const text = conceal.text(said);
+  const text = redaction.text(said);
   const type = mediaType(headers);
   if (HTML_TYPE.test(type) && !isSource) return readable(text, url) ?? text;
   return JSON_TYPE.test(type) ? parsed(text) : text;
@@ -116,11 +120,11 @@ function charset(headers: Headers): string {
   return /;\s*charset\s*=\s*"?([^";\s]+)/i.exec(headers.get('content-type') ?? '')?.[1] ?? 'utf-8';
 }
 
-function toldHeaders(headers: Headers, conceal: Conceal): JsonObject {
+function toldHeaders(headers: Headers, redaction: Redaction): JsonObject {
   return Object.fromEntries(
     TOLD.flatMap((name) => {
       const value = headers.get(name);
-      return value === null ? [] : [[name, conceal.text(value).slice(0, HEADER_CHARACTERS)]];
+      return value === null ? [] : [[name, redaction.text(value).slice(0, HEADER_CHARACTERS)]];
     }),
   );
 }

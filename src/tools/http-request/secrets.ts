@@ -6,13 +6,13 @@ import {
   parseHostPattern,
 } from '../../contracts/host-pattern.ts';
 import { isJsonObject, type Json } from '../../contracts/json.ts';
-import { REDACTED, spellings } from '../../contracts/redacted.ts';
+import { Redaction, SHORTEST_ECHO } from '../../contracts/redaction.ts';
 import { isHeader } from './headers.ts';
 
 type HeaderSecret = { secret_name: string; hosts: string[]; prefix?: string };
 
-/** The headers that hold secrets for this URL, and the values, which nothing that comes back may repeat. */
-export type SecretHeaders = { headers: [name: string, value: string][]; values: string[] };
+/** The headers that hold secrets for this URL, and what keeps these from being told when the answer repeats them. */
+export type SecretHeaders = { headers: [name: string, value: string][]; redaction: Redaction };
 
 /**
  * What `configuration.secrets` sends along: `{"authorization": {"secret_name", "hosts", "prefix"}}`. Only to the hosts that
@@ -23,9 +23,12 @@ export async function secretHeaders(
   url: string,
   read: (name: string) => Promise<Outcome<string>>,
 ): Promise<Outcome<SecretHeaders>> {
-  const found: SecretHeaders = { headers: [], values: [] };
+  const headers: SecretHeaders['headers'] = [];
+  const values: string[] = [];
   const target = URL.parse(url);
-  if (!target || !isJsonObject(configured ?? null)) return { ok: true, value: found };
+  if (!target || !isJsonObject(configured ?? null)) {
+    return { ok: true, value: { headers, redaction: Redaction.of([]) } };
+  }
   for (const [header, entry] of Object.entries(configured as Record<string, HeaderSecret>)) {
     if (!isFor(entry.hosts, target)) continue;
     const secret = await read(entry.secret_name);
@@ -33,10 +36,11 @@ export async function secretHeaders(
     const value = secret.value.trim();
     const sent = (entry.prefix ?? '') + value;
     if (!isHeader(header, sent)) return unsendable(header, entry.secret_name);
-    found.headers.push([header, sent]);
-    found.values.push(value);
+    headers.push([header, sent]);
+    values.push(value);
   }
-  return { ok: true, value: found };
+  const redaction = Redaction.of(values, { shortest: SHORTEST_ECHO });
+  return { ok: true, value: { headers, redaction } };
 }
 
 function isFor(hosts: string[], target: URL): boolean {
@@ -45,31 +49,6 @@ function isFor(hosts: string[], target: URL): boolean {
   const fit =
     target.protocol === 'https:' ? patterns : patterns.filter((pattern) => pattern.port !== null);
   return isListed(fit, hostOf(target), port);
-}
-
-/** Takes the values that were sent out of a text, however they are spelled. */
-export type Conceal = { text(text: string): string; longest: number };
-
-export function concealing(secrets: readonly string[]): Conceal {
-  const known = secrets.flatMap(spellings).filter((spelling) => spelling !== '');
-  return {
-    text: (text) => known.reduce((rest, spelling) => rest.replaceAll(spelling, REDACTED), text),
-    longest: Math.max(0, ...known.map(({ length }) => length)),
-  };
-}
-
-/** The same for all texts of a value. */
-export function withoutSecrets<T extends Json>(value: T, conceal: Conceal): T {
-  if (conceal.longest === 0) return value;
-  const clean = (one: Json): Json => {
-    if (typeof one === 'string') return conceal.text(one);
-    if (Array.isArray(one)) return one.map(clean);
-    if (!isJsonObject(one)) return one;
-    return Object.fromEntries(
-      Object.entries(one).map(([key, inner]) => [clean(key) as string, clean(inner)]),
-    );
-  };
-  return clean(value) as T;
 }
 
 /** Says nothing of the value: what is said stays in the log. */

@@ -46,7 +46,6 @@ export function answerServer(
   client: Client,
   server: McpServer,
   served: () => ServedCall | undefined,
-  mask: (text: string) => string,
 ): void {
   const roots = rootsOf(server);
   if (roots.length > 0) {
@@ -55,12 +54,12 @@ export function answerServer(
   const { sampling_model: model } = server;
   if (model) {
     client.setRequestHandler('sampling/createMessage', ({ params }) =>
-      sample(params, { server, model, call: callOf(served()), mask }),
+      sample(params, { server, model, call: callOf(served()) }),
     );
   }
   if (server.allows_elicitation) {
     client.setRequestHandler('elicitation/create', ({ params }) =>
-      elicit(params, server, callOf(served()), mask),
+      elicit(params, server, callOf(served())),
     );
   }
   client.fallbackRequestHandler = async ({ method }) => {
@@ -83,14 +82,13 @@ type Sampled = {
   server: McpServer;
   model: NonNullable<McpServer['sampling_model']>;
   call: ServedCall;
-  mask(text: string): string;
 };
 
 async function sample(
   params: CreateMessageRequest['params'],
-  { server, model, call, mask }: Sampled,
+  { server, model, call }: Sampled,
 ): Promise<CreateMessageResult> {
-  const asked = samplingOf(params, server.name, model, mask);
+  const asked = samplingOf(params, server.name, model);
   const outcome = 'fault' in asked ? undefined : await call.host.sample(asked, call.signal);
   if (!outcome?.ok) {
     const message = outcome ? outcome.error.message : (asked as { fault: string }).fault;
@@ -110,9 +108,8 @@ async function elicit(
   params: ElicitRequest['params'],
   server: McpServer,
   call: ServedCall,
-  mask: (text: string) => string,
 ): Promise<ElicitResult> {
-  const asked = elicitationOf(params, server.name, mask);
+  const asked = elicitationOf(params, server.name);
   if ('fault' in asked) {
     await call.host.refused('elicitation', { server: server.name, message: asked.fault });
     throw new ProtocolError(INVALID_PARAMS, asked.fault);
@@ -145,13 +142,12 @@ export function elicitationOf(
     requestedSchema?: unknown;
   },
   server: string,
-  mask: (text: string) => string,
 ): Elicitation | { fault: string } {
-  const message = plainText(mask(params.message));
+  const message = plainText(params.message);
   if (params.mode === 'url') {
     const { url = '' } = params;
     return /^https?:\/\/[^\s]{1,2000}$/.test(url)
-      ? { server, message, url: mask(url), schema: NOTHING }
+      ? { server, message, url, schema: NOTHING }
       : { fault: 'a page is opened by http or https' };
   }
   const form = formOf((params.requestedSchema ?? {}) as JsonObject);

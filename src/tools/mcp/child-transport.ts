@@ -5,6 +5,7 @@ import {
   parseJSONRPCMessage,
   type Transport,
 } from '@modelcontextprotocol/client';
+import type { Redaction } from '../../contracts/redaction.ts';
 
 export type ChildOptions = {
   command: string;
@@ -14,6 +15,8 @@ export type ChildOptions = {
   cwd: string;
   /** Of one message. */
   maxBytes: number;
+  /** Of what it was given: it may write that. */
+  redaction: Redaction;
 };
 
 /** What a program may write beside messages before it is taken for no MCP server. */
@@ -49,8 +52,12 @@ export class ChildTransport implements Transport {
     this.#child = child;
     child.stdin.on('error', (error) => this.onerror?.(error));
     child.stdout.on('data', (chunk: Buffer) => this.#take(chunk));
+    const told = this.#options.redaction.stream(); // before anything is cut off
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
-      this.stderr = (this.stderr + text).slice(-STDERR_CHARACTERS);
+      this.stderr = (this.stderr + told.pass(text)).slice(-STDERR_CHARACTERS);
+    });
+    child.stderr.on('end', () => {
+      this.stderr = (this.stderr + told.rest({ isCut: true })).slice(-STDERR_CHARACTERS);
     });
     await new Promise<void>((resolve, reject) => {
       child.once('spawn', resolve);

@@ -6,6 +6,7 @@ import {
 } from '@modelcontextprotocol/client';
 import type { JsonObject } from '../../contracts/json.ts';
 import type { AskedBack, McpHost, McpOutcome } from '../../contracts/mcp-host.ts';
+import type { Redaction } from '../../contracts/redaction.ts';
 import type { ToolContext, ToolOutcome } from '../../contracts/tool.ts';
 import { ended } from '../custom.ts';
 import {
@@ -21,10 +22,10 @@ import { collectImages } from './images.ts';
 import type { Line } from './line.ts';
 import { listenForTools } from './listening.ts';
 import { listTools } from './listing.ts';
-import { masked } from './masked.ts';
 import { callOwnTool, ownToolOf } from './own-tools.ts';
 import { lastProgress } from './progress.ts';
 import { listPrompts } from './prompts.ts';
+import { redactMessages } from './redact-messages.ts';
 import { outcomeOf } from './result.ts';
 import type { Listing, McpServer } from './server.ts';
 
@@ -74,7 +75,7 @@ export class McpConnection {
       { name: 'howdah', version: '1' },
       { capabilities, versionNegotiation: { mode } },
     );
-    answerServer(this.#client, server, () => this.#served, this.mask);
+    answerServer(this.#client, server, () => this.#served);
   }
 
   /** Throws what the client throws when the server does not answer as one of MCP does. */
@@ -87,7 +88,8 @@ export class McpConnection {
     this.#client.setNotificationHandler('notifications/message', ({ params }) =>
       this.onLog?.(params),
     );
-    await this.#client.connect(this.#line.transport, { signal, timeout: NEVER_MS });
+    const transport = redactMessages(this.#line.transport, this.#line.redaction);
+    await this.#client.connect(transport, { signal, timeout: NEVER_MS });
     this.isOpen = true;
     for (const list of ['tools', 'prompts'] as const) {
       this.#client.setNotificationHandler(`notifications/${list}/list_changed`, () => {
@@ -114,7 +116,7 @@ export class McpConnection {
     this.#staleSince = undefined;
     const listing = await listTools(this.#client, signal);
     this.digests = new Map(listing.tools.map(({ name, digest }) => [name, digest]));
-    return { ...listing, prompts: await listPrompts(this.#client, signal, this.mask) };
+    return { ...listing, prompts: await listPrompts(this.#client, signal) };
   }
 
   /** Never throws. A call whose signal fires is cancelled at the server, too. */
@@ -164,7 +166,7 @@ export class McpConnection {
     const told = {
       server: this.#server.name,
       tool: name,
-      mask: this.mask,
+      redaction: this.redaction,
       keep: images.keep,
     };
     const own = ownToolOf(name, this.digests.get(name));
@@ -182,7 +184,7 @@ export class McpConnection {
     const [first] = error instanceof UrlElicitationRequiredError ? error.elicitations : [];
     const { name, allows_elicitation } = this.#server;
     if (!first || !allows_elicitation) return undefined;
-    const asked = elicitationOf({ ...first, mode: 'url' }, name, this.mask);
+    const asked = elicitationOf({ ...first, mode: 'url' }, name);
     const answer = 'fault' in asked ? undefined : host.elicit(asked);
     return answer && !('action' in answer) ? answer : undefined;
   }
@@ -217,18 +219,20 @@ export class McpConnection {
     return asksBack(this.#server) ? OWN_IDLE_MS : IDLE_MS;
   }
 
-  /** A text without the values of secrets. */
-  readonly mask = (text: string): string => masked(text, this.#line.keys);
+  /** Of the secrets that were sent so far. */
+  get redaction(): Redaction {
+    return this.#line.redaction();
+  }
 
   /** What it wrote to stderr, as one line for a log. */
   get stderr(): string {
-    return this.mask(this.#line.stderr()).replace(/\s+/g, ' ').trim().slice(-1_000);
+    return this.redaction.text(this.#line.stderr()).replace(/\s+/g, ' ').trim().slice(-1_000);
   }
 
   #failure(error: unknown, signal: AbortSignal, progress: string) {
     if (signal.aborted) {
       const failure = ended(signal.reason);
-      return { ...failure, message: this.mask(failure.message + progress) };
+      return this.redaction.error({ ...failure, message: failure.message + progress });
     }
     const { name } = this.#server;
     if (this.#line.broken.aborted) {
@@ -238,7 +242,6 @@ export class McpConnection {
     if (isForgotten(error)) {
       void this.close();
     }
-    const failure = failureOf(error, name);
-    return { ...failure, message: this.mask(failure.message) };
+    return this.redaction.error(failureOf(error, name));
   }
 }

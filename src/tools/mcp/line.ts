@@ -2,6 +2,7 @@ import { tmpdir } from 'node:os';
 import { StreamableHTTPClientTransport, type Transport } from '@modelcontextprotocol/client';
 import type { Outcome } from '../../contracts/errors.ts';
 import type { McpCommands } from '../../contracts/mcp-commands.ts';
+import { Redaction } from '../../contracts/redaction.ts';
 import type { ReadSecret } from '../../contracts/secret.ts';
 import { guardedFetch } from '../egress/guarded-fetch.ts';
 import type { Egress } from '../egress.ts';
@@ -15,8 +16,8 @@ const MAX_BYTES = 4 * 1024 * 1024;
 /** How a server is spoken with, and what must not be told of it. */
 export type Line = {
   transport: Transport;
-  /** Values of secrets that were sent: they stand in no text. */
-  keys: ReadonlySet<string>;
+  /** Of the secrets that were sent so far: a new value of one is sent without a new connection. */
+  redaction(): Redaction;
   /** Fires when an answer broke off: whoever waits for one waits in vain. */
   broken: AbortSignal;
   /** What the server wrote for people, its end. */
@@ -40,6 +41,7 @@ async function toProcess(server: McpServer, options: LineOptions): Promise<Outco
   }
   const secrets = await readAll(server, textsIn(server.configuration, 'secrets'), options);
   if (!secrets.ok) return secrets;
+  const redaction = Redaction.of(secrets.value.values());
   const child = new ChildTransport({
     command: String(command),
     args: args as string[],
@@ -50,10 +52,11 @@ async function toProcess(server: McpServer, options: LineOptions): Promise<Outco
       ...Object.fromEntries(secrets.value),
     },
     maxBytes: MAX_BYTES,
+    redaction,
   });
   const line: Line = {
     transport: child,
-    keys: new Set(secrets.value.values()),
+    redaction: () => redaction,
     broken: new AbortController().signal,
     stderr: () => child.stderr,
   };
@@ -82,7 +85,12 @@ async function toUrl(server: McpServer, options: LineOptions): Promise<Outcome<L
   const transport = new StreamableHTTPClientTransport(new URL(String(server.configuration.url)), {
     fetch,
   });
-  return { ok: true, value: { transport, keys, broken: broken.signal, stderr: () => '' } };
+  let known = { size: 0, redaction: Redaction.of([]) };
+  const redaction = () => {
+    if (known.size !== keys.size) known = { size: keys.size, redaction: Redaction.of(keys) };
+    return known.redaction;
+  };
+  return { ok: true, value: { transport, redaction, broken: broken.signal, stderr: () => '' } };
 }
 
 /** An answer that goes on for as long as the connection: no call waits for its end. */

@@ -32,7 +32,7 @@ const RESOURCES: readonly OwnTool[] = [
       'Lists what this server can be asked to read: resources by their uri, and templates of uris with {variables} to fill in.',
     parameters: NO_ARGUMENTS,
     protocol: 'resources/list',
-    run: async (client, _args, options, { mask }) => {
+    run: async (client, _args, options) => {
       const resources = await listed((cursor) =>
         client
           .request({ method: 'resources/list', params: at(cursor) }, options)
@@ -52,12 +52,10 @@ const RESOURCES: readonly OwnTool[] = [
         ...(one.description === undefined ? {} : { description: one.description }),
         ...(one.mimeType === undefined ? {} : { type: one.mimeType }),
       });
-      return mask(
-        JSON.stringify({
-          resources: resources.map((one) => ({ uri: one.uri, ...about(one) })),
-          templates: templates.map((one) => ({ uri_template: one.uriTemplate, ...about(one) })),
-        }),
-      );
+      return JSON.stringify({
+        resources: resources.map((one) => ({ uri: one.uri, ...about(one) })),
+        templates: templates.map((one) => ({ uri_template: one.uriTemplate, ...about(one) })),
+      });
     },
   },
   {
@@ -81,7 +79,7 @@ const RESOURCES: readonly OwnTool[] = [
         contents.map((resource) => ({ type: 'resource', resource })),
         told,
       );
-      return told.mask(parts.join('\n')) || '[nothing]';
+      return parts.join('\n') || '[nothing]';
     },
   },
 ];
@@ -92,7 +90,7 @@ const PROMPTS: readonly OwnTool[] = [
     description: 'Lists the prompts this server has, with the arguments each takes.',
     parameters: NO_ARGUMENTS,
     protocol: 'prompts/list',
-    run: async (client, _args, options, { mask }) => {
+    run: async (client, _args, options) => {
       const prompts = await listed((cursor) =>
         client
           .request({ method: 'prompts/list', params: at(cursor) }, options)
@@ -107,7 +105,7 @@ const PROMPTS: readonly OwnTool[] = [
           required: one.required === true,
         })),
       }));
-      return mask(JSON.stringify({ prompts: about }));
+      return JSON.stringify({ prompts: about });
     },
   },
   {
@@ -133,7 +131,7 @@ const PROMPTS: readonly OwnTool[] = [
         messages.map(({ content }) => content),
         told,
       );
-      return told.mask(parts.map((part, at) => `${messages[at]?.role}: ${part}`).join('\n\n'));
+      return parts.map((part, at) => `${messages[at]?.role}: ${part}`).join('\n\n');
     },
   },
 ];

@@ -78,7 +78,7 @@ export function createMcpPool(options: McpPoolOptions): McpPool {
     const next = before
       .then(() => ask(server, connection))
       .catch((error) => {
-        const reason = connection.mask(failureOf(error, server.name).message);
+        const reason = connection.redaction.text(failureOf(error, server.name).message);
         log.warn({ server: server.name, reason }, 'an MCP server did not say its tools');
         return connection.close();
       });
@@ -107,7 +107,7 @@ export function createMcpPool(options: McpPoolOptions): McpPool {
     const line = await lineTo(server, options);
     if (!line.ok) return line;
     const connection = new McpConnection(server, line.value);
-    connection.onLog = logOf(log, server.name, (text) => connection.mask(text));
+    connection.onLog = logOf(log, server.name);
     all.add(connection);
     try {
       const signal = AbortSignal.timeout(OPEN_MS);
@@ -129,10 +129,10 @@ export function createMcpPool(options: McpPoolOptions): McpPool {
     } catch (error) {
       all.delete(connection);
       void connection.close();
-      const failure = failureOf(error, server.name);
+      const failure = connection.redaction.error(failureOf(error, server.name));
       const said = connection.stderr && ` (it wrote: ${connection.stderr})`;
       log.warn({ server: server.name, reason: failure.message + said }, 'no MCP server there');
-      return { ok: false, error: { ...failure, message: connection.mask(failure.message) } };
+      return { ok: false, error: failure };
     }
   };
 

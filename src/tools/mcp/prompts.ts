@@ -20,7 +20,6 @@ const VARIABLE = /^[A-Za-z_][A-Za-z0-9_]{0,62}$/;
 export async function listPrompts(
   client: Client,
   signal: AbortSignal,
-  mask: (text: string) => string,
 ): Promise<FoundPrompt[] | undefined> {
   if (!client.getServerCapabilities()?.prompts) return [];
   const listed = new Map<string, Prompt>();
@@ -36,7 +35,7 @@ export async function listPrompts(
     const found: FoundPrompt[] = [];
     for (const one of [...listed.values()].slice(0, MAX_PROMPTS)) {
       if (/^[\x21-\x7e]([\x20-\x7e]{0,126}[\x21-\x7e])?$/.test(one.name)) {
-        found.push(await templateOf(client, one, signal, mask));
+        found.push(await templateOf(client, one, signal));
       }
     }
     return found;
@@ -50,7 +49,6 @@ async function templateOf(
   client: Client,
   { name, title, description, arguments: args = [] }: Prompt,
   signal: AbortSignal,
-  mask: (text: string) => string,
 ): Promise<FoundPrompt> {
   const odd = args.find((one) => !VARIABLE.test(one.name));
   const read =
@@ -66,10 +64,10 @@ async function templateOf(
             args.map((one) => one.name),
             signal,
           );
-  const text = 'text' in read ? mask(read.text) : '';
+  const text = 'text' in read ? read.text : '';
   const said = canonicalJson({ name, title, description, arguments: args, text, read });
   const words = [text, title, description, ...args.map((one) => one.description)];
-  const fault = 'fault' in read ? plainText(mask(read.fault), 500) : faultOf(words, said, args);
+  const fault = 'fault' in read ? plainText(read.fault, 500) : faultOf(words, said, args);
   const digest = createHash('sha256').update(said).digest('hex');
   if (fault !== null) {
     return {
@@ -85,7 +83,7 @@ async function templateOf(
   const variables = Object.fromEntries(used.map((one) => [one.name, schemaOf(one)]));
   return {
     name,
-    description: mask(description ?? title ?? ''),
+    description: description ?? title ?? '',
     template: text,
     variables,
     digest,

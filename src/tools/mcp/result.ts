@@ -1,4 +1,5 @@
 import type { CallToolResult, ContentBlock } from '@modelcontextprotocol/client';
+import type { Redaction } from '../../contracts/redaction.ts';
 import type { ToolOutcome } from '../../contracts/tool.ts';
 import { typeOf } from '../file-type.ts';
 import { bytesIn, fileName, type KeepFile, keptLine } from './files.ts';
@@ -7,7 +8,8 @@ import { bytesIn, fileName, type KeepFile, keptLine } from './files.ts';
 export type ResultOptions = {
   server: string;
   tool: string;
-  mask(text: string): string;
+  /** For what comes encoded; all else was redacted as it came. */
+  redaction: Redaction;
   keep: KeepFile;
 };
 
@@ -23,11 +25,10 @@ export async function outcomeOf(
   options: ResultOptions,
 ): Promise<ToolOutcome> {
   const parts = await toldAll(result.content, options);
-  const text =
+  const value =
     parts.length === 0 && result.structuredContent !== undefined
       ? JSON.stringify(result.structuredContent)
       : parts.join('\n');
-  const value = options.mask(text);
   return result.isError
     ? {
         ok: false,
@@ -65,7 +66,7 @@ async function told(block: ContentBlock, options: ResultOptions): Promise<string
     case 'audio':
       return keptBytes(block.data, block.mimeType, undefined, block.type, options);
     case 'resource': {
-      const resource = readable(block.resource);
+      const resource = readable(block.resource, options.redaction);
       return 'text' in resource
         ? toldText(resource, options)
         : keptBytes(resource.blob, resource.mimeType, resource.uri, resource.uri, options);
@@ -81,12 +82,15 @@ type Embedded = { uri: string; mimeType?: string | undefined } & (
 );
 
 /** What says that it is a text, and is one, is read as such also where it came in base64. */
-export function readable<T extends Embedded>(resource: T): T | (Embedded & { text: string }) {
+export function readable<T extends Embedded>(
+  resource: T,
+  redaction: Redaction,
+): T | (Embedded & { text: string }) {
   if ('text' in resource || !TEXT.test(resource.mimeType ?? '')) return resource;
   const { blob, ...about } = resource as Embedded & { blob: string };
   try {
     const text = new TextDecoder('utf-8', { fatal: true }).decode(bytesIn(blob) ?? undefined);
-    return text === '' || text.includes('\0') ? resource : { ...about, text };
+    return text === '' || text.includes('\0') ? resource : { ...about, text: redaction.text(text) };
   } catch {
     return resource;
   }
@@ -96,14 +100,14 @@ async function toldText(
   { uri, text, mimeType }: { uri: string; text: string; mimeType?: string | undefined },
   options: ResultOptions,
 ): Promise<string> {
-  const bytes = Buffer.from(options.mask(text).replaceAll('\u0000', '').toWellFormed());
+  const bytes = Buffer.from(text.replaceAll('\u0000', '').toWellFormed());
   if (bytes.byteLength <= MAX_TEXT_BYTES) {
     return `[${uri}]\n${text}`;
   }
   const said = typeOf(mimeType ?? 'text/plain', bytes);
   const type = TEXT.test(said) ? said : 'text/plain';
   const file = {
-    name: fileName(uri, options.tool, type),
+    name: options.redaction.text(fileName(uri, options.tool, type)),
     type,
     bytes,
     origin: origin(options, uri),
@@ -119,15 +123,16 @@ async function keptBytes(
   what: string,
   options: ResultOptions,
 ): Promise<string> {
-  const bytes = bytesIn(base64);
-  if (!bytes) {
-    return `[${what}: not in base64]`;
+  const came = bytesIn(base64);
+  if (!came) {
+    return `[${what}: not in base64, or it holds a secret]`;
   }
+  const bytes = options.redaction.bytes(came);
   const type = typeOf(said, bytes);
-  const name = fileName(uri, options.tool, type);
+  const name = options.redaction.text(fileName(uri, options.tool, type));
   return keptLine({ name, type, bytes, origin: origin(options, uri) }, what, options.keep);
 }
 
-function origin({ server, tool, mask }: ResultOptions, uri: string | undefined) {
-  return { server, tool, ...(uri === undefined ? {} : { uri: mask(uri).slice(0, 2_000) }) };
+function origin({ server, tool }: ResultOptions, uri: string | undefined) {
+  return { server, tool, ...(uri === undefined ? {} : { uri: uri.slice(0, 2_000) }) };
 }

@@ -18,7 +18,6 @@ export function samplingOf(
   params: Params,
   server: string,
   model: ModelRef,
-  mask: (text: string) => string,
 ): Sampling | { fault: string } {
   const { messages, systemPrompt, maxTokens, temperature } = params;
   if (messages.length === 0 || messages.length > MAX_MESSAGES) {
@@ -27,10 +26,10 @@ export function samplingOf(
   if (Buffer.byteLength(JSON.stringify([messages, systemPrompt])) > MAX_BYTES) {
     return { fault: `a model is asked with at most ${MAX_BYTES} bytes` };
   }
-  const told = messages.map((message) => messageOf(message, mask));
+  const told = messages.map(messageOf);
   const fault = told.find((one): one is { fault: string } => 'fault' in one);
   if (fault) return fault;
-  const system: Message[] = systemPrompt ? [{ role: 'system', content: mask(systemPrompt) }] : [];
+  const system: Message[] = systemPrompt ? [{ role: 'system', content: systemPrompt }] : [];
   return {
     server,
     model,
@@ -40,16 +39,13 @@ export function samplingOf(
   };
 }
 
-function messageOf(
-  { role, content }: Params['messages'][number],
-  mask: (text: string) => string,
-): Message | { fault: string } {
+function messageOf({ role, content }: Params['messages'][number]): Message | { fault: string } {
   const parts = (Array.isArray(content) ? content : [content]) as Part[];
   const stranger = parts.find(({ type }) => type !== 'text' && type !== 'image');
   if (stranger || (role === 'assistant' && parts.some(({ type }) => type === 'image'))) {
     return { fault: `a model is not asked with ${stranger?.type ?? 'images of its own'}` };
   }
-  const texts = parts.flatMap((part) => (part.type === 'text' ? [mask(part.text)] : []));
+  const texts = parts.flatMap((part) => (part.type === 'text' ? [part.text] : []));
   const images = parts.flatMap((part): JsonObject[] =>
     part.type === 'image'
       ? [{ type: 'image_url', image_url: { url: `data:${part.mimeType};base64,${part.data}` } }]

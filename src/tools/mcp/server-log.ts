@@ -12,7 +12,7 @@ const MINUTE_MS = 60_000;
 const GRAVE = new Set(['error', 'critical', 'alert', 'emergency']);
 
 /** Writes what a server has for a log into this process's, as much of it as anybody would read. */
-export function logOf(log: Log, server: string, mask: (text: string) => string) {
+export function logOf(log: Log, server: string) {
   let since = Date.now();
   let lines = 0;
   return ({ level, logger, data }: LoggingMessageNotification['params']): void => {
@@ -26,8 +26,8 @@ export function logOf(log: Log, server: string, mask: (text: string) => string) 
     const about = {
       server,
       level,
-      ...(logger === undefined ? {} : { logger: plainText(mask(logger), 100) }),
-      said: plainText(mask(said), 1_000),
+      ...(logger === undefined ? {} : { logger: plainText(logger, 100) }),
+      said: plainText(said, 1_000),
     };
     log[GRAVE.has(level) ? 'warn' : 'info'](about, 'an MCP server writes');
   };

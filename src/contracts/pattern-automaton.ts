@@ -1,0 +1,82 @@
+/**
+ * A trie of patterns in which each node knows the longest other node that its text ends with (Aho and Corasick, 1975). Nodes are
+ * numbers, 0 is the root, and what a node knows stands in arrays.
+ */
+export class PatternAutomaton {
+  work = 0;
+  readonly #code = [0];
+  readonly #child = [0];
+  readonly #sibling = [0];
+  readonly #fail = [0];
+  readonly #depth = [0];
+  /** Length of the longest pattern that ends here. */
+  readonly #longest = [0];
+  /** Children of the root, of which there may be many. */
+  readonly #first = new Map<number, number>();
+
+  get isEmpty(): boolean {
+    return this.#code.length === 1;
+  }
+
+  add(pattern: string): void {
+    let node = 0;
+    for (let at = 0; at < pattern.length; at += 1) {
+      const code = pattern.charCodeAt(at);
+      node = this.#childOf(node, code) || this.#grow(node, code);
+    }
+    this.#longest[node] = pattern.length;
+  }
+
+  #grow(parent: number, code: number): number {
+    const node = this.#code.length;
+    this.#code.push(code);
+    this.#child.push(0);
+    this.#sibling.push(this.#child[parent] as number);
+    this.#child[parent] = node;
+    this.#fail.push(0);
+    this.#depth.push((this.#depth[parent] as number) + 1);
+    this.#longest.push(0);
+    if (parent === 0) this.#first.set(code, node);
+    return node;
+  }
+
+  /** Once all patterns are there. */
+  link(): void {
+    const queue = [...this.#first.values()];
+    for (let at = 0; at < queue.length; at += 1) {
+      const node = queue[at] as number;
+      this.#longest[node] ||= this.#longest[this.#fail[node] as number] as number;
+      for (let child = this.#child[node] as number; child; child = this.#sibling[child] as number) {
+        this.#fail[child] = this.step(this.#fail[node] as number, this.#code[child] as number);
+        queue.push(child);
+      }
+    }
+  }
+
+  /** The node behind the next character: of the longest pattern that what was read ends with the beginning of. */
+  step(from: number, code: number): number {
+    for (let node = from; ; node = this.#fail[node] as number) {
+      const next = this.#childOf(node, code);
+      if (next || node === 0) return next;
+    }
+  }
+
+  #childOf(node: number, code: number): number {
+    this.work += 1;
+    if (node === 0) return this.#first.get(code) ?? 0;
+    let child = this.#child[node] as number;
+    while (child && this.#code[child] !== code) {
+      this.work += 1;
+      child = this.#sibling[child] as number;
+    }
+    return child;
+  }
+
+  longestAt(node: number): number {
+    return this.#longest[node] as number;
+  }
+
+  depthOf(node: number): number {
+    return this.#depth[node] as number;
+  }
+}

@@ -1,0 +1,138 @@
+// How a server may write a secret that it was sent: as it is, or as one of the usual encoders of programs and web frameworks
+// writes it. An encoder that is in no list here (rot13, one character per line) is not found.
+
+/** Shorter pieces of Base64 or hex stand in ordinary texts. */
+const SHORTEST_PIECE = 8;
+/** A JSON text may stand in a text of another JSON document, and that one in a line of the log. */
+const JSON_LEVELS = 3;
+
+/** Every spelling of a secret and of the part of it that is secret by itself: all distinct, none empty. */
+export function spellings(secret: string): string[] {
+  const all = new Set<string>();
+  for (const value of [secret.toWellFormed(), ...secretParts(secret.toWellFormed())]) {
+    for (const spelling of encodings(value)) {
+      let text = spelling;
+      all.add(text);
+      for (let level = 0; level < JSON_LEVELS; level += 1) {
+        text = asJson(text);
+        all.add(text);
+      }
+    }
+  }
+  all.delete('');
+  return [...all];
+}
+
+/** The password of a URL, the second half of `user:password`, what stands behind `Bearer`, as far as they are long enough. */
+function secretParts(value: string): string[] {
+  const { password = '' } = URL.parse(value) ?? {};
+  const pair = /^[^\s:/]+:(\S+)$/.exec(value)?.[1] ?? '';
+  const token = /^[A-Za-z][A-Za-z-]* (\S+)$/.exec(value)?.[1] ?? '';
+  return [password, decoded(password), pair, token].filter(
+    ({ length }) => length >= SHORTEST_PIECE,
+  );
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+function encodings(value: string): string[] {
+  const bytes = Buffer.from(value);
+  return [
+    value,
+    bytes.toString('latin1'), // UTF-8 read as Latin-1
+    ...jsonSpellings(value),
+    ...urlSpellings(value),
+    ...htmlSpellings(value),
+    ...base64Spellings(bytes),
+    ...pieces([bytes.toString('hex'), bytes.toString('hex').toUpperCase()]),
+  ];
+}
+
+/** As JavaScript, PHP (`\/`), Python (`\u00e4`) and Go (`\u0026`) write JSON. */
+function jsonSpellings(value: string): string[] {
+  const plain = asJson(value);
+  const html = plain.replace(/[<>&]/g, unicodeEscape);
+  const all = [plain, html, html.replaceAll("'", unicodeEscape)];
+  const ascii = all.map((text) => text.replace(/[\u0080-\uffff]/g, unicodeEscape));
+  return [...all, ...ascii]
+    .flatMap((text) => [text, text.replaceAll('/', '\\/')])
+    .flatMap((text) => [text, text.replace(/\\u[0-9a-f]{4}/g, upperHex)]);
+}
+
+const asJson = (text: string): string => JSON.stringify(text).slice(1, -1);
+
+function unicodeEscape(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+}
+
+const upperHex = (escaped: string): string => `\\u${escaped.slice(2).toUpperCase()}`;
+
+/** Paths, queries and forms, with escapes in capital and in small letters, and once more encoded. */
+function urlSpellings(value: string): string[] {
+  const component = encodeURIComponent(value);
+  const strict = component.replace(/[!'()*~]/g, percent);
+  const all = [
+    component,
+    strict,
+    strict.replaceAll('%7E', '~'),
+    component.replaceAll('%2F', '/'),
+    strict.replaceAll('%7E', '~').replaceAll('%2F', '/'),
+    encodeURI(value),
+    new URLSearchParams({ '': value }).toString().slice(1),
+  ];
+  return [...all, ...all.map((text) => encodeURIComponent(text))].flatMap((text) => [
+    text,
+    text.replace(/%(25)*[0-9A-F]{2}/g, (escaped) => escaped.toLowerCase()),
+  ]);
+}
+
+const percent = (character: string): string =>
+  `%${character.charCodeAt(0).toString(16).toUpperCase()}`;
+
+/** What the common escapers put in place of quotes and of the signs that some of them escape besides. */
+const HTML_QUOTES: readonly Record<string, string>[] = [
+  {},
+  { '"': '&quot;' },
+  { '"': '&quot;', "'": '&#39;' },
+  { '"': '&quot;', "'": '&#x27;' },
+  { '"': '&quot;', "'": '&#039;' },
+  { '"': '&quot;', "'": '&apos;' },
+  { '"': '&#34;', "'": '&#39;' },
+];
+const HTML_SIGNS: readonly Record<string, string>[] = [
+  {},
+  { '/': '&#x2F;', '`': '&#x60;', '=': '&#x3D;' },
+  { '+': '&#43;' },
+];
+
+function htmlSpellings(value: string): string[] {
+  return HTML_QUOTES.flatMap((quotes) =>
+    HTML_SIGNS.map((signs) => {
+      const table: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;' };
+      Object.assign(table, quotes, signs);
+      return value.replace(/[&<>"'/`=+]/g, (sign) => table[sign] ?? sign);
+    }),
+  );
+}
+
+/** What is left of a secret in the Base64 of any text it stands in: behind nothing, one or two more bytes. */
+function base64Spellings(bytes: Buffer): string[] {
+  const found = [0, 1, 2].map((before) => {
+    const text = Buffer.concat([Buffer.alloc(before), bytes]).toString('base64url');
+    const first = Math.ceil((before * 8) / 6);
+    return text.slice(first, Math.floor(((before + bytes.length) * 8) / 6));
+  });
+  const plain = found.map((text) => text.replaceAll('-', '+').replaceAll('_', '/'));
+  const whole = bytes.toString('base64');
+  return pieces([...found, ...plain, whole, bytes.toString('base64url')]);
+}
+
+function pieces(texts: readonly string[]): string[] {
+  return texts.filter(({ length }) => length >= SHORTEST_PIECE);
+}

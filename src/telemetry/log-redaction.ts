@@ -1,0 +1,80 @@
+import { REDACTED, Redaction } from '../contracts/redaction.ts';
+
+/** Of values that are read while this process runs, the last ones. */
+const MOST = 1_000;
+/** What is looked for together is made ready together, so a new value makes only so many others ready anew. */
+const MOST_TOGETHER = 64;
+
+/** Takes secrets out of lines of the log, wherever in them they stand. */
+export type LogRedaction = {
+  /** From now on this value is in no line. */
+  learn(value: string): void;
+  clean(line: string): string;
+};
+
+type Group = { values: readonly string[]; redaction: Redaction };
+
+/**
+ * Keys have shapes: those of vendors, what stands behind `Bearer`, the password in a URL. A secret without a shape is known by its
+ * value: values of the environment for good, values of rows as soon as they are read.
+ */
+export function createLogRedaction(own: readonly (string | undefined)[]): LogRedaction {
+  const fixed = Redaction.of(own.filter((value) => value !== undefined));
+  /** In the order they were read last. */
+  const known = new Set<string>();
+  let groups: Group[] = [];
+  let all = fixed;
+  const add = (value: string): void => {
+    let values = [value];
+    for (let last = groups.at(-1); last && last.values.length === values.length; ) {
+      if (values.length * 2 > MOST_TOGETHER) break;
+      values = [...last.values, ...values];
+      groups.pop();
+      last = groups.at(-1);
+    }
+    groups.push({ values, redaction: Redaction.of(values) });
+  };
+  return {
+    learn(value) {
+      const isKnown = known.delete(value);
+      known.add(value);
+      if (isKnown) return;
+      if (known.size > MOST) {
+        groups = [];
+        const older = [...known].slice(0, -MOST / 2);
+        for (const one of older) known.delete(one);
+        for (const one of known) add(one);
+      } else add(value);
+      all = Redaction.union([fixed, ...groups.map(({ redaction }) => redaction)]);
+    },
+    clean: (line) =>
+      SHAPES.reduce((text, shape) => text.replace(shape, `$1${REDACTED}`), all.text(line)),
+  };
+}
+
+/** How fields are named that hold one. */
+const NAMES =
+  '[a-z0-9_.-]*(?:api[-_]?key|password|passwd|passphrase|secret|credentials?|authorization|cookie|token|private[-_]?key)';
+const PARAMETERS =
+  '(?:[a-z0-9_.-]*[-_])?(?:api[-_]?key|(?:access|auth)?token|secret|password|passwd';
+
+/**
+ * What comes before a key, and the key: by the shapes vendors give theirs, and by where it stands. A stranger may write lines: no
+ * shape may look again and again at the same text, so what begins anywhere has a length.
+ */
+const SHAPES = [
+  /(\b(?:Bearer|Basic) )[A-Za-z0-9._~+/=-]{8,}/g,
+  /(\b(?:bearer|BEARER) )(?=[A-Za-z._~+/=-]{0,99}[0-9])[A-Za-z0-9._~+/=-]{8,}/g,
+  /((?:^|[^A-Za-z0-9_-])(?:sk|rk|pk|gsk|xai|pplx|r8|hf|npm|hwd|gh[opsur]|github_pat|glpat|whsec)[-_])(?=[A-Za-z_-]*[0-9])[A-Za-z0-9_+/=-]{12,}/g,
+  /((?:^|[^A-Za-z0-9_-])(?:AIza|ya29\.|AKIA|ASIA|xox[abeprs]-))[A-Za-z0-9_-]{10,}/g,
+  /((?:^|[^A-Za-z0-9_-])eyJ)[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+/g,
+  // a user and a password, or a key in place of a user
+  /([a-z][a-z0-9+.-]{0,30}:\/\/[^/\s:@"]*:)[^/\s"]+(?=@)/g,
+  /([a-z][a-z0-9+.-]{0,30}:\/\/)[A-Za-z0-9._~%-]{16,}(?=@)/g,
+  new RegExp(`([?&]${PARAMETERS}|key|sig|signature)=)[^&\\s"\\\\]{8,}`, 'gi'),
+  new RegExp(`([\\s"';]${PARAMETERS})=)[^&\\s"\\\\]{8,}`, 'gi'),
+  /((?:[\s"']|\\n)(?:proxy-authorization|authorization|x-api-key|api-key|cookie|set-cookie): ?)[^\s"\\][^"\\]*/gi,
+  // as JSON, and as JSON in a text of it
+  new RegExp(`("${NAMES}"\\s*:\\s*")(?:[^"\\\\]|\\\\.)+`, 'gi'),
+  new RegExp(`(\\\\{1,7}"${NAMES}\\\\{1,7}"\\s*:\\s*\\\\{1,7}")[^"\\\\]+`, 'gi'),
+];

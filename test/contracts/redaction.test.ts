@@ -1,0 +1,238 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { REDACTED, Redaction } from '../../src/contracts/redaction.ts';
+import { spellings } from '../../src/contracts/spellings.ts';
+
+/** Secrets of which some are the beginning, the end or the middle of others, or overlap them. */
+const overlapping = fc
+  .array(fc.string({ unit: fc.constantFrom(...'abA0/+"%\\&<=ä'), minLength: 8, maxLength: 14 }), {
+    minLength: 1,
+    maxLength: 4,
+  })
+  .chain((roots) =>
+    fc
+      .array(
+        fc.record({
+          root: fc.constantFrom(...roots),
+          other: fc.constantFrom(...roots),
+          from: fc.nat(6),
+          kind: fc.constantFrom('begin', 'end', 'join', 'overlap'),
+        }),
+        { maxLength: 4 },
+      )
+      .map((cuts) => [
+        ...roots,
+        ...cuts.map(({ root, other, from, kind }) => {
+          if (kind === 'begin') return root.slice(0, 8);
+          if (kind === 'end') return root.slice(-8);
+          return kind === 'join' ? root + other : root.slice(from) + other.slice(0, 8);
+        }),
+      ]),
+  )
+  .filter((secrets) => secrets.every((secret) => secret.trim() === secret));
+
+/** A text of ordinary words and of secrets, in any spelling, whole or in part, beside and in one another. */
+const described = overlapping.chain((secrets) => {
+  const written = fc.constantFrom(...secrets.flatMap(spellings));
+  const part = fc
+    .tuple(written, fc.nat(30), fc.nat(30))
+    .map(([text, a, b]) => text.slice(a, a + b));
+  const word = fc.string({ unit: fc.constantFrom(...'abA0/+"%\\&<=ä \n'), maxLength: 10 });
+  return fc.record({
+    secrets: fc.constant(secrets),
+    text: fc.array(fc.oneof(written, part, word), { maxLength: 12 }).map((parts) => parts.join('')),
+    cuts: fc.array(fc.nat(300), { maxLength: 12 }),
+  });
+});
+
+/** The same by looking at each spelling at each place. */
+function expected(text: string, secrets: readonly string[]): string {
+  const found: [number, number][] = [];
+  for (const spelling of secrets.flatMap(spellings)) {
+    for (let at = text.indexOf(spelling); at >= 0; at = text.indexOf(spelling, at + 1)) {
+      found.push([at, at + spelling.length]);
+    }
+  }
+  found.sort(([a], [b]) => a - b);
+  let rest = '';
+  let end = 0;
+  for (let one = 0; one < found.length; ) {
+    const [from, first] = found[one] as [number, number];
+    rest += text.slice(end, from) + REDACTED;
+    end = first;
+    for (one += 1; one < found.length && (found[one] as [number, number])[0] < end; one += 1) {
+      end = Math.max(end, (found[one] as [number, number])[1]);
+    }
+  }
+  return rest + text.slice(end);
+}
+
+function chunked(text: string, cuts: readonly number[]): string[] {
+  const places = [...new Set([0, ...cuts.map((cut) => cut % (text.length + 1)), text.length])];
+  places.sort((a, b) => a - b);
+  return places.map((place, at) => text.slice(place, places[at + 1] ?? text.length));
+}
+
+describe('secrets that overlap', () => {
+  test('leave nothing of a spelling, and all of the rest, in whatever order they are known', () => {
+    fc.assert(
+      fc.property(described, ({ secrets, text }) => {
+        const told = Redaction.of(secrets).text(text);
+        expect(told).toBe(expected(text, secrets));
+        expect(Redaction.of(secrets.toReversed()).text(text)).toBe(told);
+        const apart = Redaction.union(secrets.map((secret) => Redaction.of([secret])));
+        expect(apart.text(text)).toBe(told);
+        const left = secrets.flatMap(spellings).filter((spelling) => told.includes(spelling));
+        expect(left).toEqual([]);
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  test('in a stream are what they are in the whole text, wherever it is cut', () => {
+    fc.assert(
+      fc.property(described, ({ secrets, text, cuts }) => {
+        const stream = Redaction.of(secrets).stream();
+        const pieces = chunked(text, cuts).map((piece) => stream.pass(piece));
+        expect(pieces.join('') + stream.rest()).toBe(expected(text, secrets));
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  test('are not given on by a stream before it is known what they are', () => {
+    fc.assert(
+      fc.property(described, ({ secrets, text }) => {
+        const stream = Redaction.of(secrets).stream();
+        const wanted = expected(text, secrets);
+        let told = '';
+        for (let at = 0; at < text.length; at += 1) {
+          told += stream.pass(text.charAt(at));
+          // what was given is the beginning of what is given in the end
+          expect(wanted.startsWith(told)).toBe(true);
+        }
+      }),
+      { numRuns: 100 },
+    );
+  });
+
+  test('one that another begins with takes the other with it', () => {
+    const redaction = Redaction.of(['abcdefgh', 'abcdefghXYZ12345', 'Z12345-and-more']);
+    expect(redaction.text('a abcdefghXYZ12345 b abcdefghXYZ12345-and-more c abcdefghXYZ')).toBe(
+      'a *** b *** c ***XYZ',
+    );
+  });
+});
+
+describe('a secret is found as', () => {
+  const SECRET = 'aZ/9+"q%x\\y&z<w>v\'u=ä~!k';
+  const redaction = Redaction.of([SECRET]);
+  const entity = (quote: string, apostrophe: string) =>
+    SECRET.replaceAll('&', '&amp;')
+      .replaceAll('<', '&lt;')
+      .replaceAll('>', '&gt;')
+      .replaceAll('"', quote)
+      .replaceAll("'", apostrophe);
+  const small = (text: string) => text.replace(/%[0-9A-F]{2}/g, (one) => one.toLowerCase());
+  const json = JSON.stringify(SECRET);
+  test.each([
+    ['it is', SECRET],
+    ['JSON', json],
+    ['JSON in JSON', JSON.stringify(json)],
+    ['JSON in JSON in JSON', JSON.stringify(JSON.stringify(json))],
+    ['JSON of PHP', json.replaceAll('/', '\\/').replace('ä', '\\u00e4')],
+    ['JSON of Python', json.replace('ä', '\\u00e4')],
+    ['JSON of Go', json.replace('&', '\\u0026').replace('<', '\\u003c').replace('>', '\\u003e')],
+    ['a part of a URL', encodeURIComponent(SECRET)],
+    ['a part of a URL in small letters', small(encodeURIComponent(SECRET))],
+    ['a part of a URL that is encoded twice', encodeURIComponent(encodeURIComponent(SECRET))],
+    ['a URL', encodeURI(SECRET)],
+    ['a field of a form', new URLSearchParams({ k: SECRET }).toString()],
+    ['a link in JSON', JSON.stringify({ u: `x/?k=${encodeURIComponent(SECRET)}` })],
+    ['a text of HTML', entity('"', "'")],
+    ['an attribute of HTML', entity('&quot;', '&#39;')],
+    ['an attribute of Python', entity('&quot;', '&#x27;')],
+    ['an attribute of PHP', entity('&quot;', '&#039;')],
+    ['an attribute of Go', entity('&#34;', '&#39;').replaceAll('+', '&#43;')],
+    ['Base64', Buffer.from(SECRET).toString('base64')],
+    ['Base64 of a URL', Buffer.from(SECRET).toString('base64url')],
+    ['Basic authorization', Buffer.from(`user:${SECRET}`).toString('base64')],
+    ['Basic authorization of another', Buffer.from(`users:${SECRET}`).toString('base64')],
+    ['Base64 of what it stands in', Buffer.from(`a users: ${SECRET} b`).toString('base64')],
+    ['hex', Buffer.from(SECRET).toString('hex')],
+    ['UTF-8 read as Latin-1', Buffer.from(SECRET).toString('latin1')],
+  ])('%s', (_, text) => {
+    const told = redaction.text(`before ${text} behind`);
+    // nothing is left but what frames it: quotes, the name of a user, an address
+    expect(told).toMatch(/^before .{0,20}\*\*\*.{0,12} behind$/);
+  });
+
+  test('a password, where the secret is a URL, a pair or a header', () => {
+    for (const secret of [
+      'postgres://user:pass%2Fword-1@db.example/x',
+      'user:pass/word-1',
+      'Bearer pass/word-1',
+    ]) {
+      expect(Redaction.of([secret]).text('it is pass/word-1')).toBe('it is ***');
+    }
+  });
+});
+
+test('what is shorter than a key is a word', () => {
+  const text = 'ollama runs models, none of them EMPTY';
+  expect(Redaction.of(['ollama', 'none', 'EMPTY', '']).text(text)).toBe(text);
+  expect(Redaction.of(['ollama'], { shortest: 4 }).text(text)).toBe(text.replace('ollama', '***'));
+});
+
+test('a text that was cut ends with no beginning of a secret', () => {
+  const redaction = Redaction.of(['sk-cut-0123456789']);
+  expect(redaction.text('it is sk-cut-0123', { isCut: true })).toBe('it is ***');
+  expect(redaction.text('it is sk-cut-0123')).toBe('it is sk-cut-0123');
+});
+
+test('a document has secrets in no text, name or number; its shape stays', () => {
+  const redaction = Redaction.of(['1234567890', 'secret-value']);
+  expect(
+    redaction.json({ a: [1234567890, 1, null, 'secret-value'], 'secret-value': true }),
+  ).toEqual({ a: ['***', 1, null, '***'], '***': true });
+  let deep: unknown = 'secret-value';
+  for (let level = 0; level < 100_000; level += 1) deep = [deep];
+  expect(JSON.stringify(redaction.json(deep as string[])).includes('secret-value')).toBe(false);
+});
+
+test('bytes of a file are its own where no secret is in them', () => {
+  const redaction = Redaction.of(['secret-äöü-value']);
+  const plain = Buffer.from([0, 255, 128, 10]);
+  expect(redaction.bytes(plain)).toBe(plain);
+  const kept = redaction.bytes(Buffer.concat([plain, Buffer.from('secret-äöü-value'), plain]));
+  expect(kept).toEqual(Buffer.concat([plain, Buffer.from(REDACTED), plain]));
+});
+
+describe('a long text costs what it is long', () => {
+  const hostile = `${'a'.repeat(4_000)}b`;
+  const secrets = [
+    hostile,
+    'a'.repeat(500),
+    ...Array.from({ length: 40 }, (_, n) => `aaaaaaaa${n}`),
+  ];
+  test.each([
+    ['letters that secrets begin with', (size: number) => 'a'.repeat(size)],
+    ['beginnings', (size: number) => `${'a'.repeat(7)} `.repeat(size / 8)],
+    ['ordinary words', (size: number) => 'words of no meaning '.repeat(size / 20)],
+  ])('%s', (_, textOf) => {
+    const workOf = (size: number, pieces: number) => {
+      const redaction = Redaction.of(secrets);
+      const before = redaction.work;
+      const text = textOf(size);
+      const stream = redaction.stream();
+      const length = Math.ceil(text.length / pieces);
+      for (let at = 0; at < text.length; at += length) stream.pass(text.slice(at, at + length));
+      stream.rest();
+      return redaction.work - before;
+    };
+    const small = workOf(125_000, 1);
+    expect(workOf(1_000_000, 1)).toBeLessThan(small * 8.5);
+    expect(workOf(1_000_000, 10_000)).toBeLessThan(small * 8.5);
+    expect(small).toBeLessThan(125_000 * 60);
+  });
+});
