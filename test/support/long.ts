@@ -76,6 +76,7 @@ const SLOW = [
   'test/errors/examples.test.ts',
   'test/providers/openai-stream.test.ts',
   'test/runtime/control-children.test.ts',
+  'test/runtime/echoed-secrets.test.ts',
   'test/runtime/effects.test.ts',
   'test/runtime/embedding-router.test.ts',
   'test/runtime/engines.test.ts',
