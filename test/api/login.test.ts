@@ -5,9 +5,10 @@ import { exportJWK } from 'jose';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { FRESH_MS } from '../../src/api/login/lookup.ts';
 import type { Api } from '../../src/api/server.ts';
-import { makeAgent, makeTenant } from '../sql/support.ts';
+import { makeAgent, makeRun, makeSession, makeTenant, one } from '../sql/support.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { type Answer, ask, startTestApi } from './harness.ts';
+import { call } from './rest/call.ts';
 import {
   claimsOf,
   locked,
@@ -69,6 +70,69 @@ describe('with a login', () => {
   test('a token may be for a tenant as a whole', async () => {
     const token = await tokenFor(ada, { user_id: undefined });
     expect((await ask(api, AGENTS, {}, token)).data.agents.nodes).toEqual([{ name: 'hers' }]);
+  });
+
+  test('what a request writes runs as its user, over GraphQL and REST alike', async () => {
+    const { tenant_id } = ada;
+    const mallory = await makePerson(db.pool, 'mallory', tenant_id);
+    const boss = await makePerson(db.pool, 'boss', tenant_id);
+    await db.pool.query(`update howdah.users set role = 'admin' where id = $1`, [boss.user_id]);
+    const token = await tokenFor(boss, { role: 'admin' });
+    const agent_id = await makeAgent(db.pool, { tenant_id });
+    const userOf = async (text: string, values: unknown[]) =>
+      (await one(db.pool, text, values)).user_id;
+
+    const { id: schedule } = await one(
+      db.pool,
+      `insert into howdah.schedules (tenant_id, name, cron, agent_id, input, user_id)
+       values ($1, 'hers', '@yearly', $2, 'mine', $3) returning id`,
+      [tenant_id, agent_id, ada.user_id],
+    );
+    const update = `mutation { updateSchedule(input: { id: "${schedule}", patch: { input: "other" } }) { schedule { userId } } }`;
+    const { data } = await ask(api, update, {}, await tokenFor(mallory));
+    expect(data.updateSchedule.schedule.userId).toBe(mallory.user_id);
+
+    const run = await makeRun(db.pool, { tenant_id, agent_id, user_id: ada.user_id });
+    const fork = `mutation { forkExecution(input: { id: "${run}", seq: 0, input: "other" }) { result { id userId } } }`;
+    const forked = await ask(api, fork, {}, token);
+    expect(forked.data.forkExecution.result.userId).toBe(boss.user_id);
+    const copy = await call(
+      api,
+      'POST',
+      `/api/executions/${run}/fork`,
+      { seq: 0, input: 'other' },
+      { token },
+    );
+    expect(copy.status).toBe(201);
+    expect(
+      await userOf('select user_id from howdah.executions where id = $1', [copy.body.id]),
+    ).toBe(boss.user_id);
+    const tell = `mutation { addInput(input: { executionId: "${run}", content: "other" }) { result { id } } }`;
+    expect((await ask(api, tell, {}, token)).errors).toMatchObject([
+      { extensions: { code: 'HWDEN' } },
+    ]);
+
+    const session = await makeSession(db.pool, { tenant_id, agent_id, user_id: ada.user_id });
+    const said = await call(
+      api,
+      'POST',
+      `/sessions/${session}/messages`,
+      { content: 'other' },
+      { token },
+    );
+    expect(said.status).toBeLessThan(300);
+    const send = `mutation { sendMessage(input: { sessionId: "${session}", content: "other" }) { result { turns } } }`;
+    await ask(api, send, {}, token);
+    const turns = await one(
+      db.pool,
+      'select array_agg(user_id) as users from howdah.executions where session_id = $1',
+      [session],
+    );
+    expect(turns.users).toEqual([boss.user_id, boss.user_id]);
+    const todo = `mutation { createTodo(input: { todo: { sessionId: "${session}", title: "other" } }) { todo { id } } }`;
+    expect((await ask(api, todo, {}, await tokenFor(mallory))).errors).toMatchObject([
+      { extensions: { code: 'HWDEN' } },
+    ]);
   });
 
   test('without one the answer says how to get one', async () => {
