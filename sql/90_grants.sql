@@ -68,7 +68,8 @@ grant execute on function howdah_private.call_watched(text, jsonb, text, jsonb),
   howdah_private.tables_changed(jsonb, bigint), howdah_private.touched_rows(jsonb, text, int, int, bigint),
   howdah_private.rows_before(jsonb, int, text[], jsonb), howdah_private.rows_gone(jsonb)
   to howdah_tool;
-grant execute on function howdah_private.refused_calls(jsonb, text[]), howdah_private.reading_rules(),
+grant execute on function howdah_private.refused_calls(jsonb, text[]), howdah_private.planned_tables(jsonb, text[]),
+  howdah_private.reading_rules(),
   howdah_private.query_settings(uuid) to howdah_worker;
 grant execute on function howdah_private.binding(uuid, uuid), howdah_private.bound_state(),
   howdah_private.refuse_leftovers(text)

@@ -171,6 +171,33 @@ as $$
   order by c.name
 $$;
 
+-- How many tables the planner has to look at for these: each partition, and what a view reads as often as it reads it, the views
+-- in it included. A name that is no table is a CTE or nothing. A table is {"name", "schema" (null: found by the path)}.
+create or replace function howdah_private.planned_tables(tables jsonb, path text[]) returns int
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  with recursive named as (
+    select (
+      select c.oid from pg_class as c join pg_namespace as n on n.oid = c.relnamespace
+      where c.relname = t.name
+        and n.nspname = any (case when t.schema is null then planned_tables.path else array[t.schema] end)
+      order by array_position(planned_tables.path, n.nspname::text) limit 1
+    ) as oid
+    from jsonb_to_recordset(planned_tables.tables) as t (name text, schema text)
+  ),
+  reached (oid, depth) as (
+    select n.oid, 1 from named as n where n.oid is not null
+    union all
+    select m.relid[1]::oid, x.depth + 1 from reached as x
+    join pg_rewrite as w on w.ev_class = x.oid and w.ev_type = '1'
+    cross join lateral regexp_matches(w.ev_action::text, ':rtekind 0 :relid ([0-9]+)', 'g') as m (relid)
+    where m.relid[1]::oid not in (0, x.oid) and x.depth < 10
+  )
+  select coalesce(sum(1 + (select count(*) from pg_inherits as i where i.inhparent = r.oid)), 0)::int
+  from reached as r
+$$;
+
 -- The two rules that ask a catalogue, as queries: for another database, which has none of our functions.
 create or replace function howdah_private.reading_rules(out refused_calls text, out table_elsewhere text)
   language sql stable

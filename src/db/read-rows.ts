@@ -13,6 +13,23 @@ export type RowsRequest = ReadRequest & { query: string };
 
 const LOCK_TIMEOUT_MS = 2_000;
 
+/**
+ * Bounds what one query takes of the server, whatever the server has for others: no parallel workers, no compiler, little
+ * memory for each sort and hash, and no long search for the best order of joins.
+ */
+const SETTINGS = [
+  'max_parallel_workers_per_gather = 0',
+  'jit = off',
+  "work_mem = '4MB'",
+  'hash_mem_multiplier = 2',
+  'geqo = on',
+  'geqo_threshold = 12',
+  'from_collapse_limit = 8',
+  'join_collapse_limit = 8',
+]
+  .map((setting) => `set local ${setting}`)
+  .join('; ');
+
 /** What ends the transaction: nothing is written in it, and what only acts at a commit shall not. */
 const READ = Symbol('read');
 
@@ -40,6 +57,7 @@ export async function readBound(
         try {
           outcome =
             (await refusedCalls(client, request, parsed.calls)) ??
+            (await tooManyTables(client, request, parsed.tables)) ??
             (await read(client, request, parsed));
         } finally {
           stop();
@@ -70,15 +88,37 @@ async function refusedCalls(
   return first && refused(`${first.name} may not be called in it: ${first.reason}`);
 }
 
+/**
+ * Views and partitions are planned with all that is behind them, each with its policies. The planner takes memory in the
+ * square of that, and no limit of Postgres bounds it: so it is counted before the query is planned.
+ */
+const MOST_PLANNED = 300;
+
+async function tooManyTables(
+  client: PoolClient,
+  { schemas }: RowsRequest,
+  tables: ReadQuery['tables'],
+): Promise<Outcome<never> | undefined> {
+  if (tables.length === 0) return undefined;
+  const { rows } = await client.query<{ planned: number }>(
+    'select howdah_private.planned_tables($1, $2) as planned',
+    [JSON.stringify(tables), schemas ?? ['public']],
+  );
+  const planned = rows[0]?.planned ?? 0;
+  if (planned <= MOST_PLANNED) return undefined;
+  return refused(
+    `it reads ${planned} tables, with those behind views and each partition, and at most ${MOST_PLANNED} are allowed`,
+    'Join fewer views and partitioned tables, or ask in several queries.',
+  );
+}
+
 async function read(
   client: PoolClient,
   request: RowsRequest,
   { text, calls }: ReadQuery,
 ): Promise<Outcome<Rows>> {
   const { boundTo, limits, schemas } = request;
-  await client.query(
-    `set local lock_timeout = ${LOCK_TIMEOUT_MS}; set local max_parallel_workers_per_gather = 0; set local jit = off`,
-  );
+  await client.query(`${SETTINGS}; set local lock_timeout = ${LOCK_TIMEOUT_MS}`);
   await enterSandbox(client, boundTo, limits.timeoutMs, 'howdah_reader');
   const path = [...(schemas ?? ['public']), 'pg_temp'].map(quoteName).join(', ');
   const { rows } = await client.query<{ rows: string[]; cut_by: Rows['cut_by'] }>({

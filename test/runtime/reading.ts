@@ -35,6 +35,7 @@ export async function openReading(url: string, owner: pg.Pool): Promise<Reading>
   return {
     pool,
     ask: (query, spec = {}) => rowsOf(pool, request(query, spec)),
-    slip: (query, spec = {}) => readBound(pool, request(query, spec), { text: query, calls: [] }),
+    slip: (query, spec = {}) =>
+      readBound(pool, request(query, spec), { text: query, calls: [], tables: [] }),
   };
 }

@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { parseQuery } from '../../src/db/reading/parse.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { openReading, type Reading } from './reading.ts';
 import { REFUSED } from './refused-queries.ts';
@@ -132,9 +133,98 @@ test('what is nested too deeply hurts nobody', async () => {
   ]) {
     const outcome = await reading.ask(query);
     if (!outcome.ok)
-      expect(JSON.stringify(outcome)).toMatch(/call stack|stack depth|memory exhausted/);
+      expect(JSON.stringify(outcome)).toMatch(/call stack|stack depth|memory exhausted|levels/);
     expect(await reading.ask('select 1 as one')).toMatchObject({ value: { rows: [{ one: 1 }] } });
   }
+});
+
+const list = (length: number, item: (at: number) => string, between: string) =>
+  Array.from({ length }, (_, at) => item(at)).join(between);
+/** Each level is a semi-join more, with the policies of its tables. */
+const nested = (levels: number) =>
+  list(levels, (at) => `select 1 from agents as a${at} where exists (`, '') +
+  `select 1${')'.repeat(levels)}`;
+
+describe('a query with too much in it is refused before the server has seen it', () => {
+  test.each([
+    [nested(160), 'it has 160 tables, at most 30 are allowed'],
+    [nested(8), 'it has 9 levels of sub-selects, at most 8 are allowed'],
+    [`select 1 from ${list(31, (at) => `orders as o${at}`, ', ')}`, 'it has 31 tables'],
+    [`select 1 from ${list(31, (at) => `generate_series(1, 9) as o${at}`, ', ')}`, '31 tables'],
+    [list(31, () => 'table orders', ' union all '), 'it has 31 tables'],
+    [list(31, () => 'select 1', ' union '), 'it has 31 SELECTs'],
+    [`select ${list(31, () => '(select 1)', ', ')}`, 'it has 32 SELECTs'],
+    [
+      `select 1 where 1 in (select 1) and ${list(31, () => 'exists (select 2)', ' and ')}`,
+      '33 SELECTs',
+    ],
+    [`with ${list(31, (at) => `c${at} as (select 1)`, ', ')} select 1`, 'it has 32 SELECTs'],
+    [
+      `select 1 from orders as o ${list(30, (at) => `cross join lateral (select o.id) as l${at}`, ' ')}`,
+      'it has 31 SELECTs',
+    ],
+    [
+      `select ${list(31, (at) => `array_agg(id order by id + ${at})`, ', ')} from orders`,
+      'it has 31 window',
+    ],
+    [
+      `select ${list(31, (at) => `sum(${at}) over (order by id + ${at})`, ', ')} from orders`,
+      'it has 31 window',
+    ],
+    ['with a as not materialized (table orders) select 1 from a, a as b', 'NOT MATERIALIZED'],
+  ])('%.60s…: %s', async (query, reason) => {
+    const outcome = await parseQuery(query, ['shop', 'howdah']);
+    expect(outcome).toMatchObject({
+      ok: false,
+      error: {
+        code: 'invalid_arguments',
+        message: expect.stringContaining(reason),
+        cause: { hint: expect.any(String) },
+      },
+    });
+  });
+
+  test.each([
+    nested(7),
+    `select 1 from ${list(30, (at) => `orders as o${at}`, ', ')} limit 0`,
+    list(30, () => 'select 1', ' union all '),
+    `select sum(1) filter (where id in (${list(1_000, String, ', ')})) over () from orders`,
+  ])('and one within the bounds is not: %.40s…', async (query) => {
+    expect(await parseQuery(query, ['shop', 'howdah'])).toMatchObject({ ok: true });
+  });
+});
+
+test('views and partitions count with what is behind them', async () => {
+  const { rows } = await database.pool.query(
+    `select count(*)::int as months from pg_inherits where inhparent = 'howdah.executions'::regclass`,
+  );
+  const ofRuns = 1 + rows[0].months;
+  await database.pool.query(
+    `create view shop.runs as select a.id from howdah.executions as a join howdah.executions as b using (id);
+     create view shop.more_runs as select id from shop.runs union all select id from shop.runs;
+     grant select on shop.runs, shop.more_runs to howdah_analyst`,
+  );
+  const planned = async (...tables: { name: string; schema?: string }[]) =>
+    (
+      await database.pool.query('select howdah_private.planned_tables($1, $2) as n', [
+        JSON.stringify(tables),
+        ['shop', 'howdah'],
+      ])
+    ).rows[0].n;
+  expect(await planned({ name: 'orders' }, { name: 'no_such_table' })).toBe(1);
+  expect(await planned({ name: 'executions' })).toBe(ofRuns);
+  expect(await planned({ name: 'more_runs' })).toBe(1 + 2 * (1 + 2 * ofRuns));
+  expect(await planned({ name: 'runs' }, { name: 'runs', schema: 'shop' })).toBe(2 + 4 * ofRuns);
+  const few = Math.floor(300 / (1 + 2 * (1 + 2 * ofRuns)));
+  const cross = (count: number) =>
+    `select 1 from ${list(count, (at) => `more_runs as r${at}`, ', ')} limit 0`;
+  expect(await reading.ask(cross(few))).toMatchObject({ value: { rows: [] } });
+  expect(await reading.ask(cross(few + 1))).toMatchObject({
+    error: {
+      code: 'invalid_arguments',
+      message: expect.stringMatching(/^the query was not run: it reads \d+ tables, .* at most 300/),
+    },
+  });
 });
 
 describe('past the parser, too, the database refuses', () => {

@@ -130,7 +130,7 @@ async function slip(query: string): Promise<Outcome<Rows>> {
   const client = await connectElsewhere(place, 'warehouse', 1_000, find, request.signal);
   if (!client.ok) return client;
   const { rows } = await pool.query('select * from howdah_private.reading_rules()');
-  const parsed = { text: query, calls: [] };
+  const parsed = { text: query, calls: [], tables: [] };
   return readElsewhere(client.value, request, parsed, 'warehouse', rows[0]).finally(() =>
     client.value.end(),
   );

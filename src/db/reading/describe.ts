@@ -30,7 +30,7 @@ export async function describeTables(
 ): Promise<Outcome<ReadableTable[]>> {
   const text = tablesQuery(request.schemas ?? [], names);
   const limits = { ...request.limits, rows: MOST_TABLES, bytes: 4_000_000, cost: null };
-  const found = await read({ ...request, limits, query: text }, { text, calls: null });
+  const found = await read({ ...request, limits, query: text }, { text, calls: null, tables: [] });
   if (!found.ok) return found;
   const tables = found.value.rows as unknown as ReadableTable[];
   const sampled = names.length > 0 ? tables.slice(0, MOST_SAMPLED) : [];
@@ -49,7 +49,7 @@ async function addSamples(
   );
   const text = `select ${columns.join(', ')} from ${quoteName(table.schema)}.${quoteName(table.name)} limit ${SAMPLED_ROWS}`;
   const asked = { ...request, limits: SAMPLE_LIMITS, query: text };
-  const found = await read(asked, { text, calls: [] });
+  const found = await read(asked, { text, calls: [], tables: [] });
   if (!found.ok) return;
   for (const column of table.columns) column.samples = samplesOf(found.value.rows, column);
 }

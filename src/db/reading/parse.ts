@@ -1,13 +1,15 @@
 import type { SqlError } from 'libpg-query';
 import type { Outcome, RunError } from '../../contracts/errors.ts';
 import type { JsonObject } from '../../contracts/json.ts';
-import { type Call, createWalk, Refusal } from './walk.ts';
+import { type Call, createWalk, Refusal, type TableName } from './walk.ts';
 
 export type ReadQuery = {
   /** The one SELECT, without the semicolon and what surrounds it. */
   text: string;
   /** Functions, operators and fields it names, for the catalogue to judge; null: it is ours, and reads the system. */
   calls: Call[] | null;
+  /** Tables it names, for the catalogue to say how much is behind them. */
+  tables: TableName[];
 };
 
 /** Longer is no question; and what the parser is given stays within its stack. */
@@ -35,7 +37,8 @@ export async function parseQuery(
     }
     const walk = createWalk(schemas);
     walk.statement(only.stmt as JsonObject);
-    return { ok: true, value: { text: textOf(query, only), calls: walk.calls } };
+    const { calls, tables } = walk;
+    return { ok: true, value: { text: textOf(query, only), calls, tables } };
   } catch (error) {
     return failed(error, query);
   }

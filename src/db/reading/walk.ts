@@ -5,6 +5,30 @@ import { isJsonObject, type Json, type JsonObject } from '../../contracts/json.t
  */
 export type Call = { name: string; schema: string | null; kind: 'function' | 'operator' | 'field' };
 
+/** A table that a query names; without a schema it is found by the search path, or a CTE of the query. */
+export type TableName = { name: string; schema: string | null };
+
+/**
+ * What one query may have. The planner takes memory and time in the square of the tables it joins, and hardly looks whether
+ * it is to stop; a sort may take all of work_mem. So this is counted in the tree, before the server sees the query.
+ */
+const BOUNDS = {
+  tables: { most: 30, advice: 'Join fewer tables, or ask in several queries.' },
+  selects: { most: 30, advice: 'Ask in several queries; many rows of values are VALUES.' },
+  levels: { most: 8, advice: 'Write sub-selects side by side, by WITH.' },
+  sorts: {
+    most: 30,
+    advice: 'Use fewer window functions, and aggregates with DISTINCT or ORDER BY.',
+  },
+} as const;
+
+const COUNTED: Readonly<Record<keyof typeof BOUNDS, string>> = {
+  tables: 'tables',
+  selects: 'SELECTs, sub-selects and parts of UNION among them',
+  levels: 'levels of sub-selects',
+  sorts: 'window functions and sorted or distinct aggregates',
+};
+
 /** Why a query is not run. */
 export class Refusal extends Error {
   readonly hint: string | undefined;
@@ -36,11 +60,30 @@ const SAMPLES = ['bernoulli', 'system'];
 const SYSTEM = /^(pg_.*|information_schema|howdah_private|graphile_worker)$/;
 const CATALOGUE_HINT = 'Send the query `describe` to see which tables there are.';
 
-export type Walk = { calls: Call[]; statement(statement: JsonObject): void };
+export type Walk = { calls: Call[]; tables: TableName[]; statement(statement: JsonObject): void };
 
-/** Goes through a tree of the parser, refuses what may not be in it, and collects what it calls. */
+/** Goes through a tree of the parser, refuses what may not be in it, and collects what it calls and reads. */
 export function createWalk(schemas: readonly string[] | null): Walk {
   const calls: Call[] = [];
+  const tables: TableName[] = [];
+  const counts = { tables: 0, selects: 0, levels: 0, sorts: 0 };
+  let level = 0;
+
+  /** A SELECT that is no mere UNION of others. */
+  const countSelect = ({ op }: JsonObject): void => {
+    if (op === 'SETOP_NONE') counts.selects += 1;
+  };
+
+  /** Tells the whole number, not the first one beyond the bound. */
+  const refuseTooMany = (): void => {
+    for (const [what, { most, advice }] of Object.entries(BOUNDS)) {
+      const found = counts[what as keyof typeof BOUNDS];
+      if (found > most) {
+        const words = COUNTED[what as keyof typeof BOUNDS];
+        throw new Refusal(`it has ${found} ${words}, at most ${most} are allowed`, advice);
+      }
+    }
+  };
 
   const statement = (found: JsonObject): void => {
     const [kind = ''] = Object.keys(found);
@@ -48,6 +91,7 @@ export function createWalk(schemas: readonly string[] | null): Walk {
       throw new Refusal(`it is no SELECT but ${wordsOf(kind)}`, 'Only reading is possible here.');
     }
     value(found);
+    refuseTooMany();
   };
 
   const value = (found: Json | undefined): void => {
@@ -65,7 +109,14 @@ export function createWalk(schemas: readonly string[] | null): Walk {
   const node = (kind: string, found: JsonObject): void => {
     if (!NODES.has(kind)) throw new Refusal(WRITES[kind] ?? `it contains ${wordsOf(kind)}`);
     judge[kind]?.(found);
+    if (kind !== 'SelectStmt') {
+      value(found);
+      return;
+    }
+    level += 1;
+    counts.levels = Math.max(counts.levels, level);
     value(found);
+    level -= 1;
   };
 
   const field = (key: string, found: Json): void => {
@@ -73,6 +124,7 @@ export function createWalk(schemas: readonly string[] | null): Walk {
     if (key === 'typeName' && isJsonObject(found)) typeName(found);
     if (key === 'func' && isJsonObject(found) && found.funcname) judge.FuncCall?.(found);
     if (key === 'useOp' || key === 'operName') call('operator', found);
+    if (/^[lr]arg$/.test(key) && isJsonObject(found)) countSelect(found); // a part of UNION, or a side of a join
     value(found);
   };
 
@@ -108,14 +160,34 @@ export function createWalk(schemas: readonly string[] | null): Walk {
   };
 
   const judge: Readonly<Record<string, (found: JsonObject) => void>> = {
+    SelectStmt: countSelect,
+    CommonTableExpr: ({ ctematerialized }) => {
+      if (ctematerialized === 'CTEMaterializeNever') {
+        throw new Refusal(
+          'it has a CTE that is NOT MATERIALIZED, which is planned again at each place that names it',
+          'Leave out NOT MATERIALIZED.',
+        );
+      }
+    },
+    RangeFunction: () => {
+      counts.tables += 1;
+    },
+    JsonTable: () => {
+      counts.tables += 1;
+    },
     RangeVar: ({ catalogname, schemaname, relname }) => {
+      counts.tables += 1;
+      tables.push({ name: String(relname), schema: schemaname ? String(schemaname) : null });
       const whole = [catalogname, schemaname, relname].filter(Boolean).join('.');
       if (catalogname) throw new Refusal(`${whole} names a database`, 'Write schema.table.');
       // every table of the system is found without its schema, whatever the search path says
       if (schemaname) allow(String(schemaname), whole);
       else if (/^pg_/.test(String(relname))) allow('pg_catalog', whole);
     },
-    FuncCall: ({ funcname }) => call('function', funcname),
+    FuncCall: ({ funcname, agg_order, agg_distinct, over }) => {
+      if (agg_order || agg_distinct || over) counts.sorts += 1;
+      call('function', funcname);
+    },
     ColumnRef: ({ fields }) => mayCall(namesOf(fields).slice(1)),
     A_Indirection: ({ indirection }) => mayCall(namesOf(indirection)),
     RangeTableSample: ({ method }) => {
@@ -135,7 +207,7 @@ export function createWalk(schemas: readonly string[] | null): Walk {
     },
   };
 
-  return { calls, statement };
+  return { calls, tables, statement };
 }
 
 /** `DeleteStmt` → `DELETE`, for people. */
