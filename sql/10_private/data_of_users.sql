@@ -1,5 +1,5 @@
--- What belongs to a person: the runs that carry his id and those of his sessions that carry nobody's, with all below them
--- and what takes their effects back.
+-- What belongs to a person: the runs that carry his id and those of his sessions that carry nobody's, with all below them, what takes
+-- their effects back, and forks of them, which hold copies, whoever forked: of these the audit log knows, whose index finds them.
 create or replace function howdah_private.runs_of_user(u howdah.users) returns uuid[]
   language sql stable security definer
   set search_path = pg_catalog, pg_temp
@@ -15,6 +15,10 @@ as $$
       select c.id::uuid from howdah.executions as c where c.parent_execution_id = r.id
       union all
       select c.id::uuid from howdah.executions as c where c.compensates_execution_id = r.id
+      union all
+      select f.id::uuid from howdah.audit_log as l
+      join howdah.executions as f on f.id = (l.detail ->> 'fork_id')::uuid and f.tenant_id = l.tenant_id
+      where l.tenant_id = u.tenant_id and l.object_id = r.id::text and l.object = 'executions' and l.action = 'fork'
     ) as n (id)
   )
   select coalesce(array_agg(r.id order by r.id), '{}') from runs as r

@@ -7,6 +7,7 @@ import {
   brokenRules,
   claim,
   commit,
+  committed,
   type Db,
   failed,
   finish,
@@ -21,6 +22,7 @@ import {
   refusal,
   rolledBack,
   spawn,
+  takeRole,
 } from './support.ts';
 
 let db: TestDatabase;
@@ -370,6 +372,35 @@ test('a run in the session of another goes, and the version of that session grow
     title: 'of bob',
   });
 });
+
+test.each(['anonymise', 'delete'])(
+  'a fork of his run goes with it, whoever forked: %s',
+  async (mode) => {
+    const [ada, bob] = [await makeUser(), await makeUser('admin')];
+    const input = `words of ${ada.name}`;
+    const run = await makeRun(db.pool, { agent_id: agent, user_id: ada.id, input });
+    await finish(db.pool, worker, run);
+    const fork = async (original: string) => {
+      const { id, user_id } = await committed(db.pool, async (client) => {
+        const { tenant } = await one(client, 'select howdah.current_tenant() as tenant');
+        const settings = { 'howdah.tenant_id': tenant, 'howdah.user_id': bob.id };
+        await takeRole(client, 'howdah_app', settings);
+        return one(client, 'select id, user_id from howdah.fork_execution($1)', [original]);
+      });
+      expect(user_id).toBe(bob.id);
+      await finish(db.pool, worker, id);
+      return id;
+    };
+    const forks = [await fork(run)];
+    forks.push(await fork(forks[0] as string));
+    await erase(db.pool, ada.id, mode);
+    expect(await traces(db.pool, input)).toEqual([]);
+    const left = await all(db.pool, 'select id from howdah.executions where id = any ($1)', [
+      forks,
+    ]);
+    expect(left).toHaveLength(mode === 'delete' ? 0 : 2);
+  },
+);
 
 test('a run below the run of another loses its contents and stays, so that the tree is whole', async () => {
   const [ada, bob] = [await makeUser(), await makeUser()];
