@@ -440,6 +440,7 @@ grant execute on function howdah_private.is_any_worker_alive(), howdah_private.r
   howdah_private.refuse_plain_keys(text, jsonb), howdah_private.names_a_key(text), howdah_private.key_parameters(), howdah_private.holds_a_key(text),
   howdah_private.may_hold_a_key(jsonb), howdah_private.prose_holds_a_key(text), howdah_private.line_gives_a_key(text), howdah_private.refuse_key(text, text),
   howdah_private.refuse_key_in_prose(text, text),
+  howdah_private.refuse_request_params(text, jsonb, jsonb), howdah_private.editor_params(), howdah_private.reserved_params(), howdah_private.sampling_params(),
   howdah_private.schema_fault(jsonb, text), howdah_private.keyword_fault(text, jsonb, text),
   howdah_private.keyword_kind(text)
   to howdah_app;

@@ -156,6 +156,8 @@ declare
     ) as x order by x.place, x.field limit 1
   );
 begin
+  perform howdah_private.refuse_request_params('overrides.request_params', e.overrides -> 'request_params')
+  where v_beyond is null or coalesce(howdah_private.agent_permission(e.agent_id) >= 'edit', false);
   if v_beyond is null or howdah_private.is_trusted() or (howdah_private.may('agent_models', 'edit')
     and coalesce(howdah_private.agent_permission(e.agent_id) >= 'edit', false)) then
     return;

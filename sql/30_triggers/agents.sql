@@ -168,6 +168,8 @@ create or replace function howdah_private.tg_agent_models__check_params() return
 as $$
 begin
   perform howdah_private.refuse_plain_keys('request_params', new.request_params);
+  perform howdah_private.refuse_request_params('request_params', new.request_params,
+    case when tg_op = 'UPDATE' and old.model_id = new.model_id then old.request_params else '{}' end);
   return new;
 end $$;
 
@@ -177,6 +179,8 @@ create or replace function howdah_private.tg_agent_tools__check_configuration() 
 as $$
 begin
   perform howdah_private.refuse_plain_keys('configuration', new.configuration);
+  perform howdah_private.refuse_request_params('configuration.request_params', new.configuration -> 'request_params',
+    case when tg_op = 'UPDATE' and old.tool_id = new.tool_id then coalesce(old.configuration -> 'request_params', '{}') else '{}' end);
   perform howdah_private.refuse_sub_run_settings(new.configuration) from howdah.tools as t
   where t.id = new.tool_id and t.kind in ('agent', 'workflow');
   perform howdah_private.refuse_result_limit(new.configuration);
@@ -189,7 +193,7 @@ begin
   return new;
 end $$;
 
-create or replace trigger _300_check_params before insert or update of request_params on howdah.agent_models
+create or replace trigger _300_check_params before insert or update of request_params, model_id on howdah.agent_models
   for each row execute function howdah_private.tg_agent_models__check_params();
 create or replace trigger _300_check_configuration before insert or update of configuration, tool_id on howdah.agent_tools
   for each row execute function howdah_private.tg_agent_tools__check_configuration();

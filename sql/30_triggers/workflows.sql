@@ -5,6 +5,9 @@ create or replace function howdah_private.tg_workflows__check_configuration() re
 as $$
 begin
   perform howdah_private.refuse_plain_keys('configuration', new.configuration);
+  perform howdah_private.refuse_request_params('configuration.request_params', new.configuration -> 'request_params',
+    case when tg_op = 'UPDATE' and old.configuration -> 'model' is not distinct from new.configuration -> 'model'
+      then coalesce(old.configuration -> 'request_params', '{}') else '{}' end);
   perform howdah_private.refuse_workflow_configuration(new.name, new.type, new.configuration);
   perform howdah_private.refuse_embedding_model(new.name, new.tenant_id, new.configuration);
   return new;

@@ -12,7 +12,7 @@ import type {
 import { Redaction, type StreamRedaction } from '../contracts/redaction.ts';
 import { cancelled, type Failed, failed } from './failure.ts';
 import { redactAnswer } from './openai/answer-redaction.ts';
-import { requestBody } from './openai/body.ts';
+import { requestBody, reservedParam } from './openai/body.ts';
 import { embed, embedInBatches, type Line } from './openai/embed.ts';
 import { type Peer, toldFailure, webPage } from './openai/failures.ts';
 import {
@@ -62,6 +62,13 @@ async function exchange<T>(
   send: (line: Line) => Promise<Outcome<T>>,
 ): Promise<Outcome<T>> {
   if (context.signal.aborted) return cancelled();
+  const reserved = reservedParam(model);
+  if (reserved !== undefined) {
+    return failed(
+      'invalid_request',
+      `request_params of model ${model.name} hold ${reserved}, which Howdah sets itself; leave it out.`,
+    );
+  }
   const target = resolveTarget(options.env, model, context.key);
   if (!target.ok) return target;
   const secret = context.key === undefined ? undefined : model.secret_name;

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { Message } from '../../src/contracts/message.ts';
 import type { ModelRequest } from '../../src/contracts/model.ts';
+import { RESERVED_PARAMS } from '../../src/providers/openai/body.ts';
 import { openaiProvider } from '../../src/providers/openai.ts';
 import { type FakeServer, startOpenAiServer } from '../support/openai-server.ts';
 import { answerOf, modelRef, modelRequest, never, orderStatus } from './requests.ts';
@@ -88,13 +89,18 @@ describe('the body', () => {
     });
   });
 
-  test('request_params replace neither messages nor stream, model, tools or n', async () => {
-    const request_params = { messages: [], stream: false, model: 'other', tools: [], n: 3 };
-    const { body } = await sent(modelRequest('Hi', { model: modelRef({ request_params }) }));
-    expect(body).toMatchObject({ model: 'gpt-test', stream: true, messages: [{ content: 'Hi' }] });
-    expect(body).not.toHaveProperty('tools');
-    expect(body).not.toHaveProperty('n');
-  });
+  test.each(RESERVED_PARAMS)(
+    'request_params that hold %s are refused, not dropped',
+    async (name) => {
+      const request_params = { temperature: 0, [name]: 'x' };
+      const provider = openaiProvider({ env: { apiKey: 'key', baseUrl: 'http://127.0.0.1:9' } });
+      const request = modelRequest('Hi', { model: modelRef({ request_params }) });
+      expect(await provider.generate(request, { signal: never() })).toMatchObject({
+        ok: false,
+        error: { code: 'invalid_request', message: expect.stringContaining(`hold ${name}`) },
+      });
+    },
+  );
 
   test('tools and output schema in OpenAI form', async () => {
     const schema = { type: 'object', properties: { a: { type: 'string' } } };

@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { RESERVED_PARAMS } from '../../src/providers/openai/body.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import {
   all,
@@ -367,5 +368,97 @@ test('an agent whose answers an engine makes is asked as its engine says', async
         message: expect.stringContaining('an engine makes (http)'),
       });
     }
+  });
+});
+
+describe('request_params', () => {
+  const ADMINS = {
+    models: ['other'],
+    functions: [],
+    plugins: [{}],
+    web_search_options: {},
+    store: true,
+  };
+  const ofModels = (params: object): [string, unknown[]] => [
+    `update howdah.agent_models set request_params = $2 where agent_id = $1 and position = 1 returning agent_id`,
+    [desk, JSON.stringify(params)],
+  ];
+  /** Each place where they are written by whoever may edit an agent. */
+  const places: [string, (params: object) => [string, unknown[]]][] = [
+    ['request_params', ofModels],
+    [
+      'configuration.request_params',
+      (params) => [
+        `insert into howdah.workflows (name, type, configuration) values ('w', 'router', $1) returning id`,
+        [JSON.stringify({ request_params: params })],
+      ],
+    ],
+    [
+      'overrides.request_params',
+      (params) => [
+        `insert into howdah.executions (agent_id, input, overrides) values ($1, 'x', $2) returning id`,
+        [desk, JSON.stringify({ request_params: params })],
+      ],
+    ],
+  ];
+  const write = (user: string, [text, values]: [string, unknown[]]) =>
+    as(user, (client) => one(client, text, values));
+  const refused = (user: string, [text, values]: [string, unknown[]]) =>
+    as(user, async (client) => {
+      const { detail, ...error } = await refusedInside(client, text, values);
+      return { ...error, detail: JSON.parse(String(detail)) };
+    });
+
+  test.each(places)('of %s: sampling is for editors, all else for admins', async (field, of) => {
+    await write(member, of({ temperature: 0.5, logit_bias: { 1: 2 }, dimensions: 2 }));
+    for (const [name, value] of Object.entries(ADMINS)) {
+      expect(await refused(member, of({ temperature: 0, [name]: value }))).toMatchObject({
+        code: 'HWDEN',
+        message: expect.stringContaining(`${field}.${name} may be set by an admin or owner`),
+        detail: { field: `${field}.${name}`, required_role: 'admin' },
+        hint: expect.stringContaining('temperature'),
+      });
+    }
+    await write(admin, of(ADMINS));
+  });
+
+  test.each(places)('of %s: what Howdah sets itself is for nobody', async (field, of) => {
+    for (const name of RESERVED_PARAMS) {
+      for (const user of [member, admin]) {
+        expect(await refused(user, of({ [name]: 1 }))).toMatchObject({
+          code: 'HWINV',
+          message: `${field}.${name} is set by Howdah itself`,
+        });
+      }
+    }
+  });
+
+  test('an editor changes others beside what an admin has set, and does not take it elsewhere', async () => {
+    await as(admin, async (client) => {
+      await client.query(...ofModels({ service_tier: 'flex', temperature: 1 }));
+      await takeRole(client, 'howdah_app', {
+        'howdah.tenant_id': tenant_id,
+        'howdah.user_id': member,
+      });
+      await one(client, ...ofModels({ service_tier: 'flex', temperature: 0 }));
+      expect(await refusedInside(client, ...ofModels({ service_tier: 'priority' }))).toMatchObject({
+        code: 'HWDEN',
+      });
+      expect(
+        await refusedInside(
+          client,
+          `update howdah.agent_models set model_id = (select id from howdah.models where name = 'careful')
+           where agent_id = $1 and position = 1`,
+          [desk],
+        ),
+      ).toMatchObject({ code: 'HWDEN', detail: expect.stringContaining('service_tier') });
+    });
+  });
+
+  test('SQL and the provider refuse the same names', async () => {
+    const { rows } = await db.pool.query(
+      'select * from howdah_private.reserved_params() as name order by 1',
+    );
+    expect(rows.map(({ name }) => name)).toEqual([...RESERVED_PARAMS]);
   });
 });

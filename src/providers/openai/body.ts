@@ -1,16 +1,24 @@
 import type { Json, JsonObject } from '../../contracts/json.ts';
 import type { Message, ToolCall } from '../../contracts/message.ts';
-import type { ModelRequest } from '../../contracts/model.ts';
+import type { ModelRef, ModelRequest } from '../../contracts/model.ts';
 
-/** What `request_params` may never replace. `n` would pay for answers nobody reads. */
-const RESERVED: ReadonlySet<string> = new Set(['messages', 'stream', 'model', 'tools', 'n']);
+/**
+ * What `request_params` may not hold: every request says it by itself, and `n` would pay for answers nobody reads. The same names
+ * as `howdah_private.reserved_params()`, which refuses them when they are written.
+ */
+export const RESERVED_PARAMS: readonly string[] = ['messages', 'model', 'n', 'stream', 'tools'];
 /** Refused by OpenAI where no tools are offered. */
 const ONLY_WITH_TOOLS: ReadonlySet<string> = new Set(['tool_choice', 'parallel_tool_calls']);
+
+/** The first name in `request_params` that no request is sent with. */
+export function reservedParam({ request_params }: ModelRef): string | undefined {
+  return RESERVED_PARAMS.find((name) => Object.hasOwn(request_params, name));
+}
 
 /** The body of `POST /chat/completions` for a request, always streaming. */
 export function requestBody(request: ModelRequest): JsonObject {
   const passed = Object.entries(request.model.request_params).filter(
-    ([name]) => !RESERVED.has(name) && !(request.tools.length === 0 && ONLY_WITH_TOOLS.has(name)),
+    ([name]) => !(request.tools.length === 0 && ONLY_WITH_TOOLS.has(name)),
   );
   return {
     stream_options: { include_usage: true },
