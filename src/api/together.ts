@@ -1,6 +1,8 @@
 /** One query at a time: what is asked meanwhile is asked together, on one connection. Each answer is younger than its question. */
-export function together<Q, A>(ask: (questions: Q[]) => Promise<A[]>): (question: Q) => Promise<A> {
-  let batch: { questions: Q[]; answers: Promise<A[]> } | undefined;
+export function together<Q, A>(
+  ask: (questions: Q[]) => Promise<readonly A[]>,
+): (question: Q) => Promise<A> {
+  let batch: { questions: Q[]; answers: Promise<readonly A[]> } | undefined;
   let underWay: Promise<unknown> = Promise.resolve();
   const send = async (questions: Q[]) => {
     await underWay;

@@ -1,3 +1,5 @@
+import { together } from '../together.ts';
+
 /**
  * How long an answer counts. A socket is looked at as often: whoever is let in no more is out after both at the latest,
  * which is less than a second.
@@ -17,24 +19,17 @@ export type LookupOptions<Q, A> = {
 };
 
 type Answer<A> = { asked: number; answer: Promise<A> };
-type Batch<Q, A> = { questions: Q[]; answers: Promise<readonly A[]> };
 
-/** One look-up in a while for each question, however many requests ask it; one query for all asked at once. */
+/**
+ * One look-up in a while for each question, however many requests ask it, and one query at a time for all that were asked meanwhile.
+ * So whoever asks much, as strangers who try keys out do, makes the next query longer and takes no second connection.
+ */
 export function createLookup<Q, A>(options: LookupOptions<Q, A>): Lookup<Q, A> {
   const known = new Map<string, Answer<A>>();
-  let batch: Batch<Q, A> | undefined;
-  const send = async (questions: Q[]) => {
-    await undefined; // gathers what is asked in this turn of the event loop
-    batch = undefined;
+  const ask = together(async (questions: Q[]) => {
     if (known.size > MANY) forgetStale(known);
     return options.ask(questions);
-  };
-  const ask = async (question: Q) => {
-    const questions: Q[] = batch?.questions ?? [];
-    batch ??= { questions, answers: send(questions) };
-    const place = questions.push(question) - 1;
-    return (await batch.answers)[place] as A;
-  };
+  });
   return (question) => {
     const key = options.keyOf(question);
     const before = known.get(key);
