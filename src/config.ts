@@ -59,6 +59,9 @@ export type Config = Readonly<{
   defaultModel: DefaultModel;
   /** Where workers of this process fail on purpose; for tests. */
   failpoint: ArmedFailpoint | undefined;
+  /** Streams, sockets and waits that a tenant, and a user, may have open in one process of the API. */
+  tenantStreams: number;
+  userStreams: number;
   /** Runs in flight per worker. */
   workerConcurrency: number;
   /** The folder of pg_dump and its like; undefined: they are looked for. */
@@ -148,6 +151,11 @@ export const variables = {
   ],
   ...telemetryVariables,
   ...cliVariables,
+  HOWDAH_TENANT_STREAMS: [
+    wholeNumber(1, 100_000).default(1_000),
+    'a whole number from 1 to 100000',
+  ],
+  HOWDAH_USER_STREAMS: [wholeNumber(1, 100_000).default(100), 'a whole number from 1 to 100000'],
   HOWDAH_WORKER_CONCURRENCY: [
     wholeNumber(1, 10_000).default(100),
     'a whole number from 1 to 10000',
@@ -211,6 +219,8 @@ export function readConfig(env: Environment): Config {
     failpoint: values.HOWDAH_FAILPOINT,
     ...telemetrySettings(values),
     ...cliSettings(values, env),
+    tenantStreams: values.HOWDAH_TENANT_STREAMS,
+    userStreams: values.HOWDAH_USER_STREAMS,
     workerConcurrency: values.HOWDAH_WORKER_CONCURRENCY,
     pgBin: values.HOWDAH_PG_BIN && resolve(values.HOWDAH_PG_BIN),
     isStartedByNpm: ['npx', 'start'].includes(env.npm_lifecycle_event ?? ''),

@@ -1,33 +1,16 @@
 import { HowdahError } from '../contracts/errors.ts';
 import type { Bounds } from './bounds.ts';
+import { type Caller, createFairQueue, type FairQueue, type Place } from './fair-queue.ts';
 
 /** The SQLSTATE of Postgres for the same: too_many_connections. */
 export const BUSY = '53300';
 /** Seconds after which a refused client may try again. */
 export const RETRY_AFTER = '1';
 
-/** A request's place in the queue, or at work. */
-export type Place = {
-  /** Resolves when it is its turn; rejects with `53300` when it waited too long or has left. */
-  readonly turn: Promise<void>;
-  /** Makes room for the next one; may be called more than once, and before the turn has come. */
-  leave(): void;
-};
-
-/** Lets so many requests work at once, so many wait, and refuses the others. */
-export type Admission = {
-  /** As many wait as may. */
-  readonly isFull: boolean;
-  /** Takes a place at the end of the queue. Throws `53300` when there is none. */
-  enter(): Place;
-  /** Works when it is its turn. Throws `53300` as above. */
-  run<T>(work: () => Promise<T>): Promise<T>;
-};
-
-type Entry = {
-  state: 'waiting' | 'working' | 'gone';
-  turn: PromiseWithResolvers<void>;
-  timer?: NodeJS.Timeout;
+/** Lets a bounded number of requests work at once and a bounded number wait, in turns of tenants; refuses others with `53300`. */
+export type Admission = FairQueue & {
+  /** Works when it is the caller's turn. */
+  run<T>(caller: Caller, work: () => Promise<T>): Promise<T>;
 };
 
 /** Two requests per connection work: one asks the database while the other is planned or written. */
@@ -36,45 +19,13 @@ export function createAdmission({
   waiting,
   waitMs,
 }: Pick<Bounds, 'connections' | 'waiting' | 'waitMs'>): Admission {
-  const queue = new Set<Entry>();
-  let working = 0;
-  const begin = (entry: Entry) => {
-    clearTimeout(entry.timer);
-    queue.delete(entry);
-    working += 1;
-    entry.state = 'working';
-    entry.turn.resolve();
-  };
-  const leave = (entry: Entry) => {
-    clearTimeout(entry.timer);
-    queue.delete(entry);
-    const { state } = entry;
-    entry.state = 'gone';
-    entry.turn.reject(busy());
-    if (state !== 'working') return;
-    working -= 1;
-    const [next] = queue;
-    if (next) begin(next);
-  };
-  const enter = (): Place => {
-    const isFree = working < connections * 2;
-    if (!isFree && queue.size >= waiting) throw busy();
-    const entry: Entry = { state: 'waiting', turn: Promise.withResolvers<void>() };
-    entry.turn.promise.catch(() => {}); // who left listens no more
-    if (isFree) {
-      begin(entry);
-    } else {
-      entry.timer = setTimeout(leave, waitMs, entry);
-      queue.add(entry);
-    }
-    return { turn: entry.turn.promise, leave: () => leave(entry) };
-  };
+  const queue = createFairQueue({ places: connections * 2, waiting, waitMs, refusal: busy });
   return {
     get isFull() {
-      return queue.size >= waiting && working >= connections * 2;
+      return queue.isFull;
     },
-    enter,
-    run: (work) => inTurn(enter(), work),
+    enter: queue.enter,
+    run: (caller, work) => inTurn(queue.enter(caller), work),
   };
 }
 

@@ -4,14 +4,20 @@ import { MOST_CONNECTIONS } from '../db/connection-limits.ts';
 export type Bounds = Readonly<{
   /** Connections to the database that requests share. */
   connections: number;
-  /** GraphQL requests that wait for their turn; two per connection are worked on. */
+  /** Requests that wait for their turn; two per connection are worked on. */
   waiting: number;
   /** Milliseconds a request waits for its turn. */
   waitMs: number;
   /** Milliseconds a request may take to arrive, its body included. */
   requestMs: number;
-  /** WebSockets of the server. */
+  /** What stays open: streams, sockets, subscriptions on them, and answers that are waited for. */
   sockets: number;
+  /** The same of one tenant. */
+  tenantStreams: number;
+  /** The same of one user. */
+  userStreams: number;
+  /** WebSockets that have not logged in yet; beyond it the oldest of them is closed. */
+  strangers: number;
   /** Operations under way on one WebSocket. */
   operations: number;
 }>;
@@ -23,5 +29,8 @@ export const usualBounds: Bounds = Object.freeze({
   waitMs: 5_000,
   requestMs: 30_000,
   sockets: 10_000,
+  tenantStreams: 1_000,
+  userStreams: 100,
+  strangers: 1_000,
   operations: 500,
 });

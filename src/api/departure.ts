@@ -1,5 +1,16 @@
 import type { ServerResponse } from 'node:http';
 
+/** Fires when the client leaves before its answer is written. */
+export function leftSignal(response: ServerResponse): AbortSignal {
+  const leaving = new AbortController();
+  const leave = () => {
+    if (!response.writableFinished) leaving.abort();
+  };
+  if (response.closed) leave();
+  else response.once('close', leave);
+  return leaving.signal;
+}
+
 /** How a server goes: first whoever asks is led away from it, then it lets nobody in any more. */
 export type Departure = {
   /** Nobody new is let in. */

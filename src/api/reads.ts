@@ -4,6 +4,7 @@ import type { Subject } from '../db/identity.ts';
 import type { Pool } from '../db/pool.ts';
 import { mayDoBetter, positionOf, type Replica, writtenUpTo } from '../db/replica.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
+import { type Connections, createConnections } from './connections.ts';
 import { together } from './together.ts';
 
 /** Where an answer to a write says how far the log was, and where a request says how far it must be read. */
@@ -35,7 +36,7 @@ export type Reads = {
   wrote(reader: Reader, response: ServerResponse | undefined): Promise<void>;
   /** He has written, or was shown what is new. */
   saw(reader: Reader): void;
-  readonly pool: Pool;
+  readonly connections: Connections;
 };
 
 /** Whether it is the replica, and what to do with a failure of it: throws it, or says that the primary is to be asked. */
@@ -91,7 +92,7 @@ export function createReads({ replica, primary, metrics }: ReadsOptions): Reads 
     forgive,
   });
   return {
-    pool: replica.pool,
+    connections: createConnections(replica.pool),
     choose,
     async read(reader, position, fromReplica, fromPrimary) {
       if (!(await choose(reader, position)).isReplica) return fromPrimary();

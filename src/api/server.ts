@@ -19,6 +19,7 @@ import { createAdmission } from './admission.ts';
 import { agUiRoutes } from './ag-ui/door.ts';
 import { closeApp, createApp } from './app.ts';
 import { type Bounds, usualBounds } from './bounds.ts';
+import { createConnections } from './connections.ts';
 import { createDeparture } from './departure.ts';
 import { createFeedHub } from './feed-hub.ts';
 import { createGraphqlServer } from './graphql/server.ts';
@@ -36,7 +37,11 @@ import { openReplica, openRequests, type PoolOptions } from './pools.ts';
 import { watchReadiness } from './readiness.ts';
 import { createReads } from './reads.ts';
 import { createRequestQuotas } from './request-quotas.ts';
+import { createStreamLimits } from './stream-limits.ts';
 import { createWsDoor } from './ws/door.ts';
+
+/** A look-up that does not come back holds up all that follow it: the server stops it, else its connection is given up. */
+const LOGIN_TIMES = { settings: { statement_timeout: '8000' }, answerWithinMs: 10_000 };
 
 export type ApiOptions = PoolOptions & {
   log: Logger;
@@ -58,7 +63,7 @@ export type ApiOptions = PoolOptions & {
     | 'graphqlIntrospection'
     | 'graphqlOperations'
   > &
-  Partial<Pick<Config, 'publicUrl'>>;
+  Partial<Pick<Config, 'publicUrl' | 'tenantStreams' | 'userStreams'>>;
 
 export type Api = {
   /** Without a slash at its end. */
@@ -78,7 +83,7 @@ export type Api = {
  */
 export async function startApi(options: ApiOptions): Promise<Api> {
   const { url, host, log } = options;
-  const bounds = { ...usualBounds, ...options.bounds };
+  const bounds = boundsOf(options);
   const closers: (() => Promise<unknown>)[] = [];
   const departure = createDeparture();
   const readiness = createReadiness((err) => log.warn({ err }, 'not ready'));
@@ -94,6 +99,7 @@ export async function startApi(options: ApiOptions): Promise<Api> {
   try {
     const pool = createPool({
       ...{ url, applicationName: 'howdah-login', max: MOST_CONNECTIONS.api.login },
+      ...LOGIN_TIMES,
     });
     closers.push(() => pool.end());
     const requests = openRequests(options, bounds.connections);
@@ -102,6 +108,8 @@ export async function startApi(options: ApiOptions): Promise<Api> {
     const entrance = await createEntrance(options, pool);
     await refuseKeyless(options, pool);
     const admission = createAdmission(bounds);
+    const connections = createConnections(requests);
+    const limits = createStreamLimits(bounds);
     const warn = (err: unknown) => log.warn({ err }, 'the live feed lost its connection');
     const hub = await createFeedHub({ url, onError: warn });
     closers.push(() => hub.close());
@@ -121,16 +129,18 @@ export async function startApi(options: ApiOptions): Promise<Api> {
       hub,
       sight,
       admission,
+      connections,
+      limits,
       bounds,
       introspection: options.graphqlIntrospection,
       operations: options.graphqlOperations,
       onError,
     });
     closers.push(() => graphql.close());
-    const shared = { ...entrance, reads, hub, sight, admission, bounds, onError };
+    const shared = { ...entrance, reads, hub, sight, admission, connections, limits, onError };
     const mcp = createMcpEndpoint({ ...shared, pool: requests });
-    const rest = { ...shared, pool, requests, secrets };
-    const ws = createWsDoor(rest);
+    const rest = { ...shared, pool, secrets };
+    const ws = createWsDoor({ ...rest, bounds });
     const { app, streams } = createApp({
       ...options,
       ...bounds,
@@ -157,6 +167,15 @@ export async function startApi(options: ApiOptions): Promise<Api> {
     await close();
     throw error;
   }
+}
+
+function boundsOf({ tenantStreams, userStreams, bounds }: ApiOptions): Bounds {
+  return {
+    ...usualBounds,
+    ...(tenantStreams !== undefined && { tenantStreams }),
+    ...(userStreams !== undefined && { userStreams }),
+    ...bounds,
+  };
 }
 
 /** Where metrics are read, and what of this server is in them. */

@@ -61,6 +61,11 @@ export class Known {
     return steps;
   }
 
+  /** Whether a step comes after the last one that was seen of its run. */
+  isNew({ execution_id, seq }: Pick<LoggedStep, 'execution_id' | 'seq'>): boolean {
+    return seq > (this.#seen.get(execution_id)?.seq ?? 0);
+  }
+
   cursors(): Map<string, number> {
     return new Map([...this.#seen].map(([id, { seq }]) => [id, seq]));
   }

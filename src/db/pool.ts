@@ -5,6 +5,8 @@ import { keepToTransactions } from './pooled.ts';
 export type Pool = pg.Pool;
 export type Client = pg.Client;
 export type PoolClient = pg.PoolClient;
+/** Lends connections, as a pool does. */
+export type Connector = { connect(): Promise<PoolClient> };
 
 /** The roles a connection of ours may take; without one it stays the login itself (an owner). */
 export type DatabaseRole = 'howdah_worker' | 'howdah_app' | 'howdah_authenticator';
@@ -126,7 +128,7 @@ export function createClient(options: ConnectionOptions): Client {
  * happened, before the connection serves somebody else.
  */
 export async function inTransaction<T>(
-  pool: Pool,
+  pool: Connector,
   work: (client: PoolClient) => Promise<T>,
   cleanUp = '',
 ): Promise<T> {

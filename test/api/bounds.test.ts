@@ -3,8 +3,10 @@ import type pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createAdmission } from '../../src/api/admission.ts';
 import type { Api } from '../../src/api/server.ts';
+import { makeTenant } from '../sql/support.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { ask, follow, openSocket, startTestApi, until } from './harness.ts';
+import { locked, makePerson, tokenFor } from './tokens.ts';
 
 /** How long a request waits for its turn: longer than a busy machine takes to refuse five. */
 const WAIT_MS = 3_000;
@@ -207,21 +209,128 @@ describe('too many requests at once', () => {
   });
 });
 
-describe('the queue', () => {
+describe('shares of tenants', () => {
+  const SLOW = '{ sessions { totalCount } }';
+  const QUICK = '{ agents { nodes { name } } }';
+  let shared: Api;
+  let acme: string;
+  let blue: string;
+  let blocker: pg.PoolClient;
+
+  beforeAll(async () => {
+    shared = await startTestApi(db.url, {
+      ...locked,
+      bounds: { connections: 4, waiting: 20, waitMs: 600_000 },
+    });
+    const tokenOf = async (name: string) =>
+      tokenFor(await makePerson(db.pool, name, await makeTenant(db.pool)));
+    acme = await tokenOf('ada');
+    blue = await tokenOf('bob');
+  });
+  afterAll(() => shared?.close());
+  beforeEach(async () => {
+    blocker = await db.pool.connect();
+    await blocker.query('begin; lock table howdah.sessions in access exclusive mode');
+  });
+  afterEach(async () => {
+    await blocker.query('rollback');
+    blocker.release();
+  });
+
+  /** Statements of the API that wait for the lock. */
+  const blocked = async () => {
+    const { rowCount } = await db.pool.query(
+      `select from pg_stat_activity where application_name = 'howdah-api' and wait_event_type = 'Lock'
+         and datname = current_database()`,
+    );
+    return rowCount;
+  };
+  const read = async (token: string, signal: AbortSignal) => {
+    const response = await fetch(`${shared.url}/api/sessions`, {
+      headers: { authorization: `Bearer ${token}` },
+      signal,
+    });
+    return response.status;
+  };
+
+  test.each<[string, (signal: AbortSignal) => Promise<unknown>]>([
+    ['queries of GraphQL', () => ask(shared, SLOW, {}, acme)],
+    [
+      'one query with many fields',
+      () =>
+        ask(
+          shared,
+          `{ ${Array.from({ length: 8 }, (_, n) => `f${n}: sessions(offset: ${n}) { totalCount }`).join(' ')} }`,
+          {},
+          acme,
+        ),
+    ],
+    ['reads of REST', (signal) => read(acme, signal)],
+  ])(
+    '%s of one tenant, far more than there is room for, leave room for another',
+    async (_what, flood) => {
+      const leaving = new AbortController();
+      const answered: unknown[] = [];
+      const floods = Array.from({ length: 60 }, () =>
+        flood(leaving.signal).then(
+          (answer) => answered.push(answer),
+          () => {},
+        ),
+      );
+      await until(async () => ((await blocked()) ?? 0) >= 3);
+      // those beyond the bound are refused: of the tenant that is too many, and of no other
+      await until(() => answered.length >= 60 - 20 - 8);
+      for (let round = 0; round < 3; round += 1) {
+        const both = [ask(shared, QUICK, {}, blue), ask(shared, QUICK, {}, blue)];
+        for (const { data } of await Promise.all(both)) expect(data.agents.nodes).not.toEqual([]);
+      }
+      expect((await fetch(`${shared.url}/healthz`)).status).toBe(200);
+      expect((await fetch(`${shared.url}/readyz`)).status).toBe(200);
+      expect(answered.length).toBeLessThan(60);
+      leaving.abort();
+      await blocker.query('rollback');
+      await Promise.all(floods);
+    },
+  );
+
+  test('a read is cancelled at the server when its client leaves, and gives its connection back', async () => {
+    const query = (signal: AbortSignal) =>
+      fetch(`${shared.url}/graphql`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', authorization: `Bearer ${acme}` },
+        body: JSON.stringify({ query: SLOW }),
+        signal,
+      });
+    for (const slow of [query, (signal: AbortSignal) => read(acme, signal)]) {
+      const leaving = new AbortController();
+      const all = Array.from({ length: 8 }, () => slow(leaving.signal).catch(() => {}));
+      await until(async () => ((await blocked()) ?? 0) >= 3);
+      leaving.abort();
+      await Promise.all(all);
+      await until(async () => (await blocked()) === 0); // while the lock is held
+      const { data } = await ask(shared, QUICK, {}, acme);
+      expect(data.agents.nodes).not.toEqual([]);
+    }
+  });
+});
+
+describe('admission', () => {
+  const caller = { tenantId: 't', userId: undefined };
+
   test('is served in order, and who leaves it makes room', async () => {
     const { enter, run } = createAdmission({ connections: 0.5, waiting: 2, waitMs: 60_000 });
-    const first = enter();
-    const second = enter();
+    const first = enter(caller);
+    const second = enter(caller);
     const order: string[] = [];
-    const third = run(async () => order.push('third'));
-    expect(enter).toThrow(expect.objectContaining({ code: '53300' }));
+    const third = run(caller, async () => order.push('third'));
+    expect(() => enter(caller)).toThrow(expect.objectContaining({ code: '53300' }));
     second.turn.then(
       () => order.push('second'),
       () => order.push('second left'),
     );
     second.leave();
     second.leave();
-    const fourth = run(async () => order.push('fourth'));
+    const fourth = run(caller, async () => order.push('fourth'));
     await first.turn;
     first.leave();
     first.leave();
@@ -231,10 +340,10 @@ describe('the queue', () => {
 
   test('gives up who waited too long, and goes on', async () => {
     const { enter, run } = createAdmission({ connections: 0.5, waiting: 1, waitMs: 20 });
-    const first = enter();
-    await expect(run(async () => 'late')).rejects.toMatchObject({ code: '53300' });
+    const first = enter(caller);
+    await expect(run(caller, async () => 'late')).rejects.toMatchObject({ code: '53300' });
     first.leave();
-    expect(await run(async () => 'done')).toBe('done');
+    expect(await run(caller, async () => 'done')).toBe('done');
   });
 
   test('makes room when work fails', async () => {
@@ -242,7 +351,7 @@ describe('the queue', () => {
     const failing = async () => {
       throw new Error('no');
     };
-    await expect(run(failing)).rejects.toThrow('no');
-    expect(await run(async () => 'done')).toBe('done');
+    await expect(run(caller, failing)).rejects.toThrow('no');
+    expect(await run(caller, async () => 'done')).toBe('done');
   });
 });

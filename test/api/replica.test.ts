@@ -245,6 +245,7 @@ describe('what is read', () => {
   test('which nobody waits for, or others would wait for the replica no more', async () => {
     const waitedFor: bigint[] = [];
     const replica = {
+      pool,
       hasReached: () => false,
       async reaches(position: bigint) {
         waitedFor.push(position);
@@ -283,7 +284,7 @@ describe('a query that the replica breaks off', () => {
       0n,
       async () => {
         try {
-          await inTransaction(routed.pool, async (client) => {
+          await inTransaction(routed.connections.as(reader), async (client) => {
             await client.query('select pg_sleep(600) from public.busy');
           });
           return 'replica';
@@ -340,9 +341,11 @@ describe('a query that the replica breaks off', () => {
   });
 
   test('because it was asked to write, too; an error of the query itself is told', async () => {
-    const write = () => routed.pool.query('create table public.never (x int)');
+    const ask = (statement: string) =>
+      inTransaction(routed.connections.as(reader), (client) => client.query(statement));
+    const write = () => ask('create table public.never (x int)');
     expect(await routed.read<unknown>(reader, 0n, write, async () => 'primary')).toBe('primary');
-    const wrong = () => routed.pool.query('select 1 / 0');
+    const wrong = () => ask('select 1 / 0');
     const never = async () => expect.unreachable('asked twice');
     await expect(routed.read<unknown>(reader, 0n, wrong, never)).rejects.toMatchObject({
       code: '22012',

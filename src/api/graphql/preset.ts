@@ -7,6 +7,7 @@ import { PostGraphileConnectionFilterPreset } from 'postgraphile-plugin-connecti
 import type { Pool } from '../../db/pool.ts';
 import type { SecretWriter } from '../../secrets/writer.ts';
 import type { Admission } from '../admission.ts';
+import type { Connections } from '../connections.ts';
 import type { FeedHub } from '../feed-hub.ts';
 import type { Identities } from '../login/identities.ts';
 import { settingsFor } from '../login/settings.ts';
@@ -15,6 +16,7 @@ import { createMaskError, type ErrorLog, withoutHelp } from './errors.ts';
 import { createPace } from './pace.ts';
 import { createAdmissionPlugin } from './plugins/admission.ts';
 import { createAnswersPlugin } from './plugins/answers.ts';
+import { createConnectionsPlugin } from './plugins/connections.ts';
 import { DeletedRowsPlugin } from './plugins/deleted-rows.ts';
 import { FeedPlugin } from './plugins/feed.ts';
 import { FeedRowsPlugin } from './plugins/feed-rows.ts';
@@ -43,6 +45,8 @@ export type ServingOptions = RequestsOptions & {
   sight: Sight;
   identities: Identities;
   admission: Admission;
+  /** Those of `pool`, in turns of tenants. */
+  connections: Connections;
   /** Whether the schema may be asked about. */
   introspection: boolean;
   secrets: SecretWriter;
@@ -95,6 +99,7 @@ export function servingPreset({
   sight,
   identities,
   admission,
+  connections,
   introspection,
   secrets,
   reads,
@@ -106,10 +111,11 @@ export function servingPreset({
     extends: [schemaPreset(pool)],
     plugins: [
       createLimitsPlugin(introspection),
-      createAdmissionPlugin(admission),
+      createAdmissionPlugin(admission, identities),
       createAnswersPlugin(),
       createRequestsPlugin(requests),
       ...(reads ? [createReplicaPlugin(reads, identities)] : []),
+      createConnectionsPlugin(connections, identities), // the last: it comes before the replica's
     ],
     grafserv: {
       graphqlPath: '/graphql',

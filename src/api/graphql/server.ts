@@ -9,6 +9,7 @@ import type { Login } from '../login/login.ts';
 import { pathOf } from '../path.ts';
 import { sendFault, sendQuotaRefusal, sendRefusal } from '../problem.ts';
 import type { CountRequest } from '../request-quotas.ts';
+import type { StreamLimits } from '../stream-limits.ts';
 import { loadOperations } from './operations.ts';
 import type { Bodies } from './plugins/requests.ts';
 import { MAX_REQUEST_BYTES, type ServingOptions, servingPreset } from './preset.ts';
@@ -19,6 +20,7 @@ export type GraphqlOptions = Omit<ServingOptions, 'bodies' | 'operations'> & {
   login: Login;
   exists: Exists;
   countRequest: CountRequest;
+  limits: StreamLimits;
   bounds: Bounds;
   /** A folder or file of operations: no others run. */
   operations: string | undefined;

@@ -10,8 +10,10 @@ import { type Admission, BUSY, createAdmission } from '../admission.ts';
 import type { Bounds } from '../bounds.ts';
 import type { Identities } from '../login/identities.ts';
 import { createSocketLogins, type SocketLoginOptions } from '../login/socket-logins.ts';
+import type { Identity } from '../login/verdict.ts';
 import { answerBare } from '../problem.ts';
 import type { CountRequest } from '../request-quotas.ts';
+import type { StreamLimits } from '../stream-limits.ts';
 import type { Pace } from './pace.ts';
 import { MAX_REQUEST_BYTES } from './preset.ts';
 
@@ -29,7 +31,7 @@ type WsConfig = ReturnType<typeof makeGraphQLWSConfig>;
 export type SocketOptions = Omit<SocketLoginOptions, 'sockets'> & {
   admission: Admission;
   countRequest: CountRequest;
-  bounds: Pick<Bounds, 'connections' | 'sockets' | 'operations'>;
+  bounds: Pick<Bounds, 'connections' | 'sockets' | 'operations' | 'strangers'>;
 };
 
 export type Sockets = {
@@ -41,7 +43,7 @@ export type Sockets = {
 
 /** GraphQL over WebSocket (graphql-transport-ws), with a login, and bounds on what one socket may send and ask for. */
 export function createSockets(serv: GrafservBase, options: SocketOptions): Sockets {
-  const { bounds, admission } = options;
+  const { bounds, admission, limits, identities } = options;
   const server = new WebSocketServer({ noServer: true, maxPayload: MAX_REQUEST_BYTES });
   server.on('wsClientError', ({ message }, socket, { method }) => {
     answerBare(socket, method === 'GET' ? 400 : 405, 'HWINV', `This is no WebSocket: ${message}.`);
@@ -63,17 +65,22 @@ export function createSockets(serv: GrafservBase, options: SocketOptions): Socke
       counted(config.onSubscribe as Handler<'onSubscribe'>, options),
       bounds.operations,
     ),
-    execute: inTurn(config.execute as Handler<'execute'>, admission),
-    subscribe: paced(inTurn(config.subscribe as Handler<'subscribe'>, beginnings)),
+    execute: inTurn(config.execute as Handler<'execute'>, admission, identities),
+    subscribe: limited(
+      paced(inTurn(config.subscribe as Handler<'subscribe'>, beginnings, identities)),
+      limits,
+      identities,
+    ),
   };
   const served = useServer(handlers as Parameters<typeof useServer>[0], server, PING_MS);
   server.on('connection', (client) => {
+    logins.arrived(client);
     // ws has closed it already and said why (1009: too large, 1007: no UTF-8); graphql-ws would print a stack each time
     client.removeAllListeners('error').on('error', () => {});
   });
   return {
     upgrade(request, socket, head) {
-      if (server.clients.size >= bounds.sockets) return refuseOneMore(socket, bounds.sockets);
+      if (limits.isFull) return refuseOneMore(socket, bounds.sockets);
       server.handleUpgrade(request, socket, head, (client) => {
         server.emit('connection', client, request);
       });
@@ -92,7 +99,7 @@ function terminate(clients: ReadonlySet<WebSocket>): void {
 }
 
 function refuseOneMore(socket: Duplex, most: number): void {
-  const detail = `This server has ${most} WebSockets open, which is all it takes. Try again later.`;
+  const detail = `This server has ${most} streams and sockets open, which is all it takes. Try again later.`;
   answerBare(socket, 503, BUSY, detail, { 'retry-after': '5' });
 }
 
@@ -127,17 +134,78 @@ function counted(
 function inTurn<H extends Handler<'execute'> | Handler<'subscribe'>>(
   handle: H,
   admission: Admission,
+  identities: Identities,
 ): H {
   const handleInTurn = async (args: Parameters<H>[0]) => {
     try {
-      return await admission.run(async () => handle(args));
+      return await admission.run(callerOf(args, identities), async () => handle(args));
     } catch (error) {
-      const { code, message, hint } = error as HowdahError;
-      if (code !== BUSY) throw error;
-      return { errors: [new GraphQLError(message, { extensions: { code, hint } })] };
+      return refusalOf(error);
     }
   };
   return handleInTurn as H;
+}
+
+/** Each subscription counts as a stream of its tenant and user for as long as it lasts. */
+function limited(
+  subscribe: Handler<'subscribe'>,
+  limits: StreamLimits,
+  identities: Identities,
+): Handler<'subscribe'> {
+  const handleLimited = async (args: Parameters<Handler<'subscribe'>>[0]) => {
+    let uncount = () => {};
+    try {
+      uncount = limits.open(callerOf(args, identities), 'subscription');
+      const results = await subscribe(args);
+      if (isIterator(results)) return withEnd(results, uncount);
+      uncount();
+      return results;
+    } catch (error) {
+      uncount();
+      return refusalOf(error);
+    }
+  };
+  return handleLimited as Handler<'subscribe'>;
+}
+
+/** The result of an operation that was refused for now; throws what is no such refusal. */
+function refusalOf(error: unknown) {
+  const { code, message, hint, detail } = error as HowdahError;
+  if (code !== BUSY && code !== 'HWQTA') throw error;
+  return { errors: [new GraphQLError(message, { extensions: { code, hint, detail } })] };
+}
+
+function callerOf(args: object, identities: Identities): Identity {
+  const { requestContext } = args as { requestContext?: { ws?: { socket: object } } };
+  const identity = requestContext?.ws && identities.get(requestContext.ws.socket);
+  if (!identity) throw new GraphQLError(TURNED_AWAY);
+  return identity;
+}
+
+/** Calls `onEnd` when there are no more results, or nobody takes them. */
+function withEnd<T>(
+  results: AsyncIterableIterator<T>,
+  onEnd: () => void,
+): AsyncIterableIterator<T> {
+  return {
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+    async next() {
+      try {
+        const result = await results.next();
+        if (result.done) onEnd();
+        return result;
+      } catch (error) {
+        onEnd();
+        throw error;
+      }
+    },
+    async return() {
+      onEnd();
+      return (await results.return?.()) ?? { done: true, value: undefined };
+    },
+  };
 }
 
 /** Results are taken as fast as the socket takes them, and the feed hears of it. */

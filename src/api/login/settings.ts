@@ -1,4 +1,4 @@
-import { inTransaction, type Pool, type PoolClient } from '../../db/pool.ts';
+import { type Connector, inTransaction, type PoolClient } from '../../db/pool.ts';
 import type { Identity } from './verdict.ts';
 
 /**
@@ -24,7 +24,7 @@ export function settingsFor(
 
 /** One transaction with these settings. */
 export function inTransactionAs<T>(
-  pool: Pool,
+  pool: Connector,
   settings: Readonly<Record<string, string>>,
   work: (client: PoolClient) => Promise<T>,
 ): Promise<T> {

@@ -1,5 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { WebSocket } from 'ws';
+import type { Bounds } from '../bounds.ts';
+import type { StreamLimits } from '../stream-limits.ts';
 import type { Exists } from './existence.ts';
 import type { Identities } from './identities.ts';
 import type { Login } from './login.ts';
@@ -22,7 +24,12 @@ type Connection = {
 };
 
 export type SocketLogins = {
-  /** Lets a connection in, or closes it: 4401 for its token, 1013 when that cannot be checked now. */
+  /** A socket is open, and has not logged in: of too many of those the oldest is cut off, and never one that has logged in. */
+  arrived(socket: WebSocket): void;
+  /**
+   * Lets a connection in, or closes it: 4401 for its token, 1013 when that cannot be checked now, or when its tenant or user has
+   * too many open.
+   */
   admit(connection: Connection): Promise<boolean>;
   /** Ends the look-out for expired tokens and deleted users. */
   close(): void;
@@ -32,6 +39,8 @@ export type SocketLoginOptions = {
   login: Login;
   exists: Exists;
   identities: Identities;
+  limits: StreamLimits;
+  bounds: Pick<Bounds, 'strangers'>;
   /** Those that are open. */
   sockets: ReadonlySet<WebSocket>;
 };
@@ -41,7 +50,8 @@ export type SocketLoginOptions = {
  * From then on closes those whose token or key has expired (4403) and those whose key, tenant or user is gone (4401).
  */
 export function createSocketLogins(options: SocketLoginOptions): SocketLogins {
-  const { identities, sockets } = options;
+  const { identities, sockets, limits, bounds } = options;
+  const strangers = new Set<WebSocket>();
   const endSweep = sweepGuests(options.exists, () =>
     [...sockets].flatMap((socket) => {
       const identity = identities.get(socket);
@@ -53,21 +63,48 @@ export function createSocketLogins(options: SocketLoginOptions): SocketLogins {
     }),
   );
   return {
+    arrived(socket) {
+      strangers.add(socket);
+      socket.once('close', () => strangers.delete(socket));
+      const [oldest] = strangers;
+      if (strangers.size > bounds.strangers) oldest?.terminate();
+    },
     async admit({ connectionParams, extra: { socket, request } }) {
       const params = connectionParams?.authorization ?? connectionParams?.Authorization;
       const verdict = await strictly(options.login, params ?? request.headers.authorization);
-      if (verdict.ok) identities.set(socket, verdict.value);
-      else turnAway(socket, verdict.refusal);
-      return verdict.ok;
+      strangers.delete(socket);
+      if (!verdict.ok) {
+        turnAway(socket, verdict.refusal);
+        return false;
+      }
+      if (socket.readyState !== socket.OPEN || !counted(socket, verdict.value, limits))
+        return false;
+      identities.set(socket, verdict.value);
+      return true;
     },
     close: endSweep,
   };
 }
 
+/** Counts it until it closes, or closes it because there are too many. */
+function counted(socket: WebSocket, identity: Identity, limits: StreamLimits): boolean {
+  try {
+    socket.once('close', limits.open(identity));
+    return true;
+  } catch (error) {
+    close(socket, TRY_AGAIN_LATER, (error as Error).message);
+    return false;
+  }
+}
+
 /** `onExpiry`: who was let in before may come back with a new token; who comes with an old one would come again and again. */
 function turnAway(socket: WebSocket, refusal: Refusal, onExpiry = UNAUTHORIZED): void {
   const code = refusal.reason === 'expired' ? onExpiry : UNAUTHORIZED;
-  socket.close(refusal.status === 503 ? TRY_AGAIN_LATER : code, closeReason(refusal));
+  close(socket, refusal.status === 503 ? TRY_AGAIN_LATER : code, closeReason(refusal));
+}
+
+function close(socket: WebSocket, code: number, reason: string): void {
+  socket.close(code, reason);
   const waiting = setTimeout(() => socket.terminate(), FAREWELL_MS);
   socket.once('close', () => clearTimeout(waiting));
 }

@@ -1,6 +1,11 @@
 import type { Exists } from './existence.ts';
 import { type Identity, type Refusal, refused } from './verdict.ts';
 
+/** Whether there was a token or key; who needs none never comes to an end. */
+export function isLoggedIn({ expiresAt, apiKeyId }: Identity): boolean {
+  return expiresAt !== undefined || apiKeyId !== undefined;
+}
+
 /** Whether a token or key has ended. */
 export function hasExpired({ expiresAt = Number.POSITIVE_INFINITY }: Identity): boolean {
   return expiresAt <= Date.now();
@@ -8,7 +13,7 @@ export function hasExpired({ expiresAt = Number.POSITIVE_INFINITY }: Identity): 
 
 /** Why somebody who was let in may stay no longer; undefined while he may. Rejects when the database cannot be asked. */
 export async function noLongerIn(identity: Identity, exists: Exists): Promise<Refusal | undefined> {
-  if (identity.expiresAt === undefined && identity.apiKeyId === undefined) return; // without a login
+  if (!isLoggedIn(identity)) return;
   const standing = hasExpired(identity) ? 'expired' : await exists(identity);
   return standing === 'good' ? undefined : refused(standing).refusal;
 }

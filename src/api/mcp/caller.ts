@@ -4,6 +4,7 @@ import { type SessionOf, type Subscriptions, subscriptionsOf } from '../../db/mc
 import type { Pool } from '../../db/pool.ts';
 import type { Caller, Told } from '../../mcp-server/caller.ts';
 import type { Admission } from '../admission.ts';
+import type { Connections } from '../connections.ts';
 import { explainFailure } from '../database-errors.ts';
 import type { FeedHub } from '../feed-hub.ts';
 import type { ErrorLog } from '../graphql/errors.ts';
@@ -19,6 +20,7 @@ import { createListMarks } from './list-marks.ts';
 
 export type CallersOptions = {
   pool: Pool;
+  connections: Connections;
   hub: FeedHub;
   sight: Sight;
   admission: Admission;
@@ -30,7 +32,7 @@ export type CallersOptions = {
 
 /** Callers of `/mcp` as those of the other doors: howdah_app with the settings of who was let in. */
 export function createCallers(options: CallersOptions) {
-  const { pool, hub, sight, admission, exists } = options;
+  const { pool, connections, hub, sight, admission, exists } = options;
   const lists = createListMarks();
   const subscriptions = createLookup<SessionOf, Subscriptions>({
     keyOf: ({ tenantId, session }) => `${tenantId} ${session}`,
@@ -40,8 +42,8 @@ export function createCallers(options: CallersOptions) {
     const { tenantId, userId, role, scopes = [], apiKeyId } = identity;
     const settings = settingsFor(identity, 'mcp', address);
     const transact: Caller['transact'] = (work) =>
-      admission.run(async () => {
-        const result = await inTransactionAs(pool, settings, work);
+      admission.run(identity, async () => {
+        const result = await inTransactionAs(connections.as(identity), settings, work);
         options.reads?.saw(identity);
         return result;
       });

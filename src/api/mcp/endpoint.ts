@@ -2,20 +2,21 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createMcpHttp } from '../../mcp-server/http.ts';
-import { BUSY, RETRY_AFTER } from '../admission.ts';
-import type { Bounds } from '../bounds.ts';
+import { RETRY_AFTER } from '../admission.ts';
 import { MAX_REQUEST_BYTES } from '../graphql/preset.ts';
 import { type Body, readJson } from '../json-body.ts';
 import type { Login } from '../login/login.ts';
 import { pathOf } from '../path.ts';
 import { sendProblem, sendQuotaRefusal, sendRefusal } from '../problem.ts';
 import type { CountRequest } from '../request-quotas.ts';
+import { type Failure, failureOf, problemOf } from '../rest/answer-error.ts';
+import type { StreamLimits } from '../stream-limits.ts';
 import { type CallersOptions, createCallers } from './caller.ts';
 
 export type McpOptions = CallersOptions & {
   login: Login;
   countRequest: CountRequest;
-  bounds: Pick<Bounds, 'sockets'>;
+  limits: StreamLimits;
 };
 
 export type McpEndpoint = {
@@ -27,7 +28,7 @@ export type McpEndpoint = {
 
 /** `/mcp`: who is let in, and counted, as at the other doors; then the protocol has it. */
 export function createMcpEndpoint(options: McpOptions): McpEndpoint {
-  const { login, countRequest, bounds, onError } = options;
+  const { login, countRequest, limits, onError } = options;
   const callerOf = createCallers(options);
   const mcp = createMcpHttp(() => {}); // what a client did wrong is told to it, and is no news of ours
   const underWay = new Set<AbortController>();
@@ -38,7 +39,12 @@ export function createMcpEndpoint(options: McpOptions): McpEndpoint {
       if (!verdict.ok) return sendRefusal(response, verdict.refusal);
       const refusal = await countRequest(verdict.value);
       if (refusal) return sendQuotaRefusal(response, refusal);
-      if (underWay.size >= bounds.sockets) return sendBusy(response);
+      const identity = verdict.value;
+      try {
+        response.once('close', limits.open(identity));
+      } catch (error) {
+        return sendLimit(response, failureOf(error, onError));
+      }
       const onDisconnect = disconnectOf(request.url);
       if (onDisconnect === 'unknown') {
         const detail = 'on_disconnect is continue or cancel.';
@@ -50,7 +56,7 @@ export function createMcpEndpoint(options: McpOptions): McpEndpoint {
       underWay.add(leaving);
       response.on('close', () => leaving.abort());
       try {
-        const caller = callerOf(verdict.value, request.socket.remoteAddress);
+        const caller = callerOf(identity, request.socket.remoteAddress);
         const asked = webRequest(request, leaving.signal);
         const answer = await mcp.handle({ request: asked, body: read.value, caller, onDisconnect });
         await send(answer, response);
@@ -70,9 +76,10 @@ export function createMcpEndpoint(options: McpOptions): McpEndpoint {
   };
 }
 
-function sendBusy(response: ServerResponse): void {
-  response.setHeader('retry-after', RETRY_AFTER);
-  sendProblem(response, 503, BUSY, 'The server has too many calls at once.');
+function sendLimit(response: ServerResponse, failure: Failure): void {
+  if (failure.status === 503) response.setHeader('retry-after', RETRY_AFTER);
+  const { headers, body } = problemOf(failure);
+  response.writeHead(failure.status, headers).end(body);
 }
 
 /** Clients are given a URL and little else. */

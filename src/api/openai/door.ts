@@ -24,7 +24,7 @@ export type OpenAiOptions = RestOptions & Pick<Config, 'auth'>;
  * as the caller; what may be done is decided there, as for every other door. Only the words are OpenAI's.
  */
 export function openAiRoutes(app: FastifyInstance, options: OpenAiOptions): Holds {
-  const holds = createHolds({ exists: options.exists, most: options.bounds.sockets });
+  const holds = createHolds(options);
   const failure = (error: unknown) => failureOf(error, options.onError);
   const transactionFor = (request: FastifyRequest) => {
     const identity = options.identities.get(request.raw);
@@ -32,8 +32,8 @@ export function openAiRoutes(app: FastifyInstance, options: OpenAiOptions): Hold
     const address = request.raw.socket.remoteAddress;
     const settings = { ...settingsFor(identity, 'openai', address), timezone: 'UTC' };
     const transaction = <T>(work: (db: Client) => Promise<T>) =>
-      options.admission.run(async () => {
-        const result = await inTransactionAs(options.requests, settings, work);
+      options.admission.run(identity, async () => {
+        const result = await inTransactionAs(options.connections.as(identity), settings, work);
         options.reads?.saw(identity);
         return result;
       });

@@ -1,9 +1,8 @@
 import type { ServerResponse } from 'node:http';
-import { HowdahError } from '../../contracts/errors.ts';
-import { BUSY } from '../admission.ts';
 import type { Exists } from '../login/existence.ts';
 import { sweepGuests } from '../login/sweep.ts';
 import type { Identity, Refusal } from '../login/verdict.ts';
+import type { StreamLimits } from '../stream-limits.ts';
 
 /** Why somebody is not waited for any more: he hung up, the server closes, or he may not be here any longer. */
 export type Leaving = 'gone' | 'closing' | Refusal;
@@ -12,14 +11,14 @@ export type Leaving = 'gone' | 'closing' | Refusal;
 export type Hold = { signal: AbortSignal; release(): void };
 
 export type Holds = {
-  /** Throws `53300` when there are too many already. */
+  /** Throws as `StreamLimits` does when the caller has too many already. */
   begin(response: ServerResponse, identity: Identity): Hold;
   /** Ends all of them. */
   close(): void;
 };
 
 /** Keeps an eye on all who wait: those whose token or key has ended are told so, as on a socket. */
-export function createHolds({ exists, most }: { exists: Exists; most: number }): Holds {
+export function createHolds({ exists, limits }: { exists: Exists; limits: StreamLimits }): Holds {
   const open = new Map<AbortController, Identity>();
   const endSweep = sweepGuests(exists, () =>
     [...open].map(([leaving, identity]) => ({
@@ -29,9 +28,7 @@ export function createHolds({ exists, most }: { exists: Exists; most: number }):
   );
   return {
     begin(response, identity) {
-      if (open.size >= most) {
-        throw new HowdahError(BUSY, 'too many answers are under way; try again in a moment');
-      }
+      const uncount = limits.open(identity);
       const leaving = new AbortController();
       const leave = () => leaving.abort('gone' satisfies Leaving);
       response.once('close', leave);
@@ -39,6 +36,7 @@ export function createHolds({ exists, most }: { exists: Exists; most: number }):
       return {
         signal: leaving.signal,
         release() {
+          uncount();
           open.delete(leaving);
           response.off('close', leave);
         },

@@ -1,27 +1,39 @@
 import { liveChildrenOf, runsOf, turnsFrom } from '../../db/followed.ts';
 import { whoSees } from '../../db/identity.ts';
+import type { Client } from '../../db/json-rows.ts';
 import type { Pool } from '../../db/pool.ts';
 import { storiesOf, type ToldStep } from '../../db/stories.ts';
+import type { Admission } from '../admission.ts';
+import type { Connections } from '../connections.ts';
 import type { FeedHub } from '../feed-hub.ts';
 import type { Sight } from '../graphql/sight.ts';
 import { createLookup } from '../login/lookup.ts';
+import { inTransactionAs, settingsFor } from '../login/settings.ts';
 import type { Identity } from '../login/verdict.ts';
 import { together } from '../together.ts';
 import { type Execution, shownExecution } from './execution-rows.ts';
+import type { LogSource } from './log-events.ts';
+import { createLogFeed } from './log-feed.ts';
 import { noSuch } from './request-refusal.ts';
 import type { Live } from './run-events.ts';
 import type { SessionLive } from './session-events.ts';
 
 /** What streams are made of, for one caller, who was shown the run or session before. */
-export type LiveFor = (identity: Identity) => Live & SessionLive;
+export type LiveFor = (identity: Identity) => Live & SessionLive & Pick<LogSource, 'follow'>;
 
-export type LiveOptions = { hub: FeedHub; sight: Sight; pool: Pool };
+export type LiveOptions = {
+  hub: FeedHub;
+  sight: Sight;
+  pool: Pool;
+  connections: Connections;
+  admission: Admission;
+};
 
 /**
  * Steps come from the feed that all doors share; whatever else a stream asks is asked for all streams together, so a
  * thousand that end at once are no thousand requests.
  */
-export function createLive({ hub, sight, pool }: LiveOptions): LiveFor {
+export function createLive({ hub, sight, pool, ...shares }: LiveOptions): LiveFor {
   const story = createLookup({
     keyOf: ({ id, seq, after }: ToldStep) => `${id} ${seq} ${after}`,
     ask: (steps) => storiesOf(pool, steps),
@@ -32,6 +44,7 @@ export function createLive({ hub, sight, pool }: LiveOptions): LiveFor {
   const sees = together((watching: Parameters<typeof whoSees>[1][number][]) =>
     whoSees(pool, watching),
   );
+  const log = createLogFeed({ sees, transaction: transactionOfTenant(shares) });
   return ({ tenantId, userId, role }) => {
     const isSeen = (id: string) => sees({ tenantId, userId, role, id });
     const seen = <T>(events: AsyncIterableIterator<T>, id: string, one: string) =>
@@ -49,6 +62,22 @@ export function createLive({ hub, sight, pool }: LiveOptions): LiveFor {
         return children.filter((_child, index) => shown[index]);
       },
       turnFrom: (id, turn) => turnFrom({ id, turn }),
+      follow(filter) {
+        const lines = log.follow({ watching: { tenantId, userId, role }, filter });
+        return filter.id === undefined ? lines : seen(lines, filter.id, 'execution');
+      },
     };
+  };
+}
+
+/** What is read for all who follow the log of a tenant takes its turn among the users of that tenant. */
+function transactionOfTenant({
+  connections,
+  admission,
+}: Pick<LiveOptions, 'connections' | 'admission'>) {
+  return <T>(tenantId: string, work: (db: Client) => Promise<T>): Promise<T> => {
+    const reader = { tenantId, userId: undefined, role: 'owner', expiresAt: undefined } as const;
+    const settings = { ...settingsFor(reader, 'rest'), timezone: 'UTC' };
+    return admission.run(reader, () => inTransactionAs(connections.as(reader), settings, work));
   };
 }

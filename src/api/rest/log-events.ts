@@ -5,58 +5,81 @@ import { FORGET_MS, Known } from '../../db/follow-log.ts';
 import type { Client } from '../../db/json-rows.ts';
 import { queriesWithin } from '../../db/queries.ts';
 import { endOf, LATE_MS, type LogFilter, type Span } from '../../db/step-log.ts';
-import { failureOf } from './answer-error.ts';
 import { findExecution } from './execution-rows.ts';
+import { isForNow, type LogSubscription, MOST_PER_LOOK } from './log-feed.ts';
 import { type LogLine, linesOf } from './log-lines.ts';
-import type { Means } from './route.ts';
 
-/** Steps are found by looking, as `howdah logs --follow` looks at a database; a look that takes long is not repeated at once. */
+/** What is there already is read in looks; one that took long, or found the server busy, is not repeated at once. */
 const POLL_MS = 500;
 const RESTS_PER_LOOK = 4;
-/** So many lines are read at once, however many there are. */
-const MOST_PER_LOOK = 1_000;
 
 /** Which lines, and the time from which on there are any. */
 export type LogStart = { filter: LogFilter; since: Date };
 
+/** What a stream of the log is made of, for one caller. */
+export type LogSource = {
+  /** A transaction as the caller; it waits for its turn. */
+  transaction<T>(work: (db: Client) => Promise<T>): Promise<T>;
+  /** The lines that are committed from now on, of those the caller may see. */
+  follow(filter: LogFilter): LogSubscription;
+};
+
 /**
  * The lines of the log since a time, each once, and each new one as it commits, for as long as somebody listens; of one run until
- * it has ended. Every look is a transaction of its own as the caller: what he may see no longer is in none. No place in the queue is
- * held between two of them, and a server that has too much to do is asked again.
+ * it has ended. What is there already is read in transactions of the caller, and what is new comes from the reader that all streams of the
+ * log share. A stream that does not take its lines is dropped by the reader, reads on by itself, and joins again.
  */
 export async function* logEvents(
-  means: Pick<Means, 'transaction'>,
+  source: LogSource,
   { filter, since: begin }: LogStart,
   signal: AbortSignal,
 ): AsyncGenerator<StreamEvent, void> {
   const known = new Known();
+  const complete: StreamEvent = { event: 'complete', data: { execution_id: `${filter.id}` } };
   let reached = begin.getTime(); // what was finished a while before is told
   let hasAll = false;
   while (!signal.aborted) {
-    const started = Date.now();
-    const since = new Date(Math.max(begin.getTime(), reached - FORGET_MS));
-    const span: Span = {
-      ...{ since, after: known.cursors(), limit: MOST_PER_LOOK, isOldest: true },
-      ...(hasAll && { changedSince: new Date(reached - LATE_MS) }),
-    };
-    const look = await means.transaction(lookWith(filter, span)).catch((error: unknown) => {
-      if (!isForNow(error)) throw error;
-    });
-    if (look) {
-      const { now, has_ended } = look;
-      const lines = known.note(look.lines);
-      yield* lines.map(eventOf);
-      hasAll = lines.length < MOST_PER_LOOK;
-      if (hasAll && has_ended) yield { event: 'complete', data: { execution_id: `${filter.id}` } };
-      if (hasAll && has_ended) return;
-      if (hasAll) known.forget(started - 2 * FORGET_MS);
-      reached = (hasAll ? now : finishedAt(lines.at(-1))).getTime();
+    const live = source.follow(filter); // before it is read, so that nothing is missed in between
+    const leave = () => void live.return?.();
+    signal.addEventListener('abort', leave);
+    try {
+      for (let isDone = false; !isDone && !signal.aborted; ) {
+        const started = Date.now();
+        const since = new Date(Math.max(begin.getTime(), reached - FORGET_MS));
+        const span: Span = {
+          ...{ since, after: known.cursors(), limit: MOST_PER_LOOK, isOldest: true },
+          ...(hasAll && { changedSince: new Date(reached - LATE_MS) }),
+        };
+        const look = await source.transaction(lookWith(filter, span)).catch((error: unknown) => {
+          if (!isForNow(error)) throw error;
+        });
+        if (look) {
+          const { now, has_ended } = look;
+          const lines = known.note(look.lines);
+          yield* lines.map(eventOf);
+          isDone = lines.length < MOST_PER_LOOK;
+          if (isDone && has_ended) yield complete;
+          if (isDone && has_ended) return;
+          reached = (isDone ? now : finishedAt(lines.at(-1))).getTime();
+          hasAll = isDone;
+        }
+        const rest = (Date.now() - started) * RESTS_PER_LOOK;
+        if (!isDone) {
+          await pause(look ? rest : Math.max(POLL_MS, rest), undefined, { signal }).catch(() => {});
+        }
+      }
+      for await (const { now, lines, hasEnded } of live) {
+        const fresh = lines.filter((line) => known.isNew(line) && finishedAt(line) >= begin);
+        yield* known.note(fresh).map(eventOf);
+        known.forget(Date.now() - 2 * FORGET_MS);
+        reached = now.getTime();
+        if (hasEnded) yield complete;
+        if (hasEnded) return;
+      }
+    } finally {
+      signal.removeEventListener('abort', leave);
+      leave();
     }
-    const rest = (Date.now() - started) * RESTS_PER_LOOK;
-    const isMoreThere = look !== undefined && !hasAll;
-    await pause(isMoreThere ? rest : Math.max(POLL_MS, rest), undefined, { signal }).catch(
-      () => {},
-    );
   }
 }
 
@@ -69,11 +92,6 @@ function lookWith(filter: LogFilter, span: Span): (db: Client) => Promise<Look> 
     const end = await endOf(queriesWithin(db), filter.id);
     return { ...end, lines: await linesOf(db, filter, span) };
   };
-}
-
-/** Too many ask at once, or the database is away: that passes. */
-function isForNow(error: unknown): boolean {
-  return failureOf(error, () => {}).status === 503;
 }
 
 /** Its id is a time: what was finished a minute before is told. */

@@ -3,6 +3,7 @@ import type { z } from 'zod';
 import type { Client } from '../../db/json-rows.ts';
 import type { SecretWriter } from '../../secrets/writer.ts';
 import type { Identity } from '../login/verdict.ts';
+import type { LogStart } from './log-events.ts';
 import type { RunCursor } from './run-events.ts';
 import type { SessionCursor } from './session-events.ts';
 import type { EventsOf } from './streams.ts';
@@ -44,6 +45,8 @@ export type Means = {
   /** The events of a run or a session that the caller sees. */
   runEvents(executionId: string, after: RunCursor): EventsOf;
   sessionEvents(sessionId: string, after: SessionCursor): EventsOf;
+  /** The lines of the log, as the caller sees them. */
+  logEvents(start: LogStart): EventsOf;
 };
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';

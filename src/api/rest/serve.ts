@@ -1,9 +1,9 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Client } from '../../db/json-rows.ts';
-import type { Pool } from '../../db/pool.ts';
 import type { SecretWriter } from '../../secrets/writer.ts';
 import type { Admission } from '../admission.ts';
-import type { Bounds } from '../bounds.ts';
+import type { Connections } from '../connections.ts';
+import { leftSignal } from '../departure.ts';
 import type { FeedHub } from '../feed-hub.ts';
 import type { ErrorLog } from '../graphql/errors.ts';
 import type { Exists } from '../login/existence.ts';
@@ -14,9 +14,11 @@ import type { Identity } from '../login/verdict.ts';
 import { sendQuotaRefusal, sendRefusal } from '../problem.ts';
 import { type Reads, readPosition } from '../reads.ts';
 import type { CountRequest } from '../request-quotas.ts';
+import type { StreamLimits } from '../stream-limits.ts';
 import { answerFailure, failureOf } from './answer-error.ts';
 import { workOnce } from './keyed.ts';
 import { createLive, type LiveFor, type LiveOptions } from './live.ts';
+import { logEvents } from './log-events.ts';
 import { readRequest } from './read-request.ts';
 import type { Answer, Asked, Events, Means, Route } from './route.ts';
 import { routes } from './routes.ts';
@@ -27,9 +29,9 @@ import { createStreams, type Streams } from './streams.ts';
 export type RestOptions = LiveOptions & {
   login: Login;
   exists: Exists;
-  bounds: Pick<Bounds, 'sockets'>;
+  limits: StreamLimits;
   /** The connections requests share; `pool` is for what is asked for many at once. */
-  requests: Pool;
+  connections: Connections;
   countRequest: CountRequest;
   identities: Identities;
   admission: Admission;
@@ -46,7 +48,7 @@ export type RestOptions = LiveOptions & {
 export function restRoutes(app: FastifyInstance, options: RestOptions): Streams {
   const streams = createStreams({
     exists: options.exists,
-    most: options.bounds.sockets,
+    limits: options.limits,
     failureOf: (error) => failureOf(error, options.onError),
   });
   const door = { ...options, streams, live: createLive(options) };
@@ -102,14 +104,21 @@ async function answer(route: Route, request: FastifyRequest, reply: FastifyReply
   if (!read) return reply.hijack();
   const { headers, url } = request;
   const asked = { ...read, headers, url, identity } as Asked<never, never, never>;
+  if (isLasting(asked)) door.streams.check(identity);
   const means = meansFor(route, identity, request, reply, door);
   const given = route.serve ? await route.serve(asked, means) : await worked(route, asked, means);
   if ('events' in given) {
-    door.streams.refuseIfFull();
+    door.streams.check(identity);
     reply.hijack();
     return door.streams.write(reply.raw, identity, given.events, given.headers);
   }
   return send(reply, given, headers['if-none-match']);
+}
+
+/** Whether it asks for events, or waits for a run that it begins: refused before anything begins. */
+function isLasting({ query, body }: Asked<never, never, never>): boolean {
+  const { stream, wait } = { ...(query as object), ...(body as object) } as Record<string, unknown>;
+  return Boolean(stream || wait);
 }
 
 async function worked(
@@ -129,18 +138,21 @@ function meansFor(
   identity: Identity,
   request: FastifyRequest,
   reply: FastifyReply,
-  { requests, reads, admission, secrets, streams, hub, live }: Door,
+  { connections, reads, admission, secrets, streams, hub, live }: Door,
 ): Means {
   const settings = {
     ...settingsFor(identity, 'rest', request.raw.socket.remoteAddress),
     timezone: 'UTC',
   };
   const position = reads && route.isReplicable ? readPosition(request.headers) : 0n;
+  // what is only read is given up with its client
+  const signal = route.method === 'GET' ? leftSignal(reply.raw) : undefined;
   const transaction = <T>(work: (db: Client) => Promise<T>) =>
-    admission.run(async () => {
-      const onPrimary = () => inTransactionAs(requests, settings, work);
+    admission.run(identity, async () => {
+      const onPrimary = () => inTransactionAs(connections.as(identity, signal), settings, work);
       if (reads && route.isReplicable) {
-        const onReplica = () => inTransactionAs(reads.pool, settings, work);
+        const replica = reads.connections.as(identity, signal);
+        const onReplica = () => inTransactionAs(replica, settings, work);
         return reads.read(identity, position, onReplica, onPrimary);
       }
       const result = await onPrimary();
@@ -155,6 +167,8 @@ function meansFor(
       streams.hold(reply.raw, identity, ms, (signal) => untilEnded(hub, id, signal)),
     runEvents: (id, after) => (signal) => runEvents(source, id, after, signal),
     sessionEvents: (id, after) => (signal) => sessionEvents(source, id, after, signal),
+    logEvents: (start) => (signal) =>
+      logEvents({ transaction, follow: source.follow }, start, signal),
   };
 }
 

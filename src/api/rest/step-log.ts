@@ -5,7 +5,6 @@ import { endOf, type LogFilter, type LogPlace } from '../../db/step-log.ts';
 import { logCursor } from './cursors.ts';
 import { findExecution, status } from './execution-rows.ts';
 import { flag, id, page, pageOf, time } from './fields.ts';
-import { logEvents } from './log-events.ts';
 import { line, linesOf } from './log-lines.ts';
 import { pageAnswer, placeIn } from './pages.ts';
 import { RequestRefusal } from './request-refusal.ts';
@@ -117,7 +116,7 @@ export const stepLogRoutes: Route[] = [
         const from = sinceOf(query.since, now, filter);
         return { filter, since: new Date(Math.max(from.getTime(), after)) };
       });
-      return { events: (signal) => logEvents(means, place, signal) };
+      return { events: means.logEvents(place) };
     },
   }),
 ];

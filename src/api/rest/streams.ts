@@ -1,11 +1,10 @@
 import type { ServerResponse } from 'node:http';
-import { HowdahError } from '../../contracts/errors.ts';
 import type { StreamEvent } from '../../contracts/stream-event.ts';
-import { BUSY } from '../admission.ts';
 import { openEventStream } from '../event-stream.ts';
 import type { Exists } from '../login/existence.ts';
 import { type Guest, sweepGuests } from '../login/sweep.ts';
 import type { Identity, Refusal } from '../login/verdict.ts';
+import type { StreamLimits } from '../stream-limits.ts';
 import type { Failure } from './answer-error.ts';
 import { RequestRefusal } from './request-refusal.ts';
 
@@ -14,9 +13,12 @@ const RETRY_MS = 2_000;
 
 /** Answers that last: streams of events, and requests that wait for a run. */
 export type Streams = {
-  /** Throws `53300` when there are too many already. */
-  refuseIfFull(): void;
-  /** Writes the events until there are none left or nobody listens; `signal` tells their source of the latter. */
+  /** Throws as `StreamLimits` does when the caller has too many already. */
+  check(identity: Identity): void;
+  /**
+   * Writes the events until there are none left or nobody listens; `signal` tells their source of the latter. Throws as `check`
+   * does, before anything is written.
+   */
   write(
     response: ServerResponse,
     identity: Identity,
@@ -24,8 +26,8 @@ export type Streams = {
     headers?: Readonly<Record<string, string>>,
   ): Promise<void>;
   /**
-   * Until `ended` resolves, the time is over, nobody waits any more, or the server closes. Throws 401 when who waits may
-   * be here no longer.
+   * Until `ended` resolves, the time is over, nobody waits any more, or the server closes; not at all when the caller has too many
+   * streams. Throws 401 when who waits may be here no longer.
    */
   hold(
     response: ServerResponse,
@@ -42,8 +44,7 @@ export type EventsOf = (signal: AbortSignal) => AsyncIterable<StreamEvent>;
 
 export type StreamsOptions = {
   exists: Exists;
-  /** So many streams at once. */
-  most: number;
+  limits: StreamLimits;
   failureOf(error: unknown): Failure;
   heartbeatMs?: number;
   stalledMs?: number;
@@ -51,16 +52,14 @@ export type StreamsOptions = {
 
 /** Keeps an eye on all that are open: those whose token or key has ended, or whose user is gone, are ended as sockets are. */
 export function createStreams(options: StreamsOptions): Streams {
-  const { exists, most, failureOf, ...pace } = options;
+  const { exists, limits, failureOf, ...pace } = options;
   const open = new Set<Guest>();
   const closing = new AbortController();
   const endSweep = sweepGuests(exists, () => open);
   return {
-    refuseIfFull() {
-      if (open.size < most) return;
-      throw new HowdahError(BUSY, 'the server has too many streams; try again in a moment');
-    },
+    check: limits.check,
     async write(response, identity, events, headers = {}) {
+      const uncount = limits.open(identity);
       const leaving = new AbortController();
       const signal = AbortSignal.any([leaving.signal, closing.signal]);
       const leave = () => leaving.abort();
@@ -85,12 +84,15 @@ export function createStreams(options: StreamsOptions): Streams {
         const { code, message, status } = failureOf(error);
         writer.end(frameOf({ event: 'error', data: { code, message, status } }));
       } finally {
+        uncount();
         open.delete(stream);
         response.off('close', leave);
         writer.end();
       }
     },
     async hold(response, identity, ms, begin) {
+      const uncount = openOne(limits, identity);
+      if (!uncount) return;
       const leaving = new AbortController();
       const leave = () => leaving.abort();
       response.once('close', leave);
@@ -107,6 +109,7 @@ export function createStreams(options: StreamsOptions): Streams {
       try {
         await begin(AbortSignal.any([leaving.signal, closing.signal]));
       } finally {
+        uncount();
         open.delete(guest);
         clearTimeout(waiting);
         response.off('close', leave);
@@ -118,6 +121,15 @@ export function createStreams(options: StreamsOptions): Streams {
       closing.abort();
     },
   };
+}
+
+/** Undefined when there are too many: what was asked for has begun by then, and is answered without waiting for it. */
+function openOne(limits: StreamLimits, identity: Identity) {
+  try {
+    return limits.open(identity);
+  } catch {
+    return undefined;
+  }
 }
 
 function turnedOut({ status, message, code, hint, reason }: Refusal): RequestRefusal {

@@ -39,7 +39,7 @@ export function openDoor(
   options: RestOptions,
   addRoutes: (scope: FastifyInstance, visitors: Visitors) => void,
 ): Holds {
-  const holds = createHolds({ exists: options.exists, most: options.bounds.sockets });
+  const holds = createHolds(options);
   const live = createLive(options);
   const failure = (error: unknown) => failureOf(error, options.onError);
   const visitors: Visitors = {
@@ -49,8 +49,8 @@ export function openDoor(
       const address = request.raw.socket.remoteAddress;
       const settings = { ...settingsFor(identity, name, address), timezone: 'UTC' };
       const transaction = <T>(work: (db: Client) => Promise<T>) =>
-        options.admission.run(async () => {
-          const result = await inTransactionAs(options.requests, settings, work);
+        options.admission.run(identity, async () => {
+          const result = await inTransactionAs(options.connections.as(identity), settings, work);
           options.reads?.saw(identity);
           return result;
         });

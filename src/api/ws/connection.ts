@@ -25,7 +25,10 @@ const MOST_REFUSED = 100;
 /** The code of the protocol for who does not keep to the rules. */
 const POLICY_VIOLATION = 1008;
 
-export type ConnectionOptions = Pick<RestOptions, 'countRequest' | 'onError' | 'identities'> & {
+export type ConnectionOptions = Pick<
+  RestOptions,
+  'countRequest' | 'onError' | 'identities' | 'limits'
+> & {
   /** Lets the socket in by what it says or by its headers, or closes it. */
   admit(socket: WebSocket, request: IncomingMessage, authorization?: Json): Promise<boolean>;
   meansFor(identity: Identity, request: IncomingMessage): Means;
@@ -127,8 +130,9 @@ export class Connection {
     const { id } = message;
     if (message.type === 'subscribe') {
       const events = await this.#eventsOf(message, this.#means);
+      const uncount = this.#options.limits.open(identity, 'subscription');
       await this.#send({ type: 'result', id, data: { subscription: id } });
-      void this.#follow(id, events);
+      void this.#follow(id, events).finally(uncount);
     } else if (message.type === 'unsubscribe') {
       this.#leave(message.subscription);
       await this.#send({ type: 'result', id, data: { subscription: message.subscription } });

@@ -28,8 +28,8 @@ const FAREWELL_MS = 1_000;
 const NO_FIRST_MESSAGE = 4408;
 const GOING_AWAY = 1001;
 
-export type WsDoorOptions = Omit<RestOptions, 'bounds'> & {
-  bounds: Pick<Bounds, 'sockets' | 'operations'>;
+export type WsDoorOptions = RestOptions & {
+  bounds: Pick<Bounds, 'sockets' | 'operations' | 'strangers'>;
   heartbeatMs?: number;
   stalledMs?: number;
   firstMs?: number;
@@ -70,6 +70,7 @@ export function createWsDoor(options: WsDoorOptions): WsDoor {
   }, heartbeatMs);
   const meansFor = createMeans(options);
   const begin = (socket: WebSocket, request: IncomingMessage) => {
+    logins.arrived(socket);
     const note = () => heard.set(socket, performance.now());
     note();
     socket.on('pong', note).on('message', note);
@@ -96,8 +97,8 @@ export function createWsDoor(options: WsDoorOptions): WsDoor {
       sendProblem(response, 426, 'HWINV', `${PATH} is a WebSocket.`);
     },
     upgrade(request, socket, head) {
-      if (server.clients.size >= bounds.sockets) {
-        const detail = `This server has ${bounds.sockets} WebSockets open, which is all it takes. Try again later.`;
+      if (options.limits.isFull) {
+        const detail = `This server has ${bounds.sockets} streams and sockets open, which is all it takes. Try again later.`;
         return answerBare(socket, 503, BUSY, detail, { 'retry-after': '5' });
       }
       server.handleUpgrade(request, socket, head, (client) => begin(client, request));
@@ -120,7 +121,7 @@ export function createWsDoor(options: WsDoorOptions): WsDoor {
 }
 
 function createMeans(options: WsDoorOptions) {
-  const { requests, reads, admission, secrets } = options;
+  const { connections, reads, admission, secrets } = options;
   const live = createLive(options);
   return (identity: Identity, { socket: { remoteAddress } }: IncomingMessage): Means => {
     const settings = { ...settingsFor(identity, 'ws', remoteAddress), timezone: 'UTC' };
@@ -128,14 +129,15 @@ function createMeans(options: WsDoorOptions) {
     return {
       secrets,
       transaction: <T>(work: (db: Client) => Promise<T>) =>
-        admission.run(async () => {
-          const result = await inTransactionAs(requests, settings, work);
+        admission.run(identity, async () => {
+          const result = await inTransactionAs(connections.as(identity), settings, work);
           reads?.saw(identity);
           return result;
         }),
       ended: async () => {}, // no message waits
       runEvents: (id, after) => (signal) => runEvents(source, id, after, signal),
       sessionEvents: (id, after) => (signal) => sessionEvents(source, id, after, signal),
+      logEvents: () => async function* () {}, // no subscription is of a log
     };
   };
 }

@@ -1,4 +1,7 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import pg from 'pg';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { type LogSource, logEvents } from '../../../src/api/rest/log-events.ts';
+import type { LogLine } from '../../../src/api/rest/log-lines.ts';
 import type { Api } from '../../../src/api/server.ts';
 import { connect } from '../../../src/client/connect.ts';
 import type { Worker } from '../../../workers/main.ts';
@@ -90,6 +93,68 @@ test('a stream has each line once, the oldest first, then what is new; behind an
   }
 });
 
+test('many streams of a log cost no more transactions than one', async () => {
+  const STREAMS = 40;
+  const path = `/api/steps/stream?agent_id=${agent}&since=1s`;
+  const streams = await Promise.all(Array.from({ length: STREAMS }, () => listen(api, path)));
+  const allHave = (id: string) =>
+    Promise.all(
+      streams.map((one) => one.when(({ data }) => data.execution_id === id && data.seq === 2)),
+    );
+  try {
+    await allHave(await ranOf()); // each has read what was there
+    const connect = vi.spyOn(pg.Pool.prototype, 'connect');
+    await allHave(await ranOf());
+    const pools = connect.mock.contexts as { options: { application_name?: string } }[];
+    connect.mockRestore();
+    const taken = pools.filter(({ options }) => options.application_name === 'howdah-api');
+    expect(taken.length).toBeGreaterThan(0);
+    expect(taken.length).toBeLessThan(STREAMS);
+    for (const { events } of streams) {
+      const keys = events.map(({ data }) => keyOf(data));
+      expect(new Set(keys).size).toBe(keys.length);
+    }
+  } finally {
+    for (const stream of streams) stream.close();
+  }
+});
+
+test('a stream that falls behind the shared reader reads on by itself, and lacks nothing', async () => {
+  const batch = (seqs: number[]) => ({
+    now: new Date(),
+    hasEnded: false,
+    lines: seqs.map((seq) => lineOf(seq)),
+  });
+  const lineOf = (seq: number) =>
+    ({ execution_id: 'x', seq, finished_at: new Date().toISOString() }) as LogLine;
+  const written = [lineOf(1)];
+  let joined = 0;
+  const source = {
+    transaction: async () => ({ now: new Date(), has_ended: false, lines: written.splice(0) }),
+    async *follow() {
+      joined += 1;
+      if (joined === 1) {
+        yield batch([1, 2]);
+        written.push(lineOf(3), lineOf(4)); // and is dropped
+        return undefined;
+      }
+      yield batch([4, 5]);
+      return undefined;
+    },
+  } as unknown as LogSource;
+  const leaving = new AbortController();
+  const seqs: unknown[] = [];
+  for await (const { data } of logEvents(
+    source,
+    { filter: {}, since: new Date(0) },
+    leaving.signal,
+  )) {
+    seqs.push((data as { seq: number }).seq);
+    if (seqs.length === 5) leaving.abort();
+  }
+  expect(seqs).toEqual([1, 2, 3, 4, 5]);
+});
+
 test('the stream of one run ends with it', async () => {
   const id = await ranOf();
   const later = await makeRun(db.pool, { run_at: '2100-01-01' });
@@ -165,12 +230,18 @@ test('who sees an agent no longer sees no lines of its runs, and a stream of one
     const path = `/api/steps/stream?execution_id=${later}&since=1d`;
     const stream = await listen(guarded, path, { token });
     expect(stream.status).toBe(200);
+    const admin = await runCli(db.url, 'key', 'create', unique('desk'), '--role', 'admin');
+    const log = `/api/steps/stream?agent_id=${agent}&since=1s`;
+    const his = await listen(guarded, log, { token });
+    const hers = await listen(guarded, log, { token: admin.stdout.trim() });
     await db.pool.query(
       `insert into howdah.grants (agent_id, role, permission) values ($1, 'admin', 'run')`,
       [agent],
     );
     await stream.end;
     expect(stream.events).toMatchObject([{ event: 'error', data: { code: 'HWNTF', status: 404 } }]);
+    const hidden = await ranOf();
+    await hers.when(({ data }) => data.execution_id === hidden && data.seq === 2);
     expect((await call(guarded, 'GET', list, undefined, { token })).body.data).toEqual([]);
     for (const of of ['row', 'tree', 'questions', 'steps']) {
       const answer = await call(guarded, 'GET', `/api/executions/${id}/${of}`, undefined, {
@@ -178,6 +249,12 @@ test('who sees an agent no longer sees no lines of its runs, and a stream of one
       });
       expect(answer, of).toMatchObject({ status: 404, body: { code: 'HWNTF' } });
     }
+    await db.pool.query('delete from howdah.grants where agent_id = $1', [agent]);
+    const shown = await ranOf();
+    await his.when(({ data }) => data.execution_id === shown && data.seq === 2);
+    expect(his.events.map(({ data }) => data.execution_id)).not.toContain(hidden);
+    his.close();
+    hers.close();
   } finally {
     await db.pool.query('delete from howdah.grants where agent_id = $1', [agent]);
     await guarded.close();

@@ -2,8 +2,10 @@ import { once } from 'node:events';
 import { createServer, get, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { usualBounds } from '../../../src/api/bounds.ts';
 import { createStreams, type EventsOf, type Streams } from '../../../src/api/rest/streams.ts';
 import type { Api } from '../../../src/api/server.ts';
+import { createStreamLimits } from '../../../src/api/stream-limits.ts';
 import type { StreamEvent } from '../../../src/contracts/stream-event.ts';
 import type { Worker } from '../../../workers/main.ts';
 import { makeAgent } from '../../runtime/arrange.ts';
@@ -28,10 +30,10 @@ describe('the writer', () => {
   let source: EventsOf;
   let written: Promise<void>;
 
-  const start = async (options: { heartbeatMs?: number; stalledMs?: number; most?: number }) => {
+  const start = async (options: { heartbeatMs?: number; stalledMs?: number }) => {
     streams = createStreams({
       exists: async () => 'good',
-      most: 10,
+      limits: createStreamLimits(usualBounds),
       failureOf: (error) => ({ status: 500, code: 'X', message: String(error), detail: {} }),
       ...options,
     });

@@ -3,13 +3,19 @@ import type { ServerResponse } from 'node:http';
 import 'postgraphile/grafserv';
 import { SafeError } from 'postgraphile/grafast';
 import type { HowdahError } from '../../../contracts/errors.ts';
-import { type Admission, type Place, RETRY_AFTER } from '../../admission.ts';
+import { type Admission, RETRY_AFTER } from '../../admission.ts';
+import type { Caller, Place } from '../../fair-queue.ts';
+import type { Identities } from '../../login/identities.ts';
 
 /**
  * A request over HTTP waits for its turn when its body has arrived, and makes room when its result is there: neither
- * a slow sender nor a slow reader holds a place. Beyond the bound it is answered 503 with Retry-After.
+ * a slow sender nor a slow reader holds a place. Whoever leaves makes room at once while nothing is executed for him; later the work
+ * goes on until its statements have ended, and so does its place. Beyond the bound the answer is 503 with Retry-After.
  */
-export function createAdmissionPlugin(admission: Admission): GraphileConfig.Plugin {
+export function createAdmissionPlugin(
+  admission: Admission,
+  identities: Identities,
+): GraphileConfig.Plugin {
   return {
     name: 'HowdahAdmissionPlugin',
     version: '1.0.0',
@@ -19,16 +25,20 @@ export function createAdmissionPlugin(admission: Admission): GraphileConfig.Plug
           const configure = event.getExecutionConfig;
           event.getExecutionConfig = async function getExecutionConfig(context) {
             if (!context.node) return configure.call(this, context);
-            const { leave } = await admitted(admission, context.node.res);
+            const { req, res } = context.node;
+            const caller = identities.get(req);
+            if (!caller) return configure.call(this, context);
+            const place = await admitted(admission, caller, res);
             const config = await configure.call(this, context);
             const { execute } = config;
             return {
               ...config,
               execute: (async (args) => {
+                res.off('close', place.leave);
                 try {
                   return await execute(args);
                 } finally {
-                  leave();
+                  place.leave();
                 }
               }) as typeof execute,
             };
@@ -41,9 +51,13 @@ export function createAdmissionPlugin(admission: Admission): GraphileConfig.Plug
 }
 
 /** An operation that is never executed leaves when it is answered. */
-async function admitted(admission: Admission, response: ServerResponse): Promise<Place> {
+async function admitted(
+  admission: Admission,
+  caller: Caller,
+  response: ServerResponse,
+): Promise<Place> {
   try {
-    const place = admission.enter();
+    const place = admission.enter(caller);
     response.once('close', place.leave);
     if (response.closed) place.leave();
     await place.turn;

@@ -5,9 +5,11 @@ import type { WithPgClient } from 'postgraphile/@dataplan/pg';
 import { makePgAdaptorWithPgClient } from 'postgraphile/@dataplan/pg/adaptors/pg';
 import { getOperationAST } from 'postgraphile/graphql';
 import type { HowdahError } from '../../../contracts/errors.ts';
+import type { Pool } from '../../../db/pool.ts';
 import type { Identities } from '../../login/identities.ts';
 import { type Chosen, type Reads, readPosition } from '../../reads.ts';
 import { refusal } from '../request.ts';
+import { signalOf } from './connections.ts';
 
 type Context = { withPgClient: WithPgClient };
 
@@ -16,7 +18,6 @@ type Context = { withPgClient: WithPgClient };
  * primary's; an answer to a mutation says up to where it wrote.
  */
 export function createReplicaPlugin(reads: Reads, identities: Identities): GraphileConfig.Plugin {
-  const withReplica = makePgAdaptorWithPgClient(reads.pool);
   return {
     name: 'HowdahReplicaPlugin',
     version: '1.0.0',
@@ -37,6 +38,9 @@ export function createReplicaPlugin(reads: Reads, identities: Identities): Graph
                 const operation = getOperationAST(args.document, args.operationName)?.operation;
                 if (operation === 'query') {
                   const chosen = await reads.choose(identity, position);
+                  const signal = signalOf(context);
+                  const replica = reads.connections.as(identity, signal) as Pool;
+                  const withReplica = makePgAdaptorWithPgClient(replica);
                   if (chosen.isReplica) replace(args.contextValue as Context, withReplica, chosen);
                   return execute(args);
                 }

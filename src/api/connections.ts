@@ -1,0 +1,76 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { HowdahError } from '../contracts/errors.ts';
+import { cancelStatement } from '../db/cancel-statement.ts';
+import type { Connector, Pool, PoolClient } from '../db/pool.ts';
+import { BUSY } from './admission.ts';
+import { type Caller, createFairQueue, type Place } from './fair-queue.ts';
+
+/** How long a transaction waits for a connection. */
+const WAIT_MS = 10_000;
+/** A cancel request that arrives between two statements has no effect: the next one is sent after so long. */
+const CANCEL_AGAIN_MS = 100;
+
+/** The connections of a pool, handed out in turns of tenants. */
+export type Connections = {
+  /**
+   * The pool as one caller sees it. When `signal` fires he waits for no connection any more, the statement under way on one of his
+   * is cancelled at the server, and that connection is closed.
+   */
+  as(caller: Caller, signal?: AbortSignal): Connector;
+};
+
+/** One request may ask for many connections at once, so a bound of requests alone would let one tenant hold all of them. */
+export function createConnections(pool: Pool): Connections {
+  const queue = createFairQueue({
+    places: pool.options.max,
+    waiting: Number.POSITIVE_INFINITY,
+    waitMs: WAIT_MS,
+    refusal: noneFree,
+  });
+  return {
+    as: (caller, signal) => ({
+      async connect() {
+        const place = queue.enter(caller);
+        signal?.addEventListener('abort', place.leave);
+        try {
+          signal?.throwIfAborted();
+          await place.turn;
+          return lend(await pool.connect(), place, signal);
+        } catch (error) {
+          place.leave();
+          throw error;
+        } finally {
+          signal?.removeEventListener('abort', place.leave);
+        }
+      },
+    }),
+  };
+}
+
+/** The place is left when the connection is given back. */
+function lend(client: PoolClient, place: Place, signal: AbortSignal | undefined): PoolClient {
+  const release = client.release;
+  let isOut = true;
+  const cancel = async () => {
+    while (isOut) {
+      await cancelStatement(client);
+      await pause(CANCEL_AGAIN_MS);
+    }
+  };
+  const giveUp = () => void cancel();
+  client.release = (error) => {
+    isOut = false;
+    signal?.removeEventListener('abort', giveUp);
+    release(error ?? signal?.aborted);
+    place.leave();
+  };
+  signal?.addEventListener('abort', giveUp, { once: true });
+  if (!signal?.aborted) return client;
+  client.release();
+  throw signal.reason;
+}
+
+function noneFree(): HowdahError {
+  const message = 'every connection to the database is in use; try again in a moment';
+  return new HowdahError(BUSY, message, { hint: 'Ask for less at once.' });
+}

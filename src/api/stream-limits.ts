@@ -1,0 +1,94 @@
+import { HowdahError } from '../contracts/errors.ts';
+import { BUSY } from './admission.ts';
+import type { Bounds } from './bounds.ts';
+import { isLoggedIn } from './login/standing.ts';
+import type { Identity } from './login/verdict.ts';
+
+/**
+ * Counts what stays open: streams of events, sockets, subscriptions on sockets, and answers that are waited for. One count for all
+ * endpoints, so that nobody has the bound of a tenant or a user once for each of them.
+ */
+export type StreamLimits = {
+  /** Whether nobody may open another connection. */
+  readonly isFull: boolean;
+  /** Throws as `open` does, and opens nothing. */
+  check(identity: Identity, kind?: StreamKind): void;
+  /**
+   * Counts one more; what it gives back ends that, and may be called more than once. Throws `HWQTA` when the caller's tenant or user
+   * has too many, `53300` when the server has.
+   */
+  open(identity: Identity, kind?: StreamKind): () => void;
+};
+
+/** A subscription shares its socket with others, so the bound of the server, which is one of connections, leaves it out. */
+export type StreamKind = 'connection' | 'subscription';
+
+/** Without a login there is one tenant and nobody else: only the bound of the server counts. */
+export function createStreamLimits({
+  sockets,
+  tenantStreams,
+  userStreams,
+}: Pick<Bounds, 'sockets' | 'tenantStreams' | 'userStreams'>): StreamLimits {
+  const tenants = new Counts();
+  const users = new Counts();
+  let all = 0;
+  const check = (identity: Identity, kind: StreamKind = 'connection') => {
+    const { tenantId, userId } = identity;
+    if (isLoggedIn(identity)) {
+      if (userId !== undefined && users.of(userId) >= userStreams) {
+        throw tooMany('user', userStreams);
+      }
+      if (tenants.of(tenantId) >= tenantStreams) throw tooMany('tenant', tenantStreams);
+    }
+    if (kind === 'connection' && all >= sockets) {
+      const message = `the server has ${sockets} streams open, which is all it takes; try again later`;
+      throw new HowdahError(BUSY, message, { hint: 'Start more API processes.' });
+    }
+  };
+  return {
+    get isFull() {
+      return all >= sockets;
+    },
+    check,
+    open(identity, kind = 'connection') {
+      check(identity, kind);
+      const { tenantId, userId } = identity;
+      const connections = kind === 'connection' ? 1 : 0;
+      all += connections;
+      tenants.add(tenantId, 1);
+      if (userId !== undefined) users.add(userId, 1);
+      let isOpen = true;
+      return () => {
+        if (!isOpen) return;
+        isOpen = false;
+        all -= connections;
+        tenants.add(tenantId, -1);
+        if (userId !== undefined) users.add(userId, -1);
+      };
+    },
+  };
+}
+
+const VARIABLES = { tenant: 'HOWDAH_TENANT_STREAMS', user: 'HOWDAH_USER_STREAMS' };
+
+function tooMany(scope: 'tenant' | 'user', most: number): HowdahError {
+  const message = `a ${scope} may have ${most} streams, sockets, subscriptions and waits open in one API process`;
+  return new HowdahError('HWQTA', message, {
+    hint: `Close some of them. An operator raises the bound with ${VARIABLES[scope]}.`,
+    detail: { limit: 'streams', scope, most },
+  });
+}
+
+class Counts {
+  readonly #counts = new Map<string, number>();
+
+  of(key: string): number {
+    return this.#counts.get(key) ?? 0;
+  }
+
+  add(key: string, change: number): void {
+    const count = this.of(key) + change;
+    if (count > 0) this.#counts.set(key, count);
+    else this.#counts.delete(key);
+  }
+}

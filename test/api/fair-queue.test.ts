@@ -1,0 +1,186 @@
+import { beforeEach, expect, test } from 'vitest';
+import { createFairQueue, type FairQueue, type Place } from '../../src/api/fair-queue.ts';
+
+let time: number;
+let order: string[];
+let queue: FairQueue;
+
+beforeEach(() => {
+  time = 0;
+  order = [];
+});
+
+function open(places: number, waiting = 100): void {
+  const refusal = () => new Error('refused');
+  queue = createFairQueue({ places, waiting, waitMs: 600_000, refusal, now: () => time });
+}
+
+/** Enters as a user of a tenant (`acme`, or `acme/ada`), and notes when the place is taken or lost. */
+function enter(name: string, label = name): Place {
+  const [tenantId = '', userId] = name.split('/');
+  const place = queue.enter({ tenantId, userId });
+  place.turn.then(
+    () => order.push(label),
+    () => order.push(`${label} refused`),
+  );
+  return place;
+}
+const enterAll = (name: string, number: number) =>
+  Array.from({ length: number }, (_, index) => enter(name, `${name} ${index}`));
+
+/** Lets promises settle. */
+const settled = () => new Promise((resolve) => setImmediate(resolve));
+
+/** The time passes, the places are left one after the other, and who came in by that is told. */
+async function leave(places: readonly Place[], ms = 0): Promise<string[]> {
+  await settled();
+  order = [];
+  time += ms;
+  for (const place of places) place.leave();
+  await settled();
+  return order;
+}
+
+test('tenants take turns, however many requests each has', async () => {
+  open(2);
+  const first = enterAll('acme', 2);
+  const many = enterAll('acme', 6).map((place, index) => ({ place, index }));
+  const blue = enter('blue');
+  const coral = enter('coral');
+  expect(await leave([first[0] as Place], 10)).toEqual(['blue']);
+  expect(await leave([first[1] as Place], 10)).toEqual(['coral']);
+  expect(await leave([blue], 10)).toEqual(['acme 0']);
+  expect(await leave([coral, many[0]?.place as Place], 10)).toEqual(['acme 1', 'acme 2']);
+});
+
+test('a tenant has half of the places while another waits, and more when none does', async () => {
+  open(10);
+  const acme = enterAll('acme', 20);
+  await settled();
+  expect(order).toHaveLength(9); // the last place is for a tenant that has none
+  const blue = enterAll('blue', 20);
+  await settled();
+  expect(order.at(-1)).toBe('blue 0');
+  expect(order).toHaveLength(10);
+  await leave(acme.slice(0, 9), 10);
+  const of = (tenant: string) => order.filter((one) => one.startsWith(tenant)).length;
+  expect([of('blue'), of('acme')]).toEqual([4, 4]);
+  await leave(blue.slice(5)); // those wait no more
+  await leave(blue.slice(0, 5));
+  expect([of('blue'), of('acme')]).toEqual([0, 5]);
+});
+
+test('what took long costs its tenant the next turns, also against those who came meanwhile', async () => {
+  open(8);
+  const slow = enterAll('acme', 7);
+  enterAll('acme', 7);
+  time = 4_000;
+  const blue = enter('blue');
+  enterAll('blue', 7);
+  enterAll('coral', 7);
+  await leave([...slow, blue], 1_000);
+  const of = (tenant: string) => order.filter((one) => one.startsWith(tenant)).length;
+  expect(of('blue') + of('coral')).toBeGreaterThan(5);
+  expect(of('acme')).toBeLessThan(2); // the place for a tenant that has none
+});
+
+test('a tenant that was away has saved nothing up', async () => {
+  open(1);
+  const away = enter('blue');
+  await leave([away]);
+  let place = enter('acme');
+  for (let round = 0; round < 10; round += 1) {
+    const next = enter('acme');
+    await leave([place], 1_000);
+    place = next;
+  }
+  const waiting = new Map<string, Place>();
+  for (const name of ['acme', 'blue']) {
+    enterAll(name, 3).forEach((one, index) => {
+      waiting.set(`${name} ${index}`, one);
+    });
+  }
+  const served: string[] = [];
+  while (served.length < 6) {
+    served.push(...(await leave([place], 1_000)));
+    place = waiting.get(served.at(-1) ?? '') as Place;
+  }
+  // it began where the request at work began: one turn before the other, and no more
+  expect(served).toEqual(['blue 0', 'blue 1', 'acme 0', 'blue 2', 'acme 1', 'acme 2']);
+});
+
+test('a tenant in debt waits its time, and is not forgotten', async () => {
+  open(1);
+  const long = enter('acme');
+  await leave([long], 3_600_000);
+  let at = enter('blue');
+  enter('acme', 'acme again');
+  const served: string[] = [];
+  while (!served.includes('acme again')) {
+    const next = enter('blue');
+    served.push(...(await leave([at], 1_000)));
+    at = next;
+  }
+  expect(served.length).toBeLessThan(20);
+});
+
+test('users of a tenant take turns', async () => {
+  open(1);
+  let place = enter('acme/ada', 'ada');
+  const waiting = [
+    ...enterAll('acme/ada', 3),
+    ...enterAll('acme/bea', 2),
+    ...enterAll('acme/cleo', 1),
+  ];
+  const served: string[] = [];
+  for (const _ of waiting) {
+    served.push(...(await leave([place])));
+    const index = [
+      'acme/ada 0',
+      'acme/ada 1',
+      'acme/ada 2',
+      'acme/bea 0',
+      'acme/bea 1',
+      'acme/cleo 0',
+    ];
+    place = waiting[index.indexOf(served.at(-1) ?? '')] as Place;
+  }
+  expect(served).toEqual([
+    'acme/ada 0',
+    'acme/bea 0',
+    'acme/cleo 0',
+    'acme/ada 1',
+    'acme/bea 1',
+    'acme/ada 2',
+  ]);
+});
+
+test('when too many wait, the newest of the tenant with most of them is refused', async () => {
+  open(1, 4);
+  enter('acme');
+  enterAll('acme', 4);
+  expect(() => queue.enter({ tenantId: 'acme', userId: undefined })).toThrow('refused');
+  await settled();
+  order = [];
+  const blue = enter('blue');
+  await settled();
+  expect(order).toEqual(['acme 3 refused']);
+  enter('blue', 'blue 2');
+  await settled();
+  expect(order).toEqual(['acme 3 refused', 'acme 2 refused']);
+  // two wait of each: whoever comes next is one too many himself
+  expect(() => queue.enter({ tenantId: 'blue', userId: undefined })).toThrow('refused');
+  expect(queue.isFull).toBe(false);
+  blue.leave();
+});
+
+test('it is full for whoever comes new only when all that wait are of different tenants', () => {
+  open(1, 2);
+  enter('acme');
+  enter('acme');
+  enter('acme');
+  expect(queue.isFull).toBe(false);
+  enter('blue');
+  expect(queue.isFull).toBe(true);
+  expect(() => queue.enter({ tenantId: 'coral', userId: undefined })).toThrow('refused');
+});
