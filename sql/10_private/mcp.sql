@@ -108,13 +108,20 @@ end $$;
 
 -- Why a server could not be asked.
 create or replace function howdah_private.record_mcp_failure(server_id uuid, revision text, error text) returns void
-  language sql volatile security definer
+  language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
+declare
+  v_server howdah.mcp_servers;
+begin
   update howdah.mcp_servers as s set error = record_mcp_failure.error, failed_at = now()
   where s.id = record_mcp_failure.server_id and howdah_private.mcp_revision(s) = record_mcp_failure.revision
     and s.error is distinct from record_mcp_failure.error
-$$;
+  returning * into v_server;
+  if found and v_server.discovered_at is null then
+    perform howdah_private.wake_for_discovery(v_server.tenant_id, v_server.id);
+  end if;
+end $$;
 
 -- What may be done with a tool of which the server says this now.
 create or replace function howdah_private.mcp_status(known howdah.mcp_tools, digest text, fault text)
@@ -186,6 +193,9 @@ begin
   where s.id = v_server.id and (s.server_info, s.error, s.discovered_at is null)
     is distinct from (record_mcp_tools.server_info, null::text, false);
   perform graphile_worker.remove_job('mcp ' || v_server.id);
+  if v_server.discovered_at is null then
+    perform howdah_private.wake_for_discovery(v_server.tenant_id, v_server.id);
+  end if;
   return coalesce((
     select jsonb_agg(jsonb_build_object('tool', m.name, 'status', m.status) order by m.name) from howdah.mcp_tools as m
     where m.server_id = v_server.id and m.status not in ('accepted', 'gone')

@@ -170,6 +170,26 @@ export async function beginRisk(
   return rows[0].ours;
 }
 
+/** An MCP server that a run goes on without, and why it could not be asked. */
+export type MissingServer = { server: string; error: string | null };
+
+/** What a run that begins has to wait for, in milliseconds, or goes on without; undefined when all servers have answered. */
+export type FirstDiscovery = { waits_ms: number } | { missing: MissingServer[] };
+
+/** Asks whether the MCP servers of a run's agent have said what they offer. */
+export async function firstDiscovery(
+  pool: Pool,
+  worker: string,
+  id: string,
+  fence: number,
+): Promise<FirstDiscovery | undefined> {
+  const { rows } = await pool.query<{ found: FirstDiscovery | null }>(
+    'select howdah_private.first_discovery($1, $2, $3) as found',
+    [worker, id, fence],
+  );
+  return rows[0]?.found ?? undefined;
+}
+
 /**
  * Hands runs back for another worker to go on with; null means all this worker holds. `isCrash` counts against them, as
  * a dead worker does.

@@ -2,6 +2,7 @@ import type { Action } from '../contracts/action.ts';
 import type { RunError } from '../contracts/errors.ts';
 import type { StepRecord, StopReason } from '../contracts/step.ts';
 import { faultOf, isConnectionLoss, isRefusal } from '../db/sqlstate.ts';
+import { awaitServers } from './await-servers.ts';
 import { beginMembers, decided } from './begin-members.ts';
 import { callTools } from './call-tools.ts';
 import { findMembers } from './find-members.ts';
@@ -23,7 +24,7 @@ export async function advance(
   world: World,
   isDraining: () => boolean,
 ): Promise<void> {
-  await begin(run);
+  await prepare(run);
   while (run.isHeld && !run.abort.signal.aborted && !isDraining()) {
     try {
       await (parked(run) ?? perform(await run.next(), run, world));
@@ -43,10 +44,11 @@ async function objected(run: HeldRun): Promise<void> {
   }
 }
 
-/** Hooks hear of a run before anything is asked of a model. */
-async function begin(run: HeldRun): Promise<void> {
+/** The tools of a run are known, and its hooks hear of it, before anything is asked of a model. */
+async function prepare(run: HeldRun): Promise<void> {
   try {
-    await (run.hooks?.wantBeginning ? run.commit([BEGINNING]) : undefined);
+    await awaitServers(run);
+    await (run.isHeld && run.hooks?.wantBeginning ? run.commit([BEGINNING]) : undefined);
   } catch (error) {
     await recover(error, run);
   }

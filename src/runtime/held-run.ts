@@ -4,7 +4,7 @@ import type { Json } from '../contracts/json.ts';
 import type { RunObserver } from '../contracts/run-observer.ts';
 import type { RunContext, StepRecord, TokenSink, Transition } from '../contracts/step.ts';
 import type { Outlet } from '../db/output-filters.ts';
-import type { Commit } from '../db/runs.ts';
+import type { Commit, FirstDiscovery } from '../db/runs.ts';
 import { isConnectionLoss } from '../db/sqlstate.ts';
 import type { Committed } from './committer.ts';
 import { afterCommit, beforeCommit } from './failpoints.ts';
@@ -145,6 +145,14 @@ export class HeldRun {
     if (claimed.is_suspect && !(await ownership.beginRisk(this.id, claimed.fence))) {
       this.lose();
     }
+  }
+
+  /** What it waits for, or goes on without, before its first step; most agents have no MCP servers. */
+  async firstDiscovery(): Promise<FirstDiscovery | undefined> {
+    const { claimed, ownership } = this.#options;
+    return claimed.step_count === 0 && this.definition.servers
+      ? ownership.firstDiscovery(this.id, claimed.fence)
+      : undefined;
   }
 
   /**

@@ -3,7 +3,14 @@ import { type BegunCall, beginCall, type Called, endCall } from '../db/call-limi
 import { capableAgents } from '../db/capable-agents.ts';
 import { type Filtered, filtered, type Outlet } from '../db/output-filters.ts';
 import type { Pool } from '../db/pool.ts';
-import { beginRisk, type Commit, type TakenInbox, takeInbox } from '../db/runs.ts';
+import {
+  beginRisk,
+  type Commit,
+  type FirstDiscovery,
+  firstDiscovery,
+  type TakenInbox,
+  takeInbox,
+} from '../db/runs.ts';
 import type { RulesOf } from './kept-rules.ts';
 
 /** What a held run asks of the database besides its commits. */
@@ -12,6 +19,8 @@ export type Ownership = {
   takeInbox(run: Pick<Commit, 'id' | 'fence' | 'after'>): Promise<TakenInbox | undefined>;
   /** False when the run is not ours any more. */
   beginRisk(id: string, fence: number): Promise<boolean>;
+  /** Whether the MCP servers of its agent have said what they offer. */
+  firstDiscovery(id: string, fence: number): Promise<FirstDiscovery | undefined>;
   /** Asks for a call that may be limited; see `BegunCall`. */
   beginCall(id: string, fence: number, called: Called, parks: boolean): Promise<BegunCall>;
   endCall(call_id: string, tokens: number): Promise<void>;
@@ -28,6 +37,7 @@ export function ownershipOf(pool: Pool, worker: string, rulesOf: RulesOf): Owner
   return {
     takeInbox: (commit) => takeInbox(pool, worker, commit),
     beginRisk: (id, fence) => beginRisk(pool, worker, id, fence),
+    firstDiscovery: (id, fence) => firstDiscovery(pool, worker, id, fence),
     beginCall: (id, fence, called, parks) => beginCall(pool, worker, id, fence, called, parks),
     endCall: (call_id, tokens) => endCall(pool, call_id, tokens),
     rulesOf,

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { JsonObject } from '../../src/contracts/json.ts';
+import { replayRun } from '../../src/runtime/replay/replay-run.ts';
 import type { Worker } from '../../workers/main.ts';
 import { createTestDatabase, eventually, type TestDatabase } from '../support/database.ts';
 import { startTestWorker } from '../support/worker.ts';
@@ -86,6 +87,101 @@ describe('tools of MCP servers', () => {
     );
     return rows;
   };
+
+  describe('of a server that nobody has asked yet', () => {
+    const late = (gate: string) => ({
+      command: node,
+      args: [path('test/fixtures/mcp/late.mjs'), gate],
+    });
+    /** A run of an agent with the server, begun before the server has answered. */
+    const beginWith = async (name: string, configuration: object) => {
+      await db.pool.query(
+        `insert into howdah.mcp_servers (name, type, configuration, trusts_annotations) values ($1, 'stdio', $2, true)`,
+        [name, JSON.stringify(configuration)],
+      );
+      const call = { name: `${name}__echo`, arguments: { text: 'hello' } };
+      return insertRun(db.pool, await agentWith(name, call));
+    };
+    const waits = (run: string) =>
+      eventually(
+        db.pool,
+        `run ${run} waits`,
+        `select from howdah.executions where id = $1 and status = 'waiting' and waiting_for = 'timer' and step_count = 0`,
+        [run],
+      );
+    const guardsOf = async (run: string) =>
+      (await stepsOf(db.pool, run)).filter(({ kind }) => kind === 'guard');
+    const replayed = async (run: string) =>
+      replayRun((await db.pool.query('select howdah.export_run($1) as run', [run])).rows[0].run);
+
+    test('a run waits, and has its tools', async () => {
+      const gate = join(folder, 'early');
+      const run = await beginWith('early', late(gate));
+      await waits(run);
+      writeFileSync(gate, '');
+      expect(await ended(db.pool, run)).toMatchObject({ status: 'completed', output: 'done' });
+      expect(await resultsOf(db.pool, run)).toEqual(['you said hello']);
+      expect(await guardsOf(run)).toEqual([]);
+      expect(await replayed(run)).toMatchObject({ equal: true });
+    });
+
+    test('a run waits no longer than a minute, and its log names the server', async () => {
+      const run = await beginWith('never', late(join(folder, 'never')));
+      await waits(run);
+      await db.pool.query(
+        `update howdah.executions set started_at = started_at - interval '1 minute', wake_at = now() where id = $1`,
+        [run],
+      );
+      await db.pool.query('select howdah_private.enqueue_advance(array[$1::uuid])', [run]);
+      expect(await ended(db.pool, run)).toMatchObject({ status: 'completed', output: 'done' });
+      expect(await guardsOf(run)).toMatchObject([
+        {
+          name: 'mcp_server_missing',
+          output: {
+            server: 'never',
+            error: null,
+            message: expect.stringContaining('not answered yet'),
+          },
+        },
+      ]);
+      expect(await replayed(run)).toMatchObject({ equal: true });
+      writeFileSync(join(folder, 'never'), '');
+    });
+
+    test('a run goes on at once without one that cannot be started, and its log says why', async () => {
+      const run = await beginWith('broken', { command: node, args: ['-e', 'process.exit(3)'] });
+      expect(await ended(db.pool, run)).toMatchObject({ status: 'completed', output: 'done' });
+      expect(await guardsOf(run)).toMatchObject([
+        { name: 'mcp_server_missing', output: { server: 'broken', error: expect.any(String) } },
+      ]);
+      expect(await replayed(run)).toMatchObject({ equal: true });
+    });
+
+    test('a version that was chosen for a run stays', async () => {
+      const gate = join(folder, 'chosen');
+      const run = await beginWith('chosen', late(gate));
+      await waits(run);
+      const { rows } = await db.pool.query(
+        `update howdah.agents as a set instruction = 'Another one.' from howdah.executions as e
+         where e.id = $1 and a.id = e.agent_id returning a.id, e.agent_version_id`,
+        [run],
+      );
+      const [{ id: agent, agent_version_id: older }] = rows;
+      const pinned = await db.pool.query(
+        `insert into howdah.executions (agent_id, agent_version_id, input) values ($1, $2, 'x') returning id`,
+        [agent, older],
+      );
+      await waits(pinned.rows[0].id);
+      writeFileSync(gate, '');
+      await ended(db.pool, pinned.rows[0].id);
+      await ended(db.pool, run);
+      const versions = await db.pool.query(
+        'select agent_version_id = $2 as is_older from howdah.executions where id = any ($1) order by id',
+        [[run, pinned.rows[0].id], older],
+      );
+      expect(versions.rows).toEqual([{ is_older: false }, { is_older: true }]);
+    });
+  });
 
   const everything: [string, JsonObject, RegExp][] = [
     ['echo', { message: 'hello' }, /^Echo: hello$/],

@@ -7,7 +7,8 @@ import type { LoggedMessage } from '../../contracts/message.ts';
 import type { RunSettings } from '../../contracts/run-settings.ts';
 import type { LoggedStep, StopReason } from '../../contracts/step.ts';
 import { lowestTrust, type Trust } from '../../contracts/trust.ts';
-import type { ClaimedRun } from '../../db/runs.ts';
+import type { ClaimedRun, FirstDiscovery, MissingServer } from '../../db/runs.ts';
+import { SERVER_MISSING } from '../await-servers.ts';
 import { RETRIED } from '../calls.ts';
 import { foldLog } from '../fold.ts';
 import { prompted } from '../prompted.ts';
@@ -64,6 +65,15 @@ export class RunRecord {
   /** Whether the next step there came from outside: no worker made it. */
   isOutside(position: number): boolean {
     return this.steps[position]?.worker === null;
+  }
+
+  /** The MCP servers that the run went on without when it began there. */
+  discoveryAt(position: number): FirstDiscovery | undefined {
+    const behind = this.steps.slice(position);
+    const other = behind.findIndex(({ kind, name }) => kind !== 'guard' || name !== SERVER_MISSING);
+    const guards = other < 0 ? behind : behind.slice(0, other);
+    const missing = guards.map(({ output }) => output as unknown as MissingServer);
+    return missing.length > 0 ? { missing } : undefined;
   }
 
   isOver(position: number): boolean {

@@ -23,6 +23,7 @@ export class ReplayedRun extends HeldRun {
       ownership: {
         takeInbox: async () => undefined, // the judge ends a claim instead
         beginRisk: async () => true,
+        firstDiscovery: async () => record.discoveryAt(judge.position),
         beginCall: async () => ({ outcome: 'free', call_id: null }),
         endCall: async () => {},
         rulesOf: async () => record.rulesAt(judge.position),

@@ -1,0 +1,86 @@
+-- A run that begins before a server of its agent was asked for the first time would have none of its tools: its version was
+-- made without them. Before its first step the owner asks here. `waits_ms`: park for so long and ask again; 0 when the run has
+-- been given the version with the tools, so that it is claimed with that. `missing`: the servers that have not answered
+-- within a minute, or failed; the run goes on without them. Null when there is nothing to wait for.
+--
+-- The answer of a server wakes who waits (wake_for_discovery). It may come between this look and the park, so a wait is at
+-- most five seconds long. A version that somebody chose, of a fork or of an experiment, is never exchanged: only one that
+-- was the newest when the run, or the root above it, began.
+create or replace function howdah_private.first_discovery(worker uuid, id uuid, fence int) returns jsonb
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_run howdah.executions;
+  v_pinned howdah.agent_versions;
+  v_missing jsonb;
+  v_is_asked boolean;
+  v_discovered_at timestamptz;
+  v_wait interval;
+  v_version_id uuid;
+begin
+  select e.* into v_run from howdah.executions as e
+  where e.id = first_discovery.id and e.owner_worker = first_discovery.worker and e.fence = first_discovery.fence
+    and e.step_count = 0;
+  if not found then
+    return null;
+  end if;
+  select v.* into v_pinned from howdah.agent_versions as v where v.id = v_run.agent_version_id;
+  select jsonb_agg(jsonb_build_object('server', s.name, 'error', s.error) order by s.name)
+      filter (where s.discovered_at is null),
+    bool_or(s.discovered_at is null and s.error is null), max(s.discovered_at)
+  into v_missing, v_is_asked, v_discovered_at
+  from jsonb_array_elements(v_pinned.definition -> 'servers') as p (value)
+  join howdah.mcp_servers as s on s.tenant_id = v_run.tenant_id and s.id = (p.value ->> 'id')::uuid and s.is_active;
+  v_wait := v_run.started_at + interval '1 minute' - clock_timestamp();
+  if v_is_asked and v_wait > interval '0' then
+    return jsonb_build_object('waits_ms', ceil(extract(epoch from least(v_wait, interval '5 seconds')) * 1000));
+  end if;
+  if v_discovered_at > v_pinned.created_at then
+    v_version_id := howdah_private.version_since(v_run, v_pinned);
+    update howdah.executions as e set agent_version_id = v_version_id, updated_at = now()
+    where e.id = v_run.id and e.owner_worker = v_run.owner_worker and e.fence = v_run.fence and e.step_count = 0
+      and e.agent_version_id <> v_version_id;
+    if found then
+      return '{"waits_ms": 0}';
+    end if;
+  end if;
+  return case when v_missing is not null then jsonb_build_object('missing', v_missing) end;
+end $$;
+
+-- The version that a run may have in the place of the one it pinned; null when that was chosen for it.
+create or replace function howdah_private.version_since(run howdah.executions, pinned howdah.agent_versions) returns uuid
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_agent howdah.agents;
+begin
+  if num_nonnulls(run.forked_from_execution_id, run.compensates_execution_id) > 0 or run.handoffs > 0 or exists (
+    select from howdah.agent_versions as v join howdah.executions as r on r.id = run.root_execution_id
+    where v.agent_id = run.agent_id and v.version > pinned.version and v.created_at <= r.created_at
+  ) then
+    return null;
+  end if;
+  select a.* into v_agent from howdah.agents as a where a.id = run.agent_id;
+  return case when v_agent.version_is_stale then howdah_private.refresh_agent_version(run.agent_id)
+    else v_agent.current_version_id end;
+end $$;
+
+-- A server has answered for the first time, or failed to: runs that wait for it look again. Who holds one of them right now
+-- looks by himself.
+create or replace function howdah_private.wake_for_discovery(tenant_id uuid, server_id uuid) returns void
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_waiting uuid[] := array(
+    select e.id::uuid from howdah.executions as e join howdah.agent_versions as v on v.id = e.agent_version_id
+    where e.tenant_id = wake_for_discovery.tenant_id and e.status = 'waiting' and e.waiting_for = 'timer' and e.step_count = 0
+      and v.definition -> 'servers' @> jsonb_build_array(jsonb_build_object('id', wake_for_discovery.server_id))
+    order by e.id for no key update of e skip locked
+  );
+begin
+  update howdah.executions as e set wake_at = clock_timestamp(), updated_at = now() where e.id = any (v_waiting);
+  perform howdah_private.enqueue_advance(v_waiting);
+end $$;
