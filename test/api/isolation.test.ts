@@ -242,6 +242,89 @@ test('every mutation says of theirs what it says of one that is nowhere, and cha
   expect(await digest()).toEqual(before);
 });
 
+test('every update and delete of theirs, or of what is nowhere, is HWNTF, and of a Relay id that is none HWINV', async () => {
+  const fields = fieldsOf(schema.getMutationType()).filter(({ name }) =>
+    /^(update|delete)/.test(name),
+  );
+  expect(fields.length).toBeGreaterThan(100);
+  Object.assign(walked, { 'updates and deletes': fields.length });
+  for (const field of fields) {
+    const inputs = inputFieldsOf(field);
+    const keys = inputs.filter(({ name }) => name === 'id' || name === 'nodeId');
+    const refusal = async (id: (name: string) => unknown) => {
+      const input = Object.fromEntries([
+        ...keys.map(({ name }) => [name, id(name)]),
+        ...inputs
+          .filter(({ type }) => isPatch(type))
+          .map(({ name, type }) => [name, patchFor(type)]),
+      ]);
+      const { data, errors } = await ask(api, operation('mutation', field), { input }, token);
+      return {
+        field: field.name,
+        data,
+        errors: errors.map(({ message, extensions }) => ({ message, extensions })),
+      };
+    };
+    const missing = {
+      field: field.name,
+      data: { it: null },
+      errors: [{ extensions: { code: 'HWNTF' } }],
+    };
+    if (!field.name.endsWith('ByNodeId')) {
+      expect(keys.map(({ name }) => name)).toEqual(['id']);
+      const nobody = nowhere();
+      const unknown = await refusal(() => nobody);
+      expect(unknown).toMatchObject(missing);
+      for (const { id } of theirs)
+        expect(same(await refusal(() => id), id)).toEqual(same(unknown, nobody));
+      continue;
+    }
+    expect(keys.map(({ name }) => name)).toEqual(['nodeId']);
+    for (const junk of ['junk', relayId('nothing', nowhere())]) {
+      const invalid = {
+        field: field.name,
+        data: { it: null },
+        errors: [{ extensions: { code: 'HWINV' } }],
+      };
+      expect(await refusal(() => junk)).toMatchObject(invalid);
+    }
+    const outcomes = await Promise.all(
+      theirs.map(async ({ table, id }) => ({
+        table,
+        outcome: await refusal(() => relayId(table, id)),
+      })),
+    );
+    const [own, ...more] = outcomes.filter(
+      ({ outcome }) => outcome.errors[0]?.extensions.code === 'HWNTF',
+    );
+    expect({ own, more }).toMatchObject({ own: { outcome: missing }, more: [] });
+    const unknown = await refusal(() => relayId(own?.table ?? '', nowhere()));
+    expect(own?.outcome).toEqual(unknown);
+  }
+});
+
+/** What was said, with the id made equal. */
+const same = (said: object, id: string) => JSON.parse(JSON.stringify(said).replaceAll(id, 'THAT'));
+
+/** The fields of the one argument of a mutation. */
+function inputFieldsOf({ args: [input] }: Field) {
+  const type = getNamedType(input?.type);
+  return isInputObjectType(type) ? Object.values(type.getFields()) : [];
+}
+const isPatch = (type: GraphQLInputType) => getNamedType(type).name.endsWith('Patch');
+/** A patch that changes one column. */
+function patchFor(type: GraphQLInputType): object {
+  const patch = getNamedType(type);
+  const [field] = isInputObjectType(patch)
+    ? Object.values(patch.getFields()).filter((one) => isEnumType(one.type) || isLeafType(one.type))
+    : [];
+  if (!field) throw new Error(`${patch.name} has no column of a plain type`);
+  const value = isEnumType(field.type)
+    ? field.type.getValues()[0]?.name
+    : scalarFor(getNamedType(field.type).name, nowhere());
+  return { [field.name]: value };
+}
+
 test('every subscription refuses theirs as one that is nowhere', async () => {
   const socket = openSocket(api, {}, { authorization: `Bearer ${token}` });
   const fields = fieldsOf(schema.getSubscriptionType());

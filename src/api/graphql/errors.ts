@@ -79,11 +79,14 @@ export function causeOf(error: GraphQLError): unknown {
   return cause;
 }
 
-/** PostGraphile's words for a row that a mutation did not find: it is not there, or somebody else's. */
+/** A row that an update or a delete did not find: it is not there, or somebody else's. */
+export function missingRow(table: string): ClientError {
+  return { message: `there is no such row in ${table}`, extensions: { code: 'HWNTF' } };
+}
+
+/** Reads PostGraphile's words for a delete that found no row; of an update it says nothing: plugins/rows-changed.ts. */
 function explainMissing(error: unknown): ClientError | undefined {
   const [, table] =
-    /^No values were \w+ in collection '(\w+)'/.exec((error as Error)?.message ?? '') ?? [];
-  return table === undefined
-    ? undefined
-    : { message: `there is no such row in ${table}`, extensions: { code: 'HWNTF' } };
+    /^No values were deleted in collection '(\w+)'/.exec((error as Error)?.message ?? '') ?? [];
+  return table === undefined ? undefined : missingRow(table);
 }

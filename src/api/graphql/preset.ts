@@ -29,6 +29,7 @@ import { ProviderConfigsPlugin } from './plugins/provider-configs.ts';
 import { RememberedBehaviorPlugin } from './plugins/remembered-behavior.ts';
 import { createReplicaPlugin } from './plugins/replica.ts';
 import { createRequestsPlugin, type RequestsOptions } from './plugins/requests.ts';
+import { RowsChangedPlugin } from './plugins/rows-changed.ts';
 import { SecretsPlugin } from './plugins/secrets.ts';
 import { TenantKeysPlugin } from './plugins/tenant-keys.ts';
 import { TreesPlugin } from './plugins/trees.ts';
@@ -77,6 +78,7 @@ export function schemaPreset(pool: Pool): GraphileConfig.Preset {
       SecretsPlugin,
       ProviderConfigsPlugin,
       InputsPlugin,
+      RowsChangedPlugin,
     ],
     pgServices: [
       makePgService({

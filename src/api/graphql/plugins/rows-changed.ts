@@ -1,0 +1,109 @@
+import '../environment.ts';
+import 'postgraphile';
+import type { PgCodec, PgUpdateSingleStep } from 'postgraphile/@dataplan/pg';
+import {
+  type FieldArgs,
+  lambda,
+  type ObjectStep,
+  object,
+  SafeError,
+  type Step,
+  sideEffect,
+} from 'postgraphile/grafast';
+import { missingRow } from '../errors.ts';
+
+/**
+ * Refuses what PostGraphile answers with null: an update of a row that is not there (`HWNTF`, in the words that a delete has),
+ * and a Relay id that is none, or one of another type (`HWINV`), before anything is asked of the database.
+ */
+export const RowsChangedPlugin: GraphileConfig.Plugin = {
+  name: 'HowdahRowsChangedPlugin',
+  version: '1.0.0',
+  after: ['PgMutationUpdateDeletePlugin', 'NodeAccessorPlugin'],
+  schema: {
+    hooks: {
+      GraphQLObjectType_fields_field(field, build, context) {
+        const scope = context.scope as Scope;
+        const { plan } = field;
+        const typeName = namedType(scope, build);
+        if (!plan || (typeName === undefined && !scope.isPgUpdateMutation)) return field;
+        const idField = build.inflection.nodeIdFieldName();
+        const check = typeName === undefined ? undefined : checkOf(build, typeName);
+        return {
+          ...field,
+          plan($parent, args, info) {
+            const given = check ? withCheckedId(args, idField, check) : args;
+            const $planned = plan($parent, given, info);
+            const rows = scope.isPgUpdateMutation && scope.pgFieldResource;
+            return rows ? whereFound($planned as ObjectStep, rows.name) : $planned;
+          },
+        };
+      },
+    },
+  },
+};
+
+type Scope = {
+  fieldBehaviorScope?: string;
+  isPgUpdateMutation?: boolean;
+  pgFieldResource?: { name: string; codec: PgCodec };
+  /** Of `agentByNodeId` and its like. */
+  nodeAccessorTypeName?: string;
+};
+
+/** The type of the row that a field finds by its Relay id; undefined where it is found otherwise. */
+function namedType(scope: Scope, build: GraphileBuild.Build): string | undefined {
+  if (!scope.fieldBehaviorScope?.startsWith('nodeId:')) return scope.nodeAccessorTypeName;
+  const rows = scope.pgFieldResource;
+  return rows && build.inflection.tableType(rows.codec);
+}
+
+type Check = (nodeId: string) => string;
+
+function checkOf(build: GraphileBuild.Build, typeName: string): Check | undefined {
+  const handler = build.getNodeIdHandler?.(typeName);
+  if (!handler) return undefined;
+  return (nodeId) => {
+    const specifier = decoded(() => handler.codec.decode(nodeId));
+    if (specifier != null && handler.match(specifier)) return nodeId;
+    throw new SafeError(`this is no nodeId of a row of ${typeName}`, {
+      code: 'HWINV',
+      hint: `Take the nodeId of a ${typeName} as it was answered; a uuid goes to the field without ByNodeId.`,
+    });
+  };
+}
+
+function decoded(decode: () => unknown): unknown {
+  try {
+    return decode();
+  } catch {
+    return undefined;
+  }
+}
+
+/** The same arguments, whose Relay id is an error where it is none. */
+function withCheckedId(args: FieldArgs, idField: string, check: Check): FieldArgs {
+  return new Proxy(args, {
+    get(target, key) {
+      const value = Reflect.get(target, key, target);
+      if (key !== 'getRaw') return typeof value === 'function' ? value.bind(target) : value;
+      return (path?: string | readonly (string | number)[]) => {
+        const $raw = target.getRaw(path as never) as Step<string>;
+        const isId = (Array.isArray(path) ? path.at(-1) : path) === idField;
+        return isId ? lambda($raw, check) : $raw;
+      };
+    },
+  });
+}
+
+/** What an update gives, as an error where it found no row. */
+function whereFound($planned: ObjectStep, table: string): Step {
+  const $row = $planned.getStepForKey('result') as PgUpdateSingleStep;
+  sideEffect($row as Step, (row) => {
+    if (row == null) {
+      const { message, extensions } = missingRow(table);
+      throw new SafeError(message, extensions);
+    }
+  });
+  return object({ result: $row });
+}
