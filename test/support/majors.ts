@@ -20,11 +20,14 @@ const TESTS = [
   'test/runtime/main-path',
   'test/cli/demo.test.ts',
 ];
-/** What depends most on the major, in two or three minutes: the schema up and down, conventions, security, the main path. */
+/** What depends most on the major, in a few minutes: the schema up and down, conventions, security, plans, the main path. */
 const SHORT = [
   'test/db/migrate.test.ts',
   'test/sql/conventions.test.ts',
   'test/sql/tenancy.test.ts',
+  'test/sql/plans.test.ts',
+  'test/sql/long-queue.test.ts',
+  'test/sql/uuid_v7.test.ts',
   'test/runtime/main-path',
 ];
 const CACHE = resolve('.howdah/postgres-majors');
