@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { all, asRole, one } from './support.ts';
+import { all, asRole, makeAgent, makeRun, one, takeRole } from './support.ts';
 import { emptyTables, MARK, makeTwoTenants } from './two-tenants.ts';
 import {
   argumentsFor,
@@ -122,6 +122,18 @@ const REVIEWED_OF_OTHERS: Record<string, string> = {
   'howdah_tool run_bound': 'runs as howdah_tool itself',
   'howdah_tool watched_inputs': 'runs as howdah_tool itself',
 };
+
+/** What a viewer writes by functions, and why he may. */
+const WRITTEN_BY_VIEWERS: Record<string, string> = {
+  follow_own: 'has the steps of a run announced, for two minutes; one row for each run',
+  set_mcp_log_level: 'a session of MCP whose id he made himself',
+  subscribe_mcp: 'a session of MCP whose id he made himself',
+  subscribe_mcp_to: 'a session of MCP whose id he made himself',
+  take_request_key: 'a key of his own; here, where the login is trusted as that of the API is',
+};
+/** Tables whose rows functions take by id. */
+const TAKEN =
+  'agents agent_systems api_keys call_limits executions mcp_servers questions quotas schedules sessions tools users webhook_deliveries workflows';
 
 /** Keys without tenant_id that a tenant may write all columns of, and what refuses another tenant's before they are asked. */
 const KEYS_OF_PARTS: Record<string, string> = {
@@ -480,5 +492,63 @@ describe('a tenant learns nothing of another', { timeout: 600_000 }, () => {
          and (has_function_privilege('howdah_app', p.oid, 'execute') or has_function_privilege('howdah_analyst', p.oid, 'execute'))`,
     );
     expect(triggers).toEqual([]); // whoever may execute one may put it on a table of his own
+  });
+
+  test('and no viewer writes or locks anything by a function, but for what is listed', async () => {
+    await makeRun(db.pool, {
+      tenant_id: a,
+      agent_id: await makeAgent(db.pool, { tenant_id: a }),
+    });
+    await db.pool.query('delete from howdah.grants where tenant_id = $1', [a]); // which let viewers run an agent
+    const rows = await rowsOf(db.pool, a, 1);
+    const ids = TAKEN.split(' ').flatMap((table) => rows[table] ?? []);
+    expect(ids).toHaveLength(TAKEN.split(' ').length);
+    const definers = new Set(
+      (
+        await all(
+          db.pool,
+          `select p.oid::regprocedure::text as signature from pg_proc as p where p.prosecdef and p.prokind = 'f'`,
+        )
+      ).map(({ signature }) => signature),
+    );
+    const wrote = new Set<string>();
+    const walked = { functions: 0, calls: 0 };
+    const client = await db.pool.connect();
+    const begin = async () => {
+      await client.query('rollback');
+      await client.query('begin');
+      await takeRole(client, 'howdah_app', { 'howdah.tenant_id': a, 'howdah.role': 'viewer' });
+      await client.query('savepoint attempt');
+    };
+    try {
+      await begin();
+      for (const called of await callables(db.pool)) {
+        if (!definers.has(called.signature)) continue;
+        walked.functions += 1;
+        const takesId = called.types.some((type) => type.startsWith('uuid'));
+        for (const id of takesId ? ids : ids.slice(0, 1)) {
+          walked.calls += 1;
+          // whatever is written or locked has the number of a transaction
+          const text = `select pg_current_xact_id_if_assigned() as xid
+            from (select count(*) from (${callOf(called)}) as done offset 0) as counted`;
+          try {
+            const { xid } = await one(client, text, argumentsFor(called, id, 'word', a));
+            if (xid === null) continue;
+            wrote.add(called.name.replace(/^.*\./, ''));
+            await begin();
+          } catch {
+            await client.query('rollback to savepoint attempt');
+            const { xid } = await one(client, 'select pg_current_xact_id_if_assigned() as xid');
+            if (xid !== null) await begin();
+          }
+        }
+      }
+    } finally {
+      await client.query('rollback');
+      client.release();
+    }
+    console.info(`definer functions, called as a viewer: ${JSON.stringify(walked)}`);
+    expect(walked.functions).toBeGreaterThan(50);
+    expect([...wrote].sort()).toEqual(Object.keys(WRITTEN_BY_VIEWERS));
   });
 });
