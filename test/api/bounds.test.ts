@@ -246,7 +246,7 @@ describe('shares of tenants', () => {
     return rowCount;
   };
   const read = async (token: string, signal: AbortSignal) => {
-    const response = await fetch(`${shared.url}/api/sessions`, {
+    const response = await fetch(`${shared.url}/sessions`, {
       headers: { authorization: `Bearer ${token}` },
       signal,
     });

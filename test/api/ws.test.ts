@@ -3,7 +3,9 @@ import { createServer, type Server } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import WebSocket, { WebSocketServer } from 'ws';
+import { usualBounds } from '../../src/api/bounds.ts';
 import type { Api } from '../../src/api/server.ts';
+import { createStreamLimits } from '../../src/api/stream-limits.ts';
 import { createWsDoor, type WsDoor, type WsDoorOptions } from '../../src/api/ws/door.ts';
 import { messages } from '../../src/api/ws/messages.ts';
 import { createOutbox } from '../../src/api/ws/outbox.ts';
@@ -439,7 +441,8 @@ describe('the door', () => {
       login: async () => ({ ok: true, value: { tenantId: 't', userId: undefined, role: 'owner' } }),
       exists: async () => 'good',
       identities: new WeakMap(),
-      bounds: { sockets: 1, operations: 1 },
+      bounds: { ...usualBounds, sockets: 1, operations: 1 },
+      limits: createStreamLimits({ ...usualBounds, sockets: 1 }),
       onError: () => {},
     };
     door = createWsDoor({ ...stub, ...options } as unknown as WsDoorOptions);
@@ -453,6 +456,11 @@ describe('the door', () => {
     server.closeAllConnections();
     await new Promise((resolve) => server.close(resolve));
   });
+
+  const letIn = async (client: WsClient) => {
+    client.socket.send('{"type":"connection_init"}');
+    await client.when(({ type }) => type === 'connection_ack');
+  };
 
   test('lets go of a client that never says anything', async () => {
     const client = await open(await start({ firstMs: 20 }));
@@ -477,7 +485,37 @@ describe('the door', () => {
 
   test('takes so many connections and no more', async () => {
     const to = await start({});
-    await open(to);
+    await letIn(await open(to));
     await expect(open(to)).rejects.toThrow('503');
+  });
+
+  test('cuts off the oldest of too many that have not logged in, and nobody who has', async () => {
+    const to = await start({
+      bounds: { ...usualBounds, strangers: 2 },
+      limits: createStreamLimits(usualBounds),
+    });
+    const known = await open(to);
+    await letIn(known);
+    const [first, second] = [await open(to), await open(to)];
+    const third = await open(to);
+    await first.closed;
+    for (const one of [known, second, third]) expect(one.socket.readyState).toBe(WebSocket.OPEN);
+    await letIn(third);
+  });
+
+  test('closes a socket that is one too many of its tenant, and tells why', async () => {
+    const identity = { tenantId: 't', userId: 'u', role: 'owner', expiresAt: 9e15 };
+    const to = await start({
+      login: (async () => ({ ok: true, value: identity })) as unknown as WsDoorOptions['login'],
+      limits: createStreamLimits({ ...usualBounds, tenantStreams: 1 }),
+    });
+    await letIn(await open(to));
+    const other = await open(to);
+    const reason = new Promise((resolve) =>
+      other.socket.once('close', (_code, text) => resolve(String(text))),
+    );
+    other.socket.send('{"type":"connection_init"}');
+    expect(await other.closed).toBe(1013);
+    expect(await reason).toContain('a tenant may have 1 streams, sockets');
   });
 });

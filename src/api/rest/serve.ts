@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { isJsonObject, type Json } from '../../contracts/json.ts';
 import type { Client } from '../../db/json-rows.ts';
 import type { SecretWriter } from '../../secrets/writer.ts';
 import type { Admission } from '../admission.ts';
@@ -117,8 +118,7 @@ async function answer(route: Route, request: FastifyRequest, reply: FastifyReply
 
 /** Whether it asks for events, or waits for a run that it begins: refused before anything begins. */
 function isLasting({ query, body }: Asked<never, never, never>): boolean {
-  const { stream, wait } = { ...(query as object), ...(body as object) } as Record<string, unknown>;
-  return Boolean(stream || wait);
+  return [query, body].some((sent: Json) => isJsonObject(sent) && (sent.stream || sent.wait));
 }
 
 async function worked(
