@@ -53,6 +53,7 @@ export function createFairSemaphore({ places, share }: FairSemaphoreOptions): Fa
       const left = (held.get(key) ?? 1) - 1;
       if (left > 0) held.set(key, left);
       else held.delete(key);
+      moveBehindOthers(key);
       admitNext();
     };
   };
@@ -64,13 +65,18 @@ export function createFairSemaphore({ places, share }: FairSemaphoreOptions): Fa
     if (queue.size === 0) queues.delete(key);
   };
 
+  const moveBehindOthers = (key: string): void => {
+    const queue = queues.get(key);
+    if (queue && queues.delete(key)) queues.set(key, queue);
+  };
+
   const admitNext = (): void => {
     for (const [key, queue] of queues) {
       if (taken >= places) return;
       const [next] = queue;
       if (!next || !isBelowShare(key)) continue;
       leave(key, next);
-      if (queues.delete(key)) queues.set(key, queue); // behind the others
+      moveBehindOthers(key);
       next.admit();
       return;
     }
