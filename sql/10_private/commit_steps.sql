@@ -171,8 +171,10 @@ begin
     ) as x
   )
   select i.id,
-    case when m.id is not null or (n.run).step_count = i.after + i.steps_added then 'committed'
+    -- 'inbox' before 'committed': the log of a run that was not completed also ends where a commit without steps would end it
+    case when m.id is not null then 'committed'
       when (n.run).has_inbox and (n.run).owner_worker = commit_steps.worker and (n.run).step_count = i.after then 'inbox'
+      when (n.run).step_count = i.after + i.steps_added then 'committed'
       else 'stale' end,
     coalesce(m.status, (n.run).status), coalesce(m.step_count, (n.run).step_count),
     case when m.id is null then (n.run).exhausted else m.exhausted end,

@@ -444,13 +444,15 @@ describe('commit_steps', () => {
     },
   );
 
-  test('a run is not completed while the sender of something holds its lock', async () => {
+  test.each([
+    ['with steps', [answer, { kind: 'output' }]],
+    ['without steps', []],
+  ])('a run is not completed %s while the sender of something holds its lock', async (_, steps) => {
     const id = await started();
     const other = await openSession(db.url);
     const committer = await openSession(db.url);
     await other.query('begin');
     await other.query('update howdah.executions set has_inbox = true where id = $1', [id]);
-    const steps = [answer, { kind: 'output' }];
     const ending = commit(committer, worker, [{ id, fence: 1, after: 0, steps, to: completed }]);
     await isBlocked(db.pool, committer);
     await other.query('commit');
