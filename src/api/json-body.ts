@@ -98,6 +98,9 @@ const COLON = /\s*:/y;
 /** Levels of lists and objects in a request: whatever walks it calls itself for each. */
 const MOST_LEVELS = 100;
 
+/** Names of one object; what walks an object compares them, or writes each of them down. */
+const MOST_NAMES = 10_000;
+
 /** What is wrong with a text that is JSON, and a hint: a name that stands twice in an object, or too many levels. */
 function faultIn(text: string): [message: string, hint?: string] | undefined {
   const open: (Set<string> | undefined)[] = [];
@@ -119,9 +122,12 @@ function faultIn(text: string): [message: string, hint?: string] | undefined {
         const names = open.at(-1);
         const name = JSON.parse(text.slice(at, end + 1)) as string;
         if (names?.has(name)) {
-          return [`The request has ${JSON.stringify(name)} twice in one object.`];
+          return [`The request has ${JSON.stringify(name.slice(0, 200))} twice in one object.`];
         }
         names?.add(name);
+        if (names && names.size > MOST_NAMES) {
+          return [`The request has an object of over ${MOST_NAMES} names.`, 'Send a list.'];
+        }
       }
       at = end;
     }

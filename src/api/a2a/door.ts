@@ -53,7 +53,7 @@ async function serve(visit: Visit, base: Base): Promise<void> {
   const { agent } = request.params as { agent: string };
   let id: RpcId = null;
   try {
-    const call = await readCall(request);
+    const call = await readCall(visit);
     if (!call) return;
     id = call.id;
     if (!(await transaction((db) => describe(db, agent)))) throw noAgent(agent);

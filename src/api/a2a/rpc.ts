@@ -1,9 +1,10 @@
-import type { FastifyRequest } from 'fastify';
 import type { z } from 'zod';
 import type { Json } from '../../contracts/json.ts';
-import { MAX_REQUEST_BYTES } from '../graphql/preset.ts';
+import { checkShape } from '../check-shape.ts';
 import { readJson } from '../json-body.ts';
+import { mostBytesFor } from '../login/rights.ts';
 import { RequestRefusal } from '../rest/request-refusal.ts';
+import type { Visit } from '../talk/door.ts';
 import { unstorable } from '../unstorable.ts';
 import { A2aRefusal } from './errors.ts';
 import { LEGACY_METHODS } from './legacy.ts';
@@ -18,8 +19,12 @@ export class Unreadable extends A2aRefusal {
 }
 
 /** The call of a request; undefined when who sent it hung up. Throws what is wrong with it. */
-export async function readCall(request: FastifyRequest): Promise<Call | undefined> {
-  const body = await readJson(request.raw, MAX_REQUEST_BYTES);
+export async function readCall({
+  request,
+  transaction,
+}: Pick<Visit, 'request' | 'transaction'>): Promise<Call | undefined> {
+  const mostBytes = await mostBytesFor({ transaction }, request.headers);
+  const body = await readJson(request.raw, mostBytes);
   if (!body.ok) {
     if (body.fault === 'gone') return undefined;
     const { status, message, hint } = body.fault;
@@ -53,9 +58,9 @@ function callIn(value: Json, version: string | string[] | undefined): Call {
 
 /** The params of a method as its schema has them. */
 export function paramsOf<S extends z.ZodType>(schema: S, params: unknown): z.output<S> {
-  const parsed = schema.safeParse(params);
-  if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
+  const checked = checkShape(schema, params);
+  if ('value' in checked) return checked.value;
+  const [issue] = checked.issues;
   const field = (issue?.path ?? []).join('.');
   const isMissing = /received undefined$/.test(issue?.message ?? '');
   const message = isMissing ? `${field} is missing` : `${field}: ${issue?.message}`;

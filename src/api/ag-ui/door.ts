@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { isJsonObject, type Json, type JsonObject } from '../../contracts/json.ts';
+import { permitBody } from '../login/rights.ts';
 import { writeEvents } from '../openai/event-writer.ts';
 import type { Holds } from '../openai/holds.ts';
 import { readBody } from '../openai/parsed.ts';
@@ -26,6 +27,7 @@ async function serve(visit: Visit): Promise<void> {
   const { request, reply, transaction, source, hold, left, failureOf } = visit;
   const { agent } = request.params as { agent: string };
   const isCancelled = cancelsWhenLeft(request);
+  await permitBody(visit, request.headers, { object: 'executions' });
   const input = await readBody(request, runAgentInput);
   if (!input) return;
   const begun = await beginRun(visit, agent, input);

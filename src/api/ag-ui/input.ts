@@ -41,7 +41,7 @@ export const runAgentInput = z.looseObject({
   runId: z.string(),
   parentRunId: z.string().nullish(),
   state: z.unknown().optional(),
-  messages: z.array(message),
+  messages: z.array(message).max(10_000),
   tools: z
     .array(
       z.looseObject({

@@ -2,17 +2,20 @@ import './environment.ts';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { postgraphile } from 'postgraphile';
 import { grafserv } from 'postgraphile/grafserv/node';
+import { BUSY, RETRY_AFTER } from '../admission.ts';
 import type { Bounds } from '../bounds.ts';
 import { readJson } from '../json-body.ts';
 import type { Exists } from '../login/existence.ts';
 import type { Login } from '../login/login.ts';
+import { mostBytesFor, type Transaction } from '../login/rights.ts';
+import { inTransactionAs, settingsFor } from '../login/settings.ts';
 import { pathOf } from '../path.ts';
-import { sendFault, sendQuotaRefusal, sendRefusal } from '../problem.ts';
+import { sendFault, sendProblem, sendQuotaRefusal, sendRefusal } from '../problem.ts';
 import type { CountRequest } from '../request-quotas.ts';
 import type { StreamLimits } from '../stream-limits.ts';
 import { loadOperations } from './operations.ts';
 import type { Bodies } from './plugins/requests.ts';
-import { MAX_REQUEST_BYTES, type ServingOptions, servingPreset } from './preset.ts';
+import { type ServingOptions, servingPreset } from './preset.ts';
 import { shapeFault } from './request.ts';
 import { createSockets, type Sockets } from './sockets.ts';
 
@@ -79,8 +82,12 @@ async function isLetIn(
     login,
     countRequest,
     identities,
+    connections,
+    admission,
     bodies,
-  }: Pick<GraphqlOptions, 'login' | 'countRequest' | 'identities'> & { bodies: Bodies },
+  }: Pick<GraphqlOptions, 'login' | 'countRequest' | 'identities' | 'connections' | 'admission'> & {
+    bodies: Bodies;
+  },
 ): Promise<boolean> {
   const verdict = await login(request.headers.authorization);
   if (!verdict.ok) {
@@ -98,11 +105,26 @@ async function isLetIn(
     sendFault(response, { status: 405, message: 'GraphQL is asked by POST.' });
     return false;
   }
-  return takeBody(request, response, bodies);
+  const settings = settingsFor(verdict.value, 'graphql', request.socket.remoteAddress);
+  const transaction: Transaction = (work) =>
+    admission.run(verdict.value, () =>
+      inTransactionAs(connections.as(verdict.value), settings, work),
+    );
+  const mostBytes = await mostBytesFor({ transaction }, request.headers).catch(() => undefined);
+  if (mostBytes === undefined) {
+    response.setHeader('retry-after', RETRY_AFTER);
+    sendProblem(response, 503, BUSY, 'The server has too many requests at once.');
+    return false;
+  }
+  return takeBody(request, response, { bodies, mostBytes });
 }
 
-async function takeBody(request: IncomingMessage, response: ServerResponse, bodies: Bodies) {
-  const body = await readJson(request, MAX_REQUEST_BYTES);
+async function takeBody(
+  request: IncomingMessage,
+  response: ServerResponse,
+  { bodies, mostBytes }: { bodies: Bodies; mostBytes: number },
+) {
+  const body = await readJson(request, mostBytes);
   if (!body.ok) {
     if (body.fault !== 'gone') sendFault(response, body.fault);
     return false;

@@ -3,9 +3,9 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createMcpHttp } from '../../mcp-server/http.ts';
 import { RETRY_AFTER } from '../admission.ts';
-import { MAX_REQUEST_BYTES } from '../graphql/preset.ts';
 import { type Body, readJson } from '../json-body.ts';
 import type { Login } from '../login/login.ts';
+import { mostBytesFor } from '../login/rights.ts';
 import { pathOf } from '../path.ts';
 import { sendProblem, sendQuotaRefusal, sendRefusal } from '../problem.ts';
 import type { CountRequest } from '../request-quotas.ts';
@@ -50,13 +50,17 @@ export function createMcpEndpoint(options: McpOptions): McpEndpoint {
         const detail = 'on_disconnect is continue or cancel.';
         return sendProblem(response, 400, 'HWINV', detail, { field: 'on_disconnect' });
       }
-      const read = await bodyOf(request, response);
+      const caller = callerOf(identity, request.socket.remoteAddress);
+      const mostBytes = await mostBytesFor({ transaction: caller.transact }, request.headers).catch(
+        (error) => failureOf(error, onError),
+      );
+      if (typeof mostBytes !== 'number') return sendLimit(response, mostBytes);
+      const read = await bodyOf(request, response, mostBytes);
       if (!read) return;
       const leaving = new AbortController();
       underWay.add(leaving);
       response.on('close', () => leaving.abort());
       try {
-        const caller = callerOf(identity, request.socket.remoteAddress);
         const asked = webRequest(request, leaving.signal);
         const answer = await mcp.handle({ request: asked, body: read.value, caller, onDisconnect });
         await send(answer, response);
@@ -90,9 +94,9 @@ function disconnectOf(url = ''): 'continue' | 'cancel' | 'unknown' | undefined {
 }
 
 /** Undefined when there is no JSON, which is answered here. */
-async function bodyOf(request: IncomingMessage, response: ServerResponse) {
+async function bodyOf(request: IncomingMessage, response: ServerResponse, mostBytes: number) {
   if (request.method !== 'POST') return { value: undefined };
-  const body: Body = await readJson(request, MAX_REQUEST_BYTES);
+  const body: Body = await readJson(request, mostBytes);
   if (body.ok) return { value: body.value };
   if (body.fault === 'gone') return undefined;
   const { status, message, hint } = body.fault;

@@ -30,7 +30,11 @@ type ChatMessage = z.output<typeof message>;
 export const chatRequest = z
   .looseObject({
     model: z.string().describe('The name of an agent or workflow'),
-    messages: z.array(message).min(1).describe('The last is from the user, or of a tool'),
+    messages: z
+      .array(message)
+      .min(1)
+      .max(10_000)
+      .describe('The last is from the user, or of a tool'),
     stream: z.boolean().nullish(),
     stream_options: z.looseObject({ include_usage: z.boolean().nullish() }).nullish(),
     tools: z

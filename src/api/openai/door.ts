@@ -3,6 +3,7 @@ import type { z } from 'zod';
 import type { Config } from '../../config.ts';
 import type { Client } from '../../db/json-rows.ts';
 import { isApiKey } from '../login/api-keys.ts';
+import { permitBody } from '../login/rights.ts';
 import { inTransactionAs, settingsFor } from '../login/settings.ts';
 import { failureOf } from '../rest/answer-error.ts';
 import { RequestRefusal } from '../rest/request-refusal.ts';
@@ -43,6 +44,7 @@ export function openAiRoutes(app: FastifyInstance, options: OpenAiOptions): Hold
     <S extends z.ZodType>(schema: S, serve: (body: z.output<S>, turn: Turn) => Promise<void>) =>
     async (request: FastifyRequest, reply: FastifyReply) => {
       const { identity, transaction } = transactionFor(request);
+      await permitBody({ identity, transaction }, request.headers, { object: 'executions' });
       const body = await readBody(request, schema);
       if (body === undefined) return reply.hijack();
       const hold = holds.begin(reply.raw, identity);

@@ -1,5 +1,6 @@
 import type { FastifyRequest } from 'fastify';
 import type { z } from 'zod';
+import { checkShape } from '../check-shape.ts';
 import { MAX_REQUEST_BYTES } from '../graphql/preset.ts';
 import { readJson } from '../json-body.ts';
 import { plainIssue, sentenceOf } from '../plain-issue.ts';
@@ -20,9 +21,9 @@ export async function readBody<S extends z.ZodType>(
   }
   const fault = unstorable(body.value, 'request');
   if (fault) throw invalid(fault.path.replace(/^request\./, ''), `${fault.path} ${fault.reason}`);
-  const parsed = schema.safeParse(body.value);
-  if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues.map(plainIssue)[0];
+  const checked = checkShape(schema, body.value);
+  if ('value' in checked) return checked.value;
+  const [issue] = checked.issues.slice(0, 1).map(plainIssue);
   const field = (issue?.path ?? []).reduce<string>(
     (path, key) =>
       typeof key === 'number'

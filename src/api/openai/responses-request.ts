@@ -38,7 +38,7 @@ function isSaid(one: Item): one is z.output<typeof said> {
 export const responsesRequest = z
   .looseObject({
     model: z.string().describe('The name of an agent or workflow'),
-    input: z.union([z.string(), z.array(item).min(1)]),
+    input: z.union([z.string(), z.array(item).min(1).max(10_000)]),
     instructions: z.string().nullish().describe('For this turn, behind the prompt of the agent'),
     previous_response_id: z.string().nullish().describe('The turn it goes on from'),
     store: z

@@ -84,6 +84,7 @@ const check = route({
     'Whether files would be applied, one after the other, with all that is wrong; writes nothing',
   description: 'One file finds what those before it describe.',
   body: z.strictObject({ files: z.array(sent).min(1).max(100) }),
+  permission: { object: 'agent_systems' },
   answers: {
     200: {
       description: 'What is wrong with each',
@@ -122,6 +123,7 @@ export const agentSystemRoutes: Route[] = [
     }),
     body: z.string(),
     bodyTypes: [...YAML, 'application/json'],
+    permission: { object: 'agent_systems' },
     answers: {
       200: { description: 'What would be done', schema: plan },
       201: { description: 'What was done', schema: plan },

@@ -2,6 +2,7 @@ import type { FastifyRequest } from 'fastify';
 import type { z } from 'zod';
 import { isJsonObject, type Json } from '../../contracts/json.ts';
 import { nearestNames } from '../../runtime/nearest-names.ts';
+import { checkShape, MOST_ISSUES } from '../check-shape.ts';
 import { MAX_REQUEST_BYTES } from '../graphql/preset.ts';
 import { readJson, readText } from '../json-body.ts';
 import { plainIssue, sentenceOf } from '../plain-issue.ts';
@@ -88,15 +89,15 @@ type Checked = { value: unknown } | { faults: Fault[] };
 
 function checked(schema: z.ZodType | undefined, value: unknown, place: Fault['in']): Checked {
   if (!schema) return place === 'query' ? checkedEmpty(value) : { value: undefined };
-  const result = schema.safeParse(value);
-  if (result.success) return { value: result.data };
-  return {
-    faults: result.error.issues.flatMap((issue) => faultsOf(plainIssue(issue), schema, place)),
-  };
+  const result = checkShape(schema, value);
+  if ('value' in result) return result;
+  const faults = result.issues.flatMap((issue) => faultsOf(plainIssue(issue), schema, place));
+  return { faults: faults.slice(0, MOST_ISSUES) };
 }
 
 function checkedEmpty(value: unknown): Checked {
-  const faults = Object.keys(value as object).map((field) => unknownField(field, [], 'query'));
+  const names = Object.keys(value as object).slice(0, MOST_ISSUES);
+  const faults = names.map((field) => unknownField(field, [], 'query'));
   return faults.length > 0 ? { faults } : { value: undefined };
 }
 
@@ -104,9 +105,9 @@ function faultsOf(issue: z.core.$ZodIssue, schema: z.ZodType, place: Fault['in']
   const field = (place === 'query' ? issue.path.slice(0, 1) : issue.path).join('.'); // a parameter is one text
   if (issue.code === 'unrecognized_keys') {
     const known = field === '' && 'shape' in schema ? Object.keys(schema.shape as object) : [];
-    return issue.keys.map((key) =>
-      unknownField(field === '' ? key : `${field}.${key}`, known, place),
-    );
+    return issue.keys
+      .slice(0, MOST_ISSUES)
+      .map((key) => unknownField(field === '' ? key : `${field}.${key}`, known, place));
   }
   if (field === '')
     return [{ in: place, field: place, message: `The ${place} is no ${shapeOf(issue)}.` }];

@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { z } from 'zod';
 import type { Client } from '../../db/json-rows.ts';
 import type { SecretWriter } from '../../secrets/writer.ts';
+import type { Permission } from '../login/rights.ts';
 import type { Identity } from '../login/verdict.ts';
 import type { LogStart } from './log-events.ts';
 import type { RunCursor } from './run-events.ts';
@@ -86,6 +87,8 @@ export type Route = {
   /** Names that other systems have for fields, and ours. */
   words?: Readonly<Record<string, string>>;
   answers: Readonly<Record<number, Described>>;
+  /** Whoever lacks it is refused before the body is read, since that takes long. */
+  permission?: Permission;
   /** Answers in one transaction. */
   work?(db: Client, asked: Asked<never, never, never>, means: Means): Promise<Answer>;
   /** Answers in transactions of its own, or with events. */

@@ -10,6 +10,7 @@ import type { ErrorLog } from '../graphql/errors.ts';
 import type { Exists } from '../login/existence.ts';
 import type { Identities } from '../login/identities.ts';
 import type { Login } from '../login/login.ts';
+import { permitBody } from '../login/rights.ts';
 import { inTransactionAs, settingsFor } from '../login/settings.ts';
 import type { Identity } from '../login/verdict.ts';
 import { sendQuotaRefusal, sendRefusal } from '../problem.ts';
@@ -101,12 +102,22 @@ async function letIn(request: FastifyRequest, reply: FastifyReply, options: Rest
 async function answer(route: Route, request: FastifyRequest, reply: FastifyReply, door: Door) {
   const identity = door.identities.get(request.raw);
   if (!identity) throw new Error('a request came past the login');
+  const means = meansFor(route, identity, request, reply, door);
+  const { headers, url } = request;
+  if (route.body && route.method !== 'GET') {
+    const { transaction } = means;
+    const permission = route.permission ?? { object: objectOf(route) };
+    await permitBody(
+      { identity, transaction },
+      headers,
+      permission,
+      route.permission !== undefined,
+    );
+  }
   const read = await readRequest(route, request);
   if (!read) return reply.hijack();
-  const { headers, url } = request;
   const asked = { ...read, headers, url, identity } as Asked<never, never, never>;
   if (isLasting(asked)) door.streams.check(identity);
-  const means = meansFor(route, identity, request, reply, door);
   const given = route.serve ? await route.serve(asked, means) : await worked(route, asked, means);
   if ('events' in given) {
     door.streams.check(identity);
@@ -119,6 +130,11 @@ async function answer(route: Route, request: FastifyRequest, reply: FastifyReply
 /** Whether it asks for events, or waits for a run that it begins: refused before anything begins. */
 function isLasting({ query, body }: Asked<never, never, never>): boolean {
   return [query, body].some((sent: Json) => isJsonObject(sent) && (sent.stream || sent.wait));
+}
+
+/** What `howdah.permissions` calls the rows that a route changes. */
+function objectOf({ tag }: Route): string {
+  return tag === 'questions' ? 'executions' : tag.replaceAll(/[- ]/g, '_');
 }
 
 async function worked(

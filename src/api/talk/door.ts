@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Client } from '../../db/json-rows.ts';
 import { inTransactionAs, settingsFor } from '../login/settings.ts';
+import type { Identity } from '../login/verdict.ts';
 import { createHolds, type Hold, type Holds, type Leaving } from '../openai/holds.ts';
 import { sendQuotaRefusal, sendRefusal } from '../problem.ts';
 import { answerFailure, type Failure, failureOf } from '../rest/answer-error.ts';
@@ -14,6 +15,7 @@ import type { RunSource } from './tell-run.ts';
 export type Visit = {
   request: FastifyRequest;
   reply: FastifyReply;
+  identity: Identity;
   hold: Hold;
   transaction<T>(work: (db: Client) => Promise<T>): Promise<T>;
   source: RunSource;
@@ -71,7 +73,16 @@ export function openDoor(
       const hold = holds.begin(reply.raw, identity);
       const left = (id: string) => leftFor(hold.signal.reason as Leaving | undefined, id);
       try {
-        await serve({ request, reply, hold, transaction, source, failureOf: failure, left });
+        await serve({
+          request,
+          reply,
+          identity,
+          hold,
+          transaction,
+          source,
+          failureOf: failure,
+          left,
+        });
       } finally {
         hold.release();
       }

@@ -4,6 +4,7 @@ import { isJsonObject, type Json } from '../../contracts/json.ts';
 import type { StreamEvent } from '../../contracts/stream-event.ts';
 import { nearestNames } from '../../runtime/nearest-names.ts';
 import { parsed } from '../json-body.ts';
+import { MAX_READER_BYTES, mostBytesFor } from '../login/rights.ts';
 import type { Identity } from '../login/verdict.ts';
 import { failureOf, problemOf } from '../rest/answer-error.ts';
 import { runCursor, sessionCursor } from '../rest/cursors.ts';
@@ -80,7 +81,7 @@ export class Connection {
   }
 
   async #hear(data: RawData, isBinary: boolean): Promise<void> {
-    const read = readObject(data, isBinary);
+    const read = (await this.#refuseLarge(data as Buffer)) ?? readObject(data, isBinary);
     const sent = 'value' in read ? read.value : {};
     const isFirst = this.#admitted === undefined;
     const said = sent.type === 'connection_init' ? sent.authorization : undefined;
@@ -94,6 +95,21 @@ export class Connection {
     } catch (error) {
       await this.#refuse(id, error);
       if (this.#refused >= MOST_REFUSED) this.#socket.close(POLICY_VIOLATION, FLOOD);
+    }
+  }
+
+  /** A message larger than what opens a connection, before it is read, of a client who may only read. */
+  async #refuseLarge({ length }: Buffer): Promise<Read | undefined> {
+    if (length <= MAX_READER_BYTES) return undefined;
+    this.#admitted ??= this.#options.admit(this.#socket, this.#request);
+    if (!(await this.#admitted)) return { value: {} };
+    this.#means ??= this.#options.meansFor(this.#identity, this.#request);
+    try {
+      const most = await mostBytesFor(this.#means, { 'content-length': String(length) });
+      if (length <= most) return undefined;
+      return { fault: new RequestRefusal(413, `A message may have ${most} bytes.`) };
+    } catch (error) {
+      return { fault: error as Error };
     }
   }
 
@@ -209,7 +225,7 @@ export class Connection {
   }
 }
 
-type Read = { value: Record<string, Json> } | { fault: RequestRefusal };
+type Read = { value: Record<string, Json> } | { fault: Error };
 
 function readObject(data: RawData, isBinary: boolean): Read {
   const body = isBinary ? undefined : parsed(data as Buffer);

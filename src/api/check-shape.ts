@@ -1,0 +1,136 @@
+import type { z } from 'zod';
+
+type Issue = z.core.$ZodIssue;
+
+/** More faults of one body are not looked for: telling of each takes longer than sending it. */
+export const MOST_ISSUES = 20;
+/** Items of a list that says nothing of its length. */
+const MOST_ITEMS = 1_000;
+/** Of a longer list items are checked one by one, until enough of them are wrong. */
+const SHORT_LIST = 50;
+
+/** What a value is by its schema, or the first things that are wrong with it. */
+export function checkShape<S extends z.ZodType>(
+  schema: S,
+  value: unknown,
+): { value: z.output<S> } | { issues: Issue[] } {
+  const early = earlyIssues(schema, value);
+  if (early && early.length > 0) return { issues: early.slice(0, MOST_ISSUES) };
+  const result = schema.safeParse(value);
+  if (result.success) return { value: result.data };
+  return { issues: result.error.issues.slice(0, MOST_ISSUES).map(shortened) };
+}
+
+function shortened(issue: Issue): Issue {
+  return issue.code === 'unrecognized_keys'
+    ? { ...issue, keys: issue.keys.slice(0, MOST_ISSUES) }
+    : issue;
+}
+
+/** As much of a schema of zod as is needed to find its lists. */
+type Inside = {
+  type: string;
+  innerType?: z.ZodType;
+  element?: z.ZodType;
+  options?: readonly z.ZodType[];
+  in?: z.ZodType;
+  getter?: () => z.ZodType;
+  shape?: Record<string, z.ZodType>;
+  values?: readonly unknown[];
+  entries?: Record<string, unknown>;
+  valueType?: z.ZodType;
+};
+const insideOf = (schema: z.ZodType) => schema._zod.def as unknown as Inside;
+
+/**
+ * Lists that are too long, and wrong items of long lists as far as there are enough. zod itself makes an issue of each
+ * wrong item before it looks at the length. Undefined where the schema is of another kind of value.
+ */
+function earlyIssues(schema: z.ZodType, value: unknown): Issue[] | undefined {
+  const {
+    type,
+    innerType,
+    element,
+    options,
+    in: input,
+    getter,
+    shape,
+    valueType,
+  } = insideOf(schema);
+  if (innerType) return earlyIssues(innerType, value);
+  if (input) return earlyIssues(input, value);
+  if (getter) return earlyIssues(getter(), value);
+  if (options) return ofUnion(options, value);
+  if (type === 'unknown' || type === 'any' || type === 'custom') return [];
+  if (Array.isArray(value)) return element && ofList(schema, element, value);
+  if (typeof value !== 'object' || value === null) return type === 'object' ? undefined : [];
+  if (type === 'record') return valueType && ofRecord(valueType, value);
+  return shape && ofObject(shape, value as Record<string, unknown>);
+}
+
+function ofUnion(options: readonly z.ZodType[], value: unknown): Issue[] {
+  const found = options.flatMap((option) => {
+    const issues = isMeant(option, value) ? earlyIssues(option, value) : undefined;
+    return issues ? [issues] : [];
+  });
+  return found.toSorted((a, b) => a.length - b.length)[0] ?? [];
+}
+
+/** An object that has other names of its kind than an option is not meant to be it. */
+function isMeant(option: z.ZodType, value: unknown): boolean {
+  const { shape } = insideOf(option);
+  if (!shape || typeof value !== 'object' || value === null) return true;
+  return Object.entries(shape).every(([name, schema]) => {
+    const { type, values, entries } = insideOf(schema);
+    if (type !== 'literal' && type !== 'enum') return true;
+    const known = values ?? Object.values(entries ?? {});
+    return known.includes((value as Record<string, unknown>)[name]);
+  });
+}
+
+function ofList(schema: z.ZodType, element: z.ZodType, items: readonly unknown[]): Issue[] {
+  const { type } = insideOf(element);
+  const { maximum } = schema._zod.bag as { maximum?: number };
+  const most =
+    maximum ?? (type === 'unknown' || type === 'any' ? Number.POSITIVE_INFINITY : MOST_ITEMS);
+  if (items.length > most) {
+    const message = `Too big: expected array to have <=${most} items`;
+    return [
+      {
+        code: 'too_big',
+        origin: 'array',
+        maximum: most,
+        path: [],
+        message,
+        input: undefined,
+      } as Issue,
+    ];
+  }
+  const isLong = items.length > SHORT_LIST;
+  const issues: Issue[] = [];
+  for (const [index, item] of items.entries()) {
+    const early = earlyIssues(element, item) ?? [];
+    const found =
+      early.length > 0 || !isLong ? early : (element.safeParse(item).error?.issues ?? []);
+    issues.push(...found.map((issue) => ({ ...issue, path: [index, ...issue.path] })));
+    if (issues.length >= MOST_ISSUES) break;
+  }
+  return issues;
+}
+
+function ofRecord(valueType: z.ZodType, value: object): Issue[] {
+  const issues: Issue[] = [];
+  for (const [name, one] of Object.entries(value)) {
+    const early = earlyIssues(valueType, one) ?? [];
+    issues.push(...early.map((issue) => ({ ...issue, path: [name, ...issue.path] })));
+    if (issues.length >= MOST_ISSUES) break;
+  }
+  return issues;
+}
+
+function ofObject(shape: Record<string, z.ZodType>, value: Record<string, unknown>): Issue[] {
+  return Object.entries(shape).flatMap(([name, schema]) => {
+    const early = Object.hasOwn(value, name) ? (earlyIssues(schema, value[name]) ?? []) : [];
+    return early.map((issue) => ({ ...issue, path: [name, ...issue.path] }));
+  });
+}

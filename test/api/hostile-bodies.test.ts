@@ -1,0 +1,234 @@
+import { connect } from 'node:net';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Api } from '../../src/api/server.ts';
+import { makeAgent, makeApiKey, makeTenant, one } from '../sql/support.ts';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { hostileJson, hostileOperations } from '../support/hostile-bodies.ts';
+import { startTestApi } from './harness.ts';
+import { type Called, call } from './rest/call.ts';
+import { locked } from './tokens.ts';
+import { openWs } from './ws-client.ts';
+
+let db: TestDatabase;
+let api: Api;
+let agent: string;
+const keys: Record<'admin' | 'member' | 'viewer' | 'reader', string> = {} as never;
+
+beforeAll(async () => {
+  db = await createTestDatabase();
+  api = await startTestApi(db.url, locked);
+  const tenant = await makeTenant(db.pool);
+  const id = await makeAgent(db.pool, { tenant_id: tenant });
+  agent = (await one(db.pool, 'select name from howdah.agents where id = $1', [id])).name;
+  for (const role of ['admin', 'member', 'viewer'] as const) {
+    keys[role] = (await makeApiKey(db.pool, tenant, { role })).key;
+  }
+  keys.reader = (await makeApiKey(db.pool, tenant, { role: 'admin', scopes: ['read'] })).key;
+});
+afterAll(async () => {
+  await api?.close();
+  await db?.drop();
+});
+
+const send = (path: string, body: unknown, key: string, headers = {}): Promise<Called> =>
+  call(api, 'POST', path, body, { token: key, headers });
+
+/** Characters of a hostile body, and how many times as long as a good one of the same size it may take. */
+const SIZE = 200_000;
+const MARGIN = 20;
+
+/** Milliseconds of the processor that a request takes: the server is in this process. */
+async function cost(ask: () => Promise<unknown>): Promise<number> {
+  const before = process.cpuUsage();
+  await ask();
+  const { user, system } = process.cpuUsage(before);
+  return (user + system) / 1000;
+}
+
+describe('a hostile body is refused at the price of a good one', () => {
+  const doors: [path: () => string, known: string, list: string][] = [
+    [() => '/api/execute', 'message', 'input_parts'],
+    [() => '/api/agents', 'instruction', 'capabilities'],
+    [() => '/api/workflows', 'description', 'members'],
+    [() => '/agent-systems/check', 'text', 'files'],
+    [() => '/v1/chat/completions', 'model', 'messages'],
+    [() => '/v1/responses', 'instructions', 'input'],
+    [() => `/ag-ui/agents/${agent}`, 'threadId', 'messages'],
+    [() => `/a2a/${agent}`, 'method', 'params'],
+    [() => '/mcp', 'method', 'params'],
+    [() => '/graphql', 'query', 'variables'],
+  ];
+
+  /** A body of the same size that is read in whole, and refused for one field. */
+  const good = () =>
+    cost(() => send('/api/execute', { agent, message: 'x'.repeat(SIZE), mesage: 1 }, keys.admin));
+
+  test.each(doors)('%s', async (path, known, list) => {
+    const reference = Math.max(await good(), 20);
+    for (const [name, body] of Object.entries(hostileJson(SIZE, known, list))) {
+      let answer: Called | undefined;
+      const taken = await cost(async () => {
+        answer = await send(path(), body, keys.admin);
+      });
+      expect(answer?.status, name).toBeLessThan(500);
+      expect(JSON.stringify(answer?.body).length, name).toBeLessThan(20_000);
+      expect(taken, name).toBeLessThan(MARGIN * reference);
+    }
+  });
+
+  test('operations of GraphQL, with their variables', async () => {
+    const reference = Math.max(await good(), 20);
+    for (const [name, query] of Object.entries(hostileOperations(90_000))) {
+      const taken = await cost(() => send('/graphql', { query }, keys.admin));
+      expect(taken, name).toBeLessThan(4 * MARGIN * reference);
+    }
+    const query = 'query ($f: AgentFilter) { agents(filter: $f) { totalCount } }';
+    for (const [name, text] of Object.entries(hostileJson(SIZE, 'name', 'and'))) {
+      const body = `{"query":${JSON.stringify(query)},"variables":{"f":${text}}}`;
+      const taken = await cost(() => send('/graphql', body, keys.admin));
+      expect(taken, name).toBeLessThan(4 * MARGIN * reference);
+    }
+  });
+
+  test('messages of a WebSocket', async () => {
+    const reference = Math.max(await good(), 20);
+    const client = await openWs(api, { authorization: `Bearer ${keys.admin}` });
+    const errors = () => client.received.filter(({ type }) => type === 'error').length;
+    for (const [name, body] of Object.entries(hostileJson(SIZE, 'message', 'input_parts'))) {
+      const before = errors();
+      const taken = await cost(async () => {
+        client.socket.send(body.replace('{', '{"type":"execute","id":"x",'));
+        await client.when(() => errors() > before);
+      });
+      expect(taken, name).toBeLessThan(MARGIN * reference);
+    }
+    client.close();
+  });
+});
+
+describe('of many faults the first twenty are listed', () => {
+  test.each([
+    [
+      'unknown fields',
+      Object.fromEntries(Array.from({ length: 500 }, (_, i) => [`mesage${i}`, 1])),
+    ],
+    ['wrong items', { agent: 'a', message: 'x', input_parts: Array(500).fill(1) }],
+  ])('%s', async (_what, body) => {
+    const { status, body: problem } = await send('/api/execute', body, keys.member);
+    expect(status).toBe(400);
+    expect(problem).toMatchObject({ code: 'HWINV' });
+    expect(problem.errors).toHaveLength(20);
+  });
+
+  test('a list that is too long is told by its length, and none of its items', async () => {
+    const { body } = await send(
+      '/api/execute',
+      { agent, message: 'x', input_parts: Array(1_001).fill(1) },
+      keys.member,
+    );
+    expect(body.errors).toEqual([
+      { in: 'body', field: 'input_parts', message: expect.stringContaining('<=1000 items') },
+    ]);
+    const messages = Array(10_001).fill({ role: 'user', content: 'x' });
+    const refused = await send('/v1/chat/completions', { model: agent, messages }, keys.member);
+    expect(refused).toMatchObject({ status: 400, body: { error: { param: 'messages' } } });
+  });
+
+  test('an object has 10,000 names at most', async () => {
+    const names = (count: number) =>
+      Object.fromEntries(Array.from({ length: count }, (_, i) => [`k${i}`, 1]));
+    const run = (input_data: object) =>
+      send('/api/execute', { agent, message: 'x', input_data }, keys.member);
+    expect((await run(names(10_001))).body.detail).toContain('10000 names');
+    expect((await run(names(10_000))).status).toBe(202);
+  });
+});
+
+describe('who may change nothing', () => {
+  const nonsense = { mesage: 1 };
+  const large = { text: 'x'.repeat(20_000) };
+
+  test.each(['viewer', 'reader'] as const)(
+    'is refused before his body is judged: %s',
+    async (who) => {
+      for (const path of ['/api/execute', '/api/agents', '/sessions', '/agent-systems/check']) {
+        const told = [await send(path, nonsense, keys[who]), await send(path, large, keys[who])];
+        for (const { status, body } of told) {
+          expect([path, status, body.code]).toEqual([path, 403, 'HWDEN']);
+        }
+      }
+      const yaml = { 'content-type': 'application/yaml' };
+      expect((await send('/agent-systems', 'a: [', keys[who], yaml)).status).toBe(403);
+      for (const path of ['/v1/chat/completions', '/v1/responses', `/ag-ui/agents/${agent}`]) {
+        expect([path, (await send(path, nonsense, keys[who])).status]).toEqual([path, 403]);
+      }
+    },
+  );
+
+  test.each(['viewer', 'reader'] as const)(
+    'sends 16 KB at most where he may read: %s',
+    async (who) => {
+      const query = `{ agents { totalCount } } # ${'x'.repeat(20_000)}`;
+      expect((await send('/graphql', { query }, keys[who])).status).toBe(413);
+      expect((await send('/graphql', { query }, keys.member)).status).toBe(200);
+      expect((await send('/graphql', { query: query.slice(0, 10_000) }, keys[who])).status).toBe(
+        200,
+      );
+      for (const path of ['/mcp', `/a2a/${agent}`]) {
+        expect([path, (await send(path, large, keys[who])).status]).toEqual([path, 413]);
+        expect([path, (await send(path, large, keys.member)).status]).not.toEqual([path, 413]);
+      }
+      const client = await openWs(api, { authorization: `Bearer ${keys[who]}` });
+      client.socket.send(JSON.stringify({ type: 'subscribe', id: 'x', ...large }));
+      const { error } = await client.when(({ type }) => type === 'error');
+      expect(error).toMatchObject({ status: 413 });
+      client.close();
+    },
+  );
+
+  test('also where the length of the body is not told before', async () => {
+    const body = new ReadableStream({
+      start(controller) {
+        controller.enqueue(
+          new TextEncoder().encode(`{"query":"{ nodeId } # ${'x'.repeat(20_000)}"}`),
+        );
+        controller.close();
+      },
+    });
+    const response = await fetch(`${api.url}/graphql`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', authorization: `Bearer ${keys.viewer}` },
+      body,
+      duplex: 'half',
+    } as RequestInit);
+    expect(response.status).toBe(413);
+  });
+
+  test('who administers systems is still told what is wrong with one', async () => {
+    const files = { files: [{ name: 'x.yaml', text: 'agent: {}' }] };
+    expect((await send('/agent-systems/check', files, keys.admin)).body.valid).toBe(false);
+    expect((await send('/agent-systems/check', files, keys.member)).status).toBe(403);
+  });
+});
+
+test('a body that is longer or shorter than it says is never taken for another request', async () => {
+  const { hostname, port } = new URL(api.url);
+  const answer = (length: number, body: string) =>
+    new Promise<string>((resolve) => {
+      const socket = connect(Number(port), hostname);
+      let text = '';
+      socket.on('data', (data) => {
+        text += data;
+      });
+      socket.on('close', () => resolve(text));
+      socket.write(
+        `POST /graphql HTTP/1.1\r\nhost: ${hostname}\r\nauthorization: Bearer ${keys.viewer}\r\n` +
+          `content-type: application/json\r\nconnection: close\r\ncontent-length: ${length}\r\n\r\n${body}`,
+      );
+      socket.end();
+    });
+  const body = '{"query":"{ nodeId }"}';
+  expect(await answer(body.length, body)).toContain('200 OK');
+  expect(await answer(5, body)).toMatch(/^HTTP\/1.1 400/);
+  expect(await answer(body.length + 5, body)).not.toContain('200 OK');
+});
