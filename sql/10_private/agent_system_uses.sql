@@ -132,6 +132,10 @@ as $$
   select 'model', w.entry ->> 'model', howdah_private.pointer('workflows', w.name, 'model')
   from howdah_private.system_entries(document, 'workflows') as w where w.entry ? 'model'
   union all
+  select 'model', w.entry #>> '{configuration,model}',
+    howdah_private.pointer('workflows', w.name, 'configuration', 'model')
+  from howdah_private.system_entries(document, 'workflows') as w where w.entry -> 'configuration' ? 'model'
+  union all
   select 'model', s.entry ->> 'sampling_model', howdah_private.pointer('mcp_servers', s.name, 'sampling_model')
   from howdah_private.system_entries(document, 'mcp_servers') as s where s.entry ? 'sampling_model'
   union all

@@ -99,18 +99,41 @@ export function workflowEntries(text: z.ZodString, budget: z.ZodType, subRun: z.
       ]),
     )
     .describe('Agents by name, or {agent | workflow | question, role, configuration}.');
-  // the key of a configuration that is called as the list is stands under `configuration`
-  const entry = <T extends string>(type: z.ZodType<T>, { members: choice, ...beside }: Shape) =>
-    z.strictObject({
-      type,
-      description: text.optional(),
-      instruction: text.optional().describe('What the deciding model is told besides its task.'),
-      members,
-      budget: budget.optional(),
-      is_active: z.boolean().optional(),
-      ...beside,
-      ...(choice && { configuration: z.strictObject({ members: choice }).optional() }),
-    });
+  // the key of a configuration that is called as the list is stands under `configuration` alone
+  const entry = <T extends string>(type: z.ZodType<T>, configuration: Shape) => {
+    const { members: _, ...beside } = configuration;
+    const required = Object.keys(beside).filter((key) => beside[key]?._zod.optin !== 'optional');
+    return z
+      .strictObject({
+        type,
+        description: text.optional(),
+        instruction: text.optional().describe('What the deciding model is told besides its task.'),
+        members,
+        budget: budget.optional(),
+        is_active: z.boolean().optional(),
+        ...z.object(beside).partial().shape,
+        configuration: z
+          .strictObject(configuration)
+          .partial()
+          .optional()
+          .describe('The keys of its type, which may stand beside it instead.'),
+      })
+      .superRefine((one, context) => {
+        const above = one as Record<string, unknown>;
+        const below = (one.configuration ?? {}) as Record<string, unknown>;
+        for (const key of required) {
+          if (above[key] === undefined && below[key] === undefined) {
+            context.addIssue({ code: 'custom', path: [key], message: 'is missing' });
+          }
+        }
+        for (const key of Object.keys(below).filter((name) => Object.hasOwn(beside, name))) {
+          const message = 'stands beside type already: say it once';
+          if (above[key] !== undefined) {
+            context.addIssue({ code: 'custom', path: ['configuration', key], message });
+          }
+        }
+      });
+  };
   const types = Object.keys(workflowConfigurations) as unknown as Types;
   const entries = types.map((type) =>
     entry(

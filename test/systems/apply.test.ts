@@ -438,6 +438,26 @@ test('what every tenant has to begin with is let go of, and not deleted', async 
   ]);
 });
 
+test('the configuration of a workflow stands beside its type or under configuration', async () => {
+  const tenant = await newTenant(database.pool);
+  const file = (graph: string, chain: string) =>
+    `version: v1\nname: x\nagents: { a: { mission: Help. }, b: { mission: Help. } }\nworkflows:\n` +
+    `  g: { type: graph, members: [a, b], ${graph} }\n  c: { type: chain, members: [a], ${chain} }\n`;
+  const graph = `start: a, edges: [{ from: a, to: b, when: "output == 'red'" }]`;
+  const under = file(`configuration: { ${graph} }`, 'configuration: { cumulative: true }');
+  const first = await tenant.apply(under);
+  const again = await tenant.apply(file(graph, 'cumulative: true'));
+  expect(changes(first)).toContain('create workflow g');
+  expect([changes(again), again.digest]).toEqual([[], first.digest]);
+  expect(changes(await tenant.apply(under))).toEqual([]);
+  const exported = await tenant.export('x');
+  expect(exported.workflows).toMatchObject({
+    g: { start: 'a', edges: [{ from: 'a', to: 'b', when: "output == 'red'" }] },
+    c: { cumulative: true },
+  });
+  expect(changes(await tenant.apply(JSON.stringify(exported)))).toEqual([]);
+});
+
 test('a workflow that no run could begin of is warned of', async () => {
   const tenant = await newTenant(database.pool);
   const plan = await tenant.apply(

@@ -115,6 +115,14 @@ describe('a fault has its line, its column and what was meant', () => {
       '3:42 members[0] has to be a text or an object, not a number',
     ],
     ['workflows: { w: { type: graph, members: [] } }', '3:14 edges is missing'],
+    [
+      'workflows: { w: { type: graph, members: [], edges: [], configuration: { edges: [] } } }',
+      '3:73 edges: stands beside type already: say it once',
+    ],
+    [
+      'workflows: { w: { type: chain, members: [], configuration: { edges: [] } } }',
+      '3:62 unknown key "edges"',
+    ],
     ['prompts: { p: { description: a } }', '3:12 template is missing'],
     ['prompts: { p: { templat: a } }', '3:17 unknown key "templat", did you mean "template"?'],
     [
