@@ -28,7 +28,7 @@ begin
     select p.oid::regprocedure from pg_catalog.pg_proc as p
     join pg_catalog.pg_namespace as n on n.oid = p.pronamespace
     where n.nspname in ('howdah', 'howdah_private') and p.prosecdef
-      and p.proname not in ('ensure_partitions', 'ensure_month', 'settle_partitions', 'begin_closing', 'reopen_month')
+      and p.proname not in ('ensure_partitions', 'ensure_partition', 'ensure_month', 'settle_partitions', 'begin_closing', 'reopen_month')
       and p.proname not in ('erase_log', 'delete_log', 'erase_answer_log', 'rename_author', 'run_bound', 'write_bound', 'read_rows',
         'watched_inputs', 'plan_watch')
       and p.proowner = current_user::regrole
@@ -502,7 +502,7 @@ grant execute on function howdah_private.claim_executions(uuid, uuid[]),
   howdah_private.forget_worker(uuid), howdah_private.reap_workers(interval),
   howdah_private.heal_queue(interval, int), howdah_private.announce(uuid[]),
   howdah_private.announce_tokens(jsonb), howdah_private.watched_among(uuid[]),
-  howdah_private.agent_version(uuid), howdah_private.ensure_partitions(int),
+  howdah_private.agent_version(uuid), howdah_private.ensure_partitions(int, int),
   howdah_private.sync_default_model(text, text), howdah_private.sync_custom_tools(jsonb)
   to howdah_worker;
 grant select on howdah.hooks to howdah_app, howdah_analyst;

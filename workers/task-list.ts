@@ -40,7 +40,7 @@ export function taskList(
     deliver: deliverTask(deliveriesOn(pools.pool), send, audit.log),
     discover_tools: discoverToolsTask(mcp, mcpRowsOn<McpServer>(pools.pool).begin),
     execution_complete: executionCompleteTask(pools.sqlToolPool),
-    partitions: partitionsTask(pools.pool),
+    partitions: partitionsTask(pools.pool, audit.log),
     retention: retentionTask(pools.pool, months, audit.log),
     write_back: writeBackTask(pools.sqlToolPool, audit.log),
   };

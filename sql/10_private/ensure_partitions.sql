@@ -14,51 +14,69 @@ as $$
   end
 $$;
 
--- Makes the partitions of one month, named by a moment in it; gives how many were missing. Owned by howdah_owner, since only
--- the parent's owner may add partitions.
+-- Makes one partition, apart, and attaches it then: who makes it in place needs the whole table for himself, waits for everybody
+-- who reads it, and everybody else waits behind him. Attaching lets others read and write meanwhile. The new table is empty, so
+-- nothing is searched for rows that do not belong there. Gives whether it was missing. Owned by howdah_owner, since only the
+-- parent's owner may add partitions.
+create or replace function howdah_private.ensure_partition(partitioned text, moment timestamptz) returns boolean
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_from timestamp := date_trunc('month', ensure_partition.moment at time zone 'utc');
+  v_name text := ensure_partition.partitioned || to_char(v_from, '_YYYY_MM');
+begin
+  if to_regclass('howdah_private.' || v_name) is not null then
+    return false;
+  end if;
+  execute format('create table howdah_private.%I (like howdah.%I including all excluding indexes excluding comments) with (%s)',
+    v_name, ensure_partition.partitioned, howdah_private.partition_settings(ensure_partition.partitioned));
+  execute format(
+    'alter table howdah_private.%I enable row level security, force row level security', v_name
+  );
+  execute format('alter table howdah.%I attach partition howdah_private.%I for values from (%L) to (%L)',
+    ensure_partition.partitioned, v_name, howdah.uuid_v7_floor(v_from at time zone 'utc'),
+    howdah.uuid_v7_floor((v_from + interval '1 month') at time zone 'utc'));
+  return true;
+end $$;
+
+-- Makes the partitions of one month, named by a moment in it; gives how many were missing.
 create or replace function howdah_private.ensure_month(moment timestamptz) returns int
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_from timestamp := date_trunc('month', ensure_month.moment at time zone 'utc');
-  v_table text;
-  v_name text;
   v_made int := 0;
 begin
   perform from howdah_private.chores as c where c.name = 'partitions' for no key update;
-  foreach v_table in array array['executions', 'steps', 'messages'] loop
-    v_name := v_table || to_char(v_from, '_YYYY_MM');
-    if to_regclass('howdah_private.' || v_name) is null then
-      execute format(
-        'create table howdah_private.%I partition of howdah.%I for values from (%L) to (%L) with (%s)',
-        v_name, v_table, howdah.uuid_v7_floor(v_from at time zone 'utc'),
-        howdah.uuid_v7_floor((v_from + interval '1 month') at time zone 'utc'),
-        howdah_private.partition_settings(v_table)
-      );
-      execute format(
-        'alter table howdah_private.%I enable row level security, force row level security', v_name
-      );
-      v_made := v_made + 1;
-    end if;
+  for v_place in 1 .. 3 loop
+    v_made := v_made + howdah_private.ensure_partition(
+      (array['executions', 'steps', 'messages'])[v_place], ensure_month.moment)::int;
   end loop;
   return v_made;
 end $$;
 
--- Makes the monthly partitions from last month to a year ahead. There is no default partition: a run would
--- stay in it for ever.
-create or replace function howdah_private.ensure_partitions(months_ahead int default 12) returns int
+-- Makes the monthly partitions from last month to a year ahead, at most so many; gives how many it made. There is no default
+-- partition: a run would stay in it for ever. A process makes one at a time, each in a transaction of its own. What it waits
+-- for, others wait for behind it: so it does not wait for long, and tries again later.
+drop function if exists howdah_private.ensure_partitions(int); -- its arguments change
+create or replace function howdah_private.ensure_partitions(months_ahead int default 12, most int default null) returns int
   language plpgsql volatile security definer
-  set search_path = pg_catalog, pg_temp
+  set search_path = pg_catalog, pg_temp set lock_timeout = '2s'
 as $$
 declare
   v_made int := 0;
+  v_moment timestamptz;
 begin
+  perform from howdah_private.chores as c where c.name = 'partitions' for no key update;
   for v_month_no in -1 .. ensure_partitions.months_ahead loop
-    v_made := v_made + howdah_private.ensure_month(
-      (date_trunc('month', now() at time zone 'utc') + v_month_no * interval '1 month') at time zone 'utc');
+    v_moment := (date_trunc('month', now() at time zone 'utc') + v_month_no * interval '1 month') at time zone 'utc';
+    for v_place in 1 .. 3 loop
+      exit when v_made >= ensure_partitions.most;
+      v_made := v_made + howdah_private.ensure_partition((array['executions', 'steps', 'messages'])[v_place], v_moment)::int;
+    end loop;
   end loop;
-  perform howdah_private.settle_partitions();
+  perform howdah_private.settle_partitions() where v_made = 0 or ensure_partitions.most is null;
   return v_made;
 end $$;
 
@@ -66,7 +84,7 @@ end $$;
 -- it is stored; and that a closed month is frozen. One that somebody holds for longer than a migration waits is settled the next time.
 create or replace function howdah_private.settle_partitions() returns void
   language plpgsql volatile security definer
-  set search_path = pg_catalog, pg_temp
+  set search_path = pg_catalog, pg_temp set lock_timeout = '2s'
 as $$
 declare
   v_change text;

@@ -1,10 +1,16 @@
 import type { CustomTool } from '../contracts/tool.ts';
 import type { Pool } from './pool.ts';
 
-/** Makes the monthly partitions of executions and their log, a year ahead. Gives how many were missing. */
-export async function ensurePartitions(pool: Pool): Promise<number> {
-  const { rows } = await pool.query('select howdah_private.ensure_partitions() as made');
-  return rows[0].made;
+/**
+ * Makes the monthly partitions of executions and their log, a year ahead; gives how many were missing. Each is a transaction, so
+ * that no lock is held while another one is waited for. Rejects with `55P03` when somebody is in the way: to be tried again later.
+ */
+export async function ensurePartitions(pool: Pick<Pool, 'query'>): Promise<number> {
+  for (let sum = 0; ; ) {
+    const { rows } = await pool.query('select howdah_private.ensure_partitions(12, 1) as made');
+    if (rows[0].made === 0) return sum;
+    sum += rows[0].made;
+  }
 }
 
 /** Whether a job is due, also one that somebody is just doing; of a worker that is there for some runs only, a run of those. */

@@ -23,7 +23,8 @@ const PROCEDURES_THAT_COMMIT = [
 const DEFINERS_OF_THE_OWNER = [
   'howdah_private.begin_closing(date)', // and give it a trigger
   'howdah_private.ensure_month(timestamp with time zone)',
-  'howdah_private.ensure_partitions(integer)',
+  'howdah_private.ensure_partition(text,timestamp with time zone)',
+  'howdah_private.ensure_partitions(integer,integer)',
   'howdah_private.reopen_month(date)',
   'howdah_private.settle_partitions()',
 ];
@@ -69,8 +70,8 @@ const DYNAMIC_SQL: Record<string, string> = {
   'howdah_private.plan_watch(text)':
     'plans expressions that are not ours, and has no more rights than that',
   'howdah_private.freeze_month(date)': 'runs nothing; the name comes from a date, quoted by format',
-  'howdah_private.ensure_month(timestamp with time zone)':
-    'names and bounds come from a time, quoted by format',
+  'howdah_private.ensure_partition(text,timestamp with time zone)':
+    'granted to nobody; names and bounds come from a constant and a time, quoted by format',
   'howdah_private.drop_watch(uuid)': 'no definer; names come from the catalogue and an id',
   'howdah_private.begin_closing(date)': 'the name comes from a date, quoted by format',
   'howdah_private.reopen_month(date)': 'the name is a regclass',

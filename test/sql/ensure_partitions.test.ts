@@ -93,6 +93,68 @@ describe('ensure_partitions', () => {
     expect(await makeRun(db.pool, { id })).toBe(id);
   });
 
+  test('lets others go on beside a long reader, and those who begin runs meanwhile', async () => {
+    const reader = await db.pool.connect();
+    const maker = await db.pool.connect();
+    try {
+      await reader.query('begin');
+      await reader.query('select count(*) from howdah.executions, howdah.steps, howdah.messages');
+      await maker.query('begin');
+      // made beside the reader, who has the tables as long as he likes …
+      const made = await one(maker, 'select howdah_private.ensure_partitions(17) as made');
+      expect(made).toEqual({ made: 3 });
+      // … and while that is not committed yet, others read and write
+      await committed(db.pool, async (client) => {
+        await client.query(`set local lock_timeout = '5s'`);
+        await client.query('select count(*) from howdah.executions');
+        await makeRun(client);
+      });
+      await maker.query('commit');
+    } finally {
+      await reader.query('rollback');
+      reader.release();
+      maker.release();
+    }
+  });
+
+  test('makes them as those are that are there: columns, indexes, constraints and triggers', async () => {
+    const shapes = await all(
+      db.pool,
+      `select p.relname as parent, count(distinct (
+         (select array_agg((a.attname, a.atttypid, a.attnotnull, a.attstorage, a.atthasdef)::text order by a.attname)
+            from pg_attribute as a where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped),
+         (select count(*) from pg_index as x where x.indrelid = c.oid),
+         (select array_agg((k.conname, k.contype)::text order by k.conname) from pg_constraint as k
+            where k.conrelid = c.oid and k.contype in ('c', 'n')),
+         (select count(*) from pg_constraint as k where k.conrelid = c.oid and k.contype in ('f', 'p', 'u')),
+         (select array_agg(t.tgname order by t.tgname) from pg_trigger as t where t.tgrelid = c.oid and not t.tgisinternal),
+         c.relrowsecurity, c.relforcerowsecurity, c.reloptions, c.relowner, c.relacl::text)) as shapes
+       from pg_inherits as i join pg_class as c on c.oid = i.inhrelid join pg_class as p on p.oid = i.inhparent
+       where i.inhparent in ('howdah.executions'::regclass, 'howdah.steps'::regclass, 'howdah.messages'::regclass)
+       group by p.relname order by 1`,
+    );
+    expect(shapes).toEqual([
+      { parent: 'executions', shapes: '1' },
+      { parent: 'messages', shapes: '1' },
+      { parent: 'steps', shapes: '1' },
+    ]);
+  });
+
+  test('gives up soon where somebody holds a table, and holds up nobody behind it', async () => {
+    await rolledBack(db.pool, async (holder) => {
+      await holder.query('lock table howdah.executions in share update exclusive mode');
+      await expect(
+        db.pool.query('select howdah_private.ensure_partitions(18)'),
+      ).rejects.toMatchObject({ code: '55P03' });
+    });
+    expect(await one(db.pool, 'select howdah_private.ensure_partitions(18, 1) as made')).toEqual({
+      made: 1,
+    });
+    expect(await one(db.pool, 'select howdah_private.ensure_partitions(18, 5) as made')).toEqual({
+      made: 2,
+    });
+  });
+
   test('a month can be detached and dropped, since nothing points at it', async () => {
     await rolledBack(db.pool, async (client) => {
       for (const table of ['steps', 'messages', 'executions']) {

@@ -1,10 +1,27 @@
 import type { Task } from 'graphile-worker';
+import type { Logger } from 'pino';
 import { ensurePartitions } from '../../src/db/maintenance.ts';
 import type { Pool } from '../../src/db/pool.ts';
+import { isTimeout } from '../../src/db/sqlstate.ts';
 
-/** Makes the partitions of the coming year; nothing to do on most days. */
-export function partitionsTask(pool: Pool): Task {
-  return async () => {
-    await ensurePartitions(pool);
+const AGAIN_MS = 60_000;
+
+/**
+ * Makes the partitions of the coming year; nothing to do on most days. Where somebody holds a table for long it does not queue
+ * up behind him, with everybody else behind it, but comes again in a minute.
+ */
+export function partitionsTask(pool: Pool, log: Logger): Task {
+  return async (_payload, { addJob }) => {
+    try {
+      await ensurePartitions(pool);
+    } catch (err) {
+      if (!isTimeout(err)) throw err;
+      log.warn({ err }, 'partitions are made in a minute: somebody holds a table');
+      await addJob(
+        'partitions',
+        {},
+        { jobKey: 'partitions', runAt: new Date(Date.now() + AGAIN_MS) },
+      );
+    }
   };
 }
