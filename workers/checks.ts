@@ -1,13 +1,20 @@
 import type { Check } from '../src/telemetry/readiness.ts';
 
 /** Whether a worker gets runs. */
-export function checksOf(presence: { isAlive: boolean }, queue: { isTaking: boolean }): Check[] {
+export function checksOf(
+  presence: { isAlive: boolean },
+  queue: { isTaking: boolean },
+  failing: readonly string[],
+): Check[] {
   return [
     { name: 'presence', ...(presence.isAlive ? { ok: true } : { ok: false, reason: UNKNOWN }) },
     { name: 'queue', ...(queue.isTaking ? { ok: true } : { ok: false, reason: IDLE }) },
+    { name: 'commits', ...(failing.length === 0 ? { ok: true } : { ok: false, reason: FAILING }) },
   ];
 }
 
 const UNKNOWN =
   'The database does not know this worker as alive; it lets go of its runs and comes back under another name.';
+const FAILING =
+  'This worker can claim or commit no runs: the database has refused, or not answered, for more than ten seconds.';
 const IDLE = 'This worker takes no wake-ups: its queue is started again.';

@@ -17,6 +17,8 @@ import { describeTables } from '../src/db/reading/describe.ts';
 import { loadResource } from '../src/db/resources.ts';
 import { runFilesOn } from '../src/db/run-files.ts';
 import { secretRowsOn } from '../src/db/secrets.ts';
+import { isTimeout } from '../src/db/sqlstate.ts';
+import { divideAmongTenants } from '../src/db/tenant-pool.ts';
 import type { WorkerScope } from '../src/db/worker-scope.ts';
 import { withSecrets } from '../src/providers/with-secret.ts';
 import { MAX_FILE_BYTES } from '../src/runtime/resolve-parts.ts';
@@ -100,6 +102,8 @@ export type Worker = {
 };
 
 const ANSWER_MS = 30_000;
+/** Of the time in which the client wants its answer, what the server may use. */
+const SERVER_SHARE = 0.8;
 const { worker: MOST } = MOST_CONNECTIONS;
 
 /** Starts a worker: it takes wake-ups, owns runs, and shows that it is alive. Resolves when it is ready. */
@@ -113,8 +117,13 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
       settings: { ...GIVEN_UP_BY_SERVER, ...settings },
     });
   // a few rows at a time, whatever the planner guesses of functions over JSON: compiling would cost more than running
-  const pool = open('howdah-worker', MOST.commits, { jit: 'off' });
+  const pool = open('howdah-worker', MOST.commits, {
+    jit: 'off',
+    // the server gives up before we do: a commit is never sent again while the first one is at work
+    statement_timeout: `${Math.ceil(answerWithinMs * SERVER_SHARE)}ms`,
+  });
   const sqlToolPool = open('howdah-tools', MOST.tools);
+  divideAmongTenants(sqlToolPool, MOST.tools);
   const queryPool = open('howdah-queries', MOST.queries);
   const readSecret = heard(
     createSecretReader(secretRowsOn(pool), options.masterKeys ?? noMasterKeys),
@@ -130,7 +139,10 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
   metrics?.watchPool('tools', () => sqlToolPool);
   metrics?.watchPool('queries', () => queryPool);
   const notifier = createNotifier(url, answerWithinMs);
-  await ensurePartitions(pool);
+  await ensurePartitions(pool).catch((err) => {
+    if (!isTimeout(err)) throw err;
+    log.warn({ err }, 'partitions of coming months are made later: somebody holds a table');
+  });
   await syncCustomTools(pool, options.tools);
   let registered = customTools(options.tools);
   const queries = createQueryPool(queryPool, MOST.queries);
@@ -171,6 +183,10 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     tell: (note) => notifier.tell(note),
     observe: options.observe,
     onRoom: () => lookOut?.nudge(),
+    onRetry: ({ what, error, attempt }) => {
+      metrics?.recovered(`${what}_retry`);
+      log.warn({ err: error, what, attempt }, 'the database did not do it; tried again');
+    },
     onError: (err, execution_id, tenant_id) => {
       metrics?.recovered('fault');
       log.error({ err, execution_id, tenant_id }, 'a run was handed back');
@@ -223,7 +239,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     get inFlight() {
       return runtime.inFlight;
     },
-    checks: () => checksOf(presence, queue),
+    checks: () => checksOf(presence, queue, runtime.failing),
     replaceTools(tools) {
       registered = customTools(tools);
     },

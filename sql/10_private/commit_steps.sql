@@ -7,7 +7,8 @@
 --
 -- `more` says that the commit concerns other rows as well (a child's ancestors, a question, a new child, a wake-up):
 -- prepare_commit and follow_commit see to that, and nobody else pays for it. A run is not completed while something
--- waits in its inbox: it says `inbox` then and nothing is written. It does not wait either, and one that was asked to
+-- waits in its inbox: it says `inbox` then and nothing is written (which is asked before `committed`, since a log also ends
+-- where a commit without steps would end it). It does not wait either, and one that was asked to
 -- pause pauses instead.
 --
 -- A run takes part when this worker still owns it under that fence and its log still ends at `after`;
@@ -27,6 +28,9 @@
 --
 -- `protocol` says what the worker understands; see older_workers.sql.
 --
+-- `lock_timeout`: a run whose row somebody holds fails its batch soon, and is then committed alone: the runs of others do not
+-- wait for it, and whoever cancels a run waits for no commit that itself waits for long.
+--
 -- NOTIFY never happens here (its lock is cluster-wide), but for runs that park until a time.
 --
 -- The plan is the same for every batch and must not depend on what statistics say of a young table: each run is
@@ -40,6 +44,7 @@ create function howdah_private.commit_steps(worker uuid, commits jsonb, protocol
   )
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan set enable_seqscan = off set jit = off
+  set lock_timeout = '2s'
 as $$
 #variable_conflict use_column
 declare
@@ -171,11 +176,9 @@ begin
     ) as x
   )
   select i.id,
-    -- 'inbox' before 'committed': the log of a run that was not completed also ends where a commit without steps would end it
     case when m.id is not null then 'committed'
       when (n.run).has_inbox and (n.run).owner_worker = commit_steps.worker and (n.run).step_count = i.after then 'inbox'
-      when (n.run).step_count = i.after + i.steps_added then 'committed'
-      else 'stale' end,
+      when (n.run).step_count = i.after + i.steps_added then 'committed' else 'stale' end,
     coalesce(m.status, (n.run).status), coalesce(m.step_count, (n.run).step_count),
     case when m.id is null then (n.run).exhausted else m.exhausted end,
     case when m.id is null then (n.run).active_ms_left else m.active_ms_left end,

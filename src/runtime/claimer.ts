@@ -10,6 +10,7 @@ import {
 import { isRefusal } from '../db/sqlstate.ts';
 import { batchClaims, type ClaimedBatch } from './claims.ts';
 import { failpoint } from './failpoints.ts';
+import type { Retries } from './retries.ts';
 
 export type ClaimerOptions = {
   pool: Pool;
@@ -24,11 +25,9 @@ export type ClaimerOptions = {
   isDraining(): boolean;
   /** Fires when there is nobody left to tell the database anything. */
   signal: AbortSignal;
+  retries: Retries;
 };
 
-/** After a fault of the database: what caused it may still be there. */
-const PAUSE_MS = 250;
-const RETRY_MS = 500;
 /** So many wake-ups at once are a backlog: then runs are asked for whose wake-ups have not come yet, as long as there are. */
 const BACKLOG = 4;
 const MOST_AT_ONCE = 256;
@@ -162,41 +161,44 @@ export class Claimer {
 
   /** Tries until there is an answer: without one it is not known what was claimed, so all of it is handed back. */
   async #claimDue(ids: string[], room: number): Promise<ClaimedRun[]> {
-    const { pool, held, sleep, isDraining } = this.#options;
-    await this.#present.promise;
-    const owner = this.#worker;
-    if (isDraining()) {
-      return [];
-    }
-    try {
-      const runs = await claimExecutions(pool, owner, ids, this.#served, room);
-      await (runs.length > 0 ? failpoint('claim.after') : undefined);
-      if (owner === this.#worker) {
-        this.#served = runs.at(-1)?.tenant_id ?? this.#served;
-        runs.forEach((run) => void this.#arriving.add(run.execution_id));
-        return runs;
+    const { pool, held, sleep, isDraining, retries } = this.#options;
+    for (let attempt = 1; ; attempt += 1) {
+      await this.#present.promise;
+      const owner = this.#worker;
+      if (isDraining()) {
+        return [];
       }
-    } catch (error) {
-      if (isRefusal(error)) {
-        throw error;
+      try {
+        const runs = await claimExecutions(pool, owner, ids, this.#served, room);
+        retries.succeeded('claim');
+        await (runs.length > 0 ? failpoint('claim.after') : undefined);
+        if (owner === this.#worker) {
+          this.#served = runs.at(-1)?.tenant_id ?? this.#served;
+          runs.forEach((run) => void this.#arriving.add(run.execution_id));
+          return runs;
+        }
+      } catch (error) {
+        if (isRefusal(error)) {
+          throw error;
+        }
+        await sleep(retries.failed({ what: 'claim', error, attempt }));
       }
-      await sleep(PAUSE_MS);
+      await this.#untilHeard((database) =>
+        releaseUnheld(database, owner, [...held(), ...this.#arriving]),
+      );
     }
-    await this.#untilHeard((database) =>
-      releaseUnheld(database, owner, [...held(), ...this.#arriving]),
-    );
-    return this.#claimDue(ids, room);
   }
 
-  /** Tries until the database has heard it. */
+  /** Tries until the database has heard it: a run that stays ours would never go on. */
   async #untilHeard(tell: (pool: Pool) => Promise<unknown>): Promise<void> {
-    const { pool, sleep, signal } = this.#options;
-    while (!signal.aborted) {
+    const { pool, sleep, signal, retries } = this.#options;
+    for (let attempt = 1; !signal.aborted; attempt += 1) {
       try {
         await tell(pool);
+        retries.succeeded('release');
         return;
-      } catch {
-        await sleep(RETRY_MS);
+      } catch (error) {
+        await sleep(retries.failed({ what: 'release', error, attempt }));
       }
     }
   }

@@ -1,6 +1,9 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { createFairSemaphore } from '../contracts/fair-semaphore.ts';
 import type { Pool, PoolClient } from '../db/pool.ts';
 import { type Commit, type CommitResult, commitSteps } from '../db/runs.ts';
-import { isRefusal } from '../db/sqlstate.ts';
+import { faultOf, isRefusal, isTimeout, isTransient } from '../db/sqlstate.ts';
+import { Retries } from './retries.ts';
 
 /** Batches in flight at once: while the database works on some and waits for its disk, this process works on what another gave back. */
 const FLUSHES = 3;
@@ -8,7 +11,10 @@ const FLUSHES = 3;
 const WORTH_A_CALL = 16;
 /** More gain nothing, and all of them wait for the last. */
 const MOST_AT_ONCE = 512;
-const RETRY_MS = 200;
+/** A commit of so many steps is a call of its own: others would wait for it. */
+const LARGE = 32;
+/** So often a commit alone may take longer than the database lets a statement take; then it never ends in time. */
+const MOST_TIMEOUTS = 4;
 
 /** With what was written, when that is not what was asked for. */
 export type Committed = CommitResult & Partial<Pick<Commit, 'steps' | 'to'>>;
@@ -18,13 +24,21 @@ export type Committer = {
    * Durable when it resolves. `stale` means another worker owns the run, or this process gave up. Rejects
    * when the database refuses the content itself.
    */
-  commit(commit: Commit): Promise<Committed>;
+  commit(commit: Commit, tenant: string): Promise<Committed>;
   /** The same in a transaction of the caller, who rolls it back unless the answer is `committed`. */
   commitOn(client: PoolClient, commit: Commit): Promise<Committed>;
 };
 
+export type CommitterOptions = {
+  pool: Pool;
+  worker: () => string;
+  signal: AbortSignal;
+  retries?: Retries;
+};
+
 type Pending = {
   commit: Commit;
+  tenant: string;
   resolve(result: CommitResult): void;
   reject(error: unknown): void;
 };
@@ -32,20 +46,26 @@ type Pending = {
 /**
  * Group commit: the steps of all runs that are ready in one turn of the event loop go to the database in one call,
  * one transaction, one flush. A batch whose outcome is unknown, because the connection was lost, is simply sent again:
- * `commit_steps` recognises what it has written already.
+ * `commit_steps` recognises what it has written already. The server gives a statement up before the client does, so a batch is
+ * never sent again while the first one is still at work.
+ *
+ * No tenant holds up the others. Commits that wait go into batches in turns among tenants. A large commit, and one that made its
+ * batch wait for a lock, is sent alone: one of a tenant at a time, and one connection always remains for batches.
  */
-export function createCommitter(pool: Pool, worker: () => string, signal: AbortSignal): Committer {
-  const waiting: Pending[] = [];
+export function createCommitter(options: CommitterOptions): Committer {
+  const { pool, worker, signal, retries = new Retries() } = options;
+  const waiting = new TenantQueues();
+  const lanes = createFairSemaphore({ places: FLUSHES - 1, share: 1 });
   let flushing = 0;
   let underWay = 0;
   let scheduled = false;
 
   /** A few beside a large batch wait for it: it would only be slower if they had a call of their own. */
   const isDue = (): boolean =>
-    flushing === 0 || (flushing < FLUSHES && waiting.length * 4 >= underWay);
+    flushing === 0 || (flushing + lanes.taken < FLUSHES && waiting.size * 4 >= underWay);
 
   const schedule = (): void => {
-    if (!scheduled && waiting.length > 0 && isDue()) {
+    if (!scheduled && waiting.size > 0 && isDue()) {
       scheduled = true;
       setImmediate(flush);
     }
@@ -53,8 +73,8 @@ export function createCommitter(pool: Pool, worker: () => string, signal: AbortS
 
   /** An equal part of all that is to be committed, so that the calls stay about equal and no side waits for the other. */
   const take = (): Pending[] => {
-    const part = Math.ceil((waiting.length + underWay) / FLUSHES);
-    return waiting.splice(0, Math.min(Math.max(part, WORTH_A_CALL), MOST_AT_ONCE));
+    const part = Math.ceil((waiting.size + underWay) / FLUSHES);
+    return waiting.take(Math.min(Math.max(part, WORTH_A_CALL), MOST_AT_ONCE));
   };
 
   const flush = async (): Promise<void> => {
@@ -63,17 +83,55 @@ export function createCommitter(pool: Pool, worker: () => string, signal: AbortS
     flushing += 1;
     underWay += batch.length;
     schedule();
-    await send(pool, worker(), batch, signal);
+    await send(batch);
     flushing -= 1;
     underWay -= batch.length;
     schedule();
   };
 
+  const sendAlone = async (pending: Pending): Promise<void> => {
+    const leave = await lanes.acquire(pending.tenant, signal).catch(() => undefined);
+    if (!leave) return pending.resolve(STALE); // this process gives up
+    await send([pending]);
+    leave();
+    schedule();
+  };
+
+  const send = async (batch: Pending[]): Promise<void> => {
+    const commits = batch.map(({ commit }) => commit);
+    for (let attempt = 1; !signal.aborted; attempt += 1) {
+      try {
+        const results = await commitSteps(pool, worker(), commits);
+        retries.succeeded('commit');
+        for (const { commit, resolve } of batch) resolve(results.get(commit.id) ?? STALE);
+        return;
+      } catch (error) {
+        const [only, ...others] = batch;
+        const isLast = isRefusal(error) || !isTransient(error);
+        if (only && others.length === 0 && (isLast || isTooLong(error, attempt))) {
+          only.reject(error);
+          return;
+        }
+        if (others.length > 0 && (isLast || isTimeout(error))) {
+          for (const pending of batch) void sendAlone(pending); // so that only its own run hears of it
+          return;
+        }
+        await pause(retries.failed({ what: 'commit', error, attempt }), signal);
+      }
+    }
+    for (const { resolve } of batch) resolve(STALE);
+  };
+
   return {
-    commit(commit) {
+    commit(commit, tenant) {
       return new Promise((resolve, reject) => {
-        waiting.push({ commit, resolve, reject });
-        schedule();
+        const pending = { commit, tenant, resolve, reject };
+        if (commit.steps.length >= LARGE) {
+          void sendAlone(pending);
+        } else {
+          waiting.push(pending);
+          schedule();
+        }
       });
     },
     async commitOn(client, commit) {
@@ -82,51 +140,41 @@ export function createCommitter(pool: Pool, worker: () => string, signal: AbortS
   };
 }
 
-async function send(
-  pool: Pool,
-  worker: string,
-  batch: Pending[],
-  signal: AbortSignal,
-): Promise<void> {
-  while (!signal.aborted) {
-    try {
-      const results = await commitSteps(
-        pool,
-        worker,
-        batch.map((pending) => pending.commit),
-      );
-      for (const { commit, resolve } of batch) {
-        resolve(results.get(commit.id) ?? STALE);
-      }
-      return;
-    } catch (error) {
-      if (isRefusal(error)) {
-        return refuse(pool, worker, batch, error, signal);
-      }
-      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
-    }
+/** Commits that wait, by tenant; they are taken one of each tenant in turn. */
+class TenantQueues {
+  /** The tenant whose turn was longest ago comes first. */
+  readonly #queues = new Map<string, Pending[]>();
+  size = 0;
+
+  push(pending: Pending): void {
+    const queue = this.#queues.get(pending.tenant);
+    if (queue) queue.push(pending);
+    else this.#queues.set(pending.tenant, [pending]);
+    this.size += 1;
   }
-  for (const { resolve } of batch) {
-    resolve(STALE);
+
+  take(most: number): Pending[] {
+    const taken: Pending[] = [];
+    while (taken.length < most && this.#queues.size > 0) {
+      for (const [tenant, queue] of [...this.#queues]) {
+        const part = this.#queues.size === 1 ? most - taken.length : 1;
+        taken.push(...queue.splice(0, part));
+        this.#queues.delete(tenant);
+        if (queue.length > 0) this.#queues.set(tenant, queue); // behind the others
+        if (taken.length >= most) break;
+      }
+    }
+    this.size -= taken.length;
+    return taken;
   }
 }
 
-/** One row's content failed the batch: each is committed alone, so that only its owner hears of it. */
-async function refuse(
-  pool: Pool,
-  worker: string,
-  batch: Pending[],
-  error: unknown,
-  signal: AbortSignal,
-): Promise<void> {
-  const [only, ...others] = batch;
-  if (only && others.length === 0) {
-    only.reject(error);
-    return;
-  }
-  for (const pending of batch) {
-    await send(pool, worker, [pending], signal);
-  }
+function isTooLong(error: unknown, attempt: number): boolean {
+  return faultOf(error).code === '57014' && attempt >= MOST_TIMEOUTS;
+}
+
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return sleep(ms, undefined, { signal }).catch(() => {});
 }
 
 export const STALE: CommitResult = {

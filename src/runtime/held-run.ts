@@ -85,7 +85,10 @@ export class HeldRun {
     let isWritten = true;
     await this.#inTurn(async () => {
       await beforeCommit(to);
-      const result = await this.#options.committer.commit(this.#commitOf(records, to));
+      const result = await this.#options.committer.commit(
+        this.#commitOf(records, to),
+        this.context.tenant_id,
+      );
       await afterCommit(records, to);
       isWritten = result.outcome !== 'inbox';
       this.#settle({ steps: records, to, ...result });

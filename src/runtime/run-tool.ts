@@ -10,6 +10,7 @@ import { type BuiltinOutcome, callBuiltinInCommit, isDatabaseBuiltin } from '../
 import type { Watched } from '../db/changes.ts';
 import type { PoolClient } from '../db/pool.ts';
 import { callInCommit, NotAsShown, type SqlFunction, type SqlToolCall } from '../db/sql-tool.ts';
+import { tenantPool } from '../db/tenant-pool.ts';
 import { isContent, keptContent } from '../tools/contents.ts';
 import { runCustomTool } from '../tools/custom.ts';
 import { httpRequestOf } from '../tools/http-tool.ts';
@@ -164,6 +165,7 @@ export async function runInCommit(
     return write(client, 'ok' in outcome ? record(outcome, begun) : []);
   };
   const before = run.hooks && ask;
+  const pool = tenantPool(world.sqlToolPool, 'tools', run.context.tenant_id);
   const call = {
     name: tool.name,
     execution_id: run.id,
@@ -174,8 +176,8 @@ export async function runInCommit(
   try {
     await (run.hooks?.lockRows ? begin() : undefined);
     await (tool.kind === 'sql'
-      ? callInCommit(world.sqlToolPool, sqlCall(tool, argsOf(intent), run, shown), commit, before)
-      : callBuiltinInCommit(world.sqlToolPool, call, begin, commit, before));
+      ? callInCommit(pool, sqlCall(tool, argsOf(intent), run, shown), commit, before)
+      : callBuiltinInCommit(pool, call, begin, commit, before));
   } catch (error) {
     failure = error;
     if (error instanceof NotAsShown) return undefined;

@@ -2,6 +2,7 @@ import type { ObserveRun } from '../contracts/run-observer.ts';
 import type { OpenSink } from '../contracts/step.ts';
 import type { ToolNote } from '../contracts/tool-talk.ts';
 import type { Pool } from '../db/pool.ts';
+import type { Retry } from './retries.ts';
 import type { World } from './world.ts';
 
 /** What a worker's runtime works with, and whom it tells. */
@@ -13,6 +14,8 @@ export type RuntimeOptions = {
   announce(executionId: string): void;
   stream: OpenSink;
   tell?(note: ToolNote): void;
+  /** A statement of the runtime has failed and is tried again. */
+  onRetry?(retry: Retry): void;
   onError(error: unknown, executionId: string, tenantId: string): void;
   /** A run has left. */
   onRoom?(): void;

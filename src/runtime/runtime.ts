@@ -6,6 +6,7 @@ import { noteHooks } from '../db/hooks.ts';
 import type { ClaimedRun } from '../db/runs.ts';
 import { sharesOf } from '../db/shares.ts';
 import { isConnectionLoss } from '../db/sqlstate.ts';
+import { tenantPool } from '../db/tenant-pool.ts';
 import { advance } from './advance.ts';
 import { Claimer } from './claimer.ts';
 import type { ClaimedBatch } from './claims.ts';
@@ -19,6 +20,7 @@ import { RunHooks } from './hooks/run-hooks.ts';
 import type { CallableHook } from './hooks/verdict.ts';
 import { KeptRules } from './kept-rules.ts';
 import { ownershipOf } from './ownership.ts';
+import { Retries, type Retry } from './retries.ts';
 import { contextOf } from './run-context.ts';
 import type { RuntimeOptions } from './runtime-options.ts';
 import { Slots } from './slots.ts';
@@ -39,6 +41,7 @@ export class Runtime {
   readonly #rules = new KeptRules((ids) => callRules(this.#options.pool, ids));
   readonly #ownHooks: readonly CallableHook[];
   readonly #claimer: Claimer;
+  readonly #retries: Retries;
   #draining = false;
   /** Claims due runs without a wake-up: for a worker that is there for some runs only, to which wake-ups say nothing. */
   readonly look = (): Promise<boolean> => this.#claimer.look();
@@ -47,6 +50,7 @@ export class Runtime {
     this.#options = options;
     const sleep = (ms: number) => options.world.sleep(ms, this.#over.signal);
     const isDraining = () => this.#draining;
+    this.#retries = new Retries(options.onRetry);
     this.#slots = new Slots(options.capacity);
     this.#definitionOf = definitionsOfRuns(options.pool);
     this.#claimer = new Claimer({
@@ -57,6 +61,7 @@ export class Runtime {
       sleep,
       isDraining,
       signal: this.#over.signal,
+      retries: this.#retries,
     });
     this.#crowd = new Crowd({
       slots: this.#slots,
@@ -65,7 +70,12 @@ export class Runtime {
       sleep,
       isOver: isDraining,
     });
-    this.#committer = createCommitter(options.pool, () => this.#claimer.worker, this.#over.signal);
+    this.#committer = createCommitter({
+      pool: options.pool,
+      worker: () => this.#claimer.worker,
+      signal: this.#over.signal,
+      retries: this.#retries,
+    });
     this.#ownHooks = ownHooks(options.world.hooks);
   }
 
@@ -81,6 +91,11 @@ export class Runtime {
   /** Whether it holds no run, and none is on its way to it. */
   get isIdle(): boolean {
     return this.#slots.areFree;
+  }
+
+  /** Which statements have failed for long, again and again. */
+  get failing(): Retry['what'][] {
+    return this.#retries.failing;
   }
 
   /** Under which id runs are claimed; null while there is none. What the id before held is dropped and handed back. */
@@ -172,7 +187,7 @@ export class Runtime {
       return;
     }
     const hooks = this.#hooksOf(claimed, definition);
-    const committer = this.#committerOf(hooks);
+    const committer = this.#committerOf(hooks, claimed.tenant_id);
     const ownership = ownershipOf(pool, owner, this.#rules.of(claimed));
     const seen = { hooks, observer, announce, stream, tell };
     const run = new HeldRun({ claimed, definition, committer, ownership, ...seen });
@@ -204,9 +219,9 @@ export class Runtime {
       : undefined;
   }
 
-  #committerOf(hooks: RunHooks | undefined): Committer {
+  #committerOf(hooks: RunHooks | undefined, tenant: string): Committer {
     const inner = this.#committer;
-    const pool = this.#options.world.sqlToolPool;
+    const pool = tenantPool(this.#options.world.sqlToolPool, 'hooks', tenant);
     const signal = this.#over.signal;
     return hooks
       ? createHookedCommitter({ inner, hooks, pool, worker: () => this.#claimer.worker, signal })

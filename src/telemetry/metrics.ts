@@ -37,7 +37,14 @@ export type Metrics = {
 
 /** Seconds, from what a database answers to what a request may take. */
 const REQUEST_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
-const RECOVERIES = ['dead_worker', 'lost_wake_up', 'fault'] as const;
+const RECOVERIES = [
+  'dead_worker',
+  'lost_wake_up',
+  'fault',
+  'commit_retry',
+  'claim_retry',
+  'release_retry',
+] as const;
 const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
 
 export function createMetrics(source: FiguresSource): Metrics {

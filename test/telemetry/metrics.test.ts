@@ -93,7 +93,10 @@ test('what runs did is counted: steps, ends, retries, tokens, and cost at the pr
     '{provider="scripted",type="output"}': 500,
   });
   expect(series(text, 'howdah_cost_total')).toEqual({ '{provider="scripted"}': 0.006 });
-  const recoveries = ['dead_worker', 'lost_wake_up', 'fault'].map((of) => `{reason="${of}"}`);
+  const reasons = ['dead_worker', 'lost_wake_up', 'fault'].concat(
+    ['commit', 'claim', 'release'].map((what) => `${what}_retry`),
+  );
+  const recoveries = reasons.map((of) => `{reason="${of}"}`);
   expect(Object.keys(series(text, 'howdah_recoveries_total'))).toEqual(recoveries); // before the first, too
   expect(series(text, 'howdah_step_duration_seconds_count')).toMatchObject({
     '{kind="model",outcome="ok"}': 1,

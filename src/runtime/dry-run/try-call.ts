@@ -3,6 +3,7 @@ import type { Outcome } from '../../contracts/errors.ts';
 import type { JsonObject } from '../../contracts/json.ts';
 import type { DryRun, Preview } from '../../contracts/preview.ts';
 import { canBeUndone, dryRuns } from '../../db/dry-run.ts';
+import { tenantPool } from '../../db/tenant-pool.ts';
 import type { HeldRun } from '../held-run.ts';
 import { sqlCall } from '../run-tool.ts';
 import type { World } from '../world.ts';
@@ -28,10 +29,11 @@ export async function tryCall(
     return undefined;
   }
   const call = sqlCall(tool, args, run);
-  if (!(await canBeUndone(world.sqlToolPool, call.fn))) {
+  const pool = tenantPool(world.sqlToolPool, 'tools', run.context.tenant_id);
+  if (!(await canBeUndone(pool, call.fn))) {
     return undefined;
   }
-  const tried = await dryRuns(world.sqlToolPool, call);
+  const tried = await dryRuns(pool, call);
   if (!tried.ok) {
     return tried;
   }

@@ -28,12 +28,12 @@ export type HookedCommitterOptions = {
 export function createHookedCommitter(options: HookedCommitterOptions): Committer {
   const { inner, hooks } = options;
   return {
-    async commit(commit) {
+    async commit(commit, tenant) {
       const draft = await hooks.reviseHere(commit);
       const revised = { ...commit, ...draft };
       return hooks.concern(revised)
-        ? commitAlone(revised, options)
-        : { ...draft, ...(await inner.commit(revised)) };
+        ? commitAlone(revised, tenant, options)
+        : { ...draft, ...(await inner.commit(revised, tenant)) };
     },
     async commitOn(client, commit) {
       const draft = await hooks.reviseHere(commit);
@@ -60,7 +60,11 @@ class NotWritten extends Error {
 }
 
 /** Sent again when its outcome is unknown, until it is known; what an earlier attempt has written stands. */
-async function commitAlone(commit: Commit, options: HookedCommitterOptions): Promise<Committed> {
+async function commitAlone(
+  commit: Commit,
+  tenant: string,
+  options: HookedCommitterOptions,
+): Promise<Committed> {
   const { pool, signal } = options;
   const attempts = new Attempts(commit, options);
   let deadlocks = 0;
@@ -69,7 +73,7 @@ async function commitAlone(commit: Commit, options: HookedCommitterOptions): Pro
       return await inTransaction(pool, (client) => attempts.make(client), FORGET_SESSION);
     } catch (error) {
       if (error instanceof NotWritten) {
-        return error.isOurs ? blame(commit, error.result, options) : error.result;
+        return error.isOurs ? blame(commit, tenant, error.result, options) : error.result;
       }
       deadlocks += Number(/^40/.test(faultOf(error).code));
       if (isRefusal(error) || deadlocks >= DEADLOCKS) {
@@ -116,6 +120,7 @@ class Attempts {
  */
 async function blame(
   commit: Commit,
+  tenant: string,
   result: CommitResult,
   { pool, worker, inner }: HookedCommitterOptions,
 ): Promise<Committed> {
@@ -128,7 +133,7 @@ async function blame(
     commit.steps.filter(({ kind }) => kind === 'tool' || kind === 'model'),
     MEDDLING,
   );
-  return { ...draft, ...(await inner.commit({ ...commit, ...draft })) };
+  return { ...draft, ...(await inner.commit({ ...commit, ...draft }, tenant)) };
 }
 
 const MEDDLING: RunError = {
