@@ -2,6 +2,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { startWorker, type Worker } from '../workers/main.ts';
 import { migrateQueue } from '../workers/migrate-queue.ts';
 import { openTools, type ToolSources } from '../workers/registered-tools.ts';
+import type { Api } from './api/server.ts';
+import { startApiThread } from './api-thread.ts';
 import type { Config } from './config.ts';
 import { checkpointFile, checkpointKey } from './contracts/audit-checkpoint.ts';
 import type { CustomEngine } from './contracts/engine.ts';
@@ -13,21 +15,20 @@ import { syncDefaultModel } from './db/maintenance.ts';
 import { migrateUp } from './db/migrate.ts';
 import { createPool } from './db/pool.ts';
 import { describeDefaultModel, queriesOn } from './db/queries.ts';
-import { secretRowsOn } from './db/secrets.ts';
 import { resolveScope, type ScopeTerm, type WorkerScope } from './db/worker-scope.ts';
 import { createEngines, findEngine } from './engines/registry.ts';
 import { releaseVersion } from './package-root.ts';
 import { createProviders, findProvider } from './providers/registry.ts';
 import { armFailpoint } from './runtime/failpoints.ts';
-import { refuseWrongKeys } from './secrets/data-keys.ts';
-import { createMasterKeys, type MasterKeys, noKey } from './secrets/master-keys.ts';
-import { openTelemetry, type Telemetry } from './telemetry.ts';
+import { checkedMasterKeys, serveApi } from './serve-api.ts';
+import { openTelemetry, type Telemetry, terminalOf } from './telemetry.ts';
 import { calculatorTool } from './tools/calculator.ts';
 import { createEgress } from './tools/egress.ts';
 import { extractTool } from './tools/extract.ts';
 import { httpRequestTool } from './tools/http-request.ts';
 import { runCodeTool } from './tools/run-code.ts';
 
+export { masterKeysOf } from './serve-api.ts';
 export { openTelemetry } from './telemetry.ts';
 
 /** The database a process works on: the one DATABASE_URL names, else the embedded one, started if need be. */
@@ -91,23 +92,6 @@ function refuseUnknownProvider(config: Config): void {
 function defaultModelRow(config: Config): { provider: string; model: string } {
   const { provider, model, baseUrl } = config.defaultModel;
   return { provider: baseUrl === undefined ? provider : 'openai', model };
-}
-
-/** The master keys of this environment, which need not be there before the first secret is. */
-export function masterKeysOf(config: Config): MasterKeys {
-  return createMasterKeys({ keys: config.secretKeys, file: config.secretKeyFile });
-}
-
-/**
- * The same, for a process that stays: throws `HWINV` when the database's secrets are under a key that this process has
- * not, and when there is no key and no place to keep one.
- */
-async function checkedMasterKeys(url: string, config: Config): Promise<MasterKeys> {
-  if (config.secretKeys.length === 0 && config.secretKeyFile === undefined) throw noKey();
-  const masterKeys = masterKeysOf(config);
-  const pool = createPool({ url, applicationName: 'howdah-start', role: 'howdah_worker', max: 1 });
-  await refuseWrongKeys(secretRowsOn(pool), masterKeys).finally(() => pool.end());
-  return masterKeys;
 }
 
 /** What a program adds to its worker, and how it starts. */
@@ -199,7 +183,7 @@ export async function openHowdah(
   const scope = await scopeOf(url, extensions.only ?? []);
   const tools = parts.worker ? await openTools(url, extensions, talk) : undefined;
   const telemetry = await openTelemetry(url, config, { isServed: parts.api });
-  const api = parts.api ? await openApi(url, config, telemetry) : undefined;
+  const api = parts.api ? await openApi(url, config, parts, telemetry) : undefined;
   let worker: Worker | undefined;
   if (parts.worker) telemetry.readiness.watch(() => worker?.checks() ?? STARTING);
   try {
@@ -240,9 +224,14 @@ async function defaultModelInWords(url: string): Promise<string> {
   return describeDefaultModel(queriesOn(pool)).finally(() => pool.end());
 }
 
-/** Starts the API; its packages are loaded only by processes that serve one. */
-async function openApi(url: string, config: Config, { log, metrics }: Telemetry) {
-  const { startApi } = await import('./api/server.ts');
-  const masterKeys = await checkedMasterKeys(url, config);
-  return startApi({ ...config, url, log, metrics, masterKeys });
+/** Starts the API: in a thread of its own where this thread is a worker's. */
+async function openApi(
+  url: string,
+  config: Config,
+  parts: { worker: boolean },
+  { log, metrics }: Telemetry,
+): Promise<Api> {
+  if (!parts.worker) return serveApi(url, config, { log, metrics });
+  const options = { url, config, terminal: terminalOf(process.stderr) };
+  return startApiThread(options, { log, metrics });
 }

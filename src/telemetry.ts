@@ -35,10 +35,7 @@ export async function openTelemetry(
   config: Config,
   { isServed = false }: { isServed?: boolean } = {},
 ): Promise<Telemetry> {
-  const redaction = createLogRedaction(secretsOf(url, config));
-  const { stderr } = process;
-  const isTty = stderr.isTTY === true;
-  const log = createLog({ ...config, redaction, isTty, isColoured: isTty && stderr.hasColors() });
+  const { log, redaction } = openLog(url, config, terminalOf(process.stderr));
   const readiness = createReadiness((err) => log.warn({ err }, 'not ready'));
   const { metricsPort } = config;
   const counted =
@@ -61,6 +58,20 @@ export async function openTelemetry(
       await counted?.close();
     },
   };
+}
+
+/** How lines of the log are shown: a thread does not know by itself. */
+export type Terminal = { isTty: boolean; isColoured: boolean };
+
+export function terminalOf(stream: typeof process.stderr): Terminal {
+  const isTty = stream.isTTY === true;
+  return { isTty, isColoured: isTty && stream.hasColors() };
+}
+
+/** The log of a process or thread, without what it was given as a secret. */
+export function openLog(url: string, config: Config, terminal: Terminal) {
+  const redaction = createLogRedaction(secretsOf(url, config));
+  return { redaction, log: createLog({ ...config, ...terminal, redaction }) };
 }
 
 /** What is loaded for metrics is loaded here, by processes that have some. */

@@ -1,11 +1,11 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Config } from '../config.ts';
-import type { Metrics } from '../telemetry/metrics.ts';
+import type { ApiMetrics } from '../telemetry/metrics.ts';
 import { metricsPath } from './health-paths.ts';
 import { sendProblem } from './problem.ts';
 
-export type MetricsOptions = Pick<Config, 'auth' | 'metricsToken'> & { metrics: Metrics };
+export type MetricsOptions = Pick<Config, 'auth' | 'metricsToken'> & { metrics: ApiMetrics };
 
 /** `GET /metrics`, and what counts requests. */
 export type MetricsDoor = {

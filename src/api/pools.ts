@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import { createPool, type Pool } from '../db/pool.ts';
 import { type Replica, watchReplica } from '../db/replica.ts';
-import type { Metrics } from '../telemetry/metrics.ts';
+import type { ApiMetrics } from '../telemetry/metrics.ts';
 
 /** Compiling would take longer than the queries of requests do. */
 const settings = { jit_optimize_above_cost: '-1' };
@@ -32,7 +32,7 @@ export function openRequests({ url, poolerUrl }: PoolOptions, connections: numbe
 
 /** The replica, where there is one; it may be away. */
 export function openReplica(
-  { replicaUrl, log, metrics }: PoolOptions & { log: Logger; metrics?: Metrics | undefined },
+  { replicaUrl, log, metrics }: PoolOptions & { log: Logger; metrics?: ApiMetrics | undefined },
   primary: Pool,
   connections: number,
 ): Replica | undefined {

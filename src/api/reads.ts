@@ -3,7 +3,7 @@ import { HowdahError } from '../contracts/errors.ts';
 import type { Subject } from '../db/identity.ts';
 import type { Pool } from '../db/pool.ts';
 import { mayDoBetter, positionOf, type Replica, writtenUpTo } from '../db/replica.ts';
-import type { Metrics } from '../telemetry/metrics.ts';
+import type { ApiMetrics } from '../telemetry/metrics.ts';
 import { type Connections, createConnections } from './connections.ts';
 import { together } from './together.ts';
 
@@ -42,7 +42,7 @@ export type Reads = {
 /** Whether it is the replica, and what to do with a failure of it: throws it, or says that the primary is to be asked. */
 export type Chosen = { isReplica: boolean; forgive(error: unknown): void };
 
-export type ReadsOptions = { replica: Replica; primary: Pool; metrics: Metrics | undefined };
+export type ReadsOptions = { replica: Replica; primary: Pool; metrics: ApiMetrics | undefined };
 
 export function createReads({ replica, primary, metrics }: ReadsOptions): Reads {
   const known = new Map<string, Known>();

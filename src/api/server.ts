@@ -12,7 +12,7 @@ import { refuseOtherServer } from '../db/same-server.ts';
 import { secretRowsOn } from '../db/secrets.ts';
 import { type MasterKeys, noMasterKeys } from '../secrets/master-keys.ts';
 import { createSecretWriter } from '../secrets/writer.ts';
-import type { Metrics } from '../telemetry/metrics.ts';
+import type { ApiMetrics } from '../telemetry/metrics.ts';
 import { createReadiness } from '../telemetry/readiness.ts';
 import { a2aRoutes } from './a2a/door.ts';
 import { createAdmission } from './admission.ts';
@@ -50,7 +50,7 @@ export type ApiOptions = PoolOptions & {
   /** Where they differ from the usual ones. */
   bounds?: Partial<Bounds>;
   /** Counts requests, and is read at /metrics. */
-  metrics?: Metrics | undefined;
+  metrics?: ApiMetrics | undefined;
   metricsToken?: string | undefined;
 } & Pick<
     Config,

@@ -35,6 +35,12 @@ export type Metrics = {
   watchWorker(worker: { readonly inFlight: number; capacity: number }): void;
 };
 
+/** What an API counts and shows; in a thread of its own it has them from the process. */
+export type ApiMetrics = Pick<
+  Metrics,
+  'contentType' | 'text' | 'requested' | 'watchPool' | 'wasRead' | 'watchReplica'
+>;
+
 /** Seconds, from what a database answers to what a request may take. */
 const REQUEST_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 const RECOVERIES = [

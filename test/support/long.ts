@@ -4,6 +4,7 @@
  */
 const BREAKING = [
   'test/api/hostile-bodies.test.ts',
+  'test/api-thread.test.ts',
   'test/api/hostile-strings.test.ts',
   'test/api/isolation-timing.test.ts',
   'test/api/isolation.test.ts',

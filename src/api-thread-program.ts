@@ -1,0 +1,87 @@
+import { parentPort, workerData } from 'node:worker_threads';
+import type { Api } from './api/server.ts';
+import {
+  type ApiOrder,
+  type ApiReport,
+  type ApiThreadData,
+  type CountedPools,
+  sent,
+} from './api-thread.ts';
+import { serveApi } from './serve-api.ts';
+import type { ApiMetrics, CountedPool } from './telemetry/metrics.ts';
+import type { WatchedReplica } from './telemetry/replica-figures.ts';
+import { openLog } from './telemetry.ts';
+
+// The program of the thread that the API has where its process is a worker, too: see api-thread.ts.
+
+const STATE_MS = 1_000;
+const METRICS_MS = 5_000;
+
+const data = workerData as ApiThreadData;
+const report = (message: ApiReport): void => parentPort?.postMessage(message);
+const wanted = new Map<number, (text: string | undefined) => void>();
+
+/** The metrics of the process, as far as an API needs them. */
+function metricsOfProcess(contentType: string): ApiMetrics {
+  const pools = new Map<string, () => CountedPool>();
+  let replica: WatchedReplica | undefined;
+  let last = 0;
+  const tellState = (): void => {
+    const counted: CountedPools = {};
+    for (const [name, pool] of pools) {
+      const { totalCount, idleCount, waitingCount, options } = pool();
+      counted[name] = { totalCount, idleCount, waitingCount, options: { max: options.max } };
+    }
+    const state = replica && { trouble: replica.trouble, lag: replica.lag };
+    report({ is: 'state', pools: counted, replica: state });
+  };
+  setInterval(tellState, STATE_MS).unref();
+  return {
+    contentType,
+    requested: (...requested) => report({ is: 'counted', requested }),
+    wasRead: (...read) => report({ is: 'counted', read }),
+    watchPool: (name, pool) => void pools.set(name, pool),
+    watchReplica: (one) => {
+      replica = one;
+    },
+    text() {
+      tellState();
+      last += 1;
+      const id = last;
+      return new Promise((resolve, reject) => {
+        const late = setTimeout(() => answer(undefined), METRICS_MS);
+        const answer = (text: string | undefined): void => {
+          clearTimeout(late);
+          wanted.delete(id);
+          if (text === undefined) reject(new Error('the process gave no metrics in time'));
+          else resolve(text);
+        };
+        wanted.set(id, answer);
+        report({ is: 'metrics_wanted', id });
+      });
+    },
+  };
+}
+
+function follow(api: Api): void {
+  parentPort?.on('message', async (order: ApiOrder) => {
+    if (order.do === 'show_metrics') wanted.get(order.id)?.(order.text);
+    else if (order.do === 'drain') api.drain();
+    else {
+      await api.close();
+      report({ is: 'closed' });
+    }
+  });
+}
+
+try {
+  const { url, config, terminal, metricsType } = data;
+  const secretKeys = config.secretKeys.map((key) => Buffer.from(key)); // sent as plain bytes
+  const own = { ...config, secretKeys };
+  const metrics = metricsType === undefined ? undefined : metricsOfProcess(metricsType);
+  const api = await serveApi(url, own, { log: openLog(url, own, terminal).log, metrics });
+  follow(api);
+  report({ is: 'ready', url: api.url, port: api.port });
+} catch (error) {
+  report({ is: 'failed', error: sent(error) });
+}

@@ -1,0 +1,198 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { Worker } from 'node:worker_threads';
+import type { Logger } from 'pino';
+import type { Api } from './api/server.ts';
+import { moduleBeside } from './concurrency/thread-pool.ts';
+import type { Config } from './config.ts';
+import { HowdahError } from './contracts/errors.ts';
+import type { Json } from './contracts/json.ts';
+import type { ApiMetrics, CountedPool } from './telemetry/metrics.ts';
+import type { Terminal } from './telemetry.ts';
+
+// Where one process is worker and API, the API has a thread of its own: a request that keeps its event loop busy stops no
+// heartbeat, and a custom tool that computes stops no request. They share nothing but the database and the messages here:
+// runs and tokens come to the API by LISTEN, as if it were another process.
+
+export type ApiThreadOptions = {
+  url: string;
+  config: Config;
+  terminal: Terminal;
+  /** The URL of the program of the thread; tests give their own. */
+  program?: string;
+};
+/** `metricsType`: the content type of metrics, where they are counted. */
+export type ApiThreadData = ApiThreadOptions & { metricsType: string | undefined };
+
+/** What the thread is told. */
+export type ApiOrder =
+  | { do: 'drain' | 'close' }
+  | { do: 'show_metrics'; id: number; text: string | undefined };
+
+export type CountedPools = Record<string, CountedPool>;
+export type ReplicaState = { trouble: string | undefined; lag: number | undefined };
+
+/** What the thread says. */
+export type ApiReport =
+  | { is: 'ready'; url: string; port: number }
+  | { is: 'failed'; error: SentError }
+  | { is: 'closed' }
+  | { is: 'counted'; requested: Parameters<ApiMetrics['requested']> }
+  | { is: 'counted'; read: Parameters<ApiMetrics['wasRead']> }
+  | { is: 'state'; pools: CountedPools; replica: ReplicaState | undefined }
+  | { is: 'metrics_wanted'; id: number };
+
+export type SentError = {
+  code?: string;
+  message: string;
+  hint?: string | undefined;
+  detail?: Json | undefined;
+  isOurs: boolean;
+};
+
+const PROGRAM = moduleBeside('./api-thread-program.ts', import.meta.url);
+const RESTART_MS = 1_000;
+/** Longer than answers under way may take: a thread that does not close then does not turn any more. */
+const CLOSE_MS = 30_000;
+
+/**
+ * Starts the API in a thread. Rejects as `startApi` does. A thread that ends by itself (a fault that nobody caught, no
+ * memory) is started again on the same port, and the log says why: runs of this process go on meanwhile.
+ */
+export async function startApiThread(
+  options: ApiThreadOptions,
+  { log, metrics }: { log: Logger; metrics: ApiMetrics | undefined },
+): Promise<Api> {
+  let isClosing = false;
+  let thread: Started;
+
+  const start = async (port: number): Promise<Started> => {
+    const config = { ...options.config, port };
+    const started = await begin({ ...options, config, metricsType: metrics?.contentType }, metrics);
+    void started.ended.then((reason) => (isClosing ? undefined : restart(reason)));
+    return started;
+  };
+  const restart = async (reason: Error): Promise<void> => {
+    log.error({ err: reason }, 'the API ended; it is started again');
+    while (!isClosing) {
+      try {
+        await delay(RESTART_MS);
+        const next = await start(thread.port);
+        if (isClosing) await next.close();
+        thread = next;
+        return;
+      } catch (err) {
+        log.error({ err }, 'the API could not be started again; tried once more in a second');
+      }
+    }
+  };
+
+  thread = await start(options.config.port);
+  return {
+    url: thread.url,
+    port: thread.port,
+    drain: () => thread.order({ do: 'drain' }),
+    async close() {
+      isClosing = true;
+      await thread.close();
+    },
+  };
+}
+
+type Started = {
+  url: string;
+  port: number;
+  /** Resolves with the reason when the thread has ended. */
+  ended: Promise<Error>;
+  order(order: ApiOrder): void;
+  close(): Promise<void>;
+};
+
+function begin(data: ApiThreadData, metrics: ApiMetrics | undefined): Promise<Started> {
+  const worker = new Worker(new URL(data.program ?? PROGRAM), { workerData: data, execArgv: [] });
+  const { promise: ended, resolve: end } = Promise.withResolvers<Error>();
+  const { promise: closed, resolve: close } = Promise.withResolvers<void>();
+  worker.on('error', end);
+  worker.on('exit', (code) => {
+    end(new Error(`its thread ended with code ${code}`));
+    close();
+  });
+  const order = (message: ApiOrder): void => worker.postMessage(message);
+  const relay = relayTo(metrics, order);
+  return new Promise((resolve, reject) => {
+    void ended.then(reject);
+    worker.on('message', (report: ApiReport) => {
+      switch (report.is) {
+        case 'ready':
+          return resolve({
+            url: report.url,
+            port: report.port,
+            ended,
+            order,
+            async close() {
+              order({ do: 'close' });
+              const late = new AbortController();
+              await Promise.race([closed, delay(CLOSE_MS, null, late).catch(() => {})]);
+              late.abort();
+              await worker.terminate();
+            },
+          });
+        case 'failed':
+          reject(received(report.error));
+          return void worker.terminate();
+        case 'closed':
+          return close();
+        default:
+          relay(report);
+      }
+    });
+  });
+}
+
+/** Counts what the thread reports, in the metrics of the process. */
+function relayTo(metrics: ApiMetrics | undefined, order: (message: ApiOrder) => void) {
+  let replica: ReplicaState | undefined;
+  const pools = new Map<string, CountedPool>();
+  return (report: ApiReport): void => {
+    if (report.is === 'counted' && 'requested' in report) metrics?.requested(...report.requested);
+    else if (report.is === 'counted') metrics?.wasRead(...report.read);
+    else if (report.is === 'metrics_wanted') {
+      const show = (text: string | undefined) => order({ do: 'show_metrics', id: report.id, text });
+      void metrics?.text().then(show, () => show(undefined));
+    } else if (report.is === 'state') {
+      for (const [name, pool] of Object.entries(report.pools)) {
+        pools.set(name, pool);
+        metrics?.watchPool(name, () => pools.get(name) ?? pool);
+      }
+      replica = report.replica;
+      if (replica) {
+        metrics?.watchReplica({
+          get trouble() {
+            return replica?.trouble;
+          },
+          get lag() {
+            return replica?.lag;
+          },
+        });
+      }
+    }
+  };
+}
+
+/** An error as it can be sent to another thread. */
+export function sent(error: unknown): SentError {
+  const { code, message = String(error) } = (error ?? {}) as { code?: string; message?: string };
+  const ours = error instanceof HowdahError ? error : undefined;
+  return {
+    message,
+    ...(typeof code === 'string' ? { code } : {}),
+    hint: ours?.hint,
+    detail: ours?.detail,
+    isOurs: ours !== undefined,
+  };
+}
+
+function received({ code = '', message, hint, detail, isOurs }: SentError): Error {
+  return isOurs
+    ? new HowdahError(code, message, { hint, detail })
+    : Object.assign(new Error(message), code === '' ? {} : { code });
+}

@@ -1,0 +1,36 @@
+import type { Logger } from 'pino';
+import type { Api } from './api/server.ts';
+import type { Config } from './config.ts';
+import { createPool } from './db/pool.ts';
+import { secretRowsOn } from './db/secrets.ts';
+import { refuseWrongKeys } from './secrets/data-keys.ts';
+import { createMasterKeys, type MasterKeys, noKey } from './secrets/master-keys.ts';
+import type { ApiMetrics } from './telemetry/metrics.ts';
+
+/** The master keys of this environment, which need not be there before the first secret is. */
+export function masterKeysOf(config: Config): MasterKeys {
+  return createMasterKeys({ keys: config.secretKeys, file: config.secretKeyFile });
+}
+
+/**
+ * The same, for a process that stays: throws `HWINV` when the database's secrets are under a key that this process has
+ * not, and when there is no key and no place to keep one.
+ */
+export async function checkedMasterKeys(url: string, config: Config): Promise<MasterKeys> {
+  if (config.secretKeys.length === 0 && config.secretKeyFile === undefined) throw noKey();
+  const masterKeys = masterKeysOf(config);
+  const pool = createPool({ url, applicationName: 'howdah-start', role: 'howdah_worker', max: 1 });
+  await refuseWrongKeys(secretRowsOn(pool), masterKeys).finally(() => pool.end());
+  return masterKeys;
+}
+
+/** Starts the API in this thread; its packages are loaded only where there is one. */
+export async function serveApi(
+  url: string,
+  config: Config,
+  { log, metrics }: { log: Logger; metrics: ApiMetrics | undefined },
+): Promise<Api> {
+  const { startApi } = await import('./api/server.ts');
+  const masterKeys = await checkedMasterKeys(url, config);
+  return startApi({ ...config, url, log, metrics, masterKeys });
+}

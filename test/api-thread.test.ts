@@ -1,0 +1,158 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Worker as Thread } from 'node:worker_threads';
+import { pino } from 'pino';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { startApiThread } from '../src/api-thread.ts';
+import { openHowdah } from '../src/bootstrap.ts';
+import { moduleBeside } from '../src/concurrency/thread-pool.ts';
+import { loadConfig } from '../src/config.ts';
+import { giveTool, makeAgent, runToEnd } from './runtime/arrange.ts';
+import { one } from './sql/support.ts';
+import { createTestDatabase, type TestDatabase } from './support/database.ts';
+import { startTestWorker } from './support/worker.ts';
+
+// One process that is worker and API: neither stops the other.
+
+const program = moduleBeside('./support/held-api-thread.ts', import.meta.url);
+const terminal = { isTty: false, isColoured: false };
+const folder = mkdtempSync(join(tmpdir(), 'howdah-api-thread-'));
+const channel = new BroadcastChannel('held-api-thread');
+let db: TestDatabase;
+beforeAll(async () => {
+  db = await createTestDatabase();
+});
+afterAll(async () => {
+  channel.close();
+  await db?.drop();
+});
+
+const configOf = (variables: Record<string, string> = {}) =>
+  loadConfig({
+    ...{ DATABASE_URL: db.url, PORT: '0', HOST: '127.0.0.1', HOWDAH_HOME: folder },
+    HOWDAH_SECRET_KEY: randomBytes(32).toString('base64'),
+    HOWDAH_LOG_LEVEL: 'silent',
+    ...variables,
+  });
+
+function startThread(write: (line: string) => void = () => {}) {
+  const log = pino({ level: 'error' }, { write });
+  return startApiThread(
+    { url: db.url, config: configOf(), terminal, program },
+    { log, metrics: undefined },
+  );
+}
+
+const heartbeat = async () => {
+  const { rows } = await db.pool.query(
+    'select max(w.heartbeat_at)::text as at from howdah_private.workers as w',
+  );
+  return rows[0].at as string;
+};
+
+test('an API that is busy stops no heartbeat and no run of the worker', async () => {
+  const api = await startThread();
+  const worker = await startTestWorker(db.url);
+  const release = join(folder, 'release');
+  try {
+    channel.postMessage(release);
+    const asked = fetch(`${api.url}/healthz`).then(({ status }) => status);
+    const before = await heartbeat();
+    const agent = await makeAgent(db.pool, { script: [{ content: 'Done.' }] });
+    expect(await runToEnd(db.pool, agent)).toMatchObject({ status: 'completed' });
+    await vi.waitFor(async () => expect(await heartbeat()).not.toBe(before), 20_000);
+    const first = await Promise.race([
+      asked,
+      new Promise((resolve) => setImmediate(resolve, 'busy')),
+    ]);
+    expect(first).toBe('busy');
+    writeFileSync(release, '');
+    expect(await asked).toBe(200);
+  } finally {
+    writeFileSync(release, '');
+    await worker.stop(0);
+    await api.close();
+  }
+});
+
+test('an API that ends by a fault is started again on its port, and the log says why', async () => {
+  const lines: string[] = [];
+  const api = await startThread((line) => lines.push(line));
+  try {
+    channel.postMessage('fault');
+    await vi.waitFor(() => expect(lines.join('')).toContain('the API ended'), 20_000);
+    expect(lines.join('')).toContain('a fault that nobody caught');
+    const status = async () => (await fetch(`${api.url}/healthz`)).status;
+    await vi.waitFor(async () => expect(await status()).toBe(200), 60_000);
+  } finally {
+    await api.close();
+  }
+  await expect(fetch(`${api.url}/healthz`)).rejects.toThrow();
+});
+
+test('a port that is taken is an error with a hint, as without a thread', async () => {
+  const api = await startThread();
+  try {
+    const config = configOf({ PORT: String(api.port) });
+    const log = pino({ level: 'silent' });
+    const again = startApiThread({ url: db.url, config, terminal }, { log, metrics: undefined });
+    await expect(again).rejects.toMatchObject({
+      code: 'EADDRINUSE',
+      hint: expect.stringContaining('PORT='),
+    });
+  } finally {
+    await api.close();
+  }
+});
+
+/** Asks the URL again and again in a thread of its own, and counts the answers. */
+const ASKING = `
+  const { workerData: { url, answers } } = require('node:worker_threads');
+  (async () => {
+    for (;;) {
+      const { status } = await fetch(url).catch(() => ({}));
+      if (status === 200) Atomics.add(answers, 0, 1);
+    }
+  })();`;
+
+test('a tool that computes stops no request; metrics are those of both', async () => {
+  const answers = new Int32Array(new SharedArrayBuffer(4));
+  let asking: Thread | undefined;
+  let url = '';
+  const compute = {
+    name: 'compute',
+    description: 'Computes until a few requests are answered',
+    parameters: { type: 'object' },
+    run() {
+      asking = new Thread(ASKING, { eval: true, workerData: { url: `${url}/healthz`, answers } });
+      const end = performance.now() + 30_000;
+      while (Atomics.load(answers, 0) < 3 && performance.now() < end);
+      return Atomics.load(answers, 0) >= 3;
+    },
+  };
+  const parts = { api: true, worker: true };
+  const howdah = await openHowdah(configOf(), parts, () => {}, { tools: [compute] });
+  try {
+    url = howdah.apiUrl ?? '';
+    const script = [{ tool_calls: [{ name: 'compute', arguments: {} }] }, { content: 'Done.' }];
+    const agent = await makeAgent(db.pool, { script, tools: [] });
+    await giveTool(db.pool, agent, 'compute');
+    const run = await runToEnd(db.pool, agent);
+    expect(run.status).toBe('completed');
+    const step = await one(
+      db.pool,
+      `select s.output from howdah.steps as s where s.execution_id = $1 and s.name = 'compute'`,
+      [run.id],
+    );
+    expect(step.output).toBe(true);
+    const metrics = await (await fetch(`${url}/metrics`)).text();
+    expect(metrics).toMatch(/^howdah_runs_capacity \d+$/m);
+    expect(metrics).toContain('howdah_pool_connections_limit{pool="requests"} 10');
+    expect(metrics).toMatch(/howdah_http_request_duration_seconds_count\{door="healthz"/);
+  } finally {
+    await asking?.terminate();
+    await howdah.close();
+  }
+});
