@@ -26,6 +26,7 @@ const BREAKING = [
   'test/package.test.ts',
   'test/db/months-attacked.test.ts',
   'test/rehearsals/backup.test.ts',
+  'test/rehearsals/hostile-bodies.test.ts',
   'test/runtime/control-properties.test.ts',
   'test/runtime/fair-shares.test.ts',
   'test/runtime/retries.test.ts',
