@@ -1705,6 +1705,15 @@ create table howdah_private.channels (
 );
 alter table howdah_private.channels enable row level security, force row level security;
 
+create unlogged table howdah_private.child_ends (
+  transaction xid8 default pg_current_xact_id() not null,
+  execution_id uuid not null,
+  parent_execution_id uuid not null,
+  was_waiting boolean not null,
+  constraint child_ends_pkey PRIMARY KEY (transaction, execution_id)
+);
+alter table howdah_private.child_ends enable row level security, force row level security;
+
 create table howdah_private.chores (
   name text not null,
   reached_at timestamp with time zone,
@@ -2094,6 +2103,7 @@ AS $function$
 declare
   v_execution howdah.executions := howdah_private.controlled(add_input.execution_id);
 begin
+  perform howdah_private.permit_author('execution', v_execution.id, v_execution.user_id);
   perform howdah_private.refuse_content(v_execution.tenant_id, add_input.content, add_input.input_parts);
   if v_execution.completed_at is not null then
     perform howdah_private.refuse_ended(v_execution, 'steered');
@@ -2877,7 +2887,7 @@ begin
     case when v_execution.workflow_id is null then v_version_id end, v_execution.workflow_id,
     case when v_execution.workflow_id is not null then v_version_id end, v_execution.id, v_seq, v_execution.input_trust,
     case when v_seq = 0 then coalesce(fork_execution.input, v_execution.input) else v_execution.input end,
-    v_data, v_execution.input_parts, v_execution.history, v_execution.client_tools, v_execution.user_id, (v_limits ->> 'max_steps')::int,
+    v_data, v_execution.input_parts, v_execution.history, v_execution.client_tools, howdah_private.author(v_execution.user_id), (v_limits ->> 'max_steps')::int,
     (v_limits ->> 'max_tokens')::bigint, (v_limits ->> 'max_cost')::numeric, (v_limits ->> 'max_seconds')::int,
     v_execution.priority, v_execution.metadata, howdah_private.said_overrides(v_execution, v_seq)
   );
@@ -2918,7 +2928,7 @@ CREATE OR REPLACE FUNCTION howdah.fork_session(session_id uuid, content text, tu
 AS $function$
 declare
   v_session howdah.sessions := howdah_private.session_of(fork_session.session_id);
-  v_user_id uuid := coalesce(howdah.current_user_id(), v_session.user_id);
+  v_user_id uuid := howdah_private.author(v_session.user_id);
   v_turn int;
   v_trust howdah.trust;
   v_history jsonb;
@@ -3514,7 +3524,7 @@ begin
   set status = case when v_live <> e.id then 'waiting' else 'queued' end::howdah.execution_status,
     waiting_for = case when v_live <> e.id then 'turn' end::howdah.waiting_reason,
     stop_reason = null, error = null, output = null, output_data = null, completed_at = null,
-    crashes_without_progress = 0, at_risk = false, live_children = 0, wake_at = null,
+    crashes_without_progress = 0, at_risk = false, live_children = 0, members_waiting = 0, wake_at = null,
     step_count = e.step_count + 1, messages_at_retry = e.message_count, updated_at = now(),
     first_limits = coalesce(e.first_limits, jsonb_build_object('max_steps', e.max_steps,
       'max_tokens', e.max_tokens, 'max_cost', e.max_cost, 'max_seconds', e.max_seconds))
@@ -3614,7 +3624,8 @@ begin
   perform howdah_private.permit('executions', 'run');
   perform howdah_private.permit_agent(v_schedule.agent_id, 'run');
   perform howdah_private.permit_agent(v_schedule.workflow_id, 'run', 'workflow');
-  v_schedule.user_id := coalesce(howdah.current_user_id(), v_schedule.user_id);
+  perform howdah_private.permit_session(v_schedule.session_id) where v_schedule.session_id is not null;
+  v_schedule.user_id := howdah_private.author(v_schedule.user_id);
   perform howdah_private.insert_scheduled(v_schedule, v_id, null, jsonb_build_object('schedule', v_schedule.name));
   return howdah_private.execution_row(v_id);
 end $function$
@@ -3697,7 +3708,7 @@ begin
     end if;
     insert into howdah.executions (tenant_id, agent_id, workflow_id, session_id, input, input_parts, user_id)
     values (v_session.tenant_id, v_session.agent_id, v_session.workflow_id, v_session.id, coalesce(send_message.content, ''),
-      nullif(send_message.input_parts, 'null'), coalesce(howdah.current_user_id(), v_session.user_id));
+      nullif(send_message.input_parts, 'null'), howdah_private.author(v_session.user_id));
   end if;
   return howdah_private.session_of(v_session.id);
 end $function$
@@ -4177,9 +4188,7 @@ declare
 begin
   if v_user_id is not null then
     select u.username into v_name from howdah.users as u where u.id = v_user_id;
-  elsif coalesce(current_setting('howdah.api_key_id', true), '') <> '' and not howdah_private.is_bound()
-    and (pg_has_role(session_user, 'howdah_owner', 'member')
-      or pg_has_role(session_user, 'howdah_authenticator', 'member')) then
+  elsif coalesce(current_setting('howdah.api_key_id', true), '') <> '' and howdah_private.has_trusted_login() then
     select 'API key ' || k.name into v_name from howdah.api_keys as k
     where k.id = current_setting('howdah.api_key_id')::uuid;
   end if;
@@ -4706,7 +4715,7 @@ CREATE OR REPLACE FUNCTION howdah_private.agent_system_schema()
  RETURNS jsonb
  LANGUAGE sql
  IMMUTABLE
-RETURN '{"type": "object", "title": "Agent system file, version v1", "$schema": "https://json-schema.org/draft/2020-12/schema", "required": ["version", "name"], "properties": {"name": {"type": "string", "maxLength": 200, "minLength": 1, "description": "Whose everything in this file is."}, "tools": {"type": "object", "propertyNames": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}, "additionalProperties": {"oneOf": [{"type": "object", "required": ["kind"], "properties": {"kind": {"type": "string", "const": "custom"}, "effect": {"enum": ["pure", "idempotent", "once"], "type": "string"}, "aliases": {"type": "array", "items": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}, "description": "Other names it may be allowed and called by."}, "is_active": {"type": "boolean"}, "parameters": {"type": "object", "description": "A JSON Schema of its arguments.", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "timeout_ms": {"type": "integer", "maximum": 3600000, "minimum": 1}, "description": {"type": "string", "maxLength": 1000000}, "compensation": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$", "description": "The tool that takes a finished call back."}, "configuration": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "requires_approval": {"type": "boolean"}}, "additionalProperties": false}, {"type": "object", "required": ["kind", "function"], "properties": {"kind": {"type": "string", "const": "sql"}, "effect": {"enum": ["pure", "idempotent", "once"], "type": "string"}, "aliases": {"type": "array", "items": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}, "description": "Other names it may be allowed and called by."}, "function": {"type": "string", "maxLength": 1000, "minLength": 1, "description": "shop.order_status(text); owners of the database only."}, "is_active": {"type": "boolean"}, "timeout_ms": {"type": "integer", "maximum": 3600000, "minimum": 1}, "description": {"type": "string", "maxLength": 1000000}, "compensation": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$", "description": "The tool that takes a finished call back."}, "requires_approval": {"type": "boolean"}}, "additionalProperties": false}, {"type": "object", "required": ["kind", "configuration"], "properties": {"kind": {"type": "string", "const": "http"}, "effect": {"enum": ["pure", "idempotent", "once"], "type": "string"}, "aliases": {"type": "array", "items": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}, "description": "Other names it may be allowed and called by."}, "is_active": {"type": "boolean"}, "parameters": {"type": "object", "description": "A JSON Schema of its arguments.", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "timeout_ms": {"type": "integer", "maximum": 3600000, "minimum": 1}, "description": {"type": "string", "maxLength": 1000000}, "compensation": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$", "description": "The tool that takes a finished call back."}, "configuration": {"type": "object", "description": "The request: url, method, arguments, headers, secrets, …", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "requires_approval": {"type": "boolean"}}, "additionalProperties": false}, {"type": "object", "required": ["kind", "agent"], "properties": {"kind": {"type": "string", "const": "agent"}, "agent": {"type": "string", "maxLength": 200, "minLength": 1}, "effect": {"enum": ["pure", "idempotent", "once"], "type": "string"}, "aliases": {"type": "array", "items": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}, "description": "Other names it may be allowed and called by."}, "is_active": {"type": "boolean"}, "parameters": {"type": "object", "description": "A JSON Schema of its arguments.", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "timeout_ms": {"type": "integer", "maximum": 3600000, "minimum": 1}, "description": {"type": "string", "maxLength": 1000000}, "compensation": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$", "description": "The tool that takes a finished call back."}, "configuration": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "requires_approval": {"type": "boolean"}}, "additionalProperties": false}, {"type": "object", "required": ["kind", "workflow"], "properties": {"kind": {"type": "string", "const": "workflow"}, "effect": {"enum": ["pure", "idempotent", "once"], "type": "string"}, "aliases": {"type": "array", "items": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}, "description": "Other names it may be allowed and called by."}, "workflow": {"type": "string", "maxLength": 200, "minLength": 1}, "is_active": {"type": "boolean"}, "parameters": {"type": "object", "description": "A JSON Schema of its arguments.", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "timeout_ms": {"type": "integer", "maximum": 3600000, "minimum": 1}, "description": {"type": "string", "maxLength": 1000000}, "compensation": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$", "description": "The tool that takes a finished call back."}, "configuration": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "requires_approval": {"type": "boolean"}}, "additionalProperties": false}]}}, "agents": {"type": "object", "propertyNames": {"type": "string", "maxLength": 200, "minLength": 1}, "additionalProperties": {"type": "object", "properties": {"model": {"type": "string", "maxLength": 200, "minLength": 1, "description": "Its model; the one named default unless said."}, "tools": {"type": "object", "properties": {"allow": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "By name or alias."}, "configuration": {"type": "object", "description": "By tool: over the tool''s own.", "propertyNames": {"type": "string"}, "additionalProperties": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}}, "requires_approval": {"type": "object", "description": "By tool.", "propertyNames": {"type": "string"}, "additionalProperties": {"type": "boolean"}}}, "additionalProperties": false}, "agents": {"anyOf": [{"type": "array", "items": {"type": "string", "maxLength": 200, "minLength": 1}}, {"type": "object", "propertyNames": {"type": "string", "maxLength": 200, "minLength": 1}, "additionalProperties": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "requires_approval": {"type": "boolean"}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}], "description": "Agents it may hand work to."}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "domain": {"type": "string", "maxLength": 200}, "engine": {"enum": ["builtin", "http", "openai", "a2a", "custom"], "type": "string", "description": "What makes its answers."}, "models": {"type": "array", "items": {"anyOf": [{"type": "string", "maxLength": 200, "minLength": 1}, {"type": "object", "required": ["model"], "properties": {"model": {"type": "string", "maxLength": 200, "minLength": 1}, "purpose": {"enum": ["llm", "embedding", "tts", "stt"], "type": "string"}, "request_params": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Its models in order: the first, then the fallbacks."}, "prompt": {"type": "string", "maxLength": 200, "minLength": 1, "description": "A prompt that stands before the mission."}, "skills": {"type": "array", "items": {"type": "string", "maxLength": 200, "minLength": 1}, "description": "In the order it is told of them."}, "mission": {"type": "string", "maxLength": 1000000, "description": "What this agent is to do."}, "servers": {"anyOf": [{"type": "array", "items": {"type": "string", "maxLength": 200, "minLength": 1}}, {"type": "object", "propertyNames": {"type": "string", "maxLength": 200, "minLength": 1}, "additionalProperties": {"type": "object", "properties": {"allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these, by the names the server gives them."}}, "additionalProperties": false}}], "description": "MCP servers whose tools it has."}, "is_active": {"type": "boolean"}, "workflows": {"anyOf": [{"type": "array", "items": {"type": "string", "maxLength": 200, "minLength": 1}}, {"type": "object", "propertyNames": {"type": "string", "maxLength": 200, "minLength": 1}, "additionalProperties": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "requires_approval": {"type": "boolean"}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}], "description": "Workflows it may hand work to."}, "is_default": {"type": "boolean", "description": "The agent that is meant when nobody names one."}, "description": {"type": "string", "maxLength": 1000000, "description": "What others choose it by."}, "human_input": {"type": "boolean", "description": "Whether it may ask people."}, "use_history": {"type": "boolean"}, "capabilities": {"type": "array", "items": {"type": "string"}}, "output_schema": {"type": "object", "description": "A JSON Schema the answer must satisfy.", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "prompt_values": {"type": "object", "description": "By variable of the prompt; what a run brings goes before.", "propertyNames": {"type": "string"}, "additionalProperties": {"type": ["string", "number", "boolean"]}}, "system_prompt": {"type": "string", "maxLength": 1000000, "description": "A generic prompt that stands before the mission."}, "context_policy": {"enum": ["trim", "summarize", "none"], "type": "string"}, "request_params": {"type": "object", "description": "Sent to that model as they are: temperature, …", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "engine_configuration": {"type": "object", "description": "By engine; keys by secret_name.", "propertyNames": {"type": "string"}, "additionalProperties": {}}}, "additionalProperties": false}}, "models": {"type": "object", "propertyNames": {"type": "string", "maxLength": 200, "minLength": 1}, "additionalProperties": {"type": "object", "required": ["provider", "model"], "properties": {"model": {"type": "string", "maxLength": 500, "minLength": 1, "description": "The provider''s own id of the model."}, "domain": {"type": "string", "maxLength": 200, "minLength": 1}, "purpose": {"enum": ["llm", "embedding", "tts", "stt"], "type": "string"}, "base_url": {"type": "string", "maxLength": 2000, "description": "An OpenAI-compatible endpoint."}, "provider": {"type": "string", "maxLength": 200, "minLength": 1, "description": "openai and everything compatible, local, scripted."}, "input_price": {"type": "number", "minimum": 0, "description": "Price of a million input tokens."}, "secret_name": {"type": "string", "maxLength": 200, "minLength": 1, "description": "The secret that holds the key: howdah secret set NAME."}, "capabilities": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "output_price": {"type": "number", "minimum": 0, "description": "Price of a million output tokens."}, "context_tokens": {"type": "integer", "maximum": 2147483647, "minimum": 1}}, "additionalProperties": false}}, "skills": {"type": "object", "propertyNames": {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"}, "additionalProperties": {"type": "object", "required": ["description", "content"], "properties": {"content": {"type": "string", "maxLength": 61440, "minLength": 1, "description": "What the agent reads, as Markdown."}, "is_active": {"type": "boolean"}, "description": {"type": "string", "pattern": "^[^\\r\\n]*$", "maxLength": 500, "minLength": 1, "description": "One line: when to read it."}}, "additionalProperties": false}}, "prompts": {"type": "object", "propertyNames": {"type": "string", "maxLength": 200, "minLength": 1}, "additionalProperties": {"type": "object", "required": ["template"], "properties": {"template": {"type": "string", "maxLength": 262144, "minLength": 1, "description": "What agents are told, {{name}} where a value goes."}, "variables": {"type": "object", "description": "JSON Schemas by name; one without default has to be given.", "propertyNames": {"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]{0,62}$"}, "additionalProperties": {"type": "object", "required": ["type"], "properties": {"type": {"enum": ["string", "number", "integer", "boolean"], "type": "string"}, "description": {"type": "string"}}, "additionalProperties": {}}}, "description": {"type": "string", "maxLength": 1000000}}, "additionalProperties": false}}, "version": {"type": "string", "const": "v1"}, "functions": {"type": "object", "propertyNames": {"type": "string", "pattern": "^[a-z_][a-z0-9_]{0,62}$"}, "additionalProperties": {"type": "object", "required": ["definition"], "properties": {"comment": {"type": "string", "maxLength": 1000000, "description": "What a model is told of the tool it is."}, "definition": {"type": "string", "maxLength": 262144, "minLength": 1, "description": "create function …, in the schema called as the system; owners of the database only."}}, "additionalProperties": false}}, "workflows": {"type": "object", "propertyNames": {"type": "string", "maxLength": 200, "minLength": 1}, "additionalProperties": {"oneOf": [{"type": "object", "required": ["type", "members"], "properties": {"type": {"type": "string", "const": "chain"}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "members": {"type": "array", "items": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "object", "required": ["agent"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "agent": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["workflow"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "workflow": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["question"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "question": {"type": "object", "required": ["prompt"], "properties": {"prompt": {"type": "string", "minLength": 1}}, "additionalProperties": {}}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Agents by name, or {agent | workflow | question, role, configuration}."}, "is_active": {"type": "boolean"}, "stop_when": {"type": "string", "minLength": 1, "description": "An expression: the first answer it holds for is the last."}, "cumulative": {"type": "boolean", "description": "Each member is told the task and all answers before it."}, "description": {"type": "string", "maxLength": 1000000}, "instruction": {"type": "string", "maxLength": 1000000, "description": "What the deciding model is told besides its task."}}, "additionalProperties": false}, {"type": "object", "required": ["type", "members"], "properties": {"type": {"type": "string", "const": "parallel"}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "quorum": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "members": {"type": "array", "items": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "object", "required": ["agent"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "agent": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["workflow"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "workflow": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["question"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "question": {"type": "object", "required": ["prompt"], "properties": {"prompt": {"type": "string", "minLength": 1}}, "additionalProperties": {}}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Agents by name, or {agent | workflow | question, role, configuration}."}, "template": {"type": "string", "minLength": 1}, "is_active": {"type": "boolean"}, "aggregator": {"type": "string", "minLength": 1, "description": "The member that makes one answer of the others''."}, "on_failure": {"enum": ["fail", "ignore", "quorum"], "type": "string"}, "description": {"type": "string", "maxLength": 1000000}, "instruction": {"type": "string", "maxLength": 1000000, "description": "What the deciding model is told besides its task."}, "max_concurrency": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Members at work at once."}}, "additionalProperties": false}, {"type": "object", "required": ["type", "members"], "properties": {"type": {"type": "string", "const": "router"}, "model": {"type": "string", "minLength": 1, "description": "The model that decides; default unless said."}, "top_k": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "method": {"enum": ["llm", "lexical", "embedding"], "type": "string", "description": "By a model, by common words, or by a model with purpose embedding."}, "members": {"type": "array", "items": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "object", "required": ["agent"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "agent": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["workflow"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "workflow": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["question"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "question": {"type": "object", "required": ["prompt"], "properties": {"prompt": {"type": "string", "minLength": 1}}, "additionalProperties": {}}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Agents by name, or {agent | workflow | question, role, configuration}."}, "fallback": {"type": "string", "minLength": 1, "description": "The member taken when no decision is sure enough."}, "is_active": {"type": "boolean"}, "description": {"type": "string", "maxLength": 1000000}, "instruction": {"type": "string", "maxLength": 1000000, "description": "What the deciding model is told besides its task."}, "configuration": {"type": "object", "properties": {"members": {"enum": ["listed", "capable"], "type": "string", "description": "capable: beside those listed, all active agents."}}, "additionalProperties": false}, "min_confidence": {"type": "number", "maximum": 1, "minimum": 0}, "request_params": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["type", "members"], "properties": {"type": {"type": "string", "const": "orchestrator"}, "model": {"type": "string", "minLength": 1, "description": "The model that decides; default unless said."}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "members": {"type": "array", "items": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "object", "required": ["agent"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "agent": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["workflow"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "workflow": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["question"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "question": {"type": "object", "required": ["prompt"], "properties": {"prompt": {"type": "string", "minLength": 1}}, "additionalProperties": {}}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Agents by name, or {agent | workflow | question, role, configuration}."}, "planning": {"enum": ["full", "iterative"], "type": "string"}, "is_active": {"type": "boolean"}, "max_plans": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "max_tasks": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "description": {"type": "string", "maxLength": 1000000}, "instruction": {"type": "string", "maxLength": 1000000, "description": "What the deciding model is told besides its task."}, "request_params": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "max_concurrency": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Members at work at once."}}, "additionalProperties": false}, {"type": "object", "required": ["type", "members"], "properties": {"type": {"enum": ["evaluator_optimizer", "evaluator-optimizer"], "type": "string"}, "model": {"type": "string", "minLength": 1, "description": "The model that decides; default unless said."}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "rubric": {"type": "string", "minLength": 1, "description": "What the evaluator judges by."}, "members": {"type": "array", "items": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "object", "required": ["agent"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "agent": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["workflow"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "workflow": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["question"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "question": {"type": "object", "required": ["prompt"], "properties": {"prompt": {"type": "string", "minLength": 1}}, "additionalProperties": {}}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Agents by name, or {agent | workflow | question, role, configuration}."}, "is_active": {"type": "boolean"}, "min_score": {"type": "number", "maximum": 1, "minimum": 0}, "max_rounds": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "description": {"type": "string", "maxLength": 1000000}, "instruction": {"type": "string", "maxLength": 1000000, "description": "What the deciding model is told besides its task."}, "request_params": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["type", "members"], "properties": {"ties": {"enum": ["first", "fail"], "type": "string"}, "type": {"type": "string", "const": "voting"}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "method": {"enum": ["majority", "weighted", "ranked"], "type": "string"}, "quorum": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "members": {"type": "array", "items": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "object", "required": ["agent"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "agent": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["workflow"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "workflow": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["question"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "question": {"type": "object", "required": ["prompt"], "properties": {"prompt": {"type": "string", "minLength": 1}}, "additionalProperties": {}}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Agents by name, or {agent | workflow | question, role, configuration}."}, "is_active": {"type": "boolean"}, "on_failure": {"enum": ["fail", "ignore", "quorum"], "type": "string"}, "description": {"type": "string", "maxLength": 1000000}, "instruction": {"type": "string", "maxLength": 1000000, "description": "What the deciding model is told besides its task."}, "max_concurrency": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Members at work at once."}}, "additionalProperties": false}, {"type": "object", "required": ["type", "members"], "properties": {"type": {"type": "string", "const": "map"}, "query": {"type": "string", "minLength": 1, "description": "Each row of it is one task."}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "quorum": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "members": {"type": "array", "items": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "object", "required": ["agent"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "agent": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["workflow"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "workflow": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["question"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "question": {"type": "object", "required": ["prompt"], "properties": {"prompt": {"type": "string", "minLength": 1}}, "additionalProperties": {}}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Agents by name, or {agent | workflow | question, role, configuration}."}, "template": {"type": "string", "minLength": 1}, "is_active": {"type": "boolean"}, "on_failure": {"enum": ["fail", "ignore", "quorum"], "type": "string"}, "description": {"type": "string", "maxLength": 1000000}, "instruction": {"type": "string", "maxLength": 1000000, "description": "What the deciding model is told besides its task."}, "max_concurrency": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Members at work at once."}}, "additionalProperties": false}, {"type": "object", "required": ["type", "members", "edges"], "properties": {"type": {"type": "string", "const": "graph"}, "edges": {"type": "array", "items": {"type": "object", "required": ["from", "to"], "properties": {"to": {"type": "string", "minLength": 1}, "from": {"type": "string", "minLength": 1}, "when": {"type": "string", "minLength": 1}}, "additionalProperties": false}}, "joins": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {"enum": ["any", "all"], "type": "string"}}, "start": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "members": {"type": "array", "items": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "object", "required": ["agent"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "agent": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["workflow"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "workflow": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["question"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "question": {"type": "object", "required": ["prompt"], "properties": {"prompt": {"type": "string", "minLength": 1}}, "additionalProperties": {}}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Agents by name, or {agent | workflow | question, role, configuration}."}, "is_active": {"type": "boolean"}, "max_visits": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "description": {"type": "string", "maxLength": 1000000}, "instruction": {"type": "string", "maxLength": 1000000, "description": "What the deciding model is told besides its task."}}, "additionalProperties": false}]}}, "description": {"type": "string", "maxLength": 1000000}, "mcp_servers": {"type": "object", "propertyNames": {"type": "string", "pattern": "^[A-Za-z0-9](_?[A-Za-z0-9-])*$", "maxLength": 32}, "additionalProperties": {"oneOf": [{"type": "object", "required": ["type", "url"], "properties": {"url": {"type": "string", "pattern": "^https?:\\/\\/[^ ]+$", "description": "Speaks streamable HTTP."}, "type": {"type": "string", "const": "http"}, "roots": {"type": "array", "items": {"type": "object", "required": ["uri"], "properties": {"uri": {"type": "string", "pattern": "^file:\\/\\/\\/"}, "name": {"type": "string"}}, "additionalProperties": false}, "maxItems": 50, "description": "Folders it is told of when it asks where it may work."}, "headers": {"type": "object", "description": "Go along with each request.", "propertyNames": {"type": "string", "pattern": "^[A-Za-z0-9-]+$"}, "additionalProperties": {"type": "string"}}, "secrets": {"type": "object", "description": "Names of secrets by header.", "propertyNames": {"type": "string", "pattern": "^[A-Za-z0-9-]+$"}, "additionalProperties": {"type": "string", "maxLength": 200, "minLength": 1}}, "is_active": {"type": "boolean"}, "description": {"type": "string", "maxLength": 1000000}, "secret_name": {"type": "string", "maxLength": 200, "minLength": 1, "description": "The secret that is sent as Authorization: Bearer."}, "sampling_model": {"type": "string", "maxLength": 200, "minLength": 1, "description": "The model that answers what it asks of one; without, it is refused."}, "allows_elicitation": {"type": "boolean", "description": "It may ask people."}, "trusts_annotations": {"type": "boolean", "description": "Its word is taken for it that a tool only reads or may be repeated."}}, "additionalProperties": false}, {"type": "object", "required": ["type", "command"], "properties": {"cwd": {"type": "string", "pattern": "^\\/", "description": "The folder it begins in."}, "env": {"type": "object", "description": "Variables; keys go by secrets.", "propertyNames": {"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$"}, "additionalProperties": {"type": "string"}}, "args": {"type": "array", "items": {"type": "string"}}, "type": {"type": "string", "const": "stdio"}, "roots": {"type": "array", "items": {"type": "object", "required": ["uri"], "properties": {"uri": {"type": "string", "pattern": "^file:\\/\\/\\/"}, "name": {"type": "string"}}, "additionalProperties": false}, "maxItems": 50, "description": "Folders it is told of when it asks where it may work."}, "command": {"type": "string", "minLength": 1, "description": "A program on the worker''s machine; the database''s owner only."}, "secrets": {"type": "object", "description": "Names of secrets by variable.", "propertyNames": {"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$"}, "additionalProperties": {"type": "string", "maxLength": 200, "minLength": 1}}, "is_active": {"type": "boolean"}, "description": {"type": "string", "maxLength": 1000000}, "sampling_model": {"type": "string", "maxLength": 200, "minLength": 1, "description": "The model that answers what it asks of one; without, it is refused."}, "allows_elicitation": {"type": "boolean", "description": "It may ask people."}, "trusts_annotations": {"type": "boolean", "description": "Its word is taken for it that a tool only reads or may be repeated."}}, "additionalProperties": false}, {"type": "object", "required": ["type", "args"], "properties": {"cwd": {"type": "string", "pattern": "^\\/", "description": "The folder it begins in."}, "env": {"type": "object", "description": "Variables; keys go by secrets.", "propertyNames": {"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$"}, "additionalProperties": {"type": "string"}}, "args": {"type": "array", "items": {"type": "string", "minLength": 1}, "minItems": 1, "description": "The folders it may use."}, "type": {"type": "string", "const": "filesystem"}, "roots": {"type": "array", "items": {"type": "object", "required": ["uri"], "properties": {"uri": {"type": "string", "pattern": "^file:\\/\\/\\/"}, "name": {"type": "string"}}, "additionalProperties": false}, "maxItems": 50, "description": "Folders it is told of when it asks where it may work."}, "secrets": {"type": "object", "description": "Names of secrets by variable.", "propertyNames": {"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$"}, "additionalProperties": {"type": "string", "maxLength": 200, "minLength": 1}}, "is_active": {"type": "boolean"}, "description": {"type": "string", "maxLength": 1000000}, "sampling_model": {"type": "string", "maxLength": 200, "minLength": 1, "description": "The model that answers what it asks of one; without, it is refused."}, "allows_elicitation": {"type": "boolean", "description": "It may ask people."}, "trusts_annotations": {"type": "boolean", "description": "Its word is taken for it that a tool only reads or may be repeated."}}, "additionalProperties": false}, {"type": "object", "required": ["type"], "properties": {"cwd": {"type": "string", "pattern": "^\\/", "description": "The folder it begins in."}, "env": {"type": "object", "description": "Variables; keys go by secrets.", "propertyNames": {"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$"}, "additionalProperties": {"type": "string"}}, "args": {"type": "array", "items": {"type": "string"}}, "type": {"type": "string", "const": "fetch"}, "roots": {"type": "array", "items": {"type": "object", "required": ["uri"], "properties": {"uri": {"type": "string", "pattern": "^file:\\/\\/\\/"}, "name": {"type": "string"}}, "additionalProperties": false}, "maxItems": 50, "description": "Folders it is told of when it asks where it may work."}, "secrets": {"type": "object", "description": "Names of secrets by variable.", "propertyNames": {"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$"}, "additionalProperties": {"type": "string", "maxLength": 200, "minLength": 1}}, "is_active": {"type": "boolean"}, "description": {"type": "string", "maxLength": 1000000}, "sampling_model": {"type": "string", "maxLength": 200, "minLength": 1, "description": "The model that answers what it asks of one; without, it is refused."}, "allows_elicitation": {"type": "boolean", "description": "It may ask people."}, "trusts_annotations": {"type": "boolean", "description": "Its word is taken for it that a tool only reads or may be repeated."}}, "additionalProperties": false}]}}, "orchestrator": {"type": "string", "maxLength": 200, "minLength": 1, "description": "The agent or workflow that speaks for the system."}}, "description": "An agent system of Howdah.", "additionalProperties": false}'::jsonb
+RETURN '{"type": "object", "title": "Agent system file, version v1", "$schema": "https://json-schema.org/draft/2020-12/schema", "required": ["version", "name"], "properties": {"name": {"type": "string", "maxLength": 200, "minLength": 1, "description": "Whose everything in this file is."}, "tools": {"type": "object", "propertyNames": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}, "additionalProperties": {"oneOf": [{"type": "object", "required": ["kind"], "properties": {"kind": {"type": "string", "const": "custom"}, "effect": {"enum": ["pure", "idempotent", "once"], "type": "string"}, "aliases": {"type": "array", "items": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}, "description": "Other names it may be allowed and called by."}, "is_active": {"type": "boolean"}, "parameters": {"type": "object", "description": "A JSON Schema of its arguments.", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "timeout_ms": {"type": "integer", "maximum": 3600000, "minimum": 1}, "description": {"type": "string", "maxLength": 1000000}, "compensation": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$", "description": "The tool that takes a finished call back."}, "configuration": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "requires_approval": {"type": "boolean"}}, "additionalProperties": false}, {"type": "object", "required": ["kind", "function"], "properties": {"kind": {"type": "string", "const": "sql"}, "effect": {"enum": ["pure", "idempotent", "once"], "type": "string"}, "aliases": {"type": "array", "items": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}, "description": "Other names it may be allowed and called by."}, "function": {"type": "string", "maxLength": 1000, "minLength": 1, "description": "shop.order_status(text); owners of the database only."}, "is_active": {"type": "boolean"}, "timeout_ms": {"type": "integer", "maximum": 3600000, "minimum": 1}, "description": {"type": "string", "maxLength": 1000000}, "compensation": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$", "description": "The tool that takes a finished call back."}, "requires_approval": {"type": "boolean"}}, "additionalProperties": false}, {"type": "object", "required": ["kind", "configuration"], "properties": {"kind": {"type": "string", "const": "http"}, "effect": {"enum": ["pure", "idempotent", "once"], "type": "string"}, "aliases": {"type": "array", "items": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}, "description": "Other names it may be allowed and called by."}, "is_active": {"type": "boolean"}, "parameters": {"type": "object", "description": "A JSON Schema of its arguments.", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "timeout_ms": {"type": "integer", "maximum": 3600000, "minimum": 1}, "description": {"type": "string", "maxLength": 1000000}, "compensation": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$", "description": "The tool that takes a finished call back."}, "configuration": {"type": "object", "description": "The request: url, method, arguments, headers, secrets, …", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "requires_approval": {"type": "boolean"}}, "additionalProperties": false}, {"type": "object", "required": ["kind", "agent"], "properties": {"kind": {"type": "string", "const": "agent"}, "agent": {"type": "string", "maxLength": 200, "minLength": 1}, "effect": {"enum": ["pure", "idempotent", "once"], "type": "string"}, "aliases": {"type": "array", "items": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}, "description": "Other names it may be allowed and called by."}, "is_active": {"type": "boolean"}, "parameters": {"type": "object", "description": "A JSON Schema of its arguments.", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "timeout_ms": {"type": "integer", "maximum": 3600000, "minimum": 1}, "description": {"type": "string", "maxLength": 1000000}, "compensation": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$", "description": "The tool that takes a finished call back."}, "configuration": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "requires_approval": {"type": "boolean"}}, "additionalProperties": false}, {"type": "object", "required": ["kind", "workflow"], "properties": {"kind": {"type": "string", "const": "workflow"}, "effect": {"enum": ["pure", "idempotent", "once"], "type": "string"}, "aliases": {"type": "array", "items": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}, "description": "Other names it may be allowed and called by."}, "workflow": {"type": "string", "maxLength": 200, "minLength": 1}, "is_active": {"type": "boolean"}, "parameters": {"type": "object", "description": "A JSON Schema of its arguments.", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "timeout_ms": {"type": "integer", "maximum": 3600000, "minimum": 1}, "description": {"type": "string", "maxLength": 1000000}, "compensation": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$", "description": "The tool that takes a finished call back."}, "configuration": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "requires_approval": {"type": "boolean"}}, "additionalProperties": false}]}}, "agents": {"type": "object", "propertyNames": {"type": "string", "maxLength": 200, "minLength": 1}, "additionalProperties": {"type": "object", "properties": {"model": {"type": "string", "maxLength": 200, "minLength": 1, "description": "Its model; the one named default unless said."}, "tools": {"type": "object", "properties": {"allow": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "By name or alias."}, "configuration": {"type": "object", "description": "By tool: over the tool''s own.", "propertyNames": {"type": "string"}, "additionalProperties": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}}, "requires_approval": {"type": "object", "description": "By tool.", "propertyNames": {"type": "string"}, "additionalProperties": {"type": "boolean"}}}, "additionalProperties": false}, "agents": {"anyOf": [{"type": "array", "items": {"type": "string", "maxLength": 200, "minLength": 1}}, {"type": "object", "propertyNames": {"type": "string", "maxLength": 200, "minLength": 1}, "additionalProperties": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "requires_approval": {"type": "boolean"}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}], "description": "Agents it may hand work to."}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "domain": {"type": "string", "maxLength": 200}, "engine": {"enum": ["builtin", "http", "openai", "a2a", "custom"], "type": "string", "description": "What makes its answers."}, "models": {"type": "array", "items": {"anyOf": [{"type": "string", "maxLength": 200, "minLength": 1}, {"type": "object", "required": ["model"], "properties": {"model": {"type": "string", "maxLength": 200, "minLength": 1}, "purpose": {"enum": ["llm", "embedding", "tts", "stt"], "type": "string"}, "request_params": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Its models in order: the first, then the fallbacks."}, "prompt": {"type": "string", "maxLength": 200, "minLength": 1, "description": "A prompt that stands before the mission."}, "skills": {"type": "array", "items": {"type": "string", "maxLength": 200, "minLength": 1}, "description": "In the order it is told of them."}, "mission": {"type": "string", "maxLength": 1000000, "description": "What this agent is to do."}, "servers": {"anyOf": [{"type": "array", "items": {"type": "string", "maxLength": 200, "minLength": 1}}, {"type": "object", "propertyNames": {"type": "string", "maxLength": 200, "minLength": 1}, "additionalProperties": {"type": "object", "properties": {"allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these, by the names the server gives them."}}, "additionalProperties": false}}], "description": "MCP servers whose tools it has."}, "is_active": {"type": "boolean"}, "workflows": {"anyOf": [{"type": "array", "items": {"type": "string", "maxLength": 200, "minLength": 1}}, {"type": "object", "propertyNames": {"type": "string", "maxLength": 200, "minLength": 1}, "additionalProperties": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "requires_approval": {"type": "boolean"}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}], "description": "Workflows it may hand work to."}, "is_default": {"type": "boolean", "description": "The agent that is meant when nobody names one."}, "description": {"type": "string", "maxLength": 1000000, "description": "What others choose it by."}, "human_input": {"type": "boolean", "description": "Whether it may ask people."}, "use_history": {"type": "boolean"}, "capabilities": {"type": "array", "items": {"type": "string"}}, "output_schema": {"type": "object", "description": "A JSON Schema the answer must satisfy.", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "prompt_values": {"type": "object", "description": "By variable of the prompt; what a run brings goes before.", "propertyNames": {"type": "string"}, "additionalProperties": {"type": ["string", "number", "boolean"]}}, "system_prompt": {"type": "string", "maxLength": 1000000, "description": "A generic prompt that stands before the mission."}, "context_policy": {"enum": ["trim", "summarize", "none"], "type": "string"}, "request_params": {"type": "object", "description": "Sent to that model as they are: temperature, …", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "engine_configuration": {"type": "object", "description": "By engine; keys by secret_name.", "propertyNames": {"type": "string"}, "additionalProperties": {}}}, "additionalProperties": false}}, "models": {"type": "object", "propertyNames": {"type": "string", "maxLength": 200, "minLength": 1}, "additionalProperties": {"type": "object", "required": ["provider", "model"], "properties": {"model": {"type": "string", "maxLength": 500, "minLength": 1, "description": "The provider''s own id of the model."}, "domain": {"type": "string", "maxLength": 200, "minLength": 1}, "purpose": {"enum": ["llm", "embedding", "tts", "stt"], "type": "string"}, "base_url": {"type": "string", "maxLength": 2000, "description": "An OpenAI-compatible endpoint."}, "provider": {"type": "string", "maxLength": 200, "minLength": 1, "description": "openai and everything compatible, local, scripted."}, "input_price": {"type": "number", "minimum": 0, "description": "Price of a million input tokens."}, "secret_name": {"type": "string", "maxLength": 200, "minLength": 1, "description": "The secret that holds the key: howdah secret set NAME."}, "capabilities": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "output_price": {"type": "number", "minimum": 0, "description": "Price of a million output tokens."}, "context_tokens": {"type": "integer", "maximum": 2147483647, "minimum": 1}}, "additionalProperties": false}}, "skills": {"type": "object", "propertyNames": {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"}, "additionalProperties": {"type": "object", "required": ["description", "content"], "properties": {"content": {"type": "string", "maxLength": 61440, "minLength": 1, "description": "What the agent reads, as Markdown."}, "is_active": {"type": "boolean"}, "description": {"type": "string", "pattern": "^[^\\r\\n]*$", "maxLength": 500, "minLength": 1, "description": "One line: when to read it."}}, "additionalProperties": false}}, "prompts": {"type": "object", "propertyNames": {"type": "string", "maxLength": 200, "minLength": 1}, "additionalProperties": {"type": "object", "required": ["template"], "properties": {"template": {"type": "string", "maxLength": 262144, "minLength": 1, "description": "What agents are told, {{name}} where a value goes."}, "variables": {"type": "object", "description": "JSON Schemas by name; one without default has to be given.", "propertyNames": {"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]{0,62}$"}, "additionalProperties": {"type": "object", "required": ["type"], "properties": {"type": {"enum": ["string", "number", "integer", "boolean"], "type": "string"}, "description": {"type": "string"}}, "additionalProperties": {}}}, "description": {"type": "string", "maxLength": 1000000}}, "additionalProperties": false}}, "version": {"type": "string", "const": "v1"}, "functions": {"type": "object", "propertyNames": {"type": "string", "pattern": "^[a-z_][a-z0-9_]{0,62}$"}, "additionalProperties": {"type": "object", "required": ["definition"], "properties": {"comment": {"type": "string", "maxLength": 1000000, "description": "What a model is told of the tool it is."}, "definition": {"type": "string", "maxLength": 262144, "minLength": 1, "description": "create function …, in the schema called as the system; owners of the database only."}}, "additionalProperties": false}}, "workflows": {"type": "object", "propertyNames": {"type": "string", "maxLength": 200, "minLength": 1}, "additionalProperties": {"oneOf": [{"type": "object", "required": ["type", "members"], "properties": {"type": {"type": "string", "const": "chain"}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "members": {"type": "array", "items": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "object", "required": ["agent"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "agent": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["workflow"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "workflow": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["question"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "question": {"type": "object", "required": ["prompt"], "properties": {"prompt": {"type": "string", "minLength": 1}}, "additionalProperties": {}}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Agents by name, or {agent | workflow | question, role, configuration}."}, "is_active": {"type": "boolean"}, "stop_when": {"type": "string", "minLength": 1, "description": "An expression: the first answer it holds for is the last."}, "cumulative": {"type": "boolean", "description": "Each member is told the task and all answers before it."}, "description": {"type": "string", "maxLength": 1000000}, "instruction": {"type": "string", "maxLength": 1000000, "description": "What the deciding model is told besides its task."}, "configuration": {"type": "object", "properties": {"stop_when": {"type": "string", "minLength": 1, "description": "An expression: the first answer it holds for is the last."}, "cumulative": {"type": "boolean", "description": "Each member is told the task and all answers before it."}}, "description": "The keys of its type, which may stand beside it instead.", "additionalProperties": false}}, "additionalProperties": false}, {"type": "object", "required": ["type", "members"], "properties": {"type": {"type": "string", "const": "parallel"}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "quorum": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "members": {"type": "array", "items": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "object", "required": ["agent"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "agent": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["workflow"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "workflow": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["question"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "question": {"type": "object", "required": ["prompt"], "properties": {"prompt": {"type": "string", "minLength": 1}}, "additionalProperties": {}}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Agents by name, or {agent | workflow | question, role, configuration}."}, "template": {"type": "string", "minLength": 1}, "is_active": {"type": "boolean"}, "aggregator": {"type": "string", "minLength": 1, "description": "The member that makes one answer of the others''."}, "on_failure": {"enum": ["fail", "ignore", "quorum"], "type": "string"}, "description": {"type": "string", "maxLength": 1000000}, "instruction": {"type": "string", "maxLength": 1000000, "description": "What the deciding model is told besides its task."}, "configuration": {"type": "object", "properties": {"quorum": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "template": {"type": "string", "minLength": 1}, "aggregator": {"type": "string", "minLength": 1, "description": "The member that makes one answer of the others''."}, "on_failure": {"enum": ["fail", "ignore", "quorum"], "type": "string"}, "max_concurrency": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Members at work at once."}}, "description": "The keys of its type, which may stand beside it instead.", "additionalProperties": false}, "max_concurrency": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Members at work at once."}}, "additionalProperties": false}, {"type": "object", "required": ["type", "members"], "properties": {"type": {"type": "string", "const": "router"}, "model": {"type": "string", "minLength": 1, "description": "The model that decides; default unless said."}, "top_k": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "method": {"enum": ["llm", "lexical", "embedding"], "type": "string", "description": "By a model, by common words, or by a model with purpose embedding."}, "members": {"type": "array", "items": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "object", "required": ["agent"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "agent": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["workflow"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "workflow": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["question"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "question": {"type": "object", "required": ["prompt"], "properties": {"prompt": {"type": "string", "minLength": 1}}, "additionalProperties": {}}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Agents by name, or {agent | workflow | question, role, configuration}."}, "fallback": {"type": "string", "minLength": 1, "description": "The member taken when no decision is sure enough."}, "is_active": {"type": "boolean"}, "description": {"type": "string", "maxLength": 1000000}, "instruction": {"type": "string", "maxLength": 1000000, "description": "What the deciding model is told besides its task."}, "configuration": {"type": "object", "properties": {"model": {"type": "string", "minLength": 1, "description": "The model that decides; default unless said."}, "top_k": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "method": {"enum": ["llm", "lexical", "embedding"], "type": "string", "description": "By a model, by common words, or by a model with purpose embedding."}, "members": {"enum": ["listed", "capable"], "type": "string", "description": "capable: beside those listed, all active agents."}, "fallback": {"type": "string", "minLength": 1, "description": "The member taken when no decision is sure enough."}, "min_confidence": {"type": "number", "maximum": 1, "minimum": 0}, "request_params": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}}, "description": "The keys of its type, which may stand beside it instead.", "additionalProperties": false}, "min_confidence": {"type": "number", "maximum": 1, "minimum": 0}, "request_params": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["type", "members"], "properties": {"type": {"type": "string", "const": "orchestrator"}, "model": {"type": "string", "minLength": 1, "description": "The model that decides; default unless said."}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "members": {"type": "array", "items": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "object", "required": ["agent"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "agent": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["workflow"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "workflow": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["question"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "question": {"type": "object", "required": ["prompt"], "properties": {"prompt": {"type": "string", "minLength": 1}}, "additionalProperties": {}}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Agents by name, or {agent | workflow | question, role, configuration}."}, "planning": {"enum": ["full", "iterative"], "type": "string"}, "is_active": {"type": "boolean"}, "max_plans": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "max_tasks": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "description": {"type": "string", "maxLength": 1000000}, "instruction": {"type": "string", "maxLength": 1000000, "description": "What the deciding model is told besides its task."}, "configuration": {"type": "object", "properties": {"model": {"type": "string", "minLength": 1, "description": "The model that decides; default unless said."}, "planning": {"enum": ["full", "iterative"], "type": "string"}, "max_plans": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "max_tasks": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "request_params": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "max_concurrency": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Members at work at once."}}, "description": "The keys of its type, which may stand beside it instead.", "additionalProperties": false}, "request_params": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "max_concurrency": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Members at work at once."}}, "additionalProperties": false}, {"type": "object", "required": ["type", "members"], "properties": {"type": {"enum": ["evaluator_optimizer", "evaluator-optimizer"], "type": "string"}, "model": {"type": "string", "minLength": 1, "description": "The model that decides; default unless said."}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "rubric": {"type": "string", "minLength": 1, "description": "What the evaluator judges by."}, "members": {"type": "array", "items": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "object", "required": ["agent"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "agent": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["workflow"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "workflow": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["question"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "question": {"type": "object", "required": ["prompt"], "properties": {"prompt": {"type": "string", "minLength": 1}}, "additionalProperties": {}}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Agents by name, or {agent | workflow | question, role, configuration}."}, "is_active": {"type": "boolean"}, "min_score": {"type": "number", "maximum": 1, "minimum": 0}, "max_rounds": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "description": {"type": "string", "maxLength": 1000000}, "instruction": {"type": "string", "maxLength": 1000000, "description": "What the deciding model is told besides its task."}, "configuration": {"type": "object", "properties": {"model": {"type": "string", "minLength": 1, "description": "The model that decides; default unless said."}, "rubric": {"type": "string", "minLength": 1, "description": "What the evaluator judges by."}, "min_score": {"type": "number", "maximum": 1, "minimum": 0}, "max_rounds": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "request_params": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}}, "description": "The keys of its type, which may stand beside it instead.", "additionalProperties": false}, "request_params": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["type", "members"], "properties": {"ties": {"enum": ["first", "fail"], "type": "string"}, "type": {"type": "string", "const": "voting"}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "method": {"enum": ["majority", "weighted", "ranked"], "type": "string"}, "quorum": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "members": {"type": "array", "items": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "object", "required": ["agent"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "agent": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["workflow"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "workflow": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["question"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "question": {"type": "object", "required": ["prompt"], "properties": {"prompt": {"type": "string", "minLength": 1}}, "additionalProperties": {}}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Agents by name, or {agent | workflow | question, role, configuration}."}, "is_active": {"type": "boolean"}, "on_failure": {"enum": ["fail", "ignore", "quorum"], "type": "string"}, "description": {"type": "string", "maxLength": 1000000}, "instruction": {"type": "string", "maxLength": 1000000, "description": "What the deciding model is told besides its task."}, "configuration": {"type": "object", "properties": {"ties": {"enum": ["first", "fail"], "type": "string"}, "method": {"enum": ["majority", "weighted", "ranked"], "type": "string"}, "quorum": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "on_failure": {"enum": ["fail", "ignore", "quorum"], "type": "string"}, "max_concurrency": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Members at work at once."}}, "description": "The keys of its type, which may stand beside it instead.", "additionalProperties": false}, "max_concurrency": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Members at work at once."}}, "additionalProperties": false}, {"type": "object", "required": ["type", "members"], "properties": {"type": {"type": "string", "const": "map"}, "query": {"type": "string", "minLength": 1, "description": "Each row of it is one task."}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "quorum": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "members": {"type": "array", "items": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "object", "required": ["agent"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "agent": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["workflow"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "workflow": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["question"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "question": {"type": "object", "required": ["prompt"], "properties": {"prompt": {"type": "string", "minLength": 1}}, "additionalProperties": {}}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Agents by name, or {agent | workflow | question, role, configuration}."}, "template": {"type": "string", "minLength": 1}, "is_active": {"type": "boolean"}, "on_failure": {"enum": ["fail", "ignore", "quorum"], "type": "string"}, "description": {"type": "string", "maxLength": 1000000}, "instruction": {"type": "string", "maxLength": 1000000, "description": "What the deciding model is told besides its task."}, "configuration": {"type": "object", "properties": {"query": {"type": "string", "minLength": 1, "description": "Each row of it is one task."}, "quorum": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "template": {"type": "string", "minLength": 1}, "on_failure": {"enum": ["fail", "ignore", "quorum"], "type": "string"}, "max_concurrency": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Members at work at once."}}, "description": "The keys of its type, which may stand beside it instead.", "additionalProperties": false}, "max_concurrency": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Members at work at once."}}, "additionalProperties": false}, {"type": "object", "required": ["type", "members"], "properties": {"type": {"type": "string", "const": "graph"}, "edges": {"type": "array", "items": {"type": "object", "required": ["from", "to"], "properties": {"to": {"type": "string", "minLength": 1}, "from": {"type": "string", "minLength": 1}, "when": {"type": "string", "minLength": 1}}, "additionalProperties": false}}, "joins": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {"enum": ["any", "all"], "type": "string"}}, "start": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "members": {"type": "array", "items": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "object", "required": ["agent"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "agent": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["workflow"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "workflow": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["question"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "question": {"type": "object", "required": ["prompt"], "properties": {"prompt": {"type": "string", "minLength": 1}}, "additionalProperties": {}}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Cost a run may have with all below it.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Answers of its model a run may take; 50 unless said."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Tokens a run may use with all below it."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Seconds a run may be active; 600 unless said."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "Of a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "The conversation goes on with it."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "Of its tools only these."}, "mission_override": {"type": "string", "minLength": 1, "description": "Instead of its own mission."}, "suppress_markdown": {"type": "boolean", "description": "The answer is to be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Agents by name, or {agent | workflow | question, role, configuration}."}, "is_active": {"type": "boolean"}, "max_visits": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "description": {"type": "string", "maxLength": 1000000}, "instruction": {"type": "string", "maxLength": 1000000, "description": "What the deciding model is told besides its task."}, "configuration": {"type": "object", "properties": {"edges": {"type": "array", "items": {"type": "object", "required": ["from", "to"], "properties": {"to": {"type": "string", "minLength": 1}, "from": {"type": "string", "minLength": 1}, "when": {"type": "string", "minLength": 1}}, "additionalProperties": false}}, "joins": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {"enum": ["any", "all"], "type": "string"}}, "start": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}, "max_visits": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}}, "description": "The keys of its type, which may stand beside it instead.", "additionalProperties": false}}, "additionalProperties": false}]}}, "description": {"type": "string", "maxLength": 1000000}, "mcp_servers": {"type": "object", "propertyNames": {"type": "string", "pattern": "^[A-Za-z0-9](_?[A-Za-z0-9-])*$", "maxLength": 32}, "additionalProperties": {"oneOf": [{"type": "object", "required": ["type", "url"], "properties": {"url": {"type": "string", "pattern": "^https?:\\/\\/[^ ]+$", "description": "Speaks streamable HTTP."}, "type": {"type": "string", "const": "http"}, "roots": {"type": "array", "items": {"type": "object", "required": ["uri"], "properties": {"uri": {"type": "string", "pattern": "^file:\\/\\/\\/"}, "name": {"type": "string"}}, "additionalProperties": false}, "maxItems": 50, "description": "Folders it is told of when it asks where it may work."}, "headers": {"type": "object", "description": "Go along with each request.", "propertyNames": {"type": "string", "pattern": "^[A-Za-z0-9-]+$"}, "additionalProperties": {"type": "string"}}, "secrets": {"type": "object", "description": "Names of secrets by header.", "propertyNames": {"type": "string", "pattern": "^[A-Za-z0-9-]+$"}, "additionalProperties": {"type": "string", "maxLength": 200, "minLength": 1}}, "is_active": {"type": "boolean"}, "description": {"type": "string", "maxLength": 1000000}, "secret_name": {"type": "string", "maxLength": 200, "minLength": 1, "description": "The secret that is sent as Authorization: Bearer."}, "sampling_model": {"type": "string", "maxLength": 200, "minLength": 1, "description": "The model that answers what it asks of one; without, it is refused."}, "allows_elicitation": {"type": "boolean", "description": "It may ask people."}, "trusts_annotations": {"type": "boolean", "description": "Its word is taken for it that a tool only reads or may be repeated."}}, "additionalProperties": false}, {"type": "object", "required": ["type", "command"], "properties": {"cwd": {"type": "string", "pattern": "^\\/", "description": "The folder it begins in."}, "env": {"type": "object", "description": "Variables; keys go by secrets.", "propertyNames": {"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$"}, "additionalProperties": {"type": "string"}}, "args": {"type": "array", "items": {"type": "string"}}, "type": {"type": "string", "const": "stdio"}, "roots": {"type": "array", "items": {"type": "object", "required": ["uri"], "properties": {"uri": {"type": "string", "pattern": "^file:\\/\\/\\/"}, "name": {"type": "string"}}, "additionalProperties": false}, "maxItems": 50, "description": "Folders it is told of when it asks where it may work."}, "command": {"type": "string", "minLength": 1, "description": "A program on the worker''s machine; the database''s owner only."}, "secrets": {"type": "object", "description": "Names of secrets by variable.", "propertyNames": {"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$"}, "additionalProperties": {"type": "string", "maxLength": 200, "minLength": 1}}, "is_active": {"type": "boolean"}, "description": {"type": "string", "maxLength": 1000000}, "sampling_model": {"type": "string", "maxLength": 200, "minLength": 1, "description": "The model that answers what it asks of one; without, it is refused."}, "allows_elicitation": {"type": "boolean", "description": "It may ask people."}, "trusts_annotations": {"type": "boolean", "description": "Its word is taken for it that a tool only reads or may be repeated."}}, "additionalProperties": false}, {"type": "object", "required": ["type", "args"], "properties": {"cwd": {"type": "string", "pattern": "^\\/", "description": "The folder it begins in."}, "env": {"type": "object", "description": "Variables; keys go by secrets.", "propertyNames": {"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$"}, "additionalProperties": {"type": "string"}}, "args": {"type": "array", "items": {"type": "string", "minLength": 1}, "minItems": 1, "description": "The folders it may use."}, "type": {"type": "string", "const": "filesystem"}, "roots": {"type": "array", "items": {"type": "object", "required": ["uri"], "properties": {"uri": {"type": "string", "pattern": "^file:\\/\\/\\/"}, "name": {"type": "string"}}, "additionalProperties": false}, "maxItems": 50, "description": "Folders it is told of when it asks where it may work."}, "secrets": {"type": "object", "description": "Names of secrets by variable.", "propertyNames": {"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$"}, "additionalProperties": {"type": "string", "maxLength": 200, "minLength": 1}}, "is_active": {"type": "boolean"}, "description": {"type": "string", "maxLength": 1000000}, "sampling_model": {"type": "string", "maxLength": 200, "minLength": 1, "description": "The model that answers what it asks of one; without, it is refused."}, "allows_elicitation": {"type": "boolean", "description": "It may ask people."}, "trusts_annotations": {"type": "boolean", "description": "Its word is taken for it that a tool only reads or may be repeated."}}, "additionalProperties": false}, {"type": "object", "required": ["type"], "properties": {"cwd": {"type": "string", "pattern": "^\\/", "description": "The folder it begins in."}, "env": {"type": "object", "description": "Variables; keys go by secrets.", "propertyNames": {"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$"}, "additionalProperties": {"type": "string"}}, "args": {"type": "array", "items": {"type": "string"}}, "type": {"type": "string", "const": "fetch"}, "roots": {"type": "array", "items": {"type": "object", "required": ["uri"], "properties": {"uri": {"type": "string", "pattern": "^file:\\/\\/\\/"}, "name": {"type": "string"}}, "additionalProperties": false}, "maxItems": 50, "description": "Folders it is told of when it asks where it may work."}, "secrets": {"type": "object", "description": "Names of secrets by variable.", "propertyNames": {"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$"}, "additionalProperties": {"type": "string", "maxLength": 200, "minLength": 1}}, "is_active": {"type": "boolean"}, "description": {"type": "string", "maxLength": 1000000}, "sampling_model": {"type": "string", "maxLength": 200, "minLength": 1, "description": "The model that answers what it asks of one; without, it is refused."}, "allows_elicitation": {"type": "boolean", "description": "It may ask people."}, "trusts_annotations": {"type": "boolean", "description": "Its word is taken for it that a tool only reads or may be repeated."}}, "additionalProperties": false}]}}, "orchestrator": {"type": "string", "maxLength": 200, "minLength": 1, "description": "The agent or workflow that speaks for the system."}}, "description": "An agent system of Howdah.", "additionalProperties": false}'::jsonb
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.agent_tools_entry(agent_id uuid)
@@ -4845,6 +4854,51 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.answer_for_writer(execution_id uuid)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_row howdah.watched_rows;
+  v_run howdah.executions;
+  v_watched regclass;
+  v_watch howdah.table_triggers;
+  v_reason text;
+begin
+  select w.* into v_row from howdah.watched_rows as w
+  where w.execution_id = answer_for_writer.execution_id and w.write_back in ('waiting', 'failed') for update;
+  select e.* into v_run from howdah.executions as e where e.id = v_row.execution_id and e.completed_at is not null;
+  if not found then
+    return null; -- written already, or somebody retried the run, and it goes on
+  end if;
+  v_watched := howdah_private.watched_table(v_row.table_trigger_id);
+  if v_run.status <> 'completed' then
+    return jsonb_build_object('done', 'failed', 'error', jsonb_build_object('code', v_run.stop_reason,
+      'message', coalesce(v_run.error ->> 'message', 'the run was ' || v_run.status)));
+  elsif v_watched is null then
+    return '{"done": "gone"}';
+  elsif exists (
+    select from howdah.watched_rows as w
+    where w.tenant_id = v_row.tenant_id and w.table_trigger_id = v_row.table_trigger_id
+      and md5(w.row_key::text) = md5(v_row.row_key::text) and w.execution_id > v_row.execution_id
+  ) then
+    return '{"done": "superseded"}';
+  end if;
+  select t.* into v_watch from howdah.table_triggers as t where t.id = v_row.table_trigger_id;
+  v_reason := howdah_private.why_not_written(v_watched, v_watch, v_row.row_key);
+  if v_reason is not null then
+    return jsonb_build_object('done', 'failed', 'error', jsonb_build_object('code', 'HWCNF', 'message', v_reason));
+  end if;
+  perform set_config('lock_timeout', '5s', true), set_config('howdah.writing_back', v_row.watches::text, true);
+  return jsonb_build_object(
+    'statement', howdah_private.write_statement(v_watched, v_watch),
+    'argument', jsonb_build_object('key', v_row.row_key, 'before', encode(v_row.value_sha256, 'hex'),
+      'output', v_run.output, 'output_data', v_run.output_data));
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.answer_in(payload jsonb, OUT answer text, OUT data jsonb)
  RETURNS record
  LANGUAGE plpgsql
@@ -4909,47 +4963,12 @@ end $function$
 
 CREATE OR REPLACE FUNCTION howdah_private.answer_to_write(execution_id uuid)
  RETURNS jsonb
- LANGUAGE plpgsql
- SECURITY DEFINER
+ LANGUAGE sql
+ STABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-declare
-  v_row howdah.watched_rows;
-  v_run howdah.executions;
-  v_watched regclass;
-  v_watch howdah.table_triggers;
-  v_reason text;
-begin
-  select w.* into v_row from howdah.watched_rows as w
-  where w.execution_id = answer_to_write.execution_id and w.write_back in ('waiting', 'failed') for update;
-  select e.* into v_run from howdah.executions as e where e.id = v_row.execution_id and e.completed_at is not null;
-  if not found then
-    return null; -- written already, or somebody retried the run, and it goes on
-  end if;
-  v_watched := howdah_private.watched_table(v_row.table_trigger_id);
-  if v_run.status <> 'completed' then
-    return jsonb_build_object('done', 'failed', 'error', jsonb_build_object('code', v_run.stop_reason,
-      'message', coalesce(v_run.error ->> 'message', 'the run was ' || v_run.status)));
-  elsif v_watched is null then
-    return '{"done": "gone"}';
-  elsif exists (
-    select from howdah.watched_rows as w
-    where w.tenant_id = v_row.tenant_id and w.table_trigger_id = v_row.table_trigger_id
-      and md5(w.row_key::text) = md5(v_row.row_key::text) and w.execution_id > v_row.execution_id
-  ) then
-    return '{"done": "superseded"}';
-  end if;
-  select t.* into v_watch from howdah.table_triggers as t where t.id = v_row.table_trigger_id;
-  v_reason := howdah_private.why_not_written(v_watched, v_watch, v_row.row_key);
-  if v_reason is not null then
-    return jsonb_build_object('done', 'failed', 'error', jsonb_build_object('code', 'HWCNF', 'message', v_reason));
-  end if;
-  perform set_config('lock_timeout', '5s', true), set_config('howdah.writing_back', v_row.watches::text, true);
-  return jsonb_build_object(
-    'statement', howdah_private.write_statement(v_watched, v_watch),
-    'argument', jsonb_build_object('key', v_row.row_key, 'before', encode(v_row.value_sha256, 'hex'),
-      'output', v_run.output, 'output_data', v_run.output_data));
-end $function$
+  select null::jsonb
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.answer_value(answer text, schema jsonb)
@@ -5651,8 +5670,7 @@ begin
   actor := howdah_private.actor();
   user_id := howdah.current_user_id();
   login := session_user;
-  if not howdah_private.is_bound() and (pg_has_role(session_user, 'howdah_owner', 'member')
-    or pg_has_role(session_user, 'howdah_authenticator', 'member')) then
+  if howdah_private.has_trusted_login() then
     api_key_id := nullif(current_setting('howdah.api_key_id', true), '')::uuid;
     client := nullif(current_setting('howdah.client', true), '');
   end if;
@@ -5687,6 +5705,16 @@ CREATE OR REPLACE FUNCTION howdah_private.audit_hash(a howdah.audit_log)
  LANGUAGE sql
  STABLE
 RETURN sha256(((a).prev_hash || convert_to((jsonb_build_array((a).tenant_id, (a).seq, (a).id, EXTRACT(epoch FROM (a).created_at), (a).actor, (a).user_id, (a).login, (a).api_key_id, (a).client, (a).action, (a).object, (a).object_id, encode((a).before_digest, 'hex'::text), encode((a).after_digest, 'hex'::text), (a).changed, (a).detail))::text, 'UTF8'::name)))
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.author(user_id uuid)
+ RETURNS uuid
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select coalesce(howdah.current_user_id(), case when howdah_private.is_operator() then author.user_id end)
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.base62(bytes bytea, digits integer)
@@ -6258,8 +6286,8 @@ CREATE OR REPLACE FUNCTION howdah_private.bound_state()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
-  return (select concat_ws(' ', p.oid, p.xmin, p.ctid) from pg_catalog.pg_proc as p
-    where p.proname = 'run_bound' and p.pronamespace = 'howdah_private'::regnamespace);
+  return (select string_agg(concat_ws(' ', p.oid, p.xmin, p.ctid), ';' order by p.oid) from pg_catalog.pg_proc as p
+    where p.proname in ('run_bound', 'write_bound') and p.pronamespace = 'howdah_private'::regnamespace);
 end $function$
 ;
 
@@ -7891,6 +7919,7 @@ CREATE OR REPLACE FUNCTION howdah_private.commit_steps(worker uuid, commits json
  SET plan_cache_mode TO 'force_generic_plan'
  SET enable_seqscan TO 'off'
  SET jit TO 'off'
+ SET lock_timeout TO '2s'
 AS $function$
 #variable_conflict use_column
 declare
@@ -8022,9 +8051,9 @@ begin
     ) as x
   )
   select i.id,
-    case when m.id is not null or (n.run).step_count = i.after + i.steps_added then 'committed'
+    case when m.id is not null then 'committed'
       when (n.run).has_inbox and (n.run).owner_worker = commit_steps.worker and (n.run).step_count = i.after then 'inbox'
-      else 'stale' end,
+      when (n.run).step_count = i.after + i.steps_added then 'committed' else 'stale' end,
     coalesce(m.status, (n.run).status), coalesce(m.step_count, (n.run).step_count),
     case when m.id is null then (n.run).exhausted else m.exhausted end,
     case when m.id is null then (n.run).active_ms_left else m.active_ms_left end,
@@ -8346,6 +8375,19 @@ AS $function$
     returning 1
   )
   select count(*)::int from told
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.count_children(parents uuid[], waiting integer[], children integer[])
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  update howdah.executions as e
+  set live_children = e.live_children + s.children, members_waiting = e.members_waiting + s.waiting
+  from unnest(count_children.parents, count_children.waiting, count_children.children) as s (id, waiting, children)
+  where e.id = s.id and e.id = any (count_children.parents)
 $function$
 ;
 
@@ -8988,6 +9030,7 @@ begin
       and t.tgname in (howdah_private.watch_name(drop_watch.watch_id), howdah_private.watch_name(drop_watch.watch_id) || '_update')
   loop
     execute format('drop trigger %I on %s', v_trigger.tgname, v_trigger.watched);
+    perform howdah_private.set_writer_rights(v_trigger.watched);
   end loop;
 end $function$
 ;
@@ -9157,6 +9200,21 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.editor_params()
+ RETURNS SETOF text
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select p.name from howdah_private.sampling_params() as p
+  union all
+  select * from unnest(array[
+    'min_p', 'repetition_penalty', 'logit_bias', 'logprobs', 'top_logprobs', 'response_format', 'tool_choice', 'parallel_tool_calls',
+    'reasoning', 'thinking', 'think', 'enable_thinking', 'dimensions', 'script'
+  ])
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.effect_question(id uuid, call_id text, begun_at timestamp with time zone)
  RETURNS SETOF howdah.questions
  LANGUAGE sql
@@ -9298,12 +9356,11 @@ begin
     case when w.protocol > 3 then howdah_private.channel('control') else 'howdah_control' end, e.id::text)
   from howdah.executions as e join howdah_private.workers as w on w.id = e.owner_worker
   where e.id = any (end_runs.ids);
-  -- in the order of ids, as everybody touches them
-  perform graphile_worker.remove_job(i.id::text) from (
-    select e.id from howdah.executions as e
+  -- all of them in one statement; a wake-up that somebody holds comes and finds nothing to do
+  perform howdah_private.drop_wake_ups(array(
+    select e.id::uuid from howdah.executions as e
     where e.id = any (end_runs.ids) and e.status in ('queued', 'waiting', 'paused')
-    order by e.id
-  ) as i;
+  ));
   with ended as (
     update howdah.executions as e
     set status = case end_runs.reason when 'cancelled' then 'cancelled' else 'failed' end
@@ -9470,45 +9527,62 @@ CREATE OR REPLACE FUNCTION howdah_private.ensure_month(moment timestamp with tim
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_from timestamp := date_trunc('month', ensure_month.moment at time zone 'utc');
-  v_table text;
-  v_name text;
   v_made int := 0;
 begin
   perform from howdah_private.chores as c where c.name = 'partitions' for no key update;
-  foreach v_table in array array['executions', 'steps', 'messages'] loop
-    v_name := v_table || to_char(v_from, '_YYYY_MM');
-    if to_regclass('howdah_private.' || v_name) is null then
-      execute format(
-        'create table howdah_private.%I partition of howdah.%I for values from (%L) to (%L) with (%s)',
-        v_name, v_table, howdah.uuid_v7_floor(v_from at time zone 'utc'),
-        howdah.uuid_v7_floor((v_from + interval '1 month') at time zone 'utc'),
-        howdah_private.partition_settings(v_table)
-      );
-      execute format(
-        'alter table howdah_private.%I enable row level security, force row level security', v_name
-      );
-      v_made := v_made + 1;
-    end if;
+  for v_place in 1 .. 3 loop
+    v_made := v_made + howdah_private.ensure_partition(
+      (array['executions', 'steps', 'messages'])[v_place], ensure_month.moment)::int;
   end loop;
   return v_made;
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.ensure_partitions(months_ahead integer DEFAULT 12)
- RETURNS integer
+CREATE OR REPLACE FUNCTION howdah_private.ensure_partition(partitioned text, moment timestamp with time zone)
+ RETURNS boolean
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_made int := 0;
+  v_from timestamp := date_trunc('month', ensure_partition.moment at time zone 'utc');
+  v_name text := ensure_partition.partitioned || to_char(v_from, '_YYYY_MM');
 begin
+  if to_regclass('howdah_private.' || v_name) is not null then
+    return false;
+  end if;
+  execute format('create table howdah_private.%I (like howdah.%I including all excluding indexes excluding comments) with (%s)',
+    v_name, ensure_partition.partitioned, howdah_private.partition_settings(ensure_partition.partitioned));
+  execute format(
+    'alter table howdah_private.%I enable row level security, force row level security', v_name
+  );
+  execute format('alter table howdah.%I attach partition howdah_private.%I for values from (%L) to (%L)',
+    ensure_partition.partitioned, v_name, howdah.uuid_v7_floor(v_from at time zone 'utc'),
+    howdah.uuid_v7_floor((v_from + interval '1 month') at time zone 'utc'));
+  return true;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.ensure_partitions(months_ahead integer DEFAULT 12, most integer DEFAULT NULL::integer)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET lock_timeout TO '2s'
+AS $function$
+declare
+  v_made int := 0;
+  v_moment timestamptz;
+begin
+  perform from howdah_private.chores as c where c.name = 'partitions' for no key update;
   for v_month_no in -1 .. ensure_partitions.months_ahead loop
-    v_made := v_made + howdah_private.ensure_month(
-      (date_trunc('month', now() at time zone 'utc') + v_month_no * interval '1 month') at time zone 'utc');
+    v_moment := (date_trunc('month', now() at time zone 'utc') + v_month_no * interval '1 month') at time zone 'utc';
+    for v_place in 1 .. 3 loop
+      exit when v_made >= ensure_partitions.most;
+      v_made := v_made + howdah_private.ensure_partition((array['executions', 'steps', 'messages'])[v_place], v_moment)::int;
+    end loop;
   end loop;
-  perform howdah_private.settle_partitions();
+  perform howdah_private.settle_partitions() where v_made = 0 or ensure_partitions.most is null;
   return v_made;
 end $function$
 ;
@@ -9991,6 +10065,9 @@ declare
 begin
   select e.* into v_execution from howdah.executions as e
   where e.id = execution_row.id and e.tenant_id = v_tenant_id and howdah_private.sees_agent(coalesce(e.agent_id, e.workflow_id));
+  if not howdah_private.is_operator() then
+    v_execution.callback_url := null;
+  end if;
   return v_execution;
 end $function$
 ;
@@ -10220,6 +10297,7 @@ AS $function$
     'children', coalesce((
       select jsonb_agg(howdah_private.exported_run(c.id, exported_run.depth + 1, exported_run.redact) order by c.id)
       from howdah.executions as c where c.parent_execution_id = e.id and exported_run.depth < 32
+        and howdah_private.sees_agent(coalesce(c.agent_id, c.workflow_id)) -- who exports a user's data has the engine's rights
     ), '[]')
   ) || case when e.handoffs > 0 then jsonb_build_object('handoffs', (
     select jsonb_agg(jsonb_build_object('seq', s.seq, 'agent', jsonb_build_object('name', h.definition #> '{agent,name}', 'version', h.version),
@@ -10292,7 +10370,7 @@ begin
   end if;
   select e.tenant_id into v_named from howdah.executions as e
   where e.id = any (v_ids) and e.id between v_first and v_last
-    and (e.status = 'queued' or (e.status = 'waiting' and e.waiting_for = 'timer'))
+    and howdah_private.is_in_queue(e.status, e.waiting_for)
     and greatest(e.run_at, e.wake_at) <= clock_timestamp() limit 1;
   if not found or not howdah_private.has_rivals(v_named.tenant_id) then
     return;
@@ -10311,7 +10389,7 @@ begin
   for v_named in
     select e.id::uuid, e.tenant_id from howdah.executions as e
     where e.id = any (v_ids) and e.id between v_first and v_last
-      and (e.status = 'queued' or (e.status = 'waiting' and e.waiting_for = 'timer'))
+      and howdah_private.is_in_queue(e.status, e.waiting_for)
       and greatest(e.run_at, e.wake_at) <= clock_timestamp()
     order by e.priority, greatest(e.run_at, e.wake_at), e.id
   loop
@@ -10367,7 +10445,7 @@ AS $function$
   from howdah.workflows as w
   cross join lateral (select howdah_private.workflow_fault(howdah_private.workflow_definition(w.id))) as f (fault)
   where w.tenant_id = howdah.current_tenant() and w.name = any (names) and w.deleted_at is null and w.is_active
-    and f.fault is not null
+    and f.fault is not null and howdah_private.sees_agent(w.id)
   order by w.name collate "C"
 $function$
 ;
@@ -10654,6 +10732,51 @@ RETURN concat_ws('
 '::text, NULLIF(input, ''::text), jsonb_pretty(CASE WHEN ((input <> ''::text) AND (jsonb_typeof(input_data) = 'object'::text)) THEN (SELECT CASE WHEN (v.variables IS NULL) THEN first_content.input_data ELSE NULLIF((first_content.input_data - v.variables), '{}'::jsonb) END AS "nullif" FROM (SELECT (SELECT ARRAY(SELECT k.name FROM jsonb_object_keys((a.definition #> '{agent,prompt,variables}'::text[])) k(name)) AS "array" FROM howdah.agent_versions a WHERE ((a.id = first_content.agent_version_id) AND ((a.definition -> 'agent'::text) ? 'prompt'::text))) AS variables) v) ELSE input_data END))
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.first_discovery(worker uuid, id uuid, fence integer)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_run howdah.executions;
+  v_pinned howdah.agent_versions;
+  v_missing jsonb;
+  v_is_asked boolean;
+  v_discovered_at timestamptz;
+  v_wait interval;
+  v_version_id uuid;
+begin
+  select e.* into v_run from howdah.executions as e
+  where e.id = first_discovery.id and e.owner_worker = first_discovery.worker and e.fence = first_discovery.fence
+    and e.step_count = 0;
+  if not found then
+    return null;
+  end if;
+  select v.* into v_pinned from howdah.agent_versions as v where v.id = v_run.agent_version_id;
+  select jsonb_agg(jsonb_build_object('server', s.name, 'error', s.error) order by s.name)
+      filter (where s.discovered_at is null),
+    bool_or(s.discovered_at is null and s.error is null), max(s.discovered_at)
+  into v_missing, v_is_asked, v_discovered_at
+  from jsonb_array_elements(v_pinned.definition -> 'servers') as p (value)
+  join howdah.mcp_servers as s on s.tenant_id = v_run.tenant_id and s.id = (p.value ->> 'id')::uuid and s.is_active;
+  v_wait := v_run.started_at + interval '1 minute' - clock_timestamp();
+  if v_is_asked and v_wait > interval '0' then
+    return jsonb_build_object('waits_ms', ceil(extract(epoch from least(v_wait, interval '5 seconds')) * 1000));
+  end if;
+  if v_discovered_at > v_pinned.created_at then
+    v_version_id := howdah_private.version_since(v_run, v_pinned);
+    update howdah.executions as e set agent_version_id = v_version_id, updated_at = now()
+    where e.id = v_run.id and e.owner_worker = v_run.owner_worker and e.fence = v_run.fence and e.step_count = 0
+      and e.agent_version_id <> v_version_id;
+    if found then
+      return '{"waits_ms": 0}';
+    end if;
+  end if;
+  return case when v_missing is not null then jsonb_build_object('missing', v_missing) end;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.fit_the_wire(names text[])
  RETURNS boolean
  LANGUAGE sql
@@ -10672,14 +10795,22 @@ declare
   v_step record;
 begin
   for v_step in
-    select e as run, s.step -> 'question' as question, s.step -> 'child' as child,
+    select e.run, s.step -> 'question' as question, s.step -> 'child' as child,
       case l.kind when 'handoff' then l.output end as handoff
     from jsonb_to_recordset(follow_commit.commits) as c (id uuid, fence int, after int, steps jsonb)
-    join howdah.executions as e on e.id = c.id and e.fence = c.fence
+    cross join lateral (
+      select x as run, x.id, x.tenant_id, x.depth, x.workflow_id from howdah.executions as x
+      where x.id = c.id and x.fence = c.fence limit 1
+    ) as e
     cross join lateral jsonb_array_elements(c.steps) with ordinality as s (step, position)
-    join howdah.steps as l on l.execution_id = c.id and l.tenant_id = e.tenant_id and l.seq = c.after + s.position
-      and l.worker = follow_commit.worker
-    where s.step ? 'question' or (s.step ? 'child' and e.workflow_id is null) or l.kind = 'handoff'
+    cross join lateral (
+      select t.kind, t.output from howdah.steps as t
+      where t.execution_id = c.id and t.tenant_id = e.tenant_id and t.seq = c.after + s.position
+        and t.worker = follow_commit.worker
+        and (s.step ? 'question' or (s.step ? 'child' and e.workflow_id is null) or t.kind = 'handoff')
+      limit 1
+    ) as l
+    where s.step ?| '{question,child}' or s.step ->> 'kind' = 'handoff'
     order by e.depth, e.id, s.position
   loop
     if v_step.handoff is not null then
@@ -10690,16 +10821,7 @@ begin
       perform howdah_private.spawn_child(v_step.run, v_step.child);
     end if;
   end loop;
-  perform howdah_private.begin_members(e, t.children, c."to")
-  from jsonb_to_recordset(follow_commit.commits) as c (id uuid, fence int, after int, steps jsonb, "to" jsonb)
-  join howdah.executions as e on e.id = c.id and e.fence = c.fence and e.workflow_id is not null
-  cross join lateral (
-    select jsonb_agg(s.step -> 'child' order by s.position) filter (where l.seq is not null) as children
-    from jsonb_array_elements(c.steps) with ordinality as s (step, position)
-    left join howdah.steps as l on l.execution_id = c.id and l.tenant_id = e.tenant_id and l.seq = c.after + s.position
-      and l.worker = follow_commit.worker and s.step ? 'child'
-  ) as t
-  where t.children is not null;
+  perform howdah_private.follow_members(follow_commit.worker, follow_commit.commits);
   if exists (select from howdah_private.receivers) then
     -- what came while it was on its way to wait for mail
     perform howdah_private.wake_runs(array_agg(e.id::uuid))
@@ -10719,6 +10841,31 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.follow_members(worker uuid, commits jsonb)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select howdah_private.begin_members(e.run, t.children, c."to")
+  from jsonb_to_recordset(follow_members.commits) as c (id uuid, fence int, after int, steps jsonb, "to" jsonb)
+  cross join lateral (
+    select jsonb_agg(s.step -> 'child' order by s.position) as children
+    from jsonb_array_elements(c.steps) with ordinality as s (step, position) where s.step ? 'child'
+  ) as t
+  cross join lateral (
+    select x as run from howdah.executions as x
+    where x.id = c.id and x.fence = c.fence and x.workflow_id is not null
+      and exists ( -- a commit writes all of its steps or none
+        select from howdah.steps as l
+        where l.execution_id = c.id and l.tenant_id = x.tenant_id and l.seq = c.after + 1 and l.worker = follow_members.worker
+      )
+    limit 1
+  ) as e
+  where t.children is not null
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.follow_own(execution_id uuid)
  RETURNS void
  LANGUAGE plpgsql
@@ -10728,7 +10875,7 @@ AS $function$
 declare
   v_tenant_id uuid := howdah.current_tenant();
 begin
-  perform howdah_private.watch(gen_random_uuid(), array[e.id::uuid]) from howdah.executions as e
+  perform howdah_private.watch(e.id::uuid, array[e.id::uuid]) from howdah.executions as e
   where e.id = follow_own.execution_id and e.tenant_id = v_tenant_id and e.completed_at is null;
 end $function$
 ;
@@ -11212,6 +11359,17 @@ AS $function$
 begin
   return exists (select from howdah.settings);
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.has_trusted_login()
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select not howdah_private.is_bound() and (pg_has_role(session_user, 'howdah_owner', 'member')
+    or pg_has_role(session_user, 'howdah_authenticator', 'member'))
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.heal_parked(before timestamp with time zone)
@@ -11795,11 +11953,22 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.is_author(user_id uuid)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select is_author.user_id is null or howdah_private.is_trusted()
+    or is_author.user_id is not distinct from howdah_private.author(is_author.user_id)
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.is_bound()
  RETURNS boolean
  LANGUAGE sql
  STABLE PARALLEL SAFE
-RETURN (current_setting('role'::text) = ANY (ARRAY['howdah_tool'::text, 'howdah_reader'::text]))
+RETURN (current_setting('role'::text) = ANY (ARRAY['howdah_tool'::text, 'howdah_reader'::text, 'howdah_writer'::text]))
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.is_call_of_tool(call_id text)
@@ -11835,6 +12004,13 @@ CREATE OR REPLACE FUNCTION howdah_private.is_harmless_configuration(configuratio
  LANGUAGE sql
  IMMUTABLE
 RETURN (howdah_private.settings_of_admins(configuration) = '{}'::jsonb)
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.is_in_queue(status howdah.execution_status, waiting_for howdah.waiting_reason)
+ RETURNS boolean
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN CASE status WHEN 'queued'::howdah.execution_status THEN true WHEN 'waiting'::howdah.execution_status THEN (waiting_for = 'timer'::howdah.waiting_reason) ELSE false END
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.is_kept(quota howdah.quotas)
@@ -12952,12 +13128,19 @@ $function$
 
 CREATE OR REPLACE FUNCTION howdah_private.key_holder()
  RETURNS text
- LANGUAGE sql
+ LANGUAGE plpgsql
  STABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select coalesce(howdah.current_user_id()::text, nullif(current_setting('howdah.api_key_id', true), ''), 'tenant')
-$function$
+begin
+  if not howdah_private.has_trusted_login() then
+    raise exception using errcode = 'HWDEN',
+      message = format('the login %s may not take the key of a request: the API does', session_user),
+      detail = jsonb_build_object('login', session_user)::text,
+      hint = 'Send the request to the API with the header Idempotency-Key.';
+  end if;
+  return coalesce(howdah.current_user_id()::text, nullif(current_setting('howdah.api_key_id', true), ''), 'tenant');
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.key_of(watched regclass, into_column text, on_event text)
@@ -12998,7 +13181,7 @@ CREATE OR REPLACE FUNCTION howdah_private.key_parameters()
 RETURN (('((([a-z0-9]+[-_.])*((api|access|secret|private|signing|subscription|account|shared|auth|app|service|license)[-_.]?key'::text || '|(access|auth|api|bearer|refresh|session|id|private|personal|security|user|bot)[-_]?token'::text) || '|secret|password|passwd|passphrase|credentials?|authorization|signature|jwt))|key|token|sig|auth)'::text)
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.keyed_rows(keys text[], rows jsonb[])
+CREATE OR REPLACE FUNCTION howdah_private.keyed_rows(object text, keys text[], rows jsonb[])
  RETURNS TABLE(key text, content jsonb)
  LANGUAGE sql
  IMMUTABLE
@@ -13006,9 +13189,9 @@ CREATE OR REPLACE FUNCTION howdah_private.keyed_rows(keys text[], rows jsonb[])
 AS $function$
   select (select string_agg(r.row ->> k.name, '/' order by k.place)
       from unnest(keyed_rows.keys) with ordinality as k (name, place)),
-    r.row - array['updated_at', 'version_is_stale', 'current_version_id', 'is_restricted', 'next_at', 'last_at',
-      'last_execution_id', 'last_error', 'last_used_at', 'contents_reached_at', 'runs_reached_at',
-      'state', 'sample', 'found_rows', 'changed_at']
+    r.row - (array['updated_at', 'version_is_stale', 'current_version_id', 'is_restricted', 'next_at', 'last_at',
+      'last_execution_id', 'last_error', 'last_used_at', 'contents_reached_at', 'runs_reached_at']
+      || case keyed_rows.object when 'alert_rules' then array['state', 'sample', 'found_rows', 'changed_at'] else '{}' end)
   from unnest(keyed_rows.rows) as r (row)
 $function$
 ;
@@ -14359,8 +14542,8 @@ begin
     ) end
   from (
     select key, b.content as before, a.content as after, coalesce(a.content, b.content) as content
-    from howdah_private.keyed_rows(note_changes.keys, note_changes.before) as b
-    full join howdah_private.keyed_rows(note_changes.keys, note_changes.after) as a using (key)
+    from howdah_private.keyed_rows(note_changes.object, note_changes.keys, note_changes.before) as b
+    full join howdah_private.keyed_rows(note_changes.object, note_changes.keys, note_changes.after) as a using (key)
     where b.content is distinct from a.content
     order by key
   ) as c
@@ -14859,7 +15042,7 @@ begin
   for v_run in
     select e.id::uuid, e.tenant_id, e.agent_id, e.agent_version_id, howdah_private.model_chosen(e.overrides, e.handoffs) as model_id from howdah.executions as e
     where e.id = any (park_over_limit.ids)
-      and (e.status = 'queued' or (e.status = 'waiting' and e.waiting_for = 'timer'))
+      and howdah_private.is_in_queue(e.status, e.waiting_for)
       and greatest(e.run_at, e.wake_at) <= clock_timestamp()
     order by e.priority, greatest(e.run_at, e.wake_at), e.id
   loop
@@ -14898,7 +15081,7 @@ begin
     select e.id::uuid as id, q.quota_id, q.subject_id
     from howdah.executions as e cross join lateral howdah_private.over_quota(e.id) as q
     where e.id = any (park_over_quota.ids)
-      and (e.status = 'queued' or (e.status = 'waiting' and e.waiting_for = 'timer'))
+      and howdah_private.is_in_queue(e.status, e.waiting_for)
       and greatest(e.run_at, e.wake_at) <= clock_timestamp()
   ) as o
   where o.quota_id is not null;
@@ -14925,7 +15108,7 @@ begin
       case when o.subject_id is not null then o.limit_id end as quota_id, o.subject_id
     from unnest(park_runs.ids, park_runs.limits, park_runs.subjects) as o (id, limit_id, subject_id)
     join howdah.executions as e on e.id = o.id
-    where e.id = any (park_runs.ids) and (e.status = 'queued' or (e.status = 'waiting' and e.waiting_for = 'timer'))
+    where e.id = any (park_runs.ids) and howdah_private.is_in_queue(e.status, e.waiting_for)
     order by e.id
     for no key update of e skip locked
   ),
@@ -15213,6 +15396,23 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.permit_author(what text, id uuid, user_id uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if not howdah_private.is_author(permit_author.user_id) then
+    raise exception using errcode = 'HWDEN',
+      message = format('%s may not say anything to %s %s: it runs as somebody else', howdah_private.whoever(),
+        permit_author.what, permit_author.id),
+      detail = jsonb_build_object(permit_author.what || '_id', permit_author.id, 'role', howdah.current_user_role())::text,
+      hint = 'Its user may. Fork it by howdah.fork_execution to go on from it as yourself.';
+  end if;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.permit_control(what text, id uuid, agent_id uuid, user_id uuid)
  RETURNS void
  LANGUAGE plpgsql
@@ -15233,6 +15433,23 @@ begin
       detail = jsonb_build_object(permit_control.what || '_id', permit_control.id,
         'role', howdah.current_user_role())::text,
       hint = 'Its user, an admin or an owner may.';
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.permit_default(user_id uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if permit_default.user_id is distinct from howdah.current_user_id() and permit_default.user_id is not null
+    and not howdah_private.is_trusted() and coalesce(howdah.current_user_role() > 'admin', true) then
+    raise exception using errcode = 'HWDEN',
+      message = format('%s may not say which agent is the default of user %s', howdah_private.whoever(), permit_default.user_id),
+      detail = jsonb_build_object('field', 'user_id', 'user_id', permit_default.user_id, 'role', howdah.current_user_role())::text,
+      hint = 'The user, an admin or an owner may. Leave user_id out for an agent that is nobody''s.';
   end if;
 end $function$
 ;
@@ -15275,6 +15492,8 @@ declare
     ) as x order by x.place, x.field limit 1
   );
 begin
+  perform howdah_private.refuse_request_params('overrides.request_params', e.overrides -> 'request_params')
+  where v_beyond is null or coalesce(howdah_private.agent_permission(e.agent_id) >= 'edit', false);
   if v_beyond is null or howdah_private.is_trusted() or (howdah_private.may('agent_models', 'edit')
     and coalesce(howdah_private.agent_permission(e.agent_id) >= 'edit', false)) then
     return;
@@ -15450,6 +15669,34 @@ AS $function$
 begin
   execute 'explain ' || plan_watch.query;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.planned_tables(tables jsonb, path text[])
+ RETURNS integer
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with recursive named as (
+    select (
+      select c.oid from pg_class as c join pg_namespace as n on n.oid = c.relnamespace
+      where c.relname = t.name
+        and n.nspname = any (case when t.schema is null then planned_tables.path else array[t.schema] end)
+      order by array_position(planned_tables.path, n.nspname::text) limit 1
+    ) as oid
+    from jsonb_to_recordset(planned_tables.tables) as t (name text, schema text)
+  ),
+  reached (oid, depth) as (
+    select n.oid, 1 from named as n where n.oid is not null
+    union all
+    select m.relid[1]::oid, x.depth + 1 from reached as x
+    join pg_rewrite as w on w.ev_class = x.oid and w.ev_type = '1'
+    cross join lateral regexp_matches(w.ev_action::text, ':rtekind 0 :relid ([0-9]+)', 'g') as m (relid)
+    where m.relid[1]::oid not in (0, x.oid) and x.depth < 10
+  )
+  select coalesce(sum(1 + (select count(*) from pg_inherits as i where i.inhparent = r.oid)), 0)::int
+  from reached as r
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.pointer(VARIADIC parts text[])
@@ -15804,6 +16051,21 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.query_settings(tenant_id uuid)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  return (
+    select case when t.configuration ? 'database' then t.configuration - 'schemas' else t.configuration end
+    from howdah.tools as t
+    where t.tenant_id = query_settings.tenant_id and t.name = 'sql_query' and t.kind = 'builtin'
+  );
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.question_for_expiry(id uuid)
  RETURNS SETOF howdah.questions
  LANGUAGE plpgsql
@@ -16073,16 +16335,6 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.read_rows_as_tool(query text, path text, schemas text[], max_rows integer, max_bytes integer, max_cost double precision)
- RETURNS TABLE(rows text[], cut_by text)
- LANGUAGE sql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  select r.rows, r.cut_by from howdah_private.rows_of_query(query, path, schemas, max_rows, max_bytes, max_cost) as r
-$function$
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.reader_of(m howdah.mail)
  RETURNS howdah.executions
  LANGUAGE plpgsql
@@ -16156,14 +16408,21 @@ end $function$
 
 CREATE OR REPLACE FUNCTION howdah_private.record_mcp_failure(server_id uuid, revision text, error text)
  RETURNS void
- LANGUAGE sql
+ LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
+declare
+  v_server howdah.mcp_servers;
+begin
   update howdah.mcp_servers as s set error = record_mcp_failure.error, failed_at = now()
   where s.id = record_mcp_failure.server_id and howdah_private.mcp_revision(s) = record_mcp_failure.revision
     and s.error is distinct from record_mcp_failure.error
-$function$
+  returning * into v_server;
+  if found and v_server.discovered_at is null then
+    perform howdah_private.wake_for_discovery(v_server.tenant_id, v_server.id);
+  end if;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.record_mcp_prompts(server_id uuid, revision text, prompts jsonb)
@@ -16225,6 +16484,9 @@ begin
   where s.id = v_server.id and (s.server_info, s.error, s.discovered_at is null)
     is distinct from (record_mcp_tools.server_info, null::text, false);
   perform graphile_worker.remove_job('mcp ' || v_server.id);
+  if v_server.discovered_at is null then
+    perform howdah_private.wake_for_discovery(v_server.tenant_id, v_server.id);
+  end if;
   return coalesce((
     select jsonb_agg(jsonb_build_object('tool', m.name, 'status', m.status) order by m.name) from howdah.mcp_tools as m
     where m.server_id = v_server.id and m.status not in ('accepted', 'gone')
@@ -17115,14 +17377,14 @@ declare
   v_functions oid[] := array(
     select d.objid from pg_catalog.pg_shdepend as d
     where d.refclassid = 'pg_catalog.pg_authid'::regclass
-      and d.refobjid in ('howdah_tool'::regrole, 'howdah_app'::regrole) and d.deptype = 'o'
+      and d.refobjid in ('howdah_tool'::regrole, 'howdah_writer'::regrole, 'howdah_app'::regrole) and d.deptype = 'o'
       and d.classid = 'pg_catalog.pg_proc'::regclass
       and d.dbid = (select b.oid from pg_catalog.pg_database as b where b.datname = current_database())
-      and d.objid <> split_part(refuse_leftovers.state, ' ', 1)::oid
+      and d.objid <> all (array(select split_part(s.state, ' ', 1)::oid from string_to_table(refuse_leftovers.state, ';') as s (state)))
   );
   v_reason text := case
     when howdah_private.bound_state() is distinct from refuse_leftovers.state
-      then 'it changed howdah_private.run_bound'
+      then 'it changed a function of the sandbox: howdah_private.run_bound or write_bound'
     when current_setting('transaction_read_only') = 'on' then 'it made its transaction read only'
     when v_functions <> '{}' and exists (
       select from pg_catalog.pg_trigger as t
@@ -17201,6 +17463,7 @@ begin
   if exists (
     select from howdah.models as m
     where m.tenant_id = s.tenant_id and m.id = s.sampling_model_id and m.purpose <> 'llm'
+      and howdah_private.may_act_for(s.tenant_id) -- anybody may make a row up
   ) then
     raise exception using errcode = 'HWINV',
       message = format('the sampling model of MCP server %L is none that answers', s.name),
@@ -17430,6 +17693,7 @@ declare
   v_owner text := (select s.name from howdah.agent_systems as s
     where s.id = refuse_owned.owner_id and s.tenant_id = v_tenant_id);
 begin
+  perform howdah_private.permit('agent_systems', 'read');
   if v_owner <> refuse_owned.system_name then
     raise exception using errcode = 'HWCNF',
       message = format('%s %s belongs to the agent system %s', what, to_jsonb(refuse_owned.name), to_jsonb(v_owner)),
@@ -17760,6 +18024,39 @@ begin
   order by q.period desc limit 1;
   if found then
     perform howdah_private.refuse_use(v_over.quota, v_over.subject_id, v_over.used, 1, clock_timestamp());
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.refuse_request_params(field text, params jsonb, known jsonb DEFAULT '{}'::jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_new text[] := array(
+    select k.key from jsonb_object_keys(case jsonb_typeof(refuse_request_params.params) when 'object' then refuse_request_params.params else '{}' end) as k (key)
+    where refuse_request_params.params -> k.key is distinct from refuse_request_params.known -> k.key order by 1);
+  v_name text;
+  v_free text := (select string_agg(p, ', ' order by p) from howdah_private.editor_params() as p);
+begin
+  select n into v_name from unnest(v_new) as n where n in (select howdah_private.reserved_params()) limit 1;
+  if v_name is not null then
+    raise exception using errcode = 'HWINV', message = format('%s.%s is set by Howdah itself', refuse_request_params.field, v_name),
+      detail = jsonb_build_object('field', refuse_request_params.field || '.' || v_name)::text,
+      hint = 'Leave it out: the model, its tools and the conversation are those of the run.';
+  end if;
+  if howdah_private.is_trusted() or coalesce(howdah.current_user_role() <= 'admin', false) then
+    return;
+  end if;
+  select n into v_name from unnest(v_new) as n where n not in (select howdah_private.editor_params()) limit 1;
+  if v_name is not null then
+    raise exception using errcode = 'HWDEN',
+      message = format('%s.%s may be set by an admin or owner, not by %s', refuse_request_params.field, left(v_name, 60),
+        coalesce('the role ' || howdah.current_user_role(), 'nobody')),
+      detail = jsonb_build_object('field', refuse_request_params.field || '.' || left(v_name, 60), 'required_role', 'admin')::text,
+      hint = format('Whoever may edit the agent sets %s.', v_free);
   end if;
 end $function$
 ;
@@ -18754,6 +19051,63 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.report_child_ends()
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_ids uuid[] := array(
+    select c.execution_id from howdah_private.child_ends as c where c.transaction = pg_current_xact_id());
+  v_parents uuid[];
+  v_woken uuid[];
+  v_admitting uuid[];
+begin
+  v_parents := array(
+    select p.id::uuid from howdah.executions as p
+    where p.id = any (array(
+        select distinct c.parent_execution_id from howdah_private.child_ends as c
+        where c.transaction = pg_current_xact_id()))
+      and p.completed_at is null);
+  if cardinality(v_parents) = 0 then
+    delete from howdah_private.child_ends as c where c.transaction = pg_current_xact_id();
+    return;
+  end if;
+  insert into howdah_private.inbox (execution_id, tenant_id, kind, call_id, trust, output)
+  select e.parent_execution_id, e.tenant_id, 'child', e.parent_call_id, greatest('internal', e.trust), jsonb_build_object(
+    'execution_id', e.id, 'status', e.status, 'stop_reason', e.stop_reason, 'output', e.output,
+    'output_data', e.output_data, 'error', e.error, 'trust', greatest('internal', e.trust))
+  from howdah.executions as e
+  where e.id = any (v_ids) and e.parent_execution_id = any (v_parents)
+  order by e.id;
+  with ended as (
+    delete from howdah_private.child_ends as c where c.transaction = pg_current_xact_id()
+    returning c.execution_id, c.parent_execution_id, c.was_waiting
+  ),
+  sums as (
+    select d.parent_execution_id as id, count(*) as ends, count(*) filter (where d.was_waiting) as waiting,
+      bool_or(e.status <> 'completed') as failed
+    from ended as d join howdah.executions as e on e.id = d.execution_id and e.id = any (v_ids)
+    group by d.parent_execution_id
+  ),
+  counted as (
+    update howdah.executions as e
+    set live_children = greatest(e.live_children - s.ends, 0), members_waiting = greatest(e.members_waiting - s.waiting, 0)
+    from sums as s
+    where e.id = s.id and e.id = any (v_parents)
+    returning e.id::uuid as id, e.members_at_once is not null as admits, (
+      e.live_children > 0 and e.waiting_for = 'child'
+      and (e.wakes_on = 'last' or (e.wakes_on = 'failure' and not s.failed))
+    ) is true as sleeps_on
+  )
+  select array_agg(c.id order by c.id) filter (where not c.sleeps_on), array_agg(c.id order by c.id) filter (where c.admits)
+  into v_woken, v_admitting from counted as c;
+  perform howdah_private.wake_runs(v_woken) where v_woken is not null;
+  perform howdah_private.admit_members(a.id) from unnest(v_admitting) as a (id);
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.reseal_secrets(tenant_id uuid, secrets jsonb)
  RETURNS integer
  LANGUAGE plpgsql
@@ -18817,9 +19171,10 @@ begin
     return v_first;
   end if;
   select coalesce(e.agent_id, e.workflow_id) into v_agent_id from howdah.executions as e
-  where e.id = v_first and e.tenant_id = reserve_idempotency_key.tenant_id;
+  where e.id = v_first and e.tenant_id = reserve_idempotency_key.tenant_id
+    and e.idempotency_key = reserve_idempotency_key.key;
   if not found then
-    -- reserved by somebody who then inserted nothing: a key lives as long as its run
+    -- reserved by somebody who then inserted nothing, or for a run that has another key: a key lives as long as its own run
     update howdah_private.idempotency_keys as k set execution_id = reserve_idempotency_key.execution_id
     where k.tenant_id = reserve_idempotency_key.tenant_id and k.key = reserve_idempotency_key.key
       and k.execution_id = v_first
@@ -18831,6 +19186,16 @@ begin
   end if;
   return v_first;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.reserved_params()
+ RETURNS SETOF text
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select * from unnest(array['messages', 'model', 'n', 'stream', 'tools'])
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.resolved_system(s howdah.agent_systems)
@@ -19512,6 +19877,10 @@ AS $function$
       select c.id::uuid from howdah.executions as c where c.parent_execution_id = r.id
       union all
       select c.id::uuid from howdah.executions as c where c.compensates_execution_id = r.id
+      union all
+      select f.id::uuid from howdah.audit_log as l
+      join howdah.executions as f on f.id = (l.detail ->> 'fork_id')::uuid and f.tenant_id = l.tenant_id
+      where l.tenant_id = u.tenant_id and l.object_id = r.id::text and l.object = 'executions' and l.action = 'fork'
     ) as n (id)
   )
   select coalesce(array_agg(r.id order by r.id), '{}') from runs as r
@@ -20302,10 +20671,7 @@ begin
       'for each statement execute function howdah_private.tg__watch(%L)',
       v_name || case when (watch).on_event like 'insert%' then '_update' else '' end, watched, (watch).id);
   end if;
-  if (watch).into_column is not null then
-    execute format('grant select (%1$s, %2$I), update (%2$I) on %3$s to howdah_tool',
-      (select string_agg(quote_ident(k.name), ', ') from unnest((watch).key_columns) as k (name)), (watch).into_column, watched);
-  end if;
+  perform howdah_private.set_writer_rights(set_watch.watched);
 end $function$
 ;
 
@@ -20326,6 +20692,22 @@ begin
   from (values ('agent', v_agents), ('workflow', v_workflows), ('member', v_agents || v_workflows)) as k (what, known);
   perform howdah_private.apply_members(w.name, v_entry, false) from howdah.workflows as w
   where w.id = set_workflow_members.workflow_id;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.set_writer_rights(watched regclass)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_statement text;
+begin
+  for v_statement in
+    select r.statement from howdah_private.writer_rights(set_writer_rights.watched) as r
+  loop
+    execute v_statement;
+  end loop;
 end $function$
 ;
 
@@ -20436,6 +20818,7 @@ CREATE OR REPLACE FUNCTION howdah_private.settle_partitions()
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET lock_timeout TO '2s'
 AS $function$
 declare
   v_change text;
@@ -21044,7 +21427,9 @@ begin
   where q.tenant_id = v_run.tenant_id and q.root_execution_id = v_run.id
     and q.status = 'open' and q.kind = 'question'
   order by q.created_at, q.id limit 1;
-  if v_question_id is null then
+  if v_question_id is null and not howdah_private.is_author(v_run.user_id) then
+    return false;
+  elsif v_question_id is null then
     return howdah_private.tell_run(v_run, steer.content, steer.input_parts);
   elsif jsonb_array_length(steer.input_parts) > 0 then
     raise exception using errcode = 'HWINV',
@@ -21383,8 +21768,9 @@ begin
     );
   end if;
   v_lost := array(
-    select e.id::uuid from howdah.executions as e
-    where e.id = any (v_ids) and (e.status = 'queued' or (e.status = 'waiting' and e.waiting_for = 'timer'))
+    select e.id::uuid from unnest(v_ids) as i (id)
+    cross join lateral (select e.* from howdah.executions as e where e.id = i.id offset 0) as e
+    where howdah_private.is_in_queue(e.status, e.waiting_for)
       and greatest(e.run_at, e.wake_at, e.updated_at) < sweep_queue.before
       and not exists (
         select from graphile_worker._private_jobs as j
@@ -21755,6 +22141,10 @@ AS $function$
   select 'model', w.entry ->> 'model', howdah_private.pointer('workflows', w.name, 'model')
   from howdah_private.system_entries(document, 'workflows') as w where w.entry ? 'model'
   union all
+  select 'model', w.entry #>> '{configuration,model}',
+    howdah_private.pointer('workflows', w.name, 'configuration', 'model')
+  from howdah_private.system_entries(document, 'workflows') as w where w.entry -> 'configuration' ? 'model'
+  union all
   select 'model', s.entry ->> 'sampling_model', howdah_private.pointer('mcp_servers', s.name, 'sampling_model')
   from howdah_private.system_entries(document, 'mcp_servers') as s where s.entry ? 'sampling_model'
   union all
@@ -21922,11 +22312,15 @@ AS $function$
   )
   select coalesce(jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
     'id', t.id, 'from', coalesce(a.name, t.created_by), 'from_run', t.from_execution_id, 'trust', case
-      when t.from_execution_id is null then t.trust else greatest(t.trust, coalesce(e.trust, 'external')) end,
+      when t.from_execution_id is not null then greatest(t.trust, coalesce(e.trust, 'external'))
+      -- what another person says is no word of the user whom the run acts for
+      when run.user_id is not null and u.username is distinct from t.created_by then greatest(t.trust, 'internal')
+      else t.trust end,
     'thread', t.thread_id, 'reply_to', t.reply_to_id, 'subject', t.subject, 'content', t.content, 'sent_at', t.created_at
   )) order by t.id), '[]')
   from taken as t left join howdah.agents as a on a.id = t.from_agent_id
   left join howdah.executions as e on e.id = t.from_execution_id
+  left join howdah.users as u on u.id = run.user_id and u.tenant_id = run.tenant_id
 $function$
 ;
 
@@ -21988,7 +22382,7 @@ begin
   v_due := array(
     select e.id::uuid from howdah.executions as e
     where e.id = any (v_ids) and e.id between v_first and v_last and e.id <> all (v_parked)
-      and (e.status = 'queued' or (e.status = 'waiting' and e.waiting_for = 'timer'))
+      and howdah_private.is_in_queue(e.status, e.waiting_for)
       and greatest(e.run_at, e.wake_at) <= clock_timestamp()
       and (take_runs.protocol >= 8 or howdah_private.is_known_to_protocol_7(e))
       and (take_runs.protocol >= 7 or howdah_private.is_known_to_protocol_6(e))
@@ -22170,11 +22564,18 @@ $function$
 
 CREATE OR REPLACE FUNCTION howdah_private.tell_ended(ids uuid[])
  RETURNS void
- LANGUAGE sql
+ LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_custom_plan'
 AS $function$
-  with told as (
+declare
+  v_jobs int;
+begin
+  if not exists (select from howdah.hooks as h where h.is_active and h.event = 'execution_complete') then
+    return;
+  end if;
+  with ended as (
     insert into howdah_private.ended_runs (tenant_id, execution_id, event)
     select e.tenant_id, e.id, jsonb_build_object(
       'event', 'execution_complete', 'execution_id', e.id, 'root_execution_id', e.root_execution_id,
@@ -22189,9 +22590,12 @@ AS $function$
         and (num_nonnulls(h.agent_id, h.workflow_id) = 0 or h.agent_id = e.agent_id or h.workflow_id = e.workflow_id)
     )
     returning id
+  ),
+  jobs as (
+    select graphile_worker.add_job('execution_complete', json_build_object('id', d.id)) from ended as d
   )
-  select graphile_worker.add_job('execution_complete', json_build_object('id', t.id)) from told as t
-$function$
+  select count(*) into v_jobs from jobs;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.tell_questions(execution_id uuid, told uuid[])
@@ -22409,13 +22813,33 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg__permit_beside()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_row record;
+begin
+  v_row := case tg_op when 'DELETE' then old else new end;
+  if current_user <> 'howdah_engine' then
+    perform howdah_private.permit_session(s.id) from howdah.sessions as s where s.id = v_row.session_id;
+    if tg_table_name = 'resources' then
+      perform howdah_private.permit_control('execution', e.id, coalesce(e.agent_id, e.workflow_id), e.user_id)
+      from howdah.executions as e where e.id = v_row.execution_id;
+    end if;
+  end if;
+  return v_row;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg__permit_session()
  RETURNS trigger
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
-  if current_user <> 'howdah_engine' and tg_table_name = 'schedules' then
+  if current_user <> 'howdah_engine' and tg_table_name <> 'sessions' then
     perform howdah_private.permit_session(new.session_id);
   elsif current_user <> 'howdah_engine' then
     perform howdah_private.permit_control('session', new.id, coalesce(new.agent_id, new.workflow_id), new.user_id);
@@ -22583,6 +23007,8 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_agent_models__check_params()
 AS $function$
 begin
   perform howdah_private.refuse_plain_keys('request_params', new.request_params);
+  perform howdah_private.refuse_request_params('request_params', new.request_params,
+    case when tg_op = 'UPDATE' and old.model_id = new.model_id then old.request_params else '{}' end);
   return new;
 end $function$
 ;
@@ -22835,6 +23261,8 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_agent_tools__check_configuration()
 AS $function$
 begin
   perform howdah_private.refuse_plain_keys('configuration', new.configuration);
+  perform howdah_private.refuse_request_params('configuration.request_params', new.configuration -> 'request_params',
+    case when tg_op = 'UPDATE' and old.tool_id = new.tool_id then coalesce(old.configuration -> 'request_params', '{}') else '{}' end);
   perform howdah_private.refuse_sub_run_settings(new.configuration) from howdah.tools as t
   where t.id = new.tool_id and t.kind in ('agent', 'workflow');
   perform howdah_private.refuse_result_limit(new.configuration);
@@ -23015,6 +23443,20 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_agents__mark_stale()
 AS $function$
 begin
   new.version_is_stale := true;
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_agents__permit_default()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if current_user <> 'howdah_engine' then
+    perform howdah_private.permit_default(new.user_id);
+    perform howdah_private.permit_default(old.user_id) where tg_op = 'UPDATE';
+  end if;
   return new;
 end $function$
 ;
@@ -23598,9 +24040,6 @@ begin
       order by v.version desc limit 1
     ), new.workflow_version_id), new.workflow_version_id);
   end if;
-  update howdah.executions as e set live_children = e.live_children + 1,
-    members_waiting = e.members_waiting + (coalesce(new.waiting_for, new.paused_from) is not distinct from 'turn')::int
-  where e.id = v_parent.id;
   return new;
 end $function$
 ;
@@ -23717,6 +24156,14 @@ begin
     group by n.part
   ) as parts
   cross join lateral graphile_worker.add_jobs(parts.specs);
+  perform howdah_private.count_children(array_agg(c.id), array_agg(c.waiting), array_agg(c.children))
+  from (
+    select n.parent_execution_id as id, count(*)::int as children,
+      count(*) filter (where coalesce(n.waiting_for, n.paused_from) = 'turn')::int as waiting
+    from new_rows as n where n.parent_execution_id is not null and n.completed_at is null
+    group by n.parent_execution_id
+  ) as c
+  having count(*) > 0;
   perform howdah_private.forget_pins();
   return null;
 end $function$
@@ -23930,32 +24377,31 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg_executions__report_child_ends()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if exists (
+    select from howdah_private.child_ends as c where c.transaction = pg_current_xact_id_if_assigned()
+  ) then
+    perform howdah_private.report_child_ends();
+  end if;
+  return null;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg_executions__report_to_parent()
  RETURNS trigger
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-declare
-  v_parent howdah.executions;
 begin
-  update howdah.executions as e set live_children = greatest(e.live_children - 1, 0),
-    members_waiting = greatest(e.members_waiting - (coalesce(old.waiting_for, old.paused_from) is not distinct from 'turn')::int, 0)
-  where e.id = new.parent_execution_id and e.completed_at is null
-  returning e.* into v_parent;
-  if found then
-    insert into howdah_private.inbox (execution_id, tenant_id, kind, call_id, trust, output)
-    values (new.parent_execution_id, new.tenant_id, 'child', new.parent_call_id, greatest('internal', new.trust), jsonb_build_object(
-      'execution_id', new.id, 'status', new.status, 'stop_reason', new.stop_reason, 'output', new.output,
-      'output_data', new.output_data, 'error', new.error, 'trust', greatest('internal', new.trust)));
-    if v_parent.live_children > 0 and v_parent.waiting_for = 'child'
-      and (v_parent.wakes_on = 'last' or (v_parent.wakes_on = 'failure' and new.status = 'completed')) then
-      perform howdah_private.admit_members(v_parent.id) where v_parent.members_at_once is not null;
-      return null;
-    end if;
-    perform howdah_private.wake_runs(array[new.parent_execution_id]);
-    perform howdah_private.admit_members(v_parent.id) where v_parent.members_at_once is not null;
-  end if;
+  insert into howdah_private.child_ends (execution_id, parent_execution_id, was_waiting)
+  values (new.id, new.parent_execution_id, coalesce(old.waiting_for, old.paused_from) is not distinct from 'turn');
   return null;
 end $function$
 ;
@@ -24282,6 +24728,7 @@ begin
     v_run := howdah_private.reader_of(new);
     if new.from_execution_id is null then
       perform howdah_private.permit_control('execution', v_run.id, coalesce(v_run.agent_id, v_run.workflow_id), v_run.user_id);
+      perform howdah_private.permit_author('execution', v_run.id, v_run.user_id);
     end if;
     new.to_agent_id := coalesce(new.to_agent_id, v_run.agent_id);
   end if;
@@ -25127,6 +25574,34 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg_resources__audit()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "TimeZone" TO 'UTC'
+AS $function$
+declare
+  v_before jsonb[];
+  v_after jsonb[];
+begin
+  select array_agg(to_jsonb(o)) into v_before from (
+    select r.id, r.tenant_id, r.name, r.type, r.uri, r.storage_path, r.size, r.sha256, r.metadata, r.execution_id, r.session_id,
+      r.created_by, r.created_at
+    from old_rows as r
+  ) as o;
+  if tg_op = 'UPDATE' then
+    select array_agg(to_jsonb(n)) into v_after from (
+      select r.id, r.tenant_id, r.name, r.type, r.uri, r.storage_path, r.size, r.sha256, r.metadata, r.execution_id, r.session_id,
+        r.created_by, r.created_at
+      from new_rows as r
+    ) as n;
+  end if;
+  perform howdah_private.note_changes('resources', '{id}', v_before, v_after) where v_before is not null;
+  return null;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg_resources__check_execution()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -25353,7 +25828,11 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_schedules__own()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
-  new.user_id := coalesce(new.user_id, howdah.current_user_id());
+  if tg_op = 'INSERT' then
+    new.user_id := coalesce(new.user_id, howdah.current_user_id());
+  elsif current_user <> 'howdah_engine' then
+    new.user_id := howdah_private.author(new.user_id);
+  end if;
   return new;
 end $function$
 ;
@@ -25474,6 +25953,19 @@ begin
     perform howdah_private.refuse_used_secret(old);
   end if;
   return old;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_sessions__audit()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "TimeZone" TO 'UTC'
+AS $function$
+begin
+  perform howdah_private.note_changes('sessions', '{id}', null, array[to_jsonb(new)]);
+  return null;
 end $function$
 ;
 
@@ -26497,6 +26989,9 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_workflows__check_configuration()
 AS $function$
 begin
   perform howdah_private.refuse_plain_keys('configuration', new.configuration);
+  perform howdah_private.refuse_request_params('configuration.request_params', new.configuration -> 'request_params',
+    case when tg_op = 'UPDATE' and old.configuration -> 'model' is not distinct from new.configuration -> 'model'
+      then coalesce(old.configuration -> 'request_params', '{}') else '{}' end);
   perform howdah_private.refuse_workflow_configuration(new.name, new.type, new.configuration);
   perform howdah_private.refuse_embedding_model(new.name, new.tenant_id, new.configuration);
   return new;
@@ -27006,6 +27501,8 @@ begin
       and (e.status = 'completed' or e.history is not null) and e.parent_execution_id is null
   )) into v_trust
   from howdah.executions as p where p.id = trust_branch.previous and p.tenant_id = v_tenant_id;
+  perform howdah_private.permit_control('execution', e.id, coalesce(e.agent_id, e.workflow_id), e.user_id) from howdah.executions as e
+  where e.id = trust_branch.execution_id and e.tenant_id = v_tenant_id;
   update howdah.executions as e set trust = greatest(e.trust, v_trust)
   where e.id = trust_branch.execution_id and e.tenant_id = v_tenant_id and e.status = 'queued';
 end $function$
@@ -27608,6 +28105,27 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.version_since(run howdah.executions, pinned howdah.agent_versions)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_agent howdah.agents;
+begin
+  if num_nonnulls(run.forked_from_execution_id, run.compensates_execution_id) > 0 or run.handoffs > 0 or exists (
+    select from howdah.agent_versions as v join howdah.executions as r on r.id = run.root_execution_id
+    where v.agent_id = run.agent_id and v.version > pinned.version and v.created_at <= r.created_at
+  ) then
+    return null;
+  end if;
+  select a.* into v_agent from howdah.agents as a where a.id = run.agent_id;
+  return case when v_agent.version_is_stale then howdah_private.refresh_agent_version(run.agent_id)
+    else v_agent.current_version_id end;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.version_told(version_id uuid)
  RETURNS jsonb
  LANGUAGE sql
@@ -27618,6 +28136,25 @@ AS $function$
     'agent_version_id', v.id, 'version', v.version)
   from howdah.agent_versions as v where v.id = version_told.version_id
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.wake_for_discovery(tenant_id uuid, server_id uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_waiting uuid[] := array(
+    select e.id::uuid from howdah.executions as e join howdah.agent_versions as v on v.id = e.agent_version_id
+    where e.tenant_id = wake_for_discovery.tenant_id and e.status = 'waiting' and e.waiting_for = 'timer' and e.step_count = 0
+      and v.definition -> 'servers' @> jsonb_build_array(jsonb_build_object('id', wake_for_discovery.server_id))
+    order by e.id for no key update of e skip locked
+  );
+begin
+  update howdah.executions as e set wake_at = clock_timestamp(), updated_at = now() where e.id = any (v_waiting);
+  perform howdah_private.enqueue_advance(v_waiting);
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.wake_runs(ids uuid[])
@@ -27665,7 +28202,7 @@ begin
   ))
   from howdah.executions as e
   where e.id = any (v_ids) and e.id between v_first and v_last
-    and (e.status = 'queued' or (e.status = 'waiting' and e.waiting_for = 'timer'))
+    and howdah_private.is_in_queue(e.status, e.waiting_for)
     and greatest(e.run_at, e.wake_at) <= clock_timestamp()
   having count(*) > 0;
 end $function$
@@ -28445,6 +28982,19 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.write_bound(statement text, argument jsonb, path text)
+ RETURNS SETOF text
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  perform set_config('search_path', write_bound.path, true);
+  return query execute write_bound.statement using write_bound.argument;
+  set constraints all immediate;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.write_mcp_tools(server howdah.mcp_servers, tools jsonb)
  RETURNS void
  LANGUAGE sql
@@ -28685,6 +29235,53 @@ begin
   perform howdah_private.write_skill_version(g.skill_id) from howdah.agent_skills as g
   where g.agent_id = write_text_versions_of.agent_id;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.writer_rights(watched regclass DEFAULT NULL::regclass)
+ RETURNS TABLE(relation regclass, statement text)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with needed as (
+    select distinct t.tgrelid as relid, c.name::name as attname, c.privilege
+    from howdah.table_triggers as w
+    join pg_catalog.pg_trigger as t on t.tgfoid = to_regproc('howdah_private.tg__watch') and t.tgparentid = 0
+      and t.tgname in (howdah_private.watch_name(w.id), howdah_private.watch_name(w.id) || '_update')
+    cross join lateral (
+      select k.name, 'SELECT' from unnest(w.key_columns || w.into_column) as k (name)
+      union all
+      select w.into_column, 'UPDATE'
+    ) as c (name, privilege)
+    join pg_catalog.pg_attribute as a on a.attrelid = t.tgrelid and a.attname = c.name and a.attnum > 0 and not a.attisdropped
+    where w.into_column is not null and t.tgrelid = coalesce(writer_rights.watched, t.tgrelid)
+  ),
+  held as (
+    select a.attrelid as relid, a.attname, x.privilege_type as privilege, x.grantee
+    from pg_catalog.pg_attribute as a cross join lateral pg_catalog.aclexplode(a.attacl) as x
+    where a.attacl is not null and not a.attisdropped and a.attrelid = coalesce(writer_rights.watched, a.attrelid)
+      and x.grantee in ('howdah_writer'::regrole, 'howdah_tool'::regrole)
+  ),
+  missing as (
+    select n.* from needed as n
+    where not exists (
+      select from held as h
+      where (h.relid, h.attname, h.privilege) = (n.relid, n.attname, n.privilege) and h.grantee = 'howdah_writer'::regrole)
+  ),
+  needless as (
+    select h.* from held as h
+    where h.grantee = 'howdah_tool'::regrole or not exists (
+      select from needed as n where (n.relid, n.attname, n.privilege) = (h.relid, h.attname, h.privilege))
+  )
+  select c.oid::regclass, format('grant usage on schema %I to howdah_writer', s.nspname)
+  from pg_catalog.pg_class as c join pg_catalog.pg_namespace as s on s.oid = c.relnamespace
+  where c.oid in (select m.relid from missing as m) and not has_schema_privilege('howdah_writer', s.oid, 'usage')
+  union all
+  select m.relid::regclass, format('grant %s (%I) on %s to howdah_writer', m.privilege, m.attname, m.relid::regclass) from missing as m
+  union all
+  select h.relid::regclass, format('revoke %s (%I) on %s from %s', h.privilege, h.attname, h.relid::regclass, h.grantee::regrole)
+  from needless as h
+$function$
 ;
 
 -- views
@@ -29222,7 +29819,7 @@ CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF request_params ON
 
 CREATE TRIGGER _100_await_edit BEFORE INSERT OR DELETE OR UPDATE OF model_id ON howdah.agent_models FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agent_models__await_edit();
 
-CREATE TRIGGER _300_check_params BEFORE INSERT OR UPDATE OF request_params ON howdah.agent_models FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agent_models__check_params();
+CREATE TRIGGER _300_check_params BEFORE INSERT OR UPDATE OF request_params, model_id ON howdah.agent_models FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agent_models__check_params();
 
 CREATE TRIGGER _500_mark_stale AFTER INSERT OR DELETE OR UPDATE ON howdah.agent_models FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agent_parts__mark_stale();
 
@@ -29339,6 +29936,10 @@ CREATE TRIGGER "000_refuse_used" AFTER DELETE ON howdah.agents FOR EACH ROW EXEC
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.agents FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('agents', 'edit');
 
 CREATE TRIGGER _020_permit_agent BEFORE INSERT OR DELETE OR UPDATE ON howdah.agents FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__permit_agent('edit', 'id');
+
+CREATE TRIGGER _030_permit_default_insert BEFORE INSERT ON howdah.agents FOR EACH ROW WHEN ((new.user_id IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg_agents__permit_default();
+
+CREATE TRIGGER _030_permit_default_update BEFORE UPDATE OF user_id, is_default ON howdah.agents FOR EACH ROW WHEN (((new.user_id IS DISTINCT FROM old.user_id) OR (new.is_default IS DISTINCT FROM old.is_default))) EXECUTE FUNCTION howdah_private.tg_agents__permit_default();
 
 CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF name, description, instruction, system_prompt, capabilities, domain, output_schema, prompt_values, engine_configuration ON howdah.agents FOR EACH ROW WHEN (((length(new.name) > 200) OR (octet_length(new.description) > 102400) OR (octet_length(new.instruction) > 1048576) OR (octet_length(new.system_prompt) > 1048576) OR ((pg_column_size(new.capabilities) > 1000) AND (octet_length((to_jsonb(new.capabilities))::text) > 102400)) OR (length(new.domain) > 200) OR ((pg_column_size(new.output_schema) > 1000) AND (octet_length((to_jsonb(new.output_schema))::text) > 1048576)) OR ((pg_column_size(new.prompt_values) > 1000) AND (octet_length((to_jsonb(new.prompt_values))::text) > 1048576)) OR ((pg_column_size(new.engine_configuration) > 1000) AND (octet_length((to_jsonb(new.engine_configuration))::text) > 1048576)))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('name', '200', 'characters', 'description', '102400', 'bytes', 'instruction', '1048576', 'bytes', 'system_prompt', '1048576', 'bytes', 'capabilities', '102400', 'bytes', 'domain', '200', 'characters', 'output_schema', '1048576', 'bytes', 'prompt_values', '1048576', 'bytes', 'engine_configuration', '1048576', 'bytes');
 
@@ -29530,6 +30131,8 @@ CREATE TRIGGER _840_make_room AFTER UPDATE OF status ON howdah.executions FOR EA
 
 CREATE TRIGGER _850_count_runs AFTER INSERT ON howdah.executions REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg_executions__count_runs();
 
+CREATE TRIGGER _850_report_child_ends AFTER UPDATE OF status ON howdah.executions FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg_executions__report_child_ends();
+
 CREATE TRIGGER _850_write_back AFTER UPDATE OF status ON howdah.executions FOR EACH ROW WHEN (((new.table_trigger_id IS NOT NULL) AND (new.completed_at IS NOT NULL) AND (old.completed_at IS NULL))) EXECUTE FUNCTION howdah_private.tg_executions__write_back();
 
 CREATE TRIGGER _860_deliver AFTER UPDATE OF status ON howdah.executions FOR EACH ROW WHEN (((new.parent_execution_id IS NULL) AND (new.completed_at IS NOT NULL) AND (old.completed_at IS NULL))) EXECUTE FUNCTION howdah_private.tg_executions__deliver();
@@ -29591,6 +30194,10 @@ CREATE TRIGGER _100_address BEFORE INSERT ON howdah.mail FOR EACH ROW EXECUTE FU
 CREATE TRIGGER _200_permit_agent BEFORE INSERT ON howdah.mail FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__permit_agent('run', 'to_agent_id');
 
 CREATE TRIGGER _900_deliver AFTER INSERT ON howdah.mail REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg_mail__deliver();
+
+CREATE TRIGGER _960_audit_delete AFTER DELETE ON howdah.mail REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT WHEN (((CURRENT_USER <> 'howdah_engine'::name) AND ((CURRENT_USER <> 'howdah_owner'::name) OR (current_setting('role'::text) = 'howdah_owner'::text)))) EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _960_audit_update AFTER UPDATE ON howdah.mail REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT WHEN (((CURRENT_USER <> 'howdah_engine'::name) AND ((CURRENT_USER <> 'howdah_owner'::name) OR (current_setting('role'::text) = 'howdah_owner'::text)))) EXECUTE FUNCTION howdah_private.tg__audit('id');
 
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF to_agent_id, is_within_tree, from_execution_id, root_execution_id, created_by, thread_id, content, received_at, received_by_execution_id ON howdah.mail FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_mail__refuse_invalid();
 
@@ -29786,6 +30393,10 @@ CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF scope, subject_id,
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.resources FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('resources', 'run');
 
+CREATE TRIGGER _030_permit_beside BEFORE DELETE OR UPDATE ON howdah.resources FOR EACH ROW WHEN ((num_nonnulls(old.session_id, old.execution_id) > 0)) EXECUTE FUNCTION howdah_private.tg__permit_beside();
+
+CREATE TRIGGER _030_permit_beside_insert BEFORE INSERT ON howdah.resources FOR EACH ROW WHEN ((num_nonnulls(new.session_id, new.execution_id) > 0)) EXECUTE FUNCTION howdah_private.tg__permit_beside();
+
 CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF metadata, uri ON howdah.resources FOR EACH ROW WHEN ((((pg_column_size(new.metadata) > 1000) AND (octet_length((to_jsonb(new.metadata))::text) > 1048576)) OR (octet_length(new.uri) > 1048576))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('metadata', '1048576', 'bytes', 'uri', '1048576', 'bytes');
 
 CREATE TRIGGER _100_sign BEFORE INSERT ON howdah.resources FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_resources__sign();
@@ -29801,6 +30412,10 @@ CREATE TRIGGER _300_check_execution BEFORE INSERT ON howdah.resources FOR EACH R
 CREATE TRIGGER _300_refuse_keys BEFORE INSERT OR UPDATE OF metadata ON howdah.resources FOR EACH ROW WHEN ((new.metadata <> '{}'::jsonb)) EXECUTE FUNCTION howdah_private.tg_resources__refuse_keys();
 
 CREATE TRIGGER _600_count_storage AFTER INSERT OR DELETE ON howdah.resources FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_resources__count_storage();
+
+CREATE TRIGGER _960_audit_delete AFTER DELETE ON howdah.resources REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT WHEN (((CURRENT_USER <> 'howdah_engine'::name) AND ((CURRENT_USER <> 'howdah_owner'::name) OR (current_setting('role'::text) = 'howdah_owner'::text)))) EXECUTE FUNCTION howdah_private.tg_resources__audit('id');
+
+CREATE TRIGGER _960_audit_update AFTER UPDATE ON howdah.resources REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT WHEN (((CURRENT_USER <> 'howdah_engine'::name) AND ((CURRENT_USER <> 'howdah_owner'::name) OR (current_setting('role'::text) = 'howdah_owner'::text)))) EXECUTE FUNCTION howdah_private.tg_resources__audit('id');
 
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF name, type, storage_path, bytes, size, sha256, metadata, created_by, uri ON howdah.resources FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_resources__refuse_invalid();
 
@@ -29824,13 +30439,15 @@ CREATE TRIGGER _020_permit_agent BEFORE INSERT OR DELETE OR UPDATE ON howdah.sch
 
 CREATE TRIGGER _021_permit_workflow BEFORE INSERT OR DELETE OR UPDATE ON howdah.schedules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__permit_agent('edit', 'workflow_id');
 
-CREATE TRIGGER _030_permit_session BEFORE INSERT OR UPDATE OF session_id ON howdah.schedules FOR EACH ROW WHEN ((new.session_id IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg__permit_session();
+CREATE TRIGGER _030_permit_session BEFORE INSERT OR UPDATE OF session_id, cron, timezone, agent_id, workflow_id, input, input_data, metadata, priority, overlap_policy, catchup_policy ON howdah.schedules FOR EACH ROW WHEN ((new.session_id IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg__permit_session();
 
 CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF name, cron, timezone, input_data, metadata ON howdah.schedules FOR EACH ROW WHEN (((length(new.name) > 200) OR (length(new.cron) > 200) OR (length(new.timezone) > 100) OR ((pg_column_size(new.input_data) > 1000) AND (octet_length((to_jsonb(new.input_data))::text) > 1048576)) OR ((pg_column_size(new.metadata) > 1000) AND (octet_length((to_jsonb(new.metadata))::text) > 1048576)))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('name', '200', 'characters', 'cron', '200', 'characters', 'timezone', '100', 'characters', 'input_data', '1048576', 'bytes', 'metadata', '1048576', 'bytes');
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.schedules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
 CREATE TRIGGER _200_own BEFORE INSERT ON howdah.schedules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_schedules__own();
+
+CREATE TRIGGER _210_own BEFORE UPDATE OF cron, timezone, agent_id, workflow_id, input, input_data, metadata, session_id, priority, overlap_policy, catchup_policy ON howdah.schedules FOR EACH ROW WHEN ((((((((((((new.cron IS DISTINCT FROM old.cron) OR (new.timezone IS DISTINCT FROM old.timezone)) OR (new.agent_id IS DISTINCT FROM old.agent_id)) OR (new.workflow_id IS DISTINCT FROM old.workflow_id)) OR (new.input IS DISTINCT FROM old.input)) OR (new.input_data IS DISTINCT FROM old.input_data)) OR (new.metadata IS DISTINCT FROM old.metadata)) OR (new.session_id IS DISTINCT FROM old.session_id)) OR (new.priority IS DISTINCT FROM old.priority)) OR (new.overlap_policy IS DISTINCT FROM old.overlap_policy)) OR (new.catchup_policy IS DISTINCT FROM old.catchup_policy))) EXECUTE FUNCTION howdah_private.tg_schedules__own();
 
 CREATE TRIGGER _300_check BEFORE INSERT OR UPDATE OF cron, timezone, agent_id, workflow_id, input, metadata ON howdah.schedules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_schedules__check();
 
@@ -29883,6 +30500,12 @@ CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.sessions FOR EACH ROW EXECUTE 
 CREATE TRIGGER _200_refuse_live BEFORE DELETE ON howdah.sessions FOR EACH ROW WHEN ((old.live_execution_id IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg_sessions__refuse_live();
 
 CREATE TRIGGER _800_forget_kept AFTER DELETE ON howdah.sessions REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__forget_kept('session');
+
+CREATE TRIGGER _960_audit_delete AFTER DELETE ON howdah.sessions REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT WHEN (((CURRENT_USER <> 'howdah_engine'::name) AND ((CURRENT_USER <> 'howdah_owner'::name) OR (current_setting('role'::text) = 'howdah_owner'::text)))) EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _960_audit_insert AFTER INSERT ON howdah.sessions FOR EACH ROW WHEN (((CURRENT_USER <> 'howdah_engine'::name) AND (new.user_id IS DISTINCT FROM howdah.current_user_id()))) EXECUTE FUNCTION howdah_private.tg_sessions__audit();
+
+CREATE TRIGGER _960_audit_update AFTER UPDATE ON howdah.sessions REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT WHEN (((CURRENT_USER <> 'howdah_engine'::name) AND ((CURRENT_USER <> 'howdah_owner'::name) OR (current_setting('role'::text) = 'howdah_owner'::text)))) EXECUTE FUNCTION howdah_private.tg__audit('id');
 
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF agent_id, state, workflow_id ON howdah.sessions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_sessions__refuse_invalid();
 
@@ -29982,6 +30605,8 @@ CREATE TRIGGER _995_refuse_unreadable_name BEFORE INSERT OR UPDATE OF name ON ho
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.todos FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('todos', 'run');
 
+CREATE TRIGGER _030_permit_beside BEFORE INSERT OR DELETE OR UPDATE ON howdah.todos FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__permit_beside();
+
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.todos FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
 CREATE TRIGGER _200_check_session BEFORE INSERT ON howdah.todos FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_todos__check_session();
@@ -29993,6 +30618,12 @@ CREATE TRIGGER _500_count_deletes AFTER DELETE ON howdah.todos REFERENCING OLD T
 CREATE TRIGGER _500_count_inserts AFTER INSERT ON howdah.todos REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg_todos__count_changes();
 
 CREATE TRIGGER _500_count_updates AFTER UPDATE ON howdah.todos REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg_todos__count_changes();
+
+CREATE TRIGGER _960_audit_delete AFTER DELETE ON howdah.todos REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT WHEN (((CURRENT_USER <> 'howdah_engine'::name) AND ((CURRENT_USER <> 'howdah_owner'::name) OR (current_setting('role'::text) = 'howdah_owner'::text)))) EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _960_audit_insert AFTER INSERT ON howdah.todos REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT WHEN (((CURRENT_USER <> 'howdah_engine'::name) AND ((CURRENT_USER <> 'howdah_owner'::name) OR (current_setting('role'::text) = 'howdah_owner'::text)))) EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _960_audit_update AFTER UPDATE ON howdah.todos REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT WHEN (((CURRENT_USER <> 'howdah_engine'::name) AND ((CURRENT_USER <> 'howdah_owner'::name) OR (current_setting('role'::text) = 'howdah_owner'::text)))) EXECUTE FUNCTION howdah_private.tg__audit('id');
 
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF session_id, "position", title, note ON howdah.todos FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_todos__refuse_invalid();
 
@@ -31644,6 +32275,10 @@ create policy engine on howdah_private.channels to howdah_engine using (true) wi
 
 create policy operator on howdah_private.channels to howdah_owner using (true) with check (true);
 
+create policy engine on howdah_private.child_ends to howdah_engine using (true) with check (true);
+
+create policy operator on howdah_private.child_ends to howdah_owner using (true) with check (true);
+
 create policy engine on howdah_private.chores to howdah_engine using (true) with check (true);
 
 create policy operator on howdah_private.chores to howdah_owner using (true) with check (true);
@@ -32598,6 +33233,8 @@ grant execute on function howdah.current_tenant() to howdah_authenticator;
 
 grant execute on function howdah.current_tenant() to howdah_worker;
 
+grant execute on function howdah.current_tenant() to howdah_writer;
+
 grant execute on function howdah.current_user_id() to howdah_analyst;
 
 grant execute on function howdah.current_user_id() to howdah_app;
@@ -32607,6 +33244,8 @@ grant execute on function howdah.current_user_id() to howdah_authenticator;
 grant execute on function howdah.current_user_id() to howdah_engine;
 
 grant execute on function howdah.current_user_id() to howdah_worker;
+
+grant execute on function howdah.current_user_id() to howdah_writer;
 
 grant execute on function howdah.current_user_role() to howdah_analyst;
 
@@ -32892,6 +33531,8 @@ grant execute on function howdah_private.answer_client_calls(jsonb) to howdah_ap
 
 grant execute on function howdah_private.answer_client_calls(jsonb) to howdah_engine;
 
+grant execute on function howdah_private.answer_for_writer(uuid) to howdah_worker;
+
 grant execute on function howdah_private.answer_in(jsonb) to howdah_app;
 
 grant execute on function howdah_private.answer_in(jsonb) to howdah_engine;
@@ -32899,6 +33540,8 @@ grant execute on function howdah_private.answer_in(jsonb) to howdah_engine;
 grant execute on function howdah_private.answer_interrupts(text,jsonb) to howdah_app;
 
 grant execute on function howdah_private.answer_interrupts(text,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.answer_to_write(uuid) to howdah_engine;
 
 grant execute on function howdah_private.answer_to_write(uuid) to howdah_worker;
 
@@ -32984,6 +33627,12 @@ grant execute on function howdah_private.as_summary(jsonb) to howdah_engine;
 
 grant execute on function howdah_private.audit_hash(howdah.audit_log) to howdah_engine;
 
+grant execute on function howdah_private.author(uuid) to howdah_analyst;
+
+grant execute on function howdah_private.author(uuid) to howdah_app;
+
+grant execute on function howdah_private.author(uuid) to howdah_engine;
+
 grant execute on function howdah_private.base62(bytea,integer) to howdah_engine;
 
 grant execute on function howdah_private.base_type(oid) to howdah_engine;
@@ -33035,6 +33684,8 @@ grant execute on function howdah_private.bound() to howdah_app;
 grant execute on function howdah_private.bound() to howdah_authenticator;
 
 grant execute on function howdah_private.bound() to howdah_worker;
+
+grant execute on function howdah_private.bound() to howdah_writer;
 
 grant execute on function howdah_private.bound_state() to howdah_engine;
 
@@ -33238,6 +33889,10 @@ grant execute on function howdah_private.earlier_run(uuid,boolean) to howdah_app
 
 grant execute on function howdah_private.earlier_run(uuid,boolean) to howdah_engine;
 
+grant execute on function howdah_private.editor_params() to howdah_app;
+
+grant execute on function howdah_private.editor_params() to howdah_engine;
+
 grant execute on function howdah_private.end_alert(uuid,uuid,text,jsonb,text) to howdah_worker;
 
 grant execute on function howdah_private.end_call(uuid,integer) to howdah_worker;
@@ -33248,9 +33903,11 @@ grant execute on function howdah_private.end_write_back(uuid,howdah.write_back_s
 
 grant execute on function howdah_private.ensure_month(timestamp with time zone) to howdah_engine;
 
-grant execute on function howdah_private.ensure_partitions(integer) to howdah_engine;
+grant execute on function howdah_private.ensure_partition(text,timestamp with time zone) to howdah_engine;
 
-grant execute on function howdah_private.ensure_partitions(integer) to howdah_worker;
+grant execute on function howdah_private.ensure_partitions(integer,integer) to howdah_engine;
+
+grant execute on function howdah_private.ensure_partitions(integer,integer) to howdah_worker;
 
 grant execute on function howdah_private.entangled(date,integer) to howdah_owner;
 
@@ -33356,6 +34013,8 @@ grant execute on function howdah_private.fire_schedules() to howdah_worker;
 
 grant execute on function howdah_private.first_content(text,jsonb,uuid) to howdah_engine;
 
+grant execute on function howdah_private.first_discovery(uuid,uuid,integer) to howdah_worker;
+
 grant execute on function howdah_private.fit_the_wire(text[]) to howdah_analyst;
 
 grant execute on function howdah_private.fit_the_wire(text[]) to howdah_app;
@@ -33397,6 +34056,8 @@ grant execute on function howdah_private.has_compensation(uuid,text) to howdah_e
 grant execute on function howdah_private.has_due_work(uuid) to howdah_worker;
 
 grant execute on function howdah_private.has_settings() to howdah_worker;
+
+grant execute on function howdah_private.has_trusted_login() to howdah_engine;
 
 grant execute on function howdah_private.heal_queue(interval,integer) to howdah_worker;
 
@@ -33448,6 +34109,8 @@ grant execute on function howdah_private.is_among_lockers(xid) to howdah_tool;
 
 grant execute on function howdah_private.is_any_worker_alive() to howdah_app;
 
+grant execute on function howdah_private.is_author(uuid) to howdah_engine;
+
 grant execute on function howdah_private.is_bound() to howdah_analyst;
 
 grant execute on function howdah_private.is_bound() to howdah_app;
@@ -33457,6 +34120,8 @@ grant execute on function howdah_private.is_bound() to howdah_authenticator;
 grant execute on function howdah_private.is_bound() to howdah_engine;
 
 grant execute on function howdah_private.is_bound() to howdah_worker;
+
+grant execute on function howdah_private.is_bound() to howdah_writer;
 
 grant execute on function howdah_private.is_call_of_tool(text) to howdah_analyst;
 
@@ -33475,6 +34140,8 @@ grant execute on function howdah_private.is_harmless_configuration(jsonb) to how
 grant execute on function howdah_private.is_harmless_configuration(jsonb) to howdah_app;
 
 grant execute on function howdah_private.is_harmless_configuration(jsonb) to howdah_engine;
+
+grant execute on function howdah_private.is_in_queue(howdah.execution_status,howdah.waiting_reason) to howdah_engine;
 
 grant execute on function howdah_private.is_kept(howdah.quotas) to howdah_engine;
 
@@ -33614,7 +34281,7 @@ grant execute on function howdah_private.key_parameters() to howdah_app;
 
 grant execute on function howdah_private.key_parameters() to howdah_engine;
 
-grant execute on function howdah_private.keyed_rows(text[],jsonb[]) to howdah_engine;
+grant execute on function howdah_private.keyed_rows(text,text[],jsonb[]) to howdah_engine;
 
 grant execute on function howdah_private.keyword_fault(text,jsonb,text) to howdah_app;
 
@@ -33780,8 +34447,6 @@ grant execute on function howdah_private.named_apart(json) to howdah_engine;
 
 grant execute on function howdah_private.named_apart(json) to howdah_reader;
 
-grant execute on function howdah_private.named_apart(json) to howdah_tool;
-
 grant execute on function howdah_private.names_a_key(text) to howdah_app;
 
 grant execute on function howdah_private.names_a_key(text) to howdah_engine;
@@ -33856,9 +34521,15 @@ grant execute on function howdah_private.permit_agent(uuid,text,text) to howdah_
 
 grant execute on function howdah_private.permit_agent(uuid,text,text) to howdah_app;
 
+grant execute on function howdah_private.permit_author(text,uuid,uuid) to howdah_engine;
+
 grant execute on function howdah_private.permit_control(text,uuid,uuid,uuid) to howdah_analyst;
 
 grant execute on function howdah_private.permit_control(text,uuid,uuid,uuid) to howdah_app;
+
+grant execute on function howdah_private.permit_default(uuid) to howdah_analyst;
+
+grant execute on function howdah_private.permit_default(uuid) to howdah_app;
 
 grant execute on function howdah_private.permit_session(uuid) to howdah_analyst;
 
@@ -33875,6 +34546,10 @@ grant execute on function howdah_private.plain_numbers(jsonb) to howdah_engine;
 grant execute on function howdah_private.plan_watch(text) to howdah_engine;
 
 grant execute on function howdah_private.plan_watch(text) to howdah_owner;
+
+grant execute on function howdah_private.planned_tables(jsonb,text[]) to howdah_engine;
+
+grant execute on function howdah_private.planned_tables(jsonb,text[]) to howdah_worker;
 
 grant execute on function howdah_private.pointer(text[]) to howdah_app;
 
@@ -33914,6 +34589,8 @@ grant execute on function howdah_private.prune_system(uuid,jsonb) to howdah_engi
 
 grant execute on function howdah_private.put_secret(jsonb,text,text) to howdah_app;
 
+grant execute on function howdah_private.query_settings(uuid) to howdah_worker;
+
 grant execute on function howdah_private.quota_begins(howdah.quota_period,timestamp with time zone) to howdah_engine;
 
 grant execute on function howdah_private.quota_ends(howdah.quota_period,timestamp with time zone) to howdah_engine;
@@ -33931,8 +34608,6 @@ grant execute on function howdah_private.quotas_of(uuid,howdah.quota_metric[]) t
 grant execute on function howdah_private.random_bytes() to howdah_engine;
 
 grant execute on function howdah_private.read_rows(text,text,text[],integer,integer,double precision) to howdah_engine;
-
-grant execute on function howdah_private.read_rows_as_tool(text,text,text[],integer,integer,double precision) to howdah_engine;
 
 grant execute on function howdah_private.reader_of(howdah.mail) to howdah_engine;
 
@@ -34048,8 +34723,6 @@ grant execute on function howdah_private.refuse_other_schemas(json,text[]) to ho
 
 grant execute on function howdah_private.refuse_other_schemas(json,text[]) to howdah_reader;
 
-grant execute on function howdah_private.refuse_other_schemas(json,text[]) to howdah_tool;
-
 grant execute on function howdah_private.refuse_overrides(howdah.executions,text,text[]) to howdah_engine;
 
 grant execute on function howdah_private.refuse_owned(text,text,uuid,text) to howdah_app;
@@ -34073,6 +34746,10 @@ grant execute on function howdah_private.refuse_reader(howdah.mail,howdah.execut
 grant execute on function howdah_private.refuse_references(text,jsonb) to howdah_app;
 
 grant execute on function howdah_private.refuse_references(text,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.refuse_request_params(text,jsonb,jsonb) to howdah_app;
+
+grant execute on function howdah_private.refuse_request_params(text,jsonb,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.refuse_result_limit(jsonb) to howdah_app;
 
@@ -34158,6 +34835,10 @@ grant execute on function howdah_private.reply_fault(howdah.questions,text,jsonb
 
 grant execute on function howdah_private.reserve_idempotency_key(uuid,text,uuid) to howdah_app;
 
+grant execute on function howdah_private.reserved_params() to howdah_app;
+
+grant execute on function howdah_private.reserved_params() to howdah_engine;
+
 grant execute on function howdah_private.resolved_system(howdah.agent_systems) to howdah_engine;
 
 grant execute on function howdah_private.restore_checkpoints(jsonb) to howdah_worker;
@@ -34179,8 +34860,6 @@ grant execute on function howdah_private.rows_gone(jsonb) to howdah_tool;
 grant execute on function howdah_private.rows_of_query(text,text,text[],integer,integer,double precision) to howdah_engine;
 
 grant execute on function howdah_private.rows_of_query(text,text,text[],integer,integer,double precision) to howdah_reader;
-
-grant execute on function howdah_private.rows_of_query(text,text,text[],integer,integer,double precision) to howdah_tool;
 
 grant execute on function howdah_private.rule_told(text,jsonb) to howdah_app;
 
@@ -34227,6 +34906,8 @@ grant execute on function howdah_private.runnable_like(text) to howdah_engine;
 grant execute on function howdah_private.runnable_models(text) to howdah_app;
 
 grant execute on function howdah_private.runnable_models(text) to howdah_engine;
+
+grant execute on function howdah_private.sampling_params() to howdah_app;
 
 grant execute on function howdah_private.sampling_params() to howdah_engine;
 
@@ -34304,6 +34985,8 @@ grant execute on function howdah_private.set_workflow_members(uuid,jsonb) to how
 
 grant execute on function howdah_private.set_workflow_members(uuid,jsonb) to howdah_engine;
 
+grant execute on function howdah_private.set_writer_rights(regclass) to howdah_engine;
+
 grant execute on function howdah_private.setting(uuid,text) to howdah_engine;
 
 grant execute on function howdah_private.setting_kinds() to howdah_app;
@@ -34327,6 +35010,8 @@ grant execute on function howdah_private.settle_system(jsonb,text,jsonb,boolean)
 grant execute on function howdah_private.settled_json(anyelement) to howdah_engine;
 
 grant execute on function howdah_private.settled_json(anyelement) to howdah_tool;
+
+grant execute on function howdah_private.settled_json(anyelement) to howdah_writer;
 
 grant execute on function howdah_private.shape_faults(jsonb,jsonb,text,text[]) to howdah_engine;
 
@@ -34474,8 +35159,6 @@ grant execute on function howdah_private.table_elsewhere(json,text[]) to howdah_
 
 grant execute on function howdah_private.table_elsewhere(json,text[]) to howdah_reader;
 
-grant execute on function howdah_private.table_elsewhere(json,text[]) to howdah_tool;
-
 grant execute on function howdah_private.table_named(text) to howdah_engine;
 
 grant execute on function howdah_private.table_of_watch(howdah.table_triggers) to howdah_engine;
@@ -34526,6 +35209,8 @@ grant execute on function howdah_private.tg__permit() to howdah_engine;
 
 grant execute on function howdah_private.tg__permit_agent() to howdah_engine;
 
+grant execute on function howdah_private.tg__permit_beside() to howdah_engine;
+
 grant execute on function howdah_private.tg__permit_session() to howdah_engine;
 
 grant execute on function howdah_private.tg__refuse_change() to howdah_engine;
@@ -34571,6 +35256,8 @@ grant execute on function howdah_private.tg_agents__check_output_schema() to how
 grant execute on function howdah_private.tg_agents__forget_pins() to howdah_engine;
 
 grant execute on function howdah_private.tg_agents__mark_stale() to howdah_engine;
+
+grant execute on function howdah_private.tg_agents__permit_default() to howdah_engine;
 
 grant execute on function howdah_private.tg_agents__refuse_invalid() to howdah_engine;
 
@@ -34924,6 +35611,8 @@ grant execute on function howdah_private.workflow_fault(jsonb) to howdah_engine;
 
 grant execute on function howdah_private.workflow_row(uuid) to howdah_app;
 
+grant execute on function howdah_private.write_bound(text,jsonb,text) to howdah_engine;
+
 grant execute on function howdah_private.write_part(text,text,text,jsonb,text) to howdah_app;
 
 grant execute on function howdah_private.write_part(text,text,text,jsonb,text) to howdah_engine;
@@ -34937,6 +35626,8 @@ grant execute on function howdah_private.write_statement(regclass,howdah.table_t
 grant execute on function howdah_private.write_system(jsonb,text,boolean) to howdah_app;
 
 grant execute on function howdah_private.write_system(jsonb,text,boolean) to howdah_engine;
+
+grant execute on function howdah_private.writer_rights(regclass) to howdah_engine;
 
 grant select on table howdah.agent_models to howdah_analyst;
 
@@ -35281,6 +35972,8 @@ grant delete, insert, select, update on table howdah_private.audit_pending to ho
 grant delete, insert, select, update on table howdah_private.binding_keys to howdah_engine;
 
 grant delete, insert, select, update on table howdah_private.channels to howdah_engine;
+
+grant delete, insert, select, update on table howdah_private.child_ends to howdah_engine;
 
 grant delete, insert, select, update on table howdah_private.chores to howdah_engine;
 
@@ -37620,6 +38313,8 @@ comment on table howdah_private.audit_pending is 'Transactions that have rows in
 comment on table howdah_private.binding_keys is 'What workers sign with for whom a transaction runs SQL that is not ours, other in each database.';
 
 comment on table howdah_private.channels is 'The end of the names of the channels of the live feed, other in each database. Who reaps workers locks its row.';
+
+comment on table howdah_private.child_ends is 'Ends of children that are not counted at their parent yet: only within the transaction that ended them.';
 
 comment on table howdah_private.chores is 'What one session does at a time: whoever is at it holds the row.';
 
