@@ -72,10 +72,14 @@ export async function operatorFindings(pool: Pool): Promise<Finding[]> {
 function inWords(figures: ServerFigures): string {
   const rows = figures.live_rows + figures.dead_rows;
   const dead = rows > 0 ? Math.round((100 * figures.dead_rows) / rows) : 0;
+  const hidden =
+    figures.hidden_sessions > 0
+      ? ` (unknown: ${figures.hidden_sessions} sessions of other logins; grant pg_read_all_stats to see them)`
+      : '';
   return [
     `${figures.connections} of ${figures.connections_limit} connections`,
     `${figures.lock_waits} lock waits`,
-    `oldest transaction ${figures.oldest_transaction_seconds} s`,
+    `oldest transaction ${figures.oldest_transaction_seconds} s${hidden}`,
     `${figures.size_mb} MB`,
     `${dead} % dead rows`,
     ...(figures.cache_hit_percent === null ? [] : [`${figures.cache_hit_percent} % from memory`]),

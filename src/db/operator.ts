@@ -28,7 +28,10 @@ export type ServerFigures = {
   connections: number;
   connections_limit: number;
   lock_waits: number;
+  /** Of the sessions that this login may look at. */
   oldest_transaction_seconds: number;
+  /** Sessions of other logins, of which the server tells a member of pg_read_all_stats alone how long they last. */
+  hidden_sessions: number;
   size_mb: number;
   live_rows: number;
   dead_rows: number;
@@ -45,6 +48,8 @@ export async function serverFigures(pool: Pick<Pool, 'query'>): Promise<ServerFi
        (select count(*)::int from pg_locks where not granted) as lock_waits,
        (select coalesce(round(extract(epoch from max(now() - a.xact_start))), 0)::int from pg_stat_activity as a
         where a.backend_type = 'client backend' and a.pid <> pg_backend_pid()) as oldest_transaction_seconds,
+       (select count(*)::int from pg_stat_activity as a
+        where a.datid is not null and a.backend_type is null) as hidden_sessions,
        (pg_database_size(d.datid) / 1048576)::int as size_mb, t.live as live_rows, t.dead as dead_rows,
        round(100.0 * d.blks_hit / nullif(d.blks_hit + d.blks_read, 0), 1) as cache_hit_percent
      from pg_stat_database as d
@@ -56,6 +61,9 @@ export async function serverFigures(pool: Pick<Pool, 'query'>): Promise<ServerFi
   return rows[0] as ServerFigures;
 }
 
+/** What `query` says of a statement of another login, to who is no member of pg_read_all_stats. */
+const HIDDEN = '<insufficient privilege>';
+
 /** The slowest statements; undefined where the extension pg_stat_statements is not there, or not loaded. */
 export async function slowStatements(
   pool: Pick<Pool, 'query'>,
@@ -63,18 +71,27 @@ export async function slowStatements(
 ): Promise<SlowStatement[] | undefined> {
   const { rows } = await pool.query<{ schema: string }>(
     `select n.nspname as schema from pg_extension as x join pg_namespace as n on n.oid = x.extnamespace
-     where x.extname = 'pg_stat_statements'
-       and 'pg_stat_statements' = any (string_to_array(replace(current_setting('shared_preload_libraries'), ' ', ''), ','))`,
+     where x.extname = 'pg_stat_statements'`,
   );
   const [found] = rows;
   if (!found) return undefined;
-  const slow = await pool.query<SlowStatement>(
-    `select s.calls, round(s.mean_exec_time::numeric, 1) as mean_ms, round((s.total_exec_time / 1000)::numeric, 1) as total_s,
-       left(regexp_replace(s.query, '\\s+', ' ', 'g'), 80) as query
+  // whether it is loaded is a setting that not every login may read, but every login is told by the view
+  const slow = await pool
+    .query<SlowStatement>(
+      `select s.calls, round(s.mean_exec_time::numeric, 1) as mean_ms, round((s.total_exec_time / 1000)::numeric, 1) as total_s,
+       case when s.query = $2 then 'unknown: a statement of another login; grant pg_read_all_stats to see it'
+         else left(regexp_replace(s.query, '\\s+', ' ', 'g'), 80) end as query
      from ${quoteName(found.schema)}.pg_stat_statements as s
      where s.dbid = (select d.oid from pg_database as d where d.datname = current_database())
      order by s.mean_exec_time desc limit $1`,
-    [most],
-  );
-  return slow.rows;
+      [most, HIDDEN],
+    )
+    .catch((error: { code?: string }) => {
+      if (error.code === NOT_LOADED) return undefined;
+      throw error;
+    });
+  return slow?.rows;
 }
+
+/** object_not_in_prerequisite_state: the library is not among shared_preload_libraries. */
+const NOT_LOADED = '55000';

@@ -72,6 +72,7 @@ const SLOW = [
   'test/cli/json.test.ts',
   'test/cli/logs-over-api.test.ts',
   'test/cli/mcp.test.ts',
+  'test/cli/plain-owner.test.ts',
   'test/cli/psql.test.ts',
   'test/cli/show-over-api.test.ts',
   'test/cli/validate.test.ts',
