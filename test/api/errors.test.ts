@@ -148,7 +148,15 @@ describe('errors of Postgres that a client causes', () => {
     }`;
     const find = 'query ($nodeId: ID!) { agentByNodeId(nodeId: $nodeId) { id } }';
     const remove = `mutation ($nodeId: ID!) { deleteTodoByNodeId(input: { nodeId: $nodeId }) { deletedTodoNodeId } }`;
-    for (const nodeId of ['junk', '', 'WyJhZ2VudHMiXQ==', btoa('{}'), btoa('null'), model.nodeId]) {
+    for (const nodeId of [
+      'junk',
+      '',
+      btoa('["Agent"]'),
+      btoa('["Agent",null]'),
+      btoa('{}'),
+      btoa('null'),
+      model.nodeId,
+    ]) {
       for (const text of [update, find, remove]) {
         const error = await failure(text, { nodeId });
         expect({ nodeId, text, error }).toMatchObject({

@@ -62,15 +62,26 @@ type Check = (nodeId: string) => string;
 
 function checkOf(build: GraphileBuild.Build, typeName: string): Check | undefined {
   const handler = build.getNodeIdHandler?.(typeName);
-  if (!handler) return undefined;
+  const keys = keysOf(build, typeName);
+  if (!handler || keys === undefined) return undefined;
   return (nodeId) => {
     const specifier = decoded(() => handler.codec.decode(nodeId));
-    if (specifier != null && handler.match(specifier)) return nodeId;
+    const isWhole = Array.isArray(specifier) && specifier.length === keys + 1;
+    if (isWhole && !specifier.includes(null) && handler.match(specifier)) return nodeId;
     throw new SafeError(`this is no nodeId of a row of ${typeName}`, {
       code: 'HWINV',
-      hint: `Take the nodeId of a ${typeName} as it was answered; a uuid goes to the field without ByNodeId.`,
+      hint: `Take a nodeId of ${typeName} as it was answered; a uuid goes to the field without ByNodeId.`,
     });
   };
+}
+
+/** How many columns the key of a type has, each of which is in its Relay id. */
+function keysOf(build: GraphileBuild.Build, typeName: string): number | undefined {
+  const rows = Object.values(build.pgResources).find(
+    ({ codec, parameters }) =>
+      !parameters && codec.attributes && build.inflection.tableType(codec as never) === typeName,
+  );
+  return rows?.uniques.find(({ isPrimary }) => isPrimary)?.attributes.length;
 }
 
 function decoded(decode: () => unknown): unknown {
