@@ -12,10 +12,14 @@ const KEY = 'sk-test-0123456789abcdef';
 const open: FakeServer[] = [];
 afterAll(() => Promise.all(open.map((server) => server.close())));
 
-async function serving(handler: FakeHandler): Promise<{ server: FakeServer; at: ModelProvider }> {
+/** A server, and a provider that waits so long for it: only where it stalls is that little. */
+async function serving(
+  handler: FakeHandler,
+  patienceMs = 60_000,
+): Promise<{ server: FakeServer; at: ModelProvider }> {
   const server = await startOpenAiServer(handler);
   open.push(server);
-  const limits = { first_chunk_ms: 100, between_chunks_ms: 100 };
+  const limits = { first_chunk_ms: patienceMs, between_chunks_ms: patienceMs };
   return { server, at: openaiProvider({ env: { apiKey: KEY, baseUrl: server.url }, limits }) };
 }
 
@@ -128,7 +132,7 @@ describe('the wire', () => {
     [{ raw: '{"data": [{"index": -1, "embedding": [1]}]}' }, 'bad_answer', true],
     [{ raw: 'null' }, 'bad_answer', true],
   ])('that brings %j is %s', async (answer, code, retryable) => {
-    const { server, at } = await serving(() => answer);
+    const { server, at } = await serving(() => answer, 'stall' in answer ? 1_000 : undefined);
     const error = errorOf(await embed(at, embedding(['one'])));
     expect(error).toMatchObject({ code, retryable });
     expect(error.message).toMatch(/^[A-Z0-9].*[.!?…]$/s);

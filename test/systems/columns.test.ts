@@ -103,7 +103,7 @@ const FULL: JsonObject = {
       skills: ['full'],
       servers: { full: { allowed_tools: ['find'] } },
       description: 'Does.',
-      models: [{ model: 'full', purpose: 'embedding', request_params: { n: 1 } }],
+      models: [{ model: 'full', purpose: 'embedding', request_params: { seed: 1 } }],
       tools: {
         allow: ['least'],
         configuration: { least: { n: 1 } },
