@@ -1,14 +1,14 @@
 import { HowdahError } from '../contracts/errors.ts';
 import { isJsonObject, type Json, type JsonObject } from '../contracts/json.ts';
 import { type ApplyOptions, applyDocument, type Client, type Plan } from '../db/agent-systems.ts';
+import type { CheckedDocument } from './check-document.ts';
 import { type Fault, faultLine } from './fault.ts';
-import { functionFaults } from './functions.ts';
+import { type FileReader, localReader } from './file-reader.ts';
 import { namedSecrets } from './named-secrets.ts';
 import { type PackPart, packSource, readPack } from './pack.ts';
-import { type Found, placed, type ReadFile, readFile } from './read-file.ts';
-import { MAX_SHAPE_FAULTS, type ShapeFault, shapeFaults } from './shape.ts';
+import { type Found, placed, type ReadFile, readFileBy } from './read-file.ts';
 import { unknownProviders } from './unknown-providers.ts';
-import { wellFormed } from './well-formed.ts';
+import { originalPaths } from './well-formed.ts';
 
 /** A file by what it is called in messages, and its text; of a pack the manifest, with the other files of its folder. */
 export type SystemFile = { name: string; text: string; parts?: readonly PackPart[] };
@@ -22,13 +22,26 @@ export type Tried = {
   counts: Record<string, number> | undefined;
 };
 
+/** A file with all that can be said of it without a database. */
+export type ReadSystem = { file: SystemFile; read: ReadFile; checked: CheckedDocument };
+
+/** Reads files and compares them with the schema, one after the other. */
+export async function readSystems(
+  files: readonly SystemFile[],
+  reader: FileReader = localReader,
+): Promise<ReadSystem[]> {
+  const systems: ReadSystem[] = [];
+  for (const file of files) systems.push(await readSystem(file, reader));
+  return systems;
+}
+
 /**
  * Makes the tenant have what the files describe, in the transaction the client is in, with its role and rights: every door
  * goes through here. Throws one error for all faults of all files (`detail.faults`), and then the caller rolls back.
  */
 export async function applySystems(
   client: Client,
-  files: readonly SystemFile[],
+  files: readonly (SystemFile | ReadSystem)[],
   options: ApplyOptions = {},
 ): Promise<Plan[]> {
   const tried = await trySystems(client, files, options);
@@ -40,13 +53,14 @@ export async function applySystems(
 /** The same, where whoever calls tells of the faults: what is sound is there for the files behind it. */
 export async function trySystems(
   client: Client,
-  files: readonly SystemFile[],
+  files: readonly (SystemFile | ReadSystem)[],
   options: ApplyOptions = {},
 ): Promise<Tried[]> {
   const all: Tried[] = [];
-  for (const file of files) {
-    const read = await readSystem(file);
-    const { plan, faults } = await applyOne(client, file, read, options);
+  for (const one of files) {
+    const system = 'read' in one ? one : await readSystem(one, localReader);
+    const { file, read } = system;
+    const { plan, faults } = await applyOne(client, system, options);
     const tried = { file, counts: countsOf(read.document) };
     if (plan && all.some((one) => one.plan?.name === plan.name)) {
       const message = `another of these files describes ${JSON.stringify(plan.name)} already`;
@@ -63,21 +77,21 @@ export type Looked = Pick<Tried, 'file' | 'faults' | 'counts'> & { secrets: stri
 
 /** What is wrong with a file by itself, its text or by the schema: no database is asked. */
 export async function lookAtFile(file: SystemFile): Promise<Looked> {
-  const read = await readSystem(file);
+  const { read, checked } = await readSystem(file, localReader);
   const isRead = read.faults.length === 0;
-  const faults = isRead ? placesOf(read, await shapesOf(read.document)) : read.faults;
+  const faults = isRead ? placesOf(read, checked.faults) : read.faults;
   const counts = isRead ? countsOf(read.document) : undefined;
   const secrets = isRead ? namedSecrets((read.document ?? null) as Json) : [];
   return { file, faults: inOrder(file.name, faults), counts, secrets };
 }
 
-async function readSystem({ name, text, parts }: SystemFile): Promise<ReadFile> {
-  const manifest = readFile(text, { isJson: /\.json$/i.test(name), name });
-  return parts ? readPack(text, manifest, parts) : manifest;
-}
-
-async function shapesOf(document: unknown): Promise<ShapeFault[]> {
-  return [...shapeFaults(document), ...(await functionFaults(document))];
+async function readSystem(file: SystemFile, reader: FileReader): Promise<ReadSystem> {
+  const { name, text, parts } = file;
+  const manifest = await readFileBy(reader, text, { isJson: /\.json$/i.test(name), name });
+  const read = parts ? await readPack(reader, text, manifest, parts) : manifest;
+  const isRead = read.faults.length === 0;
+  const checked = isRead ? await reader.checkDocument(name, read.document) : { faults: [] };
+  return { file, read, checked };
 }
 
 function countsOf(document: unknown): Record<string, number> | undefined {
@@ -99,27 +113,26 @@ type Applied = { plan?: Plan; faults: Fault[] };
 
 async function applyOne(
   client: Client,
-  { text, parts = [] }: SystemFile,
-  read: ReadFile,
+  { file: { text, parts = [] }, read, checked }: ReadSystem,
   options: ApplyOptions,
 ): Promise<Applied> {
   if (read.faults.length > 0) return { faults: read.faults };
   const source = packSource(text, parts);
-  const shape = await shapesOf(read.document);
-  if (shape.length === 0) {
+  if (checked.faults.length === 0) {
     const tried = await attempt(client, { document: read.document, source }, options);
     return 'plan' in tried ? { ...tried, faults: [] } : { faults: placesOf(read, tried.found) };
   }
-  if (shape.length >= MAX_SHAPE_FAULTS) return { faults: placesOf(read, shape) };
+  if (!checked.rest) return { faults: placesOf(read, checked.faults) };
   // what names nothing, and what rows would refuse, is told of too, of all that is well-formed
-  const { document, original } = wellFormed(read.document, shape);
+  const { document } = checked.rest;
+  const original = originalPaths(checked.rest, checked.faults);
   const rest = await attempt(client, { document, source }, { dryRun: true });
   const found = 'found' in rest ? rest.found : [];
   const others = found.flatMap((fault): Found[] => {
     const path = fault.line === undefined ? original(fault) : fault.path;
     return path === undefined ? [] : [{ ...fault, path }];
   });
-  return { faults: placesOf(read, [...shape, ...others]) };
+  return { faults: placesOf(read, [...checked.faults, ...others]) };
 }
 
 /** A key is told of at its field, or else by its line. */

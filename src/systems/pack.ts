@@ -1,8 +1,8 @@
 import { isJsonObject, type Json, type JsonObject } from '../contracts/json.ts';
-import { functionsIn } from '../db/function-text.ts';
 import { fromPointer, toPointer } from './fault.ts';
+import type { FileReader } from './file-reader.ts';
 import { frontMatter } from './front-matter.ts';
-import { type ReadFile, readFile } from './read-file.ts';
+import { type ReadFile, readFileBy } from './read-file.ts';
 
 /** A file of a pack beside its manifest: `path` within the pack, such as `skills/refunds.md`, `name` as messages call it. */
 export type PackPart = { name: string; path: string; text: string };
@@ -23,6 +23,7 @@ type Locate = (rest: string, key?: boolean) => Place;
  * told of them is told with their file and line.
  */
 export async function readPack(
+  reader: FileReader,
   text: string,
   manifest: ReadFile,
   parts: readonly PackPart[],
@@ -34,7 +35,8 @@ export async function readPack(
   const places = new Map<string, Locate>();
   for (const part of parts) {
     const file = part.name;
-    const read = part.path.endsWith('.sql') ? await functionsOf(part) : entryOf(part);
+    const isSql = part.path.endsWith('.sql');
+    const read = await (isSql ? functionsOf(reader, part) : entryOf(reader, part));
     faults.push(...read.faults.map((fault) => ({ file, ...fault })));
     for (const { section, name, entry, locate } of read.entries) {
       const pointer = toPointer([section, name]);
@@ -49,10 +51,11 @@ export async function readPack(
       }
     }
   }
+  const firstLines = firstLinesOf(text, parts);
   return {
     document: document ?? manifest.document,
     faults,
-    locateLine: (line) => sourcePlace(text, parts, line),
+    locateLine: (line) => sourcePlace(firstLines, parts, line),
     locate: (pointer, key) => {
       const [section = '', name = '', ...rest] = fromPointer(pointer);
       const locate = places.get(toPointer([section, name]));
@@ -65,10 +68,10 @@ type Entry = { section: string; name: string; entry: JsonObject; locate: Locate 
 type Read = { entries: Entry[]; faults: ReadFile['faults'] };
 
 /** The entry of a file of Markdown, which is called as the file. */
-function entryOf({ name, path, text }: PackPart): Read {
+async function entryOf(reader: FileReader, { name, path, text }: PackPart): Promise<Read> {
   const [section = '', file = ''] = path.split('/');
   const parts = frontMatter(text) ?? { front: '', body: { text, line: 1 } };
-  const front = readFile(parts.front, { name });
+  const front = await readFileBy(reader, parts.front, { name });
   const fields = (front.document ?? {}) as Json;
   const key = TEXTS[section] ?? 'content';
   const body = parts.body.text.replace(/^\s*\n/, '').trimEnd();
@@ -83,8 +86,8 @@ function entryOf({ name, path, text }: PackPart): Read {
   };
 }
 
-async function functionsOf({ text }: PackPart): Promise<Read> {
-  const { functions, faults } = await functionsIn(text);
+async function functionsOf(reader: FileReader, { name, text }: PackPart): Promise<Read> {
+  const { functions, faults } = await reader.functionsIn(name, text);
   return {
     entries: functions.map(({ name, definition, comment, line, column }) => ({
       section: 'functions',
@@ -101,18 +104,27 @@ export function packSource(manifest: string, parts: readonly PackPart[]): string
   return [manifest, ...parts.map(({ path, text }) => headed(path, text))].join('');
 }
 
-/** Where a line of that text stands. */
-function sourcePlace(manifest: string, parts: readonly PackPart[], line: number): Place {
+/** The line of that text before the heading of each part. */
+function firstLinesOf(manifest: string, parts: readonly PackPart[]): number[] {
   let first = linesOf(manifest);
-  if (line <= first) return { line, column: 1 };
-  for (const { name, path, text } of parts) {
-    const lines = linesOf(headed(path, text));
-    // the heading is of two lines
-    if (line <= first + lines)
-      return { file: name, line: Math.max(1, line - first - 2), column: 1 };
-    first += lines;
-  }
-  return { line, column: 1 };
+  return parts.map(({ path, text }) => {
+    const before = first;
+    first += linesOf(headed(path, text));
+    return before;
+  });
+}
+
+/** Where a line of that text stands. */
+function sourcePlace(
+  firstLines: readonly number[],
+  parts: readonly PackPart[],
+  line: number,
+): Place {
+  const at = firstLines.findLastIndex((first) => first < line);
+  const part = parts[at];
+  if (!part) return { line, column: 1 };
+  // the heading is of two lines
+  return { file: part.name, line: Math.max(1, line - (firstLines[at] ?? 0) - 2), column: 1 };
 }
 
 function headed(path: string, text: string): string {

@@ -1,5 +1,12 @@
 import { type Fault, fromPointer, type Place, toPointer } from './fault.ts';
-import { type NodePlace, type ParsedYaml, parseYaml, placeAt } from './parse-yaml.ts';
+import type { FileReader } from './file-reader.ts';
+import {
+  type NodePlace,
+  type ParsedYaml,
+  parseYaml,
+  placeAt,
+  type YamlOptions,
+} from './parse-yaml.ts';
 
 /** A larger file is several systems. */
 export const MAX_FILE_BYTES = 1024 * 1024;
@@ -29,9 +36,28 @@ export type ReadOptions = {
  * strictly, since others will read it. Never throws.
  */
 export function readFile(text: string, options: ReadOptions = {}): ReadFile {
-  const { isJson = false, maxBytes: bytes = MAX_FILE_BYTES, name } = options;
-  const tokens = options.maxTokens ?? MAX_FILE_TOKENS;
-  const parsed = parseYaml(text, { bytes, tokens, isJson, name });
+  return withPlaces(parseYaml(text, yamlOptions(options)));
+}
+
+/** `readFile` by a reader, which may read in another thread. Rejects where the reader gives up. */
+export async function readFileBy(
+  reader: FileReader,
+  text: string,
+  options: ReadOptions & { name: string },
+): Promise<ReadFile> {
+  return withPlaces(await reader.parseYaml(options.name, text, yamlOptions(options)));
+}
+
+function yamlOptions({
+  isJson = false,
+  maxBytes: bytes = MAX_FILE_BYTES,
+  maxTokens: tokens = MAX_FILE_TOKENS,
+  name,
+}: ReadOptions): YamlOptions {
+  return { bytes, tokens, isJson, name };
+}
+
+function withPlaces(parsed: ParsedYaml): ReadFile {
   const { document, faults } = parsed;
   return { document, faults, locate: (pointer, key) => locate(parsed, pointer, key) };
 }

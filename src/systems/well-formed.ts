@@ -17,12 +17,12 @@ const LEAST: Record<string, JsonObject> = {
 const WHOLE = ['tools', 'prompts'];
 const BESIDE_OTHERS = ['prompt_values', 'request_params', 'engine', 'engine_configuration'];
 
+/** Plain data, which can be handed from thread to thread. */
 export type WellFormed = {
   document: JsonObject;
-  /**
-   * Where what was found in `document` stands in the file; undefined where it may only have come of what was taken out.
-   */
-  original(found: { path: string; code?: string }): string | undefined;
+  hasName: boolean;
+  /** The path in the file of what has another one in `document`. */
+  moved: Map<string, string>;
 };
 
 /** What of a document can be looked at further though some of it is not as the schema says: all that is. */
@@ -38,13 +38,19 @@ export function wellFormed(document: unknown, faults: readonly ShapeFault[]): We
     if (isJsonObject(entries) && !sound.bad.has(`/${section}`))
       copy[section] = entriesOf(section, entries, sound);
   }
-  return {
-    document: copy,
-    original: ({ path, code }) => {
-      // of a system without name everything belongs to others
-      if (!hasName && (code === 'HWCNF' || path.startsWith('/functions/'))) return undefined;
-      return sound.original(path);
-    },
+  return { document: copy, hasName, moved: sound.moved };
+}
+
+/** Maps faults of `document` to their paths in the file; undefined for what may only come of the parts that were taken out. */
+export function originalPaths(
+  { hasName, moved }: WellFormed,
+  faults: readonly ShapeFault[],
+): (found: { path: string; code?: string }) => string | undefined {
+  const sound = new Soundness(faults, moved);
+  return ({ path, code }) => {
+    // of a system without name everything belongs to others
+    if (!hasName && (code === 'HWCNF' || path.startsWith('/functions/'))) return undefined;
+    return sound.original(path);
   };
 }
 
@@ -52,9 +58,10 @@ export function wellFormed(document: unknown, faults: readonly ShapeFault[]): We
 class Soundness {
   readonly bad: ReadonlySet<string>;
   readonly strangeNames: ReadonlySet<string>;
-  readonly #moved = new Map<string, string>();
+  readonly moved: Map<string, string>;
 
-  constructor(faults: readonly ShapeFault[]) {
+  constructor(faults: readonly ShapeFault[], moved = new Map<string, string>()) {
+    this.moved = moved;
     this.bad = new Set(faults.map(({ path }) => path));
     this.strangeNames = new Set(faults.filter(({ isKey }) => isKey).map(({ path }) => path));
   }
@@ -66,7 +73,7 @@ class Soundness {
 
   /** Without what is bad. Lists close up, so that it is kept where their entries stood. */
   without(value: Json, to: string, from: string): Json {
-    if (to !== from) this.#moved.set(to, from);
+    if (to !== from) this.moved.set(to, from);
     if (Array.isArray(value)) {
       const kept = [...value.keys()].filter((place) => !this.bad.has(`${from}/${place}`));
       return kept.map((place, index) =>
@@ -83,7 +90,7 @@ class Soundness {
   }
 
   original(pointer: string): string | undefined {
-    const path = this.#moved.get(pointer) ?? pointer;
+    const path = this.moved.get(pointer) ?? pointer;
     const entry = path.split('/').slice(0, 3).join('/');
     if (this.isWhole(entry)) return path;
     const [, section = ''] = path.split('/');

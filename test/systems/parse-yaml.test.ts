@@ -1,5 +1,8 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
+import { ThreadPool } from '../../src/concurrency/thread-pool.ts';
 import { functionsIn } from '../../src/db/function-text.ts';
+import { readSystems } from '../../src/systems/apply.ts';
+import { localReader, threadReader } from '../../src/systems/file-reader.ts';
 import { parseYaml } from '../../src/systems/parse-yaml.ts';
 import { readFile } from '../../src/systems/read-file.ts';
 import { shapeFaults } from '../../src/systems/shape.ts';
@@ -111,4 +114,51 @@ test('functions of a text are found in one pass', async () => {
   const wrong = await functionsIn('select 1;'.repeat(20_000));
   expect(wrong.faults).toHaveLength(20);
   expect(wrong.faults[1]).toMatchObject({ line: 1, column: 10 });
+});
+
+/** Texts below all limits that take longest to read, to check or to parse as SQL. */
+const LARGEST: Record<string, string> = {
+  'a list': `version: v1\nname: x\na: [${'a,'.repeat(24_000)}]`,
+  'aliases of a large anchor': `a: &a [${'x,'.repeat(16_000)}]\nb: [*a,*a,*a]`,
+  'agents that are none': `version: v1\nname: x\nagents: {${Array.from({ length: 15_000 }, (_, i) => `a${i}: 1`)}}`,
+  'statements in a function': `version: v1\nname: x\nfunctions: {f: {definition: "${'select 1;'.repeat(40_000)}"}}`,
+};
+
+test.each(Object.entries(LARGEST))('%s: a large file is read in a thread', async (_, text) => {
+  const files = [{ name: 'x.yaml', text }];
+  /** Milliseconds of processor time of this thread alone. */
+  const costHere = async (reader = localReader) => {
+    const before = process.threadCpuUsage();
+    const read = await readSystems(files, reader);
+    const { user, system } = process.threadCpuUsage(before);
+    return { read, cost: (user + system) / 1000 };
+  };
+  const here = await costHere();
+  const there = await costHere(threadReader('a tenant'));
+  expect(there.cost).toBeLessThan(here.cost / 2);
+  const plain = (one: typeof here) =>
+    one.read.map(({ read, checked }) => [read.document, read.faults, checked]);
+  expect(plain(there)).toEqual(plain(here));
+});
+
+test('many small files of one request are read in a thread, too', async () => {
+  const threads = new ThreadPool({ size: 1 });
+  const run = vi.spyOn(threads, 'run');
+  const reader = threadReader('a tenant', { threads });
+  const text = `version: v1\nname: x\ndescription: ${'x'.repeat(4_000)}`;
+  const calls: number[] = [];
+  for (let count = 0; count < 4; count += 1) {
+    await readSystems([{ name: 'x.yaml', text }], reader);
+    calls.push(run.mock.calls.length);
+  }
+  expect(calls).toEqual([0, 0, 2, 4]);
+});
+
+test('a file that takes too long is refused by its name', async () => {
+  const file = { name: 'slow.yaml', text: String(LARGEST['a list']) };
+  const reading = readSystems([file], threadReader('a tenant', { deadline_ms: 1 }));
+  await expect(reading).rejects.toMatchObject({
+    code: 'HWINV',
+    message: expect.stringContaining('slow.yaml takes more than'),
+  });
 });

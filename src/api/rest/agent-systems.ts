@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { exportDocument } from '../../db/agent-systems.ts';
 import { type Collection, findRow, listRows } from '../../db/collections.ts';
-import { applySystems, type SystemFile, trySystems } from '../../systems/apply.ts';
+import { applySystems, readSystems, type SystemFile, trySystems } from '../../systems/apply.ts';
+import { threadReader } from '../../systems/file-reader.ts';
 import { writeFile } from '../../systems/write-file.ts';
 import { byId, flag, id, object, page, pageOf, time } from './fields.ts';
 import { idIn, pageAnswer } from './pages.ts';
@@ -91,10 +92,14 @@ const check = route({
       schema: z.object({ valid: z.boolean(), files: z.array(looked) }),
     },
   },
-  async work(db, { body }) {
-    await db.query('savepoint checked');
-    const tried = await trySystems(db, body.files as SystemFile[]);
-    await db.query('rollback to savepoint checked');
+  async serve({ body, identity }, { transaction }) {
+    const systems = await readSystems(body.files as SystemFile[], threadReader(identity.tenantId));
+    const tried = await transaction(async (db) => {
+      await db.query('savepoint checked');
+      const all = await trySystems(db, systems);
+      await db.query('rollback to savepoint checked');
+      return all;
+    });
     const files = tried.map(({ file, faults, plan, counts = {} }) => ({
       ...{ file: file.name, valid: faults.length === 0, counts, faults },
       warnings: plan?.warnings ?? [],
@@ -128,12 +133,13 @@ export const agentSystemRoutes: Route[] = [
       200: { description: 'What would be done', schema: plan },
       201: { description: 'What was done', schema: plan },
     },
-    async work(db, { body, query, headers }) {
+    async serve({ body, query, headers, identity }, { transaction }) {
       const { dry_run: dryRun = false, prune = false } = query;
       const isJson = headers['content-type']?.startsWith('application/json');
       const name = isJson ? 'agent-system.json' : 'agent-system.yaml';
       const file = { name: query.file ?? name, text: body };
-      const [done] = await applySystems(db, [file], { dryRun, prune });
+      const systems = await readSystems([file], threadReader(identity.tenantId));
+      const [done] = await transaction((db) => applySystems(db, systems, { dryRun, prune }));
       if (dryRun) return { body: done };
       return { status: 201, headers: { location: `/agent-systems/${done?.id}` }, body: done };
     },

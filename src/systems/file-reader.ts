@@ -1,0 +1,111 @@
+import { availableParallelism } from 'node:os';
+import {
+  moduleBeside,
+  ThreadFault,
+  type ThreadFunction,
+  ThreadPool,
+} from '../concurrency/thread-pool.ts';
+import { HowdahError } from '../contracts/errors.ts';
+import { functionsIn } from '../db/function-text.ts';
+import { type CheckedDocument, checkDocument } from './check-document.ts';
+import { type ParsedYaml, parseYaml, type YamlOptions } from './parse-yaml.ts';
+
+type Functions = Awaited<ReturnType<typeof functionsIn>>;
+
+/** The parts of reading a file that take time in proportion to its length; `file` is its name in messages. */
+export type FileReader = {
+  parseYaml(file: string, text: string, options: YamlOptions): Promise<ParsedYaml>;
+  functionsIn(file: string, text: string): Promise<Functions>;
+  checkDocument(file: string, document: unknown): Promise<CheckedDocument>;
+};
+
+/** Reads in this thread: for programs that have nothing else to do. */
+export const localReader: FileReader = {
+  parseYaml: async (_file, text, options) => parseYaml(text, options),
+  functionsIn: (_file, text) => functionsIn(text),
+  checkDocument: (_file, document) => checkDocument(document),
+};
+
+/** What one caller sends beyond so many characters is read in threads. */
+const MOST_CHARACTERS_HERE = 10_000;
+/** What a thread may take for one step. A file at the limits takes about a second on an idle machine. */
+const DEADLINE_MS = 10_000;
+
+const sharedThreads = new ThreadPool({
+  size: Math.min(2, availableParallelism()),
+  of_one_key: 1,
+  heap_mb: 256,
+  budget: { burst_ms: 5_000, share: 0.25 },
+  most_waiting: 20,
+});
+
+const PARSE: ThreadFunction<[string, YamlOptions], ParsedYaml> = {
+  module: moduleBeside('./parse-yaml.ts', import.meta.url),
+  name: 'parseYaml',
+};
+const FUNCTIONS: ThreadFunction<[string], Functions> = {
+  module: moduleBeside('../db/function-text.ts', import.meta.url),
+  name: 'functionsIn',
+};
+const CHECK: ThreadFunction<[unknown], CheckedDocument> = {
+  module: moduleBeside('./check-document.ts', import.meta.url),
+  name: 'checkDocument',
+};
+
+/** Others for tests. */
+export type ThreadReaderOptions = { threads?: ThreadPool; deadline_ms?: number };
+
+/**
+ * Reads the files of one request of a tenant. Small ones are read here; what is beyond them is read in threads, with a
+ * deadline, so that no file stops the event loop. Rejects with HWINV for a file that takes too long.
+ */
+export function threadReader(
+  tenant: string,
+  { threads = sharedThreads, deadline_ms = DEADLINE_MS }: ThreadReaderOptions = {},
+): FileReader {
+  let characters = 0;
+  const inThread = async <A extends unknown[], R>(
+    call: ThreadFunction<A, R>,
+    file: string,
+    ...args: A
+  ): Promise<R> => {
+    try {
+      return await threads.run(call, args, { key: tenant, deadline_ms });
+    } catch (error) {
+      throw error instanceof ThreadFault ? refusalOf(error, file, deadline_ms) : error;
+    }
+  };
+  const isLarge = (text = ''): boolean => {
+    characters += text.length;
+    return characters > MOST_CHARACTERS_HERE;
+  };
+  return {
+    parseYaml: (file, text, options) =>
+      isLarge(text)
+        ? inThread(PARSE, file, text, options)
+        : localReader.parseYaml(file, text, options),
+    functionsIn: (file, text) =>
+      isLarge(text) ? inThread(FUNCTIONS, file, text) : localReader.functionsIn(file, text),
+    checkDocument: (file, document) =>
+      isLarge() ? inThread(CHECK, file, document) : localReader.checkDocument(file, document),
+  };
+}
+
+function refusalOf({ code, message }: ThreadFault, file: string, deadline_ms: number): Error {
+  const name = file.length > 200 ? `${file.slice(0, 200)}…` : file;
+  const hint = 'Make several systems of it, or remove what repeats.';
+  switch (code) {
+    case 'deadline':
+      return new HowdahError('HWINV', `${name} takes more than ${deadline_ms} ms to read`, {
+        hint,
+      });
+    case 'memory':
+      return new HowdahError('HWINV', `${name} needs too much memory to read`, { hint });
+    case 'busy':
+      return new HowdahError('HWQTA', `${name} cannot be read now: too many files wait for it`, {
+        hint: 'Send it again in a moment, and fewer at the same time.',
+      });
+    default:
+      return new Error(`reading ${name} failed: ${message}`);
+  }
+}
