@@ -350,6 +350,24 @@ describe('operations that are refused before they are planned', () => {
     },
   );
 
+  test.each([
+    [{ executions: { some: {} } }, 'an empty object'],
+    [{ executions: {} }, 'an empty object'],
+    [{ name: {} }, 'an empty object'],
+    [{ and: [{}] }, 'an empty object'],
+    [{ executions: { none: null } }, 'null'],
+    [{ name: { equalTo: null } }, 'null'],
+  ])('a filter without a condition: %j', async (filter, what) => {
+    const query = 'query ($f: AgentFilter) { agents(filter: $f) { totalCount } }';
+    const { errors } = await ask(api, query, { f: filter });
+    expect(errors).toMatchObject([
+      {
+        message: expect.stringContaining(`may not contain ${what}`),
+        extensions: { code: 'HWINV' },
+      },
+    ]);
+  });
+
   test('a variable counts as often as it is used, and a fragment, too', async () => {
     const used = (count: number) =>
       Array.from({ length: count }, (_, i) => `a${i}: agents(filter: $f) { totalCount }`).join(' ');
@@ -400,6 +418,18 @@ describe('operations that are refused before they are planned', () => {
     await socket.client.dispose();
     const wide = `{ agents { nodes { ${'id executions { nodes { agent { id } } } '.repeat(31)} } } }`;
     expect((await ask(api, wide)).errors[0]?.extensions.detail).toMatchObject({ limit: 'joins' });
+    // a count and a look at the next page are statements of their own, or joins
+    const pages = (count: number) =>
+      Array.from(
+        { length: count },
+        (_, i) => `a${i}: executions { nodes { id } totalCount pageInfo { hasNextPage } }`,
+      );
+    const counts = (count: number) => `{ agents { nodes { ${pages(count).join(' ')} } } }`;
+    expect((await ask(api, counts(9))).errors).toEqual([]);
+    expect((await ask(api, counts(10))).errors[0]?.extensions.detail).toMatchObject({
+      limit: 'joins',
+      found: 31,
+    });
   });
 
   test('circles of fragments', async () => {

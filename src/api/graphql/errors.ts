@@ -25,7 +25,7 @@ export function createMaskError(log: ErrorLog): (error: GraphQLError) => GraphQL
       const { statusCode: _, ...extensions } = cause.extensions ?? {};
       return restated(error, cause.message, { code: 'HWINV', ...extensions });
     }
-    const known = explainMissing(cause) ?? explainFailure(cause);
+    const known = explainMissing(cause) ?? explainFilter(cause) ?? explainFailure(cause);
     if (known) return restated(error, known.message, known.extensions);
     const id = randomBytes(6).toString('hex');
     log(cause, id);
@@ -89,4 +89,19 @@ function explainMissing(error: unknown): ClientError | undefined {
   const [, table] =
     /^No values were deleted in collection '(\w+)'/.exec((error as Error)?.message ?? '') ?? [];
   return table === undefined ? undefined : missingRow(table);
+}
+
+/** Reads what the filter plugin says, as a plain error, of a part of a filter that has no value. */
+function explainFilter(error: unknown): ClientError | undefined {
+  const [, kind] =
+    /^(Empty objects|Null literals) are forbidden in filter argument input\.$/.exec(
+      (error as Error)?.message ?? '',
+    ) ?? [];
+  if (kind === undefined) return undefined;
+  const [what, hint] =
+    kind === 'Empty objects'
+      ? ['an empty object', 'That there are related rows is asked by the field that ends in Exist.']
+      : ['null', 'Leave it out; a field without a value is found by {isNull: true}.'];
+  const message = `a filter may not contain ${what}: write a condition, or leave its field out`;
+  return { message, extensions: { code: 'HWINV', hint } };
 }

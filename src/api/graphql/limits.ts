@@ -32,8 +32,11 @@ const LIMITS = {
   rows: { most: 200_000, what: 'rows to read' },
   /** Each may have 8 MB, and a page of them holds as many in memory as `first` says. */
   files: { most: 8, what: 'bytes of files to read' },
-  /** Fields that lead to other rows: each is a join, or a statement of its own, with the policies of its table. */
-  joins: { most: 60, what: 'fields that lead to other rows' },
+  /**
+   * Fields that lead to other rows, or count them: each is a join, or a statement of its own, with the policies of its
+   * table. Planning them computes in the event loop, some three milliseconds for each.
+   */
+  joins: { most: 30, what: 'fields that lead to other rows, count them or look for more' },
   inputs: { most: 1_000, what: 'values in its arguments and variables' },
   conditions: { most: 100, what: 'conditions joined by and, or and not' },
   /** The planner of Postgres takes time and memory in the square of them, whatever the tables hold. */
@@ -52,8 +55,8 @@ type Limit = keyof typeof LIMITS;
 type Measures = Record<Limit | 'pages', number>;
 type Fragments = ReadonlyMap<string, FragmentDefinitionNode>;
 
-/** Fields of a connection, which lead to no other rows than the connection itself. */
-const WRAPPERS = new Set(['nodes', 'edges', 'node', 'pageInfo']);
+/** Fields of a connection, which lead to no other rows than the connection itself. `pageInfo` looks for one more. */
+const WRAPPERS = new Set(['nodes', 'edges', 'node']);
 const UNWRITTEN_ROWS = 10;
 const MOST_CHARACTERS = 100_000;
 /** Nobody looks deeper than this: it is refused anyway. */
@@ -234,10 +237,14 @@ function measureField(
     directives: inner.directives,
     rows: inner.pages > 0 ? pageSize(field) * (1 + inner.rows) : inner.rows,
     files: (inner.pages > 0 ? pageSize(field) : 1) * inner.files + (name === 'bytes' ? 1 : 0),
-    joins: isMeta ? 0 : inner.joins + (field.selectionSet && !WRAPPERS.has(name) ? 1 : 0),
+    joins: isMeta ? 0 : inner.joins + (isJoin(field) ? 1 : 0),
     pages: isPage ? 1 : 0,
     ...addInputs(inner, inputs),
   };
+}
+
+function isJoin({ name, selectionSet }: FieldNode): boolean {
+  return name.value === 'totalCount' || (selectionSet !== undefined && !WRAPPERS.has(name.value));
 }
 
 /** A page whose size is not written counts as a small one: depth is bounded already, and most pages are not full. */
