@@ -4,7 +4,7 @@ import type { Api } from '../../src/api/server.ts';
 import { makeAgent, makeApiKey, makeTenant, one } from '../sql/support.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { hostileJson, hostileOperations } from '../support/hostile-bodies.ts';
-import { startTestApi } from './harness.ts';
+import { follow, openSocket, startTestApi } from './harness.ts';
 import { type Called, call } from './rest/call.ts';
 import { locked } from './tokens.ts';
 import { openWs } from './ws-client.ts';
@@ -104,6 +104,24 @@ describe('a hostile body is refused at the price of a good one', () => {
     }
     client.close();
   });
+});
+
+test.each([
+  ['viewer', 1009],
+  ['reader', 1009],
+  ['member', undefined],
+] as const)('a %s may send messages of GraphQL over 16 KB or not', async (role, code) => {
+  const socket = openSocket(api, { authorization: `Bearer ${keys[role]}` });
+  const name = 'x'.repeat(20_000);
+  const query = 'query ($name: String) { agents(filter: {name: {equalTo: $name}}) { totalCount } }';
+  const closed = socket.closed;
+  const followed = follow(socket, query, { name });
+  if (code !== undefined) expect(await closed).toBe(code);
+  else {
+    expect(await followed.end).toBe('completed');
+    expect(followed.items).toEqual([{ totalCount: 0 }]);
+  }
+  await socket.client.dispose();
 });
 
 describe('of many faults the first twenty are listed', () => {

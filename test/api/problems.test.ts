@@ -136,6 +136,22 @@ test.each<[number, string, (string | Buffer)[]]>([
   [1009, 'one before anything else', ['x'.repeat(5_000_000)]],
   [4400, 'what is no JSON', ['{"type":"connection_init"}', 'junk']],
   [4400, 'bytes', [Buffer.from([0, 255, 1])]],
+  [4400, 'a name that stands twice', ['{"type":"connection_init","type":"ping"}']],
+  [
+    4400,
+    'lists nested too deep',
+    [`{"type":"ping","payload":{"a":${'['.repeat(200)}${']'.repeat(200)}}}`],
+  ],
+  [
+    4400,
+    'too many names',
+    [`{"type":"ping","payload":{${Array.from({ length: 1_000 }, (_, i) => `"k${i}":1`)},"k1":2}}`],
+  ],
+  [
+    1009,
+    '20 KB before the login',
+    [`{"type":"connection_init","payload":{"a":"${'x'.repeat(20_000)}"}}`],
+  ],
   [4429, 'a second beginning', ['{"type":"connection_init"}', '{"type":"connection_init"}']],
 ])('a WebSocket is closed with %i for %s, and nothing is printed', async (code, _what, frames) => {
   const socket = new WebSocket(`${api.url.replace('http', 'ws')}/graphql`, 'graphql-transport-ws');

@@ -7,8 +7,7 @@ import type { Bounds } from '../bounds.ts';
 import { readJson } from '../json-body.ts';
 import type { Exists } from '../login/existence.ts';
 import type { Login } from '../login/login.ts';
-import { mostBytesFor, type Transaction } from '../login/rights.ts';
-import { inTransactionAs, settingsFor } from '../login/settings.ts';
+import { mostBytesFor } from '../login/rights.ts';
 import { pathOf } from '../path.ts';
 import { sendFault, sendProblem, sendQuotaRefusal, sendRefusal } from '../problem.ts';
 import type { CountRequest } from '../request-quotas.ts';
@@ -18,6 +17,7 @@ import type { Bodies } from './plugins/requests.ts';
 import { type ServingOptions, servingPreset } from './preset.ts';
 import { shapeFault } from './request.ts';
 import { createSockets, type Sockets } from './sockets.ts';
+import { transactionAs } from './transaction-as.ts';
 
 export type GraphqlOptions = Omit<ServingOptions, 'bodies' | 'operations'> & {
   login: Login;
@@ -105,11 +105,7 @@ async function isLetIn(
     sendFault(response, { status: 405, message: 'GraphQL is asked by POST.' });
     return false;
   }
-  const settings = settingsFor(verdict.value, 'graphql', request.socket.remoteAddress);
-  const transaction: Transaction = (work) =>
-    admission.run(verdict.value, () =>
-      inTransactionAs(connections.as(verdict.value), settings, work),
-    );
+  const transaction = transactionAs(verdict.value, request, { connections, admission });
   const mostBytes = await mostBytesFor({ transaction }, request.headers).catch(() => undefined);
   if (mostBytes === undefined) {
     response.setHeader('retry-after', RETRY_AFTER);

@@ -8,14 +8,18 @@ import { type WebSocket, WebSocketServer } from 'ws';
 import type { HowdahError } from '../../contracts/errors.ts';
 import { type Admission, BUSY, createAdmission } from '../admission.ts';
 import type { Bounds } from '../bounds.ts';
+import type { Connections } from '../connections.ts';
 import type { Identities } from '../login/identities.ts';
+import { MAX_READER_BYTES, mostBytesFor } from '../login/rights.ts';
 import { createSocketLogins, type SocketLoginOptions } from '../login/socket-logins.ts';
 import type { Identity } from '../login/verdict.ts';
 import { answerBare } from '../problem.ts';
 import type { CountRequest } from '../request-quotas.ts';
 import type { StreamLimits } from '../stream-limits.ts';
+import { checkMessages } from './message-checks.ts';
 import type { Pace } from './pace.ts';
 import { MAX_REQUEST_BYTES } from './preset.ts';
+import { transactionAs } from './transaction-as.ts';
 
 const PING_MS = 12_000;
 /** How long a subscription may wait for its beginning. */
@@ -30,6 +34,7 @@ type WsConfig = ReturnType<typeof makeGraphQLWSConfig>;
 
 export type SocketOptions = Omit<SocketLoginOptions, 'sockets'> & {
   admission: Admission;
+  connections: Connections;
   countRequest: CountRequest;
   bounds: Pick<Bounds, 'connections' | 'sockets' | 'operations' | 'strangers'>;
 };
@@ -73,8 +78,14 @@ export function createSockets(serv: GrafservBase, options: SocketOptions): Socke
     ),
   };
   const served = useServer(handlers as Parameters<typeof useServer>[0], server, PING_MS);
-  server.on('connection', (client) => {
+  server.on('connection', (client, request) => {
     logins.arrived(client);
+    checkMessages(client, async (length) => {
+      const identity = identities.get(client);
+      if (!identity) return MAX_READER_BYTES;
+      const transaction = transactionAs(identity, request, options);
+      return mostBytesFor({ transaction }, { 'content-length': `${length}` });
+    });
     // ws has closed it already and said why (1009: too large, 1007: no UTF-8); graphql-ws would print a stack each time
     client.removeAllListeners('error').on('error', () => {});
   });

@@ -1,0 +1,56 @@
+import type { WebSocket } from 'ws';
+import { parsed } from '../json-body.ts';
+import { MAX_READER_BYTES } from '../login/rights.ts';
+
+/** As graphql-ws closes for a message that it cannot read. */
+const BAD_REQUEST = 4400;
+const TOO_BIG = 1009;
+/** The registered code for 503; clients connect again. */
+const TRY_AGAIN_LATER = 1013;
+/** The protocol's limit of the reason for closing, in bytes. */
+const MAX_REASON_BYTES = 123;
+/** Beyond so many messages that wait to be checked nothing is read from the socket. */
+const MOST_PENDING = 16;
+
+/**
+ * Checks the messages of a socket before the listener that it has parses them: JSON within the bounds of a body over HTTP,
+ * and no longer than its sender may send. Closes the socket for a message that is not. Messages stay in order.
+ */
+export function checkMessages(
+  socket: WebSocket,
+  mostBytesFor: (length: number) => Promise<number>,
+): void {
+  const listeners = socket.listeners('message');
+  socket.removeAllListeners('message');
+  let last = Promise.resolve();
+  let pending = 0;
+  const check = async (data: Buffer, isBinary: boolean): Promise<void> => {
+    if (socket.readyState !== socket.OPEN) return;
+    if (data.length > MAX_READER_BYTES) {
+      const most = await mostBytesFor(data.length).catch(() => undefined);
+      if (most === undefined) return socket.close(TRY_AGAIN_LATER, 'too many requests at once');
+      if (data.length > most) return socket.close(TOO_BIG, `A message may have ${most} bytes.`);
+    }
+    const body = parsed(data);
+    if (!body.ok) {
+      const { message } = body.fault === 'gone' ? { message: '' } : body.fault;
+      return socket.close(BAD_REQUEST, reasonOf(message));
+    }
+    for (const listener of listeners) listener.call(socket, data, isBinary);
+  };
+  socket.on('message', (data: Buffer, isBinary: boolean) => {
+    pending += 1;
+    if (pending >= MOST_PENDING) socket.pause();
+    last = last.then(async () => {
+      await check(data, isBinary);
+      pending -= 1;
+      if (pending < MOST_PENDING && socket.isPaused) socket.resume();
+    });
+  });
+}
+
+function reasonOf(message: string): string {
+  return Buffer.byteLength(message) <= MAX_REASON_BYTES
+    ? message
+    : 'The message has a name twice in one object.';
+}

@@ -1,0 +1,17 @@
+import type { IncomingMessage } from 'node:http';
+import type { Admission } from '../admission.ts';
+import type { Connections } from '../connections.ts';
+import type { Transaction } from '../login/rights.ts';
+import { inTransactionAs, settingsFor } from '../login/settings.ts';
+import type { Identity } from '../login/verdict.ts';
+
+/** Transactions as a caller, for what is asked of the database beside an operation; each waits for its turn. */
+export function transactionAs(
+  identity: Identity,
+  { socket }: IncomingMessage,
+  { connections, admission }: { connections: Connections; admission: Admission },
+): Transaction {
+  const settings = settingsFor(identity, 'graphql', socket.remoteAddress);
+  return (work) =>
+    admission.run(identity, () => inTransactionAs(connections.as(identity), settings, work));
+}
