@@ -1,6 +1,7 @@
+import { FairQueue, type FairQueueOptions, type Place } from '../concurrency/fair-queue.ts';
 import { HowdahError } from '../contracts/errors.ts';
+import type { Subject } from '../db/identity.ts';
 import type { Bounds } from './bounds.ts';
-import { type Caller, createFairQueue, type FairQueue, type Place } from './fair-queue.ts';
 
 /** The SQLSTATE of Postgres for the same: too_many_connections. */
 export const BUSY = '53300';
@@ -8,9 +9,13 @@ export const BUSY = '53300';
 export const RETRY_AFTER = '1';
 
 /** Lets a bounded number of requests work at once and a bounded number wait, in turns of tenants; refuses others with `53300`. */
-export type Admission = FairQueue & {
+export type Admission = {
+  /** Whether a tenant that has nothing here would be refused. */
+  readonly isFull: boolean;
+  /** Takes a place, or waits for one. Throws when it may not wait. */
+  enter(caller: Subject): Place;
   /** Works when it is the caller's turn. */
-  run<T>(caller: Caller, work: () => Promise<T>): Promise<T>;
+  run<T>(caller: Subject, work: () => Promise<T>): Promise<T>;
 };
 
 /** Two requests per connection work: one asks the database while the other is planned or written. */
@@ -19,14 +24,30 @@ export function createAdmission({
   waiting,
   waitMs,
 }: Pick<Bounds, 'connections' | 'waiting' | 'waitMs'>): Admission {
-  const queue = createFairQueue({ places: connections * 2, waiting, waitMs, refusal: busy });
+  const bound = { most: waiting, ms: waitMs, refusal: busy };
+  const queue = new FairQueue({ ...sharesOf(connections * 2), waiting: bound });
+  const enter = (caller: Subject) => queue.enter(caller.tenantId, userOf(caller));
   return {
     get isFull() {
       return queue.isFull;
     },
-    enter: queue.enter,
-    run: (caller, work) => inTurn(queue.enter(caller), work),
+    enter,
+    run: (caller, work) => inTurn(enter(caller), work),
   };
+}
+
+/** A tenant has half of the places while others wait, and the last ones are for tenants that have none. */
+export function sharesOf(places: number): FairQueueOptions {
+  return {
+    places,
+    while_others_wait: Math.max(1, Math.floor(places / 2)),
+    for_new_keys: places < 4 ? 0 : Math.max(1, Math.floor(places / 8)),
+  };
+}
+
+/** Who takes turns with others of a tenant. A key that is no user's counts as a user. */
+export function userOf({ userId, apiKeyId }: Subject): string {
+  return userId ?? apiKeyId ?? '';
 }
 
 async function inTurn<T>(place: Place, work: () => Promise<T>): Promise<T> {

@@ -1,9 +1,10 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import { FairQueue } from '../concurrency/fair-queue.ts';
 import { HowdahError } from '../contracts/errors.ts';
 import { cancelStatement } from '../db/cancel-statement.ts';
+import type { Subject } from '../db/identity.ts';
 import type { Connector, Pool, PoolClient } from '../db/pool.ts';
-import { BUSY } from './admission.ts';
-import { type Caller, createFairQueue, type Place } from './fair-queue.ts';
+import { BUSY, sharesOf, userOf } from './admission.ts';
 
 /** How long a transaction waits for a connection. */
 const WAIT_MS = 10_000;
@@ -16,31 +17,24 @@ export type Connections = {
    * The pool as one caller sees it. When `signal` fires he waits for no connection any more, the statement under way on one of his
    * is cancelled at the server, and that connection is closed.
    */
-  as(caller: Caller, signal?: AbortSignal): Connector;
+  as(caller: Subject, signal?: AbortSignal): Connector;
 };
 
 /** One request may ask for many connections at once, so a bound of requests alone would let one tenant hold all of them. */
 export function createConnections(pool: Pool): Connections {
-  const queue = createFairQueue({
-    places: pool.options.max,
-    waiting: Number.POSITIVE_INFINITY,
-    waitMs: WAIT_MS,
-    refusal: noneFree,
+  const queue = new FairQueue({
+    ...sharesOf(pool.options.max),
+    waiting: { most: Number.POSITIVE_INFINITY, ms: WAIT_MS, refusal: noneFree },
   });
   return {
     as: (caller, signal) => ({
       async connect() {
-        const place = queue.enter(caller);
-        signal?.addEventListener('abort', place.leave);
+        const leave = await queue.acquire(caller.tenantId, signal, userOf(caller));
         try {
-          signal?.throwIfAborted();
-          await place.turn;
-          return lend(await pool.connect(), place, signal);
+          return lend(await pool.connect(), leave, signal);
         } catch (error) {
-          place.leave();
+          leave();
           throw error;
-        } finally {
-          signal?.removeEventListener('abort', place.leave);
         }
       },
     }),
@@ -48,7 +42,7 @@ export function createConnections(pool: Pool): Connections {
 }
 
 /** The place is left when the connection is given back. */
-function lend(client: PoolClient, place: Place, signal: AbortSignal | undefined): PoolClient {
+function lend(client: PoolClient, leave: () => void, signal: AbortSignal | undefined): PoolClient {
   const release = client.release;
   let isOut = true;
   const cancel = async () => {
@@ -62,7 +56,7 @@ function lend(client: PoolClient, place: Place, signal: AbortSignal | undefined)
     isOut = false;
     signal?.removeEventListener('abort', giveUp);
     release(error ?? signal?.aborted);
-    place.leave();
+    leave();
   };
   signal?.addEventListener('abort', giveUp, { once: true });
   if (!signal?.aborted) return client;

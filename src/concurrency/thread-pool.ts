@@ -1,5 +1,6 @@
 import { type ResourceLimits, Worker } from 'node:worker_threads';
-import { type Budget, FairQueue } from './fair-queue.ts';
+import { FairQueue } from './fair-queue.ts';
+import type { Budget } from './key-accounts.ts';
 
 /** A function that a module exports, with arguments and a result that can be copied (structured clone). */
 export type ThreadFunction<A extends unknown[], R> = {

@@ -1,5 +1,5 @@
+import { FairQueue } from '../concurrency/fair-queue.ts';
 import type { Outcome } from '../contracts/errors.ts';
-import { createFairSemaphore, type ReleasePlace } from '../contracts/fair-semaphore.ts';
 import type { Rows } from '../contracts/reading.ts';
 import type { Pool } from './pool.ts';
 import { type RowsRequest, readBound } from './read-rows.ts';
@@ -23,13 +23,13 @@ const WAIT_MS = 60_000;
  */
 export function createQueryPool(pool: Pool, places: number, waitMs = WAIT_MS): QueryPool {
   const share = Math.max(1, Math.floor(places / 2));
-  const semaphore = createFairSemaphore({ places, share });
+  const queue = new FairQueue({ places, of_one_key: share });
 
   const readOurs: ReadOurs = async (request, parsed) => {
     const patience = AbortSignal.any([request.signal, AbortSignal.timeout(waitMs)]);
-    let release: ReleasePlace;
+    let release: () => void;
     try {
-      release = await semaphore.acquire(request.boundTo.tenantId, patience);
+      release = await queue.acquire(request.boundTo.tenantId, patience);
     } catch {
       return overloaded(waitMs, share);
     }

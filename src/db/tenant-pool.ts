@@ -1,43 +1,45 @@
-import { createFairSemaphore, type FairSemaphore } from '../contracts/fair-semaphore.ts';
-import type { Pool } from './pool.ts';
+import { FairQueue } from '../concurrency/fair-queue.ts';
+import type { Pool, PoolClient } from './pool.ts';
 
 /** What connections of the pool for SQL of tenants are used for. */
 export type PoolUse = 'tools' | 'hooks';
 
-/**
- * How the connections of a pool are divided. One tenant has at most half of them, and free ones go to the tenants in turns.
- * Calls of tools hold a connection while they wait for the commit before theirs, which may need one for its hooks: so hooks
- * always have some of their own.
- */
-const SHARES = {
-  tools: { places: 0.7, share: 0.3 },
-  hooks: { places: 0.3, share: 0.2 },
-} as const;
+/** For whom connections are taken; when the signal fires nobody waits for one any more. */
+export type PoolUser = { tenant: string; signal?: AbortSignal | undefined };
 
-const semaphores = new WeakMap<Pool, Record<PoolUse, FairSemaphore>>();
+/**
+ * The part of a pool's connections for each use. Calls of tools hold a connection while they wait for the commit before theirs,
+ * which may need one for its hooks: so hooks always have some of their own.
+ */
+const PARTS: Readonly<Record<PoolUse, number>> = { tools: 0.7, hooks: 0.3 };
+
+const queues = new WeakMap<Pool, Record<PoolUse, FairQueue>>();
 
 /** From now on `tenantPool` divides the pool's connections among tenants. */
 export function divideAmongTenants(pool: Pool, connections: number): void {
-  const semaphoreFor = ({ places, share }: { places: number; share: number }) =>
-    createFairSemaphore({
-      places: Math.max(1, Math.floor(connections * places)),
-      share: Math.max(1, Math.floor(connections * share)),
+  const queueOf = (use: PoolUse): FairQueue => {
+    const places = Math.max(1, Math.floor(connections * PARTS[use]));
+    return new FairQueue({
+      places,
+      while_others_wait: Math.max(1, Math.floor(places / 2)),
+      for_new_keys: places > 1 ? 1 : 0,
     });
-  semaphores.set(pool, {
-    tools: semaphoreFor(SHARES.tools),
-    hooks: semaphoreFor(SHARES.hooks),
-  });
+  };
+  queues.set(pool, { tools: queueOf('tools'), hooks: queueOf('hooks') });
 }
 
-/** The pool as one tenant may use it: `connect` waits for the tenant's turn. The pool itself where it is not divided. */
-export function tenantPool(pool: Pool, use: PoolUse, tenant: string): Pool {
-  const semaphore = semaphores.get(pool)?.[use];
-  if (!semaphore) return pool;
-  const connect = async () => {
-    const leave = await semaphore.acquire(tenant);
+/**
+ * The pool as one tenant may use it: `connect` waits for the tenant's turn. Alone a tenant may take all connections of a use but
+ * one, and half of them while others wait. The pool itself where it is not divided.
+ */
+export function tenantPool(pool: Pool, use: PoolUse, { tenant, signal }: PoolUser): Pool {
+  const queue = queues.get(pool)?.[use];
+  if (!queue) return pool;
+  const connect = async (): Promise<PoolClient> => {
+    const leave = await queue.acquire(tenant, signal);
     try {
       const client = await pool.connect();
-      const release = client.release.bind(client);
+      const release = client.release;
       client.release = (error) => {
         leave();
         release(error);
@@ -48,9 +50,7 @@ export function tenantPool(pool: Pool, use: PoolUse, tenant: string): Pool {
       throw error;
     }
   };
-  const query = async (...asked: Parameters<Pool['query']>) => {
-    const leave = await semaphore.acquire(tenant);
-    return Promise.resolve(pool.query(...asked)).finally(leave);
-  };
+  const query = (...query: Parameters<Pool['query']>) =>
+    queue.run(tenant, signal, async () => pool.query(...query));
   return Object.create(pool, { connect: { value: connect }, query: { value: query } }) as Pool;
 }

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createFairSemaphore } from '../contracts/fair-semaphore.ts';
+import { FairQueue } from '../concurrency/fair-queue.ts';
 import type { Pool, PoolClient } from '../db/pool.ts';
 import { type Commit, type CommitResult, commitSteps } from '../db/runs.ts';
 import { faultOf, isRefusal, isTimeout, isTransient } from '../db/sqlstate.ts';
@@ -55,7 +55,7 @@ type Pending = {
 export function createCommitter(options: CommitterOptions): Committer {
   const { pool, worker, signal, retries = new Retries() } = options;
   const waiting = new TenantQueues();
-  const lanes = createFairSemaphore({ places: FLUSHES - 1, share: 1 });
+  const lanes = new FairQueue({ places: FLUSHES - 1, of_one_key: 1 });
   let flushing = 0;
   let underWay = 0;
   let scheduled = false;

@@ -29,7 +29,7 @@ export class HeldRun {
   readonly observer: RunObserver | undefined;
   readonly tell: ReturnType<typeof tellOf>;
   /** Fires when the run is no longer ours: cancelled, taken over, handed on. */
-  readonly abort = new AbortController();
+  readonly abort: AbortController;
   state: RunState;
   /** False once the run has ended, is parked or belongs to somebody else. */
   isHeld = true;
@@ -53,6 +53,7 @@ export class HeldRun {
   constructor(options: HoldOptions) {
     const { claimed, definition } = options;
     this.#options = options;
+    this.abort = options.abort;
     this.id = claimed.execution_id;
     this.definition = definitionFor(claimed, definition);
     this.context = contextOf(claimed);

@@ -9,6 +9,8 @@ import type { Ownership } from './ownership.ts';
 
 /** What a run is held with. */
 export type HoldOptions = {
+  /** Fires when the run is no longer ours: cancelled, taken over, handed on. */
+  abort: AbortController;
   claimed: ClaimedRun;
   definition: AgentDefinition;
   committer: Committer;

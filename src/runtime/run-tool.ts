@@ -165,7 +165,8 @@ export async function runInCommit(
     return write(client, 'ok' in outcome ? record(outcome, begun) : []);
   };
   const before = run.hooks && ask;
-  const pool = tenantPool(world.sqlToolPool, 'tools', run.context.tenant_id);
+  const user = { tenant: run.context.tenant_id, signal: run.abort.signal };
+  const pool = tenantPool(world.sqlToolPool, 'tools', user);
   const call = {
     name: tool.name,
     execution_id: run.id,

@@ -6,7 +6,7 @@ import { noteHooks } from '../db/hooks.ts';
 import type { ClaimedRun } from '../db/runs.ts';
 import { sharesOf } from '../db/shares.ts';
 import { isConnectionLoss } from '../db/sqlstate.ts';
-import { tenantPool } from '../db/tenant-pool.ts';
+import { type PoolUser, tenantPool } from '../db/tenant-pool.ts';
 import { advance } from './advance.ts';
 import { Claimer } from './claimer.ts';
 import type { ClaimedBatch } from './claims.ts';
@@ -187,10 +187,12 @@ export class Runtime {
       return;
     }
     const hooks = this.#hooksOf(claimed, definition);
-    const committer = this.#committerOf(hooks, claimed.tenant_id);
+    const abort = new AbortController();
+    const { signal } = abort;
+    const committer = this.#committerOf(hooks, { tenant: claimed.tenant_id, signal });
     const ownership = ownershipOf(pool, owner, this.#rules.of(claimed));
     const seen = { hooks, observer, announce, stream, tell };
-    const run = new HeldRun({ claimed, definition, committer, ownership, ...seen });
+    const run = new HeldRun({ abort, claimed, definition, committer, ownership, ...seen });
     if (claimed.watched) {
       announce(run.id);
     }
@@ -219,12 +221,11 @@ export class Runtime {
       : undefined;
   }
 
-  #committerOf(hooks: RunHooks | undefined, tenant: string): Committer {
+  #committerOf(hooks: RunHooks | undefined, user: PoolUser): Committer {
     const inner = this.#committer;
-    const pool = tenantPool(this.#options.world.sqlToolPool, 'hooks', tenant);
-    const signal = this.#over.signal;
+    const pool = tenantPool(this.#options.world.sqlToolPool, 'hooks', user);
     return hooks
-      ? createHookedCommitter({ inner, hooks, pool, worker: () => this.#claimer.worker, signal })
+      ? createHookedCommitter({ inner, hooks, pool, worker: () => this.#claimer.worker, ...user })
       : inner;
   }
 

@@ -49,3 +49,91 @@ test('whoever leaves the queue is not begun', async () => {
   await work('b', 0);
   expect(order.join('')).toBe('ab');
 });
+
+/** Acquires in the background and notes, by key, what was admitted and in which order. */
+function clientsOf(queue: FairQueue) {
+  const admitted: string[] = [];
+  const releases: (() => void)[] = [];
+  const ask = (key: string, signal?: AbortSignal) =>
+    queue.acquire(key, signal).then((release) => {
+      admitted.push(key);
+      releases.push(release);
+    });
+  return { admitted, releases, ask };
+}
+
+const settled = () => new Promise((resolve) => setImmediate(resolve));
+
+test('a key holds no more than its share, also while nobody else waits', async () => {
+  const queue = new FairQueue({ places: 10, of_one_key: 5, now: () => 0 });
+  const { admitted, releases, ask } = clientsOf(queue);
+  for (let i = 0; i < 20; i += 1) void ask('blue');
+  await settled();
+  expect(admitted).toHaveLength(5);
+  void ask('acme');
+  await settled();
+  expect(admitted.at(-1)).toBe('acme');
+  releases[0]?.();
+  releases[0]?.(); // a second call gives nothing back
+  await settled();
+  expect(admitted.filter((key) => key === 'blue')).toHaveLength(6);
+  expect([queue.taken, queue.waiting]).toEqual([6, 14]);
+});
+
+test('places go to the keys in turns, and within a key in the order of the calls', async () => {
+  const queue = new FairQueue({ places: 1, of_one_key: 1, now: () => 0 });
+  const { admitted, releases, ask } = clientsOf(queue);
+  for (const key of ['blue', 'blue', 'blue', 'blue', 'acme', 'acme', 'corp']) void ask(key);
+  for (let turn = 0; turn < 7; turn += 1) {
+    await settled();
+    releases[turn]?.();
+  }
+  expect(admitted).toEqual(['blue', 'acme', 'corp', 'blue', 'acme', 'blue', 'blue']);
+  expect([queue.taken, queue.waiting]).toEqual([0, 0]);
+});
+
+test('who stops waiting leaves no place taken, and the next one is admitted', async () => {
+  const queue = new FairQueue({ places: 1, of_one_key: 1, now: () => 0 });
+  const { admitted, releases, ask } = clientsOf(queue);
+  await ask('acme');
+  const abort = new AbortController();
+  const left = ask('blue', abort.signal);
+  void ask('corp');
+  abort.abort(new Error('cancelled'));
+  await expect(left).rejects.toThrow('cancelled');
+  await expect(queue.acquire('blue', abort.signal)).rejects.toThrow('cancelled');
+  releases[0]?.();
+  await settled();
+  expect(admitted).toEqual(['acme', 'corp']);
+  releases[1]?.();
+  expect([queue.taken, queue.waiting]).toEqual([0, 0]);
+});
+
+test('a key alone takes all places but those for new keys, and half of them while others wait', async () => {
+  const queue = new FairQueue({ places: 7, while_others_wait: 3, for_new_keys: 1, now: () => 0 });
+  const { admitted, releases, ask } = clientsOf(queue);
+  const of = (key: string) => admitted.filter((one) => one === key).length;
+  for (let i = 0; i < 20; i += 1) void ask('blue');
+  await settled();
+  expect(of('blue')).toBe(6);
+  for (let i = 0; i < 20; i += 1) void ask('acme');
+  await settled();
+  expect([of('blue'), of('acme')]).toEqual([6, 1]);
+  for (const release of releases.slice(0, 6)) release(); // all that blue has
+  await settled();
+  expect([of('blue') - 6, of('acme')]).toEqual([3, 3]); // one place is for a third
+  void ask('corp');
+  await settled();
+  expect(of('corp')).toBe(1);
+});
+
+test('who stops waiting when its turn has just come gives the place back', async () => {
+  const queue = new FairQueue({ places: 1 });
+  const release = await queue.acquire('acme');
+  const abort = new AbortController();
+  const left = queue.acquire('blue', abort.signal);
+  release();
+  abort.abort(new Error('cancelled'));
+  await expect(left).rejects.toThrow('cancelled');
+  expect([queue.taken, queue.waiting]).toEqual([0, 0]);
+});

@@ -2,14 +2,14 @@ import { expect, test } from 'vitest';
 import type { Pool } from '../../src/db/pool.ts';
 import { divideAmongTenants, tenantPool } from '../../src/db/tenant-pool.ts';
 
-test('a tenant has at most half of the connections, and its hooks some while its tools wait', async () => {
+test('a tenant leaves connections to others, and its hooks have some while its tools wait', async () => {
   const connected: string[] = [];
   const release = () => {};
   const pool = { connect: async () => ({ release }), query: async () => 'rows' } as unknown as Pool;
   divideAmongTenants(pool, 10);
   const clients: { release(): void }[] = [];
   const connect = async (use: 'tools' | 'hooks', tenant: string) => {
-    clients.push(await tenantPool(pool, use, tenant).connect());
+    clients.push(await tenantPool(pool, use, { tenant }).connect());
     connected.push(`${tenant} ${use}`);
   };
   const settled = () => new Promise((resolve) => setImmediate(resolve));
@@ -18,15 +18,13 @@ test('a tenant has at most half of the connections, and its hooks some while its
     void connect('hooks', 'blue');
   }
   await settled();
-  expect(connected.filter((who) => who.startsWith('blue'))).toHaveLength(5);
+  expect(connected.filter((who) => who.startsWith('blue'))).toHaveLength(6 + 2); // of 7 for tools and 3 for hooks
   expect(connected).toContain('blue hooks');
+  expect(await tenantPool(pool, 'tools', { tenant: 'acme' }).query('select 1')).toBe('rows');
   await connect('tools', 'acme');
   await connect('hooks', 'acme');
-  expect(await tenantPool(pool, 'tools', 'acme').query('select 1')).toBe('rows');
-  const before = connected.length;
   clients[0]?.release();
-  await settled();
-  expect(connected).toHaveLength(before + 1); // the place goes to the next one
+  await connect('tools', 'corp'); // the last place is for a tenant that has none
 });
 
 test('a connection that cannot be had leaves its place to others', async () => {
@@ -37,8 +35,31 @@ test('a connection that cannot be had leaves its place to others', async () => {
       return { release() {} };
     },
   } as unknown as Pool;
-  divideAmongTenants(pool, 4); // one of them for the tools of a tenant
-  await expect(tenantPool(pool, 'tools', 'blue').connect()).rejects.toThrow('no connection');
+  divideAmongTenants(pool, 4);
+  await expect(tenantPool(pool, 'tools', { tenant: 'blue' }).connect()).rejects.toThrow(
+    'no connection',
+  );
   fails = false;
-  expect(await tenantPool(pool, 'tools', 'blue').connect()).toBeDefined();
+  expect(await tenantPool(pool, 'tools', { tenant: 'blue' }).connect()).toBeDefined();
+});
+
+test('whoever is cancelled leaves the queue, and takes no connection', async () => {
+  let connections = 0;
+  const pool = {
+    connect: async () => {
+      connections += 1;
+      return { release() {} };
+    },
+    query: async () => 'rows',
+  } as unknown as Pool;
+  divideAmongTenants(pool, 1);
+  const client = await tenantPool(pool, 'tools', { tenant: 'acme' }).connect();
+  const abort = new AbortController();
+  const cancelled = tenantPool(pool, 'tools', { tenant: 'blue', signal: abort.signal });
+  const waiting = [cancelled.connect(), cancelled.query('select 1')];
+  abort.abort(new Error('cancelled'));
+  for (const one of waiting) await expect(one).rejects.toThrow('cancelled');
+  client.release();
+  await tenantPool(pool, 'tools', { tenant: 'corp' }).connect();
+  expect(connections).toBe(2);
 });

@@ -6,7 +6,7 @@ import { executionCompletePayload } from '../payloads.ts';
 
 /** Hooks of a run that was ended from outside: cancelled, expired, poisoned. Once, since they commit with their row. */
 export function executionCompleteTask(pool: Pool): Task {
-  const shared = tenantPool(pool, 'hooks', 'execution_complete'); // whose it is stands in the row alone
+  const shared = tenantPool(pool, 'hooks', { tenant: 'execution_complete' }); // whose it is stands in the row alone
   return async (payload) => {
     await callEnded(shared, executionCompletePayload.parse(payload).id);
   };

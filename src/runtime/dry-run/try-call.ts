@@ -29,7 +29,8 @@ export async function tryCall(
     return undefined;
   }
   const call = sqlCall(tool, args, run);
-  const pool = tenantPool(world.sqlToolPool, 'tools', run.context.tenant_id);
+  const user = { tenant: run.context.tenant_id, signal: run.abort.signal };
+  const pool = tenantPool(world.sqlToolPool, 'tools', user);
   if (!(await canBeUndone(pool, call.fn))) {
     return undefined;
   }

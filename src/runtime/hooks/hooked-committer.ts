@@ -18,7 +18,8 @@ export type HookedCommitterOptions = {
   hooks: RunHooks;
   pool: Pool;
   worker: () => string;
-  signal: AbortSignal;
+  /** Fires when the run is no longer ours. */
+  signal?: AbortSignal | undefined;
 };
 
 /**
@@ -68,7 +69,7 @@ async function commitAlone(
   const { pool, signal } = options;
   const attempts = new Attempts(commit, options);
   let deadlocks = 0;
-  while (!signal.aborted) {
+  while (!signal?.aborted) {
     try {
       return await inTransaction(pool, (client) => attempts.make(client), FORGET_SESSION);
     } catch (error) {

@@ -14,6 +14,7 @@ export class ReplayedRun extends HeldRun {
 
   constructor(record: RunRecord, judge: Judge, definition: AgentDefinition) {
     super({
+      abort: new AbortController(),
       claimed: record.claimAt(judge.position),
       definition,
       committer: {

@@ -2,9 +2,10 @@ import '../environment.ts';
 import type { ServerResponse } from 'node:http';
 import 'postgraphile/grafserv';
 import { SafeError } from 'postgraphile/grafast';
+import type { Place } from '../../../concurrency/fair-queue.ts';
 import type { HowdahError } from '../../../contracts/errors.ts';
+import type { Subject } from '../../../db/identity.ts';
 import { type Admission, RETRY_AFTER } from '../../admission.ts';
-import type { Caller, Place } from '../../fair-queue.ts';
 import type { Identities } from '../../login/identities.ts';
 
 /**
@@ -53,7 +54,7 @@ export function createAdmissionPlugin(
 /** An operation that is never executed leaves when it is answered. */
 async function admitted(
   admission: Admission,
-  caller: Caller,
+  caller: Subject,
   response: ServerResponse,
 ): Promise<Place> {
   try {
