@@ -1,5 +1,8 @@
 import { z } from 'zod';
 
+/** Jobs of an earlier release name no tenant: those share one part. */
+const tenantOfJob = z.union([z.uuid(), z.literal('')]).default('');
+
 /** What the job `advance` carries: which run to wake. */
 export const advancePayload = z.object({ id: z.uuid() });
 
@@ -17,13 +20,13 @@ export const discoverToolsPayload = z.object({
 });
 
 /** What the job `execution_complete` carries: which row of ended_runs. */
-export const executionCompletePayload = z.object({ id: z.uuid() });
+export const executionCompletePayload = z.object({ id: z.uuid(), tenant_id: tenantOfJob });
 
 /** What the job `deliver` carries: which webhook delivery is due. */
 export const deliverPayload = z.object({ id: z.uuid(), tenant_id: z.uuid() });
 
 /** What the job `write_back` carries: whose answer goes into a watched table. */
-export const writeBackPayload = z.object({ id: z.uuid() });
+export const writeBackPayload = z.object({ id: z.uuid(), tenant_id: tenantOfJob });
 
 /** What the job `check_alert` carries: which alert rule is due. */
 export const checkAlertPayload = z.object({ id: z.uuid(), tenant_id: z.uuid() });

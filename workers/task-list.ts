@@ -42,7 +42,7 @@ export function taskList(
     execution_complete: executionCompleteTask(pools.sqlToolPool),
     partitions: partitionsTask(pools.pool, audit.log),
     retention: retentionTask(pools.pool, months, audit.log),
-    write_back: writeBackTask(pools.sqlToolPool, audit.log),
+    write_back: writeBackTask(pools, audit.log),
   };
 }
 

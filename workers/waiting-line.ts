@@ -1,3 +1,4 @@
+import { ReturnTimes } from './return-times.ts';
 import { TenantSlots } from './tenant-slots.ts';
 
 /** Something a job is about. */
@@ -14,12 +15,6 @@ export type Doing<Begun> = {
 
 /** So many of a tenant are remembered here; those beyond only come again. */
 const MOST_WAITING = 1_000;
-/** Who found no room comes again after a second at the earliest, and those of a tenant so far apart: all at once, a thousand would keep the queue busy. */
-const FIRST_MS = 1_000;
-const APART_MS = 20;
-
-type Waiting = { errands: Map<string, Errand>; comesAgain: number };
-
 /**
  * Errands that may take long, so many at once, and of one tenant no more than its part. Who finds no room waits here, and is begun
  * as soon as there is some, in the order they came; and as this process may end before, its job comes again.
@@ -28,36 +23,34 @@ export class WaitingLine<Begun> {
   readonly #slots: TenantSlots;
   readonly #doing: Doing<Begun>;
   readonly #failed: (error: unknown, errand: Errand) => void;
-  readonly #now: () => number;
-  readonly #waiting = new Map<string, Waiting>();
+  readonly #returnTimes: ReturnTimes;
+  readonly #waiting = new Map<string, Map<string, Errand>>();
 
   constructor(
     room: { atOnce: number; ofOneTenant: number },
     doing: Doing<Begun>,
     failed: (error: unknown, errand: Errand) => void,
-    now: () => number = Date.now,
+    now?: () => number,
   ) {
     this.#slots = new TenantSlots(room.atOnce, room.ofOneTenant);
     this.#doing = doing;
     this.#failed = failed;
-    this.#now = now;
+    this.#returnTimes = new ReturnTimes(now);
   }
 
   /** Begins it; or says when its job is to come again, for want of room. */
   async come(errand: Errand): Promise<Date | undefined> {
     if (!this.#slots.enter(errand.tenant_id)) return this.#wait(errand);
-    this.#waiting.get(errand.tenant_id)?.errands.delete(errand.id);
+    this.#waiting.get(errand.tenant_id)?.delete(errand.id);
     await this.#start(errand);
     return undefined;
   }
 
   #wait(errand: Errand): Date {
-    const now = this.#now();
-    const waiting = this.#waiting.get(errand.tenant_id) ?? { errands: new Map(), comesAgain: 0 };
+    const waiting = this.#waiting.get(errand.tenant_id) ?? new Map<string, Errand>();
     this.#waiting.set(errand.tenant_id, waiting);
-    if (waiting.errands.size < MOST_WAITING) waiting.errands.set(errand.id, errand);
-    waiting.comesAgain = Math.max(now + FIRST_MS, waiting.comesAgain + APART_MS);
-    return new Date(waiting.comesAgain);
+    if (waiting.size < MOST_WAITING) waiting.set(errand.id, errand);
+    return this.#returnTimes.next(errand.tenant_id);
   }
 
   async #start(errand: Errand): Promise<void> {
@@ -79,11 +72,11 @@ export class WaitingLine<Begun> {
   #leave({ tenant_id }: Errand): void {
     this.#slots.leave(tenant_id);
     for (const [tenant, waiting] of this.#waiting) {
-      const [next] = waiting.errands.values();
+      const [next] = waiting.values();
       if (!next) {
-        if (waiting.comesAgain < this.#now()) this.#waiting.delete(tenant);
+        this.#waiting.delete(tenant);
       } else if (this.#slots.enter(tenant)) {
-        waiting.errands.delete(next.id);
+        waiting.delete(next.id);
         this.#waiting.delete(tenant);
         this.#waiting.set(tenant, waiting); // behind the others
         void this.#start(next).catch((error: unknown) => this.#failed(error, next));

@@ -108,10 +108,10 @@ begin
       where h.tenant_id = e.tenant_id and h.is_active and h.event = 'execution_complete'
         and (num_nonnulls(h.agent_id, h.workflow_id) = 0 or h.agent_id = e.agent_id or h.workflow_id = e.workflow_id)
     )
-    returning id
+    returning id, tenant_id
   ),
   jobs as (
-    select graphile_worker.add_job('execution_complete', json_build_object('id', d.id)) from ended as d
+    select graphile_worker.add_job('execution_complete', json_build_object('id', d.id, 'tenant_id', d.tenant_id)) from ended as d
   )
   select count(*) into v_jobs from jobs;
 end $$;

@@ -215,7 +215,7 @@ create or replace function howdah_private.tg_executions__write_back() returns tr
   set search_path = pg_catalog, pg_temp
 as $$
 begin
-  perform graphile_worker.add_job('write_back', json_build_object('id', new.id), job_key => 'write_back ' || new.id)
+  perform graphile_worker.add_job('write_back', json_build_object('id', new.id, 'tenant_id', new.tenant_id), job_key => 'write_back ' || new.id)
   from howdah.watched_rows as w
   where w.execution_id = new.id and w.tenant_id = new.tenant_id and w.write_back in ('waiting', 'failed');
   return null;
@@ -244,17 +244,18 @@ create or replace function howdah_private.begin_write_back(execution_id uuid) re
 as $$
 declare
   v_attempts int;
+  v_tenant uuid;
 begin
   update howdah.watched_rows as w set attempts = w.attempts + 1
   where w.execution_id = begin_write_back.execution_id and w.write_back in ('waiting', 'failed') and w.attempts < 14
-  returning w.attempts into v_attempts;
+  returning w.attempts, w.tenant_id into v_attempts, v_tenant;
   if v_attempts is null then
     update howdah.watched_rows as w set write_back = 'failed', attempts = 0, error = jsonb_build_object('code', '55P03',
       'message', 'the row was locked, or its table too slow, each of 14 times in about three days')
     where w.execution_id = begin_write_back.execution_id and w.write_back = 'waiting' and w.attempts >= 14;
     return false;
   end if;
-  perform graphile_worker.add_job('write_back', json_build_object('id', begin_write_back.execution_id),
+  perform graphile_worker.add_job('write_back', json_build_object('id', begin_write_back.execution_id, 'tenant_id', v_tenant),
     run_at => clock_timestamp() + least(power(2, v_attempts), 720) * interval '1 minute',
     job_key => 'write_back ' || begin_write_back.execution_id);
   return true;

@@ -3,11 +3,30 @@ import type { Pool } from '../../src/db/pool.ts';
 import { tenantPool } from '../../src/db/tenant-pool.ts';
 import { callEnded } from '../../src/runtime/hooks/call-ended.ts';
 import { executionCompletePayload } from '../payloads.ts';
+import { ReturnTimes } from '../return-times.ts';
+import { TenantSlots } from '../tenant-slots.ts';
 
-/** Hooks of a run that was ended from outside: cancelled, expired, poisoned. Once, since they commit with their row. */
+/** Jobs that call hooks at once. Each holds one of the eight slots of the queue, which wake-ups of all tenants need. */
+const ROOM = { atOnce: 3, ofOneTenant: 2 };
+
+/**
+ * Calls the hooks of a run that was ended from outside: cancelled, expired, poisoned. Once, since they commit with their row. A job
+ * that finds no place returns to the queue: it holds no slot while it waits.
+ */
 export function executionCompleteTask(pool: Pool): Task {
-  const shared = tenantPool(pool, 'hooks', { tenant: 'execution_complete' }); // whose it is stands in the row alone
-  return async (payload) => {
-    await callEnded(shared, executionCompletePayload.parse(payload).id);
+  const slots = new TenantSlots(ROOM.atOnce, ROOM.ofOneTenant);
+  const returnTimes = new ReturnTimes();
+  return async (payload, { addJob }) => {
+    const { id, tenant_id: tenant } = executionCompletePayload.parse(payload);
+    if (!slots.enter(tenant)) {
+      const options = { jobKey: `execution_complete ${id}`, runAt: returnTimes.next(tenant) };
+      await addJob('execution_complete', { id, tenant_id: tenant }, options);
+      return;
+    }
+    try {
+      await callEnded(tenantPool(pool, 'hooks', { tenant }), id);
+    } finally {
+      slots.leave(tenant);
+    }
   };
 }

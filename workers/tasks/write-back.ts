@@ -1,30 +1,34 @@
 import type { Task } from 'graphile-worker';
 import type { Logger } from 'pino';
 import type { Pool } from '../../src/db/pool.ts';
+import { tenantPool } from '../../src/db/tenant-pool.ts';
 import { beginWriteBack, writeBack } from '../../src/db/watches.ts';
 import { writeBackPayload } from '../payloads.ts';
-import { WaitingLine } from '../waiting-line.ts';
+import { type Errand, WaitingLine } from '../waiting-line.ts';
 
-/** So many answers are written at once, whosever: each holds one of the connections that tools in SQL need too. */
-const ROOM = { atOnce: 3, ofOneTenant: 3 };
-const ANYBODY = '';
+/** Answers that are written at once: each holds one of the connections that tools in SQL need too. */
+const ROOM = { atOnce: 3, ofOneTenant: 2 };
 
 /**
  * Writes the answer of a run into the row it is about. Beside the job, since a row may be locked and a table slow, and wake-ups shall
  * not wait for that; should this process end before, the job that `beginWriteBack` left in the queue tries again.
  */
-export function writeBackTask(pool: Pool, log: Logger): Task {
-  const line = new WaitingLine<string>(
+export function writeBackTask(
+  { pool, sqlToolPool }: { pool: Pool; sqlToolPool: Pool },
+  log: Logger,
+): Task {
+  const line = new WaitingLine<Errand>(
     ROOM,
     {
-      begin: async ({ id }) => ((await beginWriteBack(pool, id)) ? id : undefined),
-      go: (id) => writeBack(pool, id),
+      begin: async (errand) => ((await beginWriteBack(pool, errand.id)) ? errand : undefined),
+      go: ({ id, tenant_id: tenant }) =>
+        writeBack(tenantPool(sqlToolPool, 'tools', { tenant }), id),
     },
     (err, { id }) => log.warn({ err, execution_id: id }, 'an answer is written back later'),
   );
   return async (payload, { addJob }) => {
-    const { id } = writeBackPayload.parse(payload);
-    const runAt = await line.come({ id, tenant_id: ANYBODY });
-    if (runAt) await addJob('write_back', { id }, { jobKey: `write_back ${id}`, runAt });
+    const { id, tenant_id } = writeBackPayload.parse(payload);
+    const runAt = await line.come({ id, tenant_id });
+    if (runAt) await addJob('write_back', { id, tenant_id }, { jobKey: `write_back ${id}`, runAt });
   };
 }
