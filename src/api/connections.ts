@@ -1,16 +1,12 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import { FairQueue } from '../concurrency/fair-queue.ts';
 import { HowdahError } from '../contracts/errors.ts';
-import { cancelStatement } from '../db/cancel-statement.ts';
+import { cancelOnAbort } from '../db/cancel-statement.ts';
 import type { Subject } from '../db/identity.ts';
 import type { Connector, Pool, PoolClient } from '../db/pool.ts';
 import { BUSY, sharesOf, userOf } from './admission.ts';
 
 /** How long a transaction waits for a connection. */
 const WAIT_MS = 10_000;
-/** A cancel request that arrives between two statements has no effect: the next one is sent after so long. */
-const CANCEL_AGAIN_MS = 100;
-
 /** The connections of a pool, handed out in turns of tenants. */
 export type Connections = {
   /**
@@ -44,24 +40,18 @@ export function createConnections(pool: Pool): Connections {
 /** The place is left when the connection is given back. */
 function lend(client: PoolClient, leave: () => void, signal: AbortSignal | undefined): PoolClient {
   const release = client.release;
-  let isOut = true;
-  const cancel = async () => {
-    while (isOut) {
-      await cancelStatement(client);
-      await pause(CANCEL_AGAIN_MS);
-    }
-  };
-  const giveUp = () => void cancel();
+  let end = (): void => {};
   client.release = (error) => {
-    isOut = false;
-    signal?.removeEventListener('abort', giveUp);
+    end();
     release(error ?? signal?.aborted);
     leave();
   };
-  signal?.addEventListener('abort', giveUp, { once: true });
-  if (!signal?.aborted) return client;
-  client.release();
-  throw signal.reason;
+  if (signal?.aborted) {
+    client.release();
+    throw signal.reason;
+  }
+  if (signal) end = cancelOnAbort(client, signal);
+  return client;
 }
 
 function noneFree(): HowdahError {

@@ -1,8 +1,14 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import pg from 'pg';
-import type { PoolClient } from './pool.ts';
+import { breakConnection, type PoolClient } from './pool.ts';
 
 /** The server closes the connection of a cancel request once it has handled the request; not later than this we close it. */
 const ANSWER_MS = 2_000;
+
+/** A cancel request that arrives between two statements has no effect: the next one is sent after so long. */
+const AGAIN_MS = 100;
+/** A statement that does not end so long after its cancellation loses its connection. */
+const GIVE_UP_MS = 5_000;
 
 /** The parts of a client of node-pg that its types leave out. */
 type Inner = {
@@ -42,4 +48,28 @@ export async function cancelStatement(client: PoolClient): Promise<void> {
   await promise;
   clearTimeout(late);
   wire.stream.destroy();
+}
+
+/**
+ * Cancels what this connection has under way when the signal fires, at the server: there nothing of it works on once its client has
+ * the error. Call the result when the work is over; a connection whose signal has fired is closed then.
+ */
+export function cancelOnAbort(client: PoolClient, signal: AbortSignal): () => void {
+  signal.throwIfAborted();
+  let isOver = false;
+  const cancel = async (): Promise<void> => {
+    const giveUpAt = performance.now() + GIVE_UP_MS;
+    while (!isOver && performance.now() < giveUpAt) {
+      await cancelStatement(client);
+      await pause(AGAIN_MS);
+    }
+    if (!isOver) breakConnection(client);
+  };
+  const abort = (): void => void cancel();
+  signal.addEventListener('abort', abort, { once: true });
+  return () => {
+    isOver = true;
+    signal.removeEventListener('abort', abort);
+    if (signal.aborted) breakConnection(client); // a late request must not end a statement of somebody else
+  };
 }

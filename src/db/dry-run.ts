@@ -1,8 +1,9 @@
 import type { Outcome } from '../contracts/errors.ts';
+import { cancelOnAbort } from './cancel-statement.ts';
 import type { Watched } from './changes.ts';
 import { inTransaction, type Pool, type PoolClient, quoteText } from './pool.ts';
 import { FORGET_SESSION, inSandbox } from './sandbox.ts';
-import { breakOnAbort, failureOf, isShort, type SqlToolCall, watchedCall } from './sql-tool.ts';
+import { failureOf, isShort, type SqlToolCall, watchedCall } from './sql-tool.ts';
 import { isConnectionLoss } from './sqlstate.ts';
 import { createTurns, type Turns } from './turns.ts';
 
@@ -56,7 +57,7 @@ async function tryCall(
   const work = async (client: PoolClient): Promise<void> => {
     await client.query('set transaction isolation level repeatable read');
     if (snapshot) await client.query(`set transaction snapshot ${quoteText(snapshot)}`);
-    const stop = breakOnAbort(client, call.signal);
+    const stop = cancelOnAbort(client, call.signal);
     try {
       await undone(() =>
         inSandbox(client, call.boundTo, call.timeoutMs, async () => {

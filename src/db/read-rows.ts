@@ -1,12 +1,13 @@
 import type { Outcome, RunError } from '../contracts/errors.ts';
 import type { Json, JsonObject } from '../contracts/json.ts';
 import type { ReadRequest, Rows } from '../contracts/reading.ts';
+import { cancelOnAbort } from './cancel-statement.ts';
 import { exactJson } from './exact-json.ts';
 import { inTransaction, type Pool, type PoolClient, quoteName } from './pool.ts';
 import { withoutHiddenNames } from './reading/hidden-names.ts';
 import { parseQuery, placeOf, type ReadQuery, refused } from './reading/parse.ts';
 import { answeredAfter, enterSandbox, FORGET_SESSION } from './sandbox.ts';
-import { breakOnAbort, failureOf } from './sql-tool.ts';
+import { failureOf } from './sql-tool.ts';
 import { faultOf, isConnectionLoss } from './sqlstate.ts';
 
 export type RowsRequest = ReadRequest & { query: string };
@@ -53,7 +54,7 @@ export async function readBound(
     await inTransaction(
       pool,
       async (client) => {
-        const stop = breakOnAbort(client, request.signal);
+        const stop = cancelOnAbort(client, request.signal);
         try {
           outcome =
             (await refusedCalls(client, request, parsed.calls)) ??
@@ -133,12 +134,20 @@ async function read(
   };
 }
 
+const ASK_FOR_LESS = 'Ask for less: fewer rows, fewer joins, narrower conditions.';
+
+/** What a query needs more of than there is. It would need as much again: so it is not tried again. */
+const NEEDS: Readonly<Record<string, string>> = {
+  '53200': 'the query needs more memory than the database server has',
+  '53400': 'the query needs more space on disk than the database server gives one query',
+};
+
 const HINTS: Readonly<Record<string, string>> = {
   '42501':
     'Who owns the database opens a table to queries: grant usage on schema … to howdah_analyst; grant select on … to howdah_analyst.',
   '42P01': 'Send the query `describe` to see which tables there are.',
   '42703': 'Send the query `describe` and the table to see its columns.',
-  '57014': 'Ask for less: fewer rows, fewer joins, narrower conditions.',
+  '57014': ASK_FOR_LESS,
 };
 
 /** Of two of our tables not every column may be read, and so not `*`. */
@@ -152,11 +161,16 @@ function hintOf(code: string | undefined, message: string): string | undefined {
 
 /** With what helps to mend the query: Postgres' own hint or ours, and where in the query it stands. */
 function explained(error: unknown, { query, limits, signal }: RowsRequest, text: string): RunError {
+  const { code, message, hint = hintOf(code, message) } = faultOf(error);
+  const need = NEEDS[code];
+  if (need) {
+    const cause = { sqlstate: code, hint: ASK_FOR_LESS };
+    return { code: 'tool_failed', message: need, retryable: false, cause };
+  }
   if (isConnectionLoss(error) && !signal.aborted) {
     const message = 'the database could not be asked, or has too much to do';
     return { code: 'overloaded', message, retryable: true };
   }
-  const { code, message, hint = hintOf(code, message) } = faultOf(error);
   const failure = withoutHiddenNames(failureOf(error, limits, 'the query'), code, query);
   const cause: { [key: string]: Json } = {
     ...(failure.cause as JsonObject),

@@ -1,8 +1,9 @@
 import type { Outcome, RunError } from '../contracts/errors.ts';
 import type { Json, JsonObject } from '../contracts/json.ts';
+import { cancelOnAbort } from './cancel-statement.ts';
 import { type Watched, watchedQuery } from './changes.ts';
 import { exactJson } from './exact-json.ts';
-import { breakConnection, inTransaction, type Pool, type PoolClient, quoteName } from './pool.ts';
+import { inTransaction, type Pool, type PoolClient, quoteName } from './pool.ts';
 import { storableJson } from './runs.ts';
 import { type BoundTo, boundQuery, FORGET_SESSION, inSandbox } from './sandbox.ts';
 import { faultOf } from './sqlstate.ts';
@@ -70,7 +71,7 @@ export function isShort(error: unknown): boolean {
 }
 
 async function outcomeOf(client: PoolClient, call: SqlToolCall): Promise<Outcome<Json>> {
-  const stop = breakOnAbort(client, call.signal);
+  const stop = cancelOnAbort(client, call.signal);
   try {
     const { boundTo, timeoutMs, check } = call;
     const value = await inSandbox(client, boundTo, timeoutMs, async () => {
@@ -175,17 +176,4 @@ function statementOf(
   const target = `${quoteName(fn.schema)}.${quoteName(fn.function)}(${named})`;
   const value = `case when pg_typeof(r.*) <> 'void'::regtype then to_json(r.*) end::text`;
   return `select ${value} as value from ${source} cross join lateral ${target} as r`;
-}
-
-/**
- * Breaks the connection when the signal fires. Only a cancelled or abandoned run does that, whose step could
- * not be committed any more; on the server the statement ends by its time-out.
- */
-export function breakOnAbort(client: PoolClient, signal: AbortSignal): () => void {
-  const abort = (): void => breakConnection(client);
-  if (signal.aborted) {
-    abort();
-  }
-  signal.addEventListener('abort', abort, { once: true });
-  return () => signal.removeEventListener('abort', abort);
 }

@@ -23,7 +23,7 @@ const SLOW = `select count(*) as slow from generate_series(1, 1000000) as a, gen
 const RUNNING = `select count(*)::int as n from pg_stat_activity where datname = current_database() and state = 'active'
   and application_name = 'howdah-queries' and query like '%read_rows%'`;
 
-/** Asks for a tenant until it is aborted; then the server ends what it is at. */
+/** Asks for a tenant until it is aborted. */
 function asking(queries: QueryPool) {
   const abort = new AbortController();
   return {
@@ -32,13 +32,7 @@ function asking(queries: QueryPool) {
         ...{ boundTo: { tenantId }, query, schemas: ['public'], signal: abort.signal },
         limits: { rows: 10, bytes: 1_000, cost: null, timeoutMs: 60_000 },
       }),
-    end: async () => {
-      abort.abort();
-      await database.pool.query(
-        `select pg_terminate_backend(pid) from pg_stat_activity
-         where datname = current_database() and application_name = 'howdah-queries'`,
-      );
-    },
+    end: () => abort.abort(),
   };
 }
 
@@ -54,7 +48,7 @@ test('slow queries of one tenant take half of the connections, and others do not
   }
   expect((await database.pool.query(RUNNING)).rows).toEqual([{ n: 2 }]);
   expect(ended).toBe(0);
-  await end();
+  end();
   expect((await Promise.all(slow)).filter(({ ok }) => ok)).toEqual([]);
 });
 
@@ -66,6 +60,47 @@ test('a query that does not get its turn in time says so, and may be tried again
   expect(await ask(blue, 'select 1')).toMatchObject({
     error: { code: 'overloaded', retryable: true },
   });
-  await end();
+  end();
   expect(await first).toMatchObject({ ok: false });
 });
+
+test('a query that is aborted has ended at the server when its place is given back', async () => {
+  const blue = await makeTenant(database.pool);
+  const queries = createQueryPool(pool, 1);
+  const { ask, end } = asking(queries);
+  const slow = ask(blue, SLOW);
+  await eventually(database.pool, 'it runs', `select from (${RUNNING}) as running where n = 1`);
+  end();
+  expect(await slow).toMatchObject({ ok: false });
+  expect((await database.pool.query(RUNNING)).rows).toEqual([{ n: 0 }]);
+  expect(await asking(queries).ask(blue, 'select 1 as n')).toMatchObject({ ok: true });
+});
+
+test.each(['53200', '53400'])(
+  'a query that needs more than the server has (%s) fails, and is not tried again',
+  async (code) => {
+    const short = Object.create(pool, {
+      connect: {
+        value: async () => {
+          const client = await pool.connect();
+          const query = client.query.bind(client) as (statement: unknown) => unknown;
+          const fail = `do $$ begin raise exception 'out of memory' using errcode = '${code}'; end $$`;
+          const isTheirs = (statement: unknown) =>
+            JSON.stringify(statement).includes('howdah_private.read_rows(');
+          return Object.create(client, {
+            query: {
+              value: (statement: unknown, ...others: unknown[]) =>
+                isTheirs(statement)
+                  ? query(fail)
+                  : (query as (...all: unknown[]) => unknown)(statement, ...others),
+            },
+          });
+        },
+      },
+    }) as Pool;
+    const { ask } = asking(createQueryPool(short, 1));
+    expect(await ask(await makeTenant(database.pool), 'select 1 as n')).toMatchObject({
+      error: { code: 'tool_failed', retryable: false, cause: { sqlstate: code } },
+    });
+  },
+);
