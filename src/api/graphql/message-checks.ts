@@ -24,13 +24,8 @@ export function checkMessages(
   socket.removeAllListeners('message');
   let last = Promise.resolve();
   let pending = 0;
-  const check = async (data: Buffer, isBinary: boolean): Promise<void> => {
+  const pass = (data: Buffer, isBinary: boolean): void => {
     if (socket.readyState !== socket.OPEN) return;
-    if (data.length > MAX_READER_BYTES) {
-      const most = await mostBytesFor(data.length).catch(() => undefined);
-      if (most === undefined) return socket.close(TRY_AGAIN_LATER, 'too many requests at once');
-      if (data.length > most) return socket.close(TOO_BIG, `A message may have ${most} bytes.`);
-    }
     const body = parsed(data);
     if (!body.ok) {
       const { message } = body.fault === 'gone' ? { message: '' } : body.fault;
@@ -38,11 +33,19 @@ export function checkMessages(
     }
     for (const listener of listeners) listener.call(socket, data, isBinary);
   };
+  const refuseLarge = async ({ length }: Buffer): Promise<void> => {
+    if (length <= MAX_READER_BYTES || socket.readyState !== socket.OPEN) return;
+    const most = await mostBytesFor(length).catch(() => undefined);
+    if (most === undefined) socket.close(TRY_AGAIN_LATER, 'too many requests at once');
+    else if (length > most) socket.close(TOO_BIG, `A message may have ${most} bytes.`);
+  };
   socket.on('message', (data: Buffer, isBinary: boolean) => {
+    if (pending === 0 && data.length <= MAX_READER_BYTES) return pass(data, isBinary);
     pending += 1;
     if (pending >= MOST_PENDING) socket.pause();
     last = last.then(async () => {
-      await check(data, isBinary);
+      await refuseLarge(data);
+      pass(data, isBinary);
       pending -= 1;
       if (pending < MOST_PENDING && socket.isPaused) socket.resume();
     });
