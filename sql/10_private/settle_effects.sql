@@ -26,16 +26,29 @@ begin
   );
 end $$;
 
--- `parent_execution_id is not null` is said although it follows: the index of roots leaves out those without children.
+-- Goes down from parent to child, and not through the whole tree of the root: a statement may end thousands of children, and each
+-- would read all of its siblings. `enable_seqscan = off`: few runs have children, and many each, so the planner expects to find some
+-- soon in any table, and reads all of it where there are none. The plan is the same for all runs, so it is not made again for each
+-- of them, as cancel_execution asks for its own statements.
 create or replace function howdah_private.completed_below(run howdah.executions) returns setof howdah.executions
   language plpgsql stable security definer
-  set search_path = pg_catalog, pg_temp
+  set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan set enable_seqscan = off
 as $$
 begin
+  if not exists (select from howdah.executions as e where e.parent_execution_id = run.id) then
+    return; -- most children have none
+  end if;
   return query
-  select e.* from howdah.executions as e
-  where e.root_execution_id = run.root_execution_id and e.parent_execution_id is not null
-    and e.status = 'completed' and run.id = any (e.ancestors);
+  with recursive below as (
+    select e.id::uuid from howdah.executions as e where e.parent_execution_id = run.id
+    union all
+    select c.id from below as b cross join lateral (
+      select e.id::uuid from howdah.executions as e where e.parent_execution_id = b.id offset 0
+    ) as c
+  )
+  select c.* from below as b cross join lateral (
+    select e.* from howdah.executions as e where e.id = b.id and e.status = 'completed' offset 0
+  ) as c;
 end $$;
 
 -- What a person was asked last about a call since it was begun.

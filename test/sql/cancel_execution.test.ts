@@ -149,6 +149,42 @@ describe('cancel_execution', () => {
     await listener.end();
   });
 
+  test('reads no more for each child when there are more of them', async () => {
+    /** Rows of runs that are read while a parent ends half of its children, the others being done. */
+    const readFor = async (children: number): Promise<number> => {
+      const root = await make();
+      const ids = [];
+      for (let i = 0; i < children; i += 1) ids.push(await make({ parent_execution_id: root }));
+      await claim(db.pool, worker, ids);
+      const waits = { status: 'waiting', waiting_for: 'timer', delay_ms: 3_600_000 };
+      await commit(
+        db.pool,
+        worker,
+        ids.map((id, index) => {
+          const isDone = index % 2 === 0;
+          const step = isDone ? { kind: 'output', output: completed.output } : answer;
+          return { id, fence: 1, after: 0, steps: [step], to: isDone ? completed : waits };
+        }),
+      );
+      const client = await db.pool.connect();
+      const reads = async () => {
+        const { rows } = await client.query(
+          `select sum(coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0))::int as n
+           from pg_stat_xact_user_tables where relname ~ '^executions_\\d'`,
+        );
+        return rows[0].n as number;
+      };
+      await client.query('begin; set local enable_seqscan = off');
+      await cancel(root, client as never);
+      const read = await reads();
+      await client.query('commit');
+      client.release();
+      return read;
+    };
+    const few = await readFor(20);
+    expect(await readFor(80)).toBeLessThan(few * 6); // 4 times as many; 16 times when each reads all
+  });
+
   test('refuses a run that has ended, saying how', async () => {
     const id = await make();
     await finish(db.pool, worker, id);
