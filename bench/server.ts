@@ -118,7 +118,18 @@ function once(work: () => Promise<void>): () => Promise<void> {
 
 /** The roles that the migrations make, for the whole server. */
 const ROLES = [
-  ...['owner', 'engine', 'worker', 'app', 'analyst', 'authenticator', 'eraser', 'tool', 'reader'],
+  ...[
+    'owner',
+    'engine',
+    'worker',
+    'app',
+    'analyst',
+    'authenticator',
+    'eraser',
+    'tool',
+    'reader',
+    'writer',
+  ],
 ].map((name) => `howdah_${name}`);
 
 type Login = { login: string; isSuperuser: boolean; mayCreate: boolean; roles: string[] };

@@ -3,7 +3,7 @@ import type { Client } from './pool.ts';
 
 /** The roles that own what we make. */
 export const OUR_ROLES =
-  '^howdah_(owner|engine|worker|app|analyst|authenticator|eraser|tool|reader)$';
+  '^howdah_(owner|engine|worker|app|analyst|authenticator|eraser|tool|reader|writer)$';
 
 /**
  * Throws `HWCNF`, naming them, when there are tables, views, functions or types in our schemas that are not ours: they would go
