@@ -457,7 +457,8 @@ grant execute on function howdah.agent(text),
   howdah.retry_execution(uuid), howdah.fork_execution(uuid, int, text, int, jsonb, jsonb), howdah.explain_execution(uuid),
   howdah.answer_question(uuid, text, jsonb), howdah.approve(uuid, howdah.approval_scope, jsonb),
   howdah.reject(uuid, text), howdah.delete_agent(uuid),
-  howdah_private.reserve_idempotency_key(uuid, text, uuid), howdah_private.priority_of(int), howdah_private.execution_row(uuid)
+  howdah_private.reserve_idempotency_key(uuid, text, uuid), howdah_private.first_execution(text, uuid, uuid),
+  howdah_private.priority_of(int), howdah_private.execution_row(uuid)
   to howdah_app;
 grant execute on procedure howdah.ask(text, text, text) to howdah_app;
 grant execute on procedure howdah.tail(uuid, text), howdah_private.commit_outside_of_blocks() to howdah_app, howdah_analyst;

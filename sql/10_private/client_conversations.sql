@@ -69,7 +69,7 @@ declare
 begin
   select * into v_previous from howdah_private.earlier_run(begin_conversation.previous, begin_conversation.is_kept);
   if begin_conversation.idempotency_key is not null then
-    v_first := howdah_private.reserve_idempotency_key(howdah.current_tenant(), begin_conversation.idempotency_key, v_id);
+    v_first := howdah_private.first_execution(begin_conversation.idempotency_key, v_id, coalesce(v_agent_id, v_workflow_id));
   end if;
   if v_first = v_id then
     v_session_id := case when v_previous.is_last and is_kept then v_previous.session_id end;

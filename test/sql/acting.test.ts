@@ -298,6 +298,102 @@ describe('acting as another', () => {
       });
     });
 
+    test('gives nobody the run that a key of another caller began', async () => {
+      await tried(async (client) => {
+        await makeAgent(client, { name: 'cook' });
+        const run = (name: string) =>
+          `select (howdah.run('${name}', 'x', idempotency_key => 'hdr-1')).id`;
+        const insert = `insert into howdah.executions (agent_id, input, idempotency_key) values (howdah.agent('clerk'), 'x', 'hdr-1')`;
+        const begin = `select howdah_private.begin_task('clerk', 'x', null, null, null, null, 'hdr-1')`;
+        await act(client, mallory);
+        const { id } = await one(client, run('clerk'));
+        const other = {
+          code: 'HWCNF',
+          message: "the idempotency key 'hdr-1' was used for another request",
+          detail: JSON.stringify({ field: 'idempotency_key', execution_id: id }).replace(
+            /([:,])"/g,
+            '$1 "',
+          ),
+        };
+        for (const [user, role] of [
+          [bea, 'member'],
+          [ada, 'admin'],
+          [null, 'admin'],
+        ] as const) {
+          await act(client, user, role);
+          for (const text of [run('clerk'), run('cook'), insert, begin]) {
+            expect(await refusedInside(client, text), text).toMatchObject(other);
+          }
+        }
+        await act(client, mallory);
+        expect(await one(client, run('clerk'))).toEqual({ id });
+        expect(await one(client, begin)).toEqual({ begin_task: id });
+        expect(await refusedInside(client, run('cook'))).toMatchObject(other);
+        await client.query('reset role'); // the operator sees to all tenants
+        expect(await one(client, run('clerk'))).toEqual({ id });
+        expect(await refusedInside(client, run('cook'))).toMatchObject(other);
+      });
+    });
+
+    test('of a workflow answers to its key for that workflow alone', async () => {
+      await tried(async (client) => {
+        for (const name of ['first', 'second']) {
+          const { id } = await one(
+            client,
+            `insert into howdah.workflows (name, type) values ($1, 'chain') returning id`,
+            [name],
+          );
+          await client.query(
+            'insert into howdah.workflow_agents (workflow_id, agent_id, sequence_order) values ($1, $2, 1)',
+            [id, agent],
+          );
+        }
+        await act(client, mallory);
+        const run = `select (howdah.run_workflow($1, 'x', idempotency_key => 'flow-1')).id`;
+        const first = await one(client, run, ['first']);
+        expect(await one(client, run, ['first'])).toEqual(first);
+        expect(await refusedInside(client, run, ['second'])).toMatchObject({ code: 'HWCNF' });
+      });
+    });
+
+    test('of a key without a user is not given to another key', async () => {
+      await tried(async (client) => {
+        const keys = await Promise.all(
+          ['one', 'two'].map((name) => makeApiKey(db.pool, tenant, { name: unique(name) })),
+        );
+        const run = `select (howdah.run('clerk', 'x', idempotency_key => 'key-1')).id`;
+        const as = async (key?: { id: string }) => {
+          await act(client, null);
+          await client.query(`select set_config('howdah.api_key_id', $1, true)`, [key?.id ?? '']);
+        };
+        await as(keys[0]);
+        const first = await one(client, run);
+        await as(keys[1]);
+        expect(await refusedInside(client, run)).toMatchObject({ code: 'HWCNF' });
+        await as(keys[0]);
+        expect(await one(client, run)).toEqual(first);
+      });
+    });
+
+    test('has no key that a schedule gives its runs', async () => {
+      await tried(async (client) => {
+        for (const user of [mallory, ada]) {
+          await act(client, user);
+          for (const text of [
+            `select howdah.run('clerk', 'x', idempotency_key => 'schedule:x')`,
+            `insert into howdah.executions (agent_id, input, idempotency_key) values (howdah.agent('clerk'), 'x', 'schedule:x')`,
+            `select howdah_private.reserve_idempotency_key(howdah.current_tenant(), 'schedule:x', howdah.uuid_v7())`,
+          ]) {
+            expect(await refusedInside(client, text)).toMatchObject({
+              code: 'HWINV',
+              message: 'an idempotency key may not begin with schedule:',
+              detail: '{"field": "idempotency_key"}',
+            });
+          }
+        }
+      });
+    });
+
     test('does not answer to the key of another run', async () => {
       const { ended } = await runs();
       await tried(async (client) => {

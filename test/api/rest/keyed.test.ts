@@ -87,6 +87,36 @@ test('keys of one person say nothing to another', async () => {
   expect(await made(ada)).not.toBe(await made(bob));
 });
 
+test('a key of one person’s run gives nobody else its output', async () => {
+  const [ada, bob] = await Promise.all(
+    ['ada.runs', 'bob.runs'].map(async (name) => tokenFor(await makePerson(db.pool, name))),
+  );
+  await makeAgent(db.pool, { name: 'clerk' });
+  const headers = { 'idempotency-key': 'hdr-1' };
+  const post = (path: string, body: object, options: object) =>
+    call(shut, 'POST', path, body, options);
+  const said = { agent: 'development', message: 'Go.' };
+  const first = await post('/api/execute', said, { token: bob, headers });
+  expect(first.status).toBe(202);
+  const id = first.body.execution_id;
+  for (const [path, body, options] of [
+    ['/api/execute', { ...said, agent: 'clerk' }, { headers }],
+    ['/api/execute', said, { headers }],
+    ['/api/execute', { ...said, idempotency_key: 'hdr-1' }, {}],
+    ['/v1/responses', { model: 'development', input: 'Go.' }, { headers }],
+  ] as const) {
+    const refused = await post(path, body, { ...options, token: ada });
+    expect(refused.status, path).toBe(409);
+    expect(JSON.stringify(refused.body)).toContain('was used for another request');
+  }
+  expect((await post('/api/execute', said, { token: bob, headers })).body.execution_id).toBe(id);
+  const reserved = { ...said, idempotency_key: 'schedule:x' };
+  expect(await post('/api/execute', reserved, { token: bob })).toMatchObject({
+    status: 400,
+    body: { code: 'HWINV', field: 'idempotency_key' },
+  });
+});
+
 test('a key is forgotten after a day', async () => {
   const first = await ask('POST', '/sessions', { title: 'Daily' }, 'g');
   await db.pool.query(
