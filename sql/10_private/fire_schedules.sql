@@ -65,7 +65,8 @@ as $$
 $$;
 
 -- Inserts the run of one time. No id and no error: there is none to insert, since the last one is live and the schedule
--- skips, or the time has its run already. A refusal (the agent is deleted, say) is an error; what passes by itself, a
+-- skips, or the time has its run already. A schedule whose user changed skips while a run of the user before is live, instead of
+-- cancelling it: whoever writes a schedule may not end what runs as somebody else. A refusal (the agent is deleted, say) is an error; what passes by itself, a
 -- deadlock or a full disk, goes to the caller.
 create or replace function howdah_private.fire_moment(
   schedule howdah.schedules, at timestamptz, out id uuid, out error jsonb
@@ -80,9 +81,10 @@ declare
   v_detail text;
   v_hint text;
 begin
-  if (schedule).overlap_policy = 'skip' and exists (
+  if (schedule).overlap_policy <> 'allow' and exists (
     select from howdah.executions as e
     where e.id = (schedule).last_execution_id and e.completed_at is null
+      and ((schedule).overlap_policy = 'skip' or e.user_id is distinct from (schedule).user_id)
   ) then
     return;
   end if;
@@ -92,7 +94,7 @@ begin
   if (schedule).overlap_policy = 'cancel' then
     -- locked, so that it cannot end before it is cancelled
     perform from howdah.executions as e
-    where e.id = (schedule).last_execution_id and e.completed_at is null
+    where e.id = (schedule).last_execution_id and e.completed_at is null and e.user_id is not distinct from (schedule).user_id
     for no key update;
     if found then -- the schedule does it, nobody in person: cancel_execution would note who
       perform howdah_private.end_runs(

@@ -203,6 +203,52 @@ describe('acting as another', () => {
     });
   });
 
+  describe('a schedule that another user writes', () => {
+    test('cancels no run of the user before, and cancels its own', async () => {
+      await tried(async (client) => {
+        const fire = async (id: string) => {
+          await client.query('reset role');
+          await client.query(
+            'update howdah.schedules set next_at = clock_timestamp() where id = $1',
+            [id],
+          );
+          await client.query('select howdah_private.fire_schedules()');
+          return (
+            await one(
+              client,
+              'select last_execution_id as run from howdah.schedules where id = $1',
+              [id],
+            )
+          ).run as string;
+        };
+        const statusOf = async (run: string) =>
+          (await one(client, 'select status from howdah.executions where id = $1', [run])).status;
+        await act(client, bea);
+        const { id } = await one(
+          client,
+          `insert into howdah.schedules (name, cron, agent_id, input, overlap_policy)
+           values ('bea-long', '0 9 1 1 *', $1, 'mine', 'allow') returning id`,
+          [agent],
+        );
+        const first = await fire(id);
+        await act(client, mallory);
+        await client.query(
+          `update howdah.schedules set overlap_policy = 'cancel', cron = '0 9 2 1 *' where id = $1`,
+          [id],
+        );
+        expect(await fire(id)).toBe(first);
+        expect(await statusOf(first)).toBe('queued');
+        await act(client, bea);
+        await client.query('select howdah.cancel_execution($1)', [first]);
+        const second = await fire(id);
+        expect(await userOf(client, 'executions', second)).toBe(mallory);
+        const third = await fire(id);
+        expect(await userOf(client, 'executions', third)).toBe(mallory);
+        expect(await statusOf(second)).toBe('cancelled');
+      });
+    });
+  });
+
   describe('a run', () => {
     /** A run of bea's that has ended, and one that lives. */
     const runs = async () => {
@@ -441,6 +487,69 @@ describe('acting as another', () => {
         });
       },
     );
+
+    const sessionRuns = (client: Db, id: string) =>
+      all(
+        client,
+        'select user_id, status, waiting_for from howdah.executions where session_id = $1 order by turn',
+        [id],
+      );
+
+    test('of nobody with the policy interrupt ends a run of its sender or for admins alone', async () => {
+      await tried(async (client) => {
+        await act(client, null);
+        const id = await makeSession(client, { agent_id: agent });
+        const say = async (user: string | null, role?: string) => {
+          await act(client, user, role);
+          await client.query(`select howdah.send_message($1, 'x')`, [id]);
+          return sessionRuns(client, id);
+        };
+        await say(bea);
+        await act(client, mallory);
+        await client.query(`update howdah.sessions set policy = 'interrupt' where id = $1`, [id]);
+        const live = { user_id: bea, status: 'queued', waiting_for: null };
+        const waits = { user_id: mallory, status: 'waiting', waiting_for: 'turn' };
+        const ended = { status: 'cancelled' };
+        expect(await say(mallory)).toEqual([live, waits]);
+        expect(await say(null, 'member')).toMatchObject([live, waits, { status: 'waiting' }]);
+        expect(await say(bea)).toMatchObject([
+          ended,
+          { user_id: mallory, status: 'queued' },
+          { user_id: null, status: 'waiting' },
+          { user_id: bea, status: 'waiting' },
+        ]);
+        expect(await say(ada)).toMatchObject([
+          ended,
+          ended,
+          ended,
+          ended,
+          { user_id: ada, status: 'queued' },
+        ]);
+      });
+    });
+
+    test('with the policy interrupt waits with a scheduled run for that of another user', async () => {
+      await tried(async (client) => {
+        await act(client, null);
+        const id = await makeSession(client, { agent_id: agent, policy: 'interrupt' });
+        await act(client, bea);
+        await client.query(`select howdah.send_message($1, 'mine')`, [id]);
+        await act(client, mallory);
+        await client.query(
+          `insert into howdah.schedules (name, cron, agent_id, input, session_id) values ('trap', '0 9 1 1 *', $1, 'x', $2)`,
+          [agent, id],
+        );
+        await client.query('reset role');
+        await client.query(
+          `update howdah.schedules set next_at = clock_timestamp() where name = 'trap'`,
+        );
+        await client.query('select howdah_private.fire_schedules()');
+        expect(await sessionRuns(client, id)).toMatchObject([
+          { user_id: bea, status: 'queued' },
+          { user_id: mallory, status: 'waiting' },
+        ]);
+      });
+    });
 
     test('is forked as who forks it', async () => {
       const id = await makeSession(db.pool, { agent_id: agent, user_id: bea });
