@@ -1,6 +1,6 @@
 -- What an agent asks, what its tools may reach and where secrets go is for admins to say, and what they said last holds: an older
--- version that has another engine, tools with other settings of theirs, or a model that is asked elsewhere or with another secret
--- than its row says now, is begun by admins alone. The current one is not looked at: it is what the rows say.
+-- version that has another engine, tools with other settings of theirs, a model that is asked elsewhere or with another secret
+-- than its row says now, or request_params that admins alone set otherwise than now, is begun by admins alone. The current one is not looked at: it is what the rows say.
 create or replace function howdah_private.permit_version(version_id uuid) returns void
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp
@@ -37,13 +37,20 @@ begin
     else coalesce(
       'has tool ' || howdah_private.tool_set_otherwise(v.agent_id, v.definition -> 'tools')
         || ' with other settings than admins have given it since',
-      howdah_private.model_asked_otherwise(v.tenant_id, v.definition -> 'models')) end
+      howdah_private.model_asked_otherwise(v.tenant_id, v.definition -> 'models'), (
+        select howdah_private.params_set_otherwise(p.model -> 'request_params', array(
+          select m.request_params from howdah.agent_models as m
+          where m.agent_id = v.agent_id and m.purpose = 'llm' and m.model_id = (p.model ->> 'id')::uuid))
+        from jsonb_array_elements(v.definition -> 'models') with ordinality as p (model, place)
+        order by 1 nulls last limit 1)) end
   from howdah.agent_versions as v
   join howdah.agents as a on a.id = v.agent_id
   left join howdah.agent_versions as c on c.id = a.current_version_id
   where v.id = outdated_version.version_id and (a.version_is_stale or a.current_version_id is distinct from v.id)
   union all
-  select 'workflow', w.name, v.version, c.version, howdah_private.model_asked_otherwise(v.tenant_id, v.definition -> 'models')
+  select 'workflow', w.name, v.version, c.version, coalesce(
+    howdah_private.model_asked_otherwise(v.tenant_id, v.definition -> 'models'), howdah_private.params_set_otherwise(
+      v.definition #> '{workflow,configuration,request_params}', array[w.configuration -> 'request_params']))
   from howdah.workflow_versions as v
   join howdah.workflows as w on w.id = v.workflow_id
   left join howdah.workflow_versions as c on c.id = w.current_version_id
@@ -94,6 +101,24 @@ as $$
       is distinct from (m.provider, m.base_url, m.secret_name))
   order by p.place limit 1
 $$;
+
+-- What is the matter with request_params that a version pinned, beside those that stand there now: none of these says the same of the
+-- names that admins alone set. Where none stands there, none of those names is allowed.
+create or replace function howdah_private.params_set_otherwise(pinned jsonb, present jsonb[]) returns text
+  language plpgsql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_free text[] := array(select howdah_private.editor_params());
+begin
+  if exists (
+    select from unnest(case when cardinality(present) = 0 then '{null}' else present end) as n (params)
+    where coalesce(n.params, '{}') - v_free = coalesce(pinned, '{}') - v_free
+  ) then
+    return null;
+  end if;
+  return 'has other request_params than admins have given it since';
+end $$;
 
 -- What a run begins below another, whose root began earlier: the version it would have by that time; but once admins have said
 -- otherwise since, the present one. It is a worker that begins it, so here nobody is asked what he may.

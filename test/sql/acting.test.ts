@@ -405,7 +405,7 @@ describe('acting as another', () => {
     test('of a key without a user is not given to another key', async () => {
       await tried(async (client) => {
         const keys = await Promise.all(
-          ['one', 'two'].map((name) => makeApiKey(db.pool, tenant, { name: unique(name) })),
+          ['member', 'member'].map((role) => makeApiKey(db.pool, tenant, { role })),
         );
         const run = `select (howdah.run('clerk', 'x', idempotency_key => 'key-1')).id`;
         const as = async (key?: { id: string }) => {

@@ -5,6 +5,7 @@ import {
   all,
   committed,
   makeAgent,
+  makeModel,
   makeRun,
   makeSession,
   makeTenant,
@@ -285,6 +286,92 @@ describe('what an admin has said of a tool', () => {
       });
     }
     await as(member, (client) => client.query(text, [old.name, 'x', `${Number(old.version) + 1}`]));
+  });
+});
+
+describe('what admins alone set of request_params', () => {
+  /** The number of the version that it has now. */
+  const versionOf = async (what: 'agent' | 'workflow', id: string): Promise<number> =>
+    (
+      await one(
+        db.pool,
+        `select v.version from howdah.${what}_versions as v
+         where v.id = howdah_private.refresh_${what}_version($1)`,
+        [id],
+      )
+    ).version;
+
+  test.each([
+    ['was taken away', { service_tier: 'priority' }, {}],
+    ['was changed', { models: ['dear'] }, { models: ['cheap'] }],
+    ['was added', {}, { store: false }],
+    ['went with the model', { plugins: [{ id: 'web' }] }, null],
+  ])('holds for older versions of an agent, but for admins: it %s', async (_what, was, now) => {
+    const model = await makeModel(db.pool, { tenant_id });
+    const agent = await makeAgent(db.pool, { tenant_id });
+    const { name } = await one(db.pool, 'select name from howdah.agents where id = $1', [agent]);
+    await db.pool.query(
+      'insert into howdah.agent_models (tenant_id, agent_id, model_id, request_params) values ($1, $2, $3, $4)',
+      [tenant_id, agent, model, was],
+    );
+    const version = await versionOf('agent', agent);
+    const first = `select howdah.run($1, 'x', version => '${version}')`;
+    await as(member, (client) => client.query(first, [name]));
+    await db.pool.query(
+      now === null
+        ? 'delete from howdah.agent_models where agent_id = $1 and $2::jsonb is null'
+        : 'update howdah.agent_models set request_params = $2 where agent_id = $1',
+      [agent, now],
+    );
+    expect(await refusedTo(member, first, [name])).toMatchObject({
+      code: 'HWDEN',
+      message: `version ${version} of agent '${name}' has other request_params than admins have given it since`,
+    });
+    await as(admin, (client) => client.query(first, [name]));
+    await as(member, (client) => client.query(`select howdah.run($1, 'x')`, [name]));
+  });
+
+  test('is no matter of what editors set', async () => {
+    const model = await makeModel(db.pool, { tenant_id });
+    const agent = await makeAgent(db.pool, { tenant_id });
+    const { name } = await one(db.pool, 'select name from howdah.agents where id = $1', [agent]);
+    await db.pool.query(
+      `insert into howdah.agent_models (tenant_id, agent_id, model_id, request_params)
+       values ($1, $2, $3, '{"temperature": 0, "store": false}')`,
+      [tenant_id, agent, model],
+    );
+    const version = await versionOf('agent', agent);
+    await db.pool.query(
+      `update howdah.agent_models set request_params = '{"temperature": 1, "seed": 7, "store": false}' where agent_id = $1`,
+      [agent],
+    );
+    await as(member, (client) =>
+      client.query(`select howdah.run($1, 'x', version => '${version}')`, [name]),
+    );
+  });
+
+  test('holds for older versions of a workflow', async () => {
+    const { id } = await one(
+      db.pool,
+      `insert into howdah.workflows (tenant_id, name, type, configuration)
+       values ($1, 'chooses', 'router', '{"request_params": {"service_tier": "priority"}}') returning id`,
+      [tenant_id],
+    );
+    await db.pool.query(
+      'insert into howdah.workflow_agents (tenant_id, workflow_id, agent_id, sequence_order) values ($1, $2, $3, 1)',
+      [tenant_id, id, desk],
+    );
+    const version = await versionOf('workflow', id);
+    await db.pool.query(
+      `update howdah.workflows set configuration = configuration - 'request_params' where id = $1`,
+      [id],
+    );
+    const text = `select howdah.run_workflow('chooses', 'x', version => '${version}')`;
+    expect(await refusedTo(member, text)).toMatchObject({
+      code: 'HWDEN',
+      message: `version ${version} of workflow 'chooses' has other request_params than admins have given it since`,
+    });
+    await as(admin, (client) => client.query(text));
   });
 });
 
