@@ -185,7 +185,8 @@ create or replace function howdah_private.rename_user(u howdah.users, new_name t
 as $$
   update howdah.questions as q
   set answered_by = case q.answered_by when u.username then new_name else q.answered_by end,
-    escalate_to = case q.escalate_to when u.username then new_name else q.escalate_to end
+    escalate_to = case when q.escalate_to = u.username and u.username <> all (enum_range(null::howdah.user_role)::text[])
+      then new_name else q.escalate_to end
   where q.tenant_id = u.tenant_id and u.username in (q.answered_by, q.escalate_to);
   update howdah.approvals as a set created_by = new_name
   where a.tenant_id = u.tenant_id and a.created_by = u.username;

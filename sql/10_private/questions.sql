@@ -39,8 +39,8 @@ begin
 end $$;
 
 -- Who may answer: a question its run's user, admin or owner; an approval or an effect admin, owner or the role it
--- requires; after the deadline also whom it escalated to. The database's owner always, viewers never. Where nobody is
--- logged in as a user, the role of the login or the key counts, and nobody's runs are its own. Tools in SQL answer none:
+-- requires; after the deadline also whom it escalated to, where the name of a role means the role, never a user. The
+-- database's owner always, viewers never. Where nobody is logged in as a user, the role of the login or the key counts, and nobody's runs are its own. Tools in SQL answer none:
 -- an agent would answer itself.
 create or replace function howdah_private.refuse_answerer(q howdah.questions) returns void
   language plpgsql volatile security definer
@@ -77,7 +77,8 @@ begin
   perform howdah_private.permit('executions', 'run') where v_role is not null;
   v_is_for_them := v_role in ('owner', 'admin')
     or v_role = q.required_role
-    or (q.escalated_at is not null and q.escalate_to in (v_role::text, v_user.username))
+    or (q.escalated_at is not null and q.escalate_to = case
+      when q.escalate_to = any (enum_range(null::howdah.user_role)::text[]) then v_role::text else v_user.username end)
     or (q.kind = 'question' and q.required_role is null and exists (
       select from howdah.executions as e
       where e.id = q.root_execution_id and e.user_id is not distinct from howdah.current_user_id()

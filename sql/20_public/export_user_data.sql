@@ -42,11 +42,7 @@ begin
     from howdah.executions as e
     where e.id = any (v_runs) and (e.parent_execution_id is null or e.parent_execution_id <> all (v_runs))
     order by e.id;
-  return query select howdah_private.exported_row('answer', to_jsonb(q), 'howdah.questions', v_redact)
-      || jsonb_build_object('question_kind', q.kind)
-    from howdah.questions as q
-    where q.tenant_id = v_user.tenant_id and q.answered_by = v_user.username and q.execution_id <> all (v_runs)
-    order by q.id;
+  return query select howdah_private.exported_answers(v_user, v_runs, v_redact);
   return query select howdah_private.exported_feedback(v_user, v_runs, v_redact);
   return query select howdah_private.exported_mail(v_user, v_runs, v_redact);
   return query select howdah_private.exported_row('resource', to_jsonb(r), 'howdah.resources', v_redact)
@@ -81,6 +77,21 @@ begin
     order by m.id;
   return query select howdah_private.exported_row('board_entry', to_jsonb(b), 'howdah.board_entries', exported_mail.redact)
     from howdah.board_entries as b where b.written_by_execution_id = any (exported_mail.runs) order by b.id;
+end $$;
+
+-- What he answered in other runs, of agents that whoever exports sees: somebody else may have had his name before.
+create or replace function howdah_private.exported_answers(u howdah.users, runs uuid[], redact boolean) returns setof jsonb
+  language plpgsql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  return query select howdah_private.exported_row('answer', to_jsonb(q), 'howdah.questions', exported_answers.redact)
+      || jsonb_build_object('question_kind', q.kind)
+    from howdah.questions as q
+    where q.tenant_id = u.tenant_id and q.answered_by = u.username and q.execution_id <> all (exported_answers.runs)
+      and exists (select from howdah.executions as e
+        where e.id = q.execution_id and howdah_private.sees_agent(coalesce(e.agent_id, e.workflow_id)))
+    order by q.id;
 end $$;
 
 -- What he thought of runs, and what was thought of his.

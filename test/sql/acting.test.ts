@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { ask } from './asking.ts';
 import {
   all,
   claim,
@@ -734,6 +735,61 @@ describe('acting as another', () => {
         expect(await seen(`select howdah.export_user_data('${bea}')`)).toContain(
           `"input":"${child}"`,
         );
+      });
+    });
+
+    test('lets a user named as a role answer nothing that escalated to the role', async () => {
+      await tried(async (client) => {
+        const { id: named } = await one(
+          client,
+          `insert into howdah.users (username, role) values ('admin', 'member') returning id`,
+        );
+        const { id } = await ask(client, {
+          kind: 'approval',
+          run: { agent_id: agent },
+          columns: { escalate_to: 'admin' },
+        });
+        await client.query('update howdah.questions set escalated_at = now() where id = $1', [id]);
+        await act(client, named);
+        const text = `select howdah.answer_question($1, 'approve')`;
+        expect(await refusedInside(client, text, [id])).toMatchObject(denied(id));
+        await client.query('reset role');
+        await client.query(
+          `select howdah_private.rename_user(u, 'erased') from howdah.users as u where u.id = $1`,
+          [named],
+        );
+        expect(
+          await one(client, 'select escalate_to from howdah.questions where id = $1', [id]),
+        ).toEqual({ escalate_to: 'admin' });
+        await act(client, ada);
+        await client.query(text, [id]);
+      });
+    });
+
+    test('exports no answer to a hidden agent to who has the name of who gave it', async () => {
+      await tried(async (client) => {
+        const hidden = await makeAgent(client);
+        const asked = await Promise.all(
+          [hidden, agent].map((agent_id) =>
+            ask(client, { run: { agent_id, user_id: ada }, columns: { prompt: `of ${agent_id}` } }),
+          ),
+        );
+        await client.query(
+          `insert into howdah.grants (agent_id, role, permission) values ($1, 'admin', 'read')`,
+          [hidden],
+        );
+        for (const { id } of asked) {
+          await client.query(
+            `update howdah.questions set status = 'answered', answer = 'x', answered_by = 'bea', answered_at = now() where id = $1`,
+            [id],
+          );
+        }
+        await act(client, bea);
+        const answers = await all(
+          client,
+          `select x ->> 'prompt' as prompt from howdah.export_user_data() as x where x ->> 'kind' = 'answer'`,
+        );
+        expect(answers).toEqual([{ prompt: `of ${agent}` }]);
       });
     });
 
