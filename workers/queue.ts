@@ -12,6 +12,7 @@ import type { Logger as Log } from 'pino';
 import { MOST_CONNECTIONS } from '../src/db/connection-limits.ts';
 import type { Pool } from '../src/db/pool.ts';
 import { forgivingPool } from './forgiving-pool.ts';
+import { filterNotifications, latestBreakingMigration } from './notification-filter.ts';
 import { cronItems } from './task-list.ts';
 
 /** Slots that take wake-ups; a run leaves its slot as soon as it is claimed. */
@@ -132,6 +133,11 @@ async function startRunner(
   events.on('pool:listen:notification', () => options.onNews());
   const searched = firstSearch(events);
   const pool = forgivingPool(options.open('howdah-worker', MOST));
+  let knownMigration: number | undefined;
+  filterNotifications(events, async () => {
+    const latest = await latestBreakingMigration(pool);
+    return knownMigration !== undefined && latest > knownMigration ? latest : undefined;
+  });
   const runner = await run({
     events,
     pgPool: pool,
@@ -153,7 +159,14 @@ async function startRunner(
   });
   void runner.promise.catch(() => {}).then(() => pool.end()); // how it ended is told by its events
   events.once('pool:gracefulShutdown', onShutdown);
-  const failure = await searched;
+  const readMigration = latestBreakingMigration(pool).then(
+    (id) => {
+      knownMigration = id;
+      return undefined;
+    },
+    (error: Error) => error,
+  );
+  const failure = (await searched) ?? (await readMigration);
   if (failure) {
     events.off('pool:gracefulShutdown', onShutdown);
     void runner.stop().catch(() => {});

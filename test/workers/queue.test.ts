@@ -1,9 +1,17 @@
+import { randomBytes } from 'node:crypto';
+import { EventEmitter } from 'node:events';
+import pg from 'pg';
+import { pino } from 'pino';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { createPool } from '../../src/db/pool.ts';
 import { forgivingPool } from '../../workers/forgiving-pool.ts';
-import { ended, insertRun, makeAgent } from '../runtime/arrange.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { filterClient } from '../../workers/notification-filter.ts';
+import { ended, executionOf, insertRun, makeAgent } from '../runtime/arrange.ts';
+import { createTestDatabase, eventually, type TestDatabase } from '../support/database.ts';
 import { type FaultProxy, type Passage, startFaultProxy } from '../support/fault-proxy.ts';
+import { createGate } from '../support/gate.ts';
+import { startOpenAiServer } from '../support/openai-server.ts';
+import { startTestWorker } from '../support/worker.ts';
 import { killWorkerProcesses, startWorkerProcess, type WorkerProcess } from './child.ts';
 
 // What Graphile Worker does when connections are lost at bad moments must not end the process, nor leave it deaf.
@@ -89,4 +97,146 @@ test('connections for the queue are refused without a code, and released once', 
   await expect(nowhere.connect()).rejects.toSatisfy(
     (error: Error) => !('code' in error) && /ECONNREFUSED/.test(String(error.cause)),
   );
+});
+
+/** A login as a tenant may have one: in `howdah_app` alone. */
+async function withTenantLogin(work: (client: pg.Client) => Promise<void>): Promise<void> {
+  const login = `howdah_test_${randomBytes(6).toString('hex')}`;
+  await database.pool.query(`create role ${login} login password 'secret' in role howdah_app`);
+  const url = new URL(database.url);
+  Object.assign(url, { username: login, password: 'secret' });
+  const client = new pg.Client({ connectionString: url.toString() });
+  try {
+    await client.connect();
+    await work(client);
+  } finally {
+    await client.end();
+    await database.pool.query(`drop role ${login}`);
+  }
+}
+
+const WORKERS = 'select w.id, w.pool_id from howdah_private.workers as w';
+const MIGRATE = `{"migrationNumber": 999, "breaking": true}`;
+
+test('a forged notice of a migration stops no queue and lets go of no run', async () => {
+  const { pool } = database;
+  const gate = createGate();
+  const server = await startOpenAiServer(async ({ index, left }) => {
+    if (index === 0) await gate.pass(left);
+    return { content: 'done' };
+  });
+  const log: string[] = [];
+  const worker = await startTestWorker(database.url, {
+    openai: server.url,
+    log: pino({ level: 'warn' }, { write: (line: string) => void log.push(line) }),
+  });
+  try {
+    const waiter = await makeAgent(pool, { models: [{ provider: 'openai' }] });
+    const held = await insertRun(pool, waiter);
+    await expect.poll(() => gate.waiting, { timeout: 60_000 }).toBe(1);
+    const before = (await pool.query(WORKERS)).rows;
+    const { owner_worker: owner } = await executionOf(pool, held);
+    await withTenantLogin(async (tenant) => {
+      for (let index = 0; index < 40; index++) {
+        await tenant.query(`notify "worker:migrate", '${MIGRATE}'`);
+        await tenant.query(`notify "jobs:insert", '{"count": ${index % 2 ? '1e999' : -1}}'`);
+        if (index % 10 === 0) {
+          const other = await insertRun(pool, agent);
+          expect((await ended(pool, other)).status).toBe('completed');
+        }
+      }
+    });
+    expect((await executionOf(pool, held)).owner_worker).toBe(owner);
+    gate.allow(1);
+    expect((await ended(pool, held)).status).toBe('completed');
+    expect(server.requests).toHaveLength(1);
+    expect((await pool.query(WORKERS)).rows).toEqual(before);
+    expect(log).toEqual([]);
+  } finally {
+    await worker.stop(0);
+    await server.close();
+  }
+});
+
+test('a breaking migration that stands in its table stops the queue', async () => {
+  const { pool } = database;
+  const isStopping = Promise.withResolvers<void>();
+  const worker = await startTestWorker(database.url, {
+    log: pino(
+      { level: 'warn' },
+      {
+        write: (line: string) => {
+          if (line.includes('the queue has shut itself down')) isStopping.resolve();
+        },
+      },
+    ),
+  });
+  try {
+    await pool.query('insert into graphile_worker.migrations (id, breaking) values (999, true)');
+    await pool.query(`select pg_notify('worker:migrate', $1)`, [MIGRATE]);
+    await isStopping.promise;
+    await pool.query('delete from graphile_worker.migrations where id = 999');
+    expect((await ended(pool, await insertRun(pool, agent))).status).toBe('completed');
+  } finally {
+    process.exitCode = undefined; // Graphile Worker has set it
+    await worker.stop(0);
+  }
+});
+
+test('a flood of forged notices of jobs makes a bounded number of searches', async () => {
+  const client = new EventEmitter();
+  let reads = 0;
+  const detach = filterClient(client as pg.PoolClient, async () => {
+    reads += 1;
+    return undefined;
+  });
+  const counts: number[] = [];
+  client.on('notification', ({ channel, payload }) => {
+    if (channel === 'jobs:insert' && payload.startsWith('{'))
+      counts.push(JSON.parse(payload).count);
+    else heard.push(channel);
+  });
+  const heard: string[] = [];
+  const say = (payload: string, channel = 'jobs:insert') =>
+    client.emit('notification', { channel, payload });
+  for (const payload of ['{"count": 0}', '{"count": -1}', '{"count": "x"}']) say(payload);
+  expect(counts).toEqual([]);
+  for (let index = 0; index < 1_000; index++) say(index % 2 ? '{"count": 2}' : 'no JSON');
+  for (let index = 0; index < 40; index++) say(MIGRATE, 'worker:migrate');
+  say('x', 'some_channel');
+  expect(counts).toEqual([1]);
+  await expect.poll(() => counts).toEqual([1, 1_499]);
+  say('{"count": 1e999}');
+  await expect.poll(() => counts.length).toBe(3);
+  expect(counts[2]).toBeGreaterThan(1_000);
+  expect(reads).toBe(1);
+  expect(heard).toEqual([]);
+  detach();
+  say('', 'some_channel');
+  expect(heard).toEqual(['some_channel']);
+});
+
+test('a tenant learns no name of a channel that workers listen to', async () => {
+  const worker = await startTestWorker(database.url);
+  try {
+    const { rows } = await database.pool.query(
+      `select howdah_private.channel('control') as control`,
+    );
+    await eventually(
+      database.pool,
+      'the worker listens',
+      `select from pg_stat_activity where application_name = 'howdah-live' and datname = current_database()`,
+    );
+    await withTenantLogin(async (tenant) => {
+      const seen = await tenant.query(
+        `select string_agg(a::text, '') as everything, count(*) filter (where a.query = '<insufficient privilege>')::int as hidden
+         from pg_stat_activity as a`,
+      );
+      expect(seen.rows[0].everything).not.toContain(rows[0].control);
+      expect(seen.rows[0].hidden).toBeGreaterThan(0);
+      expect((await tenant.query('select pg_listening_channels()')).rows).toEqual([]);
+    });
+  } finally {
+    await worker.stop(0);
+  }
 });

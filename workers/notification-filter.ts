@@ -1,0 +1,111 @@
+import type { WorkerEvents } from 'graphile-worker';
+import type { Notification } from 'pg';
+import type { Pool, PoolClient } from '../src/db/pool.ts';
+
+/** Between two passes of `jobs:insert`: a pass makes each slot of the queue search once or twice. */
+const JOBS_PAUSE_MS = 10;
+/** Between two reads of the table of migrations. */
+const MIGRATIONS_PAUSE_MS = 1_000;
+/** More than any queue has slots. */
+const MOST_JOBS = 10_000;
+
+/** Gives the number of a breaking migration that was made since the queue was started, if there is one. */
+export type FindBreakingMigration = () => Promise<number | undefined>;
+
+/** Filters what a Graphile Worker with these events hears, on each connection it listens on. */
+export function filterNotifications(events: WorkerEvents, find: FindBreakingMigration): void {
+  let detach: () => void = () => {};
+  events.on('pool:listen:success', ({ client }) => {
+    detach = filterClient(client, find);
+  });
+  events.on('pool:listen:release', () => detach());
+}
+
+/**
+ * Keeps forged notifications from Graphile Worker. NOTIFY has no privileges: every login of the database may send
+ * `jobs:insert` and `worker:migrate`, with any payload.
+ *
+ * - `jobs:insert` makes slots search for jobs. The first one passes at once; those of the next 10 ms pass as one. A flood
+ *   costs a bounded number of searches, and delays no job by more than that.
+ * - `worker:migrate` shuts Graphile Worker down when it announces a breaking migration. It passes only if `find` gives
+ *   one, which is called at most once a second.
+ * - Other channels do not pass.
+ *
+ * Returns a function that removes the filter.
+ */
+export function filterClient(
+  client: Pick<PoolClient, 'emit'>,
+  find: FindBreakingMigration,
+): () => void {
+  const emit = client.emit.bind(client) as (event: string, ...values: unknown[]) => boolean;
+  const pass = (channel: string, content: object): void => {
+    emit('notification', { processId: 0, channel, payload: JSON.stringify(content) });
+  };
+
+  let jobs = 0;
+  const announceJobs = throttle(JOBS_PAUSE_MS, () => {
+    const count = jobs;
+    jobs = 0;
+    pass('jobs:insert', { count });
+  });
+
+  const checkMigrations = throttle(MIGRATIONS_PAUSE_MS, async () => {
+    const migrationNumber = await find().catch(() => undefined);
+    if (migrationNumber !== undefined) pass('worker:migrate', { migrationNumber, breaking: true });
+  });
+
+  const onNotification = ({ channel, payload }: Notification): void => {
+    if (channel === 'jobs:insert') {
+      jobs = Math.min(jobs + countOf(payload), MOST_JOBS);
+      if (jobs > 0) announceJobs();
+    } else if (channel === 'worker:migrate') {
+      checkMigrations();
+    }
+  };
+  const filtered = (event: string, ...values: unknown[]): boolean => {
+    if (event !== 'notification') return emit(event, ...values);
+    onNotification(values[0] as Notification);
+    return true;
+  };
+  Object.assign(client, { emit: filtered });
+  return () => {
+    if (client.emit === (filtered as unknown)) Reflect.deleteProperty(client, 'emit');
+  };
+}
+
+/** Reads the number of the latest migration of Graphile Worker that its older versions cannot work with. */
+export async function latestBreakingMigration(pool: Pool): Promise<number> {
+  const { rows } = await pool.query(
+    'select coalesce(max(m.id), 0) as id from graphile_worker.migrations as m where m.breaking',
+  );
+  return rows[0].id;
+}
+
+/** Reads the number of new jobs as Graphile Worker does: one, where the payload does not say; none, where it is no number. */
+function countOf(payload = ''): number {
+  try {
+    const count = Number(JSON.parse(payload)?.count ?? 1);
+    return count > 0 ? count : 0;
+  } catch {
+    return 1;
+  }
+}
+
+/** Runs `work` at once, then again after `pauseMs` if it was called meanwhile; never two at a time. */
+function throttle(pauseMs: number, work: () => void | Promise<void>): () => void {
+  let isResting = false;
+  let isDue = false;
+  const begin = async (): Promise<void> => {
+    isResting = true;
+    isDue = false;
+    await work();
+    setTimeout(() => {
+      isResting = false;
+      if (isDue) void begin();
+    }, pauseMs).unref();
+  };
+  return () => {
+    isDue = true;
+    if (!isResting) void begin();
+  };
+}
