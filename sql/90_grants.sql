@@ -58,7 +58,8 @@ revoke create on schema howdah_private from howdah_reader;
 grant execute on function howdah_private.read_rows(text, text, text[], int, int, float8) to howdah_reader;
 grant execute on function howdah_private.watched_inputs(text, text[]), howdah_private.plan_watch(text),
   howdah_private.settled_json(anyelement) to howdah_tool;
-grant execute on function howdah_private.plan_watch(text), howdah_private.tg__watch() to howdah_owner;
+grant execute on function howdah_private.plan_watch(text), howdah_private.tg__watch(),
+  howdah_private.is_tenant_role(oid) to howdah_owner;
 grant execute on function howdah_private.rows_of_query(text, text, text[], int, int, float8),
   howdah_private.named_apart(json), howdah_private.refuse_other_schemas(json, text[]),
   howdah_private.table_elsewhere(json, text[])
@@ -71,8 +72,8 @@ grant execute on function howdah_private.call_watched(text, jsonb, text, jsonb),
 grant execute on function howdah_private.refused_calls(jsonb, text[]), howdah_private.planned_tables(jsonb, text[]),
   howdah_private.reading_rules(),
   howdah_private.query_settings(uuid) to howdah_worker;
-grant execute on function howdah_private.binding(uuid, uuid), howdah_private.bound_state(),
-  howdah_private.refuse_leftovers(text)
+grant execute on function howdah_private.binding(uuid, uuid), howdah_private.bound_state(), howdah_private.tenant_trigger_writes(),
+  howdah_private.refuse_leftovers(text), howdah_private.refuse_tenant_code(regclass)
   to howdah_worker;
 grant select, update, delete on howdah.executions, howdah.steps, howdah.messages to howdah_eraser;
 grant select, update on howdah.agent_versions, howdah.workflow_versions, howdah.prompt_versions, howdah.skill_versions

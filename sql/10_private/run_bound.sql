@@ -25,45 +25,69 @@ begin
   set constraints all immediate;
 end $$;
 
--- How these functions stand now. They belong to whom they hold, who might change them: then they stand differently afterwards.
+-- Counts of writes, by table, in tables with a deferrable trigger behind which a tenant's code may stand. Such a trigger can defer itself
+-- again each time it runs, until it runs at COMMIT in the worker's session. Triggers of constraints count too, since a cast or an
+-- index expression may be the tenant's. A trigger of a partition stands on the partition. The counters hold what was rolled back, and earlier
+-- transactions of the session for a second, so two counts are compared. TRUNCATE lowers those of this transaction, but is
+-- refused while a trigger of the table is pending. Without counters (track_counts = off) every table counts as written.
+create or replace function howdah_private.tenant_trigger_writes() returns jsonb
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  return (
+    with candidates as materialized (
+      select t.tgrelid, t.tgfoid, t.tgconstrrelid, pg_stat_get_xact_tuples_inserted(t.tgrelid)
+        + pg_stat_get_xact_tuples_updated(t.tgrelid) + pg_stat_get_xact_tuples_deleted(t.tgrelid) as writes
+      from pg_trigger as t where t.tgdeferrable and t.tgenabled <> 'D'
+    )
+    select coalesce(jsonb_object_agg(c.tgrelid, c.writes), '{}')
+    from candidates as c
+    where (c.writes > 0 or not current_setting('track_counts')::boolean) and exists (
+      select from (
+        select p.proowner from pg_proc as p where p.oid = c.tgfoid
+        union
+        select r.relowner from pg_class as r where r.oid in (c.tgrelid, c.tgconstrrelid)
+      ) as o (role)
+      where howdah_private.is_tenant_role(o.role))
+  );
+end $$;
+
+-- The state of the sandbox before a call: the versions of its functions, whose owner a statement runs as and could change, and
+-- `tenant_trigger_writes`.
 create or replace function howdah_private.bound_state() returns text
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
 as $$
 begin
   return (select string_agg(concat_ws(' ', p.oid, p.xmin, p.ctid), ';' order by p.oid) from pg_catalog.pg_proc as p
-    where p.proname in ('run_bound', 'write_bound') and p.pronamespace = 'howdah_private'::regnamespace);
+    where p.proname in ('run_bound', 'write_bound') and p.pronamespace = 'howdah_private'::regnamespace)
+    || '|' || howdah_private.tenant_trigger_writes();
 end $$;
 
--- Asked when the session is the worker's again, before anything of its own: what a statement left that would act later,
--- with other rights. A deferred trigger runs as who commits (up to PostgreSQL 17), or in his session, and
--- one that defers itself again is still there.
+-- Runs when the session is the worker's again, before any statement of its own. Refuses a call that left something which would act
+-- later with other rights.
 create or replace function howdah_private.refuse_leftovers(state text) returns void
   language plpgsql volatile security definer
-  set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan
+  set search_path = pg_catalog, pg_temp
 as $$
 declare
-  -- by an index, where pg_proc has none; there are hardly ever any
-  v_functions oid[] := array(
-    select d.objid from pg_catalog.pg_shdepend as d
-    where d.refclassid = 'pg_catalog.pg_authid'::regclass
-      and d.refobjid in ('howdah_tool'::regrole, 'howdah_writer'::regrole, 'howdah_app'::regrole) and d.deptype = 'o'
-      and d.classid = 'pg_catalog.pg_proc'::regclass
-      and d.dbid = (select b.oid from pg_catalog.pg_database as b where b.datname = current_database())
-      and d.objid <> all (array(select split_part(s.state, ' ', 1)::oid from string_to_table(refuse_leftovers.state, ';') as s (state)))
-  );
+  v_now text := howdah_private.bound_state();
+  v_before jsonb := split_part(refuse_leftovers.state, '|', 2);
   v_reason text := case
-    when howdah_private.bound_state() is distinct from refuse_leftovers.state
+    when split_part(v_now, '|', 1) is distinct from split_part(refuse_leftovers.state, '|', 1)
       then 'it changed a function of the sandbox: howdah_private.run_bound or write_bound'
     when current_setting('transaction_read_only') = 'on' then 'it made its transaction read only'
-    when v_functions <> '{}' and exists (
-      select from pg_catalog.pg_trigger as t
-      where t.tgfoid = any (v_functions) and t.tgdeferrable and not t.tgisinternal
-    ) then 'there is a deferrable trigger whose function belongs to the application'
+    else (
+      select format('it wrote the table %s, which has a deferrable trigger or constraint that may run code of a tenant', w.key::oid::regclass)
+      from jsonb_each_text(split_part(v_now, '|', 2)::jsonb) as w
+      where not current_setting('track_counts')::boolean or w.value::bigint > coalesce((v_before ->> w.key)::bigint, 0)
+      limit 1)
   end;
 begin
   if v_reason is not null then
     raise exception using errcode = 'HWDEN', message = 'this call cannot be committed: ' || v_reason,
-      hint = 'Tools and hooks share a transaction with their step: nothing they leave may act in it.';
+      hint = 'Tools and hooks share a transaction with their step: nothing they leave may act in it. '
+        'Make a tenant''s triggers and constraints on tables that tools write not deferrable.';
   end if;
 end $$;

@@ -261,6 +261,64 @@ begin
   return true;
 end $$;
 
+-- A tenant's role whose code would run when an answer is written into a table, in words: null when there is none. howdah_writer holds
+-- the watched columns of all tenants, so such code could read and write the answers of the others. Looks at the owners of the
+-- table, its partitions and descendants, of what stands on them (triggers, rules, policies, checks, defaults, indexes), and of the functions,
+-- types and operators behind that; and at who may put a trigger on them.
+create or replace function howdah_private.tenant_code_in(watched regclass) returns text
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  with recursive tables (oid) as (
+    select tenant_code_in.watched::oid
+    union
+    select i.inhrelid from tables as t join pg_inherits as i on i.inhparent = t.oid
+  ),
+  objects (classid, objid) as (
+    select 'pg_class'::regclass::oid, t.oid from tables as t
+    union
+    select n.classid, n.objid from objects as o
+    cross join lateral (
+      select d.classid, d.objid from pg_depend as d -- its parts
+      where (d.refclassid, d.refobjid) = (o.classid, o.objid) and d.deptype in ('a', 'i')
+        and o.classid in ('pg_class'::regclass, 'pg_type'::regclass)
+        and not exists (select from pg_trigger as t where d.classid = 'pg_trigger'::regclass and t.oid = d.objid and t.tgenabled = 'D')
+      union all
+      select d.refclassid, d.refobjid from pg_depend as d -- what it calls
+      where (d.classid, d.objid) = (o.classid, o.objid)
+        and d.refclassid in ('pg_proc'::regclass, 'pg_type'::regclass, 'pg_operator'::regclass)
+    ) as n
+  ),
+  roles (role, reason) as (
+    select s.refobjid, format('%s belongs to %s', pg_describe_object(o.classid, o.objid, 0), s.refobjid::regrole)
+    from objects as o
+    join pg_shdepend as s on (s.classid, s.objid, s.deptype) = (o.classid, o.objid, 'o')
+      and s.dbid = (select b.oid from pg_database as b where b.datname = current_database())
+    union
+    select x.grantee, format('%s may put triggers on %s', case x.grantee when 0 then 'PUBLIC' else x.grantee::regrole::text end, c.oid::regclass)
+    from tables as t
+    join pg_class as c on c.oid = t.oid
+    cross join aclexplode(c.relacl) as x
+    where x.privilege_type = 'TRIGGER'
+  )
+  select r.reason || ', a role of tenants' from roles as r where howdah_private.is_tenant_role(r.role) order by 1 limit 1
+$$;
+
+-- Refuses to commit an answer that was written while a tenant's code stood on the table. Runs after the write: its lock on the table keeps
+-- triggers, policies and owners as they were during the write.
+create or replace function howdah_private.refuse_tenant_code(watched regclass) returns void
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_reason text := howdah_private.tenant_code_in(refuse_tenant_code.watched);
+begin
+  if v_reason is not null then
+    raise exception using errcode = 'HWDEN',
+      message = format('no answer is written into %s: %s', refuse_tenant_code.watched, v_reason);
+  end if;
+end $$;
+
 -- What is to be written where, for the sandbox. Locks the note, so that two do not write. An answer to what the row said before is not
 -- written over one to what it says now: a later run of the same row counts.
 create or replace function howdah_private.answer_for_writer(execution_id uuid) returns jsonb
@@ -298,8 +356,14 @@ begin
   if v_reason is not null then
     return jsonb_build_object('done', 'failed', 'error', jsonb_build_object('code', 'HWCNF', 'message', v_reason));
   end if;
+  v_reason := howdah_private.tenant_code_in(v_watched);
+  if v_reason is not null then
+    return jsonb_build_object('done', 'failed', 'error', jsonb_build_object('code', 'HWDEN',
+      'message', format('no answer is written into %s: %s', v_watched, v_reason)));
+  end if;
   perform set_config('lock_timeout', '5s', true), set_config('howdah.writing_back', v_row.watches::text, true);
   return jsonb_build_object(
+    'table', v_watched::oid::text,
     'statement', howdah_private.write_statement(v_watched, v_watch),
     'argument', jsonb_build_object('key', v_row.row_key, 'before', encode(v_row.value_sha256, 'hex'),
       'output', v_run.output, 'output_data', v_run.output_data));

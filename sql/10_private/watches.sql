@@ -58,6 +58,13 @@ begin
       detail = jsonb_build_object('table', v_class.oid::regclass::text, 'owner', v_class.relowner::regrole::text)::text,
       hint = format('Only its owner may have it watched: grant %s to %I, or connect as a superuser.', v_class.relowner::regrole, current_user);
   end if;
+  v_reason := howdah_private.tenant_code_in(v_class.oid);
+  if v_reason is not null then
+    raise exception using errcode = 'HWDEN', message = format('%s cannot be watched: %s', v_class.oid::regclass, v_reason),
+      detail = jsonb_build_object('table', v_class.oid::regclass::text)::text,
+      hint = 'What stands on a watched table runs with rights that reach the watched tables of all tenants. Give the table and its functions '
+        'to a role that no tenant''s login is a member of, and revoke the privilege TRIGGER.';
+  end if;
   execute format('grant usage on schema %I to howdah_app', v_schema); -- where the expressions name the table's type
   return v_class.oid;
 end $$;

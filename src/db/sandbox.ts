@@ -32,6 +32,7 @@ const LEAVE = 'close all; deallocate all; discard temp; reset all; set local rol
 /**
  * Runs `work` with the rights of `role`, as far as they reach for `boundTo`, under a time-out; then the session is
  * the worker's again. What it wrote stays when it comes back, and is undone when it throws. What it throws is thrown.
+ * `verify` is a statement the worker runs after the work, as itself: where it fails, the work is undone too.
  */
 export async function inSandbox<T>(
   client: PoolClient,
@@ -39,13 +40,14 @@ export async function inSandbox<T>(
   timeoutMs: number,
   work: () => Promise<T>,
   role: WritingRole = 'howdah_tool',
+  verify = '',
 ): Promise<T> {
   await client.query('savepoint sandbox');
   const state = await enterSandbox(client, boundTo, timeoutMs, role);
   try {
     const result = await work();
     const check = `select howdah_private.refuse_leftovers(${quoteText(state)})`;
-    await client.query(`${LEAVE}; ${check}; release savepoint sandbox`);
+    await client.query(`${LEAVE}; ${check}; ${verify}; release savepoint sandbox`);
     return result;
   } catch (error) {
     await client.query(`rollback to savepoint sandbox; ${LEAVE}`);

@@ -1,8 +1,10 @@
 import type { JsonObject } from '../contracts/json.ts';
-import { inTransaction, type Pool } from './pool.ts';
+import { inTransaction, type Pool, quoteText } from './pool.ts';
 import { boundQuery, FORGET_SESSION, inSandbox } from './sandbox.ts';
 
-type Answer = { done: string; error?: JsonObject } | { statement: string; argument: JsonObject };
+type Answer =
+  | { done: string; error?: JsonObject }
+  | { table: string; statement: string; argument: JsonObject };
 
 const WRITE_MS = 10_000;
 /** Holds the columns of all tenants' watches: nothing else ever runs as it. */
@@ -41,10 +43,12 @@ export function writeBack(pool: Pool, executionId: string, writeMs = WRITE_MS): 
         return;
       }
       try {
-        const { statement } = answer;
+        const { statement, table } = answer;
         const argument = JSON.stringify(answer.argument);
         const write = () => boundQuery(client, statement, argument, writeMs, WRITER);
-        const [done] = await inSandbox(client, { tenantId: NOBODY }, writeMs, write, WRITER);
+        const verify = `select howdah_private.refuse_tenant_code(${quoteText(table)})`;
+        const boundTo = { tenantId: NOBODY };
+        const [done] = await inSandbox(client, boundTo, writeMs, write, WRITER, verify);
         await end(done ?? 'failed', null);
       } catch (error) {
         const { code, message } = error as { code?: string; message: string };

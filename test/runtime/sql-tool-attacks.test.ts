@@ -244,6 +244,117 @@ describe('SQL that a model wrote, inside a tool,', () => {
     );
   });
 
+  describe('… a deferred trigger of a table of a tenant,', () => {
+    const acme = `acme_${process.pid}`;
+    /** Defers itself again in the sandbox; what it does at COMMIT is `TAKE`. */
+    const LATE = (name: string, rights: string) => `create function acme.${name}() returns trigger
+      language plpgsql security ${rights} as $f$ begin
+        if current_setting('role') = 'howdah_tool' then
+          set constraints all deferred;
+          update acme.${name} set body = body || '.' where id = new.id;
+        elsif session_user <> '${acme}' then
+          ${TAKE};
+        end if;
+        return null;
+      end $f$`;
+    /** A table of the tenant's login, with the trigger of the same name. */
+    const makeTable = (name: string, rights: string, options = '') =>
+      asAcme(`
+        create table acme.${name} (id int, body text) ${options};
+        insert into acme.${name} values (1, 'x');
+        grant all on acme.${name} to public;
+        ${LATE(name, rights)};
+        create constraint trigger late after update on acme.${name} deferrable initially deferred
+          for each row execute function acme.${name}()`);
+    const asAcme = (text: string) =>
+      database.pool.query(
+        `set session authorization ${acme}; ${text}; reset session authorization`,
+      );
+    const pendingOf = (name: string) => attack([`update acme.${name} set body = 'y' where id = 1`]);
+    const COMMITTED = { error: { code: 'tool_failed', details: { sqlstate: 'HWDEN' } } };
+
+    beforeAll(async () => {
+      await database.pool.query(`
+        create role ${acme} login in role howdah_app;
+        insert into howdah_private.login_tenants (login, tenant_id) values ('${acme}', '${theirs}');
+        create schema acme authorization ${acme}; grant usage on schema acme to public;
+        grant usage on schema lab to ${acme}; grant insert on lab.loot to ${acme}`);
+    });
+    afterAll(async () => {
+      await database.pool.query(`
+        delete from howdah_private.login_tenants where login = '${acme}';
+        drop owned by ${acme} cascade; drop role ${acme}`);
+    });
+
+    test.each(['invoker', 'definer'])('with the rights of its %s', async (rights) => {
+      await makeTable(`late_${rights}`, rights);
+      expect(await pendingOf(`late_${rights}`)).toMatchObject(COMMITTED);
+      expect(await loot()).toEqual([]);
+    });
+
+    test("whose function alone is the tenant's", async () => {
+      await makeTable('given', 'invoker');
+      await database.pool.query('alter table acme.given owner to current_user');
+      expect(await pendingOf('given')).toMatchObject(COMMITTED);
+      expect(await loot()).toEqual([]);
+    });
+
+    test('of a partition, or of the whole', async () => {
+      await makeTable(
+        'whole',
+        'invoker',
+        'partition by list (id); create table acme.part partition of acme.whole default',
+      );
+      expect(await pendingOf('whole')).toMatchObject(COMMITTED);
+      expect(await pendingOf('part').then(() => loot())).toEqual([]);
+    });
+
+    test('behind an expression of a deferrable constraint', async () => {
+      await asAcme(`
+        create table acme.excluded (id int, body text);
+        insert into acme.excluded values (1, 'x');
+        grant all on acme.excluded to public;
+        create function acme.again() returns void language plpgsql as $f$ begin
+          if current_setting('role') = 'howdah_tool' then
+            set constraints all deferred;
+            update acme.excluded set body = body || '.' where length(body) < 9;
+          elsif session_user <> '${acme}' then
+            ${TAKE};
+          end if;
+        end $f$;
+        create function acme.key(body text) returns text language plpgsql immutable as $f$ begin
+          perform acme.again();
+          return body;
+        end $f$;
+        alter table acme.excluded add exclude (acme.key(body) with =) deferrable initially deferred`);
+      expect(await pendingOf('excluded')).toHaveProperty('error');
+      expect(await loot()).toEqual([]);
+    });
+
+    test('also where the table is emptied, or its trigger disabled, meanwhile', async () => {
+      await makeTable('emptied', 'invoker');
+      for (const text of [
+        'truncate acme.emptied',
+        'alter table acme.emptied disable trigger late',
+        'alter function acme.emptied() owner to current_user',
+      ]) {
+        expect(
+          await attack([`update acme.emptied set body = 'y' where id = 1`, text]),
+        ).toHaveProperty('error');
+      }
+      expect(await loot()).toEqual([]);
+    });
+
+    test('and refuses nothing to who does not write that table', async () => {
+      await makeTable('unwritten', 'invoker');
+      await database.pool.query(
+        `create table lab.plain (what text); grant insert on lab.plain to howdah_app`,
+      );
+      const texts = [`insert into lab.plain values ('x')`, 'select count(*) from acme.unwritten'];
+      expect(await attack(texts)).toEqual({ result: '1' });
+    });
+  });
+
   test('… a statement under the name of one of ours', async () => {
     const columns = 'execution_id, outcome, status, step_count, exhausted, active_ms_left, watched';
     for (let time = 0; time < 3; time += 1) {

@@ -861,6 +861,147 @@ describe('watch_table', () => {
       await db.pool.query(`drop owned by ${heir} cascade; drop role ${heir}`);
     });
 
+    describe('runs no code of a tenant', () => {
+      const acme = `acme_${process.pid}`;
+      const STEAL = (name: string) => `
+        create function acme.${name}() returns trigger language plpgsql as $$
+          begin
+            update shop.others set reply = 'PWNED';
+            return new;
+          end $$;
+        grant execute on function acme.${name}() to public`;
+      beforeAll(async () => {
+        await db.pool.query(`
+          create role ${acme} login; grant howdah_app to ${acme};
+          create schema acme authorization ${acme}; grant usage on schema acme to public;
+          grant usage on schema shop to ${acme};
+          create table shop.others (id int primary key, body text, reply text);
+          insert into shop.others values (1, 'x', 'theirs')`);
+        await db.pool.query(
+          'insert into howdah_private.login_tenants (login, tenant_id) values ($1, $2)',
+          [acme, await makeTenant(db.pool)],
+        );
+        await watch('shop.others', { agent: 'development', input: 'body', into_column: 'reply' });
+      });
+      afterAll(async () => {
+        await db.pool.query(`delete from howdah_private.login_tenants where login = '${acme}'`);
+        await db.pool.query(`drop owned by ${acme} cascade; drop role ${acme}`);
+      });
+
+      /** What a tenant may have on a table, and how the reason begins. */
+      const CODE: [what: string, statements: (table: string) => string, reason: string][] = [
+        ['its owner', (table) => `alter table ${table} owner to ${acme}`, 'sequence '],
+        [
+          'a function of a trigger',
+          (table) => `${STEAL('stolen')};
+            alter function acme.stolen() owner to ${acme};
+            create trigger steal before update on ${table} for each row execute function acme.stolen()`,
+          'function acme.stolen()',
+        ],
+        [
+          'the right to make triggers',
+          (table) => `grant trigger on ${table} to ${acme}`,
+          `${acme} may put triggers`,
+        ],
+        [
+          "everybody's right to make triggers",
+          (table) => `grant trigger on ${table} to public`,
+          'PUBLIC may put triggers',
+        ],
+        [
+          'a role that the login can become',
+          (table) => `create role ${acme}_group; grant ${acme}_group to ${acme};
+            alter table ${table} owner to ${acme}_group`,
+          'sequence ',
+        ],
+        [
+          'a check',
+          (
+            table,
+          ) => `create function acme.is_fine(text) returns boolean language sql as 'select true';
+            alter function acme.is_fine(text) owner to ${acme};
+            alter table ${table} add check (acme.is_fine(body))`,
+          'function acme.is_fine(text)',
+        ],
+        [
+          'a domain of a column',
+          (table) => `create domain acme.word as text; alter domain acme.word owner to ${acme};
+            alter table ${table} alter reply type acme.word`,
+          'type acme.word',
+        ],
+        [
+          'a rule',
+          (table) => `create function acme.note() returns int language sql as 'select 1';
+            alter function acme.note() owner to ${acme};
+            create rule note as on update to ${table} do also select acme.note()`,
+          'function acme.note()',
+        ],
+        [
+          'a table that inherits',
+          (table) =>
+            `create table acme.heir () inherits (${table}); alter table acme.heir owner to ${acme}`,
+          'table acme.heir',
+        ],
+      ];
+
+      const cleanUp = (table: string) =>
+        db.pool.query(`
+          drop table ${table} cascade; drop schema acme cascade; drop role if exists ${acme}_group;
+          create schema acme authorization ${acme}; grant usage on schema acme to public`);
+      test.each(CODE)('%s', async (_what, statements, reason) => {
+        const refused = await makeTable();
+        await db.pool.query(statements(refused.table));
+        const options = { agent: refused.agent, input: 'body', into_column: 'reply' };
+        expect(await refusal(watch(refused.table, options))).toMatchObject({
+          code: 'HWDEN',
+          message: expect.stringContaining(`cannot be watched: ${reason}`),
+        });
+        await cleanUp(refused.table);
+        const { table, id } = await answered();
+        await db.pool.query(statements(table));
+        expect(await writeBack(id)).toEqual({ done: 'failed' });
+        expect(await runsOf(table)).toMatchObject([
+          { error: { code: 'HWDEN', message: expect.stringContaining(reason) } },
+        ]);
+        expect(await replyIn(table)).toEqual([null]);
+        expect(await replyIn('shop.others')).toEqual(['theirs']);
+        await cleanUp(table);
+      });
+
+      test('nor what came while the answer was being written', async () => {
+        const { table, id } = await answered();
+        await db.pool.query(`${STEAL('early')};
+          alter function acme.early() owner to ${acme}`);
+        const owner = await db.pool.connect();
+        await owner.query(
+          `begin; create trigger early before update on ${table} for each row execute function acme.early()`,
+        );
+        const writing = writeBack(id); // has looked at the table, and waits for its lock
+        const waiting = 'select from pg_locks where relation = $1::regclass and not granted';
+        await vi.waitUntil(async () => (await db.pool.query(waiting, [table])).rowCount, 20_000);
+        await owner.query('commit');
+        owner.release();
+        expect(await writing).toEqual({ done: 'failed' });
+        expect(await runsOf(table)).toMatchObject([{ error: { code: 'HWDEN' } }]);
+        expect(await replyIn(table)).toEqual([null]);
+        expect(await replyIn('shop.others')).toEqual(['theirs']);
+        await db.pool.query(`drop table ${table} cascade`);
+      });
+
+      test('and the code of others runs: of owners, and of the role of the application', async () => {
+        const { table, id } = await answered();
+        await db.pool.query(`
+          create function acme.theirs() returns trigger language plpgsql as 'begin return new; end';
+          create trigger disabled before update on ${table} for each row execute function acme.theirs();
+          alter function acme.theirs() owner to ${acme};
+          alter table ${table} disable trigger disabled;
+          create function shop.ours() returns trigger language plpgsql as 'begin return new; end';
+          alter function shop.ours() owner to ${SHOP};
+          create trigger ours before update on ${table} for each row execute function shop.ours()`);
+        expect(await writeBack(id)).toEqual({ done: 'written' });
+      });
+    });
+
     test('what is deferred by the table is done before the transaction is ours again', async () => {
       const { table, agent } = await makeTable('reply text');
       await db.pool.query(`

@@ -1,0 +1,20 @@
+-- Whether code that belongs to a role may be written by one tenant: the role is one that text of tenants runs as, everybody
+-- (PUBLIC, 0), or one that a login bound to a tenant is or can become by membership, with `set role` or by granting it to itself. Logins
+-- that are operators do not count. Every other role is trusted: superusers, owners, and the role that owns the tables of an application.
+create or replace function howdah_private.is_tenant_role(role oid) returns boolean
+  language sql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  with recursive members (oid) as (
+    select is_tenant_role.role
+    union
+    select a.member from members as m join pg_auth_members as a on a.roleid = m.oid
+  )
+  select is_tenant_role.role = 0 or is_tenant_role.role in ('howdah_app'::regrole, 'howdah_analyst'::regrole,
+      'howdah_tool'::regrole, 'howdah_reader'::regrole, 'howdah_writer'::regrole)
+    or exists (
+      select from members as m
+      join pg_roles as r on r.oid = m.oid
+      join howdah_private.login_tenants as l on l.login = r.rolname
+      where not pg_has_role(r.oid, 'howdah_owner', 'member'))
+$$;
