@@ -264,7 +264,7 @@ end $$;
 -- A tenant's role whose code would run when an answer is written into a table, in words: null when there is none. howdah_writer holds
 -- the watched columns of all tenants, so such code could read and write the answers of the others. Looks at the owners of the
 -- table, its partitions and descendants, of what stands on them (triggers, rules, policies, checks, defaults, indexes), and of the functions,
--- types and operators behind that; and at who may put a trigger on them.
+-- types and operators behind that. A trigger that somebody puts there later is found when an answer is written (refuse_tenant_code).
 create or replace function howdah_private.tenant_code_in(watched regclass) returns text
   language sql stable
   set search_path = pg_catalog, pg_temp
@@ -294,12 +294,6 @@ as $$
     from objects as o
     join pg_shdepend as s on (s.classid, s.objid, s.deptype) = (o.classid, o.objid, 'o')
       and s.dbid = (select b.oid from pg_database as b where b.datname = current_database())
-    union
-    select x.grantee, format('%s may put triggers on %s', case x.grantee when 0 then 'PUBLIC' else x.grantee::regrole::text end, c.oid::regclass)
-    from tables as t
-    join pg_class as c on c.oid = t.oid
-    cross join aclexplode(c.relacl) as x
-    where x.privilege_type = 'TRIGGER'
   )
   select r.reason || ', a role of tenants' from roles as r where howdah_private.is_tenant_role(r.role) order by 1 limit 1
 $$;

@@ -63,7 +63,7 @@ begin
     raise exception using errcode = 'HWDEN', message = format('%s cannot be watched: %s', v_class.oid::regclass, v_reason),
       detail = jsonb_build_object('table', v_class.oid::regclass::text)::text,
       hint = 'What stands on a watched table runs with rights that reach the watched tables of all tenants. Give the table and its functions '
-        'to a role that no tenant''s login is a member of, and revoke the privilege TRIGGER.';
+        'to a role that no tenant''s login is a member of.';
   end if;
   execute format('grant usage on schema %I to howdah_app', v_schema); -- where the expressions name the table's type
   return v_class.oid;
