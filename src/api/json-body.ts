@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { Json } from '../contracts/json.ts';
+import { MAX_VALUES } from './unstorable.ts';
 
 /** Why a body is refused. */
 export type BodyFault = Readonly<{ status: 400 | 413 | 415; message: string; hint?: string }>;
@@ -85,15 +86,16 @@ async function readBytes(
 export function parsed(bytes: Buffer): Body {
   try {
     const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
-    const value = JSON.parse(text) as Json;
     const fault = faultIn(text);
-    return fault === undefined ? { ok: true, value } : refused(400, ...fault);
+    if (fault) return refused(400, ...fault);
+    return { ok: true, value: JSON.parse(text) as Json };
   } catch {
     return refused(400, 'The request is no JSON.', 'JSON in UTF-8, without a byte order mark.');
   }
 }
 
 const COLON = /\s*:/y;
+const WHITESPACE = ' \n\r\t';
 
 /** Levels of lists and objects in a request: whatever walks it calls itself for each. */
 const MOST_LEVELS = 100;
@@ -101,9 +103,14 @@ const MOST_LEVELS = 100;
 /** Names of one object; what walks an object compares them, or writes each of them down. */
 const MOST_NAMES = 10_000;
 
-/** What is wrong with a text that is JSON, and a hint: a name that stands twice in an object, or too many levels. */
+/**
+ * Finds a fault of a JSON text before it is parsed, and a hint: a name that stands twice in one object, too many levels, too
+ * many names or too many values. Gives undefined for a text that is no JSON, or throws.
+ */
 function faultIn(text: string): [message: string, hint?: string] | undefined {
   const open: (Set<string> | undefined)[] = [];
+  let values = 1;
+  let isFirst = false; // nothing stands in the innermost list or object yet
   for (let at = 0; at < text.length; at += 1) {
     if (open.length > MOST_LEVELS) {
       return [
@@ -111,12 +118,21 @@ function faultIn(text: string): [message: string, hint?: string] | undefined {
         'Send less deep lists and objects.',
       ];
     }
-    const character = text[at];
-    if (character === '{') open.push(new Set());
-    else if (character === '[') open.push(undefined);
-    else if (character === '}' || character === ']') open.pop();
+    const character = text[at] as string;
+    if (WHITESPACE.includes(character)) continue;
+    const isClosing = character === '}' || character === ']';
+    if (character === ',' || (isFirst && !isClosing)) values += 1;
+    if (values > MAX_VALUES) {
+      return [`The request has over ${MAX_VALUES} values.`, 'Send several smaller requests.'];
+    }
+    isFirst = false;
+    if (character === '{' || character === '[') {
+      open.push(character === '{' ? new Set() : undefined);
+      isFirst = true;
+    } else if (isClosing) open.pop();
     else if (character === '"') {
       const end = endOfString(text, at);
+      if (end < 0) return undefined;
       COLON.lastIndex = end + 1;
       if (COLON.test(text)) {
         const names = open.at(-1);
@@ -135,12 +151,13 @@ function faultIn(text: string): [message: string, hint?: string] | undefined {
   return undefined;
 }
 
-/** Where the quote is that ends the string which begins here: the next one behind an even number of backslashes. */
+/** Where the quote is that ends the string which begins here: the next one behind an even number of backslashes, or -1. */
 function endOfString(text: string, start: number): number {
   let end = start;
   let backslashes = 1;
   while (backslashes % 2 === 1) {
     end = text.indexOf('"', end + 1);
+    if (end < 0) return end;
     backslashes = 0;
     while (text[end - 1 - backslashes] === '\\') backslashes += 1;
   }

@@ -1,5 +1,7 @@
 import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { refuseVariables } from '../../src/api/graphql/request.ts';
+import { parsed } from '../../src/api/json-body.ts';
 import type { Api } from '../../src/api/server.ts';
 import { makeAgent, makeApiKey, makeTenant, one } from '../sql/support.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
@@ -74,6 +76,13 @@ describe('a hostile body is refused at the price of a good one', () => {
       expect(JSON.stringify(answer?.body).length, name).toBeLessThan(20_000);
       expect(taken, name).toBeLessThan(MARGIN * reference);
     }
+  });
+
+  test.each(doors)('%s takes 100,000 values at most', async (path) => {
+    const many = `{"k":[${Array(100_000).fill('{}').join(' , ')}]}`;
+    const refused = await send(path(), many, keys.admin);
+    expect(refused.status).toBeLessThan(500);
+    expect(JSON.stringify(refused.body)).toContain('over 100000 values');
   });
 
   test('operations of GraphQL, with their variables', async () => {
@@ -160,6 +169,26 @@ describe('of many faults the first twenty are listed', () => {
     expect((await run(names(10_001))).body.detail).toContain('10000 names');
     expect((await run(names(10_000))).status).toBe(202);
   });
+});
+
+test('a message of a WebSocket and variables of GraphQL have 100,000 values at most', async () => {
+  const client = await openWs(api, { authorization: `Bearer ${keys.admin}` });
+  client.socket.send(`{"type":"execute","id":"x","k":[${Array(100_000).fill('{}').join()}]}`);
+  await client.when(() => client.received.some(({ type }) => type === 'error'));
+  const refused = client.received.find(({ type }) => type === 'error');
+  expect(JSON.stringify(refused)).toContain('over 100000 values');
+  client.close();
+  expect(() => refuseVariables({ k: Array(100_000).fill(1) })).toThrow('over 100000 values');
+  expect(() => refuseVariables({ k: Array(99_998).fill(1) })).not.toThrow();
+});
+
+test('an object and a list count with what is in them', () => {
+  const of = (items: string) => parsed(Buffer.from(`{"a": [], "b": "[{,", "k": [ ${items} ]}`)).ok;
+  expect(of(Array(99_996).fill('1').join())).toBe(true);
+  expect(of(Array(99_997).fill('1').join())).toBe(false);
+  expect(of(Array(33_332).fill('{"a": [ { } ] }').join(' , '))).toBe(true);
+  expect(of(Array(33_333).fill('{"a": [ { } ] }').join(' , '))).toBe(false);
+  expect(parsed(Buffer.from('{"k": "')).ok).toBe(false);
 });
 
 describe('who may change nothing', () => {

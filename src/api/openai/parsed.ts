@@ -19,10 +19,12 @@ export async function readBody<S extends z.ZodType>(
     const { status, message, hint } = body.fault;
     throw new RequestRefusal(status, message, { hint });
   }
-  const fault = unstorable(body.value, 'request');
-  if (fault) throw invalid(fault.path.replace(/^request\./, ''), `${fault.path} ${fault.reason}`);
   const checked = checkShape(schema, body.value);
-  if ('value' in checked) return checked.value;
+  if ('value' in checked) {
+    const fault = unstorable(checked.value, 'request');
+    if (!fault) return checked.value;
+    throw invalid(fault.path.replace(/^request\./, ''), `${fault.path} ${fault.reason}`);
+  }
   const [issue] = checked.issues.slice(0, 1).map(plainIssue);
   const field = (issue?.path ?? []).reduce<string>(
     (path, key) =>
