@@ -1,4 +1,4 @@
-import { type Client, jsonRow, jsonRows } from './json-rows.ts';
+import { type Client, type JsonPage, jsonPage, jsonRow } from './json-rows.ts';
 import { quoteName } from './pool.ts';
 
 /** A table as a list of rows that programs read and write one by one. */
@@ -27,12 +27,12 @@ const rowsOf = (collection: Collection) =>
   `select ${collection.shown} from howdah.${quoteName(collection.table)} as t
    where ${collection.living ?? 'true'}`;
 
-/** The rows before an id, the newest first: ids grow with time. */
+/** Reads a page of the rows before an id, the newest first: ids grow with time. */
 export function listRows(
   client: Client,
   collection: Collection,
   { where, before, limit }: { where: readonly Condition[]; before?: string; limit: number },
-): Promise<Shown['row'][]> {
+): Promise<JsonPage<Shown['row']>> {
   const all: readonly Condition[] = [
     ...where,
     ...(before === undefined ? [] : ([['t.id < ?::uuid', before]] as const)),
@@ -40,7 +40,7 @@ export function listRows(
   const conditions = all.map(([sql], index) => ` and ${sql.replace('?', `$${index + 1}`)}`);
   const values = [...all.map(([, value]) => value), limit];
   const text = `${rowsOf(collection)}${conditions.join('')} order by t.id desc limit $${values.length}`;
-  return jsonRows(client, text, values);
+  return jsonPage(client, text, values);
 }
 
 /** The row of this id, when there is one that the caller sees. */

@@ -19,6 +19,35 @@ export async function jsonRows<T>(
   return rows.map(({ row }) => JSON.parse(row) as T);
 }
 
+/** A page of rows. `isCut`: more were read than fit into it. */
+export type JsonPage<T> = { rows: T[]; isCut: boolean };
+
+/** Bytes of JSON after which a page ends. */
+export const PAGE_BYTES = 1_000_000;
+
+/**
+ * Reads rows as `jsonRows` does, until they have a megabyte: their number says nothing of their size. The row that reaches it is
+ * the last one and is whole, so there is always one.
+ */
+export async function jsonPage<T>(
+  client: Client,
+  text: string,
+  values: readonly unknown[] = [],
+): Promise<JsonPage<T>> {
+  const { rows } = await client.query<{ row: string | null }>(
+    `with rows as (${text}),
+     texts as (select to_json(r)::text as row from rows as r)
+     select case
+       when sum(octet_length(t.row)) over (rows between unbounded preceding and 1 preceding) >= ${PAGE_BYTES} then null
+       else t.row
+     end as row
+     from texts as t`,
+    [...values],
+  );
+  const whole = rows.flatMap(({ row }) => (row === null ? [] : [JSON.parse(row) as T]));
+  return { rows: whole, isCut: whole.length < rows.length };
+}
+
 /** The first of them. */
 export async function jsonRow<T>(
   client: Client,

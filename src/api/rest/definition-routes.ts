@@ -45,7 +45,7 @@ const registry = route({
     const before = idIn(cursor, url);
     const given = `t.id in (
       select x.tool_id from howdah.agent_tools as x where x.agent_id = howdah.agent(?))`;
-    const rows = await listRows(db, tools.collection, {
+    const found = await listRows(db, tools.collection, {
       where: [
         ...(agent === undefined ? [] : [[given, agent] as const]),
         ...(is_active === undefined ? [] : [['t.is_active = ?', is_active] as const]),
@@ -53,11 +53,11 @@ const registry = route({
       limit: limit + 1,
       ...(before !== undefined && { before }),
     });
-    const shown = rows.map((row) => {
+    const rows = found.rows.map((row) => {
       const { name, description, parameters } = row;
       return { ...row, type: 'function', function: { name, description, parameters } };
     });
-    const answer = pageAnswer(shown, limit, url, (row) => row.id);
+    const answer = pageAnswer({ ...found, rows }, limit, url, (row) => row.id);
     if (agent === undefined) return answer;
     const list = await db.query('select howdah.agent_tool_list($1) as offered', [agent]);
     return { ...answer, body: { ...(answer.body as object), ...list.rows[0] } };

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type Client, jsonRow, jsonRows } from '../../db/json-rows.ts';
+import { type Client, jsonPage, jsonRow } from '../../db/json-rows.ts';
 import { id, json, object, time } from './fields.ts';
 import { noSuch } from './request-refusal.ts';
 
@@ -149,7 +149,7 @@ export async function findExecution(db: Client, id: string): Promise<Execution> 
 export type Place = { after: number; limit: number };
 
 export function messagesOf(db: Client, id: string, { after, limit }: Place) {
-  return jsonRows<{ seq: number }>(
+  return jsonPage<{ seq: number }>(
     db,
     `select ${shownMessage} from howdah.messages as t
      where t.execution_id = $1 and t.seq > $2 order by t.seq limit $3`,
@@ -166,8 +166,8 @@ export function stepsOf(
   const rows = `select ${shownStep} from howdah.steps as t
      where t.execution_id = $1 and t.seq > $2 order by t.seq limit $3`;
   const values = [id, after, limit];
-  if (!said) return jsonRows<{ seq: number }>(db, rows, values);
-  return jsonRows<{ seq: number }>(
+  if (!said) return jsonPage<{ seq: number }>(db, rows, values);
+  return jsonPage<{ seq: number }>(
     db,
     `with page as materialized (${rows}),
      told as (
@@ -187,7 +187,7 @@ export function stepsOf(
 }
 
 export function childrenOf(db: Client, id: string, limit: number) {
-  return jsonRows(
+  return jsonPage(
     db,
     `select ${listOf(child)} from howdah.executions as t
      where t.parent_execution_id = $1 order by t.id limit $2`,

@@ -108,7 +108,7 @@ const reading: Route[] = [
     path: '/api/executions/{id}',
     id: 'getExecution',
     summary: 'A run with its messages and the runs below it',
-    description: `At most ${SHOWN_AT_ONCE} of each, the first ones; /messages has pages.`,
+    description: `At most ${SHOWN_AT_ONCE} of each, the first ones, until they have 1 MB; /messages has pages.`,
     answers: {
       200: {
         description: 'The run',
@@ -121,7 +121,7 @@ const reading: Route[] = [
       const found = await findExecution(db, params.id);
       const messages = await messagesOf(db, params.id, { after: 0, limit: SHOWN_AT_ONCE });
       const children = await childrenOf(db, params.id, SHOWN_AT_ONCE);
-      return { body: { ...found, messages, children } };
+      return { body: { ...found, messages: messages.rows, children: children.rows } };
     },
   }),
   logRoute('steps', 'What it did, in order: a step is a commit', step, stepsOf, { said }),

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { jsonRows } from '../../db/json-rows.ts';
+import { jsonPage } from '../../db/json-rows.ts';
 import { queriesWithin } from '../../db/queries.ts';
 import { questionsInTheWay } from '../../db/questions.ts';
 import { execution, findExecution } from './execution-rows.ts';
@@ -58,7 +58,7 @@ export const inspectionRoutes: Route[] = [
     answers: { 200: { description: 'A page of runs', schema: pageOf(node) } },
     async work(db, { params, query: { limit, cursor }, url }) {
       const { root_execution_id } = await findExecution(db, params.id);
-      const rows = await jsonRows<Node>(
+      const rows = await jsonPage<Node>(
         db,
         `select ${Object.keys(node.shape)
           .map((name) => `t.${name}`)

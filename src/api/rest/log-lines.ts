@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type Client, jsonRows } from '../../db/json-rows.ts';
+import { type Client, type JsonPage, jsonPage, jsonRows } from '../../db/json-rows.ts';
 import { queriesWithin } from '../../db/queries.ts';
 import { type LogFilter, type Span, stepLog } from '../../db/step-log.ts';
 import { count, id, object, time } from './fields.ts';
@@ -24,8 +24,14 @@ export const line = z
 /** As it is read: times are texts, with their microseconds. */
 export type LogLine = z.output<typeof line>;
 
-/** The newest lines come first, unless the span says otherwise. */
+/** Reads the newest lines first, unless the span says otherwise. */
 export function linesOf(db: Client, filter: LogFilter, span: Span): Promise<LogLine[]> {
   const { sql, parameters } = stepLog(filter, span).compile(queriesWithin(db));
   return jsonRows<LogLine>(db, sql, parameters);
+}
+
+/** Reads them until they have a megabyte. */
+export function pageOfLines(db: Client, filter: LogFilter, span: Span): Promise<JsonPage<LogLine>> {
+  const { sql, parameters } = stepLog(filter, span).compile(queriesWithin(db));
+  return jsonPage<LogLine>(db, sql, parameters);
 }

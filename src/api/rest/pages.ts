@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { JsonPage } from '../../db/json-rows.ts';
 import type { LogPlace } from '../../db/step-log.ts';
 import { time } from './fields.ts';
 import { RequestRefusal } from './request-refusal.ts';
@@ -51,16 +52,19 @@ function readCursor<T>(
   });
 }
 
-/** A page of rows, of which one more was read than it shows: the body, and a Link to the next one (RFC 8288). */
+/**
+ * Answers with a page of rows, and a Link to the next one (RFC 8288). One row more was read than a page shows, unless the page is
+ * cut because its rows are large.
+ */
 export function pageAnswer<T>(
-  rows: readonly T[],
+  { rows, isCut }: JsonPage<T>,
   limit: number,
   url: string,
   keyOf: (row: T) => string | number,
 ): Answer {
   const data = rows.slice(0, limit);
   const last = data.at(-1);
-  if (rows.length <= limit || last === undefined) return { body: { data, next: null } };
+  if ((rows.length <= limit && !isCut) || last === undefined) return { body: { data, next: null } };
   const next = Buffer.from(`${keyOf(last)} ${listAt(url)}`).toString('base64url');
   const link = linkOf(url);
   link.searchParams.set('cursor', next);

@@ -5,7 +5,7 @@ import { endOf, type LogFilter, type LogPlace } from '../../db/step-log.ts';
 import { logCursor } from './cursors.ts';
 import { findExecution, status } from './execution-rows.ts';
 import { flag, id, page, pageOf, time } from './fields.ts';
-import { line, linesOf } from './log-lines.ts';
+import { line, pageOfLines } from './log-lines.ts';
 import { pageAnswer, placeIn } from './pages.ts';
 import { RequestRefusal } from './request-refusal.ts';
 import { type Route, route } from './route.ts';
@@ -90,7 +90,7 @@ export const stepLogRoutes: Route[] = [
       const { now } = await endOf(queriesWithin(db), undefined);
       const before = placeIn(cursor, url);
       const span = { since: sinceOf(query.since, now, filter), limit: limit + 1, before };
-      const answer = pageAnswer(await linesOf(db, filter, span), limit, url, keyOf);
+      const answer = pageAnswer(await pageOfLines(db, filter, span), limit, url, keyOf);
       return { ...answer, body: { ...(answer.body as object), now: now.toISOString() } };
     },
   }),

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { findRow } from '../../db/collections.ts';
-import { jsonRows } from '../../db/json-rows.ts';
+import { jsonPage } from '../../db/json-rows.ts';
 import { byId, object, page, pageOf, time } from './fields.ts';
 import type { Kind } from './kind.ts';
 import { numberIn, pageAnswer } from './pages.ts';
@@ -33,7 +33,7 @@ export function versionsRoute(kind: Kind): Route {
     answers: { 200: { description: 'A page of versions', schema: pageOf(version) } },
     async work(db, { params, query, url }) {
       if (!(await findRow(db, collection, params.id))) throw noSuch(one, params.id);
-      const rows = await jsonRows<{ version: number }>(
+      const rows = await jsonPage<{ version: number }>(
         db,
         `select v.version, v.digest, array(
            select l.label from howdah.version_labels as l

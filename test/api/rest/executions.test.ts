@@ -260,6 +260,25 @@ describe('runs', () => {
     });
   });
 
+  test('end a page after a megabyte, whatever its limit, and lose no run', async () => {
+    const agent_id = await counting();
+    const input_data = { text: 'x'.repeat(400_000) };
+    const begun = [];
+    for (let i = 0; i < 5; i += 1) begun.push((await run(agent_id, { input_data })).execution_id);
+    const pages = [];
+    let next = '';
+    do {
+      const path = `/api/executions?agent_id=${agent_id}&limit=5${next && `&cursor=${next}`}`;
+      const { status, body } = await ask('GET', path);
+      expect(status).toBe(200);
+      pages.push(body.data);
+      next = body.next;
+    } while (next);
+    expect(pages.map(({ length }) => length)).toEqual([3, 2]);
+    expect(pages.flat().map(({ id }) => id)).toEqual(begun.toReversed());
+    expect(pages.flat().every((row) => row.input_data.text.length === 400_000)).toBe(true);
+  });
+
   test('tell their steps and messages page by page', async () => {
     const { execution_id: id } = await run(await counting());
     const first = await ask('GET', `/api/executions/${id}/steps?limit=2`);
