@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { FairQueue } from '../concurrency/fair-queue.ts';
 import { HowdahError } from '../contracts/errors.ts';
 import { cancelOnAbort } from '../db/cancel-statement.ts';
@@ -20,6 +21,7 @@ export type Connections = {
 export function createConnections(pool: Pool): Connections {
   const queue = new FairQueue({
     ...sharesOf(pool.options.max),
+    of_one_key: connectionsOfOneTenant(pool.options.max),
     waiting: { most: Number.POSITIVE_INFINITY, ms: WAIT_MS, refusal: noneFree },
   });
   return {
@@ -35,6 +37,17 @@ export function createConnections(pool: Pool): Connections {
       },
     }),
   };
+}
+
+/**
+ * The connections that one tenant may hold, also while no other waits. Turns count connections, and each connection keeps a
+ * processor busy: a statement that runs is not taken back when another tenant comes.
+ */
+export function connectionsOfOneTenant(
+  connections: number,
+  cores = availableParallelism(),
+): number {
+  return Math.max(2, cores, Math.floor(connections / 2));
 }
 
 /** The place is left when the connection is given back. */

@@ -1,5 +1,6 @@
 import { beforeEach, expect, test } from 'vitest';
 import { sharesOf } from '../../src/api/admission.ts';
+import { connectionsOfOneTenant } from '../../src/api/connections.ts';
 import { FairQueue, type Place } from '../../src/concurrency/fair-queue.ts';
 
 let time: number;
@@ -52,6 +53,25 @@ test('tenants take turns, however many requests each has', async () => {
   expect(await leave([first[1] as Place], 10)).toEqual(['coral']);
   expect(await leave([blue], 10)).toEqual(['acme 0']);
   expect(await leave([coral, many[0]?.place as Place], 10)).toEqual(['acme 1', 'acme 2']);
+});
+
+test('a tenant that is alone has no more places than one tenant may have', async () => {
+  queue = new FairQueue({ places: 10, of_one_key: 5, now: () => time });
+  const acme = enterAll('acme', 8);
+  await settled();
+  expect(order).toHaveLength(5);
+  enterAll('blue', 4);
+  await settled();
+  expect(order.slice(5)).toEqual(['blue 0', 'blue 1', 'blue 2', 'blue 3']);
+  expect(await leave([acme[0] as Place])).toEqual(['acme 5']);
+});
+
+test.each([
+  [10, 2, 5],
+  [10, 8, 8],
+  [3, 1, 2],
+])('of %i connections, with %i cores, one tenant has %i', (connections, cores, expected) => {
+  expect(connectionsOfOneTenant(connections, cores)).toBe(expected);
 });
 
 test('a tenant has half of the places while another waits, and more when none does', async () => {
