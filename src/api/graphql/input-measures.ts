@@ -13,6 +13,7 @@ import {
   type ValueNode,
   type VariableDefinitionNode,
 } from 'postgraphile/graphql';
+import { weightOf } from './weights.ts';
 
 /** What the arguments of a field ask of the planner. */
 export type InputMeasures = Readonly<{
@@ -20,7 +21,7 @@ export type InputMeasures = Readonly<{
   inputs: number;
   /** Entries of `and`, `or` and `not`. */
   conditions: number;
-  /** Filters by another table: each is a semi-join with the policies of that table. */
+  /** Filters by another table, by weight: each is a semi-join with the policies of all tables behind it. */
   relations: number;
   /** Levels of such filters inside one another. */
   relationDepth: number;
@@ -103,12 +104,12 @@ export function createInputMeter(
       const field = Object.hasOwn(known, name) ? known[name] : undefined;
       if (!field) continue;
       const inner = measure(value, field.type, level + 1);
-      const relations = isRelation(type, name) ? 1 : 0;
+      const weight = relationWeight(type, name);
       sum = addInputs(sum, {
         inputs: inner.inputs,
         conditions: inner.conditions + (isLogical(type, name) ? entriesIn(value) : 0),
-        relations: inner.relations + relations,
-        relationDepth: inner.relationDepth + relations,
+        relations: inner.relations + weight,
+        relationDepth: inner.relationDepth + (weight > 0 ? 1 : 0),
       });
     }
     return sum;
@@ -165,18 +166,21 @@ function isLogical(type: GraphQLInputObjectType, name: string): boolean {
   return isTableFilter(type) && ['and', 'or', 'not'].includes(name);
 }
 
-/** `agent: …` and `agentExists` of a filter, and `some`, `every` and `none` of one by many rows. */
-function isRelation(type: GraphQLInputObjectType, name: string): boolean {
+/** `agent: …` and `agentExists` of a filter, and `some`, `every` and `none` of one by many rows; 0 for any other field. */
+function relationWeight(type: GraphQLInputObjectType, name: string): number {
   const fields = type.getFields();
-  const of = (field: string) => getNullableType(fields[field]?.type);
-  const inner = of(name);
-  if (!isTableFilter(type)) {
-    return isInputObjectType(inner) && isTableFilter(inner); // some, every, none
-  }
-  if (isLogical(type, name)) return false;
-  if (isInputObjectType(inner)) return isTableFilter(inner);
-  const relation = of(name.replace(/Exists?$/, ''));
-  return name !== name.replace(/Exists?$/, '') && isInputObjectType(relation);
+  const inner = getNullableType(fields[name]?.type);
+  if (isLogical(type, name)) return 0;
+  if (isInputObjectType(inner)) return isTableFilter(inner) ? filterWeight(inner) : 0;
+  const relation = getNullableType(fields[name.replace(/Exists?$/, '')]?.type);
+  return isTableFilter(type) && isInputObjectType(relation) ? filterWeight(relation) : 0;
+}
+
+/** The weight of the table whose rows a filter is of; a filter by many rows holds that in `some`. */
+function filterWeight(filter: GraphQLInputObjectType): number {
+  const some = getNullableType(filter.getFields().some?.type);
+  const { name } = isInputObjectType(some) ? some : filter;
+  return weightOf(name.replace(/Filter$/, ''));
 }
 
 function entriesIn(value: Value): number {

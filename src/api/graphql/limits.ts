@@ -17,6 +17,7 @@ import {
   type ValidationRule,
 } from 'postgraphile/graphql';
 import { addInputs, createInputMeter, type InputMeasures, noInputs } from './input-measures.ts';
+import { weightOfRows } from './weights.ts';
 
 /** What an operation may be; fragments and variables count as often as they are used. */
 const LIMITS = {
@@ -33,14 +34,17 @@ const LIMITS = {
   /** Each may have 8 MB, and a page of them holds as many in memory as `first` says. */
   files: { most: 8, what: 'bytes of files to read' },
   /**
-   * Fields that lead to other rows, or count them: each is a join, or a statement of its own, with the policies of its
-   * table. Planning them computes in the event loop, some three milliseconds for each.
+   * Fields that lead to other rows, by weight, and those that count them or look for more: each is a join, or a statement of
+   * its own, with the policies of its tables. Planning them computes in the event loop, some three milliseconds for each.
    */
-  joins: { most: 30, what: 'fields that lead to other rows, count them or look for more' },
+  joins: {
+    most: 60,
+    what: 'tables behind fields that lead to other rows, count them or look for more',
+  },
   inputs: { most: 1_000, what: 'values in its arguments and variables' },
   conditions: { most: 100, what: 'conditions joined by and, or and not' },
-  /** The planner of Postgres takes time and memory in the square of them, whatever the tables hold. */
-  relations: { most: 20, what: 'filters by a relation' },
+  /** By weight: the planner of Postgres takes time and memory in the square of the tables, whatever they hold. */
+  relations: { most: 20, what: 'tables behind filters by a relation' },
   relationDepth: { most: 5, what: 'levels of filters by a relation' },
 } as const;
 
@@ -237,14 +241,16 @@ function measureField(
     directives: inner.directives,
     rows: inner.pages > 0 ? pageSize(field) * (1 + inner.rows) : inner.rows,
     files: (inner.pages > 0 ? pageSize(field) : 1) * inner.files + (name === 'bytes' ? 1 : 0),
-    joins: isMeta ? 0 : inner.joins + (isJoin(field) ? 1 : 0),
+    joins: isMeta ? 0 : inner.joins + joinsOf(field, type),
     pages: isPage ? 1 : 0,
     ...addInputs(inner, inputs),
   };
 }
 
-function isJoin({ name, selectionSet }: FieldNode): boolean {
-  return name.value === 'totalCount' || (selectionSet !== undefined && !WRAPPERS.has(name.value));
+/** `totalCount` and `pageInfo` are one each: the list they belong to is weighed already. */
+function joinsOf({ name: { value: name }, selectionSet }: FieldNode, type: Parent): number {
+  if (name === 'totalCount' || name === 'pageInfo') return 1;
+  return selectionSet && !WRAPPERS.has(name) ? weightOfRows(type) : 0;
 }
 
 /** A page whose size is not written counts as a small one: depth is bounded already, and most pages are not full. */

@@ -1,0 +1,32 @@
+import './environment.ts';
+import { type GraphQLNamedType, getNamedType, isObjectType } from 'postgraphile/graphql';
+
+/**
+ * What the planner of Postgres has to do for a table or view, by the GraphQL type of its rows: a table counts 1, one that is
+ * partitioned 3, and a view as much as all tables in its definition. What is not listed counts 1.
+ */
+export const WEIGHTS: Readonly<Record<string, number>> = {
+  AgentPerformance: 6,
+  DailyUsage: 6,
+  Effect: 16,
+  Execution: 3,
+  ExecutionTimeline: 6,
+  ExecutionTree: 8,
+  Message: 3,
+  MessageSource: 14,
+  ModelUsage: 8,
+  PlanTask: 13,
+  RoutingDecision: 6,
+  Step: 3,
+  ToolPerformance: 7,
+};
+
+export function weightOf(rowType: string): number {
+  return WEIGHTS[rowType] ?? 1;
+}
+
+/** The weight of what a field leads to: a row, or a connection of rows. */
+export function weightOfRows(type: GraphQLNamedType | undefined): number {
+  const nodes = isObjectType(type) ? type.getFields().nodes : undefined;
+  return weightOf((nodes ? getNamedType(nodes.type).name : type?.name) ?? '');
+}
