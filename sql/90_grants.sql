@@ -434,7 +434,7 @@ grant execute on function howdah_private.offered_tools(text, text, int), howdah_
 grant execute on function howdah_private.is_any_worker_alive(), howdah_private.refuse_row(regclass, name, name),
   howdah_private.rule_told(text, jsonb),
   howdah_private.size_fix(int, text, text), howdah_private.refuse_large(text, int, int, text, text),
-  howdah_private.refuse_schema(text, jsonb),
+  howdah_private.refuse_schema(text, jsonb), howdah_private.schema_size_fault(jsonb),
   howdah_private.refuse_references(text, jsonb),
   howdah_private.schema_references(text, jsonb),
   howdah_private.json_referred(jsonb, text),

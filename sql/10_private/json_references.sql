@@ -28,13 +28,18 @@ end $$;
 
 -- The path of the first keyword whose meaning json_faults would miss, to be refused where questions are made; null
 -- when it can judge every value. Those are unevaluatedProperties and unevaluatedItems (but true), $dynamicRef,
--- $recursiveRef, a $ref to anything but a schema inside of this one, an $id below the root, from which references would
+-- $recursiveRef, more than 20 $refs, a $ref to anything but a schema inside of this one, an $id below the root, from which references would
 -- begin anew, and dependencies that are no such thing, because schema_fault does not look at them.
 create or replace function howdah_private.unsupported_schema_keyword(schema jsonb) returns text
   language plpgsql immutable
   set search_path = pg_catalog, pg_temp
 as $$
 begin
+  if (
+    select count(*) from jsonb_path_query(unsupported_schema_keyword.schema, 'strict $.**."$ref"')
+  ) > 20 then
+    return '$ref'; -- what each refers to is walked once more
+  end if;
   return howdah_private.unsupported_keyword_at(
     unsupported_schema_keyword.schema, unsupported_schema_keyword.schema, '');
 end $$;

@@ -99,13 +99,44 @@ begin
   return v_fault;
 end $$;
 
+-- Walking a schema takes a call for each of its parts, and copies a part for each level, so its size is bounded before.
+create or replace function howdah_private.schema_size_fault(schema jsonb) returns text
+  language plpgsql immutable parallel safe
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_bytes int := octet_length(schema_size_fault.schema::text);
+  v_parts int;
+begin
+  if v_bytes > 65536 then
+    return format('it has %s bytes, at most 65536 are allowed', v_bytes);
+  end if;
+  if jsonb_path_exists(schema_size_fault.schema, 'strict $.**{101}') then
+    return 'it has more than 100 levels, at most 100 are allowed';
+  end if;
+  v_parts := (
+    select count(*) from jsonb_path_query(schema_size_fault.schema,
+      'strict $.** ? (@.type() == "object" || @.type() == "boolean")'));
+  if v_parts > 1000 then
+    return format('it has %s objects and booleans, at most 1000 are allowed', v_parts);
+  end if;
+  return null;
+end $$;
+
 create or replace function howdah_private.refuse_schema(field text, schema jsonb) returns void
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_fault text := howdah_private.schema_fault(refuse_schema.schema, refuse_schema.field);
+  v_fault text := howdah_private.schema_size_fault(refuse_schema.schema);
 begin
+  if v_fault is not null then
+    raise exception using errcode = 'HWINV',
+      message = format('%s is too large a JSON Schema: %s', refuse_schema.field, v_fault),
+      detail = jsonb_build_object('field', refuse_schema.field)::text,
+      hint = 'Leave parts out, or put what is repeated below $defs and refer to it as #/$defs/NAME.';
+  end if;
+  v_fault := howdah_private.schema_fault(refuse_schema.schema, refuse_schema.field);
   if v_fault is not null then
     raise exception using errcode = 'HWINV',
       message = format('%s is not a JSON Schema: %s', refuse_schema.field, v_fault),

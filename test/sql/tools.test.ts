@@ -216,6 +216,54 @@ describe.skipIf(!hasSuite)('the JSON Schema test suite (HOWDAH_TEST_ASSETS)', ()
   });
 });
 
+describe('a JSON Schema is refused by its size before it is walked', () => {
+  const wide = { allOf: Array(1_000).fill({ minProperties: 0 }) };
+  const deep = Array.from({ length: 101 }).reduce<object>((not) => ({ not }), {});
+  const long = { description: 'x'.repeat(65_536) };
+  const writes: [field: string, statement: string][] = [
+    [
+      'parameters',
+      `insert into howdah.tools (name, kind, parameters) values ('sized', 'custom', $1)`,
+    ],
+    ['output_schema', `insert into howdah.agents (name, output_schema) values ('sized', $1)`],
+  ];
+
+  test.each(writes)('%s', async (field, statement) => {
+    const refused = (schema: object) =>
+      expect(db.pool.query(statement, [JSON.stringify({ type: 'object', ...schema })])).rejects;
+    await refused(wide).toMatchObject({
+      code: 'HWINV',
+      message: `${field} is too large a JSON Schema: it has 1001 objects and booleans, at most 1000 are allowed`,
+    });
+    await refused(deep).toMatchObject({
+      code: 'HWINV',
+      message: expect.stringContaining('100 levels'),
+    });
+    await refused(long).toMatchObject({ code: 'HWINV', message: expect.stringContaining('65536') });
+  });
+
+  test('a schema of many references is not judged in SQL', async () => {
+    const path = async (count: number) => {
+      const schema = JSON.stringify({
+        allOf: Array(count).fill({ $ref: '#/$defs/a' }),
+        $defs: { a: {} },
+      });
+      const query = 'select howdah_private.unsupported_schema_keyword($1) as path';
+      return (await db.pool.query(query, [schema])).rows[0].path;
+    };
+    expect([await path(20), await path(21)]).toEqual([null, '$ref']);
+  });
+
+  test('a schema at the bound passes', async () => {
+    const schema = { type: 'object', allOf: Array(999).fill({ minProperties: 0 }) };
+    const { rows } = await db.pool.query('select howdah_private.schema_size_fault($1) as fault', [
+      JSON.stringify(schema),
+    ]);
+    expect(rows).toEqual([{ fault: null }]);
+    await db.pool.query(writes[0]?.[1] ?? '', [JSON.stringify(schema)]);
+  });
+});
+
 describe('keys never stand in a row', () => {
   test.each([
     [
