@@ -74,6 +74,8 @@ as $$
     when tool - '{name,description,parameters}'::text[] <> '{}' then ' may have name, description and parameters'
     when coalesce(jsonb_typeof(tool -> 'description'), 'string') <> 'string' then '.description must be a text'
     when coalesce(jsonb_typeof(tool -> 'parameters'), 'object') <> 'object' then '.parameters must be a JSON Schema'
+    when howdah_private.schema_size_fault(tool -> 'parameters') is not null
+      then '.parameters is too large a JSON Schema: ' || howdah_private.schema_size_fault(tool -> 'parameters')
   end
 $$;
 

@@ -1,6 +1,8 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { JsonSchema } from '../../src/contracts/json.ts';
+import { schemaFault } from '../../src/tools/mcp/tame-schema.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { all, asRole, makeAgent, makeModel, makeRun, one } from './support.ts';
 
@@ -252,6 +254,17 @@ describe('a JSON Schema is refused by its size before it is walked', () => {
       return (await db.pool.query(query, [schema])).rows[0].path;
     };
     expect([await path(20), await path(21)]).toEqual([null, '$ref']);
+  });
+
+  test('tools of clients and of MCP servers', async () => {
+    const tool = JSON.stringify({ name: 'sized', parameters: wide });
+    const { rows } = await db.pool.query('select howdah_private.client_tool_fault($1) as fault', [
+      tool,
+    ]);
+    expect(rows[0].fault).toMatch(/^\.parameters is too large a JSON Schema: it has 1001 objects/);
+    expect(schemaFault(wide)).toContain('1001 objects and booleans');
+    expect(schemaFault(deep as JsonSchema)).toContain('101 levels');
+    expect(schemaFault({ allOf: Array(999).fill({}) })).toBeNull();
   });
 
   test('a schema at the bound passes', async () => {

@@ -3,6 +3,10 @@ import { isJsonObject, type Json, type JsonObject, type JsonSchema } from '../..
 /** How large a schema may become when its references are followed. */
 const MAX_NODES = 10_000;
 
+/** What the database takes of a schema (howdah_private.schema_size_fault). */
+const MAX_PARTS = 1_000;
+const MAX_LEVELS = 100;
+
 /** Values, not schemas. */
 const DATA = new Set(['enum', 'const', 'default', 'examples']);
 /** Schemas by name. */
@@ -33,8 +37,30 @@ function byName(schemas: JsonObject): JsonObject {
   );
 }
 
-/** What makes a schema one that is not checked here: references elsewhere, or so many that it explodes. */
+/** Objects and booleans of a value, and its levels. */
+function extentOf(value: Json): { parts: number; levels: number } {
+  if (typeof value !== 'object' || value === null) {
+    return { parts: typeof value === 'boolean' ? 1 : 0, levels: 0 };
+  }
+  let parts = Array.isArray(value) ? 0 : 1;
+  let levels = 0;
+  for (const member of Object.values(value)) {
+    const inner = extentOf(member);
+    parts += inner.parts;
+    levels = Math.max(levels, inner.levels + 1);
+  }
+  return { parts, levels };
+}
+
+/** What makes a schema one that is not checked here: more parts than are stored, references elsewhere, or so many that it explodes. */
 export function schemaFault(schema: JsonSchema): string | null {
+  const { parts, levels } = extentOf(schema);
+  if (parts > MAX_PARTS) {
+    return `its schema has ${parts} objects and booleans, at most ${MAX_PARTS} are allowed`;
+  }
+  if (levels > MAX_LEVELS) {
+    return `its schema has ${levels} levels, at most ${MAX_LEVELS} are allowed`;
+  }
   const sizes = new Map<string, number>();
   let fault: string | null = null;
   const size = (value: Json): number => {
