@@ -2834,11 +2834,7 @@ begin
     from howdah.executions as e
     where e.id = any (v_runs) and (e.parent_execution_id is null or e.parent_execution_id <> all (v_runs))
     order by e.id;
-  return query select howdah_private.exported_row('answer', to_jsonb(q), 'howdah.questions', v_redact)
-      || jsonb_build_object('question_kind', q.kind)
-    from howdah.questions as q
-    where q.tenant_id = v_user.tenant_id and q.answered_by = v_user.username and q.execution_id <> all (v_runs)
-    order by q.id;
+  return query select howdah_private.exported_answers(v_user, v_runs, v_redact);
   return query select howdah_private.exported_feedback(v_user, v_runs, v_redact);
   return query select howdah_private.exported_mail(v_user, v_runs, v_redact);
   return query select howdah_private.exported_row('resource', to_jsonb(r), 'howdah.resources', v_redact)
@@ -3581,8 +3577,7 @@ declare
   v_first uuid := v_id;
 begin
   if run.idempotency_key is not null then
-    v_first := howdah_private.reserve_idempotency_key(
-      howdah.current_tenant(), run.idempotency_key, v_id);
+    v_first := howdah_private.first_execution(run.idempotency_key, v_id, coalesce(v_agent_id, v_workflow_id));
   end if;
   if v_first = v_id then
     insert into howdah.executions (
@@ -3642,7 +3637,7 @@ declare
   v_first uuid := v_id;
 begin
   if run_workflow.idempotency_key is not null then
-    v_first := howdah_private.reserve_idempotency_key(howdah.current_tenant(), run_workflow.idempotency_key, v_id);
+    v_first := howdah_private.first_execution(run_workflow.idempotency_key, v_id, v_workflow_id);
   end if;
   if v_first = v_id then
     insert into howdah.executions (
@@ -4891,8 +4886,14 @@ begin
   if v_reason is not null then
     return jsonb_build_object('done', 'failed', 'error', jsonb_build_object('code', 'HWCNF', 'message', v_reason));
   end if;
+  v_reason := howdah_private.tenant_code_in(v_watched);
+  if v_reason is not null then
+    return jsonb_build_object('done', 'failed', 'error', jsonb_build_object('code', 'HWDEN',
+      'message', format('no answer is written into %s: %s', v_watched, v_reason)));
+  end if;
   perform set_config('lock_timeout', '5s', true), set_config('howdah.writing_back', v_row.watches::text, true);
   return jsonb_build_object(
+    'table', v_watched::oid::text,
     'statement', howdah_private.write_statement(v_watched, v_watch),
     'argument', jsonb_build_object('key', v_row.row_key, 'before', encode(v_row.value_sha256, 'hex'),
       'output', v_run.output, 'output_data', v_run.output_data));
@@ -5914,7 +5915,7 @@ declare
 begin
   select * into v_previous from howdah_private.earlier_run(begin_conversation.previous, begin_conversation.is_kept);
   if begin_conversation.idempotency_key is not null then
-    v_first := howdah_private.reserve_idempotency_key(howdah.current_tenant(), begin_conversation.idempotency_key, v_id);
+    v_first := howdah_private.first_execution(begin_conversation.idempotency_key, v_id, coalesce(v_agent_id, v_workflow_id));
   end if;
   if v_first = v_id then
     v_session_id := case when v_previous.is_last and is_kept then v_previous.session_id end;
@@ -6095,7 +6096,7 @@ declare
   v_first uuid := v_id;
 begin
   if begin_task.idempotency_key is not null then
-    v_first := howdah_private.reserve_idempotency_key(v_tenant_id, begin_task.idempotency_key, v_id);
+    v_first := howdah_private.first_execution(begin_task.idempotency_key, v_id, coalesce(v_agent_id, v_workflow_id));
   end if;
   if v_first = v_id then
     if v_session_id is null then
@@ -6177,17 +6178,18 @@ CREATE OR REPLACE FUNCTION howdah_private.begin_write_back(execution_id uuid)
 AS $function$
 declare
   v_attempts int;
+  v_tenant uuid;
 begin
   update howdah.watched_rows as w set attempts = w.attempts + 1
   where w.execution_id = begin_write_back.execution_id and w.write_back in ('waiting', 'failed') and w.attempts < 14
-  returning w.attempts into v_attempts;
+  returning w.attempts, w.tenant_id into v_attempts, v_tenant;
   if v_attempts is null then
     update howdah.watched_rows as w set write_back = 'failed', attempts = 0, error = jsonb_build_object('code', '55P03',
       'message', 'the row was locked, or its table too slow, each of 14 times in about three days')
     where w.execution_id = begin_write_back.execution_id and w.write_back = 'waiting' and w.attempts >= 14;
     return false;
   end if;
-  perform graphile_worker.add_job('write_back', json_build_object('id', begin_write_back.execution_id),
+  perform graphile_worker.add_job('write_back', json_build_object('id', begin_write_back.execution_id, 'tenant_id', v_tenant),
     run_at => clock_timestamp() + least(power(2, v_attempts), 720) * interval '1 minute',
     job_key => 'write_back ' || begin_write_back.execution_id);
   return true;
@@ -6287,7 +6289,8 @@ CREATE OR REPLACE FUNCTION howdah_private.bound_state()
 AS $function$
 begin
   return (select string_agg(concat_ws(' ', p.oid, p.xmin, p.ctid), ';' order by p.oid) from pg_catalog.pg_proc as p
-    where p.proname in ('run_bound', 'write_bound') and p.pronamespace = 'howdah_private'::regnamespace);
+    where p.proname in ('run_bound', 'write_bound') and p.pronamespace = 'howdah_private'::regnamespace)
+    || '|' || howdah_private.tenant_trigger_writes();
 end $function$
 ;
 
@@ -7824,6 +7827,8 @@ AS $function$
     when tool - '{name,description,parameters}'::text[] <> '{}' then ' may have name, description and parameters'
     when coalesce(jsonb_typeof(tool -> 'description'), 'string') <> 'string' then '.description must be a text'
     when coalesce(jsonb_typeof(tool -> 'parameters'), 'object') <> 'object' then '.parameters must be a JSON Schema'
+    when howdah_private.schema_size_fault(tool -> 'parameters') is not null
+      then '.parameters is too large a JSON Schema: ' || howdah_private.schema_size_fault(tool -> 'parameters')
   end
 $function$
 ;
@@ -8251,12 +8256,24 @@ CREATE OR REPLACE FUNCTION howdah_private.completed_below(run howdah.executions)
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
 AS $function$
 begin
+  if not exists (select from howdah.executions as e where e.parent_execution_id = run.id) then
+    return; -- most children have none
+  end if;
   return query
-  select e.* from howdah.executions as e
-  where e.root_execution_id = run.root_execution_id and e.parent_execution_id is not null
-    and e.status = 'completed' and run.id = any (e.ancestors);
+  with recursive below as (
+    select e.id::uuid from howdah.executions as e where e.parent_execution_id = run.id
+    union all
+    select c.id from below as b cross join lateral (
+      select e.id::uuid from howdah.executions as e where e.parent_execution_id = b.id offset 0
+    ) as c
+  )
+  select c.* from below as b cross join lateral (
+    select e.* from howdah.executions as e where e.id = b.id and e.status = 'completed' offset 0
+  ) as c;
 end $function$
 ;
 
@@ -10192,6 +10209,23 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.exported_answers(u howdah.users, runs uuid[], redact boolean)
+ RETURNS SETOF jsonb
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  return query select howdah_private.exported_row('answer', to_jsonb(q), 'howdah.questions', exported_answers.redact)
+      || jsonb_build_object('question_kind', q.kind)
+    from howdah.questions as q
+    where q.tenant_id = u.tenant_id and q.answered_by = u.username and q.execution_id <> all (exported_answers.runs)
+      and exists (select from howdah.executions as e
+        where e.id = q.execution_id and howdah_private.sees_agent(coalesce(e.agent_id, e.workflow_id)))
+    order by q.id;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.exported_execution(id uuid)
  RETURNS jsonb
  LANGUAGE sql
@@ -10615,9 +10649,10 @@ declare
   v_detail text;
   v_hint text;
 begin
-  if (schedule).overlap_policy = 'skip' and exists (
+  if (schedule).overlap_policy <> 'allow' and exists (
     select from howdah.executions as e
     where e.id = (schedule).last_execution_id and e.completed_at is null
+      and ((schedule).overlap_policy = 'skip' or e.user_id is distinct from (schedule).user_id)
   ) then
     return;
   end if;
@@ -10627,7 +10662,7 @@ begin
   if (schedule).overlap_policy = 'cancel' then
     -- locked, so that it cannot end before it is cancelled
     perform from howdah.executions as e
-    where e.id = (schedule).last_execution_id and e.completed_at is null
+    where e.id = (schedule).last_execution_id and e.completed_at is null and e.user_id is not distinct from (schedule).user_id
     for no key update;
     if found then -- the schedule does it, nobody in person: cancel_execution would note who
       perform howdah_private.end_runs(
@@ -10774,6 +10809,27 @@ begin
     end if;
   end if;
   return case when v_missing is not null then jsonb_build_object('missing', v_missing) end;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.first_execution(key text, execution_id uuid, target_id uuid)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_tenant_id uuid := howdah.current_tenant();
+  v_first uuid := howdah_private.reserve_idempotency_key(v_tenant_id, first_execution.key, first_execution.execution_id);
+begin
+  if v_first <> first_execution.execution_id and not exists (
+    select from howdah.executions as e
+    where e.id = v_first and e.tenant_id = v_tenant_id
+      and first_execution.target_id = coalesce(case when e.handoffs > 0 then howdah_private.began_with(e.id) end, e.agent_id, e.workflow_id)
+  ) then
+    perform howdah_private.refuse_known_key(first_execution.key, v_first);
+  end if;
+  return v_first;
 end $function$
 ;
 
@@ -11897,7 +11953,7 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.interrupt_session(session_id uuid, tenant_id uuid)
+CREATE OR REPLACE FUNCTION howdah_private.interrupt_session(session_id uuid, tenant_id uuid, sender uuid, is_scheduled boolean)
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -11905,6 +11961,8 @@ CREATE OR REPLACE FUNCTION howdah_private.interrupt_session(session_id uuid, ten
 AS $function$
 declare
   v_live uuid;
+  v_ends_all boolean := not interrupt_session.is_scheduled
+    and (howdah_private.is_trusted() or coalesce(howdah.current_user_role() <= 'admin', false));
 begin
   if not exists (
     select from howdah.sessions as s where s.id = interrupt_session.session_id
@@ -11915,7 +11973,9 @@ begin
   perform howdah_private.lock_senders(interrupt_session.session_id);
   loop
     select s.live_execution_id into v_live from howdah.sessions as s where s.id = interrupt_session.session_id;
-    exit when v_live is null;
+    exit when v_live is null or not v_ends_all and exists (
+      select from howdah.executions as e
+      where e.id = v_live and e.user_id is not null and e.user_id is distinct from interrupt_session.sender);
     perform howdah_private.end_runs(howdah_private.lock_family(array[v_live]), 'cancelled', null);
   end loop;
 end $function$
@@ -12227,6 +12287,27 @@ AS $function$
     where e.compensates_execution_id = is_taken_back.id
       and m.tool_calls @> jsonb_build_array(jsonb_build_object('id', 'undo_' || is_taken_back.seq))
   )
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.is_tenant_role(role oid)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with recursive members (oid) as (
+    select is_tenant_role.role
+    union
+    select a.member from members as m join pg_auth_members as a on a.roleid = m.oid
+  )
+  select is_tenant_role.role = 0 or is_tenant_role.role in ('howdah_app'::regrole, 'howdah_analyst'::regrole,
+      'howdah_tool'::regrole, 'howdah_reader'::regrole, 'howdah_writer'::regrole)
+    or exists (
+      select from members as m
+      join pg_roles as r on r.oid = m.oid
+      join howdah_private.login_tenants as l on l.login = r.rolname
+      where not pg_has_role(r.oid, 'howdah_owner', 'member'))
 $function$
 ;
 
@@ -14767,13 +14848,20 @@ begin
     else coalesce(
       'has tool ' || howdah_private.tool_set_otherwise(v.agent_id, v.definition -> 'tools')
         || ' with other settings than admins have given it since',
-      howdah_private.model_asked_otherwise(v.tenant_id, v.definition -> 'models')) end
+      howdah_private.model_asked_otherwise(v.tenant_id, v.definition -> 'models'), (
+        select howdah_private.params_set_otherwise(p.model -> 'request_params', array(
+          select m.request_params from howdah.agent_models as m
+          where m.agent_id = v.agent_id and m.purpose = 'llm' and m.model_id = (p.model ->> 'id')::uuid))
+        from jsonb_array_elements(v.definition -> 'models') with ordinality as p (model, place)
+        order by 1 nulls last limit 1)) end
   from howdah.agent_versions as v
   join howdah.agents as a on a.id = v.agent_id
   left join howdah.agent_versions as c on c.id = a.current_version_id
   where v.id = outdated_version.version_id and (a.version_is_stale or a.current_version_id is distinct from v.id)
   union all
-  select 'workflow', w.name, v.version, c.version, howdah_private.model_asked_otherwise(v.tenant_id, v.definition -> 'models')
+  select 'workflow', w.name, v.version, c.version, coalesce(
+    howdah_private.model_asked_otherwise(v.tenant_id, v.definition -> 'models'), howdah_private.params_set_otherwise(
+      v.definition #> '{workflow,configuration,request_params}', array[w.configuration -> 'request_params']))
   from howdah.workflow_versions as v
   join howdah.workflows as w on w.id = v.workflow_id
   left join howdah.workflow_versions as c on c.id = w.current_version_id
@@ -15015,6 +15103,25 @@ begin
       hint = format('A run may have less than that and not more: give at most %s, or leave it out.', trim_scale(owned_budget.most));
   end if;
   return e.max_cost;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.params_set_otherwise(pinned jsonb, present jsonb[])
+ RETURNS text
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_free text[] := array(select howdah_private.editor_params());
+begin
+  if exists (
+    select from unnest(case when cardinality(present) = 0 then '{null}' else present end) as n (params)
+    where coalesce(n.params, '{}') - v_free = coalesce(pinned, '{}') - v_free
+  ) then
+    return null;
+  end if;
+  return 'has other request_params than admins have given it since';
 end $function$
 ;
 
@@ -16703,7 +16810,8 @@ begin
   perform howdah_private.permit('executions', 'run') where v_role is not null;
   v_is_for_them := v_role in ('owner', 'admin')
     or v_role = q.required_role
-    or (q.escalated_at is not null and q.escalate_to in (v_role::text, v_user.username))
+    or (q.escalated_at is not null and q.escalate_to = case
+      when q.escalate_to = any (enum_range(null::howdah.user_role)::text[]) then v_role::text else v_user.username end)
     or (q.kind = 'question' and q.required_role is null and exists (
       select from howdah.executions as e
       where e.id = q.root_execution_id and e.user_id is not distinct from howdah.current_user_id()
@@ -17314,6 +17422,20 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.refuse_known_key(key text, execution_id uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  raise exception using errcode = 'HWCNF',
+    message = format('the idempotency key %L was used for another request', refuse_known_key.key),
+    detail = jsonb_build_object('field', 'idempotency_key', 'execution_id', refuse_known_key.execution_id)::text,
+    hint = 'It is of another caller, agent or workflow. Take another one: a uuid is nobody else''s.';
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.refuse_large(field text, size integer, most integer, unit text, type text DEFAULT 'object'::text)
  RETURNS void
  LANGUAGE plpgsql
@@ -17370,31 +17492,25 @@ CREATE OR REPLACE FUNCTION howdah_private.refuse_leftovers(state text)
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
- SET plan_cache_mode TO 'force_generic_plan'
 AS $function$
 declare
-  -- by an index, where pg_proc has none; there are hardly ever any
-  v_functions oid[] := array(
-    select d.objid from pg_catalog.pg_shdepend as d
-    where d.refclassid = 'pg_catalog.pg_authid'::regclass
-      and d.refobjid in ('howdah_tool'::regrole, 'howdah_writer'::regrole, 'howdah_app'::regrole) and d.deptype = 'o'
-      and d.classid = 'pg_catalog.pg_proc'::regclass
-      and d.dbid = (select b.oid from pg_catalog.pg_database as b where b.datname = current_database())
-      and d.objid <> all (array(select split_part(s.state, ' ', 1)::oid from string_to_table(refuse_leftovers.state, ';') as s (state)))
-  );
+  v_now text := howdah_private.bound_state();
+  v_before jsonb := split_part(refuse_leftovers.state, '|', 2);
   v_reason text := case
-    when howdah_private.bound_state() is distinct from refuse_leftovers.state
+    when split_part(v_now, '|', 1) is distinct from split_part(refuse_leftovers.state, '|', 1)
       then 'it changed a function of the sandbox: howdah_private.run_bound or write_bound'
     when current_setting('transaction_read_only') = 'on' then 'it made its transaction read only'
-    when v_functions <> '{}' and exists (
-      select from pg_catalog.pg_trigger as t
-      where t.tgfoid = any (v_functions) and t.tgdeferrable and not t.tgisinternal
-    ) then 'there is a deferrable trigger whose function belongs to the application'
+    else (
+      select format('it wrote the table %s, which has a deferrable trigger or constraint that may run code of a tenant', w.key::oid::regclass)
+      from jsonb_each_text(split_part(v_now, '|', 2)::jsonb) as w
+      where not current_setting('track_counts')::boolean or w.value::bigint > coalesce((v_before ->> w.key)::bigint, 0)
+      limit 1)
   end;
 begin
   if v_reason is not null then
     raise exception using errcode = 'HWDEN', message = 'this call cannot be committed: ' || v_reason,
-      hint = 'Tools and hooks share a transaction with their step: nothing they leave may act in it.';
+      hint = 'Tools and hooks share a transaction with their step: nothing they leave may act in it. '
+        'Make a tenant''s triggers and constraints on tables that tools write not deferrable.';
   end if;
 end $function$
 ;
@@ -18161,8 +18277,15 @@ CREATE OR REPLACE FUNCTION howdah_private.refuse_schema(field text, schema jsonb
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_fault text := howdah_private.schema_fault(refuse_schema.schema, refuse_schema.field);
+  v_fault text := howdah_private.schema_size_fault(refuse_schema.schema);
 begin
+  if v_fault is not null then
+    raise exception using errcode = 'HWINV',
+      message = format('%s is too large a JSON Schema: %s', refuse_schema.field, v_fault),
+      detail = jsonb_build_object('field', refuse_schema.field)::text,
+      hint = 'Leave parts out, or put what is repeated below $defs and refer to it as #/$defs/NAME.';
+  end if;
+  v_fault := howdah_private.schema_fault(refuse_schema.schema, refuse_schema.field);
   if v_fault is not null then
     raise exception using errcode = 'HWINV',
       message = format('%s is not a JSON Schema: %s', refuse_schema.field, v_fault),
@@ -18287,6 +18410,22 @@ begin
       detail = jsonb_build_object('field', 'template', 'variable', left(v_name, 60), 'position', length(v_before) + 1)::text,
       hint = case when v_known = '{}' then 'Declare it in variables: {"name": {"type": "string"}}.'
         else 'The variables: ' || array_to_string(v_known, ', ') || '.' end;
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.refuse_tenant_code(watched regclass)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_reason text := howdah_private.tenant_code_in(refuse_tenant_code.watched);
+begin
+  if v_reason is not null then
+    raise exception using errcode = 'HWDEN',
+      message = format('no answer is written into %s: %s', refuse_tenant_code.watched, v_reason);
   end if;
 end $function$
 ;
@@ -18894,7 +19033,8 @@ CREATE OR REPLACE FUNCTION howdah_private.rename_user(u howdah.users, new_name t
 AS $function$
   update howdah.questions as q
   set answered_by = case q.answered_by when u.username then new_name else q.answered_by end,
-    escalate_to = case q.escalate_to when u.username then new_name else q.escalate_to end
+    escalate_to = case when q.escalate_to = u.username and u.username <> all (enum_range(null::howdah.user_role)::text[])
+      then new_name else q.escalate_to end
   where q.tenant_id = u.tenant_id and u.username in (q.answered_by, q.escalate_to);
   update howdah.approvals as a set created_by = new_name
   where a.tenant_id = u.tenant_id and a.created_by = u.username;
@@ -19148,7 +19288,7 @@ CREATE OR REPLACE FUNCTION howdah_private.reserve_idempotency_key(tenant_id uuid
 AS $function$
 declare
   v_first uuid;
-  v_agent_id uuid;
+  v_run howdah.executions;
 begin
   if not howdah_private.may_act_for(reserve_idempotency_key.tenant_id) then
     raise exception using errcode = 'HWDEN', message = 'not your tenant';
@@ -19161,6 +19301,10 @@ begin
     raise exception using errcode = 'HWINV', message = 'the idempotency key is empty',
       detail = '{"field": "idempotency_key"}', hint = 'A uuid is a good one. Leave it out where there is none.';
   end if;
+  if starts_with(reserve_idempotency_key.key, 'schedule:') and not howdah_private.is_trusted() then -- it would keep the schedule from firing
+    raise exception using errcode = 'HWINV', message = 'an idempotency key may not begin with schedule:',
+      detail = '{"field": "idempotency_key"}', hint = 'Those keys are of the runs that schedules begin. A uuid is a good one.';
+  end if;
   insert into howdah_private.idempotency_keys (tenant_id, key, execution_id)
   values (reserve_idempotency_key.tenant_id, reserve_idempotency_key.key,
     reserve_idempotency_key.execution_id)
@@ -19170,7 +19314,7 @@ begin
   if v_first = reserve_idempotency_key.execution_id then
     return v_first;
   end if;
-  select coalesce(e.agent_id, e.workflow_id) into v_agent_id from howdah.executions as e
+  select e.* into v_run from howdah.executions as e
   where e.id = v_first and e.tenant_id = reserve_idempotency_key.tenant_id
     and e.idempotency_key = reserve_idempotency_key.key;
   if not found then
@@ -19179,10 +19323,15 @@ begin
     where k.tenant_id = reserve_idempotency_key.tenant_id and k.key = reserve_idempotency_key.key
       and k.execution_id = v_first
     returning k.execution_id into v_first;
-  elsif not howdah_private.sees_agent(v_agent_id) then -- the first run is for others, and told to nobody else
+  elsif not howdah_private.sees_agent(coalesce(v_run.agent_id, v_run.workflow_id)) then -- the first run is for others, and told to nobody else
     raise exception using errcode = 'HWCNF',
       message = format('the idempotency key %L is known already', reserve_idempotency_key.key),
       detail = '{"field": "idempotency_key"}', hint = 'Take another one: a uuid is nobody else''s.';
+  elsif not howdah_private.is_trusted() and (
+    v_run.user_id is distinct from howdah.current_user_id()
+    or v_run.user_id is null and v_run.created_by <> howdah_private.actor() -- a login or a key without a user
+  ) then
+    perform howdah_private.refuse_known_key(reserve_idempotency_key.key, v_first);
   end if;
   return v_first;
 end $function$
@@ -19600,7 +19749,7 @@ declare
   v_first uuid := v_id;
 begin
   if run_by_id.idempotency_key is not null then
-    v_first := howdah_private.reserve_idempotency_key(howdah.current_tenant(), run_by_id.idempotency_key, v_id);
+    v_first := howdah_private.first_execution(run_by_id.idempotency_key, v_id, coalesce(run_by_id.agent_id, run_by_id.workflow_id));
   end if;
   if v_first = v_id then
     insert into howdah.executions (
@@ -20025,6 +20174,32 @@ AS $function$
   )
   select p.path || '.$ref', p.part ->> '$ref' from parts as p where jsonb_typeof(p.part -> '$ref') = 'string'
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.schema_size_fault(schema jsonb)
+ RETURNS text
+ LANGUAGE plpgsql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_bytes int := octet_length(schema_size_fault.schema::text);
+  v_parts int;
+begin
+  if v_bytes > 65536 then
+    return format('it has %s bytes, at most 65536 are allowed', v_bytes);
+  end if;
+  if jsonb_path_exists(schema_size_fault.schema, 'strict $.**{101}') then
+    return 'it has more than 100 levels, at most 100 are allowed';
+  end if;
+  v_parts := (
+    select count(*) from jsonb_path_query(schema_size_fault.schema,
+      'strict $.** ? (@.type() == "object" || @.type() == "boolean")'));
+  if v_parts > 1000 then
+    return format('it has %s objects and booleans, at most 1000 are allowed', v_parts);
+  end if;
+  return null;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.scopes_of_key(scopes text[])
@@ -22589,10 +22764,10 @@ begin
       where h.tenant_id = e.tenant_id and h.is_active and h.event = 'execution_complete'
         and (num_nonnulls(h.agent_id, h.workflow_id) = 0 or h.agent_id = e.agent_id or h.workflow_id = e.workflow_id)
     )
-    returning id
+    returning id, tenant_id
   ),
   jobs as (
-    select graphile_worker.add_job('execution_complete', json_build_object('id', d.id)) from ended as d
+    select graphile_worker.add_job('execution_complete', json_build_object('id', d.id, 'tenant_id', d.tenant_id)) from ended as d
   )
   select count(*) into v_jobs from jobs;
 end $function$
@@ -22688,6 +22863,68 @@ AS $function$
   ) as p
   cross join lateral generate_series(1, cardinality(p.parts)) as i (place)
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tenant_code_in(watched regclass)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with recursive tables (oid) as (
+    select tenant_code_in.watched::oid
+    union
+    select i.inhrelid from tables as t join pg_inherits as i on i.inhparent = t.oid
+  ),
+  objects (classid, objid) as (
+    select 'pg_class'::regclass::oid, t.oid from tables as t
+    union
+    select n.classid, n.objid from objects as o
+    cross join lateral (
+      select d.classid, d.objid from pg_depend as d -- its parts
+      where (d.refclassid, d.refobjid) = (o.classid, o.objid) and d.deptype in ('a', 'i')
+        and o.classid in ('pg_class'::regclass, 'pg_type'::regclass)
+        and not exists (select from pg_trigger as t where d.classid = 'pg_trigger'::regclass and t.oid = d.objid and t.tgenabled = 'D')
+      union all
+      select d.refclassid, d.refobjid from pg_depend as d -- what it calls
+      where (d.classid, d.objid) = (o.classid, o.objid)
+        and d.refclassid in ('pg_proc'::regclass, 'pg_type'::regclass, 'pg_operator'::regclass)
+    ) as n
+  ),
+  roles (role, reason) as (
+    select s.refobjid, format('%s belongs to %s', pg_describe_object(o.classid, o.objid, 0), s.refobjid::regrole)
+    from objects as o
+    join pg_shdepend as s on (s.classid, s.objid, s.deptype) = (o.classid, o.objid, 'o')
+      and s.dbid = (select b.oid from pg_database as b where b.datname = current_database())
+  )
+  select r.reason || ', a role of tenants' from roles as r where howdah_private.is_tenant_role(r.role) order by 1 limit 1
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tenant_trigger_writes()
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  return (
+    with candidates as materialized (
+      select t.tgrelid, t.tgfoid, t.tgconstrrelid, pg_stat_get_xact_tuples_inserted(t.tgrelid)
+        + pg_stat_get_xact_tuples_updated(t.tgrelid) + pg_stat_get_xact_tuples_deleted(t.tgrelid) as writes
+      from pg_trigger as t where t.tgdeferrable and t.tgenabled <> 'D'
+    )
+    select coalesce(jsonb_object_agg(c.tgrelid, c.writes), '{}')
+    from candidates as c
+    where (c.writes > 0 or not current_setting('track_counts')::boolean) and exists (
+      select from (
+        select p.proowner from pg_proc as p where p.oid = c.tgfoid
+        union
+        select r.relowner from pg_class as r where r.oid in (c.tgrelid, c.tgconstrrelid)
+      ) as o (role)
+      where howdah_private.is_tenant_role(o.role))
+  );
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.terms_of_agent(e howdah.executions, may_pin boolean)
@@ -24431,7 +24668,7 @@ begin
   if exists (select from howdah.executions as e where e.id = new.id) then
     return new;
   end if;
-  perform howdah_private.interrupt_session(new.session_id, new.tenant_id);
+  perform howdah_private.interrupt_session(new.session_id, new.tenant_id, new.user_id, coalesce(starts_with(new.idempotency_key, 'schedule:'), false));
   select s.turns + 1, coalesce(s.live_execution_id, new.id), s.policy into new.turn, v_live, v_policy
   from howdah.sessions as s where s.id = new.session_id and s.tenant_id = new.tenant_id
   for no key update;
@@ -24466,7 +24703,7 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_executions__write_back()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
-  perform graphile_worker.add_job('write_back', json_build_object('id', new.id), job_key => 'write_back ' || new.id)
+  perform graphile_worker.add_job('write_back', json_build_object('id', new.id, 'tenant_id', new.tenant_id), job_key => 'write_back ' || new.id)
   from howdah.watched_rows as w
   where w.execution_id = new.id and w.tenant_id = new.tenant_id and w.write_back in ('waiting', 'failed');
   return null;
@@ -27732,6 +27969,11 @@ CREATE OR REPLACE FUNCTION howdah_private.unsupported_schema_keyword(schema json
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
+  if (
+    select count(*) from jsonb_path_query(unsupported_schema_keyword.schema, 'strict $.**."$ref"')
+  ) > 20 then
+    return '$ref'; -- what each refers to is walked once more
+  end if;
   return howdah_private.unsupported_keyword_at(
     unsupported_schema_keyword.schema, unsupported_schema_keyword.schema, '');
 end $function$
@@ -28326,6 +28568,13 @@ begin
     raise exception using errcode = 'HWDEN', message = format('%s belongs to %s', v_class.oid::regclass, v_class.relowner::regrole),
       detail = jsonb_build_object('table', v_class.oid::regclass::text, 'owner', v_class.relowner::regrole::text)::text,
       hint = format('Only its owner may have it watched: grant %s to %I, or connect as a superuser.', v_class.relowner::regrole, current_user);
+  end if;
+  v_reason := howdah_private.tenant_code_in(v_class.oid);
+  if v_reason is not null then
+    raise exception using errcode = 'HWDEN', message = format('%s cannot be watched: %s', v_class.oid::regclass, v_reason),
+      detail = jsonb_build_object('table', v_class.oid::regclass::text)::text,
+      hint = 'What stands on a watched table runs with rights that reach the watched tables of all tenants. Give the table and its functions '
+        'to a role that no tenant''s login is a member of.';
   end if;
   execute format('grant usage on schema %I to howdah_app', v_schema); -- where the expressions name the table's type
   return v_class.oid;
@@ -33967,6 +34216,8 @@ grant execute on function howdah_private.exhausted_limit(howdah.executions) to h
 
 grant execute on function howdah_private.explained(text,text,jsonb,jsonb) to howdah_engine;
 
+grant execute on function howdah_private.exported_answers(howdah.users,uuid[],boolean) to howdah_engine;
+
 grant execute on function howdah_private.exported_execution(uuid) to howdah_analyst;
 
 grant execute on function howdah_private.exported_execution(uuid) to howdah_app;
@@ -34014,6 +34265,8 @@ grant execute on function howdah_private.fire_schedules() to howdah_worker;
 grant execute on function howdah_private.first_content(text,jsonb,uuid) to howdah_engine;
 
 grant execute on function howdah_private.first_discovery(uuid,uuid,integer) to howdah_worker;
+
+grant execute on function howdah_private.first_execution(text,uuid,uuid) to howdah_app;
 
 grant execute on function howdah_private.fit_the_wire(text[]) to howdah_analyst;
 
@@ -34164,6 +34417,8 @@ grant execute on function howdah_private.is_ours(xid) to howdah_engine;
 grant execute on function howdah_private.is_ours(xid) to howdah_tool;
 
 grant execute on function howdah_private.is_replaced(howdah.quotas,uuid) to howdah_engine;
+
+grant execute on function howdah_private.is_tenant_role(oid) to howdah_owner;
 
 grant execute on function howdah_private.is_text_type(text) to howdah_analyst;
 
@@ -34691,6 +34946,8 @@ grant execute on function howdah_private.refuse_key_in_prose(text,text) to howda
 
 grant execute on function howdah_private.refuse_key_in_prose(text,text) to howdah_engine;
 
+grant execute on function howdah_private.refuse_known_key(text,uuid) to howdah_engine;
+
 grant execute on function howdah_private.refuse_large(text,integer,integer,text,text) to howdah_app;
 
 grant execute on function howdah_private.refuse_large(text,integer,integer,text,text) to howdah_engine;
@@ -34772,6 +35029,8 @@ grant execute on function howdah_private.refuse_system(jsonb[]) to howdah_engine
 grant execute on function howdah_private.refuse_system_shape(jsonb,text) to howdah_app;
 
 grant execute on function howdah_private.refuse_template(text,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.refuse_tenant_code(regclass) to howdah_worker;
 
 grant execute on function howdah_private.refuse_timezone(text) to howdah_app;
 
@@ -34920,6 +35179,10 @@ grant execute on function howdah_private.schema_fault(jsonb,text) to howdah_engi
 grant execute on function howdah_private.schema_references(text,jsonb) to howdah_app;
 
 grant execute on function howdah_private.schema_references(text,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.schema_size_fault(jsonb) to howdah_app;
+
+grant execute on function howdah_private.schema_size_fault(jsonb) to howdah_engine;
 
 grant execute on function howdah_private.scopes_of_key(text[]) to howdah_engine;
 
@@ -35200,6 +35463,10 @@ grant execute on function howdah_private.tell_questions(uuid,uuid[]) to howdah_a
 grant execute on function howdah_private.tell_questions(uuid,uuid[]) to howdah_engine;
 
 grant execute on function howdah_private.template_parts(text) to howdah_engine;
+
+grant execute on function howdah_private.tenant_code_in(regclass) to howdah_engine;
+
+grant execute on function howdah_private.tenant_trigger_writes() to howdah_worker;
 
 grant execute on function howdah_private.texts(jsonb) to howdah_app;
 
