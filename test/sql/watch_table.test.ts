@@ -899,16 +899,6 @@ describe('watch_table', () => {
           'function acme.stolen()',
         ],
         [
-          'the right to make triggers',
-          (table) => `grant trigger on ${table} to ${acme}`,
-          `${acme} may put triggers`,
-        ],
-        [
-          "everybody's right to make triggers",
-          (table) => `grant trigger on ${table} to public`,
-          'PUBLIC may put triggers',
-        ],
-        [
           'a role that the login can become',
           (table) => `create role ${acme}_group; grant ${acme}_group to ${acme};
             alter table ${table} owner to ${acme}_group`,

@@ -29,7 +29,8 @@ export function checkMessages(
     const body = parsed(data);
     if (!body.ok) {
       const { message } = body.fault === 'gone' ? { message: '' } : body.fault;
-      return socket.close(BAD_REQUEST, reasonOf(message));
+      socket.close(BAD_REQUEST, reasonOf(message));
+      return;
     }
     for (const listener of listeners) listener.call(socket, data, isBinary);
   };
