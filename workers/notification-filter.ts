@@ -1,6 +1,5 @@
 import type { WorkerEvents } from 'graphile-worker';
-import type { Notification } from 'pg';
-import type { Pool, PoolClient } from '../src/db/pool.ts';
+import type { Notification, Pool, PoolClient } from '../src/db/pool.ts';
 
 /** Between two passes of `jobs:insert`: a pass makes each slot of the queue search once or twice. */
 const JOBS_PAUSE_MS = 10;

@@ -5,6 +5,7 @@ import { keepToTransactions } from './pooled.ts';
 export type Pool = pg.Pool;
 export type Client = pg.Client;
 export type PoolClient = pg.PoolClient;
+export type Notification = pg.Notification;
 /** Lends connections, as a pool does. */
 export type Connector = { connect(): Promise<PoolClient> };
 

@@ -1,5 +1,4 @@
 import {
-  type Document,
   isAlias,
   isMap,
   isPair,
@@ -10,12 +9,11 @@ import {
   type Node,
   parseDocument,
   type Scalar,
-  visit,
-  type YAMLError,
   type YAMLMap,
 } from 'yaml';
 import { type Fault, type Place, toPointer } from './fault.ts';
 import { jsonFault } from './json-fault.ts';
+import { type OffsetFault, syntaxFaults } from './yaml-syntax-faults.ts';
 
 /** What a file may be. Beyond, it is refused before anything is built of it. */
 export type YamlBounds = {
@@ -69,7 +67,7 @@ export function parseYaml(text: string, options: YamlOptions): ParsedYaml {
     if (parsed.errors.some(({ message }) => TOO_DEEP.test(message))) throw new RangeError();
     const strict = options.isJson ? jsonFault(text) : undefined;
     const { lineStarts } = lines;
-    const faults = strict ? [strict] : syntaxFaults(parsed);
+    const faults = strict ? [strict] : syntaxFaults(parsed, MAX_FAULTS);
     const none = { document: undefined, places: new Map<string, NodePlace>(), lineStarts };
     if (faults.length > 0) return { ...none, faults: placed(faults, lineStarts) };
     const reader = new Reader(lineStarts, options.name);
@@ -103,8 +101,6 @@ export function placeAt(offset: number, lineStarts: readonly number[]): Place {
   }
   return { line: Math.max(low, 1), column: Math.max(offset - (lineStarts[low - 1] ?? 0) + 1, 1) };
 }
-
-type OffsetFault = { offset: number; message: string };
 
 function placed(faults: readonly OffsetFault[], lineStarts: readonly number[]): Fault[] {
   return faults.slice(0, MAX_FAULTS).map(({ offset, message }) => {
@@ -158,50 +154,6 @@ function withoutStacks<T>(work: () => T): T {
   } finally {
     Error.stackTraceLimit = limit;
   }
-}
-
-/** What the parser says, in words about the file. Behind a quote that is not closed nothing is what it looks like. */
-function syntaxFaults(parsed: Document): OffsetFault[] {
-  const all = [...parsed.errors, ...parsed.warnings];
-  const unclosed = all.find(({ message }) => /^Missing closing ["']quote/.test(message));
-  if (unclosed) {
-    const message = 'the quote that begins here is not closed';
-    return [{ offset: openQuote(parsed, unclosed.pos[0]), message }];
-  }
-  return all
-    .slice(0, MAX_FAULTS)
-    .map((error) => ({ offset: error.pos[0], message: wordsOf(error) }));
-}
-
-function wordsOf({ code, message }: YAMLError): string {
-  switch (code) {
-    case 'MULTIPLE_DOCS':
-      return 'a file holds one document';
-    case 'TAB_AS_INDENT':
-      return 'lines are indented by spaces, not by tabs';
-    case 'BAD_SCALAR_START':
-      return `a text that begins with ${message.at(-1)} has to stand in quotes`;
-    case 'BLOCK_AS_IMPLICIT_KEY':
-      return 'a text with a colon and a space in it has to stand in quotes';
-    case 'BLOCK_IN_FLOW':
-      return 'a key cannot stand here: a quote, a comma or a bracket is missing before it';
-    case 'UNEXPECTED_TOKEN':
-      return `${message}: a quote, a comma or a bracket may be missing before it`;
-    default:
-      return message;
-  }
-}
-
-/** Where the text begins that goes on to there. */
-function openQuote(parsed: Document, end: number): number {
-  let offset = end;
-  visit(parsed, {
-    Scalar: (_, { range, type }) => {
-      if (type?.startsWith('QUOTE') && range && range[0] < end && range[1] >= end)
-        offset = range[0];
-    },
-  });
-  return offset;
 }
 
 type Anchored = { value: unknown; size: number };

@@ -1,0 +1,46 @@
+import { type Document, visit, type YAMLError } from 'yaml';
+
+/** A fault at an offset of the text. */
+export type OffsetFault = { offset: number; message: string };
+
+/** What the parser says, in words about the file. Behind a quote that is not closed nothing is what it looks like. */
+export function syntaxFaults(parsed: Document, most: number): OffsetFault[] {
+  const all = [...parsed.errors, ...parsed.warnings];
+  const unclosed = all.find(({ message }) => /^Missing closing ["']quote/.test(message));
+  if (unclosed) {
+    const message = 'the quote that begins here is not closed';
+    return [{ offset: openQuote(parsed, unclosed.pos[0]), message }];
+  }
+  return all.slice(0, most).map((error) => ({ offset: error.pos[0], message: wordsOf(error) }));
+}
+
+function wordsOf({ code, message }: YAMLError): string {
+  switch (code) {
+    case 'MULTIPLE_DOCS':
+      return 'a file holds one document';
+    case 'TAB_AS_INDENT':
+      return 'lines are indented by spaces, not by tabs';
+    case 'BAD_SCALAR_START':
+      return `a text that begins with ${message.at(-1)} has to stand in quotes`;
+    case 'BLOCK_AS_IMPLICIT_KEY':
+      return 'a text with a colon and a space in it has to stand in quotes';
+    case 'BLOCK_IN_FLOW':
+      return 'a key cannot stand here: a quote, a comma or a bracket is missing before it';
+    case 'UNEXPECTED_TOKEN':
+      return `${message}: a quote, a comma or a bracket may be missing before it`;
+    default:
+      return message;
+  }
+}
+
+/** Where the text begins that goes on to there. */
+function openQuote(parsed: Document, end: number): number {
+  let offset = end;
+  visit(parsed, {
+    Scalar: (_, { range, type }) => {
+      if (type?.startsWith('QUOTE') && range && range[0] < end && range[1] >= end)
+        offset = range[0];
+    },
+  });
+  return offset;
+}
