@@ -73,7 +73,8 @@ describe('with a login', () => {
   });
 
   test('what a request writes runs as its user, over GraphQL and REST alike', async () => {
-    const { tenant_id } = ada;
+    const tenant_id = await makeTenant(db.pool);
+    const bea = await makePerson(db.pool, 'bea', tenant_id);
     const mallory = await makePerson(db.pool, 'mallory', tenant_id);
     const boss = await makePerson(db.pool, 'boss', tenant_id);
     await db.pool.query(`update howdah.users set role = 'admin' where id = $1`, [boss.user_id]);
@@ -86,13 +87,13 @@ describe('with a login', () => {
       db.pool,
       `insert into howdah.schedules (tenant_id, name, cron, agent_id, input, user_id)
        values ($1, 'hers', '@yearly', $2, 'mine', $3) returning id`,
-      [tenant_id, agent_id, ada.user_id],
+      [tenant_id, agent_id, bea.user_id],
     );
     const update = `mutation { updateSchedule(input: { id: "${schedule}", patch: { input: "other" } }) { schedule { userId } } }`;
     const { data } = await ask(api, update, {}, await tokenFor(mallory));
     expect(data.updateSchedule.schedule.userId).toBe(mallory.user_id);
 
-    const run = await makeRun(db.pool, { tenant_id, agent_id, user_id: ada.user_id });
+    const run = await makeRun(db.pool, { tenant_id, agent_id, user_id: bea.user_id });
     const fork = `mutation { forkExecution(input: { id: "${run}", seq: 0, input: "other" }) { result { id userId } } }`;
     const forked = await ask(api, fork, {}, token);
     expect(forked.data.forkExecution.result.userId).toBe(boss.user_id);
@@ -112,7 +113,7 @@ describe('with a login', () => {
       { extensions: { code: 'HWDEN' } },
     ]);
 
-    const session = await makeSession(db.pool, { tenant_id, agent_id, user_id: ada.user_id });
+    const session = await makeSession(db.pool, { tenant_id, agent_id, user_id: bea.user_id });
     const said = await call(
       api,
       'POST',
