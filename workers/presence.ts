@@ -14,8 +14,6 @@ import type { WorkerScope } from '../src/db/worker-scope.ts';
 
 const BEAT_MS = 1_000;
 const REAP_MS = 500;
-/** A heartbeat that is older is sent again before workers are reaped; well below the patience of the reaper. */
-const FRESH_MS = 2 * BEAT_MS;
 const HEAL_MS = 15_000;
 const TICK_MS = 1_000;
 const RETURN_MS = 250;
@@ -57,13 +55,10 @@ export async function keepPresence(options: KeepPresenceOptions): Promise<KeptPr
   let stopped = false;
   let presence: Presence | undefined;
   let returning: Promise<void> | undefined;
-  /** When the last heartbeat that was confirmed was sent. */
-  let beatenAt = 0;
 
   const appear = async (): Promise<void> => {
     const worker = randomUUID();
     const poolId = options.poolId();
-    beatenAt = performance.now();
     presence = await enter({ ...options, poolId, worker, onLost: (reason) => lose(reason) });
     options.onWorker(worker);
   };
@@ -88,13 +83,10 @@ export async function keepPresence(options: KeepPresenceOptions): Promise<KeptPr
 
   const beat = async (): Promise<void> => {
     const beating = presence;
-    const sentAt = performance.now();
     try {
-      if (!beating) return;
-      const isAlive = await beating.beat();
-      if (beating !== presence) return;
-      if (isAlive) beatenAt = sentAt;
-      else lose(new Error('this worker was declared dead'));
+      if (beating && !(await beating.beat()) && beating === presence) {
+        lose(new Error('this worker was declared dead'));
+      }
     } catch (error) {
       if (beating === presence) {
         if (error instanceof SilentDatabase) {
@@ -105,12 +97,7 @@ export async function keepPresence(options: KeepPresenceOptions): Promise<KeptPr
     }
   };
 
-  /**
-   * Reaps dead workers. After this process was busy or frozen its own heartbeat is as old as that of a dead worker: so it is
-   * sent first, on the connection that holds the presence lock. A worker that fails to do that has lost its presence.
-   */
   const reap = async (): Promise<void> => {
-    while (presence && !stopped && performance.now() - beatenAt > FRESH_MS) await beat();
     const dead = await reapWorkers(pool).catch(() => []);
     if (dead.length > 0) options.onRecovered('dead_worker', dead.length);
     for (const worker of dead) {

@@ -94,9 +94,10 @@ export async function enter(options: PresenceOptions): Promise<Presence> {
 
 async function beat(client: Client, worker: string): Promise<boolean> {
   const { promise: late, reject } = Promise.withResolvers<never>();
-  const fail = () => reject(new SilentDatabase('the database did not answer a heartbeat'));
-  // after this process was busy, timers come before an answer that has long arrived: it is read before `setImmediate`
-  const timer = setTimeout(() => setImmediate(fail), HEARTBEAT_TIMEOUT_MS);
+  const timer = setTimeout(
+    () => reject(new SilentDatabase('the database did not answer a heartbeat')),
+    HEARTBEAT_TIMEOUT_MS,
+  );
   try {
     const answer = client.query('select howdah_private.heartbeat($1) as alive', [worker]);
     const { rows } = await Promise.race([answer, late]);

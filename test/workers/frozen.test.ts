@@ -10,7 +10,6 @@ import {
   makeAgent,
   stepsOf,
 } from '../runtime/arrange.ts';
-import { all } from '../sql/support.ts';
 import { createTestDatabase, eventually, type TestDatabase } from '../support/database.ts';
 import { type FakeServer, startOpenAiServer } from '../support/openai-server.ts';
 import { startTestWorker } from '../support/worker.ts';
@@ -30,50 +29,10 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   killWorkerProcesses();
-  await healthy?.stop(0);
+  await healthy.stop(0);
   expect(await brokenPromises(database.pool)).toEqual([]);
   await server.close();
   await database.drop();
-});
-
-test('a worker that was frozen and that nobody declared dead does not reap itself', async () => {
-  const { pool } = database;
-  const worker = await startWorkerProcess(database.url, { openai: server.url });
-  const [self] = await all(pool, 'select id from howdah_private.workers');
-  // it is stopped while it waits for the answer to a heartbeat: when it goes on, the next one is not due yet
-  const blocker = await pool.connect();
-  await blocker.query('begin; select from howdah_private.workers for update');
-  await eventually(
-    pool,
-    'a heartbeat waits',
-    `select from pg_stat_activity where application_name = 'howdah-live' and wait_event_type = 'Lock'
-       and datname = current_database()`,
-  );
-  worker.signal('SIGSTOP');
-  await blocker.query('commit');
-  blocker.release();
-  await eventually(
-    pool,
-    'its heartbeat is late',
-    `select from howdah_private.workers where heartbeat_at < clock_timestamp() - interval '3 seconds'`,
-  );
-  // a worker that is dead in truth shows when it has reaped
-  await pool.query(
-    `insert into howdah_private.workers (id, pool_id, host, pid, release, protocol)
-     select gen_random_uuid(), 'dead', host, 0, release, protocol from howdah_private.workers`,
-  );
-  await pool.query(
-    `update howdah_private.workers set heartbeat_at = clock_timestamp() - interval '1 minute'`,
-  );
-  worker.signal('SIGCONT');
-  await eventually(
-    pool,
-    'it has reaped the dead worker',
-    `select where not exists (select from howdah_private.workers where pool_id = 'dead')`,
-  );
-  expect(await all(pool, 'select id from howdah_private.workers')).toEqual([self]);
-  worker.signal('SIGTERM');
-  expect(await worker.ended).toEqual({ code: 0, signal: null });
 });
 
 test('a frozen worker is reaped; thawed it writes nothing, and comes back as another', async () => {
