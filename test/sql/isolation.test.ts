@@ -119,9 +119,9 @@ const REVIEWED_OF_OTHERS: Record<string, string> = {
   'howdah_authenticator watch': 'runs it has shown',
   'howdah_reader read_rows': 'runs as howdah_reader itself',
   'howdah_tool plan_watch': 'runs as howdah_tool itself',
-  'howdah_tool read_rows_as_tool': 'runs as howdah_tool itself',
   'howdah_tool run_bound': 'runs as howdah_tool itself',
   'howdah_tool watched_inputs': 'runs as howdah_tool itself',
+  'howdah_writer write_bound': 'runs as howdah_writer itself',
 };
 
 /** What a viewer writes by functions, and why he may. */
