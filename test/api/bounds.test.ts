@@ -277,7 +277,7 @@ describe('shares of tenants', () => {
           () => {},
         ),
       );
-      await until(async () => ((await blocked()) ?? 0) >= 3);
+      await until(async () => ((await blocked()) ?? 0) >= 2); // as many as one tenant may hold
       // those beyond the bound are refused: of the tenant that is too many, and of no other
       await until(() => answered.length >= 60 - 20 - 8);
       for (let round = 0; round < 3; round += 1) {
@@ -304,7 +304,7 @@ describe('shares of tenants', () => {
     for (const slow of [query, (signal: AbortSignal) => read(acme, signal)]) {
       const leaving = new AbortController();
       const all = Array.from({ length: 8 }, () => slow(leaving.signal).catch(() => {}));
-      await until(async () => ((await blocked()) ?? 0) >= 3);
+      await until(async () => ((await blocked()) ?? 0) >= 2); // as many as one tenant may hold
       leaving.abort();
       await Promise.all(all);
       await until(async () => (await blocked()) === 0); // while the lock is held
