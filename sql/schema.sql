@@ -20186,8 +20186,8 @@ declare
   v_bytes int := octet_length(schema_size_fault.schema::text);
   v_parts int;
 begin
-  if v_bytes > 65536 then
-    return format('it has %s bytes, at most 65536 are allowed', v_bytes);
+  if v_bytes > 131072 then
+    return format('it has %s bytes, at most 131072 are allowed', v_bytes);
   end if;
   if jsonb_path_exists(schema_size_fault.schema, 'strict $.**{101}') then
     return 'it has more than 100 levels, at most 100 are allowed';
@@ -20195,8 +20195,8 @@ begin
   v_parts := (
     select count(*) from jsonb_path_query(schema_size_fault.schema,
       'strict $.** ? (@.type() == "object" || @.type() == "boolean")'));
-  if v_parts > 1000 then
-    return format('it has %s objects and booleans, at most 1000 are allowed', v_parts);
+  if v_parts > 5000 then
+    return format('it has %s objects and booleans, at most 5000 are allowed', v_parts);
   end if;
   return null;
 end $function$

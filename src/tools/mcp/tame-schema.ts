@@ -4,7 +4,7 @@ import { isJsonObject, type Json, type JsonObject, type JsonSchema } from '../..
 const MAX_NODES = 10_000;
 
 /** What the database takes of a schema (howdah_private.schema_size_fault). */
-const MAX_PARTS = 1_000;
+const MAX_PARTS = 5_000;
 const MAX_LEVELS = 100;
 
 /** Values, not schemas. */
