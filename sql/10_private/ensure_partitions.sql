@@ -14,10 +14,16 @@ as $$
   end
 $$;
 
--- Makes one partition, apart, and attaches it then: who makes it in place needs the whole table for himself, waits for everybody
--- who reads it, and everybody else waits behind him. Attaching lets others read and write meanwhile. The new table is empty, so
--- nothing is searched for rows that do not belong there. Gives whether it was missing. Owned by howdah_owner, since only the
--- parent's owner may add partitions.
+-- Tables that are partitioned by month.
+create or replace function howdah_private.partitioned_tables() returns text[]
+  language sql immutable parallel safe
+  return array['executions', 'steps', 'messages'];
+
+-- Makes one partition as a separate table and attaches it afterwards. Returns whether the partition
+-- was missing. `create table … partition of` would lock the whole parent: it waits for every
+-- reader, and everybody else waits behind it. While a table is attached, others read and write. The
+-- new table is empty, so no rows are checked against its bounds. Owned by howdah_owner, since only
+-- the owner of the parent may add partitions.
 create or replace function howdah_private.ensure_partition(partitioned text, moment timestamptz) returns boolean
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -40,43 +46,45 @@ begin
   return true;
 end $$;
 
--- Makes the partitions of one month, named by a moment in it; gives how many were missing.
+-- Makes the partitions of the month of `moment`. Returns how many were missing.
 create or replace function howdah_private.ensure_month(moment timestamptz) returns int
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
 declare
+  v_table text;
   v_made int := 0;
 begin
   perform from howdah_private.chores as c where c.name = 'partitions' for no key update;
-  for v_place in 1 .. 3 loop
-    v_made := v_made + howdah_private.ensure_partition(
-      (array['executions', 'steps', 'messages'])[v_place], ensure_month.moment)::int;
+  foreach v_table in array howdah_private.partitioned_tables() loop
+    v_made := v_made + howdah_private.ensure_partition(v_table, ensure_month.moment)::int;
   end loop;
   return v_made;
 end $$;
 
--- Makes the monthly partitions from last month to a year ahead, at most so many; gives how many it made. There is no default
--- partition: a run would stay in it for ever. A process makes one at a time, each in a transaction of its own. What it waits
--- for, others wait for behind it: so it does not wait for long, and tries again later.
+-- Makes the monthly partitions from last month to a year ahead, at most `max_partitions` of them.
+-- Returns how many it made. There is no default partition: a run would stay in it for ever. A
+-- process makes one partition at a time, each in its own transaction. Other sessions wait behind a
+-- lock that this function waits for, so it waits for a short time and tries again later.
 drop function if exists howdah_private.ensure_partitions(int); -- its arguments change
-create or replace function howdah_private.ensure_partitions(months_ahead int default 12, most int default null) returns int
+create or replace function howdah_private.ensure_partitions(months_ahead int default 12, max_partitions int default null) returns int
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp set lock_timeout = '2s'
 as $$
 declare
+  v_table text;
   v_made int := 0;
   v_moment timestamptz;
 begin
   perform from howdah_private.chores as c where c.name = 'partitions' for no key update;
   for v_month_no in -1 .. ensure_partitions.months_ahead loop
     v_moment := (date_trunc('month', now() at time zone 'utc') + v_month_no * interval '1 month') at time zone 'utc';
-    for v_place in 1 .. 3 loop
-      exit when v_made >= ensure_partitions.most;
-      v_made := v_made + howdah_private.ensure_partition((array['executions', 'steps', 'messages'])[v_place], v_moment)::int;
+    foreach v_table in array howdah_private.partitioned_tables() loop
+      exit when v_made >= ensure_partitions.max_partitions;
+      v_made := v_made + howdah_private.ensure_partition(v_table, v_moment)::int;
     end loop;
   end loop;
-  perform howdah_private.settle_partitions() where v_made = 0 or ensure_partitions.most is null;
+  perform howdah_private.settle_partitions() where v_made = 0 or ensure_partitions.max_partitions is null;
   return v_made;
 end $$;
 
