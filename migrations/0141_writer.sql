@@ -1,7 +1,8 @@
 -- Up Migration
--- Answers are written into watched tables by a role of its own. What it may read and write there is for the engine's use
--- alone: no text that is run for somebody runs as this role, and no role that a text runs as is a member of it.
-set local role none; -- howdah_owner makes no roles
+-- Adds the role howdah_writer, which writes answers into watched tables. Its privileges on those
+-- tables are for the engine alone. No text that Howdah runs for a caller runs as this role, and no
+-- role that runs such text is a member of it.
+set local role none; -- howdah_owner may not create roles
 do $$
 declare
   v_grant record;
@@ -11,7 +12,7 @@ begin
       create role howdah_writer nologin inherit;
     end if;
   exception when duplicate_object or unique_violation then
-    null; -- another database of this cluster was faster
+    null; -- another database of this cluster created the role first
   end;
   for v_grant in
     select g.role, g.member
@@ -29,8 +30,8 @@ set local role howdah_owner;
 grant usage on schema howdah, howdah_private to howdah_writer;
 
 -- Down Migration
--- Workers of before write as howdah_tool.
-set local role none; -- the tables are others'
+-- Workers of the previous release write answers as howdah_tool.
+set local role none; -- other roles own the tables
 do $$
 declare
   v_right record;
@@ -44,7 +45,7 @@ begin
       execute format('grant %1$s (%2$I) on %3$s to howdah_tool; revoke %1$s (%2$I) on %3$s from howdah_writer',
         v_right.privilege_type, v_right.attname, v_right.watched);
     exception when insufficient_privilege then
-      raise warning 'the owner of % has to grant % (%) on it to howdah_tool', v_right.watched, v_right.privilege_type, v_right.attname;
+      raise warning 'the owner of the table % has to grant % (%) on it to howdah_tool', v_right.watched, v_right.privilege_type, v_right.attname;
     end;
   end loop;
 end $$;

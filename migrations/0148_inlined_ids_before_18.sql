@@ -1,8 +1,10 @@
 -- Up Migration
--- Before PostgreSQL 18 the default of every id was a function whose body was a text: each call parsed that text with `pg_temp` in
--- front, so that the engine would use a type `uuid` that a login had made there. A parsed body names what it calls by oid. One
--- expression that reads the clock once is also taken in place of the call. The id's layout is unchanged: in units of 1/4096 ms the
--- time has 60 bits, 12 digits of milliseconds and 3 of their fraction, and the version goes between them.
+-- Gives uuid_v7(), the default of every id, a parsed body before PostgreSQL 18. The body was a
+-- text, and each call parsed that text with `pg_temp` first in the search path. So the engine would
+-- use a type `uuid` that a login had created there. A parsed body refers to functions and types by
+-- oid. A body of one expression that reads the clock once can also be inlined. The layout of the id
+-- is unchanged: in units of 1/4096 ms the time has 60 bits, 12 digits of milliseconds and 3 digits
+-- of their fraction. The version goes between the two.
 do $$ begin
   if current_setting('server_version_num')::int < 180000 then
     create or replace function howdah.uuid_v7() returns uuid

@@ -50,7 +50,7 @@ grant create on schema howdah_private to howdah_writer;
 alter function howdah_private.write_bound(text, jsonb, text) owner to howdah_writer;
 revoke create on schema howdah_private from howdah_writer;
 grant execute on function howdah_private.write_bound(text, jsonb, text), howdah_private.settled_json(anyelement),
-  howdah.current_tenant(), howdah.current_user_id(), howdah_private.is_bound(), howdah_private.bound() -- policies ask
+  howdah.current_tenant(), howdah.current_user_id(), howdah_private.is_bound(), howdah_private.bound() -- called by policies
   to howdah_writer;
 grant create on schema howdah_private to howdah_reader;
 alter function howdah_private.read_rows(text, text, text[], int, int, float8) owner to howdah_reader;
@@ -458,7 +458,7 @@ grant execute on function howdah.agent(text),
   howdah.retry_execution(uuid), howdah.fork_execution(uuid, int, text, int, jsonb, jsonb), howdah.explain_execution(uuid),
   howdah.answer_question(uuid, text, jsonb), howdah.approve(uuid, howdah.approval_scope, jsonb),
   howdah.reject(uuid, text), howdah.delete_agent(uuid),
-  howdah_private.reserve_idempotency_key(uuid, text, uuid), howdah_private.first_execution(text, uuid, uuid),
+  howdah_private.reserve_idempotency_key(uuid, text, uuid), howdah_private.reserve_run_key(text, uuid, uuid),
   howdah_private.priority_of(int), howdah_private.execution_row(uuid)
   to howdah_app;
 grant execute on procedure howdah.ask(text, text, text) to howdah_app;

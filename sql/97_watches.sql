@@ -1,5 +1,7 @@
--- Gives howdah_writer what existing watches need, and takes it from howdah_tool, which held it before. With the rights of the
--- login that migrates, since the tables are others': where it may not, `howdah doctor` names the statements for the table's owner.
+-- Grants howdah_writer the privileges that existing watches need, and revokes them from
+-- howdah_tool, which held them before. Runs with the privileges of the login that migrates, since
+-- other roles own the tables. If that login may not change them, `howdah doctor` names the
+-- statements for the owner of the table.
 do $$
 declare
   v_statements text[] := array(select r.statement from howdah_private.writer_rights() as r);
@@ -10,7 +12,7 @@ begin
     begin
       execute v_statement;
     exception when insufficient_privilege then
-      raise warning 'only the owner of the table may: %', v_statement;
+      raise warning 'only the owner of the table may run: %', v_statement;
     end;
   end loop;
   set local role howdah_owner;

@@ -1,5 +1,6 @@
--- The user whom a text runs as that somebody writes now, in a row that is `user_id`'s so far: whoever writes it, and nobody where
--- he is no user. An owner of the installation may write any user_id, so what he writes stays with whom he wrote it for.
+-- Returns the user that a row acts as after the caller writes text into it: the current user, or
+-- null when the caller is no user. An owner of the installation who is no user may write any
+-- user_id, so the row keeps `user_id` then.
 create or replace function howdah_private.author(user_id uuid) returns uuid
   language sql stable
   set search_path = pg_catalog, pg_temp

@@ -1,8 +1,9 @@
--- For whom SQL runs that is not ours: tools and hooks, queries a model wrote, and what a watched table does when an answer is
--- written into it. It runs in a worker's session, whose login may be anybody, and can change every setting there is. So under the
--- roles howdah_tool, howdah_reader and howdah_writer, which it cannot leave
--- (sql/10_private/run_bound.sql, read_rows.sql), no setting counts but `howdah.bound`: tenant, user and how far the run is
--- trusted, signed by the worker for this transaction.
+-- Identity for SQL that is not ours: tools and hooks, queries of a model, and code of a watched
+-- table that runs when an answer is written. Such SQL runs in the session of a worker, whose login
+-- may act for anybody, and can change every setting. It cannot leave the roles howdah_tool,
+-- howdah_reader and howdah_writer (sql/10_private/run_bound.sql, read_rows.sql). Under these roles
+-- no setting counts but `howdah.bound`: the tenant, the user and the trust of the run, signed by
+-- the worker for this transaction.
 create or replace function howdah_private.binding(tenant_id uuid, execution_id uuid) returns text
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan

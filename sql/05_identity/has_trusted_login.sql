@@ -1,5 +1,6 @@
--- True for sessions of an owner or of the API, whose settings say who asks. Everybody else could set them himself, and SQL of
--- tools and hooks acts for whom the worker bound it to.
+-- Returns whether the session belongs to an owner or to the API, whose settings name the caller.
+-- Any other login could set those settings itself. SQL of tools and hooks acts for the tenant and
+-- user that the worker bound it to.
 create or replace function howdah_private.has_trusted_login() returns boolean
   language sql stable
   set search_path = pg_catalog, pg_temp

@@ -1,6 +1,8 @@
--- Whether code that belongs to a role may be written by one tenant: the role is one that text of tenants runs as, everybody
--- (PUBLIC, 0), or one that a login bound to a tenant is or can become by membership, with `set role` or by granting it to itself. Logins
--- that are operators do not count. Every other role is trusted: superusers, owners, and the role that owns the tables of an application.
+-- Returns whether a tenant may write the code that belongs to a role. Such a role runs text of
+-- tenants, is PUBLIC (0), or is a login bound to a tenant or a role that such a login can become by
+-- membership: with `set role`, or by granting the role to itself. Logins of operators do not count.
+-- Every other role is trusted: superusers, owners, and the role that owns the tables of an
+-- application.
 create or replace function howdah_private.is_tenant_role(role oid) returns boolean
   language sql stable security definer
   set search_path = pg_catalog, pg_temp

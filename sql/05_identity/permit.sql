@@ -155,7 +155,8 @@ begin
   end if;
 end $$;
 
--- Whether what somebody writes may join what runs as a user: it is his own, or nobody's.
+-- Returns whether the caller may add text to what runs as a user: that user is the caller, or there
+-- is no user.
 create or replace function howdah_private.is_author(user_id uuid) returns boolean
   language sql stable
   set search_path = pg_catalog, pg_temp
@@ -164,7 +165,8 @@ as $$
     or is_author.user_id is not distinct from howdah_private.author(is_author.user_id)
 $$;
 
--- Admins and owners control what runs as somebody else, but put no words into it.
+-- Refuses input to a run of another user. Admins and owners may control such a run, but not write
+-- into it.
 create or replace function howdah_private.permit_author(what text, id uuid, user_id uuid) returns void
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
@@ -172,10 +174,10 @@ as $$
 begin
   if not howdah_private.is_author(permit_author.user_id) then
     raise exception using errcode = 'HWDEN',
-      message = format('%s may not say anything to %s %s: it runs as somebody else', howdah_private.whoever(),
+      message = format('%s may not send input to %s %s, which runs as another user', howdah_private.whoever(),
         permit_author.what, permit_author.id),
       detail = jsonb_build_object(permit_author.what || '_id', permit_author.id, 'role', howdah.current_user_role())::text,
-      hint = 'Its user may. Fork it by howdah.fork_execution to go on from it as yourself.';
+      hint = 'Only the user of the run may. To go on from this run as yourself, fork it with howdah.fork_execution.';
   end if;
 end $$;
 
@@ -191,7 +193,8 @@ begin
   end if;
 end $$;
 
--- Whose an agent is, and which one of his is the default: for him, admins and owners to say, and of nobody's agents for everybody.
+-- Refuses to change which agents belong to another user, or which one is that user's default.
+-- Admins and owners may change both. Agents without a user are open to everybody.
 create or replace function howdah_private.permit_default(user_id uuid) returns void
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp
@@ -200,9 +203,9 @@ begin
   if permit_default.user_id is distinct from howdah.current_user_id() and permit_default.user_id is not null
     and not howdah_private.is_trusted() and coalesce(howdah.current_user_role() > 'admin', true) then
     raise exception using errcode = 'HWDEN',
-      message = format('%s may not say which agent is the default of user %s', howdah_private.whoever(), permit_default.user_id),
+      message = format('%s may not change the agents or the default agent of user %s', howdah_private.whoever(), permit_default.user_id),
       detail = jsonb_build_object('field', 'user_id', 'user_id', permit_default.user_id, 'role', howdah.current_user_role())::text,
-      hint = 'The user, an admin or an owner may. Leave user_id out for an agent that is nobody''s.';
+      hint = 'That user, an admin or an owner may. For an agent without a user, leave out user_id.';
   end if;
 end $$;
 

@@ -92,7 +92,7 @@ declare
   v_first uuid := v_id;
 begin
   if begin_task.idempotency_key is not null then
-    v_first := howdah_private.first_execution(begin_task.idempotency_key, v_id, coalesce(v_agent_id, v_workflow_id));
+    v_first := howdah_private.reserve_run_key(begin_task.idempotency_key, v_id, coalesce(v_agent_id, v_workflow_id));
   end if;
   if v_first = v_id then
     if v_session_id is null then

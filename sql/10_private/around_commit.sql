@@ -31,9 +31,10 @@ begin
   from spent as s where e.id = s.id;
 end $$;
 
--- After: questions and children that steps announced, who has a run that was handed over, and wake-ups of runs that wait for a time or had no
--- need to wait. A commit that was sent twice finds them there already. Each row is looked up by its key: joined, a commit of
--- many steps is planned as a comparison of each step with each.
+-- After: writes the questions, children and handoffs that steps announced, and wakes runs that wait
+-- for a time or had no need to wait. A commit that was sent twice finds these rows already there.
+-- Each row is looked up by its key: with a plain join, a commit of many steps is planned as a
+-- comparison of every step with every step.
 create or replace function howdah_private.follow_commit(worker uuid, commits jsonb) returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -87,7 +88,7 @@ begin
   end if;
 end $$;
 
--- The members that runs of workflows announced in their steps.
+-- Begins the members that workflow runs announced in their steps.
 create or replace function howdah_private.follow_members(worker uuid, commits jsonb) returns void
   language sql volatile security definer
   set search_path = pg_catalog, pg_temp

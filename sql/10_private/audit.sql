@@ -22,7 +22,7 @@ begin
     coalesce(host(inet_client_addr()), 'local'))), 200);
 end $$;
 
--- Rows by their key, without the columns that the engine keeps about them and nobody writes.
+-- Returns rows by their key, without the columns that only the engine writes.
 create or replace function howdah_private.keyed_rows(object text, keys text[], rows jsonb[])
   returns table (key text, content jsonb)
   language sql immutable

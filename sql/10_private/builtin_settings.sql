@@ -69,8 +69,9 @@ begin
   perform howdah_private.hold_secrets(refuse_builtin_settings.configuration);
 end $$;
 
--- What admins say of queries that members write, in a workflow of type map: that of the tenant's tool `sql_query`. Where the tool
--- reads another database, its schemas say nothing of this one.
+-- Returns the settings of the tenant's tool `sql_query`, by which admins limit the queries that
+-- members write in workflows of type map. If the tool reads another database, `schemas` is left
+-- out: those schemas are not of this database.
 create or replace function howdah_private.query_settings(tenant_id uuid) returns jsonb
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp

@@ -69,7 +69,7 @@ declare
 begin
   select * into v_previous from howdah_private.earlier_run(begin_conversation.previous, begin_conversation.is_kept);
   if begin_conversation.idempotency_key is not null then
-    v_first := howdah_private.first_execution(begin_conversation.idempotency_key, v_id, coalesce(v_agent_id, v_workflow_id));
+    v_first := howdah_private.reserve_run_key(begin_conversation.idempotency_key, v_id, coalesce(v_agent_id, v_workflow_id));
   end if;
   if v_first = v_id then
     v_session_id := case when v_previous.is_last and is_kept then v_previous.session_id end;
@@ -112,8 +112,10 @@ begin
   where e.id = trust_branch.execution_id and e.tenant_id = v_tenant_id and e.status = 'queued';
 end $$;
 
--- Whoever begins a run and follows it is listened for from its first step on: the announcement of the process that follows would
--- come after the claim. Runs of other tenants are not followed. The run stands for its listener, so that it has one row, however often it is asked for.
+-- Registers a listener for a run before its first step, for a caller who begins the run and follows
+-- it. The announcement of the process that follows would come after the claim. Runs of other
+-- tenants are not followed. The id of the run is also the id of the listener, so the run has one
+-- row, however often a caller asks for it.
 create or replace function howdah_private.follow_own(execution_id uuid) returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp

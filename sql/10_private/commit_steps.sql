@@ -5,11 +5,12 @@
 --     messages: [{role, content, parts, tool_calls, tool_call_id, parent_seq, covers_from_seq, covers_to_seq}]}],
 --    to: {status, stop_reason, output, output_data, error, waiting_for, delay_ms}, more}
 --
--- `more` says that the commit concerns other rows as well (a child's ancestors, a question, a new child, a wake-up):
--- prepare_commit and follow_commit see to that, and nobody else pays for it. A run is not completed while something
--- waits in its inbox: it says `inbox` then and nothing is written (which is asked before `committed`, since a log also ends
--- where a commit without steps would end it). It does not wait either, and one that was asked to
--- pause pauses instead.
+-- `more` says that the commit concerns other rows as well (a child's ancestors, a question, a new
+-- child, a wake-up): prepare_commit and follow_commit see to that, and nobody else pays for it. A
+-- run is not completed while something waits in its inbox: it says `inbox` then and nothing is
+-- written. `inbox` is checked before `committed`, since the log of a run also ends where a commit
+-- without steps would end it. Such a run does not wait either, and a run that was asked to pause
+-- pauses instead.
 --
 -- A run takes part when this worker still owns it under that fence and its log still ends at `after`;
 -- otherwise its row is left out and says `stale`, and nobody else is hurt. When the answer to an earlier call
@@ -28,8 +29,9 @@
 --
 -- `protocol` says what the worker understands; see older_workers.sql.
 --
--- `lock_timeout`: a run whose row somebody holds fails its batch soon, and is then committed alone: the runs of others do not
--- wait for it, and whoever cancels a run waits for no commit that itself waits for long.
+-- `lock_timeout`: if another session holds the row of a run, the batch fails soon and the run is
+-- committed alone. So the runs of others do not wait for that row, and a caller who cancels a run
+-- does not wait for a commit that itself waits for long.
 --
 -- NOTIFY never happens here (its lock is cluster-wide), but for runs that park until a time.
 --

@@ -116,9 +116,10 @@ as $$
   select pg_advisory_xact_lock(hashtextextended(lock_senders.session_id::text, 1214871364))
 $$;
 
--- A message to what is live: the oldest open question below it is answered, else the run is told. False when nobody hears
--- it: the run has ended, runs as somebody else, or no agent of a workflow is at work. That is decided under its lock, which whoever
--- ends it and whoever asks a question holds.
+-- Sends a message to a live run: answers the oldest open question below it, else adds the message
+-- to the run. Returns false when nobody receives the message: the run has ended, runs as another
+-- user, or no agent of a workflow is at work. This is decided under the lock of the run, which
+-- ending the run and asking a question also take.
 create or replace function howdah_private.steer(execution_id uuid, content text, input_parts jsonb)
   returns boolean
   language plpgsql volatile security definer

@@ -1,5 +1,7 @@
--- What belongs to a person: the runs that carry his id and those of his sessions that carry nobody's, with all below them, what takes
--- their effects back, and forks of them, which hold copies, whoever forked: of these the audit log knows, whose index finds them.
+-- Returns the runs that belong to a person: runs of that user, and runs without a user in the
+-- sessions of that user. All runs below them count too, and runs that take their effects back. So
+-- do forks of them, whoever forked, since a fork holds copies; an index of the audit log finds the
+-- forks.
 create or replace function howdah_private.runs_of_user(u howdah.users) returns uuid[]
   language sql stable security definer
   set search_path = pg_catalog, pg_temp

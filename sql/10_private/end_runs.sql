@@ -16,7 +16,7 @@ begin
     case when w.protocol > 3 then howdah_private.channel('control') else 'howdah_control' end, e.id::text)
   from howdah.executions as e join howdah_private.workers as w on w.id = e.owner_worker
   where e.id = any (end_runs.ids);
-  -- all of them in one statement; a wake-up that somebody holds comes and finds nothing to do
+  -- in one statement; a wake-up that a worker has already taken finds nothing to do
   perform howdah_private.drop_wake_ups(array(
     select e.id::uuid from howdah.executions as e
     where e.id = any (end_runs.ids) and e.status in ('queued', 'waiting', 'paused')

@@ -1,5 +1,6 @@
--- The whole row for functions that give it back: the application may not read the columns of ownership itself. Without its callback_url,
--- which may hold a key, but for an owner of the installation.
+-- Returns the whole row for functions that give it back: the application may not read the columns
+-- of ownership itself. `callback_url`, which may hold a key, is null unless the caller is an owner
+-- of the installation.
 create or replace function howdah_private.execution_row(id uuid) returns howdah.executions
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp

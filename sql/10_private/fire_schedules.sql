@@ -64,10 +64,12 @@ as $$
     'hint', nullif(schedule_error.hint, ''), 'scheduled_for', howdah_private.moment_name(schedule_error.at)))
 $$;
 
--- Inserts the run of one time. No id and no error: there is none to insert, since the last one is live and the schedule
--- skips, or the time has its run already. A schedule whose user changed skips while a run of the user before is live, instead of
--- cancelling it: whoever writes a schedule may not end what runs as somebody else. A refusal (the agent is deleted, say) is an error; what passes by itself, a
--- deadlock or a full disk, goes to the caller.
+-- Inserts the run of one time. Returns no id and no error when there is no run to insert: the last
+-- run is live and the schedule skips, or the time has its run already. A schedule whose user
+-- changed skips while a run of the previous user is live, and does not cancel that run: whoever
+-- writes a schedule may not end a run of another user. A refusal (the agent is deleted, say) is
+-- returned as an error. A temporary fault, such as a deadlock or a full disk, is raised to the
+-- caller.
 create or replace function howdah_private.fire_moment(
   schedule howdah.schedules, at timestamptz, out id uuid, out error jsonb
 )

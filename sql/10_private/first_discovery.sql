@@ -1,11 +1,14 @@
--- A run that begins before a server of its agent was asked for the first time would have none of its tools: its version was
--- made without them. Before its first step the owner asks here. `waits_ms`: park for so long and ask again; 0 when the run has
--- been given the version with the tools, so that it is claimed with that. `missing`: the servers that have not answered
--- within a minute, or failed; the run goes on without them. Null when there is nothing to wait for.
+-- Checks whether a run has to wait for the first discovery of an MCP server. A run that begins
+-- earlier would have none of the server's tools: its version was made without them. The owner of
+-- the run calls this function before the first step. `waits_ms`: park the run for this time and
+-- call again. 0 means that the run now has the version with the tools and is to be claimed with
+-- that. `missing`: the servers that failed or have not answered within a minute; the run goes on
+-- without them. Null: there is nothing to wait for.
 --
--- The answer of a server wakes who waits (wake_for_discovery). It may come between this look and the park, so a wait is at
--- most five seconds long. A version that somebody chose, of a fork or of an experiment, is never exchanged: only one that
--- was the newest when the run, or the root above it, began.
+-- The answer of a server wakes the runs that wait (wake_for_discovery). It may arrive between this
+-- check and the park, so one wait is at most five seconds long. A version that a caller chose, for
+-- a fork or an experiment, is never replaced. A version is replaced only if it was the newest when
+-- the run, or the root above it, began.
 create or replace function howdah_private.first_discovery(worker uuid, id uuid, fence int) returns jsonb
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -14,7 +17,7 @@ declare
   v_run howdah.executions;
   v_pinned howdah.agent_versions;
   v_missing jsonb;
-  v_is_asked boolean;
+  v_is_pending boolean;
   v_discovered_at timestamptz;
   v_wait interval;
   v_version_id uuid;
@@ -29,15 +32,15 @@ begin
   select jsonb_agg(jsonb_build_object('server', s.name, 'error', s.error) order by s.name)
       filter (where s.discovered_at is null),
     bool_or(s.discovered_at is null and s.error is null), max(s.discovered_at)
-  into v_missing, v_is_asked, v_discovered_at
+  into v_missing, v_is_pending, v_discovered_at
   from jsonb_array_elements(v_pinned.definition -> 'servers') as p (value)
   join howdah.mcp_servers as s on s.tenant_id = v_run.tenant_id and s.id = (p.value ->> 'id')::uuid and s.is_active;
   v_wait := v_run.started_at + interval '1 minute' - clock_timestamp();
-  if v_is_asked and v_wait > interval '0' then
+  if v_is_pending and v_wait > interval '0' then
     return jsonb_build_object('waits_ms', ceil(extract(epoch from least(v_wait, interval '5 seconds')) * 1000));
   end if;
   if v_discovered_at > v_pinned.created_at then
-    v_version_id := howdah_private.version_since(v_run, v_pinned);
+    v_version_id := howdah_private.replacement_version(v_run, v_pinned);
     update howdah.executions as e set agent_version_id = v_version_id, updated_at = now()
     where e.id = v_run.id and e.owner_worker = v_run.owner_worker and e.fence = v_run.fence and e.step_count = 0
       and e.agent_version_id <> v_version_id;
@@ -48,8 +51,9 @@ begin
   return case when v_missing is not null then jsonb_build_object('missing', v_missing) end;
 end $$;
 
--- The version that a run may have in the place of the one it pinned; null when that was chosen for it.
-create or replace function howdah_private.version_since(run howdah.executions, pinned howdah.agent_versions) returns uuid
+-- Returns the version that may replace the one a run pinned, or null when a caller chose the pinned
+-- version.
+create or replace function howdah_private.replacement_version(run howdah.executions, pinned howdah.agent_versions) returns uuid
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
@@ -67,8 +71,8 @@ begin
     else v_agent.current_version_id end;
 end $$;
 
--- A server has answered for the first time, or failed to: runs that wait for it look again. Who holds one of them right now
--- looks by himself.
+-- Wakes the runs that wait for a server, which has answered for the first time or failed. Skips
+-- locked runs: the session that holds one checks by itself.
 create or replace function howdah_private.wake_for_discovery(tenant_id uuid, server_id uuid) returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp

@@ -81,9 +81,10 @@ begin
   from howdah.executions as e where e.id = begin_hooks.id and e.fence = begin_hooks.fence;
 end $$;
 
--- Runs that were ended from outside: their hooks are called soon, by whatever worker is there, and can prevent nothing.
--- Called by end_runs. PL/pgSQL keeps the plan of a statement, where before PostgreSQL 18 a function in SQL makes it at each
--- call; planned for its ids it opens their partitions alone.
+-- Queues the hooks of runs that were ended from outside. Any worker calls them soon, and they can
+-- prevent nothing. Called by end_runs. PL/pgSQL keeps a parsed statement, while before PostgreSQL
+-- 18 a function in SQL parses and plans it at each call. A plan that is made for the given ids
+-- opens only their partitions.
 create or replace function howdah_private.tell_ended(ids uuid[]) returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp set plan_cache_mode = force_custom_plan

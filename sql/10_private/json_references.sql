@@ -26,10 +26,12 @@ exception when character_not_in_repertoire or untranslatable_character then
   return null;
 end $$;
 
--- The path of the first keyword whose meaning json_faults would miss, to be refused where questions are made; null
--- when it can judge every value. Those are unevaluatedProperties and unevaluatedItems (but true), $dynamicRef,
--- $recursiveRef, more than 20 $refs, a $ref to anything but a schema inside of this one, an $id below the root, from which references would
--- begin anew, and dependencies that are no such thing, because schema_fault does not look at them.
+-- Returns the path of the first keyword whose meaning json_faults would miss, so that questions are
+-- not made with it; null when json_faults can judge every value. Such keywords are
+-- unevaluatedProperties and unevaluatedItems (unless true), $dynamicRef, $recursiveRef, more than
+-- 20 $refs, a $ref to anything but a schema inside this one, and an $id below the root, from which
+-- references would begin anew. Malformed dependencies count too, because schema_fault does not
+-- check them.
 create or replace function howdah_private.unsupported_schema_keyword(schema jsonb) returns text
   language plpgsql immutable
   set search_path = pg_catalog, pg_temp
@@ -38,7 +40,7 @@ begin
   if (
     select count(*) from jsonb_path_query(unsupported_schema_keyword.schema, 'strict $.**."$ref"')
   ) > 20 then
-    return '$ref'; -- what each refers to is walked once more
+    return '$ref'; -- the target of each $ref is walked again
   end if;
   return howdah_private.unsupported_keyword_at(
     unsupported_schema_keyword.schema, unsupported_schema_keyword.schema, '');

@@ -99,7 +99,8 @@ begin
   return v_fault;
 end $$;
 
--- Bounds a schema before it is walked: the walk calls a function for each part and copies a part for each level.
+-- Returns what makes a schema too large, or null. Called before the schema is walked: the walk
+-- calls a function for each part and copies a part for each level.
 create or replace function howdah_private.schema_size_fault(schema jsonb) returns text
   language plpgsql immutable parallel safe
   set search_path = pg_catalog, pg_temp
@@ -112,7 +113,7 @@ begin
     return format('it has %s bytes, at most 131072 are allowed', v_bytes);
   end if;
   if jsonb_path_exists(schema_size_fault.schema, 'strict $.**{101}') then
-    return 'it has more than 100 levels, at most 100 are allowed';
+    return 'it has more than 100 levels';
   end if;
   v_parts := (
     select count(*) from jsonb_path_query(schema_size_fault.schema,
@@ -134,7 +135,7 @@ begin
     raise exception using errcode = 'HWINV',
       message = format('%s is too large a JSON Schema: %s', refuse_schema.field, v_fault),
       detail = jsonb_build_object('field', refuse_schema.field)::text,
-      hint = 'Leave parts out, or put what is repeated below $defs and refer to it as #/$defs/NAME.';
+      hint = 'Remove parts of the schema, or move repeated parts to $defs and refer to them as #/$defs/NAME.';
   end if;
   v_fault := howdah_private.schema_fault(refuse_schema.schema, refuse_schema.field);
   if v_fault is not null then

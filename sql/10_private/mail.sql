@@ -333,7 +333,7 @@ as $$
   select coalesce(jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
     'id', t.id, 'from', coalesce(a.name, t.created_by), 'from_run', t.from_execution_id, 'trust', case
       when t.from_execution_id is not null then greatest(t.trust, coalesce(e.trust, 'external'))
-      -- what another person says is no word of the user whom the run acts for
+      -- another person does not speak for the user of the run
       when run.user_id is not null and u.username is distinct from t.created_by then greatest(t.trust, 'internal')
       else t.trust end,
     'thread', t.thread_id, 'reply_to', t.reply_to_id, 'subject', t.subject, 'content', t.content, 'sent_at', t.created_at

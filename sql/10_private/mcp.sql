@@ -27,7 +27,7 @@ begin
   if exists (
     select from howdah.models as m
     where m.tenant_id = s.tenant_id and m.id = s.sampling_model_id and m.purpose <> 'llm'
-      and howdah_private.may_act_for(s.tenant_id) -- anybody may make a row up
+      and howdah_private.may_act_for(s.tenant_id) -- a caller may pass an invented row
   ) then
     raise exception using errcode = 'HWINV',
       message = format('the sampling model of MCP server %L is none that answers', s.name),

@@ -152,8 +152,9 @@ as $$
     register_worker.pid, register_worker.release, 3)
 $$;
 
--- A worker of before would write an answer as howdah_tool, which may not. It is told that there is nothing to be written; the
--- attempt that begin_write_back left in the queue is made by a newer worker.
+-- Returns null, so that a worker of an earlier release finds nothing to write. Such a worker would
+-- write an answer as howdah_tool, which has no privilege for that. begin_write_back left an attempt
+-- in the queue, which a newer worker makes.
 create or replace function howdah_private.answer_to_write(execution_id uuid) returns jsonb
   language sql stable
   set search_path = pg_catalog, pg_temp

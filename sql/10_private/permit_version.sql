@@ -1,6 +1,8 @@
--- What an agent asks, what its tools may reach and where secrets go is for admins to say, and what they said last holds: an older
--- version that has another engine, tools with other settings of theirs, a model that is asked elsewhere or with another secret
--- than its row says now, or request_params that admins alone set otherwise than now, is begun by admins alone. The current one is not looked at: it is what the rows say.
+-- Refuses an older version that differs from what admins set last, unless the caller is an admin.
+-- Admins decide which models an agent asks, what its tools may reach and where secrets go. A
+-- version differs if it has another engine, tools with other settings, a model with another URL or
+-- secret than its row has now, or other request_params of those that only admins set. The current
+-- version is not checked: it is what the rows say.
 create or replace function howdah_private.permit_version(version_id uuid) returns void
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp
@@ -102,18 +104,19 @@ as $$
   order by p.place limit 1
 $$;
 
--- What is the matter with request_params that a version pinned, beside those that stand there now: none of these says the same of the
--- names that admins alone set. Where none stands there, none of those names is allowed.
+-- Returns the fault of request_params that a version pinned, or null. They have no fault if one of
+-- the present ones has the same values for the names that only admins set. Where there are no
+-- present ones, none of those names is allowed.
 create or replace function howdah_private.params_set_otherwise(pinned jsonb, present jsonb[]) returns text
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_free text[] := array(select howdah_private.editor_params());
+  v_editable text[] := array(select howdah_private.editor_params());
 begin
   if exists (
     select from unnest(case when cardinality(present) = 0 then '{null}' else present end) as n (params)
-    where coalesce(n.params, '{}') - v_free = coalesce(pinned, '{}') - v_free
+    where coalesce(n.params, '{}') - v_editable = coalesce(pinned, '{}') - v_editable
   ) then
     return null;
   end if;

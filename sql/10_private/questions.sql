@@ -38,10 +38,12 @@ begin
   end if;
 end $$;
 
--- Who may answer: a question its run's user, admin or owner; an approval or an effect admin, owner or the role it
--- requires; after the deadline also whom it escalated to, where the name of a role means the role, never a user. The
--- database's owner always, viewers never. Where nobody is logged in as a user, the role of the login or the key counts, and nobody's runs are its own. Tools in SQL answer none:
--- an agent would answer itself.
+-- Refuses an answer by a caller who may not give it. A question is answered by the user of its run,
+-- an admin or an owner. An approval or an effect is answered by an admin, an owner or the role it
+-- requires. After the deadline, the role or user it escalated to may answer too; the name of a role
+-- means the role, never a user. The owner of the database may always answer, viewers never. Without
+-- a user, the role of the login or the API key counts, and runs without a user count as the
+-- caller's own. Tools in SQL answer no question: an agent would answer its own question.
 create or replace function howdah_private.refuse_answerer(q howdah.questions) returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp

@@ -171,8 +171,9 @@ as $$
   order by c.name
 $$;
 
--- How many tables the planner has to look at for these: each partition, and what a view reads as often as it reads it, the views
--- in it included. A name that is no table is a CTE or nothing. A table is {"name", "schema" (null: found by the path)}.
+-- Counts the tables that the planner has to look at for these tables: each partition, and what a
+-- view reads, as often as the view reads it, nested views included. A name that is no table is a
+-- CTE or nothing. A table is {"name", "schema" (null: found by the path)}.
 create or replace function howdah_private.planned_tables(tables jsonb, path text[]) returns int
   language sql stable
   set search_path = pg_catalog, pg_temp

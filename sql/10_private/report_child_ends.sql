@@ -1,7 +1,8 @@
--- Puts the ends of children that this transaction has ended into the inboxes of their parents, counts them there, each parent
--- once, and wakes the parents that wait for that. The run of a workflow may want to hear of failures and of the last end alone
--- (wakes_on): then what the others left waits in its inbox. The next members have their turn. Nobody tells a parent that has
--- ended. The caller holds the locks of the parents.
+-- Reports the children that this transaction has ended to their parents: puts each end into the
+-- inbox of the parent, counts the ends once for each parent, and wakes the parents that wait for
+-- them. The run of a workflow may wake only for failures and for the last end (wakes_on); then the
+-- other ends wait in its inbox. The next members are admitted. A parent that has ended gets no
+-- report. The caller holds the locks of the parents.
 create or replace function howdah_private.report_child_ends() returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -48,9 +49,9 @@ begin
     returning e.id::uuid as id, e.members_at_once is not null as admits, (
       e.live_children > 0 and e.waiting_for = 'child'
       and (e.wakes_on = 'last' or (e.wakes_on = 'failure' and not s.failed))
-    ) is true as sleeps_on
+    ) is true as keeps_waiting
   )
-  select array_agg(c.id order by c.id) filter (where not c.sleeps_on), array_agg(c.id order by c.id) filter (where c.admits)
+  select array_agg(c.id order by c.id) filter (where not c.keeps_waiting), array_agg(c.id order by c.id) filter (where c.admits)
   into v_woken, v_admitting from counted as c;
   perform howdah_private.wake_runs(v_woken) where v_woken is not null;
   perform howdah_private.admit_members(a.id) from unnest(v_admitting) as a (id);

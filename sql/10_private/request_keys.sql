@@ -1,8 +1,9 @@
 -- Requests that are sent again. Whoever comes second with a key waits for who came first, and then gets his answer, or does
 -- the work himself when that one rolled back.
 
--- Whose key it is: of a user, of an API key, or of a tenant as a whole. Ids, since names are a person's data. Only the API takes keys:
--- another login could leave an answer for a request that somebody else is about to send.
+-- Returns the holder of a request's key: a user, an API key, or a tenant as a whole. Holders are
+-- ids, since names are personal data. Only the API takes keys: another login could leave an answer
+-- for a request that somebody else is about to send.
 create or replace function howdah_private.key_holder() returns text
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
@@ -10,7 +11,7 @@ as $$
 begin
   if not howdah_private.has_trusted_login() then
     raise exception using errcode = 'HWDEN',
-      message = format('the login %s may not take the key of a request: the API does', session_user),
+      message = format('the login %s may not reserve a request key: only the API may', session_user),
       detail = jsonb_build_object('login', session_user)::text,
       hint = 'Send the request to the API with the header Idempotency-Key.';
   end if;

@@ -1,9 +1,11 @@
--- Parameters of a model call, as they stand in request_params. They reach the model server as they are, so a name that nobody here knows
--- may choose another model than admins priced (a router's `models`), add tools or searches of the server past tool policies
--- (`functions`, `plugins`, `web_search_options`), keep the conversation there (`store`) or cost more (`service_tier`). Whoever may
--- edit an agent sets the names below; all other names are for admins.
+-- Parameters of a model call, as stored in request_params. They reach the model server unchanged.
+-- An unknown name may choose another model than admins priced (`models` of a router), add tools or
+-- searches of the server past tool policies (`functions`, `plugins`, `web_search_options`), keep
+-- the conversation there (`store`) or cost more (`service_tier`). Users who may edit an agent set
+-- the names of editor_params; all other names are for admins.
 
--- How an answer is sampled and written, which says neither where a call goes nor what it costs beyond its tokens.
+-- Names of the parameters that control how an answer is sampled and written. They change neither
+-- where a call goes nor what it costs beyond its tokens.
 create or replace function howdah_private.editor_params() returns setof text
   language sql immutable parallel safe
   set search_path = pg_catalog, pg_temp
@@ -16,7 +18,8 @@ as $$
   ])
 $$;
 
--- What every request says by itself. The provider refuses these names as well (src/providers/openai/body.ts).
+-- Names of the parameters that Howdah sets in every request. The provider refuses these names as
+-- well (src/providers/openai/body.ts).
 create or replace function howdah_private.reserved_params() returns setof text
   language sql immutable parallel safe
   set search_path = pg_catalog, pg_temp
@@ -24,7 +27,8 @@ as $$
   select * from unnest(array['messages', 'model', 'n', 'stream', 'tools'])
 $$;
 
--- Refuses the first name that may not be set, or not by this user. A value that stands there already is whoever's who set it.
+-- Refuses the first parameter that nobody may set, or that this user may not set. Values in `known`
+-- are stored already and are not checked again.
 create or replace function howdah_private.refuse_request_params(field text, params jsonb, known jsonb default '{}') returns void
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
@@ -34,13 +38,13 @@ declare
     select k.key from jsonb_object_keys(case jsonb_typeof(refuse_request_params.params) when 'object' then refuse_request_params.params else '{}' end) as k (key)
     where refuse_request_params.params -> k.key is distinct from refuse_request_params.known -> k.key order by 1);
   v_name text;
-  v_free text := (select string_agg(p, ', ' order by p) from howdah_private.editor_params() as p);
+  v_editable text := (select string_agg(p, ', ' order by p) from howdah_private.editor_params() as p);
 begin
   select n into v_name from unnest(v_new) as n where n in (select howdah_private.reserved_params()) limit 1;
   if v_name is not null then
     raise exception using errcode = 'HWINV', message = format('%s.%s is set by Howdah itself', refuse_request_params.field, v_name),
       detail = jsonb_build_object('field', refuse_request_params.field || '.' || v_name)::text,
-      hint = 'Leave it out: the model, its tools and the conversation are those of the run.';
+      hint = 'Leave out this name: the model, the tools and the conversation come from the run.';
   end if;
   if howdah_private.is_trusted() or coalesce(howdah.current_user_role() <= 'admin', false) then
     return;
@@ -49,8 +53,8 @@ begin
   if v_name is not null then
     raise exception using errcode = 'HWDEN',
       message = format('%s.%s may be set by an admin or owner, not by %s', refuse_request_params.field, left(v_name, 60),
-        coalesce('the role ' || howdah.current_user_role(), 'nobody')),
+        coalesce('the role ' || howdah.current_user_role(), 'a caller without a role')),
       detail = jsonb_build_object('field', refuse_request_params.field || '.' || left(v_name, 60), 'required_role', 'admin')::text,
-      hint = format('Whoever may edit the agent sets %s.', v_free);
+      hint = format('Users who may edit the agent may set %s.', v_editable);
   end if;
 end $$;

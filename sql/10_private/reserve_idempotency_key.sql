@@ -1,6 +1,7 @@
--- Which run a key stands for: the given one when the key is new, else the first. Two callers with the same key
--- wait for each other on the primary key; the second then reads, in a snapshot of its own, what the first wrote. The key of
--- another caller's run is refused, since its output would be taken for the answer to this request.
+-- Returns the run that a key stands for: the given run when the key is new, else the first run. Two
+-- callers with the same key wait for each other on the primary key. The second caller then reads
+-- what the first one wrote, in a snapshot of its own. The key of another caller's run is refused,
+-- since the output of that run would be taken for the answer to this request.
 create or replace function howdah_private.reserve_idempotency_key(
   tenant_id uuid, key text, execution_id uuid
 ) returns uuid
@@ -24,7 +25,7 @@ begin
   end if;
   if starts_with(reserve_idempotency_key.key, 'schedule:') and not howdah_private.is_trusted() then -- it would keep the schedule from firing
     raise exception using errcode = 'HWINV', message = 'an idempotency key may not begin with schedule:',
-      detail = '{"field": "idempotency_key"}', hint = 'Those keys are of the runs that schedules begin. A uuid is a good one.';
+      detail = '{"field": "idempotency_key"}', hint = 'Only schedules use such keys, for their runs. Use a uuid instead.';
   end if;
   insert into howdah_private.idempotency_keys (tenant_id, key, execution_id)
   values (reserve_idempotency_key.tenant_id, reserve_idempotency_key.key,
@@ -39,12 +40,13 @@ begin
   where e.id = v_first and e.tenant_id = reserve_idempotency_key.tenant_id
     and e.idempotency_key = reserve_idempotency_key.key;
   if not found then
-    -- reserved by somebody who then inserted nothing, or for a run that has another key: a key lives as long as its own run
+    -- no run was inserted for the key, or its run has another key: a key lives as long as its own
+    -- run
     update howdah_private.idempotency_keys as k set execution_id = reserve_idempotency_key.execution_id
     where k.tenant_id = reserve_idempotency_key.tenant_id and k.key = reserve_idempotency_key.key
       and k.execution_id = v_first
     returning k.execution_id into v_first;
-  elsif not howdah_private.sees_agent(coalesce(v_run.agent_id, v_run.workflow_id)) then -- the first run is for others, and told to nobody else
+  elsif not howdah_private.sees_agent(coalesce(v_run.agent_id, v_run.workflow_id)) then -- the caller may not see the first run
     raise exception using errcode = 'HWCNF',
       message = format('the idempotency key %L is known already', reserve_idempotency_key.key),
       detail = '{"field": "idempotency_key"}', hint = 'Take another one: a uuid is nobody else''s.';
@@ -57,22 +59,23 @@ begin
   return v_first;
 end $$;
 
--- As reserve_idempotency_key in the current tenant, for a run of this agent or workflow: the key of another's run is refused. A run
--- that was handed over still answers to the one that it began with.
-create or replace function howdah_private.first_execution(key text, execution_id uuid, target_id uuid) returns uuid
+-- Calls reserve_idempotency_key in the current tenant, for a run of this agent or workflow. Refuses
+-- the key of a run of another agent or workflow. A run that was handed over still counts as a run
+-- of the agent it began with.
+create or replace function howdah_private.reserve_run_key(key text, execution_id uuid, target_id uuid) returns uuid
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_tenant_id uuid := howdah.current_tenant();
-  v_first uuid := howdah_private.reserve_idempotency_key(v_tenant_id, first_execution.key, first_execution.execution_id);
+  v_first uuid := howdah_private.reserve_idempotency_key(v_tenant_id, reserve_run_key.key, reserve_run_key.execution_id);
 begin
-  if v_first <> first_execution.execution_id and not exists (
+  if v_first <> reserve_run_key.execution_id and not exists (
     select from howdah.executions as e
     where e.id = v_first and e.tenant_id = v_tenant_id
-      and first_execution.target_id = coalesce(case when e.handoffs > 0 then howdah_private.began_with(e.id) end, e.agent_id, e.workflow_id)
+      and reserve_run_key.target_id = coalesce(case when e.handoffs > 0 then howdah_private.began_with(e.id) end, e.agent_id, e.workflow_id)
   ) then
-    perform howdah_private.refuse_known_key(first_execution.key, v_first);
+    perform howdah_private.refuse_known_key(reserve_run_key.key, v_first);
   end if;
   return v_first;
 end $$;
@@ -85,5 +88,5 @@ begin
   raise exception using errcode = 'HWCNF',
     message = format('the idempotency key %L was used for another request', refuse_known_key.key),
     detail = jsonb_build_object('field', 'idempotency_key', 'execution_id', refuse_known_key.execution_id)::text,
-    hint = 'It is of another caller, agent or workflow. Take another one: a uuid is nobody else''s.';
+    hint = 'The key belongs to a run of another caller, agent or workflow. Use another key, such as a uuid.';
 end $$;

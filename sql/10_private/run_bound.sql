@@ -12,8 +12,8 @@ begin
   set constraints all immediate;
 end $$;
 
--- The same as howdah_writer: an answer of a watched table is written, and what the table's own triggers and types do then has
--- no other rights.
+-- Runs a statement as howdah_writer, which writes an answer into a watched table. The table's own
+-- triggers and types have no other privileges then.
 create or replace function howdah_private.write_bound(statement text, argument jsonb, path text)
   returns setof text
   language plpgsql volatile security definer
@@ -25,11 +25,14 @@ begin
   set constraints all immediate;
 end $$;
 
--- Counts of writes, by table, in tables with a deferrable trigger behind which a tenant's code may stand. Such a trigger can defer itself
--- again each time it runs, until it runs at COMMIT in the worker's session. Triggers of constraints count too, since a cast or an
--- index expression may be the tenant's. A trigger of a partition stands on the partition. The counters hold what was rolled back, and earlier
--- transactions of the session for a second, so two counts are compared. TRUNCATE lowers those of this transaction, but is
--- refused while a trigger of the table is pending. Without counters (track_counts = off) every table counts as written.
+-- Counts the writes of each table that has a deferrable trigger which may run code of a tenant.
+-- Such a trigger can defer itself again each time it runs, until it runs at COMMIT in the session
+-- of the worker. Triggers of constraints count too, since a cast or an index expression may belong
+-- to a tenant. A trigger of a partition belongs to the partition. The counters include writes that
+-- were rolled back and, for a second, those of earlier transactions of the session, so the caller
+-- compares two counts. TRUNCATE lowers the counters of this transaction, but Postgres refuses it
+-- while a trigger of the table is pending. Without counters (track_counts = off) every table counts
+-- as written.
 create or replace function howdah_private.tenant_trigger_writes() returns jsonb
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -53,8 +56,8 @@ begin
   );
 end $$;
 
--- The state of the sandbox before a call: the versions of its functions, whose owner a statement runs as and could change, and
--- `tenant_trigger_writes`.
+-- Returns the state of the sandbox before a call: the versions of its functions, and
+-- `tenant_trigger_writes`. A statement runs as the owner of these functions and could change them.
 create or replace function howdah_private.bound_state() returns text
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
@@ -65,8 +68,8 @@ begin
     || '|' || howdah_private.tenant_trigger_writes();
 end $$;
 
--- Runs when the session is the worker's again, before any statement of its own. Refuses a call that left something which would act
--- later with other rights.
+-- Refuses a call that left something which would act later with other privileges. Runs when the
+-- session is the worker's again, before any statement of the worker.
 create or replace function howdah_private.refuse_leftovers(state text) returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -87,7 +90,7 @@ declare
 begin
   if v_reason is not null then
     raise exception using errcode = 'HWDEN', message = 'this call cannot be committed: ' || v_reason,
-      hint = 'Tools and hooks share a transaction with their step: nothing they leave may act in it. '
-        'Make a tenant''s triggers and constraints on tables that tools write not deferrable.';
+      hint = 'Tools and hooks share a transaction with their step, so nothing they leave may run in it later. '
+        'On tables that tools write, make the triggers and constraints of tenants not deferrable.';
   end if;
 end $$;

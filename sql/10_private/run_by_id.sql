@@ -24,7 +24,7 @@ declare
   v_first uuid := v_id;
 begin
   if run_by_id.idempotency_key is not null then
-    v_first := howdah_private.first_execution(run_by_id.idempotency_key, v_id, coalesce(run_by_id.agent_id, run_by_id.workflow_id));
+    v_first := howdah_private.reserve_run_key(run_by_id.idempotency_key, v_id, coalesce(run_by_id.agent_id, run_by_id.workflow_id));
   end if;
   if v_first = v_id then
     insert into howdah.executions (

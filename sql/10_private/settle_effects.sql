@@ -26,17 +26,18 @@ begin
   );
 end $$;
 
--- Goes down from parent to child, and not through the whole tree of the root: a statement may end thousands of children, and each
--- would read all of its siblings. `enable_seqscan = off`: few runs have children, and many each, so the planner expects to find some
--- soon in any table, and reads all of it where there are none. The plan is the same for all runs, so it is not made again for each
--- of them, as cancel_execution asks for its own statements.
+-- Returns the completed runs below a run. Goes down from parent to child, since a statement may end
+-- thousands of children, and each would read all of its siblings in the tree of the root.
+-- `enable_seqscan = off`: few runs have children, and those have many. So the planner expects to
+-- find some soon in any table, and reads the whole table where there are none. `plan_cache_mode`:
+-- one plan serves all runs; cancel_execution sets that its own statements are planned each time.
 create or replace function howdah_private.completed_below(run howdah.executions) returns setof howdah.executions
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan set enable_seqscan = off
 as $$
 begin
   if not exists (select from howdah.executions as e where e.parent_execution_id = run.id) then
-    return; -- most children have none
+    return; -- most runs below another have no children
   end if;
   return query
   with recursive below as (

@@ -1,8 +1,10 @@
--- Tables of users whose rows begin runs (howdah.watch_table). Three rights meet here. Whoever inserts into the table needs
--- none of Howdah's: the trigger is the engine's, and takes rows as text, by the output functions of their types, since anything else (to_jsonb,
--- a cast) may call what the owner of the table wrote. The expressions of a watch, and all that touches the values of a row,
--- are worked out as howdah_tool. And the answer is written as howdah_writer, bound to no tenant, in the sandbox all SQL runs in that
--- is not ours: what that role holds of the tables of all tenants, nothing else may read.
+-- Tables of users whose rows begin runs (howdah.watch_table). Three sets of privileges meet here. A
+-- login that inserts into the table needs no privileges of Howdah: the trigger is the engine's. The
+-- trigger takes rows as text, by the output functions of their types, since anything else
+-- (to_jsonb, a cast) may call code of the table's owner. The expressions of a watch, and all that
+-- touches the values of a row, run as howdah_tool. The answer is written as howdah_writer, bound to
+-- no tenant, in the sandbox for SQL that is not ours. That role holds privileges on the tables of
+-- all tenants, and no other SQL may use them.
 
 -- Of the rows (as text) for which the condition of a watch holds: what the agent is told, the key, and what stands in the column the answer is for.
 create or replace function howdah_private.watched_inputs(query text, rows text[])
@@ -261,10 +263,12 @@ begin
   return true;
 end $$;
 
--- A tenant's role whose code would run when an answer is written into a table, in words: null when there is none. howdah_writer holds
--- the watched columns of all tenants, so such code could read and write the answers of the others. Looks at the owners of the
--- table, its partitions and descendants, of what stands on them (triggers, rules, policies, checks, defaults, indexes), and of the functions,
--- types and operators behind that. A trigger that somebody puts there later is found when an answer is written (refuse_tenant_code).
+-- Returns a sentence about the tenant role whose code would run when an answer is written into a
+-- table, or null. howdah_writer holds privileges on the watched columns of all tenants, so such
+-- code could read and write the answers of others. Checks the owners of the table, its partitions
+-- and descendants; of the triggers, rules, policies, checks, defaults and indexes on them; and of
+-- the functions, types and operators behind those. A trigger that is added later is found when an
+-- answer is written (refuse_tenant_code).
 create or replace function howdah_private.tenant_code_in(watched regclass) returns text
   language sql stable
   set search_path = pg_catalog, pg_temp
@@ -279,12 +283,12 @@ as $$
     union
     select n.classid, n.objid from objects as o
     cross join lateral (
-      select d.classid, d.objid from pg_depend as d -- its parts
+      select d.classid, d.objid from pg_depend as d -- parts of the object
       where (d.refclassid, d.refobjid) = (o.classid, o.objid) and d.deptype in ('a', 'i')
         and o.classid in ('pg_class'::regclass, 'pg_type'::regclass)
         and not exists (select from pg_trigger as t where d.classid = 'pg_trigger'::regclass and t.oid = d.objid and t.tgenabled = 'D')
       union all
-      select d.refclassid, d.refobjid from pg_depend as d -- what it calls
+      select d.refclassid, d.refobjid from pg_depend as d -- objects that it calls
       where (d.classid, d.objid) = (o.classid, o.objid)
         and d.refclassid in ('pg_proc'::regclass, 'pg_type'::regclass, 'pg_operator'::regclass)
     ) as n
@@ -298,8 +302,8 @@ as $$
   select r.reason || ', a role of tenants' from roles as r where howdah_private.is_tenant_role(r.role) order by 1 limit 1
 $$;
 
--- Refuses to commit an answer that was written while a tenant's code stood on the table. Runs after the write: its lock on the table keeps
--- triggers, policies and owners as they were during the write.
+-- Refuses to commit an answer if code of a tenant was on the table during the write. Runs after the
+-- write, whose lock on the table keeps triggers, policies and owners as they were.
 create or replace function howdah_private.refuse_tenant_code(watched regclass) returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -309,7 +313,7 @@ declare
 begin
   if v_reason is not null then
     raise exception using errcode = 'HWDEN',
-      message = format('no answer is written into %s: %s', refuse_tenant_code.watched, v_reason);
+      message = format('cannot write an answer into %s: %s', refuse_tenant_code.watched, v_reason);
   end if;
 end $$;
 
@@ -353,7 +357,7 @@ begin
   v_reason := howdah_private.tenant_code_in(v_watched);
   if v_reason is not null then
     return jsonb_build_object('done', 'failed', 'error', jsonb_build_object('code', 'HWDEN',
-      'message', format('no answer is written into %s: %s', v_watched, v_reason)));
+      'message', format('cannot write an answer into %s: %s', v_watched, v_reason)));
   end if;
   perform set_config('lock_timeout', '5s', true), set_config('howdah.writing_back', v_row.watches::text, true);
   return jsonb_build_object(

@@ -62,8 +62,8 @@ begin
   if v_reason is not null then
     raise exception using errcode = 'HWDEN', message = format('%s cannot be watched: %s', v_class.oid::regclass, v_reason),
       detail = jsonb_build_object('table', v_class.oid::regclass::text)::text,
-      hint = 'What stands on a watched table runs with rights that reach the watched tables of all tenants. Give the table and its functions '
-        'to a role that no tenant''s login is a member of.';
+      hint = 'Code of a watched table runs with privileges on the watched tables of all tenants. Give the table and its functions '
+        'to a role that no login of a tenant is a member of.';
   end if;
   execute format('grant usage on schema %I to howdah_app', v_schema); -- where the expressions name the table's type
   return v_class.oid;
@@ -140,8 +140,10 @@ begin
   perform howdah_private.set_writer_rights(set_watch.watched);
 end $$;
 
--- The statements that give howdah_writer what the watches of a table need (or those of all tables) and take back the rest. Of the
--- watches of all tenants: the role is one. Howdah_tool, which text runs as, held these columns before: it loses them.
+-- Returns the statements that grant howdah_writer the privileges which watches need, and that
+-- revoke all others; for one table, or for all tables. The watches of all tenants count, since they
+-- share the role. howdah_tool, which runs text of callers, held these columns before, and loses
+-- them.
 create or replace function howdah_private.writer_rights(watched regclass default null)
   returns table (relation regclass, statement text)
   language sql stable
@@ -160,7 +162,7 @@ as $$
     join pg_catalog.pg_attribute as a on a.attrelid = t.tgrelid and a.attname = c.name and a.attnum > 0 and not a.attisdropped
     where w.into_column is not null and t.tgrelid = coalesce(writer_rights.watched, t.tgrelid)
   ),
-  held as (
+  existing as (
     select a.attrelid as relid, a.attname, x.privilege_type as privilege, x.grantee
     from pg_catalog.pg_attribute as a cross join lateral pg_catalog.aclexplode(a.attacl) as x
     where a.attacl is not null and not a.attisdropped and a.attrelid = coalesce(writer_rights.watched, a.attrelid)
@@ -169,11 +171,11 @@ as $$
   missing as (
     select n.* from needed as n
     where not exists (
-      select from held as h
+      select from existing as h
       where (h.relid, h.attname, h.privilege) = (n.relid, n.attname, n.privilege) and h.grantee = 'howdah_writer'::regrole)
   ),
-  needless as (
-    select h.* from held as h
+  obsolete as (
+    select h.* from existing as h
     where h.grantee = 'howdah_tool'::regrole or not exists (
       select from needed as n where (n.relid, n.attname, n.privilege) = (h.relid, h.attname, h.privilege))
   )
@@ -184,10 +186,11 @@ as $$
   select m.relid::regclass, format('grant %s (%I) on %s to howdah_writer', m.privilege, m.attname, m.relid::regclass) from missing as m
   union all
   select h.relid::regclass, format('revoke %s (%I) on %s from %s', h.privilege, h.attname, h.relid::regclass, h.grantee::regrole)
-  from needless as h
+  from obsolete as h
 $$;
 
--- With the rights of who calls it, who owns the table.
+-- Sets the privileges of howdah_writer on a table, with the privileges of the caller, who owns the
+-- table.
 create or replace function howdah_private.set_writer_rights(watched regclass) returns void
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp

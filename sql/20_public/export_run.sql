@@ -58,7 +58,7 @@ as $$
     'children', coalesce((
       select jsonb_agg(howdah_private.exported_run(c.id, exported_run.depth + 1, exported_run.redact) order by c.id)
       from howdah.executions as c where c.parent_execution_id = e.id and exported_run.depth < 32
-        and howdah_private.sees_agent(coalesce(c.agent_id, c.workflow_id)) -- who exports a user's data has the engine's rights
+        and howdah_private.sees_agent(coalesce(c.agent_id, c.workflow_id)) -- the export of a user's data runs with the engine's privileges
     ), '[]')
   ) || case when e.handoffs > 0 then jsonb_build_object('handoffs', (
     select jsonb_agg(jsonb_build_object('seq', s.seq, 'agent', jsonb_build_object('name', h.definition #> '{agent,name}', 'version', h.version),

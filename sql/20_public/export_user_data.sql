@@ -79,7 +79,8 @@ begin
     from howdah.board_entries as b where b.written_by_execution_id = any (exported_mail.runs) order by b.id;
 end $$;
 
--- What he answered in other runs, of agents that whoever exports sees: somebody else may have had his name before.
+-- Returns the answers of the user in other runs, if the caller of the export sees the agents of
+-- those runs. Somebody else may have had the username before.
 create or replace function howdah_private.exported_answers(u howdah.users, runs uuid[], redact boolean) returns setof jsonb
   language plpgsql stable
   set search_path = pg_catalog, pg_temp

@@ -1,7 +1,8 @@
--- Time travel: a new root run that shares the first `seq` steps of another, as copies with zero usage, and goes on from
--- there. The original is never touched, nothing copied is repeated; what was asked or begun there without an end is
--- asked and begun anew. Who gives other data begins anew. The pinned version stays unless another is named, and so do the
--- overrides of a root. It runs as whoever forks, since what is new in it is his.
+-- Forks a run (time travel): makes a new root run that has the first `seq` steps of another run, as
+-- copies with zero usage, and goes on from there. The original is never touched, and nothing copied
+-- is repeated. A question or call that was begun there without an end is begun anew. A fork with
+-- other data begins anew. The pinned version stays unless another is named, and so do the overrides
+-- of a root. The fork runs as the caller, who writes what is new in it.
 create or replace function howdah.fork_execution(
   id uuid, seq int default null, input text default null, version int default null, input_data jsonb default null,
   changes jsonb default null

@@ -1,5 +1,6 @@
--- A run out of turn: with all that the schedule gives, but none of its times, as whoever asks for it. It is not the schedule's last
--- run, so neither the overlap policy nor the next time look at it.
+-- Runs a schedule out of turn, as the caller: with everything that the schedule gives, but none of
+-- its times. The run is not the schedule's last run, so neither the overlap policy nor the next
+-- time depends on it.
 create or replace function howdah.run_schedule(id uuid) returns howdah.executions
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp

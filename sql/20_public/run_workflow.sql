@@ -20,7 +20,7 @@ declare
   v_first uuid := v_id;
 begin
   if run_workflow.idempotency_key is not null then
-    v_first := howdah_private.first_execution(run_workflow.idempotency_key, v_id, v_workflow_id);
+    v_first := howdah_private.reserve_run_key(run_workflow.idempotency_key, v_id, v_workflow_id);
   end if;
   if v_first = v_id then
     insert into howdah.executions (

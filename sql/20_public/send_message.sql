@@ -1,6 +1,7 @@
--- A message of a person. It begins a run of the session's agent, as whoever sends it; while one is live, the session's policy decides
--- what it does (take_turn and interrupt_session for queue, reject and interrupt). Only steer needs no new run: the message
--- reaches the one that is live, unless that is another user's.
+-- Sends a message of a person to a session. The message begins a run of the session's agent, as the
+-- sender. While a run is live, the policy of the session decides what the message does (take_turn
+-- and interrupt_session for queue, reject and interrupt). Only steer needs no new run: the message
+-- reaches the live run, unless that run belongs to another user.
 create or replace function howdah.send_message(session_id uuid, content text, input_parts jsonb default null)
   returns howdah.sessions
   language plpgsql volatile security definer

@@ -2,10 +2,11 @@
 --
 --   select howdah.watch_table('public.tickets', agent => 'support', input => $$'Answer: ' || body$$, into_column => 'reply');
 --
--- A trigger on the table begins the runs in the transaction that writes the rows; the answer comes in one of its own. Only
--- an owner may, and only for a table that is his. What writes the answer is howdah_writer, which is granted that
--- column; unwatch_table takes it back.
--- The same table, agent or workflow, and column again: the watch is changed.
+-- A trigger on the table begins the runs in the transaction that writes the rows; the answer comes
+-- in a transaction of its own. Only an owner may call this function, and only for a table of that
+-- owner. The answer is written as howdah_writer, which is granted that column; unwatch_table
+-- revokes the privilege. A second call for the same table, agent or workflow, and column changes
+-- the watch.
 create or replace function howdah.watch_table(
   target text, agent text default null, input text default null, into_column text default null, on_event text default 'insert',
   condition text default null, workflow text default null

@@ -49,9 +49,11 @@ begin
   end loop;
 end $$;
 
--- What people write beside runs. The engine writes there too, as runs' logs say, and so do references to rows that go: that is no change
--- of anybody's. Files and mail name who made them in created_by, and a session its user, so nothing is noted when they are made; but
--- for a session that somebody makes for another. Of a file the digest of its bytes stands for them.
+-- Notes the changes that people make to todos, files, sessions and mail. The engine writes these
+-- tables too, which the logs of runs show, and so do references to deleted rows; neither is noted.
+-- New files and mail name their author in created_by and a new session names its user, so these
+-- inserts are not noted, unless somebody makes a session for another user. A file is noted by the
+-- digest of its bytes.
 create or replace function howdah_private.tg_resources__audit() returns trigger
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp set timezone = 'UTC'

@@ -326,8 +326,9 @@ begin
   return new;
 end $$;
 
--- Counts new children at their parents, whose rows _200_check_parent has locked: each parent once, since a thousand updates of
--- one row within a transaction take time that grows with their square.
+-- Counts new children at their parents, whose rows _200_check_parent has locked. Updates each
+-- parent once, since a thousand updates of one row within a transaction take time that grows with
+-- the square of their number.
 create or replace function howdah_private.count_children(parents uuid[], waiting int[], children int[]) returns void
   language sql volatile security definer
   set search_path = pg_catalog, pg_temp

@@ -1,7 +1,7 @@
 -- What the end of a run means for others. Whoever ends runs holds the locks of their ancestors (lock_lineage).
 
--- Notes that a child has ended. Nothing else is done per row: a statement may end thousands of children, and their parent is
--- told of all of them at once when the statement is over (report_child_ends).
+-- Notes that a child has ended. Does nothing else per row: a statement may end thousands of
+-- children, and report_child_ends reports them all to the parent when the statement is over.
 create or replace function howdah_private.tg_executions__report_to_parent() returns trigger
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp

@@ -78,7 +78,8 @@ create or replace trigger _021_permit_workflow before insert or update or delete
 create or replace trigger _200_permit_agent before insert on howdah.mail
   for each row execute function howdah_private.tg__permit_agent('run', 'to_agent_id');
 
--- A session is its user's: nobody else changes it, begins one in his name, has a schedule speak in it, or writes its todos.
+-- Refuses to change a session of another user, to begin one as that user, to have a schedule send
+-- messages to it, or to write its todos.
 create or replace function howdah_private.tg__permit_session() returns trigger
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
@@ -98,9 +99,9 @@ create or replace trigger _030_permit_session before insert or update of session
   for each row when (new.session_id is not null)
   execute function howdah_private.tg__permit_session();
 
--- Todos and files of a session, and files of a run, are read by what runs as its user, so they are his to write. A session or a run
--- that is not there is refused by what checks the row.
-create or replace function howdah_private.tg__permit_beside() returns trigger
+-- Refuses todos and files in another user's session, and files of another user's run: what runs as
+-- that user reads them. Other checks of the row refuse a session or run that does not exist.
+create or replace function howdah_private.tg__permit_attachment() returns trigger
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
 as $$
@@ -117,12 +118,12 @@ begin
   end if;
   return v_row;
 end $$;
-create or replace trigger _030_permit_beside before insert or update or delete on howdah.todos
-  for each row execute function howdah_private.tg__permit_beside();
-create or replace trigger _030_permit_beside_insert before insert on howdah.resources
-  for each row when (num_nonnulls(new.session_id, new.execution_id) > 0) execute function howdah_private.tg__permit_beside();
-create or replace trigger _030_permit_beside before update or delete on howdah.resources
-  for each row when (num_nonnulls(old.session_id, old.execution_id) > 0) execute function howdah_private.tg__permit_beside();
+create or replace trigger _030_permit_attachment before insert or update or delete on howdah.todos
+  for each row execute function howdah_private.tg__permit_attachment();
+create or replace trigger _030_permit_attachment_insert before insert on howdah.resources
+  for each row when (num_nonnulls(new.session_id, new.execution_id) > 0) execute function howdah_private.tg__permit_attachment();
+create or replace trigger _030_permit_attachment before update or delete on howdah.resources
+  for each row when (num_nonnulls(old.session_id, old.execution_id) > 0) execute function howdah_private.tg__permit_attachment();
 
 create or replace function howdah_private.tg_executions__permit_agents() returns trigger
   language plpgsql volatile
@@ -150,7 +151,8 @@ create or replace function howdah_private.is_harmless_configuration(configuratio
   language sql immutable
   return howdah_private.settings_of_admins(configuration) = '{}';
 
--- Who names no agent gets his own default, so whose an agent is, and which one of his is the default, is for him, admins and owners.
+-- Refuses to change which agents belong to another user, and which one is that user's default; see
+-- permit_default. A user who names no agent gets the default agent.
 create or replace function howdah_private.tg_agents__permit_default() returns trigger
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp

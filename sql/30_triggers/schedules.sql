@@ -66,8 +66,9 @@ begin
   return new;
 end $$;
 
--- The runs of a schedule are its user's, so what it says is his. Whoever writes it anew becomes its user, and is nobody where he is no
--- user; a name, and pausing and resuming it, say nothing new.
+-- Sets the user of a schedule, as whom its runs act. A caller who changes what the schedule does
+-- becomes its user; a caller who is no user leaves it without one. The name, a pause and a resume
+-- change nothing of that.
 create or replace function howdah_private.tg_schedules__own() returns trigger
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp

@@ -38,16 +38,18 @@ begin
   return new;
 end $$;
 
--- Under the policy `interrupt` a new message ends what is live: a run of its sender's or nobody's, and of others where the sender is an
--- admin, an owner or the operator; else the message waits. A worker inserts the run of a schedule, so there its user alone counts. Runs
--- are locked before their session, so the live run is ended first; those who interrupt one session come one after the other.
+-- Ends the live run of a session, under the policy `interrupt`, when a new message arrives. A
+-- sender ends runs of that sender or of nobody. Admins, owners and the operator also end runs of
+-- others; any other message waits. A worker inserts the run of a schedule, so only the user of the
+-- schedule counts there. Runs are locked before their session, so the live run is ended first.
+-- Callers who interrupt one session come one after the other.
 create or replace function howdah_private.interrupt_session(session_id uuid, tenant_id uuid, sender uuid, is_scheduled boolean) returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_live uuid;
-  v_ends_all boolean := not interrupt_session.is_scheduled
+  v_may_end_all boolean := not interrupt_session.is_scheduled
     and (howdah_private.is_trusted() or coalesce(howdah.current_user_role() <= 'admin', false));
 begin
   if not exists (
@@ -59,7 +61,7 @@ begin
   perform howdah_private.lock_senders(interrupt_session.session_id);
   loop
     select s.live_execution_id into v_live from howdah.sessions as s where s.id = interrupt_session.session_id;
-    exit when v_live is null or not v_ends_all and exists (
+    exit when v_live is null or not v_may_end_all and exists (
       select from howdah.executions as e
       where e.id = v_live and e.user_id is not null and e.user_id is distinct from interrupt_session.sender);
     perform howdah_private.end_runs(howdah_private.lock_family(array[v_live]), 'cancelled', null);

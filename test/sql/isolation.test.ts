@@ -65,7 +65,7 @@ const REVIEWED: Record<string, string> = {
     'writes rows of current_tenant(); takes an id only from who knows that of its data key, which nobody is told',
   call_limit_use: 'current_tenant(), looked for with the id',
   quota_use: 'current_tenant(), looked for with the id',
-  first_execution: 'reserve_idempotency_key() in current_tenant()',
+  reserve_run_key: 'reserve_idempotency_key() in current_tenant()',
   faulty_workflows: 'workflows of current_tenant() that the caller sees',
   refuse_builtin_settings: 'looks at what it was given, and for secrets of current_tenant()',
   refuse_engine: 'looks at what it was given',
