@@ -3577,7 +3577,7 @@ declare
   v_first uuid := v_id;
 begin
   if run.idempotency_key is not null then
-    v_first := howdah_private.first_execution(run.idempotency_key, v_id, coalesce(v_agent_id, v_workflow_id));
+    v_first := howdah_private.reserve_run_key(run.idempotency_key, v_id, coalesce(v_agent_id, v_workflow_id));
   end if;
   if v_first = v_id then
     insert into howdah.executions (
@@ -3637,7 +3637,7 @@ declare
   v_first uuid := v_id;
 begin
   if run_workflow.idempotency_key is not null then
-    v_first := howdah_private.first_execution(run_workflow.idempotency_key, v_id, v_workflow_id);
+    v_first := howdah_private.reserve_run_key(run_workflow.idempotency_key, v_id, v_workflow_id);
   end if;
   if v_first = v_id then
     insert into howdah.executions (
@@ -4889,7 +4889,7 @@ begin
   v_reason := howdah_private.tenant_code_in(v_watched);
   if v_reason is not null then
     return jsonb_build_object('done', 'failed', 'error', jsonb_build_object('code', 'HWDEN',
-      'message', format('no answer is written into %s: %s', v_watched, v_reason)));
+      'message', format('cannot write an answer into %s: %s', v_watched, v_reason)));
   end if;
   perform set_config('lock_timeout', '5s', true), set_config('howdah.writing_back', v_row.watches::text, true);
   return jsonb_build_object(
@@ -5915,7 +5915,7 @@ declare
 begin
   select * into v_previous from howdah_private.earlier_run(begin_conversation.previous, begin_conversation.is_kept);
   if begin_conversation.idempotency_key is not null then
-    v_first := howdah_private.first_execution(begin_conversation.idempotency_key, v_id, coalesce(v_agent_id, v_workflow_id));
+    v_first := howdah_private.reserve_run_key(begin_conversation.idempotency_key, v_id, coalesce(v_agent_id, v_workflow_id));
   end if;
   if v_first = v_id then
     v_session_id := case when v_previous.is_last and is_kept then v_previous.session_id end;
@@ -6096,7 +6096,7 @@ declare
   v_first uuid := v_id;
 begin
   if begin_task.idempotency_key is not null then
-    v_first := howdah_private.first_execution(begin_task.idempotency_key, v_id, coalesce(v_agent_id, v_workflow_id));
+    v_first := howdah_private.reserve_run_key(begin_task.idempotency_key, v_id, coalesce(v_agent_id, v_workflow_id));
   end if;
   if v_first = v_id then
     if v_session_id is null then
@@ -8261,7 +8261,7 @@ CREATE OR REPLACE FUNCTION howdah_private.completed_below(run howdah.executions)
 AS $function$
 begin
   if not exists (select from howdah.executions as e where e.parent_execution_id = run.id) then
-    return; -- most children have none
+    return; -- most runs below another have no children
   end if;
   return query
   with recursive below as (
@@ -9373,7 +9373,7 @@ begin
     case when w.protocol > 3 then howdah_private.channel('control') else 'howdah_control' end, e.id::text)
   from howdah.executions as e join howdah_private.workers as w on w.id = e.owner_worker
   where e.id = any (end_runs.ids);
-  -- all of them in one statement; a wake-up that somebody holds comes and finds nothing to do
+  -- in one statement; a wake-up that a worker has already taken finds nothing to do
   perform howdah_private.drop_wake_ups(array(
     select e.id::uuid from howdah.executions as e
     where e.id = any (end_runs.ids) and e.status in ('queued', 'waiting', 'paused')
@@ -9544,12 +9544,12 @@ CREATE OR REPLACE FUNCTION howdah_private.ensure_month(moment timestamp with tim
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
+  v_table text;
   v_made int := 0;
 begin
   perform from howdah_private.chores as c where c.name = 'partitions' for no key update;
-  for v_place in 1 .. 3 loop
-    v_made := v_made + howdah_private.ensure_partition(
-      (array['executions', 'steps', 'messages'])[v_place], ensure_month.moment)::int;
+  foreach v_table in array howdah_private.partitioned_tables() loop
+    v_made := v_made + howdah_private.ensure_partition(v_table, ensure_month.moment)::int;
   end loop;
   return v_made;
 end $function$
@@ -9580,7 +9580,7 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.ensure_partitions(months_ahead integer DEFAULT 12, most integer DEFAULT NULL::integer)
+CREATE OR REPLACE FUNCTION howdah_private.ensure_partitions(months_ahead integer DEFAULT 12, max_partitions integer DEFAULT NULL::integer)
  RETURNS integer
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -9588,18 +9588,19 @@ CREATE OR REPLACE FUNCTION howdah_private.ensure_partitions(months_ahead integer
  SET lock_timeout TO '2s'
 AS $function$
 declare
+  v_table text;
   v_made int := 0;
   v_moment timestamptz;
 begin
   perform from howdah_private.chores as c where c.name = 'partitions' for no key update;
   for v_month_no in -1 .. ensure_partitions.months_ahead loop
     v_moment := (date_trunc('month', now() at time zone 'utc') + v_month_no * interval '1 month') at time zone 'utc';
-    for v_place in 1 .. 3 loop
-      exit when v_made >= ensure_partitions.most;
-      v_made := v_made + howdah_private.ensure_partition((array['executions', 'steps', 'messages'])[v_place], v_moment)::int;
+    foreach v_table in array howdah_private.partitioned_tables() loop
+      exit when v_made >= ensure_partitions.max_partitions;
+      v_made := v_made + howdah_private.ensure_partition(v_table, v_moment)::int;
     end loop;
   end loop;
-  perform howdah_private.settle_partitions() where v_made = 0 or ensure_partitions.most is null;
+  perform howdah_private.settle_partitions() where v_made = 0 or ensure_partitions.max_partitions is null;
   return v_made;
 end $function$
 ;
@@ -10331,7 +10332,7 @@ AS $function$
     'children', coalesce((
       select jsonb_agg(howdah_private.exported_run(c.id, exported_run.depth + 1, exported_run.redact) order by c.id)
       from howdah.executions as c where c.parent_execution_id = e.id and exported_run.depth < 32
-        and howdah_private.sees_agent(coalesce(c.agent_id, c.workflow_id)) -- who exports a user's data has the engine's rights
+        and howdah_private.sees_agent(coalesce(c.agent_id, c.workflow_id)) -- the export of a user's data runs with the engine's privileges
     ), '[]')
   ) || case when e.handoffs > 0 then jsonb_build_object('handoffs', (
     select jsonb_agg(jsonb_build_object('seq', s.seq, 'agent', jsonb_build_object('name', h.definition #> '{agent,name}', 'version', h.version),
@@ -10777,7 +10778,7 @@ declare
   v_run howdah.executions;
   v_pinned howdah.agent_versions;
   v_missing jsonb;
-  v_is_asked boolean;
+  v_is_pending boolean;
   v_discovered_at timestamptz;
   v_wait interval;
   v_version_id uuid;
@@ -10792,15 +10793,15 @@ begin
   select jsonb_agg(jsonb_build_object('server', s.name, 'error', s.error) order by s.name)
       filter (where s.discovered_at is null),
     bool_or(s.discovered_at is null and s.error is null), max(s.discovered_at)
-  into v_missing, v_is_asked, v_discovered_at
+  into v_missing, v_is_pending, v_discovered_at
   from jsonb_array_elements(v_pinned.definition -> 'servers') as p (value)
   join howdah.mcp_servers as s on s.tenant_id = v_run.tenant_id and s.id = (p.value ->> 'id')::uuid and s.is_active;
   v_wait := v_run.started_at + interval '1 minute' - clock_timestamp();
-  if v_is_asked and v_wait > interval '0' then
+  if v_is_pending and v_wait > interval '0' then
     return jsonb_build_object('waits_ms', ceil(extract(epoch from least(v_wait, interval '5 seconds')) * 1000));
   end if;
   if v_discovered_at > v_pinned.created_at then
-    v_version_id := howdah_private.version_since(v_run, v_pinned);
+    v_version_id := howdah_private.replacement_version(v_run, v_pinned);
     update howdah.executions as e set agent_version_id = v_version_id, updated_at = now()
     where e.id = v_run.id and e.owner_worker = v_run.owner_worker and e.fence = v_run.fence and e.step_count = 0
       and e.agent_version_id <> v_version_id;
@@ -10809,27 +10810,6 @@ begin
     end if;
   end if;
   return case when v_missing is not null then jsonb_build_object('missing', v_missing) end;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.first_execution(key text, execution_id uuid, target_id uuid)
- RETURNS uuid
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_tenant_id uuid := howdah.current_tenant();
-  v_first uuid := howdah_private.reserve_idempotency_key(v_tenant_id, first_execution.key, first_execution.execution_id);
-begin
-  if v_first <> first_execution.execution_id and not exists (
-    select from howdah.executions as e
-    where e.id = v_first and e.tenant_id = v_tenant_id
-      and first_execution.target_id = coalesce(case when e.handoffs > 0 then howdah_private.began_with(e.id) end, e.agent_id, e.workflow_id)
-  ) then
-    perform howdah_private.refuse_known_key(first_execution.key, v_first);
-  end if;
-  return v_first;
 end $function$
 ;
 
@@ -11961,7 +11941,7 @@ CREATE OR REPLACE FUNCTION howdah_private.interrupt_session(session_id uuid, ten
 AS $function$
 declare
   v_live uuid;
-  v_ends_all boolean := not interrupt_session.is_scheduled
+  v_may_end_all boolean := not interrupt_session.is_scheduled
     and (howdah_private.is_trusted() or coalesce(howdah.current_user_role() <= 'admin', false));
 begin
   if not exists (
@@ -11973,7 +11953,7 @@ begin
   perform howdah_private.lock_senders(interrupt_session.session_id);
   loop
     select s.live_execution_id into v_live from howdah.sessions as s where s.id = interrupt_session.session_id;
-    exit when v_live is null or not v_ends_all and exists (
+    exit when v_live is null or not v_may_end_all and exists (
       select from howdah.executions as e
       where e.id = v_live and e.user_id is not null and e.user_id is distinct from interrupt_session.sender);
     perform howdah_private.end_runs(howdah_private.lock_family(array[v_live]), 'cancelled', null);
@@ -13216,7 +13196,7 @@ AS $function$
 begin
   if not howdah_private.has_trusted_login() then
     raise exception using errcode = 'HWDEN',
-      message = format('the login %s may not take the key of a request: the API does', session_user),
+      message = format('the login %s may not reserve a request key: only the API may', session_user),
       detail = jsonb_build_object('login', session_user)::text,
       hint = 'Send the request to the API with the header Idempotency-Key.';
   end if;
@@ -15113,11 +15093,11 @@ CREATE OR REPLACE FUNCTION howdah_private.params_set_otherwise(pinned jsonb, pre
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_free text[] := array(select howdah_private.editor_params());
+  v_editable text[] := array(select howdah_private.editor_params());
 begin
   if exists (
     select from unnest(case when cardinality(present) = 0 then '{null}' else present end) as n (params)
-    where coalesce(n.params, '{}') - v_free = coalesce(pinned, '{}') - v_free
+    where coalesce(n.params, '{}') - v_editable = coalesce(pinned, '{}') - v_editable
   ) then
     return null;
   end if;
@@ -15368,6 +15348,13 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.partitioned_tables()
+ RETURNS text[]
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN ARRAY['executions'::text, 'steps'::text, 'messages'::text]
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.parts_trust(tenant_id uuid, parts jsonb)
  RETURNS howdah.trust
  LANGUAGE sql
@@ -15512,10 +15499,10 @@ AS $function$
 begin
   if not howdah_private.is_author(permit_author.user_id) then
     raise exception using errcode = 'HWDEN',
-      message = format('%s may not say anything to %s %s: it runs as somebody else', howdah_private.whoever(),
+      message = format('%s may not send input to %s %s, which runs as another user', howdah_private.whoever(),
         permit_author.what, permit_author.id),
       detail = jsonb_build_object(permit_author.what || '_id', permit_author.id, 'role', howdah.current_user_role())::text,
-      hint = 'Its user may. Fork it by howdah.fork_execution to go on from it as yourself.';
+      hint = 'Only the user of the run may. To go on from this run as yourself, fork it with howdah.fork_execution.';
   end if;
 end $function$
 ;
@@ -15554,9 +15541,9 @@ begin
   if permit_default.user_id is distinct from howdah.current_user_id() and permit_default.user_id is not null
     and not howdah_private.is_trusted() and coalesce(howdah.current_user_role() > 'admin', true) then
     raise exception using errcode = 'HWDEN',
-      message = format('%s may not say which agent is the default of user %s', howdah_private.whoever(), permit_default.user_id),
+      message = format('%s may not change the agents or the default agent of user %s', howdah_private.whoever(), permit_default.user_id),
       detail = jsonb_build_object('field', 'user_id', 'user_id', permit_default.user_id, 'role', howdah.current_user_role())::text,
-      hint = 'The user, an admin or an owner may. Leave user_id out for an agent that is nobody''s.';
+      hint = 'That user, an admin or an owner may. For an agent without a user, leave out user_id.';
   end if;
 end $function$
 ;
@@ -17432,7 +17419,7 @@ begin
   raise exception using errcode = 'HWCNF',
     message = format('the idempotency key %L was used for another request', refuse_known_key.key),
     detail = jsonb_build_object('field', 'idempotency_key', 'execution_id', refuse_known_key.execution_id)::text,
-    hint = 'It is of another caller, agent or workflow. Take another one: a uuid is nobody else''s.';
+    hint = 'The key belongs to a run of another caller, agent or workflow. Use another key, such as a uuid.';
 end $function$
 ;
 
@@ -17509,8 +17496,8 @@ declare
 begin
   if v_reason is not null then
     raise exception using errcode = 'HWDEN', message = 'this call cannot be committed: ' || v_reason,
-      hint = 'Tools and hooks share a transaction with their step: nothing they leave may act in it. '
-        'Make a tenant''s triggers and constraints on tables that tools write not deferrable.';
+      hint = 'Tools and hooks share a transaction with their step, so nothing they leave may run in it later. '
+        'On tables that tools write, make the triggers and constraints of tenants not deferrable.';
   end if;
 end $function$
 ;
@@ -17579,7 +17566,7 @@ begin
   if exists (
     select from howdah.models as m
     where m.tenant_id = s.tenant_id and m.id = s.sampling_model_id and m.purpose <> 'llm'
-      and howdah_private.may_act_for(s.tenant_id) -- anybody may make a row up
+      and howdah_private.may_act_for(s.tenant_id) -- a caller may pass an invented row
   ) then
     raise exception using errcode = 'HWINV',
       message = format('the sampling model of MCP server %L is none that answers', s.name),
@@ -18155,13 +18142,13 @@ declare
     select k.key from jsonb_object_keys(case jsonb_typeof(refuse_request_params.params) when 'object' then refuse_request_params.params else '{}' end) as k (key)
     where refuse_request_params.params -> k.key is distinct from refuse_request_params.known -> k.key order by 1);
   v_name text;
-  v_free text := (select string_agg(p, ', ' order by p) from howdah_private.editor_params() as p);
+  v_editable text := (select string_agg(p, ', ' order by p) from howdah_private.editor_params() as p);
 begin
   select n into v_name from unnest(v_new) as n where n in (select howdah_private.reserved_params()) limit 1;
   if v_name is not null then
     raise exception using errcode = 'HWINV', message = format('%s.%s is set by Howdah itself', refuse_request_params.field, v_name),
       detail = jsonb_build_object('field', refuse_request_params.field || '.' || v_name)::text,
-      hint = 'Leave it out: the model, its tools and the conversation are those of the run.';
+      hint = 'Leave out this name: the model, the tools and the conversation come from the run.';
   end if;
   if howdah_private.is_trusted() or coalesce(howdah.current_user_role() <= 'admin', false) then
     return;
@@ -18170,9 +18157,9 @@ begin
   if v_name is not null then
     raise exception using errcode = 'HWDEN',
       message = format('%s.%s may be set by an admin or owner, not by %s', refuse_request_params.field, left(v_name, 60),
-        coalesce('the role ' || howdah.current_user_role(), 'nobody')),
+        coalesce('the role ' || howdah.current_user_role(), 'a caller without a role')),
       detail = jsonb_build_object('field', refuse_request_params.field || '.' || left(v_name, 60), 'required_role', 'admin')::text,
-      hint = format('Whoever may edit the agent sets %s.', v_free);
+      hint = format('Users who may edit the agent may set %s.', v_editable);
   end if;
 end $function$
 ;
@@ -18283,7 +18270,7 @@ begin
     raise exception using errcode = 'HWINV',
       message = format('%s is too large a JSON Schema: %s', refuse_schema.field, v_fault),
       detail = jsonb_build_object('field', refuse_schema.field)::text,
-      hint = 'Leave parts out, or put what is repeated below $defs and refer to it as #/$defs/NAME.';
+      hint = 'Remove parts of the schema, or move repeated parts to $defs and refer to them as #/$defs/NAME.';
   end if;
   v_fault := howdah_private.schema_fault(refuse_schema.schema, refuse_schema.field);
   if v_fault is not null then
@@ -18425,7 +18412,7 @@ declare
 begin
   if v_reason is not null then
     raise exception using errcode = 'HWDEN',
-      message = format('no answer is written into %s: %s', refuse_tenant_code.watched, v_reason);
+      message = format('cannot write an answer into %s: %s', refuse_tenant_code.watched, v_reason);
   end if;
 end $function$
 ;
@@ -19147,6 +19134,27 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.replacement_version(run howdah.executions, pinned howdah.agent_versions)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_agent howdah.agents;
+begin
+  if num_nonnulls(run.forked_from_execution_id, run.compensates_execution_id) > 0 or run.handoffs > 0 or exists (
+    select from howdah.agent_versions as v join howdah.executions as r on r.id = run.root_execution_id
+    where v.agent_id = run.agent_id and v.version > pinned.version and v.created_at <= r.created_at
+  ) then
+    return null;
+  end if;
+  select a.* into v_agent from howdah.agents as a where a.id = run.agent_id;
+  return case when v_agent.version_is_stale then howdah_private.refresh_agent_version(run.agent_id)
+    else v_agent.current_version_id end;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.replied_to(run howdah.executions, reply_to text)
  RETURNS howdah.mail
  LANGUAGE plpgsql
@@ -19239,9 +19247,9 @@ begin
     returning e.id::uuid as id, e.members_at_once is not null as admits, (
       e.live_children > 0 and e.waiting_for = 'child'
       and (e.wakes_on = 'last' or (e.wakes_on = 'failure' and not s.failed))
-    ) is true as sleeps_on
+    ) is true as keeps_waiting
   )
-  select array_agg(c.id order by c.id) filter (where not c.sleeps_on), array_agg(c.id order by c.id) filter (where c.admits)
+  select array_agg(c.id order by c.id) filter (where not c.keeps_waiting), array_agg(c.id order by c.id) filter (where c.admits)
   into v_woken, v_admitting from counted as c;
   perform howdah_private.wake_runs(v_woken) where v_woken is not null;
   perform howdah_private.admit_members(a.id) from unnest(v_admitting) as a (id);
@@ -19303,7 +19311,7 @@ begin
   end if;
   if starts_with(reserve_idempotency_key.key, 'schedule:') and not howdah_private.is_trusted() then -- it would keep the schedule from firing
     raise exception using errcode = 'HWINV', message = 'an idempotency key may not begin with schedule:',
-      detail = '{"field": "idempotency_key"}', hint = 'Those keys are of the runs that schedules begin. A uuid is a good one.';
+      detail = '{"field": "idempotency_key"}', hint = 'Only schedules use such keys, for their runs. Use a uuid instead.';
   end if;
   insert into howdah_private.idempotency_keys (tenant_id, key, execution_id)
   values (reserve_idempotency_key.tenant_id, reserve_idempotency_key.key,
@@ -19318,12 +19326,13 @@ begin
   where e.id = v_first and e.tenant_id = reserve_idempotency_key.tenant_id
     and e.idempotency_key = reserve_idempotency_key.key;
   if not found then
-    -- reserved by somebody who then inserted nothing, or for a run that has another key: a key lives as long as its own run
+    -- no run was inserted for the key, or its run has another key: a key lives as long as its own
+    -- run
     update howdah_private.idempotency_keys as k set execution_id = reserve_idempotency_key.execution_id
     where k.tenant_id = reserve_idempotency_key.tenant_id and k.key = reserve_idempotency_key.key
       and k.execution_id = v_first
     returning k.execution_id into v_first;
-  elsif not howdah_private.sees_agent(coalesce(v_run.agent_id, v_run.workflow_id)) then -- the first run is for others, and told to nobody else
+  elsif not howdah_private.sees_agent(coalesce(v_run.agent_id, v_run.workflow_id)) then -- the caller may not see the first run
     raise exception using errcode = 'HWCNF',
       message = format('the idempotency key %L is known already', reserve_idempotency_key.key),
       detail = '{"field": "idempotency_key"}', hint = 'Take another one: a uuid is nobody else''s.';
@@ -19332,6 +19341,27 @@ begin
     or v_run.user_id is null and v_run.created_by <> howdah_private.actor() -- a login or a key without a user
   ) then
     perform howdah_private.refuse_known_key(reserve_idempotency_key.key, v_first);
+  end if;
+  return v_first;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.reserve_run_key(key text, execution_id uuid, target_id uuid)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_tenant_id uuid := howdah.current_tenant();
+  v_first uuid := howdah_private.reserve_idempotency_key(v_tenant_id, reserve_run_key.key, reserve_run_key.execution_id);
+begin
+  if v_first <> reserve_run_key.execution_id and not exists (
+    select from howdah.executions as e
+    where e.id = v_first and e.tenant_id = v_tenant_id
+      and reserve_run_key.target_id = coalesce(case when e.handoffs > 0 then howdah_private.began_with(e.id) end, e.agent_id, e.workflow_id)
+  ) then
+    perform howdah_private.refuse_known_key(reserve_run_key.key, v_first);
   end if;
   return v_first;
 end $function$
@@ -19749,7 +19779,7 @@ declare
   v_first uuid := v_id;
 begin
   if run_by_id.idempotency_key is not null then
-    v_first := howdah_private.first_execution(run_by_id.idempotency_key, v_id, coalesce(run_by_id.agent_id, run_by_id.workflow_id));
+    v_first := howdah_private.reserve_run_key(run_by_id.idempotency_key, v_id, coalesce(run_by_id.agent_id, run_by_id.workflow_id));
   end if;
   if v_first = v_id then
     insert into howdah.executions (
@@ -20190,7 +20220,7 @@ begin
     return format('it has %s bytes, at most 131072 are allowed', v_bytes);
   end if;
   if jsonb_path_exists(schema_size_fault.schema, 'strict $.**{101}') then
-    return 'it has more than 100 levels, at most 100 are allowed';
+    return 'it has more than 100 levels';
   end if;
   v_parts := (
     select count(*) from jsonb_path_query(schema_size_fault.schema,
@@ -22488,7 +22518,7 @@ AS $function$
   select coalesce(jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
     'id', t.id, 'from', coalesce(a.name, t.created_by), 'from_run', t.from_execution_id, 'trust', case
       when t.from_execution_id is not null then greatest(t.trust, coalesce(e.trust, 'external'))
-      -- what another person says is no word of the user whom the run acts for
+      -- another person does not speak for the user of the run
       when run.user_id is not null and u.username is distinct from t.created_by then greatest(t.trust, 'internal')
       else t.trust end,
     'thread', t.thread_id, 'reply_to', t.reply_to_id, 'subject', t.subject, 'content', t.content, 'sent_at', t.created_at
@@ -22881,12 +22911,12 @@ AS $function$
     union
     select n.classid, n.objid from objects as o
     cross join lateral (
-      select d.classid, d.objid from pg_depend as d -- its parts
+      select d.classid, d.objid from pg_depend as d -- parts of the object
       where (d.refclassid, d.refobjid) = (o.classid, o.objid) and d.deptype in ('a', 'i')
         and o.classid in ('pg_class'::regclass, 'pg_type'::regclass)
         and not exists (select from pg_trigger as t where d.classid = 'pg_trigger'::regclass and t.oid = d.objid and t.tgenabled = 'D')
       union all
-      select d.refclassid, d.refobjid from pg_depend as d -- what it calls
+      select d.refclassid, d.refobjid from pg_depend as d -- objects that it calls
       where (d.classid, d.objid) = (o.classid, o.objid)
         and d.refclassid in ('pg_proc'::regclass, 'pg_type'::regclass, 'pg_operator'::regclass)
     ) as n
@@ -23050,7 +23080,7 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.tg__permit_beside()
+CREATE OR REPLACE FUNCTION howdah_private.tg__permit_attachment()
  RETURNS trigger
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -27972,7 +28002,7 @@ begin
   if (
     select count(*) from jsonb_path_query(unsupported_schema_keyword.schema, 'strict $.**."$ref"')
   ) > 20 then
-    return '$ref'; -- what each refers to is walked once more
+    return '$ref'; -- the target of each $ref is walked again
   end if;
   return howdah_private.unsupported_keyword_at(
     unsupported_schema_keyword.schema, unsupported_schema_keyword.schema, '');
@@ -28347,27 +28377,6 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.version_since(run howdah.executions, pinned howdah.agent_versions)
- RETURNS uuid
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_agent howdah.agents;
-begin
-  if num_nonnulls(run.forked_from_execution_id, run.compensates_execution_id) > 0 or run.handoffs > 0 or exists (
-    select from howdah.agent_versions as v join howdah.executions as r on r.id = run.root_execution_id
-    where v.agent_id = run.agent_id and v.version > pinned.version and v.created_at <= r.created_at
-  ) then
-    return null;
-  end if;
-  select a.* into v_agent from howdah.agents as a where a.id = run.agent_id;
-  return case when v_agent.version_is_stale then howdah_private.refresh_agent_version(run.agent_id)
-    else v_agent.current_version_id end;
-end $function$
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.version_told(version_id uuid)
  RETURNS jsonb
  LANGUAGE sql
@@ -28573,8 +28582,8 @@ begin
   if v_reason is not null then
     raise exception using errcode = 'HWDEN', message = format('%s cannot be watched: %s', v_class.oid::regclass, v_reason),
       detail = jsonb_build_object('table', v_class.oid::regclass::text)::text,
-      hint = 'What stands on a watched table runs with rights that reach the watched tables of all tenants. Give the table and its functions '
-        'to a role that no tenant''s login is a member of.';
+      hint = 'Code of a watched table runs with privileges on the watched tables of all tenants. Give the table and its functions '
+        'to a role that no login of a tenant is a member of.';
   end if;
   execute format('grant usage on schema %I to howdah_app', v_schema); -- where the expressions name the table's type
   return v_class.oid;
@@ -29505,7 +29514,7 @@ AS $function$
     join pg_catalog.pg_attribute as a on a.attrelid = t.tgrelid and a.attname = c.name and a.attnum > 0 and not a.attisdropped
     where w.into_column is not null and t.tgrelid = coalesce(writer_rights.watched, t.tgrelid)
   ),
-  held as (
+  existing as (
     select a.attrelid as relid, a.attname, x.privilege_type as privilege, x.grantee
     from pg_catalog.pg_attribute as a cross join lateral pg_catalog.aclexplode(a.attacl) as x
     where a.attacl is not null and not a.attisdropped and a.attrelid = coalesce(writer_rights.watched, a.attrelid)
@@ -29514,11 +29523,11 @@ AS $function$
   missing as (
     select n.* from needed as n
     where not exists (
-      select from held as h
+      select from existing as h
       where (h.relid, h.attname, h.privilege) = (n.relid, n.attname, n.privilege) and h.grantee = 'howdah_writer'::regrole)
   ),
-  needless as (
-    select h.* from held as h
+  obsolete as (
+    select h.* from existing as h
     where h.grantee = 'howdah_tool'::regrole or not exists (
       select from needed as n where (n.relid, n.attname, n.privilege) = (h.relid, h.attname, h.privilege))
   )
@@ -29529,7 +29538,7 @@ AS $function$
   select m.relid::regclass, format('grant %s (%I) on %s to howdah_writer', m.privilege, m.attname, m.relid::regclass) from missing as m
   union all
   select h.relid::regclass, format('revoke %s (%I) on %s from %s', h.privilege, h.attname, h.relid::regclass, h.grantee::regrole)
-  from needless as h
+  from obsolete as h
 $function$
 ;
 
@@ -30642,9 +30651,9 @@ CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF scope, subject_id,
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.resources FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('resources', 'run');
 
-CREATE TRIGGER _030_permit_beside BEFORE DELETE OR UPDATE ON howdah.resources FOR EACH ROW WHEN ((num_nonnulls(old.session_id, old.execution_id) > 0)) EXECUTE FUNCTION howdah_private.tg__permit_beside();
+CREATE TRIGGER _030_permit_attachment BEFORE DELETE OR UPDATE ON howdah.resources FOR EACH ROW WHEN ((num_nonnulls(old.session_id, old.execution_id) > 0)) EXECUTE FUNCTION howdah_private.tg__permit_attachment();
 
-CREATE TRIGGER _030_permit_beside_insert BEFORE INSERT ON howdah.resources FOR EACH ROW WHEN ((num_nonnulls(new.session_id, new.execution_id) > 0)) EXECUTE FUNCTION howdah_private.tg__permit_beside();
+CREATE TRIGGER _030_permit_attachment_insert BEFORE INSERT ON howdah.resources FOR EACH ROW WHEN ((num_nonnulls(new.session_id, new.execution_id) > 0)) EXECUTE FUNCTION howdah_private.tg__permit_attachment();
 
 CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF metadata, uri ON howdah.resources FOR EACH ROW WHEN ((((pg_column_size(new.metadata) > 1000) AND (octet_length((to_jsonb(new.metadata))::text) > 1048576)) OR (octet_length(new.uri) > 1048576))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('metadata', '1048576', 'bytes', 'uri', '1048576', 'bytes');
 
@@ -30854,7 +30863,7 @@ CREATE TRIGGER _995_refuse_unreadable_name BEFORE INSERT OR UPDATE OF name ON ho
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.todos FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('todos', 'run');
 
-CREATE TRIGGER _030_permit_beside BEFORE INSERT OR DELETE OR UPDATE ON howdah.todos FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__permit_beside();
+CREATE TRIGGER _030_permit_attachment BEFORE INSERT OR DELETE OR UPDATE ON howdah.todos FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__permit_attachment();
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.todos FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
@@ -34266,8 +34275,6 @@ grant execute on function howdah_private.first_content(text,jsonb,uuid) to howda
 
 grant execute on function howdah_private.first_discovery(uuid,uuid,integer) to howdah_worker;
 
-grant execute on function howdah_private.first_execution(text,uuid,uuid) to howdah_app;
-
 grant execute on function howdah_private.fit_the_wire(text[]) to howdah_analyst;
 
 grant execute on function howdah_private.fit_the_wire(text[]) to howdah_app;
@@ -34760,6 +34767,8 @@ grant execute on function howdah_private.part_place(text,jsonb) to howdah_engine
 
 grant execute on function howdah_private.partition_settings(text) to howdah_engine;
 
+grant execute on function howdah_private.partitioned_tables() to howdah_engine;
+
 grant execute on function howdah_private.passes_by_itself(text) to howdah_engine;
 
 grant execute on function howdah_private.permission_rows() to howdah_analyst;
@@ -35093,6 +35102,8 @@ grant execute on function howdah_private.replied_to(howdah.executions,text) to h
 grant execute on function howdah_private.reply_fault(howdah.questions,text,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.reserve_idempotency_key(uuid,text,uuid) to howdah_app;
+
+grant execute on function howdah_private.reserve_run_key(text,uuid,uuid) to howdah_app;
 
 grant execute on function howdah_private.reserved_params() to howdah_app;
 
@@ -35476,7 +35487,7 @@ grant execute on function howdah_private.tg__permit() to howdah_engine;
 
 grant execute on function howdah_private.tg__permit_agent() to howdah_engine;
 
-grant execute on function howdah_private.tg__permit_beside() to howdah_engine;
+grant execute on function howdah_private.tg__permit_attachment() to howdah_engine;
 
 grant execute on function howdah_private.tg__permit_session() to howdah_engine;
 
@@ -38581,7 +38592,7 @@ comment on table howdah_private.binding_keys is 'What workers sign with for whom
 
 comment on table howdah_private.channels is 'The end of the names of the channels of the live feed, other in each database. Who reaps workers locks its row.';
 
-comment on table howdah_private.child_ends is 'Ends of children that are not counted at their parent yet: only within the transaction that ended them.';
+comment on table howdah_private.child_ends is 'Ends of child runs that their parent has not counted yet. Rows exist only within the transaction that ends the children.';
 
 comment on table howdah_private.chores is 'What one session does at a time: whoever is at it holds the row.';
 
