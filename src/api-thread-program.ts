@@ -12,7 +12,7 @@ import type { ApiMetrics, CountedPool } from './telemetry/metrics.ts';
 import type { WatchedReplica } from './telemetry/replica-figures.ts';
 import { openLog } from './telemetry.ts';
 
-// The program of the thread that the API has where its process is a worker, too: see api-thread.ts.
+// The program of the API thread in a process that is also a worker: see api-thread.ts.
 
 const STATE_MS = 1_000;
 const METRICS_MS = 5_000;
@@ -21,7 +21,7 @@ const data = workerData as ApiThreadData;
 const report = (message: ApiReport): void => parentPort?.postMessage(message);
 const wanted = new Map<number, (text: string | undefined) => void>();
 
-/** The metrics of the process, as far as an API needs them. */
+/** Returns the part of the process's metrics that an API needs. */
 function metricsOfProcess(contentType: string): ApiMetrics {
   const pools = new Map<string, () => CountedPool>();
   let replica: WatchedReplica | undefined;

@@ -9,21 +9,22 @@ import type { Json } from './contracts/json.ts';
 import type { ApiMetrics, CountedPool } from './telemetry/metrics.ts';
 import type { Terminal } from './telemetry.ts';
 
-// Where one process is worker and API, the API has a thread of its own: a request that keeps its event loop busy stops no
-// heartbeat, and a custom tool that computes stops no request. They share nothing but the database and the messages here:
-// runs and tokens come to the API by LISTEN, as if it were another process.
+// In a process that is both worker and API, the API has a thread of its own. A request that keeps
+// the API's event loop busy delays no heartbeat, and a custom tool that computes delays no request.
+// The two threads share nothing but the database and the messages below. The API learns of runs and
+// tokens by LISTEN, as if it were another process.
 
 export type ApiThreadOptions = {
   url: string;
   config: Config;
   terminal: Terminal;
-  /** The URL of the program of the thread; tests give their own. */
+  /** The URL of the thread's program; tests set their own. */
   program?: string;
 };
-/** `metricsType`: the content type of metrics, where they are counted. */
+/** Options of the thread; `metricsType` is the content type of metrics, if there are any. */
 export type ApiThreadData = ApiThreadOptions & { metricsType: string | undefined };
 
-/** What the thread is told. */
+/** A command of the process to the thread. */
 export type ApiOrder =
   | { do: 'drain' | 'close' }
   | { do: 'show_metrics'; id: number; text: string | undefined };
@@ -31,7 +32,7 @@ export type ApiOrder =
 export type CountedPools = Record<string, CountedPool>;
 export type ReplicaState = { trouble: string | undefined; lag: number | undefined };
 
-/** What the thread says. */
+/** A report of the thread to the process. */
 export type ApiReport =
   | { is: 'ready'; url: string; port: number }
   | { is: 'failed'; error: SentError }
@@ -51,12 +52,16 @@ export type SentError = {
 
 const PROGRAM = moduleBeside('./api-thread-program.ts', import.meta.url);
 const RESTART_MS = 1_000;
-/** Longer than answers under way may take: a thread that does not close then does not turn any more. */
+/**
+ * The longest wait for a thread to close. It exceeds the longest answer under way, so a thread that
+ * is still open hangs.
+ */
 const CLOSE_MS = 30_000;
 
 /**
- * Starts the API in a thread. Rejects as `startApi` does. A thread that ends by itself (a fault that nobody caught, no
- * memory) is started again on the same port, and the log says why: runs of this process go on meanwhile.
+ * Starts the API in a thread. Rejects as `startApi` does. A thread that ends by itself (an uncaught
+ * error, no memory) is restarted on the same port, and the log gives the reason. The runs of this
+ * process continue meanwhile.
  */
 export async function startApiThread(
   options: ApiThreadOptions,
@@ -148,7 +153,7 @@ function begin(data: ApiThreadData, metrics: ApiMetrics | undefined): Promise<St
   });
 }
 
-/** Counts what the thread reports, in the metrics of the process. */
+/** Returns a function that adds what the thread reports to the metrics of the process. */
 function relayTo(metrics: ApiMetrics | undefined, order: (message: ApiOrder) => void) {
   let replica: ReplicaState | undefined;
   const pools = new Map<string, CountedPool>();
@@ -178,7 +183,7 @@ function relayTo(metrics: ApiMetrics | undefined, order: (message: ApiOrder) => 
   };
 }
 
-/** An error as it can be sent to another thread. */
+/** Converts an error to plain data, which can be sent to another thread. */
 export function sent(error: unknown): SentError {
   const { code, message = String(error) } = (error ?? {}) as { code?: string; message?: string };
   const ours = error instanceof HowdahError ? error : undefined;

@@ -224,7 +224,7 @@ async function defaultModelInWords(url: string): Promise<string> {
   return describeDefaultModel(queriesOn(pool)).finally(() => pool.end());
 }
 
-/** Starts the API: in a thread of its own where this thread is a worker's. */
+/** Starts the API, in a thread of its own when this thread runs a worker. */
 async function openApi(
   url: string,
   config: Config,

@@ -59,7 +59,7 @@ export type Config = Readonly<{
   defaultModel: DefaultModel;
   /** Where workers of this process fail on purpose; for tests. */
   failpoint: ArmedFailpoint | undefined;
-  /** Streams, sockets and waits that a tenant, and a user, may have open in one process of the API. */
+  /** Most streams, sockets and waits of one tenant, and of one user, in one API process. */
   tenantStreams: number;
   userStreams: number;
   /** Runs in flight per worker. */

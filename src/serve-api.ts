@@ -7,14 +7,16 @@ import { refuseWrongKeys } from './secrets/data-keys.ts';
 import { createMasterKeys, type MasterKeys, noKey } from './secrets/master-keys.ts';
 import type { ApiMetrics } from './telemetry/metrics.ts';
 
-/** The master keys of this environment, which need not be there before the first secret is. */
+/**
+ * Returns the master keys of this environment. They need not exist before the first secret does.
+ */
 export function masterKeysOf(config: Config): MasterKeys {
   return createMasterKeys({ keys: config.secretKeys, file: config.secretKeyFile });
 }
 
 /**
- * The same, for a process that stays: throws `HWINV` when the database's secrets are under a key that this process has
- * not, and when there is no key and no place to keep one.
+ * Returns the master keys of a long-running process. Throws `HWINV` when the database's secrets are
+ * encrypted with a key that this process lacks, or when there is no key and no place to keep one.
  */
 export async function checkedMasterKeys(url: string, config: Config): Promise<MasterKeys> {
   if (config.secretKeys.length === 0 && config.secretKeyFile === undefined) throw noKey();
@@ -24,7 +26,7 @@ export async function checkedMasterKeys(url: string, config: Config): Promise<Ma
   return masterKeys;
 }
 
-/** Starts the API in this thread; its packages are loaded only where there is one. */
+/** Starts the API in this thread. Its packages are loaded only when it starts. */
 export async function serveApi(
   url: string,
   config: Config,

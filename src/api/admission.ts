@@ -8,13 +8,16 @@ export const BUSY = '53300';
 /** Seconds after which a refused client may try again. */
 export const RETRY_AFTER = '1';
 
-/** Lets a bounded number of requests work at once and a bounded number wait, in turns of tenants; refuses others with `53300`. */
+/**
+ * A bounded queue of requests that is fair among tenants. Some requests run, some wait, and all
+ * others are refused with `53300`.
+ */
 export type Admission = {
-  /** Whether a tenant that has nothing here would be refused. */
+  /** True when a tenant with no request here would be refused. */
   readonly isFull: boolean;
-  /** Takes a place, or waits for one. Throws when it may not wait. */
+  /** Takes a place or waits for one. Throws when the queue is full. */
   enter(caller: Subject): Place;
-  /** Works when it is the caller's turn. */
+  /** Runs `work` when the caller's turn has come. */
   run<T>(caller: Subject, work: () => Promise<T>): Promise<T>;
 };
 
@@ -36,7 +39,10 @@ export function createAdmission({
   };
 }
 
-/** A tenant has half of the places while others wait, and the last ones are for tenants that have none. */
+/**
+ * Divides places among tenants. While others wait, a tenant has at most half of the places. The
+ * last places are reserved for tenants without one.
+ */
 export function sharesOf(places: number): FairQueueOptions {
   return {
     places,
@@ -45,7 +51,10 @@ export function sharesOf(places: number): FairQueueOptions {
   };
 }
 
-/** Who takes turns with others of a tenant. A key that is no user's counts as a user. */
+/**
+ * Returns the key by which users of a tenant take turns. An API key without a user counts as a
+ * user.
+ */
 export function userOf({ userId, apiKeyId }: Subject): string {
   return userId ?? apiKeyId ?? '';
 }

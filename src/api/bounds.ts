@@ -4,19 +4,19 @@ import { MOST_CONNECTIONS } from '../db/connection-limits.ts';
 export type Bounds = Readonly<{
   /** Connections to the database that requests share. */
   connections: number;
-  /** Requests that wait for their turn; two per connection are worked on. */
+  /** Requests that wait for their turn; two requests per connection run at the same time. */
   waiting: number;
   /** Milliseconds a request waits for its turn. */
   waitMs: number;
   /** Milliseconds a request may take to arrive, its body included. */
   requestMs: number;
-  /** What stays open: streams, sockets, subscriptions on them, and answers that are waited for. */
+  /** Open connections: streams, sockets, and answers that a client waits for. */
   sockets: number;
-  /** The same of one tenant. */
+  /** Open streams, sockets, subscriptions and waits of one tenant. */
   tenantStreams: number;
-  /** The same of one user. */
+  /** Open streams, sockets, subscriptions and waits of one user. */
   userStreams: number;
-  /** WebSockets that have not logged in yet; beyond it the oldest of them is closed. */
+  /** WebSockets without a login. Beyond this number the oldest of them is closed. */
   strangers: number;
   /** Operations under way on one WebSocket. */
   operations: number;

@@ -2,14 +2,17 @@ import type { z } from 'zod';
 
 type Issue = z.core.$ZodIssue;
 
-/** More faults of one body are not looked for: telling of each takes longer than sending it. */
+/** Most faults reported for one body: reporting a fault takes longer than sending it. */
 export const MOST_ISSUES = 20;
-/** Items of a list that says nothing of its length. */
+/** Most items of a list whose schema sets no maximum. */
 const MOST_ITEMS = 1_000;
-/** Of a longer list items are checked one by one, until enough of them are wrong. */
+/**
+ * Items up to which a list is left to zod. The items of a longer list are checked one by one, until
+ * enough of them are wrong.
+ */
 const SHORT_LIST = 50;
 
-/** What a value is by its schema, or the first things that are wrong with it. */
+/** Returns the parsed value, or the first faults of the value. */
 export function checkShape<S extends z.ZodType>(
   schema: S,
   value: unknown,
@@ -27,7 +30,7 @@ function shortened(issue: Issue): Issue {
     : issue;
 }
 
-/** As much of a schema of zod as is needed to find its lists. */
+/** The parts of a zod schema that lead to its lists. */
 type Inside = {
   type: string;
   innerType?: z.ZodType;
@@ -43,8 +46,9 @@ type Inside = {
 const insideOf = (schema: z.ZodType) => schema._zod.def as unknown as Inside;
 
 /**
- * Lists that are too long, and wrong items of long lists as far as there are enough. zod itself makes an issue of each
- * wrong item before it looks at the length. Undefined where the schema is of another kind of value.
+ * Finds lists that are too long, and the first wrong items of long lists. zod itself creates an
+ * issue for each wrong item before it checks the length. Returns undefined when the schema
+ * describes another kind of value.
  */
 function earlyIssues(schema: z.ZodType, value: unknown): Issue[] | undefined {
   const {
@@ -76,7 +80,7 @@ function ofUnion(options: readonly z.ZodType[], value: unknown): Issue[] {
   return found.toSorted((a, b) => a.length - b.length)[0] ?? [];
 }
 
-/** An object that has other names of its kind than an option is not meant to be it. */
+/** Returns whether an object has the literal and enum values of an option of a union. */
 function isMeant(option: z.ZodType, value: unknown): boolean {
   const { shape } = insideOf(option);
   if (!shape || typeof value !== 'object' || value === null) return true;

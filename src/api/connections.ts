@@ -6,18 +6,22 @@ import type { Subject } from '../db/identity.ts';
 import type { Connector, Pool, PoolClient } from '../db/pool.ts';
 import { BUSY, sharesOf, userOf } from './admission.ts';
 
-/** How long a transaction waits for a connection. */
+/** The longest wait of a transaction for a connection. */
 const WAIT_MS = 10_000;
-/** The connections of a pool, handed out in turns of tenants. */
+/** A pool whose connections are shared fairly among tenants. */
 export type Connections = {
   /**
-   * The pool as one caller sees it. When `signal` fires he waits for no connection any more, the statement under way on one of his
-   * is cancelled at the server, and that connection is closed.
+   * Returns the pool as one caller sees it. When `signal` fires, waits of the caller end. The
+   * statement under way on each of the caller's connections is cancelled at the server, and the
+   * connection is closed.
    */
   as(caller: Subject, signal?: AbortSignal): Connector;
 };
 
-/** One request may ask for many connections at once, so a bound of requests alone would let one tenant hold all of them. */
+/**
+ * Shares the connections of a pool among tenants. One request may ask for many connections, so a
+ * limit on requests alone would let one tenant hold all of them.
+ */
 export function createConnections(pool: Pool): Connections {
   const queue = new FairQueue({
     ...sharesOf(pool.options.max),
@@ -40,8 +44,8 @@ export function createConnections(pool: Pool): Connections {
 }
 
 /**
- * The connections that one tenant may hold, also while no other waits. Turns count connections, and each connection keeps a
- * processor busy: a statement that runs is not taken back when another tenant comes.
+ * Returns the number of connections that one tenant may hold, even while no other tenant waits. A
+ * running statement keeps a processor busy and is not stopped when another tenant comes.
  */
 export function connectionsOfOneTenant(
   connections: number,
@@ -50,7 +54,7 @@ export function connectionsOfOneTenant(
   return Math.max(2, cores, Math.floor(connections / 2));
 }
 
-/** The place is left when the connection is given back. */
+/** Lends a connection, and gives its place back when the connection is released. */
 function lend(client: PoolClient, leave: () => void, signal: AbortSignal | undefined): PoolClient {
   const release = client.release;
   let end = (): void => {};

@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 
-/** Fires when the client leaves before its answer is written. */
+/** Returns a signal that fires when the client disconnects before its answer is written. */
 export function leftSignal(response: ServerResponse): AbortSignal {
   const leaving = new AbortController();
   const leave = () => {

@@ -100,12 +100,16 @@ const WHITESPACE = ' \n\r\t';
 /** Levels of lists and objects in a request: whatever walks it calls itself for each. */
 const MOST_LEVELS = 100;
 
-/** Names of one object; what walks an object compares them, or writes each of them down. */
+/**
+ * Most names of one object. Code that walks an object compares its names, or writes each of them
+ * down.
+ */
 const MOST_NAMES = 10_000;
 
 /**
- * Finds a fault of a JSON text before it is parsed, and a hint: a name that stands twice in one object, too many levels, too
- * many names or too many values. Gives undefined for a text that is no JSON, or throws.
+ * Finds a fault of a JSON text before the text is parsed, with a hint: a name twice in one object,
+ * too many levels, too many names or too many values. For a text that is not JSON it returns
+ * undefined or throws.
  */
 function faultIn(text: string): [message: string, hint?: string] | undefined {
   const open: (Set<string> | undefined)[] = [];
@@ -151,7 +155,10 @@ function faultIn(text: string): [message: string, hint?: string] | undefined {
   return undefined;
 }
 
-/** Where the quote is that ends the string which begins here: the next one behind an even number of backslashes, or -1. */
+/**
+ * Returns the position of the quote that ends the string, or -1. This is the next quote behind an
+ * even number of backslashes.
+ */
 function endOfString(text: string, start: number): number {
   let end = start;
   let backslashes = 1;

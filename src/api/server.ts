@@ -40,7 +40,10 @@ import { createRequestQuotas } from './request-quotas.ts';
 import { createStreamLimits } from './stream-limits.ts';
 import { createWsDoor } from './ws/door.ts';
 
-/** A look-up that does not come back holds up all that follow it: the server stops it, else its connection is given up. */
+/**
+ * Limits a login query: it delays all login queries behind it. The server stops it first; if the
+ * server does not, its connection is closed.
+ */
 const LOGIN_TIMES = { settings: { statement_timeout: '8000' }, answerWithinMs: 10_000 };
 
 export type ApiOptions = PoolOptions & {

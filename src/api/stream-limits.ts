@@ -5,25 +5,32 @@ import { isLoggedIn } from './login/standing.ts';
 import type { Identity } from './login/verdict.ts';
 
 /**
- * Counts what stays open: streams of events, sockets, subscriptions on sockets, and answers that are waited for. One count for all
- * endpoints, so that nobody has the bound of a tenant or a user once for each of them.
+ * Counts open streams: event streams, sockets, subscriptions on sockets, and answers that a client
+ * waits for. All endpoints share one count, so that the limit of a tenant or user holds for all of
+ * them together.
  */
 export type StreamLimits = {
-  /** Whether nobody may open another connection. */
+  /** True when no further connection may be opened. */
   readonly isFull: boolean;
   /** Throws as `open` does, and opens nothing. */
   check(identity: Identity, kind?: StreamKind): void;
   /**
-   * Counts one more; what it gives back ends that, and may be called more than once. Throws `HWQTA` when the caller's tenant or user
-   * has too many, `53300` when the server has.
+   * Counts one more stream. The result ends the count and may be called more than once. Throws
+   * `HWQTA` when the tenant or user of the caller has too many, and `53300` when the server has.
    */
   open(identity: Identity, kind?: StreamKind): () => void;
 };
 
-/** A subscription shares its socket with others, so the bound of the server, which is one of connections, leaves it out. */
+/**
+ * A kind of stream. A subscription shares the connection of its socket, so only the limit of the
+ * server ignores it.
+ */
 export type StreamKind = 'connection' | 'subscription';
 
-/** Without a login there is one tenant and nobody else: only the bound of the server counts. */
+/**
+ * Creates the count. Without a login there is one tenant and no user, so only the limit of the
+ * server applies.
+ */
 export function createStreamLimits({
   sockets,
   tenantStreams,

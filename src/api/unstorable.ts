@@ -1,15 +1,19 @@
 /** Levels of lists and objects in a value; what reads them calls itself for each. */
 const MOST_LEVELS = 64;
 
-/** Values of one value, with itself. Each takes hundreds of bytes in Postgres, however short its text is. */
+/**
+ * Most values within one value, itself included. Each takes hundreds of bytes in Postgres, however
+ * short its text is.
+ */
 export const MAX_VALUES = 100_000;
 
 /** Where a value cannot go to the database, and why. */
 export type Unstorable = { path: string; reason: string };
 
 /**
- * Postgres stores no U+0000, and half a surrogate pair is no character: on its way to the database it would silently
- * become another one. Also refused are too many levels and too many values. `name` is what the whole value is called.
+ * Finds what Postgres cannot store. Postgres stores no U+0000, and it would silently replace half a
+ * surrogate pair by another character. Too many levels and too many values are refused too. `name`
+ * is the name of the whole value.
  */
 export function unstorable(value: unknown, name: string): Unstorable | undefined {
   const fault = faultIn(value, 0, { values: 0 });
@@ -20,7 +24,10 @@ export function unstorable(value: unknown, name: string): Unstorable | undefined
   return { path: isName ? `a name in ${path}` : path, reason };
 }
 
-/** `keys` leads to the fault, the innermost first; without them the whole value has it. Only a fault has a path. */
+/**
+ * A fault and the keys that lead to it, the innermost first. Without keys the fault is of the whole
+ * value. The path is built only for a fault.
+ */
 type Fault = { reason: string; keys?: string[]; isName?: boolean };
 
 function faultIn(value: unknown, level: number, found: { values: number }): Fault | undefined {

@@ -79,19 +79,25 @@ export function causeOf(error: GraphQLError): unknown {
   return cause;
 }
 
-/** A row that an update or a delete did not find: it is not there, or somebody else's. */
+/**
+ * Describes a row that an update or a delete did not find. The row does not exist, or belongs to
+ * another tenant.
+ */
 export function missingRow(table: string): ClientError {
   return { message: `there is no such row in ${table}`, extensions: { code: 'HWNTF' } };
 }
 
-/** Reads PostGraphile's words for a delete that found no row; of an update it says nothing: plugins/rows-changed.ts. */
+/**
+ * Recognises PostGraphile's message for a delete that found no row. PostGraphile has none for an
+ * update: see plugins/rows-changed.ts.
+ */
 function explainMissing(error: unknown): ClientError | undefined {
   const [, table] =
     /^No values were deleted in collection '(\w+)'/.exec((error as Error)?.message ?? '') ?? [];
   return table === undefined ? undefined : missingRow(table);
 }
 
-/** Reads what the filter plugin says, as a plain error, of a part of a filter that has no value. */
+/** Recognises the plain errors of the filter plugin for a part of a filter without a value. */
 function explainFilter(error: unknown): ClientError | undefined {
   const [, kind] =
     /^(Empty objects|Null literals) are forbidden in filter argument input\.$/.exec(

@@ -2,19 +2,20 @@ import type { WebSocket } from 'ws';
 import { parsed } from '../json-body.ts';
 import { MAX_READER_BYTES } from '../login/rights.ts';
 
-/** As graphql-ws closes for a message that it cannot read. */
+/** The code with which graphql-ws closes a socket for a message it cannot read. */
 const BAD_REQUEST = 4400;
 const TOO_BIG = 1009;
-/** The registered code for 503; clients connect again. */
+/** The registered equivalent of 503; clients reconnect. */
 const TRY_AGAIN_LATER = 1013;
-/** The protocol's limit of the reason for closing, in bytes. */
+/** The protocol's limit on the reason of a close, in bytes. */
 const MAX_REASON_BYTES = 123;
-/** Beyond so many messages that wait to be checked nothing is read from the socket. */
+/** Messages waiting for a check beyond which the socket is paused. */
 const MOST_PENDING = 16;
 
 /**
- * Checks the messages of a socket before the listener that it has parses them: JSON within the bounds of a body over HTTP,
- * and no longer than its sender may send. Closes the socket for a message that is not. Messages stay in order.
+ * Checks each message of a socket before its listener parses the message. A message must be JSON
+ * within the bounds of an HTTP body, and no longer than its sender may send. Any other message
+ * closes the socket. Messages stay in order.
  */
 export function checkMessages(
   socket: WebSocket,

@@ -46,7 +46,7 @@ export type ServingOptions = RequestsOptions & {
   sight: Sight;
   identities: Identities;
   admission: Admission;
-  /** Those of `pool`, in turns of tenants. */
+  /** The connections of `pool`, shared fairly among tenants. */
   connections: Connections;
   /** Whether the schema may be asked about. */
   introspection: boolean;

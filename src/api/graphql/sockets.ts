@@ -157,7 +157,7 @@ function inTurn<H extends Handler<'execute'> | Handler<'subscribe'>>(
   return handleInTurn as H;
 }
 
-/** Each subscription counts as a stream of its tenant and user for as long as it lasts. */
+/** Counts each subscription as a stream of its tenant and user while it lasts. */
 function limited(
   subscribe: Handler<'subscribe'>,
   limits: StreamLimits,
@@ -179,7 +179,7 @@ function limited(
   return handleLimited as Handler<'subscribe'>;
 }
 
-/** The result of an operation that was refused for now; throws what is no such refusal. */
+/** Returns the result of an operation that was refused temporarily; rethrows any other error. */
 function refusalOf(error: unknown) {
   const { code, message, hint, detail } = error as HowdahError;
   if (code !== BUSY && code !== 'HWQTA') throw error;
@@ -193,7 +193,7 @@ function callerOf(args: object, identities: Identities): Identity {
   return identity;
 }
 
-/** Calls `onEnd` when there are no more results, or nobody takes them. */
+/** Calls `onEnd` when the results end or the consumer stops. */
 function withEnd<T>(
   results: AsyncIterableIterator<T>,
   onEnd: () => void,

@@ -5,7 +5,10 @@ import type { Transaction } from '../login/rights.ts';
 import { inTransactionAs, settingsFor } from '../login/settings.ts';
 import type { Identity } from '../login/verdict.ts';
 
-/** Transactions as a caller, for what is asked of the database beside an operation; each waits for its turn. */
+/**
+ * Returns transactions as the caller for queries outside an operation. Each transaction waits for
+ * its turn.
+ */
 export function transactionAs(
   identity: Identity,
   { socket }: IncomingMessage,

@@ -21,8 +21,9 @@ export type LookupOptions<Q, A> = {
 type Answer<A> = { asked: number; answer: Promise<A> };
 
 /**
- * One look-up in a while for each question, however many requests ask it, and one query at a time for all that were asked meanwhile.
- * So whoever asks much, as strangers who try keys out do, makes the next query longer and takes no second connection.
+ * Asks each question once per period, however many requests ask it. One query runs at a time and
+ * covers all questions that came meanwhile. A client that asks often, such as one that tries out
+ * keys, makes the next query longer and takes no second connection.
  */
 export function createLookup<Q, A>(options: LookupOptions<Q, A>): Lookup<Q, A> {
   const known = new Map<string, Answer<A>>();

@@ -3,21 +3,25 @@ import type { Client } from '../../db/json-rows.ts';
 import { MAX_REQUEST_BYTES } from '../graphql/preset.ts';
 import type { Identity } from './verdict.ts';
 
-/** Bytes of a body whose sender may only read. */
+/** Most bytes of a body from a sender that may only read. */
 export const MAX_READER_BYTES = 16 * 1024;
 
-/** A transaction as the caller. */
+/** Runs work in a transaction as the caller. */
 export type Transaction = <T>(work: (db: Client) => Promise<T>) => Promise<T>;
 type Caller = { identity: Identity; transaction: Transaction };
 type Headers = Pick<IncomingHttpHeaders, 'content-length'>;
 
-/** As `howdah.permissions` names it; without an action the one that changes it. */
+/**
+ * A permission as `howdah.permissions` names it. Without an action it is the action that changes
+ * the object.
+ */
 export type Permission = { object: string; action?: string };
 
 /**
- * Refuses a body before it is read, with what the database says (`HWDEN`). Who may change something is let through, since
- * the database judges what he asks for; who may change nothing is refused the object. `isRequired`: the object
- * is asked for whoever it is, since its bodies are dear to read.
+ * Refuses a body before it is read, with the error of the database (`HWDEN`). A caller that may
+ * change anything passes, since the database checks the request itself. A caller that may change
+ * nothing is refused the object. With `isRequired`, every caller needs the permission on the
+ * object, since its bodies are expensive to read.
  */
 export async function permitBody(
   { identity, transaction }: Caller,
@@ -31,7 +35,10 @@ export async function permitBody(
   });
 }
 
-/** The bytes a body may have. Doors that are read from as well take little of those who may only read. */
+/**
+ * Returns the most bytes a body may have. Endpoints that also serve reads accept only small bodies
+ * from callers that may only read.
+ */
 export async function mostBytesFor(
   { transaction }: Pick<Caller, 'transaction'>,
   headers: Headers,
@@ -40,7 +47,7 @@ export async function mostBytesFor(
   return (await transaction(mayChange)) ? MAX_REQUEST_BYTES : MAX_READER_BYTES;
 }
 
-/** Whether the caller may do anything but read. */
+/** Returns whether the caller has any permission besides reading. */
 async function mayChange(db: Client): Promise<boolean> {
   const { rows } = await db.query<{ may: boolean }>(
     `select exists (
@@ -59,12 +66,15 @@ async function permit(db: Client, { object, action }: Permission): Promise<void>
   );
 }
 
-/** By what was shown at the door; the database knows more, and is asked. */
+/**
+ * Returns whether the token or key itself suggests that the caller may only read. The database then
+ * decides.
+ */
 function isDoubtful({ role, scopes }: Identity): boolean {
   return role === 'viewer' || scopes !== undefined;
 }
 
-/** A body without a length may be of any. */
+/** Returns whether a body is large. A body without a length may be of any size. */
 function isLarge({ 'content-length': length, ...others }: Headers): boolean {
   const isChunked = (others as IncomingHttpHeaders)['transfer-encoding'] !== undefined;
   return isChunked || Number(length ?? 0) > MAX_READER_BYTES;

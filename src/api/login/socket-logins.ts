@@ -24,11 +24,14 @@ type Connection = {
 };
 
 export type SocketLogins = {
-  /** A socket is open, and has not logged in: of too many of those the oldest is cut off, and never one that has logged in. */
+  /**
+   * Registers an open socket without a login. When there are too many, the oldest of them is
+   * closed. A socket with a login is never closed for this.
+   */
   arrived(socket: WebSocket): void;
   /**
-   * Lets a connection in, or closes it: 4401 for its token, 1013 when that cannot be checked now, or when its tenant or user has
-   * too many open.
+   * Admits a connection or closes it: with 4401 for its token, with 1013 when the token cannot be
+   * checked now or its tenant or user has too many open.
    */
   admit(connection: Connection): Promise<boolean>;
   /** Ends the look-out for expired tokens and deleted users. */
@@ -86,7 +89,7 @@ export function createSocketLogins(options: SocketLoginOptions): SocketLogins {
   };
 }
 
-/** Counts it until it closes, or closes it because there are too many. */
+/** Counts the socket until it closes. Closes the socket when there are too many. */
 function counted(socket: WebSocket, identity: Identity, limits: StreamLimits): boolean {
   try {
     socket.once('close', limits.open(identity));

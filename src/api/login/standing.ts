@@ -1,7 +1,7 @@
 import type { Exists } from './existence.ts';
 import { type Identity, type Refusal, refused } from './verdict.ts';
 
-/** Whether there was a token or key; who needs none never comes to an end. */
+/** Returns whether the caller has a token or key. A caller without a login never expires. */
 export function isLoggedIn({ expiresAt, apiKeyId }: Identity): boolean {
   return expiresAt !== undefined || apiKeyId !== undefined;
 }

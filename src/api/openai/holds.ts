@@ -11,7 +11,7 @@ export type Leaving = 'gone' | 'closing' | Refusal;
 export type Hold = { signal: AbortSignal; release(): void };
 
 export type Holds = {
-  /** Throws as `StreamLimits` does when the caller has too many already. */
+  /** Begins a wait. Throws as `StreamLimits` does when the caller has too many open. */
   begin(response: ServerResponse, identity: Identity): Hold;
   /** Ends all of them. */
   close(): void;

@@ -70,7 +70,10 @@ export function createLive({ hub, sight, pool, ...shares }: LiveOptions): LiveFo
   };
 }
 
-/** What is read for all who follow the log of a tenant takes its turn among the users of that tenant. */
+/**
+ * Returns transactions for what all followers of a tenant's log share. They take turns with the
+ * users of that tenant.
+ */
 function transactionOfTenant({
   connections,
   admission,

@@ -9,25 +9,26 @@ import { findExecution } from './execution-rows.ts';
 import { isForNow, type LogSubscription, MOST_PER_LOOK } from './log-feed.ts';
 import { type LogLine, linesOf } from './log-lines.ts';
 
-/** What is there already is read in looks; one that took long, or found the server busy, is not repeated at once. */
+/** The pause after a read that was slow or found the server busy. */
 const POLL_MS = 500;
 const RESTS_PER_LOOK = 4;
 
 /** Which lines, and the time from which on there are any. */
 export type LogStart = { filter: LogFilter; since: Date };
 
-/** What a stream of the log is made of, for one caller. */
+/** The sources of one caller's log stream. */
 export type LogSource = {
-  /** A transaction as the caller; it waits for its turn. */
+  /** Runs work in a transaction as the caller, once its turn has come. */
   transaction<T>(work: (db: Client) => Promise<T>): Promise<T>;
-  /** The lines that are committed from now on, of those the caller may see. */
+  /** Returns the lines that are committed from now on and that the caller may see. */
   follow(filter: LogFilter): LogSubscription;
 };
 
 /**
- * The lines of the log since a time, each once, and each new one as it commits, for as long as somebody listens; of one run until
- * it has ended. What is there already is read in transactions of the caller, and what is new comes from the reader that all streams of the
- * log share. A stream that does not take its lines is dropped by the reader, reads on by itself, and joins again.
+ * Streams the lines of the log since a time, each once, and new lines as they commit, until the
+ * consumer leaves. The stream of one run ends with the run. Existing lines are read in transactions
+ * of the caller. New lines come from the reader that all streams of the log share. When a stream
+ * does not take its lines, the reader drops it. The stream then reads by itself and joins again.
  */
 export async function* logEvents(
   source: LogSource,

@@ -9,42 +9,56 @@ import { failureOf } from './answer-error.ts';
 import { type LogLine, linesOf } from './log-lines.ts';
 import { noSuch } from './request-refusal.ts';
 
-/** The log has no announcements of its own: so often each reader looks. One that took long waits longer. */
+/**
+ * The period of each reader: the log sends no notifications. A slow read makes the next pause
+ * longer.
+ */
 const POLL_MS = 500;
 const RESTS_PER_LOOK = 4;
-/** Lines of one look. */
+/** Most lines of one read. */
 export const MOST_PER_LOOK = 1_000;
-/** Lines kept for a subscriber who does not take them; beyond that they stay in the database. */
+/** Most lines buffered for a subscriber. Further lines stay in the database. */
 const MOST_BUFFERED = 2 * MOST_PER_LOOK;
-/** Kinds of steps that are errors, as `stepLog` has them. */
+/** Kinds of steps that count as errors, as in `stepLog`. */
 const FAILED = new Set(['error', 'retry', 'guard']);
 
-/** New lines for one subscriber, read when the database had that time. */
+/** New lines for one subscriber, with the database's time of the read. */
 export type LogBatch = { now: Date; lines: LogLine[]; hasEnded: boolean };
 
-/** One who follows a log: which lines, and as whom. */
+/** A follower of a log: the lines it wants, and the caller it follows as. */
 export type LogFollower = { watching: Omit<Watching, 'id'>; filter: LogFilter };
 
-/** What a follower gets. It ends when he leaves, or does not take what there is: then he reads on by himself and joins again. */
+/**
+ * The lines of a follower. The subscription ends when the follower leaves or falls behind. A
+ * follower that fell behind reads by itself and joins again.
+ */
 export type LogSubscription = AsyncIterableIterator<LogBatch, undefined>;
 
 export type LogFeed = {
-  /** Every line that is committed from now on, and perhaps some of the last minute. Rejects when the log cannot be read. */
+  /**
+   * Subscribes to every line committed from now on, and possibly some of the last minute. Rejects
+   * when the log cannot be read.
+   */
   follow(follower: LogFollower): LogSubscription;
 };
 
 export type LogFeedOptions = {
-  /** A transaction of the tenant, which sees all of it, in its turn. */
+  /** Runs work in a transaction that sees the whole tenant, once its turn has come. */
   transaction<T>(tenantId: string, work: (db: Client) => Promise<T>): Promise<T>;
-  /** Whether somebody sees a run; asked for many at once. */
+  /** Returns whether a caller sees a run. Calls are batched. */
   sees(watching: Watching): Promise<boolean>;
 };
 
 /**
- * The logs of tenants as they grow. Each log has one reader while anybody follows it, however many do: it reads what is new twice a
- * second, in one transaction of the tenant, and gives each follower the lines that fit his filter and that he may see. (Which runs
- * have a status is a question for the database, so each combination of them that is followed has a reader of its own.) A follower
- * joins before he reads what is there already, so no line is lost between the two; lines that he has by then are his to leave out.
+ * Follows the logs of tenants as they grow.
+ *
+ * Each log has one reader, however many followers it has. The reader reads new lines twice a second
+ * in one transaction of the tenant. Each follower gets the lines that match its filter and that its
+ * caller may see. Only the database knows which runs have a status, so each followed combination of
+ * statuses has a reader of its own.
+ *
+ * A follower joins before it reads the existing lines, so no line is lost between the two. The
+ * follower drops lines that it has already.
  */
 export function createLogFeed(options: LogFeedOptions): LogFeed {
   const readers = new Map<string, LogReader>();
@@ -70,9 +84,9 @@ type RunFacts = { agent_id: string | null; workflow_id: string | null; session_i
 type Look = {
   now: Date;
   lines: LogLine[];
-  /** Of the runs of these lines. */
+  /** The agent, workflow and session of each run that has a line here. */
   runs: Map<string, RunFacts>;
-  /** Of the runs that are followed for themselves: whether each has ended. One that is gone is not in here. */
+  /** Whether each run that is followed by its id has ended. A deleted run is missing here. */
   ends: Map<string, boolean>;
 };
 
@@ -92,7 +106,7 @@ class LogReader {
     this.#options = options;
   }
 
-  /** `onEmpty` says that nobody follows this log any more. */
+  /** Adds a follower; `onEmpty` is called when the last follower has left. */
   join(follower: LogFollower, onEmpty: () => void): LogSubscription {
     const queue: Subscriber['queue'] = new FeedQueue({
       onClose: () => {
@@ -125,7 +139,10 @@ class LogReader {
     this.#reading = undefined;
   }
 
-  /** Whether runs have ended is asked before their steps, so that no end is told too early. */
+  /**
+   * Reads whether runs have ended before it reads their steps, so that no end is reported too
+   * early.
+   */
   async #look(db: Client): Promise<Look> {
     const ends = await endsOf(db, this.#runsFollowed());
     const { now } = await endOf(queriesWithin(db), undefined);
@@ -198,12 +215,12 @@ function batchesOf(subscriber: Subscriber): LogSubscription {
   };
 }
 
-/** Too many ask at once, or the database is away: that passes. */
+/** Returns whether an error is temporary: too many requests, or the database is away. */
 export function isForNow(error: unknown): boolean {
   return failureOf(error, () => {}).status === 503;
 }
 
-/** As the conditions of `stepLog`. */
+/** Returns whether a line matches a filter, by the same conditions as `stepLog`. */
 function fits(filter: LogFilter, line: LogLine, run: RunFacts | undefined): boolean {
   const { id, session, agent, workflow, errors } = filter;
   if (!run) return false;

@@ -30,7 +30,7 @@ export function linesOf(db: Client, filter: LogFilter, span: Span): Promise<LogL
   return jsonRows<LogLine>(db, sql, parameters);
 }
 
-/** Reads them until they have a megabyte. */
+/** Reads lines up to one megabyte. */
 export function pageOfLines(db: Client, filter: LogFilter, span: Span): Promise<JsonPage<LogLine>> {
   const { sql, parameters } = stepLog(filter, span).compile(queriesWithin(db));
   return jsonPage<LogLine>(db, sql, parameters);

@@ -53,8 +53,8 @@ function readCursor<T>(
 }
 
 /**
- * Answers with a page of rows, and a Link to the next one (RFC 8288). One row more was read than a page shows, unless the page is
- * cut because its rows are large.
+ * Answers with a page of rows and a Link to the next page (RFC 8288). One row more was read than
+ * the page shows, unless the page was cut because its rows are large.
  */
 export function pageAnswer<T>(
   { rows, isCut }: JsonPage<T>,

@@ -46,7 +46,7 @@ export type Means = {
   /** The events of a run or a session that the caller sees. */
   runEvents(executionId: string, after: RunCursor): EventsOf;
   sessionEvents(sessionId: string, after: SessionCursor): EventsOf;
-  /** The lines of the log, as the caller sees them. */
+  /** Streams the lines of the log that the caller may see. */
   logEvents(start: LogStart): EventsOf;
 };
 
@@ -87,7 +87,7 @@ export type Route = {
   /** Names that other systems have for fields, and ours. */
   words?: Readonly<Record<string, string>>;
   answers: Readonly<Record<number, Described>>;
-  /** Whoever lacks it is refused before the body is read, since that takes long. */
+  /** The permission that is checked before the body is read, since reading takes long. */
   permission?: Permission;
   /** Answers in one transaction. */
   work?(db: Client, asked: Asked<never, never, never>, means: Means): Promise<Answer>;

@@ -98,7 +98,7 @@ export class Connection {
     }
   }
 
-  /** A message larger than what opens a connection, before it is read, of a client who may only read. */
+  /** Refuses a large message, before it is parsed, from a client that may only read. */
   async #refuseLarge({ length }: Buffer): Promise<Read | undefined> {
     if (length <= MAX_READER_BYTES) return undefined;
     this.#admitted ??= this.#options.admit(this.#socket, this.#request);

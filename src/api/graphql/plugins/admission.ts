@@ -9,9 +9,10 @@ import { type Admission, RETRY_AFTER } from '../../admission.ts';
 import type { Identities } from '../../login/identities.ts';
 
 /**
- * A request over HTTP waits for its turn when its body has arrived, and makes room when its result is there: neither
- * a slow sender nor a slow reader holds a place. Whoever leaves makes room at once while nothing is executed for him; later the work
- * goes on until its statements have ended, and so does its place. Beyond the bound the answer is 503 with Retry-After.
+ * Makes an HTTP request wait for its turn once its body has arrived, and frees its place once its
+ * result is ready. Neither a slow sender nor a slow reader holds a place. A client that leaves
+ * before execution frees its place at once. Later, the place is held until the statements of the
+ * request have ended. A request beyond the bound is answered with 503 and Retry-After.
  */
 export function createAdmissionPlugin(
   admission: Admission,

@@ -12,7 +12,10 @@ type Context = { withPgClient: WithPgClient };
 type Socket = { once(event: 'close', listener: () => void): unknown };
 type RequestContext = Partial<Grafast.RequestContext>;
 
-/** Operations are given connections in turns of tenants. A query whose client has left is cancelled; a mutation is done. */
+/**
+ * Gives operations connections that are shared fairly among tenants. A query whose client has left
+ * is cancelled; a mutation completes.
+ */
 export function createConnectionsPlugin(
   connections: Connections,
   identities: Identities,
@@ -53,13 +56,13 @@ export function createConnectionsPlugin(
   };
 }
 
-/** Fires when whoever asks has left. */
+/** Returns a signal that fires when the client of a request has left. */
 export function signalOf({ node, ws }: RequestContext): AbortSignal | undefined {
   if (node) return leftSignal(node.res);
   return ws?.socket && closeSignal(ws.socket);
 }
 
-/** One for each socket, however many operations it carries. */
+/** Returns one signal per socket, shared by all of its operations. */
 function closeSignal(socket: Socket): AbortSignal {
   const known = closing.get(socket);
   if (known) return known;

@@ -13,8 +13,9 @@ import {
 import { missingRow } from '../errors.ts';
 
 /**
- * Refuses what PostGraphile answers with null: an update of a row that is not there (`HWNTF`, in the words that a delete has),
- * and a Relay id that is none, or one of another type (`HWINV`), before anything is asked of the database.
+ * Refuses what PostGraphile answers with null. An update of a missing row is refused with `HWNTF`,
+ * as a delete is. An invalid Relay id, or one of another type, is refused with `HWINV` before the
+ * database is queried.
  */
 export const RowsChangedPlugin: GraphileConfig.Plugin = {
   name: 'HowdahRowsChangedPlugin',
@@ -47,11 +48,13 @@ type Scope = {
   fieldBehaviorScope?: string;
   isPgUpdateMutation?: boolean;
   pgFieldResource?: { name: string; codec: PgCodec };
-  /** Of `agentByNodeId` and its like. */
+  /** The type behind a field such as `agentByNodeId`. */
   nodeAccessorTypeName?: string;
 };
 
-/** The type of the row that a field finds by its Relay id; undefined where it is found otherwise. */
+/**
+ * Returns the type of the row that a field finds by its Relay id, or undefined for other fields.
+ */
 function namedType(scope: Scope, build: GraphileBuild.Build): string | undefined {
   if (!scope.fieldBehaviorScope?.startsWith('nodeId:')) return scope.nodeAccessorTypeName;
   const rows = scope.pgFieldResource;
@@ -75,7 +78,7 @@ function checkOf(build: GraphileBuild.Build, typeName: string): Check | undefine
   };
 }
 
-/** How many columns the key of a type has, each of which is in its Relay id. */
+/** Returns the number of key columns of a type; its Relay id contains each of them. */
 function keysOf(build: GraphileBuild.Build, typeName: string): number | undefined {
   const rows = Object.values(build.pgResources).find(
     ({ codec, parameters }) =>
@@ -92,7 +95,7 @@ function decoded(decode: () => unknown): unknown {
   }
 }
 
-/** The same arguments, whose Relay id is an error where it is none. */
+/** Wraps the arguments so that an invalid Relay id is an error. */
 function withCheckedId(args: FieldArgs, idField: string, check: Check): FieldArgs {
   return new Proxy(args, {
     get(target, key) {
@@ -107,7 +110,7 @@ function withCheckedId(args: FieldArgs, idField: string, check: Check): FieldArg
   });
 }
 
-/** What an update gives, as an error where it found no row. */
+/** Makes an update fail when it found no row. */
 function whereFound($planned: ObjectStep, table: string): Step {
   const $row = $planned.getStepForKey('result') as PgUpdateSingleStep;
   sideEffect($row as Step, (row) => {
