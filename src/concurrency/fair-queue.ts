@@ -1,26 +1,28 @@
 import { type Budget, type KeyAccount, KeyAccounts } from './key-accounts.ts';
 
 export type FairQueueOptions = {
-  /** How many may work at the same time. */
+  /** Places: the most holders at the same time. */
   places: number;
-  /** The most places of one key; undefined for all. */
+  /** Most places of one key; undefined for all. */
   of_one_key?: number | undefined;
-  /** The most places of one key while other keys wait; undefined for `of_one_key`. */
+  /** Most places of one key while other keys wait; undefined for `max_per_key`. */
   while_others_wait?: number | undefined;
-  /** How many of the places only keys that have none may take. */
+  /** Places that only keys without a place may take. */
   for_new_keys?: number | undefined;
-  /** Undefined: a key is never passed over for what it used. */
+  /** A budget for each key; undefined for none. */
   budget?: Budget | undefined;
-  /** Undefined: as many wait as come, for as long as it takes. */
+  /** Limits on waiting; undefined for no limit in number and time. */
   waiting?: { most: number; ms: number; refusal(): Error } | undefined;
   now?: () => number;
 };
 
-/** A place, or a wait for one. */
+/** A place in the queue, taken or waited for. */
 export type Place = {
-  /** Resolves when the place is taken; rejects when it was waited for too long, or left before. */
+  /**
+   * Resolves when the place is taken. Rejects when the wait was too long or was ended by `leave`.
+   */
   readonly turn: Promise<void>;
-  /** Makes room for the next one; may be called more than once, and before the turn has come. */
+  /** Frees the place or ends the wait. May be called more than once. */
   leave(): void;
 };
 
@@ -29,22 +31,23 @@ type Entry = Place & {
   state: 'waiting' | 'working' | 'gone';
   begin(): void;
   refuse(reason: Error): void;
-  /** What its key was charged when it began. */
+  /** The charge of the key when this entry started. */
   started_at: number;
   begun_at: number;
   timer?: NodeJS.Timeout;
 };
 
 /**
- * A fair queue: a bounded number of places, handed out in turns of keys, such as tenants.
+ * A fair queue: a bounded number of places, shared among keys such as tenants.
  *
- * Each key is charged for the time its work spends in the places. A place that becomes free goes to the waiting key that was
- * charged least, then to the one whose turn was longest ago, and within a key to its users in turn (start-time fair queueing).
- * A key that comes after a pause has saved nothing up: it begins where the others stood when the work under way began.
+ * Each key is charged for the time it holds places. A free place goes to the waiting key with the
+ * lowest charge, and among equals to the one served longest ago. Users of a key take turns
+ * (start-time fair queueing). A key that returns after a pause has saved nothing up: its charge
+ * starts where the active keys stood.
  *
- * Places cannot be taken back, so bounds protect the others: places for keys that have none, fewer places of one key while
- * others wait, and a budget (a token bucket) that passes a key over until the time that goes by has paid for what it used, also
- * while nobody else waits.
+ * A place is never taken back, so limits protect the other keys. Some places are reserved for keys
+ * without one, and a key has fewer places while others wait. A budget (a token bucket) makes a key
+ * wait until elapsed time has paid for its use, even while no other key waits.
  */
 export class FairQueue {
   readonly #options: FairQueueOptions;
@@ -60,41 +63,41 @@ export class FairQueue {
     this.#accounts = new KeyAccounts(this.#now, options.budget);
   }
 
-  /** How many places are taken. */
+  /** The number of taken places. */
   get taken(): number {
     return this.#taken;
   }
 
-  /** How many wait. */
+  /** The number of waiting entries. */
   get waiting(): number {
     return this.#waiting;
   }
 
-  /** Whether a key that has nothing here would be refused. */
+  /** True when a key with no entry here would be refused. */
   get isFull(): boolean {
     const { places, waiting } = this.#options;
     const isTaken = this.#taken >= places && this.#waiting >= (waiting?.most ?? Infinity);
     return isTaken && ![...this.#accounts.keys.values()].some((state) => state.waiting > 1);
   }
 
-  /** How many callers of a key wait. */
+  /** Returns the number of waiting entries of a key. */
   waitingOf(key: string): number {
     return this.#accounts.keys.get(key)?.waiting ?? 0;
   }
 
-  /** Whether a key has repaid what it used of its budget. */
+  /** Returns whether a key has repaid what it used of its budget. */
   isWithinBudget(key: string): boolean {
     return (this.#accounts.keys.get(key)?.repaid_at ?? 0) <= this.#now();
   }
 
-  /** Counts what a key used beside its turns. */
+  /** Charges a key for work outside the queue. */
   charge(key: string, used_ms: number): void {
     const state = this.#accounts.of(key);
     state.charged += used_ms;
     this.#accounts.spend(state, used_ms);
   }
 
-  /** Takes a place, or waits for one. Throws the refusal when it may not wait. */
+  /** Takes a place or waits for one. Throws the refusal when the queue is full. */
   enter(key: string, user = ''): Place {
     this.#accounts.chargeAll();
     const state = this.#accounts.of(key);
@@ -113,7 +116,10 @@ export class FairQueue {
     return entry;
   }
 
-  /** Resolves with what gives the place back. Rejects with the reason of the signal when that fires before. */
+  /**
+   * Resolves with a function that frees the place. Rejects with the reason of the signal when the
+   * signal fires first.
+   */
   async acquire(key: string, signal?: AbortSignal, user?: string): Promise<Place['leave']> {
     signal?.throwIfAborted();
     const { turn, leave } = this.enter(key, user);
@@ -129,7 +135,10 @@ export class FairQueue {
     }
   }
 
-  /** Works when it is the key's turn. Rejects with the reason of the signal when that fires before. */
+  /**
+   * Runs `work` when the key's turn has come. Rejects with the reason of the signal when the signal
+   * fires first.
+   */
   async run<T>(key: string, signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
     const leave = await this.acquire(key, signal);
     try {
@@ -189,7 +198,7 @@ export class FairQueue {
     }
   }
 
-  /** The key that has the next turn; none when no place is free for any that waits. */
+  /** Returns the key that is served next, or undefined when no waiting key may take a place. */
   #next(): string | undefined {
     const { places, of_one_key = places, while_others_wait = of_one_key } = this.#options;
     const free = places - this.#taken;
@@ -220,7 +229,10 @@ export class FairQueue {
     this.#waiting -= 1;
   }
 
-  /** The newest of the key with most waiting; in doubt, of whoever came last. */
+  /**
+   * Returns the newest entry of the key with the most waiting entries. Among equals it prefers the
+   * newcomer's key and user.
+   */
   #newestOfMost(key: string, state: KeyAccount<Entry>, user: string): Entry | undefined {
     const [, { users }] = most(this.#accounts.keys, [key, state], ([, { waiting }]) => waiting);
     const own = users === state.users ? users.get(user) : undefined;
@@ -228,18 +240,18 @@ export class FairQueue {
   }
 }
 
-/** Reads the state anew: others change it. */
+/** Reads the state again: `leave` and the dispatch change it. */
 function stateOf(entry: Entry): Entry['state'] {
   return entry.state;
 }
 
-/** The first of those that were charged least. */
+/** Returns the key with the lowest charge, the first among equals. */
 function leastCharged(states: readonly [string, KeyAccount<Entry>][]): string | undefined {
   const [first, ...others] = states;
   return first && most(others, first, ([, { charged }]) => -charged)[0];
 }
 
-/** The first of those with the largest size, unless `favourite` has it too. */
+/** Returns the first item of the largest size, or `preferred` if none is larger. */
 function most<T>(all: Iterable<T>, favourite: T, sizeOf: (one: T) => number): T {
   let largest = favourite;
   for (const one of all) if (sizeOf(one) > sizeOf(largest)) largest = one;

@@ -1,33 +1,35 @@
-/** How much of a resource one key may use: `burst_ms` at once, and `share` of each millisecond that passes. */
+/**
+ * A limit on a resource per key: `burst_ms` at once, and `share` of each millisecond that passes.
+ */
 export type Budget = { burst_ms: number; share: number };
 
-/** What the queue knows of one key. */
+/** The state of one key. */
 export type KeyAccount<Entry> = {
-  /** By user, in the order of their turns. */
+  /** Waiting entries by user, in the order of their turns. */
   users: Map<string, Set<Entry>>;
   waiting: number;
-  /** In the order in which they began. */
+  /** Working entries, the oldest first. */
   working: Set<Entry>;
-  /** What it was charged, in milliseconds of one place. */
+  /** The charge, in milliseconds of one place. */
   charged: number;
-  /** Up to when. */
+  /** The time up to which the key is charged. */
   charged_at: number;
-  /** When the key has paid back all that it used of its budget. */
+  /** The time at which the key has repaid all that it used of its budget. */
   repaid_at: number;
 };
 
-/** A key is charged at most so many milliseconds more than the others: it waits, and is never forgotten. */
+/** Most milliseconds that a key is charged beyond the others, so that no key waits for ever. */
 const MOST_DEBT_MS = 15_000;
-/** Beyond so many keys, those without work and without debt are forgotten. */
+/** The number of keys beyond which those without work and debt are forgotten. */
 const MOST_KEYS = 1_000;
 
-/** What each key was charged and what it has left of its budget. */
+/** Keeps the charge and the budget of each key. */
 export class KeyAccounts<Entry extends { started_at: number }> {
-  /** The key whose turn was longest ago comes first. */
+  /** The accounts by key; the key served longest ago comes first. */
   readonly keys = new Map<string, KeyAccount<Entry>>();
   readonly #now: () => number;
   readonly #budget: Budget | undefined;
-  /** The least that an active key was charged when the oldest of its work began; it only grows. */
+  /** The lowest charge of an active key when its oldest entry started. The floor only rises. */
   #floor = 0;
 
   constructor(now: () => number, budget: Budget | undefined) {
@@ -35,7 +37,7 @@ export class KeyAccounts<Entry extends { started_at: number }> {
     this.#budget = budget;
   }
 
-  /** Charges each key for the time that its work has spent in its places. */
+  /** Charges each key for the time it has held places. */
   chargeAll(): void {
     const now = this.#now();
     let least = Number.POSITIVE_INFINITY;
@@ -56,20 +58,20 @@ export class KeyAccounts<Entry extends { started_at: number }> {
     }
   }
 
-  /** Takes what was used out of the key's budget. */
+  /** Takes used time out of the key's budget. */
   spend(state: KeyAccount<Entry>, used_ms: number): void {
     const budget = this.#budget;
     if (!budget) return;
     state.repaid_at = Math.max(state.repaid_at, this.#fullAt(this.#now())) + used_ms / budget.share;
   }
 
-  /** A key that had repaid everything by then has its whole burst again. */
+  /** Returns the time by which a key must have repaid everything to have its full burst again. */
   #fullAt(now: number): number {
     const budget = this.#budget;
     return budget ? now - budget.burst_ms / budget.share : now;
   }
 
-  /** The account of a key; a new one stands where the others do. */
+  /** Returns the account of a key. A new account starts at the floor. */
   of(key: string): KeyAccount<Entry> {
     const floor = this.#floor;
     const known = this.keys.get(key);
@@ -85,7 +87,7 @@ export class KeyAccounts<Entry extends { started_at: number }> {
     return state;
   }
 
-  /** Forgets keys without work and without debt when there are many. */
+  /** Forgets keys without work and debt when there are many. */
   forgetIdle(): void {
     if (this.keys.size <= MOST_KEYS) return;
     const full_at = this.#fullAt(this.#now());
@@ -95,7 +97,7 @@ export class KeyAccounts<Entry extends { started_at: number }> {
     }
   }
 
-  /** All others that were charged as much have their turn before it. */
+  /** Moves a key behind all others with the same charge. */
   moveBehind(key: string, state: KeyAccount<Entry>): void {
     this.keys.delete(key);
     this.keys.set(key, state);

@@ -3,24 +3,28 @@ import { availableParallelism } from 'node:os';
 import { type ThreadFunction, ThreadPool } from './thread-pool.ts';
 import { isOutOfTime, withinTime } from './within-time.ts';
 
-// Code of ours that is pure and synchronous (a strategy, a plan of calls) may need to know what takes as long as a caller
-// wants: whether a value fits a schema, whether a condition holds. Such a function is tried for a few milliseconds. If it
-// does not come to an end the code that needs it is stopped, the function runs in a thread, and the code is run again,
-// which now finds the result. So the event loop never waits, and the code stays synchronous.
+// Pure, synchronous code (a strategy, a plan of calls) may need a function whose time depends on a
+// caller: whether a value fits a schema, whether a condition holds. Such a function is tried for a
+// few milliseconds. If the trial does not end in time, the code is stopped, the function runs in a
+// thread, and the code runs again and finds the result. The event loop never waits, and the code
+// stays synchronous.
 
-/** A function that may take long, called in this thread and in another one. */
+/** A function that may take long, called in this thread or in another one. */
 export type Offloadable<A extends unknown[], R> = ThreadFunction<A, R> & {
   deadline_ms: number;
-  /** Calls it here. Throws, or runs into its deadline, as in a thread. */
+  /** Calls the function in this thread. Throws, or reaches its deadline, as it does in a thread. */
   here(...args: A): R;
-  /** False for arguments that are not tried here, not even for a moment. */
+  /** Returns false for arguments that go to a thread without a trial. */
   isQuick?(...args: A): boolean;
 };
 
 type Result = { value: unknown } | { error: unknown };
 type Scope = { key: string; results: Map<string, Result> };
 
-/** Not an error: ends the code that needs a result, until there is one. Whoever catches errors lets it pass. */
+/**
+ * Stops code until a result is there. A suspension is no error: code that catches errors rethrows
+ * it.
+ */
 class Suspension {
   readonly call: Offloadable<unknown[], unknown>;
   readonly args: unknown[];
@@ -33,13 +37,16 @@ class Suspension {
   }
 }
 
-/** As long as a function may keep the event loop waiting before it goes to a thread. */
+/** The longest trial of a function in the event loop. */
 const TRIAL_MS = 5;
-/** What a tenant may use of the processor for such functions, here and in threads: a quarter of one. */
+/**
+ * The processor time of a tenant for such functions, in this thread and others: a quarter of one
+ * processor.
+ */
 const BUDGET = { burst_ms: 500, share: 0.25 };
-/** Results that are known without running the function again; of all keys, as the functions are pure. */
+/** Most cached results. All keys share the cache, since the functions are pure. */
 const MOST_KNOWN = 500;
-/** Faults of threads that say nothing of the function. */
+/** Faults of a thread that do not depend on the function. */
 const PASSING: ReadonlySet<unknown> = new Set(['lost', 'busy']);
 
 const threads = new ThreadPool({
@@ -52,8 +59,8 @@ const known = new Map<string, Result>();
 let scope: Scope | undefined;
 
 /**
- * Runs code that may call `offload`, for a tenant, as often as needed until all results are there. The code must be pure.
- * Rejects with what it throws, and with the reason of the signal when that fires first.
+ * Runs pure code that calls `offload`, for a tenant, until all results are there. Rejects with what
+ * the code throws, and with the reason of the signal when the signal fires first.
  */
 export async function withOffload<T>(
   key: string,
@@ -82,8 +89,9 @@ function attempt<T>(own: Scope, work: () => T): { value: T } | Suspension {
 }
 
 /**
- * The result of a function that may take long. Within `withOffload` it is computed in a thread when it does not come to an
- * end at once; elsewhere here, up to its deadline. Throws what the function throws, and `isOutOfTime` errors.
+ * Returns the result of a function that may take long. Within `withOffload`, a function that does
+ * not end at once runs in a thread. Elsewhere it runs here up to its deadline. Throws what the
+ * function throws, and `isOutOfTime` errors.
  */
 export function offload<A extends unknown[], R>(call: Offloadable<A, R>, ...args: A): R {
   if (!scope) return withinTime(call.deadline_ms, () => call.here(...args));
@@ -105,17 +113,17 @@ export function offload<A extends unknown[], R>(call: Offloadable<A, R>, ...args
   throw new Suspension(call as unknown as Offloadable<unknown[], unknown>, args, id);
 }
 
-/** Whether what was caught only ends the code until a result is there: then it has to be thrown again. */
+/** Returns whether an error is a suspension, which must be rethrown. */
 export function isSuspension(error: unknown): boolean {
   return error instanceof Suspension;
 }
 
-/** Whether the tenant may use this thread at all: not while it has used more than its budget. */
+/** Returns whether the tenant may use this thread: false while it has exceeded its budget. */
 export function mayWorkHere(): boolean {
   return !scope || threads.isWithinBudget(scope.key);
 }
 
-/** Counts work of this thread that was done for the tenant. */
+/** Charges the tenant for work in this thread. */
 export function countWorkHere(work_ms: number): void {
   if (scope) threads.charge(scope.key, work_ms);
 }

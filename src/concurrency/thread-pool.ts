@@ -2,40 +2,43 @@ import { type ResourceLimits, Worker } from 'node:worker_threads';
 import { FairQueue } from './fair-queue.ts';
 import type { Budget } from './key-accounts.ts';
 
-/** A function that a module exports, with arguments and a result that can be copied (structured clone). */
+/**
+ * An exported function of a module, with arguments and a result that can be copied (structured
+ * clone).
+ */
 export type ThreadFunction<A extends unknown[], R> = {
   /** The URL of the module: see `moduleBeside`. */
   module: string;
   name: string;
-  /** Only for types; never there. */
+  /** A property for type inference alone; it is never set. */
   types?: (...args: A) => R | Promise<R>;
 };
 
 export type ThreadCall = {
-  /** Whose turn and budget it is: a tenant. */
+  /** The key for turns and budget: a tenant. */
   key: string;
-  /** What the function may take, from the moment that the thread has loaded its module. */
+  /** The time limit of the function, counted from when the thread has loaded its module. */
   deadline_ms: number;
   signal?: AbortSignal | undefined;
 };
 
 export type ThreadPoolOptions = {
-  /** The most threads; each is started when it is needed and ended when it had nothing to do for a while. */
+  /** Most threads. A thread starts on demand and ends after some time without a call. */
   size: number;
-  /** How many of them one key may have at work; undefined for all. */
+  /** Most threads of one key; undefined for all. */
   of_one_key?: number;
-  /** The thread's own heap. What it cannot hold ends the thread, and nothing else. */
+  /** The heap of each thread. A call that exceeds it ends its thread alone. */
   heap_mb?: number;
-  /** What a key may use of the processor; undefined without a bound. */
+  /** The processor time of one key; undefined for no limit. */
   budget?: Budget;
-  /** The most calls of a key that wait; a further one is refused. */
+  /** Most waiting calls of one key; further calls are refused. */
   most_waiting?: number;
 };
 
 /**
- * Why a call gave no result.
- * - `deadline`: the function took longer than it may
- * - `memory`: it needed more than the heap of its thread
+ * The reason why a call returned no result.
+ * - `deadline`: the function exceeded its deadline
+ * - `memory`: the function exceeded the heap of its thread
  * - `lost`: the thread ended, or did not start, for another reason
  * - `busy`: too many calls of the key wait
  */
@@ -48,7 +51,7 @@ export class ThreadFault extends Error {
   }
 }
 
-/** What goes into a thread, and what comes out of it. */
+/** The message to a thread, and its replies. */
 export type ThreadRequest = { module: string; name: string; args: unknown[]; deadline_ms: number };
 export type ThreadReply =
   | 'begun'
@@ -56,21 +59,26 @@ export type ThreadReply =
   | { error: { message: string; code: unknown } }
   | { isLate: true };
 
-/** What a function may take beyond its deadline to come to an end by itself: after that its thread is ended. */
+/**
+ * The time a function has beyond its deadline to stop by itself before its thread is terminated.
+ */
 const GRACE_MS = 250;
 const START_MS = 10_000;
 const IDLE_MS = 30_000;
 const PROGRAM = moduleBeside('./thread.ts', import.meta.url);
 
-/** The URL of a module of ours by its path from another one, from the sources (`.ts`) and from the package (`.js`). */
+/**
+ * Returns the URL of a module relative to another one, in the sources (`.ts`) and in the package
+ * (`.js`).
+ */
 export function moduleBeside(path: string, base: string): string {
   return new URL(base.endsWith('.ts') ? path : path.replace(/\.ts$/, '.js'), base).href;
 }
 
 /**
- * Threads that run functions whose time or memory a caller chooses, so that the event loop of this process goes on. A
- * function that overruns its deadline is interrupted; where that does not help its thread is terminated and replaced.
- * Keys take turns.
+ * A pool of threads for functions whose time or memory a caller decides, so that they do not block
+ * the event loop. A function beyond its deadline is interrupted. If that fails, its thread is
+ * terminated and replaced. Keys take turns.
  */
 export class ThreadPool {
   readonly #queue: FairQueue;
@@ -88,24 +96,25 @@ export class ThreadPool {
     this.#mostWaiting = most_waiting ?? Number.POSITIVE_INFINITY;
   }
 
-  /** The threads that wait for a call. */
+  /** The threads without a call. */
   get idle(): ReadonlySet<Worker> {
     return this.#idle;
   }
 
-  /** Whether a key has repaid what it used of the processor: otherwise its calls wait. */
+  /** Returns whether a key has repaid its use of the processor. Otherwise its calls wait. */
   isWithinBudget(key: string): boolean {
     return this.#queue.isWithinBudget(key);
   }
 
-  /** Counts work for a key that was done elsewhere. */
+  /** Charges a key for work outside the pool. */
   charge(key: string, used_ms: number): void {
     this.#queue.charge(key, used_ms);
   }
 
   /**
-   * Calls a function in a thread when it is the key's turn. Rejects with `ThreadFault`, with the message and `code` of what
-   * the function throws, and with the reason of the signal when that fires; nothing of the call runs any more then.
+   * Calls a function in a thread when the key's turn has come. Rejects with `ThreadFault`, with the
+   * message and `code` of what the function throws, or with the reason of the signal. After a
+   * rejection nothing of the call runs any more.
    */
   async run<A extends unknown[], R>(
     { module, name }: ThreadFunction<A, R>,
@@ -155,7 +164,10 @@ export class ThreadPool {
   }
 }
 
-/** Resolves with what the thread replies; where there is no reply the thread is terminated before this rejects. */
+/**
+ * Resolves with the reply of the thread. Without a reply, the thread is terminated before this
+ * rejects.
+ */
 function callIn(
   worker: Worker,
   request: ThreadRequest,

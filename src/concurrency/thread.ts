@@ -2,8 +2,8 @@ import { parentPort } from 'node:worker_threads';
 import type { ThreadReply, ThreadRequest } from './thread-pool.ts';
 import { isOutOfTime, withinTime } from './within-time.ts';
 
-// The program of a thread of `ThreadPool`: a request comes in, a reply goes out, one after the other. The time of a
-// function begins when its module is loaded, not while the thread starts.
+// The program of a thread of `ThreadPool`. It answers one request after the other. The deadline of
+// a function counts from when its module is loaded, not from the start of the thread.
 
 parentPort?.on('message', async (request: ThreadRequest) => {
   const reply = await replyTo(request);
@@ -18,7 +18,7 @@ async function replyTo({ module, name, args, deadline_ms }: ThreadRequest): Prom
   try {
     const exported = await import(module);
     parentPort?.postMessage('begun');
-    // a thread that is interrupted keeps what it has compiled, one that is terminated has to begin again
+    // an interrupted thread keeps its compiled code; a terminated one starts from nothing
     return { result: await withinTime(deadline_ms, () => exported[name](...args)) };
   } catch (error) {
     return isOutOfTime(error) ? { isLate: true } : failed(error);

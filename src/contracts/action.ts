@@ -78,7 +78,7 @@ export type Action =
       at_once?: number;
       /** Why it is these. */
       decision?: TeamDecision;
-      /** More members are to begin: the run does not wait yet. */
+      /** True while more members are to begin; the run does not wait yet. */
       goes_on?: true;
     }
   /** Nothing can be done before a person has answered or a child has ended. */

@@ -58,7 +58,7 @@ export type AgentDefinition = {
   /** In the order of use: the default first, then the fallbacks. */
   models: ModelRef[];
   tools: ToolDefinition[];
-  /** Its MCP servers; what they offer is among `tools`, as it was known when the version was made. */
+  /** The agent's MCP servers. `tools` contains the tools they offered when the version was made. */
   servers?: { id: string; name: string; allowed_tools: string[] | null }[];
   /** What it may read by `load_skill`, in the order it is told of it. */
   skills?: SkillDefinition[];

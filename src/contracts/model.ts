@@ -59,7 +59,7 @@ export type ModelCallContext = {
   key?: string;
   /** Where the run is traced: the header of this name, for the request (W3C Trace Context). */
   traceparent?: string;
-  /** Whose run asks: its turn and budget where a call takes time of this process. */
+  /** The tenant of the run, for its turn and budget where a call uses this process. */
   tenant_id?: string;
   /** For engines: which run asks, and what it was told to do. */
   run?: EngineRun;

@@ -1,6 +1,7 @@
 /**
- * A trie of patterns in which each node knows the longest other node that its text ends with (Aho and Corasick, 1975). Nodes are
- * numbers, 0 is the root, and what a node knows stands in arrays.
+ * A trie of patterns in which each node links to the longest other node that is a suffix of its
+ * text (Aho and Corasick, 1975). Nodes are numbers, 0 is the root, and arrays hold the properties
+ * of nodes.
  */
 export class PatternAutomaton {
   work = 0;
@@ -9,9 +10,9 @@ export class PatternAutomaton {
   readonly #sibling = [0];
   readonly #fail = [0];
   readonly #depth = [0];
-  /** Length of the longest pattern that ends here. */
+  /** Length of the longest pattern that ends at a node. */
   readonly #longest = [0];
-  /** Children of the root, of which there may be many. */
+  /** Children of the root, which may be many. */
   readonly #first = new Map<number, number>();
 
   get isEmpty(): boolean {
@@ -40,7 +41,7 @@ export class PatternAutomaton {
     return node;
   }
 
-  /** Once all patterns are there. */
+  /** Links the nodes; called once all patterns are added. */
   link(): void {
     const queue = [...this.#first.values()];
     for (let at = 0; at < queue.length; at += 1) {
@@ -53,7 +54,10 @@ export class PatternAutomaton {
     }
   }
 
-  /** The node behind the next character: of the longest pattern that what was read ends with the beginning of. */
+  /**
+   * Returns the node after the next character: the longest prefix of a pattern that ends the text
+   * read so far.
+   */
   step(from: number, code: number): number {
     for (let node = from; ; node = this.#fail[node] as number) {
       const next = this.#childOf(node, code);

@@ -9,16 +9,19 @@ export type ReadLimits = {
   timeoutMs: number;
 };
 
-/** What admins say of queries, in the configuration of the tool `sql_query`. */
+/** The settings that admins give queries, in the configuration of the tool `sql_query`. */
 export type QuerySettings = {
-  /** Where tables may be. */
+  /** The schemas that queries may read. */
   schemas: string[];
   max_rows: number;
   max_cost: number;
   timeout_ms: number;
 };
 
-/** What a tool's row or an agent does not say. Only `public`: a schema is opened to each tool by its name. */
+/**
+ * Defaults for settings that neither the tool nor the agent has. Any schema but `public` is opened
+ * to each tool by name.
+ */
 export const QUERY_DEFAULTS: QuerySettings = {
   schemas: ['public'],
   max_rows: 100,

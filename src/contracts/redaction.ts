@@ -1,30 +1,37 @@
-// Takes secrets out of texts: the one place where it is done, for what servers answer, for streams, for logs.
+// Redacts secrets in texts: answers of servers, streams and logs all use this module.
 //
-// All spellings of all secrets (spellings.ts) are looked for in one pass by an Aho-Corasick automaton, so the time depends on
-// the length of the text alone. Each place where a spelling stands is a range; ranges that overlap are one, and each of them
-// becomes `***`. So a secret that is the beginning of another, or ends where another begins, leaves nothing of either, in
-// whatever order they are known. A stream is held back only as far as its end may be the beginning of a spelling.
+// An Aho-Corasick automaton finds all spellings of all secrets (spellings.ts) in one pass, so the
+// time depends on the length of the text alone. Each match is a range. Overlapping ranges are
+// joined, and each range becomes `***`. A secret that begins another one, or ends where another one
+// begins, therefore leaves nothing of either, in any order. A stream is held back only as far as
+// its end may begin a spelling.
 
 import type { RunError } from './errors.ts';
 import { isJsonObject, type Json } from './json.ts';
 import { PatternAutomaton } from './pattern-automaton.ts';
 import { spellings } from './spellings.ts';
 
-/** What stands where a secret stood. */
+/** The replacement of a secret. */
 export const REDACTED = '***';
 
-/** A shorter secret is not looked for: it is a word that an ordinary text may well hold (`ollama`, `none`, `EMPTY`). */
+/**
+ * The shortest secret that is redacted. A shorter one may be an ordinary word (`ollama`, `none`,
+ * `EMPTY`).
+ */
 export const SHORTEST_SECRET = 8;
-/** In the answer to a request that carried the secret itself, which is about little else. */
+/** The shortest secret that is redacted in the answer to a request that carried it. */
 export const SHORTEST_ECHO = 4;
 
-/** Of JSON: what is nested deeper is left out, since nobody has looked at it. */
+/** Most levels of JSON. Deeper values are replaced whole, since they are not searched. */
 const MOST_LEVELS = 1_000;
 
-/** Pieces of a text, given on without the secrets. */
+/** A redaction of a text that comes in pieces. */
 export type StreamRedaction = {
   pass(piece: string): string;
-  /** What was held back. `isCut`: the text was broken off, so its end may be half a secret. */
+  /**
+   * Returns the text held back. `isCut` means that the text broke off, so its end may be half a
+   * secret.
+   */
   rest(options?: { isCut?: boolean }): string;
 };
 
@@ -35,7 +42,7 @@ export class Redaction {
     this.#automata = automata;
   }
 
-  /** Of these secrets; `shortest` is the length of the shortest that is looked for. */
+  /** Creates a redaction of secrets; shorter ones than `shortest` are ignored. */
   static of(
     secrets: Iterable<string>,
     { shortest = SHORTEST_SECRET }: { shortest?: number } = {},
@@ -51,17 +58,17 @@ export class Redaction {
     return new Redaction([automaton]);
   }
 
-  /** Of all secrets of these, as if they had been given together. */
+  /** Creates a redaction of the secrets of several redactions. */
   static union(redactions: readonly Redaction[]): Redaction {
     return new Redaction(redactions.flatMap((redaction) => redaction.#automata));
   }
 
-  /** Whether there is nothing to look for. */
+  /** True when there is nothing to redact. */
   get isEmpty(): boolean {
     return this.#automata.length === 0;
   }
 
-  /** Comparisons made since the beginning, for tests of what a text costs. */
+  /** The number of comparisons so far, by which tests measure the cost of a text. */
   get work(): number {
     return this.#automata.reduce((sum, { work }) => sum + work, 0);
   }
@@ -72,7 +79,7 @@ export class Redaction {
     return stream.pass(text) + stream.rest(options);
   }
 
-  /** All texts of a document: names of fields too, and numbers that are a secret. */
+  /** Redacts all texts of a document, the names of fields, and numbers that are a secret. */
   json<T>(value: T): T {
     return this.isEmpty ? value : (this.#json(value as Json, 0) as T);
   }
@@ -92,14 +99,14 @@ export class Redaction {
     );
   }
 
-  /** A failure; its code is ours. */
+  /** Redacts an error, but not its code, which Howdah sets. */
   error(error: RunError): RunError {
     if (this.isEmpty) return error;
     const cause = error.cause === undefined ? {} : { cause: this.json(error.cause) };
     return { ...error, message: this.text(error.message), ...cause };
   }
 
-  /** The bytes of a file that is kept as it came. */
+  /** Redacts the bytes of a file. */
   bytes(bytes: Buffer): Buffer {
     if (this.isEmpty) return bytes;
     const text = bytes.toString('latin1');
@@ -118,10 +125,10 @@ type Range = { from: number; to: number };
 function streamOver(automata: readonly PatternAutomaton[]): StreamRedaction {
   const states = new Array<number>(automata.length).fill(0);
   let held = '';
-  /** Where in the stream the held text begins, and where what has been read ends. */
+  /** Positions in the stream: the start of the buffered text, and the end of the text read. */
   let base = 0;
   let end = 0;
-  /** Disjoint, in order; none reaches beyond what has been read. */
+  /** Matches that are disjoint and in order; all end within the text read. */
   let ranges: Range[] = [];
 
   const find = (from: number, to: number): void => {
@@ -133,7 +140,7 @@ function streamOver(automata: readonly PatternAutomaton[]): StreamRedaction {
     ranges.push({ from: first, to });
   };
 
-  /** Length of the longest end of what was read that a spelling begins with. */
+  /** Returns the length of the longest end of the text read that may begin a spelling. */
   const begun = (): number =>
     automata.reduce(
       (most, automaton, one) => Math.max(most, automaton.depthOf(states[one] as number)),
@@ -151,7 +158,7 @@ function streamOver(automata: readonly PatternAutomaton[]): StreamRedaction {
     }
   };
 
-  /** Gives what stands before this place; a range that reaches beyond goes on from there. */
+  /** Returns the text before a position. A range across it continues there. */
   const give = (place: number): string => {
     let text = '';
     let at = base;

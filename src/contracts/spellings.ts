@@ -1,12 +1,16 @@
-// How a server may write a secret that it was sent: as it is, or as one of the usual encoders of programs and web frameworks
-// writes it. An encoder that is in no list here (rot13, one character per line) is not found.
+// The spellings of a secret that a server may send back: the secret itself, and the output of the
+// usual encoders of programs and web frameworks. An encoder that is not listed here (rot13, one
+// character per line) is not found.
 
-/** Shorter pieces of Base64 or hex stand in ordinary texts. */
+/** The shortest piece of Base64 or hex to look for. Shorter ones occur in ordinary texts. */
 const SHORTEST_PIECE = 8;
-/** A JSON text may stand in a text of another JSON document, and that one in a line of the log. */
+/**
+ * Levels of JSON within JSON: a JSON text may be a string of another document, and that one part of
+ * a log line.
+ */
 const JSON_LEVELS = 3;
 
-/** Every spelling of a secret and of the part of it that is secret by itself: all distinct, none empty. */
+/** Returns every spelling of a secret and of its secret part, without duplicates or empty texts. */
 export function spellings(secret: string): string[] {
   const all = new Set<string>();
   for (const value of [secret.toWellFormed(), ...secretParts(secret.toWellFormed())]) {
@@ -23,7 +27,10 @@ export function spellings(secret: string): string[] {
   return [...all];
 }
 
-/** The password of a URL, the second half of `user:password`, what stands behind `Bearer`, as far as they are long enough. */
+/**
+ * Returns the parts that are secret by themselves, if long enough: the password of a URL, the
+ * second half of `user:password`, and the token behind `Bearer`.
+ */
 function secretParts(value: string): string[] {
   const { password = '' } = URL.parse(value) ?? {};
   const pair = /^[^\s:/]+:(\S+)$/.exec(value)?.[1] ?? '';
@@ -54,7 +61,7 @@ function encodings(value: string): string[] {
   ];
 }
 
-/** As JavaScript, PHP (`\/`), Python (`\u00e4`) and Go (`\u0026`) write JSON. */
+/** Encodes as JavaScript, PHP (`\/`), Python (`\u00e4`) and Go (`\u0026`) write JSON. */
 function jsonSpellings(value: string): string[] {
   const plain = asJson(value);
   const html = plain.replace(/[<>&]/g, unicodeEscape);
@@ -73,7 +80,7 @@ function unicodeEscape(character: string): string {
 
 const upperHex = (escaped: string): string => `\\u${escaped.slice(2).toUpperCase()}`;
 
-/** Paths, queries and forms, with escapes in capital and in small letters, and once more encoded. */
+/** Encodes for paths, queries and forms, with upper and lower case escapes, once and twice. */
 function urlSpellings(value: string): string[] {
   const component = encodeURIComponent(value);
   const strict = component.replace(/[!'()*~]/g, percent);
@@ -95,7 +102,7 @@ function urlSpellings(value: string): string[] {
 const percent = (character: string): string =>
   `%${character.charCodeAt(0).toString(16).toUpperCase()}`;
 
-/** What the common escapers put in place of quotes and of the signs that some of them escape besides. */
+/** Replacements of quotes, and of the signs that some encoders escape too. */
 const HTML_QUOTES: readonly Record<string, string>[] = [
   {},
   { '"': '&quot;' },
@@ -121,7 +128,10 @@ function htmlSpellings(value: string): string[] {
   );
 }
 
-/** What is left of a secret in the Base64 of any text it stands in: behind nothing, one or two more bytes. */
+/**
+ * Returns the part of a secret that the Base64 of any text around it contains, for each alignment:
+ * behind zero, one or two more bytes.
+ */
 function base64Spellings(bytes: Buffer): string[] {
   const found = [0, 1, 2].map((before) => {
     const text = Buffer.concat([Buffer.alloc(before), bytes]).toString('base64url');

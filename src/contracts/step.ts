@@ -141,7 +141,10 @@ export type Transition =
       /** Of the members that begin with this commit, so many may be at work at once. */
       members_at_once?: number;
     }
-  /** Goes on at once; the same is said of the members that begin with this commit as above. */
+  /**
+   * The run continues at once. The other fields apply to the members that begin with this commit,
+   * as above.
+   */
   | { status: 'running'; wakes_on?: ChildWake; members_at_once?: number }
   | { status: 'paused' };
 
