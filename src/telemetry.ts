@@ -60,7 +60,7 @@ export async function openTelemetry(
   };
 }
 
-/** How lines of the log are shown: a thread does not know by itself. */
+/** The format of log lines, which a thread cannot find out by itself. */
 export type Terminal = { isTty: boolean; isColoured: boolean };
 
 export function terminalOf(stream: typeof process.stderr): Terminal {
@@ -68,7 +68,7 @@ export function terminalOf(stream: typeof process.stderr): Terminal {
   return { isTty, isColoured: isTty && stream.hasColors() };
 }
 
-/** The log of a process or thread, without what it was given as a secret. */
+/** Opens the log of a process or thread, which redacts its secrets. */
 export function openLog(url: string, config: Config, terminal: Terminal) {
   const redaction = createLogRedaction(secretsOf(url, config));
   return { redaction, log: createLog({ ...config, ...terminal, redaction }) };

@@ -102,7 +102,7 @@ export type Worker = {
 };
 
 const ANSWER_MS = 30_000;
-/** Of the time in which the client wants its answer, what the server may use. */
+/** The share of the client's time-out that the server may use. */
 const SERVER_SHARE = 0.8;
 const { worker: MOST } = MOST_CONNECTIONS;
 
@@ -119,7 +119,8 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
   // a few rows at a time, whatever the planner guesses of functions over JSON: compiling would cost more than running
   const pool = open('howdah-worker', MOST.commits, {
     jit: 'off',
-    // the server gives up before we do: a commit is never sent again while the first one is at work
+    // the server ends a statement before the client gives up: a commit is never repeated while its
+    // first attempt runs
     statement_timeout: `${Math.ceil(answerWithinMs * SERVER_SHARE)}ms`,
   });
   const sqlToolPool = open('howdah-tools', MOST.tools);

@@ -1,17 +1,23 @@
 import type { WorkerEvents } from 'graphile-worker';
 import type { Notification, Pool, PoolClient } from '../src/db/pool.ts';
 
-/** Between two passes of `jobs:insert`: a pass makes each slot of the queue search once or twice. */
+/**
+ * The pause between two passes of `jobs:insert`; a pass makes each slot of the queue search once or
+ * twice.
+ */
 const JOBS_PAUSE_MS = 10;
-/** Between two reads of the table of migrations. */
+/** The pause between two reads of the table of migrations. */
 const MIGRATIONS_PAUSE_MS = 1_000;
-/** More than any queue has slots. */
+/** Most jobs announced at once; no queue has as many slots. */
 const MOST_JOBS = 10_000;
 
-/** Gives the number of a breaking migration that was made since the queue was started, if there is one. */
+/** Returns the number of a breaking migration made since the queue was started, if there is one. */
 export type FindBreakingMigration = () => Promise<number | undefined>;
 
-/** Filters what a Graphile Worker with these events hears, on each connection it listens on. */
+/**
+ * Filters the notifications that a Graphile Worker with these events receives, on each connection
+ * it listens on.
+ */
 export function filterNotifications(events: WorkerEvents, find: FindBreakingMigration): void {
   let detach: () => void = () => {};
   events.on('pool:listen:success', ({ client }) => {
@@ -21,13 +27,14 @@ export function filterNotifications(events: WorkerEvents, find: FindBreakingMigr
 }
 
 /**
- * Keeps forged notifications from Graphile Worker. NOTIFY has no privileges: every login of the database may send
- * `jobs:insert` and `worker:migrate`, with any payload.
+ * Filters forged notifications before Graphile Worker sees them. NOTIFY has no privileges: every
+ * login of the database may send `jobs:insert` and `worker:migrate`, with any payload.
  *
- * - `jobs:insert` makes slots search for jobs. The first one passes at once; those of the next 10 ms pass as one. A flood
- *   costs a bounded number of searches, and delays no job by more than that.
- * - `worker:migrate` shuts Graphile Worker down when it announces a breaking migration. It passes only if `find` gives
- *   one, which is called at most once a second.
+ * - `jobs:insert` makes slots search for jobs. The first one passes at once. All others in the
+ *   next 10 ms pass as one. A flood costs a bounded number of searches, and delays no job by more
+ *   than 10 ms.
+ * - `worker:migrate` shuts Graphile Worker down when it announces a breaking migration. It passes
+ *   only if `find` returns one; `find` is called at most once a second.
  * - Other channels do not pass.
  *
  * Returns a function that removes the filter.
@@ -72,7 +79,7 @@ export function filterClient(
   };
 }
 
-/** Reads the number of the latest migration of Graphile Worker that its older versions cannot work with. */
+/** Reads the number of the latest breaking migration of Graphile Worker. */
 export async function latestBreakingMigration(pool: Pool): Promise<number> {
   const { rows } = await pool.query(
     'select coalesce(max(m.id), 0) as id from graphile_worker.migrations as m where m.breaking',
@@ -80,7 +87,10 @@ export async function latestBreakingMigration(pool: Pool): Promise<number> {
   return rows[0].id;
 }
 
-/** Reads the number of new jobs as Graphile Worker does: one, where the payload does not say; none, where it is no number. */
+/**
+ * Reads the number of new jobs as Graphile Worker does: one if the payload gives none, zero if it
+ * is not a number.
+ */
 function countOf(payload = ''): number {
   try {
     const count = Number(JSON.parse(payload)?.count ?? 1);
@@ -90,7 +100,10 @@ function countOf(payload = ''): number {
   }
 }
 
-/** Runs `work` at once, then again after `pauseMs` if it was called meanwhile; never two at a time. */
+/**
+ * Returns a function that runs `work` at once. Calls in the next `pauseMs` run it once more, and
+ * never two at a time.
+ */
 function throttle(pauseMs: number, work: () => void | Promise<void>): () => void {
   let isResting = false;
   let isDue = false;

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-/** Jobs of an earlier release name no tenant: those share one part. */
+/** The tenant of a job. Jobs of an earlier release have none and share one part. */
 const tenantOfJob = z.union([z.uuid(), z.literal('')]).default('');
 
 /** What the job `advance` carries: which run to wake. */

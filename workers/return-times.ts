@@ -1,11 +1,13 @@
-/** A job that found no place returns after a second at the earliest. */
+/** The earliest return of a job that found no slot, in milliseconds from now. */
 const FIRST_MS = 1_000;
-/** Jobs of one tenant return so far apart: a thousand at once would keep the queue busy. */
+/**
+ * The interval between returning jobs of one tenant; a thousand at once would keep the queue busy.
+ */
 const APART_MS = 20;
-/** Beyond so many tenants, those whose jobs have all returned are forgotten. */
+/** The number of tenants beyond which those without a returning job are forgotten. */
 const MOST_TENANTS = 1_000;
 
-/** Says when jobs that found no place return to the queue. */
+/** Schedules when jobs that found no slot return to the queue. */
 export class ReturnTimes {
   readonly #now: () => number;
   readonly #last = new Map<string, number>();
@@ -14,7 +16,7 @@ export class ReturnTimes {
     this.#now = now;
   }
 
-  /** The time of the next job of a tenant. */
+  /** Returns the time of the tenant's next job. */
   next(tenant: string): Date {
     const now = this.#now();
     const time = Math.max(now + FIRST_MS, (this.#last.get(tenant) ?? 0) + APART_MS);

@@ -45,7 +45,10 @@ export async function checkAlert(
   ]);
 }
 
-/** An admin wrote the query. He may read every schema that is open to queries, and no more than queries may. */
+/**
+ * Runs the query of a rule, which an admin wrote. It may read every schema that is open to queries,
+ * within the limits of queries.
+ */
 async function ask(
   queries: Pick<QueryPool, 'rows'>,
   query: string,

@@ -2,15 +2,21 @@ import { setTimeout as pause } from 'node:timers/promises';
 import pg from 'pg';
 import { breakConnection, type PoolClient } from './pool.ts';
 
-/** The server closes the connection of a cancel request once it has handled the request; not later than this we close it. */
+/**
+ * The longest wait for the server to close the connection of a cancel request, which it does once
+ * it has handled the request.
+ */
 const ANSWER_MS = 2_000;
 
-/** A cancel request that arrives between two statements has no effect: the next one is sent after so long. */
+/**
+ * The pause between two cancel requests. A request that arrives between two statements has no
+ * effect.
+ */
 const AGAIN_MS = 100;
-/** A statement that does not end so long after its cancellation loses its connection. */
+/** The time a cancelled statement has to end before its connection is closed. */
 const GIVE_UP_MS = 5_000;
 
-/** The parts of a client of node-pg that its types leave out. */
+/** Properties of a node-pg client that its types omit. */
 type Inner = {
   host: string;
   port: number;
@@ -19,7 +25,7 @@ type Inner = {
   secretKey: number | null;
 };
 
-/** The same of a connection. */
+/** Methods of a node-pg connection that its types omit. */
 type Wire = {
   stream: { destroy(): void };
   on(event: 'connect' | 'sslconnect' | 'end' | 'error', listener: () => void): Wire;
@@ -29,9 +35,10 @@ type Wire = {
 };
 
 /**
- * Asks the server, or the pooler in front of it, to cancel the statement under way on this connection. Resolves when the request
- * was handled, or could not be delivered. It does nothing between two statements. A late one may end the next statement of the same
- * connection: never give the connection back to a pool after this.
+ * Asks the server, or the pooler in front of it, to cancel the statement under way on this
+ * connection. Resolves when the request was handled or could not be delivered. Between two
+ * statements it has no effect. A late request may end the next statement of the same connection, so
+ * never return the connection to a pool afterwards.
  */
 export async function cancelStatement(client: PoolClient): Promise<void> {
   const { host, port, ssl, processID, secretKey } = client as unknown as Inner;
@@ -51,8 +58,9 @@ export async function cancelStatement(client: PoolClient): Promise<void> {
 }
 
 /**
- * Cancels what this connection has under way when the signal fires, at the server: there nothing of it works on once its client has
- * the error. Call the result when the work is over; a connection whose signal has fired is closed then.
+ * Cancels the statement of this connection at the server when the signal fires. Nothing of the
+ * statement still runs there once its client has the error. Call the result when the work is over.
+ * If the signal has fired by then, the connection is closed.
  */
 export function cancelOnAbort(client: PoolClient, signal: AbortSignal): () => void {
   signal.throwIfAborted();

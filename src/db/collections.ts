@@ -27,7 +27,7 @@ const rowsOf = (collection: Collection) =>
   `select ${collection.shown} from howdah.${quoteName(collection.table)} as t
    where ${collection.living ?? 'true'}`;
 
-/** Reads a page of the rows before an id, the newest first: ids grow with time. */
+/** Reads a page of the rows before an id, the newest first, since ids grow with time. */
 export function listRows(
   client: Client,
   collection: Collection,

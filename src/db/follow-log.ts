@@ -61,7 +61,7 @@ export class Known {
     return steps;
   }
 
-  /** Whether a step comes after the last one that was seen of its run. */
+  /** Returns whether a step comes after the last seen step of its run. */
   isNew({ execution_id, seq }: Pick<LoggedStep, 'execution_id' | 'seq'>): boolean {
     return seq > (this.#seen.get(execution_id)?.seq ?? 0);
   }

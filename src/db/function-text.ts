@@ -17,7 +17,7 @@ export type FunctionFault = { line: number; column: number; message: string };
 
 type Statement = { stmt: JsonObject; stmt_location?: number; stmt_len?: number };
 
-/** More faults of one text help nobody. */
+/** Most faults reported for one text. */
 const MOST_FAULTS = 20;
 
 /**
@@ -83,7 +83,10 @@ function definitionOf(bytes: Buffer, { stmt_location = 0, stmt_len }: Statement)
   return bytes.subarray(stmt_location, end).toString('utf8').trim();
 }
 
-/** The places of statements, behind the space before them. They are asked for in the order of the text, which is read once. */
+/**
+ * Returns a function that gives the place of a statement, after the white space before it. Call it
+ * in the order of the text, which is read once.
+ */
 function placesIn(bytes: Buffer): (location: number) => { line: number; column: number } {
   let at = 0;
   let line = 1;

@@ -4,9 +4,11 @@ import type { Pool } from './pool.ts';
 export type Gap = { object: string; fault: string; fix: string };
 
 /**
- * What the catalogue says against isolation: row-level security that is off or does not hold for the owner, a policy of
- * others that adds rows, a view that reads as its owner, a watched table that SQL of tools may read, and a unique key without the tenant that no index with it stands
- * beside: by the key alone a row of another tenant is found before it is known whose it is, which takes longer than finding none.
+ * Finds gaps of the isolation of tenants in the catalogue: row-level security that is off or does
+ * not hold for the owner; a policy of others that adds rows; a view that reads as its owner; a
+ * watched table that SQL of tools may read; a unique key without the tenant that has no index with
+ * the tenant beside it. A look-up by such a key finds a row of another tenant before its tenant is
+ * known, which takes longer than finding none.
  */
 export async function isolationGaps(pool: Pool): Promise<Gap[]> {
   const { rows } = await pool.query<Gap>(`

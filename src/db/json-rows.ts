@@ -19,15 +19,15 @@ export async function jsonRows<T>(
   return rows.map(({ row }) => JSON.parse(row) as T);
 }
 
-/** A page of rows. `isCut`: more were read than fit into it. */
+/** A page of rows. `isCut` means that more rows were read than fit. */
 export type JsonPage<T> = { rows: T[]; isCut: boolean };
 
 /** Bytes of JSON after which a page ends. */
 export const PAGE_BYTES = 1_000_000;
 
 /**
- * Reads rows as `jsonRows` does, until they have a megabyte: their number says nothing of their size. The row that reaches it is
- * the last one and is whole, so there is always one.
+ * Reads rows as `jsonRows` does, up to one megabyte, since a limit on rows does not limit their
+ * size. The row that reaches the limit is whole and the last one, so a page has at least one row.
  */
 export async function jsonPage<T>(
   client: Client,

@@ -2,8 +2,9 @@ import type { CustomTool } from '../contracts/tool.ts';
 import type { Pool } from './pool.ts';
 
 /**
- * Makes the monthly partitions of executions and their log, a year ahead; gives how many were missing. Each is a transaction, so
- * that no lock is held while another one is waited for. Rejects with `55P03` when somebody is in the way: to be tried again later.
+ * Creates the monthly partitions of executions and their log, a year ahead, and returns how many
+ * were missing. Each partition has its own transaction, so that no lock is held while another one
+ * is awaited. Rejects with `55P03` when another session is in the way; try again later.
  */
 export async function ensurePartitions(pool: Pick<Pool, 'query'>): Promise<number> {
   for (let sum = 0; ; ) {

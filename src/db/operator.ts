@@ -28,9 +28,9 @@ export type ServerFigures = {
   connections: number;
   connections_limit: number;
   lock_waits: number;
-  /** Of the sessions that this login may look at. */
+  /** The age of the oldest transaction among the sessions that this login may see. */
   oldest_transaction_seconds: number;
-  /** Sessions of other logins, of which the server tells a member of pg_read_all_stats alone how long they last. */
+  /** Sessions of other logins whose age only members of pg_read_all_stats see. */
   hidden_sessions: number;
   size_mb: number;
   live_rows: number;
@@ -61,7 +61,10 @@ export async function serverFigures(pool: Pick<Pool, 'query'>): Promise<ServerFi
   return rows[0] as ServerFigures;
 }
 
-/** What `query` says of a statement of another login, to who is no member of pg_read_all_stats. */
+/**
+ * The text in `query` for a statement of another login, unless the reader is a member of
+ * pg_read_all_stats.
+ */
 const HIDDEN = '<insufficient privilege>';
 
 /** The slowest statements; undefined where the extension pg_stat_statements is not there, or not loaded. */
@@ -75,7 +78,7 @@ export async function slowStatements(
   );
   const [found] = rows;
   if (!found) return undefined;
-  // whether it is loaded is a setting that not every login may read, but every login is told by the view
+  // not every login may read the setting that loads the library, but the view tells every login
   const slow = await pool
     .query<SlowStatement>(
       `select s.calls, round(s.mean_exec_time::numeric, 1) as mean_ms, round((s.total_exec_time / 1000)::numeric, 1) as total_s,
@@ -93,5 +96,5 @@ export async function slowStatements(
   return slow?.rows;
 }
 
-/** object_not_in_prerequisite_state: the library is not among shared_preload_libraries. */
+/** object_not_in_prerequisite_state: the library is not in shared_preload_libraries. */
 const NOT_LOADED = '55000';

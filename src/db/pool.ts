@@ -6,7 +6,7 @@ export type Pool = pg.Pool;
 export type Client = pg.Client;
 export type PoolClient = pg.PoolClient;
 export type Notification = pg.Notification;
-/** Lends connections, as a pool does. */
+/** A source of connections, such as a pool. */
 export type Connector = { connect(): Promise<PoolClient> };
 
 /** The roles a connection of ours may take; without one it stays the login itself (an owner). */

@@ -6,20 +6,21 @@ import { type RowsRequest, readBound } from './read-rows.ts';
 import type { ReadOurs } from './reading/describe.ts';
 import { parseQuery } from './reading/parse.ts';
 
-/** Runs queries that are not ours: those of models, of maps and of alert rules. */
+/** Runs queries of models, of maps and of alert rules. */
 export type QueryPool = {
-  /** Parses the query and runs it when it is the tenant's turn. */
+  /** Parses a query and runs it when the tenant's turn has come. */
   rows(request: RowsRequest): Promise<Outcome<Rows>>;
-  /** Runs a query of ours with the rights of theirs, when it is the tenant's turn. */
+  /** Runs a query of Howdah with the rights of such queries, when the tenant's turn has come. */
   readOurs: ReadOurs;
 };
 
-/** Longest wait for a turn, unless the signal of the request fires first. */
+/** The longest wait for a turn, unless the signal of the request fires first. */
 const WAIT_MS = 60_000;
 
 /**
- * Gives the connections of `pool` to tenants in turns. A tenant has at most half of them, so that its slow queries never
- * take all. The place is given back when the query has ended, and a query is waited for no longer than its time-out.
+ * Shares the connections of `pool` fairly among tenants. A tenant has at most half of them, so that
+ * its slow queries never take all. A query gives its connection back when it ends, at its time-out
+ * at the latest.
  */
 export function createQueryPool(pool: Pool, places: number, waitMs = WAIT_MS): QueryPool {
   const share = Math.max(1, Math.floor(places / 2));

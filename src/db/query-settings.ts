@@ -3,7 +3,10 @@ import { QUERY_DEFAULTS, type QuerySettings } from '../contracts/reading.ts';
 import type { Pool } from './pool.ts';
 import { faultOf, isConnectionLoss } from './sqlstate.ts';
 
-/** The settings that an admin gave the tenant's tool `sql_query`, as they are now, with the defaults for the rest. */
+/**
+ * Reads the current settings that an admin gave the tenant's tool `sql_query`, with defaults for
+ * the rest.
+ */
 export async function querySettings(pool: Pool, tenantId: string): Promise<Outcome<QuerySettings>> {
   try {
     const { rows } = await pool.query<{ settings: Partial<QuerySettings> | null }>(

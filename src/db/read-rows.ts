@@ -15,8 +15,8 @@ export type RowsRequest = ReadRequest & { query: string };
 const LOCK_TIMEOUT_MS = 2_000;
 
 /**
- * Bounds what one query takes of the server, whatever the server has for others: no parallel workers, no compiler, little
- * memory for each sort and hash, and no long search for the best order of joins.
+ * Bounds what one query takes of the server: no parallel workers, no compiler, little memory for
+ * each sort and hash, and no long search for the best join order.
  */
 const SETTINGS = [
   'max_parallel_workers_per_gather = 0',
@@ -35,8 +35,9 @@ const SETTINGS = [
 const READ = Symbol('read');
 
 /**
- * The rows of one SELECT that is not ours. It is parsed first, what it calls is looked up in the catalogue, and its plan
- * is priced; then it runs as howdah_reader, bound to a tenant, in a transaction that writes nothing and is undone.
+ * Reads the rows of a SELECT that a user or model wrote. The query is parsed, its functions are
+ * looked up in the catalogue, and its plan is priced. Then it runs as howdah_reader, bound to a
+ * tenant, in a read-only transaction that is rolled back.
  */
 export async function rowsOf(pool: Pool, request: RowsRequest): Promise<Outcome<Rows>> {
   const parsed = await parseQuery(request.query, request.schemas);
@@ -90,8 +91,9 @@ async function refusedCalls(
 }
 
 /**
- * Views and partitions are planned with all that is behind them, each with its policies. The planner takes memory in the
- * square of that, and no limit of Postgres bounds it: so it is counted before the query is planned.
+ * Most tables of one plan. Views and partitions are planned with all tables behind them, each with
+ * its policies. The planner takes memory in the square of their number, and no limit of Postgres
+ * bounds that, so they are counted before the query is planned.
  */
 const MOST_PLANNED = 300;
 
@@ -136,7 +138,10 @@ async function read(
 
 const ASK_FOR_LESS = 'Ask for less: fewer rows, fewer joins, narrower conditions.';
 
-/** What a query needs more of than there is. It would need as much again: so it is not tried again. */
+/**
+ * Errors for a resource that the server does not have enough of. A second attempt would need as
+ * much, so the query is not retried.
+ */
 const NEEDS: Readonly<Record<string, string>> = {
   '53200': 'the query needs more memory than the database server has',
   '53400': 'the query needs more space on disk than the database server gives one query',

@@ -170,13 +170,16 @@ export async function beginRisk(
   return rows[0].ours;
 }
 
-/** An MCP server that a run goes on without, and why it could not be asked. */
+/** An MCP server that a run starts without, and the error of the attempt to reach it. */
 export type MissingServer = { server: string; error: string | null };
 
-/** What a run that begins has to wait for, in milliseconds, or goes on without; undefined when all servers have answered. */
+/**
+ * The wait of a starting run in milliseconds, or the servers it starts without. Undefined when all
+ * servers have answered.
+ */
 export type FirstDiscovery = { waits_ms: number } | { missing: MissingServer[] };
 
-/** Asks whether the MCP servers of a run's agent have said what they offer. */
+/** Reads whether the MCP servers of a run's agent have listed their tools. */
 export async function firstDiscovery(
   pool: Pool,
   worker: string,

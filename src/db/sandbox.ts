@@ -3,10 +3,13 @@ import { type PoolClient, quoteText } from './pool.ts';
 /** For whom SQL that is not ours runs: a tenant, and the user of a run where the run is named. */
 export type BoundTo = { tenantId: string; executionId?: string | undefined };
 
-/** As whom SQL runs that writes: that of tools and hooks, or what a watched table does when an answer is written into it. */
+/**
+ * The role of SQL that writes: howdah_tool for tools and hooks, howdah_writer for the triggers of a
+ * watched table that receives an answer.
+ */
 export type WritingRole = 'howdah_tool' | 'howdah_writer';
 
-/** The function that belongs to each role and runs a statement as it. */
+/** The function that runs a statement as each role. */
 const FUNCTIONS: Readonly<Record<WritingRole, string>> = {
   howdah_tool: 'run_bound',
   howdah_writer: 'write_bound',
@@ -30,9 +33,10 @@ export const FORGET_SESSION =
 const LEAVE = 'close all; deallocate all; discard temp; reset all; set local role howdah_worker';
 
 /**
- * Runs `work` with the rights of `role`, as far as they reach for `boundTo`, under a time-out; then the session is
- * the worker's again. What it wrote stays when it comes back, and is undone when it throws. What it throws is thrown.
- * `verify` is a statement the worker runs after the work, as itself: where it fails, the work is undone too.
+ * Runs `work` with the rights of `role`, limited to `boundTo`, under a time-out. Afterwards the
+ * session is the worker's again. The writes stay when `work` returns and are undone when it throws;
+ * the error is rethrown. `verify` is a statement that the worker runs afterwards as itself. If it
+ * fails, the writes are undone too.
  */
 export async function inSandbox<T>(
   client: PoolClient,

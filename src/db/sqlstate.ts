@@ -36,12 +36,18 @@ export function isConnectionLoss(error: unknown): boolean {
   );
 }
 
-/** True when the same statement may succeed later: the database is away, overloaded or restarting, or others were in the way. */
+/**
+ * Returns whether the same statement may succeed later: the database is away, overloaded or
+ * restarting, or other sessions were in the way.
+ */
 export function isTransient(error: unknown): boolean {
   return isConnectionLoss(error) || /^(08|40|53|55|57|58)/.test(faultOf(error).code);
 }
 
-/** True when the database gave the statement up, and undid it: a lock was not free in time, or the statement took too long. */
+/**
+ * Returns whether the database gave up the statement and undid it: a lock was not free in time, or
+ * the statement took too long.
+ */
 export function isTimeout(error: unknown): boolean {
   return ['55P03', '57014'].includes(faultOf(error).code);
 }

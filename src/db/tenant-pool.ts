@@ -1,21 +1,22 @@
 import { FairQueue } from '../concurrency/fair-queue.ts';
 import type { Pool, PoolClient } from './pool.ts';
 
-/** What connections of the pool for SQL of tenants are used for. */
+/** The uses of connections in the pool for SQL of tenants. */
 export type PoolUse = 'tools' | 'hooks';
 
-/** For whom connections are taken; when the signal fires nobody waits for one any more. */
+/** The tenant that takes a connection, and a signal that ends its wait. */
 export type PoolUser = { tenant: string; signal?: AbortSignal | undefined };
 
 /**
- * The part of a pool's connections for each use. Calls of tools hold a connection while they wait for the commit before theirs,
- * which may need one for its hooks: so hooks always have some of their own.
+ * The share of a pool's connections for each use. A call of a tool holds a connection while it
+ * waits for the commit before its own. That commit may need a connection for its hooks, so hooks
+ * always have some of their own.
  */
 const PARTS: Readonly<Record<PoolUse, number>> = { tools: 0.7, hooks: 0.3 };
 
 const queues = new WeakMap<Pool, Record<PoolUse, FairQueue>>();
 
-/** From now on `tenantPool` divides the pool's connections among tenants. */
+/** Divides the pool's connections among tenants; `tenantPool` gives each its view of the pool. */
 export function divideAmongTenants(pool: Pool, connections: number): void {
   const queueOf = (use: PoolUse): FairQueue => {
     const places = Math.max(1, Math.floor(connections * PARTS[use]));
@@ -29,8 +30,9 @@ export function divideAmongTenants(pool: Pool, connections: number): void {
 }
 
 /**
- * The pool as one tenant may use it: `connect` waits for the tenant's turn. Alone a tenant may take all connections of a use but
- * one, and half of them while others wait. The pool itself where it is not divided.
+ * Returns the pool as one tenant may use it: `connect` waits for the tenant's turn. A tenant may
+ * take all connections of a use but one, and half of them while others wait. An undivided pool is
+ * returned as it is.
  */
 export function tenantPool(pool: Pool, use: PoolUse, { tenant, signal }: PoolUser): Pool {
   const queue = queues.get(pool)?.[use];

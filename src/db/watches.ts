@@ -7,7 +7,7 @@ type Answer =
   | { table: string; statement: string; argument: JsonObject };
 
 const WRITE_MS = 10_000;
-/** Holds the columns of all tenants' watches: nothing else ever runs as it. */
+/** The role that holds the columns of all tenants' watches; nothing else runs as this role. */
 const WRITER = 'howdah_writer';
 /** Nobody's: what the table's own triggers do then reaches no tenant's rows. */
 const NOBODY = '00000000-0000-0000-0000-000000000000';

@@ -44,7 +44,7 @@ async function objected(run: HeldRun): Promise<void> {
   }
 }
 
-/** The tools of a run are known, and its hooks hear of it, before anything is asked of a model. */
+/** Waits for the tools of a run and calls its hooks, before a model is called. */
 async function prepare(run: HeldRun): Promise<void> {
   try {
     await awaitServers(run);

@@ -2,12 +2,12 @@ import type { StepRecord } from '../contracts/step.ts';
 import type { MissingServer } from '../db/runs.ts';
 import type { HeldRun } from './held-run.ts';
 
-/** The guard that names an MCP server whose tools a run does not have. */
+/** The name of the guard for an MCP server whose tools a run lacks. */
 export const SERVER_MISSING = 'mcp_server_missing';
 
 /**
- * Parks a run that begins until the MCP servers of its agent have been asked what they offer. It goes on without those that
- * failed, or did not answer within a minute, and its log says so.
+ * Parks a starting run until the MCP servers of its agent have listed their tools. The run starts
+ * without servers that failed or did not answer within a minute, and its log says so.
  */
 export async function awaitServers(run: HeldRun): Promise<void> {
   const discovery = await run.firstDiscovery();

@@ -7,7 +7,9 @@ import { asked } from './tool-steps.ts';
 
 type BeginMembers = Extract<Action, { type: 'begin_members' }>;
 
-/** Members begin with one commit, and the run waits for them unless others are to begin first. */
+/**
+ * Begins members with one commit. The run then waits for them, unless others are to begin first.
+ */
 export async function beginMembers(action: BeginMembers, run: HeldRun): Promise<void> {
   const { wakes_on, at_once, goes_on } = action;
   const { tasks, guards } = await letOut(action.tasks, run);

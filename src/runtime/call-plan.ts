@@ -19,10 +19,13 @@ export type CallPlan =
   | { do: 'spawn'; tool: ToolDefinition; message: string }
   /** The whole run goes to another agent, once nothing else of this answer is left to do. */
   | { do: 'hand_over'; tool: ToolDefinition; args: JsonObject }
-  /** `leave`: what whoever allowed it was shown that it would do, or that he gave these arguments and was shown none of it. */
+  /** A call to run. `approval` is set when a person allowed the call. */
   | { do: 'run'; tool: ToolDefinition; args: JsonObject; leave?: Leave };
 
-/** An approval of what was shown; or of arguments that the approval itself gave, which are tried right before the call. */
+/**
+ * An approval of the effects that were shown, or of arguments that the approval itself gave. Edited
+ * arguments are tried right before the call.
+ */
 export type Leave = { shown: DryRun } | 'edited';
 
 export type PlannedCall = { open: OpenCall; plan: CallPlan };

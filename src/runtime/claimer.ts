@@ -189,7 +189,7 @@ export class Claimer {
     }
   }
 
-  /** Tries until the database has heard it: a run that stays ours would never go on. */
+  /** Repeats a statement until it succeeds, since a run that stays claimed would never continue. */
   async #untilHeard(tell: (pool: Pool) => Promise<unknown>): Promise<void> {
     const { pool, sleep, signal, retries } = this.#options;
     for (let attempt = 1; !signal.aborted; attempt += 1) {

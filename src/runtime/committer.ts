@@ -11,9 +11,9 @@ const FLUSHES = 3;
 const WORTH_A_CALL = 16;
 /** More gain nothing, and all of them wait for the last. */
 const MOST_AT_ONCE = 512;
-/** A commit of so many steps is a call of its own: others would wait for it. */
+/** Steps of a commit that is sent alone, since other commits would wait for it. */
 const LARGE = 32;
-/** So often a commit alone may take longer than the database lets a statement take; then it never ends in time. */
+/** Most time-outs of a single commit; then the commit fails. */
 const MOST_TIMEOUTS = 4;
 
 /** With what was written, when that is not what was asked for. */
@@ -44,13 +44,15 @@ type Pending = {
 };
 
 /**
- * Group commit: the steps of all runs that are ready in one turn of the event loop go to the database in one call,
- * one transaction, one flush. A batch whose outcome is unknown, because the connection was lost, is simply sent again:
- * `commit_steps` recognises what it has written already. The server gives a statement up before the client does, so a batch is
- * never sent again while the first one is still at work.
+ * Group commit: the steps of all runs that are ready in one turn of the event loop go to the
+ * database in one call, one transaction, one flush. A batch whose outcome is unknown, because the
+ * connection was lost, is sent again, and `commit_steps` recognises what is written already. The
+ * server ends a statement before the client gives up, so a batch is never sent again while its
+ * first attempt still runs.
  *
- * No tenant holds up the others. Commits that wait go into batches in turns among tenants. A large commit, and one that made its
- * batch wait for a lock, is sent alone: one of a tenant at a time, and one connection always remains for batches.
+ * No tenant delays the others. Waiting commits go into batches in turns among tenants. A large
+ * commit, and each commit of a batch that waited for a lock, is sent alone, one per tenant at a
+ * time. One connection always remains for batches.
  */
 export function createCommitter(options: CommitterOptions): Committer {
   const { pool, worker, signal, retries = new Retries() } = options;
@@ -140,9 +142,9 @@ export function createCommitter(options: CommitterOptions): Committer {
   };
 }
 
-/** Commits that wait, by tenant; they are taken one of each tenant in turn. */
+/** Waiting commits by tenant, taken in turns. */
 class TenantQueues {
-  /** The tenant whose turn was longest ago comes first. */
+  /** The queues by tenant; the tenant served longest ago comes first. */
   readonly #queues = new Map<string, Pending[]>();
   size = 0;
 

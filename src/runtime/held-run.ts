@@ -151,7 +151,10 @@ export class HeldRun {
     }
   }
 
-  /** What it waits for, or goes on without, before its first step; most agents have no MCP servers. */
+  /**
+   * Returns what the run waits for, or starts without, before its first step. Most agents have no
+   * MCP servers.
+   */
   async firstDiscovery(): Promise<FirstDiscovery | undefined> {
     const { claimed, ownership } = this.#options;
     return claimed.step_count === 0 && this.definition.servers

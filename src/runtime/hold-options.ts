@@ -9,7 +9,7 @@ import type { Ownership } from './ownership.ts';
 
 /** What a run is held with. */
 export type HoldOptions = {
-  /** Fires when the run is no longer ours: cancelled, taken over, handed on. */
+  /** Aborts when the run is no longer held: cancelled, taken over or handed on. */
   abort: AbortController;
   claimed: ClaimedRun;
   definition: AgentDefinition;

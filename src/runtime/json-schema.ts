@@ -12,9 +12,10 @@ import { moduleBeside, ThreadFault } from '../concurrency/thread-pool.ts';
 import { isOutOfTime, withinTime } from '../concurrency/within-time.ts';
 import type { Json, JsonSchema } from '../contracts/json.ts';
 
-// Schemas come from callers, and so does the time they take: to compile (thousands of patterns) and to check (a pattern that
-// backtracks). A small schema is compiled here, once, and a check that takes as long as schema and value are large is made
-// here. Everything else is tried here for a moment and then made in a thread, by the budget of the tenant: `offload`.
+// Callers send schemas, and so decide how long it takes to compile them (thousands of patterns) and
+// to check values (a backtracking pattern). A small schema is compiled here, once. A check whose
+// time is bounded by the sizes of schema and value also runs here. Everything else is tried here
+// for a moment and then runs in a thread within the tenant's budget: see `offload`.
 
 /** `addUsedSchema: false`: schemas are not remembered by their `$id`, which two of them may share. */
 const OPTIONS = {
@@ -27,16 +28,22 @@ const OPTIONS = {
 
 const CHECK_MS = 250;
 const COMPILE_MS = 1_000;
-/** Keywords with which a check may take for ever over a short value; without, it takes schema times value. */
+/**
+ * Keywords that may make a check of a short value endless. Without them a check takes at most
+ * schema times value.
+ */
 const MAY_NOT_END =
   /"(pattern|patternProperties|format|uniqueItems|\$ref|\$dynamicRef|\$recursiveRef)":/;
-/** Characters of a schema that is compiled here, which takes some milliseconds. */
+/** Most characters of a schema that is compiled here, which takes some milliseconds. */
 const SMALL_SCHEMA = 4_000;
-/** Characters beyond which nothing is compiled anywhere: it would not be done in time. */
+/** Most characters of a schema that is compiled at all. */
 const LARGEST_SCHEMA = 1_000_000;
-/** Values and characters by the hundred, in a value that a small schema is checked against here. */
+/**
+ * The largest value checked here against a small schema: its values plus its characters divided by
+ * 100.
+ */
 const SMALL_VALUE = 500;
-/** Compiled schemas that are remembered by their text, and the characters of all of them. */
+/** Most compiled schemas in the cache, and most characters of their texts. */
 const MOST_COMPILED = 300;
 const MOST_COMPILED_TEXT = 2_000_000;
 const MOST_FAULTS = 20;
@@ -47,7 +54,10 @@ export type Verdict = { faults: string[] } | { schema_fault: string };
 
 type Entry = { text: string; mayNotEnd: boolean; check: Compiled | undefined };
 
-/** By the object, as versions keep theirs for ever; by the text, as clients send theirs with each request. */
+/**
+ * Schemas by object, since versions keep theirs. The cache above is by text, since clients send
+ * schemas with each request.
+ */
 const entries = new WeakMap<JsonSchema, Entry>();
 const compiled = new Map<string, Compiled>();
 let compiledText = 0;
@@ -63,8 +73,9 @@ const CHECK: Offloadable<[schema: string, value: Json], Verdict> = {
 };
 
 /**
- * What is wrong with a value, one sentence per fault that names the field, the first twenty; empty when the schema is
- * satisfied. A value that takes too long to check has that fault. Throws when the schema itself is none.
+ * Returns the first twenty faults of a value, one sentence per fault that names the field. The
+ * result is empty for a valid value. A value that takes too long to check has a fault that says so.
+ * Throws when the schema itself is invalid.
  */
 export function faultsOf(schema: JsonSchema, value: Json): string[] {
   const entry = entryOf(schema);
@@ -85,7 +96,7 @@ function entryOf(schema: JsonSchema): Entry {
   return entry;
 }
 
-/** Undefined when the check may take long. */
+/** Checks a value in this thread; returns undefined when the check may take long. */
 function checkHere(entry: Entry, value: Json): Verdict | undefined {
   const { text, mayNotEnd } = entry;
   if (text.length > SMALL_SCHEMA) return undefined;
@@ -116,7 +127,9 @@ const SLOW_VALUE: Verdict = {
 };
 const SLOW_SCHEMA = { schema_fault: 'it takes too long to make ready' };
 
-/** Checks a value against a schema as text, each step within its time. Also called in threads. */
+/**
+ * Checks a value against the text of a schema, each step within its time. Also called in threads.
+ */
 export function checkText(schema: string, value: Json): Verdict {
   const check = compileOnce(schema);
   try {
@@ -182,7 +195,10 @@ function compile({ $schema, ...schema }: JsonSchema, { current, older }: Validat
   return validate;
 }
 
-/** Compiles the schemas of schemas, too, which takes longer than most others: no caller's time. */
+/**
+ * Creates validators and compiles the meta-schemas, so that this slow step does not count as time
+ * of a caller.
+ */
 function createValidators(): Validators {
   const current = new Ajv2020(OPTIONS);
   const older = new Ajv(OPTIONS);
@@ -192,7 +208,10 @@ function createValidators(): Validators {
   return { current, older };
 }
 
-/** Values within a value, and its characters by the hundred; no more than a little beyond `most`. */
+/**
+ * Returns the number of values within a value plus its characters divided by 100; stops a little
+ * beyond `most`.
+ */
 function sizeOf(value: Json, most: number): number {
   if (typeof value === 'string') return 1 + value.length / 100;
   if (typeof value !== 'object' || value === null) return 1;

@@ -1,6 +1,6 @@
 import { distance } from 'fastest-levenshtein';
 
-/** More names are not compared, and none that is longer. */
+/** Most names that are compared, and the longest of them. */
 const MOST_NAMES = 1_000;
 const LONGEST_NAME = 200;
 

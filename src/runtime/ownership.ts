@@ -19,7 +19,7 @@ export type Ownership = {
   takeInbox(run: Pick<Commit, 'id' | 'fence' | 'after'>): Promise<TakenInbox | undefined>;
   /** False when the run is not ours any more. */
   beginRisk(id: string, fence: number): Promise<boolean>;
-  /** Whether the MCP servers of its agent have said what they offer. */
+  /** Reads whether the MCP servers of the run's agent have listed their tools. */
   firstDiscovery(id: string, fence: number): Promise<FirstDiscovery | undefined>;
   /** Asks for a call that may be limited; see `BegunCall`. */
   beginCall(id: string, fence: number, called: Called, parks: boolean): Promise<BegunCall>;

@@ -32,7 +32,7 @@ export function planCalls(definition: AgentDefinition, state: RunState): readonl
   return calls;
 }
 
-/** The plans of a run that is held; arguments that take long to check are checked in a thread. */
+/** Plans the calls of a held run. Arguments that take long to check are checked in a thread. */
 export function plansOf(run: HeldRun): Promise<readonly PlannedCall[]> {
   const { definition, state } = run;
   return offloading(run, () => planCalls(definition, state));
@@ -184,7 +184,7 @@ function workOf(tool: ToolDefinition, given: JsonObject, open: OpenCall): CallPl
   return { do: 'run', tool, args: given, ...(leave ? { leave } : {}) };
 }
 
-/** Undefined where nobody was asked, or nothing could be shown. */
+/** Returns undefined when nobody was asked, or nothing could be shown. */
 function leaveFor(args: JsonObject, open: OpenCall): Leave | undefined {
   const shown = open.answers.approval && open.dryRun;
   if (editedArguments(open) && !(shown && isSameJson(shown.arguments, args))) return 'edited';

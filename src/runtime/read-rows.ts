@@ -8,18 +8,19 @@ import type { World } from './world.ts';
 
 type ReadRows = Extract<Action, { type: 'read_rows' }>;
 
-/** Time-out of a query of a workflow, unless the run has less time left. */
+/** The time-out of a workflow's query, unless the run has less time left. */
 const TIMEOUT_MS = 60_000;
-/** Most bytes of its rows as JSON: they are kept in one step. */
+/** Most bytes of the rows as JSON, since one step keeps them. */
 const MOST_BYTES = 16 * 2 ** 20;
-/** A query that cannot be run is tried again, over half a minute: a server that restarts is there again by then. */
+/** Most attempts at a query. They span half a minute, in which a restarting server returns. */
 const TRIES = 6;
 const LEAST_MS = 500;
 
 /**
- * Reads the rows of a workflow's query and keeps them in the log: the run goes by what was read once. A member of the tenant
- * may have written the query. So it runs as `sql_query` does: as howdah_reader, for the user of the run, in the schemas and up to
- * the cost that an admin gave the tenant's tool.
+ * Reads the rows of a workflow's query and keeps them in the log, so that the rows are read once
+ * per run. A member of the tenant may have written the query. It therefore runs as `sql_query`
+ * does: as howdah_reader, for the user of the run, within the schemas and the cost that an admin
+ * gave the tenant's tool.
  */
 export async function readRows(
   { query, most }: ReadRows,
@@ -64,7 +65,7 @@ export async function readRows(
   ]);
 }
 
-/** Says whether a query that failed may succeed soon: a database comes back, a refusal stays one. */
+/** Returns whether a failed query may succeed soon: a database comes back, a refusal stays. */
 function isWorthAnother(
   answer: Outcome<Rows>,
   attempt: number,
@@ -73,7 +74,7 @@ function isWorthAnother(
   return !answer.ok && answer.error.retryable && attempt < TRIES && !signal.aborted;
 }
 
-/** Refuses a part of the rows, which would be another task. */
+/** Refuses an incomplete set of rows, which would be another task. */
 function whole(outcome: Outcome<Rows>, most: number): Outcome<JsonObject[]> {
   if (!outcome.ok) return outcome;
   const { rows, cut_by } = outcome.value;

@@ -1,24 +1,24 @@
-/** A statement that failed and is tried again. */
+/** A statement that failed and is retried. */
 export type Retry = {
   what: 'commit' | 'claim' | 'release';
   error: unknown;
-  /** How often it has failed. */
+  /** The number of failures so far. */
   attempt: number;
 };
 
 const FIRST_MS = 200;
 const LONGEST_MS = 5_000;
-/** After so long without a success the worker is not ready. */
+/** The time without a success after which the worker is not ready. */
 const FAILING_MS = 10_000;
 
 /**
- * Keeps what a worker has to try again, so that no loop repeats in silence: each failure is reported, and statements of one kind
- * that fail for longer than a few seconds show in the readiness of the process.
+ * Tracks the retries of a worker, so that no loop repeats in silence. Each failure is reported. A
+ * kind of statement that fails for longer than a few seconds shows in the readiness of the process.
  */
 export class Retries {
   readonly #report: (retry: Retry) => void;
   readonly #now: () => number;
-  /** Since when statements of a kind fail, without one that succeeded. */
+  /** The time since when a kind of statement fails without a success. */
   readonly #failingSince = new Map<Retry['what'], number>();
 
   constructor(report: (retry: Retry) => void = () => {}, now: () => number = Date.now) {
@@ -26,7 +26,7 @@ export class Retries {
     this.#now = now;
   }
 
-  /** Reports a failure; gives the milliseconds after which to try again. */
+  /** Reports a failure and returns the milliseconds to wait before the next attempt. */
   failed(retry: Retry): number {
     if (!this.#failingSince.has(retry.what)) this.#failingSince.set(retry.what, this.#now());
     this.#report(retry);

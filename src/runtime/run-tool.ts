@@ -118,7 +118,10 @@ function notHere(tool: ToolDefinition): ToolOutcome {
   return { ok: false, error: { code: 'tool_failed', message, retryable: false } };
 }
 
-/** A call that may be made, its beginning, whether a person allowed it, and what its leave is for. */
+/**
+ * A call that may run, the step of its start, whether a person allowed it, and what that person was
+ * shown.
+ */
 type Allowed = {
   tool: ToolDefinition;
   intent: StepRecord;

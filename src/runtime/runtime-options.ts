@@ -14,7 +14,7 @@ export type RuntimeOptions = {
   announce(executionId: string): void;
   stream: OpenSink;
   tell?(note: ToolNote): void;
-  /** A statement of the runtime has failed and is tried again. */
+  /** Called when a statement of the runtime has failed and is retried. */
   onRetry?(retry: Retry): void;
   onError(error: unknown, executionId: string, tenantId: string): void;
   /** A run has left. */

@@ -93,7 +93,7 @@ export class Runtime {
     return this.#slots.areFree;
   }
 
-  /** Which statements have failed for long, again and again. */
+  /** The kinds of statements that have failed for long. */
   get failing(): Retry['what'][] {
     return this.#retries.failing;
   }

@@ -25,9 +25,9 @@ export type World = {
   mcp: Pick<McpPool, 'call'>;
   /** Connections for tools written in SQL, each a transaction of its own. */
   sqlToolPool: Pool;
-  /** Queries of workflows; those of models have the same connections. */
+  /** Runs queries of workflows on the same connections as queries of models. */
   queries: Pick<QueryPool, 'rows'>;
-  /** What admins of the tenant say of queries. */
+  /** Reads the settings that the tenant's admins gave queries. */
   querySettings(tenantId: string): Promise<Outcome<QuerySettings>>;
   /** Hooks written in TypeScript; those of the database come with each run. */
   hooks: Hooks;

@@ -22,10 +22,10 @@ export type Tried = {
   counts: Record<string, number> | undefined;
 };
 
-/** A file with all that can be said of it without a database. */
+/** A file with all results that need no database. */
 export type ReadSystem = { file: SystemFile; read: ReadFile; checked: CheckedDocument };
 
-/** Reads files and compares them with the schema, one after the other. */
+/** Reads files in order and compares each with the schema. */
 export async function readSystems(
   files: readonly SystemFile[],
   reader: FileReader = localReader,

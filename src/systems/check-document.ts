@@ -2,14 +2,14 @@ import { functionFaults } from './functions.ts';
 import { MAX_SHAPE_FAULTS, type ShapeFault, shapeFaults } from './shape.ts';
 import { type WellFormed, wellFormed } from './well-formed.ts';
 
-/** Plain data, which can be handed from thread to thread. */
+/** The result of a check. It is plain data, so that threads can exchange it. */
 export type CheckedDocument = {
   faults: ShapeFault[];
-  /** The parts of the document that have no fault; absent where it has none, or too many. */
+  /** The valid parts of the document; absent when there are none or too many faults. */
   rest?: WellFormed;
 };
 
-/** Compares a document with the schema of files, and reads its functions: what needs no database. */
+/** Compares a document with the schema of files and parses its functions, without a database. */
 export async function checkDocument(document: unknown): Promise<CheckedDocument> {
   const faults = [...shapeFaults(document), ...(await functionFaults(document))];
   const isPartly = faults.length > 0 && faults.length < MAX_SHAPE_FAULTS;

@@ -12,23 +12,26 @@ import { type ParsedYaml, parseYaml, type YamlOptions } from './parse-yaml.ts';
 
 type Functions = Awaited<ReturnType<typeof functionsIn>>;
 
-/** The parts of reading a file that take time in proportion to its length; `file` is its name in messages. */
+/** The steps of reading a file whose time grows with its length; `file` is its name in messages. */
 export type FileReader = {
   parseYaml(file: string, text: string, options: YamlOptions): Promise<ParsedYaml>;
   functionsIn(file: string, text: string): Promise<Functions>;
   checkDocument(file: string, document: unknown): Promise<CheckedDocument>;
 };
 
-/** Reads in this thread: for programs that have nothing else to do. */
+/** Reads in this thread, for programs with nothing else to do. */
 export const localReader: FileReader = {
   parseYaml: async (_file, text, options) => parseYaml(text, options),
   functionsIn: (_file, text) => functionsIn(text),
   checkDocument: (_file, document) => checkDocument(document),
 };
 
-/** What one caller sends beyond so many characters is read in threads. */
+/** Most characters of one caller that are read in this thread. */
 const MOST_CHARACTERS_HERE = 10_000;
-/** What a thread may take for one step. A file at the limits takes about a second on an idle machine. */
+/**
+ * The deadline of one step in a thread. A file at the limits takes about a second on an idle
+ * machine.
+ */
 const DEADLINE_MS = 10_000;
 
 const sharedThreads = new ThreadPool({
@@ -52,12 +55,13 @@ const CHECK: ThreadFunction<[unknown], CheckedDocument> = {
   name: 'checkDocument',
 };
 
-/** Others for tests. */
+/** Options that tests override. */
 export type ThreadReaderOptions = { threads?: ThreadPool; deadline_ms?: number };
 
 /**
- * Reads the files of one request of a tenant. Small ones are read here; what is beyond them is read in threads, with a
- * deadline, so that no file stops the event loop. Rejects with HWINV for a file that takes too long.
+ * Reads the files of one request of a tenant. Small files are read here. Beyond a total size, files
+ * are read in threads with a deadline, so that no file stops the event loop. Rejects with HWINV for
+ * a file that takes too long.
  */
 export function threadReader(
   tenant: string,

@@ -104,7 +104,7 @@ export function packSource(manifest: string, parts: readonly PackPart[]): string
   return [manifest, ...parts.map(({ path, text }) => headed(path, text))].join('');
 }
 
-/** The line of that text before the heading of each part. */
+/** Returns, for each part, the line before its heading in the joined text. */
 function firstLinesOf(manifest: string, parts: readonly PackPart[]): number[] {
   let first = linesOf(manifest);
   return parts.map(({ path, text }) => {
@@ -114,7 +114,7 @@ function firstLinesOf(manifest: string, parts: readonly PackPart[]): number[] {
   });
 }
 
-/** Where a line of that text stands. */
+/** Returns the place of a line of the joined text in its own file. */
 function sourcePlace(
   firstLines: readonly number[],
   parts: readonly PackPart[],
@@ -123,7 +123,7 @@ function sourcePlace(
   const at = firstLines.findLastIndex((first) => first < line);
   const part = parts[at];
   if (!part) return { line, column: 1 };
-  // the heading is of two lines
+  // a heading has two lines
   return { file: part.name, line: Math.max(1, line - (firstLines[at] ?? 0) - 2), column: 1 };
 }
 

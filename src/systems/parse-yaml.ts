@@ -15,46 +15,52 @@ import { type Fault, type Place, toPointer } from './fault.ts';
 import { jsonFault } from './json-fault.ts';
 import { type OffsetFault, syntaxFaults } from './yaml-syntax-faults.ts';
 
-/** What a file may be. Beyond, it is refused before anything is built of it. */
+/** Limits of a file. A larger one is refused before anything is built from it. */
 export type YamlBounds = {
   bytes: number;
-  /** Keys, values, marks and spaces between them: what parsing takes time for. */
+  /** Most keys, values, marks and spaces between them, which determine the time of parsing. */
   tokens: number;
 };
 
-/** Levels of lists and mappings: whatever walks them calls itself for each. */
+/** Most levels of lists and mappings, since code that walks them is recursive. */
 const MAX_LEVELS = 100;
-/** Files need few. */
+/** Most aliases; files need few. */
 const MAX_ALIASES = 300;
-/** What all aliases together may stand for, in characters. */
+/** Most characters that all aliases together expand to. */
 const MAX_UNFOLDED = 4 * 1024 * 1024;
-/** A value counts as so many characters beside its text. */
+/** The size of a value besides its text, in characters. */
 const VALUE_SIZE = 64;
-/** More faults help nobody. */
+/** Most faults reported for one file. */
 const MAX_FAULTS = 100;
 
-/** Where a value stands: the offset of its key (of itself, in a list), of itself, and whether it has parts. */
+/**
+ * The place of a value: the offset of its key (in a list, of the value), the offset of the value,
+ * and whether it has no parts.
+ */
 export type NodePlace = readonly [key: number, value: number, isLeaf: boolean];
 
-/** Plain data, which can be handed from thread to thread. */
+/** A parsed file. It is plain data, so that threads can exchange it. */
 export type ParsedYaml = {
-  /** The content, or undefined where it could not be read. */
+  /** The content, or undefined if it could not be read. */
   document: unknown;
   faults: Fault[];
-  /** By JSON pointer. */
+  /** Places by JSON pointer. */
   places: Map<string, NodePlace>;
   /** The offset of each line. */
   lineStarts: number[];
 };
 
 export type YamlOptions = YamlBounds & {
-  /** It has to be JSON strictly, since others will read it. */
+  /** Requires strict JSON, because other programs will read the file. */
   isJson: boolean;
-  /** What the file is called in messages. */
+  /** The name of the file in messages. */
   name?: string | undefined;
 };
 
-/** Reads a text of YAML 1.2, which JSON is too. Takes time in proportion to its length. Never throws. */
+/**
+ * Reads a text of YAML 1.2, of which JSON is a part. The time is proportional to its length. Never
+ * throws.
+ */
 export function parseYaml(text: string, options: YamlOptions): ParsedYaml {
   const excess = excessOf(text, options);
   if (excess !== undefined) return unread(excess);
@@ -82,7 +88,7 @@ export function parseYaml(text: string, options: YamlOptions): ParsedYaml {
   }
 }
 
-/** What the parser takes for a fault of the text where the stack ended. */
+/** Errors of the parser that mean an exhausted stack. */
 const TOO_DEEP = /Maximum call stack size exceeded|Stack overflow/;
 
 function unread(message: string): ParsedYaml {
@@ -90,7 +96,7 @@ function unread(message: string): ParsedYaml {
   return { document: undefined, faults: [fault], places: new Map(), lineStarts: [0] };
 }
 
-/** Where an offset stands, by the offsets of the lines. */
+/** Returns the line and column of an offset. */
 export function placeAt(offset: number, lineStarts: readonly number[]): Place {
   let low = 0;
   let high = lineStarts.length;
@@ -108,7 +114,7 @@ function placed(faults: readonly OffsetFault[], lineStarts: readonly number[]): 
   });
 }
 
-/** Why a text is refused by its length and its tokens alone. */
+/** Returns why a text is refused by its length and tokens alone. */
 function excessOf(text: string, { bytes, tokens: most }: YamlBounds): string | undefined {
   if (Buffer.byteLength(text) > bytes) {
     const size = bytes / 1024 / 1024;
@@ -142,10 +148,10 @@ function excessOf(text: string, { bytes, tokens: most }: YamlBounds): string | u
   }
   return undefined;
 }
-/** The lexer's mark that the next token is a text. */
+/** The lexer's mark before a text. */
 const SCALAR = '\u001f';
 
-/** The parser makes an error for each fault: those of a hostile file are many, and nobody reads their stacks. */
+/** Parses without stack traces: a hostile file has many faults, and nobody reads their stacks. */
 function withoutStacks<T>(work: () => T): T {
   const limit = Error.stackTraceLimit;
   Error.stackTraceLimit = 0;
@@ -158,15 +164,18 @@ function withoutStacks<T>(work: () => T): T {
 
 type Anchored = { value: unknown; size: number };
 
-/** Makes plain data of a document in one pass, and finds what YAML can say and JSON, or Postgres, cannot. */
+/**
+ * Converts a document to plain data in one pass, and finds values that JSON or Postgres cannot
+ * hold.
+ */
 class Reader {
   readonly places = new Map<string, NodePlace>();
   readonly faults: OffsetFault[] = [];
   readonly #lineStarts: readonly number[];
   readonly #name: string | undefined;
-  /** What stands behind an anchor; `open` while it is read. */
+  /** The value of each anchor; `open` while it is read. */
   readonly #anchors = new Map<string, Anchored | 'open'>();
-  /** Of what was read so far, with its aliases unfolded. */
+  /** Characters read so far, with aliases expanded. */
   #size = 0;
   #unfolded = 0;
 

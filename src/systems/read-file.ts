@@ -10,7 +10,7 @@ import {
 
 /** A larger file is several systems. */
 export const MAX_FILE_BYTES = 1024 * 1024;
-/** A file of many lines has some 20,000. */
+/** Most tokens of a file; a long one has some 20,000. */
 const MAX_FILE_TOKENS = 100_000;
 
 export type ReadFile = {
@@ -27,7 +27,7 @@ export type ReadOptions = {
   isJson?: boolean;
   maxBytes?: number;
   maxTokens?: number;
-  /** What the file is called in messages about two of its places. */
+  /** The name of the file in messages about two of its places. */
   name?: string;
 };
 
@@ -39,7 +39,10 @@ export function readFile(text: string, options: ReadOptions = {}): ReadFile {
   return withPlaces(parseYaml(text, yamlOptions(options)));
 }
 
-/** `readFile` by a reader, which may read in another thread. Rejects where the reader gives up. */
+/**
+ * Reads a file as `readFile` does, with a reader that may use another thread. Rejects when the
+ * reader gives up.
+ */
 export async function readFileBy(
   reader: FileReader,
   text: string,
@@ -67,7 +70,7 @@ function locate({ places, lineStarts }: ParsedYaml, pointer: string, atKey = fal
   return placeAt(isLeaf && !atKey ? value : key, lineStarts);
 }
 
-/** The place of what a pointer points at, or of the nearest there is above it. */
+/** Returns the place that a pointer names, or the nearest place above it. */
 function nearestPlace(places: ParsedYaml['places'], pointer: string): NodePlace {
   const parts = fromPointer(pointer);
   for (let length = parts.length; length >= 0; length -= 1) {

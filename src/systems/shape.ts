@@ -14,10 +14,10 @@ export type ShapeFault = {
 
 type Issue = z.core.$ZodIssue;
 
-/** More faults help nobody. */
+/** Most faults reported for one document. */
 export const MAX_SHAPE_FAULTS = 100;
 
-/** What of a document is not as the schema says, each thing at its place; of many faults the first ones. */
+/** Returns the first faults of a document against the schema, each with its place. */
 export function shapeFaults(document: unknown): ShapeFault[] {
   const result = systemFile.safeParse(document);
   const issues = (result.error?.issues ?? []).slice(0, MAX_SHAPE_FAULTS);
@@ -98,7 +98,7 @@ function unknownKey(
   };
 }
 
-/** No known word is as long. */
+/** The longest word to compare; every known word is shorter. */
 const LONGEST_WORD = 200;
 
 /** The known word that is like what was written, if one is near enough to have been meant. */

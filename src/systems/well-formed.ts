@@ -17,11 +17,11 @@ const LEAST: Record<string, JsonObject> = {
 const WHOLE = ['tools', 'prompts'];
 const BESIDE_OTHERS = ['prompt_values', 'request_params', 'engine', 'engine_configuration'];
 
-/** Plain data, which can be handed from thread to thread. */
+/** The valid parts of a document. They are plain data, so that threads can exchange them. */
 export type WellFormed = {
   document: JsonObject;
   hasName: boolean;
-  /** The path in the file of what has another one in `document`. */
+  /** The paths in the file of parts whose path in `document` differs. */
   moved: Map<string, string>;
 };
 
@@ -41,14 +41,17 @@ export function wellFormed(document: unknown, faults: readonly ShapeFault[]): We
   return { document: copy, hasName, moved: sound.moved };
 }
 
-/** Maps faults of `document` to their paths in the file; undefined for what may only come of the parts that were taken out. */
+/**
+ * Returns a function that maps a fault of `document` to its path in the file. The result is
+ * undefined for a fault that the removed parts may have caused.
+ */
 export function originalPaths(
   { hasName, moved }: WellFormed,
   faults: readonly ShapeFault[],
 ): (found: { path: string; code?: string }) => string | undefined {
   const sound = new Soundness(faults, moved);
   return ({ path, code }) => {
-    // of a system without name everything belongs to others
+    // everything in a system without a name belongs to others
     if (!hasName && (code === 'HWCNF' || path.startsWith('/functions/'))) return undefined;
     return sound.original(path);
   };

@@ -99,7 +99,7 @@ export function workflowEntries(text: z.ZodString, budget: z.ZodType, subRun: z.
       ]),
     )
     .describe('Agents by name, or {agent | workflow | question, role, configuration}.');
-  // the key of a configuration that is called as the list is stands under `configuration` alone
+  // a configuration key with the name of the list is allowed under `configuration` alone
   const entry = <T extends string>(type: z.ZodType<T>, configuration: Shape) => {
     const { members: _, ...beside } = configuration;
     const required = Object.keys(beside).filter((key) => beside[key]?._zod.optin !== 'optional');

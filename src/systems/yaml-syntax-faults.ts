@@ -3,7 +3,10 @@ import { type Document, visit, type YAMLError } from 'yaml';
 /** A fault at an offset of the text. */
 export type OffsetFault = { offset: number; message: string };
 
-/** What the parser says, in words about the file. Behind a quote that is not closed nothing is what it looks like. */
+/**
+ * Describes the parser's errors in words about the file. After an unclosed quote every other error
+ * is misleading, so only the quote is reported.
+ */
 export function syntaxFaults(parsed: Document, most: number): OffsetFault[] {
   const all = [...parsed.errors, ...parsed.warnings];
   const unclosed = all.find(({ message }) => /^Missing closing ["']quote/.test(message));
@@ -33,7 +36,7 @@ function wordsOf({ code, message }: YAMLError): string {
   }
 }
 
-/** Where the text begins that goes on to there. */
+/** Returns the start of the quoted text that contains this offset. */
 function openQuote(parsed: Document, end: number): number {
   let offset = end;
   visit(parsed, {

@@ -1,11 +1,14 @@
 import { REDACTED, Redaction } from '../contracts/redaction.ts';
 
-/** Of values that are read while this process runs, the last ones. */
+/** Most values that are learned while this process runs; the oldest are forgotten. */
 const MOST = 1_000;
-/** What is looked for together is made ready together, so a new value makes only so many others ready anew. */
+/**
+ * Most values in one group. The values of a group are compiled together, so a new value recompiles
+ * a limited number of others.
+ */
 const MOST_TOGETHER = 64;
 
-/** Takes secrets out of lines of the log, wherever in them they stand. */
+/** Redacts secrets anywhere in lines of the log. */
 export type LogRedaction = {
   /** From now on this value is in no line. */
   learn(value: string): void;
@@ -15,12 +18,13 @@ export type LogRedaction = {
 type Group = { values: readonly string[]; redaction: Redaction };
 
 /**
- * Keys have shapes: those of vendors, what stands behind `Bearer`, the password in a URL. A secret without a shape is known by its
- * value: values of the environment for good, values of rows as soon as they are read.
+ * Creates the redaction of a log. Keys of vendors, tokens behind `Bearer` and passwords in URLs are
+ * known by their shape. Any other secret is known by its value: values of the environment always,
+ * values of rows from when they are read.
  */
 export function createLogRedaction(own: readonly (string | undefined)[]): LogRedaction {
   const fixed = Redaction.of(own.filter((value) => value !== undefined));
-  /** In the order they were read last. */
+  /** Learned values, the least recently read first. */
   const known = new Set<string>();
   let groups: Group[] = [];
   let all = fixed;
@@ -52,15 +56,16 @@ export function createLogRedaction(own: readonly (string | undefined)[]): LogRed
   };
 }
 
-/** How fields are named that hold one. */
+/** Names of fields that hold a secret. */
 const NAMES =
   '[a-z0-9_.-]*(?:api[-_]?key|password|passwd|passphrase|secret|credentials?|authorization|cookie|token|private[-_]?key)';
 const PARAMETERS =
   '(?:[a-z0-9_.-]*[-_])?(?:api[-_]?key|(?:access|auth)?token|secret|password|passwd';
 
 /**
- * What comes before a key, and the key: by the shapes vendors give theirs, and by where it stands. A stranger may write lines: no
- * shape may look again and again at the same text, so what begins anywhere has a length.
+ * Shapes of keys and the text before each: the prefixes of vendors, and the places where keys are
+ * written. An attacker may write log lines. Each repetition that can start anywhere is bounded, so
+ * that no shape backtracks over the same text again and again.
  */
 const SHAPES = [
   /(\b(?:Bearer|Basic) )[A-Za-z0-9._~+/=-]{8,}/g,

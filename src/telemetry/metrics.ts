@@ -35,7 +35,10 @@ export type Metrics = {
   watchWorker(worker: { readonly inFlight: number; capacity: number }): void;
 };
 
-/** What an API counts and shows; in a thread of its own it has them from the process. */
+/**
+ * The metrics that an API counts and shows. In a thread of its own, the API sends them to the
+ * process.
+ */
 export type ApiMetrics = Pick<
   Metrics,
   'contentType' | 'text' | 'requested' | 'watchPool' | 'wasRead' | 'watchReplica'

@@ -7,7 +7,7 @@ import { bytesIn } from './mcp/files.ts';
 import { collectImages } from './mcp/images.ts';
 import { readable, toldAll } from './mcp/result.ts';
 
-/** A tool of our own process was sent no secret. */
+/** The redaction for tools of this process, which receive no secret. */
 const NONE = Redaction.of([]);
 
 /** What a tool gives that is more than JSON stands under this key, and so does what the log keeps of it. */

@@ -64,7 +64,10 @@ async function answer(reader: Reader, request: ReadRequest, query: string): Prom
   return request.signal.aborted ? tooLate() : outcome;
 }
 
-/** Of the URL and the password in it: whoever keeps them in a table does not have them told. */
+/**
+ * Creates the redaction of a database URL and its password, which a table of that database may
+ * contain.
+ */
 function redactionOf(url: string): Redaction {
   const { password = '' } = URL.parse(url.trim()) ?? {};
   return Redaction.of([url, password, plain(password)], { shortest: SHORTEST_PASSWORD });
@@ -73,7 +76,7 @@ function redactionOf(url: string): Redaction {
 /** A shorter password is a word like any other. */
 const SHORTEST_PASSWORD = 6;
 
-/** Redacts rows before anything of them is cut off. */
+/** Redacts rows before they are truncated. */
 function redactReader(reader: Reader, redaction: Redaction): Reader {
   const redacted = <T>(outcome: Outcome<T>): Outcome<T> =>
     outcome.ok

@@ -6,7 +6,10 @@ import type { QueryPool } from '../../src/db/query-pool.ts';
 import { checkAlertPayload } from '../payloads.ts';
 import { WaitingLine } from '../waiting-line.ts';
 
-/** Rules that are checked at once: each takes a place of the queries of models. A tenant whose queries take long waits for its own. */
+/**
+ * Rules that are checked at the same time. Each takes a place of the queries of models, and a
+ * tenant with slow queries waits for its own.
+ */
 const ROOM = { atOnce: 3, ofOneTenant: 1 };
 
 /**

@@ -6,12 +6,16 @@ import { executionCompletePayload } from '../payloads.ts';
 import { ReturnTimes } from '../return-times.ts';
 import { TenantSlots } from '../tenant-slots.ts';
 
-/** Jobs that call hooks at once. Each holds one of the eight slots of the queue, which wake-ups of all tenants need. */
+/**
+ * Jobs that call hooks at the same time. Each holds one of the eight slots of the queue, which
+ * wake-ups of all tenants need.
+ */
 const ROOM = { atOnce: 3, ofOneTenant: 2 };
 
 /**
- * Calls the hooks of a run that was ended from outside: cancelled, expired, poisoned. Once, since they commit with their row. A job
- * that finds no place returns to the queue: it holds no slot while it waits.
+ * Calls the hooks of a run that was ended from outside: cancelled, expired, poisoned. They are
+ * called once, since their effects commit with their row. A job that finds no slot returns to the
+ * queue and holds no slot while it waits.
  */
 export function executionCompleteTask(pool: Pool): Task {
   const slots = new TenantSlots(ROOM.atOnce, ROOM.ofOneTenant);

@@ -7,8 +7,9 @@ import { isTimeout } from '../../src/db/sqlstate.ts';
 const AGAIN_MS = 60_000;
 
 /**
- * Makes the partitions of the coming year; nothing to do on most days. Where somebody holds a table for long it does not queue
- * up behind him, with everybody else behind it, but comes again in a minute.
+ * Creates the partitions of the coming year, which is no work on most days. When another session
+ * holds a table for long, the task does not queue behind it and block others. It tries again in a
+ * minute.
  */
 export function partitionsTask(pool: Pool, log: Logger): Task {
   return async (_payload, { addJob }) => {

@@ -6,7 +6,10 @@ import { beginWriteBack, writeBack } from '../../src/db/watches.ts';
 import { writeBackPayload } from '../payloads.ts';
 import { type Errand, WaitingLine } from '../waiting-line.ts';
 
-/** Answers that are written at once: each holds one of the connections that tools in SQL need too. */
+/**
+ * Answers that are written at the same time. Each holds one of the connections that SQL tools need
+ * too.
+ */
 const ROOM = { atOnce: 3, ofOneTenant: 2 };
 
 /**

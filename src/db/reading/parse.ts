@@ -8,7 +8,7 @@ export type ReadQuery = {
   text: string;
   /** Functions, operators and fields it names, for the catalogue to judge; null: it is ours, and reads the system. */
   calls: Call[] | null;
-  /** Tables it names, for the catalogue to say how much is behind them. */
+  /** Tables that the query names; the catalogue counts the tables behind them. */
   tables: TableName[];
 };
 

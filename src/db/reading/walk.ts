@@ -5,12 +5,16 @@ import { isJsonObject, type Json, type JsonObject } from '../../contracts/json.t
  */
 export type Call = { name: string; schema: string | null; kind: 'function' | 'operator' | 'field' };
 
-/** A table that a query names; without a schema it is found by the search path, or a CTE of the query. */
+/**
+ * A table that a query names. A name without a schema is found by the search path, or is a CTE of
+ * the query.
+ */
 export type TableName = { name: string; schema: string | null };
 
 /**
- * What one query may have. The planner takes memory and time in the square of the tables it joins, and hardly looks whether
- * it is to stop; a sort may take all of work_mem. So this is counted in the tree, before the server sees the query.
+ * Limits of one query. The planner takes memory and time in the square of the joined tables and
+ * hardly checks for cancellation. A sort may take all of work_mem. The parser's tree is therefore
+ * counted before the server sees the query.
  */
 const BOUNDS = {
   tables: { most: 30, advice: 'Join fewer tables, or ask in several queries.' },
@@ -62,19 +66,22 @@ const CATALOGUE_HINT = 'Send the query `describe` to see which tables there are.
 
 export type Walk = { calls: Call[]; tables: TableName[]; statement(statement: JsonObject): void };
 
-/** Goes through a tree of the parser, refuses what may not be in it, and collects what it calls and reads. */
+/**
+ * Walks a tree of the parser, refuses forbidden nodes, and collects the functions and tables it
+ * names.
+ */
 export function createWalk(schemas: readonly string[] | null): Walk {
   const calls: Call[] = [];
   const tables: TableName[] = [];
   const counts = { tables: 0, selects: 0, levels: 0, sorts: 0 };
   let level = 0;
 
-  /** A SELECT that is no mere UNION of others. */
+  /** Counts a SELECT that is not merely a UNION of others. */
   const countSelect = ({ op }: JsonObject): void => {
     if (op === 'SETOP_NONE') counts.selects += 1;
   };
 
-  /** Tells the whole number, not the first one beyond the bound. */
+  /** Refuses counts over a limit, and reports the whole count rather than the first one over it. */
   const refuseTooMany = (): void => {
     for (const [what, { most, advice }] of Object.entries(BOUNDS)) {
       const found = counts[what as keyof typeof BOUNDS];

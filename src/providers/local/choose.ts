@@ -24,7 +24,7 @@ const MAX_ASKED = 8;
 const MAX_READ = 8000;
 /** So long all patterns of all tools may keep the process waiting. */
 const PATIENCE_MS = 250;
-/** Characters of tools that are read at once. */
+/** Most characters of tools that are always read in this thread. */
 const MAX_TOOLS = 50_000;
 const SEARCHES =
   /search|find|knowledge|lookup|faq|docs|document|manual|wiki|handbook|retriev|suche/i;
@@ -48,18 +48,18 @@ export function candidates(text: string, tools: ToolSchema[]): Candidate[] {
   return mayTakeLong(tools) ? offload(MATCH, text, tools) : match(text, tools);
 }
 
-/** The calls for a question. */
+/** Chooses the calls for a question. */
 export function chooseCalls(text: string, tools: ToolSchema[]): Choice[] {
   return mayTakeLong(tools) ? offload(CHOOSE, text, tools) : choose(text, tools);
 }
 
-/** Patterns of callers are among them, or very many words. */
+/** Returns whether the tools contain patterns of callers, or very many words. */
 function mayTakeLong(tools: ToolSchema[]): boolean {
   const text = JSON.stringify(tools);
   return text.length > MAX_TOOLS || text.includes('"pattern":');
 }
 
-/** `candidates`, in this thread or in another one. */
+/** Does the work of `candidates`, in this thread or in another one. */
 export function match(
   text: string,
   tools: ToolSchema[],
@@ -84,8 +84,9 @@ export function match(
 }
 
 /**
- * `chooseCalls`, in this thread or in another one: every tool about as good as the best, judged for each question asked, and
- * for every identifier named the best tool that takes it.
+ * Does the work of `chooseCalls`, in this thread or in another one. Takes every tool about as good
+ * as the best, judged for each question, and for every named identifier the best tool that takes
+ * it.
  */
 export function choose(text: string, tools: ToolSchema[]): Choice[] {
   const read = text.slice(0, MAX_READ);

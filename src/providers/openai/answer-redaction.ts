@@ -1,7 +1,9 @@
 import type { ModelAnswer } from '../../contracts/model.ts';
 import type { Redaction } from '../../contracts/redaction.ts';
 
-/** An answer without the secrets that its server repeats: what is committed is there for good. */
+/**
+ * Redacts the secrets that a server repeats in its answer, since a committed answer is permanent.
+ */
 export function redactAnswer(answer: ModelAnswer, redaction: Redaction): ModelAnswer {
   if (redaction.isEmpty) return answer;
   const isCut = answer.finish_reason === 'length';
@@ -19,7 +21,7 @@ export function redactAnswer(answer: ModelAnswer, redaction: Redaction): ModelAn
   };
 }
 
-/** JSON may write any letter as an escape, so what will be parsed is redacted as parsed, too. */
+/** Redacts a JSON text by its parsed values too, since JSON may write any letter as an escape. */
 function redactJsonText(text: string, redaction: Redaction): string {
   if (!/^\s*[[{]/.test(text) || !text.includes('\\u')) return text;
   try {

@@ -3,14 +3,15 @@ import type { Message, ToolCall } from '../../contracts/message.ts';
 import type { ModelRef, ModelRequest } from '../../contracts/model.ts';
 
 /**
- * What `request_params` may not hold: every request says it by itself, and `n` would pay for answers nobody reads. The same names
- * as `howdah_private.reserved_params()`, which refuses them when they are written.
+ * Names that `request_params` may not contain. Every request sets them itself, and `n` would pay
+ * for answers that nobody reads. `howdah_private.reserved_params()` refuses the same names when
+ * they are written.
  */
 export const RESERVED_PARAMS: readonly string[] = ['messages', 'model', 'n', 'stream', 'tools'];
 /** Refused by OpenAI where no tools are offered. */
 const ONLY_WITH_TOOLS: ReadonlySet<string> = new Set(['tool_choice', 'parallel_tool_calls']);
 
-/** The first name in `request_params` that no request is sent with. */
+/** Returns the first reserved name in `request_params`. */
 export function reservedParam({ request_params }: ModelRef): string | undefined {
   return RESERVED_PARAMS.find((name) => Object.hasOwn(request_params, name));
 }

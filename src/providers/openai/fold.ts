@@ -48,7 +48,7 @@ export function isTooLong(fold: Fold): boolean {
   return length > MAX_TEXT;
 }
 
-/** True when the server stopped in the middle of a text. */
+/** Returns whether the server stopped in the middle of a text. */
 export function isCutOff({ finish }: Fold): boolean {
   return finish === null || finishReason(finish, false) === 'length';
 }

@@ -2,7 +2,10 @@ import { REDACTED, Redaction, SHORTEST_ECHO } from '../../contracts/redaction.ts
 
 const MAX_TEXT = 400;
 
-/** Removes the key from a text, and whatever else looks like one: servers quote what they were sent, often shortened. */
+/**
+ * Removes the key from a text, and anything else that looks like a key: servers quote what they
+ * were sent, often shortened.
+ */
 export function redact(text: string, key: string | null): string {
   return errorRedaction(key)
     .text(text)
@@ -10,7 +13,7 @@ export function redact(text: string, key: string | null): string {
     .replace(/\bBearer\s+\S+/gi, 'Bearer ***');
 }
 
-/** For what a server says when it fails, which is often about the key. */
+/** Creates the redaction of an error message, which is often about the key and quotes it. */
 export function errorRedaction(key: string | null): Redaction {
   return Redaction.of(key === null ? [] : [key], { shortest: SHORTEST_ECHO });
 }

@@ -18,7 +18,7 @@ export type HookedCommitterOptions = {
   hooks: RunHooks;
   pool: Pool;
   worker: () => string;
-  /** Fires when the run is no longer ours. */
+  /** Fires when the run is no longer held. */
   signal?: AbortSignal | undefined;
 };
 

@@ -67,7 +67,7 @@ export class RunRecord {
     return this.steps[position]?.worker === null;
   }
 
-  /** The MCP servers that the run went on without when it began there. */
+  /** Returns the MCP servers that the run started without at this position. */
   discoveryAt(position: number): FirstDiscovery | undefined {
     const behind = this.steps.slice(position);
     const other = behind.findIndex(({ kind, name }) => kind !== 'guard' || name !== SERVER_MISSING);

@@ -7,7 +7,7 @@ import type { Task } from './tasks.ts';
 
 /** Patterns and lists in lists may take for ever; anything else takes as long as it is. */
 const MAY_NOT_END = /\b(matches|all|exists|exists_one|map|filter)\s*\(/;
-/** Characters of a condition that is decided at once. */
+/** Most characters of a condition that is evaluated without a thread. */
 const SHORT = 1_000;
 
 type Answer = { output: string; data: Json; member: string };
@@ -43,7 +43,7 @@ export function holds(condition: string, task: Task, member: string): Verdict {
   return { ok: false, message: `the condition ${condition} ${message}` };
 }
 
-/** Decides a condition, in this thread or in another one. */
+/** Evaluates a condition, in this thread or in another one. */
 export function decide(condition: string, answer: Answer): Decided {
   try {
     const value = evaluate(condition, answer);
@@ -54,7 +54,7 @@ export function decide(condition: string, answer: Answer): Decided {
   }
 }
 
-/** Undefined for what takes longer than it may. */
+/** Returns undefined when the work exceeds its deadline. */
 function unlessLate<T>(work: () => T): T | undefined {
   try {
     return work();
@@ -76,7 +76,7 @@ export function conditionFault(condition: string): string | undefined {
 
 const LATE = { fault: 'it takes too long to read' };
 
-/** Why a text is no expression, in this thread or in another one. */
+/** Returns why a text is no expression; runs in this thread or in another one. */
 export function parseFault(condition: string): string | undefined {
   try {
     parse(condition);

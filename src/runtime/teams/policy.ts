@@ -15,8 +15,8 @@ export function wakesOn(policy: FailurePolicy): ChildWake {
 }
 
 /**
- * Undefined while there is nothing to decide, or all is well; else why the run fails. While members are still to begin only
- * the policy `fail` can decide.
+ * Returns why the run fails, or undefined while nothing is decided or all is well. While members
+ * have yet to begin, only the policy `fail` can decide.
  */
 export function failureOf(
   named: readonly { name: string; task: Task }[],

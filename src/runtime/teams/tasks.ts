@@ -92,12 +92,16 @@ export function memberNamed({ members }: Team, name: string): Member | undefined
   return members.find((member) => member.name === name);
 }
 
-/** So many members begin with one commit: a commit of thousands would make the runs of others wait for it. */
+/**
+ * Most members that begin with one commit: a commit of thousands would make the runs of others
+ * wait.
+ */
 export const MOST_BEGUN_AT_ONCE = 100;
 
 /**
- * Begins tasks, unless a limit is used up: then the run ends with it. Of many only the first begin; the run goes on at once, and
- * its strategy, which finds these in the log, begins the next.
+ * Begins tasks, or ends the run when a limit is exhausted. Of many tasks only the first ones begin.
+ * The run continues at once, and its strategy, which finds these tasks in the log, begins the next
+ * ones.
  */
 export function begin(
   { exhausted }: RunState,

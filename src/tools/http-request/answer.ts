@@ -49,7 +49,7 @@ export function answerResult(
     ...(url === URL.parse(askedUrl)?.href ? {} : { url }),
     headers: toldHeaders(answer.headers, redaction),
   };
-  // once more: what was read of it may have been spelled by letters in JSON or HTML
+  // redacts again: decoding JSON or HTML may have revealed a secret that was written in escapes
   const body = redaction.json(readBody(answer, isSource, redaction));
   const room = RESULT_LIMIT_BYTES - jsonBytes({ ...frame, body: '', truncated: false });
   if (jsonBytes(body) <= room) return { ...frame, body, truncated: false };

@@ -11,7 +11,7 @@ import { isHeader } from './headers.ts';
 
 type HeaderSecret = { secret_name: string; hosts: string[]; prefix?: string };
 
-/** The headers that hold secrets for this URL, and what keeps these from being told when the answer repeats them. */
+/** The headers with secrets for this URL, and the redaction of these secrets in the answer. */
 export type SecretHeaders = { headers: [name: string, value: string][]; redaction: Redaction };
 
 /**

@@ -15,7 +15,7 @@ export type ChildOptions = {
   cwd: string;
   /** Of one message. */
   maxBytes: number;
-  /** Of what it was given: it may write that. */
+  /** Redacts the secrets that the process was given and may print. */
   redaction: Redaction;
 };
 

@@ -219,7 +219,7 @@ export class McpConnection {
     return asksBack(this.#server) ? OWN_IDLE_MS : IDLE_MS;
   }
 
-  /** Of the secrets that were sent so far. */
+  /** The redaction of the secrets sent so far. */
   get redaction(): Redaction {
     return this.#line.redaction();
   }

@@ -16,7 +16,10 @@ const MAX_BYTES = 4 * 1024 * 1024;
 /** How a server is spoken with, and what must not be told of it. */
 export type Line = {
   transport: Transport;
-  /** Of the secrets that were sent so far: a new value of one is sent without a new connection. */
+  /**
+   * Returns the redaction of the secrets sent so far. A changed secret is sent without a new
+   * connection.
+   */
   redaction(): Redaction;
   /** Fires when an answer broke off: whoever waits for one waits in vain. */
   broken: AbortSignal;

@@ -2,8 +2,9 @@ import type { JSONRPCMessage, Transport } from '@modelcontextprotocol/client';
 import type { Redaction } from '../../contracts/redaction.ts';
 
 /**
- * Lets no message of a server get to the client with a secret in it: not in a result, an error, a list, a request or a log. So
- * whatever is made of messages later, or cut out of them, needs no further care; but texts that come encoded do.
+ * Redacts secrets in every message of a server before the client sees it: results, errors, lists,
+ * requests and logs. Anything made from messages later is therefore redacted already, except
+ * encoded texts.
  */
 export function redactMessages(transport: Transport, redaction: () => Redaction): Transport {
   type Handler = NonNullable<Transport['onmessage']>;

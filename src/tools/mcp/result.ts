@@ -8,7 +8,7 @@ import { bytesIn, fileName, type KeepFile, keptLine } from './files.ts';
 export type ResultOptions = {
   server: string;
   tool: string;
-  /** For what comes encoded; all else was redacted as it came. */
+  /** The redaction for encoded texts; everything else is redacted on arrival. */
   redaction: Redaction;
   keep: KeepFile;
 };

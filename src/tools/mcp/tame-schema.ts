@@ -3,7 +3,7 @@ import { isJsonObject, type Json, type JsonObject, type JsonSchema } from '../..
 /** How large a schema may become when its references are followed. */
 const MAX_NODES = 10_000;
 
-/** What the database takes of a schema (howdah_private.schema_size_fault). */
+/** Most objects and booleans of a schema in the database (howdah_private.schema_size_fault). */
 const MAX_PARTS = 5_000;
 const MAX_LEVELS = 100;
 
@@ -37,7 +37,7 @@ function byName(schemas: JsonObject): JsonObject {
   );
 }
 
-/** Objects and booleans of a value, and its levels. */
+/** Counts the objects and booleans of a value, and its levels. */
 function extentOf(value: Json): { parts: number; levels: number } {
   if (typeof value !== 'object' || value === null) {
     return { parts: typeof value === 'boolean' ? 1 : 0, levels: 0 };
@@ -52,7 +52,10 @@ function extentOf(value: Json): { parts: number; levels: number } {
   return { parts, levels };
 }
 
-/** What makes a schema one that is not checked here: more parts than are stored, references elsewhere, or so many that it explodes. */
+/**
+ * Returns why a schema is not checked here: it is larger than the database stores, refers to other
+ * documents, or its references expand too far.
+ */
 export function schemaFault(schema: JsonSchema): string | null {
   const { parts, levels } = extentOf(schema);
   if (parts > MAX_PARTS) {

@@ -12,9 +12,9 @@ const INTERPRET: ThreadFunction<[CodeJob], CodeReport> = {
 };
 
 /**
- * Runs JavaScript in an interpreter in a thread; tenants take turns. The heap of the thread holds no more than what a job
- * prints and gives; the interpreter's memory is beside it. Rejects with the signal's reason when that fires; nothing of the
- * job runs any more then.
+ * Runs JavaScript in an interpreter in a thread; tenants take turns. The heap of the thread holds
+ * only what a job prints and returns, since the interpreter has memory of its own. Rejects with the
+ * reason of the signal; then nothing of the job runs any more.
  */
 export function createJavascript(threads: ThreadPool) {
   return async (job: CodeJob, signal: AbortSignal, tenant: string): Promise<CodeReport> => {

@@ -15,13 +15,13 @@ import { Room } from './room.ts';
 import { seccompFilter } from './seccomp.ts';
 
 export type PythonOptions = {
-  /** The program bubblewrap; without it the first `bwrap` in `path`. */
+  /** The program bubblewrap; by default the first `bwrap` in `path`. */
   bwrap?: string;
-  /** The folders of PATH, looked through before those of the system. */
+  /** The folders of PATH, searched before those of the system. */
   path?: readonly string[];
 };
 
-/** Where programs of the system are, for a worker that is started without a PATH. */
+/** Folders of system programs, for a worker that is started without a PATH. */
 const SYSTEM_PATH = ['/usr/bin', '/usr/local/bin'];
 const GRACE_MS = 250;
 const NOBODY = 65_534;
@@ -72,7 +72,10 @@ async function whatIsMissing(options: PythonOptions): Promise<string | undefined
   }
 }
 
-/** Without relative folders, which would be those of whatever folder the worker is in. */
+/**
+ * Returns the search path without relative folders, which would depend on the worker's current
+ * folder.
+ */
 function searchPath({ path = [] }: PythonOptions): string {
   return [...path.filter((folder) => isAbsolute(folder)), ...SYSTEM_PATH].join(delimiter);
 }
