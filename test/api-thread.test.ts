@@ -14,7 +14,7 @@ import { one } from './sql/support.ts';
 import { createTestDatabase, type TestDatabase } from './support/database.ts';
 import { startTestWorker } from './support/worker.ts';
 
-// One process that is worker and API: neither stops the other.
+// One process is both worker and API, and neither delays the other.
 
 const program = moduleBeside('./support/held-api-thread.ts', import.meta.url);
 const terminal = { isTty: false, isColoured: false };
@@ -107,7 +107,7 @@ test('a port that is taken is an error with a hint, as without a thread', async 
   }
 });
 
-/** Asks the URL again and again in a thread of its own, and counts the answers. */
+/** Requests the URL repeatedly in a thread of its own, and counts the answers. */
 const ASKING = `
   const { workerData: { url, answers } } = require('node:worker_threads');
   (async () => {

@@ -237,7 +237,7 @@ describe('shares of tenants', () => {
     blocker.release();
   });
 
-  /** Statements of the API that wait for the lock. */
+  /** Returns the statements of the API that wait for the lock. */
   const blocked = async () => {
     const { rowCount } = await db.pool.query(
       `select from pg_stat_activity where application_name = 'howdah-api' and wait_event_type = 'Lock'
@@ -278,7 +278,8 @@ describe('shares of tenants', () => {
         ),
       );
       await until(async () => ((await blocked()) ?? 0) >= 2); // as many as one tenant may hold
-      // those beyond the bound are refused: of the tenant that is too many, and of no other
+      // requests beyond the bound are refused: they are of the tenant with too many, and of no
+      // other
       await until(() => answered.length >= 60 - 20 - 8);
       for (let round = 0; round < 3; round += 1) {
         const both = [ask(shared, QUICK, {}, blue), ask(shared, QUICK, {}, blue)];

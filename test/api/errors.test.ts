@@ -303,7 +303,7 @@ describe('operations that are refused before they are planned', () => {
     );
   });
 
-  /** A filter of agents through so many relations, which lead to agents again. */
+  /** Filters agents through many relations, each of which leads to agents again. */
   const nested = (levels: number): object =>
     levels <= 0
       ? { name: { equalTo: 'x' } }
@@ -469,7 +469,7 @@ describe('operations that are refused before they are planned', () => {
     await socket.client.dispose();
     const wide = `{ agents { nodes { ${'id executions { nodes { agent { id } } } '.repeat(31)} } } }`;
     expect((await ask(api, wide)).errors[0]?.extensions.detail).toMatchObject({ limit: 'joins' });
-    // a count and a look at the next page are statements of their own, or joins
+    // a count and a read of the next page are statements of their own, or joins
     const pages = (count: number) =>
       Array.from(
         { length: count },

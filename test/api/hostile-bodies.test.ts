@@ -35,11 +35,13 @@ afterAll(async () => {
 const send = (path: string, body: unknown, key: string, headers = {}): Promise<Called> =>
   call(api, 'POST', path, body, { token: key, headers });
 
-/** Characters of a hostile body, and how many times as long as a good one of the same size it may take. */
+/**
+ * Characters of a hostile body; it may take `MARGIN` times as long as a good one of the same size.
+ */
 const SIZE = 200_000;
 const MARGIN = 20;
 
-/** Milliseconds of the processor that a request takes: the server is in this process. */
+/** Returns the processor time of a request in milliseconds; the server is in this process. */
 async function cost(ask: () => Promise<unknown>): Promise<number> {
   const before = process.cpuUsage();
   await ask();
@@ -61,7 +63,7 @@ describe('a hostile body is refused at the price of a good one', () => {
     [() => '/graphql', 'query', 'variables'],
   ];
 
-  /** A body of the same size that is read in whole, and refused for one field. */
+  /** Sends a body of the same size that is read in full and refused for one field. */
   const good = () =>
     cost(() => send('/api/execute', { agent, message: 'x'.repeat(SIZE), mesage: 1 }, keys.admin));
 

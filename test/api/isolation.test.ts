@@ -304,7 +304,7 @@ test('every update and delete of theirs, or of what is nowhere, is HWNTF, and of
 });
 
 const typeOf = ({ name }: Field) => name.replace(/^(update|delete)(.*)ByNodeId$/, '$2');
-/** The key of a type's table: null for a uuid, any value for another column. */
+/** Returns the key of a type's table: null for a uuid, any value for another column. */
 async function keyOf(type: string): Promise<(string | number | null)[]> {
   const singular = type.replaceAll(/(?<!^)[A-Z]/g, '_$&').toLowerCase();
   const rows = await all(
@@ -320,16 +320,16 @@ async function keyOf(type: string): Promise<(string | number | null)[]> {
   return rows.map(({ value }) => value);
 }
 
-/** What was said, with the id made equal. */
+/** Replaces the id in an answer, so that two answers compare. */
 const same = (said: object, id: string) => JSON.parse(JSON.stringify(said).replaceAll(id, 'THAT'));
 
-/** The fields of the one argument of a mutation. */
+/** Returns the fields of the one argument of a mutation. */
 function inputFieldsOf({ args: [input] }: Field) {
   const type = getNamedType(input?.type);
   return isInputObjectType(type) ? Object.values(type.getFields()) : [];
 }
 const isPatch = (type: GraphQLInputType) => getNamedType(type).name.endsWith('Patch');
-/** A patch that changes one column. */
+/** Returns a patch that changes one column. */
 function patchFor(type: GraphQLInputType): object {
   const patch = getNamedType(type);
   const fields = isInputObjectType(patch) ? Object.values(patch.getFields()) : [];

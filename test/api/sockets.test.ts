@@ -235,7 +235,7 @@ describe('there are bounds', () => {
     const two = [open({}, {}, small), open({}, {}, small)];
     for (const socket of two) expect(await follow(socket, ME, {}).end).toBe('completed');
     for (const socket of two) followSteps(socket, await makeRun(db.pool));
-    // sockets count once they are let in: until both are, another one may open
+    // sockets count once they are admitted; until both are, another one may open
     let answer: { status: number | undefined; retry: string | undefined } | undefined;
     await until(async () => {
       const third = new WebSocket(

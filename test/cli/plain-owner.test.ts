@@ -9,8 +9,10 @@ import { commands } from '../../src/cli/registry.ts';
 import { startInFolder, withDatabase } from '../support/server.ts';
 import { type CliResult, runCli, runWithoutDatabase, startCli } from './run-cli.ts';
 
-// Every command by an owner of the database who is no superuser (CREATEROLE, CREATEDB), beside the same commands by a superuser. A server of
-// its own, since roles belong to the server and the first who migrates makes them; with pg_dump and psql where they are installed.
+// Runs every command as an owner of the database who is no superuser (CREATEROLE, CREATEDB), and
+// the same commands as a superuser. The test has a server of its own, since roles belong to the
+// server and the login that migrates first creates them. It uses pg_dump and psql where they are
+// installed.
 
 const pgBin = fullPostgres();
 
@@ -22,14 +24,17 @@ const ELSEWHERE: Record<string, string> = {
   chaos: 'starts a server of its own and takes no login',
 };
 
-/** Command lines that are not to exit 0, whoever asks, and with what they do. */
+/** Command lines that exit with another code than 0 for every login, and that code. */
 const REFUSED: Record<string, number> = {
   'run broken Hi': 6,
   'run careful What is 6 * 7?': 7,
   'run asker Paint it': 7,
 };
 
-/** Command lines without a database, and those of programs that are not installed here: the same for everybody. */
+/**
+ * Command lines without a database, and those of programs that are not installed here; they behave
+ * the same for every login.
+ */
 const NOT_HERE = ['profiles', 'logout', 'login', 'open', ...(pgBin ? [] : ['psql -c'])];
 
 let server: { url: string; stop(): Promise<void> };
@@ -59,7 +64,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** The URL of a database for the owner who is no superuser. */
+/** Returns the URL of a database for the owner who is no superuser. */
 const plain = (database: string) => {
   const url = new URL(withDatabase(server.url, database));
   return Object.assign(url, { username: 'plain', password: 'secret' }).toString();
@@ -83,7 +88,10 @@ const AGENTS = `
   insert into howdah.workflows (name, type) values ('visit', 'chain');
   insert into howdah.workflow_agents (workflow_id, agent_id, sequence_order) values (howdah.workflow('visit'), howdah.agent('greeter'), 1)`;
 
-/** Every command once, in an order that makes sense, as the login of the URL; what came of each, by its words without ids. */
+/**
+ * Runs every command once, in a sensible order, as the login of the URL. Returns each result by its
+ * command line without ids.
+ */
 async function walk(url: string, name: string): Promise<Map<string, CliResult>> {
   const found = new Map<string, CliResult>();
   const note = (words: string, result: CliResult) => {
@@ -91,7 +99,7 @@ async function walk(url: string, name: string): Promise<Map<string, CliResult>> 
     return result;
   };
   const cli = async (...argv: string[]) => note(argv.join(' '), await runCli(url, ...argv));
-  /** The same with words that differ from database to database, noted without them. */
+  /** Runs a command whose arguments differ between databases, and notes it under `words`. */
   const about = async (words: string, ...argv: string[]) =>
     note(words, await runCli(url, ...words.split(' '), ...argv));
   const typed = async (words: string, ...lines: string[]) => {
@@ -271,7 +279,7 @@ test('what the server hides from such a login is said to be unknown', async () =
   const other = new pg.Client({ connectionString: url });
   await other.connect();
   try {
-    // counted only where the library is loaded, which is a setting that the login may not read
+    // this is counted only where the library is loaded, and the login may not read that setting
     await other.query(
       `do $$ begin if exists (select from pg_available_extensions where name = 'pg_stat_statements')
          then create extension pg_stat_statements; end if; end $$`,

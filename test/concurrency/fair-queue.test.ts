@@ -1,7 +1,7 @@
 import { expect, test, vi } from 'vitest';
 import { FairQueue } from '../../src/concurrency/fair-queue.ts';
 
-/** A queue whose work takes what it says, by a clock of its own. */
+/** Returns a queue with a clock of its own, whose work takes the given time. */
 function queueOf(options: Partial<ConstructorParameters<typeof FairQueue>[0]> = {}) {
   const queue = new FairQueue({ places: 1, now: () => Date.now(), ...options });
   const order: string[] = [];
@@ -30,7 +30,7 @@ test('a key beyond its budget waits until time has paid for it, others do not', 
     await vi.advanceTimersByTimeAsync(10_000);
     await all;
     expect(order.join('')).toBe('abba');
-    // 300 ms used and 100 of them free: the rest is repaid after 400 ms, at half of each
+    // 300 ms used minus 100 ms of burst: the rest is repaid after 400 ms, at half of each
     expect(begun).toEqual({ a: [0, 700], b: [300, 310] });
   } finally {
     vi.useRealTimers();
@@ -50,7 +50,7 @@ test('whoever leaves the queue is not begun', async () => {
   expect(order.join('')).toBe('ab');
 });
 
-/** Acquires in the background and notes, by key, what was admitted and in which order. */
+/** Acquires in the background, and notes by key what was admitted, in order. */
 function clientsOf(queue: FairQueue) {
   const admitted: string[] = [];
   const releases: (() => void)[] = [];

@@ -17,7 +17,9 @@ function open(places: number, waiting = 100): void {
   queue = new FairQueue({ ...sharesOf(places), waiting: bound, now: () => time });
 }
 
-/** Enters as a user of a tenant (`acme`, or `acme/ada`), and notes when the place is taken or lost. */
+/**
+ * Enters as a user of a tenant (`acme`, or `acme/ada`), and notes when the place is taken or lost.
+ */
 function enter(name: string, label = name): Place {
   const [tenant = '', user] = name.split('/');
   const place = queue.enter(tenant, user);
@@ -33,7 +35,7 @@ const enterAll = (name: string, number: number) =>
 /** Lets promises settle. */
 const settled = () => new Promise((resolve) => setImmediate(resolve));
 
-/** The time passes, the places are left one after the other, and who came in by that is told. */
+/** Advances the clock, leaves the places in order, and returns the entries that started. */
 async function leave(places: readonly Place[], ms = 0): Promise<string[]> {
   await settled();
   order = [];
@@ -126,7 +128,7 @@ test('a tenant that was away has saved nothing up', async () => {
     served.push(...(await leave([place], 1_000)));
     place = waiting.get(served.at(-1) ?? '') as Place;
   }
-  // it began where the request at work began: no turn ahead of the other
+  // it started where the working request started: no turn ahead of the other
   expect(served).toEqual(['blue 0', 'acme 0', 'blue 1', 'acme 1', 'blue 2', 'acme 2']);
 });
 
@@ -189,7 +191,7 @@ test('when too many wait, the newest of the tenant with most of them is refused'
   enter('blue', 'blue 2');
   await settled();
   expect(order).toEqual(['acme 3 refused', 'acme 2 refused']);
-  // two wait of each: whoever comes next is one too many himself
+  // two of each wait, so the next entry is refused itself
   expect(() => queue.enter('blue')).toThrow('refused');
   expect(queue.isFull).toBe(false);
   blue.leave();

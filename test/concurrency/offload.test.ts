@@ -22,7 +22,8 @@ const REFUSE = offloadable('refuse', functions.refuse);
 
 describe('a function that may take long', () => {
   test('is called here when it comes to an end at once', async () => {
-    // a busy machine may take this thread away for longer than the trial: then it goes to a thread, and comes out the same
+    // on a busy machine the trial may time out; the function then runs in a thread, with the same
+    // result
     const runs: number[] = [];
     for (let n = 0; n < 20; n += 1) {
       runs[n] = 0;

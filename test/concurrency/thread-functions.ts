@@ -1,4 +1,4 @@
-// What the threads of thread-pool.test.ts run.
+// The functions that the threads of thread-pool.test.ts run.
 
 let calls = 0;
 
@@ -15,7 +15,7 @@ export function loop(): never {
   for (;;);
 }
 
-/** Nothing interrupts this. */
+/** Waits for ever; nothing interrupts it. */
 export function wait(): Promise<never> {
   return new Promise(() => setInterval(() => {}, 1_000));
 }

@@ -31,7 +31,10 @@ const overlapping = fc
   )
   .filter((secrets) => secrets.every((secret) => secret.trim() === secret));
 
-/** A text of ordinary words and of secrets, in any spelling, whole or in part, beside and in one another. */
+/**
+ * A text of ordinary words and of secrets in any spelling, whole or in part, beside and in one
+ * another.
+ */
 const described = overlapping.chain((secrets) => {
   const written = fc.constantFrom(...secrets.flatMap(spellings));
   const part = fc
@@ -45,7 +48,7 @@ const described = overlapping.chain((secrets) => {
   });
 });
 
-/** The same by looking at each spelling at each place. */
+/** Redacts a text by trying each spelling at each position. */
 function expected(text: string, secrets: readonly string[]): string {
   const found: [number, number][] = [];
   for (const spelling of secrets.flatMap(spellings)) {
@@ -108,7 +111,7 @@ describe('secrets that overlap', () => {
         let told = '';
         for (let at = 0; at < text.length; at += 1) {
           told += stream.pass(text.charAt(at));
-          // what was given is the beginning of what is given in the end
+          // the output so far is the beginning of the final output
           expect(wanted.startsWith(told)).toBe(true);
         }
       }),
@@ -163,7 +166,7 @@ describe('a secret is found as', () => {
     ['UTF-8 read as Latin-1', Buffer.from(SECRET).toString('latin1')],
   ])('%s', (_, text) => {
     const told = redaction.text(`before ${text} behind`);
-    // nothing is left but what frames it: quotes, the name of a user, an address
+    // only the frame is left: quotes, the name of a user, an address
     expect(told).toMatch(/^before .{0,20}\*\*\*.{0,12} behind$/);
   });
 

@@ -23,7 +23,7 @@ const SLOW = `select count(*) as slow from generate_series(1, 1000000) as a, gen
 const RUNNING = `select count(*)::int as n from pg_stat_activity where datname = current_database() and state = 'active'
   and application_name = 'howdah-queries' and query like '%read_rows%'`;
 
-/** Asks for a tenant until it is aborted. */
+/** Queries for a tenant until aborted. */
 function asking(queries: QueryPool) {
   const abort = new AbortController();
   return {

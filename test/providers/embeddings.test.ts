@@ -12,7 +12,9 @@ const KEY = 'sk-test-0123456789abcdef';
 const open: FakeServer[] = [];
 afterAll(() => Promise.all(open.map((server) => server.close())));
 
-/** A server, and a provider that waits so long for it: only where it stalls is that little. */
+/**
+ * Returns a server and a provider with this time-out, which is short only where the server stalls.
+ */
 async function serving(
   handler: FakeHandler,
   patienceMs = 60_000,

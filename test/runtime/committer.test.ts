@@ -5,7 +5,7 @@ import { Retries, type Retry } from '../../src/runtime/retries.ts';
 
 type Call = { ids: string[]; answer(): void; fail(error: unknown): void };
 
-/** A database that answers when the test says so, and a committer on it. */
+/** Returns a database that answers on demand, and a committer on it. */
 function arrange() {
   const calls: Call[] = [];
   const open = new Set<Call>();
@@ -36,7 +36,7 @@ function arrange() {
       tenant,
     );
   const callOf = (id: string) => [...open].find(({ ids }) => ids.includes(id));
-  /** Answers whatever comes in until the promise is settled. */
+  /** Answers calls until the promise settles. */
   const answering = async <T>(promise: Promise<T>, isAnswered: (call: Call) => boolean) => {
     let isOver = false;
     const done = promise.finally(() => {

@@ -136,7 +136,7 @@ async function begin(name: string, args: JsonObject = {}): Promise<string> {
   return insertRun(pool, await makeAgent(pool, { script, tools: [name] }));
 }
 
-/** The question that a run asks once more. */
+/** Returns the question that a run asks again. */
 async function askedAgain(run: string): Promise<Asked> {
   return eventually<Asked>(
     database.pool,
@@ -148,7 +148,7 @@ async function askedAgain(run: string): Promise<Asked> {
   );
 }
 
-/** What comes of it when it is played again. */
+/** Returns the result of replaying the run. */
 async function replayed(run: string) {
   const { rows } = await database.pool.query('select howdah.export_run($1) as run', [run]);
   return replayRun(rows[0].run);

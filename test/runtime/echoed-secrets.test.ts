@@ -30,13 +30,13 @@ import { startTestWorker } from '../support/worker.ts';
 import { startOtlpReceiver } from '../telemetry/otlp-receiver.ts';
 import { ended, insertRun, makeAgent } from './arrange.ts';
 
-// Servers that repeat every secret they are sent, in many spellings, wherever they may write anything: then nothing of one, not
-// eight characters in a row, stands anywhere.
+// Servers repeat every secret they are sent, in many spellings, wherever they may write a text. No
+// eight characters in a row of any secret may then be stored anywhere.
 
 const part = () => randomBytes(5).toString('hex');
 const slashed = `${part()}/${part()}+${part()}`;
 const listed = `${part()}&${part()}<${part()}`;
-/** Some begin as others do, end as others do, stand in others, or overlap them. */
+/** Secrets that begin, end, contain or overlap others. */
 const SECRETS: Record<string, string> = {
   slashed,
   longer: `${slashed}"${part()}`,
@@ -53,7 +53,7 @@ const SECRETS: Record<string, string> = {
 const html = (value: string) =>
   value.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('"', '&quot;');
 
-/** All secrets in many spellings, beside and in one another. */
+/** Joins all secrets in many spellings, beside and in one another. */
 function echo(values: readonly string[]): string {
   return values
     .flatMap((value) => [
@@ -69,7 +69,7 @@ function echo(values: readonly string[]): string {
     .join(' and ');
 }
 
-/** The values of the headers a request came with that hold secrets. */
+/** Returns the values of the headers of a request that hold secrets. */
 function sentIn(headers: IncomingHttpHeaders): string[] {
   const names = Object.keys(headers).filter((name) => /^(x-key-|authorization)/.test(name));
   return names.map((name) => String(headers[name]).replace(/^Bearer /, ''));
@@ -243,7 +243,7 @@ afterAll(async () => {
   await database.drop();
 });
 
-/** An agent that is sent this secret's key, with every tool. */
+/** Makes an agent whose model uses this secret as its key, with every tool. */
 async function agentWith(secret_name: string): Promise<string> {
   const agent = await makeAgent(database.pool, {
     models: [{ provider: 'openai', base_url: models.url, secret_name }],
@@ -358,7 +358,10 @@ test('nor in a line of the log that says all of them', () => {
   expect(foundIn(own.join(''))).toEqual([]);
 });
 
-/** Pieces of eight characters of any secret, as it is and in any spelling, with the text around each. */
+/**
+ * Returns pieces of eight characters of any secret, plain or in any spelling, each with the text
+ * around it.
+ */
 function foundIn(text: string): string[] {
   const pieces = new Set<string>();
   for (const secret of Object.values(SECRETS)) {
@@ -366,7 +369,7 @@ function foundIn(text: string): string[] {
       for (let at = 0; at + 8 <= spelling.length; at += 1) pieces.add(spelling.slice(at, at + 8));
     }
   }
-  // what others may well say: `user:` and escapes with little between them
+  // pieces that ordinary texts may contain: `user:`, and escapes with little between them
   const isOrdinary = (piece: string) =>
     piece.replace(/%(25)*..|\\+u00..|&\w+;|\W|user/g, '').length < 4;
   const wanted = new Set([...pieces].filter((piece) => !isOrdinary(piece)));

@@ -67,7 +67,7 @@ test('faults name the field, with patterns and references too', () => {
 });
 
 describe('within a run, no schema holds up the event loop', () => {
-  /** How often the event loop turns while work is under way. */
+  /** Counts the turns of the event loop while work is under way. */
   async function turnsDuring(work: Promise<unknown>): Promise<number> {
     let turns = 0;
     const timer = setInterval(() => {

@@ -93,7 +93,7 @@ describe('tools of MCP servers', () => {
       command: node,
       args: [path('test/fixtures/mcp/late.mjs'), gate],
     });
-    /** A run of an agent with the server, begun before the server has answered. */
+    /** Starts a run of an agent with the server before the server has answered. */
     const beginWith = async (name: string, configuration: object) => {
       await db.pool.query(
         `insert into howdah.mcp_servers (name, type, configuration, trusts_annotations) values ($1, 'stdio', $2, true)`,

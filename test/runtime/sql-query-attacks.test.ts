@@ -140,7 +140,7 @@ test('what is nested too deeply hurts nobody', async () => {
 
 const list = (length: number, item: (at: number) => string, between: string) =>
   Array.from({ length }, (_, at) => item(at)).join(between);
-/** Each level is a semi-join more, with the policies of its tables. */
+/** Returns a query with as many semi-joins as levels, each with the policies of its tables. */
 const nested = (levels: number) =>
   list(levels, (at) => `select 1 from agents as a${at} where exists (`, '') +
   `select 1${')'.repeat(levels)}`;

@@ -246,7 +246,7 @@ describe('SQL that a model wrote, inside a tool,', () => {
 
   describe('… a deferred trigger of a table of a tenant,', () => {
     const acme = `acme_${process.pid}`;
-    /** Defers itself again in the sandbox; what it does at COMMIT is `TAKE`. */
+    /** Defers itself again in the sandbox; `TAKE` is what it does at COMMIT. */
     const LATE = (name: string, rights: string) => `create function acme.${name}() returns trigger
       language plpgsql security ${rights} as $f$ begin
         if current_setting('role') = 'howdah_tool' then
@@ -257,7 +257,7 @@ describe('SQL that a model wrote, inside a tool,', () => {
         end if;
         return null;
       end $f$`;
-    /** A table of the tenant's login, with the trigger of the same name. */
+    /** Creates a table of the tenant's login, with the trigger of the same name. */
     const makeTable = (name: string, rights: string, options = '') =>
       asAcme(`
         create table acme.${name} (id int, body text) ${options};

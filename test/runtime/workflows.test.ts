@@ -444,7 +444,7 @@ describe('a map over a query', () => {
     });
   });
 
-  /** Runs a map over this query, while `sql_query` of the tenant has this configuration. */
+  /** Runs a map over this query, with this configuration of the tenant's `sql_query`. */
   async function mapOver(query: string, settings: object = {}) {
     const { pool } = database;
     const configure = (configuration: object) =>

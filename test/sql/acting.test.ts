@@ -24,7 +24,8 @@ import {
   unique,
 } from './support.ts';
 
-// Nobody makes another act: what runs later as somebody says what he wrote, or becomes whose it is who wrote it.
+// Work that runs later under a user's name does what that user wrote, or runs under the name of the
+// user who changed it.
 describe('acting as another', () => {
   let db: TestDatabase;
   let tenant: string;
@@ -60,7 +61,10 @@ describe('acting as another', () => {
       )
     ).id;
 
-  /** Takes on who asks, for the rest of the transaction: a user, or without one a key of the tenant with that role. */
+  /**
+   * Acts as a caller for the rest of the transaction: a user, or without one an API key of the
+   * tenant with that role.
+   */
   const act = async (client: Db, user: string | null, role = user === ada ? 'admin' : 'member') => {
     await client.query('reset role');
     const settings = { 'howdah.tenant_id': tenant, 'howdah.user_id': user ?? '' };
@@ -251,7 +255,7 @@ describe('acting as another', () => {
   });
 
   describe('a run', () => {
-    /** A run of bea's that has ended, and one that lives. */
+    /** Makes two runs of bea, one that has ended and one that is live. */
     const runs = async () => {
       const ended = await makeRun(db.pool, { agent_id: agent, user_id: bea, input: 'mine' });
       await finish(db.pool, worker, ended);

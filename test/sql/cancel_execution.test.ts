@@ -150,7 +150,10 @@ describe('cancel_execution', () => {
   });
 
   test('reads no more for each child when there are more of them', async () => {
-    /** Rows of runs that are read while a parent ends half of its children, the others being done. */
+    /**
+     * Counts the rows of runs that are read while a parent ends half of its children; the others
+     * have ended.
+     */
     const readFor = async (children: number): Promise<number> => {
       const root = await make();
       const ids = [];

@@ -297,7 +297,7 @@ describe('children', () => {
   });
 
   describe('a thousand of one parent', () => {
-    /** A workflow's run that is at work, and ids for so many members. */
+    /** Makes a working run of a workflow, and ids for its members. */
     const teamOf = async (client: Db, many: number) => {
       const { id } = await one(
         client,

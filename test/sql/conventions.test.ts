@@ -251,7 +251,7 @@ const NOT_AUDITED: Record<string, string> = {
   'howdah.workflow_versions': 'immutable, with created_by; made by an edit that is audited',
 };
 
-/** Ways of writing a table that leave no row in the audit log, and what tells who did it. */
+/** Statements that leave no row in the audit log, and what records the writer instead. */
 const WRITTEN_UNAUDITED: Record<string, string> = {
   'howdah.executions insert': 'the hot path: the run has created_by',
   'howdah.mail insert': 'the message has created_by',

@@ -100,10 +100,10 @@ describe('ensure_partitions', () => {
       await reader.query('begin');
       await reader.query('select count(*) from howdah.executions, howdah.steps, howdah.messages');
       await maker.query('begin');
-      // made beside the reader, who has the tables as long as he likes …
+      // this happens beside the reader, who holds the tables for as long as it likes …
       const made = await one(maker, 'select howdah_private.ensure_partitions(17) as made');
       expect(made).toEqual({ made: 3 });
-      // … and while that is not committed yet, others read and write
+      // … and while it is uncommitted, others read and write
       await committed(db.pool, async (client) => {
         await client.query(`set local lock_timeout = '5s'`);
         await client.query('select count(*) from howdah.executions');

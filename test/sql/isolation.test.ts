@@ -102,8 +102,9 @@ const REVIEWED: Record<string, string> = {
 };
 
 /**
- * The same, callable by roles no tenant's login is in. howdah_tool and howdah_reader run SQL that tenants wrote, bound to a run;
- * howdah_authenticator asks for whom it let in, after row-level security showed him the ids.
+ * Reviewed functions that roles without any tenant's login may call. howdah_tool and howdah_reader
+ * run SQL that tenants wrote, bound to a run. howdah_authenticator acts for admitted callers, after
+ * row-level security showed it the ids.
  */
 const REVIEWED_OF_OTHERS: Record<string, string> = {
   'howdah_authenticator announce_unanswered': 'announces to processes of ours',
@@ -124,7 +125,7 @@ const REVIEWED_OF_OTHERS: Record<string, string> = {
   'howdah_writer write_bound': 'runs as howdah_writer itself',
 };
 
-/** What a viewer writes by functions, and why he may. */
+/** Functions by which a viewer writes, and why that is allowed. */
 const WRITTEN_BY_VIEWERS: Record<string, string> = {
   follow_own: 'has the steps of a run announced, for two minutes; one row for each run',
   set_mcp_log_level: 'a session of MCP whose id he made himself',
@@ -529,7 +530,7 @@ describe('a tenant learns nothing of another', { timeout: 600_000 }, () => {
         const takesId = called.types.some((type) => type.startsWith('uuid'));
         for (const id of takesId ? ids : ids.slice(0, 1)) {
           walked.calls += 1;
-          // whatever is written or locked has the number of a transaction
+          // a transaction that writes or locks has a number
           const text = `select pg_current_xact_id_if_assigned() as xid
             from (select count(*) from (${callOf(called)}) as done offset 0) as counted`;
           try {

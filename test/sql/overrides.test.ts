@@ -383,7 +383,7 @@ describe('request_params', () => {
     `update howdah.agent_models set request_params = $2 where agent_id = $1 and position = 1 returning agent_id`,
     [desk, JSON.stringify(params)],
   ];
-  /** Each place where they are written by whoever may edit an agent. */
+  /** Each place where they are written by a caller that may edit an agent. */
   const places: [string, (params: object) => [string, unknown[]]][] = [
     ['request_params', ofModels],
     [

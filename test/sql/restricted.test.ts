@@ -290,7 +290,7 @@ describe('what an admin has said of a tool', () => {
 });
 
 describe('what admins alone set of request_params', () => {
-  /** The number of the version that it has now. */
+  /** Returns the number of the current version. */
   const versionOf = async (what: 'agent' | 'workflow', id: string): Promise<number> =>
     (
       await one(

@@ -24,7 +24,7 @@ import {
   unique,
 } from './support.ts';
 
-/** As whom every text runs that is run for somebody: docs/security.md has the list. */
+/** The roles that run texts of callers: docs/security.md has the list. */
 const TEXT_ROLES = ['howdah_analyst', 'howdah_app', 'howdah_reader', 'howdah_tool'];
 
 type Watch = {
@@ -363,7 +363,7 @@ describe('watch_table', () => {
   });
 
   describe('what a watch grants', () => {
-    /** What our roles hold of a table by themselves: `howdah_app select id`. */
+    /** Returns the privileges of our roles on a table: `howdah_app select id`. */
     const rightsTo = async (table: string): Promise<string[]> => {
       const rows = await all<{ is: string }>(
         db.pool,
@@ -888,7 +888,7 @@ describe('watch_table', () => {
         await db.pool.query(`drop owned by ${acme} cascade; drop role ${acme}`);
       });
 
-      /** What a tenant may have on a table, and how the reason begins. */
+      /** Code that a tenant may have on a table, and the beginning of the reason against it. */
       const CODE: [what: string, statements: (table: string) => string, reason: string][] = [
         ['its owner', (table) => `alter table ${table} owner to ${acme}`, 'sequence '],
         [

@@ -1,9 +1,10 @@
-// Bodies that are cheap to send and dear to read: wide, deep, long, repeated, ambiguous, wrong in a thousand places. Each takes
-// about as many characters as it is asked for, so that a test may compare what two sizes, or two kinds, cost.
+// Bodies that are cheap to send and expensive to read: wide, deep, long, repeated, ambiguous, wrong
+// in a thousand places. Each has about the number of characters asked for, so that a test may
+// compare the cost of two sizes or two kinds.
 
 export type Bodies = Readonly<Record<string, string>>;
 
-/** So many parts as fit. */
+/** Joins as many parts as fit. */
 function fill(characters: number, part: (index: number) => string, between = ''): string {
   const parts: string[] = [];
   for (let length = 0, index = 0; length < characters; index += 1) {
@@ -14,11 +15,11 @@ function fill(characters: number, part: (index: number) => string, between = '')
   return parts.join(between);
 }
 
-/** A file of as many characters that is as it should be: what the others are compared with. */
+/** Returns a valid file of this many characters, with which the others are compared. */
 export const plainYaml = (characters: number): string =>
   fill(characters, (index) => `k${index}: a text\n`);
 
-/** Texts of YAML, all of which are refused, or read at the price of a plain one. */
+/** Returns YAML texts that are refused, or cost as much to read as a plain one. */
 export function hostileYaml(characters: number): Bodies {
   const times = (part: string) => part.repeat(Math.ceil(characters / part.length));
   const half = Math.ceil(characters / 2);
@@ -54,7 +55,10 @@ export function hostileYaml(characters: number): Bodies {
   };
 }
 
-/** Values of JSON, as text; `known` is a name that the body may have, and `list` one that is a list there. */
+/**
+ * Returns JSON texts; `known` is a name that the body may have, and `list` the name of a list in
+ * it.
+ */
 export function hostileJson(characters: number, known = 'message', list = 'messages'): Bodies {
   const times = (part: string) => part.repeat(Math.ceil(characters / part.length));
   const items = (item: string) => `[${fill(characters, () => item, ',')}]`;
@@ -81,7 +85,7 @@ export function hostileJson(characters: number, known = 'message', list = 'messa
   };
 }
 
-/** Texts of operations of GraphQL; at most 100,000 characters are read. */
+/** Returns texts of GraphQL operations; at most 100,000 characters of one are read. */
 export function hostileOperations(characters: number): Bodies {
   const times = (part: string) => part.repeat(Math.ceil(characters / part.length));
   return {

@@ -5,8 +5,9 @@ import { join, resolve } from 'node:path';
 import { binariesIn, binariesPackage } from '../../src/db/embedded/binaries.ts';
 import { startEmbedded, stopEmbedded } from '../../src/db/embedded/embedded.ts';
 
-// npm run test:pg [-- 15 17] [-- FILE…]: migrations, conventions and the main path on each supported major of PostgreSQL, or
-// the test files named. `--short` runs SHORT, which is what `npm run verify` runs on the oldest major.
+// npm run test:pg [-- 15 17] [-- FILE…]: runs migrations, conventions and the main path, or the
+// named test files, on each supported major of PostgreSQL. `--short` runs SHORT, as `npm run
+// verify` does on the oldest major.
 
 const VERSIONS: Record<string, string> = {
   15: '15.18.0-beta.17',
@@ -20,7 +21,10 @@ const TESTS = [
   'test/runtime/main-path',
   'test/cli/demo.test.ts',
 ];
-/** What depends most on the major, in a few minutes: the schema up and down, conventions, security, plans, the main path. */
+/**
+ * The tests that depend most on the major, in a few minutes: the schema up and down, conventions,
+ * security, plans, the main path.
+ */
 const SHORT = [
   'test/db/migrate.test.ts',
   'test/sql/conventions.test.ts',

@@ -9,10 +9,13 @@ import { shapeFaults } from '../../src/systems/shape.ts';
 import { hostileYaml, plainYaml } from '../support/hostile-bodies.ts';
 
 const SIZE = 50_000;
-/** A hostile text may take so many times as long as a plain one; what grows with the square takes a hundred times. */
+/**
+ * A hostile text may take this many times as long as a plain one. Quadratic time takes a hundred
+ * times.
+ */
 const MARGIN = 20;
 
-/** Milliseconds of processor time, the best of three. */
+/** Returns the least processor time of three runs, in milliseconds. */
 function cost(work: () => void): number {
   const times = [0, 1, 2].map(() => {
     const before = process.cpuUsage();
@@ -126,7 +129,7 @@ const LARGEST: Record<string, string> = {
 
 test.each(Object.entries(LARGEST))('%s: a large file is read in a thread', async (_, text) => {
   const files = [{ name: 'x.yaml', text }];
-  /** Milliseconds of processor time of this thread alone. */
+  /** Returns the processor time of this thread alone, in milliseconds. */
   const costHere = async (reader = localReader) => {
     const before = process.threadCpuUsage();
     const read = await readSystems(files, reader);

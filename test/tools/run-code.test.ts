@@ -33,7 +33,7 @@ const works = await languages.python?.(
   never,
   'tenant',
 );
-/** Threads of their own, and what runs a job in them. */
+/** Returns threads of their own, and a function that runs a job in them. */
 function javascriptThreads(size: number) {
   const threads = new ThreadPool({ size });
   const javascript = createJavascript(threads);

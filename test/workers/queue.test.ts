@@ -99,7 +99,7 @@ test('connections for the queue are refused without a code, and released once', 
   );
 });
 
-/** A login as a tenant may have one: in `howdah_app` alone. */
+/** Runs `work` with a login as a tenant may have one: in `howdah_app` alone. */
 async function withTenantLogin(work: (client: pg.Client) => Promise<void>): Promise<void> {
   const login = `howdah_test_${randomBytes(6).toString('hex')}`;
   await database.pool.query(`create role ${login} login password 'secret' in role howdah_app`);
@@ -152,7 +152,7 @@ test('a forged notice of a migration stops no queue and lets go of no run', asyn
     expect((await ended(pool, held)).status).toBe('completed');
     expect(server.requests).toHaveLength(1);
     expect((await pool.query(WORKER, [owner])).rows).toEqual(before);
-    // workers that tests before this one have killed may be found dead
+    // workers that earlier tests have killed may be found dead
     const isOurs = (line: string) =>
       !/a dead worker was found/.test(line) || line.includes(`${owner}`);
     expect(log.filter(isOurs)).toEqual([]);
