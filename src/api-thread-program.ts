@@ -1,11 +1,11 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import type { Api } from './api/server.ts';
 import {
-  type ApiOrder,
+  type ApiCommand,
   type ApiReport,
   type ApiThreadData,
   type CountedPools,
-  sent,
+  serializeError,
 } from './api-thread.ts';
 import { serveApi } from './serve-api.ts';
 import type { ApiMetrics, CountedPool } from './telemetry/metrics.ts';
@@ -19,14 +19,14 @@ const METRICS_MS = 5_000;
 
 const data = workerData as ApiThreadData;
 const report = (message: ApiReport): void => parentPort?.postMessage(message);
-const wanted = new Map<number, (text: string | undefined) => void>();
+const metricsRequests = new Map<number, (text: string | undefined) => void>();
 
 /** Returns the part of the process's metrics that an API needs. */
 function metricsOfProcess(contentType: string): ApiMetrics {
   const pools = new Map<string, () => CountedPool>();
   let replica: WatchedReplica | undefined;
   let last = 0;
-  const tellState = (): void => {
+  const reportState = (): void => {
     const counted: CountedPools = {};
     for (const [name, pool] of pools) {
       const { totalCount, idleCount, waitingCount, options } = pool();
@@ -35,7 +35,7 @@ function metricsOfProcess(contentType: string): ApiMetrics {
     const state = replica && { trouble: replica.trouble, lag: replica.lag };
     report({ is: 'state', pools: counted, replica: state });
   };
-  setInterval(tellState, STATE_MS).unref();
+  setInterval(reportState, STATE_MS).unref();
   return {
     contentType,
     requested: (...requested) => report({ is: 'counted', requested }),
@@ -45,28 +45,29 @@ function metricsOfProcess(contentType: string): ApiMetrics {
       replica = one;
     },
     text() {
-      tellState();
+      reportState();
       last += 1;
       const id = last;
       return new Promise((resolve, reject) => {
-        const late = setTimeout(() => answer(undefined), METRICS_MS);
+        const timer = setTimeout(() => answer(undefined), METRICS_MS);
         const answer = (text: string | undefined): void => {
-          clearTimeout(late);
-          wanted.delete(id);
-          if (text === undefined) reject(new Error('the process gave no metrics in time'));
+          clearTimeout(timer);
+          metricsRequests.delete(id);
+          if (text === undefined)
+            reject(new Error(`the worker sent no metrics within ${METRICS_MS} ms`));
           else resolve(text);
         };
-        wanted.set(id, answer);
-        report({ is: 'metrics_wanted', id });
+        metricsRequests.set(id, answer);
+        report({ is: 'metrics_requested', id });
       });
     },
   };
 }
 
 function follow(api: Api): void {
-  parentPort?.on('message', async (order: ApiOrder) => {
-    if (order.do === 'show_metrics') wanted.get(order.id)?.(order.text);
-    else if (order.do === 'drain') api.drain();
+  parentPort?.on('message', async (command: ApiCommand) => {
+    if (command.do === 'show_metrics') metricsRequests.get(command.id)?.(command.text);
+    else if (command.do === 'drain') api.drain();
     else {
       await api.close();
       report({ is: 'closed' });
@@ -83,5 +84,5 @@ try {
   follow(api);
   report({ is: 'ready', url: api.url, port: api.port });
 } catch (error) {
-  report({ is: 'failed', error: sent(error) });
+  report({ is: 'failed', error: serializeError(error) });
 }

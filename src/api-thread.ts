@@ -25,7 +25,7 @@ export type ApiThreadOptions = {
 export type ApiThreadData = ApiThreadOptions & { metricsType: string | undefined };
 
 /** A command of the process to the thread. */
-export type ApiOrder =
+export type ApiCommand =
   | { do: 'drain' | 'close' }
   | { do: 'show_metrics'; id: number; text: string | undefined };
 
@@ -35,14 +35,14 @@ export type ReplicaState = { trouble: string | undefined; lag: number | undefine
 /** A report of the thread to the process. */
 export type ApiReport =
   | { is: 'ready'; url: string; port: number }
-  | { is: 'failed'; error: SentError }
+  | { is: 'failed'; error: SerializedError }
   | { is: 'closed' }
   | { is: 'counted'; requested: Parameters<ApiMetrics['requested']> }
   | { is: 'counted'; read: Parameters<ApiMetrics['wasRead']> }
   | { is: 'state'; pools: CountedPools; replica: ReplicaState | undefined }
-  | { is: 'metrics_wanted'; id: number };
+  | { is: 'metrics_requested'; id: number };
 
-export type SentError = {
+export type SerializedError = {
   code?: string;
   message: string;
   hint?: string | undefined;
@@ -68,16 +68,19 @@ export async function startApiThread(
   { log, metrics }: { log: Logger; metrics: ApiMetrics | undefined },
 ): Promise<Api> {
   let isClosing = false;
-  let thread: Started;
+  let thread: ApiThread;
 
-  const start = async (port: number): Promise<Started> => {
+  const start = async (port: number): Promise<ApiThread> => {
     const config = { ...options.config, port };
-    const started = await begin({ ...options, config, metricsType: metrics?.contentType }, metrics);
+    const started = await startThread(
+      { ...options, config, metricsType: metrics?.contentType },
+      metrics,
+    );
     void started.ended.then((reason) => (isClosing ? undefined : restart(reason)));
     return started;
   };
   const restart = async (reason: Error): Promise<void> => {
-    log.error({ err: reason }, 'the API ended; it is started again');
+    log.error({ err: reason }, 'the API thread ended and is restarted');
     while (!isClosing) {
       try {
         await delay(RESTART_MS);
@@ -86,7 +89,10 @@ export async function startApiThread(
         thread = next;
         return;
       } catch (err) {
-        log.error({ err }, 'the API could not be started again; tried once more in a second');
+        log.error(
+          { err },
+          'the API thread could not be restarted; the next attempt follows in one second',
+        );
       }
     }
   };
@@ -95,7 +101,7 @@ export async function startApiThread(
   return {
     url: thread.url,
     port: thread.port,
-    drain: () => thread.order({ do: 'drain' }),
+    drain: () => thread.send({ do: 'drain' }),
     async close() {
       isClosing = true;
       await thread.close();
@@ -103,26 +109,26 @@ export async function startApiThread(
   };
 }
 
-type Started = {
+type ApiThread = {
   url: string;
   port: number;
   /** Resolves with the reason when the thread has ended. */
   ended: Promise<Error>;
-  order(order: ApiOrder): void;
+  send(command: ApiCommand): void;
   close(): Promise<void>;
 };
 
-function begin(data: ApiThreadData, metrics: ApiMetrics | undefined): Promise<Started> {
+function startThread(data: ApiThreadData, metrics: ApiMetrics | undefined): Promise<ApiThread> {
   const worker = new Worker(new URL(data.program ?? PROGRAM), { workerData: data, execArgv: [] });
   const { promise: ended, resolve: end } = Promise.withResolvers<Error>();
   const { promise: closed, resolve: close } = Promise.withResolvers<void>();
   worker.on('error', end);
   worker.on('exit', (code) => {
-    end(new Error(`its thread ended with code ${code}`));
+    end(new Error(`the API thread ended with exit code ${code}`));
     close();
   });
-  const order = (message: ApiOrder): void => worker.postMessage(message);
-  const relay = relayTo(metrics, order);
+  const send = (message: ApiCommand): void => worker.postMessage(message);
+  const relay = relayTo(metrics, send);
   return new Promise((resolve, reject) => {
     void ended.then(reject);
     worker.on('message', (report: ApiReport) => {
@@ -132,17 +138,17 @@ function begin(data: ApiThreadData, metrics: ApiMetrics | undefined): Promise<St
             url: report.url,
             port: report.port,
             ended,
-            order,
+            send,
             async close() {
-              order({ do: 'close' });
-              const late = new AbortController();
-              await Promise.race([closed, delay(CLOSE_MS, null, late).catch(() => {})]);
-              late.abort();
+              send({ do: 'close' });
+              const timeout = new AbortController();
+              await Promise.race([closed, delay(CLOSE_MS, null, timeout).catch(() => {})]);
+              timeout.abort();
               await worker.terminate();
             },
           });
         case 'failed':
-          reject(received(report.error));
+          reject(deserializeError(report.error));
           return void worker.terminate();
         case 'closed':
           return close();
@@ -154,14 +160,14 @@ function begin(data: ApiThreadData, metrics: ApiMetrics | undefined): Promise<St
 }
 
 /** Returns a function that adds what the thread reports to the metrics of the process. */
-function relayTo(metrics: ApiMetrics | undefined, order: (message: ApiOrder) => void) {
+function relayTo(metrics: ApiMetrics | undefined, send: (message: ApiCommand) => void) {
   let replica: ReplicaState | undefined;
   const pools = new Map<string, CountedPool>();
   return (report: ApiReport): void => {
     if (report.is === 'counted' && 'requested' in report) metrics?.requested(...report.requested);
     else if (report.is === 'counted') metrics?.wasRead(...report.read);
-    else if (report.is === 'metrics_wanted') {
-      const show = (text: string | undefined) => order({ do: 'show_metrics', id: report.id, text });
+    else if (report.is === 'metrics_requested') {
+      const show = (text: string | undefined) => send({ do: 'show_metrics', id: report.id, text });
       void metrics?.text().then(show, () => show(undefined));
     } else if (report.is === 'state') {
       for (const [name, pool] of Object.entries(report.pools)) {
@@ -184,7 +190,7 @@ function relayTo(metrics: ApiMetrics | undefined, order: (message: ApiOrder) => 
 }
 
 /** Converts an error to plain data, which can be sent to another thread. */
-export function sent(error: unknown): SentError {
+export function serializeError(error: unknown): SerializedError {
   const { code, message = String(error) } = (error ?? {}) as { code?: string; message?: string };
   const ours = error instanceof HowdahError ? error : undefined;
   return {
@@ -196,7 +202,7 @@ export function sent(error: unknown): SentError {
   };
 }
 
-function received({ code = '', message, hint, detail, isOurs }: SentError): Error {
+function deserializeError({ code = '', message, hint, detail, isOurs }: SerializedError): Error {
   return isOurs
     ? new HowdahError(code, message, { hint, detail })
     : Object.assign(new Error(message), code === '' ? {} : { code });

@@ -82,7 +82,7 @@ test('an API that ends by a fault is started again on its port, and the log says
   const api = await startThread((line) => lines.push(line));
   try {
     channel.postMessage('fault');
-    await vi.waitFor(() => expect(lines.join('')).toContain('the API ended'), 20_000);
+    await vi.waitFor(() => expect(lines.join('')).toContain('the API thread ended'), 20_000);
     expect(lines.join('')).toContain('a fault that nobody caught');
     const status = async () => (await fetch(`${api.url}/healthz`)).status;
     await vi.waitFor(async () => expect(await status()).toBe(200), 60_000);

@@ -16,5 +16,5 @@ export function checksOf(
 const UNKNOWN =
   'The database does not know this worker as alive; it lets go of its runs and comes back under another name.';
 const FAILING =
-  'This worker can claim or commit no runs: the database has refused, or not answered, for more than ten seconds.';
+  'This worker cannot claim or commit runs: the database has refused or not answered for more than ten seconds.';
 const IDLE = 'This worker takes no wake-ups: its queue is started again.';

@@ -142,7 +142,10 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
   const notifier = createNotifier(url, answerWithinMs);
   await ensurePartitions(pool).catch((err) => {
     if (!isTimeout(err)) throw err;
-    log.warn({ err }, 'partitions of coming months are made later: somebody holds a table');
+    log.warn(
+      { err },
+      'the partitions of the coming months are created later: another session holds a lock on a table',
+    );
   });
   await syncCustomTools(pool, options.tools);
   let registered = customTools(options.tools);
@@ -186,7 +189,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     onRoom: () => lookOut?.nudge(),
     onRetry: ({ what, error, attempt }) => {
       metrics?.recovered(`${what}_retry`);
-      log.warn({ err: error, what, attempt }, 'the database did not do it; tried again');
+      log.warn({ err: error, what, attempt }, 'a statement failed and is retried');
     },
     onError: (err, execution_id, tenant_id) => {
       metrics?.recovered('fault');

@@ -101,8 +101,8 @@ function countOf(payload = ''): number {
 }
 
 /**
- * Returns a function that runs `work` at once. Calls in the next `pauseMs` run it once more, and
- * never two at a time.
+ * Returns a function that runs `work` at once, and then at most once per `pauseMs`. Calls during a
+ * pause run it once more after the pause.
  */
 function throttle(pauseMs: number, work: () => void | Promise<void>): () => void {
   let isResting = false;

@@ -2,14 +2,14 @@ import { ReturnTimes } from './return-times.ts';
 import { TenantSlots } from './tenant-slots.ts';
 
 /** Something a job is about. */
-export type Errand = { id: string; tenant_id: string };
+export type TenantJob = { id: string; tenant_id: string };
 
 /**
  * What is done of it: `begin` while its job runs, so that a failure there is the job's; `go` beside the job. Undefined: there
  * is nothing to be done any more. Before it is done `begin` sees to it that another process tries again, should this one die.
  */
 export type Doing<Begun> = {
-  begin(errand: Errand): Promise<Begun | undefined>;
+  begin(job: TenantJob): Promise<Begun | undefined>;
   go(begun: Begun): Promise<void>;
 };
 
@@ -22,14 +22,14 @@ const MOST_WAITING = 1_000;
 export class WaitingLine<Begun> {
   readonly #slots: TenantSlots;
   readonly #doing: Doing<Begun>;
-  readonly #failed: (error: unknown, errand: Errand) => void;
+  readonly #failed: (error: unknown, job: TenantJob) => void;
   readonly #returnTimes: ReturnTimes;
-  readonly #waiting = new Map<string, Map<string, Errand>>();
+  readonly #waiting = new Map<string, Map<string, TenantJob>>();
 
   constructor(
     room: { atOnce: number; ofOneTenant: number },
     doing: Doing<Begun>,
-    failed: (error: unknown, errand: Errand) => void,
+    failed: (error: unknown, job: TenantJob) => void,
     now?: () => number,
   ) {
     this.#slots = new TenantSlots(room.atOnce, room.ofOneTenant);
@@ -39,37 +39,37 @@ export class WaitingLine<Begun> {
   }
 
   /** Begins it; or says when its job is to come again, for want of room. */
-  async come(errand: Errand): Promise<Date | undefined> {
-    if (!this.#slots.enter(errand.tenant_id)) return this.#wait(errand);
-    this.#waiting.get(errand.tenant_id)?.delete(errand.id);
-    await this.#start(errand);
+  async come(job: TenantJob): Promise<Date | undefined> {
+    if (!this.#slots.enter(job.tenant_id)) return this.#wait(job);
+    this.#waiting.get(job.tenant_id)?.delete(job.id);
+    await this.#start(job);
     return undefined;
   }
 
-  #wait(errand: Errand): Date {
-    const waiting = this.#waiting.get(errand.tenant_id) ?? new Map<string, Errand>();
-    this.#waiting.set(errand.tenant_id, waiting);
-    if (waiting.size < MOST_WAITING) waiting.set(errand.id, errand);
-    return this.#returnTimes.next(errand.tenant_id);
+  #wait(job: TenantJob): Date {
+    const waiting = this.#waiting.get(job.tenant_id) ?? new Map<string, TenantJob>();
+    this.#waiting.set(job.tenant_id, waiting);
+    if (waiting.size < MOST_WAITING) waiting.set(job.id, job);
+    return this.#returnTimes.next(job.tenant_id);
   }
 
-  async #start(errand: Errand): Promise<void> {
-    const begun = await this.#doing.begin(errand).catch((error: unknown) => {
-      this.#slots.leave(errand.tenant_id);
+  async #start(job: TenantJob): Promise<void> {
+    const begun = await this.#doing.begin(job).catch((error: unknown) => {
+      this.#slots.leave(job.tenant_id);
       throw error;
     });
     if (begun === undefined) {
-      this.#leave(errand);
+      this.#leave(job);
       return;
     }
     void this.#doing
       .go(begun)
-      .catch((error: unknown) => this.#failed(error, errand))
-      .finally(() => this.#leave(errand));
+      .catch((error: unknown) => this.#failed(error, job))
+      .finally(() => this.#leave(job));
   }
 
   /** Whoever waits and may is next, one of each tenant in turn. What cannot be begun comes again with its job. */
-  #leave({ tenant_id }: Errand): void {
+  #leave({ tenant_id }: TenantJob): void {
     this.#slots.leave(tenant_id);
     for (const [tenant, waiting] of this.#waiting) {
       const [next] = waiting.values();

@@ -28,8 +28,8 @@ export function createAdmission({
   waitMs,
 }: Pick<Bounds, 'connections' | 'waiting' | 'waitMs'>): Admission {
   const bound = { most: waiting, ms: waitMs, refusal: busy };
-  const queue = new FairQueue({ ...sharesOf(connections * 2), waiting: bound });
-  const enter = (caller: Subject) => queue.enter(caller.tenantId, userOf(caller));
+  const queue = new FairQueue({ ...tenantShares(connections * 2), waiting: bound });
+  const enter = (caller: Subject) => queue.enter(caller.tenantId, queueUserOf(caller));
   return {
     get isFull() {
       return queue.isFull;
@@ -43,11 +43,11 @@ export function createAdmission({
  * Divides places among tenants. While others wait, a tenant has at most half of the places. The
  * last places are reserved for tenants without one.
  */
-export function sharesOf(places: number): FairQueueOptions {
+export function tenantShares(places: number): FairQueueOptions {
   return {
     places,
-    while_others_wait: Math.max(1, Math.floor(places / 2)),
-    for_new_keys: places < 4 ? 0 : Math.max(1, Math.floor(places / 8)),
+    max_while_others_wait: Math.max(1, Math.floor(places / 2)),
+    reserved_for_new_keys: places < 4 ? 0 : Math.max(1, Math.floor(places / 8)),
   };
 }
 
@@ -55,7 +55,7 @@ export function sharesOf(places: number): FairQueueOptions {
  * Returns the key by which users of a tenant take turns. An API key without a user counts as a
  * user.
  */
-export function userOf({ userId, apiKeyId }: Subject): string {
+export function queueUserOf({ userId, apiKeyId }: Subject): string {
   return userId ?? apiKeyId ?? '';
 }
 

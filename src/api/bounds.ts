@@ -17,7 +17,7 @@ export type Bounds = Readonly<{
   /** Open streams, sockets, subscriptions and waits of one user. */
   userStreams: number;
   /** WebSockets without a login. Beyond this number the oldest of them is closed. */
-  strangers: number;
+  unauthenticatedSockets: number;
   /** Operations under way on one WebSocket. */
   operations: number;
 }>;
@@ -31,6 +31,6 @@ export const usualBounds: Bounds = Object.freeze({
   sockets: 10_000,
   tenantStreams: 1_000,
   userStreams: 100,
-  strangers: 1_000,
+  unauthenticatedSockets: 1_000,
   operations: 500,
 });

@@ -21,17 +21,17 @@ export function checkShape<S extends z.ZodType>(
   if (early && early.length > 0) return { issues: early.slice(0, MOST_ISSUES) };
   const result = schema.safeParse(value);
   if (result.success) return { value: result.data };
-  return { issues: result.error.issues.slice(0, MOST_ISSUES).map(shortened) };
+  return { issues: result.error.issues.slice(0, MOST_ISSUES).map(shortenKeys) };
 }
 
-function shortened(issue: Issue): Issue {
+function shortenKeys(issue: Issue): Issue {
   return issue.code === 'unrecognized_keys'
     ? { ...issue, keys: issue.keys.slice(0, MOST_ISSUES) }
     : issue;
 }
 
 /** The parts of a zod schema that lead to its lists. */
-type Inside = {
+type ZodDefinition = {
   type: string;
   innerType?: z.ZodType;
   element?: z.ZodType;
@@ -43,7 +43,7 @@ type Inside = {
   entries?: Record<string, unknown>;
   valueType?: z.ZodType;
 };
-const insideOf = (schema: z.ZodType) => schema._zod.def as unknown as Inside;
+const definitionOf = (schema: z.ZodType) => schema._zod.def as unknown as ZodDefinition;
 
 /**
  * Finds lists that are too long, and the first wrong items of long lists. zod itself creates an
@@ -60,40 +60,40 @@ function earlyIssues(schema: z.ZodType, value: unknown): Issue[] | undefined {
     getter,
     shape,
     valueType,
-  } = insideOf(schema);
+  } = definitionOf(schema);
   if (innerType) return earlyIssues(innerType, value);
   if (input) return earlyIssues(input, value);
   if (getter) return earlyIssues(getter(), value);
-  if (options) return ofUnion(options, value);
+  if (options) return unionIssues(options, value);
   if (type === 'unknown' || type === 'any' || type === 'custom') return [];
-  if (Array.isArray(value)) return element && ofList(schema, element, value);
+  if (Array.isArray(value)) return element && listIssues(schema, element, value);
   if (typeof value !== 'object' || value === null) return type === 'object' ? undefined : [];
-  if (type === 'record') return valueType && ofRecord(valueType, value);
-  return shape && ofObject(shape, value as Record<string, unknown>);
+  if (type === 'record') return valueType && recordIssues(valueType, value);
+  return shape && objectIssues(shape, value as Record<string, unknown>);
 }
 
-function ofUnion(options: readonly z.ZodType[], value: unknown): Issue[] {
+function unionIssues(options: readonly z.ZodType[], value: unknown): Issue[] {
   const found = options.flatMap((option) => {
-    const issues = isMeant(option, value) ? earlyIssues(option, value) : undefined;
+    const issues = matchesLiterals(option, value) ? earlyIssues(option, value) : undefined;
     return issues ? [issues] : [];
   });
   return found.toSorted((a, b) => a.length - b.length)[0] ?? [];
 }
 
 /** Returns whether an object has the literal and enum values of an option of a union. */
-function isMeant(option: z.ZodType, value: unknown): boolean {
-  const { shape } = insideOf(option);
+function matchesLiterals(option: z.ZodType, value: unknown): boolean {
+  const { shape } = definitionOf(option);
   if (!shape || typeof value !== 'object' || value === null) return true;
   return Object.entries(shape).every(([name, schema]) => {
-    const { type, values, entries } = insideOf(schema);
+    const { type, values, entries } = definitionOf(schema);
     if (type !== 'literal' && type !== 'enum') return true;
     const known = values ?? Object.values(entries ?? {});
     return known.includes((value as Record<string, unknown>)[name]);
   });
 }
 
-function ofList(schema: z.ZodType, element: z.ZodType, items: readonly unknown[]): Issue[] {
-  const { type } = insideOf(element);
+function listIssues(schema: z.ZodType, element: z.ZodType, items: readonly unknown[]): Issue[] {
+  const { type } = definitionOf(element);
   const { maximum } = schema._zod.bag as { maximum?: number };
   const most =
     maximum ?? (type === 'unknown' || type === 'any' ? Number.POSITIVE_INFINITY : MOST_ITEMS);
@@ -122,7 +122,7 @@ function ofList(schema: z.ZodType, element: z.ZodType, items: readonly unknown[]
   return issues;
 }
 
-function ofRecord(valueType: z.ZodType, value: object): Issue[] {
+function recordIssues(valueType: z.ZodType, value: object): Issue[] {
   const issues: Issue[] = [];
   for (const [name, one] of Object.entries(value)) {
     const early = earlyIssues(valueType, one) ?? [];
@@ -132,7 +132,7 @@ function ofRecord(valueType: z.ZodType, value: object): Issue[] {
   return issues;
 }
 
-function ofObject(shape: Record<string, z.ZodType>, value: Record<string, unknown>): Issue[] {
+function objectIssues(shape: Record<string, z.ZodType>, value: Record<string, unknown>): Issue[] {
   return Object.entries(shape).flatMap(([name, schema]) => {
     const early = Object.hasOwn(value, name) ? (earlyIssues(schema, value[name]) ?? []) : [];
     return early.map((issue) => ({ ...issue, path: [name, ...issue.path] }));

@@ -4,7 +4,7 @@ import { HowdahError } from '../contracts/errors.ts';
 import { cancelOnAbort } from '../db/cancel-statement.ts';
 import type { Subject } from '../db/identity.ts';
 import type { Connector, Pool, PoolClient } from '../db/pool.ts';
-import { BUSY, sharesOf, userOf } from './admission.ts';
+import { BUSY, queueUserOf, tenantShares } from './admission.ts';
 
 /** The longest wait of a transaction for a connection. */
 const WAIT_MS = 10_000;
@@ -24,14 +24,14 @@ export type Connections = {
  */
 export function createConnections(pool: Pool): Connections {
   const queue = new FairQueue({
-    ...sharesOf(pool.options.max),
-    of_one_key: connectionsOfOneTenant(pool.options.max),
-    waiting: { most: Number.POSITIVE_INFINITY, ms: WAIT_MS, refusal: noneFree },
+    ...tenantShares(pool.options.max),
+    max_per_key: connectionsOfOneTenant(pool.options.max),
+    waiting: { most: Number.POSITIVE_INFINITY, ms: WAIT_MS, refusal: noFreeConnection },
   });
   return {
     as: (caller, signal) => ({
       async connect() {
-        const leave = await queue.acquire(caller.tenantId, signal, userOf(caller));
+        const leave = await queue.acquire(caller.tenantId, signal, queueUserOf(caller));
         try {
           return lend(await pool.connect(), leave, signal);
         } catch (error) {
@@ -71,7 +71,7 @@ function lend(client: PoolClient, leave: () => void, signal: AbortSignal | undef
   return client;
 }
 
-function noneFree(): HowdahError {
+function noFreeConnection(): HowdahError {
   const message = 'every connection to the database is in use; try again in a moment';
   return new HowdahError(BUSY, message, { hint: 'Ask for less at once.' });
 }

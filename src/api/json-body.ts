@@ -146,7 +146,10 @@ function faultIn(text: string): [message: string, hint?: string] | undefined {
         }
         names?.add(name);
         if (names && names.size > MOST_NAMES) {
-          return [`The request has an object of over ${MOST_NAMES} names.`, 'Send a list.'];
+          return [
+            `The request has an object with over ${MOST_NAMES} names.`,
+            'Send a list instead.',
+          ];
         }
       }
       at = end;

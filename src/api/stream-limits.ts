@@ -48,7 +48,7 @@ export function createStreamLimits({
       if (tenants.of(tenantId) >= tenantStreams) throw tooMany('tenant', tenantStreams);
     }
     if (kind === 'connection' && all >= sockets) {
-      const message = `the server has ${sockets} streams open, which is all it takes; try again later`;
+      const message = `the server has reached its limit of ${sockets} open streams; try again later`;
       throw new HowdahError(BUSY, message, { hint: 'Start more API processes.' });
     }
   };
@@ -79,7 +79,7 @@ export function createStreamLimits({
 const VARIABLES = { tenant: 'HOWDAH_TENANT_STREAMS', user: 'HOWDAH_USER_STREAMS' };
 
 function tooMany(scope: 'tenant' | 'user', most: number): HowdahError {
-  const message = `a ${scope} may have ${most} streams, sockets, subscriptions and waits open in one API process`;
+  const message = `the ${scope} has reached its limit of ${most} open streams, sockets, subscriptions and waits per API process`;
   return new HowdahError('HWQTA', message, {
     hint: `Close some of them. An operator raises the bound with ${VARIABLES[scope]}.`,
     detail: { limit: 'streams', scope, most },

@@ -4,11 +4,11 @@ export type FairQueueOptions = {
   /** Places: the most holders at the same time. */
   places: number;
   /** Most places of one key; undefined for all. */
-  of_one_key?: number | undefined;
+  max_per_key?: number | undefined;
   /** Most places of one key while other keys wait; undefined for `max_per_key`. */
-  while_others_wait?: number | undefined;
+  max_while_others_wait?: number | undefined;
   /** Places that only keys without a place may take. */
-  for_new_keys?: number | undefined;
+  reserved_for_new_keys?: number | undefined;
   /** A budget for each key; undefined for none. */
   budget?: Budget | undefined;
   /** Limits on waiting; undefined for no limit in number and time. */
@@ -32,8 +32,8 @@ type Entry = Place & {
   begin(): void;
   refuse(reason: Error): void;
   /** The charge of the key when this entry started. */
+  charged_at_start: number;
   started_at: number;
-  begun_at: number;
   timer?: NodeJS.Timeout;
 };
 
@@ -152,7 +152,7 @@ export class FairQueue {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     promise.catch(() => {}); // who left listens no more
     const entry: Entry = {
-      ...{ user, state: 'waiting', started_at: 0, begun_at: 0 },
+      ...{ user, state: 'waiting', charged_at_start: 0, started_at: 0 },
       ...{ turn: promise, begin: resolve, refuse: reject },
       leave: () => this.#leave(key, entry),
     };
@@ -169,7 +169,7 @@ export class FairQueue {
     if (before === 'working') {
       this.#taken -= 1;
       state.working.delete(entry);
-      this.#accounts.spend(state, this.#now() - entry.begun_at);
+      this.#accounts.spend(state, this.#now() - entry.started_at);
       this.#accounts.moveBehind(key, state);
     } else {
       this.#remove(state, entry);
@@ -191,8 +191,8 @@ export class FairQueue {
       state.working.add(entry);
       this.#accounts.moveBehind(key, state);
       clearTimeout(entry.timer);
-      entry.started_at = state.charged;
-      entry.begun_at = this.#now();
+      entry.charged_at_start = state.charged;
+      entry.started_at = this.#now();
       entry.state = 'working';
       entry.begin();
     }
@@ -200,21 +200,21 @@ export class FairQueue {
 
   /** Returns the key that is served next, or undefined when no waiting key may take a place. */
   #next(): string | undefined {
-    const { places, of_one_key = places, while_others_wait = of_one_key } = this.#options;
+    const { places, max_per_key = places, max_while_others_wait = max_per_key } = this.#options;
     const free = places - this.#taken;
     if (free <= 0 || this.#waiting === 0) return undefined;
     const now = this.#now();
-    const isForAll = free > (this.#options.for_new_keys ?? 0);
+    const hasUnreserved = free > (this.#options.reserved_for_new_keys ?? 0);
     let repaid_at = Number.POSITIVE_INFINITY;
     const due: [string, KeyAccount<Entry>][] = [];
     for (const [key, state] of this.#accounts.keys) {
       const { size } = state.working;
-      if (state.waiting === 0 || size >= of_one_key || (size > 0 && !isForAll)) continue;
+      if (state.waiting === 0 || size >= max_per_key || (size > 0 && !hasUnreserved)) continue;
       if (state.repaid_at > now) repaid_at = Math.min(repaid_at, state.repaid_at);
       else due.push([key, state]);
     }
-    const modest = due.filter(([, { working }]) => working.size < while_others_wait);
-    const next = leastCharged(due.length > 1 && modest.length > 0 ? modest : due);
+    const belowShare = due.filter(([, { working }]) => working.size < max_while_others_wait);
+    const next = leastCharged(due.length > 1 && belowShare.length > 0 ? belowShare : due);
     if (next === undefined && Number.isFinite(repaid_at)) {
       this.#timer = setTimeout(() => this.#dispatch(), Math.ceil(repaid_at - now));
     }
@@ -234,9 +234,13 @@ export class FairQueue {
    * newcomer's key and user.
    */
   #newestOfMost(key: string, state: KeyAccount<Entry>, user: string): Entry | undefined {
-    const [, { users }] = most(this.#accounts.keys, [key, state], ([, { waiting }]) => waiting);
+    const [, { users }] = largestBy(
+      this.#accounts.keys,
+      [key, state],
+      ([, { waiting }]) => waiting,
+    );
     const own = users === state.users ? users.get(user) : undefined;
-    return [...most(users.values(), own ?? new Set<Entry>(), ({ size }) => size)].at(-1);
+    return [...largestBy(users.values(), own ?? new Set<Entry>(), ({ size }) => size)].at(-1);
   }
 }
 
@@ -248,12 +252,12 @@ function stateOf(entry: Entry): Entry['state'] {
 /** Returns the key with the lowest charge, the first among equals. */
 function leastCharged(states: readonly [string, KeyAccount<Entry>][]): string | undefined {
   const [first, ...others] = states;
-  return first && most(others, first, ([, { charged }]) => -charged)[0];
+  return first && largestBy(others, first, ([, { charged }]) => -charged)[0];
 }
 
 /** Returns the first item of the largest size, or `preferred` if none is larger. */
-function most<T>(all: Iterable<T>, favourite: T, sizeOf: (one: T) => number): T {
-  let largest = favourite;
+function largestBy<T>(all: Iterable<T>, preferred: T, sizeOf: (one: T) => number): T {
+  let largest = preferred;
   for (const one of all) if (sizeOf(one) > sizeOf(largest)) largest = one;
   return largest;
 }

@@ -24,7 +24,7 @@ const MOST_DEBT_MS = 15_000;
 const MOST_KEYS = 1_000;
 
 /** Keeps the charge and the budget of each key. */
-export class KeyAccounts<Entry extends { started_at: number }> {
+export class KeyAccounts<Entry extends { charged_at_start: number }> {
   /** The accounts by key; the key served longest ago comes first. */
   readonly keys = new Map<string, KeyAccount<Entry>>();
   readonly #now: () => number;
@@ -47,7 +47,7 @@ export class KeyAccounts<Entry extends { started_at: number }> {
       if (isActive(state)) {
         state.charged += state.working.size * passed;
         const [oldest] = state.working;
-        least = Math.min(least, oldest ? oldest.started_at : state.charged);
+        least = Math.min(least, oldest ? oldest.charged_at_start : state.charged);
       } else {
         state.charged = Math.max(this.#floor, state.charged - passed); // an idle key works off its debt
       }

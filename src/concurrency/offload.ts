@@ -13,9 +13,9 @@ import { isOutOfTime, withinTime } from './within-time.ts';
 export type Offloadable<A extends unknown[], R> = ThreadFunction<A, R> & {
   deadline_ms: number;
   /** Calls the function in this thread. Throws, or reaches its deadline, as it does in a thread. */
-  here(...args: A): R;
+  callHere(...args: A): R;
   /** Returns false for arguments that go to a thread without a trial. */
-  isQuick?(...args: A): boolean;
+  mayTryHere?(...args: A): boolean;
 };
 
 type Result = { value: unknown } | { error: unknown };
@@ -45,17 +45,17 @@ const TRIAL_MS = 5;
  */
 const BUDGET = { burst_ms: 500, share: 0.25 };
 /** Most cached results. All keys share the cache, since the functions are pure. */
-const MOST_KNOWN = 500;
+const MOST_CACHED = 500;
 /** Faults of a thread that do not depend on the function. */
-const PASSING: ReadonlySet<unknown> = new Set(['lost', 'busy']);
+const TEMPORARY: ReadonlySet<unknown> = new Set(['lost', 'busy']);
 
 const threads = new ThreadPool({
   size: Math.min(2, availableParallelism()),
-  of_one_key: 1,
+  max_per_key: 1,
   heap_mb: 128,
   budget: BUDGET,
 });
-const known = new Map<string, Result>();
+const cache = new Map<string, Result>();
 let scope: Scope | undefined;
 
 /**
@@ -94,20 +94,20 @@ function attempt<T>(own: Scope, work: () => T): { value: T } | Suspension {
  * function throws, and `isOutOfTime` errors.
  */
 export function offload<A extends unknown[], R>(call: Offloadable<A, R>, ...args: A): R {
-  if (!scope) return withinTime(call.deadline_ms, () => call.here(...args));
+  if (!scope) return withinTime(call.deadline_ms, () => call.callHere(...args));
   const id = idOf(call, args);
-  const result = scope.results.get(id) ?? known.get(id);
-  if (result) return given<R>(result);
-  if ((call.isQuick?.(...args) ?? true) && mayWorkHere()) {
-    const begun = performance.now();
+  const result = scope.results.get(id) ?? cache.get(id);
+  if (result) return unwrap<R>(result);
+  if ((call.mayTryHere?.(...args) ?? true) && mayWorkHere()) {
+    const startedAt = performance.now();
     try {
-      const value = withinTime(TRIAL_MS, () => call.here(...args));
+      const value = withinTime(TRIAL_MS, () => call.callHere(...args));
       scope.results.set(id, { value }); // the code may be run again for the sake of another result
       return value;
     } catch (error) {
       if (!isOutOfTime(error)) throw error;
     } finally {
-      countWorkHere(performance.now() - begun);
+      countWorkHere(performance.now() - startedAt);
     }
   }
   throw new Suspension(call as unknown as Offloadable<unknown[], unknown>, args, id);
@@ -128,7 +128,7 @@ export function countWorkHere(work_ms: number): void {
   if (scope) threads.charge(scope.key, work_ms);
 }
 
-function given<R>(result: Result): R {
+function unwrap<R>(result: Result): R {
   if ('error' in result) throw result.error;
   return result.value as R;
 }
@@ -146,9 +146,9 @@ async function resultOf(
       return { error };
     },
   );
-  const isPassing = 'error' in result && PASSING.has((result.error as { code?: string }).code);
-  if (!isPassing) known.set(id, result);
-  if (known.size > MOST_KNOWN) known.delete(known.keys().next().value as string);
+  const isTemporary = 'error' in result && TEMPORARY.has((result.error as { code?: string }).code);
+  if (!isTemporary) cache.set(id, result);
+  if (cache.size > MOST_CACHED) cache.delete(cache.keys().next().value as string);
   return result;
 }
 

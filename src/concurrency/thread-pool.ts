@@ -26,13 +26,13 @@ export type ThreadPoolOptions = {
   /** Most threads. A thread starts on demand and ends after some time without a call. */
   size: number;
   /** Most threads of one key; undefined for all. */
-  of_one_key?: number;
+  max_per_key?: number;
   /** The heap of each thread. A call that exceeds it ends its thread alone. */
   heap_mb?: number;
   /** The processor time of one key; undefined for no limit. */
   budget?: Budget;
   /** Most waiting calls of one key; further calls are refused. */
-  most_waiting?: number;
+  max_waiting?: number;
 };
 
 /**
@@ -54,7 +54,7 @@ export class ThreadFault extends Error {
 /** The message to a thread, and its replies. */
 export type ThreadRequest = { module: string; name: string; args: unknown[]; deadline_ms: number };
 export type ThreadReply =
-  | 'begun'
+  | 'started'
   | { result: unknown }
   | { error: { message: string; code: unknown } }
   | { isLate: true };
@@ -86,14 +86,14 @@ export class ThreadPool {
   readonly #mostWaiting: number;
   readonly #idle = new Set<Worker>();
 
-  constructor({ size, of_one_key, heap_mb = 64, budget, most_waiting }: ThreadPoolOptions) {
-    this.#queue = new FairQueue({ places: size, of_one_key, budget });
+  constructor({ size, max_per_key, heap_mb = 64, budget, max_waiting }: ThreadPoolOptions) {
+    this.#queue = new FairQueue({ places: size, max_per_key, budget });
     this.#limits = {
       maxOldGenerationSizeMb: heap_mb,
       maxYoungGenerationSizeMb: 16,
       stackSizeMb: 4,
     };
-    this.#mostWaiting = most_waiting ?? Number.POSITIVE_INFINITY;
+    this.#mostWaiting = max_waiting ?? Number.POSITIVE_INFINITY;
   }
 
   /** The threads without a call. */
@@ -125,19 +125,19 @@ export class ThreadPool {
       throw new ThreadFault('busy', 'too many calls wait for a thread; try again in a moment');
     }
     return this.#queue.run(key, signal, async () => {
-      const worker = this.#take() ?? this.#begin();
+      const worker = this.#take() ?? this.#start();
       worker.ref();
       const reply = await callIn(worker, { module, name, args, deadline_ms }, signal);
-      this.#keep(worker);
+      this.#makeIdle(worker);
       if ('error' in reply) {
         throw Object.assign(new Error(reply.error.message), { code: reply.error.code });
       }
-      if ('isLate' in reply) throw late(deadline_ms);
+      if ('isLate' in reply) throw deadlineFault(deadline_ms);
       return reply.result as R;
     });
   }
 
-  #begin(): Worker {
+  #start(): Worker {
     const worker = new Worker(new URL(PROGRAM), {
       ...{ env: {}, execArgv: [], stdin: false, stdout: true, stderr: true },
       resourceLimits: this.#limits,
@@ -153,7 +153,7 @@ export class ThreadPool {
     return worker;
   }
 
-  #keep(worker: Worker): void {
+  #makeIdle(worker: Worker): void {
     worker.unref(); // a process that has nothing else to do ends
     this.#idle.add(worker);
     const idle = setTimeout(() => {
@@ -172,11 +172,11 @@ function callIn(
   worker: Worker,
   request: ThreadRequest,
   signal: AbortSignal | undefined,
-): Promise<Exclude<ThreadReply, 'begun'>> {
+): Promise<Exclude<ThreadReply, 'started'>> {
   return new Promise((resolve, reject) => {
     const end = (): void => {
       clearTimeout(timer);
-      worker.off('message', hear).off('messageerror', fail).off('error', fail).off('exit', fail);
+      worker.off('message', onReply).off('messageerror', fail).off('error', fail).off('exit', fail);
       signal?.removeEventListener('abort', abort);
     };
     const stop = async (reason: unknown): Promise<void> => {
@@ -184,10 +184,14 @@ function callIn(
       await worker.terminate();
       reject(reason);
     };
-    const hear = (reply: ThreadReply): void => {
+    const onReply = (reply: ThreadReply): void => {
       clearTimeout(timer);
-      if (reply === 'begun') {
-        timer = setTimeout(stop, request.deadline_ms + GRACE_MS, late(request.deadline_ms));
+      if (reply === 'started') {
+        timer = setTimeout(
+          stop,
+          request.deadline_ms + GRACE_MS,
+          deadlineFault(request.deadline_ms),
+        );
       } else {
         end();
         resolve(reply);
@@ -196,7 +200,7 @@ function callIn(
     const fail = (error: unknown): void => void stop(faultOf(error));
     const abort = (): void => void stop(signal?.reason);
     let timer = setTimeout(stop, START_MS, new ThreadFault('lost', 'the thread did not start'));
-    worker.on('message', hear).once('messageerror', fail).once('error', fail).once('exit', fail);
+    worker.on('message', onReply).once('messageerror', fail).once('error', fail).once('exit', fail);
     signal?.addEventListener('abort', abort, { once: true });
     try {
       worker.postMessage(request);
@@ -207,12 +211,15 @@ function callIn(
   });
 }
 
-function late(deadline_ms: number): ThreadFault {
-  return new ThreadFault('deadline', `it was stopped: it took more than ${deadline_ms} ms`);
+function deadlineFault(deadline_ms: number): ThreadFault {
+  return new ThreadFault(
+    'deadline',
+    `the function was stopped: it took more than ${deadline_ms} ms`,
+  );
 }
 
 function faultOf(error: unknown): ThreadFault {
   return (error as { code?: string } | null)?.code === 'ERR_WORKER_OUT_OF_MEMORY'
-    ? new ThreadFault('memory', 'it was stopped: it needed more memory than it may have')
-    : new ThreadFault('lost', 'its thread ended');
+    ? new ThreadFault('memory', 'the function was stopped: it needed more memory than it may have')
+    : new ThreadFault('lost', 'the thread of the function ended');
 }

@@ -17,7 +17,7 @@ parentPort?.on('message', async (request: ThreadRequest) => {
 async function replyTo({ module, name, args, deadline_ms }: ThreadRequest): Promise<ThreadReply> {
   try {
     const exported = await import(module);
-    parentPort?.postMessage('begun');
+    parentPort?.postMessage('started');
     // an interrupted thread keeps its compiled code; a terminated one starts from nothing
     return { result: await withinTime(deadline_ms, () => exported[name](...args)) };
   } catch (error) {

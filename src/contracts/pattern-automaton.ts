@@ -4,7 +4,7 @@
  * of nodes.
  */
 export class PatternAutomaton {
-  work = 0;
+  comparisons = 0;
   readonly #code = [0];
   readonly #child = [0];
   readonly #sibling = [0];
@@ -66,11 +66,11 @@ export class PatternAutomaton {
   }
 
   #childOf(node: number, code: number): number {
-    this.work += 1;
+    this.comparisons += 1;
     if (node === 0) return this.#first.get(code) ?? 0;
     let child = this.#child[node] as number;
     while (child && this.#code[child] !== code) {
-      this.work += 1;
+      this.comparisons += 1;
       child = this.#sibling[child] as number;
     }
     return child;

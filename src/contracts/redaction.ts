@@ -69,8 +69,8 @@ export class Redaction {
   }
 
   /** The number of comparisons so far, by which tests measure the cost of a text. */
-  get work(): number {
-    return this.#automata.reduce((sum, { work }) => sum + work, 0);
+  get comparisons(): number {
+    return this.#automata.reduce((sum, { comparisons }) => sum + comparisons, 0);
   }
 
   text(text: string, options?: { isCut?: boolean }): string {
@@ -124,14 +124,14 @@ type Range = { from: number; to: number };
 
 function streamOver(automata: readonly PatternAutomaton[]): StreamRedaction {
   const states = new Array<number>(automata.length).fill(0);
-  let held = '';
+  let buffered = '';
   /** Positions in the stream: the start of the buffered text, and the end of the text read. */
   let base = 0;
   let end = 0;
   /** Matches that are disjoint and in order; all end within the text read. */
   let ranges: Range[] = [];
 
-  const find = (from: number, to: number): void => {
+  const addRange = (from: number, to: number): void => {
     let first = from;
     for (let last = ranges.at(-1); last && last.to > first; last = ranges.at(-1)) {
       first = Math.min(first, last.from);
@@ -141,7 +141,7 @@ function streamOver(automata: readonly PatternAutomaton[]): StreamRedaction {
   };
 
   /** Returns the length of the longest end of the text read that may begin a spelling. */
-  const begun = (): number =>
+  const pendingLength = (): number =>
     automata.reduce(
       (most, automaton, one) => Math.max(most, automaton.depthOf(states[one] as number)),
       0,
@@ -154,12 +154,12 @@ function streamOver(automata: readonly PatternAutomaton[]): StreamRedaction {
       const state = automaton.step(states[one] as number, code);
       states[one] = state;
       const length = automaton.longestAt(state);
-      if (length > 0) find(end - length, end);
+      if (length > 0) addRange(end - length, end);
     }
   };
 
   /** Returns the text before a position. A range across it continues there. */
-  const give = (place: number): string => {
+  const release = (place: number): string => {
     let text = '';
     let at = base;
     const later: Range[] = [];
@@ -168,13 +168,13 @@ function streamOver(automata: readonly PatternAutomaton[]): StreamRedaction {
         later.push({ from, to });
         continue;
       }
-      text += held.slice(at - base, from - base);
+      text += buffered.slice(at - base, from - base);
       at = Math.min(to, place);
       if (to > place) later.push({ from: place, to });
       else text += REDACTED;
     }
-    text += held.slice(at - base, place - base);
-    held = held.slice(place - base);
+    text += buffered.slice(at - base, place - base);
+    buffered = buffered.slice(place - base);
     base = place;
     ranges = later;
     return text;
@@ -182,15 +182,15 @@ function streamOver(automata: readonly PatternAutomaton[]): StreamRedaction {
 
   return {
     pass(piece) {
-      held += piece;
+      buffered += piece;
       for (let at = 0; at < piece.length; at += 1) read(piece.charCodeAt(at));
-      return give(end - begun());
+      return release(end - pendingLength());
     },
     rest({ isCut = false } = {}) {
-      const length = begun();
-      if (isCut && length >= SHORTEST_ECHO) find(end - length, end);
+      const length = pendingLength();
+      if (isCut && length >= SHORTEST_ECHO) addRange(end - length, end);
       states.fill(0);
-      return give(end);
+      return release(end);
     },
   };
 }

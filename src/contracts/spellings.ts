@@ -57,7 +57,7 @@ function encodings(value: string): string[] {
     ...urlSpellings(value),
     ...htmlSpellings(value),
     ...base64Spellings(bytes),
-    ...pieces([bytes.toString('hex'), bytes.toString('hex').toUpperCase()]),
+    ...longEnough([bytes.toString('hex'), bytes.toString('hex').toUpperCase()]),
   ];
 }
 
@@ -140,9 +140,9 @@ function base64Spellings(bytes: Buffer): string[] {
   });
   const plain = found.map((text) => text.replaceAll('-', '+').replaceAll('_', '/'));
   const whole = bytes.toString('base64');
-  return pieces([...found, ...plain, whole, bytes.toString('base64url')]);
+  return longEnough([...found, ...plain, whole, bytes.toString('base64url')]);
 }
 
-function pieces(texts: readonly string[]): string[] {
+function longEnough(texts: readonly string[]): string[] {
   return texts.filter(({ length }) => length >= SHORTEST_PIECE);
 }

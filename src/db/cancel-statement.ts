@@ -17,7 +17,7 @@ const AGAIN_MS = 100;
 const GIVE_UP_MS = 5_000;
 
 /** Properties of a node-pg client that its types omit. */
-type Inner = {
+type ClientInternals = {
   host: string;
   port: number;
   ssl: boolean | object;
@@ -26,9 +26,9 @@ type Inner = {
 };
 
 /** Methods of a node-pg connection that its types omit. */
-type Wire = {
+type ConnectionInternals = {
   stream: { destroy(): void };
-  on(event: 'connect' | 'sslconnect' | 'end' | 'error', listener: () => void): Wire;
+  on(event: 'connect' | 'sslconnect' | 'end' | 'error', listener: () => void): ConnectionInternals;
   connect(port: number | string, host?: string): void;
   requestSsl(): void;
   cancel(processId: number, secretKey: number): void;
@@ -41,19 +41,20 @@ type Wire = {
  * never return the connection to a pool afterwards.
  */
 export async function cancelStatement(client: PoolClient): Promise<void> {
-  const { host, port, ssl, processID, secretKey } = client as unknown as Inner;
+  const { host, port, ssl, processID, secretKey } = client as unknown as ClientInternals;
   if (processID === null || secretKey === null) return;
-  const Connection = (pg as unknown as { Connection: new (options: object) => Wire }).Connection;
+  const Connection = (pg as unknown as { Connection: new (options: object) => ConnectionInternals })
+    .Connection;
   const wire = new Connection({ ssl });
   const { promise, resolve } = Promise.withResolvers<void>();
   const send = () => wire.cancel(processID, secretKey);
   wire.on('connect', () => (ssl ? wire.requestSsl() : send()));
   wire.on('sslconnect', send).on('end', resolve).on('error', resolve);
-  const late = setTimeout(resolve, ANSWER_MS);
+  const timeout = setTimeout(resolve, ANSWER_MS);
   if (host.startsWith('/')) wire.connect(`${host}/.s.PGSQL.${port}`);
   else wire.connect(port, host);
   await promise;
-  clearTimeout(late);
+  clearTimeout(timeout);
   wire.stream.destroy();
 }
 

@@ -53,7 +53,7 @@ export async function isolationGaps(pool: Pool): Promise<Gap[]> {
         select from keys as t
         where t.indrelid = o.oid and t.indisvalid and t.columns[1] = 'tenant_id' and t.columns @> k.columns)
     union all
-    select r.relation::text, 'a watched table is open to another role than howdah_writer, or not to that', r.statement
+    select r.relation::text, 'a role other than howdah_writer has privileges on a watched table, or howdah_writer lacks them', r.statement
     from howdah_private.writer_rights() as r
     order by object, fault`);
   return rows;

@@ -24,13 +24,13 @@ const WAIT_MS = 60_000;
  */
 export function createQueryPool(pool: Pool, places: number, waitMs = WAIT_MS): QueryPool {
   const share = Math.max(1, Math.floor(places / 2));
-  const queue = new FairQueue({ places, of_one_key: share });
+  const queue = new FairQueue({ places, max_per_key: share });
 
   const readOurs: ReadOurs = async (request, parsed) => {
-    const patience = AbortSignal.any([request.signal, AbortSignal.timeout(waitMs)]);
+    const deadline = AbortSignal.any([request.signal, AbortSignal.timeout(waitMs)]);
     let release: () => void;
     try {
-      release = await queue.acquire(request.boundTo.tenantId, patience);
+      release = await queue.acquire(request.boundTo.tenantId, deadline);
     } catch {
       return overloaded(waitMs, share);
     }

@@ -110,8 +110,8 @@ async function tooManyTables(
   const planned = rows[0]?.planned ?? 0;
   if (planned <= MOST_PLANNED) return undefined;
   return refused(
-    `it reads ${planned} tables, with those behind views and each partition, and at most ${MOST_PLANNED} are allowed`,
-    'Join fewer views and partitioned tables, or ask in several queries.',
+    `it reads ${planned} tables, counting partitions and the tables behind views; at most ${MOST_PLANNED} are allowed`,
+    'Join fewer views and partitioned tables, or split the query.',
   );
 }
 
@@ -142,7 +142,7 @@ const ASK_FOR_LESS = 'Ask for less: fewer rows, fewer joins, narrower conditions
  * Errors for a resource that the server does not have enough of. A second attempt would need as
  * much, so the query is not retried.
  */
-const NEEDS: Readonly<Record<string, string>> = {
+const EXHAUSTED: Readonly<Record<string, string>> = {
   '53200': 'the query needs more memory than the database server has',
   '53400': 'the query needs more space on disk than the database server gives one query',
 };
@@ -167,10 +167,10 @@ function hintOf(code: string | undefined, message: string): string | undefined {
 /** With what helps to mend the query: Postgres' own hint or ours, and where in the query it stands. */
 function explained(error: unknown, { query, limits, signal }: RowsRequest, text: string): RunError {
   const { code, message, hint = hintOf(code, message) } = faultOf(error);
-  const need = NEEDS[code];
-  if (need) {
+  const exhausted = EXHAUSTED[code];
+  if (exhausted) {
     const cause = { sqlstate: code, hint: ASK_FOR_LESS };
-    return { code: 'tool_failed', message: need, retryable: false, cause };
+    return { code: 'tool_failed', message: exhausted, retryable: false, cause };
   }
   if (isConnectionLoss(error) && !signal.aborted) {
     const message = 'the database could not be asked, or has too much to do';

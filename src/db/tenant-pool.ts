@@ -22,8 +22,8 @@ export function divideAmongTenants(pool: Pool, connections: number): void {
     const places = Math.max(1, Math.floor(connections * PARTS[use]));
     return new FairQueue({
       places,
-      while_others_wait: Math.max(1, Math.floor(places / 2)),
-      for_new_keys: places > 1 ? 1 : 0,
+      max_while_others_wait: Math.max(1, Math.floor(places / 2)),
+      reserved_for_new_keys: places > 1 ? 1 : 0,
     });
   };
   queues.set(pool, { tools: queueOf('tools'), hooks: queueOf('hooks') });

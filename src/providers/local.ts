@@ -33,7 +33,7 @@ export function localProvider(): ModelProvider & { readonly description: string 
       const answer = await withOffload(tenant_id, signal, () => answerOf(request)).catch(
         (error): Outcome<ModelAnswer> => {
           if (signal.aborted) return cancelled();
-          return failed('invalid_request', `The tools cannot be chosen from: ${error.message}`);
+          return failed('invalid_request', `No tool can be chosen: ${error.message}`);
         },
       );
       if (!answer.ok) return answer;

@@ -66,7 +66,7 @@ async function exchange<T>(
   if (reserved !== undefined) {
     return failed(
       'invalid_request',
-      `request_params of model ${model.name} hold ${reserved}, which Howdah sets itself; leave it out.`,
+      `request_params of model ${model.name} contain ${reserved}, which Howdah sets itself; remove it.`,
     );
   }
   const target = resolveTarget(options.env, model, context.key);

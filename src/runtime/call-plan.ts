@@ -20,13 +20,13 @@ export type CallPlan =
   /** The whole run goes to another agent, once nothing else of this answer is left to do. */
   | { do: 'hand_over'; tool: ToolDefinition; args: JsonObject }
   /** A call to run. `approval` is set when a person allowed the call. */
-  | { do: 'run'; tool: ToolDefinition; args: JsonObject; leave?: Leave };
+  | { do: 'run'; tool: ToolDefinition; args: JsonObject; approval?: Approval };
 
 /**
  * An approval of the effects that were shown, or of arguments that the approval itself gave. Edited
  * arguments are tried right before the call.
  */
-export type Leave = { shown: DryRun } | 'edited';
+export type Approval = { shown: DryRun } | 'edited';
 
 export type PlannedCall = { open: OpenCall; plan: CallPlan };
 

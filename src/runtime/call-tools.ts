@@ -161,7 +161,7 @@ async function callIt(plan: Run, open: OpenCall, run: HeldRun, world: World): Pr
 }
 
 async function attempt(
-  { tool, args: asked_args, leave }: Run,
+  { tool, args: asked_args, approval }: Run,
   open: OpenCall,
   run: HeldRun,
   world: World,
@@ -182,7 +182,7 @@ async function attempt(
     return [step, ...guardIn(tool, step), ...look.guards];
   };
   if (isCommittedWithItsCall(tool)) {
-    const tried = leave === 'edited' ? await tryCall(tool, args, run, world) : undefined;
+    const tried = approval === 'edited' ? await tryCall(tool, args, run, world) : undefined;
     if (run.abort.signal.aborted) {
       return 0; // not ours any more: nothing may be committed
     }
@@ -190,9 +190,9 @@ async function attempt(
       await run.commit(record(tried, intent));
       return due;
     }
-    const shown = leave === 'edited' ? tried?.value.dryRun : leave?.shown;
+    const shown = approval === 'edited' ? tried?.value.dryRun : approval?.shown;
     await failpoint('tool.before');
-    const allowed = { tool, intent, shown, isAllowed: leave !== undefined };
+    const allowed = { tool, intent, shown, isAllowed: approval !== undefined };
     const waits_ms = await runInCommit(allowed, run, world, record);
     await failpoint('tool.after');
     if (waits_ms === undefined) {

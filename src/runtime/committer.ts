@@ -57,7 +57,7 @@ type Pending = {
 export function createCommitter(options: CommitterOptions): Committer {
   const { pool, worker, signal, retries = new Retries() } = options;
   const waiting = new TenantQueues();
-  const lanes = new FairQueue({ places: FLUSHES - 1, of_one_key: 1 });
+  const lanes = new FairQueue({ places: FLUSHES - 1, max_per_key: 1 });
   let flushing = 0;
   let underWay = 0;
   let scheduled = false;

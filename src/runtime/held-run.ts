@@ -12,7 +12,7 @@ import { foldInbox, foldLog, foldRecords } from './fold.ts';
 import type { HoldOptions } from './hold-options.ts';
 import type { RunHooks } from './hooks/run-hooks.ts';
 import { type Looked, looked } from './look-through.ts';
-import { offloading } from './offloading.ts';
+import { offloadForRun } from './offload-for-run.ts';
 import { definitionFor } from './overrides.ts';
 import { type OwnCommit, StaleRun } from './own-commit.ts';
 import { contextOf } from './run-context.ts';
@@ -75,7 +75,7 @@ export class HeldRun {
   /** What its strategy does next, or would do in another state. */
   next(state: RunState = this.state): Promise<Action> {
     const strategy = strategyOf(this.#options.claimed, this.definition);
-    return offloading(this, () => strategy(this.definition, state));
+    return offloadForRun(this, () => strategy(this.definition, state));
   }
 
   /**

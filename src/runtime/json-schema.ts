@@ -68,8 +68,8 @@ const CHECK: Offloadable<[schema: string, value: Json], Verdict> = {
   module: moduleBeside('./json-schema.ts', import.meta.url),
   name: 'checkText',
   deadline_ms: 2 * (COMPILE_MS + CHECK_MS), // each has a time of its own, which says what was too slow
-  here: checkText,
-  isQuick: (schema) => compiled.has(schema),
+  callHere: checkText,
+  mayTryHere: (schema) => compiled.has(schema),
 };
 
 /**
@@ -101,12 +101,12 @@ function checkHere(entry: Entry, value: Json): Verdict | undefined {
   const { text, mayNotEnd } = entry;
   if (text.length > SMALL_SCHEMA) return undefined;
   if (!entry.check && mayWorkHere()) {
-    const begun = performance.now();
+    const startedAt = performance.now();
     entry.check = compileOnce(text);
-    countWorkHere(performance.now() - begun);
+    countWorkHere(performance.now() - startedAt);
   }
   const isShort = !mayNotEnd && sizeOf(value, SMALL_VALUE) <= SMALL_VALUE;
-  return entry.check && isShort ? judge(entry.check, value) : undefined;
+  return entry.check && isShort ? verdictOf(entry.check, value) : undefined;
 }
 
 function checkElsewhere(text: string, value: Json): Verdict {
@@ -133,14 +133,14 @@ const SLOW_SCHEMA = { schema_fault: 'it takes too long to make ready' };
 export function checkText(schema: string, value: Json): Verdict {
   const check = compileOnce(schema);
   try {
-    return withinTime(CHECK_MS, () => judge(check, value));
+    return withinTime(CHECK_MS, () => verdictOf(check, value));
   } catch (error) {
     if (!isOutOfTime(error)) throw error;
     return SLOW_VALUE;
   }
 }
 
-function judge(check: Compiled, value: Json): Verdict {
+function verdictOf(check: Compiled, value: Json): Verdict {
   if ('schema_fault' in check || check.validate(value)) {
     return 'schema_fault' in check ? check : { faults: [] };
   }

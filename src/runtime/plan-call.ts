@@ -6,13 +6,19 @@ import { isJsonObject, type Json, type JsonObject } from '../contracts/json.ts';
 import type { ToolCall } from '../contracts/message.ts';
 import { isSameJson } from '../contracts/same-json.ts';
 import { invalidArguments, parseArguments } from '../tools/arguments.ts';
-import { type CallPlan, type Leave, type PlannedCall, readable, tellError } from './call-plan.ts';
+import {
+  type Approval,
+  type CallPlan,
+  type PlannedCall,
+  readable,
+  tellError,
+} from './call-plan.ts';
 import { childOutcome, type OpenCall, openCalls } from './calls.ts';
 import type { HeldRun } from './held-run.ts';
 import { faultsOf } from './json-schema.ts';
 import { approvalOf, withdrawal } from './leave.ts';
 import { nearestNames } from './nearest-names.ts';
-import { offloading } from './offloading.ts';
+import { offloadForRun } from './offload-for-run.ts';
 import { questionAbout } from './question-about.ts';
 import { trustOfEnd } from './trust.ts';
 
@@ -35,7 +41,7 @@ export function planCalls(definition: AgentDefinition, state: RunState): readonl
 /** Plans the calls of a held run. Arguments that take long to check are checked in a thread. */
 export function plansOf(run: HeldRun): Promise<readonly PlannedCall[]> {
   const { definition, state } = run;
-  return offloading(run, () => planCalls(definition, state));
+  return offloadForRun(run, () => planCalls(definition, state));
 }
 
 /** The same call in one answer so often; the next time it is no call but a loop. */
@@ -180,12 +186,12 @@ function workOf(tool: ToolDefinition, given: JsonObject, open: OpenCall): CallPl
       ? { do: 'spawn', tool, message: messageOf(given) }
       : childEnded(tool, given, open.childEnd);
   }
-  const leave = leaveFor(given, open);
-  return { do: 'run', tool, args: given, ...(leave ? { leave } : {}) };
+  const approval = approvalFor(given, open);
+  return { do: 'run', tool, args: given, ...(approval ? { approval } : {}) };
 }
 
 /** Returns undefined when nobody was asked, or nothing could be shown. */
-function leaveFor(args: JsonObject, open: OpenCall): Leave | undefined {
+function approvalFor(args: JsonObject, open: OpenCall): Approval | undefined {
   const shown = open.answers.approval && open.dryRun;
   if (editedArguments(open) && !(shown && isSameJson(shown.arguments, args))) return 'edited';
   return shown?.digest ? { shown } : undefined;

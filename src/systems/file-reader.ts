@@ -36,10 +36,10 @@ const DEADLINE_MS = 10_000;
 
 const sharedThreads = new ThreadPool({
   size: Math.min(2, availableParallelism()),
-  of_one_key: 1,
+  max_per_key: 1,
   heap_mb: 256,
   budget: { burst_ms: 5_000, share: 0.25 },
-  most_waiting: 20,
+  max_waiting: 20,
 });
 
 const PARSE: ThreadFunction<[string, YamlOptions], ParsedYaml> = {
@@ -97,7 +97,7 @@ export function threadReader(
 
 function refusalOf({ code, message }: ThreadFault, file: string, deadline_ms: number): Error {
   const name = file.length > 200 ? `${file.slice(0, 200)}…` : file;
-  const hint = 'Make several systems of it, or remove what repeats.';
+  const hint = 'Split it into several systems, or remove repeated parts.';
   switch (code) {
     case 'deadline':
       return new HowdahError('HWINV', `${name} takes more than ${deadline_ms} ms to read`, {
@@ -106,9 +106,13 @@ function refusalOf({ code, message }: ThreadFault, file: string, deadline_ms: nu
     case 'memory':
       return new HowdahError('HWINV', `${name} needs too much memory to read`, { hint });
     case 'busy':
-      return new HowdahError('HWQTA', `${name} cannot be read now: too many files wait for it`, {
-        hint: 'Send it again in a moment, and fewer at the same time.',
-      });
+      return new HowdahError(
+        'HWQTA',
+        `${name} cannot be read now: too many files of this tenant wait to be read`,
+        {
+          hint: 'Send it again in a moment, and fewer at the same time.',
+        },
+      );
     default:
       return new Error(`reading ${name} failed: ${message}`);
   }

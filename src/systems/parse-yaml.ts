@@ -62,8 +62,8 @@ export type YamlOptions = YamlBounds & {
  * throws.
  */
 export function parseYaml(text: string, options: YamlOptions): ParsedYaml {
-  const excess = excessOf(text, options);
-  if (excess !== undefined) return unread(excess);
+  const excess = boundsFault(text, options);
+  if (excess !== undefined) return unreadable(excess);
   const lines = new LineCounter();
   try {
     const parsed = withoutStacks(() =>
@@ -75,23 +75,23 @@ export function parseYaml(text: string, options: YamlOptions): ParsedYaml {
     const { lineStarts } = lines;
     const faults = strict ? [strict] : syntaxFaults(parsed, MAX_FAULTS);
     const none = { document: undefined, places: new Map<string, NodePlace>(), lineStarts };
-    if (faults.length > 0) return { ...none, faults: placed(faults, lineStarts) };
+    if (faults.length > 0) return { ...none, faults: withPlaces(faults, lineStarts) };
     const reader = new Reader(lineStarts, options.name);
     const document = reader.read(parsed.contents as Node | null, '', undefined, 0);
     const { places } = reader;
     return reader.faults.length > 0
-      ? { document: undefined, faults: placed(reader.faults, lineStarts), places, lineStarts }
+      ? { document: undefined, faults: withPlaces(reader.faults, lineStarts), places, lineStarts }
       : { document, faults: [], places, lineStarts };
   } catch (error) {
-    if (error instanceof RangeError) return unread('it is nested too deep'); // no stack is deep enough
-    return unread((error as Error).message);
+    if (error instanceof RangeError) return unreadable('it is nested too deep'); // no stack is deep enough
+    return unreadable((error as Error).message);
   }
 }
 
 /** Errors of the parser that mean an exhausted stack. */
 const TOO_DEEP = /Maximum call stack size exceeded|Stack overflow/;
 
-function unread(message: string): ParsedYaml {
+function unreadable(message: string): ParsedYaml {
   const fault: Fault = { line: 1, column: 1, path: '', message, code: 'HWINV' };
   return { document: undefined, faults: [fault], places: new Map(), lineStarts: [0] };
 }
@@ -108,14 +108,14 @@ export function placeAt(offset: number, lineStarts: readonly number[]): Place {
   return { line: Math.max(low, 1), column: Math.max(offset - (lineStarts[low - 1] ?? 0) + 1, 1) };
 }
 
-function placed(faults: readonly OffsetFault[], lineStarts: readonly number[]): Fault[] {
+function withPlaces(faults: readonly OffsetFault[], lineStarts: readonly number[]): Fault[] {
   return faults.slice(0, MAX_FAULTS).map(({ offset, message }) => {
     return { ...placeAt(offset, lineStarts), path: '', message, code: 'HWINV' };
   });
 }
 
 /** Returns why a text is refused by its length and tokens alone. */
-function excessOf(text: string, { bytes, tokens: most }: YamlBounds): string | undefined {
+function boundsFault(text: string, { bytes, tokens: most }: YamlBounds): string | undefined {
   if (Buffer.byteLength(text) > bytes) {
     const size = bytes / 1024 / 1024;
     const advice = size === 1 ? ': make several systems of it' : '';
@@ -162,7 +162,7 @@ function withoutStacks<T>(work: () => T): T {
   }
 }
 
-type Anchored = { value: unknown; size: number };
+type AnchorValue = { value: unknown; size: number };
 
 /**
  * Converts a document to plain data in one pass, and finds values that JSON or Postgres cannot
@@ -174,7 +174,7 @@ class Reader {
   readonly #lineStarts: readonly number[];
   readonly #name: string | undefined;
   /** The value of each anchor; `open` while it is read. */
-  readonly #anchors = new Map<string, Anchored | 'open'>();
+  readonly #anchors = new Map<string, AnchorValue | 'open'>();
   /** Characters read so far, with aliases expanded. */
   #size = 0;
   #unfolded = 0;
@@ -235,7 +235,7 @@ class Reader {
       const name = String(this.#readScalar(key as Scalar) ?? '');
       const first = offsets.get(name);
       if (name === '__proto__') this.#add(key, '__proto__ is no name');
-      else if (first !== undefined) this.#addTwice(name, offset, first);
+      else if (first !== undefined) this.#addDuplicate(name, offset, first);
       else {
         offsets.set(name, offset);
         const below = pointer + toPointer([name]);
@@ -246,26 +246,26 @@ class Reader {
   }
 
   #readAlias(source: string, offset: number): unknown {
-    const anchored = this.#anchors.get(source);
-    if (anchored === undefined) {
+    const anchor = this.#anchors.get(source);
+    if (anchor === undefined) {
       this.faults.push({ offset, message: `nothing before it has the anchor &${source}` });
       return null;
     }
-    if (anchored === 'open') throw new Error('an alias in it stands for what it is a part of');
-    this.#size += anchored.size;
-    this.#unfolded += anchored.size;
+    if (anchor === 'open') throw new Error('an alias in it stands for what it is a part of');
+    this.#size += anchor.size;
+    this.#unfolded += anchor.size;
     if (this.#unfolded > MAX_UNFOLDED) throw new Error('its aliases unfold to too much');
-    return structuredClone(anchored.value);
+    return structuredClone(anchor.value);
   }
 
-  #addTwice(name: string, offset: number, first: number): void {
+  #addDuplicate(name: string, offset: number, first: number): void {
     const { line, column } = placeAt(first, this.#lineStarts);
     const at =
       this.#name === undefined
         ? `line ${line}, column ${column}`
         : `${this.#name}:${line}:${column}`;
     const shown = JSON.stringify(name.length > 100 ? `${name.slice(0, 100)}…` : name);
-    const message = `the key ${shown} stands in this mapping already, at ${at}: rename one, or make one entry of both`;
+    const message = `the key ${shown} is already in this mapping, at ${at}: rename one of them, or merge both entries`;
     this.faults.push({ offset, message });
   }
 

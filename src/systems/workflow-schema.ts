@@ -127,7 +127,7 @@ export function workflowEntries(text: z.ZodString, budget: z.ZodType, subRun: z.
           }
         }
         for (const key of Object.keys(below).filter((name) => Object.hasOwn(beside, name))) {
-          const message = 'stands beside type already: say it once';
+          const message = 'is also set beside type: set it in one place';
           if (above[key] !== undefined) {
             context.addIssue({ code: 'custom', path: ['configuration', key], message });
           }

@@ -491,7 +491,7 @@ describe('the door', () => {
 
   test('cuts off the oldest of too many that have not logged in, and nobody who has', async () => {
     const to = await start({
-      bounds: { ...usualBounds, strangers: 2 },
+      bounds: { ...usualBounds, unauthenticatedSockets: 2 },
       limits: createStreamLimits(usualBounds),
     });
     const known = await open(to);
@@ -516,6 +516,6 @@ describe('the door', () => {
     );
     other.socket.send('{"type":"connection_init"}');
     expect(await other.closed).toBe(1013);
-    expect(await reason).toContain('a tenant may have 1 streams, sockets');
+    expect(await reason).toContain('limit of 1 open streams, sockets');
   });
 });

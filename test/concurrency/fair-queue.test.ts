@@ -65,7 +65,7 @@ function clientsOf(queue: FairQueue) {
 const settled = () => new Promise((resolve) => setImmediate(resolve));
 
 test('a key holds no more than its share, also while nobody else waits', async () => {
-  const queue = new FairQueue({ places: 10, of_one_key: 5, now: () => 0 });
+  const queue = new FairQueue({ places: 10, max_per_key: 5, now: () => 0 });
   const { admitted, releases, ask } = clientsOf(queue);
   for (let i = 0; i < 20; i += 1) void ask('blue');
   await settled();
@@ -81,7 +81,7 @@ test('a key holds no more than its share, also while nobody else waits', async (
 });
 
 test('places go to the keys in turns, and within a key in the order of the calls', async () => {
-  const queue = new FairQueue({ places: 1, of_one_key: 1, now: () => 0 });
+  const queue = new FairQueue({ places: 1, max_per_key: 1, now: () => 0 });
   const { admitted, releases, ask } = clientsOf(queue);
   for (const key of ['blue', 'blue', 'blue', 'blue', 'acme', 'acme', 'corp']) void ask(key);
   for (let turn = 0; turn < 7; turn += 1) {
@@ -93,7 +93,7 @@ test('places go to the keys in turns, and within a key in the order of the calls
 });
 
 test('who stops waiting leaves no place taken, and the next one is admitted', async () => {
-  const queue = new FairQueue({ places: 1, of_one_key: 1, now: () => 0 });
+  const queue = new FairQueue({ places: 1, max_per_key: 1, now: () => 0 });
   const { admitted, releases, ask } = clientsOf(queue);
   await ask('acme');
   const abort = new AbortController();
@@ -110,7 +110,12 @@ test('who stops waiting leaves no place taken, and the next one is admitted', as
 });
 
 test('a key alone takes all places but those for new keys, and half of them while others wait', async () => {
-  const queue = new FairQueue({ places: 7, while_others_wait: 3, for_new_keys: 1, now: () => 0 });
+  const queue = new FairQueue({
+    places: 7,
+    max_while_others_wait: 3,
+    reserved_for_new_keys: 1,
+    now: () => 0,
+  });
   const { admitted, releases, ask } = clientsOf(queue);
   const of = (key: string) => admitted.filter((one) => one === key).length;
   for (let i = 0; i < 20; i += 1) void ask('blue');

@@ -1,5 +1,5 @@
 import { beforeEach, expect, test } from 'vitest';
-import { sharesOf } from '../../src/api/admission.ts';
+import { tenantShares } from '../../src/api/admission.ts';
 import { connectionsOfOneTenant } from '../../src/api/connections.ts';
 import { FairQueue, type Place } from '../../src/concurrency/fair-queue.ts';
 
@@ -14,7 +14,7 @@ beforeEach(() => {
 
 function open(places: number, waiting = 100): void {
   const bound = { most: waiting, ms: 600_000, refusal: () => new Error('refused') };
-  queue = new FairQueue({ ...sharesOf(places), waiting: bound, now: () => time });
+  queue = new FairQueue({ ...tenantShares(places), waiting: bound, now: () => time });
 }
 
 /**
@@ -58,7 +58,7 @@ test('tenants take turns, however many requests each has', async () => {
 });
 
 test('a tenant that is alone has no more places than one tenant may have', async () => {
-  queue = new FairQueue({ places: 10, of_one_key: 5, now: () => time });
+  queue = new FairQueue({ places: 10, max_per_key: 5, now: () => time });
   const acme = enterAll('acme', 8);
   await settled();
   expect(order).toHaveLength(5);

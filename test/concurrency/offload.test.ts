@@ -11,9 +11,9 @@ import * as functions from './thread-functions.ts';
 const module = moduleBeside('./thread-functions.ts', import.meta.url);
 const offloadable = <A extends unknown[], R>(
   name: string,
-  here: (...args: A) => R,
+  callHere: (...args: A) => R,
   deadline_ms = 5_000,
-): Offloadable<A, R> => ({ module, name, deadline_ms, here });
+): Offloadable<A, R> => ({ module, name, deadline_ms, callHere });
 
 const ECHO = offloadable('echo', functions.echo<unknown>);
 const WORK = offloadable('work', functions.work);

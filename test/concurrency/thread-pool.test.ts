@@ -92,7 +92,7 @@ test('a call whose signal fires ends with its reason, at work and in the queue',
 });
 
 test('no more threads than there may be, and no more calls of a key wait than may', async () => {
-  const { pool, call } = poolOf({ size: 2, most_waiting: 4 });
+  const { pool, call } = poolOf({ size: 2, max_waiting: 4 });
   const calls = await Promise.allSettled([
     ...Array.from({ length: 9 }, (_, i) => call('echo', [i])),
     call('echo', ['b'], { key: 'b' }),

@@ -37,7 +37,7 @@ test.each([
   [
     'a column that SQL of tools may read by a right of its own',
     'create table public.tickets (id int); grant select (id) on public.tickets to howdah_tool',
-    'a watched table is open to another role than howdah_writer, or not to that',
+    'a role other than howdah_writer has privileges on a watched table, or howdah_writer lacks them',
   ],
 ])('the catalogue shows %s, and the statement that mends it', async (_, harm, fault) => {
   expect(await isolationGaps(db.pool)).toEqual([]);

@@ -479,7 +479,7 @@ describe('what is refused', () => {
       'config.yaml:1:1 default_model has to be a text',
       'e.md:2:8 Flow sequence in block collection must be sufficiently indented and end with a ]',
       'f.yaml:1:1 it has to be a mapping: keys and their values',
-      'g.yaml:3:1 the key "instruction" stands in this mapping already, at g.yaml:2:1: rename one, or make one entry of both',
+      'g.yaml:3:1 the key "instruction" is already in this mapping, at g.yaml:2:1: rename one of them, or merge both entries',
       'i.md:2:7 name has to be a text that is not empty',
       'c.md:2:7 another card is called "a" already: a.md',
       'a.md:4:1 use_history has to be true or false',

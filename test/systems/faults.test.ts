@@ -37,7 +37,7 @@ describe('a fault has its line, its column and what was meant', () => {
     ],
     [
       'agents: {}\nagents: {}',
-      '4:1 the key "agents" stands in this mapping already, at system.yaml:3:1: rename one, or make one entry of both',
+      '4:1 the key "agents" is already in this mapping, at system.yaml:3:1: rename one of them, or merge both entries',
     ],
     ['agents: {}\n---\nversion: v1', '4:1 a file holds one document'],
     ['agents: { desk: !odd {} }', '3:17 Unresolved tag: !odd'],
@@ -117,7 +117,7 @@ describe('a fault has its line, its column and what was meant', () => {
     ['workflows: { w: { type: graph, members: [] } }', '3:14 edges is missing'],
     [
       'workflows: { w: { type: graph, members: [], edges: [], configuration: { edges: [] } } }',
-      '3:73 edges: stands beside type already: say it once',
+      '3:73 edges: is also set beside type: set it in one place',
     ],
     [
       'workflows: { w: { type: chain, members: [], configuration: { edges: [] } } }',

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { type Errand, WaitingLine } from '../../workers/waiting-line.ts';
+import { type TenantJob, WaitingLine } from '../../workers/waiting-line.ts';
 
 // Errands that end when the test says so.
 
@@ -18,7 +18,7 @@ function makeLine(room: { atOnce: number; ofOneTenant: number }) {
     (_, { id }) => void failed.push(id),
     () => 0,
   );
-  const come = (tenant_id: string, id: string) => line.come({ tenant_id, id } satisfies Errand);
+  const come = (tenant_id: string, id: string) => line.come({ tenant_id, id } satisfies TenantJob);
   const end = async (id: string) => {
     going.get(id)?.();
     going.delete(id);

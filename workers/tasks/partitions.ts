@@ -17,7 +17,10 @@ export function partitionsTask(pool: Pool, log: Logger): Task {
       await ensurePartitions(pool);
     } catch (err) {
       if (!isTimeout(err)) throw err;
-      log.warn({ err }, 'partitions are made in a minute: somebody holds a table');
+      log.warn(
+        { err },
+        'the partitions are created in a minute: another session holds a lock on a table',
+      );
       await addJob(
         'partitions',
         {},

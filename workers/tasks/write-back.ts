@@ -4,7 +4,7 @@ import type { Pool } from '../../src/db/pool.ts';
 import { tenantPool } from '../../src/db/tenant-pool.ts';
 import { beginWriteBack, writeBack } from '../../src/db/watches.ts';
 import { writeBackPayload } from '../payloads.ts';
-import { type Errand, WaitingLine } from '../waiting-line.ts';
+import { type TenantJob, WaitingLine } from '../waiting-line.ts';
 
 /**
  * Answers that are written at the same time. Each holds one of the connections that SQL tools need
@@ -20,10 +20,10 @@ export function writeBackTask(
   { pool, sqlToolPool }: { pool: Pool; sqlToolPool: Pool },
   log: Logger,
 ): Task {
-  const line = new WaitingLine<Errand>(
+  const line = new WaitingLine<TenantJob>(
     ROOM,
     {
-      begin: async (errand) => ((await beginWriteBack(pool, errand.id)) ? errand : undefined),
+      begin: async (job) => ((await beginWriteBack(pool, job.id)) ? job : undefined),
       go: ({ id, tenant_id: tenant }) =>
         writeBack(tenantPool(sqlToolPool, 'tools', { tenant }), id),
     },

@@ -106,8 +106,11 @@ function explainFilter(error: unknown): ClientError | undefined {
   if (kind === undefined) return undefined;
   const [what, hint] =
     kind === 'Empty objects'
-      ? ['an empty object', 'That there are related rows is asked by the field that ends in Exist.']
-      : ['null', 'Leave it out; a field without a value is found by {isNull: true}.'];
+      ? [
+          'an empty object',
+          'To ask whether related rows exist, use the field whose name ends in Exist.',
+        ]
+      : ['null', 'Leave the field out, or write {isNull: true} to find rows without a value.'];
   const message = `a filter may not contain ${what}: write a condition, or leave its field out`;
   return { message, extensions: { code: 'HWINV', hint } };
 }

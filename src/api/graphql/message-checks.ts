@@ -39,7 +39,7 @@ export function checkMessages(
     if (length <= MAX_READER_BYTES || socket.readyState !== socket.OPEN) return;
     const most = await mostBytesFor(length).catch(() => undefined);
     if (most === undefined) socket.close(TRY_AGAIN_LATER, 'too many requests at once');
-    else if (length > most) socket.close(TOO_BIG, `A message may have ${most} bytes.`);
+    else if (length > most) socket.close(TOO_BIG, `A message may have at most ${most} bytes.`);
   };
   socket.on('message', (data: Buffer, isBinary: boolean) => {
     if (pending === 0 && data.length <= MAX_READER_BYTES) return pass(data, isBinary);

@@ -36,7 +36,7 @@ export type SocketOptions = Omit<SocketLoginOptions, 'sockets'> & {
   admission: Admission;
   connections: Connections;
   countRequest: CountRequest;
-  bounds: Pick<Bounds, 'connections' | 'sockets' | 'operations' | 'strangers'>;
+  bounds: Pick<Bounds, 'connections' | 'sockets' | 'operations' | 'unauthenticatedSockets'>;
 };
 
 export type Sockets = {
@@ -71,7 +71,7 @@ export function createSockets(serv: GrafservBase, options: SocketOptions): Socke
       bounds.operations,
     ),
     execute: inTurn(config.execute as Handler<'execute'>, admission, identities),
-    subscribe: limited(
+    subscribe: limitStreams(
       paced(inTurn(config.subscribe as Handler<'subscribe'>, beginnings, identities)),
       limits,
       identities,
@@ -79,7 +79,7 @@ export function createSockets(serv: GrafservBase, options: SocketOptions): Socke
   };
   const served = useServer(handlers as Parameters<typeof useServer>[0], server, PING_MS);
   server.on('connection', (client, request) => {
-    logins.arrived(client);
+    logins.register(client);
     checkMessages(client, async (length) => {
       const identity = identities.get(client);
       if (!identity) return MAX_READER_BYTES;
@@ -110,7 +110,7 @@ function terminate(clients: ReadonlySet<WebSocket>): void {
 }
 
 function refuseOneMore(socket: Duplex, most: number): void {
-  const detail = `This server has ${most} streams and sockets open, which is all it takes. Try again later.`;
+  const detail = `This server has reached its limit of ${most} open streams and sockets. Try again later.`;
   answerBare(socket, 503, BUSY, detail, { 'retry-after': '5' });
 }
 
@@ -158,7 +158,7 @@ function inTurn<H extends Handler<'execute'> | Handler<'subscribe'>>(
 }
 
 /** Counts each subscription as a stream of its tenant and user while it lasts. */
-function limited(
+function limitStreams(
   subscribe: Handler<'subscribe'>,
   limits: StreamLimits,
   identities: Identities,

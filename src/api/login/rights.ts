@@ -29,7 +29,7 @@ export async function permitBody(
   permission: Permission,
   isRequired = false,
 ): Promise<void> {
-  if (!isRequired && !isDoubtful(identity) && !isLarge(headers)) return;
+  if (!isRequired && !mayBeReadOnly(identity) && !isLarge(headers)) return;
   await transaction(async (db) => {
     if (isRequired || !(await mayChange(db))) await permit(db, permission);
   });
@@ -70,7 +70,7 @@ async function permit(db: Client, { object, action }: Permission): Promise<void>
  * Returns whether the token or key itself suggests that the caller may only read. The database then
  * decides.
  */
-function isDoubtful({ role, scopes }: Identity): boolean {
+function mayBeReadOnly({ role, scopes }: Identity): boolean {
   return role === 'viewer' || scopes !== undefined;
 }
 

@@ -28,7 +28,7 @@ export type SocketLogins = {
    * Registers an open socket without a login. When there are too many, the oldest of them is
    * closed. A socket with a login is never closed for this.
    */
-  arrived(socket: WebSocket): void;
+  register(socket: WebSocket): void;
   /**
    * Admits a connection or closes it: with 4401 for its token, with 1013 when the token cannot be
    * checked now or its tenant or user has too many open.
@@ -43,7 +43,7 @@ export type SocketLoginOptions = {
   exists: Exists;
   identities: Identities;
   limits: StreamLimits;
-  bounds: Pick<Bounds, 'strangers'>;
+  bounds: Pick<Bounds, 'unauthenticatedSockets'>;
   /** Those that are open. */
   sockets: ReadonlySet<WebSocket>;
 };
@@ -54,7 +54,7 @@ export type SocketLoginOptions = {
  */
 export function createSocketLogins(options: SocketLoginOptions): SocketLogins {
   const { identities, sockets, limits, bounds } = options;
-  const strangers = new Set<WebSocket>();
+  const unauthenticated = new Set<WebSocket>();
   const endSweep = sweepGuests(options.exists, () =>
     [...sockets].flatMap((socket) => {
       const identity = identities.get(socket);
@@ -66,21 +66,21 @@ export function createSocketLogins(options: SocketLoginOptions): SocketLogins {
     }),
   );
   return {
-    arrived(socket) {
-      strangers.add(socket);
-      socket.once('close', () => strangers.delete(socket));
-      const [oldest] = strangers;
-      if (strangers.size > bounds.strangers) oldest?.terminate();
+    register(socket) {
+      unauthenticated.add(socket);
+      socket.once('close', () => unauthenticated.delete(socket));
+      const [oldest] = unauthenticated;
+      if (unauthenticated.size > bounds.unauthenticatedSockets) oldest?.terminate();
     },
     async admit({ connectionParams, extra: { socket, request } }) {
       const params = connectionParams?.authorization ?? connectionParams?.Authorization;
       const verdict = await strictly(options.login, params ?? request.headers.authorization);
-      strangers.delete(socket);
+      unauthenticated.delete(socket);
       if (!verdict.ok) {
         turnAway(socket, verdict.refusal);
         return false;
       }
-      if (socket.readyState !== socket.OPEN || !counted(socket, verdict.value, limits))
+      if (socket.readyState !== socket.OPEN || !countUntilClose(socket, verdict.value, limits))
         return false;
       identities.set(socket, verdict.value);
       return true;
@@ -90,7 +90,7 @@ export function createSocketLogins(options: SocketLoginOptions): SocketLogins {
 }
 
 /** Counts the socket until it closes. Closes the socket when there are too many. */
-function counted(socket: WebSocket, identity: Identity, limits: StreamLimits): boolean {
+function countUntilClose(socket: WebSocket, identity: Identity, limits: StreamLimits): boolean {
   try {
     socket.once('close', limits.open(identity));
     return true;

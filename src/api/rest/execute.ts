@@ -37,7 +37,9 @@ export const executeBody = z.strictObject({
   idempotency_key: z
     .string()
     .optional()
-    .describe('That of `run()`: sent again for the same agent or workflow it gives the first run'),
+    .describe(
+      'The key of `run()`: a repeated key for the same agent or workflow returns the first run',
+    ),
   callback_url: z.string().optional().describe('Told when it has ended, or asks: docs/webhooks.md'),
   wait: waitField,
   stream: z.boolean().optional().describe('Answers with the events of the run'),

@@ -6,12 +6,12 @@ import type { Client } from '../../db/json-rows.ts';
 import { queriesWithin } from '../../db/queries.ts';
 import { endOf, LATE_MS, type LogFilter, type Span } from '../../db/step-log.ts';
 import { findExecution } from './execution-rows.ts';
-import { isForNow, type LogSubscription, MOST_PER_LOOK } from './log-feed.ts';
+import { isTemporary, type LogSubscription, MOST_PER_READ } from './log-feed.ts';
 import { type LogLine, linesOf } from './log-lines.ts';
 
 /** The pause after a read that was slow or found the server busy. */
 const POLL_MS = 500;
-const RESTS_PER_LOOK = 4;
+const RESTS_PER_READ = 4;
 
 /** Which lines, and the time from which on there are any. */
 export type LogStart = { filter: LogFilter; since: Date };
@@ -48,25 +48,25 @@ export async function* logEvents(
         const started = Date.now();
         const since = new Date(Math.max(begin.getTime(), reached - FORGET_MS));
         const span: Span = {
-          ...{ since, after: known.cursors(), limit: MOST_PER_LOOK, isOldest: true },
+          ...{ since, after: known.cursors(), limit: MOST_PER_READ, isOldest: true },
           ...(hasAll && { changedSince: new Date(reached - LATE_MS) }),
         };
-        const look = await source.transaction(lookWith(filter, span)).catch((error: unknown) => {
-          if (!isForNow(error)) throw error;
+        const read = await source.transaction(readWith(filter, span)).catch((error: unknown) => {
+          if (!isTemporary(error)) throw error;
         });
-        if (look) {
-          const { now, has_ended } = look;
-          const lines = known.note(look.lines);
+        if (read) {
+          const { now, has_ended } = read;
+          const lines = known.note(read.lines);
           yield* lines.map(eventOf);
-          isDone = lines.length < MOST_PER_LOOK;
+          isDone = lines.length < MOST_PER_READ;
           if (isDone && has_ended) yield complete;
           if (isDone && has_ended) return;
           reached = (isDone ? now : finishedAt(lines.at(-1))).getTime();
           hasAll = isDone;
         }
-        const rest = (Date.now() - started) * RESTS_PER_LOOK;
+        const rest = (Date.now() - started) * RESTS_PER_READ;
         if (!isDone) {
-          await pause(look ? rest : Math.max(POLL_MS, rest), undefined, { signal }).catch(() => {});
+          await pause(read ? rest : Math.max(POLL_MS, rest), undefined, { signal }).catch(() => {});
         }
       }
       for await (const { now, lines, hasEnded } of live) {
@@ -84,10 +84,10 @@ export async function* logEvents(
   }
 }
 
-type Look = { now: Date; has_ended: boolean; lines: LogLine[] };
+type LogRead = { now: Date; has_ended: boolean; lines: LogLine[] };
 
 /** Whether it has ended is asked before its steps, so that the end is not told too early. Throws `HWNTF` for a run he sees no longer. */
-function lookWith(filter: LogFilter, span: Span): (db: Client) => Promise<Look> {
+function readWith(filter: LogFilter, span: Span): (db: Client) => Promise<LogRead> {
   return async (db) => {
     if (filter.id !== undefined) await findExecution(db, filter.id);
     const end = await endOf(queriesWithin(db), filter.id);

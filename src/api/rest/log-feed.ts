@@ -14,11 +14,11 @@ import { noSuch } from './request-refusal.ts';
  * longer.
  */
 const POLL_MS = 500;
-const RESTS_PER_LOOK = 4;
+const RESTS_PER_READ = 4;
 /** Most lines of one read. */
-export const MOST_PER_LOOK = 1_000;
+export const MOST_PER_READ = 1_000;
 /** Most lines buffered for a subscriber. Further lines stay in the database. */
-const MOST_BUFFERED = 2 * MOST_PER_LOOK;
+const MOST_BUFFERED = 2 * MOST_PER_READ;
 /** Kinds of steps that count as errors, as in `stepLog`. */
 const FAILED = new Set(['error', 'retry', 'guard']);
 
@@ -81,7 +81,7 @@ type Subscriber = LogFollower & {
   lines: number;
 };
 type RunFacts = { agent_id: string | null; workflow_id: string | null; session_id: string | null };
-type Look = {
+type LogRead = {
   now: Date;
   lines: LogLine[];
   /** The agent, workflow and session of each run that has a line here. */
@@ -123,18 +123,18 @@ class LogReader {
   async #read(): Promise<void> {
     while (this.#subscribers.size > 0) {
       const started = Date.now();
-      let isMoreThere = false;
+      let hasMore = false;
       try {
-        const look = await this.#options.transaction(this.#tenantId, (db) => this.#look(db));
-        await this.#deliver(look);
-        isMoreThere = look.lines.length === MOST_PER_LOOK;
-        this.#reached = isMoreThere ? (this.#reached ?? look.now) : look.now;
-        if (!isMoreThere) this.#known.forget(started - 2 * FORGET_MS);
+        const read = await this.#options.transaction(this.#tenantId, (db) => this.#readLines(db));
+        await this.#deliver(read);
+        hasMore = read.lines.length === MOST_PER_READ;
+        this.#reached = hasMore ? (this.#reached ?? read.now) : read.now;
+        if (!hasMore) this.#known.forget(started - 2 * FORGET_MS);
       } catch (failure) {
-        if (!isForNow(failure)) this.#fail(failure);
+        if (!isTemporary(failure)) this.#fail(failure);
       }
-      const rest = (Date.now() - started) * RESTS_PER_LOOK;
-      await pause(isMoreThere ? 0 : Math.max(POLL_MS, rest));
+      const rest = (Date.now() - started) * RESTS_PER_READ;
+      await pause(hasMore ? 0 : Math.max(POLL_MS, rest));
     }
     this.#reading = undefined;
   }
@@ -143,13 +143,13 @@ class LogReader {
    * Reads whether runs have ended before it reads their steps, so that no end is reported too
    * early.
    */
-  async #look(db: Client): Promise<Look> {
+  async #readLines(db: Client): Promise<LogRead> {
     const ends = await endsOf(db, this.#runsFollowed());
     const { now } = await endOf(queriesWithin(db), undefined);
     const reached = (this.#reached ?? now).getTime();
     const span: Span = {
       ...{ since: new Date(reached - FORGET_MS), changedSince: new Date(reached - LATE_MS) },
-      ...{ after: this.#known.cursors(), limit: MOST_PER_LOOK, isOldest: true },
+      ...{ after: this.#known.cursors(), limit: MOST_PER_READ, isOldest: true },
     };
     const lines = await linesOf(db, this.#filter, span);
     const runs = await factsOf(db, [...new Set(lines.map((line) => line.execution_id))]);
@@ -161,26 +161,26 @@ class LogReader {
     return [...new Set(ids)];
   }
 
-  async #deliver(look: Look): Promise<void> {
-    const isAll = look.lines.length < MOST_PER_LOOK;
-    const given = [...this.#subscribers].map(async (subscriber) => {
+  async #deliver(read: LogRead): Promise<void> {
+    const isAll = read.lines.length < MOST_PER_READ;
+    const deliveries = [...this.#subscribers].map(async (subscriber) => {
       const { id } = subscriber.filter;
-      if (id !== undefined && !look.ends.has(id)) {
+      if (id !== undefined && !read.ends.has(id)) {
         return subscriber.queue.push({ failure: noSuch('execution', id) });
       }
-      const lines = await this.#linesFor(subscriber, look);
-      const hasEnded = isAll && id !== undefined && look.ends.get(id) === true;
+      const lines = await this.#linesFor(subscriber, read);
+      const hasEnded = isAll && id !== undefined && read.ends.get(id) === true;
       if (lines.length === 0 && !hasEnded) return;
       subscriber.lines += lines.length;
       if (subscriber.lines > MOST_BUFFERED) await subscriber.queue.return();
-      else subscriber.queue.push({ now: look.now, lines, hasEnded });
+      else subscriber.queue.push({ now: read.now, lines, hasEnded });
     });
-    await Promise.all(given);
-    this.#known.note(look.lines);
+    await Promise.all(deliveries);
+    this.#known.note(read.lines);
   }
 
-  async #linesFor({ filter, watching }: Subscriber, { lines, runs }: Look): Promise<LogLine[]> {
-    const fitting = lines.filter((line) => fits(filter, line, runs.get(line.execution_id)));
+  async #linesFor({ filter, watching }: Subscriber, { lines, runs }: LogRead): Promise<LogLine[]> {
+    const fitting = lines.filter((line) => matches(filter, line, runs.get(line.execution_id)));
     const ids = [...new Set(fitting.map((line) => line.execution_id))];
     const seen = await Promise.all(ids.map((id) => this.#options.sees({ ...watching, id })));
     const shown = new Set(ids.filter((_id, index) => seen[index]));
@@ -216,16 +216,16 @@ function batchesOf(subscriber: Subscriber): LogSubscription {
 }
 
 /** Returns whether an error is temporary: too many requests, or the database is away. */
-export function isForNow(error: unknown): boolean {
+export function isTemporary(error: unknown): boolean {
   return failureOf(error, () => {}).status === 503;
 }
 
 /** Returns whether a line matches a filter, by the same conditions as `stepLog`. */
-function fits(filter: LogFilter, line: LogLine, run: RunFacts | undefined): boolean {
+function matches(filter: LogFilter, line: LogLine, run: RunFacts | undefined): boolean {
   const { id, session, agent, workflow, errors } = filter;
   if (!run) return false;
-  const isOf = (asked: string | undefined, is: string | null) =>
-    asked === undefined || asked.toLowerCase() === is;
+  const isOf = (wanted: string | undefined, is: string | null) =>
+    wanted === undefined || wanted.toLowerCase() === is;
   return (
     isOf(id, line.execution_id) &&
     isOf(session, run.session_id) &&

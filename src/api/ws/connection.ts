@@ -107,7 +107,7 @@ export class Connection {
     try {
       const most = await mostBytesFor(this.#means, { 'content-length': String(length) });
       if (length <= most) return undefined;
-      return { fault: new RequestRefusal(413, `A message may have ${most} bytes.`) };
+      return { fault: new RequestRefusal(413, `A message may have at most ${most} bytes.`) };
     } catch (error) {
       return { fault: error as Error };
     }

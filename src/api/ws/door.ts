@@ -29,7 +29,7 @@ const NO_FIRST_MESSAGE = 4408;
 const GOING_AWAY = 1001;
 
 export type WsDoorOptions = RestOptions & {
-  bounds: Pick<Bounds, 'sockets' | 'operations' | 'strangers'>;
+  bounds: Pick<Bounds, 'sockets' | 'operations' | 'unauthenticatedSockets'>;
   heartbeatMs?: number;
   stalledMs?: number;
   firstMs?: number;
@@ -70,7 +70,7 @@ export function createWsDoor(options: WsDoorOptions): WsDoor {
   }, heartbeatMs);
   const meansFor = createMeans(options);
   const begin = (socket: WebSocket, request: IncomingMessage) => {
-    logins.arrived(socket);
+    logins.register(socket);
     const note = () => heard.set(socket, performance.now());
     note();
     socket.on('pong', note).on('message', note);
@@ -98,7 +98,7 @@ export function createWsDoor(options: WsDoorOptions): WsDoor {
     },
     upgrade(request, socket, head) {
       if (options.limits.isFull) {
-        const detail = `This server has ${bounds.sockets} streams and sockets open, which is all it takes. Try again later.`;
+        const detail = `This server has reached its limit of ${bounds.sockets} open streams and sockets. Try again later.`;
         return answerBare(socket, 503, BUSY, detail, { 'retry-after': '5' });
       }
       server.handleUpgrade(request, socket, head, (client) => begin(client, request));

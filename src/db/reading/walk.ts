@@ -17,9 +17,9 @@ export type TableName = { name: string; schema: string | null };
  * counted before the server sees the query.
  */
 const BOUNDS = {
-  tables: { most: 30, advice: 'Join fewer tables, or ask in several queries.' },
-  selects: { most: 30, advice: 'Ask in several queries; many rows of values are VALUES.' },
-  levels: { most: 8, advice: 'Write sub-selects side by side, by WITH.' },
+  tables: { most: 30, advice: 'Join fewer tables, or split the query.' },
+  selects: { most: 30, advice: 'Split the query, or write many rows of values as VALUES.' },
+  levels: { most: 8, advice: 'Write sub-selects side by side in a WITH clause.' },
   sorts: {
     most: 30,
     advice: 'Use fewer window functions, and aggregates with DISTINCT or ORDER BY.',

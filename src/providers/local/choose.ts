@@ -34,13 +34,13 @@ const MATCH: Offloadable<[text: string, tools: ToolSchema[]], Candidate[]> = {
   module: HERE,
   name: 'match',
   deadline_ms: 4 * PATIENCE_MS,
-  here: match,
+  callHere: match,
 };
 const CHOOSE: Offloadable<[text: string, tools: ToolSchema[]], Choice[]> = {
   module: HERE,
   name: 'choose',
   deadline_ms: 4 * PATIENCE_MS,
-  here: choose,
+  callHere: choose,
 };
 
 /** The tools that match, best first; an effect only where the question orders it. */

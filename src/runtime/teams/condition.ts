@@ -11,19 +11,19 @@ const MAY_NOT_END = /\b(matches|all|exists|exists_one|map|filter)\s*\(/;
 const SHORT = 1_000;
 
 type Answer = { output: string; data: Json; member: string };
-type Decided = { value: boolean } | { type: string } | { fault: string };
+type ConditionResult = { value: boolean } | { type: string } | { fault: string };
 
-const DECIDE: Offloadable<[condition: string, answer: Answer], Decided> = {
+const DECIDE: Offloadable<[condition: string, answer: Answer], ConditionResult> = {
   module: moduleBeside('./condition.ts', import.meta.url),
-  name: 'decide',
+  name: 'evaluateCondition',
   deadline_ms: 250,
-  here: decide,
+  callHere: evaluateCondition,
 };
 const PARSE: Offloadable<[condition: string], string | undefined> = {
   module: DECIDE.module,
   name: 'parseFault',
   deadline_ms: 250,
-  here: parseFault,
+  callHere: parseFault,
 };
 
 /**
@@ -35,8 +35,8 @@ export function holds(condition: string, task: Task, member: string): Verdict {
   const answer: Answer = { output: task.output, data: task.data as Json, member };
   const isPlain = condition.length <= SHORT && !MAY_NOT_END.test(condition);
   const decided = isPlain
-    ? decide(condition, answer)
-    : (unlessLate(() => offload(DECIDE, condition, answer)) ?? { fault: 'it takes too long' });
+    ? evaluateCondition(condition, answer)
+    : (withinDeadline(() => offload(DECIDE, condition, answer)) ?? { fault: 'it takes too long' });
   if ('value' in decided) return { ok: true, value: decided.value };
   const message =
     'type' in decided ? `gives ${decided.type}, no boolean` : `cannot be decided: ${decided.fault}`;
@@ -44,7 +44,7 @@ export function holds(condition: string, task: Task, member: string): Verdict {
 }
 
 /** Evaluates a condition, in this thread or in another one. */
-export function decide(condition: string, answer: Answer): Decided {
+export function evaluateCondition(condition: string, answer: Answer): ConditionResult {
   try {
     const value = evaluate(condition, answer);
     return typeof value === 'boolean' ? { value } : { type: typeof value };
@@ -55,12 +55,12 @@ export function decide(condition: string, answer: Answer): Decided {
 }
 
 /** Returns undefined when the work exceeds its deadline. */
-function unlessLate<T>(work: () => T): T | undefined {
+function withinDeadline<T>(work: () => T): T | undefined {
   try {
     return work();
   } catch (error) {
-    const isLate = isOutOfTime(error) || error instanceof ThreadFault;
-    if (isSuspension(error) || !isLate) throw error;
+    const isTimeout = isOutOfTime(error) || error instanceof ThreadFault;
+    if (isSuspension(error) || !isTimeout) throw error;
     return undefined;
   }
 }
@@ -70,11 +70,11 @@ export function conditionFault(condition: string): string | undefined {
   const fault =
     condition.length <= SHORT
       ? parseFault(condition)
-      : (unlessLate(() => ({ fault: offload(PARSE, condition) })) ?? LATE).fault;
+      : (withinDeadline(() => ({ fault: offload(PARSE, condition) })) ?? TOO_SLOW).fault;
   return fault === undefined ? undefined : `${condition} is no expression of CEL: ${fault}`;
 }
 
-const LATE = { fault: 'it takes too long to read' };
+const TOO_SLOW = { fault: 'it takes too long to read' };
 
 /** Returns why a text is no expression; runs in this thread or in another one. */
 export function parseFault(condition: string): string | undefined {

@@ -96,7 +96,7 @@ export function memberNamed({ members }: Team, name: string): Member | undefined
  * Most members that begin with one commit: a commit of thousands would make the runs of others
  * wait.
  */
-export const MOST_BEGUN_AT_ONCE = 100;
+export const MOST_MEMBERS_PER_COMMIT = 100;
 
 /**
  * Begins tasks, or ends the run when a limit is exhausted. Of many tasks only the first ones begin.
@@ -109,7 +109,7 @@ export function begin(
   options: { wakes_on?: ChildWake; at_once?: number; decision?: TeamDecision } = {},
 ): Action {
   if (exhausted) return overLimit(exhausted);
-  const first = tasks.slice(0, MOST_BEGUN_AT_ONCE);
+  const first = tasks.slice(0, MOST_MEMBERS_PER_COMMIT);
   const isPart = first.length < tasks.length;
   return { type: 'begin_members', tasks: first, ...options, ...(isPart ? { goes_on: true } : {}) };
 }

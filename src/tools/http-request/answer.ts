@@ -47,7 +47,7 @@ export function answerResult(
   const frame = {
     status,
     ...(url === URL.parse(askedUrl)?.href ? {} : { url }),
-    headers: toldHeaders(answer.headers, redaction),
+    headers: redactedHeaders(answer.headers, redaction),
   };
   // redacts again: decoding JSON or HTML may have revealed a secret that was written in escapes
   const body = redaction.json(readBody(answer, isSource, redaction));
@@ -120,7 +120,7 @@ function charset(headers: Headers): string {
   return /;\s*charset\s*=\s*"?([^";\s]+)/i.exec(headers.get('content-type') ?? '')?.[1] ?? 'utf-8';
 }
 
-function toldHeaders(headers: Headers, redaction: Redaction): JsonObject {
+function redactedHeaders(headers: Headers, redaction: Redaction): JsonObject {
   return Object.fromEntries(
     TOLD.flatMap((name) => {
       const value = headers.get(name);

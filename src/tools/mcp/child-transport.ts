@@ -52,12 +52,12 @@ export class ChildTransport implements Transport {
     this.#child = child;
     child.stdin.on('error', (error) => this.onerror?.(error));
     child.stdout.on('data', (chunk: Buffer) => this.#take(chunk));
-    const told = this.#options.redaction.stream(); // before anything is cut off
+    const redacted = this.#options.redaction.stream(); // before anything is cut off
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
-      this.stderr = (this.stderr + told.pass(text)).slice(-STDERR_CHARACTERS);
+      this.stderr = (this.stderr + redacted.pass(text)).slice(-STDERR_CHARACTERS);
     });
     child.stderr.on('end', () => {
-      this.stderr = (this.stderr + told.rest({ isCut: true })).slice(-STDERR_CHARACTERS);
+      this.stderr = (this.stderr + redacted.rest({ isCut: true })).slice(-STDERR_CHARACTERS);
     });
     await new Promise<void>((resolve, reject) => {
       child.once('spawn', resolve);

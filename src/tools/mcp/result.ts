@@ -123,11 +123,11 @@ async function keptBytes(
   what: string,
   options: ResultOptions,
 ): Promise<string> {
-  const came = bytesIn(base64);
-  if (!came) {
+  const decoded = bytesIn(base64);
+  if (!decoded) {
     return `[${what}: not in base64, or it holds a secret]`;
   }
-  const bytes = options.redaction.bytes(came);
+  const bytes = options.redaction.bytes(decoded);
   const type = typeOf(said, bytes);
   const name = options.redaction.text(fileName(uri, options.tool, type));
   return keptLine({ name, type, bytes, origin: origin(options, uri) }, what, options.keep);

@@ -26,17 +26,17 @@ export const RowsChangedPlugin: GraphileConfig.Plugin = {
       GraphQLObjectType_fields_field(field, build, context) {
         const scope = context.scope as Scope;
         const { plan } = field;
-        const typeName = namedType(scope, build);
+        const typeName = nodeIdType(scope, build);
         if (!plan || (typeName === undefined && !scope.isPgUpdateMutation)) return field;
         const idField = build.inflection.nodeIdFieldName();
         const check = typeName === undefined ? undefined : checkOf(build, typeName);
         return {
           ...field,
           plan($parent, args, info) {
-            const given = check ? withCheckedId(args, idField, check) : args;
-            const $planned = plan($parent, given, info);
+            const checkedArgs = check ? withCheckedId(args, idField, check) : args;
+            const $planned = plan($parent, checkedArgs, info);
             const rows = scope.isPgUpdateMutation && scope.pgFieldResource;
-            return rows ? whereFound($planned as ObjectStep, rows.name) : $planned;
+            return rows ? requireRow($planned as ObjectStep, rows.name) : $planned;
           },
         };
       },
@@ -55,7 +55,7 @@ type Scope = {
 /**
  * Returns the type of the row that a field finds by its Relay id, or undefined for other fields.
  */
-function namedType(scope: Scope, build: GraphileBuild.Build): string | undefined {
+function nodeIdType(scope: Scope, build: GraphileBuild.Build): string | undefined {
   if (!scope.fieldBehaviorScope?.startsWith('nodeId:')) return scope.nodeAccessorTypeName;
   const rows = scope.pgFieldResource;
   return rows && build.inflection.tableType(rows.codec);
@@ -65,21 +65,21 @@ type Check = (nodeId: string) => string;
 
 function checkOf(build: GraphileBuild.Build, typeName: string): Check | undefined {
   const handler = build.getNodeIdHandler?.(typeName);
-  const keys = keysOf(build, typeName);
+  const keys = keyColumnCount(build, typeName);
   if (!handler || keys === undefined) return undefined;
   return (nodeId) => {
-    const specifier = decoded(() => handler.codec.decode(nodeId));
+    const specifier = tryDecode(() => handler.codec.decode(nodeId));
     const isWhole = Array.isArray(specifier) && specifier.length === keys + 1;
     if (isWhole && !specifier.includes(null) && handler.match(specifier)) return nodeId;
-    throw new SafeError(`this is no nodeId of a row of ${typeName}`, {
+    throw new SafeError(`the value is not a nodeId of ${typeName}`, {
       code: 'HWINV',
-      hint: `Take a nodeId of ${typeName} as it was answered; a uuid goes to the field without ByNodeId.`,
+      hint: `Pass a nodeId of ${typeName} from an earlier answer, or pass a uuid to the field without ByNodeId.`,
     });
   };
 }
 
 /** Returns the number of key columns of a type; its Relay id contains each of them. */
-function keysOf(build: GraphileBuild.Build, typeName: string): number | undefined {
+function keyColumnCount(build: GraphileBuild.Build, typeName: string): number | undefined {
   const rows = Object.values(build.pgResources).find(
     ({ codec, parameters }) =>
       !parameters && codec.attributes && build.inflection.tableType(codec as never) === typeName,
@@ -87,7 +87,7 @@ function keysOf(build: GraphileBuild.Build, typeName: string): number | undefine
   return rows?.uniques.find(({ isPrimary }) => isPrimary)?.attributes.length;
 }
 
-function decoded(decode: () => unknown): unknown {
+function tryDecode(decode: () => unknown): unknown {
   try {
     return decode();
   } catch {
@@ -111,7 +111,7 @@ function withCheckedId(args: FieldArgs, idField: string, check: Check): FieldArg
 }
 
 /** Makes an update fail when it found no row. */
-function whereFound($planned: ObjectStep, table: string): Step {
+function requireRow($planned: ObjectStep, table: string): Step {
   const $row = $planned.getStepForKey('result') as PgUpdateSingleStep;
   sideEffect($row as Step, (row) => {
     if (row == null) {
