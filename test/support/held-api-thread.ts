@@ -1,10 +1,11 @@
 import { existsSync } from 'node:fs';
-import '../../src/api-thread-program.ts';
 
 // The program of the API's thread for tests, which can block until a file exists, or end by an
-// error.
+// error. The channel is open before the API reports that it is ready.
 
 new BroadcastChannel('held-api-thread').onmessage = (event: { data?: unknown }) => {
   if (event.data === 'fault') throw new Error('a fault that nobody caught');
   while (!existsSync(String(event.data)));
 };
+
+await import('../../src/api-thread-program.ts');
