@@ -70,11 +70,39 @@ describe('acting as another', () => {
     const settings = { 'howdah.tenant_id': tenant, 'howdah.user_id': user ?? '' };
     await takeRole(client, 'howdah_app', { ...settings, 'howdah.role': role });
   };
+  type Caller = readonly [user: string | null, role: string];
+  const bySelf = (): Caller => [bea, 'member'];
+  const byAdmins = (): Caller[] => [
+    [ada, 'admin'],
+    [null, 'admin'],
+  ];
+  /** Runs `work` as each caller in turn. */
+  const actAsEach = async (
+    client: Db,
+    callers: readonly Caller[],
+    work: (user: string | null) => Promise<void>,
+  ) => {
+    for (const [user, role] of callers) {
+      await act(client, user, role);
+      await work(user);
+    }
+  };
   /** Runs `work` in a transaction that is rolled back. */
   const tried = <T>(work: (client: pg.PoolClient) => Promise<T>) => rolledBack(db.pool, work);
   const userOf = async (client: Db, table: string, id: string): Promise<string | null> =>
     (await one(client, `select user_id from howdah.${table} where id = $1`, [id])).user_id;
   const denied = (what: string) => ({ code: 'HWDEN', message: expect.stringContaining(what) });
+
+  /** Makes a schedule due, and returns its last run after the schedules have fired. */
+  const fire = async (client: Db, id: string): Promise<string> => {
+    await client.query('reset role');
+    await client.query('update howdah.schedules set next_at = clock_timestamp() where id = $1', [
+      id,
+    ]);
+    await client.query('select howdah_private.fire_schedules()');
+    const text = 'select last_execution_id as run from howdah.schedules where id = $1';
+    return (await one(client, text, [id])).run;
+  };
 
   describe('a schedule', () => {
     const schedule = async (client: Db, columns: Record<string, unknown> = {}) => {
@@ -94,6 +122,13 @@ describe('acting as another', () => {
         )
       ).id as string;
     };
+    const scheduleOf = async (client: Db, user: string, columns?: Record<string, unknown>) => {
+      await act(client, user);
+      return schedule(client, columns);
+    };
+    const change = (client: Db, id: string, changes: string) =>
+      client.query(`update howdah.schedules set ${changes} where id = $1`, [id]);
+    const ownerOf = (client: Db, id: string) => userOf(client, 'schedules', id);
 
     test.each([
       ['input', `'the log of the vault'`],
@@ -107,70 +142,53 @@ describe('acting as another', () => {
       ['catchup_policy', `'all'`],
     ])('whose %s another member changes is his from then on', async (column, value) => {
       await tried(async (client) => {
-        await act(client, bea);
-        const id = await schedule(client);
-        expect(await userOf(client, 'schedules', id)).toBe(bea);
+        const id = await scheduleOf(client, bea);
+        expect(await ownerOf(client, id)).toBe(bea);
         await act(client, mallory);
-        await client.query(`update howdah.schedules set ${column} = ${value} where id = $1`, [id]);
-        expect(await userOf(client, 'schedules', id)).toBe(mallory);
+        await change(client, id, `${column} = ${value}`);
+        expect(await ownerOf(client, id)).toBe(mallory);
       });
     });
 
     test('becomes an admin’s who changes it, and nobody’s by a key of the tenant', async () => {
       await tried(async (client) => {
-        for (const [user, role] of [
-          [ada, 'admin'],
-          [null, 'admin'],
-        ] as const) {
-          await act(client, bea);
-          const id = await schedule(client);
+        for (const [user, role] of byAdmins()) {
+          const id = await scheduleOf(client, bea);
           await act(client, user, role);
-          await client.query(`update howdah.schedules set input = 'other' where id = $1`, [id]);
-          expect(await userOf(client, 'schedules', id)).toBe(user);
+          await change(client, id, `input = 'other'`);
+          expect(await ownerOf(client, id)).toBe(user);
         }
       });
     });
 
     test('stays its user’s when it is paused, resumed, renamed, or written as it was', async () => {
       await tried(async (client) => {
-        await act(client, bea);
-        const id = await schedule(client);
+        const id = await scheduleOf(client, bea);
         await act(client, ada);
-        for (const change of [
+        for (const changes of [
           'is_active = false',
           'is_active = true',
           `name = 'other'`,
           'input = input, cron = cron',
         ]) {
-          await client.query(`update howdah.schedules set ${change} where id = $1`, [id]);
+          await change(client, id, changes);
         }
-        expect(await userOf(client, 'schedules', id)).toBe(bea);
-        await client.query('reset role'); // an owner of the database says himself whose it is
+        expect(await ownerOf(client, id)).toBe(bea);
+        await client.query('reset role'); // an owner of the database chooses the user
         await client.query(`select set_config('howdah.user_id', '', true)`);
-        await client.query(`update howdah.schedules set input = 'other' where id = $1`, [id]);
-        expect(await userOf(client, 'schedules', id)).toBe(bea);
+        await change(client, id, `input = 'other'`);
+        expect(await ownerOf(client, id)).toBe(bea);
       });
     });
 
     test('runs as who wrote what it says', async () => {
       await tried(async (client) => {
-        await act(client, bea);
-        const id = await schedule(client);
+        const id = await scheduleOf(client, bea);
         await act(client, mallory);
-        await client.query(`update howdah.schedules set input = 'the vault' where id = $1`, [id]);
-        await client.query('reset role');
-        await client.query(
-          'update howdah.schedules set next_at = clock_timestamp() where id = $1',
-          [id],
-        );
-        await client.query('select howdah_private.fire_schedules()');
+        await change(client, id, `input = 'the vault'`);
+        const run = await fire(client, id);
         expect(
-          await one(
-            client,
-            `select e.input, e.user_id from howdah.executions as e
-             join howdah.schedules as s on s.last_execution_id = e.id where s.id = $1`,
-            [id],
-          ),
+          await one(client, 'select input, user_id from howdah.executions where id = $1', [run]),
         ).toEqual({ input: 'the vault', user_id: mallory });
       });
     });
@@ -191,14 +209,13 @@ describe('acting as another', () => {
         }
         await act(client, ada);
         await client.query(texts[0] as string, [id]);
-        expect(await userOf(client, 'schedules', id)).toBe(ada);
+        expect(await ownerOf(client, id)).toBe(ada);
       });
     });
 
     test('runs out of turn as who asks for it', async () => {
       await tried(async (client) => {
-        await act(client, bea);
-        const id = await schedule(client);
+        const id = await scheduleOf(client, bea);
         for (const user of [mallory, null]) {
           await act(client, user);
           const run = await one(client, 'select user_id from howdah.run_schedule($1)', [id]);
@@ -211,21 +228,6 @@ describe('acting as another', () => {
   describe('a schedule that another user writes', () => {
     test('cancels no run of the user before, and cancels its own', async () => {
       await tried(async (client) => {
-        const fire = async (id: string) => {
-          await client.query('reset role');
-          await client.query(
-            'update howdah.schedules set next_at = clock_timestamp() where id = $1',
-            [id],
-          );
-          await client.query('select howdah_private.fire_schedules()');
-          return (
-            await one(
-              client,
-              'select last_execution_id as run from howdah.schedules where id = $1',
-              [id],
-            )
-          ).run as string;
-        };
         const statusOf = async (run: string) =>
           (await one(client, 'select status from howdah.executions where id = $1', [run])).status;
         await act(client, bea);
@@ -235,19 +237,19 @@ describe('acting as another', () => {
            values ('bea-long', '0 9 1 1 *', $1, 'mine', 'allow') returning id`,
           [agent],
         );
-        const first = await fire(id);
+        const first = await fire(client, id);
         await act(client, mallory);
         await client.query(
           `update howdah.schedules set overlap_policy = 'cancel', cron = '0 9 2 1 *' where id = $1`,
           [id],
         );
-        expect(await fire(id)).toBe(first);
+        expect(await fire(client, id)).toBe(first);
         expect(await statusOf(first)).toBe('queued');
         await act(client, bea);
         await client.query('select howdah.cancel_execution($1)', [first]);
-        const second = await fire(id);
+        const second = await fire(client, id);
         expect(await userOf(client, 'executions', second)).toBe(mallory);
-        const third = await fire(id);
+        const third = await fire(client, id);
         expect(await userOf(client, 'executions', third)).toBe(mallory);
         expect(await statusOf(second)).toBe('cancelled');
       });
@@ -273,19 +275,10 @@ describe('acting as another', () => {
     ])('forked with %s runs as who forks it', async (_, what) => {
       const { ended } = await runs();
       await tried(async (client) => {
-        for (const [user, role] of [
-          [bea, 'member'],
-          [ada, 'admin'],
-          [null, 'admin'],
-        ] as const) {
-          await act(client, user, role);
-          const fork = await one(
-            client,
-            `select (f).user_id, (f).id from howdah.fork_execution($1, ${what}) as f`,
-            [ended],
-          );
-          expect(fork.user_id).toBe(user);
-        }
+        await actAsEach(client, [bySelf(), ...byAdmins()], async (user) => {
+          const text = `select (f).user_id from howdah.fork_execution($1, ${what}) as f`;
+          expect(await one(client, text, [ended])).toEqual({ user_id: user });
+        });
         await act(client, mallory);
         const text = `select howdah.fork_execution($1, ${what})`;
         expect(await refusedInside(client, text, [ended])).toMatchObject(denied(ended));
@@ -295,21 +288,16 @@ describe('acting as another', () => {
     test('is told something by its user alone, but controlled by admins too', async () => {
       const { live } = await runs();
       await tried(async (client) => {
-        const told = `select howdah.add_input($1, 'Look into the vault.')`;
-        const mailed = `insert into howdah.mail (to_execution_id, content) values ($1, 'Look into the vault.')`;
-        for (const [user, role] of [
-          [mallory, 'member'],
-          [ada, 'admin'],
-          [null, 'admin'],
-          [null, 'owner'],
-        ] as const) {
-          await act(client, user, role);
-          for (const text of [told, mailed]) {
+        const input = `select howdah.add_input($1, 'Look into the vault.')`;
+        const mail = `insert into howdah.mail (to_execution_id, content) values ($1, 'Look into the vault.')`;
+        const others: Caller[] = [[mallory, 'member'], ...byAdmins(), [null, 'owner']];
+        await actAsEach(client, others, async () => {
+          for (const text of [input, mail]) {
             expect(await refusedInside(client, text, [live])).toMatchObject(denied(live));
           }
-        }
+        });
         await act(client, bea);
-        for (const text of [told, mailed]) await client.query(text, [live]);
+        for (const text of [input, mail]) await client.query(text, [live]);
         await act(client, ada);
         await client.query('select howdah.pause_execution($1)', [live]);
         await client.query('select howdah.cancel_execution($1)', [live]);
@@ -366,16 +354,11 @@ describe('acting as another', () => {
             '$1 "',
           ),
         };
-        for (const [user, role] of [
-          [bea, 'member'],
-          [ada, 'admin'],
-          [null, 'admin'],
-        ] as const) {
-          await act(client, user, role);
+        await actAsEach(client, [bySelf(), ...byAdmins()], async () => {
           for (const text of [run('clerk'), run('cook'), insert, begin]) {
             expect(await refusedInside(client, text), text).toMatchObject(other);
           }
-        }
+        });
         await act(client, mallory);
         expect(await one(client, run('clerk'))).toEqual({ id });
         expect(await one(client, begin)).toEqual({ begin_task: id });
@@ -472,11 +455,7 @@ describe('acting as another', () => {
           await act(client, bea);
           const id = await makeSession(client, { agent_id: agent, user_id: bea, policy });
           await client.query(`select howdah.send_message($1, 'mine')`, [id]);
-          for (const [user, role] of [
-            [ada, 'admin'],
-            [null, 'admin'],
-          ] as const) {
-            await act(client, user, role);
+          await actAsEach(client, byAdmins(), async (user) => {
             await client.query(`select howdah.send_message($1, 'other')`, [id]);
             expect(
               await one(
@@ -485,7 +464,7 @@ describe('acting as another', () => {
                 [id],
               ),
             ).toEqual({ input: 'other', user_id: user });
-          }
+          });
           await act(client, mallory);
           const text = `select howdah.send_message($1, 'x')`;
           expect(await refusedInside(client, text, [id])).toMatchObject(denied(id));
@@ -493,6 +472,9 @@ describe('acting as another', () => {
       },
     );
 
+    const liveRunOf = async (client: Db, id: string): Promise<string> =>
+      (await one(client, 'select live_execution_id as id from howdah.sessions where id = $1', [id]))
+        .id;
     const sessionRuns = (client: Db, id: string) =>
       all(
         client,
@@ -540,15 +522,13 @@ describe('acting as another', () => {
         await act(client, bea);
         await client.query(`select howdah.send_message($1, 'mine')`, [id]);
         await act(client, mallory);
-        await client.query(
-          `insert into howdah.schedules (name, cron, agent_id, input, session_id) values ('trap', '0 9 1 1 *', $1, 'x', $2)`,
+        const trap = await one(
+          client,
+          `insert into howdah.schedules (name, cron, agent_id, input, session_id)
+           values ('trap', '0 9 1 1 *', $1, 'x', $2) returning id`,
           [agent, id],
         );
-        await client.query('reset role');
-        await client.query(
-          `update howdah.schedules set next_at = clock_timestamp() where name = 'trap'`,
-        );
-        await client.query('select howdah_private.fire_schedules()');
+        await fire(client, trap.id);
         expect(await sessionRuns(client, id)).toMatchObject([
           { user_id: bea, status: 'queued' },
           { user_id: mallory, status: 'waiting' },
@@ -559,23 +539,13 @@ describe('acting as another', () => {
     test('is forked as who forks it', async () => {
       const id = await makeSession(db.pool, { agent_id: agent, user_id: bea });
       await db.pool.query(`select howdah.send_message($1, 'mine')`, [id]);
-      const { run } = await one(
-        db.pool,
-        'select live_execution_id as run from howdah.sessions where id = $1',
-        [id],
-      );
-      await finish(db.pool, worker, run);
+      await finish(db.pool, worker, await liveRunOf(db.pool, id));
       await tried(async (client) => {
-        for (const [user, role] of [
-          [bea, 'member'],
-          [ada, 'admin'],
-          [null, 'admin'],
-        ] as const) {
-          await act(client, user, role);
+        await actAsEach(client, [bySelf(), ...byAdmins()], async (user) => {
           const fork = await one(client, `select * from howdah.fork_session($1, 'other')`, [id]);
           const run = await userOf(client, 'executions', fork.live_execution_id);
           expect({ user: fork.user_id, run }).toEqual({ user, run: user });
-        }
+        });
       });
     });
 
@@ -584,11 +554,7 @@ describe('acting as another', () => {
         await act(client, bea);
         const id = await makeSession(client, { agent_id: agent, user_id: bea });
         await client.query(`select howdah.send_message($1, 'mine')`, [id]);
-        const { run } = await one(
-          client,
-          'select live_execution_id as run from howdah.sessions where id = $1',
-          [id],
-        );
+        const run = await liveRunOf(client, id);
         const written = async (user: string | null, role?: string) => {
           const texts = [
             `insert into howdah.todos (session_id, title) values ($1, 'x')`,
@@ -702,6 +668,13 @@ describe('acting as another', () => {
   });
 
   describe('a function with more rights than its caller', () => {
+    /** Lets only admins read an agent. */
+    const hide = (client: Db, id: string) =>
+      client.query(
+        `insert into howdah.grants (agent_id, role, permission) values ($1, 'admin', 'read')`,
+        [id],
+      );
+
     test('gives no callback_url, which may hold a key', async () => {
       const callback_url = 'https://hooks.example.com/?token=4711';
       const id = await makeRun(db.pool, { agent_id: agent, user_id: bea, callback_url });
@@ -722,10 +695,7 @@ describe('acting as another', () => {
     test('exports nothing that a hidden agent said below a run of the user', async () => {
       await tried(async (client) => {
         const hidden = await makeAgent(client);
-        await client.query(
-          `insert into howdah.grants (agent_id, role, permission) values ($1, 'admin', 'read')`,
-          [hidden],
-        );
+        await hide(client, hidden);
         const id = await makeRun(client, { agent_id: agent, user_id: bea });
         const [run] = await claim(client, worker, [id]);
         await spawn(client, worker, { id, fence: run?.fence, after: 0 }, hidden);
@@ -778,10 +748,7 @@ describe('acting as another', () => {
             ask(client, { run: { agent_id, user_id: ada }, columns: { prompt: `of ${agent_id}` } }),
           ),
         );
-        await client.query(
-          `insert into howdah.grants (agent_id, role, permission) values ($1, 'admin', 'read')`,
-          [hidden],
-        );
+        await hide(client, hidden);
         for (const { id } of asked) {
           await client.query(
             `update howdah.questions set status = 'answered', answer = 'x', answered_by = 'bea', answered_at = now() where id = $1`,
