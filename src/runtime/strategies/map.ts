@@ -3,9 +3,10 @@ import type { AgentDefinition, Member, Team } from '../../contracts/definition.t
 import type { RunError } from '../../contracts/errors.ts';
 import { isJsonObject, type Json, type JsonObject } from '../../contracts/json.ts';
 import { RETRIED } from '../calls.ts';
+import { pendingAction } from '../teams/fan-out.ts';
 import { type NamedTask, resultOf } from '../teams/joined.ts';
-import { failureOf, policyOf, wakesOn } from '../teams/policy.ts';
-import { begin, fail, finish, taskFor, tasksOf, WAIT } from '../teams/tasks.ts';
+import { policyOf } from '../teams/policy.ts';
+import { fail, finish, taskFor, tasksOf } from '../teams/tasks.ts';
 import { fillIn } from '../teams/template.ts';
 
 /** So many items one run may have; more are several runs. */
@@ -36,15 +37,8 @@ export function next(definition: AgentDefinition, state: RunState): Action {
     const task = tasks.get(String(at + 1));
     return task ? [{ name: `item ${at + 1}`, task }] : [];
   });
-  const failure = failureOf(named, policy, configuration, missing.length);
-  if (failure) {
-    return fail('member_failed', failure);
-  }
-  if (missing.length > 0) {
-    const at_once = Number(configuration.max_concurrency ?? AT_ONCE);
-    return begin(state, missing, { wakes_on: wakesOn(policy), at_once });
-  }
-  return named.some(({ task }) => task.state === 'live') ? WAIT : results(named);
+  const tasksOfItems = { policy, configuration, named, missing };
+  return pendingAction(state, tasksOfItems, AT_ONCE) ?? results(named);
 }
 
 /** The rows of the query, once they were read, or the list that came with the run. */

@@ -1,8 +1,9 @@
 import type { Action, RunState } from '../../contracts/action.ts';
 import type { AgentDefinition, Member, Team } from '../../contracts/definition.ts';
 import type { Json, JsonObject } from '../../contracts/json.ts';
+import { fanOut } from '../teams/fan-out.ts';
 import { joined, type NamedTask, resultOf } from '../teams/joined.ts';
-import { failureOf, policyOf, wakesOn } from '../teams/policy.ts';
+import { policyOf } from '../teams/policy.ts';
 import {
   begin,
   fail,
@@ -26,26 +27,8 @@ export function next(definition: AgentDefinition, state: RunState): Action {
   const aggregator = memberNamed(team, String(configuration.aggregator));
   const members = team.members.filter((member) => member !== aggregator);
   const policy = policyOf(configuration, 'fail');
-  const missing = members.filter(({ name }) => !tasks.has(name));
-  const named = members.flatMap(({ name }) => {
-    const task = tasks.get(name);
-    return task ? [{ name, task }] : [];
-  });
-  const failure = failureOf(named, policy, configuration, missing.length);
-  if (failure) {
-    return fail('member_failed', failure);
-  }
-  if (missing.length > 0) {
-    const at_once = configuration.max_concurrency as number | undefined;
-    return begin(
-      state,
-      missing.map((member) => taskFor(member.name, member, inputOf(state))),
-      { wakes_on: wakesOn(policy), ...(at_once ? { at_once } : {}) },
-    );
-  }
-  if (named.some(({ task }) => task.state === 'live')) {
-    return WAIT;
-  }
+  const { named, pending } = fanOut(members, state, policy, configuration);
+  if (pending) return pending;
   return fanIn(named, aggregator, tasks.get(AGGREGATED), state, configuration);
 }
 

@@ -1,35 +1,17 @@
 import type { Action, RunState } from '../../contracts/action.ts';
 import type { AgentDefinition, Member, Team } from '../../contracts/definition.ts';
 import type { Json } from '../../contracts/json.ts';
+import { fanOut } from '../teams/fan-out.ts';
 import { type NamedTask, resultOf } from '../teams/joined.ts';
-import { failureOf, policyOf, wakesOn } from '../teams/policy.ts';
-import { begin, fail, finish, inputOf, taskFor, tasksOf, WAIT } from '../teams/tasks.ts';
+import { policyOf } from '../teams/policy.ts';
+import { fail, finish } from '../teams/tasks.ts';
 
 /** All members answer the same question; the answer most of them gave is the workflow's. */
 export function next(definition: AgentDefinition, state: RunState): Action {
   const { members, configuration } = definition.workflow as Team;
-  const tasks = tasksOf(state);
   const policy = policyOf(configuration, 'ignore');
-  const missing = members.filter(({ name }) => !tasks.has(name));
-  const named = members.flatMap(({ name }) => {
-    const task = tasks.get(name);
-    return task ? [{ name, task }] : [];
-  });
-  const failure = failureOf(named, policy, configuration, missing.length);
-  if (failure) {
-    return fail('member_failed', failure);
-  }
-  if (missing.length > 0) {
-    const at_once = configuration.max_concurrency as number | undefined;
-    return begin(
-      state,
-      missing.map((member) => taskFor(member.name, member, inputOf(state))),
-      { wakes_on: wakesOn(policy), ...(at_once ? { at_once } : {}) },
-    );
-  }
-  if (named.some(({ task }) => task.state === 'live')) {
-    return WAIT;
-  }
+  const { named, pending } = fanOut(members, state, policy, configuration);
+  if (pending) return pending;
   const votes = named.filter(({ task }) => task.state === 'answered');
   const counted =
     configuration.method === 'ranked'

@@ -1,0 +1,51 @@
+import type { Action, RunState } from '../../contracts/action.ts';
+import type { Member } from '../../contracts/definition.ts';
+import type { JsonObject } from '../../contracts/json.ts';
+import type { NamedTask } from './joined.ts';
+import { type FailurePolicy, failureOf, wakesOn } from './policy.ts';
+import { begin, fail, inputOf, taskFor, tasksOf, WAIT } from './tasks.ts';
+
+type Members = {
+  policy: FailurePolicy;
+  configuration: JsonObject;
+  /** Tasks that have begun. */
+  named: readonly NamedTask[];
+  /** Tasks that have yet to begin. */
+  missing: Parameters<typeof begin>[1];
+};
+
+/**
+ * Gives every member the task of the run. Returns the tasks that have begun, and the run's next
+ * action until all of them have ended.
+ */
+export function fanOut(
+  members: readonly Member[],
+  state: RunState,
+  policy: FailurePolicy,
+  configuration: JsonObject,
+): { named: NamedTask[]; pending: Action | undefined } {
+  const tasks = tasksOf(state);
+  const named = members.flatMap(({ name }) => {
+    const task = tasks.get(name);
+    return task ? [{ name, task }] : [];
+  });
+  const missing = members
+    .filter(({ name }) => !tasks.has(name))
+    .map((member) => taskFor(member.name, member, inputOf(state)));
+  return { named, pending: pendingAction(state, { policy, configuration, named, missing }) };
+}
+
+/** Returns the run's next action until all members have ended; `atOnce` is the default concurrency. */
+export function pendingAction(
+  state: RunState,
+  { policy, configuration, named, missing }: Members,
+  atOnce?: number,
+): Action | undefined {
+  const failure = failureOf(named, policy, configuration, missing.length);
+  if (failure) return fail('member_failed', failure);
+  if (missing.length > 0) {
+    const at_once = Number(configuration.max_concurrency ?? atOnce ?? 0);
+    return begin(state, missing, { wakes_on: wakesOn(policy), ...(at_once ? { at_once } : {}) });
+  }
+  return named.some(({ task }) => task.state === 'live') ? WAIT : undefined;
+}
