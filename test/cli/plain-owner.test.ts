@@ -8,6 +8,7 @@ import { fullPostgres, startFullServer } from '../../rehearsals/support/full-ser
 import { commands } from '../../src/cli/registry.ts';
 import { startInFolder, withDatabase } from '../support/server.ts';
 import { type CliResult, runCli, runWithoutDatabase, startCli } from './run-cli.ts';
+import { SCRIPTED_AGENTS } from './scripted-agents.ts';
 
 // Runs every command as an owner of the database who is no superuser (CREATEROLE, CREATEDB), and
 // the same commands as a superuser. The test has a server of its own, since roles belong to the
@@ -70,21 +71,7 @@ const plain = (database: string) => {
   return Object.assign(url, { username: 'plain', password: 'secret' }).toString();
 };
 
-const AGENTS = `
-  insert into howdah.models (name, provider, model) values ('script', 'scripted', 'script');
-  insert into howdah.agents (name, instruction, human_input) values ('greeter', 'Greet.', false), ('asker', 'Ask.', true),
-    ('broken', 'Fail.', false), ('careful', 'Ask first.', false);
-  insert into howdah.agent_tools (agent_id, tool_id, requires_approval)
-  select howdah.agent('careful'), id, true from howdah.tools where name = 'calculator';
-  insert into howdah.agent_models (agent_id, model_id, request_params)
-  select howdah.agent(s.agent), m.id, jsonb_build_object('script', s.script)
-  from howdah.models as m, (values
-    ('greeter', '[{"content": "Hello there"}]'::jsonb),
-    ('asker', '[{"tool_calls": [{"name": "ask_user", "arguments": {"question": "Which colour?", "options": ["red", "blue"]}}]}, {"content": "So be it"}]'),
-    ('careful', '[{"tool_calls": [{"name": "calculator", "arguments": {"expression": "6 * 7"}}]}, {"content": "42"}]'),
-    ('broken', '[{"error": {"status": 400, "message": "no such thing"}}]')
-  ) as s (agent, script) where m.name = 'script';
-  update howdah.agents set instruction = 'Greet well.' where name = 'greeter';
+const AGENTS = `${SCRIPTED_AGENTS};
   insert into howdah.workflows (name, type) values ('visit', 'chain');
   insert into howdah.workflow_agents (workflow_id, agent_id, sequence_order) values (howdah.workflow('visit'), howdah.agent('greeter'), 1)`;
 
