@@ -77,7 +77,7 @@ function follow(api: Api): void {
 
 try {
   const { url, config, terminal, metricsType } = data;
-  const secretKeys = config.secretKeys.map((key) => Buffer.from(key)); // sent as plain bytes
+  const secretKeys = config.secretKeys.map((key) => Buffer.from(key)); // copied between threads as plain bytes
   const own = { ...config, secretKeys };
   const metrics = metricsType === undefined ? undefined : metricsOfProcess(metricsType);
   const api = await serveApi(url, own, { log: openLog(url, own, terminal).log, metrics });

@@ -58,18 +58,18 @@ test('an API that is busy stops no heartbeat and no run of the worker', async ()
   const release = join(folder, 'release');
   try {
     channel.postMessage(release);
-    const asked = fetch(`${api.url}/healthz`).then(({ status }) => status);
+    const health = fetch(`${api.url}/healthz`).then(({ status }) => status);
     const before = await heartbeat();
     const agent = await makeAgent(db.pool, { script: [{ content: 'Done.' }] });
     expect(await runToEnd(db.pool, agent)).toMatchObject({ status: 'completed' });
     await vi.waitFor(async () => expect(await heartbeat()).not.toBe(before), 20_000);
     const first = await Promise.race([
-      asked,
+      health,
       new Promise((resolve) => setImmediate(resolve, 'busy')),
     ]);
     expect(first).toBe('busy');
     writeFileSync(release, '');
-    expect(await asked).toBe(200);
+    expect(await health).toBe(200);
   } finally {
     writeFileSync(release, '');
     await worker.stop(0);

@@ -22,8 +22,8 @@ const ANYWHERE = new Set([
   'src/package-root.ts', // where this package stands on disk
   'src/telemetry.ts', // puts what a process says of itself together, for the bootstrap
   'src/serve-api.ts', // starts the API with the keys of this environment
-  'src/api-thread.ts', // the same in a thread of its own
-  'src/api-thread-program.ts', // what runs in that thread
+  'src/api-thread.ts', // starts the API in a thread of its own
+  'src/api-thread-program.ts', // the program of that thread
   'src/bootstrap.ts', // puts the parts together
   'src/index.ts', // the public surface
 ]);

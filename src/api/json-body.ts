@@ -114,7 +114,7 @@ const MOST_NAMES = 10_000;
 function faultIn(text: string): [message: string, hint?: string] | undefined {
   const open: (Set<string> | undefined)[] = [];
   let values = 1;
-  let isFirst = false; // nothing stands in the innermost list or object yet
+  let isFirst = false; // the innermost list or object is still empty
   for (let at = 0; at < text.length; at += 1) {
     if (open.length > MOST_LEVELS) {
       return [

@@ -126,7 +126,7 @@ export class FairQueue {
     signal?.addEventListener('abort', leave, { once: true });
     try {
       await turn;
-      signal?.throwIfAborted(); // it was left between the turn and here
+      signal?.throwIfAborted(); // the signal may have fired since the turn
       return leave;
     } catch (error) {
       throw signal?.aborted ? signal.reason : error;
@@ -150,7 +150,7 @@ export class FairQueue {
 
   #entryOf(key: string, user: string): Entry {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    promise.catch(() => {}); // who left listens no more
+    promise.catch(() => {}); // after `leave` nobody may await it
     const entry: Entry = {
       ...{ user, state: 'waiting', charged_at_start: 0, started_at: 0 },
       ...{ turn: promise, begin: resolve, refuse: reject },

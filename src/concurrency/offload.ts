@@ -102,7 +102,7 @@ export function offload<A extends unknown[], R>(call: Offloadable<A, R>, ...args
     const startedAt = performance.now();
     try {
       const value = withinTime(TRIAL_MS, () => call.callHere(...args));
-      scope.results.set(id, { value }); // the code may be run again for the sake of another result
+      scope.results.set(id, { value }); // the code may run again to get another result
       return value;
     } catch (error) {
       if (!isOutOfTime(error)) throw error;

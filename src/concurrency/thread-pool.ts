@@ -142,7 +142,7 @@ export class ThreadPool {
       ...{ env: {}, execArgv: [], stdin: false, stdout: true, stderr: true },
       resourceLimits: this.#limits,
     });
-    worker.on('error', () => {}); // the call at work hears of it
+    worker.on('error', () => {}); // the running call handles it
     worker.on('exit', () => this.#idle.delete(worker));
     return worker;
   }
@@ -154,13 +154,13 @@ export class ThreadPool {
   }
 
   #makeIdle(worker: Worker): void {
-    worker.unref(); // a process that has nothing else to do ends
+    worker.unref(); // an idle thread keeps no process alive
     this.#idle.add(worker);
     const idle = setTimeout(() => {
       if (this.#idle.delete(worker)) void worker.terminate();
     }, IDLE_MS);
     idle.unref();
-    worker.once('message', () => clearTimeout(idle)); // it was taken for another call
+    worker.once('message', () => clearTimeout(idle)); // the thread runs another call
   }
 }
 

@@ -79,6 +79,6 @@ export function cancelOnAbort(client: PoolClient, signal: AbortSignal): () => vo
   return () => {
     isOver = true;
     signal.removeEventListener('abort', abort);
-    if (signal.aborted) breakConnection(client); // a late request must not end a statement of somebody else
+    if (signal.aborted) breakConnection(client); // a late request must not end another statement
   };
 }

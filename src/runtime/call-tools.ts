@@ -184,7 +184,7 @@ async function attempt(
   if (isCommittedWithItsCall(tool)) {
     const tried = approval === 'edited' ? await tryCall(tool, args, run, world) : undefined;
     if (run.abort.signal.aborted) {
-      return 0; // not ours any more: nothing may be committed
+      return 0; // the run is no longer held: nothing may be committed
     }
     if (tried && !tried.ok) {
       await run.commit(record(tried, intent));
@@ -208,7 +208,7 @@ async function attempt(
   const outcome = await runTool(tool, input, intent.idempotency_key ?? '', open, run, world);
   await failpoint('tool.after');
   if (run.abort.signal.aborted) {
-    return 0; // not ours any more: nothing may be committed
+    return 0; // the run is no longer held: nothing may be committed
   }
   const begun = { ...intent, input };
   const end =

@@ -93,7 +93,7 @@ export function createCommitter(options: CommitterOptions): Committer {
 
   const sendAlone = async (pending: Pending): Promise<void> => {
     const leave = await lanes.acquire(pending.tenant, signal).catch(() => undefined);
-    if (!leave) return pending.resolve(STALE); // this process gives up
+    if (!leave) return pending.resolve(STALE); // this process shuts down
     await send([pending]);
     leave();
     schedule();
@@ -115,7 +115,7 @@ export function createCommitter(options: CommitterOptions): Committer {
           return;
         }
         if (others.length > 0 && (isLast || isTimeout(error))) {
-          for (const pending of batch) void sendAlone(pending); // so that only its own run hears of it
+          for (const pending of batch) void sendAlone(pending); // so that a failure reaches only its own run
           return;
         }
         await pause(retries.failed({ what: 'commit', error, attempt }), signal);

@@ -67,7 +67,7 @@ let validators: Validators | undefined;
 const CHECK: Offloadable<[schema: string, value: Json], Verdict> = {
   module: moduleBeside('./json-schema.ts', import.meta.url),
   name: 'checkText',
-  deadline_ms: 2 * (COMPILE_MS + CHECK_MS), // each has a time of its own, which says what was too slow
+  deadline_ms: 2 * (COMPILE_MS + CHECK_MS), // compiling and checking have limits of their own
   callHere: checkText,
   mayTryHere: (schema) => compiled.has(schema),
 };
@@ -161,7 +161,7 @@ function verdictOf(check: Compiled, value: Json): Verdict {
 function compileOnce(text: string): Compiled {
   const known = compiled.get(text);
   if (known) {
-    compiled.delete(text); // the one that was used longest ago goes first
+    compiled.delete(text); // moves it behind all others: the least recently used is dropped first
     compiled.set(text, known);
     return known;
   }
@@ -182,7 +182,7 @@ function compileText(text: string): Compiled {
   try {
     return { validate: withinTime(COMPILE_MS, () => compile(JSON.parse(text), ready)) };
   } catch (error) {
-    validators = undefined; // one that was interrupted is in no state to go on
+    validators = undefined; // an interrupted validator is unusable
     return isOutOfTime(error) ? SLOW_SCHEMA : { schema_fault: (error as Error).message };
   }
 }
@@ -191,7 +191,7 @@ function compileText(text: string): Compiled {
 function compile({ $schema, ...schema }: JsonSchema, { current, older }: Validators) {
   const ajv = /draft-0\d\//.test(String($schema)) ? older : current;
   const validate = ajv.compile(schema);
-  ajv.removeSchema(); // it would keep every schema it has seen
+  ajv.removeSchema(); // else it would keep every schema
   return validate;
 }
 

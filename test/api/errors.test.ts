@@ -372,10 +372,10 @@ describe('operations that are refused before they are planned', () => {
   test('a variable counts as often as it is used, and a fragment, too', async () => {
     const used = (count: number) =>
       Array.from({ length: count }, (_, i) => `a${i}: agents(filter: $f) { totalCount }`).join(' ');
-    const asked = (count: number) => `query ($f: AgentFilter) { ${used(count)} }`;
+    const queryOf = (count: number) => `query ($f: AgentFilter) { ${used(count)} }`;
     const variables = { f: nested(4) };
-    expect((await ask(api, asked(2), variables)).errors).toEqual([]);
-    const { errors } = await ask(api, asked(3), variables);
+    expect((await ask(api, queryOf(2), variables)).errors).toEqual([]);
+    const { errors } = await ask(api, queryOf(3), variables);
     expect(errors[0]?.extensions.detail).toMatchObject({ limit: 'relations', found: 24 });
     const inside =
       'query ($f: AgentFilter!) { agents(filter: {and: [$f, $f, $f]}) { totalCount } }';

@@ -201,8 +201,8 @@ describe('who may change nothing', () => {
     'is refused before his body is judged: %s',
     async (who) => {
       for (const path of ['/api/execute', '/api/agents', '/sessions', '/agent-systems/check']) {
-        const told = [await send(path, nonsense, keys[who]), await send(path, large, keys[who])];
-        for (const { status, body } of told) {
+        const answers = [await send(path, nonsense, keys[who]), await send(path, large, keys[who])];
+        for (const { status, body } of answers) {
           expect([path, status, body.code]).toEqual([path, 403, 'HWDEN']);
         }
       }

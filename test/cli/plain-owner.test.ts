@@ -240,7 +240,7 @@ test('every command does for an owner who is no superuser what it does for a sup
   expect(commands.map(({ name }) => name).filter((name) => !run.has(name))).toEqual(
     Object.keys(ELSEWHERE),
   );
-}, 1_200_000); // two hundred commands, on a machine that may do much else
+}, 1_200_000); // two hundred commands, on a machine that may be busy
 
 test.runIf(pgBin)('a backup takes bypassrls, and is restored by such an owner', async () => {
   for (const url of [plain('kept'), withDatabase(server.url, 'whole')]) {

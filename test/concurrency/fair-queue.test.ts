@@ -14,7 +14,7 @@ function queueOf(options: Partial<ConstructorParameters<typeof FairQueue>[0]> = 
 }
 
 test('keys take turns, however many of one wait', async () => {
-  const { order, work } = queueOf({ now: () => 0 }); // a clock that stands: nobody is charged
+  const { order, work } = queueOf({ now: () => 0 }); // a stopped clock: no key is charged
   await Promise.all([...Array(4).fill('a'), 'b', 'c', 'b'].map((key) => work(key, 0)));
   expect(order.join('')).toBe('abcabaa');
 });
@@ -23,21 +23,21 @@ test('a key beyond its budget waits until time has paid for it, others do not', 
   vi.useFakeTimers({ now: 1_000_000 });
   try {
     const { order, work } = queueOf({ budget: { burst_ms: 100, share: 0.5 } });
-    const begun: Record<string, number[]> = { a: [], b: [] };
+    const startedAt: Record<string, number[]> = { a: [], b: [] };
     const timed = (key: string, ms: number) =>
-      work(key, ms).then(() => begun[key]?.push(Date.now() - ms - 1_000_000));
+      work(key, ms).then(() => startedAt[key]?.push(Date.now() - ms - 1_000_000));
     const all = Promise.all([timed('a', 300), timed('a', 10), timed('b', 10), timed('b', 10)]);
     await vi.advanceTimersByTimeAsync(10_000);
     await all;
     expect(order.join('')).toBe('abba');
     // 300 ms used minus 100 ms of burst: the rest is repaid after 400 ms, at half of each
-    expect(begun).toEqual({ a: [0, 700], b: [300, 310] });
+    expect(startedAt).toEqual({ a: [0, 700], b: [300, 310] });
   } finally {
     vi.useRealTimers();
   }
 });
 
-test('whoever leaves the queue is not begun', async () => {
+test('a caller that leaves the queue is not started', async () => {
   const { order, work, queue } = queueOf();
   const leave = new AbortController();
   const first = work('a', 5);
@@ -74,7 +74,7 @@ test('a key holds no more than its share, also while nobody else waits', async (
   await settled();
   expect(admitted.at(-1)).toBe('acme');
   releases[0]?.();
-  releases[0]?.(); // a second call gives nothing back
+  releases[0]?.(); // a second call has no effect
   await settled();
   expect(admitted.filter((key) => key === 'blue')).toHaveLength(6);
   expect([queue.taken, queue.waiting]).toEqual([6, 14]);
@@ -124,9 +124,9 @@ test('a key alone takes all places but those for new keys, and half of them whil
   for (let i = 0; i < 20; i += 1) void ask('acme');
   await settled();
   expect([of('blue'), of('acme')]).toEqual([6, 1]);
-  for (const release of releases.slice(0, 6)) release(); // all that blue has
+  for (const release of releases.slice(0, 6)) release(); // all places of blue
   await settled();
-  expect([of('blue') - 6, of('acme')]).toEqual([3, 3]); // one place is for a third
+  expect([of('blue') - 6, of('acme')]).toEqual([3, 3]); // one place is reserved for a third key
   void ask('corp');
   await settled();
   expect(of('corp')).toBe(1);

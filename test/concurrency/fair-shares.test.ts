@@ -80,7 +80,7 @@ test('a tenant has half of the places while another waits, and more when none do
   open(10);
   const acme = enterAll('acme', 20);
   await settled();
-  expect(order).toHaveLength(9); // the last place is for a tenant that has none
+  expect(order).toHaveLength(9); // the last place is reserved for a tenant without one
   const blue = enterAll('blue', 20);
   await settled();
   expect(order.at(-1)).toBe('blue 0');
@@ -88,7 +88,7 @@ test('a tenant has half of the places while another waits, and more when none do
   await leave(acme.slice(0, 9), 10);
   const of = (tenant: string) => order.filter((one) => one.startsWith(tenant)).length;
   expect([of('blue'), of('acme')]).toEqual([4, 4]);
-  await leave(blue.slice(5)); // those wait no more
+  await leave(blue.slice(5)); // ends their wait
   await leave(blue.slice(0, 5));
   expect([of('blue'), of('acme')]).toEqual([0, 5]);
 });
@@ -104,7 +104,7 @@ test('what took long costs its tenant the next turns, also against those who cam
   await leave([...slow, blue], 1_000);
   const of = (tenant: string) => order.filter((one) => one.startsWith(tenant)).length;
   expect(of('blue') + of('coral')).toBeGreaterThan(5);
-  expect(of('acme')).toBeLessThan(2); // the place for a tenant that has none
+  expect(of('acme')).toBeLessThan(2); // the place reserved for a tenant without one
 });
 
 test('a tenant that was away has saved nothing up', async () => {

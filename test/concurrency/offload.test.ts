@@ -65,7 +65,7 @@ describe('a function that may take long', () => {
     };
     const late = caught(() => offload(LOOP));
     expect(await withOffload('late', undefined, late)).toBe('deadline');
-    expect(await withOffload('late', undefined, late)).toBe('deadline'); // known by now
+    expect(await withOffload('late', undefined, late)).toBe('deadline'); // cached
     const refused = caught(() => offload(REFUSE));
     expect(await withOffload('refused', undefined, refused)).toBe('HWINV');
   });

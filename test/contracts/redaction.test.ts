@@ -80,12 +80,12 @@ describe('secrets that overlap', () => {
   test('leave nothing of a spelling, and all of the rest, in whatever order they are known', () => {
     fc.assert(
       fc.property(described, ({ secrets, text }) => {
-        const told = Redaction.of(secrets).text(text);
-        expect(told).toBe(expected(text, secrets));
-        expect(Redaction.of(secrets.toReversed()).text(text)).toBe(told);
+        const redacted = Redaction.of(secrets).text(text);
+        expect(redacted).toBe(expected(text, secrets));
+        expect(Redaction.of(secrets.toReversed()).text(text)).toBe(redacted);
         const apart = Redaction.union(secrets.map((secret) => Redaction.of([secret])));
-        expect(apart.text(text)).toBe(told);
-        const left = secrets.flatMap(spellings).filter((spelling) => told.includes(spelling));
+        expect(apart.text(text)).toBe(redacted);
+        const left = secrets.flatMap(spellings).filter((spelling) => redacted.includes(spelling));
         expect(left).toEqual([]);
       }),
       { numRuns: 200 },
@@ -108,11 +108,11 @@ describe('secrets that overlap', () => {
       fc.property(described, ({ secrets, text }) => {
         const stream = Redaction.of(secrets).stream();
         const wanted = expected(text, secrets);
-        let told = '';
+        let redacted = '';
         for (let at = 0; at < text.length; at += 1) {
-          told += stream.pass(text.charAt(at));
+          redacted += stream.pass(text.charAt(at));
           // the output so far is the beginning of the final output
-          expect(wanted.startsWith(told)).toBe(true);
+          expect(wanted.startsWith(redacted)).toBe(true);
         }
       }),
       { numRuns: 100 },
@@ -165,9 +165,9 @@ describe('a secret is found as', () => {
     ['hex', Buffer.from(SECRET).toString('hex')],
     ['UTF-8 read as Latin-1', Buffer.from(SECRET).toString('latin1')],
   ])('%s', (_, text) => {
-    const told = redaction.text(`before ${text} behind`);
+    const redacted = redaction.text(`before ${text} behind`);
     // only the frame is left: quotes, the name of a user, an address
-    expect(told).toMatch(/^before .{0,20}\*\*\*.{0,12} behind$/);
+    expect(redacted).toMatch(/^before .{0,20}\*\*\*.{0,12} behind$/);
   });
 
   test('a password, where the secret is a URL, a pair or a header', () => {

@@ -24,7 +24,7 @@ test('a tenant leaves connections to others, and its hooks have some while its t
   await connect('tools', 'acme');
   await connect('hooks', 'acme');
   clients[0]?.release();
-  await connect('tools', 'corp'); // the last place is for a tenant that has none
+  await connect('tools', 'corp'); // the last place is reserved for a tenant without one
 });
 
 test('a connection that cannot be had leaves its place to others', async () => {

@@ -280,7 +280,7 @@ test('a rule reads no watched table, and no table that is open to the applicatio
   );
   for (const query of [
     'select id, reply from shop.tickets',
-    'select reply::int from shop.tickets', // whose error would say what stands there
+    'select reply::int from shop.tickets', // its error would contain the value
     'select id from shop.orders',
   ]) {
     const rule = await asked(await makeRule({ query, tenant_id }));

@@ -128,7 +128,7 @@ test('what can never be committed is given up, alone and with its reason; what m
   const failing = setInterval(() => callOf('blue4')?.fail(errorOf('57014')), 1);
   expect(await slow).toBe('57014');
   clearInterval(failing);
-  expect(tries).toBe(1 + 3); // the fourth time was the last
+  expect(tries).toBe(1 + 3); // the fourth attempt is the last
 });
 
 test('what fails for long shows, until it succeeds', () => {

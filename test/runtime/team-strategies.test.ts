@@ -397,19 +397,19 @@ describe('a graph', () => {
 
 describe('many members', () => {
   const counted = (team: ReturnType<typeof playing>) => {
-    const parts: { begun: number; goes_on: boolean }[] = [];
-    const begun: string[] = [];
+    const parts: { started: number; goes_on: boolean }[] = [];
+    const started: string[] = [];
     for (let action = team.next(); action.type === 'begin_members'; action = team.next()) {
-      parts.push({ begun: action.tasks.length, goes_on: action.goes_on ?? false });
-      begun.push(...named(team.begins()));
+      parts.push({ started: action.tasks.length, goes_on: action.goes_on ?? false });
+      started.push(...named(team.begins()));
     }
-    return { parts, begun };
+    return { parts, started };
   };
   const names = Array.from({ length: 250 }, (_, at) => String(at + 1));
   const inParts = [
-    { begun: 100, goes_on: true },
-    { begun: 100, goes_on: true },
-    { begun: 50, goes_on: false },
+    { started: 100, goes_on: true },
+    { started: 100, goes_on: true },
+    { started: 50, goes_on: false },
   ];
 
   test.each(['parallel', 'voting', 'map', 'graph'] as const)(
@@ -417,9 +417,9 @@ describe('many members', () => {
     (type) => {
       const team = playing(type, type === 'map' ? ['worker'] : names, { start: names });
       team.withData(names);
-      const { parts, begun } = counted(team);
+      const { parts, started } = counted(team);
       expect(parts).toEqual(inParts);
-      expect(begun).toEqual(type === 'graph' ? names.map((name) => `${name}#1`) : names);
+      expect(started).toEqual(type === 'graph' ? names.map((name) => `${name}#1`) : names);
       expect(team.next()).toEqual({ type: 'wait', for: 'child' });
     },
   );

@@ -363,7 +363,7 @@ describe('acting as another', () => {
         expect(await one(client, run('clerk'))).toEqual({ id });
         expect(await one(client, begin)).toEqual({ begin_task: id });
         expect(await refusedInside(client, run('cook'))).toMatchObject(other);
-        await client.query('reset role'); // the operator sees to all tenants
+        await client.query('reset role'); // the operator sees all tenants
         expect(await one(client, run('clerk'))).toEqual({ id });
         expect(await refusedInside(client, run('cook'))).toMatchObject(other);
       });
@@ -700,7 +700,7 @@ describe('acting as another', () => {
         const [run] = await claim(client, worker, [id]);
         await spawn(client, worker, { id, fence: run?.fence, after: 0 }, hidden);
         const seen = async (text: string) => JSON.stringify(await all(client, text));
-        const child = 'Find out.'; // what the parent asked it
+        const child = 'Find out.'; // the input from the parent
         await act(client, bea);
         expect(await seen('select input from howdah.executions')).not.toContain(child);
         expect(await seen('select howdah.export_user_data()')).not.toContain(`"input":"${child}"`);

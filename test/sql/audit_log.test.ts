@@ -263,7 +263,7 @@ describe('a change of a definition', () => {
     const insertSession =
       'insert into howdah.sessions (agent_id, user_id) values ($1, $2) returning id';
     const session = await as(bea, insertSession, [agent_id, bea]);
-    expect(noted).toEqual([]); // the row says whose it is
+    expect(noted).toEqual([]); // the row itself names its user
     await as(ada, insertSession, [agent_id, bea]);
     const run = await as(bea, `select (howdah.send_message($1, 'x')).id`, [session]);
     expect(run).toBe(session);

@@ -185,7 +185,7 @@ describe('cancel_execution', () => {
       return read;
     };
     const few = await readFor(20);
-    expect(await readFor(80)).toBeLessThan(few * 6); // 4 times as many; 16 times when each reads all
+    expect(await readFor(80)).toBeLessThan(few * 6); // 4 times the children; 16 times the rows if each child read all
   });
 
   test('refuses a run that has ended, saying how', async () => {

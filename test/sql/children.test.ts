@@ -419,7 +419,7 @@ describe('children', () => {
           return Number(ms);
         });
       const [few, many] = [await timeOf(400), await timeOf(1_600)];
-      expect(many).toBeLessThan(10 * Math.max(few, 2)); // four times as many; the square would be sixteen
+      expect(many).toBeLessThan(10 * Math.max(few, 2)); // four times the children; quadratic time would be sixteen times
     });
   });
 });

@@ -493,7 +493,7 @@ describe('a tenant learns nothing of another', { timeout: 600_000 }, () => {
        where p.pronamespace in ('howdah'::regnamespace, 'howdah_private'::regnamespace) and p.prosecdef and p.prorettype = 'trigger'::regtype
          and (has_function_privilege('howdah_app', p.oid, 'execute') or has_function_privilege('howdah_analyst', p.oid, 'execute'))`,
     );
-    expect(triggers).toEqual([]); // whoever may execute one may put it on a table of his own
+    expect(triggers).toEqual([]); // a role that may execute one may attach it to its own table
   });
 
   test('and no viewer writes or locks anything by a function, but for what is listed', async () => {
@@ -501,7 +501,7 @@ describe('a tenant learns nothing of another', { timeout: 600_000 }, () => {
       tenant_id: a,
       agent_id: await makeAgent(db.pool, { tenant_id: a }),
     });
-    await db.pool.query('delete from howdah.grants where tenant_id = $1', [a]); // which let viewers run an agent
+    await db.pool.query('delete from howdah.grants where tenant_id = $1', [a]); // these grants let viewers run an agent
     const rows = await rowsOf(db.pool, a, 1);
     const ids = TAKEN.split(' ').flatMap((table) => rows[table] ?? []);
     expect(ids).toHaveLength(TAKEN.split(' ').length);

@@ -413,7 +413,7 @@ describe('watch_table', () => {
       });
       expect(await rightsTo(table)).toEqual(OF_WRITER);
       await db.pool.query('select howdah.unwatch_table($1)', [table]);
-      expect(await rightsTo(table)).toEqual(OF_WRITER); // the other tenant's watch
+      expect(await rightsTo(table)).toEqual(OF_WRITER); // for the watch of the other tenant
       await db.pool.query(`delete from howdah.table_triggers where tenant_id = $1`, [tenant_id]);
       expect(await rightsTo(table)).toEqual([]);
     });
@@ -966,7 +966,7 @@ describe('watch_table', () => {
         await owner.query(
           `begin; create trigger early before update on ${table} for each row execute function acme.early()`,
         );
-        const writing = writeBack(id); // has looked at the table, and waits for its lock
+        const writing = writeBack(id); // has checked the table and waits for its lock
         const waiting = 'select from pg_locks where relation = $1::regclass and not granted';
         await vi.waitUntil(async () => (await db.pool.query(waiting, [table])).rowCount, 20_000);
         await owner.query('commit');

@@ -646,7 +646,7 @@ describe('Python', () => {
       [first, 7],
       [second, 8],
     ] as const) {
-      chmodSync(folder as string, 0o755); // it is started as nobody
+      chmodSync(folder as string, 0o755); // the program runs as nobody
       writeFileSync(join(folder as string, 'bwrap'), `#!/bin/sh\nexit ${status}\n`, {
         mode: 0o755,
       });

@@ -37,9 +37,9 @@ test('jobs whose tenant has its part return to the queue, and others find a slot
   });
   expect(new Set(returned.map(({ jobKey }) => jobKey)).size).toBe(8);
   const times = returned.map(({ runAt }) => runAt.getTime());
-  expect(times).toEqual([...new Set(times)].sort((a, b) => a - b)); // apart from each other
+  expect(times).toEqual([...new Set(times)].sort((a, b) => a - b)); // each return has its own time
   await begin(ACME);
   expect(connections).toBe(3);
-  await begin(undefined); // of an earlier release
+  await begin(undefined); // a job of an earlier release
   expect([connections, returned.at(-1)?.tenant]).toEqual([3, '']);
 });

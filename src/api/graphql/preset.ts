@@ -117,7 +117,7 @@ export function servingPreset({
       createAnswersPlugin(),
       createRequestsPlugin(requests),
       ...(reads ? [createReplicaPlugin(reads, identities)] : []),
-      createConnectionsPlugin(connections, identities), // the last: it comes before the replica's
+      createConnectionsPlugin(connections, identities), // last, so that it runs before the replica's
     ],
     grafserv: {
       graphqlPath: '/graphql',

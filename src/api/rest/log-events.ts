@@ -40,7 +40,7 @@ export async function* logEvents(
   let reached = begin.getTime(); // what was finished a while before is told
   let hasAll = false;
   while (!signal.aborted) {
-    const live = source.follow(filter); // before it is read, so that nothing is missed in between
+    const live = source.follow(filter); // before the first read, so that no line is missed
     const leave = () => void live.return?.();
     signal.addEventListener('abort', leave);
     try {

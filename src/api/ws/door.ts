@@ -137,7 +137,7 @@ function createMeans(options: WsDoorOptions) {
       ended: async () => {}, // no message waits
       runEvents: (id, after) => (signal) => runEvents(source, id, after, signal),
       sessionEvents: (id, after) => (signal) => sessionEvents(source, id, after, signal),
-      logEvents: () => async function* () {}, // no subscription is of a log
+      logEvents: () => async function* () {}, // no subscription follows a log
     };
   };
 }

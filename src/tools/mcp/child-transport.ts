@@ -52,7 +52,7 @@ export class ChildTransport implements Transport {
     this.#child = child;
     child.stdin.on('error', (error) => this.onerror?.(error));
     child.stdout.on('data', (chunk: Buffer) => this.#take(chunk));
-    const redacted = this.#options.redaction.stream(); // before anything is cut off
+    const redacted = this.#options.redaction.stream(); // before the text is truncated
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
       this.stderr = (this.stderr + redacted.pass(text)).slice(-STDERR_CHARACTERS);
     });

@@ -263,8 +263,8 @@ describe('runs', () => {
   test('end a page after a megabyte, whatever its limit, and lose no run', async () => {
     const agent_id = await counting();
     const input_data = { text: 'x'.repeat(400_000) };
-    const begun = [];
-    for (let i = 0; i < 5; i += 1) begun.push((await run(agent_id, { input_data })).execution_id);
+    const started = [];
+    for (let i = 0; i < 5; i += 1) started.push((await run(agent_id, { input_data })).execution_id);
     const pages = [];
     let next = '';
     do {
@@ -275,7 +275,7 @@ describe('runs', () => {
       next = body.next;
     } while (next);
     expect(pages.map(({ length }) => length)).toEqual([3, 2]);
-    expect(pages.flat().map(({ id }) => id)).toEqual(begun.toReversed());
+    expect(pages.flat().map(({ id }) => id)).toEqual(started.toReversed());
     expect(pages.flat().every((row) => row.input_data.text.length === 400_000)).toBe(true);
   });
 

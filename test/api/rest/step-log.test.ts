@@ -102,7 +102,7 @@ test('many streams of a log cost no more transactions than one', async () => {
       streams.map((one) => one.when(({ data }) => data.execution_id === id && data.seq === 2)),
     );
   try {
-    await allHave(await ranOf()); // each has read what was there
+    await allHave(await ranOf()); // each has read the existing lines
     const connect = vi.spyOn(pg.Pool.prototype, 'connect');
     await allHave(await ranOf());
     const pools = connect.mock.contexts as { options: { application_name?: string } }[];

@@ -33,7 +33,7 @@ export function createConnectionsPlugin(
             const identity = identities.get(context.node?.req ?? context.ws?.socket ?? context);
             if (!identity) return config;
             const lend = (contextValue: unknown, signal?: AbortSignal) => {
-              const pool = connections.as(identity, signal) as Pool; // of which `connect` alone is called
+              const pool = connections.as(identity, signal) as Pool; // only `connect` is called
               (contextValue as Context).withPgClient = makePgAdaptorWithPgClient(pool);
             };
             return {
