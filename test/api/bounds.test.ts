@@ -118,18 +118,24 @@ describe('pages', () => {
   });
 });
 
-describe('too many requests at once', () => {
-  const SLOW = '{ agents { totalCount } }';
+/** Locks a table during each test of the group. Returns a function that unlocks it earlier. */
+function lockEachTime(table: string): () => Promise<unknown> {
   let blocker: pg.PoolClient;
-
+  const unlock = () => blocker.query('rollback');
   beforeEach(async () => {
     blocker = await db.pool.connect();
-    await blocker.query('begin; lock table howdah.agents in access exclusive mode');
+    await blocker.query(`begin; lock table ${table} in access exclusive mode`);
   });
   afterEach(async () => {
-    await blocker.query('rollback');
+    await unlock();
     blocker.release();
   });
+  return unlock;
+}
+
+describe('too many requests at once', () => {
+  const SLOW = '{ agents { totalCount } }';
+  const unlock = lockEachTime('howdah.agents');
 
   const slow = async () => {
     const response = await fetch(`${api.url}/graphql`, {
@@ -156,7 +162,7 @@ describe('too many requests at once', () => {
     expect(times[4]).toBeLessThan(WAIT_MS);
     expect((await fetch(`${api.url}/healthz`)).status).toBe(200);
     await until(() => times.length === 8);
-    await blocker.query('rollback');
+    await unlock();
     const answers = await Promise.all(all);
     expect(answers.map(({ status }) => status).sort()).toEqual([200, 200, ...Array(8).fill(503)]);
     for (const { retry, body } of answers.filter(({ status }) => status === 503)) {
@@ -179,14 +185,14 @@ describe('too many requests at once', () => {
     const failed = () => followed.filter(({ errors }) => errors.length > 0);
     await until(() => failed().length === 4);
     for (const { errors } of failed()) expect(errors[0]?.extensions.code).toBe('53300');
-    await blocker.query('rollback');
+    await unlock();
     await Promise.all(followed.map(({ end }) => end));
     expect(followed.filter(({ items }) => items.length === 1)).toHaveLength(2);
     await socket.client.dispose();
   });
 
   test('who sends slowly or has gone holds no place', async () => {
-    await blocker.query('rollback');
+    await unlock();
     const { hostname, port } = new URL(api.url);
     const head = `POST /graphql HTTP/1.1\r\nhost: ${hostname}\r\ncontent-type: application/json\r\n`;
     const slowOnes = Array.from({ length: 10 }, () => {
@@ -203,7 +209,7 @@ describe('too many requests at once', () => {
   });
 
   test('operations that are not executed leave no place taken', async () => {
-    await blocker.query('rollback');
+    await unlock();
     for (let i = 0; i < 10; i += 1) expect((await ask(api, '{ nothing }')).status).toBe(400);
     expect((await slow()).status).toBe(200);
   });
@@ -215,7 +221,7 @@ describe('shares of tenants', () => {
   let shared: Api;
   let acme: string;
   let blue: string;
-  let blocker: pg.PoolClient;
+  const unlock = lockEachTime('howdah.sessions');
 
   beforeAll(async () => {
     shared = await startTestApi(db.url, {
@@ -228,14 +234,6 @@ describe('shares of tenants', () => {
     blue = await tokenOf('bob');
   });
   afterAll(() => shared?.close());
-  beforeEach(async () => {
-    blocker = await db.pool.connect();
-    await blocker.query('begin; lock table howdah.sessions in access exclusive mode');
-  });
-  afterEach(async () => {
-    await blocker.query('rollback');
-    blocker.release();
-  });
 
   /** Returns the statements of the API that wait for the lock. */
   const blocked = async () => {
@@ -289,7 +287,7 @@ describe('shares of tenants', () => {
       expect((await fetch(`${shared.url}/readyz`)).status).toBe(200);
       expect(answered.length).toBeLessThan(60);
       leaving.abort();
-      await blocker.query('rollback');
+      await unlock();
       await Promise.all(floods);
     },
   );

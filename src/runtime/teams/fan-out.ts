@@ -35,7 +35,9 @@ export function fanOut(
   return { named, pending: pendingAction(state, { policy, configuration, named, missing }) };
 }
 
-/** Returns the run's next action until all members have ended; `atOnce` is the default concurrency. */
+/**
+ * Returns the run's next action until all members have ended. `atOnce` is the default concurrency.
+ */
 export function pendingAction(
   state: RunState,
   { policy, configuration, named, missing }: Members,
