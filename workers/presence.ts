@@ -98,7 +98,7 @@ export async function keepPresence(options: KeepPresenceOptions): Promise<KeptPr
   };
 
   const reap = async (): Promise<void> => {
-    const dead = await reapWorkers(pool).catch(() => []);
+    const dead = await reapWorkers(pool, presence?.worker).catch(() => []);
     if (dead.length > 0) options.onRecovered('dead_worker', dead.length);
     for (const worker of dead) {
       log.warn({ worker }, 'a dead worker was found; its runs go on');

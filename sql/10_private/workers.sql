@@ -50,9 +50,12 @@ begin
   end if;
 end $$;
 
--- Every worker calls this each half second; one at a time does the work. Gives the workers found dead.
-create or replace function howdah_private.reap_workers(patience interval default interval '10 seconds')
-  returns setof uuid
+-- Every worker calls this each half second; one at a time does the work. Gives the workers found dead. The heartbeat of the
+-- worker that calls, `reaper`, is not looked at: its process was busy or frozen and runs again, or it could not call.
+drop function if exists howdah_private.reap_workers(interval); -- it has one more argument
+create or replace function howdah_private.reap_workers(
+  patience interval default interval '10 seconds', reaper uuid default null
+) returns setof uuid
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
@@ -65,7 +68,7 @@ begin
   end if;
   for v_worker in
     select w.* from howdah_private.workers as w
-    where w.heartbeat_at < clock_timestamp() - reap_workers.patience
+    where w.heartbeat_at < clock_timestamp() - reap_workers.patience and w.id is distinct from reap_workers.reaper
       or not exists (
         select from pg_catalog.pg_locks as l
         where l.locktype = 'advisory' and l.classid = 1214871364 and l.objid = w.lock_key::oid

@@ -1,16 +1,18 @@
 import { hostname } from 'node:os';
+import { withinAwakeTime } from '../concurrency/within-awake-time.ts';
 import { listenTo } from './feed.ts';
 import { type Client, createClient, type Pool } from './pool.ts';
 import { PROTOCOL } from './runs.ts';
 import type { WorkerScope } from './worker-scope.ts';
 
-/** A heartbeat went unanswered: whatever else was asked of the database may have been lost as silently. */
+/** A heartbeat had no answer: other statements under way may have been lost as silently. */
 export class SilentDatabase extends Error {}
 
-/** How long a heartbeat may go unanswered before a worker must take itself for dead; the reaper waits longer. */
-const HEARTBEAT_TIMEOUT_MS = 8_000;
+/** How long a worker waits for an answer before it takes its presence for lost; the reaper waits longer. */
+const ANSWER_MS = 8_000;
 
 export type Presence = {
+  readonly worker: string;
   /** The worker's row says it is alive; false when somebody has declared it dead. */
   beat(): Promise<boolean>;
   /** Hands everything back and forgets the worker. */
@@ -41,7 +43,6 @@ export async function enter(options: PresenceOptions): Promise<Presence> {
     url: options.url,
     applicationName: 'howdah-live',
     role: 'howdah_worker',
-    answerWithinMs: HEARTBEAT_TIMEOUT_MS,
   });
   let closed = false;
   const lost = (reason: Error): void => {
@@ -58,58 +59,57 @@ export async function enter(options: PresenceOptions): Promise<Presence> {
     await client.end().catch(() => {});
   };
   try {
-    await client.connect();
-    await client.query(
-      `set tcp_keepalives_idle = 5; set tcp_keepalives_interval = 2; set tcp_keepalives_count = 3;
-       set tcp_user_timeout = 10000`,
-    );
-    await listenTo(client, ['control']);
-    await client.query('select howdah_private.register_worker($1, $2, $3, $4, $5, $6, $7, $8)', [
-      options.worker,
-      options.poolId,
-      hostname(),
-      process.pid,
-      options.release,
-      PROTOCOL,
-      options.scope?.tenants ?? null,
-      options.scope?.members ?? null,
-    ]);
+    await answered(register(client, options));
   } catch (error) {
     await close(); // or the lock would be there, and nobody who beats
     throw error;
   }
   return {
-    beat: () => beat(client, options.worker),
-    leave: async () => {
+    worker: options.worker,
+    async beat() {
+      const text = 'select howdah_private.heartbeat($1) as alive';
+      return (await answered(client.query(text, [options.worker]))).rows[0].alive;
+    },
+    async leave() {
       // first as a hand-over, so that leaving is not counted against the runs; then for good
-      await client.query('select howdah_private.release_executions($1, null, false)', [
-        options.worker,
-      ]);
-      await client.query('select howdah_private.forget_worker($1)', [options.worker]);
+      const handOver = 'select howdah_private.release_executions($1, null, false)';
+      await answered(client.query(handOver, [options.worker]));
+      await answered(client.query('select howdah_private.forget_worker($1)', [options.worker]));
       await close();
     },
     close,
   };
 }
 
-async function beat(client: Client, worker: string): Promise<boolean> {
-  const { promise: late, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(
-    () => reject(new SilentDatabase('the database did not answer a heartbeat')),
-    HEARTBEAT_TIMEOUT_MS,
+async function register(client: Client, options: PresenceOptions): Promise<void> {
+  await client.connect();
+  await client.query(
+    `set tcp_keepalives_idle = 5; set tcp_keepalives_interval = 2; set tcp_keepalives_count = 3;
+     set tcp_user_timeout = 10000`,
   );
-  try {
-    const answer = client.query('select howdah_private.heartbeat($1) as alive', [worker]);
-    const { rows } = await Promise.race([answer, late]);
-    return rows[0].alive;
-  } finally {
-    clearTimeout(timer);
-  }
+  await listenTo(client, ['control']);
+  await client.query('select howdah_private.register_worker($1, $2, $3, $4, $5, $6, $7, $8)', [
+    options.worker,
+    options.poolId,
+    hostname(),
+    process.pid,
+    options.release,
+    PROTOCOL,
+    options.scope?.tenants ?? null,
+    options.scope?.members ?? null,
+  ]);
 }
 
-/** Takes the runs of dead workers and hands them on. Gives the workers found dead. */
-export async function reapWorkers(pool: Pool): Promise<string[]> {
-  const { rows } = await pool.query('select howdah_private.reap_workers() as worker');
+function answered<T>(work: Promise<T>): Promise<T> {
+  const late = () =>
+    new SilentDatabase(`the database did not answer within ${ANSWER_MS / 1_000} s`);
+  return withinAwakeTime(ANSWER_MS, work, late);
+}
+
+/** Hands on the runs of dead workers, and gives these workers. The `reaper` is this process's own worker: it is not late. */
+export async function reapWorkers(pool: Pool, reaper: string | undefined): Promise<string[]> {
+  const text = 'select howdah_private.reap_workers(reaper => $1) as worker';
+  const { rows } = await pool.query(text, [reaper ?? null]);
   return rows.map((row) => row.worker);
 }
 

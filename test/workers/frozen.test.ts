@@ -10,6 +10,7 @@ import {
   makeAgent,
   stepsOf,
 } from '../runtime/arrange.ts';
+import { all, one, rolledBack } from '../sql/support.ts';
 import { createTestDatabase, eventually, type TestDatabase } from '../support/database.ts';
 import { type FakeServer, startOpenAiServer } from '../support/openai-server.ts';
 import { startTestWorker } from '../support/worker.ts';
@@ -29,10 +30,51 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   killWorkerProcesses();
-  await healthy.stop(0);
+  await healthy?.stop(0);
   expect(await brokenPromises(database.pool)).toEqual([]);
   await server.close();
   await database.drop();
+});
+
+test('a worker whose heartbeat is late reaps others, and not itself', async () => {
+  const { pool } = database;
+  // the next heartbeat waits for a lock that the test holds: what a reaper meets that comes before it
+  const { definition } = await one(
+    pool,
+    `select pg_get_functiondef('howdah_private.heartbeat(uuid)'::regprocedure) as definition`,
+  );
+  await pool.query(definition.replace(/begin/i, '$&\n perform pg_advisory_xact_lock_shared(1);'));
+  const worker = await startTestWorker(database.url);
+  const [self] = await all(pool, 'select id from howdah_private.workers');
+  await rolledBack(pool, async (holder) => {
+    await holder.query('select pg_advisory_xact_lock(1)');
+    await eventually(
+      pool,
+      'a heartbeat waits',
+      `select from pg_stat_activity where application_name = 'howdah-live' and wait_event = 'advisory'
+         and datname = current_database()`,
+    );
+    const rows = `with old as (
+        update howdah_private.workers set heartbeat_at = clock_timestamp() - interval '1 minute' returning *
+      )
+      insert into howdah_private.workers (id, pool_id, host, pid, release, protocol, heartbeat_at)
+      select gen_random_uuid(), 'dead', host, 0, release, protocol, heartbeat_at from old`;
+    await pool.query(rows);
+    await eventually(
+      pool,
+      'it has reaped the dead worker',
+      `select where not exists (select from howdah_private.workers where pool_id = 'dead')`,
+    );
+  });
+  expect(await all(pool, 'select id from howdah_private.workers')).toEqual([self]);
+  await eventually(
+    pool,
+    'its heartbeat has arrived',
+    `select from howdah_private.workers where heartbeat_at > clock_timestamp() - interval '10 seconds'`,
+  );
+  expect(await all(pool, 'select id from howdah_private.workers')).toEqual([self]);
+  await worker.stop(0);
+  await pool.query(definition);
 });
 
 test('a frozen worker is reaped; thawed it writes nothing, and comes back as another', async () => {
@@ -67,9 +109,9 @@ test('a frozen worker is reaped; thawed it writes nothing, and comes back as ano
   expect(await kindsOf(pool, id)).toBe('model output');
   expect((await stepsOf(pool, id)).map(({ worker }) => worker)).not.toContain(old);
   // What it took up between its thaw and the moment it knew is not lost.
-  for (const one of ids) {
-    expect((await ended(pool, one)).status).toBe('completed');
-    expect(await kindsOf(pool, one)).toBe('model output');
+  for (const run of ids) {
+    expect((await ended(pool, run)).status).toBe('completed');
+    expect(await kindsOf(pool, run)).toBe('model output');
   }
   frozen.signal('SIGTERM');
   expect(await frozen.ended).toEqual({ code: 0, signal: null });
