@@ -1,14 +1,24 @@
 import type { ServerResponse } from 'node:http';
+import { HowdahError } from '../contracts/errors.ts';
+
+/** Calls `work` once the response is closed, or now when it is: its client may be gone before it is let in. */
+export function whenClosed(response: ServerResponse, work: () => void): void {
+  if (response.closed) work();
+  else response.once('close', work);
+}
 
 /** Returns a signal that fires when the client disconnects before its answer is written. */
 export function leftSignal(response: ServerResponse): AbortSignal {
   const leaving = new AbortController();
-  const leave = () => {
-    if (!response.writableFinished) leaving.abort();
-  };
-  if (response.closed) leave();
-  else response.once('close', leave);
+  whenClosed(response, () => {
+    if (!response.writableFinished) leaving.abort(clientLeft());
+  });
   return leaving.signal;
+}
+
+/** The reason of work that is given up with its client: the code of a cancelled statement, which is no fault of ours. */
+export function clientLeft(): HowdahError {
+  return new HowdahError('57014', 'the client left before its answer');
 }
 
 /** How a server goes: first whoever asks is led away from it, then it lets nobody in any more. */

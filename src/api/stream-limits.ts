@@ -12,8 +12,6 @@ import type { Identity } from './login/verdict.ts';
 export type StreamLimits = {
   /** True when no further connection may be opened. */
   readonly isFull: boolean;
-  /** Throws as `open` does, and opens nothing. */
-  check(identity: Identity, kind?: StreamKind): void;
   /**
    * Counts one more stream. The result ends the count and may be called more than once. Throws
    * `HWQTA` when the tenant or user of the caller has too many, and `53300` when the server has.
@@ -56,7 +54,6 @@ export function createStreamLimits({
     get isFull() {
       return all >= sockets;
     },
-    check,
     open(identity, kind = 'connection') {
       check(identity, kind);
       const { tenantId, userId } = identity;

@@ -5,10 +5,10 @@ import type { JsonObject } from '../../src/contracts/json.ts';
 import type { Worker } from '../../workers/main.ts';
 import { calling, ended, executionOf, makeAgent, reaches } from '../runtime/arrange.ts';
 import { makeTeam } from '../runtime/teams.ts';
-import { all, one, unique } from '../sql/support.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { all, one, rolledBack, unique } from '../sql/support.ts';
+import { createTestDatabase, eventually, type TestDatabase } from '../support/database.ts';
 import { startTestWorker } from '../support/worker.ts';
-import { startTestApi } from './harness.ts';
+import { startTestApi, until } from './harness.ts';
 import {
   type ClientOptions,
   connect,
@@ -19,6 +19,7 @@ import {
   type Result,
   textOf,
 } from './mcp-client.ts';
+import { locked } from './tokens.ts';
 
 /** `/mcp` as programs use it: the official client, real runs, both kinds of revision. */
 
@@ -558,3 +559,26 @@ async function* eventsOf(response: Response): AsyncGenerator<any> {
     }
   }
 }
+
+test('a client that leaves while it is let in counts no longer', async () => {
+  const bounds = { tenantStreams: 1 };
+  const tight = await startTestApi(db.url, { ...locked, bounds });
+  const { key } = await one(db.pool, `select key from howdah.create_api_key('mcp', 'owner')`);
+  const headers = { authorization: `Bearer ${key}` };
+  const leaving = new AbortController();
+  await rolledBack(db.pool, async (holder) => {
+    await holder.query('lock table howdah.api_keys in access exclusive mode');
+    const asked = fetch(`${tight.url}/mcp`, { method: 'POST', headers, signal: leaving.signal });
+    await eventually(
+      db.pool,
+      'it is looked up',
+      `select from pg_stat_activity where application_name = 'howdah-login' and wait_event_type = 'Lock'
+         and datname = current_database()`,
+    );
+    leaving.abort();
+    await asked.catch(() => {});
+    await fetch(`${tight.url}/healthz`); // the server knows that it has left
+  });
+  await until(async () => (await post(tight, INITIALIZE, headers)).status === 200);
+  await tight.close();
+});

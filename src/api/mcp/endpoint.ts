@@ -3,6 +3,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createMcpHttp } from '../../mcp-server/http.ts';
 import { RETRY_AFTER } from '../admission.ts';
+import { whenClosed } from '../departure.ts';
 import { type Body, readJson } from '../json-body.ts';
 import type { Login } from '../login/login.ts';
 import { mostBytesFor } from '../login/rights.ts';
@@ -41,7 +42,7 @@ export function createMcpEndpoint(options: McpOptions): McpEndpoint {
       if (refusal) return sendQuotaRefusal(response, refusal);
       const identity = verdict.value;
       try {
-        response.once('close', limits.open(identity));
+        whenClosed(response, limits.open(identity));
       } catch (error) {
         return sendLimit(response, failureOf(error, onError));
       }
@@ -59,7 +60,7 @@ export function createMcpEndpoint(options: McpOptions): McpEndpoint {
       if (!read) return;
       const leaving = new AbortController();
       underWay.add(leaving);
-      response.on('close', () => leaving.abort());
+      whenClosed(response, () => leaving.abort());
       try {
         const asked = webRequest(request, leaving.signal);
         const answer = await mcp.handle({ request: asked, body: read.value, caller, onDisconnect });

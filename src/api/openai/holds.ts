@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import { whenClosed } from '../departure.ts';
 import type { Exists } from '../login/existence.ts';
 import { sweepGuests } from '../login/sweep.ts';
 import type { Identity, Refusal } from '../login/verdict.ts';
@@ -31,7 +32,7 @@ export function createHolds({ exists, limits }: { exists: Exists; limits: Stream
       const uncount = limits.open(identity);
       const leaving = new AbortController();
       const leave = () => leaving.abort('gone' satisfies Leaving);
-      response.once('close', leave);
+      whenClosed(response, leave);
       open.set(leaving, identity);
       return {
         signal: leaving.signal,

@@ -117,20 +117,24 @@ async function answer(route: Route, request: FastifyRequest, reply: FastifyReply
   const read = await readRequest(route, request);
   if (!read) return reply.hijack();
   const asked = { ...read, headers, url, identity } as Asked<never, never, never>;
-  if (isLasting(asked)) door.streams.check(identity);
-  const given = route.serve ? await route.serve(asked, means) : await worked(route, asked, means);
-  if ('events' in given) {
-    door.streams.check(identity);
+  const uncount = isLasting(route, asked) ? door.streams.admit(reply.raw, identity) : undefined;
+  try {
+    const given = route.serve ? await route.serve(asked, means) : await worked(route, asked, means);
+    if (!('events' in given)) return send(reply, given, headers['if-none-match']);
     reply.hijack();
-    return door.streams.write(reply.raw, identity, given.events, given.headers);
+    return await door.streams.write(reply.raw, identity, given.events, given.headers);
+  } finally {
+    uncount?.();
   }
-  return send(reply, given, headers['if-none-match']);
 }
 
-/** Whether it asks for events, or waits for a run that it begins: refused before anything begins. */
-function isLasting({ query, body }: Asked<never, never, never>): boolean {
+/** Whether it gives events, or waits for a run that it begins: counted, or refused, before anything is read or begun for it. */
+function isLasting(route: Route, { query, body }: Asked<never, never, never>): boolean {
+  if (route.method === 'GET' && route.answers[200]?.type === EVENT_STREAM) return true;
   return [query, body].some((sent: Json) => isJsonObject(sent) && (sent.stream || sent.wait));
 }
+
+const EVENT_STREAM = 'text/event-stream';
 
 /** What `howdah.permissions` calls the rows that a route changes. */
 function objectOf({ tag }: Route): string {

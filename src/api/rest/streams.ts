@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import type { StreamEvent } from '../../contracts/stream-event.ts';
+import { whenClosed } from '../departure.ts';
 import { openEventStream } from '../event-stream.ts';
 import type { Exists } from '../login/existence.ts';
 import { type Guest, sweepGuests } from '../login/sweep.ts';
@@ -13,11 +14,14 @@ const RETRY_MS = 2_000;
 
 /** Answers that last: streams of events, and requests that wait for a run. */
 export type Streams = {
-  /** Throws as `StreamLimits` does when the caller has too many already. */
-  check(identity: Identity): void;
   /**
-   * Writes the events until there are none left or nobody listens; `signal` tells their source of the latter. Throws as `check`
-   * does, before anything is written.
+   * Counts an answer that will last, before anything is read or begun for it; the result ends that. Throws as `StreamLimits`
+   * does when the caller has too many already.
+   */
+  admit(response: ServerResponse, identity: Identity): () => void;
+  /**
+   * Writes the events until there are none left or nobody listens; `signal` tells their source of the latter. Throws as `admit`
+   * does, before anything is written, when the answer was not counted.
    */
   write(
     response: ServerResponse,
@@ -26,8 +30,8 @@ export type Streams = {
     headers?: Readonly<Record<string, string>>,
   ): Promise<void>;
   /**
-   * Until `ended` resolves, the time is over, nobody waits any more, or the server closes; not at all when the caller has too many
-   * streams. Throws 401 when who waits may be here no longer.
+   * Until `begin` resolves, the time is over, nobody waits any more, or the server closes; not at all when the answer was not
+   * counted and the caller has too many streams. Throws 401 when who waits may be here no longer.
    */
   hold(
     response: ServerResponse,
@@ -56,14 +60,21 @@ export function createStreams(options: StreamsOptions): Streams {
   const open = new Set<Guest>();
   const closing = new AbortController();
   const endSweep = sweepGuests(exists, () => open);
+  const counted = new WeakSet<ServerResponse>();
+  const countOnce = (response: ServerResponse, identity: Identity) =>
+    counted.has(response) ? () => {} : limits.open(identity);
   return {
-    check: limits.check,
-    async write(response, identity, events, headers = {}) {
+    admit(response, identity) {
       const uncount = limits.open(identity);
+      counted.add(response);
+      return uncount;
+    },
+    async write(response, identity, events, headers = {}) {
+      const uncount = countOnce(response, identity);
       const leaving = new AbortController();
       const signal = AbortSignal.any([leaving.signal, closing.signal]);
       const leave = () => leaving.abort();
-      response.once('close', leave);
+      whenClosed(response, leave);
       const writer = openEventStream(response, { ...pace, headers });
       response.write(`retry: ${RETRY_MS}\n\n`);
       const stream: Guest = {
@@ -91,11 +102,11 @@ export function createStreams(options: StreamsOptions): Streams {
       }
     },
     async hold(response, identity, ms, begin) {
-      const uncount = openOne(limits, identity);
+      const uncount = unlessRefused(() => countOnce(response, identity));
       if (!uncount) return;
       const leaving = new AbortController();
       const leave = () => leaving.abort();
-      response.once('close', leave);
+      whenClosed(response, leave);
       const waiting = setTimeout(leave, ms);
       let refused: Refusal | undefined;
       const guest: Guest = {
@@ -124,9 +135,9 @@ export function createStreams(options: StreamsOptions): Streams {
 }
 
 /** Undefined when there are too many: what was asked for has begun by then, and is answered without waiting for it. */
-function openOne(limits: StreamLimits, identity: Identity) {
+function unlessRefused<T>(open: () => T): T | undefined {
   try {
-    return limits.open(identity);
+    return open();
   } catch {
     return undefined;
   }

@@ -145,10 +145,15 @@ export class Connection {
     this.#means ??= this.#options.meansFor(identity, this.#request);
     const { id } = message;
     if (message.type === 'subscribe') {
-      const events = await this.#eventsOf(message, this.#means);
       const uncount = this.#options.limits.open(identity, 'subscription');
-      await this.#send({ type: 'result', id, data: { subscription: id } });
-      void this.#follow(id, events).finally(uncount);
+      try {
+        const events = await this.#eventsOf(message, this.#means);
+        await this.#send({ type: 'result', id, data: { subscription: id } });
+        void this.#follow(id, events).finally(uncount);
+      } catch (error) {
+        uncount();
+        throw error;
+      }
     } else if (message.type === 'unsubscribe') {
       this.#leave(message.subscription);
       await this.#send({ type: 'result', id, data: { subscription: message.subscription } });

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer, get, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { pino } from 'pino';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { usualBounds } from '../../../src/api/bounds.ts';
 import { createStreams, type EventsOf, type Streams } from '../../../src/api/rest/streams.ts';
@@ -9,7 +10,7 @@ import { createStreamLimits } from '../../../src/api/stream-limits.ts';
 import type { StreamEvent } from '../../../src/contracts/stream-event.ts';
 import type { Worker } from '../../../workers/main.ts';
 import { makeAgent } from '../../runtime/arrange.ts';
-import { one } from '../../sql/support.ts';
+import { one, rolledBack } from '../../sql/support.ts';
 import { createTestDatabase, eventually, type TestDatabase } from '../../support/database.ts';
 import { type FakeServer, startOpenAiServer } from '../../support/openai-server.ts';
 import { startTestWorker } from '../../support/worker.ts';
@@ -240,6 +241,52 @@ describe('over the API', () => {
       problem: { code: 'HWDEN', reason: 'revoked', detail: 'The API key was revoked.' },
     });
     expect(headers.get('www-authenticate')).toBe('Bearer error="invalid_token"');
+    answers.resolve();
+  });
+
+  test('a stream counts while its beginning is read, and leaves without an error of ours', async () => {
+    const { key: token } = await keyFor();
+    const { id } = await begin(token);
+    const lines: string[] = [];
+    const tight = await startTestApi(db.url, {
+      ...locked,
+      log: pino({ level: 'error' }, { write: (line: string) => lines.push(line) }),
+      bounds: { connections: 1, tenantStreams: 1 },
+    });
+    const ask = async (path: string, signal: AbortSignal | null = null) =>
+      fetch(`${tight.url}${path}`, { headers: { authorization: `Bearer ${token}` }, signal });
+    for (const path of [`/api/executions/${id}/stream`, `/api/steps/stream?since=1h&execution_id=${id}`]) {
+      const { listed } = await rolledBack(db.pool, async (holder) => {
+        await holder.query('lock table howdah.executions in access exclusive mode');
+        const listed = ask('/api/executions'); // has the only connection, and waits for the lock
+        await eventually(
+          db.pool,
+          'the connection is taken',
+          `select from pg_stat_activity where application_name = 'howdah-api' and wait_event_type = 'Lock'
+             and datname = current_database()`,
+        );
+        const streams = [new AbortController(), new AbortController()].map((leaving) => ({
+          leaving,
+          answer: ask(path, leaving.signal),
+        }));
+        const refused = await Promise.race(
+          streams.map(async (stream) => ({ stream, status: (await stream.answer).status })),
+        );
+        expect(refused.status).toBe(429);
+        for (const stream of streams) if (stream !== refused.stream) stream.leaving.abort();
+        await Promise.allSettled(streams.map(({ answer }) => answer));
+        await ask('/healthz'); // what was said before is read
+        return { listed };
+      });
+      expect((await listed).status).toBe(200);
+      await until(async () => {
+        const stream = await listen(tight, path, { token });
+        stream.close();
+        return stream.status === 200;
+      });
+    }
+    await tight.close();
+    expect(lines).toEqual([]);
     answers.resolve();
   });
 

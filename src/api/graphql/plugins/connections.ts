@@ -5,7 +5,7 @@ import { getOperationAST } from 'postgraphile/graphql';
 import 'postgraphile/grafserv';
 import type { Pool } from '../../../db/pool.ts';
 import type { Connections } from '../../connections.ts';
-import { leftSignal } from '../../departure.ts';
+import { clientLeft, leftSignal } from '../../departure.ts';
 import type { Identities } from '../../login/identities.ts';
 
 type Context = { withPgClient: WithPgClient };
@@ -67,7 +67,7 @@ function closeSignal(socket: Socket): AbortSignal {
   const known = closing.get(socket);
   if (known) return known;
   const leaving = new AbortController();
-  socket.once('close', () => leaving.abort());
+  socket.once('close', () => leaving.abort(clientLeft()));
   closing.set(socket, leaving.signal);
   return leaving.signal;
 }
