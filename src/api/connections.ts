@@ -4,18 +4,27 @@ import { HowdahError } from '../contracts/errors.ts';
 import { cancelOnAbort } from '../db/cancel-statement.ts';
 import type { Subject } from '../db/identity.ts';
 import type { Connector, Pool, PoolClient } from '../db/pool.ts';
+import { type ReadBounds, ReadBudget } from '../db/read-budget.ts';
 import { BUSY, queueUserOf, tenantShares } from './admission.ts';
 
 /** The longest wait of a transaction for a connection. */
 const WAIT_MS = 10_000;
+
+/**
+ * Bounds what a transaction of a request may read. Lists end at their own bounds long before. This
+ * one is for a row with several large values, and for a file of 8 MB, which Postgres sends in
+ * hexadecimal digits.
+ */
+const MOST_READ: ReadBounds = { bytes: 32_000_000 };
+
 /** A pool whose connections are shared fairly among tenants. */
 export type Connections = {
   /**
    * Returns the pool as one caller sees it. When `signal` fires, waits of the caller end. The
    * statement under way on each of the caller's connections is cancelled at the server, and the
-   * connection is closed.
+   * connection is closed. What the caller reads is charged to one budget.
    */
-  as(caller: Subject, signal?: AbortSignal): Connector;
+  as(caller: Subject, signal?: AbortSignal, budget?: ReadBudget): Connector;
 };
 
 /**
@@ -29,11 +38,12 @@ export function createConnections(pool: Pool): Connections {
     waiting: { most: Number.POSITIVE_INFINITY, ms: WAIT_MS, refusal: noFreeConnection },
   });
   return {
-    as: (caller, signal) => ({
+    as: (caller, signal, budget = new ReadBudget(MOST_READ)) => ({
       async connect() {
+        budget.throwIfSpent();
         const leave = await queue.acquire(caller.tenantId, signal, queueUserOf(caller));
         try {
-          return lend(await pool.connect(), leave, signal);
+          return lend(await pool.connect(), { leave, signal, budget });
         } catch (error) {
           leave();
           throw error;
@@ -54,18 +64,23 @@ export function connectionsOfOneTenant(
   return Math.max(2, cores, Math.floor(connections / 2));
 }
 
+type Loan = { leave(): void; signal: AbortSignal | undefined; budget: ReadBudget };
+
 /** Lends a connection, and gives its place back when the connection is released. */
-function lend(client: PoolClient, leave: () => void, signal: AbortSignal | undefined): PoolClient {
+function lend(client: PoolClient, { leave, signal, budget }: Loan): PoolClient {
   const release = client.release;
+  const unwatch = budget.watch(client);
   let end = (): void => {};
   client.release = (error) => {
     end();
-    release(error ?? signal?.aborted);
+    unwatch();
+    release(error ?? (signal?.aborted || budget.isSpent));
     leave();
   };
-  if (signal?.aborted) {
+  if (signal?.aborted || budget.isSpent) {
     client.release();
-    throw signal.reason;
+    signal?.throwIfAborted();
+    budget.throwIfSpent();
   }
   if (signal) end = cancelOnAbort(client, signal);
   return client;

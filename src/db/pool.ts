@@ -110,13 +110,15 @@ const connected = new WeakMap<Pool, Set<PoolClient>>();
 
 /** Breaks all connections there are: whoever waits for an answer hears of the loss at once. */
 export function breakConnections(pool: Pool): void {
-  connected.get(pool)?.forEach(breakConnection);
+  for (const client of connected.get(pool) ?? []) breakConnection(client);
 }
 
-/** Tears the connection down without a word to the server. */
-export function breakConnection(client: PoolClient): void {
-  const { connection } = client as unknown as { connection: { stream: { destroy(): void } } };
-  connection.stream.destroy();
+/** Tears the connection down without a word to the server. Its statements fail with `reason`. */
+export function breakConnection(client: PoolClient, reason?: Error): void {
+  const { connection } = client as unknown as {
+    connection: { stream: { destroy(reason?: Error): void } };
+  };
+  connection.stream.destroy(reason);
 }
 
 /** One connection of its own, for what needs a session: LISTEN, advisory locks. */

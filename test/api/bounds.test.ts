@@ -5,7 +5,7 @@ import { createAdmission } from '../../src/api/admission.ts';
 import type { Api } from '../../src/api/server.ts';
 import { makeTenant } from '../sql/support.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { ask, follow, openSocket, startTestApi, until } from './harness.ts';
+import { ask, driveRun, follow, openSocket, startTestApi, until } from './harness.ts';
 import { locked, makePerson, tokenFor } from './tokens.ts';
 
 /** How long a request waits for its turn: longer than a busy machine takes to refuse five. */
@@ -115,6 +115,124 @@ describe('pages', () => {
       const first = args.find(({ name }) => name === 'first');
       expect(first?.description).toContain('at most 1000');
     }
+  });
+});
+
+describe('bytes that an operation reads', () => {
+  const MB = 1_000_000;
+  let agent: string;
+  let large: string;
+
+  beforeAll(async () => {
+    const { rows } = await db.pool.query(
+      `insert into howdah.executions (agent_id, input, input_data)
+       select howdah.agent('development'), 'large', jsonb_build_object('text', repeat('x', $1)) from generate_series(1, 12)
+       returning id, agent_id`,
+      [MB],
+    );
+    agent = rows[0].agent_id;
+    large = rows[0].id;
+    await db.pool.query(
+      `insert into howdah.executions (agent_id, input, input_data)
+       select $1, 'many', jsonb_agg('{}'::jsonb) from generate_series(1, 3) as n cross join generate_series(1, 100000) group by n`,
+      [agent],
+    );
+  });
+
+  const LARGE = 'orderBy: [ID_ASC]';
+  const many = (count: number, field: (n: number) => string) =>
+    Array.from({ length: count }, (_, n) => `f${n}: ${field(n)}`).join(' ');
+  const refused = (limit: string, most: number) => ({
+    extensions: { code: 'HWINV', hint: expect.stringContaining('first'), detail: { limit, most } },
+  });
+
+  test('up to 10 MB are answered', async () => {
+    const { data } = await ask(api, `{ executions(first: 9, ${LARGE}) { nodes { inputData } } }`);
+    expect(data.executions.nodes[8].inputData.text).toHaveLength(MB);
+  });
+
+  test.each([
+    ['in a page', () => `executions(first: 12, ${LARGE}) { nodes { inputData } }`, ['executions']],
+    [
+      'in a page inside of another row, which Postgres does not gather in one value',
+      () => `agent(id: "${agent}") { executions(first: 12, ${LARGE}) { nodes { inputData } } }`,
+      ['agent', 'executions'],
+    ],
+    [
+      'in several fields together',
+      () => many(5, (n) => `executions(first: 3, offset: ${n}, ${LARGE}) { nodes { inputData } }`),
+      undefined,
+    ],
+  ])('more is refused: %s', async (_what, fields, path) => {
+    const { errors } = await ask(api, `{ ${fields()} }`);
+    expect(errors[0]).toMatchObject(refused('bytes', 10 * MB));
+    if (path) expect(errors).toMatchObject([{ path }]);
+    expect((await ask(api, '{ agents { totalCount } }')).errors).toEqual([]);
+  });
+
+  test('so are many small values, which take longer', async () => {
+    const { errors } = await ask(
+      api,
+      `{ executions(first: 3, orderBy: [ID_DESC]) { nodes { inputData } } }`,
+    );
+    expect(errors).toMatchObject([refused('values', 250_000)]);
+  });
+
+  test.each([
+    ['under other names', () => `execution(id: "${large}") { ${many(11, () => 'inputData')} }`],
+    ['by several fields', () => many(11, () => `execution(id: "${large}") { inputData }`)],
+    [
+      'in each row that leads to it',
+      () =>
+        `executions(first: 11) { nodes { agent { executions(first: 1, ${LARGE}) { nodes { inputData } } } } }`,
+    ],
+  ])('and what is read once and shown often: %s', async (_what, fields) => {
+    const { data, errors } = await ask(api, `{ ${fields()} }`);
+    expect({ data, errors }).toMatchObject({ data: null, errors: [refused('answer', 10 * MB)] });
+  });
+
+  test('of a mutation that was done the refusal says so', async () => {
+    const title = 'answered at length';
+    const query = `mutation { startSession(input: { agent: "development", title: "${title}" }) { result { agent { executions(first: 1, ${LARGE}) { nodes { ${many(11, () => 'inputData')} } } } } } }`;
+    const { errors } = await ask(api, query);
+    expect(errors).toMatchObject([refused('answer', 10 * MB)]);
+    expect(errors[0]?.extensions.hint).toContain('What the mutation changes is done');
+    const { rowCount } = await db.pool.query('select from howdah.sessions where title = $1', [
+      title,
+    ]);
+    expect(rowCount).toBe(1);
+  });
+
+  test('each event of a subscription may read as much, and one that reads more is an error of its own', async () => {
+    const socket = openSocket(api);
+    const id = (
+      await db.pool.query(
+        `insert into howdah.executions (agent_id, input) values ($1, 'followed') returning id`,
+        [agent],
+      )
+    ).rows[0].id;
+    const followed = follow(
+      socket,
+      `subscription ($id: UUID!) { executionUpdated(id: $id) { stepCount agent { executions(first: 6, ${LARGE}) { nodes { inputData } } } } }`,
+      { id },
+    );
+    const beyond = follow(
+      socket,
+      `subscription ($id: UUID!) { executionUpdated(id: $id) { stepCount agent { executions(first: 12, ${LARGE}) { nodes { inputData } } } } }`,
+      { id },
+    );
+    const run = await driveRun(db.pool, id);
+    for (let step = 1; step <= 2; step += 1) {
+      await until(() => followed.items.length >= step && beyond.errors.length >= step);
+      await run.steps(1);
+    }
+    await run.finish();
+    expect(await followed.end).toBe('completed');
+    expect(await beyond.end).toBe('completed');
+    expect(followed.errors).toEqual([]);
+    expect(followed.items.length).toBeGreaterThanOrEqual(3);
+    for (const error of beyond.errors) expect(error).toMatchObject(refused('bytes', 10 * MB));
+    await socket.client.dispose();
   });
 });
 

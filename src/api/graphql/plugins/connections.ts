@@ -4,6 +4,7 @@ import { makePgAdaptorWithPgClient } from 'postgraphile/@dataplan/pg/adaptors/pg
 import { getOperationAST } from 'postgraphile/graphql';
 import 'postgraphile/grafserv';
 import type { Pool } from '../../../db/pool.ts';
+import { type ReadBounds, ReadBudget } from '../../../db/read-budget.ts';
 import type { Connections } from '../../connections.ts';
 import { clientLeft, leftSignal } from '../../departure.ts';
 import type { Identities } from '../../login/identities.ts';
@@ -11,6 +12,13 @@ import type { Identities } from '../../login/identities.ts';
 type Context = { withPgClient: WithPgClient };
 type Socket = { once(event: 'close', listener: () => void): unknown };
 type RequestContext = Partial<Grafast.RequestContext>;
+
+/**
+ * Bounds what an operation may read: all its statements together, and anew for each event of a
+ * subscription. The event loop parses it, plans it into a result and writes it as JSON, so 10 MB
+ * take about 0.1 seconds. It suffices for the largest value of a column.
+ */
+export const MOST_READ: ReadBounds = { bytes: 10_000_000, values: 250_000 };
 
 /**
  * Gives operations connections that are shared fairly among tenants. A query whose client has left
@@ -33,8 +41,10 @@ export function createConnectionsPlugin(
             const identity = identities.get(context.node?.req ?? context.ws?.socket ?? context);
             if (!identity) return config;
             const lend = (contextValue: unknown, signal?: AbortSignal) => {
-              const pool = connections.as(identity, signal) as Pool; // only `connect` is called
+              const budget = new ReadBudget(MOST_READ);
+              const pool = connections.as(identity, signal, budget) as Pool; // only `connect` is called
               (contextValue as Context).withPgClient = makePgAdaptorWithPgClient(pool);
+              return budget;
             };
             return {
               ...config,
@@ -44,8 +54,9 @@ export function createConnectionsPlugin(
                 return execute(args);
               }) as typeof execute,
               subscribe: (async (args) => {
-                lend(args.contextValue);
-                return subscribe(args);
+                const budget = lend(args.contextValue);
+                const results = await subscribe(args);
+                return Symbol.asyncIterator in results ? budgeted(results, budget) : results;
               }) as typeof subscribe,
             };
           };
@@ -54,6 +65,19 @@ export function createConnectionsPlugin(
       },
     },
   };
+}
+
+/** Gives each result the whole budget. */
+function budgeted<T>(
+  results: AsyncGenerator<T, void, void>,
+  budget: ReadBudget,
+): AsyncGenerator<T, void, void> {
+  const { next } = results;
+  results.next = () => {
+    budget.reset();
+    return next.call(results);
+  };
+  return results;
 }
 
 /** Returns a signal that fires when the client of a request has left. */

@@ -1,12 +1,18 @@
 import '../environment.ts';
-import 'postgraphile/grafserv';
-import { type GraphQLError, NoSchemaIntrospectionCustomRule } from 'postgraphile/graphql';
+import type { ExecutionConfig } from 'postgraphile/grafserv';
+import {
+  type ExecutionResult,
+  type GraphQLError,
+  getOperationAST,
+  NoSchemaIntrospectionCustomRule,
+} from 'postgraphile/graphql';
+import { boundResult } from '../answer-size.ts';
 import { asInvalid, withoutHelp } from '../errors.ts';
 import { limited, refuseLargeVariables, refuseLongText } from '../limits.ts';
 
 /**
  * Refuses operations that are too large before they are planned, over HTTP and WebSocket alike; and all that ask about the
- * schema, where nobody may.
+ * schema, where nobody may. Refuses an answer that became too large all the same.
  */
 export function createLimitsPlugin(introspection: boolean): GraphileConfig.Plugin {
   const tell = introspection ? asInvalid : (error: GraphQLError) => withoutHelp(asInvalid(error));
@@ -23,9 +29,12 @@ export function createLimitsPlugin(introspection: boolean): GraphileConfig.Plugi
             const config = await configure.call(this, context);
             const { parseAndValidate, execute, subscribe } = config;
             const within = <H extends typeof execute | typeof subscribe>(work: H): H => {
-              return ((args) => {
+              return (async (args) => {
                 const errors = refuseLargeVariables(args);
-                return errors.length > 0 ? { errors: errors.map(tell) } : work(args);
+                if (errors.length > 0) return { errors: errors.map(tell) };
+                const results = await work(args);
+                const operation = getOperationAST(args.document, args.operationName)?.operation;
+                return boundResults(results, operation === 'mutation');
               }) as H;
             };
             return {
@@ -45,4 +54,18 @@ export function createLimitsPlugin(introspection: boolean): GraphileConfig.Plugi
       },
     },
   };
+}
+
+type Results = Awaited<ReturnType<ExecutionConfig['execute'] | ExecutionConfig['subscribe']>>;
+
+/** Bounds a result, or each of a subscription. */
+function boundResults(results: Results, isMutation: boolean): Results {
+  if (!(Symbol.asyncIterator in results)) return boundResult(results, isMutation);
+  const each = results as AsyncGenerator<ExecutionResult, void, void>;
+  const { next } = each;
+  each.next = async () => {
+    const item = await next.call(each);
+    return item.done ? item : { done: false, value: boundResult(item.value, isMutation) };
+  };
+  return results;
 }

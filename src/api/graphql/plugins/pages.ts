@@ -1,5 +1,6 @@
 import '../environment.ts';
 import 'postgraphile';
+import { PgSelectStep } from 'postgraphile/@dataplan/pg';
 import {
   access,
   type ConnectionStep,
@@ -47,6 +48,7 @@ export const PagesPlugin: GraphileConfig.Plugin = {
           plan($parent, args, info) {
             const $connection = plan($parent, args, info);
             turnTo($connection as Pages, args);
+            ownStatement($connection as ConnectionStep<Step>);
             return $connection;
           },
         };
@@ -73,6 +75,15 @@ function turnTo($connection: Pages, args: FieldArgs): void {
   $connection.setFirst(access($page, 'first'));
   $connection.setLast(access($page, 'last'));
   $connection.setOffset(access($page, 'offset'));
+}
+
+/**
+ * Reads the rows of a page inside of others by a statement of its own, for all of those others together. As an array in the statement
+ * around it, Postgres would hold the whole page in memory, five times as large as its rows, and send nothing before it is complete.
+ */
+function ownStatement($connection: ConnectionStep<Step>): void {
+  const $rows = $connection.getSubplan();
+  if ($rows instanceof PgSelectStep) $rows.setInliningForbidden();
 }
 
 /** Checks what the client asks for, and fills in what he left out. Throws a SafeError that he is told. */

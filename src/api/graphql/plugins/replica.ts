@@ -6,10 +6,11 @@ import { makePgAdaptorWithPgClient } from 'postgraphile/@dataplan/pg/adaptors/pg
 import { getOperationAST } from 'postgraphile/graphql';
 import type { HowdahError } from '../../../contracts/errors.ts';
 import type { Pool } from '../../../db/pool.ts';
+import { ReadBudget } from '../../../db/read-budget.ts';
 import type { Identities } from '../../login/identities.ts';
 import { type Chosen, type Reads, readPosition } from '../../reads.ts';
 import { refusal } from '../request.ts';
-import { signalOf } from './connections.ts';
+import { MOST_READ, signalOf } from './connections.ts';
 
 type Context = { withPgClient: WithPgClient };
 
@@ -39,7 +40,8 @@ export function createReplicaPlugin(reads: Reads, identities: Identities): Graph
                 if (operation === 'query') {
                   const chosen = await reads.choose(identity, position);
                   const signal = signalOf(context);
-                  const replica = reads.connections.as(identity, signal) as Pool;
+                  const budget = new ReadBudget(MOST_READ);
+                  const replica = reads.connections.as(identity, signal, budget) as Pool;
                   const withReplica = makePgAdaptorWithPgClient(replica);
                   if (chosen.isReplica) replace(args.contextValue as Context, withReplica, chosen);
                   return execute(args);

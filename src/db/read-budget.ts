@@ -1,0 +1,97 @@
+import { HowdahError } from '../contracts/errors.ts';
+import { breakConnection, type PoolClient } from './pool.ts';
+
+/** How much may be read. */
+export type ReadBounds = Readonly<{
+  /** Bytes that the server sends. */
+  bytes: number;
+  /** Commas in them: reading a JSON text or an array takes as long as it has values. */
+  values?: number;
+}>;
+
+const COMMA = 0x2c;
+
+/**
+ * Counts what the server sends on the connections of one request. A row may hold many megabytes, and its size is known only when it
+ * comes. So the bytes are counted as they arrive, before anything parses them, and beyond a bound the connections are broken: the
+ * statements under way fail with `HWINV`, the server ends them and undoes their transactions, and nothing more is read.
+ */
+export class ReadBudget {
+  readonly #bounds: ReadBounds;
+  readonly #clients = new Set<PoolClient>();
+  #bytes = 0;
+  #values = 0;
+  #refusal: HowdahError | undefined;
+
+  constructor(bounds: ReadBounds) {
+    this.#bounds = bounds;
+  }
+
+  get isSpent(): boolean {
+    return this.#refusal !== undefined;
+  }
+
+  /** Throws `HWINV` when more was read already than is allowed. */
+  throwIfSpent(): void {
+    if (this.#refusal) throw this.#refusal;
+  }
+
+  /** Counts what arrives on this connection, until the result is called. A connection that was broken is of no more use. */
+  watch(client: PoolClient): () => void {
+    const { stream } = (client as unknown as { connection: Wire }).connection;
+    const count = (chunk: Buffer) => this.#count(chunk);
+    stream.prependListener('data', count);
+    this.#clients.add(client);
+    return () => {
+      stream.removeListener('data', count);
+      this.#clients.delete(client);
+    };
+  }
+
+  /** Begins to count anew, for the next event of a subscription. */
+  reset(): void {
+    this.#bytes = 0;
+    this.#values = 0;
+    this.#refusal = undefined;
+  }
+
+  #count(chunk: Buffer): void {
+    const { bytes, values } = this.#bounds;
+    this.#bytes += chunk.length;
+    if (values !== undefined) this.#values += commasIn(chunk, values - this.#values + 1);
+    if (this.#refusal) return;
+    if (this.#bytes > bytes) this.#spend('bytes', bytes, `${bytes / 1_000_000} MB`);
+    else if (values !== undefined && this.#values > values) {
+      this.#spend('values', values, `${values} values`);
+    }
+  }
+
+  #spend(limit: keyof ReadBounds, most: number, what: string): void {
+    const error = new HowdahError('HWINV', `the request reads more than ${what}`, {
+      hint: 'Ask for fewer rows at once (`first` in GraphQL, `limit` in REST), or leave out fields with large values.',
+      detail: { limit, most },
+    });
+    this.#refusal = error;
+    for (const client of this.#clients) {
+      client.query = (() => Promise.reject(error)) as PoolClient['query']; // also the rollback that follows
+      breakConnection(client, error);
+    }
+  }
+}
+
+/** The parts of a connection of node-pg that its types leave out. */
+type Wire = {
+  stream: {
+    prependListener(event: 'data', listener: (chunk: Buffer) => void): unknown;
+    removeListener(event: 'data', listener: (chunk: Buffer) => void): unknown;
+  };
+};
+
+/** Counts commas, up to `most`. */
+function commasIn(chunk: Buffer, most: number): number {
+  let count = 0;
+  for (let at = chunk.indexOf(COMMA); at >= 0 && count < most; at = chunk.indexOf(COMMA, at + 1)) {
+    count += 1;
+  }
+  return count;
+}
