@@ -1,7 +1,7 @@
 import type { TokenPiece } from '../contracts/step.ts';
 import type { Bell } from './bell.ts';
 import type { Followed } from './follow.ts';
-import type { Client } from './json-rows.ts';
+import { type Client, type JsonPage, jsonPage } from './json-rows.ts';
 import { inTransaction, type Pool } from './pool.ts';
 import { findExecution, queriesOn, stepsAfter } from './queries.ts';
 
@@ -171,10 +171,11 @@ export async function sessionUsage(db: Client, session: string): Promise<Session
 
 export type Said = { turn: number; who: string; said: string };
 
-/** What people and agents said in a session, in order: the last so many. What it began with is turn 0. */
-export async function lastSaid(db: Client, session: string, most: number): Promise<Said[]> {
-  const { rows } = await db.query<Said>(
-    `select h.turn, h.who, h.said from (
+/** Where something was said: numbers that rise with the conversation. */
+export type SaidPlace = { turn: number; seq: number };
+
+/** What people and agents said in session $1 before turn $2 and place $3 in it: the last $4, the newest first. Of both null: all. */
+const SAID = `select h.turn, h.seq, h.who, h.said from (
        select e.turn, m.seq, case m.role when 'user' then 'you' else coalesce(a.name, 'assistant') end as who, m.content as said
        from howdah.executions as e
        join howdah.messages as m on m.execution_id = e.id and m.tenant_id = e.tenant_id
@@ -186,9 +187,21 @@ export async function lastSaid(db: Client, session: string, most: number): Promi
        from howdah.executions as e
        cross join jsonb_array_elements(e.history) with ordinality as m (message, place)
        where e.session_id = $1 and e.turn = 1 and m.message ->> 'role' in ('user', 'assistant') and m.message ->> 'content' <> ''
-       order by 1 desc, 2 desc limit $2
-     ) as h order by h.turn, h.seq`,
-    [session, most],
-  );
-  return rows;
+     ) as h
+     where $2::int is null or (h.turn, h.seq) < ($2, $3::bigint)
+     order by h.turn desc, h.seq desc limit $4`;
+
+/** What people and agents said in a session, in order: the last so many. What it began with is turn 0. */
+export async function lastSaid(db: Client, session: string, most: number): Promise<Said[]> {
+  const { rows } = await db.query<Said & SaidPlace>(SAID, [session, null, null, most]);
+  return rows.reverse().map(({ turn, who, said }) => ({ turn, who, said }));
+}
+
+/** A page of what was said before a place, the newest first. */
+export function saidBefore(
+  db: Client,
+  session: string,
+  { before, limit }: { before: SaidPlace | undefined; limit: number },
+): Promise<JsonPage<Said & SaidPlace>> {
+  return jsonPage(db, SAID, [session, before?.turn ?? null, before?.seq ?? null, limit]);
 }

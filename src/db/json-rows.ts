@@ -25,17 +25,25 @@ export type JsonPage<T> = { rows: T[]; isCut: boolean };
 /** Bytes of JSON after which a page ends. */
 export const PAGE_BYTES = 1_000_000;
 
+/** Rows that are fetched at first, and how many times as many each time after. */
+const FIRST_FETCH = 10;
+const GROWTH = 10;
+
 /**
  * Reads rows as `jsonRows` does, up to one megabyte, since a limit on rows does not limit their
  * size. The row that reaches the limit is whole and the last one, so a page has at least one row.
+ * A cursor fetches a few rows at first, so that the server reads few rows beyond the page. Runs in
+ * a transaction, whose end closes the cursor.
  */
 export async function jsonPage<T>(
   client: Client,
   text: string,
   values: readonly unknown[] = [],
 ): Promise<JsonPage<T>> {
-  const { rows } = await client.query<{ row: string | null }>(
-    `with rows as (${text}),
+  cursors += 1;
+  const cursor = `json_page_${cursors}`;
+  await client.query(
+    `declare ${cursor} no scroll cursor for with rows as (${text}),
      texts as (select to_json(r)::text as row from rows as r)
      select case
        when sum(octet_length(t.row)) over (rows between unbounded preceding and 1 preceding) >= ${PAGE_BYTES} then null
@@ -44,9 +52,22 @@ export async function jsonPage<T>(
      from texts as t`,
     [...values],
   );
-  const whole = rows.flatMap(({ row }) => (row === null ? [] : [JSON.parse(row) as T]));
-  return { rows: whole, isCut: whole.length < rows.length };
+  const texts: string[] = [];
+  let bytes = 0;
+  for (let count = FIRST_FETCH; ; count = bytes < PAGE_BYTES ? count * GROWTH : 1) {
+    const { rows } = await client.query<{ row: string | null }>(`fetch ${count} from ${cursor}`);
+    const whole = rows.flatMap(({ row }) => row ?? []);
+    texts.push(...whole);
+    bytes += whole.reduce((sum, row) => sum + Buffer.byteLength(row), 0);
+    const isCut = whole.length < rows.length;
+    if (isCut || rows.length < count) {
+      return { rows: texts.map((row) => JSON.parse(row) as T), isCut };
+    }
+  }
 }
+
+/** Names of cursors differ within a transaction. */
+let cursors = 0;
 
 /** The first of them. */
 export async function jsonRow<T>(

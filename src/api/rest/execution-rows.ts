@@ -122,6 +122,8 @@ export const child = execution.pick({
   cost: true,
 });
 
+type Child = z.output<typeof child>;
+
 const NAMES: Readonly<Record<string, string>> = {
   agent: '(select a.name from howdah.agents as a where a.id = t.agent_id) as agent',
   workflow: '(select w.name from howdah.workflows as w where w.id = t.workflow_id) as workflow',
@@ -186,11 +188,16 @@ export function stepsOf(
   );
 }
 
-export function childrenOf(db: Client, id: string, limit: number) {
-  return jsonPage(
+/** The runs below one, behind the one with this id, in the order in which they were made. */
+export function childrenOf(
+  db: Client,
+  id: string,
+  { after, limit }: { after: string | undefined; limit: number },
+) {
+  return jsonPage<Child>(
     db,
     `select ${listOf(child)} from howdah.executions as t
-     where t.parent_execution_id = $1 order by t.id limit $2`,
-    [id, limit],
+     where t.parent_execution_id = $1 and ($2::uuid is null or t.id > $2) order by t.id limit $3`,
+    [id, after ?? null, limit],
   );
 }

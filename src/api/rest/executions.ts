@@ -19,7 +19,7 @@ import { explanationRoute } from './explanation.ts';
 import { byId, flag, id, numberText, page, pageOf } from './fields.ts';
 import { forkRoute } from './fork.ts';
 import { inspectionRoutes } from './inspection.ts';
-import { idIn, numberIn, pageAnswer } from './pages.ts';
+import { idIn, numberIn, pageAnswer, pageBody } from './pages.ts';
 import { RequestRefusal } from './request-refusal.ts';
 import { type Described, type Route, route } from './route.ts';
 import { stepLogRoutes } from './step-log.ts';
@@ -79,6 +79,9 @@ function objectIn(text: string): string {
 const shown: Record<number, Described> = { 200: { description: 'The run', schema: execution } };
 const shared = { tag: 'executions' as const, params: byId };
 
+const idOf = ({ id }: { id: string }) => id;
+const seqOf = ({ seq }: { seq: number }) => seq;
+
 const said = flag.optional().describe('true: with what was said in each, and called');
 
 /** Reading runs. */
@@ -108,20 +111,56 @@ const reading: Route[] = [
     path: '/api/executions/{id}',
     id: 'getExecution',
     summary: 'A run with its messages and the runs below it',
-    description: `At most ${SHOWN_AT_ONCE} of each, the first ones, until they have 1 MB; /messages has pages.`,
+    description: `At most ${SHOWN_AT_ONCE} of each, the first ones, until they have 1 MB; /messages and /children have all, in pages.`,
     answers: {
       200: {
         description: 'The run',
         schema: execution
-          .extend({ messages: z.array(message), children: z.array(child) })
+          .extend({
+            messages: z.array(message),
+            messages_next: z
+              .string()
+              .nullable()
+              .describe('The cursor of /messages for the others, null when there are none'),
+            children: z.array(child),
+            children_next: z.string().nullable().describe('The same of /children'),
+          })
           .meta({ id: 'ExecutionWithMessages' }),
       },
     },
-    async work(db, { params }) {
-      const found = await findExecution(db, params.id);
-      const messages = await messagesOf(db, params.id, { after: 0, limit: SHOWN_AT_ONCE });
-      const children = await childrenOf(db, params.id, SHOWN_AT_ONCE);
-      return { body: { ...found, messages: messages.rows, children: children.rows } };
+    async work(db, { params: { id } }) {
+      const found = await findExecution(db, id);
+      const limit = SHOWN_AT_ONCE + 1;
+      const messages = await messagesOf(db, id, { after: 0, limit });
+      const children = await childrenOf(db, id, { after: undefined, limit });
+      const shown = {
+        messages: pageBody(messages, SHOWN_AT_ONCE, `/api/executions/${id}/messages`, seqOf),
+        children: pageBody(children, SHOWN_AT_ONCE, `/api/executions/${id}/children`, idOf),
+      };
+      return {
+        body: {
+          ...found,
+          messages: shown.messages.data,
+          messages_next: shown.messages.next,
+          children: shown.children.data,
+          children_next: shown.children.next,
+        },
+      };
+    },
+  }),
+  route({
+    ...shared,
+    method: 'GET',
+    path: '/api/executions/{id}/children',
+    id: 'listExecutionChildren',
+    summary: 'The runs that it began itself, in order',
+    isReplicable: true,
+    query: z.strictObject(page),
+    answers: { 200: { description: 'A page of runs', schema: pageOf(child) } },
+    async work(db, { params: { id }, query: { limit, cursor }, url }) {
+      await findExecution(db, id);
+      const place = { after: idIn(cursor, url), limit: limit + 1 };
+      return pageAnswer(await childrenOf(db, id, place), limit, url, idOf);
     },
   }),
   logRoute('steps', 'What it did, in order: a step is a commit', step, stepsOf, { said }),
@@ -156,7 +195,7 @@ function logRoute(
       const from = numberIn(cursor, url) ?? after;
       const place = { after: from, limit: limit + 1, said: said === true };
       const rows = await read(db, params.id, place);
-      return pageAnswer(rows, query.limit, url, ({ seq }) => seq);
+      return pageAnswer(rows, query.limit, url, seqOf);
     },
   });
 }

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { SaidPlace } from '../../db/conversation.ts';
 import type { JsonPage } from '../../db/json-rows.ts';
 import type { LogPlace } from '../../db/step-log.ts';
 import { time } from './fields.ts';
@@ -23,6 +24,14 @@ export function idsIn(cursor: string | undefined, url: string): string[] | undef
 /** The number a cursor stands for. */
 export function numberIn(cursor: string | undefined, url: string): number | undefined {
   return readCursor(cursor, url, (text) => (/^\d{1,9}$/.test(text) ? Number(text) : undefined));
+}
+
+/** The place in a conversation that a cursor stands for. */
+export function saidPlaceIn(cursor: string | undefined, url: string): SaidPlace | undefined {
+  return readCursor(cursor, url, (text) => {
+    const [, turn, seq] = /^(\d{1,9}) (\d{1,9})$/.exec(text) ?? [];
+    return turn === undefined ? undefined : { turn: Number(turn), seq: Number(seq) };
+  });
 }
 
 /** The place in a log that a cursor stands for. */
@@ -52,26 +61,40 @@ function readCursor<T>(
   });
 }
 
+export type PageAnswer<T> = Pick<Answer, 'headers'> & { body: { data: T[]; next: string | null } };
+
 /**
  * Answers with a page of rows and a Link to the next page (RFC 8288). One row more was read than
  * the page shows, unless the page was cut because its rows are large.
  */
 export function pageAnswer<T>(
-  { rows, isCut }: JsonPage<T>,
+  page: JsonPage<T>,
   limit: number,
   url: string,
   keyOf: (row: T) => string | number,
-): Answer {
-  const data = rows.slice(0, limit);
-  const last = data.at(-1);
-  if ((rows.length <= limit && !isCut) || last === undefined) return { body: { data, next: null } };
-  const next = Buffer.from(`${keyOf(last)} ${listAt(url)}`).toString('base64url');
+): PageAnswer<T> {
+  const { data, next } = pageBody(page, limit, url, keyOf);
+  if (next === null) return { body: { data, next } };
   const link = linkOf(url);
   link.searchParams.set('cursor', next);
   return {
     body: { data, next },
     headers: { link: `<${link.pathname}${link.search}>; rel="next"` },
   };
+}
+
+/** The rows of a page, and the cursor of the next one in the list at `url`. */
+export function pageBody<T>(
+  { rows, isCut }: JsonPage<T>,
+  limit: number,
+  url: string,
+  keyOf: (row: T) => string | number,
+): { data: T[]; next: string | null } {
+  const data = rows.slice(0, limit);
+  const last = data.at(-1);
+  if ((rows.length <= limit && !isCut) || last === undefined) return { data, next: null };
+  const next = Buffer.from(`${keyOf(last)} ${listAt(url)}`).toString('base64url');
+  return { data, next };
 }
 
 const linkOf = (url: string) => new URL(url, 'http://localhost');

@@ -1,6 +1,7 @@
 import { z } from 'zod';
-import { lastSaid, sessionUsage } from '../../db/conversation.ts';
-import { object, page } from './fields.ts';
+import { type SaidPlace, saidBefore, sessionUsage } from '../../db/conversation.ts';
+import { object, page, pageOf } from './fields.ts';
+import { pageAnswer, saidPlaceIn } from './pages.ts';
 import { noSuch } from './request-refusal.ts';
 import { type Route, route } from './route.ts';
 import { bySid, findSession } from './sessions.ts';
@@ -39,24 +40,28 @@ const history = route({
   path: '/sessions/{sid}/history',
   id: 'getSessionHistory',
   summary: 'What people and agents said in it, the last so many, in order',
-  query: z.strictObject({ limit: page.limit }),
+  description: 'The next page is what was said before. Each is in order.',
+  query: z.strictObject(page),
   answers: {
     200: {
-      description: 'They',
-      schema: z.object({
-        data: z.array(
-          z.object({
-            turn: z.int().describe('0: before it, in the session it was forked from'),
-            who: z.string().describe('you, the name of an agent, or assistant'),
-            said: z.string(),
-          }),
-        ),
-      }),
+      description: 'A page of messages',
+      schema: pageOf(
+        z.object({
+          turn: z.int().describe('0: before it, in the session it was forked from'),
+          who: z.string().describe('you, the name of an agent, or assistant'),
+          said: z.string(),
+        }),
+      ),
     },
   },
-  async work(db, { params: { sid }, query: { limit } }) {
+  async work(db, { params: { sid }, query: { limit, cursor }, url }) {
     await findSession(db, sid);
-    return { body: { data: await lastSaid(db, sid, limit) } };
+    const before = saidPlaceIn(cursor, url);
+    const rows = await saidBefore(db, sid, { before, limit: limit + 1 });
+    const keyOf = ({ turn, seq }: SaidPlace) => `${turn} ${seq}`;
+    const { headers, body } = pageAnswer(rows, limit, url, keyOf);
+    const data = body.data.map(({ turn, who, said }) => ({ turn, who, said })).reverse();
+    return { ...(headers && { headers }), body: { ...body, data } };
   },
 });
 

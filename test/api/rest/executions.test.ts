@@ -224,6 +224,31 @@ describe('execute', () => {
 });
 
 describe('runs', () => {
+  test('show what is said and run below them until that has 1 MB, and have pages of the rest', async () => {
+    const agent_id = await counting();
+    const later = { agent_id, message: 'x', run_at: '2100-01-01T00:00:00Z' };
+    const id = (await ask('POST', '/api/execute', later)).body.execution_id;
+    const small = (await ask('GET', `/api/executions/${id}`)).body;
+    expect(small).toMatchObject({ messages_next: null, children: [], children_next: null });
+    await db.pool.query(
+      `insert into howdah.executions (agent_id, parent_execution_id, input)
+       select $1, $2, n || repeat('x', 400000) from generate_series(1, 4) as n`,
+      [agent_id, id],
+    );
+    const { children, children_next } = (await ask('GET', `/api/executions/${id}`)).body;
+    expect(children).toHaveLength(3);
+    const path = `/api/executions/${id}/children`;
+    const rest = await ask('GET', `${path}?cursor=${children_next}`);
+    expect(rest.body).toMatchObject({ data: [expect.anything()], next: null });
+    const inputs = [...children, ...rest.body.data].map(({ input }) => input[0]);
+    expect(inputs).toEqual(['1', '2', '3', '4']);
+    const first = await ask('GET', `${path}?limit=1`);
+    expect(first.body.data).toMatchObject([{ id: children[0].id }]);
+    const second = await ask('GET', `${path}?limit=1&cursor=${first.body.next}`);
+    expect(second.body.data).toMatchObject([{ id: children[1].id }]);
+    expect((await ask('GET', `${path.replace(id, agent_id)}`)).status).toBe(404);
+  });
+
   test('are listed by what they are, statuses in any words', async () => {
     const agent_id = await counting();
     const { execution_id } = await run(agent_id, { metadata: { order: 4711 } });

@@ -310,6 +310,34 @@ describe('sessions', () => {
     expect(ids[0]?.[0]).toMatch(/^\/sessions\//);
   });
 
+  test('what was said in one has pages from the end on, which end after 1 MB', async () => {
+    const script = Array(5).fill({ content: 'Hello.' });
+    const agent_id = await makeAgent(db.pool, { script });
+    const { id, agent } = await session({ agent_id });
+    const expected: string[] = [];
+    for (const length of [20, 400_000, 400_000, 400_000, 30]) {
+      const message = `${expected.length} ${'x'.repeat(length)}`;
+      await ask('POST', '/api/execute', { agent, session_id: id, message, wait: 60 });
+      expected.push(message, 'Hello.');
+    }
+    const pages: string[][] = [];
+    for (let next: string | null = ''; next !== null; ) {
+      const cursor: string = next && `&cursor=${next}`;
+      const { body } = await ask('GET', `/sessions/${id}/history?limit=20${cursor}`);
+      pages.push(body.data.map(({ said }: { said: string }) => said));
+      next = body.next;
+    }
+    const lengths = (page: string[]) => page.map((said) => said.length);
+    expect(pages.map(lengths)).toEqual([expected.slice(2), expected.slice(0, 2)].map(lengths));
+    const { body } = await ask('GET', `/sessions/${id}/history?limit=1`);
+    const before = await ask('GET', `/sessions/${id}/history?limit=1&cursor=${body.next}`);
+    expect(before.body.data).toEqual([{ turn: 5, who: 'you', said: expected[8] }]);
+    expect(await ask('GET', `/sessions/${id}/history?cursor=x`)).toMatchObject({
+      status: 400,
+      body: { field: 'cursor' },
+    });
+  });
+
   test('what was said and used in one is told, and its steps from a place on', async () => {
     const agent_id = await makeAgent(db.pool, { script: [{ content: 'Hello.' }] });
     const { id, agent } = await session({ agent_id });
@@ -323,6 +351,7 @@ describe('sessions', () => {
         { turn: 1, who: 'you', said: 'Hi.' },
         { turn: 1, who: agent, said: 'Hello.' },
       ],
+      next: null,
     });
     expect((await ask('GET', `/sessions/${id}/history?limit=1`)).body.data).toMatchObject([
       { said: 'Hello.' },

@@ -255,7 +255,10 @@ describe('over the API', () => {
     });
     const ask = async (path: string, signal: AbortSignal | null = null) =>
       fetch(`${tight.url}${path}`, { headers: { authorization: `Bearer ${token}` }, signal });
-    for (const path of [`/api/executions/${id}/stream`, `/api/steps/stream?since=1h&execution_id=${id}`]) {
+    for (const path of [
+      `/api/executions/${id}/stream`,
+      `/api/steps/stream?since=1h&execution_id=${id}`,
+    ]) {
       const { listed } = await rolledBack(db.pool, async (holder) => {
         await holder.query('lock table howdah.executions in access exclusive mode');
         const listed = ask('/api/executions'); // has the only connection, and waits for the lock
