@@ -8,14 +8,16 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { type Figure, figure, percentile } from '../bench/figures.ts';
 import type { BenchDatabase } from '../bench/server.ts';
-import { type HostileBody, hostileBodies, hostileYaml } from './support/hostile/bodies.ts';
-import { allDoors, type Door, type Known } from './support/hostile/doors.ts';
+import { type HostileBody, hostileBodies } from './support/hostile/bodies.ts';
+import type { Endpoint, Fixtures } from './support/hostile/endpoint.ts';
+import { allEndpoints } from './support/hostile/endpoints.ts';
 import { type Probe, probeClock, startProbe } from './support/hostile/probe.ts';
+import { hostileYaml } from './support/hostile/yaml-bodies.ts';
 import { howdah } from './support/howdah.ts';
 import { type RehearsalOptions, UsageError } from './support/rehearsal.ts';
 
 export const title =
-  'what bodies made to hurt, by every role over every door, cost another tenant, /healthz and Postgres';
+  'what bodies made to hurt, by every role over every endpoint, cost another tenant, /healthz and Postgres';
 
 /** How much longer than usual an answer to somebody else may take. */
 const DELAY_MS = 100;
@@ -26,7 +28,7 @@ const TRIES = 3;
 const MB = 2 ** 20;
 const ENTRY = fileURLToPath(new URL('../src/cli/main.ts', import.meta.url));
 
-/** Options: --bytes N (1000000) of each body at most, --roles viewer,owner, --only TEXT in the door's name, --graphql N (40) fields that get all bodies, --every N (1) takes each N-th body. */
+/** Options: --bytes N (1000000) of each body at most, --roles viewer,owner, --only TEXT in the endpoint's name, --graphql N (40) fields that get all bodies, --every N (1) takes each N-th body. */
 export async function* run({ words, talk, server }: RehearsalOptions): AsyncGenerator<Figure> {
   const options = optionsIn(words);
   const database = await (await server()).createDatabase();
@@ -34,8 +36,8 @@ export async function* run({ words, talk, server }: RehearsalOptions): AsyncGene
   const started = await startServer(database.url, home);
   try {
     const tokens = await makeTokens(database.url, options.roles);
-    const known = await makeRows(started.url, tokens.owner as string);
-    const doors = await allDoors(started.url, tokens.owner as string, known);
+    const fixtures = await makeRows(started.url, tokens.owner as string);
+    const endpoints = await allEndpoints(started.url, tokens.owner as string, fixtures);
     const probe = startProbe({
       url: started.url,
       token: tokens.neighbour as string,
@@ -44,7 +46,7 @@ export async function* run({ words, talk, server }: RehearsalOptions): AsyncGene
     });
     try {
       yield* walk({
-        doors: doors.filter(({ name }) => name.includes(options.only)),
+        endpoints: endpoints.filter(({ name }) => name.includes(options.only)),
         tokens,
         probe,
         talk,
@@ -67,7 +69,7 @@ export async function* run({ words, talk, server }: RehearsalOptions): AsyncGene
 type Options = ReturnType<typeof optionsIn>;
 type Started = Awaited<ReturnType<typeof startServer>>;
 type Walk = {
-  doors: readonly Door[];
+  endpoints: readonly Endpoint[];
   tokens: Record<string, string>;
   probe: Probe;
   talk(line: string): void;
@@ -76,9 +78,9 @@ type Walk = {
 };
 /** What one body did: milliseconds beyond the usual, megabytes beyond what was. */
 type Effect = {
-  door: string;
+  endpoint: string;
   role: string;
-  what: string;
+  shape: string;
   bytes: number;
   status: number;
   ms: number;
@@ -88,7 +90,7 @@ type Effect = {
 };
 
 async function* walk({
-  doors,
+  endpoints,
   tokens,
   probe,
   talk,
@@ -97,17 +99,18 @@ async function* walk({
 }: Walk): AsyncGenerator<Figure> {
   const usual = await usualTimes(probe);
   talk(
-    `${doors.length} doors; usual: /healthz ${usual.healthz.toFixed(1)} ms, neighbour ${usual.neighbour.toFixed(1)} ms`,
+    `${endpoints.length} endpoints; usual: /healthz ${usual.healthz.toFixed(1)} ms, neighbour ${usual.neighbour.toFixed(1)} ms`,
   );
   const effects: Effect[] = [];
   for (const role of options.roles) {
-    for (const [index, door] of doors.entries()) {
+    for (const [index, endpoint] of endpoints.entries()) {
       const isWhole =
-        !door.name.startsWith('GraphQL') || index % Math.ceil(doors.length / options.graphql) === 0;
-      const bodies = [...bodiesOf(door, isWhole, options.bytes, index)];
+        !endpoint.name.startsWith('GraphQL') ||
+        index % Math.ceil(endpoints.length / options.graphql) === 0;
+      const bodies = [...bodiesOf(endpoint, isWhole, options.bytes, index)];
       for (const body of bodies.filter((_, n) => n % options.every === 0)) {
         const effect = await tryBody({
-          door,
+          endpoint,
           body,
           role,
           token: tokens[role] as string,
@@ -130,7 +133,7 @@ async function* walk({
   }
   for (const line of summary(effects)) talk(line);
   const most = (of: (effect: Effect) => number) => Math.max(0, ...effects.map(of));
-  yield figure('hostile-bodies', 'doors', doors.length, 'doors', { atLeast: 1 });
+  yield figure('hostile-bodies', 'endpoints', endpoints.length, 'endpoints', { atLeast: 1 });
   yield figure('hostile-bodies', 'bodies', effects.length, 'bodies', { atLeast: 1 });
   yield figure(
     'hostile-bodies',
@@ -170,15 +173,16 @@ async function* walk({
 }
 
 function* bodiesOf(
-  door: Door,
+  endpoint: Endpoint,
   isWhole: boolean,
   bytes: number,
   seed: number,
 ): Generator<HostileBody> {
-  yield* door.special ?? [];
+  yield* endpoint.ownBodies ?? [];
   if (!isWhole) return;
-  if (door.isYaml) yield* hostileYaml(bytes);
-  for (const [index, good] of door.goods.entries()) yield* hostileBodies(good, bytes, seed + index);
+  if (endpoint.isYaml) yield* hostileYaml(bytes);
+  for (const [index, template] of endpoint.templates.entries())
+    yield* hostileBodies(template, bytes, seed + index);
 }
 
 async function usualTimes(probe: Probe): Promise<{ healthz: number; neighbour: number }> {
@@ -191,7 +195,7 @@ async function usualTimes(probe: Probe): Promise<{ healthz: number; neighbour: n
 }
 
 type Trial = {
-  door: Door;
+  endpoint: Endpoint;
   body: HostileBody;
   role: string;
   token: string;
@@ -220,7 +224,7 @@ async function tryBody(trial: Trial): Promise<Effect> {
 }
 
 async function sendOnce({
-  door,
+  endpoint,
   body,
   role,
   token,
@@ -234,7 +238,7 @@ async function sendOnce({
   const since = probeClock();
   const before = probe.values('postgres', since - 200)[0] ?? 0;
   const began = performance.now();
-  const { status } = await door.send(body.text, token).catch((error: Error) => {
+  const { status } = await endpoint.send(body.text, token).catch((error: Error) => {
     // a server may close a connection whose body it refuses before it has come
     return {
       status: /other side closed|EPIPE|ECONNRESET|fetch failed/.test(`${error} ${error.cause}`)
@@ -245,7 +249,7 @@ async function sendOnce({
   const ms = performance.now() - began;
   await probe.settled();
   return {
-    ...{ door: door.name, role, what: body.what, bytes: body.text.length, status, ms },
+    ...{ endpoint: endpoint.name, role, shape: body.shape, bytes: body.text.length, status, ms },
     healthz: probe.largest('healthz', since) - usual.healthz,
     neighbour: probe.largest('neighbour', since) - usual.neighbour,
     growth: Math.max(0, probe.largest('postgres', since) - before) / MB,
@@ -253,9 +257,9 @@ async function sendOnce({
 }
 
 function inOneLine({
-  door,
+  endpoint,
   role,
-  what,
+  shape,
   bytes,
   status,
   ms,
@@ -263,7 +267,7 @@ function inOneLine({
   neighbour,
   growth,
 }: Effect): string {
-  return `${door}, ${role}, ${what}, ${bytes} bytes: ${status} after ${ms.toFixed(0)} ms; /healthz +${healthz.toFixed(0)} ms, neighbour +${neighbour.toFixed(0)} ms, Postgres +${growth.toFixed(0)} MB`;
+  return `${endpoint}, ${role}, ${shape}, ${bytes} bytes: ${status} after ${ms.toFixed(0)} ms; /healthz +${healthz.toFixed(0)} ms, neighbour +${neighbour.toFixed(0)} ms, Postgres +${growth.toFixed(0)} MB`;
 }
 
 function summary(effects: readonly Effect[]): string[] {
@@ -357,7 +361,7 @@ async function makeTokens(url: string, roles: readonly string[]): Promise<Record
 }
 
 /** One row of each kind, so that paths name something that is there. */
-async function makeRows(url: string, token: string): Promise<Known> {
+async function makeRows(url: string, token: string): Promise<Fixtures> {
   const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
   const send = async (
     method: string,

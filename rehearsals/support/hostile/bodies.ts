@@ -1,21 +1,24 @@
 import type { Json, JsonObject } from '../../../src/contracts/json.ts';
 
-/** A request body made to hurt: its text, and what was done to which part of a good one. */
-export type HostileBody = { what: string; text: string };
+/** A request body that is expensive to read: its shape, with the part that has it, and its text. */
+export type HostileBody = { shape: string; text: string };
 
-/** What stands around the long part of a body. */
-const ENVELOPE_BYTES = 4_096;
-/** Parts of one body that are made hostile; the others of a wide one look the same. */
-const MOST_PLACES = 12;
+/** Room for the text around the long part of a body. */
+export const ENVELOPE_BYTES = 4_096;
+/** Parts of one body that are replaced; further ones of a wide body are alike. */
+const MAX_PARTS = 12;
 const DEPTHS = [90, 2_000, 100_000];
 
-/** What a long string repeats: each is hard for some reader (regular expressions, parsers, templates, terminals, collations). */
+/**
+ * Pieces that a long string repeats. Each is hard for some reader: regular expressions, parsers,
+ * templates, terminals, collations.
+ */
 const PIECES = [
   ...['a', '(', '[', '{{', '\n', '\\', '"', '<', '&', '%41', '../', '*/1,', '- *a\n', '0', ' '],
   ...['\u202e', 'e\u0301', '\u{1F469}\u200D', 'a@', 'Aa1_', "';--", '\t- a: ', '||', '${'],
 ];
 
-/** Strings that mean something to whoever reads them as an expression. */
+/** Long expressions, by the name of the property that is read as one. */
 const EXPRESSIONS: Record<string, (bytes: number) => Json[]> = {
   pattern: (bytes) => [
     '^(([a-z])+.)+[A-Z]([a-z])+$',
@@ -36,8 +39,8 @@ const EXPRESSIONS: Record<string, (bytes: number) => Json[]> = {
   template: (bytes) => ['{{a}}'.repeat(bytes / 5), '{{'.repeat(bytes / 2)],
 };
 
-/** JSON Schemas that are dear to compile, to check or to follow. */
-const SCHEMAS = (bytes: number): Json[] => [
+/** JSON Schemas that are expensive to compile, to check or to resolve. */
+const expensiveSchemas = (bytes: number): Json[] => [
   {
     type: 'object',
     properties: keyed(Math.min(6_000, bytes / 80), (n) => ({
@@ -59,49 +62,50 @@ const SCHEMA_NAMES = /^(parameters|schema|output_schema|outputSchema|inputSchema
 
 export type Path = readonly (string | number)[];
 
-/** A body that is let in, and the part of it that is made hostile, with all below that. */
-export type GoodBody = { body: Json; at: Path };
+/** A body that the server accepts, and the part of it that is replaced, with all below. */
+export type BodyTemplate = { body: Json; path: Path };
 
 /**
- * Bodies of at most `bytes` made out of a good one: each of its parts wide, deep, long, repeated and ambiguous. `seed`
- * chooses which of the long strings a part gets, so that over all doors each is tried.
+ * Makes bodies of at most `bytes` from a template: each of its parts wide, deep, long, repeated and
+ * ambiguous. `seed` selects the long strings of a part, so that all endpoints together get each.
  */
 export function* hostileBodies(
-  { body: good, at: from }: GoodBody,
+  { body, path: start }: BodyTemplate,
   bytes: number,
   seed = 0,
 ): Generator<HostileBody> {
-  const room = bytes - ENVELOPE_BYTES - JSON.stringify(good).length;
-  if (room <= 0) throw new Error('the good body leaves no room for anything hostile');
-  if (from.length === 0) yield* wholeBodies(room);
-  const places = pathsOf(valueAt(good, from), from);
-  for (const [index, path] of places.slice(0, MOST_PLACES).entries()) {
-    const at = `/${path.join('/')}`;
-    for (const [what, value] of valuesFor(path, valueAt(good, path), room, seed + index)) {
-      yield { what: `${what} at ${at}`, text: JSON.stringify(replaced(good, path, value)) };
+  const room = bytes - ENVELOPE_BYTES - JSON.stringify(body).length;
+  if (room <= 0) throw new Error(`a template leaves no room for a part in ${bytes} bytes`);
+  if (start.length === 0) yield* wholeBodies(room);
+  const paths = pathsOf(valueAt(body, start), start);
+  for (const [index, path] of paths.slice(0, MAX_PARTS).entries()) {
+    const pointer = `/${path.join('/')}`;
+    for (const [shape, value] of valuesFor(path, valueAt(body, path), room, seed + index)) {
+      const text = JSON.stringify(withValue(body, path, value));
+      yield { shape: `${shape} at ${pointer}`, text };
     }
     for (const depth of DEPTHS) {
       if (depth * 2 > room) continue;
       const deep = '['.repeat(depth) + ']'.repeat(depth);
-      yield { what: `${depth} lists deep at ${at}`, text: withText(good, path, deep) };
+      yield { shape: `${depth} lists deep at ${pointer}`, text: withText(body, path, deep) };
       const keys = Math.min(depth, Math.floor(room / 6));
       const objects = `${'{"a":'.repeat(keys)}1${'}'.repeat(keys)}`;
-      yield { what: `${keys} objects deep at ${at}`, text: withText(good, path, objects) };
+      yield { shape: `${keys} objects deep at ${pointer}`, text: withText(body, path, objects) };
     }
   }
 }
 
-/** Bodies that are no variation of anything. */
+/** Makes bodies that need no template. */
 function* wholeBodies(room: number): Generator<HostileBody> {
-  yield { what: 'lists without end', text: '['.repeat(room) };
-  yield { what: 'a list of numbers', text: `[${'1,'.repeat(room / 2)}1]` };
-  yield { what: 'a number of many digits', text: '9'.repeat(room) };
-  yield { what: 'one key many times', text: `{${'"a":1,'.repeat(room / 6)}"a":1}` };
-  yield { what: 'a string of escapes', text: `"${'\\u0000'.repeat(room / 6)}"` };
-  yield { what: 'white space', text: `${' '.repeat(room)}{}` };
+  yield { shape: 'unclosed lists', text: '['.repeat(room) };
+  yield { shape: 'a list of numbers', text: `[${'1,'.repeat(room / 2)}1]` };
+  yield { shape: 'a number of many digits', text: '9'.repeat(room) };
+  yield { shape: 'one key many times', text: `{${'"a":1,'.repeat(room / 6)}"a":1}` };
+  yield { shape: 'a string of escapes', text: `"${'\\u0000'.repeat(room / 6)}"` };
+  yield { shape: 'white space', text: `${' '.repeat(room)}{}` };
   const levels = Math.min(5_000, room / 14);
   yield {
-    what: '__proto__ deep',
+    shape: '__proto__ deep',
     text: `${'{"__proto__":'.repeat(levels)}1${'}'.repeat(levels)}`,
   };
 }
@@ -111,7 +115,7 @@ function* valuesFor(
   value: Json,
   room: number,
   seed: number,
-): Generator<[what: string, value: Json]> {
+): Generator<[shape: string, value: Json]> {
   const name = String(path.findLast((key) => typeof key === 'string') ?? '');
   if (typeof value === 'string' || value === null) {
     for (let n = 0; n < 3; n += 1) {
@@ -140,12 +144,12 @@ function* valuesFor(
     const alike = Math.floor(room / (known.length + 12));
     yield ['keys like its own', { ...value, ...keyed(alike, () => 1, known.slice(0, -1)) }];
     if (SCHEMA_NAMES.test(name)) {
-      for (const one of SCHEMAS(room)) yield ['a JSON Schema', one];
+      for (const one of expensiveSchemas(room)) yield ['a JSON Schema', one];
     }
   }
 }
 
-/** Every part of a value with its path, the whole first. */
+/** Lists the paths of all parts of a value, that of the value itself first. */
 function pathsOf(value: Json, path: Path = []): Path[] {
   const entries = typeof value === 'object' && value !== null ? Object.entries(value) : [];
   return [
@@ -160,69 +164,40 @@ function valueAt(value: Json, path: Path): Json {
   return path.reduce<Json>((at, key) => (at as JsonObject)[key as string] ?? null, value);
 }
 
-function replaced(value: Json, path: Path, by: Json): Json {
+/** Copies a value with another one at a path. */
+function withValue(value: Json, path: Path, part: Json): Json {
   const [key, ...rest] = path;
-  if (key === undefined) return by;
+  if (key === undefined) return part;
   const copy: Json = Array.isArray(value) ? [...value] : { ...(value as JsonObject) };
-  (copy as JsonObject)[key as string] = replaced(
+  (copy as JsonObject)[key as string] = withValue(
     (copy as JsonObject)[key as string] ?? null,
     rest,
-    by,
+    part,
   );
   return copy;
 }
 
-const HERE = '\u2603 the hostile part \u2603';
+const PLACEHOLDER = '\u2603 the hostile part \u2603';
 
-/** The body with a text in the place of one part: JSON.stringify has no room for what is this deep. */
+/** Serializes a value with a text at a path: JSON.stringify overflows its stack on deep values. */
 function withText(value: Json, path: Path, text: string): string {
-  return JSON.stringify(replaced(value, path, HERE)).replace(JSON.stringify(HERE), () => text);
+  return JSON.stringify(withValue(value, path, PLACEHOLDER)).replace(
+    JSON.stringify(PLACEHOLDER),
+    () => text,
+  );
 }
 
 function keyed(count: number, value: (n: number) => Json, prefix = 'k'): JsonObject {
   return Object.fromEntries(Array.from({ length: count }, (_, n) => [`${prefix}${n}`, value(n)]));
 }
 
-/** A query whose planning takes memory in the square of its levels. */
+/** Makes a query whose planning takes memory by the square of its levels. */
 function nestedExists(levels: number): string {
   let query = 'select 1';
   for (let n = levels; n > 0; n -= 1) {
-    query = `select 1 from agents a${n} where exists (select 1 from executions e${n} where e${n}.agent_id = a${n}.id and exists (${query}))`;
+    query =
+      `select 1 from agents a${n} where exists (select 1 from executions e${n}` +
+      ` where e${n}.agent_id = a${n}.id and exists (${query}))`;
   }
   return query;
-}
-
-/** YAML that is dear to read. */
-export function* hostileYaml(bytes: number): Generator<HostileBody> {
-  const room = bytes - ENVELOPE_BYTES;
-  yield { what: 'aliases of one anchor', text: `a: &a 1\nb:\n${'- *a\n'.repeat(room / 5)}` };
-  yield {
-    what: 'anchors',
-    text: Array.from({ length: room / 16 }, (_, n) => `k${n}: &a${n} 1`).join('\n'),
-  };
-  yield {
-    what: 'different keys',
-    text: Array.from({ length: room / 10 }, (_, n) => `k${n}:`).join('\n'),
-  };
-  yield { what: 'one key many times', text: 'a: 1\n'.repeat(room / 5) };
-  yield { what: 'flow lists deep', text: '['.repeat(room / 2) };
-  yield { what: 'block lists deep', text: '- '.repeat(room / 2) };
-  yield {
-    what: 'indented deep',
-    text: Array.from({ length: Math.sqrt(2 * room) - 2 }, (_, n) => `${' '.repeat(n)}a:`).join(
-      '\n',
-    ),
-  };
-  yield {
-    what: 'doubling aliases',
-    text: Array.from(
-      { length: 60 },
-      (_, n) => `a${n}: &a${n} [${n > 0 ? `*a${n - 1}, *a${n - 1}` : '1'}]`,
-    ).join('\n'),
-  };
-  yield { what: 'comments', text: '# a\n'.repeat(room / 4) };
-  yield { what: 'open quotes', text: 'a: "b\n'.repeat(room / 6) };
-  yield { what: 'documents', text: '---\n'.repeat(room / 4) };
-  yield { what: 'tags', text: Array.from({ length: room / 20 }, () => '- !!binary x').join('\n') };
-  yield { what: 'merge keys', text: `a: &a {b: 1}\n${'c:\n  <<: *a\n'.repeat(room / 13)}` };
 }
