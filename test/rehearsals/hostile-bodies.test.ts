@@ -8,7 +8,7 @@ import { startTestApi } from '../api/harness.ts';
 import { locked, makePerson, tokenFor } from '../api/tokens.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 
-/** The rehearsal `hostile-bodies` in small: each endpoint gets some bodies; no answer may be a 500. */
+/** Part of the rehearsal `hostile-bodies`: each endpoint gets some bodies, no answer is a 500. */
 
 const BYTES = 40_000;
 /** Each N-th body of an endpoint is sent. */

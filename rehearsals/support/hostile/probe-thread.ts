@@ -1,83 +1,70 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
-import { type ProbeKind, type ProbeTarget, probeClock } from './probe.ts';
+import { type ProbeTarget, probeClock, type Sample, type SampleKind } from './probe.ts';
 
-// The thread of startProbe: it asks and measures, and posts each sample to whoever started it.
+// The thread of startProbe: takes samples for ever and posts each of them.
 
 const PAUSE_MS = 10;
 
-const { url, token, postmaster, process: pid } = workerData as ProbeTarget;
+const { url, token, postmaster } = workerData as ProbeTarget;
 
-function tell(kind: ProbeKind, value: number): void {
-  parentPort?.postMessage({ kind, at: probeClock(), value });
+function post(kind: SampleKind, start: number, value: number): void {
+  const sample: Sample = { kind, start, end: probeClock(), value };
+  parentPort?.postMessage(sample);
 }
 
-async function ask(kind: ProbeKind, request: () => Promise<Response>): Promise<never> {
+/** Sends a request again and again. A request that fails counts as one without an end. */
+async function measureRequests(kind: SampleKind, send: () => Promise<Response>): Promise<never> {
   for (;;) {
-    const began = performance.now();
+    const start = probeClock();
     try {
-      const response = await request();
+      const response = await send();
       await response.text();
-      tell(kind, response.ok ? performance.now() - began : Number.POSITIVE_INFINITY);
+      post(kind, start, response.ok ? probeClock() - start : Number.POSITIVE_INFINITY);
     } catch {
-      tell(kind, Number.POSITIVE_INFINITY);
+      post(kind, start, Number.POSITIVE_INFINITY);
     }
     await sleep(PAUSE_MS);
   }
 }
 
-async function measureMemory(): Promise<never> {
+async function measureMemory(parent: number): Promise<never> {
   for (;;) {
-    if (postmaster !== undefined) {
-      tell(
-        'postgres',
-        anonymousBytes((one) => one.parent === postmaster),
-      );
-    }
-    tell(
-      'process',
-      anonymousBytes((one) => one.pid === pid),
-    );
+    const start = probeClock();
+    const bytes = childrenOf(parent).reduce((sum, child) => sum + privateBytes(child), 0);
+    post('postgres', start, bytes);
     await sleep(PAUSE_MS * 2);
   }
 }
-/** Memory that processes have for themselves: what Postgres shares is counted nowhere. Zero where there is no /proc. */
-function anonymousBytes(isCounted: (one: { pid: number; parent: number }) => boolean): number {
-  let sum = 0;
-  for (const name of folderNames('/proc')) {
-    if (!/^\d+$/.test(name)) continue;
-    const status = fileText(`/proc/${name}/status`);
-    const parent = Number(/^PPid:\s+(\d+)/m.exec(status)?.[1]);
-    if (isCounted({ pid: Number(name), parent })) {
-      sum += Number(/^RssAnon:\s+(\d+) kB/m.exec(status)?.[1] ?? 0) * 1_024;
-    }
-  }
-  return sum;
+
+/** Lists child processes; none where there is no /proc. */
+function childrenOf(parent: number): string[] {
+  const pids = fileText(`/proc/${parent}/task/${parent}/children`).trim();
+  return pids === '' ? [] : pids.split(' ');
 }
 
-function folderNames(path: string): string[] {
-  try {
-    return readdirSync(path);
-  } catch {
-    return [];
-  }
+/** Memory of a process alone: the shared memory of Postgres is left out. */
+function privateBytes(pid: string): number {
+  const [, kilobytes] = /^RssAnon:\s+(\d+) kB/m.exec(fileText(`/proc/${pid}/status`)) ?? [];
+  return Number(kilobytes ?? 0) * 1_024;
 }
 
+/** Text of a file; none when it is gone, as that of a process which has ended. */
 function fileText(path: string): string {
   try {
     return readFileSync(path, 'utf8');
   } catch {
-    return ''; // it has ended meanwhile
+    return '';
   }
 }
 
-void ask('healthz', () => fetch(`${url}/healthz`));
-void ask('neighbour', () =>
+void measureRequests('healthz', () => fetch(`${url}/healthz`));
+void measureRequests('neighbour', () =>
   fetch(`${url}/graphql`, {
     method: 'POST',
     headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
     body: '{"query":"{ agents(first: 3) { nodes { name } } }"}',
   }),
 );
-void measureMemory();
+if (postmaster !== undefined) void measureMemory(postmaster);

@@ -1,35 +1,42 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 
-/** What is asked meanwhile, by a thread of its own: whoever makes the bodies has no time. */
+// The probe measures what hostile bodies cost others, from a thread of its own: the thread that
+// makes and sends the bodies is too busy to measure time. Each kind of sample is taken again and
+// again, with a short pause, so that no stall longer than the pause is missed.
+
+/** Addresses and processes that the probe measures. */
 export type ProbeTarget = {
   url: string;
-  /** Of another tenant. */
+  /** Token of a user of another tenant. */
   token: string;
-  /** Of the Postgres server, where it runs on this machine. */
+  /** Process id of the Postgres server, where it runs on this machine. */
   postmaster: number | undefined;
-  /** Of the process under test. */
-  process: number;
 };
 
-/** One look: the kind of request and its time in milliseconds, or a size in bytes. */
-type Sample = { kind: ProbeKind; at: number; value: number };
-export type ProbeKind = 'healthz' | 'neighbour' | 'postgres' | 'process';
+/** Milliseconds that a request took, or bytes of memory; start and end of the measurement. */
+export type Sample = { kind: SampleKind; start: number; end: number; value: number };
+export type SampleKind = 'healthz' | 'neighbour' | 'postgres';
 
-const PAUSE_MS = 10;
-/** Milliseconds, the same in all threads. */
+const REQUESTS = ['healthz', 'neighbour'] as const;
+const POLL_MS = 5;
+
+/** Milliseconds by a clock that all threads share. */
 export const probeClock = () => performance.timeOrigin + performance.now();
 
 export type Probe = {
-  /** The largest value of a kind among what was under way since then, and how many there were. */
-  largest(kind: ProbeKind, since: number): number;
-  /** Resolves when a look of each kind has begun after this moment and ended. */
+  /** Values of the samples taken since a moment, the newest first. */
+  values(kind: SampleKind, since: number): number[];
+  /** Largest value of the measurements that were under way between two moments. */
+  largest(kind: SampleKind, since: number, until: number): number;
+  /** Last value of a sample. */
+  latest(kind: SampleKind): number;
+  /** Resolves when a request of each kind has begun after this moment and ended. */
   settled(): Promise<void>;
-  values(kind: ProbeKind, since: number): number[];
   stop(): Promise<void>;
 };
 
-/** Starts to ask `/healthz` and the API as another tenant, and to look at memory, again and again. */
+/** Starts to request `/healthz`, to query as another tenant, and to measure memory. */
 export function startProbe(target: ProbeTarget): Probe {
   const thread = new Worker(new URL('./probe-thread.ts', import.meta.url), { workerData: target });
   const samples: Sample[] = [];
@@ -38,26 +45,30 @@ export function startProbe(target: ProbeTarget): Probe {
   thread.on('error', (error) => {
     failure = error;
   });
-  const values = (kind: ProbeKind, since: number) => {
-    const found: number[] = [];
+  /** Measurements that ended since a moment, the newest first. */
+  const measured = (kind: SampleKind, since: number): Sample[] => {
+    const found: Sample[] = [];
     for (let n = samples.length - 1; n >= 0; n -= 1) {
       const sample = samples[n] as Sample;
-      // a request that began before and ended after counts, too
-      if (sample.at < since) break;
-      if (sample.kind === kind) found.push(sample.value);
+      if (sample.end < since) break;
+      if (sample.kind === kind) found.push(sample);
     }
     return found;
   };
   return {
-    values,
-    largest: (kind, since) => Math.max(0, ...values(kind, since)),
+    values: (kind, since) => measured(kind, since).map(({ value }) => value),
+    largest: (kind, since, until) =>
+      measured(kind, since)
+        .filter(({ start }) => start < until)
+        .reduce((largest, { value }) => Math.max(largest, value), 0),
+    latest: (kind) => samples.findLast((sample) => sample.kind === kind)?.value ?? 0,
     async settled() {
       const since = probeClock();
-      for (const kind of ['healthz', 'neighbour'] as const) {
-        while (!samples.some((one) => one.kind === kind && one.at - one.value > since)) {
-          if (failure) throw failure;
-          await sleep(PAUSE_MS);
-        }
+      const isSettled = () =>
+        REQUESTS.every((kind) => measured(kind, since).some(({ start }) => start > since));
+      while (!isSettled()) {
+        if (failure) throw failure;
+        await sleep(POLL_MS);
       }
     },
     async stop() {
