@@ -29,7 +29,12 @@ async function main([name, ...rest]: string[]): Promise<number> {
 }
 
 async function rehearse(name: string, words: string[], isJson: boolean): Promise<number> {
-  const { title, run } = await loadRehearsal(name);
+  const { title, usage, run } = await loadRehearsal(name);
+  const help = usage === undefined ? USAGE : `${USAGE}\n${usage}`;
+  if (words.includes('--help')) {
+    console.error(`${title}\n${help}`);
+    return 0;
+  }
   let starting: Promise<BenchServer> | undefined;
   const server = () => (starting ??= begin(isJson));
   const stop = async () => (await starting)?.stop();
@@ -49,7 +54,7 @@ async function rehearse(name: string, words: string[], isJson: boolean): Promise
     }
   } catch (error) {
     if (!(error instanceof UsageError || isBadOption(error))) throw error;
-    console.error(`${error.message}\n${USAGE}`);
+    console.error(`${error.message}\n${help}`);
     return 2;
   } finally {
     await stop();

@@ -13,9 +13,11 @@ export function rehearsalNames(): string[] {
 
 /** Throws when the file does not export what a rehearsal has. */
 export async function loadRehearsal(name: string): Promise<Rehearsal> {
-  const { title, run }: Partial<Rehearsal> = await import(new URL(`${name}.ts`, FOLDER).href);
+  const { title, usage, run }: Partial<Rehearsal> = await import(
+    new URL(`${name}.ts`, FOLDER).href
+  );
   if (typeof title !== 'string' || typeof run !== 'function') {
     throw new Error(`rehearsals/${name}.ts must export title and run`);
   }
-  return { title, run };
+  return { title, run, ...(usage !== undefined && { usage }) };
 }

@@ -15,6 +15,8 @@ export type RehearsalOptions = {
 export type Rehearsal = {
   /** What is shown, in one line. */
   title: string;
+  /** Lines about the options, for `--help` and for a wrong option. */
+  usage?: string;
   run(options: RehearsalOptions): Promise<readonly Figure[]> | AsyncIterable<Figure>;
 };
 
