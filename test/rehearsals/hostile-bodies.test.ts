@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { hostileBodies } from '../../rehearsals/support/hostile/bodies.ts';
 import type { Endpoint } from '../../rehearsals/support/hostile/endpoint.ts';
 import { allEndpoints } from '../../rehearsals/support/hostile/endpoints.ts';
+import { createFixtures } from '../../rehearsals/support/hostile/fixtures.ts';
 import { hostileYaml } from '../../rehearsals/support/hostile/yaml-bodies.ts';
 import type { Api } from '../../src/api/server.ts';
 import { startTestApi } from '../api/harness.ts';
@@ -24,7 +25,7 @@ beforeAll(async () => {
   api = await startTestApi(db.url, locked);
   token = await tokenFor(await makePerson(db.pool, 'ada'), { role: 'owner' });
   await db.pool.query(`update howdah.users set role = 'owner' where username = 'ada'`);
-  endpoints = await allEndpoints(api.url, token, { agent: 'development', ids: {} });
+  endpoints = await allEndpoints(api.url, token, await createFixtures(api.url, token));
 });
 afterAll(async () => {
   await api?.close();

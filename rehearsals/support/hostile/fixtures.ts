@@ -1,16 +1,24 @@
 import { readFileSync } from 'node:fs';
 import type { BenchDatabase } from '../../../bench/server.ts';
+import type { JsonObject } from '../../../src/contracts/json.ts';
 import { howdah } from '../howdah.ts';
 import type { Fixtures } from './endpoint.ts';
 
 /** Tokens by role, and that of a user of another tenant. */
 export type Tokens = { roles: ReadonlyMap<string, string>; owner: string; neighbour: string };
 
-/** Kinds of rows whose ids paths of REST have. */
-const KINDS = [
-  ...['agents', 'models', 'prompts', 'tools', 'workflows'],
-  ...['mcp-servers', 'resources', 'alert-rules', 'webhooks'],
-];
+/** Rows that paths of REST name. Hostile bodies change them, so runs and logins need none. */
+const ROWS: Record<string, JsonObject> = {
+  agents: { name: 'hostile' },
+  models: { name: 'hostile', provider: 'local', model: 'local' },
+  prompts: { name: 'hostile', template: 'x' },
+  tools: { name: 'hostile', kind: 'http', configuration: { url: 'https://example.com/x' } },
+  workflows: { name: 'hostile', type: 'chain', members: [{ agent: 'development' }] },
+  'mcp-servers': { name: 'hostile', type: 'http', configuration: { url: 'https://example.com' } },
+  resources: { name: 'hostile', type: 'text/plain', content: 'x' },
+  'alert-rules': { name: 'hostile', query: 'select 1', is_active: false },
+  webhooks: { url: 'https://example.com/x', is_active: false },
+};
 
 /** Creates a user and a token for each role and for an owner, and one of another tenant. */
 export async function createTokens(
@@ -40,26 +48,22 @@ export async function createTokens(
 /** Creates one row of each kind, so that paths name rows that exist. */
 export async function createFixtures(url: string, token: string): Promise<Fixtures> {
   const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
-  const get = async (path: string) =>
-    (await (await fetch(`${url}${path}`, { headers })).json()) as unknown;
-  const post = async (path: string, body: object) => {
+  const post = async (path: string, body: JsonObject, key = 'id'): Promise<string> => {
     const response = await fetch(`${url}${path}`, {
       ...{ method: 'POST', headers, body: JSON.stringify(body) },
     });
-    return (await response.json()) as { id?: string; execution_id?: string };
+    const text = await response.text();
+    const id = (JSON.parse(text) as Record<string, string | undefined>)[key];
+    if (id === undefined) throw new Error(`POST ${path} created no row: ${text}`);
+    return id;
   };
-  const ids: Record<string, string> = { settings: 'max_depth' };
-  const run = await post('/api/execute', { agent: 'development', message: 'hello', wait: 20 });
-  ids.executions = run.execution_id ?? '';
-  ids.sessions = (await post('/sessions', { agent: 'development' })).id ?? '';
-  await post('/api/prompts', { name: 'hostile', template: 'x' });
-  const members = [{ agent: 'development' }];
-  await post('/api/workflows', { name: 'hostile', type: 'chain', members });
-  for (const kind of KINDS) {
-    const page = (await get(`/api/${kind}`)) as { id: string }[] | { items?: { id: string }[] };
-    const [first] = Array.isArray(page) ? page : (page.items ?? []);
-    if (first) ids[kind] = first.id;
-  }
+  const run = { agent: 'development', message: 'hello' };
+  const ids: Record<string, string> = {
+    settings: 'max_depth',
+    executions: await post('/api/execute', run, 'execution_id'),
+    sessions: await post('/sessions', { agent: 'development' }),
+  };
+  for (const [kind, row] of Object.entries(ROWS)) ids[kind] = await post(`/api/${kind}`, row);
   return { agent: 'development', ids };
 }
 

@@ -4,9 +4,9 @@ import { type Probe, probeClock } from './probe.ts';
 import type { Server } from './server.ts';
 
 // A trial sends some bodies to one endpoint, one after the other, and measures meanwhile what they
-// cost others. While every bar holds, that is all. When one
-// breaks, the bodies are sent again in halves, down to the single body that breaks it alone. That
-// body is sent three times and its least effect counts: a busy machine is no fault of the body.
+// cost others. When a bar breaks, the bodies are sent again in halves, down to the single body that
+// breaks it alone. That body is sent three times and its least effect counts: a busy machine is no
+// fault of the body.
 
 /** Milliseconds that a request of somebody else may take longer than usual. */
 export const MAX_DELAY_MS = 100;
