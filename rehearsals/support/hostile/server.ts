@@ -32,6 +32,8 @@ export async function startServer(databaseUrl: string, home: string): Promise<Se
     env: { ...process.env, ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
+  // Ctrl+C ends this process without a call of stop
+  process.once('exit', () => child.kill('SIGKILL'));
   const lines: string[] = [];
   const lastLines = () => lines.slice(-10).join('\n');
   const ready = Promise.withResolvers<string>();
