@@ -16468,7 +16468,7 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.reap_workers(patience interval DEFAULT '00:00:10'::interval)
+CREATE OR REPLACE FUNCTION howdah_private.reap_workers(patience interval DEFAULT '00:00:10'::interval, reaper uuid DEFAULT NULL::uuid)
  RETURNS SETOF uuid
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -16483,7 +16483,7 @@ begin
   end if;
   for v_worker in
     select w.* from howdah_private.workers as w
-    where w.heartbeat_at < clock_timestamp() - reap_workers.patience
+    where w.heartbeat_at < clock_timestamp() - reap_workers.patience and w.id is distinct from reap_workers.reaper
       or not exists (
         select from pg_catalog.pg_locks as l
         where l.locktype = 'advisory' and l.classid = 1214871364 and l.objid = w.lock_key::oid
@@ -34879,7 +34879,7 @@ grant execute on function howdah_private.reading_rules() to howdah_engine;
 
 grant execute on function howdah_private.reading_rules() to howdah_worker;
 
-grant execute on function howdah_private.reap_workers(interval) to howdah_worker;
+grant execute on function howdah_private.reap_workers(interval,uuid) to howdah_worker;
 
 grant execute on function howdah_private.record_mcp_failure(uuid,text,text) to howdah_worker;
 

@@ -50,8 +50,8 @@ begin
   end if;
 end $$;
 
--- Every worker calls this each half second; one at a time does the work. Gives the workers found dead. The heartbeat of the
--- worker that calls, `reaper`, is not looked at: its process was busy or frozen and runs again, or it could not call.
+-- Every worker calls this each half second; one at a time does the work. Returns the workers found
+-- dead. Ignores the heartbeat of the calling worker, `reaper`: its process runs, or it could not call.
 drop function if exists howdah_private.reap_workers(interval); -- it has one more argument
 create or replace function howdah_private.reap_workers(
   patience interval default interval '10 seconds', reaper uuid default null

@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { HowdahError } from '../contracts/errors.ts';
 
-/** Calls `work` once the response is closed, or now when it is: its client may be gone before it is let in. */
+/** Calls `work` when the response closes, or at once when it is closed: its client may have left. */
 export function whenClosed(response: ServerResponse, work: () => void): void {
   if (response.closed) work();
   else response.once('close', work);
@@ -16,7 +16,7 @@ export function leftSignal(response: ServerResponse): AbortSignal {
   return leaving.signal;
 }
 
-/** The reason of work that is given up with its client: the code of a cancelled statement, which is no fault of ours. */
+/** Returns the error of work that ends with its client. It has the code of a cancelled statement. */
 export function clientLeft(): HowdahError {
   return new HowdahError('57014', 'the client left before its answer');
 }

@@ -8,7 +8,7 @@ export type Version = { version: number; digest: string; labels: (string)[]; cre
 
 export type Execution = { id: string; status: "queued" | "running" | "waiting" | "paused" | "completed" | "failed" | "cancelled"; waiting_for: string | null; agent_id: string | null; agent: string | null; agent_version_id: string | null; workflow_id: string | null; workflow: string | null; workflow_version_id: string | null; session_id: string | null; turn: number | null; user_id: string | null; parent_execution_id: string | null; root_execution_id: string; forked_from_execution_id: string | null; forked_from_seq: number | null; input: string; input_data: unknown; input_parts: unknown; output: string | null; output_data: unknown; stop_reason: string | null; error: { [name: string]: unknown } | null; tokens_in: number; tokens_out: number; cost: number; step_count: number; metrics: { [name: string]: unknown }; metadata: { [name: string]: unknown }; priority: number; idempotency_key: string | null; created_by: string; run_at: string; created_at: string; started_at: string | null; completed_at: string | null };
 
-export type ExecutionWithMessages = { id: string; status: "queued" | "running" | "waiting" | "paused" | "completed" | "failed" | "cancelled"; waiting_for: string | null; agent_id: string | null; agent: string | null; agent_version_id: string | null; workflow_id: string | null; workflow: string | null; workflow_version_id: string | null; session_id: string | null; turn: number | null; user_id: string | null; parent_execution_id: string | null; root_execution_id: string; forked_from_execution_id: string | null; forked_from_seq: number | null; input: string; input_data: unknown; input_parts: unknown; output: string | null; output_data: unknown; stop_reason: string | null; error: { [name: string]: unknown } | null; tokens_in: number; tokens_out: number; cost: number; step_count: number; metrics: { [name: string]: unknown }; metadata: { [name: string]: unknown }; priority: number; idempotency_key: string | null; created_by: string; run_at: string; created_at: string; started_at: string | null; completed_at: string | null; messages: (Message)[]; children: ({ id: string; agent: string | null; workflow: string | null; status: "queued" | "running" | "waiting" | "paused" | "completed" | "failed" | "cancelled"; input: string; output: string | null; tokens_in: number; tokens_out: number; cost: number })[] };
+export type ExecutionWithMessages = { id: string; status: "queued" | "running" | "waiting" | "paused" | "completed" | "failed" | "cancelled"; waiting_for: string | null; agent_id: string | null; agent: string | null; agent_version_id: string | null; workflow_id: string | null; workflow: string | null; workflow_version_id: string | null; session_id: string | null; turn: number | null; user_id: string | null; parent_execution_id: string | null; root_execution_id: string; forked_from_execution_id: string | null; forked_from_seq: number | null; input: string; input_data: unknown; input_parts: unknown; output: string | null; output_data: unknown; stop_reason: string | null; error: { [name: string]: unknown } | null; tokens_in: number; tokens_out: number; cost: number; step_count: number; metrics: { [name: string]: unknown }; metadata: { [name: string]: unknown }; priority: number; idempotency_key: string | null; created_by: string; run_at: string; created_at: string; started_at: string | null; completed_at: string | null; messages: (Message)[]; messages_next: string | null; children: ({ id: string; agent: string | null; workflow: string | null; status: "queued" | "running" | "waiting" | "paused" | "completed" | "failed" | "cancelled"; input: string; output: string | null; tokens_in: number; tokens_out: number; cost: number })[]; children_next: string | null };
 
 export type Message = { id: string; seq: number; step_seq: number | null; parent_seq: number | null; role: "system" | "user" | "assistant" | "tool"; content: string | null; parts: unknown; tool_calls: unknown; tool_call_id: string | null; agent_id: string | null; trust: "system" | "user" | "internal" | "external"; tokens_in: number; tokens_out: number; created_at: string };
 
@@ -85,6 +85,8 @@ export type Operations = {
   listExecutions: { takes: { query?: { limit?: number; cursor?: string; status?: string; agent_id?: string; workflow_id?: string; session_id?: string; parent_execution_id?: string; is_root?: "true" | "false"; is_mine?: "true" | "false"; metadata?: string } }; gives: { data: (Execution)[]; next: string | null } };
   /** A run with its messages and the runs below it. */
   getExecution: { takes: { params: { id: string } }; gives: ExecutionWithMessages };
+  /** The runs that it began itself, in order. */
+  listExecutionChildren: { takes: { params: { id: string }; query?: { limit?: number; cursor?: string } }; gives: { data: ({ id: string; agent: string | null; workflow: string | null; status: "queued" | "running" | "waiting" | "paused" | "completed" | "failed" | "cancelled"; input: string; output: string | null; tokens_in: number; tokens_out: number; cost: number })[]; next: string | null } };
   /** What it did, in order: a step is a commit. */
   listExecutionSteps: { takes: { params: { id: string }; query?: { limit?: number; cursor?: string; after?: number; said?: "true" | "false" } }; gives: { data: (Step)[]; next: string | null } };
   /** What was said, in order. */
@@ -140,7 +142,7 @@ export type Operations = {
   /** How it stands. */
   getSessionState: { takes: { params: { sid: string } }; gives: { version: number; tasks: ({ [name: string]: unknown })[]; awaiting_user_input: { [name: string]: unknown } | null; blocker: { [name: string]: unknown } | null } };
   /** What people and agents said in it, the last so many, in order. */
-  getSessionHistory: { takes: { params: { sid: string }; query?: { limit?: number } }; gives: { data: ({ turn: number; who: string; said: string })[] } };
+  getSessionHistory: { takes: { params: { sid: string }; query?: { limit?: number; cursor?: string } }; gives: { data: ({ turn: number; who: string; said: string })[]; next: string | null } };
   /** What it has used, with the runs below its own. */
   getSessionUsage: { takes: { params: { sid: string } }; gives: { runs: number; tokens_in: number; tokens_out: number; cost: number } };
   /** Its todo list, as Markdown. */
@@ -294,6 +296,7 @@ export const operations = {
   execute: ['POST', '/api/execute'],
   listExecutions: ['GET', '/api/executions'],
   getExecution: ['GET', '/api/executions/{id}'],
+  listExecutionChildren: ['GET', '/api/executions/{id}/children'],
   listExecutionSteps: ['GET', '/api/executions/{id}/steps'],
   listExecutionMessages: ['GET', '/api/executions/{id}/messages'],
   explainExecution: ['GET', '/api/executions/{id}/explanation'],

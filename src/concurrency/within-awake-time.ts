@@ -1,8 +1,9 @@
 const TICKS = 8;
 
 /**
- * Gives the result of `work`, or throws `late()` when it has not settled after `ms` of the time this process was awake. After a
- * process was busy or frozen its timers fire before it reads what arrived meanwhile, so such a gap counts as one tick.
+ * Returns the result of `work`. Throws `late()` when it has not settled after `ms` during which this
+ * process was awake. After a busy or frozen period, timers fire before the process reads what
+ * arrived meanwhile, so such a gap counts as one tick.
  */
 export async function withinAwakeTime<T>(
   ms: number,

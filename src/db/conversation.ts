@@ -174,7 +174,10 @@ export type Said = { turn: number; who: string; said: string };
 /** Where something was said: numbers that rise with the conversation. */
 export type SaidPlace = { turn: number; seq: number };
 
-/** What people and agents said in session $1 before turn $2 and place $3 in it: the last $4, the newest first. Of both null: all. */
+/**
+ * The last $4 messages of people and agents in session $1, newest first: before seq $3 of turn $2,
+ * or of the whole session when both are null.
+ */
 const SAID = `select h.turn, h.seq, h.who, h.said from (
        select e.turn, m.seq, case m.role when 'user' then 'you' else coalesce(a.name, 'assistant') end as who, m.content as said
        from howdah.executions as e
@@ -191,7 +194,7 @@ const SAID = `select h.turn, h.seq, h.who, h.said from (
      where $2::int is null or (h.turn, h.seq) < ($2, $3::bigint)
      order by h.turn desc, h.seq desc limit $4`;
 
-/** What people and agents said in a session, in order: the last so many. What it began with is turn 0. */
+/** Returns the last messages of a session, oldest first. Copied messages of a fork are turn 0. */
 export async function lastSaid(db: Client, session: string, most: number): Promise<Said[]> {
   const { rows } = await db.query<Said & SaidPlace>(SAID, [session, null, null, most]);
   return rows.reverse().map(({ turn, who, said }) => ({ turn, who, said }));

@@ -8,7 +8,7 @@ import type { WorkerScope } from './worker-scope.ts';
 /** A heartbeat had no answer: other statements under way may have been lost as silently. */
 export class SilentDatabase extends Error {}
 
-/** How long a worker waits for an answer before it takes its presence for lost; the reaper waits longer. */
+/** The time without an answer after which a worker's presence is lost. The reaper waits longer. */
 const ANSWER_MS = 8_000;
 
 export type Presence = {
@@ -106,7 +106,10 @@ function answered<T>(work: Promise<T>): Promise<T> {
   return withinAwakeTime(ANSWER_MS, work, late);
 }
 
-/** Hands on the runs of dead workers, and gives these workers. The `reaper` is this process's own worker: it is not late. */
+/**
+ * Releases the runs of dead workers, and returns these workers. `reaper` is the worker of this
+ * process, which is alive however old its heartbeat is.
+ */
 export async function reapWorkers(pool: Pool, reaper: string | undefined): Promise<string[]> {
   const text = 'select howdah_private.reap_workers(reaper => $1) as worker';
   const { rows } = await pool.query(text, [reaper ?? null]);

@@ -12,9 +12,10 @@ export type ReadBounds = Readonly<{
 const COMMA = 0x2c;
 
 /**
- * Counts what the server sends on the connections of one request. A row may hold many megabytes, and its size is known only when it
- * comes. So the bytes are counted as they arrive, before anything parses them, and beyond a bound the connections are broken: the
- * statements under way fail with `HWINV`, the server ends them and undoes their transactions, and nothing more is read.
+ * Counts what the server sends on the connections of one request. A row may hold many megabytes, and
+ * its size is unknown until it arrives. So bytes are counted as they arrive, before they are parsed.
+ * Beyond a bound the connections are destroyed: their statements fail with `HWINV`, and the server
+ * rolls back their transactions.
  */
 export class ReadBudget {
   readonly #bounds: ReadBounds;
@@ -36,7 +37,7 @@ export class ReadBudget {
     if (this.#refusal) throw this.#refusal;
   }
 
-  /** Counts what arrives on this connection, until the result is called. A connection that was broken is of no more use. */
+  /** Counts what arrives on a connection until the result is called. May destroy the connection. */
   watch(client: PoolClient): () => void {
     const { stream } = (client as unknown as { connection: Wire }).connection;
     const count = (chunk: Buffer) => this.#count(chunk);

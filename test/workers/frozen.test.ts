@@ -38,7 +38,7 @@ afterAll(async () => {
 
 test('a worker whose heartbeat is late reaps others, and not itself', async () => {
   const { pool } = database;
-  // the next heartbeat waits for a lock that the test holds: what a reaper meets that comes before it
+  // the next heartbeat waits for a lock that the test holds, so a reaper comes before it
   const { definition } = await one(
     pool,
     `select pg_get_functiondef('howdah_private.heartbeat(uuid)'::regprocedure) as definition`,

@@ -2,8 +2,8 @@ import './environment.ts';
 import { type ExecutionResult, GraphQLError } from 'postgraphile/graphql';
 
 /**
- * Characters of an answer. Rows are read once and may be shown many times: under other names, or in each row that leads to them. Writing
- * 10 MB as JSON takes about 0.1 seconds of the event loop.
+ * The longest answer, in characters. A row that is read once may appear many times: under aliases,
+ * or in each row that leads to it. Writing 10 MB as JSON takes about 0.1 seconds of the event loop.
  */
 const MOST_CHARACTERS = 10_000_000;
 /** Quotes, colon and comma around a value and its name. */
@@ -22,7 +22,10 @@ export function boundResult<R extends ExecutionResult>(result: R, isMutation: bo
   return { ...result, data: null, errors: [new GraphQLError(message, { extensions })] };
 }
 
-/** Whether a value has more characters than `most` as JSON, give or take escapes. Stops once that is sure, and calls itself never. */
+/**
+ * Returns whether a value has more characters than `most` as JSON, apart from escapes. Stops as soon
+ * as the answer is known. Does not recurse, so depth is no limit.
+ */
 export function isLarger(value: unknown, most: number): boolean {
   const rest = [value];
   let size = 0;

@@ -21,7 +21,10 @@ export type InputMeasures = Readonly<{
   inputs: number;
   /** Entries of `and`, `or` and `not`. */
   conditions: number;
-  /** Filters by another table, by weight: each is a semi-join with the policies of all tables behind it. */
+  /**
+   * Filters by another table, by weight. Each is a semi-join with the policies of all tables behind
+   * it.
+   */
   relations: number;
   /** Levels of such filters inside one another. */
   relationDepth: number;
@@ -43,7 +46,7 @@ type Variables = Readonly<Record<string, unknown>>;
 type Value = { node: ValueNode } | { json: unknown };
 type Parts = { fields: [name: string, value: Value][] } | { items: Value[] } | undefined;
 
-/** Measures the arguments of fields. Without `variables` only what stands in the document counts. */
+/** Measures the arguments of fields. Without `variables`, counts the literals of the document. */
 export function createInputMeter(
   schema: GraphQLSchema,
   definitions: readonly VariableDefinitionNode[] = [],
@@ -166,7 +169,10 @@ function isLogical(type: GraphQLInputObjectType, name: string): boolean {
   return isTableFilter(type) && ['and', 'or', 'not'].includes(name);
 }
 
-/** `agent: …` and `agentExists` of a filter, and `some`, `every` and `none` of one by many rows; 0 for any other field. */
+/**
+ * Returns the weight of a filter by another table: `agent`, `agentExists`, and `some`, `every` and
+ * `none` of a filter by many rows. Returns 0 for any other field.
+ */
 function relationWeight(type: GraphQLInputObjectType, name: string): number {
   const fields = type.getFields();
   const inner = getNullableType(fields[name]?.type);
@@ -176,7 +182,7 @@ function relationWeight(type: GraphQLInputObjectType, name: string): number {
   return isTableFilter(type) && isInputObjectType(relation) ? filterWeight(relation) : 0;
 }
 
-/** The weight of the table whose rows a filter is of; a filter by many rows holds that in `some`. */
+/** Returns the weight of the table that a filter selects from; of many rows `some` has its filter. */
 function filterWeight(filter: GraphQLInputObjectType): number {
   const some = getNullableType(filter.getFields().some?.type);
   const { name } = isInputObjectType(some) ? some : filter;

@@ -23,7 +23,7 @@ import { weightOfRows } from './weights.ts';
 const LIMITS = {
   /** Levels of fields, without introspection. */
   depth: { most: 13, what: 'levels' },
-  /** Levels below `__schema` and `__type`, without `ofType`; lists in lists are graphql-js's own rule. */
+  /** Levels below `__schema` and `__type`, without `ofType`. graphql-js limits lists in lists. */
   introspection: { most: 10, what: 'levels of introspection' },
   fields: { most: 1_000, what: 'fields' },
   aliases: { most: 60, what: 'aliases' },
@@ -34,8 +34,9 @@ const LIMITS = {
   /** Each may have 8 MB, and a page of them holds as many in memory as `first` says. */
   files: { most: 8, what: 'bytes of files to read' },
   /**
-   * Fields that lead to other rows, by weight, and those that count them or look for more: each is a join, or a statement of
-   * its own, with the policies of its tables. Planning them computes in the event loop, some three milliseconds for each.
+   * Fields that lead to other rows, by weight, and fields that count rows or look for more. Each is
+   * a join or a statement of its own, with the policies of its tables. Planning one takes about
+   * three milliseconds of the event loop.
    */
   joins: {
     most: 60,
@@ -43,7 +44,7 @@ const LIMITS = {
   },
   inputs: { most: 1_000, what: 'values in its arguments and variables' },
   conditions: { most: 100, what: 'conditions joined by and, or and not' },
-  /** By weight: the planner of Postgres takes time and memory in the square of the tables, whatever they hold. */
+  /** By weight. The planner of Postgres takes time and memory in the square of the tables. */
   relations: { most: 20, what: 'tables behind filters by a relation' },
   relationDepth: { most: 5, what: 'levels of filters by a relation' },
 } as const;
@@ -59,7 +60,7 @@ type Limit = keyof typeof LIMITS;
 type Measures = Record<Limit | 'pages', number>;
 type Fragments = ReadonlyMap<string, FragmentDefinitionNode>;
 
-/** Fields of a connection, which lead to no other rows than the connection itself. `pageInfo` looks for one more. */
+/** Fields of a connection that lead to the same rows as the connection. `pageInfo` is not one. */
 const WRAPPERS = new Set(['nodes', 'edges', 'node']);
 const UNWRITTEN_ROWS = 10;
 const MOST_CHARACTERS = 100_000;
@@ -109,7 +110,7 @@ export function limited(rules: readonly ValidationRule[]): ValidationRule[] {
   return [limits, ...rules.map(only)];
 }
 
-/** Refuses an operation that its variables make too large, before they are coerced and before anything is planned. */
+/** Refuses an operation whose variables make it too large. Runs before coercion and planning. */
 export function refuseLargeVariables(
   args: Pick<ExecutionArgs, 'schema' | 'document' | 'variableValues' | 'operationName'>,
 ): GraphQLError[] {
@@ -253,7 +254,7 @@ function joinsOf({ name: { value: name }, selectionSet }: FieldNode, type: Paren
   return selectionSet && !WRAPPERS.has(name) ? weightOfRows(type) : 0;
 }
 
-/** A page whose size is not written counts as a small one: depth is bounded already, and most pages are not full. */
+/** Returns the size of a page. One without `first` or `last` counts as small: most are not full. */
 function pageSize({ arguments: given = [] }: FieldNode): number {
   const size = given.find(({ name }) => name.value === 'first' || name.value === 'last')?.value;
   return size?.kind === Kind.INT ? Math.max(0, Number(size.value)) : UNWRITTEN_ROWS;

@@ -2,8 +2,9 @@ import './environment.ts';
 import { type GraphQLNamedType, getNamedType, isObjectType } from 'postgraphile/graphql';
 
 /**
- * What the planner of Postgres has to do for a table or view, by the GraphQL type of its rows: a table counts 1, one that is
- * partitioned 3, and a view as much as all tables in its definition. What is not listed counts 1.
+ * The work of the Postgres planner for a table or view, by the GraphQL type of its rows. A table
+ * counts 1, a partitioned table 3, and a view as much as all tables in its definition. A type that
+ * is not listed counts 1.
  */
 export const WEIGHTS: Readonly<Record<string, number>> = {
   AgentPerformance: 6,

@@ -128,7 +128,7 @@ async function answer(route: Route, request: FastifyRequest, reply: FastifyReply
   }
 }
 
-/** Whether it gives events, or waits for a run that it begins: counted, or refused, before anything is read or begun for it. */
+/** Returns whether an answer streams events or waits for a run. It is counted before it begins. */
 function isLasting(route: Route, { query, body }: Asked<never, never, never>): boolean {
   if (route.method === 'GET' && route.answers[200]?.type === EVENT_STREAM) return true;
   return [query, body].some((sent: Json) => isJsonObject(sent) && (sent.stream || sent.wait));

@@ -15,13 +15,13 @@ const RETRY_MS = 2_000;
 /** Answers that last: streams of events, and requests that wait for a run. */
 export type Streams = {
   /**
-   * Counts an answer that will last, before anything is read or begun for it; the result ends that. Throws as `StreamLimits`
-   * does when the caller has too many already.
+   * Counts a lasting answer until the result is called. Is called before anything is read or begun
+   * for the answer. Throws like `StreamLimits` when the caller has too many.
    */
   admit(response: ServerResponse, identity: Identity): () => void;
   /**
-   * Writes the events until there are none left or nobody listens; `signal` tells their source of the latter. Throws as `admit`
-   * does, before anything is written, when the answer was not counted.
+   * Writes events until the source ends or the client leaves, which fires the `signal` of the
+   * source. Counts the answer if `admit` did not, and throws like it before anything is written.
    */
   write(
     response: ServerResponse,
@@ -30,8 +30,9 @@ export type Streams = {
     headers?: Readonly<Record<string, string>>,
   ): Promise<void>;
   /**
-   * Until `begin` resolves, the time is over, nobody waits any more, or the server closes; not at all when the answer was not
-   * counted and the caller has too many streams. Throws 401 when who waits may be here no longer.
+   * Waits until `begin` resolves, the time is over, the client leaves, or the server closes. Does not
+   * wait when the answer is not counted and the caller has too many streams. Throws 401 when the
+   * login of the caller ends.
    */
   hold(
     response: ServerResponse,
@@ -54,7 +55,7 @@ export type StreamsOptions = {
   stalledMs?: number;
 };
 
-/** Keeps an eye on all that are open: those whose token or key has ended, or whose user is gone, are ended as sockets are. */
+/** Tracks open streams. A stream ends with the token, key or user of its caller, as sockets do. */
 export function createStreams(options: StreamsOptions): Streams {
   const { exists, limits, failureOf, ...pace } = options;
   const open = new Set<Guest>();
@@ -134,7 +135,7 @@ export function createStreams(options: StreamsOptions): Streams {
   };
 }
 
-/** Undefined when there are too many: what was asked for has begun by then, and is answered without waiting for it. */
+/** Returns undefined when there are too many. The run has begun then; the answer does not wait. */
 function unlessRefused<T>(open: () => T): T | undefined {
   try {
     return open();

@@ -78,8 +78,9 @@ function turnTo($connection: Pages, args: FieldArgs): void {
 }
 
 /**
- * Reads the rows of a page inside of others by a statement of its own, for all of those others together. As an array in the statement
- * around it, Postgres would hold the whole page in memory, five times as large as its rows, and send nothing before it is complete.
+ * Reads the pages inside rows by one statement for all of these rows. As an array in the statement
+ * of the rows, Postgres would hold each page in memory, at five times its size, and send nothing
+ * before the page is complete.
  */
 function ownStatement($connection: ConnectionStep<Step>): void {
   const $rows = $connection.getSubplan();
