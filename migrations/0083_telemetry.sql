@@ -75,12 +75,16 @@ comment on column howdah.webhook_deliveries.execution_id is 'The run it tells of
 comment on column howdah.webhook_deliveries.alert_rule_id is 'The alert rule it tells of.';
 
 -- Down Migration
+alter table howdah.webhook_deliveries no force row level security;
 delete from howdah.webhook_deliveries where alert_rule_id is not null;
+alter table howdah.webhook_deliveries force row level security;
 alter table howdah.webhook_deliveries
   drop constraint a_delivery_is_about_a_run_or_an_alert, drop column alert_rule_id, alter column execution_id set not null;
 alter table howdah.webhooks drop constraint events_are_known;
+alter table howdah.webhooks no force row level security;
 update howdah.webhooks set events = array_remove(array_remove(array_remove(events, 'alert.firing'), 'alert.resolved'), 'alert.failed');
 delete from howdah.webhooks where cardinality(events) = 0;
+alter table howdah.webhooks force row level security;
 alter table howdah.webhooks add constraint events_are_known check (
   cardinality(events) > 0
   and events <@ array['execution.completed', 'execution.failed', 'execution.cancelled', 'question.opened']);

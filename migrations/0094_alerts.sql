@@ -45,7 +45,9 @@ comment on column howdah.alert_rules.engine_check is
   'In place of a query, what no member may read: failed_deliveries of the tenant within a day; or, for owners of the database alone, violations, the broken promises of the engine in all tenants, or alerts, what howdah.alerts has besides.';
 
 -- Down Migration
+alter table howdah.alert_rules no force row level security;
 delete from howdah.alert_rules where engine_check = 'alerts';
+alter table howdah.alert_rules force row level security;
 alter table howdah.alert_rules drop constraint engine_check_is_known;
 alter table howdah.alert_rules add constraint engine_check_is_known check (engine_check in ('failed_deliveries', 'violations'));
 comment on column howdah.alert_rules.engine_check is

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { chmodSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
@@ -95,6 +95,14 @@ const NEWEST_ROWS = [
   `insert into howdah_private.parked_runs (execution_id, tenant_id, quota_id, quota_subject_id, priority, due_at)
    select e.id, e.tenant_id, q.id, q.subject_id, 0, now()
    from howdah.executions as e join howdah.quotas as q using (tenant_id) where q.subject_id is not null limit 1`,
+  `insert into howdah.webhooks (url, events) values ('https://hooks.example.com/a', '{alert.firing}'),
+     ('https://hooks.example.com/b', '{alert.firing,execution.failed}')`,
+  `select howdah.use_alert_rules()`,
+  `insert into howdah.alert_rules (name, engine_check, interval_seconds) values ('all of them', 'alerts', 60)`,
+  `insert into howdah.webhook_deliveries (tenant_id, webhook_id, event, alert_rule_id, url, payload, next_attempt_at)
+   select w.tenant_id, w.id, 'alert.firing', r.id, w.url, '{}', now() from howdah.webhooks as w join howdah.alert_rules as r using (tenant_id)
+   where r.name = 'all of them'`,
+  `insert into howdah.models (name, provider, model, purpose, base_url) values ('speech', 'openai', 'speech', 'stt', 'wss://speech.example.com')`,
 ];
 
 async function worksFor(url: string): Promise<void> {
@@ -272,6 +280,22 @@ describe('migrate', () => {
     expect(await migrateDown(db.url, true)).toEqual([...ALL].reverse());
     expect(await up()).toEqual(ALL);
     await worksFor(db.url);
+  });
+
+  test('what a way down changes in tables it sees all of: row level security hides no row from it', () => {
+    const hidden = ALL.flatMap((name) => {
+      const file = readFileSync(join(PACKAGE_ROOT, 'migrations', `${name}.sql`), 'utf8');
+      const lines = file.slice(file.indexOf('-- Down Migration')).split('\n');
+      const seen = new Set<string>();
+      return lines.flatMap((line) => {
+        const [, table, no] = /^ *alter table (\S+) (no )?force row/.exec(line) ?? [];
+        if (table !== undefined && no) seen.add(table);
+        else if (table !== undefined) seen.delete(table);
+        const [, changed] = /^ *(?:delete from|update) (\S+)/.exec(line) ?? [];
+        return changed === undefined || seen.has(changed) ? [] : [`${name}: ${line}`];
+      });
+    });
+    expect(hidden).toEqual([]);
   });
 
   test('down --all refuses, naming it, when something in the schemas is not ours', async () => {
