@@ -9,7 +9,7 @@ import {
   fullPostgres,
   startFullServer,
 } from '../../rehearsals/support/full-servers.ts';
-import { migrateUp } from '../../src/db/migrate.ts';
+import { migrateDown, migrateUp } from '../../src/db/migrate.ts';
 import { createMasterKeys } from '../../src/secrets/master-keys.ts';
 import { migrateQueue } from '../../workers/migrate-queue.ts';
 import {
@@ -234,6 +234,17 @@ describe.runIf(pgBin)('backup and restore', () => {
     const backup = await cli(url, 'backup', join(folder, 'alice.dump'));
     expect(backup).toMatchObject({ status: 4, stdout: '' });
     expect(backup.stderr).toMatch(/login alice cannot back up: row-level security[\s\S]*BYPASSRLS/);
+  });
+
+  test('a backup of after a way down comes back', async () => {
+    const from = await emptyDatabase();
+    await migrateUp(from, migrateQueue);
+    await migrateDown(from, false);
+    const dump = join(folder, 'down.dump');
+    expect(await cli(from, 'backup', dump)).toMatchObject({ status: 0 });
+    const { status, stderr } = await cli(await emptyDatabase(), 'restore', dump);
+    expect({ status }, stderr).toEqual({ status: 0 });
+    rmSync(dump);
   });
 
   test('--all takes along what is not ours', async () => {
