@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { CustomTool } from '../../src/contracts/tool.ts';
 import type { Worker } from '../../workers/main.ts';
+import { rolledBack } from '../sql/support.ts';
 import { createTestDatabase, eventually, type TestDatabase } from '../support/database.ts';
 import { type FakeServer, startOpenAiServer } from '../support/openai-server.ts';
 import { startTestWorker } from '../support/worker.ts';
@@ -88,6 +89,38 @@ describe('cancel', () => {
     expect(await heard.opened).toBe(true);
     await expect.poll(() => worker.inFlight).toBe(0);
     expect(await kindsOf(pool, id)).toBe('model');
+  });
+
+  test('in the middle of a SQL tool does not wait for it, and commits nothing of it', async () => {
+    const { pool } = database;
+    await pool.query(`
+      create schema shop;
+      create table shop.orders (n int);
+      create function shop.order_slowly() returns void language sql as
+        'insert into shop.orders values (1); select pg_advisory_xact_lock_shared(22)';
+      grant select, insert on shop.orders to howdah_app;
+      select howdah.register_sql_tool('shop.order_slowly()')`);
+    const worker = await start();
+    const script = [calling({ name: 'order_slowly' }), { content: 'never' }];
+    const agent = await makeAgent(pool, { script, tools: ['order_slowly'] });
+    const status = await rolledBack(pool, async (holder) => {
+      await holder.query('select pg_advisory_xact_lock(22)');
+      const id = await insertRun(pool, agent);
+      const at = `select pid from pg_stat_activity where wait_event = 'advisory' and datname = current_database()`;
+      const { pid } = await eventually<{ pid: number }>(pool, 'the tool waits for the lock', at);
+      await cancel(id); // the lock is held still: a cancel that waited for the tool would never come back
+      await eventually(
+        pool,
+        'its statement has ended at the server',
+        `select where not exists (select from pg_stat_activity where pid = $1 and wait_event = 'advisory')`,
+        [pid],
+      );
+      await expect.poll(() => worker.inFlight).toBe(0);
+      expect(await kindsOf(pool, id)).toBe('model');
+      return (await executionOf(pool, id)).status;
+    });
+    expect(status).toBe('cancelled');
+    expect((await pool.query('select from shop.orders')).rowCount).toBe(0);
   });
 
   test('of a run that has not begun, or is parked, leaves nothing to do', async () => {
