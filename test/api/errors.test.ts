@@ -483,6 +483,41 @@ describe('operations that are refused before they are planned', () => {
     });
   });
 
+  test('thirty mutations that return their rows', async () => {
+    const { rows } = await db.pool.query(`select howdah.agent('development') as id`);
+    const agent = rows[0].id;
+    const mutations = (count: number) =>
+      Array.from(
+        { length: count },
+        (_, n) =>
+          `m${n}: createExecution(input: { execution: { agentId: $agent, input: "x" } }) { execution { id } }`,
+      ).join(' ');
+    const write = (count: number) =>
+      ask(api, `mutation ($agent: UUID!) { ${mutations(count)} }`, { agent });
+    expect((await write(30)).errors).toEqual([]);
+    expect((await write(31)).errors[0]?.extensions.detail).toMatchObject({ limit: 'roots' });
+  });
+
+  test('a long text for an enum is refused before it is compared with its values', async () => {
+    const long = 'x'.repeat(100_000);
+    const query =
+      'query ($c: [ExecutionStatus!]) { executions(filter: { status: { in: $c } }) { totalCount } }';
+    const inDocument = `{ executions(filter: { status: { equalTo: ${'X'.repeat(201)} } }) { totalCount } }`;
+    for (const asked of [
+      ask(api, query, { c: ['FAILED', long] }),
+      ask(api, query, { c: long }),
+      ask(api, inDocument),
+    ]) {
+      const { errors, status } = await asked;
+      expect(status).toBe(400);
+      expect(errors).toMatchObject([
+        { extensions: { code: 'HWINV', detail: { limit: 'enumLength' } } },
+      ]);
+    }
+    const { errors } = await ask(api, query, { c: 'x'.repeat(200) });
+    expect(errors[0]?.message).toContain('does not exist in "ExecutionStatus" enum');
+  });
+
   test('circles of fragments', async () => {
     const error = await failure(
       '{ executions { nodes { ...a } } } fragment a on Execution { ...b } fragment b on Execution { ...a }',

@@ -6,6 +6,7 @@ import {
   type GraphQLInputType,
   type GraphQLSchema,
   getNullableType,
+  isEnumType,
   isInputObjectType,
   isListType,
   Kind,
@@ -28,6 +29,8 @@ export type InputMeasures = Readonly<{
   relations: number;
   /** Levels of such filters inside one another. */
   relationDepth: number;
+  /** Characters of the longest value of an enum. graphql-js compares it with the values there are. */
+  enumLength: number;
 }>;
 
 export const noInputs: InputMeasures = {
@@ -35,6 +38,7 @@ export const noInputs: InputMeasures = {
   conditions: 0,
   relations: 0,
   relationDepth: 0,
+  enumLength: 0,
 };
 
 /** More is refused anyway, so nobody counts on. */
@@ -73,9 +77,10 @@ export function createInputMeter(
     }
     const type = getNullableType(nullable);
     const isList = isListType(type);
+    if (isEnumType(type)) return { ...noInputs, enumLength: lengthOf(value) };
     if (!isList && !isInputObjectType(type)) return noInputs;
     const parts = partsOf(value);
-    if (!parts) return noInputs;
+    if (!parts) return isList ? measure(value, type.ofType, level + 1) : noInputs;
     if (level > MOST_LEVELS) return { ...noInputs, relationDepth: MOST_LEVELS };
     if ('items' in parts) {
       return isList ? measureItems(parts.items, type.ofType, level) : noInputs;
@@ -113,6 +118,7 @@ export function createInputMeter(
         conditions: inner.conditions + (isLogical(type, name) ? entriesIn(value) : 0),
         relations: inner.relations + weight,
         relationDepth: inner.relationDepth + (weight > 0 ? 1 : 0),
+        enumLength: inner.enumLength,
       });
     }
     return sum;
@@ -135,6 +141,7 @@ export function addInputs(a: InputMeasures, b: InputMeasures): InputMeasures {
     conditions: a.conditions + b.conditions,
     relations: a.relations + b.relations,
     relationDepth: Math.max(a.relationDepth, b.relationDepth),
+    enumLength: Math.max(a.enumLength, b.enumLength),
   };
 }
 
@@ -156,7 +163,14 @@ function partsOf(value: Value): Parts {
 
 function isNested(nullable: GraphQLInputType): boolean {
   const type = getNullableType(nullable);
-  return isListType(type) || isInputObjectType(type);
+  return isListType(type) || isInputObjectType(type) || isEnumType(type);
+}
+
+/** Returns the length of a text, and 0 for any other value. */
+function lengthOf(value: Value): number {
+  if ('json' in value) return typeof value.json === 'string' ? value.json.length : 0;
+  const { node } = value;
+  return node.kind === Kind.ENUM || node.kind === Kind.STRING ? node.value.length : 0;
 }
 
 /** The filter of a table: what it says may be joined by `and`, `or` and `not`. */

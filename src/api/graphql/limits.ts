@@ -47,6 +47,7 @@ const LIMITS = {
   /** By weight. The planner of Postgres takes time and memory in the square of the tables. */
   relations: { most: 20, what: 'tables behind filters by a relation' },
   relationDepth: { most: 5, what: 'levels of filters by a relation' },
+  enumLength: { most: 200, what: 'characters in a value of an enum' },
 } as const;
 
 /** What a document may be; the rules of GraphQL compare its definitions with one another. */
@@ -242,16 +243,28 @@ function measureField(
     directives: inner.directives,
     rows: inner.pages > 0 ? pageSize(field) * (1 + inner.rows) : inner.rows,
     files: (inner.pages > 0 ? pageSize(field) : 1) * inner.files + (name === 'bytes' ? 1 : 0),
-    joins: isMeta ? 0 : inner.joins + joinsOf(field, type),
+    joins: isMeta ? 0 : inner.joins + joinsOf(field, type, parent),
     pages: isPage ? 1 : 0,
     ...addInputs(inner, inputs),
   };
 }
 
-/** `totalCount` and `pageInfo` are one each: the list they belong to is weighed already. */
-function joinsOf({ name: { value: name }, selectionSet }: FieldNode, type: Parent): number {
+/**
+ * Returns the tables that a field reads. `totalCount` and `pageInfo` count 1 each, since their list
+ * is counted already. The payload of a mutation reads none, and returns a row without its partitions.
+ */
+function joinsOf(
+  { name: { value: name }, selectionSet }: FieldNode,
+  type: Parent,
+  parent: Parent,
+): number {
   if (name === 'totalCount' || name === 'pageInfo') return 1;
-  return selectionSet && !WRAPPERS.has(name) ? weightOfRows(type) : 0;
+  if (!selectionSet || WRAPPERS.has(name) || isPayload(type)) return 0;
+  return isPayload(parent) ? Math.min(1, weightOfRows(type)) : weightOfRows(type);
+}
+
+function isPayload(type: Parent): boolean {
+  return isObjectType(type) && type.getFields().clientMutationId !== undefined;
 }
 
 /** Returns the size of a page. One without `first` or `last` counts as small: most are not full. */
@@ -273,7 +286,7 @@ function measureFragment(name: string, measuring: Measuring, level: number): Mea
 }
 
 /** Levels, of which the deepest counts where sets stand side by side. */
-const LEVELS = ['depth', 'introspection', 'relationDepth', 'pages'] as const;
+const LEVELS = ['depth', 'introspection', 'relationDepth', 'enumLength', 'pages'] as const;
 const SUMS = (Object.keys(nothing) as (keyof Measures)[]).filter(
   (measure) => !(LEVELS as readonly string[]).includes(measure),
 );
