@@ -191,7 +191,7 @@ test('a workflow that failed is retried where it failed: what was answered is no
   expect(await childrenOf(pool, id)).toHaveLength(3);
 });
 
-test('a thousand items are begun by one commit and wake their workflow twice', async () => {
+test('a thousand items do not each wake their workflow', async () => {
   await begin();
   const { pool } = database;
   const team = await makeTeam(pool, {
@@ -212,5 +212,6 @@ test('a thousand items are begun by one commit and wake their workflow twice', a
   expect(run).toMatchObject({ status: 'completed' });
   expect((run.output_data as string[])[999]).toBe('ITEM 999!');
   const { rows } = await pool.query('select fence from howdah.executions where id = $1', [id]);
-  expect(rows[0].fence).toBeLessThan(10); // each claim raises it: not one for each item
+  // each claim raises it: some for each hundred items that a commit begins
+  expect(rows[0].fence).toBeLessThan(100);
 });
