@@ -7,6 +7,8 @@ export type ReadBounds = Readonly<{
   bytes: number;
   /** Commas in them: reading a JSON text or an array takes as long as it has values. */
   values?: number;
+  /** Columns of rows, each as often as the result shows its row: a row may be part of many others. */
+  cells?: number;
 }>;
 
 const COMMA = 0x2c;
@@ -22,6 +24,7 @@ export class ReadBudget {
   readonly #clients = new Set<PoolClient>();
   #bytes = 0;
   #values = 0;
+  #cells = 0;
   #refusal: HowdahError | undefined;
 
   constructor(bounds: ReadBounds) {
@@ -49,10 +52,19 @@ export class ReadBudget {
     };
   }
 
+  /** Counts columns of rows before the result is made. Throws `HWINV` when there are too many. */
+  countCells(count: number): void {
+    const { cells } = this.#bounds;
+    this.#cells += count;
+    if (cells !== undefined && this.#cells > cells) this.#spend('cells', cells, `${cells} columns`);
+    this.throwIfSpent();
+  }
+
   /** Begins to count anew, for the next event of a subscription. */
   reset(): void {
     this.#bytes = 0;
     this.#values = 0;
+    this.#cells = 0;
     this.#refusal = undefined;
   }
 
@@ -60,7 +72,6 @@ export class ReadBudget {
     const { bytes, values } = this.#bounds;
     this.#bytes += chunk.length;
     if (values !== undefined) this.#values += commasIn(chunk, values - this.#values + 1);
-    if (this.#refusal) return;
     if (this.#bytes > bytes) this.#spend('bytes', bytes, `${bytes / 1_000_000} MB`);
     else if (values !== undefined && this.#values > values) {
       this.#spend('values', values, `${values} values`);
@@ -68,6 +79,7 @@ export class ReadBudget {
   }
 
   #spend(limit: keyof ReadBounds, most: number, what: string): void {
+    if (this.#refusal) return;
     const error = new HowdahError('HWINV', `the request reads more than ${what}`, {
       hint: 'Ask for fewer rows at once (`first` in GraphQL, `limit` in REST), or leave out fields with large values.',
       detail: { limit, most },

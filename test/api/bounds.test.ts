@@ -203,6 +203,20 @@ describe('bytes that an operation reads', () => {
     expect(rowCount).toBe(1);
   });
 
+  test('pages in pages count the columns of each row as often as it is shown', async () => {
+    const inner = (first: number, levels: number) =>
+      Array.from({ length: levels }).reduce<string>(
+        (fields) => `agent { executions(first: ${first}) { nodes { ${fields} } } }`,
+        'id input status createdAt updatedAt trust priority runAt depth tokensIn tokensOut cost',
+      );
+    const query = (first: number, levels: number) =>
+      `{ executions(first: ${first}) { nodes { ${inner(first, levels)} } } }`;
+    // 12 + 12² + 12³ rows are answered; 12⁴ more have 250,000 columns
+    expect((await ask(api, query(12, 2))).errors).toEqual([]);
+    const { errors } = await ask(api, query(12, 3));
+    expect(errors[0]).toMatchObject(refused('cells', 250_000));
+  });
+
   test('each event of a subscription may read as much, and one that reads more is an error of its own', async () => {
     const socket = openSocket(api);
     const id = (

@@ -541,7 +541,7 @@ describe('operations that are refused before they are planned', () => {
   });
 
   test('thirteen levels are fine', async () => {
-    const query = `{ executions { nodes { ${'agent { executions { nodes { '.repeat(3)} agent { __typename id } ${'} } }'.repeat(3)} } } }`;
+    const query = `{ executions(first: 2) { nodes { ${'agent { executions(first: 2) { nodes { '.repeat(3)} agent { __typename id } ${'} } }'.repeat(3)} } } }`;
     expect((await ask(api, query)).errors).toEqual([]);
   });
 });

@@ -18,7 +18,14 @@ type RequestContext = Partial<Grafast.RequestContext>;
  * subscription. The event loop parses it, plans it into a result and writes it as JSON, so 10 MB
  * take about 0.1 seconds. It suffices for the largest value of a column.
  */
-export const MOST_READ: ReadBounds = { bytes: 10_000_000, values: 250_000 };
+export const MOST_READ: ReadBounds = { bytes: 10_000_000, values: 250_000, cells: 250_000 };
+
+const budgets = new WeakMap<WithPgClient, ReadBudget>();
+
+/** Returns the budget of the operation that a function to borrow connections belongs to. */
+export function budgetOf(withPgClient: WithPgClient): ReadBudget | undefined {
+  return budgets.get(withPgClient);
+}
 
 /**
  * Gives operations connections that are shared fairly among tenants. A query whose client has left
@@ -43,7 +50,9 @@ export function createConnectionsPlugin(
             const lend = (contextValue: unknown, signal?: AbortSignal) => {
               const budget = new ReadBudget(MOST_READ);
               const pool = connections.as(identity, signal, budget) as Pool; // only `connect` is called
-              (contextValue as Context).withPgClient = makePgAdaptorWithPgClient(pool);
+              const withPgClient = makePgAdaptorWithPgClient(pool);
+              budgets.set(withPgClient, budget);
+              (contextValue as Context).withPgClient = withPgClient;
               return budget;
             };
             return {

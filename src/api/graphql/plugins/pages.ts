@@ -1,6 +1,6 @@
 import '../environment.ts';
 import 'postgraphile';
-import { PgSelectStep } from 'postgraphile/@dataplan/pg';
+import { PgSelectStep, type WithPgClient } from 'postgraphile/@dataplan/pg';
 import {
   access,
   type ConnectionStep,
@@ -11,6 +11,7 @@ import {
   type Step,
 } from 'postgraphile/grafast';
 import { MOST_ROWS, USUAL_ROWS } from '../page-sizes.ts';
+import { budgetOf } from './connections.ts';
 
 const MOST_SKIPPED = 10_000;
 
@@ -28,6 +29,7 @@ type Given = readonly [
   after: unknown,
 ];
 type Pages = Pick<ConnectionStep<Step>, 'setFirst' | 'setLast' | 'setOffset'>;
+type Context = { withPgClient: WithPgClient };
 type Page = { first: number | null; last: number | null; offset: number | null };
 
 /**
@@ -84,7 +86,30 @@ function turnTo($connection: Pages, args: FieldArgs): void {
  */
 function ownStatement($connection: ConnectionStep<Step>): void {
   const $rows = $connection.getSubplan();
-  if ($rows instanceof PgSelectStep) $rows.setInliningForbidden();
+  if (!($rows instanceof PgSelectStep)) return;
+  $rows.setInliningForbidden();
+  countCells($rows);
+}
+
+/**
+ * Charges the rows of each page, with their columns, to the budget of the operation before the result
+ * is made. Equal parents share a page that is read once, so pages in pages multiply without reads.
+ */
+function countCells($rows: PgSelectStep): void {
+  const { contextId, selects } = $rows as unknown as { contextId: number; selects: unknown[] };
+  const execute = $rows.execute.bind($rows);
+  $rows.execute = async (details) => {
+    const pages = await execute(details);
+    const context: Context | undefined = details.values[contextId]?.unaryValue();
+    const rows = pages.reduce<number>((sum, page) => sum + rowsIn(page), 0);
+    if (context) budgetOf(context.withPgClient)?.countCells(rows * (1 + selects.length));
+    return pages;
+  };
+}
+
+function rowsIn(page: unknown): number {
+  const items = (page as { items?: unknown } | null)?.items;
+  return Array.isArray(items) ? items.length : 0;
 }
 
 /** Checks what the client asks for, and fills in what he left out. Throws a SafeError that he is told. */
