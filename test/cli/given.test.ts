@@ -204,7 +204,8 @@ describe('howdah watch without an id', () => {
       return { user_id: user.id as string, key };
     };
     const ended = async (user_id: string) => {
-      const id = await makeRun(db.pool, { tenant_id, agent_id: row, user_id });
+      const run = { tenant_id, agent_id: row, user_id, run_at: '2099-01-01' }; // no worker begins it
+      const id = await makeRun(db.pool, run);
       await db.pool.query('select howdah.cancel_execution($1)', [id]);
       return id;
     };

@@ -97,7 +97,7 @@ describe('the body', () => {
       const request = modelRequest('Hi', { model: modelRef({ request_params }) });
       expect(await provider.generate(request, { signal: never() })).toMatchObject({
         ok: false,
-        error: { code: 'invalid_request', message: expect.stringContaining(`hold ${name}`) },
+        error: { code: 'invalid_request', message: expect.stringContaining(`contain ${name}`) },
       });
     },
   );
