@@ -3467,9 +3467,11 @@ CREATE OR REPLACE FUNCTION howdah.resume_execution(id uuid)
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_execution howdah.executions := howdah_private.controlled(resume_execution.id);
+  v_execution howdah.executions;
   v_family uuid[];
 begin
+  perform howdah_private.lock_session_of(resume_execution.id);
+  v_execution := howdah_private.controlled(resume_execution.id);
   if v_execution.completed_at is not null then
     perform howdah_private.refuse_ended(v_execution, 'resumed');
   end if;
@@ -3503,9 +3505,11 @@ CREATE OR REPLACE FUNCTION howdah.retry_execution(id uuid)
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_execution howdah.executions := howdah_private.controlled(retry_execution.id);
+  v_execution howdah.executions;
   v_live uuid;
 begin
+  perform howdah_private.lock_session_of(retry_execution.id);
+  v_execution := howdah_private.controlled(retry_execution.id);
   perform howdah_private.refuse_retry(v_execution);
   perform howdah_private.permit_version(
     coalesce(v_execution.workflow_version_id, howdah_private.version_after(v_execution.id, v_execution.step_count)));
@@ -13741,6 +13745,22 @@ CREATE OR REPLACE FUNCTION howdah_private.lock_senders(session_id uuid)
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select pg_advisory_xact_lock(hashtextextended(lock_senders.session_id::text, 1214871364))
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.lock_session_of(execution_id uuid)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select from howdah.sessions as s
+  where s.id = (
+    select e.session_id from howdah.executions as e
+    where e.id = lock_session_of.execution_id and e.parent_execution_id is null
+      and (e.completed_at is not null or e.paused_from = 'turn')
+  )
+  for no key update
 $function$
 ;
 
@@ -30377,7 +30397,7 @@ CREATE TRIGGER _320_refuse_rewrite BEFORE UPDATE OF history, client_tools ON how
 
 CREATE TRIGGER _400_take_turn BEFORE INSERT ON howdah.executions FOR EACH ROW WHEN (((new.session_id IS NOT NULL) AND (new.parent_execution_id IS NULL) AND (new.completed_at IS NULL))) EXECUTE FUNCTION howdah_private.tg_executions__take_turn();
 
-CREATE TRIGGER _800_pass_turn AFTER UPDATE OF status ON howdah.executions FOR EACH ROW WHEN (((new.session_id IS NOT NULL) AND (new.parent_execution_id IS NULL) AND (new.completed_at IS NOT NULL) AND (old.completed_at IS NULL) AND (old.waiting_for IS DISTINCT FROM 'turn'::howdah.waiting_reason))) EXECUTE FUNCTION howdah_private.tg_executions__pass_turn();
+CREATE TRIGGER _800_pass_turn AFTER UPDATE OF status ON howdah.executions FOR EACH ROW WHEN (((new.session_id IS NOT NULL) AND (new.parent_execution_id IS NULL) AND (new.completed_at IS NOT NULL) AND (old.completed_at IS NULL) AND (old.waiting_for IS DISTINCT FROM 'turn'::howdah.waiting_reason) AND (old.paused_from IS DISTINCT FROM 'turn'::howdah.waiting_reason))) EXECUTE FUNCTION howdah_private.tg_executions__pass_turn();
 
 CREATE TRIGGER _810_report_to_parent AFTER UPDATE OF status ON howdah.executions FOR EACH ROW WHEN (((new.parent_execution_id IS NOT NULL) AND (new.completed_at IS NOT NULL) AND (old.completed_at IS NULL))) EXECUTE FUNCTION howdah_private.tg_executions__report_to_parent();
 

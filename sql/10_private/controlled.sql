@@ -26,6 +26,22 @@ begin
   return v_execution;
 end $$;
 
+-- Locks the session of a run that is about to take or await a turn, before the run itself. The end
+-- of the live run locks the session and then the next run (tg_executions__pass_turn). It may have
+-- seen this run wait for its turn before somebody paused or ended it.
+create or replace function howdah_private.lock_session_of(execution_id uuid) returns void
+  language sql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  select from howdah.sessions as s
+  where s.id = (
+    select e.session_id from howdah.executions as e
+    where e.id = lock_session_of.execution_id and e.parent_execution_id is null
+      and (e.completed_at is not null or e.paused_from = 'turn')
+  )
+  for no key update
+$$;
+
 create or replace function howdah_private.refuse_ended(e howdah.executions, what text) returns void
   language plpgsql stable
   set search_path = pg_catalog, pg_temp

@@ -68,9 +68,10 @@ begin
   end loop;
 end $$;
 
--- A turn is over: the next run of the session that waits for it goes on. It is locked while it is chosen, so that
--- one which is just being cancelled is passed over; a run that only waited holds no turn and never comes here, which
--- keeps the order of locks: run, session, next run.
+-- Passes the turn of a session to the next run that waits for it. The next run is locked while it is
+-- chosen, so a run that is just being cancelled is passed over. A run that only waited for its turn,
+-- also while paused, holds none and does not come here. That keeps the order of locks: live run,
+-- session, next run.
 create or replace function howdah_private.tg_executions__pass_turn() returns trigger
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -101,6 +102,6 @@ create or replace trigger _800_pass_turn after update of status on howdah.execut
   for each row when (
     new.session_id is not null and new.parent_execution_id is null
     and new.completed_at is not null and old.completed_at is null
-    and old.waiting_for is distinct from 'turn'
+    and old.waiting_for is distinct from 'turn' and old.paused_from is distinct from 'turn'
   )
   execute function howdah_private.tg_executions__pass_turn();

@@ -98,7 +98,8 @@ async function sequence(seed: number, session: string): Promise<string[]> {
     const at = random() < 0.6 ? 0 : Math.floor(random() * family.rows.length);
     const name = DECK[Math.floor(random() * DECK.length)] as keyof typeof OPERATION;
     await pool.query(OPERATION[name], [family.rows[at].id]).catch((error) => {
-      refused.push(`${error.code} ${REFUSALS.includes(error.code) ? '' : error.message}`.trim());
+      const { code, message, detail, where } = error;
+      refused.push(REFUSALS.includes(code) ? code : [code, message, detail, where].join('\n'));
     });
     for (let pace = Math.floor(random() * 12); pace > 0; pace -= 1) {
       await pool.query('select 1');

@@ -180,6 +180,31 @@ describe('turns of a session', () => {
     expect(await liveOf(session)).toBe(third);
   });
 
+  // the end of the live run saw the third one wait for its turn before it was stopped
+  test.each([
+    ['paused', 'resumed', 'pause_execution', 'resume_execution'],
+    ['cancelled', 'retried', 'cancel_execution', 'retry_execution'],
+  ])('a run that was %s is %s while the live run ends', async (_was, _is, stop, goOn) => {
+    const session = await makeSession(db.pool);
+    const [first, second, third] = [await say(session), await say(session), await say(session)];
+    const canceller = await db.pool.connect();
+    await canceller.query('begin');
+    await canceller.query('select howdah.cancel_execution($1)', [second]);
+    const finisher = await db.pool.connect();
+    const finished = finish(finisher, worker, first);
+    await isBlocked(db.pool, finisher);
+    await db.pool.query(`select howdah.${stop}($1)`, [third]);
+    const controller = await db.pool.connect();
+    const controlled = controller.query(`select howdah.${goOn}($1)`, [third]);
+    await isBlocked(db.pool, controller);
+    await canceller.query('commit');
+    await Promise.all([finished, controlled]);
+    for (const client of [canceller, finisher, controller]) client.release();
+    expect(await statusOf(first)).toMatchObject({ status: 'completed' });
+    expect(await statusOf(third)).toMatchObject({ status: 'queued' });
+    expect(await liveOf(session)).toBe(third);
+  });
+
   test('cancelling the next one while the live run ends ends both', async () => {
     const session = await makeSession(db.pool);
     const [first, second, third] = [await say(session), await say(session), await say(session)];
