@@ -1,6 +1,7 @@
 import { type ResourceLimits, Worker } from 'node:worker_threads';
 import { FairQueue } from './fair-queue.ts';
 import type { Budget } from './key-accounts.ts';
+import { afterAwakeTime } from './within-awake-time.ts';
 
 /**
  * An exported function of a module, with arguments and a result that can be copied (structured
@@ -63,6 +64,8 @@ export type ThreadReply =
  * The time a function has beyond its deadline to stop by itself before its thread is terminated.
  */
 const GRACE_MS = 250;
+/** `withinTime` tries a function again that the machine gave little processor time. */
+const ATTEMPTS = 4;
 const START_MS = 10_000;
 const IDLE_MS = 30_000;
 const PROGRAM = moduleBeside('./thread.ts', import.meta.url);
@@ -176,6 +179,7 @@ function callIn(
   return new Promise((resolve, reject) => {
     const end = (): void => {
       clearTimeout(timer);
+      clearInterval(deadline);
       worker.off('message', onReply).off('messageerror', fail).off('error', fail).off('exit', fail);
       signal?.removeEventListener('abort', abort);
     };
@@ -187,10 +191,8 @@ function callIn(
     const onReply = (reply: ThreadReply): void => {
       clearTimeout(timer);
       if (reply === 'started') {
-        timer = setTimeout(
-          stop,
-          request.deadline_ms + GRACE_MS,
-          deadlineFault(request.deadline_ms),
+        deadline = afterAwakeTime(ATTEMPTS * request.deadline_ms + GRACE_MS, () =>
+          stop(deadlineFault(request.deadline_ms)),
         );
       } else {
         end();
@@ -199,7 +201,8 @@ function callIn(
     };
     const fail = (error: unknown): void => void stop(faultOf(error));
     const abort = (): void => void stop(signal?.reason);
-    let timer = setTimeout(stop, START_MS, new ThreadFault('lost', 'the thread did not start'));
+    let deadline: NodeJS.Timeout | undefined;
+    const timer = setTimeout(stop, START_MS, new ThreadFault('lost', 'the thread did not start'));
     worker.on('message', onReply).once('messageerror', fail).once('error', fail).once('exit', fail);
     signal?.addEventListener('abort', abort, { once: true });
     try {

@@ -11,14 +11,19 @@ export async function withinAwakeTime<T>(
   late: () => Error,
 ): Promise<T> {
   const { promise: deadline, reject } = Promise.withResolvers<never>();
-  let ticks = 0;
-  const timer = setInterval(() => {
-    ticks += 1;
-    if (ticks === TICKS) reject(late());
-  }, ms / TICKS);
+  const timer = afterAwakeTime(ms, () => reject(late()));
   try {
     return await Promise.race([work, deadline]);
   } finally {
     clearInterval(timer);
   }
+}
+
+/** Calls `work` after `ms` during which this process was awake. Cleared by `clearInterval`. */
+export function afterAwakeTime(ms: number, work: () => void): NodeJS.Timeout {
+  let ticks = 0;
+  return setInterval(() => {
+    ticks += 1;
+    if (ticks === TICKS) work();
+  }, ms / TICKS);
 }
