@@ -8,27 +8,27 @@ export type TenantJob = { id: string; tenant_id: string };
  * What is done of it: `begin` while its job runs, so that a failure there is the job's; `go` beside the job. Undefined: there
  * is nothing to be done any more. Before it is done `begin` sees to it that another process tries again, should this one die.
  */
-export type Doing<Begun> = {
-  begin(job: TenantJob): Promise<Begun | undefined>;
-  go(begun: Begun): Promise<void>;
+export type Doing<StartedJob> = {
+  begin(job: TenantJob): Promise<StartedJob | undefined>;
+  go(started: StartedJob): Promise<void>;
 };
 
 /** So many of a tenant are remembered here; those beyond only come again. */
 const MOST_WAITING = 1_000;
 /**
- * Errands that may take long, so many at once, and of one tenant no more than its part. Who finds no room waits here, and is begun
+ * Errands that may take long, so many at once, and of one tenant no more than its part. Who finds no room waits here, and is started
  * as soon as there is some, in the order they came; and as this process may end before, its job comes again.
  */
-export class WaitingLine<Begun> {
+export class WaitingLine<StartedJob> {
   readonly #slots: TenantSlots;
-  readonly #doing: Doing<Begun>;
+  readonly #doing: Doing<StartedJob>;
   readonly #failed: (error: unknown, job: TenantJob) => void;
   readonly #returnTimes: ReturnTimes;
   readonly #waiting = new Map<string, Map<string, TenantJob>>();
 
   constructor(
     room: { atOnce: number; ofOneTenant: number },
-    doing: Doing<Begun>,
+    doing: Doing<StartedJob>,
     failed: (error: unknown, job: TenantJob) => void,
     now?: () => number,
   ) {
@@ -54,21 +54,21 @@ export class WaitingLine<Begun> {
   }
 
   async #start(job: TenantJob): Promise<void> {
-    const begun = await this.#doing.begin(job).catch((error: unknown) => {
+    const started = await this.#doing.begin(job).catch((error: unknown) => {
       this.#slots.leave(job.tenant_id);
       throw error;
     });
-    if (begun === undefined) {
+    if (started === undefined) {
       this.#leave(job);
       return;
     }
     void this.#doing
-      .go(begun)
+      .go(started)
       .catch((error: unknown) => this.#failed(error, job))
       .finally(() => this.#leave(job));
   }
 
-  /** Whoever waits and may is next, one of each tenant in turn. What cannot be begun comes again with its job. */
+  /** Whoever waits and may is next, one of each tenant in turn. What cannot be started comes again with its job. */
   #leave({ tenant_id }: TenantJob): void {
     this.#slots.leave(tenant_id);
     for (const [tenant, waiting] of this.#waiting) {

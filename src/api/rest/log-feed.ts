@@ -86,7 +86,7 @@ type LogRead = {
   lines: LogLine[];
   /** The agent, workflow and session of each run that has a line here. */
   runs: Map<string, RunFacts>;
-  /** Whether each run that is followed by its id has ended. A deleted run is missing here. */
+  /** The runs followed by id, each with whether it has ended. A deleted run is missing. */
   ends: Map<string, boolean>;
 };
 
