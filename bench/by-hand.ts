@@ -20,7 +20,7 @@ export async function claimByHand(
 ): Promise<void> {
   await pool.query({
     name: 'claim',
-    text: 'select howdah_private.claim_executions($1, $2)',
+    text: 'select howdah_private.claim_executions($1, $2, 1, null)',
     values: [worker, ids],
   });
 }
@@ -36,7 +36,7 @@ export async function commitByHand(
   const step = { kind: 'tool', name: 'ping', output };
   await pool.query({
     name: 'commit',
-    text: 'select * from howdah_private.commit_steps($1, $2)',
+    text: 'select * from howdah_private.commit_steps($1, $2, 1)',
     values: [worker, JSON.stringify([{ id, fence: 1, after: seq - 1, steps: [step] }])],
   });
 }

@@ -45,8 +45,8 @@ export async function openHotCalls({ pool }: BenchDatabase): Promise<HotCalls> {
 }
 
 const INSERT = 'insert into howdah.executions (agent_id, input) values ($1, $2) returning id';
-const CLAIM = 'select execution_id, fence from howdah_private.claim_executions($1, $2, 2)';
-const COMMIT = 'select execution_id, outcome from howdah_private.commit_steps($1, $2, 2)';
+const CLAIM = 'select execution_id, fence from howdah_private.claim_executions($1, $2, 1, null)';
+const COMMIT = 'select execution_id, outcome from howdah_private.commit_steps($1, $2, 1)';
 const PAYLOAD = 'x'.repeat(500);
 
 function commitOf(id: string, fence: number, after: number): string {

@@ -71,7 +71,7 @@ async function park(pool: pg.Pool): Promise<void> {
       [Math.min(PART, PARKED - done)],
     );
     const ids = rows.map(({ id }) => id);
-    await pool.query('select from howdah_private.claim_executions($1, $2, 2)', [worker, ids]);
+    await pool.query('select from howdah_private.claim_executions($1, $2, 1, null)', [worker, ids]);
     const commits = rows.map(({ id, question }) => ({
       ...{ id, fence: 1, after: 0, more: true },
       steps: [
@@ -79,7 +79,7 @@ async function park(pool: pg.Pool): Promise<void> {
       ],
       to: { status: 'waiting', waiting_for: 'question' },
     }));
-    await pool.query('select from howdah_private.commit_steps($1, $2, 2)', [
+    await pool.query('select from howdah_private.commit_steps($1, $2, 1)', [
       worker,
       JSON.stringify(commits),
     ]);

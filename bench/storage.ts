@@ -161,7 +161,7 @@ export async function measureBloat({ pool }: BenchDatabase, updates: number): Pr
     [UPDATED_RUNS],
   );
   const ids: string[] = rows.map((row) => row.id);
-  await pool.query('select from howdah_private.claim_executions($1, $2, 2)', [worker, ids]);
+  await pool.query('select from howdah_private.claim_executions($1, $2, 1, null)', [worker, ids]);
   const before = await sizeOf(pool, rows[0].partition);
   for (let after = 0; after < updates / UPDATED_RUNS; after += 1) {
     const commits = ids.map((id) => ({
@@ -172,7 +172,7 @@ export async function measureBloat({ pool }: BenchDatabase, updates: number): Pr
     }));
     await pool.query({
       name: 'commit a turn',
-      text: 'select from howdah_private.commit_steps($1, $2, 2)',
+      text: 'select from howdah_private.commit_steps($1, $2, 1)',
       values: [worker, JSON.stringify(commits)],
     });
   }

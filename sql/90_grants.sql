@@ -373,7 +373,7 @@ grant execute on function howdah.give_feedback(uuid, double precision, text, int
 -- Watched tables: made by owners, read by everybody.
 grant select on howdah.table_triggers, howdah.watched_rows to howdah_app, howdah_analyst;
 grant select (table_trigger_id) on howdah.executions to howdah_app, howdah_analyst;
-grant execute on function howdah_private.begin_write_back(uuid), howdah_private.answer_for_writer(uuid), howdah_private.answer_to_write(uuid),
+grant execute on function howdah_private.begin_write_back(uuid), howdah_private.answer_for_writer(uuid),
   howdah_private.end_write_back(uuid, howdah.write_back_status, jsonb) to howdah_worker;
 
 -- Webhooks, and callbacks of runs.
@@ -491,14 +491,12 @@ grant execute on function howdah.compare_executions(uuid, uuid), howdah_private.
 grant execute on function howdah_private.refuse_question_settings(jsonb, boolean) to howdah_app;
 
 -- The worker calls functions and nothing else.
-grant execute on function howdah_private.claim_executions(uuid, uuid[]),
-  howdah_private.claim_executions(uuid, uuid[], int), howdah_private.claim_executions(uuid, uuid[], int, uuid, int),
+grant execute on function howdah_private.claim_executions(uuid, uuid[], int, uuid, int),
   howdah_private.release_unheld(uuid, uuid[]), howdah_private.lost_runs(uuid, uuid[]), howdah_private.shares(uuid, uuid[]),
   howdah_private.admit_parked(uuid, uuid), howdah_private.deliver_mail(uuid, uuid),
   howdah_private.begin_risk(uuid, uuid, int), howdah_private.first_discovery(uuid, uuid, int), howdah_private.take_inbox(uuid, uuid, int, int),
-  howdah_private.commit_steps(uuid, jsonb), howdah_private.commit_steps(uuid, jsonb, int),
+  howdah_private.commit_steps(uuid, jsonb, int),
   howdah_private.release_executions(uuid, uuid[], boolean),
-  howdah_private.register_worker(uuid, text, text, int, text),
   howdah_private.register_worker(uuid, text, text, int, text, int, uuid[], uuid[]), howdah_private.has_due_work(uuid),
   howdah_private.channel(text), howdah_private.heartbeat(uuid),
   howdah_private.forget_worker(uuid), howdah_private.reap_workers(interval, uuid),

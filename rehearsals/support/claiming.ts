@@ -35,11 +35,11 @@ export async function claimingCalls(client: Client, busy: string): Promise<Map<s
     ['shares', `select * from howdah_private.shares('${busy}', ${all})`],
     [
       'claim_executions',
-      `select * from howdah_private.claim_executions('${worker}', '{${first}}', 7, '${busy}', 20)`,
+      `select * from howdah_private.claim_executions('${worker}', '{${first}}', 1, '${busy}', 20)`,
     ],
     [
       'claim_executions of the last',
-      `select * from howdah_private.claim_executions('${worker}', '{${last}}', 7, '${busy}')`,
+      `select * from howdah_private.claim_executions('${worker}', '{${last}}', 1, '${busy}')`,
     ],
   ]);
   for (const [place, tenant] of tenants.entries()) {

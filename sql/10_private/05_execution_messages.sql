@@ -17,7 +17,6 @@ create or replace function howdah_private.told_message(m howdah.messages) return
 
 -- What message 1 says: the input, its data as JSON below the text. Values of the prompt's variables stand in the system prompt
 -- already, and are not told twice, unless nothing would be said without them.
-drop function if exists howdah_private.first_content(text, jsonb);
 create or replace function howdah_private.first_content(input text, input_data jsonb, agent_version_id uuid) returns text
   language sql stable
   return concat_ws(E'\n\n', nullif(input, ''), jsonb_pretty(case when input <> '' and jsonb_typeof(input_data) = 'object' then (

@@ -1,6 +1,6 @@
 -- Tools whose calls need not be asked about in a run, since an approval sticks: for the run or one above it, for the
--- session its root belongs to, or for its agent. Approvals are given and taken back while the run is at work. Workers of
--- protocol 3 ask for it; see call_rules.sql.
+-- session its root belongs to, or for its agent. Approvals are given and taken back while the run is at work;
+-- see call_rules.sql.
 create or replace function howdah_private.approved_tools(execution_id uuid) returns text[]
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan

@@ -6,8 +6,7 @@
 --   decided    by trust of the run: what policies say of their calls (tool_policies.sql)
 --   approved_for  need not be asked about for a policy, in runs that are trusted that far at least
 -- What takes back another run's effects does so whatever became of its tools.
-drop function if exists howdah_private.call_rules(uuid); -- its columns change
-create function howdah_private.call_rules(execution_id uuid)
+create or replace function howdah_private.call_rules(execution_id uuid)
   returns table (approved text[], asked text[], withdrawn jsonb, decided jsonb, approved_for jsonb)
   language plpgsql stable security definer rows 1
   set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan
@@ -58,8 +57,7 @@ end $$;
 -- The same for many runs at once. What is asked and withdrawn is the same for all runs of a version and a user that
 -- were handed over as often, so it is looked at once for them; `is_shared`: what is approved is, too. All of it changes by audited tables alone: while the
 -- end of the tenant's audit log is at `stamp`, which every commit tells, nobody needs to ask again.
-drop function if exists howdah_private.call_rules_of(uuid[]); -- its columns change
-create function howdah_private.call_rules_of(ids uuid[])
+create or replace function howdah_private.call_rules_of(ids uuid[])
   returns table (
     execution_id uuid, approved text[], asked text[], withdrawn jsonb, stamp bigint, is_shared boolean, decided jsonb,
     approved_for jsonb

@@ -4,23 +4,21 @@
 -- somebody is changing right now will be woken again. `is_suspect`: two workers have died with this run since its last
 -- commit, so its worker must say so (begin_risk) before it does anything that may kill it.
 --
--- From protocol 3 on `ids` are wake-ups that came, and room for as many runs: another tenant's run may be given in the
+-- `ids` are wake-ups that came, and room for as many runs: another tenant's run may be given in the
 -- place of one that was named (fair_swaps), which then has its wake-up back. `after`: the tenant served last. `room`: so
 -- many more may be given, whose wake-ups did not come yet (more_runs). What was claimed before its wake-up loses it.
 --
 -- A worker that is there for some runs only is given due ones of those, and wakes nobody: runs_in_scope.sql.
 --
--- The run of a workflow says whose version it pinned in agent_version_id, and by protocol 4 alone. Engines, handoffs,
--- routers that look for members, prompts and skills are for protocol 5.
+-- The run of a workflow says whose version it pinned in agent_version_id.
 --
 -- Runs that are `alike` share what holds for their calls; see call_rules.sql. `trust`: how far the run is trusted, see trust.sql;
--- `is_filtered`: what it says is looked through first, see output_filters.sql. For protocol 6. Agents that are a tool are for protocol 7; runs with a model or parameters of their
--- own for protocol 8. `are_calls_limited`: a call is asked for before it is made, by protocol 8 alone; see call_limits.sql.
+-- `is_filtered`: what it says is looked through first, see output_filters.sql. `are_calls_limited`: a call is asked for before
+-- it is made, see call_limits.sql. `protocol` is the version of these calls that the worker speaks, as in commit_steps.
 --
 -- Every statement of it looks rows up by their keys, so its plans are made once and not for each call, and only the
 -- partitions between the first and the last id are opened.
-drop function if exists howdah_private.claim_executions(uuid, uuid[], int, uuid, int); -- its columns change
-create function howdah_private.claim_executions(worker uuid, ids uuid[], protocol int, after uuid, room int default 0)
+create or replace function howdah_private.claim_executions(worker uuid, ids uuid[], protocol int, after uuid, room int default 0)
   returns table (
     execution_id uuid, fence int, tenant_id uuid, agent_id uuid, agent_version_id uuid, session_id uuid,
     root_execution_id uuid, is_child boolean, is_compensation boolean, metadata jsonb, step_count int,
@@ -48,7 +46,7 @@ begin
       claim_executions.ids := '{}'; -- it looks for its own
       v_more := howdah_private.runs_in_scope(v_worker, claim_executions.after, claim_executions.room);
     end if;
-    if claim_executions.protocol >= 3 and v_worker.only_tenants is null then
+    if v_worker.only_tenants is null then
       select coalesce(array_agg(s.named), '{}'), coalesce(array_agg(s.pick), '{}') into v_named, v_picks
       from howdah_private.fair_swaps(claim_executions.ids, claim_executions.after) as s;
     end if;
@@ -56,11 +54,11 @@ begin
       v_more := howdah_private.more_runs(claim_executions.after, claim_executions.room, claim_executions.ids || v_picks);
     end if;
     perform howdah_private.lock_limits(claim_executions.ids || v_picks || v_more);
-    v_claimed := howdah_private.take_runs(claim_executions.worker, claim_executions.protocol, v_picks || v_more || array(
+    v_claimed := howdah_private.take_runs(claim_executions.worker, v_picks || v_more || array(
       select i.id from unnest(claim_executions.ids) as i (id) where i.id <> all (v_named)));
     if not v_claimed @> v_picks then
       -- what could not be had leaves the room to whom it was taken from
-      v_claimed := v_claimed || howdah_private.take_runs(claim_executions.worker, claim_executions.protocol, array(
+      v_claimed := v_claimed || howdah_private.take_runs(claim_executions.worker, array(
         select n.id from unnest(v_named, v_picks) as n (id, pick) where n.pick <> all (v_claimed)));
     end if;
     if cardinality(v_picks || v_more) > 0 then
@@ -119,7 +117,7 @@ create or replace function howdah_private.agent_overrides(e howdah.executions) r
       || case when e.client_tools is null then '{}' else jsonb_build_object('client_tools', e.client_tools) end, '{}') end;
 
 -- Those of the runs that are due and free, and within their quotas and limits.
-create or replace function howdah_private.take_runs(worker uuid, protocol int, ids uuid[]) returns uuid[]
+create or replace function howdah_private.take_runs(worker uuid, ids uuid[]) returns uuid[]
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
@@ -142,12 +140,6 @@ begin
     where e.id = any (v_ids) and e.id between v_first and v_last and e.id <> all (v_parked)
       and howdah_private.is_in_queue(e.status, e.waiting_for)
       and greatest(e.run_at, e.wake_at) <= clock_timestamp()
-      and (take_runs.protocol >= 8 or howdah_private.is_known_to_protocol_7(e))
-      and (take_runs.protocol >= 7 or howdah_private.is_known_to_protocol_6(e))
-      and (take_runs.protocol >= 6 or howdah_private.is_known_to_protocol_5(e))
-      and (take_runs.protocol >= 5 or howdah_private.is_known_to_protocol_4(e))
-      and (take_runs.protocol >= 4 or e.workflow_id is null)
-      and (take_runs.protocol >= 2 or howdah_private.is_known_to_protocol_1(e))
     order by e.id
     for no key update skip locked
   );

@@ -27,7 +27,7 @@
 --
 -- `are_calls_limited`: the next calls are asked for before they are made; see call_limits.sql.
 --
--- `protocol` says what the worker understands; see older_workers.sql.
+-- `protocol` is the version of these calls that the worker speaks, 1; a later release serves older workers by it.
 --
 -- `lock_timeout`: if another session holds the row of a run, the batch fails soon and the run is
 -- committed alone. So the runs of others do not wait for that row, and a caller who cancels a run
@@ -37,8 +37,7 @@
 --
 -- The plan is the same for every batch and must not depend on what statistics say of a young table: each run is
 -- looked up by its key, in the partitions between the first and the last id of the batch; the others are not even opened.
-drop function if exists howdah_private.commit_steps(uuid, jsonb, int); -- its columns change
-create function howdah_private.commit_steps(worker uuid, commits jsonb, protocol int)
+create or replace function howdah_private.commit_steps(worker uuid, commits jsonb, protocol int)
   returns table (
     execution_id uuid, outcome text, status howdah.execution_status, step_count int,
     exhausted howdah.stop_reason, active_ms_left bigint, watched boolean, has_inbox boolean,

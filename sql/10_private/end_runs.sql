@@ -12,8 +12,7 @@ declare
     select e.id::uuid from howdah.executions as e where e.id = any (end_runs.ids) and e.completed_at is null
   );
 begin
-  perform pg_notify(
-    case when w.protocol > 3 then howdah_private.channel('control') else 'howdah_control' end, e.id::text)
+  perform pg_notify(howdah_private.channel('control'), e.id::text)
   from howdah.executions as e join howdah_private.workers as w on w.id = e.owner_worker
   where e.id = any (end_runs.ids);
   -- in one statement; a wake-up that a worker has already taken finds nothing to do

@@ -246,7 +246,7 @@ begin
 end $$;
 
 -- What should never happen: runs that wait for room at a limit that has some, or at none. Called by heal_queue, which may
--- hold runs: it waits for nobody. Where only workers of before run, who know no job `admit`, this is what admits.
+-- hold runs: it waits for nobody.
 create or replace function howdah_private.heal_parked(before timestamptz) returns uuid[]
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp

@@ -1,5 +1,4 @@
--- Tokens and cost: counted by commits, looked at before each model call. See quotas.sql. A worker of before does not look: the
--- runs it holds go on and are counted, and none is given to it that has nothing to spend.
+-- Tokens and cost: counted by commits, looked at before each model call. See quotas.sql.
 
 -- Whether runs, in the order of their ids, are of somebody whose spending counts. commit_steps asks when there is such a
 -- quota at all.

@@ -139,7 +139,6 @@ begin
 end $$;
 
 -- Free again when the period of the use ends: a transaction that was open over its turn uses the one before, and may be tried again at once.
-drop function if exists howdah_private.refuse_use(howdah.quotas, uuid, numeric, numeric); -- it had no time
 create or replace function howdah_private.refuse_use(
   quota howdah.quotas, subject_id uuid, used numeric, amount numeric, at timestamptz
 ) returns void

@@ -2,8 +2,7 @@
 -- in turn after `after`. `due`: a run of theirs is due. Asked by a worker that has no room, which then knows whose runs
 -- should give way (src/runtime/shares.ts). Nobody gives way to a tenant that has reached a limit of its own, since its runs
 -- might find no room all the same; `other_workers` says whether somebody else might take its wake-ups.
-drop function if exists howdah_private.shares(uuid, uuid[]); -- its columns change
-create function howdah_private.shares(after uuid, tenants uuid[])
+create or replace function howdah_private.shares(after uuid, tenants uuid[])
   returns table (tenant_id uuid, at_work int, due boolean, other_workers int, weight int)
   language sql volatile security definer
   set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan set jit = off

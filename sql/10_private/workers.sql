@@ -2,7 +2,6 @@
 -- is gone. The heartbeat, by the clock of the database alone, finds what presence cannot: the frozen and the
 -- cut off. A worker whose row is gone has been declared dead and must drop everything it holds. Anybody who is
 -- connected can take an advisory lock: so none is waited for. A key somebody else holds is passed over.
-drop function if exists howdah_private.register_worker(uuid, text, text, int, text, int); -- it has two more arguments
 create or replace function howdah_private.register_worker(
   id uuid, pool_id text, host text, pid int, release text, protocol int,
   only_tenants uuid[] default null, only_members uuid[] default null
@@ -13,6 +12,12 @@ as $$
 declare
   v_lock_key int;
 begin
+  if register_worker.protocol <> 1 then
+    raise exception using errcode = 'HWCNF',
+      message = format('the worker speaks protocol %s, the database speaks protocol 1', register_worker.protocol),
+      detail = jsonb_build_object('protocol', register_worker.protocol, 'known', array[1])::text,
+      hint = 'Start a worker of the release that migrated the database: howdah migrate status';
+  end if;
   loop
     insert into howdah_private.workers (id, pool_id, host, pid, release, protocol, only_tenants, only_members)
     values (register_worker.id, register_worker.pool_id, register_worker.host, register_worker.pid,
@@ -92,7 +97,7 @@ end $$;
 -- which have no index by lock, are looked at once per round. One worker at a time.
 --
 -- `plan_cache_mode`: no plan here depends on its values, and making one reads a page of each index of each partition, also
--- of the empty ones of the year ahead.
+-- of the empty ones of the months ahead.
 create or replace function howdah_private.heal_queue(
   patience interval default interval '10 seconds', at_most int default 10000
 ) returns int

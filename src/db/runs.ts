@@ -66,8 +66,8 @@ export type Commit = {
 /** `inbox`: the run was not completed, since something came for it; nothing was written. */
 export type CommitResult = Control & { outcome: 'committed' | 'stale' | 'inbox' };
 
-/** What this worker understands: sql/10_private/older_workers.sql. */
-export const PROTOCOL = 8;
+/** Version of the calls between worker and database; a release that changes them counts on. */
+export const PROTOCOL = 1;
 
 /** Looked at once for all runs of a statement: few set anything. */
 const SETTINGS = `case when (select howdah_private.has_settings()) then howdah_private.run_settings(execution_id) end as settings`;

@@ -12,7 +12,7 @@ let database: TestDatabase;
 beforeAll(async () => {
   database = await createTestDatabase();
   await database.pool.query(
-    `select howdah_private.register_worker($1, 'pool', 'host', 1, 'test')`,
+    `select howdah_private.register_worker($1, 'pool', 'host', 1, 'test', 1)`,
     [worker],
   );
 });

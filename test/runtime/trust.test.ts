@@ -176,21 +176,6 @@ test('a run that a tool in SQL begins is trusted as the run whose tool it is', a
   }
 });
 
-test('a worker of before policies is given no run where there are some', async () => {
-  await database.pool.query(
-    `insert into howdah.tool_policies (effect, decision) values ('once', 'ask')`,
-  );
-  try {
-    expect(
-      await one(
-        'select howdah_private.is_known_to_protocol_5(e) as known from howdah.executions as e limit 1',
-      ),
-    ).toEqual({ known: false });
-  } finally {
-    await database.pool.query('delete from howdah.tool_policies');
-  }
-});
-
 test('a model is sent what others wrote between marks, and what is trusted without', async () => {
   const server = await startOpenAiServer([
     { tool_calls: [{ id: 'c1', name: 'read_feed', arguments: {} }] },

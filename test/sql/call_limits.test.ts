@@ -57,12 +57,12 @@ describe('limits of calls', () => {
     const text = `insert into howdah.call_limits (${names}) values (${names.map((_, n) => `$${n + 1}`)}) returning id`;
     return (await one(db.pool, text, Object.values(columns))).id as string;
   };
-  const claim = async (ids: string[], protocol = 8): Promise<Held[]> =>
+  const claim = async (ids: string[]): Promise<Held[]> =>
     (
       await all(
         db.pool,
-        'select execution_id, fence, are_calls_limited from howdah_private.claim_executions($1, $2, $3, null) order by 1',
-        [worker, ids, protocol],
+        'select execution_id, fence, are_calls_limited from howdah_private.claim_executions($1, $2, 1, null) order by 1',
+        [worker, ids],
       )
     ).map(({ execution_id, ...rest }) => ({ id: execution_id, ...rest }) as Held);
   const runs = async (count: number, columns: Record<string, unknown> = {}) => {
@@ -390,7 +390,7 @@ describe('limits of calls', () => {
       ]);
       const found = await all(
         db.pool,
-        `select are_calls_limited from howdah_private.commit_steps($1, $2, 8)`,
+        `select are_calls_limited from howdah_private.commit_steps($1, $2, 1)`,
         [
           worker,
           JSON.stringify([mine, theirs].map((run) => ({ ...run, after: 0, steps: [answer] }))),
@@ -408,19 +408,6 @@ describe('limits of calls', () => {
       });
       expect(await all(db.pool, 'select from howdah_private.limited_calls')).toEqual([]);
     });
-  });
-
-  test('an older worker, which asks nobody, is given no run whose calls are limited', async () => {
-    const [other] = await runs(1);
-    await db.pool.query('insert into howdah.agent_tools (agent_id, tool_id) values ($1, $2)', [
-      agent,
-      tool.id,
-    ]);
-    const ids = await runs(1);
-    const id = await limit({ tool_id: tool.id, max_at_once: 1 });
-    expect(await claim([other as string, ...ids], 7)).toMatchObject([{ id: other }]);
-    await db.pool.query('delete from howdah.call_limits where id = $1', [id]);
-    expect(await claim(ids, 7)).toHaveLength(1);
   });
 
   test('a run that waits is cancelled, paused and resumed like any other', async () => {

@@ -314,7 +314,7 @@ describe('children', () => {
         `insert into howdah.executions (workflow_id, input) values ($1, 'x') returning id`,
         [id],
       );
-      await client.query('select from howdah_private.claim_executions($1, $2, 8, null)', [
+      await client.query('select from howdah_private.claim_executions($1, $2, 1, null)', [
         worker,
         [run],
       ]);

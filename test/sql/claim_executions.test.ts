@@ -61,6 +61,12 @@ describe('claim_executions', () => {
         messages: [{ seq: 1, role: 'user', content: 'Where is A-1001?' }],
         history: [],
         attempts: [],
+        task: null,
+        overrides: null,
+        alike: run.agent_version_id,
+        trust: 'user',
+        is_filtered: false,
+        are_calls_limited: false,
       },
     ]);
     expect(Number(claims[0]?.active_ms_left)).toBeGreaterThan(55_000);

@@ -157,12 +157,6 @@ describe('its model', () => {
       });
       await model(client, 'the next');
       await client.query(run, [id]);
-      const { known } = await one(
-        client,
-        `select howdah_private.is_known_to_protocol_4(e) as known from howdah.executions as e where e.workflow_id = $1`,
-        [id],
-      );
-      expect(known).toBe(false);
     } finally {
       await client.query(setting, ['']);
       client.release();

@@ -38,12 +38,12 @@ describe('fair shares', () => {
     for (let n = 0; n < count; n += 1) ids.push(await insert(tenant));
     return ids;
   };
-  const claim = async (ids: string[], after: string | null = null, protocol = 3) =>
+  const claim = async (ids: string[], after: string | null = null) =>
     (
       await all(
         db.pool,
-        'select execution_id from howdah_private.claim_executions($1, $2, $3, $4)',
-        [worker, ids, protocol, after],
+        'select execution_id from howdah_private.claim_executions($1, $2, 1, $3)',
+        [worker, ids, after],
       )
     ).map((row) => row.execution_id as string);
   /** When the wake-ups of a run are due, by what they are to the second wake-up of it. */
@@ -155,19 +155,6 @@ describe('fair shares', () => {
     client.release();
   });
 
-  test('an older worker is given nothing it did not name', async () => {
-    const named = await many(0, 3);
-    await claim([named[0] as string]);
-    await many(1, 1);
-    expect(await claim([named[1] as string], null, 2)).toEqual([named[1]]);
-    const ids = await all(
-      db.pool,
-      'select execution_id from howdah_private.claim_executions($1, $2, 3)',
-      [worker, [named[2]]],
-    );
-    expect(ids).toEqual([{ execution_id: named[2] }]);
-  });
-
   test('a tenant of weight 3 has three runs at work for each one of a tenant of weight 1, from the next claim on', async () => {
     const named = await many(0, 12);
     await many(1, 12);
@@ -192,7 +179,7 @@ describe('fair shares', () => {
       await claim(named.slice(4, 8));
       expect(await running()).toEqual([2, 6]);
       await db.pool.query(
-        'select execution_id from howdah_private.claim_executions($1, $2, 6, null, 4)',
+        'select execution_id from howdah_private.claim_executions($1, $2, 1, null, 4)',
         [worker, []],
       ); // with room for four
       expect(await running()).toEqual([3, 9]);
@@ -242,7 +229,7 @@ describe('fair shares', () => {
       (
         await all(
           db.pool,
-          'select execution_id from howdah_private.claim_executions($1, $2, 3, null, $3) order by 1',
+          'select execution_id from howdah_private.claim_executions($1, $2, 1, null, $3) order by 1',
           [worker, ids, room],
         )
       ).map((row) => row.execution_id as string);

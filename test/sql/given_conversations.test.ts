@@ -187,12 +187,6 @@ describe("a client's tools", () => {
     });
   });
 
-  test('are unknown to a worker of before, who is not given the run', async () => {
-    const id = await begin({ client_tools: [{ name: 'weather' }] });
-    expect(await claim(db.pool, worker, [id])).toEqual([]);
-    expect(await claim(db.pool, worker, [await begin({})])).toHaveLength(1);
-  });
-
   test('are not for workflows', async () => {
     const inserted = db.pool.query(
       `with w as (insert into howdah.workflows (name, type) values ('team', 'chain') returning id),

@@ -307,7 +307,7 @@ describe('a run with a model of its own', () => {
     );
     try {
       const worker = await makeWorker(db.pool);
-      const text = `select execution_id as id, overrides from howdah_private.claim_executions($1, $2, 8, null, 0)`;
+      const text = `select execution_id as id, overrides from howdah_private.claim_executions($1, $2, 1, null, 0)`;
       const claimed = await all(db.pool, text, [worker, runs]);
       expect(claimed.map(({ id }) => id)).toEqual([runs[0], runs[2]]);
       expect(claimed[0]?.overrides).toMatchObject({ model: { id: other } });

@@ -117,7 +117,7 @@ describe('quotas', () => {
   const claim = async (ids: string[]) =>
     all(
       db.pool,
-      'select execution_id, fence from howdah_private.claim_executions($1, $2, 3, null) order by 1',
+      'select execution_id, fence from howdah_private.claim_executions($1, $2, 1, null) order by 1',
       [worker, ids],
     );
   const states = async (ids: string[]) =>
@@ -136,7 +136,7 @@ describe('quotas', () => {
       'select fence, step_count from howdah.executions where id = $1',
       [id],
     );
-    return one(db.pool, 'select * from howdah_private.commit_steps($1, $2, 3)', [
+    return one(db.pool, 'select * from howdah_private.commit_steps($1, $2, 1)', [
       worker,
       JSON.stringify([{ id, fence, after: step_count, steps, to, more: to !== undefined }]),
     ]);
@@ -491,7 +491,7 @@ describe('quotas', () => {
           const mine = fenced.slice(2 * n, 2 * n + 2);
           for (let after = 0; after < 5; after += 1) {
             for (const part of n % 2 ? [mine] : mine.map((run) => [run])) {
-              await client.query('select * from howdah_private.commit_steps($1, $2, 3)', [
+              await client.query('select * from howdah_private.commit_steps($1, $2, 1)', [
                 worker,
                 JSON.stringify(part.map(({ id, fence }) => ({ id, fence, after, steps: [step] }))),
               ]);
@@ -522,7 +522,7 @@ describe('quotas', () => {
       ]);
       const client = await openSession(db.url);
       await client.query('begin');
-      await client.query('select * from howdah_private.commit_steps($1, $2, 3)', [
+      await client.query('select * from howdah_private.commit_steps($1, $2, 1)', [
         worker,
         JSON.stringify([{ id: mine, fence, after: 0, steps: [step] }]),
       ]);
@@ -548,7 +548,7 @@ describe('quotas', () => {
         mine,
       ]);
       const send = (fence: number) =>
-        one(db.pool, 'select outcome from howdah_private.commit_steps($1, $2, 3)', [
+        one(db.pool, 'select outcome from howdah_private.commit_steps($1, $2, 1)', [
           worker,
           JSON.stringify([{ id: mine, fence, after: 0, steps: [step] }]),
         ]);
@@ -556,7 +556,7 @@ describe('quotas', () => {
         { outcome: 'committed' },
         { outcome: 'committed' },
       ]);
-      await db.pool.query('select * from howdah_private.commit_steps($1, $2, 3)', [
+      await db.pool.query('select * from howdah_private.commit_steps($1, $2, 1)', [
         worker,
         JSON.stringify([{ id: mine, fence: fence + 1, after: 1, steps: [step] }]),
       ]);
@@ -608,7 +608,7 @@ describe('quotas', () => {
     const [mine] = await runs(1);
     const client = await openSession(db.url);
     await client.query('begin');
-    await client.query('select * from howdah_private.claim_executions($1, $2, 3, null)', [
+    await client.query('select * from howdah_private.claim_executions($1, $2, 1, null)', [
       worker,
       [mine],
     ]);
@@ -947,7 +947,7 @@ describe('quotas', () => {
       ).fence;
       const client = await openSession(db.url);
       await client.query('begin');
-      await client.query('select * from howdah_private.commit_steps($1, $2, 3)', [
+      await client.query('select * from howdah_private.commit_steps($1, $2, 1)', [
         worker,
         JSON.stringify([{ id: beside, fence, after: 0, steps: [step] }]),
       ]);

@@ -202,7 +202,7 @@ export async function startWorkerSession(url: string) {
   client.on('error', () => {});
   await client.connect();
   const id = randomUUID();
-  await client.query('select howdah_private.register_worker($1, $2, $3, $4, $5, 4)', [
+  await client.query('select howdah_private.register_worker($1, $2, $3, $4, $5, 1)', [
     id,
     `pool-${id}`,
     'test',
@@ -212,12 +212,21 @@ export async function startWorkerSession(url: string) {
   return { id, poolId: `pool-${id}`, client };
 }
 
-export function claim(db: Db, worker: string, ids: string[]) {
-  return all(db, 'select * from howdah_private.claim_executions($1, $2, 2)', [worker, ids]);
+/** Claims these runs. Where the turn is another tenant's, its run is claimed too, and is not among the result. */
+export async function claim(db: Db, worker: string, ids: string[]) {
+  const text = 'select * from howdah_private.claim_executions($1, $2, 1, null)';
+  const claimed = new Map<string, pg.QueryResultRow>();
+  for (;;) {
+    const rows = await all(db, text, [worker, ids.filter((id) => !claimed.has(id))]);
+    const named = rows.filter((row) => ids.includes(row.execution_id));
+    for (const row of named) claimed.set(row.execution_id, row);
+    if (named.length === rows.length) break;
+  }
+  return [...claimed.values()].toSorted((a, b) => (a.execution_id < b.execution_id ? -1 : 1));
 }
 
 export function commit(db: Db, worker: string, commits: CommitRow[]) {
-  return all(db, 'select * from howdah_private.commit_steps($1, $2, 2)', [
+  return all(db, 'select * from howdah_private.commit_steps($1, $2, 1)', [
     worker,
     JSON.stringify(commits.map((one) => ({ more: true, ...one }))),
   ]);

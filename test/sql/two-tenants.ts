@@ -37,7 +37,7 @@ const ROWS = [
   `insert into howdah.schedules (tenant_id, name, cron, agent_id, input) values ($1, $2, '@daily', $3, $2)`,
   `insert into howdah.hooks (tenant_id, event, function) values ($1, 'before_run', 'shop.on_event')`,
   `insert into howdah.concurrency_limits (tenant_id, agent_id, max_running) values ($1, $3, 9)`,
-  // of a tool no agent has: an older worker may claim their runs
+  // of a tool no agent has: it limits no call
   `insert into howdah.call_limits (tenant_id, tool_id, max_at_once) select $1, id, 9 from howdah.tools where tenant_id = $1 and name = 'http_request'`,
   `insert into howdah.quotas (tenant_id, scope, subject_id, metric, period, max_value) values ($1, 'agent', $3, 'tokens', 'month', 1e9)`,
   `insert into howdah.settings (tenant_id, key, value) values ($1, 'max_depth', '7')`,
@@ -58,7 +58,7 @@ const ROWS = [
   `insert into howdah.workflow_agents (tenant_id, workflow_id, agent_id, role)
    select $1, id, $3, $2 from howdah.workflows where tenant_id = $1 and name = $2`,
   `insert into howdah.prompts (tenant_id, name, template) values ($1, $2, $2)`,
-  // one that is not active is in no version: runs of the agent stay what an older worker may claim
+  // one that is not active is in no version
   `insert into howdah.skills (tenant_id, name, description, content, is_active) values ($1, $2, $2, $2, false)`,
   `insert into howdah.agent_skills (tenant_id, agent_id, skill_id)
    select $1, $3, id from howdah.skills where tenant_id = $1 and name = $2`,

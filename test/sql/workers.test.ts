@@ -364,10 +364,25 @@ describe('presence of workers', () => {
     expect(await jobs()).toMatchObject([{ key: id }]);
   });
 
+  test('a worker that speaks another protocol is refused', async () => {
+    for (const protocol of [0, 2]) {
+      await expect(
+        db.pool.query(`select howdah_private.register_worker($1, 'pool', 'host', 1, 'test', $2)`, [
+          randomUUID(),
+          protocol,
+        ]),
+      ).rejects.toMatchObject({
+        code: 'HWCNF',
+        message: `the worker speaks protocol ${protocol}, the database speaks protocol 1`,
+        detail: JSON.stringify({ known: [1], protocol }).replaceAll(/([:,])/g, '$1 '),
+      });
+    }
+  });
+
   test('a worker calls all of this with its own role and reads no table', async () => {
     await asRole(db.pool, 'howdah_worker', {}, async (client) => {
       const worker = randomUUID();
-      await client.query('select howdah_private.register_worker($1, $2, $3, 1, $4, 4)', [
+      await client.query('select howdah_private.register_worker($1, $2, $3, 1, $4, 1)', [
         worker,
         'pool',
         'host',
@@ -375,8 +390,8 @@ describe('presence of workers', () => {
       ]);
       for (const call of [
         `howdah_private.heartbeat('${worker}')`,
-        `howdah_private.claim_executions('${worker}', '{}')`,
-        `howdah_private.commit_steps('${worker}', '[]')`,
+        `howdah_private.claim_executions('${worker}', '{}', 1, null)`,
+        `howdah_private.commit_steps('${worker}', '[]', 1)`,
         `howdah_private.release_executions('${worker}', null, false)`,
         'howdah_private.heal_queue()',
         'howdah_private.tick()',
