@@ -62,12 +62,11 @@ begin
   return v_made;
 end $$;
 
--- Makes the monthly partitions from last month to a year ahead, at most `max_partitions` of them.
--- Returns how many it made. There is no default partition: a run would stay in it for ever. A
+-- Makes the monthly partitions from last month to three months ahead, at most `max_partitions` of
+-- them. Returns how many it made. There is no default partition: a run would stay in it for ever. A
 -- process makes one partition at a time, each in its own transaction. Other sessions wait behind a
 -- lock that this function waits for, so it waits for a short time and tries again later.
-drop function if exists howdah_private.ensure_partitions(int); -- its arguments change
-create or replace function howdah_private.ensure_partitions(months_ahead int default 12, max_partitions int default null) returns int
+create or replace function howdah_private.ensure_partitions(months_ahead int default 3, max_partitions int default null) returns int
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp set lock_timeout = '2s'
 as $$

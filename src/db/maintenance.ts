@@ -2,13 +2,15 @@ import type { CustomTool } from '../contracts/tool.ts';
 import type { Pool } from './pool.ts';
 
 /**
- * Creates the monthly partitions of executions and their log, a year ahead, and returns how many
- * were missing. Each partition has its own transaction, so that no lock is held while another one
- * is awaited. Rejects with `55P03` when another session is in the way; try again later.
+ * Creates the monthly partitions of executions and their log, three months ahead, and returns how
+ * many were missing. Each partition has its own transaction, so that no lock is held while another
+ * one is awaited. Rejects with `55P03` when another session is in the way; try again later.
  */
 export async function ensurePartitions(pool: Pick<Pool, 'query'>): Promise<number> {
   for (let sum = 0; ; ) {
-    const { rows } = await pool.query('select howdah_private.ensure_partitions(12, 1) as made');
+    const { rows } = await pool.query(
+      'select howdah_private.ensure_partitions(max_partitions => 1) as made',
+    );
     if (rows[0].made === 0) return sum;
     sum += rows[0].made;
   }

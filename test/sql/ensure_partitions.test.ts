@@ -29,7 +29,7 @@ describe('ensure_partitions', () => {
   });
 
   test.each(['executions', 'steps', 'messages'])(
-    'covers last month to a year ahead of %s without a gap',
+    'covers last month to three months ahead of %s without a gap',
     async (table) => {
       const partitions = await partitionsOf(table);
       const bounds = partitions.map(({ bounds }) => /FROM \('(.+)'\) TO \('(.+)'\)/.exec(bounds));
@@ -38,10 +38,10 @@ describe('ensure_partitions', () => {
         `select array_agg(howdah.uuid_v7_floor(
              (date_trunc('month', now() at time zone 'utc') + n * interval '1 month') at time zone 'utc'
            )::text order by n) as floors
-         from generate_series(-1, 13) as n`,
+         from generate_series(-1, 4) as n`,
       );
-      expect(bounds.slice(-14).map((bound) => bound?.[1])).toEqual(floors.slice(0, 14));
-      expect(bounds.slice(-14).map((bound) => bound?.[2])).toEqual(floors.slice(1));
+      expect(bounds.slice(-5).map((bound) => bound?.[1])).toEqual(floors.slice(0, 5));
+      expect(bounds.slice(-5).map((bound) => bound?.[2])).toEqual(floors.slice(1));
     },
   );
 
@@ -68,12 +68,12 @@ describe('ensure_partitions', () => {
   test('makes what is missing, once, when many call it at the same time', async () => {
     const { made } = await one(
       db.pool,
-      `select sum(made)::int as made from (select howdah_private.ensure_partitions(13) as made) as m`,
+      `select sum(made)::int as made from (select howdah_private.ensure_partitions(4) as made) as m`,
     );
     expect(made).toBe(3);
     const results = await Promise.all(
       Array.from({ length: 5 }, () =>
-        one(db.pool, 'select howdah_private.ensure_partitions(15) as made'),
+        one(db.pool, 'select howdah_private.ensure_partitions(6) as made'),
       ),
     );
     expect(results.reduce((sum, row) => sum + row.made, 0)).toBe(6);
@@ -82,13 +82,13 @@ describe('ensure_partitions', () => {
   test('works for a worker, and what it makes can be written by runs of that month', async () => {
     await committed(db.pool, async (client) => {
       await takeRole(client, 'howdah_worker');
-      expect(await one(client, 'select howdah_private.ensure_partitions(16) as made')).toEqual({
+      expect(await one(client, 'select howdah_private.ensure_partitions(7) as made')).toEqual({
         made: 3,
       });
     });
     const { id } = await one(
       db.pool,
-      `select howdah.uuid_v7_floor(now() + interval '16 months' - interval '1 day') as id`,
+      `select howdah.uuid_v7_floor(now() + interval '7 months' - interval '1 day') as id`,
     );
     expect(await makeRun(db.pool, { id })).toBe(id);
   });
@@ -101,7 +101,7 @@ describe('ensure_partitions', () => {
       await reader.query('select count(*) from howdah.executions, howdah.steps, howdah.messages');
       await maker.query('begin');
       // this happens beside the reader, who holds the tables for as long as it likes …
-      const made = await one(maker, 'select howdah_private.ensure_partitions(17) as made');
+      const made = await one(maker, 'select howdah_private.ensure_partitions(8) as made');
       expect(made).toEqual({ made: 3 });
       // … and while it is uncommitted, others read and write
       await committed(db.pool, async (client) => {
@@ -144,13 +144,13 @@ describe('ensure_partitions', () => {
     await rolledBack(db.pool, async (holder) => {
       await holder.query('lock table howdah.executions in share update exclusive mode');
       await expect(
-        db.pool.query('select howdah_private.ensure_partitions(18)'),
+        db.pool.query('select howdah_private.ensure_partitions(9)'),
       ).rejects.toMatchObject({ code: '55P03' });
     });
-    expect(await one(db.pool, 'select howdah_private.ensure_partitions(18, 1) as made')).toEqual({
+    expect(await one(db.pool, 'select howdah_private.ensure_partitions(9, 1) as made')).toEqual({
       made: 1,
     });
-    expect(await one(db.pool, 'select howdah_private.ensure_partitions(18, 5) as made')).toEqual({
+    expect(await one(db.pool, 'select howdah_private.ensure_partitions(9, 5) as made')).toEqual({
       made: 2,
     });
   });
