@@ -1,46 +1,63 @@
 -- Up Migration
+-- Tenants, their users, and direct database logins.
+
 create table howdah.tenants (
   id uuid primary key default howdah.uuid_v7(),
   slug text not null unique,
   name text not null,
+  weight int not null default 1
+    constraint weight_is_from_1_to_1000 check (weight between 1 and 1000),
+  is_active boolean not null default true,
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
   constraint slug_is_short_and_lower_case check (slug ~ '^[a-z0-9][a-z0-9-]{0,62}$')
 );
 alter table howdah.tenants enable row level security, force row level security;
-comment on table howdah.tenants is 'Who the rows belong to. Every other table carries tenant_id; a reference across tenants cannot exist.';
+comment on table howdah.tenants is
+  'Tenants. Every other table carries tenant_id, and no reference crosses tenants.';
+comment on column howdah.tenants.weight is
+  'Share of the workers: a tenant of weight 3 gets three runs at work for each run of a tenant of '
+  'weight 1. Set by an owner of the database.';
+comment on column howdah.tenants.is_active is
+  'False shuts out every user, token and key of the tenant. Its rows stay and its runs go on.';
 
--- A database login is bound to a tenant here, where no set_config can change it.
-create table howdah_private.login_tenants (
-  login name primary key,
-  tenant_id uuid not null references howdah.tenants (id) on delete cascade
-);
-create index login_tenants_tenant_id_idx on howdah_private.login_tenants (tenant_id);
-alter table howdah_private.login_tenants enable row level security, force row level security;
-comment on table howdah_private.login_tenants is 'The tenant a direct database login acts for.';
-
--- The default of every tenant_id: replaced by its full form in sql/, where its rules are told.
+-- The default of every tenant_id. sql/05_identity replaces it by its full form.
 create function howdah.current_tenant() returns uuid
   language sql stable parallel safe
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
   as 'select null::uuid';
 
 create table howdah.users (
   id uuid primary key default howdah.uuid_v7(),
-  tenant_id uuid not null default howdah.current_tenant() references howdah.tenants (id) on delete cascade,
+  tenant_id uuid not null default howdah.current_tenant()
+    references howdah.tenants (id) on delete cascade,
   username text not null,
   email text,
   role howdah.user_role not null default 'member',
+  is_active boolean not null default true,
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
   unique (tenant_id, id),
   unique (tenant_id, username)
 );
 alter table howdah.users enable row level security, force row level security;
-comment on table howdah.users is 'People of a tenant.';
+comment on table howdah.users is 'Users of a tenant.';
+comment on column howdah.users.is_active is
+  'False shuts the user out within a second, whatever the token or key.';
+
+create table howdah_private.login_tenants (
+  login name primary key,
+  tenant_id uuid not null references howdah.tenants (id) on delete cascade,
+  role howdah.user_role not null default 'admin'
+);
+create index login_tenants_tenant_id_idx on howdah_private.login_tenants (tenant_id);
+alter table howdah_private.login_tenants enable row level security, force row level security;
+comment on table howdah_private.login_tenants is
+  'The tenant that a direct database login acts for.';
+comment on column howdah_private.login_tenants.role is 'Rights of the login within its tenant.';
 
 -- Down Migration
-drop table howdah.users;
-drop function if exists howdah.current_tenant() cascade;
 drop table howdah_private.login_tenants;
+drop table howdah.users;
 drop table howdah.tenants;
+drop function if exists howdah.current_tenant() cascade;

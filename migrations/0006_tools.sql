@@ -1,43 +1,240 @@
 -- Up Migration
--- What model providers accept as the name of a tool.
-create function howdah_private.fit_the_wire(names text[]) returns boolean
-  language sql immutable parallel safe
-  set search_path = ''
-  as $$ select coalesce(bool_and(n.name ~ '^[A-Za-z0-9_-]{1,64}$'), true) from unnest(fit_the_wire.names) as n (name) $$;
+-- Tools of agents and everything that decides about a call: MCP servers, policies, filters and
+-- hooks.
 
-create table howdah.tools (
+create table howdah.mcp_servers (
   id uuid primary key default howdah.uuid_v7(),
-  tenant_id uuid not null default howdah.current_tenant() references howdah.tenants (id) on delete cascade,
+  tenant_id uuid not null default howdah.current_tenant()
+    references howdah.tenants (id) on delete cascade,
   name text not null,
-  aliases text[] not null default '{}',
   description text not null default '',
-  kind howdah.tool_kind not null,
-  parameters jsonb not null default '{"type": "object", "properties": {}}',
-  configuration jsonb not null default '{}',
-  effect howdah.tool_effect not null default 'idempotent',
-  requires_approval boolean not null default false,
-  timeout_ms int not null default 60000,
+  type howdah.mcp_server_type not null,
+  configuration jsonb not null,
+  trusts_annotations boolean not null default false,
+  allows_elicitation boolean not null default false,
+  sampling_model_id uuid,
   is_active boolean not null default true,
+  agent_system_id uuid,
+  server_info jsonb,
+  discovered_at timestamptz,
+  error text,
+  failed_at timestamptz,
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
   unique (tenant_id, id),
   unique (tenant_id, name),
+  foreign key (tenant_id, agent_system_id)
+    references howdah.agent_systems (tenant_id, id) on delete set null (agent_system_id),
+  foreign key (tenant_id, sampling_model_id)
+    references howdah.models (tenant_id, id) on delete set null (sampling_model_id),
+  constraint name_is_a_short_word
+    check (name ~ '^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$' and name !~ '__|_$'),
+  constraint configuration_is_an_object check (jsonb_typeof(configuration) = 'object'),
+  constraint server_info_is_an_object check (jsonb_typeof(server_info) = 'object')
+);
+create index mcp_servers_agent_system_id_idx on howdah.mcp_servers (tenant_id, agent_system_id);
+create index mcp_servers_sampling_model_id_idx on howdah.mcp_servers (tenant_id, sampling_model_id);
+alter table howdah.mcp_servers enable row level security, force row level security;
+comment on table howdah.mcp_servers is
+  'Servers of the Model Context Protocol. A worker asks a new server for its tools. Agents that '
+  'are given the server have its accepted tools.';
+comment on column howdah.mcp_servers.configuration is
+  'stdio: {command, args, env, cwd, secrets}; http: {url, headers, secret_name, secrets}. secrets '
+  'holds names of secrets by environment variable or header.';
+comment on column howdah.mcp_servers.trusts_annotations is
+  'True believes the server about tools that only read or may be repeated. False treats each of '
+  'its tools as effect once.';
+comment on column howdah.mcp_servers.allows_elicitation is
+  'True lets the server ask people. Its request becomes a row of questions, in its own words, and '
+  'the run waits.';
+comment on column howdah.mcp_servers.sampling_model_id is
+  'The model that answers sampling requests of the server, within the budget of the run. Null '
+  'refuses such requests.';
+comment on column howdah.mcp_servers.agent_system_id is
+  'The agent system whose file describes this row.';
+comment on column howdah.mcp_servers.server_info is 'Name and version, as the server reports them.';
+comment on column howdah.mcp_servers.discovered_at is
+  'Time of the first successful discovery of its tools.';
+comment on column howdah.mcp_servers.error is 'Error of the last discovery; null after a success.';
+
+create table howdah.mcp_tools (
+  id uuid primary key default howdah.uuid_v7(),
+  tenant_id uuid not null,
+  server_id uuid not null,
+  name text not null,
+  description text not null,
+  parameters jsonb not null,
+  annotations jsonb not null,
+  digest text not null,
+  is_whole boolean not null default true,
+  status howdah.mcp_tool_status not null,
+  fault text,
+  accepted_digest text,
+  accepted_at timestamptz,
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  unique (tenant_id, id),
+  unique (tenant_id, server_id, name),
+  foreign key (tenant_id, server_id)
+    references howdah.mcp_servers (tenant_id, id) on delete cascade,
+  constraint parameters_are_an_object check (jsonb_typeof(parameters) = 'object'),
+  constraint annotations_are_an_object check (jsonb_typeof(annotations) = 'object'),
+  constraint refused_tools_have_a_fault check ((status = 'refused') = (fault is not null)),
+  constraint an_accepted_tool_is_what_was_accepted
+    check (status <> 'accepted' or digest = accepted_digest)
+);
+alter table howdah.mcp_tools enable row level security, force row level security;
+comment on table howdah.mcp_tools is
+  'Tools that MCP servers offer, as last reported; written by workers. Agents use the row of '
+  'tools made when a tool was accepted.';
+comment on column howdah.mcp_tools.digest is
+  'SHA-256 of the report on the tool: name, title, description, schemas, annotations.';
+comment on column howdah.mcp_tools.is_whole is
+  'False where the report is too large or cannot be stored; fault gives the reason.';
+comment on column howdah.mcp_tools.fault is 'Why the tool cannot be offered.';
+comment on column howdah.mcp_tools.accepted_digest is
+  'Digest that was accepted last. The tool is called only while the server reports the same.';
+
+create table howdah.mcp_prompts (
+  id uuid primary key default howdah.uuid_v7(),
+  tenant_id uuid not null,
+  server_id uuid not null,
+  name text not null,
+  description text not null,
+  template text not null,
+  variables jsonb not null,
+  digest text not null,
+  status howdah.mcp_tool_status not null,
+  fault text,
+  accepted_digest text,
+  accepted_at timestamptz,
+  prompt_id uuid,
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  unique (tenant_id, id),
+  unique (tenant_id, server_id, name),
+  foreign key (tenant_id, server_id)
+    references howdah.mcp_servers (tenant_id, id) on delete cascade,
+  foreign key (tenant_id, prompt_id)
+    references howdah.prompts (tenant_id, id) on delete set null (prompt_id),
+  constraint variables_are_an_object check (jsonb_typeof(variables) = 'object'),
+  constraint refused_prompts_have_a_fault check ((status = 'refused') = (fault is not null)),
+  constraint an_accepted_prompt_is_what_was_accepted
+    check (status <> 'accepted' or digest = accepted_digest)
+);
+create index mcp_prompts_prompt_id_idx on howdah.mcp_prompts (tenant_id, prompt_id);
+alter table howdah.mcp_prompts enable row level security, force row level security;
+comment on table howdah.mcp_prompts is
+  'Prompts that MCP servers offer, as last reported; written by workers. Agents use the row of '
+  'prompts made when a prompt was accepted.';
+comment on column howdah.mcp_prompts.template is
+  'Text that the server returns when each argument is given as {{its name}}.';
+comment on column howdah.mcp_prompts.variables is
+  'Arguments of the prompt: JSON Schemas by name, as in howdah.prompts.';
+comment on column howdah.mcp_prompts.digest is
+  'SHA-256 of the report on the prompt: name, title, description, arguments, text.';
+comment on column howdah.mcp_prompts.status is
+  'new and changed prompts wait for accept_mcp_prompt. refused prompts cannot become templates; '
+  'fault gives the reason. gone prompts were accepted and are no longer offered.';
+comment on column howdah.mcp_prompts.fault is 'Why the prompt cannot become a template.';
+comment on column howdah.mcp_prompts.accepted_digest is
+  'Digest that was accepted last, which the stored prompt holds.';
+comment on column howdah.mcp_prompts.prompt_id is
+  'The stored prompt that was made when this prompt was accepted.';
+
+create table howdah.agent_servers (
+  tenant_id uuid not null default howdah.current_tenant(),
+  agent_id uuid not null,
+  server_id uuid not null,
+  allowed_tools text[],
+  created_at timestamptz not null default now(),
+  primary key (agent_id, server_id),
+  foreign key (tenant_id, agent_id) references howdah.agents (tenant_id, id) on delete cascade,
+  foreign key (tenant_id, server_id)
+    references howdah.mcp_servers (tenant_id, id) on delete cascade
+);
+create index agent_servers_server_id_idx on howdah.agent_servers (tenant_id, server_id);
+create index agent_servers_agent_id_idx on howdah.agent_servers (tenant_id, agent_id, server_id);
+alter table howdah.agent_servers enable row level security, force row level security;
+comment on table howdah.agent_servers is
+  'MCP servers of an agent, with all accepted tools of the server or some of them.';
+comment on column howdah.agent_servers.allowed_tools is
+  'Tools of the server that the agent may use, by the names the server gives them. Null allows '
+  'all.';
+
+create table howdah.tools (
+  id uuid primary key default howdah.uuid_v7(),
+  tenant_id uuid not null default howdah.current_tenant()
+    references howdah.tenants (id) on delete cascade,
+  name text not null,
+  aliases text[] not null default '{}',
+  description text not null default '',
+  kind howdah.tool_kind not null,
+  agent_id uuid,
+  workflow_id uuid,
+  server_id uuid,
+  parameters jsonb not null default '{"type": "object", "properties": {}}',
+  configuration jsonb not null default '{}',
+  effect howdah.tool_effect not null default 'idempotent',
+  compensation_tool_id uuid,
+  requires_approval boolean not null default false,
+  timeout_ms int not null default 60000,
+  is_active boolean not null default true,
+  agent_system_id uuid,
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  unique (tenant_id, id),
+  unique (tenant_id, name),
+  foreign key (tenant_id, agent_id) references howdah.agents (tenant_id, id) on delete restrict,
+  foreign key (tenant_id, compensation_tool_id)
+    references howdah.tools (tenant_id, id) on delete set null (compensation_tool_id),
+  foreign key (tenant_id, workflow_id)
+    references howdah.workflows (tenant_id, id) on delete restrict,
+  foreign key (tenant_id, agent_system_id)
+    references howdah.agent_systems (tenant_id, id) on delete set null (agent_system_id),
+  foreign key (tenant_id, server_id)
+    references howdah.mcp_servers (tenant_id, id) on delete cascade,
   constraint name_fits_the_wire check (howdah_private.fit_the_wire(array[name])),
   constraint aliases_fit_the_wire check (howdah_private.fit_the_wire(aliases)),
-  constraint only_sql_and_custom_tools_exist check (kind in ('sql', 'custom')),
   constraint parameters_are_a_schema_of_an_object
-    check (jsonb_typeof(parameters) = 'object' and coalesce(parameters ->> 'type', 'object') = 'object'),
+    check (jsonb_typeof(parameters) = 'object' and coalesce(parameters ->> 'type',
+      'object') = 'object'),
   constraint configuration_is_an_object check (jsonb_typeof(configuration) = 'object'),
-  constraint timeout_is_between_a_millisecond_and_an_hour check (timeout_ms between 1 and 3600000)
+  constraint timeout_is_between_a_millisecond_and_an_hour check (timeout_ms between 1 and 3600000),
+  constraint compensation_is_another_tool check (compensation_tool_id <> id),
+  constraint agent_tools_name_their_agent check ((kind = 'agent') = (agent_id is not null)),
+  constraint workflow_tools_name_their_workflow
+    check ((kind = 'workflow') = (workflow_id is not null)),
+  constraint mcp_tools_name_their_server check ((kind = 'mcp') = (server_id is not null)),
+  constraint only_tools_that_do_something_exist
+    check (kind in ('builtin', 'sql', 'custom', 'agent', 'workflow', 'mcp', 'http'))
 );
+create index tools_agent_id_idx on howdah.tools (tenant_id, agent_id);
+create index tools_compensation_tool_id_idx on howdah.tools (tenant_id, compensation_tool_id);
+create index tools_workflow_id_idx on howdah.tools (tenant_id, workflow_id);
+create index tools_agent_system_id_idx on howdah.tools (tenant_id, agent_system_id);
+create index tools_server_id_idx on howdah.tools (tenant_id, server_id);
 alter table howdah.tools enable row level security, force row level security;
 comment on table howdah.tools is
-  'What agents can do. kind sql: a function of this database (register_sql_tool); kind custom: a TypeScript function registered in code.';
-comment on column howdah.tools.parameters is 'A JSON Schema; arguments are checked against it before the tool runs.';
-comment on column howdah.tools.effect is 'pure and idempotent calls may be repeated after a crash; a sql tool runs in the transaction that commits its step.';
-comment on column howdah.tools.requires_approval is 'A call waits for a person; where nobody can be asked yet it is refused.';
+  'Tools of agents. Kind sql is a function of this database (register_sql_tool); kind custom is a '
+  'TypeScript function registered in code.';
+comment on column howdah.tools.agent_id is
+  'Of kind agent: the agent that does the work, in a child run of the caller.';
+comment on column howdah.tools.workflow_id is
+  'Of kind workflow: the workflow that does the work, in a child run of the caller.';
+comment on column howdah.tools.server_id is 'Of kind mcp: the server that does the work.';
+comment on column howdah.tools.parameters is
+  'A JSON Schema. Arguments are checked against it before the tool runs.';
+comment on column howdah.tools.effect is
+  'Calls of pure and idempotent tools may be repeated after a crash. A sql tool runs in the '
+  'transaction that commits its step.';
+comment on column howdah.tools.compensation_tool_id is
+  'The tool that undoes a finished call when its run fails or is cancelled.';
+comment on column howdah.tools.requires_approval is
+  'True makes each call wait for the approval of a person. Where no person can be asked, the call '
+  'is refused.';
+comment on column howdah.tools.agent_system_id is 'The agent system whose file describes this row.';
 
--- A model calls a tool by its name or an alias: both are unique together within a tenant.
 create table howdah_private.tool_names (
   tenant_id uuid not null,
   name text not null,
@@ -47,7 +244,9 @@ create table howdah_private.tool_names (
 );
 create index tool_names_tool_id_idx on howdah_private.tool_names (tenant_id, tool_id);
 alter table howdah_private.tool_names enable row level security, force row level security;
-comment on table howdah_private.tool_names is 'Every name and alias a tool of a tenant answers to.';
+comment on table howdah_private.tool_names is
+  'Names and aliases of the tools of a tenant. A model calls a tool by either, so both are unique '
+  'together.';
 
 create table howdah.agent_tools (
   tenant_id uuid not null default howdah.current_tenant(),
@@ -60,14 +259,140 @@ create table howdah.agent_tools (
   foreign key (tenant_id, tool_id) references howdah.tools (tenant_id, id) on delete cascade,
   constraint configuration_is_an_object check (jsonb_typeof(configuration) = 'object')
 );
-create index agent_tools_agent_id_idx on howdah.agent_tools (tenant_id, agent_id);
 create index agent_tools_tool_id_idx on howdah.agent_tools (tenant_id, tool_id);
+create index agent_tools_agent_id_idx on howdah.agent_tools (tenant_id, agent_id, tool_id);
 alter table howdah.agent_tools enable row level security, force row level security;
 comment on table howdah.agent_tools is
-  'Which tools an agent may call; its configuration goes over the tool''s own, key by key.';
+  'Tools of an agent. The configuration here overrides that of the tool, key by key.';
+
+create table howdah.tool_policies (
+  id uuid primary key default howdah.uuid_v7(),
+  tenant_id uuid not null default howdah.current_tenant()
+    references howdah.tenants (id) on delete cascade,
+  agent_id uuid,
+  tool_id uuid,
+  kind howdah.tool_kind,
+  effect howdah.tool_effect,
+  min_trust howdah.trust not null default 'internal',
+  decision howdah.policy_decision not null,
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  unique (tenant_id, id),
+  unique nulls not distinct (tenant_id, agent_id, tool_id, kind, effect, min_trust),
+  foreign key (tenant_id, agent_id) references howdah.agents (tenant_id, id) on delete cascade,
+  foreign key (tenant_id, tool_id) references howdah.tools (tenant_id, id) on delete cascade,
+  constraint a_policy_is_about_a_tool_or_a_kind check (num_nonnulls(tool_id, kind) <= 1),
+  constraint min_trust_is_above_external check (min_trust <> 'external')
+);
+create index tool_policies_tool_id_idx on howdah.tool_policies (tenant_id, tool_id);
+alter table howdah.tool_policies enable row level security, force row level security;
+comment on table howdah.tool_policies is
+  'Rules for calls of runs that have read text of a trust below min_trust. The most specific row '
+  'decides: tool before no tool, then agent, kind, effect; among equals the strictest. Without a '
+  'row the call is allowed.';
+comment on column howdah.tool_policies.agent_id is 'Runs of this agent. Null means all agents.';
+comment on column howdah.tool_policies.tool_id is
+  'The tool. Without tool_id and kind: every tool except sub-agents, workflows and ask_user.';
+comment on column howdah.tool_policies.kind is 'Tools of this kind.';
+comment on column howdah.tool_policies.effect is 'Tools of this effect; null means any.';
+comment on column howdah.tool_policies.min_trust is
+  'The row applies to runs of a lower trust. internal: runs that have read external text; user: '
+  'internal text as well; system: all runs.';
+comment on column howdah.tool_policies.decision is
+  'allow the call; ask for the approval of an admin; deny the call and tell the model so.';
+comment on constraint tool_policies_tenant_id_agent_id_tool_id_kind_effect_min_tr_key
+  on howdah.tool_policies is
+  E'@behavior -*\n'
+  'One decision for each; a policy is named by its id.';
+
+create table howdah.output_filters (
+  id uuid primary key default howdah.uuid_v7(),
+  tenant_id uuid not null default howdah.current_tenant()
+    references howdah.tenants (id) on delete cascade,
+  agent_id uuid,
+  name text not null,
+  pattern text not null,
+  places howdah.filter_place[] not null
+    default '{output,question,arguments,sql,message,board,file}',
+  action howdah.filter_action not null default 'redact',
+  is_active boolean not null default true,
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  unique (tenant_id, id),
+  unique (tenant_id, name),
+  foreign key (tenant_id, agent_id) references howdah.agents (tenant_id, id) on delete cascade,
+  constraint name_is_a_word check (name ~ '^[A-Za-z0-9_-]{1,64}$'),
+  constraint pattern_is_up_to_1000_characters_long check (length(pattern) between 1 and 1000),
+  constraint places_are_named check (cardinality(places) > 0)
+);
+create index output_filters_agent_id_idx on howdah.output_filters (tenant_id, agent_id);
+alter table howdah.output_filters enable row level security, force row level security;
+comment on table howdah.output_filters is
+  'Patterns that must not leave a run. They are checked in the commit that records the text. A '
+  'change applies at once, also to runs in flight.';
+comment on column howdah.output_filters.agent_id is 'Runs of this agent. Null means all agents.';
+comment on column howdah.output_filters.pattern is
+  'A regular expression of PostgreSQL without back-references; (?i) at the start ignores case.';
+comment on column howdah.output_filters.places is
+  'Places to check: output, question, arguments (of tools that leave the installation), sql '
+  '(arguments of tools in SQL, queries), message (mail, tasks of sub-agents), board (boards, '
+  'todos), file. All by default.';
+comment on column howdah.output_filters.action is
+  'flag notes the match in the log; redact replaces it by [name withheld]; block refuses the '
+  'call, and asks for an answer once more before the run fails.';
+
+create table howdah.hooks (
+  id uuid primary key default howdah.uuid_v7(),
+  tenant_id uuid not null default howdah.current_tenant()
+    references howdah.tenants (id) on delete cascade,
+  event howdah.hook_event not null,
+  function text not null,
+  agent_id uuid,
+  workflow_id uuid,
+  position int not null default 1,
+  timeout_ms int not null default 5000,
+  is_active boolean not null default true,
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  unique (tenant_id, id),
+  constraint hooks_tenant_id_event_function_agent_id_workflow_id_key
+    unique nulls not distinct (tenant_id, event, function, agent_id, workflow_id),
+  foreign key (tenant_id, agent_id) references howdah.agents (tenant_id, id) on delete cascade,
+  foreign key (tenant_id, workflow_id)
+    references howdah.workflows (tenant_id, id) on delete cascade,
+  constraint timeout_is_up_to_a_minute check (timeout_ms between 1 and 60000),
+  constraint a_hook_is_for_an_agent_or_a_workflow_or_for_all
+    check (num_nonnulls(agent_id, workflow_id) <= 1)
+);
+create index hooks_agent_id_idx on howdah.hooks (tenant_id, agent_id);
+create index hooks_workflow_id_idx
+  on howdah.hooks (tenant_id, workflow_id) where workflow_id is not null;
+alter table howdah.hooks enable row level security, force row level security;
+comment on table howdah.hooks is
+  'Functions of this database that are called on events of a run. They may write, annotate and '
+  'refuse. Only owners write this table.';
+comment on column howdah.hooks.function is
+  'Name with schema, such as shop.check_refund. The function takes the event as jsonb and returns '
+  'jsonb or nothing.';
+comment on column howdah.hooks.agent_id is
+  'Runs of this agent only. Without agent_id and workflow_id: all runs of the tenant.';
+comment on column howdah.hooks.workflow_id is
+  'Runs of this workflow only, without the runs of its members. Without agent_id and workflow_id: '
+  'all runs of the tenant.';
+comment on column howdah.hooks.position is 'Order among the hooks of an event, smaller first.';
+comment on column howdah.hooks.timeout_ms is
+  'Time limit of one call in milliseconds. A longer call fails.';
+comment on constraint hooks_tenant_id_event_function_agent_id_workflow_id_key on howdah.hooks is
+  E'@behavior -*\nA function is called once per event: a hook is named by its id.';
 
 -- Down Migration
+drop table howdah.hooks;
+drop table howdah.output_filters;
+drop table howdah.tool_policies;
 drop table howdah.agent_tools;
 drop table howdah_private.tool_names;
 drop table howdah.tools;
-drop function if exists howdah_private.fit_the_wire(text[]);
+drop table howdah.agent_servers;
+drop table howdah.mcp_prompts;
+drop table howdah.mcp_tools;
+drop table howdah.mcp_servers;

@@ -150,10 +150,14 @@ function commitBefore(): string {
   }
   const ours = migrationsOf('HEAD');
   const commits = git('log', '--first-parent', '--format=%H', '--', 'migrations').split('\n');
-  const before = commits.find((commit) => {
+  const head = git('rev-parse', 'HEAD').trim();
+  const candidates = commits.filter((commit) => {
     const theirs = migrationsOf(commit);
-    return theirs.length < ours.length && theirs.every((name, at) => name === ours[at]);
+    return commit !== head && theirs.every((name, at) => name === ours[at]);
   });
+  // one with fewer migrations, else one with the same: while there is only the baseline, releases differ in sql/
+  const before =
+    candidates.find((commit) => migrationsOf(commit).length < ours.length) ?? candidates[0];
   if (before === undefined)
     throw new UsageError('this clone does not go back that far: name a commit by --from');
   return before;

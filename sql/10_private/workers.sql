@@ -57,7 +57,6 @@ end $$;
 
 -- Every worker calls this each half second; one at a time does the work. Returns the workers found
 -- dead. Ignores the heartbeat of the calling worker, `reaper`: its process runs, since it calls.
-drop function if exists howdah_private.reap_workers(interval); -- it has one more argument
 create or replace function howdah_private.reap_workers(
   patience interval default interval '10 seconds', reaper uuid default null
 ) returns setof uuid

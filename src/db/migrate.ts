@@ -1,10 +1,9 @@
 import { runner } from 'node-pg-migrate';
 import { HowdahError } from '../contracts/errors.ts';
 import { knownMigrations, MIGRATIONS } from './known-migrations.ts';
-import { withMendedMigrations } from './mended-migrations.ts';
 import { type Client, createClient } from './pool.ts';
 import { applyReplaceable, digestOf, dropReplaceable, replaceableFiles } from './replaceable.ts';
-import { refuseGuest, refuseNewer, schemaState } from './schema-state.ts';
+import { refuseGuest, refuseNewer, refusePreview, schemaState } from './schema-state.ts';
 import { refusePooler } from './sessions.ts';
 import { faultOf } from './sqlstate.ts';
 import { refuseStrangers, refuseViewsOnOurs } from './strangers.ts';
@@ -56,9 +55,7 @@ export async function migrateUp(
       inOneTransaction(client, async () => {
         await client.query('set local role howdah_owner');
         await lockTables();
-        const applied = await withMendedMigrations(client, () =>
-          run(client, 'up', Number.POSITIVE_INFINITY),
-        );
+        const applied = await run(client, 'up', Number.POSITIVE_INFINITY);
         await applyReplaceable(client);
         return applied;
       });
@@ -153,6 +150,7 @@ async function status(client: Client): Promise<MigrationStatus> {
         (row) => row.name,
       )
     : [];
+  refusePreview(applied, 'this database');
   const digest = sql
     ? (await client.query('select digest from howdah_private.applied_sql')).rows[0]?.digest
     : undefined;

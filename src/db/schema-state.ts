@@ -38,6 +38,25 @@ export function refuseNewer(newer: readonly string[]): void {
   }
 }
 
+/** The first migration of previews. 0.1.0 replaced them all, so that a schema of theirs is that of no release. */
+const OF_PREVIEWS = '0001_schemas_and_roles';
+
+/** Throws `HWCNF` when a preview of before 0.1.0 applied these migrations: no release can change what it made. */
+export function refusePreview(applied: readonly string[], what: string): void {
+  if (applied.includes(OF_PREVIEWS)) {
+    throw new HowdahError(
+      'HWCNF',
+      `${what} is of a preview of Howdah from before 0.1.0, which cannot be migrated`,
+      {
+        hint:
+          'Start from an empty database: createdb NAME, then howdah migrate up. First save the data with that preview: ' +
+          'howdah backup FILE keeps everything for it, howdah export NAME writes an agent system that howdah apply reads.',
+        detail: { migrations: applied.length },
+      },
+    );
+  }
+}
+
 /** Throws `HWDEN` for a login that may not even look at what was applied. */
 export function refuseGuest({ isOwner, login }: SchemaState): void {
   if (!isOwner) {

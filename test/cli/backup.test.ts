@@ -318,6 +318,20 @@ describe.runIf(pgBin)('backup and restore', () => {
       rmSync(named);
     });
 
+    test('a schema of a preview', async () => {
+      const preview = join(folder, 'preview.dump');
+      const first = '0001_schemas_and_roles';
+      await pool.query(
+        `insert into howdah_private.migrations (name, run_on) values ('${first}', now())`,
+      );
+      expect(await cli(server.url, 'backup', preview)).toMatchObject({ status: 0 });
+      await pool.query(`delete from howdah_private.migrations where name = '${first}'`);
+      const { status, stderr } = await cli(await emptyDatabase(), 'restore', preview);
+      expect(status).toBe(1);
+      expect(stderr).toContain('the backup is of a preview of Howdah from before 0.1.0');
+      rmSync(preview);
+    });
+
     test('a schema that is newer than this program', async () => {
       const newer = join(folder, 'newer.dump');
       const later = `insert into howdah_private.migrations (name, run_on) values ('9999_later', now())`;

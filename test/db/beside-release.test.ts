@@ -16,12 +16,7 @@ import { loadRelease, NEWEST_RELEASE } from '../support/releases.ts';
 const KNOWN_TO_BREAK: Readonly<Record<string, string>> = {};
 
 /** Statements that may take long all the same: the migration and a sentence of the check, and the reason. */
-const KNOWN_TO_BE_HEAVY: Readonly<Record<string, string>> = {
-  '0141_writer: a do block, which the parser does not look into': 'it makes a role',
-  '0148_inlined_ids_before_18: a do block, which the parser does not look into':
-    'it replaces a function',
-  '0140_ids_in_order: a do block, which the parser does not look into': 'it replaces a function',
-};
+const KNOWN_TO_BE_HEAVY: Readonly<Record<string, string>> = {};
 
 const newer = readdirSync(join(PACKAGE_ROOT, 'migrations'))
   .sort()

@@ -57,54 +57,6 @@ const IN_FORCE = `
       and c.relkind in ('r', 'p', 'v')
   order by 1, 2`;
 
-/** Beside the rows of two tenants: those that only the newest schema can hold, which a way down has to let go of. */
-const NEWEST_ROWS = [
-  `insert into howdah.workflows (name, type) values ('team', 'chain'), ('teams', 'chain')`,
-  `insert into howdah.workflow_agents (workflow_id, agent_id)
-   values (howdah.workflow('team'), howdah.agent('development'))`,
-  `insert into howdah.workflow_agents (workflow_id, member_workflow_id, role)
-   values (howdah.workflow('teams'), howdah.workflow('team'), 'team')`,
-  `insert into howdah.workflow_agents (workflow_id, question, role, sequence_order)
-   values (howdah.workflow('teams'), '{"prompt": "Go on?"}', 'person', 2)`,
-  `select howdah.run_workflow('teams', 'hi', idempotency_key => 'once')`,
-  `insert into howdah.sessions (workflow_id) values (howdah.workflow('team'))`,
-  `insert into howdah.schedules (name, cron, workflow_id, input)
-   values ('daily', '@daily', howdah.workflow('team'), 'hi')`,
-  `insert into howdah.hooks (event, function, workflow_id)
-   values ('before_run', 'shop.on_event', howdah.workflow('team'))`,
-  `insert into howdah.grants (workflow_id, role, permission) values (howdah.workflow('team'), 'viewer', 'edit')`,
-  `insert into howdah.version_labels (workflow_id, version, label) values (howdah.workflow('team'), 1, 'production')`,
-  `insert into howdah.prompts (name, template) values ('greeting', 'Hello')`,
-  `insert into howdah.version_labels (prompt_id, version, label)
-   select id, 1, 'production' from howdah.prompts where name = 'greeting'`,
-  `update howdah.agents set prompt_id = (select id from howdah.prompts where name = 'greeting')
-   where id = howdah.agent('development')`,
-  `insert into howdah.tools (name, kind, workflow_id) values ('ask_team', 'workflow', howdah.workflow('team'))`,
-  `insert into howdah.tools (name, kind, agent_id) values ('ask_agent', 'agent', howdah.agent('development'))`,
-  `insert into howdah.agent_tools (agent_id, tool_id)
-   select howdah.agent('development'), id from howdah.tools where name in ('ask_team', 'ask_agent')`,
-  `insert into howdah.mcp_servers (name, type, configuration)
-   values ('files', 'http', '{"url": "https://mcp.example.com/"}')`,
-  `set role howdah_engine;
-   insert into howdah.tools (tenant_id, name, kind, server_id)
-   select tenant_id, 'files__read', 'mcp', id from howdah.mcp_servers where name = 'files';
-   reset role`,
-  `insert into howdah.retention_policies (tenant_id, keep_contents_days, keep_sessions_minutes)
-   values (howdah.current_tenant(), 0, 5)`,
-  `insert into howdah.quotas (scope, metric, period, max_value) values ('agent', 'tokens', 'month', 9)`,
-  `insert into howdah_private.parked_runs (execution_id, tenant_id, quota_id, quota_subject_id, priority, due_at)
-   select e.id, e.tenant_id, q.id, q.subject_id, 0, now()
-   from howdah.executions as e join howdah.quotas as q using (tenant_id) where q.subject_id is not null limit 1`,
-  `insert into howdah.webhooks (url, events) values ('https://hooks.example.com/a', '{alert.firing}'),
-     ('https://hooks.example.com/b', '{alert.firing,execution.failed}')`,
-  `select howdah.use_alert_rules()`,
-  `insert into howdah.alert_rules (name, engine_check, interval_seconds) values ('all of them', 'alerts', 60)`,
-  `insert into howdah.webhook_deliveries (tenant_id, webhook_id, event, alert_rule_id, url, payload, next_attempt_at)
-   select w.tenant_id, w.id, 'alert.firing', r.id, w.url, '{}', now() from howdah.webhooks as w join howdah.alert_rules as r using (tenant_id)
-   where r.name = 'all of them'`,
-  `insert into howdah.models (name, provider, model, purpose, base_url) values ('speech', 'openai', 'speech', 'stt', 'wss://speech.example.com')`,
-];
-
 async function worksFor(url: string): Promise<void> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();
@@ -276,7 +228,6 @@ describe('migrate', () => {
   test('down --all goes through whatever stands in the tables, and up makes all of it again', async () => {
     await begin(createTestDatabase);
     await makeTwoTenants(db.pool);
-    for (const text of NEWEST_ROWS) await db.pool.query(text);
     expect(await migrateDown(db.url, true)).toEqual([...ALL].reverse());
     expect(await up()).toEqual(ALL);
     await worksFor(db.url);
@@ -315,21 +266,24 @@ describe('migrate', () => {
     expect(await ask(db.pool, 'select * from public.customers')).toEqual([]);
   });
 
-  test('the way down from workflows keeps the runs of agents that stand in no tree with one', async () => {
-    await begin(createTestDatabase);
-    await db.pool.query(`
-      insert into howdah.workflows (name, type) values ('team', 'chain');
-      insert into howdah.workflow_agents (workflow_id, agent_id) values (howdah.workflow('team'), howdah.agent('development'));
-      select howdah.run_workflow('team', 'hi');
-      insert into howdah.executions (agent_id, input) values (howdah.agent('development'), 'kept')`);
-    while ((await migrationStatus(db.url)).applied.includes('0040_workflows')) {
-      await migrateDown(db.url, false);
+  test('a database of a preview is refused, in words, and stays as it is', async () => {
+    await begin(createEmptyDatabase);
+    await db.pool.query(`create schema howdah_private;
+      create table howdah_private.migrations (
+        id serial primary key, name text not null, run_on timestamp not null
+      );
+      insert into howdah_private.migrations (name, run_on)
+      values ('0001_schemas_and_roles', now()), ('0002_domains_and_enums', now())`);
+    const before = await ask(db.pool, OBJECTS);
+    for (const attempt of [up, () => migrateDown(db.url, true), () => migrationStatus(db.url)]) {
+      await expect(attempt()).rejects.toMatchObject({
+        code: 'HWCNF',
+        message:
+          'this database is of a preview of Howdah from before 0.1.0, which cannot be migrated',
+        hint: expect.stringMatching(/empty database: createdb .* howdah backup .* howdah export /),
+      });
     }
-    await db.pool.query('alter table howdah.executions no force row level security');
-    expect(await ask(db.pool, 'select input from howdah.executions')).toEqual([{ input: 'kept' }]);
-    await db.pool.query('alter table howdah.executions force row level security');
-    await up();
-    await worksFor(db.url);
+    expect(await ask(db.pool, OBJECTS)).toEqual(before);
   });
 
   test('a failure in sql/ leaves nothing of the migrations behind', async () => {
@@ -349,35 +303,9 @@ describe('migrate', () => {
          union all select 1 from pg_type where typnamespace = 'howdah'::regnamespace`,
       ),
     ).toEqual([]);
-    expect((await migrationStatus(db.url)).applied).toEqual(['0001_schemas_and_roles']);
+    expect((await migrationStatus(db.url)).applied).toEqual(ALL.slice(0, 1));
     await db.pool.query('drop function howdah_private.actor()');
     expect(await up()).toEqual(ALL.slice(1));
-    await worksFor(db.url);
-  });
-
-  test('up passes over a database in use, whose refusals name columns', async () => {
-    await begin(createTestDatabase);
-    const refusals = await ask(
-      db.pool,
-      `select t.tgrelid::regclass::text as name, array(select a.attname::text from pg_attribute as a
-         where a.attrelid = t.tgrelid and a.attnum = any (t.tgattr)) as columns
-       from pg_trigger as t where t.tgname = '_990_refuse_invalid'`,
-    );
-    const since = ALL.indexOf('0077_given_conversations') + 1;
-    for (const name of ALL.slice(since).reverse())
-      expect(await migrateDown(db.url, false)).toEqual([name]);
-    for (const { name, columns } of refusals as { name: string; columns: string[] }[]) {
-      await db.pool.query(`do $$ declare v_columns text := (
-          select string_agg(quote_ident(a.attname), ', ') from pg_attribute as a
-          where a.attrelid = to_regclass('${name}') and a.attname = any ('{${columns}}') and not a.attisdropped);
-        begin
-          if v_columns is not null then
-            execute 'create or replace trigger _990_refuse_invalid before update of ' || v_columns
-              || ' on ${name} for each row execute function suppress_redundant_updates_trigger()';
-          end if;
-        end $$`);
-    }
-    expect(await up()).toEqual(ALL.slice(since));
     await worksFor(db.url);
   });
 

@@ -116,18 +116,17 @@ async function fill(db: pg.Client, url: string): Promise<void> {
     );
   }
   await ask(TOOLS);
-  const hasTeams = (await ask(`select to_regclass('howdah.workflows') is not null as is`))[0]?.is;
-  if (hasTeams) await ask(TEAM);
+  await ask(TEAM);
   worker = await startWorker(url);
   for (const text of FINISHED) await ask(text);
   await until(db, `count(*) filter (where status in ('completed', 'failed')) = ${FINISHED.length}`);
-  for (const text of [...UNDER_WAY, ...(hasTeams ? [TEAM_RUN] : [])]) await ask(text);
+  for (const text of [...UNDER_WAY, TEAM_RUN]) await ask(text);
   // the slow ones are asked their second question, and whoever waits does so
   await until(
     db,
     `count(*) filter (where status = 'running' and step_count = 4) = 2
-       and count(*) filter (where status = 'waiting' and waiting_for = 'question') = ${hasTeams ? 4 : 3}
-       and count(*) filter (where status = 'waiting' and waiting_for = 'child') = ${hasTeams ? 3 : 2}`,
+       and count(*) filter (where status = 'waiting' and waiting_for = 'question') = 4
+       and count(*) filter (where status = 'waiting' and waiting_for = 'child') = 3`,
   );
   worker.kill('SIGKILL');
   await once(worker, 'exit');

@@ -53,7 +53,6 @@ export const TOOLS = `
   ) as g (agent, tool)
   join howdah.tools as t on t.name = g.tool and t.tenant_id = howdah.current_tenant();`;
 
-/** Where there are workflows. */
 export const TEAM = `
   insert into howdah.workflows (name, type) values ('team', 'chain');
   insert into howdah.workflow_agents (workflow_id, agent_id, sequence_order)

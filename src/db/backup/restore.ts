@@ -2,6 +2,7 @@ import type { Readable, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { HowdahError } from '../../contracts/errors.ts';
 import { type Client, createClient } from '../pool.ts';
+import { refusePreview } from '../schema-state.ts';
 import { OUR_ROLES } from '../strangers.ts';
 import { type Archive, readArchive, withList } from './archive.ts';
 import { OUR_SCHEMAS } from './backup.ts';
@@ -79,6 +80,7 @@ function refuseNewer(archive: Archive, targetMajor: number, known: readonly stri
       { hint: `Restore it into a server of PostgreSQL ${archive.serverMajor} or newer.` },
     );
   }
+  refusePreview(archive.migrations, 'the backup');
   const newer = archive.migrations.filter((name) => !known.includes(name));
   if (newer.length === 0) return;
   throw new HowdahError('HWCNF', 'the schema in the backup is newer than this program', {

@@ -1,0 +1,229 @@
+-- Up Migration
+-- Retention, erasure and usage of deleted runs; exclusive work and the state of the installation.
+
+create table howdah.retention_policies (
+  id uuid primary key default howdah.uuid_v7(),
+  tenant_id uuid not null default howdah.current_tenant()
+    references howdah.tenants (id) on delete cascade,
+  keep_contents_days int,
+  keep_sessions_minutes int not null default 60,
+  keep_runs_days int,
+  is_by_month boolean not null default false,
+  contents_reached_at timestamptz,
+  runs_reached_at timestamptz,
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  unique (tenant_id, id),
+  unique (tenant_id),
+  constraint runs_are_kept_for_a_day_at_least
+    check (keep_contents_days >= 0 and keep_runs_days >= 1),
+  constraint sessions_are_kept_for_up_to_a_day check (keep_sessions_minutes between 1 and 1440)
+);
+create index retention_policies_at_once_idx
+  on howdah.retention_policies (tenant_id) where keep_contents_days = 0;
+alter table howdah.retention_policies enable row level security, force row level security;
+comment on table howdah.retention_policies is
+  'How long a tenant keeps its ended runs. Workers delete every night. Without a row runs are '
+  'kept for ever.';
+comment on column howdah.retention_policies.keep_contents_days is
+  'Days from the end of a run to the erasure of its texts and arguments. 0 means at once, null '
+  'never.';
+comment on column howdah.retention_policies.keep_sessions_minutes is
+  'Where keep_contents_days is 0: minutes from the last activity of a session to the erasure of '
+  'its contents.';
+comment on column howdah.retention_policies.keep_runs_days is
+  'Days from the end of a run to its deletion, with all runs below it. Null means never.';
+comment on column howdah.retention_policies.is_by_month is
+  'True deletes runs by whole months, up to a month after keep_runs_days, at a cost that does not '
+  'depend on their number. False deletes each on its day.';
+comment on column howdah.retention_policies.contents_reached_at is
+  'Runs that ended before this time have no contents any more and are not looked at again.';
+comment on column howdah.retention_policies.runs_reached_at is
+  'Runs that ended before this time are deleted; older ones are not looked at again.';
+comment on constraint retention_policies_tenant_id_key on howdah.retention_policies is
+  E'@behavior -*\nOne policy per tenant; a policy is named by its id.';
+
+-- A tenant may keep no contents beyond the end of a run. Erasure may have to wait for a session, a
+-- person or a hook, so due runs are noted here rather than searched in executions every second.
+create table howdah_private.erasures_due (
+  execution_id uuid primary key,
+  tenant_id uuid not null references howdah.tenants (id) on delete cascade,
+  due_at timestamptz not null default now()
+);
+create index erasures_due_tenant_id_idx on howdah_private.erasures_due (tenant_id);
+create index erasures_due_due_at_idx on howdah_private.erasures_due (due_at);
+alter table howdah_private.erasures_due enable row level security, force row level security;
+comment on table howdah_private.erasures_due is
+  'Ended root runs whose contents are to be erased soon.';
+
+create table howdah_private.erasure_mark (
+  is_current boolean primary key default true,
+  reached_at timestamptz not null default now(),
+  constraint there_is_one check (is_current)
+);
+insert into howdah_private.erasure_mark default values;
+alter table howdah_private.erasure_mark enable row level security, force row level security;
+comment on table howdah_private.erasure_mark is
+  'Time up to which ended runs are noted in erasures_due.';
+
+-- Figures of deleted runs are added here by the transaction that deletes them.
+create table howdah.kept_usage (
+  id uuid primary key default howdah.uuid_v7(),
+  tenant_id uuid not null references howdah.tenants (id) on delete cascade,
+  agent_id uuid,
+  agent_version_id uuid,
+  workflow_id uuid,
+  runs bigint not null,
+  completed bigint not null,
+  failed bigint not null,
+  cancelled bigint not null,
+  steps bigint not null,
+  tokens_in bigint not null,
+  tokens_out bigint not null,
+  roots bigint not null default 0,
+  day date not null,
+  cost numeric not null,
+  unique nulls not distinct (tenant_id, day, agent_id, agent_version_id, workflow_id),
+  constraint all_kept_runs_have_ended check (runs = completed + failed + cancelled)
+);
+create index kept_usage_tenant_id_idx on howdah.kept_usage (tenant_id, id);
+alter table howdah.kept_usage enable row level security, force row level security;
+comment on table howdah.kept_usage is
+  E'@behavior -*\n'
+  'Usage of deleted runs per day and agent version or workflow. daily_usage and '
+  'agent_performance add it to that of existing runs.';
+comment on column howdah.kept_usage.agent_version_id is
+  'Pinned version of the runs. Null for workflows.';
+comment on column howdah.kept_usage.steps is
+  'Number of steps, without those that forks share with their originals.';
+comment on column howdah.kept_usage.roots is
+  'Number of root runs, which a quota that is made later counts.';
+comment on column howdah.kept_usage.day is 'Day in UTC on which the runs were inserted.';
+comment on constraint kept_usage_tenant_id_day_agent_id_agent_version_id_workflow_key
+  on howdah.kept_usage is
+  E'@behavior -*\n'
+  'One row per combination; further deletions add to it.';
+
+create table howdah.kept_steps (
+  id uuid primary key default howdah.uuid_v7(),
+  tenant_id uuid not null references howdah.tenants (id) on delete cascade,
+  model_id uuid,
+  steps bigint not null,
+  errors bigint not null,
+  tokens_in bigint not null,
+  tokens_out bigint not null,
+  day date not null,
+  kind howdah.step_kind not null,
+  cost numeric not null,
+  tool text,
+  unique nulls not distinct (tenant_id, day, kind, model_id, tool)
+);
+create index kept_steps_tenant_id_idx on howdah.kept_steps (tenant_id, id);
+alter table howdah.kept_steps enable row level security, force row level security;
+comment on table howdah.kept_steps is
+  E'@behavior -*\n'
+  'Usage of steps of deleted runs per day and model or tool. model_usage and tool_performance '
+  'add it to that of existing runs.';
+comment on column howdah.kept_steps.steps is
+  'Number of steps, without those that forks share with their originals.';
+comment on column howdah.kept_steps.errors is 'Number of these steps with an error.';
+comment on column howdah.kept_steps.day is 'Day in UTC on which the steps began.';
+comment on constraint kept_steps_tenant_id_day_kind_model_id_tool_key on howdah.kept_steps is
+  E'@behavior -*\nOne row per combination; further deletions add to it.';
+
+create table howdah_private.kept_subjects (
+  tenant_id uuid not null references howdah.tenants (id) on delete cascade,
+  subject_id uuid not null,
+  roots bigint not null,
+  tokens bigint not null,
+  scope howdah.quota_scope not null,
+  day date not null,
+  cost numeric not null,
+  primary key (tenant_id, scope, subject_id, day),
+  constraint kept_figures_are_of_a_user_or_a_session check (scope in ('user', 'session'))
+);
+alter table howdah_private.kept_subjects enable row level security, force row level security;
+comment on table howdah_private.kept_subjects is
+  'Usage of users and sessions in deleted runs, per day, which quotas that are made later count. '
+  'It goes with the user or session.';
+comment on column howdah_private.kept_subjects.subject_id is
+  'The user or session that the runs counted for.';
+comment on column howdah_private.kept_subjects.roots is
+  'Number of runs, without children and compensations.';
+comment on column howdah_private.kept_subjects.tokens is 'Tokens in and out, children included.';
+comment on column howdah_private.kept_subjects.scope is 'user or session.';
+comment on column howdah_private.kept_subjects.day is 'Day in UTC on which the runs were inserted.';
+
+-- Months whose runs nobody keeps any more are closed, archived on request, detached and dropped.
+create table howdah_private.closed_months (
+  month date primary key,
+  first_id uuid not null,
+  next_id uuid not null,
+  cleared_to uuid,
+  runs bigint,
+  closed_at timestamptz not null default now(),
+  dropped_at timestamptz,
+  archive text,
+  constraint months_are_named_by_their_first_day check (extract(day from month) = 1)
+);
+alter table howdah_private.closed_months enable row level security, force row level security;
+comment on table howdah_private.closed_months is
+  'Months that are to be dropped or were dropped. Their runs are counted in kept_usage and '
+  'kept_steps, and in no view beside these.';
+comment on column howdah_private.closed_months.first_id is 'The smallest id of the month.';
+comment on column howdah_private.closed_months.next_id is 'The smallest id of the month after it.';
+comment on column howdah_private.closed_months.cleared_to is
+  'Id up to which rows beside the runs are deleted.';
+comment on column howdah_private.closed_months.runs is
+  'Number of runs when the month was closed. Null while it is frozen and not counted yet.';
+comment on column howdah_private.closed_months.dropped_at is
+  'Time at which the partitions were dropped.';
+comment on column howdah_private.closed_months.archive is
+  'Location of the archive. Null without one.';
+
+-- Every connection can hold an advisory lock and read in pg_locks which one to hold. So mutual
+-- exclusion uses a row that only the engine can lock.
+create table howdah_private.chores (
+  name text primary key,
+  reached_at timestamptz
+);
+insert into howdah_private.chores (name)
+values ('schedules'), ('questions'), ('partitions'), ('traces'), ('alerts');
+alter table howdah_private.chores enable row level security, force row level security;
+comment on table howdah_private.chores is
+  'Work that one session does at a time, which holds the lock of the row.';
+comment on column howdah_private.chores.reached_at is
+  'Of work that follows time: how far it has come.';
+
+-- LISTEN and NOTIFY have no rights: whoever knows a channel name can listen and send. The names of
+-- private channels therefore end with a secret suffix.
+create table howdah_private.channels (
+  is_current boolean primary key default true,
+  suffix text not null default replace(gen_random_uuid()::text, '-', ''),
+  constraint there_is_one check (is_current)
+);
+alter table howdah_private.channels enable row level security, force row level security;
+comment on table howdah_private.channels is
+  'Random suffix of the live-feed channel names, unique per database. The worker reaper takes its '
+  'row lock as a mutex.';
+
+-- An unchanged start does not apply sql/ again.
+create table howdah_private.applied_sql (
+  is_current boolean primary key default true constraint there_is_one_row check (is_current),
+  digest text not null,
+  applied_at timestamptz not null default now()
+);
+alter table howdah_private.applied_sql enable row level security, force row level security;
+comment on table howdah_private.applied_sql is 'Digest of the replaceable objects in force.';
+
+-- Down Migration
+drop table howdah_private.applied_sql;
+drop table howdah_private.channels;
+drop table howdah_private.chores;
+drop table howdah_private.closed_months;
+drop table howdah_private.kept_subjects;
+drop table howdah.kept_steps;
+drop table howdah.kept_usage;
+drop table howdah_private.erasure_mark;
+drop table howdah_private.erasures_due;
+drop table howdah.retention_policies;
