@@ -1,7 +1,7 @@
--- Whether the caller may act for a tenant that he names. A function that takes an id asks otherwise: it knows the tenant
--- before it looks, and looks for both (`where id = … and tenant_id = v_tenant_id`), so that another tenant's row is "not
--- found" and takes as long as one that is nowhere: nothing is done for it that would not be done without it. Only for an
--- operator, whose all tenants are, it is read from the row.
+-- Returns whether the caller may act for a tenant that he names. A function that takes an id looks
+-- for the id and the tenant of the caller (`where id = … and tenant_id = v_tenant_id`), so that a
+-- row of another tenant is not found, as a missing one. Only for an operator, who acts for all
+-- tenants, the tenant is read from the row.
 create or replace function howdah_private.may_act_for(tenant_id uuid) returns boolean
   language sql stable parallel safe
   set search_path = pg_catalog, pg_temp

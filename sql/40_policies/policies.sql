@@ -1,26 +1,17 @@
--- The same three policies on every table, made by a loop so that none can be forgotten:
---   tenant    app and analyst see the rows of their tenant, but for what belongs to an agent whose grants leave them out
---   engine    security definer functions see all, and filter by tenant themselves
---   operator  an owner of the installation sees all
---   eraser    who may change the log sees it
--- Tables without tenant_id: tenants is compared by id; what belongs to nobody is readable; private tables
--- have no tenant policy, so that nobody but the engine and the owner sees a row. What reading takes more for than being
--- of the tenant stands in permission_rows as `read`.
--- The tenant is compared twice with one answer. From `x = a and x = b` Postgres concludes `a = b`, which names no column,
--- so it is asked before anything is read: who asks for an id of another tenant's row waits for the answer as long as who
--- asks for one that is nowhere. Compared once, only a row that is found asks for it, which told the two apart by 30 µs.
--- A key that has no tenant, as primary keys of an id alone, finds a row before it knows whose it is, which takes 1.5 µs more
--- than finding none, and Postgres prefers it to (tenant_id, id) while its tree is a level lower. So the rule ends
--- with a condition that is always true, `(id, tenant_id) >= (the least id, the least id)`, whose left half alone is of the
--- key: it is looked for and then compared once more, where the index with the tenant has it whole. Its right half has a branch
--- that is never taken and which the planner takes for a table of 128 elements, more than two levels of a tree cost. Paid
--- twice, that makes the key dearer to begin and to end, at any size and whatever a page or an operator is said to cost. It
--- changes no estimate of rows and is counted once for a scan, so other plans stay what they were.
--- Tables of others in these schemas are theirs. A policy that stands as it should is left alone: making one locks its table. Its rule stands beside it as comment.
+-- The same policies on every table, made by one loop, so that no table is forgotten:
+--   tenant    app and analyst see the rows of their tenant, except rows of agents and workflows that
+--             grants hide from them
+--   engine    security definer functions see all rows, and filter by tenant themselves
+--   operator  an owner of the installation sees all rows
+--   eraser    the role that changes the log sees all of it
+-- The table tenants compares its id. Everybody reads the rows of tables without tenant_id. Private
+-- tables have no tenant policy, so only the engine and the owner see their rows. Some tables take
+-- more to read than membership of the tenant: the action `read` of permission_rows.
+-- The loop leaves tables of others in these schemas alone. It also leaves a policy alone whose rule
+-- has not changed, since creating a policy locks its table. The comment of a policy is its rule.
 do $$
 declare
   v_policy record;
-  v_least constant uuid := '00000000-0000-0000-0000-000000000000';
 begin
   for v_policy in
     with tables as (
@@ -54,37 +45,22 @@ begin
         end as rule
       from tables as t
     ),
-    -- the condition that makes a key without the tenant dearer than an index with it
-    dearer as (
-      select t.oid, string_agg(distinct format(
-        '(%I, %I) >= (case when now() is null and (now() is null) = any (array_fill(true, array[128])) then null else %L::%s end, %L::uuid)',
-        a.attname, o.attname, case when b.base = 'uuid'::regtype then v_least::text else '' end, b.base, v_least), ' and ') as rule
-      from tables as t
-      join pg_catalog.pg_index as i on i.indrelid = t.oid and i.indisunique and i.indpred is null
-      join pg_catalog.pg_attribute as a on a.attrelid = t.oid and a.attnum = i.indkey[0]
-      join pg_catalog.pg_attribute as o on o.attrelid = t.oid
-        and o.attname = case t.relname when 'tenants' then 'id' else 'tenant_id' end
-      join pg_catalog.pg_type as y on y.oid = a.atttypid
-      cross join lateral (select coalesce(nullif(y.typbasetype, 0), y.oid)::regtype) as b (base)
-      where o.attnum <> all (i.indkey::int2[])
-      group by t.oid
-    ),
     wanted as (
       select t.*, p.policy, p.roles, case
         when p.policy <> 'tenant' then 'true'
         else concat_ws(' and ',
-          case when t.relname = 'tenants' or 'tenant_id' = any (t.columns) then format('(%1$s, %1$s) = '
-            '(select t.id, t.id from (select howdah.current_tenant() offset 0) as t (id))',
-            case t.relname when 'tenants' then 'id' else 'tenant_id' end) else 'true' end,
+          case
+            when t.relname = 'tenants' then 'id = (select howdah.current_tenant())'
+            when 'tenant_id' = any (t.columns) then 'tenant_id = (select howdah.current_tenant())'
+            else 'true'
+          end,
           case when h.rule <> '' then format(
             'case when (select howdah_private.hidden_agents()) = ''{}'' then true else %s end', h.rule) end,
           (select format('(select howdah_private.may(%L, ''read''))', r.object)
-            from howdah_private.permission_rows() as r where r.object = t.relname and r.action = 'read'),
-          d.rule)
+            from howdah_private.permission_rows() as r where r.object = t.relname and r.action = 'read'))
         end as rule
       from tables as t
       join hidden as h on h.oid = t.oid
-      left join dearer as d on d.oid = t.oid
       cross join (values
         ('engine', 'howdah_engine'), ('operator', 'howdah_owner'), ('tenant', 'howdah_app, howdah_analyst'),
         ('eraser', 'howdah_eraser')

@@ -347,6 +347,16 @@ describe('who may', () => {
       `insert into howdah.questions (execution_id, root_execution_id, kind, prompt) values ($1, $1, 'question', 'x') returning id`,
       [theirs],
     );
+    const { agent_id: agent } = await one(
+      db.pool,
+      'select agent_id from howdah.executions where id = $1',
+      [theirs],
+    );
+    const { id: workflow } = await one(
+      db.pool,
+      'insert into howdah.workflows (name, type) values ($1, $2) returning id',
+      ['unseen', 'chain'],
+    );
     const walk: ((id: string) => object)[] = [
       (id) => ({ type: 'subscribe', execution_id: id }),
       (id) => ({ type: 'subscribe', session_id: id }),
@@ -367,7 +377,7 @@ describe('who may', () => {
     );
     expect([...walked].toSorted()).toEqual(known.toSorted());
     for (const message of walk) {
-      for (const id of [theirs, session, question]) {
+      for (const id of [theirs, session, question, agent, workflow]) {
         const [there, not] = [await client.ask(message(id)), await client.ask(message(NOWHERE))];
         const told = (one: object, of: string) =>
           JSON.stringify({ ...one, id: '' }).replaceAll(of, 'ID');

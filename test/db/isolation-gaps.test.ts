@@ -30,11 +30,6 @@ test.each([
     'reads as its owner',
   ],
   [
-    'a table whose only index with an id has no tenant',
-    'drop index howdah.kept_usage_tenant_id_idx',
-    'no index looks for id in a tenant',
-  ],
-  [
     'a column that SQL of tools may read by a right of its own',
     'create table public.tickets (id int); grant select (id) on public.tickets to howdah_tool',
     'a role other than howdah_writer has privileges on a watched table, or howdah_writer lacks them',
