@@ -113,7 +113,7 @@ create table howdah.agent_versions (
   created_at timestamptz not null default clock_timestamp(),
   unique (tenant_id, id),
   unique (tenant_id, agent_id, version),
-  constraint agent_versions_agent_id_version_key unique (agent_id, tenant_id, version),
+  constraint agent_versions_agent_id_version_key unique (agent_id, version),
   foreign key (tenant_id, agent_id) references howdah.agents (tenant_id, id) on delete restrict,
   constraint definition_is_an_object check (jsonb_typeof(definition) = 'object')
 );
@@ -144,8 +144,7 @@ create table howdah.agent_models (
   constraint request_params_are_an_object check (jsonb_typeof(request_params) = 'object')
 );
 create index agent_models_model_id_idx on howdah.agent_models (tenant_id, model_id);
-create index agent_models_agent_id_idx
-  on howdah.agent_models (tenant_id, agent_id, purpose, position);
+create index agent_models_agent_id_idx on howdah.agent_models (tenant_id, agent_id);
 alter table howdah.agent_models enable row level security, force row level security;
 comment on table howdah.agent_models is
   'Models of an agent, in order: position 1 is the default and the others are fallbacks. An agent '
@@ -163,7 +162,7 @@ create table howdah.agent_skills (
   constraint position_counts_from_one check (position >= 1)
 );
 create index agent_skills_skill_id_idx on howdah.agent_skills (tenant_id, skill_id);
-create index agent_skills_agent_id_idx on howdah.agent_skills (tenant_id, agent_id, skill_id);
+create index agent_skills_agent_id_idx on howdah.agent_skills (tenant_id, agent_id);
 alter table howdah.agent_skills enable row level security, force row level security;
 comment on table howdah.agent_skills is
   'Skills of an agent, in the order in which the agent sees them.';
@@ -242,7 +241,7 @@ create table howdah.workflow_versions (
   created_at timestamptz not null default clock_timestamp(),
   unique (tenant_id, id),
   unique (tenant_id, workflow_id, version),
-  constraint workflow_versions_workflow_id_version_key unique (workflow_id, tenant_id, version),
+  constraint workflow_versions_workflow_id_version_key unique (workflow_id, version),
   foreign key (tenant_id, workflow_id)
     references howdah.workflows (tenant_id, id) on delete restrict,
   constraint definition_is_an_object check (jsonb_typeof(definition) = 'object')

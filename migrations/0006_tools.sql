@@ -154,7 +154,7 @@ create table howdah.agent_servers (
     references howdah.mcp_servers (tenant_id, id) on delete cascade
 );
 create index agent_servers_server_id_idx on howdah.agent_servers (tenant_id, server_id);
-create index agent_servers_agent_id_idx on howdah.agent_servers (tenant_id, agent_id, server_id);
+create index agent_servers_agent_id_idx on howdah.agent_servers (tenant_id, agent_id);
 alter table howdah.agent_servers enable row level security, force row level security;
 comment on table howdah.agent_servers is
   'MCP servers of an agent, with all accepted tools of the server or some of them.';
@@ -260,7 +260,7 @@ create table howdah.agent_tools (
   constraint configuration_is_an_object check (jsonb_typeof(configuration) = 'object')
 );
 create index agent_tools_tool_id_idx on howdah.agent_tools (tenant_id, tool_id);
-create index agent_tools_agent_id_idx on howdah.agent_tools (tenant_id, agent_id, tool_id);
+create index agent_tools_agent_id_idx on howdah.agent_tools (tenant_id, agent_id);
 alter table howdah.agent_tools enable row level security, force row level security;
 comment on table howdah.agent_tools is
   'Tools of an agent. The configuration here overrides that of the tool, key by key.';

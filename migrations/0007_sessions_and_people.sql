@@ -102,7 +102,7 @@ create index questions_status_idx on howdah.questions (tenant_id, status, id);
 -- Most questions have no deadline.
 create index questions_expires_at_idx
   on howdah.questions (expires_at) where status = 'open' and expires_at is not null;
-create index questions_execution_id_idx on howdah.questions (execution_id, tenant_id);
+create index questions_execution_id_idx on howdah.questions (execution_id);
 -- Metrics count open questions from an index that holds nothing else.
 create index questions_open_idx on howdah.questions (tenant_id, kind) where status = 'open';
 alter table howdah.questions enable row level security, force row level security;
@@ -159,7 +159,7 @@ create unique index approvals_session_id_key
 create unique index approvals_agent_id_key
   on howdah.approvals (tenant_id, agent_id, tool) where agent_id is not null;
 create unique index approvals_execution_id_key
-  on howdah.approvals (execution_id, tenant_id, tool) where execution_id is not null;
+  on howdah.approvals (execution_id, tool) where execution_id is not null;
 alter table howdah.approvals enable row level security, force row level security;
 comment on table howdah.approvals is
   'Lasting approvals: calls of the tool are not asked about again in that run, session or agent. '
@@ -167,7 +167,9 @@ comment on table howdah.approvals is
 comment on column howdah.approvals.trust is
   'Trust of the run that asked. A policy asks again for runs of a lower trust.';
 
--- The key on position is deferred, so that a list can be reordered.
+-- The key on position is deferred, so that a list can be reordered. It begins with the session, by
+-- which the engine reads a list. It has the tenant, since tenants write the two other columns, and
+-- no row may collide with a row of another tenant.
 create table howdah.todos (
   id uuid primary key default howdah.uuid_v7(),
   tenant_id uuid not null default howdah.current_tenant(),
@@ -257,16 +259,16 @@ create index mail_reply_to_id_idx on howdah.mail (tenant_id, reply_to_id);
 create index mail_thread_id_idx on howdah.mail (tenant_id, thread_id, id);
 create index mail_created_at_idx on howdah.mail (tenant_id, created_at);
 create index mail_from_execution_id_idx
-  on howdah.mail (from_execution_id, tenant_id) where from_execution_id is not null;
+  on howdah.mail (from_execution_id) where from_execution_id is not null;
 create index mail_received_by_execution_id_idx
-  on howdah.mail (received_by_execution_id, tenant_id) where received_by_execution_id is not null;
+  on howdah.mail (received_by_execution_id) where received_by_execution_id is not null;
 create index mail_root_execution_id_idx
-  on howdah.mail (root_execution_id, tenant_id, to_agent_id, id)
+  on howdah.mail (root_execution_id, to_agent_id, id)
   where root_execution_id is not null;
 create index mail_to_execution_id_idx
-  on howdah.mail (to_execution_id, tenant_id, id) where to_execution_id is not null;
+  on howdah.mail (to_execution_id, id) where to_execution_id is not null;
 create index mail_unread_idx
-  on howdah.mail (to_agent_id, tenant_id, id)
+  on howdah.mail (to_agent_id, id)
   where received_at is null and to_execution_id is null and not is_within_tree;
 alter table howdah.mail enable row level security, force row level security;
 comment on table howdah.mail is
@@ -330,14 +332,14 @@ create table howdah.board_entries (
   key text not null,
   value jsonb not null,
   unique (tenant_id, id),
-  unique (root_execution_id, tenant_id, key),
+  unique (root_execution_id, key),
   constraint key_is_one_short_line
     check (key ~ '\S' and key !~ '[[:cntrl:]]' and length(key) <= 200),
   constraint version_counts_from_one check (version >= 1),
   constraint value_has_at_most_32_kb check (octet_length(value::text) <= 32768)
 );
 create index board_entries_written_by_execution_id_idx
-  on howdah.board_entries (written_by_execution_id, tenant_id);
+  on howdah.board_entries (written_by_execution_id);
 alter table howdah.board_entries enable row level security, force row level security;
 comment on table howdah.board_entries is
   E'@foreignKey (root_execution_id) references howdah.executions (id)'
@@ -349,7 +351,7 @@ comment on table howdah.board_entries is
 comment on column howdah.board_entries.written_by_execution_id is
   'The run that wrote this version.';
 comment on column howdah.board_entries.version is 'Raised by one with each write of the key.';
-comment on constraint board_entries_root_execution_id_tenant_id_key_key on howdah.board_entries is
+comment on constraint board_entries_root_execution_id_key_key on howdah.board_entries is
   E'@behavior -*\nAn entry is named by its id.';
 
 create table howdah.resources (
@@ -432,7 +434,7 @@ create table howdah.feedback_entries (
   constraint message_seq_counts_from_one check (message_seq > 0)
 );
 create unique index feedback_entries_author_key
-  on howdah.feedback_entries (execution_id, tenant_id, created_by, coalesce(message_seq, 0));
+  on howdah.feedback_entries (execution_id, created_by, coalesce(message_seq, 0));
 create index feedback_entries_created_by_idx on howdah.feedback_entries (tenant_id, created_by);
 alter table howdah.feedback_entries enable row level security, force row level security;
 comment on table howdah.feedback_entries is

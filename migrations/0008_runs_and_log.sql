@@ -130,14 +130,13 @@ create index executions_workflow_id_idx
   on howdah.executions (tenant_id, workflow_id, id) where workflow_id is not null;
 -- Ending or retrying a run, and the ledger of effects, look up the run that undoes its effects.
 create index executions_compensates_idx
-  on howdah.executions (compensates_execution_id, tenant_id)
-  where compensates_execution_id is not null;
+  on howdah.executions (compensates_execution_id) where compensates_execution_id is not null;
 create index executions_parent_idx
-  on howdah.executions (parent_execution_id, tenant_id) where parent_execution_id is not null;
+  on howdah.executions (parent_execution_id) where parent_execution_id is not null;
 create index executions_root_idx
-  on howdah.executions (root_execution_id, tenant_id) where parent_execution_id is not null;
+  on howdah.executions (root_execution_id) where parent_execution_id is not null;
 create index executions_turn_idx
-  on howdah.executions (parent_execution_id, tenant_id, id)
+  on howdah.executions (parent_execution_id, id)
   where waiting_for = 'turn' and parent_execution_id is not null;
 alter table howdah.executions enable row level security, force row level security;
 comment on table howdah.executions is
@@ -273,7 +272,7 @@ create table howdah.steps (
   call_id text,
   idempotency_key text,
   annotations jsonb,
-  primary key (execution_id, tenant_id, seq),
+  primary key (execution_id, seq),
   constraint seq_counts_from_one check (seq >= 1),
   constraint error_is_an_object check (jsonb_typeof(error) = 'object'),
   constraint retries_and_errors_say_why check (kind not in ('retry', 'error') or error is not null),
@@ -313,7 +312,7 @@ create table howdah.messages (
   parts jsonb,
   tool_calls jsonb,
   tool_call_id text,
-  primary key (execution_id, tenant_id, seq),
+  primary key (execution_id, seq),
   constraint seq_counts_from_one check (seq >= 1),
   constraint parts_are_a_list check (jsonb_typeof(parts) = 'array'),
   constraint tool_calls_are_a_list check (jsonb_typeof(tool_calls) = 'array'),
@@ -324,7 +323,7 @@ create table howdah.messages (
 ) partition by range (execution_id);
 -- One key for all messages of a session, which the index stores once per page.
 create index messages_session_id_idx
-  on howdah.messages (session_id, tenant_id) where session_id is not null;
+  on howdah.messages (session_id) where session_id is not null;
 alter table howdah.messages enable row level security, force row level security;
 comment on table howdah.messages is
   E'@foreignKey (execution_id) references howdah.executions (id)'

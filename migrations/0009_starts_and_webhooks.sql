@@ -135,7 +135,6 @@ create table howdah.watched_rows (
 );
 create index watched_rows_table_trigger_id_idx
   on howdah.watched_rows (tenant_id, table_trigger_id, md5(row_key::text));
-create index watched_rows_tenant_id_idx on howdah.watched_rows (tenant_id, execution_id);
 alter table howdah.watched_rows enable row level security, force row level security;
 comment on table howdah.watched_rows is
   'The row of a watched table that each of its runs is about, and the state of the answer.';

@@ -26,7 +26,6 @@ create table howdah.api_keys (
     check (cardinality(scopes) > 0 and scopes <@ array['read', 'run', 'edit', 'manage'])
 );
 create index api_keys_user_id_idx on howdah.api_keys (tenant_id, user_id);
-create index api_keys_prefix_idx on howdah.api_keys (tenant_id, prefix);
 alter table howdah.api_keys enable row level security, force row level security;
 comment on table howdah.api_keys is
   'API keys of programs. create_api_key makes a key and shows it once; revoke_api_key revokes it.';

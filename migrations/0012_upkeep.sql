@@ -86,7 +86,6 @@ create table howdah.kept_usage (
   unique nulls not distinct (tenant_id, day, agent_id, agent_version_id, workflow_id),
   constraint all_kept_runs_have_ended check (runs = completed + failed + cancelled)
 );
-create index kept_usage_tenant_id_idx on howdah.kept_usage (tenant_id, id);
 alter table howdah.kept_usage enable row level security, force row level security;
 comment on table howdah.kept_usage is
   E'@behavior -*\n'
@@ -118,7 +117,6 @@ create table howdah.kept_steps (
   tool text,
   unique nulls not distinct (tenant_id, day, kind, model_id, tool)
 );
-create index kept_steps_tenant_id_idx on howdah.kept_steps (tenant_id, id);
 alter table howdah.kept_steps enable row level security, force row level security;
 comment on table howdah.kept_steps is
   E'@behavior -*\n'

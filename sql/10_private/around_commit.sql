@@ -47,13 +47,13 @@ begin
       case l.kind when 'handoff' then l.output end as handoff
     from jsonb_to_recordset(follow_commit.commits) as c (id uuid, fence int, after int, steps jsonb)
     cross join lateral (
-      select x as run, x.id, x.tenant_id, x.depth, x.workflow_id from howdah.executions as x
+      select x as run, x.id, x.depth, x.workflow_id from howdah.executions as x
       where x.id = c.id and x.fence = c.fence limit 1
     ) as e
     cross join lateral jsonb_array_elements(c.steps) with ordinality as s (step, position)
     cross join lateral (
       select t.kind, t.output from howdah.steps as t
-      where t.execution_id = c.id and t.tenant_id = e.tenant_id and t.seq = c.after + s.position
+      where t.execution_id = c.id and t.seq = c.after + s.position
         and t.worker = follow_commit.worker
         and (s.step ? 'question' or (s.step ? 'child' and e.workflow_id is null) or t.kind = 'handoff')
       limit 1
@@ -104,7 +104,7 @@ as $$
     where x.id = c.id and x.fence = c.fence and x.workflow_id is not null
       and exists ( -- a commit writes all of its steps or none
         select from howdah.steps as l
-        where l.execution_id = c.id and l.tenant_id = x.tenant_id and l.seq = c.after + 1 and l.worker = follow_members.worker
+        where l.execution_id = c.id and l.seq = c.after + 1 and l.worker = follow_members.worker
       )
     limit 1
   ) as e

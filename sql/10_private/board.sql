@@ -47,7 +47,7 @@ begin
   if v_expected = 0 then
     insert into howdah.board_entries as b (tenant_id, root_execution_id, key, value, written_by_execution_id)
     values (v_run.tenant_id, v_run.root_execution_id, v_key, arguments -> 'value', v_run.id)
-    on conflict (root_execution_id, tenant_id, key) do nothing
+    on conflict (root_execution_id, key) do nothing
     returning b.version into v_version;
   else
     update howdah.board_entries as b

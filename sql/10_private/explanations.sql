@@ -61,7 +61,7 @@ begin
         then jsonb_build_array(howdah_private.next_step('start_worker', null)) end);
   end if;
   select format('; its last step was %s, %s, at %s', s.seq, concat_ws(' ', s.kind, s.name), howdah_private.utc_text(s.finished_at))
-  into v_last from howdah.steps as s where s.execution_id = e.id and s.tenant_id = e.tenant_id and s.seq = e.step_count;
+  into v_last from howdah.steps as s where s.execution_id = e.id and s.seq = e.step_count;
   return howdah_private.explained('at_work', concat('a worker is at it', v_last,
     case when e.is_pause_requested then '; it pauses when what is in the air has ended' end));
 end $$;
@@ -245,6 +245,6 @@ as $$
     when e.waiting_for = 'timer' and e.wake_at > clock_timestamp() then howdah_private.explained('timer',
       concat('it goes on by itself at ', howdah_private.utc_text(e.wake_at), '; its last step said: ' || (
         select s.error ->> 'message' from howdah.steps as s
-        where s.execution_id = e.id and s.tenant_id = e.tenant_id and s.seq = e.step_count)))
+        where s.execution_id = e.id and s.seq = e.step_count)))
     else howdah_private.why_due(e) end
 $$;

@@ -74,7 +74,7 @@ as $$
   join howdah.executions as e on e.id = i.id
   cross join lateral (
     select t.* from howdah.steps as t
-    where t.execution_id = e.id and t.tenant_id = e.tenant_id and t.seq > i.cursor
+    where t.execution_id = e.id and t.seq > i.cursor
     order by t.seq
     limit steps_after.at_most
   ) as s

@@ -197,7 +197,7 @@ as $$
   select e.overrides || case when e.overrides ? 'model' then jsonb_build_object('model', e.overrides #> '{model,name}') else '{}' end
   where e.parent_execution_id is null and not exists (
     select from howdah.steps as s
-    where s.execution_id = e.id and s.tenant_id = e.tenant_id and s.kind = 'handoff' and s.seq <= said_overrides.seq)
+    where s.execution_id = e.id and s.kind = 'handoff' and s.seq <= said_overrides.seq)
 $$;
 
 -- A run that is tried again asks its model where admins say by now, or they try it again themselves.

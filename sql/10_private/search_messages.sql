@@ -55,7 +55,7 @@ begin
       cross join lateral (
         select t.id, t.session_id, t.of_id, m.seq, m.role, m.created_at, left(m.content, 4000) as content
         from howdah.messages as m
-        where m.execution_id = t.id and m.tenant_id = v_root.tenant_id and m.role in ('user', 'assistant') and m.content <> ''
+        where m.execution_id = t.id and m.role in ('user', 'assistant') and m.content <> ''
         order by m.seq desc limit 50
       ) as m
       order by m.id desc, m.seq desc limit 1000

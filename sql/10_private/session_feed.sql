@@ -16,7 +16,7 @@ as $$
     select e.turn, m.seq, to_jsonb(m) || jsonb_build_object(
       'created_at', to_char(m.created_at, 'YYYY-MM-DD"T"HH24:MI:SS.USTZH:TZM')) as message
     from howdah.executions as e
-    join howdah.messages as m on m.execution_id = e.id and m.tenant_id = e.tenant_id
+    join howdah.messages as m on m.execution_id = e.id
     where e.tenant_id = s.tenant_id and e.session_id = s.id and e.parent_execution_id is null
       and e.turn >= i.turn and (e.turn > i.turn or m.seq > i.seq)
     order by e.turn, m.seq

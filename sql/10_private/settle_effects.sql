@@ -76,7 +76,7 @@ begin
     and (s.effect = 'once' or howdah_private.has_compensation(run.agent_version_id, s.name))
     and not exists (
       select from howdah.steps as t
-      where t.execution_id = s.execution_id and t.tenant_id = s.tenant_id and t.call_id = s.call_id and t.seq > s.seq
+      where t.execution_id = s.execution_id and t.call_id = s.call_id and t.seq > s.seq
         and t.kind in ('tool', 'tool_started', 'retry')
     );
 end $$;
@@ -119,7 +119,7 @@ create or replace function howdah_private.is_taken_back(id uuid, seq int) return
 as $$
   select exists (
     select from howdah.executions as e
-    join howdah.messages as m on m.execution_id = e.id and m.tenant_id = e.tenant_id and m.seq = 2
+    join howdah.messages as m on m.execution_id = e.id and m.seq = 2
     where e.compensates_execution_id = is_taken_back.id
       and m.tool_calls @> jsonb_build_array(jsonb_build_object('id', 'undo_' || is_taken_back.seq))
   )

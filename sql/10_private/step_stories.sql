@@ -18,13 +18,13 @@ as $$
     ))
   from unnest(step_stories.ids, step_stories.seqs, step_stories.afters) with ordinality as i (id, seq, after, place)
   join howdah.executions as e on e.id = i.id
-  join howdah.steps as s on s.execution_id = e.id and s.tenant_id = e.tenant_id and s.seq = i.seq
+  join howdah.steps as s on s.execution_id = e.id and s.seq = i.seq
   cross join lateral (
     select min(x.agent_id::text)::uuid as agent_id, jsonb_agg(jsonb_build_object('seq', x.seq, 'role', x.role, 'content', x.content,
       'tool_calls', x.tool_calls) order by x.seq) as messages
     from (
       select n.* from howdah.messages as n
-      where n.execution_id = e.id and n.tenant_id = e.tenant_id and n.seq > coalesce(i.after, 0)
+      where n.execution_id = e.id and n.seq > coalesce(i.after, 0)
       order by n.seq limit case when i.after is null then null else 300 end
     ) as x
     where x.step_seq = i.seq

@@ -103,11 +103,11 @@ as $$
     -- what a summary stands for may be of turns that are not copied
     select max(case when m.covers_to_seq is not null then e.trust when m.role <> 'assistant' or m.trust = 'external' then m.trust end)
     from howdah.messages as m
-    where m.execution_id = e.id and m.tenant_id = e.tenant_id and coalesce(m.step_seq, 0) <= trust_of_log.up_to
+    where m.execution_id = e.id and coalesce(m.step_seq, 0) <= trust_of_log.up_to
   ), (
     select max(case s.kind when 'child' then coalesce(s.output ->> 'trust', 'external')::howdah.trust else 'external' end)
     from howdah.steps as s
-    where s.execution_id = e.id and s.tenant_id = e.tenant_id and s.seq <= trust_of_log.up_to
+    where s.execution_id = e.id and s.seq <= trust_of_log.up_to
       and (s.kind = 'child' or (s.kind = 'tool' and s.call_id = 'query' and e.workflow_id is not null))
   ))
 $$;

@@ -87,8 +87,8 @@ begin
   return query
   select e.step_count,
     coalesce((select jsonb_agg(howdah_private.step_note(s) order by s.seq) from howdah.steps as s
-      where s.execution_id = e.id and s.tenant_id = e.tenant_id and s.seq > take_inbox.after), '[]'),
+      where s.execution_id = e.id and s.seq > take_inbox.after), '[]'),
     coalesce((select jsonb_agg(howdah_private.told_message(m) order by m.seq) from howdah.messages as m
-      where m.execution_id = e.id and m.tenant_id = e.tenant_id and m.step_seq > take_inbox.after), '[]')
+      where m.execution_id = e.id and m.step_seq > take_inbox.after), '[]')
   from howdah.executions as e where e.id = take_inbox.id;
 end $$;

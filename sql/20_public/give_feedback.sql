@@ -19,7 +19,7 @@ begin
   end if;
   insert into howdah.feedback_entries as f (tenant_id, execution_id, message_seq, score, comment, created_by)
   values (v_run.tenant_id, v_run.id, give_feedback.message_seq, give_feedback.score, v_comment, howdah_private.actor())
-  on conflict (execution_id, tenant_id, created_by, coalesce(message_seq, 0)) do update
+  on conflict (execution_id, created_by, coalesce(message_seq, 0)) do update
   set score = excluded.score, comment = excluded.comment
   returning * into v_entry;
   perform howdah_private.note_action(v_run.tenant_id, 'give_feedback', 'executions', v_run.id::text,

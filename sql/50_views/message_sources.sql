@@ -9,12 +9,12 @@ create or replace view howdah.message_sources with (security_invoker = true) as
     m.created_at
   from howdah.messages as m
   join howdah.executions as e on e.id = m.execution_id
-  left join howdah.steps as s on s.execution_id = m.execution_id and s.tenant_id = m.tenant_id and s.seq = m.step_seq
+  left join howdah.steps as s on s.execution_id = m.execution_id and s.seq = m.step_seq
   left join howdah.tools as t on t.tenant_id = m.tenant_id and t.name = s.name and s.kind = 'tool' and t.kind = 'mcp'
   left join howdah.mcp_servers as v on v.tenant_id = t.tenant_id and v.id = t.server_id
   left join lateral (
     select (b.output ->> 'execution_id')::uuid as id from howdah.steps as b
-    where b.execution_id = m.execution_id and b.tenant_id = m.tenant_id and b.kind = 'child_started' and b.call_id = s.call_id
+    where b.execution_id = m.execution_id and b.kind = 'child_started' and b.call_id = s.call_id
     order by b.seq desc limit 1
   ) as c on s.kind = 'tool'
   where m.role <> 'assistant' or m.trust = 'external';

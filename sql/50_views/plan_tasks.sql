@@ -10,7 +10,7 @@ create or replace view howdah.plan_tasks with (security_invoker = true) as
   cross join lateral (select format('%s.%s.%s', s.output ->> 'plan', p.step, t.place)) as c (call_id)
   left join lateral (
     select (b.output ->> 'execution_id')::uuid as id from howdah.steps as b
-    where b.execution_id = s.execution_id and b.tenant_id = s.tenant_id and b.kind = 'child_started' and b.call_id = c.call_id
+    where b.execution_id = s.execution_id and b.kind = 'child_started' and b.call_id = c.call_id
     order by b.seq desc limit 1
   ) as b on true
   left join howdah.executions as e on e.id = b.id

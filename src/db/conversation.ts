@@ -181,7 +181,7 @@ export type SaidPlace = { turn: number; seq: number };
 const SAID = `select h.turn, h.seq, h.who, h.said from (
        select e.turn, m.seq, case m.role when 'user' then 'you' else coalesce(a.name, 'assistant') end as who, m.content as said
        from howdah.executions as e
-       join howdah.messages as m on m.execution_id = e.id and m.tenant_id = e.tenant_id
+       join howdah.messages as m on m.execution_id = e.id
        left join howdah.agents as a on a.id = m.agent_id
        where e.session_id = $1 and e.parent_execution_id is null and m.role in ('user', 'assistant')
          and coalesce(m.content, '') <> '' and m.covers_to_seq is null

@@ -82,7 +82,7 @@ export function stepLog(
     left join known as k on k.id = r.id
     cross join lateral (
       select t.* from howdah.steps as t
-      where t.execution_id = r.id and t.tenant_id = r.tenant_id and t.seq > coalesce(k.seq, 0)
+      where t.execution_id = r.id and t.seq > coalesce(k.seq, 0)
         and t.finished_at >= ${since} and ${filter.errors ? FAILED : sql`true`}
     ) as s
     left join howdah.agents as a on a.id = r.agent_id
