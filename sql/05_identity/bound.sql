@@ -1,7 +1,7 @@
 -- Identity for SQL that is not ours: tools and hooks, queries of a model, and code of a watched
 -- table that runs when an answer is written. Such SQL runs in the session of a worker, whose login
 -- may act for anybody, and can change every setting. It cannot leave the roles howdah_tool,
--- howdah_reader and howdah_writer (sql/10_private/run_bound.sql, read_rows.sql). Under these roles
+-- howdah_reader and howdah_writer (sql/10_private/tools/run_as_tool_role.sql, run_read_query.sql). Under these roles
 -- no setting counts but `howdah.bound`: the tenant, the user and the trust of the run, signed by
 -- the worker for this transaction.
 create or replace function howdah_private.binding(tenant_id uuid, execution_id uuid) returns text

@@ -1,6 +1,6 @@
 -- Makes a function of this database a tool: `select howdah.register_sql_tool('shop.order_status(text)')`.
 -- Name, parameters and description come from the catalogue. Only an owner may do it, since it decides what agents
--- can call; the call itself has the rights of howdah_app (run_bound.sql), which is given usage of the schema and
+-- can call; the call itself has the rights of howdah_app (run_as_tool_role.sql), which is given usage of the schema and
 -- execute on the function here.
 create or replace function howdah.register_sql_tool(signature text) returns howdah.tools
   language plpgsql volatile

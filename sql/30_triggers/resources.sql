@@ -28,7 +28,7 @@ begin
   return new;
 end $$;
 
--- Who wrote a file, and how far it is trusted, is said by the engine when a run writes it (trust.sql): nobody else says so, nor takes it away.
+-- Who wrote a file, and how far it is trusted, is said by the engine when a run writes it (taint.sql): nobody else says so, nor takes it away.
 create or replace function howdah_private.tg_resources__keep_origin() returns trigger
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp

@@ -6,7 +6,7 @@ import { fillIn } from './teams/template.ts';
 /**
  * A pinned definition with its prompt filled in for a run, before the agent's own instruction: what the run brings in
  * `input_data` goes before what the agent has, and that before defaults. When something is missing or unfit the agent has a
- * `prompt_fault` instead. The database fills in by the same rules (sql/10_private/prompts.sql).
+ * `prompt_fault` instead. The database fills in by the same rules (sql/10_private/agents/prompts.sql).
  */
 export function prompted(definition: AgentDefinition, inputData: Json): AgentDefinition {
   const { prompt, ...agent } = definition.agent;

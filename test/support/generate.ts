@@ -24,7 +24,7 @@ let stale = 0;
 // before the database is made: the second is part of it
 const systemSchema = systemFileSchema();
 write('src/systems/agent-system.v1.json', `${JSON.stringify(systemSchema, null, 2)}\n`);
-write('sql/10_private/agent_system_schema.sql', systemSchemaFunction(systemSchema));
+write('sql/10_private/agent_systems/agent_system_schema.sql', systemSchemaFunction(systemSchema));
 write('src/client/operations.generated.ts', clientOperations(await describedRoutes()));
 write('src/cli/described.generated.ts', await describedCommands());
 write('docs/licences.md', licencesPage(productionDependencies()));

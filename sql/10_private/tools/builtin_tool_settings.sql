@@ -46,7 +46,7 @@ as $$
   ) as b (name, settings, example) on b.name = builtin_settings.name
 $$;
 
--- Where http_request sends a secret, and which database is asked, is for admins to say (permits.sql).
+-- Where http_request sends a secret, and which database is asked, is for admins to say (permissions.sql).
 create or replace function howdah_private.refuse_builtin_settings(name text, configuration jsonb) returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp

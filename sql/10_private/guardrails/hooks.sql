@@ -1,4 +1,4 @@
--- What hooks need in SQL. They are called by workers, bound as tools are (run_bound.sql), never from in here: these functions
+-- What hooks need in SQL. They are called by workers, bound as tools are (run_as_tool_role.sql), never from in here: these functions
 -- belong to the engine, and what a user wrote must not have its rights.
 
 -- The function a hook names: `shop.check` or `shop.check(jsonb)`.

@@ -12,7 +12,7 @@ begin
   delete from howdah_private.receivers as r where r.ends_at < clock_timestamp() - interval '1 hour'; -- of runs that were ended
   for v_policy in select p.* from howdah.retention_policies as p order by p.id for update skip locked loop
     v_done := v_done + howdah_private.retain_mail(v_policy, retain.batch);
-    if v_policy.keep_runs_days is not null and not v_policy.is_by_month then -- those go with their month (months.sql)
+    if v_policy.keep_runs_days is not null and not v_policy.is_by_month then -- those go with their month (drop_months.sql)
       v_done := v_done + howdah_private.retain_of(v_policy, v_policy.runs_reached_at,
         now() - make_interval(days => v_policy.keep_runs_days), retain.batch, true);
     end if;

@@ -1,6 +1,6 @@
 -- What of a described system is not as the published schema says (agent_system_schema.sql), each thing at its place as a JSON
 -- pointer and with the word that was meant, as the command line tells it of a file. The schema is our own, so only the words
--- that it uses are looked at: of these json_value_faults.sql has the sentences.
+-- that it uses are looked at: of these validate_value.sql has the sentences.
 create or replace function howdah_private.shape_faults(schema jsonb, value jsonb, name text, parts text[]) returns jsonb[]
   language plpgsql immutable
   set search_path = pg_catalog, pg_temp

@@ -19,7 +19,7 @@
 -- second one comes and waits for it, so what stands now is read by a volatile function, in a snapshot of its own.
 --
 -- `trust` of a step is that of what the run reads by it, a tool's result without one is external; the run's own is the
--- lowest of all (trust.sql).
+-- lowest of all (taint.sql).
 --
 -- `over_quota`: no model may be called any more, the run is to be parked (`quota`); see quota_spending.sql.
 --

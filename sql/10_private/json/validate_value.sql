@@ -1,4 +1,4 @@
--- What a JSON Schema says of a value by itself, without walking into it: json_faults.sql does that. Equality is that
+-- What a JSON Schema says of a value by itself, without walking into it: validate_json.sql does that. Equality is that
 -- of jsonb: 1 is 1.0, and the order of keys does not matter. Numbers are compared as numeric, without rounding.
 
 -- "address.city"; a name that would be misread stands in brackets.

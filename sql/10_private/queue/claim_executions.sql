@@ -8,11 +8,11 @@
 -- place of one that was named (fair_swaps), which then has its wake-up back. `after`: the tenant served last. `room`: so
 -- many more may be given, whose wake-ups did not come yet (more_runs). What was claimed before its wake-up loses it.
 --
--- A worker that is there for some runs only is given due ones of those, and wakes nobody: runs_in_scope.sql.
+-- A worker that is there for some runs only is given due ones of those, and wakes nobody: scoped_claims.sql.
 --
 -- The run of a workflow says whose version it pinned in agent_version_id.
 --
--- Runs that are `alike` share what holds for their calls; see call_rules.sql. `trust`: how far the run is trusted, see trust.sql;
+-- Runs that are `alike` share what holds for their calls; see call_rules.sql. `trust`: how far the run is trusted, see taint.sql;
 -- `is_filtered`: what it says is looked through first, see output_filters.sql. `are_calls_limited`: a call is asked for before
 -- it is made, see call_limits.sql. `protocol` is the version of these calls that the worker speaks, as in commit_steps.
 --

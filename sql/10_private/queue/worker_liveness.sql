@@ -142,7 +142,7 @@ end $$;
 
 -- Checks the next queued runs, or the next runs that wait for a timer, in the order of
 -- executions_live_idx. Returns those that are due and have no wake-up. `enable_sort`: see
--- fair_swaps.sql. `offset 0`: each id is looked up by its key in its own partition. Before
+-- fair_share_claims.sql. `offset 0`: each id is looked up by its key in its own partition. Before
 -- PostgreSQL 17 `e.id = any (v_ids)` looks for each id in the index of each partition.
 create or replace function howdah_private.sweep_queue(
   sweep howdah_private.queue_sweep, before timestamptz, at_most int

@@ -1,4 +1,4 @@
--- How much of a result the model is told, how far that is trusted (trust.sql), and whether a call in SQL that wants leave is tried
+-- How much of a result the model is told, how far that is trusted (taint.sql), and whether a call in SQL that wants leave is tried
 -- before anybody is asked: what may stand in the configuration of any tool that is called by a worker.
 create or replace function howdah_private.refuse_result_limit(configuration jsonb) returns void
   language plpgsql stable security definer

@@ -1,7 +1,7 @@
 -- Answers are checked against the JSON Schema of their question where they are given: in SQL, whoever gives them.
 -- Draft 2020-12 as far as forms need it, and what older drafts wrote differently: tuples in `items`, additionalItems,
 -- dependencies. The schema is one that refuse_schema let pass, and in which unsupported_schema_keyword found nothing.
--- This file walks the schema; what is said of a value by itself is checked in json_value_faults.sql.
+-- This file walks the schema; what is said of a value by itself is checked in validate_value.sql.
 --
 -- A schema can refer to itself without end, and a short one can branch into more checks than anybody waits for. So
 -- every walk carries the work that is left to it; once that is used up, nothing counts as checked, not even a `not`.
