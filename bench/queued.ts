@@ -8,7 +8,7 @@ import { sizeOf } from './sizes.ts';
 const QUEUED = sizeOf('QUEUED_RUNS');
 const PARKED = sizeOf('PARKED_RUNS');
 const PART = 1_000;
-const CHORES = ['heal_queue', 'tick', 'reap_workers'] as const;
+const CHORES = ['repair_queue', 'run_timers', 'reap_workers'] as const;
 
 /**
  * A long queue, half of it due and half for later, and runs that wait for a person: the same calls beside an empty database, by

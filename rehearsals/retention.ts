@@ -146,7 +146,7 @@ function* steps({ longest, waits }: Inserts<unknown>, talk: (line: string) => vo
 /** How long each kind of statement took in which locks are held: the slowest month. */
 function* locks(outcomes: MonthOutcome[], talk: (line: string) => void): Generator<Figure> {
   const kinds: Record<string, RegExp> = {
-    freeze: /begin_closing/,
+    freeze: /start_closing_month/,
     count: /close_month/,
     detach: /detach/,
     drop: /drop/,

@@ -28,8 +28,8 @@ begin
     select p.oid::regprocedure from pg_catalog.pg_proc as p
     join pg_catalog.pg_namespace as n on n.oid = p.pronamespace
     where n.nspname in ('howdah', 'howdah_private') and p.prosecdef
-      and p.proname not in ('ensure_partitions', 'ensure_partition', 'ensure_month', 'settle_partitions', 'begin_closing', 'reopen_month')
-      and p.proname not in ('erase_log', 'delete_log', 'erase_answer_log', 'rename_author', 'run_bound', 'write_bound', 'read_rows',
+      and p.proname not in ('ensure_partitions', 'ensure_partition', 'ensure_month', 'settle_partitions', 'start_closing_month', 'reopen_month')
+      and p.proname not in ('erase_log', 'delete_log', 'erase_answer_log', 'rename_author', 'run_as_tool_role', 'write_bound', 'run_read_query',
         'watched_inputs', 'plan_watch')
       and p.proowner = current_user::regrole
   loop
@@ -41,38 +41,38 @@ alter function howdah_private.delete_log(uuid[]) owner to howdah_eraser;
 alter function howdah_private.erase_answer_log(uuid, text) owner to howdah_eraser;
 alter function howdah_private.rename_author(uuid, text, text) owner to howdah_eraser;
 grant create on schema howdah_private to howdah_tool; -- for who is given a function, while it is
-alter function howdah_private.run_bound(text, jsonb, text) owner to howdah_tool;
+alter function howdah_private.run_as_tool_role(text, jsonb, text) owner to howdah_tool;
 alter function howdah_private.watched_inputs(text, text[]) owner to howdah_tool;
 alter function howdah_private.plan_watch(text) owner to howdah_tool;
 revoke create on schema howdah_private from howdah_tool;
-grant execute on function howdah_private.run_bound(text, jsonb, text) to howdah_tool;
+grant execute on function howdah_private.run_as_tool_role(text, jsonb, text) to howdah_tool;
 grant create on schema howdah_private to howdah_writer;
 alter function howdah_private.write_bound(text, jsonb, text) owner to howdah_writer;
 revoke create on schema howdah_private from howdah_writer;
-grant execute on function howdah_private.write_bound(text, jsonb, text), howdah_private.settled_json(anyelement),
-  howdah.current_tenant(), howdah.current_user_id(), howdah_private.is_bound(), howdah_private.bound() -- called by policies
+grant execute on function howdah_private.write_bound(text, jsonb, text), howdah_private.canonical_json(anyelement),
+  howdah.current_tenant(), howdah.current_user_id(), howdah_private.is_bound(), howdah_private.verified_binding() -- called by policies
   to howdah_writer;
 grant create on schema howdah_private to howdah_reader;
-alter function howdah_private.read_rows(text, text, text[], int, int, float8) owner to howdah_reader;
+alter function howdah_private.run_read_query(text, text, text[], int, int, float8) owner to howdah_reader;
 revoke create on schema howdah_private from howdah_reader;
-grant execute on function howdah_private.read_rows(text, text, text[], int, int, float8) to howdah_reader;
+grant execute on function howdah_private.run_read_query(text, text, text[], int, int, float8) to howdah_reader;
 grant execute on function howdah_private.watched_inputs(text, text[]), howdah_private.plan_watch(text),
-  howdah_private.settled_json(anyelement) to howdah_tool;
+  howdah_private.canonical_json(anyelement) to howdah_tool;
 grant execute on function howdah_private.plan_watch(text), howdah_private.tg__watch(),
   howdah_private.is_tenant_role(oid) to howdah_owner;
 grant execute on function howdah_private.rows_of_query(text, text, text[], int, int, float8),
   howdah_private.named_apart(json), howdah_private.refuse_other_schemas(json, text[]),
-  howdah_private.table_elsewhere(json, text[])
+  howdah_private.table_outside_schemas(json, text[])
   to howdah_reader;
-grant execute on function howdah_private.call_watched(text, jsonb, text, jsonb), howdah_private.call_settled(text, jsonb, text),
-  howdah_private.counted_changes(), howdah_private.is_ours(xid), howdah_private.is_among_lockers(xid),
+grant execute on function howdah_private.call_watched(text, jsonb, text, jsonb), howdah_private.call_with_deferred(text, jsonb, text),
+  howdah_private.counted_changes(), howdah_private.is_own_subtransaction(xid), howdah_private.is_among_lockers(xid),
   howdah_private.tables_changed(jsonb, bigint), howdah_private.touched_rows(jsonb, text, int, int, bigint),
   howdah_private.rows_before(jsonb, int, text[], jsonb), howdah_private.rows_gone(jsonb)
   to howdah_tool;
 grant execute on function howdah_private.refused_calls(jsonb, text[]), howdah_private.planned_tables(jsonb, text[]),
   howdah_private.reading_rules(),
   howdah_private.query_settings(uuid) to howdah_worker;
-grant execute on function howdah_private.binding(uuid, uuid), howdah_private.bound_state(), howdah_private.tenant_trigger_writes(),
+grant execute on function howdah_private.binding(uuid, uuid), howdah_private.sandbox_state(), howdah_private.tenant_trigger_writes(),
   howdah_private.refuse_leftovers(text), howdah_private.refuse_tenant_code(regclass)
   to howdah_worker;
 grant select, update, delete on howdah.executions, howdah.steps, howdah.messages to howdah_eraser;
@@ -109,7 +109,7 @@ grant execute on function howdah.current_tenant(), howdah.current_user_id(), how
   howdah.uuid_v7_floor(timestamptz), howdah_private.is_uuid_v7(uuid),
   howdah_private.fit_the_wire(text[]), howdah_private.is_operator(), howdah_private.is_trusted(),
   howdah_private.may_act_for(uuid), howdah.current_user_role(), howdah_private.hidden_agents(),
-  howdah_private.is_bound(), howdah_private.bound()
+  howdah_private.is_bound(), howdah_private.verified_binding()
   to howdah_app, howdah_analyst, howdah_worker, howdah_authenticator;
 
 grant select on howdah.questions, howdah.approvals to howdah_app, howdah_analyst;
@@ -188,7 +188,7 @@ grant execute on function howdah_private.call_send_message(uuid, jsonb, jsonb), 
   howdah_private.call_discover_agents(uuid, jsonb), howdah_private.call_board_read(uuid, jsonb),
   howdah_private.call_board_write(uuid, jsonb)
   to howdah_worker;
-grant execute on function howdah_private.call_now(jsonb), howdah_private.call_read_resource(uuid, jsonb),
+grant execute on function howdah_private.tool_now(jsonb), howdah_private.call_read_resource(uuid, jsonb),
   howdah_private.call_write_resource(uuid, jsonb), howdah_private.call_search_messages(uuid, jsonb)
   to howdah_worker;
 grant execute on function howdah.agent_tool_list(text) to howdah_app;
@@ -223,10 +223,10 @@ grant execute on function howdah.accept_mcp_tool(text, text, text), howdah.accep
   to howdah_app;
 grant execute on function howdah_private.mcp_server(uuid, uuid), howdah_private.begin_discovery(uuid, uuid, int),
   howdah_private.record_mcp_tools(uuid, text, jsonb, jsonb), howdah_private.record_mcp_prompts(uuid, text, jsonb), howdah_private.record_mcp_failure(uuid, text, text),
-  howdah_private.keep_mcp_file(uuid, text, text, bytea, jsonb)
+  howdah_private.store_mcp_file(uuid, text, text, bytea, jsonb)
   to howdah_worker;
 -- Files of tools that run in the worker's process.
-grant execute on function howdah_private.keep_files(uuid, text[], text[], bytea[], jsonb), howdah_private.given_files(uuid, text[])
+grant execute on function howdah_private.store_files(uuid, text[], text[], bytea[], jsonb), howdah_private.call_files(uuid, text[])
   to howdah_worker;
 
 -- What is trusted how far, and what it may do.
@@ -240,9 +240,9 @@ grant insert (agent_id, name, pattern, places, action, is_active), update (name,
 grant execute on function howdah.use_tool_policies(text), howdah_private.strict_policies(uuid) to howdah_app;
 grant execute on function howdah_private.builtin_trust(uuid, text, jsonb), howdah_private.filtered(uuid, howdah.filter_place, jsonb),
   howdah_private.filtered_call(uuid, text, text, jsonb), howdah_private.answering_model(uuid, text) to howdah_worker;
-grant execute on function howdah.look_through(text, howdah.filter_place, text), howdah_private.let_out(howdah.output_filters[], jsonb),
-  howdah_private.withheld(jsonb, text, text), howdah_private.withheld_text(text, text, text), howdah_private.invisible(),
-  howdah_private.in_latin(text) to howdah_app;
+grant execute on function howdah.preview_output_filters(text, howdah.filter_place, text), howdah_private.apply_output_filters(howdah.output_filters[], jsonb),
+  howdah_private.withhold(jsonb, text, text), howdah_private.withhold_text(text, text, text), howdah_private.invisible_characters(),
+  howdah_private.latin_lookalikes(text) to howdah_app;
 
 -- Default agents.
 grant select (is_default), insert (is_default), update (is_default) on howdah.agents to howdah_app;
@@ -279,7 +279,7 @@ grant insert (name, description, content, is_active), update (name, description,
 grant insert (agent_id, skill_id, position), update (position), delete on howdah.agent_skills to howdah_app;
 grant execute on function howdah.prompt(text), howdah.skill(text), howdah.render_prompt(text, jsonb, text),
   howdah_private.prompt_definition(howdah.prompts), howdah_private.rendered_prompt(jsonb, jsonb, text),
-  howdah_private.refuse_values(text, text, jsonb, jsonb), howdah_private.nearest_word(text, text[]), howdah_private.some_of(text[], int)
+  howdah_private.refuse_values(text, text, jsonb, jsonb), howdah_private.nearest_word(text, text[]), howdah_private.list_names(text[], int)
   to howdah_app, howdah_analyst;
 grant execute on function howdah.delete_prompt(uuid), howdah.delete_skill(uuid) to howdah_app;
 grant execute on function howdah_private.input_data(uuid), howdah_private.call_load_skill(uuid, jsonb) to howdah_worker;
@@ -316,11 +316,11 @@ grant execute on function howdah.run_workflow(text, text, jsonb, uuid, timestamp
 grant select on howdah.agent_systems, howdah.agent_system_versions to howdah_app, howdah_analyst;
 grant select (agent_system_id) on howdah.agents, howdah.workflows to howdah_app, howdah_analyst;
 grant execute on function howdah.apply_agent_system(jsonb, text, boolean, boolean), howdah.export_agent_system(text),
-  howdah_private.exported_system(text), howdah_private.was_deleted(text, text), howdah_private.without_lost(jsonb), howdah_private.without_use(jsonb, text[], text),
+  howdah_private.exported_system(text), howdah_private.was_deleted(text, text), howdah_private.without_lost_references(jsonb), howdah_private.without_reference(jsonb, text[], text),
   howdah_private.seeded_parts(),
   howdah_private.refuse_system_shape(jsonb, text), howdah_private.refuse_system(jsonb[]),
   howdah_private.system_fault(text, text, text, text), howdah_private.fault_path(text, text, jsonb, jsonb),
-  howdah_private.pointer(text[]), howdah_private.texts(jsonb), howdah_private.sparse(jsonb, jsonb), howdah_private.plain_numbers(jsonb),
+  howdah_private.json_pointer(text[]), howdah_private.texts(jsonb), howdah_private.sparse(jsonb, jsonb), howdah_private.plain_numbers(jsonb),
   howdah_private.nearest_word(text, text[]),
   howdah_private.system_entries(jsonb, text), howdah_private.entry_models(jsonb), howdah_private.entry_tools(jsonb),
   howdah_private.entry_members(jsonb), howdah_private.system_uses(jsonb), howdah_private.known_names(jsonb),
@@ -346,11 +346,11 @@ grant execute on function howdah.apply_agent_system(jsonb, text, boolean, boolea
   howdah_private.apply_workflow(text, text, jsonb), howdah_private.apply_members(text, jsonb, boolean),
   howdah_private.drop_aliases(jsonb), howdah_private.take_tools(jsonb), howdah_private.take_skills(jsonb), howdah_private.drop_unused_sub_runs(uuid, jsonb),
   howdah_private.write_parts(jsonb, text), howdah_private.write_part(text, text, text, jsonb, text),
-  howdah_private.lesser_entry(text, jsonb, text, text), howdah_private.source_faults(text), howdah_private.prune_system(uuid, jsonb), howdah_private.write_system(jsonb, text, boolean),
+  howdah_private.reduced_entry(text, jsonb, text, text), howdah_private.source_faults(text), howdah_private.prune_system(uuid, jsonb), howdah_private.write_system(jsonb, text, boolean),
   howdah_private.settle_system(jsonb, text, jsonb, boolean)
   to howdah_app;
 
-grant execute on function howdah_private.take_request_key(text, text), howdah_private.keep_request_answer(text, jsonb)
+grant execute on function howdah_private.take_request_key(text, text), howdah_private.store_request_answer(text, jsonb)
   to howdah_app;
 grant execute on function howdah_private.set_workflow_members(uuid, jsonb) to howdah_app;
 grant execute on function howdah_private.run_by_id(uuid, uuid, text, jsonb, uuid, timestamptz, int, text, jsonb, jsonb, text, text, numeric, jsonb)
@@ -393,15 +393,15 @@ grant insert (max_cost, overrides) on howdah.executions to howdah_app;
 -- Conversations that their client keeps.
 grant select (history, client_tools) on howdah.executions to howdah_app, howdah_analyst;
 grant insert (history, client_tools) on howdah.executions to howdah_app;
-grant execute on function howdah_private.told_history(jsonb) to howdah_app, howdah_analyst;
-grant execute on function howdah_private.as_history(jsonb), howdah_private.earlier_run(uuid, boolean), howdah_private.execution_messages_of(uuid),
+grant execute on function howdah_private.history_json(jsonb) to howdah_app, howdah_analyst;
+grant execute on function howdah_private.history_entries(jsonb), howdah_private.previous_turn(uuid, boolean), howdah_private.execution_messages_of(uuid),
   howdah_private.begin_conversation(text, text, jsonb, jsonb, jsonb, jsonb, uuid, boolean, boolean, text),
   howdah_private.trust_branch(uuid, uuid), howdah_private.follow_own(uuid), howdah_private.is_client_call(howdah.questions), howdah_private.answer_client_calls(jsonb),
-  howdah_private.told_since(uuid, int), howdah_private.runnable_models(text), howdah_private.agent_permission(uuid)
+  howdah_private.conversation_since(uuid, int), howdah_private.runnable_models(text), howdah_private.agent_permission(uuid)
   to howdah_app;
 
 -- Agents of others, and user interfaces.
-grant execute on function howdah_private.card_of(text), howdah_private.standing_of(uuid, int, text), howdah_private.talk_of(uuid, int),
+grant execute on function howdah_private.agent_card(text), howdah_private.conversation_state(uuid, int, text), howdah_private.conversation_messages(uuid, int),
   howdah_private.begin_task(text, text, jsonb, jsonb, uuid, jsonb, text), howdah_private.answer_in(jsonb),
   howdah_private.answer_interrupts(text, jsonb) to howdah_app;
 
@@ -432,15 +432,15 @@ grant execute on function howdah_private.offered_tools(text, text, int), howdah_
   howdah_private.subscribe_mcp_to(text, text, text), howdah_private.unsubscribe_mcp_from(text, text), howdah_private.mcp_log_level(text)
   to howdah_app;
 grant execute on function howdah_private.is_any_worker_alive(), howdah_private.refuse_row(regclass, name, name),
-  howdah_private.rule_told(text, jsonb),
+  howdah_private.constraint_sentence(text, jsonb),
   howdah_private.size_fix(int, text, text), howdah_private.refuse_large(text, int, int, text, text),
   howdah_private.refuse_schema(text, jsonb), howdah_private.schema_size_fault(jsonb),
   howdah_private.refuse_references(text, jsonb),
   howdah_private.schema_references(text, jsonb),
   howdah_private.json_referred(jsonb, text),
-  howdah_private.refuse_plain_keys(text, jsonb), howdah_private.names_a_key(text), howdah_private.key_parameters(), howdah_private.holds_a_key(text),
-  howdah_private.may_hold_a_key(jsonb), howdah_private.prose_holds_a_key(text), howdah_private.line_gives_a_key(text), howdah_private.refuse_key(text, text),
-  howdah_private.refuse_key_in_prose(text, text),
+  howdah_private.refuse_plain_secrets(text, jsonb), howdah_private.is_secret_name(text), howdah_private.key_parameters(), howdah_private.contains_secret(text),
+  howdah_private.may_contain_secret(jsonb), howdah_private.prose_contains_secret(text), howdah_private.line_assigns_secret(text), howdah_private.refuse_key(text, text),
+  howdah_private.refuse_secret_in_prose(text, text),
   howdah_private.refuse_request_params(text, jsonb, jsonb), howdah_private.editor_params(), howdah_private.reserved_params(), howdah_private.sampling_params(),
   howdah_private.schema_fault(jsonb, text), howdah_private.keyword_fault(text, jsonb, text),
   howdah_private.keyword_kind(text)
@@ -463,27 +463,27 @@ grant execute on function howdah.agent(text),
   to howdah_app;
 grant execute on procedure howdah.ask(text, text, text) to howdah_app;
 grant execute on procedure howdah.tail(uuid, text), howdah_private.commit_outside_of_blocks() to howdah_app, howdah_analyst;
-grant execute on function howdah_private.tell_questions(uuid, uuid[]),
+grant execute on function howdah_private.raise_question_notices(uuid, uuid[]),
   howdah_private.step_line(int, howdah.step_kind, text, numeric, text) to howdah_app, howdah_analyst;
 grant execute on function howdah.start_session(text, text, howdah.session_policy, jsonb, text),
   howdah.send_message(uuid, text, jsonb), howdah.fork_session(uuid, text, int, jsonb), howdah.add_input(uuid, text, jsonb),
-  howdah.switch_agent(uuid, text, text), howdah.session_state(uuid), howdah_private.active_agent(text), howdah_private.spoken_with(text, text)
+  howdah.switch_agent(uuid, text, text), howdah.session_state(uuid), howdah_private.active_agent(text), howdah_private.session_target(text, text)
   to howdah_app;
 grant execute on function howdah.schedule_times(text, text, timestamptz, int), howdah.run_schedule(uuid)
   to howdah_app;
 grant execute on function howdah.export_run(uuid, boolean), howdah_private.exported_run(uuid, int, boolean),
   howdah_private.exported_execution(uuid), howdah_private.version_after(uuid, int), howdah_private.session_history(uuid, int),
-  howdah_private.sub_run_history(uuid), howdah_private.run_history(uuid), howdah_private.began_with(uuid),
-  howdah_private.told_message(howdah.messages), howdah_private.content_columns(regclass),
-  howdah_private.redacted(jsonb, text[]), howdah_private.redacted_definition(jsonb), howdah_private.with_names(jsonb),
+  howdah_private.sub_run_history(uuid), howdah_private.run_history(uuid), howdah_private.first_agent_of(uuid),
+  howdah_private.message_json(howdah.messages), howdah_private.content_columns(regclass),
+  howdah_private.redact_document(jsonb, text[]), howdah_private.redacted_definition(jsonb), howdah_private.with_names(jsonb),
   howdah_private.redacted_texts(jsonb), howdah_private.erased_error(jsonb, text), howdah_private.erased_calls(jsonb, text)
   to howdah_app, howdah_analyst;
 
 grant execute on function howdah.compare_executions(uuid, uuid), howdah_private.compared_run(uuid),
   howdah_private.compared_logs(uuid, uuid, int), howdah_private.log_differences(uuid, uuid, int),
   howdah_private.compared_steps(uuid, int[]), howdah_private.without_fields(jsonb, text[]),
-  howdah_private.lined_up(bigint[], bigint[], int[]),
-  howdah_private.step_change(int, int, howdah.step_kind, text, jsonb, jsonb), howdah_private.told_apart(text, text, boolean),
+  howdah_private.align_steps(bigint[], bigint[], int[]),
+  howdah_private.step_change(int, int, howdah.step_kind, text, jsonb, jsonb), howdah_private.distinguish_steps(text, text, boolean),
   howdah_private.run_differences(jsonb, jsonb, text[]), howdah_private.run_figures(jsonb),
   howdah_private.shared_steps(jsonb, jsonb)
   to howdah_app, howdah_analyst;
@@ -492,15 +492,15 @@ grant execute on function howdah_private.refuse_question_settings(jsonb, boolean
 
 -- The worker calls functions and nothing else.
 grant execute on function howdah_private.claim_executions(uuid, uuid[], int, uuid, int),
-  howdah_private.release_unheld(uuid, uuid[]), howdah_private.lost_runs(uuid, uuid[]), howdah_private.shares(uuid, uuid[]),
+  howdah_private.release_unknown(uuid, uuid[]), howdah_private.lost_runs(uuid, uuid[]), howdah_private.shares(uuid, uuid[]),
   howdah_private.admit_parked(uuid, uuid), howdah_private.deliver_mail(uuid, uuid),
-  howdah_private.begin_risk(uuid, uuid, int), howdah_private.first_discovery(uuid, uuid, int), howdah_private.take_inbox(uuid, uuid, int, int),
+  howdah_private.mark_at_risk(uuid, uuid, int), howdah_private.first_discovery(uuid, uuid, int), howdah_private.take_inbox(uuid, uuid, int, int),
   howdah_private.commit_steps(uuid, jsonb, int),
   howdah_private.release_executions(uuid, uuid[], boolean),
   howdah_private.register_worker(uuid, text, text, int, text, int, uuid[], uuid[]), howdah_private.has_due_work(uuid),
   howdah_private.channel(text), howdah_private.heartbeat(uuid),
   howdah_private.forget_worker(uuid), howdah_private.reap_workers(interval, uuid),
-  howdah_private.heal_queue(interval, int), howdah_private.announce(uuid[]),
+  howdah_private.repair_queue(interval, int), howdah_private.announce(uuid[]),
   howdah_private.announce_tokens(jsonb), howdah_private.watched_among(uuid[]),
   howdah_private.agent_version(uuid), howdah_private.ensure_partitions(int, int),
   howdah_private.sync_default_model(text, text), howdah_private.sync_custom_tools(jsonb)
@@ -529,21 +529,21 @@ grant execute on function howdah_private.name_fault(text) to howdah_app;
 grant execute on function howdah_private.count_requests_of(uuid[]), howdah_private.count_requests(uuid[], uuid[], uuid[])
   to howdah_authenticator;
 grant execute on function howdah_private.begin_hooks(uuid, uuid, int), howdah_private.take_ended(uuid),
-  howdah_private.note_hooks(uuid, jsonb)
+  howdah_private.record_hook_results(uuid, jsonb)
   to howdah_worker;
-grant execute on function howdah_private.tick(text), howdah_private.fire_schedules() to howdah_worker;
+grant execute on function howdah_private.run_timers(text), howdah_private.fire_schedules() to howdah_worker;
 -- Alert rules.
 grant select on howdah.alert_rules to howdah_app, howdah_analyst;
 grant insert (name, description, query, engine_check, interval_seconds, webhook_id, is_active),
   update (name, description, query, engine_check, interval_seconds, webhook_id, is_active), delete
   on howdah.alert_rules to howdah_app;
-grant execute on function howdah.use_alert_rules(uuid), howdah_private.usual_alerts(), howdah_private.usual_owner_alerts()
+grant execute on function howdah.use_alert_rules(uuid), howdah_private.default_alerts(), howdah_private.default_owner_alerts()
   to howdah_app;
-grant execute on function howdah_private.begin_alert(uuid, uuid), howdah_private.end_alert(uuid, uuid, text, jsonb, text)
+grant execute on function howdah_private.start_alert_check(uuid, uuid), howdah_private.finish_alert_check(uuid, uuid, text, jsonb, text)
   to howdah_worker;
 -- Monitoring.
 grant execute on function howdah_private.metrics(), howdah_private.model_prices(uuid[]), howdah_private.traceparent_of(uuid),
-  howdah_private.traced_runs(uuid[]), howdah_private.traced_elsewhere(interval, int)
+  howdah_private.traced_runs(uuid[]), howdah_private.runs_to_trace(interval, int)
   to howdah_worker;
 grant execute on function howdah_private.due_checkpoints(), howdah_private.keep_checkpoints(jsonb),
   howdah_private.restore_checkpoints(jsonb) to howdah_worker;
@@ -560,11 +560,11 @@ grant insert (keep_contents_days, keep_sessions_minutes, keep_runs_days, is_by_m
   update (keep_contents_days, keep_sessions_minutes, keep_runs_days, is_by_month), delete
   on howdah.retention_policies to howdah_app;
 grant execute on function howdah_private.retain(int), howdah_private.erase_ended(int, interval) to howdah_worker;
-grant execute on function howdah_private.month_holds(date), howdah_private.entangled(date, int),
-  howdah_private.keep_totals(uuid[], uuid, uuid), howdah_private.old_months(), howdah_private.clear_month(date, int),
-  howdah_private.clear_closed(date, int), howdah_private.note_month(date, text, boolean), howdah_private.clear_sessions(int), howdah_private.month_partitions(date),
+grant execute on function howdah_private.month_blockers(date), howdah_private.trees_across_months(date, int),
+  howdah_private.roll_up_usage(uuid[], uuid, uuid), howdah_private.old_months(), howdah_private.delete_entangled_trees(date, int),
+  howdah_private.delete_closed_side_rows(date, int), howdah_private.record_month(date, text, boolean), howdah_private.clear_sessions(int), howdah_private.month_partitions(date),
   howdah_private.month_bounds(date), howdah_private.freeze_month(date), howdah_private.close_month(date),
-  howdah_private.refuse_held(date, text[])
+  howdah_private.refuse_blocked_month(date, text[])
   to howdah_owner;
 
 -- Secrets: everybody sees that they are there; the value is written sealed, and read by workers alone.

@@ -33,7 +33,7 @@ insert into howdah.tenants (slug, name) values ('default', 'Default') on conflic
 select howdah_private.seed_builtin_tools(t.id), howdah_private.seed_manager(t.id) from howdah.tenants as t order by t.id;
 
 -- The log of a tenant that was there before the log was: so none is without one.
-select howdah_private.note_action(t.id, 'begin', 'audit_log', t.id::text) from howdah.tenants as t
+select howdah_private.audit_action(t.id, 'begin', 'audit_log', t.id::text) from howdah.tenants as t
 where not exists (select from howdah_private.audit_heads as h where h.tenant_id = t.id)
   and not exists (select from howdah_private.audit_inbox as i where i.tenant_id = t.id)
 order by t.id;

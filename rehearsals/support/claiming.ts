@@ -29,9 +29,15 @@ export async function claimingCalls(client: Client, busy: string): Promise<Map<s
       `select howdah_private.due_run('${busy}', false, 0::smallint, array['${first}'::uuid])`,
     ],
     ['runs_at_work', `select howdah_private.runs_at_work(${all})`],
-    ['fair_swaps', `select * from howdah_private.fair_swaps('{${first}}', '${busy}')`],
-    ['fair_swaps of the last', `select * from howdah_private.fair_swaps('{${last}}', null)`],
-    ['more_runs', `select howdah_private.more_runs('${busy}', 20, '{${first}}')`],
+    [
+      'swap_for_fair_share',
+      `select * from howdah_private.swap_for_fair_share('{${first}}', '${busy}')`,
+    ],
+    [
+      'swap_for_fair_share of the last',
+      `select * from howdah_private.swap_for_fair_share('{${last}}', null)`,
+    ],
+    ['claim_backlog', `select howdah_private.claim_backlog('${busy}', 20, '{${first}}')`],
     ['shares', `select * from howdah_private.shares('${busy}', ${all})`],
     [
       'claim_executions',
@@ -43,7 +49,10 @@ export async function claimingCalls(client: Client, busy: string): Promise<Map<s
     ],
   ]);
   for (const [place, tenant] of tenants.entries()) {
-    calls.set(`has_rivals of ${place + 1}`, `select howdah_private.has_rivals('${tenant}')`);
+    calls.set(
+      `other_tenants_queued of ${place + 1}`,
+      `select howdah_private.other_tenants_queued('${tenant}')`,
+    );
   }
   return calls;
 }

@@ -36,7 +36,7 @@ create or replace function howdah_private.is_bound() returns boolean
   return current_setting('role') in ('howdah_tool', 'howdah_reader', 'howdah_writer');
 
 -- No row for who signed himself.
-create or replace function howdah_private.bound() returns table (tenant_id uuid, user_id uuid)
+create or replace function howdah_private.verified_binding() returns table (tenant_id uuid, user_id uuid)
   language plpgsql stable parallel safe security definer rows 1
   set search_path = pg_catalog, pg_temp
 as $$
@@ -54,5 +54,5 @@ create or replace function howdah_private.bound_trust() returns howdah.trust
   set search_path = pg_catalog, pg_temp
 as $$
   select coalesce(nullif(split_part(current_setting('howdah.bound', true), ' ', 3), ''), 'external')::howdah.trust
-  where howdah_private.is_bound() and exists (select from howdah_private.bound())
+  where howdah_private.is_bound() and exists (select from howdah_private.verified_binding())
 $$;

@@ -14,7 +14,7 @@ declare
   v_tenant_id uuid;
 begin
   if howdah_private.is_bound() then
-    return (select b.tenant_id from howdah_private.bound() as b);
+    return (select b.tenant_id from howdah_private.verified_binding() as b);
   end if;
   if pg_has_role(session_user, 'howdah_owner', 'member') then
     v_tenant_id := nullif(current_setting('howdah.pinned_tenant', true), '');

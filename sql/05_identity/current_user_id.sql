@@ -7,7 +7,7 @@ declare
   v_user_id text := nullif(current_setting('howdah.user_id', true), '');
 begin
   if howdah_private.is_bound() then
-    return (select b.user_id from howdah_private.bound() as b);
+    return (select b.user_id from howdah_private.verified_binding() as b);
   end if;
   if v_user_id is not null and (
     pg_has_role(session_user, 'howdah_owner', 'member')

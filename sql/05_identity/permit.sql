@@ -47,7 +47,7 @@ begin
   raise exception using errcode = 'HWDEN',
     message = case when v_lacks_scope
       then format('the API key may not %s %s: it lacks the scope %1$s', permit.action, permit.object)
-      else format('%s may not %s %s', howdah_private.whoever(), permit.action, permit.object) end,
+      else format('%s may not %s %s', howdah_private.caller_label(), permit.action, permit.object) end,
     detail = jsonb_build_object('object', permit.object, 'action', permit.action,
       'role', howdah.current_user_role(), 'required_role', coalesce(v_role, 'owner'), 'scopes', v_scopes,
       'required_scope', case when v_lacks_scope then permit.action end)::text,
@@ -58,7 +58,7 @@ begin
 end $$;
 
 -- As whom a refusal speaks of the caller.
-create or replace function howdah_private.whoever() returns text
+create or replace function howdah_private.caller_label() returns text
   language sql stable
   set search_path = pg_catalog, pg_temp
 as $$
@@ -124,7 +124,7 @@ begin
   end if;
   raise exception using errcode = case when v_permission is null then 'HWNTF' else 'HWDEN' end,
     message = case when v_permission is null then format('there is no %s %s', permit_agent.what, permit_agent.agent_id)
-      else format('%s may not %s %s %s', howdah_private.whoever(), permit_agent.action, permit_agent.what,
+      else format('%s may not %s %s %s', howdah_private.caller_label(), permit_agent.action, permit_agent.what,
         permit_agent.agent_id) end,
     detail = jsonb_build_object(permit_agent.what || '_id', permit_agent.agent_id, 'action', permit_agent.action,
       'permission', v_permission)::text,
@@ -147,7 +147,7 @@ begin
   if howdah.current_user_role() > 'admin' and permit_control.user_id is not null
     and permit_control.user_id is distinct from howdah.current_user_id() then
     raise exception using errcode = 'HWDEN',
-      message = format('%s may not act on %s %s: it is somebody else''s', howdah_private.whoever(),
+      message = format('%s may not act on %s %s: it is somebody else''s', howdah_private.caller_label(),
         permit_control.what, permit_control.id),
       detail = jsonb_build_object(permit_control.what || '_id', permit_control.id,
         'role', howdah.current_user_role())::text,
@@ -174,7 +174,7 @@ as $$
 begin
   if not howdah_private.is_author(permit_author.user_id) then
     raise exception using errcode = 'HWDEN',
-      message = format('%s may not send input to %s %s, which runs as another user', howdah_private.whoever(),
+      message = format('%s may not send input to %s %s, which runs as another user', howdah_private.caller_label(),
         permit_author.what, permit_author.id),
       detail = jsonb_build_object(permit_author.what || '_id', permit_author.id, 'role', howdah.current_user_role())::text,
       hint = 'Only the user of the run may. To go on from this run as yourself, fork it with howdah.fork_execution.';
@@ -203,7 +203,7 @@ begin
   if permit_default.user_id is distinct from howdah.current_user_id() and permit_default.user_id is not null
     and not howdah_private.is_trusted() and coalesce(howdah.current_user_role() > 'admin', true) then
     raise exception using errcode = 'HWDEN',
-      message = format('%s may not change the agents or the default agent of user %s', howdah_private.whoever(), permit_default.user_id),
+      message = format('%s may not change the agents or the default agent of user %s', howdah_private.caller_label(), permit_default.user_id),
       detail = jsonb_build_object('field', 'user_id', 'user_id', permit_default.user_id, 'role', howdah.current_user_role())::text,
       hint = 'That user, an admin or an owner may. For an agent without a user, leave out user_id.';
   end if;
@@ -256,21 +256,21 @@ begin
 end $$;
 
 -- The same of somebody who is not asking: a user with what his token says of his role at most, or who speaks for a tenant.
-create or replace function howdah_private.hidden_from(tenant_id uuid, user_id uuid, role howdah.user_role)
+create or replace function howdah_private.agents_hidden_from(tenant_id uuid, user_id uuid, role howdah.user_role)
   returns uuid[]
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_role howdah.user_role := hidden_from.role;
+  v_role howdah.user_role := agents_hidden_from.role;
 begin
   if not exists (select from howdah.agents as a where a.is_restricted)
     and not exists (select from howdah.workflows as w where w.is_restricted) then
     return '{}';
   end if;
-  if hidden_from.user_id is not null then
-    select greatest(u.role, hidden_from.role) into v_role from howdah.users as u
-    where u.id = hidden_from.user_id and u.tenant_id = hidden_from.tenant_id and u.is_active;
+  if agents_hidden_from.user_id is not null then
+    select greatest(u.role, agents_hidden_from.role) into v_role from howdah.users as u
+    where u.id = agents_hidden_from.user_id and u.tenant_id = agents_hidden_from.tenant_id and u.is_active;
   end if;
   return case when v_role <= 'admin' then '{}' else array(
     select a.id from (
@@ -278,8 +278,8 @@ begin
       union all
       select w.id, w.tenant_id from howdah.workflows as w where w.is_restricted
     ) as a
-    where a.tenant_id = hidden_from.tenant_id and not exists (
+    where a.tenant_id = agents_hidden_from.tenant_id and not exists (
       select from howdah.grants as g
-      where g.tenant_id = a.tenant_id and coalesce(g.agent_id, g.workflow_id) = a.id and (g.user_id = hidden_from.user_id or g.role >= v_role)
+      where g.tenant_id = a.tenant_id and coalesce(g.agent_id, g.workflow_id) = a.id and (g.user_id = agents_hidden_from.user_id or g.role >= v_role)
     )) end;
 end $$;

@@ -37,7 +37,7 @@ begin
       when howdah_private.workflow_called(agent.name) is not null
       then format('It is a workflow: set workflow_id by howdah.workflow(%L), or call howdah.run(%1$L, …), which takes both.', agent.name)
       else concat_ws(' ', howdah_private.runnable_like(agent.name),
-        coalesce('The agents here are: ' || howdah_private.some_of(v_known, 8) || '.', 'This tenant has no agents yet.')) end;
+        coalesce('The agents here are: ' || howdah_private.list_names(v_known, 8) || '.', 'This tenant has no agents yet.')) end;
 end $$;
 comment on function howdah.agent(text) is
   E'@behavior -*\nThe id of the agent with this name in the current tenant; HWNTF when there is none.';

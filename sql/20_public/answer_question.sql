@@ -6,13 +6,13 @@ create or replace function howdah.answer_question(id uuid, answer text default n
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_question howdah.questions := howdah_private.asked(answer_question.id);
+  v_question howdah.questions := howdah_private.lock_question(answer_question.id);
   v_answer record;
 begin
   perform howdah_private.refuse_answerer(v_question);
   select * into v_answer
   from howdah_private.read_answer(v_question, answer_question.answer, answer_question.data);
-  perform howdah_private.note_action(v_question.tenant_id,
+  perform howdah_private.audit_action(v_question.tenant_id,
     case v_question.kind when 'approval' then v_answer.given else 'answer' end, 'questions', v_question.id::text,
     jsonb_build_object('kind', v_question.kind, 'execution_id', v_question.execution_id),
     jsonb_build_object('answer', v_answer.given, 'data', v_answer.value));
@@ -29,7 +29,7 @@ create or replace function howdah.approve(
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_question howdah.questions := howdah_private.asked(approve.question_id);
+  v_question howdah.questions := howdah_private.lock_question(approve.question_id);
 begin
   perform howdah_private.refuse_other_kind(v_question, 'approval');
   if approve.remember in ('agent', 'session') then
@@ -47,7 +47,7 @@ create or replace function howdah.reject(question_id uuid, reason text default n
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_question howdah.questions := howdah_private.asked(reject.question_id);
+  v_question howdah.questions := howdah_private.lock_question(reject.question_id);
 begin
   perform howdah_private.refuse_other_kind(v_question, 'approval');
   return howdah.answer_question(v_question.id, 'reject', to_jsonb(reject.reason));

@@ -17,7 +17,7 @@ begin
     from howdah.executions as e where e.id = v_id;
     exit when v_execution.completed_at is not null;
     if v_execution.status = 'waiting' then
-      v_told := howdah_private.tell_questions(v_id, v_told);
+      v_told := howdah_private.raise_question_notices(v_id, v_told);
     end if;
     commit; -- lets go of the snapshot
     v_rounds := v_rounds + 1;

@@ -9,11 +9,11 @@ create or replace function howdah.cancel_execution(id uuid) returns howdah.execu
   set search_path = pg_catalog, pg_temp set plan_cache_mode = force_custom_plan
 as $$
 declare
-  v_execution howdah.executions := howdah_private.controlled(cancel_execution.id);
+  v_execution howdah.executions := howdah_private.lock_for_control(cancel_execution.id);
 begin
   if v_execution.completed_at is null then
-    perform howdah_private.end_runs(howdah_private.lock_below(array[v_execution.id::uuid]), 'cancelled', null);
-    perform howdah_private.note_control(v_execution, 'cancel');
+    perform howdah_private.terminate_runs(howdah_private.lock_below(array[v_execution.id::uuid]), 'cancelled', null);
+    perform howdah_private.audit_control(v_execution, 'cancel');
   elsif v_execution.status <> 'cancelled' or v_execution.updated_at <> now() then
     perform howdah_private.refuse_ended(v_execution, 'cancelled');
   end if;

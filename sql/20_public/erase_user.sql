@@ -15,11 +15,11 @@ declare
   v_counts jsonb;
 begin
   perform howdah_private.permit(case v_user.role when 'owner' then 'owners' else 'users' end, 'manage');
-  v_runs := howdah_private.hold_user(v_user, erase_user.cancel_live);
+  v_runs := howdah_private.lock_user_data(v_user, erase_user.cancel_live);
   v_sessions := array(
     select s.id from howdah.sessions as s where s.tenant_id = v_user.tenant_id and s.user_id = v_user.id
   );
-  v_counts := howdah_private.erase_elsewhere(v_user, v_runs);
+  v_counts := howdah_private.erase_user_traces(v_user, v_runs);
   if erase_user.mode = 'delete' then
     -- a run of his below the run of another is a part of that one, which stays
     v_trees := array(
@@ -35,7 +35,7 @@ begin
   if erase_user.mode = 'delete' then
     delete from howdah.users as u where u.id = v_user.id;
   end if;
-  perform howdah_private.note_action(v_user.tenant_id, 'erase', 'users', v_user.id::text,
+  perform howdah_private.audit_action(v_user.tenant_id, 'erase', 'users', v_user.id::text,
     v_counts - 'files' || jsonb_build_object('mode', erase_user.mode, 'cancel_live', erase_user.cancel_live));
   return v_counts || jsonb_build_object('user_id', v_user.id, 'mode', erase_user.mode);
 end $$;

@@ -33,25 +33,25 @@ as $$
   )
   select jsonb_build_object(
     'format', 'howdah-run', 'version', 1,
-    'execution', howdah_private.redacted(howdah_private.exported_execution(e.id), c.of_runs),
+    'execution', howdah_private.redact_document(howdah_private.exported_execution(e.id), c.of_runs),
     case when e.workflow_id is null then 'agent' else 'workflow' end,
     jsonb_build_object('name', v.definition #> '{agent,name}', 'version', v.version),
     'definition', case when exported_run.redact then howdah_private.redacted_definition(v.definition) else v.definition end,
     'history', case when exported_run.redact then (
-      select coalesce(jsonb_agg(howdah_private.redacted(h.message, c.of_messages) order by h.place), '[]')
+      select coalesce(jsonb_agg(howdah_private.redact_document(h.message, c.of_messages) order by h.place), '[]')
       from jsonb_array_elements(howdah_private.run_history(e.id)) with ordinality as h (message, place)
     ) else howdah_private.run_history(e.id) end,
     'steps', coalesce((
-      select jsonb_agg(howdah_private.redacted(to_jsonb(s) - '{tenant_id,execution_id}'::text[], c.of_steps) order by s.seq)
+      select jsonb_agg(howdah_private.redact_document(to_jsonb(s) - '{tenant_id,execution_id}'::text[], c.of_steps) order by s.seq)
       from howdah.steps as s where s.execution_id = e.id
     ), '[]'),
     'messages', coalesce((
-      select jsonb_agg(howdah_private.redacted(to_jsonb(m) - '{tenant_id,execution_id,session_id}'::text[], c.of_messages)
+      select jsonb_agg(howdah_private.redact_document(to_jsonb(m) - '{tenant_id,execution_id,session_id}'::text[], c.of_messages)
         order by m.seq)
       from howdah.messages as m where m.execution_id = e.id
     ), '[]'),
     'questions', coalesce((
-      select jsonb_agg(howdah_private.redacted(to_jsonb(q) - '{tenant_id,execution_id,session_id}'::text[], c.of_questions)
+      select jsonb_agg(howdah_private.redact_document(to_jsonb(q) - '{tenant_id,execution_id,session_id}'::text[], c.of_questions)
         order by q.id)
       from howdah.questions as q where q.execution_id = e.id
     ), '[]'),

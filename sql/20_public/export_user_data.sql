@@ -115,7 +115,7 @@ create or replace function howdah_private.exported_row(kind text, document jsonb
   language sql stable
   set search_path = pg_catalog, pg_temp
 as $$
-  select howdah_private.redacted(
+  select howdah_private.redact_document(
     exported_row.document, case when exported_row.redact then howdah_private.content_columns(exported_row.relation) end
   ) || jsonb_build_object('kind', exported_row.kind)
 $$;

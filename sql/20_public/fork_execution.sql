@@ -11,7 +11,7 @@ create or replace function howdah.fork_execution(
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_execution howdah.executions := howdah_private.controlled(fork_execution.id);
+  v_execution howdah.executions := howdah_private.lock_for_control(fork_execution.id);
   v_has_other_data boolean := num_nonnulls(fork_execution.input_data, fork_execution.changes) > 0;
   v_seq int := coalesce(fork_execution.seq, case when v_has_other_data then 0 end, v_execution.step_count);
   v_version_id uuid := howdah_private.forked_version(v_execution, v_seq, fork_execution.version);
@@ -34,7 +34,7 @@ begin
     case when v_seq = 0 then coalesce(fork_execution.input, v_execution.input) else v_execution.input end,
     v_data, v_execution.input_parts, v_execution.history, v_execution.client_tools, howdah_private.author(v_execution.user_id), (v_limits ->> 'max_steps')::int,
     (v_limits ->> 'max_tokens')::bigint, (v_limits ->> 'max_cost')::numeric, (v_limits ->> 'max_seconds')::int,
-    v_execution.priority, v_execution.metadata, howdah_private.said_overrides(v_execution, v_seq)
+    v_execution.priority, v_execution.metadata, howdah_private.original_overrides(v_execution, v_seq)
   );
   v_messages := howdah_private.copy_log(v_execution.id, v_id, v_seq);
   if v_seq > 0 and v_messages = 0 then
@@ -57,7 +57,7 @@ begin
     trust = greatest(e.trust, howdah_private.trust_of_log(v_execution, v_seq)),
     handoffs = (select count(*) from howdah.steps as s where s.execution_id = v_id and s.kind = 'handoff')
   where e.id = v_id;
-  perform howdah_private.note_action(v_execution.tenant_id, 'fork', 'executions', v_execution.id::text,
+  perform howdah_private.audit_action(v_execution.tenant_id, 'fork', 'executions', v_execution.id::text,
     jsonb_build_object('status', v_execution.status, 'seq', v_seq, 'fork_id', v_id),
     case when v_has_other_data then jsonb_build_object('input', fork_execution.input, 'input_data', v_data)
       else to_jsonb(fork_execution.input) end);

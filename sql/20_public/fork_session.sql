@@ -23,7 +23,7 @@ begin
   v_turn := coalesce(fork_session.turn, v_session.turns);
   perform howdah_private.refuse_content(v_session.tenant_id, fork_session.content, fork_session.input_parts);
   perform howdah_private.refuse_forked_turn(v_session, v_turn);
-  v_history := howdah_private.said_until(v_session.tenant_id, v_session.id, v_turn);
+  v_history := howdah_private.messages_before_turn(v_session.tenant_id, v_session.id, v_turn);
   perform howdah_private.refuse_long_branch(v_turn, v_history);
   select max(e.trust) into v_trust from howdah.executions as e
   where e.tenant_id = v_session.tenant_id and e.session_id = v_session.id and e.turn <= v_turn

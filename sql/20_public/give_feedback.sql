@@ -22,7 +22,7 @@ begin
   on conflict (execution_id, created_by, coalesce(message_seq, 0)) do update
   set score = excluded.score, comment = excluded.comment
   returning * into v_entry;
-  perform howdah_private.note_action(v_run.tenant_id, 'give_feedback', 'executions', v_run.id::text,
+  perform howdah_private.audit_action(v_run.tenant_id, 'give_feedback', 'executions', v_run.id::text,
     jsonb_strip_nulls(jsonb_build_object('score', v_entry.score, 'message_seq', v_entry.message_seq)),
     case when v_comment is not null then jsonb_build_object('comment', v_comment) end);
   return v_entry;

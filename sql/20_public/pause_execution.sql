@@ -5,7 +5,7 @@ create or replace function howdah.pause_execution(id uuid) returns howdah.execut
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_execution howdah.executions := howdah_private.controlled(pause_execution.id);
+  v_execution howdah.executions := howdah_private.lock_for_control(pause_execution.id);
   v_family uuid[];
 begin
   if v_execution.completed_at is not null then
@@ -18,7 +18,7 @@ begin
     paused_from = e.waiting_for, waiting_for = null, updated_at = now()
   where e.id = any (v_family) and e.status in ('queued', 'waiting', 'running');
   perform howdah_private.announce_watched(v_family);
-  perform howdah_private.note_control(v_execution, 'pause');
+  perform howdah_private.audit_control(v_execution, 'pause');
   return howdah_private.execution_row(v_execution.id);
 end $$;
 comment on function howdah.pause_execution(uuid) is

@@ -17,7 +17,7 @@ begin
     raise exception using errcode = 'HWNTF', message = format('there is no prompt named %L', prompt.name),
       detail = jsonb_build_object('prompt', prompt.name)::text,
       hint = coalesce('Did you mean ' || howdah_private.nearest_word(prompt.name, v_known) || '?',
-        'The prompts here: ' || howdah_private.some_of(v_known, 8) || '.', 'There are no prompts here yet.');
+        'The prompts here: ' || howdah_private.list_names(v_known, 8) || '.', 'There are no prompts here yet.');
   end if;
   return v_id;
 end $$;
@@ -42,7 +42,7 @@ begin
     raise exception using errcode = 'HWNTF', message = format('there is no skill named %L', skill.name),
       detail = jsonb_build_object('skill', skill.name)::text,
       hint = coalesce('Did you mean ' || howdah_private.nearest_word(skill.name, v_known) || '?',
-        'The skills here: ' || howdah_private.some_of(v_known, 8) || '.', 'There are no skills here yet.');
+        'The skills here: ' || howdah_private.list_names(v_known, 8) || '.', 'There are no skills here yet.');
   end if;
   return v_id;
 end $$;

@@ -9,7 +9,7 @@ declare
   v_family uuid[];
 begin
   perform howdah_private.lock_session_of(resume_execution.id);
-  v_execution := howdah_private.controlled(resume_execution.id);
+  v_execution := howdah_private.lock_for_control(resume_execution.id);
   if v_execution.completed_at is not null then
     perform howdah_private.refuse_ended(v_execution, 'resumed');
   end if;
@@ -20,7 +20,7 @@ begin
     waiting_for = w.reason, paused_from = null, is_pause_requested = false, updated_at = now(),
     wake_at = case when w.reason = 'timer' then e.wake_at end
   from (
-    select p.id, case when p.status = 'paused' then howdah_private.still_waits_for(p) end as reason
+    select p.id, case when p.status = 'paused' then howdah_private.remaining_wait(p) end as reason
     from howdah.executions as p
     where p.id = any (v_family) and (p.status = 'paused' or p.is_pause_requested)
   ) as w
@@ -31,7 +31,7 @@ begin
   perform howdah_private.enqueue_advance(array_agg(e.id::uuid)) from howdah.executions as e
   where e.id = any (v_family) and (e.status = 'queued' or e.waiting_for = 'timer');
   perform howdah_private.announce_watched(v_family);
-  perform howdah_private.note_control(v_execution, 'resume');
+  perform howdah_private.audit_control(v_execution, 'resume');
   return howdah_private.execution_row(v_execution.id);
 end $$;
 comment on function howdah.resume_execution(uuid) is

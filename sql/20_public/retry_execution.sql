@@ -10,7 +10,7 @@ declare
   v_live uuid;
 begin
   perform howdah_private.lock_session_of(retry_execution.id);
-  v_execution := howdah_private.controlled(retry_execution.id);
+  v_execution := howdah_private.lock_for_control(retry_execution.id);
   perform howdah_private.refuse_retry(v_execution);
   perform howdah_private.permit_version(
     coalesce(v_execution.workflow_version_id, howdah_private.version_after(v_execution.id, v_execution.step_count)));
@@ -39,7 +39,7 @@ begin
   perform howdah_private.reopen_questions(v_execution);
   perform howdah_private.enqueue_advance(array[v_execution.id::uuid]) where v_live is null or v_live = v_execution.id;
   perform howdah_private.announce_watched(array[v_execution.id::uuid]);
-  perform howdah_private.note_control(v_execution, 'retry');
+  perform howdah_private.audit_control(v_execution, 'retry');
   return howdah_private.execution_row(v_execution.id);
 end $$;
 comment on function howdah.retry_execution(uuid) is

@@ -40,20 +40,20 @@ create or replace function howdah.add_input(execution_id uuid, content text, inp
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_execution howdah.executions := howdah_private.controlled(add_input.execution_id);
+  v_execution howdah.executions := howdah_private.lock_for_control(add_input.execution_id);
 begin
   perform howdah_private.permit_author('execution', v_execution.id, v_execution.user_id);
   perform howdah_private.refuse_content(v_execution.tenant_id, add_input.content, add_input.input_parts);
   if v_execution.completed_at is not null then
     perform howdah_private.refuse_ended(v_execution, 'steered');
   end if;
-  if not howdah_private.tell_run(v_execution, add_input.content, add_input.input_parts) then
+  if not howdah_private.add_user_input(v_execution, add_input.content, add_input.input_parts) then
     raise exception using errcode = 'HWCNF',
       message = format('no agent is at work in workflow run %s that could hear it', v_execution.id),
       detail = jsonb_build_object('execution_id', v_execution.id, 'status', v_execution.status)::text,
       hint = 'Answer its open question, or tell it once its next member has begun.';
   end if;
-  perform howdah_private.note_control(v_execution, 'add_input',
+  perform howdah_private.audit_control(v_execution, 'add_input',
     jsonb_build_object('content', add_input.content, 'input_parts', add_input.input_parts));
   return howdah_private.execution_row(v_execution.id);
 end $$;

@@ -13,7 +13,7 @@ begin
   insert into howdah.sessions (agent_id, workflow_id, user_id, title, policy, state)
   select w.agent_id, w.workflow_id, howdah.current_user_id(), start_session.title,
     coalesce(start_session.policy, 'queue'), coalesce(start_session.state, '{}')
-  from howdah_private.spoken_with(start_session.agent, start_session.workflow) as w
+  from howdah_private.session_target(start_session.agent, start_session.workflow) as w
   returning * into v_session;
   return v_session;
 end $$;
@@ -33,7 +33,7 @@ declare
 begin
   perform howdah_private.permit_control('session', v_session.id, coalesce(v_session.agent_id, v_session.workflow_id),
     v_session.user_id);
-  select * into v_next from howdah_private.spoken_with(switch_agent.agent, switch_agent.workflow);
+  select * into v_next from howdah_private.session_target(switch_agent.agent, switch_agent.workflow);
   perform howdah_private.permit_agent(v_next.agent_id, 'run');
   perform howdah_private.permit_agent(v_next.workflow_id, 'run', 'workflow');
   perform howdah_private.lock_senders(v_session.id);

@@ -28,7 +28,7 @@ begin
     end loop;
     exit when v_execution.completed_at is not null;
     if v_execution.status = 'waiting' then
-      v_told := howdah_private.tell_questions(tail.id, v_told);
+      v_told := howdah_private.raise_question_notices(tail.id, v_told);
     end if;
     call howdah_private.commit_outside_of_blocks(
       /* howdah.tail of a live run cannot be called in a transaction block: it would see no step that is new */);

@@ -20,7 +20,7 @@ begin
   end if;
   insert into howdah.alert_rules (name, description, query, engine_check, interval_seconds, webhook_id)
   select u.name, u.description, u.query, u.engine_check, u.interval_seconds, use_alert_rules.webhook_id
-  from (select * from howdah_private.usual_alerts() union all select * from howdah_private.usual_owner_alerts()) as u
+  from (select * from howdah_private.default_alerts() union all select * from howdah_private.default_owner_alerts()) as u
   on conflict do nothing;
   return query select r.* from howdah.alert_rules as r where r.tenant_id = v_tenant_id order by r.id;
 end $$;

@@ -22,7 +22,7 @@ begin
     message = format('there is no workflow named %L', workflow.name),
     detail = jsonb_build_object('workflow', workflow.name)::text,
     hint = concat_ws(' ', howdah_private.runnable_like(workflow.name),
-      coalesce('The workflows here are: ' || howdah_private.some_of(v_known, 8) || '.', 'This tenant has no workflows yet.'));
+      coalesce('The workflows here are: ' || howdah_private.list_names(v_known, 8) || '.', 'This tenant has no workflows yet.'));
 end $$;
 comment on function howdah.workflow(text) is
   E'@behavior -*\nThe id of the workflow with this name in the current tenant; HWNTF when there is none.';

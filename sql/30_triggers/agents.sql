@@ -149,7 +149,7 @@ create or replace function howdah_private.tg_agents__check_output_schema() retur
 as $$
 begin
   perform howdah_private.refuse_schema('output_schema', new.output_schema);
-  perform howdah_private.refuse_plain_keys('output_schema', new.output_schema);
+  perform howdah_private.refuse_plain_secrets('output_schema', new.output_schema);
   return new;
 end $$;
 
@@ -167,7 +167,7 @@ create or replace function howdah_private.tg_agent_models__check_params() return
   set search_path = pg_catalog, pg_temp
 as $$
 begin
-  perform howdah_private.refuse_plain_keys('request_params', new.request_params);
+  perform howdah_private.refuse_plain_secrets('request_params', new.request_params);
   perform howdah_private.refuse_request_params('request_params', new.request_params,
     case when tg_op = 'UPDATE' and old.model_id = new.model_id then old.request_params else '{}' end);
   return new;
@@ -178,7 +178,7 @@ create or replace function howdah_private.tg_agent_tools__check_configuration() 
   set search_path = pg_catalog, pg_temp
 as $$
 begin
-  perform howdah_private.refuse_plain_keys('configuration', new.configuration);
+  perform howdah_private.refuse_plain_secrets('configuration', new.configuration);
   perform howdah_private.refuse_request_params('configuration.request_params', new.configuration -> 'request_params',
     case when tg_op = 'UPDATE' and old.tool_id = new.tool_id then coalesce(old.configuration -> 'request_params', '{}') else '{}' end);
   perform howdah_private.refuse_sub_run_settings(new.configuration) from howdah.tools as t

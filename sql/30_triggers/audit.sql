@@ -15,7 +15,7 @@ begin
   if tg_op <> 'DELETE' then
     select array_agg(to_jsonb(n)) into v_after from new_rows as n;
   end if;
-  perform howdah_private.note_changes(tg_table_name, tg_argv::text[], v_before, v_after)
+  perform howdah_private.audit_changes(tg_table_name, tg_argv::text[], v_before, v_after)
   where v_before is not null or v_after is not null;
   return null;
 end $$;
@@ -74,7 +74,7 @@ begin
       from new_rows as r
     ) as n;
   end if;
-  perform howdah_private.note_changes('resources', '{id}', v_before, v_after) where v_before is not null;
+  perform howdah_private.audit_changes('resources', '{id}', v_before, v_after) where v_before is not null;
   return null;
 end $$;
 
@@ -83,7 +83,7 @@ create or replace function howdah_private.tg_sessions__audit() returns trigger
   set search_path = pg_catalog, pg_temp set timezone = 'UTC'
 as $$
 begin
-  perform howdah_private.note_changes('sessions', '{id}', null, array[to_jsonb(new)]);
+  perform howdah_private.audit_changes('sessions', '{id}', null, array[to_jsonb(new)]);
   return null;
 end $$;
 

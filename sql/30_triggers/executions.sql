@@ -97,7 +97,7 @@ begin
     where new.input is null or octet_length(new.input) > 1048576 or exists (select from howdah.settings);
   end if;
   if greatest(octet_length(new.idempotency_key), pg_column_size(new.input_data), pg_column_size(new.metadata)) > 500
-    or jsonb_typeof(new.metadata) is distinct from 'object' or new.callback_url is not null or (new.metadata <> '{}' and new.table_trigger_id is null and howdah_private.may_hold_a_key(new.metadata)) then
+    or jsonb_typeof(new.metadata) is distinct from 'object' or new.callback_url is not null or (new.metadata <> '{}' and new.table_trigger_id is null and howdah_private.may_contain_secret(new.metadata)) then
     perform howdah_private.refuse_unfit_run(new);
   end if;
   if coalesce(new.forked_from_execution_id, new.compensates_execution_id) is null then
@@ -190,7 +190,7 @@ create or replace function howdah_private.refuse_input(e howdah.executions) retu
 as $$
 declare
   v_most int := case when coalesce(e.parent_execution_id, e.forked_from_execution_id, e.compensates_execution_id, e.table_trigger_id) is null
-    then howdah_private.most_input(e.tenant_id) else 1048576 end;
+    then howdah_private.max_input_bytes(e.tenant_id) else 1048576 end;
 begin
   if e.input is null then
     raise exception using errcode = 'HWINV', message = 'input is missing', detail = jsonb_build_object('field', 'input')::text,
@@ -209,7 +209,7 @@ as $$
 declare
   v_large record;
   v_most int := case when e.input_data is not null and coalesce(e.parent_execution_id, e.forked_from_execution_id, e.compensates_execution_id) is null
-    then howdah_private.most_input(e.tenant_id) else 1048576 end;
+    then howdah_private.max_input_bytes(e.tenant_id) else 1048576 end;
 begin
   if jsonb_typeof(e.metadata) is distinct from 'object' then
     perform howdah_private.refuse_row('howdah.executions', 'metadata_is_an_object', null);
@@ -230,7 +230,7 @@ begin
     perform howdah_private.refuse_large(v_large.field, v_large.size, v_large.most, v_large.unit);
   end if;
   if e.forked_from_execution_id is null and e.table_trigger_id is null then -- which the owner of a table made
-    perform howdah_private.refuse_plain_keys('metadata', e.metadata);
+    perform howdah_private.refuse_plain_secrets('metadata', e.metadata);
   end if;
 end $$;
 
@@ -311,13 +311,13 @@ begin
   end if;
   -- a child knows its agent, or workflow, as it was when the root began, but for what admins have said since
   if new.workflow_id is null then
-    new.agent_version_id := coalesce(howdah_private.unless_outdated((
+    new.agent_version_id := coalesce(howdah_private.version_or_current((
       select v.id from howdah.agent_versions as v join howdah.executions as r on r.id = new.root_execution_id
       where v.agent_id = new.agent_id and v.created_at <= r.created_at
       order by v.version desc limit 1
     ), new.agent_version_id), new.agent_version_id);
   else
-    new.workflow_version_id := coalesce(howdah_private.unless_outdated((
+    new.workflow_version_id := coalesce(howdah_private.version_or_current((
       select v.id from howdah.workflow_versions as v join howdah.executions as r on r.id = new.root_execution_id
       where v.workflow_id = new.workflow_id and v.created_at <= r.created_at
       order by v.version desc limit 1

@@ -35,7 +35,7 @@ begin
     new.to_agent_id := coalesce(new.to_agent_id, v_run.agent_id);
   end if;
   perform howdah_private.refuse_reader(new, v_run);
-  new.thread_id := howdah_private.thread_of(new);
+  new.thread_id := howdah_private.mail_thread(new);
   if new.from_execution_id is null then
     new.created_by := howdah_private.actor();
   else
@@ -96,7 +96,7 @@ begin
 end $$;
 
 -- The thread of what it replies to, the one that is named, or a new one.
-create or replace function howdah_private.thread_of(m howdah.mail) returns uuid
+create or replace function howdah_private.mail_thread(m howdah.mail) returns uuid
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
 as $$
@@ -163,7 +163,7 @@ begin
       and (not n.is_within_tree or n.root_execution_id = e.root_execution_id)
   );
   if v_runs <> '{}' then
-    perform howdah_private.lock_lineage(v_runs || array(
+    perform howdah_private.lock_ancestors(v_runs || array(
       select n.from_execution_id from new_rows as n where n.from_execution_id is not null));
     perform howdah_private.wake_runs(v_runs);
   end if;

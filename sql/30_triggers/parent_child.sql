@@ -1,4 +1,4 @@
--- What the end of a run means for others. Whoever ends runs holds the locks of their ancestors (lock_lineage).
+-- What the end of a run means for others. Whoever ends runs holds the locks of their ancestors (lock_ancestors).
 
 -- Notes that a child has ended. Does nothing else per row: a statement may end thousands of
 -- children, and report_child_ends reports them all to the parent when the statement is over.
@@ -31,7 +31,7 @@ create or replace function howdah_private.tg_executions__cancel_children() retur
   set search_path = pg_catalog, pg_temp
 as $$
 begin
-  perform howdah_private.end_runs(howdah_private.lock_family(array_agg(e.id::uuid)), 'cancelled', null)
+  perform howdah_private.terminate_runs(howdah_private.lock_subtree(array_agg(e.id::uuid)), 'cancelled', null)
   from howdah.executions as e
   where e.parent_execution_id = new.id and e.completed_at is null
   having count(*) > 0;
@@ -43,7 +43,7 @@ create or replace function howdah_private.tg_executions__settle_effects() return
   set search_path = pg_catalog, pg_temp
 as $$
 begin
-  perform howdah_private.settle_effects(new);
+  perform howdah_private.compensate_run(new);
   return null;
 end $$;
 

@@ -7,11 +7,11 @@ as $$
 declare
   v_agent record;
 begin
-  perform howdah_private.refuse_plain_keys('variables', new.variables);
+  perform howdah_private.refuse_plain_secrets('variables', new.variables);
   if jsonb_typeof(new.variables) = 'object' then
     perform howdah_private.refuse_key('variables', 'variables.' || v.name || '.default')
     from jsonb_each(new.variables) as v (name, variable)
-    where howdah_private.names_a_key(v.name) and v.variable ? 'default';
+    where howdah_private.is_secret_name(v.name) and v.variable ? 'default';
     perform howdah_private.refuse_variables(new.variables);
     perform howdah_private.refuse_template(new.template, new.variables);
   end if;
@@ -105,7 +105,7 @@ begin
       detail = jsonb_build_object('field', 'prompt_values')::text,
       hint = 'Set prompt_id, or leave prompt_values empty.';
   elsif jsonb_typeof(new.prompt_values) = 'object' and new.prompt_id is not null then
-    perform howdah_private.refuse_plain_keys('prompt_values', new.prompt_values);
+    perform howdah_private.refuse_plain_secrets('prompt_values', new.prompt_values);
     perform howdah_private.refuse_values('prompt_values', v_prompt.name, v_prompt.variables, new.prompt_values);
   end if;
   return new;

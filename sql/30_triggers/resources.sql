@@ -87,7 +87,7 @@ create or replace function howdah_private.tg_resources__refuse_keys() returns tr
   set search_path = pg_catalog, pg_temp
 as $$
 begin
-  perform howdah_private.refuse_plain_keys('metadata', new.metadata);
+  perform howdah_private.refuse_plain_secrets('metadata', new.metadata);
   return new;
 end $$;
 

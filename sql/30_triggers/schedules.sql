@@ -29,7 +29,7 @@ begin
       detail = jsonb_build_object('field', v_what || '_id', v_what || '_id', coalesce(new.agent_id, new.workflow_id))::text,
       hint = format('Name it by howdah.%1$s(name). Those there are stand in howdah.%1$ss.', v_what);
   end if;
-  perform howdah_private.refuse_plain_keys('metadata', new.metadata);
+  perform howdah_private.refuse_plain_secrets('metadata', new.metadata);
   perform howdah_private.parse_cron(new.cron);
   perform howdah_private.refuse_timezone(new.timezone);
   return new;
@@ -41,7 +41,7 @@ create or replace function howdah_private.tg_schedules__check_input() returns tr
   set search_path = pg_catalog, pg_temp
 as $$
 begin
-  perform howdah_private.refuse_large_input(f.field, f.size, howdah_private.most_input(new.tenant_id))
+  perform howdah_private.refuse_large_input(f.field, f.size, howdah_private.max_input_bytes(new.tenant_id))
   from (values ('input', octet_length(new.input)), ('input_data', octet_length(new.input_data::text))) as f (field, size);
   return new;
 end $$;

@@ -64,7 +64,7 @@ begin
     exit when v_live is null or not v_may_end_all and exists (
       select from howdah.executions as e
       where e.id = v_live and e.user_id is not null and e.user_id is distinct from interrupt_session.sender);
-    perform howdah_private.end_runs(howdah_private.lock_family(array[v_live]), 'cancelled', null);
+    perform howdah_private.terminate_runs(howdah_private.lock_subtree(array[v_live]), 'cancelled', null);
   end loop;
 end $$;
 

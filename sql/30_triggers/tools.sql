@@ -70,8 +70,8 @@ begin
   perform howdah_private.refuse_schema('parameters', new.parameters);
   -- what a server says of its own tools has been looked at by who asked it, and its server checks arguments once more
   perform howdah_private.refuse_references('parameters', new.parameters) where new.kind <> 'mcp';
-  perform howdah_private.refuse_plain_keys('parameters', new.parameters);
-  perform howdah_private.refuse_plain_keys('configuration', new.configuration);
+  perform howdah_private.refuse_plain_secrets('parameters', new.parameters);
+  perform howdah_private.refuse_plain_secrets('configuration', new.configuration);
   perform howdah_private.refuse_question_settings(
     new.configuration, new.kind = 'builtin' and new.name = 'ask_user');
   perform howdah_private.refuse_result_limit(new.configuration);

@@ -7,7 +7,7 @@ begin
   if new.callback_url is not null or exists (
     select from howdah.webhooks as w where w.tenant_id = new.tenant_id and w.is_active
   ) then
-    perform howdah_private.tell_webhooks(new, 'execution.' || new.status);
+    perform howdah_private.enqueue_webhooks(new, 'execution.' || new.status);
   end if;
   return null;
 end $$;
@@ -22,7 +22,7 @@ create or replace function howdah_private.tg_questions__deliver() returns trigge
   set search_path = pg_catalog, pg_temp
 as $$
 begin
-  perform howdah_private.tell_webhooks(e, 'question.opened', jsonb_build_object(
+  perform howdah_private.enqueue_webhooks(e, 'question.opened', jsonb_build_object(
     'status', case when e.status in ('queued', 'running') then 'waiting' else e.status end,
     'waiting_for', case
       when e.status not in ('queued', 'running', 'waiting') then null
@@ -49,7 +49,7 @@ declare
   v_name text;
 begin
   foreach v_name in array array_remove(array[new.secret_name, new.previous_secret_name], null) loop
-    perform howdah_private.refuse_plain_keys('secret_name', to_jsonb(v_name));
+    perform howdah_private.refuse_plain_secrets('secret_name', to_jsonb(v_name));
     perform from howdah.secrets as s where s.tenant_id = new.tenant_id and s.name = v_name for key share;
     if not found then
       perform howdah_private.refuse_unknown_secret(v_name);

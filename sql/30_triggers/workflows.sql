@@ -4,7 +4,7 @@ create or replace function howdah_private.tg_workflows__check_configuration() re
   set search_path = pg_catalog, pg_temp
 as $$
 begin
-  perform howdah_private.refuse_plain_keys('configuration', new.configuration);
+  perform howdah_private.refuse_plain_secrets('configuration', new.configuration);
   perform howdah_private.refuse_request_params('configuration.request_params', new.configuration -> 'request_params',
     case when tg_op = 'UPDATE' and old.configuration -> 'model' is not distinct from new.configuration -> 'model'
       then coalesce(old.configuration -> 'request_params', '{}') else '{}' end);
@@ -101,7 +101,7 @@ create or replace function howdah_private.tg_workflow_agents__check() returns tr
   set search_path = pg_catalog, pg_temp
 as $$
 begin
-  perform howdah_private.refuse_plain_keys('configuration', new.configuration);
+  perform howdah_private.refuse_plain_secrets('configuration', new.configuration);
   perform howdah_private.refuse_sub_run_settings(new.configuration);
   perform howdah_private.refuse_member_question(new.question);
   return new;

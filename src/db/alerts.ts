@@ -20,7 +20,7 @@ export async function beginAlert(
   rule: { id: string; tenant_id: string },
 ): Promise<Rule | undefined> {
   const { rows } = await pool.query<{ rule: Rule | null }>(
-    'select howdah_private.begin_alert($1, $2) as rule',
+    'select howdah_private.start_alert_check($1, $2) as rule',
     [rule.id, rule.tenant_id],
   );
   return rows[0]?.rule ?? undefined;
@@ -36,7 +36,7 @@ export async function checkAlert(
     rule.query === null
       ? { rows: rule.found ?? [], error: null }
       : await ask(queries, rule.query, rule.tenant_id);
-  await pool.query('select howdah_private.end_alert($1, $2, $3, $4, $5)', [
+  await pool.query('select howdah_private.finish_alert_check($1, $2, $3, $4, $5)', [
     rule.id,
     rule.tenant_id,
     rule.query,

@@ -42,7 +42,7 @@ const FUNCTIONS: Readonly<Record<string, readonly [text: string, ...(keyof Built
   ],
   board_read: ['select howdah_private.call_board_read($1, $2) as value', 'execution_id', 'args'],
   board_write: ['select howdah_private.call_board_write($1, $2) as value', 'execution_id', 'args'],
-  now: ['select howdah_private.call_now($1) as value', 'args'],
+  now: ['select howdah_private.tool_now($1) as value', 'args'],
   read_resource: [
     'select howdah_private.call_read_resource($1, $2) as value',
     'execution_id',

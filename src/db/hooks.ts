@@ -86,7 +86,7 @@ export async function noteHooks(
   executionId: string,
   metrics: JsonObject,
 ): Promise<void> {
-  await database.query('select howdah_private.note_hooks($1, $2)', [
+  await database.query('select howdah_private.record_hook_results($1, $2)', [
     executionId,
     storableJson(metrics),
   ]);

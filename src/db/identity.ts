@@ -53,7 +53,7 @@ export type Watching = Pick<Subject, 'tenantId' | 'userId'> &
 /** Of each, in the same order, whether he may still see it. */
 export async function whoSees(pool: Pool, watching: readonly Watching[]): Promise<boolean[]> {
   const { rows } = await pool.query<{ sees: boolean }>(
-    'select w.sees from howdah_private.who_sees($1, $2, $3::text[]::howdah.user_role[], $4) as w order by w.place',
+    'select w.sees from howdah_private.visible_to($1, $2, $3::text[]::howdah.user_role[], $4) as w order by w.place',
     [
       watching.map(({ tenantId }) => tenantId),
       watching.map(({ userId }) => userId ?? null),

@@ -56,7 +56,7 @@ export function mcpRowsOn<Server extends { id: string; revision: string }>(pool:
       file: { name: string; type: string; bytes: Buffer; origin: JsonObject },
     ): Promise<string> =>
       call(
-        'keep_mcp_file($1, $2, $3, $4, $5)',
+        'store_mcp_file($1, $2, $3, $4, $5)',
         executionId,
         file.name,
         file.type,

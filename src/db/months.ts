@@ -125,9 +125,9 @@ async function dropMonth(
   try {
     if (!is_closed) {
       begin('clear');
-      await untilNone(client, 'select howdah_private.clear_month($1) as done', [day]);
+      await untilNone(client, 'select howdah_private.delete_entangled_trees($1) as done', [day]);
       begin('freeze');
-      await locked('select howdah_private.begin_closing($1)', [day]);
+      await locked('select howdah_private.start_closing_month($1)', [day]);
       begin('count');
       const [closed] = await locked('select howdah_private.close_month($1)::float8 as runs', [day]);
       outcome.runs = Number(closed?.runs);
@@ -135,9 +135,9 @@ async function dropMonth(
     begin('archive');
     Object.assign(outcome, await keepArchive(client, month, options.archiveFolder));
     begin('beside');
-    await untilNone(client, 'select howdah_private.clear_closed($1) as done', [day]);
+    await untilNone(client, 'select howdah_private.delete_closed_side_rows($1) as done', [day]);
     await detachAndDrop(client, day, end, locked, begin);
-    await client.query('select howdah_private.note_month($1, null, true)', [day]);
+    await client.query('select howdah_private.record_month($1, null, true)', [day]);
     outcome.dropped = true;
   } catch (error) {
     const { code, message } = faultOf(error);

@@ -120,7 +120,7 @@ export async function tryFilters(
   place: FilterPlace,
   agent: string | undefined,
 ): Promise<Pick<Filtered, 'value' | 'hits'>> {
-  const { rows } = await client.query('select howdah.look_through($1, $2, $3) as found', [
+  const { rows } = await client.query('select howdah.preview_output_filters($1, $2, $3) as found', [
     text,
     place,
     agent ?? null,

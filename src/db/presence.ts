@@ -118,7 +118,7 @@ export async function reapWorkers(pool: Pool, reaper: string | undefined): Promi
 
 /** Gives runs that are due but have no wake-up one again. Gives how many there were: zero, if all is well. */
 export async function healQueue(pool: Pool): Promise<number> {
-  const { rows } = await pool.query('select howdah_private.heal_queue() as healed');
+  const { rows } = await pool.query('select howdah_private.repair_queue() as healed');
   return rows[0].healed;
 }
 
@@ -134,7 +134,7 @@ export async function deliverMail(pool: Pool, agent: string, tenant: string): Pr
 
 /** Fires schedules, closes questions and asks alert rules that are due; one worker at a time does, the others come back at once. */
 export async function tick(pool: Pool): Promise<void> {
-  await pool.query(`select howdah_private.tick('schedules')`);
-  await pool.query(`select howdah_private.tick('questions')`);
-  await pool.query(`select howdah_private.tick('alerts')`);
+  await pool.query(`select howdah_private.run_timers('schedules')`);
+  await pool.query(`select howdah_private.run_timers('questions')`);
+  await pool.query(`select howdah_private.run_timers('alerts')`);
 }

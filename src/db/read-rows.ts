@@ -125,7 +125,7 @@ async function read(
   await enterSandbox(client, boundTo, limits.timeoutMs, 'howdah_reader');
   const path = [...(schemas ?? ['public']), 'pg_temp'].map(quoteName).join(', ');
   const { rows } = await client.query<{ rows: string[]; cut_by: Rows['cut_by'] }>({
-    text: `select r.rows, r.cut_by from howdah_private.read_rows($1, $2, $3, $4, $5, $6) as r`,
+    text: `select r.rows, r.cut_by from howdah_private.run_read_query($1, $2, $3, $4, $5, $6) as r`,
     values: [text, path, calls && schemas, limits.rows, limits.bytes, limits.cost],
     ...answeredAfter(limits.timeoutMs),
   });

@@ -4,7 +4,7 @@ import type { Pool } from './pool.ts';
 import { storableJson } from './runs.ts';
 import { faultOf } from './sqlstate.ts';
 
-/** The files of runs as the database finds and keeps them (howdah_private.given_files, keep_files). */
+/** The files of runs as the database finds and keeps them (howdah_private.call_files, store_files). */
 export function runFilesOn(
   pool: Pool,
   load: (tenantId: string, id: string) => ReturnType<RunFiles['load']>,
@@ -18,11 +18,11 @@ export function runFilesOn(
     }
   };
   return (tenantId, executionId) => ({
-    find: (words) => call<GivenFile[]>('given_files($1, $2)', executionId, words),
+    find: (words) => call<GivenFile[]>('call_files($1, $2)', executionId, words),
     load: (id) => load(tenantId, id),
     keep: (files, origin) =>
       call<KeptFile[]>(
-        'keep_files($1, $2, $3, $4, $5)',
+        'store_files($1, $2, $3, $4, $5)',
         executionId,
         files.map(({ name }) => name),
         files.map(({ type }) => type),

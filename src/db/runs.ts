@@ -162,7 +162,7 @@ export async function beginRisk(
   id: string,
   fence: number,
 ): Promise<boolean> {
-  const { rows } = await pool.query('select howdah_private.begin_risk($1, $2, $3) as ours', [
+  const { rows } = await pool.query('select howdah_private.mark_at_risk($1, $2, $3) as ours', [
     worker,
     id,
     fence,
@@ -216,7 +216,7 @@ export async function releaseUnheld(
   worker: string,
   held: readonly string[],
 ): Promise<void> {
-  await pool.query('select howdah_private.release_unheld($1, $2)', [worker, held]);
+  await pool.query('select howdah_private.release_unknown($1, $2)', [worker, held]);
 }
 
 /** Whether the worker still owns the run. */

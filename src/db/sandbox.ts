@@ -11,7 +11,7 @@ export type WritingRole = 'howdah_tool' | 'howdah_writer';
 
 /** The function that runs a statement as each role. */
 const FUNCTIONS: Readonly<Record<WritingRole, string>> = {
-  howdah_tool: 'run_bound',
+  howdah_tool: 'run_as_tool_role',
   howdah_writer: 'write_bound',
 };
 
@@ -67,7 +67,7 @@ export async function enterSandbox(
   role: WritingRole | 'howdah_reader' = 'howdah_tool',
 ): Promise<string> {
   const { rows } = await client.query<{ state: string }>(
-    `select howdah_private.bound_state() as state,
+    `select howdah_private.sandbox_state() as state,
        set_config('howdah.bound', howdah_private.binding($1, $2), true), set_config('howdah.calling', $2::uuid::text, true),
        set_config('statement_timeout', $3, true), set_config('role', $4, true)`,
     [boundTo.tenantId, boundTo.executionId ?? null, String(timeoutMs), role],

@@ -17,7 +17,7 @@ const NO_STORY: Story = { agent: null, messages: [], question: null };
 /** The stories of many steps, in the order they were asked for. */
 export async function storiesOf(pool: Pool, steps: readonly ToldStep[]): Promise<Story[]> {
   const { rows } = await pool.query<{ place: number; story: Story }>(
-    'select place, story from howdah_private.step_stories($1, $2, $3)',
+    'select place, story from howdah_private.stream_step_details($1, $2, $3)',
     [
       steps.map(({ id }) => id),
       steps.map(({ seq }) => seq),

@@ -20,6 +20,6 @@ export function traceRowsOn<Run>(pool: Pool) {
       return rows[0]?.traceparent ?? null;
     },
     ended: (ids: readonly string[]): Promise<Run[]> => read('$1', [ids]),
-    endedElsewhere: (): Promise<Run[]> => read('howdah_private.traced_elsewhere()', []),
+    endedElsewhere: (): Promise<Run[]> => read('howdah_private.runs_to_trace()', []),
   };
 }

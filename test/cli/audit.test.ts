@@ -335,7 +335,7 @@ describe('a checkpoint', () => {
 
   test('of what retention took away is no news, if the log says that it did', async () => {
     const say = (hash: string) =>
-      `select howdah_private.note_action($1::uuid, 'erase', 'audit_log', $1::text,
+      `select howdah_private.audit_action($1::uuid, 'erase', 'audit_log', $1::text,
          jsonb_build_object('through', 10, 'hash', ${hash}))`;
     const [told, untold, lied] = [await audited(), await audited(), await audited()];
     await takeCheckpoints();
@@ -405,7 +405,7 @@ describe('a checkpoint', () => {
     test('is named, and not taken for a log written anew, when one is a copy of the other', async () => {
       const writeIn = (which: TestDatabase) =>
         which.pool.query(
-          `select howdah_private.note_action($1::uuid, 'erase', 'tenants', 'x', '{}')`,
+          `select howdah_private.audit_action($1::uuid, 'erase', 'tenants', 'x', '{}')`,
           [copied.id],
         );
       await takeCheckpoints(SECRET, copy.url);
@@ -460,7 +460,7 @@ describe('a checkpoint', () => {
     };
     const nobodys = { ...line, tenant_id: '00000000-0000-0000-0000-000000000000', seq: 1 };
     await db.pool.query(
-      `select howdah_private.note_action($1::uuid, 'erase', 'tenants', 'x', '{}')`,
+      `select howdah_private.audit_action($1::uuid, 'erase', 'tenants', 'x', '{}')`,
       [nobodys.tenant_id],
     );
     await writeFile(file, `${JSON.stringify(line)}\n${JSON.stringify(nobodys)}\n`);

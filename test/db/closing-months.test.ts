@@ -43,10 +43,12 @@ const close = 'select howdah_private.close_month($1)::int as runs';
 /** All that reaches into other months is deleted, and it is frozen. */
 async function freeze(): Promise<void> {
   for (;;) {
-    const { n } = await one(db.pool, 'select howdah_private.clear_month($1) as n', [day]);
+    const { n } = await one(db.pool, 'select howdah_private.delete_entangled_trees($1) as n', [
+      day,
+    ]);
     if (n === 0) break;
   }
-  await db.pool.query('select howdah_private.begin_closing($1)', [day]);
+  await db.pool.query('select howdah_private.start_closing_month($1)', [day]);
 }
 
 /** Root runs of the month without children. */
@@ -141,7 +143,7 @@ describe('a frozen month', () => {
       kept.rows[0].id,
     ]);
     const before = await sums();
-    await db.pool.query('select howdah_private.begin_closing($1)', [day]);
+    await db.pool.query('select howdah_private.start_closing_month($1)', [day]);
     expect(await refusal(db.pool.query(retry, [failed]))).toMatchObject({ code: 'HWCNF' });
     expect((await drop())?.[0]).toMatchObject({ month, dropped: true });
     expect(await sums()).toEqual(before);
@@ -150,7 +152,7 @@ describe('a frozen month', () => {
   test('has no live run: with one it is not frozen', async () => {
     const waiting = await runInMonth(db, month);
     expect(
-      await refusal(db.pool.query('select howdah_private.begin_closing($1)', [day])),
+      await refusal(db.pool.query('select howdah_private.start_closing_month($1)', [day])),
     ).toMatchObject({ code: 'HWCNF', message: `the month ${month} stays: 1 runs have not ended` });
     await db.pool.query('select howdah.cancel_execution($1)', [waiting]);
     expect(await all(db.pool, 'select from howdah_private.closed_months')).toEqual([]);
@@ -198,7 +200,7 @@ test('a process that is killed while it waits to count leaves the month to the n
   const deleter = await openSession(db.url);
   try {
     await deleter.query('begin');
-    await deleter.query('select howdah_private.hold_counts()');
+    await deleter.query('select howdah_private.lock_usage_counting()');
     const killed = drop({
       onStep: (step) => {
         if (step !== 'count') return;
@@ -234,7 +236,7 @@ describe('an archive that is not whole', () => {
     await freeze();
     await db.pool.query(close, [day]);
     const archive = await archiveIt();
-    await db.pool.query('select howdah_private.note_month($1, $2)', [day, archive]);
+    await db.pool.query('select howdah_private.record_month($1, $2)', [day, archive]);
     const { file, half } = await breakOne(archive);
     // nobody said where: it stays
     expect((await drop())?.[0]).toMatchObject({

@@ -199,8 +199,8 @@ test('who is no owner neither archives, restores nor drops a month', async () =>
     for (const [text, ...values] of [
       ['select * from howdah_private.old_months()'],
       ['select howdah_private.close_month($1)', day],
-      ['select howdah_private.clear_month($1)', day],
-      ['select howdah_private.note_month($1)', day],
+      ['select howdah_private.delete_entangled_trees($1)', day],
+      ['select howdah_private.record_month($1)', day],
       ['select * from howdah_private.closed_months'],
       [`select * from howdah_private.executions_${month.replace('-', '_')}`],
     ] as const) {

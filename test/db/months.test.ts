@@ -168,11 +168,11 @@ describe('a month that nobody keeps', () => {
       const whole = await archiveMonth(client, month, folder);
       const other = await archiveMonth(client, (await months())[1] ?? '', folder);
       const close = async (archive: string) => {
-        await db.pool.query('select howdah_private.note_month($1, $2)', [`${month}-01`, archive]);
+        await db.pool.query('select howdah_private.record_month($1, $2)', [`${month}-01`, archive]);
         return (await drop())?.[0];
       };
       for (;;) {
-        const { n } = await one(db.pool, 'select howdah_private.clear_month($1) as n', [
+        const { n } = await one(db.pool, 'select howdah_private.delete_entangled_trees($1) as n', [
           `${month}-01`,
         ]);
         if (n === 0) break;
@@ -212,7 +212,7 @@ describe('a month that nobody keeps', () => {
       'select (select count(*) from howdah.agent_versions) + (select count(*) from howdah.audit_log) as n';
     const kept = await one(db.pool, count);
     for (;;) {
-      const { n } = await one(db.pool, 'select howdah_private.clear_month($1, 5) as n', [
+      const { n } = await one(db.pool, 'select howdah_private.delete_entangled_trees($1, 5) as n', [
         `${month}-01`,
       ]);
       expect(await sums()).toEqual(before);

@@ -21,7 +21,7 @@ afterAll(async () => {
 
 const SLOW = `select count(*) as slow from generate_series(1, 1000000) as a, generate_series(1, 1000000) as b`;
 const RUNNING = `select count(*)::int as n from pg_stat_activity where datname = current_database() and state = 'active'
-  and application_name = 'howdah-queries' and query like '%read_rows%'`;
+  and application_name = 'howdah-queries' and query like '%run_read_query%'`;
 
 /** Queries for a tenant until aborted. */
 function asking(queries: QueryPool) {
@@ -86,7 +86,7 @@ test.each(['53200', '53400'])(
           const query = client.query.bind(client) as (statement: unknown) => unknown;
           const fail = `do $$ begin raise exception 'out of memory' using errcode = '${code}'; end $$`;
           const isTheirs = (statement: unknown) =>
-            JSON.stringify(statement).includes('howdah_private.read_rows(');
+            JSON.stringify(statement).includes('howdah_private.run_read_query(');
           return Object.create(client, {
             query: {
               value: (statement: unknown, ...others: unknown[]) =>

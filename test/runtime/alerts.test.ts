@@ -92,7 +92,7 @@ const askAgain = async (id: string): Promise<Rule> => {
 /** The worker looks each second which rules are due, and a second later for one that found no room beside another of its tenant. */
 const hurry = () =>
   database.pool.query(
-    `select howdah_private.tick('alerts'); select graphile_worker.reschedule_jobs(
+    `select howdah_private.run_timers('alerts'); select graphile_worker.reschedule_jobs(
        array(select id from graphile_worker.jobs where task_identifier = 'check_alert'), run_at => now())`,
   );
 const asked = (id: string, after = '-infinity') =>

@@ -137,7 +137,7 @@ describe('what a run did is taken back, the newest first', () => {
     await expect.poll(() => pathsOf(server), { timeout: 60_000 }).toEqual(['/book/a', '/book/b']);
     const error = { code: 'internal', message: 'no more', retryable: false };
     await database.pool.query(
-      `select howdah_private.end_runs(howdah_private.lock_family(array[$1::uuid]),
+      `select howdah_private.terminate_runs(howdah_private.lock_subtree(array[$1::uuid]),
          $2::howdah.stop_reason, case when $2 <> 'cancelled' then $3::jsonb end)`,
       [id, reason, JSON.stringify(error)],
     );

@@ -131,7 +131,7 @@ describe('the queue', () => {
     const agent = await makeAgent(pool, { script: [{ content: 'ok' }] });
     const id = await insertRun(pool, agent, 'later', { run_at: new Date(Date.now() + 3_600_000) });
     await runToEnd(pool, agent, 'now');
-    await pool.query('select howdah_private.heal_queue()');
+    await pool.query('select howdah_private.repair_queue()');
     await runToEnd(pool, agent, 'now as well');
     expect(await executionOf(pool, id)).toMatchObject({ status: 'queued', started_at: null });
     await pool.query('update howdah.executions set run_at = now() where id = $1', [id]);

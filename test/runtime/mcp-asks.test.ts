@@ -518,7 +518,7 @@ describe('elicitation', () => {
     const id = await question(db.pool, run);
     expect(await rowOf('questions', id)).toMatchObject({ expires_at: expect.any(Date) });
     await db.pool.query('update howdah.questions set expires_at = now() where id = $1', [id]);
-    await db.pool.query('select howdah_private.tick()');
+    await db.pool.query('select howdah_private.run_timers()');
     await ended(db.pool, run);
     expect(await resultsOf(db.pool, run)).toEqual(['{"action":"cancel"}']);
   });

@@ -150,7 +150,7 @@ async function pass(root: string): Promise<void> {
     'update howdah.questions set expires_at = now() where root_execution_id = $1',
     [root],
   );
-  await database.pool.query('select howdah_private.tick()');
+  await database.pool.query('select howdah_private.run_timers()');
 }
 
 const ask = calling({ name: 'ask_user', arguments: { question: 'Which colour?' } });

@@ -120,7 +120,7 @@ const HELD: readonly (readonly [query: string, sqlstate: string])[] = [
   ],
   ["select howdah.run('development', 'x')", '42501'],
   ['select howdah_private.binding(null, null)', '42501'],
-  ["select howdah_private.run_bound('select 1', null, 'public')", '42501'],
+  ["select howdah_private.run_as_tool_role('select 1', null, 'public')", '42501'],
   ['select pg_sleep(60)', '57014'],
 ];
 

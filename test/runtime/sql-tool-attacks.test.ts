@@ -382,9 +382,9 @@ describe('SQL that a model wrote, inside a tool,', () => {
   test('… a change of the function it runs in', async () => {
     for (const text of [
       'drop owned by howdah_tool',
-      'alter function howdah_private.run_bound(text, jsonb, text) security invoker',
-      'drop function howdah_private.run_bound(text, jsonb, text)',
-      'grant execute on function howdah_private.run_bound(text, jsonb, text) to public',
+      'alter function howdah_private.run_as_tool_role(text, jsonb, text) security invoker',
+      'drop function howdah_private.run_as_tool_role(text, jsonb, text)',
+      'grant execute on function howdah_private.run_as_tool_role(text, jsonb, text) to public',
     ]) {
       expect((await attack([text])).error).toMatchObject({ details: { sqlstate: 'HWDEN' } });
     }

@@ -903,7 +903,10 @@ describe('filters', () => {
     ['the remark itself', '[key withheld] и', '[key withheld] и'],
   ])('%s do not hide it', async (_, said, told) => {
     await filter({ action: 'redact', pattern: '(?:canary-[a-z0-9]{8,}|key)' });
-    const { rows } = await database.pool.query('select howdah.look_through($1) as found', [said]);
+    const { rows } = await database.pool.query(
+      'select howdah.preview_output_filters($1) as found',
+      [said],
+    );
     expect(rows[0].found.value).toBe(told);
   });
 

@@ -626,7 +626,7 @@ describe('acting as another', () => {
 
   describe('the key of a request', () => {
     const take = `select howdah_private.take_request_key('deploy-4', 'digest') as answer`;
-    const leave = `select howdah_private.keep_request_answer('deploy-4', '{"status": 201}')`;
+    const leave = `select howdah_private.store_request_answer('deploy-4', '{"status": 201}')`;
 
     test('is taken by the API alone: a login of a tenant leaves no answer for anybody', async () => {
       const login = `howdah_test_${randomBytes(6).toString('hex')}`;

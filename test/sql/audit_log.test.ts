@@ -711,7 +711,7 @@ describe('the chain', () => {
       `delete from howdah.audit_log`,
       `truncate howdah.audit_log`,
       `select * from howdah_private.audit_heads`,
-      `select howdah_private.note_action('${other}', 'cancel', 'executions', 'x')`,
+      `select howdah_private.audit_action('${other}', 'cancel', 'executions', 'x')`,
     ]) {
       await asRole(db.pool, 'howdah_app', { 'howdah.tenant_id': mine }, async (client) => {
         expect(await refusal(client.query(statement))).toMatchObject({ code: '42501' });

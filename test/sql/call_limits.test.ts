@@ -441,7 +441,7 @@ describe('limits of calls', () => {
     );
     expect(await brokenRules(db.pool)).toEqual(['stuck_quota']);
     await minuteLess(-70);
-    await db.pool.query('select howdah_private.heal_queue()');
+    await db.pool.query('select howdah_private.repair_queue()');
     expect(await states([b])).toEqual(['queued']);
     expect(await all(db.pool, 'select from howdah_private.limited_calls')).toEqual([]);
   });

@@ -414,7 +414,7 @@ describe('children', () => {
           const { ms } = await one(
             client,
             `select sum(self_time) as ms from pg_stat_xact_user_functions
-             where funcname in ('follow_commit', 'follow_members')`,
+             where funcname in ('after_commit', 'follow_members')`,
           );
           return Number(ms);
         });

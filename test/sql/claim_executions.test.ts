@@ -157,7 +157,11 @@ describe('claim_executions', () => {
     const next = await makeRun(db.pool, { agent_id: agent, session_id: session });
     for (let n = 1; n <= 3; n++) {
       const [run] = await claim(db.pool, worker, [id]);
-      await db.pool.query('select howdah_private.begin_risk($1, $2, $3)', [worker, id, run?.fence]);
+      await db.pool.query('select howdah_private.mark_at_risk($1, $2, $3)', [
+        worker,
+        id,
+        run?.fence,
+      ]);
       await crash(id);
     }
     expect(await claim(db.pool, worker, [id])).toEqual([]);
@@ -188,7 +192,11 @@ describe('claim_executions', () => {
     for (let n = 0; n < 5; n++) {
       const [run] = await claim(db.pool, worker, [id]);
       expect(run).toMatchObject({ is_suspect: false });
-      await db.pool.query('select howdah_private.begin_risk($1, $2, $3)', [worker, id, run?.fence]);
+      await db.pool.query('select howdah_private.mark_at_risk($1, $2, $3)', [
+        worker,
+        id,
+        run?.fence,
+      ]);
       const step = { kind: 'retry', error: { code: 'timeout' } };
       await commit(db.pool, worker, [{ id, fence: run?.fence, after: n, steps: [step] }]);
       expect(await rowOf(id)).toMatchObject({ at_risk: false, crashes_without_progress: 0 });

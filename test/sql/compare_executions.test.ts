@@ -462,7 +462,7 @@ describe('steps that are lined up', () => {
     (
       await one(
         db.pool,
-        'select howdah_private.lined_up($1::bigint[], $2::bigint[], $3) as lined',
+        'select howdah_private.align_steps($1::bigint[], $2::bigint[], $3) as lined',
         [a, b, known],
       )
     ).lined as (number | null)[];
@@ -520,10 +520,11 @@ describe('the place where texts part', () => {
     ['the middle', `${x(9_000)}a${x(800)}`, `${x(9_000)}b`],
     ['the beginning', `a${x(9_000)}`, `b${x(9_000)}`],
   ])('is in what is shown: %s', async (_, a, b) => {
-    const { told } = await one(db.pool, 'select howdah_private.told_apart($1, $2, true) as told', [
-      a,
-      b,
-    ]);
+    const { told } = await one(
+      db.pool,
+      'select howdah_private.distinguish_steps($1, $2, true) as told',
+      [a, b],
+    );
     for (const text of [told.a, told.b]) expect([...(text ?? '')].length).toBeLessThanOrEqual(502);
     expect(told.a === null).toBe(a === null);
     expect(told.a === told.b).toBe(a === b);

@@ -274,7 +274,7 @@ describe('concurrency limits', () => {
       [ids[1]],
     );
     expect(await brokenRules(db.pool)).toEqual(['stuck_quota']);
-    await db.pool.query('select howdah_private.heal_queue()');
+    await db.pool.query('select howdah_private.repair_queue()');
     expect(await states(ids)).toEqual(['running', 'queued']);
     expect(await wakeUps(ids[1] as string)).toBe(1);
   });

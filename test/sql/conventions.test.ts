@@ -21,7 +21,7 @@ const PROCEDURES_THAT_COMMIT = [
 
 /** Only the owner of the parent may add partitions. */
 const DEFINERS_OF_THE_OWNER = [
-  'howdah_private.begin_closing(date)', // and give it a trigger
+  'howdah_private.start_closing_month(date)', // and give it a trigger
   'howdah_private.ensure_month(timestamp with time zone)',
   'howdah_private.ensure_partition(text,timestamp with time zone)',
   'howdah_private.ensure_partitions(integer,integer)',
@@ -32,8 +32,8 @@ const DEFINERS_OF_THE_OWNER = [
 /** Has fewer rights than its caller. */
 const DEFINERS_OF_THE_TOOLS = [
   'howdah_private.plan_watch(text)',
-  'howdah_private.read_rows(text,text,text[],integer,integer,double precision)',
-  'howdah_private.run_bound(text,jsonb,text)',
+  'howdah_private.run_read_query(text,text,text[],integer,integer,double precision)',
+  'howdah_private.run_as_tool_role(text,jsonb,text)',
   'howdah_private.watched_inputs(text,text[])',
   'howdah_private.write_bound(text,jsonb,text)',
 ];
@@ -62,7 +62,7 @@ const DYNAMIC_SQL: Record<string, string> = {
     "no definer and granted to nobody; what it is given is quoted by format, or a function's definition from the catalogue",
   'howdah_private.run_in_schema(text,text)':
     'no definer and granted to nobody: functions an owner applies, with his own rights',
-  'howdah_private.run_bound(text,jsonb,text)':
+  'howdah_private.run_as_tool_role(text,jsonb,text)':
     'is there for SQL that is not ours, and has no more rights than that',
   'howdah_private.rows_of_query(text,text,text[],integer,integer,double precision)':
     'is there for queries that are not ours, and can do nothing but read what they may',
@@ -73,11 +73,11 @@ const DYNAMIC_SQL: Record<string, string> = {
   'howdah_private.ensure_partition(text,timestamp with time zone)':
     'granted to nobody; names and bounds come from a constant and a time, quoted by format',
   'howdah_private.drop_watch(uuid)': 'no definer; names come from the catalogue and an id',
-  'howdah_private.begin_closing(date)': 'the name comes from a date, quoted by format',
+  'howdah_private.start_closing_month(date)': 'the name comes from a date, quoted by format',
   'howdah_private.reopen_month(date)': 'the name is a regclass',
-  'howdah_private.call_settled(text,jsonb,text)':
-    'a tool is tried and watched as run_bound runs it',
-  'howdah_private.write_bound(text,jsonb,text)': 'as run_bound',
+  'howdah_private.call_with_deferred(text,jsonb,text)':
+    'a tool is tried and watched as run_as_tool_role runs it',
+  'howdah_private.write_bound(text,jsonb,text)': 'as run_as_tool_role',
   'howdah_private.set_writer_rights(regclass)': 'no definer; names come from the catalogue',
   'howdah.register_sql_tool(text)': 'no definer; what it formats is a regprocedure, not the text',
 };
@@ -487,7 +487,6 @@ describe('conventions', () => {
         ),
       ).toEqual([
         'binding_seal',
-        'bound',
         'closing_months', // decides no tenant: bounds of months, asked by views that may run in parallel
         'current_tenant',
         'current_user_id',
@@ -499,6 +498,7 @@ describe('conventions', () => {
         'may',
         'may_act_for',
         'own_grants',
+        'verified_binding',
       ]);
     });
 
@@ -961,7 +961,7 @@ describe('conventions', () => {
           grant update (status) on howdah.executions to howdah_app;
           grant insert on howdah.steps to howdah_worker;
           grant select on howdah_private.login_tenants to howdah_authenticator;
-          grant execute on function howdah_private.end_runs(uuid[], howdah.stop_reason, jsonb) to howdah_app`);
+          grant execute on function howdah_private.terminate_runs(uuid[], howdah.stop_reason, jsonb) to howdah_app`);
         await client.query(grants?.text ?? '');
         expect(await sorted()).toEqual(before);
       });

@@ -294,7 +294,7 @@ describe('fair shares', () => {
     expect(await due()).toEqual([tenants[1]?.id]);
   });
 
-  test.each(['due_tenants', 'has_rivals', 'due_run', 'runs_at_work', 'more_runs'])(
+  test.each(['due_tenants', 'other_tenants_queued', 'due_run', 'runs_at_work', 'claim_backlog'])(
     '%s reads the index of live runs in its order and few partitions, below row-level security too',
     async (name) => {
       const { prosrc, proconfig } = await one(

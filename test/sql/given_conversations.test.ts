@@ -211,7 +211,11 @@ describe("a client's tools", () => {
     const settings = { 'howdah.tenant_id': other, 'howdah.role': 'owner' };
     await asRole(db.pool, 'howdah_app', settings, async (client) => {
       await client.query('select howdah_private.follow_own($1)', [id]);
-      const { told } = await one(client, 'select howdah_private.told_since($1, 0) as told', [id]);
+      const { told } = await one(
+        client,
+        'select howdah_private.conversation_since($1, 0) as told',
+        [id],
+      );
       expect(told).toBeNull();
       await client.query('reset role');
       const watched = await one(

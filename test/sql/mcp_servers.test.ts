@@ -499,7 +499,7 @@ describe('MCP servers', () => {
     const keep = (name: string, type = 'text/plain') =>
       one(
         db.pool,
-        `select howdah_private.keep_mcp_file($1, $2, $3, 'abc', '{"server": "search"}') as id`,
+        `select howdah_private.store_mcp_file($1, $2, $3, 'abc', '{"server": "search"}') as id`,
         [run, name, type],
       );
     const first = await keep('a');
@@ -518,7 +518,7 @@ describe('MCP servers', () => {
       await refusal(
         one(
           db.pool,
-          `select howdah_private.keep_mcp_file(howdah.uuid_v7(), 'a', 'text/plain', '', '{}')`,
+          `select howdah_private.store_mcp_file(howdah.uuid_v7(), 'a', 'text/plain', '', '{}')`,
         ),
       ),
     ).toMatchObject({ code: 'HWNTF' });

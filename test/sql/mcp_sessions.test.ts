@@ -86,7 +86,7 @@ test('a request sweeps a hundred of what has ended, the oldest first', async () 
 });
 
 test('a tenant has so many sessions and no more; its own go on, others begin theirs', async () => {
-  const { most } = await one(db.pool, 'select howdah_private.most_mcp_sessions() as most');
+  const { most } = await one(db.pool, 'select howdah_private.max_mcp_sessions() as most');
   await db.pool.query(
     `insert into howdah_private.mcp_sessions (tenant_id, session, expires_at)
      select howdah.current_tenant(), 's' || n, now() + interval '1 hour' from generate_series(1, $1::int - 1) as n`,
@@ -120,7 +120,7 @@ test('a tenant has so many sessions and no more; its own go on, others begin the
 test('a caller has a tenth of them, so that no one alone takes them from the others', async () => {
   const { share } = await one(
     db.pool,
-    'select howdah_private.most_mcp_sessions_of_a_caller() as share',
+    'select howdah_private.max_mcp_sessions_of_caller() as share',
   );
   const { tenant } = await one(db.pool, 'select howdah.current_tenant() as tenant');
   const as = (caller: Record<string, string>, work: (client: pg.PoolClient) => Promise<void>) =>

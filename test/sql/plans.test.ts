@@ -233,8 +233,8 @@ describe('with a history of several months', () => {
     });
 
     test.each([
-      'select howdah_private.heal_queue()',
-      'select howdah_private.tick()',
+      'select howdah_private.repair_queue()',
+      'select howdah_private.run_timers()',
       'select howdah_private.erase_ended()',
       'select howdah_private.reap_workers()',
       `select howdah_private.release_executions(howdah.uuid_v7(), null, true)`,
@@ -247,7 +247,7 @@ describe('with a history of several months', () => {
   describe('in a session that has done it before', () => {
     const CALLS = 8;
     type Call = (client: pg.Client) => Promise<string>;
-    const heal: Call = async () => 'select howdah_private.heal_queue()';
+    const heal: Call = async () => 'select howdah_private.repair_queue()';
     const cancel: Call = async (client) =>
       `select howdah.cancel_execution('${await makeRun(client, { agent_id: known.agent })}')`;
 
@@ -274,7 +274,7 @@ describe('with a history of several months', () => {
     };
 
     test.each([
-      ['heal_queue', heal],
+      ['repair_queue', heal],
       ['cancel_execution', cancel],
     ])('%s does not plan for every partition again', async (_, call) => {
       expect(await mostOf(call)).toBeLessThan(300);
@@ -287,7 +287,7 @@ describe('with a history of several months', () => {
         [known.agent],
       );
       await db.pool.query(
-        `select howdah_private.end_runs(array_agg(id::uuid), 'cancelled', null) from howdah.executions
+        `select howdah_private.terminate_runs(array_agg(id::uuid), 'cancelled', null) from howdah.executions
          where status = 'queued' and length(input) = 200`,
       );
       await db.pool.query('vacuum howdah.executions, graphile_worker._private_jobs'); // what died is not what ended

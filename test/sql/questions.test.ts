@@ -467,14 +467,14 @@ describe('a deadline', () => {
          expires_at = expires_at - interval '1 day' where id = $1`,
       [id],
     );
-    await db.pool.query('select howdah_private.tick()');
+    await db.pool.query('select howdah_private.run_timers()');
     return questionRow(db.pool, id);
   };
   const soon = { expires_in_ms: 3_600_000 };
 
   test('that has not passed changes nothing', async () => {
     const { id } = await ask(db.pool, { columns: { ...soon, default_answer: 'red' } });
-    await db.pool.query('select howdah_private.tick()');
+    await db.pool.query('select howdah_private.run_timers()');
     expect(await questionRow(db.pool, id)).toMatchObject({ status: 'open', answer: null });
   });
 

@@ -659,7 +659,7 @@ describe('quotas', () => {
       [mine],
     );
     expect(await brokenRules(db.pool)).toEqual(['stuck_quota']);
-    await db.pool.query('select howdah_private.heal_queue()');
+    await db.pool.query('select howdah_private.repair_queue()');
     expect(await states([mine as string])).toEqual(['queued']);
   });
 
@@ -1042,7 +1042,7 @@ describe('quotas', () => {
       for (const session of sessions) await store(session);
       expect(await refusal(store(sessions[0] as string))).toMatchObject({ code: 'HWQTA' });
       await db.pool.query('delete from howdah.sessions where id = $1', [sessions[1]]);
-      await db.pool.query('select howdah_private.heal_queue()');
+      await db.pool.query('select howdah_private.repair_queue()');
       expect(
         await all(
           db.pool,
@@ -1063,7 +1063,7 @@ describe('quotas', () => {
       [kept],
     );
     await db.pool.query('delete from howdah.quotas where id = $1', [gone]);
-    await db.pool.query('select howdah_private.heal_queue()');
+    await db.pool.query('select howdah_private.repair_queue()');
     expect(
       await all(
         db.pool,

@@ -258,7 +258,7 @@ describe('a rule is told as one', () => {
   const rulesOf = () =>
     all<{ name: string; told: string }>(
       db.pool,
-      `select distinct c.conname as name, howdah_private.rule_told(c.conname, (
+      `select distinct c.conname as name, howdah_private.constraint_sentence(c.conname, (
          select jsonb_agg(a.attname) from pg_attribute as a where a.attrelid = c.conrelid and a.attnum = any (c.conkey)
        )) as told
        from pg_constraint as c

@@ -364,7 +364,7 @@ describe('files that tools keep', () => {
   const tree = () => makeRun(db.pool);
   const keep = async (run: string, call: string, files: Record<string, string>, more = {}) =>
     (
-      await one(db.pool, 'select howdah_private.keep_files($1, $2, $3, $4, $5) as kept', [
+      await one(db.pool, 'select howdah_private.store_files($1, $2, $3, $4, $5) as kept', [
         run,
         Object.keys(files),
         Object.keys(files).map(() => 'text/plain'),
@@ -432,7 +432,7 @@ describe('files that tools keep', () => {
     await keep(run, 'a', { read: '12' }, { trust: 'external' });
     const [foreign] = await keep(other, 'a', { foreign: '1' });
     const given = (words: (string | undefined)[]) =>
-      one(db.pool, 'select howdah_private.given_files($1, $2) as files', [run, words]);
+      one(db.pool, 'select howdah_private.call_files($1, $2) as files', [run, words]);
     expect(await given([mine?.id, 'read'])).toEqual({
       files: [
         { id: mine?.id, name: 'mine', bytes: 2, trust: 'internal' },

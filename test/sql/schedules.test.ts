@@ -289,10 +289,10 @@ describe('schedules', () => {
       await holder.query(
         `begin; select from howdah_private.chores where name = 'schedules' for no key update`,
       );
-      await db.pool.query('select howdah_private.tick()');
+      await db.pool.query('select howdah_private.run_timers()');
       expect(await runsOf(id)).toEqual([]);
       await holder.query('rollback');
-      await db.pool.query('select howdah_private.tick()');
+      await db.pool.query('select howdah_private.run_timers()');
       expect(await runsOf(id)).toHaveLength(1);
       await holder.end();
     });

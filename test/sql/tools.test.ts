@@ -421,7 +421,7 @@ describe('keys never stand in a row', () => {
 
   const faultOf = (document: unknown) =>
     db.pool
-      .query(`select howdah_private.refuse_plain_keys('configuration', $1)`, [
+      .query(`select howdah_private.refuse_plain_secrets('configuration', $1)`, [
         JSON.stringify(document),
       ])
       .then(
@@ -549,7 +549,7 @@ describe('keys never stand in a row', () => {
         `https://me:${LONG}@example.com`,
       ];
       const { rows } = await db.pool.query(
-        'select k.key from unnest($1::text[]) as k (key) where not howdah_private.prose_holds_a_key($2 || k.key || $3)',
+        'select k.key from unnest($1::text[]) as k (key) where not howdah_private.prose_contains_secret($2 || k.key || $3)',
         [keys, before, '.'],
       );
       expect(rows).toEqual([]);
@@ -570,7 +570,7 @@ describe('keys never stand in a row', () => {
       'ASIA and AKIA are prefixes; ASIAPACIFICREGION too',
     ];
     const { rows } = await db.pool.query(
-      'select w.word from unnest($1::text[]) as w (word) where howdah_private.prose_holds_a_key(w.word)',
+      'select w.word from unnest($1::text[]) as w (word) where howdah_private.prose_contains_secret(w.word)',
       [words],
     );
     expect(rows).toEqual([]);

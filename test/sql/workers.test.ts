@@ -34,7 +34,7 @@ describe('presence of workers', () => {
       (row) => row.reap_workers,
     );
   const heal = async (patience = '10 seconds') =>
-    (await one(db.pool, 'select howdah_private.heal_queue($1) as healed', [patience])).healed;
+    (await one(db.pool, 'select howdah_private.repair_queue($1) as healed', [patience])).healed;
   const started = async (worker: string) => {
     const id = await makeRun(db.pool, { agent_id: agent });
     await claim(db.pool, worker, [id]);
@@ -222,7 +222,7 @@ describe('presence of workers', () => {
       await db.pool.query(
         `update howdah.schedules set next_at = now() - interval '1 minute' where name = 'due'`,
       );
-      await db.pool.query('select howdah_private.tick()');
+      await db.pool.query('select howdah_private.run_timers()');
       await db.pool.query('select howdah_private.ensure_partitions()');
       expect(
         await one(
@@ -308,7 +308,7 @@ describe('presence of workers', () => {
     );
     for (let part = 0; part <= Math.ceil(live / 3); part += 1) {
       healed.push(
-        (await one(db.pool, `select howdah_private.heal_queue('0 seconds', 3) as healed`)).healed,
+        (await one(db.pool, `select howdah_private.repair_queue('0 seconds', 3) as healed`)).healed,
       );
     }
     expect(Math.max(...healed)).toBeLessThanOrEqual(3);
@@ -393,8 +393,8 @@ describe('presence of workers', () => {
         `howdah_private.claim_executions('${worker}', '{}', 1, null)`,
         `howdah_private.commit_steps('${worker}', '[]', 1)`,
         `howdah_private.release_executions('${worker}', null, false)`,
-        'howdah_private.heal_queue()',
-        'howdah_private.tick()',
+        'howdah_private.repair_queue()',
+        'howdah_private.run_timers()',
         'howdah_private.announce(null)',
         'howdah_private.ensure_partitions()',
         `howdah_private.forget_worker('${worker}')`,

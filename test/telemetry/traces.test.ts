@@ -254,7 +254,7 @@ test('a run that was cancelled while nobody held it has its span, told once', as
   const soon = { ...rows, endedElsewhere: () => elsewhere('0') };
   /** As it is asked some seconds later. */
   const elsewhere = async (lag: string) => {
-    const { rows: found } = await pool.query('select howdah_private.traced_elsewhere($1) as ids', [
+    const { rows: found } = await pool.query('select howdah_private.runs_to_trace($1) as ids', [
       lag,
     ]);
     return rows.ended(found[0].ids);

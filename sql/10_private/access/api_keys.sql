@@ -86,7 +86,7 @@ begin
   end if;
   if least(refuse_api_key.role, v_user.role) < v_own then
     raise exception using errcode = 'HWDEN',
-      message = format('%s may not make a key that acts as %s', howdah_private.whoever(),
+      message = format('%s may not make a key that acts as %s', howdah_private.caller_label(),
         least(refuse_api_key.role, v_user.role)),
       detail = jsonb_build_object('role', v_own, 'required_role', least(refuse_api_key.role, v_user.role))::text,
       hint = format('A key is never more than who makes it: give role => %L, and a user of that role at most.', v_own);

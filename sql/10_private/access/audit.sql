@@ -4,7 +4,7 @@
 -- order of commits without a gap. What is rolled back leaves nothing, and what cannot be noted is not done.
 
 -- Who acts, and from where. The settings count under the same rule as the user's.
-create or replace function howdah_private.asker(
+create or replace function howdah_private.audit_actor(
   out actor text, out user_id uuid, out login text, out api_key_id uuid, out client text
 )
   language plpgsql stable security definer
@@ -42,7 +42,7 @@ create or replace function howdah_private.content_digest(content jsonb) returns 
 
 -- Notes what a statement did to a table. Rows that stayed the same are no change; one whose key changed is another row.
 -- What belongs to no tenant goes to the chain of the nil tenant, which only operators see.
-create or replace function howdah_private.note_changes(object text, keys text[], before jsonb[], after jsonb[])
+create or replace function howdah_private.audit_changes(object text, keys text[], before jsonb[], after jsonb[])
   returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan
@@ -51,30 +51,30 @@ begin
   insert into howdah_private.audit_inbox (
     tenant_id, actor, user_id, login, api_key_id, client, action, object, object_id, before_digest, after_digest, changed
   )
-  select coalesce(c.content ->> 'tenant_id', case note_changes.object when 'tenants' then c.key
+  select coalesce(c.content ->> 'tenant_id', case audit_changes.object when 'tenants' then c.key
       else '00000000-0000-0000-0000-000000000000' end)::uuid,
     w.actor, w.user_id, w.login, w.api_key_id, w.client,
     case when c.before is null then 'insert' when c.after is null then 'delete' else 'update' end,
-    note_changes.object, c.key, howdah_private.content_digest(c.before), howdah_private.content_digest(c.after),
+    audit_changes.object, c.key, howdah_private.content_digest(c.before), howdah_private.content_digest(c.after),
     case when c.before is not null and c.after is not null then array(
       select key from jsonb_each(c.before) as b full join jsonb_each(c.after) as a using (key)
       where b.value is distinct from a.value order by key
     ) end
   from (
     select key, b.content as before, a.content as after, coalesce(a.content, b.content) as content
-    from howdah_private.keyed_rows(note_changes.object, note_changes.keys, note_changes.before) as b
-    full join howdah_private.keyed_rows(note_changes.object, note_changes.keys, note_changes.after) as a using (key)
+    from howdah_private.keyed_rows(audit_changes.object, audit_changes.keys, audit_changes.before) as b
+    full join howdah_private.keyed_rows(audit_changes.object, audit_changes.keys, audit_changes.after) as a using (key)
     where b.content is distinct from a.content
     order by key
   ) as c
-  cross join howdah_private.asker() as w;
+  cross join howdah_private.audit_actor() as w;
   if found then
     insert into howdah_private.audit_pending default values on conflict do nothing;
   end if;
 end $$;
 
 -- Notes what somebody did with an object other than changing its row. Of what he said the digest is kept.
-create or replace function howdah_private.note_action(
+create or replace function howdah_private.audit_action(
   tenant_id uuid, action text, object text, object_id text, detail jsonb default null, said jsonb default null
 ) returns void
   language plpgsql volatile security definer
@@ -84,21 +84,21 @@ begin
   insert into howdah_private.audit_inbox (
     tenant_id, actor, user_id, login, api_key_id, client, action, object, object_id, after_digest, detail
   )
-  select note_action.tenant_id, w.actor, w.user_id, w.login, w.api_key_id, w.client, note_action.action,
-    note_action.object, note_action.object_id, howdah_private.content_digest(note_action.said), note_action.detail
-  from howdah_private.asker() as w;
+  select audit_action.tenant_id, w.actor, w.user_id, w.login, w.api_key_id, w.client, audit_action.action,
+    audit_action.object, audit_action.object_id, howdah_private.content_digest(audit_action.said), audit_action.detail
+  from howdah_private.audit_actor() as w;
   insert into howdah_private.audit_pending default values on conflict do nothing;
 end $$;
 
 -- The control of a run, and where the run stood.
-create or replace function howdah_private.note_control(e howdah.executions, action text, said jsonb default null)
+create or replace function howdah_private.audit_control(e howdah.executions, action text, said jsonb default null)
   returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
 begin
-  perform howdah_private.note_action(e.tenant_id, note_control.action, 'executions', e.id::text,
-    jsonb_build_object('status', e.status), note_control.said);
+  perform howdah_private.audit_action(e.tenant_id, audit_control.action, 'executions', e.id::text,
+    jsonb_build_object('status', e.status), audit_control.said);
 end $$;
 
 -- What the hash of a row is made of: the hash before and all other columns, as JSON whose text is the same whatever the

@@ -21,7 +21,7 @@ begin
     from pg_constraint as c where c.conrelid = refuse_row.relation and c.conname = refuse_row.rule;
   end if;
   raise exception using errcode = 'HWINV',
-    message = coalesce(format('the row of %s is refused: ', v_table) || howdah_private.rule_told(refuse_row.rule, v_fields),
+    message = coalesce(format('the row of %s is refused: ', v_table) || howdah_private.constraint_sentence(refuse_row.rule, v_fields),
       format('%s of %s is missing', refuse_row.field, v_table)),
     detail = jsonb_build_object('table', v_table, 'fields', v_fields, 'constraint', refuse_row.rule)::text,
     hint = coalesce(v_fix, format('Give %s a value.', refuse_row.field)),
@@ -30,12 +30,12 @@ end $$;
 
 -- A check is called by what holds of every row, limits_are_positive. Who is refused is told what has to hold: limits must be
 -- positive. The name of a column keeps its underscores.
-create or replace function howdah_private.rule_told(rule text, fields jsonb) returns text
+create or replace function howdah_private.constraint_sentence(rule text, fields jsonb) returns text
   language sql immutable
   set search_path = pg_catalog, pg_temp
 as $$
   select coalesce(
-    case when rule_told.fields ? p[1] then p[1] else replace(p[1], '_', ' ') end
+    case when constraint_sentence.fields ? p[1] then p[1] else replace(p[1], '_', ' ') end
     || case
       when p[2] in ('is', 'are') and p[3] ~ '^_not_(?!.*_and_)' then ' must not be' || replace(substr(p[3], 5), '_', ' ')
       else coalesce((
@@ -44,9 +44,9 @@ as $$
             ('name', ' must name'), ('may', ' must be allowed to'), ('exist', ' may be there')) as v (verb, told)
           where v.verb = p[2]
         ), '') || replace(p[3], '_', ' ') end,
-    replace(rule_told.rule, '_', ' '))
+    replace(constraint_sentence.rule, '_', ' '))
   from (values (1)) as one
-  left join regexp_match(rule_told.rule, '^(.+?)_(is|are|has|have|counts|fits|fit|say|names|name|may|exist)((?:_.*)?)$') as p on true
+  left join regexp_match(constraint_sentence.rule, '^(.+?)_(is|are|has|have|counts|fits|fit|say|names|name|may|exist)((?:_.*)?)$') as p on true
 $$;
 
 -- What the triggers of 66_references.sql say of an id that names nothing, here or at another tenant.

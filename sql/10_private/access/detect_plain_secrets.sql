@@ -3,7 +3,7 @@
 
 -- Names of fields whose text is a key: apiKey, X-Api-Key, client_secret, GITHUB_TOKEN. Not max_tokens, not stop_token,
 -- not secret_name.
-create or replace function howdah_private.names_a_key(name text) returns boolean
+create or replace function howdah_private.is_secret_name(name text) returns boolean
   language sql immutable
   set search_path = pg_catalog, pg_temp
 as $$
@@ -25,7 +25,7 @@ create or replace function howdah_private.key_parameters() returns text
 
 -- Texts that hold a key, by the shapes vendors give theirs. Wherever it stands in a text it must be long and have a
 -- digit: "sk-learn" and "Bearer of news" are words.
-create or replace function howdah_private.holds_a_key(text text) returns boolean
+create or replace function howdah_private.contains_secret(text text) returns boolean
   language sql immutable
   set search_path = pg_catalog, pg_temp
 as $$
@@ -44,7 +44,7 @@ $$;
 
 -- The same in prose, such as an instruction: there a key stands in the middle of words, and words may look like the beginning
 -- of one. So it must have a part that no word has: sixteen letters and digits in a row. An example of an address is none.
-create or replace function howdah_private.prose_holds_a_key(prose text) returns boolean
+create or replace function howdah_private.prose_contains_secret(prose text) returns boolean
   language sql immutable
   set search_path = pg_catalog, pg_temp
 as $$
@@ -63,12 +63,12 @@ as $$
 $$;
 
 -- A line that says `password: Tr0ub4dor`: the name of a key and behind it one word of letters and digits, which no prose has.
-create or replace function howdah_private.line_gives_a_key(line text) returns boolean
+create or replace function howdah_private.line_assigns_secret(line text) returns boolean
   language sql immutable
   set search_path = pg_catalog, pg_temp
 as $$
-  select coalesce(bool_or(howdah_private.names_a_key(m.parts[1])), false)
-  from regexp_matches(line_gives_a_key.line,
+  select coalesce(bool_or(howdah_private.is_secret_name(m.parts[1])), false)
+  from regexp_matches(line_assigns_secret.line,
     '([A-Za-z0-9_.-]+)["'']?\s*[:=]\s*["'']?(?=[^\s"'',]*[0-9])(?=[^\s"'',]*[A-Za-z])[^\s"'',{}\[\]]{8,}["'']?,?\s*$') as m (parts)
 $$;
 
@@ -84,17 +84,17 @@ begin
       ' such as secret_name of a model.';
 end $$;
 
-create or replace function howdah_private.refuse_key_in_prose(field text, prose text) returns void
+create or replace function howdah_private.refuse_secret_in_prose(field text, prose text) returns void
   language sql stable
   set search_path = pg_catalog, pg_temp
 as $$
-  select howdah_private.refuse_key(refuse_key_in_prose.field, refuse_key_in_prose.field)
-  where howdah_private.prose_holds_a_key(refuse_key_in_prose.prose)
+  select howdah_private.refuse_key(refuse_secret_in_prose.field, refuse_secret_in_prose.field)
+  where howdah_private.prose_contains_secret(refuse_secret_in_prose.prose)
 $$;
 
 -- What each name and each shape above has somewhere. A document without any of it needs no closer look, which would cost an
 -- insert with metadata more than all the rest of it. Words and no regular expression: 2 µs instead of 20.
-create or replace function howdah_private.may_hold_a_key(document jsonb) returns boolean
+create or replace function howdah_private.may_contain_secret(document jsonb) returns boolean
   language sql immutable
   return lower(document::text) like any (array[
     '%key%', '%token%', '%secret%', '%pass%', '%pwd%', '%\_pat%', '%credential%', '%authorization%', '%cookie%',
@@ -104,18 +104,18 @@ create or replace function howdah_private.may_hold_a_key(document jsonb) returns
     '%sg.%', '%eyj%', '%begin%', '%://%', '%sig=%', '%signature=%', '%auth=%', '%jwt=%'
   ]);
 
-create or replace function howdah_private.refuse_plain_keys(field text, document jsonb) returns void
+create or replace function howdah_private.refuse_plain_secrets(field text, document jsonb) returns void
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_path text;
 begin
-  if not howdah_private.may_hold_a_key(refuse_plain_keys.document) then
+  if not howdah_private.may_contain_secret(refuse_plain_secrets.document) then
     return;
   end if;
   with recursive entries (path, name, value) as (
-    select refuse_plain_keys.field, ''::text, refuse_plain_keys.document
+    select refuse_plain_secrets.field, ''::text, refuse_plain_secrets.document
     union all
     select e.path || '.' || c.name, c.name, c.value
     from entries as e
@@ -130,10 +130,10 @@ begin
   )
   select e.path into v_path from entries as e
   where jsonb_typeof(e.value) = 'string' and e.value <> '""' and (
-    howdah_private.names_a_key(e.name) or howdah_private.holds_a_key(e.value #>> '{}')
+    howdah_private.is_secret_name(e.name) or howdah_private.contains_secret(e.value #>> '{}')
   )
   limit 1;
   if v_path is not null then
-    perform howdah_private.refuse_key(refuse_plain_keys.field, v_path);
+    perform howdah_private.refuse_key(refuse_plain_secrets.field, v_path);
   end if;
 end $$;

@@ -1,7 +1,7 @@
 -- Whether runs and sessions may still be seen, by many at once: whoever follows one was judged when he began. `roles` are
 -- what tokens and keys say at most, as in current_user_role. Policies show the rest of a tenant to everybody in it. What was
 -- deleted hides nothing: whoever follows it comes to its end.
-create or replace function howdah_private.who_sees(
+create or replace function howdah_private.visible_to(
   tenants uuid[], users uuid[], roles howdah.user_role[], ids uuid[]
 ) returns table (place bigint, sees boolean)
   language sql stable security definer
@@ -13,7 +13,7 @@ as $$
       where s.id = q.id and s.tenant_id = q.tenant_id),
     true)
   from rows from (
-    unnest(who_sees.tenants), unnest(who_sees.users), unnest(who_sees.roles), unnest(who_sees.ids)
+    unnest(visible_to.tenants), unnest(visible_to.users), unnest(visible_to.roles), unnest(visible_to.ids)
   ) with ordinality as q (tenant_id, user_id, role, id, place)
-  cross join lateral howdah_private.hidden_from(q.tenant_id, q.user_id, q.role) as h (agents)
+  cross join lateral howdah_private.agents_hidden_from(q.tenant_id, q.user_id, q.role) as h (agents)
 $$;

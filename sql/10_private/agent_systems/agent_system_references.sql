@@ -1,11 +1,11 @@
 -- What a described system names, and what is wrong with it, each with its place in the document as a JSON pointer.
 
-create or replace function howdah_private.pointer(variadic parts text[]) returns text
+create or replace function howdah_private.json_pointer(variadic parts text[]) returns text
   language sql immutable
   set search_path = pg_catalog, pg_temp
 as $$
   select coalesce(string_agg('/' || replace(replace(p.part, '~', '~0'), '/', '~1'), '' order by p.place), '')
-  from unnest(pointer.parts) with ordinality as p (part, place)
+  from unnest(json_pointer.parts) with ordinality as p (part, place)
 $$;
 
 -- The entries of a section. What is no object has none: its shape is checked before.
@@ -105,38 +105,38 @@ create or replace function howdah_private.system_uses(document jsonb)
   language sql immutable
   set search_path = pg_catalog, pg_temp
 as $$
-  select 'model', u.name, howdah_private.pointer(variadic array['agents', a.name] || u.place)
+  select 'model', u.name, howdah_private.json_pointer(variadic array['agents', a.name] || u.place)
   from howdah_private.system_entries(document, 'agents') as a cross join howdah_private.entry_models(a.entry) as u
   union all
-  select u.what, u.name, howdah_private.pointer(variadic array['agents', a.name] || u.place)
+  select u.what, u.name, howdah_private.json_pointer(variadic array['agents', a.name] || u.place)
   from howdah_private.system_entries(document, 'agents') as a cross join howdah_private.entry_tools(a.entry) as u
   union all
-  select 'prompt', a.entry ->> 'prompt', howdah_private.pointer('agents', a.name, 'prompt')
+  select 'prompt', a.entry ->> 'prompt', howdah_private.json_pointer('agents', a.name, 'prompt')
   from howdah_private.system_entries(document, 'agents') as a where a.entry ? 'prompt'
   union all
-  select 'skill', s.name, howdah_private.pointer('agents', a.name, 'skills', (s.place - 1)::text)
+  select 'skill', s.name, howdah_private.json_pointer('agents', a.name, 'skills', (s.place - 1)::text)
   from howdah_private.system_entries(document, 'agents') as a cross join howdah_private.entry_skills(a.entry) as s
   union all
-  select 'mcp_server', s.name, howdah_private.pointer('agents', a.name, 'servers', s.place)
+  select 'mcp_server', s.name, howdah_private.json_pointer('agents', a.name, 'servers', s.place)
   from howdah_private.system_entries(document, 'agents') as a cross join howdah_private.entry_servers(a.entry) as s
   union all
-  select k.what, t.entry ->> k.key, howdah_private.pointer('tools', t.name, k.key)
+  select k.what, t.entry ->> k.key, howdah_private.json_pointer('tools', t.name, k.key)
   from howdah_private.system_entries(document, 'tools') as t
   cross join (values ('agent', 'agent'), ('workflow', 'workflow'), ('tool', 'compensation')) as k (what, key)
   where t.entry ? k.key
   union all
-  select m.what, m.name, howdah_private.pointer('workflows', w.name, 'members', (m.place - 1)::text)
+  select m.what, m.name, howdah_private.json_pointer('workflows', w.name, 'members', (m.place - 1)::text)
   from howdah_private.system_entries(document, 'workflows') as w cross join howdah_private.entry_members(w.entry) as m
   where m.what <> 'question'
   union all
-  select 'model', w.entry ->> 'model', howdah_private.pointer('workflows', w.name, 'model')
+  select 'model', w.entry ->> 'model', howdah_private.json_pointer('workflows', w.name, 'model')
   from howdah_private.system_entries(document, 'workflows') as w where w.entry ? 'model'
   union all
   select 'model', w.entry #>> '{configuration,model}',
-    howdah_private.pointer('workflows', w.name, 'configuration', 'model')
+    howdah_private.json_pointer('workflows', w.name, 'configuration', 'model')
   from howdah_private.system_entries(document, 'workflows') as w where w.entry -> 'configuration' ? 'model'
   union all
-  select 'model', s.entry ->> 'sampling_model', howdah_private.pointer('mcp_servers', s.name, 'sampling_model')
+  select 'model', s.entry ->> 'sampling_model', howdah_private.json_pointer('mcp_servers', s.name, 'sampling_model')
   from howdah_private.system_entries(document, 'mcp_servers') as s where s.entry ? 'sampling_model'
   union all
   select 'member', document ->> 'orchestrator', '/orchestrator' where document ? 'orchestrator'
@@ -191,7 +191,7 @@ as $$
   unknown as (
     select u.path, case u.what when 'member' then 'agent or workflow' when 'mcp_server' then 'MCP server' else u.what end as what, u.name,
       (select howdah_private.nearest_word(u.name, coalesce(array_agg(k.name order by k.name), '{}')) from known as k where k.what = u.what) as nearest,
-      howdah_private.some_of(array(select x.name from known as x where x.what = u.what order by x.name limit 13), 12) as some
+      howdah_private.list_names(array(select x.name from known as x where x.what = u.what order by x.name limit 13), 12) as some
     from howdah_private.system_uses(document) as u
     where not exists (select from known as k where (k.what, k.name) = (u.what, u.name))
   ),
@@ -201,14 +201,14 @@ as $$
       case when u.nearest is null then coalesce('There are: ' || u.some || '.', 'There is none yet.') end as hint
     from unknown as u
     union all
-    select howdah_private.pointer('agents', a.name, 'tools', k.key, o.name), format('%s is not among tools.allow', to_jsonb(o.name)),
+    select howdah_private.json_pointer('agents', a.name, 'tools', k.key, o.name), format('%s is not among tools.allow', to_jsonb(o.name)),
       'Allow the tool first; here stands what is different about it for this agent.'
     from howdah_private.system_entries(document, 'agents') as a
     cross join (values ('configuration'), ('requires_approval')) as k (key)
     cross join lateral jsonb_object_keys(coalesce(a.entry #> array['tools', k.key], '{}')) as o (name)
     where not coalesce(a.entry #> '{tools,allow}' ? o.name, false)
     union all
-    select howdah_private.pointer(variadic array['agents', a.name] || t.place), format('%s is listed twice', to_jsonb(t.name)), null
+    select howdah_private.json_pointer(variadic array['agents', a.name] || t.place), format('%s is listed twice', to_jsonb(t.name)), null
     from howdah_private.system_entries(document, 'agents') as a
     cross join lateral (
       select u.name, u.place, row_number() over (partition by u.what, u.name order by u.place) as times
@@ -222,7 +222,7 @@ as $$
     ) as t
     where t.times > 1
     union all
-    select howdah_private.pointer('agents', a.name, k.key), k.fault, null
+    select howdah_private.json_pointer('agents', a.name, k.key), k.fault, null
     from howdah_private.system_entries(document, 'agents') as a
     cross join lateral (values ('models', 'say either model or models, not both', a.entry ? 'model' and a.entry ? 'models'),
       ('request_params', 'request_params go with model; in a list of models each has its own',

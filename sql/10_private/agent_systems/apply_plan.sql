@@ -130,6 +130,6 @@ begin
   end loop;
   v_faults := v_faults || array(
     select howdah_private.system_fault('/' || t.field, t.field || ' holds a key, and keys never stand in a file')
-    from (values ('name'), ('description')) as t (field) where howdah_private.prose_holds_a_key(document ->> t.field));
+    from (values ('name'), ('description')) as t (field) where howdah_private.prose_contains_secret(document ->> t.field));
   perform howdah_private.refuse_system(v_faults) where cardinality(v_faults) > 0;
 end $$;

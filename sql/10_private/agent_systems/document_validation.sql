@@ -7,7 +7,7 @@ create or replace function howdah_private.shape_faults(schema jsonb, value jsonb
 as $$
 declare
   v_form jsonb := howdah_private.shape_form(shape_faults.schema, shape_faults.value);
-  v_path text := howdah_private.pointer(variadic shape_faults.parts);
+  v_path text := howdah_private.json_pointer(variadic shape_faults.parts);
   v_fault text := howdah_private.json_kind_fault(v_form, shape_faults.value, shape_faults.name);
   v_near text;
   v_faults jsonb[];
@@ -109,7 +109,7 @@ as $$
       'the name ' || to_jsonb(left(k.key, 60))::text)) as f (one)
     where form ? 'propertyNames'
   )
-  select coalesce(array_agg(howdah_private.system_fault(howdah_private.pointer(variadic shape_key_faults.parts || f.key), f.message, f.hint)
+  select coalesce(array_agg(howdah_private.system_fault(howdah_private.json_pointer(variadic shape_key_faults.parts || f.key), f.message, f.hint)
     order by f.key), '{}')
   from faults as f
 $$;
@@ -126,5 +126,5 @@ begin
     return '{}';
   end if;
   return coalesce(nullif(howdah_private.shape_faults(shape_or_faults.schema, value, name, shape_or_faults.parts), '{}'), array(
-    select howdah_private.system_fault(howdah_private.pointer(variadic shape_or_faults.parts), s.one) from unnest(v_said) as s (one)));
+    select howdah_private.system_fault(howdah_private.json_pointer(variadic shape_or_faults.parts), s.one) from unnest(v_said) as s (one)));
 end $$;

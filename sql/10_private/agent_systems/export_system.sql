@@ -9,7 +9,7 @@ declare
 begin
   perform howdah_private.permit('agent_systems', 'read');
   if exported_system.name is null then
-    return howdah_private.without_lost(howdah_private.system_document(null, (
+    return howdah_private.without_lost_references(howdah_private.system_document(null, (
       select jsonb_build_object('name', t.slug) from howdah.tenants as t where t.id = howdah.current_tenant())));
   end if;
   select s.* into v_system from howdah.agent_systems as s
@@ -21,16 +21,16 @@ begin
       hint = coalesce((select 'There are: ' || string_agg(s.name, ', ' order by s.name) || '.' from howdah.agent_systems as s
         where s.tenant_id = howdah.current_tenant()), 'There are none yet: howdah apply FILE.');
   end if;
-  return howdah_private.without_lost(howdah_private.system_document(v_system.id, howdah_private.system_heading(v_system)));
+  return howdah_private.without_lost_references(howdah_private.system_document(v_system.id, howdah_private.system_heading(v_system)));
 end $$;
 
 -- A tool that stands for somebody who was deleted goes with him, and then so does whoever was given that tool: hence the rounds.
-create or replace function howdah_private.without_lost(document jsonb) returns jsonb
+create or replace function howdah_private.without_lost_references(document jsonb) returns jsonb
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_document jsonb := without_lost.document;
+  v_document jsonb := without_lost_references.document;
   v_lost_tools text[] := '{}';
   v_left_out jsonb[] := '{}';
   v_use record;
@@ -52,7 +52,7 @@ begin
         'message', format(case when howdah_private.was_deleted(v_use.kind, v_use.name) or v_use.name = any (v_lost_tools)
             then '%s %s was deleted, and is left out here' else 'there is no %s %s, so it is left out here' end,
           v_use.what, to_jsonb(v_use.name)));
-      v_document := howdah_private.without_use(v_document, v_use.parts, v_use.name);
+      v_document := howdah_private.without_reference(v_document, v_use.parts, v_use.name);
       if v_use.parts[1] = 'tools' and v_use.parts[3] <> 'compensation' then
         v_lost_tools := v_lost_tools || v_use.parts[2];
       end if;
@@ -83,12 +83,12 @@ as $$
 $$;
 
 -- The document without one place where it names something, and without what was only said about that.
-create or replace function howdah_private.without_use(document jsonb, parts text[], name text) returns jsonb
+create or replace function howdah_private.without_reference(document jsonb, parts text[], name text) returns jsonb
   language plpgsql immutable
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_document jsonb := without_use.document #- without_use.parts;
+  v_document jsonb := without_reference.document #- without_reference.parts;
   v_tools jsonb;
 begin
   if parts[1] = 'tools' and parts[3] <> 'compensation' then
@@ -98,7 +98,7 @@ begin
     return v_document #- array['agents', parts[2], 'prompt_values'];
   elsif parts[1] = 'agents' and parts[3] = 'tools' then
     v_tools := howdah_private.sparse(
-      v_document #> parts[1:3] #- array['configuration', without_use.name] #- array['requires_approval', without_use.name],
+      v_document #> parts[1:3] #- array['configuration', without_reference.name] #- array['requires_approval', without_reference.name],
       '{"allow": [], "configuration": {}, "requires_approval": {}}');
     return case v_tools when '{}' then v_document #- parts[1:3] else jsonb_set(v_document, parts[1:3], v_tools) end;
   end if;

@@ -6,47 +6,47 @@ create or replace function howdah_private.system_steps(document jsonb)
   language sql immutable
   set search_path = pg_catalog, pg_temp
 as $$
-  select s.step, s.what, e.name, e.entry, howdah_private.pointer('functions', e.name)
+  select s.step, s.what, e.name, e.entry, howdah_private.json_pointer('functions', e.name)
   from howdah_private.system_entries(document, 'functions') as e
   cross join (values (0, 'function'), (1, 'function body')) as s (step, what)
   union all
-  select 1, 'model', e.name, e.entry, howdah_private.pointer('models', e.name)
+  select 1, 'model', e.name, e.entry, howdah_private.json_pointer('models', e.name)
   from howdah_private.system_entries(document, 'models') as e
   union all
-  select 1, 'prompt', e.name, e.entry, howdah_private.pointer('prompts', e.name)
+  select 1, 'prompt', e.name, e.entry, howdah_private.json_pointer('prompts', e.name)
   from howdah_private.system_entries(document, 'prompts') as e
   union all
-  select 1, 'skill', e.name, e.entry, howdah_private.pointer('skills', e.name)
+  select 1, 'skill', e.name, e.entry, howdah_private.json_pointer('skills', e.name)
   from howdah_private.system_entries(document, 'skills') as e
   union all
-  select 2, 'mcp_server', e.name, e.entry, howdah_private.pointer('mcp_servers', e.name)
+  select 2, 'mcp_server', e.name, e.entry, howdah_private.json_pointer('mcp_servers', e.name)
   from howdah_private.system_entries(document, 'mcp_servers') as e
   union all
-  select case when e.entry ->> 'kind' in ('agent', 'workflow') then 5 else 2 end, 'tool', e.name, e.entry, howdah_private.pointer('tools', e.name)
+  select case when e.entry ->> 'kind' in ('agent', 'workflow') then 5 else 2 end, 'tool', e.name, e.entry, howdah_private.json_pointer('tools', e.name)
   from howdah_private.system_entries(document, 'tools') as e
   union all
-  select 3, 'agent', e.name, e.entry, howdah_private.pointer('agents', e.name)
+  select 3, 'agent', e.name, e.entry, howdah_private.json_pointer('agents', e.name)
   from howdah_private.system_entries(document, 'agents') as e
   union all
-  select 4, 'workflow', e.name, e.entry, howdah_private.pointer('workflows', e.name)
+  select 4, 'workflow', e.name, e.entry, howdah_private.json_pointer('workflows', e.name)
   from howdah_private.system_entries(document, 'workflows') as e
   union all
-  select 6, 'compensation', e.name, e.entry -> 'compensation', howdah_private.pointer('tools', e.name, 'compensation')
+  select 6, 'compensation', e.name, e.entry -> 'compensation', howdah_private.json_pointer('tools', e.name, 'compensation')
   from howdah_private.system_entries(document, 'tools') as e
   union all
-  select 7, 'models', e.name, e.entry, howdah_private.pointer('agents', e.name)
+  select 7, 'models', e.name, e.entry, howdah_private.json_pointer('agents', e.name)
   from howdah_private.system_entries(document, 'agents') as e
   union all
   select 8, u.what || ' of agent', e.name, jsonb_build_object('tool', u.name, 'configuration', u.configuration,
-    'requires_approval', u.requires_approval), howdah_private.pointer(variadic array['agents', e.name] || u.place)
+    'requires_approval', u.requires_approval), howdah_private.json_pointer(variadic array['agents', e.name] || u.place)
   from howdah_private.system_entries(document, 'agents') as e cross join howdah_private.entry_tools(e.entry) as u
   union all
-  select 7, s.what, e.name, e.entry, howdah_private.pointer('agents', e.name)
+  select 7, s.what, e.name, e.entry, howdah_private.json_pointer('agents', e.name)
   from howdah_private.system_entries(document, 'agents') as e
   cross join (values ('agent prompt', 'prompt'), ('agent skills', 'skills'), ('agent servers', 'servers')) as s (what, key)
   where e.entry ? s.key
   union all
-  select s.step, s.what, e.name, e.entry, howdah_private.pointer('workflows', e.name, 'members')
+  select s.step, s.what, e.name, e.entry, howdah_private.json_pointer('workflows', e.name, 'members')
   from howdah_private.system_entries(document, 'workflows') as e
   cross join (values (9, 'no members'), (10, 'members')) as s (step, what)
 $$;
@@ -86,16 +86,16 @@ as $$
   select case
     when detail ? 'secret' and entry ->> 'secret_name' = detail ->> 'secret' then '/secret_name'
     when detail ? 'secret' then (
-      select howdah_private.pointer('secrets', s.key) from jsonb_each_text(coalesce(entry -> 'secrets', '{}')) as s
+      select howdah_private.json_pointer('secrets', s.key) from jsonb_each_text(coalesce(entry -> 'secrets', '{}')) as s
       where s.value = detail ->> 'secret' order by s.key limit 1)
     when detail ->> 'path' like 'configuration.%' then (
       -- a place that is not quite there is that of the field, and the arguments of a preset begin elsewhere
       select case when not entry ? p.parts[1] then '/secrets'
-        when entry #> p.parts is null or (p.parts[1] = 'args' and entry ->> 'type' <> 'stdio') then howdah_private.pointer(p.parts[1])
-        else howdah_private.pointer(variadic p.parts) end
+        when entry #> p.parts is null or (p.parts[1] = 'args' and entry ->> 'type' <> 'stdio') then howdah_private.json_pointer(p.parts[1])
+        else howdah_private.json_pointer(variadic p.parts) end
       from (select string_to_array(translate(substr(detail ->> 'path', 15), '[]', '.'), '.') as parts) as p)
     when detail ->> 'field' = 'sampling_model_id' then '/sampling_model'
-    when entry ? (detail ->> 'field') then howdah_private.pointer(detail ->> 'field')
+    when entry ? (detail ->> 'field') then howdah_private.json_pointer(detail ->> 'field')
     else '' end
 $$;
 
@@ -106,15 +106,15 @@ create or replace function howdah_private.fault_path(path text, what text, entry
 as $$
   select case
     when what = 'members' and detail ? 'member' then coalesce((
-      select path || howdah_private.pointer((m.place - 1)::text) from howdah_private.entry_members(entry) as m
+      select path || howdah_private.json_pointer((m.place - 1)::text) from howdah_private.entry_members(entry) as m
       where m.name = detail ->> 'member' order by m.place limit 1), path)
     when what = 'mcp_server' then path || howdah_private.server_place(entry, detail)
     when f.field is null or what not in ('function', 'function body', 'model', 'tool', 'prompt', 'skill', 'agent', 'agent prompt', 'workflow') then path
-    when f.field like 'max\_%' and entry -> 'budget' ? f.field then path || howdah_private.pointer('budget', f.field)
+    when f.field like 'max\_%' and entry -> 'budget' ? f.field then path || howdah_private.json_pointer('budget', f.field)
     when f.field = 'instruction' and entry ? 'mission' then path || '/mission'
     when not entry ? f.field then path
     when detail ->> 'path' like f.field || '.%' then path || '/' || replace(detail ->> 'path', '.', '/')
-    else path || howdah_private.pointer(f.field) end
+    else path || howdah_private.json_pointer(f.field) end
   from (select coalesce(detail ->> 'field', case jsonb_typeof(detail -> 'fields') when 'array' then detail #>> '{fields,0}' end,
     case when detail ? 'secret' then 'secret_name' end) as field) as f
 $$;
@@ -166,7 +166,7 @@ as $$
     select howdah_private.system_fault('', 'a key stands here, and keys never stand in a file',
       'Store it: howdah secret set NAME, and write secret_name: NAME in the model.') || jsonb_build_object('line', l.number)
     from string_to_table(source, E'\n') with ordinality as l (line, number)
-    where howdah_private.prose_holds_a_key(l.line) or howdah_private.line_gives_a_key(l.line) limit 20)
+    where howdah_private.prose_contains_secret(l.line) or howdah_private.line_assigns_secret(l.line) limit 20)
 $$;
 
 -- Active workflows of these names that no run could begin of as they are.
@@ -184,19 +184,19 @@ $$;
 
 -- What of an entry is tried next when a row refused what stands at `path`: the entry without that field, else the least there is
 -- of such a part, so that neither other fields nor those who name it go unheard. Null when there is nothing less to try.
-create or replace function howdah_private.lesser_entry(what text, entry jsonb, part text, path text) returns jsonb
+create or replace function howdah_private.reduced_entry(what text, entry jsonb, part text, path text) returns jsonb
   language sql immutable
   set search_path = pg_catalog, pg_temp
 as $$
   select case
-    when what = 'mcp_server' and f.field not in ('', 'type', 'command', 'url') and lesser_entry.entry ? f.field
-      then lesser_entry.entry - f.field
+    when what = 'mcp_server' and f.field not in ('', 'type', 'command', 'url') and reduced_entry.entry ? f.field
+      then reduced_entry.entry - f.field
     when f.field <> '' and what in ('model', 'skill', 'agent', 'tool')
-        and lesser_entry.entry -> f.field is distinct from l.entry -> f.field
-      then l.entry || (lesser_entry.entry - f.field - case when f.field in ('engine', 'engine_configuration')
+        and reduced_entry.entry -> f.field is distinct from l.entry -> f.field
+      then l.entry || (reduced_entry.entry - f.field - case when f.field in ('engine', 'engine_configuration')
         then array['engine', 'engine_configuration'] else '{}'::text[] end)
-    else nullif(l.entry, lesser_entry.entry) end
-  from (values (split_part(substr(lesser_entry.path, length(lesser_entry.part) + 2), '/', 1))) as f (field)
+    else nullif(l.entry, reduced_entry.entry) end
+  from (values (split_part(substr(reduced_entry.path, length(reduced_entry.part) + 2), '/', 1))) as f (field)
   cross join lateral (select case what
     when 'model' then '{"provider": "local", "model": "extractive"}'
     when 'skill' then '{"description": "any", "content": "any"}'
@@ -204,9 +204,9 @@ as $$
     when 'prompt' then '{"template": "any"}'
     when 'agent' then '{}'
     when 'workflow' then '{"type": "chain", "members": []}'
-    when 'tool' then (select jsonb_object_agg(e.key, e.value) from jsonb_each(lesser_entry.entry) as e
+    when 'tool' then (select jsonb_object_agg(e.key, e.value) from jsonb_each(reduced_entry.entry) as e
       where e.key in ('kind', 'agent', 'workflow', 'function'))
-      || case lesser_entry.entry ->> 'kind' when 'http' then '{"configuration": {"url": "https://localhost/"}}' else '{}' end::jsonb
+      || case reduced_entry.entry ->> 'kind' when 'http' then '{"configuration": {"url": "https://localhost/"}}' else '{}' end::jsonb
     end::jsonb as entry) as l
 $$;
 
@@ -244,7 +244,7 @@ begin
       faults := faults || howdah_private.system_fault(v_place, v_message, nullif(v_hint, ''),
         case when left(v_code, 2) = 'HW' then v_code else 'HWINV' end);
     end if;
-    v_entry := howdah_private.lesser_entry(what, v_entry, write_part.path, v_place);
+    v_entry := howdah_private.reduced_entry(what, v_entry, write_part.path, v_place);
     exit when v_entry is null;
   end loop;
 end $$;
@@ -267,8 +267,8 @@ begin
     select * from howdah_private.system_steps(document) as s order by s.step, s.name collate "C", s.path collate "C"
   loop
     continue when v_step.path = any (v_bad)
-      or (v_step.what = 'agent prompt' and howdah_private.pointer('prompts', v_step.entry ->> 'prompt') = any (v_bad))
-      or (v_step.what = 'tool' and array[v_step.path || '/agent', v_step.path || '/workflow', howdah_private.pointer('functions',
+      or (v_step.what = 'agent prompt' and howdah_private.json_pointer('prompts', v_step.entry ->> 'prompt') = any (v_bad))
+      or (v_step.what = 'tool' and array[v_step.path || '/agent', v_step.path || '/workflow', howdah_private.json_pointer('functions',
         split_part(split_part(v_step.entry ->> 'function', '(', 1), '.', 2))] && v_bad);
     v_part := howdah_private.write_part(document ->> 'name', v_step.what, v_step.name, v_step.entry, v_step.path);
     v_faults := v_faults || v_part.faults;
@@ -485,7 +485,7 @@ create or replace function howdah_private.final_system_prompt(definition jsonb) 
   set search_path = pg_catalog, pg_temp
 as $$
   select concat_ws(E'\n\n', nullif(d.agent ->> 'system_prompt', ''),
-    nullif(howdah_private.filled_in(d.agent #>> '{prompt,template}',
+    nullif(howdah_private.fill_template(d.agent #>> '{prompt,template}',
       howdah_private.prompt_values(d.agent #> '{prompt,variables}', d.agent #> '{prompt,values}', null)), ''),
     nullif(d.agent ->> 'instruction', ''), (
       select E'Your skills. Read one by load_skill before you do what it is about:\n'

@@ -47,7 +47,7 @@ as $$
         'id', m.id, 'name', m.name, 'provider', m.provider, 'model', m.model, 'base_url', m.base_url,
         'context_tokens', m.context_tokens, 'request_params', m.request_params
       ) || case when m.secret_name is null then '{}' else jsonb_build_object('secret_name', m.secret_name) end
-        || howdah_private.shown_to_model(m.capabilities) order by m.position) from models as m
+        || howdah_private.tool_modalities(m.capabilities) order by m.position) from models as m
     ), '[]') end,
     'tools', coalesce((
       select jsonb_agg(

@@ -19,7 +19,7 @@ begin
     message = format('there is no %s named %L', rtrim(field, 's'), v_name),
     detail = jsonb_build_object('field', field, 'name', v_name)::text,
     hint = coalesce('Did you mean ' || howdah_private.nearest_word(left(v_name, 60), known) || '?',
-      'There are: ' || howdah_private.some_of(known, 12) || '.', 'There is none yet.');
+      'There are: ' || howdah_private.list_names(known, 12) || '.', 'There is none yet.');
 end $$;
 
 -- The models of one purpose in this order. request_params are those of the first; null keeps what each has.

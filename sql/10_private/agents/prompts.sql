@@ -76,14 +76,14 @@ as $$
 $$;
 
 -- The text, in one pass: what a value says is not looked at again. A name without a value is left as it stands.
-create or replace function howdah_private.filled_in(template text, vals jsonb) returns text
+create or replace function howdah_private.fill_template(template text, vals jsonb) returns text
   language sql immutable
   set search_path = pg_catalog, pg_temp
 as $$
   select string_agg(p.part || coalesce(case jsonb_typeof(v.value)
       when 'number' then trim_scale((v.value #>> '{}')::numeric)::text else v.value #>> '{}' end, p.marker, ''), '' order by p.place)
-  from howdah_private.template_parts(filled_in.template) as p
-  cross join lateral (select filled_in.vals -> howdah_private.marked_name(p.marker) as value) as v
+  from howdah_private.template_parts(fill_template.template) as p
+  cross join lateral (select fill_template.vals -> howdah_private.marked_name(p.marker) as value) as v
 $$;
 
 -- The text of a prompt as an agent's version holds it, for what a run brings; HWINV says which value is missing or unfit, and
@@ -107,7 +107,7 @@ begin
       hint = 'A run brings values in input_data, its agent in prompt_values: '
         || (select string_agg(k.name, ', ' order by k.name) from jsonb_object_keys(v_variables) as k (name)) || '.';
   end if;
-  return howdah_private.filled_in(rendered_prompt.prompt ->> 'template', v_values);
+  return howdah_private.fill_template(rendered_prompt.prompt ->> 'template', v_values);
 end $$;
 
 -- A run of an agent with a prompt brings what that wants, or is refused where it is begun. What begins below another run is

@@ -76,7 +76,7 @@ begin
   if found then
     raise exception using errcode = 'HWDEN',
       message = format('%s uses it, and %s may not edit that', case when v_agent.permission is null then 'an agent'
-        else format('agent %L', v_agent.name) end, howdah_private.whoever()),
+        else format('agent %L', v_agent.name) end, howdah_private.caller_label()),
       detail = jsonb_build_object('prompt_id', permit_users_of.prompt_id, 'skill_id', permit_users_of.skill_id)::text,
       hint = 'Make another one with what is to change, or ask who may edit the agent.';
   end if;

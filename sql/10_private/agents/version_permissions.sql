@@ -125,11 +125,11 @@ end $$;
 
 -- What a run begins below another, whose root began earlier: the version it would have by that time; but once admins have said
 -- otherwise since, the present one. It is a worker that begins it, so here nobody is asked what he may.
-create or replace function howdah_private.unless_outdated(version_id uuid, current_version_id uuid) returns uuid
+create or replace function howdah_private.version_or_current(version_id uuid, current_version_id uuid) returns uuid
   language sql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
-  select case when unless_outdated.version_id <> unless_outdated.current_version_id and exists (
-      select from howdah_private.outdated_version(unless_outdated.version_id) as o where o.fault is not null
-    ) then unless_outdated.current_version_id else unless_outdated.version_id end
+  select case when version_or_current.version_id <> version_or_current.current_version_id and exists (
+      select from howdah_private.outdated_version(version_or_current.version_id) as o where o.fault is not null
+    ) then version_or_current.current_version_id else version_or_current.version_id end
 $$;

@@ -6,7 +6,7 @@
 -- Thousands of runs may be cancelled in one statement. What all of them need is in plpgsql, whose plans are kept; what
 -- looks into a table that the statement itself makes grow is in sql, which is planned anew, since a plan made while the
 -- table was small would read it whole each time.
-create or replace function howdah_private.settle_effects(run howdah.executions) returns void
+create or replace function howdah_private.compensate_run(run howdah.executions) returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
@@ -113,15 +113,15 @@ begin
 end $$;
 
 -- Whether a run takes this step of another back.
-create or replace function howdah_private.is_taken_back(id uuid, seq int) returns boolean
+create or replace function howdah_private.compensates_step(id uuid, seq int) returns boolean
   language sql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
   select exists (
     select from howdah.executions as e
     join howdah.messages as m on m.execution_id = e.id and m.seq = 2
-    where e.compensates_execution_id = is_taken_back.id
-      and m.tool_calls @> jsonb_build_array(jsonb_build_object('id', 'undo_' || is_taken_back.seq))
+    where e.compensates_execution_id = compensates_step.id
+      and m.tool_calls @> jsonb_build_array(jsonb_build_object('id', 'undo_' || compensates_step.seq))
   )
 $$;
 
@@ -148,7 +148,7 @@ begin
   cross join lateral jsonb_array_elements(v.definition -> 'tools') as t (tool)
   join howdah_private.finished_calls(run) as s on s.name = t.tool ->> 'name'
   where v.id = run.agent_version_id and t.tool ? 'compensation'
-    and not howdah_private.is_taken_back(run.id, s.seq);
+    and not howdah_private.compensates_step(run.id, s.seq);
   if v_calls is null then
     return;
   end if;

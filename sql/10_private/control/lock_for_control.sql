@@ -1,24 +1,24 @@
 -- The run a control is about, with its ancestors and itself locked; refused when it is not the caller's to see.
-create or replace function howdah_private.controlled(id uuid) returns howdah.executions
+create or replace function howdah_private.lock_for_control(id uuid) returns howdah.executions
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_tenant_id uuid := case when howdah_private.is_operator()
-    then (select x.tenant_id from howdah.executions as x where x.id = controlled.id) else howdah.current_tenant() end;
+    then (select x.tenant_id from howdah.executions as x where x.id = lock_for_control.id) else howdah.current_tenant() end;
   v_execution howdah.executions;
 begin
   if exists (
     select from howdah.executions as e
-    where e.id = controlled.id and e.tenant_id = v_tenant_id and howdah_private.sees_agent(coalesce(e.agent_id, e.workflow_id))
+    where e.id = lock_for_control.id and e.tenant_id = v_tenant_id and howdah_private.sees_agent(coalesce(e.agent_id, e.workflow_id))
   ) then
-    perform howdah_private.lock_lineage(array[controlled.id]);
-    select e.* into v_execution from howdah.executions as e where e.id = controlled.id;
+    perform howdah_private.lock_ancestors(array[lock_for_control.id]);
+    select e.* into v_execution from howdah.executions as e where e.id = lock_for_control.id;
   end if;
   if v_execution.id is null then
     raise exception using errcode = 'HWNTF',
-      message = format('there is no execution %s', coalesce(controlled.id::text, 'null')),
-      detail = jsonb_build_object('execution_id', controlled.id)::text,
+      message = format('there is no execution %s', coalesce(lock_for_control.id::text, 'null')),
+      detail = jsonb_build_object('execution_id', lock_for_control.id)::text,
       hint = 'Those there are stand in howdah.executions.';
   end if;
   perform howdah_private.permit_control('execution', v_execution.id,

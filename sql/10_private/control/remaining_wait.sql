@@ -1,5 +1,5 @@
 -- What a paused run still waits for; null when it may go on. A turn is looked at under the lock of its session.
-create or replace function howdah_private.still_waits_for(e howdah.executions) returns howdah.waiting_reason
+create or replace function howdah_private.remaining_wait(e howdah.executions) returns howdah.waiting_reason
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$

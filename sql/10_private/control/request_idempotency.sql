@@ -52,10 +52,10 @@ begin
 end $$;
 
 -- What the request came to.
-create or replace function howdah_private.keep_request_answer(key text, answer jsonb) returns void
+create or replace function howdah_private.store_request_answer(key text, answer jsonb) returns void
   language sql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
-  update howdah_private.request_keys as k set answer = keep_request_answer.answer
-  where k.tenant_id = howdah.current_tenant() and k.caller = howdah_private.key_holder() and k.key = keep_request_answer.key
+  update howdah_private.request_keys as k set answer = store_request_answer.answer
+  where k.tenant_id = howdah.current_tenant() and k.caller = howdah_private.key_holder() and k.key = store_request_answer.key
 $$;

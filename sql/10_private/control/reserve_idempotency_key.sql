@@ -73,7 +73,7 @@ begin
   if v_first <> reserve_run_key.execution_id and not exists (
     select from howdah.executions as e
     where e.id = v_first and e.tenant_id = v_tenant_id
-      and reserve_run_key.target_id = coalesce(case when e.handoffs > 0 then howdah_private.began_with(e.id) end, e.agent_id, e.workflow_id)
+      and reserve_run_key.target_id = coalesce(case when e.handoffs > 0 then howdah_private.first_agent_of(e.id) end, e.agent_id, e.workflow_id)
   ) then
     perform howdah_private.refuse_known_key(reserve_run_key.key, v_first);
   end if;

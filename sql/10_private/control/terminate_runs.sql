@@ -1,7 +1,7 @@
 -- Ends runs from outside their worker: fences rise, so that whatever is in the air commits nothing, and their
--- owners are told to abort it. The caller holds their locks (lock_lineage or lock_family). What they asked people is
+-- owners are told to abort it. The caller holds their locks (lock_ancestors or lock_subtree). What they asked people is
 -- withdrawn, but for effects nobody knows the end of: those stay open until somebody has looked.
-create or replace function howdah_private.end_runs(
+create or replace function howdah_private.terminate_runs(
   ids uuid[], reason howdah.stop_reason, error jsonb
 ) returns void
   language plpgsql volatile security definer
@@ -9,39 +9,39 @@ create or replace function howdah_private.end_runs(
 as $$
 declare
   v_live uuid[] := array(
-    select e.id::uuid from howdah.executions as e where e.id = any (end_runs.ids) and e.completed_at is null
+    select e.id::uuid from howdah.executions as e where e.id = any (terminate_runs.ids) and e.completed_at is null
   );
 begin
   perform pg_notify(howdah_private.channel('control'), e.id::text)
   from howdah.executions as e join howdah_private.workers as w on w.id = e.owner_worker
-  where e.id = any (end_runs.ids);
+  where e.id = any (terminate_runs.ids);
   -- in one statement; a wake-up that a worker has already taken finds nothing to do
-  perform howdah_private.drop_wake_ups(array(
+  perform howdah_private.complete_wake_ups(array(
     select e.id::uuid from howdah.executions as e
-    where e.id = any (end_runs.ids) and e.status in ('queued', 'waiting', 'paused')
+    where e.id = any (terminate_runs.ids) and e.status in ('queued', 'waiting', 'paused')
   ));
   with ended as (
     update howdah.executions as e
-    set status = case end_runs.reason when 'cancelled' then 'cancelled' else 'failed' end
+    set status = case terminate_runs.reason when 'cancelled' then 'cancelled' else 'failed' end
           ::howdah.execution_status,
-      stop_reason = end_runs.reason,
-      error = case when end_runs.reason <> 'cancelled' then end_runs.error end,
-      step_count = e.step_count + (end_runs.error is not null)::int,
+      stop_reason = terminate_runs.reason,
+      error = case when terminate_runs.reason <> 'cancelled' then terminate_runs.error end,
+      step_count = e.step_count + (terminate_runs.error is not null)::int,
       active_ms = e.max_seconds * 1000::bigint - howdah_private.active_ms_left(e),
       waiting_for = null, wake_at = null, paused_from = null, is_pause_requested = false,
       owner_worker = null, active_since = null, fence = e.fence + 1,
       completed_at = clock_timestamp(), updated_at = now()
-    where e.id = any (end_runs.ids) and e.completed_at is null
+    where e.id = any (terminate_runs.ids) and e.completed_at is null
     returning e.id, e.tenant_id, e.step_count
   ),
   logged as (
     insert into howdah.steps (execution_id, seq, tenant_id, kind, error)
-    select d.id, d.step_count, d.tenant_id, 'error', end_runs.error
-    from ended as d where end_runs.error is not null
+    select d.id, d.step_count, d.tenant_id, 'error', terminate_runs.error
+    from ended as d where terminate_runs.error is not null
   )
   update howdah.questions as q set status = 'cancelled'
   from ended as d
   where q.execution_id = d.id and q.status = 'open' and q.kind <> 'effect';
-  perform howdah_private.tell_ended(v_live);
-  perform howdah_private.announce_watched(end_runs.ids);
+  perform howdah_private.enqueue_end_hooks(v_live);
+  perform howdah_private.announce_watched(terminate_runs.ids);
 end $$;

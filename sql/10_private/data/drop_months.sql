@@ -1,6 +1,6 @@
 -- Months whose runs nobody keeps any more go as a whole (src/db/months.ts): what reaches into other months is deleted run by
--- run (clear_month), then the month is frozen (begin_closing), counted in kept_usage (close_month), or opened again when something
--- holds it after all (reopen_month); what stands beside its runs goes (clear_closed); then its partitions are detached concurrently
+-- run (delete_entangled_trees), then the month is frozen (start_closing_month), counted in kept_usage (close_month), or opened again when something
+-- holds it after all (reopen_month); what stands beside its runs goes (delete_closed_side_rows); then its partitions are detached concurrently
 -- and dropped, by statements that no function may run. Each is a transaction of its own, and goes on where the last one ended.
 
 -- The bounds of a month among ids.
@@ -13,14 +13,14 @@ as $$
 $$;
 
 -- Why a month stays, in words; nothing when it may go. Asked by index, but for tenants whose runs are there.
-create or replace function howdah_private.month_holds(month date) returns setof text
+create or replace function howdah_private.month_blockers(month date) returns setof text
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp set plan_cache_mode = force_custom_plan
 as $$
 declare
-  v_first uuid := (howdah_private.month_bounds(month_holds.month)).first_id;
-  v_next uuid := (howdah_private.month_bounds(month_holds.month)).next_id;
-  v_ends_at timestamptz := (month_holds.month + interval '1 month') at time zone 'UTC';
+  v_first uuid := (howdah_private.month_bounds(month_blockers.month)).first_id;
+  v_next uuid := (howdah_private.month_bounds(month_blockers.month)).next_id;
+  v_ends_at timestamptz := (month_blockers.month + interval '1 month') at time zone 'UTC';
 begin
   return query
   with live as (
@@ -69,7 +69,7 @@ as $$
     select m.month from howdah_private.closed_months as m where m.dropped_at is null
   )
   select m.month, c.runs is not null, c.runs,
-    case when c.runs is null then array(select howdah_private.month_holds(m.month)) else '{}' end
+    case when c.runs is null then array(select howdah_private.month_blockers(m.month)) else '{}' end
   from months as m
   left join howdah_private.closed_months as c on c.month = m.month and c.dropped_at is null
   where m.month < date_trunc('month', now() at time zone 'UTC') - interval '1 month'
@@ -78,13 +78,13 @@ $$;
 
 -- The roots of trees that have runs in this month and in others, and of those whose sessions go on: these are deleted run by
 -- run, so that nothing that stays has lost a part of it.
-create or replace function howdah_private.entangled(month date, batch int default 1) returns setof uuid
+create or replace function howdah_private.trees_across_months(month date, batch int default 1) returns setof uuid
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp set plan_cache_mode = force_custom_plan
 as $$
 declare
-  v_first uuid := (howdah_private.month_bounds(entangled.month)).first_id;
-  v_next uuid := (howdah_private.month_bounds(entangled.month)).next_id;
+  v_first uuid := (howdah_private.month_bounds(trees_across_months.month)).first_id;
+  v_next uuid := (howdah_private.month_bounds(trees_across_months.month)).next_id;
 begin
   return query
   select e.root_execution_id from howdah.executions as e
@@ -98,21 +98,21 @@ begin
   join howdah.sessions as s on s.tenant_id = e.tenant_id and s.id = e.session_id
   join howdah.retention_policies as p on p.tenant_id = e.tenant_id
   where e.id >= v_first and e.id < v_next and s.last_activity_at >= now() - make_interval(days => p.keep_runs_days)
-  limit entangled.batch;
+  limit trees_across_months.batch;
 end $$;
 
 -- Deletes such trees, so many at a time; gives how many it was. To be called until it gives 0.
-create or replace function howdah_private.clear_month(month date, batch int default 200) returns int
+create or replace function howdah_private.delete_entangled_trees(month date, batch int default 200) returns int
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_roots uuid[];
 begin
-  if exists (select from howdah_private.month_holds(clear_month.month)) then
+  if exists (select from howdah_private.month_blockers(delete_entangled_trees.month)) then
     return 0;
   end if;
-  v_roots := array(select howdah_private.entangled(clear_month.month, clear_month.batch));
+  v_roots := array(select howdah_private.trees_across_months(delete_entangled_trees.month, delete_entangled_trees.batch));
   perform howdah_private.delete_runs(array(
     select e.id::uuid from howdah.executions as e where e.id = any (v_roots)
     union all
@@ -135,29 +135,29 @@ $$;
 -- Freezes a month, unless it is. The lock is on its own partition, and for a moment: it waits for those who write to the month, and
 -- whoever comes after them finds it frozen. Of what may hold a month only its live runs are looked for under it: a frozen one could
 -- not end. Owned by howdah_owner, since only the owner of a table may give it a trigger.
-create or replace function howdah_private.begin_closing(month date) returns void
+create or replace function howdah_private.start_closing_month(month date) returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp set plan_cache_mode = force_custom_plan
 as $$
 declare
-  v_first uuid := (howdah_private.month_bounds(begin_closing.month)).first_id;
-  v_next uuid := (howdah_private.month_bounds(begin_closing.month)).next_id;
+  v_first uuid := (howdah_private.month_bounds(start_closing_month.month)).first_id;
+  v_next uuid := (howdah_private.month_bounds(start_closing_month.month)).next_id;
   v_live bigint;
 begin
-  if exists (select from howdah_private.closed_months as c where c.month = begin_closing.month and c.dropped_at is null) then
+  if exists (select from howdah_private.closed_months as c where c.month = start_closing_month.month and c.dropped_at is null) then
     return;
   end if;
-  execute format('lock table howdah_private.%I in share row exclusive mode', 'executions_' || to_char(begin_closing.month, 'YYYY_MM'));
+  execute format('lock table howdah_private.%I in share row exclusive mode', 'executions_' || to_char(start_closing_month.month, 'YYYY_MM'));
   select count(*) into v_live from howdah.executions as e
   where e.id >= v_first and e.id < v_next and e.status in ('queued', 'running', 'waiting', 'paused');
-  perform howdah_private.refuse_held(begin_closing.month, array[format('%s runs have not ended', v_live)]) where v_live > 0;
-  insert into howdah_private.closed_months as c (month, first_id, next_id) values (begin_closing.month, v_first, v_next)
+  perform howdah_private.refuse_blocked_month(start_closing_month.month, array[format('%s runs have not ended', v_live)]) where v_live > 0;
+  insert into howdah_private.closed_months as c (month, first_id, next_id) values (start_closing_month.month, v_first, v_next)
   on conflict on constraint closed_months_pkey do update
   set runs = null, cleared_to = null, archive = null, closed_at = excluded.closed_at, dropped_at = null;
-  execute howdah_private.freeze_month(begin_closing.month);
+  execute howdah_private.freeze_month(start_closing_month.month);
 end $$;
 
--- Counts a month that is frozen, under no lock but that of its row, which who deletes runs waits for (hold_counts): what he deletes is
+-- Counts a month that is frozen, under no lock but that of its row, which who deletes runs waits for (lock_usage_counting): what he deletes is
 -- counted by one of the two. Freezes it first where nobody did.
 create or replace function howdah_private.close_month(month date) returns bigint
   language plpgsql volatile security definer
@@ -167,15 +167,15 @@ declare
   v_closing howdah_private.closed_months;
   v_runs bigint;
 begin
-  perform howdah_private.begin_closing(close_month.month);
+  perform howdah_private.start_closing_month(close_month.month);
   select c.* into v_closing from howdah_private.closed_months as c where c.month = close_month.month for update;
   if v_closing.runs is not null then
     return v_closing.runs;
   end if;
-  perform howdah_private.refuse_held(close_month.month, array(select howdah_private.month_holds(close_month.month))
+  perform howdah_private.refuse_blocked_month(close_month.month, array(select howdah_private.month_blockers(close_month.month))
     || array(select 'a run belongs to a tree or a session that reaches into other months'
-      from howdah_private.entangled(close_month.month)));
-  perform howdah_private.keep_totals(null, v_closing.first_id, (
+      from howdah_private.trees_across_months(close_month.month)));
+  perform howdah_private.roll_up_usage(null, v_closing.first_id, (
     select e.id from howdah.executions as e
     where e.id >= v_closing.first_id and e.id < v_closing.next_id order by e.id desc limit 1));
   select count(*) into v_runs from howdah.executions as e where e.id >= v_closing.first_id and e.id < v_closing.next_id;
@@ -197,21 +197,21 @@ begin
   end if;
 end $$;
 
-create or replace function howdah_private.refuse_held(month date, holds text[]) returns void
+create or replace function howdah_private.refuse_blocked_month(month date, holds text[]) returns void
   language plpgsql immutable
   set search_path = pg_catalog, pg_temp
 as $$
 begin
-  if cardinality(refuse_held.holds) > 0 then
+  if cardinality(refuse_blocked_month.holds) > 0 then
     raise exception using errcode = 'HWCNF',
-      message = format('the month %s stays: %s', to_char(refuse_held.month, 'YYYY-MM'), array_to_string(refuse_held.holds, ', ')),
-      detail = jsonb_build_object('month', refuse_held.month, 'holds', refuse_held.holds)::text,
+      message = format('the month %s stays: %s', to_char(refuse_blocked_month.month, 'YYYY-MM'), array_to_string(refuse_blocked_month.holds, ', ')),
+      detail = jsonb_build_object('month', refuse_blocked_month.month, 'holds', refuse_blocked_month.holds)::text,
       hint = 'It goes when nothing holds it any more: howdah retention months';
   end if;
 end $$;
 
 -- What stands beside the runs of a closed month, of so many runs at a time; gives how many it was. To be called until it gives 0.
-create or replace function howdah_private.clear_closed(month date, batch int default 1000) returns int
+create or replace function howdah_private.delete_closed_side_rows(month date, batch int default 1000) returns int
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
@@ -220,19 +220,19 @@ declare
   v_ids uuid[];
 begin
   select c.* into v_closed from howdah_private.closed_months as c
-  where c.month = clear_closed.month and c.dropped_at is null for update;
+  where c.month = delete_closed_side_rows.month and c.dropped_at is null for update;
   v_ids := array(
     select e.id::uuid from howdah.executions as e
     where e.id >= v_closed.first_id and e.id < v_closed.next_id
       and (v_closed.cleared_to is null or e.id > v_closed.cleared_to)
-    order by e.id limit clear_closed.batch
+    order by e.id limit delete_closed_side_rows.batch
   );
   if cardinality(v_ids) > 0 then
     perform howdah_private.delete_beside(v_ids);
     delete from howdah.questions as q where q.execution_id = any (v_ids);
     delete from howdah.approvals as a where a.execution_id = any (v_ids);
     delete from howdah.feedback_entries as f where f.execution_id = any (v_ids);
-    update howdah_private.closed_months as c set cleared_to = v_ids[cardinality(v_ids)] where c.month = clear_closed.month;
+    update howdah_private.closed_months as c set cleared_to = v_ids[cardinality(v_ids)] where c.month = delete_closed_side_rows.month;
   end if;
   return cardinality(v_ids);
 end $$;
@@ -251,15 +251,15 @@ as $$
   order by p.place
 $$;
 
-create or replace function howdah_private.note_month(month date, archive text default null, is_dropped boolean default false)
+create or replace function howdah_private.record_month(month date, archive text default null, is_dropped boolean default false)
   returns void
   language sql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
   update howdah_private.closed_months as c
-  set archive = coalesce(note_month.archive, c.archive),
-    dropped_at = case when note_month.is_dropped then now() else c.dropped_at end
-  where c.month = note_month.month
+  set archive = coalesce(record_month.archive, c.archive),
+    dropped_at = case when record_month.is_dropped then now() else c.dropped_at end
+  where c.month = record_month.month
 $$;
 
 -- Sessions that have lost their last run with a month, and saw nothing since; gives how many.

@@ -25,7 +25,7 @@ begin
     return 0;
   end if;
   if v_is_wanted then
-    select * into v_noted from howdah_private.note_ended(v_since, v_until, 1000);
+    select * into v_noted from howdah_private.enqueue_erasures(v_since, v_until, 1000);
     update howdah_private.erasure_mark as m
     set reached_at = case when v_noted.runs = 1000 then v_noted.last_at else v_until end
     where v_noted.runs > 0 or m.reached_at < v_until - interval '10 seconds';
@@ -34,7 +34,7 @@ begin
 end $$;
 
 -- Root runs that ended in this time and are not noted yet, the oldest first; how many it was, and when the last of them ended.
-create or replace function howdah_private.note_ended(
+create or replace function howdah_private.enqueue_erasures(
   since timestamptz, until timestamptz, batch int, tenant_id uuid default null, out runs int, out last_at timestamptz
 )
   language sql volatile security definer
@@ -44,11 +44,11 @@ as $$
     select e.id::uuid as id, e.tenant_id, e.completed_at
     from howdah.executions as e
     join howdah.retention_policies as p on p.tenant_id = e.tenant_id and p.keep_contents_days = 0
-    where e.completed_at >= coalesce(note_ended.since, '-infinity') and e.completed_at < note_ended.until
+    where e.completed_at >= coalesce(enqueue_erasures.since, '-infinity') and e.completed_at < enqueue_erasures.until
       and e.parent_execution_id is null and e.contents_erased_at is null
-      and (note_ended.tenant_id is null or e.tenant_id = note_ended.tenant_id)
+      and (enqueue_erasures.tenant_id is null or e.tenant_id = enqueue_erasures.tenant_id)
       and not exists (select from howdah_private.erasures_due as d where d.execution_id = e.id)
-    order by e.completed_at limit note_ended.batch
+    order by e.completed_at limit enqueue_erasures.batch
   ),
   noted as (
     insert into howdah_private.erasures_due (execution_id, tenant_id)

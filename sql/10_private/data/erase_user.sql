@@ -67,17 +67,17 @@ end $$;
 
 -- The user's runs, ended and locked, the sessions they are in, his own too, and he himself, in the order everybody locks them. Whoever
 -- forks such a session waits for it, whoever inserts a run or a session of his for his row; what came before that was locked is found by the second look.
-create or replace function howdah_private.hold_user(u howdah.users, cancel_live boolean) returns uuid[]
+create or replace function howdah_private.lock_user_data(u howdah.users, cancel_live boolean) returns uuid[]
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_runs uuid[] := howdah_private.runs_of_user(u);
 begin
-  if hold_user.cancel_live then
-    perform howdah_private.note_control(e, 'cancel') from howdah.executions as e
+  if lock_user_data.cancel_live then
+    perform howdah_private.audit_control(e, 'cancel') from howdah.executions as e
     where e.id = any (v_runs) and e.completed_at is null;
-    perform howdah_private.end_runs(howdah_private.lock_family(array_agg(e.id::uuid)), 'cancelled', null)
+    perform howdah_private.terminate_runs(howdah_private.lock_subtree(array_agg(e.id::uuid)), 'cancelled', null)
     from howdah.executions as e where e.id = any (v_runs) and e.completed_at is null
     having count(*) > 0;
   end if;
@@ -147,7 +147,7 @@ as $$
 $$;
 
 -- What he answered where others were asked, what was written to agents, and the files he brought.
-create or replace function howdah_private.erase_elsewhere(u howdah.users, runs uuid[]) returns jsonb
+create or replace function howdah_private.erase_user_traces(u howdah.users, runs uuid[]) returns jsonb
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
@@ -156,11 +156,11 @@ declare
   v_answers int := 0;
   v_files jsonb;
 begin
-  perform howdah_private.erase_forks(u, erase_elsewhere.runs);
+  perform howdah_private.erase_forks(u, erase_user_traces.runs);
   for v_answer in
     update howdah.questions as q
     set answer = case q.kind when 'question' then '[erased]' else q.answer end, answer_data = null
-    where q.tenant_id = u.tenant_id and q.answered_by = u.username and q.execution_id <> all (erase_elsewhere.runs)
+    where q.tenant_id = u.tenant_id and q.answered_by = u.username and q.execution_id <> all (erase_user_traces.runs)
     returning q.execution_id, q.call_id, q.kind = 'question' or q.answer = 'reject' as is_told
   loop
     v_answers := v_answers + 1;
@@ -177,7 +177,7 @@ begin
   into v_files from gone as g;
   update howdah.feedback_entries as f set comment = '[erased]'
   where f.tenant_id = u.tenant_id and f.created_by = u.username and f.comment is not null;
-  return v_files || jsonb_build_object('questions', v_answers, 'mail', howdah_private.erase_mail(u, erase_elsewhere.runs));
+  return v_files || jsonb_build_object('questions', v_answers, 'mail', howdah_private.erase_mail(u, erase_user_traces.runs));
 end $$;
 
 -- His name, where rows of others carry it; his keys open nothing any more.

@@ -114,14 +114,14 @@ begin
   return to_jsonb(howdah_private.erase_log(erase_runs.ids, erase_runs.keep_keys)) || jsonb_build_object('questions', v_questions) || v_beside;
 end $$;
 
--- Whole trees that have ended. What they used stays counted (keep_totals), and what they counted for in the version of their
+-- Whole trees that have ended. What they used stays counted (roll_up_usage), and what they counted for in the version of their
 -- sessions, so that it grows.
 create or replace function howdah_private.delete_runs(ids uuid[]) returns jsonb
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_ids uuid[] := howdah_private.hold_runs(delete_runs.ids);
+  v_ids uuid[] := howdah_private.lock_runs_for_deletion(delete_runs.ids);
   v_beside jsonb := howdah_private.delete_beside(v_ids);
   v_sessions uuid[];
   v_versions bigint[];
@@ -137,7 +137,7 @@ begin
   get diagnostics v_questions = row_count;
   delete from howdah.approvals as a where a.execution_id = any (v_ids);
   delete from howdah.feedback_entries as f where f.execution_id = any (v_ids);
-  perform howdah_private.keep_totals(v_ids);
+  perform howdah_private.roll_up_usage(v_ids);
   v_log := to_jsonb(howdah_private.delete_log(v_ids));
   insert into howdah_private.todo_changes as t (tenant_id, session_id, changes)
   select s.tenant_id, s.id, v.version - howdah_private.session_version(s.id) + 1

@@ -8,7 +8,7 @@ declare
   v_policy howdah.retention_policies;
   v_done int := 0;
 begin
-  perform howdah_private.hold_counts(); -- before all that is counted below
+  perform howdah_private.lock_usage_counting(); -- before all that is counted below
   delete from howdah_private.receivers as r where r.ends_at < clock_timestamp() - interval '1 hour'; -- of runs that were ended
   for v_policy in select p.* from howdah.retention_policies as p order by p.id for update skip locked loop
     v_done := v_done + howdah_private.retain_mail(v_policy, retain.batch);
@@ -17,7 +17,7 @@ begin
         now() - make_interval(days => v_policy.keep_runs_days), retain.batch, true);
     end if;
     if v_policy.keep_contents_days = 0 then
-      v_done := v_done + howdah_private.note_missed(v_policy, retain.batch);
+      v_done := v_done + howdah_private.enqueue_missed_erasures(v_policy, retain.batch);
     elsif v_policy.keep_contents_days is not null then
       v_done := v_done + howdah_private.retain_of(v_policy, v_policy.contents_reached_at,
         now() - make_interval(days => v_policy.keep_contents_days), retain.batch, false);
@@ -77,7 +77,7 @@ end $$;
 
 -- Contents that are not kept at all are erased as runs end (erase_ended). What that did not see is noted for it: what ended
 -- before the policy was there, and what long transactions ended, which is why the last day is looked at again.
-create or replace function howdah_private.note_missed(p howdah.retention_policies, batch int) returns int
+create or replace function howdah_private.enqueue_missed_erasures(p howdah.retention_policies, batch int) returns int
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
@@ -85,9 +85,9 @@ declare
   v_noted record;
 begin
   select * into v_noted
-  from howdah_private.note_ended(p.contents_reached_at, now() - interval '1 minute', note_missed.batch, p.tenant_id);
+  from howdah_private.enqueue_erasures(p.contents_reached_at, now() - interval '1 minute', enqueue_missed_erasures.batch, p.tenant_id);
   update howdah.retention_policies as x
-  set contents_reached_at = case when v_noted.runs = note_missed.batch then v_noted.last_at
+  set contents_reached_at = case when v_noted.runs = enqueue_missed_erasures.batch then v_noted.last_at
     else greatest(x.contents_reached_at, now() - interval '1 day') end
   where x.id = p.id;
   return v_noted.runs;

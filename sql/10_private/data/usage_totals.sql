@@ -2,15 +2,15 @@
 -- the same transaction, and the views add these to what is there: a sum is the same before and after, at each moment.
 
 -- Runs that are about to be deleted, by a list in their order or all between two ids. Who gives a list holds these runs `for update`
--- and what keeps months from being counted (hold_runs), so that nobody else counts them. Those of a closed month are counted already.
+-- and what keeps months from being counted (lock_runs_for_deletion), so that nobody else counts them. Those of a closed month are counted already.
 -- Planned for its values: with a list it is a look by key, without one a read of a whole month.
-create or replace function howdah_private.keep_totals(ids uuid[], first_id uuid default null, last_id uuid default null) returns void
+create or replace function howdah_private.roll_up_usage(ids uuid[], first_id uuid default null, last_id uuid default null) returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp set plan_cache_mode = force_custom_plan
 as $$
 declare
-  v_first_id uuid := coalesce(keep_totals.first_id, keep_totals.ids[1]);
-  v_last_id uuid := coalesce(keep_totals.last_id, keep_totals.ids[cardinality(keep_totals.ids)]);
+  v_first_id uuid := coalesce(roll_up_usage.first_id, roll_up_usage.ids[1]);
+  v_last_id uuid := coalesce(roll_up_usage.last_id, roll_up_usage.ids[cardinality(roll_up_usage.ids)]);
 begin
   insert into howdah.kept_steps as k
     (tenant_id, day, kind, model_id, tool, steps, errors, tokens_in, tokens_out, cost)
@@ -21,7 +21,7 @@ begin
   cross join lateral (select case when s.kind = 'tool' and howdah_private.is_call_of_tool(s.call_id) then s.name end) as t (tool)
   where e.id between v_first_id and v_last_id
     and s.execution_id between v_first_id and v_last_id
-    and (keep_totals.ids is null or (e.id = any (keep_totals.ids) and s.execution_id = any (keep_totals.ids)))
+    and (roll_up_usage.ids is null or (e.id = any (roll_up_usage.ids) and s.execution_id = any (roll_up_usage.ids)))
     and (s.model_id is not null or t.tool is not null)
     and not exists (select from howdah_private.closing_months() as m where e.id >= m.first_id and e.id < m.next_id)
   group by 1, 2, 3, 4, 5 order by 1, 2, 3, 4, 5
@@ -36,19 +36,19 @@ begin
     sum(e.tokens_in), sum(e.tokens_out), sum(e.cost)
   from howdah.executions as e
   where e.id between v_first_id and v_last_id
-    and (keep_totals.ids is null or e.id = any (keep_totals.ids)) and e.compensates_execution_id is null
+    and (roll_up_usage.ids is null or e.id = any (roll_up_usage.ids)) and e.compensates_execution_id is null
     and not exists (select from howdah_private.closing_months() as m where e.id >= m.first_id and e.id < m.next_id)
   group by 1, 2, 3, 4, 5 order by 1, 2, 3, 4, 5
   on conflict (tenant_id, day, agent_id, agent_version_id, workflow_id) do update
   set runs = k.runs + excluded.runs, roots = k.roots + excluded.roots, completed = k.completed + excluded.completed, failed = k.failed + excluded.failed,
     cancelled = k.cancelled + excluded.cancelled, steps = k.steps + excluded.steps,
     tokens_in = k.tokens_in + excluded.tokens_in, tokens_out = k.tokens_out + excluded.tokens_out, cost = k.cost + excluded.cost;
-  perform howdah_private.keep_subjects(keep_totals.ids, v_first_id, v_last_id);
+  perform howdah_private.roll_up_subjects(roll_up_usage.ids, v_first_id, v_last_id);
 end $$;
 
 -- The same for the users and sessions these runs counted for. Sessions of a whole month are silent and go with it: what they used is
 -- not written down to be deleted at once, and is counted of their runs while these are there, closed month or not.
-create or replace function howdah_private.keep_subjects(ids uuid[], first_id uuid, last_id uuid) returns void
+create or replace function howdah_private.roll_up_subjects(ids uuid[], first_id uuid, last_id uuid) returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp set plan_cache_mode = force_custom_plan
 as $$
@@ -62,28 +62,28 @@ begin
     select 'user'::howdah.quota_scope, e.user_id
     where not exists (select from howdah_private.closing_months() as m where e.id >= m.first_id and e.id < m.next_id)
     union all
-    select 'session', howdah_private.session_of_run(e) where keep_subjects.ids is not null
+    select 'session', howdah_private.session_of_run(e) where roll_up_subjects.ids is not null
   ) as s (scope, id)
-  where e.id between keep_subjects.first_id and keep_subjects.last_id
-    and (keep_subjects.ids is null or e.id = any (keep_subjects.ids)) and s.id is not null
+  where e.id between roll_up_subjects.first_id and roll_up_subjects.last_id
+    and (roll_up_subjects.ids is null or e.id = any (roll_up_subjects.ids)) and s.id is not null
   group by 1, 2, 3, 4 order by 1, 2, 3, 4
   on conflict (tenant_id, scope, subject_id, day) do update
   set roots = k.roots + excluded.roots, tokens = k.tokens + excluded.tokens, cost = k.cost + excluded.cost;
 end $$;
 
 -- Of runs that are to be deleted those that are still there, held until that is done.
-create or replace function howdah_private.hold_runs(ids uuid[]) returns uuid[]
+create or replace function howdah_private.lock_runs_for_deletion(ids uuid[]) returns uuid[]
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
 begin
-  perform howdah_private.hold_counts();
-  return array(select e.id::uuid from howdah.executions as e where e.id = any (hold_runs.ids) order by e.id for update);
+  perform howdah_private.lock_usage_counting();
+  return array(select e.id::uuid from howdah.executions as e where e.id = any (lock_runs_for_deletion.ids) order by e.id for update);
 end $$;
 
 -- Who deletes runs and who counts a month do it one after the other: no month is frozen any more until the first has ended, and
 -- who counts a frozen one has its row. Taken before anything that both write, by whoever deletes twice in a transaction too.
-create or replace function howdah_private.hold_counts() returns void
+create or replace function howdah_private.lock_usage_counting() returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$

@@ -82,10 +82,10 @@ begin
 end $$;
 
 -- Queues the hooks of runs that were ended from outside. Any worker calls them soon, and they can
--- prevent nothing. Called by end_runs. PL/pgSQL keeps a parsed statement, while before PostgreSQL
+-- prevent nothing. Called by terminate_runs. PL/pgSQL keeps a parsed statement, while before PostgreSQL
 -- 18 a function in SQL parses and plans it at each call. A plan that is made for the given ids
 -- opens only their partitions.
-create or replace function howdah_private.tell_ended(ids uuid[]) returns void
+create or replace function howdah_private.enqueue_end_hooks(ids uuid[]) returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp set plan_cache_mode = force_custom_plan
 as $$
@@ -104,7 +104,7 @@ begin
       'output_data', null, 'error', e.error)
     from howdah.executions as e left join howdah.agents as a on a.id = e.agent_id
     left join howdah.workflows as w on w.id = e.workflow_id
-    where e.id = any (tell_ended.ids) and exists (
+    where e.id = any (enqueue_end_hooks.ids) and exists (
       select from howdah.hooks as h
       where h.tenant_id = e.tenant_id and h.is_active and h.event = 'execution_complete'
         and (num_nonnulls(h.agent_id, h.workflow_id) = 0 or h.agent_id = e.agent_id or h.workflow_id = e.workflow_id)
@@ -132,10 +132,10 @@ as $$
 $$;
 
 -- What hooks said of a run that has ended, in its metrics: annotations, and hook_errors of those that failed.
-create or replace function howdah_private.note_hooks(id uuid, metrics jsonb) returns void
+create or replace function howdah_private.record_hook_results(id uuid, metrics jsonb) returns void
   language sql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
-  update howdah.executions as e set metrics = e.metrics || note_hooks.metrics, updated_at = now()
-  where e.id = note_hooks.id
+  update howdah.executions as e set metrics = e.metrics || record_hook_results.metrics, updated_at = now()
+  where e.id = record_hook_results.id
 $$;

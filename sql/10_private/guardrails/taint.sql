@@ -50,13 +50,13 @@ as $$
 $$;
 
 -- It as models are told it: what tools brought is marked, as in a log.
-create or replace function howdah_private.told_history(history jsonb) returns jsonb
+create or replace function howdah_private.history_json(history jsonb) returns jsonb
   language sql immutable
   set search_path = pg_catalog, pg_temp
 as $$
   select coalesce(jsonb_agg(m.message || case m.message ->> 'role' when 'tool' then '{"trust": "external"}' else '{}' end::jsonb
     order by m.place), '[]')
-  from jsonb_array_elements(told_history.history) with ordinality as m (message, place)
+  from jsonb_array_elements(history_json.history) with ordinality as m (message, place)
 $$;
 
 -- Of parts: files as they are trusted, a link as what is behind it. Text and data in the message itself are its writer's.
@@ -65,7 +65,7 @@ create or replace function howdah_private.parts_trust(tenant_id uuid, parts json
   set search_path = pg_catalog, pg_temp
 as $$
   select max(case when p.part ->> 'type' = 'resource'
-      then howdah_private.resource_trust(parts_trust.tenant_id, howdah_private.id_in(p.part ->> 'resource_id'))
+      then howdah_private.resource_trust(parts_trust.tenant_id, howdah_private.parse_id(p.part ->> 'resource_id'))
     when p.part ->> 'type' = 'image_url' and p.part #>> '{image_url,url}' !~ '^data:' then 'external' end)
   from jsonb_array_elements(case jsonb_typeof(parts_trust.parts) when 'array' then parts_trust.parts else '[]' end) as p (part)
 $$;
@@ -78,7 +78,7 @@ as $$
   select coalesce((
     select greatest('internal', e.trust, case when r.metadata ->> 'trust' = 'external' then 'external'::howdah.trust end)
     from howdah.resources as r
-    join howdah.executions as e on e.id = howdah_private.id_in(r.metadata ->> 'written_by_execution_id') and e.tenant_id = r.tenant_id
+    join howdah.executions as e on e.id = howdah_private.parse_id(r.metadata ->> 'written_by_execution_id') and e.tenant_id = r.tenant_id
     where r.id = resource_trust.id and r.tenant_id = resource_trust.tenant_id
   ), 'external')
 $$;
@@ -145,7 +145,7 @@ begin
       else howdah_private.board_trust(v_run.tenant_id, v_run.root_execution_id, value ->> 'key') end
     when 'board_read' then coalesce(
       howdah_private.board_trust(v_run.tenant_id, v_run.root_execution_id, value ->> 'key'), 'system')
-    when 'read_resource' then howdah_private.resource_trust(v_run.tenant_id, howdah_private.id_in(value ->> 'id'))
+    when 'read_resource' then howdah_private.resource_trust(v_run.tenant_id, howdah_private.parse_id(value ->> 'id'))
     when 'search_messages' then coalesce(howdah_private.trust_of_runs(v_run.tenant_id, array(
       select (m.found ->> 'execution_id')::uuid from jsonb_array_elements(value -> 'messages') as m (found))), 'system')
     else 'external' end;

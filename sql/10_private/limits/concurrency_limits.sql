@@ -245,9 +245,9 @@ begin
   perform howdah_private.announce_watched(v_admitted);
 end $$;
 
--- What should never happen: runs that wait for room at a limit that has some, or at none. Called by heal_queue, which may
+-- What should never happen: runs that wait for room at a limit that has some, or at none. Called by repair_queue, which may
 -- hold runs: it waits for nobody.
-create or replace function howdah_private.heal_parked(before timestamptz) returns uuid[]
+create or replace function howdah_private.repair_parked(before timestamptz) returns uuid[]
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
@@ -273,7 +273,7 @@ begin
   perform howdah_private.forget_calls();
   with lost as (
     select e.id from howdah.executions as e
-    where e.status = 'waiting' and e.waiting_for = 'quota' and e.updated_at < heal_parked.before
+    where e.status = 'waiting' and e.waiting_for = 'quota' and e.updated_at < repair_parked.before
       and not exists (select from howdah_private.parked_runs as p where p.execution_id = e.id)
     order by e.id
     for no key update skip locked

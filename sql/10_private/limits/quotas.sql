@@ -147,7 +147,7 @@ create or replace function howdah_private.refuse_use(
 as $$
 declare
   v_ends_at timestamptz := howdah_private.quota_ends(quota.period, refuse_use.at);
-  v_moment text := howdah_private.moment_name(v_ends_at);
+  v_moment text := howdah_private.timestamp_key(v_ends_at);
   v_max text := trim_scale(quota.max_value)::text;
 begin
   raise exception using errcode = 'HWQTA',
@@ -385,7 +385,7 @@ end $$;
 
 -- Counters of periods that are over, and of quotas that are gone: those are not deleted with them, since who deletes a
 -- quota and takes long must hold up nobody. Of quotas for each that have no period also those whose subject is gone. Called
--- by heal_queue, which waits for nobody.
+-- by repair_queue, which waits for nobody.
 create or replace function howdah_private.forget_counters() returns void
   language sql volatile security definer
   set search_path = pg_catalog, pg_temp

@@ -50,7 +50,7 @@ create or replace function howdah_private.without_fields(document jsonb, fields 
 -- Which steps of two logs belong together: for each of `a` the place of one in `b`, or null. `known` says it of some; others are found
 -- between those, where their keys are the same: the first of a key with the first, the second with the second. Of such pairs
 -- those stay that are the most without crossing (the longest rising subsequence, n log n).
-create or replace function howdah_private.lined_up(a bigint[], b bigint[], known int[]) returns int[]
+create or replace function howdah_private.align_steps(a bigint[], b bigint[], known int[]) returns int[]
   language plpgsql immutable
   set search_path = pg_catalog, pg_temp
   set enable_nestloop = off set enable_mergejoin = off set jit = off
@@ -67,15 +67,15 @@ begin
     select x.key, x.place, x.gap, row_number() over (partition by x.gap, x.key order by x.place) as nth
     from (
       select k.key, k.place, k.b, count(k.b) over (order by k.place) as gap
-      from unnest(lined_up.a, lined_up.known) with ordinality as k (key, b, place)
+      from unnest(align_steps.a, align_steps.known) with ordinality as k (key, b, place)
     ) as x where x.b is null
   ),
   of_b as (
     select x.key, x.place, x.gap, row_number() over (partition by x.gap, x.key order by x.place) as nth
     from (
       select k.key, k.place, n.b, count(n.b) over (order by k.place) as gap
-      from unnest(lined_up.b) with ordinality as k (key, place)
-      left join unnest(lined_up.known) as n (b) on n.b = k.place
+      from unnest(align_steps.b) with ordinality as k (key, place)
+      left join unnest(align_steps.known) as n (b) on n.b = k.place
     ) as x where x.b is null
   )
   select array_agg(x.place order by x.place), array_agg(y.place order by x.place) into v_as, v_bs
@@ -125,8 +125,8 @@ as $$
   ),
   pairs as materialized (
     select p.a, p.b from keys as x join keys as y on (x.log, y.log) = ('a', 'b')
-    cross join lateral unnest(howdah_private.lined_up(x.sort, y.sort, howdah_private.lined_up(x.asked, y.asked,
-      howdah_private.lined_up(x.whole, y.whole, array_fill(null::int, array[cardinality(x.whole)]))))) with ordinality as p (b, a)
+    cross join lateral unnest(howdah_private.align_steps(x.sort, y.sort, howdah_private.align_steps(x.asked, y.asked,
+      howdah_private.align_steps(x.whole, y.whole, array_fill(null::int, array[cardinality(x.whole)]))))) with ordinality as p (b, a)
   ),
   lined as (
     select x.seq as a, y.seq as b, coalesce(x.kind, y.kind) as kind, coalesce(x.name, y.name) as name,
@@ -191,7 +191,7 @@ as $$
   select jsonb_build_object(
     'what', case when step_change.b is null then 'only_a' when step_change.a is null then 'only_b' else 'changed' end,
     'a', step_change.a, 'b', step_change.b, 'kind', step_change.kind, 'name', step_change.name,
-    'differences', coalesce(jsonb_agg(jsonb_build_object('field', d.field) || howdah_private.told_apart(d.a, d.b, true) order by d.place)
+    'differences', coalesce(jsonb_agg(jsonb_build_object('field', d.field) || howdah_private.distinguish_steps(d.a, d.b, true) order by d.place)
       filter (where case
         when step_change.kind = 'model' and d.field = 'output' then not exists (select from differing as o where o.field in ('said', 'calls'))
         when step_change.kind <> 'model' and d.field = 'said'
@@ -202,7 +202,7 @@ $$;
 
 -- Two texts, cut around the place where they part: those of a step to 500 characters, those of a run to 20,000. … says where
 -- something is missing. The place is looked for in bytes, by steps that are halved, so that each byte is compared once.
-create or replace function howdah_private.told_apart(a text, b text, is_of_step boolean) returns jsonb
+create or replace function howdah_private.distinguish_steps(a text, b text, is_of_step boolean) returns jsonb
   language plpgsql immutable
   set search_path = pg_catalog, pg_temp
 as $$
@@ -266,7 +266,7 @@ create or replace function howdah_private.run_differences(a jsonb, b jsonb, fiel
   set search_path = pg_catalog, pg_temp
 as $$
   select coalesce(jsonb_agg(jsonb_build_object('field', f.field)
-    || howdah_private.told_apart(run_differences.a ->> f.field, run_differences.b ->> f.field, false) order by f.place), '[]')
+    || howdah_private.distinguish_steps(run_differences.a ->> f.field, run_differences.b ->> f.field, false) order by f.place), '[]')
   from unnest(run_differences.fields) with ordinality as f (field, place)
   where (run_differences.a -> f.field) is distinct from (run_differences.b -> f.field)
 $$;

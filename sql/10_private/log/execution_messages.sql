@@ -7,7 +7,7 @@ create or replace function howdah_private.step_note(s howdah.steps) returns json
     'input', s.input, 'output', case when s.kind <> 'tool' then s.output end, 'error', s.error);
 
 -- A message as models are told it, with its place in the run, and its trust where that is lower than a person's or a model's.
-create or replace function howdah_private.told_message(m howdah.messages) returns jsonb
+create or replace function howdah_private.message_json(m howdah.messages) returns jsonb
   language sql stable
   return jsonb_strip_nulls(jsonb_build_object(
     'seq', m.seq, 'step_seq', m.step_seq, 'role', m.role, 'parts', m.parts, 'tool_calls', m.tool_calls,
@@ -33,7 +33,7 @@ create or replace function howdah_private.execution_messages(execution_id uuid) 
   language sql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
-  select coalesce(jsonb_agg(howdah_private.told_message(m) order by m.seq), '[]')
+  select coalesce(jsonb_agg(howdah_private.message_json(m) order by m.seq), '[]')
   from howdah.messages as m
   where m.execution_id = execution_messages.execution_id
 $$;
@@ -61,14 +61,14 @@ as $$
     join howdah.messages as s on s.execution_id = l.id where s.covers_from_seq = 0 and l.has_answered
   ),
   said as (
-    select r.turn, m.seq, howdah_private.told_message(m) - 'step_seq' as message
+    select r.turn, m.seq, howdah_private.message_json(m) - 'step_seq' as message
     from earlier as r
     join howdah.messages as m on m.execution_id = r.id
     where r.has_answered and r.turn >= (select f.turn from first as f) and (r.workflow_id is null or m.seq = 1 or m.step_seq = r.step_count)
     union all
     select r.turn, g.place - 1000000, g.message
     from earlier as r
-    cross join lateral jsonb_array_elements(howdah_private.told_history(r.history)) with ordinality as g (message, place)
+    cross join lateral jsonb_array_elements(howdah_private.history_json(r.history)) with ordinality as g (message, place)
     where r.history is not null and r.turn >= (select f.turn from first as f) and g.message ->> 'role' <> 'system'
       and not (r.has_answered and exists (select from howdah.messages as s where s.execution_id = r.id and s.covers_from_seq = 0))
   )
@@ -83,7 +83,7 @@ create or replace function howdah_private.sub_run_history(execution_id uuid) ret
   set search_path = pg_catalog, pg_temp
 as $$
   with own as (
-    select e.created_at, howdah_private.began_with(e.id) as agent_id, r.id as root_id, r.session_id, r.turn
+    select e.created_at, howdah_private.first_agent_of(e.id) as agent_id, r.id as root_id, r.session_id, r.turn
     from howdah.executions as e join howdah.executions as r on r.id = e.root_execution_id
     where e.id = sub_run_history.execution_id
   ),
@@ -98,9 +98,9 @@ as $$
     cross join roots as r join howdah.executions as c on c.root_execution_id = r.id
     where c.parent_execution_id is not null and c.status = 'completed' and c.completed_at <= o.created_at
       and c.overrides -> 'ephemeral' = 'false' and c.contents_erased_at is null
-      and howdah_private.began_with(c.id) = o.agent_id
+      and howdah_private.first_agent_of(c.id) = o.agent_id
   )
-  select coalesce(jsonb_agg(howdah_private.told_message(m) - 'step_seq' order by e.id, m.seq), '[]')
+  select coalesce(jsonb_agg(howdah_private.message_json(m) - 'step_seq' order by e.id, m.seq), '[]')
   from earlier as e join howdah.messages as m on m.execution_id = e.id
 $$;
 
@@ -111,7 +111,7 @@ create or replace function howdah_private.run_history(execution_id uuid) returns
 as $$
   select case when e.turn > 1 then howdah_private.session_history(e.session_id, e.turn)
     when e.overrides -> 'ephemeral' = 'false' then howdah_private.sub_run_history(e.id) else '[]' end
-    || howdah_private.told_history(e.history)
+    || howdah_private.history_json(e.history)
   from howdah.executions as e where e.id = run_history.execution_id
 $$;
 

@@ -57,7 +57,7 @@ begin
       detail = jsonb_build_object('field', 'input', 'execution_id', e.id)::text,
       hint = 'Leave input out; or begin anew with it, at seq 0.';
   end if;
-  perform howdah_private.refuse_large_input('input', octet_length(refuse_fork.input), howdah_private.most_input(e.tenant_id))
+  perform howdah_private.refuse_large_input('input', octet_length(refuse_fork.input), howdah_private.max_input_bytes(e.tenant_id))
   where octet_length(refuse_fork.input) > 1024;
 end $$;
 
@@ -92,7 +92,7 @@ begin
   if forked_data.changes is not null then
     v_data := howdah_private.changed_data(v_data, forked_data.changes, v_version #> '{agent,prompt,variables}');
   end if;
-  perform howdah_private.refuse_large_input('input_data', octet_length(v_data::text), howdah_private.most_input(e.tenant_id));
+  perform howdah_private.refuse_large_input('input_data', octet_length(v_data::text), howdah_private.max_input_bytes(e.tenant_id));
   if e.workflow_id is null then
     perform howdah_private.refuse_prompt_values(forked_data.version_id, v_data);
   else
@@ -149,7 +149,7 @@ declare
       then array(select k.name from jsonb_object_keys(refuse_place.variables) as k (name) where not coalesce(v_in ? k.name, false))
       else '{}' end;
   v_there text := (
-    select howdah_private.some_of(array_agg(v_prefix || left(k.name, 60) order by k.place), 20)
+    select howdah_private.list_names(array_agg(v_prefix || left(k.name, 60) order by k.place), 20)
     from unnest(v_known[1:21]) with ordinality as k (name, place));
 begin
   raise exception using errcode = 'HWINV',

@@ -20,20 +20,20 @@ $$;
 
 -- A row as a document without what stands in these columns; without any it stays as it is. Of errors the code stays, of calls
 -- the id and the name.
-create or replace function howdah_private.redacted(document jsonb, columns text[]) returns jsonb
+create or replace function howdah_private.redact_document(document jsonb, columns text[]) returns jsonb
   language sql immutable
   set search_path = pg_catalog, pg_temp
 as $$
-  select case when redacted.columns is null then redacted.document else (
+  select case when redact_document.columns is null then redact_document.document else (
     select jsonb_object_agg(f.key, case
-      when f.key <> all (redacted.columns) or f.value in ('null', '""', '{}', '[]') then f.value
+      when f.key <> all (redact_document.columns) or f.value in ('null', '""', '{}', '[]') then f.value
       when f.key = 'error' then howdah_private.erased_error(f.value, '[redacted]')
       when f.key = 'tool_calls' then howdah_private.erased_calls(f.value, '[redacted]')
       when f.key = 'tool_call' then howdah_private.erased_calls(jsonb_build_array(f.value), '[redacted]') -> 0
       when f.key = 'metrics' and f.value ? 'finish_reason'
         then jsonb_build_object('finish_reason', f.value -> 'finish_reason')
       else '"[redacted]"' end)
-    from jsonb_each(redacted.document) as f
+    from jsonb_each(redact_document.document) as f
   ) end
 $$;
 

@@ -12,7 +12,7 @@ as $$
     select s.id from howdah.sessions as s
     where s.tenant_id = root.tenant_id and s.user_id = root.user_id
       and coalesce(coalesce(s.agent_id, s.workflow_id)
-        <> all (howdah_private.hidden_from(root.tenant_id, root.user_id, 'owner')), true)
+        <> all (howdah_private.agents_hidden_from(root.tenant_id, root.user_id, 'owner')), true)
     order by s.id desc limit 30
   )
 $$;
@@ -46,7 +46,7 @@ begin
         from howdah.executions as e where e.tenant_id = v_root.tenant_id and e.session_id = s.id
         order by e.turn desc limit 100
       ) as t
-      where t.id <> v_root.id and coalesce(t.of_id <> all (howdah_private.hidden_from(
+      where t.id <> v_root.id and coalesce(t.of_id <> all (howdah_private.agents_hidden_from(
         v_root.tenant_id, v_root.user_id, 'owner')), true)
       order by t.id desc limit 200
     ),

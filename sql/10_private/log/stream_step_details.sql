@@ -1,6 +1,6 @@
 -- What streams tell of steps beyond their rows: what was said in them, by whom, and what was asked; of many steps at once.
 -- Messages are read from behind the last one the reader knows (afters), where it knows one: a step adds a few.
-create or replace function howdah_private.step_stories(ids uuid[], seqs int[], afters int[])
+create or replace function howdah_private.stream_step_details(ids uuid[], seqs int[], afters int[])
   returns table (place int, story jsonb)
   language sql stable security definer
   set search_path = pg_catalog, pg_temp
@@ -16,7 +16,7 @@ as $$
       from howdah.questions as q
       where s.kind = 'question' and q.tenant_id = e.tenant_id and q.id::text = s.input ->> 'question_id'
     ))
-  from unnest(step_stories.ids, step_stories.seqs, step_stories.afters) with ordinality as i (id, seq, after, place)
+  from unnest(stream_step_details.ids, stream_step_details.seqs, stream_step_details.afters) with ordinality as i (id, seq, after, place)
   join howdah.executions as e on e.id = i.id
   join howdah.steps as s on s.execution_id = e.id and s.seq = i.seq
   cross join lateral (

@@ -3,13 +3,13 @@
 
 -- The agent, or the workflow where no agent has the name, as a card tells of it; without a name the current agent. Null when
 -- there is none that the caller sees.
-create or replace function howdah_private.card_of(name text default null) returns jsonb
+create or replace function howdah_private.agent_card(name text default null) returns jsonb
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_tenant_id uuid := howdah.current_tenant();
-  v_name text := coalesce(card_of.name, (howdah.current_agent()).name);
+  v_name text := coalesce(agent_card.name, (howdah.current_agent()).name);
 begin
   return coalesce((
     select jsonb_build_object('name', a.name, 'description', a.description, 'capabilities', a.capabilities,
@@ -29,9 +29,9 @@ begin
   ));
 end $$;
 
--- Where a run stands: howdah_private.told_since, and what those need who answer its questions, of whatever kind, or keep what
+-- Where a run stands: howdah_private.conversation_since, and what those need who answer its questions, of whatever kind, or keep what
 -- it made. Null when the run is not of the agent or workflow with this name, when one is given.
-create or replace function howdah_private.standing_of(execution_id uuid, since int, of_name text default null) returns jsonb
+create or replace function howdah_private.conversation_state(execution_id uuid, since int, of_name text default null) returns jsonb
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
 as $$
@@ -39,7 +39,7 @@ declare
   v_tenant_id uuid := howdah.current_tenant();
 begin
   return (
-    select howdah_private.told_since(standing_of.execution_id, standing_of.since) || jsonb_build_object(
+    select howdah_private.conversation_since(conversation_state.execution_id, conversation_state.since) || jsonb_build_object(
       'id', e.id, 'session_id', e.session_id, 'name', coalesce(a.name, w.name), 'output_data', e.output_data,
       'waiting_for', e.waiting_for, 'metadata', e.metadata, 'changed_at', coalesce(e.completed_at, e.updated_at),
       'questions', coalesce((
@@ -56,22 +56,22 @@ begin
     from howdah.executions as e
     left join howdah.agents as a on a.tenant_id = e.tenant_id and a.id = e.agent_id
     left join howdah.workflows as w on w.tenant_id = e.tenant_id and w.id = e.workflow_id
-    where e.id = standing_of.execution_id and e.tenant_id = v_tenant_id and e.parent_execution_id is null
-      and coalesce(coalesce(a.name, w.name) = standing_of.of_name, standing_of.of_name is null)
+    where e.id = conversation_state.execution_id and e.tenant_id = v_tenant_id and e.parent_execution_id is null
+      and coalesce(coalesce(a.name, w.name) = conversation_state.of_name, conversation_state.of_name is null)
   );
 end $$;
 
 -- The last messages between a run and whom it talks with, in order; null for all.
-create or replace function howdah_private.talk_of(execution_id uuid, most int default null) returns jsonb
+create or replace function howdah_private.conversation_messages(execution_id uuid, most int default null) returns jsonb
   language sql stable
   set search_path = pg_catalog, pg_temp
 as $$
   select coalesce(jsonb_agg(jsonb_build_object('id', m.id, 'role', m.role, 'content', m.content) order by m.seq), '[]')
   from (
     select x.id, x.role, x.content, x.seq from howdah.messages as x
-    where x.execution_id = talk_of.execution_id and x.tenant_id = howdah.current_tenant()
+    where x.execution_id = conversation_messages.execution_id and x.tenant_id = howdah.current_tenant()
       and x.role in ('user', 'assistant') and x.content <> '' and x.covers_to_seq is null
-    order by x.seq desc limit talk_of.most
+    order by x.seq desc limit conversation_messages.most
   ) as m
 $$;
 
@@ -158,7 +158,7 @@ begin
   from jsonb_array_elements(answer_interrupts.entries) as n (entry)
   left join howdah.questions as q on q.tenant_id = v_tenant_id and q.id::text = lower(n.entry ->> 'interruptId');
   if v_missing is null and cardinality(v_roots) = 1 then
-    v_standing := howdah_private.standing_of(v_roots[1], 0, answer_interrupts.name);
+    v_standing := howdah_private.conversation_state(v_roots[1], 0, answer_interrupts.name);
   end if;
   if v_standing is null then
     v_missing := coalesce(v_missing, answer_interrupts.entries #>> '{0,interruptId}');

@@ -14,8 +14,8 @@ begin
       detail = jsonb_build_object('field', 'configuration', 'faults', to_jsonb(v_faults))::text,
       hint = format('What may stand in it says howdah.mcp_server_schema(%L).', s.type);
   end if;
-  perform howdah_private.refuse_plain_keys('configuration', s.configuration - 'secrets');
-  perform howdah_private.refuse_plain_keys('configuration', jsonb_path_query_array(s.configuration, '$.secrets.*'));
+  perform howdah_private.refuse_plain_secrets('configuration', s.configuration - 'secrets');
+  perform howdah_private.refuse_plain_secrets('configuration', jsonb_path_query_array(s.configuration, '$.secrets.*'));
   perform howdah_private.refuse_key('configuration', 'headers.' || h.name)
   from jsonb_object_keys(coalesce(s.configuration -> 'headers', '{}')) as h (name)
   where h.name ~* '(auth|key|token|secret|passw|credential|cookie|session)';
@@ -343,14 +343,14 @@ $$;
 
 -- A file that came with a result, as a row (run_files.sql), and the model is told its name and id. What a server gives may say
 -- anything.
-create or replace function howdah_private.keep_mcp_file(execution_id uuid, name text, type text, bytes bytea, origin jsonb)
+create or replace function howdah_private.store_mcp_file(execution_id uuid, name text, type text, bytes bytea, origin jsonb)
   returns uuid
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_run howdah.executions := howdah_private.calling_run(keep_mcp_file.execution_id);
+  v_run howdah.executions := howdah_private.calling_run(store_mcp_file.execution_id);
 begin
   perform howdah_private.lock_files(v_run);
-  return howdah_private.keep_file(v_run, name, type, bytes, origin || '{"trust": "external"}');
+  return howdah_private.store_file(v_run, name, type, bytes, origin || '{"trust": "external"}');
 end $$;

@@ -6,13 +6,13 @@
 -- nobody else has locked. So no two of them wait for one another.
 
 -- Sessions that a tenant has at once.
-create or replace function howdah_private.most_mcp_sessions() returns int
+create or replace function howdah_private.max_mcp_sessions() returns int
   language sql immutable parallel safe
   set search_path = pg_catalog, pg_temp
 as $$ select 10000 $$;
 
 -- And of these one caller: ten of them fill a tenant, one does not.
-create or replace function howdah_private.most_mcp_sessions_of_a_caller() returns int
+create or replace function howdah_private.max_mcp_sessions_of_caller() returns int
   language sql immutable parallel safe
   set search_path = pg_catalog, pg_temp
 as $$ select 1000 $$;
@@ -20,7 +20,7 @@ as $$ select 1000 $$;
 create or replace function howdah_private.mcp_caller() returns uuid
   language sql stable
   set search_path = pg_catalog, pg_temp
-as $$ select coalesce(a.user_id, a.api_key_id) from howdah_private.asker() as a $$;
+as $$ select coalesce(a.user_id, a.api_key_id) from howdah_private.audit_actor() as a $$;
 
 -- One more than that is refused; new ones of a tenant are counted one after the other, before any row is locked.
 create or replace function howdah_private.refuse_more_mcp_sessions(session text) returns void
@@ -30,8 +30,8 @@ as $$
 declare
   v_tenant_id constant uuid := howdah.current_tenant();
   v_caller constant uuid := howdah_private.mcp_caller();
-  v_most constant int := howdah_private.most_mcp_sessions();
-  v_share constant int := howdah_private.most_mcp_sessions_of_a_caller();
+  v_most constant int := howdah_private.max_mcp_sessions();
+  v_share constant int := howdah_private.max_mcp_sessions_of_caller();
   v_of_all int;
   v_of_caller int;
 begin

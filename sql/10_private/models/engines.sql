@@ -41,7 +41,7 @@ begin
       detail = jsonb_build_object('field', 'engine_configuration', 'faults', to_jsonb(v_faults))::text,
       hint = format('What may stand in it says howdah.engine_schema(%L).', a.engine);
   end if;
-  perform howdah_private.refuse_plain_keys('engine_configuration', a.engine_configuration);
+  perform howdah_private.refuse_plain_secrets('engine_configuration', a.engine_configuration);
   perform howdah_private.refuse_key('engine_configuration', 'headers.' || h.name)
   from jsonb_object_keys(coalesce(a.engine_configuration -> 'headers', '{}')) as h (name)
   where h.name ~* '(auth|key|token|secret|passw|credential|cookie|session)';

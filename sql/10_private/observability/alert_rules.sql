@@ -24,7 +24,7 @@ end $$;
 
 -- What is to be asked; null when the rule is gone or switched off. What no query of a member may read is answered here. A job
 -- of its that waits is this one by now.
-create or replace function howdah_private.begin_alert(id uuid, tenant_id uuid) returns jsonb
+create or replace function howdah_private.start_alert_check(id uuid, tenant_id uuid) returns jsonb
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
@@ -32,9 +32,9 @@ declare
   v_rule howdah.alert_rules;
   v_found jsonb;
 begin
-  perform graphile_worker.remove_job('alert ' || begin_alert.id);
+  perform graphile_worker.remove_job('alert ' || start_alert_check.id);
   select r.* into v_rule from howdah.alert_rules as r
-  where r.id = begin_alert.id and r.tenant_id = begin_alert.tenant_id and r.is_active;
+  where r.id = start_alert_check.id and r.tenant_id = start_alert_check.tenant_id and r.is_active;
   if not found then
     return null;
   elsif v_rule.engine_check = 'violations' then
@@ -56,48 +56,48 @@ end $$;
 
 -- What was found, or why nothing could be asked. Says so to webhooks when it is not what it was: something where there was
 -- nothing, nothing where there was something, a failure. A rule that was written anew meanwhile is asked again soon.
-create or replace function howdah_private.end_alert(id uuid, tenant_id uuid, query text, rows jsonb, error text) returns void
+create or replace function howdah_private.finish_alert_check(id uuid, tenant_id uuid, query text, rows jsonb, error text) returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_rule howdah.alert_rules;
   v_before howdah.alert_state;
-  v_state howdah.alert_state := case when end_alert.error is not null then 'failed'
-    when jsonb_array_length(end_alert.rows) > 0 then 'firing' else 'clear' end;
+  v_state howdah.alert_state := case when finish_alert_check.error is not null then 'failed'
+    when jsonb_array_length(finish_alert_check.rows) > 0 then 'firing' else 'clear' end;
 begin
   select r.* into v_rule from howdah.alert_rules as r
-  where r.id = end_alert.id and r.tenant_id = end_alert.tenant_id and r.is_active and r.query is not distinct from end_alert.query
+  where r.id = finish_alert_check.id and r.tenant_id = finish_alert_check.tenant_id and r.is_active and r.query is not distinct from finish_alert_check.query
   for update;
   if not found then
     return;
   end if;
   v_before := v_rule.state;
   update howdah.alert_rules as r
-  set state = v_state, last_at = clock_timestamp(), last_error = end_alert.error,
-    found_rows = case when v_state <> 'failed' then jsonb_array_length(end_alert.rows) end,
-    sample = case when v_state = 'firing' then jsonb_path_query_array(end_alert.rows, '$[0 to 9]') end,
+  set state = v_state, last_at = clock_timestamp(), last_error = finish_alert_check.error,
+    found_rows = case when v_state <> 'failed' then jsonb_array_length(finish_alert_check.rows) end,
+    sample = case when v_state = 'firing' then jsonb_path_query_array(finish_alert_check.rows, '$[0 to 9]') end,
     changed_at = case when r.state = v_state then r.changed_at else clock_timestamp() end
   where r.id = v_rule.id and r.tenant_id = v_rule.tenant_id
   returning r.* into v_rule;
   if v_before <> v_state and (v_state <> 'clear' or v_before <> 'unknown') then
-    perform howdah_private.tell_alert(v_rule, case v_state when 'clear' then 'alert.resolved' else 'alert.' || v_state end);
+    perform howdah_private.enqueue_alert_webhook(v_rule, case v_state when 'clear' then 'alert.resolved' else 'alert.' || v_state end);
   end if;
 end $$;
 
-create or replace function howdah_private.tell_alert(r howdah.alert_rules, event text) returns void
+create or replace function howdah_private.enqueue_alert_webhook(r howdah.alert_rules, event text) returns void
   language sql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
 with told as (
   insert into howdah.webhook_deliveries (tenant_id, webhook_id, alert_rule_id, event, url, next_attempt_at, payload)
-  select r.tenant_id, w.id, r.id, tell_alert.event, w.url, clock_timestamp(), jsonb_build_object(
-    'type', tell_alert.event, 'timestamp', clock_timestamp(), 'data', jsonb_build_object(
+  select r.tenant_id, w.id, r.id, enqueue_alert_webhook.event, w.url, clock_timestamp(), jsonb_build_object(
+    'type', enqueue_alert_webhook.event, 'timestamp', clock_timestamp(), 'data', jsonb_build_object(
       'alert_rule_id', r.id, 'name', r.name, 'description', r.description, 'state', r.state, 'found_rows', r.found_rows,
       'sample', case when octet_length(r.sample::text) <= 65536 then r.sample end, 'error', r.last_error, 'changed_at', r.changed_at))
   from howdah.webhooks as w
   where w.tenant_id = r.tenant_id and w.is_active
-    and (w.id = r.webhook_id or (r.webhook_id is null and tell_alert.event = any (w.events)))
+    and (w.id = r.webhook_id or (r.webhook_id is null and enqueue_alert_webhook.event = any (w.events)))
   returning id, tenant_id
 )
 select graphile_worker.add_job('deliver', json_build_object('id', t.id, 'tenant_id', t.tenant_id), job_key => 'delivery ' || t.id)
@@ -105,7 +105,7 @@ select graphile_worker.add_job('deliver', json_build_object('id', t.id, 'tenant_
 $$;
 
 -- Rules that make sense for everybody. Each reads what it needs by an index, however much has ended.
-create or replace function howdah_private.usual_alerts()
+create or replace function howdah_private.default_alerts()
   returns table (name text, description text, interval_seconds int, query text, engine_check text)
   language sql immutable
   set search_path = pg_catalog, pg_temp
@@ -138,7 +138,7 @@ as $$
 $$;
 
 -- What an owner of the database has told to a webhook besides.
-create or replace function howdah_private.usual_owner_alerts()
+create or replace function howdah_private.default_owner_alerts()
   returns table (name text, description text, interval_seconds int, query text, engine_check text)
   language sql stable
   set search_path = pg_catalog, pg_temp

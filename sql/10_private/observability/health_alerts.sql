@@ -52,7 +52,7 @@ as $$
 $$;
 
 -- Of what tenants have connected: webhooks, watched tables, MCP servers, schedules, quotas.
-create or replace function howdah_private.outlet_alerts()
+create or replace function howdah_private.connection_alerts()
   returns table (name text, tenant_id uuid, subject text, since timestamptz, detail text)
   language sql stable security definer
   set search_path = pg_catalog, pg_temp
@@ -172,7 +172,7 @@ as $$
   from (
     select * from howdah_private.queue_alerts()
     union all
-    select * from howdah_private.outlet_alerts()
+    select * from howdah_private.connection_alerts()
     union all
     select * from howdah_private.upkeep_alerts()
     union all

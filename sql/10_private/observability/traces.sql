@@ -33,14 +33,14 @@ $$;
 -- Runs that no worker's commit ended: cancelled, expired, poisoned. Each is given once, to one of the workers that ask: who
 -- holds the row of the chore goes on where the one before stopped. A few seconds behind, since ends commit in any order; and
 -- from when nobody asked, no more than a minute is made up for.
-create or replace function howdah_private.traced_elsewhere(lag interval default interval '3 seconds', at_most int default 1000)
+create or replace function howdah_private.runs_to_trace(lag interval default interval '3 seconds', at_most int default 1000)
   returns uuid[]
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_after timestamptz;
-  v_until timestamptz := clock_timestamp() - traced_elsewhere.lag;
+  v_until timestamptz := clock_timestamp() - runs_to_trace.lag;
   v_ids uuid[];
   v_reached timestamptz;
 begin
@@ -53,10 +53,10 @@ begin
   from (
     select o.id::uuid as id, o.completed_at from howdah.executions as o
     where o.completed_at > v_after and o.completed_at <= v_until and o.stop_reason in ('cancelled', 'expired', 'poison')
-    order by o.completed_at limit traced_elsewhere.at_most
+    order by o.completed_at limit runs_to_trace.at_most
   ) as e;
   update howdah_private.chores as c
-  set reached_at = case when cardinality(v_ids) = traced_elsewhere.at_most then v_reached else v_until end
+  set reached_at = case when cardinality(v_ids) = runs_to_trace.at_most then v_reached else v_until end
   where c.name = 'traces';
   return coalesce(v_ids, '{}');
 end $$;

@@ -69,7 +69,7 @@ begin
     return;
   end if;
   update howdah.questions as x set status = 'expired', updated_at = now() where x.id = q.id;
-  perform howdah_private.end_runs(array[q.execution_id], 'expired', jsonb_build_object(
+  perform howdah_private.terminate_runs(array[q.execution_id], 'expired', jsonb_build_object(
     'code', 'limit_reached', 'retryable', false,
     'message', format('nobody answered in time: %s', left(q.prompt, 500))));
 end $$;

@@ -1,16 +1,16 @@
 -- What a run and those below it ask people, told once as notices to whoever waits for it in psql. Gives the ids told so far.
-create or replace function howdah_private.tell_questions(execution_id uuid, told uuid[]) returns uuid[]
+create or replace function howdah_private.raise_question_notices(execution_id uuid, told uuid[]) returns uuid[]
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_question record;
-  v_told uuid[] := tell_questions.told;
+  v_told uuid[] := raise_question_notices.told;
 begin
   for v_question in
     select q.id, q.prompt, q.options from howdah.questions as q
-    where (q.root_execution_id = tell_questions.execution_id or q.execution_id = tell_questions.execution_id)
-      and q.status = 'open' and q.id <> all (tell_questions.told)
+    where (q.root_execution_id = raise_question_notices.execution_id or q.execution_id = raise_question_notices.execution_id)
+      and q.status = 'open' and q.id <> all (raise_question_notices.told)
     order by q.created_at, q.id
   loop
     raise notice '%', concat('waits for a person: ', left(regexp_replace(v_question.prompt, '[[:cntrl:]]+', ' ', 'g'), 500),
@@ -22,7 +22,7 @@ begin
   end loop;
   return v_told;
 end $$;
-comment on function howdah_private.tell_questions(uuid, uuid[]) is
+comment on function howdah_private.raise_question_notices(uuid, uuid[]) is
   'Tells open questions of a run and those below it as notices; gives those told so far.';
 
 -- A step for people: 3  tool lookup  12.5 ms  what was said. No control character of a model's text reaches a terminal.

@@ -108,7 +108,7 @@ begin
 end $$;
 
 -- The first of some names, for a hint; an ellipsis says that there are more. Null when there are none.
-create or replace function howdah_private.some_of(names text[], most int) returns text
+create or replace function howdah_private.list_names(names text[], most int) returns text
   language sql immutable
   return nullif(array_to_string(names[1:most], ', ') || case when cardinality(names) > most then ', …' else '' end, '');
 

@@ -1,26 +1,26 @@
 -- What answering a question consists of.
 
 -- The question with its run's lineage locked before it, as everybody does who changes both.
-create or replace function howdah_private.asked(id uuid) returns howdah.questions
+create or replace function howdah_private.lock_question(id uuid) returns howdah.questions
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_tenant_id uuid := case when howdah_private.is_operator()
-    then (select x.tenant_id from howdah.questions as x where x.id = asked.id) else howdah.current_tenant() end;
+    then (select x.tenant_id from howdah.questions as x where x.id = lock_question.id) else howdah.current_tenant() end;
   v_question howdah.questions;
 begin
   select q.* into v_question from howdah.questions as q
-  where q.id = asked.id and q.tenant_id = v_tenant_id and exists (
+  where q.id = lock_question.id and q.tenant_id = v_tenant_id and exists (
     select from howdah.executions as e where e.id = q.execution_id and howdah_private.sees_agent(coalesce(e.agent_id, e.workflow_id)));
   if not found then
     raise exception using errcode = 'HWNTF',
-      message = format('there is no question %s', asked.id),
-      detail = jsonb_build_object('question_id', asked.id)::text,
+      message = format('there is no question %s', lock_question.id),
+      detail = jsonb_build_object('question_id', lock_question.id)::text,
       hint = 'Those there are stand in howdah.questions.';
   end if;
-  perform howdah_private.lock_lineage(array[v_question.execution_id]);
-  select q.* into v_question from howdah.questions as q where q.id = asked.id for no key update;
+  perform howdah_private.lock_ancestors(array[v_question.execution_id]);
+  select q.* into v_question from howdah.questions as q where q.id = lock_question.id for no key update;
   return v_question;
 end $$;
 
@@ -88,7 +88,7 @@ begin
   if v_role = 'viewer' or v_is_for_them is not true then
     raise exception using errcode = 'HWDEN',
       message = case when v_role is null then format('a user who is gone may not answer question %s', q.id)
-        else format('%s may not answer question %s', howdah_private.whoever(), q.id) end,
+        else format('%s may not answer question %s', howdah_private.caller_label(), q.id) end,
       detail = jsonb_build_object('question_id', q.id, 'kind', q.kind, 'role', v_role,
         'required_role', q.required_role)::text,
       hint = case when q.kind = 'question' then 'The user of the run, an admin or an owner may.'
@@ -114,7 +114,7 @@ begin
   v_fault := case
     when octet_length(read_answer.answer) > 1048576 or octet_length(read_answer.data::text) > 1048576
       then 'it is larger than 1 MB'
-    when v_is_word then howdah_private.word_fault(q, v_given, v_data)
+    when v_is_word then howdah_private.choice_fault(q, v_given, v_data)
     else howdah_private.reply_fault(q, v_given, v_data) end;
   if v_fault is not null then
     raise exception using errcode = 'HWINV',
@@ -152,20 +152,20 @@ $$;
 
 -- What is wrong with an answer that is one of a few words. Edited arguments satisfy the tool's parameters; those that
 -- use what json_faults does not know are checked by the worker alone.
-create or replace function howdah_private.word_fault(q howdah.questions, given text, data jsonb) returns text
+create or replace function howdah_private.choice_fault(q howdah.questions, given text, data jsonb) returns text
   language sql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
   select case
-    when (word_fault.given = any (case q.kind when 'approval' then array['approve', 'reject']
+    when (choice_fault.given = any (case q.kind when 'approval' then array['approve', 'reject']
       else array['done', 'again', 'give_up'] end)) is not true
       then format('%s is no answer to a question of kind %s',
-        coalesce(quote_literal(left(word_fault.given, 200)), 'nothing'), q.kind)
-    when word_fault.given = 'approve' and word_fault.data is not null then case
-      when jsonb_typeof(word_fault.data) <> 'object' then 'edited arguments are a JSON object'
+        coalesce(quote_literal(left(choice_fault.given, 200)), 'nothing'), q.kind)
+    when choice_fault.given = 'approve' and choice_fault.data is not null then case
+      when jsonb_typeof(choice_fault.data) <> 'object' then 'edited arguments are a JSON object'
       when howdah_private.unsupported_schema_keyword(q.schema) is null
-        then (howdah_private.json_faults(q.schema, word_fault.data))[1] end
-    when word_fault.given = 'again' and exists (
+        then (howdah_private.json_faults(q.schema, choice_fault.data))[1] end
+    when choice_fault.given = 'again' and exists (
       select from howdah.executions as e where e.id = q.execution_id and e.completed_at is not null
     ) then 'the run has ended, so the call cannot be made again'
   end

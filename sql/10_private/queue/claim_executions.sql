@@ -2,11 +2,11 @@
 --
 -- A claim raises the fence, so whoever held the run before can no longer commit. `skip locked`: a run that
 -- somebody is changing right now will be woken again. `is_suspect`: two workers have died with this run since its last
--- commit, so its worker must say so (begin_risk) before it does anything that may kill it.
+-- commit, so its worker must say so (mark_at_risk) before it does anything that may kill it.
 --
 -- `ids` are wake-ups that came, and room for as many runs: another tenant's run may be given in the
--- place of one that was named (fair_swaps), which then has its wake-up back. `after`: the tenant served last. `room`: so
--- many more may be given, whose wake-ups did not come yet (more_runs). What was claimed before its wake-up loses it.
+-- place of one that was named (swap_for_fair_share), which then has its wake-up back. `after`: the tenant served last. `room`: so
+-- many more may be given, whose wake-ups did not come yet (claim_backlog). What was claimed before its wake-up loses it.
 --
 -- A worker that is there for some runs only is given due ones of those, and wakes nobody: scoped_claims.sql.
 --
@@ -48,21 +48,21 @@ begin
     end if;
     if v_worker.only_tenants is null then
       select coalesce(array_agg(s.named), '{}'), coalesce(array_agg(s.pick), '{}') into v_named, v_picks
-      from howdah_private.fair_swaps(claim_executions.ids, claim_executions.after) as s;
+      from howdah_private.swap_for_fair_share(claim_executions.ids, claim_executions.after) as s;
     end if;
     if claim_executions.room > 0 and v_worker.only_tenants is null then
-      v_more := howdah_private.more_runs(claim_executions.after, claim_executions.room, claim_executions.ids || v_picks);
+      v_more := howdah_private.claim_backlog(claim_executions.after, claim_executions.room, claim_executions.ids || v_picks);
     end if;
     perform howdah_private.lock_limits(claim_executions.ids || v_picks || v_more);
-    v_claimed := howdah_private.take_runs(claim_executions.worker, v_picks || v_more || array(
+    v_claimed := howdah_private.claim_due_runs(claim_executions.worker, v_picks || v_more || array(
       select i.id from unnest(claim_executions.ids) as i (id) where i.id <> all (v_named)));
     if not v_claimed @> v_picks then
       -- what could not be had leaves the room to whom it was taken from
-      v_claimed := v_claimed || howdah_private.take_runs(claim_executions.worker, array(
+      v_claimed := v_claimed || howdah_private.claim_due_runs(claim_executions.worker, array(
         select n.id from unnest(v_named, v_picks) as n (id, pick) where n.pick <> all (v_claimed)));
     end if;
     if cardinality(v_picks || v_more) > 0 then
-      perform howdah_private.drop_wake_ups(array(
+      perform howdah_private.complete_wake_ups(array(
         select m.id from unnest(v_picks || v_more) as m (id) where m.id = any (v_claimed)));
     end if;
     v_claimed := array(select c.id from unnest(v_claimed) as c (id) order by c.id);
@@ -77,7 +77,7 @@ begin
     perform howdah_private.enqueue_advance(v_named);
   end if;
   if not v_claimed || v_named @> claim_executions.ids then
-    perform howdah_private.wake_skipped(claim_executions.ids, v_claimed || v_named);
+    perform howdah_private.requeue_skipped(claim_executions.ids, v_claimed || v_named);
   end if;
 
   return query
@@ -88,12 +88,12 @@ begin
     e.crashes_without_progress >= 2, e.messages_at_retry,
     case when e.step_count > 0 or e.turn > 1 then howdah_private.refused_requests(e) else '{}' end,
     (
-      select coalesce(jsonb_agg(howdah_private.told_message(m) order by m.seq), '[]') from howdah.messages as m
+      select coalesce(jsonb_agg(howdah_private.message_json(m) order by m.seq), '[]') from howdah.messages as m
       where m.execution_id = e.id and m.execution_id between v_first and v_last
     ),
     case when e.turn > 1 then howdah_private.session_history(e.session_id, e.turn)
       when e.overrides -> 'ephemeral' = 'false' then howdah_private.sub_run_history(e.id) else '[]' end
-      || case when e.history is null then '[]' else howdah_private.told_history(e.history) end,
+      || case when e.history is null then '[]' else howdah_private.history_json(e.history) end,
     case when e.step_count = 0 then '[]' when e.workflow_id is not null then howdah_private.team_log(e.id)
       else howdah_private.attempts_since_last_answer(e.id) end,
     e.step_count = 0 or howdah_private.is_new_run(e),
@@ -117,12 +117,12 @@ create or replace function howdah_private.agent_overrides(e howdah.executions) r
       || case when e.client_tools is null then '{}' else jsonb_build_object('client_tools', e.client_tools) end, '{}') end;
 
 -- Those of the runs that are due and free, and within their quotas and limits.
-create or replace function howdah_private.take_runs(worker uuid, ids uuid[]) returns uuid[]
+create or replace function howdah_private.claim_due_runs(worker uuid, ids uuid[]) returns uuid[]
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_ids uuid[] := array(select i.id from unnest(take_runs.ids) as i (id) order by i.id);
+  v_ids uuid[] := array(select i.id from unnest(claim_due_runs.ids) as i (id) order by i.id);
   v_first uuid := v_ids[1];
   v_last uuid := v_ids[cardinality(v_ids)];
   v_parked uuid[] := '{}';
@@ -130,10 +130,10 @@ declare
   v_taken uuid[];
 begin
   if exists (select from howdah.quotas as q where q.metric in ('tokens', 'cost')) then
-    v_parked := howdah_private.park_over_quota(take_runs.ids);
+    v_parked := howdah_private.park_over_quota(claim_due_runs.ids);
   end if;
   if exists (select from howdah.concurrency_limits) then
-    v_parked := v_parked || howdah_private.park_over_limit(take_runs.ids);
+    v_parked := v_parked || howdah_private.park_over_limit(claim_due_runs.ids);
   end if;
   v_due := array(
     select e.id::uuid from howdah.executions as e
@@ -146,7 +146,7 @@ begin
   with claimed as (
     update howdah.executions as e
     set status = 'running', waiting_for = null, wake_at = null, is_pause_requested = false,
-      owner_worker = take_runs.worker, fence = e.fence + 1,
+      owner_worker = claim_due_runs.worker, fence = e.fence + 1,
       at_risk = false,
       message_count = greatest(e.message_count, 1),
       trust = greatest(e.trust, e.input_trust, case when e.turn > 1 or e.overrides is not null or e.input_parts is not null or e.history is not null
@@ -166,7 +166,7 @@ begin
     on conflict do nothing
   )
   select array_agg(c.id::uuid) into v_taken from claimed as c;
-  if cardinality(v_parked) > 0 and cardinality(v_parked) + coalesce(cardinality(v_taken), 0) < cardinality(take_runs.ids) then
+  if cardinality(v_parked) > 0 and cardinality(v_parked) + coalesce(cardinality(v_taken), 0) < cardinality(claim_due_runs.ids) then
     perform howdah_private.ask_for_room(v_parked); -- for one that was counted and could not be had
   end if;
   return coalesce(v_taken, '{}');
@@ -174,13 +174,13 @@ end $$;
 
 -- What somebody holds was skipped, and who only looks at it wakes nobody; and the dead claim nothing: what is due
 -- and not claimed is woken again in a moment. Under a key of its own: whoever holds the run may be writing the other.
-create or replace function howdah_private.wake_skipped(ids uuid[], except_ids uuid[]) returns void
+create or replace function howdah_private.requeue_skipped(ids uuid[], except_ids uuid[]) returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_ids uuid[] := array(
-    select i.id from unnest(wake_skipped.ids) as i (id) where i.id <> all (wake_skipped.except_ids) order by i.id
+    select i.id from unnest(requeue_skipped.ids) as i (id) where i.id <> all (requeue_skipped.except_ids) order by i.id
   );
   v_first uuid := v_ids[1];
   v_last uuid := v_ids[cardinality(v_ids)];
@@ -199,14 +199,14 @@ end $$;
 
 -- Wake-ups of runs that were claimed before they came have nothing to do any more. Those that somebody holds come and find
 -- that out.
-create or replace function howdah_private.drop_wake_ups(ids uuid[]) returns void
+create or replace function howdah_private.complete_wake_ups(ids uuid[]) returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform graphile_worker.complete_jobs(array(
     select j.id from graphile_worker._private_jobs as j
-    where j.key = any (drop_wake_ups.ids::text[]) and j.locked_at is null
+    where j.key = any (complete_wake_ups.ids::text[]) and j.locked_at is null
     for update skip locked
   ));
 end $$;

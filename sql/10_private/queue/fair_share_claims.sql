@@ -22,7 +22,7 @@ end $$;
 -- would rather read all runs of a tenant when it takes most of them for queued. Constants stand among the order since
 -- below row-level security the planner does not see that they are constant. `plan_cache_mode`: see
 -- claim_executions.
-create or replace function howdah_private.has_rivals(tenant_id uuid) returns boolean
+create or replace function howdah_private.other_tenants_queued(tenant_id uuid) returns boolean
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp set enable_sort = off set plan_cache_mode = force_generic_plan
 as $$
@@ -31,22 +31,22 @@ declare
 begin
   perform from (
     (select from howdah.executions as e
-    where e.status = 'queued' and e.waiting_for is null and e.tenant_id < has_rivals.tenant_id
+    where e.status = 'queued' and e.waiting_for is null and e.tenant_id < other_tenants_queued.tenant_id
       and e.id between v_ids.oldest and v_ids.youngest
     order by e.status, e.waiting_for, e.tenant_id limit 1)
     union all
     (select from howdah.executions as e
-    where e.status = 'queued' and e.waiting_for is null and e.tenant_id > has_rivals.tenant_id
+    where e.status = 'queued' and e.waiting_for is null and e.tenant_id > other_tenants_queued.tenant_id
       and e.id between v_ids.oldest and v_ids.youngest
     order by e.status, e.waiting_for, e.tenant_id limit 1)
     union all
     (select from howdah.executions as e
-    where e.status = 'waiting' and e.waiting_for = 'timer' and e.tenant_id < has_rivals.tenant_id
+    where e.status = 'waiting' and e.waiting_for = 'timer' and e.tenant_id < other_tenants_queued.tenant_id
       and e.id between v_ids.oldest and v_ids.youngest
     order by e.status, e.waiting_for, e.tenant_id limit 1)
     union all
     (select from howdah.executions as e
-    where e.status = 'waiting' and e.waiting_for = 'timer' and e.tenant_id > has_rivals.tenant_id
+    where e.status = 'waiting' and e.waiting_for = 'timer' and e.tenant_id > other_tenants_queued.tenant_id
       and e.id between v_ids.oldest and v_ids.youngest
     order by e.status, e.waiting_for, e.tenant_id limit 1)
   ) as r limit 1;
@@ -178,21 +178,21 @@ end $$;
 
 -- For the wake-ups that came: which of them give their room to the run of another tenant. Nothing when one tenant alone
 -- has due runs, which one look at the index tells.
-create or replace function howdah_private.fair_swaps(ids uuid[], after uuid) returns table (named uuid, pick uuid)
+create or replace function howdah_private.swap_for_fair_share(ids uuid[], after uuid) returns table (named uuid, pick uuid)
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_after uuid := fair_swaps.after;
+  v_after uuid := swap_for_fair_share.after;
   v_tenants uuid[];
   v_timers boolean[];
   v_priorities smallint[];
   v_at_work int[];
   v_weights int[];
-  v_taken uuid[] := fair_swaps.ids;
+  v_taken uuid[] := swap_for_fair_share.ids;
   v_named record;
   v_next int;
-  v_ids uuid[] := array(select i.id from unnest(fair_swaps.ids) as i (id) order by i.id);
+  v_ids uuid[] := array(select i.id from unnest(swap_for_fair_share.ids) as i (id) order by i.id);
   v_first uuid := v_ids[1];
   v_last uuid := v_ids[cardinality(v_ids)];
 begin
@@ -203,7 +203,7 @@ begin
   where e.id = any (v_ids) and e.id between v_first and v_last
     and howdah_private.is_in_queue(e.status, e.waiting_for)
     and greatest(e.run_at, e.wake_at) <= clock_timestamp() limit 1;
-  if not found or not howdah_private.has_rivals(v_named.tenant_id) then
+  if not found or not howdah_private.other_tenants_queued(v_named.tenant_id) then
     return;
   end if;
   select array_agg(d.tenant_id), array_agg(d.is_timer), array_agg(d.priority)

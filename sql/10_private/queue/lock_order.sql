@@ -2,7 +2,7 @@
 -- and id. Whoever ends a child or counts its usage upwards needs its ancestors, so it takes them before the child.
 -- A single run goes by its key alone: many are controlled one by one in one statement, and a plan for a list may read
 -- the whole table each time.
-create or replace function howdah_private.lock_lineage(ids uuid[]) returns void
+create or replace function howdah_private.lock_ancestors(ids uuid[]) returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
@@ -10,17 +10,17 @@ declare
   v_above uuid[];
   v_id uuid;
 begin
-  if cardinality(lock_lineage.ids) = 1 then
-    select e.ancestors into v_above from howdah.executions as e where e.id = lock_lineage.ids[1];
-    foreach v_id in array v_above || lock_lineage.ids[1] loop
+  if cardinality(lock_ancestors.ids) = 1 then
+    select e.ancestors into v_above from howdah.executions as e where e.id = lock_ancestors.ids[1];
+    foreach v_id in array v_above || lock_ancestors.ids[1] loop
       perform from howdah.executions as e where e.id = v_id for no key update;
     end loop;
     return;
   end if;
   -- a value, since by one only the partitions it is about are opened
-  v_above := lock_lineage.ids || array(
+  v_above := lock_ancestors.ids || array(
     select a.id from howdah.executions as r cross join lateral unnest(r.ancestors) as a (id)
-    where r.id = any (lock_lineage.ids)
+    where r.id = any (lock_ancestors.ids)
   );
   perform from howdah.executions as e
   where e.id = any (v_above)
@@ -29,13 +29,13 @@ begin
 end $$;
 
 -- A run that has not ended and everything live below it, locked from the top downwards.
-create or replace function howdah_private.lock_family(ids uuid[]) returns uuid[]
+create or replace function howdah_private.lock_subtree(ids uuid[]) returns uuid[]
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
 begin
-  perform howdah_private.lock_lineage(lock_family.ids);
-  return howdah_private.lock_below(lock_family.ids);
+  perform howdah_private.lock_ancestors(lock_subtree.ids);
+  return howdah_private.lock_below(lock_subtree.ids);
 end $$;
 
 -- The same for runs whose lineage the caller has locked. Whoever inserts a child holds its parent's lock: once everything

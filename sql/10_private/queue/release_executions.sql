@@ -20,7 +20,7 @@ declare
   );
 begin
   -- all of them in the order everybody locks in: a root after somebody else's child would be against it
-  perform howdah_private.lock_lineage(array_agg(e.id::uuid)) from howdah.executions as e
+  perform howdah_private.lock_ancestors(array_agg(e.id::uuid)) from howdah.executions as e
   where e.owner_worker = release_executions.worker
     and (release_executions.ids is null or e.id = any (release_executions.ids))
   having bool_or(e.depth > 0);
@@ -45,7 +45,7 @@ begin
   )
   select array_agg(r.id) into v_released from released as r;
 
-  perform howdah_private.end_runs(array[e.id::uuid], 'poison', jsonb_build_object(
+  perform howdah_private.terminate_runs(array[e.id::uuid], 'poison', jsonb_build_object(
     'code', 'internal', 'retryable', false,
     'message', format('%s workers died while they worked on this run', e.crashes_without_progress)
   ))
@@ -60,18 +60,18 @@ end $$;
 
 -- Hands back what this worker owns and does not know of: the answer to a claim was lost, and what was claimed is not
 -- always what was named.
-create or replace function howdah_private.release_unheld(worker uuid, held uuid[]) returns int
+create or replace function howdah_private.release_unknown(worker uuid, held uuid[]) returns int
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_unheld uuid[] := array(
     select e.id::uuid from howdah.executions as e
-    where e.owner_worker = release_unheld.worker and e.id <> all (release_unheld.held)
+    where e.owner_worker = release_unknown.worker and e.id <> all (release_unknown.held)
   );
 begin
   return case when cardinality(v_unheld) > 0
-    then howdah_private.release_executions(release_unheld.worker, v_unheld, false) else 0 end;
+    then howdah_private.release_executions(release_unknown.worker, v_unheld, false) else 0 end;
 end $$;
 
 -- Which of these runs the worker no longer owns: what a message on a channel says, anybody may have said.

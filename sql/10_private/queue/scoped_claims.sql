@@ -9,7 +9,7 @@
 -- through, which is why a worker looks the less often the longer it took (workers/look-out.ts).
 
 -- What is due for the worker: shared out among its tenants by their weights, within a tenant by priority, then age. Unlike
--- more_runs of any age, since no wake-up comes for those that are old.
+-- claim_backlog of any age, since no wake-up comes for those that are old.
 create or replace function howdah_private.runs_in_scope(scope howdah_private.workers, after uuid, room int) returns uuid[]
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp set enable_sort = off set plan_cache_mode = force_generic_plan set jit = off
@@ -31,13 +31,13 @@ begin
         (select e.id::uuid, e.priority, greatest(e.run_at, e.wake_at) as due_at from howdah.executions as e
         where e.status = 'queued' and e.waiting_for is null and e.tenant_id = t.id and greatest(e.run_at, e.wake_at) <= v_now
           and (v_members is null or e.agent_id = any (v_members) or e.workflow_id = any (v_members)
-            or ((e.depth > 0 or e.handoffs > 0) and howdah_private.comes_of(e.id, e.ancestors, v_members)))
+            or ((e.depth > 0 or e.handoffs > 0) and howdah_private.descends_from_agent(e.id, e.ancestors, v_members)))
         order by e.status, e.waiting_for, e.tenant_id, e.priority, greatest(e.run_at, e.wake_at) limit runs_in_scope.room)
         union all
         (select e.id::uuid, e.priority, greatest(e.run_at, e.wake_at) from howdah.executions as e
         where e.status = 'waiting' and e.waiting_for = 'timer' and e.tenant_id = t.id and greatest(e.run_at, e.wake_at) <= v_now
           and (v_members is null or e.agent_id = any (v_members) or e.workflow_id = any (v_members)
-            or ((e.depth > 0 or e.handoffs > 0) and howdah_private.comes_of(e.id, e.ancestors, v_members)))
+            or ((e.depth > 0 or e.handoffs > 0) and howdah_private.descends_from_agent(e.id, e.ancestors, v_members)))
         order by e.status, e.waiting_for, e.tenant_id, e.priority, greatest(e.run_at, e.wake_at) limit runs_in_scope.room)
       ) as r
     )
@@ -48,15 +48,15 @@ begin
 end $$;
 
 -- Whether the run began as one of these agents', or a run above it is or was.
-create or replace function howdah_private.comes_of(id uuid, ancestors uuid[], members uuid[]) returns boolean
+create or replace function howdah_private.descends_from_agent(id uuid, ancestors uuid[], members uuid[]) returns boolean
   language sql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
   select exists (
     select from howdah.executions as e
-    where e.id = any (comes_of.ancestors || comes_of.id)
-      and (e.agent_id = any (comes_of.members) or e.workflow_id = any (comes_of.members)
-        or (e.handoffs > 0 and howdah_private.began_with(e.id) = any (comes_of.members)))
+    where e.id = any (descends_from_agent.ancestors || descends_from_agent.id)
+      and (e.agent_id = any (descends_from_agent.members) or e.workflow_id = any (descends_from_agent.members)
+        or (e.handoffs > 0 and howdah_private.first_agent_of(e.id) = any (descends_from_agent.members)))
   )
 $$;
 

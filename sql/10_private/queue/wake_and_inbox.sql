@@ -1,6 +1,6 @@
 -- Whether what comes for a run ends its waiting: a person or a child is waited for, or mail; a pause between two attempts
 -- is kept.
-create or replace function howdah_private.is_woken(e howdah.executions) returns boolean
+create or replace function howdah_private.wait_is_over(e howdah.executions) returns boolean
   language sql stable
   return e.waiting_for in ('question', 'child') or (e.waiting_for = 'timer' and exists (
     select from howdah_private.receivers as r where r.execution_id = e.id));
@@ -18,9 +18,9 @@ begin
   with told as (
     update howdah.executions as e
     set has_inbox = true,
-      status = case when howdah_private.is_woken(e) then 'queued' else e.status end,
-      waiting_for = case when howdah_private.is_woken(e) then null else e.waiting_for end,
-      wake_at = case when howdah_private.is_woken(e) then null else e.wake_at end,
+      status = case when howdah_private.wait_is_over(e) then 'queued' else e.status end,
+      waiting_for = case when howdah_private.wait_is_over(e) then null else e.waiting_for end,
+      wake_at = case when howdah_private.wait_is_over(e) then null else e.wake_at end,
       updated_at = now()
     where e.id = any (wake_runs.ids) and e.completed_at is null
     returning e.id::uuid as id, e.status
@@ -88,7 +88,7 @@ begin
   select e.step_count,
     coalesce((select jsonb_agg(howdah_private.step_note(s) order by s.seq) from howdah.steps as s
       where s.execution_id = e.id and s.seq > take_inbox.after), '[]'),
-    coalesce((select jsonb_agg(howdah_private.told_message(m) order by m.seq) from howdah.messages as m
+    coalesce((select jsonb_agg(howdah_private.message_json(m) order by m.seq) from howdah.messages as m
       where m.execution_id = e.id and m.step_seq > take_inbox.after), '[]')
   from howdah.executions as e where e.id = take_inbox.id;
 end $$;

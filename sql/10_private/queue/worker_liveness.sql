@@ -97,14 +97,14 @@ end $$;
 --
 -- `plan_cache_mode`: no plan here depends on its values, and making one reads a page of each index of each partition, also
 -- of the empty ones of the months ahead.
-create or replace function howdah_private.heal_queue(
+create or replace function howdah_private.repair_queue(
   patience interval default interval '10 seconds', at_most int default 10000
 ) returns int
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan
 as $$
 declare
-  v_before timestamptz := clock_timestamp() - heal_queue.patience;
+  v_before timestamptz := clock_timestamp() - repair_queue.patience;
   v_sweep howdah_private.queue_sweep;
   v_lost uuid[] := '{}';
   v_pools text[];
@@ -133,9 +133,9 @@ begin
       where t.identifier = 'advance' and j.key is null and j.attempts >= j.max_attempts and j.locked_at is null
       having count(*) > 0;
     end if;
-    v_lost := v_lost || howdah_private.sweep_queue(v_sweep, v_before, heal_queue.at_most);
+    v_lost := v_lost || howdah_private.sweep_queue(v_sweep, v_before, repair_queue.at_most);
   end loop;
-  v_lost := v_lost || howdah_private.heal_parked(v_before);
+  v_lost := v_lost || howdah_private.repair_parked(v_before);
   perform howdah_private.enqueue_advance(v_lost);
   return cardinality(v_lost);
 end $$;

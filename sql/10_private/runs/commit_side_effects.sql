@@ -3,23 +3,23 @@
 
 -- Before: everything above the children of the batch is locked, roots first, and their usage is counted upwards, so
 -- that the commit already answers by what is left of the budgets above. Only what will be committed counts.
-create or replace function howdah_private.prepare_commit(worker uuid, commits jsonb) returns void
+create or replace function howdah_private.before_commit(worker uuid, commits jsonb) returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
 begin
-  perform howdah_private.lock_lineage(array_agg(c.id))
-  from jsonb_to_recordset(prepare_commit.commits) as c (id uuid);
+  perform howdah_private.lock_ancestors(array_agg(c.id))
+  from jsonb_to_recordset(before_commit.commits) as c (id uuid);
   with spent as (
     select a.id, sum(coalesce(r.tokens_in, 0)) as tokens_in,
       sum(coalesce(r.tokens_out, 0)) as tokens_out, sum(howdah_private.price(r.tokens_in, r.tokens_out, m)) as cost
-    from jsonb_to_recordset(prepare_commit.commits)
+    from jsonb_to_recordset(before_commit.commits)
       as c (id uuid, fence int, after int, steps jsonb, "to" jsonb)
     join howdah.executions as e on e.id = c.id
     cross join lateral jsonb_to_recordset(c.steps) as r (model_id uuid, tokens_in int, tokens_out int)
     left join howdah.models as m on m.id = r.model_id
     cross join lateral unnest(e.ancestors) as a (id)
-    where e.owner_worker = prepare_commit.worker and e.fence = c.fence and e.step_count = c.after
+    where e.owner_worker = before_commit.worker and e.fence = c.fence and e.step_count = c.after
       and (not e.has_inbox or coalesce(c."to" ->> 'status', '') <> 'completed')
       and coalesce(r.tokens_in, 0) + coalesce(r.tokens_out, 0) > 0
     group by a.id
@@ -35,7 +35,7 @@ end $$;
 -- for a time or had no need to wait. A commit that was sent twice finds these rows already there.
 -- Each row is looked up by its key: with a plain join, a commit of many steps is planned as a
 -- comparison of every step with every step.
-create or replace function howdah_private.follow_commit(worker uuid, commits jsonb) returns void
+create or replace function howdah_private.after_commit(worker uuid, commits jsonb) returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
@@ -45,7 +45,7 @@ begin
   for v_step in
     select e.run, s.step -> 'question' as question, s.step -> 'child' as child,
       case l.kind when 'handoff' then l.output end as handoff
-    from jsonb_to_recordset(follow_commit.commits) as c (id uuid, fence int, after int, steps jsonb)
+    from jsonb_to_recordset(after_commit.commits) as c (id uuid, fence int, after int, steps jsonb)
     cross join lateral (
       select x as run, x.id, x.depth, x.workflow_id from howdah.executions as x
       where x.id = c.id and x.fence = c.fence limit 1
@@ -54,7 +54,7 @@ begin
     cross join lateral (
       select t.kind, t.output from howdah.steps as t
       where t.execution_id = c.id and t.seq = c.after + s.position
-        and t.worker = follow_commit.worker
+        and t.worker = after_commit.worker
         and (s.step ? 'question' or (s.step ? 'child' and e.workflow_id is null) or t.kind = 'handoff')
       limit 1
     ) as l
@@ -62,29 +62,29 @@ begin
     order by e.depth, e.id, s.position
   loop
     if v_step.handoff is not null then
-      perform howdah_private.hand_over(v_step.run, v_step.handoff);
+      perform howdah_private.apply_handoff(v_step.run, v_step.handoff);
     elsif v_step.question is not null then
       perform howdah_private.ask_question(v_step.run, v_step.question);
     else
       perform howdah_private.spawn_child(v_step.run, v_step.child);
     end if;
   end loop;
-  perform howdah_private.follow_members(follow_commit.worker, follow_commit.commits);
+  perform howdah_private.follow_members(after_commit.worker, after_commit.commits);
   if exists (select from howdah_private.receivers) then
     -- what came while it was on its way to wait for mail
     perform howdah_private.wake_runs(array_agg(e.id::uuid))
-    from jsonb_to_recordset(follow_commit.commits) as c (id uuid, fence int)
+    from jsonb_to_recordset(after_commit.commits) as c (id uuid, fence int)
     join howdah.executions as e on e.id = c.id and e.fence = c.fence
-    where e.has_inbox and e.waiting_for = 'timer' and howdah_private.is_woken(e)
+    where e.has_inbox and e.waiting_for = 'timer' and howdah_private.wait_is_over(e)
     having count(*) > 0;
   end if;
   perform howdah_private.enqueue_advance(array_agg(e.id::uuid))
-  from jsonb_to_recordset(follow_commit.commits) as c (id uuid, fence int)
+  from jsonb_to_recordset(after_commit.commits) as c (id uuid, fence int)
   join howdah.executions as e on e.id = c.id and e.fence = c.fence
   where e.status = 'queued' or (e.status = 'waiting' and e.waiting_for = 'timer');
-  if jsonb_path_exists(follow_commit.commits, '$[*].to ? (@.waiting_for == "quota")') then
+  if jsonb_path_exists(after_commit.commits, '$[*].to ? (@.waiting_for == "quota")') then
     perform howdah_private.follow_parked(array(
-      select c.id from jsonb_to_recordset(follow_commit.commits) as c (id uuid) order by c.id));
+      select c.id from jsonb_to_recordset(after_commit.commits) as c (id uuid) order by c.id));
   end if;
 end $$;
 

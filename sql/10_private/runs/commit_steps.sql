@@ -6,7 +6,7 @@
 --    to: {status, stop_reason, output, output_data, error, waiting_for, delay_ms}, more}
 --
 -- `more` says that the commit concerns other rows as well (a child's ancestors, a question, a new
--- child, a wake-up): prepare_commit and follow_commit see to that, and nobody else pays for it. A
+-- child, a wake-up): before_commit and after_commit see to that, and nobody else pays for it. A
 -- run is not completed while something waits in its inbox: it says `inbox` then and nothing is
 -- written. `inbox` is checked before `committed`, since the log of a run also ends where a commit
 -- without steps would end it. Such a run does not wait either, and a run that was asked to pause
@@ -58,7 +58,7 @@ begin
   v_first := v_ids[1]; v_last := v_ids[cardinality(v_ids)];
   v_counts := v_counts and howdah_private.is_spending_counted(v_ids);
   if v_more then
-    perform howdah_private.prepare_commit(commit_steps.worker, commit_steps.commits);
+    perform howdah_private.before_commit(commit_steps.worker, commit_steps.commits);
   end if;
   if cardinality(v_ids) > 1 or v_counts then
     -- in the order everybody locks in; what the rows say is read after all locks are had
@@ -129,7 +129,7 @@ begin
       model_id, tokens_in, tokens_out, cost, started_at, finished_at, worker, annotations
     )
     select m.id, m.after + r.position, m.tenant_id, r.kind, r.name, r.call_id, r.effect, r.idempotency_key,
-      r.input, case r.kind when 'handoff' then howdah_private.handed_over(m.id, r.output) else r.output end, r.error, r.model_id, coalesce(r.tokens_in, 0), coalesce(r.tokens_out, 0), coalesce((
+      r.input, case r.kind when 'handoff' then howdah_private.handoff_record(m.id, r.output) else r.output end, r.error, r.model_id, coalesce(r.tokens_in, 0), coalesce(r.tokens_out, 0), coalesce((
         select howdah_private.price(r.tokens_in, r.tokens_out, p) from howdah.models as p where p.id = r.model_id
       ), 0),
       coalesce(r.started_at, clock_timestamp()), clock_timestamp(), commit_steps.worker, r.annotations
@@ -191,10 +191,10 @@ begin
     exists (select from howdah.call_limits) and howdah_private.are_calls_limited(coalesce(m.tenant_id, (n.run).tenant_id))
   from input as i
   left join moved as m on m.id = i.id
-  cross join lateral (select howdah_private.execution_now(case when m.id is null then i.id end, i.fence) as run) as n;
+  cross join lateral (select howdah_private.execution_at_fence(case when m.id is null then i.id end, i.fence) as run) as n;
 
   if v_more then
-    perform howdah_private.follow_commit(commit_steps.worker, commit_steps.commits);
+    perform howdah_private.after_commit(commit_steps.worker, commit_steps.commits);
   end if;
 end $$;
 

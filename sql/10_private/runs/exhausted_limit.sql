@@ -1,5 +1,5 @@
 -- Volatile, so that it sees what the commit that asks has just counted upwards.
-create or replace function howdah_private.exhausted_above(ancestors uuid[]) returns howdah.stop_reason
+create or replace function howdah_private.ancestor_limit_reached(ancestors uuid[]) returns howdah.stop_reason
   language sql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
@@ -8,7 +8,7 @@ as $$
       then 'max_tokens'
     when bool_or(a.cost + a.children_cost >= a.max_cost) then 'max_cost'
   end::howdah.stop_reason
-  from howdah.executions as a where a.id = any (exhausted_above.ancestors)
+  from howdah.executions as a where a.id = any (ancestor_limit_reached.ancestors)
 $$;
 
 -- The limit that forbids another model call, null while there is room. What children used counts; and a child stops
@@ -24,5 +24,5 @@ create or replace function howdah_private.exhausted_limit(e howdah.executions)
     when e.max_seconds * 1000::bigint - e.active_ms
       <= coalesce((extract(epoch from clock_timestamp() - e.active_since) * 1000)::bigint, 0)
       then 'max_time'::howdah.stop_reason
-    when e.depth > 0 then howdah_private.exhausted_above(e.ancestors)
+    when e.depth > 0 then howdah_private.ancestor_limit_reached(e.ancestors)
   end;

@@ -1,12 +1,12 @@
 -- How large what people and programs say to a run may be: at most 1 MB, which a check of its own holds, and what the settings
 -- say where that is less. Mostly nothing is set, so that is asked first.
-create or replace function howdah_private.most_input(tenant_id uuid) returns int
+create or replace function howdah_private.max_input_bytes(tenant_id uuid) returns int
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
 begin
   return least(1048576, case when exists (select from howdah.settings)
-    then howdah_private.setting(most_input.tenant_id, 'input_bytes') end)::int;
+    then howdah_private.setting(max_input_bytes.tenant_id, 'input_bytes') end)::int;
 end $$;
 
 create or replace function howdah_private.refuse_large_input(field text, size int, most int) returns void

@@ -4,7 +4,7 @@
 --   allowed_tools, suppress_markdown, the parameters of sampling, and models that the agent itself may ask: whoever may run it
 --   any other model of the tenant, any other parameter: whoever may edit the agent, who could write them there
 -- The model is kept by value, as a version keeps its own: what its row says later changes no run that has begun. What admins
--- said last holds for retries, and a fork looks the model up again (permit_overrides, said_overrides). Below a run the engine
+-- said last holds for retries, and a fork looks the model up again (permit_overrides, original_overrides). Below a run the engine
 -- writes overrides, of configurations; these are not looked at here.
 
 -- The budget of a run whose agent or workflow has `most`. Forks have what their original had.
@@ -99,7 +99,7 @@ begin
     where refuse_overrides.engine is not null and e.overrides ? k.key
     union all
     select '.allowed_tools', format('names %s, which the agent has not', t.name),
-      coalesce('It has ' || howdah_private.some_of(refuse_overrides.tools, 20) || '.', 'It has no tools.')
+      coalesce('It has ' || howdah_private.list_names(refuse_overrides.tools, 20) || '.', 'It has no tools.')
     from jsonb_array_elements_text(case jsonb_typeof(e.overrides -> 'allowed_tools') when 'array' then e.overrides -> 'allowed_tools' else '[]' end) as t (name)
     where t.name <> all (refuse_overrides.tools)
   ) as f limit 1;
@@ -163,10 +163,10 @@ begin
     return;
   end if;
   raise exception using errcode = 'HWDEN',
-    message = format('%s may not run this agent with overrides.%s', howdah_private.whoever(), v_beyond),
+    message = format('%s may not run this agent with overrides.%s', howdah_private.caller_label(), v_beyond),
     detail = jsonb_build_object('field', 'overrides.' || v_beyond, 'agent_id', e.agent_id, 'required_permission', 'edit')::text,
     hint = 'It takes who may edit the agent. ' || case when v_beyond = 'model'
-        then format('Its own models are free: %s.', howdah_private.some_of(v_names, 20))
+        then format('Its own models are free: %s.', howdah_private.list_names(v_names, 20))
       else format('Free are %s.', array_to_string(v_free, ', ')) end;
 end $$;
 
@@ -182,7 +182,7 @@ declare
 begin
   perform howdah_private.refuse_overrides(e, v_definition #>> '{agent,engine}', array(
     select t.tool ->> 'name' from jsonb_array_elements(v_definition -> 'tools') as t (tool) order by 1));
-  perform howdah_private.refuse_plain_keys('overrides', e.overrides);
+  perform howdah_private.refuse_plain_secrets('overrides', e.overrides);
   perform howdah_private.permit_overrides(e, v_definition -> 'models');
   return nullif(e.overrides || case when e.overrides ? 'model' then jsonb_build_object('model',
     howdah_private.model_of_run(e.tenant_id, e.overrides ->> 'model', v_definition -> 'models')) else '{}' end, '{}');
@@ -190,14 +190,14 @@ end $$;
 
 -- Overrides as they were said: what a fork behind that step is begun with. What a run below another was told is its parent's
 -- affair, and once another agent had the run they were not for that.
-create or replace function howdah_private.said_overrides(e howdah.executions, seq int) returns jsonb
+create or replace function howdah_private.original_overrides(e howdah.executions, seq int) returns jsonb
   language sql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
   select e.overrides || case when e.overrides ? 'model' then jsonb_build_object('model', e.overrides #> '{model,name}') else '{}' end
   where e.parent_execution_id is null and not exists (
     select from howdah.steps as s
-    where s.execution_id = e.id and s.kind = 'handoff' and s.seq <= said_overrides.seq)
+    where s.execution_id = e.id and s.kind = 'handoff' and s.seq <= original_overrides.seq)
 $$;
 
 -- A run that is tried again asks its model where admins say by now, or they try it again themselves.

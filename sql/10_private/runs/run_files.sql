@@ -3,7 +3,7 @@
 
 -- Belongs to the whole tree and its conversation, and claims the run as its writer: it is trusted as that run is. What the call
 -- had read may be trusted less, and the run is only when its step is committed: then origin has {"trust": "external"}.
-create or replace function howdah_private.keep_file(run howdah.executions, name text, type text, bytes bytea, origin jsonb)
+create or replace function howdah_private.store_file(run howdah.executions, name text, type text, bytes bytea, origin jsonb)
   returns uuid
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
@@ -14,19 +14,19 @@ begin
   -- the newest of a name is the one that is read by it, so an older one is written again, except by its own call
   select f.id into v_id from (
     select r.id, r.sha256, r.metadata, r.id = first_value(r.id) over (order by r.id desc) as is_newest from howdah.resources as r
-    where r.tenant_id = run.tenant_id and r.execution_id = run.root_execution_id and r.name = keep_file.name
-      and r.type = lower(keep_file.type)
+    where r.tenant_id = run.tenant_id and r.execution_id = run.root_execution_id and r.name = store_file.name
+      and r.type = lower(store_file.type)
   ) as f
-  where f.sha256 = encode(sha256(keep_file.bytes), 'hex') and f.metadata ->> 'written_by_execution_id' = run.id::text
-    and (f.is_newest or f.metadata ->> 'call' = keep_file.origin ->> 'call')
+  where f.sha256 = encode(sha256(store_file.bytes), 'hex') and f.metadata ->> 'written_by_execution_id' = run.id::text
+    and (f.is_newest or f.metadata ->> 'call' = store_file.origin ->> 'call')
   order by f.id desc limit 1;
   if found then
     return v_id;
   end if;
   perform howdah_private.refuse_more_files(run);
   insert into howdah.resources as r (tenant_id, name, type, bytes, execution_id, session_id, metadata)
-  select run.tenant_id, keep_file.name, keep_file.type, keep_file.bytes, run.root_execution_id, e.session_id,
-    keep_file.origin || jsonb_build_object('written_by_execution_id', run.id)
+  select run.tenant_id, store_file.name, store_file.type, store_file.bytes, run.root_execution_id, e.session_id,
+    store_file.origin || jsonb_build_object('written_by_execution_id', run.id)
   from howdah.executions as e where e.id = run.root_execution_id
   returning r.id into v_id;
   return v_id;
@@ -41,39 +41,39 @@ as $$
 $$;
 
 -- All files of one call, or none of them. Gives what the model is told, in their order.
-create or replace function howdah_private.keep_files(
+create or replace function howdah_private.store_files(
   execution_id uuid, names text[], types text[], contents bytea[], origin jsonb
 ) returns jsonb
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_run howdah.executions := howdah_private.calling_run(keep_files.execution_id);
+  v_run howdah.executions := howdah_private.calling_run(store_files.execution_id);
   v_kept jsonb := '[]';
 begin
   perform howdah_private.lock_files(v_run);
   for i in 1 .. cardinality(names) loop
     v_kept := v_kept || jsonb_build_object(
-      'id', howdah_private.keep_file(v_run, names[i], types[i], contents[i], origin),
+      'id', howdah_private.store_file(v_run, names[i], types[i], contents[i], origin),
       'name', names[i], 'type', types[i], 'bytes', octet_length(contents[i]));
   end loop;
   return v_kept;
 end $$;
 
 -- The files a call names, each by its name or its id, and how far they are trusted; without what is in them.
-create or replace function howdah_private.given_files(execution_id uuid, words text[]) returns jsonb
+create or replace function howdah_private.call_files(execution_id uuid, words text[]) returns jsonb
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_run howdah.executions := howdah_private.calling_run(given_files.execution_id);
+  v_run howdah.executions := howdah_private.calling_run(call_files.execution_id);
   v_word text;
   v_file record;
   v_given jsonb := '[]';
 begin
   foreach v_word in array words loop
-    v_file := howdah_private.file_named(v_run, case when howdah_private.id_in(v_word) is not null then v_word end,
-      case when howdah_private.id_in(v_word) is null then v_word end);
+    v_file := howdah_private.file_named(v_run, case when howdah_private.parse_id(v_word) is not null then v_word end,
+      case when howdah_private.parse_id(v_word) is null then v_word end);
     v_given := v_given || jsonb_build_object('id', v_file.id, 'name', v_file.name, 'bytes', v_file.size,
       'trust', howdah_private.resource_trust(v_run.tenant_id, v_file.id));
   end loop;

@@ -1,17 +1,17 @@
 -- Conversations whose client keeps them himself, or goes on from an earlier answer: what the OpenAI-compatible API asks for.
 
 -- Messages as a history holds them: without their places in a run.
-create or replace function howdah_private.as_history(messages jsonb) returns jsonb
+create or replace function howdah_private.history_entries(messages jsonb) returns jsonb
   language sql immutable
   set search_path = pg_catalog, pg_temp
 as $$
   select coalesce(jsonb_agg(m.message - '{seq,step_seq,covers_from_seq,covers_to_seq,trust}'::text[] order by m.place), '[]')
-  from jsonb_array_elements(as_history.messages) with ordinality as m (message, place)
+  from jsonb_array_elements(history_entries.messages) with ordinality as m (message, place)
 $$;
 
 -- The run that another goes on from: its session, whether it is the last turn there, and what was said until its end, for who
 -- cannot be told by the session: behind an earlier turn, or where nothing is kept. All null without an id. With the rights of whoever asks.
-create or replace function howdah_private.earlier_run(
+create or replace function howdah_private.previous_turn(
   id uuid, is_kept boolean default true, out session_id uuid, out is_last boolean, out said jsonb
 )
   language plpgsql stable
@@ -21,23 +21,23 @@ declare
   v_tenant_id uuid := howdah.current_tenant();
   v_run record;
 begin
-  if earlier_run.id is null then
+  if previous_turn.id is null then
     return;
   end if;
   select e.session_id, e.turn, e.history, s.turns, s.id is not null and e.turn = s.turns as is_last into v_run
   from howdah.executions as e left join howdah.sessions as s on s.id = e.session_id
-  where e.id = earlier_run.id and e.tenant_id = v_tenant_id and e.parent_execution_id is null;
+  where e.id = previous_turn.id and e.tenant_id = v_tenant_id and e.parent_execution_id is null;
   if not found then
-    raise exception using errcode = 'HWNTF', message = format('there is no execution %s', earlier_run.id),
-      detail = jsonb_build_object('execution_id', earlier_run.id)::text,
+    raise exception using errcode = 'HWNTF', message = format('there is no execution %s', previous_turn.id),
+      detail = jsonb_build_object('execution_id', previous_turn.id)::text,
       hint = 'Those there are stand in howdah.executions.';
   end if;
   session_id := v_run.session_id;
   is_last := v_run.is_last;
-  if not (v_run.is_last and earlier_run.is_kept) then
-    said := howdah_private.as_history(case when v_run.session_id is not null
+  if not (v_run.is_last and previous_turn.is_kept) then
+    said := howdah_private.history_entries(case when v_run.session_id is not null
       then howdah_private.session_history(v_run.session_id, v_run.turn + 1)
-      else coalesce(v_run.history, '[]') || howdah_private.execution_messages_of(earlier_run.id) end);
+      else coalesce(v_run.history, '[]') || howdah_private.execution_messages_of(previous_turn.id) end);
   end if;
 end $$;
 
@@ -46,7 +46,7 @@ create or replace function howdah_private.execution_messages_of(execution_id uui
   language sql stable
   set search_path = pg_catalog, pg_temp
 as $$
-  select coalesce(jsonb_agg(howdah_private.told_message(m) order by m.seq), '[]')
+  select coalesce(jsonb_agg(howdah_private.message_json(m) order by m.seq), '[]')
   from howdah.messages as m where m.execution_id = execution_messages_of.execution_id
 $$;
 
@@ -67,7 +67,7 @@ declare
   v_previous record;
   v_session_id uuid;
 begin
-  select * into v_previous from howdah_private.earlier_run(begin_conversation.previous, begin_conversation.is_kept);
+  select * into v_previous from howdah_private.previous_turn(begin_conversation.previous, begin_conversation.is_kept);
   if begin_conversation.idempotency_key is not null then
     v_first := howdah_private.reserve_run_key(begin_conversation.idempotency_key, v_id, coalesce(v_agent_id, v_workflow_id));
   end if;
@@ -183,7 +183,7 @@ end $$;
 
 -- Where a run stands for a client who knows its steps up to one: what was said since, by which model answers, what it asks, what
 -- it used. Of a workflow and of an agent with an output_schema only the end counts (is_whole). With the rights of whoever asks.
-create or replace function howdah_private.told_since(execution_id uuid, since int) returns jsonb
+create or replace function howdah_private.conversation_since(execution_id uuid, since int) returns jsonb
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
 as $$
@@ -200,13 +200,13 @@ begin
   left join howdah.agent_versions as v on v.id = e.agent_version_id and v.tenant_id = e.tenant_id
   cross join lateral (
     select coalesce(sum(s.tokens_in), 0) as tokens_in, coalesce(sum(s.tokens_out), 0) as tokens_out
-    from howdah.steps as s where s.execution_id = e.id and s.seq > told_since.since
+    from howdah.steps as s where s.execution_id = e.id and s.seq > conversation_since.since
   ) as u
   cross join lateral (
     select coalesce(sum(x.tokens_in + x.children_tokens_in), 0) as tokens_in,
       coalesce(sum(x.tokens_out + x.children_tokens_out), 0) as tokens_out
     from howdah.executions as x
-    join howdah.steps as s on s.execution_id = e.id and s.kind = 'child_started' and s.seq > told_since.since
+    join howdah.steps as s on s.execution_id = e.id and s.kind = 'child_started' and s.seq > conversation_since.since
       and s.output ->> 'execution_id' = x.id::text
     where x.parent_execution_id = e.id
   ) as c
@@ -214,7 +214,7 @@ begin
     select coalesce(jsonb_agg(jsonb_build_object('seq', m.step_seq, 'content', coalesce(m.content, ''),
       'has_calls', m.tool_calls is not null) order by m.seq), '[]') as answers
     from howdah.messages as m
-    where m.execution_id = e.id and m.role = 'assistant' and m.step_seq > told_since.since
+    where m.execution_id = e.id and m.role = 'assistant' and m.step_seq > conversation_since.since
   ) as a
   cross join lateral (
     select coalesce(jsonb_agg(jsonb_build_object('id', x.id, 'prompt', x.prompt, 'options', x.options,
@@ -222,7 +222,7 @@ begin
     from howdah.questions as x
     where x.tenant_id = e.tenant_id and x.root_execution_id = e.id and x.status = 'open' and x.kind = 'question'
   ) as q
-  where e.id = told_since.execution_id and e.tenant_id = v_tenant_id and e.parent_execution_id is null);
+  where e.id = conversation_since.execution_id and e.tenant_id = v_tenant_id and e.parent_execution_id is null);
 end $$;
 
 -- Agents and workflows that whoever asks may run, as models; of the same name the agent.

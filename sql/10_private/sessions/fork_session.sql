@@ -37,7 +37,7 @@ begin
     and not howdah_private.sees_agent(coalesce(e.agent_id, e.workflow_id));
   if v_hidden is not null then
     raise exception using errcode = 'HWDEN',
-      message = format('%s may not read turn %s of session %s', howdah_private.whoever(), v_hidden, s.id),
+      message = format('%s may not read turn %s of session %s', howdah_private.caller_label(), v_hidden, s.id),
       detail = jsonb_build_object('field', 'turn', 'session_id', s.id, 'turn', v_hidden)::text,
       hint = case when v_hidden > 1 then format('Fork behind turn %s; an', v_hidden - 1) else 'An' end
         || ' admin or an owner may go on from all of it.';
@@ -59,14 +59,14 @@ end $$;
 
 -- What the next turn would be told, as a history: with summaries in the places of what they cover (src/runtime/conversation.ts
 -- says how), and files by their names, since they stay with their session. A run's own messages begin with number 1.
-create or replace function howdah_private.said_until(tenant_id uuid, session_id uuid, turn int) returns jsonb
+create or replace function howdah_private.messages_before_turn(tenant_id uuid, session_id uuid, turn int) returns jsonb
   language sql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
   with told as materialized (
     select t.place, t.message, (t.message ->> 'seq')::int as seq, (t.message ->> 'covers_from_seq')::int as from_seq,
       (t.message ->> 'covers_to_seq')::int as to_seq, count(*) filter (where t.message ->> 'seq' = '1') over (order by t.place) as run
-    from jsonb_array_elements(howdah_private.session_history(said_until.session_id, said_until.turn + 1))
+    from jsonb_array_elements(howdah_private.session_history(messages_before_turn.session_id, messages_before_turn.turn + 1))
       with ordinality as t (message, place)
   ),
   summaries as materialized (
@@ -81,9 +81,9 @@ as $$
     from told as t where t.to_seq is null
   ),
   said as (
-    select p.place, howdah_private.as_said(said_until.tenant_id, p.message) as message from placed as p where p.summary is null
+    select p.place, howdah_private.history_message(messages_before_turn.tenant_id, p.message) as message from placed as p where p.summary is null
     union all
-    select case when s.from_seq = 0 then 0 else min(p.place) end, howdah_private.as_summary(s.message)
+    select case when s.from_seq = 0 then 0 else min(p.place) end, howdah_private.summary_message(s.message)
     from summaries as s left join placed as p on p.summary = s.place
     group by s.place, s.message, s.from_seq, s.is_first
     having count(p.place) > 0 or s.is_first -- which stands for turns that are not read any more
@@ -93,7 +93,7 @@ as $$
 $$;
 
 -- A message of a log as one of a history.
-create or replace function howdah_private.as_said(tenant_id uuid, message jsonb) returns jsonb
+create or replace function howdah_private.history_message(tenant_id uuid, message jsonb) returns jsonb
   language sql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
@@ -103,12 +103,12 @@ as $$
         else jsonb_build_object('type', 'text', 'text', coalesce(format('[file %s]', r.name), '[file]')) end order by p.place), '[]')
       from jsonb_array_elements(message -> 'parts') with ordinality as p (part, place)
       left join howdah.resources as r
-        on r.id = howdah_private.id_in(p.part ->> 'resource_id') and r.tenant_id = as_said.tenant_id
+        on r.id = howdah_private.parse_id(p.part ->> 'resource_id') and r.tenant_id = history_message.tenant_id
     )) else '{}' end
 $$;
 
 -- A summary as models are told it: src/runtime/message-groups.ts.
-create or replace function howdah_private.as_summary(message jsonb) returns jsonb
+create or replace function howdah_private.summary_message(message jsonb) returns jsonb
   language sql immutable
   return jsonb_build_object('role', 'user', 'content',
     case when starts_with(message ->> 'content', E'Summary of the conversation so far:\n') then '' else E'Summary of the conversation so far:\n' end

@@ -23,26 +23,26 @@ end $$;
 
 -- Whom a conversation is to be with: an agent, a workflow, or who is meant when nobody is named. It has to be one that takes
 -- runs, or the next message would be refused.
-create or replace function howdah_private.spoken_with(
+create or replace function howdah_private.session_target(
   agent text, workflow text, out agent_id uuid, out workflow_id uuid
 )
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
 as $$
 begin
-  if num_nonnulls(spoken_with.agent, spoken_with.workflow) = 2 then
+  if num_nonnulls(session_target.agent, session_target.workflow) = 2 then
     raise exception using errcode = 'HWINV', message = 'a session is with an agent or with a workflow, not with both',
       detail = jsonb_build_object('field', 'workflow')::text, hint = 'Leave out agent or workflow.';
-  elsif spoken_with.workflow is null then
-    spoken_with.agent_id := howdah_private.active_agent(
-      coalesce(spoken_with.agent, (select a.name from howdah.current_agent() as a)));
+  elsif session_target.workflow is null then
+    session_target.agent_id := howdah_private.active_agent(
+      coalesce(session_target.agent, (select a.name from howdah.current_agent() as a)));
     return;
   end if;
-  spoken_with.workflow_id := howdah.workflow(spoken_with.workflow);
-  if not exists (select from howdah.workflows as w where w.id = spoken_with.workflow_id and w.is_active) then
+  session_target.workflow_id := howdah.workflow(session_target.workflow);
+  if not exists (select from howdah.workflows as w where w.id = session_target.workflow_id and w.is_active) then
     raise exception using errcode = 'HWCNF',
-      message = format('workflow %L is not active', spoken_with.workflow),
-      detail = jsonb_build_object('workflow_id', spoken_with.workflow_id, 'workflow', spoken_with.workflow)::text,
+      message = format('workflow %L is not active', session_target.workflow),
+      detail = jsonb_build_object('workflow_id', session_target.workflow_id, 'workflow', session_target.workflow)::text,
       hint = 'Set its is_active to true, or name another one.';
   end if;
 end $$;
@@ -78,14 +78,14 @@ begin
       hint = 'Give the text for the agent in content; images and files go into input_parts.';
   end if;
   perform howdah_private.refuse_large_input('content', octet_length(refuse_content.content),
-    howdah_private.most_input(refuse_content.tenant_id))
+    howdah_private.max_input_bytes(refuse_content.tenant_id))
   where octet_length(refuse_content.content) > 1024;
 end $$;
 
 -- Something a person says to a run that lives and that the caller has locked: a step `input` and a message, as soon as
 -- its owner, or whoever claims it next, takes it. What is said to a workflow all agents hear that are at work below it;
 -- false when there is none.
-create or replace function howdah_private.tell_run(run howdah.executions, content text, input_parts jsonb)
+create or replace function howdah_private.add_user_input(run howdah.executions, content text, input_parts jsonb)
   returns boolean
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -100,8 +100,8 @@ begin
     );
   end if;
   insert into howdah_private.inbox (execution_id, tenant_id, kind, content, parts, trust)
-  select i.id, run.tenant_id, 'input', coalesce(tell_run.content, ''), nullif(nullif(tell_run.input_parts, 'null'), '[]'),
-    greatest(howdah_private.bound_trust(), howdah_private.parts_trust(run.tenant_id, tell_run.input_parts))
+  select i.id, run.tenant_id, 'input', coalesce(add_user_input.content, ''), nullif(nullif(add_user_input.input_parts, 'null'), '[]'),
+    greatest(howdah_private.bound_trust(), howdah_private.parts_trust(run.tenant_id, add_user_input.input_parts))
   from unnest(v_ids) as i (id);
   perform howdah_private.wake_runs(v_ids) where cardinality(v_ids) > 0;
   return cardinality(v_ids) > 0;
@@ -129,7 +129,7 @@ declare
   v_run howdah.executions;
   v_question_id uuid;
 begin
-  perform howdah_private.lock_lineage(array[steer.execution_id]);
+  perform howdah_private.lock_ancestors(array[steer.execution_id]);
   select e.* into v_run from howdah.executions as e
   where e.id = steer.execution_id and e.completed_at is null;
   if not found then
@@ -142,7 +142,7 @@ begin
   if v_question_id is null and not howdah_private.is_author(v_run.user_id) then
     return false;
   elsif v_question_id is null then
-    return howdah_private.tell_run(v_run, steer.content, steer.input_parts);
+    return howdah_private.add_user_input(v_run, steer.content, steer.input_parts);
   elsif jsonb_array_length(steer.input_parts) > 0 then
     raise exception using errcode = 'HWINV',
       message = 'the run has an open question, and an answer is a text without parts',

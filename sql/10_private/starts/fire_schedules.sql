@@ -3,10 +3,10 @@
 -- the idempotency key of a run names schedule and time.
 
 -- A moment as it stands in keys and metadata: 2026-03-29T01:00:00Z.
-create or replace function howdah_private.moment_name(at timestamptz) returns text
+create or replace function howdah_private.timestamp_key(at timestamptz) returns text
   language sql immutable parallel safe
   set search_path = pg_catalog, pg_temp
-as $$ select (to_jsonb(moment_name.at at time zone 'UTC') #>> '{}') || 'Z' $$;
+as $$ select (to_jsonb(timestamp_key.at at time zone 'UTC') #>> '{}') || 'Z' $$;
 
 create or replace function howdah_private.insert_scheduled(
   schedule howdah.schedules, execution_id uuid, key text, metadata jsonb
@@ -47,10 +47,10 @@ begin
 end $$;
 
 -- Deadlocks, full disks, locks that could not be had, a server that stops: the same call may succeed the next time.
-create or replace function howdah_private.passes_by_itself(code text) returns boolean
+create or replace function howdah_private.is_transient_error(code text) returns boolean
   language sql immutable parallel safe
   set search_path = pg_catalog, pg_temp
-as $$ select passes_by_itself.code ~ '^(40|53|55|57|58)' $$;
+as $$ select is_transient_error.code ~ '^(40|53|55|57|58)' $$;
 
 -- What stands in last_error.
 create or replace function howdah_private.schedule_error(
@@ -61,7 +61,7 @@ create or replace function howdah_private.schedule_error(
 as $$
   select jsonb_strip_nulls(jsonb_build_object(
     'code', schedule_error.code, 'message', schedule_error.message, 'detail', nullif(schedule_error.detail, ''),
-    'hint', nullif(schedule_error.hint, ''), 'scheduled_for', howdah_private.moment_name(schedule_error.at)))
+    'hint', nullif(schedule_error.hint, ''), 'scheduled_for', howdah_private.timestamp_key(schedule_error.at)))
 $$;
 
 -- Inserts the run of one time. Returns no id and no error when there is no run to insert: the last
@@ -78,7 +78,7 @@ create or replace function howdah_private.fire_moment(
 as $$
 declare
   v_id uuid := howdah.uuid_v7();
-  v_moment text := howdah_private.moment_name(fire_moment.at);
+  v_moment text := howdah_private.timestamp_key(fire_moment.at);
   v_key text := format('schedule:%s:%s', (schedule).id, v_moment);
   v_detail text;
   v_hint text;
@@ -99,7 +99,7 @@ begin
     where e.id = (schedule).last_execution_id and e.completed_at is null and e.user_id is not distinct from (schedule).user_id
     for no key update;
     if found then -- the schedule does it, nobody in person: cancel_execution would note who
-      perform howdah_private.end_runs(
+      perform howdah_private.terminate_runs(
         howdah_private.lock_below(array[(schedule).last_execution_id]), 'cancelled', null);
     end if;
   end if;
@@ -107,7 +107,7 @@ begin
     schedule, v_id, v_key, jsonb_build_object('schedule', (schedule).name, 'scheduled_for', v_moment));
   id := v_id;
 exception when others then
-  if howdah_private.passes_by_itself(sqlstate) then
+  if howdah_private.is_transient_error(sqlstate) then
     raise;
   end if;
   get stacked diagnostics v_detail = pg_exception_detail, v_hint = pg_exception_hint;
@@ -176,7 +176,7 @@ begin
         set_config('howdah.user_id', '', true);
       v_fired := v_fired + howdah_private.fire_schedule(v_schedule, v_now);
     exception when others then
-      if howdah_private.passes_by_itself(sqlstate) then
+      if howdah_private.is_transient_error(sqlstate) then
         raise warning 'schedule % is tried again: %', v_schedule.id, sqlerrm;
       else
         update howdah.schedules as s set next_at = null,

@@ -41,12 +41,12 @@ $$;
 
 -- A value as JSON, the same whoever asks: what a session sets says how times with zones, bytes and intervals look. Keys and values
 -- are noted in the session that writes a row, and compared in that of another writer, and of a worker.
-create or replace function howdah_private.settled_json(value anyelement) returns jsonb
+create or replace function howdah_private.canonical_json(value anyelement) returns jsonb
   language plpgsql stable
   set search_path = pg_catalog, pg_temp set timezone = 'UTC' set bytea_output = 'hex' set intervalstyle = 'postgres' set extra_float_digits = 1
 as $$
 begin
-  return to_jsonb(settled_json.value);
+  return to_jsonb(canonical_json.value);
 end $$;
 
 -- What gives that of a column; straight where no setting counts, since it is asked for each of many rows.
@@ -55,7 +55,7 @@ create or replace function howdah_private.json_expression(watched regclass, "col
   set search_path = pg_catalog, pg_temp
 as $$
   select format(case when howdah_private.base_type(a.atttypid) = any ('{bool, int2, int4, int8, numeric, text, varchar, bpchar, uuid, date, json, jsonb}'::regtype[])
-    then 'to_jsonb(%I.%I)' else 'howdah_private.settled_json(%I.%I)' end, of_row, "column")
+    then 'to_jsonb(%I.%I)' else 'howdah_private.canonical_json(%I.%I)' end, of_row, "column")
   from (select) as asked
   left join pg_catalog.pg_attribute as a on a.attrelid = json_expression.watched and a.attname = json_expression."column" and not a.attisdropped
 $$;

@@ -19,18 +19,18 @@ as $$
 $$;
 
 -- `e` is a root run. One delivery for each webhook that wants the event, and one for the run's own callback_url.
-create or replace function howdah_private.tell_webhooks(e howdah.executions, event text, more jsonb default '{}') returns void
+create or replace function howdah_private.enqueue_webhooks(e howdah.executions, event text, more jsonb default '{}') returns void
   language sql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
 with told as (
   insert into howdah.webhook_deliveries (tenant_id, webhook_id, execution_id, event, url, next_attempt_at, payload)
-  select e.tenant_id, w.id, e.id, tell_webhooks.event, w.url, clock_timestamp(), jsonb_build_object(
-    'type', tell_webhooks.event, 'timestamp', clock_timestamp(),
-    'data', howdah_private.event_data(e) || tell_webhooks.more)
+  select e.tenant_id, w.id, e.id, enqueue_webhooks.event, w.url, clock_timestamp(), jsonb_build_object(
+    'type', enqueue_webhooks.event, 'timestamp', clock_timestamp(),
+    'data', howdah_private.event_data(e) || enqueue_webhooks.more)
   from (
     select h.id, h.url from howdah.webhooks as h
-    where h.tenant_id = e.tenant_id and h.is_active and tell_webhooks.event = any (h.events)
+    where h.tenant_id = e.tenant_id and h.is_active and enqueue_webhooks.event = any (h.events)
       and coalesce(h.agent_id = e.agent_id, h.agent_id is null) and coalesce(h.workflow_id = e.workflow_id, h.workflow_id is null)
     union all
     select null, e.callback_url where e.callback_url is not null

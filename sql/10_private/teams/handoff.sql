@@ -7,7 +7,7 @@ create or replace function howdah_private.version_at(agent_id uuid, root_executi
   language sql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
-  select howdah_private.unless_outdated(coalesce((
+  select howdah_private.version_or_current(coalesce((
     select v.id from howdah.agent_versions as v join howdah.executions as r on r.id = version_at.root_execution_id
     where v.agent_id = version_at.agent_id and v.created_at <= r.created_at
     order by v.version desc limit 1
@@ -18,32 +18,32 @@ $$;
 
 -- What the step says besides the reason: who had the run, and who has it now. It is read where the step is written, so
 -- that it is the log that says which version goes on.
-create or replace function howdah_private.handed_over(execution_id uuid, output jsonb) returns jsonb
+create or replace function howdah_private.handoff_record(execution_id uuid, output jsonb) returns jsonb
   language sql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
   select jsonb_build_object(
-    'from', howdah_private.version_told(e.agent_version_id),
-    'to', howdah_private.version_told(
-      howdah_private.version_at((handed_over.output ->> 'agent_id')::uuid, e.root_execution_id)),
-    'reason', handed_over.output -> 'reason')
-  from howdah.executions as e where e.id = handed_over.execution_id
+    'from', howdah_private.version_json(e.agent_version_id),
+    'to', howdah_private.version_json(
+      howdah_private.version_at((handoff_record.output ->> 'agent_id')::uuid, e.root_execution_id)),
+    'reason', handoff_record.output -> 'reason')
+  from howdah.executions as e where e.id = handoff_record.execution_id
 $$;
 
-create or replace function howdah_private.version_told(version_id uuid) returns jsonb
+create or replace function howdah_private.version_json(version_id uuid) returns jsonb
   language sql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
   select jsonb_build_object('agent_id', v.agent_id, 'agent', v.definition #>> '{agent,name}',
     'agent_version_id', v.id, 'version', v.version)
-  from howdah.agent_versions as v where v.id = version_told.version_id
+  from howdah.agent_versions as v where v.id = version_json.version_id
 $$;
 
 -- The row follows its log; a commit that was sent twice finds it so. What was used counts on: limits of the new agent that
 -- are narrower than what is left hold from now on, and no handoff gives a run more than it had. Of how it differs from its
 -- version only the mission was the other agent's own. The session goes on with whoever has the run, unless somebody has
 -- given it to another agent meanwhile.
-create or replace function howdah_private.hand_over(run howdah.executions, output jsonb) returns void
+create or replace function howdah_private.apply_handoff(run howdah.executions, output jsonb) returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
@@ -62,8 +62,8 @@ begin
     max_cost = least(e.max_cost, e.cost + e.children_cost + (v.definition #>> '{agent,max_cost}')::numeric),
     max_seconds = least(e.max_seconds, ceil(e.active_ms / 1000.0)::int + (v.definition #>> '{agent,max_seconds}')::int)
   from howdah.agent_versions as v
-  where e.id = run.id and e.completed_at is null and e.agent_version_id = (hand_over.output #>> '{from,agent_version_id}')::uuid
-    and v.id = (hand_over.output #>> '{to,agent_version_id}')::uuid;
+  where e.id = run.id and e.completed_at is null and e.agent_version_id = (apply_handoff.output #>> '{from,agent_version_id}')::uuid
+    and v.id = (apply_handoff.output #>> '{to,agent_version_id}')::uuid;
   if found and run.session_id is not null and run.parent_execution_id is null then
     update howdah.sessions as s set agent_id = v_to, last_activity_at = now()
     where s.id = run.session_id and s.agent_id = v_from;
@@ -86,7 +86,7 @@ as $$
 $$;
 
 -- So often a run may be handed over: agents that hand it back and forth have to answer then.
-create or replace function howdah_private.most_handoffs() returns int
+create or replace function howdah_private.max_handoffs() returns int
   language sql immutable parallel safe
   return 6;
 
@@ -104,8 +104,8 @@ as $$
       then format('the user of the run may not run agent %s', a.name)
     when o.is_restricted then format('agent %s is for some only, and what was said to it stays with it', o.name)
     when e.agent_id = a.id then format('agent %s has the conversation already', a.name)
-    when e.handoffs >= howdah_private.most_handoffs()
-      then format('the conversation was handed over %s times in this run; whoever has it now answers', howdah_private.most_handoffs())
+    when e.handoffs >= howdah_private.max_handoffs()
+      then format('the conversation was handed over %s times in this run; whoever has it now answers', howdah_private.max_handoffs())
   end
   from howdah.agents as a
   join howdah.executions as e on e.id = handoff_refusal.execution_id
@@ -115,12 +115,12 @@ as $$
 $$;
 
 -- The agent a run began with.
-create or replace function howdah_private.began_with(execution_id uuid) returns uuid
+create or replace function howdah_private.first_agent_of(execution_id uuid) returns uuid
   language sql stable
   set search_path = pg_catalog, pg_temp
 as $$
   select case when e.handoffs = 0 then e.agent_id else (
     select v.agent_id from howdah.agent_versions as v where v.id = howdah_private.version_after(e.id, 0)
   ) end
-  from howdah.executions as e where e.id = began_with.execution_id
+  from howdah.executions as e where e.id = first_agent_of.execution_id
 $$;

@@ -36,7 +36,7 @@ begin
       and exists (select from howdah_private.unread_mail(e, null) as m)
   );
   if v_runs <> '{}' then
-    perform howdah_private.lock_lineage(v_runs);
+    perform howdah_private.lock_ancestors(v_runs);
     perform howdah_private.wake_runs(v_runs);
   end if;
 end $$;
@@ -69,11 +69,11 @@ begin
 end $$;
 
 -- An id a model wrote; null when it is none.
-create or replace function howdah_private.id_in(word text) returns uuid
+create or replace function howdah_private.parse_id(word text) returns uuid
   language sql immutable
   set search_path = pg_catalog, pg_temp
 as $$
-  select case when id_in.word ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then id_in.word::uuid end
+  select case when parse_id.word ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then parse_id.word::uuid end
 $$;
 
 -- The agent of that name, as far as the run may write to it.
@@ -188,7 +188,7 @@ begin
     raise exception using errcode = 'HWINV', message = 'to is missing', detail = '{"field": "to"}',
       hint = 'Name an agent, or a run by its id; discover_agents says which agents there are.';
   end if;
-  if howdah_private.id_in(v_to) is not null then
+  if howdah_private.parse_id(v_to) is not null then
     v_mail.to_execution_id := (howdah_private.addressed_run(v_run, v_to::uuid)).id;
     select e.agent_id into v_mail.to_agent_id from howdah.executions as e where e.id = v_mail.to_execution_id;
   else
@@ -233,7 +233,7 @@ begin
     return null;
   end if;
   select m.* into v_mail from howdah.mail as m
-  where m.id = howdah_private.id_in(btrim(replied_to.reply_to)) and howdah_private.takes_part(run, m);
+  where m.id = howdah_private.parse_id(btrim(replied_to.reply_to)) and howdah_private.takes_part(run, m);
   if not found then
     raise exception using errcode = 'HWNTF',
       message = format('there is no message %s in your mailbox', replied_to.reply_to),
@@ -266,7 +266,7 @@ create or replace function howdah_private.thread_named(run howdah.executions, th
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_id uuid := howdah_private.id_in(btrim(thread_named.thread));
+  v_id uuid := howdah_private.parse_id(btrim(thread_named.thread));
 begin
   if coalesce(thread_named.thread, '') ~ '\S' and not exists (
     select from howdah.mail as m

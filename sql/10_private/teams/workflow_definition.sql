@@ -53,7 +53,7 @@ as $$
     'id', m.id, 'name', m.name, 'provider', m.provider, 'model', m.model, 'base_url', m.base_url,
     'context_tokens', m.context_tokens, 'request_params', model_definition.request_params
   ) || case when m.secret_name is null then '{}' else jsonb_build_object('secret_name', m.secret_name) end
-    || howdah_private.shown_to_model(m.capabilities)
+    || howdah_private.tool_modalities(m.capabilities)
 $$;
 
 create or replace function howdah_private.member_definition(x howdah.workflow_agents) returns jsonb

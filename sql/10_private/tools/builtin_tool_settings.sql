@@ -66,7 +66,7 @@ begin
       hint = coalesce('Did you mean ' || howdah_private.nearest_word(v_name, v_names) || '?',
         case when v_name is not null then 'The settings: ' || array_to_string(v_names, ', ') end, v_known.example);
   end if;
-  perform howdah_private.hold_secrets(refuse_builtin_settings.configuration);
+  perform howdah_private.lock_secrets(refuse_builtin_settings.configuration);
 end $$;
 
 -- Returns the settings of the tenant's tool `sql_query`, by which admins limit the queries that

@@ -94,11 +94,11 @@ begin
         case when v_name is not null then 'The settings: ' || array_to_string(v_names, ', ') end,
         'Such as {"method": "GET", "url": "https://api.example.org/orders/{order}"}, with order a required property of parameters.');
   end if;
-  perform howdah_private.hold_secrets(refuse_http_tool.configuration);
+  perform howdah_private.lock_secrets(refuse_http_tool.configuration);
 end $$;
 
 -- The secrets a configuration names are locked, so that none can be removed before the configuration is there to be seen.
-create or replace function howdah_private.hold_secrets(configuration jsonb) returns void
+create or replace function howdah_private.lock_secrets(configuration jsonb) returns void
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
 as $$
@@ -107,9 +107,9 @@ declare
   v_name text;
 begin
   for v_name in
-    select s.value ->> 'secret_name' from jsonb_each(hold_secrets.configuration -> 'secrets') as s
+    select s.value ->> 'secret_name' from jsonb_each(lock_secrets.configuration -> 'secrets') as s
     union
-    select hold_secrets.configuration ->> 'database' where hold_secrets.configuration ? 'database'
+    select lock_secrets.configuration ->> 'database' where lock_secrets.configuration ? 'database'
     order by 1
   loop
     perform from howdah.secrets as k where k.name = v_name and k.tenant_id = v_tenant_id for key share;

@@ -46,7 +46,7 @@ create or replace function howdah_private.file_named(run howdah.executions, id t
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_id uuid := howdah_private.id_in(file_named.id);
+  v_id uuid := howdah_private.parse_id(file_named.id);
   v_said text := coalesce(file_named.id, file_named.name);
   v_file record;
   v_names text[];

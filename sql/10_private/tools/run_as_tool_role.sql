@@ -1,14 +1,14 @@
 -- Runs one statement that is not ours as howdah_tool, to whom it belongs: inside a security definer function Postgres
 -- refuses `set role` and `set session authorization`, in every form. `path` is where the statement finds names. What is
 -- deferred to the commit is done before it returns: there it would run as whoever commits.
-create or replace function howdah_private.run_bound(statement text, argument jsonb, path text)
+create or replace function howdah_private.run_as_tool_role(statement text, argument jsonb, path text)
   returns setof text
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
 begin
-  perform set_config('search_path', run_bound.path, true);
-  return query execute run_bound.statement using run_bound.argument;
+  perform set_config('search_path', run_as_tool_role.path, true);
+  return query execute run_as_tool_role.statement using run_as_tool_role.argument;
   set constraints all immediate;
 end $$;
 
@@ -58,13 +58,13 @@ end $$;
 
 -- Returns the state of the sandbox before a call: the versions of its functions, and
 -- `tenant_trigger_writes`. A statement runs as the owner of these functions and could change them.
-create or replace function howdah_private.bound_state() returns text
+create or replace function howdah_private.sandbox_state() returns text
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
 as $$
 begin
   return (select string_agg(concat_ws(' ', p.oid, p.xmin, p.ctid), ';' order by p.oid) from pg_catalog.pg_proc as p
-    where p.proname in ('run_bound', 'write_bound') and p.pronamespace = 'howdah_private'::regnamespace)
+    where p.proname in ('run_as_tool_role', 'write_bound') and p.pronamespace = 'howdah_private'::regnamespace)
     || '|' || howdah_private.tenant_trigger_writes();
 end $$;
 
@@ -75,11 +75,11 @@ create or replace function howdah_private.refuse_leftovers(state text) returns v
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_now text := howdah_private.bound_state();
+  v_now text := howdah_private.sandbox_state();
   v_before jsonb := split_part(refuse_leftovers.state, '|', 2);
   v_reason text := case
     when split_part(v_now, '|', 1) is distinct from split_part(refuse_leftovers.state, '|', 1)
-      then 'it changed a function of the sandbox: howdah_private.run_bound or write_bound'
+      then 'it changed a function of the sandbox: howdah_private.run_as_tool_role or write_bound'
     when current_setting('transaction_read_only') = 'on' then 'it made its transaction read only'
     else (
       select format('it wrote the table %s, which has a deferrable trigger or constraint that may run code of a tenant', w.key::oid::regclass)

@@ -14,14 +14,14 @@ $$;
 
 -- The list of schemas once more, by what Postgres' own planner is going to read and not by the text: each table has to stand
 -- in one of them, or be read by a view, a policy or a partitioned table that does. Gives one that does not.
-create or replace function howdah_private.table_elsewhere(plan json, schemas text[]) returns text
+create or replace function howdah_private.table_outside_schemas(plan json, schemas text[]) returns text
   language sql stable
   set search_path = pg_catalog, pg_temp
 as $$
   with recursive read_tables as (
     -- by their names, not by to_regclass: a view may read what is in a schema that its reader may not use
     select distinct c.oid
-    from jsonb_path_query(table_elsewhere.plan::jsonb, 'strict $.** ? (exists (@."Relation Name"))') as p (node)
+    from jsonb_path_query(table_outside_schemas.plan::jsonb, 'strict $.** ? (exists (@."Relation Name"))') as p (node)
     join pg_namespace as n on n.nspname = p.node ->> 'Schema'
     join pg_class as c on (c.relnamespace, c.relname) = (n.oid, (p.node ->> 'Relation Name')::name)
   ),
@@ -45,7 +45,7 @@ as $$
   where not exists (
     select from reached as x
     join pg_class as c on c.oid = x.oid join pg_namespace as n on n.oid = c.relnamespace
-    where x.start = t.oid and n.nspname = any (table_elsewhere.schemas)
+    where x.start = t.oid and n.nspname = any (table_outside_schemas.schemas)
   )
   limit 1
 $$;
@@ -55,7 +55,7 @@ create or replace function howdah_private.refuse_other_schemas(plan json, schema
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_table constant text := howdah_private.table_elsewhere(refuse_other_schemas.plan, refuse_other_schemas.schemas);
+  v_table constant text := howdah_private.table_outside_schemas(refuse_other_schemas.plan, refuse_other_schemas.schemas);
 begin
   if v_table is not null then
     raise exception using errcode = 'HWDEN',
@@ -108,7 +108,7 @@ end $$;
 
 -- The same as howdah_reader, to whom this function belongs: inside a security definer function Postgres refuses `set role`, and
 -- that role can write nothing. The caller has made the transaction read only and bound it (bound.sql).
-create or replace function howdah_private.read_rows(
+create or replace function howdah_private.run_read_query(
   query text, path text, schemas text[], max_rows int, max_bytes int, max_cost float8
 ) returns table (rows text[], cut_by text)
   language sql volatile security definer
@@ -200,15 +200,15 @@ as $$
 $$;
 
 -- The two rules that ask a catalogue, as queries: for another database, which has none of our functions.
-create or replace function howdah_private.reading_rules(out refused_calls text, out table_elsewhere text)
+create or replace function howdah_private.reading_rules(out refused_calls text, out table_outside_schemas text)
   language sql stable
   set search_path = pg_catalog, pg_temp
 as $$
   select
     max(replace(replace(p.prosrc, 'refused_calls.calls', '$1::jsonb'), 'refused_calls.path', '$2::text[]'))
       filter (where p.proname = 'refused_calls'),
-    max(replace(replace(p.prosrc, 'table_elsewhere.plan', '$1::json'), 'table_elsewhere.schemas', '$2::text[]'))
-      filter (where p.proname = 'table_elsewhere')
+    max(replace(replace(p.prosrc, 'table_outside_schemas.plan', '$1::json'), 'table_outside_schemas.schemas', '$2::text[]'))
+      filter (where p.proname = 'table_outside_schemas')
   from pg_proc as p
-  where p.pronamespace = 'howdah_private'::regnamespace and p.proname in ('refused_calls', 'table_elsewhere')
+  where p.pronamespace = 'howdah_private'::regnamespace and p.proname in ('refused_calls', 'table_outside_schemas')
 $$;

@@ -1,5 +1,5 @@
 -- What a call in SQL changes, for whoever is asked for leave: the rows before and after it, in the transaction of the call and
--- with nothing but the rights of the call (howdah_tool, bound to a tenant and a user, through run_bound). Nothing is put on the tables:
+-- with nothing but the rights of the call (howdah_tool, bound to a tenant and a user, through run_as_tool_role). Nothing is put on the tables:
 --
 -- * which tables: Postgres counts what a transaction inserts, updates and deletes in each;
 -- * the rows after: those whose `xmin` is a transaction of ours. It is in progress, and a row of anybody else's that is in
@@ -21,7 +21,7 @@ $$;
 
 -- Whether a transaction is this one or a part of it (a savepoint, a block with exceptions), given that its work is seen here.
 -- An xid has 32 bits of the number of a transaction: ours are ahead of the one that began it all.
-create or replace function howdah_private.is_ours(x xid) returns boolean
+create or replace function howdah_private.is_own_subtransaction(x xid) returns boolean
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
 as $$
@@ -41,20 +41,20 @@ create or replace function howdah_private.is_among_lockers(list xid) returns boo
   set search_path = pg_catalog, pg_temp
 as $$
   select exists (
-    select from pg_get_multixact_members(is_among_lockers.list) as m where m.mode in ('nokeyupd', 'upd') and howdah_private.is_ours(m.xid)
+    select from pg_get_multixact_members(is_among_lockers.list) as m where m.mode in ('nokeyupd', 'upd') and howdah_private.is_own_subtransaction(m.xid)
   )
 $$;
 
 -- The call, and all that is deferred to the commit.
-create or replace function howdah_private.call_settled(statement text, argument jsonb, path text) returns text[]
+create or replace function howdah_private.call_with_deferred(statement text, argument jsonb, path text) returns text[]
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_results text[];
 begin
-  perform set_config('search_path', call_settled.path, true);
-  execute format('select array(%s)', call_settled.statement) into v_results using call_settled.argument;
+  perform set_config('search_path', call_with_deferred.path, true);
+  execute format('select array(%s)', call_with_deferred.statement) into v_results using call_with_deferred.argument;
   set constraints all immediate;
   return v_results;
 end $$;
@@ -111,7 +111,7 @@ declare
   v_bytes bigint := 0;
 begin
   for v_row in execute format(
-    'select t.tableoid as part, t.ctid as place, to_jsonb(t.*) as content from %s %I.%I as t where %s ((age(t.%5$s) <= 0 and howdah_private.is_ours(t.%5$s)) %6$s)',
+    'select t.tableoid as part, t.ctid as place, to_jsonb(t.*) as content from %s %I.%I as t where %s ((age(t.%5$s) <= 0 and howdah_private.is_own_subtransaction(t.%5$s)) %6$s)',
     case when not v_is_partitioned then 'only' end, tbl ->> 'schema', tbl ->> 'name',
     case when v_is_partitioned then 't.tableoid = any ($2) and' end, touched_rows.mark,
     case when touched_rows.mark = 'xmax' and mxid_age('1'::xid) > touched_rows.lists then
@@ -179,7 +179,7 @@ begin
       hint = 'Set track_counts = on, or the tool''s configuration to {"dry_run": false}: then it is asked about without.';
   end if;
   with called as materialized (
-    select howdah_private.call_settled(call_watched.statement, call_watched.argument, call_watched.path) as results
+    select howdah_private.call_with_deferred(call_watched.statement, call_watched.argument, call_watched.path) as results
   )
   select c.results, howdah_private.rows_before(v_counted, v_lists, c.results, call_watched.bounds)
   into v_results, v_before from called as c;
@@ -197,7 +197,7 @@ begin
   end loop;
   return jsonb_build_object('results', to_jsonb(v_results), 'tables', v_tables, 'altered', array(
     select c.oid::regclass::text from pg_class as c
-    where age(c.xmin) <= 0 and howdah_private.is_ours(c.xmin) and c.relkind in ('r', 'p', 'v', 'm', 'f', 'S')
+    where age(c.xmin) <= 0 and howdah_private.is_own_subtransaction(c.xmin) and c.relkind in ('r', 'p', 'v', 'm', 'f', 'S')
       and c.relnamespace::regnamespace::text !~ '^(pg_temp|pg_toast|howdah_private|graphile_worker)'
     order by 1 limit 20));
 end $$;

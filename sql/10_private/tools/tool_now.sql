@@ -1,5 +1,5 @@
 -- The tool `now`: what the clock of the database shows, which all workers share.
-create or replace function howdah_private.call_now(arguments jsonb) returns jsonb
+create or replace function howdah_private.tool_now(arguments jsonb) returns jsonb
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$

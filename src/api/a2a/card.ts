@@ -1,6 +1,6 @@
 import type { Client } from '../../db/json-rows.ts';
 
-/** What howdah_private.card_of tells of an agent or workflow. */
+/** What howdah_private.agent_card tells of an agent or workflow. */
 type Described = {
   name: string;
   description: string;
@@ -13,7 +13,7 @@ type Described = {
 /** Undefined when there is none of this name that the caller sees; without a name, the current agent. */
 export async function describe(db: Client, name?: string): Promise<Described | undefined> {
   const { rows } = await db.query<{ card: Described | null }>(
-    'select howdah_private.card_of($1) as card',
+    'select howdah_private.agent_card($1) as card',
     [name ?? null],
   );
   return rows[0]?.card ?? undefined;

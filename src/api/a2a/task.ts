@@ -142,7 +142,7 @@ function questionPart({
 
 async function historyOf(db: Client, run: Standing, most: number | null): Promise<Message[]> {
   const { rows } = await db.query<{ talk: { id: string; role: string; content: string }[] }>(
-    'select howdah_private.talk_of($1, $2) as talk',
+    'select howdah_private.conversation_messages($1, $2) as talk',
     [run.id, most],
   );
   const sent = run.metadata.a2a_message_id;

@@ -21,7 +21,7 @@ export type CallResult = { question_id: string; output: string };
 /** A run as its client follows it: from behind a step it knows of. */
 export type Begun = { id: string; since: number };
 
-/** Where a run stands: howdah_private.told_since. */
+/** Where a run stands: howdah_private.conversation_since. */
 export type ToldRun = {
   status: string;
   stop_reason: string | null;
@@ -93,7 +93,7 @@ export async function begin(
 /** Where the run stands; undefined when there is none that the caller sees. */
 export async function look(db: Client, { id, since }: Begun): Promise<ToldRun | undefined> {
   const { rows } = await db.query<{ told: ToldRun | null }>(
-    'select howdah_private.told_since($1, $2) as told',
+    'select howdah_private.conversation_since($1, $2) as told',
     [id, since],
   );
   return rows[0]?.told ?? undefined;

@@ -27,7 +27,7 @@ export async function workOnce(
   const { status = 200 } = answer;
   const body = route.findAgain ? { id: (answer.body as { id: string }).id } : answer.body;
   const keeping: Kept = location === undefined ? { status, body } : { status, location };
-  await db.query('select howdah_private.keep_request_answer($1, $2)', [
+  await db.query('select howdah_private.store_request_answer($1, $2)', [
     key,
     JSON.stringify(keeping),
   ]);

@@ -18,7 +18,7 @@ export type OpenQuestion = {
   is_client_call: boolean;
 };
 
-/** Where a run stands for whoever talks with it: howdah_private.standing_of. */
+/** Where a run stands for whoever talks with it: howdah_private.conversation_state. */
 export type Standing = Omit<ToldRun, 'questions'> & {
   id: string;
   session_id: string | null;
@@ -40,7 +40,7 @@ export async function standingOf(
   name?: string,
 ): Promise<Standing | undefined> {
   const { rows } = await db.query<{ standing: Standing | null }>(
-    'select howdah_private.standing_of($1, $2, $3) as standing',
+    'select howdah_private.conversation_state($1, $2, $3) as standing',
     [id, since, name ?? null],
   );
   return rows[0]?.standing ?? undefined;

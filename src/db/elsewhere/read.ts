@@ -11,7 +11,7 @@ import { faultOf, isConnectionLoss } from '../sqlstate.ts';
 import { faultOfLogin } from './login.ts';
 
 /** The rules that ask a catalogue, as queries: `howdah_private.reading_rules()`. */
-export type ReadingRules = { refused_calls: string; table_elsewhere: string };
+export type ReadingRules = { refused_calls: string; table_outside_schemas: string };
 
 const LOCK_TIMEOUT_MS = 2_000;
 
@@ -76,7 +76,7 @@ async function read(
   if (calls && schemas) {
     await client.query('set local search_path = pg_catalog, pg_temp');
     const found = await client.query<{ name: string }>({
-      text: `select t.name from (${rules.table_elsewhere}) as t (name)`,
+      text: `select t.name from (${rules.table_outside_schemas}) as t (name)`,
       values: [JSON.stringify(plan), schemas],
     });
     if (found.rows.length > 0) return outside(schemas);
