@@ -94,7 +94,7 @@ create table howdah.agent_models (
   constraint request_params_are_an_object CHECK ((jsonb_typeof(request_params) = 'object'::text))
 );
 alter table howdah.agent_models enable row level security, force row level security;
-CREATE INDEX agent_models_agent_id_idx ON howdah.agent_models USING btree (tenant_id, agent_id, purpose, "position");
+CREATE INDEX agent_models_agent_id_idx ON howdah.agent_models USING btree (tenant_id, agent_id);
 CREATE INDEX agent_models_model_id_idx ON howdah.agent_models USING btree (tenant_id, model_id);
 
 create table howdah.agent_servers (
@@ -108,7 +108,7 @@ create table howdah.agent_servers (
   constraint agent_servers_tenant_id_server_id_fkey FOREIGN KEY (tenant_id, server_id) REFERENCES howdah.mcp_servers(tenant_id, id) ON DELETE CASCADE
 );
 alter table howdah.agent_servers enable row level security, force row level security;
-CREATE INDEX agent_servers_agent_id_idx ON howdah.agent_servers USING btree (tenant_id, agent_id, server_id);
+CREATE INDEX agent_servers_agent_id_idx ON howdah.agent_servers USING btree (tenant_id, agent_id);
 CREATE INDEX agent_servers_server_id_idx ON howdah.agent_servers USING btree (tenant_id, server_id);
 
 create table howdah.agent_skills (
@@ -123,7 +123,7 @@ create table howdah.agent_skills (
   constraint position_counts_from_one CHECK (("position" >= 1))
 );
 alter table howdah.agent_skills enable row level security, force row level security;
-CREATE INDEX agent_skills_agent_id_idx ON howdah.agent_skills USING btree (tenant_id, agent_id, skill_id);
+CREATE INDEX agent_skills_agent_id_idx ON howdah.agent_skills USING btree (tenant_id, agent_id);
 CREATE INDEX agent_skills_skill_id_idx ON howdah.agent_skills USING btree (tenant_id, skill_id);
 
 create table howdah.agent_system_versions (
@@ -153,9 +153,9 @@ create table howdah.agent_systems (
   source text not null,
   digest text not null,
   resolved jsonb default '{}'::jsonb not null,
+  functions text[] default '{}'::text[] not null,
   created_at timestamp with time zone default now() not null,
   updated_at timestamp with time zone default now() not null,
-  functions text[] default '{}'::text[] not null,
   constraint agent_systems_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint agent_systems_tenant_id_name_key UNIQUE (tenant_id, name),
   constraint agent_systems_pkey PRIMARY KEY (id),
@@ -178,7 +178,7 @@ create table howdah.agent_tools (
   constraint configuration_is_an_object CHECK ((jsonb_typeof(configuration) = 'object'::text))
 );
 alter table howdah.agent_tools enable row level security, force row level security;
-CREATE INDEX agent_tools_agent_id_idx ON howdah.agent_tools USING btree (tenant_id, agent_id, tool_id);
+CREATE INDEX agent_tools_agent_id_idx ON howdah.agent_tools USING btree (tenant_id, agent_id);
 CREATE INDEX agent_tools_tool_id_idx ON howdah.agent_tools USING btree (tenant_id, tool_id);
 
 create table howdah.agent_versions (
@@ -190,7 +190,7 @@ create table howdah.agent_versions (
   digest text not null,
   created_by text not null,
   created_at timestamp with time zone default clock_timestamp() not null,
-  constraint agent_versions_agent_id_version_key UNIQUE (agent_id, tenant_id, version),
+  constraint agent_versions_agent_id_version_key UNIQUE (agent_id, version),
   constraint agent_versions_tenant_id_agent_id_version_key UNIQUE (tenant_id, agent_id, version),
   constraint agent_versions_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint agent_versions_pkey PRIMARY KEY (id),
@@ -207,9 +207,13 @@ create table howdah.agents (
   description text default ''::text not null,
   instruction text default ''::text not null,
   system_prompt text,
+  prompt_id uuid,
+  prompt_values jsonb default '{}'::jsonb not null,
   use_history boolean default true not null,
-  is_active boolean default true not null,
-  user_id uuid,
+  human_input boolean default false not null,
+  context_policy howdah.context_policy default 'trim'::howdah.context_policy not null,
+  engine howdah.agent_engine default 'builtin'::howdah.agent_engine not null,
+  engine_configuration jsonb default '{}'::jsonb not null,
   capabilities text[] default '{}'::text[] not null,
   domain text,
   output_schema jsonb,
@@ -217,20 +221,16 @@ create table howdah.agents (
   max_tokens bigint,
   max_cost numeric,
   max_seconds integer,
+  user_id uuid,
+  is_default boolean default false not null,
+  is_active boolean default true not null,
+  is_restricted boolean default false not null,
+  agent_system_id uuid,
   current_version_id uuid,
   version_is_stale boolean default true not null,
   created_at timestamp with time zone default now() not null,
   updated_at timestamp with time zone default now() not null,
   deleted_at timestamp with time zone,
-  human_input boolean default false not null,
-  context_policy howdah.context_policy default 'trim'::howdah.context_policy not null,
-  is_restricted boolean default false not null,
-  is_default boolean default false not null,
-  agent_system_id uuid,
-  prompt_id uuid,
-  prompt_values jsonb default '{}'::jsonb not null,
-  engine howdah.agent_engine default 'builtin'::howdah.agent_engine not null,
-  engine_configuration jsonb default '{}'::jsonb not null,
   constraint agents_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint _900_write_version TRIGGER DEFERRABLE INITIALLY DEFERRED,
   constraint agents_pkey PRIMARY KEY (id),
@@ -314,20 +314,19 @@ create table howdah.api_keys (
   constraint scopes_are_actions CHECK (((cardinality(scopes) > 0) AND (scopes <@ ARRAY['read'::text, 'run'::text, 'edit'::text, 'manage'::text])))
 );
 alter table howdah.api_keys enable row level security, force row level security;
-CREATE INDEX api_keys_prefix_idx ON howdah.api_keys USING btree (tenant_id, prefix);
 CREATE INDEX api_keys_user_id_idx ON howdah.api_keys USING btree (tenant_id, user_id);
 
 create table howdah.approvals (
   id uuid default howdah.uuid_v7() not null,
   tenant_id uuid default howdah.current_tenant() not null,
+  created_at timestamp with time zone default now() not null,
   scope howdah.approval_scope not null,
-  tool text not null,
+  trust howdah.trust default 'user'::howdah.trust not null,
   execution_id uuid,
   session_id uuid,
   agent_id uuid,
+  tool text not null,
   created_by text not null,
-  created_at timestamp with time zone default now() not null,
-  trust howdah.trust default 'user'::howdah.trust not null,
   constraint approvals_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint approvals_pkey PRIMARY KEY (id),
   constraint approvals_tenant_id_agent_id_fkey FOREIGN KEY (tenant_id, agent_id) REFERENCES howdah.agents(tenant_id, id) ON DELETE CASCADE,
@@ -337,7 +336,7 @@ create table howdah.approvals (
 );
 alter table howdah.approvals enable row level security, force row level security;
 CREATE UNIQUE INDEX approvals_agent_id_key ON howdah.approvals USING btree (tenant_id, agent_id, tool) WHERE (agent_id IS NOT NULL);
-CREATE UNIQUE INDEX approvals_execution_id_key ON howdah.approvals USING btree (execution_id, tenant_id, tool) WHERE (execution_id IS NOT NULL);
+CREATE UNIQUE INDEX approvals_execution_id_key ON howdah.approvals USING btree (execution_id, tool) WHERE (execution_id IS NOT NULL);
 CREATE UNIQUE INDEX approvals_session_id_key ON howdah.approvals USING btree (tenant_id, session_id, tool) WHERE (session_id IS NOT NULL);
 
 create table howdah.audit_log (
@@ -372,13 +371,13 @@ create table howdah.board_entries (
   id uuid default howdah.uuid_v7() not null,
   tenant_id uuid not null,
   root_execution_id uuid not null,
-  key text not null,
-  value jsonb not null,
-  version integer default 1 not null,
   written_by_execution_id uuid not null,
   created_at timestamp with time zone default now() not null,
   updated_at timestamp with time zone default now() not null,
-  constraint board_entries_root_execution_id_tenant_id_key_key UNIQUE (root_execution_id, tenant_id, key),
+  version integer default 1 not null,
+  key text not null,
+  value jsonb not null,
+  constraint board_entries_root_execution_id_key_key UNIQUE (root_execution_id, key),
   constraint board_entries_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint board_entries_pkey PRIMARY KEY (id),
   constraint board_entries_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
@@ -387,7 +386,7 @@ create table howdah.board_entries (
   constraint version_counts_from_one CHECK ((version >= 1))
 );
 alter table howdah.board_entries enable row level security, force row level security;
-CREATE INDEX board_entries_written_by_execution_id_idx ON howdah.board_entries USING btree (written_by_execution_id, tenant_id);
+CREATE INDEX board_entries_written_by_execution_id_idx ON howdah.board_entries USING btree (written_by_execution_id);
 
 create table howdah.call_limits (
   id uuid default howdah.uuid_v7() not null,
@@ -439,76 +438,76 @@ CREATE INDEX concurrency_limits_model_id_idx ON howdah.concurrency_limits USING 
 create table howdah.executions (
   id howdah.execution_id default howdah.uuid_v7() not null,
   tenant_id uuid default howdah.current_tenant() not null,
-  agent_id uuid,
-  agent_version_id uuid,
-  session_id uuid,
-  turn integer,
-  user_id uuid,
-  parent_execution_id uuid,
   root_execution_id uuid not null,
-  depth smallint default 0 not null,
-  status howdah.execution_status default 'queued'::howdah.execution_status not null,
-  waiting_for howdah.waiting_reason,
-  input text not null,
-  input_data jsonb,
-  output text,
-  output_data jsonb,
-  stop_reason howdah.stop_reason,
-  error jsonb,
   tokens_in bigint default 0 not null,
   tokens_out bigint default 0 not null,
-  cost numeric default 0 not null,
+  run_at timestamp with time zone default now() not null,
+  active_ms bigint default 0 not null,
+  created_at timestamp with time zone default clock_timestamp() not null,
+  updated_at timestamp with time zone default now() not null,
+  children_tokens_in bigint default 0 not null,
+  children_tokens_out bigint default 0 not null,
+  status howdah.execution_status default 'queued'::howdah.execution_status not null,
   step_count integer default 0 not null,
   model_count integer default 0 not null,
   message_count integer default 0 not null,
   max_steps integer not null,
-  max_tokens bigint,
-  max_cost numeric,
   max_seconds integer not null,
-  metrics jsonb default '{}'::jsonb not null,
-  priority smallint default 0 not null,
-  run_at timestamp with time zone default now() not null,
-  idempotency_key text,
-  metadata jsonb default '{}'::jsonb not null,
-  created_by text not null,
-  owner_worker uuid,
   fence integer default 0 not null,
-  crashes_without_progress smallint default 0 not null,
-  at_risk boolean default false not null,
-  active_ms bigint default 0 not null,
-  active_since timestamp with time zone,
-  wake_at timestamp with time zone,
-  created_at timestamp with time zone default clock_timestamp() not null,
-  updated_at timestamp with time zone default now() not null,
-  started_at timestamp with time zone,
-  completed_at timestamp with time zone,
-  ancestors uuid[] default '{}'::uuid[] not null,
-  parent_call_id text,
-  forked_from_execution_id uuid,
-  forked_from_seq integer,
-  compensates_execution_id uuid,
   live_children integer default 0 not null,
-  children_tokens_in bigint default 0 not null,
-  children_tokens_out bigint default 0 not null,
-  children_cost numeric default 0 not null,
-  has_inbox boolean default false not null,
-  is_pause_requested boolean default false not null,
-  paused_from howdah.waiting_reason,
   messages_at_retry integer default 0 not null,
-  first_limits jsonb,
   moves integer default 0 not null,
-  input_parts jsonb,
-  contents_erased_at timestamp with time zone,
-  workflow_id uuid,
-  workflow_version_id uuid,
-  wakes_on howdah.child_wake,
-  members_at_once integer,
   members_waiting integer default 0 not null,
-  overrides jsonb,
   handoffs integer default 0 not null,
   input_trust howdah.trust default 'user'::howdah.trust not null,
   trust howdah.trust default 'user'::howdah.trust not null,
+  depth smallint default 0 not null,
+  priority smallint default 0 not null,
+  crashes_without_progress smallint default 0 not null,
+  at_risk boolean default false not null,
+  has_inbox boolean default false not null,
+  is_pause_requested boolean default false not null,
+  agent_id uuid,
+  agent_version_id uuid,
+  session_id uuid,
+  user_id uuid,
+  parent_execution_id uuid,
+  owner_worker uuid,
+  forked_from_execution_id uuid,
+  compensates_execution_id uuid,
+  workflow_id uuid,
+  workflow_version_id uuid,
   table_trigger_id uuid,
+  max_tokens bigint,
+  active_since timestamp with time zone,
+  wake_at timestamp with time zone,
+  started_at timestamp with time zone,
+  completed_at timestamp with time zone,
+  contents_erased_at timestamp with time zone,
+  turn integer,
+  waiting_for howdah.waiting_reason,
+  stop_reason howdah.stop_reason,
+  forked_from_seq integer,
+  paused_from howdah.waiting_reason,
+  wakes_on howdah.child_wake,
+  members_at_once integer,
+  cost numeric default 0 not null,
+  children_cost numeric default 0 not null,
+  max_cost numeric,
+  input text not null,
+  metrics jsonb default '{}'::jsonb not null,
+  metadata jsonb default '{}'::jsonb not null,
+  created_by text not null,
+  ancestors uuid[] default '{}'::uuid[] not null,
+  input_data jsonb,
+  output text,
+  output_data jsonb,
+  error jsonb,
+  idempotency_key text,
+  parent_call_id text,
+  first_limits jsonb,
+  input_parts jsonb,
+  overrides jsonb,
   callback_url text,
   history jsonb,
   client_tools jsonb,
@@ -516,7 +515,7 @@ create table howdah.executions (
   constraint executions_tenant_id_session_id_fkey FOREIGN KEY (tenant_id, session_id) REFERENCES howdah.sessions(tenant_id, id) ON DELETE SET NULL (session_id),
   constraint executions_tenant_id_user_id_fkey FOREIGN KEY (tenant_id, user_id) REFERENCES howdah.users(tenant_id, id) ON DELETE SET NULL (user_id),
   constraint a_root_is_its_own_root CHECK (((parent_execution_id IS NULL) = (root_execution_id = (id)::uuid))),
-  constraint a_run_is_of_an_agent_or_a_workflow CHECK ((num_nonnulls(agent_version_id, workflow_version_id) = 1)) NOT VALID,
+  constraint a_run_is_of_an_agent_or_a_workflow CHECK ((num_nonnulls(agent_version_id, workflow_version_id) = 1)),
   constraint client_tools_are_a_list CHECK ((jsonb_typeof(client_tools) = 'array'::text)),
   constraint completed_runs_have_an_output CHECK (((status <> 'completed'::howdah.execution_status) OR (output IS NOT NULL))),
   constraint ended_runs_say_when CHECK (((status = ANY (ARRAY['completed'::howdah.execution_status, 'failed'::howdah.execution_status, 'cancelled'::howdah.execution_status])) = (completed_at IS NOT NULL))),
@@ -535,16 +534,16 @@ create table howdah.executions (
 ) partition by RANGE (id);
 alter table howdah.executions enable row level security, force row level security;
 CREATE INDEX executions_agent_id_idx ON ONLY howdah.executions USING btree (tenant_id, agent_id, id);
-CREATE INDEX executions_compensates_idx ON ONLY howdah.executions USING btree (compensates_execution_id, tenant_id) WHERE (compensates_execution_id IS NOT NULL);
+CREATE INDEX executions_compensates_idx ON ONLY howdah.executions USING btree (compensates_execution_id) WHERE (compensates_execution_id IS NOT NULL);
 CREATE INDEX executions_completed_at_idx ON ONLY howdah.executions USING btree (completed_at) WHERE (completed_at IS NOT NULL);
 CREATE INDEX executions_live_idx ON ONLY howdah.executions USING btree (status, waiting_for, tenant_id, priority, GREATEST(run_at, wake_at), id) WHERE (status = ANY (ARRAY['queued'::howdah.execution_status, 'running'::howdah.execution_status, 'waiting'::howdah.execution_status, 'paused'::howdah.execution_status]));
 CREATE INDEX executions_metadata_idx ON ONLY howdah.executions USING gin (metadata jsonb_path_ops);
 CREATE INDEX executions_owner_idx ON ONLY howdah.executions USING btree (owner_worker) WHERE (owner_worker IS NOT NULL);
-CREATE INDEX executions_parent_idx ON ONLY howdah.executions USING btree (parent_execution_id, tenant_id) WHERE (parent_execution_id IS NOT NULL);
-CREATE INDEX executions_root_idx ON ONLY howdah.executions USING btree (root_execution_id, tenant_id) WHERE (parent_execution_id IS NOT NULL);
+CREATE INDEX executions_parent_idx ON ONLY howdah.executions USING btree (parent_execution_id) WHERE (parent_execution_id IS NOT NULL);
+CREATE INDEX executions_root_idx ON ONLY howdah.executions USING btree (root_execution_id) WHERE (parent_execution_id IS NOT NULL);
 CREATE INDEX executions_session_id_idx ON ONLY howdah.executions USING btree (tenant_id, session_id, turn) WHERE (session_id IS NOT NULL);
 CREATE INDEX executions_tenant_id_idx ON ONLY howdah.executions USING btree (tenant_id, id);
-CREATE INDEX executions_turn_idx ON ONLY howdah.executions USING btree (parent_execution_id, tenant_id, id) WHERE ((waiting_for = 'turn'::howdah.waiting_reason) AND (parent_execution_id IS NOT NULL));
+CREATE INDEX executions_turn_idx ON ONLY howdah.executions USING btree (parent_execution_id, id) WHERE ((waiting_for = 'turn'::howdah.waiting_reason) AND (parent_execution_id IS NOT NULL));
 CREATE INDEX executions_user_id_idx ON ONLY howdah.executions USING btree (tenant_id, user_id) WHERE (user_id IS NOT NULL);
 CREATE INDEX executions_workflow_id_idx ON ONLY howdah.executions USING btree (tenant_id, workflow_id, id) WHERE (workflow_id IS NOT NULL);
 
@@ -552,12 +551,12 @@ create table howdah.feedback_entries (
   id uuid default howdah.uuid_v7() not null,
   tenant_id uuid default howdah.current_tenant() not null,
   execution_id uuid not null,
-  message_seq integer,
-  score double precision,
-  comment text,
-  created_by text not null,
   created_at timestamp with time zone default now() not null,
   updated_at timestamp with time zone default now() not null,
+  score double precision,
+  message_seq integer,
+  created_by text not null,
+  comment text,
   constraint feedback_entries_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint feedback_entries_pkey PRIMARY KEY (id),
   constraint feedback_entries_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
@@ -568,19 +567,19 @@ create table howdah.feedback_entries (
   constraint score_is_between_0_and_1 CHECK (((score >= (0)::double precision) AND (score <= (1)::double precision)))
 );
 alter table howdah.feedback_entries enable row level security, force row level security;
-CREATE UNIQUE INDEX feedback_entries_author_key ON howdah.feedback_entries USING btree (execution_id, tenant_id, created_by, COALESCE(message_seq, 0));
+CREATE UNIQUE INDEX feedback_entries_author_key ON howdah.feedback_entries USING btree (execution_id, created_by, COALESCE(message_seq, 0));
 CREATE INDEX feedback_entries_created_by_idx ON howdah.feedback_entries USING btree (tenant_id, created_by);
 
 create table howdah.grants (
   id uuid default howdah.uuid_v7() not null,
   tenant_id uuid default howdah.current_tenant() not null,
   agent_id uuid,
+  workflow_id uuid,
   user_id uuid,
   role howdah.user_role,
   permission howdah.grant_permission not null,
   created_at timestamp with time zone default now() not null,
   updated_at timestamp with time zone default now() not null,
-  workflow_id uuid,
   constraint grants_tenant_id_agent_id_workflow_id_user_id_role_key UNIQUE NULLS NOT DISTINCT (tenant_id, agent_id, workflow_id, user_id, role),
   constraint grants_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint grants_pkey PRIMARY KEY (id),
@@ -601,12 +600,12 @@ create table howdah.hooks (
   event howdah.hook_event not null,
   function text not null,
   agent_id uuid,
+  workflow_id uuid,
   "position" integer default 1 not null,
   timeout_ms integer default 5000 not null,
   is_active boolean default true not null,
   created_at timestamp with time zone default now() not null,
   updated_at timestamp with time zone default now() not null,
-  workflow_id uuid,
   constraint hooks_tenant_id_event_function_agent_id_workflow_id_key UNIQUE NULLS NOT DISTINCT (tenant_id, event, function, agent_id, workflow_id),
   constraint hooks_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint hooks_pkey PRIMARY KEY (id),
@@ -623,26 +622,24 @@ CREATE INDEX hooks_workflow_id_idx ON howdah.hooks USING btree (tenant_id, workf
 create table howdah.kept_steps (
   id uuid default howdah.uuid_v7() not null,
   tenant_id uuid not null,
-  day date not null,
-  kind howdah.step_kind not null,
   model_id uuid,
-  tool text,
   steps bigint not null,
   errors bigint not null,
   tokens_in bigint not null,
   tokens_out bigint not null,
+  day date not null,
+  kind howdah.step_kind not null,
   cost numeric not null,
+  tool text,
   constraint kept_steps_tenant_id_day_kind_model_id_tool_key UNIQUE NULLS NOT DISTINCT (tenant_id, day, kind, model_id, tool),
   constraint kept_steps_pkey PRIMARY KEY (id),
   constraint kept_steps_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE
 );
 alter table howdah.kept_steps enable row level security, force row level security;
-CREATE INDEX kept_steps_tenant_id_idx ON howdah.kept_steps USING btree (tenant_id, id);
 
 create table howdah.kept_usage (
   id uuid default howdah.uuid_v7() not null,
   tenant_id uuid not null,
-  day date not null,
   agent_id uuid,
   agent_version_id uuid,
   workflow_id uuid,
@@ -653,38 +650,38 @@ create table howdah.kept_usage (
   steps bigint not null,
   tokens_in bigint not null,
   tokens_out bigint not null,
-  cost numeric not null,
   roots bigint default 0 not null,
+  day date not null,
+  cost numeric not null,
   constraint kept_usage_tenant_id_day_agent_id_agent_version_id_workflow_key UNIQUE NULLS NOT DISTINCT (tenant_id, day, agent_id, agent_version_id, workflow_id),
   constraint kept_usage_pkey PRIMARY KEY (id),
   constraint kept_usage_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
   constraint all_kept_runs_have_ended CHECK ((runs = ((completed + failed) + cancelled)))
 );
 alter table howdah.kept_usage enable row level security, force row level security;
-CREATE INDEX kept_usage_tenant_id_idx ON howdah.kept_usage USING btree (tenant_id, id);
 
 create table howdah.mail (
   id uuid default howdah.uuid_v7() not null,
   tenant_id uuid default howdah.current_tenant() not null,
   to_agent_id uuid not null,
-  to_execution_id uuid,
-  is_within_tree boolean default false not null,
-  from_agent_id uuid,
-  from_execution_id uuid,
-  root_execution_id uuid,
-  created_by text,
   thread_id uuid not null,
-  reply_to_id uuid,
-  subject text,
-  content text not null,
+  created_at timestamp with time zone default clock_timestamp() not null,
   trust howdah.trust default 
 CASE
     WHEN (from_execution_id IS NULL) THEN 'user'::howdah.trust
     ELSE 'internal'::howdah.trust
 END not null,
-  created_at timestamp with time zone default clock_timestamp() not null,
-  received_at timestamp with time zone,
+  is_within_tree boolean default false not null,
+  to_execution_id uuid,
+  from_agent_id uuid,
+  from_execution_id uuid,
+  root_execution_id uuid,
+  reply_to_id uuid,
   received_by_execution_id uuid,
+  received_at timestamp with time zone,
+  content text not null,
+  created_by text,
+  subject text,
   received_call_id text,
   constraint mail_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint mail_pkey PRIMARY KEY (id),
@@ -701,14 +698,14 @@ END not null,
 alter table howdah.mail enable row level security, force row level security;
 CREATE INDEX mail_created_at_idx ON howdah.mail USING btree (tenant_id, created_at);
 CREATE INDEX mail_from_agent_id_idx ON howdah.mail USING btree (tenant_id, from_agent_id);
-CREATE INDEX mail_from_execution_id_idx ON howdah.mail USING btree (from_execution_id, tenant_id) WHERE (from_execution_id IS NOT NULL);
-CREATE INDEX mail_received_by_execution_id_idx ON howdah.mail USING btree (received_by_execution_id, tenant_id) WHERE (received_by_execution_id IS NOT NULL);
+CREATE INDEX mail_from_execution_id_idx ON howdah.mail USING btree (from_execution_id) WHERE (from_execution_id IS NOT NULL);
+CREATE INDEX mail_received_by_execution_id_idx ON howdah.mail USING btree (received_by_execution_id) WHERE (received_by_execution_id IS NOT NULL);
 CREATE INDEX mail_reply_to_id_idx ON howdah.mail USING btree (tenant_id, reply_to_id);
-CREATE INDEX mail_root_execution_id_idx ON howdah.mail USING btree (root_execution_id, tenant_id, to_agent_id, id) WHERE (root_execution_id IS NOT NULL);
+CREATE INDEX mail_root_execution_id_idx ON howdah.mail USING btree (root_execution_id, to_agent_id, id) WHERE (root_execution_id IS NOT NULL);
 CREATE INDEX mail_thread_id_idx ON howdah.mail USING btree (tenant_id, thread_id, id);
 CREATE INDEX mail_to_agent_id_idx ON howdah.mail USING btree (tenant_id, to_agent_id);
-CREATE INDEX mail_to_execution_id_idx ON howdah.mail USING btree (to_execution_id, tenant_id, id) WHERE (to_execution_id IS NOT NULL);
-CREATE INDEX mail_unread_idx ON howdah.mail USING btree (to_agent_id, tenant_id, id) WHERE ((received_at IS NULL) AND (to_execution_id IS NULL) AND (NOT is_within_tree));
+CREATE INDEX mail_to_execution_id_idx ON howdah.mail USING btree (to_execution_id, id) WHERE (to_execution_id IS NOT NULL);
+CREATE INDEX mail_unread_idx ON howdah.mail USING btree (to_agent_id, id) WHERE ((received_at IS NULL) AND (to_execution_id IS NULL) AND (NOT is_within_tree));
 
 create table howdah.mcp_prompts (
   id uuid default howdah.uuid_v7() not null,
@@ -746,16 +743,16 @@ create table howdah.mcp_servers (
   type howdah.mcp_server_type not null,
   configuration jsonb not null,
   trusts_annotations boolean default false not null,
+  allows_elicitation boolean default false not null,
+  sampling_model_id uuid,
   is_active boolean default true not null,
+  agent_system_id uuid,
   server_info jsonb,
   discovered_at timestamp with time zone,
   error text,
   failed_at timestamp with time zone,
   created_at timestamp with time zone default now() not null,
   updated_at timestamp with time zone default now() not null,
-  agent_system_id uuid,
-  sampling_model_id uuid,
-  allows_elicitation boolean default false not null,
   constraint mcp_servers_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint mcp_servers_tenant_id_name_key UNIQUE (tenant_id, name),
   constraint mcp_servers_pkey PRIMARY KEY (id),
@@ -799,25 +796,25 @@ alter table howdah.mcp_tools enable row level security, force row level security
 
 create table howdah.messages (
   execution_id uuid not null,
+  tenant_id uuid not null,
   seq integer not null,
   id uuid default howdah.uuid_v7() not null,
-  tenant_id uuid not null,
-  session_id uuid,
-  step_seq integer,
+  created_at timestamp with time zone default clock_timestamp() not null,
   role howdah.message_role not null,
+  trust howdah.trust not null,
+  tokens_in integer default 0 not null,
+  tokens_out integer default 0 not null,
+  session_id uuid,
+  agent_id uuid,
+  step_seq integer,
+  parent_seq integer,
+  covers_from_seq integer,
+  covers_to_seq integer,
   content text,
   parts jsonb,
   tool_calls jsonb,
   tool_call_id text,
-  agent_id uuid,
-  trust howdah.trust not null,
-  tokens_in integer default 0 not null,
-  tokens_out integer default 0 not null,
-  created_at timestamp with time zone default clock_timestamp() not null,
-  parent_seq integer,
-  covers_from_seq integer,
-  covers_to_seq integer,
-  constraint messages_pkey PRIMARY KEY (execution_id, tenant_id, seq),
+  constraint messages_pkey PRIMARY KEY (execution_id, seq),
   constraint parts_are_a_list CHECK ((jsonb_typeof(parts) = 'array'::text)),
   constraint seq_counts_from_one CHECK ((seq >= 1)),
   constraint summaries_say_what_they_cover CHECK ((((covers_from_seq IS NULL) = (covers_to_seq IS NULL)) AND (covers_from_seq <= covers_to_seq))),
@@ -825,7 +822,7 @@ create table howdah.messages (
   constraint tool_results_name_their_call CHECK (((role = 'tool'::howdah.message_role) = (tool_call_id IS NOT NULL)))
 ) partition by RANGE (execution_id);
 alter table howdah.messages enable row level security, force row level security;
-CREATE INDEX messages_session_id_idx ON ONLY howdah.messages USING btree (session_id, tenant_id) WHERE (session_id IS NOT NULL);
+CREATE INDEX messages_session_id_idx ON ONLY howdah.messages USING btree (session_id) WHERE (session_id IS NOT NULL);
 
 create table howdah.models (
   id uuid default howdah.uuid_v7() not null,
@@ -836,15 +833,15 @@ create table howdah.models (
   purpose howdah.model_purpose default 'llm'::howdah.model_purpose not null,
   domain text,
   base_url text,
+  secret_name text,
   capabilities jsonb default '{}'::jsonb not null,
   input_price numeric,
   output_price numeric,
   context_tokens integer,
   from_environment boolean default false not null,
+  agent_system_id uuid,
   created_at timestamp with time zone default now() not null,
   updated_at timestamp with time zone default now() not null,
-  secret_name text,
-  agent_system_id uuid,
   constraint models_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint models_tenant_id_name_key UNIQUE (tenant_id, name),
   constraint models_pkey PRIMARY KEY (id),
@@ -907,10 +904,10 @@ create table howdah.prompts (
   description text default ''::text not null,
   template text not null,
   variables jsonb default '{}'::jsonb not null,
+  agent_system_id uuid,
   created_at timestamp with time zone default now() not null,
   updated_at timestamp with time zone default now() not null,
   deleted_at timestamp with time zone,
-  agent_system_id uuid,
   constraint prompts_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint _900_write_version TRIGGER DEFERRABLE INITIALLY DEFERRED,
   constraint prompts_pkey PRIMARY KEY (id),
@@ -929,26 +926,26 @@ create table howdah.questions (
   tenant_id uuid default howdah.current_tenant() not null,
   execution_id uuid not null,
   root_execution_id uuid not null,
-  session_id uuid,
+  created_at timestamp with time zone default clock_timestamp() not null,
+  updated_at timestamp with time zone default now() not null,
   kind howdah.question_kind not null,
-  call_id text,
+  status howdah.question_status default 'open'::howdah.question_status not null,
+  trust howdah.trust default 'internal'::howdah.trust not null,
+  session_id uuid,
+  answered_at timestamp with time zone,
+  expires_at timestamp with time zone,
+  escalated_at timestamp with time zone,
+  required_role howdah.user_role,
   prompt text not null,
+  call_id text,
   schema jsonb,
   tool_call jsonb,
   options jsonb,
-  required_role howdah.user_role,
-  status howdah.question_status default 'open'::howdah.question_status not null,
   answer text,
   answer_data jsonb,
   answered_by text,
-  answered_at timestamp with time zone,
-  expires_at timestamp with time zone,
   default_answer text,
   escalate_to text,
-  escalated_at timestamp with time zone,
-  created_at timestamp with time zone default clock_timestamp() not null,
-  updated_at timestamp with time zone default now() not null,
-  trust howdah.trust default 'internal'::howdah.trust not null,
   preview jsonb,
   reason jsonb,
   constraint questions_tenant_id_id_key UNIQUE (tenant_id, id),
@@ -962,7 +959,7 @@ create table howdah.questions (
   constraint schema_is_an_object CHECK ((jsonb_typeof(schema) = 'object'::text))
 );
 alter table howdah.questions enable row level security, force row level security;
-CREATE INDEX questions_execution_id_idx ON howdah.questions USING btree (execution_id, tenant_id);
+CREATE INDEX questions_execution_id_idx ON howdah.questions USING btree (execution_id);
 CREATE INDEX questions_expires_at_idx ON howdah.questions USING btree (expires_at) WHERE ((status = 'open'::howdah.question_status) AND (expires_at IS NOT NULL));
 CREATE INDEX questions_open_idx ON howdah.questions USING btree (tenant_id, kind) WHERE (status = 'open'::howdah.question_status);
 CREATE INDEX questions_root_execution_id_idx ON howdah.questions USING btree (tenant_id, root_execution_id);
@@ -978,6 +975,7 @@ create table howdah.quotas (
   period howdah.quota_period,
   max_value numeric not null,
   is_imposed boolean default false not null,
+  is_per_tenant boolean default false not null,
   user_id uuid default 
 CASE scope
     WHEN 'user'::howdah.quota_scope THEN subject_id
@@ -1000,7 +998,6 @@ CASE scope
 END,
   created_at timestamp with time zone default now() not null,
   updated_at timestamp with time zone default now() not null,
-  is_per_tenant boolean default false not null,
   constraint quotas_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint quotas_tenant_id_scope_subject_id_metric_period_key UNIQUE NULLS NOT DISTINCT (tenant_id, scope, subject_id, metric, period, is_per_tenant),
   constraint quotas_pkey PRIMARY KEY (id),
@@ -1029,17 +1026,17 @@ CREATE INDEX quotas_user_id_idx ON howdah.quotas USING btree (tenant_id, user_id
 create table howdah.resources (
   id uuid default howdah.uuid_v7() not null,
   tenant_id uuid default howdah.current_tenant() not null,
-  name text not null,
-  type text not null,
-  storage_path text,
-  bytes bytea,
   size bigint not null,
-  sha256 text not null,
-  metadata jsonb default '{}'::jsonb not null,
+  created_at timestamp with time zone default now() not null,
   execution_id uuid,
   session_id uuid,
+  name text not null,
+  type text not null,
+  sha256 text not null,
+  metadata jsonb default '{}'::jsonb not null,
   created_by text not null,
-  created_at timestamp with time zone default now() not null,
+  storage_path text,
+  bytes bytea,
   uri text,
   constraint resources_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint resources_pkey PRIMARY KEY (id),
@@ -1064,13 +1061,13 @@ create table howdah.retention_policies (
   id uuid default howdah.uuid_v7() not null,
   tenant_id uuid default howdah.current_tenant() not null,
   keep_contents_days integer,
+  keep_sessions_minutes integer default 60 not null,
   keep_runs_days integer,
+  is_by_month boolean default false not null,
   contents_reached_at timestamp with time zone,
   runs_reached_at timestamp with time zone,
   created_at timestamp with time zone default now() not null,
   updated_at timestamp with time zone default now() not null,
-  keep_sessions_minutes integer default 60 not null,
-  is_by_month boolean default false not null,
   constraint retention_policies_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint retention_policies_tenant_id_key UNIQUE (tenant_id),
   constraint retention_policies_pkey PRIMARY KEY (id),
@@ -1088,12 +1085,13 @@ create table howdah.schedules (
   cron text not null,
   timezone text default 'UTC'::text not null,
   agent_id uuid,
+  workflow_id uuid,
   input text not null,
   input_data jsonb,
   metadata jsonb default '{}'::jsonb not null,
   session_id uuid,
-  priority smallint default 0 not null,
   user_id uuid,
+  priority smallint default 0 not null,
   overlap_policy howdah.overlap_policy default 'allow'::howdah.overlap_policy not null,
   catchup_policy howdah.catchup_policy default 'one'::howdah.catchup_policy not null,
   is_active boolean default true not null,
@@ -1103,7 +1101,6 @@ create table howdah.schedules (
   last_error jsonb,
   created_at timestamp with time zone default now() not null,
   updated_at timestamp with time zone default now() not null,
-  workflow_id uuid,
   constraint schedules_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint schedules_tenant_id_name_key UNIQUE (tenant_id, name),
   constraint schedules_pkey PRIMARY KEY (id),
@@ -1151,19 +1148,19 @@ CREATE INDEX secrets_created_by_idx ON howdah.secrets USING btree (tenant_id, cr
 create table howdah.sessions (
   id uuid default howdah.uuid_v7() not null,
   tenant_id uuid default howdah.current_tenant() not null,
-  user_id uuid,
-  agent_id uuid,
-  title text,
-  state jsonb default '{}'::jsonb not null,
-  turns integer default 0 not null,
-  live_execution_id uuid,
   last_activity_at timestamp with time zone default now() not null,
   created_at timestamp with time zone default now() not null,
   updated_at timestamp with time zone default now() not null,
+  turns integer default 0 not null,
   policy howdah.session_policy default 'queue'::howdah.session_policy not null,
+  user_id uuid,
+  agent_id uuid,
+  live_execution_id uuid,
   workflow_id uuid,
   forked_from_session_id uuid,
   forked_from_turn integer,
+  state jsonb default '{}'::jsonb not null,
+  title text,
   constraint sessions_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint sessions_pkey PRIMARY KEY (id),
   constraint sessions_tenant_id_agent_id_fkey FOREIGN KEY (tenant_id, agent_id) REFERENCES howdah.agents(tenant_id, id) ON DELETE SET NULL (agent_id),
@@ -1221,10 +1218,10 @@ create table howdah.skills (
   description text not null,
   content text not null,
   is_active boolean default true not null,
+  agent_system_id uuid,
   created_at timestamp with time zone default now() not null,
   updated_at timestamp with time zone default now() not null,
   deleted_at timestamp with time zone,
-  agent_system_id uuid,
   constraint skills_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint _900_write_version TRIGGER DEFERRABLE INITIALLY DEFERRED,
   constraint skills_pkey PRIMARY KEY (id),
@@ -1248,25 +1245,25 @@ alter table howdah.status_transitions enable row level security, force row level
 
 create table howdah.steps (
   execution_id uuid not null,
-  seq integer not null,
   tenant_id uuid not null,
+  seq integer not null,
+  started_at timestamp with time zone default clock_timestamp() not null,
+  finished_at timestamp with time zone default clock_timestamp() not null,
   kind howdah.step_kind not null,
+  tokens_in integer default 0 not null,
+  tokens_out integer default 0 not null,
+  model_id uuid,
+  worker uuid,
+  effect howdah.tool_effect,
+  cost numeric default 0 not null,
   name text,
   input jsonb,
   output jsonb,
   error jsonb,
-  model_id uuid,
-  tokens_in integer default 0 not null,
-  tokens_out integer default 0 not null,
-  cost numeric default 0 not null,
-  started_at timestamp with time zone default clock_timestamp() not null,
-  finished_at timestamp with time zone default clock_timestamp() not null,
-  worker uuid,
   call_id text,
-  effect howdah.tool_effect,
   idempotency_key text,
   annotations jsonb,
-  constraint steps_pkey PRIMARY KEY (execution_id, tenant_id, seq),
+  constraint steps_pkey PRIMARY KEY (execution_id, seq),
   constraint annotations_are_an_object CHECK ((jsonb_typeof(annotations) = 'object'::text)),
   constraint error_is_an_object CHECK ((jsonb_typeof(error) = 'object'::text)),
   constraint retries_and_errors_say_why CHECK (((kind <> ALL (ARRAY['retry'::howdah.step_kind, 'error'::howdah.step_kind])) OR (error IS NOT NULL))),
@@ -1306,10 +1303,10 @@ create table howdah.tenants (
   id uuid default howdah.uuid_v7() not null,
   slug text not null,
   name text not null,
+  weight integer default 1 not null,
+  is_active boolean default true not null,
   created_at timestamp with time zone default now() not null,
   updated_at timestamp with time zone default now() not null,
-  is_active boolean default true not null,
-  weight integer default 1 not null,
   constraint tenants_slug_key UNIQUE (slug),
   constraint tenants_pkey PRIMARY KEY (id),
   constraint slug_is_short_and_lower_case CHECK ((slug ~ '^[a-z0-9][a-z0-9-]{0,62}$'::text)),
@@ -1321,12 +1318,12 @@ create table howdah.todos (
   id uuid default howdah.uuid_v7() not null,
   tenant_id uuid default howdah.current_tenant() not null,
   session_id uuid not null,
-  "position" integer not null,
-  title text not null,
-  status howdah.todo_status default 'open'::howdah.todo_status not null,
-  note text,
   created_at timestamp with time zone default now() not null,
   updated_at timestamp with time zone default now() not null,
+  "position" integer not null,
+  status howdah.todo_status default 'open'::howdah.todo_status not null,
+  title text not null,
+  note text,
   constraint todos_session_id_position_key UNIQUE (session_id, tenant_id, "position") DEFERRABLE INITIALLY DEFERRED,
   constraint todos_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint todos_pkey PRIMARY KEY (id),
@@ -1368,19 +1365,19 @@ create table howdah.tools (
   aliases text[] default '{}'::text[] not null,
   description text default ''::text not null,
   kind howdah.tool_kind not null,
+  agent_id uuid,
+  workflow_id uuid,
+  server_id uuid,
   parameters jsonb default '{"type": "object", "properties": {}}'::jsonb not null,
   configuration jsonb default '{}'::jsonb not null,
   effect howdah.tool_effect default 'idempotent'::howdah.tool_effect not null,
+  compensation_tool_id uuid,
   requires_approval boolean default false not null,
   timeout_ms integer default 60000 not null,
   is_active boolean default true not null,
+  agent_system_id uuid,
   created_at timestamp with time zone default now() not null,
   updated_at timestamp with time zone default now() not null,
-  agent_id uuid,
-  compensation_tool_id uuid,
-  workflow_id uuid,
-  agent_system_id uuid,
-  server_id uuid,
   constraint tools_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint tools_tenant_id_name_key UNIQUE (tenant_id, name),
   constraint tools_pkey PRIMARY KEY (id),
@@ -1414,9 +1411,9 @@ create table howdah.users (
   username text not null,
   email text,
   role howdah.user_role default 'member'::howdah.user_role not null,
+  is_active boolean default true not null,
   created_at timestamp with time zone default now() not null,
   updated_at timestamp with time zone default now() not null,
-  is_active boolean default true not null,
   constraint users_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint users_tenant_id_username_key UNIQUE (tenant_id, username),
   constraint users_pkey PRIMARY KEY (id),
@@ -1429,11 +1426,11 @@ create table howdah.version_labels (
   tenant_id uuid default howdah.current_tenant() not null,
   agent_id uuid,
   workflow_id uuid,
+  prompt_id uuid,
   label text not null,
   version integer not null,
   created_at timestamp with time zone default now() not null,
   updated_at timestamp with time zone default now() not null,
-  prompt_id uuid,
   constraint version_labels_of_one_thing_key UNIQUE NULLS NOT DISTINCT (tenant_id, agent_id, workflow_id, prompt_id, label),
   constraint version_labels_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint version_labels_pkey PRIMARY KEY (id),
@@ -1456,14 +1453,14 @@ create table howdah.watched_rows (
   execution_id uuid not null,
   tenant_id uuid default howdah.current_tenant() not null,
   table_trigger_id uuid not null,
+  created_at timestamp with time zone default now() not null,
+  attempts smallint default 0 not null,
+  written_at timestamp with time zone,
+  write_back howdah.write_back_status,
   row_key jsonb not null,
   watches uuid[] not null,
   value_sha256 bytea,
-  write_back howdah.write_back_status,
-  attempts smallint default 0 not null,
   error jsonb,
-  written_at timestamp with time zone,
-  created_at timestamp with time zone default now() not null,
   constraint watched_rows_pkey PRIMARY KEY (execution_id),
   constraint watched_rows_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
   constraint watched_rows_tenant_id_table_trigger_id_fkey FOREIGN KEY (tenant_id, table_trigger_id) REFERENCES howdah.table_triggers(tenant_id, id) ON DELETE CASCADE,
@@ -1472,25 +1469,24 @@ create table howdah.watched_rows (
 );
 alter table howdah.watched_rows enable row level security, force row level security;
 CREATE INDEX watched_rows_table_trigger_id_idx ON howdah.watched_rows USING btree (tenant_id, table_trigger_id, md5((row_key)::text));
-CREATE INDEX watched_rows_tenant_id_idx ON howdah.watched_rows USING btree (tenant_id, execution_id);
 
 create table howdah.webhook_deliveries (
   id uuid default howdah.uuid_v7() not null,
   tenant_id uuid default howdah.current_tenant() not null,
+  created_at timestamp with time zone default now() not null,
+  status howdah.delivery_status default 'pending'::howdah.delivery_status not null,
+  attempts smallint default 0 not null,
   webhook_id uuid,
   execution_id uuid,
+  alert_rule_id uuid,
+  next_attempt_at timestamp with time zone,
+  last_attempt_at timestamp with time zone,
+  delivered_at timestamp with time zone,
+  last_status smallint,
   event text not null,
   url text not null,
   payload jsonb not null,
-  status howdah.delivery_status default 'pending'::howdah.delivery_status not null,
-  attempts smallint default 0 not null,
-  next_attempt_at timestamp with time zone,
-  last_attempt_at timestamp with time zone,
-  last_status smallint,
   last_error text,
-  delivered_at timestamp with time zone,
-  created_at timestamp with time zone default now() not null,
-  alert_rule_id uuid,
   constraint webhook_deliveries_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint webhook_deliveries_pkey PRIMARY KEY (id),
   constraint webhook_deliveries_tenant_id_alert_rule_id_fkey FOREIGN KEY (tenant_id, alert_rule_id) REFERENCES howdah.alert_rules(tenant_id, id) ON DELETE CASCADE,
@@ -1538,11 +1534,11 @@ create table howdah.workflow_agents (
   id uuid default howdah.uuid_v7() not null,
   tenant_id uuid default howdah.current_tenant() not null,
   workflow_id uuid not null,
+  sequence_order integer not null,
+  role text,
   agent_id uuid,
   member_workflow_id uuid,
   question jsonb,
-  sequence_order integer not null,
-  role text,
   configuration jsonb default '{}'::jsonb not null,
   created_at timestamp with time zone default now() not null,
   updated_at timestamp with time zone default now() not null,
@@ -1573,7 +1569,7 @@ create table howdah.workflow_versions (
   created_at timestamp with time zone default clock_timestamp() not null,
   constraint workflow_versions_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint workflow_versions_tenant_id_workflow_id_version_key UNIQUE (tenant_id, workflow_id, version),
-  constraint workflow_versions_workflow_id_version_key UNIQUE (workflow_id, tenant_id, version),
+  constraint workflow_versions_workflow_id_version_key UNIQUE (workflow_id, version),
   constraint workflow_versions_pkey PRIMARY KEY (id),
   constraint workflow_versions_tenant_id_workflow_id_fkey FOREIGN KEY (tenant_id, workflow_id) REFERENCES howdah.workflows(tenant_id, id) ON DELETE RESTRICT,
   constraint definition_is_an_object CHECK ((jsonb_typeof(definition) = 'object'::text))
@@ -1589,18 +1585,18 @@ create table howdah.workflows (
   type howdah.workflow_type not null,
   instruction text default ''::text not null,
   configuration jsonb default '{}'::jsonb not null,
-  is_active boolean default true not null,
   max_steps integer,
   max_tokens bigint,
   max_cost numeric,
   max_seconds integer,
+  is_active boolean default true not null,
+  is_restricted boolean default false not null,
+  agent_system_id uuid,
   current_version_id uuid,
   version_is_stale boolean default true not null,
   created_at timestamp with time zone default now() not null,
   updated_at timestamp with time zone default now() not null,
   deleted_at timestamp with time zone,
-  is_restricted boolean default false not null,
-  agent_system_id uuid,
   constraint workflows_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint _900_write_version TRIGGER DEFERRABLE INITIALLY DEFERRED,
   constraint workflows_pkey PRIMARY KEY (id),
@@ -1623,8 +1619,8 @@ create table howdah_private.alert_limits (
   severity howdah.alert_severity not null,
   threshold numeric not null,
   unit text not null,
-  is_active boolean default true not null,
   description text not null,
+  is_active boolean default true not null,
   constraint alert_limits_pkey PRIMARY KEY (name),
   constraint name_is_a_word CHECK ((name ~ '^[a-z_]{1,40}$'::text)),
   constraint threshold_is_zero_or_more CHECK (((threshold >= (0)::numeric) AND (threshold <> 'NaN'::numeric)))
@@ -1725,11 +1721,11 @@ create table howdah_private.closed_months (
   month date not null,
   first_id uuid not null,
   next_id uuid not null,
-  runs bigint,
   cleared_to uuid,
-  archive text,
+  runs bigint,
   closed_at timestamp with time zone default now() not null,
   dropped_at timestamp with time zone,
+  archive text,
   constraint closed_months_pkey PRIMARY KEY (month),
   constraint months_are_named_by_their_first_day CHECK ((EXTRACT(day FROM month) = (1)::numeric))
 );
@@ -1738,8 +1734,8 @@ alter table howdah_private.closed_months enable row level security, force row le
 create table howdah_private.data_keys (
   id uuid default howdah.uuid_v7() not null,
   tenant_id uuid not null,
-  is_current boolean default true not null,
   wrapped_by text not null,
+  is_current boolean default true not null,
   nonce bytea not null,
   ciphertext bytea not null,
   created_at timestamp with time zone default now() not null,
@@ -1757,8 +1753,8 @@ create table howdah_private.ended_runs (
   id uuid default howdah.uuid_v7() not null,
   tenant_id uuid not null,
   execution_id uuid not null,
-  event jsonb not null,
   created_at timestamp with time zone default clock_timestamp() not null,
+  event jsonb not null,
   constraint ended_runs_pkey PRIMARY KEY (id),
   constraint ended_runs_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
   constraint event_is_an_object CHECK ((jsonb_typeof(event) = 'object'::text))
@@ -1787,8 +1783,8 @@ CREATE INDEX erasures_due_tenant_id_idx ON howdah_private.erasures_due USING btr
 
 create table howdah_private.idempotency_keys (
   tenant_id uuid not null,
-  key text not null,
   execution_id uuid not null,
+  key text not null,
   constraint idempotency_keys_pkey PRIMARY KEY (tenant_id, key),
   constraint idempotency_keys_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE
 );
@@ -1798,14 +1794,14 @@ create table howdah_private.inbox (
   id bigint generated always as identity not null,
   execution_id uuid not null,
   tenant_id uuid not null,
+  created_at timestamp with time zone default clock_timestamp() not null,
   kind howdah.step_kind not null,
+  trust howdah.trust,
   name text,
   call_id text,
   output jsonb,
   content text,
   parts jsonb,
-  created_at timestamp with time zone default clock_timestamp() not null,
-  trust howdah.trust,
   constraint inbox_pkey PRIMARY KEY (id),
   constraint inbox_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
   constraint kind_is_an_event_from_outside CHECK ((kind = ANY (ARRAY['input'::howdah.step_kind, 'answer'::howdah.step_kind, 'child'::howdah.step_kind])))
@@ -1816,11 +1812,11 @@ CREATE INDEX inbox_tenant_id_idx ON howdah_private.inbox USING btree (tenant_id)
 
 create table howdah_private.kept_subjects (
   tenant_id uuid not null,
-  scope howdah.quota_scope not null,
   subject_id uuid not null,
-  day date not null,
   roots bigint not null,
   tokens bigint not null,
+  scope howdah.quota_scope not null,
+  day date not null,
   cost numeric not null,
   constraint kept_subjects_pkey PRIMARY KEY (tenant_id, scope, subject_id, day),
   constraint kept_subjects_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
@@ -1834,8 +1830,8 @@ create table howdah_private.limited_calls (
   limit_id uuid not null,
   execution_id uuid not null,
   began_at timestamp with time zone not null,
-  ended_at timestamp with time zone,
   tokens integer default 0 not null,
+  ended_at timestamp with time zone,
   constraint limited_calls_pkey PRIMARY KEY (id)
 );
 alter table howdah_private.limited_calls enable row level security, force row level security;
@@ -1866,11 +1862,11 @@ CREATE UNIQUE INDEX only_one_master_key_is_in_use ON howdah_private.master_keys 
 
 create table howdah_private.mcp_sessions (
   tenant_id uuid not null,
-  session text not null,
-  log_level text,
-  subscriptions jsonb default '{}'::jsonb not null,
   expires_at timestamp with time zone not null,
   caller uuid,
+  session text not null,
+  subscriptions jsonb default '{}'::jsonb not null,
+  log_level text,
   constraint mcp_sessions_pkey PRIMARY KEY (tenant_id, session),
   constraint mcp_sessions_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
   constraint subscriptions_are_an_object CHECK ((jsonb_typeof(subscriptions) = 'object'::text))
@@ -1881,9 +1877,9 @@ CREATE INDEX mcp_sessions_expires_at_idx ON howdah_private.mcp_sessions USING bt
 create table howdah_private.parked_runs (
   execution_id uuid not null,
   tenant_id uuid not null,
-  concurrency_limit_id uuid,
-  priority smallint not null,
   due_at timestamp with time zone not null,
+  priority smallint not null,
+  concurrency_limit_id uuid,
   quota_id uuid,
   quota_subject_id uuid,
   call_limit_id uuid,
@@ -1900,20 +1896,20 @@ CREATE INDEX parked_runs_tenant_id_idx ON howdah_private.parked_runs USING btree
 
 create table howdah_private.queue_sweep (
   status howdah.execution_status not null,
-  is_new_round boolean default true not null,
   tenant_id uuid default '00000000-0000-0000-0000-000000000000'::uuid not null,
-  priority smallint default '-32768'::integer not null,
-  due_at timestamp with time zone default '-infinity'::timestamp with time zone not null,
   execution_id uuid default '00000000-0000-0000-0000-000000000000'::uuid not null,
+  due_at timestamp with time zone default '-infinity'::timestamp with time zone not null,
+  priority smallint default '-32768'::integer not null,
+  is_new_round boolean default true not null,
   constraint queue_sweep_pkey PRIMARY KEY (status)
 );
 alter table howdah_private.queue_sweep enable row level security, force row level security;
 
 create table howdah_private.quota_counters (
   quota_id uuid not null,
+  subject_id uuid not null,
   started_at timestamp with time zone not null,
   used numeric not null,
-  subject_id uuid not null,
   constraint quota_counters_pkey PRIMARY KEY (quota_id, started_at, subject_id)
 );
 alter table howdah_private.quota_counters enable row level security, force row level security;
@@ -1926,11 +1922,11 @@ create table howdah_private.quota_recounts (
 alter table howdah_private.quota_recounts enable row level security, force row level security;
 
 create table howdah_private.receivers (
-  execution_id uuid not null,
-  call_id text not null,
   tenant_id uuid not null,
+  execution_id uuid not null,
   agent_id uuid not null,
   ends_at timestamp with time zone not null,
+  call_id text not null,
   constraint receivers_pkey PRIMARY KEY (execution_id, call_id),
   constraint receivers_tenant_id_agent_id_fkey FOREIGN KEY (tenant_id, agent_id) REFERENCES howdah.agents(tenant_id, id) ON DELETE CASCADE,
   constraint receivers_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE
@@ -1940,11 +1936,11 @@ CREATE INDEX receivers_agent_id_idx ON howdah_private.receivers USING btree (ten
 
 create table howdah_private.request_keys (
   tenant_id uuid not null,
+  created_at timestamp with time zone default now() not null,
   caller text not null,
   key text not null,
   digest text not null,
   answer jsonb,
-  created_at timestamp with time zone default now() not null,
   constraint request_keys_pkey PRIMARY KEY (tenant_id, caller, key),
   constraint request_keys_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
   constraint answer_is_an_object CHECK ((jsonb_typeof(answer) = 'object'::text))
@@ -2000,14 +1996,14 @@ CREATE INDEX watchers_listener_idx ON howdah_private.watchers USING btree (liste
 
 create table howdah_private.workers (
   id uuid not null,
-  lock_key integer generated always as identity not null,
-  pool_id text not null,
-  host text not null,
-  pid integer not null,
-  release text not null,
   started_at timestamp with time zone default clock_timestamp() not null,
   heartbeat_at timestamp with time zone default clock_timestamp() not null,
-  protocol integer default 3 not null,
+  lock_key integer generated always as identity not null,
+  pid integer not null,
+  protocol integer default 1 not null,
+  pool_id text not null,
+  host text not null,
+  release text not null,
   only_tenants uuid[],
   only_members uuid[],
   constraint workers_lock_key_key UNIQUE (lock_key),
@@ -2101,20 +2097,20 @@ CREATE OR REPLACE FUNCTION howdah.add_input(execution_id uuid, content text, inp
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_execution howdah.executions := howdah_private.controlled(add_input.execution_id);
+  v_execution howdah.executions := howdah_private.lock_for_control(add_input.execution_id);
 begin
   perform howdah_private.permit_author('execution', v_execution.id, v_execution.user_id);
   perform howdah_private.refuse_content(v_execution.tenant_id, add_input.content, add_input.input_parts);
   if v_execution.completed_at is not null then
     perform howdah_private.refuse_ended(v_execution, 'steered');
   end if;
-  if not howdah_private.tell_run(v_execution, add_input.content, add_input.input_parts) then
+  if not howdah_private.add_user_input(v_execution, add_input.content, add_input.input_parts) then
     raise exception using errcode = 'HWCNF',
       message = format('no agent is at work in workflow run %s that could hear it', v_execution.id),
       detail = jsonb_build_object('execution_id', v_execution.id, 'status', v_execution.status)::text,
       hint = 'Answer its open question, or tell it once its next member has begun.';
   end if;
-  perform howdah_private.note_control(v_execution, 'add_input',
+  perform howdah_private.audit_control(v_execution, 'add_input',
     jsonb_build_object('content', add_input.content, 'input_parts', add_input.input_parts));
   return howdah_private.execution_row(v_execution.id);
 end $function$
@@ -2157,7 +2153,7 @@ begin
       when howdah_private.workflow_called(agent.name) is not null
       then format('It is a workflow: set workflow_id by howdah.workflow(%L), or call howdah.run(%1$L, …), which takes both.', agent.name)
       else concat_ws(' ', howdah_private.runnable_like(agent.name),
-        coalesce('The agents here are: ' || howdah_private.some_of(v_known, 8) || '.', 'This tenant has no agents yet.')) end;
+        coalesce('The agents here are: ' || howdah_private.list_names(v_known, 8) || '.', 'This tenant has no agents yet.')) end;
 end $function$
 ;
 
@@ -2184,13 +2180,13 @@ CREATE OR REPLACE FUNCTION howdah.answer_question(id uuid, answer text DEFAULT N
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_question howdah.questions := howdah_private.asked(answer_question.id);
+  v_question howdah.questions := howdah_private.lock_question(answer_question.id);
   v_answer record;
 begin
   perform howdah_private.refuse_answerer(v_question);
   select * into v_answer
   from howdah_private.read_answer(v_question, answer_question.answer, answer_question.data);
-  perform howdah_private.note_action(v_question.tenant_id,
+  perform howdah_private.audit_action(v_question.tenant_id,
     case v_question.kind when 'approval' then v_answer.given else 'answer' end, 'questions', v_question.id::text,
     jsonb_build_object('kind', v_question.kind, 'execution_id', v_question.execution_id),
     jsonb_build_object('answer', v_answer.given, 'data', v_answer.value));
@@ -2231,7 +2227,7 @@ CREATE OR REPLACE FUNCTION howdah.approve(question_id uuid, remember howdah.appr
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_question howdah.questions := howdah_private.asked(approve.question_id);
+  v_question howdah.questions := howdah_private.lock_question(approve.question_id);
 begin
   perform howdah_private.refuse_other_kind(v_question, 'approval');
   if approve.remember in ('agent', 'session') then
@@ -2260,7 +2256,7 @@ begin
     from howdah.executions as e where e.id = v_id;
     exit when v_execution.completed_at is not null;
     if v_execution.status = 'waiting' then
-      v_told := howdah_private.tell_questions(v_id, v_told);
+      v_told := howdah_private.raise_question_notices(v_id, v_told);
     end if;
     commit; -- lets go of the snapshot
     v_rounds := v_rounds + 1;
@@ -2296,11 +2292,11 @@ CREATE OR REPLACE FUNCTION howdah.cancel_execution(id uuid)
  SET plan_cache_mode TO 'force_custom_plan'
 AS $function$
 declare
-  v_execution howdah.executions := howdah_private.controlled(cancel_execution.id);
+  v_execution howdah.executions := howdah_private.lock_for_control(cancel_execution.id);
 begin
   if v_execution.completed_at is null then
-    perform howdah_private.end_runs(howdah_private.lock_below(array[v_execution.id::uuid]), 'cancelled', null);
-    perform howdah_private.note_control(v_execution, 'cancel');
+    perform howdah_private.terminate_runs(howdah_private.lock_below(array[v_execution.id::uuid]), 'cancelled', null);
+    perform howdah_private.audit_control(v_execution, 'cancel');
   elsif v_execution.status <> 'cancelled' or v_execution.updated_at <> now() then
     perform howdah_private.refuse_ended(v_execution, 'cancelled');
   end if;
@@ -2426,7 +2422,7 @@ declare
   v_tenant_id uuid;
 begin
   if howdah_private.is_bound() then
-    return (select b.tenant_id from howdah_private.bound() as b);
+    return (select b.tenant_id from howdah_private.verified_binding() as b);
   end if;
   if pg_has_role(session_user, 'howdah_owner', 'member') then
     v_tenant_id := nullif(current_setting('howdah.pinned_tenant', true), '');
@@ -2463,7 +2459,7 @@ declare
   v_user_id text := nullif(current_setting('howdah.user_id', true), '');
 begin
   if howdah_private.is_bound() then
-    return (select b.user_id from howdah_private.bound() as b);
+    return (select b.user_id from howdah_private.verified_binding() as b);
   end if;
   if v_user_id is not null and (
     pg_has_role(session_user, 'howdah_owner', 'member')
@@ -2706,11 +2702,11 @@ declare
   v_counts jsonb;
 begin
   perform howdah_private.permit(case v_user.role when 'owner' then 'owners' else 'users' end, 'manage');
-  v_runs := howdah_private.hold_user(v_user, erase_user.cancel_live);
+  v_runs := howdah_private.lock_user_data(v_user, erase_user.cancel_live);
   v_sessions := array(
     select s.id from howdah.sessions as s where s.tenant_id = v_user.tenant_id and s.user_id = v_user.id
   );
-  v_counts := howdah_private.erase_elsewhere(v_user, v_runs);
+  v_counts := howdah_private.erase_user_traces(v_user, v_runs);
   if erase_user.mode = 'delete' then
     -- a run of his below the run of another is a part of that one, which stays
     v_trees := array(
@@ -2726,7 +2722,7 @@ begin
   if erase_user.mode = 'delete' then
     delete from howdah.users as u where u.id = v_user.id;
   end if;
-  perform howdah_private.note_action(v_user.tenant_id, 'erase', 'users', v_user.id::text,
+  perform howdah_private.audit_action(v_user.tenant_id, 'erase', 'users', v_user.id::text,
     v_counts - 'files' || jsonb_build_object('mode', erase_user.mode, 'cancel_live', erase_user.cancel_live));
   return v_counts || jsonb_build_object('user_id', v_user.id, 'mode', erase_user.mode);
 end $function$
@@ -2862,7 +2858,7 @@ CREATE OR REPLACE FUNCTION howdah.fork_execution(id uuid, seq integer DEFAULT NU
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_execution howdah.executions := howdah_private.controlled(fork_execution.id);
+  v_execution howdah.executions := howdah_private.lock_for_control(fork_execution.id);
   v_has_other_data boolean := num_nonnulls(fork_execution.input_data, fork_execution.changes) > 0;
   v_seq int := coalesce(fork_execution.seq, case when v_has_other_data then 0 end, v_execution.step_count);
   v_version_id uuid := howdah_private.forked_version(v_execution, v_seq, fork_execution.version);
@@ -2885,7 +2881,7 @@ begin
     case when v_seq = 0 then coalesce(fork_execution.input, v_execution.input) else v_execution.input end,
     v_data, v_execution.input_parts, v_execution.history, v_execution.client_tools, howdah_private.author(v_execution.user_id), (v_limits ->> 'max_steps')::int,
     (v_limits ->> 'max_tokens')::bigint, (v_limits ->> 'max_cost')::numeric, (v_limits ->> 'max_seconds')::int,
-    v_execution.priority, v_execution.metadata, howdah_private.said_overrides(v_execution, v_seq)
+    v_execution.priority, v_execution.metadata, howdah_private.original_overrides(v_execution, v_seq)
   );
   v_messages := howdah_private.copy_log(v_execution.id, v_id, v_seq);
   if v_seq > 0 and v_messages = 0 then
@@ -2908,7 +2904,7 @@ begin
     trust = greatest(e.trust, howdah_private.trust_of_log(v_execution, v_seq)),
     handoffs = (select count(*) from howdah.steps as s where s.execution_id = v_id and s.kind = 'handoff')
   where e.id = v_id;
-  perform howdah_private.note_action(v_execution.tenant_id, 'fork', 'executions', v_execution.id::text,
+  perform howdah_private.audit_action(v_execution.tenant_id, 'fork', 'executions', v_execution.id::text,
     jsonb_build_object('status', v_execution.status, 'seq', v_seq, 'fork_id', v_id),
     case when v_has_other_data then jsonb_build_object('input', fork_execution.input, 'input_data', v_data)
       else to_jsonb(fork_execution.input) end);
@@ -2938,7 +2934,7 @@ begin
   v_turn := coalesce(fork_session.turn, v_session.turns);
   perform howdah_private.refuse_content(v_session.tenant_id, fork_session.content, fork_session.input_parts);
   perform howdah_private.refuse_forked_turn(v_session, v_turn);
-  v_history := howdah_private.said_until(v_session.tenant_id, v_session.id, v_turn);
+  v_history := howdah_private.messages_before_turn(v_session.tenant_id, v_session.id, v_turn);
   perform howdah_private.refuse_long_branch(v_turn, v_history);
   select max(e.trust) into v_trust from howdah.executions as e
   where e.tenant_id = v_session.tenant_id and e.session_id = v_session.id and e.turn <= v_turn
@@ -2979,10 +2975,10 @@ begin
   end if;
   insert into howdah.feedback_entries as f (tenant_id, execution_id, message_seq, score, comment, created_by)
   values (v_run.tenant_id, v_run.id, give_feedback.message_seq, give_feedback.score, v_comment, howdah_private.actor())
-  on conflict (execution_id, tenant_id, created_by, coalesce(message_seq, 0)) do update
+  on conflict (execution_id, created_by, coalesce(message_seq, 0)) do update
   set score = excluded.score, comment = excluded.comment
   returning * into v_entry;
-  perform howdah_private.note_action(v_run.tenant_id, 'give_feedback', 'executions', v_run.id::text,
+  perform howdah_private.audit_action(v_run.tenant_id, 'give_feedback', 'executions', v_run.id::text,
     jsonb_strip_nulls(jsonb_build_object('score', v_entry.score, 'message_seq', v_entry.message_seq)),
     case when v_comment is not null then jsonb_build_object('comment', v_comment) end);
   return v_entry;
@@ -3016,22 +3012,6 @@ CREATE OR REPLACE FUNCTION howdah.label_workflow_version(workflow_id uuid, versi
 AS $function$
   select howdah_private.label_version(
     'workflow', label_workflow_version.workflow_id, label_workflow_version.version, label_workflow_version.label)
-$function$
-;
-
-CREATE OR REPLACE FUNCTION howdah.look_through(text text, place howdah.filter_place DEFAULT 'output'::howdah.filter_place, agent text DEFAULT NULL::text)
- RETURNS jsonb
- LANGUAGE sql
- STABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  select jsonb_build_object('value', r.value, 'hits', r.hits)
-  from (
-    select array_agg(f order by f.action, f.name) as filters
-    from howdah.output_filters as f
-    where f.tenant_id = howdah.current_tenant() and f.is_active and look_through.place = any (f.places)
-      and (f.agent_id is null or f.agent_id = case when look_through.agent is not null then howdah.agent(look_through.agent) end)
-  ) as f, howdah_private.let_out(f.filters, to_jsonb(look_through.text)) as r
 $function$
 ;
 
@@ -3084,7 +3064,7 @@ CREATE OR REPLACE FUNCTION howdah.pause_execution(id uuid)
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_execution howdah.executions := howdah_private.controlled(pause_execution.id);
+  v_execution howdah.executions := howdah_private.lock_for_control(pause_execution.id);
   v_family uuid[];
 begin
   if v_execution.completed_at is not null then
@@ -3097,9 +3077,25 @@ begin
     paused_from = e.waiting_for, waiting_for = null, updated_at = now()
   where e.id = any (v_family) and e.status in ('queued', 'waiting', 'running');
   perform howdah_private.announce_watched(v_family);
-  perform howdah_private.note_control(v_execution, 'pause');
+  perform howdah_private.audit_control(v_execution, 'pause');
   return howdah_private.execution_row(v_execution.id);
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah.preview_output_filters(text text, place howdah.filter_place DEFAULT 'output'::howdah.filter_place, agent text DEFAULT NULL::text)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select jsonb_build_object('value', r.value, 'hits', r.hits)
+  from (
+    select array_agg(f order by f.action, f.name) as filters
+    from howdah.output_filters as f
+    where f.tenant_id = howdah.current_tenant() and f.is_active and preview_output_filters.place = any (f.places)
+      and (f.agent_id is null or f.agent_id = case when preview_output_filters.agent is not null then howdah.agent(preview_output_filters.agent) end)
+  ) as f, howdah_private.apply_output_filters(f.filters, to_jsonb(preview_output_filters.text)) as r
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah.prompt(name text)
@@ -3122,7 +3118,7 @@ begin
     raise exception using errcode = 'HWNTF', message = format('there is no prompt named %L', prompt.name),
       detail = jsonb_build_object('prompt', prompt.name)::text,
       hint = coalesce('Did you mean ' || howdah_private.nearest_word(prompt.name, v_known) || '?',
-        'The prompts here: ' || howdah_private.some_of(v_known, 8) || '.', 'There are no prompts here yet.');
+        'The prompts here: ' || howdah_private.list_names(v_known, 8) || '.', 'There are no prompts here yet.');
   end if;
   return v_id;
 end $function$
@@ -3225,7 +3221,7 @@ CREATE OR REPLACE FUNCTION howdah.reject(question_id uuid, reason text DEFAULT N
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_question howdah.questions := howdah_private.asked(reject.question_id);
+  v_question howdah.questions := howdah_private.lock_question(reject.question_id);
 begin
   perform howdah_private.refuse_other_kind(v_question, 'approval');
   return howdah.answer_question(v_question.id, 'reject', to_jsonb(reject.reason));
@@ -3471,7 +3467,7 @@ declare
   v_family uuid[];
 begin
   perform howdah_private.lock_session_of(resume_execution.id);
-  v_execution := howdah_private.controlled(resume_execution.id);
+  v_execution := howdah_private.lock_for_control(resume_execution.id);
   if v_execution.completed_at is not null then
     perform howdah_private.refuse_ended(v_execution, 'resumed');
   end if;
@@ -3482,7 +3478,7 @@ begin
     waiting_for = w.reason, paused_from = null, is_pause_requested = false, updated_at = now(),
     wake_at = case when w.reason = 'timer' then e.wake_at end
   from (
-    select p.id, case when p.status = 'paused' then howdah_private.still_waits_for(p) end as reason
+    select p.id, case when p.status = 'paused' then howdah_private.remaining_wait(p) end as reason
     from howdah.executions as p
     where p.id = any (v_family) and (p.status = 'paused' or p.is_pause_requested)
   ) as w
@@ -3493,7 +3489,7 @@ begin
   perform howdah_private.enqueue_advance(array_agg(e.id::uuid)) from howdah.executions as e
   where e.id = any (v_family) and (e.status = 'queued' or e.waiting_for = 'timer');
   perform howdah_private.announce_watched(v_family);
-  perform howdah_private.note_control(v_execution, 'resume');
+  perform howdah_private.audit_control(v_execution, 'resume');
   return howdah_private.execution_row(v_execution.id);
 end $function$
 ;
@@ -3509,7 +3505,7 @@ declare
   v_live uuid;
 begin
   perform howdah_private.lock_session_of(retry_execution.id);
-  v_execution := howdah_private.controlled(retry_execution.id);
+  v_execution := howdah_private.lock_for_control(retry_execution.id);
   perform howdah_private.refuse_retry(v_execution);
   perform howdah_private.permit_version(
     coalesce(v_execution.workflow_version_id, howdah_private.version_after(v_execution.id, v_execution.step_count)));
@@ -3538,7 +3534,7 @@ begin
   perform howdah_private.reopen_questions(v_execution);
   perform howdah_private.enqueue_advance(array[v_execution.id::uuid]) where v_live is null or v_live = v_execution.id;
   perform howdah_private.announce_watched(array[v_execution.id::uuid]);
-  perform howdah_private.note_control(v_execution, 'retry');
+  perform howdah_private.audit_control(v_execution, 'retry');
   return howdah_private.execution_row(v_execution.id);
 end $function$
 ;
@@ -3775,7 +3771,7 @@ begin
     raise exception using errcode = 'HWNTF', message = format('there is no skill named %L', skill.name),
       detail = jsonb_build_object('skill', skill.name)::text,
       hint = coalesce('Did you mean ' || howdah_private.nearest_word(skill.name, v_known) || '?',
-        'The skills here: ' || howdah_private.some_of(v_known, 8) || '.', 'There are no skills here yet.');
+        'The skills here: ' || howdah_private.list_names(v_known, 8) || '.', 'There are no skills here yet.');
   end if;
   return v_id;
 end $function$
@@ -3792,7 +3788,7 @@ begin
   insert into howdah.sessions (agent_id, workflow_id, user_id, title, policy, state)
   select w.agent_id, w.workflow_id, howdah.current_user_id(), start_session.title,
     coalesce(start_session.policy, 'queue'), coalesce(start_session.state, '{}')
-  from howdah_private.spoken_with(start_session.agent, start_session.workflow) as w
+  from howdah_private.session_target(start_session.agent, start_session.workflow) as w
   returning * into v_session;
   return v_session;
 end $function$
@@ -3810,7 +3806,7 @@ declare
 begin
   perform howdah_private.permit_control('session', v_session.id, coalesce(v_session.agent_id, v_session.workflow_id),
     v_session.user_id);
-  select * into v_next from howdah_private.spoken_with(switch_agent.agent, switch_agent.workflow);
+  select * into v_next from howdah_private.session_target(switch_agent.agent, switch_agent.workflow);
   perform howdah_private.permit_agent(v_next.agent_id, 'run');
   perform howdah_private.permit_agent(v_next.workflow_id, 'run', 'workflow');
   perform howdah_private.lock_senders(v_session.id);
@@ -3849,7 +3845,7 @@ begin
     end loop;
     exit when v_execution.completed_at is not null;
     if v_execution.status = 'waiting' then
-      v_told := howdah_private.tell_questions(tail.id, v_told);
+      v_told := howdah_private.raise_question_notices(tail.id, v_told);
     end if;
     call howdah_private.commit_outside_of_blocks(
       /* howdah.tail of a live run cannot be called in a transaction block: it would see no step that is new */);
@@ -3943,7 +3939,7 @@ begin
   end if;
   insert into howdah.alert_rules (name, description, query, engine_check, interval_seconds, webhook_id)
   select u.name, u.description, u.query, u.engine_check, u.interval_seconds, use_alert_rules.webhook_id
-  from (select * from howdah_private.usual_alerts() union all select * from howdah_private.usual_owner_alerts()) as u
+  from (select * from howdah_private.default_alerts() union all select * from howdah_private.default_owner_alerts()) as u
   on conflict do nothing;
   return query select r.* from howdah.alert_rules as r where r.tenant_id = v_tenant_id order by r.id;
 end $function$
@@ -4068,7 +4064,7 @@ begin
     message = format('there is no workflow named %L', workflow.name),
     detail = jsonb_build_object('workflow', workflow.name)::text,
     hint = concat_ws(' ', howdah_private.runnable_like(workflow.name),
-      coalesce('The workflows here are: ' || howdah_private.some_of(v_known, 8) || '.', 'This tenant has no workflows yet.'));
+      coalesce('The workflows here are: ' || howdah_private.list_names(v_known, 8) || '.', 'This tenant has no workflows yet.'));
 end $function$
 ;
 
@@ -4268,6 +4264,30 @@ begin
     howdah_private.todo_text(add_todos.session_id, 'title', i.title, 500),
     howdah_private.todo_text(add_todos.session_id, 'note', add_todos.arguments -> 'note', 4000)
   from jsonb_array_elements(v_items) with ordinality as i (title, place);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.add_user_input(run howdah.executions, content text, input_parts jsonb)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_ids uuid[] := array[run.id::uuid];
+begin
+  if run.workflow_id is not null then
+    v_ids := array(
+      select e.id::uuid from unnest(howdah_private.lock_below(v_ids)) as f (id)
+      join howdah.executions as e on e.id = f.id where e.agent_id is not null order by e.id
+    );
+  end if;
+  insert into howdah_private.inbox (execution_id, tenant_id, kind, content, parts, trust)
+  select i.id, run.tenant_id, 'input', coalesce(add_user_input.content, ''), nullif(nullif(add_user_input.input_parts, 'null'), '[]'),
+    greatest(howdah_private.bound_trust(), howdah_private.parts_trust(run.tenant_id, add_user_input.input_parts))
+  from unnest(v_ids) as i (id);
+  perform howdah_private.wake_runs(v_ids) where cardinality(v_ids) > 0;
+  return cardinality(v_ids) > 0;
 end $function$
 ;
 
@@ -4543,6 +4563,91 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.after_commit(worker uuid, commits jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_step record;
+begin
+  for v_step in
+    select e.run, s.step -> 'question' as question, s.step -> 'child' as child,
+      case l.kind when 'handoff' then l.output end as handoff
+    from jsonb_to_recordset(after_commit.commits) as c (id uuid, fence int, after int, steps jsonb)
+    cross join lateral (
+      select x as run, x.id, x.depth, x.workflow_id from howdah.executions as x
+      where x.id = c.id and x.fence = c.fence limit 1
+    ) as e
+    cross join lateral jsonb_array_elements(c.steps) with ordinality as s (step, position)
+    cross join lateral (
+      select t.kind, t.output from howdah.steps as t
+      where t.execution_id = c.id and t.seq = c.after + s.position
+        and t.worker = after_commit.worker
+        and (s.step ? 'question' or (s.step ? 'child' and e.workflow_id is null) or t.kind = 'handoff')
+      limit 1
+    ) as l
+    where s.step ?| '{question,child}' or s.step ->> 'kind' = 'handoff'
+    order by e.depth, e.id, s.position
+  loop
+    if v_step.handoff is not null then
+      perform howdah_private.apply_handoff(v_step.run, v_step.handoff);
+    elsif v_step.question is not null then
+      perform howdah_private.ask_question(v_step.run, v_step.question);
+    else
+      perform howdah_private.spawn_child(v_step.run, v_step.child);
+    end if;
+  end loop;
+  perform howdah_private.follow_members(after_commit.worker, after_commit.commits);
+  if exists (select from howdah_private.receivers) then
+    -- what came while it was on its way to wait for mail
+    perform howdah_private.wake_runs(array_agg(e.id::uuid))
+    from jsonb_to_recordset(after_commit.commits) as c (id uuid, fence int)
+    join howdah.executions as e on e.id = c.id and e.fence = c.fence
+    where e.has_inbox and e.waiting_for = 'timer' and howdah_private.wait_is_over(e)
+    having count(*) > 0;
+  end if;
+  perform howdah_private.enqueue_advance(array_agg(e.id::uuid))
+  from jsonb_to_recordset(after_commit.commits) as c (id uuid, fence int)
+  join howdah.executions as e on e.id = c.id and e.fence = c.fence
+  where e.status = 'queued' or (e.status = 'waiting' and e.waiting_for = 'timer');
+  if jsonb_path_exists(after_commit.commits, '$[*].to ? (@.waiting_for == "quota")') then
+    perform howdah_private.follow_parked(array(
+      select c.id from jsonb_to_recordset(after_commit.commits) as c (id uuid) order by c.id));
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.agent_card(name text DEFAULT NULL::text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_tenant_id uuid := howdah.current_tenant();
+  v_name text := coalesce(agent_card.name, (howdah.current_agent()).name);
+begin
+  return coalesce((
+    select jsonb_build_object('name', a.name, 'description', a.description, 'capabilities', a.capabilities,
+      'is_structured', a.output_schema is not null, 'version', coalesce(v.version, 1), 'skills', coalesce((
+        select jsonb_agg(jsonb_build_object('name', s.name, 'description', s.description) order by g.position, s.name)
+        from howdah.agent_skills as g join howdah.skills as s on s.tenant_id = g.tenant_id and s.id = g.skill_id
+        where g.tenant_id = a.tenant_id and g.agent_id = a.id and s.is_active
+      ), '[]'))
+    from howdah.agents as a left join howdah.agent_versions as v on v.tenant_id = a.tenant_id and v.id = a.current_version_id
+    where a.tenant_id = v_tenant_id and a.name = v_name and a.is_active and a.deleted_at is null
+  ), (
+    select jsonb_build_object('name', w.name, 'description', coalesce(nullif(w.description, ''), w.instruction), 'capabilities', '[]'::jsonb,
+      'is_structured', false, 'version', coalesce(v.version, 1), 'skills', '[]'::jsonb)
+    from howdah.workflows as w
+    left join howdah.workflow_versions as v on v.tenant_id = w.tenant_id and v.id = w.current_version_id
+    where w.tenant_id = v_tenant_id and w.name = v_name and w.is_active and w.deleted_at is null
+  ));
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.agent_definition(agent_id uuid)
  RETURNS jsonb
  LANGUAGE sql
@@ -4592,7 +4697,7 @@ AS $function$
         'id', m.id, 'name', m.name, 'provider', m.provider, 'model', m.model, 'base_url', m.base_url,
         'context_tokens', m.context_tokens, 'request_params', m.request_params
       ) || case when m.secret_name is null then '{}' else jsonb_build_object('secret_name', m.secret_name) end
-        || howdah_private.shown_to_model(m.capabilities) order by m.position) from models as m
+        || howdah_private.tool_modalities(m.capabilities) order by m.position) from models as m
     ), '[]') end,
     'tools', coalesce((
       select jsonb_agg(
@@ -4760,6 +4865,107 @@ AS $function$
   select v.definition from howdah.agent_versions as v where v.id = agent_version.id
   union all
   select v.definition from howdah.workflow_versions as v where v.id = agent_version.id
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.agents_hidden_from(tenant_id uuid, user_id uuid, role howdah.user_role)
+ RETURNS uuid[]
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_role howdah.user_role := agents_hidden_from.role;
+begin
+  if not exists (select from howdah.agents as a where a.is_restricted)
+    and not exists (select from howdah.workflows as w where w.is_restricted) then
+    return '{}';
+  end if;
+  if agents_hidden_from.user_id is not null then
+    select greatest(u.role, agents_hidden_from.role) into v_role from howdah.users as u
+    where u.id = agents_hidden_from.user_id and u.tenant_id = agents_hidden_from.tenant_id and u.is_active;
+  end if;
+  return case when v_role <= 'admin' then '{}' else array(
+    select a.id from (
+      select r.id, r.tenant_id from howdah.agents as r where r.is_restricted
+      union all
+      select w.id, w.tenant_id from howdah.workflows as w where w.is_restricted
+    ) as a
+    where a.tenant_id = agents_hidden_from.tenant_id and not exists (
+      select from howdah.grants as g
+      where g.tenant_id = a.tenant_id and coalesce(g.agent_id, g.workflow_id) = a.id and (g.user_id = agents_hidden_from.user_id or g.role >= v_role)
+    )) end;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.align_steps(a bigint[], b bigint[], known integer[])
+ RETURNS integer[]
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET enable_nestloop TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
+AS $function$
+declare
+  v_lined int[] := known;
+  v_as int[]; v_bs int[]; -- the pairs, in the order of a
+  v_ends int[] := '{}'; -- for each length the pair that ends the subsequence with the lowest place in b
+  v_before int[] := '{}'; -- the pair before each in its subsequence, 0 for the first
+  v_length int := 0;
+  v_low int; v_high int; v_middle int; v_pair int;
+begin
+  with of_a as (
+    select x.key, x.place, x.gap, row_number() over (partition by x.gap, x.key order by x.place) as nth
+    from (
+      select k.key, k.place, k.b, count(k.b) over (order by k.place) as gap
+      from unnest(align_steps.a, align_steps.known) with ordinality as k (key, b, place)
+    ) as x where x.b is null
+  ),
+  of_b as (
+    select x.key, x.place, x.gap, row_number() over (partition by x.gap, x.key order by x.place) as nth
+    from (
+      select k.key, k.place, n.b, count(n.b) over (order by k.place) as gap
+      from unnest(align_steps.b) with ordinality as k (key, place)
+      left join unnest(align_steps.known) as n (b) on n.b = k.place
+    ) as x where x.b is null
+  )
+  select array_agg(x.place order by x.place), array_agg(y.place order by x.place) into v_as, v_bs
+  from of_a as x join of_b as y using (gap, key, nth);
+  for v_pair in 1 .. coalesce(cardinality(v_as), 0) loop
+    v_low := 0; v_high := v_length;
+    if v_length > 0 and v_bs[v_ends[v_length]] < v_bs[v_pair] then
+      v_low := v_length; -- mostly they go on where they were
+    end if;
+    while v_low < v_high loop
+      v_middle := (v_low + v_high + 1) / 2;
+      if v_bs[v_ends[v_middle]] < v_bs[v_pair] then v_low := v_middle; else v_high := v_middle - 1; end if;
+    end loop;
+    v_before[v_pair] := case when v_low > 0 then v_ends[v_low] else 0 end;
+    v_ends[v_low + 1] := v_pair;
+    v_length := greatest(v_length, v_low + 1);
+  end loop;
+  v_pair := case when v_length > 0 then v_ends[v_length] else 0 end;
+  while v_pair > 0 loop
+    v_lined[v_as[v_pair]] := v_bs[v_pair];
+    v_pair := v_before[v_pair];
+  end loop;
+  return v_lined;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.ancestor_limit_reached(ancestors uuid[])
+ RETURNS howdah.stop_reason
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select case
+    when bool_or(a.tokens_in + a.tokens_out + a.children_tokens_in + a.children_tokens_out >= a.max_tokens)
+      then 'max_tokens'
+    when bool_or(a.cost + a.children_cost >= a.max_cost) then 'max_cost'
+  end::howdah.stop_reason
+  from howdah.executions as a where a.id = any (ancestor_limit_reached.ancestors)
 $function$
 ;
 
@@ -4943,7 +5149,7 @@ begin
   from jsonb_array_elements(answer_interrupts.entries) as n (entry)
   left join howdah.questions as q on q.tenant_id = v_tenant_id and q.id::text = lower(n.entry ->> 'interruptId');
   if v_missing is null and cardinality(v_roots) = 1 then
-    v_standing := howdah_private.standing_of(v_roots[1], 0, answer_interrupts.name);
+    v_standing := howdah_private.conversation_state(v_roots[1], 0, answer_interrupts.name);
   end if;
   if v_standing is null then
     v_missing := coalesce(v_missing, answer_interrupts.entries #>> '{0,interruptId}');
@@ -4964,16 +5170,6 @@ begin
   cross join lateral howdah_private.answer_in(n.entry -> 'payload') as a;
   perform howdah_private.follow_own(execution_id);
 end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.answer_to_write(execution_id uuid)
- RETURNS jsonb
- LANGUAGE sql
- STABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  select null::jsonb
-$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.answer_value(answer text, schema jsonb)
@@ -5218,6 +5414,36 @@ exception
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.apply_handoff(run howdah.executions, output jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_from uuid := output #>> '{from,agent_id}';
+  v_to uuid := output #>> '{to,agent_id}';
+begin
+  update howdah.executions as e
+  set agent_id = v.agent_id, agent_version_id = v.id, handoffs = e.handoffs + 1,
+    overrides = nullif(e.overrides - 'mission_override', '{}'),
+    first_limits = coalesce(e.first_limits, jsonb_build_object('max_steps', e.max_steps,
+      'max_tokens', e.max_tokens, 'max_cost', e.max_cost, 'max_seconds', e.max_seconds)),
+    max_steps = least(e.max_steps, e.model_count + (v.definition #>> '{agent,max_steps}')::int),
+    max_tokens = least(e.max_tokens, e.tokens_in + e.tokens_out + e.children_tokens_in + e.children_tokens_out
+      + (v.definition #>> '{agent,max_tokens}')::bigint),
+    max_cost = least(e.max_cost, e.cost + e.children_cost + (v.definition #>> '{agent,max_cost}')::numeric),
+    max_seconds = least(e.max_seconds, ceil(e.active_ms / 1000.0)::int + (v.definition #>> '{agent,max_seconds}')::int)
+  from howdah.agent_versions as v
+  where e.id = run.id and e.completed_at is null and e.agent_version_id = (apply_handoff.output #>> '{from,agent_version_id}')::uuid
+    and v.id = (apply_handoff.output #>> '{to,agent_version_id}')::uuid;
+  if found and run.session_id is not null and run.parent_execution_id is null then
+    update howdah.sessions as s set agent_id = v_to, last_activity_at = now()
+    where s.id = run.session_id and s.agent_id = v_from;
+  end if;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.apply_mcp_server(system_name text, name text, entry jsonb)
  RETURNS void
  LANGUAGE plpgsql
@@ -5313,6 +5539,31 @@ begin
       provider text, model text, purpose howdah.model_purpose, domain text, base_url text, secret_name text,
       capabilities jsonb, input_price numeric, output_price numeric, context_tokens int))
   where m.id = v_model.id and howdah_private.model_entry(m) <> v_wanted;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.apply_output_filters(filters howdah.output_filters[], INOUT value jsonb, OUT hits jsonb)
+ RETURNS record
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_filter howdah.output_filters;
+  v_clean jsonb;
+begin
+  hits := '[]';
+  foreach v_filter in array coalesce(filters, '{}') loop
+    v_clean := howdah_private.withhold(value, v_filter.pattern, '[' || v_filter.name || ' withheld]');
+    continue when v_clean = value;
+    hits := hits || jsonb_build_object('filter', v_filter.name, 'action', v_filter.action);
+    if v_filter.action = 'redact' then
+      value := v_clean;
+    elsif v_filter.action = 'block' then
+      value := null;
+      return;
+    end if;
+  end loop;
 end $function$
 ;
 
@@ -5564,43 +5815,6 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.as_history(messages jsonb)
- RETURNS jsonb
- LANGUAGE sql
- IMMUTABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  select coalesce(jsonb_agg(m.message - '{seq,step_seq,covers_from_seq,covers_to_seq,trust}'::text[] order by m.place), '[]')
-  from jsonb_array_elements(as_history.messages) with ordinality as m (message, place)
-$function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.as_said(tenant_id uuid, message jsonb)
- RETURNS jsonb
- LANGUAGE sql
- STABLE SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  select (message - '{seq,step_seq,covers_from_seq,covers_to_seq,trust}'::text[])
-    || case when message ? 'parts' then jsonb_build_object('parts', (
-      select coalesce(jsonb_agg(case when p.part ->> 'type' <> 'resource' then p.part
-        else jsonb_build_object('type', 'text', 'text', coalesce(format('[file %s]', r.name), '[file]')) end order by p.place), '[]')
-      from jsonb_array_elements(message -> 'parts') with ordinality as p (part, place)
-      left join howdah.resources as r
-        on r.id = howdah_private.id_in(p.part ->> 'resource_id') and r.tenant_id = as_said.tenant_id
-    )) else '{}' end
-$function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.as_summary(message jsonb)
- RETURNS jsonb
- LANGUAGE sql
- IMMUTABLE
-RETURN jsonb_build_object('role', 'user', 'content', (CASE WHEN starts_with((message ->> 'content'::text), 'Summary of the conversation so far:
-'::text) THEN ''::text ELSE 'Summary of the conversation so far:
-'::text END || (message ->> 'content'::text)))
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.ask_for_room(ids uuid[])
  RETURNS void
  LANGUAGE sql
@@ -5639,51 +5853,6 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.asked(id uuid)
- RETURNS howdah.questions
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_tenant_id uuid := case when howdah_private.is_operator()
-    then (select x.tenant_id from howdah.questions as x where x.id = asked.id) else howdah.current_tenant() end;
-  v_question howdah.questions;
-begin
-  select q.* into v_question from howdah.questions as q
-  where q.id = asked.id and q.tenant_id = v_tenant_id and exists (
-    select from howdah.executions as e where e.id = q.execution_id and howdah_private.sees_agent(coalesce(e.agent_id, e.workflow_id)));
-  if not found then
-    raise exception using errcode = 'HWNTF',
-      message = format('there is no question %s', asked.id),
-      detail = jsonb_build_object('question_id', asked.id)::text,
-      hint = 'Those there are stand in howdah.questions.';
-  end if;
-  perform howdah_private.lock_lineage(array[v_question.execution_id]);
-  select q.* into v_question from howdah.questions as q where q.id = asked.id for no key update;
-  return v_question;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.asker(OUT actor text, OUT user_id uuid, OUT login text, OUT api_key_id uuid, OUT client text)
- RETURNS record
- LANGUAGE plpgsql
- STABLE SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  actor := howdah_private.actor();
-  user_id := howdah.current_user_id();
-  login := session_user;
-  if howdah_private.has_trusted_login() then
-    api_key_id := nullif(current_setting('howdah.api_key_id', true), '')::uuid;
-    client := nullif(current_setting('howdah.client', true), '');
-  end if;
-  client := left(coalesce(client, concat_ws(' ', 'sql', nullif(current_setting('application_name'), ''),
-    coalesce(host(inet_client_addr()), 'local'))), 200);
-end $function$
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.attempts_since_last_answer(execution_id uuid)
  RETURNS jsonb
  LANGUAGE sql
@@ -5703,6 +5872,88 @@ AS $function$
   where s.execution_id = attempts_since_last_answer.execution_id and s.seq > coalesce(m.answered, 0)
     and (s.seq > coalesce(m.forked, 0) or s.kind = 'child' or (s.kind = 'tool_started' and s.effect = 'once'))
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.audit_action(tenant_id uuid, action text, object text, object_id text, detail jsonb DEFAULT NULL::jsonb, said jsonb DEFAULT NULL::jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  insert into howdah_private.audit_inbox (
+    tenant_id, actor, user_id, login, api_key_id, client, action, object, object_id, after_digest, detail
+  )
+  select audit_action.tenant_id, w.actor, w.user_id, w.login, w.api_key_id, w.client, audit_action.action,
+    audit_action.object, audit_action.object_id, howdah_private.content_digest(audit_action.said), audit_action.detail
+  from howdah_private.audit_actor() as w;
+  insert into howdah_private.audit_pending default values on conflict do nothing;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.audit_actor(OUT actor text, OUT user_id uuid, OUT login text, OUT api_key_id uuid, OUT client text)
+ RETURNS record
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  actor := howdah_private.actor();
+  user_id := howdah.current_user_id();
+  login := session_user;
+  if howdah_private.has_trusted_login() then
+    api_key_id := nullif(current_setting('howdah.api_key_id', true), '')::uuid;
+    client := nullif(current_setting('howdah.client', true), '');
+  end if;
+  client := left(coalesce(client, concat_ws(' ', 'sql', nullif(current_setting('application_name'), ''),
+    coalesce(host(inet_client_addr()), 'local'))), 200);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.audit_changes(object text, keys text[], before jsonb[], after jsonb[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+begin
+  insert into howdah_private.audit_inbox (
+    tenant_id, actor, user_id, login, api_key_id, client, action, object, object_id, before_digest, after_digest, changed
+  )
+  select coalesce(c.content ->> 'tenant_id', case audit_changes.object when 'tenants' then c.key
+      else '00000000-0000-0000-0000-000000000000' end)::uuid,
+    w.actor, w.user_id, w.login, w.api_key_id, w.client,
+    case when c.before is null then 'insert' when c.after is null then 'delete' else 'update' end,
+    audit_changes.object, c.key, howdah_private.content_digest(c.before), howdah_private.content_digest(c.after),
+    case when c.before is not null and c.after is not null then array(
+      select key from jsonb_each(c.before) as b full join jsonb_each(c.after) as a using (key)
+      where b.value is distinct from a.value order by key
+    ) end
+  from (
+    select key, b.content as before, a.content as after, coalesce(a.content, b.content) as content
+    from howdah_private.keyed_rows(audit_changes.object, audit_changes.keys, audit_changes.before) as b
+    full join howdah_private.keyed_rows(audit_changes.object, audit_changes.keys, audit_changes.after) as a using (key)
+    where b.content is distinct from a.content
+    order by key
+  ) as c
+  cross join howdah_private.audit_actor() as w;
+  if found then
+    insert into howdah_private.audit_pending default values on conflict do nothing;
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.audit_control(e howdah.executions, action text, said jsonb DEFAULT NULL::jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  perform howdah_private.audit_action(e.tenant_id, audit_control.action, 'executions', e.id::text,
+    jsonb_build_object('status', e.status), audit_control.said);
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.audit_hash(a howdah.audit_log)
@@ -5784,49 +6035,34 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.began_with(execution_id uuid)
- RETURNS uuid
- LANGUAGE sql
- STABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  select case when e.handoffs = 0 then e.agent_id else (
-    select v.agent_id from howdah.agent_versions as v where v.id = howdah_private.version_after(e.id, 0)
-  ) end
-  from howdah.executions as e where e.id = began_with.execution_id
-$function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.begin_alert(id uuid, tenant_id uuid)
- RETURNS jsonb
+CREATE OR REPLACE FUNCTION howdah_private.before_commit(worker uuid, commits jsonb)
+ RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-declare
-  v_rule howdah.alert_rules;
-  v_found jsonb;
 begin
-  perform graphile_worker.remove_job('alert ' || begin_alert.id);
-  select r.* into v_rule from howdah.alert_rules as r
-  where r.id = begin_alert.id and r.tenant_id = begin_alert.tenant_id and r.is_active;
-  if not found then
-    return null;
-  elsif v_rule.engine_check = 'violations' then
-    select coalesce(jsonb_agg(b), '[]') into v_found from (
-      select p.* from howdah_private.broken_promises(now() - interval '1 hour') as p limit 100
-    ) as b;
-  elsif v_rule.engine_check = 'alerts' then
-    select coalesce(jsonb_agg(b), '[]') into v_found from (
-      select i.*, 'docs/operations.md#' || i.name as runbook from howdah_private.installation_alerts() as i limit 100
-    ) as b;
-  elsif v_rule.engine_check = 'failed_deliveries' then
-    select coalesce(jsonb_agg(b), '[]') into v_found from (
-      select d.id, d.event, d.execution_id, d.last_status, d.last_error, d.last_attempt_at from howdah.webhook_deliveries as d
-      where d.tenant_id = v_rule.tenant_id and d.status = 'failed' and d.last_attempt_at > now() - interval '1 day' limit 100
-    ) as b;
-  end if;
-  return jsonb_build_object('id', v_rule.id, 'tenant_id', v_rule.tenant_id, 'query', v_rule.query, 'found', v_found);
+  perform howdah_private.lock_ancestors(array_agg(c.id))
+  from jsonb_to_recordset(before_commit.commits) as c (id uuid);
+  with spent as (
+    select a.id, sum(coalesce(r.tokens_in, 0)) as tokens_in,
+      sum(coalesce(r.tokens_out, 0)) as tokens_out, sum(howdah_private.price(r.tokens_in, r.tokens_out, m)) as cost
+    from jsonb_to_recordset(before_commit.commits)
+      as c (id uuid, fence int, after int, steps jsonb, "to" jsonb)
+    join howdah.executions as e on e.id = c.id
+    cross join lateral jsonb_to_recordset(c.steps) as r (model_id uuid, tokens_in int, tokens_out int)
+    left join howdah.models as m on m.id = r.model_id
+    cross join lateral unnest(e.ancestors) as a (id)
+    where e.owner_worker = before_commit.worker and e.fence = c.fence and e.step_count = c.after
+      and (not e.has_inbox or coalesce(c."to" ->> 'status', '') <> 'completed')
+      and coalesce(r.tokens_in, 0) + coalesce(r.tokens_out, 0) > 0
+    group by a.id
+  )
+  update howdah.executions as e
+  set children_tokens_in = e.children_tokens_in + s.tokens_in,
+    children_tokens_out = e.children_tokens_out + s.tokens_out,
+    children_cost = e.children_cost + s.cost
+  from spent as s where e.id = s.id;
 end $function$
 ;
 
@@ -5878,32 +6114,6 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.begin_closing(month date)
- RETURNS void
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
- SET plan_cache_mode TO 'force_custom_plan'
-AS $function$
-declare
-  v_first uuid := (howdah_private.month_bounds(begin_closing.month)).first_id;
-  v_next uuid := (howdah_private.month_bounds(begin_closing.month)).next_id;
-  v_live bigint;
-begin
-  if exists (select from howdah_private.closed_months as c where c.month = begin_closing.month and c.dropped_at is null) then
-    return;
-  end if;
-  execute format('lock table howdah_private.%I in share row exclusive mode', 'executions_' || to_char(begin_closing.month, 'YYYY_MM'));
-  select count(*) into v_live from howdah.executions as e
-  where e.id >= v_first and e.id < v_next and e.status in ('queued', 'running', 'waiting', 'paused');
-  perform howdah_private.refuse_held(begin_closing.month, array[format('%s runs have not ended', v_live)]) where v_live > 0;
-  insert into howdah_private.closed_months as c (month, first_id, next_id) values (begin_closing.month, v_first, v_next)
-  on conflict on constraint closed_months_pkey do update
-  set runs = null, cleared_to = null, archive = null, closed_at = excluded.closed_at, dropped_at = null;
-  execute howdah_private.freeze_month(begin_closing.month);
-end $function$
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.begin_conversation(model text, input text, input_parts jsonb, history jsonb, client_tools jsonb, metadata jsonb, previous uuid, is_kept boolean, is_followed boolean, idempotency_key text)
  RETURNS uuid
  LANGUAGE plpgsql
@@ -5917,7 +6127,7 @@ declare
   v_previous record;
   v_session_id uuid;
 begin
-  select * into v_previous from howdah_private.earlier_run(begin_conversation.previous, begin_conversation.is_kept);
+  select * into v_previous from howdah_private.previous_turn(begin_conversation.previous, begin_conversation.is_kept);
   if begin_conversation.idempotency_key is not null then
     v_first := howdah_private.reserve_run_key(begin_conversation.idempotency_key, v_id, coalesce(v_agent_id, v_workflow_id));
   end if;
@@ -6070,19 +6280,6 @@ exception when lock_not_available then
     message = 'a transaction that uses what the quota is about has not ended for two seconds',
     detail = jsonb_build_object('metric', quota.metric, 'scope', quota.scope)::text,
     hint = 'Try again; pg_stat_activity shows transactions that are open for long.';
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.begin_risk(worker uuid, id uuid, fence integer)
- RETURNS boolean
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  update howdah.executions as e set at_risk = true, updated_at = now()
-  where e.id = begin_risk.id and e.owner_worker = begin_risk.worker and e.fence = begin_risk.fence;
-  return found;
 end $function$
 ;
 
@@ -6271,33 +6468,6 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.bound()
- RETURNS TABLE(tenant_id uuid, user_id uuid)
- LANGUAGE plpgsql
- STABLE PARALLEL SAFE SECURITY DEFINER ROWS 1
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_parts text[] := string_to_array(current_setting('howdah.bound', true), ' ');
-begin
-  if v_parts[4] = howdah_private.binding_seal(array_to_string(v_parts[:3], ' ')) then
-    return query select v_parts[1]::uuid, nullif(v_parts[2], '-')::uuid;
-  end if;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.bound_state()
- RETURNS text
- LANGUAGE plpgsql
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  return (select string_agg(concat_ws(' ', p.oid, p.xmin, p.ctid), ';' order by p.oid) from pg_catalog.pg_proc as p
-    where p.proname in ('run_bound', 'write_bound') and p.pronamespace = 'howdah_private'::regnamespace)
-    || '|' || howdah_private.tenant_trigger_writes();
-end $function$
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.bound_trust()
  RETURNS howdah.trust
  LANGUAGE sql
@@ -6305,7 +6475,7 @@ CREATE OR REPLACE FUNCTION howdah_private.bound_trust()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select coalesce(nullif(split_part(current_setting('howdah.bound', true), ' ', 3), ''), 'external')::howdah.trust
-  where howdah_private.is_bound() and exists (select from howdah_private.bound())
+  where howdah_private.is_bound() and exists (select from howdah_private.verified_binding())
 $function$
 ;
 
@@ -6853,7 +7023,7 @@ begin
       else howdah_private.board_trust(v_run.tenant_id, v_run.root_execution_id, value ->> 'key') end
     when 'board_read' then coalesce(
       howdah_private.board_trust(v_run.tenant_id, v_run.root_execution_id, value ->> 'key'), 'system')
-    when 'read_resource' then howdah_private.resource_trust(v_run.tenant_id, howdah_private.id_in(value ->> 'id'))
+    when 'read_resource' then howdah_private.resource_trust(v_run.tenant_id, howdah_private.parse_id(value ->> 'id'))
     when 'search_messages' then coalesce(howdah_private.trust_of_runs(v_run.tenant_id, array(
       select (m.found ->> 'execution_id')::uuid from jsonb_array_elements(value -> 'messages') as m (found))), 'system')
     else 'external' end;
@@ -6895,7 +7065,7 @@ begin
   if v_expected = 0 then
     insert into howdah.board_entries as b (tenant_id, root_execution_id, key, value, written_by_execution_id)
     values (v_run.tenant_id, v_run.root_execution_id, v_key, arguments -> 'value', v_run.id)
-    on conflict (root_execution_id, tenant_id, key) do nothing
+    on conflict (root_execution_id, key) do nothing
     returning b.version into v_version;
   else
     update howdah.board_entries as b
@@ -6942,6 +7112,28 @@ begin
       order by h.hits desc, a.name limit 20
     ) as f
   ), '[]'));
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.call_files(execution_id uuid, words text[])
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_run howdah.executions := howdah_private.calling_run(call_files.execution_id);
+  v_word text;
+  v_file record;
+  v_given jsonb := '[]';
+begin
+  foreach v_word in array words loop
+    v_file := howdah_private.file_named(v_run, case when howdah_private.parse_id(v_word) is not null then v_word end,
+      case when howdah_private.parse_id(v_word) is null then v_word end);
+    v_given := v_given || jsonb_build_object('id', v_file.id, 'name', v_file.name, 'bytes', v_file.size,
+      'trust', howdah_private.resource_trust(v_run.tenant_id, v_file.id));
+  end loop;
+  return v_given;
 end $function$
 ;
 
@@ -7000,30 +7192,6 @@ begin
       hint = 'The skills: ' || coalesce(nullif(array_to_string(v_names, ', '), ''), 'none') || '.';
   end if;
   return v_content;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.call_now(arguments jsonb)
- RETURNS jsonb
- LANGUAGE plpgsql
- STABLE SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_timezone text := coalesce(nullif(btrim(arguments ->> 'timezone'), ''), 'UTC');
-  v_at timestamptz := date_trunc('milliseconds', clock_timestamp());
-  v_utc timestamp := v_at at time zone 'UTC';
-  v_local timestamp;
-  v_offset interval;
-begin
-  perform howdah_private.refuse_timezone(v_timezone);
-  v_local := v_at at time zone v_timezone;
-  v_offset := v_local - v_utc;
-  return jsonb_build_object(
-    'utc', to_char(v_utc, 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'), 'timezone', v_timezone,
-    'local', to_char(v_local, 'YYYY-MM-DD"T"HH24:MI:SS') || case when v_offset < '0' then '-' else '+' end
-      || to_char(greatest(v_offset, -v_offset), 'HH24:MI'),
-    'weekday', (array['Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday', 'Sunday'])[extract(isodow from v_local)::int]);
 end $function$
 ;
 
@@ -7196,7 +7364,7 @@ begin
         from howdah.executions as e where e.tenant_id = v_root.tenant_id and e.session_id = s.id
         order by e.turn desc limit 100
       ) as t
-      where t.id <> v_root.id and coalesce(t.of_id <> all (howdah_private.hidden_from(
+      where t.id <> v_root.id and coalesce(t.of_id <> all (howdah_private.agents_hidden_from(
         v_root.tenant_id, v_root.user_id, 'owner')), true)
       order by t.id desc limit 200
     ),
@@ -7205,7 +7373,7 @@ begin
       cross join lateral (
         select t.id, t.session_id, t.of_id, m.seq, m.role, m.created_at, left(m.content, 4000) as content
         from howdah.messages as m
-        where m.execution_id = t.id and m.tenant_id = v_root.tenant_id and m.role in ('user', 'assistant') and m.content <> ''
+        where m.execution_id = t.id and m.role in ('user', 'assistant') and m.content <> ''
         order by m.seq desc limit 50
       ) as m
       order by m.id desc, m.seq desc limit 1000
@@ -7245,7 +7413,7 @@ begin
     raise exception using errcode = 'HWINV', message = 'to is missing', detail = '{"field": "to"}',
       hint = 'Name an agent, or a run by its id; discover_agents says which agents there are.';
   end if;
-  if howdah_private.id_in(v_to) is not null then
+  if howdah_private.parse_id(v_to) is not null then
     v_mail.to_execution_id := (howdah_private.addressed_run(v_run, v_to::uuid)).id;
     select e.agent_id into v_mail.to_agent_id from howdah.executions as e where e.id = v_mail.to_execution_id;
   else
@@ -7267,21 +7435,6 @@ begin
   ) returning * into v_mail;
   return jsonb_build_object('id', v_mail.id, 'thread', v_mail.thread_id, 'to', (
     select a.name from howdah.agents as a where a.id = v_mail.to_agent_id));
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.call_settled(statement text, argument jsonb, path text)
- RETURNS text[]
- LANGUAGE plpgsql
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_results text[];
-begin
-  perform set_config('search_path', call_settled.path, true);
-  execute format('select array(%s)', call_settled.statement) into v_results using call_settled.argument;
-  set constraints all immediate;
-  return v_results;
 end $function$
 ;
 
@@ -7336,7 +7489,7 @@ begin
       hint = 'Set track_counts = on, or the tool''s configuration to {"dry_run": false}: then it is asked about without.';
   end if;
   with called as materialized (
-    select howdah_private.call_settled(call_watched.statement, call_watched.argument, call_watched.path) as results
+    select howdah_private.call_with_deferred(call_watched.statement, call_watched.argument, call_watched.path) as results
   )
   select c.results, howdah_private.rows_before(v_counted, v_lists, c.results, call_watched.bounds)
   into v_results, v_before from called as c;
@@ -7354,9 +7507,24 @@ begin
   end loop;
   return jsonb_build_object('results', to_jsonb(v_results), 'tables', v_tables, 'altered', array(
     select c.oid::regclass::text from pg_class as c
-    where age(c.xmin) <= 0 and howdah_private.is_ours(c.xmin) and c.relkind in ('r', 'p', 'v', 'm', 'f', 'S')
+    where age(c.xmin) <= 0 and howdah_private.is_own_subtransaction(c.xmin) and c.relkind in ('r', 'p', 'v', 'm', 'f', 'S')
       and c.relnamespace::regnamespace::text !~ '^(pg_temp|pg_toast|howdah_private|graphile_worker)'
     order by 1 limit 20));
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.call_with_deferred(statement text, argument jsonb, path text)
+ RETURNS text[]
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_results text[];
+begin
+  perform set_config('search_path', call_with_deferred.path, true);
+  execute format('select array(%s)', call_with_deferred.statement) into v_results using call_with_deferred.argument;
+  set constraints all immediate;
+  return v_results;
 end $function$
 ;
 
@@ -7381,6 +7549,17 @@ begin
   returning r.* into v_file;
   return jsonb_build_object('id', v_file.id, 'name', v_file.name, 'type', v_file.type, 'bytes', v_file.size);
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.caller_label()
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select coalesce(case when howdah.current_user_id() is null then 'the role ' || howdah.current_user_role()
+    else format('%s, as %s,', howdah_private.actor(), howdah.current_user_role()) end, 'Nobody')
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.calling_run(execution_id uuid)
@@ -7409,6 +7588,21 @@ CREATE OR REPLACE FUNCTION howdah_private.calls_key(limit_id uuid)
 RETURN hashtextextended(('howdah.calls '::text || (limit_id)::text), (0)::bigint)
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.canonical_json(value anyelement)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "TimeZone" TO 'UTC'
+ SET bytea_output TO 'hex'
+ SET "IntervalStyle" TO 'postgres'
+ SET extra_float_digits TO '1'
+AS $function$
+begin
+  return to_jsonb(canonical_json.value);
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.capable_agents(execution_id uuid)
  RETURNS jsonb
  LANGUAGE sql
@@ -7430,35 +7624,6 @@ AS $function$
     order by 2, 1 limit 100
   ) as c
 $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.card_of(name text DEFAULT NULL::text)
- RETURNS jsonb
- LANGUAGE plpgsql
- STABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_tenant_id uuid := howdah.current_tenant();
-  v_name text := coalesce(card_of.name, (howdah.current_agent()).name);
-begin
-  return coalesce((
-    select jsonb_build_object('name', a.name, 'description', a.description, 'capabilities', a.capabilities,
-      'is_structured', a.output_schema is not null, 'version', coalesce(v.version, 1), 'skills', coalesce((
-        select jsonb_agg(jsonb_build_object('name', s.name, 'description', s.description) order by g.position, s.name)
-        from howdah.agent_skills as g join howdah.skills as s on s.tenant_id = g.tenant_id and s.id = g.skill_id
-        where g.tenant_id = a.tenant_id and g.agent_id = a.id and s.is_active
-      ), '[]'))
-    from howdah.agents as a left join howdah.agent_versions as v on v.tenant_id = a.tenant_id and v.id = a.current_version_id
-    where a.tenant_id = v_tenant_id and a.name = v_name and a.is_active and a.deleted_at is null
-  ), (
-    select jsonb_build_object('name', w.name, 'description', coalesce(nullif(w.description, ''), w.instruction), 'capabilities', '[]'::jsonb,
-      'is_structured', false, 'version', coalesce(v.version, 1), 'skills', '[]'::jsonb)
-    from howdah.workflows as w
-    left join howdah.workflow_versions as v on v.tenant_id = w.tenant_id and v.id = w.current_version_id
-    where w.tenant_id = v_tenant_id and w.name = v_name and w.is_active and w.deleted_at is null
-  ));
-end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.catch_up_quota(quota_id uuid)
@@ -7625,37 +7790,138 @@ declare
 begin
   perform howdah_private.refuse_overrides(e, v_definition #>> '{agent,engine}', array(
     select t.tool ->> 'name' from jsonb_array_elements(v_definition -> 'tools') as t (tool) order by 1));
-  perform howdah_private.refuse_plain_keys('overrides', e.overrides);
+  perform howdah_private.refuse_plain_secrets('overrides', e.overrides);
   perform howdah_private.permit_overrides(e, v_definition -> 'models');
   return nullif(e.overrides || case when e.overrides ? 'model' then jsonb_build_object('model',
     howdah_private.model_of_run(e.tenant_id, e.overrides ->> 'model', v_definition -> 'models')) else '{}' end, '{}');
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.claim_executions(worker uuid, ids uuid[])
- RETURNS TABLE(execution_id uuid, fence integer, tenant_id uuid, agent_id uuid, agent_version_id uuid, session_id uuid, metadata jsonb, step_count integer, exhausted howdah.stop_reason, active_ms_left bigint, watched boolean, is_suspect boolean, messages jsonb, history jsonb, attempts jsonb)
+CREATE OR REPLACE FUNCTION howdah_private.choice_fault(q howdah.questions, given text, data jsonb)
+ RETURNS text
  LANGUAGE sql
- SECURITY DEFINER
+ STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select c.execution_id, c.fence, c.tenant_id, c.agent_id, c.agent_version_id, c.session_id, c.metadata,
-    c.step_count, c.exhausted, c.active_ms_left, c.watched, c.is_suspect, c.messages, c.history, c.attempts
-  from howdah_private.claim_executions(claim_executions.worker, claim_executions.ids, 1) as c
+  select case
+    when (choice_fault.given = any (case q.kind when 'approval' then array['approve', 'reject']
+      else array['done', 'again', 'give_up'] end)) is not true
+      then format('%s is no answer to a question of kind %s',
+        coalesce(quote_literal(left(choice_fault.given, 200)), 'nothing'), q.kind)
+    when choice_fault.given = 'approve' and choice_fault.data is not null then case
+      when jsonb_typeof(choice_fault.data) <> 'object' then 'edited arguments are a JSON object'
+      when howdah_private.unsupported_schema_keyword(q.schema) is null
+        then (howdah_private.json_faults(q.schema, choice_fault.data))[1] end
+    when choice_fault.given = 'again' and exists (
+      select from howdah.executions as e where e.id = q.execution_id and e.completed_at is not null
+    ) then 'the run has ended, so the call cannot be made again'
+  end
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.claim_executions(worker uuid, ids uuid[], protocol integer)
- RETURNS TABLE(execution_id uuid, fence integer, tenant_id uuid, agent_id uuid, agent_version_id uuid, session_id uuid, root_execution_id uuid, is_child boolean, is_compensation boolean, metadata jsonb, step_count integer, exhausted howdah.stop_reason, active_ms_left bigint, watched boolean, is_suspect boolean, messages_at_retry integer, refused jsonb, messages jsonb, history jsonb, attempts jsonb, is_new boolean, hooks jsonb)
- LANGUAGE sql
+CREATE OR REPLACE FUNCTION howdah_private.claim_backlog(after uuid, room integer, except_ids uuid[])
+ RETURNS uuid[]
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET enable_sort TO 'off'
+AS $function$
+declare
+  v_ids record := howdah_private.shared_ids();
+  v_now timestamptz := clock_timestamp();
+  v_tenants uuid[] := array(
+    select d.tenant_id from howdah_private.due_tenants_after(claim_backlog.after) as d where not d.is_timer
+  );
+  v_workers int := greatest((select count(*) from howdah_private.workers as w where w.only_tenants is null), 1);
+  v_at_work int[];
+  v_weights int[];
+  v_given int[];
+  v_next int;
+  v_found uuid[];
+  v_runs uuid[] := '{}';
+begin
+  if cardinality(v_tenants) = 1 then
+    v_given := array[claim_backlog.room];
+  elsif cardinality(v_tenants) > 1 then
+    v_at_work := howdah_private.runs_at_work(v_tenants);
+    v_weights := howdah_private.weights(v_tenants);
+    v_given := array_fill(0, array[cardinality(v_tenants)]);
+    for v_place in 1 .. claim_backlog.room loop
+      select i.place into v_next from generate_subscripts(v_tenants, 1) as i (place)
+      order by (v_at_work[i.place] + v_given[i.place])::float8 / v_weights[i.place], i.place limit 1;
+      v_given[v_next] := v_given[v_next] + 1;
+    end loop;
+  end if;
+  for v_place in 1 .. cardinality(v_tenants) loop
+    v_found := array(
+      select e.id::uuid from howdah.executions as e
+      where e.status = 'queued' and e.waiting_for is null and e.tenant_id = v_tenants[v_place]
+        and greatest(e.run_at, e.wake_at) <= v_now
+        and e.id <> all (claim_backlog.except_ids) and e.id between v_ids.oldest and v_ids.youngest
+      order by e.status, e.waiting_for, e.tenant_id, e.priority, greatest(e.run_at, e.wake_at) limit v_given[v_place] * v_workers
+    );
+    v_runs := v_runs || v_found[1 : ceil(cardinality(v_found)::numeric / v_workers)::int];
+  end loop;
+  return v_runs;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.claim_due_runs(worker uuid, ids uuid[])
+ RETURNS uuid[]
+ LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select c.execution_id, c.fence, c.tenant_id, c.agent_id, c.agent_version_id, c.session_id, c.root_execution_id, c.is_child,
-    c.is_compensation, c.metadata, c.step_count, c.exhausted, c.active_ms_left, c.watched, c.is_suspect, c.messages_at_retry,
-    c.refused, c.messages, c.history, c.attempts, c.is_new, c.hooks
-  from howdah_private.claim_executions(
-    claim_executions.worker, claim_executions.ids, least(claim_executions.protocol, 2), null) as c
-$function$
+declare
+  v_ids uuid[] := array(select i.id from unnest(claim_due_runs.ids) as i (id) order by i.id);
+  v_first uuid := v_ids[1];
+  v_last uuid := v_ids[cardinality(v_ids)];
+  v_parked uuid[] := '{}';
+  v_due uuid[];
+  v_taken uuid[];
+begin
+  if exists (select from howdah.quotas as q where q.metric in ('tokens', 'cost')) then
+    v_parked := howdah_private.park_over_quota(claim_due_runs.ids);
+  end if;
+  if exists (select from howdah.concurrency_limits) then
+    v_parked := v_parked || howdah_private.park_over_limit(claim_due_runs.ids);
+  end if;
+  v_due := array(
+    select e.id::uuid from howdah.executions as e
+    where e.id = any (v_ids) and e.id between v_first and v_last and e.id <> all (v_parked)
+      and howdah_private.is_in_queue(e.status, e.waiting_for)
+      and greatest(e.run_at, e.wake_at) <= clock_timestamp()
+    order by e.id
+    for no key update skip locked
+  );
+  with claimed as (
+    update howdah.executions as e
+    set status = 'running', waiting_for = null, wake_at = null, is_pause_requested = false,
+      owner_worker = claim_due_runs.worker, fence = e.fence + 1,
+      at_risk = false,
+      message_count = greatest(e.message_count, 1),
+      trust = greatest(e.trust, e.input_trust, case when e.turn > 1 or e.overrides is not null or e.input_parts is not null or e.history is not null
+        then howdah_private.inherited_trust(e) end),
+      active_since = clock_timestamp(), started_at = coalesce(e.started_at, clock_timestamp()),
+      updated_at = now()
+    where e.id = any (v_due) and e.id between v_first and v_last
+    returning e.id, e.tenant_id, e.session_id, e.input, e.input_data, e.input_parts, e.agent_version_id, e.input_trust
+  ),
+  opened as (
+    -- message 1 is the input, its data as JSON below the text; it is written when the run first begins
+    insert into howdah.messages (execution_id, seq, tenant_id, session_id, role, content, parts, trust)
+    select c.id, 1, c.tenant_id, c.session_id, 'user',
+      howdah_private.first_content(c.input, c.input_data, c.agent_version_id), c.input_parts,
+      greatest('user', c.input_trust, case when c.input_parts is not null then howdah_private.parts_trust(c.tenant_id, c.input_parts) end)
+    from claimed as c
+    on conflict do nothing
+  )
+  select array_agg(c.id::uuid) into v_taken from claimed as c;
+  if cardinality(v_parked) > 0 and cardinality(v_parked) + coalesce(cardinality(v_taken), 0) < cardinality(claim_due_runs.ids) then
+    perform howdah_private.ask_for_room(v_parked); -- for one that was counted and could not be had
+  end if;
+  return coalesce(v_taken, '{}');
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.claim_executions(worker uuid, ids uuid[], protocol integer, after uuid, room integer DEFAULT 0)
@@ -7683,23 +7949,23 @@ begin
       claim_executions.ids := '{}'; -- it looks for its own
       v_more := howdah_private.runs_in_scope(v_worker, claim_executions.after, claim_executions.room);
     end if;
-    if claim_executions.protocol >= 3 and v_worker.only_tenants is null then
+    if v_worker.only_tenants is null then
       select coalesce(array_agg(s.named), '{}'), coalesce(array_agg(s.pick), '{}') into v_named, v_picks
-      from howdah_private.fair_swaps(claim_executions.ids, claim_executions.after) as s;
+      from howdah_private.swap_for_fair_share(claim_executions.ids, claim_executions.after) as s;
     end if;
     if claim_executions.room > 0 and v_worker.only_tenants is null then
-      v_more := howdah_private.more_runs(claim_executions.after, claim_executions.room, claim_executions.ids || v_picks);
+      v_more := howdah_private.claim_backlog(claim_executions.after, claim_executions.room, claim_executions.ids || v_picks);
     end if;
     perform howdah_private.lock_limits(claim_executions.ids || v_picks || v_more);
-    v_claimed := howdah_private.take_runs(claim_executions.worker, claim_executions.protocol, v_picks || v_more || array(
+    v_claimed := howdah_private.claim_due_runs(claim_executions.worker, v_picks || v_more || array(
       select i.id from unnest(claim_executions.ids) as i (id) where i.id <> all (v_named)));
     if not v_claimed @> v_picks then
       -- what could not be had leaves the room to whom it was taken from
-      v_claimed := v_claimed || howdah_private.take_runs(claim_executions.worker, claim_executions.protocol, array(
+      v_claimed := v_claimed || howdah_private.claim_due_runs(claim_executions.worker, array(
         select n.id from unnest(v_named, v_picks) as n (id, pick) where n.pick <> all (v_claimed)));
     end if;
     if cardinality(v_picks || v_more) > 0 then
-      perform howdah_private.drop_wake_ups(array(
+      perform howdah_private.complete_wake_ups(array(
         select m.id from unnest(v_picks || v_more) as m (id) where m.id = any (v_claimed)));
     end if;
     v_claimed := array(select c.id from unnest(v_claimed) as c (id) order by c.id);
@@ -7714,7 +7980,7 @@ begin
     perform howdah_private.enqueue_advance(v_named);
   end if;
   if not v_claimed || v_named @> claim_executions.ids then
-    perform howdah_private.wake_skipped(claim_executions.ids, v_claimed || v_named);
+    perform howdah_private.requeue_skipped(claim_executions.ids, v_claimed || v_named);
   end if;
 
   return query
@@ -7725,12 +7991,12 @@ begin
     e.crashes_without_progress >= 2, e.messages_at_retry,
     case when e.step_count > 0 or e.turn > 1 then howdah_private.refused_requests(e) else '{}' end,
     (
-      select coalesce(jsonb_agg(howdah_private.told_message(m) order by m.seq), '[]') from howdah.messages as m
+      select coalesce(jsonb_agg(howdah_private.message_json(m) order by m.seq), '[]') from howdah.messages as m
       where m.execution_id = e.id and m.execution_id between v_first and v_last
     ),
     case when e.turn > 1 then howdah_private.session_history(e.session_id, e.turn)
       when e.overrides -> 'ephemeral' = 'false' then howdah_private.sub_run_history(e.id) else '[]' end
-      || case when e.history is null then '[]' else howdah_private.told_history(e.history) end,
+      || case when e.history is null then '[]' else howdah_private.history_json(e.history) end,
     case when e.step_count = 0 then '[]' when e.workflow_id is not null then howdah_private.team_log(e.id)
       else howdah_private.attempts_since_last_answer(e.id) end,
     e.step_count = 0 or howdah_private.is_new_run(e),
@@ -7744,58 +8010,6 @@ begin
     exists (select from howdah.call_limits) and howdah_private.are_calls_limited(e.tenant_id)
   from howdah.executions as e
   where e.id = any (v_claimed) and e.id between v_first and v_last;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.clear_closed(month date, batch integer DEFAULT 1000)
- RETURNS integer
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_closed howdah_private.closed_months;
-  v_ids uuid[];
-begin
-  select c.* into v_closed from howdah_private.closed_months as c
-  where c.month = clear_closed.month and c.dropped_at is null for update;
-  v_ids := array(
-    select e.id::uuid from howdah.executions as e
-    where e.id >= v_closed.first_id and e.id < v_closed.next_id
-      and (v_closed.cleared_to is null or e.id > v_closed.cleared_to)
-    order by e.id limit clear_closed.batch
-  );
-  if cardinality(v_ids) > 0 then
-    perform howdah_private.delete_beside(v_ids);
-    delete from howdah.questions as q where q.execution_id = any (v_ids);
-    delete from howdah.approvals as a where a.execution_id = any (v_ids);
-    delete from howdah.feedback_entries as f where f.execution_id = any (v_ids);
-    update howdah_private.closed_months as c set cleared_to = v_ids[cardinality(v_ids)] where c.month = clear_closed.month;
-  end if;
-  return cardinality(v_ids);
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.clear_month(month date, batch integer DEFAULT 200)
- RETURNS integer
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_roots uuid[];
-begin
-  if exists (select from howdah_private.month_holds(clear_month.month)) then
-    return 0;
-  end if;
-  v_roots := array(select howdah_private.entangled(clear_month.month, clear_month.batch));
-  perform howdah_private.delete_runs(array(
-    select e.id::uuid from howdah.executions as e where e.id = any (v_roots)
-    union all
-    select e.id::uuid from howdah.executions as e
-    where e.root_execution_id = any (v_roots) and e.parent_execution_id is not null
-  )) where cardinality(v_roots) > 0;
-  return cardinality(v_roots);
 end $function$
 ;
 
@@ -7847,15 +8061,15 @@ declare
   v_closing howdah_private.closed_months;
   v_runs bigint;
 begin
-  perform howdah_private.begin_closing(close_month.month);
+  perform howdah_private.start_closing_month(close_month.month);
   select c.* into v_closing from howdah_private.closed_months as c where c.month = close_month.month for update;
   if v_closing.runs is not null then
     return v_closing.runs;
   end if;
-  perform howdah_private.refuse_held(close_month.month, array(select howdah_private.month_holds(close_month.month))
+  perform howdah_private.refuse_blocked_month(close_month.month, array(select howdah_private.month_blockers(close_month.month))
     || array(select 'a run belongs to a tree or a session that reaches into other months'
-      from howdah_private.entangled(close_month.month)));
-  perform howdah_private.keep_totals(null, v_closing.first_id, (
+      from howdah_private.trees_across_months(close_month.month)));
+  perform howdah_private.roll_up_usage(null, v_closing.first_id, (
     select e.id from howdah.executions as e
     where e.id >= v_closing.first_id and e.id < v_closing.next_id order by e.id desc limit 1));
   select count(*) into v_runs from howdah.executions as e where e.id >= v_closing.first_id and e.id < v_closing.next_id;
@@ -7874,50 +8088,12 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.comes_of(id uuid, ancestors uuid[], members uuid[])
- RETURNS boolean
- LANGUAGE sql
- STABLE SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  select exists (
-    select from howdah.executions as e
-    where e.id = any (comes_of.ancestors || comes_of.id)
-      and (e.agent_id = any (comes_of.members) or e.workflow_id = any (comes_of.members)
-        or (e.handoffs > 0 and howdah_private.began_with(e.id) = any (comes_of.members)))
-  )
-$function$
-;
-
 CREATE OR REPLACE PROCEDURE howdah_private.commit_outside_of_blocks()
  LANGUAGE plpgsql
 AS $procedure$
 begin
   commit;
 end $procedure$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.commit_steps(worker uuid, commits jsonb)
- RETURNS TABLE(execution_id uuid, outcome text, status howdah.execution_status, step_count integer, exhausted howdah.stop_reason, active_ms_left bigint, watched boolean)
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_result record;
-begin
-  for v_result in
-    select c.* from howdah_private.commit_steps(commit_steps.worker, commit_steps.commits, 1) as c
-  loop
-    if v_result.status = 'running' and (v_result.has_inbox or v_result.is_pause_requested) then
-      perform howdah_private.release_executions(commit_steps.worker, array[v_result.execution_id], false);
-      v_result.status := 'queued';
-    end if;
-    return query select v_result.execution_id,
-      case v_result.outcome when 'inbox' then 'stale' else v_result.outcome end, v_result.status,
-      v_result.step_count, v_result.exhausted, v_result.active_ms_left, v_result.watched;
-  end loop;
-end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.commit_steps(worker uuid, commits jsonb, protocol integer)
@@ -7941,7 +8117,7 @@ begin
   v_first := v_ids[1]; v_last := v_ids[cardinality(v_ids)];
   v_counts := v_counts and howdah_private.is_spending_counted(v_ids);
   if v_more then
-    perform howdah_private.prepare_commit(commit_steps.worker, commit_steps.commits);
+    perform howdah_private.before_commit(commit_steps.worker, commit_steps.commits);
   end if;
   if cardinality(v_ids) > 1 or v_counts then
     -- in the order everybody locks in; what the rows say is read after all locks are had
@@ -8012,7 +8188,7 @@ begin
       model_id, tokens_in, tokens_out, cost, started_at, finished_at, worker, annotations
     )
     select m.id, m.after + r.position, m.tenant_id, r.kind, r.name, r.call_id, r.effect, r.idempotency_key,
-      r.input, case r.kind when 'handoff' then howdah_private.handed_over(m.id, r.output) else r.output end, r.error, r.model_id, coalesce(r.tokens_in, 0), coalesce(r.tokens_out, 0), coalesce((
+      r.input, case r.kind when 'handoff' then howdah_private.handoff_record(m.id, r.output) else r.output end, r.error, r.model_id, coalesce(r.tokens_in, 0), coalesce(r.tokens_out, 0), coalesce((
         select howdah_private.price(r.tokens_in, r.tokens_out, p) from howdah.models as p where p.id = r.model_id
       ), 0),
       coalesce(r.started_at, clock_timestamp()), clock_timestamp(), commit_steps.worker, r.annotations
@@ -8074,10 +8250,10 @@ begin
     exists (select from howdah.call_limits) and howdah_private.are_calls_limited(coalesce(m.tenant_id, (n.run).tenant_id))
   from input as i
   left join moved as m on m.id = i.id
-  cross join lateral (select howdah_private.execution_now(case when m.id is null then i.id end, i.fence) as run) as n;
+  cross join lateral (select howdah_private.execution_at_fence(case when m.id is null then i.id end, i.fence) as run) as n;
 
   if v_more then
-    perform howdah_private.follow_commit(commit_steps.worker, commit_steps.commits);
+    perform howdah_private.after_commit(commit_steps.worker, commit_steps.commits);
   end if;
 end $function$
 ;
@@ -8106,8 +8282,8 @@ AS $function$
   ),
   pairs as materialized (
     select p.a, p.b from keys as x join keys as y on (x.log, y.log) = ('a', 'b')
-    cross join lateral unnest(howdah_private.lined_up(x.sort, y.sort, howdah_private.lined_up(x.asked, y.asked,
-      howdah_private.lined_up(x.whole, y.whole, array_fill(null::int, array[cardinality(x.whole)]))))) with ordinality as p (b, a)
+    cross join lateral unnest(howdah_private.align_steps(x.sort, y.sort, howdah_private.align_steps(x.asked, y.asked,
+      howdah_private.align_steps(x.whole, y.whole, array_fill(null::int, array[cardinality(x.whole)]))))) with ordinality as p (b, a)
   ),
   lined as (
     select x.seq as a, y.seq as b, coalesce(x.kind, y.kind) as kind, coalesce(x.name, y.name) as name,
@@ -8212,7 +8388,7 @@ begin
   cross join lateral jsonb_array_elements(v.definition -> 'tools') as t (tool)
   join howdah_private.finished_calls(run) as s on s.name = t.tool ->> 'name'
   where v.id = run.agent_version_id and t.tool ? 'compensation'
-    and not howdah_private.is_taken_back(run.id, s.seq);
+    and not howdah_private.compensates_step(run.id, s.seq);
   if v_calls is null then
     return;
   end if;
@@ -8234,6 +8410,44 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.compensate_run(run howdah.executions)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  perform howdah_private.compensate(run);
+  perform howdah_private.compensate(e) from howdah_private.completed_below(run) as e;
+  perform howdah_private.ask_question(run, jsonb_build_object(
+    'id', howdah.uuid_v7(), 'kind', 'effect', 'call_id', s.call_id,
+    'prompt', format('The run ended while %s was being called. Did the call take effect?', s.name),
+    'tool_call', jsonb_build_object('id', s.call_id, 'name', s.name, 'arguments', s.input),
+    'options', jsonb_build_array('done', 'give_up')
+  ))
+  from howdah_private.unsettled_intents(run) as s
+  where not exists (
+    select from howdah_private.effect_question(run.id, s.call_id, s.finished_at) as q
+    where q.status = 'open' or (q.status = 'answered' and q.answer <> 'again') -- and it was not called again
+  );
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.compensates_step(id uuid, seq integer)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select exists (
+    select from howdah.executions as e
+    join howdah.messages as m on m.execution_id = e.id and m.seq = 2
+    where e.compensates_execution_id = compensates_step.id
+      and m.tool_calls @> jsonb_build_array(jsonb_build_object('id', 'undo_' || compensates_step.seq))
+  )
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.compensation_arguments(parameters jsonb, call howdah.steps)
  RETURNS jsonb
  LANGUAGE sql
@@ -8253,6 +8467,21 @@ AS $function$
     ) as k (name)
   ) as p
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.complete_wake_ups(ids uuid[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  perform graphile_worker.complete_jobs(array(
+    select j.id from graphile_worker._private_jobs as j
+    where j.key = any (complete_wake_ups.ids::text[]) and j.locked_at is null
+    for update skip locked
+  ));
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.completed_below(run howdah.executions)
@@ -8279,6 +8508,92 @@ begin
     select e.* from howdah.executions as e where e.id = b.id and e.status = 'completed' offset 0
   ) as c;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.connection_alerts()
+ RETURNS TABLE(name text, tenant_id uuid, subject text, since timestamp with time zone, detail text)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with limits as (
+    select l.name, l.threshold, howdah_private.long_ago(l.threshold) as before from howdah_private.alert_limits as l
+  )
+  select l.name, d.tenant_id, coalesce('webhook ' || d.webhook_id, 'callbacks'), min(d.last_attempt_at),
+    format('deliveries given up: %s', count(*))
+  from limits as l
+  join howdah.webhook_deliveries as d on d.status <> 'delivered' and d.status = 'failed' and d.last_attempt_at >= l.before
+  where l.name = 'deliveries_failed'
+  group by l.name, d.tenant_id, d.webhook_id
+  union all
+  select l.name, w.tenant_id, t.table_name, min(w.created_at), format('answers not written back: %s, the last: %s',
+    count(*), (array_agg(left(w.error ->> 'message', 200) order by w.created_at desc))[1])
+  from limits as l
+  join howdah.watched_rows as w on w.execution_id >= howdah.uuid_v7_floor(l.before) and w.write_back = 'failed'
+  join howdah.table_triggers as t on t.tenant_id = w.tenant_id and t.id = w.table_trigger_id
+  where l.name = 'write_backs_failing'
+  group by l.name, w.tenant_id, t.id, t.table_name
+  union all
+  select l.name, s.tenant_id, s.name, s.failed_at, left(s.error, 200)
+  from limits as l join howdah.mcp_servers as s on s.is_active and s.error is not null and s.failed_at < l.before
+  where l.name = 'mcp_server_down'
+  union all
+  select l.name, s.tenant_id, s.name, s.next_at, 'it has begun no run'
+  from limits as l join howdah.schedules as s on s.is_active and s.next_at < l.before
+  where l.name = 'schedules_late'
+  union all
+  select l.name, q.tenant_id, format('%s %s of a %s%s', q.metric, coalesce('per ' || q.period, 'in all'), q.scope,
+    case when c.subject_id not in (q.id, q.tenant_id) then ' ' || c.subject_id else '' end), c.started_at,
+    format('%s of %s are used', trim_scale(c.used), trim_scale(q.max_value))
+  from limits as l
+  cross join howdah.quotas as q
+  join howdah_private.quota_counters as c
+    on c.quota_id = q.id and c.started_at = howdah_private.quota_begins(q.period, clock_timestamp())
+  where l.name = 'quota_nearly_used' and q.max_value > 0 and c.used >= q.max_value * l.threshold / 100
+    and not (howdah_private.is_for_each(q) and howdah_private.is_replaced(q, c.subject_id))
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.constraint_sentence(rule text, fields jsonb)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select coalesce(
+    case when constraint_sentence.fields ? p[1] then p[1] else replace(p[1], '_', ' ') end
+    || case
+      when p[2] in ('is', 'are') and p[3] ~ '^_not_(?!.*_and_)' then ' must not be' || replace(substr(p[3], 5), '_', ' ')
+      else coalesce((
+          select v.told from (values ('is', ' must be'), ('are', ' must be'), ('has', ' must have'), ('have', ' must have'),
+            ('counts', ' must count'), ('fits', ' must fit'), ('fit', ' must fit'), ('say', ' must say'), ('names', ' must name'),
+            ('name', ' must name'), ('may', ' must be allowed to'), ('exist', ' may be there')) as v (verb, told)
+          where v.verb = p[2]
+        ), '') || replace(p[3], '_', ' ') end,
+    replace(constraint_sentence.rule, '_', ' '))
+  from (values (1)) as one
+  left join regexp_match(constraint_sentence.rule, '^(.+?)_(is|are|has|have|counts|fits|fit|say|names|name|may|exist)((?:_.*)?)$') as p on true
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.contains_secret(text text)
+ RETURNS boolean
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select text ~ '^(sk-[A-Za-z0-9_-]{8}|Bearer [A-Za-z0-9._-]{8}[^ ]*$|Basic [A-Za-z0-9+/=]{8,}$|(sk|rk)_(live|test)_)'
+    or text ~ ('(^|[^A-Za-z0-9_-])('
+      || '(sk|gsk|xai|pplx|r8)[-_](?=[A-Za-z_-]*[0-9])[A-Za-z0-9_-]{16}'
+      || '|(gh[opsur]|github_pat|glpat|hf|npm|dop_v1|hwd|lin_api|ntn)[-_](?=[A-Za-z_-]*[0-9])[A-Za-z0-9_-]{16}'
+      || '|AIza[A-Za-z0-9_-]{35}|ya29\.[A-Za-z0-9_-]{20}|(AKIA|ASIA)[A-Z0-9]{12,16}([^A-Za-z0-9]|$)'
+      || '|xox[abeprs]-[A-Za-z0-9-]{10}|whsec_[A-Za-z0-9+/]{16}|SG\.[A-Za-z0-9_-]{16}'
+      || '|eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8}'
+      || ')')
+    or text ~ '-----BEGIN ([A-Z]+ )*PRIVATE KEY-----'
+    or text ~* '[a-z][a-z0-9+.-]*://[^/\s:@]*:[^/\s@]+@'
+    or text ~* ('[?&;#]' || howdah_private.key_parameters() || '=[^&\s]{8}')
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.content_columns(relation regclass)
@@ -8337,33 +8652,97 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.controlled(id uuid)
- RETURNS howdah.executions
+CREATE OR REPLACE FUNCTION howdah_private.conversation_messages(execution_id uuid, most integer DEFAULT NULL::integer)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select coalesce(jsonb_agg(jsonb_build_object('id', m.id, 'role', m.role, 'content', m.content) order by m.seq), '[]')
+  from (
+    select x.id, x.role, x.content, x.seq from howdah.messages as x
+    where x.execution_id = conversation_messages.execution_id and x.tenant_id = howdah.current_tenant()
+      and x.role in ('user', 'assistant') and x.content <> '' and x.covers_to_seq is null
+    order by x.seq desc limit conversation_messages.most
+  ) as m
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.conversation_since(execution_id uuid, since integer)
+ RETURNS jsonb
  LANGUAGE plpgsql
- SECURITY DEFINER
+ STABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_tenant_id uuid := case when howdah_private.is_operator()
-    then (select x.tenant_id from howdah.executions as x where x.id = controlled.id) else howdah.current_tenant() end;
-  v_execution howdah.executions;
+  v_tenant_id uuid := howdah.current_tenant();
 begin
-  if exists (
-    select from howdah.executions as e
-    where e.id = controlled.id and e.tenant_id = v_tenant_id and howdah_private.sees_agent(coalesce(e.agent_id, e.workflow_id))
-  ) then
-    perform howdah_private.lock_lineage(array[controlled.id]);
-    select e.* into v_execution from howdah.executions as e where e.id = controlled.id;
-  end if;
-  if v_execution.id is null then
-    raise exception using errcode = 'HWNTF',
-      message = format('there is no execution %s', coalesce(controlled.id::text, 'null')),
-      detail = jsonb_build_object('execution_id', controlled.id)::text,
-      hint = 'Those there are stand in howdah.executions.';
-  end if;
-  perform howdah_private.permit_control('execution', v_execution.id,
-    coalesce(v_execution.agent_id, v_execution.workflow_id), v_execution.user_id);
-  return v_execution;
+  return (select jsonb_build_object(
+    'status', e.status, 'stop_reason', e.stop_reason, 'error', e.error, 'output', e.output, 'step_count', e.step_count,
+    'created_at', floor(extract(epoch from e.created_at)), 'ended_at', floor(extract(epoch from e.completed_at)),
+    'is_whole', e.workflow_id is not null or coalesce(jsonb_typeof(v.definition #> '{agent,output_schema}') = 'object', false),
+    'tokens_in', u.tokens_in + c.tokens_in, 'tokens_out', u.tokens_out + c.tokens_out,
+    'answers', a.answers, 'questions', q.questions)
+  from howdah.executions as e
+  left join howdah.agent_versions as v on v.id = e.agent_version_id and v.tenant_id = e.tenant_id
+  cross join lateral (
+    select coalesce(sum(s.tokens_in), 0) as tokens_in, coalesce(sum(s.tokens_out), 0) as tokens_out
+    from howdah.steps as s where s.execution_id = e.id and s.seq > conversation_since.since
+  ) as u
+  cross join lateral (
+    select coalesce(sum(x.tokens_in + x.children_tokens_in), 0) as tokens_in,
+      coalesce(sum(x.tokens_out + x.children_tokens_out), 0) as tokens_out
+    from howdah.executions as x
+    join howdah.steps as s on s.execution_id = e.id and s.kind = 'child_started' and s.seq > conversation_since.since
+      and s.output ->> 'execution_id' = x.id::text
+    where x.parent_execution_id = e.id
+  ) as c
+  cross join lateral (
+    select coalesce(jsonb_agg(jsonb_build_object('seq', m.step_seq, 'content', coalesce(m.content, ''),
+      'has_calls', m.tool_calls is not null) order by m.seq), '[]') as answers
+    from howdah.messages as m
+    where m.execution_id = e.id and m.role = 'assistant' and m.step_seq > conversation_since.since
+  ) as a
+  cross join lateral (
+    select coalesce(jsonb_agg(jsonb_build_object('id', x.id, 'prompt', x.prompt, 'options', x.options,
+      'tool_call', x.tool_call, 'is_client_call', howdah_private.is_client_call(x)) order by x.created_at, x.id), '[]') as questions
+    from howdah.questions as x
+    where x.tenant_id = e.tenant_id and x.root_execution_id = e.id and x.status = 'open' and x.kind = 'question'
+  ) as q
+  where e.id = conversation_since.execution_id and e.tenant_id = v_tenant_id and e.parent_execution_id is null);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.conversation_state(execution_id uuid, since integer, of_name text DEFAULT NULL::text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_tenant_id uuid := howdah.current_tenant();
+begin
+  return (
+    select howdah_private.conversation_since(conversation_state.execution_id, conversation_state.since) || jsonb_build_object(
+      'id', e.id, 'session_id', e.session_id, 'name', coalesce(a.name, w.name), 'output_data', e.output_data,
+      'waiting_for', e.waiting_for, 'metadata', e.metadata, 'changed_at', coalesce(e.completed_at, e.updated_at),
+      'questions', coalesce((
+        select jsonb_agg(jsonb_build_object('id', q.id, 'kind', q.kind, 'prompt', q.prompt, 'options', q.options, 'schema', q.schema,
+          'tool_call', q.tool_call, 'call_id', case when q.execution_id = e.id then q.call_id end, 'expires_at', q.expires_at,
+          'is_client_call', howdah_private.is_client_call(q)) order by q.created_at, q.id)
+        from howdah.questions as q
+        where q.tenant_id = v_tenant_id and q.root_execution_id = e.id and q.status = 'open'
+      ), '[]'),
+      'files', coalesce((
+        select jsonb_agg(jsonb_build_object('id', r.id, 'name', r.name, 'type', r.type) order by r.id)
+        from howdah.resources as r where r.tenant_id = v_tenant_id and r.execution_id = e.id
+      ), '[]'))
+    from howdah.executions as e
+    left join howdah.agents as a on a.tenant_id = e.tenant_id and a.id = e.agent_id
+    left join howdah.workflows as w on w.tenant_id = e.tenant_id and w.id = e.workflow_id
+    where e.id = conversation_state.execution_id and e.tenant_id = v_tenant_id and e.parent_execution_id is null
+      and coalesce(coalesce(a.name, w.name) = conversation_state.of_name, conversation_state.of_name is null)
+  );
 end $function$
 ;
 
@@ -8750,6 +9129,54 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.default_alerts()
+ RETURNS TABLE(name text, description text, interval_seconds integer, query text, engine_check text)
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  values
+    ('failed_deliveries', 'Webhooks that could not be delivered and were given up within a day.', 300, null, 'failed_deliveries'),
+    ('stuck_runs', 'Runs that are due for ten minutes and that nobody has taken up.', 60,
+      'select id, status, greatest(run_at, wake_at) as due_at from howdah.executions'
+      ' where status = ''queued'' and greatest(run_at, wake_at) < now() - interval ''10 minutes'' limit 100', null),
+    ('failing_agents', 'Agents and workflows of which most runs of the last hour failed, ten or more.', 300,
+      'select coalesce(a.name, w.name) as name, count(*) as runs, count(*) filter (where e.status = ''failed'') as failed'
+      ' from howdah.executions as e left join howdah.agents as a on a.id = e.agent_id left join howdah.workflows as w on w.id = e.workflow_id'
+      ' where e.completed_at > now() - interval ''1 hour'' group by 1'
+      ' having count(*) filter (where e.status = ''failed'') >= 10 and 2 * count(*) filter (where e.status = ''failed'') > count(*)', null),
+    ('old_questions', 'Questions to people that are open for a day.', 900,
+      'select id, kind, execution_id, created_at from howdah.questions'
+      ' where status = ''open'' and created_at < now() - interval ''1 day'' limit 100', null),
+    ('failed_write_backs', 'Answers of the last day that could not be written into the watched row.', 300,
+      'select execution_id, table_trigger_id, row_key, error, created_at from howdah.watched_rows'
+      ' where execution_id >= howdah.uuid_v7_floor(now() - interval ''1 day'') and write_back = ''failed'' limit 100', null),
+    ('mcp_servers_down', 'Active MCP servers that cannot be reached for five minutes.', 300,
+      'select name, failed_at, error from howdah.mcp_servers'
+      ' where is_active and error is not null and failed_at < now() - interval ''5 minutes'' limit 100', null),
+    ('late_schedules', 'Schedules that should have begun a run two minutes ago.', 60,
+      'select name, next_at, last_error from howdah.schedules'
+      ' where is_active and next_at < now() - interval ''2 minutes'' limit 100', null),
+    ('nearly_used_quotas', 'Quotas of which nine tenths are used.', 300,
+      'select quota_id, scope, subject_id, metric, period, used, max_value, resets_at from howdah.quota_usage'
+      ' where max_value > 0 and used >= 0.9 * max_value limit 100', null)
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.default_owner_alerts()
+ RETURNS TABLE(name text, description text, interval_seconds integer, query text, engine_check text)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select o.* from (values
+    ('installation', 'What howdah.alerts has: see docs/operations.md for each.', 60, null, 'alerts'),
+    ('violations', 'Broken promises of the engine, in all tenants.', 300, null, 'violations')
+  ) as o
+  where howdah_private.is_operator()
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.delete_beside(ids uuid[], keep_keys boolean DEFAULT false)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -8782,6 +9209,58 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.delete_closed_side_rows(month date, batch integer DEFAULT 1000)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_closed howdah_private.closed_months;
+  v_ids uuid[];
+begin
+  select c.* into v_closed from howdah_private.closed_months as c
+  where c.month = delete_closed_side_rows.month and c.dropped_at is null for update;
+  v_ids := array(
+    select e.id::uuid from howdah.executions as e
+    where e.id >= v_closed.first_id and e.id < v_closed.next_id
+      and (v_closed.cleared_to is null or e.id > v_closed.cleared_to)
+    order by e.id limit delete_closed_side_rows.batch
+  );
+  if cardinality(v_ids) > 0 then
+    perform howdah_private.delete_beside(v_ids);
+    delete from howdah.questions as q where q.execution_id = any (v_ids);
+    delete from howdah.approvals as a where a.execution_id = any (v_ids);
+    delete from howdah.feedback_entries as f where f.execution_id = any (v_ids);
+    update howdah_private.closed_months as c set cleared_to = v_ids[cardinality(v_ids)] where c.month = delete_closed_side_rows.month;
+  end if;
+  return cardinality(v_ids);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.delete_entangled_trees(month date, batch integer DEFAULT 200)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_roots uuid[];
+begin
+  if exists (select from howdah_private.month_blockers(delete_entangled_trees.month)) then
+    return 0;
+  end if;
+  v_roots := array(select howdah_private.trees_across_months(delete_entangled_trees.month, delete_entangled_trees.batch));
+  perform howdah_private.delete_runs(array(
+    select e.id::uuid from howdah.executions as e where e.id = any (v_roots)
+    union all
+    select e.id::uuid from howdah.executions as e
+    where e.root_execution_id = any (v_roots) and e.parent_execution_id is not null
+  )) where cardinality(v_roots) > 0;
+  return cardinality(v_roots);
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.delete_log(ids uuid[], OUT steps bigint, OUT messages bigint, OUT executions bigint)
  RETURNS record
  LANGUAGE plpgsql
@@ -8805,7 +9284,7 @@ CREATE OR REPLACE FUNCTION howdah_private.delete_runs(ids uuid[])
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_ids uuid[] := howdah_private.hold_runs(delete_runs.ids);
+  v_ids uuid[] := howdah_private.lock_runs_for_deletion(delete_runs.ids);
   v_beside jsonb := howdah_private.delete_beside(v_ids);
   v_sessions uuid[];
   v_versions bigint[];
@@ -8821,7 +9300,7 @@ begin
   get diagnostics v_questions = row_count;
   delete from howdah.approvals as a where a.execution_id = any (v_ids);
   delete from howdah.feedback_entries as f where f.execution_id = any (v_ids);
-  perform howdah_private.keep_totals(v_ids);
+  perform howdah_private.roll_up_usage(v_ids);
   v_log := to_jsonb(howdah_private.delete_log(v_ids));
   insert into howdah_private.todo_changes as t (tenant_id, session_id, changes)
   select s.tenant_id, s.id, v.version - howdah_private.session_version(s.id) + 1
@@ -8848,7 +9327,7 @@ begin
       and exists (select from howdah_private.unread_mail(e, null) as m)
   );
   if v_runs <> '{}' then
-    perform howdah_private.lock_lineage(v_runs);
+    perform howdah_private.lock_ancestors(v_runs);
     perform howdah_private.wake_runs(v_runs);
   end if;
 end $function$
@@ -8859,6 +9338,63 @@ CREATE OR REPLACE FUNCTION howdah_private.delivery_pause(attempts integer)
  LANGUAGE sql
  IMMUTABLE
 RETURN (ARRAY['00:00:05'::interval, '00:05:00'::interval, '00:30:00'::interval, '02:00:00'::interval, '05:00:00'::interval, '10:00:00'::interval, '14:00:00'::interval, '20:00:00'::interval, '24:00:00'::interval])[attempts]
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.descends_from_agent(id uuid, ancestors uuid[], members uuid[])
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select exists (
+    select from howdah.executions as e
+    where e.id = any (descends_from_agent.ancestors || descends_from_agent.id)
+      and (e.agent_id = any (descends_from_agent.members) or e.workflow_id = any (descends_from_agent.members)
+        or (e.handoffs > 0 and howdah_private.first_agent_of(e.id) = any (descends_from_agent.members)))
+  )
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.distinguish_steps(a text, b text, is_of_step boolean)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_most int := case when is_of_step then 500 else 20000 end;
+  v_a bytea; v_b bytea;
+  v_least int;
+  v_same int := 0; -- so many bytes they begin with
+  v_step int;
+  v_from int := 1;
+begin
+  if coalesce(greatest(length(a), length(b)), 0) <= v_most then
+    return jsonb_build_object('a', a, 'b', b);
+  end if;
+  v_a := convert_to(coalesce(a, ''), 'UTF8'); v_b := convert_to(coalesce(b, ''), 'UTF8');
+  v_least := least(octet_length(v_a), octet_length(v_b));
+  v_step := v_least;
+  while v_step > 0 loop
+    if v_same + v_step <= v_least and substring(v_a, v_same + 1, v_step) = substring(v_b, v_same + 1, v_step) then
+      v_same := v_same + v_step;
+    else
+      v_step := v_step / 2;
+    end if;
+  end loop;
+  while v_same > 0 and v_same < v_least and get_byte(v_a, v_same) between 128 and 191 loop
+    v_same := v_same - 1; -- within a character
+  end loop;
+  v_same := length(convert_from(substring(v_a, 1, v_same), 'UTF8'));
+  if v_same > v_most / 2 then
+    v_from := v_same - v_most / 4;
+  end if;
+  return (
+    select jsonb_object_agg(t.run, case when v_from > 1 then '…' else '' end || substr(t.value, v_from, v_most)
+      || case when length(t.value) >= v_from + v_most then '…' else '' end)
+    from (values ('a', a), ('b', b)) as t (run, value)
+  );
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.drain_inbox(ids uuid[])
@@ -9022,21 +9558,6 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.drop_wake_ups(ids uuid[])
- RETURNS void
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  perform graphile_worker.complete_jobs(array(
-    select j.id from graphile_worker._private_jobs as j
-    where j.key = any (drop_wake_ups.ids::text[]) and j.locked_at is null
-    for update skip locked
-  ));
-end $function$
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.drop_watch(watch_id uuid)
  RETURNS void
  LANGUAGE plpgsql
@@ -9190,37 +9711,6 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.earlier_run(id uuid, is_kept boolean DEFAULT true, OUT session_id uuid, OUT is_last boolean, OUT said jsonb)
- RETURNS record
- LANGUAGE plpgsql
- STABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_tenant_id uuid := howdah.current_tenant();
-  v_run record;
-begin
-  if earlier_run.id is null then
-    return;
-  end if;
-  select e.session_id, e.turn, e.history, s.turns, s.id is not null and e.turn = s.turns as is_last into v_run
-  from howdah.executions as e left join howdah.sessions as s on s.id = e.session_id
-  where e.id = earlier_run.id and e.tenant_id = v_tenant_id and e.parent_execution_id is null;
-  if not found then
-    raise exception using errcode = 'HWNTF', message = format('there is no execution %s', earlier_run.id),
-      detail = jsonb_build_object('execution_id', earlier_run.id)::text,
-      hint = 'Those there are stand in howdah.executions.';
-  end if;
-  session_id := v_run.session_id;
-  is_last := v_run.is_last;
-  if not (v_run.is_last and earlier_run.is_kept) then
-    said := howdah_private.as_history(case when v_run.session_id is not null
-      then howdah_private.session_history(v_run.session_id, v_run.turn + 1)
-      else coalesce(v_run.history, '[]') || howdah_private.execution_messages_of(earlier_run.id) end);
-  end if;
-end $function$
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.editor_params()
  RETURNS SETOF text
  LANGUAGE sql
@@ -9247,38 +9737,6 @@ AS $function$
     and q.created_at >= effect_question.begun_at
   order by q.created_at desc limit 1
 $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.end_alert(id uuid, tenant_id uuid, query text, rows jsonb, error text)
- RETURNS void
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_rule howdah.alert_rules;
-  v_before howdah.alert_state;
-  v_state howdah.alert_state := case when end_alert.error is not null then 'failed'
-    when jsonb_array_length(end_alert.rows) > 0 then 'firing' else 'clear' end;
-begin
-  select r.* into v_rule from howdah.alert_rules as r
-  where r.id = end_alert.id and r.tenant_id = end_alert.tenant_id and r.is_active and r.query is not distinct from end_alert.query
-  for update;
-  if not found then
-    return;
-  end if;
-  v_before := v_rule.state;
-  update howdah.alert_rules as r
-  set state = v_state, last_at = clock_timestamp(), last_error = end_alert.error,
-    found_rows = case when v_state <> 'failed' then jsonb_array_length(end_alert.rows) end,
-    sample = case when v_state = 'firing' then jsonb_path_query_array(end_alert.rows, '$[0 to 9]') end,
-    changed_at = case when r.state = v_state then r.changed_at else clock_timestamp() end
-  where r.id = v_rule.id and r.tenant_id = v_rule.tenant_id
-  returning r.* into v_rule;
-  if v_before <> v_state and (v_state <> 'clear' or v_before <> 'unknown') then
-    perform howdah_private.tell_alert(v_rule, case v_state when 'clear' then 'alert.resolved' else 'alert.' || v_state end);
-  end if;
-end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.end_call(call_id uuid, tokens integer)
@@ -9362,53 +9820,6 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.end_runs(ids uuid[], reason howdah.stop_reason, error jsonb)
- RETURNS void
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_live uuid[] := array(
-    select e.id::uuid from howdah.executions as e where e.id = any (end_runs.ids) and e.completed_at is null
-  );
-begin
-  perform pg_notify(
-    case when w.protocol > 3 then howdah_private.channel('control') else 'howdah_control' end, e.id::text)
-  from howdah.executions as e join howdah_private.workers as w on w.id = e.owner_worker
-  where e.id = any (end_runs.ids);
-  -- in one statement; a wake-up that a worker has already taken finds nothing to do
-  perform howdah_private.drop_wake_ups(array(
-    select e.id::uuid from howdah.executions as e
-    where e.id = any (end_runs.ids) and e.status in ('queued', 'waiting', 'paused')
-  ));
-  with ended as (
-    update howdah.executions as e
-    set status = case end_runs.reason when 'cancelled' then 'cancelled' else 'failed' end
-          ::howdah.execution_status,
-      stop_reason = end_runs.reason,
-      error = case when end_runs.reason <> 'cancelled' then end_runs.error end,
-      step_count = e.step_count + (end_runs.error is not null)::int,
-      active_ms = e.max_seconds * 1000::bigint - howdah_private.active_ms_left(e),
-      waiting_for = null, wake_at = null, paused_from = null, is_pause_requested = false,
-      owner_worker = null, active_since = null, fence = e.fence + 1,
-      completed_at = clock_timestamp(), updated_at = now()
-    where e.id = any (end_runs.ids) and e.completed_at is null
-    returning e.id, e.tenant_id, e.step_count
-  ),
-  logged as (
-    insert into howdah.steps (execution_id, seq, tenant_id, kind, error)
-    select d.id, d.step_count, d.tenant_id, 'error', end_runs.error
-    from ended as d where end_runs.error is not null
-  )
-  update howdah.questions as q set status = 'cancelled'
-  from ended as d
-  where q.execution_id = d.id and q.status = 'open' and q.kind <> 'effect';
-  perform howdah_private.tell_ended(v_live);
-  perform howdah_private.announce_watched(end_runs.ids);
-end $function$
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.end_write_back(execution_id uuid, done howdah.write_back_status, error jsonb)
  RETURNS void
  LANGUAGE plpgsql
@@ -9481,6 +9892,28 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.enqueue_alert_webhook(r howdah.alert_rules, event text)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+with told as (
+  insert into howdah.webhook_deliveries (tenant_id, webhook_id, alert_rule_id, event, url, next_attempt_at, payload)
+  select r.tenant_id, w.id, r.id, enqueue_alert_webhook.event, w.url, clock_timestamp(), jsonb_build_object(
+    'type', enqueue_alert_webhook.event, 'timestamp', clock_timestamp(), 'data', jsonb_build_object(
+      'alert_rule_id', r.id, 'name', r.name, 'description', r.description, 'state', r.state, 'found_rows', r.found_rows,
+      'sample', case when octet_length(r.sample::text) <= 65536 then r.sample end, 'error', r.last_error, 'changed_at', r.changed_at))
+  from howdah.webhooks as w
+  where w.tenant_id = r.tenant_id and w.is_active
+    and (w.id = r.webhook_id or (r.webhook_id is null and enqueue_alert_webhook.event = any (w.events)))
+  returning id, tenant_id
+)
+select graphile_worker.add_job('deliver', json_build_object('id', t.id, 'tenant_id', t.tenant_id), job_key => 'delivery ' || t.id)
+  from told as t
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.enqueue_alerts()
  RETURNS void
  LANGUAGE plpgsql
@@ -9541,6 +9974,111 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.enqueue_end_hooks(ids uuid[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_custom_plan'
+AS $function$
+declare
+  v_jobs int;
+begin
+  if not exists (select from howdah.hooks as h where h.is_active and h.event = 'execution_complete') then
+    return;
+  end if;
+  with ended as (
+    insert into howdah_private.ended_runs (tenant_id, execution_id, event)
+    select e.tenant_id, e.id, jsonb_build_object(
+      'event', 'execution_complete', 'execution_id', e.id, 'root_execution_id', e.root_execution_id,
+      'tenant_id', e.tenant_id, 'agent_id', e.agent_id, 'agent', a.name, 'workflow', w.name, 'workflow_id', e.workflow_id, 'session_id', e.session_id,
+      'metadata', e.metadata, 'status', e.status, 'stop_reason', e.stop_reason, 'output', null,
+      'output_data', null, 'error', e.error)
+    from howdah.executions as e left join howdah.agents as a on a.id = e.agent_id
+    left join howdah.workflows as w on w.id = e.workflow_id
+    where e.id = any (enqueue_end_hooks.ids) and exists (
+      select from howdah.hooks as h
+      where h.tenant_id = e.tenant_id and h.is_active and h.event = 'execution_complete'
+        and (num_nonnulls(h.agent_id, h.workflow_id) = 0 or h.agent_id = e.agent_id or h.workflow_id = e.workflow_id)
+    )
+    returning id, tenant_id
+  ),
+  jobs as (
+    select graphile_worker.add_job('execution_complete', json_build_object('id', d.id, 'tenant_id', d.tenant_id)) from ended as d
+  )
+  select count(*) into v_jobs from jobs;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.enqueue_erasures(since timestamp with time zone, until timestamp with time zone, batch integer, tenant_id uuid DEFAULT NULL::uuid, OUT runs integer, OUT last_at timestamp with time zone)
+ RETURNS record
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with ended as (
+    select e.id::uuid as id, e.tenant_id, e.completed_at
+    from howdah.executions as e
+    join howdah.retention_policies as p on p.tenant_id = e.tenant_id and p.keep_contents_days = 0
+    where e.completed_at >= coalesce(enqueue_erasures.since, '-infinity') and e.completed_at < enqueue_erasures.until
+      and e.parent_execution_id is null and e.contents_erased_at is null
+      and (enqueue_erasures.tenant_id is null or e.tenant_id = enqueue_erasures.tenant_id)
+      and not exists (select from howdah_private.erasures_due as d where d.execution_id = e.id)
+    order by e.completed_at limit enqueue_erasures.batch
+  ),
+  noted as (
+    insert into howdah_private.erasures_due (execution_id, tenant_id)
+    select n.id, n.tenant_id from ended as n
+    on conflict do nothing
+  )
+  select count(*)::int, max(n.completed_at) from ended as n
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.enqueue_missed_erasures(p howdah.retention_policies, batch integer)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_noted record;
+begin
+  select * into v_noted
+  from howdah_private.enqueue_erasures(p.contents_reached_at, now() - interval '1 minute', enqueue_missed_erasures.batch, p.tenant_id);
+  update howdah.retention_policies as x
+  set contents_reached_at = case when v_noted.runs = enqueue_missed_erasures.batch then v_noted.last_at
+    else greatest(x.contents_reached_at, now() - interval '1 day') end
+  where x.id = p.id;
+  return v_noted.runs;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.enqueue_webhooks(e howdah.executions, event text, more jsonb DEFAULT '{}'::jsonb)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+with told as (
+  insert into howdah.webhook_deliveries (tenant_id, webhook_id, execution_id, event, url, next_attempt_at, payload)
+  select e.tenant_id, w.id, e.id, enqueue_webhooks.event, w.url, clock_timestamp(), jsonb_build_object(
+    'type', enqueue_webhooks.event, 'timestamp', clock_timestamp(),
+    'data', howdah_private.event_data(e) || enqueue_webhooks.more)
+  from (
+    select h.id, h.url from howdah.webhooks as h
+    where h.tenant_id = e.tenant_id and h.is_active and enqueue_webhooks.event = any (h.events)
+      and coalesce(h.agent_id = e.agent_id, h.agent_id is null) and coalesce(h.workflow_id = e.workflow_id, h.workflow_id is null)
+    union all
+    select null, e.callback_url where e.callback_url is not null
+  ) as w
+  returning id, tenant_id
+)
+select graphile_worker.add_job('deliver', json_build_object('id', t.id, 'tenant_id', t.tenant_id), job_key => 'delivery ' || t.id)
+  from told as t
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.ensure_month(moment timestamp with time zone)
  RETURNS integer
  LANGUAGE plpgsql
@@ -9584,7 +10122,7 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.ensure_partitions(months_ahead integer DEFAULT 12, max_partitions integer DEFAULT NULL::integer)
+CREATE OR REPLACE FUNCTION howdah_private.ensure_partitions(months_ahead integer DEFAULT 3, max_partitions integer DEFAULT NULL::integer)
  RETURNS integer
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -9606,33 +10144,6 @@ begin
   end loop;
   perform howdah_private.settle_partitions() where v_made = 0 or ensure_partitions.max_partitions is null;
   return v_made;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.entangled(month date, batch integer DEFAULT 1)
- RETURNS SETOF uuid
- LANGUAGE plpgsql
- STABLE SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
- SET plan_cache_mode TO 'force_custom_plan'
-AS $function$
-declare
-  v_first uuid := (howdah_private.month_bounds(entangled.month)).first_id;
-  v_next uuid := (howdah_private.month_bounds(entangled.month)).next_id;
-begin
-  return query
-  select e.root_execution_id from howdah.executions as e
-  where e.parent_execution_id is not null and e.root_execution_id < v_first and e.id >= v_first and e.id < v_next
-  union
-  select e.root_execution_id from howdah.executions as e
-  where e.parent_execution_id is not null and e.root_execution_id >= v_first and e.root_execution_id < v_next
-    and e.id >= v_next
-  union
-  select e.root_execution_id from howdah.executions as e
-  join howdah.sessions as s on s.tenant_id = e.tenant_id and s.id = e.session_id
-  join howdah.retention_policies as p on p.tenant_id = e.tenant_id
-  where e.id >= v_first and e.id < v_next and s.last_activity_at >= now() - make_interval(days => p.keep_runs_days)
-  limit entangled.batch;
 end $function$
 ;
 
@@ -9790,42 +10301,6 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.erase_elsewhere(u howdah.users, runs uuid[])
- RETURNS jsonb
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_answer record;
-  v_answers int := 0;
-  v_files jsonb;
-begin
-  perform howdah_private.erase_forks(u, erase_elsewhere.runs);
-  for v_answer in
-    update howdah.questions as q
-    set answer = case q.kind when 'question' then '[erased]' else q.answer end, answer_data = null
-    where q.tenant_id = u.tenant_id and q.answered_by = u.username and q.execution_id <> all (erase_elsewhere.runs)
-    returning q.execution_id, q.call_id, q.kind = 'question' or q.answer = 'reject' as is_told
-  loop
-    v_answers := v_answers + 1;
-    if v_answer.is_told then
-      perform howdah_private.erase_answer_log(v_answer.execution_id, v_answer.call_id);
-    end if;
-  end loop;
-  with gone as (
-    delete from howdah.resources as r
-    where r.tenant_id = u.tenant_id and r.created_by = u.username returning r.storage_path
-  )
-  select jsonb_build_object('resources', count(*), 'files', coalesce(
-    jsonb_agg(g.storage_path order by g.storage_path) filter (where g.storage_path is not null), '[]'))
-  into v_files from gone as g;
-  update howdah.feedback_entries as f set comment = '[erased]'
-  where f.tenant_id = u.tenant_id and f.created_by = u.username and f.comment is not null;
-  return v_files || jsonb_build_object('questions', v_answers, 'mail', howdah_private.erase_mail(u, erase_elsewhere.runs));
-end $function$
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.erase_ended(batch integer DEFAULT 100, grace interval DEFAULT '00:00:30'::interval)
  RETURNS integer
  LANGUAGE plpgsql
@@ -9847,7 +10322,7 @@ begin
     return 0;
   end if;
   if v_is_wanted then
-    select * into v_noted from howdah_private.note_ended(v_since, v_until, 1000);
+    select * into v_noted from howdah_private.enqueue_erasures(v_since, v_until, 1000);
     update howdah_private.erasure_mark as m
     set reached_at = case when v_noted.runs = 1000 then v_noted.last_at else v_until end
     where v_noted.runs > 0 or m.reached_at < v_until - interval '10 seconds';
@@ -9995,6 +10470,42 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.erase_user_traces(u howdah.users, runs uuid[])
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_answer record;
+  v_answers int := 0;
+  v_files jsonb;
+begin
+  perform howdah_private.erase_forks(u, erase_user_traces.runs);
+  for v_answer in
+    update howdah.questions as q
+    set answer = case q.kind when 'question' then '[erased]' else q.answer end, answer_data = null
+    where q.tenant_id = u.tenant_id and q.answered_by = u.username and q.execution_id <> all (erase_user_traces.runs)
+    returning q.execution_id, q.call_id, q.kind = 'question' or q.answer = 'reject' as is_told
+  loop
+    v_answers := v_answers + 1;
+    if v_answer.is_told then
+      perform howdah_private.erase_answer_log(v_answer.execution_id, v_answer.call_id);
+    end if;
+  end loop;
+  with gone as (
+    delete from howdah.resources as r
+    where r.tenant_id = u.tenant_id and r.created_by = u.username returning r.storage_path
+  )
+  select jsonb_build_object('resources', count(*), 'files', coalesce(
+    jsonb_agg(g.storage_path order by g.storage_path) filter (where g.storage_path is not null), '[]'))
+  into v_files from gone as g;
+  update howdah.feedback_entries as f set comment = '[erased]'
+  where f.tenant_id = u.tenant_id and f.created_by = u.username and f.comment is not null;
+  return v_files || jsonb_build_object('questions', v_answers, 'mail', howdah_private.erase_mail(u, erase_user_traces.runs));
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.erased_calls(calls jsonb, arguments text DEFAULT '{}'::text)
  RETURNS jsonb
  LANGUAGE sql
@@ -10039,13 +10550,25 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.execution_at_fence(id uuid, fence integer, OUT tenant_id uuid, OUT owner_worker uuid, OUT status howdah.execution_status, OUT step_count integer, OUT exhausted howdah.stop_reason, OUT active_ms_left bigint, OUT has_inbox boolean, OUT is_pause_requested boolean)
+ RETURNS record
+ LANGUAGE sql
+ STRICT SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select e.tenant_id, e.owner_worker, e.status, e.step_count, howdah_private.exhausted_limit(e),
+    howdah_private.active_ms_left(e), e.has_inbox, e.is_pause_requested
+  from howdah.executions as e where e.id = execution_at_fence.id and e.fence = execution_at_fence.fence
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.execution_messages(execution_id uuid)
  RETURNS jsonb
  LANGUAGE sql
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select coalesce(jsonb_agg(howdah_private.told_message(m) order by m.seq), '[]')
+  select coalesce(jsonb_agg(howdah_private.message_json(m) order by m.seq), '[]')
   from howdah.messages as m
   where m.execution_id = execution_messages.execution_id
 $function$
@@ -10057,20 +10580,8 @@ CREATE OR REPLACE FUNCTION howdah_private.execution_messages_of(execution_id uui
  STABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select coalesce(jsonb_agg(howdah_private.told_message(m) order by m.seq), '[]')
+  select coalesce(jsonb_agg(howdah_private.message_json(m) order by m.seq), '[]')
   from howdah.messages as m where m.execution_id = execution_messages_of.execution_id
-$function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.execution_now(id uuid, fence integer, OUT tenant_id uuid, OUT owner_worker uuid, OUT status howdah.execution_status, OUT step_count integer, OUT exhausted howdah.stop_reason, OUT active_ms_left bigint, OUT has_inbox boolean, OUT is_pause_requested boolean)
- RETURNS record
- LANGUAGE sql
- STRICT SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  select e.tenant_id, e.owner_worker, e.status, e.step_count, howdah_private.exhausted_limit(e),
-    howdah_private.active_ms_left(e), e.has_inbox, e.is_pause_requested
-  from howdah.executions as e where e.id = execution_now.id and e.fence = execution_now.fence
 $function$
 ;
 
@@ -10105,25 +10616,10 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.exhausted_above(ancestors uuid[])
- RETURNS howdah.stop_reason
- LANGUAGE sql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  select case
-    when bool_or(a.tokens_in + a.tokens_out + a.children_tokens_in + a.children_tokens_out >= a.max_tokens)
-      then 'max_tokens'
-    when bool_or(a.cost + a.children_cost >= a.max_cost) then 'max_cost'
-  end::howdah.stop_reason
-  from howdah.executions as a where a.id = any (exhausted_above.ancestors)
-$function$
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.exhausted_limit(e howdah.executions)
  RETURNS howdah.stop_reason
  LANGUAGE sql
-RETURN CASE WHEN ((e).model_count >= (e).max_steps) THEN 'max_steps'::howdah.stop_reason WHEN (((((e).tokens_in + (e).tokens_out) + (e).children_tokens_in) + (e).children_tokens_out) >= (e).max_tokens) THEN 'max_tokens'::howdah.stop_reason WHEN (((e).cost + (e).children_cost) >= (e).max_cost) THEN 'max_cost'::howdah.stop_reason WHEN ((((e).max_seconds * (1000)::bigint) - (e).active_ms) <= COALESCE(((EXTRACT(epoch FROM (clock_timestamp() - (e).active_since)) * (1000)::numeric))::bigint, (0)::bigint)) THEN 'max_time'::howdah.stop_reason WHEN ((e).depth > 0) THEN howdah_private.exhausted_above((e).ancestors) ELSE NULL::howdah.stop_reason END
+RETURN CASE WHEN ((e).model_count >= (e).max_steps) THEN 'max_steps'::howdah.stop_reason WHEN (((((e).tokens_in + (e).tokens_out) + (e).children_tokens_in) + (e).children_tokens_out) >= (e).max_tokens) THEN 'max_tokens'::howdah.stop_reason WHEN (((e).cost + (e).children_cost) >= (e).max_cost) THEN 'max_cost'::howdah.stop_reason WHEN ((((e).max_seconds * (1000)::bigint) - (e).active_ms) <= COALESCE(((EXTRACT(epoch FROM (clock_timestamp() - (e).active_since)) * (1000)::numeric))::bigint, (0)::bigint)) THEN 'max_time'::howdah.stop_reason WHEN ((e).depth > 0) THEN howdah_private.ancestor_limit_reached((e).ancestors) ELSE NULL::howdah.stop_reason END
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.expire_question(q howdah.questions)
@@ -10146,7 +10642,7 @@ begin
     return;
   end if;
   update howdah.questions as x set status = 'expired', updated_at = now() where x.id = q.id;
-  perform howdah_private.end_runs(array[q.execution_id], 'expired', jsonb_build_object(
+  perform howdah_private.terminate_runs(array[q.execution_id], 'expired', jsonb_build_object(
     'code', 'limit_reached', 'retryable', false,
     'message', format('nobody answered in time: %s', left(q.prompt, 500))));
 end $function$
@@ -10209,7 +10705,7 @@ AS $function$
     when e.waiting_for = 'timer' and e.wake_at > clock_timestamp() then howdah_private.explained('timer',
       concat('it goes on by itself at ', howdah_private.utc_text(e.wake_at), '; its last step said: ' || (
         select s.error ->> 'message' from howdah.steps as s
-        where s.execution_id = e.id and s.tenant_id = e.tenant_id and s.seq = e.step_count)))
+        where s.execution_id = e.id and s.seq = e.step_count)))
     else howdah_private.why_due(e) end
 $function$
 ;
@@ -10290,7 +10786,7 @@ CREATE OR REPLACE FUNCTION howdah_private.exported_row(kind text, document jsonb
  STABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select howdah_private.redacted(
+  select howdah_private.redact_document(
     exported_row.document, case when exported_row.redact then howdah_private.content_columns(exported_row.relation) end
   ) || jsonb_build_object('kind', exported_row.kind)
 $function$
@@ -10311,25 +10807,25 @@ AS $function$
   )
   select jsonb_build_object(
     'format', 'howdah-run', 'version', 1,
-    'execution', howdah_private.redacted(howdah_private.exported_execution(e.id), c.of_runs),
+    'execution', howdah_private.redact_document(howdah_private.exported_execution(e.id), c.of_runs),
     case when e.workflow_id is null then 'agent' else 'workflow' end,
     jsonb_build_object('name', v.definition #> '{agent,name}', 'version', v.version),
     'definition', case when exported_run.redact then howdah_private.redacted_definition(v.definition) else v.definition end,
     'history', case when exported_run.redact then (
-      select coalesce(jsonb_agg(howdah_private.redacted(h.message, c.of_messages) order by h.place), '[]')
+      select coalesce(jsonb_agg(howdah_private.redact_document(h.message, c.of_messages) order by h.place), '[]')
       from jsonb_array_elements(howdah_private.run_history(e.id)) with ordinality as h (message, place)
     ) else howdah_private.run_history(e.id) end,
     'steps', coalesce((
-      select jsonb_agg(howdah_private.redacted(to_jsonb(s) - '{tenant_id,execution_id}'::text[], c.of_steps) order by s.seq)
+      select jsonb_agg(howdah_private.redact_document(to_jsonb(s) - '{tenant_id,execution_id}'::text[], c.of_steps) order by s.seq)
       from howdah.steps as s where s.execution_id = e.id
     ), '[]'),
     'messages', coalesce((
-      select jsonb_agg(howdah_private.redacted(to_jsonb(m) - '{tenant_id,execution_id,session_id}'::text[], c.of_messages)
+      select jsonb_agg(howdah_private.redact_document(to_jsonb(m) - '{tenant_id,execution_id,session_id}'::text[], c.of_messages)
         order by m.seq)
       from howdah.messages as m where m.execution_id = e.id
     ), '[]'),
     'questions', coalesce((
-      select jsonb_agg(howdah_private.redacted(to_jsonb(q) - '{tenant_id,execution_id,session_id}'::text[], c.of_questions)
+      select jsonb_agg(howdah_private.redact_document(to_jsonb(q) - '{tenant_id,execution_id,session_id}'::text[], c.of_questions)
         order by q.id)
       from howdah.questions as q where q.execution_id = e.id
     ), '[]'),
@@ -10368,7 +10864,7 @@ declare
 begin
   perform howdah_private.permit('agent_systems', 'read');
   if exported_system.name is null then
-    return howdah_private.without_lost(howdah_private.system_document(null, (
+    return howdah_private.without_lost_references(howdah_private.system_document(null, (
       select jsonb_build_object('name', t.slug) from howdah.tenants as t where t.id = howdah.current_tenant())));
   end if;
   select s.* into v_system from howdah.agent_systems as s
@@ -10380,75 +10876,7 @@ begin
       hint = coalesce((select 'There are: ' || string_agg(s.name, ', ' order by s.name) || '.' from howdah.agent_systems as s
         where s.tenant_id = howdah.current_tenant()), 'There are none yet: howdah apply FILE.');
   end if;
-  return howdah_private.without_lost(howdah_private.system_document(v_system.id, howdah_private.system_heading(v_system)));
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.fair_swaps(ids uuid[], after uuid)
- RETURNS TABLE(named uuid, pick uuid)
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_after uuid := fair_swaps.after;
-  v_tenants uuid[];
-  v_timers boolean[];
-  v_priorities smallint[];
-  v_at_work int[];
-  v_weights int[];
-  v_taken uuid[] := fair_swaps.ids;
-  v_named record;
-  v_next int;
-  v_ids uuid[] := array(select i.id from unnest(fair_swaps.ids) as i (id) order by i.id);
-  v_first uuid := v_ids[1];
-  v_last uuid := v_ids[cardinality(v_ids)];
-begin
-  if (select count(*) from (select from howdah.tenants limit 2) as t) < 2 then
-    return; -- nobody to be fair to
-  end if;
-  select e.tenant_id into v_named from howdah.executions as e
-  where e.id = any (v_ids) and e.id between v_first and v_last
-    and howdah_private.is_in_queue(e.status, e.waiting_for)
-    and greatest(e.run_at, e.wake_at) <= clock_timestamp() limit 1;
-  if not found or not howdah_private.has_rivals(v_named.tenant_id) then
-    return;
-  end if;
-  select array_agg(d.tenant_id), array_agg(d.is_timer), array_agg(d.priority)
-  into v_tenants, v_timers, v_priorities from howdah_private.due_tenants_after(v_after) as d;
-  if cardinality(v_tenants) <= 1 then
-    return;
-  end if;
-  -- those whose turn is far are no rivals today, but a wake-up may come for them
-  v_tenants := v_tenants || array(
-    select distinct e.tenant_id from howdah.executions as e
-    where e.id = any (v_ids) and e.id between v_first and v_last and e.tenant_id <> all (v_tenants)
-  );
-  select howdah_private.runs_at_work(v_tenants), howdah_private.weights(v_tenants) into v_at_work, v_weights;
-  for v_named in
-    select e.id::uuid, e.tenant_id from howdah.executions as e
-    where e.id = any (v_ids) and e.id between v_first and v_last
-      and howdah_private.is_in_queue(e.status, e.waiting_for)
-      and greatest(e.run_at, e.wake_at) <= clock_timestamp()
-    order by e.priority, greatest(e.run_at, e.wake_at), e.id
-  loop
-    loop
-      select i.place into v_next from generate_subscripts(v_tenants, 1) as i (place)
-      where v_at_work[i.place] is not null and (v_timers[i.place] is not null or v_tenants[i.place] = v_named.tenant_id)
-      order by v_at_work[i.place]::float8 / v_weights[i.place], v_tenants[i.place] <= v_after, v_tenants[i.place] limit 1;
-      exit when v_tenants[v_next] = v_named.tenant_id;
-      named := v_named.id;
-      pick := howdah_private.due_run(v_tenants[v_next], v_timers[v_next], v_priorities[v_next], v_taken);
-      exit when pick is not null;
-      v_timers[v_next] := null; -- it has no more of them
-    end loop;
-    if v_tenants[v_next] <> v_named.tenant_id then
-      v_taken := v_taken || pick;
-      return next;
-    end if;
-    v_at_work[v_next] := v_at_work[v_next] + 1;
-    v_after := v_tenants[v_next];
-  end loop;
+  return howdah_private.without_lost_references(howdah_private.system_document(v_system.id, howdah_private.system_heading(v_system)));
 end $function$
 ;
 
@@ -10460,15 +10888,15 @@ CREATE OR REPLACE FUNCTION howdah_private.fault_path(path text, what text, entry
 AS $function$
   select case
     when what = 'members' and detail ? 'member' then coalesce((
-      select path || howdah_private.pointer((m.place - 1)::text) from howdah_private.entry_members(entry) as m
+      select path || howdah_private.json_pointer((m.place - 1)::text) from howdah_private.entry_members(entry) as m
       where m.name = detail ->> 'member' order by m.place limit 1), path)
     when what = 'mcp_server' then path || howdah_private.server_place(entry, detail)
     when f.field is null or what not in ('function', 'function body', 'model', 'tool', 'prompt', 'skill', 'agent', 'agent prompt', 'workflow') then path
-    when f.field like 'max\_%' and entry -> 'budget' ? f.field then path || howdah_private.pointer('budget', f.field)
+    when f.field like 'max\_%' and entry -> 'budget' ? f.field then path || howdah_private.json_pointer('budget', f.field)
     when f.field = 'instruction' and entry ? 'mission' then path || '/mission'
     when not entry ? f.field then path
     when detail ->> 'path' like f.field || '.%' then path || '/' || replace(detail ->> 'path', '.', '/')
-    else path || howdah_private.pointer(f.field) end
+    else path || howdah_private.json_pointer(f.field) end
   from (select coalesce(detail ->> 'field', case jsonb_typeof(detail -> 'fields') when 'array' then detail #>> '{fields,0}' end,
     case when detail ? 'secret' then 'secret_name' end) as field) as f
 $function$
@@ -10496,7 +10924,7 @@ CREATE OR REPLACE FUNCTION howdah_private.file_named(run howdah.executions, id t
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_id uuid := howdah_private.id_in(file_named.id);
+  v_id uuid := howdah_private.parse_id(file_named.id);
   v_said text := coalesce(file_named.id, file_named.name);
   v_file record;
   v_names text[];
@@ -10536,7 +10964,7 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.filled_in(template text, vals jsonb)
+CREATE OR REPLACE FUNCTION howdah_private.fill_template(template text, vals jsonb)
  RETURNS text
  LANGUAGE sql
  IMMUTABLE
@@ -10544,9 +10972,16 @@ CREATE OR REPLACE FUNCTION howdah_private.filled_in(template text, vals jsonb)
 AS $function$
   select string_agg(p.part || coalesce(case jsonb_typeof(v.value)
       when 'number' then trim_scale((v.value #>> '{}')::numeric)::text else v.value #>> '{}' end, p.marker, ''), '' order by p.place)
-  from howdah_private.template_parts(filled_in.template) as p
-  cross join lateral (select filled_in.vals -> howdah_private.marked_name(p.marker) as value) as v
+  from howdah_private.template_parts(fill_template.template) as p
+  cross join lateral (select fill_template.vals -> howdah_private.marked_name(p.marker) as value) as v
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.filter_place_of(kind text, tool text)
+ RETURNS howdah.filter_place
+ LANGUAGE sql
+ IMMUTABLE
+RETURN (CASE kind WHEN 'http'::text THEN 'arguments'::text WHEN 'mcp'::text THEN 'arguments'::text WHEN 'custom'::text THEN 'arguments'::text WHEN 'client'::text THEN 'arguments'::text WHEN 'sql'::text THEN 'sql'::text WHEN 'agent'::text THEN 'message'::text WHEN 'workflow'::text THEN 'message'::text WHEN 'builtin'::text THEN CASE tool WHEN 'http_request'::text THEN 'arguments'::text WHEN 'sql_query'::text THEN 'sql'::text WHEN 'send_message'::text THEN 'message'::text WHEN 'board_write'::text THEN 'board'::text WHEN 'todo'::text THEN 'board'::text WHEN 'write_resource'::text THEN 'file'::text ELSE NULL::text END ELSE NULL::text END)::howdah.filter_place
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.filtered(execution_id uuid, place howdah.filter_place, INOUT value jsonb, OUT hits jsonb)
@@ -10561,7 +10996,7 @@ AS $function$
     from howdah.executions as e
     join howdah.output_filters as f on f.tenant_id = e.tenant_id and (f.agent_id is null or f.agent_id = e.agent_id)
     where e.id = filtered.execution_id and f.is_active and filtered.place = any (f.places)
-  ) as f, howdah_private.let_out(f.filters, filtered.value) as r
+  ) as f, howdah_private.apply_output_filters(f.filters, filtered.value) as r
 $function$
 ;
 
@@ -10572,7 +11007,7 @@ CREATE OR REPLACE FUNCTION howdah_private.filtered_call(execution_id uuid, kind 
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
-  place := howdah_private.outlet_of(kind, tool);
+  place := howdah_private.filter_place_of(kind, tool);
   select f.value, f.hits into value, hits from howdah_private.filtered(execution_id, place, value) as f;
 end $function$
 ;
@@ -10584,7 +11019,7 @@ CREATE OR REPLACE FUNCTION howdah_private.final_system_prompt(definition jsonb)
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select concat_ws(E'\n\n', nullif(d.agent ->> 'system_prompt', ''),
-    nullif(howdah_private.filled_in(d.agent #>> '{prompt,template}',
+    nullif(howdah_private.fill_template(d.agent #>> '{prompt,template}',
       howdah_private.prompt_values(d.agent #> '{prompt,variables}', d.agent #> '{prompt,values}', null)), ''),
     nullif(d.agent ->> 'instruction', ''), (
       select E'Your skills. Read one by load_skill before you do what it is about:\n'
@@ -10621,6 +11056,38 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.finish_alert_check(id uuid, tenant_id uuid, query text, rows jsonb, error text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_rule howdah.alert_rules;
+  v_before howdah.alert_state;
+  v_state howdah.alert_state := case when finish_alert_check.error is not null then 'failed'
+    when jsonb_array_length(finish_alert_check.rows) > 0 then 'firing' else 'clear' end;
+begin
+  select r.* into v_rule from howdah.alert_rules as r
+  where r.id = finish_alert_check.id and r.tenant_id = finish_alert_check.tenant_id and r.is_active and r.query is not distinct from finish_alert_check.query
+  for update;
+  if not found then
+    return;
+  end if;
+  v_before := v_rule.state;
+  update howdah.alert_rules as r
+  set state = v_state, last_at = clock_timestamp(), last_error = finish_alert_check.error,
+    found_rows = case when v_state <> 'failed' then jsonb_array_length(finish_alert_check.rows) end,
+    sample = case when v_state = 'firing' then jsonb_path_query_array(finish_alert_check.rows, '$[0 to 9]') end,
+    changed_at = case when r.state = v_state then r.changed_at else clock_timestamp() end
+  where r.id = v_rule.id and r.tenant_id = v_rule.tenant_id
+  returning r.* into v_rule;
+  if v_before <> v_state and (v_state <> 'clear' or v_before <> 'unknown') then
+    perform howdah_private.enqueue_alert_webhook(v_rule, case v_state when 'clear' then 'alert.resolved' else 'alert.' || v_state end);
+  end if;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.finished_calls(run howdah.executions)
  RETURNS SETOF howdah.steps
  LANGUAGE plpgsql
@@ -10649,7 +11116,7 @@ CREATE OR REPLACE FUNCTION howdah_private.fire_moment(schedule howdah.schedules,
 AS $function$
 declare
   v_id uuid := howdah.uuid_v7();
-  v_moment text := howdah_private.moment_name(fire_moment.at);
+  v_moment text := howdah_private.timestamp_key(fire_moment.at);
   v_key text := format('schedule:%s:%s', (schedule).id, v_moment);
   v_detail text;
   v_hint text;
@@ -10670,7 +11137,7 @@ begin
     where e.id = (schedule).last_execution_id and e.completed_at is null and e.user_id is not distinct from (schedule).user_id
     for no key update;
     if found then -- the schedule does it, nobody in person: cancel_execution would note who
-      perform howdah_private.end_runs(
+      perform howdah_private.terminate_runs(
         howdah_private.lock_below(array[(schedule).last_execution_id]), 'cancelled', null);
     end if;
   end if;
@@ -10678,7 +11145,7 @@ begin
     schedule, v_id, v_key, jsonb_build_object('schedule', (schedule).name, 'scheduled_for', v_moment));
   id := v_id;
 exception when others then
-  if howdah_private.passes_by_itself(sqlstate) then
+  if howdah_private.is_transient_error(sqlstate) then
     raise;
   end if;
   get stacked diagnostics v_detail = pg_exception_detail, v_hint = pg_exception_hint;
@@ -10749,7 +11216,7 @@ begin
         set_config('howdah.user_id', '', true);
       v_fired := v_fired + howdah_private.fire_schedule(v_schedule, v_now);
     exception when others then
-      if howdah_private.passes_by_itself(sqlstate) then
+      if howdah_private.is_transient_error(sqlstate) then
         raise warning 'schedule % is tried again: %', v_schedule.id, sqlerrm;
       else
         update howdah.schedules as s set next_at = null,
@@ -10761,6 +11228,19 @@ begin
   perform set_config('howdah.tenant_id', v_tenant, true), set_config('howdah.user_id', v_user, true);
   return v_fired;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.first_agent_of(execution_id uuid)
+ RETURNS uuid
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select case when e.handoffs = 0 then e.agent_id else (
+    select v.agent_id from howdah.agent_versions as v where v.id = howdah_private.version_after(e.id, 0)
+  ) end
+  from howdah.executions as e where e.id = first_agent_of.execution_id
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.first_content(input text, input_data jsonb, agent_version_id uuid)
@@ -10822,63 +11302,10 @@ CREATE OR REPLACE FUNCTION howdah_private.fit_the_wire(names text[])
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE
  SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$ select coalesce(bool_and(n.name ~ '^[A-Za-z0-9_-]{1,64}$'), true) from unnest(fit_the_wire.names) as n (name) $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.follow_commit(worker uuid, commits jsonb)
- RETURNS void
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-declare
-  v_step record;
-begin
-  for v_step in
-    select e.run, s.step -> 'question' as question, s.step -> 'child' as child,
-      case l.kind when 'handoff' then l.output end as handoff
-    from jsonb_to_recordset(follow_commit.commits) as c (id uuid, fence int, after int, steps jsonb)
-    cross join lateral (
-      select x as run, x.id, x.tenant_id, x.depth, x.workflow_id from howdah.executions as x
-      where x.id = c.id and x.fence = c.fence limit 1
-    ) as e
-    cross join lateral jsonb_array_elements(c.steps) with ordinality as s (step, position)
-    cross join lateral (
-      select t.kind, t.output from howdah.steps as t
-      where t.execution_id = c.id and t.tenant_id = e.tenant_id and t.seq = c.after + s.position
-        and t.worker = follow_commit.worker
-        and (s.step ? 'question' or (s.step ? 'child' and e.workflow_id is null) or t.kind = 'handoff')
-      limit 1
-    ) as l
-    where s.step ?| '{question,child}' or s.step ->> 'kind' = 'handoff'
-    order by e.depth, e.id, s.position
-  loop
-    if v_step.handoff is not null then
-      perform howdah_private.hand_over(v_step.run, v_step.handoff);
-    elsif v_step.question is not null then
-      perform howdah_private.ask_question(v_step.run, v_step.question);
-    else
-      perform howdah_private.spawn_child(v_step.run, v_step.child);
-    end if;
-  end loop;
-  perform howdah_private.follow_members(follow_commit.worker, follow_commit.commits);
-  if exists (select from howdah_private.receivers) then
-    -- what came while it was on its way to wait for mail
-    perform howdah_private.wake_runs(array_agg(e.id::uuid))
-    from jsonb_to_recordset(follow_commit.commits) as c (id uuid, fence int)
-    join howdah.executions as e on e.id = c.id and e.fence = c.fence
-    where e.has_inbox and e.waiting_for = 'timer' and howdah_private.is_woken(e)
-    having count(*) > 0;
-  end if;
-  perform howdah_private.enqueue_advance(array_agg(e.id::uuid))
-  from jsonb_to_recordset(follow_commit.commits) as c (id uuid, fence int)
-  join howdah.executions as e on e.id = c.id and e.fence = c.fence
-  where e.status = 'queued' or (e.status = 'waiting' and e.waiting_for = 'timer');
-  if jsonb_path_exists(follow_commit.commits, '$[*].to ? (@.waiting_for == "quota")') then
-    perform howdah_private.follow_parked(array(
-      select c.id from jsonb_to_recordset(follow_commit.commits) as c (id uuid) order by c.id));
-  end if;
-end $function$
+    select coalesce(bool_and(n.name ~ '^[A-Za-z0-9_-]{1,64}$'), true)
+    from unnest(fit_the_wire.names) as n (name)
+  $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.follow_members(worker uuid, commits jsonb)
@@ -10898,7 +11325,7 @@ AS $function$
     where x.id = c.id and x.fence = c.fence and x.workflow_id is not null
       and exists ( -- a commit writes all of its steps or none
         select from howdah.steps as l
-        where l.execution_id = c.id and l.tenant_id = x.tenant_id and l.seq = c.after + 1 and l.worker = follow_members.worker
+        where l.execution_id = c.id and l.seq = c.after + 1 and l.worker = follow_members.worker
       )
     limit 1
   ) as e
@@ -11066,7 +11493,7 @@ begin
   if forked_data.changes is not null then
     v_data := howdah_private.changed_data(v_data, forked_data.changes, v_version #> '{agent,prompt,variables}');
   end if;
-  perform howdah_private.refuse_large_input('input_data', octet_length(v_data::text), howdah_private.most_input(e.tenant_id));
+  perform howdah_private.refuse_large_input('input_data', octet_length(v_data::text), howdah_private.max_input_bytes(e.tenant_id));
   if e.workflow_id is null then
     perform howdah_private.refuse_prompt_values(forked_data.version_id, v_data);
   else
@@ -11209,28 +11636,6 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.given_files(execution_id uuid, words text[])
- RETURNS jsonb
- LANGUAGE plpgsql
- STABLE SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_run howdah.executions := howdah_private.calling_run(given_files.execution_id);
-  v_word text;
-  v_file record;
-  v_given jsonb := '[]';
-begin
-  foreach v_word in array words loop
-    v_file := howdah_private.file_named(v_run, case when howdah_private.id_in(v_word) is not null then v_word end,
-      case when howdah_private.id_in(v_word) is null then v_word end);
-    v_given := v_given || jsonb_build_object('id', v_file.id, 'name', v_file.name, 'bytes', v_file.size,
-      'trust', howdah_private.resource_trust(v_run.tenant_id, v_file.id));
-  end loop;
-  return v_given;
-end $function$
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.grant_limit(id uuid, reason howdah.stop_reason)
  RETURNS void
  LANGUAGE sql
@@ -11251,48 +11656,18 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.hand_over(run howdah.executions, output jsonb)
- RETURNS void
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_from uuid := output #>> '{from,agent_id}';
-  v_to uuid := output #>> '{to,agent_id}';
-begin
-  update howdah.executions as e
-  set agent_id = v.agent_id, agent_version_id = v.id, handoffs = e.handoffs + 1,
-    overrides = nullif(e.overrides - 'mission_override', '{}'),
-    first_limits = coalesce(e.first_limits, jsonb_build_object('max_steps', e.max_steps,
-      'max_tokens', e.max_tokens, 'max_cost', e.max_cost, 'max_seconds', e.max_seconds)),
-    max_steps = least(e.max_steps, e.model_count + (v.definition #>> '{agent,max_steps}')::int),
-    max_tokens = least(e.max_tokens, e.tokens_in + e.tokens_out + e.children_tokens_in + e.children_tokens_out
-      + (v.definition #>> '{agent,max_tokens}')::bigint),
-    max_cost = least(e.max_cost, e.cost + e.children_cost + (v.definition #>> '{agent,max_cost}')::numeric),
-    max_seconds = least(e.max_seconds, ceil(e.active_ms / 1000.0)::int + (v.definition #>> '{agent,max_seconds}')::int)
-  from howdah.agent_versions as v
-  where e.id = run.id and e.completed_at is null and e.agent_version_id = (hand_over.output #>> '{from,agent_version_id}')::uuid
-    and v.id = (hand_over.output #>> '{to,agent_version_id}')::uuid;
-  if found and run.session_id is not null and run.parent_execution_id is null then
-    update howdah.sessions as s set agent_id = v_to, last_activity_at = now()
-    where s.id = run.session_id and s.agent_id = v_from;
-  end if;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.handed_over(execution_id uuid, output jsonb)
+CREATE OR REPLACE FUNCTION howdah_private.handoff_record(execution_id uuid, output jsonb)
  RETURNS jsonb
  LANGUAGE sql
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select jsonb_build_object(
-    'from', howdah_private.version_told(e.agent_version_id),
-    'to', howdah_private.version_told(
-      howdah_private.version_at((handed_over.output ->> 'agent_id')::uuid, e.root_execution_id)),
-    'reason', handed_over.output -> 'reason')
-  from howdah.executions as e where e.id = handed_over.execution_id
+    'from', howdah_private.version_json(e.agent_version_id),
+    'to', howdah_private.version_json(
+      howdah_private.version_at((handoff_record.output ->> 'agent_id')::uuid, e.root_execution_id)),
+    'reason', handoff_record.output -> 'reason')
+  from howdah.executions as e where e.id = handoff_record.execution_id
 $function$
 ;
 
@@ -11309,8 +11684,8 @@ AS $function$
       then format('the user of the run may not run agent %s', a.name)
     when o.is_restricted then format('agent %s is for some only, and what was said to it stays with it', o.name)
     when e.agent_id = a.id then format('agent %s has the conversation already', a.name)
-    when e.handoffs >= howdah_private.most_handoffs()
-      then format('the conversation was handed over %s times in this run; whoever has it now answers', howdah_private.most_handoffs())
+    when e.handoffs >= howdah_private.max_handoffs()
+      then format('the conversation was handed over %s times in this run; whoever has it now answers', howdah_private.max_handoffs())
   end
   from howdah.agents as a
   join howdah.executions as e on e.id = handoff_refusal.execution_id
@@ -11354,42 +11729,6 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.has_rivals(tenant_id uuid)
- RETURNS boolean
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
- SET enable_sort TO 'off'
- SET plan_cache_mode TO 'force_generic_plan'
-AS $function$
-declare
-  v_ids record := howdah_private.shared_ids();
-begin
-  perform from (
-    (select from howdah.executions as e
-    where e.status = 'queued' and e.waiting_for is null and e.tenant_id < has_rivals.tenant_id
-      and e.id between v_ids.oldest and v_ids.youngest
-    order by e.status, e.waiting_for, e.tenant_id limit 1)
-    union all
-    (select from howdah.executions as e
-    where e.status = 'queued' and e.waiting_for is null and e.tenant_id > has_rivals.tenant_id
-      and e.id between v_ids.oldest and v_ids.youngest
-    order by e.status, e.waiting_for, e.tenant_id limit 1)
-    union all
-    (select from howdah.executions as e
-    where e.status = 'waiting' and e.waiting_for = 'timer' and e.tenant_id < has_rivals.tenant_id
-      and e.id between v_ids.oldest and v_ids.youngest
-    order by e.status, e.waiting_for, e.tenant_id limit 1)
-    union all
-    (select from howdah.executions as e
-    where e.status = 'waiting' and e.waiting_for = 'timer' and e.tenant_id > has_rivals.tenant_id
-      and e.id between v_ids.oldest and v_ids.youngest
-    order by e.status, e.waiting_for, e.tenant_id limit 1)
-  ) as r limit 1;
-  return found;
-end $function$
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.has_settings()
  RETURNS boolean
  LANGUAGE plpgsql
@@ -11410,94 +11749,6 @@ AS $function$
   select not howdah_private.is_bound() and (pg_has_role(session_user, 'howdah_owner', 'member')
     or pg_has_role(session_user, 'howdah_authenticator', 'member'))
 $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.heal_parked(before timestamp with time zone)
- RETURNS uuid[]
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_lost uuid[];
-begin
-  perform howdah_private.admit_parked(p.concurrency_limit_id, p.tenant_id)
-  from (
-    select distinct r.concurrency_limit_id, r.tenant_id from howdah_private.parked_runs as r
-    where r.concurrency_limit_id is not null
-  ) as p
-  where pg_try_advisory_xact_lock(howdah_private.limits_key(p.tenant_id));
-  perform howdah_private.admit_at_quota(p.quota_id)
-  from (
-    select distinct r.quota_id from howdah_private.parked_runs as r where r.quota_id is not null order by 1
-  ) as p;
-  perform howdah_private.admit_at_call_limit(p.call_limit_id)
-  from (
-    select distinct r.call_limit_id from howdah_private.parked_runs as r where r.call_limit_id is not null order by 1
-  ) as p
-  where pg_try_advisory_xact_lock(howdah_private.calls_key(p.call_limit_id));
-  perform howdah_private.forget_counters();
-  perform howdah_private.forget_calls();
-  with lost as (
-    select e.id from howdah.executions as e
-    where e.status = 'waiting' and e.waiting_for = 'quota' and e.updated_at < heal_parked.before
-      and not exists (select from howdah_private.parked_runs as p where p.execution_id = e.id)
-    order by e.id
-    for no key update skip locked
-  ),
-  woken as (
-    update howdah.executions as e set status = 'queued', waiting_for = null, updated_at = now()
-    from lost as l where e.id = l.id
-    returning e.id::uuid as id
-  )
-  select array_agg(w.id) into v_lost from woken as w;
-  return coalesce(v_lost, '{}');
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.heal_queue(patience interval DEFAULT '00:00:10'::interval, at_most integer DEFAULT 10000)
- RETURNS integer
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
- SET plan_cache_mode TO 'force_generic_plan'
-AS $function$
-declare
-  v_before timestamptz := clock_timestamp() - heal_queue.patience;
-  v_sweep howdah_private.queue_sweep;
-  v_lost uuid[] := '{}';
-  v_pools text[];
-begin
-  perform howdah_private.release_executions(o.owner_worker, null, true)
-  from (
-    select distinct e.owner_worker from howdah.executions as e
-    where e.owner_worker is not null and e.updated_at < v_before
-      and not exists (select from howdah_private.workers as w where w.id = e.owner_worker)
-  ) as o;
-  for v_sweep in
-    select s.* from howdah_private.queue_sweep as s order by s.status for no key update skip locked
-  loop
-    if v_sweep.status = 'queued' and v_sweep.is_new_round then
-      select array_agg(distinct j.locked_by) into v_pools
-      from graphile_worker._private_jobs as j
-      where j.locked_at < v_before
-        and not exists (select from howdah_private.workers as w where w.pool_id = j.locked_by);
-      if v_pools is not null then
-        perform graphile_worker.force_unlock_workers(v_pools);
-      end if;
-      -- a wake-up that was replaced while somebody worked on it has no key and no attempts left: its worker would have
-      -- completed it, and did not live to
-      perform graphile_worker.complete_jobs(array_agg(j.id))
-      from graphile_worker._private_jobs as j join graphile_worker._private_tasks as t on t.id = j.task_id
-      where t.identifier = 'advance' and j.key is null and j.attempts >= j.max_attempts and j.locked_at is null
-      having count(*) > 0;
-    end if;
-    v_lost := v_lost || howdah_private.sweep_queue(v_sweep, v_before, heal_queue.at_most);
-  end loop;
-  v_lost := v_lost || howdah_private.heal_parked(v_before);
-  perform howdah_private.enqueue_advance(v_lost);
-  return cardinality(v_lost);
-end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.heartbeat(worker uuid)
@@ -11538,34 +11789,15 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.hidden_from(tenant_id uuid, user_id uuid, role howdah.user_role)
- RETURNS uuid[]
- LANGUAGE plpgsql
- STABLE SECURITY DEFINER
+CREATE OR REPLACE FUNCTION howdah_private.history_entries(messages jsonb)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-declare
-  v_role howdah.user_role := hidden_from.role;
-begin
-  if not exists (select from howdah.agents as a where a.is_restricted)
-    and not exists (select from howdah.workflows as w where w.is_restricted) then
-    return '{}';
-  end if;
-  if hidden_from.user_id is not null then
-    select greatest(u.role, hidden_from.role) into v_role from howdah.users as u
-    where u.id = hidden_from.user_id and u.tenant_id = hidden_from.tenant_id and u.is_active;
-  end if;
-  return case when v_role <= 'admin' then '{}' else array(
-    select a.id from (
-      select r.id, r.tenant_id from howdah.agents as r where r.is_restricted
-      union all
-      select w.id, w.tenant_id from howdah.workflows as w where w.is_restricted
-    ) as a
-    where a.tenant_id = hidden_from.tenant_id and not exists (
-      select from howdah.grants as g
-      where g.tenant_id = a.tenant_id and coalesce(g.agent_id, g.workflow_id) = a.id and (g.user_id = hidden_from.user_id or g.role >= v_role)
-    )) end;
-end $function$
+  select coalesce(jsonb_agg(m.message - '{seq,step_seq,covers_from_seq,covers_to_seq,trust}'::text[] order by m.place), '[]')
+  from jsonb_array_elements(history_entries.messages) with ordinality as m (message, place)
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.history_fault(message jsonb)
@@ -11608,6 +11840,35 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.history_json(history jsonb)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select coalesce(jsonb_agg(m.message || case m.message ->> 'role' when 'tool' then '{"trust": "external"}' else '{}' end::jsonb
+    order by m.place), '[]')
+  from jsonb_array_elements(history_json.history) with ordinality as m (message, place)
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.history_message(tenant_id uuid, message jsonb)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select (message - '{seq,step_seq,covers_from_seq,covers_to_seq,trust}'::text[])
+    || case when message ? 'parts' then jsonb_build_object('parts', (
+      select coalesce(jsonb_agg(case when p.part ->> 'type' <> 'resource' then p.part
+        else jsonb_build_object('type', 'text', 'text', coalesce(format('[file %s]', r.name), '[file]')) end order by p.place), '[]')
+      from jsonb_array_elements(message -> 'parts') with ordinality as p (part, place)
+      left join howdah.resources as r
+        on r.id = howdah_private.parse_id(p.part ->> 'resource_id') and r.tenant_id = history_message.tenant_id
+    )) else '{}' end
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.history_trust(history jsonb)
  RETURNS howdah.trust
  LANGUAGE sql
@@ -11617,102 +11878,6 @@ AS $function$
   select max(case when m.message ->> 'role' = 'tool' or jsonb_path_exists(m.message, '$.parts[*].image_url.url ? (!(@ starts with "data:"))')
     then 'external' when m.message ->> 'role' = 'assistant' then 'internal' else 'user' end::howdah.trust)
   from jsonb_array_elements(history_trust.history) as m (message)
-$function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.hold_counts()
- RETURNS void
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  lock table howdah.executions in row exclusive mode;
-  perform from howdah_private.closed_months as m where m.dropped_at is null and m.runs is null order by m.month for share;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.hold_runs(ids uuid[])
- RETURNS uuid[]
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  perform howdah_private.hold_counts();
-  return array(select e.id::uuid from howdah.executions as e where e.id = any (hold_runs.ids) order by e.id for update);
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.hold_secrets(configuration jsonb)
- RETURNS void
- LANGUAGE plpgsql
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_tenant_id constant uuid := howdah.current_tenant();
-  v_name text;
-begin
-  for v_name in
-    select s.value ->> 'secret_name' from jsonb_each(hold_secrets.configuration -> 'secrets') as s
-    union
-    select hold_secrets.configuration ->> 'database' where hold_secrets.configuration ? 'database'
-    order by 1
-  loop
-    perform from howdah.secrets as k where k.name = v_name and k.tenant_id = v_tenant_id for key share;
-    if not found then
-      perform howdah_private.refuse_unknown_secret(v_name);
-    end if;
-  end loop;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.hold_user(u howdah.users, cancel_live boolean)
- RETURNS uuid[]
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_runs uuid[] := howdah_private.runs_of_user(u);
-begin
-  if hold_user.cancel_live then
-    perform howdah_private.note_control(e, 'cancel') from howdah.executions as e
-    where e.id = any (v_runs) and e.completed_at is null;
-    perform howdah_private.end_runs(howdah_private.lock_family(array_agg(e.id::uuid)), 'cancelled', null)
-    from howdah.executions as e where e.id = any (v_runs) and e.completed_at is null
-    having count(*) > 0;
-  end if;
-  perform howdah_private.refuse_live_runs(v_runs);
-  perform from howdah.executions as e where e.id = any (v_runs) order by e.depth, e.id for update;
-  perform from howdah.sessions as s
-  where s.tenant_id = u.tenant_id and (s.user_id = u.id
-    or s.id in (select e.session_id from howdah.executions as e where e.id = any (v_runs)))
-  order by s.id for update;
-  perform from howdah.users as x where x.id = u.id for update;
-  v_runs := howdah_private.runs_of_user(u);
-  perform howdah_private.refuse_live_runs(v_runs);
-  return v_runs;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.holds_a_key(text text)
- RETURNS boolean
- LANGUAGE sql
- IMMUTABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  select text ~ '^(sk-[A-Za-z0-9_-]{8}|Bearer [A-Za-z0-9._-]{8}[^ ]*$|Basic [A-Za-z0-9+/=]{8,}$|(sk|rk)_(live|test)_)'
-    or text ~ ('(^|[^A-Za-z0-9_-])('
-      || '(sk|gsk|xai|pplx|r8)[-_](?=[A-Za-z_-]*[0-9])[A-Za-z0-9_-]{16}'
-      || '|(gh[opsur]|github_pat|glpat|hf|npm|dop_v1|hwd|lin_api|ntn)[-_](?=[A-Za-z_-]*[0-9])[A-Za-z0-9_-]{16}'
-      || '|AIza[A-Za-z0-9_-]{35}|ya29\.[A-Za-z0-9_-]{20}|(AKIA|ASIA)[A-Z0-9]{12,16}([^A-Za-z0-9]|$)'
-      || '|xox[abeprs]-[A-Za-z0-9-]{10}|whsec_[A-Za-z0-9+/]{16}|SG\.[A-Za-z0-9_-]{16}'
-      || '|eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8}'
-      || ')')
-    or text ~ '-----BEGIN ([A-Z]+ )*PRIVATE KEY-----'
-    or text ~* '[a-z][a-z0-9+.-]*://[^/\s:@]*:[^/\s@]+@'
-    or text ~* ('[?&;#]' || howdah_private.key_parameters() || '=[^&\s]{8}')
 $function$
 ;
 
@@ -11843,23 +12008,6 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.id_in(word text)
- RETURNS uuid
- LANGUAGE sql
- IMMUTABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  select case when id_in.word ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then id_in.word::uuid end
-$function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.in_latin(value text)
- RETURNS text
- LANGUAGE sql
- IMMUTABLE
-RETURN translate(regexp_replace(NORMALIZE(value, NFKD), '[̀-ͯ]'::text, ''::text, 'g'::text), (((('АВЕЅІЈКМНОРСТУХҮԌԚԜ'::text || 'аԁеһіјӏкорсԛѕуѵԝх'::text) || 'ΑΒΕΖΗΙΚΜΝΟΡΤΥΧ'::text) || 'αγικνορυχϲ'::text) || '‐‑‒–—−⁄'::text), (((('ABESIJKMHOPCTYXYGQW'::text || 'adehijlkopcqsyvwx'::text) || 'ABEZHIKMNOPTYX'::text) || 'ayikvopuxc'::text) || '------/'::text))
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.inherited_trust(e howdah.executions)
  RETURNS howdah.trust
  LANGUAGE sql
@@ -11927,7 +12075,7 @@ AS $function$
   from (
     select * from howdah_private.queue_alerts()
     union all
-    select * from howdah_private.outlet_alerts()
+    select * from howdah_private.connection_alerts()
     union all
     select * from howdah_private.upkeep_alerts()
     union all
@@ -11960,12 +12108,12 @@ begin
     exit when v_live is null or not v_may_end_all and exists (
       select from howdah.executions as e
       where e.id = v_live and e.user_id is not null and e.user_id is distinct from interrupt_session.sender);
-    perform howdah_private.end_runs(howdah_private.lock_family(array[v_live]), 'cancelled', null);
+    perform howdah_private.terminate_runs(howdah_private.lock_subtree(array[v_live]), 'cancelled', null);
   end loop;
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.invisible()
+CREATE OR REPLACE FUNCTION howdah_private.invisible_characters()
  RETURNS text
  LANGUAGE sql
  IMMUTABLE
@@ -11979,7 +12127,7 @@ CREATE OR REPLACE FUNCTION howdah_private.is_among_lockers(list xid)
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select exists (
-    select from pg_get_multixact_members(is_among_lockers.list) as m where m.mode in ('nokeyupd', 'upd') and howdah_private.is_ours(m.xid)
+    select from pg_get_multixact_members(is_among_lockers.list) as m where m.mode in ('nokeyupd', 'upd') and howdah_private.is_own_subtransaction(m.xid)
   )
 $function$
 ;
@@ -12071,93 +12219,6 @@ CREATE OR REPLACE FUNCTION howdah_private.is_kept_by_month(quota howdah.quotas)
 RETURN (howdah_private.is_kept(quota) AND ((quota).scope <> 'session'::howdah.quota_scope))
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.is_known_to_protocol_1(e howdah.executions)
- RETURNS boolean
- LANGUAGE sql
- STABLE SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  select e.depth = 0 and not e.has_inbox and e.compensates_execution_id is null
-    and e.forked_from_execution_id is null and e.messages_at_retry = 0
-    and not exists (
-      select from howdah.hooks as h
-      where h.tenant_id = e.tenant_id and h.is_active and coalesce(h.agent_id = e.agent_id, true)
-    )
-    and not exists (
-      select from howdah.agent_versions as v
-      cross join lateral jsonb_array_elements(v.definition -> 'tools') as t (tool)
-      where v.id = e.agent_version_id
-        and (t.tool ->> 'kind' not in ('sql', 'custom')
-          or (t.tool ->> 'kind' = 'custom' and t.tool ->> 'effect' = 'once') or t.tool ? 'compensation' or (t.tool ->> 'requires_approval')::boolean)
-    )
-$function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.is_known_to_protocol_4(e howdah.executions)
- RETURNS boolean
- LANGUAGE sql
- STABLE SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  select not exists (
-    select from howdah.agent_versions as v
-    where v.id = e.agent_version_id and (v.definition -> 'agent' ?| '{engine,prompt}' or v.definition ? 'skills'
-      or v.definition -> 'tools' @> '[{"kind": "mcp"}]'
-      or v.definition -> 'tools' @> '[{"kind": "agent", "configuration": {"handoff": true}}]')
-    union all
-    select from howdah.workflow_versions as v
-    where v.id = e.workflow_version_id and (v.definition #>> '{workflow,configuration,members}' = 'capable'
-      or howdah_private.decides_by_embedding(v.definition #> '{workflow,configuration}'))
-  )
-$function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.is_known_to_protocol_5(e howdah.executions)
- RETURNS boolean
- LANGUAGE sql
- STABLE SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  select e.client_tools is null
-    and not exists (select from howdah.tool_policies as p where p.tenant_id = e.tenant_id and p.decision <> 'allow')
-    and not exists (select from howdah.output_filters as f where f.tenant_id = e.tenant_id and f.is_active)
-    and not exists (
-      select from howdah.agent_versions as v where v.id = e.agent_version_id and v.definition -> 'tools' @> '[{"kind": "http"}]')
-$function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.is_known_to_protocol_6(e howdah.executions)
- RETURNS boolean
- LANGUAGE sql
- STABLE SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  select not exists (
-    select from howdah.agent_versions as v
-    where v.id = e.agent_version_id and v.definition #>> '{models,0,provider}' = 'engine:tool')
-$function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.is_known_to_protocol_7(e howdah.executions)
- RETURNS boolean
- LANGUAGE sql
- STABLE SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  select not coalesce(e.overrides ?| '{model,request_params}', false) and (
-    not exists (select from howdah.call_limits) or not exists (
-      select from howdah.call_limits as l left join howdah.agent_versions as v on v.id = e.agent_version_id
-      where (l.tenant_id = e.tenant_id or (l.tool_id is null and l.model_id is null))
-        and (e.workflow_id is not null
-          or v.definition -> 'models' @> jsonb_build_array(jsonb_build_object('id', l.model_id))
-          or v.definition -> 'tools' @> jsonb_build_array(jsonb_build_object('id', l.tool_id))
-          or v.definition -> 'models' @> jsonb_build_array(jsonb_build_object('model', l.every_model))
-          or v.definition -> 'tools' @> jsonb_build_array(jsonb_build_object('name', l.every_tool)))
-    )
-  )
-$function$
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.is_limited_by(l howdah.concurrency_limits, agent_id uuid, agent_version_id uuid, model_id text)
  RETURNS boolean
  LANGUAGE sql
@@ -12219,7 +12280,7 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.is_ours(x xid)
+CREATE OR REPLACE FUNCTION howdah_private.is_own_subtransaction(x xid)
  RETURNS boolean
  LANGUAGE plpgsql
  STABLE
@@ -12243,6 +12304,21 @@ CREATE OR REPLACE FUNCTION howdah_private.is_replaced(q howdah.quotas, subject_i
 RETURN (howdah_private.is_for_each(q) AND (EXISTS (SELECT FROM howdah.quotas o WHERE ((o.metric = (is_replaced.q).metric) AND (NOT (o.period IS DISTINCT FROM (is_replaced.q).period)) AND (o.is_imposed OR (NOT (is_replaced.q).is_imposed)) AND CASE WHEN (is_replaced.q).is_per_tenant THEN ((o.tenant_id = is_replaced.subject_id) AND (o.scope = 'tenant'::howdah.quota_scope)) ELSE ((o.tenant_id = (is_replaced.q).tenant_id) AND (o.scope = (is_replaced.q).scope) AND (o.subject_id = is_replaced.subject_id)) END))))
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.is_secret_name(name text)
+ RETURNS boolean
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select name ~ '^[A-Z][A-Z0-9]*(_[A-Z0-9]+)*_(TOKEN|SECRET|PAT|PASS|PASSWORD|PASSWD|PWD|CREDENTIALS)$'
+    or lower(regexp_replace(name, '([a-z0-9])([A-Z])', '\1_\2', 'g')) ~ (
+      '(^|[-_.])((api|access|secret|private|signing|encryption|subscription|account|shared)[-_]?key'
+      || '|secret[-_]?access[-_]?key|(access|auth|api|bearer|refresh|session|id|private|personal|security)[-_]?token'
+      || '|secret|password|passwd|passphrase|credentials?|authorization|set-cookie|cookie)$'
+      || '|^(token|pwd|bearer)$')
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.is_spending_counted(ids uuid[])
  RETURNS boolean
  LANGUAGE plpgsql
@@ -12257,21 +12333,6 @@ begin
         and e.id between is_spending_counted.ids[1] and is_spending_counted.ids[cardinality(is_spending_counted.ids)]))
   );
 end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.is_taken_back(id uuid, seq integer)
- RETURNS boolean
- LANGUAGE sql
- STABLE SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  select exists (
-    select from howdah.executions as e
-    join howdah.messages as m on m.execution_id = e.id and m.tenant_id = e.tenant_id and m.seq = 2
-    where e.compensates_execution_id = is_taken_back.id
-      and m.tool_calls @> jsonb_build_array(jsonb_build_object('id', 'undo_' || is_taken_back.seq))
-  )
-$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.is_tenant_role(role oid)
@@ -12305,6 +12366,14 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.is_transient_error(code text)
+ RETURNS boolean
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$ select is_transient_error.code ~ '^(40|53|55|57|58)' $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.is_trusted()
  RETURNS boolean
  LANGUAGE sql
@@ -12330,13 +12399,6 @@ CREATE OR REPLACE FUNCTION howdah_private.is_uuid_v7(id uuid)
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE
 RETURN ((get_byte(uuid_send(id), 6) >> 4) = 7)
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.is_woken(e howdah.executions)
- RETURNS boolean
- LANGUAGE sql
- STABLE
-RETURN (((e).waiting_for = ANY (ARRAY['question'::howdah.waiting_reason, 'child'::howdah.waiting_reason])) OR (((e).waiting_for = 'timer'::howdah.waiting_reason) AND (EXISTS (SELECT FROM howdah_private.receivers r WHERE (r.execution_id = ((is_woken.e).id)::uuid)))))
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.json_array_parts(schema jsonb, value jsonb, place text)
@@ -12514,7 +12576,7 @@ CREATE OR REPLACE FUNCTION howdah_private.json_expression(watched regclass, "col
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select format(case when howdah_private.base_type(a.atttypid) = any ('{bool, int2, int4, int8, numeric, text, varchar, bpchar, uuid, date, json, jsonb}'::regtype[])
-    then 'to_jsonb(%I.%I)' else 'howdah_private.settled_json(%I.%I)' end, of_row, "column")
+    then 'to_jsonb(%I.%I)' else 'howdah_private.canonical_json(%I.%I)' end, of_row, "column")
   from (select) as asked
   left join pg_catalog.pg_attribute as a on a.attrelid = json_expression.watched and a.attname = json_expression."column" and not a.attisdropped
 $function$
@@ -12835,6 +12897,17 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.json_pointer(VARIADIC parts text[])
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select coalesce(string_agg('/' || replace(replace(p.part, '~', '~0'), '/', '~1'), '' order by p.place), '')
+  from unnest(json_pointer.parts) with ordinality as p (part, place)
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.json_referred(root jsonb, reference text)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -13011,154 +13084,6 @@ AS $function$
     as c (tenant_id uuid, seq bigint, hash text, hmac text, signed_by text)
   on conflict do nothing
 $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.keep_file(run howdah.executions, name text, type text, bytes bytea, origin jsonb)
- RETURNS uuid
- LANGUAGE plpgsql
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_id uuid;
-begin
-  -- the newest of a name is the one that is read by it, so an older one is written again, except by its own call
-  select f.id into v_id from (
-    select r.id, r.sha256, r.metadata, r.id = first_value(r.id) over (order by r.id desc) as is_newest from howdah.resources as r
-    where r.tenant_id = run.tenant_id and r.execution_id = run.root_execution_id and r.name = keep_file.name
-      and r.type = lower(keep_file.type)
-  ) as f
-  where f.sha256 = encode(sha256(keep_file.bytes), 'hex') and f.metadata ->> 'written_by_execution_id' = run.id::text
-    and (f.is_newest or f.metadata ->> 'call' = keep_file.origin ->> 'call')
-  order by f.id desc limit 1;
-  if found then
-    return v_id;
-  end if;
-  perform howdah_private.refuse_more_files(run);
-  insert into howdah.resources as r (tenant_id, name, type, bytes, execution_id, session_id, metadata)
-  select run.tenant_id, keep_file.name, keep_file.type, keep_file.bytes, run.root_execution_id, e.session_id,
-    keep_file.origin || jsonb_build_object('written_by_execution_id', run.id)
-  from howdah.executions as e where e.id = run.root_execution_id
-  returning r.id into v_id;
-  return v_id;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.keep_files(execution_id uuid, names text[], types text[], contents bytea[], origin jsonb)
- RETURNS jsonb
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_run howdah.executions := howdah_private.calling_run(keep_files.execution_id);
-  v_kept jsonb := '[]';
-begin
-  perform howdah_private.lock_files(v_run);
-  for i in 1 .. cardinality(names) loop
-    v_kept := v_kept || jsonb_build_object(
-      'id', howdah_private.keep_file(v_run, names[i], types[i], contents[i], origin),
-      'name', names[i], 'type', types[i], 'bytes', octet_length(contents[i]));
-  end loop;
-  return v_kept;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.keep_mcp_file(execution_id uuid, name text, type text, bytes bytea, origin jsonb)
- RETURNS uuid
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_run howdah.executions := howdah_private.calling_run(keep_mcp_file.execution_id);
-begin
-  perform howdah_private.lock_files(v_run);
-  return howdah_private.keep_file(v_run, name, type, bytes, origin || '{"trust": "external"}');
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.keep_request_answer(key text, answer jsonb)
- RETURNS void
- LANGUAGE sql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  update howdah_private.request_keys as k set answer = keep_request_answer.answer
-  where k.tenant_id = howdah.current_tenant() and k.caller = howdah_private.key_holder() and k.key = keep_request_answer.key
-$function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.keep_subjects(ids uuid[], first_id uuid, last_id uuid)
- RETURNS void
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
- SET plan_cache_mode TO 'force_custom_plan'
-AS $function$
-begin
-  insert into howdah_private.kept_subjects as k (tenant_id, scope, subject_id, day, roots, tokens, cost)
-  select e.tenant_id, s.scope, s.id, (e.created_at at time zone 'UTC')::date,
-    count(*) filter (where e.parent_execution_id is null and e.compensates_execution_id is null),
-    sum(e.tokens_in + e.tokens_out), sum(e.cost)
-  from howdah.executions as e
-  cross join lateral (
-    select 'user'::howdah.quota_scope, e.user_id
-    where not exists (select from howdah_private.closing_months() as m where e.id >= m.first_id and e.id < m.next_id)
-    union all
-    select 'session', howdah_private.session_of_run(e) where keep_subjects.ids is not null
-  ) as s (scope, id)
-  where e.id between keep_subjects.first_id and keep_subjects.last_id
-    and (keep_subjects.ids is null or e.id = any (keep_subjects.ids)) and s.id is not null
-  group by 1, 2, 3, 4 order by 1, 2, 3, 4
-  on conflict (tenant_id, scope, subject_id, day) do update
-  set roots = k.roots + excluded.roots, tokens = k.tokens + excluded.tokens, cost = k.cost + excluded.cost;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.keep_totals(ids uuid[], first_id uuid DEFAULT NULL::uuid, last_id uuid DEFAULT NULL::uuid)
- RETURNS void
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
- SET plan_cache_mode TO 'force_custom_plan'
-AS $function$
-declare
-  v_first_id uuid := coalesce(keep_totals.first_id, keep_totals.ids[1]);
-  v_last_id uuid := coalesce(keep_totals.last_id, keep_totals.ids[cardinality(keep_totals.ids)]);
-begin
-  insert into howdah.kept_steps as k
-    (tenant_id, day, kind, model_id, tool, steps, errors, tokens_in, tokens_out, cost)
-  select s.tenant_id, (s.started_at at time zone 'UTC')::date, s.kind, s.model_id, t.tool, count(*), count(s.error),
-    coalesce(sum(s.tokens_in), 0), coalesce(sum(s.tokens_out), 0), coalesce(sum(s.cost), 0)
-  from howdah.steps as s
-  join howdah.executions as e on e.id = s.execution_id and s.seq > coalesce(e.forked_from_seq, 0)
-  cross join lateral (select case when s.kind = 'tool' and howdah_private.is_call_of_tool(s.call_id) then s.name end) as t (tool)
-  where e.id between v_first_id and v_last_id
-    and s.execution_id between v_first_id and v_last_id
-    and (keep_totals.ids is null or (e.id = any (keep_totals.ids) and s.execution_id = any (keep_totals.ids)))
-    and (s.model_id is not null or t.tool is not null)
-    and not exists (select from howdah_private.closing_months() as m where e.id >= m.first_id and e.id < m.next_id)
-  group by 1, 2, 3, 4, 5 order by 1, 2, 3, 4, 5
-  on conflict (tenant_id, day, kind, model_id, tool) do update
-  set steps = k.steps + excluded.steps, errors = k.errors + excluded.errors, tokens_in = k.tokens_in + excluded.tokens_in,
-    tokens_out = k.tokens_out + excluded.tokens_out, cost = k.cost + excluded.cost;
-  insert into howdah.kept_usage as k
-    (tenant_id, day, agent_id, agent_version_id, workflow_id, runs, roots, completed, failed, cancelled, steps, tokens_in, tokens_out, cost)
-  select e.tenant_id, (e.created_at at time zone 'UTC')::date, e.agent_id, e.agent_version_id, e.workflow_id, count(*),
-    count(*) filter (where e.parent_execution_id is null), count(*) filter (where e.status = 'completed'), count(*) filter (where e.status = 'failed'),
-    count(*) filter (where e.status = 'cancelled'), sum(e.step_count - coalesce(e.forked_from_seq, 0)),
-    sum(e.tokens_in), sum(e.tokens_out), sum(e.cost)
-  from howdah.executions as e
-  where e.id between v_first_id and v_last_id
-    and (keep_totals.ids is null or e.id = any (keep_totals.ids)) and e.compensates_execution_id is null
-    and not exists (select from howdah_private.closing_months() as m where e.id >= m.first_id and e.id < m.next_id)
-  group by 1, 2, 3, 4, 5 order by 1, 2, 3, 4, 5
-  on conflict (tenant_id, day, agent_id, agent_version_id, workflow_id) do update
-  set runs = k.runs + excluded.runs, roots = k.roots + excluded.roots, completed = k.completed + excluded.completed, failed = k.failed + excluded.failed,
-    cancelled = k.cancelled + excluded.cancelled, steps = k.steps + excluded.steps,
-    tokens_in = k.tokens_in + excluded.tokens_in, tokens_out = k.tokens_out + excluded.tokens_out, cost = k.cost + excluded.cost;
-  perform howdah_private.keep_subjects(keep_totals.ids, v_first_id, v_last_id);
-end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.kept_since(quota howdah.quotas, since timestamp with time zone)
@@ -13418,58 +13343,11 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.lesser_entry(what text, entry jsonb, part text, path text)
- RETURNS jsonb
+CREATE OR REPLACE FUNCTION howdah_private.latin_lookalikes(value text)
+ RETURNS text
  LANGUAGE sql
  IMMUTABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  select case
-    when what = 'mcp_server' and f.field not in ('', 'type', 'command', 'url') and lesser_entry.entry ? f.field
-      then lesser_entry.entry - f.field
-    when f.field <> '' and what in ('model', 'skill', 'agent', 'tool')
-        and lesser_entry.entry -> f.field is distinct from l.entry -> f.field
-      then l.entry || (lesser_entry.entry - f.field - case when f.field in ('engine', 'engine_configuration')
-        then array['engine', 'engine_configuration'] else '{}'::text[] end)
-    else nullif(l.entry, lesser_entry.entry) end
-  from (values (split_part(substr(lesser_entry.path, length(lesser_entry.part) + 2), '/', 1))) as f (field)
-  cross join lateral (select case what
-    when 'model' then '{"provider": "local", "model": "extractive"}'
-    when 'skill' then '{"description": "any", "content": "any"}'
-    when 'mcp_server' then '{"type": "http", "url": "https://localhost/"}'
-    when 'prompt' then '{"template": "any"}'
-    when 'agent' then '{}'
-    when 'workflow' then '{"type": "chain", "members": []}'
-    when 'tool' then (select jsonb_object_agg(e.key, e.value) from jsonb_each(lesser_entry.entry) as e
-      where e.key in ('kind', 'agent', 'workflow', 'function'))
-      || case lesser_entry.entry ->> 'kind' when 'http' then '{"configuration": {"url": "https://localhost/"}}' else '{}' end::jsonb
-    end::jsonb as entry) as l
-$function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.let_out(filters howdah.output_filters[], INOUT value jsonb, OUT hits jsonb)
- RETURNS record
- LANGUAGE plpgsql
- IMMUTABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_filter howdah.output_filters;
-  v_clean jsonb;
-begin
-  hits := '[]';
-  foreach v_filter in array coalesce(filters, '{}') loop
-    v_clean := howdah_private.withheld(value, v_filter.pattern, '[' || v_filter.name || ' withheld]');
-    continue when v_clean = value;
-    hits := hits || jsonb_build_object('filter', v_filter.name, 'action', v_filter.action);
-    if v_filter.action = 'redact' then
-      value := v_clean;
-    elsif v_filter.action = 'block' then
-      value := null;
-      return;
-    end if;
-  end loop;
-end $function$
+RETURN translate(regexp_replace(NORMALIZE(value, NFKD), '[̀-ͯ]'::text, ''::text, 'g'::text), (((('АВЕЅІЈКМНОРСТУХҮԌԚԜ'::text || 'аԁеһіјӏкорсԛѕуѵԝх'::text) || 'ΑΒΕΖΗΙΚΜΝΟΡΤΥΧ'::text) || 'αγικνορυχϲ'::text) || '‐‑‒–—−⁄'::text), (((('ABESIJKMHOPCTYXYGQW'::text || 'adehijlkopcqsyvwx'::text) || 'ABEZHIKMNOPTYX'::text) || 'ayikvopuxc'::text) || '------/'::text))
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.limits_key(tenant_id uuid)
@@ -13498,72 +13376,23 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.line_gives_a_key(line text)
+CREATE OR REPLACE FUNCTION howdah_private.line_assigns_secret(line text)
  RETURNS boolean
  LANGUAGE sql
  IMMUTABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select coalesce(bool_or(howdah_private.names_a_key(m.parts[1])), false)
-  from regexp_matches(line_gives_a_key.line,
+  select coalesce(bool_or(howdah_private.is_secret_name(m.parts[1])), false)
+  from regexp_matches(line_assigns_secret.line,
     '([A-Za-z0-9_.-]+)["'']?\s*[:=]\s*["'']?(?=[^\s"'',]*[0-9])(?=[^\s"'',]*[A-Za-z])[^\s"'',{}\[\]]{8,}["'']?,?\s*$') as m (parts)
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.lined_up(a bigint[], b bigint[], known integer[])
- RETURNS integer[]
- LANGUAGE plpgsql
+CREATE OR REPLACE FUNCTION howdah_private.list_names(names text[], most integer)
+ RETURNS text
+ LANGUAGE sql
  IMMUTABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
- SET enable_nestloop TO 'off'
- SET enable_mergejoin TO 'off'
- SET jit TO 'off'
-AS $function$
-declare
-  v_lined int[] := known;
-  v_as int[]; v_bs int[]; -- the pairs, in the order of a
-  v_ends int[] := '{}'; -- for each length the pair that ends the subsequence with the lowest place in b
-  v_before int[] := '{}'; -- the pair before each in its subsequence, 0 for the first
-  v_length int := 0;
-  v_low int; v_high int; v_middle int; v_pair int;
-begin
-  with of_a as (
-    select x.key, x.place, x.gap, row_number() over (partition by x.gap, x.key order by x.place) as nth
-    from (
-      select k.key, k.place, k.b, count(k.b) over (order by k.place) as gap
-      from unnest(lined_up.a, lined_up.known) with ordinality as k (key, b, place)
-    ) as x where x.b is null
-  ),
-  of_b as (
-    select x.key, x.place, x.gap, row_number() over (partition by x.gap, x.key order by x.place) as nth
-    from (
-      select k.key, k.place, n.b, count(n.b) over (order by k.place) as gap
-      from unnest(lined_up.b) with ordinality as k (key, place)
-      left join unnest(lined_up.known) as n (b) on n.b = k.place
-    ) as x where x.b is null
-  )
-  select array_agg(x.place order by x.place), array_agg(y.place order by x.place) into v_as, v_bs
-  from of_a as x join of_b as y using (gap, key, nth);
-  for v_pair in 1 .. coalesce(cardinality(v_as), 0) loop
-    v_low := 0; v_high := v_length;
-    if v_length > 0 and v_bs[v_ends[v_length]] < v_bs[v_pair] then
-      v_low := v_length; -- mostly they go on where they were
-    end if;
-    while v_low < v_high loop
-      v_middle := (v_low + v_high + 1) / 2;
-      if v_bs[v_ends[v_middle]] < v_bs[v_pair] then v_low := v_middle; else v_high := v_middle - 1; end if;
-    end loop;
-    v_before[v_pair] := case when v_low > 0 then v_ends[v_low] else 0 end;
-    v_ends[v_low + 1] := v_pair;
-    v_length := greatest(v_length, v_low + 1);
-  end loop;
-  v_pair := case when v_length > 0 then v_ends[v_length] else 0 end;
-  while v_pair > 0 loop
-    v_lined[v_as[v_pair]] := v_bs[v_pair];
-    v_pair := v_before[v_pair];
-  end loop;
-  return v_lined;
-end $function$
+RETURN NULLIF((array_to_string((names)[1:most], ', '::text) || CASE WHEN (cardinality(names) > most) THEN ', …'::text ELSE ''::text END), ''::text)
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.live_runs(ids uuid[])
@@ -13605,6 +13434,35 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.lock_ancestors(ids uuid[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_above uuid[];
+  v_id uuid;
+begin
+  if cardinality(lock_ancestors.ids) = 1 then
+    select e.ancestors into v_above from howdah.executions as e where e.id = lock_ancestors.ids[1];
+    foreach v_id in array v_above || lock_ancestors.ids[1] loop
+      perform from howdah.executions as e where e.id = v_id for no key update;
+    end loop;
+    return;
+  end if;
+  -- a value, since by one only the partitions it is about are opened
+  v_above := lock_ancestors.ids || array(
+    select a.id from howdah.executions as r cross join lateral unnest(r.ancestors) as a (id)
+    where r.id = any (lock_ancestors.ids)
+  );
+  perform from howdah.executions as e
+  where e.id = any (v_above)
+  order by e.depth, e.id
+  for no key update;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.lock_below(ids uuid[])
  RETURNS uuid[]
  LANGUAGE plpgsql
@@ -13642,18 +13500,6 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.lock_family(ids uuid[])
- RETURNS uuid[]
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  perform howdah_private.lock_lineage(lock_family.ids);
-  return howdah_private.lock_below(lock_family.ids);
-end $function$
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.lock_files(run howdah.executions)
  RETURNS void
  LANGUAGE sql
@@ -13661,6 +13507,36 @@ CREATE OR REPLACE FUNCTION howdah_private.lock_files(run howdah.executions)
 AS $function$
   select pg_advisory_xact_lock(hashtextextended('howdah.files ' || run.root_execution_id, 0))
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.lock_for_control(id uuid)
+ RETURNS howdah.executions
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_tenant_id uuid := case when howdah_private.is_operator()
+    then (select x.tenant_id from howdah.executions as x where x.id = lock_for_control.id) else howdah.current_tenant() end;
+  v_execution howdah.executions;
+begin
+  if exists (
+    select from howdah.executions as e
+    where e.id = lock_for_control.id and e.tenant_id = v_tenant_id and howdah_private.sees_agent(coalesce(e.agent_id, e.workflow_id))
+  ) then
+    perform howdah_private.lock_ancestors(array[lock_for_control.id]);
+    select e.* into v_execution from howdah.executions as e where e.id = lock_for_control.id;
+  end if;
+  if v_execution.id is null then
+    raise exception using errcode = 'HWNTF',
+      message = format('there is no execution %s', coalesce(lock_for_control.id::text, 'null')),
+      detail = jsonb_build_object('execution_id', lock_for_control.id)::text,
+      hint = 'Those there are stand in howdah.executions.';
+  end if;
+  perform howdah_private.permit_control('execution', v_execution.id,
+    coalesce(v_execution.agent_id, v_execution.workflow_id), v_execution.user_id);
+  return v_execution;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.lock_limits(ids uuid[])
@@ -13686,35 +13562,6 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.lock_lineage(ids uuid[])
- RETURNS void
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_above uuid[];
-  v_id uuid;
-begin
-  if cardinality(lock_lineage.ids) = 1 then
-    select e.ancestors into v_above from howdah.executions as e where e.id = lock_lineage.ids[1];
-    foreach v_id in array v_above || lock_lineage.ids[1] loop
-      perform from howdah.executions as e where e.id = v_id for no key update;
-    end loop;
-    return;
-  end if;
-  -- a value, since by one only the partitions it is about are opened
-  v_above := lock_lineage.ids || array(
-    select a.id from howdah.executions as r cross join lateral unnest(r.ancestors) as a (id)
-    where r.id = any (lock_lineage.ids)
-  );
-  perform from howdah.executions as e
-  where e.id = any (v_above)
-  order by e.depth, e.id
-  for no key update;
-end $function$
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.lock_mailbox(agent_id uuid)
  RETURNS void
  LANGUAGE sql
@@ -13736,6 +13583,67 @@ begin
   else
     perform pg_advisory_xact_lock(howdah_private.quotas_key(quota.tenant_id));
   end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.lock_question(id uuid)
+ RETURNS howdah.questions
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_tenant_id uuid := case when howdah_private.is_operator()
+    then (select x.tenant_id from howdah.questions as x where x.id = lock_question.id) else howdah.current_tenant() end;
+  v_question howdah.questions;
+begin
+  select q.* into v_question from howdah.questions as q
+  where q.id = lock_question.id and q.tenant_id = v_tenant_id and exists (
+    select from howdah.executions as e where e.id = q.execution_id and howdah_private.sees_agent(coalesce(e.agent_id, e.workflow_id)));
+  if not found then
+    raise exception using errcode = 'HWNTF',
+      message = format('there is no question %s', lock_question.id),
+      detail = jsonb_build_object('question_id', lock_question.id)::text,
+      hint = 'Those there are stand in howdah.questions.';
+  end if;
+  perform howdah_private.lock_ancestors(array[v_question.execution_id]);
+  select q.* into v_question from howdah.questions as q where q.id = lock_question.id for no key update;
+  return v_question;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.lock_runs_for_deletion(ids uuid[])
+ RETURNS uuid[]
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  perform howdah_private.lock_usage_counting();
+  return array(select e.id::uuid from howdah.executions as e where e.id = any (lock_runs_for_deletion.ids) order by e.id for update);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.lock_secrets(configuration jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_tenant_id constant uuid := howdah.current_tenant();
+  v_name text;
+begin
+  for v_name in
+    select s.value ->> 'secret_name' from jsonb_each(lock_secrets.configuration -> 'secrets') as s
+    union
+    select lock_secrets.configuration ->> 'database' where lock_secrets.configuration ? 'database'
+    order by 1
+  loop
+    perform from howdah.secrets as k where k.name = v_name and k.tenant_id = v_tenant_id for key share;
+    if not found then
+      perform howdah_private.refuse_unknown_secret(v_name);
+    end if;
+  end loop;
 end $function$
 ;
 
@@ -13764,6 +13672,18 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.lock_subtree(ids uuid[])
+ RETURNS uuid[]
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  perform howdah_private.lock_ancestors(lock_subtree.ids);
+  return howdah_private.lock_below(lock_subtree.ids);
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.lock_todos(session_id uuid)
  RETURNS void
  LANGUAGE sql
@@ -13771,6 +13691,47 @@ CREATE OR REPLACE FUNCTION howdah_private.lock_todos(session_id uuid)
 AS $function$
   select pg_advisory_xact_lock(hashtextextended('howdah.todos ' || lock_todos.session_id, 0))
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.lock_usage_counting()
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  lock table howdah.executions in row exclusive mode;
+  perform from howdah_private.closed_months as m where m.dropped_at is null and m.runs is null order by m.month for share;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.lock_user_data(u howdah.users, cancel_live boolean)
+ RETURNS uuid[]
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_runs uuid[] := howdah_private.runs_of_user(u);
+begin
+  if lock_user_data.cancel_live then
+    perform howdah_private.audit_control(e, 'cancel') from howdah.executions as e
+    where e.id = any (v_runs) and e.completed_at is null;
+    perform howdah_private.terminate_runs(howdah_private.lock_subtree(array_agg(e.id::uuid)), 'cancelled', null)
+    from howdah.executions as e where e.id = any (v_runs) and e.completed_at is null
+    having count(*) > 0;
+  end if;
+  perform howdah_private.refuse_live_runs(v_runs);
+  perform from howdah.executions as e where e.id = any (v_runs) order by e.depth, e.id for update;
+  perform from howdah.sessions as s
+  where s.tenant_id = u.tenant_id and (s.user_id = u.id
+    or s.id in (select e.session_id from howdah.executions as e where e.id = any (v_runs)))
+  order by s.id for update;
+  perform from howdah.users as x where x.id = u.id for update;
+  v_runs := howdah_private.runs_of_user(u);
+  perform howdah_private.refuse_live_runs(v_runs);
+  return v_runs;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.log_differences(a uuid, b uuid, shared integer)
@@ -13841,6 +13802,38 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.mail_thread(m howdah.mail)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_thread_id uuid := coalesce(m.thread_id, m.id);
+begin
+  if m.reply_to_id is not null then
+    select r.thread_id into v_thread_id from howdah.mail as r
+    where r.id = m.reply_to_id and r.tenant_id = m.tenant_id and howdah_private.sees_agent(r.to_agent_id)
+      and howdah_private.sees_agent(r.from_agent_id)
+      and (m.thread_id is null or r.thread_id = m.thread_id);
+  elsif m.thread_id is not null and not exists (
+    select from howdah.mail as r
+    where r.thread_id = m.thread_id and r.tenant_id = m.tenant_id and howdah_private.sees_agent(r.to_agent_id)
+      and howdah_private.sees_agent(r.from_agent_id)
+  ) then
+    v_thread_id := null;
+  end if;
+  if v_thread_id is null then
+    raise exception using errcode = 'HWNTF',
+      message = case when m.reply_to_id is null then format('there is no thread %s', m.thread_id)
+        else format('there is no message %s in this thread', m.reply_to_id) end,
+      detail = jsonb_build_object('field', case when m.reply_to_id is null then 'thread_id' else 'reply_to_id' end)::text,
+      hint = 'Leave both out to begin a new thread. Those there are stand in howdah.mail.';
+  end if;
+  return v_thread_id;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.mark_agents_stale(ids uuid[])
  RETURNS void
  LANGUAGE sql
@@ -13850,6 +13843,19 @@ AS $function$
   update howdah.agents as a set version_is_stale = true
   where a.id = any (mark_agents_stale.ids) and not a.version_is_stale
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.mark_at_risk(worker uuid, id uuid, fence integer)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  update howdah.executions as e set at_risk = true, updated_at = now()
+  where e.id = mark_at_risk.id and e.owner_worker = mark_at_risk.worker and e.fence = mark_at_risk.fence;
+  return found;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.mark_server_agents_stale(server_id uuid)
@@ -13928,6 +13934,41 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.max_handoffs()
+ RETURNS integer
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN 6
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.max_input_bytes(tenant_id uuid)
+ RETURNS integer
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  return least(1048576, case when exists (select from howdah.settings)
+    then howdah_private.setting(max_input_bytes.tenant_id, 'input_bytes') end)::int;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.max_mcp_sessions()
+ RETURNS integer
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$ select 10000 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.max_mcp_sessions_of_caller()
+ RETURNS integer
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$ select 1000 $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.may(object text, action text, by_grant boolean DEFAULT true)
  RETURNS boolean
  LANGUAGE plpgsql
@@ -13964,7 +14005,7 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.may_hold_a_key(document jsonb)
+CREATE OR REPLACE FUNCTION howdah_private.may_contain_secret(document jsonb)
  RETURNS boolean
  LANGUAGE sql
  IMMUTABLE
@@ -13987,7 +14028,7 @@ CREATE OR REPLACE FUNCTION howdah_private.mcp_caller()
  LANGUAGE sql
  STABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$ select coalesce(a.user_id, a.api_key_id) from howdah_private.asker() as a $function$
+AS $function$ select coalesce(a.user_id, a.api_key_id) from howdah_private.audit_actor() as a $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.mcp_effect(annotations jsonb, is_trusted boolean)
@@ -14160,6 +14201,49 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.message_json(m howdah.messages)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+RETURN (jsonb_strip_nulls(jsonb_build_object('seq', (m).seq, 'step_seq', (m).step_seq, 'role', (m).role, 'parts', (m).parts, 'tool_calls', (m).tool_calls, 'tool_call_id', (m).tool_call_id, 'covers_from_seq', (m).covers_from_seq, 'covers_to_seq', (m).covers_to_seq, 'trust', CASE WHEN ((m).trust = 'external'::howdah.trust) THEN (m).trust ELSE NULL::howdah.trust END)) || jsonb_build_object('content', (m).content))
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.messages_before_turn(tenant_id uuid, session_id uuid, turn integer)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with told as materialized (
+    select t.place, t.message, (t.message ->> 'seq')::int as seq, (t.message ->> 'covers_from_seq')::int as from_seq,
+      (t.message ->> 'covers_to_seq')::int as to_seq, count(*) filter (where t.message ->> 'seq' = '1') over (order by t.place) as run
+    from jsonb_array_elements(howdah_private.session_history(messages_before_turn.session_id, messages_before_turn.turn + 1))
+      with ordinality as t (message, place)
+  ),
+  summaries as materialized (
+    select s.*, s.from_seq = 0 and s.place = max(s.place) filter (where s.from_seq = 0) over () as is_first
+    from told as s where s.to_seq is not null
+  ),
+  placed as (
+    select t.place, t.message, (
+      select max(s.place) from summaries as s
+      where (s.from_seq = 0 and t.run < s.run) or (t.run = s.run and t.seq between s.from_seq and s.to_seq and t.seq < s.seq)
+    ) as summary
+    from told as t where t.to_seq is null
+  ),
+  said as (
+    select p.place, howdah_private.history_message(messages_before_turn.tenant_id, p.message) as message from placed as p where p.summary is null
+    union all
+    select case when s.from_seq = 0 then 0 else min(p.place) end, howdah_private.summary_message(s.message)
+    from summaries as s left join placed as p on p.summary = s.place
+    group by s.place, s.message, s.from_seq, s.is_first
+    having count(p.place) > 0 or s.is_first -- which stands for turns that are not read any more
+  )
+  select coalesce(jsonb_agg(s.message order by s.place), '[]') from said as s
+  where coalesce(s.message ->> 'content', s.message ->> 'parts', s.message ->> 'tool_calls') is not null
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.messages_in_steps(steps jsonb, most bigint)
  RETURNS integer
  LANGUAGE sql
@@ -14263,7 +14347,7 @@ AS $function$
     'id', m.id, 'name', m.name, 'provider', m.provider, 'model', m.model, 'base_url', m.base_url,
     'context_tokens', m.context_tokens, 'request_params', model_definition.request_params
   ) || case when m.secret_name is null then '{}' else jsonb_build_object('secret_name', m.secret_name) end
-    || howdah_private.shown_to_model(m.capabilities)
+    || howdah_private.tool_modalities(m.capabilities)
 $function$
 ;
 
@@ -14321,26 +14405,7 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.moment_name(at timestamp with time zone)
- RETURNS text
- LANGUAGE sql
- IMMUTABLE PARALLEL SAFE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$ select (to_jsonb(moment_name.at at time zone 'UTC') #>> '{}') || 'Z' $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.month_bounds(month date, OUT first_id uuid, OUT next_id uuid)
- RETURNS record
- LANGUAGE sql
- IMMUTABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  select howdah.uuid_v7_floor(month_bounds.month::timestamp at time zone 'UTC'),
-    howdah.uuid_v7_floor((month_bounds.month + interval '1 month') at time zone 'UTC')
-$function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.month_holds(month date)
+CREATE OR REPLACE FUNCTION howdah_private.month_blockers(month date)
  RETURNS SETOF text
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
@@ -14348,9 +14413,9 @@ CREATE OR REPLACE FUNCTION howdah_private.month_holds(month date)
  SET plan_cache_mode TO 'force_custom_plan'
 AS $function$
 declare
-  v_first uuid := (howdah_private.month_bounds(month_holds.month)).first_id;
-  v_next uuid := (howdah_private.month_bounds(month_holds.month)).next_id;
-  v_ends_at timestamptz := (month_holds.month + interval '1 month') at time zone 'UTC';
+  v_first uuid := (howdah_private.month_bounds(month_blockers.month)).first_id;
+  v_next uuid := (howdah_private.month_bounds(month_blockers.month)).next_id;
+  v_ends_at timestamptz := (month_blockers.month + interval '1 month') at time zone 'UTC';
 begin
   return query
   with live as (
@@ -14385,6 +14450,17 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.month_bounds(month date, OUT first_id uuid, OUT next_id uuid)
+ RETURNS record
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select howdah.uuid_v7_floor(month_bounds.month::timestamp at time zone 'UTC'),
+    howdah.uuid_v7_floor((month_bounds.month + interval '1 month') at time zone 'UTC')
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.month_partitions(month date)
  RETURNS TABLE(name text, parent text, is_attached boolean, is_pending boolean)
  LANGUAGE sql
@@ -14398,88 +14474,6 @@ AS $function$
   left join pg_catalog.pg_inherits as i on i.inhrelid = c.oid
   order by p.place
 $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.more_runs(after uuid, room integer, except_ids uuid[])
- RETURNS uuid[]
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
- SET enable_sort TO 'off'
-AS $function$
-declare
-  v_ids record := howdah_private.shared_ids();
-  v_now timestamptz := clock_timestamp();
-  v_tenants uuid[] := array(
-    select d.tenant_id from howdah_private.due_tenants_after(more_runs.after) as d where not d.is_timer
-  );
-  v_workers int := greatest((select count(*) from howdah_private.workers as w where w.only_tenants is null), 1);
-  v_at_work int[];
-  v_weights int[];
-  v_given int[];
-  v_next int;
-  v_found uuid[];
-  v_runs uuid[] := '{}';
-begin
-  if cardinality(v_tenants) = 1 then
-    v_given := array[more_runs.room];
-  elsif cardinality(v_tenants) > 1 then
-    v_at_work := howdah_private.runs_at_work(v_tenants);
-    v_weights := howdah_private.weights(v_tenants);
-    v_given := array_fill(0, array[cardinality(v_tenants)]);
-    for v_place in 1 .. more_runs.room loop
-      select i.place into v_next from generate_subscripts(v_tenants, 1) as i (place)
-      order by (v_at_work[i.place] + v_given[i.place])::float8 / v_weights[i.place], i.place limit 1;
-      v_given[v_next] := v_given[v_next] + 1;
-    end loop;
-  end if;
-  for v_place in 1 .. cardinality(v_tenants) loop
-    v_found := array(
-      select e.id::uuid from howdah.executions as e
-      where e.status = 'queued' and e.waiting_for is null and e.tenant_id = v_tenants[v_place]
-        and greatest(e.run_at, e.wake_at) <= v_now
-        and e.id <> all (more_runs.except_ids) and e.id between v_ids.oldest and v_ids.youngest
-      order by e.status, e.waiting_for, e.tenant_id, e.priority, greatest(e.run_at, e.wake_at) limit v_given[v_place] * v_workers
-    );
-    v_runs := v_runs || v_found[1 : ceil(cardinality(v_found)::numeric / v_workers)::int];
-  end loop;
-  return v_runs;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.most_handoffs()
- RETURNS integer
- LANGUAGE sql
- IMMUTABLE PARALLEL SAFE
-RETURN 6
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.most_input(tenant_id uuid)
- RETURNS integer
- LANGUAGE plpgsql
- STABLE SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  return least(1048576, case when exists (select from howdah.settings)
-    then howdah_private.setting(most_input.tenant_id, 'input_bytes') end)::int;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.most_mcp_sessions()
- RETURNS integer
- LANGUAGE sql
- IMMUTABLE PARALLEL SAFE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$ select 10000 $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.most_mcp_sessions_of_a_caller()
- RETURNS integer
- LANGUAGE sql
- IMMUTABLE PARALLEL SAFE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$ select 1000 $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.name_fault(name text)
@@ -14501,21 +14495,6 @@ AS $function$
     from json_each(named_apart.row_as_json) with ordinality as e (key, value, place)
   ) as c
   having max(c.nth) > 1
-$function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.names_a_key(name text)
- RETURNS boolean
- LANGUAGE sql
- IMMUTABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  select name ~ '^[A-Z][A-Z0-9]*(_[A-Z0-9]+)*_(TOKEN|SECRET|PAT|PASS|PASSWORD|PASSWD|PWD|CREDENTIALS)$'
-    or lower(regexp_replace(name, '([a-z0-9])([A-Z])', '\1_\2', 'g')) ~ (
-      '(^|[-_.])((api|access|secret|private|signing|encryption|subscription|account|shared)[-_]?key'
-      || '|secret[-_]?access[-_]?key|(access|auth|api|bearer|refresh|session|id|private|personal|security)[-_]?token'
-      || '|secret|password|passwd|passphrase|credentials?|authorization|set-cookie|cookie)$'
-      || '|^(token|pwd|bearer)$')
 $function$
 ;
 
@@ -14582,137 +14561,6 @@ CREATE OR REPLACE FUNCTION howdah_private.no_embedding_model(configuration jsonb
  LANGUAGE sql
  IMMUTABLE
 RETURN CASE WHEN (configuration ? 'model'::text) THEN format('model names %L, and no model of that name has purpose embedding'::text, (configuration ->> 'model'::text)) ELSE 'method embedding needs a model with purpose embedding, and there is none'::text END
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.note_action(tenant_id uuid, action text, object text, object_id text, detail jsonb DEFAULT NULL::jsonb, said jsonb DEFAULT NULL::jsonb)
- RETURNS void
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  insert into howdah_private.audit_inbox (
-    tenant_id, actor, user_id, login, api_key_id, client, action, object, object_id, after_digest, detail
-  )
-  select note_action.tenant_id, w.actor, w.user_id, w.login, w.api_key_id, w.client, note_action.action,
-    note_action.object, note_action.object_id, howdah_private.content_digest(note_action.said), note_action.detail
-  from howdah_private.asker() as w;
-  insert into howdah_private.audit_pending default values on conflict do nothing;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.note_changes(object text, keys text[], before jsonb[], after jsonb[])
- RETURNS void
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
- SET plan_cache_mode TO 'force_generic_plan'
-AS $function$
-begin
-  insert into howdah_private.audit_inbox (
-    tenant_id, actor, user_id, login, api_key_id, client, action, object, object_id, before_digest, after_digest, changed
-  )
-  select coalesce(c.content ->> 'tenant_id', case note_changes.object when 'tenants' then c.key
-      else '00000000-0000-0000-0000-000000000000' end)::uuid,
-    w.actor, w.user_id, w.login, w.api_key_id, w.client,
-    case when c.before is null then 'insert' when c.after is null then 'delete' else 'update' end,
-    note_changes.object, c.key, howdah_private.content_digest(c.before), howdah_private.content_digest(c.after),
-    case when c.before is not null and c.after is not null then array(
-      select key from jsonb_each(c.before) as b full join jsonb_each(c.after) as a using (key)
-      where b.value is distinct from a.value order by key
-    ) end
-  from (
-    select key, b.content as before, a.content as after, coalesce(a.content, b.content) as content
-    from howdah_private.keyed_rows(note_changes.object, note_changes.keys, note_changes.before) as b
-    full join howdah_private.keyed_rows(note_changes.object, note_changes.keys, note_changes.after) as a using (key)
-    where b.content is distinct from a.content
-    order by key
-  ) as c
-  cross join howdah_private.asker() as w;
-  if found then
-    insert into howdah_private.audit_pending default values on conflict do nothing;
-  end if;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.note_control(e howdah.executions, action text, said jsonb DEFAULT NULL::jsonb)
- RETURNS void
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  perform howdah_private.note_action(e.tenant_id, note_control.action, 'executions', e.id::text,
-    jsonb_build_object('status', e.status), note_control.said);
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.note_ended(since timestamp with time zone, until timestamp with time zone, batch integer, tenant_id uuid DEFAULT NULL::uuid, OUT runs integer, OUT last_at timestamp with time zone)
- RETURNS record
- LANGUAGE sql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  with ended as (
-    select e.id::uuid as id, e.tenant_id, e.completed_at
-    from howdah.executions as e
-    join howdah.retention_policies as p on p.tenant_id = e.tenant_id and p.keep_contents_days = 0
-    where e.completed_at >= coalesce(note_ended.since, '-infinity') and e.completed_at < note_ended.until
-      and e.parent_execution_id is null and e.contents_erased_at is null
-      and (note_ended.tenant_id is null or e.tenant_id = note_ended.tenant_id)
-      and not exists (select from howdah_private.erasures_due as d where d.execution_id = e.id)
-    order by e.completed_at limit note_ended.batch
-  ),
-  noted as (
-    insert into howdah_private.erasures_due (execution_id, tenant_id)
-    select n.id, n.tenant_id from ended as n
-    on conflict do nothing
-  )
-  select count(*)::int, max(n.completed_at) from ended as n
-$function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.note_hooks(id uuid, metrics jsonb)
- RETURNS void
- LANGUAGE sql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  update howdah.executions as e set metrics = e.metrics || note_hooks.metrics, updated_at = now()
-  where e.id = note_hooks.id
-$function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.note_missed(p howdah.retention_policies, batch integer)
- RETURNS integer
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_noted record;
-begin
-  select * into v_noted
-  from howdah_private.note_ended(p.contents_reached_at, now() - interval '1 minute', note_missed.batch, p.tenant_id);
-  update howdah.retention_policies as x
-  set contents_reached_at = case when v_noted.runs = note_missed.batch then v_noted.last_at
-    else greatest(x.contents_reached_at, now() - interval '1 day') end
-  where x.id = p.id;
-  return v_noted.runs;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.note_month(month date, archive text DEFAULT NULL::text, is_dropped boolean DEFAULT false)
- RETURNS void
- LANGUAGE sql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  update howdah_private.closed_months as c
-  set archive = coalesce(note_month.archive, c.archive),
-    dropped_at = case when note_month.is_dropped then now() else c.dropped_at end
-  where c.month = note_month.month
-$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.offer_mcp_tool(tool howdah.mcp_tools)
@@ -14824,12 +14672,61 @@ AS $function$
     select m.month from howdah_private.closed_months as m where m.dropped_at is null
   )
   select m.month, c.runs is not null, c.runs,
-    case when c.runs is null then array(select howdah_private.month_holds(m.month)) else '{}' end
+    case when c.runs is null then array(select howdah_private.month_blockers(m.month)) else '{}' end
   from months as m
   left join howdah_private.closed_months as c on c.month = m.month and c.dropped_at is null
   where m.month < date_trunc('month', now() at time zone 'UTC') - interval '1 month'
   order by m.month
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.original_overrides(e howdah.executions, seq integer)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select e.overrides || case when e.overrides ? 'model' then jsonb_build_object('model', e.overrides #> '{model,name}') else '{}' end
+  where e.parent_execution_id is null and not exists (
+    select from howdah.steps as s
+    where s.execution_id = e.id and s.kind = 'handoff' and s.seq <= original_overrides.seq)
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.other_tenants_queued(tenant_id uuid)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET enable_sort TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+declare
+  v_ids record := howdah_private.shared_ids();
+begin
+  perform from (
+    (select from howdah.executions as e
+    where e.status = 'queued' and e.waiting_for is null and e.tenant_id < other_tenants_queued.tenant_id
+      and e.id between v_ids.oldest and v_ids.youngest
+    order by e.status, e.waiting_for, e.tenant_id limit 1)
+    union all
+    (select from howdah.executions as e
+    where e.status = 'queued' and e.waiting_for is null and e.tenant_id > other_tenants_queued.tenant_id
+      and e.id between v_ids.oldest and v_ids.youngest
+    order by e.status, e.waiting_for, e.tenant_id limit 1)
+    union all
+    (select from howdah.executions as e
+    where e.status = 'waiting' and e.waiting_for = 'timer' and e.tenant_id < other_tenants_queued.tenant_id
+      and e.id between v_ids.oldest and v_ids.youngest
+    order by e.status, e.waiting_for, e.tenant_id limit 1)
+    union all
+    (select from howdah.executions as e
+    where e.status = 'waiting' and e.waiting_for = 'timer' and e.tenant_id > other_tenants_queued.tenant_id
+      and e.id between v_ids.oldest and v_ids.youngest
+    order by e.status, e.waiting_for, e.tenant_id limit 1)
+  ) as r limit 1;
+  return found;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.outdated_version(version_id uuid, OUT what text, OUT name text, OUT version integer, OUT current integer, OUT fault text)
@@ -14867,57 +14764,6 @@ begin
   left join howdah.workflow_versions as c on c.id = w.current_version_id
   where v.id = outdated_version.version_id and (w.version_is_stale or w.current_version_id is distinct from v.id);
 end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.outlet_alerts()
- RETURNS TABLE(name text, tenant_id uuid, subject text, since timestamp with time zone, detail text)
- LANGUAGE sql
- STABLE SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  with limits as (
-    select l.name, l.threshold, howdah_private.long_ago(l.threshold) as before from howdah_private.alert_limits as l
-  )
-  select l.name, d.tenant_id, coalesce('webhook ' || d.webhook_id, 'callbacks'), min(d.last_attempt_at),
-    format('deliveries given up: %s', count(*))
-  from limits as l
-  join howdah.webhook_deliveries as d on d.status <> 'delivered' and d.status = 'failed' and d.last_attempt_at >= l.before
-  where l.name = 'deliveries_failed'
-  group by l.name, d.tenant_id, d.webhook_id
-  union all
-  select l.name, w.tenant_id, t.table_name, min(w.created_at), format('answers not written back: %s, the last: %s',
-    count(*), (array_agg(left(w.error ->> 'message', 200) order by w.created_at desc))[1])
-  from limits as l
-  join howdah.watched_rows as w on w.execution_id >= howdah.uuid_v7_floor(l.before) and w.write_back = 'failed'
-  join howdah.table_triggers as t on t.tenant_id = w.tenant_id and t.id = w.table_trigger_id
-  where l.name = 'write_backs_failing'
-  group by l.name, w.tenant_id, t.id, t.table_name
-  union all
-  select l.name, s.tenant_id, s.name, s.failed_at, left(s.error, 200)
-  from limits as l join howdah.mcp_servers as s on s.is_active and s.error is not null and s.failed_at < l.before
-  where l.name = 'mcp_server_down'
-  union all
-  select l.name, s.tenant_id, s.name, s.next_at, 'it has begun no run'
-  from limits as l join howdah.schedules as s on s.is_active and s.next_at < l.before
-  where l.name = 'schedules_late'
-  union all
-  select l.name, q.tenant_id, format('%s %s of a %s%s', q.metric, coalesce('per ' || q.period, 'in all'), q.scope,
-    case when c.subject_id not in (q.id, q.tenant_id) then ' ' || c.subject_id else '' end), c.started_at,
-    format('%s of %s are used', trim_scale(c.used), trim_scale(q.max_value))
-  from limits as l
-  cross join howdah.quotas as q
-  join howdah_private.quota_counters as c
-    on c.quota_id = q.id and c.started_at = howdah_private.quota_begins(q.period, clock_timestamp())
-  where l.name = 'quota_nearly_used' and q.max_value > 0 and c.used >= q.max_value * l.threshold / 100
-    and not (howdah_private.is_for_each(q) and howdah_private.is_replaced(q, c.subject_id))
-$function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.outlet_of(kind text, tool text)
- RETURNS howdah.filter_place
- LANGUAGE sql
- IMMUTABLE
-RETURN (CASE kind WHEN 'http'::text THEN 'arguments'::text WHEN 'mcp'::text THEN 'arguments'::text WHEN 'custom'::text THEN 'arguments'::text WHEN 'client'::text THEN 'arguments'::text WHEN 'sql'::text THEN 'sql'::text WHEN 'agent'::text THEN 'message'::text WHEN 'workflow'::text THEN 'message'::text WHEN 'builtin'::text THEN CASE tool WHEN 'http_request'::text THEN 'arguments'::text WHEN 'sql_query'::text THEN 'sql'::text WHEN 'send_message'::text THEN 'message'::text WHEN 'board_write'::text THEN 'board'::text WHEN 'todo'::text THEN 'board'::text WHEN 'write_resource'::text THEN 'file'::text ELSE NULL::text END ELSE NULL::text END)::howdah.filter_place
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.over_quota(id uuid, OUT quota_id uuid, OUT subject_id uuid)
@@ -15296,6 +15142,16 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.parse_id(word text)
+ RETURNS uuid
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select case when parse_id.word ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then parse_id.word::uuid end
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.part_fault(part jsonb)
  RETURNS TABLE(field text, reason text)
  LANGUAGE sql
@@ -15382,18 +15238,10 @@ CREATE OR REPLACE FUNCTION howdah_private.parts_trust(tenant_id uuid, parts json
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select max(case when p.part ->> 'type' = 'resource'
-      then howdah_private.resource_trust(parts_trust.tenant_id, howdah_private.id_in(p.part ->> 'resource_id'))
+      then howdah_private.resource_trust(parts_trust.tenant_id, howdah_private.parse_id(p.part ->> 'resource_id'))
     when p.part ->> 'type' = 'image_url' and p.part #>> '{image_url,url}' !~ '^data:' then 'external' end)
   from jsonb_array_elements(case jsonb_typeof(parts_trust.parts) when 'array' then parts_trust.parts else '[]' end) as p (part)
 $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.passes_by_itself(code text)
- RETURNS boolean
- LANGUAGE sql
- IMMUTABLE PARALLEL SAFE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$ select passes_by_itself.code ~ '^(40|53|55|57|58)' $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.permission_rows()
@@ -15472,7 +15320,7 @@ begin
   raise exception using errcode = 'HWDEN',
     message = case when v_lacks_scope
       then format('the API key may not %s %s: it lacks the scope %1$s', permit.action, permit.object)
-      else format('%s may not %s %s', howdah_private.whoever(), permit.action, permit.object) end,
+      else format('%s may not %s %s', howdah_private.caller_label(), permit.action, permit.object) end,
     detail = jsonb_build_object('object', permit.object, 'action', permit.action,
       'role', howdah.current_user_role(), 'required_role', coalesce(v_role, 'owner'), 'scopes', v_scopes,
       'required_scope', case when v_lacks_scope then permit.action end)::text,
@@ -15501,7 +15349,7 @@ begin
   end if;
   raise exception using errcode = case when v_permission is null then 'HWNTF' else 'HWDEN' end,
     message = case when v_permission is null then format('there is no %s %s', permit_agent.what, permit_agent.agent_id)
-      else format('%s may not %s %s %s', howdah_private.whoever(), permit_agent.action, permit_agent.what,
+      else format('%s may not %s %s %s', howdah_private.caller_label(), permit_agent.action, permit_agent.what,
         permit_agent.agent_id) end,
     detail = jsonb_build_object(permit_agent.what || '_id', permit_agent.agent_id, 'action', permit_agent.action,
       'permission', v_permission)::text,
@@ -15519,7 +15367,7 @@ AS $function$
 begin
   if not howdah_private.is_author(permit_author.user_id) then
     raise exception using errcode = 'HWDEN',
-      message = format('%s may not send input to %s %s, which runs as another user', howdah_private.whoever(),
+      message = format('%s may not send input to %s %s, which runs as another user', howdah_private.caller_label(),
         permit_author.what, permit_author.id),
       detail = jsonb_build_object(permit_author.what || '_id', permit_author.id, 'role', howdah.current_user_role())::text,
       hint = 'Only the user of the run may. To go on from this run as yourself, fork it with howdah.fork_execution.';
@@ -15542,7 +15390,7 @@ begin
   if howdah.current_user_role() > 'admin' and permit_control.user_id is not null
     and permit_control.user_id is distinct from howdah.current_user_id() then
     raise exception using errcode = 'HWDEN',
-      message = format('%s may not act on %s %s: it is somebody else''s', howdah_private.whoever(),
+      message = format('%s may not act on %s %s: it is somebody else''s', howdah_private.caller_label(),
         permit_control.what, permit_control.id),
       detail = jsonb_build_object(permit_control.what || '_id', permit_control.id,
         'role', howdah.current_user_role())::text,
@@ -15561,7 +15409,7 @@ begin
   if permit_default.user_id is distinct from howdah.current_user_id() and permit_default.user_id is not null
     and not howdah_private.is_trusted() and coalesce(howdah.current_user_role() > 'admin', true) then
     raise exception using errcode = 'HWDEN',
-      message = format('%s may not change the agents or the default agent of user %s', howdah_private.whoever(), permit_default.user_id),
+      message = format('%s may not change the agents or the default agent of user %s', howdah_private.caller_label(), permit_default.user_id),
       detail = jsonb_build_object('field', 'user_id', 'user_id', permit_default.user_id, 'role', howdah.current_user_role())::text,
       hint = 'That user, an admin or an owner may. For an agent without a user, leave out user_id.';
   end if;
@@ -15613,10 +15461,10 @@ begin
     return;
   end if;
   raise exception using errcode = 'HWDEN',
-    message = format('%s may not run this agent with overrides.%s', howdah_private.whoever(), v_beyond),
+    message = format('%s may not run this agent with overrides.%s', howdah_private.caller_label(), v_beyond),
     detail = jsonb_build_object('field', 'overrides.' || v_beyond, 'agent_id', e.agent_id, 'required_permission', 'edit')::text,
     hint = 'It takes who may edit the agent. ' || case when v_beyond = 'model'
-        then format('Its own models are free: %s.', howdah_private.some_of(v_names, 20))
+        then format('Its own models are free: %s.', howdah_private.list_names(v_names, 20))
       else format('Free are %s.', array_to_string(v_free, ', ')) end;
 end $function$
 ;
@@ -15674,7 +15522,7 @@ begin
   if found then
     raise exception using errcode = 'HWDEN',
       message = format('%s uses it, and %s may not edit that', case when v_agent.permission is null then 'an agent'
-        else format('agent %L', v_agent.name) end, howdah_private.whoever()),
+        else format('agent %L', v_agent.name) end, howdah_private.caller_label()),
       detail = jsonb_build_object('prompt_id', permit_users_of.prompt_id, 'skill_id', permit_users_of.skill_id)::text,
       hint = 'Make another one with what is to change, or ask who may edit the agent.';
   end if;
@@ -15813,17 +15661,6 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.pointer(VARIADIC parts text[])
- RETURNS text
- LANGUAGE sql
- IMMUTABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  select coalesce(string_agg('/' || replace(replace(p.part, '~', '~0'), '/', '~1'), '' order by p.place), '')
-  from unnest(pointer.parts) with ordinality as p (part, place)
-$function$
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.policies_of(agent_id uuid, t howdah.tools, effect howdah.tool_effect)
  RETURNS jsonb
  LANGUAGE sql
@@ -15900,34 +15737,34 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.prepare_commit(worker uuid, commits jsonb)
- RETURNS void
+CREATE OR REPLACE FUNCTION howdah_private.previous_turn(id uuid, is_kept boolean DEFAULT true, OUT session_id uuid, OUT is_last boolean, OUT said jsonb)
+ RETURNS record
  LANGUAGE plpgsql
- SECURITY DEFINER
+ STABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
+declare
+  v_tenant_id uuid := howdah.current_tenant();
+  v_run record;
 begin
-  perform howdah_private.lock_lineage(array_agg(c.id))
-  from jsonb_to_recordset(prepare_commit.commits) as c (id uuid);
-  with spent as (
-    select a.id, sum(coalesce(r.tokens_in, 0)) as tokens_in,
-      sum(coalesce(r.tokens_out, 0)) as tokens_out, sum(howdah_private.price(r.tokens_in, r.tokens_out, m)) as cost
-    from jsonb_to_recordset(prepare_commit.commits)
-      as c (id uuid, fence int, after int, steps jsonb, "to" jsonb)
-    join howdah.executions as e on e.id = c.id
-    cross join lateral jsonb_to_recordset(c.steps) as r (model_id uuid, tokens_in int, tokens_out int)
-    left join howdah.models as m on m.id = r.model_id
-    cross join lateral unnest(e.ancestors) as a (id)
-    where e.owner_worker = prepare_commit.worker and e.fence = c.fence and e.step_count = c.after
-      and (not e.has_inbox or coalesce(c."to" ->> 'status', '') <> 'completed')
-      and coalesce(r.tokens_in, 0) + coalesce(r.tokens_out, 0) > 0
-    group by a.id
-  )
-  update howdah.executions as e
-  set children_tokens_in = e.children_tokens_in + s.tokens_in,
-    children_tokens_out = e.children_tokens_out + s.tokens_out,
-    children_cost = e.children_cost + s.cost
-  from spent as s where e.id = s.id;
+  if previous_turn.id is null then
+    return;
+  end if;
+  select e.session_id, e.turn, e.history, s.turns, s.id is not null and e.turn = s.turns as is_last into v_run
+  from howdah.executions as e left join howdah.sessions as s on s.id = e.session_id
+  where e.id = previous_turn.id and e.tenant_id = v_tenant_id and e.parent_execution_id is null;
+  if not found then
+    raise exception using errcode = 'HWNTF', message = format('there is no execution %s', previous_turn.id),
+      detail = jsonb_build_object('execution_id', previous_turn.id)::text,
+      hint = 'Those there are stand in howdah.executions.';
+  end if;
+  session_id := v_run.session_id;
+  is_last := v_run.is_last;
+  if not (v_run.is_last and previous_turn.is_kept) then
+    said := howdah_private.history_entries(case when v_run.session_id is not null
+      then howdah_private.session_history(v_run.session_id, v_run.turn + 1)
+      else coalesce(v_run.history, '[]') || howdah_private.execution_messages_of(previous_turn.id) end);
+  end if;
 end $function$
 ;
 
@@ -16007,7 +15844,7 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.prose_holds_a_key(prose text)
+CREATE OR REPLACE FUNCTION howdah_private.prose_contains_secret(prose text)
  RETURNS boolean
  LANGUAGE sql
  IMMUTABLE
@@ -16328,13 +16165,13 @@ BEGIN ATOMIC
      q.period,
      q.max_value,
      q.is_imposed,
+     q.is_per_tenant,
      q.user_id,
      q.agent_id,
      q.session_id,
      q.api_key_id,
      q.created_at,
-     q.updated_at,
-     q.is_per_tenant
+     q.updated_at
     FROM howdah.quotas q
    WHERE ((q.tenant_id = quotas_of.tenant_id) AND (q.metric = ANY (quotas_of.metrics)) AND (q.scope <> 'system'::howdah.quota_scope))
  UNION ALL
@@ -16346,16 +16183,42 @@ BEGIN ATOMIC
      q.period,
      q.max_value,
      q.is_imposed,
+     q.is_per_tenant,
      q.user_id,
      q.agent_id,
      q.session_id,
      q.api_key_id,
      q.created_at,
-     q.updated_at,
-     q.is_per_tenant
+     q.updated_at
     FROM howdah.quotas q
    WHERE ((q.scope = 'system'::howdah.quota_scope) AND (q.metric = ANY (quotas_of.metrics)));
 END
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.raise_question_notices(execution_id uuid, told uuid[])
+ RETURNS uuid[]
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_question record;
+  v_told uuid[] := raise_question_notices.told;
+begin
+  for v_question in
+    select q.id, q.prompt, q.options from howdah.questions as q
+    where (q.root_execution_id = raise_question_notices.execution_id or q.execution_id = raise_question_notices.execution_id)
+      and q.status = 'open' and q.id <> all (raise_question_notices.told)
+    order by q.created_at, q.id
+  loop
+    raise notice '%', concat('waits for a person: ', left(regexp_replace(v_question.prompt, '[[:cntrl:]]+', ' ', 'g'), 500),
+        case when jsonb_typeof(v_question.options) = 'array' then concat(' (',
+          (select string_agg(o.option, ', ') from jsonb_array_elements_text(v_question.options) as o (option)), ')') end)
+      using hint = format('Answer it in another session: howdah.answer_question(''%s'', TEXT), or on the command line: howdah answer %s TEXT',
+        v_question.id, v_question.id);
+    v_told := v_told || v_question.id;
+  end loop;
+  return v_told;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.random_bytes()
@@ -16421,7 +16284,7 @@ begin
   v_fault := case
     when octet_length(read_answer.answer) > 1048576 or octet_length(read_answer.data::text) > 1048576
       then 'it is larger than 1 MB'
-    when v_is_word then howdah_private.word_fault(q, v_given, v_data)
+    when v_is_word then howdah_private.choice_fault(q, v_given, v_data)
     else howdah_private.reply_fault(q, v_given, v_data) end;
   if v_fault is not null then
     raise exception using errcode = 'HWINV',
@@ -16437,16 +16300,6 @@ begin
   end if;
   return query select coalesce(v_given, v_data #>> '{}'), v_data;
 end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.read_rows(query text, path text, schemas text[], max_rows integer, max_bytes integer, max_cost double precision)
- RETURNS TABLE(rows text[], cut_by text)
- LANGUAGE sql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  select r.rows, r.cut_by from howdah_private.rows_of_query(query, path, schemas, max_rows, max_bytes, max_cost) as r
-$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.reader_of(m howdah.mail)
@@ -16472,7 +16325,7 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.reading_rules(OUT refused_calls text, OUT table_elsewhere text)
+CREATE OR REPLACE FUNCTION howdah_private.reading_rules(OUT refused_calls text, OUT table_outside_schemas text)
  RETURNS record
  LANGUAGE sql
  STABLE
@@ -16481,10 +16334,10 @@ AS $function$
   select
     max(replace(replace(p.prosrc, 'refused_calls.calls', '$1::jsonb'), 'refused_calls.path', '$2::text[]'))
       filter (where p.proname = 'refused_calls'),
-    max(replace(replace(p.prosrc, 'table_elsewhere.plan', '$1::json'), 'table_elsewhere.schemas', '$2::text[]'))
-      filter (where p.proname = 'table_elsewhere')
+    max(replace(replace(p.prosrc, 'table_outside_schemas.plan', '$1::json'), 'table_outside_schemas.schemas', '$2::text[]'))
+      filter (where p.proname = 'table_outside_schemas')
   from pg_proc as p
-  where p.pronamespace = 'howdah_private'::regnamespace and p.proname in ('refused_calls', 'table_elsewhere')
+  where p.pronamespace = 'howdah_private'::regnamespace and p.proname in ('refused_calls', 'table_outside_schemas')
 $function$
 ;
 
@@ -16518,6 +16371,17 @@ begin
     return next v_worker.id;
   end loop;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.record_hook_results(id uuid, metrics jsonb)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  update howdah.executions as e set metrics = e.metrics || record_hook_results.metrics, updated_at = now()
+  where e.id = record_hook_results.id
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.record_mcp_failure(server_id uuid, revision text, error text)
@@ -16608,6 +16472,19 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.record_month(month date, archive text DEFAULT NULL::text, is_dropped boolean DEFAULT false)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  update howdah_private.closed_months as c
+  set archive = coalesce(record_month.archive, c.archive),
+    dropped_at = case when record_month.is_dropped then now() else c.dropped_at end
+  where c.month = record_month.month
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.recount(quota howdah.quotas)
  RETURNS boolean
  LANGUAGE plpgsql
@@ -16645,22 +16522,22 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.redacted(document jsonb, columns text[])
+CREATE OR REPLACE FUNCTION howdah_private.redact_document(document jsonb, columns text[])
  RETURNS jsonb
  LANGUAGE sql
  IMMUTABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select case when redacted.columns is null then redacted.document else (
+  select case when redact_document.columns is null then redact_document.document else (
     select jsonb_object_agg(f.key, case
-      when f.key <> all (redacted.columns) or f.value in ('null', '""', '{}', '[]') then f.value
+      when f.key <> all (redact_document.columns) or f.value in ('null', '""', '{}', '[]') then f.value
       when f.key = 'error' then howdah_private.erased_error(f.value, '[redacted]')
       when f.key = 'tool_calls' then howdah_private.erased_calls(f.value, '[redacted]')
       when f.key = 'tool_call' then howdah_private.erased_calls(jsonb_build_array(f.value), '[redacted]') -> 0
       when f.key = 'metrics' and f.value ? 'finish_reason'
         then jsonb_build_object('finish_reason', f.value -> 'finish_reason')
       else '"[redacted]"' end)
-    from jsonb_each(redacted.document) as f
+    from jsonb_each(redact_document.document) as f
   ) end
 $function$
 ;
@@ -16707,6 +16584,35 @@ begin
     )
     else document end;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.reduced_entry(what text, entry jsonb, part text, path text)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select case
+    when what = 'mcp_server' and f.field not in ('', 'type', 'command', 'url') and reduced_entry.entry ? f.field
+      then reduced_entry.entry - f.field
+    when f.field <> '' and what in ('model', 'skill', 'agent', 'tool')
+        and reduced_entry.entry -> f.field is distinct from l.entry -> f.field
+      then l.entry || (reduced_entry.entry - f.field - case when f.field in ('engine', 'engine_configuration')
+        then array['engine', 'engine_configuration'] else '{}'::text[] end)
+    else nullif(l.entry, reduced_entry.entry) end
+  from (values (split_part(substr(reduced_entry.path, length(reduced_entry.part) + 2), '/', 1))) as f (field)
+  cross join lateral (select case what
+    when 'model' then '{"provider": "local", "model": "extractive"}'
+    when 'skill' then '{"description": "any", "content": "any"}'
+    when 'mcp_server' then '{"type": "http", "url": "https://localhost/"}'
+    when 'prompt' then '{"template": "any"}'
+    when 'agent' then '{}'
+    when 'workflow' then '{"type": "chain", "members": []}'
+    when 'tool' then (select jsonb_object_agg(e.key, e.value) from jsonb_each(reduced_entry.entry) as e
+      where e.key in ('kind', 'agent', 'workflow', 'function'))
+      || case reduced_entry.entry ->> 'kind' when 'http' then '{"configuration": {"url": "https://localhost/"}}' else '{}' end::jsonb
+    end::jsonb as entry) as l
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.refresh_agent_version(agent_id uuid)
@@ -16826,7 +16732,7 @@ begin
   if v_role = 'viewer' or v_is_for_them is not true then
     raise exception using errcode = 'HWDEN',
       message = case when v_role is null then format('a user who is gone may not answer question %s', q.id)
-        else format('%s may not answer question %s', howdah_private.whoever(), q.id) end,
+        else format('%s may not answer question %s', howdah_private.caller_label(), q.id) end,
       detail = jsonb_build_object('question_id', q.id, 'kind', q.kind, 'role', v_role,
         'required_role', q.required_role)::text,
       hint = case when q.kind = 'question' then 'The user of the run, an admin or an owner may.'
@@ -16873,7 +16779,7 @@ begin
   end if;
   if least(refuse_api_key.role, v_user.role) < v_own then
     raise exception using errcode = 'HWDEN',
-      message = format('%s may not make a key that acts as %s', howdah_private.whoever(),
+      message = format('%s may not make a key that acts as %s', howdah_private.caller_label(),
         least(refuse_api_key.role, v_user.role)),
       detail = jsonb_build_object('role', v_own, 'required_role', least(refuse_api_key.role, v_user.role))::text,
       hint = format('A key is never more than who makes it: give role => %L, and a user of that role at most.', v_own);
@@ -16882,6 +16788,22 @@ begin
       message = format('this key has the scopes %s, and a key it makes never more', v_own_scopes),
       detail = jsonb_build_object('scopes', refuse_api_key.scopes, 'own_scopes', v_own_scopes)::text,
       hint = format('Give scopes => %L', string_to_array(v_own_scopes, ','));
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.refuse_blocked_month(month date, holds text[])
+ RETURNS void
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if cardinality(refuse_blocked_month.holds) > 0 then
+    raise exception using errcode = 'HWCNF',
+      message = format('the month %s stays: %s', to_char(refuse_blocked_month.month, 'YYYY-MM'), array_to_string(refuse_blocked_month.holds, ', ')),
+      detail = jsonb_build_object('month', refuse_blocked_month.month, 'holds', refuse_blocked_month.holds)::text,
+      hint = 'It goes when nothing holds it any more: howdah retention months';
   end if;
 end $function$
 ;
@@ -16907,7 +16829,7 @@ begin
       hint = coalesce('Did you mean ' || howdah_private.nearest_word(v_name, v_names) || '?',
         case when v_name is not null then 'The settings: ' || array_to_string(v_names, ', ') end, v_known.example);
   end if;
-  perform howdah_private.hold_secrets(refuse_builtin_settings.configuration);
+  perform howdah_private.lock_secrets(refuse_builtin_settings.configuration);
 end $function$
 ;
 
@@ -16967,7 +16889,7 @@ begin
       hint = 'Give the text for the agent in content; images and files go into input_parts.';
   end if;
   perform howdah_private.refuse_large_input('content', octet_length(refuse_content.content),
-    howdah_private.most_input(refuse_content.tenant_id))
+    howdah_private.max_input_bytes(refuse_content.tenant_id))
   where octet_length(refuse_content.content) > 1024;
 end $function$
 ;
@@ -17092,7 +17014,7 @@ begin
       detail = jsonb_build_object('field', 'engine_configuration', 'faults', to_jsonb(v_faults))::text,
       hint = format('What may stand in it says howdah.engine_schema(%L).', a.engine);
   end if;
-  perform howdah_private.refuse_plain_keys('engine_configuration', a.engine_configuration);
+  perform howdah_private.refuse_plain_secrets('engine_configuration', a.engine_configuration);
   perform howdah_private.refuse_key('engine_configuration', 'headers.' || h.name)
   from jsonb_object_keys(coalesce(a.engine_configuration -> 'headers', '{}')) as h (name)
   where h.name ~* '(auth|key|token|secret|passw|credential|cookie|session)';
@@ -17194,7 +17116,7 @@ begin
       detail = jsonb_build_object('field', 'input', 'execution_id', e.id)::text,
       hint = 'Leave input out; or begin anew with it, at seq 0.';
   end if;
-  perform howdah_private.refuse_large_input('input', octet_length(refuse_fork.input), howdah_private.most_input(e.tenant_id))
+  perform howdah_private.refuse_large_input('input', octet_length(refuse_fork.input), howdah_private.max_input_bytes(e.tenant_id))
   where octet_length(refuse_fork.input) > 1024;
 end $function$
 ;
@@ -17236,7 +17158,7 @@ begin
     and not howdah_private.sees_agent(coalesce(e.agent_id, e.workflow_id));
   if v_hidden is not null then
     raise exception using errcode = 'HWDEN',
-      message = format('%s may not read turn %s of session %s', howdah_private.whoever(), v_hidden, s.id),
+      message = format('%s may not read turn %s of session %s', howdah_private.caller_label(), v_hidden, s.id),
       detail = jsonb_build_object('field', 'turn', 'session_id', s.id, 'turn', v_hidden)::text,
       hint = case when v_hidden > 1 then format('Fork behind turn %s; an', v_hidden - 1) else 'An' end
         || ' admin or an owner may go on from all of it.';
@@ -17280,22 +17202,6 @@ begin
       message = format('there is a function %I.%I already, and no agent system has made it', system_name, name),
       detail = jsonb_build_object('function', system_name || '.' || name)::text,
       hint = 'Call this one or the system otherwise, or drop that function first.';
-  end if;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.refuse_held(month date, holds text[])
- RETURNS void
- LANGUAGE plpgsql
- IMMUTABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  if cardinality(refuse_held.holds) > 0 then
-    raise exception using errcode = 'HWCNF',
-      message = format('the month %s stays: %s', to_char(refuse_held.month, 'YYYY-MM'), array_to_string(refuse_held.holds, ', ')),
-      detail = jsonb_build_object('month', refuse_held.month, 'holds', refuse_held.holds)::text,
-      hint = 'It goes when nothing holds it any more: howdah retention months';
   end if;
 end $function$
 ;
@@ -17354,7 +17260,7 @@ begin
         case when v_name is not null then 'The settings: ' || array_to_string(v_names, ', ') end,
         'Such as {"method": "GET", "url": "https://api.example.org/orders/{order}"}, with order a required property of parameters.');
   end if;
-  perform howdah_private.hold_secrets(refuse_http_tool.configuration);
+  perform howdah_private.lock_secrets(refuse_http_tool.configuration);
 end $function$
 ;
 
@@ -17393,7 +17299,7 @@ CREATE OR REPLACE FUNCTION howdah_private.refuse_input(e howdah.executions)
 AS $function$
 declare
   v_most int := case when coalesce(e.parent_execution_id, e.forked_from_execution_id, e.compensates_execution_id, e.table_trigger_id) is null
-    then howdah_private.most_input(e.tenant_id) else 1048576 end;
+    then howdah_private.max_input_bytes(e.tenant_id) else 1048576 end;
 begin
   if e.input is null then
     raise exception using errcode = 'HWINV', message = 'input is missing', detail = jsonb_build_object('field', 'input')::text,
@@ -17416,17 +17322,6 @@ begin
     hint = 'Store it as a secret: howdah secret set NAME (the value comes from stdin), and name it where it is used,'
       ' such as secret_name of a model.';
 end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.refuse_key_in_prose(field text, prose text)
- RETURNS void
- LANGUAGE sql
- STABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  select howdah_private.refuse_key(refuse_key_in_prose.field, refuse_key_in_prose.field)
-  where howdah_private.prose_holds_a_key(refuse_key_in_prose.prose)
-$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.refuse_known_key(key text, execution_id uuid)
@@ -17501,11 +17396,11 @@ CREATE OR REPLACE FUNCTION howdah_private.refuse_leftovers(state text)
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_now text := howdah_private.bound_state();
+  v_now text := howdah_private.sandbox_state();
   v_before jsonb := split_part(refuse_leftovers.state, '|', 2);
   v_reason text := case
     when split_part(v_now, '|', 1) is distinct from split_part(refuse_leftovers.state, '|', 1)
-      then 'it changed a function of the sandbox: howdah_private.run_bound or write_bound'
+      then 'it changed a function of the sandbox: howdah_private.run_as_tool_role or write_bound'
     when current_setting('transaction_read_only') = 'on' then 'it made its transaction read only'
     else (
       select format('it wrote the table %s, which has a deferrable trigger or constraint that may run code of a tenant', w.key::oid::regclass)
@@ -17573,8 +17468,8 @@ begin
       detail = jsonb_build_object('field', 'configuration', 'faults', to_jsonb(v_faults))::text,
       hint = format('What may stand in it says howdah.mcp_server_schema(%L).', s.type);
   end if;
-  perform howdah_private.refuse_plain_keys('configuration', s.configuration - 'secrets');
-  perform howdah_private.refuse_plain_keys('configuration', jsonb_path_query_array(s.configuration, '$.secrets.*'));
+  perform howdah_private.refuse_plain_secrets('configuration', s.configuration - 'secrets');
+  perform howdah_private.refuse_plain_secrets('configuration', jsonb_path_query_array(s.configuration, '$.secrets.*'));
   perform howdah_private.refuse_key('configuration', 'headers.' || h.name)
   from jsonb_object_keys(coalesce(s.configuration -> 'headers', '{}')) as h (name)
   where h.name ~* '(auth|key|token|secret|passw|credential|cookie|session)';
@@ -17676,8 +17571,8 @@ AS $function$
 declare
   v_tenant_id constant uuid := howdah.current_tenant();
   v_caller constant uuid := howdah_private.mcp_caller();
-  v_most constant int := howdah_private.most_mcp_sessions();
-  v_share constant int := howdah_private.most_mcp_sessions_of_a_caller();
+  v_most constant int := howdah_private.max_mcp_sessions();
+  v_share constant int := howdah_private.max_mcp_sessions_of_caller();
   v_of_all int;
   v_of_caller int;
 begin
@@ -17763,7 +17658,7 @@ CREATE OR REPLACE FUNCTION howdah_private.refuse_other_schemas(plan json, schema
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_table constant text := howdah_private.table_elsewhere(refuse_other_schemas.plan, refuse_other_schemas.schemas);
+  v_table constant text := howdah_private.table_outside_schemas(refuse_other_schemas.plan, refuse_other_schemas.schemas);
 begin
   if v_table is not null then
     raise exception using errcode = 'HWDEN',
@@ -17794,7 +17689,7 @@ begin
     where refuse_overrides.engine is not null and e.overrides ? k.key
     union all
     select '.allowed_tools', format('names %s, which the agent has not', t.name),
-      coalesce('It has ' || howdah_private.some_of(refuse_overrides.tools, 20) || '.', 'It has no tools.')
+      coalesce('It has ' || howdah_private.list_names(refuse_overrides.tools, 20) || '.', 'It has no tools.')
     from jsonb_array_elements_text(case jsonb_typeof(e.overrides -> 'allowed_tools') when 'array' then e.overrides -> 'allowed_tools' else '[]' end) as t (name)
     where t.name <> all (refuse_overrides.tools)
   ) as f limit 1;
@@ -17890,7 +17785,7 @@ declare
       then array(select k.name from jsonb_object_keys(refuse_place.variables) as k (name) where not coalesce(v_in ? k.name, false))
       else '{}' end;
   v_there text := (
-    select howdah_private.some_of(array_agg(v_prefix || left(k.name, 60) order by k.place), 20)
+    select howdah_private.list_names(array_agg(v_prefix || left(k.name, 60) order by k.place), 20)
     from unnest(v_known[1:21]) with ordinality as k (name, place));
 begin
   raise exception using errcode = 'HWINV',
@@ -17904,7 +17799,7 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.refuse_plain_keys(field text, document jsonb)
+CREATE OR REPLACE FUNCTION howdah_private.refuse_plain_secrets(field text, document jsonb)
  RETURNS void
  LANGUAGE plpgsql
  STABLE
@@ -17913,11 +17808,11 @@ AS $function$
 declare
   v_path text;
 begin
-  if not howdah_private.may_hold_a_key(refuse_plain_keys.document) then
+  if not howdah_private.may_contain_secret(refuse_plain_secrets.document) then
     return;
   end if;
   with recursive entries (path, name, value) as (
-    select refuse_plain_keys.field, ''::text, refuse_plain_keys.document
+    select refuse_plain_secrets.field, ''::text, refuse_plain_secrets.document
     union all
     select e.path || '.' || c.name, c.name, c.value
     from entries as e
@@ -17932,11 +17827,11 @@ begin
   )
   select e.path into v_path from entries as e
   where jsonb_typeof(e.value) = 'string' and e.value <> '""' and (
-    howdah_private.names_a_key(e.name) or howdah_private.holds_a_key(e.value #>> '{}')
+    howdah_private.is_secret_name(e.name) or howdah_private.contains_secret(e.value #>> '{}')
   )
   limit 1;
   if v_path is not null then
-    perform howdah_private.refuse_key(refuse_plain_keys.field, v_path);
+    perform howdah_private.refuse_key(refuse_plain_secrets.field, v_path);
   end if;
 end $function$
 ;
@@ -18269,7 +18164,7 @@ begin
     from pg_constraint as c where c.conrelid = refuse_row.relation and c.conname = refuse_row.rule;
   end if;
   raise exception using errcode = 'HWINV',
-    message = coalesce(format('the row of %s is refused: ', v_table) || howdah_private.rule_told(refuse_row.rule, v_fields),
+    message = coalesce(format('the row of %s is refused: ', v_table) || howdah_private.constraint_sentence(refuse_row.rule, v_fields),
       format('%s of %s is missing', refuse_row.field, v_table)),
     detail = jsonb_build_object('table', v_table, 'fields', v_fields, 'constraint', refuse_row.rule)::text,
     hint = coalesce(v_fix, format('Give %s a value.', refuse_row.field)),
@@ -18300,6 +18195,17 @@ begin
       hint = 'Draft 2020-12: https://json-schema.org/draft/2020-12';
   end if;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.refuse_secret_in_prose(field text, prose text)
+ RETURNS void
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select howdah_private.refuse_key(refuse_secret_in_prose.field, refuse_secret_in_prose.field)
+  where howdah_private.prose_contains_secret(refuse_secret_in_prose.prose)
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.refuse_sub_run_settings(configuration jsonb)
@@ -18385,7 +18291,7 @@ begin
   end loop;
   v_faults := v_faults || array(
     select howdah_private.system_fault('/' || t.field, t.field || ' holds a key, and keys never stand in a file')
-    from (values ('name'), ('description')) as t (field) where howdah_private.prose_holds_a_key(document ->> t.field));
+    from (values ('name'), ('description')) as t (field) where howdah_private.prose_contains_secret(document ->> t.field));
   perform howdah_private.refuse_system(v_faults) where cardinality(v_faults) > 0;
 end $function$
 ;
@@ -18517,7 +18423,7 @@ AS $function$
 declare
   v_large record;
   v_most int := case when e.input_data is not null and coalesce(e.parent_execution_id, e.forked_from_execution_id, e.compensates_execution_id) is null
-    then howdah_private.most_input(e.tenant_id) else 1048576 end;
+    then howdah_private.max_input_bytes(e.tenant_id) else 1048576 end;
 begin
   if jsonb_typeof(e.metadata) is distinct from 'object' then
     perform howdah_private.refuse_row('howdah.executions', 'metadata_is_an_object', null);
@@ -18538,7 +18444,7 @@ begin
     perform howdah_private.refuse_large(v_large.field, v_large.size, v_large.most, v_large.unit);
   end if;
   if e.forked_from_execution_id is null and e.table_trigger_id is null then -- which the owner of a table made
-    perform howdah_private.refuse_plain_keys('metadata', e.metadata);
+    perform howdah_private.refuse_plain_secrets('metadata', e.metadata);
   end if;
 end $function$
 ;
@@ -18611,7 +18517,7 @@ begin
     message = format('there is no %s named %L', rtrim(field, 's'), v_name),
     detail = jsonb_build_object('field', field, 'name', v_name)::text,
     hint = coalesce('Did you mean ' || howdah_private.nearest_word(left(v_name, 60), known) || '?',
-      'There are: ' || howdah_private.some_of(known, 12) || '.', 'There is none yet.');
+      'There are: ' || howdah_private.list_names(known, 12) || '.', 'There is none yet.');
 end $function$
 ;
 
@@ -18637,7 +18543,7 @@ CREATE OR REPLACE FUNCTION howdah_private.refuse_use(quota howdah.quotas, subjec
 AS $function$
 declare
   v_ends_at timestamptz := howdah_private.quota_ends(quota.period, refuse_use.at);
-  v_moment text := howdah_private.moment_name(v_ends_at);
+  v_moment text := howdah_private.timestamp_key(v_ends_at);
   v_max text := trim_scale(quota.max_value)::text;
 begin
   raise exception using errcode = 'HWQTA',
@@ -18883,17 +18789,6 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.register_worker(id uuid, pool_id text, host text, pid integer, release text)
- RETURNS void
- LANGUAGE sql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  select howdah_private.register_worker(register_worker.id, register_worker.pool_id, register_worker.host,
-    register_worker.pid, register_worker.release, 3)
-$function$
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.register_worker(id uuid, pool_id text, host text, pid integer, release text, protocol integer, only_tenants uuid[] DEFAULT NULL::uuid[], only_members uuid[] DEFAULT NULL::uuid[])
  RETURNS void
  LANGUAGE plpgsql
@@ -18903,6 +18798,12 @@ AS $function$
 declare
   v_lock_key int;
 begin
+  if register_worker.protocol <> 1 then
+    raise exception using errcode = 'HWCNF',
+      message = format('the worker speaks protocol %s, the database speaks protocol 1', register_worker.protocol),
+      detail = jsonb_build_object('protocol', register_worker.protocol, 'known', array[1])::text,
+      hint = 'Start a worker of the release that migrated the database: howdah migrate status';
+  end if;
   loop
     insert into howdah_private.workers (id, pool_id, host, pid, release, protocol, only_tenants, only_members)
     values (register_worker.id, register_worker.pool_id, register_worker.host, register_worker.pid,
@@ -18927,7 +18828,7 @@ declare
   );
 begin
   -- all of them in the order everybody locks in: a root after somebody else's child would be against it
-  perform howdah_private.lock_lineage(array_agg(e.id::uuid)) from howdah.executions as e
+  perform howdah_private.lock_ancestors(array_agg(e.id::uuid)) from howdah.executions as e
   where e.owner_worker = release_executions.worker
     and (release_executions.ids is null or e.id = any (release_executions.ids))
   having bool_or(e.depth > 0);
@@ -18952,7 +18853,7 @@ begin
   )
   select array_agg(r.id) into v_released from released as r;
 
-  perform howdah_private.end_runs(array[e.id::uuid], 'poison', jsonb_build_object(
+  perform howdah_private.terminate_runs(array[e.id::uuid], 'poison', jsonb_build_object(
     'code', 'internal', 'retryable', false,
     'message', format('%s workers died while they worked on this run', e.crashes_without_progress)
   ))
@@ -18966,7 +18867,7 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.release_unheld(worker uuid, held uuid[])
+CREATE OR REPLACE FUNCTION howdah_private.release_unknown(worker uuid, held uuid[])
  RETURNS integer
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -18975,11 +18876,40 @@ AS $function$
 declare
   v_unheld uuid[] := array(
     select e.id::uuid from howdah.executions as e
-    where e.owner_worker = release_unheld.worker and e.id <> all (release_unheld.held)
+    where e.owner_worker = release_unknown.worker and e.id <> all (release_unknown.held)
   );
 begin
   return case when cardinality(v_unheld) > 0
-    then howdah_private.release_executions(release_unheld.worker, v_unheld, false) else 0 end;
+    then howdah_private.release_executions(release_unknown.worker, v_unheld, false) else 0 end;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.remaining_wait(e howdah.executions)
+ RETURNS howdah.waiting_reason
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_live uuid;
+begin
+  if e.paused_from = 'turn' and e.session_id is null then
+    return 'turn'; -- a member; admit_members is asked when all are resumed
+  elsif e.paused_from = 'turn' then
+    select s.live_execution_id into v_live from howdah.sessions as s where s.id = e.session_id
+    for no key update;
+    update howdah.sessions as s set live_execution_id = e.id
+    where s.id = e.session_id and s.live_execution_id is null;
+    return case when v_live <> e.id then 'turn' end;
+  end if;
+  return case
+    when e.has_inbox then null
+    when e.paused_from = 'question' and exists (
+      select from howdah.questions as q where q.execution_id = e.id and q.status = 'open'
+    ) then 'question'
+    when e.paused_from = 'child' and e.live_children > 0 then 'child'
+    when e.paused_from = 'timer' and e.wake_at > clock_timestamp() then 'timer'
+  end;
 end $function$
 ;
 
@@ -19080,7 +19010,7 @@ begin
       hint = 'A run brings values in input_data, its agent in prompt_values: '
         || (select string_agg(k.name, ', ' order by k.name) from jsonb_object_keys(v_variables) as k (name)) || '.';
   end if;
-  return howdah_private.filled_in(rendered_prompt.prompt ->> 'template', v_values);
+  return howdah_private.fill_template(rendered_prompt.prompt ->> 'template', v_values);
 end $function$
 ;
 
@@ -19154,6 +19084,94 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.repair_parked(before timestamp with time zone)
+ RETURNS uuid[]
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_lost uuid[];
+begin
+  perform howdah_private.admit_parked(p.concurrency_limit_id, p.tenant_id)
+  from (
+    select distinct r.concurrency_limit_id, r.tenant_id from howdah_private.parked_runs as r
+    where r.concurrency_limit_id is not null
+  ) as p
+  where pg_try_advisory_xact_lock(howdah_private.limits_key(p.tenant_id));
+  perform howdah_private.admit_at_quota(p.quota_id)
+  from (
+    select distinct r.quota_id from howdah_private.parked_runs as r where r.quota_id is not null order by 1
+  ) as p;
+  perform howdah_private.admit_at_call_limit(p.call_limit_id)
+  from (
+    select distinct r.call_limit_id from howdah_private.parked_runs as r where r.call_limit_id is not null order by 1
+  ) as p
+  where pg_try_advisory_xact_lock(howdah_private.calls_key(p.call_limit_id));
+  perform howdah_private.forget_counters();
+  perform howdah_private.forget_calls();
+  with lost as (
+    select e.id from howdah.executions as e
+    where e.status = 'waiting' and e.waiting_for = 'quota' and e.updated_at < repair_parked.before
+      and not exists (select from howdah_private.parked_runs as p where p.execution_id = e.id)
+    order by e.id
+    for no key update skip locked
+  ),
+  woken as (
+    update howdah.executions as e set status = 'queued', waiting_for = null, updated_at = now()
+    from lost as l where e.id = l.id
+    returning e.id::uuid as id
+  )
+  select array_agg(w.id) into v_lost from woken as w;
+  return coalesce(v_lost, '{}');
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.repair_queue(patience interval DEFAULT '00:00:10'::interval, at_most integer DEFAULT 10000)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+declare
+  v_before timestamptz := clock_timestamp() - repair_queue.patience;
+  v_sweep howdah_private.queue_sweep;
+  v_lost uuid[] := '{}';
+  v_pools text[];
+begin
+  perform howdah_private.release_executions(o.owner_worker, null, true)
+  from (
+    select distinct e.owner_worker from howdah.executions as e
+    where e.owner_worker is not null and e.updated_at < v_before
+      and not exists (select from howdah_private.workers as w where w.id = e.owner_worker)
+  ) as o;
+  for v_sweep in
+    select s.* from howdah_private.queue_sweep as s order by s.status for no key update skip locked
+  loop
+    if v_sweep.status = 'queued' and v_sweep.is_new_round then
+      select array_agg(distinct j.locked_by) into v_pools
+      from graphile_worker._private_jobs as j
+      where j.locked_at < v_before
+        and not exists (select from howdah_private.workers as w where w.pool_id = j.locked_by);
+      if v_pools is not null then
+        perform graphile_worker.force_unlock_workers(v_pools);
+      end if;
+      -- a wake-up that was replaced while somebody worked on it has no key and no attempts left: its worker would have
+      -- completed it, and did not live to
+      perform graphile_worker.complete_jobs(array_agg(j.id))
+      from graphile_worker._private_jobs as j join graphile_worker._private_tasks as t on t.id = j.task_id
+      where t.identifier = 'advance' and j.key is null and j.attempts >= j.max_attempts and j.locked_at is null
+      having count(*) > 0;
+    end if;
+    v_lost := v_lost || howdah_private.sweep_queue(v_sweep, v_before, repair_queue.at_most);
+  end loop;
+  v_lost := v_lost || howdah_private.repair_parked(v_before);
+  perform howdah_private.enqueue_advance(v_lost);
+  return cardinality(v_lost);
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.replacement_version(run howdah.executions, pinned howdah.agent_versions)
  RETURNS uuid
  LANGUAGE plpgsql
@@ -19188,7 +19206,7 @@ begin
     return null;
   end if;
   select m.* into v_mail from howdah.mail as m
-  where m.id = howdah_private.id_in(btrim(replied_to.reply_to)) and howdah_private.takes_part(run, m);
+  where m.id = howdah_private.parse_id(btrim(replied_to.reply_to)) and howdah_private.takes_part(run, m);
   if not found then
     raise exception using errcode = 'HWNTF',
       message = format('there is no message %s in your mailbox', replied_to.reply_to),
@@ -19273,6 +19291,32 @@ begin
   into v_woken, v_admitting from counted as c;
   perform howdah_private.wake_runs(v_woken) where v_woken is not null;
   perform howdah_private.admit_members(a.id) from unnest(v_admitting) as a (id);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.requeue_skipped(ids uuid[], except_ids uuid[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_ids uuid[] := array(
+    select i.id from unnest(requeue_skipped.ids) as i (id) where i.id <> all (requeue_skipped.except_ids) order by i.id
+  );
+  v_first uuid := v_ids[1];
+  v_last uuid := v_ids[cardinality(v_ids)];
+begin
+  perform graphile_worker.add_jobs(array_agg(
+    row('advance', json_build_object('id', e.id), null, clock_timestamp() + interval '100 milliseconds',
+      25::smallint, e.id::text || ' again', e.priority, null)::graphile_worker.job_spec
+    order by e.id
+  ))
+  from howdah.executions as e
+  where e.id = any (v_ids) and e.id between v_first and v_last
+    and howdah_private.is_in_queue(e.status, e.waiting_for)
+    and greatest(e.run_at, e.wake_at) <= clock_timestamp()
+  having count(*) > 0;
 end $function$
 ;
 
@@ -19379,7 +19423,7 @@ begin
   if v_first <> reserve_run_key.execution_id and not exists (
     select from howdah.executions as e
     where e.id = v_first and e.tenant_id = v_tenant_id
-      and reserve_run_key.target_id = coalesce(case when e.handoffs > 0 then howdah_private.began_with(e.id) end, e.agent_id, e.workflow_id)
+      and reserve_run_key.target_id = coalesce(case when e.handoffs > 0 then howdah_private.first_agent_of(e.id) end, e.agent_id, e.workflow_id)
   ) then
     perform howdah_private.refuse_known_key(reserve_run_key.key, v_first);
   end if;
@@ -19427,7 +19471,7 @@ AS $function$
   select coalesce((
     select greatest('internal', e.trust, case when r.metadata ->> 'trust' = 'external' then 'external'::howdah.trust end)
     from howdah.resources as r
-    join howdah.executions as e on e.id = howdah_private.id_in(r.metadata ->> 'written_by_execution_id') and e.tenant_id = r.tenant_id
+    join howdah.executions as e on e.id = howdah_private.parse_id(r.metadata ->> 'written_by_execution_id') and e.tenant_id = r.tenant_id
     where r.id = resource_trust.id and r.tenant_id = resource_trust.tenant_id
   ), 'external')
 $function$
@@ -19508,16 +19552,16 @@ declare
   v_policy howdah.retention_policies;
   v_done int := 0;
 begin
-  perform howdah_private.hold_counts(); -- before all that is counted below
+  perform howdah_private.lock_usage_counting(); -- before all that is counted below
   delete from howdah_private.receivers as r where r.ends_at < clock_timestamp() - interval '1 hour'; -- of runs that were ended
   for v_policy in select p.* from howdah.retention_policies as p order by p.id for update skip locked loop
     v_done := v_done + howdah_private.retain_mail(v_policy, retain.batch);
-    if v_policy.keep_runs_days is not null and not v_policy.is_by_month then -- those go with their month (months.sql)
+    if v_policy.keep_runs_days is not null and not v_policy.is_by_month then -- those go with their month (drop_months.sql)
       v_done := v_done + howdah_private.retain_of(v_policy, v_policy.runs_reached_at,
         now() - make_interval(days => v_policy.keep_runs_days), retain.batch, true);
     end if;
     if v_policy.keep_contents_days = 0 then
-      v_done := v_done + howdah_private.note_missed(v_policy, retain.batch);
+      v_done := v_done + howdah_private.enqueue_missed_erasures(v_policy, retain.batch);
     elsif v_policy.keep_contents_days is not null then
       v_done := v_done + howdah_private.retain_of(v_policy, v_policy.contents_reached_at,
         now() - make_interval(days => v_policy.keep_contents_days), retain.batch, false);
@@ -19612,6 +19656,79 @@ begin
     ciphertext = decode(rewrap_data_key.key ->> 'ciphertext', 'base64')
   where k.id = (rewrap_data_key.key ->> 'id')::uuid and k.wrapped_by = rewrap_data_key.wrapped_before_by;
   return found;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.roll_up_subjects(ids uuid[], first_id uuid, last_id uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_custom_plan'
+AS $function$
+begin
+  insert into howdah_private.kept_subjects as k (tenant_id, scope, subject_id, day, roots, tokens, cost)
+  select e.tenant_id, s.scope, s.id, (e.created_at at time zone 'UTC')::date,
+    count(*) filter (where e.parent_execution_id is null and e.compensates_execution_id is null),
+    sum(e.tokens_in + e.tokens_out), sum(e.cost)
+  from howdah.executions as e
+  cross join lateral (
+    select 'user'::howdah.quota_scope, e.user_id
+    where not exists (select from howdah_private.closing_months() as m where e.id >= m.first_id and e.id < m.next_id)
+    union all
+    select 'session', howdah_private.session_of_run(e) where roll_up_subjects.ids is not null
+  ) as s (scope, id)
+  where e.id between roll_up_subjects.first_id and roll_up_subjects.last_id
+    and (roll_up_subjects.ids is null or e.id = any (roll_up_subjects.ids)) and s.id is not null
+  group by 1, 2, 3, 4 order by 1, 2, 3, 4
+  on conflict (tenant_id, scope, subject_id, day) do update
+  set roots = k.roots + excluded.roots, tokens = k.tokens + excluded.tokens, cost = k.cost + excluded.cost;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.roll_up_usage(ids uuid[], first_id uuid DEFAULT NULL::uuid, last_id uuid DEFAULT NULL::uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_custom_plan'
+AS $function$
+declare
+  v_first_id uuid := coalesce(roll_up_usage.first_id, roll_up_usage.ids[1]);
+  v_last_id uuid := coalesce(roll_up_usage.last_id, roll_up_usage.ids[cardinality(roll_up_usage.ids)]);
+begin
+  insert into howdah.kept_steps as k
+    (tenant_id, day, kind, model_id, tool, steps, errors, tokens_in, tokens_out, cost)
+  select s.tenant_id, (s.started_at at time zone 'UTC')::date, s.kind, s.model_id, t.tool, count(*), count(s.error),
+    coalesce(sum(s.tokens_in), 0), coalesce(sum(s.tokens_out), 0), coalesce(sum(s.cost), 0)
+  from howdah.steps as s
+  join howdah.executions as e on e.id = s.execution_id and s.seq > coalesce(e.forked_from_seq, 0)
+  cross join lateral (select case when s.kind = 'tool' and howdah_private.is_call_of_tool(s.call_id) then s.name end) as t (tool)
+  where e.id between v_first_id and v_last_id
+    and s.execution_id between v_first_id and v_last_id
+    and (roll_up_usage.ids is null or (e.id = any (roll_up_usage.ids) and s.execution_id = any (roll_up_usage.ids)))
+    and (s.model_id is not null or t.tool is not null)
+    and not exists (select from howdah_private.closing_months() as m where e.id >= m.first_id and e.id < m.next_id)
+  group by 1, 2, 3, 4, 5 order by 1, 2, 3, 4, 5
+  on conflict (tenant_id, day, kind, model_id, tool) do update
+  set steps = k.steps + excluded.steps, errors = k.errors + excluded.errors, tokens_in = k.tokens_in + excluded.tokens_in,
+    tokens_out = k.tokens_out + excluded.tokens_out, cost = k.cost + excluded.cost;
+  insert into howdah.kept_usage as k
+    (tenant_id, day, agent_id, agent_version_id, workflow_id, runs, roots, completed, failed, cancelled, steps, tokens_in, tokens_out, cost)
+  select e.tenant_id, (e.created_at at time zone 'UTC')::date, e.agent_id, e.agent_version_id, e.workflow_id, count(*),
+    count(*) filter (where e.parent_execution_id is null), count(*) filter (where e.status = 'completed'), count(*) filter (where e.status = 'failed'),
+    count(*) filter (where e.status = 'cancelled'), sum(e.step_count - coalesce(e.forked_from_seq, 0)),
+    sum(e.tokens_in), sum(e.tokens_out), sum(e.cost)
+  from howdah.executions as e
+  where e.id between v_first_id and v_last_id
+    and (roll_up_usage.ids is null or e.id = any (roll_up_usage.ids)) and e.compensates_execution_id is null
+    and not exists (select from howdah_private.closing_months() as m where e.id >= m.first_id and e.id < m.next_id)
+  group by 1, 2, 3, 4, 5 order by 1, 2, 3, 4, 5
+  on conflict (tenant_id, day, agent_id, agent_version_id, workflow_id) do update
+  set runs = k.runs + excluded.runs, roots = k.roots + excluded.roots, completed = k.completed + excluded.completed, failed = k.failed + excluded.failed,
+    cancelled = k.cancelled + excluded.cancelled, steps = k.steps + excluded.steps,
+    tokens_in = k.tokens_in + excluded.tokens_in, tokens_out = k.tokens_out + excluded.tokens_out, cost = k.cost + excluded.cost;
+  perform howdah_private.roll_up_subjects(roll_up_usage.ids, v_first_id, v_last_id);
 end $function$
 ;
 
@@ -19754,37 +19871,15 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.rule_told(rule text, fields jsonb)
- RETURNS text
- LANGUAGE sql
- IMMUTABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  select coalesce(
-    case when rule_told.fields ? p[1] then p[1] else replace(p[1], '_', ' ') end
-    || case
-      when p[2] in ('is', 'are') and p[3] ~ '^_not_(?!.*_and_)' then ' must not be' || replace(substr(p[3], 5), '_', ' ')
-      else coalesce((
-          select v.told from (values ('is', ' must be'), ('are', ' must be'), ('has', ' must have'), ('have', ' must have'),
-            ('counts', ' must count'), ('fits', ' must fit'), ('fit', ' must fit'), ('say', ' must say'), ('names', ' must name'),
-            ('name', ' must name'), ('may', ' must be allowed to'), ('exist', ' may be there')) as v (verb, told)
-          where v.verb = p[2]
-        ), '') || replace(p[3], '_', ' ') end,
-    replace(rule_told.rule, '_', ' '))
-  from (values (1)) as one
-  left join regexp_match(rule_told.rule, '^(.+?)_(is|are|has|have|counts|fits|fit|say|names|name|may|exist)((?:_.*)?)$') as p on true
-$function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.run_bound(statement text, argument jsonb, path text)
+CREATE OR REPLACE FUNCTION howdah_private.run_as_tool_role(statement text, argument jsonb, path text)
  RETURNS SETOF text
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
-  perform set_config('search_path', run_bound.path, true);
-  return query execute run_bound.statement using run_bound.argument;
+  perform set_config('search_path', run_as_tool_role.path, true);
+  return query execute run_as_tool_role.statement using run_as_tool_role.argument;
   set constraints all immediate;
 end $function$
 ;
@@ -19829,7 +19924,7 @@ CREATE OR REPLACE FUNCTION howdah_private.run_differences(a jsonb, b jsonb, fiel
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select coalesce(jsonb_agg(jsonb_build_object('field', f.field)
-    || howdah_private.told_apart(run_differences.a ->> f.field, run_differences.b ->> f.field, false) order by f.place), '[]')
+    || howdah_private.distinguish_steps(run_differences.a ->> f.field, run_differences.b ->> f.field, false) order by f.place), '[]')
   from unnest(run_differences.fields) with ordinality as f (field, place)
   where (run_differences.a -> f.field) is distinct from (run_differences.b -> f.field)
 $function$
@@ -19870,7 +19965,7 @@ CREATE OR REPLACE FUNCTION howdah_private.run_history(execution_id uuid)
 AS $function$
   select case when e.turn > 1 then howdah_private.session_history(e.session_id, e.turn)
     when e.overrides -> 'ephemeral' = 'false' then howdah_private.sub_run_history(e.id) else '[]' end
-    || howdah_private.told_history(e.history)
+    || howdah_private.history_json(e.history)
   from howdah.executions as e where e.id = run_history.execution_id
 $function$
 ;
@@ -19912,6 +20007,16 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.run_read_query(query text, path text, schemas text[], max_rows integer, max_bytes integer, max_cost double precision)
+ RETURNS TABLE(rows text[], cut_by text)
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select r.rows, r.cut_by from howdah_private.rows_of_query(query, path, schemas, max_rows, max_bytes, max_cost) as r
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.run_settings(execution_id uuid)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -19939,6 +20044,31 @@ begin
   foreach v_statement in array array_remove(run_statements.statements, null) loop
     execute v_statement;
   end loop;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.run_timers(chore text DEFAULT NULL::text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  perform from howdah_private.chores as c
+  where c.name = 'schedules' and coalesce(run_timers.chore, c.name) = c.name for no key update skip locked;
+  if found then
+    perform howdah_private.fire_schedules();
+  end if;
+  perform from howdah_private.chores as c
+  where c.name = 'questions' and coalesce(run_timers.chore, c.name) = c.name for no key update skip locked;
+  if found then
+    perform howdah_private.expire_questions();
+  end if;
+  perform from howdah_private.chores as c
+  where c.name = 'alerts' and coalesce(run_timers.chore, c.name) = c.name for no key update skip locked;
+  if found then
+    perform howdah_private.enqueue_alerts();
+  end if;
 end $function$
 ;
 
@@ -20042,13 +20172,13 @@ begin
         (select e.id::uuid, e.priority, greatest(e.run_at, e.wake_at) as due_at from howdah.executions as e
         where e.status = 'queued' and e.waiting_for is null and e.tenant_id = t.id and greatest(e.run_at, e.wake_at) <= v_now
           and (v_members is null or e.agent_id = any (v_members) or e.workflow_id = any (v_members)
-            or ((e.depth > 0 or e.handoffs > 0) and howdah_private.comes_of(e.id, e.ancestors, v_members)))
+            or ((e.depth > 0 or e.handoffs > 0) and howdah_private.descends_from_agent(e.id, e.ancestors, v_members)))
         order by e.status, e.waiting_for, e.tenant_id, e.priority, greatest(e.run_at, e.wake_at) limit runs_in_scope.room)
         union all
         (select e.id::uuid, e.priority, greatest(e.run_at, e.wake_at) from howdah.executions as e
         where e.status = 'waiting' and e.waiting_for = 'timer' and e.tenant_id = t.id and greatest(e.run_at, e.wake_at) <= v_now
           and (v_members is null or e.agent_id = any (v_members) or e.workflow_id = any (v_members)
-            or ((e.depth > 0 or e.handoffs > 0) and howdah_private.comes_of(e.id, e.ancestors, v_members)))
+            or ((e.depth > 0 or e.handoffs > 0) and howdah_private.descends_from_agent(e.id, e.ancestors, v_members)))
         order by e.status, e.waiting_for, e.tenant_id, e.priority, greatest(e.run_at, e.wake_at) limit runs_in_scope.room)
       ) as r
     )
@@ -20086,53 +20216,34 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.said_overrides(e howdah.executions, seq integer)
- RETURNS jsonb
- LANGUAGE sql
- STABLE SECURITY DEFINER
+CREATE OR REPLACE FUNCTION howdah_private.runs_to_trace(lag interval DEFAULT '00:00:03'::interval, at_most integer DEFAULT 1000)
+ RETURNS uuid[]
+ LANGUAGE plpgsql
+ SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select e.overrides || case when e.overrides ? 'model' then jsonb_build_object('model', e.overrides #> '{model,name}') else '{}' end
-  where e.parent_execution_id is null and not exists (
-    select from howdah.steps as s
-    where s.execution_id = e.id and s.tenant_id = e.tenant_id and s.kind = 'handoff' and s.seq <= said_overrides.seq)
-$function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.said_until(tenant_id uuid, session_id uuid, turn integer)
- RETURNS jsonb
- LANGUAGE sql
- STABLE SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  with told as materialized (
-    select t.place, t.message, (t.message ->> 'seq')::int as seq, (t.message ->> 'covers_from_seq')::int as from_seq,
-      (t.message ->> 'covers_to_seq')::int as to_seq, count(*) filter (where t.message ->> 'seq' = '1') over (order by t.place) as run
-    from jsonb_array_elements(howdah_private.session_history(said_until.session_id, said_until.turn + 1))
-      with ordinality as t (message, place)
-  ),
-  summaries as materialized (
-    select s.*, s.from_seq = 0 and s.place = max(s.place) filter (where s.from_seq = 0) over () as is_first
-    from told as s where s.to_seq is not null
-  ),
-  placed as (
-    select t.place, t.message, (
-      select max(s.place) from summaries as s
-      where (s.from_seq = 0 and t.run < s.run) or (t.run = s.run and t.seq between s.from_seq and s.to_seq and t.seq < s.seq)
-    ) as summary
-    from told as t where t.to_seq is null
-  ),
-  said as (
-    select p.place, howdah_private.as_said(said_until.tenant_id, p.message) as message from placed as p where p.summary is null
-    union all
-    select case when s.from_seq = 0 then 0 else min(p.place) end, howdah_private.as_summary(s.message)
-    from summaries as s left join placed as p on p.summary = s.place
-    group by s.place, s.message, s.from_seq, s.is_first
-    having count(p.place) > 0 or s.is_first -- which stands for turns that are not read any more
-  )
-  select coalesce(jsonb_agg(s.message order by s.place), '[]') from said as s
-  where coalesce(s.message ->> 'content', s.message ->> 'parts', s.message ->> 'tool_calls') is not null
-$function$
+declare
+  v_after timestamptz;
+  v_until timestamptz := clock_timestamp() - runs_to_trace.lag;
+  v_ids uuid[];
+  v_reached timestamptz;
+begin
+  select greatest(c.reached_at, v_until - interval '1 minute') into v_after
+  from howdah_private.chores as c where c.name = 'traces' for no key update skip locked;
+  if not found or v_after >= v_until then
+    return '{}';
+  end if;
+  select array_agg(e.id), max(e.completed_at) into v_ids, v_reached
+  from (
+    select o.id::uuid as id, o.completed_at from howdah.executions as o
+    where o.completed_at > v_after and o.completed_at <= v_until and o.stop_reason in ('cancelled', 'expired', 'poison')
+    order by o.completed_at limit runs_to_trace.at_most
+  ) as e;
+  update howdah_private.chores as c
+  set reached_at = case when cardinality(v_ids) = runs_to_trace.at_most then v_reached else v_until end
+  where c.name = 'traces';
+  return coalesce(v_ids, '{}');
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.sampling_model(server howdah.mcp_servers)
@@ -20160,6 +20271,18 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.sandbox_state()
+ RETURNS text
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  return (select string_agg(concat_ws(' ', p.oid, p.xmin, p.ctid), ';' order by p.oid) from pg_catalog.pg_proc as p
+    where p.proname in ('run_as_tool_role', 'write_bound') and p.pronamespace = 'howdah_private'::regnamespace)
+    || '|' || howdah_private.tenant_trigger_writes();
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.schedule_error(code text, message text, detail text, hint text, at timestamp with time zone)
  RETURNS jsonb
  LANGUAGE sql
@@ -20168,7 +20291,7 @@ CREATE OR REPLACE FUNCTION howdah_private.schedule_error(code text, message text
 AS $function$
   select jsonb_strip_nulls(jsonb_build_object(
     'code', schedule_error.code, 'message', schedule_error.message, 'detail', nullif(schedule_error.detail, ''),
-    'hint', nullif(schedule_error.hint, ''), 'scheduled_for', howdah_private.moment_name(schedule_error.at)))
+    'hint', nullif(schedule_error.hint, ''), 'scheduled_for', howdah_private.timestamp_key(schedule_error.at)))
 $function$
 ;
 
@@ -20512,16 +20635,16 @@ AS $function$
   select case
     when detail ? 'secret' and entry ->> 'secret_name' = detail ->> 'secret' then '/secret_name'
     when detail ? 'secret' then (
-      select howdah_private.pointer('secrets', s.key) from jsonb_each_text(coalesce(entry -> 'secrets', '{}')) as s
+      select howdah_private.json_pointer('secrets', s.key) from jsonb_each_text(coalesce(entry -> 'secrets', '{}')) as s
       where s.value = detail ->> 'secret' order by s.key limit 1)
     when detail ->> 'path' like 'configuration.%' then (
       -- a place that is not quite there is that of the field, and the arguments of a preset begin elsewhere
       select case when not entry ? p.parts[1] then '/secrets'
-        when entry #> p.parts is null or (p.parts[1] = 'args' and entry ->> 'type' <> 'stdio') then howdah_private.pointer(p.parts[1])
-        else howdah_private.pointer(variadic p.parts) end
+        when entry #> p.parts is null or (p.parts[1] = 'args' and entry ->> 'type' <> 'stdio') then howdah_private.json_pointer(p.parts[1])
+        else howdah_private.json_pointer(variadic p.parts) end
       from (select string_to_array(translate(substr(detail ->> 'path', 15), '[]', '.'), '.') as parts) as p)
     when detail ->> 'field' = 'sampling_model_id' then '/sampling_model'
-    when entry ? (detail ->> 'field') then howdah_private.pointer(detail ->> 'field')
+    when entry ? (detail ->> 'field') then howdah_private.json_pointer(detail ->> 'field')
     else '' end
 $function$
 ;
@@ -20585,14 +20708,14 @@ AS $function$
     join howdah.messages as s on s.execution_id = l.id where s.covers_from_seq = 0 and l.has_answered
   ),
   said as (
-    select r.turn, m.seq, howdah_private.told_message(m) - 'step_seq' as message
+    select r.turn, m.seq, howdah_private.message_json(m) - 'step_seq' as message
     from earlier as r
     join howdah.messages as m on m.execution_id = r.id
     where r.has_answered and r.turn >= (select f.turn from first as f) and (r.workflow_id is null or m.seq = 1 or m.step_seq = r.step_count)
     union all
     select r.turn, g.place - 1000000, g.message
     from earlier as r
-    cross join lateral jsonb_array_elements(howdah_private.told_history(r.history)) with ordinality as g (message, place)
+    cross join lateral jsonb_array_elements(howdah_private.history_json(r.history)) with ordinality as g (message, place)
     where r.history is not null and r.turn >= (select f.turn from first as f) and g.message ->> 'role' <> 'system'
       and not (r.has_answered and exists (select from howdah.messages as s where s.execution_id = r.id and s.covers_from_seq = 0))
   )
@@ -20614,7 +20737,7 @@ AS $function$
     select e.turn, m.seq, to_jsonb(m) || jsonb_build_object(
       'created_at', to_char(m.created_at, 'YYYY-MM-DD"T"HH24:MI:SS.USTZH:TZM')) as message
     from howdah.executions as e
-    join howdah.messages as m on m.execution_id = e.id and m.tenant_id = e.tenant_id
+    join howdah.messages as m on m.execution_id = e.id
     where e.tenant_id = s.tenant_id and e.session_id = s.id and e.parent_execution_id is null
       and e.turn >= i.turn and (e.turn > i.turn or m.seq > i.seq)
     order by e.turn, m.seq
@@ -20689,6 +20812,31 @@ CREATE OR REPLACE FUNCTION howdah_private.session_of_run(e howdah.executions)
 RETURN CASE WHEN ((e).depth = 0) THEN (e).session_id ELSE (SELECT r.session_id FROM howdah.executions r WHERE ((r.id)::uuid = (session_of_run.e).root_execution_id)) END
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.session_target(agent text, workflow text, OUT agent_id uuid, OUT workflow_id uuid)
+ RETURNS record
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if num_nonnulls(session_target.agent, session_target.workflow) = 2 then
+    raise exception using errcode = 'HWINV', message = 'a session is with an agent or with a workflow, not with both',
+      detail = jsonb_build_object('field', 'workflow')::text, hint = 'Leave out agent or workflow.';
+  elsif session_target.workflow is null then
+    session_target.agent_id := howdah_private.active_agent(
+      coalesce(session_target.agent, (select a.name from howdah.current_agent() as a)));
+    return;
+  end if;
+  session_target.workflow_id := howdah.workflow(session_target.workflow);
+  if not exists (select from howdah.workflows as w where w.id = session_target.workflow_id and w.is_active) then
+    raise exception using errcode = 'HWCNF',
+      message = format('workflow %L is not active', session_target.workflow),
+      detail = jsonb_build_object('workflow_id', session_target.workflow_id, 'workflow', session_target.workflow)::text,
+      hint = 'Set its is_active to true, or name another one.';
+  end if;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.session_version(session_id uuid)
  RETURNS bigint
  LANGUAGE sql
@@ -20728,7 +20876,7 @@ AS $function$
     select s.id from howdah.sessions as s
     where s.tenant_id = root.tenant_id and s.user_id = root.user_id
       and coalesce(coalesce(s.agent_id, s.workflow_id)
-        <> all (howdah_private.hidden_from(root.tenant_id, root.user_id, 'owner')), true)
+        <> all (howdah_private.agents_hidden_from(root.tenant_id, root.user_id, 'owner')), true)
     order by s.id desc limit 30
   )
 $function$
@@ -21015,29 +21163,6 @@ CREATE OR REPLACE FUNCTION howdah_private.settings_of_admins(configuration jsonb
 RETURN (configuration - ARRAY['mission_override'::text, 'allowed_tools'::text, 'budget'::text, 'ephemeral'::text, 'handoff'::text, 'suppress_markdown'::text])
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.settle_effects(run howdah.executions)
- RETURNS void
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  perform howdah_private.compensate(run);
-  perform howdah_private.compensate(e) from howdah_private.completed_below(run) as e;
-  perform howdah_private.ask_question(run, jsonb_build_object(
-    'id', howdah.uuid_v7(), 'kind', 'effect', 'call_id', s.call_id,
-    'prompt', format('The run ended while %s was being called. Did the call take effect?', s.name),
-    'tool_call', jsonb_build_object('id', s.call_id, 'name', s.name, 'arguments', s.input),
-    'options', jsonb_build_array('done', 'give_up')
-  ))
-  from howdah_private.unsettled_intents(run) as s
-  where not exists (
-    select from howdah_private.effect_question(run.id, s.call_id, s.finished_at) as q
-    where q.status = 'open' or (q.status = 'answered' and q.answer <> 'again') -- and it was not called again
-  );
-end $function$
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.settle_partitions()
  RETURNS void
  LANGUAGE plpgsql
@@ -21159,21 +21284,6 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.settled_json(value anyelement)
- RETURNS jsonb
- LANGUAGE plpgsql
- STABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
- SET "TimeZone" TO 'UTC'
- SET bytea_output TO 'hex'
- SET "IntervalStyle" TO 'postgres'
- SET extra_float_digits TO '1'
-AS $function$
-begin
-  return to_jsonb(settled_json.value);
-end $function$
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.shape_faults(schema jsonb, value jsonb, name text, parts text[])
  RETURNS jsonb[]
  LANGUAGE plpgsql
@@ -21182,7 +21292,7 @@ CREATE OR REPLACE FUNCTION howdah_private.shape_faults(schema jsonb, value jsonb
 AS $function$
 declare
   v_form jsonb := howdah_private.shape_form(shape_faults.schema, shape_faults.value);
-  v_path text := howdah_private.pointer(variadic shape_faults.parts);
+  v_path text := howdah_private.json_pointer(variadic shape_faults.parts);
   v_fault text := howdah_private.json_kind_fault(v_form, shape_faults.value, shape_faults.name);
   v_near text;
   v_faults jsonb[];
@@ -21287,7 +21397,7 @@ AS $function$
       'the name ' || to_jsonb(left(k.key, 60))::text)) as f (one)
     where form ? 'propertyNames'
   )
-  select coalesce(array_agg(howdah_private.system_fault(howdah_private.pointer(variadic shape_key_faults.parts || f.key), f.message, f.hint)
+  select coalesce(array_agg(howdah_private.system_fault(howdah_private.json_pointer(variadic shape_key_faults.parts || f.key), f.message, f.hint)
     order by f.key), '{}')
   from faults as f
 $function$
@@ -21306,7 +21416,7 @@ begin
     return '{}';
   end if;
   return coalesce(nullif(howdah_private.shape_faults(shape_or_faults.schema, value, name, shape_or_faults.parts), '{}'), array(
-    select howdah_private.system_fault(howdah_private.pointer(variadic shape_or_faults.parts), s.one) from unnest(v_said) as s (one)));
+    select howdah_private.system_fault(howdah_private.json_pointer(variadic shape_or_faults.parts), s.one) from unnest(v_said) as s (one)));
 end $function$
 ;
 
@@ -21366,13 +21476,6 @@ AS $function$
   ) as l
   cross join lateral unnest(a.tenants, howdah_private.runs_at_work(a.tenants), howdah_private.weights(a.tenants)) as t (id, runs, weight)
 $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.shown_to_model(capabilities jsonb)
- RETURNS jsonb
- LANGUAGE sql
- IMMUTABLE
-RETURN ((CASE WHEN (capabilities @> '{"images": true}'::jsonb) THEN '{"images": true}'::text ELSE '{}'::text END)::jsonb || (CASE WHEN (capabilities @> '{"audio": true}'::jsonb) THEN '{"audio": true}'::text ELSE '{}'::text END)::jsonb)
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.size_fix(most integer, unit text, type text)
@@ -21463,13 +21566,6 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.some_of(names text[], most integer)
- RETURNS text
- LANGUAGE sql
- IMMUTABLE
-RETURN NULLIF((array_to_string((names)[1:most], ', '::text) || CASE WHEN (cardinality(names) > most) THEN ', …'::text ELSE ''::text END), ''::text)
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.source_faults(source text)
  RETURNS jsonb[]
  LANGUAGE sql
@@ -21480,7 +21576,7 @@ AS $function$
     select howdah_private.system_fault('', 'a key stands here, and keys never stand in a file',
       'Store it: howdah secret set NAME, and write secret_name: NAME in the model.') || jsonb_build_object('line', l.number)
     from string_to_table(source, E'\n') with ordinality as l (line, number)
-    where howdah_private.prose_holds_a_key(l.line) or howdah_private.line_gives_a_key(l.line) limit 20)
+    where howdah_private.prose_contains_secret(l.line) or howdah_private.line_assigns_secret(l.line) limit 20)
 $function$
 ;
 
@@ -21548,31 +21644,6 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.spoken_with(agent text, workflow text, OUT agent_id uuid, OUT workflow_id uuid)
- RETURNS record
- LANGUAGE plpgsql
- STABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  if num_nonnulls(spoken_with.agent, spoken_with.workflow) = 2 then
-    raise exception using errcode = 'HWINV', message = 'a session is with an agent or with a workflow, not with both',
-      detail = jsonb_build_object('field', 'workflow')::text, hint = 'Leave out agent or workflow.';
-  elsif spoken_with.workflow is null then
-    spoken_with.agent_id := howdah_private.active_agent(
-      coalesce(spoken_with.agent, (select a.name from howdah.current_agent() as a)));
-    return;
-  end if;
-  spoken_with.workflow_id := howdah.workflow(spoken_with.workflow);
-  if not exists (select from howdah.workflows as w where w.id = spoken_with.workflow_id and w.is_active) then
-    raise exception using errcode = 'HWCNF',
-      message = format('workflow %L is not active', spoken_with.workflow),
-      detail = jsonb_build_object('workflow_id', spoken_with.workflow_id, 'workflow', spoken_with.workflow)::text,
-      hint = 'Set its is_active to true, or name another one.';
-  end if;
-end $function$
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.sql_tool_of(name text, signature text, tool howdah.tools)
  RETURNS howdah.tools
  LANGUAGE plpgsql
@@ -21599,36 +21670,62 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.standing_of(execution_id uuid, since integer, of_name text DEFAULT NULL::text)
+CREATE OR REPLACE FUNCTION howdah_private.start_alert_check(id uuid, tenant_id uuid)
  RETURNS jsonb
  LANGUAGE plpgsql
- STABLE
+ SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_tenant_id uuid := howdah.current_tenant();
+  v_rule howdah.alert_rules;
+  v_found jsonb;
 begin
-  return (
-    select howdah_private.told_since(standing_of.execution_id, standing_of.since) || jsonb_build_object(
-      'id', e.id, 'session_id', e.session_id, 'name', coalesce(a.name, w.name), 'output_data', e.output_data,
-      'waiting_for', e.waiting_for, 'metadata', e.metadata, 'changed_at', coalesce(e.completed_at, e.updated_at),
-      'questions', coalesce((
-        select jsonb_agg(jsonb_build_object('id', q.id, 'kind', q.kind, 'prompt', q.prompt, 'options', q.options, 'schema', q.schema,
-          'tool_call', q.tool_call, 'call_id', case when q.execution_id = e.id then q.call_id end, 'expires_at', q.expires_at,
-          'is_client_call', howdah_private.is_client_call(q)) order by q.created_at, q.id)
-        from howdah.questions as q
-        where q.tenant_id = v_tenant_id and q.root_execution_id = e.id and q.status = 'open'
-      ), '[]'),
-      'files', coalesce((
-        select jsonb_agg(jsonb_build_object('id', r.id, 'name', r.name, 'type', r.type) order by r.id)
-        from howdah.resources as r where r.tenant_id = v_tenant_id and r.execution_id = e.id
-      ), '[]'))
-    from howdah.executions as e
-    left join howdah.agents as a on a.tenant_id = e.tenant_id and a.id = e.agent_id
-    left join howdah.workflows as w on w.tenant_id = e.tenant_id and w.id = e.workflow_id
-    where e.id = standing_of.execution_id and e.tenant_id = v_tenant_id and e.parent_execution_id is null
-      and coalesce(coalesce(a.name, w.name) = standing_of.of_name, standing_of.of_name is null)
-  );
+  perform graphile_worker.remove_job('alert ' || start_alert_check.id);
+  select r.* into v_rule from howdah.alert_rules as r
+  where r.id = start_alert_check.id and r.tenant_id = start_alert_check.tenant_id and r.is_active;
+  if not found then
+    return null;
+  elsif v_rule.engine_check = 'violations' then
+    select coalesce(jsonb_agg(b), '[]') into v_found from (
+      select p.* from howdah_private.broken_promises(now() - interval '1 hour') as p limit 100
+    ) as b;
+  elsif v_rule.engine_check = 'alerts' then
+    select coalesce(jsonb_agg(b), '[]') into v_found from (
+      select i.*, 'docs/operations.md#' || i.name as runbook from howdah_private.installation_alerts() as i limit 100
+    ) as b;
+  elsif v_rule.engine_check = 'failed_deliveries' then
+    select coalesce(jsonb_agg(b), '[]') into v_found from (
+      select d.id, d.event, d.execution_id, d.last_status, d.last_error, d.last_attempt_at from howdah.webhook_deliveries as d
+      where d.tenant_id = v_rule.tenant_id and d.status = 'failed' and d.last_attempt_at > now() - interval '1 day' limit 100
+    ) as b;
+  end if;
+  return jsonb_build_object('id', v_rule.id, 'tenant_id', v_rule.tenant_id, 'query', v_rule.query, 'found', v_found);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.start_closing_month(month date)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_custom_plan'
+AS $function$
+declare
+  v_first uuid := (howdah_private.month_bounds(start_closing_month.month)).first_id;
+  v_next uuid := (howdah_private.month_bounds(start_closing_month.month)).next_id;
+  v_live bigint;
+begin
+  if exists (select from howdah_private.closed_months as c where c.month = start_closing_month.month and c.dropped_at is null) then
+    return;
+  end if;
+  execute format('lock table howdah_private.%I in share row exclusive mode', 'executions_' || to_char(start_closing_month.month, 'YYYY_MM'));
+  select count(*) into v_live from howdah.executions as e
+  where e.id >= v_first and e.id < v_next and e.status in ('queued', 'running', 'waiting', 'paused');
+  perform howdah_private.refuse_blocked_month(start_closing_month.month, array[format('%s runs have not ended', v_live)]) where v_live > 0;
+  insert into howdah_private.closed_months as c (month, first_id, next_id) values (start_closing_month.month, v_first, v_next)
+  on conflict on constraint closed_months_pkey do update
+  set runs = null, cleared_to = null, archive = null, closed_at = excluded.closed_at, dropped_at = null;
+  execute howdah_private.freeze_month(start_closing_month.month);
 end $function$
 ;
 
@@ -21642,7 +21739,7 @@ declare
   v_run howdah.executions;
   v_question_id uuid;
 begin
-  perform howdah_private.lock_lineage(array[steer.execution_id]);
+  perform howdah_private.lock_ancestors(array[steer.execution_id]);
   select e.* into v_run from howdah.executions as e
   where e.id = steer.execution_id and e.completed_at is null;
   if not found then
@@ -21655,7 +21752,7 @@ begin
   if v_question_id is null and not howdah_private.is_author(v_run.user_id) then
     return false;
   elsif v_question_id is null then
-    return howdah_private.tell_run(v_run, steer.content, steer.input_parts);
+    return howdah_private.add_user_input(v_run, steer.content, steer.input_parts);
   elsif jsonb_array_length(steer.input_parts) > 0 then
     raise exception using errcode = 'HWINV',
       message = 'the run has an open question, and an answer is a text without parts',
@@ -21706,7 +21803,7 @@ AS $function$
   select jsonb_build_object(
     'what', case when step_change.b is null then 'only_a' when step_change.a is null then 'only_b' else 'changed' end,
     'a', step_change.a, 'b', step_change.b, 'kind', step_change.kind, 'name', step_change.name,
-    'differences', coalesce(jsonb_agg(jsonb_build_object('field', d.field) || howdah_private.told_apart(d.a, d.b, true) order by d.place)
+    'differences', coalesce(jsonb_agg(jsonb_build_object('field', d.field) || howdah_private.distinguish_steps(d.a, d.b, true) order by d.place)
       filter (where case
         when step_change.kind = 'model' and d.field = 'output' then not exists (select from differing as o where o.field in ('said', 'calls'))
         when step_change.kind <> 'model' and d.field = 'said'
@@ -21734,39 +21831,6 @@ CREATE OR REPLACE FUNCTION howdah_private.step_note(s howdah.steps)
 RETURN jsonb_build_object('seq', (s).seq, 'kind', (s).kind, 'name', (s).name, 'call_id', (s).call_id, 'input', (s).input, 'output', CASE WHEN ((s).kind <> 'tool'::howdah.step_kind) THEN (s).output ELSE NULL::jsonb END, 'error', (s).error)
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.step_stories(ids uuid[], seqs integer[], afters integer[])
- RETURNS TABLE(place integer, story jsonb)
- LANGUAGE sql
- STABLE SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  select i.place::int, jsonb_build_object(
-    'agent', coalesce(
-      (select a.name from howdah.agents as a where a.id = coalesce(m.agent_id, e.agent_id)),
-      (select w.name from howdah.workflows as w where w.id = e.workflow_id)),
-    'messages', coalesce(m.messages, '[]'),
-    'question', (
-      select jsonb_build_object('question_id', q.id, 'kind', q.kind, 'status', q.status, 'prompt', q.prompt,
-        'options', q.options, 'schema', q.schema, 'tool_call', q.tool_call, 'expires_at', q.expires_at)
-      from howdah.questions as q
-      where s.kind = 'question' and q.tenant_id = e.tenant_id and q.id::text = s.input ->> 'question_id'
-    ))
-  from unnest(step_stories.ids, step_stories.seqs, step_stories.afters) with ordinality as i (id, seq, after, place)
-  join howdah.executions as e on e.id = i.id
-  join howdah.steps as s on s.execution_id = e.id and s.tenant_id = e.tenant_id and s.seq = i.seq
-  cross join lateral (
-    select min(x.agent_id::text)::uuid as agent_id, jsonb_agg(jsonb_build_object('seq', x.seq, 'role', x.role, 'content', x.content,
-      'tool_calls', x.tool_calls) order by x.seq) as messages
-    from (
-      select n.* from howdah.messages as n
-      where n.execution_id = e.id and n.tenant_id = e.tenant_id and n.seq > coalesce(i.after, 0)
-      order by n.seq limit case when i.after is null then null else 300 end
-    ) as x
-    where x.step_seq = i.seq
-  ) as m
-$function$
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.steps_after(ids uuid[], cursors integer[], at_most integer)
  RETURNS TABLE(execution_id uuid, seq integer, step jsonb)
  LANGUAGE sql
@@ -21782,39 +21846,74 @@ AS $function$
   join howdah.executions as e on e.id = i.id
   cross join lateral (
     select t.* from howdah.steps as t
-    where t.execution_id = e.id and t.tenant_id = e.tenant_id and t.seq > i.cursor
+    where t.execution_id = e.id and t.seq > i.cursor
     order by t.seq
     limit steps_after.at_most
   ) as s
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.still_waits_for(e howdah.executions)
- RETURNS howdah.waiting_reason
+CREATE OR REPLACE FUNCTION howdah_private.store_file(run howdah.executions, name text, type text, bytes bytea, origin jsonb)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_id uuid;
+begin
+  -- the newest of a name is the one that is read by it, so an older one is written again, except by its own call
+  select f.id into v_id from (
+    select r.id, r.sha256, r.metadata, r.id = first_value(r.id) over (order by r.id desc) as is_newest from howdah.resources as r
+    where r.tenant_id = run.tenant_id and r.execution_id = run.root_execution_id and r.name = store_file.name
+      and r.type = lower(store_file.type)
+  ) as f
+  where f.sha256 = encode(sha256(store_file.bytes), 'hex') and f.metadata ->> 'written_by_execution_id' = run.id::text
+    and (f.is_newest or f.metadata ->> 'call' = store_file.origin ->> 'call')
+  order by f.id desc limit 1;
+  if found then
+    return v_id;
+  end if;
+  perform howdah_private.refuse_more_files(run);
+  insert into howdah.resources as r (tenant_id, name, type, bytes, execution_id, session_id, metadata)
+  select run.tenant_id, store_file.name, store_file.type, store_file.bytes, run.root_execution_id, e.session_id,
+    store_file.origin || jsonb_build_object('written_by_execution_id', run.id)
+  from howdah.executions as e where e.id = run.root_execution_id
+  returning r.id into v_id;
+  return v_id;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.store_files(execution_id uuid, names text[], types text[], contents bytea[], origin jsonb)
+ RETURNS jsonb
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_live uuid;
+  v_run howdah.executions := howdah_private.calling_run(store_files.execution_id);
+  v_kept jsonb := '[]';
 begin
-  if e.paused_from = 'turn' and e.session_id is null then
-    return 'turn'; -- a member; admit_members is asked when all are resumed
-  elsif e.paused_from = 'turn' then
-    select s.live_execution_id into v_live from howdah.sessions as s where s.id = e.session_id
-    for no key update;
-    update howdah.sessions as s set live_execution_id = e.id
-    where s.id = e.session_id and s.live_execution_id is null;
-    return case when v_live <> e.id then 'turn' end;
-  end if;
-  return case
-    when e.has_inbox then null
-    when e.paused_from = 'question' and exists (
-      select from howdah.questions as q where q.execution_id = e.id and q.status = 'open'
-    ) then 'question'
-    when e.paused_from = 'child' and e.live_children > 0 then 'child'
-    when e.paused_from = 'timer' and e.wake_at > clock_timestamp() then 'timer'
-  end;
+  perform howdah_private.lock_files(v_run);
+  for i in 1 .. cardinality(names) loop
+    v_kept := v_kept || jsonb_build_object(
+      'id', howdah_private.store_file(v_run, names[i], types[i], contents[i], origin),
+      'name', names[i], 'type', types[i], 'bytes', octet_length(contents[i]));
+  end loop;
+  return v_kept;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.store_mcp_file(execution_id uuid, name text, type text, bytes bytea, origin jsonb)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_run howdah.executions := howdah_private.calling_run(store_mcp_file.execution_id);
+begin
+  perform howdah_private.lock_files(v_run);
+  return howdah_private.store_file(v_run, name, type, bytes, origin || '{"trust": "external"}');
 end $function$
 ;
 
@@ -21845,6 +21944,50 @@ exception when unique_violation then
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.store_request_answer(key text, answer jsonb)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  update howdah_private.request_keys as k set answer = store_request_answer.answer
+  where k.tenant_id = howdah.current_tenant() and k.caller = howdah_private.key_holder() and k.key = store_request_answer.key
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.stream_step_details(ids uuid[], seqs integer[], afters integer[])
+ RETURNS TABLE(place integer, story jsonb)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select i.place::int, jsonb_build_object(
+    'agent', coalesce(
+      (select a.name from howdah.agents as a where a.id = coalesce(m.agent_id, e.agent_id)),
+      (select w.name from howdah.workflows as w where w.id = e.workflow_id)),
+    'messages', coalesce(m.messages, '[]'),
+    'question', (
+      select jsonb_build_object('question_id', q.id, 'kind', q.kind, 'status', q.status, 'prompt', q.prompt,
+        'options', q.options, 'schema', q.schema, 'tool_call', q.tool_call, 'expires_at', q.expires_at)
+      from howdah.questions as q
+      where s.kind = 'question' and q.tenant_id = e.tenant_id and q.id::text = s.input ->> 'question_id'
+    ))
+  from unnest(stream_step_details.ids, stream_step_details.seqs, stream_step_details.afters) with ordinality as i (id, seq, after, place)
+  join howdah.executions as e on e.id = i.id
+  join howdah.steps as s on s.execution_id = e.id and s.seq = i.seq
+  cross join lateral (
+    select min(x.agent_id::text)::uuid as agent_id, jsonb_agg(jsonb_build_object('seq', x.seq, 'role', x.role, 'content', x.content,
+      'tool_calls', x.tool_calls) order by x.seq) as messages
+    from (
+      select n.* from howdah.messages as n
+      where n.execution_id = e.id and n.seq > coalesce(i.after, 0)
+      order by n.seq limit case when i.after is null then null else 300 end
+    ) as x
+    where x.step_seq = i.seq
+  ) as m
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.strict_policies(tenant_id uuid)
  RETURNS TABLE(tool_id uuid, kind howdah.tool_kind, effect howdah.tool_effect)
  LANGUAGE sql
@@ -21865,7 +22008,7 @@ CREATE OR REPLACE FUNCTION howdah_private.sub_run_history(execution_id uuid)
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   with own as (
-    select e.created_at, howdah_private.began_with(e.id) as agent_id, r.id as root_id, r.session_id, r.turn
+    select e.created_at, howdah_private.first_agent_of(e.id) as agent_id, r.id as root_id, r.session_id, r.turn
     from howdah.executions as e join howdah.executions as r on r.id = e.root_execution_id
     where e.id = sub_run_history.execution_id
   ),
@@ -21880,9 +22023,9 @@ AS $function$
     cross join roots as r join howdah.executions as c on c.root_execution_id = r.id
     where c.parent_execution_id is not null and c.status = 'completed' and c.completed_at <= o.created_at
       and c.overrides -> 'ephemeral' = 'false' and c.contents_erased_at is null
-      and howdah_private.began_with(c.id) = o.agent_id
+      and howdah_private.first_agent_of(c.id) = o.agent_id
   )
-  select coalesce(jsonb_agg(howdah_private.told_message(m) - 'step_seq' order by e.id, m.seq), '[]')
+  select coalesce(jsonb_agg(howdah_private.message_json(m) - 'step_seq' order by e.id, m.seq), '[]')
   from earlier as e join howdah.messages as m on m.execution_id = e.id
 $function$
 ;
@@ -21943,6 +22086,83 @@ begin
       detail = jsonb_build_object('field', 'uri')::text, hint = 'Unsubscribe from those whose runs have ended.';
   end if;
   perform howdah_private.sweep_mcp_sessions();
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.summary_message(message jsonb)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE
+RETURN jsonb_build_object('role', 'user', 'content', (CASE WHEN starts_with((message ->> 'content'::text), 'Summary of the conversation so far:
+'::text) THEN ''::text ELSE 'Summary of the conversation so far:
+'::text END || (message ->> 'content'::text)))
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.swap_for_fair_share(ids uuid[], after uuid)
+ RETURNS TABLE(named uuid, pick uuid)
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_after uuid := swap_for_fair_share.after;
+  v_tenants uuid[];
+  v_timers boolean[];
+  v_priorities smallint[];
+  v_at_work int[];
+  v_weights int[];
+  v_taken uuid[] := swap_for_fair_share.ids;
+  v_named record;
+  v_next int;
+  v_ids uuid[] := array(select i.id from unnest(swap_for_fair_share.ids) as i (id) order by i.id);
+  v_first uuid := v_ids[1];
+  v_last uuid := v_ids[cardinality(v_ids)];
+begin
+  if (select count(*) from (select from howdah.tenants limit 2) as t) < 2 then
+    return; -- nobody to be fair to
+  end if;
+  select e.tenant_id into v_named from howdah.executions as e
+  where e.id = any (v_ids) and e.id between v_first and v_last
+    and howdah_private.is_in_queue(e.status, e.waiting_for)
+    and greatest(e.run_at, e.wake_at) <= clock_timestamp() limit 1;
+  if not found or not howdah_private.other_tenants_queued(v_named.tenant_id) then
+    return;
+  end if;
+  select array_agg(d.tenant_id), array_agg(d.is_timer), array_agg(d.priority)
+  into v_tenants, v_timers, v_priorities from howdah_private.due_tenants_after(v_after) as d;
+  if cardinality(v_tenants) <= 1 then
+    return;
+  end if;
+  -- those whose turn is far are no rivals today, but a wake-up may come for them
+  v_tenants := v_tenants || array(
+    select distinct e.tenant_id from howdah.executions as e
+    where e.id = any (v_ids) and e.id between v_first and v_last and e.tenant_id <> all (v_tenants)
+  );
+  select howdah_private.runs_at_work(v_tenants), howdah_private.weights(v_tenants) into v_at_work, v_weights;
+  for v_named in
+    select e.id::uuid, e.tenant_id from howdah.executions as e
+    where e.id = any (v_ids) and e.id between v_first and v_last
+      and howdah_private.is_in_queue(e.status, e.waiting_for)
+      and greatest(e.run_at, e.wake_at) <= clock_timestamp()
+    order by e.priority, greatest(e.run_at, e.wake_at), e.id
+  loop
+    loop
+      select i.place into v_next from generate_subscripts(v_tenants, 1) as i (place)
+      where v_at_work[i.place] is not null and (v_timers[i.place] is not null or v_tenants[i.place] = v_named.tenant_id)
+      order by v_at_work[i.place]::float8 / v_weights[i.place], v_tenants[i.place] <= v_after, v_tenants[i.place] limit 1;
+      exit when v_tenants[v_next] = v_named.tenant_id;
+      named := v_named.id;
+      pick := howdah_private.due_run(v_tenants[v_next], v_timers[v_next], v_priorities[v_next], v_taken);
+      exit when pick is not null;
+      v_timers[v_next] := null; -- it has no more of them
+    end loop;
+    if v_tenants[v_next] <> v_named.tenant_id then
+      v_taken := v_taken || pick;
+      return next;
+    end if;
+    v_at_work[v_next] := v_at_work[v_next] + 1;
+    v_after := v_tenants[v_next];
+  end loop;
 end $function$
 ;
 
@@ -22231,47 +22451,47 @@ CREATE OR REPLACE FUNCTION howdah_private.system_steps(document jsonb)
  IMMUTABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select s.step, s.what, e.name, e.entry, howdah_private.pointer('functions', e.name)
+  select s.step, s.what, e.name, e.entry, howdah_private.json_pointer('functions', e.name)
   from howdah_private.system_entries(document, 'functions') as e
   cross join (values (0, 'function'), (1, 'function body')) as s (step, what)
   union all
-  select 1, 'model', e.name, e.entry, howdah_private.pointer('models', e.name)
+  select 1, 'model', e.name, e.entry, howdah_private.json_pointer('models', e.name)
   from howdah_private.system_entries(document, 'models') as e
   union all
-  select 1, 'prompt', e.name, e.entry, howdah_private.pointer('prompts', e.name)
+  select 1, 'prompt', e.name, e.entry, howdah_private.json_pointer('prompts', e.name)
   from howdah_private.system_entries(document, 'prompts') as e
   union all
-  select 1, 'skill', e.name, e.entry, howdah_private.pointer('skills', e.name)
+  select 1, 'skill', e.name, e.entry, howdah_private.json_pointer('skills', e.name)
   from howdah_private.system_entries(document, 'skills') as e
   union all
-  select 2, 'mcp_server', e.name, e.entry, howdah_private.pointer('mcp_servers', e.name)
+  select 2, 'mcp_server', e.name, e.entry, howdah_private.json_pointer('mcp_servers', e.name)
   from howdah_private.system_entries(document, 'mcp_servers') as e
   union all
-  select case when e.entry ->> 'kind' in ('agent', 'workflow') then 5 else 2 end, 'tool', e.name, e.entry, howdah_private.pointer('tools', e.name)
+  select case when e.entry ->> 'kind' in ('agent', 'workflow') then 5 else 2 end, 'tool', e.name, e.entry, howdah_private.json_pointer('tools', e.name)
   from howdah_private.system_entries(document, 'tools') as e
   union all
-  select 3, 'agent', e.name, e.entry, howdah_private.pointer('agents', e.name)
+  select 3, 'agent', e.name, e.entry, howdah_private.json_pointer('agents', e.name)
   from howdah_private.system_entries(document, 'agents') as e
   union all
-  select 4, 'workflow', e.name, e.entry, howdah_private.pointer('workflows', e.name)
+  select 4, 'workflow', e.name, e.entry, howdah_private.json_pointer('workflows', e.name)
   from howdah_private.system_entries(document, 'workflows') as e
   union all
-  select 6, 'compensation', e.name, e.entry -> 'compensation', howdah_private.pointer('tools', e.name, 'compensation')
+  select 6, 'compensation', e.name, e.entry -> 'compensation', howdah_private.json_pointer('tools', e.name, 'compensation')
   from howdah_private.system_entries(document, 'tools') as e
   union all
-  select 7, 'models', e.name, e.entry, howdah_private.pointer('agents', e.name)
+  select 7, 'models', e.name, e.entry, howdah_private.json_pointer('agents', e.name)
   from howdah_private.system_entries(document, 'agents') as e
   union all
   select 8, u.what || ' of agent', e.name, jsonb_build_object('tool', u.name, 'configuration', u.configuration,
-    'requires_approval', u.requires_approval), howdah_private.pointer(variadic array['agents', e.name] || u.place)
+    'requires_approval', u.requires_approval), howdah_private.json_pointer(variadic array['agents', e.name] || u.place)
   from howdah_private.system_entries(document, 'agents') as e cross join howdah_private.entry_tools(e.entry) as u
   union all
-  select 7, s.what, e.name, e.entry, howdah_private.pointer('agents', e.name)
+  select 7, s.what, e.name, e.entry, howdah_private.json_pointer('agents', e.name)
   from howdah_private.system_entries(document, 'agents') as e
   cross join (values ('agent prompt', 'prompt'), ('agent skills', 'skills'), ('agent servers', 'servers')) as s (what, key)
   where e.entry ? s.key
   union all
-  select s.step, s.what, e.name, e.entry, howdah_private.pointer('workflows', e.name, 'members')
+  select s.step, s.what, e.name, e.entry, howdah_private.json_pointer('workflows', e.name, 'members')
   from howdah_private.system_entries(document, 'workflows') as e
   cross join (values (9, 'no members'), (10, 'members')) as s (step, what)
 $function$
@@ -22289,7 +22509,7 @@ AS $function$
   unknown as (
     select u.path, case u.what when 'member' then 'agent or workflow' when 'mcp_server' then 'MCP server' else u.what end as what, u.name,
       (select howdah_private.nearest_word(u.name, coalesce(array_agg(k.name order by k.name), '{}')) from known as k where k.what = u.what) as nearest,
-      howdah_private.some_of(array(select x.name from known as x where x.what = u.what order by x.name limit 13), 12) as some
+      howdah_private.list_names(array(select x.name from known as x where x.what = u.what order by x.name limit 13), 12) as some
     from howdah_private.system_uses(document) as u
     where not exists (select from known as k where (k.what, k.name) = (u.what, u.name))
   ),
@@ -22299,14 +22519,14 @@ AS $function$
       case when u.nearest is null then coalesce('There are: ' || u.some || '.', 'There is none yet.') end as hint
     from unknown as u
     union all
-    select howdah_private.pointer('agents', a.name, 'tools', k.key, o.name), format('%s is not among tools.allow', to_jsonb(o.name)),
+    select howdah_private.json_pointer('agents', a.name, 'tools', k.key, o.name), format('%s is not among tools.allow', to_jsonb(o.name)),
       'Allow the tool first; here stands what is different about it for this agent.'
     from howdah_private.system_entries(document, 'agents') as a
     cross join (values ('configuration'), ('requires_approval')) as k (key)
     cross join lateral jsonb_object_keys(coalesce(a.entry #> array['tools', k.key], '{}')) as o (name)
     where not coalesce(a.entry #> '{tools,allow}' ? o.name, false)
     union all
-    select howdah_private.pointer(variadic array['agents', a.name] || t.place), format('%s is listed twice', to_jsonb(t.name)), null
+    select howdah_private.json_pointer(variadic array['agents', a.name] || t.place), format('%s is listed twice', to_jsonb(t.name)), null
     from howdah_private.system_entries(document, 'agents') as a
     cross join lateral (
       select u.name, u.place, row_number() over (partition by u.what, u.name order by u.place) as times
@@ -22320,7 +22540,7 @@ AS $function$
     ) as t
     where t.times > 1
     union all
-    select howdah_private.pointer('agents', a.name, k.key), k.fault, null
+    select howdah_private.json_pointer('agents', a.name, k.key), k.fault, null
     from howdah_private.system_entries(document, 'agents') as a
     cross join lateral (values ('models', 'say either model or models, not both', a.entry ? 'model' and a.entry ? 'models'),
       ('request_params', 'request_params go with model; in a list of models each has its own',
@@ -22339,80 +22559,41 @@ CREATE OR REPLACE FUNCTION howdah_private.system_uses(document jsonb)
  IMMUTABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select 'model', u.name, howdah_private.pointer(variadic array['agents', a.name] || u.place)
+  select 'model', u.name, howdah_private.json_pointer(variadic array['agents', a.name] || u.place)
   from howdah_private.system_entries(document, 'agents') as a cross join howdah_private.entry_models(a.entry) as u
   union all
-  select u.what, u.name, howdah_private.pointer(variadic array['agents', a.name] || u.place)
+  select u.what, u.name, howdah_private.json_pointer(variadic array['agents', a.name] || u.place)
   from howdah_private.system_entries(document, 'agents') as a cross join howdah_private.entry_tools(a.entry) as u
   union all
-  select 'prompt', a.entry ->> 'prompt', howdah_private.pointer('agents', a.name, 'prompt')
+  select 'prompt', a.entry ->> 'prompt', howdah_private.json_pointer('agents', a.name, 'prompt')
   from howdah_private.system_entries(document, 'agents') as a where a.entry ? 'prompt'
   union all
-  select 'skill', s.name, howdah_private.pointer('agents', a.name, 'skills', (s.place - 1)::text)
+  select 'skill', s.name, howdah_private.json_pointer('agents', a.name, 'skills', (s.place - 1)::text)
   from howdah_private.system_entries(document, 'agents') as a cross join howdah_private.entry_skills(a.entry) as s
   union all
-  select 'mcp_server', s.name, howdah_private.pointer('agents', a.name, 'servers', s.place)
+  select 'mcp_server', s.name, howdah_private.json_pointer('agents', a.name, 'servers', s.place)
   from howdah_private.system_entries(document, 'agents') as a cross join howdah_private.entry_servers(a.entry) as s
   union all
-  select k.what, t.entry ->> k.key, howdah_private.pointer('tools', t.name, k.key)
+  select k.what, t.entry ->> k.key, howdah_private.json_pointer('tools', t.name, k.key)
   from howdah_private.system_entries(document, 'tools') as t
   cross join (values ('agent', 'agent'), ('workflow', 'workflow'), ('tool', 'compensation')) as k (what, key)
   where t.entry ? k.key
   union all
-  select m.what, m.name, howdah_private.pointer('workflows', w.name, 'members', (m.place - 1)::text)
+  select m.what, m.name, howdah_private.json_pointer('workflows', w.name, 'members', (m.place - 1)::text)
   from howdah_private.system_entries(document, 'workflows') as w cross join howdah_private.entry_members(w.entry) as m
   where m.what <> 'question'
   union all
-  select 'model', w.entry ->> 'model', howdah_private.pointer('workflows', w.name, 'model')
+  select 'model', w.entry ->> 'model', howdah_private.json_pointer('workflows', w.name, 'model')
   from howdah_private.system_entries(document, 'workflows') as w where w.entry ? 'model'
   union all
   select 'model', w.entry #>> '{configuration,model}',
-    howdah_private.pointer('workflows', w.name, 'configuration', 'model')
+    howdah_private.json_pointer('workflows', w.name, 'configuration', 'model')
   from howdah_private.system_entries(document, 'workflows') as w where w.entry -> 'configuration' ? 'model'
   union all
-  select 'model', s.entry ->> 'sampling_model', howdah_private.pointer('mcp_servers', s.name, 'sampling_model')
+  select 'model', s.entry ->> 'sampling_model', howdah_private.json_pointer('mcp_servers', s.name, 'sampling_model')
   from howdah_private.system_entries(document, 'mcp_servers') as s where s.entry ? 'sampling_model'
   union all
   select 'member', document ->> 'orchestrator', '/orchestrator' where document ? 'orchestrator'
-$function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.table_elsewhere(plan json, schemas text[])
- RETURNS text
- LANGUAGE sql
- STABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  with recursive read_tables as (
-    -- by their names, not by to_regclass: a view may read what is in a schema that its reader may not use
-    select distinct c.oid
-    from jsonb_path_query(table_elsewhere.plan::jsonb, 'strict $.** ? (exists (@."Relation Name"))') as p (node)
-    join pg_namespace as n on n.nspname = p.node ->> 'Schema'
-    join pg_class as c on (c.relnamespace, c.relname) = (n.oid, (p.node ->> 'Relation Name')::name)
-  ),
-  readers as (
-    select d.refobjid as oid, r.ev_class as reader from pg_depend as d
-    join pg_rewrite as r on r.oid = d.objid and d.classid = 'pg_rewrite'::regclass
-    where d.refclassid = 'pg_class'::regclass
-    union all
-    select d.refobjid, p.polrelid from pg_depend as d
-    join pg_policy as p on p.oid = d.objid and d.classid = 'pg_policy'::regclass
-    where d.refclassid = 'pg_class'::regclass
-    union all
-    select i.inhrelid, i.inhparent from pg_inherits as i
-  ),
-  reached (start, oid) as (
-    select t.oid, t.oid from read_tables as t
-    union
-    select x.start, r.reader from reached as x join readers as r on r.oid = x.oid
-  )
-  select t.oid::regclass::text from read_tables as t
-  where not exists (
-    select from reached as x
-    join pg_class as c on c.oid = x.oid join pg_namespace as n on n.oid = c.relnamespace
-    where x.start = t.oid and n.nspname = any (table_elsewhere.schemas)
-  )
-  limit 1
 $function$
 ;
 
@@ -22436,6 +22617,45 @@ CREATE OR REPLACE FUNCTION howdah_private.table_of_watch(watch howdah.table_trig
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select coalesce(howdah_private.table_named((watch).table_name), howdah_private.watched_table((watch).id))
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.table_outside_schemas(plan json, schemas text[])
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with recursive read_tables as (
+    -- by their names, not by to_regclass: a view may read what is in a schema that its reader may not use
+    select distinct c.oid
+    from jsonb_path_query(table_outside_schemas.plan::jsonb, 'strict $.** ? (exists (@."Relation Name"))') as p (node)
+    join pg_namespace as n on n.nspname = p.node ->> 'Schema'
+    join pg_class as c on (c.relnamespace, c.relname) = (n.oid, (p.node ->> 'Relation Name')::name)
+  ),
+  readers as (
+    select d.refobjid as oid, r.ev_class as reader from pg_depend as d
+    join pg_rewrite as r on r.oid = d.objid and d.classid = 'pg_rewrite'::regclass
+    where d.refclassid = 'pg_class'::regclass
+    union all
+    select d.refobjid, p.polrelid from pg_depend as d
+    join pg_policy as p on p.oid = d.objid and d.classid = 'pg_policy'::regclass
+    where d.refclassid = 'pg_class'::regclass
+    union all
+    select i.inhrelid, i.inhparent from pg_inherits as i
+  ),
+  reached (start, oid) as (
+    select t.oid, t.oid from read_tables as t
+    union
+    select x.start, r.reader from reached as x join readers as r on r.oid = x.oid
+  )
+  select t.oid::regclass::text from read_tables as t
+  where not exists (
+    select from reached as x
+    join pg_class as c on c.oid = x.oid join pg_namespace as n on n.oid = c.relnamespace
+    where x.start = t.oid and n.nspname = any (table_outside_schemas.schemas)
+  )
+  limit 1
 $function$
 ;
 
@@ -22508,9 +22728,9 @@ begin
   return query
   select e.step_count,
     coalesce((select jsonb_agg(howdah_private.step_note(s) order by s.seq) from howdah.steps as s
-      where s.execution_id = e.id and s.tenant_id = e.tenant_id and s.seq > take_inbox.after), '[]'),
-    coalesce((select jsonb_agg(howdah_private.told_message(m) order by m.seq) from howdah.messages as m
-      where m.execution_id = e.id and m.tenant_id = e.tenant_id and m.step_seq > take_inbox.after), '[]')
+      where s.execution_id = e.id and s.seq > take_inbox.after), '[]'),
+    coalesce((select jsonb_agg(howdah_private.message_json(m) order by m.seq) from howdah.messages as m
+      where m.execution_id = e.id and m.step_seq > take_inbox.after), '[]')
   from howdah.executions as e where e.id = take_inbox.id;
 end $function$
 ;
@@ -22584,70 +22804,6 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.take_runs(worker uuid, protocol integer, ids uuid[])
- RETURNS uuid[]
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_ids uuid[] := array(select i.id from unnest(take_runs.ids) as i (id) order by i.id);
-  v_first uuid := v_ids[1];
-  v_last uuid := v_ids[cardinality(v_ids)];
-  v_parked uuid[] := '{}';
-  v_due uuid[];
-  v_taken uuid[];
-begin
-  if exists (select from howdah.quotas as q where q.metric in ('tokens', 'cost')) then
-    v_parked := howdah_private.park_over_quota(take_runs.ids);
-  end if;
-  if exists (select from howdah.concurrency_limits) then
-    v_parked := v_parked || howdah_private.park_over_limit(take_runs.ids);
-  end if;
-  v_due := array(
-    select e.id::uuid from howdah.executions as e
-    where e.id = any (v_ids) and e.id between v_first and v_last and e.id <> all (v_parked)
-      and howdah_private.is_in_queue(e.status, e.waiting_for)
-      and greatest(e.run_at, e.wake_at) <= clock_timestamp()
-      and (take_runs.protocol >= 8 or howdah_private.is_known_to_protocol_7(e))
-      and (take_runs.protocol >= 7 or howdah_private.is_known_to_protocol_6(e))
-      and (take_runs.protocol >= 6 or howdah_private.is_known_to_protocol_5(e))
-      and (take_runs.protocol >= 5 or howdah_private.is_known_to_protocol_4(e))
-      and (take_runs.protocol >= 4 or e.workflow_id is null)
-      and (take_runs.protocol >= 2 or howdah_private.is_known_to_protocol_1(e))
-    order by e.id
-    for no key update skip locked
-  );
-  with claimed as (
-    update howdah.executions as e
-    set status = 'running', waiting_for = null, wake_at = null, is_pause_requested = false,
-      owner_worker = take_runs.worker, fence = e.fence + 1,
-      at_risk = false,
-      message_count = greatest(e.message_count, 1),
-      trust = greatest(e.trust, e.input_trust, case when e.turn > 1 or e.overrides is not null or e.input_parts is not null or e.history is not null
-        then howdah_private.inherited_trust(e) end),
-      active_since = clock_timestamp(), started_at = coalesce(e.started_at, clock_timestamp()),
-      updated_at = now()
-    where e.id = any (v_due) and e.id between v_first and v_last
-    returning e.id, e.tenant_id, e.session_id, e.input, e.input_data, e.input_parts, e.agent_version_id, e.input_trust
-  ),
-  opened as (
-    -- message 1 is the input, its data as JSON below the text; it is written when the run first begins
-    insert into howdah.messages (execution_id, seq, tenant_id, session_id, role, content, parts, trust)
-    select c.id, 1, c.tenant_id, c.session_id, 'user',
-      howdah_private.first_content(c.input, c.input_data, c.agent_version_id), c.input_parts,
-      greatest('user', c.input_trust, case when c.input_parts is not null then howdah_private.parts_trust(c.tenant_id, c.input_parts) end)
-    from claimed as c
-    on conflict do nothing
-  )
-  select array_agg(c.id::uuid) into v_taken from claimed as c;
-  if cardinality(v_parked) > 0 and cardinality(v_parked) + coalesce(cardinality(v_taken), 0) < cardinality(take_runs.ids) then
-    perform howdah_private.ask_for_room(v_parked); -- for one that was counted and could not be had
-  end if;
-  return coalesce(v_taken, '{}');
-end $function$
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.take_servers(document jsonb)
  RETURNS void
  LANGUAGE sql
@@ -22702,22 +22858,6 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.talk_of(execution_id uuid, most integer DEFAULT NULL::integer)
- RETURNS jsonb
- LANGUAGE sql
- STABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  select coalesce(jsonb_agg(jsonb_build_object('id', m.id, 'role', m.role, 'content', m.content) order by m.seq), '[]')
-  from (
-    select x.id, x.role, x.content, x.seq from howdah.messages as x
-    where x.execution_id = talk_of.execution_id and x.tenant_id = howdah.current_tenant()
-      and x.role in ('user', 'assistant') and x.content <> '' and x.covers_to_seq is null
-    order by x.seq desc limit talk_of.most
-  ) as m
-$function$
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.team_fault(workflow_id uuid, definition jsonb)
  RETURNS text
  LANGUAGE plpgsql
@@ -22762,139 +22902,6 @@ AS $function$
       select max(f.seq) from howdah.steps as f where f.execution_id = team_log.execution_id and f.kind = 'fork'
     ), 0)
   )
-$function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.tell_alert(r howdah.alert_rules, event text)
- RETURNS void
- LANGUAGE sql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-with told as (
-  insert into howdah.webhook_deliveries (tenant_id, webhook_id, alert_rule_id, event, url, next_attempt_at, payload)
-  select r.tenant_id, w.id, r.id, tell_alert.event, w.url, clock_timestamp(), jsonb_build_object(
-    'type', tell_alert.event, 'timestamp', clock_timestamp(), 'data', jsonb_build_object(
-      'alert_rule_id', r.id, 'name', r.name, 'description', r.description, 'state', r.state, 'found_rows', r.found_rows,
-      'sample', case when octet_length(r.sample::text) <= 65536 then r.sample end, 'error', r.last_error, 'changed_at', r.changed_at))
-  from howdah.webhooks as w
-  where w.tenant_id = r.tenant_id and w.is_active
-    and (w.id = r.webhook_id or (r.webhook_id is null and tell_alert.event = any (w.events)))
-  returning id, tenant_id
-)
-select graphile_worker.add_job('deliver', json_build_object('id', t.id, 'tenant_id', t.tenant_id), job_key => 'delivery ' || t.id)
-  from told as t
-$function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.tell_ended(ids uuid[])
- RETURNS void
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
- SET plan_cache_mode TO 'force_custom_plan'
-AS $function$
-declare
-  v_jobs int;
-begin
-  if not exists (select from howdah.hooks as h where h.is_active and h.event = 'execution_complete') then
-    return;
-  end if;
-  with ended as (
-    insert into howdah_private.ended_runs (tenant_id, execution_id, event)
-    select e.tenant_id, e.id, jsonb_build_object(
-      'event', 'execution_complete', 'execution_id', e.id, 'root_execution_id', e.root_execution_id,
-      'tenant_id', e.tenant_id, 'agent_id', e.agent_id, 'agent', a.name, 'workflow', w.name, 'workflow_id', e.workflow_id, 'session_id', e.session_id,
-      'metadata', e.metadata, 'status', e.status, 'stop_reason', e.stop_reason, 'output', null,
-      'output_data', null, 'error', e.error)
-    from howdah.executions as e left join howdah.agents as a on a.id = e.agent_id
-    left join howdah.workflows as w on w.id = e.workflow_id
-    where e.id = any (tell_ended.ids) and exists (
-      select from howdah.hooks as h
-      where h.tenant_id = e.tenant_id and h.is_active and h.event = 'execution_complete'
-        and (num_nonnulls(h.agent_id, h.workflow_id) = 0 or h.agent_id = e.agent_id or h.workflow_id = e.workflow_id)
-    )
-    returning id, tenant_id
-  ),
-  jobs as (
-    select graphile_worker.add_job('execution_complete', json_build_object('id', d.id, 'tenant_id', d.tenant_id)) from ended as d
-  )
-  select count(*) into v_jobs from jobs;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.tell_questions(execution_id uuid, told uuid[])
- RETURNS uuid[]
- LANGUAGE plpgsql
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_question record;
-  v_told uuid[] := tell_questions.told;
-begin
-  for v_question in
-    select q.id, q.prompt, q.options from howdah.questions as q
-    where (q.root_execution_id = tell_questions.execution_id or q.execution_id = tell_questions.execution_id)
-      and q.status = 'open' and q.id <> all (tell_questions.told)
-    order by q.created_at, q.id
-  loop
-    raise notice '%', concat('waits for a person: ', left(regexp_replace(v_question.prompt, '[[:cntrl:]]+', ' ', 'g'), 500),
-        case when jsonb_typeof(v_question.options) = 'array' then concat(' (',
-          (select string_agg(o.option, ', ') from jsonb_array_elements_text(v_question.options) as o (option)), ')') end)
-      using hint = format('Answer it in another session: howdah.answer_question(''%s'', TEXT), or on the command line: howdah answer %s TEXT',
-        v_question.id, v_question.id);
-    v_told := v_told || v_question.id;
-  end loop;
-  return v_told;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.tell_run(run howdah.executions, content text, input_parts jsonb)
- RETURNS boolean
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_ids uuid[] := array[run.id::uuid];
-begin
-  if run.workflow_id is not null then
-    v_ids := array(
-      select e.id::uuid from unnest(howdah_private.lock_below(v_ids)) as f (id)
-      join howdah.executions as e on e.id = f.id where e.agent_id is not null order by e.id
-    );
-  end if;
-  insert into howdah_private.inbox (execution_id, tenant_id, kind, content, parts, trust)
-  select i.id, run.tenant_id, 'input', coalesce(tell_run.content, ''), nullif(nullif(tell_run.input_parts, 'null'), '[]'),
-    greatest(howdah_private.bound_trust(), howdah_private.parts_trust(run.tenant_id, tell_run.input_parts))
-  from unnest(v_ids) as i (id);
-  perform howdah_private.wake_runs(v_ids) where cardinality(v_ids) > 0;
-  return cardinality(v_ids) > 0;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.tell_webhooks(e howdah.executions, event text, more jsonb DEFAULT '{}'::jsonb)
- RETURNS void
- LANGUAGE sql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-with told as (
-  insert into howdah.webhook_deliveries (tenant_id, webhook_id, execution_id, event, url, next_attempt_at, payload)
-  select e.tenant_id, w.id, e.id, tell_webhooks.event, w.url, clock_timestamp(), jsonb_build_object(
-    'type', tell_webhooks.event, 'timestamp', clock_timestamp(),
-    'data', howdah_private.event_data(e) || tell_webhooks.more)
-  from (
-    select h.id, h.url from howdah.webhooks as h
-    where h.tenant_id = e.tenant_id and h.is_active and tell_webhooks.event = any (h.events)
-      and coalesce(h.agent_id = e.agent_id, h.agent_id is null) and coalesce(h.workflow_id = e.workflow_id, h.workflow_id is null)
-    union all
-    select null, e.callback_url where e.callback_url is not null
-  ) as w
-  returning id, tenant_id
-)
-select graphile_worker.add_job('deliver', json_build_object('id', t.id, 'tenant_id', t.tenant_id), job_key => 'delivery ' || t.id)
-  from told as t
 $function$
 ;
 
@@ -22977,6 +22984,52 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.terminate_runs(ids uuid[], reason howdah.stop_reason, error jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_live uuid[] := array(
+    select e.id::uuid from howdah.executions as e where e.id = any (terminate_runs.ids) and e.completed_at is null
+  );
+begin
+  perform pg_notify(howdah_private.channel('control'), e.id::text)
+  from howdah.executions as e join howdah_private.workers as w on w.id = e.owner_worker
+  where e.id = any (terminate_runs.ids);
+  -- in one statement; a wake-up that a worker has already taken finds nothing to do
+  perform howdah_private.complete_wake_ups(array(
+    select e.id::uuid from howdah.executions as e
+    where e.id = any (terminate_runs.ids) and e.status in ('queued', 'waiting', 'paused')
+  ));
+  with ended as (
+    update howdah.executions as e
+    set status = case terminate_runs.reason when 'cancelled' then 'cancelled' else 'failed' end
+          ::howdah.execution_status,
+      stop_reason = terminate_runs.reason,
+      error = case when terminate_runs.reason <> 'cancelled' then terminate_runs.error end,
+      step_count = e.step_count + (terminate_runs.error is not null)::int,
+      active_ms = e.max_seconds * 1000::bigint - howdah_private.active_ms_left(e),
+      waiting_for = null, wake_at = null, paused_from = null, is_pause_requested = false,
+      owner_worker = null, active_since = null, fence = e.fence + 1,
+      completed_at = clock_timestamp(), updated_at = now()
+    where e.id = any (terminate_runs.ids) and e.completed_at is null
+    returning e.id, e.tenant_id, e.step_count
+  ),
+  logged as (
+    insert into howdah.steps (execution_id, seq, tenant_id, kind, error)
+    select d.id, d.step_count, d.tenant_id, 'error', terminate_runs.error
+    from ended as d where terminate_runs.error is not null
+  )
+  update howdah.questions as q set status = 'cancelled'
+  from ended as d
+  where q.execution_id = d.id and q.status = 'open' and q.kind <> 'effect';
+  perform howdah_private.enqueue_end_hooks(v_live);
+  perform howdah_private.announce_watched(terminate_runs.ids);
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.terms_of_agent(e howdah.executions, may_pin boolean)
  RETURNS text[]
  LANGUAGE plpgsql
@@ -23048,7 +23101,7 @@ begin
   if tg_op <> 'DELETE' then
     select array_agg(to_jsonb(n)) into v_after from new_rows as n;
   end if;
-  perform howdah_private.note_changes(tg_table_name, tg_argv::text[], v_before, v_after)
+  perform howdah_private.audit_changes(tg_table_name, tg_argv::text[], v_before, v_after)
   where v_before is not null or v_after is not null;
   return null;
 end $function$
@@ -23179,7 +23232,7 @@ declare
   v_row constant jsonb := to_jsonb(new);
 begin
   for i in 0 .. tg_nargs - 1 loop
-    perform howdah_private.refuse_key_in_prose(tg_argv[i], v_row ->> tg_argv[i]);
+    perform howdah_private.refuse_secret_in_prose(tg_argv[i], v_row ->> tg_argv[i]);
   end loop;
   return new;
 end $function$
@@ -23293,7 +23346,7 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_agent_models__check_params()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
-  perform howdah_private.refuse_plain_keys('request_params', new.request_params);
+  perform howdah_private.refuse_plain_secrets('request_params', new.request_params);
   perform howdah_private.refuse_request_params('request_params', new.request_params,
     case when tg_op = 'UPDATE' and old.model_id = new.model_id then old.request_params else '{}' end);
   return new;
@@ -23547,7 +23600,7 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_agent_tools__check_configuration()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
-  perform howdah_private.refuse_plain_keys('configuration', new.configuration);
+  perform howdah_private.refuse_plain_secrets('configuration', new.configuration);
   perform howdah_private.refuse_request_params('configuration.request_params', new.configuration -> 'request_params',
     case when tg_op = 'UPDATE' and old.tool_id = new.tool_id then coalesce(old.configuration -> 'request_params', '{}') else '{}' end);
   perform howdah_private.refuse_sub_run_settings(new.configuration) from howdah.tools as t
@@ -23659,7 +23712,7 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_agents__check_output_schema()
 AS $function$
 begin
   perform howdah_private.refuse_schema('output_schema', new.output_schema);
-  perform howdah_private.refuse_plain_keys('output_schema', new.output_schema);
+  perform howdah_private.refuse_plain_secrets('output_schema', new.output_schema);
   return new;
 end $function$
 ;
@@ -23688,7 +23741,7 @@ begin
       detail = jsonb_build_object('field', 'prompt_values')::text,
       hint = 'Set prompt_id, or leave prompt_values empty.';
   elsif jsonb_typeof(new.prompt_values) = 'object' and new.prompt_id is not null then
-    perform howdah_private.refuse_plain_keys('prompt_values', new.prompt_values);
+    perform howdah_private.refuse_plain_secrets('prompt_values', new.prompt_values);
     perform howdah_private.refuse_values('prompt_values', v_prompt.name, v_prompt.variables, new.prompt_values);
   end if;
   return new;
@@ -24221,7 +24274,7 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_executions__cancel_children()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
-  perform howdah_private.end_runs(howdah_private.lock_family(array_agg(e.id::uuid)), 'cancelled', null)
+  perform howdah_private.terminate_runs(howdah_private.lock_subtree(array_agg(e.id::uuid)), 'cancelled', null)
   from howdah.executions as e
   where e.parent_execution_id = new.id and e.completed_at is null
   having count(*) > 0;
@@ -24315,13 +24368,13 @@ begin
   end if;
   -- a child knows its agent, or workflow, as it was when the root began, but for what admins have said since
   if new.workflow_id is null then
-    new.agent_version_id := coalesce(howdah_private.unless_outdated((
+    new.agent_version_id := coalesce(howdah_private.version_or_current((
       select v.id from howdah.agent_versions as v join howdah.executions as r on r.id = new.root_execution_id
       where v.agent_id = new.agent_id and v.created_at <= r.created_at
       order by v.version desc limit 1
     ), new.agent_version_id), new.agent_version_id);
   else
-    new.workflow_version_id := coalesce(howdah_private.unless_outdated((
+    new.workflow_version_id := coalesce(howdah_private.version_or_current((
       select v.id from howdah.workflow_versions as v join howdah.executions as r on r.id = new.root_execution_id
       where v.workflow_id = new.workflow_id and v.created_at <= r.created_at
       order by v.version desc limit 1
@@ -24415,7 +24468,7 @@ begin
   if new.callback_url is not null or exists (
     select from howdah.webhooks as w where w.tenant_id = new.tenant_id and w.is_active
   ) then
-    perform howdah_private.tell_webhooks(new, 'execution.' || new.status);
+    perform howdah_private.enqueue_webhooks(new, 'execution.' || new.status);
   end if;
   return null;
 end $function$
@@ -24576,7 +24629,7 @@ begin
     where new.input is null or octet_length(new.input) > 1048576 or exists (select from howdah.settings);
   end if;
   if greatest(octet_length(new.idempotency_key), pg_column_size(new.input_data), pg_column_size(new.metadata)) > 500
-    or jsonb_typeof(new.metadata) is distinct from 'object' or new.callback_url is not null or (new.metadata <> '{}' and new.table_trigger_id is null and howdah_private.may_hold_a_key(new.metadata)) then
+    or jsonb_typeof(new.metadata) is distinct from 'object' or new.callback_url is not null or (new.metadata <> '{}' and new.table_trigger_id is null and howdah_private.may_contain_secret(new.metadata)) then
     perform howdah_private.refuse_unfit_run(new);
   end if;
   if coalesce(new.forked_from_execution_id, new.compensates_execution_id) is null then
@@ -24700,7 +24753,7 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_executions__settle_effects()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
-  perform howdah_private.settle_effects(new);
+  perform howdah_private.compensate_run(new);
   return null;
 end $function$
 ;
@@ -25020,7 +25073,7 @@ begin
     new.to_agent_id := coalesce(new.to_agent_id, v_run.agent_id);
   end if;
   perform howdah_private.refuse_reader(new, v_run);
-  new.thread_id := howdah_private.thread_of(new);
+  new.thread_id := howdah_private.mail_thread(new);
   if new.from_execution_id is null then
     new.created_by := howdah_private.actor();
   else
@@ -25069,7 +25122,7 @@ begin
       and (not n.is_within_tree or n.root_execution_id = e.root_execution_id)
   );
   if v_runs <> '{}' then
-    perform howdah_private.lock_lineage(v_runs || array(
+    perform howdah_private.lock_ancestors(v_runs || array(
       select n.from_execution_id from new_rows as n where n.from_execution_id is not null));
     perform howdah_private.wake_runs(v_runs);
   end if;
@@ -25374,7 +25427,7 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_models__check_secret()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
-  perform howdah_private.refuse_plain_keys('secret_name', to_jsonb(new.secret_name));
+  perform howdah_private.refuse_plain_secrets('secret_name', to_jsonb(new.secret_name));
   perform from howdah.secrets as s where s.tenant_id = new.tenant_id and s.name = new.secret_name for key share;
   if not found then
     perform howdah_private.refuse_unknown_secret(new.secret_name);
@@ -25456,9 +25509,9 @@ begin
       hint = format('Leave it out: %s. Store a key as a secret (howdah secret set NAME) and name it in secret_name.',
         regexp_replace(new.base_url, '^((?:http|ws)s?://)[^/?#\s]*@([^?#\s]*).*$', '\1\2', 'i'));
   end if;
-  perform howdah_private.refuse_plain_keys('base_url',
+  perform howdah_private.refuse_plain_secrets('base_url',
     to_jsonb(substring(new.base_url from '(?i)^(?:http|ws)s?://[^/@?#\s]+([/?#].*)$')));
-  perform howdah_private.refuse_plain_keys('capabilities', new.capabilities);
+  perform howdah_private.refuse_plain_secrets('capabilities', new.capabilities);
   return new;
 end $function$
 ;
@@ -25606,11 +25659,11 @@ AS $function$
 declare
   v_agent record;
 begin
-  perform howdah_private.refuse_plain_keys('variables', new.variables);
+  perform howdah_private.refuse_plain_secrets('variables', new.variables);
   if jsonb_typeof(new.variables) = 'object' then
     perform howdah_private.refuse_key('variables', 'variables.' || v.name || '.default')
     from jsonb_each(new.variables) as v (name, variable)
-    where howdah_private.names_a_key(v.name) and v.variable ? 'default';
+    where howdah_private.is_secret_name(v.name) and v.variable ? 'default';
     perform howdah_private.refuse_variables(new.variables);
     perform howdah_private.refuse_template(new.template, new.variables);
   end if;
@@ -25728,7 +25781,7 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_questions__deliver()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
-  perform howdah_private.tell_webhooks(e, 'question.opened', jsonb_build_object(
+  perform howdah_private.enqueue_webhooks(e, 'question.opened', jsonb_build_object(
     'status', case when e.status in ('queued', 'running') then 'waiting' else e.status end,
     'waiting_for', case
       when e.status not in ('queued', 'running', 'waiting') then null
@@ -25884,7 +25937,7 @@ begin
       from new_rows as r
     ) as n;
   end if;
-  perform howdah_private.note_changes('resources', '{id}', v_before, v_after) where v_before is not null;
+  perform howdah_private.audit_changes('resources', '{id}', v_before, v_after) where v_before is not null;
   return null;
 end $function$
 ;
@@ -26010,7 +26063,7 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_resources__refuse_keys()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
-  perform howdah_private.refuse_plain_keys('metadata', new.metadata);
+  perform howdah_private.refuse_plain_secrets('metadata', new.metadata);
   return new;
 end $function$
 ;
@@ -26089,7 +26142,7 @@ begin
       detail = jsonb_build_object('field', v_what || '_id', v_what || '_id', coalesce(new.agent_id, new.workflow_id))::text,
       hint = format('Name it by howdah.%1$s(name). Those there are stand in howdah.%1$ss.', v_what);
   end if;
-  perform howdah_private.refuse_plain_keys('metadata', new.metadata);
+  perform howdah_private.refuse_plain_secrets('metadata', new.metadata);
   perform howdah_private.parse_cron(new.cron);
   perform howdah_private.refuse_timezone(new.timezone);
   return new;
@@ -26103,7 +26156,7 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_schedules__check_input()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
-  perform howdah_private.refuse_large_input(f.field, f.size, howdah_private.most_input(new.tenant_id))
+  perform howdah_private.refuse_large_input(f.field, f.size, howdah_private.max_input_bytes(new.tenant_id))
   from (values ('input', octet_length(new.input)), ('input_data', octet_length(new.input_data::text))) as f (field, size);
   return new;
 end $function$
@@ -26251,7 +26304,7 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_sessions__audit()
  SET "TimeZone" TO 'UTC'
 AS $function$
 begin
-  perform howdah_private.note_changes('sessions', '{id}', null, array[to_jsonb(new)]);
+  perform howdah_private.audit_changes('sessions', '{id}', null, array[to_jsonb(new)]);
   return null;
 end $function$
 ;
@@ -26748,8 +26801,8 @@ begin
   perform howdah_private.refuse_schema('parameters', new.parameters);
   -- what a server says of its own tools has been looked at by who asked it, and its server checks arguments once more
   perform howdah_private.refuse_references('parameters', new.parameters) where new.kind <> 'mcp';
-  perform howdah_private.refuse_plain_keys('parameters', new.parameters);
-  perform howdah_private.refuse_plain_keys('configuration', new.configuration);
+  perform howdah_private.refuse_plain_secrets('parameters', new.parameters);
+  perform howdah_private.refuse_plain_secrets('configuration', new.configuration);
   perform howdah_private.refuse_question_settings(
     new.configuration, new.kind = 'builtin' and new.name = 'ask_user');
   perform howdah_private.refuse_result_limit(new.configuration);
@@ -27061,7 +27114,7 @@ declare
   v_name text;
 begin
   foreach v_name in array array_remove(array[new.secret_name, new.previous_secret_name], null) loop
-    perform howdah_private.refuse_plain_keys('secret_name', to_jsonb(v_name));
+    perform howdah_private.refuse_plain_secrets('secret_name', to_jsonb(v_name));
     perform from howdah.secrets as s where s.tenant_id = new.tenant_id and s.name = v_name for key share;
     if not found then
       perform howdah_private.refuse_unknown_secret(v_name);
@@ -27118,7 +27171,7 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_workflow_agents__check()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
-  perform howdah_private.refuse_plain_keys('configuration', new.configuration);
+  perform howdah_private.refuse_plain_secrets('configuration', new.configuration);
   perform howdah_private.refuse_sub_run_settings(new.configuration);
   perform howdah_private.refuse_member_question(new.question);
   return new;
@@ -27275,7 +27328,7 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_workflows__check_configuration()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
-  perform howdah_private.refuse_plain_keys('configuration', new.configuration);
+  perform howdah_private.refuse_plain_secrets('configuration', new.configuration);
   perform howdah_private.refuse_request_params('configuration.request_params', new.configuration -> 'request_params',
     case when tg_op = 'UPDATE' and old.configuration -> 'model' is not distinct from new.configuration -> 'model'
       then coalesce(old.configuration -> 'request_params', '{}') else '{}' end);
@@ -27372,7 +27425,7 @@ CREATE OR REPLACE FUNCTION howdah_private.thread_named(run howdah.executions, th
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_id uuid := howdah_private.id_in(btrim(thread_named.thread));
+  v_id uuid := howdah_private.parse_id(btrim(thread_named.thread));
 begin
   if coalesce(thread_named.thread, '') ~ '\S' and not exists (
     select from howdah.mail as m
@@ -27387,61 +27440,12 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.thread_of(m howdah.mail)
- RETURNS uuid
- LANGUAGE plpgsql
- STABLE
+CREATE OR REPLACE FUNCTION howdah_private.timestamp_key(at timestamp with time zone)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
  SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_thread_id uuid := coalesce(m.thread_id, m.id);
-begin
-  if m.reply_to_id is not null then
-    select r.thread_id into v_thread_id from howdah.mail as r
-    where r.id = m.reply_to_id and r.tenant_id = m.tenant_id and howdah_private.sees_agent(r.to_agent_id)
-      and howdah_private.sees_agent(r.from_agent_id)
-      and (m.thread_id is null or r.thread_id = m.thread_id);
-  elsif m.thread_id is not null and not exists (
-    select from howdah.mail as r
-    where r.thread_id = m.thread_id and r.tenant_id = m.tenant_id and howdah_private.sees_agent(r.to_agent_id)
-      and howdah_private.sees_agent(r.from_agent_id)
-  ) then
-    v_thread_id := null;
-  end if;
-  if v_thread_id is null then
-    raise exception using errcode = 'HWNTF',
-      message = case when m.reply_to_id is null then format('there is no thread %s', m.thread_id)
-        else format('there is no message %s in this thread', m.reply_to_id) end,
-      detail = jsonb_build_object('field', case when m.reply_to_id is null then 'thread_id' else 'reply_to_id' end)::text,
-      hint = 'Leave both out to begin a new thread. Those there are stand in howdah.mail.';
-  end if;
-  return v_thread_id;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.tick(chore text DEFAULT NULL::text)
- RETURNS void
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  perform from howdah_private.chores as c
-  where c.name = 'schedules' and coalesce(tick.chore, c.name) = c.name for no key update skip locked;
-  if found then
-    perform howdah_private.fire_schedules();
-  end if;
-  perform from howdah_private.chores as c
-  where c.name = 'questions' and coalesce(tick.chore, c.name) = c.name for no key update skip locked;
-  if found then
-    perform howdah_private.expire_questions();
-  end if;
-  perform from howdah_private.chores as c
-  where c.name = 'alerts' and coalesce(tick.chore, c.name) = c.name for no key update skip locked;
-  if found then
-    perform howdah_private.enqueue_alerts();
-  end if;
-end $function$
+AS $function$ select (to_jsonb(timestamp_key.at at time zone 'UTC') #>> '{}') || 'Z' $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.todo_text(session_id uuid, field text, value jsonb, most integer)
@@ -27476,112 +27480,6 @@ AS $function$
   ) order by t.position), '[]')
   from howdah.todos as t where t.session_id = todos_json.session_id
 $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.told_apart(a text, b text, is_of_step boolean)
- RETURNS jsonb
- LANGUAGE plpgsql
- IMMUTABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_most int := case when is_of_step then 500 else 20000 end;
-  v_a bytea; v_b bytea;
-  v_least int;
-  v_same int := 0; -- so many bytes they begin with
-  v_step int;
-  v_from int := 1;
-begin
-  if coalesce(greatest(length(a), length(b)), 0) <= v_most then
-    return jsonb_build_object('a', a, 'b', b);
-  end if;
-  v_a := convert_to(coalesce(a, ''), 'UTF8'); v_b := convert_to(coalesce(b, ''), 'UTF8');
-  v_least := least(octet_length(v_a), octet_length(v_b));
-  v_step := v_least;
-  while v_step > 0 loop
-    if v_same + v_step <= v_least and substring(v_a, v_same + 1, v_step) = substring(v_b, v_same + 1, v_step) then
-      v_same := v_same + v_step;
-    else
-      v_step := v_step / 2;
-    end if;
-  end loop;
-  while v_same > 0 and v_same < v_least and get_byte(v_a, v_same) between 128 and 191 loop
-    v_same := v_same - 1; -- within a character
-  end loop;
-  v_same := length(convert_from(substring(v_a, 1, v_same), 'UTF8'));
-  if v_same > v_most / 2 then
-    v_from := v_same - v_most / 4;
-  end if;
-  return (
-    select jsonb_object_agg(t.run, case when v_from > 1 then '…' else '' end || substr(t.value, v_from, v_most)
-      || case when length(t.value) >= v_from + v_most then '…' else '' end)
-    from (values ('a', a), ('b', b)) as t (run, value)
-  );
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.told_history(history jsonb)
- RETURNS jsonb
- LANGUAGE sql
- IMMUTABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  select coalesce(jsonb_agg(m.message || case m.message ->> 'role' when 'tool' then '{"trust": "external"}' else '{}' end::jsonb
-    order by m.place), '[]')
-  from jsonb_array_elements(told_history.history) with ordinality as m (message, place)
-$function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.told_message(m howdah.messages)
- RETURNS jsonb
- LANGUAGE sql
- STABLE
-RETURN (jsonb_strip_nulls(jsonb_build_object('seq', (m).seq, 'step_seq', (m).step_seq, 'role', (m).role, 'parts', (m).parts, 'tool_calls', (m).tool_calls, 'tool_call_id', (m).tool_call_id, 'covers_from_seq', (m).covers_from_seq, 'covers_to_seq', (m).covers_to_seq, 'trust', CASE WHEN ((m).trust = 'external'::howdah.trust) THEN (m).trust ELSE NULL::howdah.trust END)) || jsonb_build_object('content', (m).content))
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.told_since(execution_id uuid, since integer)
- RETURNS jsonb
- LANGUAGE plpgsql
- STABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_tenant_id uuid := howdah.current_tenant();
-begin
-  return (select jsonb_build_object(
-    'status', e.status, 'stop_reason', e.stop_reason, 'error', e.error, 'output', e.output, 'step_count', e.step_count,
-    'created_at', floor(extract(epoch from e.created_at)), 'ended_at', floor(extract(epoch from e.completed_at)),
-    'is_whole', e.workflow_id is not null or coalesce(jsonb_typeof(v.definition #> '{agent,output_schema}') = 'object', false),
-    'tokens_in', u.tokens_in + c.tokens_in, 'tokens_out', u.tokens_out + c.tokens_out,
-    'answers', a.answers, 'questions', q.questions)
-  from howdah.executions as e
-  left join howdah.agent_versions as v on v.id = e.agent_version_id and v.tenant_id = e.tenant_id
-  cross join lateral (
-    select coalesce(sum(s.tokens_in), 0) as tokens_in, coalesce(sum(s.tokens_out), 0) as tokens_out
-    from howdah.steps as s where s.execution_id = e.id and s.seq > told_since.since
-  ) as u
-  cross join lateral (
-    select coalesce(sum(x.tokens_in + x.children_tokens_in), 0) as tokens_in,
-      coalesce(sum(x.tokens_out + x.children_tokens_out), 0) as tokens_out
-    from howdah.executions as x
-    join howdah.steps as s on s.execution_id = e.id and s.kind = 'child_started' and s.seq > told_since.since
-      and s.output ->> 'execution_id' = x.id::text
-    where x.parent_execution_id = e.id
-  ) as c
-  cross join lateral (
-    select coalesce(jsonb_agg(jsonb_build_object('seq', m.step_seq, 'content', coalesce(m.content, ''),
-      'has_calls', m.tool_calls is not null) order by m.seq), '[]') as answers
-    from howdah.messages as m
-    where m.execution_id = e.id and m.role = 'assistant' and m.step_seq > told_since.since
-  ) as a
-  cross join lateral (
-    select coalesce(jsonb_agg(jsonb_build_object('id', x.id, 'prompt', x.prompt, 'options', x.options,
-      'tool_call', x.tool_call, 'is_client_call', howdah_private.is_client_call(x)) order by x.created_at, x.id), '[]') as questions
-    from howdah.questions as x
-    where x.tenant_id = e.tenant_id and x.root_execution_id = e.id and x.status = 'open' and x.kind = 'question'
-  ) as q
-  where e.id = told_since.execution_id and e.tenant_id = v_tenant_id and e.parent_execution_id is null);
-end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.tool_defaults(kind text)
@@ -27627,6 +27525,13 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tool_modalities(capabilities jsonb)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE
+RETURN ((CASE WHEN (capabilities @> '{"images": true}'::jsonb) THEN '{"images": true}'::text ELSE '{}'::text END)::jsonb || (CASE WHEN (capabilities @> '{"audio": true}'::jsonb) THEN '{"audio": true}'::text ELSE '{}'::text END)::jsonb)
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tool_named(name text)
  RETURNS uuid
  LANGUAGE sql
@@ -27636,6 +27541,30 @@ AS $function$
   select t.id from howdah.tools as t
   where t.tenant_id = howdah.current_tenant() and (t.name = tool_named.name or tool_named.name = any (t.aliases))
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tool_now(arguments jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_timezone text := coalesce(nullif(btrim(arguments ->> 'timezone'), ''), 'UTC');
+  v_at timestamptz := date_trunc('milliseconds', clock_timestamp());
+  v_utc timestamp := v_at at time zone 'UTC';
+  v_local timestamp;
+  v_offset interval;
+begin
+  perform howdah_private.refuse_timezone(v_timezone);
+  v_local := v_at at time zone v_timezone;
+  v_offset := v_local - v_utc;
+  return jsonb_build_object(
+    'utc', to_char(v_utc, 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'), 'timezone', v_timezone,
+    'local', to_char(v_local, 'YYYY-MM-DD"T"HH24:MI:SS') || case when v_offset < '0' then '-' else '+' end
+      || to_char(greatest(v_offset, -v_offset), 'HH24:MI'),
+    'weekday', (array['Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday', 'Sunday'])[extract(isodow from v_local)::int]);
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.tool_set_otherwise(agent_id uuid, tools jsonb)
@@ -27695,7 +27624,7 @@ declare
   v_bytes bigint := 0;
 begin
   for v_row in execute format(
-    'select t.tableoid as part, t.ctid as place, to_jsonb(t.*) as content from %s %I.%I as t where %s ((age(t.%5$s) <= 0 and howdah_private.is_ours(t.%5$s)) %6$s)',
+    'select t.tableoid as part, t.ctid as place, to_jsonb(t.*) as content from %s %I.%I as t where %s ((age(t.%5$s) <= 0 and howdah_private.is_own_subtransaction(t.%5$s)) %6$s)',
     case when not v_is_partitioned then 'only' end, tbl ->> 'schema', tbl ->> 'name',
     case when v_is_partitioned then 't.tableoid = any ($2) and' end, touched_rows.mark,
     case when touched_rows.mark = 'xmax' and mxid_age('1'::xid) > touched_rows.lists then
@@ -27709,36 +27638,6 @@ begin
     v_rows := v_rows || jsonb_build_object('part', v_row.part, 'place', v_row.place, 'row', v_row.content);
   end loop;
   return jsonb_build_object('rows', to_jsonb(v_rows), 'is_cut', false);
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.traced_elsewhere(lag interval DEFAULT '00:00:03'::interval, at_most integer DEFAULT 1000)
- RETURNS uuid[]
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_after timestamptz;
-  v_until timestamptz := clock_timestamp() - traced_elsewhere.lag;
-  v_ids uuid[];
-  v_reached timestamptz;
-begin
-  select greatest(c.reached_at, v_until - interval '1 minute') into v_after
-  from howdah_private.chores as c where c.name = 'traces' for no key update skip locked;
-  if not found or v_after >= v_until then
-    return '{}';
-  end if;
-  select array_agg(e.id), max(e.completed_at) into v_ids, v_reached
-  from (
-    select o.id::uuid as id, o.completed_at from howdah.executions as o
-    where o.completed_at > v_after and o.completed_at <= v_until and o.stop_reason in ('cancelled', 'expired', 'poison')
-    order by o.completed_at limit traced_elsewhere.at_most
-  ) as e;
-  update howdah_private.chores as c
-  set reached_at = case when cardinality(v_ids) = traced_elsewhere.at_most then v_reached else v_until end
-  where c.name = 'traces';
-  return coalesce(v_ids, '{}');
 end $function$
 ;
 
@@ -27770,6 +27669,33 @@ CREATE OR REPLACE FUNCTION howdah_private.traceparent_of(root uuid)
 AS $function$
   select e.metadata ->> 'traceparent' from howdah.executions as e where e.id = traceparent_of.root
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.trees_across_months(month date, batch integer DEFAULT 1)
+ RETURNS SETOF uuid
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_custom_plan'
+AS $function$
+declare
+  v_first uuid := (howdah_private.month_bounds(trees_across_months.month)).first_id;
+  v_next uuid := (howdah_private.month_bounds(trees_across_months.month)).next_id;
+begin
+  return query
+  select e.root_execution_id from howdah.executions as e
+  where e.parent_execution_id is not null and e.root_execution_id < v_first and e.id >= v_first and e.id < v_next
+  union
+  select e.root_execution_id from howdah.executions as e
+  where e.parent_execution_id is not null and e.root_execution_id >= v_first and e.root_execution_id < v_next
+    and e.id >= v_next
+  union
+  select e.root_execution_id from howdah.executions as e
+  join howdah.sessions as s on s.tenant_id = e.tenant_id and s.id = e.session_id
+  join howdah.retention_policies as p on p.tenant_id = e.tenant_id
+  where e.id >= v_first and e.id < v_next and s.last_activity_at >= now() - make_interval(days => p.keep_runs_days)
+  limit trees_across_months.batch;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.trust_branch(execution_id uuid, previous uuid)
@@ -27806,11 +27732,11 @@ AS $function$
     -- what a summary stands for may be of turns that are not copied
     select max(case when m.covers_to_seq is not null then e.trust when m.role <> 'assistant' or m.trust = 'external' then m.trust end)
     from howdah.messages as m
-    where m.execution_id = e.id and m.tenant_id = e.tenant_id and coalesce(m.step_seq, 0) <= trust_of_log.up_to
+    where m.execution_id = e.id and coalesce(m.step_seq, 0) <= trust_of_log.up_to
   ), (
     select max(case s.kind when 'child' then coalesce(s.output ->> 'trust', 'external')::howdah.trust else 'external' end)
     from howdah.steps as s
-    where s.execution_id = e.id and s.tenant_id = e.tenant_id and s.seq <= trust_of_log.up_to
+    where s.execution_id = e.id and s.seq <= trust_of_log.up_to
       and (s.kind = 'child' or (s.kind = 'tool' and s.call_id = 'query' and e.workflow_id is not null))
   ))
 $function$
@@ -27869,18 +27795,6 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.unless_outdated(version_id uuid, current_version_id uuid)
- RETURNS uuid
- LANGUAGE sql
- STABLE SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  select case when unless_outdated.version_id <> unless_outdated.current_version_id and exists (
-      select from howdah_private.outdated_version(unless_outdated.version_id) as o where o.fault is not null
-    ) then unless_outdated.current_version_id else unless_outdated.version_id end
-$function$
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.unread_mail(run howdah.executions, thread_id uuid)
  RETURNS SETOF howdah.mail
  LANGUAGE sql
@@ -27925,7 +27839,7 @@ begin
     and (s.effect = 'once' or howdah_private.has_compensation(run.agent_version_id, s.name))
     and not exists (
       select from howdah.steps as t
-      where t.execution_id = s.execution_id and t.tenant_id = s.tenant_id and t.call_id = s.call_id and t.seq > s.seq
+      where t.execution_id = s.execution_id and t.call_id = s.call_id and t.seq > s.seq
         and t.kind in ('tool', 'tool_started', 'retry')
     );
 end $function$
@@ -28221,54 +28135,6 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.usual_alerts()
- RETURNS TABLE(name text, description text, interval_seconds integer, query text, engine_check text)
- LANGUAGE sql
- IMMUTABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  values
-    ('failed_deliveries', 'Webhooks that could not be delivered and were given up within a day.', 300, null, 'failed_deliveries'),
-    ('stuck_runs', 'Runs that are due for ten minutes and that nobody has taken up.', 60,
-      'select id, status, greatest(run_at, wake_at) as due_at from howdah.executions'
-      ' where status = ''queued'' and greatest(run_at, wake_at) < now() - interval ''10 minutes'' limit 100', null),
-    ('failing_agents', 'Agents and workflows of which most runs of the last hour failed, ten or more.', 300,
-      'select coalesce(a.name, w.name) as name, count(*) as runs, count(*) filter (where e.status = ''failed'') as failed'
-      ' from howdah.executions as e left join howdah.agents as a on a.id = e.agent_id left join howdah.workflows as w on w.id = e.workflow_id'
-      ' where e.completed_at > now() - interval ''1 hour'' group by 1'
-      ' having count(*) filter (where e.status = ''failed'') >= 10 and 2 * count(*) filter (where e.status = ''failed'') > count(*)', null),
-    ('old_questions', 'Questions to people that are open for a day.', 900,
-      'select id, kind, execution_id, created_at from howdah.questions'
-      ' where status = ''open'' and created_at < now() - interval ''1 day'' limit 100', null),
-    ('failed_write_backs', 'Answers of the last day that could not be written into the watched row.', 300,
-      'select execution_id, table_trigger_id, row_key, error, created_at from howdah.watched_rows'
-      ' where execution_id >= howdah.uuid_v7_floor(now() - interval ''1 day'') and write_back = ''failed'' limit 100', null),
-    ('mcp_servers_down', 'Active MCP servers that cannot be reached for five minutes.', 300,
-      'select name, failed_at, error from howdah.mcp_servers'
-      ' where is_active and error is not null and failed_at < now() - interval ''5 minutes'' limit 100', null),
-    ('late_schedules', 'Schedules that should have begun a run two minutes ago.', 60,
-      'select name, next_at, last_error from howdah.schedules'
-      ' where is_active and next_at < now() - interval ''2 minutes'' limit 100', null),
-    ('nearly_used_quotas', 'Quotas of which nine tenths are used.', 300,
-      'select quota_id, scope, subject_id, metric, period, used, max_value, resets_at from howdah.quota_usage'
-      ' where max_value > 0 and used >= 0.9 * max_value limit 100', null)
-$function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.usual_owner_alerts()
- RETURNS TABLE(name text, description text, interval_seconds integer, query text, engine_check text)
- LANGUAGE sql
- STABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  select o.* from (values
-    ('installation', 'What howdah.alerts has: see docs/operations.md for each.', 60, null, 'alerts'),
-    ('violations', 'Broken promises of the engine, in all tenants.', 300, null, 'violations')
-  ) as o
-  where howdah_private.is_operator()
-$function$
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.utc_text(at timestamp with time zone)
  RETURNS text
  LANGUAGE sql
@@ -28288,6 +28154,21 @@ AS $function$
     where values_schema.is_complete and not v.schema ? 'default'
   ))
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.verified_binding()
+ RETURNS TABLE(tenant_id uuid, user_id uuid)
+ LANGUAGE plpgsql
+ STABLE PARALLEL SAFE SECURITY DEFINER ROWS 1
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_parts text[] := string_to_array(current_setting('howdah.bound', true), ' ');
+begin
+  if v_parts[4] = howdah_private.binding_seal(array_to_string(v_parts[:3], ' ')) then
+    return query select v_parts[1]::uuid, nullif(v_parts[2], '-')::uuid;
+  end if;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.version_after(execution_id uuid, seq integer)
@@ -28312,7 +28193,7 @@ CREATE OR REPLACE FUNCTION howdah_private.version_at(agent_id uuid, root_executi
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select howdah_private.unless_outdated(coalesce((
+  select howdah_private.version_or_current(coalesce((
     select v.id from howdah.agent_versions as v join howdah.executions as r on r.id = version_at.root_execution_id
     where v.agent_id = version_at.agent_id and v.created_at <= r.created_at
     order by v.version desc limit 1
@@ -28340,6 +28221,18 @@ begin
   cross join lateral howdah_private.json_changes(a.definition, b.definition) with ordinality as c (place, op, path, old, new, number)
   order by c.number;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.version_json(version_id uuid)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select jsonb_build_object('agent_id', v.agent_id, 'agent', v.definition #>> '{agent,name}',
+    'agent_version_id', v.id, 'version', v.version)
+  from howdah.agent_versions as v where v.id = version_json.version_id
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.version_named(agent_id uuid, workflow_id uuid, version text)
@@ -28397,16 +28290,41 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.version_told(version_id uuid)
- RETURNS jsonb
+CREATE OR REPLACE FUNCTION howdah_private.version_or_current(version_id uuid, current_version_id uuid)
+ RETURNS uuid
  LANGUAGE sql
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select jsonb_build_object('agent_id', v.agent_id, 'agent', v.definition #>> '{agent,name}',
-    'agent_version_id', v.id, 'version', v.version)
-  from howdah.agent_versions as v where v.id = version_told.version_id
+  select case when version_or_current.version_id <> version_or_current.current_version_id and exists (
+      select from howdah_private.outdated_version(version_or_current.version_id) as o where o.fault is not null
+    ) then version_or_current.current_version_id else version_or_current.version_id end
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.visible_to(tenants uuid[], users uuid[], roles howdah.user_role[], ids uuid[])
+ RETURNS TABLE(place bigint, sees boolean)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select q.place, coalesce(
+    (select coalesce(coalesce(e.agent_id, e.workflow_id) <> all (h.agents), true) from howdah.executions as e where e.id = q.id and e.tenant_id = q.tenant_id),
+    (select coalesce(coalesce(s.agent_id, s.workflow_id) <> all (h.agents), true) from howdah.sessions as s
+      where s.id = q.id and s.tenant_id = q.tenant_id),
+    true)
+  from rows from (
+    unnest(visible_to.tenants), unnest(visible_to.users), unnest(visible_to.roles), unnest(visible_to.ids)
+  ) with ordinality as q (tenant_id, user_id, role, id, place)
+  cross join lateral howdah_private.agents_hidden_from(q.tenant_id, q.user_id, q.role) as h (agents)
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.wait_is_over(e howdah.executions)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+RETURN (((e).waiting_for = ANY (ARRAY['question'::howdah.waiting_reason, 'child'::howdah.waiting_reason])) OR (((e).waiting_for = 'timer'::howdah.waiting_reason) AND (EXISTS (SELECT FROM howdah_private.receivers r WHERE (r.execution_id = ((wait_is_over.e).id)::uuid)))))
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.wake_for_discovery(tenant_id uuid, server_id uuid)
@@ -28440,9 +28358,9 @@ begin
   with told as (
     update howdah.executions as e
     set has_inbox = true,
-      status = case when howdah_private.is_woken(e) then 'queued' else e.status end,
-      waiting_for = case when howdah_private.is_woken(e) then null else e.waiting_for end,
-      wake_at = case when howdah_private.is_woken(e) then null else e.wake_at end,
+      status = case when howdah_private.wait_is_over(e) then 'queued' else e.status end,
+      waiting_for = case when howdah_private.wait_is_over(e) then null else e.waiting_for end,
+      wake_at = case when howdah_private.wait_is_over(e) then null else e.wake_at end,
       updated_at = now()
     where e.id = any (wake_runs.ids) and e.completed_at is null
     returning e.id::uuid as id, e.status
@@ -28450,32 +28368,6 @@ begin
   select array_agg(t.id) into v_woken from told as t where t.status = 'queued';
   perform howdah_private.enqueue_advance(v_woken);
   perform howdah_private.announce_watched(wake_runs.ids);
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.wake_skipped(ids uuid[], except_ids uuid[])
- RETURNS void
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_ids uuid[] := array(
-    select i.id from unnest(wake_skipped.ids) as i (id) where i.id <> all (wake_skipped.except_ids) order by i.id
-  );
-  v_first uuid := v_ids[1];
-  v_last uuid := v_ids[cardinality(v_ids)];
-begin
-  perform graphile_worker.add_jobs(array_agg(
-    row('advance', json_build_object('id', e.id), null, clock_timestamp() + interval '100 milliseconds',
-      25::smallint, e.id::text || ' again', e.priority, null)::graphile_worker.job_spec
-    order by e.id
-  ))
-  from howdah.executions as e
-  where e.id = any (v_ids) and e.id between v_first and v_last
-    and howdah_private.is_in_queue(e.status, e.waiting_for)
-    and greatest(e.run_at, e.wake_at) <= clock_timestamp()
-  having count(*) > 0;
 end $function$
 ;
 
@@ -28685,35 +28577,6 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.who_sees(tenants uuid[], users uuid[], roles howdah.user_role[], ids uuid[])
- RETURNS TABLE(place bigint, sees boolean)
- LANGUAGE sql
- STABLE SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  select q.place, coalesce(
-    (select coalesce(coalesce(e.agent_id, e.workflow_id) <> all (h.agents), true) from howdah.executions as e where e.id = q.id and e.tenant_id = q.tenant_id),
-    (select coalesce(coalesce(s.agent_id, s.workflow_id) <> all (h.agents), true) from howdah.sessions as s
-      where s.id = q.id and s.tenant_id = q.tenant_id),
-    true)
-  from rows from (
-    unnest(who_sees.tenants), unnest(who_sees.users), unnest(who_sees.roles), unnest(who_sees.ids)
-  ) with ordinality as q (tenant_id, user_id, role, id, place)
-  cross join lateral howdah_private.hidden_from(q.tenant_id, q.user_id, q.role) as h (agents)
-$function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.whoever()
- RETURNS text
- LANGUAGE sql
- STABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  select coalesce(case when howdah.current_user_id() is null then 'the role ' || howdah.current_user_role()
-    else format('%s, as %s,', howdah_private.actor(), howdah.current_user_role()) end, 'Nobody')
-$function$
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.why_call_limited(e howdah.executions, l howdah.call_limits)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -28918,7 +28781,7 @@ begin
         then jsonb_build_array(howdah_private.next_step('start_worker', null)) end);
   end if;
   select format('; its last step was %s, %s, at %s', s.seq, concat_ws(' ', s.kind, s.name), howdah_private.utc_text(s.finished_at))
-  into v_last from howdah.steps as s where s.execution_id = e.id and s.tenant_id = e.tenant_id and s.seq = e.step_count;
+  into v_last from howdah.steps as s where s.execution_id = e.id and s.seq = e.step_count;
   return howdah_private.explained('at_work', concat('a worker is at it', v_last,
     case when e.is_pause_requested then '; it pauses when what is in the air has ended' end));
 end $function$
@@ -28964,27 +28827,27 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.withheld(value jsonb, pattern text, remark text)
+CREATE OR REPLACE FUNCTION howdah_private.withhold(value jsonb, pattern text, remark text)
  RETURNS jsonb
  LANGUAGE sql
  IMMUTABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select case jsonb_typeof(withheld.value)
-    when 'string' then to_jsonb(howdah_private.withheld_text(withheld.value #>> '{}', withheld.pattern, withheld.remark))
-    when 'number' then case when withheld.value #>> '{}' ~ withheld.pattern then to_jsonb(withheld.remark) else withheld.value end
+  select case jsonb_typeof(withhold.value)
+    when 'string' then to_jsonb(howdah_private.withhold_text(withhold.value #>> '{}', withhold.pattern, withhold.remark))
+    when 'number' then case when withhold.value #>> '{}' ~ withhold.pattern then to_jsonb(withhold.remark) else withhold.value end
     when 'array' then (
-      select coalesce(jsonb_agg(howdah_private.withheld(i.item, withheld.pattern, withheld.remark) order by i.place), '[]')
-      from jsonb_array_elements(withheld.value) with ordinality as i (item, place))
+      select coalesce(jsonb_agg(howdah_private.withhold(i.item, withhold.pattern, withhold.remark) order by i.place), '[]')
+      from jsonb_array_elements(withhold.value) with ordinality as i (item, place))
     when 'object' then (
-      select coalesce(jsonb_object_agg(howdah_private.withheld_text(m.key, withheld.pattern, withheld.remark),
-        howdah_private.withheld(m.value, withheld.pattern, withheld.remark)), '{}')
-      from jsonb_each(withheld.value) as m)
-    else withheld.value end
+      select coalesce(jsonb_object_agg(howdah_private.withhold_text(m.key, withhold.pattern, withhold.remark),
+        howdah_private.withhold(m.value, withhold.pattern, withhold.remark)), '{}')
+      from jsonb_each(withhold.value) as m)
+    else withhold.value end
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.withheld_text(value text, pattern text, remark text)
+CREATE OR REPLACE FUNCTION howdah_private.withhold_text(value text, pattern text, remark text)
  RETURNS text
  LANGUAGE plpgsql
  IMMUTABLE
@@ -28992,23 +28855,23 @@ CREATE OR REPLACE FUNCTION howdah_private.withheld_text(value text, pattern text
 AS $function$
 declare
   v_kept constant text := U&'\+10FFFD'; -- for private use; stands for the remark, so that no pattern finds that
-  v_text text := replace(withheld_text.value, withheld_text.remark, v_kept);
-  v_is_found boolean := v_text ~ withheld_text.pattern;
+  v_text text := replace(withhold_text.value, withhold_text.remark, v_kept);
+  v_is_found boolean := v_text ~ withhold_text.pattern;
   v_seen text;
 begin
-  v_text := regexp_replace(v_text, withheld_text.pattern, v_kept, 'g');
+  v_text := regexp_replace(v_text, withhold_text.pattern, v_kept, 'g');
   if octet_length(v_text) > length(v_text) then
-    v_seen := normalize(regexp_replace(v_text, howdah_private.invisible(), '', 'g'), nfkc);
+    v_seen := normalize(regexp_replace(v_text, howdah_private.invisible_characters(), '', 'g'), nfkc);
     for i in 1 .. 2 loop
-      if v_seen ~ withheld_text.pattern then
+      if v_seen ~ withhold_text.pattern then
         v_is_found := true;
-        v_text := regexp_replace(v_seen, withheld_text.pattern, v_kept, 'g');
+        v_text := regexp_replace(v_seen, withhold_text.pattern, v_kept, 'g');
         v_seen := v_text;
       end if;
-      v_seen := howdah_private.in_latin(v_seen);
+      v_seen := howdah_private.latin_lookalikes(v_seen);
     end loop;
   end if;
-  return case when v_is_found then replace(v_text, v_kept, withheld_text.remark) else withheld_text.value end;
+  return case when v_is_found then replace(v_text, v_kept, withhold_text.remark) else withhold_text.value end;
 end $function$
 ;
 
@@ -29019,14 +28882,14 @@ CREATE OR REPLACE FUNCTION howdah_private.without_fields(document jsonb, fields 
 RETURN CASE WHEN (jsonb_typeof(document) <> 'object'::text) THEN (document #>> '{}'::text[]) ELSE NULLIF(((document - fields))::text, '{}'::text) END
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.without_lost(document jsonb)
+CREATE OR REPLACE FUNCTION howdah_private.without_lost_references(document jsonb)
  RETURNS jsonb
  LANGUAGE plpgsql
  STABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_document jsonb := without_lost.document;
+  v_document jsonb := without_lost_references.document;
   v_lost_tools text[] := '{}';
   v_left_out jsonb[] := '{}';
   v_use record;
@@ -29048,7 +28911,7 @@ begin
         'message', format(case when howdah_private.was_deleted(v_use.kind, v_use.name) or v_use.name = any (v_lost_tools)
             then '%s %s was deleted, and is left out here' else 'there is no %s %s, so it is left out here' end,
           v_use.what, to_jsonb(v_use.name)));
-      v_document := howdah_private.without_use(v_document, v_use.parts, v_use.name);
+      v_document := howdah_private.without_reference(v_document, v_use.parts, v_use.name);
       if v_use.parts[1] = 'tools' and v_use.parts[3] <> 'compensation' then
         v_lost_tools := v_lost_tools || v_use.parts[2];
       end if;
@@ -29066,14 +28929,14 @@ CREATE OR REPLACE FUNCTION howdah_private.without_preset(entry jsonb)
 RETURN CASE (entry ->> 'type'::text) WHEN 'filesystem'::text THEN (entry || jsonb_build_object('type', 'stdio', 'command', 'npx', 'args', ('["-y", "@modelcontextprotocol/server-filesystem"]'::jsonb || (entry -> 'args'::text)))) WHEN 'fetch'::text THEN (entry || jsonb_build_object('type', 'stdio', 'command', 'uvx', 'args', ('["mcp-server-fetch"]'::jsonb || COALESCE((entry -> 'args'::text), '[]'::jsonb)))) ELSE entry END
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.without_use(document jsonb, parts text[], name text)
+CREATE OR REPLACE FUNCTION howdah_private.without_reference(document jsonb, parts text[], name text)
  RETURNS jsonb
  LANGUAGE plpgsql
  IMMUTABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_document jsonb := without_use.document #- without_use.parts;
+  v_document jsonb := without_reference.document #- without_reference.parts;
   v_tools jsonb;
 begin
   if parts[1] = 'tools' and parts[3] <> 'compensation' then
@@ -29083,7 +28946,7 @@ begin
     return v_document #- array['agents', parts[2], 'prompt_values'];
   elsif parts[1] = 'agents' and parts[3] = 'tools' then
     v_tools := howdah_private.sparse(
-      v_document #> parts[1:3] #- array['configuration', without_use.name] #- array['requires_approval', without_use.name],
+      v_document #> parts[1:3] #- array['configuration', without_reference.name] #- array['requires_approval', without_reference.name],
       '{"allow": [], "configuration": {}, "requires_approval": {}}');
     return case v_tools when '{}' then v_document #- parts[1:3] else jsonb_set(v_document, parts[1:3], v_tools) end;
   end if;
@@ -29091,28 +28954,6 @@ begin
   return case when parts[3] <> 'members' and v_document #> parts[1:3] in ('[]', '{}') then v_document #- parts[1:3]
     else v_document end;
 end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.word_fault(q howdah.questions, given text, data jsonb)
- RETURNS text
- LANGUAGE sql
- STABLE SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  select case
-    when (word_fault.given = any (case q.kind when 'approval' then array['approve', 'reject']
-      else array['done', 'again', 'give_up'] end)) is not true
-      then format('%s is no answer to a question of kind %s',
-        coalesce(quote_literal(left(word_fault.given, 200)), 'nothing'), q.kind)
-    when word_fault.given = 'approve' and word_fault.data is not null then case
-      when jsonb_typeof(word_fault.data) <> 'object' then 'edited arguments are a JSON object'
-      when howdah_private.unsupported_schema_keyword(q.schema) is null
-        then (howdah_private.json_faults(q.schema, word_fault.data))[1] end
-    when word_fault.given = 'again' and exists (
-      select from howdah.executions as e where e.id = q.execution_id and e.completed_at is not null
-    ) then 'the run has ended, so the call cannot be made again'
-  end
-$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.workflow_called(name text)
@@ -29334,7 +29175,7 @@ begin
       faults := faults || howdah_private.system_fault(v_place, v_message, nullif(v_hint, ''),
         case when left(v_code, 2) = 'HW' then v_code else 'HWINV' end);
     end if;
-    v_entry := howdah_private.lesser_entry(what, v_entry, write_part.path, v_place);
+    v_entry := howdah_private.reduced_entry(what, v_entry, write_part.path, v_place);
     exit when v_entry is null;
   end loop;
 end $function$
@@ -29358,8 +29199,8 @@ begin
     select * from howdah_private.system_steps(document) as s order by s.step, s.name collate "C", s.path collate "C"
   loop
     continue when v_step.path = any (v_bad)
-      or (v_step.what = 'agent prompt' and howdah_private.pointer('prompts', v_step.entry ->> 'prompt') = any (v_bad))
-      or (v_step.what = 'tool' and array[v_step.path || '/agent', v_step.path || '/workflow', howdah_private.pointer('functions',
+      or (v_step.what = 'agent prompt' and howdah_private.json_pointer('prompts', v_step.entry ->> 'prompt') = any (v_bad))
+      or (v_step.what = 'tool' and array[v_step.path || '/agent', v_step.path || '/workflow', howdah_private.json_pointer('functions',
         split_part(split_part(v_step.entry ->> 'function', '(', 1), '.', 2))] && v_bad);
     v_part := howdah_private.write_part(document ->> 'name', v_step.what, v_step.name, v_step.entry, v_step.path);
     v_faults := v_faults || v_part.faults;
@@ -29775,7 +29616,7 @@ create view howdah.effects with (security_invoker=true) as
             (u.seq IS NOT NULL) AS undone,
             u.error
            FROM ((howdah.executions r
-             JOIN howdah.messages m ON (((m.execution_id = (r.id)::uuid) AND (m.tenant_id = r.tenant_id) AND (m.seq = 2) AND (m.tool_calls @> jsonb_build_array(jsonb_build_object('id', ('undo_'::text || (c.last).seq)))))))
+             JOIN howdah.messages m ON (((m.execution_id = (r.id)::uuid) AND (m.seq = 2) AND (m.tool_calls @> jsonb_build_array(jsonb_build_object('id', ('undo_'::text || (c.last).seq)))))))
              LEFT JOIN howdah.steps u ON (((u.execution_id = (r.id)::uuid) AND (u.kind = 'tool'::howdah.step_kind) AND (u.call_id = ('undo_'::text || (c.last).seq)))))
           WHERE (r.compensates_execution_id = c.execution_id)
           ORDER BY r.id DESC
@@ -29895,12 +29736,12 @@ create view howdah.message_sources with (security_invoker=true) as
     m.created_at
    FROM (((((howdah.messages m
      JOIN howdah.executions e ON (((e.id)::uuid = m.execution_id)))
-     LEFT JOIN howdah.steps s ON (((s.execution_id = m.execution_id) AND (s.tenant_id = m.tenant_id) AND (s.seq = m.step_seq))))
+     LEFT JOIN howdah.steps s ON (((s.execution_id = m.execution_id) AND (s.seq = m.step_seq))))
      LEFT JOIN howdah.tools t ON (((t.tenant_id = m.tenant_id) AND (t.name = s.name) AND (s.kind = 'tool'::howdah.step_kind) AND (t.kind = 'mcp'::howdah.tool_kind))))
      LEFT JOIN howdah.mcp_servers v ON (((v.tenant_id = t.tenant_id) AND (v.id = t.server_id))))
      LEFT JOIN LATERAL ( SELECT ((b.output ->> 'execution_id'::text))::uuid AS id
            FROM howdah.steps b
-          WHERE ((b.execution_id = m.execution_id) AND (b.tenant_id = m.tenant_id) AND (b.kind = 'child_started'::howdah.step_kind) AND (b.call_id = s.call_id))
+          WHERE ((b.execution_id = m.execution_id) AND (b.kind = 'child_started'::howdah.step_kind) AND (b.call_id = s.call_id))
           ORDER BY b.seq DESC
          LIMIT 1) c ON ((s.kind = 'tool'::howdah.step_kind)))
   WHERE ((m.role <> 'assistant'::howdah.message_role) OR (m.trust = 'external'::howdah.trust));
@@ -29983,7 +29824,7 @@ create view howdah.plan_tasks with (security_invoker=true) as
      CROSS JOIN LATERAL ( SELECT format('%s.%s.%s'::text, (s.output ->> 'plan'::text), p.step, t.place) AS format) c(call_id))
      LEFT JOIN LATERAL ( SELECT ((b_1.output ->> 'execution_id'::text))::uuid AS id
            FROM howdah.steps b_1
-          WHERE ((b_1.execution_id = s.execution_id) AND (b_1.tenant_id = s.tenant_id) AND (b_1.kind = 'child_started'::howdah.step_kind) AND (b_1.call_id = c.call_id))
+          WHERE ((b_1.execution_id = s.execution_id) AND (b_1.kind = 'child_started'::howdah.step_kind) AND (b_1.call_id = c.call_id))
           ORDER BY b_1.seq DESC
          LIMIT 1) b ON (true))
      LEFT JOIN howdah.executions e ON (((e.id)::uuid = b.id)))
@@ -30219,7 +30060,7 @@ CREATE TRIGGER _030_permit_default_insert BEFORE INSERT ON howdah.agents FOR EAC
 
 CREATE TRIGGER _030_permit_default_update BEFORE UPDATE OF user_id, is_default ON howdah.agents FOR EACH ROW WHEN (((new.user_id IS DISTINCT FROM old.user_id) OR (new.is_default IS DISTINCT FROM old.is_default))) EXECUTE FUNCTION howdah_private.tg_agents__permit_default();
 
-CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF name, description, instruction, system_prompt, capabilities, domain, output_schema, prompt_values, engine_configuration ON howdah.agents FOR EACH ROW WHEN (((length(new.name) > 200) OR (octet_length(new.description) > 102400) OR (octet_length(new.instruction) > 1048576) OR (octet_length(new.system_prompt) > 1048576) OR ((pg_column_size(new.capabilities) > 1000) AND (octet_length((to_jsonb(new.capabilities))::text) > 102400)) OR (length(new.domain) > 200) OR ((pg_column_size(new.output_schema) > 1000) AND (octet_length((to_jsonb(new.output_schema))::text) > 1048576)) OR ((pg_column_size(new.prompt_values) > 1000) AND (octet_length((to_jsonb(new.prompt_values))::text) > 1048576)) OR ((pg_column_size(new.engine_configuration) > 1000) AND (octet_length((to_jsonb(new.engine_configuration))::text) > 1048576)))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('name', '200', 'characters', 'description', '102400', 'bytes', 'instruction', '1048576', 'bytes', 'system_prompt', '1048576', 'bytes', 'capabilities', '102400', 'bytes', 'domain', '200', 'characters', 'output_schema', '1048576', 'bytes', 'prompt_values', '1048576', 'bytes', 'engine_configuration', '1048576', 'bytes');
+CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF name, description, instruction, system_prompt, prompt_values, engine_configuration, capabilities, domain, output_schema ON howdah.agents FOR EACH ROW WHEN (((length(new.name) > 200) OR (octet_length(new.description) > 102400) OR (octet_length(new.instruction) > 1048576) OR (octet_length(new.system_prompt) > 1048576) OR ((pg_column_size(new.prompt_values) > 1000) AND (octet_length((to_jsonb(new.prompt_values))::text) > 1048576)) OR ((pg_column_size(new.engine_configuration) > 1000) AND (octet_length((to_jsonb(new.engine_configuration))::text) > 1048576)) OR ((pg_column_size(new.capabilities) > 1000) AND (octet_length((to_jsonb(new.capabilities))::text) > 102400)) OR (length(new.domain) > 200) OR ((pg_column_size(new.output_schema) > 1000) AND (octet_length((to_jsonb(new.output_schema))::text) > 1048576)))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('name', '200', 'characters', 'description', '102400', 'bytes', 'instruction', '1048576', 'bytes', 'system_prompt', '1048576', 'bytes', 'prompt_values', '1048576', 'bytes', 'engine_configuration', '1048576', 'bytes', 'capabilities', '102400', 'bytes', 'domain', '200', 'characters', 'output_schema', '1048576', 'bytes');
 
 CREATE TRIGGER _100_await_edit BEFORE INSERT ON howdah.agents FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agents__await_edit();
 
@@ -30255,7 +30096,7 @@ CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.agents REFERENCING NEW T
 
 CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.agents REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
 
-CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF name, output_schema, max_steps, max_tokens, max_cost, max_seconds, prompt_values, engine_configuration ON howdah.agents FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agents__refuse_invalid();
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF name, prompt_values, engine_configuration, output_schema, max_steps, max_tokens, max_cost, max_seconds ON howdah.agents FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agents__refuse_invalid();
 
 CREATE TRIGGER _995_refuse_unreadable_name BEFORE INSERT OR UPDATE OF name ON howdah.agents FOR EACH ROW WHEN ((howdah_private.name_fault(new.name) IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg__refuse_unreadable_name('name');
 
@@ -30309,7 +30150,7 @@ CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.approvals REFERENCING NE
 
 CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.approvals REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
 
-CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF scope, tool, execution_id, session_id, agent_id, created_by ON howdah.approvals FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_approvals__refuse_invalid();
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF scope, execution_id, session_id, agent_id, tool, created_by ON howdah.approvals FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_approvals__refuse_invalid();
 
 CREATE TRIGGER _100_refuse_change BEFORE DELETE OR UPDATE ON howdah.audit_log FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__refuse_change();
 
@@ -30317,7 +30158,7 @@ CREATE TRIGGER _100_refuse_truncate BEFORE TRUNCATE ON howdah.audit_log FOR EACH
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.board_entries FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
-CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF tenant_id, root_execution_id, key, value, version, written_by_execution_id ON howdah.board_entries FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_board_entries__refuse_invalid();
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF tenant_id, root_execution_id, written_by_execution_id, version, key, value ON howdah.board_entries FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_board_entries__refuse_invalid();
 
 CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF model_id, tool_id ON howdah.call_limits FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_call_limits__refuse_unknown();
 
@@ -30421,7 +30262,7 @@ CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.feedback_
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.feedback_entries FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
-CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF execution_id, message_seq, score, comment, created_by ON howdah.feedback_entries FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_feedback_entries__refuse_invalid();
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF execution_id, score, message_seq, created_by, comment ON howdah.feedback_entries FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_feedback_entries__refuse_invalid();
 
 CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF agent_id, user_id, workflow_id ON howdah.grants FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_grants__refuse_unknown();
 
@@ -30437,7 +30278,7 @@ CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.grants REFERENCING NEW T
 
 CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.grants REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
 
-CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF agent_id, user_id, role, permission, workflow_id ON howdah.grants FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_grants__refuse_invalid();
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF agent_id, workflow_id, user_id, role, permission ON howdah.grants FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_grants__refuse_invalid();
 
 CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF agent_id, workflow_id ON howdah.hooks FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_hooks__refuse_unknown();
 
@@ -30453,11 +30294,11 @@ CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.hooks REFERENCING NEW TA
 
 CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.hooks REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
 
-CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF event, function, agent_id, timeout_ms, workflow_id ON howdah.hooks FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_hooks__refuse_invalid();
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF event, function, agent_id, workflow_id, timeout_ms ON howdah.hooks FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_hooks__refuse_invalid();
 
-CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF tenant_id, day, kind, steps, errors, tokens_in, tokens_out, cost ON howdah.kept_steps FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_kept_steps__refuse_invalid();
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF tenant_id, steps, errors, tokens_in, tokens_out, day, kind, cost ON howdah.kept_steps FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_kept_steps__refuse_invalid();
 
-CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF tenant_id, day, runs, completed, failed, cancelled, steps, tokens_in, tokens_out, cost ON howdah.kept_usage FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_kept_usage__refuse_invalid();
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF tenant_id, runs, completed, failed, cancelled, steps, tokens_in, tokens_out, day, cost ON howdah.kept_usage FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_kept_usage__refuse_invalid();
 
 CREATE TRIGGER _005_refuse_tools BEFORE INSERT ON howdah.mail FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg_mail__refuse_tools();
 
@@ -30465,7 +30306,7 @@ CREATE TRIGGER _010_ask_order BEFORE INSERT ON howdah.mail FOR EACH STATEMENT EX
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.mail FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('mail', 'run');
 
-CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF subject, content ON howdah.mail FOR EACH ROW WHEN (((length(new.subject) > 200) OR (octet_length(new.content) > 32768))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('subject', '200', 'characters', 'content', '32768', 'bytes');
+CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF content, subject ON howdah.mail FOR EACH ROW WHEN (((octet_length(new.content) > 32768) OR (length(new.subject) > 200))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('content', '32768', 'bytes', 'subject', '200', 'characters');
 
 CREATE TRIGGER _100_address BEFORE INSERT ON howdah.mail FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_mail__address();
 
@@ -30477,7 +30318,7 @@ CREATE TRIGGER _960_audit_delete AFTER DELETE ON howdah.mail REFERENCING OLD TAB
 
 CREATE TRIGGER _960_audit_update AFTER UPDATE ON howdah.mail REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT WHEN (((CURRENT_USER <> 'howdah_engine'::name) AND ((CURRENT_USER <> 'howdah_owner'::name) OR (current_setting('role'::text) = 'howdah_owner'::text)))) EXECUTE FUNCTION howdah_private.tg__audit('id');
 
-CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF to_agent_id, is_within_tree, from_execution_id, root_execution_id, created_by, thread_id, content, received_at, received_by_execution_id ON howdah.mail FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_mail__refuse_invalid();
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF to_agent_id, thread_id, is_within_tree, from_execution_id, root_execution_id, received_by_execution_id, received_at, content, created_by ON howdah.mail FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_mail__refuse_invalid();
 
 CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF prompt_id, server_id ON howdah.mcp_prompts FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_mcp_prompts__refuse_unknown();
 
@@ -30551,7 +30392,7 @@ CREATE TRIGGER "000_refuse_used" AFTER DELETE ON howdah.models FOR EACH ROW EXEC
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.models FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('models', 'manage');
 
-CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF name, provider, model, domain, base_url, capabilities, secret_name ON howdah.models FOR EACH ROW WHEN (((length(new.name) > 200) OR (length(new.provider) > 200) OR (length(new.model) > 500) OR (length(new.domain) > 200) OR (length(new.base_url) > 2000) OR ((pg_column_size(new.capabilities) > 1000) AND (octet_length((to_jsonb(new.capabilities))::text) > 1048576)) OR (length(new.secret_name) > 200))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('name', '200', 'characters', 'provider', '200', 'characters', 'model', '500', 'characters', 'domain', '200', 'characters', 'base_url', '2000', 'characters', 'capabilities', '1048576', 'bytes', 'secret_name', '200', 'characters');
+CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF name, provider, model, domain, base_url, secret_name, capabilities ON howdah.models FOR EACH ROW WHEN (((length(new.name) > 200) OR (length(new.provider) > 200) OR (length(new.model) > 500) OR (length(new.domain) > 200) OR (length(new.base_url) > 2000) OR (length(new.secret_name) > 200) OR ((pg_column_size(new.capabilities) > 1000) AND (octet_length((to_jsonb(new.capabilities))::text) > 1048576)))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('name', '200', 'characters', 'provider', '200', 'characters', 'model', '500', 'characters', 'domain', '200', 'characters', 'base_url', '2000', 'characters', 'secret_name', '200', 'characters', 'capabilities', '1048576', 'bytes');
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.models FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
@@ -30695,7 +30536,7 @@ CREATE TRIGGER _960_audit_delete AFTER DELETE ON howdah.resources REFERENCING OL
 
 CREATE TRIGGER _960_audit_update AFTER UPDATE ON howdah.resources REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT WHEN (((CURRENT_USER <> 'howdah_engine'::name) AND ((CURRENT_USER <> 'howdah_owner'::name) OR (current_setting('role'::text) = 'howdah_owner'::text)))) EXECUTE FUNCTION howdah_private.tg_resources__audit('id');
 
-CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF name, type, storage_path, bytes, size, sha256, metadata, created_by, uri ON howdah.resources FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_resources__refuse_invalid();
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF size, name, type, sha256, metadata, created_by, storage_path, bytes, uri ON howdah.resources FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_resources__refuse_invalid();
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.retention_policies FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('retention_policies', 'manage');
 
@@ -30707,7 +30548,7 @@ CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.retention_policies REFER
 
 CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.retention_policies REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
 
-CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF keep_contents_days, keep_runs_days, keep_sessions_minutes ON howdah.retention_policies FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_retention_policies__refuse_invalid();
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF keep_contents_days, keep_sessions_minutes, keep_runs_days ON howdah.retention_policies FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_retention_policies__refuse_invalid();
 
 CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF agent_id, session_id, user_id, workflow_id ON howdah.schedules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_schedules__refuse_unknown();
 
@@ -30741,7 +30582,7 @@ CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.schedules REFERENCING NE
 
 CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.schedules REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
 
-CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF name, cron, agent_id, input, metadata, is_active, next_at, last_error, workflow_id ON howdah.schedules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_schedules__refuse_invalid();
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF name, cron, agent_id, workflow_id, input, metadata, is_active, next_at, last_error ON howdah.schedules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_schedules__refuse_invalid();
 
 CREATE TRIGGER _995_refuse_unreadable_name BEFORE INSERT OR UPDATE OF name ON howdah.schedules FOR EACH ROW WHEN ((howdah_private.name_fault(new.name) IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg__refuse_unreadable_name('name');
 
@@ -30771,7 +30612,7 @@ CREATE TRIGGER _021_permit_workflow BEFORE INSERT OR DELETE OR UPDATE ON howdah.
 
 CREATE TRIGGER _030_permit_session BEFORE INSERT OR UPDATE ON howdah.sessions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__permit_session();
 
-CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF title, state ON howdah.sessions FOR EACH ROW WHEN (((length(new.title) > 500) OR ((pg_column_size(new.state) > 1000) AND (octet_length((to_jsonb(new.state))::text) > 1048576)))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('title', '500', 'characters', 'state', '1048576', 'bytes');
+CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF state, title ON howdah.sessions FOR EACH ROW WHEN ((((pg_column_size(new.state) > 1000) AND (octet_length((to_jsonb(new.state))::text) > 1048576)) OR (length(new.title) > 500))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('state', '1048576', 'bytes', 'title', '500', 'characters');
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.sessions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
@@ -30785,7 +30626,7 @@ CREATE TRIGGER _960_audit_insert AFTER INSERT ON howdah.sessions FOR EACH ROW WH
 
 CREATE TRIGGER _960_audit_update AFTER UPDATE ON howdah.sessions REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT WHEN (((CURRENT_USER <> 'howdah_engine'::name) AND ((CURRENT_USER <> 'howdah_owner'::name) OR (current_setting('role'::text) = 'howdah_owner'::text)))) EXECUTE FUNCTION howdah_private.tg__audit('id');
 
-CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF agent_id, state, workflow_id ON howdah.sessions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_sessions__refuse_invalid();
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF agent_id, workflow_id, state ON howdah.sessions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_sessions__refuse_invalid();
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.settings FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('settings', 'manage');
 
@@ -30947,7 +30788,7 @@ CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.tools REFERENCING NEW TA
 
 CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.tools REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
 
-CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF id, name, aliases, kind, parameters, configuration, timeout_ms, agent_id, compensation_tool_id, workflow_id, server_id ON howdah.tools FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_tools__refuse_invalid();
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF id, name, aliases, kind, agent_id, workflow_id, server_id, parameters, configuration, compensation_tool_id, timeout_ms ON howdah.tools FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_tools__refuse_invalid();
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.users FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('users', 'manage');
 
@@ -30989,11 +30830,11 @@ CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.version_labels REFERENCI
 
 CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.version_labels REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
 
-CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF agent_id, workflow_id, label, version, prompt_id ON howdah.version_labels FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_version_labels__refuse_invalid();
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF agent_id, workflow_id, prompt_id, label, version ON howdah.version_labels FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_version_labels__refuse_invalid();
 
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF execution_id, table_trigger_id, row_key, watches, error ON howdah.watched_rows FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_watched_rows__refuse_invalid();
 
-CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF execution_id, event, url, payload, status, next_attempt_at, delivered_at, alert_rule_id ON howdah.webhook_deliveries FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_webhook_deliveries__refuse_invalid();
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF status, execution_id, alert_rule_id, next_attempt_at, delivered_at, event, url, payload ON howdah.webhook_deliveries FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_webhook_deliveries__refuse_invalid();
 
 CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF agent_id, workflow_id ON howdah.webhooks FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_webhooks__refuse_unknown();
 
@@ -31025,7 +30866,7 @@ CREATE TRIGGER _021_permit_agent BEFORE INSERT OR UPDATE ON howdah.workflow_agen
 
 CREATE TRIGGER _022_permit_member BEFORE INSERT OR UPDATE ON howdah.workflow_agents FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__permit_agent('run', 'member_workflow_id');
 
-CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF question, role, configuration ON howdah.workflow_agents FOR EACH ROW WHEN ((((pg_column_size(new.question) > 1000) AND (octet_length((to_jsonb(new.question))::text) > 1048576)) OR (octet_length(new.role) > 1048576) OR ((pg_column_size(new.configuration) > 1000) AND (octet_length((to_jsonb(new.configuration))::text) > 1048576)))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('question', '1048576', 'bytes', 'role', '1048576', 'bytes', 'configuration', '1048576', 'bytes');
+CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF role, question, configuration ON howdah.workflow_agents FOR EACH ROW WHEN (((octet_length(new.role) > 1048576) OR ((pg_column_size(new.question) > 1000) AND (octet_length((to_jsonb(new.question))::text) > 1048576)) OR ((pg_column_size(new.configuration) > 1000) AND (octet_length((to_jsonb(new.configuration))::text) > 1048576)))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('role', '1048576', 'bytes', 'question', '1048576', 'bytes', 'configuration', '1048576', 'bytes');
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.workflow_agents FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
@@ -31045,7 +30886,7 @@ CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.workflow_agents REFERENC
 
 CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.workflow_agents REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
 
-CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF workflow_id, agent_id, member_workflow_id, question, sequence_order, role, configuration ON howdah.workflow_agents FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_workflow_agents__refuse_invalid();
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF workflow_id, sequence_order, role, agent_id, member_workflow_id, question, configuration ON howdah.workflow_agents FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_workflow_agents__refuse_invalid();
 
 CREATE TRIGGER _100_refuse_change BEFORE DELETE OR UPDATE ON howdah.workflow_versions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__refuse_change();
 
@@ -31113,153 +30954,69 @@ create policy engine on howdah.agent_models to howdah_engine using (true) with c
 
 create policy operator on howdah.agent_models to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.agent_models to howdah_analyst, howdah_app using ((((tenant_id, tenant_id) = ( SELECT t.id,
-    t.id
-   FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND
+create policy tenant on howdah.agent_models to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
-END AND (ROW(agent_id, tenant_id) >= ROW(
-CASE
-    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
-    ELSE '00000000-0000-0000-0000-000000000000'::uuid
-END, '00000000-0000-0000-0000-000000000000'::uuid)))) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
-    t.id
-   FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND
+END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
-END AND (ROW(agent_id, tenant_id) >= ROW(
-CASE
-    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
-    ELSE '00000000-0000-0000-0000-000000000000'::uuid
-END, '00000000-0000-0000-0000-000000000000'::uuid))));
+END));
 
 create policy engine on howdah.agent_servers to howdah_engine using (true) with check (true);
 
 create policy operator on howdah.agent_servers to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.agent_servers to howdah_analyst, howdah_app using ((((tenant_id, tenant_id) = ( SELECT t.id,
-    t.id
-   FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND
+create policy tenant on howdah.agent_servers to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
-END AND (ROW(agent_id, tenant_id) >= ROW(
-CASE
-    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
-    ELSE '00000000-0000-0000-0000-000000000000'::uuid
-END, '00000000-0000-0000-0000-000000000000'::uuid)))) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
-    t.id
-   FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND
+END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
-END AND (ROW(agent_id, tenant_id) >= ROW(
-CASE
-    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
-    ELSE '00000000-0000-0000-0000-000000000000'::uuid
-END, '00000000-0000-0000-0000-000000000000'::uuid))));
+END));
 
 create policy engine on howdah.agent_skills to howdah_engine using (true) with check (true);
 
 create policy operator on howdah.agent_skills to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.agent_skills to howdah_analyst, howdah_app using ((((tenant_id, tenant_id) = ( SELECT t.id,
-    t.id
-   FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND
+create policy tenant on howdah.agent_skills to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
-END AND (ROW(agent_id, tenant_id) >= ROW(
-CASE
-    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
-    ELSE '00000000-0000-0000-0000-000000000000'::uuid
-END, '00000000-0000-0000-0000-000000000000'::uuid)))) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
-    t.id
-   FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND
+END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
-END AND (ROW(agent_id, tenant_id) >= ROW(
-CASE
-    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
-    ELSE '00000000-0000-0000-0000-000000000000'::uuid
-END, '00000000-0000-0000-0000-000000000000'::uuid))));
+END));
 
 create policy engine on howdah.agent_system_versions to howdah_engine using (true) with check (true);
 
 create policy operator on howdah.agent_system_versions to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.agent_system_versions to howdah_analyst, howdah_app using ((((tenant_id, tenant_id) = ( SELECT t.id,
-    t.id
-   FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND ( SELECT howdah_private.may('agent_system_versions'::text, 'read'::text) AS may) AND (ROW(id, tenant_id) >= ROW(
-CASE
-    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
-    ELSE '00000000-0000-0000-0000-000000000000'::uuid
-END, '00000000-0000-0000-0000-000000000000'::uuid)))) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
-    t.id
-   FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND ( SELECT howdah_private.may('agent_system_versions'::text, 'read'::text) AS may) AND (ROW(id, tenant_id) >= ROW(
-CASE
-    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
-    ELSE '00000000-0000-0000-0000-000000000000'::uuid
-END, '00000000-0000-0000-0000-000000000000'::uuid))));
+create policy tenant on howdah.agent_system_versions to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND ( SELECT howdah_private.may('agent_system_versions'::text, 'read'::text) AS may))) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND ( SELECT howdah_private.may('agent_system_versions'::text, 'read'::text) AS may)));
 
 create policy engine on howdah.agent_systems to howdah_engine using (true) with check (true);
 
 create policy operator on howdah.agent_systems to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.agent_systems to howdah_analyst, howdah_app using ((((tenant_id, tenant_id) = ( SELECT t.id,
-    t.id
-   FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND ( SELECT howdah_private.may('agent_systems'::text, 'read'::text) AS may) AND (ROW(id, tenant_id) >= ROW(
-CASE
-    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
-    ELSE '00000000-0000-0000-0000-000000000000'::uuid
-END, '00000000-0000-0000-0000-000000000000'::uuid)))) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
-    t.id
-   FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND ( SELECT howdah_private.may('agent_systems'::text, 'read'::text) AS may) AND (ROW(id, tenant_id) >= ROW(
-CASE
-    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
-    ELSE '00000000-0000-0000-0000-000000000000'::uuid
-END, '00000000-0000-0000-0000-000000000000'::uuid))));
+create policy tenant on howdah.agent_systems to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND ( SELECT howdah_private.may('agent_systems'::text, 'read'::text) AS may))) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND ( SELECT howdah_private.may('agent_systems'::text, 'read'::text) AS may)));
 
 create policy engine on howdah.agent_tools to howdah_engine using (true) with check (true);
 
 create policy operator on howdah.agent_tools to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.agent_tools to howdah_analyst, howdah_app using ((((tenant_id, tenant_id) = ( SELECT t.id,
-    t.id
-   FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND
+create policy tenant on howdah.agent_tools to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
-END AND (ROW(agent_id, tenant_id) >= ROW(
-CASE
-    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
-    ELSE '00000000-0000-0000-0000-000000000000'::uuid
-END, '00000000-0000-0000-0000-000000000000'::uuid)))) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
-    t.id
-   FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND
+END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
-END AND (ROW(agent_id, tenant_id) >= ROW(
-CASE
-    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
-    ELSE '00000000-0000-0000-0000-000000000000'::uuid
-END, '00000000-0000-0000-0000-000000000000'::uuid))));
+END));
 
 create policy engine on howdah.agent_versions to howdah_engine using (true) with check (true);
 
@@ -31267,114 +31024,47 @@ create policy eraser on howdah.agent_versions to howdah_eraser using (true) with
 
 create policy operator on howdah.agent_versions to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.agent_versions to howdah_analyst, howdah_app using ((((tenant_id, tenant_id) = ( SELECT t.id,
-    t.id
-   FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND
+create policy tenant on howdah.agent_versions to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
-END AND (ROW(id, tenant_id) >= ROW(
-CASE
-    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
-    ELSE '00000000-0000-0000-0000-000000000000'::uuid
-END, '00000000-0000-0000-0000-000000000000'::uuid)))) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
-    t.id
-   FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND
+END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
-END AND (ROW(id, tenant_id) >= ROW(
-CASE
-    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
-    ELSE '00000000-0000-0000-0000-000000000000'::uuid
-END, '00000000-0000-0000-0000-000000000000'::uuid))));
+END));
 
 create policy engine on howdah.agents to howdah_engine using (true) with check (true);
 
 create policy operator on howdah.agents to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.agents to howdah_analyst, howdah_app using ((((tenant_id, tenant_id) = ( SELECT t.id,
-    t.id
-   FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND
+create policy tenant on howdah.agents to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE (id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))
-END AND (ROW(id, tenant_id) >= ROW(
-CASE
-    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
-    ELSE '00000000-0000-0000-0000-000000000000'::uuid
-END, '00000000-0000-0000-0000-000000000000'::uuid)))) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
-    t.id
-   FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND
+END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE (id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))
-END AND (ROW(id, tenant_id) >= ROW(
-CASE
-    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
-    ELSE '00000000-0000-0000-0000-000000000000'::uuid
-END, '00000000-0000-0000-0000-000000000000'::uuid))));
+END));
 
 create policy engine on howdah.alert_rules to howdah_engine using (true) with check (true);
 
 create policy operator on howdah.alert_rules to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.alert_rules to howdah_analyst, howdah_app using ((((tenant_id, tenant_id) = ( SELECT t.id,
-    t.id
-   FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND ( SELECT howdah_private.may('alert_rules'::text, 'read'::text) AS may) AND (ROW(id, tenant_id) >= ROW(
-CASE
-    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
-    ELSE '00000000-0000-0000-0000-000000000000'::uuid
-END, '00000000-0000-0000-0000-000000000000'::uuid)))) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
-    t.id
-   FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND ( SELECT howdah_private.may('alert_rules'::text, 'read'::text) AS may) AND (ROW(id, tenant_id) >= ROW(
-CASE
-    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
-    ELSE '00000000-0000-0000-0000-000000000000'::uuid
-END, '00000000-0000-0000-0000-000000000000'::uuid))));
+create policy tenant on howdah.alert_rules to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND ( SELECT howdah_private.may('alert_rules'::text, 'read'::text) AS may))) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND ( SELECT howdah_private.may('alert_rules'::text, 'read'::text) AS may)));
 
 create policy engine on howdah.api_keys to howdah_engine using (true) with check (true);
 
 create policy operator on howdah.api_keys to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.api_keys to howdah_analyst, howdah_app using ((((tenant_id, tenant_id) = ( SELECT t.id,
-    t.id
-   FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND ( SELECT howdah_private.may('api_keys'::text, 'read'::text) AS may) AND (ROW(id, tenant_id) >= ROW(
-CASE
-    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
-    ELSE '00000000-0000-0000-0000-000000000000'::uuid
-END, '00000000-0000-0000-0000-000000000000'::uuid)) AND (ROW(prefix, tenant_id) >= ROW(
-CASE
-    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::text
-    ELSE ''::text
-END, '00000000-0000-0000-0000-000000000000'::uuid)))) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
-    t.id
-   FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND ( SELECT howdah_private.may('api_keys'::text, 'read'::text) AS may) AND (ROW(id, tenant_id) >= ROW(
-CASE
-    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
-    ELSE '00000000-0000-0000-0000-000000000000'::uuid
-END, '00000000-0000-0000-0000-000000000000'::uuid)) AND (ROW(prefix, tenant_id) >= ROW(
-CASE
-    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::text
-    ELSE ''::text
-END, '00000000-0000-0000-0000-000000000000'::uuid))));
+create policy tenant on howdah.api_keys to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND ( SELECT howdah_private.may('api_keys'::text, 'read'::text) AS may))) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND ( SELECT howdah_private.may('api_keys'::text, 'read'::text) AS may)));
 
 create policy engine on howdah.approvals to howdah_engine using (true) with check (true);
 
 create policy operator on howdah.approvals to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.approvals to howdah_analyst, howdah_app using ((((tenant_id, tenant_id) = ( SELECT t.id,
-    t.id
-   FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND
+create policy tenant on howdah.approvals to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((execution_id IS NULL) OR (EXISTS ( SELECT
@@ -31382,14 +31072,7 @@ CASE
       WHERE ((e.id)::uuid = approvals.execution_id)))) AND ((session_id IS NULL) OR (EXISTS ( SELECT
        FROM howdah.sessions s
       WHERE (s.id = approvals.session_id)))))
-END AND (ROW(id, tenant_id) >= ROW(
-CASE
-    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
-    ELSE '00000000-0000-0000-0000-000000000000'::uuid
-END, '00000000-0000-0000-0000-000000000000'::uuid)))) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
-    t.id
-   FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND
+END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((execution_id IS NULL) OR (EXISTS ( SELECT
@@ -31397,103 +31080,51 @@ CASE
       WHERE ((e.id)::uuid = approvals.execution_id)))) AND ((session_id IS NULL) OR (EXISTS ( SELECT
        FROM howdah.sessions s
       WHERE (s.id = approvals.session_id)))))
-END AND (ROW(id, tenant_id) >= ROW(
-CASE
-    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
-    ELSE '00000000-0000-0000-0000-000000000000'::uuid
-END, '00000000-0000-0000-0000-000000000000'::uuid))));
+END));
 
 create policy engine on howdah.audit_log to howdah_engine using (true) with check (true);
 
 create policy operator on howdah.audit_log to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.audit_log to howdah_analyst, howdah_app using ((((tenant_id, tenant_id) = ( SELECT t.id,
-    t.id
-   FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND ( SELECT howdah_private.may('audit_log'::text, 'read'::text) AS may))) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
-    t.id
-   FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND ( SELECT howdah_private.may('audit_log'::text, 'read'::text) AS may)));
+create policy tenant on howdah.audit_log to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND ( SELECT howdah_private.may('audit_log'::text, 'read'::text) AS may))) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND ( SELECT howdah_private.may('audit_log'::text, 'read'::text) AS may)));
 
 create policy engine on howdah.board_entries to howdah_engine using (true) with check (true);
 
 create policy operator on howdah.board_entries to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.board_entries to howdah_analyst, howdah_app using ((((tenant_id, tenant_id) = ( SELECT t.id,
-    t.id
-   FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND
+create policy tenant on howdah.board_entries to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE (EXISTS ( SELECT
        FROM howdah.executions e
       WHERE ((e.id)::uuid = board_entries.root_execution_id)))
-END AND (ROW(id, tenant_id) >= ROW(
-CASE
-    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
-    ELSE '00000000-0000-0000-0000-000000000000'::uuid
-END, '00000000-0000-0000-0000-000000000000'::uuid)))) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
-    t.id
-   FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND
+END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE (EXISTS ( SELECT
        FROM howdah.executions e
       WHERE ((e.id)::uuid = board_entries.root_execution_id)))
-END AND (ROW(id, tenant_id) >= ROW(
-CASE
-    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
-    ELSE '00000000-0000-0000-0000-000000000000'::uuid
-END, '00000000-0000-0000-0000-000000000000'::uuid))));
+END));
 
 create policy engine on howdah.call_limits to howdah_engine using (true) with check (true);
 
 create policy operator on howdah.call_limits to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.call_limits to howdah_analyst, howdah_app using ((((tenant_id, tenant_id) = ( SELECT t.id,
-    t.id
-   FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND (ROW(id, tenant_id) >= ROW(
-CASE
-    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
-    ELSE '00000000-0000-0000-0000-000000000000'::uuid
-END, '00000000-0000-0000-0000-000000000000'::uuid)))) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
-    t.id
-   FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND (ROW(id, tenant_id) >= ROW(
-CASE
-    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
-    ELSE '00000000-0000-0000-0000-000000000000'::uuid
-END, '00000000-0000-0000-0000-000000000000'::uuid))));
+create policy tenant on howdah.call_limits to howdah_analyst, howdah_app using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
 
 create policy engine on howdah.concurrency_limits to howdah_engine using (true) with check (true);
 
 create policy operator on howdah.concurrency_limits to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.concurrency_limits to howdah_analyst, howdah_app using ((((tenant_id, tenant_id) = ( SELECT t.id,
-    t.id
-   FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND
+create policy tenant on howdah.concurrency_limits to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
-END AND (ROW(id, tenant_id) >= ROW(
-CASE
-    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
-    ELSE '00000000-0000-0000-0000-000000000000'::uuid
-END, '00000000-0000-0000-0000-000000000000'::uuid)))) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
-    t.id
-   FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND
+END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
-END AND (ROW(id, tenant_id) >= ROW(
-CASE
-    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
-    ELSE '00000000-0000-0000-0000-000000000000'::uuid
-END, '00000000-0000-0000-0000-000000000000'::uuid))));
+END));
 
 create policy engine on howdah.executions to howdah_engine using (true) with check (true);
 
@@ -31501,253 +31132,113 @@ create policy eraser on howdah.executions to howdah_eraser using (true) with che
 
 create policy operator on howdah.executions to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.executions to howdah_analyst, howdah_app using ((((tenant_id, tenant_id) = ( SELECT t.id,
-    t.id
-   FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND
+create policy tenant on howdah.executions to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
-END AND (ROW((id)::uuid, tenant_id) >= ROW(
-CASE
-    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
-    ELSE '00000000-0000-0000-0000-000000000000'::uuid
-END, '00000000-0000-0000-0000-000000000000'::uuid)))) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
-    t.id
-   FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND
+END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
-END AND (ROW((id)::uuid, tenant_id) >= ROW(
-CASE
-    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
-    ELSE '00000000-0000-0000-0000-000000000000'::uuid
-END, '00000000-0000-0000-0000-000000000000'::uuid))));
+END));
 
 create policy engine on howdah.feedback_entries to howdah_engine using (true) with check (true);
 
 create policy operator on howdah.feedback_entries to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.feedback_entries to howdah_analyst, howdah_app using ((((tenant_id, tenant_id) = ( SELECT t.id,
-    t.id
-   FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND
+create policy tenant on howdah.feedback_entries to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((execution_id IS NULL) OR (EXISTS ( SELECT
        FROM howdah.executions e
       WHERE ((e.id)::uuid = feedback_entries.execution_id))))
-END AND (ROW(id, tenant_id) >= ROW(
-CASE
-    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
-    ELSE '00000000-0000-0000-0000-000000000000'::uuid
-END, '00000000-0000-0000-0000-000000000000'::uuid)))) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
-    t.id
-   FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND
+END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((execution_id IS NULL) OR (EXISTS ( SELECT
        FROM howdah.executions e
       WHERE ((e.id)::uuid = feedback_entries.execution_id))))
-END AND (ROW(id, tenant_id) >= ROW(
-CASE
-    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
-    ELSE '00000000-0000-0000-0000-000000000000'::uuid
-END, '00000000-0000-0000-0000-000000000000'::uuid))));
+END));
 
 create policy engine on howdah.grants to howdah_engine using (true) with check (true);
 
 create policy operator on howdah.grants to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.grants to howdah_analyst, howdah_app using ((((tenant_id, tenant_id) = ( SELECT t.id,
-    t.id
-   FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND
+create policy tenant on howdah.grants to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
-END AND (ROW(id, tenant_id) >= ROW(
-CASE
-    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
-    ELSE '00000000-0000-0000-0000-000000000000'::uuid
-END, '00000000-0000-0000-0000-000000000000'::uuid)))) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
-    t.id
-   FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND
+END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
-END AND (ROW(id, tenant_id) >= ROW(
-CASE
-    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
-    ELSE '00000000-0000-0000-0000-000000000000'::uuid
-END, '00000000-0000-0000-0000-000000000000'::uuid))));
+END));
 
 create policy engine on howdah.hooks to howdah_engine using (true) with check (true);
 
 create policy operator on howdah.hooks to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.hooks to howdah_analyst, howdah_app using ((((tenant_id, tenant_id) = ( SELECT t.id,
-    t.id
-   FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND
+create policy tenant on howdah.hooks to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
-END AND (ROW(id, tenant_id) >= ROW(
-CASE
-    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
-    ELSE '00000000-0000-0000-0000-000000000000'::uuid
-END, '00000000-0000-0000-0000-000000000000'::uuid)))) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
-    t.id
-   FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND
+END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
-END AND (ROW(id, tenant_id) >= ROW(
-CASE
-    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
-    ELSE '00000000-0000-0000-0000-000000000000'::uuid
-END, '00000000-0000-0000-0000-000000000000'::uuid))));
+END));
 
 create policy engine on howdah.kept_steps to howdah_engine using (true) with check (true);
 
 create policy operator on howdah.kept_steps to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.kept_steps to howdah_analyst, howdah_app using ((((tenant_id, tenant_id) = ( SELECT t.id,
-    t.id
-   FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND (ROW(id, tenant_id) >= ROW(
-CASE
-    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
-    ELSE '00000000-0000-0000-0000-000000000000'::uuid
-END, '00000000-0000-0000-0000-000000000000'::uuid)))) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
-    t.id
-   FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND (ROW(id, tenant_id) >= ROW(
-CASE
-    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
-    ELSE '00000000-0000-0000-0000-000000000000'::uuid
-END, '00000000-0000-0000-0000-000000000000'::uuid))));
+create policy tenant on howdah.kept_steps to howdah_analyst, howdah_app using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
 
 create policy engine on howdah.kept_usage to howdah_engine using (true) with check (true);
 
 create policy operator on howdah.kept_usage to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.kept_usage to howdah_analyst, howdah_app using ((((tenant_id, tenant_id) = ( SELECT t.id,
-    t.id
-   FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND
+create policy tenant on howdah.kept_usage to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
-END AND (ROW(id, tenant_id) >= ROW(
-CASE
-    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
-    ELSE '00000000-0000-0000-0000-000000000000'::uuid
-END, '00000000-0000-0000-0000-000000000000'::uuid)))) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
-    t.id
-   FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND
+END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
-END AND (ROW(id, tenant_id) >= ROW(
-CASE
-    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
-    ELSE '00000000-0000-0000-0000-000000000000'::uuid
-END, '00000000-0000-0000-0000-000000000000'::uuid))));
+END));
 
 create policy engine on howdah.mail to howdah_engine using (true) with check (true);
 
 create policy operator on howdah.mail to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.mail to howdah_analyst, howdah_app using ((((tenant_id, tenant_id) = ( SELECT t.id,
-    t.id
-   FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND
+create policy tenant on howdah.mail to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((to_agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])) AND ((from_agent_id IS NULL) OR (from_agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
-END AND (ROW(id, tenant_id) >= ROW(
-CASE
-    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
-    ELSE '00000000-0000-0000-0000-000000000000'::uuid
-END, '00000000-0000-0000-0000-000000000000'::uuid)))) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
-    t.id
-   FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND
+END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((to_agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])) AND ((from_agent_id IS NULL) OR (from_agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
-END AND (ROW(id, tenant_id) >= ROW(
-CASE
-    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
-    ELSE '00000000-0000-0000-0000-000000000000'::uuid
-END, '00000000-0000-0000-0000-000000000000'::uuid))));
+END));
 
 create policy engine on howdah.mcp_prompts to howdah_engine using (true) with check (true);
 
 create policy operator on howdah.mcp_prompts to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.mcp_prompts to howdah_analyst, howdah_app using ((((tenant_id, tenant_id) = ( SELECT t.id,
-    t.id
-   FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND (ROW(id, tenant_id) >= ROW(
-CASE
-    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
-    ELSE '00000000-0000-0000-0000-000000000000'::uuid
-END, '00000000-0000-0000-0000-000000000000'::uuid)))) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
-    t.id
-   FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND (ROW(id, tenant_id) >= ROW(
-CASE
-    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
-    ELSE '00000000-0000-0000-0000-000000000000'::uuid
-END, '00000000-0000-0000-0000-000000000000'::uuid))));
+create policy tenant on howdah.mcp_prompts to howdah_analyst, howdah_app using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
 
 create policy engine on howdah.mcp_servers to howdah_engine using (true) with check (true);
 
 create policy operator on howdah.mcp_servers to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.mcp_servers to howdah_analyst, howdah_app using ((((tenant_id, tenant_id) = ( SELECT t.id,
-    t.id
-   FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND (ROW(id, tenant_id) >= ROW(
-CASE
-    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
-    ELSE '00000000-0000-0000-0000-000000000000'::uuid
-END, '00000000-0000-0000-0000-000000000000'::uuid)))) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
-    t.id
-   FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND (ROW(id, tenant_id) >= ROW(
-CASE
-    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
-    ELSE '00000000-0000-0000-0000-000000000000'::uuid
-END, '00000000-0000-0000-0000-000000000000'::uuid))));
+create policy tenant on howdah.mcp_servers to howdah_analyst, howdah_app using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
 
 create policy engine on howdah.mcp_tools to howdah_engine using (true) with check (true);
 
 create policy operator on howdah.mcp_tools to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.mcp_tools to howdah_analyst, howdah_app using ((((tenant_id, tenant_id) = ( SELECT t.id,
-    t.id
-   FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND (ROW(id, tenant_id) >= ROW(
-CASE
-    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
-    ELSE '00000000-0000-0000-0000-000000000000'::uuid
-END, '00000000-0000-0000-0000-000000000000'::uuid)))) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
-    t.id
-   FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND (ROW(id, tenant_id) >= ROW(
-CASE
-    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
-    ELSE '00000000-0000-0000-0000-000000000000'::uuid
-END, '00000000-0000-0000-0000-000000000000'::uuid))));
+create policy tenant on howdah.mcp_tools to howdah_analyst, howdah_app using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
 
 create policy engine on howdah.messages to howdah_engine using (true) with check (true);
 
@@ -31755,19 +31246,13 @@ create policy eraser on howdah.messages to howdah_eraser using (true) with check
 
 create policy operator on howdah.messages to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.messages to howdah_analyst, howdah_app using ((((tenant_id, tenant_id) = ( SELECT t.id,
-    t.id
-   FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND
+create policy tenant on howdah.messages to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((execution_id IS NULL) OR (EXISTS ( SELECT
        FROM howdah.executions e
       WHERE ((e.id)::uuid = messages.execution_id))))
-END)) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
-    t.id
-   FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND
+END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((execution_id IS NULL) OR (EXISTS ( SELECT
@@ -31779,49 +31264,21 @@ create policy engine on howdah.models to howdah_engine using (true) with check (
 
 create policy operator on howdah.models to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.models to howdah_analyst, howdah_app using ((((tenant_id, tenant_id) = ( SELECT t.id,
-    t.id
-   FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND (ROW(id, tenant_id) >= ROW(
-CASE
-    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
-    ELSE '00000000-0000-0000-0000-000000000000'::uuid
-END, '00000000-0000-0000-0000-000000000000'::uuid)))) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
-    t.id
-   FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND (ROW(id, tenant_id) >= ROW(
-CASE
-    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
-    ELSE '00000000-0000-0000-0000-000000000000'::uuid
-END, '00000000-0000-0000-0000-000000000000'::uuid))));
+create policy tenant on howdah.models to howdah_analyst, howdah_app using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
 
 create policy engine on howdah.output_filters to howdah_engine using (true) with check (true);
 
 create policy operator on howdah.output_filters to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.output_filters to howdah_analyst, howdah_app using ((((tenant_id, tenant_id) = ( SELECT t.id,
-    t.id
-   FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND
+create policy tenant on howdah.output_filters to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
-END AND (ROW(id, tenant_id) >= ROW(
-CASE
-    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
-    ELSE '00000000-0000-0000-0000-000000000000'::uuid
-END, '00000000-0000-0000-0000-000000000000'::uuid)))) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
-    t.id
-   FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND
+END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
-END AND (ROW(id, tenant_id) >= ROW(
-CASE
-    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
-    ELSE '00000000-0000-0000-0000-000000000000'::uuid
-END, '00000000-0000-0000-0000-000000000000'::uuid))));
+END));
 
 create policy engine on howdah.prompt_versions to howdah_engine using (true) with check (true);
 
@@ -31829,114 +31286,55 @@ create policy eraser on howdah.prompt_versions to howdah_eraser using (true) wit
 
 create policy operator on howdah.prompt_versions to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.prompt_versions to howdah_analyst, howdah_app using ((((tenant_id, tenant_id) = ( SELECT t.id,
-    t.id
-   FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND (ROW(id, tenant_id) >= ROW(
-CASE
-    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
-    ELSE '00000000-0000-0000-0000-000000000000'::uuid
-END, '00000000-0000-0000-0000-000000000000'::uuid)))) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
-    t.id
-   FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND (ROW(id, tenant_id) >= ROW(
-CASE
-    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
-    ELSE '00000000-0000-0000-0000-000000000000'::uuid
-END, '00000000-0000-0000-0000-000000000000'::uuid))));
+create policy tenant on howdah.prompt_versions to howdah_analyst, howdah_app using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
 
 create policy engine on howdah.prompts to howdah_engine using (true) with check (true);
 
 create policy operator on howdah.prompts to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.prompts to howdah_analyst, howdah_app using ((((tenant_id, tenant_id) = ( SELECT t.id,
-    t.id
-   FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND (ROW(id, tenant_id) >= ROW(
-CASE
-    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
-    ELSE '00000000-0000-0000-0000-000000000000'::uuid
-END, '00000000-0000-0000-0000-000000000000'::uuid)))) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
-    t.id
-   FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND (ROW(id, tenant_id) >= ROW(
-CASE
-    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
-    ELSE '00000000-0000-0000-0000-000000000000'::uuid
-END, '00000000-0000-0000-0000-000000000000'::uuid))));
+create policy tenant on howdah.prompts to howdah_analyst, howdah_app using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
 
 create policy engine on howdah.questions to howdah_engine using (true) with check (true);
 
 create policy operator on howdah.questions to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.questions to howdah_analyst, howdah_app using ((((tenant_id, tenant_id) = ( SELECT t.id,
-    t.id
-   FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND
+create policy tenant on howdah.questions to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((execution_id IS NULL) OR (EXISTS ( SELECT
        FROM howdah.executions e
       WHERE ((e.id)::uuid = questions.execution_id))))
-END AND (ROW(id, tenant_id) >= ROW(
-CASE
-    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
-    ELSE '00000000-0000-0000-0000-000000000000'::uuid
-END, '00000000-0000-0000-0000-000000000000'::uuid)))) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
-    t.id
-   FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND
+END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((execution_id IS NULL) OR (EXISTS ( SELECT
        FROM howdah.executions e
       WHERE ((e.id)::uuid = questions.execution_id))))
-END AND (ROW(id, tenant_id) >= ROW(
-CASE
-    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
-    ELSE '00000000-0000-0000-0000-000000000000'::uuid
-END, '00000000-0000-0000-0000-000000000000'::uuid))));
+END));
 
 create policy engine on howdah.quotas to howdah_engine using (true) with check (true);
 
 create policy operator on howdah.quotas to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.quotas to howdah_analyst, howdah_app using ((((tenant_id, tenant_id) = ( SELECT t.id,
-    t.id
-   FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND
+create policy tenant on howdah.quotas to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((session_id IS NULL) OR (EXISTS ( SELECT
        FROM howdah.sessions s
       WHERE (s.id = quotas.session_id)))))
-END AND (ROW(id, tenant_id) >= ROW(
-CASE
-    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
-    ELSE '00000000-0000-0000-0000-000000000000'::uuid
-END, '00000000-0000-0000-0000-000000000000'::uuid)))) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
-    t.id
-   FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND
+END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((session_id IS NULL) OR (EXISTS ( SELECT
        FROM howdah.sessions s
       WHERE (s.id = quotas.session_id)))))
-END AND (ROW(id, tenant_id) >= ROW(
-CASE
-    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
-    ELSE '00000000-0000-0000-0000-000000000000'::uuid
-END, '00000000-0000-0000-0000-000000000000'::uuid))));
+END));
 
 create policy engine on howdah.resources to howdah_engine using (true) with check (true);
 
 create policy operator on howdah.resources to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.resources to howdah_analyst, howdah_app using ((((tenant_id, tenant_id) = ( SELECT t.id,
-    t.id
-   FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND
+create policy tenant on howdah.resources to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE (((execution_id IS NULL) OR (EXISTS ( SELECT
@@ -31944,14 +31342,7 @@ CASE
       WHERE ((e.id)::uuid = resources.execution_id)))) AND ((session_id IS NULL) OR (EXISTS ( SELECT
        FROM howdah.sessions s
       WHERE (s.id = resources.session_id)))))
-END AND (ROW(id, tenant_id) >= ROW(
-CASE
-    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
-    ELSE '00000000-0000-0000-0000-000000000000'::uuid
-END, '00000000-0000-0000-0000-000000000000'::uuid)))) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
-    t.id
-   FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND
+END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE (((execution_id IS NULL) OR (EXISTS ( SELECT
@@ -31959,131 +31350,57 @@ CASE
       WHERE ((e.id)::uuid = resources.execution_id)))) AND ((session_id IS NULL) OR (EXISTS ( SELECT
        FROM howdah.sessions s
       WHERE (s.id = resources.session_id)))))
-END AND (ROW(id, tenant_id) >= ROW(
-CASE
-    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
-    ELSE '00000000-0000-0000-0000-000000000000'::uuid
-END, '00000000-0000-0000-0000-000000000000'::uuid))));
+END));
 
 create policy engine on howdah.retention_policies to howdah_engine using (true) with check (true);
 
 create policy operator on howdah.retention_policies to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.retention_policies to howdah_analyst, howdah_app using ((((tenant_id, tenant_id) = ( SELECT t.id,
-    t.id
-   FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND (ROW(id, tenant_id) >= ROW(
-CASE
-    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
-    ELSE '00000000-0000-0000-0000-000000000000'::uuid
-END, '00000000-0000-0000-0000-000000000000'::uuid)))) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
-    t.id
-   FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND (ROW(id, tenant_id) >= ROW(
-CASE
-    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
-    ELSE '00000000-0000-0000-0000-000000000000'::uuid
-END, '00000000-0000-0000-0000-000000000000'::uuid))));
+create policy tenant on howdah.retention_policies to howdah_analyst, howdah_app using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
 
 create policy engine on howdah.schedules to howdah_engine using (true) with check (true);
 
 create policy operator on howdah.schedules to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.schedules to howdah_analyst, howdah_app using ((((tenant_id, tenant_id) = ( SELECT t.id,
-    t.id
-   FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND
+create policy tenant on howdah.schedules to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((session_id IS NULL) OR (EXISTS ( SELECT
        FROM howdah.sessions s
       WHERE (s.id = schedules.session_id)))))
-END AND (ROW(id, tenant_id) >= ROW(
-CASE
-    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
-    ELSE '00000000-0000-0000-0000-000000000000'::uuid
-END, '00000000-0000-0000-0000-000000000000'::uuid)))) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
-    t.id
-   FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND
+END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((session_id IS NULL) OR (EXISTS ( SELECT
        FROM howdah.sessions s
       WHERE (s.id = schedules.session_id)))))
-END AND (ROW(id, tenant_id) >= ROW(
-CASE
-    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
-    ELSE '00000000-0000-0000-0000-000000000000'::uuid
-END, '00000000-0000-0000-0000-000000000000'::uuid))));
+END));
 
 create policy engine on howdah.secrets to howdah_engine using (true) with check (true);
 
 create policy operator on howdah.secrets to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.secrets to howdah_analyst, howdah_app using ((((tenant_id, tenant_id) = ( SELECT t.id,
-    t.id
-   FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND (ROW(id, tenant_id) >= ROW(
-CASE
-    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
-    ELSE '00000000-0000-0000-0000-000000000000'::uuid
-END, '00000000-0000-0000-0000-000000000000'::uuid)))) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
-    t.id
-   FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND (ROW(id, tenant_id) >= ROW(
-CASE
-    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
-    ELSE '00000000-0000-0000-0000-000000000000'::uuid
-END, '00000000-0000-0000-0000-000000000000'::uuid))));
+create policy tenant on howdah.secrets to howdah_analyst, howdah_app using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
 
 create policy engine on howdah.sessions to howdah_engine using (true) with check (true);
 
 create policy operator on howdah.sessions to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.sessions to howdah_analyst, howdah_app using ((((tenant_id, tenant_id) = ( SELECT t.id,
-    t.id
-   FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND
+create policy tenant on howdah.sessions to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
-END AND (ROW(id, tenant_id) >= ROW(
-CASE
-    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
-    ELSE '00000000-0000-0000-0000-000000000000'::uuid
-END, '00000000-0000-0000-0000-000000000000'::uuid)))) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
-    t.id
-   FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND
+END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
-END AND (ROW(id, tenant_id) >= ROW(
-CASE
-    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
-    ELSE '00000000-0000-0000-0000-000000000000'::uuid
-END, '00000000-0000-0000-0000-000000000000'::uuid))));
+END));
 
 create policy engine on howdah.settings to howdah_engine using (true) with check (true);
 
 create policy operator on howdah.settings to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.settings to howdah_analyst, howdah_app using ((((tenant_id, tenant_id) = ( SELECT t.id,
-    t.id
-   FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND (ROW(id, tenant_id) >= ROW(
-CASE
-    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
-    ELSE '00000000-0000-0000-0000-000000000000'::uuid
-END, '00000000-0000-0000-0000-000000000000'::uuid)))) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
-    t.id
-   FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND (ROW(id, tenant_id) >= ROW(
-CASE
-    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
-    ELSE '00000000-0000-0000-0000-000000000000'::uuid
-END, '00000000-0000-0000-0000-000000000000'::uuid))));
+create policy tenant on howdah.settings to howdah_analyst, howdah_app using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
 
 create policy engine on howdah.skill_versions to howdah_engine using (true) with check (true);
 
@@ -32091,41 +31408,13 @@ create policy eraser on howdah.skill_versions to howdah_eraser using (true) with
 
 create policy operator on howdah.skill_versions to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.skill_versions to howdah_analyst, howdah_app using ((((tenant_id, tenant_id) = ( SELECT t.id,
-    t.id
-   FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND (ROW(id, tenant_id) >= ROW(
-CASE
-    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
-    ELSE '00000000-0000-0000-0000-000000000000'::uuid
-END, '00000000-0000-0000-0000-000000000000'::uuid)))) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
-    t.id
-   FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND (ROW(id, tenant_id) >= ROW(
-CASE
-    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
-    ELSE '00000000-0000-0000-0000-000000000000'::uuid
-END, '00000000-0000-0000-0000-000000000000'::uuid))));
+create policy tenant on howdah.skill_versions to howdah_analyst, howdah_app using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
 
 create policy engine on howdah.skills to howdah_engine using (true) with check (true);
 
 create policy operator on howdah.skills to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.skills to howdah_analyst, howdah_app using ((((tenant_id, tenant_id) = ( SELECT t.id,
-    t.id
-   FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND (ROW(id, tenant_id) >= ROW(
-CASE
-    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
-    ELSE '00000000-0000-0000-0000-000000000000'::uuid
-END, '00000000-0000-0000-0000-000000000000'::uuid)))) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
-    t.id
-   FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND (ROW(id, tenant_id) >= ROW(
-CASE
-    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
-    ELSE '00000000-0000-0000-0000-000000000000'::uuid
-END, '00000000-0000-0000-0000-000000000000'::uuid))));
+create policy tenant on howdah.skills to howdah_analyst, howdah_app using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
 
 create policy engine on howdah.status_transitions to howdah_engine using (true) with check (true);
 
@@ -32139,19 +31428,13 @@ create policy eraser on howdah.steps to howdah_eraser using (true) with check (t
 
 create policy operator on howdah.steps to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.steps to howdah_analyst, howdah_app using ((((tenant_id, tenant_id) = ( SELECT t.id,
-    t.id
-   FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND
+create policy tenant on howdah.steps to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((execution_id IS NULL) OR (EXISTS ( SELECT
        FROM howdah.executions e
       WHERE ((e.id)::uuid = steps.execution_id))))
-END)) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
-    t.id
-   FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND
+END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((execution_id IS NULL) OR (EXISTS ( SELECT
@@ -32163,305 +31446,151 @@ create policy engine on howdah.table_triggers to howdah_engine using (true) with
 
 create policy operator on howdah.table_triggers to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.table_triggers to howdah_analyst, howdah_app using ((((tenant_id, tenant_id) = ( SELECT t.id,
-    t.id
-   FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND
+create policy tenant on howdah.table_triggers to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
-END AND (ROW(id, tenant_id) >= ROW(
-CASE
-    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
-    ELSE '00000000-0000-0000-0000-000000000000'::uuid
-END, '00000000-0000-0000-0000-000000000000'::uuid)))) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
-    t.id
-   FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND
+END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
-END AND (ROW(id, tenant_id) >= ROW(
-CASE
-    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
-    ELSE '00000000-0000-0000-0000-000000000000'::uuid
-END, '00000000-0000-0000-0000-000000000000'::uuid))));
+END));
 
 create policy engine on howdah.tenants to howdah_engine using (true) with check (true);
 
 create policy operator on howdah.tenants to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.tenants to howdah_analyst, howdah_app using ((((id, id) = ( SELECT t.id,
-    t.id
-   FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND (ROW(slug, id) >= ROW(
-CASE
-    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::text
-    ELSE ''::text
-END, '00000000-0000-0000-0000-000000000000'::uuid)))) with check ((((id, id) = ( SELECT t.id,
-    t.id
-   FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND (ROW(slug, id) >= ROW(
-CASE
-    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::text
-    ELSE ''::text
-END, '00000000-0000-0000-0000-000000000000'::uuid))));
+create policy tenant on howdah.tenants to howdah_analyst, howdah_app using ((id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((id = ( SELECT howdah.current_tenant() AS current_tenant)));
 
 create policy engine on howdah.todos to howdah_engine using (true) with check (true);
 
 create policy operator on howdah.todos to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.todos to howdah_analyst, howdah_app using ((((tenant_id, tenant_id) = ( SELECT t.id,
-    t.id
-   FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND
+create policy tenant on howdah.todos to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((session_id IS NULL) OR (EXISTS ( SELECT
        FROM howdah.sessions s
       WHERE (s.id = todos.session_id))))
-END AND (ROW(id, tenant_id) >= ROW(
-CASE
-    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
-    ELSE '00000000-0000-0000-0000-000000000000'::uuid
-END, '00000000-0000-0000-0000-000000000000'::uuid)))) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
-    t.id
-   FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND
+END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((session_id IS NULL) OR (EXISTS ( SELECT
        FROM howdah.sessions s
       WHERE (s.id = todos.session_id))))
-END AND (ROW(id, tenant_id) >= ROW(
-CASE
-    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
-    ELSE '00000000-0000-0000-0000-000000000000'::uuid
-END, '00000000-0000-0000-0000-000000000000'::uuid))));
+END));
 
 create policy engine on howdah.tool_policies to howdah_engine using (true) with check (true);
 
 create policy operator on howdah.tool_policies to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.tool_policies to howdah_analyst, howdah_app using ((((tenant_id, tenant_id) = ( SELECT t.id,
-    t.id
-   FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND
+create policy tenant on howdah.tool_policies to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
-END AND (ROW(id, tenant_id) >= ROW(
-CASE
-    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
-    ELSE '00000000-0000-0000-0000-000000000000'::uuid
-END, '00000000-0000-0000-0000-000000000000'::uuid)))) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
-    t.id
-   FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND
+END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
-END AND (ROW(id, tenant_id) >= ROW(
-CASE
-    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
-    ELSE '00000000-0000-0000-0000-000000000000'::uuid
-END, '00000000-0000-0000-0000-000000000000'::uuid))));
+END));
 
 create policy engine on howdah.tools to howdah_engine using (true) with check (true);
 
 create policy operator on howdah.tools to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.tools to howdah_analyst, howdah_app using ((((tenant_id, tenant_id) = ( SELECT t.id,
-    t.id
-   FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND
+create policy tenant on howdah.tools to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
-END AND (ROW(id, tenant_id) >= ROW(
-CASE
-    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
-    ELSE '00000000-0000-0000-0000-000000000000'::uuid
-END, '00000000-0000-0000-0000-000000000000'::uuid)))) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
-    t.id
-   FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND
+END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
-END AND (ROW(id, tenant_id) >= ROW(
-CASE
-    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
-    ELSE '00000000-0000-0000-0000-000000000000'::uuid
-END, '00000000-0000-0000-0000-000000000000'::uuid))));
+END));
 
 create policy engine on howdah.users to howdah_engine using (true) with check (true);
 
 create policy operator on howdah.users to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.users to howdah_analyst, howdah_app using ((((tenant_id, tenant_id) = ( SELECT t.id,
-    t.id
-   FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND (ROW(id, tenant_id) >= ROW(
-CASE
-    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
-    ELSE '00000000-0000-0000-0000-000000000000'::uuid
-END, '00000000-0000-0000-0000-000000000000'::uuid)))) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
-    t.id
-   FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND (ROW(id, tenant_id) >= ROW(
-CASE
-    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
-    ELSE '00000000-0000-0000-0000-000000000000'::uuid
-END, '00000000-0000-0000-0000-000000000000'::uuid))));
+create policy tenant on howdah.users to howdah_analyst, howdah_app using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
 
 create policy engine on howdah.version_labels to howdah_engine using (true) with check (true);
 
 create policy operator on howdah.version_labels to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.version_labels to howdah_analyst, howdah_app using ((((tenant_id, tenant_id) = ( SELECT t.id,
-    t.id
-   FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND
+create policy tenant on howdah.version_labels to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
-END AND (ROW(id, tenant_id) >= ROW(
-CASE
-    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
-    ELSE '00000000-0000-0000-0000-000000000000'::uuid
-END, '00000000-0000-0000-0000-000000000000'::uuid)))) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
-    t.id
-   FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND
+END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
-END AND (ROW(id, tenant_id) >= ROW(
-CASE
-    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
-    ELSE '00000000-0000-0000-0000-000000000000'::uuid
-END, '00000000-0000-0000-0000-000000000000'::uuid))));
+END));
 
 create policy engine on howdah.watched_rows to howdah_engine using (true) with check (true);
 
 create policy operator on howdah.watched_rows to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.watched_rows to howdah_analyst, howdah_app using ((((tenant_id, tenant_id) = ( SELECT t.id,
-    t.id
-   FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND
+create policy tenant on howdah.watched_rows to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((execution_id IS NULL) OR (EXISTS ( SELECT
        FROM howdah.executions e
       WHERE ((e.id)::uuid = watched_rows.execution_id))))
-END AND (ROW(execution_id, tenant_id) >= ROW(
-CASE
-    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
-    ELSE '00000000-0000-0000-0000-000000000000'::uuid
-END, '00000000-0000-0000-0000-000000000000'::uuid)))) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
-    t.id
-   FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND
+END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((execution_id IS NULL) OR (EXISTS ( SELECT
        FROM howdah.executions e
       WHERE ((e.id)::uuid = watched_rows.execution_id))))
-END AND (ROW(execution_id, tenant_id) >= ROW(
-CASE
-    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
-    ELSE '00000000-0000-0000-0000-000000000000'::uuid
-END, '00000000-0000-0000-0000-000000000000'::uuid))));
+END));
 
 create policy engine on howdah.webhook_deliveries to howdah_engine using (true) with check (true);
 
 create policy operator on howdah.webhook_deliveries to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.webhook_deliveries to howdah_analyst, howdah_app using ((((tenant_id, tenant_id) = ( SELECT t.id,
-    t.id
-   FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND
+create policy tenant on howdah.webhook_deliveries to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((execution_id IS NULL) OR (EXISTS ( SELECT
        FROM howdah.executions e
       WHERE ((e.id)::uuid = webhook_deliveries.execution_id))))
-END AND ( SELECT howdah_private.may('webhook_deliveries'::text, 'read'::text) AS may) AND (ROW(id, tenant_id) >= ROW(
-CASE
-    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
-    ELSE '00000000-0000-0000-0000-000000000000'::uuid
-END, '00000000-0000-0000-0000-000000000000'::uuid)))) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
-    t.id
-   FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND
+END AND ( SELECT howdah_private.may('webhook_deliveries'::text, 'read'::text) AS may))) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((execution_id IS NULL) OR (EXISTS ( SELECT
        FROM howdah.executions e
       WHERE ((e.id)::uuid = webhook_deliveries.execution_id))))
-END AND ( SELECT howdah_private.may('webhook_deliveries'::text, 'read'::text) AS may) AND (ROW(id, tenant_id) >= ROW(
-CASE
-    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
-    ELSE '00000000-0000-0000-0000-000000000000'::uuid
-END, '00000000-0000-0000-0000-000000000000'::uuid))));
+END AND ( SELECT howdah_private.may('webhook_deliveries'::text, 'read'::text) AS may)));
 
 create policy engine on howdah.webhooks to howdah_engine using (true) with check (true);
 
 create policy operator on howdah.webhooks to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.webhooks to howdah_analyst, howdah_app using ((((tenant_id, tenant_id) = ( SELECT t.id,
-    t.id
-   FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND
+create policy tenant on howdah.webhooks to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
-END AND ( SELECT howdah_private.may('webhooks'::text, 'read'::text) AS may) AND (ROW(id, tenant_id) >= ROW(
-CASE
-    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
-    ELSE '00000000-0000-0000-0000-000000000000'::uuid
-END, '00000000-0000-0000-0000-000000000000'::uuid)))) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
-    t.id
-   FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND
+END AND ( SELECT howdah_private.may('webhooks'::text, 'read'::text) AS may))) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
-END AND ( SELECT howdah_private.may('webhooks'::text, 'read'::text) AS may) AND (ROW(id, tenant_id) >= ROW(
-CASE
-    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
-    ELSE '00000000-0000-0000-0000-000000000000'::uuid
-END, '00000000-0000-0000-0000-000000000000'::uuid))));
+END AND ( SELECT howdah_private.may('webhooks'::text, 'read'::text) AS may)));
 
 create policy engine on howdah.workflow_agents to howdah_engine using (true) with check (true);
 
 create policy operator on howdah.workflow_agents to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.workflow_agents to howdah_analyst, howdah_app using ((((tenant_id, tenant_id) = ( SELECT t.id,
-    t.id
-   FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND
+create policy tenant on howdah.workflow_agents to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
-END AND (ROW(id, tenant_id) >= ROW(
-CASE
-    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
-    ELSE '00000000-0000-0000-0000-000000000000'::uuid
-END, '00000000-0000-0000-0000-000000000000'::uuid)))) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
-    t.id
-   FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND
+END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
-END AND (ROW(id, tenant_id) >= ROW(
-CASE
-    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
-    ELSE '00000000-0000-0000-0000-000000000000'::uuid
-END, '00000000-0000-0000-0000-000000000000'::uuid))));
+END));
 
 create policy engine on howdah.workflow_versions to howdah_engine using (true) with check (true);
 
@@ -32469,57 +31598,29 @@ create policy eraser on howdah.workflow_versions to howdah_eraser using (true) w
 
 create policy operator on howdah.workflow_versions to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.workflow_versions to howdah_analyst, howdah_app using ((((tenant_id, tenant_id) = ( SELECT t.id,
-    t.id
-   FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND
+create policy tenant on howdah.workflow_versions to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
-END AND (ROW(id, tenant_id) >= ROW(
-CASE
-    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
-    ELSE '00000000-0000-0000-0000-000000000000'::uuid
-END, '00000000-0000-0000-0000-000000000000'::uuid)))) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
-    t.id
-   FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND
+END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
-END AND (ROW(id, tenant_id) >= ROW(
-CASE
-    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
-    ELSE '00000000-0000-0000-0000-000000000000'::uuid
-END, '00000000-0000-0000-0000-000000000000'::uuid))));
+END));
 
 create policy engine on howdah.workflows to howdah_engine using (true) with check (true);
 
 create policy operator on howdah.workflows to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.workflows to howdah_analyst, howdah_app using ((((tenant_id, tenant_id) = ( SELECT t.id,
-    t.id
-   FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND
+create policy tenant on howdah.workflows to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE (id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))
-END AND (ROW(id, tenant_id) >= ROW(
-CASE
-    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
-    ELSE '00000000-0000-0000-0000-000000000000'::uuid
-END, '00000000-0000-0000-0000-000000000000'::uuid)))) with check ((((tenant_id, tenant_id) = ( SELECT t.id,
-    t.id
-   FROM ( SELECT howdah.current_tenant() AS current_tenant
-         OFFSET 0) t(id))) AND
+END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE (id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))
-END AND (ROW(id, tenant_id) >= ROW(
-CASE
-    WHEN ((now() IS NULL) AND ((now() IS NULL) = ANY (array_fill(true, ARRAY[128])))) THEN NULL::uuid
-    ELSE '00000000-0000-0000-0000-000000000000'::uuid
-END, '00000000-0000-0000-0000-000000000000'::uuid))));
+END));
 
 create policy engine on howdah_private.alert_limits to howdah_engine using (true) with check (true);
 
@@ -33609,10 +32710,6 @@ grant execute on function howdah.label_workflow_version(uuid,integer,text) to ho
 
 grant execute on function howdah.label_workflow_version(uuid,integer,text) to howdah_engine;
 
-grant execute on function howdah.look_through(text,howdah.filter_place,text) to howdah_app;
-
-grant execute on function howdah.look_through(text,howdah.filter_place,text) to howdah_engine;
-
 grant execute on function howdah.mcp_server_schema(howdah.mcp_server_type) to howdah_analyst;
 
 grant execute on function howdah.mcp_server_schema(howdah.mcp_server_type) to howdah_app;
@@ -33620,6 +32717,10 @@ grant execute on function howdah.mcp_server_schema(howdah.mcp_server_type) to ho
 grant execute on function howdah.mcp_server_schema(howdah.mcp_server_type) to howdah_engine;
 
 grant execute on function howdah.pause_execution(uuid) to howdah_app;
+
+grant execute on function howdah.preview_output_filters(text,howdah.filter_place,text) to howdah_app;
+
+grant execute on function howdah.preview_output_filters(text,howdah.filter_place,text) to howdah_engine;
 
 grant execute on function howdah.prompt(text) to howdah_analyst;
 
@@ -33779,6 +32880,10 @@ grant execute on function howdah_private.addressed_run(howdah.executions,uuid) t
 
 grant execute on function howdah_private.admit_parked(uuid,uuid) to howdah_worker;
 
+grant execute on function howdah_private.agent_card(text) to howdah_app;
+
+grant execute on function howdah_private.agent_card(text) to howdah_engine;
+
 grant execute on function howdah_private.agent_entry(howdah.agents) to howdah_engine;
 
 grant execute on function howdah_private.agent_overrides(howdah.executions) to howdah_engine;
@@ -33799,6 +32904,12 @@ grant execute on function howdah_private.agent_tools_entry(uuid) to howdah_engin
 
 grant execute on function howdah_private.agent_version(uuid) to howdah_worker;
 
+grant execute on function howdah_private.align_steps(bigint[],bigint[],integer[]) to howdah_analyst;
+
+grant execute on function howdah_private.align_steps(bigint[],bigint[],integer[]) to howdah_app;
+
+grant execute on function howdah_private.align_steps(bigint[],bigint[],integer[]) to howdah_engine;
+
 grant execute on function howdah_private.announce(uuid[]) to howdah_worker;
 
 grant execute on function howdah_private.announce_tokens(jsonb) to howdah_worker;
@@ -33818,10 +32929,6 @@ grant execute on function howdah_private.answer_in(jsonb) to howdah_engine;
 grant execute on function howdah_private.answer_interrupts(text,jsonb) to howdah_app;
 
 grant execute on function howdah_private.answer_interrupts(text,jsonb) to howdah_engine;
-
-grant execute on function howdah_private.answer_to_write(uuid) to howdah_engine;
-
-grant execute on function howdah_private.answer_to_write(uuid) to howdah_worker;
 
 grant execute on function howdah_private.answer_value(text,jsonb) to howdah_engine;
 
@@ -33871,6 +32978,10 @@ grant execute on function howdah_private.apply_model(text,text,jsonb) to howdah_
 
 grant execute on function howdah_private.apply_model(text,text,jsonb) to howdah_engine;
 
+grant execute on function howdah_private.apply_output_filters(howdah.output_filters[],jsonb) to howdah_app;
+
+grant execute on function howdah_private.apply_output_filters(howdah.output_filters[],jsonb) to howdah_engine;
+
 grant execute on function howdah_private.apply_prompt(text,text,jsonb) to howdah_app;
 
 grant execute on function howdah_private.apply_prompt(text,text,jsonb) to howdah_engine;
@@ -33897,12 +33008,6 @@ grant execute on function howdah_private.apply_workflow(text,text,jsonb) to howd
 
 grant execute on function howdah_private.approved_tools(uuid) to howdah_worker;
 
-grant execute on function howdah_private.as_history(jsonb) to howdah_app;
-
-grant execute on function howdah_private.as_history(jsonb) to howdah_engine;
-
-grant execute on function howdah_private.as_summary(jsonb) to howdah_engine;
-
 grant execute on function howdah_private.audit_hash(howdah.audit_log) to howdah_engine;
 
 grant execute on function howdah_private.author(uuid) to howdah_analyst;
@@ -33919,17 +33024,7 @@ grant execute on function howdah_private.base_url_in(jsonb,howdah.model_purpose)
 
 grant execute on function howdah_private.base_url_in(jsonb,howdah.model_purpose) to howdah_engine;
 
-grant execute on function howdah_private.began_with(uuid) to howdah_analyst;
-
-grant execute on function howdah_private.began_with(uuid) to howdah_app;
-
-grant execute on function howdah_private.began_with(uuid) to howdah_engine;
-
-grant execute on function howdah_private.begin_alert(uuid,uuid) to howdah_worker;
-
 grant execute on function howdah_private.begin_call(uuid,uuid,integer,uuid,text,uuid,text,boolean) to howdah_worker;
-
-grant execute on function howdah_private.begin_closing(date) to howdah_engine;
 
 grant execute on function howdah_private.begin_conversation(text,text,jsonb,jsonb,jsonb,jsonb,uuid,boolean,boolean,text) to howdah_app;
 
@@ -33940,8 +33035,6 @@ grant execute on function howdah_private.begin_delivery(uuid) to howdah_worker;
 grant execute on function howdah_private.begin_discovery(uuid,uuid,integer) to howdah_worker;
 
 grant execute on function howdah_private.begin_hooks(uuid,uuid,integer) to howdah_worker;
-
-grant execute on function howdah_private.begin_risk(uuid,uuid,integer) to howdah_worker;
 
 grant execute on function howdah_private.begin_task(text,text,jsonb,jsonb,uuid,jsonb,text) to howdah_app;
 
@@ -33954,20 +33047,6 @@ grant execute on function howdah_private.binding(uuid,uuid) to howdah_worker;
 grant execute on function howdah_private.board_entry(uuid,text) to howdah_engine;
 
 grant execute on function howdah_private.board_entry_now(uuid,text) to howdah_engine;
-
-grant execute on function howdah_private.bound() to howdah_analyst;
-
-grant execute on function howdah_private.bound() to howdah_app;
-
-grant execute on function howdah_private.bound() to howdah_authenticator;
-
-grant execute on function howdah_private.bound() to howdah_worker;
-
-grant execute on function howdah_private.bound() to howdah_writer;
-
-grant execute on function howdah_private.bound_state() to howdah_engine;
-
-grant execute on function howdah_private.bound_state() to howdah_worker;
 
 grant execute on function howdah_private.bound_trust() to howdah_engine;
 
@@ -33983,13 +33062,13 @@ grant execute on function howdah_private.call_board_write(uuid,jsonb) to howdah_
 
 grant execute on function howdah_private.call_discover_agents(uuid,jsonb) to howdah_worker;
 
+grant execute on function howdah_private.call_files(uuid,text[]) to howdah_worker;
+
 grant execute on function howdah_private.call_limit_use(uuid) to howdah_analyst;
 
 grant execute on function howdah_private.call_limit_use(uuid) to howdah_app;
 
 grant execute on function howdah_private.call_load_skill(uuid,jsonb) to howdah_worker;
-
-grant execute on function howdah_private.call_now(jsonb) to howdah_worker;
 
 grant execute on function howdah_private.call_read_resource(uuid,jsonb) to howdah_worker;
 
@@ -34003,27 +33082,31 @@ grant execute on function howdah_private.call_search_messages(uuid,jsonb) to how
 
 grant execute on function howdah_private.call_send_message(uuid,jsonb,jsonb) to howdah_worker;
 
-grant execute on function howdah_private.call_settled(text,jsonb,text) to howdah_engine;
-
-grant execute on function howdah_private.call_settled(text,jsonb,text) to howdah_tool;
-
 grant execute on function howdah_private.call_todo(uuid,jsonb) to howdah_worker;
 
 grant execute on function howdah_private.call_watched(text,jsonb,text,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.call_watched(text,jsonb,text,jsonb) to howdah_tool;
 
+grant execute on function howdah_private.call_with_deferred(text,jsonb,text) to howdah_engine;
+
+grant execute on function howdah_private.call_with_deferred(text,jsonb,text) to howdah_tool;
+
 grant execute on function howdah_private.call_write_resource(uuid,jsonb) to howdah_worker;
+
+grant execute on function howdah_private.caller_label() to howdah_engine;
 
 grant execute on function howdah_private.calling_run(uuid) to howdah_engine;
 
 grant execute on function howdah_private.calls_key(uuid) to howdah_engine;
 
+grant execute on function howdah_private.canonical_json(anyelement) to howdah_engine;
+
+grant execute on function howdah_private.canonical_json(anyelement) to howdah_tool;
+
+grant execute on function howdah_private.canonical_json(anyelement) to howdah_writer;
+
 grant execute on function howdah_private.capable_agents(uuid) to howdah_worker;
-
-grant execute on function howdah_private.card_of(text) to howdah_app;
-
-grant execute on function howdah_private.card_of(text) to howdah_engine;
 
 grant execute on function howdah_private.change_of(text,text,jsonb,jsonb) to howdah_app;
 
@@ -34041,15 +33124,7 @@ grant execute on function howdah_private.check_function_of(text,text) to howdah_
 
 grant execute on function howdah_private.check_function_of(text,text) to howdah_engine;
 
-grant execute on function howdah_private.claim_executions(uuid,uuid[]) to howdah_worker;
-
-grant execute on function howdah_private.claim_executions(uuid,uuid[],integer) to howdah_worker;
-
 grant execute on function howdah_private.claim_executions(uuid,uuid[],integer,uuid,integer) to howdah_worker;
-
-grant execute on function howdah_private.clear_closed(date,integer) to howdah_owner;
-
-grant execute on function howdah_private.clear_month(date,integer) to howdah_owner;
 
 grant execute on function howdah_private.clear_sessions(integer) to howdah_owner;
 
@@ -34064,8 +33139,6 @@ grant execute on function howdah_private.closing_months() to howdah_app;
 grant execute on function howdah_private.commit_outside_of_blocks() to howdah_analyst;
 
 grant execute on function howdah_private.commit_outside_of_blocks() to howdah_app;
-
-grant execute on function howdah_private.commit_steps(uuid,jsonb) to howdah_worker;
 
 grant execute on function howdah_private.commit_steps(uuid,jsonb,integer) to howdah_worker;
 
@@ -34089,6 +33162,14 @@ grant execute on function howdah_private.compared_steps(uuid,integer[]) to howda
 
 grant execute on function howdah_private.compensation_arguments(jsonb,howdah.steps) to howdah_engine;
 
+grant execute on function howdah_private.constraint_sentence(text,jsonb) to howdah_app;
+
+grant execute on function howdah_private.constraint_sentence(text,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.contains_secret(text) to howdah_app;
+
+grant execute on function howdah_private.contains_secret(text) to howdah_engine;
+
 grant execute on function howdah_private.content_columns(regclass) to howdah_analyst;
 
 grant execute on function howdah_private.content_columns(regclass) to howdah_app;
@@ -34096,6 +33177,18 @@ grant execute on function howdah_private.content_columns(regclass) to howdah_app
 grant execute on function howdah_private.content_columns(regclass) to howdah_engine;
 
 grant execute on function howdah_private.content_digest(jsonb) to howdah_engine;
+
+grant execute on function howdah_private.conversation_messages(uuid,integer) to howdah_app;
+
+grant execute on function howdah_private.conversation_messages(uuid,integer) to howdah_engine;
+
+grant execute on function howdah_private.conversation_since(uuid,integer) to howdah_app;
+
+grant execute on function howdah_private.conversation_since(uuid,integer) to howdah_engine;
+
+grant execute on function howdah_private.conversation_state(uuid,integer,text) to howdah_app;
+
+grant execute on function howdah_private.conversation_state(uuid,integer,text) to howdah_engine;
 
 grant execute on function howdah_private.count_requests(uuid[],uuid[],uuid[]) to howdah_authenticator;
 
@@ -34131,11 +33224,29 @@ grant execute on function howdah_private.deciding_model(uuid,jsonb) to howdah_ap
 
 grant execute on function howdah_private.deciding_model(uuid,jsonb) to howdah_engine;
 
+grant execute on function howdah_private.default_alerts() to howdah_app;
+
+grant execute on function howdah_private.default_alerts() to howdah_engine;
+
+grant execute on function howdah_private.default_owner_alerts() to howdah_app;
+
+grant execute on function howdah_private.default_owner_alerts() to howdah_engine;
+
+grant execute on function howdah_private.delete_closed_side_rows(date,integer) to howdah_owner;
+
+grant execute on function howdah_private.delete_entangled_trees(date,integer) to howdah_owner;
+
 grant execute on function howdah_private.delete_log(uuid[]) to howdah_engine;
 
 grant execute on function howdah_private.deliver_mail(uuid,uuid) to howdah_worker;
 
 grant execute on function howdah_private.delivery_pause(integer) to howdah_engine;
+
+grant execute on function howdah_private.distinguish_steps(text,text,boolean) to howdah_analyst;
+
+grant execute on function howdah_private.distinguish_steps(text,text,boolean) to howdah_app;
+
+grant execute on function howdah_private.distinguish_steps(text,text,boolean) to howdah_engine;
 
 grant execute on function howdah_private.drop_aliases(jsonb) to howdah_app;
 
@@ -34163,15 +33274,9 @@ grant execute on function howdah_private.due_checkpoints() to howdah_worker;
 
 grant execute on function howdah_private.due_times(howdah.schedules,timestamp with time zone) to howdah_engine;
 
-grant execute on function howdah_private.earlier_run(uuid,boolean) to howdah_app;
-
-grant execute on function howdah_private.earlier_run(uuid,boolean) to howdah_engine;
-
 grant execute on function howdah_private.editor_params() to howdah_app;
 
 grant execute on function howdah_private.editor_params() to howdah_engine;
-
-grant execute on function howdah_private.end_alert(uuid,uuid,text,jsonb,text) to howdah_worker;
 
 grant execute on function howdah_private.end_call(uuid,integer) to howdah_worker;
 
@@ -34186,8 +33291,6 @@ grant execute on function howdah_private.ensure_partition(text,timestamp with ti
 grant execute on function howdah_private.ensure_partitions(integer,integer) to howdah_engine;
 
 grant execute on function howdah_private.ensure_partitions(integer,integer) to howdah_worker;
-
-grant execute on function howdah_private.entangled(date,integer) to howdah_owner;
 
 grant execute on function howdah_private.entry_members(jsonb) to howdah_app;
 
@@ -34279,7 +33382,9 @@ grant execute on function howdah_private.file_named(howdah.executions,text,text)
 
 grant execute on function howdah_private.files_of_run(howdah.executions) to howdah_engine;
 
-grant execute on function howdah_private.filled_in(text,jsonb) to howdah_engine;
+grant execute on function howdah_private.fill_template(text,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.filter_place_of(text,text) to howdah_engine;
 
 grant execute on function howdah_private.filtered(uuid,howdah.filter_place,jsonb) to howdah_worker;
 
@@ -34289,7 +33394,15 @@ grant execute on function howdah_private.final_system_prompt(jsonb) to howdah_en
 
 grant execute on function howdah_private.find_todo(uuid,jsonb) to howdah_engine;
 
+grant execute on function howdah_private.finish_alert_check(uuid,uuid,text,jsonb,text) to howdah_worker;
+
 grant execute on function howdah_private.fire_schedules() to howdah_worker;
+
+grant execute on function howdah_private.first_agent_of(uuid) to howdah_analyst;
+
+grant execute on function howdah_private.first_agent_of(uuid) to howdah_app;
+
+grant execute on function howdah_private.first_agent_of(uuid) to howdah_engine;
 
 grant execute on function howdah_private.first_content(text,jsonb,uuid) to howdah_engine;
 
@@ -34329,8 +33442,6 @@ grant execute on function howdah_private.functions_of(text,text[]) to howdah_app
 
 grant execute on function howdah_private.functions_of(text,text[]) to howdah_engine;
 
-grant execute on function howdah_private.given_files(uuid,text[]) to howdah_worker;
-
 grant execute on function howdah_private.has_compensation(uuid,text) to howdah_engine;
 
 grant execute on function howdah_private.has_due_work(uuid) to howdah_worker;
@@ -34338,8 +33449,6 @@ grant execute on function howdah_private.has_due_work(uuid) to howdah_worker;
 grant execute on function howdah_private.has_settings() to howdah_worker;
 
 grant execute on function howdah_private.has_trusted_login() to howdah_engine;
-
-grant execute on function howdah_private.heal_queue(interval,integer) to howdah_worker;
 
 grant execute on function howdah_private.heartbeat(uuid) to howdah_worker;
 
@@ -34351,15 +33460,19 @@ grant execute on function howdah_private.hidden_agents() to howdah_authenticator
 
 grant execute on function howdah_private.hidden_agents() to howdah_worker;
 
+grant execute on function howdah_private.history_entries(jsonb) to howdah_app;
+
+grant execute on function howdah_private.history_entries(jsonb) to howdah_engine;
+
 grant execute on function howdah_private.history_fault(jsonb) to howdah_engine;
 
+grant execute on function howdah_private.history_json(jsonb) to howdah_analyst;
+
+grant execute on function howdah_private.history_json(jsonb) to howdah_app;
+
+grant execute on function howdah_private.history_json(jsonb) to howdah_engine;
+
 grant execute on function howdah_private.history_trust(jsonb) to howdah_engine;
-
-grant execute on function howdah_private.hold_secrets(jsonb) to howdah_engine;
-
-grant execute on function howdah_private.holds_a_key(text) to howdah_app;
-
-grant execute on function howdah_private.holds_a_key(text) to howdah_engine;
 
 grant execute on function howdah_private.hook_function(text) to howdah_engine;
 
@@ -34369,19 +33482,13 @@ grant execute on function howdah_private.http_faults(jsonb,jsonb) to howdah_engi
 
 grant execute on function howdah_private.http_settings(boolean) to howdah_engine;
 
-grant execute on function howdah_private.id_in(text) to howdah_engine;
-
-grant execute on function howdah_private.in_latin(text) to howdah_app;
-
-grant execute on function howdah_private.in_latin(text) to howdah_engine;
-
 grant execute on function howdah_private.input_data(uuid) to howdah_worker;
 
 grant execute on function howdah_private.installation_alerts() to howdah_engine;
 
-grant execute on function howdah_private.invisible() to howdah_app;
+grant execute on function howdah_private.invisible_characters() to howdah_app;
 
-grant execute on function howdah_private.invisible() to howdah_engine;
+grant execute on function howdah_private.invisible_characters() to howdah_engine;
 
 grant execute on function howdah_private.is_among_lockers(xid) to howdah_engine;
 
@@ -34439,11 +33546,15 @@ grant execute on function howdah_private.is_operator() to howdah_engine;
 
 grant execute on function howdah_private.is_operator() to howdah_worker;
 
-grant execute on function howdah_private.is_ours(xid) to howdah_engine;
+grant execute on function howdah_private.is_own_subtransaction(xid) to howdah_engine;
 
-grant execute on function howdah_private.is_ours(xid) to howdah_tool;
+grant execute on function howdah_private.is_own_subtransaction(xid) to howdah_tool;
 
 grant execute on function howdah_private.is_replaced(howdah.quotas,uuid) to howdah_engine;
+
+grant execute on function howdah_private.is_secret_name(text) to howdah_app;
+
+grant execute on function howdah_private.is_secret_name(text) to howdah_engine;
 
 grant execute on function howdah_private.is_tenant_role(oid) to howdah_owner;
 
@@ -34452,6 +33563,8 @@ grant execute on function howdah_private.is_text_type(text) to howdah_analyst;
 grant execute on function howdah_private.is_text_type(text) to howdah_app;
 
 grant execute on function howdah_private.is_text_type(text) to howdah_engine;
+
+grant execute on function howdah_private.is_transient_error(text) to howdah_engine;
 
 grant execute on function howdah_private.is_trusted() to howdah_analyst;
 
@@ -34474,8 +33587,6 @@ grant execute on function howdah_private.is_uuid_v7(uuid) to howdah_authenticato
 grant execute on function howdah_private.is_uuid_v7(uuid) to howdah_engine;
 
 grant execute on function howdah_private.is_uuid_v7(uuid) to howdah_worker;
-
-grant execute on function howdah_private.is_woken(howdah.executions) to howdah_engine;
 
 grant execute on function howdah_private.json_array_parts(jsonb,jsonb,text) to howdah_engine;
 
@@ -34523,6 +33634,10 @@ grant execute on function howdah_private.json_object_parts(jsonb,jsonb,text) to 
 
 grant execute on function howdah_private.json_place(text,text) to howdah_engine;
 
+grant execute on function howdah_private.json_pointer(text[]) to howdah_app;
+
+grant execute on function howdah_private.json_pointer(text[]) to howdah_engine;
+
 grant execute on function howdah_private.json_referred(jsonb,text) to howdah_app;
 
 grant execute on function howdah_private.json_referred(jsonb,text) to howdah_engine;
@@ -34542,16 +33657,6 @@ grant execute on function howdah_private.json_text_faults(jsonb,text,text) to ho
 grant execute on function howdah_private.json_value_faults(jsonb,jsonb,text) to howdah_engine;
 
 grant execute on function howdah_private.keep_checkpoints(jsonb) to howdah_worker;
-
-grant execute on function howdah_private.keep_file(howdah.executions,text,text,bytea,jsonb) to howdah_engine;
-
-grant execute on function howdah_private.keep_files(uuid,text[],text[],bytea[],jsonb) to howdah_worker;
-
-grant execute on function howdah_private.keep_mcp_file(uuid,text,text,bytea,jsonb) to howdah_worker;
-
-grant execute on function howdah_private.keep_request_answer(text,jsonb) to howdah_app;
-
-grant execute on function howdah_private.keep_totals(uuid[],uuid,uuid) to howdah_owner;
 
 grant execute on function howdah_private.key_document(howdah_private.data_keys) to howdah_engine;
 
@@ -34587,25 +33692,21 @@ grant execute on function howdah_private.last_version(text,uuid) to howdah_app;
 
 grant execute on function howdah_private.last_version(text,uuid) to howdah_engine;
 
-grant execute on function howdah_private.lesser_entry(text,jsonb,text,text) to howdah_app;
+grant execute on function howdah_private.latin_lookalikes(text) to howdah_app;
 
-grant execute on function howdah_private.lesser_entry(text,jsonb,text,text) to howdah_engine;
-
-grant execute on function howdah_private.let_out(howdah.output_filters[],jsonb) to howdah_app;
-
-grant execute on function howdah_private.let_out(howdah.output_filters[],jsonb) to howdah_engine;
+grant execute on function howdah_private.latin_lookalikes(text) to howdah_engine;
 
 grant execute on function howdah_private.limits_key(uuid) to howdah_engine;
 
-grant execute on function howdah_private.line_gives_a_key(text) to howdah_app;
+grant execute on function howdah_private.line_assigns_secret(text) to howdah_app;
 
-grant execute on function howdah_private.line_gives_a_key(text) to howdah_engine;
+grant execute on function howdah_private.line_assigns_secret(text) to howdah_engine;
 
-grant execute on function howdah_private.lined_up(bigint[],bigint[],integer[]) to howdah_analyst;
+grant execute on function howdah_private.list_names(text[],integer) to howdah_analyst;
 
-grant execute on function howdah_private.lined_up(bigint[],bigint[],integer[]) to howdah_app;
+grant execute on function howdah_private.list_names(text[],integer) to howdah_app;
 
-grant execute on function howdah_private.lined_up(bigint[],bigint[],integer[]) to howdah_engine;
+grant execute on function howdah_private.list_names(text[],integer) to howdah_engine;
 
 grant execute on function howdah_private.live_runs(uuid[]) to howdah_authenticator;
 
@@ -34616,6 +33717,8 @@ grant execute on function howdah_private.load_resource(uuid,uuid) to howdah_work
 grant execute on function howdah_private.lock_files(howdah.executions) to howdah_engine;
 
 grant execute on function howdah_private.lock_mailbox(uuid) to howdah_engine;
+
+grant execute on function howdah_private.lock_secrets(jsonb) to howdah_engine;
 
 grant execute on function howdah_private.lock_senders(uuid) to howdah_engine;
 
@@ -34633,6 +33736,10 @@ grant execute on function howdah_private.long_ago(numeric) to howdah_engine;
 
 grant execute on function howdah_private.lost_runs(uuid,uuid[]) to howdah_worker;
 
+grant execute on function howdah_private.mail_thread(howdah.mail) to howdah_engine;
+
+grant execute on function howdah_private.mark_at_risk(uuid,uuid,integer) to howdah_worker;
+
 grant execute on function howdah_private.markdown_line(text) to howdah_analyst;
 
 grant execute on function howdah_private.markdown_line(text) to howdah_app;
@@ -34649,6 +33756,12 @@ grant execute on function howdah_private.marked_name(text) to howdah_engine;
 
 grant execute on function howdah_private.master_key_state() to howdah_worker;
 
+grant execute on function howdah_private.max_handoffs() to howdah_engine;
+
+grant execute on function howdah_private.max_mcp_sessions() to howdah_engine;
+
+grant execute on function howdah_private.max_mcp_sessions_of_caller() to howdah_engine;
+
 grant execute on function howdah_private.may(text,text,boolean) to howdah_analyst;
 
 grant execute on function howdah_private.may(text,text,boolean) to howdah_app;
@@ -34663,9 +33776,9 @@ grant execute on function howdah_private.may_act_for(uuid) to howdah_engine;
 
 grant execute on function howdah_private.may_act_for(uuid) to howdah_worker;
 
-grant execute on function howdah_private.may_hold_a_key(jsonb) to howdah_app;
+grant execute on function howdah_private.may_contain_secret(jsonb) to howdah_app;
 
-grant execute on function howdah_private.may_hold_a_key(jsonb) to howdah_engine;
+grant execute on function howdah_private.may_contain_secret(jsonb) to howdah_engine;
 
 grant execute on function howdah_private.may_write_to(howdah.executions,howdah.agents) to howdah_engine;
 
@@ -34693,6 +33806,12 @@ grant execute on function howdah_private.mcp_subscriptions(uuid[],text[]) to how
 
 grant execute on function howdah_private.mcp_tool_name(text,text) to howdah_engine;
 
+grant execute on function howdah_private.message_json(howdah.messages) to howdah_analyst;
+
+grant execute on function howdah_private.message_json(howdah.messages) to howdah_app;
+
+grant execute on function howdah_private.message_json(howdah.messages) to howdah_engine;
+
 grant execute on function howdah_private.messages_in_steps(jsonb,bigint) to howdah_engine;
 
 grant execute on function howdah_private.metrics() to howdah_worker;
@@ -34707,19 +33826,11 @@ grant execute on function howdah_private.model_entry(howdah.models) to howdah_en
 
 grant execute on function howdah_private.model_prices(uuid[]) to howdah_worker;
 
-grant execute on function howdah_private.moment_name(timestamp with time zone) to howdah_engine;
+grant execute on function howdah_private.month_blockers(date) to howdah_owner;
 
 grant execute on function howdah_private.month_bounds(date) to howdah_engine;
 
-grant execute on function howdah_private.month_holds(date) to howdah_owner;
-
 grant execute on function howdah_private.month_partitions(date) to howdah_engine;
-
-grant execute on function howdah_private.most_handoffs() to howdah_engine;
-
-grant execute on function howdah_private.most_mcp_sessions() to howdah_engine;
-
-grant execute on function howdah_private.most_mcp_sessions_of_a_caller() to howdah_engine;
 
 grant execute on function howdah_private.name_fault(text) to howdah_app;
 
@@ -34728,10 +33839,6 @@ grant execute on function howdah_private.name_fault(text) to howdah_engine;
 grant execute on function howdah_private.named_apart(json) to howdah_engine;
 
 grant execute on function howdah_private.named_apart(json) to howdah_reader;
-
-grant execute on function howdah_private.names_a_key(text) to howdah_app;
-
-grant execute on function howdah_private.names_a_key(text) to howdah_engine;
 
 grant execute on function howdah_private.nearest_word(text,text[]) to howdah_analyst;
 
@@ -34747,15 +33854,9 @@ grant execute on function howdah_private.no_embedding_model(jsonb) to howdah_app
 
 grant execute on function howdah_private.no_embedding_model(jsonb) to howdah_engine;
 
-grant execute on function howdah_private.note_hooks(uuid,jsonb) to howdah_worker;
-
-grant execute on function howdah_private.note_month(date,text,boolean) to howdah_owner;
-
 grant execute on function howdah_private.offered_tools(text,text,integer) to howdah_app;
 
 grant execute on function howdah_private.old_months() to howdah_owner;
-
-grant execute on function howdah_private.outlet_of(text,text) to howdah_engine;
 
 grant execute on function howdah_private.overrides_fault(jsonb) to howdah_engine;
 
@@ -34770,6 +33871,8 @@ grant execute on function howdah_private.owned_budget(howdah.executions,numeric)
 grant execute on function howdah_private.parse_cron(text) to howdah_app;
 
 grant execute on function howdah_private.parse_cron(text) to howdah_engine;
+
+grant execute on function howdah_private.parse_id(text) to howdah_engine;
 
 grant execute on function howdah_private.part_fault(jsonb) to howdah_engine;
 
@@ -34788,8 +33891,6 @@ grant execute on function howdah_private.part_place(text,jsonb) to howdah_engine
 grant execute on function howdah_private.partition_settings(text) to howdah_engine;
 
 grant execute on function howdah_private.partitioned_tables() to howdah_engine;
-
-grant execute on function howdah_private.passes_by_itself(text) to howdah_engine;
 
 grant execute on function howdah_private.permission_rows() to howdah_analyst;
 
@@ -34835,11 +33936,11 @@ grant execute on function howdah_private.planned_tables(jsonb,text[]) to howdah_
 
 grant execute on function howdah_private.planned_tables(jsonb,text[]) to howdah_worker;
 
-grant execute on function howdah_private.pointer(text[]) to howdah_app;
-
-grant execute on function howdah_private.pointer(text[]) to howdah_engine;
-
 grant execute on function howdah_private.postgres_pattern(text) to howdah_engine;
+
+grant execute on function howdah_private.previous_turn(uuid,boolean) to howdah_app;
+
+grant execute on function howdah_private.previous_turn(uuid,boolean) to howdah_engine;
 
 grant execute on function howdah_private.price(integer,integer,howdah.models) to howdah_engine;
 
@@ -34859,9 +33960,9 @@ grant execute on function howdah_private.prompt_entry(howdah.prompts) to howdah_
 
 grant execute on function howdah_private.prompt_values(jsonb,jsonb,jsonb) to howdah_engine;
 
-grant execute on function howdah_private.prose_holds_a_key(text) to howdah_app;
+grant execute on function howdah_private.prose_contains_secret(text) to howdah_app;
 
-grant execute on function howdah_private.prose_holds_a_key(text) to howdah_engine;
+grant execute on function howdah_private.prose_contains_secret(text) to howdah_engine;
 
 grant execute on function howdah_private.provider_config(uuid,howdah.model_purpose) to howdah_app;
 
@@ -34889,9 +33990,13 @@ grant execute on function howdah_private.quotas_key(uuid) to howdah_engine;
 
 grant execute on function howdah_private.quotas_of(uuid,howdah.quota_metric[]) to howdah_engine;
 
-grant execute on function howdah_private.random_bytes() to howdah_engine;
+grant execute on function howdah_private.raise_question_notices(uuid,uuid[]) to howdah_analyst;
 
-grant execute on function howdah_private.read_rows(text,text,text[],integer,integer,double precision) to howdah_engine;
+grant execute on function howdah_private.raise_question_notices(uuid,uuid[]) to howdah_app;
+
+grant execute on function howdah_private.raise_question_notices(uuid,uuid[]) to howdah_engine;
+
+grant execute on function howdah_private.random_bytes() to howdah_engine;
 
 grant execute on function howdah_private.reader_of(howdah.mail) to howdah_engine;
 
@@ -34901,17 +34006,21 @@ grant execute on function howdah_private.reading_rules() to howdah_worker;
 
 grant execute on function howdah_private.reap_workers(interval,uuid) to howdah_worker;
 
+grant execute on function howdah_private.record_hook_results(uuid,jsonb) to howdah_worker;
+
 grant execute on function howdah_private.record_mcp_failure(uuid,text,text) to howdah_worker;
 
 grant execute on function howdah_private.record_mcp_prompts(uuid,text,jsonb) to howdah_worker;
 
 grant execute on function howdah_private.record_mcp_tools(uuid,text,jsonb,jsonb) to howdah_worker;
 
-grant execute on function howdah_private.redacted(jsonb,text[]) to howdah_analyst;
+grant execute on function howdah_private.record_month(date,text,boolean) to howdah_owner;
 
-grant execute on function howdah_private.redacted(jsonb,text[]) to howdah_app;
+grant execute on function howdah_private.redact_document(jsonb,text[]) to howdah_analyst;
 
-grant execute on function howdah_private.redacted(jsonb,text[]) to howdah_engine;
+grant execute on function howdah_private.redact_document(jsonb,text[]) to howdah_app;
+
+grant execute on function howdah_private.redact_document(jsonb,text[]) to howdah_engine;
 
 grant execute on function howdah_private.redacted_definition(jsonb) to howdah_analyst;
 
@@ -34924,6 +34033,12 @@ grant execute on function howdah_private.redacted_texts(jsonb) to howdah_analyst
 grant execute on function howdah_private.redacted_texts(jsonb) to howdah_app;
 
 grant execute on function howdah_private.redacted_texts(jsonb) to howdah_engine;
+
+grant execute on function howdah_private.reduced_entry(text,jsonb,text,text) to howdah_app;
+
+grant execute on function howdah_private.reduced_entry(text,jsonb,text,text) to howdah_engine;
+
+grant execute on function howdah_private.refuse_blocked_month(date,text[]) to howdah_engine;
 
 grant execute on function howdah_private.refuse_builtin_settings(text,jsonb) to howdah_app;
 
@@ -34959,8 +34074,6 @@ grant execute on function howdah_private.refuse_function_of(text,text) to howdah
 
 grant execute on function howdah_private.refuse_function_of(text,text) to howdah_engine;
 
-grant execute on function howdah_private.refuse_held(date,text[]) to howdah_engine;
-
 grant execute on function howdah_private.refuse_history(jsonb) to howdah_engine;
 
 grant execute on function howdah_private.refuse_http_tool(jsonb,jsonb,boolean) to howdah_app;
@@ -34970,10 +34083,6 @@ grant execute on function howdah_private.refuse_input(howdah.executions) to howd
 grant execute on function howdah_private.refuse_key(text,text) to howdah_app;
 
 grant execute on function howdah_private.refuse_key(text,text) to howdah_engine;
-
-grant execute on function howdah_private.refuse_key_in_prose(text,text) to howdah_app;
-
-grant execute on function howdah_private.refuse_key_in_prose(text,text) to howdah_engine;
 
 grant execute on function howdah_private.refuse_known_key(text,uuid) to howdah_engine;
 
@@ -35017,9 +34126,9 @@ grant execute on function howdah_private.refuse_parts(uuid,jsonb) to howdah_engi
 
 grant execute on function howdah_private.refuse_place(jsonb,text[],jsonb) to howdah_engine;
 
-grant execute on function howdah_private.refuse_plain_keys(text,jsonb) to howdah_app;
+grant execute on function howdah_private.refuse_plain_secrets(text,jsonb) to howdah_app;
 
-grant execute on function howdah_private.refuse_plain_keys(text,jsonb) to howdah_engine;
+grant execute on function howdah_private.refuse_plain_secrets(text,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.refuse_question_people(jsonb) to howdah_engine;
 
@@ -35048,6 +34157,10 @@ grant execute on function howdah_private.refuse_row(regclass,name,name) to howda
 grant execute on function howdah_private.refuse_schema(text,jsonb) to howdah_app;
 
 grant execute on function howdah_private.refuse_schema(text,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.refuse_secret_in_prose(text,text) to howdah_app;
+
+grant execute on function howdah_private.refuse_secret_in_prose(text,text) to howdah_engine;
 
 grant execute on function howdah_private.refuse_sub_run_settings(jsonb) to howdah_app;
 
@@ -35099,13 +34212,11 @@ grant execute on function howdah_private.refused_calls(jsonb,text[]) to howdah_e
 
 grant execute on function howdah_private.refused_calls(jsonb,text[]) to howdah_worker;
 
-grant execute on function howdah_private.register_worker(uuid,text,text,integer,text) to howdah_worker;
-
 grant execute on function howdah_private.register_worker(uuid,text,text,integer,text,integer,uuid[],uuid[]) to howdah_worker;
 
 grant execute on function howdah_private.release_executions(uuid,uuid[],boolean) to howdah_worker;
 
-grant execute on function howdah_private.release_unheld(uuid,uuid[]) to howdah_worker;
+grant execute on function howdah_private.release_unknown(uuid,uuid[]) to howdah_worker;
 
 grant execute on function howdah_private.rename_author(uuid,text,text) to howdah_engine;
 
@@ -35116,6 +34227,8 @@ grant execute on function howdah_private.rendered_prompt(jsonb,jsonb,text) to ho
 grant execute on function howdah_private.reopen_month(date) to howdah_engine;
 
 grant execute on function howdah_private.reorder_todos(uuid,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.repair_queue(interval,integer) to howdah_worker;
 
 grant execute on function howdah_private.replied_to(howdah.executions,text) to howdah_engine;
 
@@ -35139,6 +34252,8 @@ grant execute on function howdah_private.restore_parts(uuid,jsonb) to howdah_eng
 
 grant execute on function howdah_private.retain(integer) to howdah_worker;
 
+grant execute on function howdah_private.roll_up_usage(uuid[],uuid,uuid) to howdah_owner;
+
 grant execute on function howdah_private.rows_before(jsonb,integer,text[],jsonb) to howdah_engine;
 
 grant execute on function howdah_private.rows_before(jsonb,integer,text[],jsonb) to howdah_tool;
@@ -35151,11 +34266,7 @@ grant execute on function howdah_private.rows_of_query(text,text,text[],integer,
 
 grant execute on function howdah_private.rows_of_query(text,text,text[],integer,integer,double precision) to howdah_reader;
 
-grant execute on function howdah_private.rule_told(text,jsonb) to howdah_app;
-
-grant execute on function howdah_private.rule_told(text,jsonb) to howdah_engine;
-
-grant execute on function howdah_private.run_bound(text,jsonb,text) to howdah_engine;
+grant execute on function howdah_private.run_as_tool_role(text,jsonb,text) to howdah_engine;
 
 grant execute on function howdah_private.run_by_id(uuid,uuid,text,jsonb,uuid,timestamp with time zone,integer,text,jsonb,jsonb,text,text,numeric,jsonb) to howdah_app;
 
@@ -35183,9 +34294,13 @@ grant execute on function howdah_private.run_in_schema(text,text) to howdah_engi
 
 grant execute on function howdah_private.run_parameters(jsonb,jsonb) to howdah_engine;
 
+grant execute on function howdah_private.run_read_query(text,text,text[],integer,integer,double precision) to howdah_engine;
+
 grant execute on function howdah_private.run_settings(uuid) to howdah_worker;
 
 grant execute on function howdah_private.run_statements(text[]) to howdah_engine;
+
+grant execute on function howdah_private.run_timers(text) to howdah_worker;
 
 grant execute on function howdah_private.runnable_like(text) to howdah_analyst;
 
@@ -35197,9 +34312,15 @@ grant execute on function howdah_private.runnable_models(text) to howdah_app;
 
 grant execute on function howdah_private.runnable_models(text) to howdah_engine;
 
+grant execute on function howdah_private.runs_to_trace(interval,integer) to howdah_worker;
+
 grant execute on function howdah_private.sampling_params() to howdah_app;
 
 grant execute on function howdah_private.sampling_params() to howdah_engine;
+
+grant execute on function howdah_private.sandbox_state() to howdah_engine;
+
+grant execute on function howdah_private.sandbox_state() to howdah_worker;
 
 grant execute on function howdah_private.schedule_error(text,text,text,text,timestamp with time zone) to howdah_engine;
 
@@ -35248,6 +34369,10 @@ grant execute on function howdah_private.session_messages_after(uuid[],integer[]
 grant execute on function howdah_private.session_of_root(uuid) to howdah_engine;
 
 grant execute on function howdah_private.session_of_run(howdah.executions) to howdah_engine;
+
+grant execute on function howdah_private.session_target(text,text) to howdah_app;
+
+grant execute on function howdah_private.session_target(text,text) to howdah_engine;
 
 grant execute on function howdah_private.sessions_to_search(howdah.executions) to howdah_engine;
 
@@ -35301,12 +34426,6 @@ grant execute on function howdah_private.settle_partitions() to howdah_engine;
 
 grant execute on function howdah_private.settle_system(jsonb,text,jsonb,boolean) to howdah_app;
 
-grant execute on function howdah_private.settled_json(anyelement) to howdah_engine;
-
-grant execute on function howdah_private.settled_json(anyelement) to howdah_tool;
-
-grant execute on function howdah_private.settled_json(anyelement) to howdah_writer;
-
 grant execute on function howdah_private.shape_faults(jsonb,jsonb,text,text[]) to howdah_engine;
 
 grant execute on function howdah_private.shape_form(jsonb,jsonb) to howdah_engine;
@@ -35325,8 +34444,6 @@ grant execute on function howdah_private.shared_steps(jsonb,jsonb) to howdah_eng
 
 grant execute on function howdah_private.shares(uuid,uuid[]) to howdah_worker;
 
-grant execute on function howdah_private.shown_to_model(jsonb) to howdah_engine;
-
 grant execute on function howdah_private.size_fix(integer,text,text) to howdah_app;
 
 grant execute on function howdah_private.size_fix(integer,text,text) to howdah_engine;
@@ -35337,12 +34454,6 @@ grant execute on function howdah_private.skill_definition(howdah.skills) to howd
 
 grant execute on function howdah_private.skill_entry(howdah.skills) to howdah_engine;
 
-grant execute on function howdah_private.some_of(text[],integer) to howdah_analyst;
-
-grant execute on function howdah_private.some_of(text[],integer) to howdah_app;
-
-grant execute on function howdah_private.some_of(text[],integer) to howdah_engine;
-
 grant execute on function howdah_private.source_faults(text) to howdah_app;
 
 grant execute on function howdah_private.source_faults(text) to howdah_engine;
@@ -35351,17 +34462,13 @@ grant execute on function howdah_private.sparse(jsonb,jsonb) to howdah_app;
 
 grant execute on function howdah_private.sparse(jsonb,jsonb) to howdah_engine;
 
-grant execute on function howdah_private.spoken_with(text,text) to howdah_app;
-
-grant execute on function howdah_private.spoken_with(text,text) to howdah_engine;
-
 grant execute on function howdah_private.sql_tool_of(text,text,howdah.tools) to howdah_app;
 
 grant execute on function howdah_private.sql_tool_of(text,text,howdah.tools) to howdah_engine;
 
-grant execute on function howdah_private.standing_of(uuid,integer,text) to howdah_app;
+grant execute on function howdah_private.start_alert_check(uuid,uuid) to howdah_worker;
 
-grant execute on function howdah_private.standing_of(uuid,integer,text) to howdah_engine;
+grant execute on function howdah_private.start_closing_month(date) to howdah_engine;
 
 grant execute on function howdah_private.step_change(integer,integer,howdah.step_kind,text,jsonb,jsonb) to howdah_analyst;
 
@@ -35378,6 +34485,14 @@ grant execute on function howdah_private.step_line(integer,howdah.step_kind,text
 grant execute on function howdah_private.step_note(howdah.steps) to howdah_engine;
 
 grant execute on function howdah_private.steps_after(uuid[],integer[],integer) to howdah_authenticator;
+
+grant execute on function howdah_private.store_file(howdah.executions,text,text,bytea,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.store_files(uuid,text[],text[],bytea[],jsonb) to howdah_worker;
+
+grant execute on function howdah_private.store_mcp_file(uuid,text,text,bytea,jsonb) to howdah_worker;
+
+grant execute on function howdah_private.store_request_answer(text,jsonb) to howdah_app;
 
 grant execute on function howdah_private.strict_policies(uuid) to howdah_app;
 
@@ -35400,6 +34515,8 @@ grant execute on function howdah_private.sub_run_tool_name(text,text) to howdah_
 grant execute on function howdah_private.subscribe_mcp(text,uuid,text) to howdah_app;
 
 grant execute on function howdah_private.subscribe_mcp_to(text,text,text) to howdah_app;
+
+grant execute on function howdah_private.summary_message(jsonb) to howdah_engine;
 
 grant execute on function howdah_private.sweep_mcp_sessions() to howdah_engine;
 
@@ -35449,13 +34566,13 @@ grant execute on function howdah_private.system_uses(jsonb) to howdah_app;
 
 grant execute on function howdah_private.system_uses(jsonb) to howdah_engine;
 
-grant execute on function howdah_private.table_elsewhere(json,text[]) to howdah_engine;
-
-grant execute on function howdah_private.table_elsewhere(json,text[]) to howdah_reader;
-
 grant execute on function howdah_private.table_named(text) to howdah_engine;
 
 grant execute on function howdah_private.table_of_watch(howdah.table_triggers) to howdah_engine;
+
+grant execute on function howdah_private.table_outside_schemas(json,text[]) to howdah_engine;
+
+grant execute on function howdah_private.table_outside_schemas(json,text[]) to howdah_reader;
 
 grant execute on function howdah_private.tables_changed(jsonb,bigint) to howdah_engine;
 
@@ -35482,16 +34599,6 @@ grant execute on function howdah_private.take_tools(jsonb) to howdah_app;
 grant execute on function howdah_private.take_tools(jsonb) to howdah_engine;
 
 grant execute on function howdah_private.takes_part(howdah.executions,howdah.mail) to howdah_engine;
-
-grant execute on function howdah_private.talk_of(uuid,integer) to howdah_app;
-
-grant execute on function howdah_private.talk_of(uuid,integer) to howdah_engine;
-
-grant execute on function howdah_private.tell_questions(uuid,uuid[]) to howdah_analyst;
-
-grant execute on function howdah_private.tell_questions(uuid,uuid[]) to howdah_app;
-
-grant execute on function howdah_private.tell_questions(uuid,uuid[]) to howdah_engine;
 
 grant execute on function howdah_private.template_parts(text) to howdah_engine;
 
@@ -35729,35 +34836,11 @@ grant execute on function howdah_private.tg_workflows__refuse_invalid() to howda
 
 grant execute on function howdah_private.thread_named(howdah.executions,text) to howdah_engine;
 
-grant execute on function howdah_private.thread_of(howdah.mail) to howdah_engine;
-
-grant execute on function howdah_private.tick(text) to howdah_worker;
+grant execute on function howdah_private.timestamp_key(timestamp with time zone) to howdah_engine;
 
 grant execute on function howdah_private.todo_text(uuid,text,jsonb,integer) to howdah_engine;
 
 grant execute on function howdah_private.todos_json(uuid) to howdah_engine;
-
-grant execute on function howdah_private.told_apart(text,text,boolean) to howdah_analyst;
-
-grant execute on function howdah_private.told_apart(text,text,boolean) to howdah_app;
-
-grant execute on function howdah_private.told_apart(text,text,boolean) to howdah_engine;
-
-grant execute on function howdah_private.told_history(jsonb) to howdah_analyst;
-
-grant execute on function howdah_private.told_history(jsonb) to howdah_app;
-
-grant execute on function howdah_private.told_history(jsonb) to howdah_engine;
-
-grant execute on function howdah_private.told_message(howdah.messages) to howdah_analyst;
-
-grant execute on function howdah_private.told_message(howdah.messages) to howdah_app;
-
-grant execute on function howdah_private.told_message(howdah.messages) to howdah_engine;
-
-grant execute on function howdah_private.told_since(uuid,integer) to howdah_app;
-
-grant execute on function howdah_private.told_since(uuid,integer) to howdah_engine;
 
 grant execute on function howdah_private.tool_defaults(text) to howdah_app;
 
@@ -35769,19 +34852,23 @@ grant execute on function howdah_private.tool_entry(howdah.tools) to howdah_app;
 
 grant execute on function howdah_private.tool_entry(howdah.tools) to howdah_engine;
 
+grant execute on function howdah_private.tool_modalities(jsonb) to howdah_engine;
+
 grant execute on function howdah_private.tool_named(text) to howdah_app;
 
 grant execute on function howdah_private.tool_named(text) to howdah_engine;
+
+grant execute on function howdah_private.tool_now(jsonb) to howdah_worker;
 
 grant execute on function howdah_private.touched_rows(jsonb,text,integer,integer,bigint) to howdah_engine;
 
 grant execute on function howdah_private.touched_rows(jsonb,text,integer,integer,bigint) to howdah_tool;
 
-grant execute on function howdah_private.traced_elsewhere(interval,integer) to howdah_worker;
-
 grant execute on function howdah_private.traced_runs(uuid[]) to howdah_worker;
 
 grant execute on function howdah_private.traceparent_of(uuid) to howdah_worker;
+
+grant execute on function howdah_private.trees_across_months(date,integer) to howdah_owner;
 
 grant execute on function howdah_private.trust_branch(uuid,uuid) to howdah_app;
 
@@ -35801,17 +34888,19 @@ grant execute on function howdah_private.unwatch(uuid,uuid[]) to howdah_authenti
 
 grant execute on function howdah_private.users_of_secret(uuid,text) to howdah_engine;
 
-grant execute on function howdah_private.usual_alerts() to howdah_app;
-
-grant execute on function howdah_private.usual_alerts() to howdah_engine;
-
-grant execute on function howdah_private.usual_owner_alerts() to howdah_app;
-
-grant execute on function howdah_private.usual_owner_alerts() to howdah_engine;
-
 grant execute on function howdah_private.utc_text(timestamp with time zone) to howdah_engine;
 
 grant execute on function howdah_private.values_schema(jsonb,boolean) to howdah_engine;
+
+grant execute on function howdah_private.verified_binding() to howdah_analyst;
+
+grant execute on function howdah_private.verified_binding() to howdah_app;
+
+grant execute on function howdah_private.verified_binding() to howdah_authenticator;
+
+grant execute on function howdah_private.verified_binding() to howdah_worker;
+
+grant execute on function howdah_private.verified_binding() to howdah_writer;
 
 grant execute on function howdah_private.version_after(uuid,integer) to howdah_analyst;
 
@@ -35837,6 +34926,8 @@ grant execute on function howdah_private.version_of(text,uuid,text) to howdah_ap
 
 grant execute on function howdah_private.version_of(text,uuid,text) to howdah_engine;
 
+grant execute on function howdah_private.wait_is_over(howdah.executions) to howdah_engine;
+
 grant execute on function howdah_private.was_deleted(text,text) to howdah_app;
 
 grant execute on function howdah_private.was_deleted(text,text) to howdah_engine;
@@ -35859,8 +34950,6 @@ grant execute on function howdah_private.watched_table(uuid) to howdah_engine;
 
 grant execute on function howdah_private.watches_on(regclass) to howdah_engine;
 
-grant execute on function howdah_private.whoever() to howdah_engine;
-
 grant execute on function howdah_private.why_ended(howdah.executions) to howdah_engine;
 
 grant execute on function howdah_private.why_not_written(regclass,howdah.table_triggers,jsonb) to howdah_engine;
@@ -35871,13 +34960,13 @@ grant execute on function howdah_private.with_names(jsonb) to howdah_app;
 
 grant execute on function howdah_private.with_names(jsonb) to howdah_engine;
 
-grant execute on function howdah_private.withheld(jsonb,text,text) to howdah_app;
+grant execute on function howdah_private.withhold(jsonb,text,text) to howdah_app;
 
-grant execute on function howdah_private.withheld(jsonb,text,text) to howdah_engine;
+grant execute on function howdah_private.withhold(jsonb,text,text) to howdah_engine;
 
-grant execute on function howdah_private.withheld_text(text,text,text) to howdah_app;
+grant execute on function howdah_private.withhold_text(text,text,text) to howdah_app;
 
-grant execute on function howdah_private.withheld_text(text,text,text) to howdah_engine;
+grant execute on function howdah_private.withhold_text(text,text,text) to howdah_engine;
 
 grant execute on function howdah_private.without_fields(jsonb,text[]) to howdah_analyst;
 
@@ -35885,17 +34974,17 @@ grant execute on function howdah_private.without_fields(jsonb,text[]) to howdah_
 
 grant execute on function howdah_private.without_fields(jsonb,text[]) to howdah_engine;
 
-grant execute on function howdah_private.without_lost(jsonb) to howdah_app;
+grant execute on function howdah_private.without_lost_references(jsonb) to howdah_app;
 
-grant execute on function howdah_private.without_lost(jsonb) to howdah_engine;
+grant execute on function howdah_private.without_lost_references(jsonb) to howdah_engine;
 
 grant execute on function howdah_private.without_preset(jsonb) to howdah_app;
 
 grant execute on function howdah_private.without_preset(jsonb) to howdah_engine;
 
-grant execute on function howdah_private.without_use(jsonb,text[],text) to howdah_app;
+grant execute on function howdah_private.without_reference(jsonb,text[],text) to howdah_app;
 
-grant execute on function howdah_private.without_use(jsonb,text[],text) to howdah_engine;
+grant execute on function howdah_private.without_reference(jsonb,text[],text) to howdah_engine;
 
 grant execute on function howdah_private.workflow_called(text) to howdah_analyst;
 
@@ -36459,7 +35548,7 @@ comment on column howdah.agent_performance.version is 'The version of the agent.
 
 comment on column howdah.agent_servers.agent_id is 'The agent.';
 
-comment on column howdah.agent_servers.allowed_tools is 'Of the server''s tools only these, by the names the server gives them; null: all.';
+comment on column howdah.agent_servers.allowed_tools is 'Tools of the server that the agent may use, by the names the server gives them. Null allows all.';
 
 comment on column howdah.agent_servers.created_at is 'When it was made.';
 
@@ -36497,17 +35586,17 @@ comment on column howdah.agent_systems.created_at is 'When it was made.';
 
 comment on column howdah.agent_systems.description is 'What it is for, in words.';
 
-comment on column howdah.agent_systems.digest is 'SHA-256, in hex, of all that belongs to the system, however its file is written.';
+comment on column howdah.agent_systems.digest is 'SHA-256, in hex, of everything in the system. It does not depend on how the file is written.';
 
-comment on column howdah.agent_systems.functions is 'The functions its file describes, by name; they stand in the schema that is called as the system.';
+comment on column howdah.agent_systems.functions is 'Names of the functions in the file. They live in the schema named like the system.';
 
 comment on column howdah.agent_systems.id is 'Its id, a uuid v7: the order of ids is that of time.';
 
 comment on column howdah.agent_systems.name is 'Its name.';
 
-comment on column howdah.agent_systems.orchestrator is 'The agent or workflow that speaks for the system, by name.';
+comment on column howdah.agent_systems.orchestrator is 'Name of the agent or workflow that answers for the system.';
 
-comment on column howdah.agent_systems.resolved is 'What came of it: {"agents": {name: {"id", "final_system_prompt", "models", "tools"}}, "workflows": {name: {"id", "type", "members"}}, "orchestrator"}.';
+comment on column howdah.agent_systems.resolved is 'Result of the apply: {"agents": {name: {"id", "final_system_prompt", "models", "tools"}}, "workflows": {name: {"id", "type", "members"}}, "orchestrator"}.';
 
 comment on column howdah.agent_systems.source is 'The file as it was applied.';
 
@@ -36515,7 +35604,7 @@ comment on column howdah.agent_systems.tenant_id is 'The tenant it belongs to; n
 
 comment on column howdah.agent_systems.updated_at is 'When it was changed last.';
 
-comment on column howdah.agent_systems.version is 'Counts the applies that changed something.';
+comment on column howdah.agent_systems.version is 'Number of applies that changed something.';
 
 comment on column howdah.agent_tools.agent_id is 'The agent.';
 
@@ -36543,75 +35632,75 @@ comment on column howdah.agent_versions.tenant_id is 'The tenant it belongs to; 
 
 comment on column howdah.agent_versions.version is 'Its number: 1, 2, 3 and so on.';
 
-comment on column howdah.agents.agent_system_id is 'The agent system whose file describes it.';
+comment on column howdah.agents.agent_system_id is 'The agent system whose file describes this row.';
 
 comment on column howdah.agents.capabilities is 'What it is good at, in words to choose it by.';
 
-comment on column howdah.agents.context_policy is 'What happens when the conversation outgrows the model''s context_tokens.';
+comment on column howdah.agents.context_policy is 'How to shorten a conversation that exceeds context_tokens of the model.';
 
 comment on column howdah.agents.created_at is 'When it was made.';
 
 comment on column howdah.agents.current_version_id is 'The version that new runs are pinned to.';
 
-comment on column howdah.agents.deleted_at is 'Agents are deleted softly: their versions and runs stay.';
+comment on column howdah.agents.deleted_at is 'Set when the agent is deleted. Its versions and runs stay.';
 
 comment on column howdah.agents.description is 'What it is for, in words.';
 
 comment on column howdah.agents.domain is 'What it is about.';
 
-comment on column howdah.agents.engine is 'What makes its answers: builtin, its models and tools; http, openai and custom, another program.';
+comment on column howdah.agents.engine is 'What produces the answers: builtin uses the models and tools of the agent; http, openai, a2a and custom call another program.';
 
-comment on column howdah.agents.engine_configuration is 'By engine: howdah.engine_schema(engine) is its JSON Schema. Keys are named by secret_name and never stand here.';
+comment on column howdah.agents.engine_configuration is 'Configuration of the engine; howdah.engine_schema(engine) is its JSON Schema. Keys are named by secret_name and never stored here.';
 
-comment on column howdah.agents.human_input is 'Whether it may ask people: true gives it the tool ask_user.';
+comment on column howdah.agents.human_input is 'True gives the agent the tool ask_user, so that it may ask people.';
 
 comment on column howdah.agents.id is 'Its id, a uuid v7: the order of ids is that of time.';
 
-comment on column howdah.agents.instruction is 'What this agent is to do: the mission, told to the model first.';
+comment on column howdah.agents.instruction is 'The task of the agent: the part of the prompt that is its own.';
 
 comment on column howdah.agents.is_active is 'An agent that is not active refuses new runs; those in flight go on.';
 
-comment on column howdah.agents.is_default is 'The one that is meant when nobody names one: of its user, or of the tenant when it is nobody''s. Setting one unsets the other.';
+comment on column howdah.agents.is_default is 'True for the default agent of its user, or of the tenant when user_id is null. Setting one default unsets the other.';
 
-comment on column howdah.agents.is_restricted is 'True while there are grants for it: then only they, admins and owners reach it and its runs.';
+comment on column howdah.agents.is_restricted is 'True while grants exist for the agent. Then only the grantees, admins and owners see the agent and its runs.';
 
 comment on column howdah.agents.max_cost is 'What a run may cost, with the runs below it; null without limit.';
 
-comment on column howdah.agents.max_seconds is 'Seconds a run may be active, waiting not counted; null: what the settings say, else 600.';
+comment on column howdah.agents.max_seconds is 'Maximum active time of a run in seconds, without waiting. Null takes the setting, 600 by default.';
 
-comment on column howdah.agents.max_steps is 'Model answers a run may take; null: what the settings say, else 50.';
+comment on column howdah.agents.max_steps is 'Maximum number of model answers in a run. Null takes the setting, 50 by default.';
 
 comment on column howdah.agents.max_tokens is 'Tokens a run may use, with the runs below it; null without limit.';
 
 comment on column howdah.agents.name is 'Its name.';
 
-comment on column howdah.agents.output_schema is 'A JSON Schema the answer must satisfy; the parsed answer is executions.output_data.';
+comment on column howdah.agents.output_schema is 'A JSON Schema that the answer must satisfy. The parsed answer is executions.output_data.';
 
-comment on column howdah.agents.prompt_id is 'The prompt it is told before its instruction, filled in for each run.';
+comment on column howdah.agents.prompt_id is 'The prompt placed before the instruction, filled in for each run.';
 
-comment on column howdah.agents.prompt_values is 'Values for variables of its prompt. What a run brings in input_data goes before them, defaults behind them.';
+comment on column howdah.agents.prompt_values is 'Values for the variables of the prompt. Values in input_data of a run take precedence, defaults of the prompt come last.';
 
-comment on column howdah.agents.system_prompt is 'A generic prompt that stands before the instruction.';
+comment on column howdah.agents.system_prompt is 'A generic prompt placed before the instruction.';
 
 comment on column howdah.agents.tenant_id is 'The tenant it belongs to; nobody else sees it.';
 
 comment on column howdah.agents.updated_at is 'When it was changed last.';
 
-comment on column howdah.agents.use_history is 'Whether earlier runs of the session are told to the model.';
+comment on column howdah.agents.use_history is 'True sends the earlier runs of the session to the model.';
 
 comment on column howdah.agents.user_id is 'The user it belongs to; null for the whole tenant.';
 
-comment on column howdah.agents.version_is_stale is 'A part changed in this transaction and the version is not written yet.';
+comment on column howdah.agents.version_is_stale is 'True from a change until the same transaction writes the new version at commit.';
 
-comment on column howdah.alert_rules.changed_at is 'Since when the state is what it is.';
+comment on column howdah.alert_rules.changed_at is 'Time of the last change of state.';
 
 comment on column howdah.alert_rules.created_at is 'When it was made.';
 
 comment on column howdah.alert_rules.description is 'What it is for, in words.';
 
-comment on column howdah.alert_rules.engine_check is 'In place of a query, what no member may read: failed_deliveries of the tenant within a day; or, for owners of the database alone, violations, the broken promises of the engine in all tenants, or alerts, what howdah.alerts has besides.';
+comment on column howdah.alert_rules.engine_check is 'A check of the engine in place of a query. failed_deliveries: failed deliveries of the tenant within a day. For owners of the database only: violations of all tenants, or alerts, the other rows of howdah.alerts.';
 
-comment on column howdah.alert_rules.found_rows is 'How many rows were found last, at most 100.';
+comment on column howdah.alert_rules.found_rows is 'Number of rows of the last query, at most 100.';
 
 comment on column howdah.alert_rules.id is 'Its id, a uuid v7: the order of ids is that of time.';
 
@@ -36619,17 +35708,17 @@ comment on column howdah.alert_rules.interval_seconds is 'Seconds between two lo
 
 comment on column howdah.alert_rules.is_active is 'False takes it out of use; the row stays.';
 
-comment on column howdah.alert_rules.last_at is 'When it was asked last.';
+comment on column howdah.alert_rules.last_at is 'Time of the last query.';
 
-comment on column howdah.alert_rules.last_error is 'Why it could not be asked.';
+comment on column howdah.alert_rules.last_error is 'Why the query failed.';
 
 comment on column howdah.alert_rules.name is 'Its name.';
 
-comment on column howdah.alert_rules.next_at is 'When it is asked next.';
+comment on column howdah.alert_rules.next_at is 'Time of the next query.';
 
-comment on column howdah.alert_rules.query is 'One SELECT that finds nothing when all is well; asked as a member of the tenant would, in a transaction that writes nothing.';
+comment on column howdah.alert_rules.query is 'One SELECT that finds nothing when all is well. It runs with the rights of a member, in a read-only transaction.';
 
-comment on column howdah.alert_rules.sample is 'The first ten of them.';
+comment on column howdah.alert_rules.sample is 'The first ten rows.';
 
 comment on column howdah.alert_rules.state is 'Not asked yet (unknown), clear, firing, or failed: it could not be asked.';
 
@@ -36637,7 +35726,7 @@ comment on column howdah.alert_rules.tenant_id is 'The tenant it belongs to; nob
 
 comment on column howdah.alert_rules.updated_at is 'When it was changed last.';
 
-comment on column howdah.alert_rules.webhook_id is 'Who is told; null: every webhook of the tenant that wants alert.firing, alert.resolved or alert.failed.';
+comment on column howdah.alert_rules.webhook_id is 'Receiver. Null means every webhook of the tenant with alert.firing, alert.resolved or alert.failed.';
 
 comment on column howdah.alerts.detail is 'What was found.';
 
@@ -36659,11 +35748,11 @@ comment on column howdah.api_keys.created_by is 'Who made it: the user of the to
 
 comment on column howdah.api_keys.expires_at is 'When it ends by itself.';
 
-comment on column howdah.api_keys.hash is 'SHA-256 of its secret, which is random and so needs no slow hash.';
+comment on column howdah.api_keys.hash is 'SHA-256 of the secret part. The secret is random, so no slow hash is needed.';
 
 comment on column howdah.api_keys.id is 'Its id, a uuid v7: the order of ids is that of time.';
 
-comment on column howdah.api_keys.last_used_at is 'To the minute.';
+comment on column howdah.api_keys.last_used_at is 'Time of the last use, to the minute.';
 
 comment on column howdah.api_keys.name is 'Its name.';
 
@@ -36671,13 +35760,13 @@ comment on column howdah.api_keys.prefix is 'The part of the key that may be sho
 
 comment on column howdah.api_keys.revoked_at is 'When it was taken back.';
 
-comment on column howdah.api_keys.role is 'What it may do at most; the row of its user may say less.';
+comment on column howdah.api_keys.role is 'Highest rights of the key. The role of its user may be lower.';
 
-comment on column howdah.api_keys.scopes is 'The actions it may take, out of read, run, edit and manage; null: all that its role may.';
+comment on column howdah.api_keys.scopes is 'Allowed actions out of read, run, edit and manage. Null allows all that the role may do.';
 
 comment on column howdah.api_keys.tenant_id is 'The tenant it belongs to; nobody else sees it.';
 
-comment on column howdah.api_keys.user_id is 'As whom the key acts; null: for its tenant as a whole.';
+comment on column howdah.api_keys.user_id is 'The user that the key acts as. Null means the tenant as a whole.';
 
 comment on column howdah.approvals.agent_id is 'The agent.';
 
@@ -36697,23 +35786,23 @@ comment on column howdah.approvals.tenant_id is 'The tenant it belongs to; nobod
 
 comment on column howdah.approvals.tool is 'The tool, by name.';
 
-comment on column howdah.approvals.trust is 'How far the run was trusted that asked: for runs that are trusted less, a policy asks again.';
+comment on column howdah.approvals.trust is 'Trust of the run that asked. A policy asks again for runs of a lower trust.';
 
-comment on column howdah.audit_log.action is 'insert, update or delete of a row; cancel, pause, resume, retry, fork or add_input of a run; answer, approve or reject of a question; begin of the log itself, erase of its first rows.';
+comment on column howdah.audit_log.action is 'insert, update or delete of a row; cancel, pause, resume, retry, fork or add_input of a run; answer, approve or reject of a question; begin of the log itself; erase of its first rows.';
 
 comment on column howdah.audit_log.actor is 'The user, else the database login.';
 
-comment on column howdah.audit_log.after_digest is 'SHA-256 of the row as it is now; of add_input and answers: of what was said.';
+comment on column howdah.audit_log.after_digest is 'SHA-256 of the new row. For add_input and answers: of the text.';
 
 comment on column howdah.audit_log.api_key_id is 'The API key that was used.';
 
-comment on column howdah.audit_log.before_digest is 'SHA-256 of the row as it was, as JSON without what is kept about it by itself (updated_at, next_at, …).';
+comment on column howdah.audit_log.before_digest is 'SHA-256 of the old row, as JSON without columns that the engine maintains (updated_at, next_at, …).';
 
-comment on column howdah.audit_log.changed is 'Of an update: the columns that changed.';
+comment on column howdah.audit_log.changed is 'Names of the columns that an update changed.';
 
-comment on column howdah.audit_log.client is 'Where it came from: what the API says of the request, else program and address of the connection.';
+comment on column howdah.audit_log.client is 'Origin of the request, as the API reports it, else program and address of the connection.';
 
-comment on column howdah.audit_log.created_at is 'When it was committed.';
+comment on column howdah.audit_log.created_at is 'Time of the commit.';
 
 comment on column howdah.audit_log.detail is 'What else is to be said.';
 
@@ -36723,11 +35812,11 @@ comment on column howdah.audit_log.id is 'Its id, a uuid v7: the order of ids is
 
 comment on column howdah.audit_log.login is 'The database login of the session.';
 
-comment on column howdah.audit_log.object is 'The table the object is a row of.';
+comment on column howdah.audit_log.object is 'The table of the changed row.';
 
-comment on column howdah.audit_log.object_id is 'Its key: the id, or the parts of the key joined by /.';
+comment on column howdah.audit_log.object_id is 'Key of the row: the id, or the parts of the key joined by /.';
 
-comment on column howdah.audit_log.prev_hash is 'The hash of the row before; of the first row a value made from the tenant.';
+comment on column howdah.audit_log.prev_hash is 'Hash of the row before. The first row has a value made from the tenant.';
 
 comment on column howdah.audit_log.seq is '1, 2, 3, … within the tenant.';
 
@@ -36749,7 +35838,7 @@ comment on column howdah.board_entries.updated_at is 'When it was changed last.'
 
 comment on column howdah.board_entries.value is 'What stands there.';
 
-comment on column howdah.board_entries.version is 'Grows by one with each write of the key.';
+comment on column howdah.board_entries.version is 'Raised by one with each write of the key.';
 
 comment on column howdah.board_entries.written_by_execution_id is 'The run that wrote this version.';
 
@@ -36767,23 +35856,23 @@ comment on column howdah.call_limit_usage.waiting is 'Runs that wait to call.';
 
 comment on column howdah.call_limits.created_at is 'When it was made.';
 
-comment on column howdah.call_limits.every_model is 'What a provider calls a model (models.model): calls of every model that asks for it count, of all tenants together. Written by an owner of the database.';
+comment on column howdah.call_limits.every_model is 'Provider''s id of a model (models.model): calls of every such model count, over all tenants. Written by an owner of the database.';
 
-comment on column howdah.call_limits.every_tool is 'The name of a tool: calls of every tool of this name count, of all tenants together. Written by an owner of the database.';
+comment on column howdah.call_limits.every_tool is 'Name of a tool: calls of every tool of this name count, over all tenants. Written by an owner of the database.';
 
 comment on column howdah.call_limits.id is 'Its id, a uuid v7: the order of ids is that of time.';
 
-comment on column howdah.call_limits.max_at_once is 'Calls in the air at once. Lowered, no call is stopped.';
+comment on column howdah.call_limits.max_at_once is 'Maximum number of calls at once. A lower value stops no call.';
 
-comment on column howdah.call_limits.max_per_minute is 'Calls that begin within any 60 seconds; an attempt that failed was a call.';
+comment on column howdah.call_limits.max_per_minute is 'Maximum number of calls that begin within any 60 seconds. A failed attempt counts.';
 
-comment on column howdah.call_limits.max_tokens_per_minute is 'Tokens, in and out, of the calls that ended within the last 60 seconds: while there were fewer, another call begins.';
+comment on column howdah.call_limits.max_tokens_per_minute is 'Another call begins while the calls of the last 60 seconds used fewer tokens than this, in and out.';
 
 comment on column howdah.call_limits.model_id is 'The model whose calls count.';
 
 comment on column howdah.call_limits.tenant_id is 'The tenant it belongs to; nobody else sees it.';
 
-comment on column howdah.call_limits.tool_id is 'The tool whose calls count. One that begins a run of an agent or a workflow has no calls: limit its runs.';
+comment on column howdah.call_limits.tool_id is 'The tool whose calls count. A tool that begins a run has no calls: limit its runs.';
 
 comment on column howdah.call_limits.updated_at is 'When it was changed last.';
 
@@ -36793,9 +35882,9 @@ comment on column howdah.concurrency_limits.created_at is 'When it was made.';
 
 comment on column howdah.concurrency_limits.id is 'Its id, a uuid v7: the order of ids is that of time.';
 
-comment on column howdah.concurrency_limits.max_running is 'Runs at work at once. Raised or deleted, those that wait go on; lowered, nobody is stopped.';
+comment on column howdah.concurrency_limits.max_running is 'Maximum number of runs at work. A higher value lets waiting runs go on; a lower one stops no run.';
 
-comment on column howdah.concurrency_limits.model_id is 'The model whose runs count: those whose pinned version asks it first. With neither agent nor model the limit is the tenant''s.';
+comment on column howdah.concurrency_limits.model_id is 'The model whose runs count: runs whose pinned version has it first. Without agent_id and model_id the limit is for the tenant.';
 
 comment on column howdah.concurrency_limits.tenant_id is 'The tenant it belongs to; nobody else sees it.';
 
@@ -36924,37 +36013,37 @@ comment on column howdah.execution_tree.waiting_for is 'What waiting runs wait f
 
 comment on column howdah.execution_tree.workflow is 'The workflow, by name.';
 
-comment on column howdah.executions.active_ms is 'Milliseconds of active time before active_since.';
+comment on column howdah.executions.active_ms is 'Active time before active_since, in milliseconds.';
 
 comment on column howdah.executions.active_since is 'Since when it is active, while it runs.';
 
 comment on column howdah.executions.agent_id is 'The agent that runs; null in the run of a workflow.';
 
-comment on column howdah.executions.agent_version_id is 'The version pinned when the row was inserted.';
+comment on column howdah.executions.agent_version_id is 'Version of the agent, pinned when the row was inserted.';
 
-comment on column howdah.executions.ancestors is 'Its parent, the parent of that, … with the root first: the order of locks.';
+comment on column howdah.executions.ancestors is 'All runs above, the root first, which is the order of locks.';
 
-comment on column howdah.executions.at_risk is 'A suspect began something that may kill its worker and has not committed since: the third such death is poison.';
+comment on column howdah.executions.at_risk is 'True after a suspect run began something that may kill its worker, until its next commit. The third such death is poison.';
 
-comment on column howdah.executions.callback_url is 'Is told the end of this run, and the questions below it, as a webhook is; signed with the secret `callbacks`, if there is one.';
+comment on column howdah.executions.callback_url is 'URL that receives the end of this run, and the questions below it, like a webhook. Signed with the secret `callbacks` if it exists.';
 
-comment on column howdah.executions.children_cost is 'Cost of all runs below it, counted against its max_cost.';
+comment on column howdah.executions.children_cost is 'Cost of all runs below, counted against max_cost.';
 
-comment on column howdah.executions.children_tokens_in is 'Tokens of all runs below it, counted against its max_tokens.';
+comment on column howdah.executions.children_tokens_in is 'Input tokens of all runs below, counted against max_tokens.';
 
-comment on column howdah.executions.children_tokens_out is 'Tokens of all runs below it, counted against its max_tokens.';
+comment on column howdah.executions.children_tokens_out is 'Output tokens of all runs below, counted against max_tokens.';
 
-comment on column howdah.executions.client_tools is 'Tools that whoever began the run calls himself: [{"name", "description", "parameters"}]. A call is a question whose answer is the tool''s result.';
+comment on column howdah.executions.client_tools is 'Tools that the caller executes: [{"name", "description", "parameters"}]. A call is a question whose answer is the result of the tool.';
 
-comment on column howdah.executions.compensates_execution_id is 'The run whose effects it takes back, newest first.';
+comment on column howdah.executions.compensates_execution_id is 'The run whose effects this one undoes, newest first.';
 
 comment on column howdah.executions.completed_at is 'When it ended, in whatever way.';
 
-comment on column howdah.executions.contents_erased_at is 'When what was said and done in it was erased; what it used, and when, stays.';
+comment on column howdah.executions.contents_erased_at is 'Time at which texts and arguments were erased. Usage and times stay.';
 
 comment on column howdah.executions.cost is 'Sum of its steps, by the prices when they committed.';
 
-comment on column howdah.executions.crashes_without_progress is 'Workers that died with this run since its last commit.';
+comment on column howdah.executions.crashes_without_progress is 'Number of workers that died with this run since its last commit.';
 
 comment on column howdah.executions.created_at is 'When it was made.';
 
@@ -36964,35 +36053,35 @@ comment on column howdah.executions.depth is '0 for a root, one more for each pa
 
 comment on column howdah.executions.error is 'Of a failed run: {code, message, retryable, cause}.';
 
-comment on column howdah.executions.fence is 'Raised by every claim: a commit that carries an older one changes nothing.';
+comment on column howdah.executions.fence is 'Raised by every claim. A commit with an older fence changes nothing.';
 
-comment on column howdah.executions.first_limits is 'The limits before retry_execution granted one once more.';
+comment on column howdah.executions.first_limits is 'Limits before retry_execution granted an exhausted limit once more.';
 
-comment on column howdah.executions.forked_from_execution_id is 'The run it was forked from; the original is untouched.';
+comment on column howdah.executions.forked_from_execution_id is 'The run this one was forked from, which stays unchanged.';
 
-comment on column howdah.executions.forked_from_seq is 'Steps it has in common with that run: copies, with zero usage.';
+comment on column howdah.executions.forked_from_seq is 'Number of steps copied from that run, with zero usage.';
 
-comment on column howdah.executions.handoffs is 'So often it was handed over: agent_id is who has it now, steps of kind handoff say who had it before.';
+comment on column howdah.executions.handoffs is 'Number of handoffs. agent_id is the current agent; steps of kind handoff name the earlier ones.';
 
-comment on column howdah.executions.has_inbox is 'Something came from outside and is not in the log yet.';
+comment on column howdah.executions.has_inbox is 'True while an event from outside is not in the log yet.';
 
-comment on column howdah.executions.history is 'What was said before, by whoever keeps the conversation himself: [{"role": "user", "content": "…"}, …], after what its session says. Messages of role system hold for this run alone.';
+comment on column howdah.executions.history is 'Earlier conversation, kept by the caller: [{"role": "user", "content": "…"}, …]. It follows that of the session. Messages of role system hold for this run alone.';
 
 comment on column howdah.executions.id is 'Its id, a uuid v7: the order of ids is that of time.';
 
-comment on column howdah.executions.idempotency_key is 'A second insert with the same key is refused; run() gives the first row back.';
+comment on column howdah.executions.idempotency_key is 'A second insert with the same key is refused; run() returns the first row.';
 
 comment on column howdah.executions.input is 'What it is told.';
 
 comment on column howdah.executions.input_data is 'Data beside the text; the model is told it as JSON below the input.';
 
-comment on column howdah.executions.input_parts is 'Images and files beside the text, as OpenAI content parts, or {"type": "resource", "resource_id": …}.';
+comment on column howdah.executions.input_parts is 'Images and files beside the text, as OpenAI content parts or {"type": "resource", "resource_id": …}.';
 
-comment on column howdah.executions.input_trust is 'Whose words the input is: user, or what a program that inserts somebody else''s words says of them (external); of a child the level of its parent.';
+comment on column howdah.executions.input_trust is 'Origin of the input: user, or external when the caller passes on the words of others. A child takes the trust of its parent.';
 
-comment on column howdah.executions.is_pause_requested is 'Somebody asked a running run to pause: what is in the air still commits.';
+comment on column howdah.executions.is_pause_requested is 'True from a request to pause a running run until it pauses. Work in flight still commits.';
 
-comment on column howdah.executions.live_children is 'Children that have not ended.';
+comment on column howdah.executions.live_children is 'Number of children that have not ended.';
 
 comment on column howdah.executions.max_cost is 'What a run may cost, with the runs below it; null without limit.';
 
@@ -37002,22 +36091,22 @@ comment on column howdah.executions.max_steps is 'Model answers this run may tak
 
 comment on column howdah.executions.max_tokens is 'Tokens a run may use, with the runs below it; null without limit.';
 
-comment on column howdah.executions.members_at_once is 'Of a workflow''s run: so many of its members are let begin, the others wait for their turn; null: all.';
+comment on column howdah.executions.members_at_once is 'Of a workflow run: maximum number of members at work at once; the others wait for their turn. Null means all.';
 
-comment on column howdah.executions.members_waiting is 'Of its live children, those that wait for their turn.';
+comment on column howdah.executions.members_waiting is 'Number of live children that wait for their turn.';
 
 comment on column howdah.executions.message_count is 'Messages in its conversation.';
 
-comment on column howdah.executions.messages_at_retry is 'Messages there were at the last retry_execution: guards look only at what came after.';
+comment on column howdah.executions.messages_at_retry is 'Number of messages at the last retry_execution. Guards look only at later ones.';
 
 comment on column howdah.executions.metadata is '@behavior +attribute:filterBy
 Your own tags, indexed: where metadata @> ''{"order": 4711}''.';
 
 comment on column howdah.executions.metrics is 'Facts of the end: finish_reason "length" says that the answer was cut off.';
 
-comment on column howdah.executions.model_count is 'Model answers so far, counted against max_steps.';
+comment on column howdah.executions.model_count is 'Number of model answers so far, counted against max_steps.';
 
-comment on column howdah.executions.moves is 'Changes of its status so far; a part of the version of its session''s state.';
+comment on column howdah.executions.moves is 'Number of status changes, which is part of the version of the session state.';
 
 comment on column howdah.executions.output is 'The answer.';
 
@@ -37027,17 +36116,17 @@ comment on column howdah.executions.overrides is 'How the run differs from its p
 
 comment on column howdah.executions.owner_worker is 'The worker process that owns it while it runs.';
 
-comment on column howdah.executions.parent_call_id is 'The tool call of the parent that it answers.';
+comment on column howdah.executions.parent_call_id is 'Tool call of the parent that this run answers.';
 
 comment on column howdah.executions.parent_execution_id is 'The run above; null of a root.';
 
-comment on column howdah.executions.paused_from is 'What a paused run waited for.';
+comment on column howdah.executions.paused_from is 'What a paused run was waiting for.';
 
-comment on column howdah.executions.priority is 'Smaller first.';
+comment on column howdah.executions.priority is 'A smaller value runs first.';
 
-comment on column howdah.executions.root_execution_id is 'The run at the top; a root''s is its own id.';
+comment on column howdah.executions.root_execution_id is 'The root of the tree. A root has its own id here.';
 
-comment on column howdah.executions.run_at is 'Not before this time.';
+comment on column howdah.executions.run_at is 'The run does not start before this time.';
 
 comment on column howdah.executions.session_id is 'The conversation it belongs to; null outside of one.';
 
@@ -37049,7 +36138,7 @@ comment on column howdah.executions.step_count is 'Steps in its log.';
 
 comment on column howdah.executions.stop_reason is 'Why it ended: final_answer, a limit (max_steps, …), cancelled, error, poison.';
 
-comment on column howdah.executions.table_trigger_id is 'The watch of a user''s table that began this run.';
+comment on column howdah.executions.table_trigger_id is 'The watch of a table that began this run.';
 
 comment on column howdah.executions.tenant_id is 'The tenant it belongs to; nobody else sees it.';
 
@@ -37057,9 +36146,9 @@ comment on column howdah.executions.tokens_in is 'Tokens its models read, withou
 
 comment on column howdah.executions.tokens_out is 'Tokens its models wrote, without the runs below.';
 
-comment on column howdah.executions.trust is 'The lowest trust of anything it has read: user, internal or external. It never rises.';
+comment on column howdah.executions.trust is 'The lowest trust of anything the run has read: user, internal or external. It never rises.';
 
-comment on column howdah.executions.turn is 'Its place in the session.';
+comment on column howdah.executions.turn is 'Position in the session.';
 
 comment on column howdah.executions.updated_at is 'When it was changed last.';
 
@@ -37069,13 +36158,13 @@ comment on column howdah.executions.waiting_for is 'What a waiting run waits for
 
 comment on column howdah.executions.wake_at is 'When its timer rings.';
 
-comment on column howdah.executions.wakes_on is 'Of a workflow''s run that waits for members: which of their ends it wants to hear of.';
+comment on column howdah.executions.wakes_on is 'Of a workflow run that waits for members: the kind of ends that wake it.';
 
-comment on column howdah.executions.workflow_id is 'Whose run it is, when it is no agent''s.';
+comment on column howdah.executions.workflow_id is 'The workflow, of a run without an agent.';
 
 comment on column howdah.executions.workflow_version_id is 'The version of the workflow it is pinned to.';
 
-comment on column howdah.feedback_entries.comment is 'In words; [erased] once the contents of the run, or its author, are.';
+comment on column howdah.feedback_entries.comment is 'Free text; [erased] after erasure of the contents of the run or of the author.';
 
 comment on column howdah.feedback_entries.created_at is 'When it was made.';
 
@@ -37085,9 +36174,9 @@ comment on column howdah.feedback_entries.execution_id is 'The run.';
 
 comment on column howdah.feedback_entries.id is 'Its id, a uuid v7: the order of ids is that of time.';
 
-comment on column howdah.feedback_entries.message_seq is 'The message of the run it is about; null: the run as a whole.';
+comment on column howdah.feedback_entries.message_seq is 'Message of the run that the feedback is about. Null means the run as a whole.';
 
-comment on column howdah.feedback_entries.score is 'From 0 (useless) to 1 (as it should be).';
+comment on column howdah.feedback_entries.score is 'From 0 (useless) to 1 (perfect).';
 
 comment on column howdah.feedback_entries.tenant_id is 'The tenant it belongs to; nobody else sees it.';
 
@@ -37101,25 +36190,25 @@ comment on column howdah.grants.id is 'Its id, a uuid v7: the order of ids is th
 
 comment on column howdah.grants.permission is 'What is allowed: read, run, edit.';
 
-comment on column howdah.grants.role is 'To everybody of this role or a higher one.';
+comment on column howdah.grants.role is 'The grantee, if it is everybody of this role or a higher one.';
 
 comment on column howdah.grants.tenant_id is 'The tenant it belongs to; nobody else sees it.';
 
 comment on column howdah.grants.updated_at is 'When it was changed last.';
 
-comment on column howdah.grants.user_id is 'To this user.';
+comment on column howdah.grants.user_id is 'The grantee, if it is a user.';
 
 comment on column howdah.grants.workflow_id is 'The workflow.';
 
-comment on column howdah.hooks."position" is 'Hooks of one event are called in this order, smaller first.';
+comment on column howdah.hooks."position" is 'Order among the hooks of an event, smaller first.';
 
-comment on column howdah.hooks.agent_id is 'Only for runs of this agent. Without it and workflow_id for all runs of the tenant.';
+comment on column howdah.hooks.agent_id is 'Runs of this agent only. Without agent_id and workflow_id: all runs of the tenant.';
 
 comment on column howdah.hooks.created_at is 'When it was made.';
 
 comment on column howdah.hooks.event is 'When it is called: before_run, after_setup, message_sent, tool_before, tool_after, execution_complete.';
 
-comment on column howdah.hooks.function is 'Its name with schema, such as shop.check_refund; it takes one jsonb, the event, and gives jsonb or nothing.';
+comment on column howdah.hooks.function is 'Name with schema, such as shop.check_refund. The function takes the event as jsonb and returns jsonb or nothing.';
 
 comment on column howdah.hooks.id is 'Its id, a uuid v7: the order of ids is that of time.';
 
@@ -37127,17 +36216,17 @@ comment on column howdah.hooks.is_active is 'False takes it out of use; the row 
 
 comment on column howdah.hooks.tenant_id is 'The tenant it belongs to; nobody else sees it.';
 
-comment on column howdah.hooks.timeout_ms is 'Milliseconds one call may take; longer is a failure.';
+comment on column howdah.hooks.timeout_ms is 'Time limit of one call in milliseconds. A longer call fails.';
 
 comment on column howdah.hooks.updated_at is 'When it was changed last.';
 
-comment on column howdah.hooks.workflow_id is 'Only for runs of this workflow itself; those of its members go by their agents. Without it and agent_id for all runs.';
+comment on column howdah.hooks.workflow_id is 'Runs of this workflow only, without the runs of its members. Without agent_id and workflow_id: all runs of the tenant.';
 
 comment on column howdah.kept_steps.cost is 'What models cost, at the prices when the step was committed.';
 
-comment on column howdah.kept_steps.day is 'The day in UTC on which the steps began.';
+comment on column howdah.kept_steps.day is 'Day in UTC on which the steps began.';
 
-comment on column howdah.kept_steps.errors is 'Of these steps those with an error.';
+comment on column howdah.kept_steps.errors is 'Number of these steps with an error.';
 
 comment on column howdah.kept_steps.id is 'Its id, a uuid v7: the order of ids is that of time.';
 
@@ -37145,7 +36234,7 @@ comment on column howdah.kept_steps.kind is 'What it is.';
 
 comment on column howdah.kept_steps.model_id is 'The model.';
 
-comment on column howdah.kept_steps.steps is 'How many steps, without what forks share with their originals.';
+comment on column howdah.kept_steps.steps is 'Number of steps, without those that forks share with their originals.';
 
 comment on column howdah.kept_steps.tenant_id is 'The tenant it belongs to; nobody else sees it.';
 
@@ -37157,7 +36246,7 @@ comment on column howdah.kept_steps.tool is 'The tool, by name.';
 
 comment on column howdah.kept_usage.agent_id is 'The agent.';
 
-comment on column howdah.kept_usage.agent_version_id is 'The version the runs were pinned to; null for workflows.';
+comment on column howdah.kept_usage.agent_version_id is 'Pinned version of the runs. Null for workflows.';
 
 comment on column howdah.kept_usage.cancelled is 'Runs that somebody ended.';
 
@@ -37165,17 +36254,17 @@ comment on column howdah.kept_usage.completed is 'Runs that have ended with an a
 
 comment on column howdah.kept_usage.cost is 'What models cost, at the prices when the step was committed.';
 
-comment on column howdah.kept_usage.day is 'The day in UTC on which the runs were inserted.';
+comment on column howdah.kept_usage.day is 'Day in UTC on which the runs were inserted.';
 
 comment on column howdah.kept_usage.failed is 'Runs that have ended with an error or at a limit.';
 
 comment on column howdah.kept_usage.id is 'Its id, a uuid v7: the order of ids is that of time.';
 
-comment on column howdah.kept_usage.roots is 'Of the runs those that are no children; a quota that is made later counts them.';
+comment on column howdah.kept_usage.roots is 'Number of root runs, which a quota that is made later counts.';
 
 comment on column howdah.kept_usage.runs is 'How many runs.';
 
-comment on column howdah.kept_usage.steps is 'Without what forks share with their originals.';
+comment on column howdah.kept_usage.steps is 'Number of steps, without those that forks share with their originals.';
 
 comment on column howdah.kept_usage.tenant_id is 'The tenant it belongs to; nobody else sees it.';
 
@@ -37189,7 +36278,7 @@ comment on column howdah.mail.content is 'The text.';
 
 comment on column howdah.mail.created_at is 'When it was made.';
 
-comment on column howdah.mail.created_by is 'Who wrote it; null: a run did.';
+comment on column howdah.mail.created_by is 'The person who wrote the message. Null if a run did.';
 
 comment on column howdah.mail.from_agent_id is 'The agent that wrote it.';
 
@@ -37197,75 +36286,75 @@ comment on column howdah.mail.from_execution_id is 'The run that wrote it.';
 
 comment on column howdah.mail.id is 'Its id, a uuid v7: the order of ids is that of time.';
 
-comment on column howdah.mail.is_within_tree is 'The agent had a live run in the tree of the sender: only runs of that tree receive it.';
+comment on column howdah.mail.is_within_tree is 'True if the agent had a live run in the tree of the sender. Then only runs of that tree receive the message.';
 
-comment on column howdah.mail.received_at is 'When a run received it; it stands in the log of that run from then on.';
+comment on column howdah.mail.received_at is 'Time of receipt. From then on the message is in the log of the receiving run.';
 
 comment on column howdah.mail.received_by_execution_id is 'The run that read it; null before.';
 
-comment on column howdah.mail.received_call_id is 'The call by which that run received it.';
+comment on column howdah.mail.received_call_id is 'Tool call by which the run received the message.';
 
 comment on column howdah.mail.reply_to_id is 'The letter it answers.';
 
-comment on column howdah.mail.root_execution_id is 'The tree of the run that sent it.';
+comment on column howdah.mail.root_execution_id is 'The tree of the run that sent the message.';
 
 comment on column howdah.mail.subject is 'What it is about.';
 
 comment on column howdah.mail.tenant_id is 'The tenant it belongs to; nobody else sees it.';
 
 comment on column howdah.mail.thread_id is '@hasDefault
-The conversation: the id of the message that began it. Left out, a new one or that of reply_to_id.';
+Thread: the id of its first message. Omitted, that of reply_to_id or a new one.';
 
 comment on column howdah.mail.to_agent_id is '@hasDefault
-Whose mailbox it is in; without to_execution_id whichever run of it receives first has it.';
+Agent whose mailbox holds the message. Without to_execution_id the first of its runs to receive it takes it.';
 
-comment on column howdah.mail.to_execution_id is 'The one run that may receive it; null: any run of the agent.';
+comment on column howdah.mail.to_execution_id is 'The only run that may receive the message. Null allows any run of the agent.';
 
-comment on column howdah.mail.trust is 'internal: an agent wrote it; user: a person did.';
+comment on column howdah.mail.trust is 'internal for a message of an agent, user for one of a person.';
 
 comment on column howdah.mcp_prompts.accepted_at is 'When somebody accepted it.';
 
-comment on column howdah.mcp_prompts.accepted_digest is 'Of what was accepted last: that stands in the stored prompt.';
+comment on column howdah.mcp_prompts.accepted_digest is 'Digest that was accepted last, which the stored prompt holds.';
 
 comment on column howdah.mcp_prompts.created_at is 'When it was made.';
 
 comment on column howdah.mcp_prompts.description is 'What it is for, in words.';
 
-comment on column howdah.mcp_prompts.digest is 'SHA-256 of what the server says: name, title, description, arguments, text.';
+comment on column howdah.mcp_prompts.digest is 'SHA-256 of the report on the prompt: name, title, description, arguments, text.';
 
-comment on column howdah.mcp_prompts.fault is 'Why no template can be made of it.';
+comment on column howdah.mcp_prompts.fault is 'Why the prompt cannot become a template.';
 
 comment on column howdah.mcp_prompts.id is 'Its id, a uuid v7: the order of ids is that of time.';
 
 comment on column howdah.mcp_prompts.name is 'Its name.';
 
-comment on column howdah.mcp_prompts.prompt_id is 'The stored prompt it was accepted as.';
+comment on column howdah.mcp_prompts.prompt_id is 'The stored prompt that was made when this prompt was accepted.';
 
 comment on column howdah.mcp_prompts.server_id is 'The MCP server.';
 
-comment on column howdah.mcp_prompts.status is 'new and changed ones wait for accept_mcp_prompt; refused ones cannot be templates: fault says why; gone are accepted ones that the server has no more.';
+comment on column howdah.mcp_prompts.status is 'new and changed prompts wait for accept_mcp_prompt. refused prompts cannot become templates; fault gives the reason. gone prompts were accepted and are no longer offered.';
 
-comment on column howdah.mcp_prompts.template is 'What the server says when each argument is given as {{its name}}.';
+comment on column howdah.mcp_prompts.template is 'Text that the server returns when each argument is given as {{its name}}.';
 
 comment on column howdah.mcp_prompts.tenant_id is 'The tenant it belongs to; nobody else sees it.';
 
 comment on column howdah.mcp_prompts.updated_at is 'When it was changed last.';
 
-comment on column howdah.mcp_prompts.variables is 'Its arguments, as a prompt has them: JSON Schemas by name.';
+comment on column howdah.mcp_prompts.variables is 'Arguments of the prompt: JSON Schemas by name, as in howdah.prompts.';
 
-comment on column howdah.mcp_servers.agent_system_id is 'The agent system whose file describes it.';
+comment on column howdah.mcp_servers.agent_system_id is 'The agent system whose file describes this row.';
 
-comment on column howdah.mcp_servers.allows_elicitation is 'It may ask people: what it asks is a row of questions, in its words, and the run waits.';
+comment on column howdah.mcp_servers.allows_elicitation is 'True lets the server ask people. Its request becomes a row of questions, in its own words, and the run waits.';
 
-comment on column howdah.mcp_servers.configuration is 'stdio: {command, args, env, cwd, secrets}; http: {url, headers, secret_name, secrets}. secrets: names of secrets by environment variable or header.';
+comment on column howdah.mcp_servers.configuration is 'stdio: {command, args, env, cwd, secrets}; http: {url, headers, secret_name, secrets}. secrets holds names of secrets by environment variable or header.';
 
 comment on column howdah.mcp_servers.created_at is 'When it was made.';
 
 comment on column howdah.mcp_servers.description is 'What it is for, in words.';
 
-comment on column howdah.mcp_servers.discovered_at is 'When it was first asked what it offers, and answered.';
+comment on column howdah.mcp_servers.discovered_at is 'Time of the first successful discovery of its tools.';
 
-comment on column howdah.mcp_servers.error is 'Why it could not be asked the last time; null when it could.';
+comment on column howdah.mcp_servers.error is 'Error of the last discovery; null after a success.';
 
 comment on column howdah.mcp_servers.failed_at is 'When it failed last.';
 
@@ -37275,13 +36364,13 @@ comment on column howdah.mcp_servers.is_active is 'False takes it out of use; th
 
 comment on column howdah.mcp_servers.name is 'Its name.';
 
-comment on column howdah.mcp_servers.sampling_model_id is 'The model that answers what the server asks of one (sampling), within the budget of the run; null: it is refused.';
+comment on column howdah.mcp_servers.sampling_model_id is 'The model that answers sampling requests of the server, within the budget of the run. Null refuses such requests.';
 
-comment on column howdah.mcp_servers.server_info is 'What it said of itself: name, version.';
+comment on column howdah.mcp_servers.server_info is 'Name and version, as the server reports them.';
 
 comment on column howdah.mcp_servers.tenant_id is 'The tenant it belongs to; nobody else sees it.';
 
-comment on column howdah.mcp_servers.trusts_annotations is 'Its word is taken for it that a tool only reads or may be repeated; else each of its tools has effect once.';
+comment on column howdah.mcp_servers.trusts_annotations is 'True believes the server about tools that only read or may be repeated. False treats each of its tools as effect once.';
 
 comment on column howdah.mcp_servers.type is 'stdio: a command that workers start; http: a server at a URL.';
 
@@ -37289,7 +36378,7 @@ comment on column howdah.mcp_servers.updated_at is 'When it was changed last.';
 
 comment on column howdah.mcp_tools.accepted_at is 'When somebody accepted it.';
 
-comment on column howdah.mcp_tools.accepted_digest is 'Of what was accepted last: calls are made only while the server says the same.';
+comment on column howdah.mcp_tools.accepted_digest is 'Digest that was accepted last. The tool is called only while the server reports the same.';
 
 comment on column howdah.mcp_tools.annotations is 'What its server says of it; hints, no promises.';
 
@@ -37297,13 +36386,13 @@ comment on column howdah.mcp_tools.created_at is 'When it was made.';
 
 comment on column howdah.mcp_tools.description is 'What it is for, in words.';
 
-comment on column howdah.mcp_tools.digest is 'SHA-256 of what the server says of the tool: name, title, description, schemas, annotations.';
+comment on column howdah.mcp_tools.digest is 'SHA-256 of the report on the tool: name, title, description, schemas, annotations.';
 
-comment on column howdah.mcp_tools.fault is 'Why it cannot be offered.';
+comment on column howdah.mcp_tools.fault is 'Why the tool cannot be offered.';
 
 comment on column howdah.mcp_tools.id is 'Its id, a uuid v7: the order of ids is that of time.';
 
-comment on column howdah.mcp_tools.is_whole is 'False where what the server says of it is too large or cannot be kept: fault says why.';
+comment on column howdah.mcp_tools.is_whole is 'False where the report is too large or cannot be stored; fault gives the reason.';
 
 comment on column howdah.mcp_tools.name is 'Its name.';
 
@@ -37345,9 +36434,9 @@ comment on column howdah.messages.agent_id is 'The agent that had the run when i
 
 comment on column howdah.messages.content is 'What was said.';
 
-comment on column howdah.messages.covers_from_seq is 'Of a summary: the first message it stands for; 0 means earlier turns of the session too.';
+comment on column howdah.messages.covers_from_seq is 'Of a summary: the first message it replaces. 0 includes earlier turns of the session.';
 
-comment on column howdah.messages.covers_to_seq is 'Of a summary: the last message it stands for. The originals stay.';
+comment on column howdah.messages.covers_to_seq is 'Of a summary: the last message it replaces. The originals stay.';
 
 comment on column howdah.messages.created_at is 'When it was made.';
 
@@ -37355,7 +36444,7 @@ comment on column howdah.messages.execution_id is 'The run.';
 
 comment on column howdah.messages.id is 'Its id, a uuid v7: the order of ids is that of time.';
 
-comment on column howdah.messages.parent_seq is 'The message it answers: of a tool''s result the one that asked for the call.';
+comment on column howdah.messages.parent_seq is 'The message this one answers. For the result of a tool: the message that asked for the call.';
 
 comment on column howdah.messages.parts is 'Content parts beside the text, as OpenAI has them (images, files).';
 
@@ -37365,7 +36454,7 @@ comment on column howdah.messages.seq is 'Its place in the conversation of the r
 
 comment on column howdah.messages.session_id is 'The conversation it belongs to; null outside of one.';
 
-comment on column howdah.messages.step_seq is 'The step that added it; null for the input.';
+comment on column howdah.messages.step_seq is 'The step that added the message. Null for the input.';
 
 comment on column howdah.messages.tenant_id is 'The tenant it belongs to; nobody else sees it.';
 
@@ -37375,7 +36464,7 @@ comment on column howdah.messages.tokens_out is 'Tokens that models wrote.';
 
 comment on column howdah.messages.tool_call_id is 'Of a tool''s result: the call it answers.';
 
-comment on column howdah.messages.tool_calls is 'Calls an assistant asked for: [{id, name, arguments}].';
+comment on column howdah.messages.tool_calls is 'Calls that the assistant asked for: [{id, name, arguments}].';
 
 comment on column howdah.messages.trust is 'Where the text comes from: system, user, internal (a model, another agent''s message), external (a tool).';
 
@@ -37405,9 +36494,9 @@ comment on column howdah.model_usage.tokens_in is 'Tokens that models read.';
 
 comment on column howdah.model_usage.tokens_out is 'Tokens that models wrote.';
 
-comment on column howdah.models.agent_system_id is 'The agent system whose file describes it; others share it as long as they say the same of it.';
+comment on column howdah.models.agent_system_id is 'The agent system whose file describes the model. Other systems may share a model that they describe in the same way.';
 
-comment on column howdah.models.base_url is 'An OpenAI-compatible endpoint. Without one the environment''s URL and key are used; with one and no secret no key is sent.';
+comment on column howdah.models.base_url is 'An OpenAI-compatible endpoint. Without base_url the URL and key of the environment are used. With base_url and no secret no key is sent.';
 
 comment on column howdah.models.capabilities is 'What it can do.';
 
@@ -37417,31 +36506,31 @@ comment on column howdah.models.created_at is 'When it was made.';
 
 comment on column howdah.models.domain is 'What it is about.';
 
-comment on column howdah.models.from_environment is 'True while the row follows the environment; a person''s edit ends that.';
+comment on column howdah.models.from_environment is 'True while the row follows the environment. An edit by a person sets it to false.';
 
 comment on column howdah.models.id is 'Its id, a uuid v7: the order of ids is that of time.';
 
-comment on column howdah.models.input_price is 'Price of a million input tokens. Read when a step commits.';
+comment on column howdah.models.input_price is 'Price of a million input tokens, read when a step commits.';
 
 comment on column howdah.models.model is 'The provider''s own id of the model, such as gpt-5-mini.';
 
 comment on column howdah.models.name is 'Its name.';
 
-comment on column howdah.models.output_price is 'Price of a million output tokens. Read when a step commits.';
+comment on column howdah.models.output_price is 'Price of a million output tokens, read when a step commits.';
 
 comment on column howdah.models.provider is 'Who serves it: openai, anthropic, local and so on.';
 
 comment on column howdah.models.purpose is 'llm answers, embedding measures likeness, tts speaks, stt hears.';
 
-comment on column howdah.models.secret_name is 'The secret whose value is sent as the key. Without one the environment''s key goes to the environment''s URL, and none to a base_url.';
+comment on column howdah.models.secret_name is 'Name of the secret that holds the key. Without it the key of the environment goes to the URL of the environment, and no key goes to a base_url.';
 
 comment on column howdah.models.tenant_id is 'The tenant it belongs to; nobody else sees it.';
 
 comment on column howdah.models.updated_at is 'When it was changed last.';
 
-comment on column howdah.output_filters.action is 'flag: noted in the log; redact: [name withheld] stands in its place; block: the call is refused, an answer is asked for once more and then fails the run.';
+comment on column howdah.output_filters.action is 'flag notes the match in the log; redact replaces it by [name withheld]; block refuses the call, and asks for an answer once more before the run fails.';
 
-comment on column howdah.output_filters.agent_id is 'Whose runs; null: those of all agents.';
+comment on column howdah.output_filters.agent_id is 'Runs of this agent. Null means all agents.';
 
 comment on column howdah.output_filters.created_at is 'When it was made.';
 
@@ -37451,9 +36540,9 @@ comment on column howdah.output_filters.is_active is 'False takes it out of use;
 
 comment on column howdah.output_filters.name is 'Its name.';
 
-comment on column howdah.output_filters.pattern is 'A regular expression of Postgres without back-references; (?i) in front ignores case.';
+comment on column howdah.output_filters.pattern is 'A regular expression of PostgreSQL without back-references; (?i) at the start ignores case.';
 
-comment on column howdah.output_filters.places is 'Where it looks: output, question, arguments (of tools that leave the installation), sql (arguments of tools in SQL, queries), message (mails, tasks of sub-agents), board (boards, todos), file. Left out: everywhere.';
+comment on column howdah.output_filters.places is 'Places to check: output, question, arguments (of tools that leave the installation), sql (arguments of tools in SQL, queries), message (mail, tasks of sub-agents), board (boards, todos), file. All by default.';
 
 comment on column howdah.output_filters.tenant_id is 'The tenant it belongs to; nobody else sees it.';
 
@@ -37505,11 +36594,11 @@ comment on column howdah.prompt_versions.tenant_id is 'The tenant it belongs to;
 
 comment on column howdah.prompt_versions.version is 'Its number: 1, 2, 3 and so on.';
 
-comment on column howdah.prompts.agent_system_id is 'The agent system whose file describes it.';
+comment on column howdah.prompts.agent_system_id is 'The agent system whose file describes this row.';
 
 comment on column howdah.prompts.created_at is 'When it was made.';
 
-comment on column howdah.prompts.deleted_at is 'Prompts are deleted softly: their versions stay.';
+comment on column howdah.prompts.deleted_at is 'Set when the prompt is deleted. Its versions stay.';
 
 comment on column howdah.prompts.description is 'What it is for, in words.';
 
@@ -37517,13 +36606,13 @@ comment on column howdah.prompts.id is 'Its id, a uuid v7: the order of ids is t
 
 comment on column howdah.prompts.name is 'Its name.';
 
-comment on column howdah.prompts.template is 'Text with {{name}} where the value of the variable of this name goes.';
+comment on column howdah.prompts.template is 'Text with {{name}} in the place of each variable.';
 
 comment on column howdah.prompts.tenant_id is 'The tenant it belongs to; nobody else sees it.';
 
 comment on column howdah.prompts.updated_at is 'When it was changed last.';
 
-comment on column howdah.prompts.variables is 'JSON Schemas by name: {"tone": {"type": "string", "enum": ["kind", "strict"], "default": "kind"}}. One without default has to be given.';
+comment on column howdah.prompts.variables is 'JSON Schemas by name: {"tone": {"type": "string", "enum": ["kind", "strict"], "default": "kind"}}. A variable without a default is required.';
 
 comment on column howdah.questions.answer is 'What was answered.';
 
@@ -37539,13 +36628,13 @@ comment on column howdah.questions.created_at is 'When it was made.';
 
 comment on column howdah.questions.default_answer is 'What counts as the answer when nobody gives one in time.';
 
-comment on column howdah.questions.escalate_to is 'A role or a username that may answer after the deadline, for as long again.';
+comment on column howdah.questions.escalate_to is 'Role or username that may answer after the deadline, for the same time again.';
 
 comment on column howdah.questions.escalated_at is 'When somebody with more rights was asked.';
 
 comment on column howdah.questions.execution_id is 'The run.';
 
-comment on column howdah.questions.expires_at is 'The deadline: then it escalates, else the default answer counts, else the run fails.';
+comment on column howdah.questions.expires_at is 'Deadline. After it the question escalates, or the default answer is taken, or the run fails.';
 
 comment on column howdah.questions.id is 'Its id, a uuid v7: the order of ids is that of time.';
 
@@ -37553,15 +36642,15 @@ comment on column howdah.questions.kind is 'question; approval: of a call; effec
 
 comment on column howdah.questions.options is 'Answers to choose from.';
 
-comment on column howdah.questions.preview is 'What a call in SQL did when it was tried and undone: {result, tables: [{table, inserted, updated, deleted, rows: [{before, after}], …}], altered, new_each_time}.';
+comment on column howdah.questions.preview is 'Result of a trial of the call in SQL, which was rolled back: {result, tables: [{table, inserted, updated, deleted, rows: [{before, after}], …}], altered, new_each_time}.';
 
 comment on column howdah.questions.prompt is 'What is asked.';
 
-comment on column howdah.questions.reason is 'Of an approval a policy asked for: {policy, trust, tool, message_seq}: how far the run is trusted, and which message made it so.';
+comment on column howdah.questions.reason is 'Why a policy asked for approval: {policy, trust, tool, message_seq}, the trust of the run and the message that lowered it.';
 
-comment on column howdah.questions.required_role is 'Who may answer besides admins and owners; null: for a question the run''s user.';
+comment on column howdah.questions.required_role is 'Role that may answer besides admins and owners. Null lets the user of the run answer a question.';
 
-comment on column howdah.questions.root_execution_id is 'The run at the top, where a sub-agent''s question is listed too.';
+comment on column howdah.questions.root_execution_id is 'The root run, which lists the questions of its sub-agents too.';
 
 comment on column howdah.questions.schema is 'A JSON Schema that answer_data must satisfy.';
 
@@ -37571,9 +36660,9 @@ comment on column howdah.questions.status is 'open, answered, expired, cancelled
 
 comment on column howdah.questions.tenant_id is 'The tenant it belongs to; nobody else sees it.';
 
-comment on column howdah.questions.tool_call is 'The call it is about: {id, name, arguments}.';
+comment on column howdah.questions.tool_call is 'The call that the question is about: {id, name, arguments}.';
 
-comment on column howdah.questions.trust is 'Whose words the prompt is: internal, of an agent or of Howdah; external, of an MCP server.';
+comment on column howdah.questions.trust is 'Origin of the prompt: internal is an agent or Howdah, external is an MCP server.';
 
 comment on column howdah.questions.updated_at is 'When it was changed last.';
 
@@ -37611,9 +36700,9 @@ comment on column howdah.quota_usage.tenant_id is 'The tenant it belongs to; nob
 
 comment on column howdah.quota_usage.used is 'How much was used.';
 
-comment on column howdah.quotas.agent_id is 'The subject, when it is an agent.';
+comment on column howdah.quotas.agent_id is 'The subject, if it is an agent.';
 
-comment on column howdah.quotas.api_key_id is 'The subject, when it is an API key.';
+comment on column howdah.quotas.api_key_id is 'The subject, if it is an API key.';
 
 comment on column howdah.quotas.created_at is 'When it was made.';
 
@@ -37621,33 +36710,33 @@ comment on column howdah.quotas.id is 'Its id, a uuid v7: the order of ids is th
 
 comment on column howdah.quotas.is_imposed is 'Written by an owner of the database: the tenant sees it and cannot change it.';
 
-comment on column howdah.quotas.is_per_tenant is 'Of a quota of the system: each tenant may use so much, unless an owner of the database wrote one for it alone.';
+comment on column howdah.quotas.is_per_tenant is 'Of a quota of the system: each tenant may use this much, unless an owner of the database wrote a quota for that tenant.';
 
-comment on column howdah.quotas.max_value is 'So much and no more. Raised or lowered, it holds at once, and those that wait go on if they may.';
+comment on column howdah.quotas.max_value is 'Maximum use. A change applies at once, and waiting runs go on if they may.';
 
 comment on column howdah.quotas.metric is 'What is counted: requests, runs, tokens, cost, storage.';
 
-comment on column howdah.quotas.period is 'By the calendar in UTC: the minute, hour, day or month of now. Without one what counts is all there ever was; for storage, all there is.';
+comment on column howdah.quotas.period is 'The current minute, hour, day or month in UTC. Without a period all use ever counts; for storage, all that is stored.';
 
-comment on column howdah.quotas.scope is 'Whose use counts. system: of the whole installation, all tenants together; written by an owner of the database.';
+comment on column howdah.quotas.scope is 'Whose use counts. system is the whole installation, over all tenants; written by an owner of the database.';
 
-comment on column howdah.quotas.session_id is 'The subject, when it is a session.';
+comment on column howdah.quotas.session_id is 'The subject, if it is a session.';
 
-comment on column howdah.quotas.subject_id is 'The user, agent, session or API key; without one it holds for each of them that has none of its own for this metric and period. None for a tenant or the system.';
+comment on column howdah.quotas.subject_id is 'The user, agent, session or API key. Null means each of them without a quota of its own for this metric and period. Null for a tenant or the system.';
 
 comment on column howdah.quotas.tenant_id is 'The tenant it belongs to; nobody else sees it.';
 
 comment on column howdah.quotas.updated_at is 'When it was changed last.';
 
-comment on column howdah.quotas.user_id is 'The subject, when it is a user.';
+comment on column howdah.quotas.user_id is 'The subject, if it is a user.';
 
-comment on column howdah.resources.bytes is 'The content; read only when it is asked for.';
+comment on column howdah.resources.bytes is 'The content, read only on request.';
 
 comment on column howdah.resources.created_at is 'When it was made.';
 
 comment on column howdah.resources.created_by is 'Who made it: the user of the token, else the database login.';
 
-comment on column howdah.resources.execution_id is 'The run it belongs to.';
+comment on column howdah.resources.execution_id is 'The run that the file belongs to.';
 
 comment on column howdah.resources.id is 'Its id, a uuid v7: the order of ids is that of time.';
 
@@ -37658,33 +36747,33 @@ comment on column howdah.resources.name is 'Its name.';
 comment on column howdah.resources.session_id is 'The conversation it belongs to; null outside of one.';
 
 comment on column howdah.resources.sha256 is '@hasDefault
-The hash of the content, in hex: computed from the bytes, and when it is given it must match.';
+SHA-256 of the content, in hex. Computed from the bytes; a given value must match.';
 
-comment on column howdah.resources.size is 'Bytes of the content.';
+comment on column howdah.resources.size is 'Size of the content in bytes.';
 
-comment on column howdah.resources.storage_path is 'Of a file of the workers, below HOWDAH_HOME/resources; written by an owner.';
+comment on column howdah.resources.storage_path is 'Path of a file below HOWDAH_HOME/resources of the workers. Only an owner writes it.';
 
 comment on column howdah.resources.tenant_id is 'The tenant it belongs to; nobody else sees it.';
 
-comment on column howdah.resources.type is 'Its MIME type, such as image/png.';
+comment on column howdah.resources.type is 'MIME type, such as image/png.';
 
-comment on column howdah.resources.uri is 'The address MCP clients read it by, such as docs://handbook; of rows that share one the newest counts. With {name} in it, and {{name}} in a text, a template.';
+comment on column howdah.resources.uri is 'Address for MCP clients, such as docs://handbook. Of rows with the same address the newest counts. With {name} in the address and {{name}} in the text the file is a template.';
 
-comment on column howdah.retention_policies.contents_reached_at is 'Runs that ended before it have no contents any more; what is older is not looked at again.';
+comment on column howdah.retention_policies.contents_reached_at is 'Runs that ended before this time have no contents any more and are not looked at again.';
 
 comment on column howdah.retention_policies.created_at is 'When it was made.';
 
 comment on column howdah.retention_policies.id is 'Its id, a uuid v7: the order of ids is that of time.';
 
-comment on column howdah.retention_policies.is_by_month is 'Runs are deleted with their whole month, up to a month later than keep_runs_days says, and at no cost however many there are. False: each on its day.';
+comment on column howdah.retention_policies.is_by_month is 'True deletes runs by whole months, up to a month after keep_runs_days, at a cost that does not depend on their number. False deletes each on its day.';
 
-comment on column howdah.retention_policies.keep_contents_days is 'Days after the end of a run until what was said and done in it is erased; 0: at once; null: never.';
+comment on column howdah.retention_policies.keep_contents_days is 'Days from the end of a run to the erasure of its texts and arguments. 0 means at once, null never.';
 
-comment on column howdah.retention_policies.keep_runs_days is 'Days after the end of a run until it is deleted with all below it; null: never.';
+comment on column howdah.retention_policies.keep_runs_days is 'Days from the end of a run to its deletion, with all runs below it. Null means never.';
 
-comment on column howdah.retention_policies.keep_sessions_minutes is 'Where keep_contents_days is 0: minutes after the last activity in a session until what was said in it is erased.';
+comment on column howdah.retention_policies.keep_sessions_minutes is 'Where keep_contents_days is 0: minutes from the last activity of a session to the erasure of its contents.';
 
-comment on column howdah.retention_policies.runs_reached_at is 'Runs that ended before it are deleted; what is older is not looked at again.';
+comment on column howdah.retention_policies.runs_reached_at is 'Runs that ended before this time are deleted; older ones are not looked at again.';
 
 comment on column howdah.retention_policies.tenant_id is 'The tenant it belongs to; nobody else sees it.';
 
@@ -37722,29 +36811,29 @@ comment on column howdah.schedules.input is 'What it is told.';
 
 comment on column howdah.schedules.input_data is 'Data beside the text, as JSON.';
 
-comment on column howdah.schedules.is_active is 'Off: paused. Switched on again it goes on from now, nothing is caught up.';
+comment on column howdah.schedules.is_active is 'False pauses the schedule. Set to true again, it continues from now and catches up on nothing.';
 
 comment on column howdah.schedules.last_at is 'The last time that made a run.';
 
-comment on column howdah.schedules.last_error is 'Why the last time made no run, or not every run: {code, message, detail, hint, scheduled_for}; null when all is well.';
+comment on column howdah.schedules.last_error is 'Why the last time did not make every run: {code, message, detail, hint, scheduled_for}. Null after a success.';
 
-comment on column howdah.schedules.last_execution_id is 'The run of that time.';
+comment on column howdah.schedules.last_execution_id is 'The run of the last time.';
 
 comment on column howdah.schedules.metadata is 'Your own tags.';
 
 comment on column howdah.schedules.name is 'Its name.';
 
-comment on column howdah.schedules.next_at is 'The next time; kept by the database.';
+comment on column howdah.schedules.next_at is 'The next time, set by the database.';
 
 comment on column howdah.schedules.overlap_policy is 'What happens when the last run is still live: allow, skip, cancel.';
 
 comment on column howdah.schedules.priority is 'Smaller first.';
 
-comment on column howdah.schedules.session_id is 'The session its runs are turns of; null for runs of their own.';
+comment on column howdah.schedules.session_id is 'The session that the runs are turns of. Null gives each run no session.';
 
 comment on column howdah.schedules.tenant_id is 'The tenant it belongs to; nobody else sees it.';
 
-comment on column howdah.schedules.timezone is 'The zone cron is read in; a name of pg_timezone_names.';
+comment on column howdah.schedules.timezone is 'Time zone of cron, a name of pg_timezone_names.';
 
 comment on column howdah.schedules.updated_at is 'When it was changed last.';
 
@@ -37756,37 +36845,37 @@ comment on column howdah.secrets.created_at is 'When it was made.';
 
 comment on column howdah.secrets.created_by is 'Who made it: the user of the token, else the database login.';
 
-comment on column howdah.secrets.fingerprint is 'Equal for equal values of a tenant; without its key nobody can check a guess against it.';
+comment on column howdah.secrets.fingerprint is 'Equal for equal values of a tenant. A guess cannot be checked against it without the key of the tenant.';
 
 comment on column howdah.secrets.id is 'Its id, a uuid v7: the order of ids is that of time.';
 
-comment on column howdah.secrets.last_four is 'The last characters of the value; null when it is too short to show any.';
+comment on column howdah.secrets.last_four is 'The last characters of the value. Null when the value is too short to show any.';
 
-comment on column howdah.secrets.name is 'What rows such as models call it by (secret_name).';
+comment on column howdah.secrets.name is 'Name by which other rows refer to the secret (secret_name).';
 
-comment on column howdah.secrets.rotated_at is 'When the value was last replaced; null while it is the first.';
+comment on column howdah.secrets.rotated_at is 'Time of the last new value. Null for the first value.';
 
 comment on column howdah.secrets.tenant_id is 'The tenant it belongs to; nobody else sees it.';
 
 comment on column howdah.secrets.updated_at is 'When it was changed last.';
 
-comment on column howdah.secrets.version is 'Rises with each new value.';
+comment on column howdah.secrets.version is 'Raised with each new value.';
 
 comment on column howdah.sessions.agent_id is 'The agent.';
 
 comment on column howdah.sessions.created_at is 'When it was made.';
 
-comment on column howdah.sessions.forked_from_session_id is 'The session it was forked from, which is untouched; null too when that is gone.';
+comment on column howdah.sessions.forked_from_session_id is 'The session this one was forked from, which stays unchanged. Null when that session was deleted.';
 
-comment on column howdah.sessions.forked_from_turn is 'It begins with what was said there until the end of this turn.';
+comment on column howdah.sessions.forked_from_turn is 'The last turn of the original session that this session begins with.';
 
 comment on column howdah.sessions.id is 'Its id, a uuid v7: the order of ids is that of time.';
 
 comment on column howdah.sessions.last_activity_at is 'When something was said in it last.';
 
-comment on column howdah.sessions.live_execution_id is 'The root run whose turn it is; changed under this row''s lock.';
+comment on column howdah.sessions.live_execution_id is 'The root run that has its turn, changed under the lock of this row.';
 
-comment on column howdah.sessions.policy is 'A message while a run is live: queue waits for its turn, reject is refused, interrupt cancels the live run, steer joins it.';
+comment on column howdah.sessions.policy is 'What happens to a message while a run is live: queue waits for its turn, reject is refused, interrupt cancels the live run, steer joins it.';
 
 comment on column howdah.sessions.state is 'Your own document about the conversation.';
 
@@ -37794,7 +36883,7 @@ comment on column howdah.sessions.tenant_id is 'The tenant it belongs to; nobody
 
 comment on column howdah.sessions.title is 'What it is called.';
 
-comment on column howdah.sessions.turns is 'Runs begun so far; the last one''s turn.';
+comment on column howdah.sessions.turns is 'Number of runs so far, which is the turn of the last one.';
 
 comment on column howdah.sessions.updated_at is 'When it was changed last.';
 
@@ -37822,15 +36911,15 @@ comment on column howdah.settings.created_at is 'When it was made.';
 
 comment on column howdah.settings.id is 'Its id, a uuid v7: the order of ids is that of time.';
 
-comment on column howdah.settings.key is 'Which one; setting_values lists them.';
+comment on column howdah.settings.key is 'Name of the setting, as setting_values lists it.';
 
-comment on column howdah.settings.scope is 'tenant: for this tenant. system: for every tenant that has none of its own; written by an owner of the database.';
+comment on column howdah.settings.scope is 'tenant: for this tenant. system: for every tenant without a value of its own; written by an owner of the database.';
 
 comment on column howdah.settings.tenant_id is 'The tenant it belongs to; nobody else sees it.';
 
 comment on column howdah.settings.updated_at is 'When it was changed last.';
 
-comment on column howdah.settings.value is 'A number within the range that setting_values names.';
+comment on column howdah.settings.value is 'A number within the range that setting_values gives.';
 
 comment on column howdah.skill_versions.created_at is 'When it was made.';
 
@@ -37848,19 +36937,19 @@ comment on column howdah.skill_versions.tenant_id is 'The tenant it belongs to; 
 
 comment on column howdah.skill_versions.version is 'Its number: 1, 2, 3 and so on.';
 
-comment on column howdah.skills.agent_system_id is 'The agent system whose file describes it.';
+comment on column howdah.skills.agent_system_id is 'The agent system whose file describes this row.';
 
-comment on column howdah.skills.content is 'What the agent reads, as Markdown: at most 60 kB, which is given in one piece.';
+comment on column howdah.skills.content is 'Markdown text for the agent, at most 60 kB, loaded in one piece.';
 
 comment on column howdah.skills.created_at is 'When it was made.';
 
-comment on column howdah.skills.deleted_at is 'Skills are deleted softly: their versions stay.';
+comment on column howdah.skills.deleted_at is 'Set when the skill is deleted. Its versions stay.';
 
-comment on column howdah.skills.description is 'One line: when to read it.';
+comment on column howdah.skills.description is 'One line that says when to read the skill.';
 
 comment on column howdah.skills.id is 'Its id, a uuid v7: the order of ids is that of time.';
 
-comment on column howdah.skills.is_active is 'One that is not active is left out of its agents'' next versions.';
+comment on column howdah.skills.is_active is 'False leaves the skill out of the next versions of its agents.';
 
 comment on column howdah.skills.name is 'Its name.';
 
@@ -37874,13 +36963,13 @@ comment on column howdah.status_transitions.from_status is 'Where a run stands b
 
 comment on column howdah.status_transitions.to_status is 'Where it stands then.';
 
-comment on column howdah.steps.annotations is 'What hooks noted about it.';
+comment on column howdah.steps.annotations is 'Notes of hooks.';
 
-comment on column howdah.steps.call_id is 'The tool call it belongs to.';
+comment on column howdah.steps.call_id is 'The tool call that the step belongs to.';
 
-comment on column howdah.steps.cost is 'By the model''s prices when the step committed.';
+comment on column howdah.steps.cost is 'Cost by the prices of the model when the step committed.';
 
-comment on column howdah.steps.effect is 'What repeating the call would do, as the tool declares it.';
+comment on column howdah.steps.effect is 'Effect of repeating the call, as the tool declares it.';
 
 comment on column howdah.steps.error is 'What went wrong: {code, message, retryable, cause}.';
 
@@ -37888,7 +36977,7 @@ comment on column howdah.steps.execution_id is 'The run.';
 
 comment on column howdah.steps.finished_at is 'When it was over.';
 
-comment on column howdah.steps.idempotency_key is 'Given to the tool; the same over every attempt of the call.';
+comment on column howdah.steps.idempotency_key is 'Key passed to the tool, the same for every attempt of the call.';
 
 comment on column howdah.steps.input is 'Of a tool: its arguments. Of a retry: which attempt.';
 
@@ -37914,23 +37003,23 @@ comment on column howdah.steps.worker is 'The worker process that committed it.'
 
 comment on column howdah.table_triggers.agent_id is 'The agent.';
 
-comment on column howdah.table_triggers.condition is 'An expression over the columns of the row that has to be true; null for every row.';
+comment on column howdah.table_triggers.condition is 'Expression over the columns of the row that must be true. Null accepts every row.';
 
 comment on column howdah.table_triggers.created_at is 'When it was made.';
 
 comment on column howdah.table_triggers.id is 'Its id, a uuid v7: the order of ids is that of time.';
 
-comment on column howdah.table_triggers.input is 'An expression over the columns of the row: what the agent is told. Null begins no run.';
+comment on column howdah.table_triggers.input is 'Expression over the columns of the row that gives the input of the run. Null begins no run.';
 
-comment on column howdah.table_triggers.into_column is 'Where the answer is written; null: nowhere.';
+comment on column howdah.table_triggers.into_column is 'Column that receives the answer. Null writes nothing back.';
 
-comment on column howdah.table_triggers.is_active is 'Off: rows that arrive begin no runs; answers of those there are still written.';
+comment on column howdah.table_triggers.is_active is 'False begins no more runs. Answers of runs that began earlier are still written.';
 
-comment on column howdah.table_triggers.key_columns is 'The table''s primary key, by which the row is found again.';
+comment on column howdah.table_triggers.key_columns is 'Primary key of the table, by which the row is found again.';
 
-comment on column howdah.table_triggers.on_event is 'insert, update, or insert or update; an update counts when it changes the input, or fulfils the condition.';
+comment on column howdah.table_triggers.on_event is 'insert, update, or insert or update. An update counts when it changes the input or makes the condition true.';
 
-comment on column howdah.table_triggers.table_name is 'The table as it was called when the watch was made.';
+comment on column howdah.table_triggers.table_name is 'Name of the table when the watch was made.';
 
 comment on column howdah.table_triggers.tenant_id is 'The tenant it belongs to; nobody else sees it.';
 
@@ -37942,7 +37031,7 @@ comment on column howdah.tenants.created_at is 'When it was made.';
 
 comment on column howdah.tenants.id is 'Its id, a uuid v7: the order of ids is that of time.';
 
-comment on column howdah.tenants.is_active is 'False: nobody of the tenant is let in by token or key. Its rows stay, its runs go on.';
+comment on column howdah.tenants.is_active is 'False shuts out every user, token and key of the tenant. Its rows stay and its runs go on.';
 
 comment on column howdah.tenants.name is 'Its name.';
 
@@ -37950,16 +37039,16 @@ comment on column howdah.tenants.slug is 'Its name in commands and tokens.';
 
 comment on column howdah.tenants.updated_at is 'When it was changed last.';
 
-comment on column howdah.tenants.weight is 'Its part where tenants share workers: one of weight 3 has three runs at work for each one of a tenant of weight 1. Set by an owner of the database.';
+comment on column howdah.tenants.weight is 'Share of the workers: a tenant of weight 3 gets three runs at work for each run of a tenant of weight 1. Set by an owner of the database.';
 
 comment on column howdah.todos."position" is '@hasDefault
-Its place in the list; left out, the end.';
+Position in the list. Omitted, the todo comes last.';
 
 comment on column howdah.todos.created_at is 'When it was made.';
 
 comment on column howdah.todos.id is 'Its id, a uuid v7: the order of ids is that of time.';
 
-comment on column howdah.todos.note is 'What stands in the way, or what came of it.';
+comment on column howdah.todos.note is 'What blocks the todo, or its result.';
 
 comment on column howdah.todos.session_id is 'The conversation it belongs to; null outside of one.';
 
@@ -37987,33 +37076,33 @@ comment on column howdah.tool_performance.tenant_id is 'The tenant it belongs to
 
 comment on column howdah.tool_performance.tool is 'The tool, by name.';
 
-comment on column howdah.tool_policies.agent_id is 'Whose runs; null: those of all agents.';
+comment on column howdah.tool_policies.agent_id is 'Runs of this agent. Null means all agents.';
 
 comment on column howdah.tool_policies.created_at is 'When it was made.';
 
-comment on column howdah.tool_policies.decision is 'allow; ask: an admin approves the call; deny: the model is told that it may not.';
+comment on column howdah.tool_policies.decision is 'allow the call; ask for the approval of an admin; deny the call and tell the model so.';
 
-comment on column howdah.tool_policies.effect is 'Tools of this effect; null: of any.';
+comment on column howdah.tool_policies.effect is 'Tools of this effect; null means any.';
 
 comment on column howdah.tool_policies.id is 'Its id, a uuid v7: the order of ids is that of time.';
 
 comment on column howdah.tool_policies.kind is 'Tools of this kind.';
 
-comment on column howdah.tool_policies.min_trust is 'For runs that are trusted less the row counts: internal: those that have read what is external; user: what is internal, too; system: all.';
+comment on column howdah.tool_policies.min_trust is 'The row applies to runs of a lower trust. internal: runs that have read external text; user: internal text as well; system: all runs.';
 
 comment on column howdah.tool_policies.tenant_id is 'The tenant it belongs to; nobody else sees it.';
 
-comment on column howdah.tool_policies.tool_id is 'Which tool; with neither tool nor kind all but sub-agents, workflows and ask_user.';
+comment on column howdah.tool_policies.tool_id is 'The tool. Without tool_id and kind: every tool except sub-agents, workflows and ask_user.';
 
 comment on column howdah.tool_policies.updated_at is 'When it was changed last.';
 
-comment on column howdah.tools.agent_id is 'Of kind agent: the agent that does the work, in a run of its own below the caller''s.';
+comment on column howdah.tools.agent_id is 'Of kind agent: the agent that does the work, in a child run of the caller.';
 
-comment on column howdah.tools.agent_system_id is 'The agent system whose file describes it.';
+comment on column howdah.tools.agent_system_id is 'The agent system whose file describes this row.';
 
 comment on column howdah.tools.aliases is 'Other names it is found by.';
 
-comment on column howdah.tools.compensation_tool_id is 'The tool that takes a finished call back when its run fails or is cancelled.';
+comment on column howdah.tools.compensation_tool_id is 'The tool that undoes a finished call when its run fails or is cancelled.';
 
 comment on column howdah.tools.configuration is 'By kind; of a sql tool what register_sql_tool found in the catalogue.';
 
@@ -38021,7 +37110,7 @@ comment on column howdah.tools.created_at is 'When it was made.';
 
 comment on column howdah.tools.description is 'What it is for, in words.';
 
-comment on column howdah.tools.effect is 'pure and idempotent calls may be repeated after a crash; a sql tool runs in the transaction that commits its step.';
+comment on column howdah.tools.effect is 'Calls of pure and idempotent tools may be repeated after a crash. A sql tool runs in the transaction that commits its step.';
 
 comment on column howdah.tools.id is 'Its id, a uuid v7: the order of ids is that of time.';
 
@@ -38031,9 +37120,9 @@ comment on column howdah.tools.kind is 'sql: a function of this database; http: 
 
 comment on column howdah.tools.name is 'Its name.';
 
-comment on column howdah.tools.parameters is 'A JSON Schema; arguments are checked against it before the tool runs.';
+comment on column howdah.tools.parameters is 'A JSON Schema. Arguments are checked against it before the tool runs.';
 
-comment on column howdah.tools.requires_approval is 'A call waits for a person; where nobody can be asked yet it is refused.';
+comment on column howdah.tools.requires_approval is 'True makes each call wait for the approval of a person. Where no person can be asked, the call is refused.';
 
 comment on column howdah.tools.server_id is 'Of kind mcp: the server that does the work.';
 
@@ -38043,7 +37132,7 @@ comment on column howdah.tools.timeout_ms is 'Milliseconds a call may take.';
 
 comment on column howdah.tools.updated_at is 'When it was changed last.';
 
-comment on column howdah.tools.workflow_id is 'Of kind workflow: whose run does the work.';
+comment on column howdah.tools.workflow_id is 'Of kind workflow: the workflow that does the work, in a child run of the caller.';
 
 comment on column howdah.users.created_at is 'When it was made.';
 
@@ -38051,7 +37140,7 @@ comment on column howdah.users.email is 'Where the user is written to.';
 
 comment on column howdah.users.id is 'Its id, a uuid v7: the order of ids is that of time.';
 
-comment on column howdah.users.is_active is 'False: the user is not let in any more, by no token and no key, within a second.';
+comment on column howdah.users.is_active is 'False shuts the user out within a second, whatever the token or key.';
 
 comment on column howdah.users.role is 'owner, admin, member, viewer.';
 
@@ -38087,29 +37176,29 @@ comment on column howdah.violations.rule is 'The promise that is broken.';
 
 comment on column howdah.violations.tenant_id is 'The tenant it belongs to; nobody else sees it.';
 
-comment on column howdah.watched_rows.attempts is 'How often its answer was to be written.';
+comment on column howdah.watched_rows.attempts is 'Number of attempts to write the answer.';
 
 comment on column howdah.watched_rows.created_at is 'When it was made.';
 
-comment on column howdah.watched_rows.error is 'Why there is no answer to write, or why it could not be written: {code, message}.';
+comment on column howdah.watched_rows.error is 'Why no answer exists or it could not be written: {code, message}.';
 
 comment on column howdah.watched_rows.execution_id is 'The run.';
 
-comment on column howdah.watched_rows.row_key is 'The row''s primary key: {"id": 4711}.';
+comment on column howdah.watched_rows.row_key is 'Primary key of the row: {"id": 4711}.';
 
 comment on column howdah.watched_rows.table_trigger_id is 'The watched table.';
 
 comment on column howdah.watched_rows.tenant_id is 'The tenant it belongs to; nobody else sees it.';
 
-comment on column howdah.watched_rows.value_sha256 is 'Of what stood in into_column when the run began: whatever else stands there later is somebody''s edit, and is kept.';
+comment on column howdah.watched_rows.value_sha256 is 'SHA-256 of into_column when the run began. A different value at the end is an edit by somebody else and is kept.';
 
-comment on column howdah.watched_rows.watches is 'The watches that led to this run, its own last: more than one when an answer, or a tool of a run, wrote into a watched table.';
+comment on column howdah.watched_rows.watches is 'The watches that led to this run, its own last. More than one if an answer or a tool of a run wrote into a watched table.';
 
-comment on column howdah.watched_rows.write_back is 'Null when the watch writes nothing back.';
+comment on column howdah.watched_rows.write_back is 'State of the answer. Null when the watch writes nothing back.';
 
 comment on column howdah.watched_rows.written_at is 'When the answer was written back.';
 
-comment on column howdah.webhook_deliveries.alert_rule_id is 'The alert rule it tells of.';
+comment on column howdah.webhook_deliveries.alert_rule_id is 'The alert rule of the event.';
 
 comment on column howdah.webhook_deliveries.attempts is 'How often it was tried.';
 
@@ -38119,19 +37208,19 @@ comment on column howdah.webhook_deliveries.delivered_at is 'When it was taken.'
 
 comment on column howdah.webhook_deliveries.event is 'What happened, as in the events of a webhook.';
 
-comment on column howdah.webhook_deliveries.execution_id is 'The run it tells of; null when it is about an alert.';
+comment on column howdah.webhook_deliveries.execution_id is 'The run of the event. Null for an alert.';
 
-comment on column howdah.webhook_deliveries.id is 'Sent as webhook-id: the same in every attempt, so that who receives it twice knows.';
+comment on column howdah.webhook_deliveries.id is 'Sent as webhook-id, the same in every attempt, so that a receiver recognises repeats.';
 
 comment on column howdah.webhook_deliveries.last_attempt_at is 'When it was tried last.';
 
-comment on column howdah.webhook_deliveries.last_error is 'Why the last attempt did not count as received.';
+comment on column howdah.webhook_deliveries.last_error is 'Why the last attempt failed.';
 
-comment on column howdah.webhook_deliveries.last_status is 'What HTTP status the last attempt got; null when there was no answer.';
+comment on column howdah.webhook_deliveries.last_status is 'HTTP status of the last attempt. Null when no response came.';
 
-comment on column howdah.webhook_deliveries.next_attempt_at is 'When it is tried next; null when it is over.';
+comment on column howdah.webhook_deliveries.next_attempt_at is 'Time of the next attempt. Null after the last one.';
 
-comment on column howdah.webhook_deliveries.payload is 'The body, the same in every attempt.';
+comment on column howdah.webhook_deliveries.payload is 'Body of the request, the same in every attempt.';
 
 comment on column howdah.webhook_deliveries.status is 'pending, delivered, failed.';
 
@@ -38139,25 +37228,25 @@ comment on column howdah.webhook_deliveries.tenant_id is 'The tenant it belongs 
 
 comment on column howdah.webhook_deliveries.url is 'Where the last attempt went, or the first one goes.';
 
-comment on column howdah.webhook_deliveries.webhook_id is 'Null for the callback_url of a run.';
+comment on column howdah.webhook_deliveries.webhook_id is 'Null for callback_url of a run.';
 
-comment on column howdah.webhooks.agent_id is 'Only runs of this agent; null: of all.';
+comment on column howdah.webhooks.agent_id is 'Runs of this agent only. Null means all.';
 
 comment on column howdah.webhooks.created_at is 'When it was made.';
 
 comment on column howdah.webhooks.description is 'What it is for, in words.';
 
-comment on column howdah.webhooks.disabled_because is 'Why it was switched off by itself; cleared when it is switched on.';
+comment on column howdah.webhooks.disabled_because is 'Why the webhook was switched off automatically. Cleared when it is switched on.';
 
-comment on column howdah.webhooks.events is 'execution.completed, execution.failed, execution.cancelled (of runs that are nobody''s children), question.opened.';
+comment on column howdah.webhooks.events is 'execution.completed, execution.failed, execution.cancelled (of root runs), question.opened, alert.firing, alert.resolved, alert.failed.';
 
 comment on column howdah.webhooks.id is 'Its id, a uuid v7: the order of ids is that of time.';
 
 comment on column howdah.webhooks.is_active is 'False takes it out of use; the row stays.';
 
-comment on column howdah.webhooks.previous_secret_name is 'Signs as well while the receiver changes over: it accepts either signature.';
+comment on column howdah.webhooks.previous_secret_name is 'Second secret that also signs while the receiver changes over. The receiver accepts either signature.';
 
-comment on column howdah.webhooks.secret_name is 'The secret (whsec_ and Base64) deliveries are signed with; null: they are not signed.';
+comment on column howdah.webhooks.secret_name is 'Secret (whsec_ and Base64) that signs deliveries. Null leaves them unsigned.';
 
 comment on column howdah.webhooks.tenant_id is 'The tenant it belongs to; nobody else sees it.';
 
@@ -38165,11 +37254,11 @@ comment on column howdah.webhooks.updated_at is 'When it was changed last.';
 
 comment on column howdah.webhooks.url is 'Where it is sent to.';
 
-comment on column howdah.webhooks.workflow_id is 'Only runs of this workflow; null: of all.';
+comment on column howdah.webhooks.workflow_id is 'Runs of this workflow only. Null means all.';
 
 comment on column howdah.workflow_agents.agent_id is 'The agent.';
 
-comment on column howdah.workflow_agents.configuration is 'By type of the workflow: what applies to this member alone.';
+comment on column howdah.workflow_agents.configuration is 'Configuration of this member alone, by type of the workflow.';
 
 comment on column howdah.workflow_agents.created_at is 'When it was made.';
 
@@ -38177,12 +37266,12 @@ comment on column howdah.workflow_agents.id is 'Its id, a uuid v7: the order of 
 
 comment on column howdah.workflow_agents.member_workflow_id is 'The workflow that is a member.';
 
-comment on column howdah.workflow_agents.question is 'The member is a person: {"prompt", "options", "schema", "required_role", "expires_in_seconds", "default_answer"}; the answer is its output.';
+comment on column howdah.workflow_agents.question is 'Question for a person in the place of a member: {"prompt", "options", "schema", "required_role", "expires_in_seconds", "default_answer"}. The answer is the output of the member.';
 
-comment on column howdah.workflow_agents.role is 'What the member is called within its workflow; null: the name of its agent or workflow. Edges and decisions name members by it.';
+comment on column howdah.workflow_agents.role is 'Name of the member within the workflow, by which edges and decisions refer to it. Null takes the name of its agent or workflow.';
 
 comment on column howdah.workflow_agents.sequence_order is '@hasDefault
-Its place among the members, counted from 1; left out, the end.';
+Position among the members, counted from 1. Omitted, the member comes last.';
 
 comment on column howdah.workflow_agents.tenant_id is 'The tenant it belongs to; nobody else sees it.';
 
@@ -38206,33 +37295,33 @@ comment on column howdah.workflow_versions.version is 'Its number: 1, 2, 3 and s
 
 comment on column howdah.workflow_versions.workflow_id is 'The workflow.';
 
-comment on column howdah.workflows.agent_system_id is 'The agent system whose file describes it.';
+comment on column howdah.workflows.agent_system_id is 'The agent system whose file describes this row.';
 
-comment on column howdah.workflows.configuration is 'By type: howdah.workflow_schema(type) is its JSON Schema.';
+comment on column howdah.workflows.configuration is 'Configuration of the type; howdah.workflow_schema(type) is its JSON Schema.';
 
 comment on column howdah.workflows.created_at is 'When it was made.';
 
 comment on column howdah.workflows.current_version_id is 'The version that new runs are pinned to.';
 
-comment on column howdah.workflows.deleted_at is 'Workflows are deleted softly: their versions and runs stay.';
+comment on column howdah.workflows.deleted_at is 'Set when the workflow is deleted. Its versions and runs stay.';
 
 comment on column howdah.workflows.description is 'What it is for, in words.';
 
 comment on column howdah.workflows.id is 'Its id, a uuid v7: the order of ids is that of time.';
 
-comment on column howdah.workflows.instruction is 'What the deciding model of router, orchestrator and evaluator is told besides its task.';
+comment on column howdah.workflows.instruction is 'Instruction for the deciding model of a router, orchestrator or evaluator, in addition to its task.';
 
 comment on column howdah.workflows.is_active is 'False takes it out of use; the row stays.';
 
-comment on column howdah.workflows.is_restricted is 'True while there are grants for it: then only they, admins and owners reach it and its runs.';
+comment on column howdah.workflows.is_restricted is 'True while grants exist for the workflow. Then only the grantees, admins and owners see the workflow and its runs.';
 
-comment on column howdah.workflows.max_cost is 'Cost a run may have with all its members.';
+comment on column howdah.workflows.max_cost is 'Maximum cost of a run together with its members.';
 
-comment on column howdah.workflows.max_seconds is 'Seconds a run may be active, waiting for members not counted; null: what the settings say, else 600.';
+comment on column howdah.workflows.max_seconds is 'Maximum active time of a run in seconds, without waiting for members. Null takes the setting, 600 by default.';
 
-comment on column howdah.workflows.max_steps is 'Answers of its own deciding model a run may take; null: what the settings say, else 50.';
+comment on column howdah.workflows.max_steps is 'Maximum number of answers of the deciding model in a run. Null takes the setting, 50 by default.';
 
-comment on column howdah.workflows.max_tokens is 'Tokens a run may use with all its members.';
+comment on column howdah.workflows.max_tokens is 'Maximum number of tokens of a run together with its members.';
 
 comment on column howdah.workflows.name is 'Its name.';
 
@@ -38242,59 +37331,59 @@ comment on column howdah.workflows.type is 'chain, parallel, router, orchestrato
 
 comment on column howdah.workflows.updated_at is 'When it was changed last.';
 
-comment on column howdah.workflows.version_is_stale is 'A part changed in this transaction and the version is not written yet.';
+comment on column howdah.workflows.version_is_stale is 'True from a change until the same transaction writes the new version at commit.';
 
-comment on column howdah_private.alert_limits.is_active is 'Whether it is told at all.';
+comment on column howdah_private.alert_limits.is_active is 'False switches the alert off.';
 
-comment on column howdah_private.alert_limits.threshold is 'From where on it is told, in its unit.';
+comment on column howdah_private.alert_limits.threshold is 'Value from which the alert fires, in the unit of the row.';
 
-comment on column howdah_private.chores.reached_at is 'Of a chore that goes through time: how far it has come.';
+comment on column howdah_private.chores.reached_at is 'Of work that follows time: how far it has come.';
 
-comment on column howdah_private.closed_months.archive is 'Where it was archived; null: nowhere.';
+comment on column howdah_private.closed_months.archive is 'Location of the archive. Null without one.';
 
-comment on column howdah_private.closed_months.cleared_to is 'How far what stands beside its runs is deleted.';
+comment on column howdah_private.closed_months.cleared_to is 'Id up to which rows beside the runs are deleted.';
 
-comment on column howdah_private.closed_months.dropped_at is 'When its partitions were dropped; null until they are.';
+comment on column howdah_private.closed_months.dropped_at is 'Time at which the partitions were dropped.';
 
 comment on column howdah_private.closed_months.first_id is 'The smallest id of the month.';
 
 comment on column howdah_private.closed_months.next_id is 'The smallest id of the month after it.';
 
-comment on column howdah_private.closed_months.runs is 'How many runs there were when it was closed; null while it is frozen and not counted yet.';
+comment on column howdah_private.closed_months.runs is 'Number of runs when the month was closed. Null while it is frozen and not counted yet.';
 
-comment on column howdah_private.inbox.trust is 'How far what came is trusted; null: a person''s word.';
+comment on column howdah_private.inbox.trust is 'Trust of the event. Null means the word of a person.';
 
-comment on column howdah_private.kept_subjects.day is 'The day in UTC on which the runs were inserted.';
+comment on column howdah_private.kept_subjects.day is 'Day in UTC on which the runs were inserted.';
 
-comment on column howdah_private.kept_subjects.roots is 'How many runs, without children and without those that took effects back.';
+comment on column howdah_private.kept_subjects.roots is 'Number of runs, without children and compensations.';
 
-comment on column howdah_private.kept_subjects.scope is 'Whether it is a user or a session.';
+comment on column howdah_private.kept_subjects.scope is 'user or session.';
 
-comment on column howdah_private.kept_subjects.subject_id is 'The user or session the runs counted for.';
+comment on column howdah_private.kept_subjects.subject_id is 'The user or session that the runs counted for.';
 
-comment on column howdah_private.kept_subjects.tokens is 'In and out, of children too.';
+comment on column howdah_private.kept_subjects.tokens is 'Tokens in and out, children included.';
 
-comment on column howdah_private.limited_calls.call_id is 'The call; the same for all limits it counts for.';
+comment on column howdah_private.limited_calls.call_id is 'The call, the same for all limits it counts for.';
 
-comment on column howdah_private.limited_calls.ended_at is 'Null while it is in the air; the end of its run at work ends it too.';
+comment on column howdah_private.limited_calls.ended_at is 'Null while the call is in progress. The end of its run ends the call too.';
 
-comment on column howdah_private.login_tenants.role is 'What the login may do within its tenant.';
+comment on column howdah_private.login_tenants.role is 'Rights of the login within its tenant.';
 
-comment on column howdah_private.mcp_sessions.caller is 'The user, else the API key, that asked first; null for a token of the tenant as a whole. Refers to nothing: the row is forgotten within days.';
+comment on column howdah_private.mcp_sessions.caller is 'The user, else the API key, that asked first. Null for a token of the whole tenant. No foreign key, since rows last only some days.';
 
-comment on column howdah_private.parked_runs.call_limit_id is 'The limit that let no other call begin.';
+comment on column howdah_private.parked_runs.call_limit_id is 'The limit that allowed no further call.';
 
-comment on column howdah_private.parked_runs.quota_subject_id is 'For whose use the quota is used up.';
+comment on column howdah_private.parked_runs.quota_subject_id is 'The subject whose quota is used up.';
 
-comment on column howdah_private.quota_counters.subject_id is 'Whose use it is: the tenant, user, agent, session or API key; the quota itself where it is of all tenants together.';
+comment on column howdah_private.quota_counters.subject_id is 'Whose use it is: tenant, user, agent, session or API key; the quota itself where it covers all tenants.';
 
-comment on column howdah_private.quota_recounts.after is 'A transaction that began when the quota was seen by whoever came: those before it may not have seen it. Null until somebody looked.';
+comment on column howdah_private.quota_recounts.after is 'A transaction that began when the quota was visible to all. Earlier ones may not have seen it. Null until somebody looked.';
 
-comment on column howdah_private.workers.only_members is 'Of those tenants it takes only runs of these agents and workflows, with all that is below them; null: every run.';
+comment on column howdah_private.workers.only_members is 'Within those tenants the worker takes only runs of these agents and workflows, and the runs below them. Null means every run.';
 
-comment on column howdah_private.workers.only_tenants is 'It takes runs of these tenants only; null: of all.';
+comment on column howdah_private.workers.only_tenants is 'The worker takes runs of these tenants only. Null means all.';
 
-comment on column howdah_private.workers.protocol is 'What it understands: sql/10_private/older_workers.sql.';
+comment on column howdah_private.workers.protocol is 'Version of the calls between worker and database: 1.';
 
 comment on routine howdah.accept_mcp_prompt(text,text,text) is 'Makes a prompt of an MCP server a stored one, as the server says it now (or only as the digest says): server__prompt. HWNTF when there is none, HWCNF when it is gone or another by now, HWINV when it is no template.';
 
@@ -38377,11 +37466,11 @@ comment on routine howdah.label_prompt_version(uuid,integer,text) is 'Names a ve
 
 comment on routine howdah.label_workflow_version(uuid,integer,text) is 'Names a version of a workflow (production, candidate, …); the name moves when it was given before.';
 
-comment on routine howdah.look_through(text,howdah.filter_place,text) is 'What output filters would make of a text at a place: {value, hits: [{filter, action}]}, value null when it would be blocked; with an agent also its own filters. HWNTF when there is no such agent.';
-
 comment on routine howdah.mcp_server_schema(howdah.mcp_server_type) is 'The JSON Schema of mcp_servers.configuration for this type.';
 
 comment on routine howdah.pause_execution(uuid) is 'Pauses a run and its children: what is in the air is finished, then nothing happens until resume_execution.';
+
+comment on routine howdah.preview_output_filters(text,howdah.filter_place,text) is 'What output filters would make of a text at a place: {value, hits: [{filter, action}]}, value null when it would be blocked; with an agent also its own filters. HWNTF when there is no such agent.';
 
 comment on routine howdah.prompt(text) is '@behavior -*
 The id of the prompt with this name in the current tenant; HWNTF when there is none.';
@@ -38451,7 +37540,7 @@ comment on routine howdah.use_tool_policies(text) is '@behavior -*
 Policies that make sense together: strict (what has read what is external asks before it acts or sends anything out), none (takes them back). Gives the policies there are.';
 
 comment on routine howdah.uuid_v7() is '@behavior -*
-A new uuid v7: the server''s own on PostgreSQL 18, the same layout before.';
+A new uuid v7: the function of PostgreSQL 18, or the same layout before.';
 
 comment on routine howdah.uuid_v7_floor(timestamp with time zone) is '@behavior -*
 The smallest id of a moment: `where id >= howdah.uuid_v7_floor(now() - interval ''1 day'')`.';
@@ -38466,41 +37555,41 @@ comment on routine howdah.workflow_schema(howdah.workflow_type) is 'The JSON Sch
 
 comment on routine howdah_private.commit_outside_of_blocks() is 'Commits for a procedure, whose call says in a remark why it cannot stand in a transaction block.';
 
+comment on routine howdah_private.raise_question_notices(uuid,uuid[]) is 'Tells open questions of a run and those below it as notices; gives those told so far.';
+
 comment on routine howdah_private.step_line(integer,howdah.step_kind,text,numeric,text) is 'A step of the log as one line for people.';
 
-comment on routine howdah_private.tell_questions(uuid,uuid[]) is 'Tells open questions of a run and those below it as notices; gives those told so far.';
+comment on table howdah.agent_models is 'Models of an agent, in order: position 1 is the default and the others are fallbacks. An agent without models uses the model named default.';
 
-comment on table howdah.agent_models is 'The models of an agent in order: position 1 is its default, the others are fallbacks. An agent without any uses the model named default.';
+comment on table howdah.agent_servers is 'MCP servers of an agent, with all accepted tools of the server or some of them.';
 
-comment on table howdah.agent_servers is 'Which MCP servers an agent has: all their accepted tools, or those that are allowed.';
+comment on table howdah.agent_skills is 'Skills of an agent, in the order in which the agent sees them.';
 
-comment on table howdah.agent_skills is 'Which skills an agent has, in the order it is told of them.';
+comment on table howdah.agent_system_versions is 'Versions of agent systems: one row per apply that changed something. Rows are never updated or deleted.';
 
-comment on table howdah.agent_system_versions is 'What an agent system was: one row per apply that changed something. Never updated, never deleted.';
+comment on table howdah.agent_systems is 'Agent systems, each described by one file. howdah.apply_agent_system() writes a system with all its parts.';
 
-comment on table howdah.agent_systems is 'Agent systems as files describe them: howdah.apply_agent_system() writes one with all its parts, and it alone.';
+comment on table howdah.agent_tools is 'Tools of an agent. The configuration here overrides that of the tool, key by key.';
 
-comment on table howdah.agent_tools is 'Which tools an agent may call; its configuration goes over the tool''s own, key by key.';
+comment on table howdah.agent_versions is 'Versions of agents, complete and by value: one row per transaction that changed the agent. Rows are never updated or deleted.';
 
-comment on table howdah.agent_versions is 'What an agent was, whole and by value: one row per transaction of edits that changed something. Never updated, never deleted.';
+comment on table howdah.agents is 'Agents. An edit makes a new version at commit. Runs in flight keep the version they started with.';
 
-comment on table howdah.agents is 'Agents. An edit makes a new version at commit; runs in flight keep the version they pinned.';
+comment on table howdah.alert_rules is 'Queries that should find nothing, run at intervals with the rights of the tenant. Webhooks receive each change of state.';
 
-comment on table howdah.alert_rules is 'Queries that should find nothing, asked from time to time with the rights of the tenant; webhooks are told when that changes.';
+comment on table howdah.api_keys is 'API keys of programs. create_api_key makes a key and shows it once; revoke_api_key revokes it.';
 
-comment on table howdah.api_keys is 'Keys that programs log in with. Made by create_api_key, which shows the key once; taken back by revoke_api_key.';
+comment on table howdah.approvals is 'Lasting approvals: calls of the tool are not asked about again in that run, session or agent. Delete a row to be asked again.';
 
-comment on table howdah.approvals is 'Approvals that stick: calls of the tool are not asked about again in that run, session or agent. Delete one to be asked again.';
-
-comment on table howdah.audit_log is 'Who changed definitions and controlled runs, in order and without a gap; each row holds the hash of the one before. Contents are not kept, only their digests.';
+comment on table howdah.audit_log is 'Changes of definitions and controls of runs, in order and without a gap. Each row holds the hash of the one before. Contents are stored as digests only.';
 
 comment on table howdah.board_entries is '@foreignKey (root_execution_id) references howdah.executions (id)|@fieldName rootExecution|@foreignFieldName boardEntries
 @foreignKey (written_by_execution_id) references howdah.executions (id)|@fieldName writtenByExecution|@foreignFieldName boardEntriesWritten
-What the runs of one tree share, by key. Written by the tool board_write, which names the version it read: a stale one is told what stands there now.';
+Values shared by the runs of one tree, by key. The tool board_write names the version it read; a stale write is refused with the current value.';
 
-comment on table howdah.call_limits is 'How many calls of a tool or of a model may be in the air at once, and how many may begin within a minute; runs that want more wait (quota).';
+comment on table howdah.call_limits is 'Maximum number of calls of a tool or model, at once and within a minute. Runs that want to make more calls wait (quota).';
 
-comment on table howdah.concurrency_limits is 'How many runs of an agent, of a model or of the whole tenant may be at work at once; those above it wait (quota).';
+comment on table howdah.concurrency_limits is 'Maximum number of runs at work at once, of an agent, of a model or of the tenant. Further runs wait (quota).';
 
 comment on table howdah.executions is '@foreignKey (agent_id) references howdah.agents (id)
 @foreignKey (agent_version_id) references howdah.agent_versions (id)
@@ -38509,158 +37598,158 @@ comment on table howdah.executions is '@foreignKey (agent_id) references howdah.
 Runs. Inserting (agent_id, input) or (workflow_id, input) starts one; its log is steps, its conversation is messages.';
 
 comment on table howdah.feedback_entries is '@foreignKey (execution_id) references howdah.executions (id)|@fieldName execution|@foreignFieldName feedbackEntries
-What people and checks think of runs, by howdah.give_feedback. One row for each author, run and message.';
+Feedback of people and checks on runs, by howdah.give_feedback. One row per author, run and message.';
 
-comment on table howdah.grants is 'Who besides admins and owners may read, run or edit an agent or a workflow. One without grants is open to its tenant, as roles allow.';
+comment on table howdah.grants is 'Who besides admins and owners may read, run or edit an agent or workflow. An agent or workflow without grants is open to its tenant, as roles allow.';
 
-comment on table howdah.hooks is 'Functions of this database that are called when a run does something: they may write, annotate and refuse. Written by owners.';
+comment on table howdah.hooks is 'Functions of this database that are called on events of a run. They may write, annotate and refuse. Only owners write this table.';
 
 comment on table howdah.kept_steps is '@behavior -*
-What steps used whose runs are deleted by now, per day and model or tool; model_usage and tool_performance add it to what is there.';
+Usage of steps of deleted runs per day and model or tool. model_usage and tool_performance add it to that of existing runs.';
 
 comment on table howdah.kept_usage is '@behavior -*
-What runs used that are deleted by now, per day and agent version or workflow; daily_usage and agent_performance add it to what is there.';
+Usage of deleted runs per day and agent version or workflow. daily_usage and agent_performance add it to that of existing runs.';
 
 comment on table howdah.mail is '@foreignKey (to_execution_id) references howdah.executions (id)|@fieldName toExecution|@foreignFieldName mailAddressed
 @foreignKey (from_execution_id) references howdah.executions (id)|@fieldName fromExecution|@foreignFieldName mailSent
 @foreignKey (received_by_execution_id) references howdah.executions (id)|@fieldName receivedByExecution|@foreignFieldName mailReceived
-Messages between agents, and from people to agents. A run sends by the tool send_message and receives by the tool receive; a person inserts a row.';
+Messages between agents, and from people to agents. A run sends with the tool send_message and receives with the tool receive. A person inserts a row.';
 
-comment on table howdah.mcp_prompts is 'Prompts that MCP servers offer, as they last said them; written by workers. What agents are told is the row of prompts made when one was accepted.';
+comment on table howdah.mcp_prompts is 'Prompts that MCP servers offer, as last reported; written by workers. Agents use the row of prompts made when a prompt was accepted.';
 
-comment on table howdah.mcp_servers is 'Servers of the Model Context Protocol. A worker asks a new one what it offers; agents that are given it have its accepted tools.';
+comment on table howdah.mcp_servers is 'Servers of the Model Context Protocol. A worker asks a new server for its tools. Agents that are given the server have its accepted tools.';
 
-comment on table howdah.mcp_tools is 'What MCP servers offer, as they last said it; written by workers. What agents have is the row of tools made when it was accepted.';
+comment on table howdah.mcp_tools is 'Tools that MCP servers offer, as last reported; written by workers. Agents use the row of tools made when a tool was accepted.';
 
 comment on table howdah.messages is '@foreignKey (execution_id) references howdah.executions (id)|@fieldName execution|@foreignFieldName messages
-What was said in a run, each message once, in order. Message 1 is the input.';
+The messages of a run, each once, in order. Message 1 is the input.';
 
-comment on table howdah.models is 'Models agents may use: a provider (openai and everything compatible, local, scripted) and that provider''s own id of the model.';
+comment on table howdah.models is 'Models that agents may use: a provider (openai for every compatible API, local, scripted) and the provider''s own id of the model.';
 
-comment on table howdah.output_filters is 'What must not leave a run: looked for before it is recorded, in the same commit. Live: no version pins it.';
+comment on table howdah.output_filters is 'Patterns that must not leave a run. They are checked in the commit that records the text. A change applies at once, also to runs in flight.';
 
-comment on table howdah.prompt_versions is 'What a prompt was: one row per transaction of edits that changed something. Never updated, never deleted.';
+comment on table howdah.prompt_versions is 'Versions of prompts: one row per transaction that changed the prompt. Rows are never updated or deleted.';
 
-comment on table howdah.prompts is 'Templates of what agents are told, with {{variables}}. An edit makes a new version at commit, of the prompt and of the agents that use it.';
+comment on table howdah.prompts is 'Prompt templates with {{variables}}. An edit makes a new version of the prompt, and of each agent that uses it, at commit.';
 
 comment on table howdah.questions is '@foreignKey (execution_id) references howdah.executions (id)|@fieldName execution|@foreignFieldName questions
 @foreignKey (root_execution_id) references howdah.executions (id)|@fieldName rootExecution|@foreignFieldName treeQuestions
-What runs ask people. An open question costs a row; its answer wakes the run.';
+Questions of runs to people. An open question takes no process; its answer wakes the run.';
 
-comment on table howdah.quotas is 'How much may be used within a period: runs, requests and storage beyond it are refused (HWQTA), runs beyond tokens or cost wait (quota).';
+comment on table howdah.quotas is 'Maximum use within a period. Runs, requests and storage above it are refused (HWQTA); runs above tokens or cost wait (quota).';
 
-comment on table howdah.resources is 'Files: up to 8 MB in the row, larger ones by their path. The content never changes; name and metadata may.';
+comment on table howdah.resources is 'Files: up to 8 MB in the row, larger files by path. The content never changes; name and metadata may.';
 
-comment on table howdah.retention_policies is 'How long a tenant keeps its runs after their end; one row, or none: then for ever. Workers enforce it each night.';
+comment on table howdah.retention_policies is 'How long a tenant keeps its ended runs. Workers delete every night. Without a row runs are kept for ever.';
 
-comment on table howdah.schedules is 'Runs by the clock: each time of cron inserts one execution, however many workers there are.';
+comment on table howdah.schedules is 'Runs by the clock. Each time of cron inserts one run, however many workers there are.';
 
-comment on table howdah.secrets is 'Keys of model servers and other secrets, by name. Their values are written (setSecret, howdah secret set) and never shown.';
+comment on table howdah.secrets is 'Keys of model servers and other secrets, by name. Values are written (setSecret, howdah secret set) and never shown.';
 
-comment on table howdah.sessions is 'Conversations over many runs. One run of a session is live at a time, the next waits for its turn.';
+comment on table howdah.sessions is 'Conversations over several runs. One run of a session is live at a time and the next waits for its turn.';
 
-comment on table howdah.settings is 'Numbers the engine goes by, where they differ from its defaults; setting_values says which there are and what holds.';
+comment on table howdah.settings is 'Numbers of the engine that differ from their defaults. The view setting_values lists all of them with the values in force.';
 
-comment on table howdah.skill_versions is 'What a skill was: one row per transaction of edits that changed something. Never updated, never deleted.';
+comment on table howdah.skill_versions is 'Versions of skills: one row per transaction that changed the skill. Rows are never updated or deleted.';
 
-comment on table howdah.skills is 'Know-how in Markdown. Agents that have one are told its name and description, and read it by the tool load_skill.';
+comment on table howdah.skills is 'Skills: know-how in Markdown. An agent sees the name and description of each of its skills and reads a skill with the tool load_skill.';
 
-comment on table howdah.status_transitions is 'The moves a run may make; every other one is refused.';
+comment on table howdah.status_transitions is 'The allowed changes of status. Every other change is refused.';
 
 comment on table howdah.steps is '@foreignKey (execution_id) references howdah.executions (id)|@fieldName execution|@foreignFieldName steps
 The log of a run: one row per model answer, finished tool call, failed attempt, guard, output. Append-only, seq without gaps.';
 
-comment on table howdah.table_triggers is 'Tables of users whose rows begin runs, by howdah.watch_table; howdah.unwatch_table ends it.';
+comment on table howdah.table_triggers is 'Watched tables of users, whose rows begin runs. Made by howdah.watch_table and removed by howdah.unwatch_table.';
 
-comment on table howdah.tenants is 'Who the rows belong to. Every other table carries tenant_id; a reference across tenants cannot exist.';
+comment on table howdah.tenants is 'Tenants. Every other table carries tenant_id, and no reference crosses tenants.';
 
-comment on table howdah.todos is 'The todo list of a session: agents keep it by the tool todo, people by SQL and GraphQL.';
+comment on table howdah.todos is 'The todo list of a session. Agents edit it with the tool todo, people by SQL and GraphQL.';
 
-comment on table howdah.tool_policies is 'What a run may call that has read something it is trusted less for than min_trust. The row that says most of a call decides: one that names the tool before one that does not, then agent, kind, effect; of equals the strictest. No row: allowed.';
+comment on table howdah.tool_policies is 'Rules for calls of runs that have read text of a trust below min_trust. The most specific row decides: tool before no tool, then agent, kind, effect; among equals the strictest. Without a row the call is allowed.';
 
-comment on table howdah.tools is 'What agents can do. kind sql: a function of this database (register_sql_tool); kind custom: a TypeScript function registered in code.';
+comment on table howdah.tools is 'Tools of agents. Kind sql is a function of this database (register_sql_tool); kind custom is a TypeScript function registered in code.';
 
-comment on table howdah.users is 'People of a tenant.';
+comment on table howdah.users is 'Users of a tenant.';
 
-comment on table howdah.version_labels is 'Names for versions of agents, workflows and prompts, such as production and candidate. A label names one version; moving it is an update.';
+comment on table howdah.version_labels is 'Labels such as production and candidate for versions of agents, workflows and prompts. A label names one version; an update moves it.';
 
-comment on table howdah.watched_rows is 'Which row of a watched table each of its runs is about, and what became of the answer.';
+comment on table howdah.watched_rows is 'The row of a watched table that each of its runs is about, and the state of the answer.';
 
-comment on table howdah.webhook_deliveries is 'What was to be told to whom, how often it was tried and what came of it; howdah.redeliver tries again.';
+comment on table howdah.webhook_deliveries is 'Deliveries to webhooks: payload, attempts and result. howdah.redeliver tries a delivery again.';
 
-comment on table howdah.webhooks is 'Who is told over HTTP what happened to runs, signed as Standard Webhooks says.';
+comment on table howdah.webhooks is 'Receivers of events of runs over HTTP, signed as Standard Webhooks says.';
 
-comment on table howdah.workflow_agents is 'The members of a workflow, in order: agents, and workflows at any depth.';
+comment on table howdah.workflow_agents is 'Members of a workflow, in order: agents, other workflows at any depth, or questions to a person.';
 
-comment on table howdah.workflow_versions is 'What a workflow was, whole and by value: one row per transaction of edits that changed something. Never updated, never deleted.';
+comment on table howdah.workflow_versions is 'Versions of workflows, complete and by value: one row per transaction that changed the workflow. Rows are never updated or deleted.';
 
-comment on table howdah.workflows is 'Teams of agents. An edit makes a new version at commit; runs in flight keep the version they pinned.';
+comment on table howdah.workflows is 'Workflows: teams of agents. An edit makes a new version at commit. Runs in flight keep the version they started with.';
 
-comment on table howdah_private.alert_limits is 'What howdah.alerts looks for, and from where on: an owner changes threshold, severity and is_active by UPDATE.';
+comment on table howdah_private.alert_limits is 'The checks of howdah.alerts with their thresholds. An owner changes threshold, severity and is_active by UPDATE.';
 
-comment on table howdah_private.applied_sql is 'The digest of the replaceable objects in force.';
+comment on table howdah_private.applied_sql is 'Digest of the replaceable objects in force.';
 
-comment on table howdah_private.audit_checkpoints is 'How far each audit log was at times, signed where there is a key. Workers write the same to a file, which a superuser of the database does not reach.';
+comment on table howdah_private.audit_checkpoints is 'Positions of each audit log over time, signed where a key exists. Workers write them to a file too, out of reach of a database superuser.';
 
 comment on table howdah_private.audit_heads is 'The last row of each tenant''s audit log.';
 
-comment on table howdah_private.audit_inbox is 'What a transaction has done so far; it becomes rows of audit_log when the transaction commits.';
+comment on table howdah_private.audit_inbox is 'Actions of a transaction so far. They become rows of audit_log when it commits.';
 
-comment on table howdah_private.audit_pending is 'Transactions that have rows in audit_inbox: one row each, whose trigger waits for the commit.';
+comment on table howdah_private.audit_pending is 'Transactions with rows in audit_inbox: one row each, whose deferred trigger runs at commit.';
 
-comment on table howdah_private.binding_keys is 'What workers sign with for whom a transaction runs SQL that is not ours, other in each database.';
+comment on table howdah_private.binding_keys is 'Per-database key with which workers sign the tenant and user on whose behalf user SQL runs.';
 
-comment on table howdah_private.channels is 'The end of the names of the channels of the live feed, other in each database. Who reaps workers locks its row.';
+comment on table howdah_private.channels is 'Random suffix of the live-feed channel names, unique per database. The worker reaper takes its row lock as a mutex.';
 
 comment on table howdah_private.child_ends is 'Ends of child runs that their parent has not counted yet. Rows exist only within the transaction that ends the children.';
 
-comment on table howdah_private.chores is 'What one session does at a time: whoever is at it holds the row.';
+comment on table howdah_private.chores is 'Work that one session does at a time, which holds the lock of the row.';
 
-comment on table howdah_private.closed_months is 'Months that are to be dropped, or were: their runs are counted in kept_usage and kept_steps, and in no view beside these.';
+comment on table howdah_private.closed_months is 'Months that are to be dropped or were dropped. Their runs are counted in kept_usage and kept_steps, and in no view beside these.';
 
-comment on table howdah_private.data_keys is 'The keys that secrets are encrypted with, one of each tenant in use, each encrypted with the master key.';
+comment on table howdah_private.data_keys is 'The keys that encrypt secrets, one in use per tenant, each encrypted with the master key.';
 
-comment on table howdah_private.ended_runs is 'Runs that were ended from outside and whose hooks of execution_complete are still to be called.';
+comment on table howdah_private.ended_runs is 'Runs that were ended from outside and whose execution_complete hooks are still to be called.';
 
-comment on table howdah_private.erasure_mark is 'Runs that ended before it were looked at: they are noted in erasures_due.';
+comment on table howdah_private.erasure_mark is 'Time up to which ended runs are noted in erasures_due.';
 
-comment on table howdah_private.erasures_due is 'Root runs that have ended and whose contents are to be erased soon.';
+comment on table howdah_private.erasures_due is 'Ended root runs whose contents are to be erased soon.';
 
-comment on table howdah_private.idempotency_keys is 'Which execution an idempotency key stands for; lives as long as the run.';
+comment on table howdah_private.idempotency_keys is 'The run of each idempotency key. A row lives as long as its run.';
 
-comment on table howdah_private.inbox is 'What came for a live run and is not in its log yet: its owner takes it at the next step, or whoever claims it next.';
+comment on table howdah_private.inbox is 'Events for a live run that are not in its log yet. The owner of the run takes them at its next step, or the next owner does.';
 
-comment on table howdah_private.kept_subjects is 'What users and sessions used in runs that are deleted by now, per day; quotas that are made later count it. It goes with the user or session.';
+comment on table howdah_private.kept_subjects is 'Usage of users and sessions in deleted runs, per day, which quotas that are made later count. It goes with the user or session.';
 
-comment on table howdah_private.limited_calls is 'Calls that count for a limit: those in the air and those of the last minute, one row for each limit they count for.';
+comment on table howdah_private.limited_calls is 'Calls that count for a limit: those in progress and those of the last minute, one row per limit.';
 
-comment on table howdah_private.login_tenants is 'The tenant a direct database login acts for.';
+comment on table howdah_private.login_tenants is 'The tenant that a direct database login acts for.';
 
-comment on table howdah_private.master_keys is 'Which master key new data keys are wrapped with, by its fingerprint: a process with another key is told so when it starts.';
+comment on table howdah_private.master_keys is 'Fingerprints of master keys. New data keys are wrapped with the one in use; a process with another key is refused at its start.';
 
-comment on table howdah_private.mcp_sessions is 'What clients of our MCP server asked to be told of. Only those that asked have a row.';
+comment on table howdah_private.mcp_sessions is 'Subscriptions and log level of clients of our MCP server. Only clients that asked for one have a row.';
 
-comment on table howdah_private.parked_runs is 'Runs that found a limit reached or a quota used up, in the order they go on. A row whose run no longer waits is dropped when its turn comes.';
+comment on table howdah_private.parked_runs is 'Runs that reached a limit or quota, in the order in which they go on. A row whose run no longer waits is dropped at its turn.';
 
-comment on table howdah_private.queue_sweep is 'How far the search for runs without a wake-up has come, by status; a row is locked while somebody searches.';
+comment on table howdah_private.queue_sweep is 'Position of the search for live runs without a job, by status. Whoever searches holds the lock of the row.';
 
-comment on table howdah_private.quota_counters is 'What was used of a quota in the period that began then; changed in the transaction that uses it, under the lock of the row.';
+comment on table howdah_private.quota_counters is 'Use of a quota in the period that began at started_at, changed by the transaction that uses it under the lock of the row.';
 
-comment on table howdah_private.quota_recounts is 'New quotas of tokens and cost: what those have spent who did not see them yet is counted when they are over.';
+comment on table howdah_private.quota_recounts is 'New quotas of tokens and cost whose use is counted again once all transactions that did not see them have ended.';
 
-comment on table howdah_private.receivers is 'Calls of receive that wait: who sends to the agent wakes them. Read and written under the lock of its mailbox.';
+comment on table howdah_private.receivers is 'Calls of the tool receive that wait for mail. A sender to the agent wakes them. Read and written under the lock of the mailbox.';
 
-comment on table howdah_private.request_keys is 'Idempotency-Keys of requests, each with what it came to; good for a day.';
+comment on table howdah_private.request_keys is 'Idempotency-Key headers of requests with their answers, valid for a day.';
 
-comment on table howdah_private.sealed_secrets is 'The values of secrets, encrypted (AES-256-GCM) under their tenant, id, name and version: none opens in the place of another.';
+comment on table howdah_private.sealed_secrets is 'The encrypted values of secrets (AES-256-GCM). Tenant, id, name and version are authenticated, so that no value opens in place of another.';
 
-comment on table howdah_private.todo_changes is 'How often the todo list of a session was changed; rows of a list come and go, so they cannot be counted.';
+comment on table howdah_private.todo_changes is 'Number of changes of the todo list of a session, which the rows themselves cannot tell.';
 
-comment on table howdah_private.tool_names is 'Every name and alias a tool of a tenant answers to.';
+comment on table howdah_private.tool_names is 'Names and aliases of the tools of a tenant. A model calls a tool by either, so both are unique together.';
 
-comment on table howdah_private.watchers is 'Who listens to which run. Unlogged: after a crash of the server listeners register again.';
+comment on table howdah_private.watchers is 'Which listener follows which run. Unlogged: after a crash of the server listeners register again.';
 
-comment on table howdah_private.workers is 'Worker processes alive. Presence is a session advisory lock on lock_key; the heartbeat finds the frozen and the cut off.';
+comment on table howdah_private.workers is 'Live worker processes. A session advisory lock on lock_key proves presence; the heartbeat finds frozen and disconnected workers.';
 
 comment on view howdah.agent_performance is 'How each version of each agent does: runs, success rate (0…1), steps, tokens, cost, seconds. Without runs that take effects back.';
 

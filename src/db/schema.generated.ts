@@ -203,7 +203,7 @@ export interface AgentPerformance {
 
 export interface Agents {
   /**
-   * The agent system whose file describes it.
+   * The agent system whose file describes this row.
    */
   agent_system_id: string | null;
   /**
@@ -211,7 +211,7 @@ export interface Agents {
    */
   capabilities: Generated<string[]>;
   /**
-   * What happens when the conversation outgrows the model's context_tokens.
+   * How to shorten a conversation that exceeds context_tokens of the model.
    */
   context_policy: Generated<ContextPolicy>;
   /**
@@ -223,7 +223,7 @@ export interface Agents {
    */
   current_version_id: string | null;
   /**
-   * Agents are deleted softly: their versions and runs stay.
+   * Set when the agent is deleted. Its versions and runs stay.
    */
   deleted_at: Timestamp | null;
   /**
@@ -235,15 +235,15 @@ export interface Agents {
    */
   domain: string | null;
   /**
-   * What makes its answers: builtin, its models and tools; http, openai and custom, another program.
+   * What produces the answers: builtin uses the models and tools of the agent; http, openai, a2a and custom call another program.
    */
   engine: Generated<AgentEngine>;
   /**
-   * By engine: howdah.engine_schema(engine) is its JSON Schema. Keys are named by secret_name and never stand here.
+   * Configuration of the engine; howdah.engine_schema(engine) is its JSON Schema. Keys are named by secret_name and never stored here.
    */
   engine_configuration: Generated<Json>;
   /**
-   * Whether it may ask people: true gives it the tool ask_user.
+   * True gives the agent the tool ask_user, so that it may ask people.
    */
   human_input: Generated<boolean>;
   /**
@@ -251,7 +251,7 @@ export interface Agents {
    */
   id: Generated<string>;
   /**
-   * What this agent is to do: the mission, told to the model first.
+   * The task of the agent: the part of the prompt that is its own.
    */
   instruction: Generated<string>;
   /**
@@ -259,11 +259,11 @@ export interface Agents {
    */
   is_active: Generated<boolean>;
   /**
-   * The one that is meant when nobody names one: of its user, or of the tenant when it is nobody's. Setting one unsets the other.
+   * True for the default agent of its user, or of the tenant when user_id is null. Setting one default unsets the other.
    */
   is_default: Generated<boolean>;
   /**
-   * True while there are grants for it: then only they, admins and owners reach it and its runs.
+   * True while grants exist for the agent. Then only the grantees, admins and owners see the agent and its runs.
    */
   is_restricted: Generated<boolean>;
   /**
@@ -271,11 +271,11 @@ export interface Agents {
    */
   max_cost: Numeric | null;
   /**
-   * Seconds a run may be active, waiting not counted; null: what the settings say, else 600.
+   * Maximum active time of a run in seconds, without waiting. Null takes the setting, 600 by default.
    */
   max_seconds: number | null;
   /**
-   * Model answers a run may take; null: what the settings say, else 50.
+   * Maximum number of model answers in a run. Null takes the setting, 50 by default.
    */
   max_steps: number | null;
   /**
@@ -287,19 +287,19 @@ export interface Agents {
    */
   name: string;
   /**
-   * A JSON Schema the answer must satisfy; the parsed answer is executions.output_data.
+   * A JSON Schema that the answer must satisfy. The parsed answer is executions.output_data.
    */
   output_schema: Json | null;
   /**
-   * The prompt it is told before its instruction, filled in for each run.
+   * The prompt placed before the instruction, filled in for each run.
    */
   prompt_id: string | null;
   /**
-   * Values for variables of its prompt. What a run brings in input_data goes before them, defaults behind them.
+   * Values for the variables of the prompt. Values in input_data of a run take precedence, defaults of the prompt come last.
    */
   prompt_values: Generated<Json>;
   /**
-   * A generic prompt that stands before the instruction.
+   * A generic prompt placed before the instruction.
    */
   system_prompt: string | null;
   /**
@@ -311,7 +311,7 @@ export interface Agents {
    */
   updated_at: Generated<Timestamp>;
   /**
-   * Whether earlier runs of the session are told to the model.
+   * True sends the earlier runs of the session to the model.
    */
   use_history: Generated<boolean>;
   /**
@@ -319,7 +319,7 @@ export interface Agents {
    */
   user_id: string | null;
   /**
-   * A part changed in this transaction and the version is not written yet.
+   * True from a change until the same transaction writes the new version at commit.
    */
   version_is_stale: Generated<boolean>;
 }
@@ -330,7 +330,7 @@ export interface AgentServers {
    */
   agent_id: string;
   /**
-   * Of the server's tools only these, by the names the server gives them; null: all.
+   * Tools of the server that the agent may use, by the names the server gives them. Null allows all.
    */
   allowed_tools: string[] | null;
   /**
@@ -380,11 +380,11 @@ export interface AgentSystems {
    */
   description: Generated<string>;
   /**
-   * SHA-256, in hex, of all that belongs to the system, however its file is written.
+   * SHA-256, in hex, of everything in the system. It does not depend on how the file is written.
    */
   digest: string;
   /**
-   * The functions its file describes, by name; they stand in the schema that is called as the system.
+   * Names of the functions in the file. They live in the schema named like the system.
    */
   functions: Generated<string[]>;
   /**
@@ -396,11 +396,11 @@ export interface AgentSystems {
    */
   name: string;
   /**
-   * The agent or workflow that speaks for the system, by name.
+   * Name of the agent or workflow that answers for the system.
    */
   orchestrator: string | null;
   /**
-   * What came of it: {"agents": {name: {"id", "final_system_prompt", "models", "tools"}}, "workflows": {name: {"id", "type", "members"}}, "orchestrator"}.
+   * Result of the apply: {"agents": {name: {"id", "final_system_prompt", "models", "tools"}}, "workflows": {name: {"id", "type", "members"}}, "orchestrator"}.
    */
   resolved: Generated<Json>;
   /**
@@ -416,7 +416,7 @@ export interface AgentSystems {
    */
   updated_at: Generated<Timestamp>;
   /**
-   * Counts the applies that changed something.
+   * Number of applies that changed something.
    */
   version: Generated<number>;
 }
@@ -516,7 +516,7 @@ export interface AgentVersions {
 
 export interface AlertRules {
   /**
-   * Since when the state is what it is.
+   * Time of the last change of state.
    */
   changed_at: Timestamp | null;
   /**
@@ -528,11 +528,11 @@ export interface AlertRules {
    */
   description: Generated<string>;
   /**
-   * In place of a query, what no member may read: failed_deliveries of the tenant within a day; or, for owners of the database alone, violations, the broken promises of the engine in all tenants, or alerts, what howdah.alerts has besides.
+   * A check of the engine in place of a query. failed_deliveries: failed deliveries of the tenant within a day. For owners of the database only: violations of all tenants, or alerts, the other rows of howdah.alerts.
    */
   engine_check: string | null;
   /**
-   * How many rows were found last, at most 100.
+   * Number of rows of the last query, at most 100.
    */
   found_rows: number | null;
   /**
@@ -548,11 +548,11 @@ export interface AlertRules {
    */
   is_active: Generated<boolean>;
   /**
-   * When it was asked last.
+   * Time of the last query.
    */
   last_at: Timestamp | null;
   /**
-   * Why it could not be asked.
+   * Why the query failed.
    */
   last_error: string | null;
   /**
@@ -560,15 +560,15 @@ export interface AlertRules {
    */
   name: string;
   /**
-   * When it is asked next.
+   * Time of the next query.
    */
   next_at: Generated<Timestamp>;
   /**
-   * One SELECT that finds nothing when all is well; asked as a member of the tenant would, in a transaction that writes nothing.
+   * One SELECT that finds nothing when all is well. It runs with the rights of a member, in a read-only transaction.
    */
   query: string | null;
   /**
-   * The first ten of them.
+   * The first ten rows.
    */
   sample: Json | null;
   /**
@@ -584,7 +584,7 @@ export interface AlertRules {
    */
   updated_at: Generated<Timestamp>;
   /**
-   * Who is told; null: every webhook of the tenant that wants alert.firing, alert.resolved or alert.failed.
+   * Receiver. Null means every webhook of the tenant with alert.firing, alert.resolved or alert.failed.
    */
   webhook_id: string | null;
 }
@@ -634,7 +634,7 @@ export interface ApiKeys {
    */
   expires_at: Timestamp | null;
   /**
-   * SHA-256 of its secret, which is random and so needs no slow hash.
+   * SHA-256 of the secret part. The secret is random, so no slow hash is needed.
    */
   hash: Buffer;
   /**
@@ -642,7 +642,7 @@ export interface ApiKeys {
    */
   id: Generated<string>;
   /**
-   * To the minute.
+   * Time of the last use, to the minute.
    */
   last_used_at: Timestamp | null;
   /**
@@ -658,11 +658,11 @@ export interface ApiKeys {
    */
   revoked_at: Timestamp | null;
   /**
-   * What it may do at most; the row of its user may say less.
+   * Highest rights of the key. The role of its user may be lower.
    */
   role: Generated<UserRole>;
   /**
-   * The actions it may take, out of read, run, edit and manage; null: all that its role may.
+   * Allowed actions out of read, run, edit and manage. Null allows all that the role may do.
    */
   scopes: string[] | null;
   /**
@@ -670,7 +670,7 @@ export interface ApiKeys {
    */
   tenant_id: Generated<string>;
   /**
-   * As whom the key acts; null: for its tenant as a whole.
+   * The user that the key acts as. Null means the tenant as a whole.
    */
   user_id: string | null;
 }
@@ -713,14 +713,14 @@ export interface Approvals {
    */
   tool: string;
   /**
-   * How far the run was trusted that asked: for runs that are trusted less, a policy asks again.
+   * Trust of the run that asked. A policy asks again for runs of a lower trust.
    */
   trust: Generated<Trust>;
 }
 
 export interface AuditLog {
   /**
-   * insert, update or delete of a row; cancel, pause, resume, retry, fork or add_input of a run; answer, approve or reject of a question; begin of the log itself, erase of its first rows.
+   * insert, update or delete of a row; cancel, pause, resume, retry, fork or add_input of a run; answer, approve or reject of a question; begin of the log itself; erase of its first rows.
    */
   action: string;
   /**
@@ -728,7 +728,7 @@ export interface AuditLog {
    */
   actor: string;
   /**
-   * SHA-256 of the row as it is now; of add_input and answers: of what was said.
+   * SHA-256 of the new row. For add_input and answers: of the text.
    */
   after_digest: Buffer | null;
   /**
@@ -736,19 +736,19 @@ export interface AuditLog {
    */
   api_key_id: string | null;
   /**
-   * SHA-256 of the row as it was, as JSON without what is kept about it by itself (updated_at, next_at, …).
+   * SHA-256 of the old row, as JSON without columns that the engine maintains (updated_at, next_at, …).
    */
   before_digest: Buffer | null;
   /**
-   * Of an update: the columns that changed.
+   * Names of the columns that an update changed.
    */
   changed: string[] | null;
   /**
-   * Where it came from: what the API says of the request, else program and address of the connection.
+   * Origin of the request, as the API reports it, else program and address of the connection.
    */
   client: string;
   /**
-   * When it was committed.
+   * Time of the commit.
    */
   created_at: Timestamp;
   /**
@@ -768,15 +768,15 @@ export interface AuditLog {
    */
   login: string;
   /**
-   * The table the object is a row of.
+   * The table of the changed row.
    */
   object: string;
   /**
-   * Its key: the id, or the parts of the key joined by /.
+   * Key of the row: the id, or the parts of the key joined by /.
    */
   object_id: string;
   /**
-   * The hash of the row before; of the first row a value made from the tenant.
+   * Hash of the row before. The first row has a value made from the tenant.
    */
   prev_hash: Buffer;
   /**
@@ -823,7 +823,7 @@ export interface BoardEntries {
    */
   value: Json;
   /**
-   * Grows by one with each write of the key.
+   * Raised by one with each write of the key.
    */
   version: Generated<number>;
   /**
@@ -838,11 +838,11 @@ export interface CallLimits {
    */
   created_at: Generated<Timestamp>;
   /**
-   * What a provider calls a model (models.model): calls of every model that asks for it count, of all tenants together. Written by an owner of the database.
+   * Provider's id of a model (models.model): calls of every such model count, over all tenants. Written by an owner of the database.
    */
   every_model: string | null;
   /**
-   * The name of a tool: calls of every tool of this name count, of all tenants together. Written by an owner of the database.
+   * Name of a tool: calls of every tool of this name count, over all tenants. Written by an owner of the database.
    */
   every_tool: string | null;
   /**
@@ -850,15 +850,15 @@ export interface CallLimits {
    */
   id: Generated<string>;
   /**
-   * Calls in the air at once. Lowered, no call is stopped.
+   * Maximum number of calls at once. A lower value stops no call.
    */
   max_at_once: number | null;
   /**
-   * Calls that begin within any 60 seconds; an attempt that failed was a call.
+   * Maximum number of calls that begin within any 60 seconds. A failed attempt counts.
    */
   max_per_minute: number | null;
   /**
-   * Tokens, in and out, of the calls that ended within the last 60 seconds: while there were fewer, another call begins.
+   * Another call begins while the calls of the last 60 seconds used fewer tokens than this, in and out.
    */
   max_tokens_per_minute: number | null;
   /**
@@ -870,7 +870,7 @@ export interface CallLimits {
    */
   tenant_id: Generated<string>;
   /**
-   * The tool whose calls count. One that begins a run of an agent or a workflow has no calls: limit its runs.
+   * The tool whose calls count. A tool that begins a run has no calls: limit its runs.
    */
   tool_id: string | null;
   /**
@@ -920,11 +920,11 @@ export interface ConcurrencyLimits {
    */
   id: Generated<string>;
   /**
-   * Runs at work at once. Raised or deleted, those that wait go on; lowered, nobody is stopped.
+   * Maximum number of runs at work. A higher value lets waiting runs go on; a lower one stops no run.
    */
   max_running: number;
   /**
-   * The model whose runs count: those whose pinned version asks it first. With neither agent nor model the limit is the tenant's.
+   * The model whose runs count: runs whose pinned version has it first. Without agent_id and model_id the limit is for the tenant.
    */
   model_id: string | null;
   /**
@@ -1065,7 +1065,7 @@ export interface Effects {
 
 export interface Executions {
   /**
-   * Milliseconds of active time before active_since.
+   * Active time before active_since, in milliseconds.
    */
   active_ms: Generated<Int8>;
   /**
@@ -1077,39 +1077,39 @@ export interface Executions {
    */
   agent_id: string | null;
   /**
-   * The version pinned when the row was inserted.
+   * Version of the agent, pinned when the row was inserted.
    */
   agent_version_id: string | null;
   /**
-   * Its parent, the parent of that, … with the root first: the order of locks.
+   * All runs above, the root first, which is the order of locks.
    */
   ancestors: Generated<string[]>;
   /**
-   * A suspect began something that may kill its worker and has not committed since: the third such death is poison.
+   * True after a suspect run began something that may kill its worker, until its next commit. The third such death is poison.
    */
   at_risk: Generated<boolean>;
   /**
-   * Is told the end of this run, and the questions below it, as a webhook is; signed with the secret `callbacks`, if there is one.
+   * URL that receives the end of this run, and the questions below it, like a webhook. Signed with the secret `callbacks` if it exists.
    */
   callback_url: string | null;
   /**
-   * Cost of all runs below it, counted against its max_cost.
+   * Cost of all runs below, counted against max_cost.
    */
   children_cost: Generated<Numeric>;
   /**
-   * Tokens of all runs below it, counted against its max_tokens.
+   * Input tokens of all runs below, counted against max_tokens.
    */
   children_tokens_in: Generated<Int8>;
   /**
-   * Tokens of all runs below it, counted against its max_tokens.
+   * Output tokens of all runs below, counted against max_tokens.
    */
   children_tokens_out: Generated<Int8>;
   /**
-   * Tools that whoever began the run calls himself: [{"name", "description", "parameters"}]. A call is a question whose answer is the tool's result.
+   * Tools that the caller executes: [{"name", "description", "parameters"}]. A call is a question whose answer is the result of the tool.
    */
   client_tools: Json | null;
   /**
-   * The run whose effects it takes back, newest first.
+   * The run whose effects this one undoes, newest first.
    */
   compensates_execution_id: string | null;
   /**
@@ -1117,7 +1117,7 @@ export interface Executions {
    */
   completed_at: Timestamp | null;
   /**
-   * When what was said and done in it was erased; what it used, and when, stays.
+   * Time at which texts and arguments were erased. Usage and times stay.
    */
   contents_erased_at: Timestamp | null;
   /**
@@ -1125,7 +1125,7 @@ export interface Executions {
    */
   cost: Generated<Numeric>;
   /**
-   * Workers that died with this run since its last commit.
+   * Number of workers that died with this run since its last commit.
    */
   crashes_without_progress: Generated<number>;
   /**
@@ -1145,31 +1145,31 @@ export interface Executions {
    */
   error: Json | null;
   /**
-   * Raised by every claim: a commit that carries an older one changes nothing.
+   * Raised by every claim. A commit with an older fence changes nothing.
    */
   fence: Generated<number>;
   /**
-   * The limits before retry_execution granted one once more.
+   * Limits before retry_execution granted an exhausted limit once more.
    */
   first_limits: Json | null;
   /**
-   * The run it was forked from; the original is untouched.
+   * The run this one was forked from, which stays unchanged.
    */
   forked_from_execution_id: string | null;
   /**
-   * Steps it has in common with that run: copies, with zero usage.
+   * Number of steps copied from that run, with zero usage.
    */
   forked_from_seq: number | null;
   /**
-   * So often it was handed over: agent_id is who has it now, steps of kind handoff say who had it before.
+   * Number of handoffs. agent_id is the current agent; steps of kind handoff name the earlier ones.
    */
   handoffs: Generated<number>;
   /**
-   * Something came from outside and is not in the log yet.
+   * True while an event from outside is not in the log yet.
    */
   has_inbox: Generated<boolean>;
   /**
-   * What was said before, by whoever keeps the conversation himself: [{"role": "user", "content": "…"}, …], after what its session says. Messages of role system hold for this run alone.
+   * Earlier conversation, kept by the caller: [{"role": "user", "content": "…"}, …]. It follows that of the session. Messages of role system hold for this run alone.
    */
   history: Json | null;
   /**
@@ -1177,7 +1177,7 @@ export interface Executions {
    */
   id: Generated<string>;
   /**
-   * A second insert with the same key is refused; run() gives the first row back.
+   * A second insert with the same key is refused; run() returns the first row.
    */
   idempotency_key: string | null;
   /**
@@ -1189,19 +1189,19 @@ export interface Executions {
    */
   input_data: Json | null;
   /**
-   * Images and files beside the text, as OpenAI content parts, or {"type": "resource", "resource_id": …}.
+   * Images and files beside the text, as OpenAI content parts or {"type": "resource", "resource_id": …}.
    */
   input_parts: Json | null;
   /**
-   * Whose words the input is: user, or what a program that inserts somebody else's words says of them (external); of a child the level of its parent.
+   * Origin of the input: user, or external when the caller passes on the words of others. A child takes the trust of its parent.
    */
   input_trust: Generated<Trust>;
   /**
-   * Somebody asked a running run to pause: what is in the air still commits.
+   * True from a request to pause a running run until it pauses. Work in flight still commits.
    */
   is_pause_requested: Generated<boolean>;
   /**
-   * Children that have not ended.
+   * Number of children that have not ended.
    */
   live_children: Generated<number>;
   /**
@@ -1221,11 +1221,11 @@ export interface Executions {
    */
   max_tokens: Int8 | null;
   /**
-   * Of a workflow's run: so many of its members are let begin, the others wait for their turn; null: all.
+   * Of a workflow run: maximum number of members at work at once; the others wait for their turn. Null means all.
    */
   members_at_once: number | null;
   /**
-   * Of its live children, those that wait for their turn.
+   * Number of live children that wait for their turn.
    */
   members_waiting: Generated<number>;
   /**
@@ -1233,7 +1233,7 @@ export interface Executions {
    */
   message_count: Generated<number>;
   /**
-   * Messages there were at the last retry_execution: guards look only at what came after.
+   * Number of messages at the last retry_execution. Guards look only at later ones.
    */
   messages_at_retry: Generated<number>;
   /**
@@ -1246,11 +1246,11 @@ export interface Executions {
    */
   metrics: Generated<Json>;
   /**
-   * Model answers so far, counted against max_steps.
+   * Number of model answers so far, counted against max_steps.
    */
   model_count: Generated<number>;
   /**
-   * Changes of its status so far; a part of the version of its session's state.
+   * Number of status changes, which is part of the version of the session state.
    */
   moves: Generated<number>;
   /**
@@ -1270,7 +1270,7 @@ export interface Executions {
    */
   owner_worker: string | null;
   /**
-   * The tool call of the parent that it answers.
+   * Tool call of the parent that this run answers.
    */
   parent_call_id: string | null;
   /**
@@ -1278,19 +1278,19 @@ export interface Executions {
    */
   parent_execution_id: string | null;
   /**
-   * What a paused run waited for.
+   * What a paused run was waiting for.
    */
   paused_from: WaitingReason | null;
   /**
-   * Smaller first.
+   * A smaller value runs first.
    */
   priority: Generated<number>;
   /**
-   * The run at the top; a root's is its own id.
+   * The root of the tree. A root has its own id here.
    */
   root_execution_id: string;
   /**
-   * Not before this time.
+   * The run does not start before this time.
    */
   run_at: Generated<Timestamp>;
   /**
@@ -1314,7 +1314,7 @@ export interface Executions {
    */
   stop_reason: StopReason | null;
   /**
-   * The watch of a user's table that began this run.
+   * The watch of a table that began this run.
    */
   table_trigger_id: string | null;
   /**
@@ -1330,11 +1330,11 @@ export interface Executions {
    */
   tokens_out: Generated<Int8>;
   /**
-   * The lowest trust of anything it has read: user, internal or external. It never rises.
+   * The lowest trust of anything the run has read: user, internal or external. It never rises.
    */
   trust: Generated<Trust>;
   /**
-   * Its place in the session.
+   * Position in the session.
    */
   turn: number | null;
   /**
@@ -1354,11 +1354,11 @@ export interface Executions {
    */
   wake_at: Timestamp | null;
   /**
-   * Of a workflow's run that waits for members: which of their ends it wants to hear of.
+   * Of a workflow run that waits for members: the kind of ends that wake it.
    */
   wakes_on: ChildWake | null;
   /**
-   * Whose run it is, when it is no agent's.
+   * The workflow, of a run without an agent.
    */
   workflow_id: string | null;
   /**
@@ -1500,7 +1500,7 @@ export interface ExecutionTree {
 
 export interface FeedbackEntries {
   /**
-   * In words; [erased] once the contents of the run, or its author, are.
+   * Free text; [erased] after erasure of the contents of the run or of the author.
    */
   comment: string | null;
   /**
@@ -1520,11 +1520,11 @@ export interface FeedbackEntries {
    */
   id: Generated<string>;
   /**
-   * The message of the run it is about; null: the run as a whole.
+   * Message of the run that the feedback is about. Null means the run as a whole.
    */
   message_seq: number | null;
   /**
-   * From 0 (useless) to 1 (as it should be).
+   * From 0 (useless) to 1 (perfect).
    */
   score: number | null;
   /**
@@ -1555,7 +1555,7 @@ export interface Grants {
    */
   permission: GrantPermission;
   /**
-   * To everybody of this role or a higher one.
+   * The grantee, if it is everybody of this role or a higher one.
    */
   role: UserRole | null;
   /**
@@ -1567,7 +1567,7 @@ export interface Grants {
    */
   updated_at: Generated<Timestamp>;
   /**
-   * To this user.
+   * The grantee, if it is a user.
    */
   user_id: string | null;
   /**
@@ -1578,7 +1578,7 @@ export interface Grants {
 
 export interface Hooks {
   /**
-   * Only for runs of this agent. Without it and workflow_id for all runs of the tenant.
+   * Runs of this agent only. Without agent_id and workflow_id: all runs of the tenant.
    */
   agent_id: string | null;
   /**
@@ -1590,7 +1590,7 @@ export interface Hooks {
    */
   event: HookEvent;
   /**
-   * Its name with schema, such as shop.check_refund; it takes one jsonb, the event, and gives jsonb or nothing.
+   * Name with schema, such as shop.check_refund. The function takes the event as jsonb and returns jsonb or nothing.
    */
   function: string;
   /**
@@ -1602,7 +1602,7 @@ export interface Hooks {
    */
   is_active: Generated<boolean>;
   /**
-   * Hooks of one event are called in this order, smaller first.
+   * Order among the hooks of an event, smaller first.
    */
   position: Generated<number>;
   /**
@@ -1610,7 +1610,7 @@ export interface Hooks {
    */
   tenant_id: Generated<string>;
   /**
-   * Milliseconds one call may take; longer is a failure.
+   * Time limit of one call in milliseconds. A longer call fails.
    */
   timeout_ms: Generated<number>;
   /**
@@ -1618,7 +1618,7 @@ export interface Hooks {
    */
   updated_at: Generated<Timestamp>;
   /**
-   * Only for runs of this workflow itself; those of its members go by their agents. Without it and agent_id for all runs.
+   * Runs of this workflow only, without the runs of its members. Without agent_id and workflow_id: all runs of the tenant.
    */
   workflow_id: string | null;
 }
@@ -1629,11 +1629,11 @@ export interface KeptSteps {
    */
   cost: Numeric;
   /**
-   * The day in UTC on which the steps began.
+   * Day in UTC on which the steps began.
    */
   day: Timestamp;
   /**
-   * Of these steps those with an error.
+   * Number of these steps with an error.
    */
   errors: Int8;
   /**
@@ -1649,7 +1649,7 @@ export interface KeptSteps {
    */
   model_id: string | null;
   /**
-   * How many steps, without what forks share with their originals.
+   * Number of steps, without those that forks share with their originals.
    */
   steps: Int8;
   /**
@@ -1676,7 +1676,7 @@ export interface KeptUsage {
    */
   agent_id: string | null;
   /**
-   * The version the runs were pinned to; null for workflows.
+   * Pinned version of the runs. Null for workflows.
    */
   agent_version_id: string | null;
   /**
@@ -1692,7 +1692,7 @@ export interface KeptUsage {
    */
   cost: Numeric;
   /**
-   * The day in UTC on which the runs were inserted.
+   * Day in UTC on which the runs were inserted.
    */
   day: Timestamp;
   /**
@@ -1704,7 +1704,7 @@ export interface KeptUsage {
    */
   id: Generated<string>;
   /**
-   * Of the runs those that are no children; a quota that is made later counts them.
+   * Number of root runs, which a quota that is made later counts.
    */
   roots: Generated<Int8>;
   /**
@@ -1712,7 +1712,7 @@ export interface KeptUsage {
    */
   runs: Int8;
   /**
-   * Without what forks share with their originals.
+   * Number of steps, without those that forks share with their originals.
    */
   steps: Int8;
   /**
@@ -1743,7 +1743,7 @@ export interface Mail {
    */
   created_at: Generated<Timestamp>;
   /**
-   * Who wrote it; null: a run did.
+   * The person who wrote the message. Null if a run did.
    */
   created_by: string | null;
   /**
@@ -1759,11 +1759,11 @@ export interface Mail {
    */
   id: Generated<string>;
   /**
-   * The agent had a live run in the tree of the sender: only runs of that tree receive it.
+   * True if the agent had a live run in the tree of the sender. Then only runs of that tree receive the message.
    */
   is_within_tree: Generated<boolean>;
   /**
-   * When a run received it; it stands in the log of that run from then on.
+   * Time of receipt. From then on the message is in the log of the receiving run.
    */
   received_at: Timestamp | null;
   /**
@@ -1771,7 +1771,7 @@ export interface Mail {
    */
   received_by_execution_id: string | null;
   /**
-   * The call by which that run received it.
+   * Tool call by which the run received the message.
    */
   received_call_id: string | null;
   /**
@@ -1779,7 +1779,7 @@ export interface Mail {
    */
   reply_to_id: string | null;
   /**
-   * The tree of the run that sent it.
+   * The tree of the run that sent the message.
    */
   root_execution_id: string | null;
   /**
@@ -1792,20 +1792,20 @@ export interface Mail {
   tenant_id: Generated<string>;
   /**
    * @hasDefault
-   * The conversation: the id of the message that began it. Left out, a new one or that of reply_to_id.
+   * Thread: the id of its first message. Omitted, that of reply_to_id or a new one.
    */
   thread_id: string;
   /**
    * @hasDefault
-   * Whose mailbox it is in; without to_execution_id whichever run of it receives first has it.
+   * Agent whose mailbox holds the message. Without to_execution_id the first of its runs to receive it takes it.
    */
   to_agent_id: string;
   /**
-   * The one run that may receive it; null: any run of the agent.
+   * The only run that may receive the message. Null allows any run of the agent.
    */
   to_execution_id: string | null;
   /**
-   * internal: an agent wrote it; user: a person did.
+   * internal for a message of an agent, user for one of a person.
    */
   trust: Generated<Trust>;
 }
@@ -1816,7 +1816,7 @@ export interface McpPrompts {
    */
   accepted_at: Timestamp | null;
   /**
-   * Of what was accepted last: that stands in the stored prompt.
+   * Digest that was accepted last, which the stored prompt holds.
    */
   accepted_digest: string | null;
   /**
@@ -1828,11 +1828,11 @@ export interface McpPrompts {
    */
   description: string;
   /**
-   * SHA-256 of what the server says: name, title, description, arguments, text.
+   * SHA-256 of the report on the prompt: name, title, description, arguments, text.
    */
   digest: string;
   /**
-   * Why no template can be made of it.
+   * Why the prompt cannot become a template.
    */
   fault: string | null;
   /**
@@ -1844,7 +1844,7 @@ export interface McpPrompts {
    */
   name: string;
   /**
-   * The stored prompt it was accepted as.
+   * The stored prompt that was made when this prompt was accepted.
    */
   prompt_id: string | null;
   /**
@@ -1852,11 +1852,11 @@ export interface McpPrompts {
    */
   server_id: string;
   /**
-   * new and changed ones wait for accept_mcp_prompt; refused ones cannot be templates: fault says why; gone are accepted ones that the server has no more.
+   * new and changed prompts wait for accept_mcp_prompt. refused prompts cannot become templates; fault gives the reason. gone prompts were accepted and are no longer offered.
    */
   status: McpToolStatus;
   /**
-   * What the server says when each argument is given as {{its name}}.
+   * Text that the server returns when each argument is given as {{its name}}.
    */
   template: string;
   /**
@@ -1868,22 +1868,22 @@ export interface McpPrompts {
    */
   updated_at: Generated<Timestamp>;
   /**
-   * Its arguments, as a prompt has them: JSON Schemas by name.
+   * Arguments of the prompt: JSON Schemas by name, as in howdah.prompts.
    */
   variables: Json;
 }
 
 export interface McpServers {
   /**
-   * The agent system whose file describes it.
+   * The agent system whose file describes this row.
    */
   agent_system_id: string | null;
   /**
-   * It may ask people: what it asks is a row of questions, in its words, and the run waits.
+   * True lets the server ask people. Its request becomes a row of questions, in its own words, and the run waits.
    */
   allows_elicitation: Generated<boolean>;
   /**
-   * stdio: {command, args, env, cwd, secrets}; http: {url, headers, secret_name, secrets}. secrets: names of secrets by environment variable or header.
+   * stdio: {command, args, env, cwd, secrets}; http: {url, headers, secret_name, secrets}. secrets holds names of secrets by environment variable or header.
    */
   configuration: Json;
   /**
@@ -1895,11 +1895,11 @@ export interface McpServers {
    */
   description: Generated<string>;
   /**
-   * When it was first asked what it offers, and answered.
+   * Time of the first successful discovery of its tools.
    */
   discovered_at: Timestamp | null;
   /**
-   * Why it could not be asked the last time; null when it could.
+   * Error of the last discovery; null after a success.
    */
   error: string | null;
   /**
@@ -1919,11 +1919,11 @@ export interface McpServers {
    */
   name: string;
   /**
-   * The model that answers what the server asks of one (sampling), within the budget of the run; null: it is refused.
+   * The model that answers sampling requests of the server, within the budget of the run. Null refuses such requests.
    */
   sampling_model_id: string | null;
   /**
-   * What it said of itself: name, version.
+   * Name and version, as the server reports them.
    */
   server_info: Json | null;
   /**
@@ -1931,7 +1931,7 @@ export interface McpServers {
    */
   tenant_id: Generated<string>;
   /**
-   * Its word is taken for it that a tool only reads or may be repeated; else each of its tools has effect once.
+   * True believes the server about tools that only read or may be repeated. False treats each of its tools as effect once.
    */
   trusts_annotations: Generated<boolean>;
   /**
@@ -1950,7 +1950,7 @@ export interface McpTools {
    */
   accepted_at: Timestamp | null;
   /**
-   * Of what was accepted last: calls are made only while the server says the same.
+   * Digest that was accepted last. The tool is called only while the server reports the same.
    */
   accepted_digest: string | null;
   /**
@@ -1966,11 +1966,11 @@ export interface McpTools {
    */
   description: string;
   /**
-   * SHA-256 of what the server says of the tool: name, title, description, schemas, annotations.
+   * SHA-256 of the report on the tool: name, title, description, schemas, annotations.
    */
   digest: string;
   /**
-   * Why it cannot be offered.
+   * Why the tool cannot be offered.
    */
   fault: string | null;
   /**
@@ -1978,7 +1978,7 @@ export interface McpTools {
    */
   id: Generated<string>;
   /**
-   * False where what the server says of it is too large or cannot be kept: fault says why.
+   * False where the report is too large or cannot be stored; fault gives the reason.
    */
   is_whole: Generated<boolean>;
   /**
@@ -2017,11 +2017,11 @@ export interface Messages {
    */
   content: string | null;
   /**
-   * Of a summary: the first message it stands for; 0 means earlier turns of the session too.
+   * Of a summary: the first message it replaces. 0 includes earlier turns of the session.
    */
   covers_from_seq: number | null;
   /**
-   * Of a summary: the last message it stands for. The originals stay.
+   * Of a summary: the last message it replaces. The originals stay.
    */
   covers_to_seq: number | null;
   /**
@@ -2037,7 +2037,7 @@ export interface Messages {
    */
   id: Generated<string>;
   /**
-   * The message it answers: of a tool's result the one that asked for the call.
+   * The message this one answers. For the result of a tool: the message that asked for the call.
    */
   parent_seq: number | null;
   /**
@@ -2057,7 +2057,7 @@ export interface Messages {
    */
   session_id: string | null;
   /**
-   * The step that added it; null for the input.
+   * The step that added the message. Null for the input.
    */
   step_seq: number | null;
   /**
@@ -2077,7 +2077,7 @@ export interface Messages {
    */
   tool_call_id: string | null;
   /**
-   * Calls an assistant asked for: [{id, name, arguments}].
+   * Calls that the assistant asked for: [{id, name, arguments}].
    */
   tool_calls: Json | null;
   /**
@@ -2139,11 +2139,11 @@ export interface MessageSources {
 
 export interface Models {
   /**
-   * The agent system whose file describes it; others share it as long as they say the same of it.
+   * The agent system whose file describes the model. Other systems may share a model that they describe in the same way.
    */
   agent_system_id: string | null;
   /**
-   * An OpenAI-compatible endpoint. Without one the environment's URL and key are used; with one and no secret no key is sent.
+   * An OpenAI-compatible endpoint. Without base_url the URL and key of the environment are used. With base_url and no secret no key is sent.
    */
   base_url: string | null;
   /**
@@ -2163,7 +2163,7 @@ export interface Models {
    */
   domain: string | null;
   /**
-   * True while the row follows the environment; a person's edit ends that.
+   * True while the row follows the environment. An edit by a person sets it to false.
    */
   from_environment: Generated<boolean>;
   /**
@@ -2171,7 +2171,7 @@ export interface Models {
    */
   id: Generated<string>;
   /**
-   * Price of a million input tokens. Read when a step commits.
+   * Price of a million input tokens, read when a step commits.
    */
   input_price: Numeric | null;
   /**
@@ -2183,7 +2183,7 @@ export interface Models {
    */
   name: string;
   /**
-   * Price of a million output tokens. Read when a step commits.
+   * Price of a million output tokens, read when a step commits.
    */
   output_price: Numeric | null;
   /**
@@ -2195,7 +2195,7 @@ export interface Models {
    */
   purpose: Generated<ModelPurpose>;
   /**
-   * The secret whose value is sent as the key. Without one the environment's key goes to the environment's URL, and none to a base_url.
+   * Name of the secret that holds the key. Without it the key of the environment goes to the URL of the environment, and no key goes to a base_url.
    */
   secret_name: string | null;
   /**
@@ -2265,11 +2265,11 @@ export interface ModelUsage {
 
 export interface OutputFilters {
   /**
-   * flag: noted in the log; redact: [name withheld] stands in its place; block: the call is refused, an answer is asked for once more and then fails the run.
+   * flag notes the match in the log; redact replaces it by [name withheld]; block refuses the call, and asks for an answer once more before the run fails.
    */
   action: Generated<FilterAction>;
   /**
-   * Whose runs; null: those of all agents.
+   * Runs of this agent. Null means all agents.
    */
   agent_id: string | null;
   /**
@@ -2289,11 +2289,11 @@ export interface OutputFilters {
    */
   name: string;
   /**
-   * A regular expression of Postgres without back-references; (?i) in front ignores case.
+   * A regular expression of PostgreSQL without back-references; (?i) at the start ignores case.
    */
   pattern: string;
   /**
-   * Where it looks: output, question, arguments (of tools that leave the installation), sql (arguments of tools in SQL, queries), message (mails, tasks of sub-agents), board (boards, todos), file. Left out: everywhere.
+   * Places to check: output, question, arguments (of tools that leave the installation), sql (arguments of tools in SQL, queries), message (mail, tasks of sub-agents), board (boards, todos), file. All by default.
    */
   places: Generated<ArrayType<FilterPlace>>;
   /**
@@ -2374,7 +2374,7 @@ export interface PlanTasks {
 
 export interface Prompts {
   /**
-   * The agent system whose file describes it.
+   * The agent system whose file describes this row.
    */
   agent_system_id: string | null;
   /**
@@ -2382,7 +2382,7 @@ export interface Prompts {
    */
   created_at: Generated<Timestamp>;
   /**
-   * Prompts are deleted softly: their versions stay.
+   * Set when the prompt is deleted. Its versions stay.
    */
   deleted_at: Timestamp | null;
   /**
@@ -2398,7 +2398,7 @@ export interface Prompts {
    */
   name: string;
   /**
-   * Text with {{name}} where the value of the variable of this name goes.
+   * Text with {{name}} in the place of each variable.
    */
   template: string;
   /**
@@ -2410,7 +2410,7 @@ export interface Prompts {
    */
   updated_at: Generated<Timestamp>;
   /**
-   * JSON Schemas by name: {"tone": {"type": "string", "enum": ["kind", "strict"], "default": "kind"}}. One without default has to be given.
+   * JSON Schemas by name: {"tone": {"type": "string", "enum": ["kind", "strict"], "default": "kind"}}. A variable without a default is required.
    */
   variables: Generated<Json>;
 }
@@ -2480,7 +2480,7 @@ export interface Questions {
    */
   default_answer: string | null;
   /**
-   * A role or a username that may answer after the deadline, for as long again.
+   * Role or username that may answer after the deadline, for the same time again.
    */
   escalate_to: string | null;
   /**
@@ -2492,7 +2492,7 @@ export interface Questions {
    */
   execution_id: string;
   /**
-   * The deadline: then it escalates, else the default answer counts, else the run fails.
+   * Deadline. After it the question escalates, or the default answer is taken, or the run fails.
    */
   expires_at: Timestamp | null;
   /**
@@ -2508,7 +2508,7 @@ export interface Questions {
    */
   options: Json | null;
   /**
-   * What a call in SQL did when it was tried and undone: {result, tables: [{table, inserted, updated, deleted, rows: [{before, after}], …}], altered, new_each_time}.
+   * Result of a trial of the call in SQL, which was rolled back: {result, tables: [{table, inserted, updated, deleted, rows: [{before, after}], …}], altered, new_each_time}.
    */
   preview: Json | null;
   /**
@@ -2516,15 +2516,15 @@ export interface Questions {
    */
   prompt: string;
   /**
-   * Of an approval a policy asked for: {policy, trust, tool, message_seq}: how far the run is trusted, and which message made it so.
+   * Why a policy asked for approval: {policy, trust, tool, message_seq}, the trust of the run and the message that lowered it.
    */
   reason: Json | null;
   /**
-   * Who may answer besides admins and owners; null: for a question the run's user.
+   * Role that may answer besides admins and owners. Null lets the user of the run answer a question.
    */
   required_role: UserRole | null;
   /**
-   * The run at the top, where a sub-agent's question is listed too.
+   * The root run, which lists the questions of its sub-agents too.
    */
   root_execution_id: string;
   /**
@@ -2544,11 +2544,11 @@ export interface Questions {
    */
   tenant_id: Generated<string>;
   /**
-   * The call it is about: {id, name, arguments}.
+   * The call that the question is about: {id, name, arguments}.
    */
   tool_call: Json | null;
   /**
-   * Whose words the prompt is: internal, of an agent or of Howdah; external, of an MCP server.
+   * Origin of the prompt: internal is an agent or Howdah, external is an MCP server.
    */
   trust: Generated<Trust>;
   /**
@@ -2586,11 +2586,11 @@ export interface QueueHealth {
 
 export interface Quotas {
   /**
-   * The subject, when it is an agent.
+   * The subject, if it is an agent.
    */
   agent_id: Generated<string | null>;
   /**
-   * The subject, when it is an API key.
+   * The subject, if it is an API key.
    */
   api_key_id: Generated<string | null>;
   /**
@@ -2606,11 +2606,11 @@ export interface Quotas {
    */
   is_imposed: Generated<boolean>;
   /**
-   * Of a quota of the system: each tenant may use so much, unless an owner of the database wrote one for it alone.
+   * Of a quota of the system: each tenant may use this much, unless an owner of the database wrote a quota for that tenant.
    */
   is_per_tenant: Generated<boolean>;
   /**
-   * So much and no more. Raised or lowered, it holds at once, and those that wait go on if they may.
+   * Maximum use. A change applies at once, and waiting runs go on if they may.
    */
   max_value: Numeric;
   /**
@@ -2618,19 +2618,19 @@ export interface Quotas {
    */
   metric: QuotaMetric;
   /**
-   * By the calendar in UTC: the minute, hour, day or month of now. Without one what counts is all there ever was; for storage, all there is.
+   * The current minute, hour, day or month in UTC. Without a period all use ever counts; for storage, all that is stored.
    */
   period: QuotaPeriod | null;
   /**
-   * Whose use counts. system: of the whole installation, all tenants together; written by an owner of the database.
+   * Whose use counts. system is the whole installation, over all tenants; written by an owner of the database.
    */
   scope: Generated<QuotaScope>;
   /**
-   * The subject, when it is a session.
+   * The subject, if it is a session.
    */
   session_id: Generated<string | null>;
   /**
-   * The user, agent, session or API key; without one it holds for each of them that has none of its own for this metric and period. None for a tenant or the system.
+   * The user, agent, session or API key. Null means each of them without a quota of its own for this metric and period. Null for a tenant or the system.
    */
   subject_id: string | null;
   /**
@@ -2642,7 +2642,7 @@ export interface Quotas {
    */
   updated_at: Generated<Timestamp>;
   /**
-   * The subject, when it is a user.
+   * The subject, if it is a user.
    */
   user_id: Generated<string | null>;
 }
@@ -2696,7 +2696,7 @@ export interface QuotaUsage {
 
 export interface Resources {
   /**
-   * The content; read only when it is asked for.
+   * The content, read only on request.
    */
   bytes: Buffer | null;
   /**
@@ -2708,7 +2708,7 @@ export interface Resources {
    */
   created_by: string;
   /**
-   * The run it belongs to.
+   * The run that the file belongs to.
    */
   execution_id: string | null;
   /**
@@ -2729,15 +2729,15 @@ export interface Resources {
   session_id: string | null;
   /**
    * @hasDefault
-   * The hash of the content, in hex: computed from the bytes, and when it is given it must match.
+   * SHA-256 of the content, in hex. Computed from the bytes; a given value must match.
    */
   sha256: string;
   /**
-   * Bytes of the content.
+   * Size of the content in bytes.
    */
   size: Int8;
   /**
-   * Of a file of the workers, below HOWDAH_HOME/resources; written by an owner.
+   * Path of a file below HOWDAH_HOME/resources of the workers. Only an owner writes it.
    */
   storage_path: string | null;
   /**
@@ -2745,18 +2745,18 @@ export interface Resources {
    */
   tenant_id: Generated<string>;
   /**
-   * Its MIME type, such as image/png.
+   * MIME type, such as image/png.
    */
   type: string;
   /**
-   * The address MCP clients read it by, such as docs://handbook; of rows that share one the newest counts. With {name} in it, and {{name}} in a text, a template.
+   * Address for MCP clients, such as docs://handbook. Of rows with the same address the newest counts. With {name} in the address and {{name}} in the text the file is a template.
    */
   uri: string | null;
 }
 
 export interface RetentionPolicies {
   /**
-   * Runs that ended before it have no contents any more; what is older is not looked at again.
+   * Runs that ended before this time have no contents any more and are not looked at again.
    */
   contents_reached_at: Timestamp | null;
   /**
@@ -2768,23 +2768,23 @@ export interface RetentionPolicies {
    */
   id: Generated<string>;
   /**
-   * Runs are deleted with their whole month, up to a month later than keep_runs_days says, and at no cost however many there are. False: each on its day.
+   * True deletes runs by whole months, up to a month after keep_runs_days, at a cost that does not depend on their number. False deletes each on its day.
    */
   is_by_month: Generated<boolean>;
   /**
-   * Days after the end of a run until what was said and done in it is erased; 0: at once; null: never.
+   * Days from the end of a run to the erasure of its texts and arguments. 0 means at once, null never.
    */
   keep_contents_days: number | null;
   /**
-   * Days after the end of a run until it is deleted with all below it; null: never.
+   * Days from the end of a run to its deletion, with all runs below it. Null means never.
    */
   keep_runs_days: number | null;
   /**
-   * Where keep_contents_days is 0: minutes after the last activity in a session until what was said in it is erased.
+   * Where keep_contents_days is 0: minutes from the last activity of a session to the erasure of its contents.
    */
   keep_sessions_minutes: Generated<number>;
   /**
-   * Runs that ended before it are deleted; what is older is not looked at again.
+   * Runs that ended before this time are deleted; older ones are not looked at again.
    */
   runs_reached_at: Timestamp | null;
   /**
@@ -2866,7 +2866,7 @@ export interface Schedules {
    */
   input_data: Json | null;
   /**
-   * Off: paused. Switched on again it goes on from now, nothing is caught up.
+   * False pauses the schedule. Set to true again, it continues from now and catches up on nothing.
    */
   is_active: Generated<boolean>;
   /**
@@ -2874,11 +2874,11 @@ export interface Schedules {
    */
   last_at: Timestamp | null;
   /**
-   * Why the last time made no run, or not every run: {code, message, detail, hint, scheduled_for}; null when all is well.
+   * Why the last time did not make every run: {code, message, detail, hint, scheduled_for}. Null after a success.
    */
   last_error: Json | null;
   /**
-   * The run of that time.
+   * The run of the last time.
    */
   last_execution_id: string | null;
   /**
@@ -2890,7 +2890,7 @@ export interface Schedules {
    */
   name: string;
   /**
-   * The next time; kept by the database.
+   * The next time, set by the database.
    */
   next_at: Timestamp | null;
   /**
@@ -2902,7 +2902,7 @@ export interface Schedules {
    */
   priority: Generated<number>;
   /**
-   * The session its runs are turns of; null for runs of their own.
+   * The session that the runs are turns of. Null gives each run no session.
    */
   session_id: string | null;
   /**
@@ -2910,7 +2910,7 @@ export interface Schedules {
    */
   tenant_id: Generated<string>;
   /**
-   * The zone cron is read in; a name of pg_timezone_names.
+   * Time zone of cron, a name of pg_timezone_names.
    */
   timezone: Generated<string>;
   /**
@@ -2937,7 +2937,7 @@ export interface Secrets {
    */
   created_by: string | null;
   /**
-   * Equal for equal values of a tenant; without its key nobody can check a guess against it.
+   * Equal for equal values of a tenant. A guess cannot be checked against it without the key of the tenant.
    */
   fingerprint: string;
   /**
@@ -2945,15 +2945,15 @@ export interface Secrets {
    */
   id: Generated<string>;
   /**
-   * The last characters of the value; null when it is too short to show any.
+   * The last characters of the value. Null when the value is too short to show any.
    */
   last_four: string | null;
   /**
-   * What rows such as models call it by (secret_name).
+   * Name by which other rows refer to the secret (secret_name).
    */
   name: string;
   /**
-   * When the value was last replaced; null while it is the first.
+   * Time of the last new value. Null for the first value.
    */
   rotated_at: Timestamp | null;
   /**
@@ -2965,7 +2965,7 @@ export interface Secrets {
    */
   updated_at: Generated<Timestamp>;
   /**
-   * Rises with each new value.
+   * Raised with each new value.
    */
   version: Generated<number>;
 }
@@ -2980,11 +2980,11 @@ export interface Sessions {
    */
   created_at: Generated<Timestamp>;
   /**
-   * The session it was forked from, which is untouched; null too when that is gone.
+   * The session this one was forked from, which stays unchanged. Null when that session was deleted.
    */
   forked_from_session_id: string | null;
   /**
-   * It begins with what was said there until the end of this turn.
+   * The last turn of the original session that this session begins with.
    */
   forked_from_turn: number | null;
   /**
@@ -2996,11 +2996,11 @@ export interface Sessions {
    */
   last_activity_at: Generated<Timestamp>;
   /**
-   * The root run whose turn it is; changed under this row's lock.
+   * The root run that has its turn, changed under the lock of this row.
    */
   live_execution_id: string | null;
   /**
-   * A message while a run is live: queue waits for its turn, reject is refused, interrupt cancels the live run, steer joins it.
+   * What happens to a message while a run is live: queue waits for its turn, reject is refused, interrupt cancels the live run, steer joins it.
    */
   policy: Generated<SessionPolicy>;
   /**
@@ -3016,7 +3016,7 @@ export interface Sessions {
    */
   title: string | null;
   /**
-   * Runs begun so far; the last one's turn.
+   * Number of runs so far, which is the turn of the last one.
    */
   turns: Generated<number>;
   /**
@@ -3043,11 +3043,11 @@ export interface Settings {
    */
   id: Generated<string>;
   /**
-   * Which one; setting_values lists them.
+   * Name of the setting, as setting_values lists it.
    */
   key: string;
   /**
-   * tenant: for this tenant. system: for every tenant that has none of its own; written by an owner of the database.
+   * tenant: for this tenant. system: for every tenant without a value of its own; written by an owner of the database.
    */
   scope: Generated<SettingScope>;
   /**
@@ -3059,7 +3059,7 @@ export interface Settings {
    */
   updated_at: Generated<Timestamp>;
   /**
-   * A number within the range that setting_values names.
+   * A number within the range that setting_values gives.
    */
   value: Json;
 }
@@ -3101,11 +3101,11 @@ export interface SettingValues {
 
 export interface Skills {
   /**
-   * The agent system whose file describes it.
+   * The agent system whose file describes this row.
    */
   agent_system_id: string | null;
   /**
-   * What the agent reads, as Markdown: at most 60 kB, which is given in one piece.
+   * Markdown text for the agent, at most 60 kB, loaded in one piece.
    */
   content: string;
   /**
@@ -3113,11 +3113,11 @@ export interface Skills {
    */
   created_at: Generated<Timestamp>;
   /**
-   * Skills are deleted softly: their versions stay.
+   * Set when the skill is deleted. Its versions stay.
    */
   deleted_at: Timestamp | null;
   /**
-   * One line: when to read it.
+   * One line that says when to read the skill.
    */
   description: string;
   /**
@@ -3125,7 +3125,7 @@ export interface Skills {
    */
   id: Generated<string>;
   /**
-   * One that is not active is left out of its agents' next versions.
+   * False leaves the skill out of the next versions of its agents.
    */
   is_active: Generated<boolean>;
   /**
@@ -3194,19 +3194,19 @@ export interface StatusTransitions {
 
 export interface Steps {
   /**
-   * What hooks noted about it.
+   * Notes of hooks.
    */
   annotations: Json | null;
   /**
-   * The tool call it belongs to.
+   * The tool call that the step belongs to.
    */
   call_id: string | null;
   /**
-   * By the model's prices when the step committed.
+   * Cost by the prices of the model when the step committed.
    */
   cost: Generated<Numeric>;
   /**
-   * What repeating the call would do, as the tool declares it.
+   * Effect of repeating the call, as the tool declares it.
    */
   effect: ToolEffect | null;
   /**
@@ -3222,7 +3222,7 @@ export interface Steps {
    */
   finished_at: Generated<Timestamp>;
   /**
-   * Given to the tool; the same over every attempt of the call.
+   * Key passed to the tool, the same for every attempt of the call.
    */
   idempotency_key: string | null;
   /**
@@ -3277,7 +3277,7 @@ export interface TableTriggers {
    */
   agent_id: string | null;
   /**
-   * An expression over the columns of the row that has to be true; null for every row.
+   * Expression over the columns of the row that must be true. Null accepts every row.
    */
   condition: string | null;
   /**
@@ -3289,27 +3289,27 @@ export interface TableTriggers {
    */
   id: Generated<string>;
   /**
-   * An expression over the columns of the row: what the agent is told. Null begins no run.
+   * Expression over the columns of the row that gives the input of the run. Null begins no run.
    */
   input: string;
   /**
-   * Where the answer is written; null: nowhere.
+   * Column that receives the answer. Null writes nothing back.
    */
   into_column: string | null;
   /**
-   * Off: rows that arrive begin no runs; answers of those there are still written.
+   * False begins no more runs. Answers of runs that began earlier are still written.
    */
   is_active: Generated<boolean>;
   /**
-   * The table's primary key, by which the row is found again.
+   * Primary key of the table, by which the row is found again.
    */
   key_columns: string[];
   /**
-   * insert, update, or insert or update; an update counts when it changes the input, or fulfils the condition.
+   * insert, update, or insert or update. An update counts when it changes the input or makes the condition true.
    */
   on_event: Generated<string>;
   /**
-   * The table as it was called when the watch was made.
+   * Name of the table when the watch was made.
    */
   table_name: string;
   /**
@@ -3336,7 +3336,7 @@ export interface Tenants {
    */
   id: Generated<string>;
   /**
-   * False: nobody of the tenant is let in by token or key. Its rows stay, its runs go on.
+   * False shuts out every user, token and key of the tenant. Its rows stay and its runs go on.
    */
   is_active: Generated<boolean>;
   /**
@@ -3352,7 +3352,7 @@ export interface Tenants {
    */
   updated_at: Generated<Timestamp>;
   /**
-   * Its part where tenants share workers: one of weight 3 has three runs at work for each one of a tenant of weight 1. Set by an owner of the database.
+   * Share of the workers: a tenant of weight 3 gets three runs at work for each run of a tenant of weight 1. Set by an owner of the database.
    */
   weight: Generated<number>;
 }
@@ -3367,12 +3367,12 @@ export interface Todos {
    */
   id: Generated<string>;
   /**
-   * What stands in the way, or what came of it.
+   * What blocks the todo, or its result.
    */
   note: string | null;
   /**
    * @hasDefault
-   * Its place in the list; left out, the end.
+   * Position in the list. Omitted, the todo comes last.
    */
   position: number;
   /**
@@ -3434,7 +3434,7 @@ export interface ToolPerformance {
 
 export interface ToolPolicies {
   /**
-   * Whose runs; null: those of all agents.
+   * Runs of this agent. Null means all agents.
    */
   agent_id: string | null;
   /**
@@ -3442,11 +3442,11 @@ export interface ToolPolicies {
    */
   created_at: Generated<Timestamp>;
   /**
-   * allow; ask: an admin approves the call; deny: the model is told that it may not.
+   * allow the call; ask for the approval of an admin; deny the call and tell the model so.
    */
   decision: PolicyDecision;
   /**
-   * Tools of this effect; null: of any.
+   * Tools of this effect; null means any.
    */
   effect: ToolEffect | null;
   /**
@@ -3458,7 +3458,7 @@ export interface ToolPolicies {
    */
   kind: ToolKind | null;
   /**
-   * For runs that are trusted less the row counts: internal: those that have read what is external; user: what is internal, too; system: all.
+   * The row applies to runs of a lower trust. internal: runs that have read external text; user: internal text as well; system: all runs.
    */
   min_trust: Generated<Trust>;
   /**
@@ -3466,7 +3466,7 @@ export interface ToolPolicies {
    */
   tenant_id: Generated<string>;
   /**
-   * Which tool; with neither tool nor kind all but sub-agents, workflows and ask_user.
+   * The tool. Without tool_id and kind: every tool except sub-agents, workflows and ask_user.
    */
   tool_id: string | null;
   /**
@@ -3477,11 +3477,11 @@ export interface ToolPolicies {
 
 export interface Tools {
   /**
-   * Of kind agent: the agent that does the work, in a run of its own below the caller's.
+   * Of kind agent: the agent that does the work, in a child run of the caller.
    */
   agent_id: string | null;
   /**
-   * The agent system whose file describes it.
+   * The agent system whose file describes this row.
    */
   agent_system_id: string | null;
   /**
@@ -3489,7 +3489,7 @@ export interface Tools {
    */
   aliases: Generated<string[]>;
   /**
-   * The tool that takes a finished call back when its run fails or is cancelled.
+   * The tool that undoes a finished call when its run fails or is cancelled.
    */
   compensation_tool_id: string | null;
   /**
@@ -3505,7 +3505,7 @@ export interface Tools {
    */
   description: Generated<string>;
   /**
-   * pure and idempotent calls may be repeated after a crash; a sql tool runs in the transaction that commits its step.
+   * Calls of pure and idempotent tools may be repeated after a crash. A sql tool runs in the transaction that commits its step.
    */
   effect: Generated<ToolEffect>;
   /**
@@ -3525,11 +3525,11 @@ export interface Tools {
    */
   name: string;
   /**
-   * A JSON Schema; arguments are checked against it before the tool runs.
+   * A JSON Schema. Arguments are checked against it before the tool runs.
    */
   parameters: Generated<Json>;
   /**
-   * A call waits for a person; where nobody can be asked yet it is refused.
+   * True makes each call wait for the approval of a person. Where no person can be asked, the call is refused.
    */
   requires_approval: Generated<boolean>;
   /**
@@ -3549,7 +3549,7 @@ export interface Tools {
    */
   updated_at: Generated<Timestamp>;
   /**
-   * Of kind workflow: whose run does the work.
+   * Of kind workflow: the workflow that does the work, in a child run of the caller.
    */
   workflow_id: string | null;
 }
@@ -3568,7 +3568,7 @@ export interface Users {
    */
   id: Generated<string>;
   /**
-   * False: the user is not let in any more, by no token and no key, within a second.
+   * False shuts the user out within a second, whatever the token or key.
    */
   is_active: Generated<boolean>;
   /**
@@ -3649,7 +3649,7 @@ export interface Violations {
 
 export interface WatchedRows {
   /**
-   * How often its answer was to be written.
+   * Number of attempts to write the answer.
    */
   attempts: Generated<number>;
   /**
@@ -3657,7 +3657,7 @@ export interface WatchedRows {
    */
   created_at: Generated<Timestamp>;
   /**
-   * Why there is no answer to write, or why it could not be written: {code, message}.
+   * Why no answer exists or it could not be written: {code, message}.
    */
   error: Json | null;
   /**
@@ -3665,7 +3665,7 @@ export interface WatchedRows {
    */
   execution_id: string;
   /**
-   * The row's primary key: {"id": 4711}.
+   * Primary key of the row: {"id": 4711}.
    */
   row_key: Json;
   /**
@@ -3677,15 +3677,15 @@ export interface WatchedRows {
    */
   tenant_id: Generated<string>;
   /**
-   * Of what stood in into_column when the run began: whatever else stands there later is somebody's edit, and is kept.
+   * SHA-256 of into_column when the run began. A different value at the end is an edit by somebody else and is kept.
    */
   value_sha256: Buffer | null;
   /**
-   * The watches that led to this run, its own last: more than one when an answer, or a tool of a run, wrote into a watched table.
+   * The watches that led to this run, its own last. More than one if an answer or a tool of a run wrote into a watched table.
    */
   watches: string[];
   /**
-   * Null when the watch writes nothing back.
+   * State of the answer. Null when the watch writes nothing back.
    */
   write_back: WriteBackStatus | null;
   /**
@@ -3696,7 +3696,7 @@ export interface WatchedRows {
 
 export interface WebhookDeliveries {
   /**
-   * The alert rule it tells of.
+   * The alert rule of the event.
    */
   alert_rule_id: string | null;
   /**
@@ -3716,11 +3716,11 @@ export interface WebhookDeliveries {
    */
   event: string;
   /**
-   * The run it tells of; null when it is about an alert.
+   * The run of the event. Null for an alert.
    */
   execution_id: string | null;
   /**
-   * Sent as webhook-id: the same in every attempt, so that who receives it twice knows.
+   * Sent as webhook-id, the same in every attempt, so that a receiver recognises repeats.
    */
   id: Generated<string>;
   /**
@@ -3728,19 +3728,19 @@ export interface WebhookDeliveries {
    */
   last_attempt_at: Timestamp | null;
   /**
-   * Why the last attempt did not count as received.
+   * Why the last attempt failed.
    */
   last_error: string | null;
   /**
-   * What HTTP status the last attempt got; null when there was no answer.
+   * HTTP status of the last attempt. Null when no response came.
    */
   last_status: number | null;
   /**
-   * When it is tried next; null when it is over.
+   * Time of the next attempt. Null after the last one.
    */
   next_attempt_at: Timestamp | null;
   /**
-   * The body, the same in every attempt.
+   * Body of the request, the same in every attempt.
    */
   payload: Json;
   /**
@@ -3756,14 +3756,14 @@ export interface WebhookDeliveries {
    */
   url: string;
   /**
-   * Null for the callback_url of a run.
+   * Null for callback_url of a run.
    */
   webhook_id: string | null;
 }
 
 export interface Webhooks {
   /**
-   * Only runs of this agent; null: of all.
+   * Runs of this agent only. Null means all.
    */
   agent_id: string | null;
   /**
@@ -3775,11 +3775,11 @@ export interface Webhooks {
    */
   description: Generated<string>;
   /**
-   * Why it was switched off by itself; cleared when it is switched on.
+   * Why the webhook was switched off automatically. Cleared when it is switched on.
    */
   disabled_because: string | null;
   /**
-   * execution.completed, execution.failed, execution.cancelled (of runs that are nobody's children), question.opened.
+   * execution.completed, execution.failed, execution.cancelled (of root runs), question.opened, alert.firing, alert.resolved, alert.failed.
    */
   events: Generated<string[]>;
   /**
@@ -3791,11 +3791,11 @@ export interface Webhooks {
    */
   is_active: Generated<boolean>;
   /**
-   * Signs as well while the receiver changes over: it accepts either signature.
+   * Second secret that also signs while the receiver changes over. The receiver accepts either signature.
    */
   previous_secret_name: string | null;
   /**
-   * The secret (whsec_ and Base64) deliveries are signed with; null: they are not signed.
+   * Secret (whsec_ and Base64) that signs deliveries. Null leaves them unsigned.
    */
   secret_name: string | null;
   /**
@@ -3811,7 +3811,7 @@ export interface Webhooks {
    */
   url: string;
   /**
-   * Only runs of this workflow; null: of all.
+   * Runs of this workflow only. Null means all.
    */
   workflow_id: string | null;
 }
@@ -3822,7 +3822,7 @@ export interface WorkflowAgents {
    */
   agent_id: string | null;
   /**
-   * By type of the workflow: what applies to this member alone.
+   * Configuration of this member alone, by type of the workflow.
    */
   configuration: Generated<Json>;
   /**
@@ -3838,16 +3838,16 @@ export interface WorkflowAgents {
    */
   member_workflow_id: string | null;
   /**
-   * The member is a person: {"prompt", "options", "schema", "required_role", "expires_in_seconds", "default_answer"}; the answer is its output.
+   * Question for a person in the place of a member: {"prompt", "options", "schema", "required_role", "expires_in_seconds", "default_answer"}. The answer is the output of the member.
    */
   question: Json | null;
   /**
-   * What the member is called within its workflow; null: the name of its agent or workflow. Edges and decisions name members by it.
+   * Name of the member within the workflow, by which edges and decisions refer to it. Null takes the name of its agent or workflow.
    */
   role: string | null;
   /**
    * @hasDefault
-   * Its place among the members, counted from 1; left out, the end.
+   * Position among the members, counted from 1. Omitted, the member comes last.
    */
   sequence_order: number;
   /**
@@ -3866,11 +3866,11 @@ export interface WorkflowAgents {
 
 export interface Workflows {
   /**
-   * The agent system whose file describes it.
+   * The agent system whose file describes this row.
    */
   agent_system_id: string | null;
   /**
-   * By type: howdah.workflow_schema(type) is its JSON Schema.
+   * Configuration of the type; howdah.workflow_schema(type) is its JSON Schema.
    */
   configuration: Generated<Json>;
   /**
@@ -3882,7 +3882,7 @@ export interface Workflows {
    */
   current_version_id: string | null;
   /**
-   * Workflows are deleted softly: their versions and runs stay.
+   * Set when the workflow is deleted. Its versions and runs stay.
    */
   deleted_at: Timestamp | null;
   /**
@@ -3894,7 +3894,7 @@ export interface Workflows {
    */
   id: Generated<string>;
   /**
-   * What the deciding model of router, orchestrator and evaluator is told besides its task.
+   * Instruction for the deciding model of a router, orchestrator or evaluator, in addition to its task.
    */
   instruction: Generated<string>;
   /**
@@ -3902,23 +3902,23 @@ export interface Workflows {
    */
   is_active: Generated<boolean>;
   /**
-   * True while there are grants for it: then only they, admins and owners reach it and its runs.
+   * True while grants exist for the workflow. Then only the grantees, admins and owners see the workflow and its runs.
    */
   is_restricted: Generated<boolean>;
   /**
-   * Cost a run may have with all its members.
+   * Maximum cost of a run together with its members.
    */
   max_cost: Numeric | null;
   /**
-   * Seconds a run may be active, waiting for members not counted; null: what the settings say, else 600.
+   * Maximum active time of a run in seconds, without waiting for members. Null takes the setting, 600 by default.
    */
   max_seconds: number | null;
   /**
-   * Answers of its own deciding model a run may take; null: what the settings say, else 50.
+   * Maximum number of answers of the deciding model in a run. Null takes the setting, 50 by default.
    */
   max_steps: number | null;
   /**
-   * Tokens a run may use with all its members.
+   * Maximum number of tokens of a run together with its members.
    */
   max_tokens: Int8 | null;
   /**
@@ -3938,7 +3938,7 @@ export interface Workflows {
    */
   updated_at: Generated<Timestamp>;
   /**
-   * A part changed in this transaction and the version is not written yet.
+   * True from a change until the same transaction writes the new version at commit.
    */
   version_is_stale: Generated<boolean>;
 }
