@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { FairQueue } from '../concurrency/fair-queue.ts';
+import { TurnQueue } from '../concurrency/turn-queue.ts';
 import { HowdahError } from '../contracts/errors.ts';
 import { cancelOnAbort } from '../db/cancel-statement.ts';
 import type { Subject } from '../db/identity.ts';
@@ -16,6 +17,13 @@ const WAIT_MS = 10_000;
  * hexadecimal digits.
  */
 const MOST_READ: ReadBounds = { bytes: 32_000_000 };
+
+/**
+ * A result from this size on waits for a turn of the event loop of its own. The request then makes
+ * objects and JSON of it, some 10 ms for each MB. Without a turn, the results of thirty requests
+ * that arrive together are processed before the event loop answers anybody else.
+ */
+const LARGE_RESULT_BYTES = 500_000;
 
 /** A pool whose connections are shared fairly among tenants. */
 export type Connections = {
@@ -37,13 +45,14 @@ export function createConnections(pool: Pool): Connections {
     max_per_key: connectionsOfOneTenant(pool.options.max),
     waiting: { most: Number.POSITIVE_INFINITY, ms: WAIT_MS, refusal: noFreeConnection },
   });
+  const turns = new TurnQueue();
   return {
     as: (caller, signal, budget = new ReadBudget(MOST_READ)) => ({
       async connect() {
         budget.throwIfSpent();
         const leave = await queue.acquire(caller.tenantId, signal, queueUserOf(caller));
         try {
-          return lend(await pool.connect(), { leave, signal, budget });
+          return lend(await pool.connect(), { leave, signal, budget, turns });
         } catch (error) {
           leave();
           throw error;
@@ -64,16 +73,23 @@ export function connectionsOfOneTenant(
   return Math.max(2, cores, Math.floor(connections / 2));
 }
 
-type Loan = { leave(): void; signal: AbortSignal | undefined; budget: ReadBudget };
+type Loan = {
+  leave(): void;
+  signal: AbortSignal | undefined;
+  budget: ReadBudget;
+  turns: TurnQueue;
+};
 
 /** Lends a connection, and gives its place back when the connection is released. */
-function lend(client: PoolClient, { leave, signal, budget }: Loan): PoolClient {
+function lend(client: PoolClient, { leave, signal, budget, turns }: Loan): PoolClient {
   const release = client.release;
   const unwatch = budget.watch(client);
+  const restoreQuery = processInTurns(client, budget, turns);
   let end = (): void => {};
   client.release = (error) => {
     end();
     unwatch();
+    restoreQuery();
     release(error ?? (signal?.aborted || budget.isSpent));
     leave();
   };
@@ -84,6 +100,23 @@ function lend(client: PoolClient, { leave, signal, budget }: Loan): PoolClient {
   }
   if (signal) end = cancelOnAbort(client, signal);
   return client;
+}
+
+/** Makes large results of a connection wait for their turn, until the result is called. */
+function processInTurns(client: PoolClient, budget: ReadBudget, turns: TurnQueue): () => void {
+  const query = client.query;
+  client.query = ((...args: Parameters<typeof query>) => {
+    const before = budget.bytes;
+    const result: unknown = query.apply(client, args);
+    if (!(result instanceof Promise)) return result; // a cursor, which reads a few rows at once
+    return result.then(async (rows) => {
+      if (budget.bytes - before >= LARGE_RESULT_BYTES) await turns.next();
+      return rows;
+    });
+  }) as typeof query;
+  return () => {
+    client.query = query;
+  };
 }
 
 function noFreeConnection(): HowdahError {

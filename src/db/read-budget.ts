@@ -35,6 +35,11 @@ export class ReadBudget {
     return this.#refusal !== undefined;
   }
 
+  /** Bytes that were read so far. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
   /** Throws `HWINV` when more was read already than is allowed. */
   throwIfSpent(): void {
     if (this.#refusal) throw this.#refusal;

@@ -1,0 +1,33 @@
+import { expect, test } from 'vitest';
+import { TurnQueue } from '../../src/concurrency/turn-queue.ts';
+
+test('callers go on in their order, each in a turn of its own', async () => {
+  const queue = new TurnQueue();
+  let turn = 0;
+  let counts = true;
+  const count = () => {
+    turn += 1;
+    if (counts) setImmediate(count);
+  };
+  setImmediate(count);
+  const turns: number[] = [];
+  await Promise.all(
+    [0, 1, 2, 3].map(async () => {
+      await queue.next();
+      turns.push(turn);
+    }),
+  );
+  counts = false;
+  expect(turns).toEqual([...new Set(turns)].sort((a, b) => a - b));
+});
+
+test('an idle queue waits for one turn alone', async () => {
+  const queue = new TurnQueue();
+  await queue.next();
+  let passed = false;
+  setImmediate(() => {
+    passed = true;
+  });
+  await queue.next();
+  expect(passed).toBe(true);
+});
