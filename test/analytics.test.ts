@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import type pg from 'pg';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { asRole, makeAgent, makeModel, makeTenant, one, rolledBack } from './sql/support.ts';
-import { createTestDatabase, type TestDatabase } from './support/database.ts';
+import { testDatabase } from './support/database.ts';
 
 // The figures of the views and of the queries in docs/analytics.md, on runs so few that they were worked out by hand.
 
@@ -106,11 +106,10 @@ const FOREIGN: Run = {
   steps: [['model', 'small', 7, 100, 10]],
 };
 
-let db: TestDatabase;
+const db = testDatabase();
 let tenant_id: string;
 
 beforeAll(async () => {
-  db = await createTestDatabase();
   ({ id: tenant_id } = await one(db.pool, `select id from howdah.tenants where slug = 'default'`));
   // runs whose times are chosen end without having run
   await db.pool.query('alter table howdah.executions disable trigger _200_check_move');
@@ -134,7 +133,6 @@ beforeAll(async () => {
   for (const run of SECOND) await insertRun(tenant_id, run);
   await insertRun(foreign, FOREIGN);
 });
-afterAll(() => db?.drop());
 
 async function insertRun(tenant: string, run: Run): Promise<string> {
   const { id } = await one(

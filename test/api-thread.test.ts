@@ -4,14 +4,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Worker as Thread } from 'node:worker_threads';
 import { pino } from 'pino';
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { afterAll, expect, test, vi } from 'vitest';
 import { startApiThread } from '../src/api-thread.ts';
 import { openHowdah } from '../src/bootstrap.ts';
 import { moduleBeside } from '../src/concurrency/thread-pool.ts';
 import { loadConfig } from '../src/config.ts';
 import { giveTool, makeAgent, runToEnd } from './runtime/arrange.ts';
 import { one } from './sql/support.ts';
-import { createTestDatabase, type TestDatabase } from './support/database.ts';
+import { testDatabase } from './support/database.ts';
 import { startTestWorker } from './support/worker.ts';
 
 // One process is both worker and API, and neither delays the other.
@@ -20,13 +20,9 @@ const program = moduleBeside('./support/held-api-thread.ts', import.meta.url);
 const terminal = { isTty: false, isColoured: false };
 const folder = mkdtempSync(join(tmpdir(), 'howdah-api-thread-'));
 const channel = new BroadcastChannel('held-api-thread');
-let db: TestDatabase;
-beforeAll(async () => {
-  db = await createTestDatabase();
-});
+const db = testDatabase();
 afterAll(async () => {
   channel.close();
-  await db?.drop();
 });
 
 const configOf = (variables: Record<string, string> = {}) =>

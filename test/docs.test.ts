@@ -7,7 +7,7 @@ import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Worker } from '../workers/main.ts';
 import { runCli, startCli } from './cli/run-cli.ts';
-import { createTestDatabase, type TestDatabase } from './support/database.ts';
+import { testDatabase } from './support/database.ts';
 import { startTestWorker } from './support/worker.ts';
 
 // Every snippet of the README and of docs/ is run here as it stands there: SQL on a database that has seen the demo, GraphQL
@@ -39,12 +39,11 @@ const lines = (language: string): [string, string][] =>
       .map((line): [string, string] => [page, line]),
   );
 
-let database: TestDatabase;
+const database = testDatabase();
 let worker: Worker;
 let execution: string;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
   worker = await startTestWorker(database.url);
   await runCli(database.url, 'demo');
   const secrets = {
@@ -63,7 +62,6 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await worker.stop(0);
-  await database.drop();
 });
 
 test('there are snippets, and each is in a language this test knows', () => {

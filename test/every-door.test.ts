@@ -7,26 +7,23 @@ import type { StreamEvent } from '../src/contracts/stream-event.ts';
 import type { Worker } from '../workers/main.ts';
 import { ask, followSteps, openSocket, startTestApi, until } from './api/harness.ts';
 import { runCli } from './cli/run-cli.ts';
-import { brokenRules, one } from './sql/support.ts';
-import { createTestDatabase, type TestDatabase } from './support/database.ts';
+import { one } from './sql/support.ts';
+import { testDatabase } from './support/database.ts';
 import { startTestWorker } from './support/worker.ts';
 
 // One run through every door of the house: what one of them does, all others show.
 
-let database: TestDatabase;
+const database = testDatabase();
 let worker: Worker;
 let api: Api;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
   worker = await startTestWorker(database.url);
   api = await startTestApi(database.url);
 });
 afterAll(async () => {
   await api?.close();
   await worker?.stop(0);
-  expect(await brokenRules(database.pool)).toEqual([]);
-  await database.drop();
 });
 
 /** Somebody who looks at a run through one door: the steps he was told of so far, and a promise of the end. */

@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { parser } from '@prometheus-io/lezer-promql';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { figuresOn } from '../src/db/metrics.ts';
 import { createMetrics } from '../src/telemetry/metrics.ts';
 import { all } from './sql/support.ts';
-import { createTestDatabase, type TestDatabase } from './support/database.ts';
+import { testDatabase } from './support/database.ts';
 
 const read = (path: string) => readFileSync(new URL(`../${path}`, import.meta.url), 'utf8');
 
@@ -54,12 +54,11 @@ function partsOf(expr: string) {
   return { names, labels, errors };
 }
 
-let database: TestDatabase;
+const database = testDatabase();
 /** Names as Prometheus reads them; `up` is its own. */
 const live = new Set(['up']);
 
 beforeAll(async () => {
-  database = await createTestDatabase();
   const metrics = createMetrics(figuresOn(database.pool));
   metrics.watchPool('requests', () => ({
     ...{ totalCount: 1, idleCount: 1, waitingCount: 0, options: { max: 10 } },
@@ -73,7 +72,6 @@ beforeAll(async () => {
     }
   }
 });
-afterAll(() => database.drop());
 
 test.each(expressions)('of %s the expression parses, and reads what there is: %s', (_of, expr) => {
   const { names, labels, errors } = partsOf(expr);

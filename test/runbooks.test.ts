@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { all } from './sql/support.ts';
-import { createTestDatabase, type TestDatabase } from './support/database.ts';
+import { testDatabase } from './support/database.ts';
 
 // That the SQL of each runs is held by docs.test.ts, which runs every snippet; here: that each alert has a runbook of all its parts.
 
@@ -14,11 +14,7 @@ const runbooks = new Map(
     .map((text) => [text.slice(0, text.indexOf('\n')), text]),
 );
 
-let database: TestDatabase;
-beforeAll(async () => {
-  database = await createTestDatabase();
-});
-afterAll(() => database.drop());
+const database = testDatabase();
 
 test('each alert has its runbook, and each runbook is of an alert', async () => {
   const known = await all(database.pool, 'select name from howdah_private.alert_limits');

@@ -6,7 +6,7 @@ import { applySystems } from '../src/systems/apply.ts';
 import type { Worker } from '../workers/main.ts';
 import { calling, ended } from './runtime/arrange.ts';
 import { one } from './sql/support.ts';
-import { createTestDatabase, eventually, type TestDatabase } from './support/database.ts';
+import { eventually, testDatabase } from './support/database.ts';
 import { type FakeServer, startOpenAiServer } from './support/openai-server.ts';
 import { startTestWorker } from './support/worker.ts';
 
@@ -15,12 +15,11 @@ import { startTestWorker } from './support/worker.ts';
 const textOf = (name: string) =>
   readFileSync(new URL(`../examples/${name}`, import.meta.url), 'utf8');
 
-let database: TestDatabase;
+const database = testDatabase();
 let worker: Worker;
 let server: FakeServer;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
   server = await startOpenAiServer(({ body }) => {
     const messages = body.messages as unknown as Message[];
     return { content: messages.map(({ content }) => content).join(' / ') };
@@ -30,7 +29,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await worker.stop(1_000);
   await server.close();
-  await database.drop();
 });
 
 const ask = async (text: string, values: unknown[] = []) =>

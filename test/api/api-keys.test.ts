@@ -9,23 +9,21 @@ import { createTokenReader } from '../../src/api/login/token.ts';
 import type { Api } from '../../src/api/server.ts';
 import { createPool, type Pool } from '../../src/db/pool.ts';
 import { committed, makeApiKey, makeRun, makeTenant, one } from '../sql/support.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { createTestDatabase, testDatabase } from '../support/database.ts';
 import { type Answer, ask, followSteps, openSocket, startTestApi, until } from './harness.ts';
 import { locked, makePerson, type Person, tokenFor } from './tokens.ts';
 
-let db: TestDatabase;
+const db = testDatabase();
 let api: Api;
 let ada: Person;
 
 beforeAll(async () => {
-  db = await createTestDatabase();
   api = await startTestApi(db.url, locked);
   ada = await makePerson(db.pool, 'ada', await makeTenant(db.pool));
 });
 
 afterAll(async () => {
   await api?.close();
-  await db?.drop();
 });
 
 const WHO = '{ tenants { nodes { id } } users { nodes { username } } }';

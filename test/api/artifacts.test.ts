@@ -2,19 +2,17 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { printApiSchema } from '../../src/api/print-schema.ts';
 import type { Api } from '../../src/api/server.ts';
 import { makeSession, one } from '../sql/support.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { testDatabase } from '../support/database.ts';
 import { ask, startTestApi } from './harness.ts';
 
-let db: TestDatabase;
+const db = testDatabase();
 let api: Api;
 
 beforeAll(async () => {
-  db = await createTestDatabase();
   api = await startTestApi(db.url);
 });
 afterAll(async () => {
   await api?.close();
-  await db?.drop();
 });
 
 test('a todo list is kept by mutations and read as Markdown', async () => {

@@ -4,18 +4,17 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { createAdmission } from '../../src/api/admission.ts';
 import type { Api } from '../../src/api/server.ts';
 import { makeTenant } from '../sql/support.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { testDatabase } from '../support/database.ts';
 import { ask, driveRun, follow, openSocket, startTestApi, until } from './harness.ts';
 import { locked, makePerson, tokenFor } from './tokens.ts';
 
 /** How long a request waits for its turn: longer than a busy machine takes to refuse five. */
 const WAIT_MS = 3_000;
 
-let db: TestDatabase;
+const db = testDatabase();
 let api: Api;
 
 beforeAll(async () => {
-  db = await createTestDatabase();
   api = await startTestApi(db.url, { bounds: { connections: 1, waiting: 3, waitMs: WAIT_MS } });
   await db.pool.query(
     `insert into howdah.sessions (title) select 'session ' || n from generate_series(1, 1200) as n`,
@@ -24,7 +23,6 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await api?.close();
-  await db?.drop();
 });
 
 describe('pages', () => {

@@ -1,17 +1,16 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Api } from '../../src/api/server.ts';
 import { makeTool, one, unique } from '../sql/support.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { testDatabase } from '../support/database.ts';
 import { ask, startTestApi } from './harness.ts';
 import { claimsOf, locked, makePerson, sign } from './tokens.ts';
 
-let db: TestDatabase;
+const db = testDatabase();
 let api: Api;
 let admin: string;
 let member: string;
 
 beforeAll(async () => {
-  db = await createTestDatabase();
   api = await startTestApi(db.url, locked);
   admin = await sign(claimsOf(await makePerson(db.pool, 'ada'), { role: 'admin' }));
   member = await sign(claimsOf(await makePerson(db.pool, 'bob'), { role: 'member' }));
@@ -19,7 +18,6 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await api?.close();
-  await db?.drop();
 });
 
 const CREATE = `mutation ($limit: CallLimitInput!) {

@@ -7,7 +7,7 @@ import { figuresOn } from '../../src/db/metrics.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
 import { all } from '../sql/support.ts';
 import { MARK, makeTwoTenants } from '../sql/two-tenants.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { testDatabase } from '../support/database.ts';
 import { startTestApi } from './harness.ts';
 import { call } from './rest/call.ts';
 import { locked, tokenFor } from './tokens.ts';
@@ -69,7 +69,7 @@ const ASKED: Record<string, (named: Named) => Request[]> = {
   'GET /v1/models/*': () => [{}],
 };
 
-let db: TestDatabase;
+const db = testDatabase();
 let api: Api;
 let token: string;
 let theirs: string[];
@@ -83,7 +83,6 @@ const note = (published: unknown) => {
 };
 
 beforeAll(async () => {
-  db = await createTestDatabase();
   const { a, b } = await makeTwoTenants(db.pool);
   const made = channel('fastify.initialization');
   made.subscribe(note);
@@ -108,7 +107,6 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await api?.close();
-  await db?.drop();
 });
 
 const ofTable = () =>

@@ -8,24 +8,22 @@ import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import type { Api } from '../../src/api/server.ts';
 import { calling, insertRun, makeAgent as makeScriptedAgent } from '../runtime/arrange.ts';
 import { makeAgent, makeRun } from '../sql/support.ts';
-import { createTestDatabase, eventually, type TestDatabase } from '../support/database.ts';
+import { eventually, testDatabase } from '../support/database.ts';
 import { startTestWorker } from '../support/worker.ts';
 import { count, driveRun, followSteps, openSocket, startTestApi } from './harness.ts';
 import { listen } from './rest/events.ts';
 
 // One server of several goes, as at each deploy: those who ask it lose nothing and go on elsewhere.
 
-let db: TestDatabase;
+const db = testDatabase();
 let other: Api;
 
 beforeAll(async () => {
-  db = await createTestDatabase();
   other = await startTestApi(db.url);
 });
 
 afterAll(async () => {
   await other?.close();
-  await db?.drop();
 });
 
 async function startGoing(): Promise<Api> {

@@ -4,20 +4,18 @@ import { createMaskError } from '../../src/api/graphql/errors.ts';
 import { WEIGHTS } from '../../src/api/graphql/weights.ts';
 import type { Api } from '../../src/api/server.ts';
 import { all, makeAgent, makeModel, makeRun } from '../sql/support.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { testDatabase } from '../support/database.ts';
 import { ask, driveRun, follow, openSocket, startTestApi } from './harness.ts';
 
-let db: TestDatabase;
+const db = testDatabase();
 let api: Api;
 
 beforeAll(async () => {
-  db = await createTestDatabase();
   api = await startTestApi(db.url);
 });
 
 afterAll(async () => {
   await api?.close();
-  await db?.drop();
 });
 
 async function failure(query: string, variables: object = {}) {

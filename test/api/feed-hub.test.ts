@@ -4,20 +4,18 @@ import { followSteps } from '../../src/api/feed-subscriber.ts';
 import { createPace } from '../../src/api/graphql/pace.ts';
 import type { FeedRow } from '../../src/db/feed.ts';
 import { all, makeRun } from '../sql/support.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { testDatabase } from '../support/database.ts';
 import { count, driveRun, until } from './harness.ts';
 
-let db: TestDatabase;
+const db = testDatabase();
 let hub: FeedHub;
 
 beforeAll(async () => {
-  db = await createTestDatabase();
   hub = await createFeedHub({ url: db.url, onError: () => {} });
 });
 
 afterAll(async () => {
   await hub?.close();
-  await db?.drop();
 });
 
 async function take(rows: AsyncIterator<FeedRow, undefined>, many: number): Promise<number[]> {

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { Api } from '../../src/api/server.ts';
 import { all, claim, commit, makeModel, makeRun, makeWorker, one } from '../sql/support.ts';
-import { createTestDatabase, eventually, type TestDatabase } from '../support/database.ts';
+import { eventually, testDatabase } from '../support/database.ts';
 import {
   ask,
   count,
@@ -15,18 +15,16 @@ import {
   until,
 } from './harness.ts';
 
-let db: TestDatabase;
+const db = testDatabase();
 let api: Api;
 let socket: Socket;
 
 beforeAll(async () => {
-  db = await createTestDatabase();
   api = await startTestApi(db.url);
 });
 
 afterAll(async () => {
   await api?.close();
-  await db?.drop();
 });
 
 beforeEach(() => {

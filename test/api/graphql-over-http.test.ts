@@ -1,7 +1,7 @@
 import { serverAudits } from 'graphql-http';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Api } from '../../src/api/server.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { testDatabase } from '../support/database.ts';
 import { startTestApi } from './harness.ts';
 
 // The audits of the GraphQL over HTTP specification, as graphql-http publishes them, against our endpoint.
@@ -25,16 +25,14 @@ const FINDINGS: Record<string, { found: string; why: string }> = {
   '6A70': { found: 'notice: Response status code is not 200', why: GET },
 };
 
-let db: TestDatabase;
+const db = testDatabase();
 let api: Api;
 
 beforeAll(async () => {
-  db = await createTestDatabase();
   api = await startTestApi(db.url);
 });
 afterAll(async () => {
   await api?.close();
-  await db?.drop();
 });
 
 const audits = serverAudits({ url: () => `${api.url}/graphql` });

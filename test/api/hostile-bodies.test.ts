@@ -4,20 +4,19 @@ import { refuseVariables } from '../../src/api/graphql/request.ts';
 import { parsed } from '../../src/api/json-body.ts';
 import type { Api } from '../../src/api/server.ts';
 import { makeAgent, makeApiKey, makeTenant, one } from '../sql/support.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { testDatabase } from '../support/database.ts';
 import { hostileJson, hostileOperations } from '../support/hostile-bodies.ts';
 import { follow, openSocket, startTestApi } from './harness.ts';
 import { type Called, call } from './rest/call.ts';
 import { locked } from './tokens.ts';
 import { openWs } from './ws-client.ts';
 
-let db: TestDatabase;
+const db = testDatabase();
 let api: Api;
 let agent: string;
 const keys: Record<'admin' | 'member' | 'viewer' | 'reader', string> = {} as never;
 
 beforeAll(async () => {
-  db = await createTestDatabase();
   api = await startTestApi(db.url, locked);
   const tenant = await makeTenant(db.pool);
   const id = await makeAgent(db.pool, { tenant_id: tenant });
@@ -29,7 +28,6 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await api?.close();
-  await db?.drop();
 });
 
 const send = (path: string, body: unknown, key: string, headers = {}): Promise<Called> =>

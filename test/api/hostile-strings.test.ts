@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Api } from '../../src/api/server.ts';
 import type { Json } from '../../src/contracts/json.ts';
 import { all, claim, commit, makeAgent, makeRun, makeSession, makeWorker } from '../sql/support.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { testDatabase } from '../support/database.ts';
 import { ask, startTestApi } from './harness.ts';
 
 // Naughty strings, injections and paths through every text there is: each is stored and comes back as it was. The lists are
@@ -40,20 +40,18 @@ describe.skipIf(!hasAssets)('hostile strings (HOWDAH_TEST_ASSETS)', () => {
   const joined = Array.from({ length: Math.ceil(texts.length / 20) }, (_, index) =>
     texts.slice(index * 20, index * 20 + 20).join('\n'),
   );
-  let db: TestDatabase;
+  const db = testDatabase();
   let api: Api;
   let agentId: string;
   let sessionId: string;
 
   beforeAll(async () => {
-    db = await createTestDatabase();
     api = await startTestApi(db.url);
     agentId = await makeAgent(db.pool, { name: 'target' });
     sessionId = await makeSession(db.pool);
   });
   afterAll(async () => {
     await api?.close();
-    await db?.drop();
   });
 
   /** Names are unique and short: a number before, the end cut off. */

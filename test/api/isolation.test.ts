@@ -19,7 +19,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Api } from '../../src/api/server.ts';
 import { all } from '../sql/support.ts';
 import { MARK, makeTwoTenants } from '../sql/two-tenants.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { testDatabase } from '../support/database.ts';
 import { ask, follow, openSocket, startTestApi } from './harness.ts';
 import { locked, tokenFor } from './tokens.ts';
 
@@ -28,7 +28,7 @@ import { locked, tokenFor } from './tokens.ts';
  * rows of another. A field that is added later is walked too.
  */
 
-let db: TestDatabase;
+const db = testDatabase();
 let api: Api;
 let schema: GraphQLSchema;
 let token: string;
@@ -38,7 +38,6 @@ let theirs: { table: string; id: string }[];
 const walked: Record<string, number> = {};
 
 beforeAll(async () => {
-  db = await createTestDatabase();
   const { a, b } = await makeTwoTenants(db.pool);
   api = await startTestApi(db.url, locked);
   token = await tokenFor(
@@ -67,7 +66,6 @@ beforeAll(async () => {
 afterAll(async () => {
   console.info(`isolation in GraphQL, walked: ${JSON.stringify(walked)}`);
   await api?.close();
-  await db?.drop();
 });
 
 type Field = GraphQLField<unknown, unknown>;

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { FRESH_MS } from '../../src/api/login/lookup.ts';
 import type { Api } from '../../src/api/server.ts';
 import { makeAgent, makeRun, makeSession, makeTenant, one } from '../sql/support.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { testDatabase } from '../support/database.ts';
 import { type Answer, ask, startTestApi } from './harness.ts';
 import { call } from './rest/call.ts';
 import {
@@ -20,12 +20,11 @@ import {
   tokenFor,
 } from './tokens.ts';
 
-let db: TestDatabase;
+const db = testDatabase();
 let api: Api;
 let ada: Person;
 
 beforeAll(async () => {
-  db = await createTestDatabase();
   api = await startTestApi(db.url, locked);
   ada = await makePerson(db.pool, 'ada', await makeTenant(db.pool));
   await makeAgent(db.pool, { tenant_id: ada.tenant_id, name: 'hers' });
@@ -33,7 +32,6 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await api?.close();
-  await db?.drop();
 });
 
 const AGENTS = '{ agents(orderBy: ID_DESC, first: 1) { nodes { name } } }';

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Api } from '../../src/api/server.ts';
 import { openToolFolder } from '../../src/tools/tool-folder.ts';
 import type { Worker } from '../../workers/main.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { testDatabase } from '../support/database.ts';
 import { startTestWorker } from '../support/worker.ts';
 import { startTestApi } from './harness.ts';
 
@@ -19,12 +19,11 @@ const TOOLS = fileURLToPath(new URL('../fixtures/mcp-project/tools', import.meta
 const PIXEL =
   'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8DwHwAFBQIAX8jx0gAAAABJRU5ErkJggg==';
 
-let db: TestDatabase;
+const db = testDatabase();
 let api: Api;
 let worker: Worker;
 
 beforeAll(async () => {
-  db = await createTestDatabase();
   api = await startTestApi(db.url);
   const { tools } = await openToolFolder({
     path: TOOLS,
@@ -57,7 +56,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await worker?.stop(0);
   await api?.close();
-  await db?.drop();
 });
 
 /** Each as an agent that is that tool. */

@@ -6,14 +6,14 @@ import { createMcpServer } from '../../src/mcp-server/server.ts';
 import { ask } from '../sql/asking.ts';
 import { all, makeApiKey, makeTenant, one, unique } from '../sql/support.ts';
 import { MARK, makeTwoTenants } from '../sql/two-tenants.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { testDatabase } from '../support/database.ts';
 import { startTestApi, until } from './harness.ts';
 import { connect, INITIALIZE, post, REVISIONS, type Result, textOf } from './mcp-client.ts';
 import { claimsOf, locked, makePerson, type Person, sign, tokenFor } from './tokens.ts';
 
 /** Who gets in at `/mcp`, and what he sees and does there: what he would at the other doors. */
 
-let db: TestDatabase;
+const db = testDatabase();
 let api: Api;
 let tenants: { a: string; b: string };
 let ada: Person;
@@ -22,7 +22,6 @@ let token: string;
 const theirs: { table: string; id: string }[] = [];
 
 beforeAll(async () => {
-  db = await createTestDatabase();
   tenants = await makeTwoTenants(db.pool);
   api = await startTestApi(db.url, locked);
   ada = await makePerson(db.pool, 'ada', tenants.a);
@@ -43,7 +42,6 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await api?.close();
-  await db?.drop();
 });
 
 const LIST = { jsonrpc: '2.0', id: 1, method: 'tools/list' };

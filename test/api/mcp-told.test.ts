@@ -6,7 +6,7 @@ import type { JsonObject } from '../../src/contracts/json.ts';
 import type { Worker } from '../../workers/main.ts';
 import { calling, makeAgent, reaches } from '../runtime/arrange.ts';
 import { all, makeApiKey, makeTenant, one, unique } from '../sql/support.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { testDatabase } from '../support/database.ts';
 import { createGate } from '../support/gate.ts';
 import { startTestWorker } from '../support/worker.ts';
 import { startTestApi, until } from './harness.ts';
@@ -15,7 +15,7 @@ import { locked } from './tokens.ts';
 
 /** What `/mcp` tells without being asked each time: lists that change, runs that go on, log messages. */
 
-let db: TestDatabase;
+const db = testDatabase();
 let api: Api;
 /** A second process behind the same balancer, as it were. */
 let other: Api;
@@ -25,7 +25,6 @@ let tenant: string;
 const clients: Client[] = [];
 
 beforeAll(async () => {
-  db = await createTestDatabase();
   [api, other] = await Promise.all([startTestApi(db.url, locked), startTestApi(db.url, locked)]);
   const parameters = { type: 'object', properties: {} };
   worker = await startTestWorker(db.url, {
@@ -54,7 +53,6 @@ afterEach(async () => {
 afterAll(async () => {
   await worker?.stop(0);
   await Promise.all([api?.close(), other?.close()]);
-  await db?.drop();
 });
 
 const left = (signal: AbortSignal) =>

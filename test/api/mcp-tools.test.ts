@@ -6,7 +6,7 @@ import { type CustomTool, defineTool } from '../../src/index.ts';
 import type { Worker } from '../../workers/main.ts';
 import { kindsOf, reaches } from '../runtime/arrange.ts';
 import { makeApiKey, makeTenant, one } from '../sql/support.ts';
-import { createTestDatabase, eventually, type TestDatabase } from '../support/database.ts';
+import { eventually, testDatabase } from '../support/database.ts';
 import { type FakeServer, startOpenAiServer } from '../support/openai-server.ts';
 import { startTestWorker } from '../support/worker.ts';
 import { startTestApi, until } from './harness.ts';
@@ -96,7 +96,7 @@ const tools: CustomTool[] = [
   },
 ];
 
-let db: TestDatabase;
+const db = testDatabase();
 let api: Api;
 let guarded: Api;
 let worker: Worker;
@@ -104,7 +104,6 @@ let models: FakeServer;
 const clients: Client[] = [];
 
 beforeAll(async () => {
-  db = await createTestDatabase();
   [api, guarded] = await Promise.all([startTestApi(db.url), startTestApi(db.url, locked)]);
   models = await startOpenAiServer([{ content: 'Violets are blue.' }]);
   worker = await startTestWorker(db.url, { tools, openai: models.url });
@@ -117,7 +116,6 @@ afterAll(async () => {
   await worker?.stop(0);
   await Promise.all([api?.close(), guarded?.close()]);
   await models?.close();
-  await db?.drop();
 });
 
 /** As an admin does it. */

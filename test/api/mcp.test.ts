@@ -6,7 +6,7 @@ import type { Worker } from '../../workers/main.ts';
 import { calling, ended, executionOf, makeAgent, reaches } from '../runtime/arrange.ts';
 import { makeTeam } from '../runtime/teams.ts';
 import { all, one, rolledBack, unique } from '../sql/support.ts';
-import { createTestDatabase, eventually, type TestDatabase } from '../support/database.ts';
+import { eventually, testDatabase } from '../support/database.ts';
 import { startTestWorker } from '../support/worker.ts';
 import { startTestApi, until } from './harness.ts';
 import {
@@ -23,7 +23,7 @@ import { locked } from './tokens.ts';
 
 /** `/mcp` as programs use it: the official client, real runs, both kinds of revision. */
 
-let db: TestDatabase;
+const db = testDatabase();
 let api: Api;
 /** A second process behind the same balancer, as it were. */
 let other: Api;
@@ -31,7 +31,6 @@ let worker: Worker;
 const clients: Client[] = [];
 
 beforeAll(async () => {
-  db = await createTestDatabase();
   [api, other] = await Promise.all([startTestApi(db.url), startTestApi(db.url)]);
   const parameters = { type: 'object', properties: { cents: { type: 'integer' } } };
   worker = await startTestWorker(db.url, {
@@ -48,7 +47,6 @@ afterEach(async () => {
 afterAll(async () => {
   await worker?.stop(0);
   await Promise.all([api?.close(), other?.close()]);
-  await db?.drop();
 });
 
 const left = (signal: AbortSignal) =>

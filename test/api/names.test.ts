@@ -2,22 +2,20 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { printApiSchema } from '../../src/api/print-schema.ts';
 import type { Api } from '../../src/api/server.ts';
 import { makeAgent, makeRun, makeSession } from '../sql/support.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { testDatabase } from '../support/database.ts';
 import { ask, driveRun, startTestApi } from './harness.ts';
 
-let db: TestDatabase;
+const db = testDatabase();
 let api: Api;
 let sdl: string;
 
 beforeAll(async () => {
-  db = await createTestDatabase();
   sdl = await printApiSchema(db.url);
   api = await startTestApi(db.url);
 });
 
 afterAll(async () => {
   await api?.close();
-  await db?.drop();
 });
 
 /** The fields of a type or the values of an enum. */

@@ -1,25 +1,23 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import WebSocket from 'ws';
 import type { Api } from '../../src/api/server.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { testDatabase } from '../support/database.ts';
 import { startTestApi } from './harness.ts';
 import { locked, makePerson, tokenFor } from './tokens.ts';
 
 const APP = 'https://app.example';
 const EVIL = 'https://evil.example';
-let db: TestDatabase;
+const db = testDatabase();
 let api: Api;
 let token: string;
 
 beforeAll(async () => {
-  db = await createTestDatabase();
   api = await startTestApi(db.url, { ...locked, corsOrigins: [APP, 'http://localhost:3000'] });
   token = await tokenFor(await makePerson(db.pool, 'ada'));
 });
 
 afterAll(async () => {
   await api?.close();
-  await db?.drop();
 });
 
 const post = (origin: string, to = api, authorization = `Bearer ${token}`) =>

@@ -7,8 +7,8 @@ import { connect } from '../../src/index.ts';
 import type { Worker } from '../../workers/main.ts';
 import { runCli } from '../cli/run-cli.ts';
 import { makeAgent } from '../runtime/arrange.ts';
-import { all, brokenRules, makeApiKey, makeModel, one } from '../sql/support.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { all, makeApiKey, makeModel, one } from '../sql/support.ts';
+import { testDatabase } from '../support/database.ts';
 import { type FakeServer, startOpenAiServer } from '../support/openai-server.ts';
 import { startTestWorker } from '../support/worker.ts';
 import { ask, startTestApi, until } from './harness.ts';
@@ -17,7 +17,7 @@ import { locked } from './tokens.ts';
 
 // One run with another model, other parameters and a lower budget, begun through every door: the same run, the same refusals.
 
-let db: TestDatabase;
+const db = testDatabase();
 let worker: Worker;
 let api: Api;
 let models: FakeServer;
@@ -29,7 +29,6 @@ let member: string;
 let folder: string;
 
 beforeAll(async () => {
-  db = await createTestDatabase();
   models = await startOpenAiServer(() => ({
     content: 'Done.',
     usage: { prompt_tokens: 1000, completion_tokens: 0, total_tokens: 1000 },
@@ -55,8 +54,6 @@ afterAll(async () => {
   await api?.close();
   await models?.close();
   if (folder) await rm(folder, { recursive: true });
-  expect(await brokenRules(db.pool)).toEqual([]);
-  await db?.drop();
 });
 beforeEach(() => {
   models.requests.length = 0;

@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import type { Api } from '../../src/api/server.ts';
 import type { Worker } from '../../workers/main.ts';
 import { calling, door, insertRun, makeAgent } from '../runtime/arrange.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { testDatabase } from '../support/database.ts';
 import { startTestWorker } from '../support/worker.ts';
 import {
   type Answer,
@@ -15,14 +15,13 @@ import {
   until,
 } from './harness.ts';
 
-let db: TestDatabase;
+const db = testDatabase();
 let api: Api;
 let worker: Worker;
 let socket: Socket;
 const gate = door();
 
 beforeAll(async () => {
-  db = await createTestDatabase();
   api = await startTestApi(db.url);
   const parameters = { type: 'object', properties: { cents: { type: 'integer' } } };
   worker = await startTestWorker(db.url, {
@@ -36,7 +35,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await worker?.stop(0);
   await api?.close();
-  await db?.drop();
 });
 beforeEach(() => {
   socket = openSocket(api);

@@ -7,7 +7,7 @@ import { sharesBackends } from '../../src/db/sessions.ts';
 import { createMasterKeys } from '../../src/secrets/master-keys.ts';
 import { runCli } from '../cli/run-cli.ts';
 import { makeRun, makeTenant } from '../sql/support.ts';
-import { createEmptyDatabase, createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { createEmptyDatabase, testDatabase } from '../support/database.ts';
 import { noPgbouncer, type Pgbouncer, startPgbouncer } from '../support/pgbouncer.ts';
 import { ask, driveRun, followSteps, openSocket, startTestApi, until } from './harness.ts';
 import { locked, tokenFor } from './tokens.ts';
@@ -16,13 +16,12 @@ if (noPgbouncer) console.info(`not tried: ${noPgbouncer}`);
 
 /** All requests of the API share one connection of the server, which a PgBouncer gives to each transaction. */
 describe.runIf(!noPgbouncer)('behind a PgBouncer in transaction mode, with one connection', () => {
-  let db: TestDatabase;
+  const db = testDatabase();
   let pgbouncer: Pgbouncer;
   let api: Api;
   const tenants: { id: string; token: string; runs: string[] }[] = [];
 
   beforeAll(async () => {
-    db = await createTestDatabase();
     pgbouncer = await startPgbouncer(db.url, 1);
     const masterKeys = createMasterKeys({ keys: [Buffer.alloc(32, 7)], file: undefined });
     api = await startTestApi(db.url, {
@@ -50,7 +49,6 @@ describe.runIf(!noPgbouncer)('behind a PgBouncer in transaction mode, with one c
   afterAll(async () => {
     await api?.close();
     await pgbouncer?.stop();
-    await db?.drop();
   });
 
   const rest = async (token: string, method: string, path: string, body?: object) => {

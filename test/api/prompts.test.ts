@@ -1,18 +1,16 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Api } from '../../src/api/server.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { testDatabase } from '../support/database.ts';
 import { ask, startTestApi } from './harness.ts';
 
-let db: TestDatabase;
+const db = testDatabase();
 let api: Api;
 
 beforeAll(async () => {
-  db = await createTestDatabase();
   api = await startTestApi(db.url);
 });
 afterAll(async () => {
   await api?.close();
-  await db?.drop();
 });
 
 test('a prompt is made, edited, compared, rendered and given to an agent', async () => {

@@ -1,18 +1,17 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { Api } from '../../src/api/server.ts';
 import { makeAgent, makeApiKey, one } from '../sql/support.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { testDatabase } from '../support/database.ts';
 import { clearOfTheHour } from '../support/turn-of-hour.ts';
 import { ask, follow, openSocket, STEPS, startTestApi, until } from './harness.ts';
 import { claimsOf, locked, makePerson, type Person, sign } from './tokens.ts';
 
-let db: TestDatabase;
+const db = testDatabase();
 let apis: Api[];
 let people: Person[];
 let tokens: string[];
 
 beforeAll(async () => {
-  db = await createTestDatabase();
   // two processes of the API, as far as counting goes
   apis = await Promise.all([startTestApi(db.url, locked), startTestApi(db.url, locked)]);
   const other = await one(
@@ -34,7 +33,6 @@ beforeEach(async () => {
 
 afterAll(async () => {
   await Promise.all(apis.map((api) => api.close()));
-  await db.drop();
 });
 
 const [ADA, BOB, EVE, KEY] = [0, 1, 2, 3];

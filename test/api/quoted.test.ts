@@ -3,7 +3,7 @@ import type { Api } from '../../src/api/server.ts';
 import type { Json } from '../../src/contracts/json.ts';
 import { told, toldDetail } from '../../src/contracts/told.ts';
 import { runCli } from '../cli/run-cli.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { testDatabase } from '../support/database.ts';
 import { startTestApi } from './harness.ts';
 
 // A refusal quotes what it refuses: whatever that is, it can be read, and is not long.
@@ -13,16 +13,14 @@ const HIDDEN = /[\p{Cc}\u2028-\u202e\u2066-\u2069]/u;
 const HOSTILE = 'evil\u001b[31m\u009b31m\u202egpj.exe\u2066\rX-Injected: 1\u0007\u2028';
 const LONG = `${HOSTILE}${'x'.repeat(200_000)} ${'y '.repeat(50_000)}`;
 
-let db: TestDatabase;
+const db = testDatabase();
 let api: Api;
 
 beforeAll(async () => {
-  db = await createTestDatabase();
   api = await startTestApi(db.url);
 });
 afterAll(async () => {
   await api?.close();
-  await db?.drop();
 });
 
 const post = (path: string, body: object, headers: Record<string, string> = {}) =>

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import WebSocket from 'ws';
 import type { Api } from '../../src/api/server.ts';
 import { makeAgent, makeRun, one } from '../sql/support.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { testDatabase } from '../support/database.ts';
 import {
   type Followed,
   follow,
@@ -15,20 +15,18 @@ import {
 } from './harness.ts';
 import { locked, makePerson, type Person, tokenFor } from './tokens.ts';
 
-let db: TestDatabase;
+const db = testDatabase();
 let api: Api;
 let ada: Person;
 let bob: Person;
 
 beforeAll(async () => {
-  db = await createTestDatabase();
   api = await startTestApi(db.url, locked);
   ada = await makePerson(db.pool, 'ada');
   bob = await makePerson(db.pool, 'bob');
 });
 afterAll(async () => {
   await api?.close();
-  await db?.drop();
 });
 
 const MESSAGES = `subscription ($id: UUID!) { sessionMessages(sessionId: $id) { seq } }`;

@@ -2,20 +2,18 @@ import { Kind, parse } from 'graphql';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Api } from '../../src/api/server.ts';
 import { makeRun } from '../sql/support.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { testDatabase } from '../support/database.ts';
 import { driveRun, follow, openSocket, startTestApi, until } from './harness.ts';
 
 const ID = '01a1f805-7e9f-729f-9dc6-14d018338ca2';
-let db: TestDatabase;
+const db = testDatabase();
 let api: Api;
 
 beforeAll(async () => {
-  db = await createTestDatabase();
   api = await startTestApi(db.url);
 });
 afterAll(async () => {
   await api?.close();
-  await db?.drop();
 });
 
 /** GraphiQL at this address, and what it begins with. */

@@ -4,20 +4,23 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import WebSocket from 'ws';
 import type { Api } from '../../src/api/server.ts';
 import { makeRun } from '../sql/support.ts';
-import { createEmptyDatabase, createTestDatabase, type TestDatabase } from '../support/database.ts';
+import {
+  createEmptyDatabase,
+  createTestDatabase,
+  type TestDatabase,
+  testDatabase,
+} from '../support/database.ts';
 import { driveRun, followSteps, openSocket, startTestApi, until } from './harness.ts';
 
-let db: TestDatabase;
+const db = testDatabase();
 let api: Api;
 
 beforeAll(async () => {
-  db = await createTestDatabase();
   api = await startTestApi(db.url);
 });
 
 afterAll(async () => {
   await api?.close();
-  await db?.drop();
 });
 
 type Answer = { status: number; type: string; body: string; location: string | undefined };

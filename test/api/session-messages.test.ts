@@ -13,24 +13,22 @@ import {
   makeWorker,
   one,
 } from '../sql/support.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { testDatabase } from '../support/database.ts';
 import { ask, count, follow, openSocket, type Socket, startTestApi, until } from './harness.ts';
 
-let db: TestDatabase;
+const db = testDatabase();
 let api: Api;
 let socket: Socket;
 let agent: string;
 let worker: string;
 
 beforeAll(async () => {
-  db = await createTestDatabase();
   api = await startTestApi(db.url);
   agent = await makeAgent(db.pool);
   worker = await makeWorker(db.pool);
 });
 afterAll(async () => {
   await api?.close();
-  await db?.drop();
 });
 beforeEach(() => {
   socket = openSocket(api);

@@ -15,25 +15,23 @@ import {
 import WebSocket from 'ws';
 import type { Api } from '../../src/api/server.ts';
 import { makeRun, one } from '../sql/support.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { testDatabase } from '../support/database.ts';
 import { follow, followSteps, openSocket, type Socket, startTestApi, until } from './harness.ts';
 import { locked, makePerson, now, type Person, tokenFor } from './tokens.ts';
 
 const ME = '{ users { nodes { username } } }';
-let db: TestDatabase;
+const db = testDatabase();
 let api: Api;
 let ada: Person;
 let sockets: Socket[];
 
 beforeAll(async () => {
-  db = await createTestDatabase();
   api = await startTestApi(db.url, { ...locked, bounds: { operations: 3 } });
   ada = await makePerson(db.pool, 'ada');
 });
 
 afterAll(async () => {
   await api?.close();
-  await db?.drop();
 });
 
 beforeEach(() => {

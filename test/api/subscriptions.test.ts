@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { Api } from '../../src/api/server.ts';
 import { makeAgent, makeRun, makeTenant, one } from '../sql/support.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { testDatabase } from '../support/database.ts';
 import {
   driveRun,
   follow,
@@ -13,18 +13,16 @@ import {
   until,
 } from './harness.ts';
 
-let db: TestDatabase;
+const db = testDatabase();
 let api: Api;
 let socket: Socket;
 
 beforeAll(async () => {
-  db = await createTestDatabase();
   api = await startTestApi(db.url);
 });
 
 afterAll(async () => {
   await api?.close();
-  await db?.drop();
 });
 
 beforeEach(() => {

@@ -2,7 +2,7 @@ import pg from 'pg';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import type { Api } from '../../src/api/server.ts';
 import { makeAgent, makeApiKey, makeRun, makeTenant } from '../sql/support.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { testDatabase } from '../support/database.ts';
 import {
   ask,
   driveRun,
@@ -24,14 +24,13 @@ type Party = {
   keys: { ofTenant: string; ofUser: string; reading: string };
 };
 
-let db: TestDatabase;
+const db = testDatabase();
 let api: Api;
 let parties: [Party, Party];
 /** That of the API: it has one connection. */
 let pool: pg.Pool;
 
 beforeAll(async () => {
-  db = await createTestDatabase();
   const connect = vi.spyOn(pg.Pool.prototype, 'connect');
   api = await startTestApi(db.url, { ...locked, bounds: { connections: 1, waitMs: 60_000 } });
   const pools = connect.mock.contexts as { options: { application_name?: string } }[];
@@ -42,7 +41,6 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await api?.close();
-  await db?.drop();
 });
 
 async function makeParty(name: string): Promise<Party> {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import type { Api } from '../../src/api/server.ts';
 import type { Worker } from '../../workers/main.ts';
-import { createTestDatabase, eventually, type TestDatabase } from '../support/database.ts';
+import { eventually, testDatabase } from '../support/database.ts';
 import { createGate } from '../support/gate.ts';
 import { type FakeServer, startOpenAiServer } from '../support/openai-server.ts';
 import { startTestWorker } from '../support/worker.ts';
@@ -13,7 +13,7 @@ const TOKENS = `subscription ($id: UUID!) {
   executionTokens(executionId: $id) { executionId seq attempt text }
 }`;
 
-let db: TestDatabase;
+const db = testDatabase();
 let api: Api;
 let server: FakeServer;
 let worker: Worker;
@@ -21,7 +21,6 @@ let socket: Socket;
 const gate = createGate();
 
 beforeAll(async () => {
-  db = await createTestDatabase();
   server = await startOpenAiServer(async ({ left, body }) => {
     if (JSON.stringify(body).includes('Take your time')) return { content: ANSWER, stall: 2_000 };
     await gate.pass(left);
@@ -39,7 +38,6 @@ afterAll(async () => {
   await worker.stop(0);
   await api.close();
   await server.close();
-  await db.drop();
 });
 
 test('an answer streams to whoever subscribed before it began, and is what the step then holds', async () => {

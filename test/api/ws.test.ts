@@ -12,7 +12,7 @@ import { createOutbox } from '../../src/api/ws/outbox.ts';
 import type { Worker } from '../../workers/main.ts';
 import { makeAgent } from '../runtime/arrange.ts';
 import { makeRun, makeTenant, one } from '../sql/support.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { testDatabase } from '../support/database.ts';
 import { startTestWorker } from '../support/worker.ts';
 import { driveRun, startTestApi, until } from './harness.ts';
 import { call } from './rest/call.ts';
@@ -20,14 +20,13 @@ import { listen } from './rest/events.ts';
 import { locked, makePerson, tokenFor } from './tokens.ts';
 import { openWs, type WsClient } from './ws-client.ts';
 
-let db: TestDatabase;
+const db = testDatabase();
 let api: Api;
 let guarded: Api;
 let worker: Worker;
 const clients: WsClient[] = [];
 
 beforeAll(async () => {
-  db = await createTestDatabase();
   api = await startTestApi(db.url, { bounds: { operations: 3 } });
   guarded = await startTestApi(db.url, locked);
   worker = await startTestWorker(db.url);
@@ -39,7 +38,6 @@ afterAll(async () => {
   await worker?.stop(0);
   await api?.close();
   await guarded?.close();
-  await db?.drop();
 });
 
 const open = async (to: Pick<Api, 'url'> = api, headers: Record<string, string> = {}) => {

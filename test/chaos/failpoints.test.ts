@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { FAILPOINTS } from '../../src/contracts/failpoint.ts';
-import { createTestDatabase, eventually, type TestDatabase } from '../support/database.ts';
+import { eventually, testDatabase } from '../support/database.ts';
 import { type FakeServer, startOpenAiServer } from '../support/openai-server.ts';
 import { startTestWorker } from '../support/worker.ts';
 import {
@@ -14,13 +14,12 @@ import { ALWAYS, KINDS, kindTools, makeKinds, playKinds, TEAM } from './kinds.ts
 // A worker is killed at every failpoint of every kind of run (`npm run test:failpoints`; fewer pairs by default). Another one goes on, and what comes out is what comes out
 // when nothing fails.
 
-let database: TestDatabase;
+const database = testDatabase();
 let server: FakeServer;
 let loaded: Promise<LoadedProcess>;
 const faultless = new Map<string, Outcome>();
 
 beforeAll(async () => {
-  database = await createTestDatabase();
   server = await startOpenAiServer(playKinds);
   const worker = await startHere();
   await makeKinds(database.pool);
@@ -34,7 +33,6 @@ afterAll(async () => {
   await loaded;
   killWorkerProcesses();
   await server.close();
-  await database.drop();
 });
 
 function startHere() {

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createTestDatabase, eventually, type TestDatabase } from '../support/database.ts';
+import { eventually, testDatabase } from '../support/database.ts';
 import { createGate } from '../support/gate.ts';
 import { type FakeServer, startOpenAiServer } from '../support/openai-server.ts';
 
@@ -13,13 +13,12 @@ const KILLS = 5;
 const ANSWERS_PER_KILL = 120;
 const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 
-let database: TestDatabase;
+const database = testDatabase();
 let server: FakeServer;
 const gate = createGate();
 const workers = new Map<number, ChildProcess>();
 
 beforeAll(async () => {
-  database = await createTestDatabase();
   server = await startOpenAiServer(async ({ body, left }) => {
     await gate.pass(left);
     const messages = body.messages as { role: string }[];
@@ -47,7 +46,6 @@ afterAll(async () => {
     worker.kill('SIGKILL');
   }
   await server.close();
-  await database.drop();
 });
 
 /** A worker as a user starts it; ready when it says so. */

@@ -2,21 +2,19 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Api } from '../../src/api/server.ts';
 import { startTestApi } from '../api/harness.ts';
 import { makeRun, one } from '../sql/support.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { testDatabase } from '../support/database.ts';
 import { runCli } from './run-cli.ts';
 
 /** Nobody is there: what asks it fails. */
 const NOWHERE = 'postgresql://127.0.0.1:1/nowhere';
-let db: TestDatabase;
+const db = testDatabase();
 let api: Api;
 
 beforeAll(async () => {
-  db = await createTestDatabase();
   api = await startTestApi(db.url);
 });
 afterAll(async () => {
   await api?.close();
-  await db?.drop();
 });
 
 const ask = async (run: string, kind: 'question' | 'approval', root = run) =>

@@ -9,17 +9,16 @@ import { databaseIdentity } from '../../src/db/audit-checkpoints.ts';
 import { createPool } from '../../src/db/pool.ts';
 import { auditCheckpointsTask } from '../../workers/tasks/audit-checkpoints.ts';
 import { makeModel, makeTenant, one, unique } from '../sql/support.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { createTestDatabase, type TestDatabase, testDatabase } from '../support/database.ts';
 import { runCli } from './run-cli.ts';
 
 const SECRET = Buffer.alloc(32, 7).toString('base64');
 const keyOf = (secret: string) => checkpointKey(Buffer.from(secret, 'base64'));
-let db: TestDatabase;
+const db = testDatabase();
 let home: string;
 let file: string;
 
 beforeAll(async () => {
-  db = await createTestDatabase();
   home = await mkdtemp(join(tmpdir(), 'howdah-audit-'));
   file = join(home, 'audit-checkpoints.jsonl');
   vi.stubEnv('HOWDAH_HOME', home);
@@ -29,7 +28,6 @@ beforeEach(() => writeFile(file, ''));
 afterAll(async () => {
   vi.unstubAllEnvs();
   await rm(home, { recursive: true });
-  await db.drop();
 });
 
 /** The log's first rows, however many a tenant is born with: a beginning of it is a log that is whole. */

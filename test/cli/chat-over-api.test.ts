@@ -7,7 +7,7 @@ import type { Worker } from '../../workers/main.ts';
 import { startTestApi } from '../api/harness.ts';
 import { makeAgent, makeAgentTool } from '../runtime/arrange.ts';
 import { openCutProxy } from '../support/cut-proxy.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { testDatabase } from '../support/database.ts';
 import { createGate } from '../support/gate.ts';
 import { startTestWorker } from '../support/worker.ts';
 import { startCli } from './run-cli.ts';
@@ -35,13 +35,12 @@ const poets = createServer(async (request, response) => {
   response.end('data: [DONE]\n\n');
 });
 
-let db: TestDatabase;
+const db = testDatabase();
 let api: Api;
 let worker: Worker;
 let agent: string;
 
 beforeAll(async () => {
-  db = await createTestDatabase();
   await once(poets.listen(0, '127.0.0.1'), 'listening');
   const { port } = poets.address() as AddressInfo;
   api = await startTestApi(db.url);
@@ -60,7 +59,6 @@ afterAll(async () => {
   await worker?.stop(0);
   await api?.close();
   poets.close();
-  await db?.drop();
 });
 
 const CALLS = [

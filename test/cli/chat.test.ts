@@ -5,13 +5,12 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Api } from '../../src/api/server.ts';
 import type { Worker } from '../../workers/main.ts';
 import { startTestApi } from '../api/harness.ts';
-import { brokenRules } from '../sql/support.ts';
-import { createTestDatabase, eventually, type TestDatabase } from '../support/database.ts';
+import { eventually, testDatabase } from '../support/database.ts';
 import { createGate } from '../support/gate.ts';
 import { startTestWorker } from '../support/worker.ts';
 import { startAtTerminal, startCli } from './run-cli.ts';
 
-let database: TestDatabase;
+const database = testDatabase();
 let worker: Worker;
 let api: Api;
 
@@ -36,7 +35,6 @@ const poets = createServer(async (request, response) => {
 });
 
 beforeAll(async () => {
-  database = await createTestDatabase();
   await once(poets.listen(0, '127.0.0.1'), 'listening');
   const { port } = poets.address() as AddressInfo;
   api = await startTestApi(database.url);
@@ -61,8 +59,6 @@ afterAll(async () => {
   await worker?.stop(0);
   await api?.close();
   poets.close();
-  expect(await brokenRules(database.pool)).toEqual([]);
-  await database.drop();
 });
 
 /** Where no database is: what asks it fails. */

@@ -1,15 +1,14 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Worker } from '../../workers/main.ts';
 import { makeTenant, unique } from '../sql/support.ts';
-import { createTestDatabase, eventually, type TestDatabase } from '../support/database.ts';
+import { eventually, testDatabase } from '../support/database.ts';
 import { startTestWorker } from '../support/worker.ts';
 import { runCli, startAtTerminal } from './run-cli.ts';
 
-let database: TestDatabase;
+const database = testDatabase();
 let worker: Worker;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
   worker = await startTestWorker(database.url);
   await database.pool.query(`
     insert into howdah.models (name, provider, model) values ('script', 'scripted', 'script');
@@ -26,7 +25,6 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await worker.stop(0);
-  await database.drop();
 });
 
 const cli = (...argv: string[]) => runCli(database.url, ...argv);

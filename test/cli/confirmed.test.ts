@@ -1,13 +1,12 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { knownMigrations } from '../../src/db/known-migrations.ts';
 import { makeRun } from '../sql/support.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { testDatabase } from '../support/database.ts';
 import { runCli, startAtTerminal } from './run-cli.ts';
 
-let database: TestDatabase;
+const database = testDatabase();
 
 beforeAll(async () => {
-  database = await createTestDatabase();
   const { rows } = await database.pool.query(
     `insert into howdah.users (username) values ('ada') returning id`,
   );
@@ -16,7 +15,6 @@ beforeAll(async () => {
     `insert into howdah.output_filters (name, pattern) values ('iban', '[A-Z]{2}[0-9]{20}')`,
   );
 });
-afterAll(() => database?.drop());
 
 /** What a person at a terminal is told who types this line. */
 async function typed(line: string, ...argv: string[]) {

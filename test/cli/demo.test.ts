@@ -1,16 +1,8 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { expect, test } from 'vitest';
+import { createTestDatabase, testDatabase } from '../support/database.ts';
 import { runCli } from './run-cli.ts';
 
-let database: TestDatabase;
-
-beforeAll(async () => {
-  database = await createTestDatabase();
-});
-
-afterAll(async () => {
-  await database.drop();
-});
+const database = testDatabase();
 
 test('the demo answers tickets next to them, says which model it used, and may be repeated', async () => {
   for (const round of [1, 2]) {

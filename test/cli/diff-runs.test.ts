@@ -12,20 +12,19 @@ import {
   makeWorker,
   one,
 } from '../sql/support.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { testDatabase } from '../support/database.ts';
 import { runCli } from './run-cli.ts';
 
 /** Nobody is there: what asks it fails. */
 const NOWHERE = 'postgresql://127.0.0.1:1/nowhere';
 const UNKNOWN = '01a1f805-7e9f-729f-9dc6-14d018338ca2';
 
-let db: TestDatabase;
+const db = testDatabase();
 let api: Api;
 /** A run, a fork of it that ended otherwise, and one of another agent that failed. */
 const runs = { first: '', fork: '', other: '' };
 
 beforeAll(async () => {
-  db = await createTestDatabase();
   api = await startTestApi(db.url);
   const worker = await makeWorker(db.pool);
   const ended = async (id: string, steps: object[], to: object) => {
@@ -52,7 +51,6 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await api?.close();
-  await db?.drop();
 });
 
 const diff = (...argv: string[]) => runCli(db.url, 'diff', ...argv);

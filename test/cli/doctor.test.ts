@@ -1,13 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { expect, test } from 'vitest';
+import { testDatabase } from '../support/database.ts';
 import { runCli } from './run-cli.ts';
 
-let db: TestDatabase;
-beforeAll(async () => {
-  db = await createTestDatabase();
-});
-afterAll(() => db?.drop());
+const db = testDatabase();
 
 async function finding(of: string) {
   const { stdout } = await runCli(db.url, 'doctor', '--json');

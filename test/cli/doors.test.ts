@@ -3,7 +3,12 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { described } from '../../src/cli/described.generated.ts';
 import { commands } from '../../src/cli/registry.ts';
-import { createEmptyDatabase, createTestDatabase, type TestDatabase } from '../support/database.ts';
+import {
+  createEmptyDatabase,
+  createTestDatabase,
+  type TestDatabase,
+  testDatabase,
+} from '../support/database.ts';
 import { runCli, runWithoutDatabase, startCli } from './run-cli.ts';
 
 const ID = '01a1f805-7e9f-729f-9dc6-14d018338ca2';
@@ -287,14 +292,12 @@ test('a reader that goes away in the middle is no error', async () => {
 });
 
 describe('a schema that is newer than the program', () => {
-  let newer: TestDatabase;
+  const newer = testDatabase();
   beforeAll(async () => {
-    newer = await createTestDatabase();
     await newer.pool.query(`
       insert into howdah_private.migrations (name, run_on) values ('9999_later', now());
       update howdah_private.applied_sql set digest = 'later'`);
   });
-  afterAll(() => newer.drop());
 
   test('is left as it is, and worked with', async () => {
     expect(await runCli(newer.url, 'agents')).toMatchObject({ status: 0, stderr: '' });

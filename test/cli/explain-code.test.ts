@@ -1,7 +1,7 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { errorPages } from '../../src/cli/error-pages.ts';
 import { makeAgent } from '../runtime/arrange.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { testDatabase } from '../support/database.ts';
 import { startTestWorker } from '../support/worker.ts';
 import { runCli, startAtTerminal } from './run-cli.ts';
 
@@ -61,11 +61,7 @@ test.each([
 });
 
 describe('at a terminal', () => {
-  let db: TestDatabase;
-  beforeAll(async () => {
-    db = await createTestDatabase();
-  });
-  afterAll(() => db?.drop());
+  const db = testDatabase();
   const denied = ['sql', 'delete from howdah.steps', '--write'];
   const error = async (url: string, ...argv: string[]) =>
     (await startAtTerminal(url, ...argv).end()).stderr;

@@ -8,13 +8,13 @@ import { startTestApi } from '../api/harness.ts';
 import { locked } from '../api/tokens.ts';
 import { makeAgent } from '../runtime/arrange.ts';
 import { makeApiKey, makeAgent as makeRow, makeRun, makeTenant, one } from '../sql/support.ts';
-import { createTestDatabase, eventually, type TestDatabase } from '../support/database.ts';
+import { eventually, testDatabase } from '../support/database.ts';
 import { startTestWorker } from '../support/worker.ts';
 import { type CliResult, runCli, startCli } from './run-cli.ts';
 
 // Texts and JSON that stand in files or come on standard input, and runs that nobody names.
 
-let db: TestDatabase;
+const db = testDatabase();
 let worker: Worker;
 let api: Api;
 let folder: string;
@@ -22,7 +22,6 @@ let agent: string;
 let agent_id: string;
 
 beforeAll(async () => {
-  db = await createTestDatabase();
   worker = await startTestWorker(db.url);
   api = await startTestApi(db.url, locked);
   folder = await mkdtemp(join(tmpdir(), 'howdah-given-'));
@@ -33,7 +32,6 @@ afterAll(async () => {
   await worker?.stop(0);
   await api?.close();
   if (folder) await rm(folder, { recursive: true });
-  await db?.drop();
 });
 
 const cli = (...line: string[]) => runCli(db.url, ...line);

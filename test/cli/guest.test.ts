@@ -1,17 +1,16 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { Worker } from '../../workers/main.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { testDatabase } from '../support/database.ts';
 import { startTestWorker } from '../support/worker.ts';
 import { runCli, startCli } from './run-cli.ts';
 
 /** Logins that look after nothing: bound to the tenant acme, one as admin and one as viewer, and one that is bound to none. */
 const logins = { admin: '', viewer: '', nobody: '', stranger: '' };
-let db: TestDatabase;
+const db = testDatabase();
 let worker: Worker | undefined;
 
 beforeAll(async () => {
-  db = await createTestDatabase();
   worker = await startTestWorker(db.url);
   await db.pool.query(`
     insert into howdah.tenants (slug, name) values ('acme', 'Acme');
@@ -49,7 +48,6 @@ afterAll(async () => {
   await worker?.stop(0);
   const names = Object.values(logins);
   await db.pool.query(`drop owned by ${names.join(', ')}; drop role ${names.join(', ')}`);
-  await db.drop();
 });
 
 function urlOf(login: keyof typeof logins): string {

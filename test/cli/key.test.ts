@@ -1,20 +1,15 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { testDatabase } from '../support/database.ts';
 import { runCli } from './run-cli.ts';
 
 const KEY = /^hwd_[0-9A-Za-z]{12}_[0-9A-Za-z]{43}_[0-9A-Za-z]{6}$/;
-let database: TestDatabase;
+const database = testDatabase();
 
 beforeAll(async () => {
-  database = await createTestDatabase();
   await database.pool.query(`
     insert into howdah.tenants (slug, name) values ('acme', 'Acme');
     insert into howdah.users (tenant_id, username, role)
     select id, 'ada', 'viewer'::howdah.user_role from howdah.tenants where slug = 'acme'`);
-});
-
-afterAll(async () => {
-  await database?.drop();
 });
 
 const key = (...argv: string[]) => runCli(database.url, 'key', ...argv);

@@ -4,19 +4,18 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { Api } from '../../src/api/server.ts';
 import type { Worker } from '../../workers/main.ts';
 import { startTestApi } from '../api/harness.ts';
-import { createTestDatabase, eventually, type TestDatabase } from '../support/database.ts';
+import { eventually, testDatabase } from '../support/database.ts';
 import { startTestWorker } from '../support/worker.ts';
 import { runCli, startCli } from './run-cli.ts';
 
 /** Nobody is there: what asks it fails. */
 const NOWHERE = 'postgresql://127.0.0.1:1/nowhere';
-let db: TestDatabase;
+const db = testDatabase();
 let api: Api;
 let worker: Worker;
 let door: Door;
 
 beforeAll(async () => {
-  db = await createTestDatabase();
   await runCli(db.url, 'generate', '--executions', '400');
   api = await startTestApi(db.url);
   door = await openDoor(Number(new URL(api.url).port));
@@ -36,7 +35,6 @@ afterAll(async () => {
   await worker?.stop(0);
   await door?.close();
   await api?.close();
-  await db?.drop();
 });
 
 /** A way to the server that breaks when it is told to, and stays shut until it is opened again. */

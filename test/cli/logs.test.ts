@@ -2,16 +2,15 @@ import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { Worker } from '../../workers/main.ts';
 import { makeTenant, unique } from '../sql/support.ts';
-import { createTestDatabase, eventually, type TestDatabase } from '../support/database.ts';
+import { eventually, testDatabase } from '../support/database.ts';
 import { startTestWorker } from '../support/worker.ts';
 import { runCli, startCli } from './run-cli.ts';
 
-let database: TestDatabase;
+const database = testDatabase();
 let worker: Worker;
 const login = `howdah_test_${randomBytes(6).toString('hex')}`;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
   worker = await startTestWorker(database.url);
   await database.pool.query(`
     insert into howdah.models (name, provider, model) values ('script', 'scripted', 'script');
@@ -28,7 +27,6 @@ afterAll(async () => {
   await worker.stop(0);
   await database.pool.query(`delete from howdah_private.login_tenants where login = '${login}'`);
   await database.pool.query(`drop role if exists ${login}`);
-  await database.drop();
 });
 
 const cli = (...argv: string[]) => runCli(database.url, ...argv);

@@ -2,24 +2,18 @@ import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { Client } from '@modelcontextprotocol/client';
 import { StdioClientTransport } from '@modelcontextprotocol/client/stdio';
-import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { calling, ended, executionOf, makeAgent } from '../runtime/arrange.ts';
 import { all, makeTenant, one, unique } from '../sql/support.ts';
-import { createTestDatabase, eventually, type TestDatabase } from '../support/database.ts';
+import { eventually, testDatabase } from '../support/database.ts';
 
 const HOWDAH = fileURLToPath(new URL('../../bin/howdah', import.meta.url));
 
-let db: TestDatabase;
+const db = testDatabase();
 const clients: Client[] = [];
 
-beforeAll(async () => {
-  db = await createTestDatabase();
-});
 afterEach(async () => {
   await Promise.all(clients.splice(0).map((client) => client.close()));
-});
-afterAll(async () => {
-  await db?.drop();
 });
 
 type Options = {

@@ -2,12 +2,12 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Api } from '../../src/api/server.ts';
 import { startTestApi } from '../api/harness.ts';
 import { makeTenant, unique } from '../sql/support.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { testDatabase } from '../support/database.ts';
 import { type CliResult, runCli, startAtTerminal } from './run-cli.ts';
 
 /** Nobody is there: what asks it fails. */
 const NOWHERE = 'postgresql://127.0.0.1:1/nowhere';
-let database: TestDatabase;
+const database = testDatabase();
 let api: Api;
 let slug: string;
 /** As lists have them, the oldest first. */
@@ -21,7 +21,6 @@ const runs = ['one', 'two', 'three'].map((input) => ({
 }));
 
 beforeAll(async () => {
-  database = await createTestDatabase();
   api = await startTestApi(database.url);
   slug = unique('tenant');
   await makeTenant(database.pool, slug);
@@ -37,7 +36,6 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await api?.close();
-  await database?.drop();
 });
 
 const here = (...argv: string[]) => runCli(database.url, ...argv);

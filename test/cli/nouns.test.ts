@@ -1,14 +1,13 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { unkeyed } from '../../src/cli/plain-text.ts';
 import { makeTenant, one, unique } from '../sql/support.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { testDatabase } from '../support/database.ts';
 import { runCli } from './run-cli.ts';
 
-let database: TestDatabase;
+const database = testDatabase();
 let slug: string;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
   slug = unique('tenant');
   await makeTenant(database.pool, slug);
   await database.pool.query(`
@@ -28,7 +27,6 @@ beforeAll(async () => {
     insert into howdah.mcp_tools (tenant_id, server_id, name, description, parameters, annotations, digest, status)
     select s.tenant_id, s.id, 'look', 'Looks.', '{"type": "object"}', '{}', 'd1', 'changed' from howdah.mcp_servers as s where s.name = 'shelf'`);
 });
-afterAll(() => database?.drop());
 
 const cli = (...argv: string[]) => runCli(database.url, ...argv);
 const json = async (...argv: string[]) => {

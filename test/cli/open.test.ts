@@ -8,13 +8,13 @@ import type { Api } from '../../src/api/server.ts';
 import { startTestApi } from '../api/harness.ts';
 import { locked } from '../api/tokens.ts';
 import { makeRun } from '../sql/support.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { testDatabase } from '../support/database.ts';
 import { runCli, startAtTerminal } from './run-cli.ts';
 
 /** Nobody is there: what asks a database fails. */
 const NOWHERE = 'postgresql://127.0.0.1:1/nowhere';
 const ID = '01a1f805-7e9f-729f-9dc6-14d018338ca2';
-let db: TestDatabase;
+const db = testDatabase();
 let open: Api;
 let plain: Api;
 let guarded: Api;
@@ -26,7 +26,6 @@ const folder = mkdtempSync(join(tmpdir(), 'howdah-open-'));
 const told = join(folder, 'told');
 
 beforeAll(async () => {
-  db = await createTestDatabase();
   [open, plain, guarded] = await Promise.all([
     startTestApi(db.url),
     startTestApi(db.url, { graphqlIntrospection: false }),
@@ -46,7 +45,6 @@ afterAll(async () => {
   stranger?.close();
   rmSync(folder, { recursive: true, force: true });
   await Promise.all([open, plain, guarded].map((api) => api?.close()));
-  await db?.drop();
 });
 beforeEach(() => {
   for (const name of ['HOWDAH_API_KEY', 'SSH_CONNECTION', 'SSH_TTY']) vi.stubEnv(name, '');

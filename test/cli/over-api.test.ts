@@ -5,25 +5,23 @@ import { startTestApi } from '../api/harness.ts';
 import { locked } from '../api/tokens.ts';
 import { makeAgent } from '../runtime/arrange.ts';
 import { makeRun, one } from '../sql/support.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { testDatabase } from '../support/database.ts';
 import { startTestWorker } from '../support/worker.ts';
 import { runCli } from './run-cli.ts';
 
 /** Nobody is there: what asks it fails. */
 const NOWHERE = 'postgresql://127.0.0.1:1/nowhere';
-let db: TestDatabase;
+const db = testDatabase();
 let api: Api;
 let worker: Worker;
 
 beforeAll(async () => {
-  db = await createTestDatabase();
   api = await startTestApi(db.url);
   worker = await startTestWorker(db.url);
 });
 afterAll(async () => {
   await worker?.stop(0);
   await api?.close();
-  await db?.drop();
 });
 
 const howdah = (...line: string[]) => runCli(NOWHERE, ...line, '--api', api.url);

@@ -1,20 +1,17 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { all, makeTenant, one, unique } from '../sql/support.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { testDatabase } from '../support/database.ts';
 import { runCli, startCli } from './run-cli.ts';
 
-let database: TestDatabase;
+const database = testDatabase();
 let slug: string;
 let tenant: string;
 let name: string;
 let folder: string;
 
-beforeAll(async () => {
-  database = await createTestDatabase();
-});
 beforeEach(async () => {
   slug = unique('packs');
   tenant = await makeTenant(database.pool, slug);
@@ -47,7 +44,6 @@ create function ${name}.quarter(n numeric) returns numeric language sql immutabl
     '---\ntools: { allow: [half] }\nprompt: tone\nskills: [halving]\n---\nDivide.\n',
   );
 });
-afterAll(() => database.drop());
 
 async function put(path: string, text: string): Promise<void> {
   await mkdir(dirname(join(folder, path)), { recursive: true });

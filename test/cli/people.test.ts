@@ -4,15 +4,14 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { ageOf } from '../../src/cli/commands/questions.ts';
 import { main } from '../../src/cli/main.ts';
 import type { Worker } from '../../workers/main.ts';
-import { createTestDatabase, eventually, type TestDatabase } from '../support/database.ts';
+import { eventually, testDatabase } from '../support/database.ts';
 import { startTestWorker } from '../support/worker.ts';
 import { runCli, startAtTerminal } from './run-cli.ts';
 
-let database: TestDatabase;
+const database = testDatabase();
 let worker: Worker;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
   const parameters = { type: 'object', properties: { cents: { type: 'integer' } } };
   const run = ({ cents }: { cents?: unknown }) => `paid ${cents}`;
   const pay = { name: 'pay', description: '', parameters, run };
@@ -37,7 +36,6 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await worker.stop(0);
-  await database.drop();
 });
 
 const cli = (...argv: string[]) => runCli(database.url, ...argv);

@@ -1,15 +1,10 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createTestDatabase, eventually, type TestDatabase } from '../support/database.ts';
+import { describe, expect, test } from 'vitest';
+import { eventually, testDatabase } from '../support/database.ts';
 import { runCli, startCli } from './run-cli.ts';
 
 // What `howdah bench` and `howdah chaos` refuse, and that they leave nothing; test/package.test.ts sees them work.
 
-let database: TestDatabase;
-
-beforeAll(async () => {
-  database = await createTestDatabase();
-});
-afterAll(() => database.drop());
+const database = testDatabase();
 
 const SCRATCH = `select datname from pg_database where datname like 'howdah\\_bench\\_%'`;
 

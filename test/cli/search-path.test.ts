@@ -1,13 +1,8 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { expect, test } from 'vitest';
+import { testDatabase } from '../support/database.ts';
 import { runCli } from './run-cli.ts';
 
-let db: TestDatabase;
-
-beforeAll(async () => {
-  db = await createTestDatabase();
-});
-afterAll(() => db?.drop());
+const db = testDatabase();
 
 /** What doctor says of the search path, and what `migrate up` says beside its count. */
 async function said() {

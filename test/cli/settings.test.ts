@@ -2,21 +2,19 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Api } from '../../src/api/server.ts';
 import { startTestApi } from '../api/harness.ts';
 import { locked } from '../api/tokens.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { testDatabase } from '../support/database.ts';
 import { runCli } from './run-cli.ts';
 
-let database: TestDatabase;
+const database = testDatabase();
 let api: Api;
 const cli = (...argv: string[]) => runCli(database.url, 'settings', ...argv);
 
 beforeAll(async () => {
-  database = await createTestDatabase();
   api = await startTestApi(database.url);
 });
 beforeEach(() => database.pool.query('delete from howdah.settings'));
 afterAll(async () => {
   await api?.close();
-  await database?.drop();
 });
 
 test('are shown one by one, with what they may be', async () => {

@@ -1,20 +1,18 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { makeTenant } from '../sql/support.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { testDatabase } from '../support/database.ts';
 import { runCli, startCli } from './run-cli.ts';
 
-let db: TestDatabase;
+const db = testDatabase();
 const cli = (...argv: string[]) => runCli(db.url, ...argv);
 
 beforeAll(async () => {
-  db = await createTestDatabase();
   await makeTenant(db.pool, 'acme');
   await db.pool.query(`
     insert into howdah.agents (name, instruction) values ('night', 'Go.'), ('day', 'Go.');
     insert into howdah.executions (agent_id, input, created_at)
     values (howdah.agent('night'), 'old, "very" old', now() - interval '3 days'), (howdah.agent('day'), 'new', now())`);
 });
-afterAll(() => db?.drop());
 
 describe('howdah sql', () => {
   test('shows rows of the tenant, and of no other', async () => {

@@ -1,14 +1,10 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { expect, onTestFinished, test } from 'vitest';
+import { testDatabase } from '../support/database.ts';
 
 const MAIN = join(import.meta.dirname, '../../src/cli/main.ts');
-let db: TestDatabase;
-beforeAll(async () => {
-  db = await createTestDatabase();
-});
-afterAll(() => db.drop());
+const db = testDatabase();
 
 test('a server that npx started ends with it, though the shell between them passes no signal on', async () => {
   const shell = spawn('sh', ['-c', `"${process.execPath}" "${MAIN}" start; exit`], {

@@ -1,25 +1,20 @@
 import { decodeJwt, decodeProtectedHeader, jwtVerify } from 'jose';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { testDatabase } from '../support/database.ts';
 import { runCli } from './run-cli.ts';
 
 const SECRET = 'a secret of at least thirty-two bytes';
-let database: TestDatabase;
+const database = testDatabase();
 let tenantId: string;
 let userId: string;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
   const { rows } = await database.pool.query(`
     insert into howdah.users (username, role) values ('ada', 'admin') returning id, tenant_id`);
   [{ id: userId, tenant_id: tenantId }] = rows;
   await database.pool.query(
     `insert into howdah.tenants (slug, name) values ('acme', 'Acme'), ('beta', 'Beta')`,
   );
-});
-
-afterAll(async () => {
-  await database?.drop();
 });
 
 beforeEach(() => {

@@ -6,24 +6,20 @@ import type { Api } from '../../src/api/server.ts';
 import { startTestApi } from '../api/harness.ts';
 import { locked } from '../api/tokens.ts';
 import { makeTenant, one, unique } from '../sql/support.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { createTestDatabase, testDatabase } from '../support/database.ts';
 import { HELPDESK } from '../systems/support.ts';
 import { runCli, startCli } from './run-cli.ts';
 
-let database: TestDatabase;
+const database = testDatabase();
 let folder: string;
 let slug: string;
 
-beforeAll(async () => {
-  database = await createTestDatabase();
-});
 beforeEach(async () => {
   slug = unique('shop');
   await makeTenant(database.pool, slug);
   folder = await mkdtemp(join(tmpdir(), 'howdah-validate-'));
 });
 afterEach(() => rm(folder, { recursive: true }));
-afterAll(() => database.drop());
 
 const cli = (...argv: string[]) => runCli(database.url, ...argv, '--tenant', slug);
 /** No server answers there. */

@@ -1,11 +1,10 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { testDatabase } from '../support/database.ts';
 import { runCli } from './run-cli.ts';
 
-let database: TestDatabase;
+const database = testDatabase();
 
 beforeAll(async () => {
-  database = await createTestDatabase();
   const { pool } = database;
   await pool.query(
     `insert into howdah.agents (name, instruction) values ('desk', E'Help.\nBe kind.'), ('twin', '')`,
@@ -21,7 +20,6 @@ beforeAll(async () => {
     `insert into howdah.skills (name, description, content) values ('refunds', 'x', 'x')`,
   );
 });
-afterAll(() => database.drop());
 
 const cli = (...argv: string[]) => runCli(database.url, 'versions', ...argv);
 

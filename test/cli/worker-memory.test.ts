@@ -1,13 +1,8 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { expect, test } from 'vitest';
+import { testDatabase } from '../support/database.ts';
 import { runCli, startCli } from './run-cli.ts';
 
-let db: TestDatabase;
-
-beforeAll(async () => {
-  db = await createTestDatabase();
-});
-afterAll(() => db.drop());
+const db = testDatabase();
 
 test('a worker that holds more than --memory drains and ends with 1', async () => {
   const bound = Math.ceil(process.memoryUsage.rss() / 2 ** 20) + 300;

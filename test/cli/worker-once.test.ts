@@ -1,18 +1,10 @@
-import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
-import { brokenPromises, door, executionOf, insertRun, makeAgent } from '../runtime/arrange.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { expect, onTestFinished, test } from 'vitest';
+import { door, executionOf, insertRun, makeAgent } from '../runtime/arrange.ts';
+import { testDatabase } from '../support/database.ts';
 import { startOpenAiServer } from '../support/openai-server.ts';
 import { runCli, startCli } from './run-cli.ts';
 
-let db: TestDatabase;
-
-beforeAll(async () => {
-  db = await createTestDatabase();
-});
-afterAll(async () => {
-  expect(await brokenPromises(db.pool)).toEqual([]);
-  await db.drop();
-});
+const db = testDatabase();
 
 test('howdah worker --once does what is due, with all that comes of it, and ends; what is for later stays', async () => {
   const child = await makeAgent(db.pool, { script: [{ content: 'looked', delay_ms: 300 }] });

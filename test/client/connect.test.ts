@@ -7,21 +7,19 @@ import type { Worker } from '../../workers/main.ts';
 import { startTestApi } from '../api/harness.ts';
 import { makeAgent } from '../runtime/arrange.ts';
 import { one } from '../sql/support.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { testDatabase } from '../support/database.ts';
 import { startTestWorker } from '../support/worker.ts';
 
-let db: TestDatabase;
+const db = testDatabase();
 let api: Api;
 let worker: Worker;
 beforeAll(async () => {
-  db = await createTestDatabase();
   api = await startTestApi(db.url);
   worker = await startTestWorker(db.url);
 });
 afterAll(async () => {
   await worker?.stop(0);
   await api?.close();
-  await db?.drop();
 });
 
 const named = async (script: object[], tools: string[] = []) => {

@@ -1,19 +1,17 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { awaitServer } from '../../src/db/await-server.ts';
 import { startCli } from '../cli/run-cli.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { testDatabase } from '../support/database.ts';
 import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts';
 
-let db: TestDatabase;
+const db = testDatabase();
 let proxy: FaultProxy;
 
 beforeAll(async () => {
-  db = await createTestDatabase();
   proxy = await startFaultProxy(db.url);
 });
 afterAll(async () => {
   await proxy.close();
-  await db.drop();
 });
 
 describe('a server that takes no connections yet', () => {

@@ -3,7 +3,7 @@ import type { CustomTool } from '../../src/contracts/tool.ts';
 import { migrateUp } from '../../src/db/migrate.ts';
 import type { Worker } from '../../workers/main.ts';
 import { migrateQueue } from '../../workers/migrate-queue.ts';
-import { createTestDatabase, eventually, type TestDatabase } from '../support/database.ts';
+import { eventually, testDatabase } from '../support/database.ts';
 import { startTestWorker } from '../support/worker.ts';
 
 // Two releases side by side: a worker goes on while another process brings the schema up to date. A migration that would
@@ -11,7 +11,7 @@ import { startTestWorker } from '../support/worker.ts';
 
 const RUNS = 150;
 
-let database: TestDatabase;
+const database = testDatabase();
 let worker: Worker;
 
 const ping: CustomTool = {
@@ -22,7 +22,6 @@ const ping: CustomTool = {
 };
 
 beforeAll(async () => {
-  database = await createTestDatabase();
   worker = await startTestWorker(database.url, { tools: [ping], concurrency: 20 });
   const script = [
     ...Array.from({ length: 4 }, () => ({ tool_calls: [{ name: 'ping' }] })),
@@ -45,7 +44,6 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await worker.stop(0);
-  await database.drop();
 });
 
 /** What a newer release brings: a column the older worker knows nothing of, and every object of sql/ again. */

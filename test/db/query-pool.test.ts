@@ -2,13 +2,12 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createPool, type Pool } from '../../src/db/pool.ts';
 import { createQueryPool, type QueryPool } from '../../src/db/query-pool.ts';
 import { makeTenant } from '../sql/support.ts';
-import { createTestDatabase, eventually, type TestDatabase } from '../support/database.ts';
+import { eventually, testDatabase } from '../support/database.ts';
 
-let database: TestDatabase;
+const database = testDatabase();
 let pool: Pool;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
   pool = createPool({
     ...{ url: database.url, applicationName: 'howdah-queries', role: 'howdah_worker' },
     max: 4,
@@ -16,7 +15,6 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await pool?.end();
-  await database?.drop();
 });
 
 const SLOW = `select count(*) as slow from generate_series(1, 1000000) as a, generate_series(1, 1000000) as b`;

@@ -1,24 +1,22 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { createPool, inTransaction, type Pool, type PoolClient } from '../../src/db/pool.ts';
 import { ReadBudget } from '../../src/db/read-budget.ts';
-import { createTestDatabase, eventually, type TestDatabase } from '../support/database.ts';
+import { eventually, testDatabase } from '../support/database.ts';
 
 const MB = 1_000_000;
 /** What a socket gives at once, and what stands in its buffers. */
 const SLACK = 1_000_000;
 const refusal = { code: 'HWINV', detail: { limit: 'bytes', most: 2 * MB } };
 
-let database: TestDatabase;
+const database = testDatabase();
 let pool: Pool;
 beforeAll(async () => {
-  database = await createTestDatabase();
   pool = createPool({ url: database.url, applicationName: 'howdah-api', max: 2 });
   await database.pool.query('create table public.written (n int)');
 });
 beforeEach(() => database.pool.query('truncate public.written'));
 afterAll(async () => {
   await pool?.end();
-  await database?.drop();
 });
 
 type Wire = { connection: { stream: { bytesRead: number } } };

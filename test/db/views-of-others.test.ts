@@ -1,16 +1,12 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import { migrateDown, migrateUp } from '../../src/db/migrate.ts';
 import { migrateQueue } from '../../workers/migrate-queue.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { testDatabase } from '../support/database.ts';
 
 // Reports of others stand on our views: an upgrade leaves them as they are, or says which are in its way.
 
-let db: TestDatabase;
+const db = testDatabase();
 
-beforeAll(async () => {
-  db = await createTestDatabase();
-});
-afterAll(() => db?.drop());
 beforeEach(() =>
   db.pool.query('drop view if exists public.costs; drop materialized view if exists public.days'),
 );

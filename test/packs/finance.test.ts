@@ -4,20 +4,18 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Worker } from '../../workers/main.ts';
 import { ended } from '../runtime/arrange.ts';
 import { all, one } from '../sql/support.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { testDatabase } from '../support/database.ts';
 import { startTestWorker } from '../support/worker.ts';
 import { applyPack } from './support.ts';
 
-let database: TestDatabase;
+const database = testDatabase();
 let worker: Worker;
 beforeAll(async () => {
-  database = await createTestDatabase();
   worker = await startTestWorker(database.url);
   expect(await applyPack(database.url, 'finance')).toMatchObject({ status: 0 });
 });
 afterAll(async () => {
   await worker.stop(0);
-  await database.drop();
 });
 
 /** The value of an expression, as the number a tool would tell. */

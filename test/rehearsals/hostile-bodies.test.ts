@@ -7,7 +7,7 @@ import { hostileYaml } from '../../rehearsals/support/hostile/yaml-bodies.ts';
 import type { Api } from '../../src/api/server.ts';
 import { startTestApi } from '../api/harness.ts';
 import { locked, makePerson, tokenFor } from '../api/tokens.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { testDatabase } from '../support/database.ts';
 
 /** Part of the rehearsal `hostile-bodies`: each endpoint gets some bodies, no answer is a 500. */
 
@@ -15,13 +15,12 @@ const BYTES = 40_000;
 /** Each N-th body of an endpoint is sent. */
 const EVERY = 61;
 
-let db: TestDatabase;
+const db = testDatabase();
 let api: Api;
 let token: string;
 let endpoints: Endpoint[];
 
 beforeAll(async () => {
-  db = await createTestDatabase();
   api = await startTestApi(db.url, locked);
   token = await tokenFor(await makePerson(db.pool, 'ada'), { role: 'owner' });
   await db.pool.query(`update howdah.users set role = 'owner' where username = 'ada'`);
@@ -29,7 +28,6 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await api?.close();
-  await db?.drop();
 });
 
 test('every operation that takes a body is an endpoint', async () => {

@@ -6,18 +6,16 @@ import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import type { JsonObject } from '../../src/contracts/json.ts';
 import type { Worker } from '../../workers/main.ts';
 import { isBlocked, makeTenant, refusal } from '../sql/support.ts';
-import { createTestDatabase, eventually, type TestDatabase } from '../support/database.ts';
+import { eventually, testDatabase } from '../support/database.ts';
 import { startTestWorker } from '../support/worker.ts';
-import { brokenPromises } from './arrange.ts';
 
-let database: TestDatabase;
+const database = testDatabase();
 let worker: Worker;
 let receiver: Server;
 let base: string;
 const received: { path: string; body: JsonObject }[] = [];
 
 beforeAll(async () => {
-  database = await createTestDatabase();
   receiver = createServer((request, response) => {
     const chunks: Buffer[] = [];
     request.on('data', (chunk) => chunks.push(chunk));
@@ -41,8 +39,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await worker.stop(1_000);
   receiver.close();
-  expect(await brokenPromises(database.pool)).toEqual([]);
-  await database.drop();
 });
 beforeEach(async () => {
   received.length = 0;

@@ -2,12 +2,11 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { Json } from '../../src/contracts/json.ts';
 import type { Worker } from '../../workers/main.ts';
 import { bookingTools } from '../support/booking.ts';
-import { createTestDatabase, eventually, type TestDatabase } from '../support/database.ts';
+import { eventually, testDatabase } from '../support/database.ts';
 import { startTestWorker } from '../support/worker.ts';
 import { startServer, type TestServer } from '../tools/servers.ts';
 import { killWorkerProcesses, startWorkerProcess } from '../workers/child.ts';
 import {
-  brokenPromises,
   calling,
   type Execution,
   ended,
@@ -19,11 +18,10 @@ import {
   stepsOf,
 } from './arrange.ts';
 
-let database: TestDatabase;
+const database = testDatabase();
 let worker: Worker | undefined;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
   await startHere();
   await database.pool.query(
     `update howdah.tools set compensation_tool_id = (select id from howdah.tools where name = 'unbook')
@@ -36,8 +34,6 @@ afterEach(async () => {
 afterAll(async () => {
   await worker?.stop(0);
   killWorkerProcesses();
-  expect(await brokenPromises(database.pool)).toEqual([]);
-  await database.drop();
 });
 
 async function startHere(): Promise<void> {

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import type { CustomTool } from '../../src/contracts/tool.ts';
 import type { Worker } from '../../workers/main.ts';
-import { createTestDatabase, eventually, type TestDatabase } from '../support/database.ts';
+import { eventually, testDatabase } from '../support/database.ts';
 import { createGate } from '../support/gate.ts';
 import { type FakeServer, startOpenAiServer } from '../support/openai-server.ts';
 import { startTestWorker } from '../support/worker.ts';
@@ -20,7 +20,7 @@ import {
   runToEnd,
 } from './arrange.ts';
 
-let database: TestDatabase;
+const database = testDatabase();
 let workers: Worker[];
 const servers: FakeServer[] = [];
 
@@ -32,7 +32,6 @@ const note: CustomTool = {
 };
 
 beforeAll(async () => {
-  database = await createTestDatabase();
   workers = await Promise.all(
     [1, 2].map(() => startTestWorker(database.url, { tools: [note], concurrency: 60 })),
   );
@@ -43,7 +42,6 @@ afterEach(async () => {
 });
 afterAll(async () => {
   await Promise.all(workers.map((worker) => worker.stop(0)));
-  await database.drop();
 });
 
 const usage = { tokens_in: 10, tokens_out: 5 };

@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { afterEach, expect, test } from 'vitest';
 import type { CustomTool } from '../../src/contracts/tool.ts';
 import type { Worker } from '../../workers/main.ts';
-import { createTestDatabase, eventually, type TestDatabase } from '../support/database.ts';
+import { eventually, testDatabase } from '../support/database.ts';
 import { createGate } from '../support/gate.ts';
 import { type FakeAnswer, type FakeServer, startOpenAiServer } from '../support/openai-server.ts';
 import { startTestWorker } from '../support/worker.ts';
@@ -22,21 +22,17 @@ import {
   reaches,
 } from './arrange.ts';
 
-let database: TestDatabase;
+const database = testDatabase();
 const workers: Worker[] = [];
 const servers: FakeServer[] = [];
 const processes: ChildProcess[] = [];
 
-beforeAll(async () => {
-  database = await createTestDatabase();
-});
 afterEach(async () => {
   await Promise.all(workers.splice(0).map((worker) => worker.stop(0)));
   await Promise.all(servers.splice(0).map((server) => server.close()));
   for (const process of processes.splice(0)) process.kill('SIGKILL');
   expect(await brokenPromises(database.pool)).toEqual([]);
 });
-afterAll(() => database.drop());
 
 async function start(tools: CustomTool[] = []): Promise<Worker> {
   const worker = await startTestWorker(database.url, { tools });

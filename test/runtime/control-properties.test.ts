@@ -1,7 +1,7 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { beforeAll, expect, test } from 'vitest';
 import type { CustomTool } from '../../src/contracts/tool.ts';
 import type { Worker } from '../../workers/main.ts';
-import { createTestDatabase, eventually, type TestDatabase } from '../support/database.ts';
+import { eventually, testDatabase } from '../support/database.ts';
 import { startTestWorker } from '../support/worker.ts';
 import { brokenPromises, calling, makeAgent, makeAgentTool } from './arrange.ts';
 
@@ -13,7 +13,7 @@ const PER_SESSION = 3;
 /** What a control may say when it comes too late or too early. */
 const REFUSALS = ['HWTRM', 'HWCNF'];
 
-let database: TestDatabase;
+const database = testDatabase();
 let workers: Worker[];
 let root: string;
 
@@ -32,7 +32,6 @@ const cancelBooking: CustomTool = {
 };
 
 beforeAll(async () => {
-  database = await createTestDatabase();
   workers = await Promise.all(
     [1, 2].map(() => startTestWorker(database.url, { tools: [book, cancelBooking] })),
   );
@@ -51,9 +50,6 @@ beforeAll(async () => {
     ],
     tools: [look, 'book', 'ask_user'],
   });
-});
-afterAll(async () => {
-  await database.drop();
 });
 
 /** Numbers from 0 to 1, the same for the same seed. */

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { CustomTool } from '../../src/contracts/tool.ts';
 import type { Worker } from '../../workers/main.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { testDatabase } from '../support/database.ts';
 import { type FakeServer, startOpenAiServer } from '../support/openai-server.ts';
 import { startTestWorker } from '../support/worker.ts';
 import {
@@ -20,7 +20,7 @@ import {
   stepsOf,
 } from './arrange.ts';
 
-let database: TestDatabase;
+const database = testDatabase();
 let worker: Worker;
 /** What the tools of this file do, changed by its tests. */
 let hanging = door();
@@ -32,7 +32,6 @@ const tool = (name: string, run: CustomTool['run']): CustomTool => {
 };
 
 beforeAll(async () => {
-  database = await createTestDatabase();
   worker = await startTestWorker(database.url, {
     tools: [
       tool('note', (_args, { idempotency_key }) => keys.push(`note ${idempotency_key}`)),
@@ -52,7 +51,6 @@ afterEach(async () => {
 });
 afterAll(async () => {
   await worker.stop(0);
-  await database.drop();
 });
 
 const retry = async (id: string) => {

@@ -1,8 +1,8 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test } from 'vitest';
 import type { CustomTool } from '../../src/contracts/tool.ts';
 import type { Worker } from '../../workers/main.ts';
 import { rolledBack } from '../sql/support.ts';
-import { createTestDatabase, eventually, type TestDatabase } from '../support/database.ts';
+import { eventually, testDatabase } from '../support/database.ts';
 import { type FakeServer, startOpenAiServer } from '../support/openai-server.ts';
 import { startTestWorker } from '../support/worker.ts';
 import {
@@ -18,19 +18,15 @@ import {
   stepsOf,
 } from './arrange.ts';
 
-let database: TestDatabase;
+const database = testDatabase();
 const workers: Worker[] = [];
 const servers: FakeServer[] = [];
 
-beforeAll(async () => {
-  database = await createTestDatabase();
-});
 afterEach(async () => {
   await Promise.all(workers.splice(0).map((worker) => worker.stop(0)));
   await Promise.all(servers.splice(0).map((server) => server.close()));
   expect(await brokenPromises(database.pool)).toEqual([]);
 });
-afterAll(() => database.drop());
 
 async function start(tools: CustomTool[] = []): Promise<Worker> {
   const worker = await startTestWorker(database.url, { tools });

@@ -5,7 +5,7 @@ import type { Preview } from '../../src/contracts/preview.ts';
 import { replayRun } from '../../src/runtime/replay/replay-run.ts';
 import type { Worker } from '../../workers/main.ts';
 import { runCli } from '../cli/run-cli.ts';
-import { createTestDatabase, eventually, type TestDatabase } from '../support/database.ts';
+import { eventually, testDatabase } from '../support/database.ts';
 import { startTestWorker } from '../support/worker.ts';
 import {
   brokenPromises,
@@ -99,11 +99,10 @@ const WAREHOUSE = `
     declare v int := store.take(item, pieces);
     begin perform pg_advisory_xact_lock_shared(lock); return v; end $$;`;
 
-let database: TestDatabase;
+const database = testDatabase();
 let worker: Worker;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
   const { pool } = database;
   await pool.query(WAREHOUSE);
   await pool.query(
@@ -124,7 +123,6 @@ afterEach(async () => {
 });
 afterAll(async () => {
   await worker.stop(0);
-  await database.drop();
 });
 
 type Asked = { id: string; prompt: string; preview: Preview | null; tool_call: JsonObject };

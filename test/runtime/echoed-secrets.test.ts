@@ -24,7 +24,7 @@ import type { Worker } from '../../workers/main.ts';
 import { ask, startTestApi } from '../api/harness.ts';
 import { listen } from '../api/rest/events.ts';
 import { startCli } from '../cli/run-cli.ts';
-import { createTestDatabase, eventually, type TestDatabase } from '../support/database.ts';
+import { eventually, testDatabase } from '../support/database.ts';
 import { type FakeServer, startOpenAiServer } from '../support/openai-server.ts';
 import { startTestWorker } from '../support/worker.ts';
 import { startOtlpReceiver } from '../telemetry/otlp-receiver.ts';
@@ -75,7 +75,7 @@ function sentIn(headers: IncomingHttpHeaders): string[] {
   return names.map((name) => String(headers[name]).replace(/^Bearer /, ''));
 }
 
-let database: TestDatabase;
+const database = testDatabase();
 let pool: Pool;
 let models: FakeServer;
 let worker: Worker;
@@ -158,7 +158,6 @@ const CALLS = [
 ] as const;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
   servers.listen(0, '127.0.0.1');
   await once(servers, 'listening');
   const host = `127.0.0.1:${(servers.address() as AddressInfo).port}`;
@@ -240,7 +239,6 @@ afterAll(async () => {
   await traces?.close();
   servers.closeAllConnections();
   servers.close();
-  await database.drop();
 });
 
 /** Makes an agent whose model uses this secret as its key, with every tool. */

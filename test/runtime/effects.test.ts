@@ -1,14 +1,13 @@
 import type { ServerResponse } from 'node:http';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, describe, expect, test } from 'vitest';
 import type { Json } from '../../src/contracts/json.ts';
 import type { CustomTool } from '../../src/contracts/tool.ts';
 import type { Worker } from '../../workers/main.ts';
-import { createTestDatabase, eventually, type TestDatabase } from '../support/database.ts';
+import { eventually, testDatabase } from '../support/database.ts';
 import { startTestWorker } from '../support/worker.ts';
 import { startServer, type TestServer } from '../tools/servers.ts';
 import { killWorkerProcesses, startWorkerProcess } from '../workers/child.ts';
 import {
-  brokenPromises,
   calling,
   door,
   ended,
@@ -22,7 +21,7 @@ import {
 
 const LOOPBACK = '127.0.0.1';
 
-let database: TestDatabase;
+const database = testDatabase();
 let worker: Worker | undefined;
 
 /** Says what it did before the connection breaks, as `fetch` throws it. */
@@ -38,17 +37,12 @@ const breaking: CustomTool = {
   },
 };
 
-beforeAll(async () => {
-  database = await createTestDatabase();
-});
 afterEach(async () => {
   await worker?.stop(0);
   worker = undefined;
 });
 afterAll(async () => {
   killWorkerProcesses();
-  expect(await brokenPromises(database.pool)).toEqual([]);
-  await database.drop();
 });
 
 async function startHere(): Promise<void> {

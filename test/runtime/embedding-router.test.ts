@@ -1,24 +1,23 @@
 import { randomBytes } from 'node:crypto';
 import { pino } from 'pino';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { JsonObject } from '../../src/contracts/json.ts';
 import { scriptedProvider } from '../../src/providers/scripted.ts';
 import { startWorker, type Worker } from '../../workers/main.ts';
-import { createTestDatabase, eventually, type TestDatabase } from '../support/database.ts';
+import { eventually, testDatabase } from '../support/database.ts';
 import { type FakeHandler, type FakeServer, startOpenAiServer } from '../support/openai-server.ts';
 import { startTestWorker } from '../support/worker.ts';
 import { killWorkerProcesses, loadWorkerProcess } from '../workers/child.ts';
 import { brokenPromises, ended, kindsOf, makeAgent, messagesOf, stepsOf } from './arrange.ts';
 import { makeTeam, startTeam } from './teams.ts';
 
-let database: TestDatabase;
+const database = testDatabase();
 let worker: Worker | undefined;
 let server: FakeServer | undefined;
 /** Members by what they are called. */
 let agents: Record<'orders' | 'weather', string>;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
   const knowing = async (name: string, description: string) => {
     const id = await makeAgent(database.pool, { script: [{ content: `${name} here` }] });
     await database.pool.query('update howdah.agents set description = $2 where id = $1', [
@@ -39,7 +38,6 @@ afterEach(async () => {
   killWorkerProcesses();
   expect(await brokenPromises(database.pool)).toEqual([]);
 });
-afterAll(() => database.drop());
 
 async function serving(handler: Parameters<typeof startOpenAiServer>[0]): Promise<FakeServer> {
   server = await startOpenAiServer(handler);

@@ -8,7 +8,7 @@ import type { CustomEngine } from '../../src/index.ts';
 import { createMasterKeys } from '../../src/secrets/master-keys.ts';
 import { createSecretWriter } from '../../src/secrets/writer.ts';
 import type { Worker } from '../../workers/main.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { testDatabase } from '../support/database.ts';
 import { startOpenAiServer } from '../support/openai-server.ts';
 import { startTestWorker } from '../support/worker.ts';
 import { type Seen, startServer } from '../tools/servers.ts';
@@ -30,7 +30,7 @@ import { expectEqual } from './replay-runs.ts';
 const KEY = 'engine-key-0123456789abcdef';
 const LOOPBACK = '127.0.0.1';
 
-let database: TestDatabase;
+const database = testDatabase();
 let worker: Worker | undefined;
 const log: string[] = [];
 const asked: unknown[] = [];
@@ -64,7 +64,6 @@ const engines: CustomEngine[] = [
 ];
 
 beforeAll(async () => {
-  database = await createTestDatabase();
   await begin();
   const { pool } = database;
   const { rows } = await pool.query(`select id from howdah.tenants where slug = 'default'`);
@@ -77,7 +76,6 @@ afterEach(async () => {
 });
 afterAll(async () => {
   await worker?.stop(0);
-  await database.drop();
 });
 
 const masterKeys = createMasterKeys({ keys: [randomBytes(32)], file: undefined });

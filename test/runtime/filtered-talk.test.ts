@@ -3,10 +3,9 @@ import type { JsonObject } from '../../src/contracts/json.ts';
 import { isSummary } from '../../src/runtime/message-groups.ts';
 import type { Worker } from '../../workers/main.ts';
 import { unique } from '../sql/support.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { testDatabase } from '../support/database.ts';
 import { startTestWorker } from '../support/worker.ts';
 import {
-  brokenPromises,
   calling,
   childrenOf,
   ended,
@@ -24,18 +23,15 @@ import { deciding, makeTeam, startTeam } from './teams.ts';
 /** What filters find in what agents tell each other: tasks that a plan made up, and conversations handed over whole. */
 
 const CANARY = 'canary-abcdefgh1';
-let database: TestDatabase;
+const database = testDatabase();
 let worker: Worker;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
   worker = await startTestWorker(database.url);
 });
 afterEach(() => database.pool.query('delete from howdah.output_filters'));
 afterAll(async () => {
   await worker?.stop(0);
-  expect(await brokenPromises(database.pool)).toEqual([]);
-  await database.drop();
 });
 
 const filter = (action: string, places = ['message']) =>

@@ -1,22 +1,20 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { beforeAll, expect, test } from 'vitest';
 import type { RunState } from '../../src/contracts/action.ts';
 import type { Message } from '../../src/contracts/message.ts';
 import type { StepRecord } from '../../src/contracts/step.ts';
 import { type ClaimedRun, claimExecutions, commitSteps, storableJson } from '../../src/db/runs.ts';
 import { foldLog, foldRecords } from '../../src/runtime/fold.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { testDatabase } from '../support/database.ts';
 import { brokenPromises, insertRun, makeAgent } from './arrange.ts';
 
-let database: TestDatabase;
+const database = testDatabase();
 beforeAll(async () => {
-  database = await createTestDatabase();
   await database.pool.query(
     `select howdah_private.register_worker($1, 'pool', 'host', 1, 'test', 1)`,
     [worker],
   );
 });
-afterAll(() => database.drop());
 
 const worker = randomUUID();
 

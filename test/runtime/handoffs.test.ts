@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { JsonObject } from '../../src/contracts/json.ts';
 import type { Worker } from '../../workers/main.ts';
 import { committed, one, refusal, takeRole } from '../sql/support.ts';
-import { createTestDatabase, eventually, type TestDatabase } from '../support/database.ts';
+import { eventually, testDatabase } from '../support/database.ts';
 import { startTestWorker } from '../support/worker.ts';
 import { killWorkerProcesses, loadWorkerProcess } from '../workers/child.ts';
 import {
@@ -22,12 +22,11 @@ import {
 } from './arrange.ts';
 import { expectEqual, tool } from './replay-runs.ts';
 
-let database: TestDatabase;
+const database = testDatabase();
 let worker: Worker | undefined;
 const noted: string[] = [];
 
 beforeAll(async () => {
-  database = await createTestDatabase();
   await begin();
 });
 afterEach(async () => {
@@ -36,7 +35,6 @@ afterEach(async () => {
 });
 afterAll(async () => {
   await worker?.stop(0);
-  await database.drop();
 });
 
 async function begin(): Promise<void> {

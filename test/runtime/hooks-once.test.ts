@@ -4,18 +4,10 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { CustomTool } from '../../src/contracts/tool.ts';
 import type { Worker } from '../../workers/main.ts';
-import { createTestDatabase, eventually, type TestDatabase } from '../support/database.ts';
+import { eventually, testDatabase } from '../support/database.ts';
 import { type FaultProxy, loseAnswers, startFaultProxy } from '../support/fault-proxy.ts';
 import { startTestWorker } from '../support/worker.ts';
-import {
-  brokenPromises,
-  calling,
-  ended,
-  executionOf,
-  insertRun,
-  kindsOf,
-  makeAgent,
-} from './arrange.ts';
+import { calling, ended, executionOf, insertRun, kindsOf, makeAgent } from './arrange.ts';
 import { addHooks, heardOf, openHookedShop } from './hooked.ts';
 import { counter, holdLock, waitingFor } from './shop.ts';
 
@@ -24,7 +16,7 @@ const ONCE =
   'before_run message_sent tool_before tool_after message_sent message_sent execution_complete';
 const EVENTS = ['before_run', 'message_sent', 'tool_before', 'tool_after', 'execution_complete'];
 
-let database: TestDatabase;
+const database = testDatabase();
 let proxy: FaultProxy;
 let worker: Worker | undefined;
 const killed: ChildProcess[] = [];
@@ -37,7 +29,6 @@ const note: CustomTool = {
 };
 
 beforeAll(async () => {
-  database = await createTestDatabase();
   await openHookedShop(database.pool);
   proxy = await startFaultProxy(database.url);
 });
@@ -46,9 +37,7 @@ afterAll(async () => {
     child.kill('SIGKILL');
   }
   await worker?.stop(1_000);
-  expect(await brokenPromises(database.pool)).toEqual([]);
   await proxy.close();
-  await database.drop();
 });
 
 /** A worker in a process of its own, to be killed. */

@@ -3,10 +3,9 @@ import { HOOK_EVENTS } from '../../src/contracts/hook.ts';
 import type { JsonObject } from '../../src/contracts/json.ts';
 import type { CustomTool } from '../../src/contracts/tool.ts';
 import type { Worker } from '../../workers/main.ts';
-import { createTestDatabase, eventually, type TestDatabase } from '../support/database.ts';
+import { eventually, testDatabase } from '../support/database.ts';
 import { startTestWorker } from '../support/worker.ts';
 import {
-  brokenPromises,
   calling,
   door,
   type Execution,
@@ -23,7 +22,7 @@ import {
 import { addHooks, auditOf, heardOf, openHookedShop, order } from './hooked.ts';
 import { counter, holdLock } from './shop.ts';
 
-let database: TestDatabase;
+const database = testDatabase();
 let worker: Worker;
 /** Arguments of the calls of `refund`. */
 const refunds: JsonObject[] = [];
@@ -61,14 +60,11 @@ const tools: CustomTool[] = [
 ];
 
 beforeAll(async () => {
-  database = await createTestDatabase();
   await openHookedShop(database.pool);
   worker = await startTestWorker(database.url, { tools });
 });
 afterAll(async () => {
   await worker.stop(1_000);
-  expect(await brokenPromises(database.pool)).toEqual([]);
-  await database.drop();
 });
 
 type Call = { name: string; arguments?: JsonObject };

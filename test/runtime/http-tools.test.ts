@@ -9,14 +9,14 @@ import { createMasterKeys } from '../../src/secrets/master-keys.ts';
 import { createSecretWriter } from '../../src/secrets/writer.ts';
 import type { Worker } from '../../workers/main.ts';
 import { all, one } from '../sql/support.ts';
-import { createTestDatabase, eventually, type TestDatabase } from '../support/database.ts';
+import { eventually, testDatabase } from '../support/database.ts';
 import { startTestWorker } from '../support/worker.ts';
 import { makeAgent, runToEnd, stepsOf } from './arrange.ts';
 
 const masterKeys = createMasterKeys({ keys: [randomBytes(32)], file: undefined });
 const TOKEN = 'a-token-that-nobody-sees';
 
-let database: TestDatabase;
+const database = testDatabase();
 let worker: Worker;
 let server: Server;
 let base: string;
@@ -25,7 +25,6 @@ let seen: Seen[];
 let answer: { status: number; headers?: Record<string, string>; body: unknown };
 
 beforeAll(async () => {
-  database = await createTestDatabase();
   server = createServer(async (incoming, response) => {
     const { method, url, headers } = incoming;
     seen.push({ method, url, headers, body: await text(incoming) });
@@ -72,7 +71,6 @@ afterAll(async () => {
   await worker.stop(0);
   server.closeAllConnections();
   server.close();
-  await database.drop();
 });
 
 async function call(name: string, args: JsonObject) {

@@ -10,10 +10,10 @@ import { resolveParts } from '../../src/runtime/resolve-parts.ts';
 import { shownTo } from '../../src/runtime/shown-images.ts';
 import type { Worker } from '../../workers/main.ts';
 import { makeSession, makeTenant, one, refusal } from '../sql/support.ts';
-import { createTestDatabase, eventually, type TestDatabase } from '../support/database.ts';
+import { eventually, testDatabase } from '../support/database.ts';
 import { type FakeServer, startOpenAiServer } from '../support/openai-server.ts';
 import { startTestWorker } from '../support/worker.ts';
-import { brokenPromises, ended, kindsOf, makeAgent, messagesOf, stepsOf } from './arrange.ts';
+import { ended, kindsOf, makeAgent, messagesOf, stepsOf } from './arrange.ts';
 import { program } from './mcp-servers.ts';
 
 const PIXEL = Buffer.from(
@@ -21,14 +21,13 @@ const PIXEL = Buffer.from(
   'base64',
 );
 
-let database: TestDatabase;
+const database = testDatabase();
 let server: FakeServer;
 let worker: Worker;
 let home: string;
 let agent: string;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
   server = await startOpenAiServer(({ body }) => {
     const [offered] = (body.tools ?? []) as { function: { name: string } }[];
     const isAnswered = JSON.stringify(body.messages).includes('"role":"tool"');
@@ -48,8 +47,6 @@ afterAll(async () => {
   await worker.stop(1_000);
   await server.close();
   await rm(home, { recursive: true });
-  expect(await brokenPromises(database.pool)).toEqual([]);
-  await database.drop();
 });
 
 async function resource(columns: Record<string, unknown>): Promise<string> {

@@ -1,16 +1,10 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import type { StampedRules } from '../../src/db/call-rules.ts';
 import type { ClaimedRun } from '../../src/db/runs.ts';
 import { KeptRules } from '../../src/runtime/kept-rules.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { testDatabase } from '../support/database.ts';
 
-let database: TestDatabase;
-
-beforeAll(async () => {
-  database = await createTestDatabase();
-});
-
-afterAll(() => database.drop());
+const database = testDatabase();
 
 /** Rules that say what the stamp was when they were asked for, and who asked. */
 function book(shared = true) {

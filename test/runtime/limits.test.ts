@@ -1,11 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { CustomTool } from '../../src/contracts/tool.ts';
 import type { Worker } from '../../workers/main.ts';
-import { createTestDatabase, eventually, type TestDatabase } from '../support/database.ts';
+import { eventually, testDatabase } from '../support/database.ts';
 import { type FakeServer, startOpenAiServer } from '../support/openai-server.ts';
 import { startTestWorker } from '../support/worker.ts';
 import {
-  brokenPromises,
   calling,
   door,
   ended,
@@ -17,7 +16,7 @@ import {
   stepsOf,
 } from './arrange.ts';
 
-let database: TestDatabase;
+const database = testDatabase();
 let worker: Worker;
 let silent: FakeServer;
 const gate = door();
@@ -41,15 +40,12 @@ const tools: CustomTool[] = [
 ];
 
 beforeAll(async () => {
-  database = await createTestDatabase();
   silent = await startOpenAiServer(() => ({ stall: 'before_headers' }));
   worker = await startTestWorker(database.url, { tools, concurrency: 1 });
 });
 afterAll(async () => {
   await worker.stop(1_000);
-  expect(await brokenPromises(database.pool)).toEqual([]);
   await silent.close();
-  await database.drop();
 });
 
 const look = { ...calling({ name: 'look' }), usage: { tokens_in: 80, tokens_out: 20 } };

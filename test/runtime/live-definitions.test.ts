@@ -1,19 +1,18 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Worker } from '../../workers/main.ts';
-import { createTestDatabase, eventually, type TestDatabase } from '../support/database.ts';
+import { eventually, testDatabase } from '../support/database.ts';
 import { createGate } from '../support/gate.ts';
 import { type FakeServer, startOpenAiServer } from '../support/openai-server.ts';
 import { startTestWorker } from '../support/worker.ts';
 
 const RUNS = 100;
 
-let database: TestDatabase;
+const database = testDatabase();
 let server: FakeServer;
 let workers: Worker[];
 const gate = createGate();
 
 beforeAll(async () => {
-  database = await createTestDatabase();
   server = await startOpenAiServer(async ({ body, left }) => {
     await gate.pass(left);
     const [system] = body.messages as { role: string; content: string }[];
@@ -32,7 +31,6 @@ afterAll(async () => {
   gate.allow(Number.POSITIVE_INFINITY);
   await Promise.all(workers.map((worker) => worker.stop(0)));
   await server.close();
-  await database.drop();
 });
 
 const insert = async (count = 1): Promise<string[]> => {

@@ -2,17 +2,16 @@ import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Worker } from '../../workers/main.ts';
-import { createTestDatabase, eventually, type TestDatabase } from '../support/database.ts';
+import { eventually, testDatabase } from '../support/database.ts';
 import { startTestWorker } from '../support/worker.ts';
-import { brokenPromises, calling, insertRun, makeAgent, stepsOf } from './arrange.ts';
+import { calling, insertRun, makeAgent, stepsOf } from './arrange.ts';
 import { counter, openShop } from './shop.ts';
 
-let database: TestDatabase;
+const database = testDatabase();
 let worker: Worker;
 const login = `howdah_test_${randomBytes(6).toString('hex')}`;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
   const { pool } = database;
   await openShop(pool);
   await pool.query(`create role ${login} login password 'secret' in role howdah_app`);
@@ -24,9 +23,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await worker.stop(1_000);
-  expect(await brokenPromises(database.pool)).toEqual([]);
   await database.pool.query(`drop owned by ${login}; drop role ${login}`);
-  await database.drop();
 });
 
 test('a login that locks every table it can holds runs up, and nothing is lost or done twice', async () => {

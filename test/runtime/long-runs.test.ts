@@ -5,7 +5,7 @@ import type { ToolSchema } from '../../src/contracts/model.ts';
 import type { CustomTool } from '../../src/contracts/tool.ts';
 import { estimateTokens } from '../../src/runtime/context-window.ts';
 import type { Worker } from '../../workers/main.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { testDatabase } from '../support/database.ts';
 import {
   type FakeAnswer,
   type FakeHandler,
@@ -15,7 +15,6 @@ import {
 import { startTestWorker } from '../support/worker.ts';
 import {
   type AgentSpec,
-  brokenPromises,
   calling,
   ended,
   insertRun,
@@ -31,7 +30,7 @@ const TURNS = 60;
 const CONTEXT_TOKENS = 4_000;
 const PAGE = 'All the words of a page that nobody reads to its end. '.repeat(30);
 
-let database: TestDatabase;
+const database = testDatabase();
 let worker: Worker;
 const servers: FakeServer[] = [];
 let ticks = 0;
@@ -53,7 +52,6 @@ const tools: CustomTool[] = [
 ];
 
 beforeAll(async () => {
-  database = await createTestDatabase();
   worker = await startTestWorker(database.url, { tools });
 });
 afterEach(async () => {
@@ -61,8 +59,6 @@ afterEach(async () => {
 });
 afterAll(async () => {
   await worker.stop(1_000);
-  expect(await brokenPromises(database.pool)).toEqual([]);
-  await database.drop();
 });
 
 async function serving(handler: FakeHandler): Promise<FakeServer> {

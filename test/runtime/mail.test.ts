@@ -2,13 +2,12 @@ import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { JsonObject } from '../../src/contracts/json.ts';
 import type { Worker } from '../../workers/main.ts';
-import { createTestDatabase, eventually, type TestDatabase } from '../support/database.ts';
+import { eventually, testDatabase } from '../support/database.ts';
 import { type FakeHandler, startOpenAiServer } from '../support/openai-server.ts';
 import { startTestWorker } from '../support/worker.ts';
 import { killWorkerProcesses, loadWorkerProcess } from '../workers/child.ts';
 import {
   type AgentSpec,
-  brokenPromises,
   calling,
   childrenOf,
   ended,
@@ -30,18 +29,15 @@ import { expectEqual } from './replay-runs.ts';
 
 const MAIL = ['send_message', 'receive'];
 
-let database: TestDatabase;
+const database = testDatabase();
 let worker: Worker | undefined;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
   worker = await startTestWorker(database.url);
 });
 afterAll(async () => {
   await worker?.stop(0);
   killWorkerProcesses();
-  expect(await brokenPromises(database.pool)).toEqual([]);
-  await database.drop();
 });
 
 const unique = (word: string) => `${word}_${randomBytes(4).toString('hex')}`;

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { CustomTool } from '../../src/contracts/tool.ts';
 import type { Worker } from '../../workers/main.ts';
-import { createTestDatabase, eventually, type TestDatabase } from '../support/database.ts';
+import { eventually, testDatabase } from '../support/database.ts';
 import { type FakeServer, startOpenAiServer } from '../support/openai-server.ts';
 import { startTestWorker } from '../support/worker.ts';
 import {
@@ -17,7 +17,7 @@ import {
   stepsOf,
 } from './arrange.ts';
 
-let database: TestDatabase;
+const database = testDatabase();
 let worker: Worker;
 let server: FakeServer;
 
@@ -52,7 +52,6 @@ const meet: CustomTool = {
 };
 
 beforeAll(async () => {
-  database = await createTestDatabase();
   server = await startOpenAiServer(({ body }) => {
     const messages = body.messages as { role: string; content: string }[];
     return { content: `heard ${messages.length}: ${messages.map((m) => m.content).join(' | ')}` };
@@ -65,9 +64,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await worker.stop(1_000);
-  expect(await brokenPromises(database.pool)).toEqual([]);
   await server.close();
-  await database.drop();
 });
 
 describe('an insert', () => {

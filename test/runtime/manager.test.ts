@@ -1,11 +1,11 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { Worker } from '../../workers/main.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { testDatabase } from '../support/database.ts';
 import { type FakeServer, startOpenAiServer } from '../support/openai-server.ts';
 import { startTestWorker } from '../support/worker.ts';
 import { brokenPromises, childrenOf, ended, kindsOf } from './arrange.ts';
 
-let database: TestDatabase;
+const database = testDatabase();
 let worker: Worker;
 let server: FakeServer;
 /** Whom the model chooses, and what it was offered. */
@@ -14,7 +14,6 @@ let offered: string[] = [];
 let about = '';
 
 beforeAll(async () => {
-  database = await createTestDatabase();
   worker = await startTestWorker(database.url);
   server = await startOpenAiServer(({ body }) => {
     const messages = body.messages as { role: string; content: string }[];
@@ -42,7 +41,6 @@ afterEach(async () => {
 afterAll(async () => {
   await worker.stop(0);
   await server.close();
-  await database.drop();
 });
 
 async function useModel(provider: string, url: string | null = null): Promise<void> {

@@ -2,13 +2,13 @@ import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Message } from '../../src/contracts/message.ts';
 import type { Worker } from '../../workers/main.ts';
-import { createTestDatabase, eventually, type TestDatabase } from '../support/database.ts';
+import { eventually, testDatabase } from '../support/database.ts';
 import { createGate } from '../support/gate.ts';
 import { type FakeServer, startOpenAiServer } from '../support/openai-server.ts';
 import { startTestWorker } from '../support/worker.ts';
-import { brokenPromises, ended, makeAgent } from './arrange.ts';
+import { ended, makeAgent } from './arrange.ts';
 
-let database: TestDatabase;
+const database = testDatabase();
 let worker: Worker;
 let server: FakeServer;
 const gate = createGate();
@@ -17,7 +17,6 @@ let underWay = 0;
 let most = 0;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
   server = await startOpenAiServer(async ({ body, left }) => {
     const messages = body.messages as unknown as Message[];
     const last = messages.at(-1)?.content ?? '';
@@ -33,9 +32,7 @@ beforeAll(async () => {
 afterAll(async () => {
   gate.allow(Number.POSITIVE_INFINITY);
   await worker.stop(1_000);
-  expect(await brokenPromises(database.pool)).toEqual([]);
   await server.close();
-  await database.drop();
 });
 
 async function sessionWith(agent: string, policy = 'queue'): Promise<string> {

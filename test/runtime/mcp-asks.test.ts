@@ -2,13 +2,12 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { Json, JsonObject } from '../../src/contracts/json.ts';
 import type { Worker } from '../../workers/main.ts';
-import { createTestDatabase, eventually, type TestDatabase } from '../support/database.ts';
+import { eventually, testDatabase } from '../support/database.ts';
 import { type FakeServer, startOpenAiServer } from '../support/openai-server.ts';
 import { startTestWorker } from '../support/worker.ts';
 import { killWorkerProcesses, loadWorkerProcess } from '../workers/child.ts';
 import {
   type AgentSpec,
-  brokenPromises,
   calling,
   ended,
   executionOf,
@@ -33,14 +32,13 @@ type ServerSpec = {
   roots?: Json;
 };
 
-let db: TestDatabase;
+const db = testDatabase();
 let models: FakeServer;
 let worker: Worker | undefined;
 let http: HttpServer;
 let answer: (prompt: string) => string = (prompt) => `answer to ${prompt.slice(0, 40)}`;
 
 beforeAll(async () => {
-  db = await createTestDatabase();
   models = await startOpenAiServer(({ body }) => {
     const { messages } = body as { messages: { content: Json }[] };
     const { content } = messages.at(-1) ?? { content: '' };
@@ -62,9 +60,7 @@ afterAll(async () => {
   await worker?.stop(1_000);
   killWorkerProcesses();
   http.stop();
-  expect(await brokenPromises(db.pool)).toEqual([]);
   await models.close();
-  await db.drop();
 });
 
 /** Inserts a server as the database's owner and waits until a worker has asked it. */

@@ -10,10 +10,9 @@ import { putSecretOn, secretRowsOn } from '../../src/db/secrets.ts';
 import { createMasterKeys } from '../../src/secrets/master-keys.ts';
 import { createSecretWriter } from '../../src/secrets/writer.ts';
 import type { Worker } from '../../workers/main.ts';
-import { createTestDatabase, eventually, type TestDatabase } from '../support/database.ts';
+import { eventually, testDatabase } from '../support/database.ts';
 import { startTestWorker } from '../support/worker.ts';
 import {
-  brokenPromises,
   calling,
   ended,
   insertRun,
@@ -28,7 +27,7 @@ const KEY = 'a-key-that-nobody-may-see-4711';
 
 /** An MCP server over HTTP, by hand: what it does with calls is the test's to say. */
 describe('MCP servers over HTTP', () => {
-  let db: TestDatabase;
+  const db = testDatabase();
   let worker: Worker;
   let url: string;
   let onCall: (request: { id: number }, response: ServerResponse) => void;
@@ -68,7 +67,6 @@ describe('MCP servers over HTTP', () => {
   });
 
   beforeAll(async () => {
-    db = await createTestDatabase();
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
     const { port } = server.address() as AddressInfo;
@@ -94,8 +92,6 @@ describe('MCP servers over HTTP', () => {
     await worker?.stop(1_000);
     server.close();
     server.closeAllConnections();
-    expect(await brokenPromises(db.pool)).toEqual([]);
-    await db.drop();
   });
   beforeEach(() => {
     onCall = ({ id }, response) => reply(response, id, said('hello'));

@@ -5,14 +5,14 @@ import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { JsonObject } from '../../src/contracts/json.ts';
 import type { Worker } from '../../workers/main.ts';
-import { createTestDatabase, eventually, type TestDatabase } from '../support/database.ts';
+import { eventually, testDatabase } from '../support/database.ts';
 import { startTestWorker } from '../support/worker.ts';
-import { brokenPromises, calling, ended, insertRun, makeAgent, resultsOf } from './arrange.ts';
+import { calling, ended, insertRun, makeAgent, resultsOf } from './arrange.ts';
 import { question } from './replay-runs.ts';
 
 /** A server by hand that speaks protocol version 2026-07-28 and nothing older. */
 describe('an MCP server of protocol version 2026-07-28', () => {
-  let db: TestDatabase;
+  const db = testDatabase();
   let worker: Worker;
   let listener: ServerResponse | undefined;
   let listenId: unknown;
@@ -70,7 +70,6 @@ describe('an MCP server of protocol version 2026-07-28', () => {
   };
 
   beforeAll(async () => {
-    db = await createTestDatabase();
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
     const { port } = server.address() as AddressInfo;
@@ -89,8 +88,6 @@ describe('an MCP server of protocol version 2026-07-28', () => {
     await worker?.stop(1_000);
     server.close();
     server.closeAllConnections();
-    expect(await brokenPromises(db.pool)).toEqual([]);
-    await db.drop();
   });
 
   test('asks people by the result of a call, and has the answer with what it wrote down', async () => {

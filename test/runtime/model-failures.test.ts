@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { Worker } from '../../workers/main.ts';
-import { createTestDatabase, eventually, type TestDatabase } from '../support/database.ts';
+import { eventually, testDatabase } from '../support/database.ts';
 import {
   type FakeAnswer,
   type FakeServer,
@@ -9,7 +9,6 @@ import {
 } from '../support/openai-server.ts';
 import { startTestWorker } from '../support/worker.ts';
 import {
-  brokenPromises,
   type Execution,
   ended,
   executionOf,
@@ -22,12 +21,11 @@ import {
   stepsOf,
 } from './arrange.ts';
 
-let database: TestDatabase;
+const database = testDatabase();
 let worker: Worker;
 const servers: FakeServer[] = [];
 
 beforeAll(async () => {
-  database = await createTestDatabase();
   worker = await startTestWorker(database.url);
 });
 afterEach(async () => {
@@ -35,8 +33,6 @@ afterEach(async () => {
 });
 afterAll(async () => {
   await worker.stop(1_000);
-  expect(await brokenPromises(database.pool)).toEqual([]);
-  await database.drop();
 });
 
 /** A server that answers in this order; the real client speaks to it. */

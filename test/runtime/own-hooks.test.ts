@@ -4,10 +4,9 @@ import { HOOK_EVENTS, type HookEvent, type Hooks } from '../../src/contracts/hoo
 import type { CustomTool } from '../../src/contracts/tool.ts';
 import { ownHooks } from '../../src/runtime/hooks/own-hooks.ts';
 import type { Worker } from '../../workers/main.ts';
-import { createTestDatabase, eventually, type TestDatabase } from '../support/database.ts';
+import { eventually, testDatabase } from '../support/database.ts';
 import { startTestWorker } from '../support/worker.ts';
 import {
-  brokenPromises,
   calling,
   type Execution,
   executionOf,
@@ -20,7 +19,7 @@ import {
 import { addHooks, auditOf, openHookedShop } from './hooked.ts';
 import { counter } from './shop.ts';
 
-let database: TestDatabase;
+const database = testDatabase();
 let worker: Worker;
 const heard: HookEvent[] = [];
 /** What the hooks of the worker do in this test. */
@@ -45,7 +44,6 @@ const refund: CustomTool = {
 };
 
 beforeAll(async () => {
-  database = await createTestDatabase();
   await openHookedShop(database.pool);
   worker = await startTestWorker(database.url, { tools: [refund], hooks });
 });
@@ -56,8 +54,6 @@ beforeEach(() => {
 });
 afterAll(async () => {
   await worker.stop(1_000);
-  expect(await brokenPromises(database.pool)).toEqual([]);
-  await database.drop();
 });
 
 const refund7 = { name: 'refund', arguments: { amount: 7 } };

@@ -3,7 +3,7 @@ import type { JsonObject } from '../../src/contracts/json.ts';
 import type { CustomTool } from '../../src/contracts/tool.ts';
 import { replayRun } from '../../src/runtime/replay/replay-run.ts';
 import type { Worker } from '../../workers/main.ts';
-import { createTestDatabase, eventually, type TestDatabase } from '../support/database.ts';
+import { eventually, testDatabase } from '../support/database.ts';
 import { startTestWorker } from '../support/worker.ts';
 import {
   brokenPromises,
@@ -18,7 +18,7 @@ import {
   stepsOf,
 } from './arrange.ts';
 
-let database: TestDatabase;
+const database = testDatabase();
 let worker: Worker;
 /** What the tools were called with, in order. */
 let paid: JsonObject[] = [];
@@ -59,7 +59,6 @@ const tools = [
 ];
 
 beforeAll(async () => {
-  database = await createTestDatabase();
   worker = await startTestWorker(database.url, { tools });
   await database.pool.query(
     `update howdah.tools set requires_approval = true where name in ('pay', 'transfer', 'odd')`,
@@ -75,7 +74,6 @@ afterEach(async () => {
 });
 afterAll(async () => {
   await worker.stop(0);
-  await database.drop();
 });
 
 type Question = {

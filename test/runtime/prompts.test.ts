@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { AgentDefinition } from '../../src/contracts/definition.ts';
 import { replayRun } from '../../src/index.ts';
 import type { Worker } from '../../workers/main.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { testDatabase } from '../support/database.ts';
 import { createGate } from '../support/gate.ts';
 import { type FakeServer, startOpenAiServer } from '../support/openai-server.ts';
 import { startTestWorker } from '../support/worker.ts';
@@ -19,7 +19,7 @@ import {
 } from './arrange.ts';
 import { exported } from './replay-runs.ts';
 
-let database: TestDatabase;
+const database = testDatabase();
 let worker: Worker;
 let server: FakeServer;
 const gate = createGate();
@@ -27,7 +27,6 @@ let count = 0;
 
 /** Answers with what it is told to be. */
 beforeAll(async () => {
-  database = await createTestDatabase();
   worker = await startTestWorker(database.url);
   server = await startOpenAiServer(async ({ body, left }) => {
     const messages = body.messages as { role: string; content: string }[];
@@ -42,7 +41,6 @@ afterAll(async () => {
   gate.allow(Number.POSITIVE_INFINITY);
   await worker.stop(0);
   await server.close();
-  await database.drop();
 });
 
 /** An agent whose model says its system prompt, with a prompt for `{{customer}}`. */

@@ -1,25 +1,16 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { followExecutions } from '../../src/db/follow.ts';
 import type { Worker } from '../../workers/main.ts';
-import { createTestDatabase, eventually, type TestDatabase } from '../support/database.ts';
+import { eventually, testDatabase } from '../support/database.ts';
 import { startTestWorker } from '../support/worker.ts';
-import {
-  brokenPromises,
-  calling,
-  door,
-  executionOf,
-  insertRun,
-  makeAgent,
-  stepsOf,
-} from './arrange.ts';
+import { calling, door, executionOf, insertRun, makeAgent, stepsOf } from './arrange.ts';
 
-let database: TestDatabase;
+const database = testDatabase();
 let worker: Worker;
 const gate = door();
 const empty = { type: 'object' };
 
 beforeAll(async () => {
-  database = await createTestDatabase();
   const run = () => gate.opened.then(() => 'seen');
   worker = await startTestWorker(database.url, {
     tools: [{ name: 'look', description: '', parameters: empty, run }],
@@ -27,8 +18,6 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await worker.stop(1_000);
-  expect(await brokenPromises(database.pool)).toEqual([]);
-  await database.drop();
 });
 
 test('a run whose quota is used up while its tool works calls no model any more, waits, and goes on when it is raised', async () => {

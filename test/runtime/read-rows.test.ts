@@ -1,21 +1,16 @@
 import type pg from 'pg';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { createQueryPool } from '../../src/db/query-pool.ts';
 import { querySettings } from '../../src/db/query-settings.ts';
 import type { HeldRun } from '../../src/runtime/held-run.ts';
 import { readRows } from '../../src/runtime/read-rows.ts';
 import type { World } from '../../src/runtime/world.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { testDatabase } from '../support/database.ts';
 import { insertRun, makeAgent } from './arrange.ts';
 
 // The query of a workflow, on a database that cannot be reached some times.
 
-let database: TestDatabase;
-
-beforeAll(async () => {
-  database = await createTestDatabase();
-});
-afterAll(() => database.drop());
+const database = testDatabase();
 
 async function read(query: string, failures: number) {
   const { pool } = database;

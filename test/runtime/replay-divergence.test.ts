@@ -1,20 +1,19 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import type { ExportedRun } from '../../src/contracts/exported-run.ts';
 import { replayRun } from '../../src/index.ts';
 import { unifiedDiff } from '../../src/runtime/replay/unified-diff.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { testDatabase } from '../support/database.ts';
 import { startTestWorker } from '../support/worker.ts';
-import { brokenPromises, calling, makeAgent, runToEnd } from './arrange.ts';
+import { calling, makeAgent, runToEnd } from './arrange.ts';
 import { exported, tool } from './replay-runs.ts';
 
 // One run with two parallel calls and another one after them, changed in every way.
 
-let database: TestDatabase;
+const database = testDatabase();
 let original: ExportedRun;
 const run = (): ExportedRun => structuredClone(original);
 
 beforeAll(async () => {
-  database = await createTestDatabase();
   const { pool } = database;
   const tools = [tool('lookup', ({ id }) => ({ id: id ?? null, stock: 3 }))];
   const worker = await startTestWorker(database.url, { tools });
@@ -27,10 +26,6 @@ beforeAll(async () => {
   const agent = await makeAgent(pool, { script, tools: ['lookup'], instruction });
   original = await exported(pool, (await runToEnd(pool, agent)).id);
   await worker.stop(0);
-});
-afterAll(async () => {
-  expect(await brokenPromises(database.pool)).toEqual([]);
-  await database.drop();
 });
 
 /** What the only divergence says. */

@@ -1,8 +1,8 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { CustomTool } from '../../src/contracts/tool.ts';
 import { replayRun } from '../../src/index.ts';
 import type { Worker } from '../../workers/main.ts';
-import { createTestDatabase, eventually, type TestDatabase } from '../support/database.ts';
+import { eventually, testDatabase } from '../support/database.ts';
 import { type FakeServer, startOpenAiServer } from '../support/openai-server.ts';
 import { startTestWorker } from '../support/worker.ts';
 import {
@@ -21,7 +21,7 @@ import { openShop } from './shop.ts';
 
 // Every way a run can go, made by a real worker, exported, and played again without one.
 
-let database: TestDatabase;
+const database = testDatabase();
 const workers: Worker[] = [];
 const servers: FakeServer[] = [];
 let gate = door();
@@ -57,7 +57,6 @@ const tools = [
 ];
 
 beforeAll(async () => {
-  database = await createTestDatabase();
   await openShop(database.pool);
   const worker = await startTestWorker(database.url, { tools });
   await database.pool.query(`
@@ -77,7 +76,6 @@ afterEach(async () => {
   await Promise.all(servers.splice(0).map((server) => server.close()));
   expect(await brokenPromises(database.pool)).toEqual([]);
 });
-afterAll(() => database.drop());
 
 /** Another worker instead of the first, which lets go of all it has. */
 async function restart(others: CustomTool[]): Promise<void> {

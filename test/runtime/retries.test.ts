@@ -2,12 +2,11 @@ import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vite
 import type { Json } from '../../src/contracts/json.ts';
 import type { CustomTool } from '../../src/contracts/tool.ts';
 import type { Worker } from '../../workers/main.ts';
-import { createTestDatabase, eventually, type TestDatabase } from '../support/database.ts';
+import { eventually, testDatabase } from '../support/database.ts';
 import { type FakeAnswer, type FakeServer, startOpenAiServer } from '../support/openai-server.ts';
 import { startTestWorker } from '../support/worker.ts';
 import { startServer } from '../tools/servers.ts';
 import {
-  brokenPromises,
   calling,
   type Execution,
   ended,
@@ -22,7 +21,7 @@ import {
   stepsOf,
 } from './arrange.ts';
 
-let database: TestDatabase;
+const database = testDatabase();
 let worker: Worker;
 const servers: FakeServer[] = [];
 /** When a tool was called, by what it was told. */
@@ -51,7 +50,6 @@ const verbose: CustomTool = {
 };
 
 beforeAll(async () => {
-  database = await createTestDatabase();
   worker = await startTestWorker(database.url, {
     tools: [flaky, verbose],
     egressAllow: ['127.0.0.1'],
@@ -62,8 +60,6 @@ afterEach(async () => {
 });
 afterAll(async () => {
   await worker.stop(1_000);
-  expect(await brokenPromises(database.pool)).toEqual([]);
-  await database.drop();
 });
 
 /** A run that calls the flaky tool once. */

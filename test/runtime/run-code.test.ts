@@ -3,11 +3,10 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { JsonObject } from '../../src/contracts/json.ts';
 import { replayRun } from '../../src/index.ts';
 import type { Worker } from '../../workers/main.ts';
-import { createTestDatabase, eventually, type TestDatabase } from '../support/database.ts';
+import { eventually, testDatabase } from '../support/database.ts';
 import { startTestWorker } from '../support/worker.ts';
 import { killWorkerProcesses, loadWorkerProcess } from '../workers/child.ts';
 import {
-  brokenPromises,
   calling,
   ended,
   insertRun,
@@ -21,17 +20,14 @@ import { exported } from './replay-runs.ts';
 
 // run_code in runs: what the model hears, what ends it, what becomes of it when its worker dies.
 
-let database: TestDatabase;
+const database = testDatabase();
 let worker: Worker;
 beforeAll(async () => {
-  database = await createTestDatabase();
   worker = await startTestWorker(database.url);
 });
 afterAll(async () => {
   await worker.stop(0);
   killWorkerProcesses();
-  expect(await brokenPromises(database.pool)).toEqual([]);
-  await database.drop();
 });
 
 /** An agent that runs one program of JavaScript and says that it is done. */

@@ -13,7 +13,7 @@ import { createSecretWriter } from '../../src/secrets/writer.ts';
 import type { Worker } from '../../workers/main.ts';
 import { type Answer, ask, startTestApi } from '../api/harness.ts';
 import { type CliResult, startCli } from '../cli/run-cli.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { createTestDatabase, testDatabase } from '../support/database.ts';
 import { type FakeServer, startOpenAiServer } from '../support/openai-server.ts';
 import { startTestWorker } from '../support/worker.ts';
 import { ended, insertRun, makeAgent, runToEnd, stepsOf } from './arrange.ts';
@@ -23,7 +23,7 @@ const second = randomBytes(32);
 const asText = (key: Buffer) => key.toString('base64');
 const masters = (...keys: Buffer[]): MasterKeys => createMasterKeys({ keys, file: undefined });
 
-let database: TestDatabase;
+const database = testDatabase();
 let server: FakeServer;
 let worker: Worker;
 let api: Api;
@@ -34,7 +34,6 @@ let accepted: string | null;
 let isTalkative = false;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
   server = await startOpenAiServer(({ headers }) => {
     const key = headers.authorization?.replace('Bearer ', '') ?? 'none';
     const message = `no such key: ${key} (${JSON.stringify(key)} ${encodeURIComponent(key)})`;
@@ -51,7 +50,6 @@ afterAll(async () => {
   await worker.stop(0);
   await api.close();
   await server.close();
-  await database.drop();
 });
 beforeEach(() => {
   vi.stubEnv('HOWDAH_SECRET_KEY', asText(first));

@@ -1,11 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Message } from '../../src/contracts/message.ts';
 import type { Worker } from '../../workers/main.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { testDatabase } from '../support/database.ts';
 import { type FakeServer, startOpenAiServer } from '../support/openai-server.ts';
 import { startTestWorker } from '../support/worker.ts';
 import {
-  brokenPromises,
   door,
   ended,
   executionOf,
@@ -16,14 +15,13 @@ import {
   runToEnd,
 } from './arrange.ts';
 
-let database: TestDatabase;
+const database = testDatabase();
 let worker: Worker;
 let server: FakeServer;
 const first = door();
 const turnBegun = door();
 
 beforeAll(async () => {
-  database = await createTestDatabase();
   server = await startOpenAiServer(async ({ body }) => {
     const messages = body.messages as unknown as Message[];
     if (messages.at(-1)?.content === 'wait') {
@@ -36,9 +34,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await worker.stop(1_000);
-  expect(await brokenPromises(database.pool)).toEqual([]);
   await server.close();
-  await database.drop();
 });
 
 async function newSession(): Promise<string> {

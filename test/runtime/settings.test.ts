@@ -1,21 +1,13 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import type { CustomTool } from '../../src/contracts/tool.ts';
 import type { Worker } from '../../workers/main.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { testDatabase } from '../support/database.ts';
 import { type FakeAnswer, type FakeServer, startOpenAiServer } from '../support/openai-server.ts';
 import { startTestWorker } from '../support/worker.ts';
-import {
-  brokenPromises,
-  calling,
-  makeAgent,
-  makeAgentTool,
-  resultsOf,
-  runToEnd,
-  stepsOf,
-} from './arrange.ts';
+import { calling, makeAgent, makeAgentTool, resultsOf, runToEnd, stepsOf } from './arrange.ts';
 import { expectEqual } from './replay-runs.ts';
 
-let database: TestDatabase;
+const database = testDatabase();
 let worker: Worker;
 const servers: FakeServer[] = [];
 
@@ -41,7 +33,6 @@ const tools = [
 ];
 
 beforeAll(async () => {
-  database = await createTestDatabase();
   worker = await startTestWorker(database.url, { tools, egressAllow: ['127.0.0.1'] });
   await database.pool.query(
     `update howdah.tools set configuration = '{"max_result_bytes": 4000}' where name = 'short_long'`,
@@ -53,8 +44,6 @@ afterEach(async () => {
 });
 afterAll(async () => {
   await worker.stop(1_000);
-  expect(await brokenPromises(database.pool)).toEqual([]);
-  await database.drop();
 });
 
 async function serving(answers: FakeAnswer[]) {

@@ -2,11 +2,11 @@ import { pino } from 'pino';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { CustomTool } from '../../src/contracts/tool.ts';
 import type { Worker } from '../../workers/main.ts';
-import { createTestDatabase, eventually, type TestDatabase } from '../support/database.ts';
+import { eventually, testDatabase } from '../support/database.ts';
 import { startTestWorker } from '../support/worker.ts';
-import { brokenPromises, calling, ended, insertRun, makeAgent } from './arrange.ts';
+import { calling, ended, insertRun, makeAgent } from './arrange.ts';
 
-let database: TestDatabase;
+const database = testDatabase();
 let workers: Worker[];
 /** What they logged. */
 const lines: { healed?: number }[] = [];
@@ -22,15 +22,12 @@ const note: CustomTool = {
 };
 
 beforeAll(async () => {
-  database = await createTestDatabase();
   workers = await Promise.all(
     [1, 2].map(() => startTestWorker(database.url, { tools: [note], concurrency: 20, log })),
   );
 });
 afterAll(async () => {
   await Promise.all(workers.map((worker) => worker.stop(1_000)));
-  expect(await brokenPromises(database.pool)).toEqual([]);
-  await database.drop();
 });
 
 test('two workers never double a step, however often a run is woken', async () => {

@@ -2,11 +2,10 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { JsonObject } from '../../src/contracts/json.ts';
 import type { Worker } from '../../workers/main.ts';
 import { rolledBack } from '../sql/support.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { testDatabase } from '../support/database.ts';
 import { startTestWorker } from '../support/worker.ts';
 import { killWorkerProcesses, loadWorkerProcess } from '../workers/child.ts';
 import {
-  brokenPromises,
   calling,
   ended,
   insertRun,
@@ -21,18 +20,15 @@ import { expectEqual } from './replay-runs.ts';
 
 const TOOLS = ['now', 'calculator', 'read_resource', 'write_resource', 'search_messages'];
 
-let database: TestDatabase;
+const database = testDatabase();
 let worker: Worker | undefined;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
   worker = await startTestWorker(database.url);
 });
 afterAll(async () => {
   await worker?.stop(0);
   killWorkerProcesses();
-  expect(await brokenPromises(database.pool)).toEqual([]);
-  await database.drop();
 });
 
 type Call = [name: string, args: JsonObject];

@@ -2,21 +2,20 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { JsonObject } from '../../src/contracts/json.ts';
 import { CONTENT } from '../../src/tools/contents.ts';
 import type { Worker } from '../../workers/main.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { testDatabase } from '../support/database.ts';
 import { type FakeServer, startOpenAiServer } from '../support/openai-server.ts';
 import { startTestWorker } from '../support/worker.ts';
-import { brokenPromises, makeAgent, messagesOf, resultsOf, runToEnd } from './arrange.ts';
+import { makeAgent, messagesOf, resultsOf, runToEnd } from './arrange.ts';
 
 /** What a tool brings that is heard, or is a text in base64, and who is told of it how. */
 
 const base64 = (text: string) => Buffer.from(text).toString('base64');
 const SOUND = base64('RIFF....WAVEfmt ');
-let database: TestDatabase;
+const database = testDatabase();
 let models: FakeServer;
 let worker: Worker;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
   models = await startOpenAiServer(({ body }) => {
     const { messages } = body as { messages: { role: string }[] };
     return messages.some(({ role }) => role === 'tool')
@@ -44,8 +43,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await worker?.stop(0);
   await models?.close();
-  expect(await brokenPromises(database.pool)).toEqual([]);
-  await database.drop();
 });
 
 async function listening(capabilities: JsonObject) {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseQuery } from '../../src/db/reading/parse.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { testDatabase } from '../support/database.ts';
 import { openReading, type Reading } from './reading.ts';
 import { REFUSED } from './refused-queries.ts';
 
@@ -32,14 +32,13 @@ const SCHEMAS = `
   grant usage on sequence shop.numbers to howdah_analyst;
 `;
 
-let database: TestDatabase;
+const database = testDatabase();
 let reading: Reading;
 let theirs: string;
 let listener: pg.PoolClient;
 const notices: string[] = [];
 
 beforeAll(async () => {
-  database = await createTestDatabase();
   const { pool } = database;
   await pool.query(
     SCHEMAS.replace(/, addr shop\.orders/, '').replace(/alter table .* addr;\n/, ''),
@@ -59,7 +58,6 @@ beforeAll(async () => {
 afterAll(async () => {
   listener?.release();
   await reading.pool.end();
-  await database.drop();
 });
 
 /** All that an attack may have left: rows, objects, locks of its session, its role, notices. */

@@ -17,7 +17,7 @@ import { createMasterKeys } from '../../src/secrets/master-keys.ts';
 import { createSecretWriter } from '../../src/secrets/writer.ts';
 import { createEgress } from '../../src/tools/egress.ts';
 import type { Worker } from '../../workers/main.ts';
-import { createEmptyDatabase, createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { createEmptyDatabase, type TestDatabase, testDatabase } from '../support/database.ts';
 import { startTestWorker } from '../support/worker.ts';
 import { selfSigned } from '../tools/certificate.ts';
 import { calling, makeAgent, resultsOf, runToEnd, stepsOf } from './arrange.ts';
@@ -57,7 +57,7 @@ const WAREHOUSE = `
   grant usage on sequence shop.numbers to ${reader};
   analyze`;
 
-let database: TestDatabase;
+const database = testDatabase();
 let other: TestDatabase;
 let pool: Pool;
 let worker: Worker;
@@ -67,7 +67,6 @@ let elsewhere: ReturnType<typeof createElsewhere>;
 const log: string[] = [];
 
 beforeAll(async () => {
-  database = await createTestDatabase();
   other = await createEmptyDatabase();
   await other.pool.query(`create role ${reader} login password '${PASSWORD}'`);
   await other.pool.query(WAREHOUSE);
@@ -100,7 +99,6 @@ afterAll(async () => {
   await other.pool.query(`drop owned by ${reader}`);
   await other.pool.query(`drop role ${reader}`);
   await other.drop();
-  await database.drop();
 });
 
 function urlAs(user: string, password: string, sslmode = 'disable'): string {

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { testDatabase } from '../support/database.ts';
 import { openReading, type Reading } from './reading.ts';
 
 // Questions that people ask of databases, and the SQL that answers them (defog's, of HOWDAH_TEST_ASSETS): a sandbox that refuses
@@ -13,11 +13,10 @@ const hasAssets = process.env.HOWDAH_TEST_ASSETS !== undefined && existsSync(ASS
 type Question = { id: string; db: string; gold_sql_exec: string[]; gold_runs: boolean };
 
 describe.skipIf(!hasAssets)('queries that answer questions (HOWDAH_TEST_ASSETS)', () => {
-  let database: TestDatabase;
+  const database = testDatabase();
   let reading: Reading;
 
   beforeAll(async () => {
-    database = await createTestDatabase();
     for (const file of readdirSync(join(ASSETS, 'db')).filter((name) => name.endsWith('.sql'))) {
       const schema = file.replace('.sql', '');
       const text = readFileSync(join(ASSETS, 'db', file), 'utf8').replaceAll(
@@ -34,7 +33,6 @@ describe.skipIf(!hasAssets)('queries that answer questions (HOWDAH_TEST_ASSETS)'
   });
   afterAll(async () => {
     await reading?.pool.end();
-    await database?.drop();
   });
 
   test('are let through, all of them, and give the rows they give their owner', async () => {

@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { JsonObject } from '../../src/contracts/json.ts';
 import type { Worker } from '../../workers/main.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { testDatabase } from '../support/database.ts';
 import { startTestWorker } from '../support/worker.ts';
-import { brokenPromises, calling, makeAgent, resultsOf, runToEnd, stepsOf } from './arrange.ts';
+import { calling, makeAgent, resultsOf, runToEnd, stepsOf } from './arrange.ts';
 import { openReading, type Reading } from './reading.ts';
 
 const SHOP = `
@@ -37,12 +37,11 @@ const SHOP = `
   grant select (id, customer_id, total, note) on shop.orders to howdah_analyst;
 `;
 
-let database: TestDatabase;
+const database = testDatabase();
 let worker: Worker;
 let reading: Reading;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
   await database.pool.query(SHOP);
   await database.pool.query(
     `insert into shop.shared select id, slug from howdah.tenants;
@@ -53,9 +52,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await worker.stop(1_000);
-  expect(await brokenPromises(database.pool)).toEqual([]);
   await reading.pool.end();
-  await database.drop();
 });
 
 /** An agent that sends these queries one after the other; what it was told of each, and the steps of its run. */

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Worker } from '../../workers/main.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { testDatabase } from '../support/database.ts';
 import { startTestWorker } from '../support/worker.ts';
-import { brokenPromises, calling, ended, makeAgent, resultsOf } from './arrange.ts';
+import { calling, ended, makeAgent, resultsOf } from './arrange.ts';
 
 /**
  * A function that runs whatever text it is given, as one does that builds its SQL from its arguments: what stands in for
@@ -42,13 +42,12 @@ const FUNCTIONS = `
   select howdah.register_sql_tool('lab.run(text[])'), howdah.register_sql_tool('lab.say(text)');
 `;
 
-let database: TestDatabase;
+const database = testDatabase();
 let worker: Worker;
 let mine: string;
 let theirs: string;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
   const { pool } = database;
   await pool.query(FUNCTIONS);
   worker = await startTestWorker(database.url);
@@ -59,8 +58,6 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await worker.stop(1_000);
-  expect(await brokenPromises(database.pool)).toEqual([]);
-  await database.drop();
 });
 
 async function idOf(text: string): Promise<string> {

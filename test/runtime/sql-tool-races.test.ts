@@ -1,23 +1,20 @@
 import type pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Worker } from '../../workers/main.ts';
-import { createTestDatabase, eventually, type TestDatabase } from '../support/database.ts';
+import { eventually, testDatabase } from '../support/database.ts';
 import { startTestWorker } from '../support/worker.ts';
-import { brokenPromises, calling, ended, insertRun, kindsOf, makeAgent } from './arrange.ts';
+import { calling, ended, insertRun, kindsOf, makeAgent } from './arrange.ts';
 import { counter, holdLock, openShop, waitingFor } from './shop.ts';
 
-let database: TestDatabase;
+const database = testDatabase();
 let worker: Worker;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
   await openShop(database.pool);
   worker = await startTestWorker(database.url);
 });
 afterAll(async () => {
   await worker.stop(1_000);
-  expect(await brokenPromises(database.pool)).toEqual([]);
-  await database.drop();
 });
 
 /** What the reaper does to the run of a worker it takes for dead; whoever wakes it comes later. */

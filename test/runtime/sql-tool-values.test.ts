@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Json } from '../../src/contracts/json.ts';
 import type { Worker } from '../../workers/main.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { testDatabase } from '../support/database.ts';
 import { startTestWorker } from '../support/worker.ts';
-import { brokenPromises, calling, makeAgent, resultsOf, runToEnd, stepsOf } from './arrange.ts';
+import { calling, makeAgent, resultsOf, runToEnd, stepsOf } from './arrange.ts';
 
-let database: TestDatabase;
+const database = testDatabase();
 let worker: Worker;
 
 const FUNCTIONS = `
@@ -43,7 +43,6 @@ const FUNCTIONS = `
   create function takes_large(n bigint) returns text language sql as $$ select n::text $$;`;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
   const client = await database.pool.connect();
   await client.query(FUNCTIONS);
   await client.query(
@@ -56,8 +55,6 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await worker.stop(1_000);
-  expect(await brokenPromises(database.pool)).toEqual([]);
-  await database.drop();
 });
 
 async function told(name: string, args: Json = {}): Promise<string> {

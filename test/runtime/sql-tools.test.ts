@@ -1,9 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Worker } from '../../workers/main.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { testDatabase } from '../support/database.ts';
 import { startTestWorker } from '../support/worker.ts';
 import {
-  brokenPromises,
   calling,
   ended,
   insertRun,
@@ -15,18 +14,15 @@ import {
 } from './arrange.ts';
 import { counter, holdLock, openShop, waitingFor } from './shop.ts';
 
-let database: TestDatabase;
+const database = testDatabase();
 let worker: Worker;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
   await openShop(database.pool);
   worker = await startTestWorker(database.url);
 });
 afterAll(async () => {
   await worker.stop(1_000);
-  expect(await brokenPromises(database.pool)).toEqual([]);
-  await database.drop();
 });
 
 async function call(name: string, args: object = {}): Promise<{ id: string; told: string }> {

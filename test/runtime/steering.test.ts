@@ -2,12 +2,11 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Message } from '../../src/contracts/message.ts';
 import type { Worker } from '../../workers/main.ts';
 import { refusal } from '../sql/support.ts';
-import { createTestDatabase, eventually, type TestDatabase } from '../support/database.ts';
+import { eventually, testDatabase } from '../support/database.ts';
 import { createGate } from '../support/gate.ts';
 import { type FakeServer, startOpenAiServer } from '../support/openai-server.ts';
 import { startTestWorker } from '../support/worker.ts';
 import {
-  brokenPromises,
   calling,
   ended,
   executionOf,
@@ -18,13 +17,12 @@ import {
   stepsOf,
 } from './arrange.ts';
 
-let database: TestDatabase;
+const database = testDatabase();
 let worker: Worker;
 let server: FakeServer;
 const gate = createGate();
 
 beforeAll(async () => {
-  database = await createTestDatabase();
   server = await startOpenAiServer(async ({ body, left }) => {
     const messages = body.messages as unknown as Message[];
     if (messages.some(({ content }) => content?.includes('slowly'))) await gate.pass(left);
@@ -35,9 +33,7 @@ beforeAll(async () => {
 afterAll(async () => {
   gate.allow(Number.POSITIVE_INFINITY);
   await worker.stop(1_000);
-  expect(await brokenPromises(database.pool)).toEqual([]);
   await server.close();
-  await database.drop();
 });
 
 const addInput = (id: string, content: string) =>

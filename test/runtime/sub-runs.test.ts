@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import type { JsonObject } from '../../src/contracts/json.ts';
 import { replayRun } from '../../src/index.ts';
 import type { Worker } from '../../workers/main.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { testDatabase } from '../support/database.ts';
 import { type FakeServer, startOpenAiServer } from '../support/openai-server.ts';
 import { startTestWorker } from '../support/worker.ts';
 import {
@@ -20,14 +20,13 @@ import {
 import { exported } from './replay-runs.ts';
 import { makeTeam, startTeam } from './teams.ts';
 
-let database: TestDatabase;
+const database = testDatabase();
 let worker: Worker;
 let server: FakeServer;
 let memory: FakeServer;
 
 /** Answers with the instruction it has and the names of the tools it is offered. */
 beforeAll(async () => {
-  database = await createTestDatabase();
   worker = await startTestWorker(database.url);
   memory = await startOpenAiServer(({ body }) => {
     const messages = body.messages as { role: string; content: string }[];
@@ -48,7 +47,6 @@ afterAll(async () => {
   await worker.stop(0);
   await server.close();
   await memory.close();
-  await database.drop();
 });
 
 const specialist = () =>

@@ -2,22 +2,21 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Message } from '../../src/contracts/message.ts';
 import type { Worker } from '../../workers/main.ts';
 import { refusal } from '../sql/support.ts';
-import { createTestDatabase, eventually, type TestDatabase } from '../support/database.ts';
+import { eventually, testDatabase } from '../support/database.ts';
 import { createGate } from '../support/gate.ts';
 import { type FakeServer, startOpenAiServer } from '../support/openai-server.ts';
 import { startTestWorker } from '../support/worker.ts';
-import { brokenPromises, childrenOf, ended, makeAgent } from './arrange.ts';
+import { childrenOf, ended, makeAgent } from './arrange.ts';
 import { makeTeam, startTeam, type TeamSpec } from './teams.ts';
 
 // Sessions, schedules and hooks are about workflows as they are about agents.
 
-let database: TestDatabase;
+const database = testDatabase();
 let worker: Worker;
 let server: FakeServer;
 const gate = createGate();
 
 beforeAll(async () => {
-  database = await createTestDatabase();
   server = await startOpenAiServer(async ({ body, left }) => {
     const messages = body.messages as unknown as Message[];
     const said = messages.filter(({ role }) => role !== 'system').map(({ content }) => content);
@@ -29,9 +28,7 @@ beforeAll(async () => {
 afterAll(async () => {
   gate.allow(Number.POSITIVE_INFINITY);
   await worker.stop(1_000);
-  expect(await brokenPromises(database.pool)).toEqual([]);
   await server.close();
-  await database.drop();
 });
 
 const talker = () => makeAgent(database.pool, { models: [{ provider: 'openai' }] });

@@ -2,11 +2,10 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { JsonObject } from '../../src/contracts/json.ts';
 import type { CustomTool } from '../../src/contracts/tool.ts';
 import type { Worker } from '../../workers/main.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { testDatabase } from '../support/database.ts';
 import { type FakeAnswer, type FakeServer, startOpenAiServer } from '../support/openai-server.ts';
 import { startTestWorker } from '../support/worker.ts';
 import {
-  brokenPromises,
   ended,
   insertRun,
   makeAgent,
@@ -22,7 +21,7 @@ const bad = 'nul \u0000, half \ud83d, whole 🐘';
 const good = 'nul \ufffd, half \ufffd, whole 🐘';
 const heard = 'nul , half \ufffd, whole 🐘';
 
-let database: TestDatabase;
+const database = testDatabase();
 let worker: Worker;
 let server: FakeServer;
 /** What the fake model does on a question, by the question. */
@@ -45,7 +44,6 @@ const tools: CustomTool[] = [
 ];
 
 beforeAll(async () => {
-  database = await createTestDatabase();
   server = await startOpenAiServer(({ body }) => {
     const messages = body.messages as { role: string; content: string }[];
     const asked = messages.findLast(({ role }) => role === 'user')?.content ?? '';
@@ -57,9 +55,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await worker.stop(1_000);
-  expect(await brokenPromises(database.pool)).toEqual([]);
   await server.close();
-  await database.drop();
 });
 
 async function run(question: string, answer: FakeAnswer, names: string[] = []) {

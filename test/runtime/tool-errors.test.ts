@@ -3,11 +3,11 @@ import type { Json, JsonObject } from '../../src/contracts/json.ts';
 import type { CustomTool } from '../../src/contracts/tool.ts';
 import { RESULT_LIMIT_BYTES } from '../../src/tools/result.ts';
 import type { Worker } from '../../workers/main.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { testDatabase } from '../support/database.ts';
 import { startTestWorker } from '../support/worker.ts';
-import { brokenPromises, calling, makeAgent, resultsOf, runToEnd, stepsOf } from './arrange.ts';
+import { calling, makeAgent, resultsOf, runToEnd, stepsOf } from './arrange.ts';
 
-let database: TestDatabase;
+const database = testDatabase();
 let worker: Worker;
 const thrown: unknown[] = [];
 
@@ -53,7 +53,6 @@ const tools: CustomTool[] = [
 ];
 
 beforeAll(async () => {
-  database = await createTestDatabase();
   worker = await startTestWorker(database.url, { tools });
   await database.pool.query(
     `update howdah.tools set timeout_ms = 100 where name = 'hangs';
@@ -62,8 +61,6 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await worker.stop(1_000);
-  expect(await brokenPromises(database.pool)).toEqual([]);
-  await database.drop();
 });
 
 /** What the model is told of one call; the run must go on and answer. */

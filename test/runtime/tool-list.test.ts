@@ -4,12 +4,12 @@ import { nearestNames } from '../../src/runtime/nearest-names.ts';
 import type { Worker } from '../../workers/main.ts';
 import { runCli } from '../cli/run-cli.ts';
 import { asRole } from '../sql/support.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { testDatabase } from '../support/database.ts';
 import { type FakeServer, startOpenAiServer } from '../support/openai-server.ts';
 import { startTestWorker } from '../support/worker.ts';
 import { calling, makeAgent, makeAgentTool, resultsOf, runToEnd, stepsOf } from './arrange.ts';
 
-let database: TestDatabase;
+const database = testDatabase();
 let server: FakeServer;
 let worker: Worker;
 
@@ -21,14 +21,12 @@ const long: CustomTool = {
 };
 
 beforeAll(async () => {
-  database = await createTestDatabase();
   server = await startOpenAiServer([{ content: 'done' }]);
   worker = await startTestWorker(database.url, { tools: [long] });
 });
 afterAll(async () => {
   await worker.stop(1_000);
   await server.close();
-  await database.drop();
 });
 
 test('the list of an agent is what its models are sent, sub-agents too, by SQL and on the command line', async () => {

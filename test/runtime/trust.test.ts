@@ -4,18 +4,17 @@ import type { Json, JsonObject } from '../../src/contracts/json.ts';
 import { isDatabaseBuiltin } from '../../src/db/builtin-call.ts';
 import { trustOfResult } from '../../src/runtime/trust.ts';
 import type { Worker } from '../../workers/main.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { testDatabase } from '../support/database.ts';
 import { startOpenAiServer } from '../support/openai-server.ts';
 import { startTestWorker } from '../support/worker.ts';
-import { brokenPromises, calling, ended, insertRun, makeAgent, runToEnd } from './arrange.ts';
+import { calling, ended, insertRun, makeAgent, runToEnd } from './arrange.ts';
 
 // How far each result is trusted, whatever tool gives it, and what a run writes that others read.
 
-let database: TestDatabase;
+const database = testDatabase();
 let worker: Worker;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
   await database.pool.query(`
     create schema shop;
     create function shop.delegate(agent text) returns uuid language sql as
@@ -36,8 +35,6 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await worker?.stop(0);
-  expect(await brokenPromises(database.pool)).toEqual([]);
-  await database.drop();
 });
 
 const external = async () => {

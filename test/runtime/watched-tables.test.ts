@@ -1,14 +1,13 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Worker } from '../../workers/main.ts';
-import { createTestDatabase, eventually, type TestDatabase } from '../support/database.ts';
+import { eventually, testDatabase } from '../support/database.ts';
 import { startTestWorker } from '../support/worker.ts';
-import { brokenPromises, calling, makeAgent } from './arrange.ts';
+import { calling, makeAgent } from './arrange.ts';
 
-let database: TestDatabase;
+const database = testDatabase();
 let worker: Worker;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
   await database.pool.query(`
     create schema shop;
     create table shop.tickets (id int primary key generated always as identity, body text, reply text);
@@ -21,8 +20,6 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await worker.stop(1_000);
-  expect(await brokenPromises(database.pool)).toEqual([]);
-  await database.drop();
 });
 
 test('a row that arrives is answered in its own column', async () => {

@@ -9,16 +9,16 @@ import { putSecretOn, secretRowsOn } from '../../src/db/secrets.ts';
 import { createMasterKeys } from '../../src/secrets/master-keys.ts';
 import { createSecretWriter } from '../../src/secrets/writer.ts';
 import type { Worker } from '../../workers/main.ts';
-import { createTestDatabase, eventually, type TestDatabase } from '../support/database.ts';
+import { eventually, testDatabase } from '../support/database.ts';
 import { startTestWorker } from '../support/worker.ts';
-import { brokenPromises, makeAgent, runToEnd } from './arrange.ts';
+import { makeAgent, runToEnd } from './arrange.ts';
 
 type Received = { path: string; headers: IncomingHttpHeaders; body: string };
 
 const signing = `whsec_${randomBytes(32).toString('base64')}`;
 const before = `whsec_${randomBytes(24).toString('base64')}`;
 
-let database: TestDatabase;
+const database = testDatabase();
 let worker: Worker;
 let receiver: Server;
 let base: string;
@@ -27,7 +27,6 @@ const received: Received[] = [];
 const answers = new Map<string, () => { status: number; headers?: Record<string, string> }>();
 
 beforeAll(async () => {
-  database = await createTestDatabase();
   receiver = createServer((request, response) => {
     const chunks: Buffer[] = [];
     request.on('data', (chunk) => chunks.push(chunk));
@@ -53,8 +52,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await worker.stop(1_000);
   receiver.close();
-  expect(await brokenPromises(database.pool)).toEqual([]);
-  await database.drop();
 });
 beforeEach(() => {
   received.length = 0;

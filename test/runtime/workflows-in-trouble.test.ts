@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { Worker } from '../../workers/main.ts';
-import { createTestDatabase, eventually, type TestDatabase } from '../support/database.ts';
+import { eventually, testDatabase } from '../support/database.ts';
 import { createGate } from '../support/gate.ts';
 import type { FakeServer } from '../support/openai-server.ts';
 import { startTestWorker } from '../support/worker.ts';
@@ -8,7 +8,7 @@ import { killWorkerProcesses, startWorkerProcess } from '../workers/child.ts';
 import { brokenPromises, childrenOf, ended, executionOf } from './arrange.ts';
 import { makeTeam, startPlayers, startTeam, type TeamSpec } from './teams.ts';
 
-let database: TestDatabase;
+const database = testDatabase();
 let worker: Worker | undefined;
 let server: FakeServer;
 let agent: (part: string) => Promise<string>;
@@ -36,7 +36,6 @@ const behave = {
 };
 
 beforeAll(async () => {
-  database = await createTestDatabase();
   ({ server, agent } = await startPlayers(database.pool, behave));
 });
 afterEach(async () => {
@@ -50,7 +49,6 @@ afterEach(async () => {
 });
 afterAll(async () => {
   await server.close();
-  await database.drop();
 });
 
 const begin = async () => {

@@ -1,12 +1,12 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { Worker } from '../../workers/main.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { testDatabase } from '../support/database.ts';
 import type { FakeServer } from '../support/openai-server.ts';
 import { startTestWorker } from '../support/worker.ts';
 import { brokenPromises, childrenOf, ended, kindsOf } from './arrange.ts';
 import { deciding, makeTeam, startPlayers, startTeam, type TeamSpec } from './teams.ts';
 
-let database: TestDatabase;
+const database = testDatabase();
 let worker: Worker;
 let server: FakeServer;
 let agent: (part: string) => Promise<string>;
@@ -35,7 +35,6 @@ const behave = {
 };
 
 beforeAll(async () => {
-  database = await createTestDatabase();
   worker = await startTestWorker(database.url);
   ({ server, agent } = await startPlayers(database.pool, behave));
 });
@@ -46,7 +45,6 @@ afterEach(async () => {
 afterAll(async () => {
   await worker.stop(0);
   await server.close();
-  await database.drop();
 });
 
 /** Members that play these parts, each called by its part unless it is given a name. */

@@ -1,6 +1,6 @@
 import type pg from 'pg';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { testDatabase } from '../support/database.ts';
 import {
   all,
   asRole,
@@ -24,16 +24,14 @@ type Alert = {
   runbook: string;
 };
 
-let db: TestDatabase;
+const db = testDatabase();
 let agent: string;
 let tenant: string;
 
 beforeAll(async () => {
-  db = await createTestDatabase();
   agent = await makeAgent(db.pool);
   tenant = (await one(db.pool, `select id from howdah.tenants where slug = 'default'`)).id;
 });
-afterAll(() => db?.drop());
 
 // connections, transactions and their age are of the whole server, on which other tests are at work
 const OF_THE_SERVER = ['connections_near_max', 'transaction_ids_old', 'transaction_long'];

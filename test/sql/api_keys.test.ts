@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
 import type pg from 'pg';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { testDatabase } from '../support/database.ts';
 import {
   all,
   makeApiKey,
@@ -26,13 +26,12 @@ function base62(number: bigint, digits: number): string {
 }
 
 describe('API keys', () => {
-  let db: TestDatabase;
+  const db = testDatabase();
   let a: string;
   let b: string;
   const people: Record<string, string> = {};
 
   beforeAll(async () => {
-    db = await createTestDatabase();
     [a, b] = [await makeTenant(db.pool), await makeTenant(db.pool)];
     for (const [name, role, tenant, is_active] of [
       ['owner', 'owner', a, true],
@@ -50,7 +49,6 @@ describe('API keys', () => {
       people[`${name}`] = id;
     }
   });
-  afterAll(() => db?.drop());
 
   /** As the API would act for this person, by a token or key that says so; rolled back. */
   const as = <T>(

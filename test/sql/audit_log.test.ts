@@ -2,7 +2,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { verifyAudit } from '../../src/db/audit.ts';
 import { replaceableFiles } from '../../src/db/replaceable.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { testDatabase } from '../support/database.ts';
 import {
   all,
   answer,
@@ -159,9 +159,8 @@ const DEFINITIONS: Definition[] = [
   },
 ];
 
-let db: TestDatabase;
+const db = testDatabase();
 beforeAll(async () => {
-  db = await createTestDatabase();
   await db.pool.query(`create role ${READER} login`);
   await db.pool.query(
     `create function public.look(event jsonb) returns jsonb language sql as 'select null::jsonb'`,
@@ -171,7 +170,6 @@ afterAll(async () => {
   const chains = await verifyAudit(db.pool);
   expect(chains.filter(({ broken }) => broken)).toEqual([]);
   await db.pool.query(`drop role ${READER}`);
-  await db.drop();
 });
 
 const COLUMNS = `seq::int, actor, user_id, login, api_key_id, client, action, object, object_id, before_digest,

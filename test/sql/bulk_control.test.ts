@@ -1,25 +1,15 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import {
-  answer,
-  brokenRules,
-  claim,
-  commit,
-  makeAgent,
-  makeWorker,
-  one,
-  rolledBack,
-} from './support.ts';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { testDatabase } from '../support/database.ts';
+import { answer, claim, commit, makeAgent, makeWorker, one, rolledBack } from './support.ts';
 
 const RUNS = 60;
 const OTHERS = 2_000;
 
 describe('controls of many runs in one statement', () => {
-  let db: TestDatabase;
+  const db = testDatabase();
   let agent: string;
 
   beforeAll(async () => {
-    db = await createTestDatabase();
     agent = await makeAgent(db.pool);
     const worker = await makeWorker(db.pool);
     await db.pool.query(
@@ -40,10 +30,6 @@ describe('controls of many runs in one statement', () => {
       ids.map((id) => ({ id, fence: 1, after: 0, steps: [answer], to })),
     );
     await db.pool.query('analyze howdah.executions');
-  });
-  afterAll(async () => {
-    expect(await brokenRules(db.pool)).toEqual([]);
-    await db.drop();
   });
 
   const each = (name: string) =>

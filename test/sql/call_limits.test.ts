@@ -1,5 +1,5 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { testDatabase } from '../support/database.ts';
 import {
   admitParked,
   all,
@@ -22,14 +22,13 @@ import {
 } from './support.ts';
 
 describe('limits of calls', () => {
-  let db: TestDatabase;
+  const db = testDatabase();
   let worker: string;
   let agent: string;
   let tenant: string;
   let tool: { id: string; name: string };
 
   beforeAll(async () => {
-    db = await createTestDatabase();
     worker = await makeWorker(db.pool);
     tenant = (await one(db.pool, `select id from howdah.tenants where slug = 'default'`)).id;
   });
@@ -44,10 +43,6 @@ describe('limits of calls', () => {
     agent = await makeAgent(db.pool);
     const name = unique('tool');
     tool = { id: await makeTool(db.pool, { name, kind: 'custom' }), name };
-  });
-  afterAll(async () => {
-    expect(await brokenRules(db.pool)).toEqual([]);
-    await db.drop();
   });
 
   type Held = { id: string; fence: number };

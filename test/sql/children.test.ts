@@ -1,10 +1,9 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { testDatabase } from '../support/database.ts';
 import {
   all,
   answer,
   asRole,
-  brokenRules,
   claim,
   commit,
   committed,
@@ -26,18 +25,13 @@ import {
 } from './support.ts';
 
 describe('children', () => {
-  let db: TestDatabase;
+  const db = testDatabase();
   let agent: string;
   let worker: string;
 
   beforeAll(async () => {
-    db = await createTestDatabase();
     agent = await makeAgent(db.pool);
     worker = await makeWorker(db.pool);
-  });
-  afterAll(async () => {
-    expect(await brokenRules(db.pool)).toEqual([]);
-    await db.drop();
   });
 
   const make = (columns: Record<string, unknown> = {}) =>

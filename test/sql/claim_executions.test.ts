@@ -1,9 +1,8 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { testDatabase } from '../support/database.ts';
 import {
   all,
   answer,
-  brokenRules,
   claim,
   commit,
   completed,
@@ -17,18 +16,13 @@ import {
 } from './support.ts';
 
 describe('claim_executions', () => {
-  let db: TestDatabase;
+  const db = testDatabase();
   let agent: string;
   let worker: string;
 
   beforeAll(async () => {
-    db = await createTestDatabase();
     agent = await makeAgent(db.pool, { max_steps: 2, max_seconds: 60 });
     worker = await makeWorker(db.pool);
-  });
-  afterAll(async () => {
-    expect(await brokenRules(db.pool)).toEqual([]);
-    await db.drop();
   });
 
   const rowOf = (id: string) => one(db.pool, 'select * from howdah.executions where id = $1', [id]);

@@ -1,5 +1,5 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { testDatabase } from '../support/database.ts';
 import {
   answer,
   asRole,
@@ -47,14 +47,12 @@ type Compared = {
   ended: Difference[];
 };
 
-let db: TestDatabase;
+const db = testDatabase();
 let worker: string;
 
 beforeAll(async () => {
-  db = await createTestDatabase();
   worker = await makeWorker(db.pool);
 });
-afterAll(() => db.drop());
 
 const compare = async (a: string, b: string, client: Db = db.pool): Promise<Compared> =>
   (await one(client, 'select howdah.compare_executions($1, $2) as compared', [a, b])).compared;

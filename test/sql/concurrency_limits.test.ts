@@ -1,5 +1,5 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { testDatabase } from '../support/database.ts';
 import {
   admitParked,
   all,
@@ -17,13 +17,12 @@ import {
 } from './support.ts';
 
 describe('concurrency limits', () => {
-  let db: TestDatabase;
+  const db = testDatabase();
   let worker: string;
   let agent: string;
   let tenant: string;
 
   beforeAll(async () => {
-    db = await createTestDatabase();
     worker = await makeWorker(db.pool);
     tenant = (await one(db.pool, `select id from howdah.tenants where slug = 'default'`)).id;
   });
@@ -36,10 +35,6 @@ describe('concurrency limits', () => {
     await db.pool.query('delete from graphile_worker._private_jobs');
     await db.pool.query('delete from howdah_private.parked_runs');
     agent = await makeAgent(db.pool);
-  });
-  afterAll(async () => {
-    expect(await brokenRules(db.pool)).toEqual([]);
-    await db.drop();
   });
 
   const limit = async (columns: { agent_id?: string; model_id?: string; max_running: number }) =>

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { replaceableFiles } from '../../src/db/replaceable.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { testDatabase } from '../support/database.ts';
 import { all, one, rolledBack } from './support.ts';
 
 /**
@@ -259,12 +259,7 @@ const WRITTEN_UNAUDITED: Record<string, string> = {
 };
 
 describe('conventions', () => {
-  let db: TestDatabase;
-
-  beforeAll(async () => {
-    db = await createTestDatabase();
-  });
-  afterAll(() => db?.drop());
+  const db = testDatabase();
 
   /** Asks with an empty search_path, so that every name comes with its schema. */
   const ask = (text: string, values: unknown[] = []) =>

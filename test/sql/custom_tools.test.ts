@@ -1,14 +1,9 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { describe, expect, test } from 'vitest';
+import { testDatabase } from '../support/database.ts';
 import { committed, makeAgent, makeTool, one, takeRole } from './support.ts';
 
 describe('sync_custom_tools', () => {
-  let db: TestDatabase;
-
-  beforeAll(async () => {
-    db = await createTestDatabase();
-  });
-  afterAll(() => db?.drop());
+  const db = testDatabase();
 
   const tool = (columns: Record<string, unknown> = {}) => ({
     name: 'weather',

@@ -1,14 +1,13 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { beforeAll, expect, test } from 'vitest';
+import { testDatabase } from '../support/database.ts';
 import { makeAgent, makeSession, makeTenant, one, rolledBack, takeRole } from './support.ts';
 
-let database: TestDatabase;
+const database = testDatabase();
 let tenant_id: string;
 let ann: string;
 let bob: string;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
   tenant_id = await makeTenant(database.pool);
   const user = async (username: string) =>
     (
@@ -24,7 +23,6 @@ beforeAll(async () => {
   await makeAgent(database.pool, { tenant_id, name: 'clerk' });
   await makeAgent(database.pool, { tenant_id, name: 'anns own', user_id: ann });
 });
-afterAll(() => database.drop());
 
 test('the agent that is meant is the session’s, the user’s, the tenant’s, or development', async () => {
   await rolledBack(database.pool, async (client) => {

@@ -1,14 +1,9 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { describe, expect, test } from 'vitest';
+import { testDatabase } from '../support/database.ts';
 import { asRole, committed, makeTenant, one, takeRole } from './support.ts';
 
 describe('the default model', () => {
-  let db: TestDatabase;
-
-  beforeAll(async () => {
-    db = await createTestDatabase();
-  });
-  afterAll(() => db?.drop());
+  const db = testDatabase();
 
   const sync = (provider: string, model: string) =>
     db.pool.query('select howdah_private.sync_default_model($1, $2)', [provider, model]);

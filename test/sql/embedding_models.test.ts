@@ -1,17 +1,13 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { testDatabase } from '../support/database.ts';
 import { faultsOf, newTenant } from '../systems/support.ts';
 import { type Db, makeAgent, makeTenant, one, refusedInside, takeRole } from './support.ts';
 
-let database: TestDatabase;
+const database = testDatabase();
 let tenant: string;
-beforeAll(async () => {
-  database = await createTestDatabase();
-});
 beforeEach(async () => {
   tenant = await makeTenant(database.pool);
 });
-afterAll(() => database.drop());
 
 /** In the tenant, as whoever edits its definitions, and rolled back. */
 async function inside(work: (db: Db) => Promise<void>): Promise<void> {

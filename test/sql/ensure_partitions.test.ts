@@ -1,15 +1,13 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { testDatabase } from '../support/database.ts';
 import { all, committed, makeRun, one, rolledBack, takeRole } from './support.ts';
 
 describe('ensure_partitions', () => {
-  let db: TestDatabase;
+  const db = testDatabase();
 
   beforeAll(async () => {
-    db = await createTestDatabase();
     await db.pool.query('select howdah_private.ensure_partitions()'); // a month may have begun since it was migrated
   });
-  afterAll(() => db?.drop());
 
   const partitionsOf = (table: string) =>
     all(

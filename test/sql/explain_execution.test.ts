@@ -1,5 +1,5 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { beforeAll, beforeEach, expect, test } from 'vitest';
+import { testDatabase } from '../support/database.ts';
 import { ask } from './asking.ts';
 import {
   asRole,
@@ -18,12 +18,11 @@ import {
   spawn,
 } from './support.ts';
 
-let db: TestDatabase;
+const db = testDatabase();
 let agent: string;
 let worker: string;
 
 beforeAll(async () => {
-  db = await createTestDatabase();
   agent = await makeAgent(db.pool, { name: 'desk' });
 });
 beforeEach(async () => {
@@ -36,7 +35,6 @@ beforeEach(async () => {
   worker = await makeWorker(db.pool);
   await hear('1 day');
 });
-afterAll(() => db?.drop());
 
 /** Workers of tests are rows alone: they are heard of when a test says so. */
 const hear = (later: string) =>

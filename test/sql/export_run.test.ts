@@ -1,10 +1,9 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { testDatabase } from '../support/database.ts';
 import {
   all,
   answer,
   asRole,
-  brokenRules,
   claim,
   commit,
   type Db,
@@ -32,16 +31,11 @@ type Exported = {
   children: Exported[];
 };
 
-let db: TestDatabase;
+const db = testDatabase();
 let worker: string;
 
 beforeAll(async () => {
-  db = await createTestDatabase();
   worker = await makeWorker(db.pool);
-});
-afterAll(async () => {
-  expect(await brokenRules(db.pool)).toEqual([]);
-  await db.drop();
 });
 
 const exportOf = async (client: Db, id: string): Promise<Exported> =>

@@ -1,15 +1,14 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { all, brokenRules, makeAgent, makeRun, makeTenant, makeWorker, one } from './support.ts';
+import { afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { testDatabase } from '../support/database.ts';
+import { all, makeAgent, makeRun, makeTenant, makeWorker, one } from './support.ts';
 
 describe('fair shares', () => {
-  let db: TestDatabase;
+  const db = testDatabase();
   let worker: string;
   /** Tenants in the order of their ids, each with its agent. */
   let tenants: { id: string; agent: string }[];
 
   beforeAll(async () => {
-    db = await createTestDatabase();
     worker = await makeWorker(db.pool);
     const ids = await Promise.all([1, 2, 3].map(() => makeTenant(db.pool)));
     tenants = [];
@@ -21,10 +20,6 @@ describe('fair shares', () => {
     await db.pool.query(
       'select howdah.cancel_execution(id) from howdah.executions where completed_at is null',
     );
-  });
-  afterAll(async () => {
-    expect(await brokenRules(db.pool)).toEqual([]);
-    await db.drop();
   });
 
   const insert = (tenant: number, columns: Record<string, unknown> = {}) =>

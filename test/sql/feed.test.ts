@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { listenTo } from '../../src/db/feed.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { testDatabase } from '../support/database.ts';
 import {
   all,
   answer,
@@ -16,14 +16,12 @@ import {
 } from './support.ts';
 
 describe('the live feed', () => {
-  let db: TestDatabase;
+  const db = testDatabase();
   let worker: string;
 
   beforeAll(async () => {
-    db = await createTestDatabase();
     worker = await makeWorker(db.pool);
   });
-  afterAll(() => db?.drop());
 
   const watch = (listener: string, ids: string[]) =>
     db.pool.query('select howdah_private.watch($1, $2)', [listener, ids]);

@@ -1,10 +1,9 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { testDatabase } from '../support/database.ts';
 import {
   all,
   answer,
   asRole,
-  brokenRules,
   claim,
   commit,
   failed,
@@ -24,18 +23,13 @@ type Fork = { seq?: number; input?: string; version?: number };
 const PARTS = [{ type: 'image_url', image_url: { url: 'https://example.com/order.png' } }];
 
 describe('fork_execution', () => {
-  let db: TestDatabase;
+  const db = testDatabase();
   let agent: string;
   let worker: string;
 
   beforeAll(async () => {
-    db = await createTestDatabase();
     agent = await makeAgent(db.pool);
     worker = await makeWorker(db.pool);
-  });
-  afterAll(async () => {
-    expect(await brokenRules(db.pool)).toEqual([]);
-    await db.drop();
   });
 
   const make = (columns: Record<string, unknown> = {}) =>

@@ -1,17 +1,7 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { makeTeam } from '../runtime/teams.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import {
-  all,
-  brokenRules,
-  claim,
-  finish,
-  makeAgent,
-  makeRun,
-  makeWorker,
-  one,
-  refusal,
-} from './support.ts';
+import { testDatabase } from '../support/database.ts';
+import { all, claim, finish, makeAgent, makeRun, makeWorker, one, refusal } from './support.ts';
 
 const ORDER = { order: { number: 1001, items: [{ sku: 'tea', count: 1 }] }, note: null };
 
@@ -24,18 +14,13 @@ type Fork = {
 };
 
 describe('a fork that begins with other data', () => {
-  let db: TestDatabase;
+  const db = testDatabase();
   let agent: string;
   let worker: string;
 
   beforeAll(async () => {
-    db = await createTestDatabase();
     agent = await makeAgent(db.pool);
     worker = await makeWorker(db.pool);
-  });
-  afterAll(async () => {
-    expect(await brokenRules(db.pool)).toEqual([]);
-    await db.drop();
   });
 
   const make = (input_data: unknown, columns: Record<string, unknown> = {}) =>

@@ -1,8 +1,7 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { testDatabase } from '../support/database.ts';
 import {
   asRole,
-  brokenRules,
   type Db,
   failed,
   finish,
@@ -20,20 +19,15 @@ import {
 
 // Whose words a fork holds, who may read them, and what takes them away again.
 describe('what is forked', () => {
-  let db: TestDatabase;
+  const db = testDatabase();
   let tenant: string;
   let agent: string;
   let worker: string;
 
   beforeAll(async () => {
-    db = await createTestDatabase();
     tenant = (await one(db.pool, 'select howdah.current_tenant() as id')).id;
     agent = await makeAgent(db.pool);
     worker = await makeWorker(db.pool);
-  });
-  afterAll(async () => {
-    expect(await brokenRules(db.pool)).toEqual([]);
-    await db.drop();
   });
 
   const makeUser = async (role = 'member'): Promise<string> =>

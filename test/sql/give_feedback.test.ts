@@ -1,9 +1,8 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { testDatabase } from '../support/database.ts';
 import {
   all,
   asRole,
-  brokenRules,
   committed,
   finish,
   makeAgent,
@@ -15,19 +14,14 @@ import {
   takeRole,
 } from './support.ts';
 
-let db: TestDatabase;
+const db = testDatabase();
 let tenant: string;
 let run: string;
 
 beforeAll(async () => {
-  db = await createTestDatabase();
   ({ tenant } = await one(db.pool, 'select howdah.current_tenant() as tenant'));
   run = await makeRun(db.pool);
   await finish(db.pool, await makeWorker(db.pool), run);
-});
-afterAll(async () => {
-  expect(await brokenRules(db.pool)).toEqual([]);
-  await db.drop();
 });
 
 const makeUser = async (username: string, role = 'member') =>

@@ -1,8 +1,7 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { testDatabase } from '../support/database.ts';
 import {
   asRole,
-  brokenRules,
   claim,
   finish,
   makeAgent,
@@ -14,11 +13,10 @@ import {
   refusal,
 } from './support.ts';
 
-let db: TestDatabase;
+const db = testDatabase();
 let agent: string;
 let worker: string;
 beforeAll(async () => {
-  db = await createTestDatabase();
   agent = await makeAgent(db.pool);
   worker = await makeWorker(db.pool);
   await db.pool.query(
@@ -26,10 +24,6 @@ beforeAll(async () => {
      select $1, t.id from howdah.tools as t where t.name = 'calculator' and t.tenant_id = howdah.current_tenant()`,
     [agent],
   );
-});
-afterAll(async () => {
-  expect(await brokenRules(db.pool)).toEqual([]);
-  await db.drop();
 });
 
 const SAID = [

@@ -1,9 +1,8 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { testDatabase } from '../support/database.ts';
 import {
   all,
   asRole,
-  brokenRules,
   claim,
   commit,
   finish,
@@ -18,11 +17,10 @@ import {
 } from './support.ts';
 
 describe('hooks', () => {
-  let db: TestDatabase;
+  const db = testDatabase();
   let worker: string;
 
   beforeAll(async () => {
-    db = await createTestDatabase();
     worker = await makeWorker(db.pool);
     await db.pool.query(`
       create schema shop;
@@ -35,10 +33,6 @@ describe('hooks', () => {
       create function shop.gives_rows(event jsonb) returns setof jsonb language sql as 'select event';
       create procedure shop.a_procedure(event jsonb) language sql begin atomic select 1; end;
       create aggregate shop.an_aggregate(jsonb) (sfunc = jsonb_concat, stype = jsonb)`);
-  });
-  afterAll(async () => {
-    expect(await brokenRules(db.pool)).toEqual([]);
-    await db.drop();
   });
 
   const add = (name: string | null, columns: Record<string, unknown> = {}) => {

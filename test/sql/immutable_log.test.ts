@@ -1,5 +1,5 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { testDatabase } from '../support/database.ts';
 import { all, finish, makeRun, makeWorker, refusal } from './support.ts';
 
 const LOGS = [
@@ -10,13 +10,11 @@ const LOGS = [
 ];
 
 describe('what happened stays', () => {
-  let db: TestDatabase;
+  const db = testDatabase();
 
   beforeAll(async () => {
-    db = await createTestDatabase();
     await finish(db.pool, await makeWorker(db.pool), await makeRun(db.pool));
   });
-  afterAll(() => db?.drop());
 
   test.each(LOGS)('the owner cannot change $table', async ({ table, column }) => {
     const count = await all(db.pool, `select count(*)::int as n from ${table}`);

@@ -1,5 +1,5 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { createTestDatabase, testDatabase } from '../support/database.ts';
 import {
   all,
   claim,
@@ -17,14 +17,12 @@ import {
 } from './support.ts';
 
 describe('inserting executions', () => {
-  let db: TestDatabase;
+  const db = testDatabase();
   let agent: string;
 
   beforeAll(async () => {
-    db = await createTestDatabase();
     agent = await makeAgent(db.pool, { name: 'support', max_steps: 7, max_seconds: 30 });
   });
-  afterAll(() => db?.drop());
 
   const insert = (columns: string, values: string, parameters: unknown[] = []) =>
     db.pool.query(`insert into howdah.executions (${columns}) values (${values})`, parameters);

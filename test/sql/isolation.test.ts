@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { testDatabase } from '../support/database.ts';
 import { all, asRole, makeAgent, makeRun, one, takeRole } from './support.ts';
 import { emptyTables, MARK, makeTwoTenants } from './two-tenants.ts';
 import {
@@ -161,7 +161,7 @@ const withoutNew = (outcome: Outcome): Outcome =>
 type Outcome = { code: string; message: string; detail: string } | { rows: unknown[] };
 
 describe('a tenant learns nothing of another', { timeout: 600_000 }, () => {
-  let db: TestDatabase;
+  const db = testDatabase();
   let a: string;
   let b: string;
   /** Of b, by table. */
@@ -170,13 +170,11 @@ describe('a tenant learns nothing of another', { timeout: 600_000 }, () => {
   const walked: Record<string, number> = {};
 
   beforeAll(async () => {
-    db = await createTestDatabase();
     ({ a, b } = await makeTwoTenants(db.pool));
     theirs = await rowsOf(db.pool, b, 9);
   });
   afterAll(async () => {
     console.info(`isolation in SQL, walked: ${JSON.stringify(walked)}`);
-    await db?.drop();
   });
 
   const asA = <T>(work: (client: pg.PoolClient) => Promise<T>) =>

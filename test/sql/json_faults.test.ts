@@ -1,19 +1,15 @@
 // biome-ignore-all lint/suspicious/noThenProperty: a keyword of JSON Schema
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { Json, JsonSchema } from '../../src/contracts/json.ts';
 import { faultsOf } from '../../src/runtime/json-schema.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { testDatabase } from '../support/database.ts';
 import { pairs } from '../support/random-schemas.ts';
 import { FORMATS, KEYWORDS, PATTERNS, type Verdicts } from '../support/schema-cases.ts';
 import { all, one } from './support.ts';
 
-let db: TestDatabase;
-beforeAll(async () => {
-  db = await createTestDatabase();
-});
-afterAll(() => db.drop());
+const db = testDatabase();
 
 /** The faults of many pairs of schema and value, given as JSON text, in one statement. */
 async function faultsIn(of: { schema: string; value: string }[]): Promise<string[][]> {

@@ -1,5 +1,5 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { testDatabase } from '../support/database.ts';
 import {
   all,
   asRole,
@@ -33,14 +33,12 @@ const SUMS: Record<string, string> = {
   tool_performance: `select tenant_id, tool, calls, errors, success_rate from howdah.tool_performance order by 1, 2`,
 };
 
-let db: TestDatabase;
+const db = testDatabase();
 let worker: string;
 
 beforeAll(async () => {
-  db = await createTestDatabase();
   worker = await makeWorker(db.pool);
 });
-afterAll(() => db?.drop());
 
 async function sums(): Promise<Record<string, unknown[]>> {
   const found: Record<string, unknown[]> = {};

@@ -1,7 +1,7 @@
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Cost, claimingCalls, costsOf } from '../../rehearsals/support/claiming.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { testDatabase } from '../support/database.ts';
 import { makeAgent, makeRun, makeTenant, makeWorker } from './support.ts';
 
 const SHORT = 400;
@@ -9,12 +9,11 @@ const LONG = 16_000;
 
 /** What the queue of one tenant costs whoever claims: the same, however long it is. */
 describe('claiming beside a queue', () => {
-  let db: TestDatabase;
+  const db = testDatabase();
   let session: pg.Client;
   let busy: { id: string; agent: string };
 
   beforeAll(async () => {
-    db = await createTestDatabase();
     await makeWorker(db.pool);
     const ids = [await makeTenant(db.pool), await makeTenant(db.pool)].toSorted();
     const [id, other] = ids as [string, string];
@@ -25,7 +24,6 @@ describe('claiming beside a queue', () => {
   });
   afterAll(async () => {
     await session?.end();
-    await db?.drop();
   });
 
   const connected = async () => {

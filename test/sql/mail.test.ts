@@ -1,9 +1,8 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { testDatabase } from '../support/database.ts';
 import {
   all,
   asRole,
-  brokenRules,
   claim,
   commit,
   type Db,
@@ -21,18 +20,13 @@ import {
   unique,
 } from './support.ts';
 
-let db: TestDatabase;
+const db = testDatabase();
 let worker: string;
 let tenant: string;
 
 beforeAll(async () => {
-  db = await createTestDatabase();
   worker = await makeWorker(db.pool);
   ({ tenant } = await one(db.pool, 'select howdah.current_tenant() as tenant'));
-});
-afterAll(async () => {
-  expect(await brokenRules(db.pool)).toEqual([]);
-  await db.drop();
 });
 
 const write = (client: Db, columns: Record<string, unknown>) => {

@@ -1,6 +1,6 @@
 import type pg from 'pg';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { testDatabase } from '../support/database.ts';
 import {
   all,
   asRole,
@@ -16,16 +16,14 @@ import {
 type Found = { name: string; [column: string]: unknown };
 
 describe('MCP servers', () => {
-  let db: TestDatabase;
+  const db = testDatabase();
   let tenant: string;
   let agent: string;
   let server: string;
 
   beforeAll(async () => {
-    db = await createTestDatabase();
     tenant = (await one(db.pool, `select id from howdah.tenants where slug = 'default'`)).id;
   });
-  afterAll(() => db?.drop());
   beforeEach(async () => {
     await db.pool.query('delete from howdah.mcp_servers');
     agent = await makeAgent(db.pool, { name: `a${Math.random()}` });

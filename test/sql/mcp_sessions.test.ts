@@ -1,14 +1,10 @@
 import type pg from 'pg';
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { beforeEach, expect, test } from 'vitest';
+import { testDatabase } from '../support/database.ts';
 import { all, isBlocked, makeTenant, one, refusal, takeRole, unique } from './support.ts';
 
-let db: TestDatabase;
+const db = testDatabase();
 
-beforeAll(async () => {
-  db = await createTestDatabase();
-});
-afterAll(() => db?.drop());
 beforeEach(() => db.pool.query('delete from howdah_private.mcp_sessions'));
 
 const SET = `select howdah_private.set_mcp_log_level($1, 'info')`;

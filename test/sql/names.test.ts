@@ -1,13 +1,8 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { describe, expect, test } from 'vitest';
+import { testDatabase } from '../support/database.ts';
 import { all, one, refusal } from './support.ts';
 
-let db: TestDatabase;
-
-beforeAll(async () => {
-  db = await createTestDatabase();
-});
-afterAll(() => db?.drop());
+const db = testDatabase();
 
 const insert = (table: string, row: Record<string, unknown>) => {
   const places = Object.keys(row).map((_, index) => `$${index + 1}`);

@@ -1,5 +1,5 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { createTestDatabase, eventually, type TestDatabase } from '../support/database.ts';
+import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { eventually, testDatabase } from '../support/database.ts';
 import { startTestWorker } from '../support/worker.ts';
 import {
   all,
@@ -27,16 +27,14 @@ import {
 
 const SAID = 'a canary sings';
 
-let db: TestDatabase;
+const db = testDatabase();
 let worker: string;
 let agent: string;
 
 beforeAll(async () => {
-  db = await createTestDatabase();
   agent = await makeAgent(db.pool);
   await db.pool.query('insert into howdah.retention_policies (keep_contents_days) values (0)');
 });
-afterAll(() => db?.drop());
 beforeEach(async () => {
   worker = await makeWorker(db.pool); // a real one finds it dead
   await erase(); // what other tests have ended

@@ -1,17 +1,10 @@
 import type pg from 'pg';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { describe, expect, test } from 'vitest';
+import { testDatabase } from '../support/database.ts';
 import { all, makeTenant, one, takeRole } from './support.ts';
 
-let db: TestDatabase;
+const db = testDatabase();
 let client: pg.PoolClient;
-
-beforeAll(async () => {
-  db = await createTestDatabase();
-});
-afterAll(async () => {
-  await db?.drop();
-});
 
 /** In a tenant of its own, as its application with this role, in a transaction that is rolled back. */
 async function within(role: string, rows: string[], work: (tenant: string) => Promise<void>) {

@@ -1,11 +1,10 @@
 import type pg from 'pg';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { RESERVED_PARAMS } from '../../src/providers/openai/body.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { testDatabase } from '../support/database.ts';
 import {
   all,
   asRole,
-  brokenRules,
   committed,
   makeAgent,
   makeModel,
@@ -20,7 +19,7 @@ import {
 
 // How one run differs from its agent, and who may say so.
 
-let db: TestDatabase;
+const db = testDatabase();
 let tenant_id: string;
 let member: string;
 let runner: string;
@@ -29,7 +28,6 @@ let desk: string;
 let vault: string;
 
 beforeAll(async () => {
-  db = await createTestDatabase();
   tenant_id = await makeTenant(db.pool);
   const user = async (username: string, role: string): Promise<string> =>
     (
@@ -66,10 +64,6 @@ beforeAll(async () => {
      values ($1, $2, $4, 'run'), ($1, $3, $4, 'run'), ($1, $2, $5, 'edit'), ($1, $3, $5, 'run')`,
     [tenant_id, desk, vault, runner, member],
   );
-});
-afterAll(async () => {
-  expect(await brokenRules(db.pool)).toEqual([]);
-  await db.drop();
 });
 
 const as = <T>(user: string, work: (client: pg.PoolClient) => Promise<T>, more = {}) =>

@@ -1,8 +1,7 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { testDatabase } from '../support/database.ts';
 import {
   answer,
-  brokenRules,
   claim,
   commit,
   committed,
@@ -22,18 +21,13 @@ import {
 } from './support.ts';
 
 describe('pause_execution and resume_execution', () => {
-  let db: TestDatabase;
+  const db = testDatabase();
   let agent: string;
   let worker: string;
 
   beforeAll(async () => {
-    db = await createTestDatabase();
     agent = await makeAgent(db.pool);
     worker = await makeWorker(db.pool);
-  });
-  afterAll(async () => {
-    expect(await brokenRules(db.pool)).toEqual([]);
-    await db.drop();
   });
 
   const make = (columns: Record<string, unknown> = {}) =>

@@ -1,7 +1,7 @@
 import type pg from 'pg';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { type UserRole, userRoles } from '../../src/db/identity.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { testDatabase } from '../support/database.ts';
 import {
   all,
   failed,
@@ -122,14 +122,13 @@ const OTHER_FUNCTIONS: Record<string, string> = {
 type Person = { id: string; tenant_id: string; role: UserRole };
 
 describe('permissions', () => {
-  let db: TestDatabase;
+  const db = testDatabase();
   let tenant_id: string;
   let people: Record<UserRole, Person>;
   let desk: string;
   let other: string;
 
   beforeAll(async () => {
-    db = await createTestDatabase();
     const worker = await makeWorker(db.pool);
     tenant_id = await makeTenant(db.pool);
     const made = userRoles.map(async (role) => {
@@ -209,7 +208,6 @@ describe('permissions', () => {
       [tenant_id, desk, people.member.id],
     );
   });
-  afterAll(() => db?.drop());
 
   const makeUser = async (username: string, role: UserRole): Promise<string> => {
     const text =

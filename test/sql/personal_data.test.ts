@@ -1,5 +1,5 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createTestDatabase, eventually, type TestDatabase } from '../support/database.ts';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { eventually, testDatabase } from '../support/database.ts';
 import { startTestWorker } from '../support/worker.ts';
 import {
   all,
@@ -25,16 +25,14 @@ import {
   takeRole,
 } from './support.ts';
 
-let db: TestDatabase;
+const db = testDatabase();
 let worker: string;
 let agent: string;
 
 beforeAll(async () => {
-  db = await createTestDatabase();
   worker = await makeWorker(db.pool);
   agent = await makeAgent(db.pool);
 });
-afterAll(() => db?.drop());
 
 let people = 0;
 

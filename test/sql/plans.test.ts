@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import pg from 'pg';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { generateHistory } from '../../src/db/history/generate.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { testDatabase } from '../support/database.ts';
 import {
   all,
   answer,
@@ -26,7 +26,7 @@ const MONTH = NOW.toISOString().slice(0, 7).replace('-', '_');
  * reason; so sequential scans are made dear (`enable_seqscan = off`), and one that is still there had no other way.
  */
 describe('with a history of several months', () => {
-  let db: TestDatabase;
+  const db = testDatabase();
   let known: {
     run: string;
     child: string;
@@ -38,7 +38,6 @@ describe('with a history of several months', () => {
   };
 
   beforeAll(async () => {
-    db = await createTestDatabase();
     const options = { steps: 6, days: 80, tenants: 1, agents: 2, seed: 1, append: false };
     await generateHistory(db.url, { ...options, executions: 600, until: NOW }, () => {});
     known = await one(
@@ -55,7 +54,6 @@ describe('with a history of several months', () => {
     );
     await db.pool.query('analyze');
   });
-  afterAll(() => db?.drop());
 
   /** The relations a plan reads, with the way it does. */
   const scansOf = async (client: pg.PoolClient, text: string, values: unknown[] = []) => {

@@ -1,6 +1,6 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { prompted } from '../../src/runtime/prompted.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { testDatabase } from '../support/database.ts';
 import {
   all,
   asRole,
@@ -12,7 +12,7 @@ import {
   rolledBack,
 } from './support.ts';
 
-let db: TestDatabase;
+const db = testDatabase();
 
 const VARIABLES = {
   customer: { type: 'string' },
@@ -21,11 +21,6 @@ const VARIABLES = {
   is_new: { type: 'boolean', default: false },
 };
 const TEMPLATE = 'You serve {{customer}}, in a {{ tone }} way; {{offers}} offers.';
-
-beforeAll(async () => {
-  db = await createTestDatabase();
-});
-afterAll(() => db.drop());
 
 let count = 0;
 async function makePrompt(template = TEMPLATE, variables: object = VARIABLES) {

@@ -1,26 +1,13 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { testDatabase } from '../support/database.ts';
 import { actAs, makeUser } from './asking.ts';
-import {
-  brokenRules,
-  makeAgent,
-  makeTool,
-  one,
-  refusal,
-  refusedInside,
-  rolledBack,
-} from './support.ts';
+import { makeAgent, makeTool, one, refusal, refusedInside, rolledBack } from './support.ts';
 
-let db: TestDatabase;
+const db = testDatabase();
 let asking: string;
 
 beforeAll(async () => {
-  db = await createTestDatabase();
   asking = (await one(db.pool, `select id from howdah.tools where name = 'ask_user'`)).id;
-});
-afterAll(async () => {
-  expect(await brokenRules(db.pool)).toEqual([]);
-  await db.drop();
 });
 
 const deadline = { expires_in_seconds: 60 };

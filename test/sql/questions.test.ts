@@ -1,10 +1,9 @@
 import type pg from 'pg';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { testDatabase } from '../support/database.ts';
 import { actAs, answer, ask, inboxOf, makeUser, questionRow } from './asking.ts';
 import {
   all,
-  brokenRules,
   isBlocked,
   makeAgent,
   makeSession,
@@ -15,19 +14,14 @@ import {
   rolledBack,
 } from './support.ts';
 
-let db: TestDatabase;
+const db = testDatabase();
 const users: Record<string, Awaited<ReturnType<typeof makeUser>>> = {};
 
 beforeAll(async () => {
-  db = await createTestDatabase();
   for (const role of ['owner', 'admin', 'member', 'viewer']) {
     users[role] = await makeUser(db.pool, role);
   }
   users.own = await makeUser(db.pool, 'member');
-});
-afterAll(async () => {
-  expect(await brokenRules(db.pool)).toEqual([]);
-  await db.drop();
 });
 
 const statusOf = async (id: string) =>

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type pg from 'pg';
-import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { testDatabase } from '../support/database.ts';
 import { clearOfTheHour } from '../support/turn-of-hour.ts';
 import {
   admitParked,
@@ -35,13 +35,12 @@ type Quota = {
 };
 
 describe('quotas', () => {
-  let db: TestDatabase;
+  const db = testDatabase();
   let worker: string;
   let tenant: string;
   let agent: string;
 
   beforeAll(async () => {
-    db = await createTestDatabase();
     worker = await makeWorker(db.pool);
   });
   beforeEach(async () => {
@@ -55,10 +54,6 @@ describe('quotas', () => {
     // each test has a tenant of its own, so what ran before does not count
     tenant = await makeTenant(db.pool, `quota-${randomUUID()}`);
     agent = await makeAgent(db.pool, { tenant_id: tenant });
-  });
-  afterAll(async () => {
-    expect(await brokenRules(db.pool)).toEqual([]);
-    await db.drop();
   });
 
   const quota = async ({

@@ -1,5 +1,5 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { testDatabase } from '../support/database.ts';
 import {
   all,
   asRole,
@@ -11,11 +11,10 @@ import {
   refusal,
 } from './support.ts';
 
-let db: TestDatabase;
+const db = testDatabase();
 let ids: Record<string, string>;
 
 beforeAll(async () => {
-  db = await createTestDatabase();
   const user = await one(
     db.pool,
     `insert into howdah.users (username, role) values ('ada', 'admin') returning id`,
@@ -27,7 +26,6 @@ beforeAll(async () => {
     user_id: user.id,
   };
 });
-afterAll(() => db?.drop());
 
 /** What every row of a table needs besides the columns in question. */
 const WHOLE: Record<string, Record<string, unknown>> = {

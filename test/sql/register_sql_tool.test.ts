@@ -1,12 +1,11 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { testDatabase } from '../support/database.ts';
 import { all, asRole, one, refusal, rolledBack } from './support.ts';
 
 describe('register_sql_tool', () => {
-  let db: TestDatabase;
+  const db = testDatabase();
 
   beforeAll(async () => {
-    db = await createTestDatabase();
     await db.pool.query(`
       create schema shop;
       create type shop.size as enum ('small', 'large');
@@ -39,7 +38,6 @@ describe('register_sql_tool', () => {
       create aggregate shop.total(int) (sfunc = int4pl, stype = int);
     `);
   });
-  afterAll(() => db?.drop());
 
   const register = (signature: string) =>
     one(db.pool, 'select * from howdah.register_sql_tool($1)', [signature]);

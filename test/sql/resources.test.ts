@@ -4,11 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { loadResource } from '../../src/db/resources.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { testDatabase } from '../support/database.ts';
 import {
   all,
   asRole,
-  brokenRules,
   makeRun,
   makeSession,
   makeTenant,
@@ -20,16 +19,11 @@ import {
 
 const hashOf = (bytes: Buffer | string) => createHash('sha256').update(bytes).digest('hex');
 
-let db: TestDatabase;
+const db = testDatabase();
 let tenant: string;
 
 beforeAll(async () => {
-  db = await createTestDatabase();
   tenant = (await one(db.pool, 'select howdah.current_tenant() as id')).id;
-});
-afterAll(async () => {
-  expect(await brokenRules(db.pool)).toEqual([]);
-  await db.drop();
 });
 
 const insert = (columns: Record<string, unknown>) => {

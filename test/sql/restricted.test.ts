@@ -1,6 +1,6 @@
 import type pg from 'pg';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { testDatabase } from '../support/database.ts';
 import {
   all,
   committed,
@@ -18,7 +18,7 @@ import {
 
 // Agents and workflows that are for some only, and what teams, messages and names could tell others of them.
 
-let db: TestDatabase;
+const db = testDatabase();
 let tenant_id: string;
 let member: string;
 let admin: string;
@@ -26,7 +26,6 @@ let desk: string;
 let secret: string;
 
 beforeAll(async () => {
-  db = await createTestDatabase();
   tenant_id = await makeTenant(db.pool);
   const user = async (username: string, role: string) =>
     (
@@ -52,7 +51,6 @@ beforeAll(async () => {
     [tenant_id, secret, admin],
   );
 });
-afterAll(() => db?.drop());
 
 const as = <T>(user: string, work: (client: pg.PoolClient) => Promise<T>) =>
   rolledBack(db.pool, async (client) => {

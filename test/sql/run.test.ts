@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { testDatabase } from '../support/database.ts';
 import {
   all,
   asRole,
@@ -13,13 +13,11 @@ import {
 } from './support.ts';
 
 describe('howdah.run', () => {
-  let db: TestDatabase;
+  const db = testDatabase();
 
   beforeAll(async () => {
-    db = await createTestDatabase();
     await makeAgent(db.pool, { name: 'support' });
   });
-  afterAll(() => db?.drop());
 
   test('gives the row of a queued run with its defaults', async () => {
     const run = await one(db.pool, `select * from howdah.run('support', 'Where is A-1001?')`);

@@ -1,5 +1,5 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { describe, expect, test } from 'vitest';
+import { testDatabase } from '../support/database.ts';
 import { all, one, refusal } from './support.ts';
 
 /** cron, time zone, after, the times that follow in UTC. */
@@ -170,12 +170,7 @@ const REFUSED: [cron: string | null, message: string, part: string | null][] = [
 ];
 
 describe('schedule_times', () => {
-  let db: TestDatabase;
-
-  beforeAll(async () => {
-    db = await createTestDatabase();
-  });
-  afterAll(() => db?.drop());
+  const db = testDatabase();
 
   const timesOf = async (cron: string, timezone: string, after: string, count: number) =>
     (

@@ -1,9 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { createTestDatabase, eventually, type TestDatabase } from '../support/database.ts';
+import { eventually, testDatabase } from '../support/database.ts';
 import {
   all,
   asRole,
-  brokenRules,
   claim,
   finish,
   isBlocked,
@@ -23,20 +22,17 @@ import {
 const SELDOM = `0 0 1 ${((new Date().getUTCMonth() + 6) % 12) + 1} *`;
 
 describe('schedules', () => {
-  let db: TestDatabase;
+  const db = testDatabase();
   let agent: string;
   let worker: string;
 
   beforeAll(async () => {
-    db = await createTestDatabase();
     agent = await makeAgent(db.pool);
     worker = await makeWorker(db.pool);
   });
   beforeEach(() => db.pool.query('update howdah.schedules set is_active = false'));
   afterAll(async () => {
     await db.pool.query('update howdah.schedules set is_active = false');
-    expect(await brokenRules(db.pool)).toEqual([]);
-    await db.drop();
   });
 
   const make = async (columns: Record<string, unknown> = {}): Promise<string> => {

@@ -1,12 +1,12 @@
 import pg from 'pg';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { putSecretOn, secretRowsOn } from '../../src/db/secrets.ts';
 import { newKey } from '../../src/secrets/envelope.ts';
 import { createMasterKeys } from '../../src/secrets/master-keys.ts';
 import { createSecretReader } from '../../src/secrets/reader.ts';
 import { rotateDataKey } from '../../src/secrets/rotation.ts';
 import { createSecretWriter } from '../../src/secrets/writer.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { testDatabase } from '../support/database.ts';
 import {
   all,
   asRole,
@@ -22,19 +22,17 @@ import {
 
 const keys = createMasterKeys({ keys: [newKey()], file: undefined });
 
-let db: TestDatabase;
+const db = testDatabase();
 let acme: string;
 let beta: string;
 
 beforeAll(async () => {
-  db = await createTestDatabase();
   acme = await makeTenant(db.pool);
   beta = await makeTenant(db.pool);
   await store(acme, 'openai', 'the key of acme');
   await store(beta, 'openai', 'the key of beta');
   await store(acme, 'groq', 'another key of acme');
 });
-afterAll(() => db?.drop());
 
 const store = (tenant: string, name: string, value: string) =>
   createSecretWriter(secretRowsOn(db.pool), keys).set(

@@ -1,11 +1,10 @@
 import type pg from 'pg';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { testDatabase } from '../support/database.ts';
 import {
   all,
   answer,
   asRole,
-  brokenRules,
   claim,
   commit,
   completed,
@@ -20,20 +19,15 @@ import {
   unique,
 } from './support.ts';
 
-let db: TestDatabase;
+const db = testDatabase();
 let agent: string;
 let agentName: string;
 let worker: string;
 
 beforeAll(async () => {
-  db = await createTestDatabase();
   agentName = unique('agent');
   agent = await makeAgent(db.pool, { name: agentName });
   worker = await makeWorker(db.pool);
-});
-afterAll(async () => {
-  expect(await brokenRules(db.pool)).toEqual([]);
-  await db.drop();
 });
 
 type Client = Pick<pg.Pool, 'query'>;

@@ -1,9 +1,8 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { testDatabase } from '../support/database.ts';
 import {
   answer,
   asRole,
-  brokenRules,
   claim,
   commit,
   completed,
@@ -19,18 +18,13 @@ import {
   refusal,
 } from './support.ts';
 
-let db: TestDatabase;
+const db = testDatabase();
 let agent: string;
 let worker: string;
 
 beforeAll(async () => {
-  db = await createTestDatabase();
   agent = await makeAgent(db.pool);
   worker = await makeWorker(db.pool);
-});
-afterAll(async () => {
-  expect(await brokenRules(db.pool)).toEqual([]);
-  await db.drop();
 });
 
 const stateOf = async (session: string) =>

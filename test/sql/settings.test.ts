@@ -1,10 +1,9 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { testDatabase } from '../support/database.ts';
 import {
   all,
   answer,
   asRole,
-  brokenRules,
   claim,
   commit,
   type Db,
@@ -20,19 +19,14 @@ import {
   unique,
 } from './support.ts';
 
-let db: TestDatabase;
+const db = testDatabase();
 let tenant: string;
 
 beforeAll(async () => {
-  db = await createTestDatabase();
   tenant = (await one(db.pool, `select id from howdah.tenants where slug = 'default'`)).id;
 });
 afterEach(async () => {
   await db.pool.query('delete from howdah.settings');
-});
-afterAll(async () => {
-  expect(await brokenRules(db.pool)).toEqual([]);
-  await db.drop();
 });
 
 const set = (key: string, value: unknown, scope = 'tenant', client: Db = db.pool) =>

@@ -1,5 +1,5 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { describe, expect, test } from 'vitest';
+import { testDatabase } from '../support/database.ts';
 import { all, makeAgent, makeSession, one, refusal, rolledBack } from './support.ts';
 
 /** Limited by a check or trigger of its own, and how it says so. */
@@ -23,12 +23,7 @@ const OF_THEIR_OWN: Record<string, string> = {
   'webhooks.url': 'url_is_http',
 };
 
-let db: TestDatabase;
-
-beforeAll(async () => {
-  db = await createTestDatabase();
-});
-afterAll(() => db?.drop());
+const db = testDatabase();
 
 test('every text, list and document the application may write has a limit', async () => {
   const rows = await all(

@@ -1,13 +1,8 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { expect, test } from 'vitest';
+import { testDatabase } from '../support/database.ts';
 import { all, makeAgent, one, refusal, rolledBack } from './support.ts';
 
-let db: TestDatabase;
-
-beforeAll(async () => {
-  db = await createTestDatabase();
-});
-afterAll(() => db.drop());
+const db = testDatabase();
 
 let count = 0;
 async function makeSkill(columns: { name?: string; content?: string } = {}): Promise<string> {

@@ -1,21 +1,19 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { testDatabase } from '../support/database.ts';
 import { all, committed, makeRun, makeWorker, one, refusal } from './support.ts';
 
 const STATUSES = ['queued', 'running', 'waiting', 'paused', 'completed', 'failed', 'cancelled'];
 
 describe('status_transitions', () => {
-  let db: TestDatabase;
+  const db = testDatabase();
   let worker: string;
   let allowed: Set<string>;
 
   beforeAll(async () => {
-    db = await createTestDatabase();
     worker = await makeWorker(db.pool);
     const rows = await all(db.pool, 'select from_status, to_status from howdah.status_transitions');
     allowed = new Set(rows.map((row) => `${row.from_status} -> ${row.to_status}`));
   });
-  afterAll(() => db?.drop());
 
   /** The columns that make a row of this status legal but for the way it came there. */
   const settings = (status: string): string => {

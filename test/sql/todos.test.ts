@@ -1,10 +1,9 @@
 import type pg from 'pg';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { testDatabase } from '../support/database.ts';
 import {
   all,
   asRole,
-  brokenRules,
   claim,
   commit,
   completed,
@@ -31,15 +30,7 @@ type Todo = {
   note: string | null;
 };
 
-let db: TestDatabase;
-
-beforeAll(async () => {
-  db = await createTestDatabase();
-});
-afterAll(async () => {
-  expect(await brokenRules(db.pool)).toEqual([]);
-  await db.drop();
-});
+const db = testDatabase();
 
 const add = (client: Db, session: string, title: string) =>
   one<Todo>(

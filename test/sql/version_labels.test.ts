@@ -1,13 +1,12 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { testDatabase } from '../support/database.ts';
 import { all, makeAgent, makeModel, makeTool, one } from './support.ts';
 
-let database: TestDatabase;
+const database = testDatabase();
 let agent: string;
 let model: string;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
   const { pool } = database;
   agent = await makeAgent(pool, { name: 'desk', instruction: 'first' });
   model = await makeModel(pool, { name: 'small' });
@@ -21,7 +20,6 @@ beforeAll(async () => {
     [agent, tool],
   );
 });
-afterAll(() => database.drop());
 
 const current = () =>
   one(

@@ -1,10 +1,9 @@
 import { createHash } from 'node:crypto';
 import type pg from 'pg';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { describe, expect, test } from 'vitest';
+import { testDatabase } from '../support/database.ts';
 import {
   all,
-  brokenRules,
   committed,
   type Db,
   isBlocked,
@@ -18,15 +17,7 @@ import {
 } from './support.ts';
 
 describe('versions of agents', () => {
-  let db: TestDatabase;
-
-  beforeAll(async () => {
-    db = await createTestDatabase();
-  });
-  afterAll(async () => {
-    expect(await brokenRules(db.pool)).toEqual([]);
-    await db.drop();
-  });
+  const db = testDatabase();
 
   const versionsOf = (agent: string, client: Db = db.pool) =>
     all(client, 'select * from howdah.agent_versions where agent_id = $1 order by version', [

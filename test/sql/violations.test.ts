@@ -1,6 +1,6 @@
 import type pg from 'pg';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { testDatabase } from '../support/database.ts';
 import {
   all,
   answer,
@@ -32,11 +32,10 @@ type Runs = {
 };
 
 describe('violations', () => {
-  let db: TestDatabase;
+  const db = testDatabase();
   let runs: Runs;
 
   beforeAll(async () => {
-    db = await createTestDatabase();
     const worker = await makeWorker(db.pool);
     const agent = await makeAgent(db.pool);
     const session = await makeSession(db.pool);
@@ -87,7 +86,6 @@ describe('violations', () => {
       tenant: await makeTenant(db.pool),
     };
   });
-  afterAll(() => db?.drop());
 
   const broken = (client: pg.PoolClient, text = 'select * from howdah.violations') =>
     all(client, text) as Promise<Broken[]>;

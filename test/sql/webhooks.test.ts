@@ -1,11 +1,10 @@
 import type pg from 'pg';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { testDatabase } from '../support/database.ts';
 import {
   all,
   answer,
   asRole,
-  brokenRules,
   claim,
   commit,
   failed,
@@ -21,18 +20,13 @@ import {
 } from './support.ts';
 
 describe('webhooks', () => {
-  let db: TestDatabase;
+  const db = testDatabase();
   let worker: string;
   let tenant_id: string;
 
   beforeAll(async () => {
-    db = await createTestDatabase();
     worker = await makeWorker(db.pool);
     tenant_id = await makeTenant(db.pool);
-  });
-  afterAll(async () => {
-    expect(await brokenRules(db.pool)).toEqual([]);
-    await db.drop();
   });
 
   async function makeWebhook(columns: Record<string, unknown> = {}, pool: pg.Pool = db.pool) {

@@ -1,6 +1,6 @@
 import type pg from 'pg';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { testDatabase } from '../support/database.ts';
 import {
   claim,
   committed,
@@ -21,14 +21,13 @@ import {
 
 const THERE = { provider: 'openai', base_url: 'https://there.example.com/v1', secret_name: 'gh' };
 
-let db: TestDatabase;
+const db = testDatabase();
 let tenant_id: string;
 let member: string;
 let admin: string;
 let worker: string;
 
 beforeAll(async () => {
-  db = await createTestDatabase();
   tenant_id = await makeTenant(db.pool);
   worker = await makeWorker(db.pool);
   for (const name of ['gh', 'other']) {
@@ -48,7 +47,6 @@ beforeAll(async () => {
   member = await user('mal', 'member');
   admin = await user('boss', 'admin');
 });
-afterAll(() => db?.drop());
 
 const as = <T>(user: string, work: (client: pg.PoolClient) => Promise<T>) =>
   rolledBack(db.pool, async (client) => {

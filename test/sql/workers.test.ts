@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { createTestDatabase, eventually, type TestDatabase } from '../support/database.ts';
+import { afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { eventually, testDatabase } from '../support/database.ts';
 import {
   all,
   answer,
@@ -18,15 +18,13 @@ import {
 } from './support.ts';
 
 describe('presence of workers', () => {
-  let db: TestDatabase;
+  const db = testDatabase();
   let agent: string;
 
   beforeAll(async () => {
-    db = await createTestDatabase();
     agent = await makeAgent(db.pool);
   });
   afterEach(() => db.pool.query('delete from howdah_private.workers'));
-  afterAll(() => db?.drop());
 
   const rowOf = (id: string) => one(db.pool, 'select * from howdah.executions where id = $1', [id]);
   const reap = async (patience = '10 seconds') =>

@@ -1,18 +1,16 @@
 import type pg from 'pg';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { makeAgent } from '../runtime/arrange.ts';
 import { makeTeam, startTeam } from '../runtime/teams.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { testDatabase } from '../support/database.ts';
 import { makeTenant, makeAgent as makeTenantAgent, one, rolledBack, takeRole } from './support.ts';
 
-let database: TestDatabase;
+const database = testDatabase();
 let agent: string;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
   agent = await makeAgent(database.pool, { script: [{ content: 'done' }] });
 });
-afterAll(() => database.drop());
 
 const workflow = (type: string, configuration: object) =>
   makeTeam(database.pool, { type, configuration: configuration as never, members: [{ agent }] });

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
-import { inject } from 'vitest';
+import { afterAll, beforeAll, expect, inject } from 'vitest';
 import { withDatabase } from './server.ts';
 
 export type TestDatabase = {
@@ -10,7 +10,49 @@ export type TestDatabase = {
   drop(): Promise<void>;
 };
 
-/** A migrated database of its own for one test file. */
+export type TestDatabaseOptions = {
+  /** Whether the tests break what `howdah.violations` asserts, on purpose. */
+  violates?: boolean;
+};
+
+/**
+ * Declares the database of a test file or of a `describe`: created before all of its tests, dropped
+ * after them. After the tests `howdah.violations` has to be empty. Hooks that the caller registers
+ * behind this call find the database, both before and after the tests.
+ */
+export function testDatabase({ violates = false }: TestDatabaseOptions = {}): TestDatabase {
+  let database: TestDatabase | undefined;
+  beforeAll(async () => {
+    database = await createTestDatabase();
+  });
+  afterAll(async () => {
+    if (!database) return;
+    try {
+      if (!violates) expect(await violationsOf(database.pool)).toEqual([]);
+    } finally {
+      await database.drop();
+    }
+  });
+  const created = (): TestDatabase => {
+    if (!database) throw new Error('the database is there in hooks and tests, not before');
+    return database;
+  };
+  return {
+    get url() {
+      return created().url;
+    },
+    get pool() {
+      return created().pool;
+    },
+    drop: () => created().drop(),
+  };
+}
+
+async function violationsOf(pool: pg.Pool): Promise<object[]> {
+  return (await pool.query('select * from howdah.check_all()')).rows;
+}
+
+/** A migrated database. Its caller drops it; `testDatabase` does that by itself. */
 export async function createTestDatabase(): Promise<TestDatabase> {
   return copyOf(inject('template'));
 }

@@ -1,14 +1,10 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { conversation } from '../../src/runtime/conversation.ts';
 import { asRole, makeTenant } from '../sql/support.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { testDatabase } from '../support/database.ts';
 import { changes, faultsOf, HELPDESK, newTenant } from './support.ts';
 
-let database: TestDatabase;
-beforeAll(async () => {
-  database = await createTestDatabase();
-});
-afterAll(() => database?.drop());
+const database = testDatabase();
 
 const system = (name: string, rest: object) => ({ version: 'v1', name, ...rest });
 

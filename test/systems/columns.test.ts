@@ -1,6 +1,6 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import type { JsonObject } from '../../src/contracts/json.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { testDatabase } from '../support/database.ts';
 import { newTenant } from './support.ts';
 
 /**
@@ -8,11 +8,7 @@ import { newTenant } from './support.ts';
  * a place in files or stands here beside the reason why not.
  */
 
-let database: TestDatabase;
-beforeAll(async () => {
-  database = await createTestDatabase();
-});
-afterAll(() => database?.drop());
+const database = testDatabase();
 
 /** What files cannot say, and why. */
 const NOT_IN_FILES: Record<string, string> = {

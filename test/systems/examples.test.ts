@@ -6,7 +6,7 @@ import { applySystems } from '../../src/systems/apply.ts';
 import { writeFile } from '../../src/systems/write-file.ts';
 import type { Worker } from '../../workers/main.ts';
 import { one } from '../sql/support.ts';
-import { createTestDatabase, eventually, type TestDatabase } from '../support/database.ts';
+import { eventually, testDatabase } from '../support/database.ts';
 import { startTestWorker } from '../support/worker.ts';
 import { changes, newTenant } from './support.ts';
 
@@ -14,10 +14,9 @@ const FOLDER = new URL('../../examples/', import.meta.url);
 const files = readdirSync(FOLDER).filter((name) => name.endsWith('.yaml'));
 const textOf = (name: string) => readFileSync(new URL(name, FOLDER), 'utf8');
 
-let database: TestDatabase;
+const database = testDatabase();
 let worker: Worker;
 beforeAll(async () => {
-  database = await createTestDatabase();
   worker = await startTestWorker(database.url);
   await database.pool.query(textOf('shop.sql'));
   const { id } = await one(database.pool, `select howdah.current_tenant() as id`);
@@ -30,7 +29,6 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await worker.stop(0);
-  await database.drop();
 });
 
 test('there are examples', () => {

@@ -1,17 +1,13 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { readFastAgentProject } from '../../src/cli/fast-agent-files.ts';
 import type { JsonObject } from '../../src/contracts/json.ts';
 import { type Imported, importFastAgent } from '../../src/systems/fast-agent/import.ts';
 import type { Source } from '../../src/systems/fast-agent/project.ts';
 import { writeFile } from '../../src/systems/write-file.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { testDatabase } from '../support/database.ts';
 import { changes, faultsOf, newTenant } from './support.ts';
 
-let database: TestDatabase;
-beforeAll(async () => {
-  database = await createTestDatabase();
-});
-afterAll(() => database?.drop());
+const database = testDatabase();
 
 const NEWSROOM = 'test/fixtures/fast-agent/newsroom';
 

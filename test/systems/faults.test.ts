@@ -1,15 +1,13 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { readFile } from '../../src/systems/read-file.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { testDatabase } from '../support/database.ts';
 import { type Doors, faultsOf, newTenant } from './support.ts';
 
-let database: TestDatabase;
+const database = testDatabase();
 let tenant: Doors;
 beforeAll(async () => {
-  database = await createTestDatabase();
   tenant = await newTenant(database.pool);
 });
-afterAll(() => database?.drop());
 
 const HEAD = 'version: v1\nname: shop\n';
 

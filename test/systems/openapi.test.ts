@@ -1,10 +1,10 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { JsonObject } from '../../src/contracts/json.ts';
 import { importOpenApi, type OpenApiOptions } from '../../src/systems/openapi/import.ts';
 import { writeFile } from '../../src/systems/write-file.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { testDatabase } from '../support/database.ts';
 import { newTenant } from './support.ts';
 
 const FILE = 'test/fixtures/openapi/library.yaml';
@@ -13,11 +13,7 @@ const imported = (options?: OpenApiOptions, text = library) => importOpenApi(FIL
 const toolsOf = (options?: OpenApiOptions, text?: string) =>
   imported(options, text).document.tools as Record<string, JsonObject>;
 
-let database: TestDatabase;
-beforeAll(async () => {
-  database = await createTestDatabase();
-});
-afterAll(() => database?.drop());
+const database = testDatabase();
 
 /** Applied to a tenant of its own, with the secrets it names. */
 async function apply(system: ReturnType<typeof imported>) {

@@ -1,17 +1,13 @@
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { Json, JsonObject } from '../../src/contracts/json.ts';
 import { exportDocument } from '../../src/db/agent-systems.ts';
 import { readFile } from '../../src/systems/read-file.ts';
 import { writeFile } from '../../src/systems/write-file.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { testDatabase } from '../support/database.ts';
 import { changes, HELPDESK, newTenant } from './support.ts';
 
-let database: TestDatabase;
-beforeAll(async () => {
-  database = await createTestDatabase();
-});
-afterAll(() => database?.drop());
+const database = testDatabase();
 
 /** Texts with what YAML could take for something else. */
 const text = fc.oneof(

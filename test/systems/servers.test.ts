@@ -1,16 +1,12 @@
 import type pg from 'pg';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { ApplyOptions, Plan } from '../../src/db/agent-systems.ts';
 import { applySystems } from '../../src/systems/apply.ts';
 import { asRole } from '../sql/support.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { testDatabase } from '../support/database.ts';
 import { changes, type Doors, faultsOf, newTenant } from './support.ts';
 
-let database: TestDatabase;
-beforeAll(async () => {
-  database = await createTestDatabase();
-});
-afterAll(() => database?.drop());
+const database = testDatabase();
 
 const search = { type: 'http', url: 'https://mcp.example.org/mcp', headers: { 'X-Team': 'shop' } };
 const files = { type: 'stdio', command: 'files', args: ['/srv'], env: { LEVEL: 'debug' } };

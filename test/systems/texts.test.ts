@@ -1,14 +1,10 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { conversation } from '../../src/runtime/conversation.ts';
 import { prompted } from '../../src/runtime/prompted.ts';
-import { createTestDatabase, eventually, type TestDatabase } from '../support/database.ts';
+import { eventually, testDatabase } from '../support/database.ts';
 import { changes, type Doors, faultsOf, newTenant } from './support.ts';
 
-let database: TestDatabase;
-beforeAll(async () => {
-  database = await createTestDatabase();
-});
-afterAll(() => database?.drop());
+const database = testDatabase();
 
 const serve = {
   template: 'Serve {{customer}}, in a {{tone}} way.',

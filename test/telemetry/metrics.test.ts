@@ -8,21 +8,20 @@ import { createMetrics, type Metrics } from '../../src/telemetry/metrics.ts';
 import { createReadiness } from '../../src/telemetry/readiness.ts';
 import type { Worker } from '../../workers/main.ts';
 import { startTestApi } from '../api/harness.ts';
-import { brokenPromises, makeAgent, runToEnd } from '../runtime/arrange.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { makeAgent, runToEnd } from '../runtime/arrange.ts';
+import { testDatabase } from '../support/database.ts';
 import { startTestWorker } from '../support/worker.ts';
 
 const TOKEN = 'a-token-of-the-monitoring';
 const readiness = createReadiness(() => {});
 
-let database: TestDatabase;
+const database = testDatabase();
 let pool: Pool;
 let metrics: Metrics;
 let worker: Worker;
 let api: Api;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
   pool = createPool({
     ...{ url: database.url, applicationName: 'test', max: 1, role: 'howdah_worker' },
   });
@@ -34,8 +33,6 @@ afterAll(async () => {
   await api.close();
   await worker.stop(1_000);
   await pool.end();
-  expect(await brokenPromises(database.pool)).toEqual([]);
-  await database.drop();
 });
 
 /** The value of each series of a metric, by its labels. */

@@ -13,13 +13,13 @@ import type { EndedRun } from '../../src/telemetry/traces/run-spans.ts';
 import { contextOf, parseTraceparent } from '../../src/telemetry/traces/traceparent.ts';
 import { createTracing, type Tracing } from '../../src/telemetry/traces/tracing.ts';
 import type { Worker } from '../../workers/main.ts';
-import { brokenPromises, makeAgent, makeAgentTool, runToEnd } from '../runtime/arrange.ts';
-import { createTestDatabase, eventually, type TestDatabase } from '../support/database.ts';
+import { makeAgent, makeAgentTool, runToEnd } from '../runtime/arrange.ts';
+import { eventually, testDatabase } from '../support/database.ts';
 import { type FakeServer, startOpenAiServer } from '../support/openai-server.ts';
 import { startTestWorker } from '../support/worker.ts';
 import { startOtlpReceiver } from './otlp-receiver.ts';
 
-let database: TestDatabase;
+const database = testDatabase();
 let pool: Pool;
 let receiver: Awaited<ReturnType<typeof startOtlpReceiver>>;
 let models: FakeServer;
@@ -32,7 +32,6 @@ const site = createServer((request, response) => {
 let siteUrl: string;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
   pool = createPool({
     ...{ url: database.url, applicationName: 'test', max: 2, role: 'howdah_worker' },
   });
@@ -49,8 +48,6 @@ afterAll(async () => {
   await models.close();
   receiver.close();
   await pool.end();
-  expect(await brokenPromises(database.pool)).toEqual([]);
-  await database.drop();
 });
 /** Attributes of all spans of all tests. */
 const attributes = new Set<string>();

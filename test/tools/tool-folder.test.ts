@@ -20,7 +20,7 @@ import { defineTool } from '../../src/tools/define.ts';
 import { openToolFolder } from '../../src/tools/tool-folder.ts';
 import { type StartedCli, startCli } from '../cli/run-cli.ts';
 import { calling, makeAgent, resultsOf, runToEnd } from '../runtime/arrange.ts';
-import { createTestDatabase, eventually, type TestDatabase } from '../support/database.ts';
+import { eventually, testDatabase } from '../support/database.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const docs = readFileSync(join(ROOT, 'docs/tools.md'), 'utf8');
@@ -256,16 +256,12 @@ describe('a folder', () => {
 });
 
 describe('howdah worker --tools FOLDER --watch', () => {
-  let database: TestDatabase;
+  const database = testDatabase();
   let cli: StartedCli | undefined;
 
-  beforeAll(async () => {
-    database = await createTestDatabase();
-  });
   afterAll(async () => {
     cli?.interrupt();
     await cli?.end();
-    await database.drop();
   });
 
   const until = async (line: string) => {

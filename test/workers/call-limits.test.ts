@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { CustomTool } from '../../src/contracts/tool.ts';
 import type { Worker } from '../../workers/main.ts';
 import {
@@ -11,12 +11,12 @@ import {
   makeAgent,
   reaches,
 } from '../runtime/arrange.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { testDatabase } from '../support/database.ts';
 import { type FakeServer, startOpenAiServer } from '../support/openai-server.ts';
 import { startTestWorker } from '../support/worker.ts';
 import { killWorkerProcesses, startWorkerProcess } from './child.ts';
 
-let database: TestDatabase;
+const database = testDatabase();
 let gate: ReturnType<typeof door<void>>;
 let inTheAir = 0;
 let most = 0;
@@ -38,9 +38,6 @@ const tool: CustomTool = {
   },
 };
 
-beforeAll(async () => {
-  database = await createTestDatabase();
-});
 beforeEach(() => {
   gate = door<void>();
   inTheAir = 0;
@@ -56,7 +53,6 @@ afterEach(async () => {
 });
 afterAll(async () => {
   killWorkerProcesses();
-  await database.drop();
 });
 
 const startHere = async (openai?: string) => {

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, describe, expect, test } from 'vitest';
 import type { Worker } from '../../workers/main.ts';
 import {
   brokenPromises,
@@ -10,18 +10,15 @@ import {
   makeAgent,
   stepsOf,
 } from '../runtime/arrange.ts';
-import { createTestDatabase, eventually, type TestDatabase } from '../support/database.ts';
+import { eventually, testDatabase } from '../support/database.ts';
 import { type FakeServer, startOpenAiServer } from '../support/openai-server.ts';
 import { startTestWorker } from '../support/worker.ts';
 import { killWorkerProcesses, startWorkerProcess, type WorkerProcess } from './child.ts';
 
-let database: TestDatabase;
+const database = testDatabase();
 const servers: FakeServer[] = [];
 const workers: Worker[] = [];
 
-beforeAll(async () => {
-  database = await createTestDatabase();
-});
 afterEach(async () => {
   await Promise.all(workers.splice(0).map((worker) => worker.stop(0)));
   await Promise.all(servers.splice(0).map((server) => server.close()));
@@ -29,7 +26,6 @@ afterEach(async () => {
 });
 afterAll(async () => {
   killWorkerProcesses();
-  await database.drop();
 });
 
 /** The first `silent` requests hang until their client leaves; the others are answered. */

@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Worker } from '../../workers/main.ts';
 import {
-  brokenPromises,
   door,
   ended,
   executionOf,
@@ -11,18 +10,17 @@ import {
   stepsOf,
 } from '../runtime/arrange.ts';
 import { all, one, rolledBack } from '../sql/support.ts';
-import { createTestDatabase, eventually, type TestDatabase } from '../support/database.ts';
+import { eventually, testDatabase } from '../support/database.ts';
 import { type FakeServer, startOpenAiServer } from '../support/openai-server.ts';
 import { startTestWorker } from '../support/worker.ts';
 import { killWorkerProcesses, startWorkerProcess } from './child.ts';
 
-let database: TestDatabase;
+const database = testDatabase();
 let server: FakeServer;
 let healthy: Worker;
 const gate = door();
 
 beforeAll(async () => {
-  database = await createTestDatabase();
   server = await startOpenAiServer(async ({ index }) => {
     if (index === 0) await gate.opened;
     return { content: `answer ${index + 1}` };
@@ -31,9 +29,7 @@ beforeAll(async () => {
 afterAll(async () => {
   killWorkerProcesses();
   await healthy?.stop(0);
-  expect(await brokenPromises(database.pool)).toEqual([]);
   await server.close();
-  await database.drop();
 });
 
 test('a worker whose heartbeat is late reaps others, and not itself', async () => {

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Worker } from '../../workers/main.ts';
 import {
   brokenPromises,
@@ -10,7 +10,7 @@ import {
   makeAgent,
   reaches,
 } from '../runtime/arrange.ts';
-import { createTestDatabase, eventually, type TestDatabase } from '../support/database.ts';
+import { eventually, testDatabase } from '../support/database.ts';
 import {
   type FakeAnswer,
   type FakeRequest,
@@ -20,15 +20,12 @@ import {
 import { startTestWorker } from '../support/worker.ts';
 import { killWorkerProcesses, startWorkerProcess } from './child.ts';
 
-let database: TestDatabase;
+const database = testDatabase();
 let server: FakeServer;
 const workers: Worker[] = [];
 let answerTo: (request: FakeRequest) => FakeAnswer | Promise<FakeAnswer>;
 const done: FakeAnswer = { content: 'done' };
 
-beforeAll(async () => {
-  database = await createTestDatabase();
-});
 beforeEach(async () => {
   answerTo = () => done;
   server = await startOpenAiServer((request) => answerTo(request));
@@ -41,7 +38,6 @@ afterEach(async () => {
 });
 afterAll(async () => {
   killWorkerProcesses();
-  await database.drop();
 });
 
 async function startHere(concurrency = 20): Promise<Worker> {

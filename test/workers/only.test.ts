@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, describe, expect, test } from 'vitest';
 import type { WorkerScope } from '../../src/db/worker-scope.ts';
 import type { Worker } from '../../workers/main.ts';
 import { runCli } from '../cli/run-cli.ts';
@@ -17,19 +17,16 @@ import {
 } from '../runtime/arrange.ts';
 import { makeTeam } from '../runtime/teams.ts';
 import { makeTenant, type Tenant } from '../runtime/tenants.ts';
-import { createTestDatabase, eventually, type TestDatabase } from '../support/database.ts';
+import { eventually, testDatabase } from '../support/database.ts';
 import { type FakeServer, startOpenAiServer } from '../support/openai-server.ts';
 import { startTestWorker } from '../support/worker.ts';
 import { killWorkerProcesses, startWorkerProcess } from './child.ts';
 
-let db: TestDatabase;
+const db = testDatabase();
 const servers: FakeServer[] = [];
 const workers: Worker[] = [];
 const tenants: Tenant[] = [];
 
-beforeAll(async () => {
-  db = await createTestDatabase();
-});
 afterEach(async () => {
   await Promise.all(workers.splice(0).map((worker) => worker.stop(0)));
   await Promise.all(servers.splice(0).map((server) => server.close()));
@@ -41,7 +38,6 @@ afterEach(async () => {
 });
 afterAll(async () => {
   killWorkerProcesses();
-  await db.drop();
 });
 
 /** Does what is due and ends; gives what it said. */

@@ -7,7 +7,7 @@ import { createPool } from '../../src/db/pool.ts';
 import { forgivingPool } from '../../workers/forgiving-pool.ts';
 import { filterClient } from '../../workers/notification-filter.ts';
 import { ended, executionOf, insertRun, makeAgent } from '../runtime/arrange.ts';
-import { createTestDatabase, eventually, type TestDatabase } from '../support/database.ts';
+import { eventually, testDatabase } from '../support/database.ts';
 import { type FaultProxy, type Passage, startFaultProxy } from '../support/fault-proxy.ts';
 import { createGate } from '../support/gate.ts';
 import { startOpenAiServer } from '../support/openai-server.ts';
@@ -16,12 +16,11 @@ import { killWorkerProcesses, startWorkerProcess, type WorkerProcess } from './c
 
 // What Graphile Worker does when connections are lost at bad moments must not end the process, nor leave it deaf.
 
-let database: TestDatabase;
+const database = testDatabase();
 let proxy: FaultProxy;
 let agent: string;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
   proxy = await startFaultProxy(database.url);
   agent = await makeAgent(database.pool, { script: [{ content: 'done' }] });
 });
@@ -31,7 +30,6 @@ beforeEach(() => {
 afterAll(async () => {
   killWorkerProcesses();
   await proxy.close();
-  await database.drop();
 });
 
 const COMPLETION = 'delete from "graphile_worker"._private_jobs';

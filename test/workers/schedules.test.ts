@@ -1,20 +1,17 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Worker } from '../../workers/main.ts';
-import { brokenPromises, makeAgent } from '../runtime/arrange.ts';
-import { createTestDatabase, eventually, type TestDatabase } from '../support/database.ts';
+import { makeAgent } from '../runtime/arrange.ts';
+import { eventually, testDatabase } from '../support/database.ts';
 import { startTestWorker } from '../support/worker.ts';
 
-let database: TestDatabase;
+const database = testDatabase();
 const workers: Worker[] = [];
 
 beforeAll(async () => {
-  database = await createTestDatabase();
   workers.push(await startTestWorker(database.url));
 });
 afterAll(async () => {
   await Promise.all(workers.map((worker) => worker.stop(1_000)));
-  expect(await brokenPromises(database.pool)).toEqual([]);
-  await database.drop();
 });
 
 type Run = { id: string; status: string; output: string; created_by: string };

@@ -2,18 +2,17 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Api } from '../../../src/api/server.ts';
 import { createMasterKeys } from '../../../src/secrets/master-keys.ts';
 import { one } from '../../sql/support.ts';
-import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
+import { testDatabase } from '../../support/database.ts';
 import { ask as askGraphql, startTestApi } from '../harness.ts';
 import { type CallOptions, call } from './call.ts';
 
-let db: TestDatabase;
+const db = testDatabase();
 let api: Api;
 const ask = (method: string, path: string, body?: unknown, options?: CallOptions) =>
   call(api, method, path, body, options);
 const make = async (body: object) => (await ask('POST', '/api/agents', body)).body;
 
 beforeAll(async () => {
-  db = await createTestDatabase();
   api = await startTestApi(db.url);
   await db.pool.query(
     `insert into howdah.models (name, provider, model) values ('fast', 'scripted', 'f'), ('slow', 'scripted', 's')`,
@@ -21,7 +20,6 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await api?.close();
-  await db?.drop();
 });
 
 describe('an agent', () => {

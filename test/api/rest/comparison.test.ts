@@ -4,7 +4,7 @@ import { connect } from '../../../src/index.ts';
 import type { Worker } from '../../../workers/main.ts';
 import { makeAgent } from '../../runtime/arrange.ts';
 import { makeAgent as makeIdleAgent, makeRun, makeTenant, one } from '../../sql/support.ts';
-import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
+import { testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import { ask, startTestApi } from '../harness.ts';
 import { locked, makePerson, tokenFor } from '../tokens.ts';
@@ -12,19 +12,17 @@ import { call } from './call.ts';
 
 const UNKNOWN = '01a1f805-7e9f-729f-9dc6-14d018338ca2';
 
-let db: TestDatabase;
+const db = testDatabase();
 let api: Api;
 let worker: Worker;
 
 beforeAll(async () => {
-  db = await createTestDatabase();
   api = await startTestApi(db.url);
   worker = await startTestWorker(db.url);
 });
 afterAll(async () => {
   await worker?.stop(0);
   await api?.close();
-  await db?.drop();
 });
 
 const QUERY = 'query ($a: UUID!, $b: UUID!) { compared: compareExecutions(a: $a, b: $b) }';

@@ -1,23 +1,21 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Api } from '../../../src/api/server.ts';
 import { one } from '../../sql/support.ts';
-import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
+import { testDatabase } from '../../support/database.ts';
 import { startTestApi } from '../harness.ts';
 import { locked, makePerson, tokenFor } from '../tokens.ts';
 import { type CallOptions, call } from './call.ts';
 
-let db: TestDatabase;
+const db = testDatabase();
 let api: Api;
 const ask = (method: string, path: string, body?: unknown, options?: CallOptions) =>
   call(api, method, path, body, options);
 
 beforeAll(async () => {
-  db = await createTestDatabase();
   api = await startTestApi(db.url);
 });
 afterAll(async () => {
   await api?.close();
-  await db?.drop();
 });
 
 /** What is made, what PATCH changes, and what is refused, for each kind. */

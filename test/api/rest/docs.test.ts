@@ -7,7 +7,7 @@ import type { Api } from '../../../src/api/server.ts';
 import { connect } from '../../../src/client/connect.ts';
 import { STEP_KINDS } from '../../../src/contracts/step.ts';
 import type { Worker } from '../../../workers/main.ts';
-import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
+import { testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import { startTestApi } from '../harness.ts';
 import { call } from './call.ts';
@@ -22,18 +22,16 @@ const lines = [...`${page}\n${read('README.md')}`.matchAll(/^```http\n([\s\S]*?)
 
 const programs = [...page.matchAll(/^```ts\n([\s\S]*?)^```/gm)].map(([, text = '']) => text);
 
-let db: TestDatabase;
+const db = testDatabase();
 let api: Api;
 let worker: Worker;
 beforeAll(async () => {
-  db = await createTestDatabase();
   api = await startTestApi(db.url);
   worker = await startTestWorker(db.url);
 });
 afterAll(async () => {
   await worker?.stop(0);
   await api?.close();
-  await db?.drop();
 });
 
 const ids: Record<string, string> = {};

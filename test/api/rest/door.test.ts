@@ -3,20 +3,18 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import formats from 'ajv-formats';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Api } from '../../../src/api/server.ts';
-import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
+import { testDatabase } from '../../support/database.ts';
 import { type Answer, startTestApi, until } from '../harness.ts';
 import { locked, makePerson, tokenFor } from '../tokens.ts';
 import { call } from './call.ts';
 
-let db: TestDatabase;
+const db = testDatabase();
 let api: Api;
 beforeAll(async () => {
-  db = await createTestDatabase();
   api = await startTestApi(db.url);
 });
 afterAll(async () => {
   await api?.close();
-  await db?.drop();
 });
 
 describe('the description', () => {

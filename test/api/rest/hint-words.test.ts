@@ -3,21 +3,19 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { inWordsOfRest } from '../../../src/api/rest/hint-words.ts';
 import { routes } from '../../../src/api/rest/routes.ts';
 import type { Api } from '../../../src/api/server.ts';
-import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
+import { testDatabase } from '../../support/database.ts';
 import { startTestApi } from '../harness.ts';
 import { call } from './call.ts';
 
 const NOBODY = '00000000-0000-4000-8000-000000000000';
-let db: TestDatabase;
+const db = testDatabase();
 let api: Api;
 
 beforeAll(async () => {
-  db = await createTestDatabase();
   api = await startTestApi(db.url);
 });
 afterAll(async () => {
   await api?.close();
-  await db?.drop();
 });
 
 test('a refusal tells a client of REST what it can ask REST for', async () => {

@@ -6,7 +6,7 @@ import { routes } from '../../../src/api/rest/routes.ts';
 import type { Api } from '../../../src/api/server.ts';
 import { all } from '../../sql/support.ts';
 import { MARK, makeTwoTenants } from '../../sql/two-tenants.ts';
-import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
+import { testDatabase } from '../../support/database.ts';
 import { startTestApi } from '../harness.ts';
 import { locked, tokenFor } from '../tokens.ts';
 import { type Called, call } from './call.ts';
@@ -16,7 +16,7 @@ import { type Called, call } from './call.ts';
  * of another. A route that is added later is walked too.
  */
 
-let db: TestDatabase;
+const db = testDatabase();
 let api: Api;
 let token: string;
 /** Ids of the other tenant, by table. */
@@ -24,7 +24,6 @@ let theirs: Record<string, string>;
 let before: string;
 
 beforeAll(async () => {
-  db = await createTestDatabase();
   const { a, b } = await makeTwoTenants(db.pool);
   api = await startTestApi(db.url, locked);
   token = await tokenFor(
@@ -50,7 +49,6 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await api?.close();
-  await db?.drop();
 });
 
 /** All that the other tenant has. */

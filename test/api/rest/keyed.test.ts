@@ -1,26 +1,24 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Api } from '../../../src/api/server.ts';
 import { makeAgent, makeRun, one } from '../../sql/support.ts';
-import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
+import { testDatabase } from '../../support/database.ts';
 import { startTestApi } from '../harness.ts';
 import { locked, makePerson, tokenFor } from '../tokens.ts';
 import { call } from './call.ts';
 
-let db: TestDatabase;
+const db = testDatabase();
 let api: Api;
 let shut: Api;
 const ask = (method: string, path: string, body: unknown, key?: string) =>
   call(api, method, path, body, key === undefined ? {} : { headers: { 'idempotency-key': key } });
 
 beforeAll(async () => {
-  db = await createTestDatabase();
   api = await startTestApi(db.url);
   shut = await startTestApi(db.url, locked);
 });
 afterAll(async () => {
   await shut?.close();
   await api?.close();
-  await db?.drop();
 });
 
 const rows = async (table: string) =>

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Api } from '../../../src/api/server.ts';
 import { makeAgent, makeRun } from '../../sql/support.ts';
-import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
+import { testDatabase } from '../../support/database.ts';
 import { driveRun, startTestApi } from '../harness.ts';
 import { listen } from './events.ts';
 
@@ -10,15 +10,13 @@ import { listen } from './events.ts';
 const STREAMS = 60;
 const STEPS = 150;
 
-let db: TestDatabase;
+const db = testDatabase();
 let api: Api;
 beforeAll(async () => {
-  db = await createTestDatabase();
   api = await startTestApi(db.url);
 });
 afterAll(async () => {
   await api?.close();
-  await db?.drop();
 });
 
 /** Follows to the end, cut off after so many events each time, and gives the ids as they came. */

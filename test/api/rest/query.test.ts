@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Api } from '../../../src/api/server.ts';
 import type { Worker } from '../../../workers/main.ts';
 import { all, makeTenant } from '../../sql/support.ts';
-import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
+import { testDatabase } from '../../support/database.ts';
 import { type FakeServer, startOpenAiServer } from '../../support/openai-server.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import { startTestApi } from '../harness.ts';
@@ -14,7 +14,7 @@ const ROWS = [
   { quarter: 'Q1', total: 1200.5 },
   { quarter: 'Q2', total: 900 },
 ];
-let db: TestDatabase;
+const db = testDatabase();
 let api: Api;
 let worker: Worker;
 let server: FakeServer;
@@ -22,7 +22,6 @@ let server: FakeServer;
 let member = 'figures';
 
 beforeAll(async () => {
-  db = await createTestDatabase();
   await db.pool.query(
     `create schema shop;
      create table shop.revenue (quarter text, total numeric(10, 2));
@@ -56,7 +55,6 @@ afterAll(async () => {
   await worker?.stop(0);
   await api?.close();
   await server?.close();
-  await db?.drop();
 });
 
 test('"Umsatz Q1" is answered with SQL and its rows, and the decision is a row', async () => {

@@ -4,27 +4,25 @@ import type { Api } from '../../../src/api/server.ts';
 import type { Worker } from '../../../workers/main.ts';
 import { makeAgent } from '../../runtime/arrange.ts';
 import { makeRun, one } from '../../sql/support.ts';
-import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
+import { testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import { startTestApi, until } from '../harness.ts';
 import { type CallOptions, call } from './call.ts';
 import { listen } from './events.ts';
 
-let db: TestDatabase;
+const db = testDatabase();
 let api: Api;
 let worker: Worker;
 const ask = (method: string, path: string, body?: unknown, options?: CallOptions) =>
   call(api, method, path, body, options);
 
 beforeAll(async () => {
-  db = await createTestDatabase();
   api = await startTestApi(db.url);
   worker = await startTestWorker(db.url);
 });
 afterAll(async () => {
   await worker?.stop(0);
   await api?.close();
-  await db?.drop();
 });
 
 const yaml = { headers: { 'content-type': 'application/yaml' } };

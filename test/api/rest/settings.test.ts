@@ -1,23 +1,21 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import type { Api } from '../../../src/api/server.ts';
-import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
+import { testDatabase } from '../../support/database.ts';
 import { ask as query, startTestApi } from '../harness.ts';
 import { locked, makePerson, tokenFor } from '../tokens.ts';
 import { type CallOptions, call } from './call.ts';
 
-let db: TestDatabase;
+const db = testDatabase();
 let api: Api;
 const ask = (method: string, path: string, body?: unknown, options?: CallOptions) =>
   call(api, method, path, body, options);
 
 beforeAll(async () => {
-  db = await createTestDatabase();
   api = await startTestApi(db.url);
 });
 afterEach(() => db.pool.query('delete from howdah.settings'));
 afterAll(async () => {
   await api?.close();
-  await db?.drop();
 });
 
 test('are listed, set and taken back by their keys', async () => {

@@ -8,21 +8,20 @@ import type { Worker } from '../../../workers/main.ts';
 import { runCli } from '../../cli/run-cli.ts';
 import { makeAgent } from '../../runtime/arrange.ts';
 import { all, makeRun, one, unique } from '../../sql/support.ts';
-import { createTestDatabase, eventually, type TestDatabase } from '../../support/database.ts';
+import { eventually, testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import { startTestApi } from '../harness.ts';
 import { locked } from '../tokens.ts';
 import { call } from './call.ts';
 import { listen } from './events.ts';
 
-let db: TestDatabase;
+const db = testDatabase();
 let api: Api;
 let worker: Worker;
 let steps: number;
 let agent: string;
 
 beforeAll(async () => {
-  db = await createTestDatabase();
   await runCli(db.url, 'generate', '--executions', '500');
   api = await startTestApi(db.url);
   worker = await startTestWorker(db.url);
@@ -32,7 +31,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await worker?.stop(0);
   await api?.close();
-  await db?.drop();
 });
 
 const keyOf = (line: { execution_id: string; seq: number }) => `${line.execution_id} ${line.seq}`;

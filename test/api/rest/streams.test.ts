@@ -11,7 +11,7 @@ import type { StreamEvent } from '../../../src/contracts/stream-event.ts';
 import type { Worker } from '../../../workers/main.ts';
 import { makeAgent } from '../../runtime/arrange.ts';
 import { one, rolledBack } from '../../sql/support.ts';
-import { createTestDatabase, eventually, type TestDatabase } from '../../support/database.ts';
+import { eventually, testDatabase } from '../../support/database.ts';
 import { type FakeServer, startOpenAiServer } from '../../support/openai-server.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import { startTestApi, until } from '../harness.ts';
@@ -124,14 +124,13 @@ describe('the writer', () => {
 });
 
 describe('over the API', () => {
-  let db: TestDatabase;
+  const db = testDatabase();
   let api: Api;
   let worker: Worker;
   let model: FakeServer;
   let answers: PromiseWithResolvers<void>;
 
   beforeAll(async () => {
-    db = await createTestDatabase();
     api = await startTestApi(db.url, locked);
     model = await startOpenAiServer(async () => {
       await answers.promise;
@@ -143,7 +142,6 @@ describe('over the API', () => {
     await worker?.stop(0);
     await model?.close();
     await api?.close();
-    await db?.drop();
   });
   beforeEach(() => {
     answers = Promise.withResolvers<void>();

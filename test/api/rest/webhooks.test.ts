@@ -1,23 +1,21 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Api } from '../../../src/api/server.ts';
 import { connect } from '../../../src/index.ts';
-import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
+import { testDatabase } from '../../support/database.ts';
 import { startTestApi } from '../harness.ts';
 import { locked, makePerson, tokenFor } from '../tokens.ts';
 import { type CallOptions, call } from './call.ts';
 
-let db: TestDatabase;
+const db = testDatabase();
 let api: Api;
 const ask = (method: string, path: string, body?: unknown, options?: CallOptions) =>
   call(api, method, path, body, options);
 
 beforeAll(async () => {
-  db = await createTestDatabase();
   api = await startTestApi(db.url);
 });
 afterAll(async () => {
   await api?.close();
-  await db?.drop();
 });
 
 async function ended(webhook?: string): Promise<string> {
