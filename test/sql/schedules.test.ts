@@ -278,7 +278,7 @@ describe('schedules', () => {
       await second.end();
     });
 
-    test('tick() is for one worker at a time', async () => {
+    test('run_timers() is for one worker at a time', async () => {
       const id = await make();
       await due(id);
       const holder = await openSession(db.url);
@@ -591,7 +591,7 @@ describe('schedules', () => {
           await refusedInside(client, `update howdah.schedules set ${column} = null`),
         ).toMatchObject({ code: '42501' });
       }
-      for (const call of ['fire_schedules()', 'tick()']) {
+      for (const call of ['fire_schedules()', 'run_timers()']) {
         expect(await refusedInside(client, `select howdah_private.${call}`)).toMatchObject({
           code: '42501',
         });
