@@ -121,7 +121,6 @@ alter table howdah.agents
   add foreign key (tenant_id, current_version_id)
     references howdah.agent_versions (tenant_id, id)
     on delete restrict deferrable initially deferred;
-create index agent_versions_agent_id_idx on howdah.agent_versions (tenant_id, agent_id);
 alter table howdah.agent_versions enable row level security, force row level security;
 comment on table howdah.agent_versions is
   'Versions of agents, complete and by value: one row per transaction that changed the agent. '
@@ -250,7 +249,6 @@ alter table howdah.workflows
   add foreign key (tenant_id, current_version_id)
     references howdah.workflow_versions (tenant_id, id)
     on delete restrict deferrable initially deferred;
-create index workflow_versions_workflow_id_idx on howdah.workflow_versions (tenant_id, workflow_id);
 alter table howdah.workflow_versions enable row level security, force row level security;
 comment on table howdah.workflow_versions is
   'Versions of workflows, complete and by value: one row per transaction that changed the '
