@@ -121,9 +121,14 @@ export function breakConnection(client: PoolClient, reason?: Error): void {
   connection.stream.destroy(reason);
 }
 
-/** One connection of its own, for what needs a session: LISTEN, advisory locks. */
+/**
+ * Returns a connection for what needs a session: LISTEN, advisory locks. When the connection breaks
+ * between two queries, the process goes on and the next query reports the loss.
+ */
 export function createClient(options: ConnectionOptions): Client {
-  return new pg.Client(configOf(options));
+  const client = new pg.Client(configOf(options));
+  client.on('error', ignore);
+  return client;
 }
 
 /**

@@ -1,9 +1,10 @@
 import { expect, test } from 'vitest';
-import { createPool } from '../../src/db/pool.ts';
-import { createTestDatabase } from '../support/database.ts';
+import { createClient, createPool } from '../../src/db/pool.ts';
+import { testDatabase } from '../support/database.ts';
+
+const database = testDatabase();
 
 test('a pool of numbers gives those a number holds to the last digit, others as text', async () => {
-  const database = await createTestDatabase();
   const pool = createPool({ url: database.url, applicationName: 'howdah-cli', numbers: true });
   const asked: [string, number | string][] = [
     ['0::numeric', 0],
@@ -26,6 +27,15 @@ test('a pool of numbers gives those a number holds to the last digit, others as 
     expect(rows).toEqual([asked.map(([, told]) => told)]);
   } finally {
     await pool.end();
-    await database.drop();
   }
+});
+
+test('a connection that breaks between two queries fails the next one, not the process', async () => {
+  const client = createClient({ url: database.url, applicationName: 'howdah-cli' });
+  await client.connect();
+  const { rows } = await client.query<{ pid: number }>('select pg_backend_pid() as pid');
+  const ended = new Promise((resolve) => client.once('end', resolve));
+  await database.pool.query('select pg_terminate_backend($1)', [rows[0]?.pid]);
+  await ended;
+  await expect(client.query('select 1')).rejects.toThrow('not queryable');
 });
