@@ -10,7 +10,8 @@ const KEY = 'sk-test-0123456789abcdef';
 const open: FakeServer[] = [];
 afterAll(() => Promise.all(open.map((server) => server.close())));
 
-const LIMITS = { first_chunk_ms: 50, between_chunks_ms: 50 };
+/** Long enough for a request to reach the server on a busy machine. */
+const LIMITS = { first_chunk_ms: 500, between_chunks_ms: 500 };
 
 async function failureOf(answer: FakeAnswer, limits?: Partial<typeof LIMITS>) {
   const server = await startOpenAiServer([answer]);
@@ -155,7 +156,7 @@ describe('silence', () => {
   });
 
   test('in the middle of a stream', async () => {
-    const limits = { first_chunk_ms: 60_000, between_chunks_ms: 50 };
+    const limits = { first_chunk_ms: 60_000, between_chunks_ms: 500 };
     const error = await failureOf({ content: 'Hello there', stall: 250 }, limits);
     expect(error).toMatchObject({ code: 'timeout', cause: { limit: 'between_chunks_ms' } });
   });
