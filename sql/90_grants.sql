@@ -373,7 +373,7 @@ grant execute on function howdah.give_feedback(uuid, double precision, text, int
 -- Watched tables: made by owners, read by everybody.
 grant select on howdah.table_triggers, howdah.watched_rows to howdah_app, howdah_analyst;
 grant select (table_trigger_id) on howdah.executions to howdah_app, howdah_analyst;
-grant execute on function howdah_private.begin_write_back(uuid), howdah_private.answer_for_writer(uuid),
+grant execute on function howdah_private.begin_write_back(uuid), howdah_private.prepare_write_back(uuid),
   howdah_private.end_write_back(uuid, howdah.write_back_status, jsonb) to howdah_worker;
 
 -- Webhooks, and callbacks of runs.

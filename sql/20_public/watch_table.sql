@@ -16,7 +16,7 @@ create or replace function howdah.watch_table(
 as $$
 #variable_conflict use_column
 declare
-  v_table regclass := howdah_private.watchable(watch_table.target);
+  v_table regclass := howdah_private.resolve_watchable_table(watch_table.target);
   v_watch howdah.table_triggers;
 begin
   v_watch.on_event := regexp_replace(lower(btrim(watch_table.on_event)), '^update or insert$', 'insert or update'); -- as `create trigger` takes them
@@ -35,7 +35,7 @@ begin
   perform howdah_private.refuse_watch_expression(v_table, f.field, f.expression)
   from (values ('input', v_watch.input), ('condition', watch_table.condition)) as f (field, expression)
   where f.expression is not null;
-  v_watch.key_columns := howdah_private.key_of(v_table, watch_table.into_column, v_watch.on_event);
+  v_watch.key_columns := howdah_private.row_key_columns(v_table, watch_table.into_column, v_watch.on_event);
   update howdah.table_triggers as w set table_name = v_watch.table_name -- the table was renamed
   from howdah_private.watches_on(v_table) as o
   where w.id = o.id and not exists (
@@ -64,8 +64,8 @@ declare
   v_table regclass;
   v_watch howdah.table_triggers;
 begin
-  perform howdah_private.refuse_no_owner('watch tables');
-  v_table := howdah_private.table_named(unwatch_table.target);
+  perform howdah_private.require_database_owner('watch tables');
+  v_table := howdah_private.resolve_table(unwatch_table.target);
   for v_watch in
     delete from howdah.table_triggers as w
     where w.tenant_id = howdah.current_tenant() and (w.table_name = coalesce(v_table::text, unwatch_table.target)

@@ -4,7 +4,7 @@ create or replace function howdah_private.table_of_watch(watch howdah.table_trig
   language sql stable
   set search_path = pg_catalog, pg_temp
 as $$
-  select coalesce(howdah_private.table_named((watch).table_name), howdah_private.watched_table((watch).id))
+  select coalesce(howdah_private.resolve_table((watch).table_name), howdah_private.watched_table((watch).id))
 $$;
 
 create or replace function howdah_private.tg_table_triggers__check() returns trigger
@@ -15,7 +15,7 @@ declare
   v_table regclass := howdah_private.table_of_watch(new);
 begin
   if new.table_name <> old.table_name then
-    v_table := howdah_private.watchable(new.table_name);
+    v_table := howdah_private.resolve_watchable_table(new.table_name);
     new.table_name := v_table::text;
   end if;
   if v_table is null or (v_table, new.on_event, new.input, new.condition, new.into_column, new.key_columns) is not distinct from
@@ -25,7 +25,7 @@ begin
   perform howdah_private.refuse_watch_expression(v_table, f.field, f.expression)
   from (values ('input', new.input), ('condition', new.condition)) as f (field, expression)
   where f.expression is not null;
-  new.key_columns := howdah_private.key_of(v_table, new.into_column, new.on_event);
+  new.key_columns := howdah_private.row_key_columns(v_table, new.into_column, new.on_event);
   return new;
 end $$;
 create or replace trigger _100_stamp before update on howdah.table_triggers

@@ -33,7 +33,7 @@ export function writeBack(pool: Pool, executionId: string, writeMs = WRITE_MS): 
           error && JSON.stringify(error),
         ]);
       const { rows } = await client.query<{ answer: Answer | null }>(
-        'select howdah_private.answer_for_writer($1) as answer',
+        'select howdah_private.prepare_write_back($1) as answer',
         [executionId],
       );
       const answer = rows[0]?.answer;

@@ -67,7 +67,7 @@ test('an agent whose tool fills the table it watches is stopped at the ninth', a
   expect(end).toEqual({
     deep: 8,
     runs: 8,
-    said: expect.stringContaining('watches have begun one another 8 times'),
+    said: expect.stringContaining('maximum chain of watches (8) reached'),
   });
   expect((await database.pool.query('select 1 from shop.parts')).rowCount).toBe(8);
 });

@@ -50,7 +50,7 @@ const DEFINERS_OF_THE_ERASER = [
 const DYNAMIC_SQL: Record<string, string> = {
   'howdah_private.watched_inputs(text,text[])':
     'is there for expressions that are not ours, and has no more rights than that',
-  'howdah_private.watchable(text)': 'no definer; the schema comes from the catalogue',
+  'howdah_private.resolve_watchable_table(text)': 'no definer; the schema comes from the catalogue',
   'howdah_private.touched_rows(jsonb,text,integer,integer,bigint)':
     'which tables a call changed is known when it is over; names are quoted by format()',
   'howdah_private.tg_hooks__grant()':

@@ -140,8 +140,8 @@ const AUTUMN: Case[] = [
 
 /** What is refused, and the words that say why. */
 const REFUSED: [cron: string | null, message: string, part: string | null][] = [
-  [null, 'cron: it is missing', null],
-  ['', 'cron: it is missing', null],
+  [null, 'cron: the expression is missing', null],
+  ['', 'cron: the expression is missing', null],
   ['* * * *', "cron: '* * * *' has 4 fields, not five", null],
   ['0 0 9 * * *', "cron: '0 0 9 * * *' has 6 fields, not five", null],
   ['@reboot', "cron: '@reboot' is not known", null],
@@ -151,21 +151,25 @@ const REFUSED: [cron: string | null, message: string, part: string | null][] = [
   ['0 0 32 * *', 'cron: day-of-month 32 is not between 1 and 31', 'day-of-month'],
   ['0 0 1 13 *', 'cron: month 13 is not between 1 and 12', 'month'],
   ['0 0 * * 8', 'cron: day-of-week 8 is not between 0 and 7', 'day-of-week'],
-  ['0 0 * MON *', "cron: month 'MON' is no number and none of JAN, FEB", 'month'],
-  ['0 0 * * FUN', "cron: day-of-week 'FUN' is no number and none of SUN, MON", 'day-of-week'],
+  ['0 0 * MON *', "cron: month 'MON' is not a number or one of JAN, FEB", 'month'],
+  ['0 0 * * FUN', "cron: day-of-week 'FUN' is not a number or one of SUN, MON", 'day-of-week'],
   ['JAN * * * *', "cron: minute 'JAN' is no number", 'minute'],
-  ['0 0 * * MONDAY', "cron: day-of-week 'MONDAY' is no number, name, range or step", 'day-of-week'],
-  ['0 0 * JULY *', "cron: month 'JULY' is no number, name, range or step", 'month'],
-  ['0 0 L * *', "cron: day-of-month 'L': L, W, # and ? are not known here", 'day-of-month'],
-  ['0 0 15W * *', "cron: day-of-month '15W': L, W, # and ? are not known here", 'day-of-month'],
-  ['0 0 * * FRI#2', "cron: day-of-week 'FRI#2': L, W, # and ? are not known here", 'day-of-week'],
-  ['0 0 ? * 1', "cron: day-of-month '?': L, W, # and ? are not known here", 'day-of-month'],
+  [
+    '0 0 * * MONDAY',
+    "cron: day-of-week 'MONDAY' is not a number, name, range or step",
+    'day-of-week',
+  ],
+  ['0 0 * JULY *', "cron: month 'JULY' is not a number, name, range or step", 'month'],
+  ['0 0 L * *', "cron: day-of-month 'L': L, W, # and ? are not supported", 'day-of-month'],
+  ['0 0 15W * *', "cron: day-of-month '15W': L, W, # and ? are not supported", 'day-of-month'],
+  ['0 0 * * FRI#2', "cron: day-of-week 'FRI#2': L, W, # and ? are not supported", 'day-of-week'],
+  ['0 0 ? * 1', "cron: day-of-month '?': L, W, # and ? are not supported", 'day-of-month'],
   ['0 22-2 * * *', "cron: hour '22-2' runs backwards: write 22-23,0-2", 'hour'],
   ['*/0 * * * *', "cron: the step of minute '*/0' is not between 1 and 60", 'minute'],
   ['*/90 * * * *', "cron: the step of minute '*/90' is not between 1 and 60", 'minute'],
-  ['1,,2 * * * *', "cron: minute '1,,2' has an empty place", 'minute'],
-  ['-5 * * * *', "cron: minute '-5' is no number, name, range or step", 'minute'],
-  ['1.5 * * * *', "cron: minute '1.5' is no number, name, range or step", 'minute'],
+  ['1,,2 * * * *', "cron: minute '1,,2' has an empty item", 'minute'],
+  ['-5 * * * *', "cron: minute '-5' is not a number, name, range or step", 'minute'],
+  ['1.5 * * * *', "cron: minute '1.5' is not a number, name, range or step", 'minute'],
   ['99999999999 * * * *', "cron: minute '99999999999' is no number", 'minute'],
 ];
 
@@ -210,7 +214,7 @@ describe('schedule_times', () => {
       await refusal(db.pool.query('select howdah.schedule_times($1)', ['1,'.repeat(600)])),
     ).toMatchObject({
       code: 'HWINV',
-      message: 'cron: it has 1200 characters, at most 1000 are allowed',
+      message: 'cron: the expression has 1200 characters, at most 1000 are allowed',
     });
   });
 
@@ -219,12 +223,12 @@ describe('schedule_times', () => {
     ['Berlin', "Did you mean 'Europe/Berlin'?"],
     ['New York', "Did you mean 'America/New_York'?"],
     ['Germany/Berlin', "Did you mean 'Europe/Berlin'?"],
-    ['Mars/Olympus', 'A name of pg_timezone_names'],
-    ['CEST', 'A name of pg_timezone_names'],
-    ['Foo/Bar+3', 'A name of pg_timezone_names'],
-    ['+02', 'A name of pg_timezone_names'],
-    ['', 'A name of pg_timezone_names'],
-    [null, 'A name of pg_timezone_names'],
+    ['Mars/Olympus', 'Use a name of pg_timezone_names'],
+    ['CEST', 'Use a name of pg_timezone_names'],
+    ['Foo/Bar+3', 'Use a name of pg_timezone_names'],
+    ['+02', 'Use a name of pg_timezone_names'],
+    ['', 'Use a name of pg_timezone_names'],
+    [null, 'Use a name of pg_timezone_names'],
   ])('refuses the time zone %s', async (timezone, hint) => {
     const refused = await refusal(
       db.pool.query(`select howdah.schedule_times('@daily', $1)`, [timezone]),

@@ -255,7 +255,9 @@ describe('watch_table', () => {
     const refused = await refusal(watch(table, { agent, [field]: text }));
     expect(refused).toMatchObject({
       code: 'HWINV',
-      message: expect.stringContaining(`${field} is no expression over the columns of ${table}: `),
+      message: expect.stringContaining(
+        `${field} is not an expression over the columns of ${table}: `,
+      ),
       hint: expect.stringContaining('Write one expression'),
     });
     expect(JSON.parse(refused.detail ?? '')).toEqual({ field, expression: text });
@@ -570,7 +572,7 @@ describe('watch_table', () => {
       await db.pool.query(`alter table ${table} rename reply to answer`);
       expect(await writeBack(id)).toEqual({ done: 'failed' });
       expect(await runsOf(table)).toMatchObject([
-        { error: { code: 'HWCNF', message: `${table} has no column reply any more` } },
+        { error: { code: 'HWCNF', message: `${table} no longer has the column reply` } },
       ]);
       const { table: pairs, agent } = await makeTable('a int, b int, reply text');
       const key = `${pairs.replace('shop.', '')}_pkey`;
@@ -582,7 +584,7 @@ describe('watch_table', () => {
       await db.pool.query(`insert into ${pairs} (a, b, body) values (3, 5, 'x')`);
       const [run] = await runsOf(pairs);
       await finish(db.pool, worker, run?.id);
-      const message = `the primary key of ${pairs} is not (a, b) any more, by which the row was to be found`;
+      const message = `the primary key of ${pairs} is no longer (a, b), which identified the row`;
       for (const change of ['rename a to c', `rename c to a`, `drop constraint ${key}`]) {
         await db.pool.query(`alter table ${pairs} ${change}`);
         if (change === 'rename c to a') continue;
@@ -1072,7 +1074,7 @@ describe('watch_table', () => {
       code: 'HWCNF',
       message: `agent '${agent}' is deleted`,
       hint: expect.stringContaining(
-        `A watch of ${table} wanted to begin a run; howdah.unwatch_table('${table}') ends it.`,
+        `The watch of ${table} could not begin a run; howdah.unwatch_table('${table}') ends the watch.`,
       ),
     });
   });
@@ -1083,10 +1085,10 @@ describe('watch_table', () => {
     expect(await refusal(watch(name, { agent }))).toMatchObject({
       code: 'HWNTF',
       message: `there is no table '${name}'`,
-      hint: `Write it with its schema: ${table}.`,
+      hint: `Write the name with its schema: ${table}.`,
     });
     expect(await refusal(watch('no such table', { agent }))).toMatchObject({
-      hint: 'Write it with its schema: public.tickets.',
+      hint: 'Write the name with its schema: public.tickets.',
     });
   });
 
@@ -1166,8 +1168,8 @@ describe('watch_table', () => {
   });
 
   test.each([
-    [`condition = 'nonsense('`, { code: 'HWINV', message: /^condition is no expression/ }],
-    [`input = 'bodi'`, { code: 'HWINV', message: /^input is no expression/ }],
+    [`condition = 'nonsense('`, { code: 'HWINV', message: /^condition is not an expression/ }],
+    [`input = 'bodi'`, { code: 'HWINV', message: /^input is not an expression/ }],
     [`into_column = 'nope'`, { code: 'HWNTF', message: /has no column nope$/ }],
     [`into_column = 'id'`, { code: 'HWINV', message: /part of the primary key/ }],
     [`on_event = 'delete'`, { code: 'HWINV' }],
@@ -1260,7 +1262,7 @@ describe('watch_table', () => {
     const name = unique('Cases').replace('-', '_');
     await db.pool.query(`create table shop."${name}" (id int primary key)`);
     expect(await refusal(watch(`shop.${name}`, { agent }))).toMatchObject({
-      hint: `Write it with its schema: shop."${name}".`,
+      hint: `Write the name with its schema: shop."${name}".`,
     });
   });
 

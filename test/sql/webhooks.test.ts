@@ -338,7 +338,7 @@ describe('webhooks', () => {
       ]),
     ).toEqual({
       is_active: false,
-      disabled_because: 'its receiver answered 410: gone',
+      disabled_because: 'the receiver answered 410 Gone',
     });
     await db.pool.query('update howdah.webhooks set is_active = true where id = $1', [webhook_id]);
     expect(

@@ -1,8 +1,10 @@
--- When the clock of a time zone shows what a cron expression asks for. Almost every day has one offset from UTC all
--- through, and is sums. On a day around a change of the clocks each local time is looked at:
---   a fixed time (03:30) that exists twice runs at the first, one that does not exist runs when the gap is over, once;
---   an interval (hours begin with a star) runs at every moment that shows a time of it: twice in the doubled hour, never in
---   the gap, so that a quarter of an hour stays a quarter of an hour.
+-- Returns the moments at which the clock of a time zone shows a time of a cron expression. Almost
+-- every day has one offset from UTC, and the moments are sums. On a day with a clock change, each
+-- local time is looked up:
+--   A fixed time (03:30) fires once. If the local time exists twice, its first moment counts. If it
+--   does not exist, the end of the gap counts.
+--   An interval (the hours begin with a star) fires at every moment that shows one of its times:
+--   twice in the repeated hour, never in the gap. So 15 minutes stay 15 minutes.
 create or replace function howdah_private.cron_moments(
   day date, hours int[], minutes int[], is_interval boolean, timezone text
 ) returns setof timestamptz
@@ -11,14 +13,15 @@ create or replace function howdah_private.cron_moments(
 as $$
 declare
   v_midnight constant timestamp := cron_moments.day;
-  v_early timestamp := v_midnight - interval '1 day'; -- as UTC: before the day begins anywhere
-  v_late timestamp := v_midnight + interval '2 days'; -- after it has ended everywhere
+  v_early timestamp := v_midnight - interval '1 day'; -- in UTC: before the day begins in any zone
+  v_late timestamp := v_midnight + interval '2 days'; -- after the day has ended in all zones
   v_middle timestamp;
   v_before interval := (v_early at time zone 'UTC') at time zone cron_moments.timezone - v_early;
   v_after interval := (v_late at time zone 'UTC') at time zone cron_moments.timezone - v_late;
 begin
   if v_before = v_after then
-    return query select (v_midnight + make_interval(hours => h, mins => m) - v_before) at time zone 'UTC'
+    return query
+    select (v_midnight + make_interval(hours => h, mins => m) - v_before) at time zone 'UTC'
     from unnest(cron_moments.hours) as h cross join unnest(cron_moments.minutes) as m;
     return;
   end if;
@@ -27,7 +30,7 @@ begin
     if (v_middle at time zone 'UTC') at time zone cron_moments.timezone - v_middle = v_before then
       v_early := v_middle;
     else
-      v_late := v_middle; -- ends as the minute of the change
+      v_late := v_middle; -- the loop ends with the minute of the change
     end if;
   end loop;
   return query
@@ -50,11 +53,12 @@ begin
     else e.moments[1:1] end) as m (at);
 end $$;
 
--- The times after `since` up to and with `until`, the first ones in order or (backwards) the last ones in reverse. Months and
--- days that do not match are passed over; nine years without a time mean there is none (29 February may be eight years
--- away).
+-- Returns the times after `since`, up to and including `until`: the first ones in order, or
+-- (backwards) the last ones in reverse. Months and days that do not match are skipped. Gives up
+-- after nine years without a time, since 29 February may be eight years away.
 create or replace function howdah_private.cron_times(
-  cron text, timezone text, since timestamptz, until timestamptz, count int, backwards boolean default false
+  cron text, timezone text, since timestamptz, until timestamptz, count int,
+  backwards boolean default false
 ) returns setof timestamptz
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
@@ -76,7 +80,8 @@ begin
   while v_left > 0 and v_day between v_begin and v_end and abs(v_day - v_seen) < 3300 loop
     if extract(month from v_day)::int <> all (v_cron.months) then
       v_month := v_day - extract(day from v_day)::int + 1;
-      v_day := case when cron_times.backwards then v_month - 1 else v_month + interval '1 month' end;
+      v_day := case when cron_times.backwards then v_month - 1
+        else v_month + interval '1 month' end;
       continue;
     end if;
     v_fits_day := extract(day from v_day)::int = any (v_cron.days);

@@ -1,8 +1,9 @@
--- Schedules make runs here, each time of one exactly one run, however many workers call. Three things see to it: a row is
--- fired by whoever locks it, others pass it by; its next_at moves on in the transaction that inserts the runs; and
--- the idempotency key of a run names schedule and time.
+-- Fires schedules. Each scheduled time begins exactly one run, however many workers call at once.
+-- Three rules ensure that: a worker fires only rows that it has locked, and skips locked rows;
+-- next_at advances in the transaction that inserts the runs; and the idempotency key of a run
+-- names the schedule and the time.
 
--- A moment as it stands in keys and metadata: 2026-03-29T01:00:00Z.
+-- Formats a moment for keys and metadata: 2026-03-29T01:00:00Z.
 create or replace function howdah_private.timestamp_key(at timestamptz) returns text
   language sql immutable parallel safe
   set search_path = pg_catalog, pg_temp
@@ -15,16 +16,19 @@ create or replace function howdah_private.insert_scheduled(
   set search_path = pg_catalog, pg_temp
 as $$
   insert into howdah.executions (
-    id, tenant_id, user_id, agent_id, workflow_id, session_id, input, input_data, priority, idempotency_key, metadata
+    id, tenant_id, user_id, agent_id, workflow_id, session_id, input, input_data, priority,
+    idempotency_key, metadata
   ) values (
-    insert_scheduled.execution_id, (schedule).tenant_id, (schedule).user_id, (schedule).agent_id, (schedule).workflow_id,
-    (schedule).session_id, (schedule).input, (schedule).input_data, (schedule).priority, insert_scheduled.key,
+    insert_scheduled.execution_id, (schedule).tenant_id, (schedule).user_id, (schedule).agent_id,
+    (schedule).workflow_id, (schedule).session_id, (schedule).input, (schedule).input_data,
+    (schedule).priority, insert_scheduled.key,
     (schedule).metadata || insert_scheduled.metadata
   )
 $$;
 
--- The times that are due, oldest first. next_at is one whatever cron says, since it was promised. Of every one at most
--- the 100 newest; asked for one more, to know that some are left out.
+-- Returns the times that are due, oldest first. next_at is always one of them, even if cron has
+-- changed, since next_at was published. The catch-up policy 'all' keeps the 100 newest times. The
+-- query asks for 101 times, so that is_cut can tell that some are left out.
 create or replace function howdah_private.due_times(
   schedule howdah.schedules, until timestamptz, out moments timestamptz[], out is_cut boolean
 )
@@ -34,25 +38,27 @@ as $$
 begin
   moments := array(
     select t.at from howdah_private.cron_times(
-      (schedule).cron, (schedule).timezone, (schedule).next_at, due_times.until, 101, true) as t (at)
+      (schedule).cron, (schedule).timezone, (schedule).next_at, due_times.until, 101, true
+    ) as t (at)
   ) || (schedule).next_at;
   is_cut := (schedule).catchup_policy = 'all' and cardinality(moments) > 100;
   moments := array(
     select m.at from unnest(moments) with ordinality as m (at, place)
     where case (schedule).catchup_policy when 'one' then m.place = 1 when 'all' then m.place <= 100
-      -- less than a minute late is on time
+      -- a time less than a minute ago is on time
       else m.at > due_times.until - interval '1 minute' end
     order by m.at
   );
 end $$;
 
--- Deadlocks, full disks, locks that could not be had, a server that stops: the same call may succeed the next time.
+-- Recognizes errors after which the same call may succeed: deadlocks, full disks, lock time-outs, a
+-- server shutdown.
 create or replace function howdah_private.is_transient_error(code text) returns boolean
   language sql immutable parallel safe
   set search_path = pg_catalog, pg_temp
 as $$ select is_transient_error.code ~ '^(40|53|55|57|58)' $$;
 
--- What stands in last_error.
+-- Builds the value of schedules.last_error.
 create or replace function howdah_private.schedule_error(
   code text, message text, detail text, hint text, at timestamptz
 ) returns jsonb
@@ -60,14 +66,15 @@ create or replace function howdah_private.schedule_error(
   set search_path = pg_catalog, pg_temp
 as $$
   select jsonb_strip_nulls(jsonb_build_object(
-    'code', schedule_error.code, 'message', schedule_error.message, 'detail', nullif(schedule_error.detail, ''),
-    'hint', nullif(schedule_error.hint, ''), 'scheduled_for', howdah_private.timestamp_key(schedule_error.at)))
+    'code', schedule_error.code, 'message', schedule_error.message,
+    'detail', nullif(schedule_error.detail, ''), 'hint', nullif(schedule_error.hint, ''),
+    'scheduled_for', howdah_private.timestamp_key(schedule_error.at)))
 $$;
 
 -- Inserts the run of one time. Returns no id and no error when there is no run to insert: the last
 -- run is live and the schedule skips, or the time has its run already. A schedule whose user
--- changed skips while a run of the previous user is live, and does not cancel that run: whoever
--- writes a schedule may not end a run of another user. A refusal (the agent is deleted, say) is
+-- changed skips while a run of the previous user is live, and does not cancel that run: the user
+-- who writes a schedule may not end a run of another user. A refusal (the agent is deleted, say) is
 -- returned as an error. A temporary fault, such as a deadlock or a full disk, is raised to the
 -- caller.
 create or replace function howdah_private.fire_moment(
@@ -94,17 +101,19 @@ begin
     return;
   end if;
   if (schedule).overlap_policy = 'cancel' then
-    -- locked, so that it cannot end before it is cancelled
+    -- locks the run, so that it cannot end before it is cancelled
     perform from howdah.executions as e
-    where e.id = (schedule).last_execution_id and e.completed_at is null and e.user_id is not distinct from (schedule).user_id
+    where e.id = (schedule).last_execution_id and e.completed_at is null
+      and e.user_id is not distinct from (schedule).user_id
     for no key update;
-    if found then -- the schedule does it, nobody in person: cancel_execution would note who
+    if found then -- not cancel_execution, which would record a user as the actor
       perform howdah_private.terminate_runs(
         howdah_private.lock_below(array[(schedule).last_execution_id]), 'cancelled', null);
     end if;
   end if;
   perform howdah_private.insert_scheduled(
-    schedule, v_id, v_key, jsonb_build_object('schedule', (schedule).name, 'scheduled_for', v_moment));
+    schedule, v_id, v_key,
+    jsonb_build_object('schedule', (schedule).name, 'scheduled_for', v_moment));
   id := v_id;
 exception when others then
   if howdah_private.is_transient_error(sqlstate) then
@@ -114,9 +123,11 @@ exception when others then
   error := howdah_private.schedule_error(sqlstate, sqlerrm, v_detail, v_hint, fire_moment.at);
 end $$;
 
--- Fires a schedule that its caller has locked, and moves it on. A refused run holds up nothing: it is said in last_error,
--- and the schedule goes on with its next time.
-create or replace function howdah_private.fire_schedule(schedule howdah.schedules, until timestamptz) returns int
+-- Fires a schedule that the caller has locked, and advances its next_at. A refused run blocks
+-- nothing: the refusal is stored in last_error, and the schedule continues with its next time.
+create or replace function howdah_private.fire_schedule(
+  schedule howdah.schedules, until timestamptz
+) returns int
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
@@ -128,7 +139,7 @@ declare
   v_fired int := 0;
 begin
   v_schedule.last_error := case when v_due.is_cut then howdah_private.schedule_error('catchup',
-    'more than 100 times were due: the 100 newest have run, the older ones will not', null, null,
+    'more than 100 times were due: only the 100 newest were run', null, null,
     v_schedule.next_at) end;
   foreach v_at in array v_due.moments loop
     v_run := howdah_private.fire_moment(v_schedule, v_at);
@@ -150,9 +161,10 @@ begin
   return v_fired;
 end $$;
 
--- Fires what is due, for all tenants. Each schedule is acted for as its tenant; whom this session acted for is put back. One
--- whose time zone the server no longer knows cannot be moved on: it loses its next time, and says why. One that has to wait for
--- somebody's lock is given up for now, since the others wait with it.
+-- Fires the due schedules of all tenants. Acts as the tenant of each schedule, and restores the
+-- tenant and user of the session at the end. A schedule whose time zone the server no longer knows
+-- cannot advance: next_at becomes null, and last_error has the reason. A schedule that waits two
+-- seconds for a lock is left for the next call, so that the others do not wait with it.
 create or replace function howdah_private.fire_schedules() returns int
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp set lock_timeout = '2s'
@@ -177,14 +189,16 @@ begin
       v_fired := v_fired + howdah_private.fire_schedule(v_schedule, v_now);
     exception when others then
       if howdah_private.is_transient_error(sqlstate) then
-        raise warning 'schedule % is tried again: %', v_schedule.id, sqlerrm;
+        raise warning 'schedule % will be retried: %', v_schedule.id, sqlerrm;
       else
         update howdah.schedules as s set next_at = null,
-          last_error = howdah_private.schedule_error(sqlstate, sqlerrm, null, null, v_schedule.next_at)
+          last_error = howdah_private.schedule_error(
+            sqlstate, sqlerrm, null, null, v_schedule.next_at)
         where s.id = v_schedule.id;
       end if;
     end;
   end loop;
-  perform set_config('howdah.tenant_id', v_tenant, true), set_config('howdah.user_id', v_user, true);
+  perform set_config('howdah.tenant_id', v_tenant, true),
+    set_config('howdah.user_id', v_user, true);
   return v_fired;
 end $$;

@@ -1,29 +1,32 @@
--- What howdah.watch_table needs: all of it with the rights of who calls it, an owner.
+-- Setup of watches, called by howdah.watch_table. The functions here run with the privileges of the
+-- caller, who owns the database.
 
-create or replace function howdah_private.refuse_no_owner(what text) returns void
+create or replace function howdah_private.require_database_owner(what text) returns void
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
 as $$
 begin
   if not howdah_private.is_operator() then
-    raise exception using errcode = 'HWDEN', message = format('only an owner of the database may %s', refuse_no_owner.what),
+    raise exception using errcode = 'HWDEN',
+      message = format('only an owner of the database may %s', require_database_owner.what),
       hint = 'Connect as the database''s owner: npx howdah db url.';
   end if;
 end $$;
 
--- The table a name means; null where there is none, and for what is no name at all (a.b.c.d), of which Postgres says so in words of its own.
-create or replace function howdah_private.table_named(target text) returns regclass
+-- Resolves the name of a table. Returns null if there is no such table, and for text that is not a
+-- name (a.b.c.d), for which Postgres would raise an error of its own.
+create or replace function howdah_private.resolve_table(target text) returns regclass
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
 as $$
 begin
-  return to_regclass(table_named.target);
+  return to_regclass(resolve_table.target);
 exception when syntax_error or invalid_name or feature_not_supported then
   return null;
 end $$;
 
--- The table a name means, if it may be watched.
-create or replace function howdah_private.watchable(target text) returns regclass
+-- Resolves the name of a table, and refuses a table that may not be watched.
+create or replace function howdah_private.resolve_watchable_table(target text) returns regclass
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
 as $$
@@ -32,69 +35,98 @@ declare
   v_schema name;
   v_reason text;
 begin
-  perform howdah_private.refuse_no_owner('watch tables');
-  select c.* into v_class from pg_catalog.pg_class as c where c.oid = howdah_private.table_named(watchable.target);
+  perform howdah_private.require_database_owner('watch tables');
+  select c.* into v_class from pg_catalog.pg_class as c
+  where c.oid = howdah_private.resolve_table(resolve_watchable_table.target);
   if not found then
-    raise exception using errcode = 'HWNTF', message = format('there is no table %s', coalesce(quote_literal(watchable.target), 'null')),
-      detail = jsonb_build_object('table', watchable.target)::text,
-      hint = 'Write it with its schema: ' || coalesce((
-        select string_agg(c.oid::regclass::text, ' or ' order by c.oid::regclass::text) from pg_catalog.pg_class as c
-        where lower(c.relname) = lower(btrim(regexp_replace(watchable.target, '^.*\.', ''), '"')) -- Tickets without quotes is tickets
+    raise exception using errcode = 'HWNTF',
+      message = format('there is no table %s',
+        coalesce(quote_literal(resolve_watchable_table.target), 'null')),
+      detail = jsonb_build_object('table', resolve_watchable_table.target)::text,
+      hint = 'Write the name with its schema: ' || coalesce((
+        select string_agg(c.oid::regclass::text, ' or ' order by c.oid::regclass::text)
+        from pg_catalog.pg_class as c
+        -- Tickets without quotes is tickets
+        where lower(c.relname)
+            = lower(btrim(regexp_replace(resolve_watchable_table.target, '^.*\.', ''), '"'))
           and c.relkind in ('r', 'p') and not c.relispartition
           and pg_has_role(c.relowner, 'member')), 'public.tickets') || '.';
   end if;
-  select n.nspname into v_schema from pg_catalog.pg_namespace as n where n.oid = v_class.relnamespace;
+  select n.nspname into v_schema from pg_catalog.pg_namespace as n
+  where n.oid = v_class.relnamespace;
   v_reason := case
-    when v_schema in ('pg_catalog', 'information_schema', 'howdah', 'howdah_private', 'graphile_worker') or v_schema like 'pg\_%'
-      then 'it stands in a system schema, or is temporary'
-    when v_class.relkind not in ('r', 'p') then 'it is no table'
+    when v_schema in (
+      'pg_catalog', 'information_schema', 'howdah', 'howdah_private', 'graphile_worker'
+    ) or v_schema like 'pg\_%'
+      then 'it is in a system schema, or temporary'
+    when v_class.relkind not in ('r', 'p') then 'it is not a table'
     when v_class.relispartition then 'it is a partition: watch the whole table'
   end;
   if v_reason is not null then
-    raise exception using errcode = 'HWINV', message = format('%s cannot be watched: %s', watchable.target, v_reason),
-      detail = jsonb_build_object('table', watchable.target)::text, hint = 'A watch is on a plain or partitioned table of yours.';
+    raise exception using errcode = 'HWINV',
+      message = format('%s cannot be watched: %s', resolve_watchable_table.target, v_reason),
+      detail = jsonb_build_object('table', resolve_watchable_table.target)::text,
+      hint = 'Watch a plain or partitioned table of your own.';
   elsif not pg_has_role(v_class.relowner, 'member') then
-    raise exception using errcode = 'HWDEN', message = format('%s belongs to %s', v_class.oid::regclass, v_class.relowner::regrole),
-      detail = jsonb_build_object('table', v_class.oid::regclass::text, 'owner', v_class.relowner::regrole::text)::text,
-      hint = format('Only its owner may have it watched: grant %s to %I, or connect as a superuser.', v_class.relowner::regrole, current_user);
+    raise exception using errcode = 'HWDEN',
+      message = format('%s belongs to %s', v_class.oid::regclass, v_class.relowner::regrole),
+      detail = jsonb_build_object(
+        'table', v_class.oid::regclass::text, 'owner', v_class.relowner::regrole::text)::text,
+      hint = format('Only the owner of a table may watch it: grant %s to %I, '
+        'or connect as a superuser.', v_class.relowner::regrole, current_user);
   end if;
   v_reason := howdah_private.tenant_code_in(v_class.oid);
   if v_reason is not null then
-    raise exception using errcode = 'HWDEN', message = format('%s cannot be watched: %s', v_class.oid::regclass, v_reason),
+    raise exception using errcode = 'HWDEN',
+      message = format('%s cannot be watched: %s', v_class.oid::regclass, v_reason),
       detail = jsonb_build_object('table', v_class.oid::regclass::text)::text,
-      hint = 'Code of a watched table runs with privileges on the watched tables of all tenants. Give the table and its functions '
-        'to a role that no login of a tenant is a member of.';
+      hint = 'Code of a watched table runs with privileges on the watched tables of all tenants. '
+        'Give the table and its functions to a role that no login of a tenant is a member of.';
   end if;
-  execute format('grant usage on schema %I to howdah_app', v_schema); -- where the expressions name the table's type
+  -- the expressions of a watch name the row type of the table
+  execute format('grant usage on schema %I to howdah_app', v_schema);
   return v_class.oid;
 end $$;
 
--- The columns of the primary key, by which rows are found again; refuses a watch that needs one, or a column that is not
--- there to be written.
-create or replace function howdah_private.key_of(watched regclass, into_column text, on_event text) returns text[]
+-- Returns the columns of the primary key, which identify the row of a run later. Refuses a watch
+-- that needs a primary key on a table without one, and a column that cannot be written.
+create or replace function howdah_private.row_key_columns(
+  watched regclass, into_column text, on_event text
+) returns text[]
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_column pg_catalog.pg_attribute;
-  v_key text[] := howdah_private.primary_key_of(key_of.watched);
+  v_key text[] := howdah_private.primary_key_of(row_key_columns.watched);
 begin
-  if v_key = '{}' and (key_of.into_column is not null or key_of.on_event <> 'insert') then
-    raise exception using errcode = 'HWINV', message = format('%s has no primary key, by which its rows are found again', key_of.watched),
-      detail = jsonb_build_object('table', key_of.watched::text)::text,
-      hint = format('alter table %s add primary key (…); or watch inserts alone and leave out into_column.', key_of.watched);
+  if v_key = '{}' and (
+    row_key_columns.into_column is not null or row_key_columns.on_event <> 'insert'
+  ) then
+    raise exception using errcode = 'HWINV',
+      message = format('%s has no primary key, which identifies its rows', row_key_columns.watched),
+      detail = jsonb_build_object('table', row_key_columns.watched::text)::text,
+      hint = format('alter table %s add primary key (…); '
+        'or watch only inserts and leave out into_column.', row_key_columns.watched);
   end if;
   select a.* into v_column from pg_catalog.pg_attribute as a
-  where a.attrelid = key_of.watched and a.attname = key_of.into_column and a.attnum > 0 and not a.attisdropped;
-  if key_of.into_column is not null and (v_column.attname is null or v_column.attgenerated <> '' or v_column.attname = any (v_key)) then
-    raise exception using errcode = case when v_column.attname is null then 'HWNTF' else 'HWINV' end,
-      message = case when v_column.attname is null then format('%s has no column %s', key_of.watched, key_of.into_column)
-        else format('the answer cannot be written into %s: it is %s', key_of.into_column,
-          case when v_column.attgenerated <> '' then 'generated' else 'part of the primary key' end) end,
-      detail = jsonb_build_object('field', 'into_column', 'column', key_of.into_column)::text,
-      hint = 'Its columns: ' || (
+  where a.attrelid = row_key_columns.watched and a.attname = row_key_columns.into_column
+    and a.attnum > 0 and not a.attisdropped;
+  if row_key_columns.into_column is not null and (
+    v_column.attname is null or v_column.attgenerated <> '' or v_column.attname = any (v_key)
+  ) then
+    raise exception using
+      errcode = case when v_column.attname is null then 'HWNTF' else 'HWINV' end,
+      message = case when v_column.attname is null
+        then format('%s has no column %s', row_key_columns.watched, row_key_columns.into_column)
+        else format('the answer cannot be written into %s: it is %s', row_key_columns.into_column,
+          case when v_column.attgenerated <> '' then 'generated'
+            else 'part of the primary key' end) end,
+      detail = jsonb_build_object(
+        'field', 'into_column', 'column', row_key_columns.into_column)::text,
+      hint = 'Columns of the table: ' || (
         select string_agg(a.attname, ', ' order by a.attnum) from pg_catalog.pg_attribute as a
-        where a.attrelid = key_of.watched and a.attnum > 0 and not a.attisdropped);
+        where a.attrelid = row_key_columns.watched and a.attnum > 0 and not a.attisdropped);
   end if;
   return v_key;
 end $$;
@@ -106,8 +138,10 @@ as $$
   select 'howdah_watch_' || replace(watch_name.watch_id::text, '-', '')
 $$;
 
--- The watches of this tenant that stand on a table, whatever it was called when they were made.
-create or replace function howdah_private.watches_on(watched regclass) returns setof howdah.table_triggers
+-- Returns the watches of the current tenant on a table, by their triggers: the table may have been
+-- renamed since.
+create or replace function howdah_private.watches_on(watched regclass)
+  returns setof howdah.table_triggers
   language sql stable
   set search_path = pg_catalog, pg_temp
 as $$
@@ -118,9 +152,10 @@ as $$
       and starts_with(t.tgname, howdah_private.watch_name(w.id)))
 $$;
 
--- The triggers of a watch: one for each event, since a trigger that is given what changed has one event. Both are found by
--- name, so that the table may be renamed.
-create or replace function howdah_private.set_watch(watched regclass, watch howdah.table_triggers) returns void
+-- Creates the triggers of a watch: one for each event, since a trigger with transition tables has
+-- one event. The triggers are found by their names, so the table may be renamed.
+create or replace function howdah_private.set_watch(watched regclass, watch howdah.table_triggers)
+  returns void
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
 as $$
@@ -130,12 +165,15 @@ begin
   perform howdah_private.drop_watch((watch).id);
   if (watch).on_event like 'insert%' then
     execute format('create trigger %I after insert on %s referencing new table as new_rows '
-      'for each statement execute function howdah_private.tg__watch(%L)', v_name, watched, (watch).id);
+      'for each statement execute function howdah_private.tg__watch(%L)',
+      v_name, watched, (watch).id);
   end if;
   if (watch).on_event like '%update' then
-    execute format('create trigger %I after update on %s referencing old table as old_rows new table as new_rows '
+    execute format('create trigger %I after update on %s '
+      'referencing old table as old_rows new table as new_rows '
       'for each statement execute function howdah_private.tg__watch(%L)',
-      v_name || case when (watch).on_event like 'insert%' then '_update' else '' end, watched, (watch).id);
+      v_name || case when (watch).on_event like 'insert%' then '_update' else '' end,
+      watched, (watch).id);
   end if;
   perform howdah_private.set_writer_rights(set_watch.watched);
 end $$;
@@ -152,40 +190,50 @@ as $$
   with needed as (
     select distinct t.tgrelid as relid, c.name::name as attname, c.privilege
     from howdah.table_triggers as w
-    join pg_catalog.pg_trigger as t on t.tgfoid = to_regproc('howdah_private.tg__watch') and t.tgparentid = 0
-      and t.tgname in (howdah_private.watch_name(w.id), howdah_private.watch_name(w.id) || '_update')
+    join pg_catalog.pg_trigger as t
+      on t.tgfoid = to_regproc('howdah_private.tg__watch') and t.tgparentid = 0
+      and t.tgname in (
+        howdah_private.watch_name(w.id), howdah_private.watch_name(w.id) || '_update')
     cross join lateral (
       select k.name, 'SELECT' from unnest(w.key_columns || w.into_column) as k (name)
       union all
       select w.into_column, 'UPDATE'
     ) as c (name, privilege)
-    join pg_catalog.pg_attribute as a on a.attrelid = t.tgrelid and a.attname = c.name and a.attnum > 0 and not a.attisdropped
+    join pg_catalog.pg_attribute as a
+      on a.attrelid = t.tgrelid and a.attname = c.name and a.attnum > 0 and not a.attisdropped
     where w.into_column is not null and t.tgrelid = coalesce(writer_rights.watched, t.tgrelid)
   ),
   existing as (
     select a.attrelid as relid, a.attname, x.privilege_type as privilege, x.grantee
     from pg_catalog.pg_attribute as a cross join lateral pg_catalog.aclexplode(a.attacl) as x
-    where a.attacl is not null and not a.attisdropped and a.attrelid = coalesce(writer_rights.watched, a.attrelid)
+    where a.attacl is not null and not a.attisdropped
+      and a.attrelid = coalesce(writer_rights.watched, a.attrelid)
       and x.grantee in ('howdah_writer'::regrole, 'howdah_tool'::regrole)
   ),
   missing as (
     select n.* from needed as n
     where not exists (
       select from existing as h
-      where (h.relid, h.attname, h.privilege) = (n.relid, n.attname, n.privilege) and h.grantee = 'howdah_writer'::regrole)
+      where (h.relid, h.attname, h.privilege) = (n.relid, n.attname, n.privilege)
+        and h.grantee = 'howdah_writer'::regrole)
   ),
   obsolete as (
     select h.* from existing as h
     where h.grantee = 'howdah_tool'::regrole or not exists (
-      select from needed as n where (n.relid, n.attname, n.privilege) = (h.relid, h.attname, h.privilege))
+      select from needed as n
+      where (n.relid, n.attname, n.privilege) = (h.relid, h.attname, h.privilege))
   )
   select c.oid::regclass, format('grant usage on schema %I to howdah_writer', s.nspname)
   from pg_catalog.pg_class as c join pg_catalog.pg_namespace as s on s.oid = c.relnamespace
-  where c.oid in (select m.relid from missing as m) and not has_schema_privilege('howdah_writer', s.oid, 'usage')
+  where c.oid in (select m.relid from missing as m)
+    and not has_schema_privilege('howdah_writer', s.oid, 'usage')
   union all
-  select m.relid::regclass, format('grant %s (%I) on %s to howdah_writer', m.privilege, m.attname, m.relid::regclass) from missing as m
+  select m.relid::regclass, format('grant %s (%I) on %s to howdah_writer',
+    m.privilege, m.attname, m.relid::regclass)
+  from missing as m
   union all
-  select h.relid::regclass, format('revoke %s (%I) on %s from %s', h.privilege, h.attname, h.relid::regclass, h.grantee::regrole)
+  select h.relid::regclass, format('revoke %s (%I) on %s from %s',
+    h.privilege, h.attname, h.relid::regclass, h.grantee::regrole)
   from obsolete as h
 $$;
 
@@ -215,7 +263,8 @@ begin
   for v_trigger in
     select t.tgname, t.tgrelid::regclass as watched from pg_catalog.pg_trigger as t
     where t.tgfoid = 'howdah_private.tg__watch'::regproc and t.tgparentid = 0
-      and t.tgname in (howdah_private.watch_name(drop_watch.watch_id), howdah_private.watch_name(drop_watch.watch_id) || '_update')
+      and t.tgname in (howdah_private.watch_name(drop_watch.watch_id),
+        howdah_private.watch_name(drop_watch.watch_id) || '_update')
   loop
     execute format('drop trigger %I on %s', v_trigger.tgname, v_trigger.watched);
     perform howdah_private.set_writer_rights(v_trigger.watched);

@@ -1,12 +1,13 @@
--- Tables of users whose rows begin runs (howdah.watch_table). Three sets of privileges meet here. A
--- login that inserts into the table needs no privileges of Howdah: the trigger is the engine's. The
--- trigger takes rows as text, by the output functions of their types, since anything else
--- (to_jsonb, a cast) may call code of the table's owner. The expressions of a watch, and all that
--- touches the values of a row, run as howdah_tool. The answer is written as howdah_writer, bound to
--- no tenant, in the sandbox for SQL that is not ours. That role holds privileges on the tables of
--- all tenants, and no other SQL may use them.
+-- Watched tables: tables of users whose rows begin runs (howdah.watch_table). Three sets of
+-- privileges meet here. A login that inserts into the table needs no privileges of Howdah: the
+-- trigger belongs to the engine. The trigger reads rows as text, by the output functions of their
+-- types, since anything else (to_jsonb, a cast) may call code of the owner of the table. The
+-- expressions of a watch, and all code that touches the values of a row, run as howdah_tool. The
+-- answer is written as howdah_writer, bound to no tenant, in the sandbox for foreign SQL. That role
+-- holds privileges on the tables of all tenants, and no other SQL may use them.
 
--- Of the rows (as text) for which the condition of a watch holds: what the agent is told, the key, and what stands in the column the answer is for.
+-- Evaluates a watch on rows (as text). Returns, for the rows that meet its condition, the input for
+-- the agent, the key, and the value of the column that the answer goes into.
 create or replace function howdah_private.watched_inputs(query text, rows text[])
   returns table (place bigint, input text, row_key jsonb, value text)
   language plpgsql stable security definer
@@ -16,7 +17,7 @@ begin
   return query execute watched_inputs.query using watched_inputs.rows;
 end $$;
 
--- Whether Postgres understands an expression there. It is planned, not run.
+-- Plans a query without running it, to find out whether Postgres accepts an expression.
 create or replace function howdah_private.plan_watch(query text) returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -25,13 +26,16 @@ begin
   execute 'explain ' || plan_watch.query;
 end $$;
 
--- A row of the table from its text. What a virtual column holds (Postgres 18) is worked out anew, since a trigger is not given it.
+-- Returns a query that parses a row of the table from its text. Computes virtual generated columns
+-- (Postgres 18) again, since a trigger does not get their values.
 create or replace function howdah_private.watched_row(watched regclass) returns text
   language sql stable
   set search_path = pg_catalog, pg_temp
 as $$
-  select case when bool_or(a.attgenerated = 'v') then format('select %s from (select (howdah_rows.image::%s).*) as howdah_row',
-      string_agg(case when a.attgenerated = 'v' then format('(%s) as %I', pg_get_expr(d.adbin, d.adrelid), a.attname)
+  select case when bool_or(a.attgenerated = 'v') then format(
+      'select %s from (select (howdah_rows.image::%s).*) as howdah_row',
+      string_agg(case when a.attgenerated = 'v'
+        then format('(%s) as %I', pg_get_expr(d.adbin, d.adrelid), a.attname)
         else format('howdah_row.%I', a.attname) end, ', ' order by a.attnum), watched_row.watched)
     else format('select (howdah_rows.image::%s).*', watched_row.watched) end
   from pg_catalog.pg_attribute as a
@@ -39,78 +43,103 @@ as $$
   where a.attrelid = watched_row.watched and a.attnum > 0 and not a.attisdropped
 $$;
 
--- A value as JSON, the same whoever asks: what a session sets says how times with zones, bytes and intervals look. Keys and values
--- are noted in the session that writes a row, and compared in that of another writer, and of a worker.
+-- Converts a value to JSON, independent of the settings of the session: they change how
+-- timestamptz, bytea and intervals look. Keys and values are stored by the session that writes a
+-- row, and compared by other sessions and by workers.
 create or replace function howdah_private.canonical_json(value anyelement) returns jsonb
   language plpgsql stable
-  set search_path = pg_catalog, pg_temp set timezone = 'UTC' set bytea_output = 'hex' set intervalstyle = 'postgres' set extra_float_digits = 1
+  set search_path = pg_catalog, pg_temp set timezone = 'UTC' set bytea_output = 'hex'
+  set intervalstyle = 'postgres' set extra_float_digits = 1
 as $$
 begin
   return to_jsonb(canonical_json.value);
 end $$;
 
--- What gives that of a column; straight where no setting counts, since it is asked for each of many rows.
-create or replace function howdah_private.json_expression(watched regclass, "column" text, of_row text) returns text
+-- Returns the expression for canonical_json of a column. Types that no setting affects use to_jsonb
+-- directly, since the expression runs for each of many rows.
+create or replace function howdah_private.json_expression(
+  watched regclass, "column" text, of_row text
+) returns text
   language sql stable
   set search_path = pg_catalog, pg_temp
 as $$
-  select format(case when howdah_private.base_type(a.atttypid) = any ('{bool, int2, int4, int8, numeric, text, varchar, bpchar, uuid, date, json, jsonb}'::regtype[])
-    then 'to_jsonb(%I.%I)' else 'howdah_private.canonical_json(%I.%I)' end, of_row, "column")
-  from (select) as asked
-  left join pg_catalog.pg_attribute as a on a.attrelid = json_expression.watched and a.attname = json_expression."column" and not a.attisdropped
+  select format(case
+      when howdah_private.base_type(a.atttypid) = any (
+        '{bool, int2, int4, int8, numeric, text, varchar, bpchar, uuid, date, '
+        'json, jsonb}'::regtype[])
+      then 'to_jsonb(%I.%I)' else 'howdah_private.canonical_json(%I.%I)' end, of_row, "column")
+  from (select) as always
+  left join pg_catalog.pg_attribute as a
+    on a.attrelid = json_expression.watched and a.attname = json_expression."column"
+      and not a.attisdropped
 $$;
 
--- The expressions stand in brackets on lines of their own, so that a remark at their end hides nothing of ours.
-create or replace function howdah_private.watch_query(watched regclass, watch howdah.table_triggers) returns text
+-- Builds the query of a watch. The expressions are in parentheses on lines of their own, so that a
+-- comment at their end hides nothing of the query.
+create or replace function howdah_private.watch_query(watched regclass, watch howdah.table_triggers)
+  returns text
   language sql stable
   set search_path = pg_catalog, pg_temp
 as $$
   select format(
-    E'select howdah_rows.place, (\n%1$s\n)::text, jsonb_build_object(%2$s), %3$s from unnest($1) with ordinality as howdah_rows (image, place)\n'
+    E'select howdah_rows.place, (\n%1$s\n)::text, jsonb_build_object(%2$s), %3$s '
+    'from unnest($1) with ordinality as howdah_rows (image, place)\n'
     'cross join lateral (%4$s) as %5$I\nwhere (\n%6$s\n)',
     (watch).input,
-    (select string_agg(format('%L, %s', k.name, howdah_private.json_expression(c.oid, k.name, c.relname)), ', ') from unnest((watch).key_columns) as k (name)),
+    (select string_agg(
+        format('%L, %s', k.name, howdah_private.json_expression(c.oid, k.name, c.relname)), ', ')
+      from unnest((watch).key_columns) as k (name)),
     case when (watch).into_column is null then 'null::text'
       else howdah_private.json_expression(c.oid, (watch).into_column, c.relname) || '::text' end,
     howdah_private.watched_row(c.oid), c.relname, coalesce((watch).condition, 'true'))
   from pg_catalog.pg_class as c where c.oid = watch_query.watched
 $$;
 
--- One expression over the columns of the table, and no more: text that would close a bracket of ours is none within `case`,
--- and what would close that is none within brackets. Aggregates and sets are refused where it stands here.
-create or replace function howdah_private.refuse_watch_expression(watched regclass, field text, expression text) returns void
+-- Refuses text that is not a single expression over the columns of the table. Text that closes a
+-- parenthesis is no expression within `case`, and text that closes the `case` is none within
+-- parentheses. Aggregates and set-returning functions are refused at the place of the expression.
+create or replace function howdah_private.refuse_watch_expression(
+  watched regclass, field text, expression text
+) returns void
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
 as $body$
 declare
   v_relname name;
 begin
-  select c.relname into v_relname from pg_catalog.pg_class as c where c.oid = refuse_watch_expression.watched;
+  select c.relname into v_relname from pg_catalog.pg_class as c
+  where c.oid = refuse_watch_expression.watched;
   perform howdah_private.plan_watch(format(
-    E'select from (select (null::%1$s).*) as %2$I where (\n%3$s\n) %4$s and (case when true then (\n%3$s\n) else\n%3$s\nend) %4$s',
+    E'select from (select (null::%1$s).*) as %2$I where (\n%3$s\n) %4$s '
+    'and (case when true then (\n%3$s\n) else\n%3$s\nend) %4$s',
     watched, v_relname, expression, case field when 'condition' then '' else 'is null' end));
 exception when insufficient_privilege then
   raise exception using errcode = 'HWDEN',
-    message = format('%s cannot be worked out: %s', field, sqlerrm),
+    message = format('%s cannot be evaluated: %s', field, sqlerrm),
     detail = jsonb_build_object('field', field)::text,
-    hint = 'It has the rights of howdah_app, which needs those to tables and functions in the expression, and to their schemas.';
+    hint = 'The expression runs with the privileges of howdah_app. Grant howdah_app privileges on '
+      'the tables, functions and schemas of the expression.';
 when others then
   raise exception using errcode = 'HWINV',
-    message = format('%s is no expression over the columns of %s: %s', field, watched, sqlerrm),
+    message = format('%s is not an expression over the columns of %s: %s', field, watched, sqlerrm),
     detail = jsonb_build_object('field', field, 'expression', expression)::text,
-    hint = case field when 'condition' then $h$Write one expression that is true or false, such as $$status = 'new'$$.$h$
-      else $h$Write one expression for one row, such as $$'Answer: ' || body$$; functions stand with their schema.$h$ end;
+    hint = case field when 'condition'
+      then $h$Write one expression that is true or false, such as $$status = 'new'$$.$h$
+      else $h$Write one expression for one row, such as $$'Answer: ' || body$$; $h$
+        || 'write functions with their schema.' end;
 end $body$;
 
--- The watches that led to this statement, this one last: it alone for most; more when an answer is being written back, or a
--- tool of such a run writes. Null for what came of an answer of its own: a watch does not hear that.
+-- Returns the chain of watches that led to this statement, with this watch at the end. For most
+-- statements the chain is this watch alone. It is longer when an answer is written back, or when a
+-- tool of a watched run writes. Returns null when the watch would fire on its own answer.
 create or replace function howdah_private.watch_path(watch_id uuid) returns uuid[]
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_path uuid[] := nullif(current_setting('howdah.writing_back', true), '');
-  v_calling uuid := case when howdah_private.is_bound() then nullif(current_setting('howdah.calling', true), '') end;
+  v_calling uuid := case when howdah_private.is_bound()
+    then nullif(current_setting('howdah.calling', true), '') end;
 begin
   if watch_path.watch_id = any (v_path) then
     return null;
@@ -122,61 +151,76 @@ begin
   return v_path || watch_path.watch_id;
 end $$;
 
--- What arrived, a thousand rows at a time: for those a watch is about, a run each, in the same transaction. An update counts
--- where the same row would not have been told the same before.
-create or replace function howdah_private.begin_watched(
+-- Inserts a run for each changed row that meets the watch, in the transaction of the change.
+-- Inserted rows arrive in batches of 1,000. An update counts only if the input of the row changed.
+create or replace function howdah_private.insert_watched_runs(
   watch howdah.table_triggers, watched regclass, path uuid[], rows text[], old_rows text[]
 ) returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_query text := howdah_private.watch_query(begin_watched.watched, begin_watched.watch);
+  v_query text := howdah_private.watch_query(
+    insert_watched_runs.watched, insert_watched_runs.watch);
   v_message text;
   v_detail text;
   v_hint text;
 begin
-  with heard as materialized (
-    select h.* from howdah_private.watched_inputs(v_query, begin_watched.rows) as h where h.input is not null
+  with inputs as materialized (
+    select h.* from howdah_private.watched_inputs(v_query, insert_watched_runs.rows) as h
+    where h.input is not null
   ),
-  heard_before as materialized (
-    select h.* from howdah_private.watched_inputs(v_query, begin_watched.old_rows) as h
+  old_inputs as materialized (
+    select h.* from howdah_private.watched_inputs(v_query, insert_watched_runs.old_rows) as h
   ),
   due as materialized (
-    select howdah.uuid_v7() as id, h.input, h.row_key, sha256(convert_to(h.value, 'UTF8')) as value_sha256
-    from heard as h left join heard_before as b on b.row_key = h.row_key
+    select howdah.uuid_v7() as id, h.input, h.row_key,
+      sha256(convert_to(h.value, 'UTF8')) as value_sha256
+    from inputs as h left join old_inputs as b on b.row_key = h.row_key
     where b.input is distinct from h.input
     order by h.place
   ),
-  begun as (
-    insert into howdah.executions (id, tenant_id, agent_id, workflow_id, input, input_trust, metadata, table_trigger_id)
-    select d.id, (watch).tenant_id, (watch).agent_id, (watch).workflow_id, d.input, 'external', -- nobody knows who wrote the row
-     
+  runs as (
+    insert into howdah.executions (
+      id, tenant_id, agent_id, workflow_id, input, input_trust, metadata, table_trigger_id
+    )
+    -- the author of the row is unknown, so the input is external
+    select d.id, (watch).tenant_id, (watch).agent_id, (watch).workflow_id, d.input, 'external',
       jsonb_build_object('table', (watch).table_name, 'row', d.row_key), (watch).id
     from due as d
   )
-  insert into howdah.watched_rows (execution_id, tenant_id, table_trigger_id, row_key, watches, value_sha256, write_back)
-  select d.id, (watch).tenant_id, (watch).id, d.row_key, begin_watched.path, d.value_sha256,
+  insert into howdah.watched_rows (
+    execution_id, tenant_id, table_trigger_id, row_key, watches, value_sha256, write_back
+  )
+  select d.id, (watch).tenant_id, (watch).id, d.row_key, insert_watched_runs.path, d.value_sha256,
     case when (watch).into_column is not null then 'waiting' end::howdah.write_back_status
   from due as d;
-exception when data_exception or syntax_error_or_access_rule_violation or invalid_schema_name then -- the table, or what is called, is another one since
+-- the table, or an object in an expression, has changed since
+exception when data_exception or syntax_error_or_access_rule_violation or invalid_schema_name then
   raise exception using errcode = 'HWINV',
-    message = format('the watch of %s cannot read a row: %s', begin_watched.watched, sqlerrm),
-    detail = jsonb_build_object('table_trigger_id', (watch).id, 'input', (watch).input, 'condition', (watch).condition)::text,
-    hint = 'Watch the table again with an expression that fits every row; howdah.unwatch_table ends it.';
-when sqlstate 'HWCNF' or sqlstate 'HWQTA' or sqlstate 'HWINV' or sqlstate 'HWDEN' then -- whoever writes the row may know nothing of runs
-  get stacked diagnostics v_message = message_text, v_detail = pg_exception_detail, v_hint = pg_exception_hint;
+    message = format('the watch of %s cannot read a row: %s', insert_watched_runs.watched, sqlerrm),
+    detail = jsonb_build_object('table_trigger_id', (watch).id, 'input', (watch).input,
+      'condition', (watch).condition)::text,
+    hint = 'Call howdah.watch_table again with an expression that fits every row; '
+      'howdah.unwatch_table ends the watch.';
+-- the writer of the row may not know that the table begins runs
+when sqlstate 'HWCNF' or sqlstate 'HWQTA' or sqlstate 'HWINV' or sqlstate 'HWDEN' then
+  get stacked diagnostics v_message = message_text, v_detail = pg_exception_detail,
+    v_hint = pg_exception_hint;
   raise exception using errcode = sqlstate, message = v_message, detail = v_detail,
-    hint = concat_ws(' ', nullif(v_hint, ''), format('A watch of %s wanted to begin a run; howdah.unwatch_table(%L) ends it.',
-      begin_watched.watched, begin_watched.watched::text));
+    hint = concat_ws(' ', nullif(v_hint, ''), format(
+      'The watch of %s could not begin a run; howdah.unwatch_table(%L) ends the watch.',
+      insert_watched_runs.watched, insert_watched_runs.watched::text));
 end $$;
 
--- The trigger on a watched table, told which watch it is for. Per statement, so that many rows at once stay cheap. Nothing here may
--- call a function of somebody else: record_out knows the output functions of types alone.
+-- Trigger of a watched table; its argument is the watch. Runs per statement, so that many rows at
+-- once stay cheap. Must not call functions of other owners: record_out calls only the output
+-- functions of types.
 create or replace function howdah_private.tg__watch() returns trigger
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
-  set extra_float_digits = 1 set datestyle = 'ISO' -- numbers whole and times with their zone, whatever the session shows: before 18 IST is Israel's
+  -- whole numbers and times with their zone, whatever the session sets: before 18, IST is Israel's
+  set extra_float_digits = 1 set datestyle = 'ISO'
 as $$
 declare
   v_watch howdah.table_triggers;
@@ -184,62 +228,76 @@ declare
   v_rows text[];
   v_old_rows text[] := '{}';
 begin
-  select w.* into v_watch from howdah.table_triggers as w where w.id = tg_argv[0]::uuid and w.is_active;
+  select w.* into v_watch from howdah.table_triggers as w
+  where w.id = tg_argv[0]::uuid and w.is_active;
   v_path := howdah_private.watch_path(v_watch.id) where v_watch.id is not null;
   if v_path is null then
     return null;
   elsif cardinality(v_path) > 8 then
-    raise exception using errcode = 'HWCNF', message = format('watches have begun one another 8 times, and %s would be the ninth', tg_relid::regclass),
+    raise exception using errcode = 'HWCNF',
+      message = format('maximum chain of watches (8) reached: %s would be the ninth',
+        tg_relid::regclass),
       detail = jsonb_build_object('table_trigger_id', v_watch.id)::text,
-      hint = 'A tool of an agent writes into a table whose watch runs that agent again: narrow the condition of the watch.';
+      hint = 'A tool of an agent writes into a table whose watch runs that agent again: '
+        'narrow the condition of the watch.';
   end if;
   if tg_op = 'INSERT' then
     for v_rows in
       select array_agg(n.image) from (
-        select record_out(r)::text as image, (row_number() over () - 1) / 1000 as part from new_rows as r
+        select record_out(r)::text as image, (row_number() over () - 1) / 1000 as part
+        from new_rows as r
       ) as n
       group by n.part
     loop
-      perform howdah_private.begin_watched(v_watch, tg_relid, v_path, v_rows, '{}');
+      perform howdah_private.insert_watched_runs(v_watch, tg_relid, v_path, v_rows, '{}');
     end loop;
     return null;
   end if;
   select array_agg(record_out(r)::text) into v_old_rows from old_rows as r;
   select array_agg(record_out(r)::text) into v_rows from new_rows as r;
-  perform howdah_private.begin_watched(v_watch, tg_relid, v_path, v_rows, v_old_rows) where v_rows is not null;
+  perform howdah_private.insert_watched_runs(v_watch, tg_relid, v_path, v_rows, v_old_rows)
+  where v_rows is not null;
   return null;
 end $$;
 
--- A run of a watch has ended: whoever is there writes its answer back, soon and in a transaction of its own, since the table
--- is not ours and may be locked for long.
+-- Enqueues the write-back of an answer when the run of a watch ends. A worker writes the answer in
+-- a transaction of its own, since the table belongs to the user and may be locked for long.
 create or replace function howdah_private.tg_executions__write_back() returns trigger
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
 begin
-  perform graphile_worker.add_job('write_back', json_build_object('id', new.id, 'tenant_id', new.tenant_id), job_key => 'write_back ' || new.id)
+  perform graphile_worker.add_job('write_back',
+    json_build_object('id', new.id, 'tenant_id', new.tenant_id),
+    job_key => 'write_back ' || new.id)
   from howdah.watched_rows as w
-  where w.execution_id = new.id and w.tenant_id = new.tenant_id and w.write_back in ('waiting', 'failed');
+  where w.execution_id = new.id and w.tenant_id = new.tenant_id
+    and w.write_back in ('waiting', 'failed');
   return null;
 end $$;
 create or replace trigger _850_write_back after update of status on howdah.executions
-  for each row when (new.table_trigger_id is not null and new.completed_at is not null and old.completed_at is null)
+  for each row when (
+    new.table_trigger_id is not null and new.completed_at is not null and old.completed_at is null
+  )
   execute function howdah_private.tg_executions__write_back();
 
--- The table of a watch: the one its trigger stands on. Nobody else can make a trigger that calls tg__watch, so a name is no proof and
--- this is. Null when the table was dropped, or the watch ended.
+-- Returns the table of a watch: the table that has its trigger. A name would prove nothing, but
+-- only the engine can create a trigger that calls tg__watch. Returns null if the table was dropped,
+-- or if the watch ended.
 create or replace function howdah_private.watched_table(watch_id uuid) returns regclass
   language sql stable
   set search_path = pg_catalog, pg_temp
 as $$
   select t.tgrelid from pg_catalog.pg_trigger as t
   where t.tgfoid = 'howdah_private.tg__watch'::regproc and not t.tgisinternal and t.tgparentid = 0
-    and t.tgname in (howdah_private.watch_name(watched_table.watch_id), howdah_private.watch_name(watched_table.watch_id) || '_update')
+    and t.tgname in (howdah_private.watch_name(watched_table.watch_id),
+      howdah_private.watch_name(watched_table.watch_id) || '_update')
   limit 1
 $$;
 
--- One attempt to write an answer begins; the next one stands in the queue before, later each time, for about three days. False when
--- there is nothing to be written (any more); who never came through is told so.
+-- Begins an attempt to write an answer, and enqueues the next attempt first, with a growing delay,
+-- for about three days. Returns false when nothing is left to write. After the last attempt the row
+-- is marked as failed.
 create or replace function howdah_private.begin_write_back(execution_id uuid) returns boolean
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -249,15 +307,19 @@ declare
   v_tenant uuid;
 begin
   update howdah.watched_rows as w set attempts = w.attempts + 1
-  where w.execution_id = begin_write_back.execution_id and w.write_back in ('waiting', 'failed') and w.attempts < 14
+  where w.execution_id = begin_write_back.execution_id and w.write_back in ('waiting', 'failed')
+    and w.attempts < 14
   returning w.attempts, w.tenant_id into v_attempts, v_tenant;
   if v_attempts is null then
-    update howdah.watched_rows as w set write_back = 'failed', attempts = 0, error = jsonb_build_object('code', '55P03',
-      'message', 'the row was locked, or its table too slow, each of 14 times in about three days')
-    where w.execution_id = begin_write_back.execution_id and w.write_back = 'waiting' and w.attempts >= 14;
+    update howdah.watched_rows as w set write_back = 'failed', attempts = 0,
+      error = jsonb_build_object('code', '55P03', 'message',
+        'the row was locked, or its table too slow, in all 14 attempts over about three days')
+    where w.execution_id = begin_write_back.execution_id and w.write_back = 'waiting'
+      and w.attempts >= 14;
     return false;
   end if;
-  perform graphile_worker.add_job('write_back', json_build_object('id', begin_write_back.execution_id, 'tenant_id', v_tenant),
+  perform graphile_worker.add_job('write_back',
+    json_build_object('id', begin_write_back.execution_id, 'tenant_id', v_tenant),
     run_at => clock_timestamp() + least(power(2, v_attempts), 720) * interval '1 minute',
     job_key => 'write_back ' || begin_write_back.execution_id);
   return true;
@@ -286,7 +348,8 @@ as $$
       select d.classid, d.objid from pg_depend as d -- parts of the object
       where (d.refclassid, d.refobjid) = (o.classid, o.objid) and d.deptype in ('a', 'i')
         and o.classid in ('pg_class'::regclass, 'pg_type'::regclass)
-        and not exists (select from pg_trigger as t where d.classid = 'pg_trigger'::regclass and t.oid = d.objid and t.tgenabled = 'D')
+        and not exists (select from pg_trigger as t
+          where d.classid = 'pg_trigger'::regclass and t.oid = d.objid and t.tgenabled = 'D')
       union all
       select d.refclassid, d.refobjid from pg_depend as d -- objects that it calls
       where (d.classid, d.objid) = (o.classid, o.objid)
@@ -294,12 +357,14 @@ as $$
     ) as n
   ),
   roles (role, reason) as (
-    select s.refobjid, format('%s belongs to %s', pg_describe_object(o.classid, o.objid, 0), s.refobjid::regrole)
+    select s.refobjid,
+      format('%s belongs to %s', pg_describe_object(o.classid, o.objid, 0), s.refobjid::regrole)
     from objects as o
     join pg_shdepend as s on (s.classid, s.objid, s.deptype) = (o.classid, o.objid, 'o')
       and s.dbid = (select b.oid from pg_database as b where b.datname = current_database())
   )
-  select r.reason || ', a role of tenants' from roles as r where howdah_private.is_tenant_role(r.role) order by 1 limit 1
+  select r.reason || ', a role of tenants' from roles as r
+  where howdah_private.is_tenant_role(r.role) order by 1 limit 1
 $$;
 
 -- Refuses to commit an answer if code of a tenant was on the table during the write. Runs after the
@@ -317,9 +382,10 @@ begin
   end if;
 end $$;
 
--- What is to be written where, for the sandbox. Locks the note, so that two do not write. An answer to what the row said before is not
--- written over one to what it says now: a later run of the same row counts.
-create or replace function howdah_private.answer_for_writer(execution_id uuid) returns jsonb
+-- Returns the statement and argument with which the sandbox writes an answer. Locks the row of
+-- watched_rows, so that only one worker writes. An answer to an earlier state of a row does not
+-- overwrite the answer to a later state: if the row has a later run, the answer is superseded.
+create or replace function howdah_private.prepare_write_back(execution_id uuid) returns jsonb
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
@@ -331,14 +397,17 @@ declare
   v_reason text;
 begin
   select w.* into v_row from howdah.watched_rows as w
-  where w.execution_id = answer_for_writer.execution_id and w.write_back in ('waiting', 'failed') for update;
-  select e.* into v_run from howdah.executions as e where e.id = v_row.execution_id and e.completed_at is not null;
+  where w.execution_id = prepare_write_back.execution_id and w.write_back in ('waiting', 'failed')
+  for update;
+  select e.* into v_run from howdah.executions as e
+  where e.id = v_row.execution_id and e.completed_at is not null;
   if not found then
-    return null; -- written already, or somebody retried the run, and it goes on
+    return null; -- the answer is already written, or the run was retried and is live
   end if;
   v_watched := howdah_private.watched_table(v_row.table_trigger_id);
   if v_run.status <> 'completed' then
-    return jsonb_build_object('done', 'failed', 'error', jsonb_build_object('code', v_run.stop_reason,
+    return jsonb_build_object('done', 'failed', 'error', jsonb_build_object(
+      'code', v_run.stop_reason,
       'message', coalesce(v_run.error ->> 'message', 'the run was ' || v_run.status)));
   elsif v_watched is null then
     return '{"done": "gone"}';
@@ -350,24 +419,27 @@ begin
     return '{"done": "superseded"}';
   end if;
   select t.* into v_watch from howdah.table_triggers as t where t.id = v_row.table_trigger_id;
-  v_reason := howdah_private.why_not_written(v_watched, v_watch, v_row.row_key);
+  v_reason := howdah_private.write_back_refusal(v_watched, v_watch, v_row.row_key);
   if v_reason is not null then
-    return jsonb_build_object('done', 'failed', 'error', jsonb_build_object('code', 'HWCNF', 'message', v_reason));
+    return jsonb_build_object('done', 'failed',
+      'error', jsonb_build_object('code', 'HWCNF', 'message', v_reason));
   end if;
   v_reason := howdah_private.tenant_code_in(v_watched);
   if v_reason is not null then
     return jsonb_build_object('done', 'failed', 'error', jsonb_build_object('code', 'HWDEN',
       'message', format('cannot write an answer into %s: %s', v_watched, v_reason)));
   end if;
-  perform set_config('lock_timeout', '5s', true), set_config('howdah.writing_back', v_row.watches::text, true);
+  perform set_config('lock_timeout', '5s', true),
+    set_config('howdah.writing_back', v_row.watches::text, true);
   return jsonb_build_object(
     'table', v_watched::oid::text,
     'statement', howdah_private.write_statement(v_watched, v_watch),
-    'argument', jsonb_build_object('key', v_row.row_key, 'before', encode(v_row.value_sha256, 'hex'),
+    'argument', jsonb_build_object(
+      'key', v_row.row_key, 'before', encode(v_row.value_sha256, 'hex'),
       'output', v_run.output, 'output_data', v_run.output_data));
 end $$;
 
--- The columns of a table's primary key, in its order.
+-- Returns the columns of the primary key of a table, in key order.
 create or replace function howdah_private.primary_key_of(watched regclass) returns text[]
   language sql stable
   set search_path = pg_catalog, pg_temp
@@ -379,28 +451,35 @@ as $$
     where i.indrelid = primary_key_of.watched and i.indisprimary order by k.place)
 $$;
 
--- Whether the table is still one the answer can be written into: the row has to be found by its whole key, or others would be
--- written, and the column has to be there. Null when it is.
-create or replace function howdah_private.why_not_written(watched regclass, watch howdah.table_triggers, row_key jsonb) returns text
+-- Returns the reason why an answer can no longer be written into the table, or null. The row must
+-- be found by its whole key, or other rows would be written, and the column must exist.
+create or replace function howdah_private.write_back_refusal(
+  watched regclass, watch howdah.table_triggers, row_key jsonb
+) returns text
   language sql stable
   set search_path = pg_catalog, pg_temp
 as $$
   select case
-    when k.name = '{}' or not k.name <@ (watch).key_columns or not row_key ?& (watch).key_columns or exists (
+    when k.name = '{}' or not k.name <@ (watch).key_columns
+      or not row_key ?& (watch).key_columns or exists (
       select from unnest((watch).key_columns) as c (name) where not exists (
-        select from pg_catalog.pg_attribute as a where a.attrelid = why_not_written.watched and a.attname = c.name and not a.attisdropped))
-      then format('the primary key of %s is not (%s) any more, by which the row was to be found', why_not_written.watched,
-        (select string_agg(quote_ident(c.name), ', ') from jsonb_object_keys(why_not_written.row_key) as c (name)))
+        select from pg_catalog.pg_attribute as a
+        where a.attrelid = write_back_refusal.watched and a.attname = c.name
+          and not a.attisdropped))
+      then format('the primary key of %s is no longer (%s), which identified the row',
+        write_back_refusal.watched, (select string_agg(quote_ident(c.name), ', ')
+          from jsonb_object_keys(write_back_refusal.row_key) as c (name)))
     when not exists (
       select from pg_catalog.pg_attribute as a
-      where a.attrelid = why_not_written.watched and a.attname = (watch).into_column and a.attnum > 0 and not a.attisdropped)
-      then format('%s has no column %s any more', why_not_written.watched, (watch).into_column)
+      where a.attrelid = write_back_refusal.watched and a.attname = (watch).into_column
+        and a.attnum > 0 and not a.attisdropped)
+      then format('%s no longer has the column %s', write_back_refusal.watched, (watch).into_column)
   end
-  from (select howdah_private.primary_key_of(why_not_written.watched) as name) as k
+  from (select howdah_private.primary_key_of(write_back_refusal.watched) as name) as k
 $$;
 
--- What a column's values are read as: the type below its domains, without its length, since a cast to varchar(20) cuts off
--- what is longer, where an assignment refuses it.
+-- Returns the type below the domains of a type, without its length: a cast to varchar(20) truncates
+-- longer text, where an assignment refuses it.
 create or replace function howdah_private.base_type(type oid) returns oid
   language sql stable
   set search_path = pg_catalog, pg_temp
@@ -408,38 +487,51 @@ as $$
   with recursive below as (
     select t.oid, t.typbasetype from pg_catalog.pg_type as t where t.oid = base_type.type
     union all
-    select t.oid, t.typbasetype from pg_catalog.pg_type as t join below as b on t.oid = b.typbasetype
+    select t.oid, t.typbasetype from pg_catalog.pg_type as t
+    join below as b on t.oid = b.typbasetype
   )
   select b.oid from below as b where b.typbasetype = 0
 $$;
 
--- Writes, and says what came of it: one statement of one column of text, as the sandbox takes it.
-create or replace function howdah_private.write_statement(watched regclass, watch howdah.table_triggers) returns text
+-- Builds the statement that writes an answer and returns the outcome. The sandbox takes a single
+-- statement that returns one column of text.
+create or replace function howdah_private.write_statement(
+  watched regclass, watch howdah.table_triggers
+) returns text
   language sql stable
   set search_path = pg_catalog, pg_temp
 as $$
   select format(
     'with written as (update %1$s as t set %2$I = %3$s where %4$s '
-    'and encode(sha256(convert_to(%11$s::text, %5$L)), %6$L) is not distinct from $1 ->> %7$L returning true) '
-    'select case when exists (select from written) then %8$L when exists (select from %1$s as t where %4$s) then %9$L else %10$L end',
+    'and encode(sha256(convert_to(%11$s::text, %5$L)), %6$L) is not distinct from $1 ->> %7$L '
+    'returning true) '
+    'select case when exists (select from written) then %8$L '
+    'when exists (select from %1$s as t where %4$s) then %9$L else %10$L end',
     watched::text, (watch).into_column,
     case when b.type in ('json'::regtype, 'jsonb'::regtype)
       then format('coalesce(nullif($1 -> %L, %L), $1 -> %L)::', 'output_data', 'null', 'output')
       else format('($1 ->> %L)::', 'output') end || format_type(b.type, -1),
-    (select string_agg(case when y.typcategory in ('A', 'C') -- what JSON says of them is no text of theirs
-        then format('%s = $1 -> %L -> %L', howdah_private.json_expression(k.attrelid, k.attname, 't'), 'key', k.attname)
-        else format('t.%I = ($1 -> %L ->> %L)::%s', k.attname, 'key', k.attname, format_type(k.atttypid, k.atttypmod)) end, ' and ')
+    (select string_agg(case
+        -- the JSON of an array or composite is not its text form
+        when y.typcategory in ('A', 'C') then format('%s = $1 -> %L -> %L',
+          howdah_private.json_expression(k.attrelid, k.attname, 't'), 'key', k.attname)
+        else format('t.%I = ($1 -> %L ->> %L)::%s',
+          k.attname, 'key', k.attname, format_type(k.atttypid, k.atttypmod)) end, ' and ')
       from pg_catalog.pg_attribute as k
       join pg_catalog.pg_type as y on y.oid = howdah_private.base_type(k.atttypid)
       where k.attrelid = write_statement.watched and k.attname = any ((watch).key_columns)),
-    'UTF8', 'hex', 'before', 'written', 'superseded', 'gone', howdah_private.json_expression(a.attrelid, a.attname, 't'))
+    'UTF8', 'hex', 'before', 'written', 'superseded', 'gone',
+    howdah_private.json_expression(a.attrelid, a.attname, 't'))
   from pg_catalog.pg_attribute as a
   cross join howdah_private.base_type(a.atttypid) as b (type)
   where a.attrelid = write_statement.watched and a.attname = (watch).into_column
 $$;
 
--- What came of it, in the transaction that wrote: written once, however often it is tried.
-create or replace function howdah_private.end_write_back(execution_id uuid, done howdah.write_back_status, error jsonb) returns void
+-- Records the outcome of a write-back, in the transaction of the write. So an answer is written
+-- once, however many workers try.
+create or replace function howdah_private.end_write_back(
+  execution_id uuid, done howdah.write_back_status, error jsonb
+) returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$

@@ -1,48 +1,63 @@
--- What happened to a run becomes a row for each webhook that wants to hear of it, in the transaction in which it happened,
--- and a job. Nothing is sent there: a worker does that, and comes again until it was received or nine more attempts over three days were not.
+-- Webhook deliveries. An event of a run inserts a row for each webhook that subscribes to it, and a
+-- job, in the transaction of the event. A worker sends the request later, and retries until the
+-- receiver accepts it, or until ten attempts over about three days have failed.
 
--- What is told of a run. Long answers are left out: whoever needs one asks for the run.
+-- Builds the payload of an event. Outputs over 64 kB are left out: the receiver can read the run.
 create or replace function howdah_private.event_data(e howdah.executions) returns jsonb
   language sql stable
   set search_path = pg_catalog, pg_temp
 as $$
   select jsonb_build_object(
     'execution_id', e.id, 'status', e.status, 'stop_reason', e.stop_reason,
-    'agent', (select a.name from howdah.agents as a where a.id = e.agent_id and a.tenant_id = e.tenant_id),
-    'workflow', (select w.name from howdah.workflows as w where w.id = e.workflow_id and w.tenant_id = e.tenant_id),
+    'agent', (
+      select a.name from howdah.agents as a where a.id = e.agent_id and a.tenant_id = e.tenant_id),
+    'workflow', (
+      select w.name from howdah.workflows as w
+      where w.id = e.workflow_id and w.tenant_id = e.tenant_id),
     'session_id', e.session_id, 'metadata', e.metadata,
     'output', case when octet_length(e.output) <= 65536 then e.output end,
     'output_data', case when octet_length(e.output_data::text) <= 65536 then e.output_data end,
-    'is_output_left_out', coalesce(greatest(octet_length(e.output), octet_length(e.output_data::text)) > 65536, false),
-    'error', e.error, 'tokens_in', e.tokens_in + e.children_tokens_in, 'tokens_out', e.tokens_out + e.children_tokens_out,
-    'cost', e.cost + e.children_cost, 'created_at', e.created_at, 'completed_at', e.completed_at)
+    'is_output_left_out', coalesce(
+      greatest(octet_length(e.output), octet_length(e.output_data::text)) > 65536, false),
+    'error', e.error, 'tokens_in', e.tokens_in + e.children_tokens_in,
+    'tokens_out', e.tokens_out + e.children_tokens_out, 'cost', e.cost + e.children_cost,
+    'created_at', e.created_at, 'completed_at', e.completed_at)
 $$;
 
--- `e` is a root run. One delivery for each webhook that wants the event, and one for the run's own callback_url.
-create or replace function howdah_private.enqueue_webhooks(e howdah.executions, event text, more jsonb default '{}') returns void
+-- Inserts a delivery of an event for each webhook that subscribes to it, and one for callback_url.
+-- `e` is a root run.
+create or replace function howdah_private.enqueue_webhooks(
+  e howdah.executions, event text, more jsonb default '{}'
+) returns void
   language sql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
-with told as (
-  insert into howdah.webhook_deliveries (tenant_id, webhook_id, execution_id, event, url, next_attempt_at, payload)
-  select e.tenant_id, w.id, e.id, enqueue_webhooks.event, w.url, clock_timestamp(), jsonb_build_object(
-    'type', enqueue_webhooks.event, 'timestamp', clock_timestamp(),
-    'data', howdah_private.event_data(e) || enqueue_webhooks.more)
+with deliveries as (
+  insert into howdah.webhook_deliveries (
+    tenant_id, webhook_id, execution_id, event, url, next_attempt_at, payload
+  )
+  select e.tenant_id, w.id, e.id, enqueue_webhooks.event, w.url, clock_timestamp(),
+    jsonb_build_object(
+      'type', enqueue_webhooks.event, 'timestamp', clock_timestamp(),
+      'data', howdah_private.event_data(e) || enqueue_webhooks.more)
   from (
     select h.id, h.url from howdah.webhooks as h
     where h.tenant_id = e.tenant_id and h.is_active and enqueue_webhooks.event = any (h.events)
-      and coalesce(h.agent_id = e.agent_id, h.agent_id is null) and coalesce(h.workflow_id = e.workflow_id, h.workflow_id is null)
+      and coalesce(h.agent_id = e.agent_id, h.agent_id is null)
+      and coalesce(h.workflow_id = e.workflow_id, h.workflow_id is null)
     union all
     select null, e.callback_url where e.callback_url is not null
   ) as w
   returning id, tenant_id
 )
-select graphile_worker.add_job('deliver', json_build_object('id', t.id, 'tenant_id', t.tenant_id), job_key => 'delivery ' || t.id)
-  from told as t
+select graphile_worker.add_job('deliver',
+    json_build_object('id', d.id, 'tenant_id', d.tenant_id), job_key => 'delivery ' || d.id)
+  from deliveries as d
 $$;
 
--- One attempt begins. The next one stands in the queue before: should this worker die with the answer, another one tries again
--- after a minute. Null when there is nothing to send any more, or somebody else is just sending it.
+-- Begins an attempt, and enqueues the next attempt first: if this worker dies before the answer,
+-- another worker tries again after a minute. Returns null when nothing is left to send, or when
+-- another worker is sending the delivery.
 create or replace function howdah_private.begin_delivery(id uuid) returns jsonb
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -53,11 +68,14 @@ begin
   update howdah.webhook_deliveries as d
   set status = 'failed', next_attempt_at = null, last_error = 'the webhook was switched off'
   from howdah.webhooks as w
-  where d.id = begin_delivery.id and d.status = 'pending' and w.id = d.webhook_id and w.tenant_id = d.tenant_id and not w.is_active;
+  where d.id = begin_delivery.id and d.status = 'pending' and w.id = d.webhook_id
+    and w.tenant_id = d.tenant_id and not w.is_active;
   update howdah.webhook_deliveries as d
-  set attempts = d.attempts + 1, last_attempt_at = clock_timestamp(), next_attempt_at = clock_timestamp() + interval '1 minute',
-    url = coalesce((
-      select w.url from howdah.webhooks as w where w.id = d.webhook_id and w.tenant_id = d.tenant_id -- as it is by now
+  set attempts = d.attempts + 1, last_attempt_at = clock_timestamp(),
+    next_attempt_at = clock_timestamp() + interval '1 minute',
+    url = coalesce(( -- the current URL of the webhook
+      select w.url from howdah.webhooks as w
+      where w.id = d.webhook_id and w.tenant_id = d.tenant_id
     ), d.url)
   where d.id = begin_delivery.id and d.status = 'pending' and d.next_attempt_at <= clock_timestamp()
   returning d.* into v_row;
@@ -68,36 +86,47 @@ begin
   end if;
   perform howdah_private.enqueue_delivery(v_row.id, v_row.next_attempt_at);
   return jsonb_build_object(
-    'id', v_row.id, 'tenant_id', v_row.tenant_id, 'url', v_row.url, 'attempt', v_row.attempts, 'body', v_row.payload::text,
+    'id', v_row.id, 'tenant_id', v_row.tenant_id, 'url', v_row.url, 'attempt', v_row.attempts,
+    'body', v_row.payload::text,
     'secrets', case when v_row.webhook_id is null
-      then (select jsonb_agg(s.name) from howdah.secrets as s where s.tenant_id = v_row.tenant_id and s.name = 'callbacks')
-      else (select to_jsonb(array_remove(array[w.secret_name, w.previous_secret_name], null))
-        from howdah.webhooks as w where w.id = v_row.webhook_id and w.tenant_id = v_row.tenant_id) end);
+      then (select jsonb_agg(s.name) from howdah.secrets as s
+        where s.tenant_id = v_row.tenant_id and s.name = 'callbacks')
+      else (
+        select to_jsonb(array_remove(array[w.secret_name, w.previous_secret_name], null))
+        from howdah.webhooks as w where w.id = v_row.webhook_id and w.tenant_id = v_row.tenant_id
+      ) end);
 end $$;
 
 create or replace function howdah_private.enqueue_delivery(id uuid, run_at timestamptz) returns void
   language sql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
-  select graphile_worker.add_job('deliver', json_build_object('id', d.id, 'tenant_id', d.tenant_id), run_at => enqueue_delivery.run_at,
-    job_key => 'delivery ' || d.id)
+  select graphile_worker.add_job('deliver',
+    json_build_object('id', d.id, 'tenant_id', d.tenant_id),
+    run_at => enqueue_delivery.run_at, job_key => 'delivery ' || d.id)
   from howdah.webhook_deliveries as d where d.id = enqueue_delivery.id
 $$;
 
--- How long to wait after so many attempts: at once, then over three days; nothing after the tenth.
+-- Returns the pause after a number of attempts; null after the tenth.
 create or replace function howdah_private.delivery_pause(attempts int) returns interval
   language sql immutable
-  return (array['5 s', '5 min', '30 min', '2 h', '5 h', '10 h', '14 h', '20 h', '24 h']::interval[])[attempts];
+  return (array[
+    '5 s', '5 min', '30 min', '2 h', '5 h', '10 h', '14 h', '20 h', '24 h'
+  ]::interval[])[attempts];
 
--- What came of an attempt. A status of 2xx is received; 410 says that nobody wants to hear of it any more. Retry-After is heard
--- when it asks for more time than we would have given, up to a day. A tenth up or down, so that those who failed together do not come together.
-create or replace function howdah_private.end_delivery(id uuid, attempt int, status int, error text, retry_after_ms bigint) returns void
+-- Records the outcome of an attempt. Status 2xx means received; status 410 switches the webhook
+-- off. Retry-After counts if it asks for a longer pause than the schedule, up to a day. The pause
+-- varies by 10%, so that deliveries that failed together are not retried together.
+create or replace function howdah_private.end_delivery(
+  id uuid, attempt int, status int, error text, retry_after_ms bigint
+) returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_is_received boolean := coalesce(end_delivery.status between 200 and 299, false);
-  v_pause interval := case when not v_is_received and end_delivery.status is distinct from 410 then greatest(
+  v_pause interval := case
+    when not v_is_received and end_delivery.status is distinct from 410 then greatest(
     howdah_private.delivery_pause(end_delivery.attempt) * (0.9 + 0.2 * random()),
     least(coalesce(end_delivery.retry_after_ms, 0), 86400000) * interval '1 millisecond') end;
   v_row howdah.webhook_deliveries;
@@ -106,20 +135,23 @@ begin
     v_pause := null;
   end if;
   update howdah.webhook_deliveries as d
-  set status = case when v_is_received then 'delivered' when v_pause is null then 'failed' else 'pending' end::howdah.delivery_status,
-    last_status = end_delivery.status, last_error = end_delivery.error, next_attempt_at = clock_timestamp() + v_pause,
+  set status = case when v_is_received then 'delivered' when v_pause is null then 'failed'
+      else 'pending' end::howdah.delivery_status,
+    last_status = end_delivery.status, last_error = end_delivery.error,
+    next_attempt_at = clock_timestamp() + v_pause,
     delivered_at = case when v_is_received then clock_timestamp() end
   where d.id = end_delivery.id and d.status = 'pending' and d.attempts = end_delivery.attempt
   returning d.* into v_row;
   if not found then
-    return; -- somebody else has tried again meanwhile
+    return; -- another worker has tried again meanwhile
   elsif v_row.status = 'pending' then
     perform howdah_private.enqueue_delivery(v_row.id, v_row.next_attempt_at);
   else
     perform graphile_worker.remove_job('delivery ' || v_row.id);
   end if;
   if end_delivery.status = 410 then
-    update howdah.webhooks as w set is_active = false, disabled_because = 'its receiver answered 410: gone'
+    update howdah.webhooks as w
+    set is_active = false, disabled_because = 'the receiver answered 410 Gone'
     where w.id = v_row.webhook_id and w.tenant_id = v_row.tenant_id and w.is_active;
   end if;
 end $$;
