@@ -114,7 +114,7 @@ describe('errors of Postgres that a client causes', () => {
       detail: { table: 'agent_models', field: 'model_id' },
     });
     expect(error?.message).toBe(
-      'model_id of agent_models names nothing: there is no such row in models',
+      'model_id of agent_models does not exist: there is no such row in models',
     );
   });
 
@@ -186,7 +186,7 @@ describe('errors of Postgres that a client causes', () => {
       message: 'the row of models is still used by agent_models',
       extensions: {
         code: 'HWCNF',
-        hint: 'Change or delete those in howdah.agent_models first.',
+        hint: 'Change or delete the rows of howdah.agent_models first.',
         detail: { table: 'models', used_by: 'agent_models' },
       },
     });

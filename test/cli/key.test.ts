@@ -58,7 +58,7 @@ describe('howdah key create', () => {
     expect(await rowOf(made.id)).toMatchObject({ role: 'viewer', user_id: made.user_id });
     const { status, stdout, stderr } = await create('hers', '--user', 'ada', '--role', 'member');
     expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
-    expect(stderr).toContain('ada is viewer, and a key of a user is never more');
+    expect(stderr).toContain('ada is viewer, and the key of a user cannot have a higher role');
   });
 });
 

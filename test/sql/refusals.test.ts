@@ -324,8 +324,8 @@ describe('references of what is defined', () => {
       );
       expect(error).toMatchObject({
         code: 'HWNTF',
-        message: 'agent_id of workflow_agents names nothing: there is no such row in agents',
-        hint: 'Take the id of one that you see in howdah.agents.',
+        message: 'agent_id of workflow_agents does not exist: there is no such row in agents',
+        hint: 'Use the id of a row that you see in howdah.agents.',
       });
       expect(JSON.parse(error.detail ?? '')).toMatchObject({
         table: 'workflow_agents',

@@ -1,4 +1,5 @@
--- Models, engines, MCP servers, tools that send requests and sql_query name secrets, and none of them works without.
+-- Returns the objects that refer to a secret by name: models, engines, MCP servers, webhooks, and
+-- tools that send requests or query a database. None of them works without the secret.
 create or replace function howdah_private.users_of_secret(tenant_id uuid, name text)
   returns table (used_by text, agent_system_id uuid)
   language sql stable
@@ -16,35 +17,41 @@ as $$
     and users_of_secret.name = any (howdah_private.mcp_secrets(s.configuration))
   union all
   select 'webhook ' || w.url, null from howdah.webhooks as w
-  where w.tenant_id = users_of_secret.tenant_id and users_of_secret.name in (w.secret_name, w.previous_secret_name)
+  where w.tenant_id = users_of_secret.tenant_id
+    and users_of_secret.name in (w.secret_name, w.previous_secret_name)
   union all
   select 'tool ' || t.name || coalesce(' of agent ' || x.agent, ''), t.agent_system_id
   from howdah.tools as t
   cross join lateral (
     select null as agent, t.configuration
     union all
-    select a.name, g.configuration from howdah.agent_tools as g join howdah.agents as a on a.id = g.agent_id
+    select a.name, g.configuration from howdah.agent_tools as g
+    join howdah.agents as a on a.id = g.agent_id
     where g.tool_id = t.id and a.deleted_at is null
   ) as x
   where t.tenant_id = users_of_secret.tenant_id and (
     ((t.kind = 'http' or (t.kind = 'builtin' and t.name = 'http_request'))
       and jsonb_path_exists(x.configuration, 'lax $.secrets.*.secret_name ? (@ == $name)',
         jsonb_build_object('name', users_of_secret.name)))
-    or (t.kind = 'builtin' and t.name = 'sql_query' and x.configuration ->> 'database' = users_of_secret.name))
+    or (t.kind = 'builtin' and t.name = 'sql_query'
+      and x.configuration ->> 'database' = users_of_secret.name))
 $$;
 
+-- Refuses to delete a secret that is in use.
 create or replace function howdah_private.refuse_used_secret(secret howdah.secrets) returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_users text[] := array(
-    select u.used_by from howdah_private.users_of_secret(secret.tenant_id, secret.name) as u order by 1);
+    select u.used_by from howdah_private.users_of_secret(secret.tenant_id, secret.name) as u
+    order by 1);
 begin
   if v_users <> '{}' then
     raise exception using errcode = 'HWCNF',
       message = format('secret %L is used by %s', secret.name, array_to_string(v_users, ', ')),
       detail = jsonb_build_object('secret', secret.name, 'used_by', v_users)::text,
-      hint = 'Let them name another secret first; forced (--force), their calls fail from now on.';
+      hint = 'Change them to another secret first. Use --force to delete the secret anyway: '
+        'calls that need the secret then fail.';
   end if;
 end $$;

@@ -1,38 +1,45 @@
--- Keys never stand in a row: whatever looks like one in a free-form document is refused, by its name or by its shape,
--- at any depth.
+-- Detection of secrets in plain text. Rows must not contain keys: a free-form document is refused
+-- if any value in it, at any depth, looks like a key by its name or by its shape.
 
--- Names of fields whose text is a key: apiKey, X-Api-Key, client_secret, GITHUB_TOKEN. Not max_tokens, not stop_token,
--- not secret_name.
+-- Recognizes names of fields whose text is a key: apiKey, X-Api-Key, client_secret, GITHUB_TOKEN.
+-- Does not match max_tokens, stop_token and secret_name.
 create or replace function howdah_private.is_secret_name(name text) returns boolean
   language sql immutable
   set search_path = pg_catalog, pg_temp
 as $$
-  select name ~ '^[A-Z][A-Z0-9]*(_[A-Z0-9]+)*_(TOKEN|SECRET|PAT|PASS|PASSWORD|PASSWD|PWD|CREDENTIALS)$'
+  select name
+      ~ '^[A-Z][A-Z0-9]*(_[A-Z0-9]+)*_(TOKEN|SECRET|PAT|PASS|PASSWORD|PASSWD|PWD|CREDENTIALS)$'
     or lower(regexp_replace(name, '([a-z0-9])([A-Z])', '\1_\2', 'g')) ~ (
       '(^|[-_.])((api|access|secret|private|signing|encryption|subscription|account|shared)[-_]?key'
-      || '|secret[-_]?access[-_]?key|(access|auth|api|bearer|refresh|session|id|private|personal|security)[-_]?token'
+      || '|secret[-_]?access[-_]?key'
+      || '|(access|auth|api|bearer|refresh|session|id|private|personal|security)[-_]?token'
       || '|secret|password|passwd|passphrase|credentials?|authorization|set-cookie|cookie)$'
       || '|^(token|pwd|bearer)$')
 $$;
 
--- Parameters of a URL whose value is a key: ?token=, &private_token=, ?X-Amz-Signature=, #access_token=. Not ?page_token=, which
--- says where to go on, nor ?sort_key=, nor ?pwd=, which is a folder as often.
+-- Returns the pattern of URL parameters whose value is a key: ?token=, &private_token=,
+-- ?X-Amz-Signature=, #access_token=. Leaves out ?page_token=, which is a cursor, ?sort_key=, and
+-- ?pwd=, which is a folder as often.
 create or replace function howdah_private.key_parameters() returns text
   language sql immutable
-  return '((([a-z0-9]+[-_.])*((api|access|secret|private|signing|subscription|account|shared|auth|app|service|license)[-_.]?key'
+  return '((([a-z0-9]+[-_.])*((api|access|secret|private|signing|subscription|account|shared'
+    || '|auth|app|service|license)[-_.]?key'
     || '|(access|auth|api|bearer|refresh|session|id|private|personal|security|user|bot)[-_]?token'
-    || '|secret|password|passwd|passphrase|credentials?|authorization|signature|jwt))|key|token|sig|auth)';
+    || '|secret|password|passwd|passphrase|credentials?|authorization|signature|jwt))'
+    || '|key|token|sig|auth)';
 
--- Texts that hold a key, by the shapes vendors give theirs. Wherever it stands in a text it must be long and have a
--- digit: "sk-learn" and "Bearer of news" are words.
+-- Recognizes texts that contain a key, by the key formats of vendors. A key in the middle of a text
+-- must be long and have a digit: "sk-learn" and "Bearer of news" are words.
 create or replace function howdah_private.contains_secret(text text) returns boolean
   language sql immutable
   set search_path = pg_catalog, pg_temp
 as $$
-  select text ~ '^(sk-[A-Za-z0-9_-]{8}|Bearer [A-Za-z0-9._-]{8}[^ ]*$|Basic [A-Za-z0-9+/=]{8,}$|(sk|rk)_(live|test)_)'
+  select text ~ ('^(sk-[A-Za-z0-9_-]{8}|Bearer [A-Za-z0-9._-]{8}[^ ]*$|Basic [A-Za-z0-9+/=]{8,}$'
+      || '|(sk|rk)_(live|test)_)')
     or text ~ ('(^|[^A-Za-z0-9_-])('
       || '(sk|gsk|xai|pplx|r8)[-_](?=[A-Za-z_-]*[0-9])[A-Za-z0-9_-]{16}'
-      || '|(gh[opsur]|github_pat|glpat|hf|npm|dop_v1|hwd|lin_api|ntn)[-_](?=[A-Za-z_-]*[0-9])[A-Za-z0-9_-]{16}'
+      || '|(gh[opsur]|github_pat|glpat|hf|npm|dop_v1|hwd|lin_api|ntn)[-_]'
+      || '(?=[A-Za-z_-]*[0-9])[A-Za-z0-9_-]{16}'
       || '|AIza[A-Za-z0-9_-]{35}|ya29\.[A-Za-z0-9_-]{20}|(AKIA|ASIA)[A-Z0-9]{12,16}([^A-Za-z0-9]|$)'
       || '|xox[abeprs]-[A-Za-z0-9-]{10}|whsec_[A-Za-z0-9+/]{16}|SG\.[A-Za-z0-9_-]{16}'
       || '|eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8}'
@@ -42,17 +49,20 @@ as $$
     or text ~* ('[?&;#]' || howdah_private.key_parameters() || '=[^&\s]{8}')
 $$;
 
--- The same in prose, such as an instruction: there a key stands in the middle of words, and words may look like the beginning
--- of one. So it must have a part that no word has: sixteen letters and digits in a row. An example of an address is none.
+-- Recognizes keys in prose, such as an instruction. Prose has words around a key, and words may
+-- look like the beginning of a key. So a key must have a part that no word has: sixteen letters and
+-- digits in a row. An example of an address does not match.
 create or replace function howdah_private.prose_contains_secret(prose text) returns boolean
   language sql immutable
   set search_path = pg_catalog, pg_temp
 as $$
   select prose ~ ('(^|[^A-Za-z0-9_-])('
-      || '(sk|rk|gsk|xai|pplx|r8|hf|npm|dop_v1|hwd|lin_api|ntn|whsec|SG|gh[opsur]|glpat)[-_.]([A-Za-z0-9]{1,12}[-_]){0,3}'
+      || '(sk|rk|gsk|xai|pplx|r8|hf|npm|dop_v1|hwd|lin_api|ntn|whsec|SG|gh[opsur]|glpat)[-_.]'
+      || '([A-Za-z0-9]{1,12}[-_]){0,3}'
       || '(?=[A-Za-z]{0,47}[0-9])[A-Za-z0-9+/]{16}'
       || '|(gh[opsur]|github_pat|glpat)[-_](?=[A-Za-z_-]{0,15}[0-9])[A-Za-z0-9_-]{16}'
-      || '|AIza[A-Za-z0-9_-]{35}|ya29\.[A-Za-z0-9_-]{20}|(AKIA|ASIA)(?=[A-Z]{0,15}[0-9])[A-Z0-9]{16}([^A-Za-z0-9]|$)'
+      || '|AIza[A-Za-z0-9_-]{35}|ya29\.[A-Za-z0-9_-]{20}'
+      || '|(AKIA|ASIA)(?=[A-Z]{0,15}[0-9])[A-Z0-9]{16}([^A-Za-z0-9]|$)'
       || '|xox[abeprs]-[0-9]{6,}-[A-Za-z0-9-]{6}'
       || '|Bearer [A-Za-z0-9._-]*(?=[A-Za-z]{0,47}[0-9])[A-Za-z0-9]{16}'
       || '|eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8}'
@@ -62,14 +72,16 @@ as $$
     or prose ~* ('[?&;#]' || howdah_private.key_parameters() || '=(?=[a-z]{0,47}[0-9])[a-z0-9]{16}')
 $$;
 
--- A line that says `password: Tr0ub4dor`: the name of a key and behind it one word of letters and digits, which no prose has.
+-- Recognizes lines such as `password: Tr0ub4dor`: the name of a key, followed by one word of
+-- letters and digits, which prose does not have.
 create or replace function howdah_private.line_assigns_secret(line text) returns boolean
   language sql immutable
   set search_path = pg_catalog, pg_temp
 as $$
   select coalesce(bool_or(howdah_private.is_secret_name(m.parts[1])), false)
   from regexp_matches(line_assigns_secret.line,
-    '([A-Za-z0-9_.-]+)["'']?\s*[:=]\s*["'']?(?=[^\s"'',]*[0-9])(?=[^\s"'',]*[A-Za-z])[^\s"'',{}\[\]]{8,}["'']?,?\s*$') as m (parts)
+    '([A-Za-z0-9_.-]+)["'']?\s*[:=]\s*["'']?(?=[^\s"'',]*[0-9])(?=[^\s"'',]*[A-Za-z])'
+    '[^\s"'',{}\[\]]{8,}["'']?,?\s*$') as m (parts)
 $$;
 
 create or replace function howdah_private.refuse_key(field text, path text) returns void
@@ -80,11 +92,12 @@ begin
   raise exception using errcode = 'HWINV',
     message = format('%s holds a key, and keys never stand in a row', refuse_key.path),
     detail = jsonb_build_object('field', refuse_key.field, 'path', refuse_key.path)::text,
-    hint = 'Store it as a secret: howdah secret set NAME (the value comes from stdin), and name it where it is used,'
-      ' such as secret_name of a model.';
+    hint = 'Store the key as a secret: howdah secret set NAME (the value comes from stdin). '
+      'Then write the name of the secret, such as in secret_name of a model.';
 end $$;
 
-create or replace function howdah_private.refuse_secret_in_prose(field text, prose text) returns void
+create or replace function howdah_private.refuse_secret_in_prose(field text, prose text)
+  returns void
   language sql stable
   set search_path = pg_catalog, pg_temp
 as $$
@@ -92,19 +105,23 @@ as $$
   where howdah_private.prose_contains_secret(refuse_secret_in_prose.prose)
 $$;
 
--- What each name and each shape above has somewhere. A document without any of it needs no closer look, which would cost an
--- insert with metadata more than all the rest of it. Words and no regular expression: 2 µs instead of 20.
+-- Tests whether a document contains a fragment of any name or shape above. A document without such
+-- a fragment needs no search, which would cost more than the rest of an insert with metadata. Uses
+-- words instead of a regular expression: 2 µs instead of 20.
 create or replace function howdah_private.may_contain_secret(document jsonb) returns boolean
   language sql immutable
   return lower(document::text) like any (array[
-    '%key%', '%token%', '%secret%', '%pass%', '%pwd%', '%\_pat%', '%credential%', '%authorization%', '%cookie%',
-    '%bearer%', '%basic %', '%sk-%', '%sk\_%', '%rk\_%', '%xai-%', '%xai\_%', '%pplx%', '%r8-%', '%r8\_%', '%gho%',
-    '%ghp%', '%ghs%', '%ghu%', '%ghr%', '%glpat%', '%hf-%', '%hf\_%', '%npm-%', '%npm\_%', '%dop\_v1%', '%hwd-%',
-    '%hwd\_%', '%lin\_api%', '%ntn-%', '%ntn\_%', '%aiza%', '%ya29%', '%akia%', '%asia%', '%xox%', '%whsec%',
-    '%sg.%', '%eyj%', '%begin%', '%://%', '%sig=%', '%signature=%', '%auth=%', '%jwt=%'
+    '%key%', '%token%', '%secret%', '%pass%', '%pwd%', '%\_pat%', '%credential%',
+    '%authorization%', '%cookie%', '%bearer%', '%basic %', '%sk-%', '%sk\_%', '%rk\_%', '%xai-%',
+    '%xai\_%', '%pplx%', '%r8-%', '%r8\_%', '%gho%', '%ghp%', '%ghs%', '%ghu%', '%ghr%', '%glpat%',
+    '%hf-%', '%hf\_%', '%npm-%', '%npm\_%', '%dop\_v1%', '%hwd-%', '%hwd\_%', '%lin\_api%',
+    '%ntn-%', '%ntn\_%', '%aiza%', '%ya29%', '%akia%', '%asia%', '%xox%', '%whsec%', '%sg.%',
+    '%eyj%', '%begin%', '%://%', '%sig=%', '%signature=%', '%auth=%', '%jwt=%'
   ]);
 
-create or replace function howdah_private.refuse_plain_secrets(field text, document jsonb) returns void
+-- Refuses a document that contains a key, with the path of the key.
+create or replace function howdah_private.refuse_plain_secrets(field text, document jsonb)
+  returns void
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
 as $$

@@ -1,12 +1,14 @@
--- The keys that secrets are sealed with, and how both kinds are rotated while everything goes on.
+-- Keys that seal secrets, and the rotation of both kinds of keys while the system keeps running.
 
--- The master key in use, and all that something is still wrapped by: a process must have each of them.
+-- Returns the current master key, and all master keys that still wrap a data key. A process must
+-- have each of them.
 create or replace function howdah_private.master_key_state() returns jsonb
   language sql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
   select jsonb_build_object(
-    'current', (select m.fingerprint from howdah_private.master_keys as m where m.retired_at is null),
+    'current', (
+      select m.fingerprint from howdah_private.master_keys as m where m.retired_at is null),
     'needed', coalesce((
       select jsonb_agg(m.fingerprint order by m.fingerprint) from howdah_private.master_keys as m
       where m.retired_at is null
@@ -14,7 +16,8 @@ as $$
     ), '[]'))
 $$;
 
--- The first process that needs a master key says which one it is; the fingerprint that counts is given back.
+-- Registers the master key of the first process that needs one. Returns the fingerprint of the
+-- current master key.
 create or replace function howdah_private.adopt_master_key(fingerprint text) returns text
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -27,7 +30,7 @@ begin
   return (select m.fingerprint from howdah_private.master_keys as m where m.retired_at is null);
 end $$;
 
--- Everything new is wrapped by this key from now on.
+-- Makes a master key the current one: new data keys are wrapped by it.
 create or replace function howdah_private.switch_master_key(fingerprint text) returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -39,9 +42,10 @@ begin
   on conflict on constraint master_keys_pkey do update set retired_at = null;
 end $$;
 
--- A new data key becomes the one in use: the tenant's first, or (replacing) the next. False when there is a first one
--- already, or when it is wrapped by a master key that is not in use any more. The master key is locked, so that no
--- data key is forgotten by who wraps all of them again.
+-- Makes a new data key the current one: the first key of the tenant, or (replacing) the next.
+-- Returns false when a first key exists already, or when the master key that wraps the new key is
+-- retired. Locks the master key, so that the process that rewraps all data keys does not miss this
+-- one.
 create or replace function howdah_private.add_data_key(key jsonb, replacing boolean) returns boolean
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -58,13 +62,15 @@ begin
   end if;
   insert into howdah_private.data_keys (id, tenant_id, wrapped_by, nonce, ciphertext)
   values (
-    (add_data_key.key ->> 'id')::uuid, (add_data_key.key ->> 'tenant_id')::uuid, add_data_key.key ->> 'wrapped_by',
-    decode(add_data_key.key ->> 'nonce', 'base64'), decode(add_data_key.key ->> 'ciphertext', 'base64')
+    (add_data_key.key ->> 'id')::uuid, (add_data_key.key ->> 'tenant_id')::uuid,
+    add_data_key.key ->> 'wrapped_by', decode(add_data_key.key ->> 'nonce', 'base64'),
+    decode(add_data_key.key ->> 'ciphertext', 'base64')
   )
   on conflict do nothing;
   return found;
 end $$;
 
+-- Returns data keys that a retired master key wraps.
 create or replace function howdah_private.data_keys_to_rewrap(most int) returns jsonb
   language sql stable security definer
   set search_path = pg_catalog, pg_temp
@@ -78,20 +84,23 @@ as $$
   ) as old
 $$;
 
--- False when somebody else was faster.
-create or replace function howdah_private.rewrap_data_key(key jsonb, wrapped_before_by text) returns boolean
+-- Stores a data key under its new master key. Returns false when another process was faster.
+create or replace function howdah_private.rewrap_data_key(key jsonb, wrapped_before_by text)
+  returns boolean
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
 begin
   update howdah_private.data_keys as k
-  set wrapped_by = rewrap_data_key.key ->> 'wrapped_by', nonce = decode(rewrap_data_key.key ->> 'nonce', 'base64'),
+  set wrapped_by = rewrap_data_key.key ->> 'wrapped_by',
+    nonce = decode(rewrap_data_key.key ->> 'nonce', 'base64'),
     ciphertext = decode(rewrap_data_key.key ->> 'ciphertext', 'base64')
-  where k.id = (rewrap_data_key.key ->> 'id')::uuid and k.wrapped_by = rewrap_data_key.wrapped_before_by;
+  where k.id = (rewrap_data_key.key ->> 'id')::uuid
+    and k.wrapped_by = rewrap_data_key.wrapped_before_by;
   return found;
 end $$;
 
--- Secrets that are not sealed with the data key in use.
+-- Returns secrets that are not sealed with the current data key.
 create or replace function howdah_private.secrets_to_reseal(tenant_id uuid, most int) returns jsonb
   language sql stable security definer
   set search_path = pg_catalog, pg_temp
@@ -106,8 +115,9 @@ as $$
   ) as old
 $$;
 
--- The same values under another key. What has got a new value meanwhile is left alone: it has the new key already.
--- The secret is locked before its value, as put_secret does.
+-- Stores the same values under another data key. Skips a secret that got a new value meanwhile,
+-- since the new value is sealed with the new key. Locks a secret before its value, as put_secret
+-- does.
 create or replace function howdah_private.reseal_secrets(tenant_id uuid, secrets jsonb) returns int
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -117,11 +127,14 @@ declare
 begin
   perform from howdah.secrets as s
   where s.tenant_id = reseal_secrets.tenant_id
-    and s.id in (select (r.secret ->> 'id')::uuid from jsonb_array_elements(reseal_secrets.secrets) as r (secret))
+    and s.id in (
+      select (r.secret ->> 'id')::uuid
+      from jsonb_array_elements(reseal_secrets.secrets) as r (secret))
   order by s.id for no key update;
   with resealed as (
     update howdah_private.sealed_secrets as c
-    set data_key_id = (r.secret -> 'key' ->> 'id')::uuid, nonce = decode(r.secret ->> 'nonce', 'base64'),
+    set data_key_id = (r.secret -> 'key' ->> 'id')::uuid,
+      nonce = decode(r.secret ->> 'nonce', 'base64'),
       ciphertext = decode(r.secret ->> 'ciphertext', 'base64')
     from jsonb_array_elements(reseal_secrets.secrets) as r (secret)
     where c.tenant_id = reseal_secrets.tenant_id and c.secret_id = (r.secret ->> 'id')::uuid
@@ -137,7 +150,8 @@ begin
   return v_count;
 end $$;
 
--- Data keys that nothing is sealed with any more are forgotten for good. Who holds one is waited for, then asked about.
+-- Deletes the data keys that seal no secret. Locks a key before the check, so that a transaction
+-- that uses the key ends first.
 create or replace function howdah_private.drop_unused_data_keys(tenant_id uuid) returns int
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp

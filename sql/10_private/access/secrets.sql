@@ -1,8 +1,9 @@
--- Secrets, as the processes that have the master key read and write them. Values come and go encrypted: no plain value
--- and no key is ever a part of SQL, so that none stands in a log, in pg_stat_activity or in pg_stat_statements.
---   master key   of the environment; here only its fingerprint
---   data key     one in use per tenant, wrapped by the master key; older ones until nothing needs them
---   secret       sealed by a data key of its tenant, under tenant, id, name and version
+-- Secrets, as the processes with the master key read and write them. Values come and go encrypted:
+-- no plain value and no key is ever part of a statement, so none appears in a log, in
+-- pg_stat_activity or in pg_stat_statements.
+--   master key   in the environment; the database has only its fingerprint
+--   data key     one current key per tenant, wrapped by the master key; older keys while needed
+--   secret       sealed by a data key of its tenant, bound to tenant, id, name and version
 
 create or replace function howdah_private.key_document(key howdah_private.data_keys) returns jsonb
   language sql immutable
@@ -23,7 +24,7 @@ as $$
     'ciphertext', encode(sealed.ciphertext, 'base64'), 'key', howdah_private.key_document(key))
 $$;
 
--- A secret and its data key in one snapshot: whatever is rotated meanwhile, they fit together.
+-- Returns a secret and its data key from one snapshot, so that they match during a rotation.
 create or replace function howdah_private.sealed_secret(tenant_id uuid, name text) returns jsonb
   language sql stable security definer
   set search_path = pg_catalog, pg_temp
@@ -35,7 +36,8 @@ as $$
   where s.tenant_id = sealed_secret.tenant_id and s.name = sealed_secret.name
 $$;
 
--- Under which id and version the next value is sealed, and with which key (none: one must be made first).
+-- Returns the id, the version and the data key for sealing the next value of a secret. A null key
+-- means that the tenant has no data key yet.
 create or replace function howdah_private.secret_slot(tenant_id uuid, name text) returns jsonb
   language sql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -50,9 +52,12 @@ as $$
   left join howdah.secrets as s on s.tenant_id = secret_slot.tenant_id and s.name = secret_slot.name
 $$;
 
--- Writes a sealed value for the caller's tenant. Null when it was sealed for a version or with a key that is not the
--- next one any more: then the caller seals it again. The key is locked, so that none is replaced under a value.
-create or replace function howdah_private.put_secret(secret jsonb, fingerprint text, last_four text) returns uuid
+-- Stores a sealed value for the current tenant. Returns null when the value was sealed for an
+-- outdated version or with an outdated key; the caller then seals it again. Locks the data key, so
+-- that the key is not replaced while a value uses it.
+create or replace function howdah_private.put_secret(
+  secret jsonb, fingerprint text, last_four text
+) returns uuid
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
@@ -69,19 +74,24 @@ begin
   end if;
   insert into howdah.secrets as s (id, tenant_id, name, fingerprint, last_four, version, created_by)
   values (
-    (put_secret.secret ->> 'id')::uuid, v_tenant, put_secret.secret ->> 'name', put_secret.fingerprint,
+    (put_secret.secret ->> 'id')::uuid, v_tenant, put_secret.secret ->> 'name',
+    put_secret.fingerprint,
     put_secret.last_four, (put_secret.secret ->> 'version')::int, howdah.current_user_id()
   )
   on conflict (tenant_id, name) do update
-  set fingerprint = excluded.fingerprint, last_four = excluded.last_four, version = excluded.version,
+  set fingerprint = excluded.fingerprint, last_four = excluded.last_four,
+    version = excluded.version,
     rotated_at = now()
   where s.id = excluded.id and s.version = excluded.version - 1
   returning s.id into v_id;
   if v_id is not null then
-    insert into howdah_private.sealed_secrets as c (secret_id, tenant_id, data_key_id, version, nonce, ciphertext)
+    insert into howdah_private.sealed_secrets as c (
+      secret_id, tenant_id, data_key_id, version, nonce, ciphertext
+    )
     values (
       v_id, v_tenant, v_key, (put_secret.secret ->> 'version')::int,
-      decode(put_secret.secret ->> 'nonce', 'base64'), decode(put_secret.secret ->> 'ciphertext', 'base64')
+      decode(put_secret.secret ->> 'nonce', 'base64'),
+      decode(put_secret.secret ->> 'ciphertext', 'base64')
     )
     on conflict (secret_id) do update
     set data_key_id = excluded.data_key_id, version = excluded.version, nonce = excluded.nonce,
