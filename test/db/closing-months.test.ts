@@ -153,7 +153,10 @@ describe('a frozen month', () => {
     const waiting = await runInMonth(db, month);
     expect(
       await refusal(db.pool.query('select howdah_private.start_closing_month($1)', [day])),
-    ).toMatchObject({ code: 'HWCNF', message: `the month ${month} stays: 1 runs have not ended` });
+    ).toMatchObject({
+      code: 'HWCNF',
+      message: `month ${month} cannot be dropped: 1 runs have not ended`,
+    });
     await db.pool.query('select howdah.cancel_execution($1)', [waiting]);
     expect(await all(db.pool, 'select from howdah_private.closed_months')).toEqual([]);
   });

@@ -1,10 +1,15 @@
--- Months whose runs nobody keeps any more go as a whole (src/db/months.ts): what reaches into other months is deleted run by
--- run (delete_entangled_trees), then the month is frozen (start_closing_month), counted in kept_usage (close_month), or opened again when something
--- holds it after all (reopen_month); what stands beside its runs goes (delete_closed_side_rows); then its partitions are detached concurrently
--- and dropped, by statements that no function may run. Each is a transaction of its own, and goes on where the last one ended.
+-- Dropping of whole months whose runs no tenant keeps (src/db/months.ts). The steps:
+--   1. Delete run by run the trees that reach into other months (delete_entangled_trees).
+--   2. Freeze the month (start_closing_month), and count it in kept_usage (close_month). If a run
+--      blocks the month after all, open it again (reopen_month).
+--   3. Delete the rows of other tables that belong to its runs (delete_closed_side_rows).
+--   4. Detach the partitions concurrently and drop them, by statements that no function may run.
+-- Each step is a transaction of its own, and continues where the last one ended.
 
--- The bounds of a month among ids.
-create or replace function howdah_private.month_bounds(month date, out first_id uuid, out next_id uuid)
+-- Returns the bounds of a month as ids.
+create or replace function howdah_private.month_bounds(
+  month date, out first_id uuid, out next_id uuid
+)
   language sql immutable
   set search_path = pg_catalog, pg_temp
 as $$
@@ -12,7 +17,8 @@ as $$
     howdah.uuid_v7_floor((month_bounds.month + interval '1 month') at time zone 'UTC')
 $$;
 
--- Why a month stays, in words; nothing when it may go. Asked by index, but for tenants whose runs are there.
+-- Returns the reasons why a month cannot be dropped; no rows when it can. Searches by index, except
+-- for the runs of tenants with runs in the month.
 create or replace function howdah_private.month_blockers(month date) returns setof text
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp set plan_cache_mode = force_custom_plan
@@ -26,35 +32,44 @@ begin
   with live as (
     select count(*) as runs from howdah.executions as e
     where e.status in ('queued', 'running', 'waiting', 'paused')
-      and ((e.id >= v_first and e.id < v_next) or (e.root_execution_id >= v_first and e.root_execution_id < v_next)
+      and ((e.id >= v_first and e.id < v_next)
+        or (e.root_execution_id >= v_first and e.root_execution_id < v_next)
         or e.id in (select m.root_execution_id from howdah.executions as m
-          where m.id >= v_first and m.id < v_next and m.parent_execution_id is not null and m.root_execution_id < v_first))
+          where m.id >= v_first and m.id < v_next and m.parent_execution_id is not null
+            and m.root_execution_id < v_first))
   ),
-  here as (
+  tenants as (
     select t.id, t.slug, p.keep_runs_days as days from howdah.tenants as t
     left join howdah.retention_policies as p on p.tenant_id = t.id
-    where exists (select from howdah.executions as e where e.tenant_id = t.id and e.id >= v_first and e.id < v_next)
+    where exists (
+      select from howdah.executions as e
+      where e.tenant_id = t.id and e.id >= v_first and e.id < v_next)
   ),
-  late as (
-    select count(*) as runs from here as h
-    join howdah.executions as e on e.tenant_id = h.id and e.completed_at > now() - make_interval(days => h.days)
+  recent as (
+    select count(*) as runs from tenants as h
+    join howdah.executions as e
+      on e.tenant_id = h.id and e.completed_at > now() - make_interval(days => h.days)
     where v_ends_at <= now() - make_interval(days => h.days)
-      and ((e.id >= v_first and e.id < v_next) or (e.root_execution_id = e.id and e.id < v_first and exists (
-        select from howdah.executions as m
-        where m.root_execution_id = e.id and m.parent_execution_id is not null and m.id >= v_first and m.id < v_next)))
+      and ((e.id >= v_first and e.id < v_next)
+        or (e.root_execution_id = e.id and e.id < v_first and exists (
+          select from howdah.executions as m
+          where m.root_execution_id = e.id and m.parent_execution_id is not null
+            and m.id >= v_first and m.id < v_next)))
   )
   select format('%s runs have not ended', l.runs) from live as l where l.runs > 0
   union all
-  select format('tenant %s keeps its runs for ever', h.slug) from here as h where h.days is null
+  select format('tenant %s keeps its runs for ever', h.slug) from tenants as h where h.days is null
   union all
   select format('tenant %s keeps its runs until %s', h.slug,
     to_char((v_ends_at + make_interval(days => h.days)) at time zone 'UTC', 'YYYY-MM-DD'))
-  from here as h where v_ends_at > now() - make_interval(days => h.days)
+  from tenants as h where v_ends_at > now() - make_interval(days => h.days)
   union all
-  select format('%s runs ended too late', l.runs) from late as l where l.runs > 0;
+  select format('%s runs ended within the retention period', l.runs)
+  from recent as l where l.runs > 0;
 end $$;
 
--- The months before the last one that there are, and those that are closed (counted), with why each stays. None while nobody deletes runs.
+-- Returns the months before the last one, and the months that are closed (counted), with the
+-- reasons why they cannot be dropped. Returns only closed months while no tenant deletes runs.
 create or replace function howdah_private.old_months()
   returns table (month date, is_closed boolean, runs bigint, holds text[])
   language sql stable security definer
@@ -76,9 +91,11 @@ as $$
   order by m.month
 $$;
 
--- The roots of trees that have runs in this month and in others, and of those whose sessions go on: these are deleted run by
--- run, so that nothing that stays has lost a part of it.
-create or replace function howdah_private.trees_across_months(month date, batch int default 1) returns setof uuid
+-- Returns the roots of trees that have runs in this month and in others, and of trees whose
+-- sessions are still active. These trees are deleted run by run, so that nothing that stays loses a
+-- part.
+create or replace function howdah_private.trees_across_months(month date, batch int default 1)
+  returns setof uuid
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp set plan_cache_mode = force_custom_plan
 as $$
@@ -88,21 +105,24 @@ declare
 begin
   return query
   select e.root_execution_id from howdah.executions as e
-  where e.parent_execution_id is not null and e.root_execution_id < v_first and e.id >= v_first and e.id < v_next
+  where e.parent_execution_id is not null and e.root_execution_id < v_first
+    and e.id >= v_first and e.id < v_next
   union
   select e.root_execution_id from howdah.executions as e
-  where e.parent_execution_id is not null and e.root_execution_id >= v_first and e.root_execution_id < v_next
-    and e.id >= v_next
+  where e.parent_execution_id is not null and e.root_execution_id >= v_first
+    and e.root_execution_id < v_next and e.id >= v_next
   union
   select e.root_execution_id from howdah.executions as e
   join howdah.sessions as s on s.tenant_id = e.tenant_id and s.id = e.session_id
   join howdah.retention_policies as p on p.tenant_id = e.tenant_id
-  where e.id >= v_first and e.id < v_next and s.last_activity_at >= now() - make_interval(days => p.keep_runs_days)
+  where e.id >= v_first and e.id < v_next
+    and s.last_activity_at >= now() - make_interval(days => p.keep_runs_days)
   limit trees_across_months.batch;
 end $$;
 
--- Deletes such trees, so many at a time; gives how many it was. To be called until it gives 0.
-create or replace function howdah_private.delete_entangled_trees(month date, batch int default 200) returns int
+-- Deletes a batch of such trees and returns their number. The caller repeats it until it returns 0.
+create or replace function howdah_private.delete_entangled_trees(month date, batch int default 200)
+  returns int
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
@@ -112,7 +132,8 @@ begin
   if exists (select from howdah_private.month_blockers(delete_entangled_trees.month)) then
     return 0;
   end if;
-  v_roots := array(select howdah_private.trees_across_months(delete_entangled_trees.month, delete_entangled_trees.batch));
+  v_roots := array(select howdah_private.trees_across_months(
+    delete_entangled_trees.month, delete_entangled_trees.batch));
   perform howdah_private.delete_runs(array(
     select e.id::uuid from howdah.executions as e where e.id = any (v_roots)
     union all
@@ -122,19 +143,22 @@ begin
   return cardinality(v_roots);
 end $$;
 
--- The statement by which the runs of a month begin, end and change no more.
+-- Returns the statement that freezes the runs of a month: none begins, ends or changes after it.
 create or replace function howdah_private.freeze_month(month date) returns text
   language sql stable
   set search_path = pg_catalog, pg_temp
 as $$
   select format('create or replace trigger _000_refuse_closed
-    before insert or delete or update of status, tokens_in, tokens_out, cost, step_count on howdah_private.%I
-    for each row execute function howdah_private.tg__refuse_closed()', 'executions_' || to_char(freeze_month.month, 'YYYY_MM'))
+    before insert or delete or update of status, tokens_in, tokens_out, cost, step_count '
+    'on howdah_private.%I
+    for each row execute function howdah_private.tg__refuse_closed()',
+    'executions_' || to_char(freeze_month.month, 'YYYY_MM'))
 $$;
 
--- Freezes a month, unless it is. The lock is on its own partition, and for a moment: it waits for those who write to the month, and
--- whoever comes after them finds it frozen. Of what may hold a month only its live runs are looked for under it: a frozen one could
--- not end. Owned by howdah_owner, since only the owner of a table may give it a trigger.
+-- Freezes a month unless it is frozen. The lock covers only the partition of the month, for a
+-- moment: it waits for the writers of the month, and later writers find the month frozen. Under the
+-- lock only live runs are checked: a frozen run could not end. The function belongs to
+-- howdah_owner, since only the owner of a table may create a trigger on it.
 create or replace function howdah_private.start_closing_month(month date) returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp set plan_cache_mode = force_custom_plan
@@ -144,21 +168,31 @@ declare
   v_next uuid := (howdah_private.month_bounds(start_closing_month.month)).next_id;
   v_live bigint;
 begin
-  if exists (select from howdah_private.closed_months as c where c.month = start_closing_month.month and c.dropped_at is null) then
+  if exists (
+    select from howdah_private.closed_months as c
+    where c.month = start_closing_month.month and c.dropped_at is null
+  ) then
     return;
   end if;
-  execute format('lock table howdah_private.%I in share row exclusive mode', 'executions_' || to_char(start_closing_month.month, 'YYYY_MM'));
+  execute format('lock table howdah_private.%I in share row exclusive mode',
+    'executions_' || to_char(start_closing_month.month, 'YYYY_MM'));
   select count(*) into v_live from howdah.executions as e
-  where e.id >= v_first and e.id < v_next and e.status in ('queued', 'running', 'waiting', 'paused');
-  perform howdah_private.refuse_blocked_month(start_closing_month.month, array[format('%s runs have not ended', v_live)]) where v_live > 0;
-  insert into howdah_private.closed_months as c (month, first_id, next_id) values (start_closing_month.month, v_first, v_next)
+  where e.id >= v_first and e.id < v_next
+    and e.status in ('queued', 'running', 'waiting', 'paused');
+  perform howdah_private.refuse_blocked_month(
+    start_closing_month.month, array[format('%s runs have not ended', v_live)])
+  where v_live > 0;
+  insert into howdah_private.closed_months as c (month, first_id, next_id)
+  values (start_closing_month.month, v_first, v_next)
   on conflict on constraint closed_months_pkey do update
-  set runs = null, cleared_to = null, archive = null, closed_at = excluded.closed_at, dropped_at = null;
+  set runs = null, cleared_to = null, archive = null, closed_at = excluded.closed_at,
+    dropped_at = null;
   execute howdah_private.freeze_month(start_closing_month.month);
 end $$;
 
--- Counts a month that is frozen, under no lock but that of its row, which who deletes runs waits for (lock_usage_counting): what he deletes is
--- counted by one of the two. Freezes it first where nobody did.
+-- Counts a frozen month, and freezes it first if necessary. Locks only the row of the month. A
+-- transaction that deletes runs waits for that row (lock_usage_counting), so each deleted run is
+-- counted by exactly one of the two.
 create or replace function howdah_private.close_month(month date) returns bigint
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -168,50 +202,67 @@ declare
   v_runs bigint;
 begin
   perform howdah_private.start_closing_month(close_month.month);
-  select c.* into v_closing from howdah_private.closed_months as c where c.month = close_month.month for update;
+  select c.* into v_closing from howdah_private.closed_months as c
+  where c.month = close_month.month for update;
   if v_closing.runs is not null then
     return v_closing.runs;
   end if;
-  perform howdah_private.refuse_blocked_month(close_month.month, array(select howdah_private.month_blockers(close_month.month))
-    || array(select 'a run belongs to a tree or a session that reaches into other months'
+  perform howdah_private.refuse_blocked_month(close_month.month,
+    array(select howdah_private.month_blockers(close_month.month))
+    || array(select 'a run belongs to a tree or session with runs in other months'
       from howdah_private.trees_across_months(close_month.month)));
   perform howdah_private.roll_up_usage(null, v_closing.first_id, (
     select e.id from howdah.executions as e
     where e.id >= v_closing.first_id and e.id < v_closing.next_id order by e.id desc limit 1));
-  select count(*) into v_runs from howdah.executions as e where e.id >= v_closing.first_id and e.id < v_closing.next_id;
-  update howdah_private.closed_months as c set runs = v_runs, closed_at = now() where c.month = close_month.month;
+  select count(*) into v_runs from howdah.executions as e
+  where e.id >= v_closing.first_id and e.id < v_closing.next_id;
+  update howdah_private.closed_months as c set runs = v_runs, closed_at = now()
+  where c.month = close_month.month;
   return v_runs;
 end $$;
 
--- A month that is frozen and not counted goes on as before. The trigger stays, switched off: dropping it would keep out readers too.
+-- Opens a month that is frozen but not counted. Disables the trigger instead of dropping it: `drop
+-- trigger` would lock out readers too.
 create or replace function howdah_private.reopen_month(month date) returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_partition regclass := to_regclass('howdah_private.executions_' || to_char(reopen_month.month, 'YYYY_MM'));
+  v_partition regclass := to_regclass(
+    'howdah_private.executions_' || to_char(reopen_month.month, 'YYYY_MM'));
 begin
-  delete from howdah_private.closed_months as c where c.month = reopen_month.month and c.runs is null and c.dropped_at is null;
-  if found and exists (select from pg_catalog.pg_trigger as t where t.tgrelid = v_partition and t.tgname = '_000_refuse_closed') then
+  delete from howdah_private.closed_months as c
+  where c.month = reopen_month.month and c.runs is null and c.dropped_at is null;
+  if found and exists (
+    select from pg_catalog.pg_trigger as t
+    where t.tgrelid = v_partition and t.tgname = '_000_refuse_closed'
+  ) then
     execute format('alter table %s disable trigger _000_refuse_closed', v_partition);
   end if;
 end $$;
 
-create or replace function howdah_private.refuse_blocked_month(month date, holds text[]) returns void
+create or replace function howdah_private.refuse_blocked_month(month date, holds text[])
+  returns void
   language plpgsql immutable
   set search_path = pg_catalog, pg_temp
 as $$
 begin
   if cardinality(refuse_blocked_month.holds) > 0 then
     raise exception using errcode = 'HWCNF',
-      message = format('the month %s stays: %s', to_char(refuse_blocked_month.month, 'YYYY-MM'), array_to_string(refuse_blocked_month.holds, ', ')),
-      detail = jsonb_build_object('month', refuse_blocked_month.month, 'holds', refuse_blocked_month.holds)::text,
-      hint = 'It goes when nothing holds it any more: howdah retention months';
+      message = format('month %s cannot be dropped: %s',
+        to_char(refuse_blocked_month.month, 'YYYY-MM'),
+        array_to_string(refuse_blocked_month.holds, ', ')),
+      detail = jsonb_build_object(
+        'month', refuse_blocked_month.month, 'holds', refuse_blocked_month.holds)::text,
+      hint = 'List the months and what blocks them: howdah retention months';
   end if;
 end $$;
 
--- What stands beside the runs of a closed month, of so many runs at a time; gives how many it was. To be called until it gives 0.
-create or replace function howdah_private.delete_closed_side_rows(month date, batch int default 1000) returns int
+-- Deletes the rows of other tables that belong to a batch of runs of a closed month. Returns the
+-- number of runs. The caller repeats it until it returns 0.
+create or replace function howdah_private.delete_closed_side_rows(
+  month date, batch int default 1000
+) returns int
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
@@ -228,22 +279,24 @@ begin
     order by e.id limit delete_closed_side_rows.batch
   );
   if cardinality(v_ids) > 0 then
-    perform howdah_private.delete_beside(v_ids);
+    perform howdah_private.delete_side_rows(v_ids);
     delete from howdah.questions as q where q.execution_id = any (v_ids);
     delete from howdah.approvals as a where a.execution_id = any (v_ids);
     delete from howdah.feedback_entries as f where f.execution_id = any (v_ids);
-    update howdah_private.closed_months as c set cleared_to = v_ids[cardinality(v_ids)] where c.month = delete_closed_side_rows.month;
+    update howdah_private.closed_months as c set cleared_to = v_ids[cardinality(v_ids)]
+    where c.month = delete_closed_side_rows.month;
   end if;
   return cardinality(v_ids);
 end $$;
 
--- What is left of a month: the partitions that are there, and how far the detaching of each has come.
+-- Returns the partitions of a month that still exist, with the state of their detachment.
 create or replace function howdah_private.month_partitions(month date)
   returns table (name text, parent text, is_attached boolean, is_pending boolean)
   language sql stable
   set search_path = pg_catalog, pg_temp
 as $$
-  select format('howdah_private.%I', c.relname), 'howdah.' || p.name, i.inhrelid is not null, coalesce(i.inhdetachpending, false)
+  select format('howdah_private.%I', c.relname), 'howdah.' || p.name, i.inhrelid is not null,
+    coalesce(i.inhdetachpending, false)
   from unnest(array['executions', 'steps', 'messages']) with ordinality as p (name, place)
   join pg_catalog.pg_class as c on c.relnamespace = 'howdah_private'::regnamespace
     and c.relname = p.name || to_char(month_partitions.month, '_YYYY_MM')
@@ -251,7 +304,9 @@ as $$
   order by p.place
 $$;
 
-create or replace function howdah_private.record_month(month date, archive text default null, is_dropped boolean default false)
+create or replace function howdah_private.record_month(
+  month date, archive text default null, is_dropped boolean default false
+)
   returns void
   language sql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -262,7 +317,8 @@ as $$
   where c.month = record_month.month
 $$;
 
--- Sessions that have lost their last run with a month, and saw nothing since; gives how many.
+-- Deletes sessions that lost their last run with a month and had no activity since. Returns their
+-- number.
 create or replace function howdah_private.clear_sessions(batch int default 1000) returns int
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -272,7 +328,8 @@ declare
     select s.id from howdah.sessions as s
     join howdah.retention_policies as p on p.tenant_id = s.tenant_id and p.is_by_month
     where s.turns > 0 and s.last_activity_at < now() - make_interval(days => p.keep_runs_days)
-      and not exists (select from howdah.executions as e where e.tenant_id = s.tenant_id and e.session_id = s.id)
+      and not exists (
+        select from howdah.executions as e where e.tenant_id = s.tenant_id and e.session_id = s.id)
     order by s.id limit clear_sessions.batch for no key update of s skip locked
   );
 begin

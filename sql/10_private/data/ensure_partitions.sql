@@ -1,6 +1,7 @@
--- How the partitions of each table are stored. Runs are updated in place with every commit: room on the page keeps that
--- from touching an index (HOT), and what dies is cleaned up before a month's worth of it has piled up. Their log is only ever
--- appended to: a page is written, vacuumed once, frozen for ever, and after that only read, often by an index alone.
+-- Returns the storage settings of the partitions of a table. Each commit updates its run in place:
+-- free space on the page keeps these updates out of the indexes (HOT), and a small scale factor
+-- vacuums dead rows before a month of them has piled up. Steps and messages are only appended: a
+-- page is written, vacuumed once, frozen, and after that only read, often by an index alone.
 create or replace function howdah_private.partition_settings(partitioned text) returns text
   language sql immutable
   set search_path = pg_catalog, pg_temp
@@ -9,12 +10,13 @@ as $$
     when 'executions' then 'fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, '
       'autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_insert_scale_factor = 0.05, '
       'autovacuum_analyze_scale_factor = 0.05'
-    else 'autovacuum_vacuum_insert_scale_factor = 0.05, autovacuum_vacuum_insert_threshold = 100000, '
+    else 'autovacuum_vacuum_insert_scale_factor = 0.05, '
+      'autovacuum_vacuum_insert_threshold = 100000, '
       'autovacuum_freeze_min_age = 0, autovacuum_analyze_scale_factor = 0.05'
   end
 $$;
 
--- Tables that are partitioned by month.
+-- Returns the tables that are partitioned by month.
 create or replace function howdah_private.partitioned_tables() returns text[]
   language sql immutable parallel safe
   return array['executions', 'steps', 'messages'];
@@ -24,7 +26,8 @@ create or replace function howdah_private.partitioned_tables() returns text[]
 -- reader, and everybody else waits behind it. While a table is attached, others read and write. The
 -- new table is empty, so no rows are checked against its bounds. Owned by howdah_owner, since only
 -- the owner of the parent may add partitions.
-create or replace function howdah_private.ensure_partition(partitioned text, moment timestamptz) returns boolean
+create or replace function howdah_private.ensure_partition(partitioned text, moment timestamptz)
+  returns boolean
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
@@ -35,12 +38,15 @@ begin
   if to_regclass('howdah_private.' || v_name) is not null then
     return false;
   end if;
-  execute format('create table howdah_private.%I (like howdah.%I including all excluding indexes excluding comments) with (%s)',
-    v_name, ensure_partition.partitioned, howdah_private.partition_settings(ensure_partition.partitioned));
+  execute format('create table howdah_private.%I (like howdah.%I including all '
+      'excluding indexes excluding comments) with (%s)',
+    v_name, ensure_partition.partitioned,
+    howdah_private.partition_settings(ensure_partition.partitioned));
   execute format(
     'alter table howdah_private.%I enable row level security, force row level security', v_name
   );
-  execute format('alter table howdah.%I attach partition howdah_private.%I for values from (%L) to (%L)',
+  execute format(
+    'alter table howdah.%I attach partition howdah_private.%I for values from (%L) to (%L)',
     ensure_partition.partitioned, v_name, howdah.uuid_v7_floor(v_from at time zone 'utc'),
     howdah.uuid_v7_floor((v_from + interval '1 month') at time zone 'utc'));
   return true;
@@ -63,10 +69,12 @@ begin
 end $$;
 
 -- Makes the monthly partitions from last month to three months ahead, at most `max_partitions` of
--- them. Returns how many it made. There is no default partition: a run would stay in it for ever. A
+-- them. Returns how many it made. There is no default partition: a run would stay in it forever. A
 -- process makes one partition at a time, each in its own transaction. Other sessions wait behind a
 -- lock that this function waits for, so it waits for a short time and tries again later.
-create or replace function howdah_private.ensure_partitions(months_ahead int default 3, max_partitions int default null) returns int
+create or replace function howdah_private.ensure_partitions(
+  months_ahead int default 3, max_partitions int default null
+) returns int
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp set lock_timeout = '2s'
 as $$
@@ -77,18 +85,21 @@ declare
 begin
   perform from howdah_private.chores as c where c.name = 'partitions' for no key update;
   for v_month_no in -1 .. ensure_partitions.months_ahead loop
-    v_moment := (date_trunc('month', now() at time zone 'utc') + v_month_no * interval '1 month') at time zone 'utc';
+    v_moment := (date_trunc('month', now() at time zone 'utc')
+      + v_month_no * interval '1 month') at time zone 'utc';
     foreach v_table in array howdah_private.partitioned_tables() loop
       exit when v_made >= ensure_partitions.max_partitions;
       v_made := v_made + howdah_private.ensure_partition(v_table, v_moment)::int;
     end loop;
   end loop;
-  perform howdah_private.settle_partitions() where v_made = 0 or ensure_partitions.max_partitions is null;
+  perform howdah_private.settle_partitions()
+  where v_made = 0 or ensure_partitions.max_partitions is null;
   return v_made;
 end $$;
 
--- What a partition does not inherit: triggers of statements (a change of sql/ may have dropped those of old ones too), and how
--- it is stored; and that a closed month is frozen. One that somebody holds for longer than a migration waits is settled the next time.
+-- Sets what partitions do not inherit: statement triggers (a change of sql/ may have dropped them),
+-- storage settings, and the freeze of a closed month. A partition that is locked for longer than
+-- the lock time-out is settled the next time.
 create or replace function howdah_private.settle_partitions() returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp set lock_timeout = '2s'
@@ -98,16 +109,19 @@ declare
 begin
   for v_change in
     select format('create trigger _100_refuse_truncate before truncate on %s
-        for each statement execute function howdah_private.tg__refuse_change()', i.inhrelid::regclass)
+        for each statement execute function howdah_private.tg__refuse_change()',
+      i.inhrelid::regclass)
     from pg_catalog.pg_inherits as i
     where i.inhparent in ('howdah.steps'::regclass, 'howdah.messages'::regclass) and not exists (
-      select from pg_catalog.pg_trigger as t where t.tgrelid = i.inhrelid and t.tgname = '_100_refuse_truncate'
+      select from pg_catalog.pg_trigger as t
+      where t.tgrelid = i.inhrelid and t.tgname = '_100_refuse_truncate'
     )
     union all
     select howdah_private.freeze_month(m.month) from howdah_private.closed_months as m
     where m.dropped_at is null and exists (
       select from pg_catalog.pg_inherits as i where i.inhparent = 'howdah.executions'::regclass
-        and i.inhrelid = to_regclass('howdah_private.executions_' || to_char(m.month, 'YYYY_MM')) and not exists (
+        and i.inhrelid = to_regclass('howdah_private.executions_' || to_char(m.month, 'YYYY_MM'))
+        and not exists (
           select from pg_catalog.pg_trigger as t
           where t.tgrelid = i.inhrelid and t.tgname = '_000_refuse_closed' and t.tgenabled <> 'D')
     )
@@ -117,7 +131,8 @@ begin
     join pg_catalog.pg_class as c on c.oid = i.inhrelid
     join pg_catalog.pg_class as p on p.oid = i.inhparent
     cross join lateral howdah_private.partition_settings(p.relname) as w (settings)
-    where i.inhparent in ('howdah.executions'::regclass, 'howdah.steps'::regclass, 'howdah.messages'::regclass)
+    where i.inhparent in (
+        'howdah.executions'::regclass, 'howdah.steps'::regclass, 'howdah.messages'::regclass)
       and not coalesce(c.reloptions, '{}') @> string_to_array(replace(w.settings, ' = ', '='), ', ')
   loop
     begin

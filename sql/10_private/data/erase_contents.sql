@@ -1,20 +1,27 @@
--- Contents that a tenant does not keep (keep_contents_days = 0). A run that has ended is noted and, half a minute later, erased
--- with its whole tree: whoever waits for the answer has it by then. Noted, because not every one may be erased yet: a
--- session that goes on needs what was said in it, a person is still asked what became of an effect, a hook is still to be told.
+-- Erasure of contents that a tenant does not keep (keep_contents_days = 0). A root run that has
+-- ended is added to the queue erasures_due. Half a minute later it is erased with its whole tree;
+-- by then a waiting client has the answer. The queue is needed because some runs cannot be erased
+-- yet: an active session needs its messages, a person is still asked about the outcome of an
+-- effect, or a hook is still to be called.
 
--- What workers do about each second; gives how many noted runs were looked at. Where no tenant wants this it is a look at
--- two indexes without entries. Elsewhere one worker at a time has the mark, which says for all tenants how far this has come;
--- it is a row, since anybody may hold an advisory lock. What a transaction ended that stayed open for longer than the
--- grace, or what ended before anybody asked for this, the night finds (retain).
-create or replace function howdah_private.erase_ended(batch int default 100, grace interval default '30 seconds') returns int
+-- Enqueues runs that have ended and erases runs that are due. Returns the number of due runs that
+-- it checked. Workers call it about once a second. If no tenant wants erasure, a call reads two
+-- indexes without entries. Otherwise one worker at a time locks the erasure mark, which says for
+-- all tenants how far the queue is filled. The mark is a row, since any role may take an advisory
+-- lock. The nightly retention (retain) finds what this function misses: runs that ended in a
+-- transaction longer than the grace, and runs that ended before the tenant set the policy.
+create or replace function howdah_private.erase_ended(
+  batch int default 100, grace interval default '30 seconds'
+) returns int
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_is_wanted boolean := exists (select from howdah.retention_policies as p where p.keep_contents_days = 0);
+  v_is_wanted boolean := exists (
+    select from howdah.retention_policies as p where p.keep_contents_days = 0);
   v_until timestamptz := now() - erase_ended.grace;
   v_since timestamptz;
-  v_noted record;
+  v_enqueued record;
 begin
   if not v_is_wanted and not exists (select from howdah_private.erasures_due) then
     return 0;
@@ -25,17 +32,19 @@ begin
     return 0;
   end if;
   if v_is_wanted then
-    select * into v_noted from howdah_private.enqueue_erasures(v_since, v_until, 1000);
+    select * into v_enqueued from howdah_private.enqueue_erasures(v_since, v_until, 1000);
     update howdah_private.erasure_mark as m
-    set reached_at = case when v_noted.runs = 1000 then v_noted.last_at else v_until end
-    where v_noted.runs > 0 or m.reached_at < v_until - interval '10 seconds';
+    set reached_at = case when v_enqueued.runs = 1000 then v_enqueued.last_at else v_until end
+    where v_enqueued.runs > 0 or m.reached_at < v_until - interval '10 seconds';
   end if;
   return howdah_private.erase_due(erase_ended.batch);
 end $$;
 
--- Root runs that ended in this time and are not noted yet, the oldest first; how many it was, and when the last of them ended.
+-- Enqueues root runs that ended in a period and are not in the queue yet, oldest first. Returns
+-- their number, and when the last of them ended.
 create or replace function howdah_private.enqueue_erasures(
-  since timestamptz, until timestamptz, batch int, tenant_id uuid default null, out runs int, out last_at timestamptz
+  since timestamptz, until timestamptz, batch int, tenant_id uuid default null,
+  out runs int, out last_at timestamptz
 )
   language sql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -44,13 +53,14 @@ as $$
     select e.id::uuid as id, e.tenant_id, e.completed_at
     from howdah.executions as e
     join howdah.retention_policies as p on p.tenant_id = e.tenant_id and p.keep_contents_days = 0
-    where e.completed_at >= coalesce(enqueue_erasures.since, '-infinity') and e.completed_at < enqueue_erasures.until
+    where e.completed_at >= coalesce(enqueue_erasures.since, '-infinity')
+      and e.completed_at < enqueue_erasures.until
       and e.parent_execution_id is null and e.contents_erased_at is null
       and (enqueue_erasures.tenant_id is null or e.tenant_id = enqueue_erasures.tenant_id)
       and not exists (select from howdah_private.erasures_due as d where d.execution_id = e.id)
     order by e.completed_at limit enqueue_erasures.batch
   ),
-  noted as (
+  enqueued as (
     insert into howdah_private.erasures_due (execution_id, tenant_id)
     select n.id, n.tenant_id from ended as n
     on conflict do nothing
@@ -58,9 +68,10 @@ as $$
   select count(*)::int, max(n.completed_at) from ended as n
 $$;
 
--- Erases what is due and may go; at what may not it looks again later. Runs are locked before their sessions, as everybody
--- does it, and nobody is waited for: what somebody is just retrying, forking or writing to comes next time. Who writes to
--- a session that is being erased waits, and then begins anew in it.
+-- Erases due runs that may be erased, and postpones the others. Locks runs before their sessions,
+-- as all functions do, and waits for no lock: a run that another transaction retries, forks or
+-- writes to comes next time. A transaction that writes to a session during its erasure waits, and
+-- then continues in an empty session.
 create or replace function howdah_private.erase_due(batch int) returns int
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -74,14 +85,15 @@ declare
   v_sessions uuid[];
 begin
   v_roots := array(
-    select e.id::uuid from howdah.executions as e where e.id = any (v_due) order by e.id for update skip locked
+    select e.id::uuid from howdah.executions as e where e.id = any (v_due)
+    order by e.id for update skip locked
   );
   v_sessions := array(
     select s.id from howdah.sessions as s
     where s.id in (select e.session_id from howdah.executions as e where e.id = any (v_roots))
     order by s.id for no key update skip locked
   );
-  -- what runs again, is gone, erased or kept by now is not due any more
+  -- runs that run again, are gone or erased, or whose contents are kept now are no longer due
   delete from howdah_private.erasures_due as d
   where d.execution_id = any (v_due) and not exists (
     select from howdah.executions as e
@@ -111,32 +123,41 @@ begin
   return cardinality(v_due);
 end $$;
 
--- Until when somebody needs the contents of a root run that has ended; null when nobody does. A hook that cannot be called
--- for an hour has had its time.
-create or replace function howdah_private.contents_kept_until(e howdah.executions) returns timestamptz
+-- Returns the time until which the contents of an ended root run are needed, or null if they are
+-- not needed. A hook, delivery or write-back that fails for an hour no longer counts.
+create or replace function howdah_private.contents_kept_until(e howdah.executions)
+  returns timestamptz
   language sql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
   select greatest(
     (select case when s.live_execution_id is not null then now() + interval '1 minute'
-        else nullif(greatest(s.last_activity_at + make_interval(mins => p.keep_sessions_minutes), now()), now()) end
+        else nullif(
+          greatest(s.last_activity_at + make_interval(mins => p.keep_sessions_minutes), now()),
+          now()) end
       from howdah.sessions as s join howdah.retention_policies as p on p.tenant_id = s.tenant_id
       where s.id = e.session_id),
     case when exists (
         select from howdah.questions as q
-        where q.tenant_id = e.tenant_id and q.root_execution_id = e.id and q.status = 'open' and q.kind = 'effect'
+        where q.tenant_id = e.tenant_id and q.root_execution_id = e.id and q.status = 'open'
+          and q.kind = 'effect'
       ) or exists (
-        select from howdah_private.ended_runs as r join howdah.executions as x on x.id = r.execution_id
-        where r.tenant_id = e.tenant_id and x.root_execution_id = e.id and r.created_at > now() - interval '1 hour'
+        select from howdah_private.ended_runs as r
+        join howdah.executions as x on x.id = r.execution_id
+        where r.tenant_id = e.tenant_id and x.root_execution_id = e.id
+          and r.created_at > now() - interval '1 hour'
       ) or exists (
         select from howdah.webhook_deliveries as d
-        where d.execution_id = e.id and d.tenant_id = e.tenant_id and d.status = 'pending' and e.completed_at > now() - interval '1 hour'
+        where d.execution_id = e.id and d.tenant_id = e.tenant_id and d.status = 'pending'
+          and e.completed_at > now() - interval '1 hour'
       ) or exists (
         select from howdah.watched_rows as w
-        where w.execution_id = e.id and w.tenant_id = e.tenant_id and w.write_back = 'waiting' and e.completed_at > now() - interval '1 hour'
+        where w.execution_id = e.id and w.tenant_id = e.tenant_id and w.write_back = 'waiting'
+          and e.completed_at > now() - interval '1 hour'
       ) or exists (
         select from howdah.executions as c
-        where c.root_execution_id = e.id and c.parent_execution_id is not null and c.completed_at is null
+        where c.root_execution_id = e.id and c.parent_execution_id is not null
+          and c.completed_at is null
       ) then now() + interval '1 minute' end
   )
 $$;

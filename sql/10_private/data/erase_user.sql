@@ -1,16 +1,18 @@
--- Returns the runs that belong to a person: runs of that user, and runs without a user in the
--- sessions of that user. All runs below them count too, and runs that take their effects back. So
--- do forks of them, whoever forked, since a fork holds copies; an index of the audit log finds the
--- forks.
+-- Returns the runs that belong to a user: runs of that user, and runs without a user in the
+-- sessions of that user. Includes all runs below them, runs that compensate them, and their forks.
+-- A fork counts even if another user forked the run, since it holds copies; an index of the audit
+-- log finds the forks.
 create or replace function howdah_private.runs_of_user(u howdah.users) returns uuid[]
   language sql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
   with recursive runs (id) as (
-    select e.id::uuid from howdah.executions as e where e.tenant_id = u.tenant_id and e.user_id = u.id
+    select e.id::uuid from howdah.executions as e
+    where e.tenant_id = u.tenant_id and e.user_id = u.id
     union
     select e.id::uuid from howdah.sessions as s
-    join howdah.executions as e on e.tenant_id = s.tenant_id and e.session_id = s.id and e.user_id is null
+    join howdah.executions as e
+      on e.tenant_id = s.tenant_id and e.session_id = s.id and e.user_id is null
     where s.tenant_id = u.tenant_id and s.user_id = u.id
     union
     select n.id from runs as r cross join lateral (
@@ -19,34 +21,38 @@ as $$
       select c.id::uuid from howdah.executions as c where c.compensates_execution_id = r.id
       union all
       select f.id::uuid from howdah.audit_log as l
-      join howdah.executions as f on f.id = (l.detail ->> 'fork_id')::uuid and f.tenant_id = l.tenant_id
-      where l.tenant_id = u.tenant_id and l.object_id = r.id::text and l.object = 'executions' and l.action = 'fork'
+      join howdah.executions as f
+        on f.id = (l.detail ->> 'fork_id')::uuid and f.tenant_id = l.tenant_id
+      where l.tenant_id = u.tenant_id and l.object_id = r.id::text and l.object = 'executions'
+        and l.action = 'fork'
     ) as n (id)
   )
   select coalesce(array_agg(r.id order by r.id), '{}') from runs as r
 $$;
 
--- The user somebody wants to export or erase; another tenant's is not found.
+-- Returns the user to export or erase. A user of another tenant is not found.
 create or replace function howdah_private.user_of_tenant(id uuid) returns howdah.users
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_tenant_id uuid := case when howdah_private.is_operator()
-    then (select x.tenant_id from howdah.users as x where x.id = user_of_tenant.id) else howdah.current_tenant() end;
+    then (select x.tenant_id from howdah.users as x where x.id = user_of_tenant.id)
+    else howdah.current_tenant() end;
   v_user howdah.users;
 begin
   select u.* into v_user from howdah.users as u
   where u.id = user_of_tenant.id and u.tenant_id = v_tenant_id;
   if not found then
-    raise exception using errcode = 'HWNTF', message = format('there is no user %s', user_of_tenant.id),
+    raise exception using errcode = 'HWNTF',
+      message = format('there is no user %s', user_of_tenant.id),
       detail = jsonb_build_object('user_id', user_of_tenant.id)::text,
-      hint = 'Those there are stand in howdah.users.';
+      hint = 'See howdah.users for the users that exist.';
   end if;
   return v_user;
 end $$;
 
--- Nothing is erased under a run that is at work.
+-- Refuses to erase a user while runs of that user are live.
 create or replace function howdah_private.refuse_live_runs(ids uuid[]) returns void
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp
@@ -59,15 +65,19 @@ declare
 begin
   if cardinality(v_live) > 0 then
     raise exception using errcode = 'HWCNF',
-      message = format('%s of the user''s runs have not ended, such as %s', cardinality(v_live), v_live[1]),
+      message = format('%s runs of the user have not ended, such as %s',
+        cardinality(v_live), v_live[1]),
       detail = jsonb_build_object('execution_id', v_live[1], 'live', cardinality(v_live))::text,
-      hint = 'Wait for their end, or say that they are to be cancelled (cancel_live).';
+      hint = 'Wait until they have ended, or cancel them with cancel_live => true.';
   end if;
 end $$;
 
--- The user's runs, ended and locked, the sessions they are in, his own too, and he himself, in the order everybody locks them. Whoever
--- forks such a session waits for it, whoever inserts a run or a session of his for his row; what came before that was locked is found by the second look.
-create or replace function howdah_private.lock_user_data(u howdah.users, cancel_live boolean) returns uuid[]
+-- Locks the runs of a user, which must have ended, the sessions of these runs and of the user, and
+-- the row of the user, in the documented lock order. A fork of such a session waits for the
+-- session, and an insert of a run or session of the user waits for the row of the user. Rows that
+-- were inserted before the locks are found by the second search.
+create or replace function howdah_private.lock_user_data(u howdah.users, cancel_live boolean)
+  returns uuid[]
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
@@ -77,7 +87,8 @@ begin
   if lock_user_data.cancel_live then
     perform howdah_private.audit_control(e, 'cancel') from howdah.executions as e
     where e.id = any (v_runs) and e.completed_at is null;
-    perform howdah_private.terminate_runs(howdah_private.lock_subtree(array_agg(e.id::uuid)), 'cancelled', null)
+    perform howdah_private.terminate_runs(
+      howdah_private.lock_subtree(array_agg(e.id::uuid)), 'cancelled', null)
     from howdah.executions as e where e.id = any (v_runs) and e.completed_at is null
     having count(*) > 0;
   end if;
@@ -93,8 +104,8 @@ begin
   return v_runs;
 end $$;
 
--- What he or a run of his wrote to agents: the message, and where a run of somebody else received it also that. One that
--- nobody has received goes.
+-- Erases messages that the user, or a run of the user, sent to agents, and their copies in the runs
+-- of other users that received them. Deletes messages that no run has received.
 create or replace function howdah_private.erase_mail(u howdah.users, runs uuid[]) returns int
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -103,22 +114,27 @@ declare
   v_gone int;
   v_count int;
 begin
-  perform howdah_private.erase_answer_log(m.received_by_execution_id, m.received_call_id) from howdah.mail as m
-  where m.tenant_id = u.tenant_id and (m.created_by = u.username or m.from_execution_id = any (erase_mail.runs))
+  perform howdah_private.erase_answer_log(m.received_by_execution_id, m.received_call_id)
+  from howdah.mail as m
+  where m.tenant_id = u.tenant_id
+    and (m.created_by = u.username or m.from_execution_id = any (erase_mail.runs))
     and m.received_by_execution_id <> all (erase_mail.runs);
   delete from howdah.mail as m
-  where m.tenant_id = u.tenant_id and (m.created_by = u.username or m.from_execution_id = any (erase_mail.runs))
+  where m.tenant_id = u.tenant_id
+    and (m.created_by = u.username or m.from_execution_id = any (erase_mail.runs))
     and m.received_at is null;
   get diagnostics v_gone = row_count;
   update howdah.mail as m
   set content = '[erased]', subject = null
-  where m.tenant_id = u.tenant_id and (m.created_by = u.username or m.from_execution_id = any (erase_mail.runs));
+  where m.tenant_id = u.tenant_id
+    and (m.created_by = u.username or m.from_execution_id = any (erase_mail.runs));
   get diagnostics v_count = row_count;
   return v_gone + v_count;
 end $$;
 
--- What others' conversations began with that were forked from his, or from one behind a turn of his, and forks of those; and the title
--- they have from his.
+-- Erases the copied history of sessions of other users that were forked from a session of the user,
+-- or from a session after a turn of the user, and of forks of those. Erases the titles that they
+-- inherited from sessions of the user.
 create or replace function howdah_private.erase_forks(u howdah.users, runs uuid[]) returns void
   language sql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -140,14 +156,18 @@ as $$
     join howdah.sessions as f on f.tenant_id = u.tenant_id and f.forked_from_session_id = k.id
   ),
   untitled as (
-    update howdah.sessions as s set title = '[erased]' from forks as f where s.id = f.id and s.title = f.title
+    update howdah.sessions as s set title = '[erased]'
+    from forks as f where s.id = f.id and s.title = f.title
   )
   update howdah.executions as e set history = null
-  where e.tenant_id = u.tenant_id and e.session_id in (select f.id from forks as f) and e.turn = 1 and e.history is not null
+  where e.tenant_id = u.tenant_id and e.session_id in (select f.id from forks as f) and e.turn = 1
+    and e.history is not null
 $$;
 
--- What he answered where others were asked, what was written to agents, and the files he brought.
-create or replace function howdah_private.erase_user_traces(u howdah.users, runs uuid[]) returns jsonb
+-- Erases the answers of the user to questions of other runs, the messages to agents, and the files
+-- and comments of the user.
+create or replace function howdah_private.erase_user_traces(u howdah.users, runs uuid[])
+  returns jsonb
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
@@ -160,11 +180,13 @@ begin
   for v_answer in
     update howdah.questions as q
     set answer = case q.kind when 'question' then '[erased]' else q.answer end, answer_data = null
-    where q.tenant_id = u.tenant_id and q.answered_by = u.username and q.execution_id <> all (erase_user_traces.runs)
-    returning q.execution_id, q.call_id, q.kind = 'question' or q.answer = 'reject' as is_told
+    where q.tenant_id = u.tenant_id and q.answered_by = u.username
+      and q.execution_id <> all (erase_user_traces.runs)
+    returning q.execution_id, q.call_id,
+      q.kind = 'question' or q.answer = 'reject' as is_in_log
   loop
     v_answers := v_answers + 1;
-    if v_answer.is_told then
+    if v_answer.is_in_log then
       perform howdah_private.erase_answer_log(v_answer.execution_id, v_answer.call_id);
     end if;
   end loop;
@@ -173,22 +195,28 @@ begin
     where r.tenant_id = u.tenant_id and r.created_by = u.username returning r.storage_path
   )
   select jsonb_build_object('resources', count(*), 'files', coalesce(
-    jsonb_agg(g.storage_path order by g.storage_path) filter (where g.storage_path is not null), '[]'))
+    jsonb_agg(g.storage_path order by g.storage_path) filter (where g.storage_path is not null),
+    '[]'))
   into v_files from gone as g;
   update howdah.feedback_entries as f set comment = '[erased]'
   where f.tenant_id = u.tenant_id and f.created_by = u.username and f.comment is not null;
-  return v_files || jsonb_build_object('questions', v_answers, 'mail', howdah_private.erase_mail(u, erase_user_traces.runs));
+  return v_files || jsonb_build_object(
+    'questions', v_answers, 'mail', howdah_private.erase_mail(u, erase_user_traces.runs));
 end $$;
 
--- His name, where rows of others carry it; his keys open nothing any more.
+-- Replaces the name of the user in all rows, deletes the keys of the user, and deactivates the
+-- user.
 create or replace function howdah_private.rename_user(u howdah.users, new_name text) returns void
   language sql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
   update howdah.questions as q
   set answered_by = case q.answered_by when u.username then new_name else q.answered_by end,
-    escalate_to = case when q.escalate_to = u.username and u.username <> all (enum_range(null::howdah.user_role)::text[])
-      then new_name else q.escalate_to end
+    escalate_to = case
+      when q.escalate_to = u.username
+        and u.username <> all (enum_range(null::howdah.user_role)::text[])
+        then new_name
+      else q.escalate_to end
   where q.tenant_id = u.tenant_id and u.username in (q.answered_by, q.escalate_to);
   update howdah.approvals as a set created_by = new_name
   where a.tenant_id = u.tenant_id and a.created_by = u.username;
@@ -199,8 +227,10 @@ as $$
   update howdah.api_keys as k set created_by = new_name
   where k.tenant_id = u.tenant_id and k.created_by = u.username;
   delete from howdah.api_keys as k where k.tenant_id = u.tenant_id and k.user_id = u.id;
-  delete from howdah_private.request_keys as k where k.tenant_id = u.tenant_id and k.caller = u.id::text;
+  delete from howdah_private.request_keys as k
+  where k.tenant_id = u.tenant_id and k.caller = u.id::text;
   delete from howdah_private.mcp_sessions as s where s.tenant_id = u.tenant_id and s.caller = u.id;
   select howdah_private.rename_author(u.tenant_id, u.username, new_name);
-  update howdah.users as x set username = new_name, email = null, is_active = false where x.id = u.id
+  update howdah.users as x set username = new_name, email = null, is_active = false
+  where x.id = u.id
 $$;

@@ -1,9 +1,12 @@
--- Erasure: what was said and done becomes `[erased]`, and the rest stays as it was: who called which tool, how long it took,
--- what it cost. So the log has no gap, its sums are right, and howdah.violations stays empty.
--- The first functions belong to howdah_eraser, whom the triggers of immutable tables let pass; only the engine may call
--- them, and what they are given has been looked at.
+-- Erasure replaces contents by `[erased]` and keeps the rest: which tool was called by whom, how
+-- long it took, what it cost. So the log has no gap, its sums are right, and howdah.violations
+-- stays empty. The first functions belong to howdah_eraser, which the triggers of immutable tables
+-- let pass. Only the engine may call them, with arguments that it has checked.
 
-create or replace function howdah_private.erase_log(ids uuid[], keep_keys boolean, out steps bigint, out messages bigint, out executions bigint)
+-- Erases the contents of runs in the log. Returns the number of rows of each table.
+create or replace function howdah_private.erase_log(
+  ids uuid[], keep_keys boolean, out steps bigint, out messages bigint, out executions bigint
+)
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
@@ -15,13 +18,16 @@ begin
   where s.execution_id = any (erase_log.ids);
   get diagnostics steps = row_count;
   update howdah.messages as m
-  set content = case when m.content is not null or m.parts is not null then '[erased]' end, parts = null,
+  set content = case when m.content is not null or m.parts is not null then '[erased]' end,
+    parts = null,
     tool_calls = howdah_private.erased_calls(m.tool_calls)
   where m.execution_id = any (erase_log.ids);
   get diagnostics messages = row_count;
   update howdah.executions as e
-  set input = '[erased]', input_data = null, input_parts = null, history = null, client_tools = null, overrides = e.overrides - 'request_params', output = case when e.output is not null then '[erased]' end,
-    output_data = null, error = howdah_private.erased_error(e.error), metadata = '{}', callback_url = null,
+  set input = '[erased]', input_data = null, input_parts = null, history = null,
+    client_tools = null, overrides = e.overrides - 'request_params',
+    output = case when e.output is not null then '[erased]' end, output_data = null,
+    error = howdah_private.erased_error(e.error), metadata = '{}', callback_url = null,
     idempotency_key = case when erase_log.keep_keys then e.idempotency_key end,
     metrics = jsonb_strip_nulls(jsonb_build_object('finish_reason', e.metrics -> 'finish_reason')),
     contents_erased_at = clock_timestamp(), updated_at = now()
@@ -29,7 +35,10 @@ begin
   get diagnostics executions = row_count;
 end $$;
 
-create or replace function howdah_private.delete_log(ids uuid[], out steps bigint, out messages bigint, out executions bigint)
+-- Deletes runs with their log. Returns the number of rows of each table.
+create or replace function howdah_private.delete_log(
+  ids uuid[], out steps bigint, out messages bigint, out executions bigint
+)
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
@@ -42,21 +51,25 @@ begin
   get diagnostics executions = row_count;
 end $$;
 
--- What one answered in the run of another: the step that says so, what the model was told, and what the server of the call, which
--- had the answer, asked a model.
-create or replace function howdah_private.erase_answer_log(execution_id uuid, call_id text) returns void
+-- Erases an answer in the log of a run of another user: the step with the answer, the message to
+-- the model, and the model calls that the server of the tool call made with the answer.
+create or replace function howdah_private.erase_answer_log(execution_id uuid, call_id text)
+  returns void
   language sql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
   update howdah.steps as s
-  set input = case s.kind when 'model' then '"[erased]"' else s.input end, output = '"[erased]"', annotations = null
+  set input = case s.kind when 'model' then '"[erased]"' else s.input end, output = '"[erased]"',
+    annotations = null
   where s.execution_id = erase_answer_log.execution_id and s.call_id = erase_answer_log.call_id
     and s.kind in ('answer', 'tool', 'model');
   update howdah.messages as m set content = '[erased]', parts = null
   where m.execution_id = erase_answer_log.execution_id and m.tool_call_id = erase_answer_log.call_id
 $$;
 
-create or replace function howdah_private.rename_author(tenant_id uuid, name text, new_name text) returns void
+-- Replaces the name of an author in all versions and runs.
+create or replace function howdah_private.rename_author(tenant_id uuid, name text, new_name text)
+  returns void
   language sql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
@@ -72,8 +85,10 @@ as $$
   where e.tenant_id = rename_author.tenant_id and e.created_by = rename_author.name
 $$;
 
--- Its code stays, and a reason that is a code: the ledger of effects reads them.
-create or replace function howdah_private.erased_error(error jsonb, word text default '[erased]') returns jsonb
+-- Erases an error except its code, and a reason if the reason is a code: the ledger of effects
+-- reads them.
+create or replace function howdah_private.erased_error(error jsonb, word text default '[erased]')
+  returns jsonb
   language sql immutable
   set search_path = pg_catalog, pg_temp
 as $$
@@ -83,52 +98,61 @@ as $$
       then jsonb_build_object('reason', error #> '{cause,reason}') end)) end
 $$;
 
-create or replace function howdah_private.erased_calls(calls jsonb, arguments text default '{}') returns jsonb
+-- Erases the arguments of tool calls.
+create or replace function howdah_private.erased_calls(calls jsonb, arguments text default '{}')
+  returns jsonb
   language sql immutable
   set search_path = pg_catalog, pg_temp
 as $$
-  select case when erased_calls.calls is not null then coalesce(jsonb_agg(jsonb_build_object(
-    'id', c.call -> 'id', 'name', c.call -> 'name', 'arguments', erased_calls.arguments) order by c.place), '[]') end
+  select case when erased_calls.calls is not null then coalesce(jsonb_agg(
+    jsonb_build_object('id', c.call -> 'id', 'name', c.call -> 'name',
+      'arguments', erased_calls.arguments) order by c.place), '[]') end
   from jsonb_array_elements(erased_calls.calls) with ordinality as c (call, place)
 $$;
 
--- Of runs that have ended: their contents, and what was beside them. Gives how many rows of each it was. Their keys may
--- stay: a request that comes again soon after is then still known to be the same.
-create or replace function howdah_private.erase_runs(ids uuid[], keep_keys boolean default false) returns jsonb
+-- Erases the contents of runs that have ended, and deletes the rows of other tables that belong to
+-- them. Returns the number of rows of each table. With keep_keys the idempotency keys stay, so that
+-- a repeated request soon after is still recognized.
+create or replace function howdah_private.erase_runs(ids uuid[], keep_keys boolean default false)
+  returns jsonb
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_beside jsonb := howdah_private.delete_beside(erase_runs.ids, erase_runs.keep_keys);
+  v_side_rows jsonb := howdah_private.delete_side_rows(erase_runs.ids, erase_runs.keep_keys);
   v_questions bigint;
 begin
   update howdah.questions as q
-  set prompt = '[erased]', schema = null, options = null, default_answer = null, answer_data = null, preview = null,
+  set prompt = '[erased]', schema = null, options = null, default_answer = null,
+    answer_data = null, preview = null,
     tool_call = howdah_private.erased_calls(jsonb_build_array(q.tool_call)) -> 0,
-    answer = case when q.answer is not null and q.kind = 'question' then '[erased]' else q.answer end,
+    answer = case when q.answer is not null and q.kind = 'question' then '[erased]'
+      else q.answer end,
     status = case q.status when 'open' then 'cancelled' else q.status end
   where q.execution_id = any (erase_runs.ids);
   get diagnostics v_questions = row_count;
   update howdah.feedback_entries as f set comment = '[erased]'
   where f.execution_id = any (erase_runs.ids) and f.comment is not null;
-  return to_jsonb(howdah_private.erase_log(erase_runs.ids, erase_runs.keep_keys)) || jsonb_build_object('questions', v_questions) || v_beside;
+  return to_jsonb(howdah_private.erase_log(erase_runs.ids, erase_runs.keep_keys))
+    || jsonb_build_object('questions', v_questions) || v_side_rows;
 end $$;
 
--- Whole trees that have ended. What they used stays counted (roll_up_usage), and what they counted for in the version of their
--- sessions, so that it grows.
+-- Deletes whole trees that have ended. Their usage stays counted (roll_up_usage). Their share of
+-- the version of a session stays counted too, so that the version keeps growing.
 create or replace function howdah_private.delete_runs(ids uuid[]) returns jsonb
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_ids uuid[] := howdah_private.lock_runs_for_deletion(delete_runs.ids);
-  v_beside jsonb := howdah_private.delete_beside(v_ids);
+  v_side_rows jsonb := howdah_private.delete_side_rows(v_ids);
   v_sessions uuid[];
   v_versions bigint[];
   v_questions bigint;
   v_log jsonb;
 begin
-  select array_agg(s.id), array_agg(howdah_private.session_version(s.id)) into v_sessions, v_versions
+  select array_agg(s.id), array_agg(howdah_private.session_version(s.id))
+  into v_sessions, v_versions
   from (
     select distinct e.session_id as id from howdah.executions as e
     where e.id = any (v_ids) and e.session_id is not null order by 1
@@ -143,12 +167,15 @@ begin
   select s.tenant_id, s.id, v.version - howdah_private.session_version(s.id) + 1
   from unnest(v_sessions, v_versions) as v (id, version) join howdah.sessions as s on s.id = v.id
   on conflict (tenant_id, session_id) do update set changes = t.changes + excluded.changes;
-  return v_log || jsonb_build_object('questions', v_questions) || v_beside;
+  return v_log || jsonb_build_object('questions', v_questions) || v_side_rows;
 end $$;
 
--- What stands beside runs and is nothing without its contents: files, keys, what came too late, what they wrote to others
--- and on their board.
-create or replace function howdah_private.delete_beside(ids uuid[], keep_keys boolean default false) returns jsonb
+-- Deletes the rows of other tables that belong to runs and are worth nothing without their
+-- contents: files, keys, late input, messages to other runs, and board entries. Returns the number
+-- and the paths of the files.
+create or replace function howdah_private.delete_side_rows(
+  ids uuid[], keep_keys boolean default false
+) returns jsonb
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
@@ -156,30 +183,35 @@ declare
   v_found jsonb;
 begin
   delete from howdah_private.idempotency_keys as k using howdah.executions as e
-  where not delete_beside.keep_keys and e.id = any (delete_beside.ids) and k.tenant_id = e.tenant_id and k.key = e.idempotency_key;
-  delete from howdah_private.inbox as i where i.execution_id = any (delete_beside.ids);
-  delete from howdah_private.ended_runs as r where r.execution_id = any (delete_beside.ids);
-  delete from howdah_private.receivers as r where r.execution_id = any (delete_beside.ids);
-  delete from howdah.webhook_deliveries as d where d.execution_id = any (delete_beside.ids);
-  delete from howdah.watched_rows as w where w.execution_id = any (delete_beside.ids);
+  where not delete_side_rows.keep_keys and e.id = any (delete_side_rows.ids)
+    and k.tenant_id = e.tenant_id and k.key = e.idempotency_key;
+  delete from howdah_private.inbox as i where i.execution_id = any (delete_side_rows.ids);
+  delete from howdah_private.ended_runs as r where r.execution_id = any (delete_side_rows.ids);
+  delete from howdah_private.receivers as r where r.execution_id = any (delete_side_rows.ids);
+  delete from howdah.webhook_deliveries as d where d.execution_id = any (delete_side_rows.ids);
+  delete from howdah.watched_rows as w where w.execution_id = any (delete_side_rows.ids);
   delete from howdah.board_entries as b
-  where b.root_execution_id = any (delete_beside.ids) or b.written_by_execution_id = any (delete_beside.ids);
-  -- what still waits in the mailbox of an agent is for other runs
+  where b.root_execution_id = any (delete_side_rows.ids)
+    or b.written_by_execution_id = any (delete_side_rows.ids);
+  -- keeps messages that wait in the mailbox of an agent: they are for other runs
   delete from howdah.mail as m
-  where m.from_execution_id = any (delete_beside.ids)
+  where m.from_execution_id = any (delete_side_rows.ids)
     and (m.received_at is not null or m.to_execution_id is not null or m.is_within_tree);
   with gone as (
-    delete from howdah.resources as r where r.execution_id = any (delete_beside.ids) returning r.storage_path
+    delete from howdah.resources as r where r.execution_id = any (delete_side_rows.ids)
+    returning r.storage_path
   )
   select jsonb_build_object('resources', count(*), 'files', coalesce(
-    jsonb_agg(g.storage_path order by g.storage_path) filter (where g.storage_path is not null), '[]'))
+    jsonb_agg(g.storage_path order by g.storage_path) filter (where g.storage_path is not null),
+    '[]'))
   into v_found from gone as g;
   return v_found;
 end $$;
 
--- Sessions whose runs are erased: what they are called, what they know, their lists and files. Those without any run left
--- go, when they may.
-create or replace function howdah_private.erase_sessions(ids uuid[], delete_empty boolean) returns jsonb
+-- Erases the titles, states, todo lists and files of sessions whose runs are erased. With
+-- delete_empty, deletes the sessions that have no runs left.
+create or replace function howdah_private.erase_sessions(ids uuid[], delete_empty boolean)
+  returns jsonb
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
@@ -190,25 +222,30 @@ declare
 begin
   with gone as (
     delete from howdah.resources as r
-    where r.session_id = any (erase_sessions.ids) and r.execution_id is null returning r.storage_path
+    where r.session_id = any (erase_sessions.ids) and r.execution_id is null
+    returning r.storage_path
   )
   select jsonb_build_object('resources', count(*), 'files', coalesce(
-    jsonb_agg(g.storage_path order by g.storage_path) filter (where g.storage_path is not null), '[]'))
+    jsonb_agg(g.storage_path order by g.storage_path) filter (where g.storage_path is not null),
+    '[]'))
   into v_files from gone as g;
-  update howdah.todos as t set title = '[erased]', note = null where t.session_id = any (erase_sessions.ids);
+  update howdah.todos as t set title = '[erased]', note = null
+  where t.session_id = any (erase_sessions.ids);
   get diagnostics v_todos = row_count;
-  update howdah.sessions as s set title = case when s.title is not null then '[erased]' end, state = '{}'
+  update howdah.sessions as s
+  set title = case when s.title is not null then '[erased]' end, state = '{}'
   where s.id = any (erase_sessions.ids);
   get diagnostics v_sessions = row_count;
   delete from howdah.sessions as s
-  where erase_sessions.delete_empty and s.id = any (erase_sessions.ids) and s.live_execution_id is null
+  where erase_sessions.delete_empty and s.id = any (erase_sessions.ids)
+    and s.live_execution_id is null
     and not exists (
       select from howdah.executions as e where e.tenant_id = s.tenant_id and e.session_id = s.id
     );
   return jsonb_build_object('sessions', v_sessions, 'todos', v_todos) || v_files;
 end $$;
 
--- Sums of what was counted, and all files.
+-- Adds two results of erasure: the sums of the counts, and all files.
 create or replace function howdah_private.add_counts(a jsonb, b jsonb) returns jsonb
   language sql immutable
   set search_path = pg_catalog, pg_temp
