@@ -437,7 +437,7 @@ grant execute on function howdah_private.is_any_worker_alive(), howdah_private.r
   howdah_private.refuse_schema(text, jsonb), howdah_private.schema_size_fault(jsonb),
   howdah_private.refuse_references(text, jsonb),
   howdah_private.schema_references(text, jsonb),
-  howdah_private.json_referred(jsonb, text),
+  howdah_private.resolve_schema_reference(jsonb, text),
   howdah_private.refuse_plain_secrets(text, jsonb), howdah_private.is_secret_name(text), howdah_private.key_parameters(), howdah_private.contains_secret(text),
   howdah_private.may_contain_secret(jsonb), howdah_private.prose_contains_secret(text), howdah_private.line_assigns_secret(text), howdah_private.refuse_key(text, text),
   howdah_private.refuse_secret_in_prose(text, text),

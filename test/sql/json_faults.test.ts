@@ -122,7 +122,7 @@ describe('sentences', () => {
       { name: 'Ann', address: { city: '' }, tags: ['a', 'a', 1] },
       [
         'tags must have at most 2 items, and has 3',
-        'tags must not repeat an item: a is there 2 times',
+        'tags must not repeat an item: a occurs 2 times',
         'tags[2] must be a string or null, not 1',
       ],
     ],

@@ -26,7 +26,7 @@ async function makeTool(columns: {
 
 describe('parameters are checked when they are written', () => {
   test.each([
-    [{ properties: { x: { type: 'strin' } } }, 'parameters.properties.x.type', 'type of JSON'],
+    [{ properties: { x: { type: 'strin' } } }, 'parameters.properties.x.type', 'JSON type'],
     [{ properties: { x: { minLength: -1 } } }, 'parameters.properties.x.minLength', 'whole number'],
     [{ properties: { x: 7 } }, 'parameters.properties.x', 'an object or a boolean'],
     [{ properties: [] }, 'parameters.properties', 'set of schemas by name'],

@@ -1,21 +1,25 @@
--- References of JSON Schemas, and what of the standard json_faults does not know.
+-- References of JSON Schemas, and the parts of the standard that json_faults does not support.
 
--- What '#', '#/$defs/…' or '#/definitions/…' refers to; null for what is not there or in another document.
-create or replace function howdah_private.json_referred(root jsonb, reference text) returns jsonb
+-- Resolves a reference such as '#', '#/$defs/…' or '#/definitions/…'. Returns null if the
+-- target does not exist or is in another document.
+create or replace function howdah_private.resolve_schema_reference(root jsonb, reference text)
+  returns jsonb
   language plpgsql immutable
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_pointer text := substr(json_referred.reference, 2);
+  v_pointer text := substr(resolve_schema_reference.reference, 2);
 begin
   if reference !~ '^#(/|$)' then
     return null;
   end if;
   if v_pointer like '%\%%' then
     v_pointer := (
-      select convert_from(string_agg(case when t.found[1] ~ '^%..$' then decode(substr(t.found[1], 2), 'hex')
+      select convert_from(string_agg(
+        case when t.found[1] ~ '^%..$' then decode(substr(t.found[1], 2), 'hex')
         else convert_to(t.found[1], 'UTF8') end, ''::bytea order by t.number), 'UTF8')
-      from regexp_matches(v_pointer, '(%[0-9a-fA-F]{2}|.)', 'g') with ordinality as t (found, number));
+      from regexp_matches(v_pointer, '(%[0-9a-fA-F]{2}|.)', 'g')
+        with ordinality as t (found, number));
   end if;
   return root #> case v_pointer when '' then '{}' when '/' then array[''] else array(
     select replace(replace(t.token, '~1', '/'), '~0', '~')
@@ -26,12 +30,11 @@ exception when character_not_in_repertoire or untranslatable_character then
   return null;
 end $$;
 
--- Returns the path of the first keyword whose meaning json_faults would miss, so that questions are
--- not made with it; null when json_faults can judge every value. Such keywords are
--- unevaluatedProperties and unevaluatedItems (unless true), $dynamicRef, $recursiveRef, more than
--- 20 $refs, a $ref to anything but a schema inside this one, and an $id below the root, from which
--- references would begin anew. Malformed dependencies count too, because schema_fault does not
--- check them.
+-- Returns the path of the first keyword that json_faults does not support, or null if json_faults
+-- can check every value. Questions are not created with such keywords: unevaluatedProperties and
+-- unevaluatedItems (unless true), $dynamicRef, $recursiveRef, more than 20 $refs, a $ref to
+-- anything but a schema inside this one, and an $id below the root, which would be a new base for
+-- references. Malformed dependencies count too, because schema_fault does not check them.
 create or replace function howdah_private.unsupported_schema_keyword(schema jsonb) returns text
   language plpgsql immutable
   set search_path = pg_catalog, pg_temp
@@ -46,7 +49,9 @@ begin
     unsupported_schema_keyword.schema, unsupported_schema_keyword.schema, '');
 end $$;
 
-create or replace function howdah_private.unsupported_keyword_at(root jsonb, schema jsonb, path text) returns text
+create or replace function howdah_private.unsupported_keyword_at(
+  root jsonb, schema jsonb, path text
+) returns text
   language plpgsql immutable
   set search_path = pg_catalog, pg_temp
 as $$
@@ -55,7 +60,7 @@ declare
   v_path text;
   v_kind text;
   v_found text;
-  v_referred jsonb;
+  v_target jsonb;
 begin
   if jsonb_typeof(unsupported_keyword_at.schema) is distinct from 'object' then
     return null;
@@ -64,15 +69,19 @@ begin
     select k.name, k.value, jsonb_typeof(k.value) as type from jsonb_each(schema) as k (name, value)
   loop
     v_path := concat_ws('.', nullif(path, ''), v_keyword.name);
-    v_referred := case v_keyword.name when '$ref' then howdah_private.json_referred(root, v_keyword.value #>> '{}') end;
+    v_target := case v_keyword.name
+      when '$ref' then howdah_private.resolve_schema_reference(root, v_keyword.value #>> '{}') end;
     if v_keyword.name in ('$dynamicRef', '$recursiveRef')
-      or (v_keyword.name in ('unevaluatedProperties', 'unevaluatedItems') and v_keyword.value <> 'true')
+      or (v_keyword.name in ('unevaluatedProperties', 'unevaluatedItems')
+        and v_keyword.value <> 'true')
       or (v_keyword.name = '$id' and path <> '' and v_keyword.value #>> '{}' not like '#%')
       or (v_keyword.name = '$ref'
-        and (v_referred is null or howdah_private.schema_fault(v_referred, v_path) is not null))
+        and (v_target is null or howdah_private.schema_fault(v_target, v_path) is not null))
       or (v_keyword.name = 'dependencies' and (v_keyword.type <> 'object' or exists (
-        select from jsonb_each(case v_keyword.type when 'object' then v_keyword.value end) as d (key, one)
-        where jsonb_typeof(d.one) <> 'array' and howdah_private.schema_fault(d.one, v_path) is not null)))
+        select from jsonb_each(
+          case v_keyword.type when 'object' then v_keyword.value end) as d (key, one)
+        where jsonb_typeof(d.one) <> 'array'
+          and howdah_private.schema_fault(d.one, v_path) is not null)))
     then
       return v_path;
     end if;
@@ -85,12 +94,13 @@ begin
       where v_kind in ('schema', 'schema or list of schemas') and v_keyword.type = 'object'
       union all
       select e.one, v_path || '.' || e.key
-      from jsonb_each(case when v_kind = 'schemas by name' and v_keyword.type = 'object' then v_keyword.value end)
-        as e (key, one)
+      from jsonb_each(case when v_kind = 'schemas by name' and v_keyword.type = 'object'
+        then v_keyword.value end) as e (key, one)
       union all
       select e.one, format('%s[%s]', v_path, e.number - 1)
-      from jsonb_array_elements(case when v_kind like '%list of schemas' and v_keyword.type = 'array'
-        then v_keyword.value end) with ordinality as e (one, number)
+      from jsonb_array_elements(case
+        when v_kind like '%list of schemas' and v_keyword.type = 'array' then v_keyword.value
+        end) with ordinality as e (one, number)
     ) as p
     cross join lateral howdah_private.unsupported_keyword_at(root, p.part, p.place) as f (found)
     where f.found is not null
@@ -102,8 +112,9 @@ begin
   return null;
 end $$;
 
--- A schema nobody could check a value against: what it refers to stands in another document, which is never fetched, or nowhere.
--- References by name ($anchor, $id) are left to whoever checks.
+-- Refuses a schema that no value can be checked against: a reference has its target in another
+-- document, which is never fetched, or has no target. References by name ($anchor, $id) are left to
+-- the validator.
 create or replace function howdah_private.refuse_references(field text, schema jsonb) returns void
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
@@ -118,19 +129,21 @@ begin
   select r.path, r.reference into v_found
   from howdah_private.schema_references(refuse_references.field, refuse_references.schema) as r
   where r.reference not like '#%'
-    or (r.reference like '#/%' and howdah_private.json_referred(refuse_references.schema, r.reference) is null)
+    or (r.reference like '#/%'
+      and howdah_private.resolve_schema_reference(refuse_references.schema, r.reference) is null)
   order by r.path limit 1;
   if found then
     raise exception using errcode = 'HWINV',
-      message = format('%s is not a JSON Schema that can be checked: %s: %s %s', refuse_references.field, v_found.path,
-        to_jsonb(left(v_found.reference, 200)),
-        case when v_found.reference like '#%' then 'leads nowhere' else 'leads to another document' end),
+      message = format('%s is not a usable JSON Schema: %s: %s %s', refuse_references.field,
+        v_found.path, to_jsonb(left(v_found.reference, 200)),
+        case when v_found.reference like '#%' then 'does not exist'
+          else 'is in another document' end),
       detail = jsonb_build_object('field', refuse_references.field, 'path', v_found.path)::text,
-      hint = 'Put what it refers to below $defs, and refer to it as #/$defs/NAME.';
+      hint = 'Move the target of the reference to $defs, and refer to it as #/$defs/NAME.';
   end if;
 end $$;
 
--- Each $ref of a schema with its path; what is data (enum, default, …) is not looked into.
+-- Returns each $ref of a schema with its path. Data (enum, default, …) is not searched.
 create or replace function howdah_private.schema_references(field text, schema jsonb)
   returns table (path text, reference text)
   language sql stable
@@ -141,18 +154,25 @@ as $$
     union all
     select c.path, c.part
     from parts as p
-    cross join lateral jsonb_each(case jsonb_typeof(p.part) when 'object' then p.part else '{}' end) as k (name, value)
-    cross join lateral (select howdah_private.keyword_kind(k.name) as is_of, jsonb_typeof(k.value) as type) as w
+    cross join lateral jsonb_each(
+      case jsonb_typeof(p.part) when 'object' then p.part else '{}' end) as k (name, value)
     cross join lateral (
-      select p.path || '.' || k.name, k.value where w.is_of in ('schema', 'schema or list of schemas') and w.type = 'object'
+      select howdah_private.keyword_kind(k.name) as kind, jsonb_typeof(k.value) as type
+    ) as w
+    cross join lateral (
+      select p.path || '.' || k.name, k.value
+      where w.kind in ('schema', 'schema or list of schemas') and w.type = 'object'
       union all
       select p.path || '.' || k.name || '.' || e.name, e.value
-      from jsonb_each(case when w.is_of = 'schemas by name' and w.type = 'object' then k.value else '{}' end) as e (name, value)
+      from jsonb_each(case when w.kind = 'schemas by name' and w.type = 'object'
+        then k.value else '{}' end) as e (name, value)
       union all
       select format('%s.%s[%s]', p.path, k.name, e.place - 1), e.value
-      from jsonb_array_elements(case when w.is_of in ('list of schemas', 'schema or list of schemas') and w.type = 'array'
+      from jsonb_array_elements(case
+        when w.kind in ('list of schemas', 'schema or list of schemas') and w.type = 'array'
         then k.value else '[]' end) with ordinality as e (value, place)
     ) as c (path, part)
   )
-  select p.path || '.$ref', p.part ->> '$ref' from parts as p where jsonb_typeof(p.part -> '$ref') = 'string'
+  select p.path || '.$ref', p.part ->> '$ref' from parts as p
+  where jsonb_typeof(p.part -> '$ref') = 'string'
 $$;

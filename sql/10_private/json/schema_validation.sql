@@ -1,40 +1,47 @@
--- JSON Schemas are checked when they are written, so that no run can stumble over one. What is checked is what the
--- meta-schema of draft 2020-12 says of the vocabulary: each keyword has the right kind of value, all the way down.
--- Keywords nobody knows are allowed, as the standard has it.
+-- Validation of JSON Schemas when they are written, so that no run fails over a malformed schema.
+-- The checks follow the meta-schema of draft 2020-12: each keyword has a value of the right kind,
+-- at every level. Unknown keywords are allowed, as in the standard.
 
--- What kind of value a keyword wants; null for one that may be anything.
+-- Returns the kind of value that a keyword requires, or null if any value is allowed.
 create or replace function howdah_private.keyword_kind(keyword text) returns text
   language sql immutable parallel safe
   set search_path = pg_catalog, pg_temp
 as $$
   select case
-    when keyword_kind.keyword in ('properties', 'patternProperties', '$defs', 'definitions', 'dependentSchemas')
+    when keyword_kind.keyword in (
+        'properties', 'patternProperties', '$defs', 'definitions', 'dependentSchemas')
       then 'schemas by name'
-    when keyword_kind.keyword in ('additionalProperties', 'propertyNames', 'contains', 'not', 'if', 'then', 'else',
-      'unevaluatedItems', 'unevaluatedProperties', 'additionalItems', 'contentSchema') then 'schema'
+    when keyword_kind.keyword in ('additionalProperties', 'propertyNames', 'contains', 'not', 'if',
+      'then', 'else', 'unevaluatedItems', 'unevaluatedProperties', 'additionalItems',
+      'contentSchema') then 'schema'
     when keyword_kind.keyword in ('allOf', 'anyOf', 'oneOf', 'prefixItems') then 'list of schemas'
     when keyword_kind.keyword = 'items' then 'schema or list of schemas'
     when keyword_kind.keyword = 'required' then 'list of names'
     when keyword_kind.keyword in ('minLength', 'maxLength', 'minItems', 'maxItems', 'minProperties',
       'maxProperties', 'minContains', 'maxContains') then 'count'
-    when keyword_kind.keyword in ('minimum', 'maximum', 'exclusiveMinimum', 'exclusiveMaximum', 'multipleOf')
+    when keyword_kind.keyword in (
+        'minimum', 'maximum', 'exclusiveMinimum', 'exclusiveMaximum', 'multipleOf')
       then 'number'
-    when keyword_kind.keyword in ('pattern', 'format', 'title', 'description', '$ref', '$id', '$schema',
-      '$anchor', '$comment', 'contentEncoding', 'contentMediaType') then 'string'
-    when keyword_kind.keyword in ('uniqueItems', 'deprecated', 'readOnly', 'writeOnly') then 'boolean'
+    when keyword_kind.keyword in ('pattern', 'format', 'title', 'description', '$ref', '$id',
+      '$schema', '$anchor', '$comment', 'contentEncoding', 'contentMediaType') then 'string'
+    when keyword_kind.keyword in ('uniqueItems', 'deprecated', 'readOnly', 'writeOnly')
+      then 'boolean'
     when keyword_kind.keyword = 'type' then 'type'
     when keyword_kind.keyword = 'enum' then 'list'
   end
 $$;
 
--- The first fault of a value that should be of that kind, as "path: what is wrong"; null when it fits.
-create or replace function howdah_private.keyword_fault(kind text, value jsonb, path text) returns text
+-- Returns the first fault of a value that should be of a kind, as "path: fault"; null if it is
+-- valid.
+create or replace function howdah_private.keyword_fault(kind text, value jsonb, path text)
+  returns text
   language plpgsql immutable parallel safe
   set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_type text := jsonb_typeof(keyword_fault.value);
-  v_types constant text[] := array['string', 'number', 'integer', 'boolean', 'object', 'array', 'null'];
+  v_types constant text[] := array[
+    'string', 'number', 'integer', 'boolean', 'object', 'array', 'null'];
   v_fits boolean := case keyword_fault.kind
     when 'number' then v_type = 'number'
     when 'string' then v_type = 'string'
@@ -47,7 +54,8 @@ declare
     when 'type' then case v_type
       when 'string' then value #>> '{}' = any (v_types)
       when 'array' then not exists (
-        select from jsonb_array_elements(case v_type when 'array' then value else '[]' end) as t (one)
+        select
+        from jsonb_array_elements(case v_type when 'array' then value else '[]' end) as t (one)
         where jsonb_typeof(t.one) <> 'string' or t.one #>> '{}' <> all (v_types)
       )
       else false end
@@ -56,20 +64,24 @@ declare
 begin
   if not v_fits then
     return format('%s: %s is not a %s', path, left(value::text, 60), case kind
-      when 'type' then 'type of JSON (' || array_to_string(v_types, ', ') || ')'
-      when 'count' then 'whole number from 0 on' else kind end);
+      when 'type' then 'JSON type (' || array_to_string(v_types, ', ') || ')'
+      when 'count' then 'whole number of at least 0' else kind end);
   end if;
   return case
     when kind = 'schemas by name' and v_type = 'object' then (
-      select f.fault from jsonb_each(case v_type when 'object' then value else '{}' end) as e (key, one)
+      select f.fault
+      from jsonb_each(case v_type when 'object' then value else '{}' end) as e (key, one)
       cross join lateral howdah_private.schema_fault(e.one, path || '.' || e.key) as f (fault)
       where f.fault is not null limit 1)
     when kind in ('list of schemas', 'schema or list of schemas') and v_type = 'array' then (
       select f.fault
-      from jsonb_array_elements(case v_type when 'array' then value else '[]' end) with ordinality as e (one, place)
-      cross join lateral howdah_private.schema_fault(e.one, format('%s[%s]', path, e.place - 1)) as f (fault)
+      from jsonb_array_elements(case v_type when 'array' then value else '[]' end)
+        with ordinality as e (one, place)
+      cross join lateral howdah_private.schema_fault(
+        e.one, format('%s[%s]', path, e.place - 1)) as f (fault)
       where f.fault is not null limit 1)
-    when kind in ('schema', 'schema or list of schemas') then howdah_private.schema_fault(value, path)
+    when kind in ('schema', 'schema or list of schemas')
+      then howdah_private.schema_fault(value, path)
     when kind in ('schemas by name', 'list of schemas') then
       format('%s: %s is not a %s', path, left(value::text, 60),
         case kind when 'list of schemas' then kind else 'set of schemas by name' end)
@@ -87,7 +99,8 @@ begin
     return null;
   end if;
   if jsonb_typeof(schema_fault.schema) <> 'object' then
-    return format('%s: %s is not a schema, which is an object or a boolean', path, left(schema::text, 60));
+    return format('%s: %s is not a schema, which is an object or a boolean',
+      path, left(schema::text, 60));
   end if;
   select f.fault into v_fault
   from jsonb_each(schema_fault.schema) as e (keyword, value)
@@ -135,13 +148,15 @@ begin
     raise exception using errcode = 'HWINV',
       message = format('%s is too large a JSON Schema: %s', refuse_schema.field, v_fault),
       detail = jsonb_build_object('field', refuse_schema.field)::text,
-      hint = 'Remove parts of the schema, or move repeated parts to $defs and refer to them as #/$defs/NAME.';
+      hint = 'Remove parts of the schema, or move repeated parts to $defs and refer to them as '
+        '#/$defs/NAME.';
   end if;
   v_fault := howdah_private.schema_fault(refuse_schema.schema, refuse_schema.field);
   if v_fault is not null then
     raise exception using errcode = 'HWINV',
       message = format('%s is not a JSON Schema: %s', refuse_schema.field, v_fault),
-      detail = jsonb_build_object('field', refuse_schema.field, 'path', split_part(v_fault, ': ', 1))::text,
-      hint = 'Draft 2020-12: https://json-schema.org/draft/2020-12';
+      detail = jsonb_build_object(
+        'field', refuse_schema.field, 'path', split_part(v_fault, ': ', 1))::text,
+      hint = 'See draft 2020-12: https://json-schema.org/draft/2020-12';
   end if;
 end $$;

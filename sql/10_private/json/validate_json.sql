@@ -1,12 +1,15 @@
--- Answers are checked against the JSON Schema of their question where they are given: in SQL, whoever gives them.
--- Draft 2020-12 as far as forms need it, and what older drafts wrote differently: tuples in `items`, additionalItems,
--- dependencies. The schema is one that refuse_schema let pass, and in which unsupported_schema_keyword found nothing.
--- This file walks the schema; what is said of a value by itself is checked in validate_value.sql.
+-- Validation of JSON values against a JSON Schema, such as answers to questions. It is done in SQL,
+-- so that every path checks an answer in the same way. It supports draft 2020-12 as far as forms
+-- need it, and older spellings: tuples in `items`, additionalItems, dependencies. The schema must
+-- have passed refuse_schema and unsupported_schema_keyword. This file walks the schema;
+-- validate_value.sql checks a value by itself.
 --
--- A schema can refer to itself without end, and a short one can branch into more checks than anybody waits for. So
--- every walk carries the work that is left to it; once that is used up, nothing counts as checked, not even a `not`.
+-- A schema can refer to itself endlessly, and a short schema can branch into very many checks. So
+-- each walk has a work budget. When the budget is used up, no value counts as checked, not even
+-- under a `not`.
 
--- What is wrong with a value, a sentence for each fault that names its place, at most 20; empty when it fits.
+-- Returns the faults of a value: one sentence with the place for each fault, at most 20. The array
+-- is empty if the value is valid.
 create or replace function howdah_private.json_faults(schema jsonb, value jsonb) returns text[]
   language plpgsql immutable
   set search_path = pg_catalog, pg_temp
@@ -19,9 +22,11 @@ begin
     return case when json_faults.schema is null then '{}' else array['the value is missing'] end;
   end if;
   select f.work, f.faults into v_work, v_faults
-  from howdah_private.json_faults_at(json_faults.schema, json_faults.schema, json_faults.value, '', 0, v_work) as f;
+  from howdah_private.json_faults_at(
+    json_faults.schema, json_faults.schema, json_faults.value, '', 0, v_work) as f;
   if v_work <= 0 then
-    return array['the value cannot be checked: its schema refers to itself without end, or there is too much to check'];
+    return array['the value cannot be checked: its schema refers to itself endlessly, '
+      'or needs too many checks'];
   end if;
   return array(
     select f.fault from unnest(v_faults) with ordinality as f (fault, place)
@@ -29,7 +34,7 @@ begin
   );
 end $$;
 
--- The faults of one value under one schema. The root is where references begin.
+-- Returns the faults of one value under one schema. References start at the root.
 create or replace function howdah_private.json_faults_at(
   root jsonb, schema jsonb, value jsonb, place text, depth int, inout work int, out faults text[]
 )
@@ -49,20 +54,23 @@ begin
   end if;
   faults := array_remove(array[howdah_private.json_kind_fault(schema, value, place)], null);
   if faults <> '{}' then
-    return; -- one sentence says it; more about a value of the wrong kind would only confuse
+    return; -- more faults of a value of the wrong kind would only confuse
   end if;
   faults := howdah_private.json_value_faults(schema, value, place);
   if schema ?| array['$ref', 'allOf'] or jsonb_typeof(value) in ('object', 'array') then
     for v_part in
-      select p.* from howdah_private.json_same_parts(root, schema, value, place) as p
+      select p.* from howdah_private.json_combined_parts(root, schema, value, place) as p
       where schema ?| array['$ref', 'allOf', 'dependentSchemas', 'dependencies']
       union all
-      select p.* from howdah_private.json_object_parts(schema, value, place) as p where jsonb_typeof(value) = 'object'
+      select p.* from howdah_private.json_object_parts(schema, value, place) as p
+      where jsonb_typeof(value) = 'object'
       union all
-      select p.* from howdah_private.json_array_parts(schema, value, place) as p where jsonb_typeof(value) = 'array'
+      select p.* from howdah_private.json_array_parts(schema, value, place) as p
+      where jsonb_typeof(value) = 'array'
     loop
       select f.work, json_faults_at.faults || f.faults into work, faults
-      from howdah_private.json_faults_at(root, v_part.part, v_part.instance, v_part.spot, depth + 1, work) as f;
+      from howdah_private.json_faults_at(
+        root, v_part.part, v_part.instance, v_part.spot, depth + 1, work) as f;
       exit when work <= 0 or cardinality(faults) >= 20;
     end loop;
   end if;
@@ -76,31 +84,36 @@ begin
   end if;
 end $$;
 
--- The schemas that the same value must fit too. A reference to nowhere lets nothing pass.
-create or replace function howdah_private.json_same_parts(root jsonb, schema jsonb, value jsonb, place text)
+-- Returns the other schemas that the same value must match. A reference without a target matches no
+-- value.
+create or replace function howdah_private.json_combined_parts(
+  root jsonb, schema jsonb, value jsonb, place text
+)
   returns table (part jsonb, instance jsonb, spot text)
   language plpgsql immutable
   set search_path = pg_catalog, pg_temp
 as $$
 begin
   return query
-  select p.one, json_same_parts.value, json_same_parts.place
+  select p.one, json_combined_parts.value, json_combined_parts.place
   from (
-    select coalesce(howdah_private.json_referred(root, json_same_parts.schema ->> '$ref'), 'false') as one
-    where json_same_parts.schema ? '$ref'
+    select coalesce(
+      howdah_private.resolve_schema_reference(root, json_combined_parts.schema ->> '$ref'),
+      'false') as one
+    where json_combined_parts.schema ? '$ref'
     union all
-    select a.one from jsonb_array_elements(json_same_parts.schema -> 'allOf') as a (one)
+    select a.one from jsonb_array_elements(json_combined_parts.schema -> 'allOf') as a (one)
     union all
     select d.one
     from unnest(array['dependentSchemas', 'dependencies']) as k (keyword)
-    cross join lateral jsonb_each(json_same_parts.schema -> k.keyword) as d (key, one)
-    where jsonb_typeof(json_same_parts.value) = 'object' and json_same_parts.value ? d.key
+    cross join lateral jsonb_each(json_combined_parts.schema -> k.keyword) as d (key, one)
+    where jsonb_typeof(json_combined_parts.value) = 'object' and json_combined_parts.value ? d.key
       and jsonb_typeof(d.one) <> 'array'
   ) as p;
 end $$;
 
--- The properties of an object and their names, each with the schema it must fit. A pattern that cannot be checked
--- checks no property, and makes none an additional one.
+-- Returns the properties of an object and their names, each with the schema that it must match. A
+-- pattern that cannot be compiled checks no property, and makes no property an additional one.
 create or replace function howdah_private.json_object_parts(schema jsonb, value jsonb, place text)
   returns table (part jsonb, instance jsonb, spot text)
   language plpgsql immutable
@@ -113,7 +126,8 @@ declare
   v_names jsonb := json_object_parts.schema -> 'propertyNames';
 begin
   return query
-  select p.one, json_object_parts.value -> p.key, howdah_private.json_place(json_object_parts.place, p.key)
+  select p.one, json_object_parts.value -> p.key,
+    howdah_private.json_place(json_object_parts.place, p.key)
   from jsonb_each(v_known) as p (key, one)
   where json_object_parts.value ? p.key;
   if v_patterns <> '{}' or v_rest <> 'true' then
@@ -135,21 +149,26 @@ begin
   if v_names is not null then
     return query
     select v_names, to_jsonb(e.key),
-      format('the name %s', to_jsonb(left(e.key, 60))) || coalesce(' in ' || nullif(json_object_parts.place, ''), '')
+      format('the name %s', to_jsonb(left(e.key, 60)))
+        || coalesce(' in ' || nullif(json_object_parts.place, ''), '')
     from jsonb_object_keys(json_object_parts.value) as e (key);
   end if;
 end $$;
 
--- The items of an array, each with the schema it must fit: by its place first, then the one for the rest.
+-- Returns the items of an array, each with the schema that it must match: the schema of its place,
+-- or the schema of the other items.
 create or replace function howdah_private.json_array_parts(schema jsonb, value jsonb, place text)
   returns table (part jsonb, instance jsonb, spot text)
   language plpgsql immutable
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_is_old boolean := coalesce(jsonb_typeof(json_array_parts.schema -> 'items') = 'array', false);
-  v_first jsonb := json_array_parts.schema -> case when v_is_old then 'items' else 'prefixItems' end;
-  v_rest jsonb := json_array_parts.schema -> case when v_is_old then 'additionalItems' else 'items' end;
+  v_is_legacy boolean := coalesce(
+    jsonb_typeof(json_array_parts.schema -> 'items') = 'array', false);
+  v_first jsonb := json_array_parts.schema
+    -> case when v_is_legacy then 'items' else 'prefixItems' end;
+  v_rest jsonb := json_array_parts.schema
+    -> case when v_is_legacy then 'additionalItems' else 'items' end;
   v_count int := coalesce(jsonb_array_length(v_first), 0);
 begin
   if v_first is null and v_rest is null then
@@ -162,7 +181,7 @@ begin
   where i.number <= v_count or v_rest is not null;
 end $$;
 
--- anyOf and oneOf. Who fits no branch is told the first thing that keeps him from each.
+-- Checks anyOf and oneOf. If no branch matches, the fault lists the first fault of each branch.
 create or replace function howdah_private.json_choice_faults(
   root jsonb, schema jsonb, value jsonb, place text, depth int, inout work int, out faults text[]
 )
@@ -194,16 +213,18 @@ begin
     end loop;
     if v_fitting = 0 then
       faults := faults || coalesce(
-        nullif(left(array_to_string(v_reasons[1:8], ', or ') || case when cardinality(v_reasons) > 8 then ', or …'
-          else '' end, 1000), ''), howdah_private.json_sentence(place, 'is not allowed'));
+        nullif(left(array_to_string(v_reasons[1:8], ', or ')
+          || case when cardinality(v_reasons) > 8 then ', or …' else '' end, 1000), ''),
+        howdah_private.json_sentence(place, 'is not allowed'));
     elsif v_fitting > 1 and v_keyword = 'oneOf' then
       faults := faults || howdah_private.json_sentence(place, format(
-        'must fit exactly one of %s forms, and fits %s', jsonb_array_length(schema -> v_keyword), v_fitting));
+        'must fit exactly one of %s forms, and fits %s',
+        jsonb_array_length(schema -> v_keyword), v_fitting));
     end if;
   end loop;
 end $$;
 
--- not, if with then and else, contains.
+-- Checks not, if with then and else, and contains.
 create or replace function howdah_private.json_condition_faults(
   root jsonb, schema jsonb, value jsonb, place text, depth int, inout work int, out faults text[]
 )
@@ -223,7 +244,8 @@ begin
     select f.work, f.faults into work, v_faults
     from howdah_private.json_faults_at(root, schema -> 'not', value, place, depth + 1, work) as f;
     if v_faults = '{}' then
-      faults := faults || howdah_private.json_sentence(place, 'must not fit ' || left((schema -> 'not')::text, 100));
+      faults := faults || howdah_private.json_sentence(
+        place, 'must not fit ' || left((schema -> 'not')::text, 100));
     end if;
   end if;
   if schema ? 'if' and schema ?| array['then', 'else'] then
@@ -231,17 +253,19 @@ begin
     from howdah_private.json_faults_at(root, schema -> 'if', value, place, depth + 1, work) as f;
     select f.work, json_condition_faults.faults || f.faults into work, faults
     from howdah_private.json_faults_at(
-      root, coalesce(schema -> case v_faults when '{}' then 'then' else 'else' end, 'true'), value, place, depth + 1,
-      work) as f;
+      root, coalesce(schema -> case v_faults when '{}' then 'then' else 'else' end, 'true'),
+      value, place, depth + 1, work) as f;
   end if;
   if schema ? 'contains' and jsonb_typeof(value) = 'array' then
     for v_item in select i.one from jsonb_array_elements(value) as i (one) loop
       select f.work, v_count + (f.faults = '{}')::int into work, v_count
-      from howdah_private.json_faults_at(root, schema -> 'contains', v_item.one, '', depth + 1, work) as f;
+      from howdah_private.json_faults_at(
+        root, schema -> 'contains', v_item.one, '', depth + 1, work) as f;
       exit when work <= 0;
     end loop;
     if v_count < v_least or v_count > v_most then
-      faults := faults || howdah_private.json_sentence(place, format('must contain at %s that fit %s, and contains %s',
+      faults := faults || howdah_private.json_sentence(place, format(
+        'must contain at %s that fit %s, and contains %s',
         case when v_count < v_least then 'least ' || howdah_private.json_count(v_least, 'item')
           else 'most ' || howdah_private.json_count(v_most, 'item') end,
         left((schema -> 'contains')::text, 100), v_count));

@@ -1,28 +1,34 @@
--- pattern and format of JSON Schemas. Patterns are regular expressions of JavaScript: they are rewritten where those of
--- Postgres mean something else. One that Postgres cannot compile checks nothing.
+-- Checks of pattern and format of JSON Schemas. Patterns are regular expressions of JavaScript.
+-- They are rewritten where Postgres would read them differently. A pattern that Postgres cannot
+-- compile checks nothing.
 
-create or replace function howdah_private.json_text_faults(schema jsonb, value text, place text) returns text[]
+create or replace function howdah_private.json_text_faults(schema jsonb, value text, place text)
+  returns text[]
   language plpgsql immutable
   set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_faults text[] := '{}';
-  v_formats constant jsonb := '{"date": "a date such as 2026-01-31", "time": "a time such as 12:30:00Z",
-    "date-time": "a time such as 2026-01-31T12:30:00Z", "email": "an e-mail address", "uuid": "a UUID",
-    "uri": "a URI such as https://example.com", "ipv4": "an IPv4 address", "ipv6": "an IPv6 address"}';
+  v_formats constant jsonb := '{"date": "a date such as 2026-01-31", "time": "a time such as '
+    '12:30:00Z", "date-time": "a time such as 2026-01-31T12:30:00Z", "email": "an e-mail address", '
+    '"uuid": "a UUID", "uri": "a URI such as https://example.com", "ipv4": "an IPv4 address", '
+    '"ipv6": "an IPv6 address"}';
 begin
-  if json_text_faults.schema ? 'pattern' and not howdah_private.json_matches(value, schema ->> 'pattern') then
+  if json_text_faults.schema ? 'pattern'
+    and not howdah_private.json_matches(value, schema ->> 'pattern') then
     v_faults := v_faults || howdah_private.json_sentence(
       place, 'must match the pattern ' || left(schema ->> 'pattern', 200));
   end if;
-  if v_formats ? (schema ->> 'format') and not howdah_private.json_has_format(value, schema ->> 'format') then
+  if v_formats ? (schema ->> 'format')
+    and not howdah_private.json_has_format(value, schema ->> 'format') then
     v_faults := v_faults || howdah_private.json_sentence(
       place, 'must be ' || (v_formats ->> (schema ->> 'format')));
   end if;
   return v_faults;
 end $$;
 
--- Dates and times are those of RFC 3339, with their offset; e-mail addresses and URIs are checked loosely.
+-- Tests whether a text has a format. Dates and times follow RFC 3339, with their offset. E-mail
+-- addresses and URIs are checked loosely.
 create or replace function howdah_private.json_has_format(value text, format text) returns boolean
   language plpgsql immutable
   set search_path = pg_catalog, pg_temp
@@ -37,12 +43,13 @@ begin
       return coalesce(v_parts[3]::int <= case
         when v_parts[2]::int in (4, 6, 9, 11) then 30
         when v_parts[2]::int <> 2 then 31
-        when v_parts[1]::int % 4 = 0 and (v_parts[1]::int % 100 <> 0 or v_parts[1]::int % 400 = 0) then 29
+        when v_parts[1]::int % 4 = 0
+          and (v_parts[1]::int % 100 <> 0 or v_parts[1]::int % 400 = 0) then 29
         else 28 end, false);
     when 'time' then
       v_parts := regexp_match(value, '^([01][0-9]|2[0-3]):([0-5][0-9]):([0-5][0-9]|60)(?:\.[0-9]+)?'
         '(?:[zZ]|([+-])([01][0-9]|2[0-3]):([0-5][0-9]))$');
-      -- a leap second comes at the end of a day in UTC alone
+      -- a leap second is valid only at the end of a day in UTC
       v_minutes := v_parts[1]::int * 60 + v_parts[2]::int
         - coalesce((v_parts[4] || '1')::int * (v_parts[5]::int * 60 + v_parts[6]::int), 0);
       return coalesce(v_parts[3] <> '60' or (v_minutes + 1440) % 1440 = 1439, false);
@@ -70,8 +77,10 @@ begin
   end case;
 end $$;
 
--- Null when Postgres cannot compile the pattern, or only into more memory than one thing may have. The handler is why
--- nothing that validates is parallel safe: before PostgreSQL 17 no subtransaction may begin in a parallel query.
+-- Matches a text against a pattern. Returns null if Postgres cannot compile the pattern, or only
+-- with more memory than one allocation may have. Because of the exception handler, no function of
+-- the validation is parallel safe: before PostgreSQL 17, a parallel query cannot begin a
+-- subtransaction.
 create or replace function howdah_private.json_matches(value text, pattern text) returns boolean
   language plpgsql immutable
   set search_path = pg_catalog, pg_temp
@@ -82,9 +91,10 @@ exception when invalid_regular_expression or internal_error then
   return null;
 end $$;
 
--- A pattern of JavaScript in the words of Postgres, or null for what it has no words for. Rewritten are `.` (no line
--- break), \d \w \s (of ASCII, and of Unicode), \b and \B, \xHH, \u{…}, \p{L} where the database knows letters, named
--- groups, and within brackets a `[` and a `-` beside a class.
+-- Translates a JavaScript pattern to Postgres, or returns null if Postgres has no equivalent.
+-- Rewrites `.` (no line break), \d \w \s (of ASCII, and of Unicode), \b and \B, \xHH, \u{…},
+-- \p{L} if the locale of the database knows letters, named groups, and within brackets a `[` and a
+-- `-` beside a class.
 create or replace function howdah_private.postgres_pattern(pattern text) returns text
   language plpgsql immutable
   set search_path = pg_catalog, pg_temp
@@ -99,7 +109,8 @@ declare
 begin
   for v_token in
     select t.found[1]
-    from regexp_matches(postgres_pattern.pattern, '(\\u\{[0-9a-fA-F]{1,6}\}|\\u[0-9a-fA-F]{4}|\\x[0-9a-fA-F]{2}'
+    from regexp_matches(postgres_pattern.pattern,
+      '(\\u\{[0-9a-fA-F]{1,6}\}|\\u[0-9a-fA-F]{4}|\\x[0-9a-fA-F]{2}'
       '|\\[pP]\{[A-Za-z]+\}|\\.|\(\?<[A-Za-z_$][A-Za-z0-9_$]*>|\[\^|.)', 'g') as t (found)
   loop
     v_class := case
@@ -112,11 +123,12 @@ begin
       when v_token ~ '^\\[pP]\{(Ll|Lowercase)\}$' and v_letters then '[:lower:]'
     end;
     if v_token ~* '^\\ud[89a-f]..$' or (v_inside and v_token = ']' and v_before ~ '^\[') then
-      return null; -- half a character; a class of nothing
+      return null; -- half of a surrogate pair; an empty class
     elsif v_inside and v_class is not null and v_token ~ '^\\[a-z]' then
       v_written := regexp_replace(v_written, '([^\\])-$', '\1\\-') || v_class;
     elsif v_class is not null and not v_inside then
-      v_written := v_written || case when v_token ~ '^\\[A-Z]' then '[^' else '[' end || v_class || ']';
+      v_written := v_written || case when v_token ~ '^\\[A-Z]' then '[^' else '[' end
+        || v_class || ']';
     else
       v_written := v_written || case
         when v_token like '\\u{%' then '\U' || lpad(trim(substr(v_token, 4), '}'), 8, '0')
