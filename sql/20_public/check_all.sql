@@ -3,6 +3,6 @@ create or replace function howdah.check_all()
   returns table (rule text, tenant_id uuid, execution_id uuid, detail text)
   language sql stable
   set search_path = pg_catalog, pg_temp
-as $$ select * from howdah_private.broken_promises('-infinity') $$;
+as $$ select * from howdah_private.find_violations('-infinity') $$;
 comment on function howdah.check_all() is
   E'@behavior -*\nBroken promises of all runs ever; empty, always. Owners only.';

@@ -5,7 +5,7 @@ create or replace view howdah.alerts with (security_invoker = true) as
     union all
     select l.name, l.severity, b.tenant_id, coalesce('run ' || b.execution_id, 'engine') as subject,
       null::timestamptz as since, b.rule || ': ' || b.detail as detail
-    from howdah_private.alert_limits as l cross join howdah_private.broken_promises(now() - interval '1 hour') as b
+    from howdah_private.alert_limits as l cross join howdah_private.find_violations(now() - interval '1 hour') as b
     where l.name = 'promises_broken' and l.is_active
   ) as a;
 comment on view howdah.alerts is

@@ -1,4 +1,4 @@
 create or replace view howdah.violations with (security_invoker = true) as
-  select * from howdah_private.broken_promises(now() - interval '1 hour');
+  select * from howdah_private.find_violations(now() - interval '1 hour');
 comment on view howdah.violations is
   'Broken promises of live runs and of those that ended within the hour. Empty, always; for operators.';

@@ -92,7 +92,7 @@ describe('of the queue', () => {
       );
       const [alert] = await alerts(client, 'queue_stuck');
       expect(alert).toMatchObject({ tenant_id: tenant, subject: 'default', severity: 'critical' });
-      expect(alert?.detail).toBe('due runs that nobody has taken up: 1');
+      expect(alert?.detail).toBe('due runs that no worker has claimed: 1');
       await client.query(
         `update howdah_private.alert_limits set threshold = 600 where name = 'queue_stuck'`,
       );
@@ -128,7 +128,7 @@ describe('of the queue', () => {
       ]);
       await client.query('delete from howdah_private.workers where id = $1', [worker]);
       expect(await alerts(client, 'leases_expired')).toMatchObject([
-        { detail: 'runs it holds: 1; it is not registered' },
+        { detail: 'runs with its lease: 1; the worker is not registered' },
       ]);
     });
   });
@@ -170,7 +170,7 @@ describe('of what tenants have connected', () => {
       expect(await alerts(client, 'deliveries_failed')).toEqual([]);
       await fail('1 hour');
       expect(await alerts(client, 'deliveries_failed')).toMatchObject([
-        { tenant_id: tenant, subject: 'callbacks', detail: 'deliveries given up: 1' },
+        { tenant_id: tenant, subject: 'callbacks', detail: 'failed deliveries: 1' },
       ]);
     });
   });
@@ -276,7 +276,7 @@ describe('of upkeep', () => {
         `update howdah_private.alert_limits set threshold = 0 where name = 'audit_checkpoint_stale'`,
       );
       expect(await mine()).toMatchObject([
-        { detail: `the log goes on to ${seq}, its last checkpoint is at 0` },
+        { detail: `the log has ${seq} rows, its last checkpoint is at 0` },
       ]);
       await client.query(
         'insert into howdah_private.audit_checkpoints (tenant_id, seq, hash) values ($1, $2, $3)',
@@ -298,8 +298,8 @@ describe('of the server', () => {
     ]);
 
   test.each([
-    ['connections_near_max', /^\d+ of \d+ connections are taken$/],
-    ['transaction_ids_old', /^its oldest row is \d+ transactions old$/],
+    ['connections_near_max', /^\d+ of \d+ connections are in use$/],
+    ['transaction_ids_old', /^the oldest row is \d+ transactions old$/],
   ])('%s: at its threshold and beyond', async (name, detail) => {
     await rolledBack(db.pool, async (client) => {
       await limit(client, name, 1_000_000_000_000);
@@ -327,7 +327,7 @@ describe('of the server', () => {
          rollback`,
       );
       await client.query('select pg_stat_force_next_flush()');
-      expect(await mine()).toMatchObject([{ detail: '11000 dead rows beside 0 live ones' }]);
+      expect(await mine()).toMatchObject([{ detail: '11000 dead rows, 0 live rows' }]);
       await client.query('vacuum howdah_private.login_tenants');
       await client.query('select pg_stat_force_next_flush()');
       expect(await mine()).toEqual([]);

@@ -89,8 +89,8 @@ const LONG_BODIES: Record<string, number> = {
   'howdah.workflow_schema(howdah.workflow_type)': 90,
   // a row per tool, with such a document
   'howdah_private.builtin_tools()': 240,
-  // one select per promise, read one by one
-  'howdah_private.broken_promises(timestamp with time zone)': 170,
+  // one select per invariant, read one by one
+  'howdah_private.find_violations(timestamp with time zone)': 200,
 };
 
 /** A foreign key whose index begins otherwise. */

@@ -1,67 +1,82 @@
--- One row per broken promise, for runs that are live or ended after `since`. Rules with a grace of ten seconds
--- allow for what is just happening. howdah.violations shows the last hour, howdah.check_all() everything. There may be a
--- million live runs: only what the rules look at is kept of them, rules about a run and its own log are asked in one pass,
--- rules about children begin with the children, and compiling all of it would take longer than what it saves.
-create or replace function howdah_private.broken_promises(since timestamptz)
+-- Invariants of the engine. Returns one row per violation, for runs that are live or that ended
+-- after `since`. Rules with a grace of ten seconds allow for changes in progress. howdah.violations
+-- checks the last hour, howdah.check_all() everything. There may be a million live runs. So the
+-- first CTE keeps only the columns that the rules need, one pass checks all rules about a run and
+-- its own log, and rules about children start from the children. Compiling the query would cost
+-- more than it saves, so JIT is off.
+create or replace function howdah_private.find_violations(since timestamptz)
   returns table (rule text, tenant_id uuid, execution_id uuid, detail text)
   language sql stable security definer
   set search_path = pg_catalog, pg_temp set jit = off
 as $$
   with runs as materialized (
-    select e.id::uuid as id, e.tenant_id, e.status, e.waiting_for, greatest(e.run_at, e.wake_at) as due_at,
+    select e.id::uuid as id, e.tenant_id, e.status, e.waiting_for,
+      greatest(e.run_at, e.wake_at) as due_at,
       e.step_count, e.message_count, e.model_count, e.max_steps, e.tokens_in, e.tokens_out, e.cost,
-      e.crashes_without_progress, e.forked_from_seq, e.completed_at, e.agent_version_id, e.workflow_version_id, e.trust,
+      e.crashes_without_progress, e.forked_from_seq, e.completed_at, e.agent_version_id,
+      e.workflow_version_id, e.trust,
       e.updated_at < clock_timestamp() - interval '10 seconds' as is_quiet
     from howdah.executions as e
     where e.status in ('queued', 'running', 'waiting', 'paused')
-       or e.completed_at >= broken_promises.since
+       or e.completed_at >= find_violations.since
   ),
   logs as materialized (
-    select s.execution_id, count(*)::int as steps, max(s.seq) as last_seq, sum(s.tokens_in) as tokens_in,
+    select s.execution_id, count(*)::int as steps, max(s.seq) as last_seq,
+      sum(s.tokens_in) as tokens_in,
       sum(s.tokens_out) as tokens_out, sum(s.cost) as cost,
-      count(*) filter (where s.kind = 'model' and s.seq > coalesce(r.forked_from_seq, 0))::int as answers,
-      count(*) filter (where s.kind = 'output' and s.seq > coalesce(r.forked_from_seq, 0))::int as outputs,
+      count(*) filter (
+        where s.kind = 'model' and s.seq > coalesce(r.forked_from_seq, 0))::int as answers,
+      count(*) filter (
+        where s.kind = 'output' and s.seq > coalesce(r.forked_from_seq, 0))::int as outputs,
       bool_or(s.tenant_id <> r.tenant_id) as is_foreign,
       bool_or(s.finished_at > r.completed_at + interval '1 second') as is_late
     from runs as r join howdah.steps as s on s.execution_id = r.id
     group by s.execution_id
   ),
-  talks as materialized (
-    select m.execution_id, count(*)::int as messages, max(m.seq) as last_seq, max(m.trust) filter (where m.role = 'tool') as read,
+  conversations as materialized (
+    select m.execution_id, count(*)::int as messages, max(m.seq) as last_seq,
+      max(m.trust) filter (where m.role = 'tool') as lowest_trust,
       bool_or(m.tenant_id <> r.tenant_id) as is_foreign
     from runs as r join howdah.messages as m on m.execution_id = r.id
     group by m.execution_id
   ),
   broken as materialized (
     select * from (
-      select r.tenant_id, r.id, r.step_count, r.message_count, r.model_count, r.max_steps, r.tokens_in, r.tokens_out,
-        r.cost, r.crashes_without_progress, l.steps, l.last_seq as last_step, t.messages, t.last_seq as last_message,
-        l.tokens_in as told_in, l.tokens_out as told_out, l.cost as told_cost, coalesce(l.is_late, false) as is_late,
-        (coalesce(l.steps, 0), coalesce(l.last_seq, 0)) <> (r.step_count, r.step_count) as has_step_gap,
-        (coalesce(t.messages, 0), coalesce(t.last_seq, 0)) <> (r.message_count, r.message_count) as has_message_gap,
-        (r.tokens_in, r.tokens_out, r.cost, r.model_count) <> (coalesce(l.tokens_in, 0), coalesce(l.tokens_out, 0),
-          coalesce(l.cost, 0), coalesce(l.answers, 0)) as is_wrongly_counted,
-        r.model_count > r.max_steps as is_over_budget, t.read, t.read > r.trust as is_trusted_too_far,
+      select r.tenant_id, r.id, r.step_count, r.message_count, r.model_count, r.max_steps,
+        r.tokens_in, r.tokens_out, r.cost, r.crashes_without_progress, l.steps,
+        l.last_seq as last_step, t.messages, t.last_seq as last_message,
+        l.tokens_in as log_tokens_in, l.tokens_out as log_tokens_out, l.cost as log_cost,
+        coalesce(l.is_late, false) as is_late,
+        (coalesce(l.steps, 0), coalesce(l.last_seq, 0)) <> (r.step_count, r.step_count)
+          as has_step_gap,
+        (coalesce(t.messages, 0), coalesce(t.last_seq, 0)) <> (r.message_count, r.message_count)
+          as has_message_gap,
+        (r.tokens_in, r.tokens_out, r.cost, r.model_count) <> (coalesce(l.tokens_in, 0),
+          coalesce(l.tokens_out, 0), coalesce(l.cost, 0), coalesce(l.answers, 0))
+          as is_wrongly_counted,
+        r.model_count > r.max_steps as is_over_budget, t.lowest_trust,
+        t.lowest_trust > r.trust as is_trusted_too_far,
         r.crashes_without_progress > 20 as is_over_attempts,
         r.status = 'completed' and coalesce(l.outputs, 0) <> 1 as is_without_output,
         coalesce(l.is_foreign, false) or coalesce(t.is_foreign, false) as is_foreign
       from runs as r
       left join logs as l on l.execution_id = r.id
-      left join talks as t on t.execution_id = r.id
+      left join conversations as t on t.execution_id = r.id
     ) as b
-    where b.is_late or b.has_step_gap or b.has_message_gap or b.is_wrongly_counted or b.is_over_budget
+    where b.is_late or b.has_step_gap or b.has_message_gap or b.is_wrongly_counted
+      or b.is_over_budget
       or b.is_over_attempts or b.is_without_output or b.is_foreign or b.is_trusted_too_far
   ),
   calls as (
     select m.execution_id, c.call ->> 'id' as call_id
     from howdah.executions as r join howdah.messages as m on m.execution_id = r.id
     cross join lateral jsonb_array_elements(m.tool_calls) as c (call)
-    where r.completed_at >= broken_promises.since and r.status = 'completed'
+    where r.completed_at >= find_violations.since and r.status = 'completed'
   ),
   results as (
     select m.execution_id, m.tool_call_id as call_id
     from howdah.executions as r join howdah.messages as m on m.execution_id = r.id
-    where r.completed_at >= broken_promises.since and r.status = 'completed' and m.role = 'tool'
+    where r.completed_at >= find_violations.since and r.status = 'completed' and m.role = 'tool'
   )
   select 'lost_run', r.tenant_id, r.id, 'due since ' || r.due_at || ', no wake-up'
   from runs as r
@@ -81,7 +96,8 @@ as $$
   where r.status = 'running' and r.updated_at < clock_timestamp() - interval '10 seconds'
     and not exists (select from howdah_private.workers as w where w.id = r.owner_worker)
   union all
-  select 'step_gap', b.tenant_id, b.id, format('%s steps, last %s, counted %s', b.steps, b.last_step, b.step_count)
+  select 'step_gap', b.tenant_id, b.id,
+    format('%s steps, last %s, counted %s', b.steps, b.last_step, b.step_count)
   from broken as b where b.has_step_gap
   union all
   select 'message_gap', b.tenant_id, b.id,
@@ -91,72 +107,86 @@ as $$
   select 'step_after_end', b.tenant_id, b.id, 'a step was committed after the run had ended'
   from broken as b where b.is_late
   union all
-  select 'ledger_run', b.tenant_id, b.id, format('run %s/%s/%s, steps %s/%s/%s', b.tokens_in, b.tokens_out,
-    b.cost, b.told_in, b.told_out, b.told_cost)
+  select 'ledger_run', b.tenant_id, b.id, format('run %s/%s/%s, steps %s/%s/%s',
+    b.tokens_in, b.tokens_out, b.cost, b.log_tokens_in, b.log_tokens_out, b.log_cost)
   from broken as b where b.is_wrongly_counted
   union all
   select 'over_budget', b.tenant_id, b.id,
     format('%s model answers, at most %s allowed', b.model_count, b.max_steps)
   from broken as b where b.is_over_budget
   union all
-  select 'over_attempts', b.tenant_id, b.id, format('%s workers died with it since its last commit',
+  select 'over_attempts', b.tenant_id, b.id, format('%s workers crashed since its last commit',
     b.crashes_without_progress)
   from broken as b where b.is_over_attempts
   union all
   select 'end_without_output', b.tenant_id, b.id, 'completed without exactly one output step'
   from broken as b where b.is_without_output
   union all
-  select 'trusted_too_far', b.tenant_id, b.id, format('it has read what is %s', b.read)
+  select 'trusted_too_far', b.tenant_id, b.id,
+    format('it has read content with trust %s', b.lowest_trust)
   from broken as b where b.is_trusted_too_far
   union all
   select 'wrong_tenant', b.tenant_id, b.id, 'a row of its log belongs to another tenant'
   from broken as b where b.is_foreign
   union all
   select 'tool_pairing', r.tenant_id, r.id, 'call ' || coalesce(c.call_id, p.call_id)
-    || case when c.call_id is null then ' was never asked for' else ' has not exactly one result' end
-  from (select c.execution_id, c.call_id, count(*) as asked from calls as c group by 1, 2) as c
-  full join (select p.execution_id, p.call_id, count(*) as told from results as p group by 1, 2) as p
+    || case when c.call_id is null then ' was never requested'
+      else ' does not have exactly one result' end
+  from (
+    select c.execution_id, c.call_id, count(*) as requests from calls as c group by 1, 2
+  ) as c
+  full join (
+    select p.execution_id, p.call_id, count(*) as answers from results as p group by 1, 2
+  ) as p
     on p.execution_id = c.execution_id and p.call_id = c.call_id
   join howdah.executions as r on r.id = coalesce(c.execution_id, p.execution_id)
-  where c.asked is distinct from p.told
+  where c.requests is distinct from p.answers
   union all
   select 'wrong_tenant', r.tenant_id, r.id, 'its parent belongs to another tenant'
   from howdah.executions as r join howdah.executions as p on p.id = r.parent_execution_id
   where p.tenant_id <> r.tenant_id and r.parent_execution_id is not null
-    and (r.status in ('queued', 'running', 'waiting', 'paused') or r.completed_at >= broken_promises.since)
+    and (r.status in ('queued', 'running', 'waiting', 'paused')
+      or r.completed_at >= find_violations.since)
   union all
-  select 'version_moved', r.tenant_id, r.id, 'its pinned definition is gone or does not match its digest'
+  select 'version_moved', r.tenant_id, r.id,
+    'its pinned definition is gone or does not match its digest'
   from (select distinct r.agent_version_id from runs as r) as used
   left join howdah.agent_versions as v on v.id = used.agent_version_id
   join runs as r on r.agent_version_id = used.agent_version_id
   where v.id is null or v.digest <> encode(sha256(convert_to(v.definition::text, 'UTF8')), 'hex')
   union all
-  select 'version_moved', r.tenant_id, r.id, 'its pinned definition is gone or does not match its digest'
+  select 'version_moved', r.tenant_id, r.id,
+    'its pinned definition is gone or does not match its digest'
   from runs as r left join howdah.workflow_versions as v on v.id = r.workflow_version_id
   where r.workflow_version_id is not null
     and (v.id is null or v.digest <> encode(sha256(convert_to(v.definition::text, 'UTF8')), 'hex'))
   union all
-  select 'wrong_turn', s.tenant_id, s.live_execution_id, 'the live run of session ' || s.id || ' is not live'
+  select 'wrong_turn', s.tenant_id, s.live_execution_id,
+    'the live run of session ' || s.id || ' is not live'
   from howdah.sessions as s
   left join howdah.executions as e on e.id = s.live_execution_id
   where s.live_execution_id is not null and (e.id is null or e.completed_at is not null)
   union all
-  select 'stuck_turn', r.tenant_id, r.id, 'waits for its turn, and nobody has it'
+  select 'stuck_turn', r.tenant_id, r.id, 'waits for its turn, and no run has the turn'
   from howdah.executions as r left join howdah.sessions as s on s.id = r.session_id
-  where r.status = 'waiting' and r.waiting_for = 'turn' and s.live_execution_id is null and r.parent_execution_id is null
+  where r.status = 'waiting' and r.waiting_for = 'turn' and s.live_execution_id is null
+    and r.parent_execution_id is null
   union all
-  select 'stuck_turn', r.tenant_id, r.id, 'waits for its turn, and its workflow has room for more members'
+  select 'stuck_turn', r.tenant_id, r.id,
+    'waits for its turn, and its workflow has room for more members'
   from howdah.executions as r join howdah.executions as p on p.id = r.parent_execution_id
-  where r.status = 'waiting' and r.waiting_for = 'turn' and p.members_at_once > p.live_children - p.members_waiting
+  where r.status = 'waiting' and r.waiting_for = 'turn'
+    and p.members_at_once > p.live_children - p.members_waiting
   union all
-  select 'log_without_run', s.tenant_id, s.execution_id, 'its steps are there, its execution is not'
+  select 'log_without_run', s.tenant_id, s.execution_id, 'its steps exist without their execution'
   from howdah.steps as s
-  where broken_promises.since = '-infinity' and s.seq = 1
+  where find_violations.since = '-infinity' and s.seq = 1
     and not exists (select from howdah.executions as e where e.id = s.execution_id)
   union all
-  select 'resource_hash', f.tenant_id, f.execution_id, 'the bytes of resource ' || f.id || ' do not match its sha256'
+  select 'resource_hash', f.tenant_id, f.execution_id,
+    'the bytes of resource ' || f.id || ' do not match its sha256'
   from howdah.resources as f
-  where broken_promises.since = '-infinity' and encode(sha256(f.bytes), 'hex') <> f.sha256
+  where find_violations.since = '-infinity' and encode(sha256(f.bytes), 'hex') <> f.sha256
   union all
   select 'stale_version', a.tenant_id, null, 'agent ' || a.name || ' has an edit without a version'
   from howdah.agents as a where a.version_is_stale or a.current_version_id is null
@@ -166,13 +196,13 @@ as $$
   where s.is_active and s.next_at < clock_timestamp() - interval '2 minutes'
     and exists (select from howdah_private.workers)
   union all
-  select * from howdah_private.broken_waits(broken_promises.since)
+  select * from howdah_private.find_wait_violations(find_violations.since)
   union all
-  select * from howdah_private.broken_families(broken_promises.since)
+  select * from howdah_private.find_tree_violations(find_violations.since)
 $$;
 
--- What waits: for questions, children, quotas, answers; and effects.
-create or replace function howdah_private.broken_waits(since timestamptz)
+-- Returns violations of waiting runs (for questions, children, quotas, answers), and of effects.
+create or replace function howdah_private.find_wait_violations(since timestamptz)
   returns table (rule text, tenant_id uuid, execution_id uuid, detail text)
   language sql stable security definer
   set search_path = pg_catalog, pg_temp set jit = off
@@ -182,18 +212,19 @@ as $$
     from howdah.executions as e
     where e.status = 'waiting' and e.updated_at < clock_timestamp() - interval '10 seconds'
   )
-  select 'stuck_wait', r.tenant_id, r.id, 'waits for child, and there is none'
+  select 'stuck_wait', r.tenant_id, r.id, 'waits for a child, but no child is live'
   from waiting as r
   where r.waiting_for = 'child' and r.live_children = 0
   union all
-  select 'stuck_wait', r.tenant_id, r.id, 'waits for question, and there is none'
+  select 'stuck_wait', r.tenant_id, r.id, 'waits for a question, but no question is open'
   from waiting as r
   where r.waiting_for = 'question' and not exists (
     select from howdah.questions as q where q.execution_id = r.id and q.status = 'open'
   )
   union all
-  select 'stuck_quota', r.tenant_id, r.id, 'waits for room, and ' || case when p.execution_id is null
-    then 'nobody will say when there is some' else 'there is some' end
+  select 'stuck_quota', r.tenant_id, r.id, case when p.execution_id is null
+    then 'waits for a limit, but is not parked at any'
+    else 'waits for a limit that has room' end
   from waiting as r left join howdah_private.parked_runs as p on p.execution_id = r.id
   where r.waiting_for = 'quota' and not exists (
     select from howdah_private.room_left(array[r.tenant_id]) as l
@@ -206,28 +237,36 @@ as $$
     where l.id = p.call_limit_id and c.room <= 0
   ) and not exists (
     select from graphile_worker._private_jobs as j
-    where j.payload ->> 'id' = coalesce(p.concurrency_limit_id, p.call_limit_id, p.quota_id)::text and j.attempts < j.max_attempts
+    where j.payload ->> 'id' = coalesce(p.concurrency_limit_id, p.call_limit_id, p.quota_id)::text
+      and j.attempts < j.max_attempts
       and (p.quota_id is null or j.run_at <= clock_timestamp())
   )
   union all
-  select 'unread_inbox', r.tenant_id, r.id, 'something came for it, and it waits for a person, a child or mail'
-  from waiting as r where r.has_inbox and (r.waiting_for in ('question', 'child') or (r.waiting_for = 'timer' and exists (
-    select from howdah_private.receivers as x where x.execution_id = r.id)))
+  select 'unread_inbox', r.tenant_id, r.id,
+    'has unread input while it waits for a person, a child or mail'
+  from waiting as r
+  where r.has_inbox and (r.waiting_for in ('question', 'child')
+    or (r.waiting_for = 'timer' and exists (
+      select from howdah_private.receivers as x where x.execution_id = r.id)))
   union all
-  select 'question_after_end', r.tenant_id, r.id, 'question ' || q.id || ' is open, and its run has ended'
+  select 'question_after_end', r.tenant_id, r.id,
+    'question ' || q.id || ' is open, but its run has ended'
   from howdah.executions as r join howdah.questions as q on q.execution_id = r.id
-  where r.completed_at >= broken_waits.since and q.status = 'open' and q.kind <> 'effect'
+  where r.completed_at >= find_wait_violations.since and q.status = 'open' and q.kind <> 'effect'
   union all
-  select 'effect_twice', s.tenant_id, s.execution_id, 'two finished calls with the key ' || s.idempotency_key
+  select 'effect_twice', s.tenant_id, s.execution_id,
+    'two finished calls with the key ' || s.idempotency_key
   from howdah.executions as r join howdah.steps as s on s.execution_id = r.id
-  where (r.status in ('queued', 'running', 'waiting', 'paused') or r.completed_at >= broken_waits.since)
-    and s.kind = 'tool' and s.error is null and s.seq > coalesce(r.forked_from_seq, 0) and s.idempotency_key is not null
+  where (r.status in ('queued', 'running', 'waiting', 'paused')
+      or r.completed_at >= find_wait_violations.since)
+    and s.kind = 'tool' and s.error is null and s.seq > coalesce(r.forked_from_seq, 0)
+    and s.idempotency_key is not null
   group by s.tenant_id, s.execution_id, s.idempotency_key
   having count(*) > 1
 $$;
 
--- Children, their parents, and what these counted of them.
-create or replace function howdah_private.broken_families(since timestamptz)
+-- Returns violations between children and their parents, such as wrong counters.
+create or replace function howdah_private.find_tree_violations(since timestamptz)
   returns table (rule text, tenant_id uuid, execution_id uuid, detail text)
   language sql stable security definer
   set search_path = pg_catalog, pg_temp set jit = off
@@ -235,25 +274,32 @@ as $$
   with children as materialized (
     select e.id::uuid as id, e.tenant_id, e.parent_execution_id
     from howdah.executions as e
-    where e.parent_execution_id is not null and e.status in ('queued', 'running', 'waiting', 'paused')
+    where e.parent_execution_id is not null
+      and e.status in ('queued', 'running', 'waiting', 'paused')
   )
   select 'live_children', r.tenant_id, r.id::uuid,
     format('%s children are live, counted %s', coalesce(c.live, 0), r.live_children)
   from howdah.executions as r
   left join (
-    select b.parent_execution_id as id, count(*) as live from children as b group by b.parent_execution_id
+    select b.parent_execution_id as id, count(*) as live
+    from children as b group by b.parent_execution_id
   ) as c on c.id = r.id
-  where r.status in ('queued', 'running', 'waiting', 'paused') and coalesce(c.live, 0) <> r.live_children
+  where r.status in ('queued', 'running', 'waiting', 'paused')
+    and coalesce(c.live, 0) <> r.live_children
   union all
-  select 'orphan', b.tenant_id, b.id, 'is live, and its parent has ended as ' || p.status
+  select 'orphan', b.tenant_id, b.id, 'is live, but its parent has ended as ' || p.status
   from children as b join howdah.executions as p on p.id = b.parent_execution_id
   where p.completed_at < clock_timestamp() - interval '10 seconds'
   union all
-  select 'ledger_children', r.tenant_id, r.id, format('counted %s/%s/%s, the runs below it used %s/%s/%s',
-    r.children_tokens_in, r.children_tokens_out, r.children_cost, sum(c.tokens_in), sum(c.tokens_out), sum(c.cost))
-  from howdah.executions as r join howdah.executions as c on c.root_execution_id = r.root_execution_id
+  select 'ledger_children', r.tenant_id, r.id,
+    format('counted %s/%s/%s, the runs below it used %s/%s/%s',
+      r.children_tokens_in, r.children_tokens_out, r.children_cost,
+      sum(c.tokens_in), sum(c.tokens_out), sum(c.cost))
+  from howdah.executions as r
+  join howdah.executions as c on c.root_execution_id = r.root_execution_id
     and c.parent_execution_id is not null and c.depth > r.depth and r.id = any (c.ancestors)
-  where r.status in ('queued', 'running', 'waiting', 'paused') or r.completed_at >= broken_families.since
+  where r.status in ('queued', 'running', 'waiting', 'paused')
+    or r.completed_at >= find_tree_violations.since
   group by r.tenant_id, r.id, r.children_tokens_in, r.children_tokens_out, r.children_cost
   having (r.children_tokens_in, r.children_tokens_out, r.children_cost)
     <> (sum(c.tokens_in), sum(c.tokens_out), sum(c.cost))

@@ -1,6 +1,8 @@
--- The live feed. Nothing is announced unless somebody listens: listeners register here, claims and commits
--- tell the worker that a run is watched, and the worker announces ids on its notifier connection. Listeners read
--- rows from their cursor, so a lost announcement costs latency, never data.
+-- Live feed. A change is announced only if a listener has registered. Claims and commits tell the
+-- worker that a run is watched, and the worker announces ids on its notifier connection. Listeners
+-- read rows from their cursor, so a lost announcement costs latency, never data.
+
+-- Registers a listener of runs for two minutes.
 create or replace function howdah_private.watch(listener uuid, ids uuid[]) returns void
   language sql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -10,21 +12,25 @@ as $$
   on conflict (execution_id, listener) do update set expires_at = excluded.expires_at
 $$;
 
+-- Removes a listener of some runs, or (null) of all, and all expired listeners.
 create or replace function howdah_private.unwatch(listener uuid, ids uuid[]) returns void
   language sql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
   delete from howdah_private.watchers as w
   where w.expires_at < now()
-    or (w.listener = unwatch.listener and (unwatch.ids is null or w.execution_id = any (unwatch.ids)))
+    or (w.listener = unwatch.listener
+      and (unwatch.ids is null or w.execution_id = any (unwatch.ids)))
 $$;
 
--- Those of the runs that somebody watches by now: asked while an answer streams that nobody watched when it began.
+-- Returns the runs that have a listener now. Workers call it while an answer streams that had no
+-- listener when it began.
 create or replace function howdah_private.watched_among(ids uuid[]) returns setof uuid
   language sql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
-  select distinct w.execution_id from howdah_private.watchers as w where w.execution_id = any (watched_among.ids)
+  select distinct w.execution_id from howdah_private.watchers as w
+  where w.execution_id = any (watched_among.ids)
 $$;
 
 create or replace function howdah_private.announce(ids uuid[]) returns void
@@ -35,9 +41,9 @@ as $$
   from howdah_private.channel('feed') as c (name), unnest(announce.ids) as i (id)
 $$;
 
--- Pieces of answers while they stream: gone with the notification, replaced by the committed message. `seq` is
--- the step the answer will be; a client starts anew when `attempt` changes. A payload holds 8,000 bytes at most, so the
--- worker cuts its pieces below that.
+-- Announces parts of answers while they stream. A part is gone with its notification; the committed
+-- message replaces the parts. `seq` is the step that the answer will be. A client starts again when
+-- `attempt` changes. A payload holds at most 8,000 bytes, so the worker splits larger parts.
 create or replace function howdah_private.announce_tokens(pieces jsonb) returns void
   language sql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -48,7 +54,7 @@ as $$
   order by p.position
 $$;
 
--- Announces, in the transaction of the caller, those of the runs that somebody watches.
+-- Announces the runs that have a listener, in the transaction of the caller.
 create or replace function howdah_private.announce_watched(ids uuid[]) returns void
   language sql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -58,8 +64,9 @@ as $$
   where exists (select from howdah_private.watchers as w where w.execution_id = i.id)
 $$;
 
--- What the hub reads: the steps of many runs, each after its own cursor. Prices and times are the text that GraphQL
--- reads from the columns, so that a step looks the same in a feed and in a query.
+-- Returns the steps of many runs for the feed hub, each after its own cursor. Prices and times are
+-- the text that GraphQL reads from the columns, so that a step looks the same in a feed and in a
+-- query.
 create or replace function howdah_private.steps_after(ids uuid[], cursors int[], at_most int)
   returns table (execution_id uuid, seq int, step jsonb)
   language sql stable security definer

@@ -1,22 +1,27 @@
--- What a monitoring system is told of the database, at each look: names of metrics, labels, values, and no word of any tenant.
--- Counted from indexes that hold what is live and nothing else: what has ended may be a hundred million rows.
-create or replace function howdah_private.metrics() returns table (name text, labels jsonb, value float8)
+-- Metrics of the database for a monitoring system: names, labels and values, without data of
+-- tenants. The counts use indexes that hold only live rows, since ended runs may be a hundred
+-- million rows.
+create or replace function howdah_private.metrics()
+  returns table (name text, labels jsonb, value float8)
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan
 as $$
 begin
   return query
   with live as materialized (
-    select e.status, e.waiting_for, count(*) as runs, min(greatest(e.run_at, e.wake_at)) as oldest_due_at,
+    select e.status, e.waiting_for, count(*) as runs,
+      min(greatest(e.run_at, e.wake_at)) as oldest_due_at,
       count(*) filter (where greatest(e.run_at, e.wake_at) <= now()) as due
     from howdah.executions as e
     where e.status in ('queued', 'running', 'waiting', 'paused')
     group by e.status, e.waiting_for
   )
-  select 'howdah_runs', jsonb_build_object('status', l.status, 'waiting_for', coalesce(l.waiting_for::text, '')), l.runs::float8
+  select 'howdah_runs', jsonb_build_object(
+      'status', l.status, 'waiting_for', coalesce(l.waiting_for::text, '')), l.runs::float8
   from live as l
   union all
-  select 'howdah_queue_depth', '{}', coalesce(sum(l.due), 0)::float8 from live as l where l.status = 'queued'
+  select 'howdah_queue_depth', '{}', coalesce(sum(l.due), 0)::float8
+  from live as l where l.status = 'queued'
   union all
   select 'howdah_queue_oldest_age_seconds', '{}',
     greatest(0, coalesce(extract(epoch from now() - min(l.oldest_due_at)), 0))::float8
@@ -24,7 +29,8 @@ begin
   union all
   select 'howdah_jobs', jsonb_build_object('state', j.state), count(*)::float8
   from (
-    select case when o.locked_at is not null then 'locked' when o.attempts >= o.max_attempts then 'failed'
+    select case
+      when o.locked_at is not null then 'locked' when o.attempts >= o.max_attempts then 'failed'
       when o.run_at > now() then 'later' else 'ready' end as state
     from graphile_worker._private_jobs as o
   ) as j
@@ -36,7 +42,8 @@ begin
   select 'howdah_webhook_deliveries', jsonb_build_object('status', d.status), count(*)::float8
   from howdah.webhook_deliveries as d where d.status <> 'delivered' group by d.status
   union all
-  select 'howdah_agents', jsonb_build_object('state', case when g.is_active then 'active' else 'inactive' end), count(*)::float8
+  select 'howdah_agents', jsonb_build_object(
+      'state', case when g.is_active then 'active' else 'inactive' end), count(*)::float8
   from howdah.agents as g where g.deleted_at is null group by g.is_active
   union all
   select 'howdah_alert_rules', jsonb_build_object('state', r.state), count(*)::float8
@@ -44,16 +51,19 @@ begin
   union all
   select 'howdah_workers', '{}', count(*)::float8
   from howdah_private.workers as w where w.heartbeat_at > clock_timestamp() - interval '10 seconds';
-  return query select f.name, f.labels, f.value from howdah_private.server_figures() as f;
+  return query select f.name, f.labels, f.value from howdah_private.server_metrics() as f;
   return query
-  select 'howdah_alerts', jsonb_build_object('alert', l.name, 'severity', l.severity), count(a.name)::float8
-  from howdah_private.alert_limits as l left join howdah_private.installation_alerts() as a on a.name = l.name
+  select 'howdah_alerts', jsonb_build_object('alert', l.name, 'severity', l.severity),
+    count(a.name)::float8
+  from howdah_private.alert_limits as l
+  left join howdah_private.installation_alerts() as a on a.name = l.name
   where l.is_active and l.name <> 'promises_broken'
   group by l.name, l.severity;
 end $$;
 
--- What the server counts anyway.
-create or replace function howdah_private.server_figures() returns table (name text, labels jsonb, value float8)
+-- Returns metrics from the statistics of the server.
+create or replace function howdah_private.server_metrics()
+  returns table (name text, labels jsonb, value float8)
   language sql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
@@ -75,25 +85,33 @@ as $$
   union all
   select f.name, jsonb_build_object('table', t.relname), f.value
   from (
-    select t.relname, sum(pg_stat_get_live_tuples(p.relid)) as live, sum(pg_stat_get_dead_tuples(p.relid)) as dead
+    select t.relname, sum(pg_stat_get_live_tuples(p.relid)) as live,
+      sum(pg_stat_get_dead_tuples(p.relid)) as dead
     from pg_class as t, pg_partition_tree(t.oid) as p
-    where t.relnamespace = 'howdah'::regnamespace and t.relname in ('executions', 'steps', 'messages') and p.isleaf
+    where t.relnamespace = 'howdah'::regnamespace
+      and t.relname in ('executions', 'steps', 'messages') and p.isleaf
     group by t.relname
     union all
     select c.relname, pg_stat_get_live_tuples(c.oid), pg_stat_get_dead_tuples(c.oid)
     from pg_class as c
-    where c.relnamespace = 'howdah'::regnamespace and c.relname in ('sessions', 'questions', 'resources', 'webhook_deliveries')
+    where c.relnamespace = 'howdah'::regnamespace
+      and c.relname in ('sessions', 'questions', 'resources', 'webhook_deliveries')
     union all
     select 'jobs', pg_stat_get_live_tuples(c.oid), pg_stat_get_dead_tuples(c.oid)
     from pg_class as c where c.oid = 'graphile_worker._private_jobs'::regclass
   ) as t,
-  lateral (values ('howdah_database_live_rows', t.live::float8), ('howdah_database_dead_rows', t.dead::float8)) as f (name, value)
+  lateral (values
+    ('howdah_database_live_rows', t.live::float8), ('howdah_database_dead_rows', t.dead::float8)
+  ) as f (name, value)
 $$;
 
--- What models cost, for those that count tokens: whichever tenant's they are, their ids came from a run that uses them.
-create or replace function howdah_private.model_prices(ids uuid[]) returns table (id uuid, input_price numeric, output_price numeric)
+-- Returns the prices of models, for the token counters of workers. Checks no tenant: the ids come
+-- from runs that use the models.
+create or replace function howdah_private.model_prices(ids uuid[])
+  returns table (id uuid, input_price numeric, output_price numeric)
   language sql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
-  select m.id, m.input_price, m.output_price from howdah.models as m where m.id = any (model_prices.ids)
+  select m.id, m.input_price, m.output_price from howdah.models as m
+  where m.id = any (model_prices.ids)
 $$;
