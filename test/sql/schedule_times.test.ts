@@ -153,7 +153,7 @@ const REFUSED: [cron: string | null, message: string, part: string | null][] = [
   ['0 0 * * 8', 'cron: day-of-week 8 is not between 0 and 7', 'day-of-week'],
   ['0 0 * MON *', "cron: month 'MON' is not a number or one of JAN, FEB", 'month'],
   ['0 0 * * FUN', "cron: day-of-week 'FUN' is not a number or one of SUN, MON", 'day-of-week'],
-  ['JAN * * * *', "cron: minute 'JAN' is no number", 'minute'],
+  ['JAN * * * *', "cron: minute 'JAN' is not a number", 'minute'],
   [
     '0 0 * * MONDAY',
     "cron: day-of-week 'MONDAY' is not a number, name, range or step",
@@ -170,7 +170,7 @@ const REFUSED: [cron: string | null, message: string, part: string | null][] = [
   ['1,,2 * * * *', "cron: minute '1,,2' has an empty item", 'minute'],
   ['-5 * * * *', "cron: minute '-5' is not a number, name, range or step", 'minute'],
   ['1.5 * * * *', "cron: minute '1.5' is not a number, name, range or step", 'minute'],
-  ['99999999999 * * * *', "cron: minute '99999999999' is no number", 'minute'],
+  ['99999999999 * * * *', "cron: minute '99999999999' is not a number", 'minute'],
 ];
 
 describe('schedule_times', () => {
