@@ -1,19 +1,19 @@
 -- Up Migration
--- Schemas, roles and the rights of roles on schemas. Roles belong to the cluster: they may exist
--- already, and they stay when Howdah goes.
-
+-- Creates the roles, the schemas and the privileges of the roles on the schemas. Roles belong to
+-- the cluster: they may exist already, and the down migration keeps them.
+--
 --   howdah_owner          owns every table; the login that migrates is a member
 --   howdah_engine         owns every security definer function; policies show it all tenants
 --   howdah_worker         runs Graphile Worker and calls howdah_private functions, nothing else
---   howdah_app            rights of a tenant: GraphQL, direct logins, tools written in SQL
+--   howdah_app            privileges of a tenant: GraphQL, direct logins, tools written in SQL
 --   howdah_analyst        reads the rows of a tenant
---   howdah_authenticator  login of the API: sees nothing itself, may become app or analyst
+--   howdah_authenticator  login of the API: reads nothing itself, sets its role to app or analyst
 --   howdah_eraser         the only role that passes the triggers of immutable tables
---   howdah_tool           runs SQL of users (tools, hooks) in the session of a worker; what trusts
---                         the session otherwise recognises such SQL by this role
+--   howdah_tool           runs SQL of users (tools, hooks) in the session of a worker; code that
+--                         trusts the session otherwise recognises such SQL by this role
 --   howdah_reader         runs SQL written by a model: reads like howdah_analyst, writes nothing
---   howdah_writer         writes answers into watched tables; its rights on them are for the engine
---                         alone, so neither it nor a member of it runs SQL of users
+--   howdah_writer         writes answers into watched tables; its privileges on them are for the
+--                         engine alone, so neither the role nor its members run SQL of users
 do $$
 declare
   v_role text;
@@ -73,8 +73,8 @@ create schema howdah authorization howdah_owner;
 alter schema howdah_private owner to howdah_owner;
 alter table howdah_private.migrations owner to howdah_owner;
 
--- Graphile Worker migrates its own schema as howdah_worker. It first looks for this table.
--- Where the table exists, the role needs no right to create schemas.
+-- Graphile Worker migrates its own schema as howdah_worker. It first looks for this table. If the
+-- table exists, the role needs no privilege to create schemas.
 create schema graphile_worker authorization howdah_worker;
 create table graphile_worker.migrations (
   id int primary key,
@@ -90,9 +90,8 @@ grant usage on schema howdah, howdah_private
     howdah_reader, howdah_writer;
 
 comment on schema howdah is
-  'Howdah: agents, their runs and messages. Everything here can be queried in SQL and GraphQL.';
-comment on schema howdah_private is
-  'Internals of Howdah: nothing in this schema is an interface.';
+  'Agents, their runs and their messages. SQL and GraphQL can query every table and view here.';
+comment on schema howdah_private is 'Internals of Howdah. Nothing in this schema is an interface.';
 
 -- Down Migration
 drop schema graphile_worker cascade;

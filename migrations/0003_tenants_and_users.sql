@@ -1,5 +1,5 @@
 -- Up Migration
--- Tenants, their users, and direct database logins.
+-- Creates tenants, their users, and the tenants of direct database logins.
 
 create table howdah.tenants (
   id uuid primary key default howdah.uuid_v7(),
@@ -14,14 +14,15 @@ create table howdah.tenants (
 );
 alter table howdah.tenants enable row level security, force row level security;
 comment on table howdah.tenants is
-  'Tenants. Every other table carries tenant_id, and no reference crosses tenants.';
+  'Tenants, made by an owner of the database. Every other table has a tenant_id, and no reference '
+  'crosses tenants.';
 comment on column howdah.tenants.weight is
-  'Share of the workers: a tenant of weight 3 gets three runs at work for each run of a tenant of '
-  'weight 1. Set by an owner of the database.';
+  'Share of the workers, from 1 to 1000: a tenant of weight 3 gets three runs at work for each '
+  'run of a tenant of weight 1. An owner of the database sets it.';
 comment on column howdah.tenants.is_active is
-  'False shuts out every user, token and key of the tenant. Its rows stay and its runs go on.';
+  'False locks out every user, token and API key of the tenant. Its rows stay and its runs go on.';
 
--- The default of every tenant_id. sql/05_identity replaces it by its full form.
+-- Default of every tenant_id. sql/05_identity replaces this stub by the real function.
 create function howdah.current_tenant() returns uuid
   language sql stable parallel safe
   set search_path = pg_catalog, pg_temp
@@ -41,9 +42,9 @@ create table howdah.users (
   unique (tenant_id, username)
 );
 alter table howdah.users enable row level security, force row level security;
-comment on table howdah.users is 'Users of a tenant.';
+comment on table howdah.users is 'Users of a tenant, managed by its admins and owners.';
 comment on column howdah.users.is_active is
-  'False shuts the user out within a second, whatever the token or key.';
+  'False locks out the user within a second, with any token or API key.';
 
 create table howdah_private.login_tenants (
   login name primary key,
@@ -53,8 +54,8 @@ create table howdah_private.login_tenants (
 create index login_tenants_tenant_id_idx on howdah_private.login_tenants (tenant_id);
 alter table howdah_private.login_tenants enable row level security, force row level security;
 comment on table howdah_private.login_tenants is
-  'The tenant that a direct database login acts for.';
-comment on column howdah_private.login_tenants.role is 'Rights of the login within its tenant.';
+  'Tenant that each direct database login acts for. An owner of the database writes the rows.';
+comment on column howdah_private.login_tenants.role is 'Role of the login within its tenant.';
 
 -- Down Migration
 drop table howdah_private.login_tenants;

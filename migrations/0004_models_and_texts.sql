@@ -1,6 +1,6 @@
 -- Up Migration
--- Agent systems, which own definitions; models; prompts and skills with their versions. Tables of
--- definitions have few rows, so their columns stand as one reads them.
+-- Creates agent systems, which own definitions; models; prompts and skills with their versions.
+-- Tables of definitions have few rows, so their columns are ordered for the reader, not by size.
 
 create table howdah.agent_systems (
   id uuid primary key default howdah.uuid_v7(),
@@ -24,19 +24,20 @@ create table howdah.agent_systems (
 );
 alter table howdah.agent_systems enable row level security, force row level security;
 comment on table howdah.agent_systems is
-  'Agent systems, each described by one file. howdah.apply_agent_system() writes a system with '
-  'all its parts.';
+  'Agent systems: sets of agents, workflows and their parts, each described by one file. '
+  'howdah.apply_agent_system() writes the row and all parts in one transaction.';
 comment on column howdah.agent_systems.orchestrator is
   'Name of the agent or workflow that answers for the system.';
-comment on column howdah.agent_systems.version is 'Number of applies that changed something.';
-comment on column howdah.agent_systems.source is 'The file as it was applied.';
+comment on column howdah.agent_systems.version is
+  'Number of applies that changed the system, counted from 1.';
+comment on column howdah.agent_systems.source is 'Text of the file, as last applied.';
 comment on column howdah.agent_systems.digest is
-  'SHA-256, in hex, of everything in the system. It does not depend on how the file is written.';
+  'SHA-256 of the parsed system, in hex. Formatting of the file does not change it.';
 comment on column howdah.agent_systems.resolved is
   'Result of the apply: {"agents": {name: {"id", "final_system_prompt", "models", "tools"}}, '
   '"workflows": {name: {"id", "type", "members"}}, "orchestrator"}.';
 comment on column howdah.agent_systems.functions is
-  'Names of the functions in the file. They live in the schema named like the system.';
+  'Names of the SQL functions in the file. Their schema has the name of the system.';
 
 create table howdah.agent_system_versions (
   id uuid primary key default howdah.uuid_v7(),
@@ -55,8 +56,8 @@ create table howdah.agent_system_versions (
 );
 alter table howdah.agent_system_versions enable row level security, force row level security;
 comment on table howdah.agent_system_versions is
-  'Versions of agent systems: one row per apply that changed something. Rows are never updated or '
-  'deleted.';
+  'Versions of agent systems: one row per apply that changed the system. Rows are never updated '
+  'or deleted.';
 comment on constraint agent_system_versions_tenant_id_agent_system_id_version_key
   on howdah.agent_system_versions is
   E'@behavior -*\n'
@@ -95,24 +96,24 @@ create table howdah.models (
 create index models_agent_system_id_idx on howdah.models (tenant_id, agent_system_id);
 alter table howdah.models enable row level security, force row level security;
 comment on table howdah.models is
-  'Models that agents may use: a provider (openai for every compatible API, local, scripted) and '
-  'the provider''s own id of the model.';
-comment on column howdah.models.model is 'The provider''s own id of the model, such as gpt-5-mini.';
+  'Models that agents may use, written by admins. A row names a provider (openai for every '
+  'compatible API, local, scripted) and the provider''s id of the model.';
+comment on column howdah.models.model is 'Id of the model at its provider, such as gpt-5-mini.';
 comment on column howdah.models.base_url is
-  'An OpenAI-compatible endpoint. Without base_url the URL and key of the environment are used. '
-  'With base_url and no secret no key is sent.';
+  'URL of an OpenAI-compatible endpoint. Null uses the URL and key of the environment. With '
+  'base_url and no secret_name no key is sent.';
 comment on column howdah.models.secret_name is
-  'Name of the secret that holds the key. Without it the key of the environment goes to the URL '
-  'of the environment, and no key goes to a base_url.';
+  'Name of the secret that holds the API key of the model. Null sends the key of the environment '
+  'to the URL of the environment, and no key to a base_url.';
 comment on column howdah.models.input_price is
-  'Price of a million input tokens, read when a step commits.';
+  'Price of a million input tokens, in a currency of your choice. Read when a step commits.';
 comment on column howdah.models.output_price is
-  'Price of a million output tokens, read when a step commits.';
+  'Price of a million output tokens, in the same currency. Read when a step commits.';
 comment on column howdah.models.from_environment is
-  'True while the row follows the environment. An edit by a person sets it to false.';
+  'True while the row follows the environment variables. An edit by a user sets it to false.';
 comment on column howdah.models.agent_system_id is
-  'The agent system whose file describes the model. Other systems may share a model that they '
-  'describe in the same way.';
+  'The agent system whose file describes the model. Other systems may use the same model if their '
+  'files describe it in the same way.';
 
 create table howdah.prompts (
   id uuid primary key default howdah.uuid_v7(),
@@ -138,15 +139,16 @@ create unique index prompts_living_name_key
 create index prompts_agent_system_id_idx on howdah.prompts (tenant_id, agent_system_id);
 alter table howdah.prompts enable row level security, force row level security;
 comment on table howdah.prompts is
-  'Prompt templates with {{variables}}. An edit makes a new version of the prompt, and of each '
-  'agent that uses it, at commit.';
-comment on column howdah.prompts.template is 'Text with {{name}} in the place of each variable.';
+  'Prompt templates with {{variables}}. At commit, an edit makes a new version of the prompt and '
+  'of each agent that uses it.';
+comment on column howdah.prompts.template is 'Text with {{name}} in place of each variable.';
 comment on column howdah.prompts.variables is
   'JSON Schemas by name: {"tone": {"type": "string", "enum": ["kind", "strict"], "default": '
   '"kind"}}. A variable without a default is required.';
 comment on column howdah.prompts.agent_system_id is
-  'The agent system whose file describes this row.';
-comment on column howdah.prompts.deleted_at is 'Set when the prompt is deleted. Its versions stay.';
+  'The agent system whose file describes the prompt.';
+comment on column howdah.prompts.deleted_at is
+  'Time at which the prompt was deleted. Its versions stay.';
 
 create table howdah.prompt_versions (
   id uuid primary key default howdah.uuid_v7(),
@@ -196,15 +198,17 @@ create index skills_agent_system_id_idx on howdah.skills (tenant_id, agent_syste
 alter table howdah.skills enable row level security, force row level security;
 comment on table howdah.skills is
   'Skills: know-how in Markdown. An agent sees the name and description of each of its skills and '
-  'reads a skill with the tool load_skill.';
-comment on column howdah.skills.description is 'One line that says when to read the skill.';
+  'reads the content with the tool load_skill.';
+comment on column howdah.skills.description is
+  'One line that tells an agent when to read the skill.';
 comment on column howdah.skills.content is
-  'Markdown text for the agent, at most 60 kB, loaded in one piece.';
+  'Markdown text for the agent, at most 60 kB. load_skill returns it in one piece.';
 comment on column howdah.skills.is_active is
-  'False leaves the skill out of the next versions of its agents.';
+  'False omits the skill from later versions of its agents.';
 comment on column howdah.skills.agent_system_id is
-  'The agent system whose file describes this row.';
-comment on column howdah.skills.deleted_at is 'Set when the skill is deleted. Its versions stay.';
+  'The agent system whose file describes the skill.';
+comment on column howdah.skills.deleted_at is
+  'Time at which the skill was deleted. Its versions stay.';
 
 create table howdah.skill_versions (
   id uuid primary key default howdah.uuid_v7(),

@@ -1,6 +1,6 @@
 -- Up Migration
--- Agents and workflows with their versions, and labels for versions. A run pins a version by value,
--- so later edits do not reach it.
+-- Creates agents and workflows with their versions, and labels of versions. A version holds the
+-- whole definition by value. A run pins a version, so that later edits do not affect the run.
 
 create table howdah.agents (
   id uuid primary key default howdah.uuid_v7(),
@@ -60,47 +60,47 @@ create index agents_agent_system_id_idx on howdah.agents (tenant_id, agent_syste
 create index agents_prompt_id_idx on howdah.agents (tenant_id, prompt_id);
 alter table howdah.agents enable row level security, force row level security;
 comment on table howdah.agents is
-  'Agents. An edit makes a new version at commit. Runs in flight keep the version they started '
-  'with.';
+  'Agents. At commit, an edit makes a new version of the agent. Runs in flight keep the version '
+  'they started with.';
 comment on column howdah.agents.instruction is
-  'The task of the agent: the part of the prompt that is its own.';
-comment on column howdah.agents.system_prompt is 'A generic prompt placed before the instruction.';
+  'Task of the agent: the part of the prompt that only this agent has.';
+comment on column howdah.agents.system_prompt is 'Generic prompt placed before the instruction.';
 comment on column howdah.agents.prompt_id is
-  'The prompt placed before the instruction, filled in for each run.';
+  'Prompt template placed before the instruction, filled in for each run.';
 comment on column howdah.agents.prompt_values is
-  'Values for the variables of the prompt. Values in input_data of a run take precedence, '
-  'defaults of the prompt come last.';
+  'Values for the variables of the prompt: {name: value}. Values in input_data of a run take '
+  'precedence over these, and these over the defaults of the prompt.';
 comment on column howdah.agents.use_history is
-  'True sends the earlier runs of the session to the model.';
+  'True sends earlier runs of the session to the model.';
 comment on column howdah.agents.human_input is
-  'True gives the agent the tool ask_user, so that it may ask people.';
+  'True gives the agent the tool ask_user, to ask people.';
 comment on column howdah.agents.context_policy is
-  'How to shorten a conversation that exceeds context_tokens of the model.';
+  'Policy for a conversation that exceeds context_tokens of the model.';
 comment on column howdah.agents.engine is
-  'What produces the answers: builtin uses the models and tools of the agent; http, openai, a2a '
-  'and custom call another program.';
+  'Program that produces the answers: builtin uses the models and tools of the agent; http, '
+  'openai, a2a and custom call another program.';
 comment on column howdah.agents.engine_configuration is
-  'Configuration of the engine; howdah.engine_schema(engine) is its JSON Schema. Keys are named '
-  'by secret_name and never stored here.';
+  'Configuration of the engine, in the shape of the JSON Schema howdah.engine_schema(engine). It '
+  'names API keys by secret_name and never holds them.';
 comment on column howdah.agents.output_schema is
-  'A JSON Schema that the answer must satisfy. The parsed answer is executions.output_data.';
+  'JSON Schema that the answer must satisfy. The parsed answer is executions.output_data.';
 comment on column howdah.agents.max_steps is
-  'Maximum number of model answers in a run. Null takes the setting, 50 by default.';
+  'Maximum number of model answers in a run. Null uses the setting max_steps, 50 by default.';
 comment on column howdah.agents.max_seconds is
-  'Maximum active time of a run in seconds, without waiting. Null takes the setting, 600 by '
-  'default.';
+  'Maximum active time of a run in seconds, without waiting. Null uses the setting max_seconds, '
+  '600 by default.';
 comment on column howdah.agents.is_default is
-  'True for the default agent of its user, or of the tenant when user_id is null. Setting one '
-  'default unsets the other.';
+  'True for the default agent of its user, or of the tenant if user_id is null. Setting a new '
+  'default unsets the old one.';
 comment on column howdah.agents.is_restricted is
-  'True while grants exist for the agent. Then only the grantees, admins and owners see the agent '
-  'and its runs.';
+  'True while the agent has grants. Then only grantees, admins and owners see the agent and its '
+  'runs.';
 comment on column howdah.agents.agent_system_id is
-  'The agent system whose file describes this row.';
+  'The agent system whose file describes the agent.';
 comment on column howdah.agents.version_is_stale is
-  'True from a change until the same transaction writes the new version at commit.';
+  'True from an edit until the same transaction writes the new version at commit.';
 comment on column howdah.agents.deleted_at is
-  'Set when the agent is deleted. Its versions and runs stay.';
+  'Time at which the agent was deleted. Its versions and runs stay.';
 
 create table howdah.agent_versions (
   id uuid primary key default howdah.uuid_v7(),
@@ -146,7 +146,7 @@ create index agent_models_model_id_idx on howdah.agent_models (tenant_id, model_
 create index agent_models_agent_id_idx on howdah.agent_models (tenant_id, agent_id);
 alter table howdah.agent_models enable row level security, force row level security;
 comment on table howdah.agent_models is
-  'Models of an agent, in order: position 1 is the default and the others are fallbacks. An agent '
+  'Models of an agent, in order: position 1 is the default, the others are fallbacks. An agent '
   'without models uses the model named default.';
 
 create table howdah.agent_skills (
@@ -203,31 +203,31 @@ create index workflows_restricted_idx on howdah.workflows (tenant_id) where is_r
 create index workflows_agent_system_id_idx on howdah.workflows (tenant_id, agent_system_id);
 alter table howdah.workflows enable row level security, force row level security;
 comment on table howdah.workflows is
-  'Workflows: teams of agents. An edit makes a new version at commit. Runs in flight keep the '
-  'version they started with.';
+  'Workflows: teams of agents. At commit, an edit makes a new version of the workflow. Runs in '
+  'flight keep the version they started with.';
 comment on column howdah.workflows.instruction is
-  'Instruction for the deciding model of a router, orchestrator or evaluator, in addition to its '
-  'task.';
+  'Instruction for the model that decides for a router, orchestrator or evaluator, in addition to '
+  'the task of that model.';
 comment on column howdah.workflows.configuration is
-  'Configuration of the type; howdah.workflow_schema(type) is its JSON Schema.';
+  'Configuration of the type, in the shape of the JSON Schema howdah.workflow_schema(type).';
 comment on column howdah.workflows.max_steps is
-  'Maximum number of answers of the deciding model in a run. Null takes the setting, 50 by '
-  'default.';
+  'Maximum number of answers of the deciding model in a run. Null uses the setting max_steps, 50 '
+  'by default.';
 comment on column howdah.workflows.max_tokens is
   'Maximum number of tokens of a run together with its members.';
 comment on column howdah.workflows.max_cost is 'Maximum cost of a run together with its members.';
 comment on column howdah.workflows.max_seconds is
-  'Maximum active time of a run in seconds, without waiting for members. Null takes the setting, '
-  '600 by default.';
+  'Maximum active time of a run in seconds, without waiting for members. Null uses the setting '
+  'max_seconds, 600 by default.';
 comment on column howdah.workflows.is_restricted is
-  'True while grants exist for the workflow. Then only the grantees, admins and owners see the '
-  'workflow and its runs.';
+  'True while the workflow has grants. Then only grantees, admins and owners see the workflow and '
+  'its runs.';
 comment on column howdah.workflows.agent_system_id is
-  'The agent system whose file describes this row.';
+  'The agent system whose file describes the workflow.';
 comment on column howdah.workflows.version_is_stale is
-  'True from a change until the same transaction writes the new version at commit.';
+  'True from an edit until the same transaction writes the new version at commit.';
 comment on column howdah.workflows.deleted_at is
-  'Set when the workflow is deleted. Its versions and runs stay.';
+  'Time at which the workflow was deleted. Its versions and runs stay.';
 
 create table howdah.workflow_versions (
   id uuid primary key default howdah.uuid_v7(),
@@ -290,19 +290,18 @@ create index workflow_agents_member_workflow_id_idx
   on howdah.workflow_agents (tenant_id, member_workflow_id);
 alter table howdah.workflow_agents enable row level security, force row level security;
 comment on table howdah.workflow_agents is
-  'Members of a workflow, in order: agents, other workflows at any depth, or questions to a '
-  'person.';
+  'Members of a workflow, in order. A member is an agent, another workflow at any depth, or a '
+  'question to a person.';
 comment on column howdah.workflow_agents.sequence_order is
-  E'@hasDefault\nPosition among the members, counted from 1. Omitted, the member comes last.';
+  E'@hasDefault\nPosition among the members, counted from 1. If omitted, the member comes last.';
 comment on column howdah.workflow_agents.role is
-  'Name of the member within the workflow, by which edges and decisions refer to it. Null takes '
-  'the name of its agent or workflow.';
+  'Name of the member within the workflow, used by edges and decisions. Null uses the name of its '
+  'agent or workflow.';
 comment on column howdah.workflow_agents.question is
-  'Question for a person in the place of a member: {"prompt", "options", "schema", '
-  '"required_role", "expires_in_seconds", "default_answer"}. The answer is the output of the '
-  'member.';
+  'Question to a person in place of an agent: {"prompt", "options", "schema", "required_role", '
+  '"expires_in_seconds", "default_answer"}. The answer is the output of the member.';
 comment on column howdah.workflow_agents.configuration is
-  'Configuration of this member alone, by type of the workflow.';
+  'Configuration of this member alone, in a shape that depends on the type of the workflow.';
 
 create table howdah.version_labels (
   id uuid primary key default howdah.uuid_v7(),
@@ -337,8 +336,8 @@ create index version_labels_workflow_id_idx
 create index version_labels_prompt_id_idx on howdah.version_labels (tenant_id, prompt_id, version);
 alter table howdah.version_labels enable row level security, force row level security;
 comment on table howdah.version_labels is
-  'Labels such as production and candidate for versions of agents, workflows and prompts. A label '
-  'names one version; an update moves it.';
+  'Labels such as production and candidate. A label names one version of an agent, workflow or '
+  'prompt; an update moves it to another version.';
 comment on constraint version_labels_of_one_thing_key on howdah.version_labels is
   E'@behavior -*\nA label is named by its id.';
 

@@ -1,6 +1,6 @@
 -- Up Migration
--- Tools of agents and everything that decides about a call: MCP servers, policies, filters and
--- hooks.
+-- Creates the tools of agents and the rules for their calls: MCP servers, tool policies, output
+-- filters and hooks.
 
 create table howdah.mcp_servers (
   id uuid primary key default howdah.uuid_v7(),
@@ -36,26 +36,27 @@ create index mcp_servers_agent_system_id_idx on howdah.mcp_servers (tenant_id, a
 create index mcp_servers_sampling_model_id_idx on howdah.mcp_servers (tenant_id, sampling_model_id);
 alter table howdah.mcp_servers enable row level security, force row level security;
 comment on table howdah.mcp_servers is
-  'Servers of the Model Context Protocol. A worker asks a new server for its tools. Agents that '
-  'are given the server have its accepted tools.';
+  'Servers of the Model Context Protocol, written by admins. A worker discovers the tools and '
+  'prompts of each server. Agents that have the server have its accepted tools.';
 comment on column howdah.mcp_servers.configuration is
   'stdio: {command, args, env, cwd, secrets}; http: {url, headers, secret_name, secrets}. secrets '
-  'holds names of secrets by environment variable or header.';
+  'maps environment variables or headers to names of secrets.';
 comment on column howdah.mcp_servers.trusts_annotations is
-  'True believes the server about tools that only read or may be repeated. False treats each of '
-  'its tools as effect once.';
+  'True uses the annotations of the server to tell which tools only read or may be repeated. '
+  'False treats every tool as effect once.';
 comment on column howdah.mcp_servers.allows_elicitation is
-  'True lets the server ask people. Its request becomes a row of questions, in its own words, and '
-  'the run waits.';
+  'True lets the server ask people. Its request becomes a row of questions, in the words of the '
+  'server, and the run waits.';
 comment on column howdah.mcp_servers.sampling_model_id is
-  'The model that answers sampling requests of the server, within the budget of the run. Null '
-  'refuses such requests.';
+  'Model that answers sampling requests of the server, within the budget of the run. Null refuses '
+  'these requests.';
 comment on column howdah.mcp_servers.agent_system_id is
-  'The agent system whose file describes this row.';
-comment on column howdah.mcp_servers.server_info is 'Name and version, as the server reports them.';
+  'The agent system whose file describes the server.';
+comment on column howdah.mcp_servers.server_info is
+  'Name and version that the server reports: {"name", "version"}.';
 comment on column howdah.mcp_servers.discovered_at is
   'Time of the first successful discovery of its tools.';
-comment on column howdah.mcp_servers.error is 'Error of the last discovery; null after a success.';
+comment on column howdah.mcp_servers.error is 'Error of the last discovery. Null after a success.';
 
 create table howdah.mcp_tools (
   id uuid primary key default howdah.uuid_v7(),
@@ -85,15 +86,16 @@ create table howdah.mcp_tools (
 );
 alter table howdah.mcp_tools enable row level security, force row level security;
 comment on table howdah.mcp_tools is
-  'Tools that MCP servers offer, as last reported; written by workers. Agents use the row of '
-  'tools made when a tool was accepted.';
+  'Tools that MCP servers offer, as last reported. Workers write the rows. Accepting a tool makes '
+  'a row of howdah.tools, which agents use.';
 comment on column howdah.mcp_tools.digest is
-  'SHA-256 of the report on the tool: name, title, description, schemas, annotations.';
+  'SHA-256 of the reported tool, in hex: name, title, description, schemas, annotations.';
 comment on column howdah.mcp_tools.is_whole is
-  'False where the report is too large or cannot be stored; fault gives the reason.';
-comment on column howdah.mcp_tools.fault is 'Why the tool cannot be offered.';
+  'False if the reported tool is too large or cannot be stored. fault gives the reason.';
+comment on column howdah.mcp_tools.fault is 'Reason why the tool cannot be offered.';
 comment on column howdah.mcp_tools.accepted_digest is
-  'Digest that was accepted last. The tool is called only while the server reports the same.';
+  'Digest of the tool when it was last accepted. Calls are allowed only while the server reports '
+  'the same digest.';
 
 create table howdah.mcp_prompts (
   id uuid primary key default howdah.uuid_v7(),
@@ -125,22 +127,22 @@ create table howdah.mcp_prompts (
 create index mcp_prompts_prompt_id_idx on howdah.mcp_prompts (tenant_id, prompt_id);
 alter table howdah.mcp_prompts enable row level security, force row level security;
 comment on table howdah.mcp_prompts is
-  'Prompts that MCP servers offer, as last reported; written by workers. Agents use the row of '
-  'prompts made when a prompt was accepted.';
+  'Prompts that MCP servers offer, as last reported. Workers write the rows. Accepting a prompt '
+  'makes a row of howdah.prompts, which agents use.';
 comment on column howdah.mcp_prompts.template is
-  'Text that the server returns when each argument is given as {{its name}}.';
+  'Text that the server returns if each argument has the value {{its name}}.';
 comment on column howdah.mcp_prompts.variables is
   'Arguments of the prompt: JSON Schemas by name, as in howdah.prompts.';
 comment on column howdah.mcp_prompts.digest is
-  'SHA-256 of the report on the prompt: name, title, description, arguments, text.';
+  'SHA-256 of the reported prompt, in hex: name, title, description, arguments, text.';
 comment on column howdah.mcp_prompts.status is
   'new and changed prompts wait for accept_mcp_prompt. refused prompts cannot become templates; '
-  'fault gives the reason. gone prompts were accepted and are no longer offered.';
-comment on column howdah.mcp_prompts.fault is 'Why the prompt cannot become a template.';
+  'fault gives the reason. gone prompts were accepted and are no longer on the server.';
+comment on column howdah.mcp_prompts.fault is 'Reason why the prompt cannot become a template.';
 comment on column howdah.mcp_prompts.accepted_digest is
-  'Digest that was accepted last, which the stored prompt holds.';
+  'Digest of the prompt when it was last accepted, which is the text of the stored prompt.';
 comment on column howdah.mcp_prompts.prompt_id is
-  'The stored prompt that was made when this prompt was accepted.';
+  'Stored prompt, made when this prompt was accepted.';
 
 create table howdah.agent_servers (
   tenant_id uuid not null default howdah.current_tenant(),
@@ -157,10 +159,9 @@ create index agent_servers_server_id_idx on howdah.agent_servers (tenant_id, ser
 create index agent_servers_agent_id_idx on howdah.agent_servers (tenant_id, agent_id);
 alter table howdah.agent_servers enable row level security, force row level security;
 comment on table howdah.agent_servers is
-  'MCP servers of an agent, with all accepted tools of the server or some of them.';
+  'MCP servers of an agent, each with all of its accepted tools or some of them.';
 comment on column howdah.agent_servers.allowed_tools is
-  'Tools of the server that the agent may use, by the names the server gives them. Null allows '
-  'all.';
+  'Tools of the server that the agent may use, by their names on the server. Null allows all.';
 
 create table howdah.tools (
   id uuid primary key default howdah.uuid_v7(),
@@ -216,24 +217,24 @@ create index tools_agent_system_id_idx on howdah.tools (tenant_id, agent_system_
 create index tools_server_id_idx on howdah.tools (tenant_id, server_id);
 alter table howdah.tools enable row level security, force row level security;
 comment on table howdah.tools is
-  'Tools of agents. Kind sql is a function of this database (register_sql_tool); kind custom is a '
-  'TypeScript function registered in code.';
+  'Tools that agents may call. A tool of kind sql is a function of this database '
+  '(register_sql_tool); a tool of kind custom is a TypeScript function registered in code.';
 comment on column howdah.tools.agent_id is
-  'Of kind agent: the agent that does the work, in a child run of the caller.';
+  'Kind agent: the agent that does the work, in a child run of the caller.';
 comment on column howdah.tools.workflow_id is
-  'Of kind workflow: the workflow that does the work, in a child run of the caller.';
-comment on column howdah.tools.server_id is 'Of kind mcp: the server that does the work.';
+  'Kind workflow: the workflow that does the work, in a child run of the caller.';
+comment on column howdah.tools.server_id is 'Kind mcp: the server that does the work.';
 comment on column howdah.tools.parameters is
-  'A JSON Schema. Arguments are checked against it before the tool runs.';
+  'JSON Schema of the arguments, which are checked before each call.';
 comment on column howdah.tools.effect is
-  'Calls of pure and idempotent tools may be repeated after a crash. A sql tool runs in the '
-  'transaction that commits its step.';
+  'Effect of repeating a call. Calls of pure and idempotent tools may be repeated after a crash. '
+  'A sql tool runs in the transaction that commits its step.';
 comment on column howdah.tools.compensation_tool_id is
-  'The tool that undoes a finished call when its run fails or is cancelled.';
+  'Tool that undoes a finished call if its run fails or is cancelled.';
 comment on column howdah.tools.requires_approval is
-  'True makes each call wait for the approval of a person. Where no person can be asked, the call '
-  'is refused.';
-comment on column howdah.tools.agent_system_id is 'The agent system whose file describes this row.';
+  'True makes each call wait for the approval of a person. If no person can be asked, the call is '
+  'refused.';
+comment on column howdah.tools.agent_system_id is 'The agent system whose file describes the tool.';
 
 create table howdah_private.tool_names (
   tenant_id uuid not null,
@@ -245,8 +246,8 @@ create table howdah_private.tool_names (
 create index tool_names_tool_id_idx on howdah_private.tool_names (tenant_id, tool_id);
 alter table howdah_private.tool_names enable row level security, force row level security;
 comment on table howdah_private.tool_names is
-  'Names and aliases of the tools of a tenant. A model calls a tool by either, so both are unique '
-  'together.';
+  'Names and aliases of the tools of a tenant, written by a trigger on tools. A model may call a '
+  'tool by any of them, so names and aliases are unique together.';
 
 create table howdah.agent_tools (
   tenant_id uuid not null default howdah.current_tenant(),
@@ -263,7 +264,7 @@ create index agent_tools_tool_id_idx on howdah.agent_tools (tenant_id, tool_id);
 create index agent_tools_agent_id_idx on howdah.agent_tools (tenant_id, agent_id);
 alter table howdah.agent_tools enable row level security, force row level security;
 comment on table howdah.agent_tools is
-  'Tools of an agent. The configuration here overrides that of the tool, key by key.';
+  'Tools of an agent. The configuration here overrides the configuration of the tool, key by key.';
 
 create table howdah.tool_policies (
   id uuid primary key default howdah.uuid_v7(),
@@ -288,22 +289,25 @@ create index tool_policies_tool_id_idx on howdah.tool_policies (tenant_id, tool_
 alter table howdah.tool_policies enable row level security, force row level security;
 comment on table howdah.tool_policies is
   'Rules for calls of runs that have read text of a trust below min_trust. The most specific row '
-  'decides: tool before no tool, then agent, kind, effect; among equals the strictest. Without a '
-  'row the call is allowed.';
-comment on column howdah.tool_policies.agent_id is 'Runs of this agent. Null means all agents.';
+  'decides: tool before no tool, then agent, kind, effect; among equals the strictest. If no row '
+  'applies, the call is allowed.';
+comment on column howdah.tool_policies.agent_id is
+  'Agent whose runs the row applies to. Null means all agents.';
 comment on column howdah.tool_policies.tool_id is
-  'The tool. Without tool_id and kind: every tool except sub-agents, workflows and ask_user.';
-comment on column howdah.tool_policies.kind is 'Tools of this kind.';
-comment on column howdah.tool_policies.effect is 'Tools of this effect; null means any.';
+  'Tool that the row applies to. Without tool_id and kind, the row applies to every tool except '
+  'sub-agents, workflows and ask_user.';
+comment on column howdah.tool_policies.kind is 'Kind of tools that the row applies to.';
+comment on column howdah.tool_policies.effect is
+  'Effect of tools that the row applies to. Null means any.';
 comment on column howdah.tool_policies.min_trust is
   'The row applies to runs of a lower trust. internal: runs that have read external text; user: '
-  'internal text as well; system: all runs.';
+  'also runs that have read internal text; system: all runs.';
 comment on column howdah.tool_policies.decision is
-  'allow the call; ask for the approval of an admin; deny the call and tell the model so.';
+  'allow the call, ask an admin for approval, or deny the call and report the denial to the model.';
 comment on constraint tool_policies_tenant_id_agent_id_tool_id_kind_effect_min_tr_key
   on howdah.tool_policies is
   E'@behavior -*\n'
-  'One decision for each; a policy is named by its id.';
+  'One decision per combination; the API addresses a policy by its id.';
 
 create table howdah.output_filters (
   id uuid primary key default howdah.uuid_v7(),
@@ -328,18 +332,19 @@ create table howdah.output_filters (
 create index output_filters_agent_id_idx on howdah.output_filters (tenant_id, agent_id);
 alter table howdah.output_filters enable row level security, force row level security;
 comment on table howdah.output_filters is
-  'Patterns that must not leave a run. They are checked in the commit that records the text. A '
-  'change applies at once, also to runs in flight.';
-comment on column howdah.output_filters.agent_id is 'Runs of this agent. Null means all agents.';
+  'Patterns of text that must not leave a run. The commit that records a text checks it. A change '
+  'of a filter applies at once, also to runs in flight.';
+comment on column howdah.output_filters.agent_id is
+  'Agent whose runs the filter applies to. Null means all agents.';
 comment on column howdah.output_filters.pattern is
-  'A regular expression of PostgreSQL without back-references; (?i) at the start ignores case.';
+  'Regular expression of PostgreSQL without back-references. (?i) at the start ignores case.';
 comment on column howdah.output_filters.places is
   'Places to check: output, question, arguments (of tools that leave the installation), sql '
-  '(arguments of tools in SQL, queries), message (mail, tasks of sub-agents), board (boards, '
-  'todos), file. All by default.';
+  '(arguments of SQL tools and queries), message (mail, tasks of sub-agents), board (boards, '
+  'todos), file. The default is all of them.';
 comment on column howdah.output_filters.action is
   'flag notes the match in the log; redact replaces it by [name withheld]; block refuses the '
-  'call, and asks for an answer once more before the run fails.';
+  'call, or asks for another answer once before the run fails.';
 
 create table howdah.hooks (
   id uuid primary key default howdah.uuid_v7(),
@@ -370,20 +375,21 @@ create index hooks_workflow_id_idx
 alter table howdah.hooks enable row level security, force row level security;
 comment on table howdah.hooks is
   'Functions of this database that are called on events of a run. They may write, annotate and '
-  'refuse. Only owners write this table.';
+  'refuse. Only an owner of the database writes the rows.';
 comment on column howdah.hooks.function is
   'Name with schema, such as shop.check_refund. The function takes the event as jsonb and returns '
-  'jsonb or nothing.';
+  'jsonb or null.';
 comment on column howdah.hooks.agent_id is
-  'Runs of this agent only. Without agent_id and workflow_id: all runs of the tenant.';
+  'Agent whose runs call the hook. Without agent_id and workflow_id, all runs of the tenant call '
+  'it.';
 comment on column howdah.hooks.workflow_id is
-  'Runs of this workflow only, without the runs of its members. Without agent_id and workflow_id: '
-  'all runs of the tenant.';
+  'Workflow whose runs call the hook, without the runs of its members. Without agent_id and '
+  'workflow_id, all runs of the tenant call it.';
 comment on column howdah.hooks.position is 'Order among the hooks of an event, smaller first.';
 comment on column howdah.hooks.timeout_ms is
   'Time limit of one call in milliseconds. A longer call fails.';
 comment on constraint hooks_tenant_id_event_function_agent_id_workflow_id_key on howdah.hooks is
-  E'@behavior -*\nA function is called once per event: a hook is named by its id.';
+  E'@behavior -*\nOne call per function and event; the API addresses a hook by its id.';
 
 -- Down Migration
 drop table howdah.hooks;

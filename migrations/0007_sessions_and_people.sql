@@ -1,8 +1,8 @@
 -- Up Migration
--- Conversations, and everything people and agents exchange beside the log of a run: questions,
--- approvals, todo lists, mail, boards, files and feedback.
+-- Creates conversations, and everything people and agents exchange outside the log of a run:
+-- questions, approvals, todo lists, mail, boards, files and feedback.
 
--- Updated with every turn, without touching an index.
+-- Every turn updates its session without changing an indexed column, so the update can be HOT.
 create table howdah.sessions (
   id uuid primary key default howdah.uuid_v7(),
   tenant_id uuid not null default howdah.current_tenant()
@@ -42,20 +42,20 @@ create index sessions_forked_from_session_id_idx
   on howdah.sessions (tenant_id, forked_from_session_id) where forked_from_session_id is not null;
 alter table howdah.sessions enable row level security, force row level security;
 comment on table howdah.sessions is
-  'Conversations over several runs. One run of a session is live at a time and the next waits for '
-  'its turn.';
+  'Conversations of several runs, one turn each. Only one run of a session is live at a time; the '
+  'next run waits for its turn.';
 comment on column howdah.sessions.turns is
-  'Number of runs so far, which is the turn of the last one.';
+  'Number of runs so far, equal to the turn of the last run.';
 comment on column howdah.sessions.policy is
-  'What happens to a message while a run is live: queue waits for its turn, reject is refused, '
-  'interrupt cancels the live run, steer joins it.';
+  'Policy for a message that arrives while a run is live: queue makes it wait for its turn, '
+  'reject refuses it, interrupt cancels the live run, steer adds it to the live run.';
 comment on column howdah.sessions.live_execution_id is
-  'The root run that has its turn, changed under the lock of this row.';
+  'Root run that has the turn. Changed under the lock of this row.';
 comment on column howdah.sessions.forked_from_session_id is
-  'The session this one was forked from, which stays unchanged. Null when that session was '
+  'Session that this session was forked from. The fork leaves it unchanged. Null if it was '
   'deleted.';
 comment on column howdah.sessions.forked_from_turn is
-  'The last turn of the original session that this session begins with.';
+  'Last turn of the original session that this session includes.';
 
 create table howdah.questions (
   id uuid primary key default howdah.uuid_v7(),
@@ -97,7 +97,7 @@ create table howdah.questions (
 create index questions_root_execution_id_idx on howdah.questions (tenant_id, root_execution_id);
 create index questions_session_id_idx
   on howdah.questions (tenant_id, session_id) where session_id is not null;
--- Over GraphQL only indexed columns filter.
+-- GraphQL filters by indexed columns only.
 create index questions_status_idx on howdah.questions (tenant_id, status, id);
 -- Most questions have no deadline.
 create index questions_expires_at_idx
@@ -111,28 +111,30 @@ comment on table howdah.questions is
   '|@fieldName execution|@foreignFieldName questions\n'
   '@foreignKey (root_execution_id) references howdah.executions (id)'
   '|@fieldName rootExecution|@foreignFieldName treeQuestions\n'
-  'Questions of runs to people. An open question takes no process; its answer wakes the run.';
+  'Questions of runs to people. An open question occupies no process. The first answer wakes the '
+  'run.';
 comment on column howdah.questions.root_execution_id is
-  'The root run, which lists the questions of its sub-agents too.';
+  'Root run, whose list of questions includes those of its sub-agents.';
 comment on column howdah.questions.trust is
-  'Origin of the prompt: internal is an agent or Howdah, external is an MCP server.';
+  'Origin of the prompt: internal for an agent or Howdah, external for an MCP server.';
 comment on column howdah.questions.expires_at is
-  'Deadline. After it the question escalates, or the default answer is taken, or the run fails.';
+  'Deadline. After the deadline the question escalates, or the default answer is used, or the run '
+  'fails.';
 comment on column howdah.questions.required_role is
-  'Role that may answer besides admins and owners. Null lets the user of the run answer a '
+  'Role that may answer in addition to admins and owners. Null lets the user of the run answer a '
   'question.';
-comment on column howdah.questions.schema is 'A JSON Schema that answer_data must satisfy.';
+comment on column howdah.questions.schema is 'JSON Schema that answer_data must satisfy.';
 comment on column howdah.questions.tool_call is
-  'The call that the question is about: {id, name, arguments}.';
-comment on column howdah.questions.options is 'Answers to choose from.';
+  'Tool call that the question is about: {id, name, arguments}.';
+comment on column howdah.questions.options is 'Answers to choose from, as a JSON array.';
 comment on column howdah.questions.escalate_to is
-  'Role or username that may answer after the deadline, for the same time again.';
+  'Role or username that may answer after the deadline, for another period of the same length.';
 comment on column howdah.questions.preview is
-  'Result of a trial of the call in SQL, which was rolled back: {result, tables: [{table, '
-  'inserted, updated, deleted, rows: [{before, after}], …}], altered, new_each_time}.';
+  'Result of a trial of the SQL call, rolled back afterwards: {result, tables: [{table, inserted, '
+  'updated, deleted, rows: [{before, after}], …}], altered, new_each_time}.';
 comment on column howdah.questions.reason is
-  'Why a policy asked for approval: {policy, trust, tool, message_seq}, the trust of the run and '
-  'the message that lowered it.';
+  'Reason why a policy asked for approval: {policy, trust, tool, message_seq}, with the trust of '
+  'the run and the message that lowered it.';
 
 create table howdah.approvals (
   id uuid primary key default howdah.uuid_v7(),
@@ -162,14 +164,14 @@ create unique index approvals_execution_id_key
   on howdah.approvals (execution_id, tool) where execution_id is not null;
 alter table howdah.approvals enable row level security, force row level security;
 comment on table howdah.approvals is
-  'Lasting approvals: calls of the tool are not asked about again in that run, session or agent. '
-  'Delete a row to be asked again.';
+  'Lasting approvals, made when a person approves a call for its run, session or agent. Later '
+  'calls of the tool in that scope need no approval. Delete a row to withdraw it.';
 comment on column howdah.approvals.trust is
-  'Trust of the run that asked. A policy asks again for runs of a lower trust.';
+  'Trust of the run that asked. For runs of a lower trust a policy asks again.';
 
--- The key on position is deferred, so that a list can be reordered. It begins with the session, by
--- which the engine reads a list. It has the tenant, since tenants write the two other columns, and
--- no row may collide with a row of another tenant.
+-- The unique key on position is deferred, so that a list can be reordered. It begins with the
+-- session, because the engine reads a list by session. It includes the tenant, because tenants
+-- write the other two columns and no row may collide with a row of another tenant.
 create table howdah.todos (
   id uuid primary key default howdah.uuid_v7(),
   tenant_id uuid not null default howdah.current_tenant(),
@@ -191,16 +193,17 @@ create table howdah.todos (
 create index todos_session_id_idx on howdah.todos (tenant_id, session_id, position);
 alter table howdah.todos enable row level security, force row level security;
 comment on table howdah.todos is
-  'The todo list of a session. Agents edit it with the tool todo, people by SQL and GraphQL.';
+  'Todo list of a session, one row per todo. Agents edit the list with the tool todo, people with '
+  'SQL and GraphQL.';
 comment on column howdah.todos.position is
-  E'@hasDefault\nPosition in the list. Omitted, the todo comes last.';
-comment on column howdah.todos.note is 'What blocks the todo, or its result.';
+  E'@hasDefault\nPosition in the list, counted from 1. If omitted, the todo comes last.';
+comment on column howdah.todos.note is 'Reason why the todo is blocked, or its result.';
 comment on constraint todos_session_id_position_key on howdah.todos is
-  E'@behavior -*\nPositions change, so a todo is named by its id.';
+  E'@behavior -*\nPositions change, so the API addresses a todo by its id.';
 
--- session_state() adds up counters, each raised under the lock of the row it belongs to. Their sum
--- grows with every change that commits, in any order of commits. A counter on the session would
--- make every run wait for the row of the session.
+-- session_state() adds up counters. Each counter is raised under the lock of the row it belongs to,
+-- so their sum grows with every commit, in any order of commits. A single counter in the session
+-- would make every run wait for the row of the session.
 create table howdah_private.todo_changes (
   tenant_id uuid not null,
   session_id uuid not null,
@@ -210,7 +213,8 @@ create table howdah_private.todo_changes (
 );
 alter table howdah_private.todo_changes enable row level security, force row level security;
 comment on table howdah_private.todo_changes is
-  'Number of changes of the todo list of a session, which the rows themselves cannot tell.';
+  'Number of changes of the todo list of a session, deletions included. Triggers on todos write '
+  'the row, which is deleted with its session.';
 
 create table howdah.mail (
   id uuid primary key default howdah.uuid_v7(),
@@ -278,27 +282,29 @@ comment on table howdah.mail is
   '|@fieldName fromExecution|@foreignFieldName mailSent\n'
   '@foreignKey (received_by_execution_id) references howdah.executions (id)'
   '|@fieldName receivedByExecution|@foreignFieldName mailReceived\n'
-  'Messages between agents, and from people to agents. A run sends with the tool send_message '
-  'and receives with the tool receive. A person inserts a row.';
+  'Messages between agents, and from people to agents. A run sends with the tool send_message and '
+  'receives with the tool receive. A person inserts a row.';
 comment on column howdah.mail.to_agent_id is
   E'@hasDefault\n'
-  'Agent whose mailbox holds the message. Without to_execution_id the first of its runs to '
-  'receive it takes it.';
+  'Agent whose mailbox holds the message. Without to_execution_id the first run of the agent to '
+  'call receive gets the message.';
 comment on column howdah.mail.thread_id is
-  E'@hasDefault\nThread: the id of its first message. Omitted, that of reply_to_id or a new one.';
+  E'@hasDefault\n'
+  'Thread of the message: the id of the first message. If omitted, the thread of reply_to_id or a '
+  'new thread.';
 comment on column howdah.mail.trust is
-  'internal for a message of an agent, user for one of a person.';
+  'internal for a message of an agent, user for a message of a person.';
 comment on column howdah.mail.is_within_tree is
   'True if the agent had a live run in the tree of the sender. Then only runs of that tree '
   'receive the message.';
 comment on column howdah.mail.to_execution_id is
-  'The only run that may receive the message. Null allows any run of the agent.';
-comment on column howdah.mail.root_execution_id is 'The tree of the run that sent the message.';
+  'Only run that may receive the message. Null allows any run of the agent.';
+comment on column howdah.mail.root_execution_id is 'Root of the run that sent the message.';
 comment on column howdah.mail.received_at is
-  'Time of receipt. From then on the message is in the log of the receiving run.';
-comment on column howdah.mail.created_by is 'The person who wrote the message. Null if a run did.';
+  'Time of receipt. After it the message is in the log of the receiving run.';
+comment on column howdah.mail.created_by is 'Person who wrote the message. Null if a run wrote it.';
 comment on column howdah.mail.received_call_id is
-  'Tool call by which the run received the message.';
+  'Call of the tool receive that returned the message.';
 comment on constraint mail_tenant_id_to_agent_id_fkey on howdah.mail is
   E'@fieldName toAgent\n@foreignFieldName mail\nAgent whose mailbox holds the message.';
 comment on constraint mail_tenant_id_from_agent_id_fkey on howdah.mail is
@@ -318,8 +324,8 @@ create table howdah_private.receivers (
 create index receivers_agent_id_idx on howdah_private.receivers (tenant_id, agent_id);
 alter table howdah_private.receivers enable row level security, force row level security;
 comment on table howdah_private.receivers is
-  'Calls of the tool receive that wait for mail. A sender to the agent wakes them. Read and '
-  'written under the lock of the mailbox.';
+  'Calls of the tool receive that wait for mail. A message to the agent wakes them. Read and '
+  'written under the lock of the mailbox; deleted when the call ends.';
 
 create table howdah.board_entries (
   id uuid primary key default howdah.uuid_v7(),
@@ -346,13 +352,12 @@ comment on table howdah.board_entries is
   '|@fieldName rootExecution|@foreignFieldName boardEntries\n'
   '@foreignKey (written_by_execution_id) references howdah.executions (id)'
   '|@fieldName writtenByExecution|@foreignFieldName boardEntriesWritten\n'
-  'Values shared by the runs of one tree, by key. The tool board_write names the version it '
-  'read; a stale write is refused with the current value.';
-comment on column howdah.board_entries.written_by_execution_id is
-  'The run that wrote this version.';
-comment on column howdah.board_entries.version is 'Raised by one with each write of the key.';
+  'Values that the runs of one tree share, by key. The tool board_write names the version that it '
+  'read; a stale write is refused and returns the current value.';
+comment on column howdah.board_entries.written_by_execution_id is 'Run that wrote this version.';
+comment on column howdah.board_entries.version is 'Number of writes of the key.';
 comment on constraint board_entries_root_execution_id_key_key on howdah.board_entries is
-  E'@behavior -*\nAn entry is named by its id.';
+  E'@behavior -*\nThe API addresses an entry by its id.';
 
 create table howdah.resources (
   id uuid primary key default howdah.uuid_v7(),
@@ -395,25 +400,28 @@ create index resources_session_id_idx
 create index resources_execution_id_idx
   on howdah.resources (tenant_id, execution_id) where execution_id is not null;
 create index resources_uri_idx on howdah.resources (tenant_id, uri, id) where uri is not null;
--- Images and archives are compressed already: compressing them again costs time and gains nothing.
+-- Images and archives are compressed already. To compress them again costs time and gains nothing.
 alter table howdah.resources alter column bytes set storage external;
 alter table howdah.resources enable row level security, force row level security;
 comment on table howdah.resources is
-  'Files: up to 8 MB in the row, larger files by path. The content never changes; name and '
-  'metadata may.';
+  'Files of users, sessions and runs: up to 8 MB in the row, larger files by path. The content '
+  'never changes; name and metadata may change.';
 comment on column howdah.resources.size is 'Size of the content in bytes.';
-comment on column howdah.resources.execution_id is 'The run that the file belongs to.';
+comment on column howdah.resources.execution_id is
+  'Run that the file belongs to. Null if it belongs to no run.';
 comment on column howdah.resources.type is 'MIME type, such as image/png.';
 comment on column howdah.resources.sha256 is
   E'@hasDefault\n'
   'SHA-256 of the content, in hex. Computed from the bytes; a given value must match.';
-comment on column howdah.resources.metadata is 'Your own tags.';
+comment on column howdah.resources.metadata is 'Tags of your own, as a JSON object.';
 comment on column howdah.resources.storage_path is
-  'Path of a file below HOWDAH_HOME/resources of the workers. Only an owner writes it.';
-comment on column howdah.resources.bytes is 'The content, read only on request.';
+  'Path of the file, relative to HOWDAH_HOME/resources of the workers. Only an owner of the '
+  'database writes it.';
+comment on column howdah.resources.bytes is
+  'Content of the file, read only on request. Null for a file by path.';
 comment on column howdah.resources.uri is
-  'Address for MCP clients, such as docs://handbook. Of rows with the same address the newest '
-  'counts. With {name} in the address and {{name}} in the text the file is a template.';
+  'Address for MCP clients, such as docs://handbook. Among rows of the same address the newest is '
+  'used. With {name} in the address and {{name}} in the text the file is a template.';
 
 create table howdah.feedback_entries (
   id uuid primary key default howdah.uuid_v7(),
@@ -440,15 +448,15 @@ alter table howdah.feedback_entries enable row level security, force row level s
 comment on table howdah.feedback_entries is
   E'@foreignKey (execution_id) references howdah.executions (id)'
   '|@fieldName execution|@foreignFieldName feedbackEntries\n'
-  'Feedback of people and checks on runs, by howdah.give_feedback. One row per author, run and '
-  'message.';
-comment on column howdah.feedback_entries.score is 'From 0 (useless) to 1 (perfect).';
+  'Feedback of people and automatic checks on runs, written by howdah.give_feedback. One row per '
+  'author, run and message.';
+comment on column howdah.feedback_entries.score is 'Score from 0 (useless) to 1 (perfect).';
 comment on column howdah.feedback_entries.message_seq is
-  'Message of the run that the feedback is about. Null means the run as a whole.';
+  'Message of the run that the feedback is about. Null means the whole run.';
 comment on column howdah.feedback_entries.created_by is
-  'The user of the token, else the API key, else the database login.';
+  'Author: the user of the token, else the API key, else the database login.';
 comment on column howdah.feedback_entries.comment is
-  'Free text; [erased] after erasure of the contents of the run or of the author.';
+  'Free text. [erased] after the contents of the run or its author were erased.';
 
 -- Down Migration
 drop table howdah.feedback_entries;

@@ -1,13 +1,15 @@
 -- Up Migration
--- Runs, their log, and the workers and queues that move them.
+-- Creates runs, their log, and the workers and queues that advance them.
 
--- Runs are partitioned by month of their id (uuid v7), as are their steps and messages, so that all
--- rows of a run lie together and retention drops a month. No foreign key points at executions,
--- since it would forbid to detach a partition: the insert trigger checks parents, commits copy the
--- tenant under the lock of the run, and howdah.violations checks the rest.
--- Columns stand in this order: ids, then what is never null by its width (8, 4, 2 and 1 bytes),
--- then what may be null, then numbers and texts of any length. Postgres then reads the columns of
--- the hot path at fixed offsets and pads nothing.
+-- Runs, steps and messages are partitioned by month of the id of the run (uuid v7). All rows of a
+-- run are in partitions of the same month, and retention drops whole months. No foreign key
+-- references executions, because it would prevent detaching a partition. Instead the insert trigger
+-- checks parents, commits copy the tenant under the lock of the run, and howdah.violations checks
+-- the rest.
+--
+-- The order of columns is: ids, then columns that are never null by width (8, 4, 2 and 1 bytes),
+-- then columns that may be null, then numerics, texts and jsonb. Postgres then reads the columns of
+-- the hot path at fixed offsets, without padding.
 create table howdah.executions (
   id howdah.execution_id primary key default howdah.uuid_v7(),
   tenant_id uuid not null default howdah.current_tenant(),
@@ -122,13 +124,13 @@ create index executions_owner_idx
 create index executions_completed_at_idx
   on howdah.executions (completed_at) where completed_at is not null;
 create index executions_metadata_idx on howdah.executions using gin (metadata jsonb_path_ops);
--- Claiming asks for live runs by status, tenant, priority and time.
+-- Claims read live runs by status, tenant, priority and time.
 create index executions_live_idx
   on howdah.executions (status, waiting_for, tenant_id, priority, greatest(run_at, wake_at), id)
   where status in ('queued', 'running', 'waiting', 'paused');
 create index executions_workflow_id_idx
   on howdah.executions (tenant_id, workflow_id, id) where workflow_id is not null;
--- Ending or retrying a run, and the ledger of effects, look up the run that undoes its effects.
+-- Ends and retries of a run, and the ledger of effects, look up the run that undoes its effects.
 create index executions_compensates_idx
   on howdah.executions (compensates_execution_id) where compensates_execution_id is not null;
 create index executions_parent_idx
@@ -144,88 +146,93 @@ comment on table howdah.executions is
   '@foreignKey (agent_version_id) references howdah.agent_versions (id)\n'
   '@foreignKey (workflow_id) references howdah.workflows (id)\n'
   '@foreignKey (workflow_version_id) references howdah.workflow_versions (id)\n'
-  'Runs. Inserting (agent_id, input) or (workflow_id, input) starts one; its log is steps, its '
-  'conversation is messages.';
+  'Runs. Inserting (agent_id, input) or (workflow_id, input) starts a run. Workers advance it by '
+  'committing steps; its log is steps, its conversation is messages.';
 comment on column howdah.executions.root_execution_id is
-  'The root of the tree. A root has its own id here.';
-comment on column howdah.executions.run_at is 'The run does not start before this time.';
+  'Root of the tree of runs. A root has its own id here.';
+comment on column howdah.executions.run_at is 'Earliest start of the run.';
 comment on column howdah.executions.active_ms is
   'Active time before active_since, in milliseconds.';
 comment on column howdah.executions.children_tokens_in is
-  'Input tokens of all runs below, counted against max_tokens.';
+  'Input tokens of all runs below. They count against max_tokens.';
 comment on column howdah.executions.children_tokens_out is
-  'Output tokens of all runs below, counted against max_tokens.';
+  'Output tokens of all runs below. They count against max_tokens.';
 comment on column howdah.executions.model_count is
-  'Number of model answers so far, counted against max_steps.';
+  'Number of model answers so far. They count against max_steps.';
 comment on column howdah.executions.fence is
-  'Raised by every claim. A commit with an older fence changes nothing.';
+  'Number of claims of the run. A commit with an older fence changes nothing.';
 comment on column howdah.executions.live_children is 'Number of children that have not ended.';
 comment on column howdah.executions.messages_at_retry is
-  'Number of messages at the last retry_execution. Guards look only at later ones.';
+  'Number of messages at the last retry_execution. Guards examine only later messages.';
 comment on column howdah.executions.moves is
-  'Number of status changes, which is part of the version of the session state.';
+  'Number of status changes, part of the version of the session state.';
 comment on column howdah.executions.members_waiting is
   'Number of live children that wait for their turn.';
 comment on column howdah.executions.handoffs is
-  'Number of handoffs. agent_id is the current agent; steps of kind handoff name the earlier ones.';
+  'Number of handoffs. agent_id is the current agent; steps of kind handoff name the earlier '
+  'agents.';
 comment on column howdah.executions.input_trust is
-  'Origin of the input: user, or external when the caller passes on the words of others. A child '
-  'takes the trust of its parent.';
+  'Origin of the input: user, or external if the caller passes on text of others. A child has the '
+  'trust of its parent.';
 comment on column howdah.executions.trust is
-  'The lowest trust of anything the run has read: user, internal or external. It never rises.';
-comment on column howdah.executions.priority is 'A smaller value runs first.';
+  'Lowest trust of all text that the run has read: user, internal or external. It never rises.';
+comment on column howdah.executions.priority is 'Priority in the queue. Smaller values run first.';
 comment on column howdah.executions.crashes_without_progress is
   'Number of workers that died with this run since its last commit.';
 comment on column howdah.executions.at_risk is
-  'True after a suspect run began something that may kill its worker, until its next commit. The '
-  'third such death is poison.';
+  'True while a run that may have killed a worker does something that could kill the next one, '
+  'until its next commit. After the third such crash the run fails with stop_reason poison.';
 comment on column howdah.executions.has_inbox is
   'True while an event from outside is not in the log yet.';
 comment on column howdah.executions.is_pause_requested is
-  'True from a request to pause a running run until it pauses. Work in flight still commits.';
+  'True from a request to pause a running run until the run pauses. Work in flight still commits.';
 comment on column howdah.executions.agent_version_id is
   'Version of the agent, pinned when the row was inserted.';
 comment on column howdah.executions.forked_from_execution_id is
-  'The run this one was forked from, which stays unchanged.';
+  'Run that this run was forked from. The fork leaves it unchanged.';
 comment on column howdah.executions.compensates_execution_id is
-  'The run whose effects this one undoes, newest first.';
-comment on column howdah.executions.workflow_id is 'The workflow, of a run without an agent.';
-comment on column howdah.executions.table_trigger_id is 'The watch of a table that began this run.';
+  'Run whose effects this run undoes, newest first.';
+comment on column howdah.executions.workflow_id is
+  'Workflow that runs. Null in the run of an agent.';
+comment on column howdah.executions.table_trigger_id is 'Watch of a table that started the run.';
 comment on column howdah.executions.contents_erased_at is
   'Time at which texts and arguments were erased. Usage and times stay.';
-comment on column howdah.executions.turn is 'Position in the session.';
+comment on column howdah.executions.turn is 'Position in the session, counted from 1.';
 comment on column howdah.executions.forked_from_seq is
-  'Number of steps copied from that run, with zero usage.';
-comment on column howdah.executions.paused_from is 'What a paused run was waiting for.';
+  'Number of steps copied from the original run, with zero usage.';
+comment on column howdah.executions.paused_from is
+  'Reason why a paused run was waiting. Null if it was not waiting.';
 comment on column howdah.executions.wakes_on is
-  'Of a workflow run that waits for members: the kind of ends that wake it.';
+  'Kind of ends that wake a workflow run while it waits for members.';
 comment on column howdah.executions.members_at_once is
-  'Of a workflow run: maximum number of members at work at once; the others wait for their turn. '
-  'Null means all.';
+  'Maximum number of members of a workflow run that work at the same time. The others wait for '
+  'their turn. Null means all.';
 comment on column howdah.executions.children_cost is
-  'Cost of all runs below, counted against max_cost.';
+  'Cost of all runs below. It counts against max_cost.';
 comment on column howdah.executions.metadata is
-  E'@behavior +attribute:filterBy\nYour own tags, indexed: where metadata @> ''{"order": 4711}''.';
+  E'@behavior +attribute:filterBy\n'
+  'Tags of your own, indexed: where metadata @> ''{"order": 4711}''.';
 comment on column howdah.executions.ancestors is
-  'All runs above, the root first, which is the order of locks.';
+  'All runs above, from the root down, which is the order of locks.';
 comment on column howdah.executions.idempotency_key is
-  'A second insert with the same key is refused; run() returns the first row.';
+  'Unique key within the tenant. A second insert with the same key is refused; run() returns the '
+  'first row.';
 comment on column howdah.executions.parent_call_id is
   'Tool call of the parent that this run answers.';
 comment on column howdah.executions.first_limits is
-  'Limits before retry_execution granted an exhausted limit once more.';
+  'Limits before the first retry_execution or handoff that changed them.';
 comment on column howdah.executions.input_parts is
-  'Images and files beside the text, as OpenAI content parts or {"type": "resource", '
-  '"resource_id": …}.';
+  'Images and files of the input, as OpenAI content parts or {"type": "resource", "resource_id": '
+  '…}.';
 comment on column howdah.executions.callback_url is
-  'URL that receives the end of this run, and the questions below it, like a webhook. Signed with '
-  'the secret `callbacks` if it exists.';
+  'URL that receives the end of this run, and questions of the runs below, like a webhook. Signed '
+  'with the secret `callbacks` if it exists.';
 comment on column howdah.executions.history is
-  'Earlier conversation, kept by the caller: [{"role": "user", "content": "…"}, …]. It follows '
-  'that of the session. Messages of role system hold for this run alone.';
+  'Earlier conversation that the client manages: [{"role": "user", "content": "…"}, …]. It '
+  'follows the conversation of the session. Messages of role system apply to this run only.';
 comment on column howdah.executions.client_tools is
-  'Tools that the caller executes: [{"name", "description", "parameters"}]. A call is a question '
-  'whose answer is the result of the tool.';
+  'Tools that the client executes: [{"name", "description", "parameters"}]. Each call opens a '
+  'question whose answer is the result of the tool.';
 
 create table howdah.status_transitions (
   from_status howdah.execution_status not null,
@@ -235,9 +242,10 @@ create table howdah.status_transitions (
 );
 alter table howdah.status_transitions enable row level security, force row level security;
 comment on table howdah.status_transitions is
-  'The allowed changes of status. Every other change is refused.';
+  'Allowed changes of the status of a run, one row each, fixed by Howdah. A trigger refuses every '
+  'other change.';
 
--- A partitioned table has no unique key without the id, so the idempotency key is unique here.
+-- A unique key of a partitioned table must include the id, so idempotency keys are unique here.
 create table howdah_private.idempotency_keys (
   tenant_id uuid not null references howdah.tenants (id) on delete cascade,
   execution_id uuid not null,
@@ -246,12 +254,12 @@ create table howdah_private.idempotency_keys (
 );
 alter table howdah_private.idempotency_keys enable row level security, force row level security;
 comment on table howdah_private.idempotency_keys is
-  'The run of each idempotency key. A row lives as long as its run.';
+  'Run of each idempotency key. A row is inserted and deleted together with its run.';
 
--- The log is the state: append-only, in order, without gaps. Its rows copy tenant_id from the run
--- under the lock of the run and carry no foreign keys, since the version of the run pins what they
--- name. A finished or started call records its id, its key and its effect: that is the ledger of
--- effects.
+-- The log is the state of a run: append-only, in order, without gaps. Its rows copy tenant_id from
+-- the run under the lock of the run. They have no foreign keys, because the pinned version of the
+-- run holds everything that they name. Steps of started and finished calls record the call id, the
+-- idempotency key and the effect. These steps are the ledger of effects.
 create table howdah.steps (
   execution_id uuid not null,
   tenant_id uuid not null,
@@ -282,15 +290,16 @@ alter table howdah.steps enable row level security, force row level security;
 comment on table howdah.steps is
   E'@foreignKey (execution_id) references howdah.executions (id)'
   '|@fieldName execution|@foreignFieldName steps\n'
-  'The log of a run: one row per model answer, finished tool call, failed attempt, guard, '
-  'output. Append-only, seq without gaps.';
-comment on column howdah.steps.seq is '1, 2, 3 … within the run; the cursor of every live feed.';
-comment on column howdah.steps.effect is 'Effect of repeating the call, as the tool declares it.';
-comment on column howdah.steps.cost is 'Cost by the prices of the model when the step committed.';
-comment on column howdah.steps.call_id is 'The tool call that the step belongs to.';
+  'Log of a run: one row per model answer, finished tool call, failed attempt, guard or output. '
+  'The worker that owns the run appends rows, with seq without gaps. Rows are never updated.';
+comment on column howdah.steps.seq is
+  'Position in the log of the run, counted from 1. It is the cursor of every live feed.';
+comment on column howdah.steps.effect is 'Effect of repeating the call, as declared by the tool.';
+comment on column howdah.steps.cost is 'Cost at the prices of the model when the step committed.';
+comment on column howdah.steps.call_id is 'Tool call that the step belongs to.';
 comment on column howdah.steps.idempotency_key is
   'Key passed to the tool, the same for every attempt of the call.';
-comment on column howdah.steps.annotations is 'Notes of hooks.';
+comment on column howdah.steps.annotations is 'Notes of hooks, as a JSON object.';
 
 create table howdah.messages (
   execution_id uuid not null,
@@ -321,27 +330,30 @@ create table howdah.messages (
     check ((covers_from_seq is null) = (covers_to_seq is null)
       and covers_from_seq <= covers_to_seq)
 ) partition by range (execution_id);
--- One key for all messages of a session, which the index stores once per page.
+-- All messages of a session have the same key, which B-tree deduplication stores once per page.
 create index messages_session_id_idx
   on howdah.messages (session_id) where session_id is not null;
 alter table howdah.messages enable row level security, force row level security;
 comment on table howdah.messages is
   E'@foreignKey (execution_id) references howdah.executions (id)'
   '|@fieldName execution|@foreignFieldName messages\n'
-  'The messages of a run, each once, in order. Message 1 is the input.';
-comment on column howdah.messages.step_seq is
-  'The step that added the message. Null for the input.';
+  'Messages of a run, in order. Message 1 is the input; the commit of a step appends the others. '
+  'Rows are never updated.';
+comment on column howdah.messages.step_seq is 'Step that added the message. Null for the input.';
 comment on column howdah.messages.parent_seq is
-  'The message this one answers. For the result of a tool: the message that asked for the call.';
+  'Message that this message answers. For the result of a tool: the message that requested the '
+  'call.';
 comment on column howdah.messages.covers_from_seq is
-  'Of a summary: the first message it replaces. 0 includes earlier turns of the session.';
+  'First message that a summary replaces. 0 includes earlier turns of the session. Null if the '
+  'message is not a summary.';
 comment on column howdah.messages.covers_to_seq is
-  'Of a summary: the last message it replaces. The originals stay.';
+  'Last message that a summary replaces. The original messages stay.';
 comment on column howdah.messages.tool_calls is
-  'Calls that the assistant asked for: [{id, name, arguments}].';
+  'Tool calls that the assistant requested: [{id, name, arguments}].';
 
--- Only the owner of a run appends to its log, so answers, inputs and ends of children wait here.
--- has_inbox in the row of the run tells a commit that is about to park it.
+-- Only the worker that owns a run appends to its log. Answers, inputs and ends of children from
+-- outside wait here. has_inbox in the row of the run stops a commit from parking the run while an
+-- event waits.
 create table howdah_private.inbox (
   id bigint primary key generated always as identity,
   execution_id uuid not null,
@@ -360,15 +372,14 @@ create index inbox_execution_id_idx on howdah_private.inbox (execution_id, id);
 create index inbox_tenant_id_idx on howdah_private.inbox (tenant_id);
 alter table howdah_private.inbox enable row level security, force row level security;
 comment on table howdah_private.inbox is
-  'Events for a live run that are not in its log yet. The owner of the run takes them at its next '
-  'step, or the next owner does.';
+  'Events for a live run that are not in its log yet. The worker that owns the run moves them to '
+  'the log at its next step and deletes the rows.';
 comment on column howdah_private.inbox.trust is
-  'Trust of the event. Null means the word of a person.';
+  'Trust of the event. Null means that a person wrote it.';
 
--- Counts the children that end in one statement at their parent in one update. A thousand updates
--- of one row within a transaction take time that grows with the square of their number. Until the
--- statement is over, each end is a row of this table. The rows never outlive their transaction, so
--- the table is unlogged.
+-- Collects the children that end in one statement, so that their parent is updated once. Updates of
+-- one row within a transaction take time that grows with the square of their number. The rows never
+-- outlive their transaction, so the table is unlogged.
 create unlogged table howdah_private.child_ends (
   transaction xid8 not null default pg_current_xact_id(),
   execution_id uuid not null,
@@ -392,7 +403,8 @@ create table howdah_private.ended_runs (
 create index ended_runs_tenant_id_idx on howdah_private.ended_runs (tenant_id);
 alter table howdah_private.ended_runs enable row level security, force row level security;
 comment on table howdah_private.ended_runs is
-  'Runs that were ended from outside and whose execution_complete hooks are still to be called.';
+  'Runs ended from outside, by a control or the engine, whose execution_complete hooks have not '
+  'been called. A worker deletes the row in the transaction that calls the hooks.';
 
 create table howdah_private.workers (
   id uuid primary key,
@@ -410,15 +422,16 @@ create table howdah_private.workers (
 ) with (fillfactor = 50);
 alter table howdah_private.workers enable row level security, force row level security;
 comment on table howdah_private.workers is
-  'Live worker processes. A session advisory lock on lock_key proves presence; the heartbeat '
-  'finds frozen and disconnected workers.';
+  'Live worker processes, inserted at start and deleted at stop or by the reaper. A session '
+  'advisory lock on lock_key proves presence; the heartbeat reveals frozen and disconnected '
+  'workers.';
 comment on column howdah_private.workers.protocol is
-  'Version of the calls between worker and database: 1.';
+  'Version of the protocol between worker and database: 1.';
 comment on column howdah_private.workers.only_tenants is
-  'The worker takes runs of these tenants only. Null means all.';
+  'Tenants whose runs the worker takes. Null means all.';
 comment on column howdah_private.workers.only_members is
-  'Within those tenants the worker takes only runs of these agents and workflows, and the runs '
-  'below them. Null means every run.';
+  'Agents and workflows whose runs the worker takes within these tenants, with the runs below '
+  'them. Null means all.';
 
 create unlogged table howdah_private.watchers (
   listener uuid not null,
@@ -429,8 +442,8 @@ create unlogged table howdah_private.watchers (
 create index watchers_listener_idx on howdah_private.watchers (listener);
 alter table howdah_private.watchers enable row level security, force row level security;
 comment on table howdah_private.watchers is
-  'Which listener follows which run. Unlogged: after a crash of the server listeners register '
-  'again.';
+  'Listeners of the live feed and the runs they follow. A listener renews its rows until '
+  'expires_at. The table is unlogged: after a crash of the server listeners register again.';
 
 create table howdah_private.queue_sweep (
   status howdah.execution_status primary key,
@@ -443,8 +456,8 @@ create table howdah_private.queue_sweep (
 insert into howdah_private.queue_sweep (status) values ('queued'), ('waiting');
 alter table howdah_private.queue_sweep enable row level security, force row level security;
 comment on table howdah_private.queue_sweep is
-  'Position of the search for live runs without a job, by status. Whoever searches holds the lock '
-  'of the row.';
+  'Position of the search for live runs without a job, one row per status. The searching session '
+  'holds the lock of the row.';
 
 -- Down Migration
 drop table howdah_private.queue_sweep;

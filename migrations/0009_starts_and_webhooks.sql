@@ -1,6 +1,6 @@
 -- Up Migration
--- What begins runs (schedules, watched tables, requests) and what reports their events (webhooks,
--- alerts).
+-- Creates the sources of runs (schedules, watched tables, requests) and the receivers of their
+-- events (webhooks, alerts).
 
 create table howdah.schedules (
   id uuid primary key default howdah.uuid_v7(),
@@ -51,21 +51,24 @@ create index schedules_workflow_id_idx
   on howdah.schedules (tenant_id, workflow_id) where workflow_id is not null;
 alter table howdah.schedules enable row level security, force row level security;
 comment on table howdah.schedules is
-  'Runs by the clock. Each time of cron inserts one run, however many workers there are.';
+  'Schedules, which start runs at the times of a cron expression. Each time inserts one run, '
+  'however many workers exist.';
 comment on column howdah.schedules.cron is
-  'minute hour day-of-month month day-of-week: lists, ranges, steps, JAN, MON; or @hourly, '
-  '@daily, @weekly, @monthly, @yearly.';
+  'minute hour day-of-month month day-of-week, with lists, ranges, steps and names (JAN, MON); or '
+  '@hourly, @daily, @weekly, @monthly, @yearly.';
 comment on column howdah.schedules.timezone is 'Time zone of cron, a name of pg_timezone_names.';
 comment on column howdah.schedules.session_id is
-  'The session that the runs are turns of. Null gives each run no session.';
+  'Session that the runs are turns of. Null starts runs without a session.';
 comment on column howdah.schedules.is_active is
-  'False pauses the schedule. Set to true again, it continues from now and catches up on nothing.';
-comment on column howdah.schedules.next_at is 'The next time, set by the database.';
-comment on column howdah.schedules.last_at is 'The last time that made a run.';
-comment on column howdah.schedules.last_execution_id is 'The run of the last time.';
+  'False pauses the schedule. When it becomes true again, the schedule continues from now and '
+  'runs none of the missed times.';
+comment on column howdah.schedules.next_at is
+  'Time of the next run, set by the database. Null while paused.';
+comment on column howdah.schedules.last_at is 'Last time that started a run.';
+comment on column howdah.schedules.last_execution_id is 'Run that the last time started.';
 comment on column howdah.schedules.last_error is
-  'Why the last time did not make every run: {code, message, detail, hint, scheduled_for}. Null '
-  'after a success.';
+  'Reason why the last time did not start every run: {code, message, detail, hint, '
+  'scheduled_for}. Null after a success.';
 
 create table howdah.table_triggers (
   id uuid primary key default howdah.uuid_v7(),
@@ -98,22 +101,23 @@ create index table_triggers_agent_id_idx on howdah.table_triggers (tenant_id, ag
 create index table_triggers_workflow_id_idx on howdah.table_triggers (tenant_id, workflow_id);
 alter table howdah.table_triggers enable row level security, force row level security;
 comment on table howdah.table_triggers is
-  'Watched tables of users, whose rows begin runs. Made by howdah.watch_table and removed by '
-  'howdah.unwatch_table.';
+  'Watches: tables of users whose inserted or updated rows start runs. howdah.watch_table makes a '
+  'row, howdah.unwatch_table removes it.';
 comment on column howdah.table_triggers.table_name is 'Name of the table when the watch was made.';
 comment on column howdah.table_triggers.on_event is
-  'insert, update, or insert or update. An update counts when it changes the input or makes the '
-  'condition true.';
+  'insert, update, or insert or update. An update starts a run if it changes the input or makes '
+  'the condition true.';
 comment on column howdah.table_triggers.input is
-  'Expression over the columns of the row that gives the input of the run. Null begins no run.';
+  'SQL expression over the columns of the row, whose value is the input of the run. Null starts '
+  'no run.';
 comment on column howdah.table_triggers.condition is
-  'Expression over the columns of the row that must be true. Null accepts every row.';
+  'SQL expression over the columns of the row that must be true. Null accepts every row.';
 comment on column howdah.table_triggers.into_column is
-  'Column that receives the answer. Null writes nothing back.';
+  'Column that receives the answer. Null writes no answer back.';
 comment on column howdah.table_triggers.key_columns is
-  'Primary key of the table, by which the row is found again.';
+  'Primary key of the table, used to find the row again.';
 comment on column howdah.table_triggers.is_active is
-  'False begins no more runs. Answers of runs that began earlier are still written.';
+  'False starts no more runs. Answers of earlier runs are still written.';
 
 create table howdah.watched_rows (
   execution_id uuid primary key,
@@ -137,22 +141,23 @@ create index watched_rows_table_trigger_id_idx
   on howdah.watched_rows (tenant_id, table_trigger_id, md5(row_key::text));
 alter table howdah.watched_rows enable row level security, force row level security;
 comment on table howdah.watched_rows is
-  'The row of a watched table that each of its runs is about, and the state of the answer.';
+  'Row of a watched table that each of its runs is about, and the state of the answer. Inserted '
+  'together with the run.';
 comment on column howdah.watched_rows.attempts is 'Number of attempts to write the answer.';
 comment on column howdah.watched_rows.write_back is
-  'State of the answer. Null when the watch writes nothing back.';
-comment on column howdah.watched_rows.row_key is 'Primary key of the row: {"id": 4711}.';
+  'State of the answer. Null if the watch writes no answer back.';
+comment on column howdah.watched_rows.row_key is 'Primary key of the row, such as {"id": 4711}.';
 comment on column howdah.watched_rows.watches is
-  'The watches that led to this run, its own last. More than one if an answer or a tool of a run '
-  'wrote into a watched table.';
+  'Watches that led to this run, its own watch last. There are several if an answer or a tool of '
+  'a run wrote into a watched table.';
 comment on column howdah.watched_rows.value_sha256 is
-  'SHA-256 of into_column when the run began. A different value at the end is an edit by somebody '
-  'else and is kept.';
+  'SHA-256 of into_column at the start of the run. If the value differs at the end, another user '
+  'has edited it and the value is kept.';
 comment on column howdah.watched_rows.error is
-  'Why no answer exists or it could not be written: {code, message}.';
+  'Reason why there is no answer or it could not be written: {code, message}.';
 
--- Written in the transaction of the request, so that an answer exists exactly when its effect does.
--- Answers hold ids and locations, no contents.
+-- Written in the transaction of the request, so that the stored answer exists if and only if the
+-- effect does. Answers hold ids and locations, no contents.
 create table howdah_private.request_keys (
   tenant_id uuid not null references howdah.tenants (id) on delete cascade,
   created_at timestamptz not null default now(),
@@ -166,7 +171,7 @@ create table howdah_private.request_keys (
 create index request_keys_created_at_idx on howdah_private.request_keys (tenant_id, created_at);
 alter table howdah_private.request_keys enable row level security, force row level security;
 comment on table howdah_private.request_keys is
-  'Idempotency-Key headers of requests with their answers, valid for a day.';
+  'Idempotency-Key headers of requests and their answers, written by the API and valid for a day.';
 
 create table howdah_private.mcp_sessions (
   tenant_id uuid not null references howdah.tenants (id) on delete cascade,
@@ -181,11 +186,11 @@ create table howdah_private.mcp_sessions (
 create index mcp_sessions_expires_at_idx on howdah_private.mcp_sessions (expires_at);
 alter table howdah_private.mcp_sessions enable row level security, force row level security;
 comment on table howdah_private.mcp_sessions is
-  'Subscriptions and log level of clients of our MCP server. Only clients that asked for one have '
-  'a row.';
+  'Subscriptions and log level of the clients of Howdah''s MCP server, until expires_at. Clients '
+  'without a subscription or log level have no row.';
 comment on column howdah_private.mcp_sessions.caller is
-  'The user, else the API key, that asked first. Null for a token of the whole tenant. No foreign '
-  'key, since rows last only some days.';
+  'User, else API key, that made the row. Null for a token of the whole tenant. No foreign key, '
+  'because rows expire after a few days.';
 
 create table howdah.webhooks (
   id uuid primary key default howdah.uuid_v7(),
@@ -216,19 +221,20 @@ create index webhooks_agent_id_idx on howdah.webhooks (tenant_id, agent_id);
 create index webhooks_workflow_id_idx on howdah.webhooks (tenant_id, workflow_id);
 alter table howdah.webhooks enable row level security, force row level security;
 comment on table howdah.webhooks is
-  'Receivers of events of runs over HTTP, signed as Standard Webhooks says.';
+  'Webhooks: URLs that receive events of runs over HTTP, signed according to Standard Webhooks. '
+  'Written by admins.';
 comment on column howdah.webhooks.events is
-  'execution.completed, execution.failed, execution.cancelled (of root runs), question.opened, '
-  'alert.firing, alert.resolved, alert.failed.';
-comment on column howdah.webhooks.agent_id is 'Runs of this agent only. Null means all.';
-comment on column howdah.webhooks.workflow_id is 'Runs of this workflow only. Null means all.';
+  'Events to send: execution.completed, execution.failed, execution.cancelled (of root runs), '
+  'question.opened, alert.firing, alert.resolved, alert.failed.';
+comment on column howdah.webhooks.agent_id is 'Agent whose runs are reported. Null means all runs.';
+comment on column howdah.webhooks.workflow_id is
+  'Workflow whose runs are reported. Null means all runs.';
 comment on column howdah.webhooks.secret_name is
-  'Secret (whsec_ and Base64) that signs deliveries. Null leaves them unsigned.';
+  'Secret that signs deliveries: whsec_ and Base64. Null leaves them unsigned.';
 comment on column howdah.webhooks.previous_secret_name is
-  'Second secret that also signs while the receiver changes over. The receiver accepts either '
-  'signature.';
+  'Second secret that also signs during a rotation. The receiver accepts either signature.';
 comment on column howdah.webhooks.disabled_because is
-  'Why the webhook was switched off automatically. Cleared when it is switched on.';
+  'Reason why the webhook was switched off automatically. Cleared when is_active is set to true.';
 
 create table howdah.alert_rules (
   id uuid primary key default howdah.uuid_v7(),
@@ -266,21 +272,23 @@ create index alert_rules_webhook_id_idx on howdah.alert_rules (tenant_id, webhoo
 create index alert_rules_next_at_idx on howdah.alert_rules (next_at) where is_active;
 alter table howdah.alert_rules enable row level security, force row level security;
 comment on table howdah.alert_rules is
-  'Queries that should find nothing, run at intervals with the rights of the tenant. Webhooks '
-  'receive each change of state.';
+  'Alert rules: queries that find no rows when all is well, run at intervals with the privileges '
+  'of the tenant. Webhooks receive each change of state.';
 comment on column howdah.alert_rules.query is
-  'One SELECT that finds nothing when all is well. It runs with the rights of a member, in a '
+  'One SELECT that finds no rows when all is well. It runs with the privileges of a member, in a '
   'read-only transaction.';
 comment on column howdah.alert_rules.engine_check is
-  'A check of the engine in place of a query. failed_deliveries: failed deliveries of the tenant '
-  'within a day. For owners of the database only: violations of all tenants, or alerts, the other '
+  'Check of the engine in place of a query. failed_deliveries: failed deliveries of the tenant '
+  'within a day. Only for owners of the database: violations of all tenants, or alerts, the other '
   'rows of howdah.alerts.';
 comment on column howdah.alert_rules.webhook_id is
-  'Receiver. Null means every webhook of the tenant with alert.firing, alert.resolved or '
-  'alert.failed.';
-comment on column howdah.alert_rules.found_rows is 'Number of rows of the last query, at most 100.';
-comment on column howdah.alert_rules.sample is 'The first ten rows.';
-comment on column howdah.alert_rules.last_error is 'Why the query failed.';
+  'Webhook that receives changes of state. Null means every webhook of the tenant with '
+  'alert.firing, alert.resolved or alert.failed.';
+comment on column howdah.alert_rules.found_rows is
+  'Number of rows that the last query found, at most 100.';
+comment on column howdah.alert_rules.sample is
+  'First ten rows that the last query found, as a JSON array.';
+comment on column howdah.alert_rules.last_error is 'Error of the last query. Null if it ran.';
 comment on column howdah.alert_rules.last_at is 'Time of the last query.';
 comment on column howdah.alert_rules.changed_at is 'Time of the last change of state.';
 comment on column howdah.alert_rules.next_at is 'Time of the next query.';
@@ -325,20 +333,23 @@ create index webhook_deliveries_alert_rule_id_idx
   on howdah.webhook_deliveries (tenant_id, alert_rule_id) where alert_rule_id is not null;
 alter table howdah.webhook_deliveries enable row level security, force row level security;
 comment on table howdah.webhook_deliveries is
-  'Deliveries to webhooks: payload, attempts and result. howdah.redeliver tries a delivery again.';
+  'Deliveries to webhooks, with payload, attempts and result. Workers send them and retry; '
+  'howdah.redeliver sends one again.';
 comment on column howdah.webhook_deliveries.id is
-  'Sent as webhook-id, the same in every attempt, so that a receiver recognises repeats.';
-comment on column howdah.webhook_deliveries.webhook_id is 'Null for callback_url of a run.';
-comment on column howdah.webhook_deliveries.execution_id is
-  'The run of the event. Null for an alert.';
-comment on column howdah.webhook_deliveries.alert_rule_id is 'The alert rule of the event.';
+  'Value of the header webhook-id, the same in every attempt, so that a receiver recognises '
+  'repeats.';
+comment on column howdah.webhook_deliveries.webhook_id is
+  'Webhook that receives the event. Null for the callback_url of a run.';
+comment on column howdah.webhook_deliveries.execution_id is 'Run of the event. Null for an alert.';
+comment on column howdah.webhook_deliveries.alert_rule_id is
+  'Alert rule of the event. Null for a run.';
 comment on column howdah.webhook_deliveries.next_attempt_at is
-  'Time of the next attempt. Null after the last one.';
+  'Time of the next attempt. Null after the last attempt.';
 comment on column howdah.webhook_deliveries.last_status is
-  'HTTP status of the last attempt. Null when no response came.';
+  'HTTP status of the last attempt. Null if there was no response.';
 comment on column howdah.webhook_deliveries.payload is
   'Body of the request, the same in every attempt.';
-comment on column howdah.webhook_deliveries.last_error is 'Why the last attempt failed.';
+comment on column howdah.webhook_deliveries.last_error is 'Reason why the last attempt failed.';
 
 create table howdah_private.alert_limits (
   name text primary key,
@@ -379,11 +390,11 @@ insert into howdah_private.alert_limits (name, severity, threshold, unit, descri
     'Age of an open transaction, which keeps vacuum from removing rows that died since.');
 alter table howdah_private.alert_limits enable row level security, force row level security;
 comment on table howdah_private.alert_limits is
-  'The checks of howdah.alerts with their thresholds. An owner changes threshold, severity and '
-  'is_active by UPDATE.';
+  'Checks of howdah.alerts with their thresholds, one row each. An owner of the database changes '
+  'threshold, severity and is_active with UPDATE.';
 comment on column howdah_private.alert_limits.threshold is
-  'Value from which the alert fires, in the unit of the row.';
-comment on column howdah_private.alert_limits.is_active is 'False switches the alert off.';
+  'Value at which the alert fires, in the unit of the row.';
+comment on column howdah_private.alert_limits.is_active is 'False switches off the alert.';
 
 -- Down Migration
 drop table howdah_private.alert_limits;

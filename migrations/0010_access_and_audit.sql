@@ -1,5 +1,5 @@
 -- Up Migration
--- API keys, grants, secrets, and the audit log.
+-- Creates API keys, grants, secrets and the audit log.
 
 create table howdah.api_keys (
   id uuid primary key default howdah.uuid_v7(),
@@ -28,20 +28,20 @@ create table howdah.api_keys (
 create index api_keys_user_id_idx on howdah.api_keys (tenant_id, user_id);
 alter table howdah.api_keys enable row level security, force row level security;
 comment on table howdah.api_keys is
-  'API keys of programs. create_api_key makes a key and shows it once; revoke_api_key revokes it.';
+  'API keys of programs. create_api_key makes a key and returns it once; revoke_api_key revokes '
+  'it.';
 comment on column howdah.api_keys.user_id is
-  'The user that the key acts as. Null means the tenant as a whole.';
-comment on column howdah.api_keys.prefix is
-  'The part of the key that may be shown: hwd_ and an id.';
+  'User as whom the key acts. Null means the tenant as a whole.';
+comment on column howdah.api_keys.prefix is 'Public part of the key: hwd_ and an id.';
 comment on column howdah.api_keys.hash is
-  'SHA-256 of the secret part. The secret is random, so no slow hash is needed.';
+  'SHA-256 of the secret part. The secret is random, so a slow hash is not needed.';
 comment on column howdah.api_keys.role is
-  'Highest rights of the key. The role of its user may be lower.';
+  'Highest role of the key. The role of its user applies if it is lower.';
 comment on column howdah.api_keys.scopes is
-  'Allowed actions out of read, run, edit and manage. Null allows all that the role may do.';
-comment on column howdah.api_keys.last_used_at is 'Time of the last use, to the minute.';
+  'Allowed actions out of read, run, edit and manage. Null allows all actions of the role.';
+comment on column howdah.api_keys.last_used_at is 'Time of the last use, accurate to the minute.';
 comment on constraint one_key_has_the_prefix on howdah.api_keys is
-  E'@behavior -*\nThe key by which a request is authenticated; a row is named by its id.';
+  E'@behavior -*\nKey that authenticates a request; the API addresses a row by its id.';
 
 create table howdah.grants (
   id uuid primary key default howdah.uuid_v7(),
@@ -70,17 +70,18 @@ create index grants_workflow_id_idx
   on howdah.grants (tenant_id, workflow_id) where workflow_id is not null;
 alter table howdah.grants enable row level security, force row level security;
 comment on table howdah.grants is
-  'Who besides admins and owners may read, run or edit an agent or workflow. An agent or workflow '
-  'without grants is open to its tenant, as roles allow.';
-comment on column howdah.grants.user_id is 'The grantee, if it is a user.';
+  'Permissions of users and roles to read, run or edit an agent or workflow, given by admins. An '
+  'agent or workflow without grants is open to its tenant, as far as roles allow.';
+comment on column howdah.grants.user_id is
+  'User that receives the permission. Null for a grant to a role.';
 comment on column howdah.grants.role is
-  'The grantee, if it is everybody of this role or a higher one.';
+  'Role that receives the permission, with all higher roles. Null for a grant to a user.';
 comment on constraint grants_tenant_id_agent_id_workflow_id_user_id_role_key on howdah.grants is
-  E'@behavior -*\nOne grant for each; a grant is named by its id.';
+  E'@behavior -*\nOne grant per combination; the API addresses a grant by its id.';
 
--- The process that is given a value encrypts it with a key of the tenant. That key is encrypted
--- with the master key, which is in no row. What users may see and what only the engine reads are
--- two tables, so that no select *, copy of a row or grant can mix them up.
+-- Envelope encryption. The process that receives a secret encrypts it with a data key of the
+-- tenant. The data key is encrypted with the master key, which no row holds. Public columns and
+-- encrypted values are in two tables, so that no select *, copied row or grant can expose a value.
 create table howdah.secrets (
   id uuid primary key default howdah.uuid_v7(),
   tenant_id uuid not null default howdah.current_tenant()
@@ -103,18 +104,18 @@ create table howdah.secrets (
 create index secrets_created_by_idx on howdah.secrets (tenant_id, created_by);
 alter table howdah.secrets enable row level security, force row level security;
 comment on table howdah.secrets is
-  'Keys of model servers and other secrets, by name. Values are written (setSecret, howdah secret '
-  'set) and never shown.';
+  'API keys of model providers and other secrets, by name. Values are written by setSecret or '
+  'howdah secret set, and are never returned.';
 comment on column howdah.secrets.name is
   'Name by which other rows refer to the secret (secret_name).';
 comment on column howdah.secrets.fingerprint is
-  'Equal for equal values of a tenant. A guess cannot be checked against it without the key of '
-  'the tenant.';
+  'Equal for equal values of a tenant. A guessed value cannot be checked against it without the '
+  'key of the tenant.';
 comment on column howdah.secrets.last_four is
-  'The last characters of the value. Null when the value is too short to show any.';
-comment on column howdah.secrets.version is 'Raised with each new value.';
+  'Last characters of the value. Null if the value is too short to show any.';
+comment on column howdah.secrets.version is 'Number of values so far. Each new value raises it.';
 comment on column howdah.secrets.rotated_at is
-  'Time of the last new value. Null for the first value.';
+  'Time at which the last new value was set. Null for the first value.';
 
 create table howdah_private.master_keys (
   fingerprint text primary key,
@@ -125,8 +126,8 @@ create unique index only_one_master_key_is_in_use
   on howdah_private.master_keys ((true)) where retired_at is null;
 alter table howdah_private.master_keys enable row level security, force row level security;
 comment on table howdah_private.master_keys is
-  'Fingerprints of master keys. New data keys are wrapped with the one in use; a process with '
-  'another key is refused at its start.';
+  'Fingerprints of master keys, at most one of them in use. The key in use encrypts new data '
+  'keys. A process with another key refuses to start.';
 
 create table howdah_private.data_keys (
   id uuid primary key default howdah.uuid_v7(),
@@ -144,7 +145,8 @@ create unique index only_one_data_key_is_current
 create index data_keys_wrapped_by_idx on howdah_private.data_keys (wrapped_by);
 alter table howdah_private.data_keys enable row level security, force row level security;
 comment on table howdah_private.data_keys is
-  'The keys that encrypt secrets, one in use per tenant, each encrypted with the master key.';
+  'Keys that encrypt secrets, encrypted with a master key. Each tenant has one current key; older '
+  'keys stay until a rotation has re-encrypted their secrets.';
 
 create table howdah_private.sealed_secrets (
   secret_id uuid primary key,
@@ -164,8 +166,8 @@ create index sealed_secrets_data_key_id_idx
   on howdah_private.sealed_secrets (tenant_id, data_key_id);
 alter table howdah_private.sealed_secrets enable row level security, force row level security;
 comment on table howdah_private.sealed_secrets is
-  'The encrypted values of secrets (AES-256-GCM). Tenant, id, name and version are authenticated, '
-  'so that no value opens in place of another.';
+  'Encrypted values of secrets (AES-256-GCM). Tenant, id, name and version are authenticated '
+  'data, so that a value cannot be decrypted in the row of another secret.';
 
 create table howdah_private.binding_keys (
   is_current boolean primary key default true,
@@ -175,11 +177,11 @@ create table howdah_private.binding_keys (
 );
 alter table howdah_private.binding_keys enable row level security, force row level security;
 comment on table howdah_private.binding_keys is
-  'Per-database key with which workers sign the tenant and user on whose behalf user SQL runs.';
+  'One row: the key with which workers sign the tenant and user on whose behalf user SQL runs.';
 
--- One chain per tenant: each row holds the hash of the row before, so that a row that is changed,
--- removed, inserted or moved is detected. The log has no foreign keys to tenants and users, since
--- it outlives them. Its columns stand in the order in which the hash takes them.
+-- A hash chain per tenant: each row holds the hash of the previous row, which reveals rows that
+-- were changed, removed, inserted or moved. The log has no foreign keys to tenants and users,
+-- because it outlives them. The order of the columns is their order in the hash.
 create table howdah.audit_log (
   tenant_id uuid not null,
   seq bigint not null,
@@ -208,40 +210,42 @@ create table howdah.audit_log (
 create index audit_log_object_id_idx on howdah.audit_log (tenant_id, object_id, seq);
 alter table howdah.audit_log enable row level security, force row level security;
 comment on table howdah.audit_log is
-  'Changes of definitions and controls of runs, in order and without a gap. Each row holds the '
-  'hash of the one before. Contents are stored as digests only.';
-comment on column howdah.audit_log.seq is '1, 2, 3, … within the tenant.';
+  'Changes of definitions and controls of runs, in order and without gaps. Triggers write the '
+  'rows at commit. Each row holds the hash of the previous row. Contents are stored only as '
+  'digests.';
+comment on column howdah.audit_log.seq is 'Position in the log of the tenant, counted from 1.';
 comment on column howdah.audit_log.created_at is 'Time of the commit.';
-comment on column howdah.audit_log.actor is 'The user, else the database login.';
-comment on column howdah.audit_log.login is 'The database login of the session.';
+comment on column howdah.audit_log.actor is 'User, else database login, that acted.';
+comment on column howdah.audit_log.login is 'Database login of the session.';
 comment on column howdah.audit_log.client is
-  'Origin of the request, as the API reports it, else program and address of the connection.';
+  'Origin of the request as reported by the API, else program and address of the connection.';
 comment on column howdah.audit_log.action is
   'insert, update or delete of a row; cancel, pause, resume, retry, fork or add_input of a run; '
-  'answer, approve or reject of a question; begin of the log itself; erase of its first rows.';
-comment on column howdah.audit_log.object is 'The table of the changed row.';
+  'answer, approve or reject of a question; begin of the log; erase of its first rows.';
+comment on column howdah.audit_log.object is 'Table of the changed row.';
 comment on column howdah.audit_log.object_id is
-  'Key of the row: the id, or the parts of the key joined by /.';
+  'Key of the changed row: its id, or the parts of the key joined by /.';
 comment on column howdah.audit_log.before_digest is
   'SHA-256 of the old row, as JSON without columns that the engine maintains (updated_at, '
   'next_at, …).';
 comment on column howdah.audit_log.after_digest is
-  'SHA-256 of the new row. For add_input and answers: of the text.';
+  'SHA-256 of the new row. For add_input and answers: SHA-256 of the text.';
 comment on column howdah.audit_log.changed is 'Names of the columns that an update changed.';
 comment on column howdah.audit_log.prev_hash is
-  'Hash of the row before. The first row has a value made from the tenant.';
+  'Hash of the previous row. In the first row, a value derived from the tenant.';
 comment on column howdah.audit_log.hash is 'SHA-256 of prev_hash and all other columns.';
 
--- The end of each chain, locked while a transaction that changed something commits.
+-- Locked from the deferred trigger to the end of each commit that appends to the chain.
 create table howdah_private.audit_heads (
   tenant_id uuid primary key,
   seq bigint not null,
   hash bytea not null
 ) with (fillfactor = 50);
 alter table howdah_private.audit_heads enable row level security, force row level security;
-comment on table howdah_private.audit_heads is 'The last row of each tenant''s audit log.';
+comment on table howdah_private.audit_heads is
+  'Position and hash of the last row of the audit log of each tenant.';
 
--- Nobody else ever sees a row of this table and the next, so both are unlogged.
+-- Rows of this table and the next exist only within their transaction, so both are unlogged.
 create unlogged table howdah_private.audit_inbox (
   xid xid8 not null default pg_current_xact_id(),
   position bigint generated always as identity,
@@ -263,7 +267,7 @@ create unlogged table howdah_private.audit_inbox (
 );
 alter table howdah_private.audit_inbox enable row level security, force row level security;
 comment on table howdah_private.audit_inbox is
-  'Actions of a transaction so far. They become rows of audit_log when it commits.';
+  'Actions of a transaction so far. Its commit moves them to audit_log.';
 
 create unlogged table howdah_private.audit_pending (
   xid xid8 primary key default pg_current_xact_id(),
@@ -271,7 +275,7 @@ create unlogged table howdah_private.audit_pending (
 );
 alter table howdah_private.audit_pending enable row level security, force row level security;
 comment on table howdah_private.audit_pending is
-  'Transactions with rows in audit_inbox: one row each, whose deferred trigger runs at commit.';
+  'Transactions with rows in audit_inbox. The deferred trigger of each row runs at commit.';
 
 create table howdah_private.audit_checkpoints (
   tenant_id uuid not null,
@@ -285,8 +289,8 @@ create table howdah_private.audit_checkpoints (
 );
 alter table howdah_private.audit_checkpoints enable row level security, force row level security;
 comment on table howdah_private.audit_checkpoints is
-  'Positions of each audit log over time, signed where a key exists. Workers write them to a file '
-  'too, out of reach of a database superuser.';
+  'Positions of each audit log over time, signed if a key exists. Workers also write them to a '
+  'file, which a database superuser cannot change.';
 
 -- Down Migration
 drop table howdah_private.audit_checkpoints;

@@ -1,5 +1,5 @@
 -- Up Migration
--- Retention, erasure and usage of deleted runs; exclusive work and the state of the installation.
+-- Creates retention, erasure and usage of deleted runs; mutexes and the state of the installation.
 
 create table howdah.retention_policies (
   id uuid primary key default howdah.uuid_v7(),
@@ -23,28 +23,28 @@ create index retention_policies_at_once_idx
   on howdah.retention_policies (tenant_id) where keep_contents_days = 0;
 alter table howdah.retention_policies enable row level security, force row level security;
 comment on table howdah.retention_policies is
-  'How long a tenant keeps its ended runs. Workers delete every night. Without a row runs are '
-  'kept for ever.';
+  'Retention of ended runs, at most one row per tenant. Workers delete every night. A tenant '
+  'without a row keeps its runs for ever.';
 comment on column howdah.retention_policies.keep_contents_days is
-  'Days from the end of a run to the erasure of its texts and arguments. 0 means at once, null '
+  'Days from the end of a run to the erasure of its texts and arguments. 0 erases at once, null '
   'never.';
 comment on column howdah.retention_policies.keep_sessions_minutes is
-  'Where keep_contents_days is 0: minutes from the last activity of a session to the erasure of '
-  'its contents.';
+  'Minutes from the last activity of a session to the erasure of its contents. Used only if '
+  'keep_contents_days is 0.';
 comment on column howdah.retention_policies.keep_runs_days is
-  'Days from the end of a run to its deletion, with all runs below it. Null means never.';
+  'Days from the end of a run to its deletion, together with all runs below. Null never deletes.';
 comment on column howdah.retention_policies.is_by_month is
   'True deletes runs by whole months, up to a month after keep_runs_days, at a cost that does not '
-  'depend on their number. False deletes each on its day.';
+  'depend on their number. False deletes each run on its day.';
 comment on column howdah.retention_policies.contents_reached_at is
-  'Runs that ended before this time have no contents any more and are not looked at again.';
+  'Progress of erasure: contents of runs that ended before this time are erased.';
 comment on column howdah.retention_policies.runs_reached_at is
-  'Runs that ended before this time are deleted; older ones are not looked at again.';
+  'Progress of deletion: runs that ended before this time are deleted.';
 comment on constraint retention_policies_tenant_id_key on howdah.retention_policies is
-  E'@behavior -*\nOne policy per tenant; a policy is named by its id.';
+  E'@behavior -*\nOne policy per tenant; the API addresses it by its id.';
 
--- A tenant may keep no contents beyond the end of a run. Erasure may have to wait for a session, a
--- person or a hook, so due runs are noted here rather than searched in executions every second.
+-- A tenant may erase contents as soon as a run ends. Erasure may have to wait for a session, a
+-- person or a hook, so due runs are queued here, which avoids a search of executions every second.
 create table howdah_private.erasures_due (
   execution_id uuid primary key,
   tenant_id uuid not null references howdah.tenants (id) on delete cascade,
@@ -54,7 +54,8 @@ create index erasures_due_tenant_id_idx on howdah_private.erasures_due (tenant_i
 create index erasures_due_due_at_idx on howdah_private.erasures_due (due_at);
 alter table howdah_private.erasures_due enable row level security, force row level security;
 comment on table howdah_private.erasures_due is
-  'Ended root runs whose contents are to be erased soon.';
+  'Ended root runs whose contents must be erased. A worker deletes the row when it has erased '
+  'them.';
 
 create table howdah_private.erasure_mark (
   is_current boolean primary key default true,
@@ -64,9 +65,9 @@ create table howdah_private.erasure_mark (
 insert into howdah_private.erasure_mark default values;
 alter table howdah_private.erasure_mark enable row level security, force row level security;
 comment on table howdah_private.erasure_mark is
-  'Time up to which ended runs are noted in erasures_due.';
+  'One row: the time up to which ended runs are queued in erasures_due.';
 
--- Figures of deleted runs are added here by the transaction that deletes them.
+-- The transaction that deletes runs adds their figures to the rollups below.
 create table howdah.kept_usage (
   id uuid primary key default howdah.uuid_v7(),
   tenant_id uuid not null references howdah.tenants (id) on delete cascade,
@@ -89,14 +90,13 @@ create table howdah.kept_usage (
 alter table howdah.kept_usage enable row level security, force row level security;
 comment on table howdah.kept_usage is
   E'@behavior -*\n'
-  'Usage of deleted runs per day and agent version or workflow. daily_usage and '
-  'agent_performance add it to that of existing runs.';
+  'Rollup of deleted runs per day and agent version or workflow. daily_usage and '
+  'agent_performance add it to the usage of existing runs.';
 comment on column howdah.kept_usage.agent_version_id is
   'Pinned version of the runs. Null for workflows.';
 comment on column howdah.kept_usage.steps is
-  'Number of steps, without those that forks share with their originals.';
-comment on column howdah.kept_usage.roots is
-  'Number of root runs, which a quota that is made later counts.';
+  'Number of steps, without steps that forks share with their originals.';
+comment on column howdah.kept_usage.roots is 'Number of root runs. Quotas made later count them.';
 comment on column howdah.kept_usage.day is 'Day in UTC on which the runs were inserted.';
 comment on constraint kept_usage_tenant_id_day_agent_id_agent_version_id_workflow_key
   on howdah.kept_usage is
@@ -120,10 +120,10 @@ create table howdah.kept_steps (
 alter table howdah.kept_steps enable row level security, force row level security;
 comment on table howdah.kept_steps is
   E'@behavior -*\n'
-  'Usage of steps of deleted runs per day and model or tool. model_usage and tool_performance '
-  'add it to that of existing runs.';
+  'Rollup of steps of deleted runs per day and model or tool. model_usage and tool_performance '
+  'add it to the usage of existing runs.';
 comment on column howdah.kept_steps.steps is
-  'Number of steps, without those that forks share with their originals.';
+  'Number of steps, without steps that forks share with their originals.';
 comment on column howdah.kept_steps.errors is 'Number of these steps with an error.';
 comment on column howdah.kept_steps.day is 'Day in UTC on which the steps began.';
 comment on constraint kept_steps_tenant_id_day_kind_model_id_tool_key on howdah.kept_steps is
@@ -142,17 +142,17 @@ create table howdah_private.kept_subjects (
 );
 alter table howdah_private.kept_subjects enable row level security, force row level security;
 comment on table howdah_private.kept_subjects is
-  'Usage of users and sessions in deleted runs, per day, which quotas that are made later count. '
-  'It goes with the user or session.';
-comment on column howdah_private.kept_subjects.subject_id is
-  'The user or session that the runs counted for.';
+  'Rollup of deleted runs per user or session and day. Quotas made later count it. Deleted with '
+  'the user or session.';
+comment on column howdah_private.kept_subjects.subject_id is 'User or session of the runs.';
 comment on column howdah_private.kept_subjects.roots is
   'Number of runs, without children and compensations.';
-comment on column howdah_private.kept_subjects.tokens is 'Tokens in and out, children included.';
+comment on column howdah_private.kept_subjects.tokens is
+  'Input and output tokens, children included.';
 comment on column howdah_private.kept_subjects.scope is 'user or session.';
 comment on column howdah_private.kept_subjects.day is 'Day in UTC on which the runs were inserted.';
 
--- Months whose runs nobody keeps any more are closed, archived on request, detached and dropped.
+-- Months past every retention period are closed, archived on request, detached and dropped.
 create table howdah_private.closed_months (
   month date primary key,
   first_id uuid not null,
@@ -166,21 +166,21 @@ create table howdah_private.closed_months (
 );
 alter table howdah_private.closed_months enable row level security, force row level security;
 comment on table howdah_private.closed_months is
-  'Months that are to be dropped or were dropped. Their runs are counted in kept_usage and '
-  'kept_steps, and in no view beside these.';
-comment on column howdah_private.closed_months.first_id is 'The smallest id of the month.';
-comment on column howdah_private.closed_months.next_id is 'The smallest id of the month after it.';
+  'Months whose partitions are about to be dropped or were dropped. kept_usage and kept_steps '
+  'count their runs; no other view includes them.';
+comment on column howdah_private.closed_months.first_id is 'Smallest id of the month.';
+comment on column howdah_private.closed_months.next_id is 'Smallest id of the next month.';
 comment on column howdah_private.closed_months.cleared_to is
-  'Id up to which rows beside the runs are deleted.';
+  'Id up to which related rows of other tables are deleted.';
 comment on column howdah_private.closed_months.runs is
-  'Number of runs when the month was closed. Null while it is frozen and not counted yet.';
+  'Number of runs when the month was closed. Null while the month is frozen and not counted yet.';
 comment on column howdah_private.closed_months.dropped_at is
-  'Time at which the partitions were dropped.';
+  'Time at which the partitions were dropped. Null before.';
 comment on column howdah_private.closed_months.archive is
-  'Location of the archive. Null without one.';
+  'Location of the archive. Null if there is none.';
 
--- Every connection can hold an advisory lock and read in pg_locks which one to hold. So mutual
--- exclusion uses a row that only the engine can lock.
+-- Any connection can take an advisory lock and can find its key in pg_locks. Mutual exclusion
+-- therefore uses rows that only the engine can lock.
 create table howdah_private.chores (
   name text primary key,
   reached_at timestamptz
@@ -189,12 +189,12 @@ insert into howdah_private.chores (name)
 values ('schedules'), ('questions'), ('partitions'), ('traces'), ('alerts');
 alter table howdah_private.chores enable row level security, force row level security;
 comment on table howdah_private.chores is
-  'Work that one session does at a time, which holds the lock of the row.';
+  'Periodic work that only one session does at a time. The session holds the lock of the row.';
 comment on column howdah_private.chores.reached_at is
-  'Of work that follows time: how far it has come.';
+  'Time up to which the work is done. Null for work that does not follow time.';
 
--- LISTEN and NOTIFY have no rights: whoever knows a channel name can listen and send. The names of
--- private channels therefore end with a secret suffix.
+-- LISTEN and NOTIFY check no privileges: every session that knows a channel name can listen and
+-- send. The names of private channels therefore end with a secret suffix.
 create table howdah_private.channels (
   is_current boolean primary key default true,
   suffix text not null default replace(gen_random_uuid()::text, '-', ''),
@@ -202,17 +202,18 @@ create table howdah_private.channels (
 );
 alter table howdah_private.channels enable row level security, force row level security;
 comment on table howdah_private.channels is
-  'Random suffix of the live-feed channel names, unique per database. The worker reaper takes its '
-  'row lock as a mutex.';
+  'One row: the random suffix of the live-feed channel names, unique per database. The worker '
+  'reaper takes its row lock as a mutex.';
 
--- An unchanged start does not apply sql/ again.
+-- A start with an unchanged digest does not apply sql/ again.
 create table howdah_private.applied_sql (
   is_current boolean primary key default true constraint there_is_one_row check (is_current),
   digest text not null,
   applied_at timestamptz not null default now()
 );
 alter table howdah_private.applied_sql enable row level security, force row level security;
-comment on table howdah_private.applied_sql is 'Digest of the replaceable objects in force.';
+comment on table howdah_private.applied_sql is
+  'One row: the digest of the replaceable objects in force.';
 
 -- Down Migration
 drop table howdah_private.applied_sql;
