@@ -1,4 +1,7 @@
--- Trigger functions that more than one table uses.
+-- Trigger functions that several tables share. The file sorts first, because the other files of
+-- this folder create triggers with them.
+
+-- Sets updated_at.
 create or replace function howdah_private.tg__stamp() returns trigger
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
@@ -8,25 +11,28 @@ begin
   return new;
 end $$;
 
--- Immutable rows: refused for everybody, the owner too; only retention and erasure pass.
+-- Refuses to change or delete immutable rows, also for the owner of the table. Only retention and
+-- erasure may, as howdah_eraser.
 create or replace function howdah_private.tg__refuse_change() returns trigger
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  -- rows of a partition are rows of its table
+  -- the name of a partitioned table, not of its partition
   v_table text := regexp_replace(tg_table_name, '_\d{4}_\d{2}$', '');
 begin
   if current_user = 'howdah_eraser' then
     return case tg_op when 'DELETE' then old else new end;
   end if;
   raise exception using errcode = 'HWDEN',
-    message = format('%s of howdah.%s is not allowed: what happened stays', lower(tg_op), v_table),
+    message = format('%s of howdah.%s is not allowed: recorded data is immutable',
+      lower(tg_op), v_table),
     detail = jsonb_build_object('table', v_table, 'operation', lower(tg_op))::text,
-    hint = 'Retention and erasure remove rows; nothing changes them.';
+    hint = 'Only retention and erasure remove recorded data.';
 end $$;
 
--- Runs of a closed month are counted and about to go: nothing begins, ends or goes on among them. Erasure passes.
+-- Refuses every change of a run in a closed month. The runs of the month are counted already, and
+-- their partitions are about to be dropped. Erasure may change them, as howdah_eraser.
 create or replace function howdah_private.tg__refuse_closed() returns trigger
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
@@ -36,12 +42,14 @@ begin
     return case tg_op when 'DELETE' then old else new end;
   end if;
   raise exception using errcode = 'HWCNF',
-    message = 'the month of this run is closed: nobody keeps its runs any more, and they are about to be dropped',
-    detail = jsonb_build_object('execution_id', case tg_op when 'DELETE' then old.id else new.id end)::text,
-    hint = 'Begin a new run instead.';
+    message = 'the month of this run is closed: its runs are past retention and will be dropped',
+    detail = jsonb_build_object(
+      'execution_id', case tg_op when 'DELETE' then old.id else new.id end)::text,
+    hint = 'Start a new run.';
 end $$;
 
--- Texts of definitions stay in versions for good, so a key may stand in none of them. The columns are the arguments.
+-- Refuses secrets in the texts of definitions, because versions keep these texts for ever. The
+-- arguments of the trigger name the columns.
 create or replace function howdah_private.tg__refuse_keys_in_texts() returns trigger
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
@@ -55,7 +63,7 @@ begin
   return new;
 end $$;
 
--- A part of agents changed: they get a new version when the transaction commits.
+-- Marks agents after a change of one of their parts. They get a new version at commit.
 create or replace function howdah_private.mark_agents_stale(ids uuid[]) returns void
   language sql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -64,7 +72,7 @@ as $$
   where a.id = any (mark_agents_stale.ids) and not a.version_is_stale
 $$;
 
--- What to do about a value that is too large, by what it is: a name, a text, a list, a document.
+-- Returns the hint for a value that is too large, by its type: a name, a text, a list, a document.
 create or replace function howdah_private.size_fix(most int, unit text, type text) returns text
   language sql immutable parallel safe
   set search_path = pg_catalog, pg_temp
@@ -72,25 +80,32 @@ as $$
   select format(case
     when size_fix.unit = 'characters' then 'Shorten it to at most %s %s.'
     when size_fix.type = 'string' then
-      'Keep it within %s %s. A longer text is stored in howdah.resources, and the agent reads it by a tool, piece by piece.'
-    when size_fix.type = 'array' then 'Keep the list within %s %s: fewer entries, or shorter ones.'
-    else 'Keep the document within %s %s. Large texts and files are stored in howdah.resources, and their ids stand here.'
+      'Shorten it to at most %s %s. Store a longer text in howdah.resources, from where the agent '
+      'reads it in parts with a tool.'
+    when size_fix.type = 'array' then 'Shorten the list or its entries to at most %s %s.'
+    else
+      'Shorten the document to at most %s %s. Store large texts and files in howdah.resources and '
+      'refer to them by id.'
   end, size_fix.most, size_fix.unit)
 $$;
 
-create or replace function howdah_private.refuse_large(field text, size int, most int, unit text, type text default 'object')
-  returns void
+create or replace function howdah_private.refuse_large(
+  field text, size int, most int, unit text, type text default 'object'
+) returns void
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
 as $$
 begin
   raise exception using errcode = 'HWINV',
-    message = format('%s has %s %s, at most %s are allowed', refuse_large.field, refuse_large.size, refuse_large.unit, refuse_large.most),
-    detail = jsonb_build_object('field', refuse_large.field, 'most', refuse_large.most, 'unit', refuse_large.unit)::text,
+    message = format('%s has %s %s, at most %s are allowed',
+      refuse_large.field, refuse_large.size, refuse_large.unit, refuse_large.most),
+    detail = jsonb_build_object(
+      'field', refuse_large.field, 'most', refuse_large.most, 'unit', refuse_large.unit)::text,
     hint = howdah_private.size_fix(refuse_large.most, refuse_large.unit, refuse_large.type);
 end $$;
 
--- Called by the condition of 95_sizes.sql only for a row that has something too large: it says what.
+-- Refuses the value of a row that is too large. The trigger condition, made by 95_sizes.sql, is
+-- true only if there is one. The arguments are triples of column, maximum size and unit.
 create or replace function howdah_private.tg__refuse_oversize() returns trigger
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
@@ -104,19 +119,24 @@ begin
       else octet_length(v_row ->> tg_argv[v_at]) end;
     if v_size > tg_argv[v_at + 1]::int then
       perform howdah_private.refuse_large(
-        tg_argv[v_at], v_size, tg_argv[v_at + 1]::int, tg_argv[v_at + 2], jsonb_typeof(v_row -> tg_argv[v_at]));
+        tg_argv[v_at], v_size, tg_argv[v_at + 1]::int, tg_argv[v_at + 2],
+        jsonb_typeof(v_row -> tg_argv[v_at]));
     end if;
   end loop;
   return new;
 end $$;
 
--- What is wrong with a name; null when nothing is. See 96_names.sql.
+-- Returns the fault of a name, or null. 96_names.sql lists the columns that are names. The class of
+-- spaces is spelled out, because \s depends on the locale.
 create or replace function howdah_private.name_fault(name text) returns text
   language sql immutable parallel safe
   return case
-    when name ~ '^[\s\u00a0\u1680\u2000-\u200b\u202f\u205f\u3000\ufeff]*$' then 'is empty' -- what is a space differs by locale
-    when name ~ '[\u0001-\u001f\u007f-\u009f\u2028\u2029]' then 'holds a line break or another control character'
-    when name ~ '[\u202a-\u202e\u2066-\u2069]' then 'holds a character that turns its text around' end;
+    when name ~ '^[\s\u00a0\u1680\u2000-\u200b\u202f\u205f\u3000\ufeff]*$' then 'is empty'
+    when name ~ '[\u0001-\u001f\u007f-\u009f\u2028\u2029]'
+      then 'contains a line break or another control character'
+    when name ~ '[\u202a-\u202e\u2066-\u2069]'
+      then 'contains a character that reverses the direction of text'
+  end;
 
 create or replace function howdah_private.tg__refuse_unreadable_name() returns trigger
   language plpgsql volatile
@@ -127,5 +147,5 @@ begin
     message = format('%s of %s %s', tg_argv[0], tg_table_name,
       howdah_private.name_fault(to_jsonb(new) ->> tg_argv[0])),
     detail = jsonb_build_object('table', tg_table_name, 'field', tg_argv[0])::text,
-    hint = 'A name is one line of text that can be read.';
+    hint = 'Use one line of visible text as the name.';
 end $$;

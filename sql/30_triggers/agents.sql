@@ -1,5 +1,13 @@
--- An agent is stale from the edit of a part until its version is written: at commit by the deferred trigger,
--- or before by the first insert of an execution. So one transaction of edits makes one version.
+-- Checks agents and their parts, and writes versions.
+--
+-- An agent is stale from an edit of its row or of a part until its next version is written. The
+-- deferred trigger writes the version at commit; the first insert of a run writes it earlier if the
+-- same transaction starts one. All edits of a transaction therefore make one version.
+--
+-- Two races are closed by row locks. A transaction that gives a model, tool, prompt, skill or
+-- server to an agent locks that part (await_edit): it waits for an uncommitted edit of the part and
+-- blocks the next edit until it commits. A transaction that names a secret locks the row of the
+-- secret, so that nobody can delete the secret before the reference is visible.
 create or replace function howdah_private.tg_agents__mark_stale() returns trigger
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
@@ -22,19 +30,22 @@ create or replace trigger _100_stamp before update on howdah.agents
   for each row when (old.version_is_stale = new.version_is_stale)
   execute function howdah_private.tg__stamp();
 create or replace trigger _200_mark_stale
-  before update of name, description, capabilities, domain, instruction, system_prompt, use_history, output_schema, max_steps, max_tokens,
-    max_cost, max_seconds, human_input, context_policy, engine, engine_configuration, prompt_id, prompt_values
+  before update of name, description, capabilities, domain, instruction, system_prompt, use_history,
+    output_schema, max_steps, max_tokens, max_cost, max_seconds, human_input, context_policy,
+    engine, engine_configuration, prompt_id, prompt_values
   on howdah.agents
   for each row when (old.* is distinct from new.*)
   execute function howdah_private.tg_agents__mark_stale();
 
--- An insert of runs, in the midst of which a function of its own changes an agent, sees the change (executions.sql).
+-- Clears the cache that an insert of runs keeps in settings (executions.sql). If the statement
+-- calls a function that changes an agent, its later rows see the change.
 create or replace function howdah_private.tg_agents__forget_pins() returns trigger
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
 as $$
 begin
-  perform set_config('howdah.pinned_agent_name', '', true), set_config('howdah.pinned_terms', '', true);
+  perform set_config('howdah.pinned_agent_name', '', true),
+    set_config('howdah.pinned_terms', '', true);
   return null;
 end $$;
 create or replace trigger _500_forget_pins after update or delete on howdah.agents
@@ -46,19 +57,23 @@ create constraint trigger _900_write_version after insert or update on howdah.ag
   for each row when (new.version_is_stale)
   execute function howdah_private.tg_agents__write_version();
 
--- One default for a user and one for the tenant: the new one takes the place of the other.
+-- Unsets the old default when a new one is set. A user has one default agent, and so has the
+-- tenant.
 create or replace function howdah_private.tg_agents__unset_default() returns trigger
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
 begin
-  -- one at a time: two that become the default at once would each not see the other
-  perform pg_advisory_xact_lock(hashtextextended('howdah.default ' || new.tenant_id || coalesce(new.user_id::text, ''), 0));
+  -- serialises transactions that set a default: without the lock neither would see the other
+  perform pg_advisory_xact_lock(hashtextextended(
+    'howdah.default ' || new.tenant_id || coalesce(new.user_id::text, ''), 0));
   update howdah.agents as a set is_default = false
-  where a.tenant_id = new.tenant_id and a.user_id is not distinct from new.user_id and a.is_default and a.id <> new.id;
+  where a.tenant_id = new.tenant_id and a.user_id is not distinct from new.user_id
+    and a.is_default and a.id <> new.id;
   return new;
 end $$;
-create or replace trigger _400_unset_default before insert or update of is_default, user_id on howdah.agents
+create or replace trigger _400_unset_default
+  before insert or update of is_default, user_id on howdah.agents
   for each row when (new.is_default and new.deleted_at is null)
   execute function howdah_private.tg_agents__unset_default();
 
@@ -71,15 +86,16 @@ begin
   return null;
 end $$;
 
--- Whoever takes a model or a tool into use waits for an edit of it that is not committed yet, and holds off the next
--- one until he commits himself: else that edit would not see its new user, nor this version the edit. Locks are
--- taken in the order part, agent, as editing a part does.
+-- The await_edit functions lock a part that is given to an agent. Without the lock, a concurrent
+-- edit of the part would not see its new agent, and the new version would not see the edit. Locks
+-- are taken in the order part, agent, as in an edit of a part.
 create or replace function howdah_private.tg_agents__await_edit() returns trigger
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
 begin
-  perform from howdah.models as m where m.tenant_id = new.tenant_id and m.name = 'default' for share;
+  perform from howdah.models as m where m.tenant_id = new.tenant_id and m.name = 'default'
+  for share;
   return new;
 end $$;
 
@@ -89,7 +105,8 @@ create or replace function howdah_private.tg_agent_models__await_edit() returns 
 as $$
 begin
   perform from howdah.models as m
-  where m.tenant_id = coalesce(new.tenant_id, old.tenant_id) and (m.id = new.model_id or m.name = 'default')
+  where m.tenant_id = coalesce(new.tenant_id, old.tenant_id)
+    and (m.id = new.model_id or m.name = 'default')
   order by m.id
   for share;
   return case tg_op when 'DELETE' then old else new end;
@@ -106,7 +123,8 @@ end $$;
 
 create or replace trigger _100_await_edit before insert on howdah.agents
   for each row execute function howdah_private.tg_agents__await_edit();
-create or replace trigger _100_await_edit before insert or update of model_id or delete on howdah.agent_models
+create or replace trigger _100_await_edit
+  before insert or update of model_id or delete on howdah.agent_models
   for each row execute function howdah_private.tg_agent_models__await_edit();
 create or replace trigger _100_await_edit before insert or update of tool_id on howdah.agent_tools
   for each row execute function howdah_private.tg_agent_tools__await_edit();
@@ -124,7 +142,8 @@ create or replace trigger _100_refuse_truncate before truncate on howdah.agent_v
 create or replace trigger _100_stamp before update on howdah.version_labels
   for each row execute function howdah_private.tg__stamp();
 
--- run() takes the agent of a name before the workflow: only an admin may put one before a workflow that others call.
+-- Refuses an agent with the name of a workflow, except from admins. run() prefers the agent of a
+-- name to the workflow, so the new agent would replace a workflow that others call.
 create or replace function howdah_private.tg_agents__refuse_workflow_name() returns trigger
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
@@ -134,9 +153,11 @@ begin
     select from howdah.workflows as w
     where w.tenant_id = new.tenant_id and w.name = new.name and w.deleted_at is null
   ) then
-    raise exception using errcode = 'HWCNF', message = format('there is a workflow named %L already', new.name),
+    raise exception using errcode = 'HWCNF',
+      message = format('a workflow named %L already exists', new.name),
       detail = jsonb_build_object('field', 'name', 'workflow', new.name)::text,
-      hint = 'Choose another name: howdah.run() would take the agent in place of the workflow. An admin may.';
+      hint = 'Choose another name, or ask an admin: howdah.run() would run the agent in place of '
+        'the workflow.';
   end if;
   return new;
 end $$;
@@ -153,12 +174,14 @@ begin
   return new;
 end $$;
 
-create or replace trigger _300_check_output_schema before insert or update of output_schema on howdah.agents
+create or replace trigger _300_check_output_schema
+  before insert or update of output_schema on howdah.agents
   for each row when (new.output_schema is not null)
   execute function howdah_private.tg_agents__check_output_schema();
 
 create or replace trigger _300_refuse_keys
-  before insert or update of name, description, instruction, system_prompt, domain, capabilities on howdah.agents
+  before insert or update of name, description, instruction, system_prompt, domain, capabilities
+  on howdah.agents
   for each row execute function howdah_private.tg__refuse_keys_in_texts(
     'name', 'description', 'instruction', 'system_prompt', 'domain', 'capabilities');
 
@@ -169,7 +192,8 @@ as $$
 begin
   perform howdah_private.refuse_plain_secrets('request_params', new.request_params);
   perform howdah_private.refuse_request_params('request_params', new.request_params,
-    case when tg_op = 'UPDATE' and old.model_id = new.model_id then old.request_params else '{}' end);
+    case when tg_op = 'UPDATE' and old.model_id = new.model_id
+      then old.request_params else '{}' end);
   return new;
 end $$;
 
@@ -179,26 +203,32 @@ create or replace function howdah_private.tg_agent_tools__check_configuration() 
 as $$
 begin
   perform howdah_private.refuse_plain_secrets('configuration', new.configuration);
-  perform howdah_private.refuse_request_params('configuration.request_params', new.configuration -> 'request_params',
-    case when tg_op = 'UPDATE' and old.tool_id = new.tool_id then coalesce(old.configuration -> 'request_params', '{}') else '{}' end);
+  perform howdah_private.refuse_request_params(
+    'configuration.request_params', new.configuration -> 'request_params',
+    case when tg_op = 'UPDATE' and old.tool_id = new.tool_id
+      then coalesce(old.configuration -> 'request_params', '{}') else '{}' end);
   perform howdah_private.refuse_sub_run_settings(new.configuration) from howdah.tools as t
   where t.id = new.tool_id and t.kind in ('agent', 'workflow');
   perform howdah_private.refuse_result_limit(new.configuration);
   perform howdah_private.refuse_question_settings(new.configuration, exists (
-    select from howdah.tools as t where t.id = new.tool_id and t.kind = 'builtin' and t.name = 'ask_user'));
+    select from howdah.tools as t
+    where t.id = new.tool_id and t.kind = 'builtin' and t.name = 'ask_user'));
   perform howdah_private.refuse_builtin_settings(t.name, new.configuration) from howdah.tools as t
   where t.id = new.tool_id and t.kind = 'builtin';
-  perform howdah_private.refuse_http_tool(t.parameters, new.configuration, of_agent => true) from howdah.tools as t
-  where t.id = new.tool_id and t.kind = 'http';
+  perform howdah_private.refuse_http_tool(t.parameters, new.configuration, of_agent => true)
+  from howdah.tools as t where t.id = new.tool_id and t.kind = 'http';
   return new;
 end $$;
 
-create or replace trigger _300_check_params before insert or update of request_params, model_id on howdah.agent_models
+create or replace trigger _300_check_params
+  before insert or update of request_params, model_id on howdah.agent_models
   for each row execute function howdah_private.tg_agent_models__check_params();
-create or replace trigger _300_check_configuration before insert or update of configuration, tool_id on howdah.agent_tools
+create or replace trigger _300_check_configuration
+  before insert or update of configuration, tool_id on howdah.agent_tools
   for each row execute function howdah_private.tg_agent_tools__check_configuration();
 
--- Where conversations and secrets are sent is an admin's to say, as with models.
+-- Checks the engine. Like a model, the engine decides where conversations and secrets are sent, so
+-- only an admin may set it.
 create or replace function howdah_private.tg_agents__check_engine() returns trigger
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
@@ -211,15 +241,16 @@ begin
   return new;
 end $$;
 
--- Locked, so that the secret cannot be removed before the agent that names it is there to be seen.
-create or replace function howdah_private.tg_agents__hold_secret() returns trigger
+-- Locks the secret of the engine, so that it cannot be deleted before this agent is visible.
+create or replace function howdah_private.tg_agents__lock_secret() returns trigger
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_name text := new.engine_configuration ->> 'secret_name';
 begin
-  perform from howdah.secrets as s where s.tenant_id = new.tenant_id and s.name = v_name for key share;
+  perform from howdah.secrets as s where s.tenant_id = new.tenant_id and s.name = v_name
+  for key share;
   if not found then
     perform howdah_private.refuse_unknown_secret(v_name);
   end if;
@@ -229,11 +260,13 @@ end $$;
 create or replace trigger _300_check_engine before insert on howdah.agents
   for each row when (new.engine <> 'builtin' or new.engine_configuration <> '{}')
   execute function howdah_private.tg_agents__check_engine();
-create or replace trigger _310_check_engine before update of engine, engine_configuration on howdah.agents
+create or replace trigger _310_check_engine
+  before update of engine, engine_configuration on howdah.agents
   for each row when (
     new.engine <> old.engine or new.engine_configuration <> old.engine_configuration
   )
   execute function howdah_private.tg_agents__check_engine();
-create or replace trigger _320_hold_secret before insert or update of engine_configuration on howdah.agents
+create or replace trigger _320_lock_secret
+  before insert or update of engine_configuration on howdah.agents
   for each row when (new.engine_configuration ? 'secret_name')
-  execute function howdah_private.tg_agents__hold_secret();
+  execute function howdah_private.tg_agents__lock_secret();

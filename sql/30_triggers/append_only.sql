@@ -1,3 +1,5 @@
+-- Makes the log of runs append-only: only retention and erasure delete steps and messages.
+
 create or replace trigger _100_refuse_change before update or delete on howdah.steps
   for each row execute function howdah_private.tg__refuse_change();
 create or replace trigger _100_refuse_truncate before truncate on howdah.steps

@@ -1,6 +1,13 @@
--- What is audited: every table somebody defines something in. Another one is a word in the list; one that does not exist
--- yet is passed over, and test/sql/conventions.test.ts asks for those that are missing here.
--- The time zone is pinned, since times are part of the digests.
+-- Records changes in the audit log.
+--
+-- Every statement that changes an audited table adds its rows to audit_inbox. Every table that
+-- holds definitions is audited; test/sql/conventions.test.ts fails if one is missing in the list
+-- below. A listed table that does not exist yet is skipped. A deferred trigger on audit_pending
+-- moves the rows of the transaction to audit_log at commit, as late as possible, because it locks
+-- the head of the chain of the tenant. The audit log itself is immutable.
+
+-- Records the rows that a statement changed. The arguments name the columns of the key. The time
+-- zone is pinned, because the digests include times.
 create or replace function howdah_private.tg__audit() returns trigger
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp set timezone = 'UTC' set bytea_output = 'hex'
@@ -26,34 +33,42 @@ declare
   v_keys text;
 begin
   foreach v_table in array array[
-    'howdah.agent_models', 'howdah.alert_rules', 'howdah.agent_servers', 'howdah.agent_skills', 'howdah.agent_systems', 'howdah.agent_tools', 'howdah.agents',
-    'howdah.api_keys', 'howdah.approvals', 'howdah.call_limits', 'howdah.concurrency_limits', 'howdah.grants', 'howdah.hooks',
-    'howdah.mcp_prompts', 'howdah.mcp_servers', 'howdah.mcp_tools', 'howdah.models', 'howdah.output_filters', 'howdah.prompts', 'howdah.quotas', 'howdah.retention_policies', 'howdah.schedules',
-    'howdah.secrets', 'howdah.settings', 'howdah.skills', 'howdah.table_triggers', 'howdah.tenants', 'howdah.tool_policies', 'howdah.tools', 'howdah.users', 'howdah.version_labels', 'howdah.webhooks',
-    'howdah.workflow_agents', 'howdah.workflows', 'howdah_private.alert_limits', 'howdah_private.login_tenants', 'howdah_private.master_keys'
+    'howdah.agent_models', 'howdah.alert_rules', 'howdah.agent_servers', 'howdah.agent_skills',
+    'howdah.agent_systems', 'howdah.agent_tools', 'howdah.agents', 'howdah.api_keys',
+    'howdah.approvals', 'howdah.call_limits', 'howdah.concurrency_limits', 'howdah.grants',
+    'howdah.hooks', 'howdah.mcp_prompts', 'howdah.mcp_servers', 'howdah.mcp_tools', 'howdah.models',
+    'howdah.output_filters', 'howdah.prompts', 'howdah.quotas', 'howdah.retention_policies',
+    'howdah.schedules', 'howdah.secrets', 'howdah.settings', 'howdah.skills',
+    'howdah.table_triggers', 'howdah.tenants', 'howdah.tool_policies', 'howdah.tools',
+    'howdah.users', 'howdah.version_labels', 'howdah.webhooks', 'howdah.workflow_agents',
+    'howdah.workflows', 'howdah_private.alert_limits', 'howdah_private.login_tenants',
+    'howdah_private.master_keys'
   ] loop
     continue when to_regclass(v_table) is null;
-    select coalesce(string_agg(quote_literal(a.attname), ', ' order by k.place), '''tenant_id''') into v_keys
+    select coalesce(string_agg(quote_literal(a.attname), ', ' order by k.position), '''tenant_id''')
+    into v_keys
     from pg_catalog.pg_constraint as c
-    cross join unnest(c.conkey) with ordinality as k (attnum, place)
+    cross join unnest(c.conkey) with ordinality as k (attnum, position)
     join pg_catalog.pg_attribute as a on a.attrelid = c.conrelid and a.attnum = k.attnum
     where c.conrelid = v_table::regclass and c.contype = 'p' and a.attname <> 'tenant_id';
     execute format(
-      'create or replace trigger _950_audit_insert after insert on %1$s referencing new table as new_rows
+      'create or replace trigger _950_audit_insert after insert on %1$s
+         referencing new table as new_rows
          for each statement execute function howdah_private.tg__audit(%2$s);
        create or replace trigger _950_audit_update after update on %1$s
          referencing old table as old_rows new table as new_rows
          for each statement execute function howdah_private.tg__audit(%2$s);
-       create or replace trigger _950_audit_delete after delete on %1$s referencing old table as old_rows
+       create or replace trigger _950_audit_delete after delete on %1$s
+         referencing old table as old_rows
          for each statement execute function howdah_private.tg__audit(%2$s)', v_table, v_keys);
   end loop;
 end $$;
 
--- Notes the changes that people make to todos, files, sessions and mail. The engine writes these
--- tables too, which the logs of runs show, and so do references to deleted rows; neither is noted.
--- New files and mail name their author in created_by and a new session names its user, so these
--- inserts are not noted, unless somebody makes a session for another user. A file is noted by the
--- digest of its bytes.
+-- Records the changes that people make to todos, files, sessions and mail. Changes by the engine
+-- are in the logs of runs, and foreign keys may set references to null; neither is recorded.
+-- Inserts of files and mail are not recorded, because created_by names the author. An insert of a
+-- session is recorded only if its user is not the current user. The digest of a file covers its
+-- sha256 in place of its bytes.
 create or replace function howdah_private.tg_resources__audit() returns trigger
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp set timezone = 'UTC'
@@ -63,18 +78,19 @@ declare
   v_after jsonb[];
 begin
   select array_agg(to_jsonb(o)) into v_before from (
-    select r.id, r.tenant_id, r.name, r.type, r.uri, r.storage_path, r.size, r.sha256, r.metadata, r.execution_id, r.session_id,
-      r.created_by, r.created_at
+    select r.id, r.tenant_id, r.name, r.type, r.uri, r.storage_path, r.size, r.sha256, r.metadata,
+      r.execution_id, r.session_id, r.created_by, r.created_at
     from old_rows as r
   ) as o;
   if tg_op = 'UPDATE' then
     select array_agg(to_jsonb(n)) into v_after from (
-      select r.id, r.tenant_id, r.name, r.type, r.uri, r.storage_path, r.size, r.sha256, r.metadata, r.execution_id, r.session_id,
-        r.created_by, r.created_at
+      select r.id, r.tenant_id, r.name, r.type, r.uri, r.storage_path, r.size, r.sha256, r.metadata,
+        r.execution_id, r.session_id, r.created_by, r.created_at
       from new_rows as r
     ) as n;
   end if;
-  perform howdah_private.audit_changes('resources', '{id}', v_before, v_after) where v_before is not null;
+  perform howdah_private.audit_changes('resources', '{id}', v_before, v_after)
+  where v_before is not null;
   return null;
 end $$;
 
@@ -95,44 +111,59 @@ begin
     select t.name, e.event, e.rows
     from (values ('todos'), ('resources'), ('sessions'), ('mail')) as t (name)
     cross join (values
-      ('insert', 'new table as new_rows'), ('update', 'old table as old_rows new table as new_rows'), ('delete', 'old table as old_rows')
+      ('insert', 'new table as new_rows'),
+      ('update', 'old table as old_rows new table as new_rows'),
+      ('delete', 'old table as old_rows')
     ) as e (event, rows)
     where e.event <> 'insert' or t.name = 'todos'
   loop
     execute format(
-      'create or replace trigger _960_audit_%1$s after %1$s on howdah.%2$I referencing %3$s for each statement
-         when (current_user <> ''howdah_engine'' and (current_user <> ''howdah_owner'' or current_setting(''role'') = ''howdah_owner''))
+      'create or replace trigger _960_audit_%1$s after %1$s on howdah.%2$I
+         referencing %3$s for each statement
+         when (current_user <> ''howdah_engine''
+           and (current_user <> ''howdah_owner'' or current_setting(''role'') = ''howdah_owner''))
          execute function howdah_private.%4$I(''id'')', v_row.event, v_row.name, v_row.rows,
       case v_row.name when 'resources' then 'tg_resources__audit' else 'tg__audit' end);
   end loop;
 end $$;
 create or replace trigger _960_audit_insert after insert on howdah.sessions
-  for each row when (current_user <> 'howdah_engine' and new.user_id is distinct from howdah.current_user_id())
+  for each row
+  when (current_user <> 'howdah_engine' and new.user_id is distinct from howdah.current_user_id())
   execute function howdah_private.tg_sessions__audit();
 
--- Waits for the commit, and for everything else that waits for it: whatever locks others hold who wait for the chain's
--- head, none of them is one this transaction still wants. It puts itself behind the others once more, and only when it
--- comes again within the same command is it the commit that calls: `set constraints all immediate`, which may be long
--- before the commit, leaves it waiting. Tenants are taken in one order.
+-- Appends the actions of the transaction to the audit log at commit, after all other deferred
+-- triggers. The transaction then needs no further locks when it locks the head of the chain, so it
+-- cannot deadlock with a transaction that waits for the head.
+--
+-- The first call updates the row of audit_pending, which queues this trigger again behind the other
+-- deferred triggers. A second call within the same command (equal settled_at) can only come from
+-- the commit, and does the work. A `set constraints all immediate` long before the commit makes
+-- only a first call and leaves the trigger pending. The heads of several tenants are locked in the
+-- order of their ids.
 create or replace function howdah_private.tg_audit_pending__chain() returns trigger
   language plpgsql volatile security definer
-  set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan set enable_seqscan = off
+  set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off
 as $$
 begin
   if new.settled_at is distinct from statement_timestamp() then
     set constraints howdah_private._900_chain deferred;
-    update howdah_private.audit_pending as p set settled_at = statement_timestamp() where p.xid = new.xid;
+    update howdah_private.audit_pending as p set settled_at = statement_timestamp()
+    where p.xid = new.xid;
     return null;
   end if;
   perform howdah_private.chain_audit(t.tenant_id) from (
-    select distinct i.tenant_id from howdah_private.audit_inbox as i where i.xid = new.xid order by 1
+    select distinct i.tenant_id from howdah_private.audit_inbox as i where i.xid = new.xid
+    order by 1
   ) as t;
   delete from howdah_private.audit_inbox as i where i.xid = new.xid;
   delete from howdah_private.audit_pending as p where p.xid = new.xid;
   return null;
 end $$;
 
--- A migration that changed rows before it came here has something waiting, and the trigger could not be replaced.
+-- Fires pending triggers of the current transaction. A migration that changed rows leaves one
+-- pending, and a trigger with pending events cannot be replaced. The first statement queues the
+-- trigger again, the second does the work.
 do $$
 begin
   if exists (

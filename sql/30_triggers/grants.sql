@@ -1,4 +1,5 @@
--- An agent or a workflow is restricted while it has grants.
+-- Keeps is_restricted of agents and workflows: true while grants exist. Policies and permission
+-- checks read the flag, which saves a look-up of grants for every row.
 create or replace function howdah_private.tg_grants__restrict() returns trigger
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -14,5 +15,6 @@ begin
 end $$;
 create or replace trigger _100_stamp before update on howdah.grants
   for each row execute function howdah_private.tg__stamp();
-create or replace trigger _500_restrict after insert or update of agent_id, workflow_id or delete on howdah.grants
+create or replace trigger _500_restrict
+  after insert or update of agent_id, workflow_id or delete on howdah.grants
   for each row execute function howdah_private.tg_grants__restrict();

@@ -1,6 +1,7 @@
--- A hook names a function of this database, which from then on runs inside the commits of a tenant: only an owner writes
--- one. What cannot be called is refused when it is written, with the name as it will be called. The call has the rights
--- of howdah_app, which is given usage of the schema and execute on the function here.
+-- Checks hooks. A hook calls a function of this database inside the commits of a tenant, so only an
+-- owner of the database may write one. A function that cannot be called is refused here. Calls have
+-- the privileges of howdah_app; a trigger grants that role usage on the schema and execute on the
+-- function. The function name is stored in the form in which it is called.
 create or replace function howdah_private.tg_hooks__check() returns trigger
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
@@ -9,14 +10,17 @@ declare
   v_proc pg_catalog.pg_proc;
 begin
   if not howdah_private.is_operator() then
-    raise exception using errcode = 'HWDEN', message = 'only an owner may write hooks',
+    raise exception using errcode = 'HWDEN',
+      message = 'only an owner of the database may write hooks',
       detail = jsonb_build_object('field', 'function', 'function', new.function)::text,
-      hint = 'Connect as the database''s owner: npx howdah db url.';
+      hint = 'Connect as the owner of the database: npx howdah db url.';
   end if;
   v_proc := howdah_private.hook_function(new.function);
-  -- behind a schema any word may stand as it is: shop.check, where %I would quote it
+  -- after a schema even a keyword needs no quotes: shop.check, which %I would quote
   new.function := v_proc.pronamespace::regnamespace || '.' || case
-    when v_proc.proname ~ '^[a-z_][a-z0-9_]*$' then v_proc.proname::text else format('%I', v_proc.proname) end;
+    when v_proc.proname ~ '^[a-z_][a-z0-9_]*$' then v_proc.proname::text
+    else format('%I', v_proc.proname)
+  end;
   return new;
 end $$;
 

@@ -1,4 +1,4 @@
--- Images and files of an input are checked with the row; what the run was given stays what it was given.
+-- Checks images and files of an input at the insert. They are immutable once the run has ended.
 create or replace function howdah_private.tg_executions__check_parts() returns trigger
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp

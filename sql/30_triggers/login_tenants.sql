@@ -1,5 +1,6 @@
--- A binding to a misspelt login would wait for whoever makes one of that name. One of an owner, a worker or the API would make all of
--- them act for that single tenant, and a superuser is kept from nothing by it.
+-- Refuses logins that cannot act for one tenant. A row for a misspelt login would apply to a later
+-- role of that name. A row for an owner, a worker or the API would make each of their sessions act
+-- for that tenant alone. Row security does not restrict a superuser.
 create or replace function howdah_private.tg_login_tenants__refuse_unfit() returns trigger
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
@@ -9,13 +10,16 @@ declare
 begin
   select case
     when not r.rolcanlogin then format('%s is a role that cannot log in', r.rolname)
-    when r.rolsuper then format('%s is a superuser, whom no tenant bounds', r.rolname)
-    when g.name is not null then format('%s is in %s, which acts for every tenant', r.rolname, g.name)
+    when r.rolsuper
+      then format('%s is a superuser, which row security does not restrict', r.rolname)
+    when g.name is not null
+      then format('%s is a member of %s, which acts for every tenant', r.rolname, g.name)
   end into v_fault
-  from (select) as nothing
+  from (select) as one_row
   left join pg_roles as r on r.rolname = new.login
   left join lateral (
-    select s.name from unnest('{howdah_owner,howdah_worker,howdah_authenticator}'::name[]) as s (name)
+    select s.name
+    from unnest('{howdah_owner,howdah_worker,howdah_authenticator}'::name[]) as s (name)
     where pg_has_role(r.oid, s.name, 'member') limit 1
   ) as g on true
   where r.rolname is null or not r.rolcanlogin or g.name is not null;
@@ -23,10 +27,12 @@ begin
     raise exception using errcode = 'HWINV',
       message = coalesce(v_fault, format('there is no login %s', new.login)),
       detail = jsonb_build_object('field', 'login', 'login', new.login)::text,
-      hint = 'Bind a login of its own, that is no superuser: create role NAME login password …; grant howdah_app to NAME.';
+      hint = 'Use a separate login that is not a superuser: create role NAME login password …; '
+        'grant howdah_app to NAME.';
   end if;
   return new;
 end $$;
 
-create or replace trigger _300_refuse_unfit before insert or update of login on howdah_private.login_tenants
+create or replace trigger _300_refuse_unfit
+  before insert or update of login on howdah_private.login_tenants
   for each row execute function howdah_private.tg_login_tenants__refuse_unfit();

@@ -1,13 +1,22 @@
--- A server of type stdio is a command on the worker's machine: only an owner decides which, as with tools in SQL.
+-- Checks MCP servers and keeps their tools and agents up to date.
+--
+-- A change of a server queues a discovery of its tools and prompts. A change of a server or of an
+-- accepted tool marks the agents that have the server stale. Only the engine inserts and redefines
+-- rows of tools with kind mcp, when a tool is accepted.
+
+-- Refuses servers of type stdio, except from an owner of the database: such a server is a command
+-- on the machine of the worker.
 create or replace function howdah_private.tg_mcp_servers__refuse_command() returns trigger
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
 as $$
 begin
   if not howdah_private.is_operator() then
-    raise exception using errcode = 'HWDEN', message = 'only an owner may write MCP servers of type stdio',
+    raise exception using errcode = 'HWDEN',
+      message = 'only an owner of the database may write MCP servers of type stdio',
       detail = jsonb_build_object('field', 'type', 'server', new.name)::text,
-      hint = 'It is a command on the worker''s machine: ask the database''s owner, or reach the server by http.';
+      hint = 'A stdio server is a command on the machine of the worker. Ask the owner of the '
+        'database, or use type http.';
   end if;
   return new;
 end $$;
@@ -21,8 +30,9 @@ begin
   return new;
 end $$;
 
--- Locked, so that no secret can be removed before the server that names it is there to be seen.
-create or replace function howdah_private.tg_mcp_servers__hold_secrets() returns trigger
+-- Locks the secrets of the configuration, so that they cannot be deleted before this server is
+-- visible.
+create or replace function howdah_private.tg_mcp_servers__lock_secrets() returns trigger
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
@@ -30,7 +40,8 @@ declare
   v_name text;
 begin
   foreach v_name in array howdah_private.mcp_secrets(new.configuration) loop
-    perform from howdah.secrets as s where s.tenant_id = new.tenant_id and s.name = v_name for key share;
+    perform from howdah.secrets as s where s.tenant_id = new.tenant_id and s.name = v_name
+    for key share;
     if not found then
       perform howdah_private.refuse_unknown_secret(v_name);
     end if;
@@ -38,7 +49,8 @@ begin
   return new;
 end $$;
 
--- Its tools are called by its name, and what they do is what it says only while that counts.
+-- Updates the tools of a server. Their names include the name of the server. Their effects come
+-- from its annotations only while trusts_annotations is true.
 create or replace function howdah_private.tg_mcp_servers__change_tools() returns trigger
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -74,23 +86,30 @@ end $$;
 
 create or replace trigger _100_stamp before update on howdah.mcp_servers
   for each row execute function howdah_private.tg__stamp();
-create or replace trigger _200_refuse_command before insert or update of type, configuration on howdah.mcp_servers
+create or replace trigger _200_refuse_command
+  before insert or update of type, configuration on howdah.mcp_servers
   for each row when (new.type = 'stdio')
   execute function howdah_private.tg_mcp_servers__refuse_command();
-create or replace trigger _300_check before insert or update of type, configuration, sampling_model_id on howdah.mcp_servers
+create or replace trigger _300_check
+  before insert or update of type, configuration, sampling_model_id on howdah.mcp_servers
   for each row execute function howdah_private.tg_mcp_servers__check();
-create or replace trigger _310_refuse_keys before insert or update of name, description on howdah.mcp_servers
+create or replace trigger _310_refuse_keys
+  before insert or update of name, description on howdah.mcp_servers
   for each row execute function howdah_private.tg__refuse_keys_in_texts('name', 'description');
-create or replace trigger _320_hold_secrets before insert or update of configuration on howdah.mcp_servers
-  for each row execute function howdah_private.tg_mcp_servers__hold_secrets();
-create or replace trigger _500_change_tools after update of name, trusts_annotations on howdah.mcp_servers
-  for each row when ((old.name, old.trusts_annotations) is distinct from (new.name, new.trusts_annotations))
+create or replace trigger _320_lock_secrets
+  before insert or update of configuration on howdah.mcp_servers
+  for each row execute function howdah_private.tg_mcp_servers__lock_secrets();
+create or replace trigger _500_change_tools
+  after update of name, trusts_annotations on howdah.mcp_servers
+  for each row when (
+    (old.name, old.trusts_annotations) is distinct from (new.name, new.trusts_annotations))
   execute function howdah_private.tg_mcp_servers__change_tools();
 create or replace trigger _510_mark_stale after update of is_active on howdah.mcp_servers
   for each row when (old.is_active <> new.is_active)
   execute function howdah_private.tg_mcp_servers__mark_stale();
 create or replace trigger _900_discover
-  after insert or update of type, configuration, is_active, sampling_model_id, allows_elicitation on howdah.mcp_servers
+  after insert or update of type, configuration, is_active, sampling_model_id, allows_elicitation
+  on howdah.mcp_servers
   for each row when (new.is_active)
   execute function howdah_private.tg_mcp_servers__discover();
 
@@ -110,21 +129,25 @@ create or replace trigger _500_mark_stale after update of status on howdah.mcp_t
   for each row when (old.status <> new.status)
   execute function howdah_private.tg_mcp_tools__mark_stale();
 
--- Whoever gives a server to an agent waits for who finds out what it offers, as with tools (agents.sql).
+-- Locks a server that is given to an agent: the transaction waits for a discovery that is not
+-- committed yet (agents.sql).
 create or replace function howdah_private.tg_agent_servers__await_edit() returns trigger
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
 begin
-  perform from howdah.mcp_servers as s where s.id = new.server_id and s.tenant_id = new.tenant_id for share;
+  perform from howdah.mcp_servers as s where s.id = new.server_id and s.tenant_id = new.tenant_id
+  for share;
   return new;
 end $$;
-create or replace trigger _100_await_edit before insert or update of server_id on howdah.agent_servers
+create or replace trigger _100_await_edit
+  before insert or update of server_id on howdah.agent_servers
   for each row execute function howdah_private.tg_agent_servers__await_edit();
 create or replace trigger _500_mark_stale after insert or update or delete on howdah.agent_servers
   for each row execute function howdah_private.tg_agent_parts__mark_stale();
 
--- What an MCP tool is, its server said and somebody accepted: nobody writes it by hand.
+-- Refuses direct writes of MCP tools. Their definition comes from the server and was accepted by a
+-- person.
 create or replace function howdah_private.tg_tools__refuse_mcp() returns trigger
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
@@ -132,11 +155,14 @@ as $$
 begin
   if current_user <> 'howdah_engine' and (tg_op = 'INSERT'
     or (old.kind, old.name, old.description, old.parameters, old.configuration, old.server_id)
-      is distinct from (new.kind, new.name, new.description, new.parameters, new.configuration, new.server_id)) then
-    raise exception using errcode = 'HWDEN', message = 'tools of MCP servers are not written by hand',
+      is distinct from
+      (new.kind, new.name, new.description, new.parameters, new.configuration, new.server_id)) then
+    raise exception using errcode = 'HWDEN',
+      message = 'tools of MCP servers cannot be inserted or redefined directly',
       detail = jsonb_build_object('tool', new.name)::text,
-      hint = 'Insert the server into howdah.mcp_servers; what it offers is accepted by howdah.accept_mcp_tool(server, tool).'
-        ' aliases, effect, requires_approval, timeout_ms and is_active are yours to set.';
+      hint = 'Insert the server into howdah.mcp_servers and accept its tools with '
+        'howdah.accept_mcp_tool(server, tool). You may set aliases, effect, requires_approval, '
+        'timeout_ms and is_active.';
   end if;
   return new;
 end $$;

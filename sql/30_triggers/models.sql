@@ -1,4 +1,7 @@
--- Whoever edits the model that follows the environment makes it his own; the sync itself runs as the engine.
+-- Checks models and marks the agents that use them stale.
+
+-- Stops a model from following the environment when a user edits it. The sync with the environment
+-- runs as howdah_engine and does not fire this trigger.
 create or replace function howdah_private.tg_models__adopt() returns trigger
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
@@ -8,7 +11,8 @@ begin
   return new;
 end $$;
 
--- Agents that name the model, and for "default" those that name none.
+-- Marks agents that have the model stale. The model named default is also the model of all agents
+-- that have none.
 create or replace function howdah_private.tg_models__mark_stale() returns trigger
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -18,15 +22,16 @@ begin
   from howdah.agents as a
   where a.tenant_id = coalesce(new.tenant_id, old.tenant_id)
     and (
-      exists (select from howdah.agent_models as am where am.agent_id = a.id and am.model_id = new.id)
+      exists (
+        select from howdah.agent_models as am where am.agent_id = a.id and am.model_id = new.id)
       or ('default' in (old.name, new.name) and not exists (
         select from howdah.agent_models as am where am.agent_id = a.id and am.purpose = 'llm'))
     );
   return null;
 end $$;
 
--- A tenant names model servers of the public internet by name; addresses and private names, which could reach what stands
--- beside this database, are an owner's to write.
+-- Refuses IP addresses and private host names, except from an owner of the database: they could
+-- reach services in the network of the workers (server-side request forgery).
 create or replace function howdah_private.tg_models__refuse_private() returns trigger
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
@@ -36,39 +41,44 @@ declare
 begin
   if not howdah_private.is_operator()
     and (v_host !~ '^([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}\.?$'
-      or v_host ~ '(^|\.)(localhost|local|internal|intranet|lan|home|corp|localdomain|nip\.io|sslip\.io)\.?$') then
+      or v_host ~ ('(^|\.)(localhost|local|internal|intranet|lan|home|corp|localdomain|'
+        'nip\.io|sslip\.io)\.?$')) then
     raise exception using errcode = 'HWDEN',
-      message = format('base_url may not name %s: it is no public host name', v_host),
+      message = format('base_url must have a public host name, not %s', v_host),
       detail = jsonb_build_object('field', 'base_url', 'host', v_host)::text,
-      hint = 'An owner of the database may write addresses and private names.';
+      hint = 'Ask an owner of the database to set IP addresses and private host names.';
   end if;
   return new;
 end $$;
 
--- Locked, so that the secret cannot be removed before the model that names it is there to be seen.
+-- Locks the secret of a model, so that it cannot be deleted before this model is visible.
 create or replace function howdah_private.tg_models__check_secret() returns trigger
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform howdah_private.refuse_plain_secrets('secret_name', to_jsonb(new.secret_name));
-  perform from howdah.secrets as s where s.tenant_id = new.tenant_id and s.name = new.secret_name for key share;
+  perform from howdah.secrets as s where s.tenant_id = new.tenant_id and s.name = new.secret_name
+  for key share;
   if not found then
     perform howdah_private.refuse_unknown_secret(new.secret_name);
   end if;
   return new;
 end $$;
 
--- A password before the host would be shown to whoever reads models; behind the host stands a key now and then.
+-- Refuses passwords and keys in base_url and capabilities, because every user who may read models
+-- would see them.
 create or replace function howdah_private.tg_models__refuse_keys() returns trigger
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
 as $$
 begin
   if new.base_url ~* '^(http|ws)s?://[^/?#\s]*@' then
-    raise exception using errcode = 'HWINV', message = 'base_url holds a user name or a password before its host',
+    raise exception using errcode = 'HWINV',
+      message = 'base_url contains a user name or password before its host',
       detail = jsonb_build_object('field', 'base_url')::text,
-      hint = format('Leave it out: %s. Store a key as a secret (howdah secret set NAME) and name it in secret_name.',
+      hint = format('Use %s. Store a key as a secret (howdah secret set NAME) and set secret_name '
+        'to its name.',
         regexp_replace(new.base_url, '^((?:http|ws)s?://)[^/?#\s]*@([^?#\s]*).*$', '\1\2', 'i'));
   end if;
   perform howdah_private.refuse_plain_secrets('base_url',
@@ -84,7 +94,8 @@ create or replace trigger _200_adopt
   for each row when (old.from_environment and current_user <> 'howdah_engine')
   execute function howdah_private.tg_models__adopt();
 create or replace trigger _500_mark_stale
-  after update of name, provider, model, base_url, secret_name, context_tokens, capabilities on howdah.models
+  after update of name, provider, model, base_url, secret_name, context_tokens, capabilities
+  on howdah.models
   for each row when (old.* is distinct from new.*)
   execute function howdah_private.tg_models__mark_stale();
 create or replace trigger _510_mark_stale
@@ -98,10 +109,13 @@ create or replace trigger _520_mark_stale
 create or replace trigger _300_refuse_private before insert or update of base_url on howdah.models
   for each row when (new.base_url is not null)
   execute function howdah_private.tg_models__refuse_private();
-create or replace trigger _300_check_secret before insert or update of secret_name, tenant_id on howdah.models
+create or replace trigger _300_check_secret
+  before insert or update of secret_name, tenant_id on howdah.models
   for each row when (new.secret_name is not null)
   execute function howdah_private.tg_models__check_secret();
-create or replace trigger _300_refuse_keys before insert or update of base_url, capabilities on howdah.models
+create or replace trigger _300_refuse_keys
+  before insert or update of base_url, capabilities on howdah.models
   for each row execute function howdah_private.tg_models__refuse_keys();
-create or replace trigger _310_refuse_keys before insert or update of name, model, domain on howdah.models
+create or replace trigger _310_refuse_keys
+  before insert or update of name, model, domain on howdah.models
   for each row execute function howdah_private.tg__refuse_keys_in_texts('name', 'model', 'domain');

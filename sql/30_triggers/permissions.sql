@@ -1,5 +1,11 @@
--- Whoever writes a table needs the permission for it. Asked once per statement, of those who write themselves: what the
--- engine's functions do was permitted where they were called. Of executions only the insert: nobody else changes them.
+-- Checks the permissions of every statement that writes.
+--
+-- The role of the user decides first, once per statement (tg__permit). Grants on agents and
+-- workflows decide next, per row. Sessions, todos, files and default agents of another user need
+-- further permissions. No trigger checks howdah_engine, because its functions check the caller.
+
+-- Refuses the statement unless the user has the permission for the table. Of executions only
+-- inserts are checked, because only the engine changes them.
 create or replace function howdah_private.tg__permit() returns trigger
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
@@ -24,7 +30,8 @@ begin
   end loop;
 end $$;
 
--- Rows about an agent: its grants decide. Runs come in thousands, so they are looked at together.
+-- Refuses rows about an agent or workflow unless its grants allow them. Inserts of runs are checked
+-- once per statement instead (tg_executions__permit_agents).
 create or replace function howdah_private.tg__permit_agent() returns trigger
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
@@ -32,11 +39,16 @@ as $$
 declare
   v_key constant text := tg_argv[1];
   v_is_new constant boolean := tg_op = 'INSERT' and tg_table_name in ('agents', 'workflows');
-  v_what constant text := case when v_key in ('workflow_id', 'member_workflow_id') or tg_table_name = 'workflows' then 'workflow' else 'agent' end;
+  v_kind constant text := case
+    when v_key in ('workflow_id', 'member_workflow_id') or tg_table_name = 'workflows'
+      then 'workflow'
+    else 'agent'
+  end;
 begin
   if current_user <> 'howdah_engine' then
-    perform howdah_private.permit_agent((to_jsonb(old) ->> v_key)::uuid, tg_argv[0], v_what) where tg_op <> 'INSERT';
-    perform howdah_private.permit_agent((to_jsonb(new) ->> v_key)::uuid, tg_argv[0], v_what)
+    perform howdah_private.permit_agent((to_jsonb(old) ->> v_key)::uuid, tg_argv[0], v_kind)
+    where tg_op <> 'INSERT';
+    perform howdah_private.permit_agent((to_jsonb(new) ->> v_key)::uuid, tg_argv[0], v_kind)
     where tg_op <> 'DELETE' and not v_is_new;
     perform howdah_private.permit(tg_table_name, 'edit', by_grant => false) where v_is_new;
   end if;
@@ -51,9 +63,11 @@ create or replace trigger _020_permit_agent before insert or update or delete on
   for each row execute function howdah_private.tg__permit_agent('edit', 'agent_id');
 create or replace trigger _020_permit_agent before insert or update or delete on howdah.agent_skills
   for each row execute function howdah_private.tg__permit_agent('edit', 'agent_id');
-create or replace trigger _020_permit_agent before insert or update or delete on howdah.agent_servers
+create or replace trigger _020_permit_agent
+  before insert or update or delete on howdah.agent_servers
   for each row execute function howdah_private.tg__permit_agent('edit', 'agent_id');
-create or replace trigger _020_permit_agent before insert or update or delete on howdah.version_labels
+create or replace trigger _020_permit_agent
+  before insert or update or delete on howdah.version_labels
   for each row execute function howdah_private.tg__permit_agent('edit', 'agent_id');
 create or replace trigger _020_permit_agent before insert or update or delete on howdah.schedules
   for each row execute function howdah_private.tg__permit_agent('edit', 'agent_id');
@@ -61,9 +75,11 @@ create or replace trigger _021_permit_workflow before insert or update or delete
   for each row execute function howdah_private.tg__permit_agent('edit', 'workflow_id');
 create or replace trigger _020_permit_workflow before insert or update or delete on howdah.workflows
   for each row execute function howdah_private.tg__permit_agent('edit', 'id');
-create or replace trigger _020_permit_workflow before insert or update or delete on howdah.workflow_agents
+create or replace trigger _020_permit_workflow
+  before insert or update or delete on howdah.workflow_agents
   for each row execute function howdah_private.tg__permit_agent('edit', 'workflow_id');
-create or replace trigger _020_permit_workflow before insert or update or delete on howdah.version_labels
+create or replace trigger _020_permit_workflow
+  before insert or update or delete on howdah.version_labels
   for each row execute function howdah_private.tg__permit_agent('edit', 'workflow_id');
 create or replace trigger _021_permit_agent before insert or update on howdah.workflow_agents
   for each row execute function howdah_private.tg__permit_agent('run', 'agent_id');
@@ -74,12 +90,12 @@ create or replace trigger _020_permit_agent before insert or update or delete on
 create or replace trigger _021_permit_workflow before insert or update or delete on howdah.sessions
   for each row execute function howdah_private.tg__permit_agent('run', 'workflow_id');
 
--- After _100_address, which reads the agent from a run that is named.
+-- Runs after _100_address, which sets the agent if the message names a run.
 create or replace trigger _200_permit_agent before insert on howdah.mail
   for each row execute function howdah_private.tg__permit_agent('run', 'to_agent_id');
 
--- Refuses to change a session of another user, to begin one as that user, to have a schedule send
--- messages to it, or to write its todos.
+-- Refuses to change a session of another user, to start a session as that user, and to have a
+-- schedule send messages to it.
 create or replace function howdah_private.tg__permit_session() returns trigger
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
@@ -88,19 +104,22 @@ begin
   if current_user <> 'howdah_engine' and tg_table_name <> 'sessions' then
     perform howdah_private.permit_session(new.session_id);
   elsif current_user <> 'howdah_engine' then
-    perform howdah_private.permit_control('session', new.id, coalesce(new.agent_id, new.workflow_id), new.user_id);
+    perform howdah_private.permit_control(
+      'session', new.id, coalesce(new.agent_id, new.workflow_id), new.user_id);
   end if;
   return new;
 end $$;
 create or replace trigger _030_permit_session before insert or update on howdah.sessions
   for each row execute function howdah_private.tg__permit_session();
-create or replace trigger _030_permit_session before insert or update of session_id, cron, timezone, agent_id, workflow_id, input, input_data,
-    metadata, priority, overlap_policy, catchup_policy on howdah.schedules
+create or replace trigger _030_permit_session
+  before insert or update of session_id, cron, timezone, agent_id, workflow_id, input, input_data,
+    metadata, priority, overlap_policy, catchup_policy
+  on howdah.schedules
   for each row when (new.session_id is not null)
   execute function howdah_private.tg__permit_session();
 
--- Refuses todos and files in another user's session, and files of another user's run: what runs as
--- that user reads them. Other checks of the row refuse a session or run that does not exist.
+-- Refuses todos and files in a session of another user, and files of a run of another user, because
+-- runs of that user read them. Other checks refuse a session or run that does not exist.
 create or replace function howdah_private.tg__permit_attachment() returns trigger
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
@@ -110,9 +129,11 @@ declare
 begin
   v_row := case tg_op when 'DELETE' then old else new end;
   if current_user <> 'howdah_engine' then
-    perform howdah_private.permit_session(s.id) from howdah.sessions as s where s.id = v_row.session_id;
+    perform howdah_private.permit_session(s.id) from howdah.sessions as s
+    where s.id = v_row.session_id;
     if tg_table_name = 'resources' then
-      perform howdah_private.permit_control('execution', e.id, coalesce(e.agent_id, e.workflow_id), e.user_id)
+      perform howdah_private.permit_control(
+        'execution', e.id, coalesce(e.agent_id, e.workflow_id), e.user_id)
       from howdah.executions as e where e.id = v_row.execution_id;
     end if;
   end if;
@@ -121,17 +142,21 @@ end $$;
 create or replace trigger _030_permit_attachment before insert or update or delete on howdah.todos
   for each row execute function howdah_private.tg__permit_attachment();
 create or replace trigger _030_permit_attachment_insert before insert on howdah.resources
-  for each row when (num_nonnulls(new.session_id, new.execution_id) > 0) execute function howdah_private.tg__permit_attachment();
+  for each row when (num_nonnulls(new.session_id, new.execution_id) > 0)
+  execute function howdah_private.tg__permit_attachment();
 create or replace trigger _030_permit_attachment before update or delete on howdah.resources
-  for each row when (num_nonnulls(old.session_id, old.execution_id) > 0) execute function howdah_private.tg__permit_attachment();
+  for each row when (num_nonnulls(old.session_id, old.execution_id) > 0)
+  execute function howdah_private.tg__permit_attachment();
 
+-- Checks the agents, workflows and sessions of new runs, each once per statement.
 create or replace function howdah_private.tg_executions__permit_agents() returns trigger
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
 as $$
 begin
   if current_user <> 'howdah_engine' and not howdah_private.is_trusted() then
-    perform howdah_private.permit_agent(n.agent_id, 'run'), howdah_private.permit_agent(n.workflow_id, 'run', 'workflow')
+    perform howdah_private.permit_agent(n.agent_id, 'run'),
+      howdah_private.permit_agent(n.workflow_id, 'run', 'workflow')
     from (select distinct agent_id, workflow_id from new_rows) as n;
     perform howdah_private.permit_session(n.session_id)
     from (select distinct session_id from new_rows where session_id is not null) as n;
@@ -142,17 +167,20 @@ create or replace trigger _020_permit_agents after insert on howdah.executions
   referencing new table as new_rows
   for each statement execute function howdah_private.tg_executions__permit_agents();
 
--- What an agent is told about a tool is for whoever edits it to say; what the tool may reach, and whether it asks for
--- leave, for an admin.
+-- Returns the settings of a tool of an agent that only an admin may write: what the tool may reach,
+-- and whether it asks for approval. Every user who may edit the agent may write the keys listed
+-- here.
 create or replace function howdah_private.settings_of_admins(configuration jsonb) returns jsonb
   language sql immutable
-  return configuration - array['mission_override', 'allowed_tools', 'budget', 'ephemeral', 'handoff', 'suppress_markdown'];
-create or replace function howdah_private.is_harmless_configuration(configuration jsonb) returns boolean
+  return configuration - array[
+    'mission_override', 'allowed_tools', 'budget', 'ephemeral', 'handoff', 'suppress_markdown'];
+create or replace function howdah_private.is_harmless_configuration(configuration jsonb)
+  returns boolean
   language sql immutable
   return howdah_private.settings_of_admins(configuration) = '{}';
 
--- Refuses to change which agents belong to another user, and which one is that user's default; see
--- permit_default. A user who names no agent gets the default agent.
+-- Refuses to change the agents and the default agent of another user, because runs without an agent
+-- use the default agent of their user; see permit_default.
 create or replace function howdah_private.tg_agents__permit_default() returns trigger
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
@@ -165,13 +193,14 @@ begin
   return new;
 end $$;
 create or replace trigger _030_permit_default_insert before insert on howdah.agents
-  for each row when (new.user_id is not null) execute function howdah_private.tg_agents__permit_default();
-create or replace trigger _030_permit_default_update before update of user_id, is_default on howdah.agents
+  for each row when (new.user_id is not null)
+  execute function howdah_private.tg_agents__permit_default();
+create or replace trigger _030_permit_default_update
+  before update of user_id, is_default on howdah.agents
   for each row when ((new.user_id, new.is_default) is distinct from (old.user_id, old.is_default))
   execute function howdah_private.tg_agents__permit_default();
 
--- A tool that wants leave keeps wanting it, unless an admin says otherwise. A sub-agent is given by whom its own agent is
--- for.
+-- Refuses to remove the approval of a tool, and to write settings of admins, except from admins.
 create or replace function howdah_private.tg_agent_tools__permit_approval() returns trigger
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
@@ -184,20 +213,25 @@ begin
 end $$;
 create or replace trigger _030_permit_approval_insert before insert on howdah.agent_tools
   for each row when (
-    new.requires_approval is false or not howdah_private.is_harmless_configuration(new.configuration))
+    new.requires_approval is false
+    or not howdah_private.is_harmless_configuration(new.configuration))
   execute function howdah_private.tg_agent_tools__permit_approval();
 create or replace trigger _030_permit_approval_update before update on howdah.agent_tools
   for each row when (
-    (new.requires_approval is not true and new.requires_approval is distinct from old.requires_approval)
-    or (new.configuration <> old.configuration and not (howdah_private.is_harmless_configuration(new.configuration)
-      and howdah_private.is_harmless_configuration(old.configuration)))
+    (new.requires_approval is not true
+      and new.requires_approval is distinct from old.requires_approval)
+    or (new.configuration <> old.configuration
+      and not (howdah_private.is_harmless_configuration(new.configuration)
+        and howdah_private.is_harmless_configuration(old.configuration)))
     or (new.tool_id <> old.tool_id and old.requires_approval)
   )
   execute function howdah_private.tg_agent_tools__permit_approval();
 create or replace trigger _030_permit_approval_delete before delete on howdah.agent_tools
-  for each row when (old.requires_approval or not howdah_private.is_harmless_configuration(old.configuration))
+  for each row when (
+    old.requires_approval or not howdah_private.is_harmless_configuration(old.configuration))
   execute function howdah_private.tg_agent_tools__permit_approval();
 
+-- Refuses a tool that runs an agent or workflow unless the user may run that agent or workflow.
 create or replace function howdah_private.tg_agent_tools__permit_sub_agent() returns trigger
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
@@ -208,10 +242,11 @@ begin
   end if;
   return new;
 end $$;
-create or replace trigger _040_permit_sub_agent before insert or update of tool_id on howdah.agent_tools
+create or replace trigger _040_permit_sub_agent
+  before insert or update of tool_id on howdah.agent_tools
   for each row execute function howdah_private.tg_agent_tools__permit_sub_agent();
 
--- Owners are made and unmade by owners.
+-- Refuses to give or take the role owner, except from owners.
 create or replace function howdah_private.tg_users__permit_owner() returns trigger
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp

@@ -1,5 +1,8 @@
--- Prompts and skills are checked when they are written, versioned when the transaction commits, and so are the agents that
--- have them. What is given to an agent waits for an edit that is not committed yet, as models and tools do (agents.sql).
+-- Checks prompts at each write, and writes versions of a prompt and of its agents at commit. Skills
+-- work in the same way (skills.sql). A prompt that is given to an agent is locked, like models and
+-- tools (agents.sql).
+
+-- Checks the template, the variables, and the values that existing agents give to the variables.
 create or replace function howdah_private.tg_prompts__check() returns trigger
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -18,16 +21,19 @@ begin
   if tg_op = 'UPDATE' and new.variables <> old.variables then
     for v_agent in
       select a.name, a.prompt_values from howdah.agents as a
-      where a.tenant_id = new.tenant_id and a.prompt_id = new.id and a.deleted_at is null and a.prompt_values <> '{}'
+      where a.tenant_id = new.tenant_id and a.prompt_id = new.id and a.deleted_at is null
+        and a.prompt_values <> '{}'
       order by a.name
     loop
       perform howdah_private.refuse_values(
-        format('prompt_values of agent %s', v_agent.name), new.name, new.variables, v_agent.prompt_values);
+        format('prompt_values of agent %s', v_agent.name), new.name, new.variables,
+        v_agent.prompt_values);
     end loop;
   end if;
   return new;
 end $$;
 
+-- Checks that the user may edit all agents that have the prompt. Refuses to delete a prompt in use.
 create or replace function howdah_private.tg_prompts__permit_users() returns trigger
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -63,13 +69,19 @@ create or replace trigger _100_stamp before update on howdah.prompts
   for each row execute function howdah_private.tg__stamp();
 create or replace trigger _030_permit_users before update on howdah.prompts
   for each row execute function howdah_private.tg_prompts__permit_users();
-create or replace trigger _300_check before insert or update of template, description, variables on howdah.prompts
+create or replace trigger _300_check
+  before insert or update of template, description, variables on howdah.prompts
   for each row when (new.template is not null and new.variables is not null)
   execute function howdah_private.tg_prompts__check();
-create or replace trigger _310_refuse_keys before insert or update of name, description, template on howdah.prompts
-  for each row execute function howdah_private.tg__refuse_keys_in_texts('name', 'description', 'template');
-create or replace trigger _500_mark_stale after update of name, template, variables on howdah.prompts
-  for each row when ((old.name, old.template, old.variables) is distinct from (new.name, new.template, new.variables))
+create or replace trigger _310_refuse_keys
+  before insert or update of name, description, template on howdah.prompts
+  for each row
+  execute function howdah_private.tg__refuse_keys_in_texts('name', 'description', 'template');
+create or replace trigger _500_mark_stale
+  after update of name, template, variables on howdah.prompts
+  for each row when (
+    (old.name, old.template, old.variables)
+    is distinct from (new.name, new.template, new.variables))
   execute function howdah_private.tg_prompts__mark_stale();
 drop trigger if exists _900_write_version on howdah.prompts;
 create constraint trigger _900_write_version after insert or update on howdah.prompts
@@ -81,8 +93,10 @@ create or replace trigger _100_refuse_change before update or delete on howdah.p
 create or replace trigger _100_refuse_truncate before truncate on howdah.prompt_versions
   for each statement execute function howdah_private.tg__refuse_change();
 
--- An agent's prompt is one that is there, and the values it gives are such as that takes. Whoever takes another prompt waits for
--- an edit of it; who has it already is marked by the edit, and must not wait for that with his own row in hand.
+-- Checks that the prompt of an agent exists and accepts the values that the agent gives. Locks a
+-- prompt that is new to the agent, so that the transaction waits for an uncommitted edit. A prompt
+-- that the agent already has is not locked: its edit waits for the row of the agent to mark it
+-- stale, and the two transactions would deadlock.
 create or replace function howdah_private.tg_agents__check_prompt() returns trigger
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -91,25 +105,31 @@ declare
   v_prompt howdah.prompts;
 begin
   if tg_op = 'INSERT' or new.prompt_id is distinct from old.prompt_id then
-    perform from howdah.prompts as p where p.id = new.prompt_id and p.tenant_id = new.tenant_id for share;
+    perform from howdah.prompts as p where p.id = new.prompt_id and p.tenant_id = new.tenant_id
+    for share;
   end if;
-  select p.* into v_prompt from howdah.prompts as p where p.id = new.prompt_id and p.tenant_id = new.tenant_id;
+  select p.* into v_prompt from howdah.prompts as p
+  where p.id = new.prompt_id and p.tenant_id = new.tenant_id;
   if new.prompt_id is not null and (v_prompt.id is null or v_prompt.deleted_at is not null) then
     raise exception using errcode = case when v_prompt.id is null then 'HWNTF' else 'HWCNF' end,
-      message = case when v_prompt.id is null then format('there is no prompt %s', new.prompt_id)
+      message = case
+        when v_prompt.id is null then format('there is no prompt %s', new.prompt_id)
         else format('prompt %L is deleted', v_prompt.name) end,
       detail = jsonb_build_object('field', 'prompt_id', 'prompt_id', new.prompt_id)::text,
-      hint = 'Those there are stand in howdah.prompts.';
+      hint = 'See howdah.prompts for the prompts that exist.';
   elsif new.prompt_id is null and new.prompt_values <> '{}' then
-    raise exception using errcode = 'HWINV', message = 'prompt_values are for a prompt, and there is no prompt_id',
+    raise exception using errcode = 'HWINV',
+      message = 'prompt_values need a prompt, but prompt_id is null',
       detail = jsonb_build_object('field', 'prompt_values')::text,
       hint = 'Set prompt_id, or leave prompt_values empty.';
   elsif jsonb_typeof(new.prompt_values) = 'object' and new.prompt_id is not null then
     perform howdah_private.refuse_plain_secrets('prompt_values', new.prompt_values);
-    perform howdah_private.refuse_values('prompt_values', v_prompt.name, v_prompt.variables, new.prompt_values);
+    perform howdah_private.refuse_values(
+      'prompt_values', v_prompt.name, v_prompt.variables, new.prompt_values);
   end if;
   return new;
 end $$;
-create or replace trigger _300_check_prompt before insert or update of prompt_id, prompt_values on howdah.agents
+create or replace trigger _300_check_prompt
+  before insert or update of prompt_id, prompt_values on howdah.agents
   for each row when (new.prompt_id is not null or new.prompt_values <> '{}')
   execute function howdah_private.tg_agents__check_prompt();

@@ -1,2 +1,4 @@
+-- Sets updated_at when a question is answered, escalates or expires.
+
 create or replace trigger _100_stamp before update on howdah.questions
   for each row execute function howdah_private.tg__stamp();

@@ -1,4 +1,7 @@
--- The content of a resource never changes, so its size and hash are facts: computed from the bytes, or told with a path.
+-- Checks resources. The content of a resource never changes; name and metadata may. Neither its
+-- author nor the trust of its text can be forged.
+
+-- Sets size and hash from the bytes. For a file by path the caller must give both.
 create or replace function howdah_private.tg_resources__measure() returns trigger
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
@@ -13,13 +16,15 @@ begin
   if new.sha256 <> v_hash or new.size <> octet_length(new.bytes) or v_missing is not null then
     raise exception using errcode = 'HWINV',
       message = case when v_missing is not null
-          then format('%s is missing: a file that is named by its path needs its sha256 and size', v_missing)
-        when new.sha256 <> v_hash then format('sha256 is %s, but the bytes have %s', new.sha256, v_hash)
+          then format('%s is missing: a file with a storage_path needs sha256 and size', v_missing)
+        when new.sha256 <> v_hash
+          then format('sha256 is %s, but the bytes have %s', new.sha256, v_hash)
         else format('size is %s, but there are %s bytes', new.size, octet_length(new.bytes)) end,
       detail = jsonb_build_object('field', coalesce(v_missing,
         case when new.sha256 <> v_hash then 'sha256' else 'size' end))::text,
-      hint = case when v_missing is null then 'Leave sha256 and size out: they are computed from the bytes.'
-        else 'The command sha256sum gives the one, stat the other.' end;
+      hint = case
+        when v_missing is null then 'Omit sha256 and size: they are computed from the bytes.'
+        else 'Compute sha256 with the command sha256sum, and size with stat.' end;
   end if;
   if new.bytes is not null then
     new.sha256 := v_hash;
@@ -28,7 +33,9 @@ begin
   return new;
 end $$;
 
--- Who wrote a file, and how far it is trusted, is said by the engine when a run writes it (taint.sql): nobody else says so, nor takes it away.
+-- Keeps the keys of metadata that record the origin of a file: the run that wrote it and its trust.
+-- Only the engine sets them, when a run writes a file (taint.sql). Other callers can neither set
+-- nor remove them.
 create or replace function howdah_private.tg_resources__keep_origin() returns trigger
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
@@ -36,16 +43,22 @@ as $$
 declare
   v_keys constant text[] := array['written_by_execution_id', 'trust'];
 begin
-  if current_user <> 'howdah_engine' and not howdah_private.is_operator() and jsonb_typeof(new.metadata) = 'object' then
-    new.metadata := (new.metadata - v_keys) || case tg_op when 'INSERT' then '{}' else coalesce((
-      select jsonb_object_agg(k.name, old.metadata -> k.name) from unnest(v_keys) as k (name) where old.metadata ? k.name), '{}') end;
+  if current_user <> 'howdah_engine' and not howdah_private.is_operator()
+    and jsonb_typeof(new.metadata) = 'object' then
+    new.metadata := (new.metadata - v_keys) || case tg_op
+      when 'INSERT' then '{}'
+      else coalesce((
+        select jsonb_object_agg(k.name, old.metadata -> k.name)
+        from unnest(v_keys) as k (name) where old.metadata ? k.name
+      ), '{}')
+    end;
   end if;
   return new;
 end $$;
 create or replace trigger _150_keep_origin before insert or update of metadata on howdah.resources
   for each row execute function howdah_private.tg_resources__keep_origin();
 
--- No foreign key points at executions, so this is where the run is checked.
+-- Checks that the run of a file exists, because no foreign key can reference executions.
 create or replace function howdah_private.tg_resources__check_execution() returns trigger
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
@@ -57,7 +70,7 @@ begin
     raise exception using errcode = 'HWNTF',
       message = format('there is no execution %s', new.execution_id),
       detail = jsonb_build_object('execution_id', new.execution_id)::text,
-      hint = 'Leave execution_id out when the file belongs to no run.';
+      hint = 'Omit execution_id if the file belongs to no run.';
   end if;
   return new;
 end $$;
@@ -79,7 +92,7 @@ begin
   raise exception using errcode = 'HWDEN',
     message = format('the content of resource %L never changes', old.name),
     detail = jsonb_build_object('resource_id', old.id)::text,
-    hint = 'Insert a new resource and delete this one; its name and metadata may be changed.';
+    hint = 'Insert a new resource and delete this one. Only name and metadata can be changed.';
 end $$;
 
 create or replace function howdah_private.tg_resources__refuse_keys() returns trigger
@@ -101,8 +114,9 @@ create or replace trigger _200_measure before insert on howdah.resources
 create or replace trigger _300_check_execution before insert on howdah.resources
   for each row when (new.execution_id is not null)
   execute function howdah_private.tg_resources__check_execution();
--- The session goes to null when it is deleted, so it is not among these.
+-- session_id is not in the list, because deleting the session sets it to null.
 create or replace trigger _200_refuse_rewrite
-  before update of id, tenant_id, type, storage_path, bytes, size, sha256, execution_id, created_by, created_at
+  before update of id, tenant_id, type, storage_path, bytes, size, sha256, execution_id, created_by,
+    created_at
   on howdah.resources
   for each row execute function howdah_private.tg_resources__refuse_rewrite();

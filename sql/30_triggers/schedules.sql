@@ -1,22 +1,27 @@
--- What is wrong with a schedule is said when it is written, not when its time has come. Its next time is counted from now
--- when it is made, switched on again, or told another cron or time zone; switched off it has none.
+-- Checks schedules at each write, so that errors do not wait for the next time of the schedule.
+-- Sets next_at, counted from now, when a schedule is made or resumed or gets another cron or time
+-- zone. A paused schedule has no next_at.
+
+-- Checks the agent or workflow, the input, the cron expression and the time zone.
 create or replace function howdah_private.tg_schedules__check() returns trigger
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_what constant text := case when new.workflow_id is null then 'agent' else 'workflow' end;
+  v_kind constant text := case when new.workflow_id is null then 'agent' else 'workflow' end;
 begin
   if new.input is null then
-    raise exception using errcode = 'HWINV', message = 'input is missing', detail = jsonb_build_object('field', 'input')::text,
-      hint = 'Give the text for the agent in input, such as: What is new?';
+    raise exception using errcode = 'HWINV', message = 'input is missing',
+      detail = jsonb_build_object('field', 'input')::text,
+      hint = 'Set input to the text for the agent, such as: What is new?';
   end if;
   if num_nonnulls(new.agent_id, new.workflow_id) <> 1 then
     raise exception using errcode = 'HWINV',
       message = case when new.agent_id is null then 'agent_id is missing'
-        else 'a schedule runs an agent or a workflow, not both' end,
-      detail = jsonb_build_object('field', case when new.agent_id is null then 'agent_id' else 'workflow_id' end)::text,
-      hint = 'Set agent_id by howdah.agent(name), or workflow_id by howdah.workflow(name).';
+        else 'agent_id and workflow_id are both set' end,
+      detail = jsonb_build_object(
+        'field', case when new.agent_id is null then 'agent_id' else 'workflow_id' end)::text,
+      hint = 'Set either agent_id to howdah.agent(name), or workflow_id to howdah.workflow(name).';
   elsif not exists (
     select from howdah.agents as a
     where a.id = new.agent_id and a.tenant_id = new.tenant_id and a.deleted_at is null
@@ -25,9 +30,11 @@ begin
     where w.id = new.workflow_id and w.tenant_id = new.tenant_id and w.deleted_at is null
   ) then
     raise exception using errcode = 'HWNTF',
-      message = format('there is no %s %s', v_what, coalesce(new.agent_id, new.workflow_id)),
-      detail = jsonb_build_object('field', v_what || '_id', v_what || '_id', coalesce(new.agent_id, new.workflow_id))::text,
-      hint = format('Name it by howdah.%1$s(name). Those there are stand in howdah.%1$ss.', v_what);
+      message = format('there is no %s %s', v_kind, coalesce(new.agent_id, new.workflow_id)),
+      detail = jsonb_build_object('field', v_kind || '_id',
+        v_kind || '_id', coalesce(new.agent_id, new.workflow_id))::text,
+      hint = format('Set %1$s_id to howdah.%1$s(name). See howdah.%1$ss for the %1$ss that exist.',
+        v_kind);
   end if;
   perform howdah_private.refuse_plain_secrets('metadata', new.metadata);
   perform howdah_private.parse_cron(new.cron);
@@ -35,14 +42,17 @@ begin
   return new;
 end $$;
 
--- What its runs would be refused for.
+-- Refuses input that is too large, as the insert of its runs would.
 create or replace function howdah_private.tg_schedules__check_input() returns trigger
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
 begin
-  perform howdah_private.refuse_large_input(f.field, f.size, howdah_private.max_input_bytes(new.tenant_id))
-  from (values ('input', octet_length(new.input)), ('input_data', octet_length(new.input_data::text))) as f (field, size);
+  perform howdah_private.refuse_large_input(
+    f.field, f.size, howdah_private.max_input_bytes(new.tenant_id))
+  from (values
+    ('input', octet_length(new.input)), ('input_data', octet_length(new.input_data::text))
+  ) as f (field, size);
   return new;
 end $$;
 
@@ -55,21 +65,24 @@ begin
     new.next_at := null;
     return new;
   elsif tg_op = 'INSERT' and new.next_at is not null
-    or tg_op = 'UPDATE' and (old.cron, old.timezone, old.is_active) = (new.cron, new.timezone, true) then
+    or tg_op = 'UPDATE'
+      and (old.cron, old.timezone, old.is_active) = (new.cron, new.timezone, true) then
     return new;
   end if;
   select t.at into new.next_at
-  from howdah_private.cron_times(new.cron, new.timezone, clock_timestamp(), 'infinity', 1) as t (at);
+  from howdah_private.cron_times(
+    new.cron, new.timezone, clock_timestamp(), 'infinity', 1) as t (at);
   if new.next_at is null then
-    perform howdah_private.refuse_cron(format('%L names a day that never comes', new.cron), 'day-of-month', new.cron);
+    perform howdah_private.refuse_cron(
+      format('%L names a day that never occurs', new.cron), 'day-of-month', new.cron);
   end if;
   return new;
 end $$;
 
--- Sets the user of a schedule, as whom its runs act. A caller who changes what the schedule does
--- becomes its user; a caller who is no user leaves it without one. The name, a pause and a resume
--- change nothing of that.
-create or replace function howdah_private.tg_schedules__own() returns trigger
+-- Sets the user of a schedule, as whom its runs act. A caller that changes what the schedule does
+-- becomes its user; a caller that is not a user leaves it without one. A new name, a pause and a
+-- resume keep the user.
+create or replace function howdah_private.tg_schedules__set_user() returns trigger
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
 as $$
@@ -84,20 +97,29 @@ end $$;
 
 create or replace trigger _100_stamp before update on howdah.schedules
   for each row execute function howdah_private.tg__stamp();
-create or replace trigger _200_own before insert on howdah.schedules
-  for each row execute function howdah_private.tg_schedules__own();
-create or replace trigger _210_own before update of cron, timezone, agent_id, workflow_id, input, input_data, metadata, session_id, priority,
-    overlap_policy, catchup_policy on howdah.schedules
-  for each row when ((new.cron, new.timezone, new.agent_id, new.workflow_id, new.input, new.input_data, new.metadata, new.session_id,
-      new.priority, new.overlap_policy, new.catchup_policy)
-    is distinct from (old.cron, old.timezone, old.agent_id, old.workflow_id, old.input, old.input_data, old.metadata, old.session_id,
-      old.priority, old.overlap_policy, old.catchup_policy))
-  execute function howdah_private.tg_schedules__own();
-create or replace trigger _300_check before insert or update of cron, timezone, agent_id, workflow_id, input, metadata on howdah.schedules
+create or replace trigger _200_set_user before insert on howdah.schedules
+  for each row execute function howdah_private.tg_schedules__set_user();
+create or replace trigger _210_set_user
+  before update of cron, timezone, agent_id, workflow_id, input, input_data, metadata, session_id,
+    priority, overlap_policy, catchup_policy
+  on howdah.schedules
+  for each row when (
+    (new.cron, new.timezone, new.agent_id, new.workflow_id, new.input, new.input_data, new.metadata,
+      new.session_id, new.priority, new.overlap_policy, new.catchup_policy)
+    is distinct from
+    (old.cron, old.timezone, old.agent_id, old.workflow_id, old.input, old.input_data, old.metadata,
+      old.session_id, old.priority, old.overlap_policy, old.catchup_policy))
+  execute function howdah_private.tg_schedules__set_user();
+create or replace trigger _300_check
+  before insert or update of cron, timezone, agent_id, workflow_id, input, metadata
+  on howdah.schedules
   for each row execute function howdah_private.tg_schedules__check();
-create or replace trigger _310_check_input before insert or update of input, input_data on howdah.schedules
-  for each row when (octet_length(new.input) > 1024 or new.input_data is not null) execute function howdah_private.tg_schedules__check_input();
+create or replace trigger _310_check_input
+  before insert or update of input, input_data on howdah.schedules
+  for each row when (octet_length(new.input) > 1024 or new.input_data is not null)
+  execute function howdah_private.tg_schedules__check_input();
 create or replace trigger _320_refuse_keys before insert or update of name on howdah.schedules
   for each row execute function howdah_private.tg__refuse_keys_in_texts('name');
-create or replace trigger _400_plan before insert or update of cron, timezone, is_active on howdah.schedules
+create or replace trigger _400_plan
+  before insert or update of cron, timezone, is_active on howdah.schedules
   for each row execute function howdah_private.tg_schedules__plan();

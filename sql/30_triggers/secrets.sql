@@ -1,10 +1,12 @@
--- Deleted by hand, a secret is refused as by remove_secret, which has looked already. With its tenant everything goes.
+-- Refuses to delete a secret that is in use. remove_secret runs as howdah_engine and has checked
+-- already. Deleting the tenant deletes its secrets unchecked.
 create or replace function howdah_private.tg_secrets__refuse_used() returns trigger
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
 as $$
 begin
-  if current_user <> 'howdah_engine' and exists (select from howdah.tenants as t where t.id = old.tenant_id) then
+  if current_user <> 'howdah_engine'
+    and exists (select from howdah.tenants as t where t.id = old.tenant_id) then
     perform howdah_private.refuse_used_secret(old);
   end if;
   return old;

@@ -1,4 +1,5 @@
--- A session goes only when none of its runs is live: the ones that wait for their turn would wait for ever.
+-- Refuses to delete a session with a live run, because runs that wait for their turn would wait for
+-- ever.
 create or replace function howdah_private.tg_sessions__refuse_live() returns trigger
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp

@@ -1,4 +1,7 @@
--- Skills, as prompts are (prompts.sql).
+-- Checks skills at each write, and writes versions of a skill and of its agents at commit, like
+-- prompts (prompts.sql).
+
+-- Checks that the user may edit all agents that have the skill. Refuses to delete a skill in use.
 create or replace function howdah_private.tg_skills__permit_users() returns trigger
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -34,11 +37,15 @@ create or replace trigger _030_permit_users before update on howdah.skills
   for each row execute function howdah_private.tg_skills__permit_users();
 create or replace trigger _100_stamp before update on howdah.skills
   for each row execute function howdah_private.tg__stamp();
-create or replace trigger _310_refuse_keys before insert or update of name, description, content on howdah.skills
-  for each row execute function howdah_private.tg__refuse_keys_in_texts('name', 'description', 'content');
-create or replace trigger _500_mark_stale after update of name, description, content, is_active on howdah.skills
+create or replace trigger _310_refuse_keys
+  before insert or update of name, description, content on howdah.skills
+  for each row
+  execute function howdah_private.tg__refuse_keys_in_texts('name', 'description', 'content');
+create or replace trigger _500_mark_stale
+  after update of name, description, content, is_active on howdah.skills
   for each row when (
-    (old.name, old.description, old.content, old.is_active) is distinct from (new.name, new.description, new.content, new.is_active)
+    (old.name, old.description, old.content, old.is_active)
+    is distinct from (new.name, new.description, new.content, new.is_active)
   )
   execute function howdah_private.tg_skills__mark_stale();
 drop trigger if exists _900_write_version on howdah.skills;
@@ -51,6 +58,8 @@ create or replace trigger _100_refuse_change before update or delete on howdah.s
 create or replace trigger _100_refuse_truncate before truncate on howdah.skill_versions
   for each statement execute function howdah_private.tg__refuse_change();
 
+-- Checks that a skill given to an agent exists, and locks it, so that the transaction waits for an
+-- uncommitted edit (agents.sql).
 create or replace function howdah_private.tg_agent_skills__check() returns trigger
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -58,13 +67,14 @@ as $$
 declare
   v_skill howdah.skills;
 begin
-  select s.* into v_skill from howdah.skills as s where s.id = new.skill_id and s.tenant_id = new.tenant_id for share;
+  select s.* into v_skill from howdah.skills as s
+  where s.id = new.skill_id and s.tenant_id = new.tenant_id for share;
   if v_skill.id is null or v_skill.deleted_at is not null then
     raise exception using errcode = case when v_skill.id is null then 'HWNTF' else 'HWCNF' end,
       message = case when v_skill.id is null then format('there is no skill %s', new.skill_id)
         else format('skill %L is deleted', v_skill.name) end,
       detail = jsonb_build_object('field', 'skill_id', 'skill_id', new.skill_id)::text,
-      hint = 'Those there are stand in howdah.skills.';
+      hint = 'See howdah.skills for the skills that exist.';
   end if;
   return new;
 end $$;

@@ -1,10 +1,15 @@
--- A watch is what its row says. Whoever changes the row by hand changes the watch as howdah.watch_table would, and is refused what
--- it would refuse. A row whose table is not there any more may say anything.
-create or replace function howdah_private.table_of_watch(watch howdah.table_triggers) returns regclass
+-- Keeps watches in step with their rows. A direct update of a row changes the triggers on the
+-- watched table as howdah.watch_table does, with the same checks. If the watched table no longer
+-- exists, nothing is checked.
+
+-- Returns the table of a watch by its name, or else the table that has the triggers of the watch.
+create or replace function howdah_private.table_of_watch(watch howdah.table_triggers)
+  returns regclass
   language sql stable
   set search_path = pg_catalog, pg_temp
 as $$
-  select coalesce(howdah_private.resolve_table((watch).table_name), howdah_private.watched_table((watch).id))
+  select coalesce(
+    howdah_private.resolve_table((watch).table_name), howdah_private.watched_table((watch).id))
 $$;
 
 create or replace function howdah_private.tg_table_triggers__check() returns trigger
@@ -18,9 +23,12 @@ begin
     v_table := howdah_private.resolve_watchable_table(new.table_name);
     new.table_name := v_table::text;
   end if;
-  if v_table is null or (v_table, new.on_event, new.input, new.condition, new.into_column, new.key_columns) is not distinct from
-      (howdah_private.watched_table(old.id), old.on_event, old.input, old.condition, old.into_column, old.key_columns) then
-    return new; -- the table was dropped, or only called something else
+  if v_table is null
+    or (v_table, new.on_event, new.input, new.condition, new.into_column, new.key_columns)
+      is not distinct from
+      (howdah_private.watched_table(old.id), old.on_event, old.input, old.condition,
+        old.into_column, old.key_columns) then
+    return new; -- the table was dropped or renamed
   end if;
   perform howdah_private.refuse_watch_expression(v_table, f.field, f.expression)
   from (values ('input', new.input), ('condition', new.condition)) as f (field, expression)
@@ -30,9 +38,12 @@ begin
 end $$;
 create or replace trigger _100_stamp before update on howdah.table_triggers
   for each row execute function howdah_private.tg__stamp();
-create or replace trigger _300_check before update of table_name, on_event, input, condition, into_column, key_columns
-  on howdah.table_triggers for each row execute function howdah_private.tg_table_triggers__check();
+create or replace trigger _300_check
+  before update of table_name, on_event, input, condition, into_column, key_columns
+  on howdah.table_triggers
+  for each row execute function howdah_private.tg_table_triggers__check();
 
+-- Replaces the triggers on the watched table if the update affects them.
 create or replace function howdah_private.tg_table_triggers__set() returns trigger
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
@@ -49,8 +60,8 @@ end $$;
 create or replace trigger _600_set after update of table_name, on_event, into_column, key_columns
   on howdah.table_triggers for each row execute function howdah_private.tg_table_triggers__set();
 
--- A row that is deleted takes its triggers with it. One that goes with its agent or tenant leaves them: they do nothing, and the
--- table may be somebody else's.
+-- Drops the triggers of a deleted watch. A watch that is deleted with its agent or tenant leaves
+-- its triggers, which then do nothing: the current user may not own the watched table.
 create or replace function howdah_private.tg_table_triggers__drop() returns trigger
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
@@ -60,4 +71,5 @@ begin
   return null;
 end $$;
 create or replace trigger _600_drop after delete on howdah.table_triggers
-  for each row when (pg_trigger_depth() = 0) execute function howdah_private.tg_table_triggers__drop();
+  for each row when (pg_trigger_depth() = 0)
+  execute function howdah_private.tg_table_triggers__drop();

@@ -1,5 +1,5 @@
--- A new tenant can run something at once: a model that follows the environment, an agent that uses it, the built-in tools,
--- and a manager of the agents to come.
+-- Seeds a new tenant, so that it can start a run at once: a model that follows the environment, an
+-- agent that uses it, the built-in tools, and an agent that manages other agents.
 create or replace function howdah_private.tg_tenants__seed() returns trigger
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -7,7 +7,7 @@ as $$
 begin
   insert into howdah.models (tenant_id, name, provider, model, from_environment)
   select new.id, 'default', coalesce(d.provider, 'local'), coalesce(d.model, 'extractive'), true
-  from (select) as one
+  from (select) as one_row
   left join (
     select m.provider, m.model
     from howdah.models as m join howdah.tenants as t on t.id = m.tenant_id and t.slug = 'default'

@@ -1,5 +1,7 @@
--- A todo without a position goes to the end of its list. Positions of one list are handed out under the list's lock,
--- so that two writers at once get two of them.
+-- Checks todos, assigns positions, and counts the changes of each list.
+
+-- Puts a todo without a position at the end of its list. The lock of the list serialises concurrent
+-- inserts, so that each todo gets its own position.
 create or replace function howdah_private.tg_todos__take_position() returns trigger
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
@@ -23,7 +25,7 @@ begin
       message = case when new.session_id is null then 'session_id is missing'
         else format('there is no session %s', new.session_id) end,
       detail = jsonb_build_object('session_id', new.session_id)::text,
-      hint = 'A todo list belongs to a session: those there are stand in howdah.sessions.';
+      hint = 'Set session_id. See howdah.sessions for the sessions that exist.';
   end if;
   return new;
 end $$;
@@ -36,7 +38,8 @@ create or replace trigger _300_take_position before insert on howdah.todos
   for each row when (new.position is null)
   execute function howdah_private.tg_todos__take_position();
 
--- A list changed: its session's state has another version. A session that is just being deleted has none any more.
+-- Counts the changes of a list, which are part of the version of the session state. The join skips
+-- sessions that the same statement deletes.
 create or replace function howdah_private.tg_todos__count_changes() returns trigger
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp

@@ -1,13 +1,17 @@
--- SQL tools call functions of this database: only an owner decides which (register_sql_tool).
+-- Checks tools, keeps their names unique, and marks the agents that have them stale.
+
+-- Refuses SQL tools, except from an owner of the database, because they call functions of this
+-- database (register_sql_tool).
 create or replace function howdah_private.tg_tools__refuse_sql() returns trigger
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
 as $$
 begin
   if not howdah_private.is_operator() then
-    raise exception using errcode = 'HWDEN', message = 'only an owner may write SQL tools',
+    raise exception using errcode = 'HWDEN',
+      message = 'only an owner of the database may write SQL tools',
       detail = jsonb_build_object('tool', new.name)::text,
-      hint = 'Ask the database''s owner to call howdah.register_sql_tool(signature).';
+      hint = 'Ask the owner of the database to call howdah.register_sql_tool(signature).';
   end if;
   if tg_op = 'INSERT' then
     perform howdah_private.refuse_no_function(new.configuration);
@@ -17,6 +21,8 @@ begin
   return new;
 end $$;
 
+-- Marks the agents stale that have the tool: directly, as a compensation, through a server, or as a
+-- built-in tool that a setting of the agent implies.
 create or replace function howdah_private.tg_tools__mark_stale() returns trigger
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -31,7 +37,8 @@ begin
     select g.agent_id from howdah.agent_servers as g where g.server_id = new.server_id
     union
     select a.id from howdah.agents as a
-    where a.tenant_id = new.tenant_id and a.human_input and new.kind = 'builtin' and new.name = 'ask_user'
+    where a.tenant_id = new.tenant_id and a.human_input
+      and new.kind = 'builtin' and new.name = 'ask_user'
     union
     select s.agent_id from howdah.agent_skills as s
     where s.tenant_id = new.tenant_id and new.kind = 'builtin' and new.name = 'load_skill'
@@ -39,7 +46,8 @@ begin
   return null;
 end $$;
 
--- Names and aliases of all tools of a tenant are unique together: a private table says so, whoever writes.
+-- Reserves the names and aliases of a tool. The private table makes them unique among all tools of
+-- the tenant.
 create or replace function howdah_private.tg_tools__reserve_names() returns trigger
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -54,12 +62,14 @@ begin
 exception when unique_violation then
   select t.name into v_other
   from howdah_private.tool_names as n join howdah.tools as t on t.id = n.tool_id
-  where n.tenant_id = new.tenant_id and n.name = any (new.name || new.aliases) and n.tool_id <> new.id;
+  where n.tenant_id = new.tenant_id and n.name = any (new.name || new.aliases)
+    and n.tool_id <> new.id;
   raise exception using errcode = 'HWCNF',
-    message = case when v_other is null then format('tool %L has one of its names twice', new.name)
+    message = case
+      when v_other is null then format('tool %L has a duplicate name or alias', new.name)
       else format('a name or alias of tool %L is taken by tool %L', new.name, v_other) end,
     detail = jsonb_build_object('tool', new.name, 'aliases', new.aliases, 'other', v_other)::text,
-    hint = 'A model calls tools by name and alias: choose another one.';
+    hint = 'Choose another name: models call tools by name and alias.';
 end $$;
 
 create or replace function howdah_private.tg_tools__check_parameters() returns trigger
@@ -68,28 +78,32 @@ create or replace function howdah_private.tg_tools__check_parameters() returns t
 as $$
 begin
   perform howdah_private.refuse_schema('parameters', new.parameters);
-  -- what a server says of its own tools has been looked at by who asked it, and its server checks arguments once more
+  -- the discovery has checked the schemas of MCP tools, and the server checks arguments again
   perform howdah_private.refuse_references('parameters', new.parameters) where new.kind <> 'mcp';
   perform howdah_private.refuse_plain_secrets('parameters', new.parameters);
   perform howdah_private.refuse_plain_secrets('configuration', new.configuration);
   perform howdah_private.refuse_question_settings(
     new.configuration, new.kind = 'builtin' and new.name = 'ask_user');
   perform howdah_private.refuse_result_limit(new.configuration);
-  perform howdah_private.refuse_builtin_settings(new.name, new.configuration) where new.kind = 'builtin';
-  perform howdah_private.refuse_http_tool(new.parameters, new.configuration, of_agent => false) where new.kind = 'http';
+  perform howdah_private.refuse_builtin_settings(new.name, new.configuration)
+  where new.kind = 'builtin';
+  perform howdah_private.refuse_http_tool(new.parameters, new.configuration, of_agent => false)
+  where new.kind = 'http';
   return new;
 end $$;
 
--- What a built-in tool does is ours to say, so a row that is made by hand says it too: a model told nothing could not call it.
+-- Refuses unknown built-in tools. Sets description and parameters of a new row from the definition
+-- of the tool, because a model cannot call a tool without them.
 create or replace function howdah_private.tg_tools__refuse_unknown_builtin() returns trigger
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
 begin
   if not exists (select from howdah_private.builtin_tools() as b where b.name = new.name) then
-    raise exception using errcode = 'HWINV', message = format('there is no built-in tool %L', new.name),
+    raise exception using errcode = 'HWINV',
+      message = format('there is no built-in tool %L', new.name),
       detail = jsonb_build_object('field', 'name', 'kind', 'builtin')::text,
-      hint = (select 'The built-in tools: ' || string_agg(b.name, ', ' order by b.name)
+      hint = (select 'The built-in tools are ' || string_agg(b.name, ', ' order by b.name)
         from howdah_private.builtin_tools() as b);
   end if;
   if tg_op = 'INSERT' then
@@ -104,15 +118,19 @@ create or replace trigger _100_stamp before update on howdah.tools
 create or replace trigger _200_refuse_sql before insert or update on howdah.tools
   for each row when (new.kind = 'sql')
   execute function howdah_private.tg_tools__refuse_sql();
-create or replace trigger _200_refuse_unknown_builtin before insert or update of name, kind on howdah.tools
+create or replace trigger _200_refuse_unknown_builtin
+  before insert or update of name, kind on howdah.tools
   for each row when (new.kind = 'builtin')
   execute function howdah_private.tg_tools__refuse_unknown_builtin();
 create or replace trigger _500_mark_stale after update on howdah.tools
   for each row when (old.* is distinct from new.*)
   execute function howdah_private.tg_tools__mark_stale();
-create or replace trigger _300_check_parameters before insert or update of parameters, configuration on howdah.tools
+create or replace trigger _300_check_parameters
+  before insert or update of parameters, configuration on howdah.tools
   for each row execute function howdah_private.tg_tools__check_parameters();
-create or replace trigger _310_refuse_keys before insert or update of name, aliases, description on howdah.tools
-  for each row execute function howdah_private.tg__refuse_keys_in_texts('name', 'aliases', 'description');
+create or replace trigger _310_refuse_keys
+  before insert or update of name, aliases, description on howdah.tools
+  for each row
+  execute function howdah_private.tg__refuse_keys_in_texts('name', 'aliases', 'description');
 create or replace trigger _400_reserve_names after insert or update of name, aliases on howdah.tools
   for each row execute function howdah_private.tg_tools__reserve_names();

@@ -1,4 +1,7 @@
--- A root run has ended: whoever wants to hear of it is told. By the condition, others pay nothing.
+-- Queues deliveries of events to webhooks, and checks webhooks.
+
+-- Queues the end of a root run for the webhooks of its tenant and its callback_url. The trigger
+-- condition keeps all other updates of runs free of cost.
 create or replace function howdah_private.tg_executions__deliver() returns trigger
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -12,11 +15,13 @@ begin
   return null;
 end $$;
 create or replace trigger _860_deliver after update of status on howdah.executions
-  for each row when (new.parent_execution_id is null and new.completed_at is not null and old.completed_at is null)
+  for each row when (
+    new.parent_execution_id is null and new.completed_at is not null and old.completed_at is null)
   execute function howdah_private.tg_executions__deliver();
 
--- An agent writes its question first, and that it waits in the commit after, when its other calls are done or wait too.
--- Whoever is told is told where that leads: the run waits.
+-- Queues a new question for the webhooks. The run inserts its question first. A later commit sets
+-- the run to waiting, when its other calls have finished or wait too. The event therefore reports
+-- waiting already.
 create or replace function howdah_private.tg_questions__deliver() returns trigger
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -29,18 +34,21 @@ begin
       when e.id = new.execution_id then 'question'
       else coalesce(e.waiting_for, 'child') end,
     'question', jsonb_build_object(
-      'id', new.id, 'kind', new.kind, 'execution_id', new.execution_id, 'prompt', new.prompt, 'options', new.options,
-      'schema', new.schema, 'tool_call', new.tool_call, 'trust', new.trust, 'expires_at', new.expires_at)))
+      'id', new.id, 'kind', new.kind, 'execution_id', new.execution_id, 'prompt', new.prompt,
+      'options', new.options, 'schema', new.schema, 'tool_call', new.tool_call,
+      'trust', new.trust, 'expires_at', new.expires_at)))
   from howdah.executions as e
-  where e.id = new.root_execution_id and e.tenant_id = new.tenant_id and (e.callback_url is not null or exists (
-    select from howdah.webhooks as w where w.tenant_id = new.tenant_id and w.is_active));
+  where e.id = new.root_execution_id and e.tenant_id = new.tenant_id
+    and (e.callback_url is not null or exists (
+      select from howdah.webhooks as w where w.tenant_id = new.tenant_id and w.is_active));
   return null;
 end $$;
 create or replace trigger _900_deliver after insert on howdah.questions
   for each row when (new.status = 'open')
   execute function howdah_private.tg_questions__deliver();
 
--- Locked, so that no secret can be removed before the webhook that names it is there to be seen.
+-- Checks the secrets of a webhook and locks them, so that they cannot be deleted before this
+-- webhook is visible. Clears disabled_because of an active webhook.
 create or replace function howdah_private.tg_webhooks__check() returns trigger
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -50,7 +58,8 @@ declare
 begin
   foreach v_name in array array_remove(array[new.secret_name, new.previous_secret_name], null) loop
     perform howdah_private.refuse_plain_secrets('secret_name', to_jsonb(v_name));
-    perform from howdah.secrets as s where s.tenant_id = new.tenant_id and s.name = v_name for key share;
+    perform from howdah.secrets as s where s.tenant_id = new.tenant_id and s.name = v_name
+    for key share;
     if not found then
       perform howdah_private.refuse_unknown_secret(v_name);
     end if;

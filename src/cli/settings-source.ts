@@ -63,10 +63,14 @@ function settingsOverApi(api: Api): Settings {
 
 async function noNumber(api: Api, key: string, json: string): Promise<HowdahError> {
   const { minimum, maximum } = await api.call('getSetting', { params: { key } });
-  return new HowdahError('HWINV', `${key} is a number from ${minimum} to ${maximum}, not ${json}`, {
-    hint: 'Give such a number, without quotes.',
-    detail: { field: 'value' },
-  });
+  return new HowdahError(
+    'HWINV',
+    `${key} must be a number from ${minimum} to ${maximum}, not ${json}`,
+    {
+      hint: 'Use a JSON number without quotes.',
+      detail: { field: 'value' },
+    },
+  );
 }
 
 function systemOverApi(): HowdahError {

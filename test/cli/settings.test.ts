@@ -77,7 +77,7 @@ test.each([
   ],
   [['show', 'max_steps_'], 3, /Did you mean max_steps\?/],
   [['remove', 'giraffe'], 3, /there is no setting named 'giraffe'/],
-  [['set', 'max_depth', '33'], 2, /max_depth is a whole number from 1 to 32, not 33/],
+  [['set', 'max_depth', '33'], 2, /max_depth must be a whole number from 1 to 32, not 33/],
   [['set', 'max_depth', 'deep'], 2, /from 1 to 32, not "deep"/],
   [['set', 'max_depth', ''], 2, /from 1 to 32, not ""/],
   [['set', 'max_depth'], 2, /value/],
@@ -116,7 +116,7 @@ describe('over an API', () => {
   test('what is no number, what is of the system and who may not is refused', async () => {
     expect(await there('set', 'max_depth', 'deep')).toMatchObject({
       status: 2,
-      stderr: expect.stringContaining('max_depth is a number from 1 to 32, not "deep"'),
+      stderr: expect.stringContaining('max_depth must be a number from 1 to 32, not "deep"'),
     });
     expect(await there('set', 'max_depth', '4', '--system')).toMatchObject({
       status: 2,

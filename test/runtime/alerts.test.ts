@@ -195,7 +195,7 @@ test('a tenant has two hundred rules and no more, also when two are written at o
     select 'one of many ' || n, 'select 1 where false', false from generate_series($1::int, $2::int) as n`;
   const refused = {
     code: 'HWQTA',
-    message: 'a tenant has at most 200 alert rules',
+    message: 'maximum number of alert rules of a tenant (200) reached',
     detail: '{"max_rules": 200}',
   };
   expect(await refusal(database.pool.query(some, [1, 201]))).toMatchObject(refused);
@@ -343,7 +343,10 @@ test('the alerts of the installation are a rule of owners, and of no tenant', as
     const refused = await refusal(
       client.query(`insert into howdah.alert_rules (name, engine_check) values ('mine', 'alerts')`),
     );
-    expect(refused).toMatchObject({ code: 'HWDEN', message: expect.stringMatching(/^alerts are/) });
+    expect(refused).toMatchObject({
+      code: 'HWDEN',
+      message: expect.stringMatching(/^only an owner of the database/),
+    });
   } finally {
     await client.query('rollback');
     client.release();

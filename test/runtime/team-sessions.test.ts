@@ -176,7 +176,7 @@ test('a schedule runs a workflow', async () => {
   );
   expect(await refusal(insert('workflow_id, agent_id', [workflow, await talker()]))).toMatchObject({
     code: 'HWINV',
-    message: 'a schedule runs an agent or a workflow, not both',
+    message: 'agent_id and workflow_id are both set',
   });
   expect(await refusal(insert('workflow_id', [await talker()]))).toMatchObject({
     code: 'HWNTF',

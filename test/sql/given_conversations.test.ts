@@ -138,8 +138,8 @@ describe('a history', () => {
     [{}, 'history must be a list'],
     [['a'], 'history[0] must be an object'],
     [[{ role: 'robot', content: 'a' }], 'history[0].role must be'],
-    [[{ role: 'user', content: 1 }], 'history[0].content must be a text'],
-    [[{ role: 'user' }], 'history[0] says nothing'],
+    [[{ role: 'user', content: 1 }], 'history[0].content must be a string'],
+    [[{ role: 'user' }], 'history[0] must have content, parts or tool_calls'],
     [[{ role: 'user', content: 'a', seq: 1 }], 'history[0] may have'],
     [[{ role: 'user', content: 'a', trust: 'user' }], 'history[0] may have'],
     [[{ role: 'tool', content: 'a' }], 'history[0].tool_call_id'],
@@ -169,11 +169,11 @@ describe("a client's tools", () => {
   test.each([
     [{}, 'client_tools must be a list'],
     [['a'], 'client_tools[0] must be an object'],
-    [[{ name: 'a b' }], 'client_tools[0].name must be'],
+    [[{ name: 'a b' }], 'client_tools[0].name must have'],
     [[{ name: 'a', kind: 'sql' }], 'client_tools[0] may have'],
     [[{ name: 'a', parameters: [] }], 'client_tools[0].parameters'],
     [[{ name: 'a' }, { name: 'a' }], 'client_tools[1].name: two tools have this name'],
-    [[{ name: 'calculator' }], 'client_tools[0].name: the agent has a tool of its own'],
+    [[{ name: 'calculator' }], 'client_tools[0].name: the agent already has a tool'],
   ])('%j are refused: %s', async (client_tools, message) => {
     expect(await refusal(begin({ client_tools }))).toMatchObject({
       code: 'HWINV',
@@ -195,7 +195,7 @@ describe("a client's tools", () => {
     );
     expect(await refusal(run)).toMatchObject({
       code: 'HWINV',
-      message: expect.stringContaining('not of a workflow'),
+      message: expect.stringContaining('run of a workflow'),
     });
   });
 

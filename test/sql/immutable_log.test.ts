@@ -27,7 +27,7 @@ describe('what happened stays', () => {
       expect(await refusal(db.pool.query(statement as string))).toMatchObject({
         code: 'HWDEN',
         message: expect.stringMatching(
-          new RegExp(`^${verb} of .* is not allowed: what happened stays`),
+          new RegExp(`^${verb} of .* is not allowed: recorded data is immutable`),
         ),
         hint: expect.any(String),
       });

@@ -169,7 +169,7 @@ describe('a person writes', () => {
       [{ to_agent_id: idle, content: 'x' }, 'HWCNF', /is not active/],
       [{ to_execution_id: agent, content: 'x' }, 'HWNTF', /there is no execution/],
       [{ to_execution_id: over, content: 'x' }, 'HWTRM', /already ended: completed/],
-      [{ to_execution_id: team, content: 'x' }, 'HWINV', /workflow's, which has no mailbox/],
+      [{ to_execution_id: team, content: 'x' }, 'HWINV', /workflows have no mailbox/],
       [{ to_execution_id: live, to_agent_id: other, content: 'x' }, 'HWINV', /is not a run of/],
       [{ to_agent_id: agent, thread_id: live, content: 'x' }, 'HWNTF', /there is no thread/],
       [{ to_agent_id: agent, reply_to_id: live, content: 'x' }, 'HWNTF', /there is no message/],
@@ -217,7 +217,7 @@ describe('a person writes', () => {
     await asRole(db.pool, 'howdah_tool', {}, async (client) => {
       expect(await refusedInside(client, text, [agent])).toMatchObject({
         code: 'HWDEN',
-        message: 'a tool in SQL may not send messages',
+        message: 'an SQL tool cannot send messages',
       });
     });
   });

@@ -43,9 +43,9 @@ describe('a name is one line of text', () => {
       const refused = await refusal(insert(table, { ...row, [column]: name }));
       expect(refused).toMatchObject({
         code: 'HWINV',
-        hint: 'A name is one line of text that can be read.',
+        hint: 'Use one line of visible text as the name.',
       });
-      expect(refused.message).toMatch(new RegExp(`^${column} of ${table} holds a `));
+      expect(refused.message).toMatch(new RegExp(`^${column} of ${table} contains a `));
       expect(JSON.parse(refused.detail ?? '')).toEqual({ table, field: column });
     }
     for (const name of ['', ' ', '\u00a0']) {
@@ -63,7 +63,7 @@ describe('a name is one line of text', () => {
     const made = db.pool.query(`select howdah.create_api_key($1)`, ['a\nb']);
     expect(await refusal(made)).toMatchObject({
       code: 'HWINV',
-      message: 'name of api_keys holds a line break or another control character',
+      message: 'name of api_keys contains a line break or another control character',
     });
   });
 

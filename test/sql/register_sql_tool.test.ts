@@ -262,7 +262,10 @@ describe('register_sql_tool', () => {
     await asRole(db.pool, 'howdah_app', {}, async (client) => {
       expect(
         await refusal(client.query(`insert into howdah.tools (name, kind) values ('mine', 'sql')`)),
-      ).toMatchObject({ code: 'HWDEN', message: 'only an owner may write SQL tools' });
+      ).toMatchObject({
+        code: 'HWDEN',
+        message: 'only an owner of the database may write SQL tools',
+      });
     });
     await register('shop.order_status(text)');
     await asRole(db.pool, 'howdah_app', {}, async (client) => {

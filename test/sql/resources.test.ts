@@ -99,7 +99,7 @@ describe('a resource', () => {
     });
     expect(await refusal(insert({ ...row, size: null }))).toMatchObject({
       code: 'HWINV',
-      message: 'size is missing: a file that is named by its path needs its sha256 and size',
+      message: 'size is missing: a file with a storage_path needs sha256 and size',
     });
   });
 

@@ -84,19 +84,19 @@ describe('a setting', () => {
         expect(refused).toMatchObject({
           code: 'HWINV',
           message: expect.stringMatching(
-            `^${key} is a (whole )?number from ${minimum} to ${maximum}, not `,
+            `^${key} must be a (whole )?number from ${minimum} to ${maximum}, not `,
           ),
-          hint: expect.stringContaining('when nobody sets it'),
+          hint: expect.stringMatching(/The default is|By default there is no limit/),
         });
         expect(JSON.parse(refused.detail ?? '')).toMatchObject({ field: 'value', key });
       }
     }
     expect(await refusal(set('max_steps', 1.5))).toMatchObject({
-      message: 'max_steps is a whole number from 1 to 1000000, not 1.5',
-      hint: expect.stringContaining('when nobody sets it, it is 50.'),
+      message: 'max_steps must be a whole number from 1 to 1000000, not 1.5',
+      hint: expect.stringContaining('The default is 50.'),
     });
     expect(await refusal(set('max_cost', 0))).toMatchObject({
-      hint: expect.stringContaining('when nobody sets it, there is no such limit.'),
+      hint: expect.stringContaining('By default there is no limit.'),
     });
   });
 
@@ -169,7 +169,7 @@ describe('who writes settings', () => {
       ]) {
         expect(await refusedInside(client, text)).toMatchObject({
           code: 'HWDEN',
-          message: 'only an owner may write a setting of the whole installation',
+          message: 'only an owner of the database may write settings of scope system',
         });
       }
       expect(

@@ -88,7 +88,7 @@ describe('beyond its limit', () => {
       hint: expect.stringContaining(`${most} ${unit}`),
     });
     expect(refused.hint).toMatch(
-      unit === 'characters' ? /^Shorten it/ : /howdah\.resources|fewer entries/,
+      unit === 'characters' ? /^Shorten it/ : /howdah\.resources|Shorten the list/,
     );
     expect(refused.message).toMatch(
       new RegExp(`^${column} has \\d+ ${unit}, at most ${most} are allowed$`),

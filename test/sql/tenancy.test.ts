@@ -576,9 +576,13 @@ describe('tenants', () => {
       ['a login that is not there', null, 'there is no login'],
       ['a role that cannot log in', 'nologin', 'cannot log in'],
       ['a superuser', 'superuser', 'is a superuser'],
-      ['an owner', 'in role howdah_owner', 'is in howdah_owner'],
-      ['a worker', 'in role howdah_worker', 'is in howdah_worker'],
-      ['the login of the API', 'in role howdah_authenticator', 'is in howdah_authenticator'],
+      ['an owner', 'in role howdah_owner', 'is a member of howdah_owner'],
+      ['a worker', 'in role howdah_worker', 'is a member of howdah_worker'],
+      [
+        'the login of the API',
+        'in role howdah_authenticator',
+        'is a member of howdah_authenticator',
+      ],
     ])('is bound to no tenant for %s', async (_who, options, words) => {
       const login = `howdah_test_${randomBytes(6).toString('hex')}`;
       if (options) {

@@ -294,8 +294,12 @@ mcp_servers:
     const { code, faults } = await faultsOf(byAdmin(tenant, text));
     expect(code).toBe('HWDEN');
     expect(faults).toMatchObject([
-      { line: 6, column: 11, message: 'only an owner may write MCP servers of type stdio' },
-      { line: 8, column: 16, hint: expect.stringContaining("ask the database's owner") },
+      {
+        line: 6,
+        column: 11,
+        message: 'only an owner of the database may write MCP servers of type stdio',
+      },
+      { line: 8, column: 16, hint: expect.stringContaining('Ask the owner of the database') },
     ]);
     await tenant.apply(text);
     expect(changes(await byAdmin(tenant, text))).toEqual([]);

@@ -51,7 +51,7 @@ test('what is wrong is told', async () => {
     body: {
       code: 'HWINV',
       field: 'value',
-      detail: 'max_depth is a whole number from 1 to 32, not 33',
+      detail: 'max_depth must be a whole number from 1 to 32, not 33',
     },
   });
   for (const body of [{}, { value: '4' }, { value: null }, { value: 4, scope: 'system' }]) {
