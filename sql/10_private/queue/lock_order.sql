@@ -1,7 +1,9 @@
--- Locks runs together with all that stand above them, in the one order everybody uses: roots first, then by depth
--- and id. Whoever ends a child or counts its usage upwards needs its ancestors, so it takes them before the child.
--- A single run goes by its key alone: many are controlled one by one in one statement, and a plan for a list may read
--- the whole table each time.
+-- Locks runs together with all of their ancestors in the one order that every caller uses: roots
+-- first, then by depth and id. A transaction that ends a child, or adds its usage to the runs
+-- above, also writes the ancestors. So it locks them before the child.
+--
+-- A single run is locked by its key alone. One statement often controls many runs one by one, and
+-- the plan for a list of ids may read the whole table each time.
 create or replace function howdah_private.lock_ancestors(ids uuid[]) returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -17,7 +19,7 @@ begin
     end loop;
     return;
   end if;
-  -- a value, since by one only the partitions it is about are opened
+  -- an array variable rather than a subquery: the planner then opens only the partitions of its ids
   v_above := lock_ancestors.ids || array(
     select a.id from howdah.executions as r cross join lateral unnest(r.ancestors) as a (id)
     where r.id = any (lock_ancestors.ids)
@@ -28,7 +30,7 @@ begin
   for no key update;
 end $$;
 
--- A run that has not ended and everything live below it, locked from the top downwards.
+-- Locks the given runs and all live runs below them, from the top downwards. Returns their ids.
 create or replace function howdah_private.lock_subtree(ids uuid[]) returns uuid[]
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -38,9 +40,12 @@ begin
   return howdah_private.lock_below(lock_subtree.ids);
 end $$;
 
--- The same for runs whose lineage the caller has locked. Whoever inserts a child holds its parent's lock: once everything
--- that is known is locked and another look finds no more, the family is whole. Children may stand in any partition, so a
--- plan for these ids would be no better, and cost all of them each time (`plan_cache_mode`).
+-- Locks the live runs below and among runs whose ancestors the caller has already locked. An insert
+-- of a child holds the lock of its parent. So the family is complete once everything known is
+-- locked and another search finds nothing new.
+--
+-- `plan_cache_mode`: children may be in any partition. A custom plan would be no better and would
+-- open all partitions at each call.
 create or replace function howdah_private.lock_below(ids uuid[]) returns uuid[]
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan
@@ -49,7 +54,8 @@ declare
   v_family uuid[];
   v_known int := 0;
 begin
-  if not exists (select from howdah.executions as e where e.parent_execution_id = any (lock_below.ids)) then
+  if not exists (select from howdah.executions as e
+    where e.parent_execution_id = any (lock_below.ids)) then
     return coalesce((
       select array_agg(e.id::uuid) from howdah.executions as e
       where e.id = any (lock_below.ids) and e.completed_at is null

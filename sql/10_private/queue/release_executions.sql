@@ -1,13 +1,15 @@
--- Hands runs back: of a worker that drains, or of a dead one. The fence rises at once, so that a frozen worker
--- which thaws cannot write even before somebody else has claimed the run.
+-- Returns runs to the queue, either those of a worker that drains or those of a dead worker. The
+-- fence rises at once. A worker that was frozen and resumes cannot write, even before another
+-- worker has claimed the run.
 --
--- Poison. A death is counted against every run the worker held; any commit sets the count back. But most of
--- those runs were only waiting for a model and are innocent, so the count alone convicts nobody: from the second
--- death on a run is a suspect, whose worker marks it `at_risk` before it runs code of its own process, and the third
--- death under that mark ends it. Twenty deaths without a commit end it in any case.
+-- Poison: a death counts against every run that the worker held, and any commit resets the count.
+-- Most of those runs only waited for a model, so the count alone ends no run. From the second death
+-- on, a run is a suspect: its worker marks it `at_risk` before it runs code in its own process. The
+-- third death under that mark ends the run. Twenty deaths without a commit end it in any case.
 --
--- A dead worker was at work until its last sign of life: what came after, a server that was down for a day or a backup that
--- is restored a year later, is no active time of its runs, and no reason to end them.
+-- The active time of a dead worker's runs ends with its last heartbeat. Time after the heartbeat
+-- does not count: the server may have been down for a day, or a backup restored a year later. Such
+-- time must not end a run with `max_time`.
 create or replace function howdah_private.release_executions(worker uuid, ids uuid[], is_dead boolean)
   returns int
   language plpgsql volatile security definer
@@ -19,7 +21,7 @@ declare
     select w.heartbeat_at from howdah_private.workers as w where w.id = release_executions.worker
   );
 begin
-  -- all of them in the order everybody locks in: a root after somebody else's child would be against it
+  -- lock in the common order: a root locked after another run's child would be out of order
   perform howdah_private.lock_ancestors(array_agg(e.id::uuid)) from howdah.executions as e
   where e.owner_worker = release_executions.worker
     and (release_executions.ids is null or e.id = any (release_executions.ids))
@@ -33,13 +35,16 @@ begin
   ),
   released as (
     update howdah.executions as e
-    set status = case when e.is_pause_requested then 'paused' else 'queued' end::howdah.execution_status,
+    set status = case when e.is_pause_requested then 'paused' else 'queued'
+        end::howdah.execution_status,
       is_pause_requested = false, owner_worker = null, fence = e.fence + 1,
       crashes_without_progress = e.crashes_without_progress + release_executions.is_dead::int,
       active_ms = case when release_executions.is_dead
-          then e.active_ms + greatest(0, extract(epoch from coalesce(v_seen_at, e.updated_at) - e.active_since) * 1000)::bigint
-        else e.max_seconds * 1000::bigint - howdah_private.active_ms_left(e) end, active_since = null,
-      updated_at = now()
+          then e.active_ms + greatest(
+            0, extract(epoch from coalesce(v_seen_at, e.updated_at) - e.active_since) * 1000
+          )::bigint
+        else e.max_seconds * 1000::bigint - howdah_private.active_ms_left(e) end,
+      active_since = null, updated_at = now()
     from held as h where e.id = h.id
     returning e.id::uuid
   )
@@ -58,8 +63,8 @@ begin
   return coalesce(cardinality(v_released), 0);
 end $$;
 
--- Hands back what this worker owns and does not know of: the answer to a claim was lost, and what was claimed is not
--- always what was named.
+-- Releases runs that the worker owns but does not know of. This happens when the answer to a claim
+-- was lost, or when a claim took other runs than those that were named.
 create or replace function howdah_private.release_unknown(worker uuid, held uuid[]) returns int
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -74,7 +79,8 @@ begin
     then howdah_private.release_executions(release_unknown.worker, v_unheld, false) else 0 end;
 end $$;
 
--- Which of these runs the worker no longer owns: what a message on a channel says, anybody may have said.
+-- Returns those of the given runs that the worker no longer owns. A worker calls this because any
+-- database session may send a message on a notification channel.
 create or replace function howdah_private.lost_runs(worker uuid, ids uuid[]) returns setof uuid
   language sql stable security definer
   set search_path = pg_catalog, pg_temp

@@ -1,18 +1,28 @@
--- Workers that are there for some runs only (howdah worker --only). Wake-ups are everybody's, so such a worker takes none: it
--- looks for due runs of its own when something was added to the queue, and each second. What it claims loses its wake-up; what
--- is not its own keeps it, for whoever else there is. Other workers may claim these runs as well.
+-- Claims of workers with a scope (`howdah worker --only`), which run only the runs of some tenants,
+-- agents or workflows.
 --
--- What is below a run of an agent belongs to it too, whoever's run that is: alone, a worker for one agent brings its runs to
--- their end. So does a run that was handed over to another agent.
+-- Wake-ups carry no scope, so such a worker takes none. It searches for due runs of its own
+-- whenever a job is added to the queue, and once per second. A run that it claims loses its
+-- wake-up. Runs outside of the scope keep theirs for other workers. Other workers may claim runs
+-- inside the scope as well.
 --
--- By tenant this is a look at the first rows of executions_live_idx. By agent all that is due in the tenant is looked
--- through, which is why a worker looks the less often the longer it took (workers/look-out.ts).
+-- A run below a run of an agent belongs to that agent's scope, whichever agent it runs. So a lone
+-- worker for one agent brings the runs of that agent to their end. A run that was handed over to
+-- another agent stays in the scope too.
+--
+-- For a scope of tenants, the search reads the first rows of executions_live_idx. For a scope of
+-- agents, it reads all due runs of the tenant. So a worker searches less often the longer its
+-- searches take (workers/look-out.ts).
 
--- What is due for the worker: shared out among its tenants by their weights, within a tenant by priority, then age. Unlike
--- claim_backlog of any age, since no wake-up comes for those that are old.
-create or replace function howdah_private.runs_in_scope(scope howdah_private.workers, after uuid, room int) returns uuid[]
+-- Returns the due runs for a scoped worker: shared among tenants by their weights, and within a
+-- tenant ordered by priority, then age. The age has no lower bound, unlike in claim_backlog, since
+-- no wake-up will bring the old runs.
+create or replace function howdah_private.runs_in_scope(
+  scope howdah_private.workers, after uuid, room int
+) returns uuid[]
   language plpgsql volatile security definer
-  set search_path = pg_catalog, pg_temp set enable_sort = off set plan_cache_mode = force_generic_plan set jit = off
+  set search_path = pg_catalog, pg_temp set enable_sort = off
+  set plan_cache_mode = force_generic_plan set jit = off
 as $$
 declare
   v_tenants uuid[] := (runs_in_scope.scope).only_tenants;
@@ -22,47 +32,62 @@ begin
   return array(
     with tenants as (
       select t.id, t.at_work, t.weight
-      from unnest(v_tenants, howdah_private.runs_at_work(v_tenants), howdah_private.weights(v_tenants)) as t (id, at_work, weight)
+      from unnest(
+        v_tenants, howdah_private.runs_at_work(v_tenants), howdah_private.weights(v_tenants)
+      ) as t (id, at_work, weight)
     ),
     due as (
       select t.id as tenant_id, t.at_work, t.weight, r.id,
         row_number() over (partition by t.id order by r.priority, r.due_at, r.id) as place
       from tenants as t cross join lateral (
-        (select e.id::uuid, e.priority, greatest(e.run_at, e.wake_at) as due_at from howdah.executions as e
-        where e.status = 'queued' and e.waiting_for is null and e.tenant_id = t.id and greatest(e.run_at, e.wake_at) <= v_now
+        (select e.id::uuid, e.priority, greatest(e.run_at, e.wake_at) as due_at
+          from howdah.executions as e
+        where e.status = 'queued' and e.waiting_for is null and e.tenant_id = t.id
+          and greatest(e.run_at, e.wake_at) <= v_now
           and (v_members is null or e.agent_id = any (v_members) or e.workflow_id = any (v_members)
-            or ((e.depth > 0 or e.handoffs > 0) and howdah_private.descends_from_agent(e.id, e.ancestors, v_members)))
-        order by e.status, e.waiting_for, e.tenant_id, e.priority, greatest(e.run_at, e.wake_at) limit runs_in_scope.room)
+            or ((e.depth > 0 or e.handoffs > 0)
+              and howdah_private.descends_from_agent(e.id, e.ancestors, v_members)))
+        order by e.status, e.waiting_for, e.tenant_id, e.priority, greatest(e.run_at, e.wake_at)
+        limit runs_in_scope.room)
         union all
         (select e.id::uuid, e.priority, greatest(e.run_at, e.wake_at) from howdah.executions as e
-        where e.status = 'waiting' and e.waiting_for = 'timer' and e.tenant_id = t.id and greatest(e.run_at, e.wake_at) <= v_now
+        where e.status = 'waiting' and e.waiting_for = 'timer' and e.tenant_id = t.id
+          and greatest(e.run_at, e.wake_at) <= v_now
           and (v_members is null or e.agent_id = any (v_members) or e.workflow_id = any (v_members)
-            or ((e.depth > 0 or e.handoffs > 0) and howdah_private.descends_from_agent(e.id, e.ancestors, v_members)))
-        order by e.status, e.waiting_for, e.tenant_id, e.priority, greatest(e.run_at, e.wake_at) limit runs_in_scope.room)
+            or ((e.depth > 0 or e.handoffs > 0)
+              and howdah_private.descends_from_agent(e.id, e.ancestors, v_members)))
+        order by e.status, e.waiting_for, e.tenant_id, e.priority, greatest(e.run_at, e.wake_at)
+        limit runs_in_scope.room)
       ) as r
     )
     select d.id from due as d
-    order by (d.at_work + d.place)::float8 / d.weight, coalesce(d.tenant_id <= runs_in_scope.after, false), d.tenant_id
+    order by (d.at_work + d.place)::float8 / d.weight,
+      coalesce(d.tenant_id <= runs_in_scope.after, false), d.tenant_id
     limit runs_in_scope.room
   );
 end $$;
 
--- Whether the run began as one of these agents', or a run above it is or was.
-create or replace function howdah_private.descends_from_agent(id uuid, ancestors uuid[], members uuid[]) returns boolean
+-- Reports whether the run began as a run of one of these agents or workflows, or has an ancestor
+-- that did or that now runs one of them.
+create or replace function howdah_private.descends_from_agent(
+  id uuid, ancestors uuid[], members uuid[]
+) returns boolean
   language sql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
   select exists (
     select from howdah.executions as e
     where e.id = any (descends_from_agent.ancestors || descends_from_agent.id)
-      and (e.agent_id = any (descends_from_agent.members) or e.workflow_id = any (descends_from_agent.members)
+      and (e.agent_id = any (descends_from_agent.members)
+        or e.workflow_id = any (descends_from_agent.members)
         or (e.handoffs > 0 and howdah_private.first_agent_of(e.id) = any (descends_from_agent.members)))
   )
 $$;
 
--- Whether anything is left to do for a worker: a job, also one that somebody is just doing, but none that was given up; for one
--- that is there for some runs only, a run of its own or a job that is no wake-up. One that is not registered at the moment does
--- not know.
+-- Reports whether any work is left for a worker. For most workers, that is a due job with attempts
+-- left, even one that another worker is doing. For a worker with a scope, it is a due run of its
+-- own, or a job other than a wake-up. Returns true for a worker that is not registered at the
+-- moment, since the answer is unknown.
 create or replace function howdah_private.has_due_work(worker uuid) returns boolean
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -72,7 +97,8 @@ declare
 begin
   select w.* into v_worker from howdah_private.workers as w where w.id = has_due_work.worker;
   return v_worker.id is null
-    or (v_worker.only_tenants is not null and cardinality(howdah_private.runs_in_scope(v_worker, null, 1)) > 0)
+    or (v_worker.only_tenants is not null
+      and cardinality(howdah_private.runs_in_scope(v_worker, null, 1)) > 0)
     or exists (
       select from graphile_worker.jobs as j
       where j.run_at <= clock_timestamp() and j.attempts < j.max_attempts

@@ -1,28 +1,35 @@
--- Who has how many runs at work, over all workers, and who could use more: the tenants named, and some that have due runs
--- in turn after `after`. `due`: a run of theirs is due. Asked by a worker that has no room, which then knows whose runs
--- should give way (src/runtime/shares.ts). Nobody gives way to a tenant that has reached a limit of its own, since its runs
--- might find no room all the same; `other_workers` says whether somebody else might take its wake-ups.
+-- Returns how many runs each tenant has at work over all workers, and which tenants could use more.
+-- The tenants are those named, and some that have due runs, in turn after `after`. `due` means that
+-- a run of the tenant is due and the tenant has reached no concurrency limit. A tenant at its own
+-- limit gets no room from others, since its runs might not start in it. `other_workers` is the
+-- number of other workers that might take wake-ups.
+--
+-- A worker without room calls this to decide which runs should yield (src/runtime/shares.ts).
 create or replace function howdah_private.shares(after uuid, tenants uuid[])
   returns table (tenant_id uuid, at_work int, due boolean, other_workers int, weight int)
   language sql volatile security definer
   set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan set jit = off
 as $$
   with due as materialized (
-    select coalesce(array_agg(d.tenant_id), '{}') as tenants from howdah_private.due_tenants_after(shares.after) as d
+    select coalesce(array_agg(d.tenant_id), '{}') as tenants
+    from howdah_private.due_tenants_after(shares.after) as d
   ),
-  asked as materialized (
+  candidates as materialized (
     select array(
       select t.id from unnest(d.tenants || shares.tenants) as t (id) group by t.id
     ) as tenants, d.tenants as due
     from due as d
   )
-  select t.id, t.runs, t.id = any (a.due) and t.id <> all (l.reached), 
-    (select count(*)::int - 1 from howdah_private.workers as w where w.only_tenants is null), t.weight
-  from asked as a
+  select t.id, t.runs, t.id = any (a.due) and t.id <> all (l.reached),
+    (select count(*)::int - 1 from howdah_private.workers as w where w.only_tenants is null),
+    t.weight
+  from candidates as a
   cross join lateral (
     select coalesce(array_agg((r.concurrency_limit).tenant_id), '{}') as reached
     from howdah_private.room_left(a.due) as r
     where r.room <= 0
   ) as l
-  cross join lateral unnest(a.tenants, howdah_private.runs_at_work(a.tenants), howdah_private.weights(a.tenants)) as t (id, runs, weight)
+  cross join lateral unnest(
+    a.tenants, howdah_private.runs_at_work(a.tenants), howdah_private.weights(a.tenants)
+  ) as t (id, runs, weight)
 $$;

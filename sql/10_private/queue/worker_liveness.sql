@@ -1,7 +1,12 @@
--- Presence of workers. Presence finds the dead within the reaper's period: the advisory lock of their session
--- is gone. The heartbeat, by the clock of the database alone, finds what presence cannot: the frozen and the
--- cut off. A worker whose row is gone has been declared dead and must drop everything it holds. Anybody who is
--- connected can take an advisory lock: so none is waited for. A key somebody else holds is passed over.
+-- Presence and heartbeat: the two ways to find out that a worker has died.
+--
+-- Presence is an advisory lock that the session of a worker holds. A crash releases the lock, and
+-- the reaper sees it within one period. The heartbeat uses the clock of the database alone. It
+-- finds workers that are frozen or cut off, which still hold their lock. A worker whose row is gone
+-- has been declared dead and must drop everything it holds.
+--
+-- Any database session can take an advisory lock. So registration never waits for a key: it skips a
+-- key that another session holds.
 create or replace function howdah_private.register_worker(
   id uuid, pool_id text, host text, pid int, release text, protocol int,
   only_tenants uuid[] default null, only_members uuid[] default null
@@ -14,14 +19,18 @@ declare
 begin
   if register_worker.protocol <> 1 then
     raise exception using errcode = 'HWCNF',
-      message = format('the worker speaks protocol %s, the database speaks protocol 1', register_worker.protocol),
+      message = format('the worker speaks protocol %s, the database speaks protocol 1',
+        register_worker.protocol),
       detail = jsonb_build_object('protocol', register_worker.protocol, 'known', array[1])::text,
       hint = 'Start a worker of the release that migrated the database: howdah migrate status';
   end if;
   loop
-    insert into howdah_private.workers (id, pool_id, host, pid, release, protocol, only_tenants, only_members)
+    insert into howdah_private.workers (
+      id, pool_id, host, pid, release, protocol, only_tenants, only_members
+    )
     values (register_worker.id, register_worker.pool_id, register_worker.host, register_worker.pid,
-      register_worker.release, register_worker.protocol, register_worker.only_tenants, register_worker.only_members)
+      register_worker.release, register_worker.protocol, register_worker.only_tenants,
+      register_worker.only_members)
     returning lock_key into v_lock_key;
     exit when pg_try_advisory_lock(1214871364, v_lock_key);
     delete from howdah_private.workers as w where w.id = register_worker.id;
@@ -33,11 +42,13 @@ create or replace function howdah_private.heartbeat(worker uuid) returns boolean
   set search_path = pg_catalog, pg_temp
 as $$
 begin
-  update howdah_private.workers as w set heartbeat_at = clock_timestamp() where w.id = heartbeat.worker;
+  update howdah_private.workers as w set heartbeat_at = clock_timestamp()
+  where w.id = heartbeat.worker;
   return found;
 end $$;
 
--- Says goodbye: unlocks what Graphile Worker still holds for the pool, then forgets the worker.
+-- Removes a worker: releases its runs, deletes its row and unlocks the jobs that Graphile Worker
+-- still holds for its pool.
 create or replace function howdah_private.forget_worker(worker uuid) returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -55,8 +66,9 @@ begin
   end if;
 end $$;
 
--- Every worker calls this each half second; one at a time does the work. Returns the workers found
--- dead. Ignores the heartbeat of the calling worker, `reaper`: its process runs, since it calls.
+-- Removes dead workers and returns their ids. Every worker calls this each half second; one at a
+-- time does the work. Ignores the heartbeat of the calling worker, `reaper`, whose process
+-- evidently runs.
 create or replace function howdah_private.reap_workers(
   patience interval default interval '10 seconds', reaper uuid default null
 ) returns setof uuid
@@ -68,11 +80,12 @@ declare
 begin
   perform from howdah_private.channels as c where c.is_current for no key update skip locked;
   if not found then
-    return; -- somebody else is at it
+    return; -- another worker does the work
   end if;
   for v_worker in
     select w.* from howdah_private.workers as w
-    where w.heartbeat_at < clock_timestamp() - reap_workers.patience and w.id is distinct from reap_workers.reaper
+    where w.heartbeat_at < clock_timestamp() - reap_workers.patience
+        and w.id is distinct from reap_workers.reaper
       or not exists (
         select from pg_catalog.pg_locks as l
         where l.locktype = 'advisory' and l.classid = 1214871364 and l.objid = w.lock_key::oid
@@ -88,15 +101,17 @@ begin
   end loop;
 end $$;
 
--- What should never happen and would otherwise last for ever: jobs locked by no living worker, runs owned by one
--- that is not registered, and runs that are due without a wake-up that somebody will take (none, one whose
--- attempts are used up, one put off for later, one locked without anybody working on it).
+-- Repairs states that should never occur and would otherwise last for ever: jobs locked by a worker
+-- that is not alive, runs owned by a worker that is not registered, and due runs without a usable
+-- wake-up. A wake-up is not usable if it is missing, out of attempts, postponed, or locked although
+-- no worker works on it.
 --
--- A queue may hold a million rows, so a call looks at so many of each status and the next one goes on from there; the jobs,
--- which have no index by lock, are looked at once per round. One worker at a time.
+-- A queue may hold a million rows. So each call checks a bounded number of runs of each status, and
+-- the next call continues from there. Jobs have no index by lock and are checked once per round.
+-- One worker at a time repairs the queue.
 --
--- `plan_cache_mode`: no plan here depends on its values, and making one reads a page of each index of each partition, also
--- of the empty ones of the months ahead.
+-- `plan_cache_mode`: no plan here depends on its parameters. Planning reads a page of each index of
+-- each partition, including the empty partitions of the months ahead.
 create or replace function howdah_private.repair_queue(
   patience interval default interval '10 seconds', at_most int default 10000
 ) returns int
@@ -126,11 +141,13 @@ begin
       if v_pools is not null then
         perform graphile_worker.force_unlock_workers(v_pools);
       end if;
-      -- a wake-up that was replaced while somebody worked on it has no key and no attempts left: its worker would have
-      -- completed it, and did not live to
+      -- a wake-up replaced while a worker held it has neither a key nor attempts left; the worker
+      -- would have completed it but died before
       perform graphile_worker.complete_jobs(array_agg(j.id))
-      from graphile_worker._private_jobs as j join graphile_worker._private_tasks as t on t.id = j.task_id
-      where t.identifier = 'advance' and j.key is null and j.attempts >= j.max_attempts and j.locked_at is null
+      from graphile_worker._private_jobs as j
+      join graphile_worker._private_tasks as t on t.id = j.task_id
+      where t.identifier = 'advance' and j.key is null and j.attempts >= j.max_attempts
+        and j.locked_at is null
       having count(*) > 0;
     end if;
     v_lost := v_lost || howdah_private.sweep_queue(v_sweep, v_before, repair_queue.at_most);
@@ -182,7 +199,8 @@ begin
       and not exists (
         select from graphile_worker._private_jobs as j
         where j.key in (e.id::text, e.id::text || ' again') and j.attempts < j.max_attempts
-          and j.run_at <= clock_timestamp() and (j.locked_at is null or j.locked_at > sweep_queue.before)
+          and j.run_at <= clock_timestamp()
+          and (j.locked_at is null or j.locked_at > sweep_queue.before)
       )
   );
   select e.* into v_last from howdah.executions as e where e.id = v_ids[sweep_queue.at_most];
@@ -193,7 +211,8 @@ begin
     where s.status = sweep.status;
   else
     update howdah_private.queue_sweep as s
-    set is_new_round = true, tenant_id = default, priority = default, due_at = default, execution_id = default
+    set is_new_round = true, tenant_id = default, priority = default, due_at = default,
+      execution_id = default
     where s.status = sweep.status;
   end if;
   return v_lost;
