@@ -190,7 +190,7 @@ describe('an insert', () => {
     [['x'], 'input_parts[0].type', 'must be text, image_url, file, input_audio or resource'],
     [[ok, { type: 'video' }], 'input_parts[1].type', 'must be text, image_url'],
     [[{}], 'input_parts[0].type', 'must be text'],
-    [[{ type: 'text', text: 7 }], 'input_parts[0].text', 'must be a text'],
+    [[{ type: 'text', text: 7 }], 'input_parts[0].text', 'must be a string'],
     [
       [{ type: 'image_url', image_url: 'https://x' }],
       'input_parts[0].image_url.url',
@@ -209,17 +209,17 @@ describe('an insert', () => {
     [
       [{ type: 'file', file: { filename: 'a', file_data: 'x' } }],
       'input_parts[0].file.file_data',
-      'must be the file as a data: URL',
+      'must be the content of the file as a data: URL',
     ],
     [
       [{ type: 'file', file: { file_data: data_url } }],
       'input_parts[0].file.filename',
-      'must be the name',
+      'must be a file name',
     ],
     [
       [{ type: 'input_audio', input_audio: { data: 'x' } }],
       'input_parts[0].input_audio.format',
-      'must be the format',
+      'must be an audio format',
     ],
     [
       [{ type: 'resource', resource_id: 'x' }],

@@ -83,7 +83,7 @@ const DYNAMIC_SQL: Record<string, string> = {
 };
 
 const LONG_BODIES: Record<string, number> = {
-  'howdah_private.commit_steps(uuid,jsonb,integer)': 150,
+  'howdah_private.commit_steps(uuid,jsonb,integer)': 190,
   'howdah_private.claim_executions(uuid,uuid[],integer,uuid,integer)': 150,
   // a document of JSON
   'howdah.workflow_schema(howdah.workflow_type)': 90,

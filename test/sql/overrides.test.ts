@@ -122,7 +122,7 @@ describe.each(ways)('%s', (_, way) => {
     for (const user of [runner, member, admin]) {
       expect(await refused(user, 'desk', { max_cost: 2.5 })).toMatchObject({
         code: 'HWDEN',
-        message: 'max_cost 2.5 is above the limit of its agent, 2',
+        message: 'max_cost 2.5 exceeds the limit of its agent, 2',
         detail: { field: 'max_cost', most: 2 },
         hint: expect.stringContaining('at most 2'),
       });
@@ -256,7 +256,7 @@ describe('a run with a model of its own', () => {
       expect(await as(member, (client) => refusedInside(client, again, [id]))).toMatchObject({
         code: 'HWDEN',
         message: expect.stringContaining('at another URL'),
-        hint: expect.stringContaining('Fork it'),
+        hint: expect.stringContaining('Fork the run'),
       });
       await as(admin, (client) => client.query(again, [id]));
     } finally {
@@ -330,7 +330,7 @@ test('a workflow has a budget, and no overrides', async () => {
     expect(await one(client, run, [0.5])).toEqual({ max_cost: '0.5' });
     expect(await refusedInside(client, run, [4])).toMatchObject({
       code: 'HWDEN',
-      message: 'max_cost 4 is above the limit of its workflow, 3',
+      message: 'max_cost 4 exceeds the limit of its workflow, 3',
     });
     expect(
       await refusedInside(
@@ -339,7 +339,7 @@ test('a workflow has a budget, and no overrides', async () => {
       ),
     ).toMatchObject({
       code: 'HWINV',
-      message: 'overrides are for the run of an agent, not of a workflow',
+      message: 'overrides apply to runs of an agent, not of a workflow',
     });
   });
 });
@@ -359,7 +359,7 @@ test('an agent whose answers an engine makes is asked as its engine says', async
       const text = `select howdah.run('far', 'x', overrides => $1)`;
       expect(await refusedInside(client, text, [JSON.stringify(overrides)])).toMatchObject({
         code: 'HWINV',
-        message: expect.stringContaining('an engine makes (http)'),
+        message: expect.stringContaining('an external engine (http)'),
       });
     }
   });

@@ -71,7 +71,7 @@ describe('howdah.run', () => {
       const text = `select howdah.${name}('${called}', 'hi', priority => 40000)`;
       expect(await refusal(db.pool.query(text))).toMatchObject({
         code: 'HWINV',
-        message: 'priority is 40000, and has to be from -32768 to 32767',
+        message: 'priority must be from -32768 to 32767, not 40000',
         detail: '{"field": "priority"}',
       });
     },

@@ -240,7 +240,7 @@ describe('input_bytes', () => {
     expect(refused).toMatchObject({
       code: 'HWINV',
       message: 'input has 2001 bytes, at most 2000 are allowed',
-      hint: expect.stringContaining('The setting input_bytes allows more.'),
+      hint: expect.stringContaining('The setting input_bytes can raise this limit.'),
     });
     expect(JSON.parse(refused.detail ?? '')).toEqual({ field: 'input' });
     expect(await insert({ agent_id, input_data: JSON.stringify(large) })).toMatchObject({
@@ -313,7 +313,7 @@ describe('input_bytes', () => {
     await set('input_bytes', 1_048_576);
     expect(await insert({ agent_id, input: 'x'.repeat(1_048_577) })).toMatchObject({
       message: 'input has 1048577 bytes, at most 1048576 are allowed',
-      hint: 'Give a large text to the agent by a tool that reads it piece by piece.',
+      hint: 'Provide a large text through a tool that the agent reads piece by piece.',
     });
   });
 });

@@ -1,17 +1,19 @@
--- Returns the whole row for functions that give it back: the application may not read the columns
--- of ownership itself. `callback_url`, which may hold a key, is null unless the caller is an owner
--- of the installation.
+-- Returns the whole row of a run for functions whose result is a run. The application role may not
+-- read the ownership columns itself. `callback_url`, which may hold a key, is null unless the
+-- caller is an owner of the installation.
 create or replace function howdah_private.execution_row(id uuid) returns howdah.executions
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_tenant_id uuid := case when howdah_private.is_operator()
-    then (select x.tenant_id from howdah.executions as x where x.id = execution_row.id) else howdah.current_tenant() end;
+    then (select x.tenant_id from howdah.executions as x where x.id = execution_row.id)
+    else howdah.current_tenant() end;
   v_execution howdah.executions;
 begin
   select e.* into v_execution from howdah.executions as e
-  where e.id = execution_row.id and e.tenant_id = v_tenant_id and howdah_private.sees_agent(coalesce(e.agent_id, e.workflow_id));
+  where e.id = execution_row.id and e.tenant_id = v_tenant_id
+    and howdah_private.sees_agent(coalesce(e.agent_id, e.workflow_id));
   if not howdah_private.is_operator() then
     v_execution.callback_url := null;
   end if;

@@ -1,18 +1,23 @@
--- Volatile, so that it sees what the commit that asks has just counted upwards.
-create or replace function howdah_private.ancestor_limit_reached(ancestors uuid[]) returns howdah.stop_reason
+-- Returns the token or cost limit that any of the ancestors has reached, or null. The function is
+-- volatile, so that it sees the usage that the calling commit has just added to the ancestors.
+create or replace function howdah_private.ancestor_limit_reached(ancestors uuid[])
+  returns howdah.stop_reason
   language sql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
   select case
-    when bool_or(a.tokens_in + a.tokens_out + a.children_tokens_in + a.children_tokens_out >= a.max_tokens)
+    when bool_or(
+      a.tokens_in + a.tokens_out + a.children_tokens_in + a.children_tokens_out >= a.max_tokens
+    )
       then 'max_tokens'
     when bool_or(a.cost + a.children_cost >= a.max_cost) then 'max_cost'
   end::howdah.stop_reason
   from howdah.executions as a where a.id = any (ancestor_limit_reached.ancestors)
 $$;
 
--- The limit that forbids another model call, null while there is room. What children used counts; and a child stops
--- at the limits of the runs above it too. Taken in place of a call, as active_ms_left is: every commit asks.
+-- Returns the limit that forbids another model call, or null. The usage of children counts. A child
+-- also stops at the limits of its ancestors. Statements inline the function, as they do
+-- active_ms_left, since every commit evaluates it.
 create or replace function howdah_private.exhausted_limit(e howdah.executions)
   returns howdah.stop_reason
   language sql volatile

@@ -1,6 +1,7 @@
--- What becomes of a run that a commit wants to move. It does not wait for a person or a child while something is in its
--- inbox, which may be the very answer; one that was asked to pause pauses where it would have waited; and one that comes
--- to pause when somebody has resumed it just goes on. Null leaves it as it is.
+-- Returns the status of a run after a commit that wants to change it; null keeps the current one. A
+-- run does not wait for a person or a child while its inbox holds an entry, which may be the
+-- answer. A run with a pause request pauses instead of waiting. A run that wants to pause, but has
+-- been resumed in the meantime, continues.
 create or replace function howdah_private.next_status(
   wanted howdah.execution_status, waits_for howdah.waiting_reason, e howdah.executions
 ) returns howdah.execution_status

@@ -1,86 +1,115 @@
--- How one run differs from its agent, as whoever begins it says: a lower budget, and in `overrides` another model, other
--- parameters of the request, fewer tools. None of it may reach further than who says it:
---   max_cost          lowers the limit of the agent or workflow and never raises it (owned_budget)
---   allowed_tools, suppress_markdown, the parameters of sampling, and models that the agent itself may ask: whoever may run it
---   any other model of the tenant, any other parameter: whoever may edit the agent, who could write them there
--- The model is kept by value, as a version keeps its own: what its row says later changes no run that has begun. What admins
--- said last holds for retries, and a fork looks the model up again (permit_overrides, original_overrides). Below a run the engine
--- writes overrides, of configurations; these are not looked at here.
+-- Overrides: how one run differs from its agent. The caller may give a lower budget, and in
+-- `overrides` another model, other request parameters or fewer tools. Each needs a permission:
+--
+--   max_cost: lowers the limit of the agent or workflow and never raises it (owned_budget)
+--   allowed_tools, suppress_markdown, sampling parameters, models of the agent: any user who may
+--     run the agent
+--   any other model of the tenant, any other parameter: only a user who may edit the agent, and so
+--     could store the values there
+--
+-- The run keeps a copy of the model, as a version does. Later changes of the model's row do not
+-- affect runs that have begun. A retry is refused if an admin has since changed the model's
+-- endpoint, and a fork looks up the model again (permit_kept_model, original_overrides). The engine
+-- writes the overrides of child runs from configurations; they are not checked here.
 
--- The budget of a run whose agent or workflow has `most`. Forks have what their original had.
-create or replace function howdah_private.owned_budget(e howdah.executions, most numeric) returns numeric
+-- Returns the budget of a run after a check against `most`, the limit of its agent or workflow.
+-- Forks and child runs keep the budget that they were given.
+create or replace function howdah_private.owned_budget(e howdah.executions, most numeric)
+  returns numeric
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
 as $$
 begin
-  if coalesce(e.parent_execution_id, e.forked_from_execution_id, e.compensates_execution_id) is not null then
+  if coalesce(e.parent_execution_id, e.forked_from_execution_id,
+    e.compensates_execution_id) is not null then
     return e.max_cost;
   end if;
   if (e.max_cost > 0 and e.max_cost < 'infinity') is not true then
-    raise exception using errcode = 'HWINV', message = 'max_cost must be a plain number above 0',
+    raise exception using errcode = 'HWINV', message = 'max_cost must be a finite number above 0',
       detail = jsonb_build_object('field', 'max_cost')::text,
-      hint = 'Leave it out: then the limit of the agent or workflow holds, if it has one.';
+      hint = 'Omit max_cost to use the limit of the agent or workflow, if it has one.';
   elsif e.max_cost > owned_budget.most and not howdah_private.is_trusted() then
     raise exception using errcode = 'HWDEN',
-      message = format('max_cost %s is above the limit of its %s, %s', e.max_cost,
-        case when e.workflow_id is null then 'agent' else 'workflow' end, trim_scale(owned_budget.most)),
+      message = format('max_cost %s exceeds the limit of its %s, %s', e.max_cost,
+        case when e.workflow_id is null then 'agent' else 'workflow' end,
+        trim_scale(owned_budget.most)),
       detail = jsonb_build_object('field', 'max_cost', 'most', owned_budget.most)::text,
-      hint = format('A run may have less than that and not more: give at most %s, or leave it out.', trim_scale(owned_budget.most));
+      hint = format(
+        'A run can lower this limit but not raise it: use at most %s, or omit max_cost.',
+        trim_scale(owned_budget.most)
+      );
   end if;
   return e.max_cost;
 end $$;
 
--- What the parameters are that whoever may run an agent may choose, and the type each has in JSON. Others (a service tier, a list of
--- models a router may take) say what a call costs or where it goes.
+-- Returns the request parameters that any user who may run an agent can choose, with their JSON
+-- types. Other parameters (a service tier, a list of models for a router) decide what a call costs
+-- or where it goes.
 create or replace function howdah_private.sampling_params() returns table (name text, types text[])
   language sql immutable parallel safe
   set search_path = pg_catalog, pg_temp
 as $$
-  values ('temperature', '{number}'::text[]), ('top_p', '{number}'), ('top_k', '{number}'), ('seed', '{number}'),
-    ('max_tokens', '{number}'), ('max_completion_tokens', '{number}'), ('frequency_penalty', '{number}'),
-    ('presence_penalty', '{number}'), ('stop', '{string,array}'), ('reasoning_effort', '{string}'), ('verbosity', '{string}')
+  values ('temperature', '{number}'::text[]), ('top_p', '{number}'), ('top_k', '{number}'),
+    ('seed', '{number}'), ('max_tokens', '{number}'), ('max_completion_tokens', '{number}'),
+    ('frequency_penalty', '{number}'), ('presence_penalty', '{number}'),
+    ('stop', '{string,array}'), ('reasoning_effort', '{string}'), ('verbosity', '{string}')
 $$;
 
--- What is wrong with the shape of overrides, its first fault; no row for none.
-create or replace function howdah_private.overrides_fault(overrides jsonb) returns table (field text, fault text, fix text)
+-- Returns the first fault in the shape of overrides, or no row.
+create or replace function howdah_private.overrides_fault(overrides jsonb)
+  returns table (field text, fault text, fix text)
   language sql immutable
   set search_path = pg_catalog, pg_temp
 as $$
-  with said as (
-    select case jsonb_typeof(overrides_fault.overrides) when 'object' then overrides_fault.overrides else '{}' end as o
+  with given as (
+    select case jsonb_typeof(overrides_fault.overrides)
+      when 'object' then overrides_fault.overrides else '{}' end as o
   )
   select x.field, x.fault, x.fix from (
-    select 1 as place, '' as field, 'must be an object' as fault, 'Write {"model": "careful", "request_params": {"temperature": 0}}.' as fix
+    select 1 as place, '' as field, 'must be an object' as fault,
+      'Use an object such as {"model": "careful", "request_params": {"temperature": 0}}.' as fix
     where jsonb_typeof(overrides_fault.overrides) is distinct from 'object'
     union all
-    select 2, '', 'has ' || octet_length(s.o::text) || ' bytes, at most 65536 are allowed', 'Say long things in input.'
-    from said as s where octet_length(s.o::text) > 65536
+    select 2, '', 'has ' || octet_length(g.o::text) || ' bytes, at most 65536 are allowed',
+      'Put long texts into input.'
+    from given as g where octet_length(g.o::text) > 65536
     union all
-    select 3, '.' || k.key, 'is unknown', coalesce('Did you mean ' || howdah_private.nearest_word(left(k.key, 60), w.known) || '? ', '')
-      || format('There are %s.', array_to_string(w.known, ', '))
-    from said as s cross join lateral jsonb_object_keys(s.o) as k (key)
-    cross join (values ('{model,request_params,allowed_tools,suppress_markdown}'::text[])) as w (known)
+    select 3, '.' || k.key, 'is unknown',
+      coalesce(
+        'Did you mean ' || howdah_private.nearest_word(left(k.key, 60), w.known) || '? ', ''
+      ) || format('Known fields: %s.', array_to_string(w.known, ', '))
+    from given as g cross join lateral jsonb_object_keys(g.o) as k (key)
+    cross join (
+      values ('{model,request_params,allowed_tools,suppress_markdown}'::text[])
+    ) as w (known)
     where k.key <> all (w.known)
     union all
-    select 4, '.' || t.key, t.must, 'Leave it out: then it is as the agent has it.'
-    from said as s cross join (values
+    select 4, '.' || t.key, t.must, 'Omit the field to use the configuration of the agent.'
+    from given as g cross join (values
       ('model', 'string', 'must be the name of a model'),
-      ('suppress_markdown', 'boolean', 'must be true or false'), ('request_params', 'object', 'must be an object'),
+      ('suppress_markdown', 'boolean', 'must be true or false'),
+      ('request_params', 'object', 'must be an object'),
       ('allowed_tools', 'array', 'must be a list of names')
     ) as t (key, type, must)
-    where s.o ? t.key and (jsonb_typeof(s.o -> t.key) <> t.type
-      or t.key = 'allowed_tools' and jsonb_path_exists(s.o, 'strict $.allowed_tools[*] ? (@.type() != "string")', '{}', true))
+    where g.o ? t.key and (jsonb_typeof(g.o -> t.key) <> t.type
+      or t.key = 'allowed_tools' and jsonb_path_exists(
+        g.o, 'strict $.allowed_tools[*] ? (@.type() != "string")', '{}', true
+      ))
     union all
-    select 5, '.request_params.' || p.name, 'must be a ' || array_to_string(array_replace(array_replace(p.types, 'string', 'text'), 'array', 'list'), ' or a '),
-      'It goes to the model as it is.'
-    from said as s cross join howdah_private.sampling_params() as p
-    where jsonb_typeof(s.o -> 'request_params') = 'object' and s.o -> 'request_params' ? p.name
-      and jsonb_typeof(s.o -> 'request_params' -> p.name) <> all (p.types)
+    select 5, '.request_params.' || p.name,
+      'must be a ' || array_to_string(array_replace(p.types, 'array', 'list'), ' or a '),
+      'The value is sent to the model unchanged.'
+    from given as g cross join howdah_private.sampling_params() as p
+    where jsonb_typeof(g.o -> 'request_params') = 'object' and g.o -> 'request_params' ? p.name
+      and jsonb_typeof(g.o -> 'request_params' -> p.name) <> all (p.types)
   ) as x
   order by x.place, x.field limit 1
 $$;
 
-create or replace function howdah_private.refuse_overrides(e howdah.executions, engine text, tools text[]) returns void
+-- Refuses overrides that are malformed, or that have no meaning for the agent of the run.
+create or replace function howdah_private.refuse_overrides(
+  e howdah.executions, engine text, tools text[]
+) returns void
   language plpgsql immutable
   set search_path = pg_catalog, pg_temp
 as $$
@@ -88,29 +117,38 @@ declare
   v_fault record;
 begin
   select f.* into v_fault from (
-    select '' as field, 'are for the run of an agent, not of a workflow' as fault,
-      'Run an agent, or give the members of the workflow what they need.' as fix where e.workflow_id is not null
+    select '' as field, 'apply to runs of an agent, not of a workflow' as fault,
+      'Run an agent, or configure the members of the workflow.' as fix
+    where e.workflow_id is not null
     union all
     select f.field, f.fault, f.fix from howdah_private.overrides_fault(e.overrides) as f
     union all
-    select '.' || k.key, format('has no meaning for an agent whose answers an engine makes (%s)', refuse_overrides.engine),
-      'Leave it out; what the engine is asked stands in agents.engine_configuration.'
+    select '.' || k.key,
+      format('does not apply to an agent with an external engine (%s)', refuse_overrides.engine),
+      'Omit the field. Requests to the engine are configured in agents.engine_configuration.'
     from (values ('model'), ('request_params')) as k (key)
     where refuse_overrides.engine is not null and e.overrides ? k.key
     union all
-    select '.allowed_tools', format('names %s, which the agent has not', t.name),
-      coalesce('It has ' || howdah_private.list_names(refuse_overrides.tools, 20) || '.', 'It has no tools.')
-    from jsonb_array_elements_text(case jsonb_typeof(e.overrides -> 'allowed_tools') when 'array' then e.overrides -> 'allowed_tools' else '[]' end) as t (name)
+    select '.allowed_tools', format('names %s, which is not a tool of the agent', t.name),
+      coalesce(
+        'The agent has ' || howdah_private.list_names(refuse_overrides.tools, 20) || '.',
+        'The agent has no tools.'
+      )
+    from jsonb_array_elements_text(case jsonb_typeof(e.overrides -> 'allowed_tools')
+      when 'array' then e.overrides -> 'allowed_tools' else '[]' end) as t (name)
     where t.name <> all (refuse_overrides.tools)
   ) as f limit 1;
   if found then
-    raise exception using errcode = 'HWINV', message = format('overrides%s %s', v_fault.field, v_fault.fault),
+    raise exception using errcode = 'HWINV',
+      message = format('overrides%s %s', v_fault.field, v_fault.fault),
       detail = jsonb_build_object('field', 'overrides' || v_fault.field)::text, hint = v_fault.fix;
   end if;
 end $$;
 
--- The model of overrides by value, with the parameters it has for this agent: one that its version asks, or any of the tenant.
-create or replace function howdah_private.model_of_run(tenant_id uuid, name text, own jsonb) returns jsonb
+-- Returns a copy of the overriding model with its parameters for this agent. The model is one of
+-- the agent's version, or any other model of the tenant.
+create or replace function howdah_private.model_of_run(tenant_id uuid, name text, own jsonb)
+  returns jsonb
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
@@ -124,94 +162,124 @@ begin
   if v_model is not null then
     return v_model;
   end if;
-  select m.* into v_row from howdah.models as m where m.tenant_id = model_of_run.tenant_id and m.name = model_of_run.name;
+  select m.* into v_row from howdah.models as m
+  where m.tenant_id = model_of_run.tenant_id and m.name = model_of_run.name;
   if v_row.id is null or v_row.purpose <> 'llm' then
     raise exception using errcode = case when v_row.id is null then 'HWNTF' else 'HWINV' end,
       message = case when v_row.id is null then format('there is no model %L', model_of_run.name)
-        else format('model %L is for %s and answers nobody', v_row.name, v_row.purpose) end,
+        else format('model %L has purpose %s and cannot run an agent',
+          v_row.name, v_row.purpose) end,
       detail = jsonb_build_object('field', 'overrides.model', 'model', model_of_run.name)::text,
-      hint = coalesce('Did you mean ' || howdah_private.nearest_word(left(model_of_run.name, 60), array(
-          select m.name from howdah.models as m where m.tenant_id = model_of_run.tenant_id and m.purpose = 'llm' order by m.name)) || '? ', '')
-        || 'Those there are stand in howdah.models.';
+      hint = coalesce(
+          'Did you mean ' || howdah_private.nearest_word(left(model_of_run.name, 60), array(
+            select m.name from howdah.models as m
+            where m.tenant_id = model_of_run.tenant_id and m.purpose = 'llm' order by m.name
+          )) || '? ', ''
+        ) || 'See howdah.models for the models that exist.';
   end if;
   return howdah_private.model_definition(v_row, '{}');
 end $$;
 
--- Refuses what only who may edit the agent may say of one of its runs.
-create or replace function howdah_private.permit_overrides(e howdah.executions, own_models jsonb) returns void
+-- Refuses overrides that only a user with the permission to edit the agent may give.
+create or replace function howdah_private.permit_overrides(
+  e howdah.executions, own_models jsonb
+) returns void
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_names text[] := array(
-    select m.model ->> 'name' from jsonb_array_elements(permit_overrides.own_models) with ordinality as m (model, place) order by m.place);
-  v_free text[] := array(select p.name from howdah_private.sampling_params() as p order by p.name);
-  v_beyond text := (
+    select m.model ->> 'name'
+    from jsonb_array_elements(permit_overrides.own_models) with ordinality as m (model, place)
+    order by m.place
+  );
+  v_params text[] := array(select p.name from howdah_private.sampling_params() as p
+    order by p.name);
+  v_restricted text := (
     select x.field from (
       select 1 as place, 'model' as field where e.overrides ->> 'model' <> all (v_names)
       union all
       select 2, 'request_params.' || k.key
       from jsonb_object_keys(coalesce(e.overrides -> 'request_params', '{}')) as k (key)
-      where k.key <> all (v_free)
+      where k.key <> all (v_params)
     ) as x order by x.place, x.field limit 1
   );
 begin
-  perform howdah_private.refuse_request_params('overrides.request_params', e.overrides -> 'request_params')
-  where v_beyond is null or coalesce(howdah_private.agent_permission(e.agent_id) >= 'edit', false);
-  if v_beyond is null or howdah_private.is_trusted() or (howdah_private.may('agent_models', 'edit')
+  perform howdah_private.refuse_request_params(
+    'overrides.request_params', e.overrides -> 'request_params'
+  )
+  where v_restricted is null
+    or coalesce(howdah_private.agent_permission(e.agent_id) >= 'edit', false);
+  if v_restricted is null or howdah_private.is_trusted()
+    or (howdah_private.may('agent_models', 'edit')
     and coalesce(howdah_private.agent_permission(e.agent_id) >= 'edit', false)) then
     return;
   end if;
   raise exception using errcode = 'HWDEN',
-    message = format('%s may not run this agent with overrides.%s', howdah_private.caller_label(), v_beyond),
-    detail = jsonb_build_object('field', 'overrides.' || v_beyond, 'agent_id', e.agent_id, 'required_permission', 'edit')::text,
-    hint = 'It takes who may edit the agent. ' || case when v_beyond = 'model'
-        then format('Its own models are free: %s.', howdah_private.list_names(v_names, 20))
-      else format('Free are %s.', array_to_string(v_free, ', ')) end;
+    message = format('%s may not run this agent with overrides.%s',
+      howdah_private.caller_label(), v_restricted),
+    detail = jsonb_build_object(
+      'field', 'overrides.' || v_restricted, 'agent_id', e.agent_id, 'required_permission', 'edit'
+    )::text,
+    hint = 'Permission to edit the agent is required. ' || case when v_restricted = 'model'
+        then format('Models allowed without it: %s.', howdah_private.list_names(v_names, 20))
+      else format('Parameters allowed without it: %s.', array_to_string(v_params, ', ')) end;
 end $$;
 
--- Overrides as a new run keeps them.
+-- Returns the overrides of a new run after all checks, with the model as a copy.
 create or replace function howdah_private.checked_overrides(e howdah.executions) returns jsonb
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_definition jsonb := (
-    select v.definition from howdah.agent_versions as v where v.id = e.agent_version_id and v.tenant_id = e.tenant_id
+    select v.definition from howdah.agent_versions as v
+    where v.id = e.agent_version_id and v.tenant_id = e.tenant_id
   );
 begin
   perform howdah_private.refuse_overrides(e, v_definition #>> '{agent,engine}', array(
-    select t.tool ->> 'name' from jsonb_array_elements(v_definition -> 'tools') as t (tool) order by 1));
+    select t.tool ->> 'name' from jsonb_array_elements(v_definition -> 'tools') as t (tool)
+    order by 1
+  ));
   perform howdah_private.refuse_plain_secrets('overrides', e.overrides);
   perform howdah_private.permit_overrides(e, v_definition -> 'models');
-  return nullif(e.overrides || case when e.overrides ? 'model' then jsonb_build_object('model',
-    howdah_private.model_of_run(e.tenant_id, e.overrides ->> 'model', v_definition -> 'models')) else '{}' end, '{}');
+  return nullif(e.overrides || case when e.overrides ? 'model'
+    then jsonb_build_object('model', howdah_private.model_of_run(
+      e.tenant_id, e.overrides ->> 'model', v_definition -> 'models'
+    ))
+    else '{}' end, '{}');
 end $$;
 
--- Overrides as they were said: what a fork behind that step is begun with. What a run below another was told is its parent's
--- affair, and once another agent had the run they were not for that.
-create or replace function howdah_private.original_overrides(e howdah.executions, seq int) returns jsonb
+-- Returns the overrides as the caller gave them, for a fork after step `seq`. Returns null for a
+-- child run, whose overrides its parent decides, and after a handoff, since the overrides were for
+-- the previous agent.
+create or replace function howdah_private.original_overrides(e howdah.executions, seq int)
+  returns jsonb
   language sql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
-  select e.overrides || case when e.overrides ? 'model' then jsonb_build_object('model', e.overrides #> '{model,name}') else '{}' end
+  select e.overrides || case when e.overrides ? 'model'
+    then jsonb_build_object('model', e.overrides #> '{model,name}') else '{}' end
   where e.parent_execution_id is null and not exists (
     select from howdah.steps as s
     where s.execution_id = e.id and s.kind = 'handoff' and s.seq <= original_overrides.seq)
 $$;
 
--- A run that is tried again asks its model where admins say by now, or they try it again themselves.
+-- Refuses the retry of a run whose overriding model an admin has since removed or moved to another
+-- endpoint or secret. An admin may retry such a run.
 create or replace function howdah_private.permit_kept_model(e howdah.executions) returns void
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_fault text := case when e.overrides ? 'model' and e.handoffs = 0
-    then howdah_private.model_asked_otherwise(e.tenant_id, jsonb_build_array(e.overrides -> 'model')) end;
+    then howdah_private.model_asked_otherwise(e.tenant_id,
+      jsonb_build_array(e.overrides -> 'model')) end;
 begin
-  if v_fault is not null and not howdah_private.is_trusted() and coalesce(howdah.current_user_role() > 'admin', true) then
+  if v_fault is not null and not howdah_private.is_trusted()
+    and coalesce(howdah.current_user_role() > 'admin', true) then
     raise exception using errcode = 'HWDEN', message = format('execution %s %s', e.id, v_fault),
       detail = jsonb_build_object('field', 'overrides.model', 'execution_id', e.id)::text,
-      hint = 'Fork it, so that the model is asked as it is now; an admin may retry it as it was.';
+      hint = 'Fork the run to use the current settings of the model, or ask an admin to retry it.';
   end if;
 end $$;

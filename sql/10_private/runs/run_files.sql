@@ -1,38 +1,52 @@
--- Files that tools outside of the database give to a run and take from it. A file is a row of its own before the step of its
--- call is committed, so a call that is made again finds what it left: the same content under the same name is kept once.
+-- Files that tools outside of the database give to a run and read from it.
+--
+-- A file is stored as a row of its own before the step of its call is committed. So a call that is
+-- repeated finds the files it left: the same content under the same name is stored once.
 
--- Belongs to the whole tree and its conversation, and claims the run as its writer: it is trusted as that run is. What the call
--- had read may be trusted less, and the run is only when its step is committed: then origin has {"trust": "external"}.
-create or replace function howdah_private.store_file(run howdah.executions, name text, type text, bytes bytea, origin jsonb)
-  returns uuid
+-- Stores one file and returns its id. The file belongs to the whole tree of runs and their session.
+-- The run is recorded as its writer, so the file has the trust of that run. The call may have read
+-- less trusted content, which lowers the trust of the run only when its step is committed. In that
+-- case `origin` has {"trust": "external"}.
+create or replace function howdah_private.store_file(
+  run howdah.executions, name text, type text, bytes bytea, origin jsonb
+) returns uuid
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_id uuid;
 begin
-  -- the newest of a name is the one that is read by it, so an older one is written again, except by its own call
+  -- The newest file of a name is the one that is read by name. So content that equals an older file
+  -- is stored again, except when the same call repeats.
   select f.id into v_id from (
-    select r.id, r.sha256, r.metadata, r.id = first_value(r.id) over (order by r.id desc) as is_newest from howdah.resources as r
-    where r.tenant_id = run.tenant_id and r.execution_id = run.root_execution_id and r.name = store_file.name
+    select r.id, r.sha256, r.metadata,
+      r.id = first_value(r.id) over (order by r.id desc) as is_newest
+    from howdah.resources as r
+    where r.tenant_id = run.tenant_id and r.execution_id = run.root_execution_id
+      and r.name = store_file.name
       and r.type = lower(store_file.type)
   ) as f
-  where f.sha256 = encode(sha256(store_file.bytes), 'hex') and f.metadata ->> 'written_by_execution_id' = run.id::text
+  where f.sha256 = encode(sha256(store_file.bytes), 'hex')
+    and f.metadata ->> 'written_by_execution_id' = run.id::text
     and (f.is_newest or f.metadata ->> 'call' = store_file.origin ->> 'call')
   order by f.id desc limit 1;
   if found then
     return v_id;
   end if;
   perform howdah_private.refuse_more_files(run);
-  insert into howdah.resources as r (tenant_id, name, type, bytes, execution_id, session_id, metadata)
-  select run.tenant_id, store_file.name, store_file.type, store_file.bytes, run.root_execution_id, e.session_id,
+  insert into howdah.resources as r (
+    tenant_id, name, type, bytes, execution_id, session_id, metadata
+  )
+  select run.tenant_id, store_file.name, store_file.type, store_file.bytes, run.root_execution_id,
+    e.session_id,
     store_file.origin || jsonb_build_object('written_by_execution_id', run.id)
   from howdah.executions as e where e.id = run.root_execution_id
   returning r.id into v_id;
   return v_id;
 end $$;
 
--- Calls of one tree keep their files one after the other, or two would not see each other's. Ends with the transaction.
+-- Serializes the calls of one tree that store files, until the end of the transaction. Concurrent
+-- calls would not see the files of each other.
 create or replace function howdah_private.lock_files(run howdah.executions) returns void
   language sql volatile
   set search_path = pg_catalog, pg_temp
@@ -40,7 +54,7 @@ as $$
   select pg_advisory_xact_lock(hashtextextended('howdah.files ' || run.root_execution_id, 0))
 $$;
 
--- All files of one call, or none of them. Gives what the model is told, in their order.
+-- Stores all files of one call, or none of them. Returns what the model is shown, in their order.
 create or replace function howdah_private.store_files(
   execution_id uuid, names text[], types text[], contents bytea[], origin jsonb
 ) returns jsonb
@@ -60,7 +74,8 @@ begin
   return v_kept;
 end $$;
 
--- The files a call names, each by its name or its id, and how far they are trusted; without what is in them.
+-- Returns the files that a call names, each by its name or id, with their trust but without their
+-- content.
 create or replace function howdah_private.call_files(execution_id uuid, words text[]) returns jsonb
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp
@@ -72,9 +87,11 @@ declare
   v_given jsonb := '[]';
 begin
   foreach v_word in array words loop
-    v_file := howdah_private.file_named(v_run, case when howdah_private.parse_id(v_word) is not null then v_word end,
+    v_file := howdah_private.file_named(v_run,
+      case when howdah_private.parse_id(v_word) is not null then v_word end,
       case when howdah_private.parse_id(v_word) is null then v_word end);
-    v_given := v_given || jsonb_build_object('id', v_file.id, 'name', v_file.name, 'bytes', v_file.size,
+    v_given := v_given || jsonb_build_object('id', v_file.id, 'name', v_file.name,
+      'bytes', v_file.size,
       'trust', howdah_private.resource_trust(v_run.tenant_id, v_file.id));
   end loop;
   return v_given;
