@@ -71,7 +71,7 @@ test('what asks a person is left waiting, and answered from elsewhere', async ()
   const explained = await howdah('explain', waiting);
   expect(explained).toMatchObject({ status: 0, stderr: '' });
   expect(explained.stdout).toMatch(
-    /^waiting \(question\) since \S+: it waits for a person: Which colour\?\n {2}by question \S+: Which colour\?\n {2}next: howdah answer \S+ TEXT\n$/,
+    /^waiting \(question\) since \S+: the run waits for a person: Which colour\?\n {2}by question \S+: Which colour\?\n {2}next: howdah answer \S+ TEXT\n$/,
   );
   const here = await runCli(db.url, 'explain', waiting);
   expect(here).toEqual(explained);

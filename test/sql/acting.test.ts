@@ -348,7 +348,7 @@ describe('acting as another', () => {
         const { id } = await one(client, run('clerk'));
         const other = {
           code: 'HWCNF',
-          message: "the idempotency key 'hdr-1' was used for another request",
+          message: "idempotency key 'hdr-1' has already been used for another request",
           detail: JSON.stringify({ field: 'idempotency_key', execution_id: id }).replace(
             /([:,])"/g,
             '$1 "',

@@ -57,7 +57,7 @@ test('of a run that is to begin later says when', async () => {
     execution_id: id,
     status: 'queued',
     reason: 'scheduled',
-    summary: 'it begins at 2100-01-01 12:00:00 UTC',
+    summary: 'the run starts at 2100-01-01 12:00:00 UTC',
     blocked_by: [],
     next: [],
   });
@@ -68,9 +68,9 @@ test('of a due run says how many are before it, and that nobody does the work', 
   const second = await makeRun(db.pool, { agent_id: agent, run_at: '2020-01-02' });
   const urgent = await makeRun(db.pool, { agent_id: agent, run_at: '2020-01-03', priority: -1 });
   const before = async (id: string) => (await explain(id)).summary.split('; ')[1];
-  expect(await before(urgent)).toBe('before it are 0 due runs of its tenant');
-  expect(await before(first)).toBe('before it are 1 due runs of its tenant');
-  expect(await before(second)).toBe('before it are 2 due runs of its tenant');
+  expect(await before(urgent)).toBe('0 due runs of its tenant are ahead of it');
+  expect(await before(first)).toBe('1 due runs of its tenant are ahead of it');
+  expect(await before(second)).toBe('2 due runs of its tenant are ahead of it');
   expect(await explain(second)).toMatchObject({ reason: 'in_queue', blocked_by: [], next: [] });
   await hear('-1 day');
   expect(await explain(second)).toMatchObject({
@@ -81,13 +81,13 @@ test('of a due run says how many are before it, and that nobody does the work', 
 
 test('of a run at work names its last step, and a worker that is not heard of', async () => {
   const run = await taken();
-  expect(await explain(run.id)).toMatchObject({ reason: 'at_work', summary: 'a worker is at it' });
+  expect(await explain(run.id)).toMatchObject({ reason: 'at_work', summary: 'a worker executes the run' });
   await commit(db.pool, worker, [{ ...run, steps }]);
   expect((await explain(run.id)).summary).toMatch(
-    /^a worker is at it; its last step was 1, model fast, at /,
+    /^a worker executes the run; its last step was 1, model fast, at /,
   );
   await db.pool.query('select howdah.pause_execution($1)', [run.id]);
-  expect((await explain(run.id)).summary).toContain('it pauses when');
+  expect((await explain(run.id)).summary).toContain('it pauses once');
   await hear('-1 day');
   expect(await explain(run.id)).toMatchObject({
     reason: 'worker_lost',
@@ -109,7 +109,7 @@ test('of a run that waits for another names the one at the bottom that holds it 
   expect(await explain(root.id)).toMatchObject({
     status: 'waiting',
     reason: 'child',
-    summary: 'it waits for a run below it',
+    summary: 'the run waits for a child run',
     blocked_by: [{ kind: 'execution', id: bottom, name: 'desk', detail: 'queued' }],
     next: [{ action: 'explain_execution', id: bottom }],
   });
@@ -121,14 +121,14 @@ test('of a run that asks says what, and how to answer', async () => {
   });
   expect(await explain(question.execution)).toMatchObject({
     reason: 'question',
-    summary: 'it waits for a person: Which one?',
+    summary: 'the run waits for a person: Which one?',
     blocked_by: [
       {
         kind: 'question',
         id: question.id,
         name: 'question',
         detail: expect.stringMatching(
-          /^Which one\? \(for a person who is admin\); expires at .* UTC$/,
+          /^Which one\? \(requires the role admin\); expires at .* UTC$/,
         ),
       },
     ],
@@ -153,7 +153,7 @@ test('of a run that tries again says when, and what went wrong', async () => {
   expect(await explain(run.id)).toMatchObject({
     reason: 'timer',
     summary: expect.stringMatching(
-      /^it goes on by itself at [-0-9]{10} [:0-9]{8} UTC; its last step said: come back later$/,
+      /^the run continues at [-0-9]{10} [:0-9]{8} UTC; its last step reported: come back later$/,
     ),
   });
 });
@@ -180,7 +180,7 @@ test('of a parked run names the limit or the quota, with its figures', async () 
   expect(await explain(id)).toMatchObject({
     status: 'waiting',
     reason: 'concurrency_limit',
-    summary: 'at most 1 runs of the agent desk work at once, and so many do',
+    summary: 'at most 1 runs of the agent desk may run at once, and that many do',
     blocked_by: [{ kind: 'concurrency_limit', id: limit.id }],
   });
   await db.pool.query('delete from howdah.concurrency_limits');
@@ -223,7 +223,7 @@ test('of a run that may not make its call names the limit, of the installation w
     status: 'waiting',
     reason: 'call_limit',
     summary:
-      'calls of the tool stamp are limited to 1 at once and 5 a minute, and there is room for no other',
+      'calls of the tool stamp are limited to 1 at once and 5 per minute, and the limit is reached',
     blocked_by: [{ kind: 'call_limit', id: own.limit }],
   });
   const { tenant } = await one(db.pool, 'select howdah.current_tenant() as tenant');
@@ -236,7 +236,7 @@ test('of a run that may not make its call names the limit, of the installation w
   });
   expect(system.found).toMatchObject({
     summary:
-      'calls of tools named stamp are limited for the whole installation, and there is room for no other',
+      'calls of tools named stamp are limited for the whole installation, and the limit is reached',
     blocked_by: [{ kind: 'call_limit', id: null, name: 'system' }],
   });
 });
@@ -263,7 +263,7 @@ test('of a run that has ended says how, and whether there is another try', async
     status: 'completed',
     since: completed_at,
     reason: 'completed',
-    summary: 'it has ended with its answer',
+    summary: 'the run completed with its final answer',
     blocked_by: [],
     next: [],
   });
@@ -271,13 +271,13 @@ test('of a run that has ended says how, and whether there is another try', async
   await finish(db.pool, worker, other, failed);
   expect(await explain(other)).toMatchObject({
     reason: 'error',
-    summary: 'it failed (error): the model server said no',
+    summary: 'the run failed (error): the model server said no',
     next: [{ action: 'retry_execution', id: other }],
   });
   const tired = await makeRun(db.pool, { agent_id: agent });
   await finish(db.pool, worker, tired, { ...failed, stop_reason: 'max_steps' });
   expect((await explain(tired)).summary).toMatch(
-    /^it failed \(max_steps\): .*; it may take \d+ model calls$/,
+    /^the run failed \(max_steps\): .*; its limit is \d+ model calls$/,
   );
 });
 

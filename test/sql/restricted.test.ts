@@ -88,9 +88,9 @@ test('a key of one of their runs is taken, and says of no run whose it is', asyn
     const refused = await refusedTo(member, text, values);
     expect(refused).toMatchObject({
       code: 'HWCNF',
-      message: "the idempotency key 'of a secret' is known already",
+      message: "idempotency key 'of a secret' has already been used",
       detail: '{"field": "idempotency_key"}',
-      hint: "Take another one: a uuid is nobody else's.",
+      hint: 'Use another key, such as a uuid.',
     });
   }
   const seen = await as(admin, (client) =>

@@ -1,18 +1,22 @@
--- A run has failed or was cancelled: what became of its effects? Calls that finished and whose tool names another that
--- takes them back are taken back, newest first, by a run of their own that has the same log, retries and crash safety
--- as every other; so are those of its children that had completed. A call begun with an intent and without a result
--- becomes a question to a person, which outlives the run. A result that a hook kept from the model is a result all the same.
+-- Compensation: what happens to the effects of a run that has failed or was cancelled.
 --
--- Thousands of runs may be cancelled in one statement. What all of them need is in plpgsql, whose plans are kept; what
--- looks into a table that the statement itself makes grow is in sql, which is planned anew, since a plan made while the
--- table was small would read it whole each time.
+-- A tool may name another tool that undoes its calls. Finished calls of such tools are undone,
+-- newest first, by a compensating run, which has the same log, retries and crash safety as any
+-- other run. Calls of completed child runs are undone too. A call that was begun but has no result
+-- in the log becomes a question to a person. The question outlives the run. A result that a hook
+-- withheld from the model still counts as a result.
+--
+-- One statement may cancel thousands of runs. Functions that every such run needs are in plpgsql,
+-- whose plans are cached. Functions that read a table which the statement itself fills are in sql,
+-- which is planned at each call. A plan made while the table was small would read the whole table
+-- each time.
 create or replace function howdah_private.compensate_run(run howdah.executions) returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform howdah_private.compensate(run);
-  perform howdah_private.compensate(e) from howdah_private.completed_below(run) as e;
+  perform howdah_private.compensate(e) from howdah_private.completed_descendants(run) as e;
   perform howdah_private.ask_question(run, jsonb_build_object(
     'id', howdah.uuid_v7(), 'kind', 'effect', 'call_id', s.call_id,
     'prompt', format('The run ended while %s was being called. Did the call take effect?', s.name),
@@ -22,22 +26,28 @@ begin
   from howdah_private.unsettled_intents(run) as s
   where not exists (
     select from howdah_private.effect_question(run.id, s.call_id, s.finished_at) as q
-    where q.status = 'open' or (q.status = 'answered' and q.answer <> 'again') -- and it was not called again
+    where q.status = 'open'
+      or (q.status = 'answered' and q.answer <> 'again') -- the call was not repeated
   );
 end $$;
 
--- Returns the completed runs below a run. Goes down from parent to child, since a statement may end
--- thousands of children, and each would read all of its siblings in the tree of the root.
+-- Returns the completed runs below a run. The search goes from parent to child: one statement may
+-- end thousands of children, and a search in the tree of the root would read all siblings for each
+-- of them.
+--
 -- `enable_seqscan = off`: few runs have children, and those have many. So the planner expects to
--- find some soon in any table, and reads the whole table where there are none. `plan_cache_mode`:
--- one plan serves all runs; cancel_execution sets that its own statements are planned each time.
-create or replace function howdah_private.completed_below(run howdah.executions) returns setof howdah.executions
+-- find some soon in any table, and would read a whole table that has none. `plan_cache_mode`: one
+-- generic plan serves all runs, although cancel_execution forces custom plans for its own
+-- statements.
+create or replace function howdah_private.completed_descendants(run howdah.executions)
+  returns setof howdah.executions
   language plpgsql stable security definer
-  set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan set enable_seqscan = off
+  set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off
 as $$
 begin
   if not exists (select from howdah.executions as e where e.parent_execution_id = run.id) then
-    return; -- most runs below another have no children
+    return; -- most child runs have no children
   end if;
   return query
   with recursive below as (
@@ -52,27 +62,31 @@ begin
   ) as c;
 end $$;
 
--- What a person was asked last about a call since it was begun.
-create or replace function howdah_private.effect_question(id uuid, call_id text, begun_at timestamptz)
-  returns setof howdah.questions
+-- Returns the latest question about the effect of a call since the call was begun.
+create or replace function howdah_private.effect_question(
+  id uuid, call_id text, begun_at timestamptz
+) returns setof howdah.questions
   language sql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
   select q.* from howdah.questions as q
-  where q.execution_id = effect_question.id and q.call_id = effect_question.call_id and q.kind = 'effect'
+  where q.execution_id = effect_question.id and q.call_id = effect_question.call_id
+    and q.kind = 'effect'
     and q.created_at >= effect_question.begun_at
   order by q.created_at desc limit 1
 $$;
 
--- Calls that were begun and whose end is not in the log.
-create or replace function howdah_private.unsettled_intents(run howdah.executions) returns setof howdah.steps
+-- Returns calls that were begun and whose end is not in the log.
+create or replace function howdah_private.unsettled_intents(run howdah.executions)
+  returns setof howdah.steps
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
 begin
   return query
   select s.* from howdah.steps as s
-  where s.execution_id = run.id and s.kind = 'tool_started' and s.seq > coalesce(run.forked_from_seq, 0)
+  where s.execution_id = run.id and s.kind = 'tool_started'
+    and s.seq > coalesce(run.forked_from_seq, 0)
     and (s.effect = 'once' or howdah_private.has_compensation(run.agent_version_id, s.name))
     and not exists (
       select from howdah.steps as t
@@ -81,21 +95,26 @@ begin
     );
 end $$;
 
--- Whether a tool of a version names another that takes its calls back. A call of any other tool that may be repeated is
--- begun with a step only because hooks are asked about it, and leaves nothing to settle.
-create or replace function howdah_private.has_compensation(agent_version_id uuid, tool text) returns boolean
+-- Reports whether a tool of an agent version names another tool that undoes its calls. For any
+-- other repeatable tool, hooks are the only reason for a start step, and an unfinished call leaves
+-- nothing to settle.
+create or replace function howdah_private.has_compensation(agent_version_id uuid, tool text)
+  returns boolean
   language sql stable
   set search_path = pg_catalog, pg_temp
 as $$
   select exists (
-    select from howdah.agent_versions as v cross join lateral jsonb_array_elements(v.definition -> 'tools') as t (tool)
+    select from howdah.agent_versions as v
+    cross join lateral jsonb_array_elements(v.definition -> 'tools') as t (tool)
     where v.id = has_compensation.agent_version_id and t.tool ->> 'name' = has_compensation.tool
       and t.tool ? 'compensation'
   )
 $$;
 
--- The calls of a run that took effect, with their results: what finished, and what a person saw done.
-create or replace function howdah_private.finished_calls(run howdah.executions) returns setof howdah.steps
+-- Returns the calls of a run that took effect, with their results: finished calls, and calls that a
+-- person has confirmed as done.
+create or replace function howdah_private.finished_calls(run howdah.executions)
+  returns setof howdah.steps
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
@@ -112,7 +131,7 @@ begin
   where q.status = 'answered' and q.answer = 'done';
 end $$;
 
--- Whether a run takes this step of another back.
+-- Reports whether a compensating run already undoes this step of a run.
 create or replace function howdah_private.compensates_step(id uuid, seq int) returns boolean
   language sql stable security definer
   set search_path = pg_catalog, pg_temp
@@ -121,11 +140,14 @@ as $$
     select from howdah.executions as e
     join howdah.messages as m on m.execution_id = e.id and m.seq = 2
     where e.compensates_execution_id = compensates_step.id
-      and m.tool_calls @> jsonb_build_array(jsonb_build_object('id', 'undo_' || compensates_step.seq))
+      and m.tool_calls @> jsonb_build_array(
+        jsonb_build_object('id', 'undo_' || compensates_step.seq)
+      )
   )
 $$;
 
--- Begins a run that takes back what no other one has taken back. A run without calls is let go at the first look.
+-- Starts a run that undoes the calls that no other run has undone. A run without calls is skipped
+-- at the first query.
 create or replace function howdah_private.compensate(run howdah.executions) returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -136,7 +158,8 @@ declare
 begin
   if not exists (
     select from howdah.steps as s
-    where s.execution_id = run.id and s.kind in ('tool', 'tool_started') and s.seq > coalesce(run.forked_from_seq, 0)
+    where s.execution_id = run.id and s.kind in ('tool', 'tool_started')
+      and s.seq > coalesce(run.forked_from_seq, 0)
   ) then
     return;
   end if;
@@ -154,24 +177,30 @@ begin
   end if;
   v_id := howdah.uuid_v7();
   insert into howdah.executions (
-    id, tenant_id, agent_id, agent_version_id, compensates_execution_id, user_id, input, priority, max_steps
+    id, tenant_id, agent_id, agent_version_id, compensates_execution_id, user_id,
+    input, priority, max_steps
   ) values (
     v_id, run.tenant_id, run.agent_id, run.agent_version_id, run.id, run.user_id,
-    format('Take back what execution %s did: %s calls, the newest first.', run.id, jsonb_array_length(v_calls)),
+    format('Undo the calls of execution %s: %s calls, newest first.',
+      run.id, jsonb_array_length(v_calls)),
     run.priority, 1
   );
   insert into howdah.messages (execution_id, seq, tenant_id, role, content, tool_calls, trust)
   select v_id, m.seq, run.tenant_id, m.role, m.content, m.tool_calls, 'system'
   from (values
-    (1, 'user'::howdah.message_role, (select e.input from howdah.executions as e where e.id = v_id), null::jsonb),
+    (1, 'user'::howdah.message_role,
+      (select e.input from howdah.executions as e where e.id = v_id), null::jsonb),
     (2, 'assistant', null, v_calls)
   ) as m (seq, role, content, tool_calls);
   update howdah.executions as e set message_count = 2 where e.id = v_id;
 end $$;
 
--- What the tool that takes a call back is told: of the properties it declares, those that the result has, else those that
--- the arguments had; and under these names the whole: arguments, result, idempotency_key.
-create or replace function howdah_private.compensation_arguments(parameters jsonb, call howdah.steps) returns jsonb
+-- Returns the arguments for the tool that undoes a call. Each property that the tool declares is
+-- taken from the result, or else from the arguments of the call. The names `arguments`, `result`
+-- and `idempotency_key` stand for the whole values.
+create or replace function howdah_private.compensation_arguments(
+  parameters jsonb, call howdah.steps
+) returns jsonb
   language sql stable
   set search_path = pg_catalog, pg_temp
 as $$
@@ -184,7 +213,8 @@ as $$
         when 'idempotency_key' then to_jsonb(call.idempotency_key) end
     ) as value
     from jsonb_object_keys(
-      case when jsonb_typeof(parameters -> 'properties') = 'object' then parameters -> 'properties' else '{}' end
+      case when jsonb_typeof(parameters -> 'properties') = 'object'
+        then parameters -> 'properties' else '{}' end
     ) as k (name)
   ) as p
 $$;

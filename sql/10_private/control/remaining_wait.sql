@@ -1,5 +1,7 @@
--- What a paused run still waits for; null when it may go on. A turn is looked at under the lock of its session.
-create or replace function howdah_private.remaining_wait(e howdah.executions) returns howdah.waiting_reason
+-- Returns what a paused run still waits for, or null if it may continue. A turn is checked under
+-- the lock of its session, and taken if the session is free.
+create or replace function howdah_private.remaining_wait(e howdah.executions)
+  returns howdah.waiting_reason
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
@@ -7,9 +9,10 @@ declare
   v_live uuid;
 begin
   if e.paused_from = 'turn' and e.session_id is null then
-    return 'turn'; -- a member; admit_members is asked when all are resumed
+    return 'turn'; -- a workflow member; admit_members runs once all runs are resumed
   elsif e.paused_from = 'turn' then
-    select s.live_execution_id into v_live from howdah.sessions as s where s.id = e.session_id
+    select s.live_execution_id into v_live from howdah.sessions as s
+    where s.id = e.session_id
     for no key update;
     update howdah.sessions as s set live_execution_id = e.id
     where s.id = e.session_id and s.live_execution_id is null;

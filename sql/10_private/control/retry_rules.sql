@@ -1,4 +1,4 @@
--- What a run was given and had found is gone: nothing can go on from there.
+-- Refuses a retry or fork of a run whose contents were erased: its input and results are gone.
 create or replace function howdah_private.refuse_erased(e howdah.executions) returns void
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
@@ -6,13 +6,17 @@ as $$
 begin
   if e.contents_erased_at is not null then
     raise exception using errcode = 'HWCNF',
-      message = format('the contents of execution %s were erased at %s', e.id, e.contents_erased_at),
-      detail = jsonb_build_object('execution_id', e.id, 'contents_erased_at', e.contents_erased_at)::text,
-      hint = 'Begin a new run.';
+      message = format('the contents of execution %s were erased at %s',
+        e.id, e.contents_erased_at),
+      detail = jsonb_build_object(
+        'execution_id', e.id, 'contents_erased_at', e.contents_erased_at
+      )::text,
+      hint = 'Start a new run.';
   end if;
 end $$;
 
--- Why a run cannot be retried.
+-- Refuses the retry of a run that is live or completed, that is a child run, or whose effects were
+-- compensated.
 create or replace function howdah_private.refuse_retry(e howdah.executions) returns void
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
@@ -24,7 +28,7 @@ begin
     perform howdah_private.refuse_ended(e, 'retried');
   end if;
   perform howdah_private.refuse_erased(e);
-  -- also of a run below it that had completed: the log says what it did, and that is not so any more
+  -- Compensations of completed runs below count too: their log no longer describes the effects.
   select c.id into v_compensation from howdah.executions as c
   where c.compensates_execution_id in (
     select e.id union all
@@ -37,20 +41,24 @@ begin
     raise exception using errcode = 'HWCNF',
       message = case
         when e.completed_at is null then format('execution %s has not ended: %s', e.id, e.status)
-        when e.parent_execution_id is not null then format('execution %s is a part of %s', e.id, e.root_execution_id)
-        else format('what execution %s had done was taken back by %s', e.id, v_compensation) end,
+        when e.parent_execution_id is not null
+          then format('execution %s is part of execution %s', e.id, e.root_execution_id)
+        else format('the effects of execution %s were undone by execution %s',
+          e.id, v_compensation) end,
       detail = jsonb_build_object('execution_id', e.id, 'status', e.status,
         'root_execution_id', e.root_execution_id, 'compensation_id', v_compensation)::text,
       hint = case
-        when e.status = 'paused' then 'Resume it: howdah.resume_execution.'
+        when e.status = 'paused' then 'Use howdah.resume_execution to continue it.'
         when e.completed_at is null then 'Only failed and cancelled runs can be retried.'
-        when e.parent_execution_id is not null then format('Retry the whole of it, %s.', e.root_execution_id)
-        else 'Begin anew: fork it at 0, howdah.fork_execution.' end;
+        when e.parent_execution_id is not null
+          then format('Retry execution %s as a whole.', e.root_execution_id)
+        else 'Use howdah.fork_execution with seq 0 to start again.' end;
   end if;
 end $$;
 
--- The limit that ended a run is raised by what it was at first, beyond what is used already.
-create or replace function howdah_private.grant_limit(id uuid, reason howdah.stop_reason) returns void
+-- Raises the limit that ended a run: to the usage so far plus the limit that the run began with.
+create or replace function howdah_private.grant_limit(id uuid, reason howdah.stop_reason)
+  returns void
   language sql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
@@ -63,12 +71,14 @@ as $$
     max_cost = case when grant_limit.reason = 'max_cost'
       then e.cost + e.children_cost + (e.first_limits ->> 'max_cost')::numeric else e.max_cost end,
     max_seconds = case when grant_limit.reason = 'max_time'
-      then ceil(e.active_ms / 1000.0)::int + (e.first_limits ->> 'max_seconds')::int else e.max_seconds end
+      then ceil(e.active_ms / 1000.0)::int + (e.first_limits ->> 'max_seconds')::int
+        else e.max_seconds end
   where e.id = grant_limit.id
 $$;
 
--- What a person said about an effect after the run had ended counts now; what nobody has answered is asked anew, and who
--- waited for mail waits anew.
+-- Prepares the questions of a run for a retry. Answers about effects that were given after the run
+-- had ended go to its inbox. Open questions are cancelled, since the run will ask them again. The
+-- same holds for waits for mail.
 create or replace function howdah_private.reopen_questions(run howdah.executions) returns void
   language sql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -78,7 +88,8 @@ as $$
   delete from howdah_private.receivers as r where r.execution_id = run.id;
   insert into howdah_private.inbox (execution_id, tenant_id, kind, name, call_id, output)
   select run.id, run.tenant_id, 'answer', q.kind::text, q.call_id, jsonb_build_object(
-    'question_id', q.id, 'kind', q.kind, 'answer', q.answer, 'data', q.answer_data, 'by', q.answered_by)
+    'question_id', q.id, 'kind', q.kind, 'answer', q.answer, 'data', q.answer_data,
+    'by', q.answered_by)
   from howdah.questions as q
   where q.execution_id = run.id and q.kind = 'effect' and q.status = 'answered'
     and q.answered_at > run.completed_at;

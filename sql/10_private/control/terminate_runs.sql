@@ -1,6 +1,7 @@
--- Ends runs from outside their worker: fences rise, so that whatever is in the air commits nothing, and their
--- owners are told to abort it. The caller holds their locks (lock_ancestors or lock_subtree). What they asked people is
--- withdrawn, but for effects nobody knows the end of: those stay open until somebody has looked.
+-- Ends runs from outside of their worker. The fences rise, so that work in progress cannot commit,
+-- and the owners are notified to abort it. The caller holds the locks of the runs (lock_ancestors
+-- or lock_subtree). Open questions are cancelled, except questions about effects with an unknown
+-- outcome. Those stay open until a person answers them.
 create or replace function howdah_private.terminate_runs(
   ids uuid[], reason howdah.stop_reason, error jsonb
 ) returns void
@@ -9,13 +10,14 @@ create or replace function howdah_private.terminate_runs(
 as $$
 declare
   v_live uuid[] := array(
-    select e.id::uuid from howdah.executions as e where e.id = any (terminate_runs.ids) and e.completed_at is null
+    select e.id::uuid from howdah.executions as e where e.id = any (terminate_runs.ids)
+      and e.completed_at is null
   );
 begin
   perform pg_notify(howdah_private.channel('control'), e.id::text)
   from howdah.executions as e join howdah_private.workers as w on w.id = e.owner_worker
   where e.id = any (terminate_runs.ids);
-  -- in one statement; a wake-up that a worker has already taken finds nothing to do
+  -- one statement for all runs; a wake-up that a worker has already taken finds nothing to do
   perform howdah_private.complete_wake_ups(array(
     select e.id::uuid from howdah.executions as e
     where e.id = any (terminate_runs.ids) and e.status in ('queued', 'waiting', 'paused')

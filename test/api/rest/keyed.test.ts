@@ -105,7 +105,7 @@ test('a key of one person’s run gives nobody else its output', async () => {
   ] as const) {
     const refused = await post(path, body, { ...options, token: ada });
     expect(refused.status, path).toBe(409);
-    expect(JSON.stringify(refused.body)).toContain('was used for another request');
+    expect(JSON.stringify(refused.body)).toContain('has already been used for another request');
   }
   expect((await post('/api/execute', said, { token: bob, headers })).body.execution_id).toBe(id);
   const reserved = { ...said, idempotency_key: 'schedule:x' };
