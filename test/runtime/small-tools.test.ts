@@ -318,7 +318,7 @@ test('search_messages finds what was said before, and says so when there is no w
     },
     { messages: [expect.objectContaining({ seq: 1 })] },
     { messages: [] },
-    refused('query has no word', { hint: 'Give some words that were said.' }),
+    refused('query contains no word', { hint: 'Use words that occur in the messages.' }),
     refused("must have required property 'query'"),
   ]);
 });

@@ -265,7 +265,7 @@ describe('fork_execution', () => {
     );
     const refused = await refusal(fork(rows[0].id));
     expect(refused).toMatchObject({ code: 'HWCNF' });
-    expect(refused.hint).toContain('Fork the run itself');
+    expect(refused.hint).toContain('Fork execution ');
   });
 
   test('works for the application, whose rows it then is', async () => {

@@ -110,12 +110,12 @@ describe('a fork that begins with other data', () => {
   });
 
   test.each([
-    ['order.numbre', 'input_data has no order.numbre that could be changed', 'order.number?'],
-    ['ordr', 'input_data has no ordr that could be changed', 'Did you mean order? There are: note'],
-    ['order.items.1.count', 'input_data has no order.items.1.count', 'There are: order.items.0.'],
-    ['order.number.digits', 'input_data has no order.number.digits', 'All of input_data may'],
-    ['order..number', 'input_data has no order..number', 'There are: order.items, order.number.'],
-    ['', 'input_data has no place without a name', 'There are: note, order.'],
+    ['order.numbre', 'input_data has no path order.numbre', 'order.number?'],
+    ['ordr', 'input_data has no path ordr', 'Did you mean order? There are: note'],
+    ['order.items.1.count', 'input_data has no path order.items.1.count', 'There are: order.items.0.'],
+    ['order.number.digits', 'input_data has no path order.number.digits', 'A complete input_data can'],
+    ['order..number', 'input_data has no path order..number', 'There are: order.items, order.number.'],
+    ['', 'input_data has no path ""', 'There are: note, order.'],
   ])('refuses the place %j, and says what there is', async (path, message, hint) => {
     const told = await refused(await make(ORDER), { changes: { [path]: 1 } });
     expect(told).toMatchObject({ code: 'HWINV', field: 'changes', path });
@@ -125,11 +125,11 @@ describe('a fork that begins with other data', () => {
 
   test('refuses a change where there are no data, or the data are no place to have one', async () => {
     expect(await refused(await make(undefined), { changes: { a: 1 } })).toMatchObject({
-      ...{ code: 'HWINV', field: 'changes', hint: 'All of input_data may be given anew.' },
+      ...{ code: 'HWINV', field: 'changes', hint: 'A complete input_data can be given instead.' },
       message: 'the run has no input_data to change',
     });
     expect(await refused(await make('text'), { changes: { a: 1 } })).toMatchObject({
-      message: 'input_data has no a that could be changed',
+      message: 'input_data has no path a',
     });
   });
 
@@ -142,7 +142,7 @@ describe('a fork that begins with other data', () => {
   ])('refuses changes that are no object of places: %j', async (changes) => {
     expect(await refused(await make(ORDER), { changes })).toMatchObject({
       ...{ code: 'HWINV', field: 'changes' },
-      message: 'changes must be a JSON object that names 1 to 100 places of input_data',
+      message: 'changes must be a JSON object with 1 to 100 paths of input_data',
     });
   });
 
@@ -155,7 +155,7 @@ describe('a fork that begins with other data', () => {
     ] as const) {
       expect(await refused(id, { seq: 1, ...given })).toMatchObject({
         ...{ code: 'HWINV', field, seq: 1 },
-        hint: 'Begin anew with them, at seq 0; later on, say in input what is new.',
+        hint: 'Fork at seq 0 to change input_data, or give the new information in input.',
       });
     }
   });
@@ -194,7 +194,7 @@ describe('a fork that begins with other data', () => {
       field: 'input_data',
     });
     expect(await refused(id, { changes: { tonne: 'brief' } })).toMatchObject({
-      hint: 'Did you mean tone? There are: who, tone. All of input_data may be given anew.',
+      hint: 'Did you mean tone? There are: who, tone. A complete input_data can be given instead.',
     });
     const kind = await makeAgent(db.pool, { prompt_id: prompt, prompt_values: '{"who": "you"}' });
     const bare = await make(undefined, { agent_id: kind });

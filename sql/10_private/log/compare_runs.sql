@@ -1,10 +1,14 @@
--- Two runs beside one another: how they began, step by step what they did, how they ended. With the rights of whoever asks. Logs are
--- lined up by what their steps are and not by number: one attempt more and all behind it would differ. The work grows with
--- the steps of both together: nothing compares each with each, and joins that may are off (a merge by part of its key, too; what that
--- makes of costs would call for jit).
+-- Comparison of two runs: how they began, what they did step by step, and how they ended.
+-- Everything is read with the rights of the caller.
+--
+-- Logs are aligned by the content of their steps, not by number: one extra attempt would shift all
+-- later steps. The work grows with the total number of steps. Nested loops and merge joins are off,
+-- since they could compare every step with every other one. A merge join by a part of its key does
+-- so as well. The cost penalty of these settings would trigger jit, so it is off too.
 
--- The steps of a run: of all of them a digest of what counts, or of these what counts. What is new with every run (ids of questions and
--- children, chance in delays) is left out, as a replay does; so are usage, times, workers and the ids models give their calls.
+-- Returns the steps of a run for comparison: a digest of each step, or the texts of the steps in
+-- `seqs`. Values that differ in every run are left out, as in a replay: ids of questions and
+-- children, and random delays. So are usage, times, workers and the call ids of models.
 create or replace function howdah_private.compared_steps(execution_id uuid, seqs int[] default null)
   returns table (seq int, kind howdah.step_kind, name text, asked text, digest bytea, texts jsonb)
   language sql stable
@@ -14,7 +18,9 @@ as $$
   with said as materialized (
     select m.step_seq, string_agg(m.content, E'\n' order by m.seq) as content,
       string_agg((
-        select string_agg(concat_ws(' ', c.call ->> 'name', c.call ->> 'arguments'), E'\n' order by c.place)
+        select string_agg(
+          concat_ws(' ', c.call ->> 'name', c.call ->> 'arguments'), E'\n' order by c.place
+        )
         from jsonb_array_elements(m.tool_calls) with ordinality as c (call, place)
       ), E'\n' order by m.seq) as calls,
       string_agg(m.parts::text, E'\n' order by m.seq) as parts
@@ -24,54 +30,68 @@ as $$
     group by m.step_seq
   ),
   done as (
-    select s.seq, s.kind, s.name, s.error, t.content, t.calls, t.parts, howdah_private.without_fields(s.input,
-        case s.kind when 'question' then '{question_id,dry_run}' when 'fork' then '{execution_id}' else '{}' end::text[]) as input,
-      howdah_private.without_fields(s.output,
-        case s.kind when 'retry' then '{delay_ms,not_before}' when 'answer' then '{question_id}' when 'child_started' then '{execution_id}'
-          when 'child' then '{execution_id}' else '{}' end::text[]) as output
+    select s.seq, s.kind, s.name, s.error, t.content, t.calls, t.parts,
+      howdah_private.without_fields(s.input, case s.kind
+        when 'question' then '{question_id,dry_run}' when 'fork' then '{execution_id}'
+        else '{}' end::text[]) as input,
+      howdah_private.without_fields(s.output, case s.kind
+        when 'retry' then '{delay_ms,not_before}' when 'answer' then '{question_id}'
+        when 'child_started' then '{execution_id}' when 'child' then '{execution_id}'
+        else '{}' end::text[]) as output
     from howdah.steps as s left join said as t on t.step_seq = s.seq
-    where s.execution_id = compared_steps.execution_id and (compared_steps.seqs is null or s.seq = any (compared_steps.seqs))
+    where s.execution_id = compared_steps.execution_id
+      and (compared_steps.seqs is null or s.seq = any (compared_steps.seqs))
   )
-  select d.seq, d.kind, d.name, case when compared_steps.seqs is null then coalesce(d.input, d.calls) end,
-    case when compared_steps.seqs is null then sha256(convert_to(row(d.kind, d.name, d.error ->> 'code', d.error ->> 'message', d.parts,
-      sha256(convert_to(d.input, 'UTF8')), sha256(convert_to(d.content, 'UTF8')), sha256(convert_to(d.calls, 'UTF8')),
-      sha256(convert_to(d.output, 'UTF8')))::text, 'UTF8')) end,
-    case when compared_steps.seqs is not null then jsonb_build_object('name', d.name, 'input', d.input, 'said', d.content,
-      'calls', d.calls, 'output', d.output, 'error_code', d.error ->> 'code', 'error', d.error ->> 'message', 'parts', d.parts) end
+  select d.seq, d.kind, d.name,
+    case when compared_steps.seqs is null then coalesce(d.input, d.calls) end,
+    case when compared_steps.seqs is null then sha256(convert_to(row(
+      d.kind, d.name, d.error ->> 'code', d.error ->> 'message', d.parts,
+      sha256(convert_to(d.input, 'UTF8')), sha256(convert_to(d.content, 'UTF8')),
+      sha256(convert_to(d.calls, 'UTF8')), sha256(convert_to(d.output, 'UTF8'))
+    )::text, 'UTF8')) end,
+    case when compared_steps.seqs is not null then jsonb_build_object(
+      'name', d.name, 'input', d.input, 'said', d.content, 'calls', d.calls, 'output', d.output,
+      'error_code', d.error ->> 'code', 'error', d.error ->> 'message', 'parts', d.parts
+    ) end
   from done as d
 $$;
 
--- A document as text without some of its fields; null where nothing is left.
+-- Returns a document as text without some of its fields, or null if nothing is left.
 create or replace function howdah_private.without_fields(document jsonb, fields text[]) returns text
   language sql immutable parallel safe
-  return case when jsonb_typeof(without_fields.document) <> 'object' then without_fields.document #>> '{}'
+  return case when jsonb_typeof(without_fields.document) <> 'object'
+      then without_fields.document #>> '{}'
     else nullif((without_fields.document - without_fields.fields)::text, '{}') end;
 
--- Which steps of two logs belong together: for each of `a` the place of one in `b`, or null. `known` says it of some; others are found
--- between those, where their keys are the same: the first of a key with the first, the second with the second. Of such pairs
--- those stay that are the most without crossing (the longest rising subsequence, n log n).
-create or replace function howdah_private.align_steps(a bigint[], b bigint[], known int[]) returns int[]
+-- Aligns two lists of step keys. Returns for each element of `a` its position in `b`, or null.
+-- Pairs in `known` are kept. Further pairs are sought between the known ones, among equal keys: the
+-- first occurrence in `a` with the first in `b`, the second with the second. The largest set of
+-- such pairs without a crossing is kept (longest increasing subsequence, n log n).
+create or replace function howdah_private.align_steps(a bigint[], b bigint[], known int[])
+  returns int[]
   language plpgsql immutable
   set search_path = pg_catalog, pg_temp
   set enable_nestloop = off set enable_mergejoin = off set jit = off
 as $$
 declare
-  v_lined int[] := known;
+  v_aligned int[] := known;
   v_as int[]; v_bs int[]; -- the pairs, in the order of a
-  v_ends int[] := '{}'; -- for each length the pair that ends the subsequence with the lowest place in b
-  v_before int[] := '{}'; -- the pair before each in its subsequence, 0 for the first
+  v_ends int[] := '{}'; -- per length, the last pair of the subsequence with the lowest place in b
+  v_before int[] := '{}'; -- the previous pair in the subsequence, 0 for the first
   v_length int := 0;
   v_low int; v_high int; v_middle int; v_pair int;
 begin
   with of_a as (
-    select x.key, x.place, x.gap, row_number() over (partition by x.gap, x.key order by x.place) as nth
+    select x.key, x.place, x.gap,
+      row_number() over (partition by x.gap, x.key order by x.place) as nth
     from (
       select k.key, k.place, k.b, count(k.b) over (order by k.place) as gap
       from unnest(align_steps.a, align_steps.known) with ordinality as k (key, b, place)
     ) as x where x.b is null
   ),
   of_b as (
-    select x.key, x.place, x.gap, row_number() over (partition by x.gap, x.key order by x.place) as nth
+    select x.key, x.place, x.gap,
+      row_number() over (partition by x.gap, x.key order by x.place) as nth
     from (
       select k.key, k.place, n.b, count(n.b) over (order by k.place) as gap
       from unnest(align_steps.b) with ordinality as k (key, place)
@@ -83,11 +103,15 @@ begin
   for v_pair in 1 .. coalesce(cardinality(v_as), 0) loop
     v_low := 0; v_high := v_length;
     if v_length > 0 and v_bs[v_ends[v_length]] < v_bs[v_pair] then
-      v_low := v_length; -- mostly they go on where they were
+      v_low := v_length; -- most pairs extend the longest subsequence
     end if;
     while v_low < v_high loop
       v_middle := (v_low + v_high + 1) / 2;
-      if v_bs[v_ends[v_middle]] < v_bs[v_pair] then v_low := v_middle; else v_high := v_middle - 1; end if;
+      if v_bs[v_ends[v_middle]] < v_bs[v_pair] then
+        v_low := v_middle;
+      else
+        v_high := v_middle - 1;
+      end if;
     end loop;
     v_before[v_pair] := case when v_low > 0 then v_ends[v_low] else 0 end;
     v_ends[v_low + 1] := v_pair;
@@ -95,114 +119,149 @@ begin
   end loop;
   v_pair := case when v_length > 0 then v_ends[v_length] else 0 end;
   while v_pair > 0 loop
-    v_lined[v_as[v_pair]] := v_bs[v_pair];
+    v_aligned[v_as[v_pair]] := v_bs[v_pair];
     v_pair := v_before[v_pair];
   end loop;
-  return v_lined;
+  return v_aligned;
 end $$;
 
--- Which steps of two logs belong together. Those that are equal are lined up first, then those that asked the same and heard something
--- else, then those of one kind and name; a model's also of another model. The first `shared` steps are the same, since they
--- are copies. `place` is the order to read them in: what is only in `a` goes before what is only in `b` there.
+-- Aligns the steps of two logs. Equal steps are aligned first, then steps with the same input and a
+-- different result, then steps of one kind and name. Model steps may differ in the model. The first
+-- `shared` steps are equal, since they are copies. `place` is the order for display: steps only in
+-- `a` come before steps only in `b`.
 create or replace function howdah_private.compared_logs(a uuid, b uuid, shared int)
-  returns table (a_seq int, b_seq int, kind howdah.step_kind, name text, is_same boolean, place bigint)
+  returns table (a_seq int, b_seq int, kind howdah.step_kind, name text, is_same boolean,
+    place bigint)
   language sql stable
   set search_path = pg_catalog, pg_temp
   set enable_nestloop = off set enable_mergejoin = off set jit = off
 as $$
   with steps as materialized (
     select x.log, s.seq, s.kind, s.name, s.digest,
-      case when s.seq <= compared_logs.shared then s.seq else hashtextextended(s.digest::text, 0) end as whole,
+      case when s.seq <= compared_logs.shared then s.seq
+        else hashtextextended(s.digest::text, 0) end as whole,
       hashtextextended(concat_ws('|', s.kind, s.name, s.asked), 1) as asked,
-      hashtextextended(concat_ws('|', s.kind, case when s.kind <> 'model' then s.name end), 2) as sort
+      hashtextextended(
+        concat_ws('|', s.kind, case when s.kind <> 'model' then s.name end), 2
+      ) as sort
     from (values ('a', compared_logs.a), ('b', compared_logs.b)) as x (log, id)
     cross join lateral howdah_private.compared_steps(x.id) as s
   ),
   keys as (
-    select x.log, array_agg(x.whole order by x.seq) as whole, array_agg(x.asked order by x.seq) as asked,
-      array_agg(x.sort order by x.seq) as sort
+    select x.log, array_agg(x.whole order by x.seq) as whole,
+      array_agg(x.asked order by x.seq) as asked, array_agg(x.sort order by x.seq) as sort
     from steps as x group by x.log
   ),
   pairs as materialized (
     select p.a, p.b from keys as x join keys as y on (x.log, y.log) = ('a', 'b')
-    cross join lateral unnest(howdah_private.align_steps(x.sort, y.sort, howdah_private.align_steps(x.asked, y.asked,
-      howdah_private.align_steps(x.whole, y.whole, array_fill(null::int, array[cardinality(x.whole)]))))) with ordinality as p (b, a)
+    cross join lateral unnest(howdah_private.align_steps(x.sort, y.sort,
+      howdah_private.align_steps(x.asked, y.asked,
+        howdah_private.align_steps(x.whole, y.whole,
+          array_fill(null::int, array[cardinality(x.whole)])
+        )
+      )
+    )) with ordinality as p (b, a)
   ),
-  lined as (
-    select x.seq as a, y.seq as b, coalesce(x.kind, y.kind) as kind, coalesce(x.name, y.name) as name,
-      x.seq is not null and y.seq is not null and (x.seq <= compared_logs.shared or x.digest = y.digest) as is_same
+  aligned as (
+    select x.seq as a, y.seq as b, coalesce(x.kind, y.kind) as kind,
+      coalesce(x.name, y.name) as name,
+      x.seq is not null and y.seq is not null
+        and (x.seq <= compared_logs.shared or x.digest = y.digest) as is_same
     from (
       select s.*, p.b as pair from steps as s left join pairs as p on p.a = s.seq where s.log = 'a'
     ) as x
     full join (select s.* from steps as s where s.log = 'b') as y on y.seq = x.pair
   ),
   placed as (
-    select l.*, case when l.a is not null then count(case when l.a is not null then l.b end) over (order by l.a)
+    select l.*, case
+      when l.a is not null
+        then count(case when l.a is not null then l.b end) over (order by l.a)
       else count(case when l.b is not null then l.a end) over (order by l.b) end as pairs_before
-    from lined as l
+    from aligned as l
   )
-  select p.a, p.b, p.kind, p.name, p.is_same, row_number() over (order by p.pairs_before, p.a is null or p.b is null, p.a, p.b)
+  select p.a, p.b, p.kind, p.name, p.is_same,
+    row_number() over (order by p.pairs_before, p.a is null or p.b is null, p.a, p.b)
   from placed as p
 $$;
 
--- What two logs have in common and in what they differ. Of the changes the first thousand are told.
+-- Returns what two logs have in common and where they differ, with the first thousand changes.
 create or replace function howdah_private.log_differences(a uuid, b uuid, shared int) returns jsonb
   language sql stable
   set search_path = pg_catalog, pg_temp
   set enable_nestloop = off set enable_mergejoin = off set jit = off
 as $$
-  with lined as materialized (
+  with aligned as materialized (
     select l.*, row_number() over (partition by l.is_same order by l.place) as nth
-    from howdah_private.compared_logs(log_differences.a, log_differences.b, log_differences.shared) as l
+    from howdah_private.compared_logs(
+      log_differences.a, log_differences.b, log_differences.shared
+    ) as l
   ),
-  told as materialized (
-    select l.* from lined as l where not l.is_same and l.nth <= 1000
+  listed as materialized (
+    select l.* from aligned as l where not l.is_same and l.nth <= 1000
   ),
   changes as (
-    select t.place, howdah_private.step_change(t.a_seq, t.b_seq, t.kind, t.name, x.texts, y.texts) as change
-    from told as t
-    left join howdah_private.compared_steps(log_differences.a, array(select o.a_seq from told as o where o.a_seq is not null)) as x
-      on x.seq = t.a_seq
-    left join howdah_private.compared_steps(log_differences.b, array(select o.b_seq from told as o where o.b_seq is not null)) as y
-      on y.seq = t.b_seq
+    select t.place,
+      howdah_private.step_change(t.a_seq, t.b_seq, t.kind, t.name, x.texts, y.texts) as change
+    from listed as t
+    left join howdah_private.compared_steps(
+      log_differences.a, array(select o.a_seq from listed as o where o.a_seq is not null)
+    ) as x on x.seq = t.a_seq
+    left join howdah_private.compared_steps(
+      log_differences.b, array(select o.b_seq from listed as o where o.b_seq is not null)
+    ) as y on y.seq = t.b_seq
   )
   select jsonb_build_object('same', count(*) filter (where l.is_same),
-    'changed', count(*) filter (where not l.is_same and l.a_seq is not null and l.b_seq is not null),
-    'only_a', count(*) filter (where l.b_seq is null), 'only_b', count(*) filter (where l.a_seq is null),
+    'changed', count(*) filter (
+      where not l.is_same and l.a_seq is not null and l.b_seq is not null
+    ),
+    'only_a', count(*) filter (where l.b_seq is null),
+    'only_b', count(*) filter (where l.a_seq is null),
     'parts_at', min(least(l.a_seq, l.b_seq)) filter (where not l.is_same),
     'changes', (select coalesce(jsonb_agg(c.change order by c.place), '[]') from changes as c),
     'left_off', count(*) filter (where not l.is_same and l.nth > 1000))
-  from lined as l
+  from aligned as l
 $$;
 
--- A step that is in one of two logs, or in both with other texts. What only says the same once more is left out: the count of a
--- model's calls beside the calls, a result as the model was told it beside the result.
-create or replace function howdah_private.step_change(a int, b int, kind howdah.step_kind, name text, a_texts jsonb, b_texts jsonb)
+-- Describes a step that is in one of two logs only, or that differs between them. Redundant
+-- differences are left out: the output of a model step beside its text or calls, and a result in
+-- the form that the model received beside the result itself.
+create or replace function howdah_private.step_change(
+  a int, b int, kind howdah.step_kind, name text, a_texts jsonb, b_texts jsonb
+)
   returns jsonb
   language sql immutable
   set search_path = pg_catalog, pg_temp
 as $$
   with differing as (
-    select f.field, f.place, step_change.a_texts ->> f.field as a, step_change.b_texts ->> f.field as b
-    from unnest('{name,input,said,calls,output,error_code,error,parts}'::text[]) with ordinality as f (field, place)
+    select f.field, f.place,
+      step_change.a_texts ->> f.field as a, step_change.b_texts ->> f.field as b
+    from unnest(
+      '{name,input,said,calls,output,error_code,error,parts}'::text[]
+    ) with ordinality as f (field, place)
     where (step_change.a_texts ->> f.field) is distinct from (step_change.b_texts ->> f.field)
       and (f.field <> 'name' or (step_change.a is not null and step_change.b is not null))
   )
   select jsonb_build_object(
-    'what', case when step_change.b is null then 'only_a' when step_change.a is null then 'only_b' else 'changed' end,
+    'what', case when step_change.b is null then 'only_a' when step_change.a is null then 'only_b'
+      else 'changed' end,
     'a', step_change.a, 'b', step_change.b, 'kind', step_change.kind, 'name', step_change.name,
-    'differences', coalesce(jsonb_agg(jsonb_build_object('field', d.field) || howdah_private.distinguish_steps(d.a, d.b, true) order by d.place)
-      filter (where case
-        when step_change.kind = 'model' and d.field = 'output' then not exists (select from differing as o where o.field in ('said', 'calls'))
-        when step_change.kind <> 'model' and d.field = 'said'
-          then not exists (select from differing as o where o.field in ('input', 'output', 'error'))
-        else true end), '[]'))
+    'differences', coalesce(jsonb_agg(
+      jsonb_build_object('field', d.field)
+        || howdah_private.distinguish_steps(d.a, d.b, true) order by d.place
+    ) filter (where case
+      when step_change.kind = 'model' and d.field = 'output'
+        then not exists (select from differing as o where o.field in ('said', 'calls'))
+      when step_change.kind <> 'model' and d.field = 'said'
+        then not exists (select from differing as o where o.field in ('input', 'output', 'error'))
+      else true end), '[]'))
   from differing as d
 $$;
 
--- Two texts, cut around the place where they part: those of a step to 500 characters, those of a run to 20,000. … says where
--- something is missing. The place is looked for in bytes, by steps that are halved, so that each byte is compared once.
-create or replace function howdah_private.distinguish_steps(a text, b text, is_of_step boolean) returns jsonb
+-- Returns two texts, cut around the place where they begin to differ: texts of a step to 500
+-- characters, texts of a run to 20,000. An ellipsis marks each cut. The place is found by a search
+-- in bytes with halving steps, so that each byte is compared once.
+create or replace function howdah_private.distinguish_steps(a text, b text, is_of_step boolean)
+  returns jsonb
   language plpgsql immutable
   set search_path = pg_catalog, pg_temp
 as $$
@@ -210,7 +269,7 @@ declare
   v_most int := case when is_of_step then 500 else 20000 end;
   v_a bytea; v_b bytea;
   v_least int;
-  v_same int := 0; -- so many bytes they begin with
+  v_same int := 0; -- length of the common beginning, in bytes
   v_step int;
   v_from int := 1;
 begin
@@ -221,27 +280,29 @@ begin
   v_least := least(octet_length(v_a), octet_length(v_b));
   v_step := v_least;
   while v_step > 0 loop
-    if v_same + v_step <= v_least and substring(v_a, v_same + 1, v_step) = substring(v_b, v_same + 1, v_step) then
+    if v_same + v_step <= v_least
+      and substring(v_a, v_same + 1, v_step) = substring(v_b, v_same + 1, v_step) then
       v_same := v_same + v_step;
     else
       v_step := v_step / 2;
     end if;
   end loop;
   while v_same > 0 and v_same < v_least and get_byte(v_a, v_same) between 128 and 191 loop
-    v_same := v_same - 1; -- within a character
+    v_same := v_same - 1; -- inside of a multibyte character
   end loop;
   v_same := length(convert_from(substring(v_a, 1, v_same), 'UTF8'));
   if v_same > v_most / 2 then
     v_from := v_same - v_most / 4;
   end if;
   return (
-    select jsonb_object_agg(t.run, case when v_from > 1 then '…' else '' end || substr(t.value, v_from, v_most)
-      || case when length(t.value) >= v_from + v_most then '…' else '' end)
+    select jsonb_object_agg(t.run,
+      case when v_from > 1 then '…' else '' end || substr(t.value, v_from, v_most)
+        || case when length(t.value) >= v_from + v_most then '…' else '' end)
     from (values ('a', a), ('b', b)) as t (run, value)
   );
 end $$;
 
--- The row of a run with who it is of and which models were there for it.
+-- Returns the row of a run with its agent or workflow, version and models.
 create or replace function howdah_private.compared_run(id uuid) returns jsonb
   language sql stable
   set search_path = pg_catalog, pg_temp
@@ -249,54 +310,71 @@ as $$
   select howdah_private.exported_execution(e.id) || jsonb_build_object(
     'agent', case when e.workflow_id is null then v.definition #>> '{agent,name}' end,
     'workflow', case when e.workflow_id is not null then v.definition #>> '{agent,name}' end,
-    'version', v.version, 'models', nullif(jsonb_path_query_array(v.definition, '$.models[*].name'), '[]'),
-    'history', nullif(howdah_private.run_history(e.id), '[]'), 'is_erased', e.contents_erased_at is not null)
+    'version', v.version,
+    'models', nullif(jsonb_path_query_array(v.definition, '$.models[*].name'), '[]'),
+    'history', nullif(howdah_private.run_history(e.id), '[]'),
+    'is_erased', e.contents_erased_at is not null)
   from howdah.executions as e
   left join lateral (
-    select a.version, a.definition from howdah.agent_versions as a where a.id = howdah_private.version_after(e.id, 0)
+    select a.version, a.definition from howdah.agent_versions as a
+    where a.id = howdah_private.version_after(e.id, 0)
     union all
-    select w.version, w.definition from howdah.workflow_versions as w where w.id = e.workflow_version_id
+    select w.version, w.definition from howdah.workflow_versions as w
+    where w.id = e.workflow_version_id
   ) as v on true
   where e.id = compared_run.id
 $$;
 
--- What two runs say otherwise of these columns, in this order.
-create or replace function howdah_private.run_differences(a jsonb, b jsonb, fields text[]) returns jsonb
+-- Returns the given columns that differ between two runs, in the given order.
+create or replace function howdah_private.run_differences(a jsonb, b jsonb, fields text[])
+  returns jsonb
   language sql immutable
   set search_path = pg_catalog, pg_temp
 as $$
-  select coalesce(jsonb_agg(jsonb_build_object('field', f.field)
-    || howdah_private.distinguish_steps(run_differences.a ->> f.field, run_differences.b ->> f.field, false) order by f.place), '[]')
+  select coalesce(jsonb_agg(
+    jsonb_build_object('field', f.field) || howdah_private.distinguish_steps(
+      run_differences.a ->> f.field, run_differences.b ->> f.field, false
+    ) order by f.place
+  ), '[]')
   from unnest(run_differences.fields) with ordinality as f (field, place)
   where (run_differences.a -> f.field) is distinct from (run_differences.b -> f.field)
 $$;
 
--- A run in figures: those it has itself, `total_` with the runs below it, and these by name and status.
+-- Returns the figures of a run: its own, `total_` with those of its child runs, and its children
+-- grouped by name and status.
 create or replace function howdah_private.run_figures(run jsonb) returns jsonb
   language sql stable
   set search_path = pg_catalog, pg_temp
 as $$
-  select jsonb_build_object('execution_id', e.id, 'agent', run -> 'agent', 'workflow', run -> 'workflow', 'version', run -> 'version',
+  select jsonb_build_object('execution_id', e.id, 'agent', run -> 'agent',
+    'workflow', run -> 'workflow', 'version', run -> 'version',
     'forked_from_execution_id', e.forked_from_execution_id, 'forked_from_seq', e.forked_from_seq,
-    'status', e.status, 'stop_reason', e.stop_reason, 'is_erased', run -> 'is_erased', 'created_at', run -> 'created_at',
+    'status', e.status, 'stop_reason', e.stop_reason, 'is_erased', run -> 'is_erased',
+    'created_at', run -> 'created_at',
     'seconds', round(extract(epoch from e.completed_at - e.started_at), 3), 'steps', e.step_count,
     'tokens_in', e.tokens_in, 'tokens_out', e.tokens_out, 'cost', trim_scale(e.cost),
-    'total_tokens_in', e.tokens_in + e.children_tokens_in, 'total_tokens_out', e.tokens_out + e.children_tokens_out,
+    'total_tokens_in', e.tokens_in + e.children_tokens_in,
+    'total_tokens_out', e.tokens_out + e.children_tokens_out,
     'total_cost', trim_scale(e.cost + e.children_cost)) || (
-    select jsonb_build_object('model_calls', count(*) filter (where s.kind = 'model'), 'tool_calls', count(*) filter (where s.kind = 'tool'),
+    select jsonb_build_object('model_calls', count(*) filter (where s.kind = 'model'),
+      'tool_calls', count(*) filter (where s.kind = 'tool'),
       'retries', count(*) filter (where s.kind = 'retry'))
     from howdah.steps as s where s.execution_id = e.id
   ) || jsonb_build_object('children', (
     select coalesce(jsonb_agg(to_jsonb(c) order by c.agent, c.workflow, c.status), '[]') from (
-      select a.name as agent, w.name as workflow, x.status, count(*) as runs, trim_scale(sum(x.cost + x.children_cost)) as cost
-      from howdah.executions as x left join howdah.agents as a on a.id = x.agent_id left join howdah.workflows as w on w.id = x.workflow_id
+      select a.name as agent, w.name as workflow, x.status, count(*) as runs,
+        trim_scale(sum(x.cost + x.children_cost)) as cost
+      from howdah.executions as x
+      left join howdah.agents as a on a.id = x.agent_id
+      left join howdah.workflows as w on w.id = x.workflow_id
       where x.parent_execution_id = e.id group by a.name, w.name, x.status
     ) as c
   ))
   from howdah.executions as e where e.id = (run ->> 'id')::uuid
 $$;
 
--- So many of their first steps are the same by what a fork is: a copy of the other run's, or both of a third one's.
+-- Returns the number of first steps that two runs share because of a fork: one is a fork of the
+-- other, or both are forks of a third run.
 create or replace function howdah_private.shared_steps(a jsonb, b jsonb) returns int
   language sql immutable
   set search_path = pg_catalog, pg_temp

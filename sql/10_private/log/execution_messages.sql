@@ -1,34 +1,43 @@
--- What a worker reads of a log when it claims a run.
+-- Parts of a log that a worker reads when it claims a run.
 
--- A step as a strategy looks at it. A tool's result is among the messages.
+-- Returns a step as strategies read it. The result of a tool is among the messages instead.
 create or replace function howdah_private.step_note(s howdah.steps) returns jsonb
   language sql stable
   return jsonb_build_object('seq', s.seq, 'kind', s.kind, 'name', s.name, 'call_id', s.call_id,
     'input', s.input, 'output', case when s.kind <> 'tool' then s.output end, 'error', s.error);
 
--- A message as models are told it, with its place in the run, and its trust where that is lower than a person's or a model's.
+-- Returns a message as models receive it, with its number in the run. Includes the trust if it is
+-- `external`.
 create or replace function howdah_private.message_json(m howdah.messages) returns jsonb
   language sql stable
   return jsonb_strip_nulls(jsonb_build_object(
-    'seq', m.seq, 'step_seq', m.step_seq, 'role', m.role, 'parts', m.parts, 'tool_calls', m.tool_calls,
-    'tool_call_id', m.tool_call_id, 'covers_from_seq', m.covers_from_seq, 'covers_to_seq', m.covers_to_seq,
+    'seq', m.seq, 'step_seq', m.step_seq, 'role', m.role, 'parts', m.parts,
+    'tool_calls', m.tool_calls, 'tool_call_id', m.tool_call_id,
+    'covers_from_seq', m.covers_from_seq, 'covers_to_seq', m.covers_to_seq,
     'trust', case when m.trust = 'external' then m.trust end
   )) || jsonb_build_object('content', m.content);
 
--- What message 1 says: the input, its data as JSON below the text. Values of the prompt's variables stand in the system prompt
--- already, and are not told twice, unless nothing would be said without them.
-create or replace function howdah_private.first_content(input text, input_data jsonb, agent_version_id uuid) returns text
+-- Returns the content of message 1: the input, followed by its data as JSON. Values of prompt
+-- variables are already in the system prompt. They are left out here, unless the message would be
+-- empty without them.
+create or replace function howdah_private.first_content(
+  input text, input_data jsonb, agent_version_id uuid
+) returns text
   language sql stable
-  return concat_ws(E'\n\n', nullif(input, ''), jsonb_pretty(case when input <> '' and jsonb_typeof(input_data) = 'object' then (
-    select case when v.variables is null then input_data else nullif(input_data - v.variables, '{}') end
+  return concat_ws(E'\n\n', nullif(input, ''), jsonb_pretty(case
+    when input <> '' and jsonb_typeof(input_data) = 'object' then (
+    select case when v.variables is null then input_data
+      else nullif(input_data - v.variables, '{}') end
     from (select (
-      select array(select k.name from jsonb_object_keys(a.definition #> '{agent,prompt,variables}') as k (name))
+      select array(
+        select k.name from jsonb_object_keys(a.definition #> '{agent,prompt,variables}') as k (name)
+      )
       from howdah.agent_versions as a
       where a.id = first_content.agent_version_id and a.definition -> 'agent' ? 'prompt'
     ) as variables) as v
   ) else input_data end));
 
--- The conversation of one run, in order.
+-- Returns the messages of one run, in order.
 create or replace function howdah_private.execution_messages(execution_id uuid) returns jsonb
   language sql stable security definer
   set search_path = pg_catalog, pg_temp
@@ -38,52 +47,66 @@ as $$
   where m.execution_id = execution_messages.execution_id
 $$;
 
--- What the session said before this turn: the runs that completed, in the order of their turns, of a workflow what it was
--- told and what it answered. A run that
--- failed or was cancelled is left out, since its calls may stand without results; one whose contents were erased says
--- nothing any more. Where a run summed up all
--- that was before it, nothing before it is needed, what its client told it included; what else summaries cover the worker leaves out. What a forked session
--- begins with is told however its first run ended. With the rights of whoever asks: a claim has the engine's, an export those of its caller.
+-- Returns the messages of a session before the given turn, in the order of the turns. Reads with
+-- the rights of the caller: a claim has those of the engine, an export those of its user.
+--
+-- Only completed runs count. A failed or cancelled run is left out, since its calls may lack
+-- results, and so is a run whose contents were erased. Of a workflow run, the input and the final
+-- answer are kept. If a run summarized everything before it, earlier messages are not needed,
+-- including those that its client supplied. The worker leaves out messages that other summaries
+-- cover. The initial history of a forked session is kept however its first run ended.
 create or replace function howdah_private.session_history(session_id uuid, turn int) returns jsonb
   language sql stable
   set search_path = pg_catalog, pg_temp
 as $$
   with earlier as (
-    select e.id, e.turn, e.workflow_id, e.step_count, e.history, e.status = 'completed' as has_answered from howdah.executions as e
+    select e.id, e.turn, e.workflow_id, e.step_count, e.history,
+      e.status = 'completed' as has_answered
+    from howdah.executions as e
     where e.session_id = session_history.session_id
       and e.turn < session_history.turn
       and (e.status = 'completed' or (e.turn = 1 and e.history is not null and exists (
-        select from howdah.sessions as s where s.id = session_history.session_id and s.forked_from_turn is not null)))
+        select from howdah.sessions as s
+        where s.id = session_history.session_id and s.forked_from_turn is not null
+      )))
       and e.contents_erased_at is null
   ),
   first as (
     select coalesce(max(l.turn), 0) as turn from earlier as l
-    join howdah.messages as s on s.execution_id = l.id where s.covers_from_seq = 0 and l.has_answered
+    join howdah.messages as s on s.execution_id = l.id
+    where s.covers_from_seq = 0 and l.has_answered
   ),
-  said as (
+  messages as (
     select r.turn, m.seq, howdah_private.message_json(m) - 'step_seq' as message
     from earlier as r
     join howdah.messages as m on m.execution_id = r.id
-    where r.has_answered and r.turn >= (select f.turn from first as f) and (r.workflow_id is null or m.seq = 1 or m.step_seq = r.step_count)
+    where r.has_answered and r.turn >= (select f.turn from first as f)
+      and (r.workflow_id is null or m.seq = 1 or m.step_seq = r.step_count)
     union all
     select r.turn, g.place - 1000000, g.message
     from earlier as r
-    cross join lateral jsonb_array_elements(howdah_private.history_json(r.history)) with ordinality as g (message, place)
-    where r.history is not null and r.turn >= (select f.turn from first as f) and g.message ->> 'role' <> 'system'
-      and not (r.has_answered and exists (select from howdah.messages as s where s.execution_id = r.id and s.covers_from_seq = 0))
+    cross join lateral jsonb_array_elements(howdah_private.history_json(r.history))
+      with ordinality as g (message, place)
+    where r.history is not null and r.turn >= (select f.turn from first as f)
+      and g.message ->> 'role' <> 'system'
+      and not (r.has_answered and exists (
+        select from howdah.messages as s where s.execution_id = r.id and s.covers_from_seq = 0
+      ))
   )
-  select coalesce(jsonb_agg(s.message order by s.turn, s.seq), '[]') from said as s
+  select coalesce(jsonb_agg(s.message order by s.turn, s.seq), '[]') from messages as s
 $$;
 
--- What was said to a sub-agent before that keeps its conversation (ephemeral: false): its runs that had ended when this
--- one began, below the same root or below earlier turns of the same session. Ends are told to the parent under its lock, as
--- runs are begun, so whoever claims the run reads the same.
+-- Returns the earlier messages of a sub-agent that keeps its conversation (ephemeral: false). These
+-- are its runs that had ended when this run began, below the same root or below earlier turns of
+-- the session. Child runs begin and end under the lock of the parent, so every worker that claims
+-- the run reads the same history.
 create or replace function howdah_private.sub_run_history(execution_id uuid) returns jsonb
   language sql stable
   set search_path = pg_catalog, pg_temp
 as $$
   with own as (
-    select e.created_at, howdah_private.first_agent_of(e.id) as agent_id, r.id as root_id, r.session_id, r.turn
+    select e.created_at, howdah_private.first_agent_of(e.id) as agent_id, r.id as root_id,
+      r.session_id, r.turn
     from howdah.executions as e join howdah.executions as r on r.id = e.root_execution_id
     where e.id = sub_run_history.execution_id
   ),
@@ -96,7 +119,8 @@ as $$
   earlier as (
     select c.id from own as o
     cross join roots as r join howdah.executions as c on c.root_execution_id = r.id
-    where c.parent_execution_id is not null and c.status = 'completed' and c.completed_at <= o.created_at
+    where c.parent_execution_id is not null and c.status = 'completed'
+      and c.completed_at <= o.created_at
       and c.overrides -> 'ephemeral' = 'false' and c.contents_erased_at is null
       and howdah_private.first_agent_of(c.id) = o.agent_id
   )
@@ -104,52 +128,66 @@ as $$
   from earlier as e join howdah.messages as m on m.execution_id = e.id
 $$;
 
--- What was said before a run began, if it is told that at all.
+-- Returns the messages before a run began that the run receives: those of its session, of its
+-- sub-agent, and those that its client supplied.
 create or replace function howdah_private.run_history(execution_id uuid) returns jsonb
   language sql stable
   set search_path = pg_catalog, pg_temp
 as $$
   select case when e.turn > 1 then howdah_private.session_history(e.session_id, e.turn)
-    when e.overrides -> 'ephemeral' = 'false' then howdah_private.sub_run_history(e.id) else '[]' end
+    when e.overrides -> 'ephemeral' = 'false' then howdah_private.sub_run_history(e.id)
+      else '[]' end
     || howdah_private.history_json(e.history)
   from howdah.executions as e where e.id = run_history.execution_id
 $$;
 
--- What was tried after the last model answer: failed attempts and guards, calls begun, questions and their answers.
--- What a fork copied belongs to the original run and counts for nothing, but for what must not be repeated: a call that
--- must happen once and was begun, and the end of a child.
--- An answer that a tool's server asked of a model is part of that call, and no answer to the run.
--- A call that is to be tried again later says when by the clock that all workers share: they turn it into their own.
-create or replace function howdah_private.attempts_since_last_answer(execution_id uuid) returns jsonb
+-- Returns the steps since the last model answer: failed attempts, guards, started calls, questions
+-- and their answers.
+--
+-- Steps that a fork copied belong to the original run and are left out, except those that must not
+-- be repeated: a started call with effect `once`, and the end of a child. A model answer to a
+-- request of a tool's server is part of that call and does not count as an answer of the run. A
+-- postponed retry has `due_in_ms`, computed with the clock of the database, which all workers
+-- share.
+create or replace function howdah_private.attempts_since_last_answer(execution_id uuid)
+  returns jsonb
   language sql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
   select coalesce(jsonb_agg(howdah_private.step_note(s) || case
-    when s.kind = 'retry' and s.output ? 'not_before' then jsonb_build_object('due_in_ms', (s.output ->> 'delay_ms')::float8
-      - extract(epoch from clock_timestamp() - s.finished_at)::float8 * 1000)
+    when s.kind = 'retry' and s.output ? 'not_before'
+      then jsonb_build_object('due_in_ms', (s.output ->> 'delay_ms')::float8
+        - extract(epoch from clock_timestamp() - s.finished_at)::float8 * 1000)
     else '{}' end order by s.seq), '[]')
   from howdah.steps as s
   left join lateral (
-    select max(l.seq) filter (where l.kind = 'model' and l.call_id is null) as answered, max(l.seq) filter (where l.kind = 'fork') as forked
+    select max(l.seq) filter (where l.kind = 'model' and l.call_id is null) as answered,
+      max(l.seq) filter (where l.kind = 'fork') as forked
     from howdah.steps as l
     where l.execution_id = attempts_since_last_answer.execution_id and l.kind in ('model', 'fork')
   ) as m on true
-  where s.execution_id = attempts_since_last_answer.execution_id and s.seq > coalesce(m.answered, 0)
-    and (s.seq > coalesce(m.forked, 0) or s.kind = 'child' or (s.kind = 'tool_started' and s.effect = 'once'))
+  where s.execution_id = attempts_since_last_answer.execution_id
+    and s.seq > coalesce(m.answered, 0)
+    and (s.seq > coalesce(m.forked, 0) or s.kind = 'child'
+      or (s.kind = 'tool_started' and s.effect = 'once'))
 $$;
 
--- All that a workflow's strategy looks at: whom it began, how they ended, what people answered, and what was tried to get
--- its deciding model's answer. Answers of that model are among the messages, in the order of these steps. Of what a fork
--- copied only ends count: what had none there is begun anew.
+-- Returns the steps that a workflow strategy reads: which members it started, how they ended, what
+-- people answered, and the attempts to get an answer of its deciding model. The answers of that
+-- model are among the messages, in the order of these steps. Of the steps that a fork copied, only
+-- ends count. A member without an end there is started again.
 create or replace function howdah_private.team_log(execution_id uuid) returns jsonb
   language sql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
-  select coalesce(jsonb_agg(howdah_private.step_note(s) || jsonb_build_object('output', s.output) order by s.seq), '[]')
+  select coalesce(jsonb_agg(
+    howdah_private.step_note(s) || jsonb_build_object('output', s.output) order by s.seq
+  ), '[]')
   from howdah.steps as s
   where s.execution_id = team_log.execution_id and s.kind <> 'output' and (
     s.kind in ('child', 'answer', 'model', 'tool') or s.seq > coalesce((
-      select max(f.seq) from howdah.steps as f where f.execution_id = team_log.execution_id and f.kind = 'fork'
+      select max(f.seq) from howdah.steps as f
+      where f.execution_id = team_log.execution_id and f.kind = 'fork'
     ), 0)
   )
 $$;

@@ -1,38 +1,46 @@
--- The version a fork runs on: the one the original had there, or the one named of the same agent. A run that was handed over
--- may have had another agent there, which whoever forks it has to be allowed to run as well.
-create or replace function howdah_private.forked_version(e howdah.executions, seq int, version int) returns uuid
+-- Returns the version that a fork runs on: the version of the original at that step, or the named
+-- version of the same agent or workflow. A run that was handed over may have had another agent at
+-- that step. The caller must be allowed to run that agent as well.
+create or replace function howdah_private.forked_version(e howdah.executions, seq int, version int)
+  returns uuid
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_id uuid := case when e.workflow_id is null then howdah_private.version_after(e.id, forked_version.seq)
+  v_id uuid := case when e.workflow_id is null
+    then howdah_private.version_after(e.id, forked_version.seq)
     else e.workflow_version_id end;
   v_agent_id uuid := (select v.agent_id from howdah.agent_versions as v where v.id = v_id);
 begin
   perform howdah_private.permit_agent(v_agent_id, 'run');
   if forked_version.version is not null then
     select x.id into v_id from (
-      select v.id from howdah.agent_versions as v where v.agent_id = v_agent_id and v.version = forked_version.version
+      select v.id from howdah.agent_versions as v
+      where v.agent_id = v_agent_id and v.version = forked_version.version
       union all
       select v.id from howdah.workflow_versions as v
       where v.workflow_id = e.workflow_id and v.version = forked_version.version
     ) as x;
     if not found then
       raise exception using errcode = 'HWNTF',
-        message = format('the %s has no version %s', case when e.workflow_id is null then 'agent' else 'workflow' end,
+        message = format('the %s has no version %s',
+          case when e.workflow_id is null then 'agent' else 'workflow' end,
           forked_version.version),
-        detail = jsonb_build_object('field', 'version', 'agent_id', v_agent_id, 'workflow_id', e.workflow_id)::text,
-        hint = case when e.workflow_id is null then 'Those there are stand in howdah.agent_versions; without a version it is the one of the run.'
-          else 'Those there are stand in howdah.workflow_versions; without a version it is the one of the run.' end;
+        detail = jsonb_build_object(
+          'field', 'version', 'agent_id', v_agent_id, 'workflow_id', e.workflow_id
+        )::text,
+        hint = format('See howdah.%s for the versions that exist, or omit version.',
+          case when e.workflow_id is null then 'agent_versions' else 'workflow_versions' end);
     end if;
   end if;
   perform howdah_private.permit_version(v_id);
   return v_id;
 end $$;
 
--- Why a run cannot be forked there, or with that. What is only there to take another run's effects back has nothing to
--- go on with.
-create or replace function howdah_private.refuse_fork(e howdah.executions, seq int, input text) returns void
+-- Refuses a fork at a step, or with an input, that the run does not allow. A compensating run
+-- cannot be forked: it only undoes calls of another run.
+create or replace function howdah_private.refuse_fork(e howdah.executions, seq int, input text)
+  returns void
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
 as $$
@@ -40,29 +48,37 @@ begin
   perform howdah_private.refuse_erased(e);
   if e.compensates_execution_id is not null then
     raise exception using errcode = 'HWCNF',
-      message = format('execution %s takes back what %s did, so it cannot be forked', e.id, e.compensates_execution_id),
-      detail = jsonb_build_object('execution_id', e.id, 'compensates_execution_id', e.compensates_execution_id)::text,
-      hint = format('Fork the run itself, %s.', e.compensates_execution_id);
+      message = format('execution %s undoes the calls of execution %s and cannot be forked',
+        e.id, e.compensates_execution_id),
+      detail = jsonb_build_object(
+        'execution_id', e.id, 'compensates_execution_id', e.compensates_execution_id
+      )::text,
+      hint = format('Fork execution %s instead.', e.compensates_execution_id);
   end if;
   if refuse_fork.seq not between 0 and e.step_count then
     raise exception using errcode = 'HWINV',
       message = format('execution %s has %s steps, so it cannot be forked after step %s',
         e.id, e.step_count, refuse_fork.seq),
       detail = jsonb_build_object('field', 'seq', 'steps', e.step_count)::text,
-      hint = format('Name a seq from 0 to %s; the steps stand in howdah.execution_timeline.', e.step_count);
+      hint = format(
+        'Use a seq from 0 to %s. See howdah.execution_timeline for the steps.', e.step_count
+      );
   end if;
   if e.workflow_id is not null and refuse_fork.seq > 0 and refuse_fork.input is not null then
     raise exception using errcode = 'HWINV',
-      message = 'a workflow has no conversation that could go on with another input',
+      message = 'a fork of a workflow run takes a new input only at seq 0',
       detail = jsonb_build_object('field', 'input', 'execution_id', e.id)::text,
-      hint = 'Leave input out; or begin anew with it, at seq 0.';
+      hint = 'Omit input, or fork at seq 0.';
   end if;
-  perform howdah_private.refuse_large_input('input', octet_length(refuse_fork.input), howdah_private.max_input_bytes(e.tenant_id))
+  perform howdah_private.refuse_large_input(
+    'input', octet_length(refuse_fork.input), howdah_private.max_input_bytes(e.tenant_id)
+  )
   where octet_length(refuse_fork.input) > 1024;
 end $$;
 
--- The data a fork begins with: what is given in the place of the original's, with some places changed. A run has said its
--- data once it has begun, so they are changed only where it begins anew, under the rules of every run that begins.
+-- Returns the data of a fork: the given data, or else those of the original, with some paths
+-- changed. A run uses its data when it begins. So they can be changed only in a fork at seq 0,
+-- under the rules for every new run.
 create or replace function howdah_private.forked_data(
   e howdah.executions, seq int, version_id uuid, input_data jsonb, changes jsonb
 ) returns jsonb
@@ -78,11 +94,15 @@ begin
   end if;
   if forked_data.seq > 0 then
     raise exception using errcode = 'HWINV',
-      message = format('the input_data of a run are told where it begins, so they cannot be changed after step %s', forked_data.seq),
-      detail = jsonb_build_object('field', case when forked_data.input_data is null then 'changes' else 'input_data' end,
-        'seq', forked_data.seq)::text,
-      hint = case when e.workflow_id is null then 'Begin anew with them, at seq 0; later on, say in input what is new.'
-        else 'Begin anew with them, at seq 0.' end;
+      message = format('input_data is used when a run begins and cannot change after step %s',
+        forked_data.seq),
+      detail = jsonb_build_object(
+        'field', case when forked_data.input_data is null then 'changes' else 'input_data' end,
+        'seq', forked_data.seq
+      )::text,
+      hint = case when e.workflow_id is null
+        then 'Fork at seq 0 to change input_data, or give the new information in input.'
+        else 'Fork at seq 0 to change input_data.' end;
   end if;
   select x.definition into v_version from (
     select v.definition from howdah.agent_versions as v where v.id = forked_data.version_id
@@ -90,9 +110,13 @@ begin
     select v.definition from howdah.workflow_versions as v where v.id = forked_data.version_id
   ) as x;
   if forked_data.changes is not null then
-    v_data := howdah_private.changed_data(v_data, forked_data.changes, v_version #> '{agent,prompt,variables}');
+    v_data := howdah_private.changed_data(
+      v_data, forked_data.changes, v_version #> '{agent,prompt,variables}'
+    );
   end if;
-  perform howdah_private.refuse_large_input('input_data', octet_length(v_data::text), howdah_private.max_input_bytes(e.tenant_id));
+  perform howdah_private.refuse_large_input(
+    'input_data', octet_length(v_data::text), howdah_private.max_input_bytes(e.tenant_id)
+  );
   if e.workflow_id is null then
     perform howdah_private.refuse_prompt_values(forked_data.version_id, v_data);
   else
@@ -101,9 +125,12 @@ begin
   return v_data;
 end $$;
 
--- A document with other values at some of its places: {"order.items.0.count": 2}. A place is one that is there, so that no
--- slip of the pen goes unnoticed, or a variable of the agent's prompt. What contains another is put in before it.
-create or replace function howdah_private.changed_data(document jsonb, changes jsonb, variables jsonb) returns jsonb
+-- Returns a document with other values at some paths: {"order.items.0.count": 2}. A path must
+-- exist, so that a typo does not go unnoticed, or name a variable of the agent's prompt. A path
+-- that contains another one is set first.
+create or replace function howdah_private.changed_data(
+  document jsonb, changes jsonb, variables jsonb
+) returns jsonb
   language plpgsql immutable
   set search_path = pg_catalog, pg_temp
 as $$
@@ -113,76 +140,95 @@ declare
 begin
   if jsonb_typeof(changed_data.changes) <> 'object'
     or (select count(*) from jsonb_object_keys(changed_data.changes)) not between 1 and 100 then
-    raise exception using errcode = 'HWINV', message = 'changes must be a JSON object that names 1 to 100 places of input_data',
+    raise exception using errcode = 'HWINV',
+      message = 'changes must be a JSON object with 1 to 100 paths of input_data',
       detail = jsonb_build_object('field', 'changes')::text,
-      hint = 'Such as {"order.number": 1001, "order.items.0.count": 2}; or give all of input_data.';
+      hint = 'Use changes such as {"order.number": 1001, "order.items.0.count": 2}, '
+        'or give a complete input_data.';
   elsif octet_length(changed_data.changes::text) > 1048576 then
-    perform howdah_private.refuse_large('changes', octet_length(changed_data.changes::text), 1048576, 'bytes');
+    perform howdah_private.refuse_large(
+      'changes', octet_length(changed_data.changes::text), 1048576, 'bytes'
+    );
   end if;
   for v_change in
-    select c.key, c.value, string_to_array(c.key, '.') as path from jsonb_each(changed_data.changes) as c
+    select c.key, c.value, string_to_array(c.key, '.') as path
+    from jsonb_each(changed_data.changes) as c
     order by length(c.key), c.key
   loop
     if v_change.key = '' or (v_data #> v_change.path is null and (
-      changed_data.variables ? v_change.key and jsonb_typeof(coalesce(v_data, '{}')) = 'object') is not true) then
-      perform howdah_private.refuse_place(v_data, v_change.path, changed_data.variables);
+      changed_data.variables ? v_change.key and jsonb_typeof(coalesce(v_data, '{}')) = 'object'
+    ) is not true) then
+      perform howdah_private.refuse_path(v_data, v_change.path, changed_data.variables);
     end if;
     v_data := jsonb_set(coalesce(v_data, '{}'), v_change.path, v_change.value);
   end loop;
   return v_data;
 end $$;
 
--- There is no such place in it: what there is, as far as the path leads.
-create or replace function howdah_private.refuse_place(document jsonb, path text[], variables jsonb) returns void
+-- Refuses a path that a document does not have. The hint lists what exists where the path breaks
+-- off.
+create or replace function howdah_private.refuse_path(document jsonb, path text[], variables jsonb)
+  returns void
   language plpgsql immutable
   set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_depth int := coalesce((
-    select max(d) from generate_series(1, cardinality(path) - 1) as d where refuse_place.document #> path[1:d] is not null), 0);
-  v_in jsonb := refuse_place.document #> path[1:v_depth];
-  v_prefix text := array_to_string(path[1:v_depth], '.') || case when v_depth > 0 then '.' else '' end;
+    select max(d) from generate_series(1, cardinality(path) - 1) as d
+    where refuse_path.document #> path[1:d] is not null
+  ), 0);
+  v_in jsonb := refuse_path.document #> path[1:v_depth];
+  v_prefix text := array_to_string(path[1:v_depth], '.')
+    || case when v_depth > 0 then '.' else '' end;
   v_known text[] := case jsonb_typeof(v_in)
     when 'object' then array(select k.name from jsonb_object_keys(v_in) as k (name) order by k.name)
-    when 'array' then array(select i::text from generate_series(0, jsonb_array_length(v_in) - 1) as i) else '{}' end
+    when 'array'
+      then array(select i::text from generate_series(0, jsonb_array_length(v_in) - 1) as i)
+    else '{}' end
     || case when v_depth = 0
-      then array(select k.name from jsonb_object_keys(refuse_place.variables) as k (name) where not coalesce(v_in ? k.name, false))
+      then array(
+        select k.name from jsonb_object_keys(refuse_path.variables) as k (name)
+        where not coalesce(v_in ? k.name, false)
+      )
       else '{}' end;
-  v_there text := (
+  v_existing text := (
     select howdah_private.list_names(array_agg(v_prefix || left(k.name, 60) order by k.place), 20)
     from unnest(v_known[1:21]) with ordinality as k (name, place));
 begin
   raise exception using errcode = 'HWINV',
-    message = case when refuse_place.document is null and v_there is null then 'the run has no input_data to change'
-      else format('input_data has no %s that could be changed',
-        left(coalesce(nullif(array_to_string(path, '.'), ''), 'place without a name'), 200)) end,
+    message = case
+      when refuse_path.document is null and v_existing is null
+        then 'the run has no input_data to change'
+      else format('input_data has no path %s',
+        left(coalesce(nullif(array_to_string(path, '.'), ''), '""'), 200)) end,
     detail = jsonb_build_object('field', 'changes', 'path', array_to_string(path, '.'))::text,
     hint = concat_ws(' ',
       'Did you mean ' || v_prefix || howdah_private.nearest_word(path[v_depth + 1], v_known) || '?',
-      'There are: ' || v_there || '.', 'All of input_data may be given anew.');
+      'There are: ' || v_existing || '.', 'A complete input_data can be given instead.');
 end $$;
 
--- Copies the first steps of a log with their messages; gives how many messages there are. At 0 the new run
--- opens with a first message of its own. Output and error steps end a run, so a fork behind them leaves them out
--- by what it means, not by what it copies: they are part of what was.
+-- Copies the first steps of a log with their messages, and returns the number of messages. At 0,
+-- the new run opens with a first message of its own. Output and error steps are copied like any
+-- other step: they end the original, but not the fork.
 create or replace function howdah_private.copy_log(original uuid, copy uuid, up_to int) returns int
   language sql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
   with copied as (
     insert into howdah.steps (
-      execution_id, seq, tenant_id, kind, name, call_id, effect, idempotency_key, input, output, error, model_id,
-      started_at, finished_at, worker, annotations
+      execution_id, seq, tenant_id, kind, name, call_id, effect, idempotency_key, input, output,
+      error, model_id, started_at, finished_at, worker, annotations
     )
-    select copy_log.copy, s.seq, s.tenant_id, s.kind, s.name, s.call_id, s.effect, s.idempotency_key, s.input, s.output,
-      s.error, s.model_id, s.started_at, s.finished_at, s.worker, s.annotations
+    select copy_log.copy, s.seq, s.tenant_id, s.kind, s.name, s.call_id, s.effect,
+      s.idempotency_key, s.input, s.output, s.error, s.model_id, s.started_at, s.finished_at,
+      s.worker, s.annotations
     from howdah.steps as s
     where s.execution_id = copy_log.original and s.seq <= copy_log.up_to
   ),
-  told as (
+  copied_messages as (
     insert into howdah.messages (
-      execution_id, seq, tenant_id, step_seq, role, content, parts, tool_calls, tool_call_id, parent_seq,
-      covers_from_seq, covers_to_seq, agent_id, trust
+      execution_id, seq, tenant_id, step_seq, role, content, parts, tool_calls, tool_call_id,
+      parent_seq, covers_from_seq, covers_to_seq, agent_id, trust
     )
     select copy_log.copy, m.seq, m.tenant_id, m.step_seq, m.role, m.content, m.parts, m.tool_calls,
       m.tool_call_id, m.parent_seq, m.covers_from_seq, m.covers_to_seq, m.agent_id, m.trust
@@ -191,5 +237,5 @@ as $$
       and coalesce(m.step_seq, 0) <= copy_log.up_to
     returning 1
   )
-  select count(*)::int from told
+  select count(*)::int from copied_messages
 $$;

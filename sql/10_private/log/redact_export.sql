@@ -1,8 +1,10 @@
--- Exports for somebody who may see how a run went, and not what was said: every text, argument and result is `[redacted]`, while
--- kinds, names, ids, times, tokens and cost stay. What a column may hold decides, so that one which is added later is redacted
--- until somebody has said that it is a name.
+-- Redaction of exports for readers who may see how a run went, but not its contents. Every text,
+-- argument and result becomes `[redacted]`. Kinds, names, ids, times, tokens and cost stay.
+--
+-- The type of a column decides whether its values are redacted. So a column that is added later is
+-- redacted until it is listed as a name.
 
--- The columns of a table that hold what people and models wrote.
+-- Returns the columns of a table that hold texts of people and models.
 create or replace function howdah_private.content_columns(relation regclass) returns text[]
   language sql stable
   set search_path = pg_catalog, pg_temp
@@ -10,26 +12,29 @@ as $$
   select array_agg(a.attname::text)
   from pg_catalog.pg_attribute as a join pg_catalog.pg_type as t on t.oid = a.atttypid
   where a.attrelid = content_columns.relation and a.attnum > 0 and not a.attisdropped
-    and t.typcategory not in ('N', 'B', 'D', 'T', 'E') -- numbers, truths, times, words of a fixed list
+    and t.typcategory not in ('N', 'B', 'D', 'T', 'E') -- numbers, booleans, times, enums
     and coalesce(nullif(t.typbasetype, 0), nullif(t.typelem, 0), t.oid) <> 'uuid'::regtype
     and (a.attname <> all (array[
-      'name', 'username', 'created_by', 'answered_by', 'escalate_to', 'call_id', 'tool_call_id', 'parent_call_id',
-      'prefix', 'scopes', 'cron', 'timezone', 'type', 'sha256'
+      'name', 'username', 'created_by', 'answered_by', 'escalate_to', 'call_id', 'tool_call_id',
+      'parent_call_id', 'prefix', 'scopes', 'cron', 'timezone', 'type', 'sha256'
     ]) or (a.attname = 'name' and content_columns.relation = 'howdah.resources'::regclass))
 $$;
 
--- A row as a document without what stands in these columns; without any it stays as it is. Of errors the code stays, of calls
--- the id and the name.
-create or replace function howdah_private.redact_document(document jsonb, columns text[]) returns jsonb
+-- Returns a row as a document with the values of these columns redacted; without columns, the row
+-- is unchanged. Of errors, the code stays. Of calls, the id and the name stay.
+create or replace function howdah_private.redact_document(document jsonb, columns text[])
+  returns jsonb
   language sql immutable
   set search_path = pg_catalog, pg_temp
 as $$
   select case when redact_document.columns is null then redact_document.document else (
     select jsonb_object_agg(f.key, case
-      when f.key <> all (redact_document.columns) or f.value in ('null', '""', '{}', '[]') then f.value
+      when f.key <> all (redact_document.columns) or f.value in ('null', '""', '{}', '[]')
+        then f.value
       when f.key = 'error' then howdah_private.erased_error(f.value, '[redacted]')
       when f.key = 'tool_calls' then howdah_private.erased_calls(f.value, '[redacted]')
-      when f.key = 'tool_call' then howdah_private.erased_calls(jsonb_build_array(f.value), '[redacted]') -> 0
+      when f.key = 'tool_call'
+        then howdah_private.erased_calls(jsonb_build_array(f.value), '[redacted]') -> 0
       when f.key = 'metrics' and f.value ? 'finish_reason'
         then jsonb_build_object('finish_reason', f.value -> 'finish_reason')
       else '"[redacted]"' end)
@@ -37,7 +42,7 @@ as $$
   ) end
 $$;
 
--- Any document with its texts redacted, at any depth; its fields, numbers and truths stay.
+-- Redacts all texts of a document at any depth. Field names, numbers and booleans stay.
 create or replace function howdah_private.redacted_texts(document jsonb) returns jsonb
   language plpgsql immutable
   set search_path = pg_catalog, pg_temp
@@ -46,7 +51,8 @@ begin
   return case jsonb_typeof(document)
     when 'string' then to_jsonb('[redacted]'::text)
     when 'object' then (
-      select coalesce(jsonb_object_agg(f.key, howdah_private.redacted_texts(f.value)), '{}') from jsonb_each(document) as f
+      select coalesce(jsonb_object_agg(f.key, howdah_private.redacted_texts(f.value)), '{}')
+      from jsonb_each(document) as f
     )
     when 'array' then (
       select coalesce(jsonb_agg(howdah_private.redacted_texts(x.value) order by x.place), '[]')
@@ -55,7 +61,7 @@ begin
     else document end;
 end $$;
 
--- A pinned definition: which models and tools an agent has, what they are called and how they are limited.
+-- Redacts a pinned definition. The models and tools of an agent, their names and their limits stay.
 create or replace function howdah_private.redacted_definition(definition jsonb) returns jsonb
   language sql immutable
   set search_path = pg_catalog, pg_temp
@@ -64,26 +70,32 @@ as $$
     'agent', howdah_private.with_names(redacted_definition.definition -> 'agent'),
     'models', (
       select coalesce(jsonb_agg(howdah_private.with_names(m.value) order by m.place), '[]')
-      from jsonb_array_elements(redacted_definition.definition -> 'models') with ordinality as m (value, place)
+      from jsonb_array_elements(redacted_definition.definition -> 'models')
+        with ordinality as m (value, place)
     ),
     'tools', (
-      select coalesce(jsonb_agg(howdah_private.with_names(t.value) || case when t.value ? 'compensation'
-        then jsonb_build_object('compensation', howdah_private.with_names(t.value -> 'compensation'))
+      select coalesce(jsonb_agg(howdah_private.with_names(t.value) || case
+        when t.value ? 'compensation' then jsonb_build_object(
+          'compensation', howdah_private.with_names(t.value -> 'compensation')
+        )
         else '{}' end order by t.place), '[]')
-      from jsonb_array_elements(redacted_definition.definition -> 'tools') with ordinality as t (value, place)
+      from jsonb_array_elements(redacted_definition.definition -> 'tools')
+        with ordinality as t (value, place)
     )) || case when redacted_definition.definition ? 'skills' then jsonb_build_object('skills', (
       select jsonb_agg(howdah_private.with_names(s.value) order by s.place)
-      from jsonb_array_elements(redacted_definition.definition -> 'skills') with ordinality as s (value, place)
+      from jsonb_array_elements(redacted_definition.definition -> 'skills')
+        with ordinality as s (value, place)
     )) else '{}' end
 $$;
 
+-- Redacts a part of a definition except for its ids and names.
 create or replace function howdah_private.with_names(part jsonb) returns jsonb
   language sql immutable
   set search_path = pg_catalog, pg_temp
 as $$
   select howdah_private.redacted_texts(with_names.part) || coalesce((
     select jsonb_object_agg(f.key, f.value) from jsonb_each(with_names.part) as f
-    where f.key in ('id', 'name', 'aliases', 'kind', 'agent_id', 'effect', 'provider', 'model', 'secret_name',
-      'context_policy', 'engine')
+    where f.key in ('id', 'name', 'aliases', 'kind', 'agent_id', 'effect', 'provider', 'model',
+      'secret_name', 'context_policy', 'engine')
   ), '{}')
 $$;

@@ -1,8 +1,9 @@
--- The tool `search_messages`: what was said before, to the user the work is done for.
+-- The tool `search_messages`: a search in the earlier messages of the user for whom the run works.
 
--- The conversations a run may search, the newest first: those of its user, without what his grants leave out; a run that is
--- nobody's has its own conversation alone.
-create or replace function howdah_private.sessions_to_search(root howdah.executions) returns setof uuid
+-- Returns the sessions that a run may search, newest first: the sessions of its user, except those
+-- of agents that the user's grants hide. A run without a user may search its own session only.
+create or replace function howdah_private.sessions_to_search(root howdah.executions)
+  returns setof uuid
   language sql stable
   set search_path = pg_catalog, pg_temp
 as $$
@@ -17,10 +18,14 @@ as $$
   )
 $$;
 
--- There is no index over the words: every message of every run would pay for it. So much is read instead, the newest first:
--- 30 conversations, 200 turns of them and 1000 messages, of each its first 4000 characters. Messages with more of the words
--- come first. Called by the worker in the transaction that commits the tool's step.
-create or replace function howdah_private.call_search_messages(execution_id uuid, arguments jsonb) returns jsonb
+-- Searches earlier messages. Messages that contain more of the words come first. The worker calls
+-- this in the transaction that commits the step of the tool.
+--
+-- There is no full-text index, since every message of every run would pay for it. The search reads
+-- a bounded amount, newest first: 30 sessions, 200 turns of them and 1000 messages, with the first
+-- 4000 characters of each.
+create or replace function howdah_private.call_search_messages(execution_id uuid, arguments jsonb)
+  returns jsonb
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
@@ -31,11 +36,13 @@ declare
     select '%' || regexp_replace(w.lexeme, '([\\%_])', '\\\1', 'g') || '%'
     from unnest(to_tsvector('simple', left(arguments ->> 'query', 1000))) as w
   );
-  v_words tsquery := replace(plainto_tsquery('simple', left(arguments ->> 'query', 1000))::text, ' & ', ' | ')::tsquery;
+  v_words tsquery := replace(
+    plainto_tsquery('simple', left(arguments ->> 'query', 1000))::text, ' & ', ' | '
+  )::tsquery;
 begin
   if numnode(v_words) = 0 then
-    raise exception using errcode = 'HWINV', message = 'query has no word to search for', detail = '{"field": "query"}',
-      hint = 'Give some words that were said.';
+    raise exception using errcode = 'HWINV', message = 'query contains no word to search for',
+      detail = '{"field": "query"}', hint = 'Use words that occur in the messages.';
   end if;
   select e.* into v_root from howdah.executions as e where e.id = v_run.root_execution_id;
   return (
@@ -50,18 +57,19 @@ begin
         v_root.tenant_id, v_root.user_id, 'owner')), true)
       order by t.id desc limit 200
     ),
-    said as materialized (
+    recent as materialized (
       select m.* from turns as t
       cross join lateral (
-        select t.id, t.session_id, t.of_id, m.seq, m.role, m.created_at, left(m.content, 4000) as content
+        select t.id, t.session_id, t.of_id, m.seq, m.role, m.created_at,
+          left(m.content, 4000) as content
         from howdah.messages as m
         where m.execution_id = t.id and m.role in ('user', 'assistant') and m.content <> ''
         order by m.seq desc limit 50
       ) as m
       order by m.id desc, m.seq desc limit 1000
     ),
-    likely as materialized ( -- taking a text apart costs ten times as much
-      select s.* from said as s where lower(s.content) like any (v_likes)
+    likely as materialized ( -- parsing a text costs ten times as much as this filter
+      select s.* from recent as s where lower(s.content) like any (v_likes)
     ),
     found as (
       select s.*, ts_rank(w.vector, v_words) as rank from likely as s
@@ -70,7 +78,10 @@ begin
       order by rank desc, s.id desc, s.seq desc limit coalesce((arguments ->> 'limit')::int, 10)
     )
     select jsonb_build_object('messages', coalesce(jsonb_agg(jsonb_build_object(
-      'session_id', f.session_id, 'execution_id', f.id, 'seq', f.seq, 'role', f.role, 'at', f.created_at,
-      'text', left(ts_headline('simple', f.content, v_words, 'MaxWords=80, MinWords=40, StartSel="", StopSel=""'), 1000)
+      'session_id', f.session_id, 'execution_id', f.id, 'seq', f.seq, 'role', f.role,
+      'at', f.created_at,
+      'text', left(ts_headline(
+        'simple', f.content, v_words, 'MaxWords=80, MinWords=40, StartSel="", StopSel=""'
+      ), 1000)
     ) order by f.rank desc, f.id desc, f.seq desc), '[]')) from found as f);
 end $$;

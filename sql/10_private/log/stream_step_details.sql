@@ -1,5 +1,6 @@
--- What streams tell of steps beyond their rows: what was said in them, by whom, and what was asked; of many steps at once.
--- Messages are read from behind the last one the reader knows (afters), where it knows one: a step adds a few.
+-- Returns what streams show of steps beyond their rows, for many steps at once: the agent, the
+-- messages and the question. Where `afters` has the last message that the reader knows, only
+-- messages after it are read, since a step adds a few.
 create or replace function howdah_private.stream_step_details(ids uuid[], seqs int[], afters int[])
   returns table (place int, story jsonb)
   language sql stable security definer
@@ -11,17 +12,21 @@ as $$
       (select w.name from howdah.workflows as w where w.id = e.workflow_id)),
     'messages', coalesce(m.messages, '[]'),
     'question', (
-      select jsonb_build_object('question_id', q.id, 'kind', q.kind, 'status', q.status, 'prompt', q.prompt,
-        'options', q.options, 'schema', q.schema, 'tool_call', q.tool_call, 'expires_at', q.expires_at)
+      select jsonb_build_object('question_id', q.id, 'kind', q.kind, 'status', q.status,
+        'prompt', q.prompt, 'options', q.options, 'schema', q.schema, 'tool_call', q.tool_call,
+        'expires_at', q.expires_at)
       from howdah.questions as q
-      where s.kind = 'question' and q.tenant_id = e.tenant_id and q.id::text = s.input ->> 'question_id'
+      where s.kind = 'question' and q.tenant_id = e.tenant_id
+        and q.id::text = s.input ->> 'question_id'
     ))
-  from unnest(stream_step_details.ids, stream_step_details.seqs, stream_step_details.afters) with ordinality as i (id, seq, after, place)
+  from unnest(stream_step_details.ids, stream_step_details.seqs, stream_step_details.afters)
+    with ordinality as i (id, seq, after, place)
   join howdah.executions as e on e.id = i.id
   join howdah.steps as s on s.execution_id = e.id and s.seq = i.seq
   cross join lateral (
-    select min(x.agent_id::text)::uuid as agent_id, jsonb_agg(jsonb_build_object('seq', x.seq, 'role', x.role, 'content', x.content,
-      'tool_calls', x.tool_calls) order by x.seq) as messages
+    select min(x.agent_id::text)::uuid as agent_id, jsonb_agg(jsonb_build_object(
+      'seq', x.seq, 'role', x.role, 'content', x.content, 'tool_calls', x.tool_calls
+    ) order by x.seq) as messages
     from (
       select n.* from howdah.messages as n
       where n.execution_id = e.id and n.seq > coalesce(i.after, 0)
