@@ -99,7 +99,7 @@ test('what a session is with is one thing, and one that is there and takes runs'
     refusal(ask(`select howdah.start_session(${how})`, values));
   expect(await start(`agent => 'development', workflow => $1`)).toMatchObject({
     code: 'HWINV',
-    message: 'a session is with an agent or with a workflow, not with both',
+    message: 'set agent or workflow, not both',
   });
   expect(await start(`workflow => 'nobody'`, [])).toMatchObject({ code: 'HWNTF' });
   await ask('update howdah.workflows set is_active = false where id = $1', [workflow]);

@@ -81,7 +81,10 @@ test('of a due run says how many are before it, and that nobody does the work', 
 
 test('of a run at work names its last step, and a worker that is not heard of', async () => {
   const run = await taken();
-  expect(await explain(run.id)).toMatchObject({ reason: 'at_work', summary: 'a worker executes the run' });
+  expect(await explain(run.id)).toMatchObject({
+    reason: 'at_work',
+    summary: 'a worker executes the run',
+  });
   await commit(db.pool, worker, [{ ...run, steps }]);
   expect((await explain(run.id)).summary).toMatch(
     /^a worker executes the run; its last step was 1, model fast, at /,

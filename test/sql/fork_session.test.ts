@@ -179,26 +179,26 @@ describe('fork_session', () => {
   test.each([[0], [3], [-1]])('refuses turn %i of two', async (turn) => {
     const id = await talked('One.', 'Two.');
     const refused = await refusal(fork(id, 'x', turn));
-    expect(refused).toMatchObject({ code: 'HWINV', hint: 'Name a turn from 1 to 2.' });
+    expect(refused).toMatchObject({ code: 'HWINV', hint: 'Use a turn from 1 to 2.' });
     expect(JSON.parse(refused.detail ?? '')).toEqual({ field: 'turn', turns: 2 });
   });
 
   test('refuses turn 2 of one', async () => {
     const id = await talked('One.');
     expect(await refusal(fork(id, 'x', 2))).toMatchObject({
-      message: `session ${id} has one turn, so it cannot be forked behind turn 2`,
-      hint: 'Name turn 1, or none.',
+      message: `session ${id} has one turn and cannot be forked after turn 2`,
+      hint: 'Use turn 1, or omit turn.',
     });
   });
 
   test('refuses a session in which nothing was said, or whose turn is at work, and an empty message', async () => {
     expect(await refusal(fork(await talked(), 'x'))).toMatchObject({
-      ...{ code: 'HWINV', hint: 'Say something in it.' },
+      ...{ code: 'HWINV', hint: 'Send a message to the session first.' },
     });
     const id = await talked('One.');
     const live = await send(id, 'Two.');
     expect(await refusal(fork(id, 'x'))).toMatchObject({
-      ...{ code: 'HWCNF', hint: 'Wait for its end, or fork behind turn 1.' },
+      ...{ code: 'HWCNF', hint: 'Wait until it ends, or fork after turn 1.' },
     });
     const branch = await fork(id, 'x', 1);
     await end(branch.live_execution_id);
@@ -221,7 +221,7 @@ describe('fork_session', () => {
         [run],
       );
       const refused = await refusal(client.query(`select howdah.fork_session($1, 'x')`, [id]));
-      expect(refused).toMatchObject({ code: 'HWINV', hint: 'Fork behind an earlier turn.' });
+      expect(refused).toMatchObject({ code: 'HWINV', hint: 'Fork after an earlier turn.' });
     });
   });
 

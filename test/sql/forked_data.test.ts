@@ -112,9 +112,21 @@ describe('a fork that begins with other data', () => {
   test.each([
     ['order.numbre', 'input_data has no path order.numbre', 'order.number?'],
     ['ordr', 'input_data has no path ordr', 'Did you mean order? There are: note'],
-    ['order.items.1.count', 'input_data has no path order.items.1.count', 'There are: order.items.0.'],
-    ['order.number.digits', 'input_data has no path order.number.digits', 'A complete input_data can'],
-    ['order..number', 'input_data has no path order..number', 'There are: order.items, order.number.'],
+    [
+      'order.items.1.count',
+      'input_data has no path order.items.1.count',
+      'There are: order.items.0.',
+    ],
+    [
+      'order.number.digits',
+      'input_data has no path order.number.digits',
+      'A complete input_data can',
+    ],
+    [
+      'order..number',
+      'input_data has no path order..number',
+      'There are: order.items, order.number.',
+    ],
     ['', 'input_data has no path ""', 'There are: note, order.'],
   ])('refuses the place %j, and says what there is', async (path, message, hint) => {
     const told = await refused(await make(ORDER), { changes: { [path]: 1 } });

@@ -78,7 +78,7 @@ describe('what is forked', () => {
         expect(await fork(client, id, 1)).toMatchObject({ forked_from_turn: 1 });
         expect(await refusal(fork(client, id))).toMatchObject({
           code: 'HWDEN',
-          hint: 'Fork behind turn 1; an admin or an owner may go on from all of it.',
+          hint: 'Fork after turn 1, or ask an admin or owner to fork the session.',
         });
       });
       const admin = await makeUser('admin');

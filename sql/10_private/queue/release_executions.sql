@@ -10,8 +10,9 @@
 -- The active time of a dead worker's runs ends with its last heartbeat. Time after the heartbeat
 -- does not count: the server may have been down for a day, or a backup restored a year later. Such
 -- time must not end a run with `max_time`.
-create or replace function howdah_private.release_executions(worker uuid, ids uuid[], is_dead boolean)
-  returns int
+create or replace function howdah_private.release_executions(
+  worker uuid, ids uuid[], is_dead boolean
+) returns int
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$

@@ -80,7 +80,8 @@ as $$
     where e.id = any (descends_from_agent.ancestors || descends_from_agent.id)
       and (e.agent_id = any (descends_from_agent.members)
         or e.workflow_id = any (descends_from_agent.members)
-        or (e.handoffs > 0 and howdah_private.first_agent_of(e.id) = any (descends_from_agent.members)))
+        or (e.handoffs > 0
+          and howdah_private.first_agent_of(e.id) = any (descends_from_agent.members)))
   )
 $$;
 

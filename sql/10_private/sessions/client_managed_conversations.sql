@@ -1,16 +1,21 @@
--- Conversations whose client keeps them himself, or goes on from an earlier answer: what the OpenAI-compatible API asks for.
+-- Conversations for the OpenAI-compatible API. Its clients keep the messages themselves, or
+-- continue from an earlier answer.
 
--- Messages as a history holds them: without their places in a run.
+-- Returns messages as entries of a history, without their positions in a run.
 create or replace function howdah_private.history_entries(messages jsonb) returns jsonb
   language sql immutable
   set search_path = pg_catalog, pg_temp
 as $$
-  select coalesce(jsonb_agg(m.message - '{seq,step_seq,covers_from_seq,covers_to_seq,trust}'::text[] order by m.place), '[]')
+  select coalesce(jsonb_agg(
+    m.message - '{seq,step_seq,covers_from_seq,covers_to_seq,trust}'::text[] order by m.place
+  ), '[]')
   from jsonb_array_elements(history_entries.messages) with ordinality as m (message, place)
 $$;
 
--- The run that another goes on from: its session, whether it is the last turn there, and what was said until its end, for who
--- cannot be told by the session: behind an earlier turn, or where nothing is kept. All null without an id. With the rights of whoever asks.
+-- Describes the run that a new run continues from: its session, and whether it is the last turn
+-- there. `said` has the messages up to its end where the session cannot supply them: after an
+-- earlier turn, or if the conversation is not stored. All columns are null without an id. Reads
+-- with the rights of the caller.
 create or replace function howdah_private.previous_turn(
   id uuid, is_kept boolean default true, out session_id uuid, out is_last boolean, out said jsonb
 )
@@ -24,24 +29,28 @@ begin
   if previous_turn.id is null then
     return;
   end if;
-  select e.session_id, e.turn, e.history, s.turns, s.id is not null and e.turn = s.turns as is_last into v_run
+  select e.session_id, e.turn, e.history, s.turns, s.id is not null and e.turn = s.turns as is_last
+  into v_run
   from howdah.executions as e left join howdah.sessions as s on s.id = e.session_id
   where e.id = previous_turn.id and e.tenant_id = v_tenant_id and e.parent_execution_id is null;
   if not found then
-    raise exception using errcode = 'HWNTF', message = format('there is no execution %s', previous_turn.id),
+    raise exception using errcode = 'HWNTF',
+      message = format('there is no execution %s', previous_turn.id),
       detail = jsonb_build_object('execution_id', previous_turn.id)::text,
-      hint = 'Those there are stand in howdah.executions.';
+      hint = 'See howdah.executions for the runs that exist.';
   end if;
   session_id := v_run.session_id;
   is_last := v_run.is_last;
   if not (v_run.is_last and previous_turn.is_kept) then
     said := howdah_private.history_entries(case when v_run.session_id is not null
       then howdah_private.session_history(v_run.session_id, v_run.turn + 1)
-      else coalesce(v_run.history, '[]') || howdah_private.execution_messages_of(previous_turn.id) end);
+      else coalesce(v_run.history, '[]')
+        || howdah_private.execution_messages_of(previous_turn.id) end);
   end if;
 end $$;
 
--- As howdah_private.execution_messages, with the rights of whoever asks.
+-- Returns the messages of one run like howdah_private.execution_messages, with the rights of the
+-- caller.
 create or replace function howdah_private.execution_messages_of(execution_id uuid) returns jsonb
   language sql stable
   set search_path = pg_catalog, pg_temp
@@ -50,49 +59,66 @@ as $$
   from howdah.messages as m where m.execution_id = execution_messages_of.execution_id
 $$;
 
--- Starts a run that goes on from another, or from nothing. From the last turn of a session that is its next turn; from an
--- earlier one, or from a run without a session, it is a conversation of its own that begins with what was said until then.
+-- Starts a run that continues from another run, or a new conversation. After the last turn of a
+-- session, the run is its next turn. After an earlier turn, or after a run without a session, the
+-- run starts a conversation of its own, whose history has the messages up to that point.
 create or replace function howdah_private.begin_conversation(
-  model text, input text, input_parts jsonb, history jsonb, client_tools jsonb, metadata jsonb, previous uuid,
-  is_kept boolean, is_followed boolean, idempotency_key text
+  model text, input text, input_parts jsonb, history jsonb, client_tools jsonb, metadata jsonb,
+  previous uuid, is_kept boolean, is_followed boolean, idempotency_key text
 ) returns uuid
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_workflow_id uuid := howdah_private.workflow_called(begin_conversation.model);
-  v_agent_id uuid := case when v_workflow_id is null then howdah.agent(begin_conversation.model) end;
+  v_agent_id uuid := case when v_workflow_id is null
+    then howdah.agent(begin_conversation.model) end;
   v_id uuid := howdah.uuid_v7();
   v_first uuid := v_id;
   v_previous record;
   v_session_id uuid;
 begin
-  select * into v_previous from howdah_private.previous_turn(begin_conversation.previous, begin_conversation.is_kept);
+  select * into v_previous
+  from howdah_private.previous_turn(begin_conversation.previous, begin_conversation.is_kept);
   if begin_conversation.idempotency_key is not null then
-    v_first := howdah_private.reserve_run_key(begin_conversation.idempotency_key, v_id, coalesce(v_agent_id, v_workflow_id));
+    v_first := howdah_private.reserve_run_key(
+      begin_conversation.idempotency_key, v_id, coalesce(v_agent_id, v_workflow_id)
+    );
   end if;
   if v_first = v_id then
     v_session_id := case when v_previous.is_last and is_kept then v_previous.session_id end;
     if v_session_id is null and is_kept then
       select s.id into v_session_id from howdah.start_session(
-        case when v_workflow_id is null then model end, workflow => case when v_workflow_id is not null then model end) as s;
+        case when v_workflow_id is null then model end,
+        workflow => case when v_workflow_id is not null then model end
+      ) as s;
     end if;
     insert into howdah.executions (
-      agent_id, workflow_id, session_id, input, input_parts, history, client_tools, metadata, idempotency_key
+      agent_id, workflow_id, session_id, input, input_parts, history, client_tools, metadata,
+      idempotency_key
     ) values (
-      v_agent_id, v_workflow_id, v_session_id, coalesce(begin_conversation.input, ''), begin_conversation.input_parts,
-      nullif(case when v_session_id = v_previous.session_id then '[]' else coalesce(v_previous.said, '[]') end
-        || coalesce(begin_conversation.history, '[]'), '[]'),
-      begin_conversation.client_tools, coalesce(begin_conversation.metadata, '{}'), begin_conversation.idempotency_key
+      v_agent_id, v_workflow_id, v_session_id, coalesce(begin_conversation.input, ''),
+      begin_conversation.input_parts,
+      nullif(
+        case when v_session_id = v_previous.session_id then '[]'
+          else coalesce(v_previous.said, '[]') end
+          || coalesce(begin_conversation.history, '[]'),
+        '[]'
+      ),
+      begin_conversation.client_tools, coalesce(begin_conversation.metadata, '{}'),
+      begin_conversation.idempotency_key
     ) returning executions.id into v_first;
-    perform howdah_private.trust_branch(v_first, begin_conversation.previous) where v_previous.said is not null;
+    perform howdah_private.trust_branch(v_first, begin_conversation.previous)
+    where v_previous.said is not null;
   end if;
   perform howdah_private.follow_own(v_first) where is_followed;
   return v_first;
 end $$;
 
--- A run is trusted no more than those whose words it goes on from, which a history does not tell.
-create or replace function howdah_private.trust_branch(execution_id uuid, previous uuid) returns void
+-- Lowers the trust of a new run to that of the runs whose messages it continues from. A history
+-- does not carry their trust.
+create or replace function howdah_private.trust_branch(execution_id uuid, previous uuid)
+  returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
@@ -106,14 +132,17 @@ begin
       and (e.status = 'completed' or e.history is not null) and e.parent_execution_id is null
   )) into v_trust
   from howdah.executions as p where p.id = trust_branch.previous and p.tenant_id = v_tenant_id;
-  perform howdah_private.permit_control('execution', e.id, coalesce(e.agent_id, e.workflow_id), e.user_id) from howdah.executions as e
+  perform howdah_private.permit_control(
+    'execution', e.id, coalesce(e.agent_id, e.workflow_id), e.user_id
+  )
+  from howdah.executions as e
   where e.id = trust_branch.execution_id and e.tenant_id = v_tenant_id;
   update howdah.executions as e set trust = greatest(e.trust, v_trust)
   where e.id = trust_branch.execution_id and e.tenant_id = v_tenant_id and e.status = 'queued';
 end $$;
 
--- Registers a listener for a run before its first step, for a caller who begins the run and follows
--- it. The announcement of the process that follows would come after the claim. Runs of other
+-- Registers a listener for a run before its first step, for a caller who starts the run and follows
+-- it. The registration by the process that follows would come after the claim. Runs of other
 -- tenants are not followed. The id of the run is also the id of the listener, so the run has one
 -- row, however often a caller asks for it.
 create or replace function howdah_private.follow_own(execution_id uuid) returns void
@@ -127,7 +156,8 @@ begin
   where e.id = follow_own.execution_id and e.tenant_id = v_tenant_id and e.completed_at is null;
 end $$;
 
--- Whether a question is the call of a tool that the client of its run makes himself.
+-- Reports whether a question stands for a call of a client tool, which the client of the run makes
+-- itself.
 create or replace function howdah_private.is_client_call(q howdah.questions) returns boolean
   language sql stable
   set search_path = pg_catalog, pg_temp
@@ -139,9 +169,12 @@ as $$
   )
 $$;
 
--- The results of all calls that a run waits for: [{question_id, output}]. Those that were given before count as they were, so
--- a request that is sent again goes on where the first one did. `since`: the step before which nothing is news to the client.
-create or replace function howdah_private.answer_client_calls(results jsonb, out execution_id uuid, out since int)
+-- Stores the results of all client calls that a run waits for: [{question_id, output}]. Calls that
+-- already have a result keep it, so a repeated request continues where the first one did. `since`
+-- is the step up to which the client knows the run.
+create or replace function howdah_private.answer_client_calls(
+  results jsonb, out execution_id uuid, out since int
+)
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
 as $$
@@ -150,26 +183,30 @@ declare
   v_missing text;
   v_ids uuid[];
 begin
-  select array_agg(distinct q.execution_id) filter (where q.id is not null), min(r.place) filter (where q.id is null)
+  select array_agg(distinct q.execution_id) filter (where q.id is not null),
+    min(r.place) filter (where q.id is null)
   into v_ids, v_missing
   from jsonb_array_elements(answer_client_calls.results) with ordinality as r (result, place)
   left join howdah.questions as q on q.id = (r.result ->> 'question_id')::uuid
     and q.tenant_id = v_tenant_id and howdah_private.is_client_call(q);
   if v_missing is not null or cardinality(v_ids) <> 1 then
     raise exception using errcode = case when v_missing is null then 'HWINV' else 'HWNTF' end,
-      message = case when v_missing is null then 'the results are of calls of several runs'
-        else format('there is no call %s that waits for a result', answer_client_calls.results #>> array[(v_missing::int - 1)::text, 'question_id']) end,
+      message = case when v_missing is null then 'the results belong to calls of several runs'
+        else format('no tool call %s is waiting for a result',
+          answer_client_calls.results #>> array[(v_missing::int - 1)::text, 'question_id']) end,
       detail = jsonb_build_object('field', 'tool_call_id')::text,
-      hint = 'Send the results of the calls of the last answer, each under the id it came with.';
+      hint = 'Send the results of the tool calls of the last answer, each with the id of its call.';
   end if;
   execution_id := v_ids[1];
   select q.call_id into v_missing from howdah.questions as q
   where q.execution_id = v_ids[1] and q.status = 'open' and howdah_private.is_client_call(q)
-    and not answer_client_calls.results @> jsonb_build_array(jsonb_build_object('question_id', q.id)) limit 1;
+    and not answer_client_calls.results
+      @> jsonb_build_array(jsonb_build_object('question_id', q.id)) limit 1;
   if found then
-    raise exception using errcode = 'HWINV', message = 'the result of a call is missing: all calls of an answer are answered together',
+    raise exception using errcode = 'HWINV',
+      message = 'a tool result is missing: all tool calls of an answer need a result at once',
       detail = jsonb_build_object('field', 'tool_call_id', 'execution_id', execution_id)::text,
-      hint = 'Send one result for each call of the last answer.';
+      hint = 'Send one result for each tool call of the last answer.';
   end if;
   perform howdah.answer_question(q.id, null, r.result -> 'output')
   from jsonb_array_elements(answer_client_calls.results) as r (result)
@@ -177,13 +214,16 @@ begin
   where q.status <> 'answered';
   select max(s.seq) into since from howdah.steps as s
   where s.execution_id = v_ids[1] and s.kind = 'question'
-    and answer_client_calls.results @> jsonb_build_array(jsonb_build_object('question_id', s.input ->> 'question_id'));
+    and answer_client_calls.results
+      @> jsonb_build_array(jsonb_build_object('question_id', s.input ->> 'question_id'));
   perform howdah_private.follow_own(execution_id);
 end $$;
 
--- Where a run stands for a client who knows its steps up to one: what was said since, by which model answers, what it asks, what
--- it used. Of a workflow and of an agent with an output_schema only the end counts (is_whole). With the rights of whoever asks.
-create or replace function howdah_private.conversation_since(execution_id uuid, since int) returns jsonb
+-- Returns the state of a run for a client that knows its steps up to `since`: status, later model
+-- answers, open questions and usage. `is_whole` is true for a workflow and for an agent with an
+-- output_schema, where only the final output counts. Reads with the rights of the caller.
+create or replace function howdah_private.conversation_since(execution_id uuid, since int)
+  returns jsonb
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
 as $$
@@ -191,9 +231,12 @@ declare
   v_tenant_id uuid := howdah.current_tenant();
 begin
   return (select jsonb_build_object(
-    'status', e.status, 'stop_reason', e.stop_reason, 'error', e.error, 'output', e.output, 'step_count', e.step_count,
-    'created_at', floor(extract(epoch from e.created_at)), 'ended_at', floor(extract(epoch from e.completed_at)),
-    'is_whole', e.workflow_id is not null or coalesce(jsonb_typeof(v.definition #> '{agent,output_schema}') = 'object', false),
+    'status', e.status, 'stop_reason', e.stop_reason, 'error', e.error, 'output', e.output,
+    'step_count', e.step_count,
+    'created_at', floor(extract(epoch from e.created_at)),
+    'ended_at', floor(extract(epoch from e.completed_at)),
+    'is_whole', e.workflow_id is not null
+      or coalesce(jsonb_typeof(v.definition #> '{agent,output_schema}') = 'object', false),
     'tokens_in', u.tokens_in + c.tokens_in, 'tokens_out', u.tokens_out + c.tokens_out,
     'answers', a.answers, 'questions', q.questions)
   from howdah.executions as e
@@ -206,26 +249,33 @@ begin
     select coalesce(sum(x.tokens_in + x.children_tokens_in), 0) as tokens_in,
       coalesce(sum(x.tokens_out + x.children_tokens_out), 0) as tokens_out
     from howdah.executions as x
-    join howdah.steps as s on s.execution_id = e.id and s.kind = 'child_started' and s.seq > conversation_since.since
+    join howdah.steps as s
+      on s.execution_id = e.id and s.kind = 'child_started' and s.seq > conversation_since.since
       and s.output ->> 'execution_id' = x.id::text
     where x.parent_execution_id = e.id
   ) as c
   cross join lateral (
-    select coalesce(jsonb_agg(jsonb_build_object('seq', m.step_seq, 'content', coalesce(m.content, ''),
-      'has_calls', m.tool_calls is not null) order by m.seq), '[]') as answers
+    select coalesce(jsonb_agg(jsonb_build_object(
+      'seq', m.step_seq, 'content', coalesce(m.content, ''), 'has_calls', m.tool_calls is not null
+    ) order by m.seq), '[]') as answers
     from howdah.messages as m
     where m.execution_id = e.id and m.role = 'assistant' and m.step_seq > conversation_since.since
   ) as a
   cross join lateral (
-    select coalesce(jsonb_agg(jsonb_build_object('id', x.id, 'prompt', x.prompt, 'options', x.options,
-      'tool_call', x.tool_call, 'is_client_call', howdah_private.is_client_call(x)) order by x.created_at, x.id), '[]') as questions
+    select coalesce(jsonb_agg(jsonb_build_object(
+      'id', x.id, 'prompt', x.prompt, 'options', x.options, 'tool_call', x.tool_call,
+      'is_client_call', howdah_private.is_client_call(x)
+    ) order by x.created_at, x.id), '[]') as questions
     from howdah.questions as x
-    where x.tenant_id = e.tenant_id and x.root_execution_id = e.id and x.status = 'open' and x.kind = 'question'
+    where x.tenant_id = e.tenant_id and x.root_execution_id = e.id
+      and x.status = 'open' and x.kind = 'question'
   ) as q
-  where e.id = conversation_since.execution_id and e.tenant_id = v_tenant_id and e.parent_execution_id is null);
+  where e.id = conversation_since.execution_id and e.tenant_id = v_tenant_id
+    and e.parent_execution_id is null);
 end $$;
 
--- Agents and workflows that whoever asks may run, as models; of the same name the agent.
+-- Returns the agents and workflows that the caller may run, in the form of models. An agent
+-- precedes a workflow of the same name.
 create or replace function howdah_private.runnable_models(name text default null)
   returns table (id text, created bigint, owned_by text)
   language sql stable

@@ -1,8 +1,10 @@
--- What a fork of a session consists of: howdah.fork_session.
+-- Parts of howdah.fork_session.
 
--- A turn that is there and has ended: what it is still saying would be missing. Whoever forks may read what the new run begins
--- with, so nothing until there may be of an agent that is hidden from him.
-create or replace function howdah_private.refuse_forked_turn(s howdah.sessions, turn int) returns void
+-- Refuses a fork after a turn that does not exist or has not ended, since its messages would be
+-- incomplete. The caller can read the history of the new run. So none of its turns may belong to an
+-- agent that is hidden from the caller.
+create or replace function howdah_private.refuse_forked_turn(s howdah.sessions, turn int)
+  returns void
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
@@ -11,25 +13,31 @@ declare
   v_hidden int;
 begin
   if s.agent_id is null and s.workflow_id is null then
-    raise exception using errcode = 'HWINV', message = format('session %s has no agent', s.id),
+    raise exception using errcode = 'HWINV',
+      message = format('session %s has no agent', s.id),
       detail = jsonb_build_object('field', 'agent_id', 'session_id', s.id)::text,
-      hint = 'Give it one by howdah.switch_agent(id, agent).';
+      hint = 'Use howdah.switch_agent(id, agent) to set one.';
   elsif refuse_forked_turn.turn not between 1 and s.turns then
     raise exception using errcode = 'HWINV',
-      message = case when s.turns = 0 then format('nothing was said yet in session %s, so it cannot be forked', s.id)
-        else format('session %s has %s, so it cannot be forked behind turn %s', s.id,
-          case s.turns when 1 then 'one turn' else s.turns || ' turns' end, refuse_forked_turn.turn) end,
+      message = case when s.turns = 0 then format('session %s has no turns to fork', s.id)
+        else format('session %s has %s and cannot be forked after turn %s', s.id,
+          case s.turns when 1 then 'one turn' else s.turns || ' turns' end,
+          refuse_forked_turn.turn) end,
       detail = jsonb_build_object('field', 'turn', 'turns', s.turns)::text,
-      hint = case s.turns when 0 then 'Say something in it.' when 1 then 'Name turn 1, or none.'
-        else format('Name a turn from 1 to %s.', s.turns) end;
+      hint = case s.turns when 0 then 'Send a message to the session first.'
+        when 1 then 'Use turn 1, or omit turn.'
+        else format('Use a turn from 1 to %s.', s.turns) end;
   end if;
   select min(e.turn) into v_live from howdah.executions as e
   where e.tenant_id = s.tenant_id and e.session_id = s.id and e.turn <= refuse_forked_turn.turn
     and e.parent_execution_id is null and e.completed_at is null;
   if v_live is not null then
-    raise exception using errcode = 'HWCNF', message = format('turn %s of session %s has not ended', v_live, s.id),
+    raise exception using errcode = 'HWCNF',
+      message = format('turn %s of session %s has not ended', v_live, s.id),
       detail = jsonb_build_object('field', 'turn', 'session_id', s.id, 'turn', v_live)::text,
-      hint = case when v_live > 1 then format('Wait for its end, or fork behind turn %s.', v_live - 1) else 'Wait for its end.' end;
+      hint = case when v_live > 1
+        then format('Wait until it ends, or fork after turn %s.', v_live - 1)
+        else 'Wait until it ends.' end;
   end if;
   select min(e.turn) into v_hidden from howdah.executions as e
   where e.tenant_id = s.tenant_id and e.session_id = s.id and e.turn <= refuse_forked_turn.turn
@@ -37,79 +45,102 @@ begin
     and not howdah_private.sees_agent(coalesce(e.agent_id, e.workflow_id));
   if v_hidden is not null then
     raise exception using errcode = 'HWDEN',
-      message = format('%s may not read turn %s of session %s', howdah_private.caller_label(), v_hidden, s.id),
+      message = format('%s may not read turn %s of session %s',
+        howdah_private.caller_label(), v_hidden, s.id),
       detail = jsonb_build_object('field', 'turn', 'session_id', s.id, 'turn', v_hidden)::text,
-      hint = case when v_hidden > 1 then format('Fork behind turn %s; an', v_hidden - 1) else 'An' end
-        || ' admin or an owner may go on from all of it.';
+      hint = case when v_hidden > 1
+        then format('Fork after turn %s, or ask', v_hidden - 1) else 'Ask' end
+        || ' an admin or owner to fork the session.';
   end if;
 end $$;
 
--- As much as a run may be given of a conversation: refuse_history.
+-- Refuses a history that is longer than a run may have; see refuse_history.
 create or replace function howdah_private.refuse_long_branch(turn int, history jsonb) returns void
   language plpgsql immutable
   set search_path = pg_catalog, pg_temp
 as $$
 begin
-  if jsonb_array_length(refuse_long_branch.history) > 2000 or octet_length(refuse_long_branch.history::text) > 8388608 then
+  if jsonb_array_length(refuse_long_branch.history) > 2000
+    or octet_length(refuse_long_branch.history::text) > 8388608 then
     raise exception using errcode = 'HWINV',
-      message = format('what was said until turn %s is more than 2000 messages or 8 MB', refuse_long_branch.turn),
-      detail = jsonb_build_object('field', 'turn')::text, hint = 'Fork behind an earlier turn.';
+      message = format('the history up to turn %s exceeds 2000 messages or 8 MB',
+        refuse_long_branch.turn),
+      detail = jsonb_build_object('field', 'turn')::text, hint = 'Fork after an earlier turn.';
   end if;
 end $$;
 
--- What the next turn would be told, as a history: with summaries in the places of what they cover (src/runtime/conversation.ts
--- says how), and files by their names, since they stay with their session. A run's own messages begin with number 1.
-create or replace function howdah_private.messages_before_turn(tenant_id uuid, session_id uuid, turn int) returns jsonb
+-- Returns the messages that the turn after `turn` would receive, as a history. Summaries replace
+-- the messages that they cover (see src/runtime/conversation.ts). Files are replaced by their
+-- names, since they stay with their session. Message number 1 marks the beginning of a run.
+create or replace function howdah_private.messages_before_turn(
+  tenant_id uuid, session_id uuid, turn int
+) returns jsonb
   language sql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
-  with told as materialized (
-    select t.place, t.message, (t.message ->> 'seq')::int as seq, (t.message ->> 'covers_from_seq')::int as from_seq,
-      (t.message ->> 'covers_to_seq')::int as to_seq, count(*) filter (where t.message ->> 'seq' = '1') over (order by t.place) as run
-    from jsonb_array_elements(howdah_private.session_history(messages_before_turn.session_id, messages_before_turn.turn + 1))
-      with ordinality as t (message, place)
+  with messages as materialized (
+    select t.place, t.message, (t.message ->> 'seq')::int as seq,
+      (t.message ->> 'covers_from_seq')::int as from_seq,
+      (t.message ->> 'covers_to_seq')::int as to_seq,
+      count(*) filter (where t.message ->> 'seq' = '1') over (order by t.place) as run
+    from jsonb_array_elements(howdah_private.session_history(
+      messages_before_turn.session_id, messages_before_turn.turn + 1
+    )) with ordinality as t (message, place)
   ),
   summaries as materialized (
-    select s.*, s.from_seq = 0 and s.place = max(s.place) filter (where s.from_seq = 0) over () as is_first
-    from told as s where s.to_seq is not null
+    select s.*, s.from_seq = 0
+      and s.place = max(s.place) filter (where s.from_seq = 0) over () as is_first
+    from messages as s where s.to_seq is not null
   ),
   placed as (
     select t.place, t.message, (
       select max(s.place) from summaries as s
-      where (s.from_seq = 0 and t.run < s.run) or (t.run = s.run and t.seq between s.from_seq and s.to_seq and t.seq < s.seq)
+      where (s.from_seq = 0 and t.run < s.run)
+        or (t.run = s.run and t.seq between s.from_seq and s.to_seq and t.seq < s.seq)
     ) as summary
-    from told as t where t.to_seq is null
+    from messages as t where t.to_seq is null
   ),
-  said as (
-    select p.place, howdah_private.history_message(messages_before_turn.tenant_id, p.message) as message from placed as p where p.summary is null
+  history as (
+    select p.place,
+      howdah_private.history_message(messages_before_turn.tenant_id, p.message) as message
+    from placed as p where p.summary is null
     union all
-    select case when s.from_seq = 0 then 0 else min(p.place) end, howdah_private.summary_message(s.message)
+    select case when s.from_seq = 0 then 0 else min(p.place) end,
+      howdah_private.summary_message(s.message)
     from summaries as s left join placed as p on p.summary = s.place
     group by s.place, s.message, s.from_seq, s.is_first
-    having count(p.place) > 0 or s.is_first -- which stands for turns that are not read any more
+    having count(p.place) > 0 or s.is_first -- the first summary stands for turns not read any more
   )
-  select coalesce(jsonb_agg(s.message order by s.place), '[]') from said as s
-  where coalesce(s.message ->> 'content', s.message ->> 'parts', s.message ->> 'tool_calls') is not null
+  select coalesce(jsonb_agg(h.message order by h.place), '[]') from history as h
+  where coalesce(h.message ->> 'content', h.message ->> 'parts', h.message ->> 'tool_calls')
+    is not null
 $$;
 
--- A message of a log as one of a history.
-create or replace function howdah_private.history_message(tenant_id uuid, message jsonb) returns jsonb
+-- Converts a message of a log to an entry of a history.
+create or replace function howdah_private.history_message(tenant_id uuid, message jsonb)
+  returns jsonb
   language sql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
   select (message - '{seq,step_seq,covers_from_seq,covers_to_seq,trust}'::text[])
     || case when message ? 'parts' then jsonb_build_object('parts', (
-      select coalesce(jsonb_agg(case when p.part ->> 'type' <> 'resource' then p.part
-        else jsonb_build_object('type', 'text', 'text', coalesce(format('[file %s]', r.name), '[file]')) end order by p.place), '[]')
+      select coalesce(jsonb_agg(
+        case when p.part ->> 'type' <> 'resource' then p.part
+          else jsonb_build_object(
+            'type', 'text', 'text', coalesce(format('[file %s]', r.name), '[file]')
+          ) end order by p.place
+      ), '[]')
       from jsonb_array_elements(message -> 'parts') with ordinality as p (part, place)
       left join howdah.resources as r
-        on r.id = howdah_private.parse_id(p.part ->> 'resource_id') and r.tenant_id = history_message.tenant_id
+        on r.id = howdah_private.parse_id(p.part ->> 'resource_id')
+          and r.tenant_id = history_message.tenant_id
     )) else '{}' end
 $$;
 
--- A summary as models are told it: src/runtime/message-groups.ts.
+-- Returns a summary in the form that models receive; see src/runtime/message-groups.ts.
 create or replace function howdah_private.summary_message(message jsonb) returns jsonb
   language sql immutable
   return jsonb_build_object('role', 'user', 'content',
-    case when starts_with(message ->> 'content', E'Summary of the conversation so far:\n') then '' else E'Summary of the conversation so far:\n' end
+    case when starts_with(message ->> 'content', E'Summary of the conversation so far:\n')
+      then '' else E'Summary of the conversation so far:\n' end
     || (message ->> 'content'));

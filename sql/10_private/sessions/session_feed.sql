@@ -1,7 +1,10 @@
--- The live feed of a session: the messages of its runs in the order of their turns. A turn begins when the one before has
--- ended, so whoever sees a message of a turn sees all of those before it, and (turn, seq) is a cursor without gaps. Read
--- by way of the runs: a session that a run made for its todos has messages from before. `place` counts the cursors from
--- one: a session may stand there more than once.
+-- Returns the messages of sessions after the given cursors, for live feeds, in the order of the
+-- turns.
+--
+-- A turn begins when the previous one has ended. So a reader who sees a message of a turn sees all
+-- messages of earlier turns, and (turn, seq) is a cursor without gaps. Messages are read through
+-- the runs: if a run has created its session for todos, its earlier messages have no session_id.
+-- `place` is the position of the cursor, from 1: one session may be given more than once.
 create or replace function howdah_private.session_messages_after(
   ids uuid[], turns int[], seqs int[], at_most int
 ) returns table (place int, session_id uuid, turn int, seq int, message jsonb)
@@ -25,7 +28,8 @@ as $$
   order by i.place, t.turn, t.seq
 $$;
 
--- The live runs of sessions: they are what is announced while a turn is on. Sessions that are gone are left out.
+-- Returns the live runs of sessions, whose changes are announced during a turn. Deleted sessions
+-- are left out.
 create or replace function howdah_private.live_runs(ids uuid[])
   returns table (session_id uuid, execution_id uuid)
   language sql stable security definer

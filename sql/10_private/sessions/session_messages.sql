@@ -1,28 +1,31 @@
--- What the functions of a conversation consist of: send_message, add_input, switch_agent.
+-- Parts of the conversation functions: send_message, add_input, switch_agent.
 
--- The session a call is about; another tenant's is not found.
+-- Returns a session that the caller may see. A session of another tenant is reported as not found.
 create or replace function howdah_private.session_of(id uuid) returns howdah.sessions
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_tenant_id uuid := case when howdah_private.is_operator()
-    then (select x.tenant_id from howdah.sessions as x where x.id = session_of.id) else howdah.current_tenant() end;
+    then (select x.tenant_id from howdah.sessions as x where x.id = session_of.id)
+    else howdah.current_tenant() end;
   v_session howdah.sessions;
 begin
   select s.* into v_session from howdah.sessions as s
-  where s.id = session_of.id and s.tenant_id = v_tenant_id and howdah_private.sees_agent(coalesce(s.agent_id, s.workflow_id));
+  where s.id = session_of.id and s.tenant_id = v_tenant_id
+    and howdah_private.sees_agent(coalesce(s.agent_id, s.workflow_id));
   if not found then
     raise exception using errcode = 'HWNTF',
       message = format('there is no session %s', session_of.id),
       detail = jsonb_build_object('session_id', session_of.id)::text,
-      hint = 'Begin one by howdah.start_session(agent). Those there are stand in howdah.sessions.';
+      hint = 'Use howdah.start_session(agent) to start one. '
+        'See howdah.sessions for the sessions that exist.';
   end if;
   return v_session;
 end $$;
 
--- Whom a conversation is to be with: an agent, a workflow, or who is meant when nobody is named. It has to be one that takes
--- runs, or the next message would be refused.
+-- Returns the agent or workflow of a session by its name, by default the current agent. The agent
+-- or workflow must be active. Otherwise the next message would be refused.
 create or replace function howdah_private.session_target(
   agent text, workflow text, out agent_id uuid, out workflow_id uuid
 )
@@ -31,22 +34,27 @@ create or replace function howdah_private.session_target(
 as $$
 begin
   if num_nonnulls(session_target.agent, session_target.workflow) = 2 then
-    raise exception using errcode = 'HWINV', message = 'a session is with an agent or with a workflow, not with both',
-      detail = jsonb_build_object('field', 'workflow')::text, hint = 'Leave out agent or workflow.';
+    raise exception using errcode = 'HWINV', message = 'set agent or workflow, not both',
+      detail = jsonb_build_object('field', 'workflow')::text, hint = 'Omit agent or workflow.';
   elsif session_target.workflow is null then
     session_target.agent_id := howdah_private.active_agent(
       coalesce(session_target.agent, (select a.name from howdah.current_agent() as a)));
     return;
   end if;
   session_target.workflow_id := howdah.workflow(session_target.workflow);
-  if not exists (select from howdah.workflows as w where w.id = session_target.workflow_id and w.is_active) then
+  if not exists (
+    select from howdah.workflows as w where w.id = session_target.workflow_id and w.is_active
+  ) then
     raise exception using errcode = 'HWCNF',
       message = format('workflow %L is not active', session_target.workflow),
-      detail = jsonb_build_object('workflow_id', session_target.workflow_id, 'workflow', session_target.workflow)::text,
-      hint = 'Set its is_active to true, or name another one.';
+      detail = jsonb_build_object(
+        'workflow_id', session_target.workflow_id, 'workflow', session_target.workflow
+      )::text,
+      hint = 'Set its is_active to true, or use another workflow.';
   end if;
 end $$;
 
+-- Returns the id of an agent by its name. Refuses an agent that is not active.
 create or replace function howdah_private.active_agent(name text) returns uuid
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
@@ -58,14 +66,15 @@ begin
     raise exception using errcode = 'HWCNF',
       message = format('agent %L is not active', active_agent.name),
       detail = jsonb_build_object('agent_id', v_id, 'agent', active_agent.name)::text,
-      hint = 'Set its is_active to true, or name another one.';
+      hint = 'Set its is_active to true, or use another agent.';
   end if;
   return v_id;
 end $$;
 
--- What a person says has to say something: a text, or parts beside it.
-create or replace function howdah_private.refuse_content(tenant_id uuid, content text, input_parts jsonb)
-  returns void
+-- Refuses a message that is empty or too large. A message needs a text or at least one part.
+create or replace function howdah_private.refuse_content(
+  tenant_id uuid, content text, input_parts jsonb
+) returns void
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
@@ -74,19 +83,22 @@ declare
 begin
   perform howdah_private.refuse_parts(refuse_content.tenant_id, v_parts) where v_parts is not null;
   if coalesce(refuse_content.content, '') !~ '\S' and v_parts is null then
-    raise exception using errcode = 'HWINV', message = 'content is empty', detail = jsonb_build_object('field', 'content')::text,
-      hint = 'Give the text for the agent in content; images and files go into input_parts.';
+    raise exception using errcode = 'HWINV', message = 'content is empty',
+      detail = jsonb_build_object('field', 'content')::text,
+      hint = 'Put the text into content, and images and files into input_parts.';
   end if;
   perform howdah_private.refuse_large_input('content', octet_length(refuse_content.content),
     howdah_private.max_input_bytes(refuse_content.tenant_id))
   where octet_length(refuse_content.content) > 1024;
 end $$;
 
--- Something a person says to a run that lives and that the caller has locked: a step `input` and a message, as soon as
--- its owner, or whoever claims it next, takes it. What is said to a workflow all agents hear that are at work below it;
--- false when there is none.
-create or replace function howdah_private.add_user_input(run howdah.executions, content text, input_parts jsonb)
-  returns boolean
+-- Adds the input of a person to a live run that the caller has locked. The input becomes a step
+-- `input` and a message once the owner of the run, or the next worker that claims it, drains the
+-- inbox. Input to a workflow goes to all agents that are at work below it. Returns false if there
+-- is none.
+create or replace function howdah_private.add_user_input(
+  run howdah.executions, content text, input_parts jsonb
+) returns boolean
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
@@ -100,15 +112,20 @@ begin
     );
   end if;
   insert into howdah_private.inbox (execution_id, tenant_id, kind, content, parts, trust)
-  select i.id, run.tenant_id, 'input', coalesce(add_user_input.content, ''), nullif(nullif(add_user_input.input_parts, 'null'), '[]'),
-    greatest(howdah_private.bound_trust(), howdah_private.parts_trust(run.tenant_id, add_user_input.input_parts))
+  select i.id, run.tenant_id, 'input', coalesce(add_user_input.content, ''),
+    nullif(nullif(add_user_input.input_parts, 'null'), '[]'),
+    greatest(
+      howdah_private.bound_trust(),
+      howdah_private.parts_trust(run.tenant_id, add_user_input.input_parts)
+    )
   from unnest(v_ids) as i (id);
   perform howdah_private.wake_runs(v_ids) where cardinality(v_ids) > 0;
   return cardinality(v_ids) > 0;
 end $$;
 
--- Those who send to one session, and who switch its agent, come one after the other. Its row cannot keep them apart:
--- runs are locked before it, and any message may find a policy that has just become `interrupt`.
+-- Serializes senders to one session and switches of its agent. The row lock of the session cannot
+-- do so: runs are locked before the session, and any sender may find that the policy has just
+-- become `interrupt`.
 create or replace function howdah_private.lock_senders(session_id uuid) returns void
   language sql volatile
   set search_path = pg_catalog, pg_temp
@@ -145,19 +162,20 @@ begin
     return howdah_private.add_user_input(v_run, steer.content, steer.input_parts);
   elsif jsonb_array_length(steer.input_parts) > 0 then
     raise exception using errcode = 'HWINV',
-      message = 'the run has an open question, and an answer is a text without parts',
+      message = 'the run has an open question, and an answer cannot have input_parts',
       detail = jsonb_build_object('field', 'input_parts', 'question_id', v_question_id)::text,
-      hint = 'Answer it first, or show them to the run by howdah.add_input.';
+      hint = 'Answer the question first, or use howdah.add_input to send the parts.';
   else
     perform howdah.answer_question(v_question_id, steer.content);
   end if;
   return true;
 end $$;
 
--- Steers what is live in a session, for a sender who has the lock; false when nothing is, also when it ends while this
--- looks: then the next one that has the turn is looked at.
-create or replace function howdah_private.steer_session(session_id uuid, content text, input_parts jsonb)
-  returns boolean
+-- Steers the live run of a session, for a sender who holds the lock of lock_senders. Returns false
+-- if no run is live. If the run ends during the call, the next run that has the turn is tried.
+create or replace function howdah_private.steer_session(
+  session_id uuid, content text, input_parts jsonb
+) returns boolean
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
@@ -166,11 +184,13 @@ declare
   v_ended uuid;
 begin
   loop
-    select s.live_execution_id into v_live from howdah.sessions as s where s.id = steer_session.session_id;
+    select s.live_execution_id into v_live from howdah.sessions as s
+    where s.id = steer_session.session_id;
     if v_live is null or v_live = v_ended then
       return false;
     elsif howdah_private.steer(v_live, steer_session.content, steer_session.input_parts) then
-      update howdah.sessions as s set last_activity_at = now() where s.id = steer_session.session_id;
+      update howdah.sessions as s set last_activity_at = now()
+      where s.id = steer_session.session_id;
       return true;
     end if;
     v_ended := v_live;

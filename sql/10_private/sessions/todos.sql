@@ -1,7 +1,8 @@
--- The tool `todo`: what an agent does with the list of its conversation.
+-- The tool `todo`: changes that an agent makes to the todo list of its session.
 
--- One writer at a time hands out the positions of a list. An advisory lock and not the session's row: a run that ends
--- passes its turn under that one while it holds its own row, and a run that keeps its list comes the other way round.
+-- Lets one writer at a time assign the positions of a list. The row lock of the session would
+-- deadlock: a run that ends locks its own row and then the session, to pass the turn. A run that
+-- changes its list would lock them in the opposite order.
 create or replace function howdah_private.lock_todos(session_id uuid) returns void
   language sql volatile
   set search_path = pg_catalog, pg_temp
@@ -9,6 +10,7 @@ as $$
   select pg_advisory_xact_lock(hashtextextended('howdah.todos ' || lock_todos.session_id, 0))
 $$;
 
+-- Returns the todos of a session in order.
 create or replace function howdah_private.todos_json(session_id uuid) returns jsonb
   language sql stable
   set search_path = pg_catalog, pg_temp
@@ -19,8 +21,10 @@ as $$
   from howdah.todos as t where t.session_id = todos_json.session_id
 $$;
 
--- Arguments that cannot be followed, in words a model can act on: they end with what the list holds.
-create or replace function howdah_private.refuse_todo(session_id uuid, field text, reason text) returns void
+-- Refuses arguments with a message that a model can act on. The message ends with the positions in
+-- the list.
+create or replace function howdah_private.refuse_todo(session_id uuid, field text, reason text)
+  returns void
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
 as $$
@@ -30,15 +34,17 @@ begin
   select string_agg(t.position::text, ', ' order by t.position) into v_positions
   from howdah.todos as t where t.session_id = refuse_todo.session_id;
   raise exception using errcode = 'HWINV',
-    message = format('%s; %s', refuse_todo.reason, case when v_positions is null then 'the list is empty'
+    message = format('%s; %s', refuse_todo.reason,
+      case when v_positions is null then 'the list is empty'
       else 'the positions in the list are ' || v_positions end),
     detail = jsonb_build_object('field', refuse_todo.field)::text,
-    hint = 'The action "list" shows the todos.';
+    hint = 'The action "list" returns the todos.';
 end $$;
 
--- The session of the run at the top; a run without one gets one made, in which it has the first turn. That changes the
--- run's row, so its lock is taken: whoever calls this in a transaction that commits a step of the run must have the turn
--- to commit already, or two commits of one run would wait for each other where no database can see it.
+-- Returns the session of the root run, and creates one for a root run without a session, as its
+-- first turn. That changes the row of the run and locks it. A caller that also commits a step of
+-- the run in the same transaction must already hold its turn to commit. Otherwise two commits of
+-- one run would wait for each other outside of the database, where deadlocks are not detected.
 create or replace function howdah_private.session_of_root(execution_id uuid)
   returns table (tenant_id uuid, session_id uuid)
   language plpgsql volatile
@@ -56,13 +62,15 @@ begin
       detail = jsonb_build_object('execution_id', session_of_root.execution_id)::text;
   end if;
   if v_root.session_id is null then
-    -- the second of two waits here, without the run's row: then it finds the session of the first
+    -- a concurrent call waits here, without the row lock, and then finds the session of the first
     perform howdah_private.lock_todos(v_root.id);
     select e.session_id into v_root.session_id from howdah.executions as e where e.id = v_root.id;
   end if;
   if v_root.session_id is null then
     select e.* into v_root from howdah.executions as e where e.id = v_root.id for no key update;
-    insert into howdah.sessions as s (tenant_id, agent_id, workflow_id, user_id, turns, live_execution_id)
+    insert into howdah.sessions as s (
+      tenant_id, agent_id, workflow_id, user_id, turns, live_execution_id
+    )
     values (v_root.tenant_id, v_root.agent_id, v_root.workflow_id, v_root.user_id, 1,
       case when v_root.completed_at is null then v_root.id end)
     returning s.id into v_root.session_id;
@@ -73,7 +81,7 @@ begin
   return query select v_root.tenant_id, v_root.session_id;
 end $$;
 
--- The todo that `id` or `position` names.
+-- Returns the todo that `id` or `position` names.
 create or replace function howdah_private.find_todo(session_id uuid, arguments jsonb) returns uuid
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
@@ -91,14 +99,16 @@ begin
       case when v_id is not null then 'id' else 'position' end,
       case when v_id is not null then format('there is no todo with the id %s', v_id)
         when v_position is not null then format('there is no todo at position %s', v_position)
-        else 'say which todo: give its position or its id' end);
+        else 'position or id of the todo is required' end);
   end if;
   return v_todo_id;
 end $$;
 
--- A text of the arguments, or null when it is not given; anything else than a text of that length is refused.
-create or replace function howdah_private.todo_text(session_id uuid, field text, value jsonb, most int)
-  returns text
+-- Returns a text argument, or null if it is not given. Refuses a value that is not a string or is
+-- too long.
+create or replace function howdah_private.todo_text(
+  session_id uuid, field text, value jsonb, most int
+) returns text
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
 as $$
@@ -111,13 +121,15 @@ begin
   if jsonb_typeof(todo_text.value) <> 'string' or char_length(v_text) > todo_text.most
     or (todo_text.field <> 'note' and v_text !~ '\S') then
     perform howdah_private.refuse_todo(todo_text.session_id, todo_text.field,
-      format('%s must be a text of 1 to %s characters', todo_text.field, todo_text.most));
+      format('%s must be a string of 1 to %s characters', todo_text.field, todo_text.most));
   end if;
   return nullif(btrim(v_text, E' \t\r\n'), '');
 end $$;
 
-create or replace function howdah_private.add_todos(tenant_id uuid, session_id uuid, arguments jsonb)
-  returns void
+-- Adds todos at a position, or at the end of the list.
+create or replace function howdah_private.add_todos(
+  tenant_id uuid, session_id uuid, arguments jsonb
+) returns void
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
 as $$
@@ -131,16 +143,18 @@ begin
   if jsonb_typeof(v_items) <> 'array' or jsonb_array_length(v_items) = 0
     or v_items @> 'null' then
     perform howdah_private.refuse_todo(add_todos.session_id, 'title',
-      'say what to add: a title, or items as a list of titles');
+      'title is required, or items with a list of titles');
   end if;
   if v_at !~ '^[1-9][0-9]{0,5}$' then
     perform howdah_private.refuse_todo(add_todos.session_id, 'position',
-      'position must be a whole number from 1 on');
+      'position must be an integer of at least 1');
   end if;
   select count(*), coalesce(max(t.position), 0) into v_count, v_last
   from howdah.todos as t where t.session_id = add_todos.session_id;
   if v_count + jsonb_array_length(v_items) > 200 then
-    perform howdah_private.refuse_todo(add_todos.session_id, 'items', 'a list holds at most 200 todos');
+    perform howdah_private.refuse_todo(
+      add_todos.session_id, 'items', 'a list can have at most 200 todos'
+    );
   end if;
   v_last := least(v_at::int - 1, v_last);
   update howdah.todos as t set position = t.position + jsonb_array_length(v_items)
@@ -152,6 +166,7 @@ begin
   from jsonb_array_elements(v_items) with ordinality as i (title, place);
 end $$;
 
+-- Changes the title, note or status of a todo.
 create or replace function howdah_private.change_todo(session_id uuid, arguments jsonb) returns void
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
@@ -162,20 +177,28 @@ declare
 begin
   if v_status not in ('open', 'doing', 'done', 'blocked', 'cancelled') then
     perform howdah_private.refuse_todo(change_todo.session_id, 'status',
-      format('status %s is unknown: open, doing, done, blocked and cancelled are known', v_status));
+      format('status %s is unknown; use open, doing, done, blocked or cancelled', v_status));
   end if;
   update howdah.todos as t
   set title = coalesce(
-      howdah_private.todo_text(change_todo.session_id, 'title', change_todo.arguments -> 'title', 500), t.title),
+      howdah_private.todo_text(
+        change_todo.session_id, 'title', change_todo.arguments -> 'title', 500
+      ),
+      t.title
+    ),
     note = case when jsonb_typeof(change_todo.arguments -> 'note') <> 'null'
-      then howdah_private.todo_text(change_todo.session_id, 'note', change_todo.arguments -> 'note', 4000)
+      then howdah_private.todo_text(
+        change_todo.session_id, 'note', change_todo.arguments -> 'note', 4000
+      )
       else t.note end,
     status = coalesce(v_status::howdah.todo_status, t.status)
   where t.id = v_todo_id;
 end $$;
 
--- Those that `order` names come first, in that order; the others follow as they stood.
-create or replace function howdah_private.reorder_todos(session_id uuid, arguments jsonb) returns void
+-- Moves the todos that `order` names to the beginning, in that order. The others follow in their
+-- present order.
+create or replace function howdah_private.reorder_todos(session_id uuid, arguments jsonb)
+  returns void
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
 as $$
@@ -185,7 +208,8 @@ declare
   v_ids uuid[] := '{}';
   v_id uuid;
 begin
-  if jsonb_typeof(v_order) is distinct from 'array' or jsonb_array_length(v_order) not between 1 and 1000 then
+  if jsonb_typeof(v_order) is distinct from 'array'
+    or jsonb_array_length(v_order) not between 1 and 1000 then
     perform howdah_private.refuse_todo(reorder_todos.session_id, 'order',
       'order must be a list of positions or ids in the new order');
   end if;
@@ -206,8 +230,10 @@ begin
   where t.id = p.id and t.position <> p.position;
 end $$;
 
--- Called by the worker in the transaction that commits the tool's step: the list and the log say the same.
-create or replace function howdah_private.call_todo(execution_id uuid, arguments jsonb) returns jsonb
+-- Executes a call of the tool `todo`. The worker calls this in the transaction that commits the
+-- step of the tool, so the list and the log agree.
+create or replace function howdah_private.call_todo(execution_id uuid, arguments jsonb)
+  returns jsonb
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
@@ -231,7 +257,8 @@ begin
       perform howdah_private.reorder_todos(v_session_id, call_todo.arguments);
     else
       perform howdah_private.refuse_todo(v_session_id, 'action',
-        format('action %s is unknown: add, update, complete, reorder and list are known', coalesce(v_action, '(none)')));
+        format('action %s is unknown; use add, update, complete, reorder or list',
+          coalesce(v_action, '(none)')));
   end case;
   return jsonb_build_object('todos', howdah_private.todos_json(v_session_id));
 end $$;

@@ -35,8 +35,8 @@ export function resultOf(param: string, callId: string, output: string): CallRes
   const question_id = uuidIn('call', callId);
   if (question_id === undefined) {
     const hint =
-      'Send the results of the calls of the last answer, each under the id it came with.';
-    throw invalid(param, `there is no call ${callId.slice(0, 100)} that waits for a result`, hint);
+      'Send the results of the tool calls of the last answer, each with the id of its call.';
+    throw invalid(param, `no tool call ${callId.slice(0, 100)} is waiting for a result`, hint);
   }
   return { question_id, output };
 }

@@ -300,7 +300,7 @@ describe('tools of the client', () => {
     });
     await expect(chat.completions.create(result(call?.id ?? ''))).rejects.toMatchObject({
       status: 400,
-      message: expect.stringContaining('result of a call is missing'),
+      message: expect.stringContaining('a tool result is missing'),
     });
     await expect(chat.completions.create(result('call_1'))).rejects.toMatchObject({
       status: 400,
