@@ -181,7 +181,7 @@ describe.each(ways)('%s', (_, way) => {
     [{ client_tools: [] }, 'HWINV', 'overrides.client_tools', 'is unknown'],
     [{ ephemeral: false }, 'HWINV', 'overrides.ephemeral', 'is unknown'],
     [{ model: { name: 'own' } }, 'HWINV', 'overrides.model', 'must be the name of a model'],
-    [{ model: 'voice' }, 'HWINV', 'overrides.model', 'is for tts'],
+    [{ model: 'voice' }, 'HWINV', 'overrides.model', 'has purpose tts'],
     [{ model: 'theirs' }, 'HWNTF', 'overrides.model', `there is no model 'theirs'`],
     [{ model: 'carefull' }, 'HWNTF', 'overrides.model', `there is no model 'carefull'`],
     [{ allowed_tools: 'look_up' }, 'HWINV', 'overrides.allowed_tools', 'must be a list of names'],

@@ -94,7 +94,7 @@ begin
   end if;
   if forked_data.seq > 0 then
     raise exception using errcode = 'HWINV',
-      message = format('input_data is used when a run begins and cannot change after step %s',
+      message = format('input_data is used when a run begins and cannot be changed after step %s',
         forked_data.seq),
       detail = jsonb_build_object(
         'field', case when forked_data.input_data is null then 'changes' else 'input_data' end,

@@ -1,5 +1,5 @@
--- Reports whether a worker that takes every kind of run is alive. For callers that wait for a run
--- and may not read the list of workers. Workers with a scope (`--only`) do not count.
+-- Reports whether a worker that takes every kind of run is alive. Serves callers that wait for a
+-- run and may not read the list of workers. Workers with a scope (`--only`) do not count.
 create or replace function howdah_private.is_any_worker_alive() returns boolean
   language sql stable security definer
   set search_path = pg_catalog, pg_temp
