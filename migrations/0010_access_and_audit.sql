@@ -169,16 +169,6 @@ comment on table howdah_private.sealed_secrets is
   'Encrypted values of secrets (AES-256-GCM). Tenant, id, name and version are authenticated '
   'data, so that a value cannot be decrypted in the row of another secret.';
 
-create table howdah_private.binding_keys (
-  is_current boolean primary key default true,
-  key bytea not null
-    default sha256(convert_to(gen_random_uuid()::text || gen_random_uuid()::text, 'UTF8')),
-  constraint there_is_one check (is_current)
-);
-alter table howdah_private.binding_keys enable row level security, force row level security;
-comment on table howdah_private.binding_keys is
-  'One row: the key with which workers sign the tenant and user on whose behalf user SQL runs.';
-
 -- A hash chain per tenant: each row holds the hash of the previous row, which reveals rows that
 -- were changed, removed, inserted or moved. The log has no foreign keys to tenants and users,
 -- because it outlives them. The order of the columns is their order in the hash.
@@ -298,7 +288,6 @@ drop table howdah_private.audit_pending;
 drop table howdah_private.audit_inbox;
 drop table howdah_private.audit_heads;
 drop table howdah.audit_log;
-drop table howdah_private.binding_keys;
 drop table howdah_private.sealed_secrets;
 drop table howdah_private.data_keys;
 drop table howdah_private.master_keys;

@@ -57,16 +57,6 @@ comment on table howdah_private.erasures_due is
   'Ended root runs whose contents must be erased. A worker deletes the row when it has erased '
   'them.';
 
-create table howdah_private.erasure_mark (
-  is_current boolean primary key default true,
-  reached_at timestamptz not null default now(),
-  constraint there_is_one check (is_current)
-);
-insert into howdah_private.erasure_mark default values;
-alter table howdah_private.erasure_mark enable row level security, force row level security;
-comment on table howdah_private.erasure_mark is
-  'One row: the time up to which ended runs are queued in erasures_due.';
-
 -- The transaction that deletes runs adds their figures to the rollups below.
 create table howdah.kept_usage (
   id uuid primary key default howdah.uuid_v7(),
@@ -181,29 +171,34 @@ comment on column howdah_private.closed_months.archive is
 
 -- Any connection can take an advisory lock and can find its key in pg_locks. Mutual exclusion
 -- therefore uses rows that only the engine can lock.
-create table howdah_private.chores (
+create table howdah_private.background_tasks (
   name text primary key,
   reached_at timestamptz
 );
-insert into howdah_private.chores (name)
-values ('schedules'), ('questions'), ('partitions'), ('traces'), ('alerts');
-alter table howdah_private.chores enable row level security, force row level security;
-comment on table howdah_private.chores is
+insert into howdah_private.background_tasks (name, reached_at)
+values ('schedules', null), ('questions', null), ('alerts', null), ('partitions', null),
+  ('workers', null), ('traces', null), ('erasures', now());
+alter table howdah_private.background_tasks enable row level security, force row level security;
+comment on table howdah_private.background_tasks is
   'Periodic work that only one session does at a time. The session holds the lock of the row.';
-comment on column howdah_private.chores.reached_at is
+comment on column howdah_private.background_tasks.reached_at is
   'Time up to which the work is done. Null for work that does not follow time.';
 
 -- LISTEN and NOTIFY check no privileges: every session that knows a channel name can listen and
 -- send. The names of private channels therefore end with a secret suffix.
-create table howdah_private.channels (
+create table howdah_private.installation (
   is_current boolean primary key default true,
-  suffix text not null default replace(gen_random_uuid()::text, '-', ''),
+  binding_key bytea not null
+    default sha256(convert_to(gen_random_uuid()::text || gen_random_uuid()::text, 'UTF8')),
+  channel_suffix text not null default replace(gen_random_uuid()::text, '-', ''),
   constraint there_is_one check (is_current)
 );
-alter table howdah_private.channels enable row level security, force row level security;
-comment on table howdah_private.channels is
-  'One row: the random suffix of the live-feed channel names, unique per database. The worker '
-  'reaper takes its row lock as a mutex.';
+alter table howdah_private.installation enable row level security, force row level security;
+comment on table howdah_private.installation is 'One row: random values that differ per database.';
+comment on column howdah_private.installation.binding_key is
+  'Key with which workers sign the tenant and user on whose behalf user SQL runs.';
+comment on column howdah_private.installation.channel_suffix is
+  'End of the names of the live-feed channels.';
 
 -- A start with an unchanged digest does not apply sql/ again.
 create table howdah_private.applied_sql (
@@ -217,12 +212,11 @@ comment on table howdah_private.applied_sql is
 
 -- Down Migration
 drop table howdah_private.applied_sql;
-drop table howdah_private.channels;
-drop table howdah_private.chores;
+drop table howdah_private.installation;
+drop table howdah_private.background_tasks;
 drop table howdah_private.closed_months;
 drop table howdah_private.kept_subjects;
 drop table howdah.kept_steps;
 drop table howdah.kept_usage;
-drop table howdah_private.erasure_mark;
 drop table howdah_private.erasures_due;
 drop table howdah.retention_policies;

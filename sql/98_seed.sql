@@ -38,8 +38,7 @@ where not exists (select from howdah_private.audit_heads as h where h.tenant_id 
   and not exists (select from howdah_private.audit_inbox as i where i.tenant_id = t.id)
 order by t.id;
 
-insert into howdah_private.channels default values on conflict do nothing;
-insert into howdah_private.binding_keys default values on conflict do nothing;
+insert into howdah_private.installation default values on conflict do nothing;
 
 -- The queue knows the task before the first run: else the first insert would write it, and every other one wait for that
 -- transaction to end.

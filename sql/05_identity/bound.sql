@@ -26,9 +26,9 @@ create or replace function howdah_private.binding_seal(said text) returns text
   language sql stable parallel safe security definer
   set search_path = pg_catalog, pg_temp
 as $$
-  select encode(sha256(k.key || sha256(k.key || convert_to(
+  select encode(sha256(i.binding_key || sha256(i.binding_key || convert_to(
     pg_current_xact_id_if_assigned() || ' ' || binding_seal.said, 'UTF8'))), 'hex')
-  from howdah_private.binding_keys as k
+  from howdah_private.installation as i
 $$;
 
 create or replace function howdah_private.is_bound() returns boolean

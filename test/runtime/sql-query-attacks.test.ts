@@ -96,7 +96,7 @@ const HELD: readonly (readonly [query: string, sqlstate: string])[] = [
   ['with gone as (delete from shop.orders returning *) select * from gone', '0A000'],
   ['select * from shop.orders for update', '42501'],
   ['select * from closed.papers', '42501'],
-  ['select * from howdah_private.binding_keys', '42501'],
+  ['select * from howdah_private.installation', '42501'],
   ['select rolpassword from pg_authid', '42501'],
   ["select set_config('role', 'none', true)", '42501'],
   ["select set_config('role', 'howdah_worker', true)", '42501'],

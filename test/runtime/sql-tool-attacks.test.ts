@@ -169,7 +169,7 @@ describe('SQL that a model wrote, inside a tool,', () => {
     for (const text of [
       `select howdah_private.binding('${theirs}', null)`,
       `select howdah_private.binding_seal('${theirs} -')`,
-      `select key::text from howdah_private.binding_keys`,
+      `select binding_key::text from howdah_private.installation`,
     ]) {
       expect((await attack([text])).error).toMatchObject({ details: { sqlstate: '42501' } });
     }

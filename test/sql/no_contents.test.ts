@@ -334,7 +334,8 @@ test('a worker does it by itself, and the end of its run is there for whoever wa
     [id],
   );
   await db.pool.query(
-    `update howdah_private.erasure_mark set reached_at = now() - interval '1 minute'`,
+    `update howdah_private.background_tasks set reached_at = now() - interval '1 minute'
+     where name = 'erasures'`,
   );
   await eventually(
     db.pool,

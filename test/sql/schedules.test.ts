@@ -283,7 +283,7 @@ describe('schedules', () => {
       await due(id);
       const holder = await openSession(db.url);
       await holder.query(
-        `begin; select from howdah_private.chores where name = 'schedules' for no key update`,
+        `begin; select from howdah_private.background_tasks where name = 'schedules' for no key update`,
       );
       await db.pool.query('select howdah_private.run_timers()');
       expect(await runsOf(id)).toEqual([]);

@@ -245,7 +245,7 @@ test('a run that was cancelled while nobody held it has its span, told once', as
     .then(({ rows }) => rows[0].id);
   await database.pool.query('select howdah.cancel_execution($1)', [id]);
   await database.pool.query(
-    `update howdah_private.chores set reached_at = now() - interval '1 minute' where name = 'traces'`,
+    `update howdah_private.background_tasks set reached_at = now() - interval '1 minute' where name = 'traces'`,
   );
   const rows = traceRowsOn<EndedRun>(pool);
   const soon = { ...rows, endedElsewhere: () => elsewhere('0') };

@@ -61,7 +61,7 @@ declare
   v_table text;
   v_made int := 0;
 begin
-  perform from howdah_private.chores as c where c.name = 'partitions' for no key update;
+  perform from howdah_private.background_tasks as t where t.name = 'partitions' for no key update;
   foreach v_table in array howdah_private.partitioned_tables() loop
     v_made := v_made + howdah_private.ensure_partition(v_table, ensure_month.moment)::int;
   end loop;
@@ -83,7 +83,7 @@ declare
   v_made int := 0;
   v_moment timestamptz;
 begin
-  perform from howdah_private.chores as c where c.name = 'partitions' for no key update;
+  perform from howdah_private.background_tasks as t where t.name = 'partitions' for no key update;
   for v_month_no in -1 .. ensure_partitions.months_ahead loop
     v_moment := (date_trunc('month', now() at time zone 'utc')
       + v_month_no * interval '1 month') at time zone 'utc';

@@ -26,16 +26,17 @@ begin
   if not v_is_wanted and not exists (select from howdah_private.erasures_due) then
     return 0;
   end if;
-  select greatest(m.reached_at, v_until - interval '1 hour') into v_since
-  from howdah_private.erasure_mark as m for no key update skip locked;
+  select greatest(t.reached_at, v_until - interval '1 hour') into v_since
+  from howdah_private.background_tasks as t where t.name = 'erasures' for no key update skip locked;
   if not found then
     return 0;
   end if;
   if v_is_wanted then
     select * into v_enqueued from howdah_private.enqueue_erasures(v_since, v_until, 1000);
-    update howdah_private.erasure_mark as m
+    update howdah_private.background_tasks as t
     set reached_at = case when v_enqueued.runs = 1000 then v_enqueued.last_at else v_until end
-    where v_enqueued.runs > 0 or m.reached_at < v_until - interval '10 seconds';
+    where t.name = 'erasures'
+      and (v_enqueued.runs > 0 or t.reached_at < v_until - interval '10 seconds');
   end if;
   return howdah_private.erase_due(erase_ended.batch);
 end $$;

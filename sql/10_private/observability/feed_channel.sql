@@ -5,5 +5,5 @@ create or replace function howdah_private.channel(name text) returns text
   language sql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
-  select 'howdah_' || channel.name || '_' || c.suffix from howdah_private.channels as c
+  select 'howdah_' || channel.name || '_' || i.channel_suffix from howdah_private.installation as i
 $$;

@@ -53,8 +53,8 @@ declare
   v_ids uuid[];
   v_reached timestamptz;
 begin
-  select greatest(c.reached_at, v_until - interval '1 minute') into v_after
-  from howdah_private.chores as c where c.name = 'traces' for no key update skip locked;
+  select greatest(t.reached_at, v_until - interval '1 minute') into v_after
+  from howdah_private.background_tasks as t where t.name = 'traces' for no key update skip locked;
   if not found or v_after >= v_until then
     return '{}';
   end if;
@@ -65,9 +65,9 @@ begin
       and o.stop_reason in ('cancelled', 'expired', 'poison')
     order by o.completed_at limit runs_to_trace.at_most
   ) as e;
-  update howdah_private.chores as c
+  update howdah_private.background_tasks as t
   set reached_at = case when cardinality(v_ids) = runs_to_trace.at_most then v_reached
     else v_until end
-  where c.name = 'traces';
+  where t.name = 'traces';
   return coalesce(v_ids, '{}');
 end $$;

@@ -1,26 +1,25 @@
--- Runs the periodic chores; workers call this about once per second. The row lock of a chore lets
--- one worker at a time run it. A worker runs each chore in a transaction of its own, since chores
--- lock runs. In one transaction, the locks of the first chore would be held while the second one
--- waits.
-create or replace function howdah_private.run_timers(chore text default null) returns void
+-- Runs the periodic tasks; workers call this about once per second. The row lock of a task lets one
+-- worker at a time run it. A worker runs each task in a transaction of its own, since tasks lock
+-- runs. In one transaction, the locks of the first task would be held while the second one waits.
+create or replace function howdah_private.run_timers(task text default null) returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
 begin
-  perform from howdah_private.chores as c
-  where c.name = 'schedules' and coalesce(run_timers.chore, c.name) = c.name
+  perform from howdah_private.background_tasks as t
+  where t.name = 'schedules' and coalesce(run_timers.task, t.name) = t.name
   for no key update skip locked;
   if found then
     perform howdah_private.fire_schedules();
   end if;
-  perform from howdah_private.chores as c
-  where c.name = 'questions' and coalesce(run_timers.chore, c.name) = c.name
+  perform from howdah_private.background_tasks as t
+  where t.name = 'questions' and coalesce(run_timers.task, t.name) = t.name
   for no key update skip locked;
   if found then
     perform howdah_private.expire_questions();
   end if;
-  perform from howdah_private.chores as c
-  where c.name = 'alerts' and coalesce(run_timers.chore, c.name) = c.name
+  perform from howdah_private.background_tasks as t
+  where t.name = 'alerts' and coalesce(run_timers.task, t.name) = t.name
   for no key update skip locked;
   if found then
     perform howdah_private.enqueue_alerts();

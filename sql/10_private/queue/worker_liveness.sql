@@ -78,7 +78,8 @@ as $$
 declare
   v_worker howdah_private.workers;
 begin
-  perform from howdah_private.channels as c where c.is_current for no key update skip locked;
+  perform from howdah_private.background_tasks as t where t.name = 'workers'
+  for no key update skip locked;
   if not found then
     return; -- another worker does the work
   end if;
