@@ -1,9 +1,11 @@
--- Identity for SQL that is not ours: tools and hooks, queries of a model, and code of a watched
--- table that runs when an answer is written. Such SQL runs in the session of a worker, whose login
--- may act for anybody, and can change every setting. It cannot leave the roles howdah_tool,
--- howdah_reader and howdah_writer (sql/10_private/tools/run_as_tool_role.sql, run_read_query.sql). Under these roles
--- no setting counts but `howdah.bound`: the tenant, the user and the trust of the run, signed by
--- the worker for this transaction.
+-- Identity for SQL that is not part of the engine: tools and hooks, queries of a model, and code of
+-- a watched table that runs when an answer is written. Such SQL runs in the session of a worker,
+-- whose login may act for any tenant, and can change every setting. It cannot leave the roles
+-- howdah_tool, howdah_reader and howdah_writer (sql/10_private/tools/run_as_tool_role.sql,
+-- run_read_query.sql).
+--
+-- Under these roles the only setting that counts is `howdah.bound`: the tenant, the user and the
+-- trust of the run, signed by the worker for this transaction.
 create or replace function howdah_private.binding(tenant_id uuid, execution_id uuid) returns text
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan
@@ -11,17 +13,19 @@ as $$
 declare
   v_user_id uuid;
   v_trust howdah.trust;
-  v_said text;
+  v_payload text;
 begin
-  perform pg_current_xact_id(); -- from here on it has one
+  perform pg_current_xact_id(); -- assigns the id that the seal contains
   select e.user_id, e.trust into v_user_id, v_trust from howdah.executions as e
   where e.id = binding.execution_id and e.tenant_id = binding.tenant_id;
-  v_said := binding.tenant_id || ' ' || coalesce(v_user_id::text, '-') || ' ' || coalesce(v_trust, 'external');
-  return v_said || ' ' || howdah_private.binding_seal(v_said);
+  v_payload := binding.tenant_id || ' ' || coalesce(v_user_id::text, '-') || ' '
+    || coalesce(v_trust, 'external');
+  return v_payload || ' ' || howdah_private.binding_seal(v_payload);
 end $$;
 
--- Hashed twice, since whoever knows sha256 of a text knows that of longer ones. With the number of the transaction: what was
--- signed for one says nothing in another. (A session's number would be another one in a parallel worker.)
+-- Returns the signature of a binding. Hashes twice, which prevents length extension attacks on
+-- sha256. Includes the transaction id, so that a signature is valid in one transaction only. A
+-- session id would not do, because parallel workers have other ones.
 create or replace function howdah_private.binding_seal(said text) returns text
   language sql stable parallel safe security definer
   set search_path = pg_catalog, pg_temp
@@ -31,12 +35,14 @@ as $$
   from howdah_private.installation as i
 $$;
 
+-- Returns whether the current role runs SQL that is not part of the engine.
 create or replace function howdah_private.is_bound() returns boolean
   language sql stable parallel safe
   return current_setting('role') in ('howdah_tool', 'howdah_reader', 'howdah_writer');
 
--- No row for who signed himself.
-create or replace function howdah_private.verified_binding() returns table (tenant_id uuid, user_id uuid)
+-- Returns the bound tenant and user, or no row if the signature is not valid.
+create or replace function howdah_private.verified_binding()
+  returns table (tenant_id uuid, user_id uuid)
   language plpgsql stable parallel safe security definer rows 1
   set search_path = pg_catalog, pg_temp
 as $$
@@ -48,11 +54,12 @@ begin
   end if;
 end $$;
 
--- How far the words are trusted of whoever writes: as the run is whose tool it is. Null: a person does.
+-- Returns the trust of the run whose SQL is running. Returns null outside of such SQL.
 create or replace function howdah_private.bound_trust() returns howdah.trust
   language sql stable
   set search_path = pg_catalog, pg_temp
 as $$
-  select coalesce(nullif(split_part(current_setting('howdah.bound', true), ' ', 3), ''), 'external')::howdah.trust
+  select coalesce(nullif(split_part(current_setting('howdah.bound', true), ' ', 3), ''),
+    'external')::howdah.trust
   where howdah_private.is_bound() and exists (select from howdah_private.verified_binding())
 $$;

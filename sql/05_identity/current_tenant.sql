@@ -1,11 +1,14 @@
--- Who is asking. Three rules protect the boundary between tenants:
---   1. a login bound in login_tenants acts for that tenant, whatever its settings say;
---   2. the setting howdah.tenant_id counts only in sessions that were opened by a trusted login: an owner,
---      the API (howdah_authenticator) or a worker. Everybody else could set it themselves.
---   3. SQL of tools and hooks, in a worker's session, acts for whom the worker bound it to (bound.sql), and no setting counts.
--- An owner without a setting acts for the tenant "default"; anybody else for nobody. In plpgsql, since it is the default of
--- every tenant_id: a SQL function that cannot be inlined costs twice as much per row. An insert of executions looks it up
--- once for all its rows (pin_tenant), which counts for owners only: they may write any tenant_id anyhow.
+-- Returns the tenant of the caller. Three rules protect the boundary between tenants:
+--   1. A login bound in login_tenants acts for that tenant, whatever its settings are.
+--   2. The setting howdah.tenant_id counts only in sessions of a trusted login: an owner, the API
+--      (howdah_authenticator) or a worker. Any other login could set the setting itself.
+--   3. SQL of tools and hooks, in the session of a worker, acts for the tenant that the worker
+--      bound it to (bound.sql), and no setting counts.
+-- An owner without a setting acts for the tenant "default"; any other login acts for no tenant.
+--
+-- The function is plpgsql because it is the default of every tenant_id: a SQL function that cannot
+-- be inlined costs twice as much per row. An insert of executions looks up the tenant once for all
+-- its rows (pin_tenant). The pin counts only for owners, who may write any tenant_id anyway.
 create or replace function howdah.current_tenant() returns uuid
   language plpgsql stable parallel safe security definer
   set search_path = pg_catalog, pg_temp
@@ -40,4 +43,5 @@ begin
   return v_tenant_id;
 end $$;
 comment on function howdah.current_tenant() is
-  E'@behavior -*\nThe tenant this session acts for: of the token, the API key or the database login; an owner''s is "default" unless set.';
+  E'@behavior -*\nReturns the tenant this session acts for: that of the token, the API key or the '
+  'database login. For an owner it is "default" unless set.';

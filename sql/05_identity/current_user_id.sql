@@ -1,4 +1,5 @@
--- The user of the token, or of the run a tool is called in; trusted under the same rules as the tenant.
+-- Returns the user of the token, or of the run that calls a tool. The setting is trusted under the
+-- same rules as the tenant.
 create or replace function howdah.current_user_id() returns uuid
   language plpgsql stable parallel safe
   set search_path = pg_catalog, pg_temp
@@ -18,4 +19,4 @@ begin
   return null;
 end $$;
 comment on function howdah.current_user_id() is
-  E'@behavior -*\nThe user this session acts for, null for a plain database login.';
+  E'@behavior -*\nReturns the user this session acts for; null for a plain database login.';

@@ -12,7 +12,8 @@ as $$
     union
     select a.member from members as m join pg_auth_members as a on a.roleid = m.oid
   )
-  select is_tenant_role.role = 0 or is_tenant_role.role in ('howdah_app'::regrole, 'howdah_analyst'::regrole,
+  select is_tenant_role.role = 0
+    or is_tenant_role.role in ('howdah_app'::regrole, 'howdah_analyst'::regrole,
       'howdah_tool'::regrole, 'howdah_reader'::regrole, 'howdah_writer'::regrole)
     or exists (
       select from members as m

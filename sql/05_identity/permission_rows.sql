@@ -1,7 +1,7 @@
--- The permissions, in one place: the least role that may do something to the rows of a table. Every table the
--- application writes stands here with one action besides `read`; triggers ask for it (30_triggers/permits.sql), and
--- functions that act do. by_agent: a grant of the agent a row is about allows it too. The order of actions is that of
--- an API key's scopes: run, edit, manage.
+-- Returns the permissions: the least role for an action on the rows of a table. Every table that
+-- the application writes has one action besides `read`. Triggers (30_triggers/permits.sql) and
+-- public functions check it. With by_agent, a grant on the agent of the row also allows the action.
+-- The order of actions is that of the scopes of an API key: run, edit, manage.
 create or replace function howdah_private.permission_rows()
   returns table (object text, action text, role howdah.user_role, by_agent boolean)
   language sql immutable parallel safe

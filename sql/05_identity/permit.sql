@@ -1,6 +1,9 @@
--- Who may do something at all, and to this agent. `may` and `permit` ask for the action as such; where grants can allow
--- it (by_agent), permit_agent decides for the agent in question; without by_grant they do not count.
-create or replace function howdah_private.may(object text, action text, by_grant boolean default true)
+-- Checks permissions: for an action in general (`may`, `permit`) and for one agent
+-- (`permit_agent`). Where a grant can allow the action (by_agent), `may` and `permit` accept any
+-- grant, and permit_agent decides for the agent in question. With by_grant false, grants do not
+-- count.
+create or replace function howdah_private.may(object text, action text,
+  by_grant boolean default true)
   returns boolean
   language plpgsql stable parallel safe security definer
   set search_path = pg_catalog, pg_temp
@@ -24,7 +27,9 @@ begin
     ));
 end $$;
 
-create or replace function howdah_private.permit(object text, action text, by_grant boolean default true)
+-- Raises HWDEN unless the caller may perform the action.
+create or replace function howdah_private.permit(object text, action text,
+  by_grant boolean default true)
   returns void
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp
@@ -40,33 +45,38 @@ begin
   if howdah.current_tenant() is null then
     raise exception using errcode = 'HWDEN', message = 'this login acts for no tenant',
       detail = jsonb_build_object('login', session_user)::text,
-      hint = 'An owner of the database binds it by a row of howdah_private.login_tenants.';
+      hint = 'An owner of the database binds it with a row in howdah_private.login_tenants.';
   end if;
   select p.role into v_role from howdah_private.permission_rows() as p
   where p.object = permit.object and p.action = permit.action;
   raise exception using errcode = 'HWDEN',
     message = case when v_lacks_scope
-      then format('the API key may not %s %s: it lacks the scope %1$s', permit.action, permit.object)
-      else format('%s may not %s %s', howdah_private.caller_label(), permit.action, permit.object) end,
+      then format('the API key may not %s %s: it lacks the scope %1$s', permit.action,
+        permit.object)
+      else format('%s may not %s %s', howdah_private.caller_label(), permit.action,
+        permit.object) end,
     detail = jsonb_build_object('object', permit.object, 'action', permit.action,
-      'role', howdah.current_user_role(), 'required_role', coalesce(v_role, 'owner'), 'scopes', v_scopes,
-      'required_scope', case when v_lacks_scope then permit.action end)::text,
+      'role', howdah.current_user_role(), 'required_role', coalesce(v_role, 'owner'),
+      'scopes', v_scopes, 'required_scope', case when v_lacks_scope then permit.action end)::text,
     hint = case
       when v_lacks_scope
-        then format('It has the scopes %s; make a key that has %s too, or one without scopes.', v_scopes, permit.action)
-      else format('It takes the role %s. Who may do what stands in howdah.permissions.', coalesce(v_role, 'owner')) end;
+        then format('The key has the scopes %s. Create a key with %s too, or without scopes.',
+          v_scopes, permit.action)
+      else format('The action requires the role %s; howdah.permissions lists all permissions.',
+        coalesce(v_role, 'owner')) end;
 end $$;
 
--- As whom a refusal speaks of the caller.
+-- Returns how error messages name the caller.
 create or replace function howdah_private.caller_label() returns text
   language sql stable
   set search_path = pg_catalog, pg_temp
 as $$
-  select coalesce(case when howdah.current_user_id() is null then 'the role ' || howdah.current_user_role()
+  select coalesce(
+    case when howdah.current_user_id() is null then 'the role ' || howdah.current_user_role()
     else format('%s, as %s,', howdah_private.actor(), howdah.current_user_role()) end, 'Nobody')
 $$;
 
--- What was granted to this user, by name or by role.
+-- Returns the grants of the current user, by name or by role.
 create or replace function howdah_private.own_grants() returns setof howdah.grants
   language plpgsql stable parallel safe security definer rows 10
   set search_path = pg_catalog, pg_temp
@@ -77,10 +87,12 @@ begin
     and (g.user_id = howdah.current_user_id() or g.role >= howdah.current_user_role());
 end $$;
 
--- The most this session may do with an agent of its tenant; null: not even see it. A restricted agent is whom its
--- grants name; any other one everybody's as roles go. A workflow is judged as an agent is, by its id: here and in all that
--- follows `agent_id` may be one.
-create or replace function howdah_private.agent_permission(agent_id uuid) returns howdah.grant_permission
+-- Returns the highest permission of the session on an agent of its tenant, or null if the session
+-- cannot see the agent. A restricted agent is open to its grants only, any other agent to all users
+-- according to their role. Here and in the functions below, `agent_id` may also be the id of a
+-- workflow.
+create or replace function howdah_private.agent_permission(agent_id uuid)
+  returns howdah.grant_permission
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
@@ -104,11 +116,14 @@ begin
     return (select max(g.permission) from howdah_private.own_grants() as g
       where coalesce(g.agent_id, g.workflow_id) = agent_permission.agent_id);
   end if;
-  return case v_role when 'member' then 'edit' when 'viewer' then 'read' end::howdah.grant_permission;
+  return case v_role when 'member' then 'edit' when 'viewer'
+    then 'read' end::howdah.grant_permission;
 end $$;
 
--- Refuses before any index or key is asked, which would tell a foreign agent from one that is not there.
-create or replace function howdah_private.permit_agent(agent_id uuid, action text, what text default 'agent') returns void
+-- Raises an error unless the caller has a permission on an agent. Runs before indexes or keys are
+-- checked, which would reveal whether an agent of another tenant exists.
+create or replace function howdah_private.permit_agent(agent_id uuid, action text,
+  what text default 'agent') returns void
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
@@ -123,18 +138,22 @@ begin
     return;
   end if;
   raise exception using errcode = case when v_permission is null then 'HWNTF' else 'HWDEN' end,
-    message = case when v_permission is null then format('there is no %s %s', permit_agent.what, permit_agent.agent_id)
-      else format('%s may not %s %s %s', howdah_private.caller_label(), permit_agent.action, permit_agent.what,
-        permit_agent.agent_id) end,
-    detail = jsonb_build_object(permit_agent.what || '_id', permit_agent.agent_id, 'action', permit_agent.action,
-      'permission', v_permission)::text,
-    hint = case when v_permission is null then format('Those there are stand in howdah.%ss.', permit_agent.what)
-      else 'An admin may grant it by a row of howdah.grants.' end;
+    message = case when v_permission is null
+      then format('there is no %s %s', permit_agent.what, permit_agent.agent_id)
+      else format('%s may not %s %s %s', howdah_private.caller_label(), permit_agent.action,
+        permit_agent.what, permit_agent.agent_id) end,
+    detail = jsonb_build_object(permit_agent.what || '_id', permit_agent.agent_id,
+      'action', permit_agent.action, 'permission', v_permission)::text,
+    hint = case when v_permission is null
+      then format('See howdah.%1$ss for the %1$ss that exist.', permit_agent.what)
+      else 'An admin can grant the permission with a row in howdah.grants.' end;
 end $$;
 
--- A run is controlled, and a session spoken in, by its user, by admins and owners; by whoever may run its agent when it is
--- nobody's, and by who speaks for the tenant as a whole.
-create or replace function howdah_private.permit_control(what text, id uuid, agent_id uuid, user_id uuid) returns void
+-- Raises an error unless the caller may control a run or write in a session. Allowed are its user,
+-- admins and owners, and a caller that acts for the whole tenant. If it has no user, every caller
+-- who may run its agent is allowed.
+create or replace function howdah_private.permit_control(what text, id uuid, agent_id uuid,
+  user_id uuid) returns void
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
@@ -142,16 +161,17 @@ begin
   if howdah_private.is_trusted() then
     return;
   end if;
-  perform howdah_private.permit(permit_control.what || 's', 'run', by_grant => permit_control.agent_id is not null);
+  perform howdah_private.permit(permit_control.what || 's', 'run',
+    by_grant => permit_control.agent_id is not null);
   perform howdah_private.permit_agent(permit_control.agent_id, 'run');
   if howdah.current_user_role() > 'admin' and permit_control.user_id is not null
     and permit_control.user_id is distinct from howdah.current_user_id() then
     raise exception using errcode = 'HWDEN',
-      message = format('%s may not act on %s %s: it is somebody else''s', howdah_private.caller_label(),
-        permit_control.what, permit_control.id),
+      message = format('%s may not act on %s %s, which belongs to another user',
+        howdah_private.caller_label(), permit_control.what, permit_control.id),
       detail = jsonb_build_object(permit_control.what || '_id', permit_control.id,
         'role', howdah.current_user_role())::text,
-      hint = 'Its user, an admin or an owner may.';
+      hint = 'Only its user, an admin or an owner may.';
   end if;
 end $$;
 
@@ -167,28 +187,33 @@ $$;
 
 -- Refuses input to a run of another user. Admins and owners may control such a run, but not write
 -- into it.
-create or replace function howdah_private.permit_author(what text, id uuid, user_id uuid) returns void
+create or replace function howdah_private.permit_author(what text, id uuid, user_id uuid)
+  returns void
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
 as $$
 begin
   if not howdah_private.is_author(permit_author.user_id) then
     raise exception using errcode = 'HWDEN',
-      message = format('%s may not send input to %s %s, which runs as another user', howdah_private.caller_label(),
-        permit_author.what, permit_author.id),
-      detail = jsonb_build_object(permit_author.what || '_id', permit_author.id, 'role', howdah.current_user_role())::text,
-      hint = 'Only the user of the run may. To go on from this run as yourself, fork it with howdah.fork_execution.';
+      message = format('%s may not send input to %s %s, which runs as another user',
+        howdah_private.caller_label(), permit_author.what, permit_author.id),
+      detail = jsonb_build_object(permit_author.what || '_id', permit_author.id,
+        'role', howdah.current_user_role())::text,
+      hint = 'Only the user of the run may. '
+        'To continue as yourself, fork the run with howdah.fork_execution.';
   end if;
 end $$;
 
--- Whoever speaks in a session he may not see learns that there is none.
+-- Raises an error unless the caller may write in a session. A session that the caller cannot see is
+-- reported as missing.
 create or replace function howdah_private.permit_session(session_id uuid) returns void
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
 begin
   if not howdah_private.is_trusted() then
-    perform howdah_private.permit_control('session', s.id, coalesce(s.agent_id, s.workflow_id), s.user_id)
+    perform howdah_private.permit_control('session', s.id, coalesce(s.agent_id, s.workflow_id),
+      s.user_id)
     from howdah_private.session_of(permit_session.session_id) as s;
   end if;
 end $$;
@@ -200,16 +225,21 @@ create or replace function howdah_private.permit_default(user_id uuid) returns v
   set search_path = pg_catalog, pg_temp
 as $$
 begin
-  if permit_default.user_id is distinct from howdah.current_user_id() and permit_default.user_id is not null
-    and not howdah_private.is_trusted() and coalesce(howdah.current_user_role() > 'admin', true) then
+  if permit_default.user_id is distinct from howdah.current_user_id()
+    and permit_default.user_id is not null
+    and not howdah_private.is_trusted() and coalesce(howdah.current_user_role() > 'admin', true)
+      then
     raise exception using errcode = 'HWDEN',
-      message = format('%s may not change the agents or the default agent of user %s', howdah_private.caller_label(), permit_default.user_id),
-      detail = jsonb_build_object('field', 'user_id', 'user_id', permit_default.user_id, 'role', howdah.current_user_role())::text,
+      message = format('%s may not change the agents or the default agent of user %s',
+        howdah_private.caller_label(), permit_default.user_id),
+      detail = jsonb_build_object('field', 'user_id', 'user_id', permit_default.user_id,
+        'role', howdah.current_user_role())::text,
       hint = 'That user, an admin or an owner may. For an agent without a user, leave out user_id.';
   end if;
 end $$;
 
--- A tool that is an agent or a workflow is given away by whoever may run that.
+-- Raises an error unless the caller may give a tool to an agent. For a tool that is an agent or a
+-- workflow, the caller must be able to run it.
 create or replace function howdah_private.permit_tool(tool_id uuid) returns void
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp
@@ -217,11 +247,13 @@ as $$
 declare
   v_tenant_id uuid := howdah.current_tenant();
 begin
-  perform howdah_private.permit_agent(t.agent_id, 'run'), howdah_private.permit_agent(t.workflow_id, 'run', 'workflow')
+  perform howdah_private.permit_agent(t.agent_id, 'run'),
+    howdah_private.permit_agent(t.workflow_id, 'run', 'workflow')
   from howdah.tools as t where t.id = permit_tool.tool_id and t.tenant_id = v_tenant_id;
 end $$;
 
--- Whether a row about this agent is there for this session, for functions that row-level security does not ask.
+-- Returns whether the session can see rows about an agent, for functions that bypass row-level
+-- security.
 create or replace function howdah_private.sees_agent(agent_id uuid) returns boolean
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp
@@ -230,8 +262,9 @@ begin
   return sees_agent.agent_id is null or sees_agent.agent_id <> all (howdah_private.hidden_agents());
 end $$;
 
--- Agents and workflows of the tenant whose grants leave this session out. Policies ask for it once per statement and table: where no
--- agent of any tenant is restricted that is one look at an empty index.
+-- Returns the agents and workflows of the tenant that the session cannot see, because their grants
+-- exclude it. Policies call this once per statement and table. If no agent of any tenant is
+-- restricted, the call reads one empty index.
 create or replace function howdah_private.hidden_agents() returns uuid[]
   language plpgsql stable parallel safe security definer
   set search_path = pg_catalog, pg_temp
@@ -255,8 +288,10 @@ begin
   ), '{}');
 end $$;
 
--- The same of somebody who is not asking: a user with what his token says of his role at most, or who speaks for a tenant.
-create or replace function howdah_private.agents_hidden_from(tenant_id uuid, user_id uuid, role howdah.user_role)
+-- Returns the hidden agents of another user, with at most the role of a token, or of a caller that
+-- acts for a tenant.
+create or replace function howdah_private.agents_hidden_from(tenant_id uuid, user_id uuid,
+  role howdah.user_role)
   returns uuid[]
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp
@@ -270,7 +305,8 @@ begin
   end if;
   if agents_hidden_from.user_id is not null then
     select greatest(u.role, agents_hidden_from.role) into v_role from howdah.users as u
-    where u.id = agents_hidden_from.user_id and u.tenant_id = agents_hidden_from.tenant_id and u.is_active;
+    where u.id = agents_hidden_from.user_id and u.tenant_id = agents_hidden_from.tenant_id
+      and u.is_active;
   end if;
   return case when v_role <= 'admin' then '{}' else array(
     select a.id from (
@@ -280,6 +316,7 @@ begin
     ) as a
     where a.tenant_id = agents_hidden_from.tenant_id and not exists (
       select from howdah.grants as g
-      where g.tenant_id = a.tenant_id and coalesce(g.agent_id, g.workflow_id) = a.id and (g.user_id = agents_hidden_from.user_id or g.role >= v_role)
+      where g.tenant_id = a.tenant_id and coalesce(g.agent_id, g.workflow_id) = a.id
+        and (g.user_id = agents_hidden_from.user_id or g.role >= v_role)
     )) end;
 end $$;
