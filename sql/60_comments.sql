@@ -1,35 +1,63 @@
--- Columns people ask about; the rest says itself. These words are the documentation of GraphQL as well.
-comment on column howdah.executions.status is 'queued, running, waiting, paused, or ended: completed, failed, cancelled.';
-comment on column howdah.executions.waiting_for is 'What a waiting run waits for: its turn in the session, a person, a child, a timer (the next attempt, or mail), room within a concurrency limit or a quota (quota).';
-comment on column howdah.executions.stop_reason is 'Why it ended: final_answer, a limit (max_steps, …), cancelled, error, poison.';
-comment on column howdah.executions.error is 'Of a failed run: {code, message, retryable, cause}.';
+-- Comments of columns that people ask about. They are also the documentation of GraphQL. Other
+-- columns get the comment of their name (62_columns.sql).
+comment on column howdah.executions.status is
+  'queued, running, waiting or paused; after the end completed, failed or cancelled.';
+comment on column howdah.executions.waiting_for is
+  'What a waiting run waits for: its turn in the session, a person, a child, a timer (the next '
+  'attempt, or mail), or capacity within a concurrency limit or a quota (quota).';
+comment on column howdah.executions.stop_reason is
+  'Why the run ended: final_answer, a limit (max_steps, …), cancelled, error, poison.';
+comment on column howdah.executions.error is
+  'The error of a failed run: {code, message, retryable, cause}.';
 comment on column howdah.executions.output is 'The answer.';
-comment on column howdah.executions.output_data is 'The answer as JSON, when the agent has an output_schema.';
-comment on column howdah.executions.input_data is 'Data beside the text; the model is told it as JSON below the input.';
-comment on column howdah.executions.overrides is 'How the run differs from its pinned version: model (by name, kept by value), request_params, allowed_tools, suppress_markdown, as whoever began it said; below a run also mission_override.';
-comment on column howdah.executions.metrics is 'Facts of the end: finish_reason "length" says that the answer was cut off.';
-comment on column howdah.executions.max_steps is 'Model answers this run may take: of the agent when it was inserted.';
-comment on column howdah.executions.max_seconds is 'Seconds this run may be active, waiting not counted.';
-comment on column howdah.executions.depth is '0 for a root, one more for each parent above.';
+comment on column howdah.executions.output_data is
+  'The answer as JSON, if the agent has an output_schema.';
+comment on column howdah.executions.input_data is
+  'Data in addition to the text. The model receives it as JSON below the input.';
+comment on column howdah.executions.overrides is
+  'Differences from the pinned version, set when the run started: model (by name, kept by value), '
+  'request_params, allowed_tools, suppress_markdown. Child runs also have mission_override.';
+comment on column howdah.executions.metrics is
+  'Facts about the end: finish_reason "length" means that the answer was truncated.';
+comment on column howdah.executions.max_steps is
+  'Maximum number of model answers, copied from the agent when the run was inserted.';
+comment on column howdah.executions.max_seconds is 'Maximum active time in seconds, without waits.';
+comment on column howdah.executions.depth is 'Number of runs above; 0 for a root.';
 comment on column howdah.executions.created_by is 'The user of the token, else the database login.';
-comment on column howdah.executions.owner_worker is 'The worker process that owns it while it runs.';
-comment on column howdah.executions.active_since is 'Since when it is active, while it runs.';
-comment on column howdah.executions.wake_at is 'When its timer rings.';
-comment on column howdah.executions.cost is 'Sum of its steps, by the prices when they committed.';
-comment on column howdah.steps.kind is 'model, tool, retry, guard, output, error, …: see docs/concepts.md.';
-comment on column howdah.steps.name is 'The model, the tool or the guard.';
-comment on column howdah.steps.input is 'Of a tool: its arguments. Of a retry: which attempt.';
-comment on column howdah.steps.output is 'Of a tool: its result. Of a model: why it stopped. Of a retry: how long was waited.';
-comment on column howdah.steps.error is 'What went wrong: {code, message, retryable, cause}.';
-comment on column howdah.steps.worker is 'The worker process that committed it.';
-comment on column howdah.messages.trust is 'Where the text comes from: system, user, internal (a model, another agent''s message), external (a tool).';
-comment on column howdah.messages.parts is 'Content parts beside the text, as OpenAI has them (images, files).';
-comment on column howdah.agents.is_active is 'An agent that is not active refuses new runs; those in flight go on.';
-comment on column howdah.agents.capabilities is 'What it is good at, in words to choose it by.';
-comment on column howdah.agents.domain is 'What it is about.';
-comment on column howdah.agents.user_id is 'The user it belongs to; null for the whole tenant.';
-comment on column howdah.agent_models.request_params is 'Sent to the model as they are: temperature, max_tokens, …; never a key.';
-comment on column howdah.sessions.state is 'Your own document about the conversation.';
-comment on column howdah.tools.kind is 'sql: a function of this database; http: a request of an API; custom: a TypeScript function registered in code.';
-comment on column howdah.tools.configuration is 'By kind; of a sql tool what register_sql_tool found in the catalogue.';
+comment on column howdah.executions.owner_worker is
+  'The worker process that owns the run while it is running.';
+comment on column howdah.executions.active_since is
+  'Start of the current period of activity, while the run is running.';
+comment on column howdah.executions.wake_at is 'Time at which the timer of the run fires.';
+comment on column howdah.executions.cost is
+  'Sum of the cost of its steps, at the prices when they committed.';
+comment on column howdah.steps.kind is
+  'model, tool, retry, guard, output, error, …: see docs/concepts.md.';
+comment on column howdah.steps.name is 'Name of the model, tool or guard.';
+comment on column howdah.steps.input is
+  'For a tool, its arguments. For a retry, the number of the attempt.';
+comment on column howdah.steps.output is
+  'For a tool, its result. For a model, why it stopped. For a retry, the delay.';
+comment on column howdah.steps.error is 'The error: {code, message, retryable, cause}.';
+comment on column howdah.steps.worker is 'The worker process that committed the step.';
+comment on column howdah.messages.trust is
+  'Origin of the text: system, user, internal (a model, a message of another agent), external (a '
+  'tool).';
+comment on column howdah.messages.parts is
+  'Content parts in addition to the text, in the format of OpenAI (images, files).';
+comment on column howdah.agents.is_active is
+  'An inactive agent refuses new runs; live runs continue.';
+comment on column howdah.agents.capabilities is
+  'Strengths of the agent, in words that a router can match.';
+comment on column howdah.agents.domain is 'Subject area of the agent.';
+comment on column howdah.agents.user_id is
+  'The user that the agent belongs to; null for the whole tenant.';
+comment on column howdah.agent_models.request_params is
+  'Parameters sent to the model unchanged: temperature, max_tokens, …; never a key.';
+comment on column howdah.sessions.state is 'A document of the application about the conversation.';
+comment on column howdah.tools.kind is
+  'sql: a function of this database; http: a request to an API; custom: a TypeScript function '
+  'registered in code.';
+comment on column howdah.tools.configuration is
+  'Configuration by kind. For a sql tool, what register_sql_tool read from the catalogue.';
 comment on column howdah.users.role is 'owner, admin, member, viewer.';

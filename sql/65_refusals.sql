@@ -1,38 +1,48 @@
--- Of a row that a check refuses Postgres tells the name of the check, and no fix. Here whoever writes one, by psql, a program
--- or the API, is told what a program can read and a person can do: HWINV, the fields, and the comment of the check
--- (61_checks.sql); a required value that is missing is told in the same way. Rows are looked at as the last of the other
--- triggers left them; the checks stay what decides. One trigger for each table, made from the catalogue, so that no check can
--- be forgotten. Tables that runs write have none, since they would pay for it in every step; what others write there is refused
--- by triggers of their own.
+-- Refuses rows that violate a check, before the check itself does. Postgres reports only the name
+-- of a check. These triggers raise HWINV with the fields, and with the comment of the check
+-- (61_checks.sql) as the hint, for psql, programs and the API alike. A missing value of a required
+-- column is reported in the same way.
+--
+-- The triggers see rows as the other triggers left them, and the checks still decide. Each table
+-- has one trigger, generated from the catalogue, so that no check can be forgotten. Tables that
+-- runs write have none, because every step would pay for it; triggers of their own refuse what
+-- others write there.
 do $$
 declare
   v_path text := current_setting('search_path');
   v_table record;
 begin
-  perform set_config('search_path', 'pg_catalog, pg_temp', true); -- all else is then named in full
+  -- every name from here on is qualified
+  perform set_config('search_path', 'pg_catalog, pg_temp', true);
   for v_table in
     with columns as (
       select a.attrelid, a.attnum, a.attname, a.attnotnull and not a.atthasdef as is_required,
         a.attgenerated <> '' as is_generated
       from pg_attribute as a join pg_class as c on c.oid = a.attrelid
-      where c.relnamespace = 'howdah'::regnamespace and c.relkind = 'r' and c.relowner = current_user::regrole
+      where c.relnamespace = 'howdah'::regnamespace and c.relkind = 'r'
+        and c.relowner = current_user::regrole
         and a.attnum > 0 and not a.attisdropped
-        and c.relname not in ('executions', 'steps', 'messages', 'questions', 'agent_versions', 'audit_log')
+        and c.relname not in ('executions', 'steps', 'messages', 'questions',
+          'agent_versions', 'audit_log')
     ),
     rules as (
-      select k.attrelid, array[k.attnum] as keys, format('n.%I is null then array[null, %L]', k.attname, k.attname) as line,
+      select k.attrelid, array[k.attnum] as keys,
+        format('n.%I is null then array[null, %L]', k.attname, k.attname) as line,
         0 as place, k.attname as name
       from columns as k where k.is_required
       union all
-      -- what is generated is not known yet
-      select c.conrelid, c.conkey, format('not %s then array[%L, null]', pg_get_expr(c.conbin, c.conrelid), c.conname),
+      -- generated columns have no value yet in a before trigger
+      select c.conrelid, c.conkey,
+        format('not %s then array[%L, null]', pg_get_expr(c.conbin, c.conrelid), c.conname),
         1, c.conname
       from pg_constraint as c
       where c.contype = 'c' and c.conrelid in (select k.attrelid from columns as k) and not exists (
-        select from columns as k where k.attrelid = c.conrelid and k.attnum = any (c.conkey) and k.is_generated
+        select from columns as k where k.attrelid = c.conrelid and k.attnum = any (c.conkey)
+          and k.is_generated
       )
     )
-    select c.relname as name, string_agg(E'\n    when ' || r.line, '' order by r.place, r.name) as lines, (
+    select c.relname as name,
+      string_agg(E'\n    when ' || r.line, '' order by r.place, r.name) as lines, (
       select string_agg(quote_ident(k.attname), ', ' order by k.attnum) from columns as k
       where k.attrelid = c.oid and exists (
         select from rules as o where o.attrelid = c.oid and k.attnum = any (o.keys)
@@ -59,8 +69,8 @@ begin
   return new;
 end ', v_table.lines));
     execute format(
-      'create or replace trigger _990_refuse_invalid before insert or update of %s on howdah.%I for each row '
-      'execute function howdah_private.%I()',
+      'create or replace trigger _990_refuse_invalid before insert or update of %s on howdah.%I '
+      'for each row execute function howdah_private.%I()',
       v_table.columns, v_table.name, format('tg_%s__refuse_invalid', v_table.name));
   end loop;
   perform set_config('search_path', v_path, true);

@@ -1,14 +1,19 @@
--- Of an id that names nothing, and of a row that others use, Postgres tells the name of a constraint and no fix. In the tables
--- in which something is defined (30_triggers/audit.sql) whoever writes is told as by 65_refusals.sql: HWNTF with the field and
--- where to look, HWCNF with who uses the row. The foreign keys stay what decides, and what a race gets past these. The triggers
--- ask when the keys do, at the end of the statement, and before them: triggers fire in the order of their names, so these come
--- before RI_ConstraintTrigger. Another tenant's row is none, in the same words.
+-- Refuses references to missing rows, and deletions of rows in use, before the foreign keys do.
+-- Postgres reports only the name of a constraint. In the tables of definitions
+-- (30_triggers/audit.sql) these triggers raise HWNTF with the field and where to look, or HWCNF
+-- with the rows that use the row, in the same form as 65_refusals.sql.
+--
+-- The foreign keys still decide, also in a race that gets past these triggers. The triggers run at
+-- the end of the statement, like the keys, and before them: triggers fire in the order of their
+-- names, so "000_" precedes RI_ConstraintTrigger. A row of another tenant is reported as missing,
+-- with the same text.
 do $$
 declare
   v_path text := current_setting('search_path');
   v_table record;
 begin
-  perform set_config('search_path', 'pg_catalog, pg_temp', true); -- all else is then named in full
+  -- every name from here on is qualified
+  perform set_config('search_path', 'pg_catalog, pg_temp', true);
   for v_table in
     with tables as (
       select c.oid, c.relname as name from pg_class as c
@@ -17,8 +22,10 @@ begin
       )
     ),
     keys as (
-      select f.conname, f.conrelid, f.confrelid, f.confdeltype, r.relname as referencing, t.relname as referenced, (
-          select string_agg(format('r.%I = %%1$s.%I', b.attname, a.attname), ' and ' order by k.place)
+      select f.conname, f.conrelid, f.confrelid, f.confdeltype, r.relname as referencing,
+        t.relname as referenced, (
+          select string_agg(format('r.%I = %%1$s.%I', b.attname, a.attname), ' and '
+            order by k.place)
           from unnest(f.conkey, f.confkey) with ordinality as k (own, other, place)
           join pg_attribute as a on a.attrelid = f.conrelid and a.attnum = k.own
           join pg_attribute as b on b.attrelid = f.confrelid and b.attnum = k.other
@@ -41,9 +48,11 @@ begin
         and r.relnamespace = 'howdah'::regnamespace and t.relnamespace = 'howdah'::regnamespace
     )
     select t.name, (
-        select string_agg(format(E'\n  if %s and not exists (select from howdah.%I as r where %s) then
+        select string_agg(format(E'\n  if %s
+    and not exists (select from howdah.%I as r where %s) then
     perform howdah_private.refuse_unknown(%L, %L, %L, %s, %L);\n  end if;',
-          (select string_agg(format('new.%I is not null', n.field), ' and ') from unnest(k.fields) as n (field)),
+          (select string_agg(format('new.%I is not null', n.field), ' and ')
+            from unnest(k.fields) as n (field)),
           k.referenced, format(k.is_named, 'new'), k.referencing, k.fields[1], k.referenced,
           format('new.%I::text', k.fields[1]), k.conname), '' order by k.conname)
         from keys as k where k.conrelid = t.oid and cardinality(k.fields) > 0
@@ -52,8 +61,8 @@ begin
         from keys as k cross join unnest(k.fields) as n (field) where k.conrelid = t.oid
       ) as columns, (
         select string_agg(format(E'\n  if exists (select from howdah.%I as r where %s) then
-    perform howdah_private.refuse_used(%L, %L, %L);\n  end if;', k.referencing, k.is_naming, k.referenced, k.referencing, k.conname),
-          '' order by k.conname)
+    perform howdah_private.refuse_used(%L, %L, %L);\n  end if;', k.referencing,
+          k.is_naming, k.referenced, k.referencing, k.conname), '' order by k.conname)
         from keys as k where k.confrelid = t.oid and k.confdeltype = 'r'
       ) as used
     from tables as t
@@ -62,17 +71,23 @@ begin
       execute format('create or replace function howdah_private.%I() returns trigger
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
-as %L', format('tg_%s__refuse_unknown', v_table.name), format(E'\nbegin%s\n  return null;\nend ', v_table.named));
-      execute format('create or replace trigger "000_refuse_unknown" after insert or update of %s on howdah.%I for each row '
-        'execute function howdah_private.%I()', v_table.columns, v_table.name, format('tg_%s__refuse_unknown', v_table.name));
+as %L', format('tg_%s__refuse_unknown', v_table.name),
+        format(E'\nbegin%s\n  return null;\nend ', v_table.named));
+      execute format(
+        'create or replace trigger "000_refuse_unknown" after insert or update of %s on howdah.%I '
+        'for each row execute function howdah_private.%I()', v_table.columns, v_table.name,
+          format('tg_%s__refuse_unknown', v_table.name));
     end if;
     if v_table.used is not null then
       execute format('create or replace function howdah_private.%I() returns trigger
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
-as %L', format('tg_%s__refuse_used', v_table.name), format(E'\nbegin%s\n  return null;\nend ', v_table.used));
-      execute format('create or replace trigger "000_refuse_used" after delete on howdah.%I for each row '
-        'execute function howdah_private.%I()', v_table.name, format('tg_%s__refuse_used', v_table.name));
+as %L', format('tg_%s__refuse_used', v_table.name),
+        format(E'\nbegin%s\n  return null;\nend ', v_table.used));
+      execute format(
+        'create or replace trigger "000_refuse_used" after delete on howdah.%I for each row '
+        'execute function howdah_private.%I()', v_table.name,
+          format('tg_%s__refuse_used', v_table.name));
     end if;
   end loop;
   perform set_config('search_path', v_path, true);

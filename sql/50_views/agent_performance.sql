@@ -1,4 +1,5 @@
--- What a fork shares with its original is the original's work: its steps are copies. Deleted runs count, as in daily_usage.
+-- Steps that a fork shares with its original count for the original only, because they are copies.
+-- Deleted runs count, as in daily_usage.
 create or replace view howdah.agent_performance with (security_invoker = true) as
   select u.tenant_id, u.agent_id, a.name as agent, v.version,
     sum(u.runs)::bigint as runs,
@@ -8,7 +9,7 @@ create or replace view howdah.agent_performance with (security_invoker = true) a
     round(sum(u.completed) / nullif(sum(u.ended), 0), 4) as success_rate,
     round(sum(u.steps) / sum(u.runs), 2) as steps_per_run,
     sum(u.tokens_in) as tokens_in, sum(u.tokens_out) as tokens_out, sum(u.cost) as cost,
-    max(u.seconds_p50) as seconds_p50, -- of what is there, which is one row
+    max(u.seconds_p50) as seconds_p50, -- one row has it: kept runs have no percentiles
     max(u.seconds_p95) as seconds_p95,
     max(u.seconds_p99) as seconds_p99
   from (
@@ -22,33 +23,43 @@ create or replace view howdah.agent_performance with (security_invoker = true) a
       sum(e.tokens_in) as tokens_in, sum(e.tokens_out) as tokens_out, sum(e.cost) as cost,
       percentile_cont(0.5) within group (order by extract(epoch from e.completed_at - e.started_at))
         as seconds_p50,
-      percentile_cont(0.95) within group (order by extract(epoch from e.completed_at - e.started_at))
-        as seconds_p95,
-      percentile_cont(0.99) within group (order by extract(epoch from e.completed_at - e.started_at))
-        as seconds_p99
+      percentile_cont(0.95) within group (
+        order by extract(epoch from e.completed_at - e.started_at)) as seconds_p95,
+      percentile_cont(0.99) within group (
+        order by extract(epoch from e.completed_at - e.started_at)) as seconds_p99
     from howdah.executions as e
-    where e.compensates_execution_id is null -- taking back is no work of the agent's
-      and not exists (select from howdah_private.closing_months() as m where e.id >= m.first_id and e.id < m.next_id)
+    where e.compensates_execution_id is null -- compensations are not work of the agent
+      and not exists (select from howdah_private.closing_months() as m where e.id >= m.first_id
+        and e.id < m.next_id)
     group by 1, 2, 3
     union all
-    select k.tenant_id, k.agent_id, k.agent_version_id, k.runs, k.completed, k.failed, k.cancelled, k.runs, k.steps,
-      k.tokens_in, k.tokens_out, k.cost,
-      null::float8 as seconds_p50, null::float8 as seconds_p95, null::float8 as seconds_p99
+    select k.tenant_id, k.agent_id, k.agent_version_id, k.runs, k.completed, k.failed, k.cancelled,
+      k.runs, k.steps, k.tokens_in, k.tokens_out, k.cost, null::float8 as seconds_p50,
+      null::float8 as seconds_p95, null::float8 as seconds_p99
     from howdah.kept_usage as k
   ) as u
   join howdah.agents as a on a.id = u.agent_id
   join howdah.agent_versions as v on v.id = u.agent_version_id
   group by u.tenant_id, u.agent_id, a.name, v.version;
 comment on view howdah.agent_performance is
-  'How each version of each agent does: runs, success rate (0…1), steps, tokens, cost, seconds. Without runs that take effects back.';
-comment on column howdah.agent_performance.runs is 'All of them, those that are live too.';
+  'Performance of each version of each agent: runs, success rate (0…1), steps, tokens, cost, '
+  'seconds. Runs that compensate effects are left out.';
+comment on column howdah.agent_performance.runs is 'All runs, including live ones.';
 comment on column howdah.agent_performance.success_rate is
-  'Completed runs among those that have ended, from 0 to 1: a cancelled one is no success. Null before any has.';
-comment on column howdah.agent_performance.steps_per_run is 'On average, without what a fork shares with its original.';
-comment on column howdah.agent_performance.tokens_in is 'Read by its models, without those of the runs below.';
-comment on column howdah.agent_performance.tokens_out is 'Written by its models, without those of the runs below.';
-comment on column howdah.agent_performance.cost is 'At the prices of the models when each step was committed, without the runs below.';
+  'Share of completed runs among the runs that have ended, from 0 to 1. Cancelled runs count as '
+  'ended. Null before the first run has ended.';
+comment on column howdah.agent_performance.steps_per_run is
+  'Average number of steps, without steps that a fork shares with its original.';
+comment on column howdah.agent_performance.tokens_in is
+  'Tokens that its models read, without the runs below.';
+comment on column howdah.agent_performance.tokens_out is
+  'Tokens that its models wrote, without the runs below.';
+comment on column howdah.agent_performance.cost is
+  'Cost at the prices at the time of each step, without the runs below.';
 comment on column howdah.agent_performance.seconds_p50 is
-  'From the first claim to the end, what it waited for people and other runs included: half of the runs that have ended took no longer.';
-comment on column howdah.agent_performance.seconds_p95 is 'So long at most took 95 of 100.';
-comment on column howdah.agent_performance.seconds_p99 is 'So long at most took 99 of 100.';
+  'Median run duration from the first claim to the end, in seconds, including waits for people '
+  'and other runs.';
+comment on column howdah.agent_performance.seconds_p95 is
+  '95th percentile of the duration, in seconds.';
+comment on column howdah.agent_performance.seconds_p99 is
+  '99th percentile of the duration, in seconds.';

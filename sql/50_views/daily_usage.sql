@@ -1,4 +1,5 @@
--- What is there, and what is kept of runs that are deleted; a month that is being dropped is counted there already.
+-- Runs that exist, and kept figures of deleted runs. A month that is being dropped is already
+-- counted in the kept figures.
 create or replace view howdah.daily_usage with (security_invoker = true) as
   select u.tenant_id, u.day, u.agent_id, a.name as agent, u.workflow_id, w.name as workflow,
     sum(u.runs)::bigint as runs,
@@ -7,7 +8,7 @@ create or replace view howdah.daily_usage with (security_invoker = true) as
     round(sum(u.completed) / nullif(sum(u.ended), 0), 4) as success_rate,
     sum(u.steps)::bigint as steps,
     sum(u.tokens_in) as tokens_in, sum(u.tokens_out) as tokens_out, sum(u.cost) as cost,
-    max(u.seconds_p50) as seconds_p50, -- of what is there, which is one row
+    max(u.seconds_p50) as seconds_p50, -- one row has it: kept runs have no percentiles
     max(u.seconds_p95) as seconds_p95
   from (
     select e.tenant_id, (e.created_at at time zone 'UTC')::date as day, e.agent_id, e.workflow_id,
@@ -19,25 +20,31 @@ create or replace view howdah.daily_usage with (security_invoker = true) as
       sum(e.tokens_in) as tokens_in, sum(e.tokens_out) as tokens_out, sum(e.cost) as cost,
       percentile_cont(0.5) within group (order by extract(epoch from e.completed_at - e.started_at))
         as seconds_p50,
-      percentile_cont(0.95) within group (order by extract(epoch from e.completed_at - e.started_at))
-        as seconds_p95
+      percentile_cont(0.95) within group (
+        order by extract(epoch from e.completed_at - e.started_at)) as seconds_p95
     from howdah.executions as e
-    where e.compensates_execution_id is null -- taking back is no work of the agent's
-      and not exists (select from howdah_private.closing_months() as m where e.id >= m.first_id and e.id < m.next_id)
+    where e.compensates_execution_id is null -- compensations are not work of the agent
+      and not exists (select from howdah_private.closing_months() as m where e.id >= m.first_id
+        and e.id < m.next_id)
     group by 1, 2, 3, 4
     union all
-    select k.tenant_id, k.day, k.agent_id, k.workflow_id, k.runs, k.completed, k.failed, k.runs, k.steps,
-      k.tokens_in, k.tokens_out, k.cost, null::float8 as seconds_p50, null::float8 as seconds_p95
+    select k.tenant_id, k.day, k.agent_id, k.workflow_id, k.runs, k.completed, k.failed,
+      k.runs, k.steps, k.tokens_in, k.tokens_out, k.cost, null::float8 as seconds_p50,
+      null::float8 as seconds_p95
     from howdah.kept_usage as k
   ) as u
   left join howdah.agents as a on a.id = u.agent_id
   left join howdah.workflows as w on w.id = u.workflow_id
   group by u.tenant_id, u.day, u.agent_id, a.name, u.workflow_id, w.name;
 comment on view howdah.daily_usage is
-  'Runs, success, steps, tokens, cost and seconds per day and agent or workflow, without runs that take effects back; deleted runs count.';
+  'Runs, success, steps, tokens, cost and seconds per day and agent or workflow, including '
+  'deleted runs. Runs that compensate effects are left out.';
 comment on column howdah.daily_usage.day is 'The day in UTC on which the runs were inserted.';
 comment on column howdah.daily_usage.success_rate is 'As in agent_performance.';
-comment on column howdah.daily_usage.steps is 'Without what forks share with their originals.';
+comment on column howdah.daily_usage.steps is
+  'Number of steps, without steps that forks share with their originals.';
 comment on column howdah.daily_usage.cost is
-  'What the runs themselves used: that of the runs below them stands in the rows of their agents, so that a sum counts nothing twice.';
-comment on column howdah.daily_usage.seconds_p50 is 'From the first claim to the end, as in agent_performance.';
+  'Cost of the runs themselves. The cost of runs below is in the rows of their agents, so a sum '
+  'counts nothing twice.';
+comment on column howdah.daily_usage.seconds_p50 is
+  'Median duration from the first claim to the end, as in agent_performance.';

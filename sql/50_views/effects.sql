@@ -1,8 +1,9 @@
--- The ledger of effects, read from the log: a call that is not pure is one row, whatever attempts it took. What a fork has
--- in common with its original is the original's. Ask for one run: where execution_id = …
+-- The ledger of effects, read from the log: one row for each call that is not pure, over all its
+-- attempts. Calls that a fork shares with its original belong to the original. Filter by one run:
+-- where execution_id = …
 create or replace view howdah.effects with (security_invoker = true) as
-  select c.tenant_id, c.execution_id, (c.last).seq, c.call_id, (c.last).name as tool, c.effect, c.idempotency_key,
-    case
+  select c.tenant_id, c.execution_id, (c.last).seq, c.call_id, (c.last).name as tool, c.effect,
+    c.idempotency_key, case
       when k.undone and k.error is null then 'compensated'
       when k.error is not null or k.status in ('failed', 'cancelled') then 'compensation_failed'
       when q.answer = 'give_up' then 'given_up'
@@ -11,7 +12,8 @@ create or replace view howdah.effects with (security_invoker = true) as
       when (c.last).kind = 'tool' and (
         (c.last).error ->> 'code' in ('timeout', 'overloaded')
         or ((c.last).error ->> 'code' = 'unreachable'
-          and coalesce((c.last).error #>> '{cause,reason}', '') !~ '^(ENOTFOUND|ENODATA|EAI_|ECONNREFUSED)')
+          and coalesce((c.last).error #>> '{cause,reason}',
+            '') !~ '^(ENOTFOUND|ENODATA|EAI_|ECONNREFUSED)')
       ) then 'unknown'
       when (c.last).kind = 'tool' then 'failed'
       when q.status = 'open' then 'unknown'
@@ -20,7 +22,8 @@ create or replace view howdah.effects with (security_invoker = true) as
       else 'unknown'
     end as state,
     (c.last).input as arguments,
-    case when (c.last).kind = 'tool' then (c.last).output when q.answer = 'done' then q.answer_data end as result,
+    case when (c.last).kind = 'tool' then (c.last).output when q.answer = 'done'
+      then q.answer_data end as result,
     (c.last).error, c.started_at,
     case when (c.last).kind = 'tool' then (c.last).finished_at
       when q.answer in ('done', 'give_up') then q.answered_at end as finished_at,
@@ -35,13 +38,13 @@ create or replace view howdah.effects with (security_invoker = true) as
     group by s.tenant_id, s.execution_id, s.call_id, e.completed_at
     having bool_or(s.effect <> 'pure')
   ) as c
-  left join lateral ( -- the last word of a person about it, unless it has been called again since
+  left join lateral ( -- the last answer of a person about the call, unless it was repeated later
     select x.status, x.answer, x.answer_data, x.answered_at from howdah.questions as x
     where x.execution_id = c.execution_id and x.call_id = c.call_id and x.kind = 'effect'
       and ((c.last).kind = 'tool' or x.created_at >= (c.last).finished_at)
     order by x.created_at desc limit 1
   ) as q on true
-  left join lateral ( -- the run that takes it back, and what came of it
+  left join lateral ( -- the run that compensates the call, and its outcome
     select r.id, r.status, u.seq is not null as undone, u.error
     from howdah.executions as r
     join howdah.messages as m on m.execution_id = r.id and m.seq = 2
@@ -52,7 +55,10 @@ create or replace view howdah.effects with (security_invoker = true) as
     order by r.id desc limit 1
   ) as k on true;
 comment on view howdah.effects is
-  'The ledger: one row per call that did something outside its run. state: started (in the air), done, failed, unknown (nobody saw its end), given_up, compensated, compensation_failed.';
-comment on column howdah.effects.seq is 'Its last step in the log.';
-comment on column howdah.effects.idempotency_key is 'What the tool was given, the same over all attempts.';
-comment on column howdah.effects.compensation_execution_id is 'The run that takes it back, or took it back.';
+  'The ledger of effects: one row per call that has an effect outside its run. state: started (in '
+  'progress), done, failed, unknown (outcome not observed), given_up, compensated, '
+  'compensation_failed.';
+comment on column howdah.effects.seq is 'The last step of the call in the log.';
+comment on column howdah.effects.idempotency_key is
+  'The key that the tool received, the same for all attempts.';
+comment on column howdah.effects.compensation_execution_id is 'The run that compensates the call.';

@@ -13,4 +13,6 @@ create or replace view howdah.execution_timeline with (security_invoker = true) 
     from howdah.messages as t where t.execution_id = s.execution_id and t.step_seq = s.seq
   ) as m on true;
 comment on view howdah.execution_timeline is
-  E'@foreignKey (execution_id) references howdah.executions (id)|@fieldName execution|@foreignFieldName timeline\nA run step by step: when, how long, what was said. Ask for one run: where execution_id = …';
+  E'@foreignKey (execution_id) references howdah.executions (id)|@fieldName '
+  'execution|@foreignFieldName timeline\nThe steps of a run: time, duration and content. Filter '
+  'by one run: where execution_id = …';

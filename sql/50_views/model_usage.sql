@@ -3,8 +3,9 @@ create or replace view howdah.model_usage with (security_invoker = true) as
     sum(u.answers)::bigint as answers,
     sum(u.failed_attempts)::bigint as failed_attempts,
     round(sum(u.answers) / nullif(sum(u.answers + u.failed_attempts), 0), 4) as success_rate,
-    sum(u.tokens_in)::bigint as tokens_in, sum(u.tokens_out)::bigint as tokens_out, sum(u.cost) as cost,
-    max(u.seconds_p50) as seconds_p50, -- of what is there, which is one row
+    sum(u.tokens_in)::bigint as tokens_in, sum(u.tokens_out)::bigint as tokens_out,
+    sum(u.cost) as cost,
+    max(u.seconds_p50) as seconds_p50, -- one row has it: kept steps have no percentiles
     max(u.seconds_p95) as seconds_p95,
     max(u.seconds_p99) as seconds_p99
   from (
@@ -19,25 +20,33 @@ create or replace view howdah.model_usage with (security_invoker = true) as
       percentile_cont(0.99) within group (order by extract(epoch from s.finished_at - s.started_at))
         filter (where s.kind = 'model') as seconds_p99
     from howdah.steps as s
-    where s.model_id is not null and not exists ( -- copies of a fork: the original was asked
+    where s.model_id is not null and not exists ( -- copies in a fork: the original made the call
       select from howdah.executions as f
-      where f.id = s.execution_id and f.tenant_id = s.tenant_id and f.forked_from_seq is not null and s.seq <= f.forked_from_seq
+      where f.id = s.execution_id and f.tenant_id = s.tenant_id and f.forked_from_seq is not null
+        and s.seq <= f.forked_from_seq
     ) and not exists (
-      select from howdah_private.closing_months() as c where s.execution_id >= c.first_id and s.execution_id < c.next_id
+      select from howdah_private.closing_months() as c where s.execution_id >= c.first_id
+        and s.execution_id < c.next_id
     )
     group by s.tenant_id, s.model_id
     union all
     select k.tenant_id, k.model_id, case k.kind when 'model' then k.steps else 0 end as answers,
       case k.kind when 'retry' then k.steps else 0 end as failed_attempts,
-      k.tokens_in, k.tokens_out, k.cost, null::float8 as seconds_p50, null::float8 as seconds_p95, null::float8 as seconds_p99
+      k.tokens_in, k.tokens_out, k.cost, null::float8 as seconds_p50, null::float8 as seconds_p95,
+      null::float8 as seconds_p99
     from howdah.kept_steps as k where k.model_id is not null
   ) as u
   left join howdah.models as m on m.id = u.model_id
   group by u.tenant_id, u.model_id, m.name, m.provider;
-comment on view howdah.model_usage is 'What each model was asked, answered, failed and cost. What forks share with their originals counts once.';
-comment on column howdah.model_usage.model is 'Its name among the models; null when it has been deleted since.';
-comment on column howdah.model_usage.success_rate is 'Answers among all attempts, from 0 to 1.';
-comment on column howdah.model_usage.cost is 'At the prices when each step was committed.';
-comment on column howdah.model_usage.seconds_p50 is 'Of the attempts that gave an answer: half of them took no longer.';
-comment on column howdah.model_usage.seconds_p95 is 'So long at most took 95 of 100.';
-comment on column howdah.model_usage.seconds_p99 is 'So long at most took 99 of 100.';
+comment on view howdah.model_usage is
+  'Attempts, answers, failures, tokens and cost of each model. Steps that a fork shares with its '
+  'original count once.';
+comment on column howdah.model_usage.model is
+  'The name of the model; null when the model has been deleted.';
+comment on column howdah.model_usage.success_rate is
+  'Share of answers among all attempts, from 0 to 1.';
+comment on column howdah.model_usage.cost is 'Cost at the prices at the time of each step.';
+comment on column howdah.model_usage.seconds_p50 is
+  'Median duration of attempts that gave an answer, in seconds.';
+comment on column howdah.model_usage.seconds_p95 is '95th percentile of the duration, in seconds.';
+comment on column howdah.model_usage.seconds_p99 is '99th percentile of the duration, in seconds.';

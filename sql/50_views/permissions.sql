@@ -1,8 +1,11 @@
--- Who may do what, for people to read; docs/keys.md shows it.
+-- The permission of each role as a view, for people; docs/keys.md shows it.
 create or replace view howdah.permissions with (security_invoker = true) as
 select p.object, p.action, p.role, p.by_agent
 from howdah_private.permission_rows() as p;
 comment on view howdah.permissions is
-  'The least role that may do something to the rows of a table. Reading takes no more than being of the tenant, and the grants of its agents, unless it stands here.';
-comment on column howdah.permissions.action is 'read, run, edit or manage; also the scope an API key needs for it.';
-comment on column howdah.permissions.by_agent is 'A grant of the agent that a row is about allows it to those below that role.';
+  'The least role that may perform an action on the rows of a table. Reading requires only '
+  'membership of the tenant and the grants of its agents, unless a row here says otherwise.';
+comment on column howdah.permissions.action is
+  'read, run, edit or manage. An API key needs the scope of the same name.';
+comment on column howdah.permissions.by_agent is
+  'A grant on the agent of the row allows the action to lower roles.';

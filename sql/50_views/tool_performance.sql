@@ -1,7 +1,7 @@
 create or replace view howdah.tool_performance with (security_invoker = true) as
   select u.tenant_id, u.tool, sum(u.calls)::bigint as calls, sum(u.errors)::bigint as errors,
     round((sum(u.calls) - sum(u.errors)) / sum(u.calls), 4) as success_rate,
-    max(u.seconds_p50) as seconds_p50, -- of what is there, which is one row
+    max(u.seconds_p50) as seconds_p50, -- one row has it: kept steps have no percentiles
     max(u.seconds_p95) as seconds_p95,
     max(u.seconds_p99) as seconds_p99
   from (
@@ -14,11 +14,13 @@ create or replace view howdah.tool_performance with (security_invoker = true) as
         as seconds_p99
     from howdah.steps as s
     where s.kind = 'tool' and howdah_private.is_call_of_tool(s.call_id)
-      and not exists ( -- copies of a fork: the original was asked
+      and not exists ( -- copies in a fork: the original made the call
         select from howdah.executions as f
-        where f.id = s.execution_id and f.tenant_id = s.tenant_id and f.forked_from_seq is not null and s.seq <= f.forked_from_seq
+        where f.id = s.execution_id and f.tenant_id = s.tenant_id and f.forked_from_seq is not null
+          and s.seq <= f.forked_from_seq
       ) and not exists (
-        select from howdah_private.closing_months() as c where s.execution_id >= c.first_id and s.execution_id < c.next_id
+        select from howdah_private.closing_months() as c where s.execution_id >= c.first_id
+          and s.execution_id < c.next_id
       )
     group by s.tenant_id, s.name
     union all
@@ -28,9 +30,15 @@ create or replace view howdah.tool_performance with (security_invoker = true) as
   ) as u
   group by u.tenant_id, u.tool;
 comment on view howdah.tool_performance is
-  'Calls, errors and seconds of each tool, without decisions of workflows. What forks share with their originals counts once.';
-comment on column howdah.tool_performance.errors is 'Calls whose result told the model of an error; attempts that were repeated count once.';
-comment on column howdah.tool_performance.success_rate is 'Calls without error among all, from 0 to 1.';
-comment on column howdah.tool_performance.seconds_p50 is 'Half of the calls took no longer, approvals not counted.';
-comment on column howdah.tool_performance.seconds_p95 is 'So long at most took 95 of 100.';
-comment on column howdah.tool_performance.seconds_p99 is 'So long at most took 99 of 100.';
+  'Calls, errors and seconds of each tool, without the decisions of workflows. Calls that a fork '
+  'shares with its original count once.';
+comment on column howdah.tool_performance.errors is
+  'Calls whose result reported an error to the model. Repeated attempts count once.';
+comment on column howdah.tool_performance.success_rate is
+  'Share of calls without an error, from 0 to 1.';
+comment on column howdah.tool_performance.seconds_p50 is
+  'Median duration of a call in seconds, without the wait for approval.';
+comment on column howdah.tool_performance.seconds_p95 is
+  '95th percentile of the duration, in seconds.';
+comment on column howdah.tool_performance.seconds_p99 is
+  '99th percentile of the duration, in seconds.';

@@ -52,7 +52,7 @@ test('limits of calls are made, changed, seen and deleted over GraphQL', async (
 test('one that says nothing, or comes from a member, is refused with the field and the fix', async () => {
   const toolId = await makeTool(db.pool, { name: unique('t'), kind: 'custom' });
   const empty = await ask(api, CREATE, { limit: { toolId } }, admin);
-  expect(JSON.stringify(empty.errors)).toContain('Set max_at_once');
+  expect(JSON.stringify(empty.errors)).toContain('max_at_once');
   const denied = await ask(api, CREATE, { limit: { toolId, maxAtOnce: 1 } }, member);
   expect(denied.errors?.[0]?.extensions?.code).toBe('HWDEN');
 });

@@ -89,7 +89,7 @@ describe('errors of Postgres that a client causes', () => {
     );
     expect(error?.extensions).toEqual({
       code: 'HWINV',
-      hint: expect.stringContaining('numbers above 0'),
+      hint: expect.stringContaining('positive numbers'),
       detail: {
         table: 'agents',
         fields: expect.arrayContaining(['max_steps']),

@@ -92,10 +92,10 @@ describe('a row that a check refuses is told with its fields and the fix', () =>
       { max_steps: 0 },
       'limits_are_positive',
       ['max_steps', 'max_tokens', 'max_cost', 'max_seconds'],
-      /above 0/,
+      /positive numbers/,
     ],
-    ['agents', { max_cost: 'NaN' }, 'max_cost_is_finite', ['max_cost'], /plain number/],
-    ['agents', { max_cost: 'Infinity' }, 'max_cost_is_finite', ['max_cost'], /plain number/],
+    ['agents', { max_cost: 'NaN' }, 'max_cost_is_finite', ['max_cost'], /finite number/],
+    ['agents', { max_cost: 'Infinity' }, 'max_cost_is_finite', ['max_cost'], /finite number/],
     [
       'models',
       { input_price: -1 },
@@ -108,7 +108,7 @@ describe('a row that a check refuses is told with its fields and the fix', () =>
       { output_price: 'NaN' },
       'prices_are_finite',
       ['input_price', 'output_price'],
-      /plain number/,
+      /finite number/,
     ],
     ['models', { base_url: 'ftp://x' }, 'base_url_is_http', ['base_url'], /https:/],
     [
@@ -123,7 +123,7 @@ describe('a row that a check refuses is told with its fields and the fix', () =>
       { context_tokens: 0 },
       'context_tokens_are_positive',
       ['context_tokens'],
-      /from 1 on/,
+      /positive whole number/,
     ],
     ['tools', { name: 'two words' }, 'name_fits_the_wire', ['name'], /1 to 64/],
     [
@@ -136,7 +136,7 @@ describe('a row that a check refuses is told with its fields and the fix', () =>
     ['tools', { kind: 'agent' }, 'agent_tools_name_their_agent', ['kind', 'agent_id'], /agent_id/],
     ['schedules', { name: '' }, 'name_is_not_empty', ['name'], /name of 1 to 200/],
     ['schedules', { metadata: '[]' }, 'metadata_is_an_object', ['metadata'], /JSON object/],
-    ['quotas', { max_value: 'NaN' }, 'max_value_is_zero_or_more', ['max_value'], /from 0 on/],
+    ['quotas', { max_value: 'NaN' }, 'max_value_is_zero_or_more', ['max_value'], /0 or more/],
     ['quotas', { metric: 'requests' }, 'requests_have_a_period', ['metric', 'period'], /minute/],
     [
       'grants',
