@@ -301,7 +301,7 @@ grant insert (workflow_id, agent_id, member_workflow_id, question, sequence_orde
 grant insert (workflow_id), update (workflow_id) on howdah.tools to howdah_app;
 grant select (workflow_id, workflow_version_id, overrides) on howdah.executions to howdah_app, howdah_analyst;
 grant insert (workflow_id, agent_version_id, workflow_version_id) on howdah.executions to howdah_app;
-grant execute on function howdah_private.version_named(uuid, uuid, text), howdah_private.workflow_called(text), howdah_private.runnable_like(text), howdah_private.nearest_word(text, text[]),
+grant execute on function howdah_private.version_named(uuid, uuid, text), howdah_private.workflow_by_name(text), howdah_private.suggest_runnable(text), howdah_private.nearest_word(text, text[]),
   howdah_private.sees_agent(uuid) to howdah_app, howdah_analyst;
 grant execute on function howdah.workflow(text), howdah.workflow_schema(howdah.workflow_type) to howdah_app, howdah_analyst;
 grant execute on function howdah.run_workflow(text, text, jsonb, uuid, timestamptz, int, text, jsonb, text, numeric),
@@ -316,11 +316,11 @@ grant execute on function howdah.run_workflow(text, text, jsonb, uuid, timestamp
 grant select on howdah.agent_systems, howdah.agent_system_versions to howdah_app, howdah_analyst;
 grant select (agent_system_id) on howdah.agents, howdah.workflows to howdah_app, howdah_analyst;
 grant execute on function howdah.apply_agent_system(jsonb, text, boolean, boolean), howdah.export_agent_system(text),
-  howdah_private.exported_system(text), howdah_private.was_deleted(text, text), howdah_private.without_lost_references(jsonb), howdah_private.without_reference(jsonb, text[], text),
+  howdah_private.exported_system(text), howdah_private.was_deleted(text, text), howdah_private.without_deleted_references(jsonb), howdah_private.without_reference(jsonb, text[], text),
   howdah_private.seeded_parts(),
   howdah_private.refuse_system_shape(jsonb, text), howdah_private.refuse_system(jsonb[]),
   howdah_private.system_fault(text, text, text, text), howdah_private.fault_path(text, text, jsonb, jsonb),
-  howdah_private.json_pointer(text[]), howdah_private.texts(jsonb), howdah_private.sparse(jsonb, jsonb), howdah_private.plain_numbers(jsonb),
+  howdah_private.json_pointer(text[]), howdah_private.text_array(jsonb), howdah_private.sparse(jsonb, jsonb), howdah_private.plain_numbers(jsonb),
   howdah_private.nearest_word(text, text[]),
   howdah_private.system_entries(jsonb, text), howdah_private.entry_models(jsonb), howdah_private.entry_tools(jsonb),
   howdah_private.entry_members(jsonb), howdah_private.system_uses(jsonb), howdah_private.known_names(jsonb),
@@ -332,22 +332,22 @@ grant execute on function howdah.apply_agent_system(jsonb, text, boolean, boolea
   howdah_private.refuse_owned(text, text, uuid, text), howdah_private.faulty_workflows(text[]), howdah_private.sql_tool_of(text, text, howdah.tools),
   howdah_private.functions_of(text, text[]), howdah_private.function_entry(oid), howdah_private.apply_function(text, text, jsonb),
   howdah_private.refuse_function_of(text, text), howdah_private.refuse_function(text, text, text, text, text),
-  howdah_private.check_function_of(text, text), howdah_private.drop_functions(uuid, jsonb),
+  howdah_private.check_function_body(text, text), howdah_private.drop_functions(uuid, jsonb),
   howdah_private.apply_step(text, text, text, jsonb), howdah_private.apply_model(text, text, jsonb),
   howdah_private.apply_tool(text, text, jsonb), howdah_private.apply_compensation(text, text),
-  howdah_private.apply_prompt(text, text, jsonb), howdah_private.apply_skill(text, text, jsonb), howdah_private.drop_prompts(jsonb),
+  howdah_private.apply_prompt(text, text, jsonb), howdah_private.apply_skill(text, text, jsonb), howdah_private.detach_prompts(jsonb),
   howdah_private.apply_agent_prompt(text, jsonb), howdah_private.apply_agent_skills(text, jsonb), howdah_private.entry_skills(jsonb),
   howdah_private.mcp_server_entry(howdah.mcp_servers), howdah_private.agent_servers_entry(uuid), howdah_private.entry_servers(jsonb),
   howdah_private.without_preset(jsonb), howdah_private.apply_mcp_server(text, text, jsonb), howdah_private.server_place(jsonb, jsonb),
-  howdah_private.apply_agent_servers(text, jsonb), howdah_private.take_servers(jsonb),
+  howdah_private.apply_agent_servers(text, jsonb), howdah_private.remove_unlisted_servers(jsonb),
   howdah_private.system_sections(),
   howdah_private.apply_agent(text, text, jsonb), howdah_private.apply_agent_models(text, jsonb),
   howdah_private.apply_sub_run_tool(text, text), howdah_private.apply_agent_tool(text, text, text, jsonb, boolean),
   howdah_private.apply_workflow(text, text, jsonb), howdah_private.apply_members(text, jsonb, boolean),
-  howdah_private.drop_aliases(jsonb), howdah_private.take_tools(jsonb), howdah_private.take_skills(jsonb), howdah_private.drop_unused_sub_runs(uuid, jsonb),
+  howdah_private.drop_aliases(jsonb), howdah_private.remove_unlisted_tools(jsonb), howdah_private.remove_unlisted_skills(jsonb), howdah_private.drop_unused_sub_runs(uuid, jsonb),
   howdah_private.write_parts(jsonb, text), howdah_private.write_part(text, text, text, jsonb, text),
   howdah_private.reduced_entry(text, jsonb, text, text), howdah_private.source_faults(text), howdah_private.prune_system(uuid, jsonb), howdah_private.write_system(jsonb, text, boolean),
-  howdah_private.settle_system(jsonb, text, jsonb, boolean)
+  howdah_private.save_system_row(jsonb, text, jsonb, boolean)
   to howdah_app;
 
 grant execute on function howdah_private.take_request_key(text, text), howdah_private.store_request_answer(text, jsonb)

@@ -1,6 +1,8 @@
--- The first answer wins, the next gets HWCNF. It goes into the inbox of its run, which goes on. What an answer may be
--- depends on what was asked: howdah_private.read_answer.
-create or replace function howdah.answer_question(id uuid, answer text default null, data jsonb default null)
+-- Answers a question and lets the run continue. The answer goes into the inbox of the run. The
+-- first answer wins, and a second one raises HWCNF. howdah_private.read_answer checks that the
+-- answer fits the kind of question.
+create or replace function howdah.answer_question(id uuid, answer text default null,
+  data jsonb default null)
   returns howdah.questions
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -13,14 +15,16 @@ begin
   select * into v_answer
   from howdah_private.read_answer(v_question, answer_question.answer, answer_question.data);
   perform howdah_private.audit_action(v_question.tenant_id,
-    case v_question.kind when 'approval' then v_answer.given else 'answer' end, 'questions', v_question.id::text,
+    case v_question.kind when 'approval' then v_answer.given else 'answer' end, 'questions',
+      v_question.id::text,
     jsonb_build_object('kind', v_question.kind, 'execution_id', v_question.execution_id),
     jsonb_build_object('answer', v_answer.given, 'data', v_answer.value));
   return howdah_private.settle_question(
     v_question.id, 'answered', v_answer.given, v_answer.value, howdah_private.actor());
 end $$;
 comment on function howdah.answer_question(uuid, text, jsonb) is
-  'Answers a question and lets its run go on. Approvals: approve (data: edited arguments) or reject; effects: done (data: the result), again or give_up.';
+  'Answers a question and lets its run continue. Approvals take approve (data: edited arguments) '
+  'or reject; effects take done (data: the result), again or give_up.';
 
 create or replace function howdah.approve(
   question_id uuid, remember howdah.approval_scope default null, arguments jsonb default null
@@ -40,9 +44,11 @@ begin
   return v_question;
 end $$;
 comment on function howdah.approve(uuid, howdah.approval_scope, jsonb) is
-  'Allows the call that a question of kind approval is about, with other arguments if given; remember makes it stick for the run, its session or its agent.';
+  'Approves the call of a question of kind approval, with other arguments if given. remember '
+  'extends the approval to the run, its session or its agent.';
 
-create or replace function howdah.reject(question_id uuid, reason text default null) returns howdah.questions
+create or replace function howdah.reject(question_id uuid, reason text default null)
+  returns howdah.questions
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
@@ -53,4 +59,4 @@ begin
   return howdah.answer_question(v_question.id, 'reject', to_jsonb(reject.reason));
 end $$;
 comment on function howdah.reject(uuid, text) is
-  'Refuses the call that a question of kind approval is about; the model is told the reason.';
+  'Rejects the call of a question of kind approval. The model receives the reason.';

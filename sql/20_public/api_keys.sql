@@ -1,5 +1,5 @@
--- Keys for programs are made and taken back by who may manage them. Of the key only the hash of its secret is kept, so it
--- is shown here, once, and nowhere else.
+-- Creates and revokes API keys for programs. The database stores only a hash of the secret, so the
+-- key itself is returned once, when it is created.
 create or replace function howdah.create_api_key(
   name text, role howdah.user_role default 'member', scopes text[] default null,
   expires_at timestamptz default null, user_id uuid default null
@@ -22,30 +22,36 @@ begin
     or length(create_api_key.name) > 100 then
     raise exception using errcode = 'HWINV',
       message = case when create_api_key.expires_at <= now() then 'expires_at is in the past'
-        else 'a key has a name of at most 100 characters' end,
+        else 'the name of an API key has 1 to 100 characters' end,
       detail = jsonb_build_object('field',
         case when create_api_key.expires_at <= now() then 'expires_at' else 'name' end)::text,
-      hint = 'Say what it is for, and when it ends: a time to come, or none.';
+      hint = 'Pass a name that says what the key is for, and an expires_at in the future or none.';
   end if;
-  insert into howdah.api_keys (tenant_id, user_id, name, prefix, hash, role, scopes, expires_at, created_by)
+  insert into howdah.api_keys (tenant_id, user_id, name, prefix, hash, role, scopes,
+    expires_at, created_by)
   values (howdah.current_tenant(), create_api_key.user_id, create_api_key.name, v_prefix,
-    sha256(convert_to(v_secret, 'UTF8')), v_role, v_scopes, create_api_key.expires_at, howdah_private.actor())
+    sha256(convert_to(v_secret, 'UTF8')), v_role, v_scopes, create_api_key.expires_at,
+    howdah_private.actor())
   returning * into v_row;
-  v_key := v_key || '_' || howdah_private.base62(int8send(howdah_private.crc_32(convert_to(v_key, 'UTF8'))), 6);
+  v_key := v_key || '_'
+    || howdah_private.base62(int8send(howdah_private.crc_32(convert_to(v_key, 'UTF8'))), 6);
   return row(v_row.id, v_key, v_row.name, v_row.prefix, v_row.user_id, v_row.role, v_row.scopes,
     v_row.expires_at)::howdah.new_api_key;
 end $$;
 comment on function howdah.create_api_key(text, howdah.user_role, text[], timestamptz, uuid) is
-  'Makes an API key and gives it, this once. It is never more than who makes it, and for a user never more than he is.';
+  'Creates an API key and returns it. The key cannot be read again. Its role is at most the role '
+  'of the caller, and for a user at most the role of that user.';
 
--- For good, and within a second also for what is connected. A key that was revoked already stays as it is.
+-- Revokes an API key for good. Open connections that use the key are closed within a second. A key
+-- that is already revoked keeps its time of revocation.
 create or replace function howdah.revoke_api_key(id uuid) returns howdah.api_keys
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_tenant_id uuid := case when howdah_private.is_operator()
-    then (select x.tenant_id from howdah.api_keys as x where x.id = revoke_api_key.id) else howdah.current_tenant() end;
+    then (select x.tenant_id from howdah.api_keys as x where x.id = revoke_api_key.id)
+    else howdah.current_tenant() end;
   v_row howdah.api_keys;
 begin
   perform howdah_private.permit('api_keys', 'manage');
@@ -56,9 +62,10 @@ begin
     raise exception using errcode = 'HWNTF',
       message = format('there is no API key %s', revoke_api_key.id),
       detail = jsonb_build_object('api_key_id', revoke_api_key.id)::text,
-      hint = 'Those there are stand in howdah.api_keys.';
+      hint = 'See howdah.api_keys for the keys that exist.';
   end if;
-  v_row.hash := null; -- the row goes to who may not read it
+  v_row.hash := null; -- the caller has no privilege to read the hash
   return v_row;
 end $$;
-comment on function howdah.revoke_api_key(uuid) is 'Takes an API key back, for good and within a second.';
+comment on function howdah.revoke_api_key(uuid) is
+  'Revokes an API key for good, also for open connections, within a second.';

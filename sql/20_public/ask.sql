@@ -1,5 +1,6 @@
--- `call howdah.ask('support', 'Where is A-1001?', null)`: starts a run, waits, answers. A procedure that commits:
--- the worker must see the insert. It may therefore not pin search_path, so every name is qualified.
+-- Starts a run, waits for its end and returns the answer: `call howdah.ask('support', 'Where is
+-- A-1001?', null)`. A procedure, because it has to commit before a worker can see the insert. A
+-- procedure that commits cannot pin search_path, so every name is qualified.
 create or replace procedure howdah.ask(agent text, input text, inout answer text default null)
   language plpgsql
 as $$
@@ -7,22 +8,22 @@ declare
   v_rounds int := 0;
   v_id uuid;
   v_execution record;
-  v_told uuid[] := '{}';
+  v_notified uuid[] := '{}';
 begin
   v_id := (howdah.run(ask.agent, ask.input)).id;
   call howdah_private.commit_outside_of_blocks(
-    /* howdah.ask cannot be called in a transaction block: nobody could see its run there */);
+    /* howdah.ask cannot be called in a transaction block: no worker could see its run there */);
   loop
     select e.status, e.output, e.error, e.stop_reason, e.completed_at into v_execution
     from howdah.executions as e where e.id = v_id;
     exit when v_execution.completed_at is not null;
     if v_execution.status = 'waiting' then
-      v_told := howdah_private.raise_question_notices(v_id, v_told);
+      v_notified := howdah_private.raise_question_notices(v_id, v_notified);
     end if;
-    commit; -- lets go of the snapshot
+    commit; -- releases the snapshot
     v_rounds := v_rounds + 1;
     if v_rounds = 250 and not howdah_private.is_any_worker_alive() then
-      raise warning 'no worker is alive that takes every run, so nothing may happen until one is started: howdah worker';
+      raise warning 'no worker that takes every run is alive; start one with: howdah worker';
     end if;
     perform pg_catalog.pg_sleep(0.02);
   end loop;
@@ -31,9 +32,11 @@ begin
       message = pg_catalog.format('the run ended as %s: %s', v_execution.status,
         coalesce(v_execution.error ->> 'message', v_execution.stop_reason::text)),
       detail = pg_catalog.jsonb_build_object('execution_id', v_id)::text,
-      hint = pg_catalog.format('What happened in it: call howdah.tail(''%s''), or howdah show %s', v_id, v_id);
+      hint = pg_catalog.format('To see what happened: call howdah.tail(''%s''), or howdah show %s',
+        v_id, v_id);
   end if;
   answer := v_execution.output;
 end $$;
 comment on procedure howdah.ask(text, text, text) is
-  'Starts a run, waits for its end and gives the answer; what it asks people meanwhile comes as notices. Commits, so it must be called outside a transaction block.';
+  'Starts a run, waits for its end and returns the answer. Questions of the run to people appear '
+  'as notices. Commits, so it must be called outside a transaction block.';

@@ -1,8 +1,10 @@
--- Every promise for every run there is. Reads the whole log: for a quiet hour, a restore, a test.
+-- Checks every promise for every run. Reads the whole log, so it is meant for quiet hours, for the
+-- time after a restore and for tests.
 create or replace function howdah.check_all()
   returns table (rule text, tenant_id uuid, execution_id uuid, detail text)
   language sql stable
   set search_path = pg_catalog, pg_temp
 as $$ select * from howdah_private.find_violations('-infinity') $$;
 comment on function howdah.check_all() is
-  E'@behavior -*\nBroken promises of all runs ever; empty, always. Owners only.';
+  E'@behavior -*\nReturns the broken promises of all runs. The result is always empty unless the '
+  'engine has a bug. Owners only.';

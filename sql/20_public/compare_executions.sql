@@ -1,5 +1,5 @@
--- For whoever ran an agent twice, forked a run or tried another version: in what the two differ, and from which step on. The
--- caller's own rights decide what is read, as in an export.
+-- Compares two runs of an agent, for example a run and its fork or runs of two versions: what
+-- differs, and from which step on. Runs with the privileges of the caller, like an export.
 create or replace function howdah.compare_executions(a uuid, b uuid) returns jsonb
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
@@ -15,10 +15,11 @@ begin
     raise exception using errcode = 'HWNTF',
       message = format('there is no execution %s', v_missing),
       detail = jsonb_build_object('execution_id', v_missing)::text,
-      hint = 'Those there are stand in howdah.executions.';
+      hint = 'See howdah.executions for the runs that exist.';
   end if;
   v_began := howdah_private.run_differences(v_a, v_b, array['agent', 'workflow']
-    || case when v_a -> 'agent' = v_b -> 'agent' and v_a -> 'workflow' = v_b -> 'workflow' then '{version}' else '{}' end::text[]
+    || case when v_a -> 'agent' = v_b -> 'agent' and v_a -> 'workflow' = v_b -> 'workflow'
+      then '{version}' else '{}' end::text[]
     || array['models', 'input', 'input_data', 'input_parts', 'history', 'client_tools', 'overrides',
       'max_steps', 'max_tokens', 'max_cost', 'max_seconds']);
   v_steps := howdah_private.log_differences(compare_executions.a, compare_executions.b, v_shared);
@@ -26,8 +27,10 @@ begin
     array['status', 'waiting_for', 'stop_reason', 'output', 'output_data', 'error']);
   return jsonb_build_object(
     'is_same', v_began = '[]' and v_ended = '[]' and v_steps -> 'parts_at' = 'null',
-    'a', howdah_private.run_figures(v_a), 'b', howdah_private.run_figures(v_b), 'shared_steps', v_shared,
-    'began', v_began, 'steps', v_steps, 'ended', v_ended);
+    'a', howdah_private.run_figures(v_a), 'b', howdah_private.run_figures(v_b),
+    'shared_steps', v_shared, 'began', v_began, 'steps', v_steps, 'ended', v_ended);
 end $$;
 comment on function howdah.compare_executions(uuid, uuid) is
-  'In what two runs differ: {is_same, a, b, shared_steps, began, steps, ended}; a and b in figures, steps with parts_at, the first step that differs, and changes.';
+  'Returns the differences of two runs: {is_same, a, b, shared_steps, began, steps, ended}. a and '
+  'b hold the figures of each run; steps holds parts_at, the first step that differs, and the '
+  'changes.';

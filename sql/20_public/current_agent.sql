@@ -1,5 +1,5 @@
--- Whom somebody speaks with who names nobody: the session's agent, else his own default, else the tenant's, else
--- `development`.
+-- Returns the agent to use when the caller names none: the agent of the session, else the default
+-- of the user, else the default of the tenant, else `development`.
 create or replace function howdah.current_agent(session_id uuid default null) returns howdah.agents
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
@@ -15,7 +15,7 @@ begin
       raise exception using errcode = 'HWNTF',
         message = format('there is no session %s', current_agent.session_id),
         detail = jsonb_build_object('session_id', current_agent.session_id)::text,
-        hint = 'Those there are stand in howdah.sessions.';
+        hint = 'See howdah.sessions for the sessions that exist.';
     end if;
   end if;
   if v_id is null then
@@ -28,9 +28,10 @@ begin
   return howdah_private.agent_row(v_id);
 end $$;
 comment on function howdah.current_agent(uuid) is
-  'The agent that is meant when nobody is named: of the session, else the user''s default, else the tenant''s, else development.';
+  'Returns the agent to use when none is named: that of the session, else the default of the '
+  'user, else the default of the tenant, else development.';
 
--- Makes an agent the default of whom it belongs to: of its user, or of the tenant.
+-- Makes an agent the default of its user, or of the tenant if the agent has no user.
 create or replace function howdah.set_default_agent(agent text) returns howdah.agents
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
@@ -42,4 +43,5 @@ begin
   return howdah_private.agent_row(v_id);
 end $$;
 comment on function howdah.set_default_agent(text) is
-  'Makes the agent with this name the default: of its user, or of the tenant when it belongs to nobody.';
+  'Makes the agent with this name the default of its user, or of the tenant if the agent has no '
+  'user.';

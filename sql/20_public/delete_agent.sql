@@ -1,11 +1,12 @@
--- Agents are deleted softly: their versions and runs stay, the name becomes free.
+-- Deletes an agent softly: its versions and runs stay, and its name becomes free.
 create or replace function howdah.delete_agent(id uuid) returns howdah.agents
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_tenant_id uuid := case when howdah_private.is_operator()
-    then (select x.tenant_id from howdah.agents as x where x.id = delete_agent.id) else howdah.current_tenant() end;
+    then (select x.tenant_id from howdah.agents as x where x.id = delete_agent.id)
+    else howdah.current_tenant() end;
   v_agent howdah.agents;
 begin
   perform howdah_private.permit('agents', 'edit');
@@ -17,10 +18,11 @@ begin
     raise exception using errcode = 'HWNTF',
       message = format('there is no agent %s', delete_agent.id),
       detail = jsonb_build_object('agent_id', delete_agent.id)::text,
-      hint = 'Those there are stand in howdah.agents.';
+      hint = 'See howdah.agents for the agents that exist.';
   end if;
   perform howdah_private.refuse_member('agent', v_agent.name, v_tenant_id, v_agent.id);
   return v_agent;
 end $$;
 comment on function howdah.delete_agent(uuid) is
-  'Deletes an agent softly, unless a workflow has it as a member. Runs in flight go on with the version they pinned; its name becomes free.';
+  'Deletes an agent softly, unless it is a member of a workflow. Live runs continue with their '
+  'pinned version. The name becomes free.';

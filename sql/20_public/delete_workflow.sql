@@ -1,11 +1,12 @@
--- Workflows are deleted softly: their versions and runs stay, the name becomes free.
+-- Deletes a workflow softly: its versions and runs stay, and its name becomes free.
 create or replace function howdah.delete_workflow(id uuid) returns howdah.workflows
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_tenant_id uuid := case when howdah_private.is_operator()
-    then (select x.tenant_id from howdah.workflows as x where x.id = delete_workflow.id) else howdah.current_tenant() end;
+    then (select x.tenant_id from howdah.workflows as x where x.id = delete_workflow.id)
+    else howdah.current_tenant() end;
   v_workflow howdah.workflows;
 begin
   perform howdah_private.permit('workflows', 'edit');
@@ -17,10 +18,11 @@ begin
     raise exception using errcode = 'HWNTF',
       message = format('there is no workflow %s', delete_workflow.id),
       detail = jsonb_build_object('workflow_id', delete_workflow.id)::text,
-      hint = 'Those there are stand in howdah.workflows.';
+      hint = 'See howdah.workflows for the workflows that exist.';
   end if;
   perform howdah_private.refuse_member('workflow', v_workflow.name, v_tenant_id, v_workflow.id);
   return v_workflow;
 end $$;
 comment on function howdah.delete_workflow(uuid) is
-  'Deletes a workflow softly, unless another one has it as a member. Runs in flight go on with the version they pinned; its name becomes free.';
+  'Deletes a workflow softly, unless it is a member of another workflow. Live runs continue with '
+  'their pinned version. The name becomes free.';

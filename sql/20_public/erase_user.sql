@@ -1,6 +1,6 @@
--- A person's data, made nobody's or deleted, in one transaction: all of it, or none. Names and figures that others need stay
--- right: the log has no gap, sums are those of before. Files outside of the database are named in the result, since only
--- who keeps them can remove them.
+-- Anonymises or deletes the data of a user, in one transaction. Names and figures that other users
+-- need stay correct: the log has no gap, and all sums stay the same. Files outside the database are
+-- listed in the result, because only the operator of that storage can remove them.
 create or replace function howdah.erase_user(
   user_id uuid, mode howdah.erasure_mode default 'anonymise', cancel_live boolean default false
 ) returns jsonb
@@ -14,16 +14,19 @@ declare
   v_trees uuid[] := '{}';
   v_counts jsonb;
 begin
-  perform howdah_private.permit(case v_user.role when 'owner' then 'owners' else 'users' end, 'manage');
+  perform howdah_private.permit(case v_user.role when 'owner' then 'owners' else 'users' end,
+    'manage');
   v_runs := howdah_private.lock_user_data(v_user, erase_user.cancel_live);
   v_sessions := array(
-    select s.id from howdah.sessions as s where s.tenant_id = v_user.tenant_id and s.user_id = v_user.id
+    select s.id from howdah.sessions as s where s.tenant_id = v_user.tenant_id
+      and s.user_id = v_user.id
   );
   v_counts := howdah_private.erase_user_traces(v_user, v_runs);
   if erase_user.mode = 'delete' then
-    -- a run of his below the run of another is a part of that one, which stays
+    -- a run of this user below a run of another user is part of that run, and stays
     v_trees := array(
-      select e.id::uuid from howdah.executions as e where e.id = any (v_runs) and e.root_execution_id = any (v_runs)
+      select e.id::uuid from howdah.executions as e
+      where e.id = any (v_runs) and e.root_execution_id = any (v_runs)
     );
     v_runs := array(select r.id from unnest(v_runs) as r (id) where r.id <> all (v_trees));
     v_counts := howdah_private.add_counts(v_counts, howdah_private.delete_runs(v_trees));
@@ -36,8 +39,11 @@ begin
     delete from howdah.users as u where u.id = v_user.id;
   end if;
   perform howdah_private.audit_action(v_user.tenant_id, 'erase', 'users', v_user.id::text,
-    v_counts - 'files' || jsonb_build_object('mode', erase_user.mode, 'cancel_live', erase_user.cancel_live));
+    v_counts - 'files' || jsonb_build_object('mode', erase_user.mode,
+      'cancel_live', erase_user.cancel_live));
   return v_counts || jsonb_build_object('user_id', v_user.id, 'mode', erase_user.mode);
 end $$;
 comment on function howdah.erase_user(uuid, howdah.erasure_mode, boolean) is
-  'Erases a person''s data: contents become [erased], or his runs and sessions are deleted. Gives how many rows of each, and files to remove. HWCNF while a run of his is live, unless cancel_live.';
+  'Erases the data of a user: contents become [erased], or the runs and sessions of the user are '
+  'deleted. Returns the number of rows of each kind and the files to remove. Raises HWCNF while a '
+  'run of the user is live, unless cancel_live is set.';

@@ -1,4 +1,5 @@
--- For whoever asks why nothing happens: in one look what a run waits for, what is in its way, and what may be done.
+-- Explains why a run makes no progress: what the run waits for, what blocks it, and what can be
+-- done.
 create or replace function howdah.explain_execution(id uuid) returns jsonb
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp
@@ -10,10 +11,12 @@ begin
     raise exception using errcode = 'HWNTF',
       message = format('there is no execution %s', explain_execution.id),
       detail = jsonb_build_object('execution_id', explain_execution.id)::text,
-      hint = 'Those there are stand in howdah.executions.';
+      hint = 'See howdah.executions for the runs that exist.';
   end if;
   return jsonb_build_object('execution_id', v_execution.id, 'status', v_execution.status,
-    'since', coalesce(v_execution.completed_at, v_execution.updated_at)) || howdah_private.explanation(v_execution);
+    'since', coalesce(v_execution.completed_at, v_execution.updated_at))
+      || howdah_private.explanation(v_execution);
 end $$;
 comment on function howdah.explain_execution(uuid) is
-  'Why a run is where it is: {execution_id, status, since, reason, summary, blocked_by, next}; next names what may be done, and to what.';
+  'Explains the current state of a run: {execution_id, status, since, reason, summary, '
+  'blocked_by, next}. next lists the possible actions and their targets.';

@@ -1,5 +1,6 @@
--- A run as one document: all that a replay needs, by value. The caller's own rights decide what is in it, so that it
--- shows nothing the tables would not show. Times are in UTC and keys in jsonb's order: the same rows give the same bytes.
+-- Exports a run as one document with everything that a replay needs, by value. Runs with the
+-- privileges of the caller, so the document shows nothing that the tables would hide. Times are in
+-- UTC and keys in the order of jsonb, so the same rows give the same bytes.
 create or replace function howdah.export_run(id uuid, redact boolean default false) returns jsonb
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
@@ -11,87 +12,115 @@ begin
     raise exception using errcode = 'HWNTF',
       message = format('there is no execution %s', export_run.id),
       detail = jsonb_build_object('execution_id', export_run.id)::text,
-      hint = 'Those there are stand in howdah.executions.';
+      hint = 'See howdah.executions for the runs that exist.';
   end if;
   return v_run;
 end $$;
 comment on function howdah.export_run(uuid, boolean) is
-  'A run with its pinned definition, log, conversation and questions, and its children likewise: what howdah replay reads. With redact without what was said.';
+  'Exports a run with its pinned definition, log, conversation, questions and children, as input '
+  'for howdah replay. With redact, leaves out all contents.';
 
--- One run and those below it, as deep as children may ever be (max_depth). What it lacks of what was said it tells: `contents` is `redacted`
--- or `erased`, and absent where nothing is missing.
-create or replace function howdah_private.exported_run(id uuid, depth int, redact boolean default false) returns jsonb
+-- Returns the document of a run and of its children, down to max_depth. The key `contents` says
+-- that contents are missing: `redacted` or `erased`. The key is absent if nothing is missing.
+create or replace function howdah_private.exported_run(id uuid, depth int,
+  redact boolean default false) returns jsonb
   language sql stable
   set search_path = pg_catalog, pg_temp
   set timezone = 'UTC'
 as $$
   with contents as materialized (
-    select case when exported_run.redact then howdah_private.content_columns('howdah.executions') end as of_runs,
-      case when exported_run.redact then howdah_private.content_columns('howdah.steps') end as of_steps,
-      case when exported_run.redact then howdah_private.content_columns('howdah.messages') end as of_messages,
-      case when exported_run.redact then howdah_private.content_columns('howdah.questions') end as of_questions
+    select case when exported_run.redact
+      then howdah_private.content_columns('howdah.executions') end as of_runs,
+      case when exported_run.redact
+        then howdah_private.content_columns('howdah.steps') end as of_steps,
+      case when exported_run.redact
+        then howdah_private.content_columns('howdah.messages') end as of_messages,
+      case when exported_run.redact
+        then howdah_private.content_columns('howdah.questions') end as of_questions
   )
   select jsonb_build_object(
     'format', 'howdah-run', 'version', 1,
     'execution', howdah_private.redact_document(howdah_private.exported_execution(e.id), c.of_runs),
     case when e.workflow_id is null then 'agent' else 'workflow' end,
     jsonb_build_object('name', v.definition #> '{agent,name}', 'version', v.version),
-    'definition', case when exported_run.redact then howdah_private.redacted_definition(v.definition) else v.definition end,
+    'definition',
+    case when exported_run.redact then howdah_private.redacted_definition(v.definition)
+      else v.definition end,
     'history', case when exported_run.redact then (
-      select coalesce(jsonb_agg(howdah_private.redact_document(h.message, c.of_messages) order by h.place), '[]')
-      from jsonb_array_elements(howdah_private.run_history(e.id)) with ordinality as h (message, place)
+      select coalesce(
+        jsonb_agg(howdah_private.redact_document(h.message, c.of_messages) order by h.place), '[]')
+      from jsonb_array_elements(howdah_private.run_history(e.id)) with ordinality as h (message,
+        place)
     ) else howdah_private.run_history(e.id) end,
     'steps', coalesce((
-      select jsonb_agg(howdah_private.redact_document(to_jsonb(s) - '{tenant_id,execution_id}'::text[], c.of_steps) order by s.seq)
+      select jsonb_agg(
+        howdah_private.redact_document(to_jsonb(s) - '{tenant_id,execution_id}'::text[], c.of_steps)
+          order by s.seq)
       from howdah.steps as s where s.execution_id = e.id
     ), '[]'),
     'messages', coalesce((
-      select jsonb_agg(howdah_private.redact_document(to_jsonb(m) - '{tenant_id,execution_id,session_id}'::text[], c.of_messages)
+      select jsonb_agg(
+        howdah_private.redact_document(to_jsonb(m) - '{tenant_id,execution_id,session_id}'::text[],
+          c.of_messages)
         order by m.seq)
       from howdah.messages as m where m.execution_id = e.id
     ), '[]'),
     'questions', coalesce((
-      select jsonb_agg(howdah_private.redact_document(to_jsonb(q) - '{tenant_id,execution_id,session_id}'::text[], c.of_questions)
+      select jsonb_agg(
+        howdah_private.redact_document(to_jsonb(q) - '{tenant_id,execution_id,session_id}'::text[],
+          c.of_questions)
         order by q.id)
       from howdah.questions as q where q.execution_id = e.id
     ), '[]'),
     'children', coalesce((
-      select jsonb_agg(howdah_private.exported_run(c.id, exported_run.depth + 1, exported_run.redact) order by c.id)
+      select jsonb_agg(
+        howdah_private.exported_run(c.id, exported_run.depth + 1, exported_run.redact)
+          order by c.id)
       from howdah.executions as c where c.parent_execution_id = e.id and exported_run.depth < 32
-        and howdah_private.sees_agent(coalesce(c.agent_id, c.workflow_id)) -- the export of a user's data runs with the engine's privileges
+        -- the export of a user's data runs with the engine's privileges
+        and howdah_private.sees_agent(coalesce(c.agent_id, c.workflow_id))
     ), '[]')
   ) || case when e.handoffs > 0 then jsonb_build_object('handoffs', (
-    select jsonb_agg(jsonb_build_object('seq', s.seq, 'agent', jsonb_build_object('name', h.definition #> '{agent,name}', 'version', h.version),
-      'definition', case when exported_run.redact then howdah_private.redacted_definition(h.definition) else h.definition end) order by s.seq)
-    from howdah.steps as s join howdah.agent_versions as h on h.id = (s.output #>> '{to,agent_version_id}')::uuid
+    select jsonb_agg(
+      jsonb_build_object('seq', s.seq,
+        'agent', jsonb_build_object('name', h.definition #> '{agent,name}', 'version', h.version),
+      'definition',
+      case when exported_run.redact then howdah_private.redacted_definition(h.definition)
+        else h.definition end) order by s.seq)
+    from howdah.steps as s
+    join howdah.agent_versions as h on h.id = (s.output #>> '{to,agent_version_id}')::uuid
     where s.execution_id = e.id and s.kind = 'handoff'
   )) else '{}' end || case
     when e.contents_erased_at is not null then '{"contents": "erased"}'::jsonb
     when exported_run.redact then '{"contents": "redacted"}' else '{}' end
   from howdah.executions as e
   cross join lateral (
-    select a.version, a.definition from howdah.agent_versions as a where a.id = howdah_private.version_after(e.id, 0)
+    select a.version, a.definition from howdah.agent_versions as a
+    where a.id = howdah_private.version_after(e.id, 0)
     union all
-    select w.version, w.definition from howdah.workflow_versions as w where w.id = e.workflow_version_id
+    select w.version, w.definition from howdah.workflow_versions as w
+    where w.id = e.workflow_version_id
   ) as v
   cross join contents as c
   where e.id = exported_run.id
 $$;
 
--- The row itself, in the columns everybody may read.
+-- Returns the row of the run, with the columns that every role may read.
 create or replace function howdah_private.exported_execution(id uuid) returns jsonb
   language sql stable
   set search_path = pg_catalog, pg_temp
   set timezone = 'UTC'
 as $$
   select to_jsonb(x) from (
-    select e.id, e.agent_id, e.agent_version_id, e.workflow_id, e.workflow_version_id, e.session_id, e.turn, e.user_id, e.parent_execution_id,
-      e.root_execution_id, e.depth, e.forked_from_execution_id, e.forked_from_seq, e.compensates_execution_id,
-      e.status, e.waiting_for, e.input, e.input_data, e.input_parts, e.history, e.client_tools, e.output, e.output_data, e.stop_reason, e.error,
-      e.tokens_in, e.tokens_out, e.cost, e.children_tokens_in, e.children_tokens_out, e.children_cost,
-      e.step_count, e.model_count, e.message_count, e.handoffs, e.max_steps, e.max_tokens, e.max_cost, e.max_seconds,
-      e.metrics, e.priority, e.run_at, e.idempotency_key, e.metadata, e.overrides, e.trust, e.input_trust, e.created_by, e.created_at,
-      e.started_at, e.completed_at
+    select e.id, e.agent_id, e.agent_version_id, e.workflow_id, e.workflow_version_id, e.session_id,
+      e.turn, e.user_id, e.parent_execution_id, e.root_execution_id, e.depth,
+      e.forked_from_execution_id, e.forked_from_seq, e.compensates_execution_id, e.status,
+      e.waiting_for, e.input, e.input_data, e.input_parts, e.history, e.client_tools, e.output,
+      e.output_data, e.stop_reason, e.error, e.tokens_in, e.tokens_out, e.cost,
+      e.children_tokens_in, e.children_tokens_out, e.children_cost, e.step_count, e.model_count,
+      e.message_count, e.handoffs, e.max_steps, e.max_tokens, e.max_cost, e.max_seconds, e.metrics,
+      e.priority, e.run_at, e.idempotency_key, e.metadata, e.overrides, e.trust, e.input_trust,
+      e.created_by, e.created_at, e.started_at, e.completed_at
     from howdah.executions as e where e.id = exported_execution.id
   ) as x
 $$;

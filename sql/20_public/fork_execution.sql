@@ -1,11 +1,11 @@
--- Forks a run (time travel): makes a new root run that has the first `seq` steps of another run, as
--- copies with zero usage, and goes on from there. The original is never touched, and nothing copied
--- is repeated. A question or call that was begun there without an end is begun anew. A fork with
--- other data begins anew. The pinned version stays unless another is named, and so do the overrides
--- of a root. The fork runs as the caller, who writes what is new in it.
+-- Forks a run (time travel): creates a new root run with copies of the first `seq` steps of another
+-- run, with zero usage, and continues from there. The original does not change, and no copied step
+-- is repeated. A question or call without an outcome in the copied steps starts again. A fork with
+-- other data starts from the beginning. The pinned version stays unless another is named, and a
+-- root keeps its overrides. The fork runs as the caller, who writes its new texts.
 create or replace function howdah.fork_execution(
-  id uuid, seq int default null, input text default null, version int default null, input_data jsonb default null,
-  changes jsonb default null
+  id uuid, seq int default null, input text default null, version int default null,
+  input_data jsonb default null, changes jsonb default null
 ) returns howdah.executions
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -13,7 +13,8 @@ as $$
 declare
   v_execution howdah.executions := howdah_private.lock_for_control(fork_execution.id);
   v_has_other_data boolean := num_nonnulls(fork_execution.input_data, fork_execution.changes) > 0;
-  v_seq int := coalesce(fork_execution.seq, case when v_has_other_data then 0 end, v_execution.step_count);
+  v_seq int := coalesce(fork_execution.seq, case when v_has_other_data then 0 end,
+    v_execution.step_count);
   v_version_id uuid := howdah_private.forked_version(v_execution, v_seq, fork_execution.version);
   v_id uuid := howdah.uuid_v7();
   v_limits jsonb := coalesce(v_execution.first_limits, to_jsonb(v_execution));
@@ -21,47 +22,63 @@ declare
   v_messages int;
 begin
   perform howdah_private.refuse_fork(v_execution, v_seq, fork_execution.input);
-  v_data := howdah_private.forked_data(v_execution, v_seq, v_version_id, fork_execution.input_data, fork_execution.changes);
+  v_data := howdah_private.forked_data(v_execution, v_seq, v_version_id, fork_execution.input_data,
+    fork_execution.changes);
   insert into howdah.executions (
-    id, tenant_id, agent_id, agent_version_id, workflow_id, workflow_version_id, forked_from_execution_id, forked_from_seq, input_trust, input, input_data, input_parts, history, client_tools,
-    user_id, max_steps, max_tokens, max_cost, max_seconds, priority, metadata, overrides
+    id, tenant_id, agent_id, agent_version_id, workflow_id, workflow_version_id,
+    forked_from_execution_id, forked_from_seq, input_trust, input, input_data, input_parts, history,
+    client_tools, user_id, max_steps, max_tokens, max_cost, max_seconds, priority, metadata,
+    overrides
   ) values (
     v_id, v_execution.tenant_id,
     case when v_execution.workflow_id is null
       then (select v.agent_id from howdah.agent_versions as v where v.id = v_version_id) end,
     case when v_execution.workflow_id is null then v_version_id end, v_execution.workflow_id,
-    case when v_execution.workflow_id is not null then v_version_id end, v_execution.id, v_seq, v_execution.input_trust,
-    case when v_seq = 0 then coalesce(fork_execution.input, v_execution.input) else v_execution.input end,
-    v_data, v_execution.input_parts, v_execution.history, v_execution.client_tools, howdah_private.author(v_execution.user_id), (v_limits ->> 'max_steps')::int,
-    (v_limits ->> 'max_tokens')::bigint, (v_limits ->> 'max_cost')::numeric, (v_limits ->> 'max_seconds')::int,
-    v_execution.priority, v_execution.metadata, howdah_private.original_overrides(v_execution, v_seq)
+    case when v_execution.workflow_id is not null then v_version_id end,
+    v_execution.id, v_seq, v_execution.input_trust,
+    case when v_seq = 0 then coalesce(fork_execution.input, v_execution.input)
+      else v_execution.input end,
+    v_data, v_execution.input_parts, v_execution.history, v_execution.client_tools,
+    howdah_private.author(v_execution.user_id), (v_limits ->> 'max_steps')::int,
+    (v_limits ->> 'max_tokens')::bigint, (v_limits ->> 'max_cost')::numeric,
+    (v_limits ->> 'max_seconds')::int, v_execution.priority, v_execution.metadata,
+    howdah_private.original_overrides(v_execution, v_seq)
   );
   v_messages := howdah_private.copy_log(v_execution.id, v_id, v_seq);
   if v_seq > 0 and v_messages = 0 then
     v_messages := 1; -- the original never began
     insert into howdah.messages (execution_id, seq, tenant_id, role, content, parts, trust)
     values (v_id, 1, v_execution.tenant_id, 'user',
-      howdah_private.first_content(v_execution.input, v_execution.input_data, v_execution.agent_version_id),
+      howdah_private.first_content(v_execution.input, v_execution.input_data,
+        v_execution.agent_version_id),
       v_execution.input_parts, 'user');
   end if;
   insert into howdah.steps (execution_id, seq, tenant_id, kind, input)
   values (v_id, v_seq + 1, v_execution.tenant_id, 'fork', jsonb_build_object(
-    'execution_id', v_execution.id, 'seq', v_seq, 'input', fork_execution.input, 'by', howdah_private.actor())
+    'execution_id', v_execution.id, 'seq', v_seq, 'input', fork_execution.input,
+    'by', howdah_private.actor())
     || case when v_has_other_data then jsonb_build_object('input_data', v_data) else '{}' end);
   if v_seq > 0 and fork_execution.input is not null then
     v_messages := v_messages + 1;
     insert into howdah.messages (execution_id, seq, tenant_id, step_seq, role, content, trust)
-    values (v_id, v_messages, v_execution.tenant_id, v_seq + 1, 'user', fork_execution.input, 'user');
+    values (v_id, v_messages, v_execution.tenant_id, v_seq + 1, 'user',
+      fork_execution.input, 'user');
   end if;
   update howdah.executions as e set step_count = v_seq + 1, message_count = v_messages,
     trust = greatest(e.trust, howdah_private.trust_of_log(v_execution, v_seq)),
-    handoffs = (select count(*) from howdah.steps as s where s.execution_id = v_id and s.kind = 'handoff')
+    handoffs = (
+      select count(*) from howdah.steps as s where s.execution_id = v_id and s.kind = 'handoff')
   where e.id = v_id;
-  perform howdah_private.audit_action(v_execution.tenant_id, 'fork', 'executions', v_execution.id::text,
+  perform howdah_private.audit_action(v_execution.tenant_id, 'fork', 'executions',
+    v_execution.id::text,
     jsonb_build_object('status', v_execution.status, 'seq', v_seq, 'fork_id', v_id),
-    case when v_has_other_data then jsonb_build_object('input', fork_execution.input, 'input_data', v_data)
+    case when v_has_other_data
+      then jsonb_build_object('input', fork_execution.input, 'input_data', v_data)
       else to_jsonb(fork_execution.input) end);
   return howdah_private.execution_row(v_id);
 end $$;
 comment on function howdah.fork_execution(uuid, int, text, int, jsonb, jsonb) is
-  'A new run with copies of the first steps of another, going on from there; input replaces the first (seq 0) or is added. Without seq after its last step. input_data replaces that of the run, changes gives some of its places other values, such as {"order.number": 1001}: at seq 0 only, where they begin without seq.';
+  'Forks a run: creates a new run with copies of the first steps of another run, which continues '
+  'from there. Without seq, copies all steps. input replaces the input at seq 0 and is added '
+  'otherwise. input_data replaces the data of the run, and changes sets single places in it, such '
+  'as {"order.number": 1001}. Both require seq 0, which is then the default.';

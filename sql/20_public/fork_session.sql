@@ -1,6 +1,7 @@
--- Another way a conversation might have gone: a new session that begins with what was said in one until the end of a turn,
--- and with a message. The first run of it holds the history, as that of a client that keeps its conversation itself does, so
--- nothing that becomes of the original is seen in it, and no usage is counted twice.
+-- Forks a session: creates a new session with the conversation up to the end of a turn, and sends a
+-- message in it. The first run of the new session holds the conversation as its history, like the
+-- run of a client that keeps the conversation itself. Later changes of the original do not affect
+-- the fork, and no usage is counted twice.
 create or replace function howdah.fork_session(
   session_id uuid, content text, turn int default null, input_parts jsonb default null
 ) returns howdah.sessions
@@ -15,13 +16,15 @@ declare
   v_history jsonb;
   v_id uuid;
 begin
-  perform howdah_private.permit_control('session', v_session.id, coalesce(v_session.agent_id, v_session.workflow_id),
-    v_session.user_id);
-  -- an erasure is either before this, and nothing is copied of what it took, or finds the fork
+  perform howdah_private.permit_control('session', v_session.id,
+    coalesce(v_session.agent_id, v_session.workflow_id), v_session.user_id);
+  -- a concurrent erasure either commits before this lock, and the fork copies nothing erased, or
+  -- finds the fork
   perform from howdah.sessions as s where s.id = v_session.id for key share;
   v_session := howdah_private.session_of(v_session.id);
   v_turn := coalesce(fork_session.turn, v_session.turns);
-  perform howdah_private.refuse_content(v_session.tenant_id, fork_session.content, fork_session.input_parts);
+  perform howdah_private.refuse_content(v_session.tenant_id, fork_session.content,
+    fork_session.input_parts);
   perform howdah_private.refuse_forked_turn(v_session, v_turn);
   v_history := howdah_private.messages_before_turn(v_session.tenant_id, v_session.id, v_turn);
   perform howdah_private.refuse_long_branch(v_turn, v_history);
@@ -29,15 +32,17 @@ begin
   where e.tenant_id = v_session.tenant_id and e.session_id = v_session.id and e.turn <= v_turn
     and (e.status = 'completed' or e.history is not null);
   insert into howdah.sessions (
-    tenant_id, agent_id, workflow_id, user_id, title, policy, forked_from_session_id, forked_from_turn
+    tenant_id, agent_id, workflow_id, user_id, title, policy, forked_from_session_id,
+    forked_from_turn
   ) values (
-    v_session.tenant_id, v_session.agent_id, v_session.workflow_id, v_user_id, v_session.title, v_session.policy,
-    v_session.id, v_turn
+    v_session.tenant_id, v_session.agent_id, v_session.workflow_id, v_user_id, v_session.title,
+    v_session.policy, v_session.id, v_turn
   ) returning sessions.id into v_id;
   insert into howdah.executions (
     tenant_id, agent_id, workflow_id, session_id, input, input_parts, user_id, history
   ) values (
-    v_session.tenant_id, v_session.agent_id, v_session.workflow_id, v_id, coalesce(fork_session.content, ''),
+    v_session.tenant_id, v_session.agent_id, v_session.workflow_id, v_id,
+    coalesce(fork_session.content, ''),
     nullif(fork_session.input_parts, 'null'), v_user_id, nullif(v_history, '[]')
   );
   update howdah.executions as e set trust = greatest(e.trust, v_trust)
@@ -45,4 +50,5 @@ begin
   return howdah_private.session_of(v_id);
 end $$;
 comment on function howdah.fork_session(uuid, text, int, jsonb) is
-  'A new session of the same agent that begins with what was said in this one until the end of a turn, by default the last one, and with this message. The original is untouched.';
+  'Creates a session of the same agent with the conversation of this one up to the end of a turn, '
+  'by default the last turn, and sends this message in it. The original session does not change.';

@@ -1,6 +1,7 @@
--- What somebody who sees a run thinks of it. He says it once for each run and message: said again it takes the place of what he
--- said before, and the audit log has both. The run may be live or over, his own or a colleague's; its row is held, so that who
--- deletes it meanwhile finds what was said of it.
+-- Stores the feedback of a caller about a run or one of its messages. A caller has one entry per
+-- run and message: a second call replaces the first, and the audit log keeps both. The run may be
+-- live or ended, and may belong to another user. The row of the run is locked, so that a concurrent
+-- deletion of the run also deletes the feedback.
 create or replace function howdah.give_feedback(
   execution_id uuid, score double precision, comment text default null, message_seq int default null
 ) returns howdah.feedback_entries
@@ -9,7 +10,8 @@ create or replace function howdah.give_feedback(
 as $$
 #variable_conflict use_column
 declare
-  v_run howdah.executions := howdah_private.rated_run(give_feedback.execution_id, give_feedback.message_seq);
+  v_run howdah.executions := howdah_private.rated_run(give_feedback.execution_id,
+    give_feedback.message_seq);
   v_comment text := nullif(btrim(give_feedback.comment), '');
   v_entry howdah.feedback_entries;
 begin
@@ -17,27 +19,35 @@ begin
     raise exception using errcode = 'HWINV', message = 'feedback has neither a score nor a comment',
       detail = '{"field": "score"}', hint = 'Give a score from 0 to 1, a comment, or both.';
   end if;
-  insert into howdah.feedback_entries as f (tenant_id, execution_id, message_seq, score, comment, created_by)
-  values (v_run.tenant_id, v_run.id, give_feedback.message_seq, give_feedback.score, v_comment, howdah_private.actor())
+  insert into howdah.feedback_entries as f (tenant_id, execution_id, message_seq, score,
+    comment, created_by)
+  values (v_run.tenant_id, v_run.id, give_feedback.message_seq, give_feedback.score, v_comment,
+    howdah_private.actor())
   on conflict (execution_id, created_by, coalesce(message_seq, 0)) do update
   set score = excluded.score, comment = excluded.comment
   returning * into v_entry;
-  perform howdah_private.audit_action(v_run.tenant_id, 'give_feedback', 'executions', v_run.id::text,
-    jsonb_strip_nulls(jsonb_build_object('score', v_entry.score, 'message_seq', v_entry.message_seq)),
+  perform howdah_private.audit_action(v_run.tenant_id, 'give_feedback', 'executions',
+    v_run.id::text,
+    jsonb_strip_nulls(
+      jsonb_build_object('score', v_entry.score, 'message_seq', v_entry.message_seq)),
     case when v_comment is not null then jsonb_build_object('comment', v_comment) end);
   return v_entry;
 end $$;
 comment on function howdah.give_feedback(uuid, double precision, text, int) is
-  'Says what you think of a run, or of one of its messages: a score from 0 to 1, a comment, or both. Said again it replaces what you said before.';
+  'Gives feedback on a run, or on one of its messages: a score from 0 to 1, a comment, or both. A '
+  'second call replaces the earlier feedback.';
 
--- The run that feedback is about, of those the caller sees and may run the agent of, held until he has said it.
-create or replace function howdah_private.rated_run(id uuid, message_seq int) returns howdah.executions
+-- Returns and locks the run that feedback is about. The caller must be able to see the run and to
+-- run its agent.
+create or replace function howdah_private.rated_run(id uuid, message_seq int)
+  returns howdah.executions
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_tenant_id uuid := case when howdah_private.is_operator()
-    then (select x.tenant_id from howdah.executions as x where x.id = rated_run.id) else howdah.current_tenant() end;
+    then (select x.tenant_id from howdah.executions as x where x.id = rated_run.id)
+    else howdah.current_tenant() end;
   v_run howdah.executions;
 begin
   select e.* into v_run from howdah.executions as e
@@ -48,18 +58,20 @@ begin
     raise exception using errcode = 'HWNTF',
       message = format('there is no execution %s', rated_run.id),
       detail = jsonb_build_object('execution_id', rated_run.id)::text,
-      hint = 'Those there are stand in howdah.executions.';
+      hint = 'See howdah.executions for the runs that exist.';
   end if;
   perform howdah_private.permit('feedback_entries', 'run');
   perform howdah_private.permit_agent(coalesce(v_run.agent_id, v_run.workflow_id), 'run',
     case when v_run.agent_id is null then 'workflow' else 'agent' end);
   if rated_run.message_seq is not null and not exists (
-    select from howdah.messages as m where m.execution_id = v_run.id and m.seq = rated_run.message_seq
+    select from howdah.messages as m
+    where m.execution_id = v_run.id and m.seq = rated_run.message_seq
   ) then
     raise exception using errcode = 'HWNTF',
       message = format('execution %s has no message %s', v_run.id, rated_run.message_seq),
-      detail = jsonb_build_object('execution_id', v_run.id, 'message_seq', rated_run.message_seq, 'field', 'message_seq')::text,
-      hint = 'Leave message_seq out for the run as a whole. Its messages stand in howdah.messages.';
+      detail = jsonb_build_object('execution_id', v_run.id, 'message_seq', rated_run.message_seq,
+        'field', 'message_seq')::text,
+      hint = 'Leave message_seq out to rate the whole run. See howdah.messages for its messages.';
   end if;
   return v_run;
 end $$;

@@ -1,4 +1,4 @@
--- What may stand in an MCP server's configuration, by type, as JSON Schema of draft 2020-12.
+-- Returns the JSON Schema (draft 2020-12) of mcp_servers.configuration for a type of server.
 create or replace function howdah.mcp_server_schema(type howdah.mcp_server_type) returns jsonb
   language sql immutable parallel safe
   set search_path = pg_catalog, pg_temp
@@ -11,31 +11,40 @@ as $$
     when 'stdio' then '{
       "required": ["command"],
       "properties": {
-        "command": {"type": "string", "minLength": 1, "description": "The program, found in PATH or by its absolute path; no shell reads it."},
+        "command": {"type": "string", "minLength": 1,
+          "description": "A name in PATH or an absolute path, started without a shell."},
         "args": {"type": "array", "items": {"type": "string"}},
-        "env": {"type": "object", "propertyNames": {"pattern": "^[A-Za-z_][A-Za-z0-9_]*$"}, "additionalProperties": {"type": "string"},
-          "description": "Variables besides PATH, HOME and the language; the worker''s own are not handed on."},
-        "cwd": {"type": "string", "pattern": "^/", "description": "The folder it begins in; the folder of temporary files without one."},
+        "env": {"type": "object", "propertyNames": {"pattern": "^[A-Za-z_][A-Za-z0-9_]*$"},
+          "additionalProperties": {"type": "string"},
+          "description": "Variables besides PATH, HOME and the locale; no others are inherited."},
+        "cwd": {"type": "string", "pattern": "^/",
+          "description": "The working directory; by default the directory of temporary files."},
         "secrets": {"type": "object", "propertyNames": {"pattern": "^[A-Za-z_][A-Za-z0-9_]*$"},
-          "additionalProperties": {"type": "string", "minLength": 1}, "description": "Names of secrets by variable: {\"GITHUB_TOKEN\": \"github\"}."}
+          "additionalProperties": {"type": "string", "minLength": 1},
+          "description": "Secret names by variable: {\"GITHUB_TOKEN\": \"github\"}."}
       }
     }'::jsonb
     else '{
       "required": ["url"],
       "properties": {
-        "url": {"type": "string", "pattern": "^https?://[^ ]+$", "description": "Speaks streamable HTTP."},
-        "headers": {"type": "object", "propertyNames": {"pattern": "^[A-Za-z0-9-]+$"}, "additionalProperties": {"type": "string"},
-          "description": "Go along with each request."},
-        "secret_name": {"type": "string", "minLength": 1, "description": "The secret that is sent as Authorization: Bearer."},
+        "url": {"type": "string", "pattern": "^https?://[^ ]+$",
+          "description": "An endpoint for streamable HTTP."},
+        "headers": {"type": "object", "propertyNames": {"pattern": "^[A-Za-z0-9-]+$"},
+          "additionalProperties": {"type": "string"},
+          "description": "Sent with each request."},
+        "secret_name": {"type": "string", "minLength": 1,
+          "description": "The secret to send as Authorization: Bearer."},
         "secrets": {"type": "object", "propertyNames": {"pattern": "^[A-Za-z0-9-]+$"},
-          "additionalProperties": {"type": "string", "minLength": 1}, "description": "Names of secrets by header: {\"X-API-Key\": \"search\"}."}
+          "additionalProperties": {"type": "string", "minLength": 1},
+          "description": "Secret names by header: {\"X-API-Key\": \"search\"}."}
       }
     }'
   end, '{properties,roots}', '{
-    "type": "array", "maxItems": 50, "description": "Folders it is told of when it asks where it may work (roots); none without.",
+    "type": "array", "maxItems": 50,
+    "description": "Directories to report when the server asks for its roots; by default none.",
     "items": {"type": "object", "required": ["uri"], "additionalProperties": false, "properties": {
       "uri": {"type": "string", "pattern": "^file:///"}, "name": {"type": "string"}}}
   }')
 $$;
 comment on function howdah.mcp_server_schema(howdah.mcp_server_type) is
-  'The JSON Schema of mcp_servers.configuration for this type.';
+  'Returns the JSON Schema of mcp_servers.configuration for this type.';

@@ -1,6 +1,8 @@
--- A secret that something still names stays, unless it is forced away: then the calls that need it fail and say why, for no
--- other key takes its place. The row is locked before those are looked at, as they lock it that come to name it.
-create or replace function howdah.remove_secret(name text, force boolean default false) returns howdah.secrets
+-- Removes a secret. A secret that is in use stays, unless force is set. Calls that need a removed
+-- secret fail with a clear error; no other secret takes its place. The row is locked before its
+-- uses are checked, because statements that add a use lock the same row.
+create or replace function howdah.remove_secret(name text, force boolean default false)
+  returns howdah.secrets
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
@@ -20,4 +22,5 @@ begin
   return v_secret;
 end $$;
 comment on function howdah.remove_secret(text, boolean) is
-  'Forgets a secret and gives its row, without the value. HWCNF while a model, an agent, an MCP server or a tool uses it, unless forced; HWNTF when there is none.';
+  'Removes a secret and returns its row, without the value. Raises HWCNF while a model, agent, '
+  'MCP server or tool uses the secret, unless force is set, and HWNTF if there is no such secret.';

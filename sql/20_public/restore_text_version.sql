@@ -1,5 +1,6 @@
--- Prompts and skills become again what a version says they were, as agents do.
-create or replace function howdah.restore_prompt_version(prompt_id uuid, version int) returns howdah.prompts
+-- Restores prompts and skills to a version, as restore_agent_version does for agents.
+create or replace function howdah.restore_prompt_version(prompt_id uuid, version int)
+  returns howdah.prompts
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
 as $$
@@ -10,7 +11,8 @@ declare
   v_prompt howdah.prompts;
 begin
   select v.definition into v_definition from howdah_private.version_of(
-    'prompt', restore_prompt_version.prompt_id, coalesce(restore_prompt_version.version, 0)::text) as v;
+    'prompt', restore_prompt_version.prompt_id,
+    coalesce(restore_prompt_version.version, 0)::text) as v;
   update howdah.prompts as p
   set description = v_definition ->> 'description',
     template = v_definition ->> 'template', variables = v_definition -> 'variables'
@@ -19,9 +21,11 @@ begin
   return v_prompt;
 end $$;
 comment on function howdah.restore_prompt_version(uuid, int) is
-  'Makes a prompt what it was by this version, which is a new version of it and of the agents that use it. It keeps its present name.';
+  'Restores a prompt from a version. The restored state is a new version of the prompt and of the '
+  'agents that use it. The prompt keeps its current name.';
 
-create or replace function howdah.restore_skill_version(skill_id uuid, version int) returns howdah.skills
+create or replace function howdah.restore_skill_version(skill_id uuid, version int)
+  returns howdah.skills
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
 as $$
@@ -40,4 +44,5 @@ begin
   return v_skill;
 end $$;
 comment on function howdah.restore_skill_version(uuid, int) is
-  'Makes a skill what it was by this version, which is a new version of it and of the agents that have it. It keeps its present name.';
+  'Restores a skill from a version. The restored state is a new version of the skill and of the '
+  'agents that use it. The skill keeps its current name.';

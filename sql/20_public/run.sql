@@ -1,5 +1,6 @@
--- The insert for people and programs that know an agent by name, or a workflow such as manager where no agent has it. With a key that is known already it gives the
--- first row back; the key is reserved before the insert, so that fifty callers at once get one run.
+-- Starts a run of an agent, or of a workflow, by name, for people and programs. A name that belongs
+-- to an agent means the agent. A call with a known idempotency key returns the first run. The key
+-- is reserved before the insert, so that fifty concurrent callers get one run.
 create or replace function howdah.run(
   agent text,
   input text,
@@ -18,28 +19,36 @@ create or replace function howdah.run(
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_workflow_id uuid := howdah_private.workflow_called(run.agent);
+  v_workflow_id uuid := howdah_private.workflow_by_name(run.agent);
   v_agent_id uuid := case when v_workflow_id is null then howdah.agent(run.agent) end;
   v_id uuid := howdah.uuid_v7();
-  v_first uuid := v_id;
+  v_run_id uuid := v_id;
 begin
   if run.idempotency_key is not null then
-    v_first := howdah_private.reserve_run_key(run.idempotency_key, v_id, coalesce(v_agent_id, v_workflow_id));
+    v_run_id := howdah_private.reserve_run_key(run.idempotency_key, v_id,
+      coalesce(v_agent_id, v_workflow_id));
   end if;
-  if v_first = v_id then
+  if v_run_id = v_id then
     insert into howdah.executions (
-      agent_id, agent_version_id, workflow_id, workflow_version_id, input, input_data, session_id, run_at, priority, idempotency_key, metadata, input_parts,
-      max_cost, overrides
+      agent_id, agent_version_id, workflow_id, workflow_version_id, input, input_data, session_id,
+      run_at, priority, idempotency_key, metadata, input_parts, max_cost, overrides
     ) values (
-      v_agent_id, case when v_workflow_id is null then howdah_private.version_named(v_agent_id, null, run.version) end,
-      v_workflow_id, case when v_workflow_id is not null then howdah_private.version_named(null, v_workflow_id, run.version) end,
+      v_agent_id, case when v_workflow_id is null
+        then howdah_private.version_named(v_agent_id, null, run.version) end,
+      v_workflow_id,
+      case when v_workflow_id is not null
+        then howdah_private.version_named(null, v_workflow_id, run.version) end,
       run.input, run.input_data, run.session_id, coalesce(run.run_at, now()),
-      howdah_private.priority_of(run.priority), run.idempotency_key, coalesce(run.metadata, '{}'), run.input_parts,
-      run.max_cost, run.overrides
+      howdah_private.priority_of(run.priority), run.idempotency_key, coalesce(run.metadata, '{}'),
+      run.input_parts, run.max_cost, run.overrides
     )
-    returning executions.id into v_first;
+    returning executions.id into v_run_id;
   end if;
-  return howdah_private.execution_row(v_first);
+  return howdah_private.execution_row(v_run_id);
 end $$;
-comment on function howdah.run(text, text, jsonb, uuid, timestamptz, int, text, jsonb, jsonb, text, numeric, jsonb) is
-  'Starts a run of the agent with this name, or of the workflow, and gives its row; a known idempotency key gives the first run. version: its number or label, else the current one. max_cost lowers the limit of the agent; overrides: another model, request_params or fewer allowed_tools for this run.';
+comment on function howdah.run(text, text, jsonb, uuid, timestamptz, int, text, jsonb, jsonb, text,
+  numeric, jsonb) is
+  'Starts a run of the agent or workflow with this name and returns its row. A known idempotency '
+  'key returns the first run. version is a number or label; without it, the current version is '
+  'used. max_cost lowers the limit of the agent. overrides sets another model, request_params or '
+  'fewer allowed_tools for this run.';

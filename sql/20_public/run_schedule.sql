@@ -7,7 +7,8 @@ create or replace function howdah.run_schedule(id uuid) returns howdah.execution
 as $$
 declare
   v_tenant_id uuid := case when howdah_private.is_operator()
-    then (select x.tenant_id from howdah.schedules as x where x.id = run_schedule.id) else howdah.current_tenant() end;
+    then (select x.tenant_id from howdah.schedules as x where x.id = run_schedule.id)
+    else howdah.current_tenant() end;
   v_schedule howdah.schedules;
   v_id uuid := howdah.uuid_v7();
 begin
@@ -17,15 +18,17 @@ begin
     raise exception using errcode = 'HWNTF',
       message = format('there is no schedule %s', run_schedule.id),
       detail = jsonb_build_object('schedule_id', run_schedule.id)::text,
-      hint = 'The schedules stand in howdah.schedules.';
+      hint = 'See howdah.schedules for the schedules that exist.';
   end if;
   perform howdah_private.permit('executions', 'run');
   perform howdah_private.permit_agent(v_schedule.agent_id, 'run');
   perform howdah_private.permit_agent(v_schedule.workflow_id, 'run', 'workflow');
-  perform howdah_private.permit_session(v_schedule.session_id) where v_schedule.session_id is not null;
+  perform howdah_private.permit_session(v_schedule.session_id)
+    where v_schedule.session_id is not null;
   v_schedule.user_id := howdah_private.author(v_schedule.user_id);
-  perform howdah_private.insert_scheduled(v_schedule, v_id, null, jsonb_build_object('schedule', v_schedule.name));
+  perform howdah_private.insert_scheduled(v_schedule, v_id, null,
+    jsonb_build_object('schedule', v_schedule.name));
   return howdah_private.execution_row(v_id);
 end $$;
 comment on function howdah.run_schedule(uuid) is
-  'Runs a schedule now, paused or not, beside its times, and gives the run.';
+  'Runs a schedule now, paused or not, in addition to its times, and returns the run.';

@@ -1,4 +1,4 @@
--- As run(), for workflows.
+-- Starts a run of a workflow by name, as howdah.run does for agents.
 create or replace function howdah.run_workflow(
   workflow text,
   input text,
@@ -17,23 +17,27 @@ as $$
 declare
   v_workflow_id uuid := howdah.workflow(run_workflow.workflow);
   v_id uuid := howdah.uuid_v7();
-  v_first uuid := v_id;
+  v_run_id uuid := v_id;
 begin
   if run_workflow.idempotency_key is not null then
-    v_first := howdah_private.reserve_run_key(run_workflow.idempotency_key, v_id, v_workflow_id);
+    v_run_id := howdah_private.reserve_run_key(run_workflow.idempotency_key, v_id, v_workflow_id);
   end if;
-  if v_first = v_id then
+  if v_run_id = v_id then
     insert into howdah.executions (
-      workflow_id, workflow_version_id, input, input_data, session_id, run_at, priority, idempotency_key, metadata,
-      max_cost
+      workflow_id, workflow_version_id, input, input_data, session_id, run_at, priority,
+      idempotency_key, metadata, max_cost
     ) values (
-      v_workflow_id, howdah_private.version_named(null, v_workflow_id, run_workflow.version), run_workflow.input, run_workflow.input_data, run_workflow.session_id,
-      coalesce(run_workflow.run_at, now()), howdah_private.priority_of(run_workflow.priority), run_workflow.idempotency_key,
-      coalesce(run_workflow.metadata, '{}'), run_workflow.max_cost
+      v_workflow_id, howdah_private.version_named(null, v_workflow_id, run_workflow.version),
+      run_workflow.input, run_workflow.input_data, run_workflow.session_id,
+      coalesce(run_workflow.run_at, now()), howdah_private.priority_of(run_workflow.priority),
+      run_workflow.idempotency_key, coalesce(run_workflow.metadata, '{}'), run_workflow.max_cost
     )
-    returning executions.id into v_first;
+    returning executions.id into v_run_id;
   end if;
-  return howdah_private.execution_row(v_first);
+  return howdah_private.execution_row(v_run_id);
 end $$;
-comment on function howdah.run_workflow(text, text, jsonb, uuid, timestamptz, int, text, jsonb, text, numeric) is
-  'Starts a run of the workflow with this name and gives its row; a known idempotency key gives the first run. version: its number or label, else the current one. max_cost lowers the limit of the workflow.';
+comment on function howdah.run_workflow(text, text, jsonb, uuid, timestamptz, int, text, jsonb,
+  text, numeric) is
+  'Starts a run of the workflow with this name and returns its row. A known idempotency key '
+  'returns the first run. version is a number or label; without it, the current version is used. '
+  'max_cost lowers the limit of the workflow.';

@@ -2,7 +2,8 @@
 -- sender. While a run is live, the policy of the session decides what the message does (take_turn
 -- and interrupt_session for queue, reject and interrupt). Only steer needs no new run: the message
 -- reaches the live run, unless that run belongs to another user.
-create or replace function howdah.send_message(session_id uuid, content text, input_parts jsonb default null)
+create or replace function howdah.send_message(session_id uuid, content text,
+  input_parts jsonb default null)
   returns howdah.sessions
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -10,31 +11,40 @@ as $$
 declare
   v_session howdah.sessions := howdah_private.session_of(send_message.session_id);
 begin
-  perform howdah_private.permit_control('session', v_session.id, coalesce(v_session.agent_id, v_session.workflow_id),
-    v_session.user_id);
-  perform howdah_private.refuse_content(v_session.tenant_id, send_message.content, send_message.input_parts);
+  perform howdah_private.permit_control('session', v_session.id,
+    coalesce(v_session.agent_id, v_session.workflow_id), v_session.user_id);
+  perform howdah_private.refuse_content(v_session.tenant_id, send_message.content,
+    send_message.input_parts);
   perform howdah_private.lock_senders(v_session.id);
-  v_session := howdah_private.session_of(v_session.id); -- its agent or policy may have changed meanwhile
+  --
+  -- its agent or policy may have changed meanwhile
+  v_session := howdah_private.session_of(v_session.id);
   if v_session.policy <> 'steer'
-    or not howdah_private.steer_session(v_session.id, send_message.content, send_message.input_parts) then
+    or not howdah_private.steer_session(v_session.id, send_message.content,
+      send_message.input_parts) then
     if num_nonnulls(v_session.agent_id, v_session.workflow_id) = 0 then
       raise exception using errcode = 'HWINV',
         message = format('session %s has no agent', v_session.id),
         detail = jsonb_build_object('field', 'agent_id', 'session_id', v_session.id)::text,
-        hint = 'Give it one by howdah.switch_agent(id, agent).';
+        hint = 'Assign an agent with howdah.switch_agent(id, agent).';
     end if;
-    insert into howdah.executions (tenant_id, agent_id, workflow_id, session_id, input, input_parts, user_id)
-    values (v_session.tenant_id, v_session.agent_id, v_session.workflow_id, v_session.id, coalesce(send_message.content, ''),
+    insert into howdah.executions (tenant_id, agent_id, workflow_id, session_id, input,
+      input_parts, user_id)
+    values (v_session.tenant_id, v_session.agent_id, v_session.workflow_id, v_session.id,
+      coalesce(send_message.content, ''),
       nullif(send_message.input_parts, 'null'), howdah_private.author(v_session.user_id));
   end if;
   return howdah_private.session_of(v_session.id);
 end $$;
 comment on function howdah.send_message(uuid, text, jsonb) is
-  'Says something in a session: a new run of its agent, or what the session''s policy says while one is live.';
+  'Sends a message to a session. The message starts a run of the agent of the session. While a '
+  'run is live, the policy of the session decides.';
 
--- Steers one run, live or paused: it hears of this at its next step, whatever it is doing. The commit of a final answer
--- that comes at the same moment is either before this, and the run has ended, or after it, and the run goes on.
-create or replace function howdah.add_input(execution_id uuid, content text, input_parts jsonb default null)
+-- Adds input to a live or paused run, which receives it at its next step. A concurrent commit of
+-- the final answer either comes first, and the run has ended, or comes later, and the run
+-- continues.
+create or replace function howdah.add_input(execution_id uuid, content text,
+  input_parts jsonb default null)
   returns howdah.executions
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -43,19 +53,23 @@ declare
   v_execution howdah.executions := howdah_private.lock_for_control(add_input.execution_id);
 begin
   perform howdah_private.permit_author('execution', v_execution.id, v_execution.user_id);
-  perform howdah_private.refuse_content(v_execution.tenant_id, add_input.content, add_input.input_parts);
+  perform howdah_private.refuse_content(v_execution.tenant_id, add_input.content,
+    add_input.input_parts);
   if v_execution.completed_at is not null then
     perform howdah_private.refuse_ended(v_execution, 'steered');
   end if;
   if not howdah_private.add_user_input(v_execution, add_input.content, add_input.input_parts) then
     raise exception using errcode = 'HWCNF',
-      message = format('no agent is at work in workflow run %s that could hear it', v_execution.id),
-      detail = jsonb_build_object('execution_id', v_execution.id, 'status', v_execution.status)::text,
-      hint = 'Answer its open question, or tell it once its next member has begun.';
+      message = format('workflow run %s has no active agent that could receive input',
+        v_execution.id),
+      detail = jsonb_build_object('execution_id', v_execution.id,
+        'status', v_execution.status)::text,
+      hint = 'Answer its open question, or send the input when its next member has started.';
   end if;
   perform howdah_private.audit_control(v_execution, 'add_input',
     jsonb_build_object('content', add_input.content, 'input_parts', add_input.input_parts));
   return howdah_private.execution_row(v_execution.id);
 end $$;
 comment on function howdah.add_input(uuid, text, jsonb) is
-  'Tells a run that lives something more: it joins at the next step. HWTRM when the run has ended.';
+  'Adds input to a live run, which receives it at its next step. Raises HWTRM if the run has '
+  'ended.';

@@ -1,7 +1,9 @@
--- How a conversation stands, in one look: what a client polls, or reads again after each event.
+-- Summarizes the state of a session in one call, for clients that poll or that read it again after
+-- each event.
 
--- Grows with every change of the session's runs (and those below them), questions and todos. A sum of numbers that each
--- grow under the lock of their own row: whoever commits later adds to it, whenever he began.
+-- Returns a number that grows with every change of the runs, questions and todos of a session. It
+-- is a sum of counters, each changed under the lock of its own row, so a later commit always adds
+-- to the sum, whenever its transaction began.
 create or replace function howdah_private.session_version(session_id uuid) returns bigint
   language sql stable security definer
   set search_path = pg_catalog, pg_temp
@@ -15,18 +17,21 @@ as $$
   select coalesce((select sum(r.changes) from roots as r), 0)::bigint
     + coalesce((
       select sum(1 + c.step_count + c.fence + c.moves) from roots as r
-      join howdah.executions as c on c.root_execution_id = r.id and c.parent_execution_id is not null
+      join howdah.executions as c on c.root_execution_id = r.id
+        and c.parent_execution_id is not null
     ), 0)
     + coalesce((
       select sum(1 + (q.status <> 'open')::int + (q.escalated_at is not null)::int) from roots as r
       join howdah.questions as q on q.tenant_id = r.tenant_id and q.root_execution_id = r.id
     ), 0)
     + coalesce((
-      select t.changes from howdah_private.todo_changes as t where t.session_id = session_version.session_id
+      select t.changes from howdah_private.todo_changes as t
+      where t.session_id = session_version.session_id
     ), 0)
 $$;
 
--- Why the conversation does not go on by itself; null when it does, has an open question of the agent, or is at rest.
+-- Returns why a session makes no progress by itself. Returns null if it makes progress, has an open
+-- question of the agent, or has no live run.
 create or replace function howdah_private.session_blocker(s howdah.sessions) returns jsonb
   language sql stable security definer
   set search_path = pg_catalog, pg_temp
@@ -43,7 +48,8 @@ as $$
     order by e.turn desc limit 1
   ),
   reasons (rank, id, reason, message, execution_id) as (
-    select 1, q.id, q.kind::text, case q.kind when 'approval' then 'waits for approval: ' else 'waits for a person: ' end
+    select 1, q.id, q.kind::text,
+      case q.kind when 'approval' then 'waits for approval: ' else 'waits for a person: ' end
       || q.prompt, q.execution_id
     from howdah.questions as q
     where q.tenant_id = s.tenant_id and q.root_execution_id = s.live_execution_id
@@ -51,16 +57,20 @@ as $$
     union all
     select 2, l.id, 'paused', 'the run is paused', l.id from live as l where l.status = 'paused'
     union all
-    select 3, l.id, 'quota', 'waits until the quota allows more', l.id from live as l where l.waiting_for = 'quota'
+    select 3, l.id, 'quota', 'waits until the quota allows more', l.id from live as l
+    where l.waiting_for = 'quota'
     union all
-    select 4, r.id, 'failed', 'the last run failed: ' || coalesce(r.error ->> 'message', 'without a reason'), r.id
+    select 4, r.id, 'failed',
+      'the last run failed: ' || coalesce(r.error ->> 'message', 'without a reason'), r.id
     from last_run as r where r.status = 'failed'
     union all
     (select 5, t.id, 'blocked_todo', format('todo %s is blocked: %s', t.position, t.title)
       || coalesce(' — ' || t.note, ''), null
-    from howdah.todos as t where t.session_id = s.id and t.status = 'blocked' order by t.position limit 1)
+    from howdah.todos as t where t.session_id = s.id and t.status = 'blocked'
+    order by t.position limit 1)
   )
-  select jsonb_build_object('reason', r.reason, 'message', r.message, 'execution_id', r.execution_id)
+  select jsonb_build_object('reason', r.reason, 'message', r.message,
+    'execution_id', r.execution_id)
   from reasons as r order by r.rank, r.id limit 1
 $$;
 
@@ -75,12 +85,13 @@ begin
     'version', howdah_private.session_version(v_session.id),
     'tasks', coalesce((
       select jsonb_agg(jsonb_build_object(
-        'position', t.position, 'title', t.title, 'status', t.status, 'note', t.note) order by t.position)
+        'position', t.position, 'title', t.title, 'status', t.status, 'note', t.note)
+          order by t.position)
       from howdah.todos as t where t.session_id = v_session.id
     ), '[]'),
     'awaiting_user_input', (
-      select jsonb_build_object('question_id', q.id, 'kind', q.kind, 'prompt', q.prompt, 'options', q.options,
-        'schema', q.schema)
+      select jsonb_build_object('question_id', q.id, 'kind', q.kind, 'prompt', q.prompt,
+        'options', q.options, 'schema', q.schema)
       from howdah.questions as q
       where q.tenant_id = v_session.tenant_id and q.root_execution_id = v_session.live_execution_id
         and q.status = 'open'
@@ -90,4 +101,5 @@ begin
   );
 end $$;
 comment on function howdah.session_state(uuid) is
-  'How a session stands: {version, tasks, awaiting_user_input, blocker}; version grows with every change of it.';
+  'Returns the state of a session: {version, tasks, awaiting_user_input, blocker}. version grows '
+  'with every change.';

@@ -1,8 +1,8 @@
--- A conversation with an agent, by default the current one, or with a workflow. Nothing runs yet: its messages do
--- (send_message).
+-- Starts a session with an agent, by default the current agent, or with a workflow. Nothing runs
+-- until the first message (send_message).
 create or replace function howdah.start_session(
-  agent text default null, title text default null, policy howdah.session_policy default 'queue', state jsonb default '{}',
-  workflow text default null
+  agent text default null, title text default null, policy howdah.session_policy default 'queue',
+  state jsonb default '{}', workflow text default null
 ) returns howdah.sessions
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
@@ -18,11 +18,13 @@ begin
   return v_session;
 end $$;
 comment on function howdah.start_session(text, text, howdah.session_policy, jsonb, text) is
-  'Begins a conversation with the agent of this name, with the current one, or with a workflow; send_message says something in it.';
+  'Starts a session with the agent of this name, with the current agent, or with a workflow. Send '
+  'messages with send_message.';
 
--- The next message runs on another agent, which is told the same history, or on a workflow. Runs keep what they were made
--- with, so what is in flight, or waits for its turn, goes on undisturbed.
-create or replace function howdah.switch_agent(session_id uuid, agent text default null, workflow text default null)
+-- Switches a session to another agent, which receives the same history, or to a workflow. Existing
+-- runs are not affected: live and waiting runs keep their agent.
+create or replace function howdah.switch_agent(session_id uuid, agent text default null,
+  workflow text default null)
   returns howdah.sessions
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -31,9 +33,10 @@ declare
   v_session howdah.sessions := howdah_private.session_of(switch_agent.session_id);
   v_next record;
 begin
-  perform howdah_private.permit_control('session', v_session.id, coalesce(v_session.agent_id, v_session.workflow_id),
-    v_session.user_id);
-  select * into v_next from howdah_private.session_target(switch_agent.agent, switch_agent.workflow);
+  perform howdah_private.permit_control('session', v_session.id,
+    coalesce(v_session.agent_id, v_session.workflow_id), v_session.user_id);
+  select * into v_next
+  from howdah_private.session_target(switch_agent.agent, switch_agent.workflow);
   perform howdah_private.permit_agent(v_next.agent_id, 'run');
   perform howdah_private.permit_agent(v_next.workflow_id, 'run', 'workflow');
   perform howdah_private.lock_senders(v_session.id);
@@ -44,4 +47,5 @@ begin
   return v_session;
 end $$;
 comment on function howdah.switch_agent(uuid, text, text) is
-  'From the next message on the session is with this agent, which knows what was said, or with a workflow; live runs keep theirs.';
+  'Switches a session to another agent, which receives its history, or to a workflow, from the '
+  'next message on. Live runs keep their agent.';

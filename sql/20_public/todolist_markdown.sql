@@ -1,14 +1,16 @@
--- One line of Markdown for a text somebody else wrote: it can neither end the line nor mean anything.
+-- Returns untrusted text as one line of Markdown: line breaks become spaces and special characters
+-- are escaped.
 create or replace function howdah_private.markdown_line(content text) returns text
   language sql immutable
   set search_path = pg_catalog, pg_temp
 as $$
   select regexp_replace(
-    btrim(regexp_replace(markdown_line.content, '[\u0001-\u001f\u007f-\u009f\u2028\u2029]+', ' ', 'g')),
+    btrim(regexp_replace(markdown_line.content, '[\u0001-\u001f\u007f-\u009f\u2028\u2029]+', ' ',
+      'g')),
     '([\\`*_\[\]<>#|~])', '\\\1', 'g')
 $$;
 
--- The todo list of a session as a document: the same rows give the same bytes.
+-- Returns the todo list of a session as a document. The same rows give the same bytes.
 create or replace function howdah.todolist_markdown(session_id uuid) returns text
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
@@ -23,7 +25,7 @@ begin
     raise exception using errcode = 'HWNTF',
       message = format('there is no session %s', todolist_markdown.session_id),
       detail = jsonb_build_object('session_id', todolist_markdown.session_id)::text,
-      hint = 'The sessions stand in howdah.sessions.';
+      hint = 'See howdah.sessions for the sessions that exist.';
   end if;
   select string_agg(
     case t.status when 'open' then '- [ ] ' when 'doing' then '- [~] ' when 'done' then '- [x] '
@@ -37,4 +39,4 @@ begin
   return format(E'# %s\n\n%s\n', v_title, coalesce(v_lines, '_Nothing to do._'));
 end $$;
 comment on function howdah.todolist_markdown(uuid) is
-  'The todo list of a session as Markdown; the same list always gives the same bytes.';
+  'Returns the todo list of a session as Markdown. The same list always gives the same bytes.';

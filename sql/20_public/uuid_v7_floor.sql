@@ -1,4 +1,5 @@
--- Where a moment begins among ids: the bounds of partitions, and "since yesterday" by primary key.
+-- Returns the smallest uuid v7 of a time, for the bounds of partitions and for filters by primary
+-- key.
 create or replace function howdah.uuid_v7_floor(at timestamptz) returns uuid
   language sql immutable parallel safe
   set search_path = pg_catalog, pg_temp
@@ -7,4 +8,5 @@ create or replace function howdah.uuid_v7_floor(at timestamptz) returns uuid
       || '70008000000000000000')::uuid
   $$;
 comment on function howdah.uuid_v7_floor(timestamptz) is
-  E'@behavior -*\nThe smallest id of a moment: `where id >= howdah.uuid_v7_floor(now() - interval ''1 day'')`.';
+  E'@behavior -*\nReturns the smallest id of a time: `where id >= howdah.uuid_v7_floor(now() - '
+  'interval ''1 day'')`.';

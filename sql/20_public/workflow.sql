@@ -1,4 +1,4 @@
--- The living workflow of that name in one's own tenant, as howdah.agent() for agents.
+-- Returns the id of a workflow by name, as howdah.agent does for agents.
 create or replace function howdah.workflow(name text) returns uuid
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
@@ -21,19 +21,23 @@ begin
   raise exception using errcode = 'HWNTF',
     message = format('there is no workflow named %L', workflow.name),
     detail = jsonb_build_object('workflow', workflow.name)::text,
-    hint = concat_ws(' ', howdah_private.runnable_like(workflow.name),
-      coalesce('The workflows here are: ' || howdah_private.list_names(v_known, 8) || '.', 'This tenant has no workflows yet.'));
+    hint = concat_ws(' ', howdah_private.suggest_runnable(workflow.name),
+      coalesce('The workflows of this tenant: ' || howdah_private.list_names(v_known, 8) || '.',
+        'This tenant has no workflows yet.'));
 end $$;
 comment on function howdah.workflow(text) is
-  E'@behavior -*\nThe id of the workflow with this name in the current tenant; HWNTF when there is none.';
+  E'@behavior -*\nReturns the id of the workflow with this name in the current tenant. Raises '
+  'HWNTF if there is none.';
 
--- The workflow that is meant by a name where an agent's is expected: null when an agent has it, and when nobody has.
-create or replace function howdah_private.workflow_called(name text) returns uuid
+-- Returns the workflow that a name means where the name of an agent is expected. Returns null if an
+-- agent has the name, or if no workflow has it.
+create or replace function howdah_private.workflow_by_name(name text) returns uuid
   language sql stable
   set search_path = pg_catalog, pg_temp
 as $$
   select w.id from howdah.workflows as w
-  where w.name = workflow_called.name and w.tenant_id = howdah.current_tenant() and w.deleted_at is null
+  where w.name = workflow_by_name.name and w.tenant_id = howdah.current_tenant()
+    and w.deleted_at is null
     and not exists (
       select from howdah.agents as a
       where a.name = w.name and a.tenant_id = w.tenant_id and a.deleted_at is null

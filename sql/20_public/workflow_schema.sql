@@ -1,5 +1,5 @@
--- What may stand in a workflow's configuration, by type, as JSON Schema of draft 2020-12. Inserts are checked against it, the
--- API publishes it, and editors complete by it: one description for all.
+-- Returns the JSON Schema (draft 2020-12) of workflows.configuration for a type of workflow.
+-- Inserts are checked against this schema, the API publishes it, and editors use it for completion.
 create or replace function howdah.workflow_schema(type howdah.workflow_type) returns jsonb
   language sql immutable parallel safe
   set search_path = pg_catalog, pg_temp
@@ -11,41 +11,52 @@ as $$
     'properties', case workflow_schema.type
       when 'chain' then '{
         "cumulative": {"type": "boolean", "default": false,
-          "description": "Each member is told the task and all answers before it, instead of the last answer alone."},
+          "description": "Each member receives the task and all earlier answers."},
         "stop_when": {"type": "string", "minLength": 1,
-          "description": "An expression over output, data and member: when it holds after a member, its answer is the chain''s."}
+          "description": "An expression over output, data and member that ends the chain."}
       }'::jsonb
       when 'parallel' then '{
-        "max_concurrency": {"type": "integer", "minimum": 1, "description": "Members at work at once; all when absent."},
+        "max_concurrency": {"type": "integer", "minimum": 1,
+          "description": "The number of members that run at once; by default all."},
         "on_failure": {"enum": ["fail", "ignore", "quorum"], "default": "fail"},
-        "quorum": {"type": "integer", "minimum": 1, "description": "With on_failure quorum: so many have to answer."},
-        "aggregator": {"type": "string", "minLength": 1, "description": "The member that makes one answer of the others''."},
+        "quorum": {"type": "integer", "minimum": 1,
+          "description": "The number of members that must answer, with on_failure quorum."},
+        "aggregator": {"type": "string", "minLength": 1,
+          "description": "The member that combines the answers of the other members."},
         "template": {"type": "string", "minLength": 1,
-          "description": "The answer, or what the aggregator is told: {{name}} stands for a member''s answer, {{input}} for the task, {{outputs}} for all."}
+          "description":
+            "The answer or the input of the aggregator: {{name}}, {{input}}, {{outputs}}."}
       }'
       when 'router' then '{
         "model": {"type": "string", "minLength": 1}, "request_params": {"type": "object"},
         "method": {"enum": ["llm", "lexical", "embedding"], "default": "llm",
-          "description": "llm: a model chooses; lexical: common words; embedding: how near the task is to what is said of members, by a model with purpose embedding."},
+          "description":
+            "llm: a model decides; lexical: common words; embedding: similarity of vectors."},
         "members": {"enum": ["listed", "capable"], "default": "listed",
-          "description": "capable: beside the members listed, all active agents without grants that the user of the run may run."},
-        "fallback": {"type": "string", "minLength": 1, "description": "The member taken when no decision is sure enough."},
+          "description":
+            "capable: also all active agents without grants that the user of the run may run."},
+        "fallback": {"type": "string", "minLength": 1,
+          "description": "The member to use when no decision reaches min_confidence."},
         "min_confidence": {"type": "number", "minimum": 0, "maximum": 1, "default": 0},
-        "top_k": {"type": "integer", "minimum": 1, "default": 1, "description": "So many members are given the task; their answers are joined."}
+        "top_k": {"type": "integer", "minimum": 1, "default": 1,
+          "description": "The number of members that receive the task; their answers are joined."}
       }'
       when 'orchestrator' then '{
         "model": {"type": "string", "minLength": 1}, "request_params": {"type": "object"},
         "planning": {"enum": ["full", "iterative"], "default": "full"},
-        "max_plans": {"type": "integer", "minimum": 1, "default": 5, "description": "Plans that may be made, the first included."},
+        "max_plans": {"type": "integer", "minimum": 1, "default": 5,
+          "description": "The maximum number of plans, including the first."},
         "max_tasks": {"type": "integer", "minimum": 1, "default": 50},
         "max_concurrency": {"type": "integer", "minimum": 1}
       }'
       when 'evaluator_optimizer' then '{
-        "rubric": {"type": "string", "minLength": 1, "description": "What the evaluator judges by."},
+        "rubric": {"type": "string", "minLength": 1,
+          "description": "The criteria of the evaluator."},
         "max_rounds": {"type": "integer", "minimum": 1, "default": 3},
-        "min_score": {"type": "number", "minimum": 0, "maximum": 1, "default": 0.8, "description": "An answer with this score is good enough."},
+        "min_score": {"type": "number", "minimum": 0, "maximum": 1, "default": 0.8,
+          "description": "The score from which an answer is accepted."},
         "model": {"type": "string", "minLength": 1,
-          "description": "Judges when there is no second member, and makes a verdict of what it says in words."},
+          "description": "Evaluates without a second member; else reads a verdict from its text."},
         "request_params": {"type": "object"}
       }'
       when 'voting' then '{
@@ -56,23 +67,30 @@ as $$
         "max_concurrency": {"type": "integer", "minimum": 1}
       }'
       when 'map' then '{
-        "query": {"type": "string", "minLength": 1, "description": "A SQL query; each row of it, as JSON, is one task. Without it the list in input_data is."},
+        "query": {"type": "string", "minLength": 1,
+          "description": "A SQL query with one task per row; by default the list in input_data."},
         "max_concurrency": {"type": "integer", "minimum": 1, "default": 8},
         "on_failure": {"enum": ["fail", "ignore", "quorum"], "default": "fail"},
         "quorum": {"type": "integer", "minimum": 1},
-        "template": {"type": "string", "minLength": 1, "description": "What the member is told: {{item}}, {{item.column}}, {{input}}."}
+        "template": {"type": "string", "minLength": 1,
+          "description": "The input of the member: {{item}}, {{item.column}}, {{input}}."}
       }'
       when 'graph' then '{
-        "start": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]},
-        "edges": {"type": "array", "items": {"type": "object", "additionalProperties": false, "required": ["from", "to"], "properties": {
+        "start": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "array",
+          "items": {"type": "string"}, "minItems": 1}]},
+        "edges": {"type": "array", "items": {"type": "object", "additionalProperties": false,
+          "required": ["from", "to"], "properties": {
           "from": {"type": "string", "minLength": 1}, "to": {"type": "string", "minLength": 1},
-          "when": {"type": "string", "minLength": 1, "description": "An expression over output, data and member."}
+          "when": {"type": "string", "minLength": 1,
+            "description": "An expression over output, data and member."}
         }}},
-        "joins": {"type": "object", "additionalProperties": {"enum": ["any", "all"]}, "description": "Of a member with several edges to it: begins after any of them, or after all."},
-        "max_visits": {"type": "integer", "minimum": 1, "default": 10, "description": "How often a member may run: the bound of loops."}
+        "joins": {"type": "object", "additionalProperties": {"enum": ["any", "all"]},
+          "description": "Start of a member with several incoming edges."},
+        "max_visits": {"type": "integer", "minimum": 1, "default": 10,
+          "description": "The maximum number of runs of a member, which bounds loops."}
       }'
     end
   ) || case workflow_schema.type when 'graph' then '{"required": ["edges"]}'::jsonb else '{}' end
 $$;
 comment on function howdah.workflow_schema(howdah.workflow_type) is
-  'The JSON Schema of workflows.configuration for this type.';
+  'Returns the JSON Schema of workflows.configuration for this type.';

@@ -139,7 +139,7 @@ async function applyOne(
 function placesOf(read: ReadFile, found: readonly Found[]): Fault[] {
   const isOfLine = (fault: Found) => fault.line !== undefined;
   const faults = found.filter((one) => !isOfLine(one)).map((one) => placed(read, one));
-  const told = faults.filter(({ message }) => message.includes('keys never stand'));
+  const told = faults.filter(({ message }) => /holds a key|must not contain keys/.test(message));
   const others = found.filter(
     (one) => isOfLine(one) && !told.some(({ line }) => line === one.line),
   );

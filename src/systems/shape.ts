@@ -81,10 +81,11 @@ function unknownKey(
   known: readonly string[],
 ): ShapeFault {
   if (/^(api_?key|key|token|secret|password)$/i.test(key)) {
-    const hint = 'Store it: howdah secret set NAME, and write secret_name: NAME in the model.';
+    const hint =
+      'Store the key with howdah secret set NAME, and write secret_name: NAME in the model.';
     return {
       path: toPointer(path),
-      message: `${key}: keys never stand in a file`,
+      message: `${key}: a file must not contain keys`,
       hint,
       isKey: true,
     };
@@ -94,7 +95,7 @@ function unknownKey(
     path: toPointer(path),
     isKey: true,
     message: `unknown key ${JSON.stringify(key)}${nearest ? `, did you mean ${JSON.stringify(nearest)}?` : ''}`,
-    ...(!nearest && known.length > 0 && { hint: `Known here: ${known.join(', ')}.` }),
+    ...(!nearest && known.length > 0 && { hint: `Known keys: ${known.join(', ')}.` }),
   };
 }
 

@@ -301,8 +301,8 @@ describe('howdah export', () => {
     expect(await cli('export', '--out', out)).toMatchObject({
       status: 0,
       stderr:
-        'warning: /workflows/nightly/members/0: agent or workflow "analyst" was deleted, and is left out here\n' +
-        `warning: /agents/desk/agents/0: agent "analyst" was deleted, and is left out here\nwrote ${out}\n`,
+        'warning: /workflows/nightly/members/0: agent or workflow "analyst" was deleted and is left out\n' +
+        `warning: /agents/desk/agents/0: agent "analyst" was deleted and is left out\nwrote ${out}\n`,
     });
     expect((await cli('apply', out)).status).toBe(0);
     expect((await cli('export')).stderr).toBe('');
@@ -316,7 +316,7 @@ describe('howdah export', () => {
     );
     const { stdout, stderr } = await cli('export', '--unowned');
     expect(stderr).toBe(
-      'warning: /workflows/lost/model: there is no model "never", so it is left out here\n',
+      'warning: /workflows/lost/model: there is no model "never"; the reference is left out\n',
     );
     expect(stdout).toContain('lost:');
     expect(stdout).not.toContain('never');

@@ -119,7 +119,7 @@ describe('a login bound to a tenant', () => {
     async (argv) => {
       const { status, stdout, stderr } = await as('viewer', ...argv);
       expect({ status, stdout }).toEqual({ status: 4, stdout: '' });
-      expect(stderr).toMatch(/the role viewer may not .*\n hint: It takes the role/);
+      expect(stderr).toMatch(/the role viewer may not .*\n hint: The action requires the role/);
     },
   );
 

@@ -224,7 +224,7 @@ describe('howdah tools import-openapi', () => {
     await writeFile(file, JSON.stringify({ openapi: '3.1.0', servers, paths }));
     const refused = await imports(file);
     expect(refused).toMatchObject({ status: 1, stdout: '' });
-    expect(refused.stderr.match(/"calculator" is there already, of kind builtin/g)).toHaveLength(1);
+    expect(refused.stderr.match(/"calculator" already exists with kind builtin/g)).toHaveLength(1);
     expect(refused.stderr).toContain('hint: Set names apart: --prefix TEXT.');
     expect(await imports(file, '--prefix', 'x_', '--dry-run')).toMatchObject({ status: 0 });
   });

@@ -112,7 +112,7 @@ test.each([
     2,
     /usage: howdah key create .*\n hint: Did you mean --tenant/,
   ],
-  [['create', ' ', '--tenant', 'acme'], 2, /name of at most 100/],
+  [['create', ' ', '--tenant', 'acme'], 2, /name of an API key has 1 to 100/],
   [['create', 'ci', '--tenant', 'acne'], 3, /no tenant named 'acne'/],
   [['create', 'ci', '--tenant', 'acme', '--user', 'eve'], 3, /There are: ada/],
   [['create', 'ci', '--tenant', 'acme', '--role', 'postgres'], 2, /owner, admin, member, viewer/],

@@ -133,7 +133,7 @@ describe('howdah logs', () => {
   test.each([
     [['01a1f805-7e9f-729f-9dc6-14d018338ca2', '--agent', 'greeter'], 2, /--agent says which runs/],
     [['01a1f805-7e9f-729f-9dc6-14d018338ca2'], 3, /there is no execution/],
-    [['--agent', 'nobody'], 3, /The agents here are/],
+    [['--agent', 'nobody'], 3, /The agents of this tenant/],
     [['--workflow', 'nobody'], 3, /nobody/],
     [['--status', 'done'], 2, /It is one of queued/],
     [['--since', 'yesterday'], 2, /such as 30m/],

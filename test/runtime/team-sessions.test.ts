@@ -143,7 +143,7 @@ test('while none is at work an input is refused, and a message answers the open 
   await eventually(pool, 'it asks', `select from howdah.questions where execution_id = $1`, [run]);
   expect(await refusal(ask('select howdah.add_input($1, $2)', [run, 'x']))).toMatchObject({
     code: 'HWCNF',
-    message: `no agent is at work in workflow run ${run} that could hear it`,
+    message: `workflow run ${run} has no active agent that could receive input`,
   });
   const session = await sessionWith(asked, 'steer');
   const first = await say(session, 'go');

@@ -578,7 +578,7 @@ describe('who may compare', () => {
           code: 'HWNTF',
           message: `there is no execution ${unknown}`,
           detail: JSON.stringify({ execution_id: unknown }).replace(':', ': '),
-          hint: 'Those there are stand in howdah.executions.',
+          hint: 'See howdah.executions for the runs that exist.',
         });
       }
     }

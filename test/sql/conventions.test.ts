@@ -91,6 +91,16 @@ const LONG_BODIES: Record<string, number> = {
   'howdah_private.builtin_tools()': 240,
   // one select per invariant, read one by one
   'howdah_private.find_violations(timestamp with time zone)': 200,
+  // one query per kind of row
+  'howdah.export_user_data(uuid,boolean)': 70,
+  'howdah_private.exported_run(uuid,integer,boolean)': 80,
+  // one statement per table of parts
+  'howdah_private.prune_system(uuid,jsonb)': 80,
+  'howdah_private.claim_parts(uuid,jsonb,jsonb,boolean)': 70,
+  // one select per kind of fault
+  'howdah_private.system_use_faults(jsonb)': 70,
+  // long lists of columns
+  'howdah.fork_execution(uuid,integer,text,integer,jsonb,jsonb)': 70,
 };
 
 /** A foreign key whose index begins otherwise. */

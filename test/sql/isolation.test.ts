@@ -92,7 +92,7 @@ const REVIEWED: Record<string, string> = {
   session_state: 'session_of()',
   set_mcp_log_level: 'sessions of current_tenant()',
   setting_values: 'rows of current_tenant() and of the system, whose numbers hold for it',
-  settle_system: 'rows of current_tenant(), by name',
+  save_system_row: 'rows of current_tenant(), by name',
   subscribe_mcp: 'sessions of current_tenant()',
   subscribe_mcp_to: 'sessions of current_tenant()',
   switch_agent: 'session_of()',
@@ -148,7 +148,7 @@ const KEYS_OF_PARTS: Record<string, string> = {
 };
 
 /** Functions that make a row of the caller's and give it: its id and the digest of what it was given are new each time. */
-const MAKES = new Set(['howdah_private.settle_system']);
+const MAKES = new Set(['howdah_private.save_system_row']);
 const withoutNew = (outcome: Outcome): Outcome =>
   'rows' in outcome
     ? {

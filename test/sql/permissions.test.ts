@@ -339,7 +339,7 @@ describe('permissions', () => {
         expect(refused).toMatchObject({
           code: 'HWDEN',
           message: 'the API key may not manage models: it lacks the scope manage',
-          hint: 'It has the scopes read,run; make a key that has manage too, or one without scopes.',
+          hint: 'The key has the scopes read,run. Create a key with manage too, or without scopes.',
         });
         expect(JSON.parse(refused.detail ?? '')).toMatchObject({
           scopes: 'read,run',

@@ -236,13 +236,13 @@ describe('resource_text', () => {
   );
 
   const unreadable: [string, Record<string, unknown>, string][] = [
-    ['an image', { type: 'image/png', bytes }, 'image/png is no type of text'],
+    ['an image', { type: 'image/png', bytes }, 'image/png is not a text type'],
     ['what is no UTF-8', { bytes: Buffer.from([0x66, 0xfc]) }, 'its bytes are not UTF-8'],
     ['what holds a NUL', { bytes: Buffer.from('a\0b') }, 'its bytes are not UTF-8'],
     [
       'a path',
       { storage_path: 'a', sha256: hashOf('x'), size: 1 },
-      'its content is in a file of the workers, not in the database',
+      'its content is stored in a file of the workers, not in the database',
     ],
   ];
   test.each(unreadable)('refuses %s', async (_what, columns, reason) => {

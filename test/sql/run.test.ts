@@ -147,7 +147,7 @@ describe('howdah.run', () => {
     expect(refused).toMatchObject({ code: 'HWNTF', message: "there is no agent named 'suport'" });
     expect(JSON.parse(refused.detail ?? '')).toEqual({ agent: 'suport' });
     expect(refused.hint).toBe(
-      "Did you mean the agent 'support'? The agents here are: support, development.",
+      "Did you mean the agent 'support'? The agents of this tenant: support, development.",
     );
   });
 
@@ -160,19 +160,19 @@ describe('howdah.run', () => {
       ].map(async (call) => (await refusal(db.pool.query(`select ${call}`))).hint),
     );
     expect(hints).toEqual([
-      "Did you mean the workflow 'manager'? The agents here are: development, support.",
-      "Did you mean the workflow 'manager'? The workflows here are: manager.",
-      "Did you mean the agent 'support'? The workflows here are: manager.",
+      "Did you mean the workflow 'manager'? The agents of this tenant: development, support.",
+      "Did you mean the workflow 'manager'? The workflows of this tenant: manager.",
+      "Did you mean the agent 'support'? The workflows of this tenant: manager.",
     ]);
     const far = await refusal(db.pool.query(`select howdah.run('nothing-like-it', 'hi')`));
-    expect(far.hint).toBe('The agents here are: development, support.');
+    expect(far.hint).toBe('The agents of this tenant: development, support.');
   });
 
   test('says of a workflow that is looked for as an agent how it is run', async () => {
     const refused = await refusal(db.pool.query(`select howdah.agent('manager')`));
     expect(refused).toMatchObject({ code: 'HWNTF', message: "there is no agent named 'manager'" });
     expect(refused.hint).toBe(
-      "It is a workflow: set workflow_id by howdah.workflow('manager'), or call howdah.run('manager', …), which takes both.",
+      "This name belongs to a workflow: set workflow_id to howdah.workflow('manager'), or call howdah.run('manager', …).",
     );
   });
 
@@ -254,7 +254,7 @@ describe('howdah.run', () => {
         .catch((thrown) => thrown);
       await client.query('rollback to savepoint asking');
       expect(error.hint).toContain(`Did you mean the agent 'waiter number 77'?`);
-      expect(error.hint).toMatch(/The agents here are: ([^,]+, ){8}…\.$/); // and more
+      expect(error.hint).toMatch(/The agents of this tenant: ([^,]+, ){8}…\.$/); // and more
       const { calls } = await one(
         client,
         `select calls::int from pg_stat_xact_user_functions where funcname = 'nearest_word'`,

@@ -264,7 +264,7 @@ describe('schedule_times', () => {
     }
     expect(
       await refusal(db.pool.query(`select howdah.schedule_times('@daily', after => 'infinity')`)),
-    ).toMatchObject({ code: 'HWINV', message: 'after is no moment' });
+    ).toMatchObject({ code: 'HWINV', message: 'after is not a finite time' });
   });
 
   test('gives the same whatever the time zone and the date style of the session', async () => {

@@ -392,7 +392,7 @@ describe('keys never stand in a row', () => {
     const { id } = await one(db.pool, `select id from howdah.tenants where slug = 'default'`);
     const settle = (source: string, description = '') =>
       asRole(db.pool, 'howdah_app', { 'howdah.tenant_id': id }, (client) =>
-        client.query('select howdah_private.settle_system($1, $2, $3, false)', [
+        client.query('select howdah_private.save_system_row($1, $2, $3, false)', [
           JSON.stringify({ name: 'keyed', description }),
           source,
           '{}',

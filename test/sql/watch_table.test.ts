@@ -284,8 +284,12 @@ describe('watch_table', () => {
   test.each([
     [{ agent: 'nobody' }, 'HWNTF', `there is no agent named 'nobody'`],
     [{ workflow: 'nothing' }, 'HWNTF', `there is no workflow named 'nothing'`],
-    [{}, 'HWINV', 'a watch runs an agent or a workflow'],
-    [{ agent: 'development', workflow: 'manager' }, 'HWINV', 'a watch runs an agent or a workflow'],
+    [{}, 'HWINV', 'a watch needs either an agent or a workflow'],
+    [
+      { agent: 'development', workflow: 'manager' },
+      'HWINV',
+      'a watch needs either an agent or a workflow',
+    ],
     [{ agent: 'development', on_event: 'delete' }, 'HWINV', `on_event is 'delete'`],
     [{ agent: 'development', into_column: 'answer' }, 'HWNTF', 'has no column answer'],
     [{ agent: 'development', into_column: 'id' }, 'HWINV', 'it is part of the primary key'],

@@ -84,7 +84,7 @@ describe('a fault has its line, its column and what was meant', () => {
     ['models: { m: { provider: x } }', '3:11 model is missing'],
     [
       'models: { m: { provider: x, model: x, api_key: abc } }',
-      '3:39 api_key: keys never stand in a file',
+      '3:39 api_key: a file must not contain keys',
     ],
     [
       'models: { m: { provider: x, model: x, capabilities: [] } }',
@@ -168,7 +168,7 @@ describe('a fault has its line, its column and what was meant', () => {
     ['agents: { desk: { tools: { allow: [todo, todo] } } }', '3:42 "todo" is listed twice'],
     [
       'agents: { desk: { model: default, models: [default] } }',
-      '3:35 say either model or models, not both',
+      '3:35 set either model or models, not both',
     ],
     ['tools: { t: { kind: agent, agent: nobody } }', '3:35 unknown agent "nobody"'],
     ['tools: { t: { kind: custom, compensation: back } }', '3:43 unknown tool "back"'],
@@ -250,7 +250,7 @@ describe('a fault has its line, its column and what was meant', () => {
     ],
     ['agents: { desk: { output_schema: { type: 7 } } }', /^3:\d+ .*output_schema/],
     ['tools: { t: { kind: custom, aliases: [todo] } }', /^3:\d+ .*taken by tool 'todo'/],
-    ['tools: { todo: { kind: custom } }', /^3:\d+ tool "todo" is there already, of kind builtin/],
+    ['tools: { todo: { kind: custom } }', /^3:\d+ tool "todo" already exists with kind builtin/],
     [
       'workflows: { w: { type: chain, members: [{ workflow: w }] } }',
       /^3:42 workflow "w" would be a member of itself: w → w$/,
@@ -361,15 +361,15 @@ workflows:
       tenant.apply(`${HEAD}agents: { a: { mision: x, model: nobody } } # ${key}\n# ${key}\n`),
     );
     expect(lines).toEqual([
-      '3:1 a key stands here, and keys never stand in a file',
+      '3:1 this line holds a key, and a file must not contain keys',
       '3:16 unknown key "mision", did you mean "mission"?',
       '3:34 unknown model "nobody"',
-      '4:1 a key stands here, and keys never stand in a file',
+      '4:1 this line holds a key, and a file must not contain keys',
     ]);
     const once = await faultsOf(
       tenant.apply(`${HEAD}models: { m: { provider: x, model: x, api_key: ${key} } }\n`),
     );
-    expect(once.lines).toEqual(['3:39 api_key: keys never stand in a file']);
+    expect(once.lines).toEqual(['3:39 api_key: a file must not contain keys']);
   });
 
   test('and none that only comes of another', async () => {
@@ -564,7 +564,7 @@ describe('SQL alone', () => {
     [{ models: { m: { provider: 'x' } } }, '/models/m/model model is missing'],
     [
       { models: { m: { provider: 'x', model: 'x', api_key: 'abc' } } },
-      '/models/m/api_key api_key: keys never stand in a file',
+      '/models/m/api_key api_key: a file must not contain keys',
     ],
     [{ tools: { 'a.b': { kind: 'custom' } } }, '/tools/a.b the name "a.b" must match'],
     [

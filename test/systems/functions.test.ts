@@ -168,12 +168,12 @@ describe('what is refused', () => {
     [
       'of another name',
       (name) => half(name).definition.replace('half', 'third'),
-      /does not make the function/,
+      /does not create the function/,
     ],
     [
       'of another schema',
       (name) => half(name).definition.replace(`${name}.`, 'public.'),
-      /does not make the function/,
+      /does not create the function/,
     ],
     [
       'whose body names what is not there',
@@ -208,7 +208,7 @@ describe('what is refused', () => {
       );
       expect(await faultsOf(work)).toMatchObject({
         code: 'HWINV',
-        faults: [{ message: expect.stringContaining('is no name for one') }],
+        faults: [{ message: expect.stringContaining('is not a valid schema name') }],
       });
     },
   );
@@ -223,7 +223,7 @@ describe('what is refused', () => {
     expect(await faultsOf(tenant.apply(system(name, { half: half(name) })))).toMatchObject({
       code: 'HWCNF',
       faults: [
-        { message: `there is a function ${name}.half already, and no agent system has made it` },
+        { message: `function ${name}.half already exists and does not belong to an agent system` },
       ],
     });
     expect(await tenant.one(`select ${name}.half(1)::int as h`)).toEqual({ h: 1000 });

@@ -509,15 +509,15 @@ describe('what was deleted', () => {
     }
     const { document, left_out } = await tenant.inside((client) => exportDocument(client, 'team'));
     expect(left_out.map(({ path, message }) => `${path}: ${message}`).sort()).toEqual([
-      '/agents/al/agents/0: agent "bo" was deleted, and is left out here',
-      '/agents/al/tools/allow/0: tool "ask_bo" was deleted, and is left out here',
-      '/agents/cy/agents/0: agent "bo" was deleted, and is left out here',
-      '/agents/cy/tools/allow/0: tool "ask_bo" was deleted, and is left out here',
-      '/orchestrator: agent or workflow "bo" was deleted, and is left out here',
-      '/tools/ask_bo/agent: agent "bo" was deleted, and is left out here',
-      '/workflows/news/members/0: agent or workflow "bo" was deleted, and is left out here',
-      '/workflows/news/members/2: agent "bo" was deleted, and is left out here',
-      '/workflows/news/members/3: workflow "inner" was deleted, and is left out here',
+      '/agents/al/agents/0: agent "bo" was deleted and is left out',
+      '/agents/al/tools/allow/0: tool "ask_bo" was deleted and is left out',
+      '/agents/cy/agents/0: agent "bo" was deleted and is left out',
+      '/agents/cy/tools/allow/0: tool "ask_bo" was deleted and is left out',
+      '/orchestrator: agent or workflow "bo" was deleted and is left out',
+      '/tools/ask_bo/agent: agent "bo" was deleted and is left out',
+      '/workflows/news/members/0: agent or workflow "bo" was deleted and is left out',
+      '/workflows/news/members/2: agent "bo" was deleted and is left out',
+      '/workflows/news/members/3: workflow "inner" was deleted and is left out',
     ]);
     expect(document).toEqual({
       version: 'v1',

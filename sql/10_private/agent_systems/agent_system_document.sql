@@ -1,23 +1,28 @@
--- Models, tools, MCP servers, prompts, skills, agents and workflows as a file describes them (docs/files.md): each says only what it would not be by itself.
--- An export is made of these, and an apply compares them, so both always mean the same.
+-- Builds the entries of an agent system document (docs/files.md) from models, tools, MCP servers,
+-- prompts, skills, agents and workflows. An entry leaves out what equals its default. Exports write
+-- these entries and applies compare them, so both agree on the meaning.
 
--- The sections of a file, in the order they are written in.
+-- Returns the sections of a document, in the order in which they are written.
 create or replace function howdah_private.system_sections() returns text[]
   language sql immutable
-  return array['models', 'functions', 'tools', 'mcp_servers', 'prompts', 'skills', 'agents', 'workflows'];
+  return array['models', 'functions', 'tools', 'mcp_servers', 'prompts', 'skills', 'agents',
+    'workflows'];
 
--- Without what is null or as it would be anyway. Numbers are written in one form: 0.250 and 0.25 are one price.
+-- Returns the document without nulls and defaults. Numbers get one form: 0.250 and 0.25 are the
+-- same price.
 create or replace function howdah_private.sparse(document jsonb, defaults jsonb) returns jsonb
   language sql immutable
   set search_path = pg_catalog, pg_temp
 as $$
-  -- only a zero at the end of a fraction is a form of its own; looking for one is cheaper than writing all anew
+  -- Only a fraction with a trailing zero needs another form. Searching for one is cheaper than
+  -- rewriting every value.
   select coalesce(jsonb_object_agg(e.key, case when e.value::text ~ '\.[0-9]*0([^0-9]|$)'
     then howdah_private.plain_numbers(e.value) else e.value end), '{}')
   from jsonb_each(sparse.document) as e
   where e.value <> 'null' and e.value is distinct from sparse.defaults -> e.key
 $$;
 
+-- Returns the value with trailing zeros removed from all its numbers.
 create or replace function howdah_private.plain_numbers(value jsonb) returns jsonb
   language plpgsql immutable
   set search_path = pg_catalog, pg_temp
@@ -39,19 +44,24 @@ create or replace function howdah_private.model_entry(m howdah.models) returns j
   set search_path = pg_catalog, pg_temp
 as $$
   select howdah_private.sparse(jsonb_build_object(
-    'provider', m.provider, 'model', m.model, 'purpose', m.purpose, 'domain', m.domain, 'base_url', m.base_url,
+    'provider', m.provider, 'model', m.model, 'purpose', m.purpose, 'domain', m.domain,
+    'base_url', m.base_url,
     'secret_name', m.secret_name, 'capabilities', m.capabilities, 'input_price', m.input_price,
     'output_price', m.output_price, 'context_tokens', m.context_tokens
   ), '{"purpose": "llm", "capabilities": {}}')
 $$;
 
--- What a tool is that says nothing of itself. Of a SQL tool the catalogue says it, so all of it is told.
+-- Returns the default fields of a tool. A SQL tool gets description, effect and parameters from the
+-- catalogue, so its entry has no default for description and effect.
 create or replace function howdah_private.tool_defaults(kind text) returns jsonb
   language sql immutable
-  return case kind when 'sql' then '{}'::jsonb else '{"description": "", "effect": "idempotent"}' end
-    || '{"aliases": [], "configuration": {}, "requires_approval": false, "timeout_ms": 60000, "is_active": true}'
+  return case kind when 'sql' then '{}'::jsonb
+    else '{"description": "", "effect": "idempotent"}' end
+    || '{"aliases": [], "configuration": {}, "requires_approval": false, "timeout_ms": 60000,
+      "is_active": true}'
     || jsonb_build_object('parameters', case when kind in ('agent', 'workflow')
-      then '{"type": "object", "properties": {"message": {"type": "string"}}, "required": ["message"]}'::jsonb
+      then '{"type": "object", "properties": {"message": {"type": "string"}},
+        "required": ["message"]}'::jsonb
       else '{"type": "object", "properties": {}}' end);
 
 create or replace function howdah_private.tool_entry(t howdah.tools) returns jsonb
@@ -70,12 +80,14 @@ as $$
   ), howdah_private.tool_defaults(t.kind::text))
 $$;
 
--- An agent in the list of another's `agents` is given to it as a tool of this name.
+-- Returns the name of the tool that stands for an agent or workflow in the list `agents` or
+-- `workflows` of an agent.
 create or replace function howdah_private.sub_run_tool_name(what text, name text) returns text
   language sql immutable
   return left(what || '__' || regexp_replace(name, '[^A-Za-z0-9_-]', '_', 'g'), 64);
 
--- The agent or workflow such a tool stands for; null of a tool that says more than that and has to be told as one.
+-- Returns the name of the agent or workflow that a tool stands for. Returns null if the tool has
+-- settings of its own and needs an entry under `tools`.
 create or replace function howdah_private.sub_run_target(t howdah.tools) returns text
   language sql stable
   set search_path = pg_catalog, pg_temp
@@ -86,10 +98,12 @@ as $$
     union all
     select w.name from howdah.workflows as w where w.id = t.workflow_id
   ) as x
-  where t.kind in ('agent', 'workflow') and t.name = howdah_private.sub_run_tool_name(t.kind::text, x.name)
+  where t.kind in ('agent', 'workflow')
+    and t.name = howdah_private.sub_run_tool_name(t.kind::text, x.name)
     and (t.aliases, t.configuration, t.effect, t.requires_approval, t.timeout_ms, t.is_active)
       = ('{}'::text[], '{}'::jsonb, 'idempotent'::howdah.tool_effect, false, 60000, true)
-    and t.compensation_tool_id is null and t.parameters = howdah_private.tool_defaults(t.kind::text) -> 'parameters'
+    and t.compensation_tool_id is null
+    and t.parameters = howdah_private.tool_defaults(t.kind::text) -> 'parameters'
 $$;
 
 create or replace function howdah_private.prompt_entry(p howdah.prompts) returns jsonb
@@ -110,19 +124,25 @@ as $$
   ), '{"is_active": true}')
 $$;
 
--- What a server's configuration holds stands beside the rest, as the keys of a workflow do.
+-- Returns the entry of an MCP server. The keys of its configuration are keys of the entry, as for a
+-- workflow.
 create or replace function howdah_private.mcp_server_entry(s howdah.mcp_servers) returns jsonb
   language sql stable
   set search_path = pg_catalog, pg_temp
 as $$
   select howdah_private.sparse(s.configuration || jsonb_build_object(
-    'type', s.type, 'description', s.description, 'trusts_annotations', s.trusts_annotations, 'is_active', s.is_active,
-    'sampling_model', (select m.name from howdah.models as m where m.tenant_id = s.tenant_id and m.id = s.sampling_model_id),
+    'type', s.type, 'description', s.description, 'trusts_annotations', s.trusts_annotations,
+    'is_active', s.is_active,
+    'sampling_model',
+    (select m.name from howdah.models as m where m.tenant_id = s.tenant_id
+      and m.id = s.sampling_model_id),
     'allows_elicitation', s.allows_elicitation
-  ), '{"description": "", "trusts_annotations": false, "allows_elicitation": false, "is_active": true}')
+  ), '{"description": "", "trusts_annotations": false, "allows_elicitation": false,
+    "is_active": true}')
 $$;
 
--- The servers an agent has: names, or each with the tools it is allowed where that is not all.
+-- Returns the MCP servers of an agent: a list of names, or an object if an agent may not use all
+-- tools of a server.
 create or replace function howdah_private.agent_servers_entry(agent_id uuid) returns jsonb
   language sql stable
   set search_path = pg_catalog, pg_temp
@@ -140,25 +160,32 @@ create or replace function howdah_private.agent_entry(a howdah.agents) returns j
 as $$
   select howdah_private.sparse(jsonb_build_object(
     'mission', a.instruction, 'system_prompt', a.system_prompt, 'description', a.description,
-    'prompt', (select p.name from howdah.prompts as p where p.id = a.prompt_id), 'prompt_values', a.prompt_values,
-    'skills', (
+    'prompt', (select p.name from howdah.prompts as p where p.id = a.prompt_id),
+    'prompt_values', a.prompt_values, 'skills', (
       select jsonb_agg(s.name order by g.position, s.name)
-      from howdah.agent_skills as g join howdah.skills as s on s.id = g.skill_id where g.agent_id = a.id),
+      from howdah.agent_skills as g join howdah.skills as s on s.id = g.skill_id
+      where g.agent_id = a.id),
     'servers', howdah_private.agent_servers_entry(a.id),
     'use_history', a.use_history, 'human_input', a.human_input, 'context_policy', a.context_policy,
     'capabilities', a.capabilities, 'domain', a.domain, 'output_schema', a.output_schema,
-    'is_active', a.is_active, 'is_default', a.is_default, 'engine', a.engine, 'engine_configuration', a.engine_configuration,
-    'budget', howdah_private.sparse(jsonb_build_object('max_steps', a.max_steps, 'max_tokens', a.max_tokens,
+    'is_active', a.is_active, 'is_default', a.is_default, 'engine', a.engine,
+    'engine_configuration', a.engine_configuration,
+    'budget', howdah_private.sparse(
+      jsonb_build_object('max_steps', a.max_steps, 'max_tokens', a.max_tokens,
       'max_cost', a.max_cost, 'max_seconds', a.max_seconds), '{}'),
     'models', (
       select jsonb_agg(case when u.purpose = 'llm' and u.request_params = '{}' then to_jsonb(m.name)
         else howdah_private.sparse(
-          jsonb_build_object('model', m.name, 'purpose', u.purpose, 'request_params', u.request_params),
+          jsonb_build_object('model', m.name, 'purpose', u.purpose,
+            'request_params', u.request_params),
           '{"purpose": "llm", "request_params": {}}') end order by u.purpose, u.position)
-      from howdah.agent_models as u join howdah.models as m on m.id = u.model_id where u.agent_id = a.id)
+      from howdah.agent_models as u join howdah.models as m on m.id = u.model_id
+      where u.agent_id = a.id)
   ) || howdah_private.agent_tools_entry(a.id), '{
-    "mission": "", "description": "", "use_history": true, "human_input": false, "context_policy": "trim",
-    "capabilities": [], "is_active": true, "is_default": false, "budget": {}, "tools": {}, "agents": [], "workflows": [],
+    "mission": "", "description": "", "use_history": true, "human_input": false,
+    "context_policy": "trim",
+    "capabilities": [], "is_active": true, "is_default": false, "budget": {}, "tools": {},
+    "agents": [], "workflows": [],
     "engine": "builtin", "engine_configuration": {}, "prompt_values": {}
   }')
 $$;
@@ -168,7 +195,8 @@ create or replace function howdah_private.agent_tools_entry(agent_id uuid) retur
   set search_path = pg_catalog, pg_temp
 as $$
   with given as (
-    select t.name, t.kind::text as kind, u.configuration, u.requires_approval, howdah_private.sub_run_target(t) as target
+    select t.name, t.kind::text as kind, u.configuration, u.requires_approval,
+      howdah_private.sub_run_target(t) as target
     from howdah.agent_tools as u join howdah.tools as t on t.id = u.tool_id
     where u.agent_id = agent_tools_entry.agent_id
   ),
@@ -185,9 +213,12 @@ as $$
     'tools', (
       select howdah_private.sparse(jsonb_build_object(
         'allow', coalesce(jsonb_agg(g.name order by g.name), '[]'),
-        'configuration', coalesce(jsonb_object_agg(g.name, g.configuration) filter (where g.configuration <> '{}'), '{}'),
+        'configuration',
+        coalesce(jsonb_object_agg(g.name, g.configuration) filter (where g.configuration <> '{}'),
+          '{}'),
         'requires_approval', coalesce(
-          jsonb_object_agg(g.name, g.requires_approval) filter (where g.requires_approval is not null), '{}')
+          jsonb_object_agg(g.name, g.requires_approval) filter (
+            where g.requires_approval is not null), '{}')
       ), '{"allow": [], "configuration": {}, "requires_approval": {}}')
       from given as g where g.target is null),
     'agents', (select s.entry from sub_runs as s where s.kind = 'agent'),
@@ -198,14 +229,19 @@ create or replace function howdah_private.workflow_entry(w howdah.workflows) ret
   language sql stable
   set search_path = pg_catalog, pg_temp
 as $$
-  -- one key of a configuration is called as the list of members is
+  -- the key `members` of a configuration would clash with the list of members
   select howdah_private.sparse(w.configuration || jsonb_build_object(
-    'configuration', case when w.configuration ? 'members' then jsonb_build_object('members', w.configuration -> 'members') end,
-    'type', w.type, 'description', w.description, 'instruction', w.instruction, 'is_active', w.is_active,
-    'budget', howdah_private.sparse(jsonb_build_object('max_steps', w.max_steps, 'max_tokens', w.max_tokens,
+    'configuration',
+    case when w.configuration ? 'members'
+      then jsonb_build_object('members', w.configuration -> 'members') end,
+    'type', w.type, 'description', w.description, 'instruction', w.instruction,
+    'is_active', w.is_active,
+    'budget', howdah_private.sparse(
+      jsonb_build_object('max_steps', w.max_steps, 'max_tokens', w.max_tokens,
       'max_cost', w.max_cost, 'max_seconds', w.max_seconds), '{}'),
     'members', coalesce((
-      select jsonb_agg(case when o.one - 'agent' = '{}' then o.one -> 'agent' else o.one end order by m.sequence_order)
+      select jsonb_agg(case when o.one - 'agent' = '{}' then o.one -> 'agent' else o.one end
+        order by m.sequence_order)
       from howdah.workflow_agents as m
       cross join lateral (select howdah_private.sparse(jsonb_build_object(
         'agent', (select a.name from howdah.agents as a where a.id = m.agent_id),
@@ -216,8 +252,9 @@ as $$
   ), '{"description": "", "instruction": "", "is_active": true, "budget": {}}')
 $$;
 
--- The living rows of the tenant that a system owns (without one: that none does), or that `named` names in its sections.
--- Whoever may read systems reads all of that.
+-- Returns the rows of the tenant that are not deleted and that a system owns (no system without a
+-- system_id), or that `named` lists in its sections. A caller who may read systems may read all
+-- these rows.
 create or replace function howdah_private.system_rows(system_id uuid, named jsonb)
   returns table (kind text, name text, id uuid, owner_id uuid, entry jsonb)
   language plpgsql stable security definer
@@ -233,30 +270,37 @@ begin
   where m.tenant_id = v_tenant_id and (system_rows.named -> 'models' ? m.name
     or (m.agent_system_id is not distinct from system_id and not m.from_environment))
   union all
-  select distinct on (f.id) 'functions', f.name, null::uuid, o.id, howdah_private.function_entry(f.id)
+  select distinct on (f.id) 'functions', f.name, null::uuid, o.id,
+    howdah_private.function_entry(f.id)
   from (
-    select s.name, s.functions from howdah.agent_systems as s where s.id = system_rows.system_id and s.tenant_id = v_tenant_id
+    select s.name, s.functions from howdah.agent_systems as s where s.id = system_rows.system_id
+      and s.tenant_id = v_tenant_id
     union
-    select system_rows.named ->> 'name', array(select e.name from howdah_private.system_entries(system_rows.named, 'functions') as e)
+    select system_rows.named ->> 'name',
+      array(select e.name from howdah_private.system_entries(system_rows.named, 'functions') as e)
     where system_rows.named ? 'functions' and howdah_private.is_operator()
   ) as x
   cross join lateral howdah_private.functions_of(x.name, x.functions) as f
-  left join howdah.agent_systems as o on o.tenant_id = v_tenant_id and o.name = x.name and f.name = any (o.functions)
+  left join howdah.agent_systems as o on o.tenant_id = v_tenant_id and o.name = x.name
+    and f.name = any (o.functions)
   union all
   select 'tools', t.name, t.id, t.agent_system_id, howdah_private.tool_entry(t)
   from howdah.tools as t
   where t.tenant_id = v_tenant_id and (system_rows.named -> 'tools' ? t.name
-    or (t.agent_system_id is not distinct from system_id and t.kind not in ('builtin', 'mcp') and howdah_private.sub_run_target(t) is null))
+    or (t.agent_system_id is not distinct from system_id and t.kind not in ('builtin', 'mcp')
+      and howdah_private.sub_run_target(t) is null))
   union all
   select 'mcp_servers', s.name, s.id, s.agent_system_id, howdah_private.mcp_server_entry(s)
   from howdah.mcp_servers as s
   where s.tenant_id = v_tenant_id
-    and (system_rows.named -> 'mcp_servers' ? s.name or s.agent_system_id is not distinct from system_id)
+    and (system_rows.named -> 'mcp_servers' ? s.name
+      or s.agent_system_id is not distinct from system_id)
   union all
   select 'prompts', p.name, p.id, p.agent_system_id, howdah_private.prompt_entry(p)
   from howdah.prompts as p
   where p.tenant_id = v_tenant_id and p.deleted_at is null
-    and (system_rows.named -> 'prompts' ? p.name or p.agent_system_id is not distinct from system_id)
+    and (system_rows.named -> 'prompts' ? p.name
+      or p.agent_system_id is not distinct from system_id)
   union all
   select 'skills', s.name, s.id, s.agent_system_id, howdah_private.skill_entry(s)
   from howdah.skills as s
@@ -271,28 +315,33 @@ begin
   select 'workflows', w.name, w.id, w.agent_system_id, howdah_private.workflow_entry(w)
   from howdah.workflows as w
   where w.tenant_id = v_tenant_id and w.deleted_at is null
-    and (system_rows.named -> 'workflows' ? w.name or w.agent_system_id is not distinct from system_id);
+    and (system_rows.named -> 'workflows' ? w.name
+      or w.agent_system_id is not distinct from system_id);
 end $$;
 
--- The whole file of a system, or of what none owns: with the models its parts use, so that it can be applied elsewhere, and
--- without what every tenant has to begin with.
+-- Returns the whole document of a system, or of all rows without a system. Includes the models that
+-- its parts use, so that the document can be applied elsewhere. Leaves out the rows that every
+-- tenant starts with.
 create or replace function howdah_private.system_document(system_id uuid, about jsonb) returns jsonb
   language sql stable
   set search_path = pg_catalog, pg_temp
 as $$
   with own as (
     select r.* from howdah_private.system_rows(system_document.system_id, '{}') as r
-    where system_id is not null or r.entry is distinct from howdah_private.seeded_parts() -> r.kind -> r.name
+    where system_id is not null
+      or r.entry is distinct from howdah_private.seeded_parts() -> r.kind -> r.name
   ),
   used as (
     select coalesce(jsonb_object_agg(u.name, true), '{}') as models
     from (
       select coalesce(m ->> 'model', m #>> '{}') as name
-      from own as o cross join lateral jsonb_array_elements(o.entry -> 'models') as m where o.kind = 'agents'
+      from own as o cross join lateral jsonb_array_elements(o.entry -> 'models') as m
+      where o.kind = 'agents'
       union
       select o.entry ->> 'model' from own as o where o.kind = 'workflows' and o.entry ? 'model'
       union
-      select o.entry ->> 'sampling_model' from own as o where o.kind = 'mcp_servers' and o.entry ? 'sampling_model'
+      select o.entry ->> 'sampling_model' from own as o
+      where o.kind = 'mcp_servers' and o.entry ? 'sampling_model'
     ) as u
   ),
   rows as (
@@ -304,6 +353,7 @@ as $$
   )
   select system_document.about || '{"version": "v1"}' || coalesce((
     select jsonb_object_agg(s.kind, s.entries)
-    from (select r.kind, jsonb_object_agg(r.name, r.entry) as entries from rows as r group by r.kind) as s
+    from (select r.kind, jsonb_object_agg(r.name, r.entry) as entries from rows as r
+      group by r.kind) as s
   ), '{}')
 $$;

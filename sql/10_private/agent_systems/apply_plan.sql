@@ -1,5 +1,6 @@
--- One apply, from what was there before to the plan that tells of it.
-create or replace function howdah_private.write_system(document jsonb, source text, prune boolean) returns jsonb
+-- Applies a document: reads the state before, writes the parts and returns the changes.
+create or replace function howdah_private.write_system(document jsonb, source text, prune boolean)
+  returns jsonb
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
 as $$
@@ -7,11 +8,12 @@ declare
   v_name text := write_system.document ->> 'name';
   v_system_id uuid := (select s.id from howdah.agent_systems as s
     where s.name = v_name and s.tenant_id = howdah.current_tenant());
-  -- of a system that is not there yet nothing is its own; a fresh id owns nothing
+  -- a new system owns nothing yet, and a fresh id matches no row
   v_owner_id uuid := coalesce(v_system_id, howdah.uuid_v7());
   v_before jsonb := howdah_private.system_state(v_owner_id, write_system.document);
-  v_heading jsonb := (select howdah_private.system_heading(s) from howdah.agent_systems as s where s.id = v_system_id);
-  v_now jsonb;
+  v_heading jsonb := (select howdah_private.system_heading(s) from howdah.agent_systems as s
+    where s.id = v_system_id);
+  v_after jsonb;
   v_system howdah.agent_systems;
 begin
   perform howdah_private.write_parts(write_system.document, write_system.source);
@@ -19,72 +21,91 @@ begin
     perform howdah_private.prune_system(v_system_id, write_system.document);
   end if;
   perform howdah_private.drop_unused_sub_runs(v_system_id, write_system.document);
-  v_now := howdah_private.system_state(v_owner_id, write_system.document);
-  v_system := howdah_private.settle_system(write_system.document, write_system.source, (
+  v_after := howdah_private.system_state(v_owner_id, write_system.document);
+  v_system := howdah_private.save_system_row(write_system.document, write_system.source, (
     select coalesce(jsonb_object_agg(k.kind, k.names), '{}')
     from (
       select n.kind, jsonb_agg(r.name) as names
-      from jsonb_each(v_now) as n (kind, entries) cross join lateral jsonb_each(n.entries) as r (name, state)
-      -- a model that others describe alike is shared, not taken
+      from jsonb_each(v_after) as n (kind, entries)
+      cross join lateral jsonb_each(n.entries) as r (name, state)
+      -- a model that another system describes identically is shared and keeps its owner
       where n.kind <> 'models' or r.state is distinct from v_before -> n.kind -> r.name
       group by n.kind
     ) as k
   ), write_system.prune);
-  return jsonb_build_object('id', v_system.id, 'name', v_system.name, 'version', v_system.version, 'digest', v_system.digest,
-    'warnings', (
-      select coalesce(jsonb_agg(format('workflow %s cannot run as it is: %s', f.name, f.fault) order by f.name), '[]')
+  return jsonb_build_object('id', v_system.id, 'name', v_system.name, 'version', v_system.version,
+    'digest', v_system.digest, 'warnings', (
+      select coalesce(
+        jsonb_agg(format('workflow %s cannot run: %s', f.name, f.fault) order by f.name), '[]')
       from howdah_private.faulty_workflows(array(
-        select w.name from jsonb_object_keys(coalesce(write_system.document -> 'workflows', '{}')) as w (name))) as f
+        select w.name
+        from jsonb_object_keys(
+          coalesce(write_system.document -> 'workflows', '{}')) as w (name))) as f
     ),
     'kept', (
-      select coalesce(jsonb_agg(jsonb_build_object('kind', left(s.kind, -1), 'name', n.name) order by s.place, n.name collate "C"), '[]')
+      select coalesce(jsonb_agg(jsonb_build_object('kind', left(s.kind, -1), 'name', n.name)
+        order by s.place, n.name collate "C"), '[]')
       from unnest(howdah_private.system_sections()) with ordinality as s (kind, place)
-      cross join lateral jsonb_each(v_now -> s.kind) as n (name, state)
+      cross join lateral jsonb_each(v_after -> s.kind) as n (name, state)
       where not coalesce(write_system.prune, false) and n.state ->> 'owner_id' = v_system_id::text
         and not coalesce(write_system.document -> s.kind ? n.name, false)
     ),
-    'objects', jsonb_build_array(howdah_private.change_of('system', v_name, v_heading, howdah_private.system_heading(v_system)))
+    'objects', jsonb_build_array(
+      howdah_private.change_of('system', v_name, v_heading,
+        howdah_private.system_heading(v_system)))
       || howdah_private.system_changes(v_before, howdah_private.system_state(v_system.id, (
-      select jsonb_object_agg(s.kind, coalesce(v_before -> s.kind, '{}') || coalesce(v_now -> s.kind, '{}'))
+      select jsonb_object_agg(s.kind, coalesce(v_before -> s.kind, '{}')
+        || coalesce(v_after -> s.kind, '{}'))
       from unnest(howdah_private.system_sections()) as s (kind)))));
 end $$;
 
--- {"agents": {name: {"owner_id", "entry"}}, …} of what a system owns or a document names.
+-- Returns the rows that a system owns or a document names: {"agents": {name: {"owner_id",
+-- "entry"}}, …}.
 create or replace function howdah_private.system_state(system_id uuid, named jsonb) returns jsonb
   language sql stable
   set search_path = pg_catalog, pg_temp
 as $$
   select coalesce(jsonb_object_agg(k.kind, k.entries), '{}')
   from (
-    select r.kind, jsonb_object_agg(r.name, jsonb_build_object('owner_id', r.owner_id, 'entry', r.entry)) as entries
+    select r.kind,
+      jsonb_object_agg(r.name,
+        jsonb_build_object('owner_id', r.owner_id, 'entry', r.entry)) as entries
     from howdah_private.system_rows(system_id, named) as r group by r.kind
   ) as k
 $$;
 
--- What was done to each object, in the order of the file's sections. One that comes to be the system's, or is let go of, has changed too.
+-- Returns the action on each object, in the order of the sections. A change of ownership counts as
+-- a change.
 create or replace function howdah_private.system_changes(before jsonb, after jsonb) returns jsonb
   language sql immutable
   set search_path = pg_catalog, pg_temp
 as $$
   select coalesce(jsonb_agg(
-    howdah_private.change_of(left(s.kind, -1), n.name, before -> s.kind -> n.name -> 'entry', after -> s.kind -> n.name -> 'entry')
-      || case when before -> s.kind -> n.name <> after -> s.kind -> n.name then '{"action": "change"}'::jsonb else '{}' end
-      || case when before #> array[s.kind, n.name, 'owner_id'] = after #> array[s.kind, n.name, 'owner_id'] then '{}'::jsonb
+    howdah_private.change_of(left(s.kind, -1), n.name, before -> s.kind -> n.name -> 'entry',
+      after -> s.kind -> n.name -> 'entry')
+      || case when before -> s.kind -> n.name <> after -> s.kind -> n.name
+        then '{"action": "change"}'::jsonb else '{}' end
+      || case when before #> array[s.kind, n.name, 'owner_id'] = after #> array[s.kind, n.name,
+        'owner_id'] then '{}'::jsonb
         when before #> array[s.kind, n.name, 'owner_id'] = 'null' then '{"ownership": "taken"}'
-        when after #> array[s.kind, n.name, 'owner_id'] = 'null' then '{"ownership": "released"}' else '{}' end
+        when after #> array[s.kind, n.name, 'owner_id'] = 'null' then '{"ownership": "released"}'
+        else '{}' end
     order by s.place, n.name collate "C"), '[]')
   from unnest(howdah_private.system_sections()) with ordinality as s (kind, place)
-  cross join lateral jsonb_object_keys(coalesce(before -> s.kind, '{}') || coalesce(after -> s.kind, '{}')) as n (name)
+  cross join lateral jsonb_object_keys(coalesce(before -> s.kind, '{}')
+    || coalesce(after -> s.kind, '{}')) as n (name)
 $$;
 
-create or replace function howdah_private.change_of(kind text, name text, before jsonb, after jsonb) returns jsonb
+create or replace function howdah_private.change_of(kind text, name text, before jsonb, after jsonb)
+  returns jsonb
   language sql immutable
   return jsonb_build_object('kind', kind, 'name', name, 'before', before, 'after', after,
     'action', case when before is null then 'create' when after is null then 'delete'
       when before <> after then 'change' else 'unchanged' end);
 
--- Agents and workflows that were given as tools and are not any more.
-create or replace function howdah_private.drop_unused_sub_runs(system_id uuid, document jsonb) returns void
+-- Deletes tools that stand for an agent or a workflow and that no agent uses any more.
+create or replace function howdah_private.drop_unused_sub_runs(system_id uuid, document jsonb)
+  returns void
   language sql volatile
   set search_path = pg_catalog, pg_temp
 as $$
@@ -93,13 +114,15 @@ as $$
     and t.kind in ('agent', 'workflow') and howdah_private.sub_run_target(t) is not null
     and not coalesce(document -> 'tools' ? t.name, false)
     and not exists (select from howdah.agent_tools as u where u.tool_id = t.id)
-    and not exists (select from howdah.tools as c where c.compensation_tool_id = t.id and c.tenant_id = t.tenant_id)
+    and not exists (select from howdah.tools as c where c.compensation_tool_id = t.id
+      and c.tenant_id = t.tenant_id)
 $$;
 
--- What is no system at all, the same on every interface. The schema is the one that is published (agent_system_schema.sql);
--- each object is checked by itself, so that a large system is not too much to check, and only what is refused is looked at for
--- its places, which takes longer.
-create or replace function howdah_private.refuse_system_shape(document jsonb, source text) returns void
+-- Refuses documents that do not match the published schema (agent_system_schema.sql), with the same
+-- errors on every interface. Each object is checked by itself, which bounds the cost for a large
+-- system. Places are computed only for objects that fail, because that is slower.
+create or replace function howdah_private.refuse_system_shape(document jsonb, source text)
+  returns void
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
@@ -107,29 +130,35 @@ declare
   v_schema constant jsonb := howdah_private.agent_system_schema();
   v_sections constant text[] := howdah_private.system_sections();
   v_heading constant jsonb := v_schema || jsonb_build_object('properties', (
-    select jsonb_object_agg(p.key, case when p.key = any (v_sections) then p.value - 'additionalProperties' else p.value end)
+    select jsonb_object_agg(p.key,
+      case when p.key = any (v_sections) then p.value - 'additionalProperties' else p.value end)
     from jsonb_each(v_schema -> 'properties') as p));
   v_faults jsonb[];
   v_object record;
 begin
   if greatest(octet_length(document::text), octet_length(source)) > 1048576 then
-    raise exception using errcode = 'HWINV', message = 'an agent system has at most 1 MB',
-      detail = '{"field": "document"}', hint = 'Make several systems of it, each with a name of its own.';
+    raise exception using errcode = 'HWINV', message = 'the agent system is larger than 1 MB',
+      detail = '{"field": "document"}',
+      hint = 'Split it into several systems with different names.';
   end if;
-  v_faults := howdah_private.shape_or_faults(v_heading, coalesce(document, 'null'), 'the document', '{}');
+  v_faults := howdah_private.located_faults(v_heading, coalesce(document, 'null'),
+    'the document', '{}');
   for v_object in
     select s.section, e.key as name, e.value as entry
     from unnest(v_sections) with ordinality as s (section, place)
-    cross join lateral jsonb_each(case jsonb_typeof(document -> s.section) when 'object' then document -> s.section end) as e
+    cross join lateral jsonb_each(
+      case jsonb_typeof(document -> s.section) when 'object' then document -> s.section end) as e
     order by s.place, e.key collate "C"
   loop
-    v_faults := v_faults || howdah_private.shape_or_faults(
-      v_schema #> array['properties', v_object.section, 'additionalProperties'], v_object.entry, v_object.name,
-      array[v_object.section, v_object.name]);
-    exit when cardinality(v_faults) >= 100; -- nobody reads more at once
+    v_faults := v_faults || howdah_private.located_faults(
+      v_schema #> array['properties', v_object.section, 'additionalProperties'], v_object.entry,
+      v_object.name, array[v_object.section, v_object.name]);
+    exit when cardinality(v_faults) >= 100; -- enough for one report
   end loop;
   v_faults := v_faults || array(
-    select howdah_private.system_fault('/' || t.field, t.field || ' holds a key, and keys never stand in a file')
-    from (values ('name'), ('description')) as t (field) where howdah_private.prose_contains_secret(document ->> t.field));
+    select howdah_private.system_fault('/' || t.field,
+      t.field || ' holds a key, and a file must not contain keys')
+    from (values ('name'), ('description')) as t (field)
+    where howdah_private.prose_contains_secret(document ->> t.field));
   perform howdah_private.refuse_system(v_faults) where cardinality(v_faults) > 0;
 end $$;

@@ -1,5 +1,6 @@
--- What an export is made of: {document, left_out: [{path, message}]}. Agents and workflows are deleted softly, and who had
--- them as members or tools keeps the row, so a document may name somebody who is not there any more.
+-- Returns what an export consists of: {document, left_out: [{path, message}]}. Agents and workflows
+-- are deleted softly, and rows that refer to them stay, so a document may contain references to
+-- deleted objects.
 create or replace function howdah_private.exported_system(name text) returns jsonb
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
@@ -9,8 +10,9 @@ declare
 begin
   perform howdah_private.permit('agent_systems', 'read');
   if exported_system.name is null then
-    return howdah_private.without_lost_references(howdah_private.system_document(null, (
-      select jsonb_build_object('name', t.slug) from howdah.tenants as t where t.id = howdah.current_tenant())));
+    return howdah_private.without_deleted_references(howdah_private.system_document(null, (
+      select jsonb_build_object('name', t.slug) from howdah.tenants as t
+      where t.id = howdah.current_tenant())));
   end if;
   select s.* into v_system from howdah.agent_systems as s
   where s.name = exported_system.name and s.tenant_id = howdah.current_tenant();
@@ -18,26 +20,32 @@ begin
     raise exception using errcode = 'HWNTF',
       message = format('there is no agent system %s', to_jsonb(exported_system.name)),
       detail = jsonb_build_object('agent_system', exported_system.name)::text,
-      hint = coalesce((select 'There are: ' || string_agg(s.name, ', ' order by s.name) || '.' from howdah.agent_systems as s
-        where s.tenant_id = howdah.current_tenant()), 'There are none yet: howdah apply FILE.');
+      hint = coalesce(
+        (select 'The agent systems of this tenant: ' || string_agg(s.name, ', ' order by s.name)
+          || '.' from howdah.agent_systems as s
+        where s.tenant_id = howdah.current_tenant()),
+          'This tenant has no agent systems yet: howdah apply FILE.');
   end if;
-  return howdah_private.without_lost_references(howdah_private.system_document(v_system.id, howdah_private.system_heading(v_system)));
+  return howdah_private.without_deleted_references(
+    howdah_private.system_document(v_system.id, howdah_private.system_heading(v_system)));
 end $$;
 
--- A tool that stands for somebody who was deleted goes with him, and then so does whoever was given that tool: hence the rounds.
-create or replace function howdah_private.without_lost_references(document jsonb) returns jsonb
+-- Removes references to deleted objects. A tool that stands for a deleted agent is removed too, and
+-- then the references to that tool; hence the loop.
+create or replace function howdah_private.without_deleted_references(document jsonb) returns jsonb
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_document jsonb := without_lost_references.document;
+  v_document jsonb := without_deleted_references.document;
   v_lost_tools text[] := '{}';
   v_left_out jsonb[] := '{}';
   v_use record;
 begin
   loop
     for v_use in
-      select u.path, u.name, u.what as kind, case u.what when 'member' then 'agent or workflow' else u.what end as what,
+      select u.path, u.name, u.what as kind,
+        case u.what when 'member' then 'agent or workflow' else u.what end as what,
         p.parts
       from howdah_private.system_uses(v_document) as u
       cross join lateral (
@@ -45,12 +53,17 @@ begin
         from string_to_table(substr(u.path, 2), '/') with ordinality as x (part, place)
       ) as p
       where (u.what = 'tool' and u.name = any (v_lost_tools))
-        or not exists (select from howdah_private.known_names(v_document) as k where (k.what, k.name) = (u.what, u.name))
-      order by length(u.path) desc, u.path desc -- of a list the last first, so that the others keep their places
+        or not exists (select from howdah_private.known_names(v_document) as k
+          where (k.what, k.name) = (u.what, u.name))
+      -- the last element first, so that other indexes stay valid
+      order by length(u.path) desc, u.path desc
     loop
       v_left_out := v_left_out || jsonb_build_object('path', v_use.path,
-        'message', format(case when howdah_private.was_deleted(v_use.kind, v_use.name) or v_use.name = any (v_lost_tools)
-            then '%s %s was deleted, and is left out here' else 'there is no %s %s, so it is left out here' end,
+        'message', format(
+          case when howdah_private.was_deleted(v_use.kind, v_use.name)
+            or v_use.name = any (v_lost_tools)
+            then '%s %s was deleted and is left out'
+            else 'there is no %s %s; the reference is left out' end,
           v_use.what, to_jsonb(v_use.name)));
       v_document := howdah_private.without_reference(v_document, v_use.parts, v_use.name);
       if v_use.parts[1] = 'tools' and v_use.parts[3] <> 'compensation' then
@@ -62,7 +75,7 @@ begin
   return jsonb_build_object('document', v_document, 'left_out', to_jsonb(v_left_out));
 end $$;
 
--- Whether there was one of that name. Of what is deleted softly the row says so; of the rest nobody knows that it ever was.
+-- Returns whether an object of this name was deleted softly. Other kinds of objects leave no trace.
 create or replace function howdah_private.was_deleted(kind text, name text) returns boolean
   language sql stable
   set search_path = pg_catalog, pg_temp
@@ -77,13 +90,16 @@ as $$
       union all
       select 'skill', s.name, s.tenant_id, s.deleted_at from howdah.skills as s
     ) as d
-    where d.tenant_id = howdah.current_tenant() and d.name = was_deleted.name and d.deleted_at is not null
-      and (d.kind = was_deleted.kind or (was_deleted.kind = 'member' and d.kind in ('agent', 'workflow')))
+    where d.tenant_id = howdah.current_tenant() and d.name = was_deleted.name
+      and d.deleted_at is not null
+      and (d.kind = was_deleted.kind
+        or (was_deleted.kind = 'member' and d.kind in ('agent', 'workflow')))
   )
 $$;
 
--- The document without one place where it names something, and without what was only said about that.
-create or replace function howdah_private.without_reference(document jsonb, parts text[], name text) returns jsonb
+-- Returns the document without one reference and without the settings that belong to it.
+create or replace function howdah_private.without_reference(document jsonb, parts text[], name text)
+  returns jsonb
   language plpgsql immutable
   set search_path = pg_catalog, pg_temp
 as $$
@@ -98,11 +114,14 @@ begin
     return v_document #- array['agents', parts[2], 'prompt_values'];
   elsif parts[1] = 'agents' and parts[3] = 'tools' then
     v_tools := howdah_private.sparse(
-      v_document #> parts[1:3] #- array['configuration', without_reference.name] #- array['requires_approval', without_reference.name],
+      v_document #> parts[1:3] #- array['configuration',
+        without_reference.name] #- array['requires_approval', without_reference.name],
       '{"allow": [], "configuration": {}, "requires_approval": {}}');
-    return case v_tools when '{}' then v_document #- parts[1:3] else jsonb_set(v_document, parts[1:3], v_tools) end;
+    return case v_tools when '{}' then v_document #- parts[1:3]
+      else jsonb_set(v_document, parts[1:3], v_tools) end;
   end if;
-  -- an entry says only what it would not be by itself, but for the members of a workflow
-  return case when parts[3] <> 'members' and v_document #> parts[1:3] in ('[]', '{}') then v_document #- parts[1:3]
+  -- an empty value is a default and is left out, except for the members of a workflow
+  return case when parts[3] <> 'members' and v_document #> parts[1:3] in ('[]', '{}')
+    then v_document #- parts[1:3]
     else v_document end;
 end $$;

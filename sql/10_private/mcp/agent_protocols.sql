@@ -85,7 +85,7 @@ create or replace function howdah_private.begin_task(
 as $$
 declare
   v_tenant_id uuid := howdah.current_tenant();
-  v_workflow_id uuid := howdah_private.workflow_called(begin_task.name);
+  v_workflow_id uuid := howdah_private.workflow_by_name(begin_task.name);
   v_agent_id uuid := case when v_workflow_id is null then howdah.agent(begin_task.name) end;
   v_session_id uuid := begin_task.session_id;
   v_id uuid := howdah.uuid_v7();

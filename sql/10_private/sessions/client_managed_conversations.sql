@@ -70,7 +70,7 @@ create or replace function howdah_private.begin_conversation(
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_workflow_id uuid := howdah_private.workflow_called(begin_conversation.model);
+  v_workflow_id uuid := howdah_private.workflow_by_name(begin_conversation.model);
   v_agent_id uuid := case when v_workflow_id is null
     then howdah.agent(begin_conversation.model) end;
   v_id uuid := howdah.uuid_v7();

@@ -178,7 +178,7 @@ async function start(db: Client, sent: Body, key: string | undefined): Promise<s
   }
   const name = agent ?? workflow ?? null;
   const called = await first(
-    `select coalesce($2::uuid, howdah_private.workflow_called($1), case when $3 then howdah.workflow($1) end)::text as id`,
+    `select coalesce($2::uuid, howdah_private.workflow_by_name($1), case when $3 then howdah.workflow($1) end)::text as id`,
     [name, workflow_id ?? null, workflow !== undefined],
   );
   return first(

@@ -23,7 +23,7 @@ test('a refusal tells a client of REST what it can ask REST for', async () => {
   expect(started.body.hint).toContain('/api/agents');
   expect(started.body.hint).not.toContain('howdah.');
   const said = await call(api, 'POST', `/api/executions/${NOBODY}/feedback`, { score: 1 });
-  expect(said.body.hint).toBe('Those there are stand in /api/executions.');
+  expect(said.body.hint).toBe('See /api/executions for the runs that exist.');
 });
 
 test('functions are requests, and what REST has nothing for keeps its name', () => {
