@@ -265,7 +265,7 @@ describe.each(REVISIONS)('in revision %s', (revision) => {
     );
     const args = { question_id: question.id, answer: 'green' };
     const refused = await client.callTool({ name: 'answer_question', arguments: args });
-    expect(textOf(refused)).toContain('is none of the options (HWINV)');
+    expect(textOf(refused)).toContain('is not one of the options (HWINV)');
     const answered = await client.callTool({
       name: 'answer_question',
       arguments: { ...args, answer: 'red' },

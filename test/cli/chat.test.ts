@@ -112,7 +112,7 @@ describe.each(WAYS)('howdah chat %s', (_name, { url, more }) => {
     await expect.poll(talk.stdout, { timeout: 60_000 }).toBe('Which colour?\n');
     expect(talk.stderr()).toContain('red · blue');
     talk.type('green');
-    await expect.poll(talk.stderr, { timeout: 60_000 }).toContain('none of the options');
+    await expect.poll(talk.stderr, { timeout: 60_000 }).toContain('not one of the options');
     talk.type('blue');
     const { status, stdout, stderr } = await talk.end();
     expect({ status, stdout }).toEqual({ status: 0, stdout: 'Which colour?\nSo be it\n' });

@@ -106,7 +106,7 @@ describe('howdah run', () => {
 
   test('asks at a terminal, until the answer is accepted', async () => {
     const { status, stdout, talk } = await atTerminal('asking', 'green', 'blue');
-    expect(talk).toContain("'green' is none of the options");
+    expect(talk).toContain("'green' is not one of the options");
     expect({ status, stdout }).toEqual({ status: 0, stdout: 'Thank you\n' });
   });
 
@@ -161,7 +161,7 @@ describe('howdah answer', () => {
     expect(await outputOf(execution)).toEqual({ status: 0, stdout: 'Thank you\n' });
     const again = await cli('answer', question, 'red');
     expect(again.status).toBe(1);
-    expect(again.stderr).toContain('is not open any more: answered by');
+    expect(again.stderr).toContain('is no longer open: answered by');
   });
 
   test('takes JSON, and refuses what is none, what does not fit and nothing at all', async () => {
@@ -169,7 +169,7 @@ describe('howdah answer', () => {
     for (const [argv, message] of [
       [['answer', question], 'an answer is missing'],
       [['answer', question, '--data', '{red}'], '--data is no JSON'],
-      [['answer', question, 'green'], 'none of the options'],
+      [['answer', question, 'green'], 'not one of the options'],
     ] as const) {
       const { status, stderr } = await cli(...argv);
       expect(status).toBe(2);

@@ -392,10 +392,10 @@ describe('a refusal tells the model what to do', () => {
         message: expect.stringContaining('there is no agent'),
         cause: { hint: `Did you mean ${desk}?` },
       },
-      { message: 'this would be a message to yourself' },
+      { message: 'a run cannot send a message to itself' },
       { message: `the run ${over.id} has already ended: completed` },
       { message: 'to is missing' },
-      { message: `there is no thread ${over.id} you take part in` },
+      { message: `there is no thread ${over.id} in which you take part` },
       { message: `there is no message ${over.id} in your mailbox` },
       { message: expect.stringContaining('content has 40000 bytes, at most 32768') },
     ]);
@@ -422,7 +422,7 @@ describe('a refusal tells the model what to do', () => {
     expect(await refusals(id)).toMatchObject([
       {
         message: expect.stringContaining('written by a person'),
-        cause: { hint: 'Say it in your answer.' },
+        cause: { hint: 'Put the reply in your answer.' },
       },
     ]);
   });
@@ -435,7 +435,7 @@ describe('a refusal tells the model what to do', () => {
       const other = messages[0]?.content === ping ? pong : ping;
       const last = messages.at(-1);
       const said = last?.role === 'tool' ? last.content : '';
-      if (said.includes('the most there may be')) return { content: 'stopped' };
+      if (said.includes('maximum number of messages')) return { content: 'stopped' };
       if (said.startsWith('{"mail":[]')) return { content: 'nothing more came' };
       const mail = said.startsWith('{"mail"') ? JSON.parse(said).mail[0] : undefined;
       if (mail || (last?.role === 'user' && other === pong)) {
@@ -467,7 +467,7 @@ describe('a refusal tells the model what to do', () => {
     expect(log.filter(({ kind }) => kind === 'guard')).toMatchObject([
       {
         name: 'send_message_limit',
-        output: { message: expect.stringContaining('6 messages in this thread') },
+        output: { message: expect.stringContaining('agents in a thread (6) reached') },
       },
     ]);
     expect(log.find(({ error }) => error)?.error).toMatchObject({

@@ -438,12 +438,12 @@ describe('what is decided while a run is at work holds for its next call', () =>
   test.each([
     [
       'deactivated',
-      'is not active any more',
+      'is no longer active',
       `update howdah.tools set is_active = false where name = 'free'`,
     ],
     [
       'taken from its agent',
-      'was taken from the agent',
+      'was removed from the agent',
       `delete from howdah.agent_tools as g using howdah.tools as t where t.id = g.tool_id and t.name = 'free'`,
     ],
   ])('a tool that was %s is not called, and the model is told', async (_how, reason, edit) => {
@@ -486,7 +486,7 @@ describe('what is decided while a run is at work holds for its next call', () =>
       expect(await told(id)).toMatchObject({
         error: {
           message:
-            'free may not be called any more: the user of the run may not run its agent any more',
+            'free may not be called any more: the user of the run may no longer run its agent',
         },
       });
       slow = door();
@@ -627,7 +627,7 @@ describe('a deadline', () => {
     const question = await waiting(id);
     await pass(id);
     expect(await ended(pool, id)).toMatchObject({ status: 'completed' });
-    expect((await resultsOf(pool, id))[0]).toContain('nobody answered in time: Which colour?');
+    expect((await resultsOf(pool, id))[0]).toContain('no answer before the deadline: Which colour?');
     expect(await executionOf(pool, question.execution_id)).toMatchObject({
       stop_reason: 'expired',
     });

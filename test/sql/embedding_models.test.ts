@@ -45,9 +45,9 @@ const pinned = async (db: Db, id: string) => {
 
 describe('a router by embeddings is not written', () => {
   test.each([
-    [{}, /method embedding needs a model with purpose embedding, and there is none/],
-    [{ model: 'nobody' }, /model names 'nobody', and no model of that name has purpose embedding/],
-    [{ model: 'default' }, /model names 'default', and no model of that name has purpose/],
+    [{}, /method embedding needs a model with purpose embedding, but there is none/],
+    [{ model: 'nobody' }, /there is no model 'nobody' with purpose embedding/],
+    [{ model: 'default' }, /there is no model 'default' with purpose/],
   ])('with %j where no model makes them', async (configuration, message) => {
     await inside(async (db) => {
       const value = { method: 'embedding', ...configuration };
@@ -55,7 +55,7 @@ describe('a router by embeddings is not written', () => {
         code: 'HWINV',
         message: expect.stringMatching(message),
         detail: expect.stringContaining('"configuration"'),
-        hint: expect.stringContaining('Make a model with purpose embedding'),
+        hint: expect.stringContaining('Create a model with purpose embedding'),
       });
     });
   });
@@ -88,7 +88,7 @@ describe('a router by embeddings is not written', () => {
     const { code, lines } = await faultsOf(doors.apply(file(wrong)));
     expect(code).toBe('HWINV');
     expect(lines).toEqual([
-      expect.stringMatching(/^5:3 .*no model of that name has purpose embedding/),
+      expect.stringMatching(/^5:3 .*there is no model .* with purpose embedding/),
     ]);
     const right = 'models: { embedder: { provider: local, model: letters, purpose: embedding } }\n';
     await doors.apply(file(right));
@@ -149,7 +149,7 @@ describe('its model', () => {
       const run = `insert into howdah.executions (workflow_id, input) values ($1, 'x')`;
       await expect(client.query(run, [id])).rejects.toMatchObject({
         code: 'HWCNF',
-        message: expect.stringMatching(/cannot run: .*purpose embedding, and there is none/),
+        message: expect.stringMatching(/cannot run: .*purpose embedding, but there is none/),
       });
       await model(client, 'the next');
       await client.query(run, [id]);

@@ -226,7 +226,7 @@ describe('a fork that begins with other data', () => {
     expect((await fork(id, { input_data: ['d'] })).input_data).toEqual(['d']);
     expect(await refused(id, { input_data: { a: 1 } })).toMatchObject({
       ...{ code: 'HWINV', field: 'input_data' },
-      message: 'input_data is no JSON array, and a map is over its items',
+      message: 'input_data is not a JSON array, but a map runs over the items of an array',
     });
   });
 });

@@ -44,16 +44,16 @@ describe('settings of a question', () => {
     [
       'question.expire_in_seconds',
       { expire_in_seconds: 60 },
-      'is no setting',
+      'is not a setting',
       'Did you mean expires_in_seconds?',
     ],
     [
       'question.requiredRole',
       { requiredRole: 'admin' },
-      'is no setting',
+      'is not a setting',
       'Did you mean required_role?',
     ],
-    ['question.colour', { colour: 'red' }, 'is no setting', 'The settings: schema, '],
+    ['question.colour', { colour: 'red' }, 'is not a setting', 'The settings: schema, '],
     ['question.expires_in_seconds', { expires_in_seconds: 0 }, 'positive number', '3600'],
     ['question.expires_in_seconds', { expires_in_seconds: -1 }, 'positive number', '3600'],
     ['question.expires_in_seconds', { expires_in_seconds: '60' }, 'positive number', '3600'],
@@ -61,13 +61,13 @@ describe('settings of a question', () => {
     [
       'question.required_role',
       { required_role: 'boss' },
-      'is "boss", which is no role',
+      'is "boss", which is not a role',
       'owner, admin, member',
     ],
     [
       'question.required_role',
       { required_role: 7 },
-      'is 7, which is no role',
+      'is 7, which is not a role',
       'owner, admin, member',
     ],
     [
@@ -92,26 +92,26 @@ describe('settings of a question', () => {
     [
       'question.escalate_to',
       { escalate_to: 'admin' },
-      'never counts without a deadline',
+      'has no effect without a deadline',
       'expires_in_seconds',
     ],
     [
       'question.default_answer',
       { default_answer: 'x' },
-      'never counts without a deadline',
+      'has no effect without a deadline',
       'expires_in_seconds',
     ],
     [
       'question.default_answer',
       { ...deadline, default_answer: 1 },
       'is not a string',
-      'a person would write',
+      'the answer as a string',
     ],
     [
       'question.default_answer',
       { ...deadline, default_answer: '' },
       'is empty',
-      'a person would write',
+      'the answer as a string',
     ],
     [
       'question.default_answer',
@@ -121,7 +121,7 @@ describe('settings of a question', () => {
         default_answer: '{"a": 1}',
       },
       'does not satisfy the schema: a ',
-      'a person would write',
+      'the answer as a string',
     ],
     ['question.schema', { schema: 'string' }, 'is not an object', '"type"'],
     [
@@ -169,7 +169,7 @@ describe('settings of a question', () => {
   test('of approvals have no schema', async () => {
     expect(await refusal(write({ schema: { type: 'object' } }))).toMatchObject({
       code: 'HWINV',
-      message: 'configuration.question.schema is for ask_user alone',
+      message: 'configuration.question.schema is only for ask_user',
     });
   });
 

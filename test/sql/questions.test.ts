@@ -48,8 +48,8 @@ describe('an answer', () => {
     for (const empty of [null, '', '  \n']) {
       expect(await refusal(answer(db.pool, id, empty))).toMatchObject({
         code: 'HWINV',
-        message: 'the answer was not accepted: an answer is missing',
-        hint: 'Any text is an answer.',
+        message: 'the answer was not accepted: the answer is missing',
+        hint: 'Any non-empty text is valid.',
       });
     }
   });
@@ -69,7 +69,7 @@ describe('an answer', () => {
     const { id } = await ask(db.pool, { columns: { options: ['red', 'blue'] } });
     expect(await refusal(answer(db.pool, id, 'green'))).toMatchObject({
       code: 'HWINV',
-      message: "the answer was not accepted: 'green' is none of the options",
+      message: "the answer was not accepted: 'green' is not one of the options",
       hint: 'The options: ["red", "blue"]',
     });
     expect(await answer(db.pool, id, null, 'blue')).toMatchObject({ answer: 'blue' });
@@ -101,7 +101,7 @@ describe('a schema', () => {
     expect(refused).toMatchObject({
       code: 'HWINV',
       message: expect.stringMatching(message),
-      hint: expect.stringContaining('It has to satisfy: '),
+      hint: expect.stringContaining('The answer must satisfy: '),
     });
     expect(JSON.parse(refused.detail ?? '')).toMatchObject({ field: 'answer', question_id: id });
     expect((await questionRow(db.pool, id)).status).toBe('open');
@@ -143,7 +143,7 @@ describe('approve and reject', () => {
     for (const word of ['yes', '', null]) {
       expect(await refusal(answer(db.pool, id, word))).toMatchObject({
         code: 'HWINV',
-        hint: 'The answers: approve (data: edited arguments), reject (data: the reason).',
+        hint: 'Valid answers: approve (data: edited arguments), reject (data: the reason).',
       });
     }
     expect(await answer(db.pool, id, ' Approve ')).toMatchObject({ answer: 'approve' });
@@ -166,8 +166,8 @@ describe('approve and reject', () => {
   test.each([
     [{ order: 'A-1', cents: 101 }, /cents .*100/],
     [{ cents: 1 }, /order/],
-    [['A-1'], /edited arguments are a JSON object/],
-    ['A-1', /edited arguments are a JSON object/],
+    [['A-1'], /the edited arguments are not a JSON object/],
+    ['A-1', /the edited arguments are not a JSON object/],
   ])('refuse the arguments %j', async (edited, message) => {
     const { id } = await ask(db.pool, approval);
     expect(await refusal(answer(db.pool, id, 'approve', edited))).toMatchObject({
@@ -330,7 +330,7 @@ describe('who may answer', () => {
       expect(refused).toMatchObject({
         code: 'HWDEN',
         message: `${users.member?.username}, as member, may not answer question ${id}`,
-        hint: 'An admin or an owner may, or a admin.',
+        hint: 'The roles that may answer it: owner, admin.',
       });
     });
   });
@@ -498,7 +498,7 @@ describe('a deadline', () => {
     ).toMatchObject({
       status: 'failed',
       stop_reason: 'expired',
-      error: { message: 'nobody answered in time: Which one?', retryable: false },
+      error: { message: 'no answer before the deadline: Which one?', retryable: false },
     });
   });
 

@@ -189,11 +189,11 @@ describe('register_sql_tool', () => {
   });
 
   test.each([
-    ['pg_catalog.pg_sleep(double precision)', 'it stands in a system schema'],
-    ['pg_catalog.pg_read_file(text)', 'it stands in a system schema'],
-    ['information_schema._pg_char_max_length(oid, integer)', 'it stands in a system schema'],
-    ['howdah_private.heartbeat(uuid)', 'it stands in a system schema'],
-    ['graphile_worker.remove_job(text)', 'it stands in a system schema'],
+    ['pg_catalog.pg_sleep(double precision)', 'it is in a system schema'],
+    ['pg_catalog.pg_read_file(text)', 'it is in a system schema'],
+    ['information_schema._pg_char_max_length(oid, integer)', 'it is in a system schema'],
+    ['howdah_private.heartbeat(uuid)', 'it is in a system schema'],
+    ['graphile_worker.remove_job(text)', 'it is in a system schema'],
     ['howdah.cancel_execution(uuid)', "Howdah's own functions are not tools"],
     ['shop.a_procedure(text)', 'it is not a plain function'],
     ['shop.total(int)', 'it is not a plain function'],

@@ -122,7 +122,7 @@ test('a run is handed to none of them for nobody, and by none of them to anybody
   );
   expect(await refusal(desk, secret, admin)).toBeNull();
   expect(await refusal(secret, desk, admin)).toBe(
-    'agent secret desk is for some only, and what was said to it stays with it',
+    'access to agent secret desk is restricted, so its conversation cannot be handed over',
   );
 });
 

@@ -60,7 +60,7 @@ describe('a workflow is not run', () => {
 
   test('when two members have one name', async () => {
     const twice = { type: 'chain', members: [{ agent }, { agent }] };
-    await refused(await makeTeam(database.pool, twice), /give them a role each/);
+    await refused(await makeTeam(database.pool, twice), /give each of them a role/);
   });
 
   test('when its configuration names nobody there is, and says who was meant', async () => {
@@ -88,7 +88,7 @@ describe('a workflow is not run', () => {
 
   test('when more have to answer than there are', async () => {
     const configuration = { on_failure: 'quorum', quorum: 9 };
-    await refused(await workflow('parallel', configuration), /quorum is 9/);
+    await refused(await workflow('parallel', configuration), /quorum \(9\) is larger/);
   });
 
   test('when it is not active, deleted or not there', async () => {

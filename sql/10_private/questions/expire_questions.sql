@@ -1,12 +1,13 @@
--- Deadlines that have passed: first whom it escalates to gets as long again, then the default answer counts, and
--- without one the run fails. Called by workers, one of them at a time, and done within about a second, since its runs are
--- locked until it commits; what is left is for the next second.
+-- Handles questions past their deadline. First the question escalates, if it names a role or user,
+-- and the deadline starts again. After that the default answer counts; without one the run fails.
+-- Workers call this function, one at a time. One call takes about a second at most, because the
+-- runs stay locked until it commits; the next call handles the rest.
 create or replace function howdah_private.expire_questions() returns int
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_now timestamptz := clock_timestamp(); -- a value, so that an index finds what is due
+  v_now timestamptz := clock_timestamp(); -- a constant, so that the index is used
   v_id uuid;
   v_count int := 0;
 begin
@@ -21,17 +22,20 @@ begin
       v_count := v_count + found::int;
     exception
       when lock_not_available then
-        null; -- somebody is at it: the next second will do
+        null; -- another session holds it; retried within a second
       when others then
-        raise warning 'question % is tried again: %', v_id, sqlerrm; -- and holds up no other
+        -- continue with the next
+        raise warning 'could not expire question %, retrying: %', v_id, sqlerrm;
     end;
   end loop;
   return v_count;
 end $$;
 
--- The question, if it is still due, locked as everybody locks it. Many are locked in one transaction and in the order
--- of their deadlines, so this never waits: whoever answers a question at this moment comes first.
-create or replace function howdah_private.question_for_expiry(id uuid) returns setof howdah.questions
+-- Returns the question if it is still due, locked in the usual order: its lineage first. One
+-- transaction locks many questions in the order of their deadlines, so this function never waits
+-- for a lock: a user who answers the question at this moment wins.
+create or replace function howdah_private.question_for_expiry(id uuid)
+  returns setof howdah.questions
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
@@ -51,6 +55,7 @@ begin
   for no key update nowait;
 end $$;
 
+-- Applies a passed deadline to a question: escalation, default answer or failure of the run.
 create or replace function howdah_private.expire_question(q howdah.questions) returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -65,11 +70,12 @@ begin
   end if;
   if q.default_answer is not null then
     perform howdah_private.settle_question(q.id, 'expired', q.default_answer,
-      case when q.kind = 'question' then howdah_private.answer_value(q.default_answer, q.schema) end, 'default');
+      case when q.kind = 'question'
+        then howdah_private.answer_value(q.default_answer, q.schema) end, 'default');
     return;
   end if;
   update howdah.questions as x set status = 'expired', updated_at = now() where x.id = q.id;
   perform howdah_private.terminate_runs(array[q.execution_id], 'expired', jsonb_build_object(
     'code', 'limit_reached', 'retryable', false,
-    'message', format('nobody answered in time: %s', left(q.prompt, 500))));
+    'message', format('no answer before the deadline: %s', left(q.prompt, 500))));
 end $$;

@@ -1,31 +1,38 @@
--- What answering a question consists of.
+-- Implements the steps of answering a question: lock, check of the caller, check of the answer, and
+-- the update that wakes the run.
 
--- The question with its run's lineage locked before it, as everybody does who changes both.
+-- Locks a question after the lineage of its run, which is the order of all code that locks both,
+-- and returns it.
 create or replace function howdah_private.lock_question(id uuid) returns howdah.questions
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_tenant_id uuid := case when howdah_private.is_operator()
-    then (select x.tenant_id from howdah.questions as x where x.id = lock_question.id) else howdah.current_tenant() end;
+    then (select x.tenant_id from howdah.questions as x where x.id = lock_question.id)
+    else howdah.current_tenant() end;
   v_question howdah.questions;
 begin
   select q.* into v_question from howdah.questions as q
   where q.id = lock_question.id and q.tenant_id = v_tenant_id and exists (
-    select from howdah.executions as e where e.id = q.execution_id and howdah_private.sees_agent(coalesce(e.agent_id, e.workflow_id)));
+    select from howdah.executions as e where e.id = q.execution_id
+      and howdah_private.sees_agent(coalesce(e.agent_id, e.workflow_id)));
   if not found then
     raise exception using errcode = 'HWNTF',
       message = format('there is no question %s', lock_question.id),
       detail = jsonb_build_object('question_id', lock_question.id)::text,
-      hint = 'Those there are stand in howdah.questions.';
+      hint = 'For a list, query howdah.questions.';
   end if;
   perform howdah_private.lock_ancestors(array[v_question.execution_id]);
-  select q.* into v_question from howdah.questions as q where q.id = lock_question.id for no key update;
+  select q.* into v_question from howdah.questions as q
+  where q.id = lock_question.id for no key update;
   return v_question;
 end $$;
 
-create or replace function howdah_private.refuse_other_kind(q howdah.questions, kind howdah.question_kind)
-  returns void
+-- Refuses a question of another kind.
+create or replace function howdah_private.refuse_other_kind(
+  q howdah.questions, kind howdah.question_kind
+) returns void
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
 as $$
@@ -34,7 +41,7 @@ begin
     raise exception using errcode = 'HWINV',
       message = format('question %s is of kind %s, not %s', q.id, q.kind, refuse_other_kind.kind),
       detail = jsonb_build_object('question_id', q.id, 'kind', q.kind)::text,
-      hint = 'Answer it instead, by howdah.answer_question.';
+      hint = 'Answer it with howdah.answer_question instead.';
   end if;
 end $$;
 
@@ -51,25 +58,28 @@ as $$
 declare
   v_user howdah.users;
   v_role howdah.user_role := howdah.current_user_role();
-  v_is_for_them boolean;
+  v_may_answer boolean;
 begin
   if q.status <> 'open' then
     raise exception using errcode = 'HWCNF',
-      message = format('question %s is not open any more: %s%s', q.id, q.status, ' by ' || q.answered_by),
+      message = format('question %s is no longer open: %s%s', q.id, q.status,
+        ' by ' || q.answered_by),
       detail = jsonb_build_object('question_id', q.id, 'status', q.status, 'answer', q.answer,
         'answered_by', q.answered_by, 'answered_at', q.answered_at)::text,
       hint = 'The first answer counts.';
   end if;
-  if q.expires_at <= clock_timestamp() and (q.escalate_to is null or q.escalated_at is not null) then
+  if q.expires_at <= clock_timestamp()
+    and (q.escalate_to is null or q.escalated_at is not null) then
     raise exception using errcode = 'HWCNF',
       message = format('the deadline of question %s has passed', q.id),
       detail = jsonb_build_object('question_id', q.id, 'expires_at', q.expires_at)::text,
-      hint = 'Its default counts, or its run fails, as soon as a worker is there to see to it.';
+      hint = 'A worker will apply its default answer, or fail its run if it has none.';
   end if;
   if howdah_private.is_bound() then
-    raise exception using errcode = 'HWDEN', message = format('a tool may not answer question %s: people do', q.id),
+    raise exception using errcode = 'HWDEN',
+      message = format('a tool may not answer question %s', q.id),
       detail = jsonb_build_object('question_id', q.id, 'kind', q.kind)::text,
-      hint = 'Let whoever it is for answer it, or give it a default: docs/people.md.';
+      hint = 'Let a person answer it, or set a default answer: docs/people.md.';
   end if;
   select u.* into v_user from howdah.users as u
   where u.id = howdah.current_user_id() and u.tenant_id = q.tenant_id;
@@ -77,26 +87,31 @@ begin
     return;
   end if;
   perform howdah_private.permit('executions', 'run') where v_role is not null;
-  v_is_for_them := v_role in ('owner', 'admin')
+  v_may_answer := v_role in ('owner', 'admin')
     or v_role = q.required_role
     or (q.escalated_at is not null and q.escalate_to = case
-      when q.escalate_to = any (enum_range(null::howdah.user_role)::text[]) then v_role::text else v_user.username end)
+      when q.escalate_to = any (enum_range(null::howdah.user_role)::text[]) then v_role::text
+      else v_user.username end)
     or (q.kind = 'question' and q.required_role is null and exists (
       select from howdah.executions as e
       where e.id = q.root_execution_id and e.user_id is not distinct from howdah.current_user_id()
     ));
-  if v_role = 'viewer' or v_is_for_them is not true then
+  if v_role = 'viewer' or v_may_answer is not true then
     raise exception using errcode = 'HWDEN',
-      message = case when v_role is null then format('a user who is gone may not answer question %s', q.id)
+      message = case when v_role is null
+        then format('a deleted user may not answer question %s', q.id)
         else format('%s may not answer question %s', howdah_private.caller_label(), q.id) end,
       detail = jsonb_build_object('question_id', q.id, 'kind', q.kind, 'role', v_role,
         'required_role', q.required_role)::text,
-      hint = case when q.kind = 'question' then 'The user of the run, an admin or an owner may.'
-        else format('An admin or an owner may%s.', ', or a ' || q.required_role::text) end;
+      hint = case when q.kind = 'question'
+        then 'The user of the run, an admin or an owner may answer it.'
+        else format('The roles that may answer it: owner, admin%s.',
+          case when q.required_role = 'member' then ', member' end) end;
   end if;
 end $$;
 
--- What was meant: the words each kind knows, data checked against what was asked.
+-- Parses an answer: approvals and effects take one of a few words, questions any text. Checks data
+-- against the schema of the question.
 create or replace function howdah_private.read_answer(q howdah.questions, answer text, data jsonb)
   returns table (given text, value jsonb)
   language plpgsql stable security definer
@@ -104,7 +119,8 @@ create or replace function howdah_private.read_answer(q howdah.questions, answer
 as $$
 declare
   v_is_word boolean := q.kind <> 'question';
-  v_given text := case when v_is_word then lower(btrim(read_answer.answer, E' \t\r\n')) else read_answer.answer end;
+  v_given text := case when v_is_word then lower(btrim(read_answer.answer, E' \t\r\n'))
+    else read_answer.answer end;
   v_data jsonb := nullif(read_answer.data, 'null');
   v_fault text;
 begin
@@ -112,57 +128,70 @@ begin
     v_data := coalesce(v_data, howdah_private.answer_value(v_given, q.schema));
   end if;
   v_fault := case
-    when octet_length(read_answer.answer) > 1048576 or octet_length(read_answer.data::text) > 1048576
+    when octet_length(read_answer.answer) > 1048576
+      or octet_length(read_answer.data::text) > 1048576
       then 'it is larger than 1 MB'
     when v_is_word then howdah_private.choice_fault(q, v_given, v_data)
     else howdah_private.reply_fault(q, v_given, v_data) end;
   if v_fault is not null then
     raise exception using errcode = 'HWINV',
       message = format('the answer was not accepted: %s', v_fault),
-      detail = jsonb_build_object('field', 'answer', 'question_id', q.id, 'kind', q.kind, 'fault', v_fault)::text,
+      detail = jsonb_build_object('field', 'answer', 'question_id', q.id, 'kind', q.kind,
+        'fault', v_fault)::text,
       hint = case
-        when q.kind = 'effect' then 'The answers: done (data: the result), again, give_up.'
-        when q.kind = 'approval' and v_given = 'approve' then 'The arguments have to satisfy: ' || left(q.schema::text, 2000)
-        when q.kind = 'approval' then 'The answers: approve (data: edited arguments), reject (data: the reason).'
-        when q.schema is not null then 'It has to satisfy: ' || left(q.schema::text, 2000)
+        when q.kind = 'effect' then 'Valid answers: done (data: the result), again, give_up.'
+        when q.kind = 'approval'
+          and v_given = 'approve' then 'The arguments must satisfy: ' || left(q.schema::text, 2000)
+        when q.kind = 'approval'
+          then 'Valid answers: approve (data: edited arguments), reject (data: the reason).'
+        when q.schema is not null then 'The answer must satisfy: ' || left(q.schema::text, 2000)
         when q.options is not null then 'The options: ' || left(q.options::text, 2000)
-        else 'Any text is an answer.' end;
+        else 'Any non-empty text is valid.' end;
   end if;
   return query select coalesce(v_given, v_data #>> '{}'), v_data;
 end $$;
 
--- What is wrong with an answer to ask_user: its schema decides, else the options, else it may be any text. What a server asks is
--- answered by values that fit, or by a word: accept, where nothing has to be filled in, or decline.
-create or replace function howdah_private.reply_fault(q howdah.questions, given text, data jsonb) returns text
+-- Returns the fault of an answer to ask_user, or null. The schema of the question decides, else its
+-- options, else any text is valid. A question of an MCP server is answered by values that fit its
+-- schema, or by a word: accept, if no field is required, or decline.
+create or replace function howdah_private.reply_fault(q howdah.questions, given text, data jsonb)
+  returns text
   language sql stable
   set search_path = pg_catalog, pg_temp
 as $$
   select case
-    when reply_fault.given is null and reply_fault.data is null then 'an answer is missing'
-    when q.trust = 'external' and reply_fault.given = 'decline' and reply_fault.data is null then null
+    when reply_fault.given is null and reply_fault.data is null then 'the answer is missing'
+    when q.trust = 'external' and reply_fault.given = 'decline'
+      and reply_fault.data is null then null
     when q.trust = 'external' and reply_fault.given = 'accept'
       then (howdah_private.json_faults(q.schema, coalesce(reply_fault.data, '{}')))[1]
     when q.schema is not null
-      then (howdah_private.json_faults(q.schema, coalesce(reply_fault.data, to_jsonb(reply_fault.given))))[1]
-    when q.options is not null and not q.options ? coalesce(reply_fault.given, reply_fault.data #>> '{}')
-      then format('%L is none of the options', left(coalesce(reply_fault.given, reply_fault.data #>> '{}'), 200))
-    when reply_fault.given !~ '\S' and reply_fault.data is null then 'an answer is missing'
+      then (howdah_private.json_faults(q.schema,
+        coalesce(reply_fault.data, to_jsonb(reply_fault.given))))[1]
+    when q.options is not null
+      and not q.options ? coalesce(reply_fault.given, reply_fault.data #>> '{}')
+      then format('%L is not one of the options', left(
+        coalesce(reply_fault.given, reply_fault.data #>> '{}'), 200))
+    when reply_fault.given !~ '\S' and reply_fault.data is null then 'the answer is missing'
   end
 $$;
 
--- What is wrong with an answer that is one of a few words. Edited arguments satisfy the tool's parameters; those that
--- use what json_faults does not know are checked by the worker alone.
-create or replace function howdah_private.choice_fault(q howdah.questions, given text, data jsonb) returns text
+-- Returns the fault of an answer that is one of a few words, or null. Edited arguments must satisfy
+-- the parameters of the tool. Parameters with keywords that json_faults does not support are
+-- checked only by the worker.
+create or replace function howdah_private.choice_fault(q howdah.questions, given text, data jsonb)
+  returns text
   language sql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
   select case
     when (choice_fault.given = any (case q.kind when 'approval' then array['approve', 'reject']
       else array['done', 'again', 'give_up'] end)) is not true
-      then format('%s is no answer to a question of kind %s',
+      then format('%s is not a valid answer to a question of kind %s',
         coalesce(quote_literal(left(choice_fault.given, 200)), 'nothing'), q.kind)
     when choice_fault.given = 'approve' and choice_fault.data is not null then case
-      when jsonb_typeof(choice_fault.data) <> 'object' then 'edited arguments are a JSON object'
+      when jsonb_typeof(choice_fault.data) <> 'object'
+        then 'the edited arguments are not a JSON object'
       when howdah_private.unsupported_schema_keyword(q.schema) is null
         then (howdah_private.json_faults(q.schema, choice_fault.data))[1] end
     when choice_fault.given = 'again' and exists (
@@ -171,8 +200,9 @@ as $$
   end
 $$;
 
--- An answer written as text, read as the value its schema wants: the JSON it is, unless that is no object or list and
--- only the text itself fits. Null when the text is the value.
+-- Reads a text answer as the value that the schema asks for: the JSON it contains, unless that is
+-- neither an object nor an array and only the text itself fits. Returns null if the text is the
+-- value.
 create or replace function howdah_private.answer_value(answer text, schema jsonb) returns jsonb
   language plpgsql immutable
   set search_path = pg_catalog, pg_temp
@@ -184,14 +214,16 @@ begin
     return null;
   end if;
   v_value := answer_value.answer::jsonb;
-  return case when jsonb_typeof(v_value) in ('object', 'array') or howdah_private.json_faults(schema, v_value) = '{}'
+  return case when jsonb_typeof(v_value) in ('object', 'array')
+    or howdah_private.json_faults(schema, v_value) = '{}'
     or howdah_private.json_faults(schema, to_jsonb(answer)) <> '{}' then v_value end;
 exception when data_exception or statement_too_complex then
   return null;
 end $$;
 
--- Closes a question, the caller holding its lineage and itself locked, and tells its run, if that still lives. What turns
--- out to have been done by a run that is over is taken back, as the rest of it was.
+-- Closes a question and passes the answer to its run, if the run is unfinished. The caller holds
+-- the locks of the lineage and the question. If an effect turns out to be done and its run has
+-- failed or was cancelled, the effect is compensated like the others.
 create or replace function howdah_private.settle_question(
   id uuid, status howdah.question_status, answer text, data jsonb, actor text
 ) returns howdah.questions
@@ -202,7 +234,8 @@ declare
   v_question howdah.questions;
 begin
   update howdah.questions as q
-  set status = settle_question.status, answer = settle_question.answer, answer_data = settle_question.data,
+  set status = settle_question.status, answer = settle_question.answer,
+    answer_data = settle_question.data,
     answered_by = settle_question.actor, answered_at = clock_timestamp(), updated_at = now()
   where q.id = settle_question.id
   returning q.* into v_question;
@@ -220,14 +253,17 @@ begin
   return v_question;
 end $$;
 
--- From now on calls of this tool are not asked about in the run and those below it, its session or its agent. A run
--- without a session is all there is of one. One that was remembered for runs that were trusted more now counts for these, too.
-create or replace function howdah_private.remember_approval(q howdah.questions, scope howdah.approval_scope)
-  returns void
+-- Remembers an approval: later calls of this tool are not asked about in the run and its
+-- descendants, its session, or its agent. A run without a session counts as its own session. An
+-- approval that was given for runs with more trust is extended to the trust of this run.
+create or replace function howdah_private.remember_approval(
+  q howdah.questions, scope howdah.approval_scope
+) returns void
   language sql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
-  insert into howdah.approvals (tenant_id, scope, tool, execution_id, session_id, agent_id, created_by, trust)
+  insert into howdah.approvals (tenant_id, scope, tool, execution_id, session_id, agent_id,
+    created_by, trust)
   select q.tenant_id, s.scope, q.tool_call ->> 'name',
     case when s.scope = 'run' then case remember_approval.scope when 'run' then q.execution_id
       else q.root_execution_id end end,

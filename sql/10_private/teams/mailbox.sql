@@ -1,9 +1,12 @@
--- The tools `send_message`, `receive` and `discover_agents`: what agents do with their mailboxes. Each runs in the transaction
--- that commits its step, so a message is sent and received exactly as often as the log says.
+-- Implements the tools `send_message`, `receive` and `discover_agents`. Each call runs in the
+-- transaction that commits its step, so a message is sent and received exactly as often as the log
+-- says.
 --
--- A mailbox has a lock: who sends holds it from before he looks who waits, who receives from before he looks what is there,
--- both until their commit. So no message comes between a look and a wait without waking the one who waits. An advisory lock,
--- taken before any run's row: those who send to one agent from many runs have no row in common.
+-- Each mailbox has an advisory lock. A sender takes it before checking for waiting runs, a receiver
+-- before checking for messages, and both keep it until commit. Without the lock, a message could
+-- arrive between the check of a receiver and its wait, and would not wake it. The lock is taken
+-- before any run is locked. It is an advisory lock because senders from many runs have no row in
+-- common.
 create or replace function howdah_private.lock_mailbox(agent_id uuid) returns void
   language sql volatile
   set search_path = pg_catalog, pg_temp
@@ -11,16 +14,20 @@ as $$
   select pg_advisory_xact_lock(hashtextextended('howdah.mail ' || lock_mailbox.agent_id, 0))
 $$;
 
--- Without a key, which would let one transaction wait for another.
-create or replace function howdah_private.enqueue_delivery(tenant_id uuid, agent_id uuid) returns void
+-- Enqueues the delivery of a mailbox. The job has no key: a key would make one transaction wait for
+-- another.
+create or replace function howdah_private.enqueue_delivery(tenant_id uuid, agent_id uuid)
+  returns void
   language sql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
   select graphile_worker.add_job('deliver_mail',
-    json_build_object('agent_id', enqueue_delivery.agent_id, 'tenant_id', enqueue_delivery.tenant_id))
+    json_build_object('agent_id', enqueue_delivery.agent_id,
+      'tenant_id', enqueue_delivery.tenant_id))
 $$;
 
--- Wakes the runs that wait for what lies in a mailbox already, for a sender who may not lock them.
+-- Wakes the runs that wait for messages already in a mailbox. Runs in a job, because the sender may
+-- not lock those runs.
 create or replace function howdah_private.deliver_mail(tenant_id uuid, agent_id uuid) returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -41,17 +48,20 @@ begin
   end if;
 end $$;
 
--- Whether a run may write to an agent: one that takes runs, and that the run's user may run. A run that is nobody's reaches
--- what is open to the whole tenant.
-create or replace function howdah_private.may_write_to(run howdah.executions, a howdah.agents) returns boolean
+-- Reports whether a run may write to an agent: the agent must be active, and the user of the run
+-- must be allowed to run it. A run without a user reaches only agents that are open to the whole
+-- tenant.
+create or replace function howdah_private.may_write_to(run howdah.executions, a howdah.agents)
+  returns boolean
   language sql stable
   set search_path = pg_catalog, pg_temp
 as $$
   select a.tenant_id = run.tenant_id and a.deleted_at is null and a.is_active
-    and case when run.user_id is null then not a.is_restricted else howdah_private.user_may_run(run.user_id, a.id) end
+    and case when run.user_id is null then not a.is_restricted
+      else howdah_private.user_may_run(run.user_id, a.id) end
 $$;
 
--- The run whose tool is called.
+-- Returns the run that calls a tool.
 create or replace function howdah_private.calling_run(execution_id uuid) returns howdah.executions
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
@@ -62,22 +72,24 @@ begin
   select e.* into v_run from howdah.executions as e where e.id = calling_run.execution_id;
   if v_run.agent_id is null then
     raise exception using errcode = 'HWNTF',
-      message = format('there is no run of an agent %s', calling_run.execution_id),
+      message = format('there is no agent run %s', calling_run.execution_id),
       detail = jsonb_build_object('execution_id', calling_run.execution_id)::text;
   end if;
   return v_run;
 end $$;
 
--- An id a model wrote; null when it is none.
+-- Parses an id written by a model. Returns null if the text is not a uuid.
 create or replace function howdah_private.parse_id(word text) returns uuid
   language sql immutable
   set search_path = pg_catalog, pg_temp
 as $$
-  select case when parse_id.word ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then parse_id.word::uuid end
+  select case when parse_id.word ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
+    then parse_id.word::uuid end
 $$;
 
--- The agent of that name, as far as the run may write to it.
-create or replace function howdah_private.addressed_agent(run howdah.executions, name text) returns howdah.agents
+-- Returns the agent of this name, if the run may write to it.
+create or replace function howdah_private.addressed_agent(run howdah.executions, name text)
+  returns howdah.agents
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
 as $$
@@ -86,25 +98,30 @@ declare
   v_names text[];
 begin
   select a.* into v_agent from howdah.agents as a
-  where a.tenant_id = run.tenant_id and a.name = addressed_agent.name and howdah_private.may_write_to(run, a);
+  where a.tenant_id = run.tenant_id and a.name = addressed_agent.name
+    and howdah_private.may_write_to(run, a);
   if not found then
     v_names := array(
       select a.name from howdah.agents as a
-      where a.tenant_id = run.tenant_id and a.id <> run.agent_id and howdah_private.may_write_to(run, a)
+      where a.tenant_id = run.tenant_id and a.id <> run.agent_id
+        and howdah_private.may_write_to(run, a)
         and not a.is_restricted
       order by a.name limit 200
     );
     raise exception using errcode = 'HWNTF',
       message = format('there is no agent %L', addressed_agent.name),
       detail = jsonb_build_object('field', 'to', 'agent', addressed_agent.name)::text,
-      hint = coalesce('Did you mean ' || howdah_private.nearest_word(addressed_agent.name, v_names) || '?',
-        'The agents are: ' || nullif(array_to_string(v_names[1:20], ', '), '') || '.', 'There is nobody else to write to.');
+      hint = coalesce('Did you mean '
+        || howdah_private.nearest_word(addressed_agent.name, v_names) || '?',
+        'The agents are: ' || nullif(array_to_string(v_names[1:20], ', '), '') || '.',
+        'There is nobody else to write to.');
   end if;
   return v_agent;
 end $$;
 
--- The live run with that id, as far as the run may write to its agent.
-create or replace function howdah_private.addressed_run(run howdah.executions, id uuid) returns howdah.executions
+-- Returns the unfinished run with this id, if the run may write to its agent.
+create or replace function howdah_private.addressed_run(run howdah.executions, id uuid)
+  returns howdah.executions
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
 as $$
@@ -112,10 +129,12 @@ declare
   v_other howdah.executions;
 begin
   select e.* into v_other from howdah.executions as e join howdah.agents as a on a.id = e.agent_id
-  where e.id = addressed_run.id and e.tenant_id = run.tenant_id and howdah_private.may_write_to(run, a);
+  where e.id = addressed_run.id and e.tenant_id = run.tenant_id
+    and howdah_private.may_write_to(run, a);
   if not found or v_other.completed_at is not null then
     raise exception using errcode = case when v_other.id is null then 'HWNTF' else 'HWTRM' end,
-      message = case when v_other.id is null then format('there is no run %s of an agent', addressed_run.id)
+      message = case when v_other.id is null
+        then format('there is no run %s of an agent', addressed_run.id)
         else format('the run %s has already ended: %s', addressed_run.id, v_other.status) end,
       detail = jsonb_build_object('field', 'to', 'execution_id', addressed_run.id)::text,
       hint = 'Write to the agent by its name.';
@@ -123,14 +142,15 @@ begin
   return v_other;
 end $$;
 
--- Whether an agent has a run that lives in a tree.
+-- Reports whether an agent has an unfinished run in a tree.
 create or replace function howdah_private.lives_in_tree(agent_id uuid, root_id uuid) returns boolean
   language sql stable
   set search_path = pg_catalog, pg_temp
 as $$
   select exists (
     select from howdah.executions as e
-    where e.id = lives_in_tree.root_id and e.agent_id = lives_in_tree.agent_id and e.completed_at is null
+    where e.id = lives_in_tree.root_id and e.agent_id = lives_in_tree.agent_id
+      and e.completed_at is null
   ) or exists (
     select from howdah.executions as e
     where e.root_execution_id = lives_in_tree.root_id and e.parent_execution_id is not null
@@ -138,40 +158,46 @@ as $$
   )
 $$;
 
--- Agents that only answer one another are stopped here: so many messages of agents in one thread, and from one tree.
-create or replace function howdah_private.refuse_endless_mail(run howdah.executions, thread_id uuid, configuration jsonb)
-  returns void
+-- Limits the messages that agents send in one thread and from one tree, to stop agents that only
+-- answer each other.
+create or replace function howdah_private.refuse_endless_mail(
+  run howdah.executions, thread_id uuid, configuration jsonb
+) returns void
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_in_thread int := coalesce((configuration ->> 'max_per_thread')::int, 50);
   v_in_tree int := coalesce((configuration ->> 'max_per_tree')::int, 200);
-  v_what text;
+  v_reason text;
 begin
   if (select count(*) from (
     select from howdah.mail as m
-    where m.tenant_id = run.tenant_id and m.thread_id = refuse_endless_mail.thread_id and m.from_execution_id is not null
+    where m.tenant_id = run.tenant_id and m.thread_id = refuse_endless_mail.thread_id
+      and m.from_execution_id is not null
     limit v_in_thread
   ) as t) >= v_in_thread then
-    v_what := format('agents have written %s messages in this thread', v_in_thread);
+    v_reason := format('maximum number of messages of agents in a thread (%s) reached',
+      v_in_thread);
   elsif (select count(*) from (
-    select from howdah.mail as m where m.tenant_id = run.tenant_id and m.root_execution_id = run.root_execution_id limit v_in_tree
+    select from howdah.mail as m where m.tenant_id = run.tenant_id
+      and m.root_execution_id = run.root_execution_id limit v_in_tree
   ) as t) >= v_in_tree then
-    v_what := format('this run and those beside it have written %s messages', v_in_tree);
+    v_reason := format('maximum number of messages from one tree of runs (%s) reached', v_in_tree);
   end if;
-  if v_what is not null then
+  if v_reason is not null then
     raise exception using errcode = 'HWQTA',
-      message = v_what || ', which is the most there may be: this one was not sent',
+      message = v_reason || '; the message was not sent',
       detail = jsonb_build_object('thread_id', refuse_endless_mail.thread_id)::text,
-      hint = 'Finish with what you know, and say in your answer what is still open.';
+      hint = 'Finish with what you know, and list the open points in your answer.';
   end if;
 end $$;
 
--- Called by the worker in the transaction that commits the tool's step. The thread is the one of what is replied to, the one
--- that is named, or a new one.
-create or replace function howdah_private.call_send_message(execution_id uuid, arguments jsonb, configuration jsonb)
-  returns jsonb
+-- Sends a message. The worker calls this function in the transaction that commits the tool's step.
+-- The thread is that of the message replied to, else the named thread, else a new one.
+create or replace function howdah_private.call_send_message(
+  execution_id uuid, arguments jsonb, configuration jsonb
+) returns jsonb
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
@@ -186,34 +212,43 @@ begin
   end if;
   if coalesce(v_to, '') = '' then
     raise exception using errcode = 'HWINV', message = 'to is missing', detail = '{"field": "to"}',
-      hint = 'Name an agent, or a run by its id; discover_agents says which agents there are.';
+      hint = 'Give the name of an agent or the id of a run. '
+        'Call discover_agents to list the agents.';
   end if;
   if howdah_private.parse_id(v_to) is not null then
     v_mail.to_execution_id := (howdah_private.addressed_run(v_run, v_to::uuid)).id;
-    select e.agent_id into v_mail.to_agent_id from howdah.executions as e where e.id = v_mail.to_execution_id;
+    select e.agent_id into v_mail.to_agent_id from howdah.executions as e
+    where e.id = v_mail.to_execution_id;
   else
     v_mail.to_agent_id := (howdah_private.addressed_agent(v_run, v_to)).id;
   end if;
-  if v_mail.to_execution_id = v_run.id or (v_mail.to_execution_id is null and v_mail.to_agent_id = v_run.agent_id) then
-    raise exception using errcode = 'HWINV', message = 'this would be a message to yourself',
+  if v_mail.to_execution_id = v_run.id
+    or (v_mail.to_execution_id is null and v_mail.to_agent_id = v_run.agent_id) then
+    raise exception using errcode = 'HWINV', message = 'a run cannot send a message to itself',
       detail = '{"field": "to"}',
-      hint = 'What is for you alone stands in this conversation. Another run of this agent is named by its id.';
+      hint = 'To write to another run of this agent, give the id of that run.';
   end if;
-  v_mail.thread_id := coalesce(v_reply.thread_id, howdah_private.thread_named(v_run, arguments ->> 'thread'));
-  perform howdah_private.refuse_endless_mail(v_run, v_mail.thread_id, call_send_message.configuration);
+  v_mail.thread_id := coalesce(v_reply.thread_id,
+    howdah_private.thread_named(v_run, arguments ->> 'thread'));
+  perform howdah_private.refuse_endless_mail(v_run, v_mail.thread_id,
+    call_send_message.configuration);
   insert into howdah.mail (
-    tenant_id, to_agent_id, to_execution_id, is_within_tree, from_execution_id, thread_id, reply_to_id, subject, content
+    tenant_id, to_agent_id, to_execution_id, is_within_tree, from_execution_id, thread_id,
+    reply_to_id, subject, content
   ) values (
     v_run.tenant_id, v_mail.to_agent_id, v_mail.to_execution_id,
-    v_mail.to_execution_id is null and howdah_private.lives_in_tree(v_mail.to_agent_id, v_run.root_execution_id),
+    v_mail.to_execution_id is null
+      and howdah_private.lives_in_tree(v_mail.to_agent_id, v_run.root_execution_id),
     v_run.id, v_mail.thread_id, v_reply.id, arguments ->> 'subject', arguments ->> 'message'
   ) returning * into v_mail;
   return jsonb_build_object('id', v_mail.id, 'thread', v_mail.thread_id, 'to', (
     select a.name from howdah.agents as a where a.id = v_mail.to_agent_id));
 end $$;
 
--- Whether a message is one that the run's agent was sent, or sent; or the run itself, whose agent was another one then.
-create or replace function howdah_private.takes_part(run howdah.executions, m howdah.mail) returns boolean
+-- Reports whether the run or its agent sent or received a message. The run counts by itself because
+-- it may have had another agent at that time.
+create or replace function howdah_private.takes_part(run howdah.executions, m howdah.mail)
+  returns boolean
   language sql stable
   set search_path = pg_catalog, pg_temp
 as $$
@@ -221,8 +256,9 @@ as $$
     or run.id in (m.from_execution_id, m.to_execution_id, m.received_by_execution_id))
 $$;
 
--- The message a run replies to.
-create or replace function howdah_private.replied_to(run howdah.executions, reply_to text) returns howdah.mail
+-- Returns the message that a run replies to.
+create or replace function howdah_private.replied_to(run howdah.executions, reply_to text)
+  returns howdah.mail
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
 as $$
@@ -233,35 +269,40 @@ begin
     return null;
   end if;
   select m.* into v_mail from howdah.mail as m
-  where m.id = howdah_private.parse_id(btrim(replied_to.reply_to)) and howdah_private.takes_part(run, m);
+  where m.id = howdah_private.parse_id(btrim(replied_to.reply_to))
+    and howdah_private.takes_part(run, m);
   if not found then
     raise exception using errcode = 'HWNTF',
       message = format('there is no message %s in your mailbox', replied_to.reply_to),
       detail = jsonb_build_object('field', 'reply_to')::text,
-      hint = 'reply_to is the id of a message, as receive gave it.';
+      hint = 'Set reply_to to the id of a message that receive returned.';
   end if;
   return v_mail;
 end $$;
 
--- Whom a reply goes to when it does not say: the run that wrote, while it lives, else its agent.
+-- Returns the recipient of a reply that names none: the sending run while it is unfinished, else
+-- the agent of that run.
 create or replace function howdah_private.sender_of(m howdah.mail) returns text
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_to text := coalesce(
-    (select e.id::text from howdah.executions as e where e.id = m.from_execution_id and e.completed_at is null),
+    (select e.id::text from howdah.executions as e
+      where e.id = m.from_execution_id and e.completed_at is null),
     (select a.name from howdah.agents as a where a.id = m.from_agent_id));
 begin
   if v_to is null then
-    raise exception using errcode = 'HWINV', message = 'that message was written by a person, who has no mailbox',
-      detail = '{"field": "reply_to"}', hint = 'Say it in your answer.';
+    raise exception using errcode = 'HWINV',
+      message = 'the message was written by a person, and people have no mailbox',
+      detail = '{"field": "reply_to"}', hint = 'Put the reply in your answer.';
   end if;
   return v_to;
 end $$;
 
--- A thread the run or its agent takes part in.
-create or replace function howdah_private.thread_named(run howdah.executions, thread text) returns uuid
+-- Returns the thread with this id, if the run or its agent takes part in it.
+create or replace function howdah_private.thread_named(run howdah.executions, thread text)
+  returns uuid
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
 as $$
@@ -273,16 +314,18 @@ begin
     where m.tenant_id = run.tenant_id and m.thread_id = v_id and howdah_private.takes_part(run, m)
   ) then
     raise exception using errcode = 'HWNTF',
-      message = format('there is no thread %s you take part in', thread_named.thread),
+      message = format('there is no thread %s in which you take part', thread_named.thread),
       detail = jsonb_build_object('field', 'thread')::text,
-      hint = 'Leave thread out to begin a new one; send_message and receive give its id.';
+      hint = 'Omit thread to begin a new one. send_message and receive return the id of a thread.';
   end if;
   return v_id;
 end $$;
 
--- Unread messages a run may receive: its own, those within its tree and those for any run of its agent. Each of the three is
--- looked up by an index of its own, so what nobody will receive any more is passed by.
-create or replace function howdah_private.unread_mail(run howdah.executions, thread_id uuid) returns setof howdah.mail
+-- Returns the unread messages that a run may receive: addressed to the run itself, to its agent
+-- within the tree, or to any run of its agent. Each of the three kinds has an index of its own, so
+-- a scan skips messages that no run will receive any more.
+create or replace function howdah_private.unread_mail(run howdah.executions, thread_id uuid)
+  returns setof howdah.mail
   language sql stable
   set search_path = pg_catalog, pg_temp
 as $$
@@ -295,7 +338,8 @@ as $$
   union all
   (
     select m.* from howdah.mail as m
-    where m.tenant_id = run.tenant_id and m.root_execution_id = run.root_execution_id and m.to_agent_id = run.agent_id and m.is_within_tree
+    where m.tenant_id = run.tenant_id and m.root_execution_id = run.root_execution_id
+      and m.to_agent_id = run.agent_id and m.is_within_tree
       and m.received_at is null and m.from_execution_id <> run.id
       and (unread_mail.thread_id is null or m.thread_id = unread_mail.thread_id)
     order by m.id limit 20
@@ -310,8 +354,10 @@ as $$
   )
 $$;
 
--- The oldest of them, as many as fit into one result, marked as received.
-create or replace function howdah_private.take_mail(run howdah.executions, call_id text, thread_id uuid) returns jsonb
+-- Marks the oldest unread messages as received and returns as many as fit into one result.
+create or replace function howdah_private.take_mail(
+  run howdah.executions, call_id text, thread_id uuid
+) returns jsonb
   language sql volatile
   set search_path = pg_catalog, pg_temp
 as $$
@@ -321,30 +367,36 @@ as $$
     order by m.id limit 20
   ),
   fitting as (
-    select d.id from (select d.id, d.size, sum(d.size) over (order by d.id) as total from due as d) as d
+    select d.id from (select d.id, d.size, sum(d.size) over (order by d.id) as total
+      from due as d) as d
     where d.total <= 48000 or d.total = d.size
   ),
   taken as (
     update howdah.mail as m
-    set received_at = clock_timestamp(), received_by_execution_id = run.id, received_call_id = take_mail.call_id
+    set received_at = clock_timestamp(), received_by_execution_id = run.id,
+      received_call_id = take_mail.call_id
     where m.id in (select f.id from fitting as f)
     returning m.*
   )
   select coalesce(jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
-    'id', t.id, 'from', coalesce(a.name, t.created_by), 'from_run', t.from_execution_id, 'trust', case
+    'id', t.id, 'from', coalesce(a.name, t.created_by), 'from_run', t.from_execution_id,
+    'trust', case
       when t.from_execution_id is not null then greatest(t.trust, coalesce(e.trust, 'external'))
-      -- another person does not speak for the user of the run
-      when run.user_id is not null and u.username is distinct from t.created_by then greatest(t.trust, 'internal')
+      -- another person does not act for the user of the run
+      when run.user_id is not null
+        and u.username is distinct from t.created_by then greatest(t.trust, 'internal')
       else t.trust end,
-    'thread', t.thread_id, 'reply_to', t.reply_to_id, 'subject', t.subject, 'content', t.content, 'sent_at', t.created_at
+    'thread', t.thread_id, 'reply_to', t.reply_to_id, 'subject', t.subject, 'content', t.content,
+    'sent_at', t.created_at
   )) order by t.id), '[]')
   from taken as t left join howdah.agents as a on a.id = t.from_agent_id
   left join howdah.executions as e on e.id = t.from_execution_id
   left join howdah.users as u on u.id = run.user_id and u.tenant_id = run.tenant_id
 $$;
 
--- Called by the worker in the transaction that commits the tool's step, or that parks the call: then `waits_ms` says how
--- long at most. The end of the wait stands in `receivers`, so that it stays the same over every look.
+-- Receives messages. The worker calls this function in the transaction that commits the tool's step
+-- or parks the call. A value of `waits_ms` parks the call for at most that time. The end of the
+-- wait is stored in `receivers`, so that it stays the same over repeated checks.
 create or replace function howdah_private.call_receive(
   execution_id uuid, call_id text, arguments jsonb, out value jsonb, out waits_ms bigint
 )
@@ -361,7 +413,8 @@ begin
     v_run, call_receive.call_id, howdah_private.thread_named(v_run, arguments ->> 'thread')));
   if v_seconds > 0 then
     insert into howdah_private.receivers (execution_id, call_id, tenant_id, agent_id, ends_at)
-    values (v_run.id, call_receive.call_id, v_run.tenant_id, v_run.agent_id, clock_timestamp() + make_interval(secs => v_seconds))
+    values (v_run.id, call_receive.call_id, v_run.tenant_id, v_run.agent_id,
+      clock_timestamp() + make_interval(secs => v_seconds))
     on conflict do nothing;
     select r.ends_at into v_ends_at from howdah_private.receivers as r
     where r.execution_id = v_run.id and r.call_id = call_receive.call_id;
@@ -372,20 +425,23 @@ begin
     delete from howdah_private.receivers as r
     where r.execution_id = v_run.id and r.call_id = call_receive.call_id;
     if value -> 'mail' = '[]' then
-      value := value || jsonb_build_object('waited_until', v_ends_at); -- waiting again is no loop
+      -- makes each wait differ for the loop guard
+      value := value || jsonb_build_object('waited_until', v_ends_at);
     end if;
   end if;
 end $$;
 
--- Agents the run may write to, those first that know most of the words.
-create or replace function howdah_private.call_discover_agents(execution_id uuid, arguments jsonb) returns jsonb
+-- Lists the agents that the run may write to. Agents that match most of the words come first.
+create or replace function howdah_private.call_discover_agents(execution_id uuid, arguments jsonb)
+  returns jsonb
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_run howdah.executions := howdah_private.calling_run(call_discover_agents.execution_id);
   v_words text[] := array(
-    select distinct w.word from regexp_split_to_table(lower(arguments ->> 'capability'), '[^[:alnum:]]+') as w (word)
+    select distinct w.word
+    from regexp_split_to_table(lower(arguments ->> 'capability'), '[^[:alnum:]]+') as w (word)
     where w.word <> '' limit 20
   );
 begin
@@ -397,10 +453,12 @@ begin
       from howdah.agents as a
       cross join lateral (
         select count(*) as hits from unnest(v_words) as w (word)
-        where strpos(lower(concat_ws(' ', a.name, a.domain, a.description, array_to_string(a.capabilities, ' '))), w.word) > 0
+        where strpos(lower(concat_ws(' ', a.name, a.domain, a.description,
+          array_to_string(a.capabilities, ' '))), w.word) > 0
       ) as h
-      where a.tenant_id = v_run.tenant_id and a.id <> v_run.agent_id and howdah_private.may_write_to(v_run, a)
-        and not a.is_restricted -- what is found stands in the log, for everybody who reads that
+      where a.tenant_id = v_run.tenant_id and a.id <> v_run.agent_id
+        and howdah_private.may_write_to(v_run, a)
+        and not a.is_restricted -- the log shows the result to more users
         and (h.hits > 0 or v_words = '{}')
       order by h.hits desc, a.name limit 20
     ) as f

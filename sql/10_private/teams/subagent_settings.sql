@@ -1,5 +1,6 @@
--- What whoever begins a run below its own may say of it, in the configuration of a tool that is an agent or a workflow, or
--- of a member: other instructions, fewer tools, an own budget. Checked where it is written.
+-- Checks the settings of a child run, in the configuration of a workflow member or of a tool that
+-- is an agent or a workflow: other instructions, fewer tools, a budget of its own. Checked when the
+-- configuration is written.
 create or replace function howdah_private.refuse_sub_run_settings(configuration jsonb) returns void
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp
@@ -15,8 +16,10 @@ declare
       "handoff": {"type": "boolean"},
       "weight": {"type": "number", "exclusiveMinimum": 0},
       "budget": {"type": "object", "additionalProperties": false, "properties": {
-        "max_steps": {"type": "integer", "minimum": 1}, "max_tokens": {"type": "integer", "minimum": 1},
-        "max_cost": {"type": "number", "exclusiveMinimum": 0}, "max_seconds": {"type": "integer", "minimum": 1}
+        "max_steps": {"type": "integer", "minimum": 1},
+        "max_tokens": {"type": "integer", "minimum": 1},
+        "max_cost": {"type": "number", "exclusiveMinimum": 0},
+        "max_seconds": {"type": "integer", "minimum": 1}
       }}
     }
   }', refuse_sub_run_settings.configuration);
@@ -25,6 +28,7 @@ begin
     raise exception using errcode = 'HWINV',
       message = 'configuration: ' || array_to_string(v_faults, '; '),
       detail = jsonb_build_object('field', 'configuration', 'faults', to_jsonb(v_faults))::text,
-      hint = '{"mission_override": "…", "allowed_tools": ["todo"], "budget": {"max_steps": 6}, "suppress_markdown": true}';
+      hint = '{"mission_override": "…", "allowed_tools": ["todo"], "budget": {"max_steps": 6}, '
+        '"suppress_markdown": true}';
   end if;
 end $$;

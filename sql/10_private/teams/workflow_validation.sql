@@ -1,4 +1,4 @@
--- A configuration is what the schema of its type says.
+-- Checks the configuration of a workflow against the schema of its type.
 create or replace function howdah_private.refuse_workflow_configuration(
   name text, type howdah.workflow_type, configuration jsonb
 ) returns void
@@ -7,40 +7,48 @@ create or replace function howdah_private.refuse_workflow_configuration(
 as $$
 declare
   v_faults text[] := howdah_private.json_faults(
-    howdah.workflow_schema(refuse_workflow_configuration.type), refuse_workflow_configuration.configuration);
+    howdah.workflow_schema(refuse_workflow_configuration.type),
+    refuse_workflow_configuration.configuration);
 begin
   if cardinality(v_faults) > 0 then
     raise exception using errcode = 'HWINV',
-      message = format('configuration of workflow %L: %s', refuse_workflow_configuration.name, array_to_string(v_faults, '; ')),
+      message = format('configuration of workflow %L: %s', refuse_workflow_configuration.name,
+        array_to_string(v_faults, '; ')),
       detail = jsonb_build_object('field', 'configuration', 'faults', to_jsonb(v_faults))::text,
-      hint = format('What may stand in it says howdah.workflow_schema(%L).', refuse_workflow_configuration.type);
+      hint = format('For the schema, call howdah.workflow_schema(%L).',
+        refuse_workflow_configuration.type);
   end if;
 end $$;
 
--- A workflow that decides by embeddings is not written before there is a model that makes them.
-create or replace function howdah_private.refuse_embedding_model(name text, tenant_id uuid, configuration jsonb) returns void
+-- Refuses a workflow that decides by embeddings while there is no embedding model.
+create or replace function howdah_private.refuse_embedding_model(
+  name text, tenant_id uuid, configuration jsonb
+) returns void
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
 as $$
 begin
-  if howdah_private.decides_by_embedding(refuse_embedding_model.configuration) and howdah_private.deciding_model(
+  if howdah_private.decides_by_embedding(refuse_embedding_model.configuration)
+    and howdah_private.deciding_model(
     refuse_embedding_model.tenant_id, refuse_embedding_model.configuration) is null then
     raise exception using errcode = 'HWINV',
       message = format('configuration of workflow %L: %s', refuse_embedding_model.name,
         howdah_private.no_embedding_model(refuse_embedding_model.configuration)),
       detail = '{"field": "configuration", "path": "configuration.model"}',
-      hint = 'Make a model with purpose embedding, of provider openai (text-embedding-3-small), or of local, which needs no key '
-        || 'and compares letters; or name one there is in configuration.model.';
+      hint = 'Create a model with purpose embedding, of provider openai (text-embedding-3-small) '
+        'or of provider local, which needs no key and compares letters. '
+        'Or name an existing one in configuration.model.';
   end if;
 end $$;
 
 create or replace function howdah_private.no_embedding_model(configuration jsonb) returns text
   language sql immutable
   return case when configuration ? 'model'
-    then format('model names %L, and no model of that name has purpose embedding', configuration ->> 'model')
-    else 'method embedding needs a model with purpose embedding, and there is none' end;
+    then format('there is no model %L with purpose embedding', configuration ->> 'model')
+    else 'method embedding needs a model with purpose embedding, but there is none' end;
 
--- What a person is asked as a member of a workflow: `prompt` and `options`, and the settings every question has.
+-- Checks the question that a workflow asks a person as a member: `prompt`, `options`, and the
+-- settings that every question has.
 create or replace function howdah_private.refuse_member_question(question jsonb) returns void
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
@@ -49,9 +57,11 @@ declare
   v_fault text := case
     when refuse_member_question.question is null then null
     when jsonb_typeof(question) <> 'object' then 'is not an object'
-    when jsonb_typeof(question -> 'prompt') is distinct from 'string' or question ->> 'prompt' !~ '\S' then 'has no prompt'
+    when jsonb_typeof(question -> 'prompt') is distinct from 'string'
+      or question ->> 'prompt' !~ '\S' then 'has no prompt'
     when question ? 'options' and (jsonb_typeof(question -> 'options') <> 'array'
-      or jsonb_path_exists(question, 'strict $.options[*] ? (@.type() != "string")')) then 'has options that are no list of texts'
+      or jsonb_path_exists(question, 'strict $.options[*] ? (@.type() != "string")'))
+        then 'has options that are not a list of strings'
   end;
 begin
   if v_fault is not null then
@@ -64,8 +74,8 @@ begin
   where question is not null;
 end $$;
 
--- Why a workflow cannot run as it stands; null when it can. Members come one by one, so this is asked when it is to run
--- and not while it is being written.
+-- Returns why a workflow cannot run, or null if it can. Members are added one by one, so the check
+-- happens when the workflow is to run, not while it is being written.
 create or replace function howdah_private.workflow_fault(definition jsonb) returns text
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
@@ -75,21 +85,24 @@ declare
   v_configuration jsonb := definition #> '{workflow,configuration}';
   v_names text[] := array(
     select m ->> 'name' from jsonb_array_elements(definition #> '{workflow,members}') as m);
-  v_finds boolean := coalesce(v_configuration ->> 'members' = 'capable', false); -- members are found when it runs
+  -- chosen when it runs
+  v_finds boolean := coalesce(v_configuration ->> 'members' = 'capable', false);
   v_least int := case when v_finds then 0 when v_type = 'voting' then 2 else 1 end;
   v_most int := case v_type when 'map' then 1 when 'evaluator_optimizer' then 2 end;
   v_named record;
   v_unknown text;
 begin
   if cardinality(v_names) < v_least or cardinality(v_names) > v_most then
-    return format('a workflow of type %s has %s, this one has %s', v_type,
-      case v_type when 'voting' then 'two members or more' when 'map' then 'one member, the worker'
-        when 'evaluator_optimizer' then 'one member or two: generator and evaluator' else 'at least one member' end,
+    return format('a workflow of type %s needs %s, but this one has %s', v_type,
+      case v_type when 'voting' then 'at least two members' when 'map' then 'one member, the worker'
+        when 'evaluator_optimizer' then 'one or two members, the generator and the evaluator'
+        else 'at least one member' end,
       case cardinality(v_names) when 0 then 'none' else cardinality(v_names)::text end);
   end if;
-  select n.name into v_unknown from unnest(v_names) as n (name) group by n.name having count(*) > 1 limit 1;
+  select n.name into v_unknown from unnest(v_names) as n (name) group by n.name
+  having count(*) > 1 limit 1;
   if found then
-    return format('two members are called %L: give them a role each', v_unknown);
+    return format('two members have the name %L; give each of them a role', v_unknown);
   end if;
   for v_named in
     select n.place, n.name from (
@@ -100,31 +113,37 @@ begin
       union all select format('edges[%s].%s', e.place - 1, k.key), e.edge ->> k.key
         from jsonb_path_query(v_configuration, 'lax $.edges[*]') with ordinality as e (edge, place)
         cross join (values ('from'), ('to')) as k (key)
-      union all select 'joins.' || j.name, j.name from jsonb_object_keys(coalesce(v_configuration -> 'joins', '{}')) as j (name)
+      union all select 'joins.' || j.name, j.name
+        from jsonb_object_keys(coalesce(v_configuration -> 'joins', '{}')) as j (name)
     ) as n (place, name)
     where n.name is not null and n.name <> all (v_names)
     limit 1
   loop
-    return format('configuration.%s names %L, which is no member%s', v_named.place, v_named.name,
+    return format('configuration.%s names %L, which is not a member%s', v_named.place, v_named.name,
       coalesce(': did you mean ' || howdah_private.nearest_word(v_named.name, v_names) || '?',
         '; the members: ' || array_to_string(v_names, ', ')));
   end loop;
   if v_configuration ->> 'on_failure' = 'quorum' and v_configuration ->> 'quorum' is null then
-    return 'configuration.quorum is missing: on_failure is quorum';
+    return 'configuration.quorum is missing, but on_failure is quorum';
   elsif v_type <> 'map' and (v_configuration ->> 'quorum')::int
     > cardinality(v_names) - (v_configuration ? 'aggregator')::int then
-    return format('configuration.quorum is %s, and there are fewer members', v_configuration ->> 'quorum');
+    return format('configuration.quorum (%s) is larger than the number of members',
+      v_configuration ->> 'quorum');
   end if;
   if definition -> 'models' = '[]' and howdah_private.decides_by_embedding(v_configuration) then
     return 'configuration: ' || howdah_private.no_embedding_model(v_configuration);
-  elsif v_type in ('router', 'orchestrator') and definition -> 'models' = '[]' and v_configuration ->> 'method' is distinct from 'lexical' then
-    return format('there is no model %L to decide', coalesce(v_configuration ->> 'model', 'default'));
+  elsif v_type in ('router', 'orchestrator') and definition -> 'models' = '[]'
+    and v_configuration ->> 'method' is distinct from 'lexical' then
+    return format('there is no model %L to decide',
+      coalesce(v_configuration ->> 'model', 'default'));
   end if;
   return null;
 end $$;
 
--- The same with all that is below it: who was deleted or is not active would only be found once others have worked.
-create or replace function howdah_private.team_fault(workflow_id uuid, definition jsonb) returns text
+-- Checks a workflow and all workflows below it. A deleted or inactive member would otherwise be
+-- found only after other members have worked.
+create or replace function howdah_private.team_fault(workflow_id uuid, definition jsonb)
+  returns text
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
@@ -137,9 +156,12 @@ begin
       else format('its member %L cannot run: %s', x.name, x.fault) end
     into v_fault
     from (
-      select coalesce(a.name, w.name) as name, coalesce(a.deleted_at, w.deleted_at) is not null as is_gone,
+      select coalesce(a.name, w.name) as name,
+        coalesce(a.deleted_at, w.deleted_at) is not null as is_gone,
         coalesce(a.is_active, w.is_active) as is_active,
-        case when w.id is not null then howdah_private.team_fault(w.id, howdah_private.workflow_definition(w.id)) end as fault
+        case when w.id is not null
+          then howdah_private.team_fault(w.id,
+            howdah_private.workflow_definition(w.id)) end as fault
       from howdah.workflow_agents as m
       left join howdah.agents as a on a.id = m.agent_id
       left join howdah.workflows as w on w.id = m.member_workflow_id
@@ -152,22 +174,29 @@ begin
   return v_fault;
 end $$;
 
--- A map that asks nothing of the database is over what a run brings. `workflow` has its type and configuration.
-create or replace function howdah_private.refuse_data_of_map(workflow jsonb, input_data jsonb) returns void
+-- Refuses input_data that is not an array, for a map without a query: such a map runs over the
+-- items of its input. `workflow` has the type and the configuration.
+create or replace function howdah_private.refuse_data_of_map(workflow jsonb, input_data jsonb)
+  returns void
   language plpgsql immutable
   set search_path = pg_catalog, pg_temp
 as $$
 begin
   if workflow ->> 'type' = 'map' and not workflow -> 'configuration' ? 'query'
     and jsonb_typeof(refuse_data_of_map.input_data) is distinct from 'array' then
-    raise exception using errcode = 'HWINV', message = 'input_data is no JSON array, and a map is over its items',
-      detail = jsonb_build_object('field', 'input_data')::text, hint = 'Give a list, such as ["a", "b"], or set configuration.query.';
+    raise exception using errcode = 'HWINV',
+      message = 'input_data is not a JSON array, but a map runs over the items of an array',
+      detail = jsonb_build_object('field', 'input_data')::text,
+      hint = 'Pass an array, such as ["a", "b"], or set configuration.query.';
   end if;
 end $$;
 
--- What living workflows have as a member is not deleted: they could not run any more. Those hidden from whoever deletes are not
--- named. A sub-agent that is gone is no such thing: the model that calls it is told, and goes on.
-create or replace function howdah_private.refuse_member(what text, name text, tenant_id uuid, id uuid) returns void
+-- Refuses to delete an agent or a workflow that is a member of a live workflow, since the workflow
+-- could not run any more. Workflows hidden from the caller are not named. A deleted sub-agent needs
+-- no such check: the model that calls it gets an error and continues.
+create or replace function howdah_private.refuse_member(
+  what text, name text, tenant_id uuid, id uuid
+) returns void
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
@@ -175,13 +204,15 @@ declare
   v_count int;
   v_named text[];
 begin
-  select count(*), (array_agg(w.name order by w.name) filter (where not w.is_restricted or howdah_private.sees_agent(w.id)))[1:8]
+  select count(*), (array_agg(w.name order by w.name) filter (
+    where not w.is_restricted or howdah_private.sees_agent(w.id)))[1:8]
   into v_count, v_named
   from howdah.workflows as w
   where w.tenant_id = refuse_member.tenant_id and w.deleted_at is null and exists (
     select from howdah.workflow_agents as x
     where x.tenant_id = w.tenant_id and x.workflow_id = w.id
-      and case refuse_member.what when 'agent' then x.agent_id else x.member_workflow_id end = refuse_member.id
+      and case refuse_member.what when 'agent' then x.agent_id
+        else x.member_workflow_id end = refuse_member.id
   );
   if v_count > 0 then
     raise exception using errcode = 'HWCNF',
@@ -189,6 +220,7 @@ begin
         coalesce(array_to_string(v_named, ', '), 'a workflow that is hidden from you')),
       detail = jsonb_build_object('field', 'id', refuse_member.what || '_id', refuse_member.id,
         'workflows', to_jsonb(coalesce(v_named, '{}')))::text,
-      hint = 'Take it out of these workflows first, by their rows of howdah.workflow_agents, or delete them.';
+      hint = 'Remove it from these workflows first: delete its rows of howdah.workflow_agents. '
+        'Or delete the workflows.';
   end if;
 end $$;
