@@ -238,8 +238,8 @@ grant insert (agent_id, tool_id, kind, effect, min_trust, decision), update (min
 grant insert (agent_id, name, pattern, places, action, is_active), update (name, pattern, places, action, is_active), delete
   on howdah.output_filters to howdah_app;
 grant execute on function howdah.use_tool_policies(text), howdah_private.strict_policies(uuid) to howdah_app;
-grant execute on function howdah_private.builtin_trust(uuid, text, jsonb), howdah_private.filtered(uuid, howdah.filter_place, jsonb),
-  howdah_private.filtered_call(uuid, text, text, jsonb), howdah_private.answering_model(uuid, text) to howdah_worker;
+grant execute on function howdah_private.builtin_trust(uuid, text, jsonb), howdah_private.filter_value(uuid, howdah.filter_place, jsonb),
+  howdah_private.filter_arguments(uuid, text, text, jsonb), howdah_private.answering_model(uuid, text) to howdah_worker;
 grant execute on function howdah.preview_output_filters(text, howdah.filter_place, text), howdah_private.apply_output_filters(howdah.output_filters[], jsonb),
   howdah_private.withhold(jsonb, text, text), howdah_private.withhold_text(text, text, text), howdah_private.invisible_characters(),
   howdah_private.latin_lookalikes(text) to howdah_app;

@@ -41,11 +41,11 @@ export async function filtered(
   const [text, ...about] =
     typeof outlet === 'string'
       ? [
-          'select value, hits, $2::howdah.filter_place as place from howdah_private.filtered($1, $2::howdah.filter_place, $3)',
+          'select value, hits, $2::howdah.filter_place as place from howdah_private.filter_value($1, $2::howdah.filter_place, $3)',
           outlet,
         ]
       : [
-          'select value, hits, place from howdah_private.filtered_call($1, $2, $3, $4)',
+          'select value, hits, place from howdah_private.filter_arguments($1, $2, $3, $4)',
           outlet.kind,
           outlet.name,
         ];

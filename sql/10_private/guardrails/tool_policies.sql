@@ -1,8 +1,11 @@
--- What policies say of a tool's calls, by how far the run is trusted: {"external": "ask"}; a level that is not there is
--- allowed. A row counts for runs that are trusted less than its min_trust; the one that says most decides. Sub-agents and
--- workflows do nothing themselves, and are no way out of a policy: their runs are trusted as whoever began them. They and
--- ask_user are meant only by rows that name them or their kind.
-create or replace function howdah_private.policies_of(agent_id uuid, t howdah.tools, effect howdah.tool_effect) returns jsonb
+-- Returns the decisions of tool policies for the calls of a tool, by trust level of the run:
+-- {"external": "ask"}; a missing level is allowed. A policy applies to runs with less trust than
+-- its `min_trust`; the most specific policy decides. Sub-agents and workflows act only through
+-- their own runs, which inherit the trust of the caller, so they do not bypass a policy. Only
+-- policies that name them or their kind apply to them and to ask_user.
+create or replace function howdah_private.policies_of(
+  agent_id uuid, t howdah.tools, effect howdah.tool_effect
+) returns jsonb
   language sql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
@@ -16,13 +19,15 @@ as $$
       and (p.effect is null or p.effect = greatest(policies_of.effect, t.effect))
       and (num_nonnulls(p.tool_id, p.kind) = 1
         or not (t.kind in ('agent', 'workflow') or t.kind = 'builtin' and t.name = 'ask_user'))
-    order by p.tool_id is null, p.agent_id is null, p.kind is null, p.effect is null, p.decision desc
+    order by p.tool_id is null, p.agent_id is null, p.kind is null, p.effect is null,
+      p.decision desc
     limit 1
   ) as d
   where d.decision <> 'allow'
 $$;
 
--- Tools whose calls a policy need not ask about in a run, since an approval sticks, with the lowest trust it was given for.
+-- Returns the tools for which a policy need not ask in a run, because an approval was remembered,
+-- each with the lowest trust level that the approval covers.
 create or replace function howdah_private.approved_trusts(execution_id uuid) returns jsonb
   language sql stable security definer
   set search_path = pg_catalog, pg_temp
@@ -32,7 +37,8 @@ as $$
     from howdah.executions as e
     join howdah.executions as r on r.id = e.root_execution_id
     join howdah.approvals as p on p.tenant_id = e.tenant_id and (
-      p.execution_id = any (e.ancestors || e.id::uuid) or p.agent_id = e.agent_id or p.session_id = r.session_id)
+      p.execution_id = any (e.ancestors || e.id::uuid) or p.agent_id = e.agent_id
+        or p.session_id = r.session_id)
     where e.id = approved_trusts.execution_id group by p.tool
   ) as a
 $$;
