@@ -177,7 +177,7 @@ test('an engine that was taken from an agent is asked by its versions for admins
   ] as const) {
     expect(await refusedTo(member, text, [...values])).toMatchObject({
       code: 'HWDEN',
-      message: "version 1 of agent 'far away' asks an engine (http) that the agent has no more",
+      message: "version 1 of agent 'far away' uses an engine (http) that the agent no longer has",
     });
     await as(admin, (client) => client.query(text, [...values]));
   }
@@ -242,7 +242,7 @@ describe('what an admin has said of a tool', () => {
     for (const [text, values] of begins(old)) {
       expect(await refusedTo(member, text, values), text).toMatchObject({
         code: 'HWDEN',
-        message: `version ${old.version} of agent '${old.name}' has tool ${old.tool} with other settings than admins have given it since`,
+        message: `version ${old.version} of agent '${old.name}' has tool ${old.tool} with settings that admins have changed since`,
         hint: expect.stringContaining(`version ${Number(old.version) + 1}`),
       });
       await as(admin, (client) => client.query(text, values));
@@ -323,7 +323,7 @@ describe('what admins alone set of request_params', () => {
     );
     expect(await refusedTo(member, first, [name])).toMatchObject({
       code: 'HWDEN',
-      message: `version ${version} of agent '${name}' has other request_params than admins have given it since`,
+      message: `version ${version} of agent '${name}' has request_params that admins have changed since`,
     });
     await as(admin, (client) => client.query(first, [name]));
     await as(member, (client) => client.query(`select howdah.run($1, 'x')`, [name]));
@@ -367,7 +367,7 @@ describe('what admins alone set of request_params', () => {
     const text = `select howdah.run_workflow('chooses', 'x', version => '${version}')`;
     expect(await refusedTo(member, text)).toMatchObject({
       code: 'HWDEN',
-      message: `version ${version} of workflow 'chooses' has other request_params than admins have given it since`,
+      message: `version ${version} of workflow 'chooses' has request_params that admins have changed since`,
     });
     await as(admin, (client) => client.query(text));
   });

@@ -139,7 +139,7 @@ async function begins({ what, id, name, run }: Made): Promise<[string, unknown[]
 const change = (model_id: string, set: string) =>
   db.pool.query(`update howdah.models set ${set} where id = $1`, [model_id]);
 
-const ELSEWHERE = 'at another URL or with another secret than admins have given it since';
+const ELSEWHERE = 'with a URL or secret that admins have changed since';
 
 describe.each(['agent', 'workflow'] as const)('an older version (%s)', (what) => {
   test.each([
@@ -159,7 +159,7 @@ describe.each(['agent', 'workflow'] as const)('an older version (%s)', (what) =>
       const refused = await as(member, (client) => refusedInside(client, text, values));
       expect(refused, text).toMatchObject({
         code: 'HWDEN',
-        message: `version ${before} of ${what} '${old.name}' asks model ${old.model} ${ELSEWHERE}`,
+        message: `version ${before} of ${what} '${old.name}' uses model ${old.model} ${ELSEWHERE}`,
         hint: expect.stringContaining(`with version ${before + 1};`),
       });
       expect(JSON.parse(refused.detail ?? '')).toMatchObject({
@@ -191,7 +191,7 @@ describe.each(['agent', 'workflow'] as const)('an older version (%s)', (what) =>
     for (const [text, values] of await begins(old)) {
       expect(await as(member, (client) => refusedInside(client, text, values))).toMatchObject({
         code: 'HWDEN',
-        message: expect.stringMatching(`asks model ${old.model}, which admins have removed since`),
+        message: expect.stringMatching(`uses model ${old.model}, which admins have removed since`),
       });
     }
   });

@@ -222,7 +222,7 @@ describe('a fault has its line, its column and what was meant', () => {
     ],
     [
       'prompts: { p: { template: "Dear {{custmer}}", variables: { customer: { type: string } } } }',
-      '3:27 template, line 1, column 6: {{custmer}} is no variable: did you mean {{customer}}?',
+      '3:27 template, line 1, column 6: {{custmer}} is not a variable: did you mean {{customer}}?',
     ],
     ['prompts: { p: { template: " " } }', /^3:27 .*template must not be empty/],
     [
@@ -237,7 +237,7 @@ describe('a fault has its line, its column and what was meant', () => {
     [`skills: { s: { description: a, content: ${'é'.repeat(40_000)} } }`, /^3:\d+ .*content/],
     [
       'prompts: { p: { template: "{{tone}}", variables: { tone: { type: string } } } }\nagents: { a: { prompt: p, prompt_values: { ton: kind } } }',
-      '4:49 prompt_values for prompt p: "ton" is no variable of it: did you mean tone?',
+      '4:49 prompt_values for prompt p: "ton" is not a variable of the prompt: did you mean tone?',
     ],
     [
       'prompts: { p: { template: "{{tone}}", variables: { tone: { type: string } } } }\nagents: { a: { prompt: p, prompt_values: { tone: 3 } } }',

@@ -1,5 +1,6 @@
--- Everything a run of the agent needs, by value: what stands in a version can never change under a run.
--- Prices are left out on purpose, they are read when a step commits.
+-- Returns everything that a run of the agent needs, by value. A version stores this definition, so
+-- nothing in it can change under a run. Prices are left out on purpose: they are read when a step
+-- commits.
 create or replace function howdah_private.agent_definition(agent_id uuid) returns jsonb
   language sql stable security definer
   set search_path = pg_catalog, pg_temp
@@ -22,31 +23,40 @@ as $$
   ),
   given as (
     select t as tool, at.configuration, at.requires_approval
-    from agent as a join howdah.agent_tools as at on at.agent_id = a.id join howdah.tools as t on t.id = at.tool_id
+    from agent as a join howdah.agent_tools as at on at.agent_id = a.id
+    join howdah.tools as t on t.id = at.tool_id
     where howdah_private.is_offered(t)
     union all
     select t, '{}', null from howdah_private.tools_of_servers(agent_definition.agent_id) as t
-    union all -- what an agent has without being given it
+    union all -- tools that an agent has without a grant
     select t, '{}', null
     from agent as a
     join howdah.tools as t on t.tenant_id = a.tenant_id and t.kind = 'builtin' and case t.name
-      when 'ask_user' then a.human_input when 'load_skill' then howdah_private.pinned_skills(a.id) <> '{}' end
+      when 'ask_user' then a.human_input
+      when 'load_skill' then howdah_private.pinned_skills(a.id) <> '{}' end
     where t.is_active
-      and not exists (select from howdah.agent_tools as at where at.agent_id = a.id and at.tool_id = t.id)
+      and not exists (select from howdah.agent_tools as at
+        where at.agent_id = a.id and at.tool_id = t.id)
   )
   select jsonb_build_object(
     'agent', jsonb_build_object(
-      'name', a.name, 'description', a.description, 'capabilities', a.capabilities, 'domain', a.domain,
+      'name', a.name, 'description', a.description, 'capabilities', a.capabilities,
+      'domain', a.domain,
       'instruction', a.instruction, 'system_prompt', a.system_prompt,
-      'use_history', a.use_history, 'context_policy', a.context_policy, 'output_schema', a.output_schema, 'max_steps', a.max_steps,
+      'use_history', a.use_history, 'context_policy', a.context_policy,
+      'output_schema', a.output_schema, 'max_steps', a.max_steps,
       'max_tokens', a.max_tokens, 'max_cost', a.max_cost, 'max_seconds', a.max_seconds
-    ) || howdah_private.pinned_prompt(a) || case a.engine when 'builtin' then '{}' else jsonb_build_object('engine', a.engine,
+    ) || howdah_private.pinned_prompt(a)
+      || case a.engine when 'builtin' then '{}' else jsonb_build_object('engine', a.engine,
       'engine_configuration', a.engine_configuration, 'context_policy', 'none') end,
-    'models', case when a.engine <> 'builtin' then jsonb_build_array(howdah_private.engine_model(a)) else coalesce((
+    'models', case when a.engine <> 'builtin' then jsonb_build_array(howdah_private.engine_model(a))
+      else coalesce((
       select jsonb_agg(jsonb_build_object(
-        'id', m.id, 'name', m.name, 'provider', m.provider, 'model', m.model, 'base_url', m.base_url,
+        'id', m.id, 'name', m.name, 'provider', m.provider, 'model', m.model,
+        'base_url', m.base_url,
         'context_tokens', m.context_tokens, 'request_params', m.request_params
-      ) || case when m.secret_name is null then '{}' else jsonb_build_object('secret_name', m.secret_name) end
+      ) || case when m.secret_name is null then '{}'
+        else jsonb_build_object('secret_name', m.secret_name) end
         || howdah_private.tool_modalities(m.capabilities) order by m.position) from models as m
     ), '[]') end,
     'tools', coalesce((
@@ -56,16 +66,19 @@ as $$
             'compensation', howdah_private.tool_definition(c, '{}', null)) end
         order by (g.tool).name)
       from given as g
-      join agent as a on a.engine = 'builtin' -- whoever else answers has tools of its own, but for who is one
+      -- other engines have tools of their own, except an engine that is a tool
+      join agent as a on a.engine = 'builtin'
         or a.engine = 'custom' and a.engine_configuration ->> 'tool' = (g.tool).name
       left join howdah.tools as c on c.id = (g.tool).compensation_tool_id and c.is_active
     ), '[]')
-  ) || howdah_private.pinned_skills(a.id) || case a.engine when 'builtin' then howdah_private.pinned_servers(a.id) else '{}' end
+  ) || howdah_private.pinned_skills(a.id)
+    || case a.engine when 'builtin' then howdah_private.pinned_servers(a.id) else '{}' end
   from agent as a
 $$;
 
--- A tool as an agent has it: its configuration goes over the tool's own, key by key; but which function of the database a
--- SQL tool calls, and which tool of a server an MCP tool, stands in the tool alone.
+-- Returns the definition of a tool for an agent. The configuration of the agent overrides that of
+-- the tool, key by key. But only the tool itself names the database function that a SQL tool calls,
+-- and the remote tool that an MCP tool calls.
 create or replace function howdah_private.tool_definition(
   tool howdah.tools, configuration jsonb, requires_approval boolean
 ) returns jsonb
@@ -73,9 +86,11 @@ create or replace function howdah_private.tool_definition(
   set search_path = pg_catalog, pg_temp
 as $$
   select jsonb_build_object(
-    'id', tool.id, 'name', tool.name, 'aliases', tool.aliases, 'description', tool.description, 'kind', tool.kind,
+    'id', tool.id, 'name', tool.name, 'aliases', tool.aliases, 'description', tool.description,
+    'kind', tool.kind,
     'agent_id', tool.agent_id, 'workflow_id', tool.workflow_id, 'parameters', tool.parameters,
-    'configuration', case when tool.kind in ('sql', 'mcp') then tool_definition.configuration || tool.configuration
+    'configuration', case when tool.kind in ('sql', 'mcp')
+      then tool_definition.configuration || tool.configuration
       else tool.configuration || tool_definition.configuration end, 'effect', tool.effect,
     'timeout_ms', tool.timeout_ms,
     'requires_approval', coalesce(tool_definition.requires_approval, tool.requires_approval)

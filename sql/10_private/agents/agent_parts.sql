@@ -1,16 +1,19 @@
--- What an agent is given by name: models in their order, tools, MCP servers, and what it answers, speaks and hears with in one
--- document each. Written with the rights of the caller; what is as it should be is not touched, so that it makes no version.
+-- Sets the parts of an agent by name: models in order, tools and MCP servers. Runs with the
+-- privileges of the caller. Parts that do not change are not written, so they create no new
+-- version.
 
--- The names among these that nothing has. Null when each names something.
-create or replace function howdah_private.refuse_unknown_part(field text, names text[], known text[], aliases text[] default '{}')
-  returns void
+-- Refuses the first unknown name, with a suggestion.
+create or replace function howdah_private.refuse_unknown_part(
+  field text, names text[], known text[], aliases text[] default '{}'
+) returns void
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_name text;
 begin
-  select n.name into v_name from unnest(refuse_unknown_part.names) with ordinality as n (name, place)
+  select n.name into v_name
+  from unnest(refuse_unknown_part.names) with ordinality as n (name, place)
   where n.name <> all (known || aliases) order by n.place limit 1;
   if v_name is null then
     return;
@@ -22,7 +25,8 @@ begin
       'There are: ' || howdah_private.list_names(known, 12) || '.', 'There is none yet.');
 end $$;
 
--- The models of one purpose in this order. request_params are those of the first; null keeps what each has.
+-- Sets the models of one purpose in this order. `request_params` belong to the first model; null
+-- keeps the parameters of each.
 create or replace function howdah_private.set_agent_models(
   agent_id uuid, purpose howdah.model_purpose, names text[], request_params jsonb default null
 ) returns void
@@ -30,33 +34,39 @@ create or replace function howdah_private.set_agent_models(
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_there jsonb;
+  v_current jsonb;
   v_wanted jsonb;
 begin
   perform howdah_private.refuse_unknown_part('models', set_agent_models.names, array(
-    select m.name from howdah.models as m where m.tenant_id = howdah.current_tenant() order by m.name));
-  select coalesce(jsonb_agg(jsonb_build_object('model_id', x.model_id, 'request_params', x.request_params) order by x.position), '[]')
-  into v_there
+    select m.name from howdah.models as m where m.tenant_id = howdah.current_tenant()
+    order by m.name));
+  select coalesce(jsonb_agg(jsonb_build_object('model_id', x.model_id,
+    'request_params', x.request_params) order by x.position), '[]')
+  into v_current
   from howdah.agent_models as x
   where x.agent_id = set_agent_models.agent_id and x.purpose = set_agent_models.purpose;
   select coalesce(jsonb_agg(jsonb_build_object('model_id', m.id, 'request_params', coalesce(
       case when n.place = 1 then set_agent_models.request_params end,
-      (select t.one -> 'request_params' from jsonb_array_elements(v_there) as t (one) where t.one ->> 'model_id' = m.id::text limit 1),
+      (select t.one -> 'request_params' from jsonb_array_elements(v_current) as t (one)
+        where t.one ->> 'model_id' = m.id::text limit 1),
       '{}')) order by n.place), '[]')
   into v_wanted
   from unnest(set_agent_models.names) with ordinality as n (name, place)
   join howdah.models as m on m.tenant_id = howdah.current_tenant() and m.name = n.name;
-  if v_wanted = v_there then
+  if v_wanted = v_current then
     return;
   end if;
-  delete from howdah.agent_models as x where x.agent_id = set_agent_models.agent_id and x.purpose = set_agent_models.purpose;
+  delete from howdah.agent_models as x
+  where x.agent_id = set_agent_models.agent_id and x.purpose = set_agent_models.purpose;
   insert into howdah.agent_models (agent_id, purpose, position, model_id, request_params)
-  select set_agent_models.agent_id, set_agent_models.purpose, w.place, (w.one ->> 'model_id')::uuid, w.one -> 'request_params'
+  select set_agent_models.agent_id, set_agent_models.purpose, w.place, (w.one ->> 'model_id')::uuid,
+    w.one -> 'request_params'
   from jsonb_array_elements(v_wanted) with ordinality as w (one, place);
 end $$;
 
--- The parameters that go with the first model that answers.
-create or replace function howdah_private.set_request_params(agent_id uuid, request_params jsonb) returns void
+-- Sets the parameters of the first model that answers.
+create or replace function howdah_private.set_request_params(agent_id uuid, request_params jsonb)
+  returns void
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
 as $$
@@ -67,11 +77,12 @@ begin
       select min(y.position) from howdah.agent_models as y
       where y.agent_id = set_request_params.agent_id and y.purpose = 'llm');
   if not found and set_request_params.request_params <> '{}' then
-    perform howdah_private.set_agent_models(set_request_params.agent_id, 'llm', '{default}', set_request_params.request_params);
+    perform howdah_private.set_agent_models(set_request_params.agent_id, 'llm', '{default}',
+      set_request_params.request_params);
   end if;
 end $$;
 
--- The tools by name or alias; those it keeps are configured as they were.
+-- Sets the tools by name or alias. Tools that stay keep their configuration.
 create or replace function howdah_private.set_agent_tools(agent_id uuid, names text[]) returns void
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
@@ -80,18 +91,24 @@ declare
   v_tools uuid[];
 begin
   perform howdah_private.refuse_unknown_part('tools', set_agent_tools.names,
-    array(select t.name from howdah.tools as t where t.tenant_id = howdah.current_tenant() order by t.name),
-    array(select unnest(t.aliases) from howdah.tools as t where t.tenant_id = howdah.current_tenant()));
-  v_tools := array(select howdah_private.tool_named(n.name) from unnest(set_agent_tools.names) as n (name));
-  delete from howdah.agent_tools as x where x.agent_id = set_agent_tools.agent_id and x.tool_id <> all (v_tools);
+    array(select t.name from howdah.tools as t where t.tenant_id = howdah.current_tenant()
+      order by t.name),
+    array(select unnest(t.aliases) from howdah.tools as t
+      where t.tenant_id = howdah.current_tenant()));
+  v_tools := array(select howdah_private.tool_named(n.name)
+    from unnest(set_agent_tools.names) as n (name));
+  delete from howdah.agent_tools as x
+  where x.agent_id = set_agent_tools.agent_id and x.tool_id <> all (v_tools);
   insert into howdah.agent_tools (agent_id, tool_id)
   select distinct set_agent_tools.agent_id, t.id from unnest(v_tools) as t (id)
   where not exists (
-    select from howdah.agent_tools as x where x.agent_id = set_agent_tools.agent_id and x.tool_id = t.id);
+    select from howdah.agent_tools as x
+    where x.agent_id = set_agent_tools.agent_id and x.tool_id = t.id);
 end $$;
 
--- The MCP servers by name; of those it keeps it is allowed what it was.
-create or replace function howdah_private.set_agent_servers(agent_id uuid, names text[]) returns void
+-- Sets the MCP servers by name. Servers that stay keep their allowed tools.
+create or replace function howdah_private.set_agent_servers(agent_id uuid, names text[])
+  returns void
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
 as $$
@@ -99,13 +116,16 @@ declare
   v_servers uuid[];
 begin
   perform howdah_private.refuse_unknown_part('servers', set_agent_servers.names,
-    array(select s.name from howdah.mcp_servers as s where s.tenant_id = howdah.current_tenant() order by s.name));
+    array(select s.name from howdah.mcp_servers as s where s.tenant_id = howdah.current_tenant()
+      order by s.name));
   v_servers := array(
     select s.id from howdah.mcp_servers as s
     where s.tenant_id = howdah.current_tenant() and s.name = any (set_agent_servers.names));
-  delete from howdah.agent_servers as x where x.agent_id = set_agent_servers.agent_id and x.server_id <> all (v_servers);
+  delete from howdah.agent_servers as x
+  where x.agent_id = set_agent_servers.agent_id and x.server_id <> all (v_servers);
   insert into howdah.agent_servers (agent_id, server_id)
   select set_agent_servers.agent_id, s.id from unnest(v_servers) as s (id)
   where not exists (
-    select from howdah.agent_servers as x where x.agent_id = set_agent_servers.agent_id and x.server_id = s.id);
+    select from howdah.agent_servers as x
+    where x.agent_id = set_agent_servers.agent_id and x.server_id = s.id);
 end $$;

@@ -1,4 +1,5 @@
--- A pinned definition, of an agent or of a workflow. It never changes, so a worker may keep it for ever.
+-- Returns a pinned definition of an agent or a workflow. It never changes, so a worker may cache it
+-- forever.
 create or replace function howdah_private.agent_version(id uuid) returns jsonb
   language sql stable security definer
   set search_path = pg_catalog, pg_temp

@@ -1,7 +1,8 @@
--- Prompts: templates with typed variables, {{name}} as the templates of workflows have it. The database checks and fills in;
--- a worker fills in the version its run pinned by the same rules (src/runtime/prompted.ts).
+-- Implements prompts: templates with typed variables, written {{name}} as in the templates of
+-- workflows. The database validates and renders them. A worker renders the version that its run
+-- pinned by the same rules (src/runtime/prompted.ts).
 
--- What a prompt is, by value: what its versions hold.
+-- Returns a prompt by value, as its versions store it.
 create or replace function howdah_private.prompt_definition(p howdah.prompts) returns jsonb
   language sql stable
   set search_path = pg_catalog, pg_temp
@@ -10,7 +11,7 @@ as $$
     'name', p.name, 'description', p.description, 'template', p.template, 'variables', p.variables)
 $$;
 
--- What an agent's version holds of its prompt: nothing where it has none.
+-- Returns the prompt part of an agent definition: an empty object for an agent without prompt.
 create or replace function howdah_private.pinned_prompt(a howdah.agents) returns jsonb
   language sql stable security definer
   set search_path = pg_catalog, pg_temp
@@ -18,14 +19,17 @@ as $$
   select coalesce((
     select jsonb_build_object('prompt', jsonb_build_object(
       'id', p.id, 'name', p.name, 'version', (
-        select max(v.version) from howdah.prompt_versions as v where v.tenant_id = p.tenant_id and v.prompt_id = p.id
+        select max(v.version) from howdah.prompt_versions as v
+        where v.tenant_id = p.tenant_id and v.prompt_id = p.id
       ), 'template', p.template, 'variables', p.variables, 'values', a.prompt_values))
     from howdah.prompts as p where p.id = a.prompt_id
   ), '{}')
 $$;
 
--- The JSON Schema of the values of a prompt. Which of them are missing is known only when all that is given has come together.
-create or replace function howdah_private.values_schema(variables jsonb, is_complete boolean) returns jsonb
+-- Returns the JSON Schema for the values of a prompt. Required values are known to be missing only
+-- once all sources have been merged (`is_complete`).
+create or replace function howdah_private.values_schema(variables jsonb, is_complete boolean)
+  returns jsonb
   language sql immutable
   set search_path = pg_catalog, pg_temp
 as $$
@@ -36,9 +40,11 @@ as $$
   ))
 $$;
 
--- Values as they are filled in: defaults, over them what the agent has, over that what comes with the run. Of input_data only
--- what is a variable counts, and null is no value.
-create or replace function howdah_private.prompt_values(variables jsonb, configured jsonb, given jsonb) returns jsonb
+-- Merges the values of a prompt: defaults, then those of the agent, then those of the run. Of
+-- `input_data` only declared variables count, and null is not a value.
+create or replace function howdah_private.prompt_values(
+  variables jsonb, configured jsonb, given jsonb
+) returns jsonb
   language sql immutable
   set search_path = pg_catalog, pg_temp
 as $$
@@ -47,12 +53,13 @@ as $$
     from jsonb_each(prompt_values.variables) as v (name, schema) where v.schema ? 'default'
   ), '{}') || coalesce(prompt_values.configured, '{}') || coalesce((
     select jsonb_object_agg(g.name, g.value)
-    from jsonb_each(case jsonb_typeof(prompt_values.given) when 'object' then prompt_values.given else '{}' end) as g (name, value)
+    from jsonb_each(case jsonb_typeof(prompt_values.given) when 'object' then prompt_values.given
+      else '{}' end) as g (name, value)
     where prompt_values.variables ? g.name and g.value <> 'null'
   ), '{}')
 $$;
 
--- A template in pieces: what is written, and the {{…}} behind it.
+-- Splits a template into pieces: literal text and the {{…}} marker after it.
 create or replace function howdah_private.template_parts(template text)
   returns table (place int, part text, marker text)
   language sql immutable
@@ -61,34 +68,42 @@ as $$
   select i.place, p.parts[i.place], p.markers[i.place]
   from (
     select regexp_split_to_array(template_parts.template, '\{\{[^{}]*\}\}') as parts, array(
-      select m.found[1] from regexp_matches(template_parts.template, '\{\{[^{}]*\}\}', 'g') with ordinality as m (found, place)
+      select m.found[1] from regexp_matches(template_parts.template, '\{\{[^{}]*\}\}',
+        'g') with ordinality as m (found, place)
       order by m.place
     ) as markers
   ) as p
   cross join lateral generate_series(1, cardinality(p.parts)) as i (place)
 $$;
 
-create or replace function howdah_private.marked_name(marker text) returns text
+-- Returns the variable name inside a {{…}} marker.
+create or replace function howdah_private.marker_name(marker text) returns text
   language sql immutable
   set search_path = pg_catalog, pg_temp
 as $$
-  select btrim(marked_name.marker, E'{} \t\r\n')
+  select btrim(marker_name.marker, E'{} \t\r\n')
 $$;
 
--- The text, in one pass: what a value says is not looked at again. A name without a value is left as it stands.
+-- Renders a template in one pass, so markers inside values are not expanded. A name without a value
+-- stays as it is.
 create or replace function howdah_private.fill_template(template text, vals jsonb) returns text
   language sql immutable
   set search_path = pg_catalog, pg_temp
 as $$
   select string_agg(p.part || coalesce(case jsonb_typeof(v.value)
-      when 'number' then trim_scale((v.value #>> '{}')::numeric)::text else v.value #>> '{}' end, p.marker, ''), '' order by p.place)
+      when 'number' then trim_scale((v.value #>> '{}')::numeric)::text
+      else v.value #>> '{}' end, p.marker, ''), '' order by p.place)
   from howdah_private.template_parts(fill_template.template) as p
-  cross join lateral (select fill_template.vals -> howdah_private.marked_name(p.marker) as value) as v
+  cross join lateral (
+    select fill_template.vals -> howdah_private.marker_name(p.marker) as value
+  ) as v
 $$;
 
--- The text of a prompt as an agent's version holds it, for what a run brings; HWINV says which value is missing or unfit, and
--- in which field whoever asks would give it.
-create or replace function howdah_private.rendered_prompt(prompt jsonb, given jsonb, field text default 'variables') returns text
+-- Renders the prompt of an agent version for the input of a run. Raises HWINV for a missing or
+-- unfit value; the error names the field in which the caller gives it.
+create or replace function howdah_private.rendered_prompt(
+  prompt jsonb, given jsonb, field text default 'variables'
+) returns text
   language plpgsql immutable security definer
   set search_path = pg_catalog, pg_temp
 as $$
@@ -96,32 +111,38 @@ declare
   v_variables constant jsonb := rendered_prompt.prompt -> 'variables';
   v_values constant jsonb := howdah_private.prompt_values(
     v_variables, rendered_prompt.prompt -> 'values', rendered_prompt.given);
-  v_faults text[] := howdah_private.json_faults(howdah_private.values_schema(v_variables, true), v_values);
+  v_faults text[] := howdah_private.json_faults(
+    howdah_private.values_schema(v_variables, true), v_values);
 begin
   if cardinality(v_faults) > 0 then
     raise exception using errcode = 'HWINV',
-      message = format('%s for prompt %s: %s', rendered_prompt.field, rendered_prompt.prompt ->> 'name',
+      message = format('%s for prompt %s: %s', rendered_prompt.field,
+        rendered_prompt.prompt ->> 'name',
         array_to_string(v_faults, '; ')),
-      detail = jsonb_build_object('field', rendered_prompt.field, 'prompt', rendered_prompt.prompt -> 'name',
+      detail = jsonb_build_object('field', rendered_prompt.field,
+        'prompt', rendered_prompt.prompt -> 'name',
         'faults', to_jsonb(v_faults))::text,
-      hint = 'A run brings values in input_data, its agent in prompt_values: '
-        || (select string_agg(k.name, ', ' order by k.name) from jsonb_object_keys(v_variables) as k (name)) || '.';
+      hint = 'Set the values in input_data of the run or in prompt_values of the agent: '
+        || (select string_agg(k.name, ', ' order by k.name)
+          from jsonb_object_keys(v_variables) as k (name)) || '.';
   end if;
   return howdah_private.fill_template(rendered_prompt.prompt ->> 'template', v_values);
 end $$;
 
--- A run of an agent with a prompt brings what that wants, or is refused where it is begun. What begins below another run is
--- told when it asks its model.
-create or replace function howdah_private.refuse_prompt_values(version_id uuid, input_data jsonb) returns void
+-- Refuses a new run that lacks values for the prompt of its agent. A child run without them fails
+-- when it calls its model.
+create or replace function howdah_private.refuse_prompt_values(version_id uuid, input_data jsonb)
+  returns void
   language sql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
-  select howdah_private.rendered_prompt(v.definition #> '{agent,prompt}', refuse_prompt_values.input_data, 'input_data')
+  select howdah_private.rendered_prompt(v.definition #> '{agent,prompt}',
+    refuse_prompt_values.input_data, 'input_data')
   from howdah.agent_versions as v
   where v.id = refuse_prompt_values.version_id and v.definition -> 'agent' ? 'prompt'
 $$;
 
--- What a run brought, for a worker whose run has a prompt.
+-- Returns the input_data of a run, for a worker whose run has a prompt.
 create or replace function howdah_private.input_data(execution_id uuid) returns jsonb
   language sql stable security definer
   set search_path = pg_catalog, pg_temp
@@ -129,32 +150,41 @@ as $$
   select e.input_data from howdah.executions as e where e.id = input_data.execution_id
 $$;
 
--- Values an agent gives to its prompt, by names that are there and of their types.
-create or replace function howdah_private.refuse_values(field text, prompt text, variables jsonb, vals jsonb) returns void
+-- Refuses values of an agent for its prompt that have an unknown name or the wrong type.
+create or replace function howdah_private.refuse_values(
+  field text, prompt text, variables jsonb, vals jsonb
+) returns void
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_known text[] := array(select k.name from jsonb_object_keys(refuse_values.variables) as k (name) order by 1);
+  v_known text[] := array(select k.name from jsonb_object_keys(refuse_values.variables) as k (name)
+    order by 1);
   v_faults text[];
   v_name text;
 begin
   select k.name into v_name from jsonb_object_keys(refuse_values.vals) as k (name)
   where k.name <> all (v_known) order by 1 limit 1;
-  v_faults := case when v_name is not null then array[format('%s is no variable of it%s', to_jsonb(v_name),
+  v_faults := case when v_name is not null
+    then array[format('%s is not a variable of the prompt%s', to_jsonb(v_name),
       coalesce(': did you mean ' || howdah_private.nearest_word(v_name, v_known) || '?', ''))]
-    else howdah_private.json_faults(howdah_private.values_schema(refuse_values.variables, false), refuse_values.vals) end;
+    else howdah_private.json_faults(howdah_private.values_schema(refuse_values.variables, false),
+      refuse_values.vals) end;
   if cardinality(v_faults) > 0 then
     raise exception using errcode = 'HWINV',
-      message = format('%s for prompt %s: %s', refuse_values.field, refuse_values.prompt, array_to_string(v_faults, '; ')),
-      detail = jsonb_strip_nulls(jsonb_build_object('field', refuse_values.field, 'prompt', refuse_values.prompt,
-        'path', refuse_values.field || '.' || substring(v_name from '^[A-Za-z0-9_]+$'), 'faults', to_jsonb(v_faults)))::text,
+      message = format('%s for prompt %s: %s', refuse_values.field, refuse_values.prompt,
+        array_to_string(v_faults, '; ')),
+      detail = jsonb_strip_nulls(jsonb_build_object(
+        'field', refuse_values.field, 'prompt', refuse_values.prompt,
+        'path', refuse_values.field || '.' || substring(v_name from '^[A-Za-z0-9_]+$'),
+        'faults', to_jsonb(v_faults)))::text,
       hint = case when v_known = '{}' then 'The prompt has no variables.'
         else 'Its variables: ' || array_to_string(v_known, ', ') || '.' end;
   end if;
 end $$;
 
--- Variables are JSON Schemas of one text, number or truth each, since that is what stands in a text.
+-- Checks the variables of a prompt. Each is the JSON Schema of a string, number, integer or
+-- boolean, since only these can be written into a text.
 create or replace function howdah_private.refuse_variables(variables jsonb) returns void
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
@@ -165,7 +195,8 @@ declare
     "maxProperties": 100,
     "propertyNames": {"pattern": "^[A-Za-z_][A-Za-z0-9_]{0,62}$"},
     "additionalProperties": {"type": "object", "required": ["type"], "properties": {
-      "type": {"enum": ["string", "number", "integer", "boolean"]}, "description": {"type": "string"}
+      "type": {"enum": ["string", "number", "integer", "boolean"]},
+      "description": {"type": "string"}
     }}
   }', refuse_variables.variables);
   v_unknown text := howdah_private.unsupported_schema_keyword(v_schema);
@@ -174,42 +205,51 @@ begin
     v_faults := array[format('%s cannot be checked', v_unknown)];
   elsif v_faults = '{}' then
     perform howdah_private.refuse_schema('variables', v_schema);
-    v_faults := howdah_private.json_faults(v_schema, howdah_private.prompt_values(refuse_variables.variables, null, null));
+    v_faults := howdah_private.json_faults(v_schema,
+      howdah_private.prompt_values(refuse_variables.variables, null, null));
     v_faults := array(select 'the default of ' || f.fault from unnest(v_faults) as f (fault));
   end if;
   if cardinality(v_faults) > 0 then
     raise exception using errcode = 'HWINV',
       message = 'variables: ' || array_to_string(v_faults, '; '),
       detail = jsonb_build_object('field', 'variables', 'faults', to_jsonb(v_faults))::text,
-      hint = '{"customer": {"type": "string"}, "tone": {"type": "string", "enum": ["kind", "strict"], "default": "kind"}}';
+      hint = '{"customer": {"type": "string"}, '
+        '"tone": {"type": "string", "enum": ["kind", "strict"], "default": "kind"}}';
   end if;
 end $$;
 
--- The first {{…}} of a template that names no variable, with its line and column.
-create or replace function howdah_private.refuse_template(template text, variables jsonb) returns void
+-- Refuses a template with a {{…}} that names no variable, with its line and column.
+create or replace function howdah_private.refuse_template(template text, variables jsonb)
+  returns void
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_known text[] := array(select k.name from jsonb_object_keys(refuse_template.variables) as k (name) order by 1);
+  v_known text[] := array(select k.name
+    from jsonb_object_keys(refuse_template.variables) as k (name) order by 1);
   v_name text;
   v_before text;
 begin
-  select x.name, left(refuse_template.template, x.behind - length(x.marker)) into v_name, v_before
+  select x.name, left(refuse_template.template, x.end_position - length(x.marker))
+    into v_name, v_before
   from (
-    select p.place, p.marker, howdah_private.marked_name(p.marker) as name,
-      (sum(length(p.part) + coalesce(length(p.marker), 0)) over (order by p.place))::int as behind
+    select p.place, p.marker, howdah_private.marker_name(p.marker) as name,
+      (sum(length(p.part) + coalesce(length(p.marker), 0)) over (
+        order by p.place))::int as end_position
     from howdah_private.template_parts(refuse_template.template) as p
   ) as x
   where x.marker is not null and x.name <> all (v_known)
   order by x.place limit 1;
   if found then
     raise exception using errcode = 'HWINV',
-      message = format('template, line %s, column %s: {{%s}} is no variable%s',
-        cardinality(string_to_array(v_before || '.', E'\n')), length(substring(v_before from '[^\n]*$')) + 1, left(v_name, 60),
+      message = format('template, line %s, column %s: {{%s}} is not a variable%s',
+        cardinality(string_to_array(v_before || '.', E'\n')),
+        length(substring(v_before from '[^\n]*$')) + 1, left(v_name, 60),
         coalesce(': did you mean {{' || howdah_private.nearest_word(v_name, v_known) || '}}?', '')),
-      detail = jsonb_build_object('field', 'template', 'variable', left(v_name, 60), 'position', length(v_before) + 1)::text,
-      hint = case when v_known = '{}' then 'Declare it in variables: {"name": {"type": "string"}}.'
+      detail = jsonb_build_object('field', 'template', 'variable', left(v_name, 60),
+        'position', length(v_before) + 1)::text,
+      hint = case when v_known = '{}'
+        then 'Declare it in variables, such as {"name": {"type": "string"}}.'
         else 'The variables: ' || array_to_string(v_known, ', ') || '.' end;
   end if;
 end $$;

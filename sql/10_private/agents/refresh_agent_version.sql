@@ -1,6 +1,7 @@
--- Writes the version an agent stands at, when its definition differs from the last one. Called once at commit
--- (deferred trigger) and earlier by an insert of an execution in the same transaction. The lock is the weak one: rows
--- that refer to the agent hold its key, and two sessions that both gave it a tool would deadlock over a stronger one.
+-- Writes a new version of an agent if its definition differs from the last one. Called once at
+-- commit (deferred trigger), and earlier by an insert of an execution in the same transaction. The
+-- lock is FOR NO KEY UPDATE: rows that refer to the agent hold its key lock, and with FOR UPDATE
+-- two sessions that both gave it a tool would deadlock.
 create or replace function howdah_private.refresh_agent_version(agent_id uuid) returns uuid
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -14,7 +15,7 @@ begin
   select * into v_agent from howdah.agents as a where a.id = refresh_agent_version.agent_id
   for no key update;
   if not found then
-    return null; -- made and unmade in one transaction
+    return null; -- created and deleted in one transaction
   end if;
   perform howdah_private.write_text_versions_of(v_agent.id);
   v_definition := howdah_private.agent_definition(v_agent.id);
@@ -30,6 +31,7 @@ begin
   end if;
   update howdah.agents as a
   set current_version_id = v_version_id, version_is_stale = false
-  where a.id = v_agent.id and (a.version_is_stale or a.current_version_id is distinct from v_version_id);
+  where a.id = v_agent.id
+    and (a.version_is_stale or a.current_version_id is distinct from v_version_id);
   return v_version_id;
 end $$;

@@ -1,4 +1,5 @@
--- Skills: an agent is told their names and what they are for, and reads one when it needs it.
+-- Implements skills: an agent sees their names and purposes and loads the text of a skill when
+-- needed.
 create or replace function howdah_private.skill_definition(s howdah.skills) returns jsonb
   language sql stable
   set search_path = pg_catalog, pg_temp
@@ -6,14 +7,16 @@ as $$
   select jsonb_build_object('name', s.name, 'description', s.description, 'content', s.content)
 $$;
 
--- What an agent's version holds of its skills: nothing where it has none. Their texts stand in their own versions.
+-- Returns the skills part of an agent definition: an empty object for an agent without skills. The
+-- texts are stored in the versions of the skills.
 create or replace function howdah_private.pinned_skills(agent_id uuid) returns jsonb
   language sql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
   select coalesce((
     select jsonb_build_object('skills', jsonb_agg(jsonb_build_object(
-      'id', s.id, 'version_id', v.id, 'version', v.version, 'name', s.name, 'description', s.description)
+      'id', s.id, 'version_id', v.id, 'version', v.version, 'name', s.name,
+      'description', s.description)
       order by g.position, s.name))
     from howdah.agent_skills as g
     join howdah.skills as s on s.id = g.skill_id
@@ -26,8 +29,10 @@ as $$
   ), '{}')
 $$;
 
--- The tool `load_skill`: a text of the version that the run pinned, whatever became of the skill.
-create or replace function howdah_private.call_load_skill(execution_id uuid, arguments jsonb) returns jsonb
+-- Implements the tool `load_skill`: returns the text of the version that the run pinned, even if
+-- the skill has changed since.
+create or replace function howdah_private.call_load_skill(execution_id uuid, arguments jsonb)
+  returns jsonb
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
@@ -45,7 +50,8 @@ begin
   join howdah.skill_versions as w on w.id = (s.skill ->> 'version_id')::uuid
   where s.skill ->> 'name' = v_name;
   if v_content is null then
-    v_names := array(select s.skill ->> 'name' from jsonb_array_elements(coalesce(v_skills, '[]')) as s (skill));
+    v_names := array(select s.skill ->> 'name'
+      from jsonb_array_elements(coalesce(v_skills, '[]')) as s (skill));
     raise exception using errcode = 'HWNTF',
       message = format('there is no skill named %s%s', to_jsonb(left(v_name, 100)),
         coalesce(': did you mean ' || howdah_private.nearest_word(v_name, v_names) || '?', '')),

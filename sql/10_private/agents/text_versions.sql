@@ -1,13 +1,15 @@
--- Versions of what has no parts, prompts and skills: written when the transaction of the edit commits, or before, when an
--- agent's version that holds them is. Whoever sees another digest than that of the last version is who made the edit, and
--- holds the row already: so nobody is waited for.
+-- Writes the versions of prompts and skills, which have no parts: when the transaction of the edit
+-- commits, or earlier, when a version of an agent that contains them is written. A session that
+-- sees a digest other than that of the last version made the edit itself and holds the row lock
+-- already, so it waits for no other session.
 create or replace function howdah_private.write_prompt_version(prompt_id uuid) returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
 begin
   insert into howdah.prompt_versions (tenant_id, prompt_id, version, definition, digest, created_by)
-  select p.tenant_id, p.id, coalesce(l.version, 0) + 1, d.definition, d.digest, howdah_private.actor()
+  select p.tenant_id, p.id, coalesce(l.version, 0) + 1, d.definition, d.digest,
+    howdah_private.actor()
   from howdah.prompts as p
   cross join lateral (
     select x.definition, encode(sha256(convert_to(x.definition::text, 'UTF8')), 'hex') as digest
@@ -26,7 +28,8 @@ create or replace function howdah_private.write_skill_version(skill_id uuid) ret
 as $$
 begin
   insert into howdah.skill_versions (tenant_id, skill_id, version, definition, digest, created_by)
-  select s.tenant_id, s.id, coalesce(l.version, 0) + 1, d.definition, d.digest, howdah_private.actor()
+  select s.tenant_id, s.id, coalesce(l.version, 0) + 1, d.definition, d.digest,
+    howdah_private.actor()
   from howdah.skills as s
   cross join lateral (
     select x.definition, encode(sha256(convert_to(x.definition::text, 'UTF8')), 'hex') as digest
@@ -39,7 +42,8 @@ begin
   where s.id = write_skill_version.skill_id and l.digest is distinct from d.digest;
 end $$;
 
--- What an agent's version holds of others is a version itself first.
+-- Writes the versions of the prompt and the skills of an agent, before the version of the agent
+-- that refers to them.
 create or replace function howdah_private.write_text_versions_of(agent_id uuid) returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -51,9 +55,10 @@ begin
   where g.agent_id = write_text_versions_of.agent_id;
 end $$;
 
--- Whoever edits a prompt or a skill edits the agents that have it, so it takes leave to edit each of them. One that is hidden
--- from him is not named.
-create or replace function howdah_private.permit_users_of(prompt_id uuid, skill_id uuid) returns void
+-- Refuses an edit of a prompt or a skill unless the caller may edit every agent that uses it. An
+-- agent that is hidden from the caller is not named.
+create or replace function howdah_private.permit_users_of(prompt_id uuid, skill_id uuid)
+  returns void
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
@@ -69,21 +74,26 @@ begin
   where a.tenant_id = v_tenant_id and a.deleted_at is null and (
       a.prompt_id = permit_users_of.prompt_id
       or exists (
-        select from howdah.agent_skills as g where g.agent_id = a.id and g.skill_id = permit_users_of.skill_id
+        select from howdah.agent_skills as g
+        where g.agent_id = a.id and g.skill_id = permit_users_of.skill_id
       )
     ) and howdah_private.agent_permission(a.id) is distinct from 'edit'
   order by howdah_private.agent_permission(a.id) desc nulls last, a.name limit 1;
   if found then
     raise exception using errcode = 'HWDEN',
-      message = format('%s uses it, and %s may not edit that', case when v_agent.permission is null then 'an agent'
+      message = format('%s uses it, but %s may not edit that agent',
+        case when v_agent.permission is null then 'an agent'
         else format('agent %L', v_agent.name) end, howdah_private.caller_label()),
-      detail = jsonb_build_object('prompt_id', permit_users_of.prompt_id, 'skill_id', permit_users_of.skill_id)::text,
-      hint = 'Make another one with what is to change, or ask who may edit the agent.';
+      detail = jsonb_build_object('prompt_id', permit_users_of.prompt_id,
+        'skill_id', permit_users_of.skill_id)::text,
+      hint = 'Create a copy with the change, or ask a user who may edit the agent.';
   end if;
 end $$;
 
--- What living agents have is not deleted.
-create or replace function howdah_private.refuse_in_use(what text, name text, prompt_id uuid, skill_id uuid) returns void
+-- Refuses to delete a prompt or a skill that an agent uses.
+create or replace function howdah_private.refuse_in_use(
+  what text, name text, prompt_id uuid, skill_id uuid
+) returns void
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
@@ -95,14 +105,16 @@ begin
     select a.name from howdah.agents as a
     where (a.tenant_id = v_tenant_id or howdah_private.is_operator()) and a.deleted_at is null and (
       a.prompt_id = refuse_in_use.prompt_id
-      or exists (select from howdah.agent_skills as g where g.agent_id = a.id and g.skill_id = refuse_in_use.skill_id)
+      or exists (select from howdah.agent_skills as g
+        where g.agent_id = a.id and g.skill_id = refuse_in_use.skill_id)
     )
     order by a.name limit 8
   ) as u;
   if v_agents is not null then
     raise exception using errcode = 'HWCNF',
       message = format('%s %L is in use: %s', refuse_in_use.what, refuse_in_use.name, v_agents),
-      detail = jsonb_build_object('prompt_id', refuse_in_use.prompt_id, 'skill_id', refuse_in_use.skill_id)::text,
-      hint = 'Take it from these agents first.';
+      detail = jsonb_build_object('prompt_id', refuse_in_use.prompt_id,
+        'skill_id', refuse_in_use.skill_id)::text,
+      hint = 'Remove it from these agents first.';
   end if;
 end $$;

@@ -1,24 +1,33 @@
--- What an agent answers (llm), speaks (tts) or hears (stt) with, in one document as neighbouring systems write it:
--- {provider, api_key, model, api_url, completions_path, voice_id, sample_rate, path}. It is the first model of that purpose; one
--- that is written here gets a model row of its own, named after the agent's id, so that no other agent changes with it.
+-- Implements provider configurations: the model with which an agent answers (llm), speaks (tts) or
+-- listens (stt), in one document in the notation of other systems: {provider, api_key, model,
+-- api_url, completions_path, voice_id, sample_rate, path}. The document describes the first model
+-- of that purpose. Writing it creates a model row of its own, named after the id of the agent, so
+-- that no other agent changes with it.
 
-create or replace function howdah_private.own_model_name(agent_id uuid, purpose howdah.model_purpose) returns text
+-- Returns the name of the model row that belongs to one agent alone.
+create or replace function howdah_private.own_model_name(
+  agent_id uuid, purpose howdah.model_purpose
+) returns text
   language sql immutable
   set search_path = pg_catalog, pg_temp
 as $$
   select format('agent-%s-%s', own_model_name.agent_id, own_model_name.purpose)
 $$;
 
--- As it is shown: of the key only its last four characters, where it is long enough to show any; the address in the words
--- it was written in, as far as it is still the same one.
-create or replace function howdah_private.provider_config(agent_id uuid, purpose howdah.model_purpose) returns jsonb
+-- Returns the document for display. Of a key only the last four characters are shown, if it is long
+-- enough. The URL is shown as it was written, as long as it is still the same.
+create or replace function howdah_private.provider_config(
+  agent_id uuid, purpose howdah.model_purpose
+) returns jsonb
   language sql stable
   set search_path = pg_catalog, pg_temp
 as $$
   select case provider_config.purpose when 'llm' then '{}' else x.request_params - 'url' end
     || jsonb_strip_nulls(jsonb_build_object('provider', m.provider, 'model', m.model,
-      case when provider_config.purpose <> 'llm' and x.request_params ? 'url' then 'url' else 'api_url' end,
-      case when a.is_apart then left(m.base_url, length(m.base_url) - length(a.prefix)) else m.base_url end,
+      case when provider_config.purpose <> 'llm' and x.request_params ? 'url' then 'url'
+        else 'api_url' end,
+      case when a.is_apart then left(m.base_url, length(m.base_url) - length(a.prefix))
+        else m.base_url end,
       'completions_path', case when a.is_apart then a.path end,
       'api_key', (
         select '****' || coalesce(s.last_four, '') from howdah.secrets as s
@@ -27,7 +36,8 @@ as $$
   join howdah.models as m on m.id = x.model_id
   cross join lateral (
     select m.capabilities ->> 'completions_path' as path,
-      regexp_replace(regexp_replace(m.capabilities ->> 'completions_path', '^/*', '/'), '/+chat/completions$', '') as prefix
+      regexp_replace(regexp_replace(m.capabilities ->> 'completions_path', '^/*', '/'),
+        '/+chat/completions$', '') as prefix
   ) as p
   cross join lateral (
     select p.path, p.prefix, right(m.base_url, length(p.prefix)) = p.prefix as is_apart
@@ -37,8 +47,10 @@ as $$
   limit 1
 $$;
 
--- Where a model that answers is asked: what `model` rows call its base_url, behind which /chat/completions is asked.
-create or replace function howdah_private.base_url_in(config jsonb, purpose howdah.model_purpose) returns text
+-- Returns the base_url of the model row for a document. Chat completions are requested at this URL
+-- followed by /chat/completions.
+create or replace function howdah_private.base_url_in(config jsonb, purpose howdah.model_purpose)
+  returns text
   language plpgsql immutable
   set search_path = pg_catalog, pg_temp
 as $$
@@ -50,17 +62,22 @@ begin
     return regexp_replace(v_url, '/chat/completions$', '');
   elsif v_path !~ '(^|/)chat/completions$' then
     raise exception using errcode = 'HWINV',
-      message = format('completions_path %L does not end with /chat/completions', config ->> 'completions_path'),
+      message = format('completions_path %L does not end with /chat/completions',
+        config ->> 'completions_path'),
       detail = '{"field": "llm_provider_config.completions_path"}',
-      hint = 'Models are asked by OpenAI''s chat completions, such as /v1/chat/completions.';
+      hint = 'Howdah uses the chat completions API of OpenAI: '
+        'set a path such as /v1/chat/completions.';
   elsif v_url is null then
-    raise exception using errcode = 'HWINV', message = 'completions_path has no api_url that it belongs to',
-      detail = '{"field": "llm_provider_config.api_url"}', hint = 'Give api_url, such as https://api.openai.com.';
+    raise exception using errcode = 'HWINV',
+      message = 'completions_path is set, but api_url is missing',
+      detail = '{"field": "llm_provider_config.api_url"}',
+      hint = 'Set api_url, such as https://api.openai.com.';
   end if;
   return rtrim(v_url || '/' || regexp_replace(v_path, '/?chat/completions$', ''), '/');
 end $$;
 
--- Writes it: the model row, and its place before all others of that purpose. The secret is stored before; null is none.
+-- Writes the model row and puts it before all other models of that purpose. The secret must be
+-- stored already; null means none.
 create or replace function howdah_private.set_provider_config(
   agent_id uuid, purpose howdah.model_purpose, config jsonb, secret_name text
 ) returns void
@@ -68,18 +85,22 @@ create or replace function howdah_private.set_provider_config(
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_name text := howdah_private.own_model_name(set_provider_config.agent_id, set_provider_config.purpose);
+  v_name text := howdah_private.own_model_name(set_provider_config.agent_id,
+    set_provider_config.purpose);
   v_url text := howdah_private.base_url_in(set_provider_config.config, set_provider_config.purpose);
   v_others text[];
   v_params jsonb := '{}';
 begin
-  insert into howdah.models as m (name, provider, model, purpose, base_url, secret_name, capabilities)
-  values (v_name, coalesce(config ->> 'provider', 'openai'), coalesce(config ->> 'model', ''), set_provider_config.purpose,
+  insert into howdah.models as m (name, provider, model, purpose, base_url, secret_name,
+    capabilities)
+  values (v_name, coalesce(config ->> 'provider', 'openai'), coalesce(config ->> 'model', ''),
+    set_provider_config.purpose,
     v_url, set_provider_config.secret_name,
     case set_provider_config.purpose when 'llm' then jsonb_strip_nulls(jsonb_build_object(
       'completions_path', config -> 'completions_path')) else '{}' end)
   on conflict (tenant_id, name) do update
-  set provider = excluded.provider, model = excluded.model, base_url = excluded.base_url, secret_name = excluded.secret_name,
+  set provider = excluded.provider, model = excluded.model, base_url = excluded.base_url,
+    secret_name = excluded.secret_name,
     capabilities = m.capabilities - 'completions_path' || excluded.capabilities
   where (m.provider, m.model, m.base_url, m.secret_name, m.capabilities ->> 'completions_path')
     is distinct from (excluded.provider, excluded.model, excluded.base_url, excluded.secret_name,
@@ -88,28 +109,36 @@ begin
     v_params := config - '{provider,model,api_url,api_key}'::text[];
   else
     select x.request_params into v_params from howdah.agent_models as x
-    where x.agent_id = set_provider_config.agent_id and x.purpose = 'llm' order by x.position limit 1;
+    where x.agent_id = set_provider_config.agent_id and x.purpose = 'llm'
+    order by x.position limit 1;
   end if;
   v_others := array(
     select m.name from howdah.agent_models as x
     join howdah.models as m on m.id = x.model_id
-    where x.agent_id = set_provider_config.agent_id and x.purpose = set_provider_config.purpose and m.name <> v_name
+    where x.agent_id = set_provider_config.agent_id and x.purpose = set_provider_config.purpose
+      and m.name <> v_name
       and x.position > 1
     order by x.position);
-  perform howdah_private.set_agent_models(set_provider_config.agent_id, set_provider_config.purpose, v_name || v_others, v_params);
+  perform howdah_private.set_agent_models(set_provider_config.agent_id, set_provider_config.purpose,
+    v_name || v_others, v_params);
 end $$;
 
--- Takes it away: the agent's first model of that purpose, and the row that was made for it alone.
-create or replace function howdah_private.drop_provider_config(agent_id uuid, purpose howdah.model_purpose) returns void
+-- Removes the first model of that purpose from the agent, and deletes the model row that belongs to
+-- the agent alone.
+create or replace function howdah_private.drop_provider_config(
+  agent_id uuid, purpose howdah.model_purpose
+) returns void
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_name text := howdah_private.own_model_name(drop_provider_config.agent_id, drop_provider_config.purpose);
+  v_name text := howdah_private.own_model_name(drop_provider_config.agent_id,
+    drop_provider_config.purpose);
 begin
   delete from howdah.agent_models as x
   where x.agent_id = drop_provider_config.agent_id and x.purpose = drop_provider_config.purpose
     and (x.position = 1 or x.model_id = (
-      select m.id from howdah.models as m where m.tenant_id = howdah.current_tenant() and m.name = v_name));
+      select m.id from howdah.models as m
+      where m.tenant_id = howdah.current_tenant() and m.name = v_name));
   delete from howdah.models as m where m.tenant_id = howdah.current_tenant() and m.name = v_name;
 end $$;

@@ -13,7 +13,8 @@ as $$
   select p.name from howdah_private.sampling_params() as p
   union all
   select * from unnest(array[
-    'min_p', 'repetition_penalty', 'logit_bias', 'logprobs', 'top_logprobs', 'response_format', 'tool_choice', 'parallel_tool_calls',
+    'min_p', 'repetition_penalty', 'logit_bias', 'logprobs', 'top_logprobs', 'response_format',
+    'tool_choice', 'parallel_tool_calls',
     'reasoning', 'thinking', 'think', 'enable_thinking', 'dimensions', 'script'
   ])
 $$;
@@ -29,32 +30,43 @@ $$;
 
 -- Refuses the first parameter that nobody may set, or that this user may not set. Values in `known`
 -- are stored already and are not checked again.
-create or replace function howdah_private.refuse_request_params(field text, params jsonb, known jsonb default '{}') returns void
+create or replace function howdah_private.refuse_request_params(
+  field text, params jsonb, known jsonb default '{}'
+) returns void
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_new text[] := array(
-    select k.key from jsonb_object_keys(case jsonb_typeof(refuse_request_params.params) when 'object' then refuse_request_params.params else '{}' end) as k (key)
-    where refuse_request_params.params -> k.key is distinct from refuse_request_params.known -> k.key order by 1);
+    select k.key
+    from jsonb_object_keys(case jsonb_typeof(refuse_request_params.params)
+      when 'object' then refuse_request_params.params else '{}' end) as k (key)
+    where refuse_request_params.params -> k.key
+      is distinct from refuse_request_params.known -> k.key order by 1);
   v_name text;
-  v_editable text := (select string_agg(p, ', ' order by p) from howdah_private.editor_params() as p);
+  v_editable text := (select string_agg(p, ', ' order by p)
+    from howdah_private.editor_params() as p);
 begin
-  select n into v_name from unnest(v_new) as n where n in (select howdah_private.reserved_params()) limit 1;
+  select n into v_name from unnest(v_new) as n
+  where n in (select howdah_private.reserved_params()) limit 1;
   if v_name is not null then
-    raise exception using errcode = 'HWINV', message = format('%s.%s is set by Howdah itself', refuse_request_params.field, v_name),
+    raise exception using errcode = 'HWINV',
+      message = format('%s.%s is set by Howdah itself', refuse_request_params.field, v_name),
       detail = jsonb_build_object('field', refuse_request_params.field || '.' || v_name)::text,
-      hint = 'Leave out this name: the model, the tools and the conversation come from the run.';
+      hint = 'Omit it. The model, the tools and the conversation come from the run.';
   end if;
   if howdah_private.is_trusted() or coalesce(howdah.current_user_role() <= 'admin', false) then
     return;
   end if;
-  select n into v_name from unnest(v_new) as n where n not in (select howdah_private.editor_params()) limit 1;
+  select n into v_name from unnest(v_new) as n
+  where n not in (select howdah_private.editor_params()) limit 1;
   if v_name is not null then
     raise exception using errcode = 'HWDEN',
-      message = format('%s.%s may be set by an admin or owner, not by %s', refuse_request_params.field, left(v_name, 60),
+      message = format('%s.%s may be set by an admin or owner, not by %s',
+        refuse_request_params.field, left(v_name, 60),
         coalesce('the role ' || howdah.current_user_role(), 'a caller without a role')),
-      detail = jsonb_build_object('field', refuse_request_params.field || '.' || left(v_name, 60), 'required_role', 'admin')::text,
+      detail = jsonb_build_object('field', refuse_request_params.field || '.' || left(v_name, 60),
+        'required_role', 'admin')::text,
       hint = format('Users who may edit the agent may set %s.', v_editable);
   end if;
 end $$;

@@ -1,4 +1,5 @@
--- At each start the row "default" of every tenant follows the environment, until a person edits it.
+-- Updates the model named default of every tenant from the environment at each start, until a user
+-- edits it.
 create or replace function howdah_private.sync_default_model(provider text, model text) returns void
   language sql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -6,5 +7,6 @@ as $$
   update howdah.models as m
   set provider = sync_default_model.provider, model = sync_default_model.model
   where m.name = 'default' and m.from_environment
-    and (m.provider, m.model) is distinct from (sync_default_model.provider, sync_default_model.model)
+    and (m.provider, m.model)
+      is distinct from (sync_default_model.provider, sync_default_model.model)
 $$;

@@ -273,7 +273,7 @@ create or replace function howdah_private.permit_kept_model(e howdah.executions)
 as $$
 declare
   v_fault text := case when e.overrides ? 'model' and e.handoffs = 0
-    then howdah_private.model_asked_otherwise(e.tenant_id,
+    then howdah_private.changed_model_fault(e.tenant_id,
       jsonb_build_array(e.overrides -> 'model')) end;
 begin
   if v_fault is not null and not howdah_private.is_trusted()
