@@ -321,11 +321,11 @@ describe('what shakes hands and is served by any process', () => {
     await client.subscribeResource({ uri: uris[0] as string }); // again is no other one
     await expect(client.subscribeResource({ uri: uris[100] as string })).rejects.toMatchObject({
       code: -32602,
-      message: expect.stringContaining('at most 100 resources'),
+      message: expect.stringContaining('subscriptions of a session (100)'),
     });
     const modern = await listener('2026-07-28');
     await expect(modern.client.listen({ resourceSubscriptions: uris })).rejects.toThrow(
-      'at most 100 resources',
+      'subscriptions of a session (100)',
     );
   });
 });

@@ -319,7 +319,7 @@ describe('sampling', () => {
       db.pool.query(
         `update howdah.mcp_servers set sampling_model_id = (select id from howdah.models where name = 'vectors') where name = 'plain'`,
       ),
-    ).rejects.toMatchObject({ code: 'HWINV', hint: expect.stringContaining('purpose is llm') });
+    ).rejects.toMatchObject({ code: 'HWINV', hint: expect.stringContaining('purpose llm') });
   });
 });
 

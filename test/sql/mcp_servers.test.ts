@@ -243,7 +243,7 @@ describe('MCP servers', () => {
       find: 'accepted',
     });
     const { fault } = await one(db.pool, `select fault from howdah.mcp_tools where name = 'taken'`);
-    expect(fault).toBe(`there is a tool 'search__taken' already`);
+    expect(fault).toBe(`a tool named 'search__taken' already exists`);
     expect(await refusal(accept('taken'))).toMatchObject({ code: 'HWCNF' });
     expect(await refusal(accept('broken'))).toMatchObject({ code: 'HWINV' });
     expect(await refusal(accept('large'))).toMatchObject({ code: 'HWINV', message: 'too large' });

@@ -266,8 +266,8 @@ mcp_servers:
       '7:69 uri: a root begins with file:///',
     ]);
     expect((await faultsOf(tenant.apply(file(vectors, 'vectors')))).lines).toEqual([
-      "5:73 the sampling model of MCP server 'search' is none that answers",
-      "6:72 the sampling model of MCP server 'other' is none that answers",
+      "5:73 the purpose of the sampling model of MCP server 'search' is not llm",
+      "6:72 the purpose of the sampling model of MCP server 'other' is not llm",
     ]);
     await tenant.apply(file(quick, 'quick'));
     expect(changes(await tenant.apply(file(quick, 'quick')))).toEqual([]);

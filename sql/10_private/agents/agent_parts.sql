@@ -12,8 +12,8 @@ as $$
 declare
   v_name text;
 begin
-  select n.name into v_name
-  from unnest(refuse_unknown_part.names) with ordinality as n (name, place)
+  select n.name into v_name from unnest(refuse_unknown_part.names)
+    with ordinality as n (name, place)
   where n.name <> all (known || aliases) order by n.place limit 1;
   if v_name is null then
     return;

@@ -68,8 +68,8 @@ as $$
   select i.place, p.parts[i.place], p.markers[i.place]
   from (
     select regexp_split_to_array(template_parts.template, '\{\{[^{}]*\}\}') as parts, array(
-      select m.found[1] from regexp_matches(template_parts.template, '\{\{[^{}]*\}\}',
-        'g') with ordinality as m (found, place)
+      select m.found[1] from regexp_matches(template_parts.template, '\{\{[^{}]*\}\}', 'g')
+        with ordinality as m (found, place)
       order by m.place
     ) as markers
   ) as p

@@ -1,6 +1,8 @@
--- MCP servers: what may stand in a row, what a worker reads of it, and what becomes of what it finds there.
+-- Implements MCP servers: validation of a row, the data that a worker reads from it, and the
+-- storage of the tools that a worker discovers.
 
--- A configuration is what the schema of its type says; keys are named and do not stand in it, nor in its URL.
+-- Checks the configuration of a server against the schema of its type. Keys are referred to by
+-- name; the configuration and its URL must not contain them.
 create or replace function howdah_private.refuse_mcp_server(s howdah.mcp_servers) returns void
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp
@@ -10,19 +12,23 @@ declare
 begin
   if cardinality(v_faults) > 0 then
     raise exception using errcode = 'HWINV',
-      message = format('configuration of MCP server %L: %s', s.name, array_to_string(v_faults, '; ')),
+      message = format('configuration of MCP server %L: %s', s.name,
+        array_to_string(v_faults, '; ')),
       detail = jsonb_build_object('field', 'configuration', 'faults', to_jsonb(v_faults))::text,
-      hint = format('What may stand in it says howdah.mcp_server_schema(%L).', s.type);
+      hint = format('For the schema, call howdah.mcp_server_schema(%L).', s.type);
   end if;
   perform howdah_private.refuse_plain_secrets('configuration', s.configuration - 'secrets');
-  perform howdah_private.refuse_plain_secrets('configuration', jsonb_path_query_array(s.configuration, '$.secrets.*'));
+  perform howdah_private.refuse_plain_secrets('configuration',
+    jsonb_path_query_array(s.configuration, '$.secrets.*'));
   perform howdah_private.refuse_key('configuration', 'headers.' || h.name)
   from jsonb_object_keys(coalesce(s.configuration -> 'headers', '{}')) as h (name)
   where h.name ~* '(auth|key|token|secret|passw|credential|cookie|session)';
   if s.configuration ->> 'url' ~* '^https?://[^/?#\s]*@' then
-    raise exception using errcode = 'HWINV', message = 'configuration.url holds a user name or a password before its host',
+    raise exception using errcode = 'HWINV',
+      message = 'configuration.url contains a user name or password',
       detail = jsonb_build_object('field', 'configuration', 'path', 'configuration.url')::text,
-      hint = 'Leave it out. Store a key as a secret (howdah secret set NAME) and name it in secret_name or secrets.';
+      hint = 'Remove it. Store a key as a secret (howdah secret set NAME) '
+        'and name the secret in secret_name or secrets.';
   end if;
   if exists (
     select from howdah.models as m
@@ -30,23 +36,27 @@ begin
       and howdah_private.may_act_for(s.tenant_id) -- a caller may pass an invented row
   ) then
     raise exception using errcode = 'HWINV',
-      message = format('the sampling model of MCP server %L is none that answers', s.name),
+      message = format('the purpose of the sampling model of MCP server %L is not llm', s.name),
       detail = jsonb_build_object('field', 'sampling_model_id', 'server', s.name)::text,
-      hint = 'Name a model whose purpose is llm, or none: what the server asks of a model is refused then.';
+      hint = 'Name a model with purpose llm. '
+        'Without a model, sampling requests of the server are refused.';
   end if;
 end $$;
 
--- The names of the secrets that are handed to a server.
+-- Returns the names of the secrets that are passed to a server.
 create or replace function howdah_private.mcp_secrets(configuration jsonb) returns text[]
   language sql immutable
   return array(
     select x #>> '{}' from jsonb_path_query(mcp_secrets.configuration, '$.secrets.*') as x
-    union select mcp_secrets.configuration ->> 'secret_name' where mcp_secrets.configuration ? 'secret_name'
+    union
+    select mcp_secrets.configuration ->> 'secret_name'
+    where mcp_secrets.configuration ? 'secret_name'
     order by 1
   );
 
--- Whoever has a connection compares it: another one means another connection. What a server may ask for it is told as the
--- connection begins.
+-- Returns the revision of a server. A worker with a connection compares it and reconnects if it
+-- differs. The features that a server may request are part of it, because they are announced when
+-- the connection begins.
 create or replace function howdah_private.mcp_revision(s howdah.mcp_servers) returns text
   language sql stable
   set search_path = pg_catalog, pg_temp
@@ -56,18 +66,21 @@ as $$
     || case when s.allows_elicitation then ' elicitation' else '' end, 'UTF8')), 'hex')
 $$;
 
--- The model that answers what a server asks of one, as it is now.
+-- Returns the current definition of the model that answers sampling requests of a server.
 create or replace function howdah_private.sampling_model(server howdah.mcp_servers) returns jsonb
   language sql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
-  select jsonb_build_object('id', m.id, 'name', m.name, 'provider', m.provider, 'model', m.model, 'base_url', m.base_url,
+  select jsonb_build_object('id', m.id, 'name', m.name, 'provider', m.provider, 'model', m.model,
+    'base_url', m.base_url,
     'context_tokens', m.context_tokens, 'request_params', '{}'::jsonb)
-    || case when m.secret_name is null then '{}' else jsonb_build_object('secret_name', m.secret_name) end
+    || case when m.secret_name is null then '{}'
+      else jsonb_build_object('secret_name', m.secret_name) end
   from howdah.models as m where m.tenant_id = server.tenant_id and m.id = server.sampling_model_id
 $$;
 
--- What a worker has to know to reach it, of the tenant whose run asks; null when it is not active or not there.
+-- Returns what a worker needs to connect to a server, for the tenant of the calling run. Returns
+-- null if the server is inactive or missing.
 create or replace function howdah_private.mcp_server(tenant_id uuid, server_id uuid) returns jsonb
   language sql stable security definer
   set search_path = pg_catalog, pg_temp
@@ -79,9 +92,12 @@ as $$
   where s.tenant_id = mcp_server.tenant_id and s.id = mcp_server.server_id and s.is_active
 $$;
 
--- A server is asked what it offers by whichever worker takes the job. It puts the next attempt into the queue before it
--- begins, since a server may take long and take the worker along: what comes of it takes that one out again.
-create or replace function howdah_private.enqueue_discovery(tenant_id uuid, server_id uuid, attempt int) returns void
+-- Enqueues the discovery of a server, which any worker may run. The worker enqueues the next
+-- attempt before it begins, since a server may hang and take the worker along. A result removes
+-- that job.
+create or replace function howdah_private.enqueue_discovery(
+  tenant_id uuid, server_id uuid, attempt int
+) returns void
   language sql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
@@ -92,7 +108,10 @@ as $$
     job_key => 'mcp ' || enqueue_discovery.server_id, max_attempts => 3)
 $$;
 
-create or replace function howdah_private.begin_discovery(tenant_id uuid, server_id uuid, attempt int) returns jsonb
+-- Returns the server to discover and enqueues the next attempt.
+create or replace function howdah_private.begin_discovery(
+  tenant_id uuid, server_id uuid, attempt int
+) returns jsonb
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
@@ -106,8 +125,10 @@ begin
   return v_server;
 end $$;
 
--- Why a server could not be asked.
-create or replace function howdah_private.record_mcp_failure(server_id uuid, revision text, error text) returns void
+-- Records the error of a failed discovery.
+create or replace function howdah_private.record_mcp_failure(
+  server_id uuid, revision text, error text
+) returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
@@ -115,7 +136,8 @@ declare
   v_server howdah.mcp_servers;
 begin
   update howdah.mcp_servers as s set error = record_mcp_failure.error, failed_at = now()
-  where s.id = record_mcp_failure.server_id and howdah_private.mcp_revision(s) = record_mcp_failure.revision
+  where s.id = record_mcp_failure.server_id
+    and howdah_private.mcp_revision(s) = record_mcp_failure.revision
     and s.error is distinct from record_mcp_failure.error
   returning * into v_server;
   if found and v_server.discovered_at is null then
@@ -123,9 +145,10 @@ begin
   end if;
 end $$;
 
--- What may be done with a tool of which the server says this now.
-create or replace function howdah_private.mcp_status(known howdah.mcp_tools, digest text, fault text)
-  returns howdah.mcp_tool_status
+-- Returns the status of a tool for what its server offers now.
+create or replace function howdah_private.mcp_status(
+  known howdah.mcp_tools, digest text, fault text
+) returns howdah.mcp_tool_status
   language sql immutable
   set search_path = pg_catalog, pg_temp
 as $$
@@ -138,26 +161,33 @@ as $$
   end::howdah.mcp_tool_status
 $$;
 
--- The rows of what a server says it offers. Of what it no longer does only that is kept which somebody accepted, so that a
--- server with other names every time fills nothing.
-create or replace function howdah_private.write_mcp_tools(server howdah.mcp_servers, tools jsonb) returns void
+-- Writes the tools that a server offers. Tools that it no longer offers are kept only if they were
+-- accepted, so a server with new names at every discovery does not fill the table.
+create or replace function howdah_private.write_mcp_tools(server howdah.mcp_servers, tools jsonb)
+  returns void
   language sql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
   insert into howdah.mcp_tools as m
-    (tenant_id, server_id, name, description, parameters, annotations, digest, is_whole, status, fault)
-  select server.tenant_id, server.id, t.name, t.description, t.parameters, t.annotations, t.digest, t.fault is null,
+    (tenant_id, server_id, name, description, parameters, annotations, digest, is_whole,
+      status, fault)
+  select server.tenant_id, server.id, t.name, t.description, t.parameters, t.annotations, t.digest,
+    t.fault is null,
     case when t.fault is null then 'new' else 'refused' end::howdah.mcp_tool_status, t.fault
   from jsonb_to_recordset(write_mcp_tools.tools)
     as t (name text, description text, parameters jsonb, annotations jsonb, digest text, fault text)
   on conflict (tenant_id, server_id, name) do update
-  set description = excluded.description, parameters = excluded.parameters, annotations = excluded.annotations,
-    digest = excluded.digest, is_whole = excluded.is_whole, status = howdah_private.mcp_status(m, excluded.digest, excluded.fault),
+  set description = excluded.description, parameters = excluded.parameters,
+    annotations = excluded.annotations,
+    digest = excluded.digest, is_whole = excluded.is_whole,
+    status = howdah_private.mcp_status(m, excluded.digest, excluded.fault),
     fault = case howdah_private.mcp_status(m, excluded.digest, excluded.fault)
       when 'refused' then coalesce(excluded.fault, m.fault) end
-  where m.digest <> excluded.digest or m.status <> howdah_private.mcp_status(m, excluded.digest, excluded.fault);
+  where m.digest <> excluded.digest
+    or m.status <> howdah_private.mcp_status(m, excluded.digest, excluded.fault);
   update howdah.mcp_tools as m set status = 'gone', fault = null
-  where m.server_id = server.id and m.status <> 'gone' and m.accepted_digest is not null and not exists (
+  where m.server_id = server.id and m.status <> 'gone' and m.accepted_digest is not null
+    and not exists (
     select from jsonb_to_recordset(write_mcp_tools.tools) as t (name text) where t.name = m.name
   );
   delete from howdah.mcp_tools as m
@@ -166,9 +196,10 @@ as $$
   )
 $$;
 
--- Keeps what a server offers. Of one that is asked for the first time everything is accepted with it, but for tools that hide
--- something; from then on what is new or says something else waits for an admin. The server's row is locked, so that
--- two workers come one after the other, and who gives it to an agent waits. Gives what is not accepted.
+-- Records the tools that a server offers. The first discovery accepts all tools, except those with
+-- hidden content. Later, new and changed tools wait for an admin. The row of the server is locked,
+-- so two workers run one after the other, and a session that gives the server to an agent waits.
+-- Returns the tools that are not accepted.
 create or replace function howdah_private.record_mcp_tools(
   server_id uuid, revision text, server_info jsonb, tools jsonb
 ) returns jsonb
@@ -178,18 +209,22 @@ as $$
 declare
   v_server howdah.mcp_servers;
 begin
-  select s.* into v_server from howdah.mcp_servers as s where s.id = record_mcp_tools.server_id for no key update;
-  if not found or not v_server.is_active or howdah_private.mcp_revision(v_server) <> record_mcp_tools.revision then
-    return '[]'; -- another row by now, about which somebody else asks
+  select s.* into v_server from howdah.mcp_servers as s
+  where s.id = record_mcp_tools.server_id for no key update;
+  if not found or not v_server.is_active
+    or howdah_private.mcp_revision(v_server) <> record_mcp_tools.revision then
+    return '[]'; -- the row has changed since, and another discovery handles it
   end if;
   perform howdah_private.write_mcp_tools(v_server, record_mcp_tools.tools);
   if v_server.discovered_at is null then
     perform howdah_private.try_mcp_tool(m) from howdah.mcp_tools as m
-    join jsonb_to_recordset(record_mcp_tools.tools) as t (name text, hides_something boolean) on t.name = m.name
+    join jsonb_to_recordset(record_mcp_tools.tools) as t (name text, hides_something boolean)
+      on t.name = m.name
     where m.server_id = v_server.id and m.status = 'new' and not t.hides_something;
   end if;
   update howdah.mcp_servers as s
-  set server_info = record_mcp_tools.server_info, discovered_at = coalesce(s.discovered_at, now()), error = null, failed_at = null
+  set server_info = record_mcp_tools.server_info, discovered_at = coalesce(s.discovered_at, now()),
+    error = null, failed_at = null
   where s.id = v_server.id and (s.server_info, s.error, s.discovered_at is null)
     is distinct from (record_mcp_tools.server_info, null::text, false);
   perform graphile_worker.remove_job('mcp ' || v_server.id);
@@ -197,12 +232,13 @@ begin
     perform howdah_private.wake_for_discovery(v_server.tenant_id, v_server.id);
   end if;
   return coalesce((
-    select jsonb_agg(jsonb_build_object('tool', m.name, 'status', m.status) order by m.name) from howdah.mcp_tools as m
+    select jsonb_agg(jsonb_build_object('tool', m.name, 'status', m.status) order by m.name)
+    from howdah.mcp_tools as m
     where m.server_id = v_server.id and m.status not in ('accepted', 'gone')
   ), '[]');
 end $$;
 
--- Offers a tool, or keeps why it cannot be.
+-- Accepts a tool, or records why it cannot be accepted.
 create or replace function howdah_private.try_mcp_tool(tool howdah.mcp_tools) returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -213,9 +249,11 @@ exception when sqlstate 'HWINV' or sqlstate 'HWCNF' then
   update howdah.mcp_tools as m set status = 'refused', fault = sqlerrm where m.id = tool.id;
 end $$;
 
--- Its own word counts where the server is trusted that far; anything else must not be called twice. What reads by the protocol,
--- resources and prompts, is not the server's word but a worker's: those tools it makes itself.
-create or replace function howdah_private.mcp_effect(annotations jsonb, is_trusted boolean) returns howdah.tool_effect
+-- Returns the effect of a tool. The annotations of a tool count only if the server is trusted; any
+-- other tool must not be called twice. Tools that read resources and prompts by the protocol are
+-- pure: the worker generates them itself.
+create or replace function howdah_private.mcp_effect(annotations jsonb, is_trusted boolean)
+  returns howdah.tool_effect
   language sql immutable
   return case
     when mcp_effect.annotations ? 'protocol' then 'pure'
@@ -225,12 +263,15 @@ create or replace function howdah_private.mcp_effect(annotations jsonb, is_trust
     else 'once'
   end::howdah.tool_effect;
 
--- As models call it: the server's name and its own, of the characters a name may have.
+-- Returns the name of a tool for models: the server name and the tool name, with the allowed
+-- characters only.
 create or replace function howdah_private.mcp_tool_name(server text, tool text) returns text
   language sql immutable
-  return mcp_tool_name.server || '__' || regexp_replace(mcp_tool_name.tool, '[^A-Za-z0-9_-]', '_', 'g');
+  return mcp_tool_name.server || '__'
+    || regexp_replace(mcp_tool_name.tool, '[^A-Za-z0-9_-]', '_', 'g');
 
--- The row of tools that agents are given is what the server said when it was accepted. What an admin has set there stays.
+-- Copies a tool, as its server described it when it was accepted, to the tools that agents may be
+-- given. Settings of an admin in that row stay.
 create or replace function howdah_private.offer_mcp_tool(tool howdah.mcp_tools) returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -242,35 +283,41 @@ declare
 begin
   if not tool.is_whole then
     raise exception using errcode = 'HWINV', message = tool.fault,
-      detail = jsonb_build_object('tool', tool.name)::text, hint = 'Its server has to say it otherwise.';
+      detail = jsonb_build_object('tool', tool.name)::text,
+      hint = 'The server has to change the tool.';
   end if;
   select s.* into v_server from howdah.mcp_servers as s where s.id = tool.server_id;
   v_name := howdah_private.mcp_tool_name(v_server.name, tool.name);
   if not howdah_private.fit_the_wire(array[v_name]) then
     raise exception using errcode = 'HWINV',
-      message = format('the tool would be called %L, which is longer than the 64 characters models take', v_name),
+      message = format('the tool name %L would exceed the maximum of 64 characters', v_name),
       detail = jsonb_build_object('server', v_server.name, 'tool', tool.name)::text,
       hint = 'Give the server a shorter name.';
   end if;
   update howdah.tools as t
   set description = tool.description, parameters = tool.parameters, configuration = v_configuration,
-    effect = case when v_server.trusts_annotations then howdah_private.mcp_effect(tool.annotations, true) else t.effect end
+    effect = case when v_server.trusts_annotations
+      then howdah_private.mcp_effect(tool.annotations, true) else t.effect end
   where t.server_id = tool.server_id and t.configuration ->> 'tool' = tool.name;
   if not found then
-    insert into howdah.tools (tenant_id, server_id, name, description, kind, parameters, configuration, effect)
-    values (tool.tenant_id, tool.server_id, v_name, tool.description, 'mcp', tool.parameters, v_configuration,
+    insert into howdah.tools (tenant_id, server_id, name, description, kind, parameters,
+      configuration, effect)
+    values (tool.tenant_id, tool.server_id, v_name, tool.description, 'mcp', tool.parameters,
+      v_configuration,
       howdah_private.mcp_effect(tool.annotations, v_server.trusts_annotations));
   end if;
   update howdah.mcp_tools as m
   set status = 'accepted', fault = null, accepted_digest = m.digest, accepted_at = now()
   where m.id = tool.id;
 exception when unique_violation then
-  raise exception using errcode = 'HWCNF', message = format('there is a tool %L already', v_name),
+  raise exception using errcode = 'HWCNF',
+    message = format('a tool named %L already exists', v_name),
     detail = jsonb_build_object('server', v_server.name, 'tool', tool.name, 'name', v_name)::text,
-    hint = 'Rename that one, or give the server another name.';
+    hint = 'Rename that tool or the server.';
 end $$;
 
--- A tool of a server is there for agents while the server is, and says of it what was accepted.
+-- Reports whether agents may use a tool. A tool of a server needs an active server and must be
+-- accepted as it is.
 create or replace function howdah_private.is_offered(tool howdah.tools) returns boolean
   language sql stable security definer
   set search_path = pg_catalog, pg_temp
@@ -278,11 +325,12 @@ as $$
   select tool.is_active and (tool.kind <> 'mcp' or exists (
     select from howdah.mcp_servers as s
     join howdah.mcp_tools as m on m.tenant_id = s.tenant_id and m.server_id = s.id
-    where s.id = tool.server_id and s.is_active and m.name = tool.configuration ->> 'tool' and m.status = 'accepted'
+    where s.id = tool.server_id and s.is_active and m.name = tool.configuration ->> 'tool'
+      and m.status = 'accepted'
   ))
 $$;
 
--- The tools an agent has by its servers, but for those it is given by themselves.
+-- Returns the tools that an agent has through its servers, except those given to it directly.
 create or replace function howdah_private.tools_of_servers(agent_id uuid) returns setof howdah.tools
   language sql stable security definer
   set search_path = pg_catalog, pg_temp
@@ -291,60 +339,71 @@ as $$
   join howdah.tools as t on t.server_id = g.server_id
   where g.agent_id = tools_of_servers.agent_id and howdah_private.is_offered(t)
     and (g.allowed_tools is null or t.configuration ->> 'tool' = any (g.allowed_tools))
-    and not exists (select from howdah.agent_tools as o where o.agent_id = g.agent_id and o.tool_id = t.id)
+    and not exists (select from howdah.agent_tools as o
+      where o.agent_id = g.agent_id and o.tool_id = t.id)
 $$;
 
--- Why a run whose version pinned what the digest says may not call the tool now; null when it may.
-create or replace function howdah_private.mcp_refusal(tool howdah.tools, agent_id uuid, digest text) returns text
+-- Returns why a run may not call a tool now, or null if it may. `digest` is what the version of the
+-- run pinned.
+create or replace function howdah_private.mcp_refusal(tool howdah.tools, agent_id uuid, digest text)
+  returns text
   language sql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
   select case
-    when not s.is_active then 'its server is not active any more'
+    when not s.is_active then 'its server is no longer active'
     when m.status = 'gone' then 'its server no longer offers it'
-    when m.status <> 'accepted' then 'its server says something else of it now, which an admin has to accept'
-    when m.accepted_digest <> mcp_refusal.digest then 'something else was accepted of it since this run began'
+    when m.status <> 'accepted'
+      then 'its server has changed it, and an admin has to accept the change'
+    when m.accepted_digest <> mcp_refusal.digest
+      then 'another version of it was accepted after this run began'
     when not exists (
-        select from howdah.agent_servers as g where g.agent_id = mcp_refusal.agent_id and g.server_id = s.id
+        select from howdah.agent_servers as g
+        where g.agent_id = mcp_refusal.agent_id and g.server_id = s.id
           and (g.allowed_tools is null or m.name = any (g.allowed_tools)))
       and not exists (
-        select from howdah.agent_tools as g where g.agent_id = mcp_refusal.agent_id and g.tool_id = tool.id)
-      then 'it was taken from the agent'
+        select from howdah.agent_tools as g
+        where g.agent_id = mcp_refusal.agent_id and g.tool_id = tool.id)
+      then 'it was removed from the agent'
   end
   from howdah.mcp_servers as s
   join howdah.mcp_tools as m on m.tenant_id = s.tenant_id and m.server_id = s.id
   where s.id = tool.server_id and m.name = tool.configuration ->> 'tool'
 $$;
 
--- The servers of an agent, for its version; nothing where it has none, so that other versions stay what they were.
+-- Returns the servers part of an agent definition. An agent without servers gets an empty object,
+-- so that its definition does not change.
 create or replace function howdah_private.pinned_servers(agent_id uuid) returns jsonb
   language sql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
   select case count(*) when 0 then '{}' else jsonb_build_object('servers', jsonb_agg(
-    jsonb_build_object('id', s.id, 'name', s.name, 'allowed_tools', g.allowed_tools) order by s.name)) end
+    jsonb_build_object('id', s.id, 'name', s.name, 'allowed_tools', g.allowed_tools)
+      order by s.name)) end
   from howdah.agent_servers as g
   join howdah.mcp_servers as s on s.id = g.server_id
   where g.agent_id = pinned_servers.agent_id
 $$;
 
--- Agents that have a tool of the server, or all of them.
+-- Marks agents that have some or all tools of a server as stale.
 create or replace function howdah_private.mark_server_agents_stale(server_id uuid) returns void
   language sql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
   select howdah_private.mark_agents_stale(array(
-    select g.agent_id from howdah.agent_servers as g where g.server_id = mark_server_agents_stale.server_id
+    select g.agent_id from howdah.agent_servers as g
+    where g.server_id = mark_server_agents_stale.server_id
     union
     select g.agent_id from howdah.agent_tools as g join howdah.tools as t on t.id = g.tool_id
     where t.server_id = mark_server_agents_stale.server_id
   ))
 $$;
 
--- A file that came with a result, as a row (run_files.sql), and the model is told its name and id. What a server gives may say
--- anything.
-create or replace function howdah_private.store_mcp_file(execution_id uuid, name text, type text, bytes bytea, origin jsonb)
-  returns uuid
+-- Stores a file from a result as a resource (run_files.sql) and returns its id, which the model
+-- sees with the name. Files of a server may contain anything and are external.
+create or replace function howdah_private.store_mcp_file(
+  execution_id uuid, name text, type text, bytes bytea, origin jsonb
+) returns uuid
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$

@@ -1,28 +1,33 @@
--- What the client of an MCP session asked to be told of: how grave a log message has to be, and which runs. A session is the digest of an id
--- that no other caller can have made, so whoever names it may write it. The mark of a run says how it stood when it was asked for: a stream
--- that begins later, in whatever process, knows by it what the client has not heard. What nobody has read for a day is forgotten.
+-- Stores what the client of an MCP session subscribed to: a minimum level of log messages, and runs
+-- or files. A session is identified by the digest of an id that no other caller can have made, so
+-- any caller that names it may write it. The mark of a run records its state at the time of the
+-- subscription. With the mark, a stream that begins later, in any process, knows which changes the
+-- client has not seen. A session that is not read for a day is deleted.
 --
--- Who writes a session locks its row first, and waits for nobody after that: what is swept or prolonged besides is only what
--- nobody else has locked. So no two of them wait for one another.
+-- A session that writes a row locks it first and waits for no other lock afterwards: rows that it
+-- sweeps or prolongs besides are skipped when locked. So no two sessions wait for each other.
 
--- Sessions that a tenant has at once.
+-- Returns the maximum number of sessions of a tenant.
 create or replace function howdah_private.max_mcp_sessions() returns int
   language sql immutable parallel safe
   set search_path = pg_catalog, pg_temp
 as $$ select 10000 $$;
 
--- And of these one caller: ten of them fill a tenant, one does not.
+-- Returns the maximum number of sessions of one caller, so that a single caller cannot use up those
+-- of the tenant.
 create or replace function howdah_private.max_mcp_sessions_of_caller() returns int
   language sql immutable parallel safe
   set search_path = pg_catalog, pg_temp
 as $$ select 1000 $$;
 
+-- Returns the id of the user or the API key of the caller.
 create or replace function howdah_private.mcp_caller() returns uuid
   language sql stable
   set search_path = pg_catalog, pg_temp
 as $$ select coalesce(a.user_id, a.api_key_id) from howdah_private.audit_actor() as a $$;
 
--- One more than that is refused; new ones of a tenant are counted one after the other, before any row is locked.
+-- Refuses a new session above the maximum. New sessions of a tenant are counted one after the
+-- other, before any row is locked.
 create or replace function howdah_private.refuse_more_mcp_sessions(session text) returns void
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
@@ -46,14 +51,17 @@ begin
   from howdah_private.mcp_sessions as s where s.tenant_id = v_tenant_id and s.expires_at >= now();
   if v_of_all >= v_most or v_of_caller >= v_share then
     raise exception using errcode = 'HWQTA',
-      message = format('%s MCP sessions of this %s are told of something, more are not allowed',
-        case when v_of_all >= v_most then v_most else v_share end, case when v_of_all >= v_most then 'tenant' else 'caller' end),
-      detail = jsonb_build_object('max_sessions', case when v_of_all >= v_most then v_most else v_share end)::text,
-      hint = 'Use the sessions there are again: one is forgotten when no stream has read it for a day.';
+      message = format('maximum number of MCP sessions with subscriptions of this %s (%s) reached',
+        case when v_of_all >= v_most then 'tenant' else 'caller' end,
+        case when v_of_all >= v_most then v_most else v_share end),
+      detail = jsonb_build_object('max_sessions',
+        case when v_of_all >= v_most then v_most else v_share end)::text,
+      hint = 'Reuse existing sessions. A session is deleted when no stream has read it for a day.';
   end if;
 end $$;
 
--- A hundred at a time, so that nobody pays for all that others left.
+-- Deletes up to 100 expired sessions, so that one call does not delete all sessions that others
+-- left behind.
 create or replace function howdah_private.sweep_mcp_sessions() returns void
   language sql volatile
   set search_path = pg_catalog, pg_temp
@@ -67,8 +75,11 @@ as $$
   where s.tenant_id = gone.tenant_id and s.session = gone.session
 $$;
 
--- A login may call what the API calls, with texts that are no digest.
-create or replace function howdah_private.refuse_large_wish(session text, resource text, said text) returns void
+-- Limits the length of texts. A database login may call these functions with other texts than the
+-- API does.
+create or replace function howdah_private.refuse_large_subscription(
+  session text, resource text, mark text
+) returns void
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
 as $$
@@ -76,64 +87,82 @@ declare
   v_large record;
 begin
   select * into v_large from (values
-    ('session', length(refuse_large_wish.session), 200), ('uri', length(refuse_large_wish.resource), 2000),
-    ('said', length(refuse_large_wish.said), 200)
+    ('session', length(refuse_large_subscription.session), 200),
+    ('uri', length(refuse_large_subscription.resource), 2000),
+    ('said', length(refuse_large_subscription.mark), 200)
   ) as f (field, size, most) where f.size > f.most;
   if found then
     perform howdah_private.refuse_large(v_large.field, v_large.size, v_large.most, 'characters');
   end if;
 end $$;
 
-create or replace function howdah_private.set_mcp_log_level(session text, log_level text) returns void
+-- Sets the minimum level of log messages of a session.
+create or replace function howdah_private.set_mcp_log_level(session text, log_level text)
+  returns void
   language sql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
-  select howdah_private.refuse_large_wish(set_mcp_log_level.session, null, set_mcp_log_level.log_level);
+  select howdah_private.refuse_large_subscription(set_mcp_log_level.session, null,
+    set_mcp_log_level.log_level);
   select howdah_private.refuse_more_mcp_sessions(set_mcp_log_level.session);
   insert into howdah_private.mcp_sessions as s (tenant_id, session, caller, log_level, expires_at)
-  values (howdah.current_tenant(), set_mcp_log_level.session, howdah_private.mcp_caller(), set_mcp_log_level.log_level,
+  values (howdah.current_tenant(), set_mcp_log_level.session, howdah_private.mcp_caller(),
+    set_mcp_log_level.log_level,
     now() + interval '1 day')
-  on conflict on constraint mcp_sessions_pkey do update set log_level = excluded.log_level, expires_at = excluded.expires_at;
+  on conflict on constraint mcp_sessions_pkey do update set log_level = excluded.log_level,
+    expires_at = excluded.expires_at;
   select howdah_private.sweep_mcp_sessions()
 $$;
 
--- The caller has looked whether he may see the run; nobody is told of one that he may not see any more.
-create or replace function howdah_private.subscribe_mcp(session text, execution_id uuid, mark text) returns void
+-- Subscribes a session to a run. The caller has checked that the run is visible; notifications
+-- check again.
+create or replace function howdah_private.subscribe_mcp(session text, execution_id uuid, mark text)
+  returns void
   language sql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
-  select howdah_private.subscribe_mcp_to(subscribe_mcp.session, subscribe_mcp.execution_id::text, subscribe_mcp.mark)
+  select howdah_private.subscribe_mcp_to(subscribe_mcp.session, subscribe_mcp.execution_id::text,
+    subscribe_mcp.mark)
 $$;
 
--- `resource` is the id of a run, or the address of a file.
-create or replace function howdah_private.subscribe_mcp_to(session text, resource text, mark text) returns void
+-- Subscribes a session to a resource: the id of a run or the URI of a file.
+create or replace function howdah_private.subscribe_mcp_to(session text, resource text, mark text)
+  returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
 begin
-  perform howdah_private.refuse_large_wish(subscribe_mcp_to.session, subscribe_mcp_to.resource, subscribe_mcp_to.mark);
+  perform howdah_private.refuse_large_subscription(subscribe_mcp_to.session,
+    subscribe_mcp_to.resource, subscribe_mcp_to.mark);
   perform howdah_private.refuse_more_mcp_sessions(subscribe_mcp_to.session);
-  insert into howdah_private.mcp_sessions as s (tenant_id, session, caller, subscriptions, expires_at)
+  insert into howdah_private.mcp_sessions as s (tenant_id, session, caller,
+    subscriptions, expires_at)
   values (howdah.current_tenant(), subscribe_mcp_to.session, howdah_private.mcp_caller(),
     jsonb_build_object(subscribe_mcp_to.resource, subscribe_mcp_to.mark), now() + interval '1 day')
   on conflict on constraint mcp_sessions_pkey do update
   set subscriptions = s.subscriptions || excluded.subscriptions, expires_at = excluded.expires_at
-  where (select count(*) from jsonb_object_keys(s.subscriptions)) < 100 or s.subscriptions ? subscribe_mcp_to.resource;
+  where (select count(*) from jsonb_object_keys(s.subscriptions)) < 100
+    or s.subscriptions ? subscribe_mcp_to.resource;
   if not found then
-    raise exception using errcode = 'HWINV', message = 'a session is told of at most 100 resources',
-      detail = jsonb_build_object('field', 'uri')::text, hint = 'Unsubscribe from those whose runs have ended.';
+    raise exception using errcode = 'HWINV',
+      message = 'maximum number of subscriptions of a session (100) reached',
+      detail = jsonb_build_object('field', 'uri')::text,
+      hint = 'Unsubscribe from runs that have ended.';
   end if;
   perform howdah_private.sweep_mcp_sessions();
 end $$;
 
-create or replace function howdah_private.unsubscribe_mcp(session text, execution_id uuid) returns void
+create or replace function howdah_private.unsubscribe_mcp(session text, execution_id uuid)
+  returns void
   language sql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
-  select howdah_private.unsubscribe_mcp_from(unsubscribe_mcp.session, unsubscribe_mcp.execution_id::text)
+  select howdah_private.unsubscribe_mcp_from(unsubscribe_mcp.session,
+    unsubscribe_mcp.execution_id::text)
 $$;
 
-create or replace function howdah_private.unsubscribe_mcp_from(session text, resource text) returns void
+create or replace function howdah_private.unsubscribe_mcp_from(session text, resource text)
+  returns void
   language sql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
@@ -150,18 +179,21 @@ as $$
   where s.tenant_id = howdah.current_tenant() and s.session = mcp_log_level.session
 $$;
 
--- What the streams of one process look for, all at once, and so keep.
+-- Returns the subscriptions of the sessions that the streams of one process read, all at once, and
+-- prolongs them.
 create or replace function howdah_private.mcp_subscriptions(tenants uuid[], sessions text[])
   returns table (place bigint, subscriptions jsonb)
   language sql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
   with asked as (
-    select a.* from unnest(mcp_subscriptions.tenants, mcp_subscriptions.sessions) with ordinality as a (tenant_id, session, place)
+    select a.* from unnest(mcp_subscriptions.tenants, mcp_subscriptions.sessions)
+      with ordinality as a (tenant_id, session, place)
   ),
   old as (
     select s.tenant_id, s.session from howdah_private.mcp_sessions as s
-    where (s.tenant_id, s.session) in (select a.tenant_id, a.session from asked as a) and s.expires_at < now() + interval '12 hours'
+    where (s.tenant_id, s.session) in (select a.tenant_id, a.session from asked as a)
+      and s.expires_at < now() + interval '12 hours'
     for no key update skip locked
   ),
   kept as (
