@@ -61,11 +61,11 @@ grant execute on function howdah_private.watched_inputs(text, text[]), howdah_pr
 grant execute on function howdah_private.plan_watch(text), howdah_private.tg__watch(),
   howdah_private.is_tenant_role(oid) to howdah_owner;
 grant execute on function howdah_private.rows_of_query(text, text, text[], int, int, float8),
-  howdah_private.named_apart(json), howdah_private.refuse_other_schemas(json, text[]),
+  howdah_private.rename_duplicate_columns(json), howdah_private.refuse_other_schemas(json, text[]),
   howdah_private.table_outside_schemas(json, text[])
   to howdah_reader;
-grant execute on function howdah_private.call_watched(text, jsonb, text, jsonb), howdah_private.call_with_deferred(text, jsonb, text),
-  howdah_private.counted_changes(), howdah_private.is_own_subtransaction(xid), howdah_private.is_among_lockers(xid),
+grant execute on function howdah_private.call_with_diff(text, jsonb, text, jsonb), howdah_private.call_with_deferred(text, jsonb, text),
+  howdah_private.table_change_counts(), howdah_private.is_own_subtransaction(xid), howdah_private.is_among_lockers(xid),
   howdah_private.tables_changed(jsonb, bigint), howdah_private.touched_rows(jsonb, text, int, int, bigint),
   howdah_private.rows_before(jsonb, int, text[], jsonb), howdah_private.rows_gone(jsonb)
   to howdah_tool;

@@ -37,7 +37,7 @@ export async function watchedQuery(
   timeoutMs: number,
 ): Promise<Found> {
   const bounds = quoteText(JSON.stringify(BOUNDS));
-  const watching = `select howdah_private.call_watched(${quoteText(statement)}, $1, current_setting('search_path'), ${bounds})::text`;
+  const watching = `select howdah_private.call_with_diff(${quoteText(statement)}, $1, current_setting('search_path'), ${bounds})::text`;
   const [found = null] = await boundQuery(client, watching, argument, timeoutMs);
   return exactJson(found ?? '{}') as unknown as Found;
 }

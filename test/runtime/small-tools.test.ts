@@ -178,8 +178,8 @@ describe('files', () => {
   });
 
   test.each<[JsonObject, string]>([
-    [{ name: 'a.png', type: 'image/png', content: 'x' }, 'is no type of text'],
-    [{ name: 'a', type: 'nonsense', content: 'x' }, 'is no type of text'],
+    [{ name: 'a.png', type: 'image/png', content: 'x' }, 'is not a text type'],
+    [{ name: 'a', type: 'nonsense', content: 'x' }, 'is not a text type'],
     [{ name: 'a', type: 'text/ü', content: 'x' }, 'type must be a mime type'],
     [{ name: 'a\nb', content: 'x' }, 'name must be one short line'],
     [{ name: 'a', content: 'x'.repeat(262_145) }, 'at most 262144 are allowed'],
@@ -190,8 +190,8 @@ describe('files', () => {
   });
 
   test.each<[JsonObject, string]>([
-    [{}, 'say which file'],
-    [{ name: 'a', id: 'b' }, 'say which file'],
+    [{}, 'give either the name or the id'],
+    [{ name: 'a', id: 'b' }, 'give either the name or the id'],
     [{ id: 'b' }, 'this conversation has no file'],
     [{ name: 'a', offset: -1 }, 'offset must be >= 0'],
   ])('%j is not read', async (args, message) => {

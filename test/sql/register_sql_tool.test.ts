@@ -194,13 +194,13 @@ describe('register_sql_tool', () => {
     ['information_schema._pg_char_max_length(oid, integer)', 'it is in a system schema'],
     ['howdah_private.heartbeat(uuid)', 'it is in a system schema'],
     ['graphile_worker.remove_job(text)', 'it is in a system schema'],
-    ['howdah.cancel_execution(uuid)', "Howdah's own functions are not tools"],
+    ['howdah.cancel_execution(uuid)', 'functions of Howdah cannot be tools'],
     ['shop.a_procedure(text)', 'it is not a plain function'],
     ['shop.total(int)', 'it is not a plain function'],
     ['shop.unnamed(text)', 'an argument has no name'],
     ['shop.half_named(text, int)', 'an argument has no name'],
     ['shop.hidden_unnamed(text)', 'an argument has no name'],
-    ['shop.open_end(text[])', 'its number of arguments is open'],
+    ['shop.open_end(text[])', 'it is variadic'],
     ['shop."has space"(text)', 'its name does not match'],
   ])('refuses %s: %s', async (signature, reason) => {
     const refusal = await refused(signature);

@@ -1,35 +1,68 @@
--- What the configuration of a built-in tool may say, by a tool's row or for one agent: checked where it is written, so that
--- nobody believes in a setting that is none. The worker refuses what is out of range as well.
-create or replace function howdah_private.builtin_settings(name text, out settings jsonb, out example text)
+-- Returns the settings that the configuration of a built-in tool may have, in the row of the tool
+-- or for one agent. They are checked when they are written, so that a misspelt setting is not taken
+-- for one that works. The worker checks ranges as well.
+create or replace function howdah_private.builtin_settings(
+  name text, out settings jsonb, out example text
+)
   language sql immutable
   set search_path = pg_catalog, pg_temp
 as $$
-  select '{"question": {"type": ["object", "null"]}, "max_result_bytes": {}}'::jsonb || coalesce(b.settings::jsonb, '{}'),
+  select '{"question": {"type": ["object", "null"]}, "max_result_bytes": {}}'::jsonb
+    || coalesce(b.settings::jsonb, '{}'),
     coalesce(b.example, '{"max_result_bytes": 65536}')
   from (values (1)) as always
   left join (
     values
       ('http_request', '{
-        "allow": {"type": ["array", "string", "null"], "pattern": "^(\\*\\.)?(\\[[0-9A-Fa-f.:]+\\]|[^\\s:/?#@*\\[\\]]+)(:[0-9]{1,5})?$", "items": {"type": "string", "pattern": "^(\\*\\.)?(\\[[0-9A-Fa-f.:]+\\]|[^\\s:/?#@*\\[\\]]+)(:[0-9]{1,5})?$"}},
-        "methods": {"type": "array", "minItems": 1, "items": {"enum": ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]}},
+        "allow": {
+          "type": ["array", "string", "null"],
+          "pattern": "^(\\*\\.)?(\\[[0-9A-Fa-f.:]+\\]|[^\\s:/?#@*\\[\\]]+)(:[0-9]{1,5})?$",
+          "items": {
+            "type": "string",
+            "pattern": "^(\\*\\.)?(\\[[0-9A-Fa-f.:]+\\]|[^\\s:/?#@*\\[\\]]+)(:[0-9]{1,5})?$"
+          }
+        },
+        "methods": {
+          "type": "array", "minItems": 1,
+          "items": {"enum": ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]}
+        },
         "headers": {"type": ["object", "null"], "additionalProperties": {"type": "string"}},
-        "secrets": {"type": "object", "propertyNames": {"pattern": "^[A-Za-z0-9!#$%&''*+.^_`|~-]+$"}, "additionalProperties": {
-          "type": "object", "additionalProperties": false, "required": ["secret_name", "hosts"], "properties": {
-            "secret_name": {"type": "string", "minLength": 1},
-            "hosts": {"type": "array", "minItems": 1, "items": {"type": "string", "pattern": "^(\\*\\.)?(\\[[0-9A-Fa-f.:]+\\]|[^\\s:/?#@*\\[\\]]+)(:[0-9]{1,5})?$"}},
-            "prefix": {"type": "string", "maxLength": 100, "pattern": "^[ -~]*$"}
-          }}}
+        "secrets": {
+          "type": "object", "propertyNames": {"pattern": "^[A-Za-z0-9!#$%&''*+.^_`|~-]+$"},
+          "additionalProperties": {
+            "type": "object", "additionalProperties": false, "required": ["secret_name", "hosts"],
+            "properties": {
+              "secret_name": {"type": "string", "minLength": 1},
+              "hosts": {
+                "type": "array", "minItems": 1,
+                "items": {
+                  "type": "string",
+                  "pattern": "^(\\*\\.)?(\\[[0-9A-Fa-f.:]+\\]|[^\\s:/?#@*\\[\\]]+)(:[0-9]{1,5})?$"
+                }
+              },
+              "prefix": {"type": "string", "maxLength": 100, "pattern": "^[ -~]*$"}
+            }
+          }
+        }
       }', '{"allow": ["api.github.com"], "methods": ["GET"], "secrets":'
-        ' {"authorization": {"secret_name": "github", "hosts": ["api.github.com"], "prefix": "Bearer "}}}'),
+        ' {"authorization": {"secret_name": "github", "hosts": ["api.github.com"],'
+        ' "prefix": "Bearer "}}}'),
       ('sql_query', '{
         "database": {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$"},
-        "schemas": {"type": "array", "minItems": 1, "maxItems": 20, "items": {"type": "string", "minLength": 1, "maxLength": 63,
-          "not": {"pattern": "^(pg_.*|information_schema|howdah_private|graphile_worker)$"}}},
+        "schemas": {
+          "type": "array", "minItems": 1, "maxItems": 20,
+          "items": {
+            "type": "string", "minLength": 1, "maxLength": 63,
+            "not": {"pattern": "^(pg_.*|information_schema|howdah_private|graphile_worker)$"}
+          }
+        },
         "max_rows": {"type": "integer", "minimum": 1, "maximum": 1000},
         "max_cost": {"type": "number", "minimum": 1},
         "timeout_ms": {"type": "integer", "minimum": 1, "maximum": 60000}
-      }', 'Of sql_query: {"schemas": ["shop"], "max_rows": 100, "max_cost": 10000000, "timeout_ms": 10000}.'
-        ' Schemas of the system cannot be read. Another database is {"database": "warehouse"}: the name of a secret that holds its URL.'),
+      }', 'For sql_query: {"schemas": ["shop"], "max_rows": 100, "max_cost": 10000000,'
+        ' "timeout_ms": 10000}.'
+        ' System schemas cannot be read. For another database: {"database": "warehouse"},'
+        ' the name of a secret that holds its URL.'),
       ('run_code', '{
         "timeout_ms": {"type": "integer", "minimum": 100, "maximum": 60000},
         "memory_mb": {"type": "integer", "minimum": 32, "maximum": 512}
@@ -46,8 +79,10 @@ as $$
   ) as b (name, settings, example) on b.name = builtin_settings.name
 $$;
 
--- Where http_request sends a secret, and which database is asked, is for admins to say (permissions.sql).
-create or replace function howdah_private.refuse_builtin_settings(name text, configuration jsonb) returns void
+-- Refuses an unknown or unfit setting. Which hosts get a secret and which database is read are
+-- settings that only admins may write (permissions.sql).
+create or replace function howdah_private.refuse_builtin_settings(name text, configuration jsonb)
+  returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
@@ -55,16 +90,20 @@ declare
   v_known record := howdah_private.builtin_settings(refuse_builtin_settings.name);
   v_names text[] := array(select jsonb_object_keys(v_known.settings));
   v_faults text[] := howdah_private.json_faults(
-    jsonb_build_object('additionalProperties', false, 'properties', v_known.settings), refuse_builtin_settings.configuration);
+    jsonb_build_object('additionalProperties', false, 'properties', v_known.settings),
+    refuse_builtin_settings.configuration);
   v_name text;
 begin
   if cardinality(v_faults) > 0 then
-    select k.key into v_name from jsonb_object_keys(refuse_builtin_settings.configuration) as k (key)
+    select k.key into v_name
+    from jsonb_object_keys(refuse_builtin_settings.configuration) as k (key)
     where k.key <> all (v_names) order by 1 limit 1;
-    raise exception using errcode = 'HWINV', message = 'configuration: ' || array_to_string(v_faults, '; '),
+    raise exception using errcode = 'HWINV',
+      message = 'configuration: ' || array_to_string(v_faults, '; '),
       detail = jsonb_build_object('field', 'configuration', 'faults', to_jsonb(v_faults))::text,
       hint = coalesce('Did you mean ' || howdah_private.nearest_word(v_name, v_names) || '?',
-        case when v_name is not null then 'The settings: ' || array_to_string(v_names, ', ') end, v_known.example);
+        case when v_name is not null then 'The settings: ' || array_to_string(v_names, ', ') end,
+        v_known.example);
   end if;
   perform howdah_private.lock_secrets(refuse_builtin_settings.configuration);
 end $$;
@@ -78,7 +117,8 @@ create or replace function howdah_private.query_settings(tenant_id uuid) returns
 as $$
 begin
   return (
-    select case when t.configuration ? 'database' then t.configuration - 'schemas' else t.configuration end
+    select case when t.configuration ? 'database' then t.configuration - 'schemas'
+      else t.configuration end
     from howdah.tools as t
     where t.tenant_id = query_settings.tenant_id and t.name = 'sql_query' and t.kind = 'builtin'
   );

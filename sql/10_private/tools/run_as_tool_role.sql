@@ -1,8 +1,10 @@
--- Runs one statement that is not ours as howdah_tool, to whom it belongs: inside a security definer function Postgres
--- refuses `set role` and `set session authorization`, in every form. `path` is where the statement finds names. What is
--- deferred to the commit is done before it returns: there it would run as whoever commits.
-create or replace function howdah_private.run_as_tool_role(statement text, argument jsonb, path text)
-  returns setof text
+-- Runs one statement of a tenant as howdah_tool, the owner of this function: inside a security
+-- definer function Postgres refuses every form of `set role` and `set session authorization`.
+-- `path` is the search path of the statement. Deferred triggers and constraints run before the
+-- function returns; at commit they would run as the role of the session.
+create or replace function howdah_private.run_as_tool_role(
+  statement text, argument jsonb, path text
+) returns setof text
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
@@ -40,8 +42,9 @@ as $$
 begin
   return (
     with candidates as materialized (
-      select t.tgrelid, t.tgfoid, t.tgconstrrelid, pg_stat_get_xact_tuples_inserted(t.tgrelid)
-        + pg_stat_get_xact_tuples_updated(t.tgrelid) + pg_stat_get_xact_tuples_deleted(t.tgrelid) as writes
+      select t.tgrelid, t.tgfoid, t.tgconstrrelid,
+        pg_stat_get_xact_tuples_inserted(t.tgrelid) + pg_stat_get_xact_tuples_updated(t.tgrelid)
+          + pg_stat_get_xact_tuples_deleted(t.tgrelid) as writes
       from pg_trigger as t where t.tgdeferrable and t.tgenabled <> 'D'
     )
     select coalesce(jsonb_object_agg(c.tgrelid, c.writes), '{}')
@@ -63,8 +66,10 @@ create or replace function howdah_private.sandbox_state() returns text
   set search_path = pg_catalog, pg_temp
 as $$
 begin
-  return (select string_agg(concat_ws(' ', p.oid, p.xmin, p.ctid), ';' order by p.oid) from pg_catalog.pg_proc as p
-    where p.proname in ('run_as_tool_role', 'write_bound') and p.pronamespace = 'howdah_private'::regnamespace)
+  return (select string_agg(concat_ws(' ', p.oid, p.xmin, p.ctid), ';' order by p.oid)
+    from pg_catalog.pg_proc as p
+    where p.proname in ('run_as_tool_role', 'write_bound')
+      and p.pronamespace = 'howdah_private'::regnamespace)
     || '|' || howdah_private.tenant_trigger_writes();
 end $$;
 
@@ -82,15 +87,19 @@ declare
       then 'it changed a function of the sandbox: howdah_private.run_as_tool_role or write_bound'
     when current_setting('transaction_read_only') = 'on' then 'it made its transaction read only'
     else (
-      select format('it wrote the table %s, which has a deferrable trigger or constraint that may run code of a tenant', w.key::oid::regclass)
+      select format('it wrote the table %s, which has a deferrable trigger or constraint '
+        'that may run code of a tenant', w.key::oid::regclass)
       from jsonb_each_text(split_part(v_now, '|', 2)::jsonb) as w
-      where not current_setting('track_counts')::boolean or w.value::bigint > coalesce((v_before ->> w.key)::bigint, 0)
+      where not current_setting('track_counts')::boolean
+        or w.value::bigint > coalesce((v_before ->> w.key)::bigint, 0)
       limit 1)
   end;
 begin
   if v_reason is not null then
-    raise exception using errcode = 'HWDEN', message = 'this call cannot be committed: ' || v_reason,
-      hint = 'Tools and hooks share a transaction with their step, so nothing they leave may run in it later. '
+    raise exception using errcode = 'HWDEN',
+      message = 'this call cannot be committed: ' || v_reason,
+      hint = 'Tools and hooks share a transaction with their step, '
+        'so nothing they leave may run in it later. '
         'On tables that tools write, make the triggers and constraints of tenants not deferrable.';
   end if;
 end $$;

@@ -1,27 +1,31 @@
--- A row with every column under a name of its own (`name`, `name (2)`), null where they have one each: of two keys
--- that are the same a reader of JSON keeps one.
-create or replace function howdah_private.named_apart(row_as_json json) returns json
+-- Renames duplicate columns of a row (`name`, `name (2)`), because a JSON parser keeps only one of
+-- two equal keys. Returns null if all names are distinct.
+create or replace function howdah_private.rename_duplicate_columns(row_as_json json) returns json
   language sql immutable
   set search_path = pg_catalog, pg_temp
 as $$
-  select json_object_agg(case c.nth when 1 then c.key else format('%s (%s)', c.key, c.nth) end, c.value order by c.place)
+  select json_object_agg(case c.nth when 1 then c.key else format('%s (%s)', c.key, c.nth) end,
+    c.value order by c.place)
   from (
     select e.key, e.value, e.place, row_number() over (partition by e.key order by e.place) as nth
-    from json_each(named_apart.row_as_json) with ordinality as e (key, value, place)
+    from json_each(rename_duplicate_columns.row_as_json) with ordinality as e (key, value, place)
   ) as c
   having max(c.nth) > 1
 $$;
 
--- The list of schemas once more, by what Postgres' own planner is going to read and not by the text: each table has to stand
--- in one of them, or be read by a view, a policy or a partitioned table that does. Gives one that does not.
-create or replace function howdah_private.table_outside_schemas(plan json, schemas text[]) returns text
+-- Checks the list of schemas against the plan of Postgres, in addition to the check of the text.
+-- Each table must be in one of the schemas, or be read by a view, a policy or a partitioned table
+-- in one. Returns a table that is not.
+create or replace function howdah_private.table_outside_schemas(plan json, schemas text[])
+  returns text
   language sql stable
   set search_path = pg_catalog, pg_temp
 as $$
   with recursive read_tables as (
-    -- by their names, not by to_regclass: a view may read what is in a schema that its reader may not use
+    -- by name and not by to_regclass: a view may read a schema that the caller may not use
     select distinct c.oid
-    from jsonb_path_query(table_outside_schemas.plan::jsonb, 'strict $.** ? (exists (@."Relation Name"))') as p (node)
+    from jsonb_path_query(table_outside_schemas.plan::jsonb,
+      'strict $.** ? (exists (@."Relation Name"))') as p (node)
     join pg_namespace as n on n.nspname = p.node ->> 'Schema'
     join pg_class as c on (c.relnamespace, c.relname) = (n.oid, (p.node ->> 'Relation Name')::name)
   ),
@@ -50,22 +54,26 @@ as $$
   limit 1
 $$;
 
-create or replace function howdah_private.refuse_other_schemas(plan json, schemas text[]) returns void
+-- Refuses a plan that reads a table outside of the schemas.
+create or replace function howdah_private.refuse_other_schemas(plan json, schemas text[])
+  returns void
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_table constant text := howdah_private.table_outside_schemas(refuse_other_schemas.plan, refuse_other_schemas.schemas);
+  v_table constant text := howdah_private.table_outside_schemas(refuse_other_schemas.plan,
+    refuse_other_schemas.schemas);
 begin
   if v_table is not null then
     raise exception using errcode = 'HWDEN',
-      message = 'the query reads a table that is in none of the schemas this tool may read', -- who named it was refused before
+      -- through a view: a direct name was refused before
+      message = 'the query reads a table that is in none of the schemas this tool may read',
       hint = 'The schemas it may read: ' || array_to_string(schemas, ', ');
   end if;
 end $$;
 
--- Reads with one SELECT that is not ours. A cursor takes one statement and no more, and nothing that is no SELECT; so does the
--- one over EXPLAIN. `cut_by` says why there are fewer rows than the query gives: `rows` or `bytes`.
+-- Runs one SELECT of a model. A cursor accepts exactly one statement, which must be a SELECT, and
+-- EXPLAIN runs through a cursor too. `cut_by` is the reason for missing rows: `rows` or `bytes`.
 create or replace function howdah_private.rows_of_query(
   query text, path text, schemas text[], max_rows int, max_bytes int, max_cost float8
 ) returns table (rows text[], cut_by text)
@@ -73,7 +81,8 @@ create or replace function howdah_private.rows_of_query(
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_query text := format(E'select pg_catalog.to_json(r.*) as value from (%s\n) as r limit %s', query, max_rows + 1);
+  v_query text := format(E'select pg_catalog.to_json(r.*) as value from (%s\n) as r limit %s',
+    query, max_rows + 1);
   v_plan json;
   v_row json;
   v_rows refcursor;
@@ -90,38 +99,44 @@ begin
   end loop;
   if v_cost > max_cost then
     raise exception using errcode = 'HWINV',
-      message = format('the query is too expensive: its plan costs %s, at most %s are allowed', round(v_cost), max_cost),
+      message = format('the query is too expensive: its plan costs %s, at most %s are allowed',
+        round(v_cost), max_cost),
       hint = 'Join tables by their keys, narrow them by WHERE, and ask for less at once.';
   end if;
   open v_rows for execute v_query;
   loop
-    fetch v_rows into v_row; -- one by one: a loop over the query would hold fifty at once, however large
+    fetch v_rows into v_row; -- one by one: a loop over the query prefetches fifty rows of any size
     exit when not found;
     v_bytes := v_bytes + octet_length(v_row::text);
-    v_row := coalesce(howdah_private.named_apart(v_row), v_row);
-    cut_by := case when cardinality(rows) = max_rows then 'rows' when v_bytes > max_bytes then 'bytes' end;
+    v_row := coalesce(howdah_private.rename_duplicate_columns(v_row), v_row);
+    cut_by := case when cardinality(rows) = max_rows then 'rows'
+      when v_bytes > max_bytes then 'bytes' end;
     exit when cut_by is not null;
     rows := rows || v_row::text;
   end loop;
   return next;
 end $$;
 
--- The same as howdah_reader, to whom this function belongs: inside a security definer function Postgres refuses `set role`, and
--- that role can write nothing. The caller has made the transaction read only and bound it (bound.sql).
+-- Runs rows_of_query as howdah_reader, the owner of this function, which can write nothing: inside
+-- a security definer function Postgres refuses `set role`. The caller has made the transaction read
+-- only and bound it (bound.sql).
 create or replace function howdah_private.run_read_query(
   query text, path text, schemas text[], max_rows int, max_bytes int, max_cost float8
 ) returns table (rows text[], cut_by text)
   language sql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
-  select r.rows, r.cut_by from howdah_private.rows_of_query(query, path, schemas, max_rows, max_bytes, max_cost) as r
+  select r.rows, r.cut_by
+  from howdah_private.rows_of_query(query, path, schemas, max_rows, max_bytes, max_cost) as r
 $$;
 
--- The functions and operators among these that a query of a model may not call, and why. Of Postgres' own: what only computes.
--- Those that read a file, a setting or SQL in a string, that wait, lock, write or act on a session are volatile, or stand
--- below. Of the schemas on `path`: what is immutable and has no other rights than its caller.
--- A call is {"name", "schema" (null: found by the path), "kind": "function" | "operator" | "field"}; a field is called
--- where it has the name of a function: `(5).pg_sleep`.
+-- Returns the functions and operators in a query of a model that it may not call, each with the
+-- reason. Functions of pg_catalog may only compute. Functions that read files, settings or SQL in a
+-- string, or that wait, lock, write or act on a session, are volatile or listed below. Functions of
+-- the schemas on `path` must be immutable and run with the privileges of the caller.
+--
+-- A call is {"name", "schema" (null: found by the path), "kind": "function" | "operator" |
+-- "field"}. A field counts as a call if it has the name of a function: `(5).pg_sleep`.
 create or replace function howdah_private.refused_calls(calls jsonb, path text[])
   returns table (name text, reason text)
   language sql stable
@@ -135,7 +150,8 @@ as $$
     select c.name, c.schema, c.kind, n.oid as namespace, n.nspname
     from calls as c
     join pg_namespace as n
-      on n.nspname = any (case when c.schema is null then refused_calls.path || text 'pg_catalog' else array[c.schema] end)
+      on n.nspname = any (case when c.schema is null then refused_calls.path || text 'pg_catalog'
+        else array[c.schema] end)
   ),
   routines as (
     select s.name, s.schema, s.kind, s.nspname, p.proname, p.provolatile, p.prosecdef
@@ -149,23 +165,29 @@ as $$
   ),
   candidates as (
     select p.name, p.schema, p.kind, case
-        when p.prosecdef then 'it has the rights of its owner'
+        when p.prosecdef then 'it runs with the privileges of its owner'
         when p.nspname <> 'pg_catalog' and p.provolatile <> 'i' and p.kind <> 'operator' then
-          'of functions outside pg_catalog only immutable ones may be called'
+          'functions outside of pg_catalog must be immutable'
         when p.provolatile = 'v' and not (p.nspname = 'pg_catalog' and p.proname in (
-          'random', 'random_normal', 'gen_random_uuid', 'uuidv4', 'uuidv7', 'clock_timestamp', 'timeofday'
+          'random', 'random_normal', 'gen_random_uuid', 'uuidv4', 'uuidv7',
+          'clock_timestamp', 'timeofday'
         )) then 'it may do more than compute'
         when p.nspname = 'pg_catalog' and p.kind <> 'operator' and (
-          p.proname ~ ('^pg_(?!typeof$|size_pretty$|size_bytes$)|^(lo|dblink|binary_upgrade|txid|inet_client|inet_server)_|'
-            '(query|cursor|table|schema|database)_to_xml|_privilege$|_description$|_validator$|^to_reg|^reg(?!exp_|r_)')
-          or p.proname in ('version', 'system_user', 'getpgusername', 'current_setting', 'ts_rewrite', 'row_security_active', 'current_query')
-        ) then 'it tells of the server, or runs SQL in a string'
+          p.proname ~ (
+            '^pg_(?!typeof$|size_pretty$|size_bytes$)'
+            '|^(lo|dblink|binary_upgrade|txid|inet_client|inet_server)_|'
+            '(query|cursor|table|schema|database)_to_xml|_privilege$|_description$|_validator$'
+            '|^to_reg|^reg(?!exp_|r_)')
+          or p.proname in ('version', 'system_user', 'getpgusername', 'current_setting',
+            'ts_rewrite', 'row_security_active', 'current_query')
+        ) then 'it reveals details of the server or runs SQL in a string'
       end as reason
     from routines as p
   )
   select c.name, max(coalesce(d.reason, 'there is no such function'))
   from calls as c
-  left join candidates as d on (d.name, d.kind) = (c.name, c.kind) and d.schema is not distinct from c.schema
+  left join candidates as d on (d.name, d.kind) = (c.name, c.kind)
+    and d.schema is not distinct from c.schema
   where d.reason is not null or (d.name is null and c.kind = 'function')
   group by c.name
   order by c.name
@@ -182,7 +204,8 @@ as $$
     select (
       select c.oid from pg_class as c join pg_namespace as n on n.oid = c.relnamespace
       where c.relname = t.name
-        and n.nspname = any (case when t.schema is null then planned_tables.path else array[t.schema] end)
+        and n.nspname = any (case when t.schema is null then planned_tables.path
+          else array[t.schema] end)
       order by array_position(planned_tables.path, n.nspname::text) limit 1
     ) as oid
     from jsonb_to_recordset(planned_tables.tables) as t (name text, schema text)
@@ -192,23 +215,31 @@ as $$
     union all
     select m.relid[1]::oid, x.depth + 1 from reached as x
     join pg_rewrite as w on w.ev_class = x.oid and w.ev_type = '1'
-    cross join lateral regexp_matches(w.ev_action::text, ':rtekind 0 :relid ([0-9]+)', 'g') as m (relid)
+    cross join lateral regexp_matches(w.ev_action::text, ':rtekind 0 :relid ([0-9]+)',
+      'g') as m (relid)
     where m.relid[1]::oid not in (0, x.oid) and x.depth < 10
   )
-  select coalesce(sum(1 + (select count(*) from pg_inherits as i where i.inhparent = r.oid)), 0)::int
+  select coalesce(
+    sum(1 + (select count(*) from pg_inherits as i where i.inhparent = r.oid)), 0)::int
   from reached as r
 $$;
 
--- The two rules that ask a catalogue, as queries: for another database, which has none of our functions.
-create or replace function howdah_private.reading_rules(out refused_calls text, out table_outside_schemas text)
+-- Returns the two rules that query a catalogue as SQL texts, for another database that lacks these
+-- functions.
+create or replace function howdah_private.reading_rules(
+  out refused_calls text, out table_outside_schemas text
+)
   language sql stable
   set search_path = pg_catalog, pg_temp
 as $$
   select
-    max(replace(replace(p.prosrc, 'refused_calls.calls', '$1::jsonb'), 'refused_calls.path', '$2::text[]'))
+    max(replace(replace(p.prosrc, 'refused_calls.calls', '$1::jsonb'), 'refused_calls.path',
+      '$2::text[]'))
       filter (where p.proname = 'refused_calls'),
-    max(replace(replace(p.prosrc, 'table_outside_schemas.plan', '$1::json'), 'table_outside_schemas.schemas', '$2::text[]'))
+    max(replace(replace(p.prosrc, 'table_outside_schemas.plan', '$1::json'),
+      'table_outside_schemas.schemas', '$2::text[]'))
       filter (where p.proname = 'table_outside_schemas')
   from pg_proc as p
-  where p.pronamespace = 'howdah_private'::regnamespace and p.proname in ('refused_calls', 'table_outside_schemas')
+  where p.pronamespace = 'howdah_private'::regnamespace
+    and p.proname in ('refused_calls', 'table_outside_schemas')
 $$;

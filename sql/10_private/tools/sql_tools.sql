@@ -1,6 +1,7 @@
--- What register_sql_tool reads from the catalogue.
+-- Reads the signature of a function from the catalogue, for register_sql_tool.
 
--- The input arguments of a function, in order: name, type, and whether it may be left out.
+-- Returns the input arguments of a function in order: name, type, and whether the argument is
+-- optional.
 create or replace function howdah_private.function_arguments(fn regprocedure) returns jsonb
   language sql stable
   set search_path = pg_catalog, pg_temp
@@ -20,7 +21,7 @@ as $$
   where p.oid = function_arguments.fn
 $$;
 
--- The JSON Schema of one type of Postgres.
+-- Returns the JSON Schema of a Postgres type.
 create or replace function howdah_private.type_schema(type oid) returns jsonb
   language sql stable
   set search_path = pg_catalog, pg_temp
@@ -46,31 +47,35 @@ as $$
   from pg_catalog.pg_type as t where t.oid = type_schema.type
 $$;
 
+-- Returns the JSON Schema of the arguments of a function.
 create or replace function howdah_private.function_parameters(fn regprocedure) returns jsonb
   language sql stable
   set search_path = pg_catalog, pg_temp
 as $$
   select jsonb_build_object(
     'type', 'object', 'additionalProperties', false,
-    'properties', coalesce(jsonb_object_agg(a.name, howdah_private.type_schema(a.type::regtype)), '{}'),
+    'properties',
+    coalesce(jsonb_object_agg(a.name, howdah_private.type_schema(a.type::regtype)), '{}'),
     'required', coalesce(jsonb_agg(a.name) filter (where not a.optional), '[]')
   )
   from jsonb_to_recordset(howdah_private.function_arguments(function_parameters.fn))
     as a (name text, type text, optional boolean)
 $$;
 
--- The function a signature means; null where there is none, and for what is no name at all: a.b.c.d(text).
+-- Returns the function of a signature. Returns null if there is none, or if the text is not a name,
+-- such as a.b.c.d(text).
 create or replace function howdah_private.function_named(signature text) returns regprocedure
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
 as $$
 begin
   return to_regprocedure(function_named.signature);
-exception when syntax_error or invalid_name or feature_not_supported or invalid_text_representation or undefined_object or invalid_schema_name then
-  return null; -- which of them it is depends on the release of PostgreSQL
+exception when syntax_error or invalid_name or feature_not_supported or invalid_text_representation
+  or undefined_object or invalid_schema_name then
+  return null; -- the error code depends on the release of PostgreSQL
 end $$;
 
--- Functions with the same bare name, for the hint of a misspelt signature.
+-- Returns functions with the same unqualified name, for the hint on a misspelt signature.
 create or replace function howdah_private.functions_named(signature text) returns text
   language sql stable
   set search_path = pg_catalog, pg_temp
@@ -82,6 +87,7 @@ as $$
     and n.nspname not in ('pg_catalog', 'information_schema', 'howdah_private', 'graphile_worker')
 $$;
 
+-- Refuses a function that cannot be a tool.
 create or replace function howdah_private.refuse_unfit_tool(p pg_catalog.pg_proc, schema name)
   returns void
   language plpgsql stable
@@ -89,21 +95,23 @@ create or replace function howdah_private.refuse_unfit_tool(p pg_catalog.pg_proc
 as $$
 declare
   v_reason text := case
-    when refuse_unfit_tool.schema in ('pg_catalog', 'information_schema', 'howdah_private', 'graphile_worker')
-      or refuse_unfit_tool.schema like 'pg\_%' then 'it stands in a system schema'
-    when refuse_unfit_tool.schema = 'howdah' then 'Howdah''s own functions are not tools'
+    when refuse_unfit_tool.schema in (
+        'pg_catalog', 'information_schema', 'howdah_private', 'graphile_worker'
+      ) or refuse_unfit_tool.schema like 'pg\_%' then 'it is in a system schema'
+    when refuse_unfit_tool.schema = 'howdah' then 'functions of Howdah cannot be tools'
     when p.prokind <> 'f' then 'it is not a plain function'
-    when p.provariadic <> 0 then 'its number of arguments is open'
+    when p.provariadic <> 0 then 'it is variadic'
     when exists (
       select from jsonb_to_recordset(howdah_private.function_arguments(p.oid)) as a (name text)
       where coalesce(a.name, '') = ''
-    ) then 'an argument has no name, and the model calls by name'
-    when p.prorettype in ('trigger'::regtype, 'event_trigger'::regtype) then 'it is a trigger function'
+    ) then 'an argument has no name, but models pass arguments by name'
+    when p.prorettype in ('trigger'::regtype, 'event_trigger'::regtype)
+      then 'it is a trigger function'
     when exists (
       select from unnest(p.proargtypes::oid[] || p.prorettype) as x (type)
       join pg_catalog.pg_type as t on t.oid = x.type
       where t.typtype = 'p' and t.typname not in ('void', 'record')
-    ) then 'its types are not known before it is called'
+    ) then 'it has a polymorphic or pseudo-type'
     when p.proname !~ '^[A-Za-z0-9_-]{1,64}$' then 'its name does not match [A-Za-z0-9_-]{1,64}'
   end;
 begin
@@ -115,26 +123,36 @@ begin
   end if;
 end $$;
 
--- A SQL tool calls what register_sql_tool wrote into its configuration.
+-- Checks that the configuration of a SQL tool has the form that register_sql_tool writes.
 create or replace function howdah_private.refuse_no_function(configuration jsonb) returns void
   language plpgsql immutable
   set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_faults text[] := howdah_private.json_faults('{
-    "required": ["schema", "function", "arguments"], "properties": {
-      "schema": {"type": "string", "minLength": 1}, "function": {"type": "string", "minLength": 1},
+    "required": ["schema", "function", "arguments"],
+    "properties": {
+      "schema": {"type": "string", "minLength": 1},
+      "function": {"type": "string", "minLength": 1},
       "returns_set": {"type": "boolean"},
-      "arguments": {"type": "array", "items": {"type": "object", "required": ["name", "type"], "properties": {
-        "name": {"type": "string", "minLength": 1}, "type": {"type": "string", "minLength": 1}, "optional": {"type": "boolean"}
-      }}}
+      "arguments": {
+        "type": "array",
+        "items": {
+          "type": "object", "required": ["name", "type"],
+          "properties": {
+            "name": {"type": "string", "minLength": 1},
+            "type": {"type": "string", "minLength": 1},
+            "optional": {"type": "boolean"}
+          }
+        }
+      }
     }
   }', refuse_no_function.configuration);
 begin
   if cardinality(v_faults) > 0 then
     raise exception using errcode = 'HWINV',
-      message = 'a SQL tool has to say its function: configuration: ' || array_to_string(v_faults, '; '),
+      message = 'a SQL tool needs a function: configuration: ' || array_to_string(v_faults, '; '),
       detail = jsonb_build_object('field', 'configuration', 'faults', to_jsonb(v_faults))::text,
-      hint = 'howdah.register_sql_tool(signature) makes a function a tool.';
+      hint = 'To make a function a tool, call howdah.register_sql_tool(signature).';
   end if;
 end $$;

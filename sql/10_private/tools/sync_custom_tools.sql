@@ -1,4 +1,5 @@
--- Tools registered in code become rows of the default tenant; a row of another kind with that name is kept.
+-- Stores the tools registered in code as rows of the default tenant. A row of another kind with the
+-- same name is kept.
 create or replace function howdah_private.sync_custom_tools(tools jsonb) returns void
   language sql volatile security definer
   set search_path = pg_catalog, pg_temp

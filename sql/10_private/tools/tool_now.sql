@@ -1,4 +1,4 @@
--- The tool `now`: what the clock of the database shows, which all workers share.
+-- Implements the tool `now`, by the clock of the database, which all workers share.
 create or replace function howdah_private.tool_now(arguments jsonb) returns jsonb
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp
@@ -15,7 +15,10 @@ begin
   v_offset := v_local - v_utc;
   return jsonb_build_object(
     'utc', to_char(v_utc, 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'), 'timezone', v_timezone,
-    'local', to_char(v_local, 'YYYY-MM-DD"T"HH24:MI:SS') || case when v_offset < '0' then '-' else '+' end
+    'local', to_char(v_local, 'YYYY-MM-DD"T"HH24:MI:SS')
+      || case when v_offset < '0' then '-' else '+' end
       || to_char(greatest(v_offset, -v_offset), 'HH24:MI'),
-    'weekday', (array['Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday', 'Sunday'])[extract(isodow from v_local)::int]);
+    'weekday',
+    (array['Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday', 'Sunday'])[
+      extract(isodow from v_local)::int]);
 end $$;

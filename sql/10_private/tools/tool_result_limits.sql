@@ -1,5 +1,6 @@
--- How much of a result the model is told, how far that is trusted (taint.sql), and whether a call in SQL that wants leave is tried
--- before anybody is asked: what may stand in the configuration of any tool that is called by a worker.
+-- Checks settings that every tool called by a worker may have: the part of a result that the model
+-- sees, the trust of the result (taint.sql), and whether a SQL call that requires an approval is
+-- tried first (dry run).
 create or replace function howdah_private.refuse_result_limit(configuration jsonb) returns void
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp
@@ -11,7 +12,8 @@ declare
     refuse_result_limit.configuration);
 begin
   if cardinality(v_faults) > 0 then
-    raise exception using errcode = 'HWINV', message = 'configuration: ' || array_to_string(v_faults, '; '),
+    raise exception using errcode = 'HWINV',
+      message = 'configuration: ' || array_to_string(v_faults, '; '),
       detail = jsonb_build_object('field', 'configuration', 'faults', to_jsonb(v_faults))::text,
       hint = case
         when v_faults[1] like '%dry_run%' then '{"dry_run": false}'
