@@ -402,7 +402,7 @@ grant execute on function howdah_private.history_entries(jsonb), howdah_private.
 
 -- Agents of others, and user interfaces.
 grant execute on function howdah_private.agent_card(text), howdah_private.conversation_state(uuid, int, text), howdah_private.conversation_messages(uuid, int),
-  howdah_private.begin_task(text, text, jsonb, jsonb, uuid, jsonb, text), howdah_private.answer_in(jsonb),
+  howdah_private.begin_task(text, text, jsonb, jsonb, uuid, jsonb, text), howdah_private.parse_interrupt_answer(jsonb),
   howdah_private.answer_interrupts(text, jsonb) to howdah_app;
 
 -- Roles and grants.
@@ -528,7 +528,7 @@ grant execute on function howdah.quotas_usage(howdah.quotas) to howdah_app, howd
 grant execute on function howdah_private.name_fault(text) to howdah_app;
 grant execute on function howdah_private.count_requests_of(uuid[]), howdah_private.count_requests(uuid[], uuid[], uuid[])
   to howdah_authenticator;
-grant execute on function howdah_private.begin_hooks(uuid, uuid, int), howdah_private.take_ended(uuid),
+grant execute on function howdah_private.begin_hooks(uuid, uuid, int), howdah_private.claim_ended_run(uuid),
   howdah_private.record_hook_results(uuid, jsonb)
   to howdah_worker;
 grant execute on function howdah_private.run_timers(text), howdah_private.fire_schedules() to howdah_worker;

@@ -39,7 +39,7 @@ create or replace function howdah_private.tg_prompts__permit_users() returns tri
   set search_path = pg_catalog, pg_temp
 as $$
 begin
-  perform howdah_private.permit_users_of(new.id, null);
+  perform howdah_private.permit_dependent_agents(new.id, null);
   if new.deleted_at is not null and old.deleted_at is null then
     perform howdah_private.refuse_in_use('prompt', new.name, new.id, null);
   end if;

@@ -14,9 +14,9 @@ begin
       hint = 'Ask the owner of the database to call howdah.register_sql_tool(signature).';
   end if;
   if tg_op = 'INSERT' then
-    perform howdah_private.refuse_no_function(new.configuration);
+    perform howdah_private.refuse_missing_function(new.configuration);
   elsif (new.kind, new.configuration) is distinct from (old.kind, old.configuration) then
-    perform howdah_private.refuse_no_function(new.configuration);
+    perform howdah_private.refuse_missing_function(new.configuration);
   end if;
   return new;
 end $$;

@@ -76,7 +76,7 @@ export type EndedRun = {
 
 /** Takes it, for the transaction that calls them. */
 export async function takeEnded(client: PoolClient, id: string): Promise<EndedRun | undefined> {
-  const { rows } = await client.query('select * from howdah_private.take_ended($1)', [id]);
+  const { rows } = await client.query('select * from howdah_private.claim_ended_run($1)', [id]);
   return rows[0];
 }
 

@@ -208,7 +208,7 @@ describe('hooks', () => {
        join graphile_worker._private_tasks as t on t.id = j.task_id where t.identifier = 'execution_complete'`,
     );
     expect(jobs).toEqual([{ payload: { id: told[0]?.id, tenant_id: expect.any(String) } }]);
-    const take = () => all(db.pool, 'select * from howdah_private.take_ended($1)', [told[0]?.id]);
+    const take = () => all(db.pool, 'select * from howdah_private.claim_ended_run($1)', [told[0]?.id]);
     expect(await take()).toMatchObject([{ execution_id: run, hooks: [{ function: 'shop.note' }] }]);
     expect(await take()).toEqual([]);
   });

@@ -131,13 +131,13 @@ end $$;
 
 -- Deletes the row of an ended run in the transaction that calls its hooks, so both happen exactly
 -- once or not at all. Returns no row if the hooks were called already.
-create or replace function howdah_private.take_ended(id uuid)
+create or replace function howdah_private.claim_ended_run(id uuid)
   returns table (tenant_id uuid, execution_id uuid, event jsonb, hooks jsonb)
   language sql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
   with taken as (
-    delete from howdah_private.ended_runs as r where r.id = take_ended.id returning r.*
+    delete from howdah_private.ended_runs as r where r.id = claim_ended_run.id returning r.*
   )
   select t.tenant_id, t.execution_id, t.event,
     howdah_private.hooks_of(t.tenant_id, (t.event ->> 'agent_id')::uuid,

@@ -2,16 +2,16 @@
 -- source lowers the level in the statement that delivers it, and the level never rises:
 --
 --   message 1        executions.input_trust: the level of the parent for a child run, else the
---   level that the inserter of the run gives its input
+--                    level that the inserter of the run gives its input
 --   a tool's result  the level that the worker reports, else external (commit_steps); builtin_trust
---   for tools of this schema
+--                    for tools of this schema
 --   a child's end    the level of the child, and at most internal, since a model wrote it
---   (report_to_parent)
+--                    (report_to_parent)
 --   a person         user; an answer through a tool in SQL has the trust of the run of that tool
---   (bound_trust)
+--                    (bound_trust)
 --   files            the level of the run that wrote them; uploaded files are external
 --   a given history  user, internal for models, external for tools and links (history_trust): the
---   client provides it and its authors are unknown
+--                    client provides it and its authors are unknown
 --   earlier turns    the lowest level of the turns that are read (inherited_trust)
 --
 -- What a run writes for others has the trust that the run has now, so mail, boards, todos and files

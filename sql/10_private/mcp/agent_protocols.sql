@@ -147,7 +147,9 @@ end $$;
 
 -- Parses an answer of a user interface: a text, {answer, data}, or for an approval {approved} with
 -- a reason or edited arguments. Anything else is data.
-create or replace function howdah_private.answer_in(payload jsonb, out answer text, out data jsonb)
+create or replace function howdah_private.parse_interrupt_answer(
+  payload jsonb, out answer text, out data jsonb
+)
   language plpgsql immutable
   set search_path = pg_catalog, pg_temp
 as $$
@@ -209,6 +211,6 @@ begin
   end if;
   perform howdah.answer_question((n.entry ->> 'interruptId')::uuid, a.answer, a.data)
   from jsonb_array_elements(answer_interrupts.entries) with ordinality as n (entry, place)
-  cross join lateral howdah_private.answer_in(n.entry -> 'payload') as a;
+  cross join lateral howdah_private.parse_interrupt_answer(n.entry -> 'payload') as a;
   perform howdah_private.follow_own(execution_id);
 end $$;

@@ -217,7 +217,7 @@ begin
   end if;
   perform howdah_private.write_mcp_tools(v_server, record_mcp_tools.tools);
   if v_server.discovered_at is null then
-    perform howdah_private.try_mcp_tool(m) from howdah.mcp_tools as m
+    perform howdah_private.accept_or_refuse_mcp_tool(m) from howdah.mcp_tools as m
     join jsonb_to_recordset(record_mcp_tools.tools) as t (name text, hides_something boolean)
       on t.name = m.name
     where m.server_id = v_server.id and m.status = 'new' and not t.hides_something;
@@ -239,7 +239,8 @@ begin
 end $$;
 
 -- Accepts a tool, or records why it cannot be accepted.
-create or replace function howdah_private.try_mcp_tool(tool howdah.mcp_tools) returns void
+create or replace function howdah_private.accept_or_refuse_mcp_tool(tool howdah.mcp_tools)
+  returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$

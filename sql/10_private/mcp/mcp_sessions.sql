@@ -4,8 +4,9 @@
 -- subscription. With the mark, a stream that begins later, in any process, knows which changes the
 -- client has not seen. A session that is not read for a day is deleted.
 --
--- A session that writes a row locks it first and waits for no other lock afterwards: rows that it
--- sweeps or prolongs besides are skipped when locked. So no two sessions wait for each other.
+-- A transaction that writes an MCP session locks its row first and waits for no other lock
+-- afterwards: other rows that it sweeps or prolongs are skipped when locked. So no two transactions
+-- wait for each other.
 
 -- Returns the maximum number of sessions of a tenant.
 create or replace function howdah_private.max_mcp_sessions() returns int

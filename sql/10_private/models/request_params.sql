@@ -4,8 +4,8 @@
 -- the conversation there (`store`) or cost more (`service_tier`). Users who may edit an agent set
 -- the names of editor_params; all other names are for admins.
 
--- Names of the parameters that control how an answer is sampled and written. They change neither
--- where a call goes nor what it costs beyond its tokens.
+-- Returns the names of the parameters that control how an answer is sampled and written. They
+-- change neither where a call goes nor what it costs beyond its tokens.
 create or replace function howdah_private.editor_params() returns setof text
   language sql immutable parallel safe
   set search_path = pg_catalog, pg_temp
@@ -19,8 +19,8 @@ as $$
   ])
 $$;
 
--- Names of the parameters that Howdah sets in every request. The provider refuses these names as
--- well (src/providers/openai/body.ts).
+-- Returns the names of the parameters that Howdah sets in every request. The provider refuses these
+-- names as well (src/providers/openai/body.ts).
 create or replace function howdah_private.reserved_params() returns setof text
   language sql immutable parallel safe
   set search_path = pg_catalog, pg_temp

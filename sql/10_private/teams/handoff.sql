@@ -36,7 +36,7 @@ as $$
   from howdah.executions as e where e.id = handoff_record.execution_id
 $$;
 
--- Returns the agent and the number of a version, as logs and hooks show it.
+-- Returns the agent and the number of a version, for the handoff step.
 create or replace function howdah_private.version_json(version_id uuid) returns jsonb
   language sql stable security definer
   set search_path = pg_catalog, pg_temp

@@ -7,6 +7,8 @@
 -- arrive between the check of a receiver and its wait, and would not wake it. The lock is taken
 -- before any run is locked. It is an advisory lock because senders from many runs have no row in
 -- common.
+
+-- Locks a mailbox until the transaction ends.
 create or replace function howdah_private.lock_mailbox(agent_id uuid) returns void
   language sql volatile
   set search_path = pg_catalog, pg_temp
@@ -88,7 +90,7 @@ as $$
 $$;
 
 -- Returns the agent of this name, if the run may write to it.
-create or replace function howdah_private.addressed_agent(run howdah.executions, name text)
+create or replace function howdah_private.find_recipient_agent(run howdah.executions, name text)
   returns howdah.agents
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
@@ -98,7 +100,7 @@ declare
   v_names text[];
 begin
   select a.* into v_agent from howdah.agents as a
-  where a.tenant_id = run.tenant_id and a.name = addressed_agent.name
+  where a.tenant_id = run.tenant_id and a.name = find_recipient_agent.name
     and howdah_private.may_write_to(run, a);
   if not found then
     v_names := array(
@@ -109,10 +111,10 @@ begin
       order by a.name limit 200
     );
     raise exception using errcode = 'HWNTF',
-      message = format('there is no agent %L', addressed_agent.name),
-      detail = jsonb_build_object('field', 'to', 'agent', addressed_agent.name)::text,
+      message = format('there is no agent %L', find_recipient_agent.name),
+      detail = jsonb_build_object('field', 'to', 'agent', find_recipient_agent.name)::text,
       hint = coalesce('Did you mean '
-        || howdah_private.nearest_word(addressed_agent.name, v_names) || '?',
+        || howdah_private.nearest_word(find_recipient_agent.name, v_names) || '?',
         'The agents are: ' || nullif(array_to_string(v_names[1:20], ', '), '') || '.',
         'There is nobody else to write to.');
   end if;
@@ -120,7 +122,7 @@ begin
 end $$;
 
 -- Returns the unfinished run with this id, if the run may write to its agent.
-create or replace function howdah_private.addressed_run(run howdah.executions, id uuid)
+create or replace function howdah_private.find_recipient_run(run howdah.executions, id uuid)
   returns howdah.executions
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
@@ -129,32 +131,33 @@ declare
   v_other howdah.executions;
 begin
   select e.* into v_other from howdah.executions as e join howdah.agents as a on a.id = e.agent_id
-  where e.id = addressed_run.id and e.tenant_id = run.tenant_id
+  where e.id = find_recipient_run.id and e.tenant_id = run.tenant_id
     and howdah_private.may_write_to(run, a);
   if not found or v_other.completed_at is not null then
     raise exception using errcode = case when v_other.id is null then 'HWNTF' else 'HWTRM' end,
       message = case when v_other.id is null
-        then format('there is no run %s of an agent', addressed_run.id)
-        else format('the run %s has already ended: %s', addressed_run.id, v_other.status) end,
-      detail = jsonb_build_object('field', 'to', 'execution_id', addressed_run.id)::text,
+        then format('there is no run %s of an agent', find_recipient_run.id)
+        else format('the run %s has already ended: %s', find_recipient_run.id, v_other.status) end,
+      detail = jsonb_build_object('field', 'to', 'execution_id', find_recipient_run.id)::text,
       hint = 'Write to the agent by its name.';
   end if;
   return v_other;
 end $$;
 
 -- Reports whether an agent has an unfinished run in a tree.
-create or replace function howdah_private.lives_in_tree(agent_id uuid, root_id uuid) returns boolean
+create or replace function howdah_private.has_live_run_in_tree(agent_id uuid, root_id uuid)
+  returns boolean
   language sql stable
   set search_path = pg_catalog, pg_temp
 as $$
   select exists (
     select from howdah.executions as e
-    where e.id = lives_in_tree.root_id and e.agent_id = lives_in_tree.agent_id
+    where e.id = has_live_run_in_tree.root_id and e.agent_id = has_live_run_in_tree.agent_id
       and e.completed_at is null
   ) or exists (
     select from howdah.executions as e
-    where e.root_execution_id = lives_in_tree.root_id and e.parent_execution_id is not null
-      and e.agent_id = lives_in_tree.agent_id and e.completed_at is null
+    where e.root_execution_id = has_live_run_in_tree.root_id and e.parent_execution_id is not null
+      and e.agent_id = has_live_run_in_tree.agent_id and e.completed_at is null
   )
 $$;
 
@@ -204,11 +207,11 @@ as $$
 declare
   v_run howdah.executions := howdah_private.calling_run(call_send_message.execution_id);
   v_to text := btrim(arguments ->> 'to', E' \t\r\n');
-  v_reply howdah.mail := howdah_private.replied_to(v_run, arguments ->> 'reply_to');
+  v_reply howdah.mail := howdah_private.message_replied_to(v_run, arguments ->> 'reply_to');
   v_mail howdah.mail;
 begin
   if coalesce(v_to, '') = '' and v_reply.id is not null then
-    v_to := howdah_private.sender_of(v_reply);
+    v_to := howdah_private.reply_recipient(v_reply);
   end if;
   if coalesce(v_to, '') = '' then
     raise exception using errcode = 'HWINV', message = 'to is missing', detail = '{"field": "to"}',
@@ -216,11 +219,11 @@ begin
         'Call discover_agents to list the agents.';
   end if;
   if howdah_private.parse_id(v_to) is not null then
-    v_mail.to_execution_id := (howdah_private.addressed_run(v_run, v_to::uuid)).id;
+    v_mail.to_execution_id := (howdah_private.find_recipient_run(v_run, v_to::uuid)).id;
     select e.agent_id into v_mail.to_agent_id from howdah.executions as e
     where e.id = v_mail.to_execution_id;
   else
-    v_mail.to_agent_id := (howdah_private.addressed_agent(v_run, v_to)).id;
+    v_mail.to_agent_id := (howdah_private.find_recipient_agent(v_run, v_to)).id;
   end if;
   if v_mail.to_execution_id = v_run.id
     or (v_mail.to_execution_id is null and v_mail.to_agent_id = v_run.agent_id) then
@@ -229,7 +232,7 @@ begin
       hint = 'To write to another run of this agent, give the id of that run.';
   end if;
   v_mail.thread_id := coalesce(v_reply.thread_id,
-    howdah_private.thread_named(v_run, arguments ->> 'thread'));
+    howdah_private.find_thread(v_run, arguments ->> 'thread'));
   perform howdah_private.refuse_endless_mail(v_run, v_mail.thread_id,
     call_send_message.configuration);
   insert into howdah.mail (
@@ -238,7 +241,7 @@ begin
   ) values (
     v_run.tenant_id, v_mail.to_agent_id, v_mail.to_execution_id,
     v_mail.to_execution_id is null
-      and howdah_private.lives_in_tree(v_mail.to_agent_id, v_run.root_execution_id),
+      and howdah_private.has_live_run_in_tree(v_mail.to_agent_id, v_run.root_execution_id),
     v_run.id, v_mail.thread_id, v_reply.id, arguments ->> 'subject', arguments ->> 'message'
   ) returning * into v_mail;
   return jsonb_build_object('id', v_mail.id, 'thread', v_mail.thread_id, 'to', (
@@ -247,7 +250,7 @@ end $$;
 
 -- Reports whether the run or its agent sent or received a message. The run counts by itself because
 -- it may have had another agent at that time.
-create or replace function howdah_private.takes_part(run howdah.executions, m howdah.mail)
+create or replace function howdah_private.is_participant(run howdah.executions, m howdah.mail)
   returns boolean
   language sql stable
   set search_path = pg_catalog, pg_temp
@@ -257,7 +260,7 @@ as $$
 $$;
 
 -- Returns the message that a run replies to.
-create or replace function howdah_private.replied_to(run howdah.executions, reply_to text)
+create or replace function howdah_private.message_replied_to(run howdah.executions, reply_to text)
   returns howdah.mail
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
@@ -265,15 +268,15 @@ as $$
 declare
   v_mail howdah.mail;
 begin
-  if coalesce(replied_to.reply_to, '') !~ '\S' then
+  if coalesce(message_replied_to.reply_to, '') !~ '\S' then
     return null;
   end if;
   select m.* into v_mail from howdah.mail as m
-  where m.id = howdah_private.parse_id(btrim(replied_to.reply_to))
-    and howdah_private.takes_part(run, m);
+  where m.id = howdah_private.parse_id(btrim(message_replied_to.reply_to))
+    and howdah_private.is_participant(run, m);
   if not found then
     raise exception using errcode = 'HWNTF',
-      message = format('there is no message %s in your mailbox', replied_to.reply_to),
+      message = format('there is no message %s in your mailbox', message_replied_to.reply_to),
       detail = jsonb_build_object('field', 'reply_to')::text,
       hint = 'Set reply_to to the id of a message that receive returned.';
   end if;
@@ -282,7 +285,7 @@ end $$;
 
 -- Returns the recipient of a reply that names none: the sending run while it is unfinished, else
 -- the agent of that run.
-create or replace function howdah_private.sender_of(m howdah.mail) returns text
+create or replace function howdah_private.reply_recipient(m howdah.mail) returns text
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
 as $$
@@ -301,20 +304,21 @@ begin
 end $$;
 
 -- Returns the thread with this id, if the run or its agent takes part in it.
-create or replace function howdah_private.thread_named(run howdah.executions, thread text)
+create or replace function howdah_private.find_thread(run howdah.executions, thread text)
   returns uuid
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_id uuid := howdah_private.parse_id(btrim(thread_named.thread));
+  v_id uuid := howdah_private.parse_id(btrim(find_thread.thread));
 begin
-  if coalesce(thread_named.thread, '') ~ '\S' and not exists (
+  if coalesce(find_thread.thread, '') ~ '\S' and not exists (
     select from howdah.mail as m
-    where m.tenant_id = run.tenant_id and m.thread_id = v_id and howdah_private.takes_part(run, m)
+    where m.tenant_id = run.tenant_id and m.thread_id = v_id
+      and howdah_private.is_participant(run, m)
   ) then
     raise exception using errcode = 'HWNTF',
-      message = format('there is no thread %s in which you take part', thread_named.thread),
+      message = format('there is no thread %s in which you take part', find_thread.thread),
       detail = jsonb_build_object('field', 'thread')::text,
       hint = 'Omit thread to begin a new one. send_message and receive return the id of a thread.';
   end if;
@@ -410,7 +414,7 @@ declare
 begin
   perform howdah_private.lock_mailbox(v_run.agent_id);
   value := jsonb_build_object('mail', howdah_private.take_mail(
-    v_run, call_receive.call_id, howdah_private.thread_named(v_run, arguments ->> 'thread')));
+    v_run, call_receive.call_id, howdah_private.find_thread(v_run, arguments ->> 'thread')));
   if v_seconds > 0 then
     insert into howdah_private.receivers (execution_id, call_id, tenant_id, agent_id, ends_at)
     values (v_run.id, call_receive.call_id, v_run.tenant_id, v_run.agent_id,

@@ -124,7 +124,7 @@ begin
 end $$;
 
 -- Checks that the configuration of a SQL tool has the form that register_sql_tool writes.
-create or replace function howdah_private.refuse_no_function(configuration jsonb) returns void
+create or replace function howdah_private.refuse_missing_function(configuration jsonb) returns void
   language plpgsql immutable
   set search_path = pg_catalog, pg_temp
 as $$
@@ -147,7 +147,7 @@ declare
         }
       }
     }
-  }', refuse_no_function.configuration);
+  }', refuse_missing_function.configuration);
 begin
   if cardinality(v_faults) > 0 then
     raise exception using errcode = 'HWINV',
