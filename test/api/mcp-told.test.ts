@@ -325,7 +325,7 @@ describe('what shakes hands and is served by any process', () => {
     });
     const modern = await listener('2026-07-28');
     await expect(modern.client.listen({ resourceSubscriptions: uris })).rejects.toThrow(
-      'subscriptions of a session (100)',
+      'at most 100 resources',
     );
   });
 });

@@ -206,7 +206,7 @@ describe('a run that is handed over', () => {
     expect(await kindsOf(pool, run.id)).toBe(
       `${'model handoff '.repeat(6)}model tool model output`,
     );
-    expect((await resultsOf(pool, run.id))[6]).toContain('handed over 6 times');
+    expect((await resultsOf(pool, run.id))[6]).toContain('handoffs of a run (6) reached');
   });
 
   test('is not handed to an agent that its user may not run, nor to one that is not active', async () => {

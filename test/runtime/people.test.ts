@@ -627,7 +627,9 @@ describe('a deadline', () => {
     const question = await waiting(id);
     await pass(id);
     expect(await ended(pool, id)).toMatchObject({ status: 'completed' });
-    expect((await resultsOf(pool, id))[0]).toContain('no answer before the deadline: Which colour?');
+    expect((await resultsOf(pool, id))[0]).toContain(
+      'no answer before the deadline: Which colour?',
+    );
     expect(await executionOf(pool, question.execution_id)).toMatchObject({
       stop_reason: 'expired',
     });

@@ -258,7 +258,10 @@ describe('files', () => {
       pool.query(`select howdah_private.call_write_resource($1, '{"name": "b", "content": ""}')`, [
         id,
       ]),
-    ).rejects.toMatchObject({ code: 'HWQTA', message: expect.stringContaining('200 files') });
+    ).rejects.toMatchObject({
+      code: 'HWQTA',
+      message: expect.stringContaining('files of a task (200)'),
+    });
   });
 
   test.each(['tool.before:1', 'tool.after:1'])(

@@ -88,7 +88,10 @@ const LONG_BODIES: Record<string, number> = {
   // a document of JSON
   'howdah.workflow_schema(howdah.workflow_type)': 90,
   // a row per tool, with such a document
-  'howdah_private.builtin_tools()': 240,
+  'howdah_private.builtin_tools()': 300,
+  'howdah_private.builtin_settings(text)': 75,
+  // one document of all parts of an agent
+  'howdah_private.agent_definition(uuid)': 75,
   // one select per invariant, read one by one
   'howdah_private.find_violations(timestamp with time zone)': 200,
   // one query per kind of row

@@ -76,7 +76,7 @@ describe('hooks', () => {
     ['shop.chekc', 'there is no such function with one jsonb argument', /Write it with its schema/],
     ['check', 'there is no such function', /Did you mean shop\."check"\(jsonb\)\?/],
     ['shop.of_text', 'there is no such function', /Did you mean shop\.of_text\(text\)\?/],
-    ['shop.gives_text', 'it returns text', /returns jsonb, or returns void/],
+    ['shop.gives_text', 'it returns text', /returns jsonb or void/],
     ['shop.gives_rows', 'it is not a plain function', /returns jsonb/],
     ['shop.a_procedure', 'it is not a plain function', /returns jsonb/],
     ['shop.an_aggregate', 'it is not a plain function', /returns jsonb/],
@@ -208,7 +208,8 @@ describe('hooks', () => {
        join graphile_worker._private_tasks as t on t.id = j.task_id where t.identifier = 'execution_complete'`,
     );
     expect(jobs).toEqual([{ payload: { id: told[0]?.id, tenant_id: expect.any(String) } }]);
-    const take = () => all(db.pool, 'select * from howdah_private.claim_ended_run($1)', [told[0]?.id]);
+    const take = () =>
+      all(db.pool, 'select * from howdah_private.claim_ended_run($1)', [told[0]?.id]);
     expect(await take()).toMatchObject([{ execution_id: run, hooks: [{ function: 'shop.note' }] }]);
     expect(await take()).toEqual([]);
   });

@@ -524,7 +524,7 @@ describe('the board', () => {
       [run, tenant],
     );
     expect(await refusal(put(db.pool, run, { key: 'one more', value: 1 }))).toMatchObject({
-      message: expect.stringContaining('full'),
+      message: expect.stringContaining('maximum of 1000 keys'),
     });
     expect(await put(db.pool, run, { key: 'k7', value: 2, expected_version: 1 })).toMatchObject({
       written: true,

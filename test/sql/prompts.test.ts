@@ -109,7 +109,8 @@ describe('a template', () => {
     });
     expect(await refusal(makePrompt('Hello.\nDear {{ custmer }}!'))).toMatchObject({
       code: 'HWINV',
-      message: 'template, line 2, column 6: {{custmer}} is not a variable: did you mean {{customer}}?',
+      message:
+        'template, line 2, column 6: {{custmer}} is not a variable: did you mean {{customer}}?',
       detail: expect.stringContaining('"position": 13'),
     });
     expect(await refusal(makePrompt('{{customer}} {{}}'))).toMatchObject({ code: 'HWINV' });
