@@ -255,8 +255,8 @@ describe('a run with a model of its own', () => {
       await movedTo('https://new.example.com/v1');
       expect(await as(member, (client) => refusedInside(client, again, [id]))).toMatchObject({
         code: 'HWDEN',
-          message: expect.stringContaining('with a URL or secret'),
-          hint: expect.stringContaining('Fork the run'),
+        message: expect.stringContaining('with a URL or secret'),
+        hint: expect.stringContaining('Fork the run'),
       });
       await as(admin, (client) => client.query(again, [id]));
     } finally {
