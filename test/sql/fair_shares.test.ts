@@ -1,4 +1,5 @@
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { randomOf } from '../../chaos/random.ts';
 import { testDatabase } from '../support/database.ts';
 import { all, makeAgent, makeRun, makeTenant, makeWorker, one } from './support.ts';
 
@@ -271,6 +272,39 @@ describe('fair shares', () => {
       expect(await claimWithRoom([ids[0] as string], 3)).toEqual(ids.slice(0, 2));
       await db.pool.query('delete from howdah.concurrency_limits');
     });
+  });
+
+  test('free slots are shared out like one slot after the other', async () => {
+    const random = randomOf('free slots');
+    const upTo = (most: number) => random.int(0, most);
+    const oneByOne = ({ atWork, weights, slots }: Shares) => {
+      const given = atWork.map(() => 0);
+      const load = (at: number) => ((atWork[at] ?? 0) + (given[at] ?? 0)) / (weights[at] ?? 1);
+      for (let slot = 0; slot < slots; slot += 1) {
+        let next = 0;
+        for (let at = 1; at < given.length; at += 1) if (load(at) < load(next)) next = at;
+        given[next] = (given[next] ?? 0) + 1;
+      }
+      return given;
+    };
+    type Shares = { atWork: number[]; weights: number[]; slots: number };
+    const cases = Array.from({ length: 300 }, (_, n): Shares => {
+      const tenants = Array.from({ length: 2 + upTo(14) });
+      const mostWeight = [0, 3, 999][n % 3] as number;
+      return {
+        atWork: tenants.map(() => upTo(n % 2 === 0 ? 20 : 1_000)),
+        weights: tenants.map(() => 1 + upTo(mostWeight)),
+        slots: upTo(n % 5 === 0 ? 500 : 40),
+      };
+    });
+    const rows = await all(
+      db.pool,
+      `select howdah_private.share_slots(array(select jsonb_array_elements_text(c -> 'atWork')::int),
+         array(select jsonb_array_elements_text(c -> 'weights')::int), (c ->> 'slots')::int) as given
+       from jsonb_array_elements($1) with ordinality as j (c, place) order by place`,
+      [JSON.stringify(cases)],
+    );
+    expect(rows.map(({ given }) => given)).toEqual(cases.map(oneByOne));
   });
 
   test('nobody gives way to a tenant that has reached a limit of its own', async () => {

@@ -1,7 +1,13 @@
--- Under a backlog a worker with much room need not wait for each wake-up in turn: it is given as many due runs as it has
--- room for, the room shared out one by one to the tenants with the fewest at work for their weight, and of the runs there are no more than a
--- worker's part, so that others who have room find some too.
-create or replace function howdah_private.claim_backlog(after uuid, room int, except_ids uuid[]) returns uuid[]
+-- Claims beyond the wake-ups that came. Under a backlog, a worker with free slots need not wait for
+-- each wake-up in turn: it is given as many due runs as it has room for.
+--
+-- The room is shared out slot by slot: each slot goes to the tenant with the fewest runs at work
+-- for its weight. Of the runs of a tenant the worker takes only its part, as if all workers asked
+-- at the same moment, so that others with room find some too.
+--
+-- `enable_sort`: see fair_share_claims.sql.
+create or replace function howdah_private.claim_backlog(after uuid, room int, except_ids uuid[])
+  returns uuid[]
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp set enable_sort = off
 as $$
@@ -9,37 +15,71 @@ declare
   v_ids record := howdah_private.shared_ids();
   v_now timestamptz := clock_timestamp();
   v_tenants uuid[] := array(
-    select d.tenant_id from howdah_private.due_tenants_after(claim_backlog.after) as d where not d.is_timer
+    select d.tenant_id from howdah_private.due_tenants_after(claim_backlog.after) as d
+    where not d.is_timer
   );
-  v_workers int := greatest((select count(*) from howdah_private.workers as w where w.only_tenants is null), 1);
-  v_at_work int[];
-  v_weights int[];
-  v_given int[];
-  v_next int;
-  v_found uuid[];
-  v_runs uuid[] := '{}';
+  v_slots int[] := array[claim_backlog.room];
+  v_workers int;
 begin
-  if cardinality(v_tenants) = 1 then
-    v_given := array[claim_backlog.room];
+  if cardinality(v_tenants) = 0 then
+    return '{}';
   elsif cardinality(v_tenants) > 1 then
-    v_at_work := howdah_private.runs_at_work(v_tenants);
-    v_weights := howdah_private.weights(v_tenants);
-    v_given := array_fill(0, array[cardinality(v_tenants)]);
-    for v_place in 1 .. claim_backlog.room loop
-      select i.place into v_next from generate_subscripts(v_tenants, 1) as i (place)
-      order by (v_at_work[i.place] + v_given[i.place])::float8 / v_weights[i.place], i.place limit 1;
-      v_given[v_next] := v_given[v_next] + 1;
-    end loop;
+    v_slots := howdah_private.share_slots(howdah_private.runs_at_work(v_tenants),
+      howdah_private.weights(v_tenants), claim_backlog.room);
   end if;
-  for v_place in 1 .. cardinality(v_tenants) loop
-    v_found := array(
-      select e.id::uuid from howdah.executions as e
-      where e.status = 'queued' and e.waiting_for is null and e.tenant_id = v_tenants[v_place]
-        and greatest(e.run_at, e.wake_at) <= v_now
-        and e.id <> all (claim_backlog.except_ids) and e.id between v_ids.oldest and v_ids.youngest
-      order by e.status, e.waiting_for, e.tenant_id, e.priority, greatest(e.run_at, e.wake_at) limit v_given[v_place] * v_workers
-    );
-    v_runs := v_runs || v_found[1 : ceil(cardinality(v_found)::numeric / v_workers)::int];
-  end loop;
-  return v_runs;
+  v_workers := greatest((
+    select count(*) from howdah_private.workers as w where w.only_tenants is null
+  ), 1);
+  return array(
+    select r.id
+    from unnest(v_tenants, v_slots) as t (id, slots)
+    cross join lateral (
+      select d.id, row_number() over () as place, count(*) over () as due_runs
+      from (
+        select e.id::uuid as id from howdah.executions as e
+        where e.status = 'queued' and e.waiting_for is null and e.tenant_id = t.id
+          and greatest(e.run_at, e.wake_at) <= v_now
+          and e.id <> all (claim_backlog.except_ids)
+          and e.id between v_ids.oldest and v_ids.youngest
+        order by e.status, e.waiting_for, e.tenant_id, e.priority, greatest(e.run_at, e.wake_at)
+        limit t.slots * v_workers
+      ) as d
+    ) as r
+    where r.place <= ceil(r.due_runs::numeric / v_workers)
+  );
 end $$;
+
+-- Returns how many of the free slots each tenant gets, in the order of the arrays. A slot goes to
+-- the tenant with the fewest runs for its weight, counting those at work and the slots it got
+-- before; among equals to the first. All slots are given in one statement: `level` is the number of
+-- runs per weight that all tenants could have, if runs could be divided. A tenant takes part with
+-- one run more than that at most, so the slots are the first of few candidates.
+create or replace function howdah_private.share_slots(at_work int[], weights int[], slots int)
+  returns int[]
+  language sql immutable
+  set search_path = pg_catalog, pg_temp
+as $$
+  with tenants as (
+    select t.place, t.at_work, t.weight, t.at_work::float8 / t.weight as load
+    from unnest(share_slots.at_work, share_slots.weights) with ordinality
+      as t (at_work, weight, place)
+  ),
+  level as (
+    select min((share_slots.slots + l.at_work) / l.weight) as load
+    from (
+      select sum(t.at_work) over w as at_work, (sum(t.weight) over w)::float8 as weight
+      from tenants as t window w as (order by t.load)
+    ) as l
+  ),
+  given as (
+    select t.place
+    from tenants as t cross join level as l
+    cross join lateral generate_series(0, ceil(l.load * t.weight)::int - t.at_work) as s (slot)
+    order by (t.at_work + s.slot)::float8 / t.weight, t.place
+    limit share_slots.slots
+  )
+  select array_agg(coalesce(g.slots, 0) order by t.place)
+  from tenants as t
+  left join (select s.place, count(*)::int as slots from given as s group by s.place) as g
+    using (place)
+$$;
