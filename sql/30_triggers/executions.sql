@@ -274,52 +274,62 @@ begin
   return new;
 end $$;
 
--- No foreign key points at executions, so this is where a parent is checked.
+-- Checks the parent of a child run, since no foreign key points at executions, and gives the child
+-- its place below that parent. The lock of the parent keeps it alive until the child is counted.
+-- `plan_cache_mode`: a statement may insert a thousand children. A plan that is made anew for each
+-- of them reads the definition of every partition, which takes longer than all the rest.
 create or replace function howdah_private.tg_executions__check_parent() returns trigger
   language plpgsql volatile security definer
-  set search_path = pg_catalog, pg_temp
+  set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan
 as $$
 declare
-  v_parent howdah.executions;
-  v_most int := coalesce(case when exists (select from howdah.settings)
+  v_parent record;
+  v_began_at timestamptz;
+  v_max_depth int := coalesce(case when exists (select from howdah.settings)
     then howdah_private.setting(new.tenant_id, 'max_depth') end, 8);
 begin
-  select e.* into v_parent from howdah.executions as e
+  select e.id::uuid as id, e.status, e.depth, e.root_execution_id, e.ancestors, e.user_id,
+    e.created_at, e.completed_at, e.is_pause_requested, e.members_at_once
+  into v_parent from howdah.executions as e
   where e.id = new.parent_execution_id and e.tenant_id = new.tenant_id
   for no key update;
   if not found then
     raise exception using errcode = 'HWNTF',
-      message = format('there is no execution %s to be the parent', new.parent_execution_id),
+      message = format('parent execution %s does not exist', new.parent_execution_id),
       detail = jsonb_build_object('parent_execution_id', new.parent_execution_id)::text;
   end if;
-  if v_parent.completed_at is not null or v_parent.depth >= v_most then
+  if v_parent.completed_at is not null or v_parent.depth >= v_max_depth then
     raise exception using errcode = 'HWCNF',
-      message = case when v_parent.completed_at is not null then 'the parent has ended already'
-        else format('children may be %s deep, not deeper', v_most) end,
+      message = case when v_parent.completed_at is not null
+        then format('parent execution %s has already ended', v_parent.id)
+        else format('maximum depth of child runs (%s) reached', v_max_depth) end,
       detail = jsonb_build_object('parent_execution_id', v_parent.id)::text;
   end if;
   new.root_execution_id := v_parent.root_execution_id;
-  new.ancestors := v_parent.ancestors || v_parent.id::uuid;
+  new.ancestors := v_parent.ancestors || v_parent.id;
   new.depth := v_parent.depth + 1;
   new.user_id := coalesce(new.user_id, v_parent.user_id);
   if v_parent.status = 'paused' or v_parent.is_pause_requested then
-    new.status := 'paused'; -- it goes on when its parent does
+    new.status := 'paused'; -- resumes together with its parent
     new.paused_from := case when v_parent.members_at_once is not null then 'turn' end;
   elsif v_parent.members_at_once is not null then
     new.status := 'waiting';
     new.waiting_for := 'turn';
   end if;
-  -- a child knows its agent, or workflow, as it was when the root began, but for what admins have said since
+  -- pins the version that was current when the root began, unless an admin has named another since
+  v_began_at := case when v_parent.depth = 0 then v_parent.created_at else (
+    select r.created_at from howdah.executions as r where r.id = v_parent.root_execution_id
+  ) end;
   if new.workflow_id is null then
     new.agent_version_id := coalesce(howdah_private.version_or_current((
-      select v.id from howdah.agent_versions as v join howdah.executions as r on r.id = new.root_execution_id
-      where v.agent_id = new.agent_id and v.created_at <= r.created_at
+      select v.id from howdah.agent_versions as v
+      where v.agent_id = new.agent_id and v.created_at <= v_began_at
       order by v.version desc limit 1
     ), new.agent_version_id), new.agent_version_id);
   else
     new.workflow_version_id := coalesce(howdah_private.version_or_current((
-      select v.id from howdah.workflow_versions as v join howdah.executions as r on r.id = new.root_execution_id
-      where v.workflow_id = new.workflow_id and v.created_at <= r.created_at
+      select v.id from howdah.workflow_versions as v
+      where v.workflow_id = new.workflow_id and v.created_at <= v_began_at
       order by v.version desc limit 1
     ), new.workflow_version_id), new.workflow_version_id);
   end if;

@@ -136,7 +136,9 @@ test('an agent that calls itself is told where it ends', async () => {
     [run.id],
   );
   expect(rows).toHaveLength(9);
-  expect((await resultsOf(pool, rows[0].id))[0]).toContain('children may be 8 deep');
+  expect((await resultsOf(pool, rows[0].id))[0]).toContain(
+    'maximum depth of child runs (8) reached',
+  );
 });
 
 test('a child that fails, or whose agent is gone, is an error the model is told', async () => {

@@ -161,5 +161,5 @@ test('max_depth: an agent is told that whom it asks may ask nobody', async () =>
     [top.id],
   );
   const [told = ''] = await resultsOf(pool, rows[0].id);
-  expect(told).toContain('children may be 1 deep, not deeper');
+  expect(told).toContain('maximum depth of child runs (1) reached');
 });

@@ -146,7 +146,7 @@ describe('children', () => {
     expect(await rowOf(id)).toMatchObject({ live_children: 0, has_inbox: true, status: 'running' });
     const told = await inboxOf(id);
     expect(told).toMatchObject([{ call_id: 'a', output: { status: 'failed' } }]);
-    expect(told[0]?.output.error.message).toContain('8 deep');
+    expect(told[0]?.output.error.message).toContain('child runs (8)');
   });
 
   test.each([

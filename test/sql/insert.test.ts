@@ -461,7 +461,7 @@ describe('inserting executions', () => {
       }
       expect(
         await refusal(makeRun(db.pool, { agent_id: agent, parent_execution_id: parent })),
-      ).toMatchObject({ code: 'HWCNF', message: 'children may be 8 deep, not deeper' });
+      ).toMatchObject({ code: 'HWCNF', message: 'maximum depth of child runs (8) reached' });
     });
 
     test('refuses a parent that is not there, of another tenant, or has ended', async () => {
@@ -481,7 +481,7 @@ describe('inserting executions', () => {
       await db.pool.query('select howdah.cancel_execution($1)', [ended]);
       expect(
         await refusal(makeRun(db.pool, { agent_id: agent, parent_execution_id: ended })),
-      ).toMatchObject({ code: 'HWCNF', message: 'the parent has ended already' });
+      ).toMatchObject({ code: 'HWCNF', message: `parent execution ${ended} has already ended` });
     });
 
     test('takes no turn of a session', async () => {

@@ -196,10 +196,12 @@ describe('max_depth', () => {
     const second = await chain(agent, 2);
     expect(await below(eighth)).toMatchObject({
       code: 'HWCNF',
-      message: 'children may be 8 deep, not deeper',
+      message: 'maximum depth of child runs (8) reached',
     });
     await set('max_depth', 2);
-    expect(await below(second)).toMatchObject({ message: 'children may be 2 deep, not deeper' });
+    expect(await below(second)).toMatchObject({
+      message: 'maximum depth of child runs (2) reached',
+    });
     await set('max_depth', 9);
     await makeRun(db.pool, { agent_id: agent, parent_execution_id: eighth });
   });
