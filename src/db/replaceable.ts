@@ -94,7 +94,8 @@ async function replaceableObjects(client: Client): Promise<ReplaceableObject[]> 
        and not c.relispartition and not t.tgisinternal
      union all
      select format('drop view %s', c.oid::regclass), c.oid || ' ' || c.xmin
-     from pg_catalog.pg_class as c where c.relnamespace = 'howdah'::regnamespace and c.relkind = 'v'
+     from pg_catalog.pg_class as c
+     where c.relnamespace in ('howdah'::regnamespace, 'howdah_private'::regnamespace) and c.relkind = 'v'
        and pg_get_userbyid(c.relowner) ~ '${OUR_ROLES}'
      union all
      select format('drop routine %s', p.oid::regprocedure), p.oid || ' ' || p.xmin
@@ -195,7 +196,8 @@ export async function dropReplaceable(client: Client): Promise<void> {
             and pg_get_userbyid(p.proowner) ~ '${OUR_ROLES}'
           union all -- last: what gives back its rows has gone; one that a view of somebody else stands on stays
           select format('drop view %s', c.oid::regclass)
-          from pg_class as c where c.relnamespace = 'howdah'::regnamespace and c.relkind = 'v'
+          from pg_class as c
+          where c.relnamespace in ('howdah'::regnamespace, 'howdah_private'::regnamespace) and c.relkind = 'v'
             and pg_get_userbyid(c.relowner) ~ '${OUR_ROLES}'
         loop
           begin

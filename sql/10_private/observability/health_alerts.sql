@@ -49,15 +49,14 @@ as $$
   left join howdah_private.workers as w on w.id = h.worker
   where l.name = 'leases_expired' and coalesce(w.heartbeat_at, h.updated_at) < l.before
   union all
-  select l.name, null, format('task %s', k.identifier), min(j.updated_at),
+  select l.name, null, format('task %s', j.task), min(j.updated_at),
     format('jobs without attempts left: %s, last error: %s', count(*),
       coalesce((array_agg(left(j.last_error, 200) order by j.updated_at desc))[1], 'none'))
   from limits as l
-  join graphile_worker._private_jobs as j
+  join howdah_private.queue_jobs as j
     on j.attempts >= j.max_attempts and j.locked_at is null and j.updated_at < l.before
-  join graphile_worker._private_tasks as k on k.id = j.task_id
   where l.name = 'jobs_given_up'
-  group by l.name, k.identifier
+  group by l.name, j.task
 $$;
 
 -- Returns alerts about connections of tenants: webhooks, watched tables, MCP servers, schedules,

@@ -83,11 +83,11 @@ as $$
   where (r.status = 'queued' or r.waiting_for = 'timer') and r.is_quiet
     and r.due_at < clock_timestamp() - interval '10 seconds'
     and not exists (
-      select from graphile_worker._private_jobs as j
+      select from howdah_private.queue_jobs as j
       where j.key = r.id::text and j.attempts < j.max_attempts
     )
     and not exists (
-      select from graphile_worker._private_jobs as j
+      select from howdah_private.queue_jobs as j
       where j.key = r.id::text || ' again' and j.attempts < j.max_attempts
     )
   union all
@@ -236,7 +236,7 @@ as $$
     select from howdah.call_limits as l cross join lateral howdah_private.room_for_calls(l) as c
     where l.id = p.call_limit_id and c.room <= 0
   ) and not exists (
-    select from graphile_worker._private_jobs as j
+    select from howdah_private.queue_jobs as j
     where j.payload ->> 'id' = coalesce(p.concurrency_limit_id, p.call_limit_id, p.quota_id)::text
       and j.attempts < j.max_attempts
       and (p.quota_id is null or j.run_at <= clock_timestamp())

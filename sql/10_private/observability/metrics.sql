@@ -32,7 +32,7 @@ begin
     select case
       when o.locked_at is not null then 'locked' when o.attempts >= o.max_attempts then 'failed'
       when o.run_at > now() then 'later' else 'ready' end as state
-    from graphile_worker._private_jobs as o
+    from howdah_private.queue_jobs as o
   ) as j
   group by j.state
   union all
@@ -98,7 +98,7 @@ as $$
       and c.relname in ('sessions', 'questions', 'resources', 'webhook_deliveries')
     union all
     select 'jobs', pg_stat_get_live_tuples(c.oid), pg_stat_get_dead_tuples(c.oid)
-    from pg_class as c where c.oid = 'graphile_worker._private_jobs'::regclass
+    from pg_class as c where c.oid = howdah_private.queue_table()
   ) as t,
   lateral (values
     ('howdah_database_live_rows', t.live::float8), ('howdah_database_dead_rows', t.dead::float8)

@@ -205,7 +205,7 @@ create or replace function howdah_private.complete_wake_ups(ids uuid[]) returns 
 as $$
 begin
   perform graphile_worker.complete_jobs(array(
-    select j.id from graphile_worker._private_jobs as j
+    select j.id from howdah_private.queue_jobs as j
     where j.key = any (complete_wake_ups.ids::text[]) and j.locked_at is null
     for update skip locked
   ));

@@ -18,7 +18,8 @@ begin
   ))
   from howdah.executions as e
   left join lateral ( -- so that each is looked up by its key; a join may be planned as a read of the whole queue
-    select k.id from graphile_worker._private_jobs as k where k.key = e.id::text and k.locked_at is not null limit 1
+    select q.id from howdah_private.queue_jobs as q
+    where q.key = e.id::text and q.locked_at is not null limit 1
   ) as j on true
   where e.id = any (enqueue_advance.ids)
   having count(*) > 0;

@@ -136,7 +136,7 @@ begin
   loop
     if v_sweep.status = 'queued' and v_sweep.is_new_round then
       select array_agg(distinct j.locked_by) into v_pools
-      from graphile_worker._private_jobs as j
+      from howdah_private.queue_jobs as j
       where j.locked_at < v_before
         and not exists (select from howdah_private.workers as w where w.pool_id = j.locked_by);
       if v_pools is not null then
@@ -145,9 +145,8 @@ begin
       -- a wake-up replaced while a worker held it has neither a key nor attempts left; the worker
       -- would have completed it but died before
       perform graphile_worker.complete_jobs(array_agg(j.id))
-      from graphile_worker._private_jobs as j
-      join graphile_worker._private_tasks as t on t.id = j.task_id
-      where t.identifier = 'advance' and j.key is null and j.attempts >= j.max_attempts
+      from howdah_private.queue_jobs as j
+      where j.task = 'advance' and j.key is null and j.attempts >= j.max_attempts
         and j.locked_at is null
       having count(*) > 0;
     end if;
@@ -198,7 +197,7 @@ begin
     where howdah_private.is_in_queue(e.status, e.waiting_for)
       and greatest(e.run_at, e.wake_at, e.updated_at) < sweep_queue.before
       and not exists (
-        select from graphile_worker._private_jobs as j
+        select from howdah_private.queue_jobs as j
         where j.key in (e.id::text, e.id::text || ' again') and j.attempts < j.max_attempts
           and j.run_at <= clock_timestamp()
           and (j.locked_at is null or j.locked_at > sweep_queue.before)
