@@ -46,6 +46,12 @@ const DEFINERS_OF_THE_ERASER = [
   'howdah_private.rename_author(uuid,text,text)',
 ];
 
+/** Functions of column defaults that are called for each row instead of being inlined. */
+const DEFAULTS_NOT_INLINED: Record<string, string> = {
+  'howdah.current_tenant()':
+    'reads private tables as the engine; the hot path asks it once per statement (_050_pin_tenant)',
+};
+
 /** Dynamic SQL, and why nobody's input can reach it. */
 const DYNAMIC_SQL: Record<string, string> = {
   'howdah_private.watched_inputs(text,text[])':
@@ -517,6 +523,51 @@ describe('conventions', () => {
            where p.pronamespace in ${OURS} and p.prosrc ~* '\\mexecute\\M' order by 1 desc`,
         ),
       ).toEqual(Object.keys(DYNAMIC_SQL).sort());
+    });
+
+    test('of column defaults have a parsed body, which is inlined, but for those listed', async () => {
+      expect(
+        await names(
+          `select distinct p.oid::regprocedure::text as name
+           from pg_depend as d join pg_proc as p on p.oid = d.refobjid
+           where d.classid = 'pg_attrdef'::regclass and d.refclassid = 'pg_proc'::regclass
+             and p.pronamespace in ${OURS} and p.prosqlbody is null`,
+        ),
+      ).toEqual(Object.keys(DEFAULTS_NOT_INLINED));
+    });
+
+    test('with a parsed body use no function of another file of their folder, so files have no order', async () => {
+      const folders = new Map<string, string>();
+      const files = new Map<string, string[]>();
+      for (const { path, text } of replaceableFiles()) {
+        const folder = /^sql.(05_identity|10_private|20_public)\b/.exec(path)?.[1];
+        if (!folder) continue;
+        for (const [, name = ''] of text.matchAll(
+          /create or replace (?:function|procedure) ([\w.]+)/g,
+        )) {
+          folders.set(name, folder);
+          files.set(name, [...(files.get(name) ?? []), path]);
+        }
+      }
+      const uses = await ask(
+        `select distinct p.pronamespace::regnamespace || '.' || p.proname as user,
+           u.pronamespace::regnamespace || '.' || u.proname as used
+         from pg_depend as d
+         join pg_proc as p on p.oid = d.objid and d.classid = 'pg_proc'::regclass
+         join pg_proc as u on u.oid = d.refobjid and d.refclassid = 'pg_proc'::regclass
+         where p.pronamespace in ${OURS} and u.pronamespace in ${OURS} and p.prosqlbody is not null`,
+      );
+      expect(uses).toContainEqual({
+        user: 'howdah_private.exhausted_limit',
+        used: 'howdah_private.ancestor_limit_reached',
+      });
+      const apart = uses.filter(
+        ({ user, used }) =>
+          folders.has(user) &&
+          folders.get(user) === folders.get(used) &&
+          !files.get(used)?.some((path) => files.get(user)?.includes(path)),
+      );
+      expect(apart).toEqual([]);
     });
 
     test('stay within their budget of lines', async () => {
