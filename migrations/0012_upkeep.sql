@@ -200,15 +200,14 @@ comment on column howdah_private.installation.binding_key is
 comment on column howdah_private.installation.channel_suffix is
   'End of the names of the live-feed channels.';
 
--- A start with an unchanged digest does not apply sql/ again.
+-- Migrating applies the files of sql/ whose text has changed.
 create table howdah_private.applied_sql (
-  is_current boolean primary key default true constraint there_is_one_row check (is_current),
+  path text primary key,
   digest text not null,
   applied_at timestamptz not null default now()
 );
 alter table howdah_private.applied_sql enable row level security, force row level security;
-comment on table howdah_private.applied_sql is
-  'One row: the digest of the replaceable objects in force.';
+comment on table howdah_private.applied_sql is 'Digests of the files of sql/ in force.';
 
 -- Down Migration
 drop table howdah_private.applied_sql;

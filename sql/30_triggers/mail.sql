@@ -171,7 +171,7 @@ begin
   if current_setting('howdah.mail_may_lock') <> 'true' and not exists (
     select from new_rows as n where n.from_execution_id is not null
   ) then
-    perform howdah_private.enqueue_delivery(n.tenant_id, n.to_agent_id)
+    perform howdah_private.enqueue_mail_delivery(n.tenant_id, n.to_agent_id)
     from (select distinct tenant_id, to_agent_id from new_rows) as n;
     return null;
   end if;

@@ -2,12 +2,13 @@ import { runner } from 'node-pg-migrate';
 import { HowdahError } from '../contracts/errors.ts';
 import { knownMigrations, MIGRATIONS } from './known-migrations.ts';
 import { type Client, createClient } from './pool.ts';
-import { applyReplaceable, digestOf, dropReplaceable, replaceableFiles } from './replaceable.ts';
+import { appliedDigests, applyReplaceable, dropReplaceable } from './replaceable.ts';
+import { areInForce, chooseAll, chooseChanged, replaceableFiles } from './replaceable-files.ts';
 import { refuseGuest, refuseNewer, refusePreview, schemaState } from './schema-state.ts';
 import { refusePooler } from './sessions.ts';
 import { faultOf } from './sqlstate.ts';
 import { refuseStrangers, refuseViewsOnOurs } from './strangers.ts';
-import { besideOthers } from './table-locks.ts';
+import { besideOthers, boundWaits } from './table-locks.ts';
 
 const LOCK = `hashtextextended('howdah.migrate', 0)`;
 
@@ -24,7 +25,8 @@ export type MigrationStatus = {
 
 /**
  * Applies what is missing: roles and schemas first, then the queue's schema, then all migrations and `sql/` in
- * one transaction, so that a failure anywhere in them leaves nothing behind. Safe when several processes
+ * one transaction, so that a failure anywhere in them leaves nothing behind. Without a new migration, only the
+ * files of `sql/` that have changed are applied. Safe when several processes
  * do it at once (they wait for each other). Does nothing to the schema of a newer release. Gives the names of the migrations applied.
  *
  * Throws `HWCNF` when others hold our tables for longer than `patienceMs`, which is two minutes.
@@ -54,9 +56,13 @@ export async function migrateUp(
     const apply = (lockTables: () => Promise<void>) =>
       inOneTransaction(client, async () => {
         await client.query('set local role howdah_owner');
-        await lockTables();
+        const choice =
+          before.pending.length > 0
+            ? chooseAll(replaceableFiles())
+            : chooseChanged(replaceableFiles(), await appliedDigests(client));
+        await (choice.changesTables ? lockTables() : boundWaits(client));
         const applied = await run(client, 'up', Number.POSITIVE_INFINITY);
-        await applyReplaceable(client);
+        await applyReplaceable(client, choice, lockTables);
         return applied;
       });
     const rest = await besideOthers(client, apply, patienceMs).catch(explainRefusal);
@@ -151,14 +157,12 @@ async function status(client: Client): Promise<MigrationStatus> {
       )
     : [];
   refusePreview(applied, 'this database');
-  const digest = sql
-    ? (await client.query('select digest from howdah_private.applied_sql')).rows[0]?.digest
-    : undefined;
+  const inForce = sql && areInForce(replaceableFiles(), await appliedDigests(client));
   return {
     applied,
     pending: known.filter((name) => !applied.includes(name)),
     newer: applied.filter((name) => !known.includes(name)),
-    sql: digest === digestOf(replaceableFiles()) ? 'current' : 'outdated',
+    sql: inForce ? 'current' : 'outdated',
   };
 }
 

@@ -1,66 +1,72 @@
-import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync } from 'node:fs';
-import { join, relative } from 'node:path';
 import { HowdahError } from '../contracts/errors.ts';
-import { PACKAGE_ROOT } from '../package-root.ts';
 import type { Client } from './pool.ts';
+import {
+  type Choice,
+  chooseAll,
+  type Digests,
+  digestsOf,
+  namesMadeBy,
+  replaceableFiles,
+  type SqlFile,
+} from './replaceable-files.ts';
 import { faultOf } from './sqlstate.ts';
 import { OUR_ROLES, refuseViewsOnOurs } from './strangers.ts';
 
-const REPLACEABLE = join(PACKAGE_ROOT, 'sql');
 /** "cannot change return type of existing function" and its kin; "cannot drop columns from view" and its. */
 const CANNOT_REPLACE = new Set<unknown>(['42P13', '42P16']);
 /** "cannot drop … because other objects depend on it". */
 const STILL_NEEDED = '2BP01';
 
-type File = { path: string; text: string };
-
-/** The replaceable objects in the order they are applied: path relative to the project, and text. */
-export function replaceableFiles(): File[] {
-  return readdirSync(REPLACEABLE, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile() && entry.name.endsWith('.sql'))
-    .map((entry) => relative(PACKAGE_ROOT, join(entry.parentPath, entry.name)))
-    .filter((path) => /^sql.[0-9]/.test(path))
-    .sort()
-    .map((path) => ({ path, text: readFileSync(join(PACKAGE_ROOT, path), 'utf8') }));
-}
-
-/** One digest over names and texts. */
-export function digestOf(files: readonly File[]): string {
-  const hash = createHash('sha256');
-  for (const { path, text } of files) {
-    hash.update(`${path}\0${text}\0`);
-  }
-  return hash.digest('hex');
+/** The digests of the files that were applied. Empty before the first time. */
+export async function appliedDigests(client: Client): Promise<Digests> {
+  const { rows } = await client.query<{ path: string; digest: string }>(
+    'select path, digest from howdah_private.applied_sql',
+  );
+  return new Map(rows.map(({ path, digest }) => [path, digest]));
 }
 
 /**
- * Applies `sql/`. A function whose result or arguments changed, or a view whose columns did, cannot be replaced in place: when
- * others stand on it, everything replaceable is dropped first, and made anew, for which all wait longer. Throws `HWCNF` when views of others stand on what would have to go.
+ * Applies the chosen files of `sql/`. Some changes cannot replace an object in place: other results or arguments of a
+ * function, other columns of a view. When others depend on such an object, everything replaceable is dropped first and made
+ * anew, for which `lockTables` locks all tables. Throws `HWCNF` when views of others depend on what would have to go.
  */
-export async function applyReplaceable(client: Client): Promise<void> {
+export async function applyReplaceable(
+  client: Client,
+  choice: Choice,
+  lockTables: () => Promise<void>,
+): Promise<void> {
   const files = replaceableFiles();
   await client.query(`set local check_function_bodies = off; set local client_min_messages = warning;
     set local search_path = ''; savepoint replaceable`);
   try {
-    await applyInOrder(client, files);
+    await applyInOrder(client, choice);
   } catch (error) {
     if (!CANNOT_REPLACE.has(faultOf((error as Error).cause).code)) {
       throw error;
     }
     await client.query('rollback to savepoint replaceable');
+    if (!choice.changesTables) await lockTables();
     await dropReplaceable(client);
-    await applyInOrder(client, files).catch(async (again) => {
+    await applyInOrder(client, chooseAll(files)).catch(async (again) => {
       if (!CANNOT_REPLACE.has(faultOf(again.cause).code)) throw again;
       await client.query('rollback to savepoint replaceable');
       await refuseViewsOnOurs(client);
       throw again;
     });
   }
+  await noteApplied(client, digestsOf(files));
+}
+
+async function noteApplied(client: Client, digests: Digests): Promise<void> {
+  const values = [[...digests.keys()], [...digests.values()]];
+  await client.query('delete from howdah_private.applied_sql as a where a.path <> all ($1)', [
+    values[0],
+  ]);
   await client.query(
-    `insert into howdah_private.applied_sql (digest) values ($1)
-     on conflict (is_current) do update set digest = excluded.digest, applied_at = now()`,
-    [digestOf(files)],
+    `insert into howdah_private.applied_sql as a (path, digest) select * from unnest($1::text[], $2::text[])
+     on conflict (path) do update set digest = excluded.digest, applied_at = now()
+     where a.digest <> excluded.digest`,
+    values,
   );
 }
 
@@ -68,37 +74,49 @@ export async function applyReplaceable(client: Client): Promise<void> {
  * Grants and seeds come last, since they touch the catalogue rows of everything that still stands; seeds behind the grants,
  * since a changed row fires triggers, which need rights on what is new.
  */
-async function applyInOrder(client: Client, files: readonly File[]): Promise<void> {
-  const isDefinition = ({ path }: File): boolean => !/^sql.[89]/.test(path);
+async function applyInOrder(client: Client, choice: Choice): Promise<void> {
+  const isDefinition = ({ path }: SqlFile): boolean => !/^sql.[89]/.test(path);
   const before = await replaceableObjects(client);
-  await applyFiles(client, files.filter(isDefinition));
-  await dropLeftOver(client, before);
-  await applyFiles(
-    client,
-    files.filter((file) => !isDefinition(file)),
-  );
+  await applyFiles(client, choice.files.filter(isDefinition));
+  await dropLeftOver(client, before, choice);
+  const known = new Set(before.map(({ oid }) => oid));
+  const isNew = (await replaceableObjects(client)).some(({ oid }) => !known.has(oid));
+  await applyFiles(client, [
+    ...choice.skipped.filter(({ path }) => isNew && /62_columns|90_grants/.test(path)),
+    ...choice.files.filter((file) => !isDefinition(file)),
+    ...choice.skipped.filter(({ path }) => /97_watches|98_seed/.test(path)),
+  ]);
 }
 
-type ReplaceableObject = { drop: string; stamp: string };
+/** A routine, trigger or view: `stamp` is another after each `create or replace`. */
+type ReplaceableObject = {
+  oid: number;
+  name: string;
+  ofTable: boolean;
+  drop: string;
+  stamp: string;
+};
 
 /**
- * Every routine, trigger and view of ours with the stamp of its catalogue row, which each `create or replace` renews. What
- * others have put into our schemas, or hung onto our tables, belongs to them.
+ * Every routine, trigger and view of ours, triggers with their functions marked `ofTable`. What others have put into our
+ * schemas, or hung onto our tables, belongs to them.
  */
 async function replaceableObjects(client: Client): Promise<ReplaceableObject[]> {
   const { rows } = await client.query(
-    `select format('drop trigger %I on %s', t.tgname, t.tgrelid::regclass) as drop, t.oid || ' ' || t.xmin as stamp
+    `select t.oid, format('%s on %s', t.tgname, t.tgrelid::regclass) as name, true as "ofTable",
+       format('drop trigger %I on %s', t.tgname, t.tgrelid::regclass) as drop, t.oid || ' ' || t.xmin as stamp
      from pg_catalog.pg_trigger as t join pg_catalog.pg_class as c on c.oid = t.tgrelid
      join pg_catalog.pg_proc as f on f.oid = t.tgfoid and pg_get_userbyid(f.proowner) ~ '${OUR_ROLES}'
      where c.relnamespace in ('howdah'::regnamespace, 'howdah_private'::regnamespace)
        and not c.relispartition and not t.tgisinternal
      union all
-     select format('drop view %s', c.oid::regclass), c.oid || ' ' || c.xmin
+     select c.oid, c.oid::regclass::text, false, format('drop view %s', c.oid::regclass), c.oid || ' ' || c.xmin
      from pg_catalog.pg_class as c
      where c.relnamespace in ('howdah'::regnamespace, 'howdah_private'::regnamespace) and c.relkind = 'v'
        and pg_get_userbyid(c.relowner) ~ '${OUR_ROLES}'
      union all
-     select format('drop routine %s', p.oid::regprocedure), p.oid || ' ' || p.xmin
+     select p.oid, format('%s.%s', p.pronamespace::regnamespace, p.proname), p.prorettype = 'trigger'::regtype,
+       format('drop routine %s', p.oid::regprocedure), p.oid || ' ' || p.xmin
      from pg_catalog.pg_proc as p
      where p.pronamespace in ('howdah'::regnamespace, 'howdah_private'::regnamespace)
        and pg_get_userbyid(p.proowner) ~ '${OUR_ROLES}'`,
@@ -107,13 +125,18 @@ async function replaceableObjects(client: Client): Promise<ReplaceableObject[]> 
 }
 
 /**
- * What stood before and was not written again is not in `sql/` any more, so it goes. What a default, a domain or
- * a trigger of a partition needs stays.
+ * Drops what stood before, was not written again, and is not made by a skipped file: it is not in `sql/` any more. What a
+ * default, a domain or a trigger of a partition needs stays. All objects of one name are made by one file.
  */
-async function dropLeftOver(client: Client, before: ReplaceableObject[]): Promise<void> {
+async function dropLeftOver(
+  client: Client,
+  before: ReplaceableObject[],
+  { skipped, changesTables }: Choice,
+): Promise<void> {
   const now = new Set((await replaceableObjects(client)).map(({ stamp }) => stamp));
-  for (const { drop, stamp } of before) {
-    if (now.has(stamp)) {
+  const skippedNames = new Set(skipped.flatMap(namesMadeBy));
+  for (const { drop, stamp, name, ofTable } of before) {
+    if (now.has(stamp) && !skippedNames.has(name) && (changesTables || !ofTable)) {
       await client.query('savepoint left_over');
       await client.query(drop).catch(async (error) => {
         if (faultOf(error).code !== STILL_NEEDED) {
@@ -127,14 +150,14 @@ async function dropLeftOver(client: Client, before: ReplaceableObject[]): Promis
 
 const BEFORE_FILE = 'savepoint file;';
 
-async function applyFiles(client: Client, files: readonly File[]): Promise<void> {
+async function applyFiles(client: Client, files: readonly SqlFile[]): Promise<void> {
   for (const file of files) {
     await applyFile(client, file);
   }
 }
 
 /** What cannot be replaced because of one function is tried again without that one, where nothing else needs it. */
-async function applyFile(client: Client, { path, text }: File): Promise<void> {
+async function applyFile(client: Client, { path, text }: SqlFile): Promise<void> {
   for (const dropped = new Set<string>(); ; ) {
     try {
       await client.query(`${BEFORE_FILE}${text}\n;release savepoint file`);

@@ -42,9 +42,13 @@ async function lockTables(client: Client, attempt: number): Promise<void> {
         throw faultOf(error).code === TOO_LONG ? new TablesInUse('', { cause: error }) : error;
       });
   }
-  await client.query(
-    `set local statement_timeout = 0; set local lock_timeout = '${MOST_WAITED_LATER_MS}ms'`,
-  );
+  await client.query('set local statement_timeout = 0');
+  await boundWaits(client);
+}
+
+/** Bounds how long the transaction waits for any lock, since others wait behind it meanwhile. */
+export async function boundWaits(client: Client): Promise<void> {
+  await client.query(`set local lock_timeout = '${MOST_WAITED_LATER_MS}ms'`);
 }
 
 /**

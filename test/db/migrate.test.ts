@@ -11,6 +11,7 @@ import { PACKAGE_ROOT } from '../../src/package-root.ts';
 import { migrateQueue } from '../../workers/migrate-queue.ts';
 import { makeTwoTenants } from '../sql/two-tenants.ts';
 import { createEmptyDatabase, createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { IN_FORCE } from '../support/in-force.ts';
 import { withDatabase } from '../support/server.ts';
 
 const ALL = readdirSync(join(PACKAGE_ROOT, 'migrations'))
@@ -36,25 +37,6 @@ const OBJECTS = `
   union all
   select 'type', oid::regtype::text from pg_type
     where typnamespace not in ('pg_catalog'::regnamespace, 'pg_toast'::regnamespace, 'information_schema'::regnamespace)
-  order by 1, 2`;
-
-/** What stands in force, by its meaning: the same after every way there. */
-const IN_FORCE = `
-  select 'function' as kind, p.oid::regprocedure::text || ' ' || p.proowner::regrole as name,
-    md5(pg_get_functiondef(p.oid)) as is from pg_proc as p
-    where p.pronamespace in ('howdah'::regnamespace, 'howdah_private'::regnamespace) and p.prokind <> 'a'
-  union all
-  select 'trigger', t.tgrelid::regclass || ' ' || t.tgname, md5(pg_get_triggerdef(t.oid)) from pg_trigger as t
-    join pg_class as c on c.oid = t.tgrelid
-    where c.relnamespace in ('howdah'::regnamespace, 'howdah_private'::regnamespace) and not t.tgisinternal
-  union all
-  select 'policy', schemaname || '.' || tablename || ' ' || policyname, md5(concat(roles, qual, with_check))
-    from pg_policies where schemaname in ('howdah', 'howdah_private')
-  union all
-  select 'relation', c.oid::regclass || ' ' || c.relowner::regrole,
-    md5((select string_agg(a::text, ',' order by a::text) from unnest(c.relacl) as a)) from pg_class as c
-    where c.relnamespace in ('howdah'::regnamespace, 'howdah_private'::regnamespace)
-      and c.relkind in ('r', 'p', 'v')
   order by 1, 2`;
 
 async function worksFor(url: string): Promise<void> {

@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { verifyAudit } from '../../src/db/audit.ts';
-import { replaceableFiles } from '../../src/db/replaceable.ts';
+import { replaceableFiles } from '../../src/db/replaceable-files.ts';
 import { testDatabase } from '../support/database.ts';
 import {
   all,

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { replaceableFiles } from '../../src/db/replaceable.ts';
+import { namesMadeBy, replaceableFiles } from '../../src/db/replaceable-files.ts';
 import { testDatabase } from '../support/database.ts';
 import { all, one, rolledBack } from './support.ts';
 
@@ -568,6 +568,19 @@ describe('conventions', () => {
           !files.get(used)?.some((path) => files.get(user)?.includes(path)),
       );
       expect(apart).toEqual([]);
+    });
+
+    test('of one name are made by one file, as triggers of one name and table are', () => {
+      const makers = new Map<string, string[]>();
+      for (const file of replaceableFiles()) {
+        for (const name of new Set(namesMadeBy(file))) {
+          makers.set(name, [...(makers.get(name) ?? []), file.path]);
+        }
+      }
+      expect(makers.get('_900_enqueue on howdah.executions')).toEqual([
+        'sql/30_triggers/executions.sql',
+      ]);
+      expect([...makers].filter(([, paths]) => paths.length > 1)).toEqual([]);
     });
 
     test('stay within their budget of lines', async () => {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { replaceableFiles } from '../../src/db/replaceable.ts';
+import { replaceableFiles } from '../../src/db/replaceable-files.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { all, brokenRules, makeAgent, makeRun, one, rolledBack } from './support.ts';
 

@@ -18,14 +18,14 @@ $$;
 
 -- Enqueues the delivery of a mailbox. The job has no key: a key would make one transaction wait for
 -- another.
-create or replace function howdah_private.enqueue_delivery(tenant_id uuid, agent_id uuid)
+create or replace function howdah_private.enqueue_mail_delivery(tenant_id uuid, agent_id uuid)
   returns void
   language sql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
   select graphile_worker.add_job('deliver_mail',
-    json_build_object('agent_id', enqueue_delivery.agent_id,
-      'tenant_id', enqueue_delivery.tenant_id))
+    json_build_object('agent_id', enqueue_mail_delivery.agent_id,
+      'tenant_id', enqueue_mail_delivery.tenant_id))
 $$;
 
 -- Wakes the runs that wait for messages already in a mailbox. Runs in a job, because the sender may

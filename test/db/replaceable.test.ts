@@ -1,0 +1,164 @@
+import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { migrateUp, migrationStatus } from '../../src/db/migrate.ts';
+import {
+  type Choice,
+  chooseAll,
+  chooseChanged,
+  digestsOf,
+  replaceableFiles,
+  type SqlFile,
+} from '../../src/db/replaceable-files.ts';
+import { migrateQueue } from '../../workers/migrate-queue.ts';
+import { all, makeAgent, makeRun, one } from '../sql/support.ts';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { IN_FORCE } from '../support/in-force.ts';
+
+const PRICE = 'sql/10_private/models/price.sql';
+const LOOPS = [
+  'sql/30_triggers/audit.sql',
+  'sql/30_triggers/permissions.sql',
+  'sql/40_policies/policies.sql',
+  'sql/62_columns.sql',
+  'sql/65_refusals.sql',
+  'sql/66_references.sql',
+  'sql/90_grants.sql',
+  'sql/95_sizes.sql',
+  'sql/96_names.sql',
+];
+
+describe('of the files of sql/ an upgrade chooses', () => {
+  const files = replaceableFiles();
+  const paths = (choice: Choice) => choice.files.map(({ path }) => path);
+  /** Chooses where these files were applied with another text. */
+  const chooseAfter = (...changed: string[]) =>
+    chooseChanged(
+      files,
+      new Map([...digestsOf(files), ...changed.map((it) => [it, 'x'] as const)]),
+    );
+
+  test('all of them when none was applied', () => {
+    expect(paths(chooseChanged(files, new Map()))).toEqual(paths(chooseAll(files)));
+  });
+
+  test('none when none has changed', () => {
+    expect(chooseAfter()).toMatchObject({ files: [], changesTables: false });
+  });
+
+  test('those with functions and views that have changed, which changes no table', () => {
+    const changed = [PRICE, 'sql/20_public/run.sql', 'sql/50_views/effects.sql'];
+    const choice = chooseAfter(...changed);
+    expect(paths(choice)).toEqual(changed);
+    expect(choice.changesTables).toBe(false);
+    expect(choice.skipped).toHaveLength(files.length - 3);
+  });
+
+  test.each([
+    ['makes triggers', 'sql/30_triggers/todos.sql'],
+    ['is a loop over the catalogue', 'sql/90_grants.sql'],
+    ['makes triggers in another folder', 'sql/10_private/starts/table_watches.sql'],
+    ['has a function that a loop calls', 'sql/10_private/limits/size_limits.sql'],
+    ['is gone', 'sql/10_private/runs/gone.sql'],
+  ])('all loops over the catalogue when a file changes that %s', (_, path) => {
+    const choice = chooseAfter(path);
+    const changed = files.some((file) => file.path === path) ? [path] : [];
+    expect(paths(choice)).toEqual([...new Set([...LOOPS, ...changed])].sort());
+    expect(choice.changesTables).toBe(true);
+  });
+});
+
+describe('an upgrade without a migration', () => {
+  let db: TestDatabase;
+  let file: SqlFile;
+
+  beforeAll(() => {
+    file = replaceableFiles().find(({ path }) => path === PRICE) as SqlFile;
+  });
+
+  const begin = async () => {
+    db = await createTestDatabase();
+    onTestFinished(db.drop);
+    return all(db.pool, IN_FORCE);
+  };
+  const outdate = (path: string) =>
+    db.pool.query(`update howdah_private.applied_sql set digest = 'older' where path = $1`, [path]);
+  const up = (patienceMs?: number) => migrateUp(db.url, migrateQueue, patienceMs);
+  const stamps = () =>
+    all(
+      db.pool,
+      `select p.oid::regprocedure::text as name, p.xmin::text from pg_proc as p
+       where p.pronamespace in ('howdah'::regnamespace, 'howdah_private'::regnamespace) order by 1`,
+    );
+
+  test('applies what has changed, and waits for nobody who uses tables', async () => {
+    const inForce = await begin();
+    expect(file.text).toContain('function howdah_private.price(');
+    await db.pool.query(`create or replace function howdah_private.price(tokens_in int, tokens_out int, m howdah.models)
+      returns numeric language sql immutable return 1`);
+    await outdate(PRICE);
+    const before = await stamps();
+    const user = await db.pool.connect();
+    await user.query('begin');
+    await makeRun(user, { agent_id: await makeAgent(user) });
+    await user.query('select from howdah.mail');
+    expect(await migrationStatus(db.url)).toMatchObject({ sql: 'outdated' });
+    expect(await up(0)).toEqual([]);
+    await user.query('rollback');
+    user.release();
+    expect(await migrationStatus(db.url)).toMatchObject({ sql: 'current' });
+    expect(await all(db.pool, IN_FORCE)).toEqual(inForce);
+    const old = new Map(before.map(({ name, xmin }) => [name, xmin]));
+    const written = (await stamps()).filter(({ name, xmin }) => old.get(name as string) !== xmin);
+    expect(written.map(({ name }) => name)).toEqual([
+      'howdah_private.price(integer,integer,howdah.models)',
+    ]);
+  });
+
+  test('drops what is not in sql/ any more, and leaves what other files make', async () => {
+    const inForce = await begin();
+    await db.pool.query(`set role howdah_owner;
+      create function howdah_private.left_over() returns int language sql immutable return 1;
+      create function howdah_private.price(text) returns int language sql immutable return 1;
+      create view howdah_private.left_over as select 1 as one;
+      reset role`);
+    await outdate(PRICE);
+    expect(await up()).toEqual([]);
+    expect(await all(db.pool, IN_FORCE)).toEqual(inForce);
+  });
+
+  test('makes anew what it has to drop, with its owner and rights', async () => {
+    const inForce = await begin();
+    const rights = `select proacl::text[] as rights from pg_proc where oid = 'howdah.agent(text)'::regprocedure`;
+    const before = await one(db.pool, rights);
+    await db.pool.query(`drop function howdah.agent(text);
+      set role howdah_owner;
+      create function howdah.agent(name text) returns text language sql stable as 'select null';
+      reset role`);
+    await outdate('sql/20_public/agent.sql');
+    expect(await up()).toEqual([]);
+    expect(await all(db.pool, IN_FORCE)).toEqual(inForce);
+    expect(await one(db.pool, rights)).toEqual(before);
+  });
+
+  test('makes everything anew when others of ours depend on what it has to drop', async () => {
+    const inForce = await begin();
+    await db.pool.query(`drop view howdah.effects; set role howdah_owner;
+      create view howdah.effects as select 1 as one;
+      create view howdah.more_effects as select * from howdah.effects;
+      reset role`);
+    await outdate('sql/50_views/effects.sql');
+    expect(await up()).toEqual([]);
+    expect(await all(db.pool, IN_FORCE)).toEqual(inForce);
+  });
+
+  test('makes triggers anew that a changed file has', async () => {
+    const inForce = await begin();
+    await db.pool.query(`drop trigger _900_enqueue on howdah.executions;
+      set role howdah_owner;
+      create trigger _123_left_over before insert on howdah.executions
+        for each statement execute function howdah_private.tg_executions__pin_tenant();
+      reset role`);
+    await outdate('sql/30_triggers/executions.sql');
+    expect(await up()).toEqual([]);
+    expect(await all(db.pool, IN_FORCE)).toEqual(inForce);
+  });
+});
