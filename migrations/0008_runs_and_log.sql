@@ -418,6 +418,7 @@ create table howdah_private.workers (
   release text not null,
   only_tenants uuid[],
   only_members uuid[],
+  master_keys text[] not null default '{}',
   constraint a_scope_has_tenants check (only_members is null or only_tenants is not null)
 ) with (fillfactor = 50);
 alter table howdah_private.workers enable row level security, force row level security;
@@ -427,6 +428,8 @@ comment on table howdah_private.workers is
   'workers.';
 comment on column howdah_private.workers.protocol is
   'Version of the protocol between worker and database: 1.';
+comment on column howdah_private.workers.master_keys is
+  'Fingerprints of the master keys the worker has. Empty while it has none.';
 comment on column howdah_private.workers.only_tenants is
   'Tenants whose runs the worker takes. Null means all.';
 comment on column howdah_private.workers.only_members is

@@ -227,6 +227,8 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     pool,
     release: options.release,
     scope: options.scope,
+    masterKeys: async () =>
+      ((await options.masterKeys?.known()) ?? []).map(({ fingerprint }) => fingerprint),
     log,
     onRecovered: (reason, count) => metrics?.recovered(reason, count),
     onControl: (id) =>

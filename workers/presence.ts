@@ -24,6 +24,7 @@ export type KeepPresenceOptions = {
   pool: Pool;
   release: string;
   scope?: WorkerScope | undefined;
+  masterKeys(): Promise<string[]>;
   log: Log;
   onControl(executionId: string): void;
   /**

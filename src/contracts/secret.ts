@@ -34,7 +34,8 @@ export type SecretRows = {
   masterKeys(): Promise<MasterKeyState>;
   /** Makes the first master key known; gives the one that counts. */
   adoptMasterKey(fingerprint: string): Promise<string>;
-  switchMasterKey(fingerprint: string): Promise<void>;
+  /** Throws `HWCNF` while a live worker lacks the key, unless forced. */
+  switchMasterKey(fingerprint: string, force: boolean): Promise<void>;
   /** False when somebody else was faster. */
   addDataKey(key: WrappedKey, replacing: boolean): Promise<boolean>;
   toRewrap(most: number): Promise<WrappedKey[]>;

@@ -28,6 +28,8 @@ export type PresenceOptions = {
   release: string;
   /** The runs it is there for; all when absent. */
   scope?: WorkerScope | undefined;
+  /** Returns the fingerprints of the worker's master keys. */
+  masterKeys(): Promise<string[]>;
   /** A run of some worker was cancelled. */
   onControl(executionId: string): void;
   /** The session, and with it the presence, is lost. */
@@ -58,8 +60,10 @@ export async function enter(options: PresenceOptions): Promise<Presence> {
     closed = true;
     await client.end().catch(() => {});
   };
+  let reported: string[] = [];
   try {
-    await answered(register(client, options));
+    reported = await options.masterKeys().catch(() => []);
+    await answered(register(client, options, reported));
   } catch (error) {
     await close(); // or the lock would be there, and nobody who beats
     throw error;
@@ -67,6 +71,12 @@ export async function enter(options: PresenceOptions): Promise<Presence> {
   return {
     worker: options.worker,
     async beat() {
+      const masterKeys = await options.masterKeys().catch(() => reported);
+      if (masterKeys.join() !== reported.join()) {
+        const report = 'select howdah_private.report_master_keys($1, $2)';
+        await answered(client.query(report, [options.worker, masterKeys]));
+        reported = masterKeys;
+      }
       const text = 'select howdah_private.heartbeat($1) as alive';
       return (await answered(client.query(text, [options.worker]))).rows[0].alive;
     },
@@ -81,14 +91,18 @@ export async function enter(options: PresenceOptions): Promise<Presence> {
   };
 }
 
-async function register(client: Client, options: PresenceOptions): Promise<void> {
+async function register(
+  client: Client,
+  options: PresenceOptions,
+  masterKeys: string[],
+): Promise<void> {
   await client.connect();
   await client.query(
     `set tcp_keepalives_idle = 5; set tcp_keepalives_interval = 2; set tcp_keepalives_count = 3;
      set tcp_user_timeout = 10000`,
   );
   await listenTo(client, ['control']);
-  await client.query('select howdah_private.register_worker($1, $2, $3, $4, $5, $6, $7, $8)', [
+  await client.query('select howdah_private.register_worker($1, $2, $3, $4, $5, $6, $7, $8, $9)', [
     options.worker,
     options.poolId,
     hostname(),
@@ -97,6 +111,7 @@ async function register(client: Client, options: PresenceOptions): Promise<void>
     PROTOCOL,
     options.scope?.tenants ?? null,
     options.scope?.members ?? null,
+    masterKeys,
   ]);
 }
 

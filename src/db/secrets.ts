@@ -17,7 +17,7 @@ export function secretRowsOn(pool: Pool): SecretRows {
     newId: async () => (await pool.query('select howdah.uuid_v7() as id')).rows[0].id,
     masterKeys: () => call('master_key_state'),
     adoptMasterKey: (fingerprint) => call('adopt_master_key', fingerprint),
-    switchMasterKey: (fingerprint) => call('switch_master_key', fingerprint),
+    switchMasterKey: (fingerprint, force) => call('switch_master_key', fingerprint, force),
     addDataKey: (key, replacing) => call('add_data_key', key, replacing),
     toRewrap: (most) => call('data_keys_to_rewrap', most),
     rewrap: (key, before) => call('rewrap_data_key', key, before),

@@ -9,9 +9,14 @@ const BATCH = 100;
 /**
  * Makes the first master key of this process the one in use, and wraps every data key with it, each in a transaction
  * of its own. Processes that have both keys read at every moment. Interrupted, it goes on when it is called again.
- * Gives how many were wrapped anew. Throws `HWINV` when a key they are wrapped with is missing here.
+ * Gives how many were wrapped anew. Throws `HWINV` when a key they are wrapped with is missing here, and `HWCNF`
+ * while a live worker lacks the new key, unless `force` is set.
  */
-export async function rotateMasterKey(rows: SecretRows, masterKeys: MasterKeys): Promise<number> {
+export async function rotateMasterKey(
+  rows: SecretRows,
+  masterKeys: MasterKeys,
+  force: boolean,
+): Promise<number> {
   const masters = await masterKeys.known();
   const [first] = masters;
   const { current, needed } = await rows.masterKeys();
@@ -20,7 +25,7 @@ export async function rotateMasterKey(rows: SecretRows, masterKeys: MasterKeys):
   if (!needed.every((one) => masters.some(({ fingerprint }) => fingerprint === one))) {
     throw wrongKey();
   }
-  if (current !== first.fingerprint) await rows.switchMasterKey(first.fingerprint);
+  if (current !== first.fingerprint) await rows.switchMasterKey(first.fingerprint, force);
   let count = 0;
   for (;;) {
     const batch = await rows.toRewrap(BATCH);

@@ -7,6 +7,7 @@ import { type Logger, pino } from 'pino';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Api } from '../../src/api/server.ts';
 import { putSecretOn, secretRowsOn } from '../../src/db/secrets.ts';
+import { fingerprintOfKey } from '../../src/secrets/envelope.ts';
 import { createMasterKeys, type MasterKeys } from '../../src/secrets/master-keys.ts';
 import { createSecretReader, KEPT_MS } from '../../src/secrets/reader.ts';
 import { createSecretWriter } from '../../src/secrets/writer.ts';
@@ -170,6 +171,43 @@ describe('a model with a secret_name', () => {
     expect(run).toMatchObject({ status: 'failed', stop_reason: 'error' });
     expect(run.error?.message).toContain('There is no secret gone');
     expect(server.requests).toHaveLength(before);
+  });
+});
+
+describe('the master key is not switched', () => {
+  const withBoth = () => {
+    vi.stubEnv('HOWDAH_SECRET_KEY', asText(second));
+    vi.stubEnv('HOWDAH_SECRET_KEY_OLD', asText(first));
+  };
+  const keysOf = async (worker: string) =>
+    (
+      await database.pool.query('select master_keys from howdah_private.workers where id = $1', [
+        worker,
+      ])
+    ).rows[0]?.master_keys;
+
+  test('while a live worker has the old one alone', async () => {
+    await secret(['set', 'switched'], 'sk-switched');
+    const late = await startTestWorker(database.url, { masterKeys: masters(first) });
+    try {
+      withBoth();
+      const refused = await secret(['rotate', '--json']);
+      expect(refused.status).toBe(1);
+      const { code, message, hint, detail } = JSON.parse(refused.stderr).error;
+      expect({ code, hint }).toEqual({
+        code: 'HWCNF',
+        hint: expect.stringContaining('HOWDAH_SECRET_KEY_OLD'),
+      });
+      expect(detail.workers).toHaveLength(1);
+      const [named] = detail.workers;
+      expect(message).toContain(named);
+      expect(named).toContain(`(process ${process.pid} on `);
+      expect(await keysOf(named.slice(0, 36))).toEqual([fingerprintOfKey(first)]);
+      const { current } = await secretRowsOn(database.pool).masterKeys();
+      expect(current).toBe(fingerprintOfKey(first));
+    } finally {
+      await late.stop(0);
+    }
   });
 });
 

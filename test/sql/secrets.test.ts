@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import pg from 'pg';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { putSecretOn, secretRowsOn } from '../../src/db/secrets.ts';
@@ -444,5 +445,64 @@ describe('at the same time', () => {
       'select count(*)::int as rows, count(distinct nonce)::int as nonces from howdah_private.sealed_secrets',
     );
     expect(nonces.nonces).toBe(nonces.rows);
+  });
+});
+
+describe('the master key is switched', () => {
+  type Held = { keys: string[]; heartbeat?: string };
+
+  /** Switches to the key `new` beside a worker with these keys. Returns the key in use, or the refusal. */
+  const switchBeside = ({ keys: held, heartbeat = 'now' }: Held, force: boolean) =>
+    rolledBack(db.pool, async (client) => {
+      const worker = randomUUID();
+      await client.query(
+        `select howdah_private.register_worker($1, 'pool', 'host', 7, 'test', 1, master_keys => $2)`,
+        [worker, held],
+      );
+      await client.query('update howdah_private.workers set heartbeat_at = $2 where id = $1', [
+        worker,
+        heartbeat,
+      ]);
+      const text = 'select howdah_private.switch_master_key($1, $2)';
+      await client.query('savepoint attempt');
+      const { code, detail } = await client.query(text, ['new', force]).then(
+        () => ({ code: undefined, detail: undefined }),
+        (error) => error as { code: string; detail: string },
+      );
+      if (code) {
+        await client.query('rollback to savepoint attempt');
+        expect(JSON.parse(detail ?? '')).toEqual({ workers: [`${worker} (process 7 on host)`] });
+        return code;
+      }
+      const { state } = await one(client, 'select howdah_private.master_key_state() as state');
+      return state.current;
+    });
+
+  test('while all live workers have the new one, or have none', async () => {
+    expect(await switchBeside({ keys: ['new', 'old'] }, false)).toBe('new');
+    expect(await switchBeside({ keys: [] }, false)).toBe('new');
+  });
+
+  test('while only a dead worker lacks it', async () => {
+    expect(await switchBeside({ keys: ['old'], heartbeat: '2020-01-01' }, false)).toBe('new');
+  });
+
+  test('while a live worker lacks it: only by force', async () => {
+    expect(await switchBeside({ keys: ['old'] }, false)).toBe('HWCNF');
+    expect(await switchBeside({ keys: ['old'] }, true)).toBe('new');
+  });
+
+  test('and a worker that finds a key later reports it', async () => {
+    await rolledBack(db.pool, async (client) => {
+      const worker = randomUUID();
+      await client.query(
+        `select howdah_private.register_worker($1, 'pool', 'host', 7, 'test', 1)`,
+        [worker],
+      );
+      await client.query('select howdah_private.report_master_keys($1, $2)', [worker, ['old']]);
+      expect(
+        await refusal(client.query(`select howdah_private.switch_master_key('new')`)),
+      ).toMatchObject({ code: 'HWCNF' });
+    });
   });
 });

@@ -30,12 +30,33 @@ begin
   return (select m.fingerprint from howdah_private.master_keys as m where m.retired_at is null);
 end $$;
 
--- Makes a master key the current one: new data keys are wrapped by it.
-create or replace function howdah_private.switch_master_key(fingerprint text) returns void
+-- Makes a master key the current one: new data keys are wrapped by it. Refuses while a live worker
+-- has master keys but not this one, unless `force` is set: the worker could decrypt no secret any
+-- more. Workers without a master key decrypt no secrets, so they do not count.
+create or replace function howdah_private.switch_master_key(
+  fingerprint text, force boolean default false
+) returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
+declare
+  v_workers text[] := array(
+    select format('%s (process %s on %s)', w.id, w.pid, w.host) from howdah_private.workers as w
+    where w.heartbeat_at > clock_timestamp() - interval '10 seconds' and w.master_keys <> '{}'
+      and switch_master_key.fingerprint <> all (w.master_keys)
+    order by w.host, w.pid, w.id
+  );
 begin
+  if cardinality(v_workers) > 0 and not switch_master_key.force then
+    raise exception using errcode = 'HWCNF',
+      message = format('%s without the new master key: worker %s',
+        case cardinality(v_workers) when 1 then 'a worker runs'
+          else cardinality(v_workers) || ' workers run' end,
+        array_to_string(v_workers[1:10], ', worker ')),
+      detail = jsonb_build_object('workers', v_workers)::text,
+      hint = 'Restart each with both keys, HOWDAH_SECRET_KEY=new and HOWDAH_SECRET_KEY_OLD=old, '
+        'and try again. With --force its secrets cannot be read until it restarts.';
+  end if;
   update howdah_private.master_keys as m set retired_at = now()
   where m.retired_at is null and m.fingerprint <> switch_master_key.fingerprint;
   insert into howdah_private.master_keys as m (fingerprint) values (switch_master_key.fingerprint)

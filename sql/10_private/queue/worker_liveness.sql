@@ -9,7 +9,8 @@
 -- key that another session holds.
 create or replace function howdah_private.register_worker(
   id uuid, pool_id text, host text, pid int, release text, protocol int,
-  only_tenants uuid[] default null, only_members uuid[] default null
+  only_tenants uuid[] default null, only_members uuid[] default null,
+  master_keys text[] default '{}'
 ) returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -26,11 +27,12 @@ begin
   end if;
   loop
     insert into howdah_private.workers (
-      id, pool_id, host, pid, release, protocol, only_tenants, only_members
-    )
-    values (register_worker.id, register_worker.pool_id, register_worker.host, register_worker.pid,
+      id, pool_id, host, pid, release, protocol, only_tenants, only_members, master_keys
+    ) values (
+      register_worker.id, register_worker.pool_id, register_worker.host, register_worker.pid,
       register_worker.release, register_worker.protocol, register_worker.only_tenants,
-      register_worker.only_members)
+      register_worker.only_members, register_worker.master_keys
+    )
     returning lock_key into v_lock_key;
     exit when pg_try_advisory_lock(1214871364, v_lock_key);
     delete from howdah_private.workers as w where w.id = register_worker.id;
@@ -46,6 +48,16 @@ begin
   where w.id = heartbeat.worker;
   return found;
 end $$;
+
+-- Records the master keys of a worker that found a key file after its start.
+create or replace function howdah_private.report_master_keys(worker uuid, master_keys text[])
+  returns void
+  language sql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  update howdah_private.workers as w set master_keys = report_master_keys.master_keys
+  where w.id = report_master_keys.worker
+$$;
 
 -- Removes a worker: releases its runs, deletes its row and unlocks the jobs that Graphile Worker
 -- still holds for its pool.

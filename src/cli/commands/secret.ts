@@ -34,6 +34,7 @@ export function register(command: Command, io: CliIo): void {
   add('rotate', 'new keys for all secrets; with a name, a new value for that secret')
     .argument('[name]', 'a secret that is there; its new value comes from stdin')
     .option('--data', 'new data keys, instead of wrapping them with HOWDAH_SECRET_KEY anew')
+    .option('--force', 'also while a worker lacks HOWDAH_SECRET_KEY: it cannot read secrets then')
     .action((name: string | undefined, options: Options) =>
       name === undefined ? rotateKeys(io, options) : set(io, name, options, true),
     );
@@ -110,7 +111,7 @@ async function rotateKeys(io: CliIo, options: Options): Promise<void> {
     const rows = secretRowsOn(database.pool);
     const masterKeys = masterKeysOf(database.config);
     if (!options.data) {
-      const rewrapped = await rotateMasterKey(rows, masterKeys);
+      const rewrapped = await rotateMasterKey(rows, masterKeys, options.force === true);
       if (io.json) return printJson(io, { rewrapped });
       return io.err(`${rewrapped} data keys were wrapped anew with HOWDAH_SECRET_KEY.`);
     }
