@@ -365,24 +365,36 @@ begin
   return new;
 end $$;
 
--- In parts of 10,000 jobs, each with one NOTIFY: an array holds at most 1 GB, which is four million jobs. In the order of
--- ids, as everybody adds them; an aggregate with an order is never hashed, so one part is in memory at a time. By index:
--- what add_jobs planned in this session while the queue was short would read all of it once it is long.
+-- Gives the new runs their turns and wake-ups, and counts them at their parents.
+--
+-- Wake-ups are added in parts of 10,000 jobs, each with one NOTIFY: an array holds at most 1 GB,
+-- which is four million jobs. They are added in the order of ids, as everywhere. An aggregate with
+-- an order is never hashed, so one part is in memory at a time. `enable_seqscan`: a plan of add_jobs
+-- that was made while the queue was short would read all of it once it is long.
 create or replace function howdah_private.tg_executions__enqueue() returns trigger
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp set enable_seqscan = off
 as $$
+declare
+  v_in_sessions uuid[] := array(
+    select n.id::uuid from new_rows as n
+    where n.session_id is not null and n.parent_execution_id is null and n.completed_at is null
+  );
+  v_waiting uuid[] := '{}';
 begin
+  if cardinality(v_in_sessions) > 0 then
+    v_waiting := howdah_private.take_turns(v_in_sessions);
+  end if;
   perform count(*)
   from (
     select array_agg(
-      row('advance', json_build_object('id', n.id), null, n.run_at, 25::smallint, n.id::text, n.priority,
-        null)::graphile_worker.job_spec
+      row('advance', json_build_object('id', n.id), null, n.run_at, 25::smallint, n.id::text,
+        n.priority, null)::graphile_worker.job_spec
       order by n.id
     ) as specs
     from (
       select q.id, q.run_at, q.priority, (row_number() over () - 1) / 10000 as part
-      from new_rows as q where q.status = 'queued'
+      from new_rows as q where q.status = 'queued' and q.id <> all (v_waiting)
     ) as n
     group by n.part
   ) as parts

@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { testDatabase } from '../support/database.ts';
 import {
+  all,
   claim,
   commit,
   completed,
@@ -275,6 +276,75 @@ describe('turns of a session', () => {
       client.release();
     }
     expect(row).toEqual({ id });
+  });
+
+  test('two inserts that name two sessions in opposite order do not deadlock', async () => {
+    const [low, high] = [await makeSession(db.pool), await makeSession(db.pool)].toSorted();
+    const [gate, first, second] = await Promise.all([1, 2, 3].map(() => db.pool.connect()));
+    if (!gate || !first || !second) throw new Error('no connections');
+    const insert = `insert into howdah.executions (agent_id, session_id, input)
+      select $1, s.id, 'x' from unnest($2::uuid[]) with ordinality as s (id, place) order by s.place`;
+    try {
+      // both have inserted their rows and wait before they take a turn
+      await gate.query('begin');
+      await gate.query('select from howdah.sessions where id = $1 for no key update', [low]);
+      await first.query('begin');
+      await second.query('begin');
+      const inserted = [
+        first.query(insert, [agent, [low, high]]).then(() => first.query('commit')),
+        second.query(insert, [agent, [high, low]]).then(() => second.query('commit')),
+      ];
+      await isBlocked(db.pool, first);
+      await isBlocked(db.pool, second);
+      await gate.query('commit');
+      await Promise.all(inserted);
+    } finally {
+      await gate.query('rollback');
+      for (const client of [gate, first, second]) client.release();
+    }
+    for (const session of [low, high]) {
+      const turns = `select turn, status, waiting_for, id = (select live_execution_id from howdah.sessions where id = $1) as live
+        from howdah.executions where session_id = $1 order by turn`;
+      const [live, waiting] = await all(db.pool, turns, [session]);
+      expect(live).toEqual({ turn: 1, status: 'queued', waiting_for: null, live: true });
+      expect(waiting).toEqual({ turn: 2, status: 'waiting', waiting_for: 'turn', live: false });
+    }
+  });
+
+  describe('a message whose session gets another live run before it takes its turn', () => {
+    const beside = async (policy: string) => {
+      const session = await makeSession(db.pool);
+      await db.pool.query('update howdah.sessions set policy = $2 where id = $1', [
+        session,
+        policy,
+      ]);
+      const [first, second] = await Promise.all([db.pool.connect(), db.pool.connect()]);
+      try {
+        await first.query('begin');
+        const live = await makeRun(first, { agent_id: agent, session_id: session });
+        const late = makeRun(second, { agent_id: agent, session_id: session }).catch(
+          (error) => error,
+        );
+        await isBlocked(db.pool, second);
+        await first.query('commit');
+        return { session, live, late: await late };
+      } finally {
+        for (const client of [first, second]) client.release();
+      }
+    };
+
+    test('waits behind that run, without a wake-up', async () => {
+      const { session, live, late } = await beside('queue');
+      expect(await liveOf(session)).toBe(live);
+      expect(await statusOf(late)).toEqual({ status: 'waiting', waiting_for: 'turn', turn: 2 });
+      expect(await jobsOf(db.pool, late)).toEqual([]);
+    });
+
+    test('is refused where the policy is to reject', async () => {
+      const { session, live, late } = await beside('reject');
+      expect(late).toMatchObject({ code: 'HWCNF' });
+      expect(JSON.parse(late.detail)).toEqual({ session_id: session, execution_id: live });
+    });
   });
 
   test('a session of another tenant is not found', async () => {
